@@ -1,0 +1,121 @@
+//! What goes wrong between values and bytes, as texts that a caller can act on.
+//!
+//! Not a status: the rest of the runtime decides which code a broken body gets. Where in the value it
+//! happened is told by a path in front of the text; see [`super::path`].
+
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
+
+use super::MAX_DEPTH;
+use super::path::split;
+
+/// The longest text that is kept of a foreign error: serde's quote the peer's strings in full.
+const MAX_TEXT: usize = 240;
+
+/// A value that can't be written, such as a duration of more nanoseconds than 64 bits hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct EncodeError {
+    text: String,
+}
+
+/// Bytes that are not the value they should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct DecodeError {
+    text: String,
+    too_deep: bool,
+}
+
+impl EncodeError {
+    #[cold]
+    pub(super) fn new(error: &rmp_serde::encode::Error) -> Self {
+        Self { text: error.to_string() }
+    }
+}
+
+impl DecodeError {
+    #[cold]
+    pub(super) fn new(error: &rmp_serde::decode::Error) -> Self {
+        let text = describe(error);
+        let too_deep = split(&text).1 == too_deep();
+        Self { text, too_deep }
+    }
+
+    #[cold]
+    pub(super) fn trailing_bytes() -> Self {
+        Self { text: "more bytes follow the value".to_owned(), too_deep: false }
+    }
+
+    #[cold]
+    pub(super) fn truncated() -> Self {
+        Self { text: TRUNCATED.to_owned(), too_deep: false }
+    }
+
+    /// Whether the value broke the bound on nesting, rather than not being what its type says.
+    pub(crate) fn is_too_deep(&self) -> bool {
+        self.too_deep
+    }
+}
+
+impl Display for EncodeError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Display for DecodeError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Error for EncodeError {}
+impl Error for DecodeError {}
+
+const TRUNCATED: &str = "the bytes end in the middle of the value";
+
+fn too_deep() -> String {
+    format!("nested more than {MAX_DEPTH} levels deep")
+}
+
+/// The text of a foreign error in the words of this crate, and of bounded length.
+#[cold]
+pub(super) fn describe(error: &dyn Display) -> String {
+    let text = error.to_string();
+    let text = text.strip_prefix("error while decoding value: ").unwrap_or(&text);
+    if split(text).0.is_some() {
+        // A step further in has been here already.
+        return text.to_owned();
+    }
+    if let Some(marker) = text.strip_prefix("wrong msgpack marker ") {
+        return format!("invalid type: {}", name_of_marker(marker));
+    }
+    if text.starts_with("IO error while reading") {
+        return TRUNCATED.to_owned();
+    }
+    if text == "depth limit exceeded" {
+        return too_deep();
+    }
+    shorten(text)
+}
+
+fn shorten(text: &str) -> String {
+    let end = text.floor_char_boundary(MAX_TEXT);
+    if end < text.len() { format!("{}…", &text[..end]) } else { text.to_owned() }
+}
+
+/// What `rmp-serde` has met, given as the name of its marker, in serde's words for types.
+fn name_of_marker(marker: &str) -> &'static str {
+    const NAMES: [(&str, &str); 9] = [
+        ("Null", "nil"),
+        ("Str", "string"),
+        ("Bin", "byte array"),
+        ("Array", "sequence"),
+        ("Map", "map"),
+        ("Ext", "extension type"),
+        ("Reserved", "the byte 0xc1, which MessagePack never uses"),
+        ("True", "boolean"),
+        ("False", "boolean"),
+    ];
+    let kind = marker.strip_prefix("Fix").unwrap_or(marker);
+    NAMES.iter().find(|(start, _)| kind.starts_with(start)).map_or("number", |(_, name)| name)
+}

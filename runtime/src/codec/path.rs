@@ -1,0 +1,110 @@
+//! Paths such as `orders[2].limit.scale`: where inside a value something went wrong.
+//!
+//! One format for what can't be read and for what breaks a bound. Paths are made from the inside out, and
+//! only once something has failed. A serde error is opaque text, so a path stands in front of that text and
+//! is found again by its shape; all of this runs on the cold path only.
+
+use std::fmt::Display;
+
+use serde::de;
+
+use super::error::describe;
+
+/// How much of a map's key is shown: it is the peer's, and may be as long as the message.
+const MAX_KEY: usize = 40;
+
+/// The error `error`, as it is called one step further out, in the field `step` or at the index `[2]`.
+#[cold]
+#[inline(never)]
+pub(super) fn inside<E: de::Error>(step: &str, error: &E) -> E {
+    E::custom(prefix(step, error))
+}
+
+/// [`inside`] for the element of a list.
+#[cold]
+#[inline(never)]
+pub(super) fn at_index<E: de::Error>(index: usize, error: &E) -> E {
+    E::custom(prefix(&index_step(index), error))
+}
+
+/// [`inside`] where the error is another deserializer's.
+#[cold]
+#[inline(never)]
+pub(super) fn carried_inside<E: de::Error>(step: &str, error: &dyn Display) -> E {
+    E::custom(prefix(step, error))
+}
+
+#[cold]
+fn prefix(step: &str, error: &dyn Display) -> String {
+    let text = describe(error);
+    match split(&text) {
+        (Some(path), text) => format!("{}: {text}", join(step, path)),
+        (None, text) => format!("{step}: {text}"),
+    }
+}
+
+/// The step to the element `index` of a list.
+pub(super) fn index_step(index: usize) -> String {
+    format!("[{index}]")
+}
+
+/// The step to the value of `key` in a map.
+pub(super) fn key_step(key: &str) -> String {
+    let end = key.floor_char_boundary(MAX_KEY);
+    if end < key.len() { format!("[{:?}]", format!("{}…", &key[..end])) } else { format!("[{key:?}]") }
+}
+
+/// The path `path` seen from one step further out.
+pub(super) fn join(step: &str, path: &str) -> String {
+    if path.is_empty() || path.starts_with('[') { format!("{step}{path}") } else { format!("{step}.{path}") }
+}
+
+/// Splits what [`inside`] has made into its path and its text.
+///
+/// A path ends at the first `: ` and has no space outside a quoted key, which tells it from every
+/// text of serde, `rmp-serde` and this crate: those have a space before their first colon.
+pub(super) fn split(text: &str) -> (Option<&str>, &str) {
+    let (mut quoted, mut escaped) = (false, false);
+    for (at, byte) in text.bytes().enumerate() {
+        match byte {
+            _ if escaped => escaped = false,
+            b'\\' if quoted => escaped = true,
+            b'"' => quoted = !quoted,
+            _ if quoted => {}
+            b':' if at > 0 && text[at + 1..].starts_with(' ') => return (Some(&text[..at]), &text[at + 2..]),
+            b' ' | b'`' => return (None, text),
+            _ => {}
+        }
+    }
+    (None, text)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{join, key_step, split};
+
+    #[test]
+    fn steps_join_with_dots_and_brackets() {
+        assert_eq!(join("orders", "[2].limit"), "orders[2].limit");
+        assert_eq!(join("limit", "scale"), "limit.scale");
+        assert_eq!(join("[2]", "limit"), "[2].limit");
+        assert_eq!(join("size", ""), "size");
+    }
+
+    #[test]
+    fn long_keys_are_cut() {
+        assert_eq!(key_step("a"), "[\"a\"]");
+        assert_eq!(key_step(&"ä".repeat(100)), format!("[\"{}…\"]", "ä".repeat(20)));
+    }
+
+    #[test]
+    fn a_path_is_told_from_a_text() {
+        assert_eq!(split("a.b[2]: too long"), (Some("a.b[2]"), "too long"));
+        assert_eq!(split("m[\"x: \\\" y\"].z: bad"), (Some("m[\"x: \\\" y\"].z"), "bad"));
+        assert_eq!(split("invalid type: string"), (None, "invalid type: string"));
+        assert_eq!(split("field `a: b` is missing"), (None, "field `a: b` is missing"));
+        assert_eq!(split("`a`: no"), (None, "`a`: no"));
+        assert_eq!(split("unfinished:"), (None, "unfinished:"));
+        assert_eq!(split("\"open: "), (None, "\"open: "));
+    }
+}

@@ -1,0 +1,250 @@
+//! Points in time: MessagePack's own extension type -1.
+//!
+//! Nanoseconds since 1970 in UTC, without leap seconds. The text form is in [`text`]; there is no calendar
+//! and no time zone here, for which crates exist that convert from and to [`SystemTime`].
+
+mod text;
+
+use std::fmt::{self, Formatter};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use rmp_serde::MSGPACK_EXT_STRUCT_NAME as EXTENSION;
+use serde::de::{self, SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+pub use text::ParseTimestampError;
+
+/// MessagePack's number for timestamps.
+const TYPE: i8 = -1;
+
+const NANOSECONDS_PER_SECOND: u32 = 1_000_000_000;
+
+/// A point in time, to the nanosecond.
+///
+/// ```ignore
+/// let noon: Timestamp = "2026-03-01T12:00:00Z".parse()?;
+/// assert_eq!(noon.seconds(), 1_772_366_400);
+/// ```
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp {
+    /// Counted down before 1970, so that [`Self::nanoseconds`] always counts up from here.
+    seconds: i64,
+    /// Below 1,000,000,000.
+    nanoseconds: u32,
+}
+
+impl Timestamp {
+    /// Midnight of 1 January 1970 in UTC.
+    pub const EPOCH: Self = Self { seconds: 0, nanoseconds: 0 };
+    /// The earliest point in time that there is.
+    pub const MIN: Self = Self { seconds: i64::MIN, nanoseconds: 0 };
+    /// The latest point in time that there is.
+    pub const MAX: Self = Self { seconds: i64::MAX, nanoseconds: NANOSECONDS_PER_SECOND - 1 };
+
+    /// A number of nanoseconds after a number of seconds since 1970; `None` for a whole second of them or more.
+    #[must_use]
+    pub const fn new(seconds: i64, nanoseconds: u32) -> Option<Self> {
+        if nanoseconds < NANOSECONDS_PER_SECOND { Some(Self { seconds, nanoseconds }) } else { None }
+    }
+
+    /// A number of seconds since 1970, or before it.
+    #[must_use]
+    pub const fn from_seconds(seconds: i64) -> Self {
+        Self { seconds, nanoseconds: 0 }
+    }
+
+    /// The present, by the system's clock.
+    #[must_use]
+    pub fn now() -> Self {
+        SystemTime::now().into()
+    }
+
+    /// Whole seconds since 1970, rounded down.
+    #[must_use]
+    pub const fn seconds(self) -> i64 {
+        self.seconds
+    }
+
+    /// Nanoseconds since the last whole second, below 1,000,000,000.
+    #[must_use]
+    pub const fn nanoseconds(self) -> u32 {
+        self.nanoseconds
+    }
+
+    /// `duration` later, or `None` past the end of time.
+    #[must_use]
+    pub fn checked_add(self, duration: Duration) -> Option<Self> {
+        let nanoseconds = self.nanoseconds + duration.subsec_nanos();
+        let carry = u64::from(nanoseconds / NANOSECONDS_PER_SECOND);
+        let seconds = self.seconds.checked_add_unsigned(duration.as_secs())?.checked_add_unsigned(carry)?;
+        Self::new(seconds, nanoseconds % NANOSECONDS_PER_SECOND)
+    }
+
+    /// `duration` earlier, or `None` before the start of time.
+    #[must_use]
+    pub fn checked_sub(self, duration: Duration) -> Option<Self> {
+        let (nanoseconds, borrow) = match self.nanoseconds.checked_sub(duration.subsec_nanos()) {
+            Some(nanoseconds) => (nanoseconds, 0),
+            None => (self.nanoseconds + NANOSECONDS_PER_SECOND - duration.subsec_nanos(), 1),
+        };
+        let seconds = self.seconds.checked_sub_unsigned(duration.as_secs())?.checked_sub_unsigned(borrow)?;
+        Self::new(seconds, nanoseconds)
+    }
+
+    /// How long after `earlier` this is, or `None` where it is before.
+    #[must_use]
+    pub fn checked_duration_since(self, earlier: Self) -> Option<Duration> {
+        if self < earlier {
+            return None;
+        }
+        let seconds = self.seconds.abs_diff(earlier.seconds);
+        let (seconds, nanoseconds) = match self.nanoseconds.checked_sub(earlier.nanoseconds) {
+            Some(nanoseconds) => (seconds, nanoseconds),
+            None => (seconds - 1, self.nanoseconds + NANOSECONDS_PER_SECOND - earlier.nanoseconds),
+        };
+        Some(Duration::new(seconds, nanoseconds))
+    }
+}
+
+impl From<SystemTime> for Timestamp {
+    /// No system's clock reaches further than a timestamp; one that did would end at [`Self::MIN`] or [`Self::MAX`].
+    fn from(time: SystemTime) -> Self {
+        match time.duration_since(UNIX_EPOCH) {
+            Ok(after) => Self::EPOCH.checked_add(after).unwrap_or(Self::MAX),
+            Err(error) => Self::EPOCH.checked_sub(error.duration()).unwrap_or(Self::MIN),
+        }
+    }
+}
+
+/// A point in time that the system's clock can't show.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct TimestampOutOfRange(());
+
+impl fmt::Display for TimestampOutOfRange {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("the timestamp lies outside of what the system's clock can show")
+    }
+}
+
+impl std::error::Error for TimestampOutOfRange {}
+
+impl TryFrom<Timestamp> for SystemTime {
+    type Error = TimestampOutOfRange;
+
+    fn try_from(time: Timestamp) -> Result<Self, TimestampOutOfRange> {
+        let time = match time.checked_duration_since(Timestamp::EPOCH) {
+            Some(after) => UNIX_EPOCH.checked_add(after),
+            None => Timestamp::EPOCH
+                .checked_duration_since(time)
+                .and_then(|before| UNIX_EPOCH.checked_sub(before)),
+        };
+        time.ok_or(TimestampOutOfRange(()))
+    }
+}
+
+impl Serialize for Timestamp {
+    /// In the shortest of the three forms that holds it.
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut longest = [0; 12];
+        let data: &[u8] = match (u32::try_from(self.seconds), u64::try_from(self.seconds)) {
+            (Ok(seconds), _) if self.nanoseconds == 0 => put(&mut longest, &seconds.to_be_bytes()),
+            (_, Ok(seconds)) if seconds < 1 << 34 => {
+                put(&mut longest, &(u64::from(self.nanoseconds) << 34 | seconds).to_be_bytes())
+            }
+            _ => {
+                longest[..4].copy_from_slice(&self.nanoseconds.to_be_bytes());
+                longest[4..].copy_from_slice(&self.seconds.to_be_bytes());
+                &longest
+            }
+        };
+        serializer.serialize_newtype_struct(EXTENSION, &(TYPE, Data(data)))
+    }
+}
+
+#[inline]
+fn put<'a>(buffer: &'a mut [u8; 12], data: &[u8]) -> &'a [u8] {
+    buffer[..data.len()].copy_from_slice(data);
+    &buffer[..data.len()]
+}
+
+/// Bytes that serde shall not take for a list.
+struct Data<'a>(&'a [u8]);
+
+impl Serialize for Data<'_> {
+    #[inline]
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_bytes(self.0)
+    }
+}
+
+impl<'de> Deserialize<'de> for Timestamp {
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_newtype_struct(EXTENSION, TimestampVisitor)
+    }
+}
+
+/// Visits an extension: a pair of its type and its data.
+struct TimestampVisitor;
+
+impl<'de> Visitor<'de> for TimestampVisitor {
+    type Value = Timestamp;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("a timestamp, which is MessagePack's extension type -1")
+    }
+
+    #[inline]
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Timestamp, D::Error> {
+        deserializer.deserialize_tuple(2, self)
+    }
+
+    #[inline]
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Timestamp, A::Error> {
+        let found: Option<i8> = access.next_element()?;
+        if found != Some(TYPE) {
+            return Err(de::Error::invalid_type(Unexpected::Other("another extension type"), &self));
+        }
+        let found: Option<Parsed> = access.next_element()?;
+        found.map(|Parsed(time)| time).ok_or_else(|| de::Error::invalid_length(1, &self))
+    }
+}
+
+/// The data of the extension.
+struct Parsed(Timestamp);
+
+impl<'de> Deserialize<'de> for Parsed {
+    #[inline]
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_bytes(DataVisitor).map(Self)
+    }
+}
+
+struct DataVisitor;
+
+impl Visitor<'_> for DataVisitor {
+    type Value = Timestamp;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("4, 8 or 12 bytes with fewer than 1,000,000,000 nanoseconds")
+    }
+
+    #[inline]
+    fn visit_bytes<E: de::Error>(self, data: &[u8]) -> Result<Timestamp, E> {
+        parse(data).ok_or_else(|| E::invalid_value(Unexpected::Bytes(data), &self))
+    }
+}
+
+#[inline]
+fn parse(data: &[u8]) -> Option<Timestamp> {
+    if let Ok(seconds) = data.try_into().map(u32::from_be_bytes) {
+        return Some(Timestamp::from_seconds(seconds.into()));
+    }
+    if let Ok(both) = data.try_into().map(u64::from_be_bytes) {
+        let seconds = i64::try_from(both & ((1 << 34) - 1)).ok()?;
+        return Timestamp::new(seconds, u32::try_from(both >> 34).ok()?);
+    }
+    let (nanoseconds, seconds) = data.split_first_chunk()?;
+    Timestamp::new(i64::from_be_bytes(seconds.try_into().ok()?), u32::from_be_bytes(*nanoseconds))
+}
