@@ -34,8 +34,12 @@ impl EncodeError {
 
 impl DecodeError {
     #[cold]
-    pub(super) fn new(error: &rmp_serde::decode::Error) -> Self {
-        let text = describe(error);
+    #[allow(
+        clippy::needless_pass_by_value,
+        reason = "a reference would keep every result in memory, also the good ones"
+    )]
+    pub(super) fn new(error: rmp_serde::decode::Error) -> Self {
+        let text = describe(&error);
         let too_deep = split(&text).1 == too_deep();
         Self { text, too_deep }
     }
@@ -95,7 +99,10 @@ pub(super) fn describe(error: &dyn Display) -> String {
     if text == "depth limit exceeded" {
         return too_deep();
     }
-    shorten(text)
+    match text.strip_prefix("invalid type: unit value") {
+        Some(rest) => format!("invalid type: nil{rest}"),
+        None => shorten(text),
+    }
 }
 
 fn shorten(text: &str) -> String {

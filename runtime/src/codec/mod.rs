@@ -22,7 +22,6 @@ mod union;
 mod validate;
 mod write;
 
-
 use std::fmt::{self, Formatter};
 
 use bytes::{Buf, Bytes};
@@ -66,9 +65,12 @@ pub(crate) fn encode_params<P: Serialize>(params: &P, out: &mut Vec<u8>) -> Resu
 /// Reads a body that is one value; bytes behind it are an error.
 #[inline]
 pub(crate) fn decode<F: Form<T>, T>(body: &Bytes) -> Result<T, DecodeError> {
-    match read_first::<F, T>(body)? {
-        (value, End::Reached) => Ok(value),
-        (_, End::MoreBytes) => Err(DecodeError::trailing_bytes()),
+    let _source = blob::lend(body);
+    let mut reader = reader_of(body);
+    match F::deserialize(&mut reader) {
+        Ok(value) if is_at_end(&mut reader) => Ok(value),
+        Ok(_) => Err(DecodeError::trailing_bytes()),
+        Err(error) => Err(DecodeError::new(error)),
     }
 }
 
@@ -77,11 +79,14 @@ pub(crate) fn decode<F: Form<T>, T>(body: &Bytes) -> Result<T, DecodeError> {
 /// After an error `body` is as it was: where a value is broken, nobody can tell where the next one starts.
 #[inline]
 pub(crate) fn decode_prefix<F: Form<T>, T>(body: &mut Bytes) -> Result<T, DecodeError> {
-    let (value, end) = read_first::<F, T>(body)?;
-    match end {
-        End::Reached => body.clear(),
-        End::MoreBytes => body.advance(skip::length_of_first(body).ok_or_else(DecodeError::truncated)?),
-    }
+    let _source = blob::lend(body);
+    let mut reader = reader_of(body);
+    let value = match F::deserialize(&mut reader) {
+        Ok(value) => value,
+        Err(error) => return Err(DecodeError::new(error)),
+    };
+    let length = if is_at_end(&mut reader) { Some(body.len()) } else { skip::length_of_first(body) };
+    body.advance(length.ok_or_else(DecodeError::truncated)?);
     Ok(value)
 }
 
@@ -91,45 +96,39 @@ pub(crate) fn validate<F: Form<T>, T>(value: &T) -> Result<(), Violation> {
     F::validate(value)
 }
 
-/// Whether anything follows the first value of a body.
-enum End {
-    Reached,
-    MoreBytes,
-}
+type Reader<'a> = rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'a, [u8]>>;
 
 #[inline]
-fn read_first<F: Form<T>, T>(body: &Bytes) -> Result<(T, End), DecodeError> {
-    let _source = blob::lend(body);
-    let mut deserializer = rmp_serde::Deserializer::from_read_ref(&body[..]);
+fn reader_of(body: &[u8]) -> Reader<'_> {
+    let mut reader = Reader::from_read_ref(body);
     // It refuses the level at which its count reaches nought.
-    deserializer.set_max_depth(MAX_DEPTH + 1);
-    let value = F::deserialize(&mut deserializer).map_err(|error| DecodeError::new(&error))?;
-    Ok((value, end_of(&mut deserializer)))
+    reader.set_max_depth(MAX_DEPTH + 1);
+    reader
 }
 
-/// `rmp-serde` does not tell how far it has read from a slice, but asked for an optional value it reads one
-/// marker and no more, which fails exactly when nothing is left.
+/// Whether everything has been read. `rmp-serde` does not tell how far it has come in a slice, but asked for
+/// an optional value it reads one marker and no more, which fails exactly when nothing is left.
 #[inline]
-fn end_of<'de, D: Deserializer<'de>>(deserializer: D) -> End {
-    deserializer.deserialize_option(Probe).unwrap_or(End::Reached)
+fn is_at_end(reader: &mut Reader<'_>) -> bool {
+    reader.deserialize_option(Probe).is_err()
 }
 
 struct Probe;
 
 impl<'de> Visitor<'de> for Probe {
-    type Value = End;
+    type Value = ();
 
     fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
         f.write_str("anything")
     }
 
     #[inline]
-    fn visit_none<E>(self) -> Result<End, E> {
-        Ok(End::MoreBytes)
+    fn visit_none<E>(self) -> Result<(), E> {
+        Ok(())
     }
 
     #[inline]
-    fn visit_some<D: Deserializer<'de>>(self, _: D) -> Result<End, D::Error> {
-        Ok(End::MoreBytes)
+    fn visit_some<D: Deserializer<'de>>(self, _: D) -> Result<(), D::Error> {
+        Ok(())
     }
 }

@@ -10,9 +10,9 @@ use rmpv::Value;
 use serde::Deserializer;
 use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 
-use super::fields::{Fields, name_of};
+use super::fields::{Fields, missing, name_of};
 use super::form::Form;
-use super::path::carried_inside;
+use super::path::{carried_inside, inside};
 
 /// The fields of a map, by number.
 pub(super) struct NamedFields<E> {
@@ -43,7 +43,7 @@ impl<E: de::Error> NamedFields<E> {
             if fields.values.len() <= at {
                 fields.values.resize(at + 1, None);
             }
-            let value = access.next_value().map_err(|error| super::path::inside(names[at], &error))?;
+            let value = access.next_value().map_err(|error| inside(names[at], error))?;
             if fields.values[at].replace(value).is_some() {
                 return Err(E::custom(format_args!("field `{}` is given twice", names[at])));
             }
@@ -54,6 +54,13 @@ impl<E: de::Error> NamedFields<E> {
 
 impl<'de, E: de::Error> Fields<'de> for NamedFields<E> {
     type Error = E;
+
+    fn required<F: Form<T>, T>(&mut self, number: usize) -> Result<T, E> {
+        match self.optional::<F, T>(number)? {
+            Some(value) => Ok(value),
+            None => Err(missing(self.name(number))),
+        }
+    }
 
     fn optional<F: Form<T>, T>(&mut self, number: usize) -> Result<Option<T>, E> {
         let sent = number.checked_sub(1).and_then(|at| self.values.get_mut(at)).and_then(Option::take);

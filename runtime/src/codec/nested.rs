@@ -123,7 +123,7 @@ impl<'de, F: Form<T>, T> Visitor<'de> for ListVisitor<F, T> {
             match access.next_element_seed(Read::<F, T>::new()) {
                 Ok(Some(element)) => list.push(element),
                 Ok(None) => return Ok(list),
-                Err(error) => return Err(at_index(list.len(), &error)),
+                Err(error) => return Err(at_index(list.len(), error)),
             }
         }
     }
@@ -169,7 +169,7 @@ impl<'de, K: Form<A>, V: Form<B>, A: Ord, B> Visitor<'de> for MapVisitor<K, V, A
         while let Some(key) = access.next_key_seed(Read::<K, A>::new())? {
             match access.next_value_seed(Read::<V, B>::new()) {
                 Ok(value) => map.insert(key, value),
-                Err(error) => return Err(inside(&step_to::<K, A>(&key), &error)),
+                Err(error) => return Err(inside(&step_to::<K, A>(&key), error)),
             };
         }
         Ok(map)

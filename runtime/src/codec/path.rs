@@ -16,15 +16,19 @@ const MAX_KEY: usize = 40;
 /// The error `error`, as it is called one step further out, in the field `step` or at the index `[2]`.
 #[cold]
 #[inline(never)]
-pub(super) fn inside<E: de::Error>(step: &str, error: &E) -> E {
-    E::custom(prefix(step, error))
+#[allow(
+    clippy::needless_pass_by_value,
+    reason = "a reference would keep every result in memory, also the good ones"
+)]
+pub(super) fn inside<E: de::Error>(step: &str, error: E) -> E {
+    E::custom(prefix(step, &error))
 }
 
 /// [`inside`] for the element of a list.
 #[cold]
 #[inline(never)]
-pub(super) fn at_index<E: de::Error>(index: usize, error: &E) -> E {
-    E::custom(prefix(&index_step(index), error))
+pub(super) fn at_index<E: de::Error>(index: usize, error: E) -> E {
+    inside(&index_step(index), error)
 }
 
 /// [`inside`] where the error is another deserializer's.
