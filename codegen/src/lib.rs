@@ -1,1 +1,36 @@
-//! placeholder
+//! Compiles `.svc` files to Rust for the `zsvc` crate: pure Rust, without a C compiler, libzmq or tokio.
+//!
+//! A build script needs one line of it:
+//!
+//! ```no_run
+//! fn main() -> Result<(), zsvc_codegen::Error> {
+//!     zsvc_codegen::compile("svc/tape.svc")
+//! }
+//! ```
+//!
+//! The program then says `zsvc::include_generated!();` where it wants the modules. [`Builder`] is the longer form.
+//!
+//! Inside, a [`zsvc_idl::Schema`](zsvc_idl::schema::Schema) becomes text in one step that cannot fail
+//! ([`generate`]): `names` gives each declared thing its Rust identifier, `module` the order of the file, `item`
+//! holds one emitted item per file. What is written is thin; whatever moves bytes is a function of the runtime.
+//!
+//! Not here: reading the language and its rules (`zsvc-idl`), and the wire (`zsvc`).
+
+mod build;
+mod docs;
+mod error;
+mod files;
+mod form;
+mod item;
+mod literal;
+mod module;
+mod names;
+mod options;
+mod reach;
+mod site;
+
+pub use build::{Builder, compile};
+pub use error::Error;
+pub use files::{Disk, Freshness, freshness, update};
+pub use module::generate;
+pub use options::{Choices, Options, OptionsError, Sides};

@@ -1,0 +1,158 @@
+//! The face for build scripts: [`compile`] for one file, [`Builder`] for all else.
+//!
+//! What Cargo is to know goes to standard output, as its protocol for build scripts wants; nothing else is printed.
+
+use std::env;
+use std::path::PathBuf;
+
+use zsvc_idl::Compilation;
+use zsvc_idl::diagnostic::{Diagnostic, RenderStyle, Severity, render};
+use zsvc_idl::source::SourceMap;
+
+use crate::files::{self, Disk};
+use crate::options::{Options, Sides};
+use crate::{Error, generate};
+
+/// Generates Rust from one `.svc` file and all that it imports, for `zsvc::include_generated!()`.
+pub fn compile(file: impl Into<String>) -> Result<(), Error> {
+    Builder::new().file(file).compile()
+}
+
+/// Generates Rust from `.svc` files, with a say in what it looks like.
+///
+/// ```no_run
+/// fn main() -> Result<(), zsvc_codegen::Error> {
+///     zsvc_codegen::Builder::new()
+///         .file("svc/tape.svc")
+///         .include("../shared-svc")
+///         .derive("market.v1.Side", "serde_repr::Serialize_repr")
+///         .client_only()
+///         .compile()
+/// }
+/// ```
+#[derive(Debug, Clone, Default)]
+pub struct Builder {
+    files: Vec<String>,
+    includes: Vec<String>,
+    folder: Option<PathBuf>,
+    options: Options,
+}
+
+impl Builder {
+    /// A builder without files.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a file, by its path from the folder of `Cargo.toml`.
+    #[must_use]
+    pub fn file(mut self, file: impl Into<String>) -> Self {
+        self.files.push(file.into());
+        self
+    }
+
+    /// Adds several files.
+    #[must_use]
+    pub fn files(mut self, files: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        self.files.extend(files.into_iter().map(Into::into));
+        self
+    }
+
+    /// Adds a folder in which imports are looked for that are not beside the file that has them.
+    #[must_use]
+    pub fn include(mut self, folder: impl Into<String>) -> Self {
+        self.includes.push(folder.into());
+        self
+    }
+
+    /// Writes `mod.rs` into this folder instead of `$OUT_DIR/zsvc`, for generated code that is checked in.
+    /// `zsvc gen --check` then fails where it is stale.
+    #[must_use]
+    pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.folder = Some(folder.into());
+        self
+    }
+
+    /// Derives more traits for a type, by its full name: `.derive("market.v1.Trade", "PartialOrd")`. Several are
+    /// divided by commas; one that the type has already is left out.
+    #[must_use]
+    pub fn derive(mut self, name: impl Into<String>, derives: impl Into<String>) -> Self {
+        self.options.derives.push((name.into(), derives.into()));
+        self
+    }
+
+    /// Puts a Rust type of yours in the place of a generated one: `.replace("market.v1.Trade", "::my::Trade")`.
+    /// See [`Options::replacements`] for what it has to be.
+    #[must_use]
+    pub fn replace(mut self, name: impl Into<String>, replacement: impl Into<String>) -> Self {
+        self.options.replacements.push((name.into(), replacement.into()));
+        self
+    }
+
+    /// Leaves out the traits and servers.
+    #[must_use]
+    pub fn client_only(mut self) -> Self {
+        self.options.sides = Sides::Client;
+        self
+    }
+
+    /// Leaves out the clients.
+    #[must_use]
+    pub fn server_only(mut self) -> Self {
+        self.options.sides = Sides::Server;
+        self
+    }
+
+    /// Reads the files and writes the Rust of them, unless it is there already.
+    pub fn compile(self) -> Result<(), Error> {
+        let folder = self.folder.or_else(default_folder).ok_or(Error::NoOutputFolder)?;
+        let disk = Disk::default();
+        let compilation = zsvc_idl::compile(&disk, &self.files, &self.includes);
+        tell_cargo(&disk, &compilation);
+        let Compilation { schema: Some(schema), sources, .. } = compilation else {
+            return Err(Error::Schema { rendered: rendered(&compilation) });
+        };
+        let choices = self.options.resolve(&schema).map_err(Error::Options)?;
+        let path = folder.join("mod.rs");
+        let text = generate(&schema, &choices, &sources);
+        files::update(&path, &text).map_err(|reason| Error::Write { path, reason })
+    }
+}
+
+fn default_folder() -> Option<PathBuf> {
+    env::var_os("OUT_DIR").map(|folder| PathBuf::from(folder).join("zsvc"))
+}
+
+/// Says on what the output depends, and what there is to warn of.
+///
+/// A place where an import was looked for in vain is not named: Cargo takes a missing file for a changed one, and
+/// would run the build script every time.
+fn tell_cargo(disk: &Disk, compilation: &Compilation) {
+    for file in disk.files_read() {
+        println!("cargo:rerun-if-changed={file}");
+    }
+    for diagnostic in &compilation.diagnostics {
+        if diagnostic.severity() == Severity::Warning {
+            println!("cargo:warning={}", on_one_line(diagnostic, &compilation.sources));
+        }
+    }
+}
+
+/// Cargo shows a warning of a line each.
+fn on_one_line(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
+    let place = diagnostic.primary.as_ref().map(|label| {
+        let location = sources.location(label.span);
+        format!("{}:{}:{}: ", sources.file(label.span.file).path(), location.line, location.column)
+    });
+    let help = diagnostic.help.as_ref().map(|help| format!(" ({help})"));
+    let message = &diagnostic.message;
+    let line = place.unwrap_or_default() + message + &help.unwrap_or_default();
+    line.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+fn rendered(compilation: &Compilation) -> String {
+    let errors = compilation.diagnostics.iter().filter(|it| it.severity() == Severity::Error);
+    let rendered = errors.map(|error| render(error, &compilation.sources, RenderStyle::Plain));
+    rendered.collect::<Vec<_>>().join("\n\n")
+}

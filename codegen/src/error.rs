@@ -1,0 +1,58 @@
+//! Why a build script's run of the generator failed.
+
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+
+use crate::options::OptionsError;
+
+/// Why there is no generated code. Its `Debug` form is its `Display` form, so that a `main` that returns one shows
+/// it readably in Cargo's output.
+pub enum Error {
+    /// The `.svc` files have errors: all of them, as text with the lines that they are about.
+    Schema {
+        /// What `zsvc check` would print.
+        rendered: String,
+    },
+    /// The options do not fit the files.
+    Options(OptionsError),
+    /// No output folder was given, and Cargo has not set `OUT_DIR`.
+    NoOutputFolder,
+    /// The generated file cannot be written.
+    Write {
+        /// Where to.
+        path: PathBuf,
+        /// Why not.
+        reason: io::Error,
+    },
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Schema { rendered } => write!(formatter, "the `.svc` files have errors\n\n{rendered}"),
+            Self::Options(error) => error.fmt(formatter),
+            Self::NoOutputFolder => formatter.write_str(
+                "there is no folder to write to: call this from a build script, or give one with `out_dir`",
+            ),
+            Self::Write { path, reason } => {
+                write!(formatter, "`{}` can't be written: {reason}", path.display())
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, formatter)
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Write { reason, .. } => Some(reason),
+            Self::Schema { .. } | Self::Options(_) | Self::NoOutputFolder => None,
+        }
+    }
+}

@@ -1,0 +1,95 @@
+//! Which of the runtime's *forms* a type has on the wire.
+//!
+//! A form is a marker type that says how a Rust type is written, read and checked. Most types are `Plain`: their
+//! own `serde` implementations do all.
+
+use proc_macro2::TokenStream;
+use quote::{ToTokens, quote};
+use zsvc_idl::schema::{Builtin, Type, TypeKind};
+
+use crate::site::Site;
+
+/// A form, as the runtime has it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Form {
+    Plain,
+    Bounded,
+    Nanoseconds,
+    Blob,
+    Nothing,
+    Optional(Box<Form>),
+    List(Box<Form>),
+    Map(Box<Form>, Box<Form>),
+    Boxed(Box<Form>),
+}
+
+impl Form {
+    /// The form of a type.
+    pub(crate) fn of(site: Site<'_>, ty: &Type) -> Self {
+        match ty {
+            Type::Builtin(Builtin::Duration) => Self::Nanoseconds,
+            Type::Builtin(Builtin::Bytes) => Self::Blob,
+            Type::Builtin(_) => Self::Plain,
+            Type::List(element) => Self::of(site, element).inside(Self::List),
+            Type::Optional(inner) => Self::of(site, inner).inside(Self::Optional),
+            Type::Map(key, value) => match (Self::of(site, key), Self::of(site, value)) {
+                (Self::Plain, Self::Plain) => Self::Plain,
+                (key, value) => Self::Map(Box::new(key), Box::new(value)),
+            },
+            Type::Named(id) => match &site.definition(*id).kind {
+                _ if site.generation.choices.replacement(*id).is_some() => Self::Plain,
+                TypeKind::Alias(target) => Self::of(site, target),
+                _ if site.generation.reach.is_bounded(*id) => Self::Bounded,
+                _ => Self::Plain,
+            },
+        }
+    }
+
+    /// The form of a method's answer, which may be nothing.
+    pub(crate) fn of_answer(site: Site<'_>, answer: Option<&Type>) -> Self {
+        answer.map_or(Self::Nothing, |ty| Self::of(site, ty))
+    }
+
+    /// The form of what a field or payload holds.
+    pub(crate) fn of_held(site: Site<'_>, ty: &Type, boxed: bool) -> Self {
+        let form = Self::of_present(site, ty, boxed);
+        if site.optional(ty).is_some() { form.inside(Self::Optional) } else { form }
+    }
+
+    /// The form of what a field or payload holds, if it is optional and there is something.
+    pub(crate) fn of_present(site: Site<'_>, ty: &Type, boxed: bool) -> Self {
+        let form = Self::of(site, site.optional(ty).unwrap_or(ty));
+        if boxed { form.inside(Self::Boxed) } else { form }
+    }
+
+    /// Whether a value of this form can break a bound.
+    pub(crate) fn is_bounded(&self) -> bool {
+        match self {
+            Self::Bounded => true,
+            Self::Plain | Self::Nanoseconds | Self::Blob | Self::Nothing => false,
+            Self::Optional(inner) | Self::List(inner) | Self::Boxed(inner) => inner.is_bounded(),
+            Self::Map(key, value) => key.is_bounded() || value.is_bounded(),
+        }
+    }
+
+    /// Wraps any form but `Plain`, which is the form of a container of plain values, too.
+    fn inside(self, wrap: fn(Box<Self>) -> Self) -> Self {
+        if self == Self::Plain { self } else { wrap(Box::new(self)) }
+    }
+}
+
+impl ToTokens for Form {
+    fn to_tokens(&self, tokens: &mut TokenStream) {
+        tokens.extend(match self {
+            Self::Plain => quote!(::zsvc::generated::Plain),
+            Self::Bounded => quote!(::zsvc::generated::Bounded),
+            Self::Nanoseconds => quote!(::zsvc::generated::Nanoseconds),
+            Self::Blob => quote!(::zsvc::generated::Blob),
+            Self::Nothing => quote!(::zsvc::generated::Nothing),
+            Self::Optional(inner) => quote!(::zsvc::generated::Optional<#inner>),
+            Self::List(element) => quote!(::zsvc::generated::List<#element>),
+            Self::Map(key, value) => quote!(::zsvc::generated::Map<#key, #value>),
+            Self::Boxed(inner) => quote!(::zsvc::generated::Boxed<#inner>),
+        });
+    }
+}

@@ -1,0 +1,63 @@
+//! What a client's method takes for a parameter: whatever turns into it without loss, where that spares a user
+//! an `.into()` or a `.collect()`.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use zsvc_idl::schema::{Builtin, Field, Type};
+
+use crate::site::Site;
+
+/// A parameter as a client takes it.
+pub(crate) struct Argument {
+    /// Its type.
+    pub(crate) ty: TokenStream,
+    conversion: Conversion,
+}
+
+/// How an argument becomes a parameter.
+enum Conversion {
+    None,
+    Into,
+    Collect,
+    CollectInto,
+}
+
+impl Argument {
+    /// How a client takes this parameter.
+    pub(crate) fn of(site: Site<'_>, parameter: &Field) -> Self {
+        match site.resolved(&parameter.ty) {
+            ty if converts(ty) => Self { ty: into(site, ty), conversion: Conversion::Into },
+            Type::List(element) if converts(site.resolved(element)) => {
+                Self { ty: items(&into(site, element)), conversion: Conversion::CollectInto }
+            }
+            Type::List(element) => Self { ty: items(&site.ty(element)), conversion: Conversion::Collect },
+            _ => Self { ty: site.field(parameter), conversion: Conversion::None },
+        }
+    }
+
+    /// The parameter made of the argument in `variable`; `None` where it is one already.
+    pub(crate) fn convert(&self, variable: &Ident) -> Option<TokenStream> {
+        match self.conversion {
+            Conversion::None => None,
+            Conversion::Into => Some(quote!(#variable.into())),
+            Conversion::Collect => Some(quote!(#variable.into_iter().collect())),
+            Conversion::CollectInto => {
+                Some(quote!(#variable.into_iter().map(::core::convert::Into::into).collect()))
+            }
+        }
+    }
+}
+
+/// Whether other types are as good as this one, such as `&str` for a string.
+fn converts(ty: &Type) -> bool {
+    matches!(ty, Type::Builtin(Builtin::String | Builtin::Bytes | Builtin::Value))
+}
+
+fn into(site: Site<'_>, ty: &Type) -> TokenStream {
+    let ty = site.ty(ty);
+    quote!(impl ::core::convert::Into<#ty>)
+}
+
+fn items(item: &TokenStream) -> TokenStream {
+    quote!(impl ::core::iter::IntoIterator<Item = #item>)
+}

@@ -1,0 +1,106 @@
+//! `TapeClient`: a service, as its callers see it.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use zsvc_idl::schema::Service;
+
+use super::call::call;
+use super::method::Named;
+use crate::docs;
+use crate::names::{Scope, ServiceNames};
+use crate::options::Sides;
+use crate::site::Site;
+
+/// The functions of a client that are no methods of its service. Where a method has the name of one, this gives way.
+struct Ours {
+    new: Ident,
+    connect: Ident,
+    local: Ident,
+    channel: Ident,
+}
+
+impl Ours {
+    fn new(service: &Service) -> Self {
+        let mut scope = Scope::without(service.methods.iter().map(|method| method.name.as_str()));
+        Self {
+            new: scope.add("new"),
+            connect: scope.add("connect"),
+            local: scope.add("local"),
+            channel: scope.add("channel"),
+        }
+    }
+}
+
+/// The type, which holds a channel.
+pub(crate) fn client(names: &ServiceNames, service: &Service) -> TokenStream {
+    let client = &names.client;
+    let docs = docs::doc(&format!("Calls `{}`. Cheap to clone.", service.name));
+    quote! {
+        #docs
+        #[derive(Clone, Debug)]
+        pub struct #client {
+            channel: ::zsvc::Channel,
+        }
+    }
+}
+
+/// What a client can do.
+pub(crate) fn calling(
+    site: Site<'_>,
+    names: &ServiceNames,
+    service: &Service,
+    methods: &[Named<'_>],
+) -> TokenStream {
+    let client = &names.client;
+    let ours = Ours::new(service);
+    let constructors = constructors(&ours);
+    let local = match site.generation.choices.sides() {
+        Sides::Both => Some(local(names, &ours)),
+        Sides::Client | Sides::Server => None,
+    };
+    let calls = methods.iter().map(|named| call(site, named));
+    quote! {
+        impl self::#client {
+            #constructors
+            #local
+            #(#calls)*
+        }
+    }
+}
+
+fn constructors(ours: &Ours) -> TokenStream {
+    let Ours { new, connect, channel, .. } = ours;
+    quote! {
+        /// A client over a channel, which other clients may share.
+        #[must_use]
+        pub fn #new(channel: ::zsvc::Channel) -> Self {
+            Self { channel }
+        }
+        /// A client of the server at an endpoint, such as `tcp://127.0.0.1:7100`.
+        ///
+        /// # Errors
+        /// When the endpoint makes no sense. A server that is not there yet is waited for by the calls.
+        pub async fn #connect(
+            endpoint: impl ::core::convert::Into<::std::string::String>,
+        ) -> ::core::result::Result<Self, ::zsvc::Status> {
+            ::zsvc::Channel::connect(endpoint).await.map(Self::#new)
+        }
+        /// The channel that calls go over.
+        #[must_use]
+        pub fn #channel(&self) -> &::zsvc::Channel {
+            &self.channel
+        }
+    }
+}
+
+fn local(names: &ServiceNames, ours: &Ours) -> TokenStream {
+    let ServiceNames { service, server, .. } = names;
+    let Ours { new, local, .. } = ours;
+    quote! {
+        /// A client of a service in this process, without a socket.
+        #[must_use]
+        pub fn #local(service: impl self::#service) -> Self {
+            Self::#new(::zsvc::Channel::local(self::#server::new(service)))
+        }
+    }
+}

@@ -1,0 +1,36 @@
+//! `Default` for structs of which nothing has to be there.
+//!
+//! **`Default` is what an empty struct on the wire reads as**: no value for an optional field, its `@default` for a
+//! field with one, nil for a `value`. A struct with any other field has no `Default`: an empty string or list is an
+//! answer, not the lack of one.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use zsvc_idl::schema::{Field, TypeId};
+
+use super::fields::{self, Presence};
+use crate::site::Site;
+
+/// The implementation, if there is one.
+pub(crate) fn default(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenStream {
+    let path = site.path(id);
+    let values: Option<Vec<TokenStream>> =
+        fields.iter().zip(fields::idents(fields)).map(|(field, name)| value(site, field, &name)).collect();
+    values.map_or_else(TokenStream::new, |values| {
+        quote! {
+            impl ::core::default::Default for #path {
+                fn default() -> Self {
+                    Self { #(#values),* }
+                }
+            }
+        }
+    })
+}
+
+fn value(site: Site<'_>, field: &Field, name: &Ident) -> Option<TokenStream> {
+    match fields::presence(site, field) {
+        Presence::Required => None,
+        Presence::Optional => Some(quote!(#name: ::core::option::Option::None)),
+        Presence::OrElse(value) => Some(quote!(#name: #value)),
+    }
+}

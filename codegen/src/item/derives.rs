@@ -1,0 +1,31 @@
+//! The `#[derive]` of a type.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use zsvc_idl::schema::TypeId;
+
+use crate::site::Site;
+
+/// What a type derives.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Derives {
+    /// A number with a name: all that numbers have, but arithmetic.
+    Number,
+    /// A value made of others: what all of them have.
+    Composite,
+}
+
+/// The attribute of a type: its own derives, then the user's that it does not have yet.
+pub(crate) fn derives(site: Site<'_>, id: TypeId, derives: Derives) -> TokenStream {
+    let own: &[&str] = match derives {
+        Derives::Number => &["Clone", "Copy", "Debug", "PartialEq", "Eq", "Hash", "PartialOrd", "Ord"],
+        Derives::Composite if site.generation.reach.is_exact(id) => {
+            &["Clone", "Debug", "PartialEq", "Eq", "Hash"]
+        }
+        Derives::Composite => &["Clone", "Debug", "PartialEq"],
+    };
+    let names = own.iter().map(|name| format_ident!("{name}"));
+    let theirs = site.generation.choices.derives(id).iter();
+    let theirs = theirs.filter(|derive| !own.contains(&derive.name.as_str())).map(|derive| &derive.path);
+    quote!(#[derive(#(#names,)* #(#theirs),*)])
+}

@@ -1,0 +1,95 @@
+//! `Display` of enums and errors.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use zsvc_idl::schema::{Builtin, EnumValue, Field, MessagePart, Payload, Type, TypeKind, Variant};
+
+use super::fields;
+use crate::names;
+use crate::site::{self, Site};
+
+/// A value of an enum shows its name, one of a newer schema its number.
+pub(crate) fn enumeration(
+    path: &TokenStream,
+    values: &[EnumValue],
+    idents: &[Ident],
+    unknown: &Ident,
+) -> TokenStream {
+    let names = values.iter().map(|value| value.name.as_str());
+    display(
+        path,
+        &quote! {
+            #(Self::#idents => formatter.write_str(#names),)*
+            Self::#unknown(number) => ::core::write!(formatter, "unknown value {}", number),
+        },
+    )
+}
+
+/// An error shows its `@message`, or its name in words.
+pub(crate) fn error(
+    site: Site<'_>,
+    path: &TokenStream,
+    variants: &[Variant],
+    idents: &[Ident],
+    unknown: &Ident,
+) -> TokenStream {
+    let arms = variants.iter().zip(idents).map(|(variant, name)| error_arm(site, variant, name));
+    display(
+        path,
+        &quote! {
+            #(#arms)*
+            Self::#unknown(variant) => ::core::write!(formatter, "unknown error {}", variant.number),
+        },
+    )
+}
+
+fn display(path: &TokenStream, arms: &TokenStream) -> TokenStream {
+    quote! {
+        impl ::core::fmt::Display for #path {
+            fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
+                match self { #arms }
+            }
+        }
+    }
+}
+
+fn error_arm(site: Site<'_>, variant: &Variant, name: &Ident) -> TokenStream {
+    let Some(message) = &variant.message else {
+        let text = names::words(&variant.name);
+        return quote!(Self::#name { .. } => formatter.write_str(#text),);
+    };
+    let fields: &[Field] = match &variant.payload {
+        Payload::Fields(fields) => fields,
+        Payload::Nothing | Payload::Type { .. } => &[],
+    };
+    let variables = site.names().bindings.clone().declare(fields.iter().map(|field| field.name.as_str()));
+    let members = fields::idents(fields);
+    let (mut format, mut used) = (String::new(), Vec::new());
+    for part in message {
+        match part {
+            MessagePart::Text(text) => format.push_str(&text.replace('{', "{{").replace('}', "}}")),
+            MessagePart::Field(index) => {
+                format.push_str(placeholder(site, &fields[*index].ty));
+                used.push(*index);
+            }
+        }
+    }
+    let arguments = used.iter().map(|&index| &variables[index]);
+    let shown = (0..fields.len()).filter(|index| used.contains(index));
+    let pattern = shown.map(|index| site::bound(&members[index], &variables[index]));
+    quote!(Self::#name { #(#pattern,)* .. } => ::core::write!(formatter, #format, #(#arguments),*),)
+}
+
+/// How a value goes into a message: as text if it has one.
+fn placeholder(site: Site<'_>, ty: &Type) -> &'static str {
+    match site.resolved(ty) {
+        Type::Builtin(Builtin::Bytes | Builtin::Duration | Builtin::Timestamp) => "{:?}",
+        Type::Builtin(_) => "{}",
+        Type::Named(id) => match site.definition(*id).kind {
+            _ if site.generation.choices.replacement(*id).is_some() => "{:?}",
+            TypeKind::Enum(_) | TypeKind::Error(_) => "{}",
+            _ => "{:?}",
+        },
+        Type::List(_) | Type::Map(..) | Type::Optional(_) => "{:?}",
+    }
+}

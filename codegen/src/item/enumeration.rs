@@ -1,0 +1,110 @@
+//! `enum Side { … }`
+
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
+use zsvc_idl::schema::{EnumValue, TypeId};
+
+use super::derives::{Derives, derives};
+use super::{display, structure};
+use crate::docs;
+use crate::names::Scope;
+use crate::site::Site;
+
+/// What an enum consists of, named.
+struct Names {
+    values: Vec<Ident>,
+    unknown: Ident,
+    number: Ident,
+    from_number: Ident,
+}
+
+impl Names {
+    fn new(values: &[EnumValue]) -> Self {
+        let mut scope = Scope::default();
+        Self {
+            values: scope.declare(values.iter().map(|value| value.name.as_str())),
+            unknown: scope.add("Unknown"),
+            number: scope.add("number"),
+            from_number: scope.add("from_number"),
+        }
+    }
+}
+
+/// The enum, its numbers and its names.
+pub(crate) fn enumeration(site: Site<'_>, id: TypeId, values: &[EnumValue]) -> TokenStream {
+    let names = Names::new(values);
+    let declaration = declaration(site, id, values, &names);
+    let numbers = numbers(site, id, values, &names);
+    let wire = wire(site, id, &names);
+    let display = display::enumeration(&site.path(id), values, &names.values, &names.unknown);
+    quote! {
+        #declaration
+        #numbers
+        #display
+        #wire
+    }
+}
+
+fn declaration(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &Names) -> TokenStream {
+    let definition = site.definition(id);
+    let attributes = docs::attributes(&definition.notes, &format!("The enum `{}`.", definition.name));
+    let derives = derives(site, id, Derives::Number);
+    let name = site.generation.names.definition(id);
+    let documented = values.iter().zip(&names.values).map(|(value, name)| {
+        let attributes =
+            docs::attributes(&value.notes, &format!("Value {}, `{}`.", value.number, value.name));
+        quote!(#attributes #name)
+    });
+    let unknown = &names.unknown;
+    quote! {
+        #attributes
+        #derives
+        pub enum #name {
+            #(#documented,)*
+            /// A value of a newer schema, by its number.
+            #unknown(u32),
+        }
+    }
+}
+
+fn numbers(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &Names) -> TokenStream {
+    let path = site.path(id);
+    let numbers: Vec<Literal> = values.iter().map(|value| Literal::u32_unsuffixed(value.number)).collect();
+    let Names { values, unknown, number, from_number } = names;
+    quote! {
+        impl #path {
+            /// The number on the wire.
+            #[must_use]
+            pub const fn #number(self) -> u32 {
+                match self {
+                    #(Self::#values => #numbers,)*
+                    Self::#unknown(number) => number,
+                }
+            }
+            /// The value of a number on the wire.
+            #[must_use]
+            pub const fn #from_number(number: u32) -> Self {
+                match number {
+                    #(#numbers => Self::#values,)*
+                    number => Self::#unknown(number),
+                }
+            }
+        }
+    }
+}
+
+fn wire(site: Site<'_>, id: TypeId, names: &Names) -> TokenStream {
+    let path = site.path(id);
+    let Names { number, from_number, .. } = names;
+    let serialize = structure::serialize(&quote!(serializer.serialize_u32(self.#number())), &path);
+    quote! {
+        #serialize
+        impl<'de> ::zsvc::generated::serde::Deserialize<'de> for #path {
+            fn deserialize<D: ::zsvc::generated::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
+                ::zsvc::generated::read_number(deserializer).map(Self::#from_number)
+            }
+        }
+    }
+}

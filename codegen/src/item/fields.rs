@@ -1,0 +1,131 @@
+//! Numbered fields, wherever they are: in structs, in variants, and as the parameters of methods.
+
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
+use zsvc_idl::schema::{Builtin, Field, Type};
+
+use crate::form::Form;
+use crate::site::Site;
+use crate::{docs, literal, names};
+
+/// What it means that a field is not there.
+pub(crate) enum Presence {
+    /// An error.
+    Required,
+    /// `None`.
+    Optional,
+    /// This value.
+    OrElse(TokenStream),
+}
+
+/// What it means that this field is not there.
+pub(crate) fn presence(site: Site<'_>, field: &Field) -> Presence {
+    match (site.resolved(&field.ty), &field.default) {
+        (ty, Some(value)) => Presence::OrElse(literal::owned(site, ty, value)),
+        (Type::Optional(_), None) => Presence::Optional,
+        (Type::Builtin(Builtin::Value), None) => Presence::OrElse(quote!(::zsvc::Value::Nil)),
+        _ => Presence::Required,
+    }
+}
+
+/// The identifiers of fields.
+pub(crate) fn idents(fields: &[Field]) -> Vec<Ident> {
+    names::distinct(fields.iter().map(|field| field.name.as_str()))
+}
+
+/// A declaration for each field, with its docs. Those of a struct need a visibility, those of a variant have none.
+pub(crate) fn documented(site: Site<'_>, fields: &[Field], visibility: &TokenStream) -> Vec<TokenStream> {
+    let declared = fields.iter().zip(idents(fields)).map(|(field, name)| {
+        let attributes =
+            docs::attributes(&field.notes, &format!("Field {}, `{}`.", field.number, field.name));
+        let ty = site.field(field);
+        quote!(#attributes #visibility #name: #ty)
+    });
+    declared.collect()
+}
+
+/// The body of `serialize` for a value with these fields. `borrow` makes a reference of a field's name.
+pub(crate) fn write(site: Site<'_>, fields: &[Field], borrow: impl Fn(&Ident) -> TokenStream) -> TokenStream {
+    if fields.is_empty() {
+        return quote!(::zsvc::generated::StructWriter::new(serializer, 0)?.end());
+    }
+    let names = idents(fields);
+    let length = length(site, fields, &names);
+    let writes = fields.iter().zip(&names).map(|(field, name)| {
+        let (number, form, value) = (field.number, Form::of_held(site, &field.ty, field.boxed), borrow(name));
+        let number = Literal::u8_unsuffixed(number);
+        quote!(fields.write::<#form, _>(#number, #value)?;)
+    });
+    quote! {
+        let length = #length;
+        let mut fields = ::zsvc::generated::StructWriter::new(serializer, length)?;
+        #(#writes)*
+        fields.end()
+    }
+}
+
+/// How many fields are written: up to the last that is there.
+fn length(site: Site<'_>, fields: &[Field], names: &[Ident]) -> TokenStream {
+    let is_optional = |field: &Field| matches!(presence(site, field), Presence::Optional);
+    let always =
+        fields.iter().filter(|field| !is_optional(field)).map(|field| field.number).max().unwrap_or(0);
+    let sometimes =
+        fields.iter().zip(names).filter(|(field, _)| field.number > always).map(|(field, name)| {
+            let number = Literal::u8_unsuffixed(field.number);
+            quote!((#number, self.#name.is_some()))
+        });
+    let always = Literal::u8_unsuffixed(always);
+    quote!(::zsvc::generated::length(#always, &[#(#sometimes),*]))
+}
+
+/// The implementation of `ReadFields` for `reader`, which makes an `output` of these fields by `constructor`.
+pub(crate) fn read(
+    site: Site<'_>,
+    fields: &[Field],
+    reader: &TokenStream,
+    output: &TokenStream,
+    constructor: &TokenStream,
+) -> TokenStream {
+    let table = name_table(fields);
+    let source = if fields.is_empty() { quote!(_) } else { quote!(fields) };
+    let values = fields.iter().zip(idents(fields)).map(|(field, name)| {
+        let value = read_field(site, field);
+        quote!(#name: #value)
+    });
+    quote! {
+        impl ::zsvc::generated::ReadFields for #reader {
+            type Output = #output;
+            const NAMES: &'static [&'static str] = &[#(#table),*];
+            fn read<'de, F: ::zsvc::generated::Fields<'de>>(
+                #source: &mut F,
+            ) -> ::core::result::Result<#output, F::Error> {
+                ::core::result::Result::Ok(#constructor { #(#values),* })
+            }
+        }
+    }
+}
+
+fn read_field(site: Site<'_>, field: &Field) -> TokenStream {
+    let number = Literal::u8_unsuffixed(field.number);
+    let present = Form::of_present(site, &field.ty, field.boxed);
+    match presence(site, field) {
+        Presence::Required => quote!(fields.required::<#present, _>(#number)?),
+        Presence::Optional => quote!(fields.optional::<#present, _>(#number)?),
+        Presence::OrElse(value) => {
+            let form = Form::of_held(site, &field.ty, field.boxed);
+            quote!(fields.or_else::<#form, _>(#number, || #value)?)
+        }
+    }
+}
+
+/// The names of fields by number, from 1; `""` is a hole.
+fn name_table(fields: &[Field]) -> Vec<&str> {
+    let last = fields.iter().map(|field| usize::from(field.number)).max().unwrap_or(0);
+    let mut table = vec![""; last];
+    for field in fields {
+        if let Some(place) = usize::from(field.number).checked_sub(1).and_then(|index| table.get_mut(index)) {
+            *place = &field.name;
+        }
+    }
+    table
+}

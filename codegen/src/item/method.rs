@@ -1,0 +1,106 @@
+//! What the trait, the server and the client of a service all need to know of a method.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::{format_ident, quote};
+use zsvc_idl::schema::{Method, MethodKind, Service, StreamParameter, Type};
+
+use super::fields;
+use crate::literal;
+use crate::names::{self, Scope};
+use crate::site::Site;
+
+/// A method with its names.
+pub(crate) struct Named<'a> {
+    /// The method.
+    pub(crate) method: &'a Method,
+    /// The function in the trait and the client.
+    pub(crate) name: Ident,
+    /// The hidden struct of its parameters.
+    pub(crate) parameters: Ident,
+    /// Its place in the table of methods.
+    pub(crate) index: usize,
+}
+
+/// The methods of a service, in order of declaration.
+pub(crate) fn named(service: &Service) -> Vec<Named<'_>> {
+    let idents = names::distinct(service.methods.iter().map(|method| method.name.as_str()));
+    let mut hidden = Scope::default();
+    let methods = service.methods.iter().zip(idents).enumerate();
+    let named = methods.map(|(index, (method, name))| {
+        let stem = hidden.add(&names::pascal(&method.name));
+        Named { method, name, parameters: format_ident!("{}Params", stem), index }
+    });
+    named.collect()
+}
+
+/// The table of methods, in the order of their indices.
+pub(crate) fn table(site: Site<'_>, service: &Service) -> TokenStream {
+    let count = service.methods.len();
+    let full_name = site.prefix() + &service.name;
+    let rows = service.methods.iter().map(|method| row(&full_name, method));
+    quote!(static METHODS: [::zsvc::Method; #count] = [#(#rows),*];)
+}
+
+fn row(service: &str, method: &Method) -> TokenStream {
+    let name = format!("{service}/{}", method.name);
+    let kind = match &method.kind {
+        MethodKind::Unary(_) => quote!(Unary),
+        MethodKind::ServerStream(_) => quote!(ServerStream),
+        MethodKind::ClientStream(..) => quote!(ClientStream),
+        MethodKind::Bidirectional(..) => quote!(Bidirectional),
+        MethodKind::OneWay => quote!(OneWay),
+    };
+    let deadline = method.deadline.map(|deadline| {
+        let deadline = literal::duration(deadline);
+        quote!(.deadline(#deadline))
+    });
+    let idempotent = method.idempotent.then(|| quote!(.idempotent()));
+    quote!(::zsvc::Method::new(#name, ::zsvc::MethodKind::#kind) #deadline #idempotent)
+}
+
+/// The Rust type of an answer.
+pub(crate) fn answer(site: Site<'_>, answer: Option<&Type>) -> TokenStream {
+    answer.map_or_else(|| quote!(()), |ty| site.ty(ty))
+}
+
+/// The Rust type of a method's failure.
+pub(crate) fn failure(site: Site<'_>, method: &Method) -> TokenStream {
+    match method.throws {
+        None => quote!(::zsvc::Status),
+        Some(id) => {
+            let error = site.path(id);
+            quote!(::zsvc::Error<#error>)
+        }
+    }
+}
+
+/// The stream that a method takes.
+pub(crate) fn stream(method: &Method) -> Option<&StreamParameter> {
+    match &method.kind {
+        MethodKind::ClientStream(stream, _) | MethodKind::Bidirectional(stream, _) => Some(stream),
+        MethodKind::Unary(_) | MethodKind::ServerStream(_) | MethodKind::OneWay => None,
+    }
+}
+
+/// The variables that stand for a method's plain parameters, and for its stream. The names left are in the scope.
+pub(crate) struct Variables {
+    pub(crate) parameters: Vec<Ident>,
+    pub(crate) stream: Option<Ident>,
+    pub(crate) left: Scope,
+}
+
+impl Variables {
+    pub(crate) fn new(site: Site<'_>, method: &Method) -> Self {
+        let mut left = site.names().bindings.clone();
+        let parameters = method.parameters.iter().map(|parameter| parameter.name.as_str());
+        let stream = stream(method).map(|stream| stream.name.as_str());
+        let mut parameters = left.declare(parameters.chain(stream));
+        let stream = stream.and_then(|_| parameters.pop());
+        Self { parameters, stream, left }
+    }
+}
+
+/// The hidden structs of parameters hold them under these names.
+pub(crate) fn members(method: &Method) -> Vec<Ident> {
+    fields::idents(&method.parameters)
+}

@@ -1,0 +1,114 @@
+//! `Validate`: the bounds of a schema, checked on what has arrived.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use zsvc_idl::schema::{Field, Payload, Variant};
+
+use super::{fields, union};
+use crate::form::Form;
+use crate::literal;
+use crate::site::{self, Site};
+
+/// The implementation for a struct.
+pub(crate) fn structure(site: Site<'_>, fields: &[Field], path: &TokenStream) -> TokenStream {
+    let checks = fields
+        .iter()
+        .zip(fields::idents(fields))
+        .filter_map(|(field, name)| check(site, field, &quote!(&self.#name)));
+    implementation(path, &quote!(#(#checks)* ::core::result::Result::Ok(())))
+}
+
+/// The implementation for a union.
+pub(crate) fn union(
+    site: Site<'_>,
+    variants: &[Variant],
+    names: &union::Names,
+    path: &TokenStream,
+) -> TokenStream {
+    let arms = variants.iter().zip(&names.variants).filter_map(|(variant, name)| arm(site, variant, name));
+    let body = quote! {
+        match self {
+            #(#arms)*
+            _ => ::core::result::Result::Ok(()),
+        }
+    };
+    implementation(path, &body)
+}
+
+fn implementation(path: &TokenStream, body: &TokenStream) -> TokenStream {
+    quote! {
+        impl ::zsvc::generated::Validate for #path {
+            fn validate(&self) -> ::core::result::Result<(), ::zsvc::generated::Violation> {
+                #body
+            }
+        }
+    }
+}
+
+/// The check of a variant, if anything in it can break a bound.
+fn arm(site: Site<'_>, variant: &Variant, name: &Ident) -> Option<TokenStream> {
+    match &variant.payload {
+        Payload::Nothing => None,
+        Payload::Type { ty, boxed } => {
+            let form = Form::of_held(site, ty, *boxed);
+            let label = &variant.name;
+            form.is_bounded().then(
+                || quote!(Self::#name(value) => ::zsvc::generated::check_inside::<#form, _>(#label, value),),
+            )
+        }
+        Payload::Fields(fields) => fields_arm(site, fields, name),
+    }
+}
+
+fn fields_arm(site: Site<'_>, fields: &[Field], name: &Ident) -> Option<TokenStream> {
+    let members = fields::idents(fields);
+    let variables = site.names().bindings.clone().declare(fields.iter().map(|field| field.name.as_str()));
+    let (pattern, checks): (Vec<_>, Vec<_>) = fields
+        .iter()
+        .zip(members.iter().zip(&variables))
+        .filter_map(|(field, (member, variable))| {
+            let check = check(site, field, &quote!(#variable))?;
+            Some((site::bound(member, variable), check))
+        })
+        .unzip();
+    (!checks.is_empty()).then(|| {
+        quote! {
+            Self::#name { #(#pattern,)* .. } => {
+                #(#checks)*
+                ::core::result::Result::Ok(())
+            }
+        }
+    })
+}
+
+/// The check of one field, given as a reference, if it can break a bound.
+fn check(site: Site<'_>, field: &Field, value: &TokenStream) -> Option<TokenStream> {
+    let optional = site.optional(&field.ty).is_some();
+    let held = if optional { quote!(value) } else { value.clone() };
+    let checks = checks(site, field, &held);
+    match (checks.is_empty(), optional) {
+        (true, _) => None,
+        (false, true) => Some(quote! {
+            if let ::core::option::Option::Some(value) = #value {
+                #(#checks)*
+            }
+        }),
+        (false, false) => Some(quote!(#(#checks)*)),
+    }
+}
+
+fn checks(site: Site<'_>, field: &Field, value: &TokenStream) -> Vec<TokenStream> {
+    let name = &field.name;
+    let len = field.len.as_ref().map(|range| {
+        let range = literal::range(site, range);
+        quote!(::zsvc::generated::check_len(#name, #value, #range)?;)
+    });
+    let range = field.range.as_ref().map(|range| {
+        let range = literal::range(site, range);
+        quote!(::zsvc::generated::check_range(#name, #value, #range)?;)
+    });
+    let form = Form::of_present(site, &field.ty, field.boxed);
+    let inside =
+        form.is_bounded().then(|| quote!(::zsvc::generated::check_inside::<#form, _>(#name, #value)?;));
+    len.into_iter().chain(range).chain(inside).collect()
+}

@@ -1,0 +1,289 @@
+//! Rust identifiers for what a schema declares.
+//!
+//! A name of the schema stays as it is wherever Rust allows: a keyword is written raw (`r#type`), and the few that
+//! cannot be raw (`self`, `crate`, …) get a trailing underscore. Where a name that the generator adds meets one of
+//! the schema's, the generator's gives way, by a trailing underscore too. So generation never fails over a name.
+//!
+//! Not here: paths from one module to another ([`crate::site`]).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use proc_macro2::{Ident, Span};
+use zsvc_idl::schema::{Package, PackageId, Schema, TypeId};
+
+/// Keywords of every edition, also those only reserved, that may be written raw.
+const KEYWORDS: &[&str] = &[
+    "abstract", "as", "async", "await", "become", "box", "break", "const", "continue", "do", "dyn", "else",
+    "enum", "extern", "false", "final", "fn", "for", "gen", "if", "impl", "in", "let", "loop", "macro",
+    "match", "mod", "move", "mut", "override", "priv", "pub", "ref", "return", "static", "struct", "trait",
+    "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
+];
+
+/// What is no identifier at all, not even raw.
+const NEVER_NAMES: &[&str] = &["_", "self", "Self", "super", "crate"];
+
+/// Names that a type or module must leave alone: generated code says `u32` and means it.
+const PRIMITIVES: &[&str] = &[
+    "bool", "char", "f16", "f32", "f64", "f128", "i8", "i16", "i32", "i64", "i128", "isize", "str", "u8",
+    "u16", "u32", "u64", "u128", "usize",
+];
+
+/// Names that generated functions bind, or see as statics, beside those of the schema.
+const OUR_BINDINGS: &[&str] = &["METHODS", "formatter", "serializer"];
+
+/// Names that share a namespace, each taken once.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Scope {
+    taken: BTreeSet<String>,
+}
+
+impl Scope {
+    /// A scope in which some names are taken already.
+    pub(crate) fn without<'n>(taken: impl IntoIterator<Item = &'n str>) -> Self {
+        Self { taken: taken.into_iter().map(str::to_owned).collect() }
+    }
+
+    /// Identifiers for names of the schema. Those that can stay as they are do, whatever their order.
+    pub(crate) fn declare<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) -> Vec<Ident> {
+        let claimed: Vec<(&str, bool)> = names.into_iter().map(|name| (name, self.claim(name))).collect();
+        claimed.into_iter().map(|(name, kept)| if kept { ident(name) } else { self.add(name) }).collect()
+    }
+
+    /// An identifier for a name that the generator adds: underscores follow until it is nobody else's.
+    pub(crate) fn add(&mut self, name: &str) -> Ident {
+        let mut name = name.to_owned();
+        while !self.claim(&name) {
+            name.push('_');
+        }
+        ident(&name)
+    }
+
+    /// Takes `name` if it is free and can be an identifier.
+    fn claim(&mut self, name: &str) -> bool {
+        !NEVER_NAMES.contains(&name) && self.taken.insert(name.to_owned())
+    }
+}
+
+/// The identifier of a name that can be one.
+fn ident(name: &str) -> Ident {
+    if KEYWORDS.contains(&name) {
+        Ident::new_raw(name, Span::call_site())
+    } else {
+        Ident::new(name, Span::call_site())
+    }
+}
+
+/// Identifiers for names that share a namespace with nothing else: fields, variants' fields, methods.
+pub(crate) fn distinct<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<Ident> {
+    Scope::default().declare(names)
+}
+
+/// `last_trade` as `LastTrade`, for hidden types. Underscores in front stay: `_1` has to be a name still.
+pub(crate) fn pascal(name: &str) -> String {
+    let words = name.trim_start_matches('_');
+    let underscores = &name[..name.len() - words.len()];
+    underscores.chars().map(String::from).chain(words.split('_').map(capitalized)).collect()
+}
+
+fn capitalized(word: &str) -> String {
+    let mut letters = word.chars();
+    letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
+}
+
+/// `UnknownSymbol` as `unknown symbol`, for messages.
+pub(crate) fn words(name: &str) -> String {
+    let mut text = String::new();
+    for letter in name.chars() {
+        match letter {
+            '_' => text.push(' '),
+            _ if letter.is_ascii_uppercase() && text.chars().next_back().is_some_and(|last| last != ' ') => {
+                text.extend([' ', letter.to_ascii_lowercase()]);
+            }
+            _ => text.push(letter.to_ascii_lowercase()),
+        }
+    }
+    text.trim().to_owned()
+}
+
+/// The identifiers of everything that other items refer to.
+#[derive(Debug)]
+pub(crate) struct Names {
+    /// By [`TypeId`].
+    types: Vec<Ident>,
+    /// By [`PackageId`].
+    packages: Vec<PackageNames>,
+    /// The tree of modules; the root has no name of its own.
+    pub(crate) root: ModuleNames,
+}
+
+/// The identifiers of one package.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct PackageNames {
+    /// The modules from the root of the generated file to this one.
+    pub(crate) path: Vec<Ident>,
+    /// In order of declaration.
+    pub(crate) constants: Vec<Ident>,
+    /// In order of declaration.
+    pub(crate) services: Vec<ServiceNames>,
+    /// What a variable must not be called here: a constant of that name would be taken for a pattern.
+    pub(crate) bindings: Scope,
+}
+
+/// The identifiers of a service.
+#[derive(Debug, Clone)]
+pub(crate) struct ServiceNames {
+    /// The trait.
+    pub(crate) service: Ident,
+    /// `TapeClient`
+    pub(crate) client: Ident,
+    /// `TapeServer`
+    pub(crate) server: Ident,
+}
+
+/// A module, and those inside it.
+#[derive(Debug, Default)]
+pub(crate) struct ModuleNames {
+    /// The package whose items it holds, if there is one of exactly this name.
+    pub(crate) package: Option<PackageId>,
+    /// In order of their packages' names.
+    pub(crate) children: Vec<ChildNames>,
+}
+
+/// A module inside another.
+#[derive(Debug)]
+pub(crate) struct ChildNames {
+    /// The part of the packages' names that it stands for.
+    pub(crate) part: String,
+    /// What it is called.
+    pub(crate) name: Ident,
+    /// What it holds.
+    pub(crate) module: ModuleNames,
+}
+
+impl Names {
+    /// Names everything in `schema`.
+    pub(crate) fn new(schema: &Schema) -> Self {
+        let mut names = Self {
+            types: vec![ident("unnamed"); schema.types.len()],
+            packages: vec![PackageNames::default(); schema.packages.len()],
+            root: ModuleNames::default(),
+        };
+        let packages: Vec<(&[String], PackageId)> =
+            (0..).map(PackageId).zip(&schema.packages).map(|(id, package)| (&*package.name, id)).collect();
+        names.root = names.module(schema, &[], &packages);
+        names
+    }
+
+    /// The identifier of a type, without a path.
+    pub(crate) fn definition(&self, id: TypeId) -> &Ident {
+        &self.types[id.0 as usize]
+    }
+
+    /// The identifiers of a package.
+    pub(crate) fn package(&self, id: PackageId) -> &PackageNames {
+        &self.packages[id.0 as usize]
+    }
+
+    /// Names the module at `path` and all below it: `packages` are those under it, with the rest of their names.
+    fn module(
+        &mut self,
+        schema: &Schema,
+        path: &[Ident],
+        packages: &[(&[String], PackageId)],
+    ) -> ModuleNames {
+        let mut scope = Scope::without(PRIMITIVES.iter().copied());
+        let package = packages.iter().find(|(rest, _)| rest.is_empty()).map(|&(_, id)| id);
+        if let Some(id) = package {
+            self.declare_types(schema, schema.package(id), &mut scope);
+            self.packages[id.0 as usize].path = path.to_vec();
+        }
+        let mut below: BTreeMap<&str, Vec<(&[String], PackageId)>> = BTreeMap::new();
+        for (rest, id) in packages {
+            if let Some((first, rest)) = rest.split_first() {
+                below.entry(first).or_default().push((rest, *id));
+            }
+        }
+        let modules = scope.declare(below.keys().copied());
+        if let Some(id) = package {
+            self.packages[id.0 as usize].declare_ours(schema.package(id), &mut scope);
+        }
+        let children = modules.into_iter().zip(below).map(|(name, (part, packages))| {
+            let path: Vec<Ident> = path.iter().chain([&name]).cloned().collect();
+            let module = self.module(schema, &path, &packages);
+            ChildNames { part: part.to_owned(), name, module }
+        });
+        ModuleNames { package, children: children.collect() }
+    }
+
+    fn declare_types(&mut self, schema: &Schema, package: &Package, scope: &mut Scope) {
+        let names = package.types.iter().map(|&id| schema.definition(id).name.as_str());
+        for (id, name) in package.types.iter().zip(scope.declare(names)) {
+            self.types[id.0 as usize] = name;
+        }
+    }
+}
+
+impl PackageNames {
+    /// Services, then what the generator adds for them, then constants, which are a namespace of their own.
+    fn declare_ours(&mut self, package: &Package, scope: &mut Scope) {
+        let services = scope.declare(package.services.iter().map(|service| service.name.as_str()));
+        let named = services.into_iter().zip(&package.services).map(|(ident, service)| ServiceNames {
+            service: ident,
+            client: scope.add(&format!("{}Client", service.name)),
+            server: scope.add(&format!("{}Server", service.name)),
+        });
+        self.services = named.collect();
+
+        // Upper case, whatever the schema says: a lower-case constant would turn variables into patterns.
+        let upper: Vec<String> = package.constants.iter().map(|it| it.name.to_ascii_uppercase()).collect();
+        self.constants = Scope::default().declare(upper.iter().map(String::as_str));
+        let constants: Vec<String> = self.constants.iter().map(Ident::to_string).collect();
+        let ours = OUR_BINDINGS.iter().copied();
+        self.bindings = Scope::without(ours.chain(constants.iter().map(String::as_str)));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn strings(idents: &[Ident]) -> Vec<String> {
+        idents.iter().map(Ident::to_string).collect()
+    }
+
+    #[test]
+    fn keywords_are_raw() {
+        assert_eq!(strings(&distinct(["type", "gen", "symbol"])), ["r#type", "r#gen", "symbol"]);
+    }
+
+    #[test]
+    fn what_cannot_be_raw_gets_an_underscore() {
+        assert_eq!(strings(&distinct(["self", "Self", "_"])), ["self_", "Self_", "__"]);
+    }
+
+    #[test]
+    fn a_name_that_fits_is_kept_though_another_was_renamed_before_it() {
+        assert_eq!(strings(&distinct(["self", "self_"])), ["self__", "self_"]);
+    }
+
+    #[test]
+    fn the_generators_names_give_way() {
+        let mut scope = Scope::default();
+        scope.declare(["Unknown", "Unknown_"]);
+        assert_eq!(scope.add("Unknown").to_string(), "Unknown__");
+    }
+
+    #[test]
+    fn hidden_types_are_in_pascal_case() {
+        assert_eq!(pascal("last_trade"), "LastTrade");
+        assert_eq!(pascal("_1"), "_1");
+        assert_eq!(pascal("_"), "_");
+    }
+
+    #[test]
+    fn messages_are_in_words() {
+        assert_eq!(words("UnknownSymbol"), "unknown symbol");
+        assert_eq!(words("Halted"), "halted");
+        assert_eq!(words("no_such__Thing"), "no such  thing");
+    }
+}

@@ -1,0 +1,165 @@
+//! What a user may choose about the generated code: [`Options`] as written, [`Choices`] once a schema is known.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use proc_macro2::TokenStream;
+use quote::ToTokens;
+use syn::parse::Parser;
+use syn::punctuated::Punctuated;
+use zsvc_idl::schema::{Schema, TypeId};
+
+/// Choices about generated code, by the full names of types.
+#[derive(Debug, Clone, Default)]
+pub struct Options {
+    /// Pairs of a type's full name and the derives that it gets beside its own: `("market.v1.Trade", "PartialOrd")`.
+    pub derives: Vec<(String, String)>,
+    /// Pairs of a type's full name and the Rust type that stands in its place: `("market.v1.Trade", "::my::Trade")`.
+    /// That type has to be `Clone + Debug + PartialEq`, `serde::Serialize` and `serde::Deserialize` in the wire's form.
+    pub replacements: Vec<(String, String)>,
+    /// For which ends of a call code is generated.
+    pub sides: Sides,
+}
+
+/// The ends of a call that code is generated for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Sides {
+    /// Traits, servers and clients.
+    #[default]
+    Both,
+    /// Clients alone.
+    Client,
+    /// Traits and servers alone.
+    Server,
+}
+
+/// What is wrong with an option.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum OptionsError {
+    /// An option names a type that no file declares.
+    UnknownType {
+        /// The name.
+        name: String,
+    },
+    /// The derives of a type cannot be read.
+    InvalidDerive {
+        /// The type.
+        name: String,
+        /// What was given.
+        derives: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The replacement of a type cannot be read.
+    InvalidReplacement {
+        /// The type.
+        name: String,
+        /// What was given.
+        replacement: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// [`Options`] that fit a schema: emission from here on cannot fail.
+#[derive(Debug, Default)]
+pub struct Choices {
+    derives: BTreeMap<TypeId, Vec<Derive>>,
+    replacements: BTreeMap<TypeId, TokenStream>,
+    sides: Sides,
+}
+
+/// A trait that a user has derived for a type.
+#[derive(Debug)]
+pub(crate) struct Derive {
+    /// The last part of its path.
+    pub(crate) name: String,
+    /// Its path.
+    pub(crate) path: TokenStream,
+}
+
+impl Options {
+    /// Looks the types up that the options name.
+    pub fn resolve(&self, schema: &Schema) -> Result<Choices, OptionsError> {
+        let types = by_full_name(schema);
+        let find =
+            |name: &String| types.get(name).copied().ok_or(OptionsError::UnknownType { name: name.clone() });
+        let mut choices = Choices { sides: self.sides, ..Choices::default() };
+        for (name, derives) in &self.derives {
+            choices.derives.entry(find(name)?).or_default().extend(parse_derives(name, derives)?);
+        }
+        for (name, replacement) in &self.replacements {
+            choices.replacements.insert(find(name)?, parse_replacement(name, replacement)?);
+        }
+        Ok(choices)
+    }
+}
+
+fn by_full_name(schema: &Schema) -> BTreeMap<String, TypeId> {
+    let named = (0..).map(TypeId).zip(&schema.types);
+    named.map(|(id, it)| (schema.package(it.package).full_name() + "." + &it.name, id)).collect()
+}
+
+fn parse_derives(name: &str, derives: &str) -> Result<Vec<Derive>, OptionsError> {
+    let parser = Punctuated::<syn::Path, syn::Token![,]>::parse_terminated;
+    let paths = parser.parse_str(derives).map_err(|error| OptionsError::InvalidDerive {
+        name: name.to_owned(),
+        derives: derives.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(paths.iter().map(Derive::new).collect())
+}
+
+fn parse_replacement(name: &str, replacement: &str) -> Result<TokenStream, OptionsError> {
+    let ty = syn::parse_str::<syn::Type>(replacement).map_err(|error| OptionsError::InvalidReplacement {
+        name: name.to_owned(),
+        replacement: replacement.to_owned(),
+        reason: error.to_string(),
+    })?;
+    Ok(ty.to_token_stream())
+}
+
+impl Derive {
+    fn new(path: &syn::Path) -> Self {
+        let name = path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
+        Self { name, path: path.to_token_stream() }
+    }
+}
+
+impl Choices {
+    /// The derives that a type gets beside its own.
+    pub(crate) fn derives(&self, id: TypeId) -> &[Derive] {
+        self.derives.get(&id).map_or(&[], Vec::as_slice)
+    }
+
+    /// The Rust type in place of a generated one.
+    pub(crate) fn replacement(&self, id: TypeId) -> Option<&TokenStream> {
+        self.replacements.get(&id)
+    }
+
+    /// The ends of a call that code is generated for.
+    pub(crate) fn sides(&self) -> Sides {
+        self.sides
+    }
+}
+
+impl fmt::Display for OptionsError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::UnknownType { name } => {
+                write!(
+                    formatter,
+                    "no file declares a type `{name}`: write its full name, as in `market.v1.Trade`"
+                )
+            }
+            Self::InvalidDerive { name, derives, reason } => {
+                write!(formatter, "`{derives}` is no list of derives for `{name}`: {reason}")
+            }
+            Self::InvalidReplacement { name, replacement, reason } => {
+                write!(formatter, "`{replacement}` is no Rust type to stand for `{name}`: {reason}")
+            }
+        }
+    }
+}
+
+impl std::error::Error for OptionsError {}

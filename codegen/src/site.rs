@@ -1,0 +1,158 @@
+//! Where an item is emitted, and how it names the types of the schema from there.
+//!
+//! Every path in generated code is either absolute (`::zsvc::Status`) or starts with `self` or `super`
+//! (`super::super::money::v1::Amount`), so no name of the schema can stand in the way of another.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use zsvc_idl::schema::{Builtin, Field, PackageId, Schema, Type, TypeDefinition, TypeId, TypeKind};
+
+use crate::names::{Names, PackageNames};
+use crate::options::Choices;
+use crate::reach::Reach;
+
+/// All that is known when emission starts.
+#[derive(Debug)]
+pub(crate) struct Generation<'a> {
+    /// What to emit.
+    pub(crate) schema: &'a Schema,
+    /// What the user chose.
+    pub(crate) choices: &'a Choices,
+    /// What it is called.
+    pub(crate) names: Names,
+    /// What its types hold.
+    pub(crate) reach: Reach,
+}
+
+/// The module that items are emitted into.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Site<'a> {
+    /// All that is known.
+    pub(crate) generation: &'a Generation<'a>,
+    /// The package whose module it is.
+    pub(crate) package: PackageId,
+}
+
+impl<'a> Site<'a> {
+    /// The definition behind an id.
+    pub(crate) fn definition(self, id: TypeId) -> &'a TypeDefinition {
+        self.generation.schema.definition(id)
+    }
+
+    /// The identifiers of this package.
+    pub(crate) fn names(self) -> &'a PackageNames {
+        self.generation.names.package(self.package)
+    }
+
+    /// The dotted name of this package, with a dot after it if there is a name at all.
+    pub(crate) fn prefix(self) -> String {
+        let package = self.generation.schema.package(self.package);
+        package.name.iter().map(|part| format!("{part}.")).collect()
+    }
+
+    /// `self::Trade`, `super::super::money::v1::Amount`, or what the user put in its place.
+    pub(crate) fn path(self, id: TypeId) -> TokenStream {
+        let generation = self.generation;
+        if let Some(replacement) = generation.choices.replacement(id) {
+            return replacement.clone();
+        }
+        let name = generation.names.definition(id);
+        let package = generation.schema.definition(id).package;
+        if package == self.package {
+            return quote!(self::#name);
+        }
+        let up = self.names().path.iter().map(|_| quote!(super::));
+        let down = &generation.names.package(package).path;
+        match self.names().path.as_slice() {
+            [] => quote!(self::#(#down::)*#name),
+            _ => quote!(#(#up)*#(#down::)*#name),
+        }
+    }
+
+    /// The Rust type of a use of a type.
+    pub(crate) fn ty(self, ty: &Type) -> TokenStream {
+        match ty {
+            Type::Builtin(builtin) => builtin_type(*builtin),
+            Type::List(element) => {
+                let element = self.ty(element);
+                quote!(::std::vec::Vec<#element>)
+            }
+            Type::Map(key, value) => {
+                let (key, value) = (self.ty(key), self.ty(value));
+                quote!(::std::collections::BTreeMap<#key, #value>)
+            }
+            Type::Optional(inner) => {
+                let inner = self.ty(inner);
+                quote!(::core::option::Option<#inner>)
+            }
+            Type::Named(id) => self.path(*id),
+        }
+    }
+
+    /// The Rust type of a field or payload, which is boxed where it would hold itself.
+    pub(crate) fn held(self, ty: &Type, boxed: bool) -> TokenStream {
+        match self.resolved(ty) {
+            _ if !boxed => self.ty(ty),
+            Type::Optional(inner) => {
+                let inner = self.ty(inner);
+                quote!(::core::option::Option<::std::boxed::Box<#inner>>)
+            }
+            _ => {
+                let ty = self.ty(ty);
+                quote!(::std::boxed::Box<#ty>)
+            }
+        }
+    }
+
+    /// The Rust type of a field.
+    pub(crate) fn field(self, field: &Field) -> TokenStream {
+        self.held(&field.ty, field.boxed)
+    }
+
+    /// `ty` with the aliases at its top followed, up to one that the user replaced.
+    pub(crate) fn resolved(self, mut ty: &'a Type) -> &'a Type {
+        while let Type::Named(id) = ty {
+            let TypeKind::Alias(target) = &self.definition(*id).kind else { break };
+            if self.generation.choices.replacement(*id).is_some() {
+                break;
+            }
+            ty = target;
+        }
+        ty
+    }
+
+    /// What is inside an optional type; `None` for any other.
+    pub(crate) fn optional(self, ty: &'a Type) -> Option<&'a Type> {
+        match self.resolved(ty) {
+            Type::Optional(inner) => Some(inner),
+            _ => None,
+        }
+    }
+}
+
+fn builtin_type(builtin: Builtin) -> TokenStream {
+    match builtin {
+        Builtin::Bool => quote!(bool),
+        Builtin::U8 => quote!(u8),
+        Builtin::U16 => quote!(u16),
+        Builtin::U32 => quote!(u32),
+        Builtin::U64 => quote!(u64),
+        Builtin::I8 => quote!(i8),
+        Builtin::I16 => quote!(i16),
+        Builtin::I32 => quote!(i32),
+        Builtin::I64 => quote!(i64),
+        Builtin::F32 => quote!(f32),
+        Builtin::F64 => quote!(f64),
+        Builtin::String => quote!(::std::string::String),
+        Builtin::Bytes => quote!(::zsvc::Bytes),
+        Builtin::Timestamp => quote!(::zsvc::Timestamp),
+        Builtin::Duration => quote!(::core::time::Duration),
+        Builtin::Uuid => quote!(::zsvc::Uuid),
+        Builtin::Value => quote!(::zsvc::Value),
+    }
+}
+
+/// A field in a pattern or an initializer: `symbol`, or `symbol: symbol_` where the variable has another name.
+pub(crate) fn bound(field: &Ident, variable: &Ident) -> TokenStream {
+    if field == variable { quote!(#field) } else { quote!(#field: #variable) }
+}
