@@ -23,6 +23,8 @@ pub struct Schema {
 pub struct Package {
     /// The parts of the dotted name: `["market", "v1"]`.
     pub name: Vec<String>,
+    /// The `///` lines above `package`, of all its files; as [`Notes::docs`].
+    pub docs: String,
     /// Constants.
     pub constants: Vec<Constant>,
     /// Named types, into [`Schema::types`].

@@ -1,4 +1,12 @@
 //! The texts of the files of one run, and spans into them.
+//!
+//! Not here: how a file is found and read ([`crate::load`]), or how a span is shown ([`crate::diagnostic::render`]).
+
+use std::ops::Range;
+
+/// The largest file that is read, in bytes. A larger one is an error before anything of it is looked at; far below
+/// what the 32-bit offsets of a [`Span`] can tell.
+pub const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
 
 /// A stretch of one file: which, and from which byte to which.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,3 +22,160 @@ pub struct Span {
 /// The place of a file in its source map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(pub u32);
+
+/// Where a span starts, as people count.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Location {
+    /// From 1.
+    pub line: usize,
+    /// From 1, in Unicode scalar values: a tab, a wide and a combining character each count one, as editors and
+    /// `rustc` have it.
+    pub column: usize,
+}
+
+/// One file that was read.
+#[derive(Debug, Clone)]
+pub struct SourceFile {
+    path: String,
+    text: String,
+    /// The first byte of each line, ascending; never empty.
+    line_starts: Vec<u32>,
+}
+
+/// All files of one run, in the order in which they were first named.
+#[derive(Debug, Clone, Default)]
+pub struct SourceMap {
+    files: Vec<SourceFile>,
+}
+
+impl Span {
+    /// The stretch from the start of this one to the end of `other`, both in the same file.
+    #[must_use]
+    pub fn to(self, other: Span) -> Span {
+        Span { end: other.end.max(self.end), ..self }
+    }
+
+    /// The place right behind this stretch, nothing wide.
+    #[must_use]
+    pub fn after(self) -> Span {
+        Span { start: self.end, ..self }
+    }
+
+    /// As a range of bytes.
+    #[must_use]
+    pub fn range(self) -> Range<usize> {
+        self.start as usize..self.end as usize
+    }
+}
+
+impl SourceFile {
+    fn new(path: String, text: String) -> Self {
+        let breaks =
+            text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| offset(at + 1));
+        let line_starts = std::iter::once(0).chain(breaks).collect();
+        Self { path, text, line_starts }
+    }
+
+    /// The path under which it was read.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// The text, without a byte order mark. Where a file is no UTF-8, what is no text is replaced by U+FFFD.
+    #[must_use]
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The line, from 0, that holds a byte.
+    pub(crate) fn line_of(&self, at: u32) -> usize {
+        self.line_starts.partition_point(|start| *start <= at).saturating_sub(1)
+    }
+
+    /// The bytes of a line, from 0, without its line break.
+    pub(crate) fn line(&self, line: usize) -> Range<usize> {
+        let start = self.line_starts.get(line).map_or(self.text.len(), |start| *start as usize);
+        let end = self.line_starts.get(line + 1).map_or(self.text.len(), |next| *next as usize);
+        let text = &self.text[start..end];
+        let text = text.strip_suffix('\n').unwrap_or(text);
+        start..start + text.strip_suffix('\r').unwrap_or(text).len()
+    }
+}
+
+impl SourceMap {
+    /// Takes a file in. Its text may not be longer than `u32::MAX` bytes, which [`MAX_FILE_BYTES`] sees to.
+    pub fn add(&mut self, path: impl Into<String>, text: impl Into<String>) -> FileId {
+        let id = FileId(offset(self.files.len()));
+        self.files.push(SourceFile::new(path.into(), text.into()));
+        id
+    }
+
+    /// The file behind an id.
+    ///
+    /// # Panics
+    /// For an id of another map.
+    #[must_use]
+    pub fn file(&self, id: FileId) -> &SourceFile {
+        &self.files[id.0 as usize]
+    }
+
+    /// All files, in the order of their ids.
+    #[must_use]
+    pub fn files(&self) -> &[SourceFile] {
+        &self.files
+    }
+
+    /// The text under a span.
+    #[must_use]
+    pub fn text(&self, span: Span) -> &str {
+        &self.file(span.file).text[span.range()]
+    }
+
+    /// Where a span starts.
+    #[must_use]
+    pub fn location(&self, span: Span) -> Location {
+        let file = self.file(span.file);
+        let line = file.line_of(span.start);
+        let before = &file.text[file.line_starts[line] as usize..span.start as usize];
+        Location { line: line + 1, column: before.chars().count() + 1 }
+    }
+}
+
+/// A byte offset. Files are far smaller than 4 GiB, so nothing is ever cut off.
+pub(crate) fn offset(at: usize) -> u32 {
+    u32::try_from(at).unwrap_or(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn location(text: &str, at: usize) -> (usize, usize) {
+        let mut map = SourceMap::default();
+        let file = map.add("a.svc", text);
+        let location = map.location(Span { file, start: offset(at), end: offset(at) });
+        (location.line, location.column)
+    }
+
+    #[test]
+    fn columns_count_characters() {
+        assert_eq!(location("", 0), (1, 1));
+        assert_eq!(location("a\tb", 2), (1, 3));
+        assert_eq!(location("\u{4f60}x", 3), (1, 2));
+        assert_eq!(location("e\u{301}x", 3), (1, 3));
+    }
+
+    #[test]
+    fn lines_end_with_or_without_a_carriage_return() {
+        assert_eq!(location("a\r\nb", 3), (2, 1));
+        assert_eq!(location("a\nb\n", 4), (3, 1));
+        assert_eq!(location("a\n\n\nb", 4), (4, 1));
+    }
+
+    #[test]
+    fn a_line_is_told_without_its_break() {
+        let file = SourceFile::new(String::new(), "ab\r\ncd\n".to_owned());
+        assert_eq!([file.line(0), file.line(1), file.line(2)], [0..2, 4..6, 7..7]);
+    }
+}

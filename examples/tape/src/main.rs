@@ -1,0 +1,3 @@
+//! The tape of `svc/tape.svc`.
+
+fn main() {}

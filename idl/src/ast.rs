@@ -1,0 +1,257 @@
+//! What the files say, as written: the syntax tree, with a span on everything that a message may have to point at.
+//!
+//! Nothing here is known to be true: names may not exist, numbers may be taken. [`crate::parse`] makes it,
+//! [`crate::resolve`] and [`crate::check`] read it, and [`crate::lower`] turns it into a [`crate::schema::Schema`].
+
+use std::time::Duration;
+
+use crate::source::{FileId, Span};
+
+/// One file.
+#[derive(Debug)]
+pub(crate) struct File {
+    pub(crate) id: FileId,
+    pub(crate) package: Option<Package>,
+    pub(crate) imports: Vec<Import>,
+    pub(crate) items: Vec<Item>,
+    /// Names of declarations that are too broken to be looked at: their uses are not reported again.
+    pub(crate) broken_names: Vec<String>,
+    /// Something is broken of which not even the name is known, so any unknown name may be its.
+    pub(crate) incomplete: bool,
+}
+
+/// A word, and where it stands.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Name {
+    pub(crate) text: String,
+    pub(crate) span: Span,
+}
+
+/// Words with dots between: `money.v1.Amount`. Never empty.
+#[derive(Debug, Clone)]
+pub(crate) struct Path {
+    pub(crate) segments: Vec<Name>,
+    pub(crate) span: Span,
+}
+
+/// `package market.v1;`
+#[derive(Debug)]
+pub(crate) struct Package {
+    pub(crate) docs: String,
+    pub(crate) path: Path,
+}
+
+/// `import "money.svc" as money;`
+#[derive(Debug)]
+pub(crate) struct Import {
+    pub(crate) path: String,
+    /// The string, quotes included.
+    pub(crate) path_span: Span,
+    pub(crate) alias: Option<Name>,
+}
+
+/// Docs and attributes in front of something.
+#[derive(Debug, Default)]
+pub(crate) struct Preamble {
+    pub(crate) docs: String,
+    pub(crate) attributes: Vec<Attribute>,
+}
+
+/// `@name` or `@name(value, …)`.
+#[derive(Debug)]
+pub(crate) struct Attribute {
+    pub(crate) name: Name,
+    /// Empty also where the parentheses are missing.
+    pub(crate) arguments: Vec<Value>,
+    /// From `@` to the closing parenthesis.
+    pub(crate) span: Span,
+}
+
+/// Something that stands for a value.
+#[derive(Debug, Clone)]
+pub(crate) struct Value {
+    pub(crate) kind: ValueKind,
+    pub(crate) span: Span,
+}
+
+#[derive(Debug, Clone)]
+pub(crate) enum ValueKind {
+    Bool(bool),
+    Integer(i128),
+    Float(f64),
+    String(String),
+    Duration(Duration),
+    /// `[]`
+    Empty,
+    /// A constant or an enum's value.
+    Path(Path),
+    Range(Box<RangeValue>),
+    /// Already reported.
+    Invalid,
+}
+
+/// `a..b`, `a..=b`, either end open.
+#[derive(Debug, Clone)]
+pub(crate) struct RangeValue {
+    pub(crate) min: Option<Value>,
+    pub(crate) max: Option<Value>,
+    pub(crate) inclusive: bool,
+}
+
+/// A use of a type: a path, what stands between `<` and `>`, and question marks.
+#[derive(Debug)]
+pub(crate) struct Type {
+    pub(crate) path: Path,
+    pub(crate) arguments: Vec<Type>,
+    /// One for each `?`; more than one is an error of its own.
+    pub(crate) optional: Vec<Span>,
+    pub(crate) span: Span,
+}
+
+/// One declaration of a file.
+#[derive(Debug)]
+pub(crate) struct Item {
+    pub(crate) preamble: Preamble,
+    pub(crate) name: Name,
+    pub(crate) kind: ItemKind,
+    /// Some member could not be parsed and is missing here.
+    pub(crate) damaged: bool,
+}
+
+#[derive(Debug)]
+pub(crate) enum ItemKind {
+    Const { ty: Type, value: Value },
+    Alias(Type),
+    Struct(Fields),
+    Enum(Enum),
+    Union(Union),
+    Service(Vec<Method>),
+}
+
+/// The members of a struct, or of a variant with fields of its own.
+#[derive(Debug, Default)]
+pub(crate) struct Fields {
+    pub(crate) fields: Vec<Field>,
+    pub(crate) reserved: Vec<Reserved>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Field {
+    pub(crate) preamble: Preamble,
+    pub(crate) name: Name,
+    pub(crate) ty: Type,
+    pub(crate) number: Number,
+}
+
+/// A wire number as written.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Number {
+    /// Absent where it was no integer, which is already reported.
+    pub(crate) value: Option<i128>,
+    pub(crate) span: Span,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Enum {
+    pub(crate) values: Vec<EnumValue>,
+    pub(crate) reserved: Vec<Reserved>,
+}
+
+#[derive(Debug)]
+pub(crate) struct EnumValue {
+    pub(crate) preamble: Preamble,
+    pub(crate) name: Name,
+    pub(crate) number: Number,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Union {
+    /// Declared with `error`.
+    pub(crate) is_error: bool,
+    pub(crate) variants: Vec<Variant>,
+    pub(crate) reserved: Vec<Reserved>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Variant {
+    pub(crate) preamble: Preamble,
+    pub(crate) name: Name,
+    pub(crate) payload: Payload,
+    pub(crate) number: Number,
+}
+
+#[derive(Debug)]
+pub(crate) enum Payload {
+    Nothing,
+    Type(Type),
+    Fields(Fields),
+}
+
+/// One entry of a `reserved` list.
+#[derive(Debug)]
+pub(crate) struct Reserved {
+    pub(crate) kind: ReservedKind,
+    pub(crate) span: Span,
+}
+
+#[derive(Debug)]
+pub(crate) enum ReservedKind {
+    Name(String),
+    /// From and to, both inclusive; an open end is absent, `empty` one like `5..5`.
+    Numbers {
+        min: Option<i128>,
+        max: Option<i128>,
+    },
+    /// Already reported.
+    Invalid,
+}
+
+#[derive(Debug)]
+pub(crate) struct Method {
+    pub(crate) preamble: Preamble,
+    /// The word `oneway`, where it is one.
+    pub(crate) oneway: Option<Span>,
+    pub(crate) name: Name,
+    pub(crate) parameters: Vec<Parameter>,
+    pub(crate) answer: Option<Answer>,
+    pub(crate) throws: Option<Path>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Parameter {
+    pub(crate) preamble: Preamble,
+    pub(crate) name: Name,
+    /// The word `stream`, where it is one.
+    pub(crate) stream: Option<Span>,
+    pub(crate) ty: Type,
+}
+
+/// What stands behind `->`.
+#[derive(Debug)]
+pub(crate) struct Answer {
+    pub(crate) stream: bool,
+    pub(crate) ty: Type,
+    /// From `->` to the end of the type.
+    pub(crate) span: Span,
+}
+
+impl File {
+    pub(crate) fn empty(id: FileId) -> Self {
+        Self {
+            id,
+            package: None,
+            imports: Vec::new(),
+            items: Vec::new(),
+            broken_names: Vec::new(),
+            incomplete: false,
+        }
+    }
+}
+
+impl Path {
+    /// The words with dots between.
+    pub(crate) fn text(&self) -> String {
+        let words: Vec<&str> = self.segments.iter().map(|segment| segment.text.as_str()).collect();
+        words.join(".")
+    }
+}

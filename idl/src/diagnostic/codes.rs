@@ -1,0 +1,133 @@
+//! All diagnostic codes, in one place. A code never changes its meaning, and a number is never used again.
+//!
+//! docs/language.md has the rule behind each.
+
+use super::Severity;
+
+/// A stable code: `E0301`, `W0002`.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Code(&'static str);
+
+impl Code {
+    /// As it is written: `E0301`.
+    #[must_use]
+    pub fn id(self) -> &'static str {
+        self.0
+    }
+
+    /// What it stands for, in a few words.
+    #[must_use]
+    pub fn title(self) -> &'static str {
+        ALL.iter().find(|(code, _)| *code == self).map_or("", |(_, title)| title)
+    }
+
+    /// An `E` is an error, a `W` a warning.
+    #[must_use]
+    pub fn severity(self) -> Severity {
+        if self.0.starts_with('E') { Severity::Error } else { Severity::Warning }
+    }
+
+    /// Every code there is, in order.
+    pub fn all() -> impl Iterator<Item = Code> {
+        ALL.iter().map(|(code, _)| *code)
+    }
+}
+
+impl std::fmt::Debug for Code {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.0)
+    }
+}
+
+macro_rules! codes {
+    ($($constant:ident = $id:literal, $title:literal;)*) => {
+        $(pub(crate) const $constant: Code = Code($id);)*
+        const ALL: &[(Code, &str)] = &[$(($constant, $title)),*];
+    };
+}
+
+codes! {
+    // Files.
+    UNREADABLE_FILE = "E0001", "a file that can't be read";
+    IMPORT_NOT_FOUND = "E0002", "an import that is not there";
+    IMPORT_CYCLE = "E0003", "files that import each other";
+    IMPORT_PATH = "E0004", "an import path that can't be one";
+    IMPORTED_TWICE = "E0005", "a file imported twice";
+    FILE_TOO_LARGE = "E0006", "a file that is too large";
+    NO_UTF8 = "E0007", "a file that is not UTF-8";
+    CONTROL_CHARACTER = "E0008", "an invisible character";
+    MORE_ERRORS = "E0009", "more errors than are shown";
+
+    CONTRADICTION = "E0010", "a mistake of the compiler's own";
+
+    // Syntax.
+    SYNTAX = "E0101", "something else was expected";
+    OPEN_STRING = "E0102", "a string without an end";
+    OPEN_BRACE = "E0103", "a brace that is never closed";
+    TOO_DEEP = "E0104", "a type that nests too deep";
+    BAD_NUMBER = "E0105", "something that is no number";
+    BAD_ESCAPE = "E0106", "something that is no escape";
+    STRAY_DOCS = "E0107", "docs on nothing";
+    BLOCK_COMMENT = "E0108", "a block comment";
+    EVENT = "E0109", "`event`, which is kept for later";
+    NO_PACKAGE = "E0110", "a file without a package";
+    ORDER = "E0111", "a package or import that comes too late";
+
+    // Names.
+    UNKNOWN_TYPE = "E0201", "an unknown type";
+    UNKNOWN_PREFIX = "E0202", "an unknown import or package";
+    AMBIGUOUS = "E0203", "a name with two meanings";
+    DUPLICATE_NAME = "E0204", "a name declared twice";
+    BUILTIN_NAME = "E0205", "a type named like one of the language";
+    NO_TYPE = "E0206", "something used as a type that is none";
+    TYPE_ARGUMENTS = "E0207", "wrong type arguments";
+    UNKNOWN_CONSTANT = "E0208", "an unknown constant or value";
+    ALIAS_TAKEN = "E0209", "an import alias that means something else already";
+
+    // Declarations.
+    DUPLICATE_MEMBER = "E0301", "two members of one name";
+    DUPLICATE_NUMBER = "E0302", "two members of one number";
+    NUMBER_RANGE = "E0303", "a number out of range";
+    RESERVED_NUMBER = "E0304", "a reserved number in use";
+    RESERVED_NAME = "E0305", "a reserved name in use";
+    RESERVED_TWICE = "E0306", "something reserved twice";
+    RESERVED_EMPTY = "E0307", "a reserved range that holds nothing";
+    MAP_KEY = "E0308", "a type that can't be a map's key";
+    OPTIONAL_TWICE = "E0309", "an optional of an optional";
+    ENDLESS = "E0310", "a type that never ends";
+    ALIAS_CYCLE = "E0311", "an alias of itself";
+    STREAM_PLACE = "E0312", "a stream parameter that is not the last";
+    THROWS_NO_ERROR = "E0313", "`throws` of something that is no error";
+    ONEWAY_ANSWER = "E0314", "a oneway method that answers";
+    NOTHING_IN_IT = "E0315", "an enum, union or error of nothing";
+    TOO_MANY_PARAMETERS = "E0316", "more parameters than there are numbers";
+
+    // Attributes and values.
+    UNKNOWN_ATTRIBUTE = "E0401", "an unknown attribute";
+    MISPLACED_ATTRIBUTE = "E0402", "an attribute where it means nothing";
+    DUPLICATE_ATTRIBUTE = "E0403", "an attribute given twice";
+    ATTRIBUTE_ARGUMENT = "E0404", "a wrong attribute argument";
+    DEADLINE_ZERO = "E0405", "a deadline of no time";
+    EMPTY_BOUNDS = "E0406", "bounds that allow nothing";
+    DEFAULT_OUTSIDE = "E0407", "a default outside the bounds";
+    DEFAULT_OPTIONAL = "E0408", "a default of an optional";
+    MESSAGE_FIELD = "E0409", "a message that names no field";
+    MESSAGE_BRACE = "E0410", "a message with a lone brace";
+    WRONG_KIND = "E0411", "a value of another type";
+    VALUE_RANGE = "E0412", "a value that its type can't hold";
+    CONSTANT_TYPE = "E0413", "a type that no constant can have";
+    CONSTANT_VALUE = "E0414", "a constant that is not written out";
+
+    // Style.
+    TYPE_STYLE = "W0001", "a name that is not in `PascalCase`";
+    FIELD_STYLE = "W0002", "a name that is not in `snake_case`";
+    CONSTANT_STYLE = "W0003", "a name that is not in `UPPER_SNAKE`";
+    PACKAGE_STYLE = "W0004", "a package that is not in lower case";
+    MORE_WARNINGS = "W0009", "more warnings than are shown";
+}

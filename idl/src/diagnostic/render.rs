@@ -1,0 +1,147 @@
+//! Shows a diagnostic as text, with the lines that it is about. The only module that knows annotate-snippets.
+//!
+//! The library is handed a few lines and never a whole file, so what a message costs does not depend on how large the
+//! file is; and of a very long line only the part around the place.
+
+use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
+
+use super::{Diagnostic, Label, Severity};
+use crate::source::{FileId, SourceFile, SourceMap};
+
+/// Lines of one file that are at most this far apart are shown as one piece.
+const NEAR: usize = 6;
+/// A line of more bytes than this is cut.
+const LONG_LINE: usize = 400;
+/// How much of a cut line is shown before the place and behind it, in bytes.
+const AROUND: usize = 60;
+
+/// Whether the text carries ANSI colours.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RenderStyle {
+    /// Only text.
+    Plain,
+    /// For a terminal.
+    Coloured,
+}
+
+/// A diagnostic as a person reads it, several lines without a line break at the end.
+#[must_use]
+pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: RenderStyle) -> String {
+    let level = match diagnostic.severity() {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let mut group = level
+        .primary_title(visible(&diagnostic.message))
+        .id(diagnostic.code.id())
+        .elements(Vec::<Element>::new());
+    for excerpt in excerpts(diagnostic, sources) {
+        group = excerpt.add_to(group);
+    }
+    if let Some(help) = &diagnostic.help {
+        group = group.element(Level::HELP.message(visible(help)));
+    }
+    let renderer = match style {
+        RenderStyle::Plain => Renderer::plain(),
+        RenderStyle::Coloured => Renderer::styled(),
+    };
+    renderer.render(&[group])
+}
+
+/// Some lines of one file, and what is marked in them.
+struct Excerpt<'a> {
+    file: &'a SourceFile,
+    id: FileId,
+    /// From 0, both inclusive.
+    lines: (usize, usize),
+    marks: Vec<(&'a Label, AnnotationKind)>,
+}
+
+/// The places of a diagnostic, those near each other together, the primary one's first.
+fn excerpts<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Excerpt<'a>> {
+    let primary = diagnostic.primary.iter().map(|label| (label, AnnotationKind::Primary));
+    let related = diagnostic.related.iter().map(|label| (label, AnnotationKind::Context));
+    let mut excerpts: Vec<Excerpt<'a>> = Vec::new();
+    for (label, kind) in primary.chain(related) {
+        let file = sources.file(label.span.file);
+        let line = file.line_of(label.span.start);
+        match excerpts.iter_mut().find(|excerpt| excerpt.takes(label.span.file, line)) {
+            Some(excerpt) => {
+                excerpt.lines = (excerpt.lines.0.min(line), excerpt.lines.1.max(line));
+                excerpt.marks.push((label, kind));
+            }
+            None => {
+                let id = label.span.file;
+                excerpts.push(Excerpt { file, id, lines: (line, line), marks: vec![(label, kind)] });
+            }
+        }
+    }
+    excerpts
+}
+
+impl<'a> Excerpt<'a> {
+    fn takes(&self, file: FileId, line: usize) -> bool {
+        let is_long = |line| self.file.line(line).len() > LONG_LINE;
+        let near = line + NEAR >= self.lines.0 && line <= self.lines.1 + NEAR;
+        let (first, last) = (self.lines.0.min(line), self.lines.1.max(line));
+        self.id == file && near && !(first..=last).any(is_long)
+    }
+
+    fn add_to(self, group: Group<'a>) -> Group<'a> {
+        if self.file.line(self.lines.0).len() > LONG_LINE {
+            self.add_cut_line(group)
+        } else {
+            self.add_lines(group)
+        }
+    }
+
+    fn add_lines(self, group: Group<'a>) -> Group<'a> {
+        let start = self.file.line(self.lines.0).start;
+        let end = self.file.line(self.lines.1).end;
+        let mut snippet = Snippet::source(&self.file.text()[start..end])
+            .line_start(self.lines.0 + 1)
+            .path(self.file.path());
+        for (label, kind) in &self.marks {
+            snippet = snippet.annotation(self.mark(label, *kind, start, end));
+        }
+        group.element(snippet)
+    }
+
+    /// One line, of which only the part around the mark is shown. The place is told apart from it, so that its
+    /// column is that of the whole line.
+    fn add_cut_line(self, mut group: Group<'a>) -> Group<'a> {
+        let line = self.file.line(self.lines.0);
+        let text = self.file.text();
+        for (label, kind) in &self.marks {
+            let at = (label.span.start as usize).min(line.end);
+            let start = text.floor_char_boundary(at.saturating_sub(AROUND).max(line.start));
+            let end = text.ceil_char_boundary((at + 2 * AROUND).min(line.end));
+            let column = text[line.start..at].chars().count() + 1;
+            let origin = Origin::path(self.file.path()).line(self.lines.0 + 1).char_column(column);
+            let snippet = Snippet::source(&text[start..end]).line_start(self.lines.0 + 1);
+            group = group.element(origin).element(snippet.annotation(self.mark(label, *kind, start, end)));
+        }
+        group
+    }
+
+    /// A mark never reaches beyond its first line.
+    fn mark(
+        &self,
+        label: &'a Label,
+        kind: AnnotationKind,
+        start: usize,
+        end: usize,
+    ) -> annotate_snippets::Annotation<'a> {
+        let line = self.file.line(self.file.line_of(label.span.start));
+        let span = label.span.range();
+        let from = span.start.min(line.end).clamp(start, end);
+        let to = span.end.min(line.end).clamp(from, end);
+        let annotation = kind.span(from - start..to - start);
+        if label.text.is_empty() { annotation } else { annotation.label(visible(&label.text)) }
+    }
+}
+
+/// `text` without what would move a terminal's cursor.
+fn visible(text: &str) -> String {
+    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+}

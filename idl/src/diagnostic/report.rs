@@ -1,0 +1,89 @@
+//! Collects diagnostics, keeps them within bounds, and brings them into their order.
+
+use std::collections::BTreeMap;
+
+use super::{Code, Diagnostic, Severity, codes};
+use crate::source::{FileId, Span};
+
+/// How many errors, and how many warnings, of one file are told. The rest is counted.
+const MAX_PER_FILE: usize = 100;
+
+/// The diagnostics so far. Of one file and code no more than [`MAX_PER_FILE`] are kept: rules report in the order of
+/// the text, so these are enough to know the first of all codes together, and a file of millions of mistakes costs little.
+#[derive(Debug, Default)]
+pub(crate) struct Report {
+    kept: Vec<Diagnostic>,
+    counts: BTreeMap<(Option<FileId>, Code), usize>,
+}
+
+impl Report {
+    pub(crate) fn add(&mut self, diagnostic: Diagnostic) {
+        let file = diagnostic.primary.as_ref().map(|label| label.span.file);
+        let count = self.counts.entry((file, diagnostic.code)).or_default();
+        *count += 1;
+        if *count <= MAX_PER_FILE || file.is_none() {
+            self.kept.push(diagnostic);
+        }
+    }
+
+    /// No more of this code and file are kept, so costly help for one would be in vain.
+    pub(crate) fn is_full(&self, file: FileId, code: Code) -> bool {
+        self.counts.get(&(Some(file), code)).is_some_and(|count| *count >= MAX_PER_FILE)
+    }
+
+    pub(crate) fn has_errors(&self) -> bool {
+        self.counts.keys().any(|(_, code)| code.severity() == Severity::Error)
+    }
+
+    /// By file and place; what has no place comes first. Past the bound one diagnostic tells how many more there are.
+    pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+        self.kept.sort_by_key(|diagnostic| (place(diagnostic), diagnostic.code));
+        let mut told: BTreeMap<(Option<FileId>, Severity), usize> = BTreeMap::new();
+        let mut finished: Vec<Diagnostic> = Vec::new();
+        for diagnostic in self.kept {
+            let file = diagnostic.primary.as_ref().map(|label| label.span.file);
+            let count = told.entry((file, diagnostic.severity())).or_default();
+            *count += 1;
+            if *count <= MAX_PER_FILE || file.is_none() {
+                finished.push(diagnostic);
+            }
+        }
+        let totals = totals(&self.counts);
+        for ((file, severity), total) in totals.into_iter().filter(|(_, total)| *total > MAX_PER_FILE) {
+            insert_rest(&mut finished, file, severity, total - MAX_PER_FILE);
+        }
+        finished
+    }
+}
+
+fn place(diagnostic: &Diagnostic) -> Option<Span> {
+    diagnostic.primary.as_ref().map(|label| label.span)
+}
+
+fn totals(counts: &BTreeMap<(Option<FileId>, Code), usize>) -> BTreeMap<(FileId, Severity), usize> {
+    let mut totals = BTreeMap::new();
+    for ((file, code), count) in counts {
+        if let Some(file) = file {
+            *totals.entry((*file, code.severity())).or_default() += count;
+        }
+    }
+    totals
+}
+
+/// Puts "N more" behind the last diagnostic of its kind.
+fn insert_rest(diagnostics: &mut Vec<Diagnostic>, file: FileId, severity: Severity, rest: usize) {
+    let is_of = |diagnostic: &Diagnostic| {
+        diagnostic.severity() == severity && place(diagnostic).is_some_and(|span| span.file == file)
+    };
+    let Some(last) = diagnostics.iter().rposition(is_of) else { return };
+    let Some(span) = place(&diagnostics[last]) else { return };
+    let (code, what) = match severity {
+        Severity::Error => (codes::MORE_ERRORS, "error"),
+        Severity::Warning => (codes::MORE_WARNINGS, "warning"),
+    };
+    let plural = if rest == 1 { "" } else { "s" };
+    let more = Diagnostic::new(code, format!("{rest} more {what}{plural} in this file"))
+        .at(span.after(), format!("the last {what} that is shown"))
+        .help("mend these first: the rest may go with them");
+    diagnostics.insert(last + 1, more);
+}

@@ -1,0 +1,138 @@
+//! Circles in a graph: of files that import each other, of aliases, of types that hold themselves.
+//!
+//! Nodes are numbers. Nothing here recurses, since a file may hold a chain of a hundred thousand types.
+
+use std::collections::VecDeque;
+
+/// The strongly connected component of each node. Two nodes have the same number exactly if each leads to the other.
+pub(crate) fn components(edges: &[Vec<usize>]) -> Vec<usize> {
+    let mut search = Search {
+        edges,
+        order: vec![usize::MAX; edges.len()],
+        low: vec![0; edges.len()],
+        component: vec![usize::MAX; edges.len()],
+        stack: Vec::new(),
+        visited: 0,
+        found: 0,
+    };
+    for node in 0..edges.len() {
+        if search.order[node] == usize::MAX {
+            search.run(node);
+        }
+    }
+    search.component
+}
+
+/// Tarjan's algorithm with a stack of its own.
+struct Search<'a> {
+    edges: &'a [Vec<usize>],
+    order: Vec<usize>,
+    low: Vec<usize>,
+    component: Vec<usize>,
+    stack: Vec<usize>,
+    visited: usize,
+    found: usize,
+}
+
+impl Search<'_> {
+    fn run(&mut self, root: usize) {
+        let mut path = vec![(root, 0)];
+        self.enter(root);
+        while let Some((node, next)) = path.last_mut() {
+            let node = *node;
+            let Some(target) = self.edges[node].get(*next).copied() else {
+                path.pop();
+                self.leave(node);
+                if let Some((parent, _)) = path.last() {
+                    self.low[*parent] = self.low[*parent].min(self.low[node]);
+                }
+                continue;
+            };
+            *next += 1;
+            if self.order[target] == usize::MAX {
+                self.enter(target);
+                path.push((target, 0));
+            } else if self.component[target] == usize::MAX {
+                self.low[node] = self.low[node].min(self.order[target]);
+            }
+        }
+    }
+
+    fn enter(&mut self, node: usize) {
+        self.order[node] = self.visited;
+        self.low[node] = self.visited;
+        self.visited += 1;
+        self.stack.push(node);
+    }
+
+    fn leave(&mut self, node: usize) {
+        if self.low[node] != self.order[node] {
+            return;
+        }
+        while let Some(member) = self.stack.pop() {
+            self.component[member] = self.found;
+            if member == node {
+                break;
+            }
+        }
+        self.found += 1;
+    }
+}
+
+/// One shortest circle for each component that has any, starting with its lowest node, in the order of these nodes.
+pub(crate) fn cycles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
+    let component = components(edges);
+    let mut told = vec![false; edges.len()];
+    let mut cycles = Vec::new();
+    for node in 0..edges.len() {
+        let seen = std::mem::replace(&mut told[component[node]], true);
+        if !seen && let Some(cycle) = cycle_through(edges, &component, node) {
+            cycles.push(cycle);
+        }
+    }
+    cycles
+}
+
+/// A shortest way from a node back to itself, found breadth first inside its component.
+fn cycle_through(edges: &[Vec<usize>], component: &[usize], start: usize) -> Option<Vec<usize>> {
+    let mut came_from = std::collections::BTreeMap::new();
+    let mut queue = VecDeque::from([start]);
+    while let Some(node) = queue.pop_front() {
+        for target in edges[node].iter().copied().filter(|target| component[*target] == component[start]) {
+            if target == start {
+                let mut cycle = vec![node];
+                while cycle.last() != Some(&start) {
+                    cycle.push(*cycle.last().and_then(|last| came_from.get(last))?);
+                }
+                cycle.reverse();
+                return Some(cycle);
+            }
+            if !came_from.contains_key(&target) {
+                came_from.insert(target, node);
+                queue.push_back(target);
+            }
+        }
+    }
+    None
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_circle_for_each_component() {
+        let edges = vec![vec![1], vec![2, 0], vec![0], vec![3], vec![0], vec![]];
+        assert_eq!(cycles(&edges), [vec![0, 1], vec![3]]);
+        let component = components(&edges);
+        assert_eq!((component[0], component[1]), (component[2], component[2]));
+        assert_ne!(component[4], component[0]);
+    }
+
+    #[test]
+    fn a_long_chain_needs_no_deep_stack() {
+        let length = 200_000;
+        let edges: Vec<Vec<usize>> = (0..length).map(|node| vec![(node + 1) % length]).collect();
+        assert_eq!(cycles(&edges)[0].len(), length);
+    }
+}

@@ -1,0 +1,297 @@
+//! Writes the [`Schema`] of files in which every rule holds.
+//!
+//! Nothing is looked for or checked anew here. The functions return an `Option` because what they ask the resolver
+//! could be absent for wrong input; for right input it never is.
+
+use std::time::Duration;
+
+use crate::ast::{self, Item, ItemKind, Preamble, ValueKind};
+use crate::diagnostic::{self, Diagnostic, Report};
+use crate::resolve::{Model, Symbol};
+use crate::schema::*;
+use crate::shape::Shape;
+use crate::source::FileId;
+use crate::value::{self, Bounded};
+
+/// The schema. Absent only if the checks have let something pass that they must not.
+pub(crate) fn lower(model: &Model) -> Option<Schema> {
+    let mut lowering = Lowering { model, shape: Shape::of(model), unread: Report::default() };
+    let packages = model.packages.iter().map(|name| empty_package(name)).collect();
+    let mut schema = Schema { packages, types: Vec::new() };
+    for file in &model.program.files {
+        let package = &mut schema.packages[model.package(file.id).0 as usize];
+        if let Some(declared) = &file.package {
+            add_docs(&mut package.docs, &declared.docs);
+        }
+        for item in &file.items {
+            match &item.kind {
+                ItemKind::Const { ty, value } => {
+                    package.constants.push(lowering.constant(file.id, item, ty, value)?)
+                }
+                ItemKind::Service(methods) => {
+                    package.services.push(lowering.service(file.id, item, methods)?)
+                }
+                _ => {
+                    let id = TypeId(crate::source::offset(schema.types.len()));
+                    package.types.push(id);
+                    schema.types.push(lowering.definition(id, item)?);
+                }
+            }
+        }
+    }
+    Some(schema)
+}
+
+/// What to say where there is neither a schema nor an error.
+pub(crate) fn contradiction() -> Diagnostic {
+    Diagnostic::new(diagnostic::CONTRADICTION, "the checks found nothing wrong, yet there is no schema")
+        .help("this is a mistake of the compiler: please report it, with the files")
+}
+
+fn empty_package(name: &str) -> Package {
+    let name = name.split('.').map(str::to_owned).collect();
+    Package { name, docs: String::new(), constants: Vec::new(), types: Vec::new(), services: Vec::new() }
+}
+
+/// The docs of one package may stand in several files.
+fn add_docs(all: &mut String, more: &str) {
+    if !all.is_empty() && !more.is_empty() {
+        all.push_str("\n\n");
+    }
+    all.push_str(more);
+}
+
+struct Lowering<'a, 'm> {
+    model: &'a Model<'m>,
+    shape: Shape,
+    /// Stays empty.
+    unread: Report,
+}
+
+impl Lowering<'_, '_> {
+    fn definition(&mut self, id: TypeId, item: &Item) -> Option<TypeDefinition> {
+        let (file, package) = (self.model.declared(id).file, self.model.declared(id).package);
+        let kind = match &item.kind {
+            ItemKind::Alias(ty) => TypeKind::Alias(self.model.ty(file, ty)?),
+            ItemKind::Struct(fields) => {
+                TypeKind::Struct(Struct { fields: self.fields(file, fields, id, false)? })
+            }
+            ItemKind::Enum(values) => TypeKind::Enum(
+                values.values.iter().map(|value| self.enum_value(value)).collect::<Option<_>>()?,
+            ),
+            ItemKind::Union(union) => {
+                let variants = union.variants.iter().map(|variant| self.variant(file, variant, id));
+                let variants = variants.collect::<Option<_>>()?;
+                if union.is_error { TypeKind::Error(variants) } else { TypeKind::Union(variants) }
+            }
+            ItemKind::Const { .. } | ItemKind::Service(_) => return None,
+        };
+        let notes = notes(&item.preamble);
+        Some(TypeDefinition { name: item.name.text.clone(), package, notes, span: item.name.span, kind })
+    }
+
+    fn constant(
+        &mut self,
+        file: FileId,
+        item: &Item,
+        ty: &ast::Type,
+        value: &ast::Value,
+    ) -> Option<Constant> {
+        let ty = self.model.ty(file, ty)?;
+        let resolved = self.model.resolved(&ty)?;
+        let value = value::literal(self.model, file, &resolved, value, &mut self.unread)?;
+        Some(Constant { name: item.name.text.clone(), ty, value, notes: notes(&item.preamble) })
+    }
+
+    fn fields(
+        &mut self,
+        file: FileId,
+        fields: &ast::Fields,
+        owner: TypeId,
+        in_union: bool,
+    ) -> Option<Vec<Field>> {
+        let fields = by_number(fields).into_iter().map(|field| {
+            let number = u8::try_from(field.number.value?).ok()?;
+            let lowered = self.slot(file, &field.preamble, &field.name, &field.ty, number)?;
+            let is_optional = matches!(self.model.resolved(&lowered.ty)?, Type::Optional(_));
+            let boxed = (in_union || is_optional) && self.shape.returns(self.model, owner, &lowered.ty);
+            Some(Field { boxed, ..lowered })
+        });
+        fields.collect()
+    }
+
+    /// What a field and a plain parameter have in common.
+    fn slot(
+        &mut self,
+        file: FileId,
+        preamble: &Preamble,
+        name: &ast::Name,
+        ty: &ast::Type,
+        number: u8,
+    ) -> Option<Field> {
+        let model = self.model;
+        let ty = model.ty(file, ty)?;
+        let inner = model.inner(&ty)?;
+        let mut argument = |name| preamble.find(name).and_then(|attribute| attribute.arguments.first());
+        let default = match argument("default") {
+            Some(value) => Some(value::literal(model, file, &inner, value, &mut self.unread)?),
+            None => None,
+        };
+        let len = match argument("len") {
+            Some(value) => Some(value::bounds(model, file, Bounded::Length, value, &mut self.unread)?),
+            None => None,
+        };
+        let range = match (argument("range"), inner) {
+            (Some(value), Type::Builtin(builtin)) => {
+                Some(value::bounds(model, file, Bounded::Number(builtin), value, &mut self.unread)?)
+            }
+            _ => None,
+        };
+        let notes = notes(preamble);
+        Some(Field {
+            name: name.text.clone(),
+            number,
+            ty,
+            default,
+            len,
+            range,
+            boxed: false,
+            notes,
+            span: name.span,
+        })
+    }
+
+    fn enum_value(&self, value: &ast::EnumValue) -> Option<EnumValue> {
+        let number = u32::try_from(value.number.value?).ok()?;
+        Some(EnumValue { name: value.name.text.clone(), number, notes: notes(&value.preamble) })
+    }
+
+    fn variant(&mut self, file: FileId, variant: &ast::Variant, owner: TypeId) -> Option<Variant> {
+        let number = u32::try_from(variant.number.value?).ok()?;
+        let payload = match &variant.payload {
+            ast::Payload::Nothing => Payload::Nothing,
+            ast::Payload::Type(ty) => {
+                let ty = self.model.ty(file, ty)?;
+                let boxed = self.shape.returns(self.model, owner, &ty);
+                Payload::Type { ty, boxed }
+            }
+            ast::Payload::Fields(fields) => Payload::Fields(self.fields(file, fields, owner, true)?),
+        };
+        let message = match variant.preamble.find("message").and_then(|attribute| attribute.arguments.first())
+        {
+            Some(value) => {
+                Some(value::message(value, &own_fields(&variant.payload), false, &mut self.unread)?)
+            }
+            None => None,
+        };
+        Some(Variant {
+            name: variant.name.text.clone(),
+            number,
+            payload,
+            message,
+            notes: notes(&variant.preamble),
+        })
+    }
+
+    fn service(&mut self, file: FileId, item: &Item, methods: &[ast::Method]) -> Option<Service> {
+        let methods = methods.iter().map(|method| self.method(file, method)).collect::<Option<_>>()?;
+        Some(Service {
+            name: item.name.text.clone(),
+            methods,
+            notes: notes(&item.preamble),
+            span: item.name.span,
+        })
+    }
+
+    fn method(&mut self, file: FileId, method: &ast::Method) -> Option<Method> {
+        let plain = method.parameters.iter().filter(|parameter| parameter.stream.is_none());
+        let parameters = plain.zip(1..=u8::MAX).map(|(parameter, number)| {
+            self.slot(file, &parameter.preamble, &parameter.name, &parameter.ty, number)
+        });
+        let parameters = parameters.collect::<Option<_>>()?;
+        let throws = match &method.throws {
+            Some(path) => match self.model.lookup(file, path) {
+                Ok(Symbol::Type(id)) => Some(self.error(id)?),
+                _ => return None,
+            },
+            None => None,
+        };
+        Some(Method {
+            name: method.name.text.clone(),
+            parameters,
+            kind: self.kind(file, method)?,
+            throws,
+            deadline: self.deadline(file, &method.preamble)?,
+            idempotent: method.preamble.find("idempotent").is_some(),
+            notes: notes(&method.preamble),
+            span: method.name.span,
+        })
+    }
+
+    /// The error itself, where `throws` names an alias of one.
+    fn error(&self, id: TypeId) -> Option<TypeId> {
+        match self.model.resolved(&Type::Named(id))? {
+            Type::Named(id) => Some(id),
+            _ => None,
+        }
+    }
+
+    fn kind(&self, file: FileId, method: &ast::Method) -> Option<MethodKind> {
+        if method.oneway.is_some() {
+            return Some(MethodKind::OneWay);
+        }
+        let incoming = match method.parameters.iter().find(|parameter| parameter.stream.is_some()) {
+            Some(parameter) => Some(StreamParameter {
+                name: parameter.name.text.clone(),
+                item: self.model.ty(file, &parameter.ty)?,
+            }),
+            None => None,
+        };
+        let answer = match &method.answer {
+            Some(answer) => Some((answer.stream, self.model.ty(file, &answer.ty)?)),
+            None => None,
+        };
+        Some(match (incoming, answer) {
+            (None, Some((true, item))) => MethodKind::ServerStream(item),
+            (None, answer) => MethodKind::Unary(answer.map(|(_, ty)| ty)),
+            (Some(incoming), Some((true, item))) => MethodKind::Bidirectional(incoming, item),
+            (Some(incoming), answer) => MethodKind::ClientStream(incoming, answer.map(|(_, ty)| ty)),
+        })
+    }
+
+    /// Nothing, where there is no such attribute.
+    #[allow(clippy::option_option, reason = "the outer one is every lowering's, the inner one is the answer")]
+    fn deadline(&mut self, file: FileId, preamble: &Preamble) -> Option<Option<Duration>> {
+        let Some(value) = preamble.find("deadline").and_then(|attribute| attribute.arguments.first()) else {
+            return Some(None);
+        };
+        match value::literal(self.model, file, &Type::Builtin(Builtin::Duration), value, &mut self.unread)? {
+            Literal::Duration(duration) => Some(Some(duration)),
+            _ => None,
+        }
+    }
+}
+
+fn notes(preamble: &Preamble) -> Notes {
+    let deprecated = preamble.find("deprecated").and_then(|attribute| attribute.arguments.first());
+    let deprecated = deprecated.and_then(|value| match &value.kind {
+        ValueKind::String(text) => Some(text.clone()),
+        _ => None,
+    });
+    Notes { docs: preamble.docs.clone(), deprecated }
+}
+
+/// Fields in ascending order of their numbers, which is the order of the wire.
+pub(crate) fn by_number(fields: &ast::Fields) -> Vec<&ast::Field> {
+    let mut sorted: Vec<&ast::Field> = fields.fields.iter().collect();
+    sorted.sort_by_key(|field| field.number.value);
+    sorted
+}
+
+/// The fields that a variant has of its own, as a message counts them.
+pub(crate) fn own_fields(payload: &ast::Payload) -> Vec<&ast::Field> {
+    match payload {
+        ast::Payload::Fields(fields) => by_number(fields),
+        ast::Payload::Nothing | ast::Payload::Type(_) => Vec::new(),
+    }
+}

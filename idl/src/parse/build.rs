@@ -1,0 +1,405 @@
+//! Turns what pest found into the syntax tree.
+//!
+//! Each function knows the shape of one grammar rule. They return an `Option` because the shape is the grammar's to
+//! keep and not the compiler's; where the two disagree the piece counts as one that could not be parsed.
+
+use std::iter::Peekable;
+
+use pest::iterators::{Pair, Pairs};
+
+use super::Rule;
+use super::literal::{self, Flaw};
+use crate::ast::*;
+use crate::diagnostic::{self, Code, Diagnostic, Report};
+use crate::source::{FileId, Span, offset};
+
+/// Builds the pieces of one file.
+pub(super) struct Builder<'a> {
+    pub(super) file: FileId,
+    /// Where the text that pest was given starts in the file.
+    pub(super) base: usize,
+    pub(super) report: &'a mut Report,
+}
+
+/// One declaration of any sort.
+pub(super) enum Declaration {
+    Package(Package),
+    Import(Import),
+    Item(Item),
+}
+
+/// The parts of a rule, taken one by one.
+struct Parts<'i>(Peekable<Pairs<'i, Rule>>);
+
+impl<'i> Parts<'i> {
+    fn of(pair: Pair<'i, Rule>) -> Self {
+        Self(pair.into_inner().peekable())
+    }
+
+    /// The next part of this rule, past whatever stands before it.
+    fn next(&mut self, rule: Rule) -> Option<Pair<'i, Rule>> {
+        self.0.find(|pair| pair.as_rule() == rule)
+    }
+
+    /// The next part, if it is of this rule.
+    fn next_if(&mut self, rule: Rule) -> Option<Pair<'i, Rule>> {
+        self.0.next_if(|pair| pair.as_rule() == rule)
+    }
+
+    /// All parts of this rule that are left.
+    fn all(self, rule: Rule) -> impl Iterator<Item = Pair<'i, Rule>> {
+        self.0.filter(move |pair| pair.as_rule() == rule)
+    }
+}
+
+impl Builder<'_> {
+    pub(super) fn declaration(&mut self, item: Pair<Rule>) -> Option<Declaration> {
+        let mut parts = Parts::of(item);
+        let preamble = self.preamble(parts.next(Rule::preamble)?)?;
+        let pair = parts.next(Rule::declaration)?.into_inner().next()?;
+        Some(match pair.as_rule() {
+            Rule::package => {
+                self.no_attributes(&preamble, "package");
+                let path = self.path(&Parts::of(pair).next(Rule::package_path)?);
+                Declaration::Package(Package { docs: preamble.docs, path })
+            }
+            Rule::import => {
+                self.no_attributes(&preamble, "import");
+                Declaration::Import(self.import(pair)?)
+            }
+            _ => Declaration::Item(self.item(preamble, pair)?),
+        })
+    }
+
+    /// What no attribute belongs to is told here, since nothing later sees it.
+    fn no_attributes(&mut self, preamble: &Preamble, what: &str) {
+        if let Some(attribute) = preamble.attributes.first() {
+            let message = format!("`@{}` means nothing on {what}", attribute.name.text);
+            let at = Diagnostic::new(diagnostic::MISPLACED_ATTRIBUTE, message).at(attribute.span, "");
+            self.report.add(at.help("remove it"));
+        }
+    }
+
+    fn import(&mut self, pair: Pair<Rule>) -> Option<Import> {
+        let mut parts = Parts::of(pair);
+        let path = parts.next(Rule::string)?;
+        let path_span = self.span(&path);
+        let path = self.string(&path).unwrap_or_default();
+        let alias = parts.next(Rule::alias_name).map(|pair| self.name(&pair));
+        Some(Import { path, path_span, alias })
+    }
+
+    fn item(&mut self, preamble: Preamble, pair: Pair<Rule>) -> Option<Item> {
+        let rule = pair.as_rule();
+        let mut parts = Parts::of(pair);
+        let name_rule = if rule == Rule::constant { Rule::constant_name } else { Rule::type_name };
+        let name = self.name(&parts.next(name_rule)?);
+        let kind = match rule {
+            Rule::constant => {
+                let ty = self.ty(parts.next(Rule::type_use)?)?;
+                ItemKind::Const { ty, value: self.value(parts.next(Rule::value)?)? }
+            }
+            Rule::alias => ItemKind::Alias(self.ty(parts.next(Rule::type_use)?)?),
+            Rule::structure => ItemKind::Struct(self.fields(parts.all(Rule::struct_member))?),
+            Rule::enumeration => ItemKind::Enum(self.enumeration(parts.all(Rule::enum_member))?),
+            Rule::union | Rule::error => {
+                let is_error = rule == Rule::error;
+                ItemKind::Union(Union { is_error, ..self.union(parts.all(Rule::union_member))? })
+            }
+            Rule::service => ItemKind::Service(
+                parts.all(Rule::method).map(|pair| self.method(pair)).collect::<Option<_>>()?,
+            ),
+            _ => return None,
+        };
+        Some(Item { preamble, name, kind, damaged: false })
+    }
+
+    pub(super) fn fields<'i>(&mut self, members: impl Iterator<Item = Pair<'i, Rule>>) -> Option<Fields> {
+        let mut fields = Fields::default();
+        for member in members {
+            let member = member.into_inner().next()?;
+            match member.as_rule() {
+                Rule::reserved => self.reserved(member, &mut fields.reserved)?,
+                _ => fields.fields.push(self.field(member)?),
+            }
+        }
+        Some(fields)
+    }
+
+    fn field(&mut self, pair: Pair<Rule>) -> Option<Field> {
+        let mut parts = Parts::of(pair);
+        let preamble = self.preamble(parts.next(Rule::preamble)?)?;
+        let name = self.name(&parts.next(Rule::field_name)?);
+        let ty = self.ty(parts.next(Rule::type_use)?)?;
+        Some(Field { preamble, name, ty, number: self.tag(parts.next(Rule::tag)?)? })
+    }
+
+    pub(super) fn enumeration<'i>(&mut self, members: impl Iterator<Item = Pair<'i, Rule>>) -> Option<Enum> {
+        let mut built = Enum::default();
+        for member in members {
+            let member = member.into_inner().next()?;
+            if member.as_rule() == Rule::reserved {
+                self.reserved(member, &mut built.reserved)?;
+                continue;
+            }
+            let mut parts = Parts::of(member);
+            let preamble = self.preamble(parts.next(Rule::preamble)?)?;
+            let name = self.name(&parts.next(Rule::value_name)?);
+            built.values.push(EnumValue { preamble, name, number: self.tag(parts.next(Rule::tag)?)? });
+        }
+        Some(built)
+    }
+
+    pub(super) fn union<'i>(&mut self, members: impl Iterator<Item = Pair<'i, Rule>>) -> Option<Union> {
+        let mut built = Union::default();
+        for member in members {
+            let member = member.into_inner().next()?;
+            match member.as_rule() {
+                Rule::reserved => self.reserved(member, &mut built.reserved)?,
+                _ => built.variants.push(self.variant(member)?),
+            }
+        }
+        Some(built)
+    }
+
+    fn variant(&mut self, pair: Pair<Rule>) -> Option<Variant> {
+        let mut parts = Parts::of(pair);
+        let preamble = self.preamble(parts.next(Rule::preamble)?)?;
+        let name = self.name(&parts.next(Rule::variant_name)?);
+        let payload = if let Some(fields) = parts.next_if(Rule::variant_fields) {
+            Payload::Fields(self.fields(Parts::of(fields).all(Rule::struct_member))?)
+        } else if parts.next_if(Rule::colon).is_some() {
+            Payload::Type(self.ty(parts.next(Rule::type_use)?)?)
+        } else {
+            Payload::Nothing
+        };
+        Some(Variant { preamble, name, payload, number: self.tag(parts.next(Rule::tag)?)? })
+    }
+
+    fn tag(&mut self, pair: Pair<Rule>) -> Option<Number> {
+        let pair = Parts::of(pair).next(Rule::number)?;
+        Some(Number { value: self.integer(&pair), span: self.span(&pair) })
+    }
+
+    fn reserved(&mut self, pair: Pair<Rule>, entries: &mut Vec<Reserved>) -> Option<()> {
+        for entry in Parts::of(pair).all(Rule::reserved_entry) {
+            let pair = entry.into_inner().next()?;
+            let span = self.trimmed(&pair);
+            let kind = match pair.as_rule() {
+                Rule::string => self.string(&pair).map_or(ReservedKind::Invalid, ReservedKind::Name),
+                Rule::number => self.one_number(&pair),
+                _ => self.number_range(pair)?,
+            };
+            entries.push(Reserved { kind, span });
+        }
+        Some(())
+    }
+
+    fn one_number(&mut self, pair: &Pair<Rule>) -> ReservedKind {
+        let value = self.integer(pair);
+        value.map_or(ReservedKind::Invalid, |value| ReservedKind::Numbers {
+            min: Some(value),
+            max: Some(value),
+        })
+    }
+
+    fn number_range(&mut self, pair: Pair<Rule>) -> Option<ReservedKind> {
+        let mut parts = Parts::of(pair);
+        let min = parts.next_if(Rule::number).map(|pair| self.integer(&pair));
+        let inclusive = parts.next(Rule::dots)?.as_str() == "..=";
+        let max = parts.next_if(Rule::number).map(|pair| self.integer(&pair));
+        if min == Some(None) || max == Some(None) {
+            return Some(ReservedKind::Invalid);
+        }
+        let max = max.flatten().map(|max| if inclusive { max } else { max.saturating_sub(1) });
+        Some(ReservedKind::Numbers { min: min.flatten(), max })
+    }
+
+    pub(super) fn method(&mut self, pair: Pair<Rule>) -> Option<Method> {
+        let mut parts = Parts::of(pair);
+        let preamble = self.preamble(parts.next(Rule::preamble)?)?;
+        let oneway = parts.next_if(Rule::kw_oneway).map(|pair| self.span(&pair));
+        let name = self.name(&parts.next(Rule::method_name)?);
+        let parameters = Parts::of(parts.next(Rule::parameters)?).all(Rule::parameter);
+        let parameters = parameters.map(|pair| self.parameter(pair)).collect::<Option<_>>()?;
+        let answer = match parts.next_if(Rule::answer) {
+            Some(pair) => Some(self.answer(pair)?),
+            None => None,
+        };
+        let throws = parts.next_if(Rule::throws).and_then(|pair| Parts::of(pair).next(Rule::error_path));
+        let throws = throws.map(|pair| self.path(&pair));
+        Some(Method { preamble, oneway, name, parameters, answer, throws })
+    }
+
+    fn parameter(&mut self, pair: Pair<Rule>) -> Option<Parameter> {
+        let mut parts = Parts::of(pair);
+        let preamble = self.preamble(parts.next(Rule::preamble)?)?;
+        let name = self.name(&parts.next(Rule::parameter_name)?);
+        let (stream, ty) = self.streamed(parts.next(Rule::streamed)?)?;
+        Some(Parameter { preamble, name, stream, ty })
+    }
+
+    fn answer(&mut self, pair: Pair<Rule>) -> Option<Answer> {
+        let start = self.span(&pair);
+        let (stream, ty) = self.streamed(Parts::of(pair).next(Rule::streamed)?)?;
+        let span = Span { end: ty.span.end, ..start };
+        Some(Answer { stream: stream.is_some(), ty, span })
+    }
+
+    fn streamed(&mut self, pair: Pair<Rule>) -> Option<(Option<Span>, Type)> {
+        let mut parts = Parts::of(pair);
+        let stream = parts.next_if(Rule::kw_stream).map(|pair| self.span(&pair));
+        Some((stream, self.ty(parts.next(Rule::type_use)?)?))
+    }
+
+    /// Recursion is bounded by [`super::cut::MAX_TYPE_DEPTH`].
+    fn ty(&mut self, pair: Pair<Rule>) -> Option<Type> {
+        let mut parts = Parts::of(pair);
+        let path = self.path(&parts.next(Rule::type_path)?);
+        let mut span = path.span;
+        let mut arguments = Vec::new();
+        if let Some(pair) = parts.next_if(Rule::type_arguments) {
+            span = span.to(self.span(&pair));
+            let pairs = Parts::of(pair).all(Rule::type_use);
+            arguments = pairs.map(|pair| self.ty(pair)).collect::<Option<_>>()?;
+        }
+        let optional: Vec<Span> = parts.all(Rule::question).map(|pair| self.span(&pair)).collect();
+        let span = optional.last().map_or(span, |last| span.to(*last));
+        Some(Type { path, arguments, optional, span })
+    }
+
+    fn preamble(&mut self, pair: Pair<Rule>) -> Option<Preamble> {
+        let mut preamble = Preamble::default();
+        let mut lines = Vec::new();
+        for part in pair.into_inner() {
+            match part.as_rule() {
+                Rule::doc_line => {
+                    let line = part.as_str()["///".len()..].trim_end();
+                    lines.push(line.strip_prefix(' ').unwrap_or(line));
+                }
+                _ => preamble.attributes.push(self.attribute(part)?),
+            }
+        }
+        preamble.docs = lines.join("\n");
+        Some(preamble)
+    }
+
+    fn attribute(&mut self, pair: Pair<Rule>) -> Option<Attribute> {
+        let whole = self.span(&pair);
+        let mut parts = Parts::of(pair);
+        let name = self.name(&parts.next(Rule::attribute_name)?);
+        let mut span = whole.to(name.span);
+        span.end = name.span.end;
+        let mut arguments = Vec::new();
+        if let Some(pair) = parts.next_if(Rule::arguments) {
+            span = span.to(self.span(&pair));
+            arguments =
+                Parts::of(pair).all(Rule::value).map(|pair| self.value(pair)).collect::<Option<_>>()?;
+        }
+        Some(Attribute { name, arguments, span })
+    }
+
+    fn value(&mut self, pair: Pair<Rule>) -> Option<Value> {
+        let pair = pair.into_inner().next()?;
+        match pair.as_rule() {
+            Rule::range => {
+                let span = self.trimmed(&pair);
+                Some(Value { kind: self.range(pair)?, span })
+            }
+            Rule::empty => Some(Value { kind: ValueKind::Empty, span: self.span(&pair) }),
+            Rule::string => {
+                let kind = self.string(&pair).map_or(ValueKind::Invalid, ValueKind::String);
+                Some(Value { kind, span: self.span(&pair) })
+            }
+            _ => Some(self.simple_value(&pair)),
+        }
+    }
+
+    fn range(&mut self, pair: Pair<Rule>) -> Option<ValueKind> {
+        let mut parts = Parts::of(pair);
+        let min = self.bound(&mut parts);
+        let inclusive = parts.next(Rule::dots)?.as_str() == "..=";
+        let max = self.bound(&mut parts);
+        Some(ValueKind::Range(Box::new(RangeValue { min, max, inclusive })))
+    }
+
+    fn bound(&mut self, parts: &mut Parts) -> Option<Value> {
+        let pair = parts.next_if(Rule::bound)?.into_inner().next()?;
+        Some(self.simple_value(&pair))
+    }
+
+    /// A number, or a path, which may be `true` or `false`.
+    fn simple_value(&mut self, pair: &Pair<Rule>) -> Value {
+        let span = self.span(pair);
+        let kind = match (pair.as_rule(), pair.as_str()) {
+            (Rule::number, _) => self.number(pair),
+            (_, "true") => ValueKind::Bool(true),
+            (_, "false") => ValueKind::Bool(false),
+            _ => ValueKind::Path(self.path(pair)),
+        };
+        Value { kind, span }
+    }
+
+    fn number(&mut self, pair: &Pair<Rule>) -> ValueKind {
+        literal::number(pair.as_str()).unwrap_or_else(|flaw| {
+            self.flawed(diagnostic::BAD_NUMBER, self.span(pair), flaw);
+            ValueKind::Invalid
+        })
+    }
+
+    fn integer(&mut self, pair: &Pair<Rule>) -> Option<i128> {
+        match self.number(pair) {
+            ValueKind::Integer(value) => return Some(value),
+            ValueKind::Invalid => {}
+            _ => {
+                let message = format!("`{}` is no integer", literal::shortened(pair.as_str()));
+                let help = "a member's number is written `1`".to_owned();
+                self.flawed(diagnostic::BAD_NUMBER, self.span(pair), Flaw { message, help });
+            }
+        }
+        None
+    }
+
+    fn string(&mut self, pair: &Pair<Rule>) -> Option<String> {
+        match literal::string(pair.as_str()) {
+            Ok(text) => Some(text),
+            Err((start, end, flaw)) => {
+                let from = self.span(pair).start;
+                let span = Span { file: self.file, start: from + offset(start), end: from + offset(end) };
+                self.flawed(diagnostic::BAD_ESCAPE, span, flaw);
+                None
+            }
+        }
+    }
+
+    fn flawed(&mut self, code: Code, span: Span, flaw: Flaw) {
+        self.report.add(Diagnostic::new(code, flaw.message).at(span, "").help(flaw.help));
+    }
+
+    fn name(&self, pair: &Pair<Rule>) -> Name {
+        Name { text: pair.as_str().to_owned(), span: self.span(pair) }
+    }
+
+    fn path(&self, pair: &Pair<Rule>) -> Path {
+        let span = self.span(pair);
+        let mut start = span.start;
+        let mut segments = Vec::new();
+        for word in pair.as_str().split('.') {
+            let end = start + offset(word.len());
+            segments.push(Name { text: word.to_owned(), span: Span { start, end, ..span } });
+            start = end + 1;
+        }
+        Path { segments, span }
+    }
+
+    fn span(&self, pair: &Pair<Rule>) -> Span {
+        let span = pair.as_span();
+        Span { file: self.file, start: offset(self.base + span.start()), end: offset(self.base + span.end()) }
+    }
+
+    /// The span without the space that a rule with an optional end may have taken along.
+    fn trimmed(&self, pair: &Pair<Rule>) -> Span {
+        let span = self.span(pair);
+        Span { end: span.start + offset(pair.as_str().trim_end().len()), ..span }
+    }
+}

@@ -1,0 +1,158 @@
+//! Cuts a file into declarations, and a declaration's body into members, before the grammar sees them.
+//!
+//! So one mistake costs one member, the parser never holds more than one declaration, and no text, however deeply
+//! it nests, reaches the recursion of the grammar. A declaration ends with its `;` or `}`, and also where the next
+//! one plainly starts (`struct Name {`, which can stand nowhere inside another): a lost brace does not swallow the rest.
+
+use std::ops::Range;
+
+use super::token::{Token, TokenKind};
+
+/// How deep types may nest: `list<list<…>>`.
+pub(super) const MAX_TYPE_DEPTH: usize = 64;
+
+/// One declaration's tokens, as a range of the file's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Piece {
+    pub(super) tokens: Range<usize>,
+    /// The innermost brace that is still open at the end.
+    pub(super) unclosed: Option<usize>,
+    /// What stands between the outermost braces.
+    pub(super) body: Option<Range<usize>>,
+}
+
+/// The declarations of a file, in order; together they are all of its tokens.
+pub(super) fn declarations(text: &str, tokens: &[Token]) -> Vec<Piece> {
+    let mut pieces = Vec::new();
+    let mut start = 0;
+    while start < tokens.len() {
+        let piece = declaration(text, tokens, start);
+        start = piece.tokens.end;
+        pieces.push(piece);
+    }
+    pieces
+}
+
+fn declaration(text: &str, tokens: &[Token], start: usize) -> Piece {
+    let first = start + tokens[start..].iter().take_while(|token| token.kind == TokenKind::Doc).count();
+    let mut open: Vec<usize> = Vec::new();
+    let mut body = None;
+    let mut has_keyword = false;
+    let mut at = first;
+    while at < tokens.len() {
+        if starts_declaration(text, &tokens[at..]) {
+            if has_keyword || !(at == first || open.is_empty() && tokens[first].is(b'@')) {
+                at -= docs_before(tokens, first, at);
+                break;
+            }
+            has_keyword = true;
+        }
+        match tokens[at].kind {
+            TokenKind::Sign(b'{') => {
+                open.push(at);
+                body.get_or_insert(at + 1..tokens.len());
+            }
+            TokenKind::Sign(b'}') => {
+                open.pop();
+            }
+            _ => {}
+        }
+        let ends = open.is_empty() && matches!(tokens[at].kind, TokenKind::Sign(b'}' | b';'));
+        at += 1;
+        if ends {
+            break;
+        }
+    }
+    let body_end = if open.is_empty() { at.saturating_sub(1) } else { at };
+    let body = body.map(|body: Range<usize>| body.start..body_end.max(body.start));
+    Piece { tokens: start..at, unclosed: open.last().copied(), body }
+}
+
+/// The keyword and the name of a declaration, as far as they can be told without parsing: the first two words in a
+/// row that belong to no attribute.
+pub(super) fn head(tokens: &[Token]) -> (Option<Token>, Option<Token>) {
+    let mut parens = 0_usize;
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        match token.kind {
+            TokenKind::Sign(b'@') => at += 1,
+            TokenKind::Sign(b'(') => parens += 1,
+            TokenKind::Sign(b')') => parens = parens.saturating_sub(1),
+            TokenKind::Sign(b'{' | b'}' | b';') => break,
+            TokenKind::Word if parens == 0 => {
+                return (
+                    Some(*token),
+                    tokens.get(at + 1).copied().filter(|next| next.kind == TokenKind::Word),
+                );
+            }
+            _ => {}
+        }
+        at += 1;
+    }
+    (None, None)
+}
+
+/// Two names in a row and what must follow them, or `import "…"`: no member looks like that.
+fn starts_declaration(text: &str, tokens: &[Token]) -> bool {
+    let [first, second, rest @ ..] = tokens else { return false };
+    if first.kind != TokenKind::Word {
+        return false;
+    }
+    if second.kind == TokenKind::String {
+        return first.text(text) == "import";
+    }
+    let Some(TokenKind::Sign(sign)) = rest.first().map(|token| token.kind) else { return false };
+    let follows = match first.text(text) {
+        "struct" | "enum" | "union" | "error" | "service" | "event" => sign == b'{',
+        "const" => sign == b':',
+        "type" => sign == b'=',
+        "package" => sign == b'.' || sign == b';',
+        _ => false,
+    };
+    follows && second.kind == TokenKind::Word
+}
+
+/// How many of the tokens right before `at` are docs: they belong to what starts there.
+fn docs_before(tokens: &[Token], first: usize, at: usize) -> usize {
+    tokens[(first + 1).min(at)..at].iter().rev().take_while(|token| token.kind == TokenKind::Doc).count()
+}
+
+/// The members of a body: each ends with a `;` that stands in no braces of its own.
+pub(super) fn members(tokens: &[Token], body: Range<usize>) -> Vec<Range<usize>> {
+    let mut members = Vec::new();
+    let (mut start, mut depth) = (body.start, 0_usize);
+    for at in body.clone() {
+        match tokens[at].kind {
+            TokenKind::Sign(b'{') => depth += 1,
+            TokenKind::Sign(b'}') => depth = depth.saturating_sub(1),
+            TokenKind::Sign(b';') if depth == 0 => {
+                members.push(start..at + 1);
+                start = at + 1;
+            }
+            _ => {}
+        }
+    }
+    if start < body.end {
+        members.push(start..body.end);
+    }
+    members
+}
+
+/// The first `<` that nests too deep.
+pub(super) fn too_deep(tokens: &[Token]) -> Option<Token> {
+    let mut depth = 0_usize;
+    let mut before = None;
+    for token in tokens {
+        match token.kind {
+            TokenKind::Sign(b'<') => depth += 1,
+            TokenKind::Sign(b'>') if before != Some(TokenKind::Sign(b'-')) => depth = depth.saturating_sub(1),
+            TokenKind::Sign(b';' | b'{' | b'}') => depth = 0,
+            _ => {}
+        }
+        if depth > MAX_TYPE_DEPTH {
+            return Some(*token);
+        }
+        before = Some(token.kind);
+    }
+    None
+}

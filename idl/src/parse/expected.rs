@@ -1,0 +1,174 @@
+//! Turns "these rules did not match here" into a sentence for a person: what was expected, what was found, and what
+//! to type. No name of a grammar rule ever reaches a user.
+
+use pest::error::{Error, ErrorVariant, InputLocation};
+
+use super::Rule;
+use super::token::{Token, TokenKind};
+
+/// Why a piece of text is not what the grammar wants.
+pub(super) struct Failure {
+    /// The byte in the piece at which nothing fits.
+    pub(super) at: usize,
+    expected: Vec<Rule>,
+}
+
+impl Failure {
+    pub(super) fn of(error: &Error<Rule>) -> Self {
+        let at = match error.location {
+            InputLocation::Pos(at) | InputLocation::Span((at, _)) => at,
+        };
+        let expected = match &error.variant {
+            ErrorVariant::ParsingError { positives, .. } => positives.clone(),
+            ErrorVariant::CustomError { .. } => Vec::new(),
+        };
+        Self { at, expected }
+    }
+
+    /// The grammar took the text but found nothing in it, which its entry rules rule out.
+    pub(super) fn nowhere(at: usize) -> Self {
+        Self { at, expected: Vec::new() }
+    }
+
+    pub(super) fn wants(&self, rule: Rule) -> bool {
+        self.expected.contains(&rule)
+    }
+
+    /// `expected a type` or "expected `,` or `)`", the likeliest first.
+    pub(super) fn expectation(&self) -> String {
+        let mut known: Vec<(usize, &str)> = self.expected.iter().filter_map(|rule| words(*rule)).collect();
+        known.sort_unstable();
+        known.dedup();
+        // Docs and attributes may stand before most things; told only where nothing else may.
+        if known.iter().any(|(rank, _)| *rank < AT_RANK) {
+            known.retain(|(rank, _)| *rank < AT_RANK);
+        }
+        let known: Vec<&str> = known.into_iter().map(|(_, words)| words).collect();
+        match known.as_slice() {
+            [] => "expected nothing more".to_owned(),
+            [one] => format!("expected {one}"),
+            [most @ .., last] => format!("expected {} or {last}", most.join(", ")),
+        }
+    }
+
+    /// What to type, where that can be told.
+    pub(super) fn help(&self) -> &'static str {
+        HELP.iter()
+            .find(|(rule, _)| self.wants(*rule))
+            .map_or("docs/language.md shows every form", |(_, help)| help)
+    }
+}
+
+const AT_RANK: usize = 90;
+
+/// In the order in which they are to be preferred.
+const HELP: &[(Rule, &str)] = &[
+    (Rule::tag, "each member has a number: `= 1`"),
+    (Rule::semicolon, "end it with `;`"),
+    (Rule::number, "a number is written `1`"),
+    (Rule::equals, "a number or value follows after `=`"),
+    (Rule::type_use, "write a type: `u32`, `string`, `list<T>`, `map<K, V>`, `T?` or the name of one"),
+    (Rule::type_path, "write a type: `u32`, `string`, `list<T>`, `map<K, V>`, `T?` or the name of one"),
+    (Rule::colon, "a type follows after `:`"),
+    (Rule::method, "a method looks like `rpc name(parameter: u32) -> string;` or `oneway name();`"),
+    (Rule::kw_rpc, "a method looks like `rpc name(parameter: u32) -> string;` or `oneway name();`"),
+    (Rule::struct_member, "a field looks like `name: string = 1;`"),
+    (Rule::field, "a field looks like `name: string = 1;`"),
+    (Rule::field_name, "a field looks like `name: string = 1;`"),
+    (Rule::enum_member, "a value looks like `Name = 1;`"),
+    (Rule::enum_value, "a value looks like `Name = 1;`"),
+    (Rule::value_name, "a value looks like `Name = 1;`"),
+    (
+        Rule::union_member,
+        "a variant looks like `Name = 1;`, `Name: Type = 1;` or `Name { field: u32 = 1; } = 1;`",
+    ),
+    (Rule::variant, "a variant looks like `Name = 1;`, `Name: Type = 1;` or `Name { field: u32 = 1; } = 1;`"),
+    (
+        Rule::variant_name,
+        "a variant looks like `Name = 1;`, `Name: Type = 1;` or `Name { field: u32 = 1; } = 1;`",
+    ),
+    (Rule::parameter, "a parameter looks like `name: string`"),
+    (Rule::parameter_name, "a parameter looks like `name: string`"),
+    (Rule::close_paren, "close it with `)`"),
+    (Rule::close_angle, "close it with `>`"),
+    (Rule::close_brace, "close it with `}`"),
+    (Rule::package_path, "a package is named like `market.v1`"),
+    (Rule::string, "text stands between quotes: `\"text\"`"),
+    (
+        Rule::item,
+        "declare one of `struct`, `enum`, `union`, `error`, `service`, `const`, `type`, or `import` a file",
+    ),
+    (
+        Rule::declaration,
+        "declare one of `struct`, `enum`, `union`, `error`, `service`, `const`, `type`, or `import` a file",
+    ),
+    (
+        Rule::value,
+        "write a number, a string, `true`, `false`, a duration such as `500ms`, `[]` or the name of a constant",
+    ),
+    (Rule::open_brace, "what belongs to it stands between `{` and `}`"),
+    (Rule::open_paren, "parameters stand between `(` and `)`, also where there are none"),
+];
+
+/// How a person says it, and how early in a list of several.
+fn words(rule: Rule) -> Option<(usize, &'static str)> {
+    let words = match rule {
+        Rule::item | Rule::declaration => (0, "a declaration"),
+        Rule::struct_member | Rule::field | Rule::field_name => (1, "a field"),
+        Rule::enum_member | Rule::enum_value | Rule::value_name => (1, "a value's name"),
+        Rule::union_member | Rule::variant | Rule::variant_name => (1, "a variant's name"),
+        Rule::method => (1, "a method"),
+        Rule::method_name => (1, "a method's name"),
+        Rule::parameter | Rule::parameter_name => (1, "a parameter"),
+        Rule::type_name => (1, "a name"),
+        Rule::constant_name => (1, "a constant's name"),
+        Rule::package_path => (1, "a package's name"),
+        Rule::alias_name => (1, "a name"),
+        Rule::attribute_name => (1, "an attribute's name"),
+        Rule::type_use | Rule::type_path | Rule::streamed => (1, "a type"),
+        Rule::error_path => (1, "an error's name"),
+        Rule::value | Rule::value_path | Rule::bound | Rule::range => (2, "a value"),
+        Rule::reserved_entry => (2, "a number, a range or a name in quotes"),
+        Rule::number | Rule::number_range => (2, "a number"),
+        Rule::string => (3, "a string"),
+        Rule::parameters | Rule::open_paren => (4, "`(`"),
+        Rule::kw_rpc => (5, "`rpc`"),
+        Rule::kw_oneway => (6, "`oneway`"),
+        Rule::colon => (10, "`:`"),
+        Rule::tag | Rule::equals => (11, "`=`"),
+        Rule::open_brace | Rule::variant_fields => (12, "`{`"),
+        Rule::answer | Rule::arrow => (13, "`->`"),
+        Rule::throws | Rule::kw_throws => (14, "`throws`"),
+        Rule::kw_as => (15, "`as`"),
+        Rule::open_angle | Rule::type_arguments => (16, "`<`"),
+        Rule::question => (17, "`?`"),
+        Rule::dots => (18, "`..`"),
+        Rule::comma => (20, "`,`"),
+        Rule::close_paren => (21, "`)`"),
+        Rule::close_angle => (22, "`>`"),
+        Rule::close_bracket => (23, "`]`"),
+        Rule::semicolon => (24, "`;`"),
+        Rule::close_brace => (25, "`}`"),
+        Rule::preamble | Rule::attribute | Rule::at => (AT_RANK, "`@`"),
+        _ => return None,
+    };
+    Some(words)
+}
+
+/// What stands somewhere, in words.
+pub(super) fn found(token: Option<Token>, text: &str) -> String {
+    let Some(token) = token else { return "the end of the file".to_owned() };
+    match token.kind {
+        TokenKind::String | TokenKind::OpenString => "a string".to_owned(),
+        TokenKind::Doc => "docs".to_owned(),
+        TokenKind::Other => {
+            let character = token.text(text).chars().next().unwrap_or_default();
+            if character.is_alphanumeric() {
+                format!("`{character}`")
+            } else {
+                format!("`{}`", character.escape_default())
+            }
+        }
+        _ => format!("`{}`", super::literal::shortened(token.text(text))),
+    }
+}

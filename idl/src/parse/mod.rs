@@ -1,0 +1,197 @@
+//! Text to syntax tree. The only module that knows pest.
+//!
+//! A file is cut into declarations ([`cut`]), each is parsed by the grammar (`grammar.pest`) and built ([`build`]);
+//! where one does not parse, it is read again member by member ([`recover`]), so that all of its mistakes are told and
+//! its sound members stay. What the parts mean is not looked at here.
+
+mod build;
+mod cut;
+mod expected;
+mod literal;
+mod recover;
+mod token;
+
+use pest::Parser as _;
+use pest::iterators::Pair;
+use pest_derive::Parser;
+
+use crate::ast;
+use crate::diagnostic::{self, Diagnostic, Report};
+use crate::source::{FileId, Span, offset};
+use build::{Builder, Declaration};
+use cut::Piece;
+use expected::Failure;
+use token::{Token, TokenKind};
+
+#[derive(Parser)]
+#[grammar = "grammar.pest"]
+struct Grammar;
+
+/// Parses one file. What could be understood is in the tree, what could not is in the report.
+pub(crate) fn parse(file: FileId, text: &str, report: &mut Report) -> ast::File {
+    let tokens = token::tokens(text);
+    let mut parser =
+        Parser { file, text, tokens: &tokens, report, tree: ast::File::empty(file), lost_package: false };
+    for piece in cut::declarations(text, &tokens) {
+        parser.declaration(&piece);
+    }
+    parser.finish()
+}
+
+struct Parser<'a> {
+    file: FileId,
+    text: &'a str,
+    tokens: &'a [Token],
+    report: &'a mut Report,
+    tree: ast::File,
+    /// There is a package, but not one that could be read.
+    lost_package: bool,
+}
+
+impl<'a> Parser<'a> {
+    fn declaration(&mut self, piece: &Piece) {
+        let tokens = &self.tokens[piece.tokens.clone()];
+        let (keyword, name) = cut::head(tokens);
+        if keyword.is_some_and(|word| word.text(self.text) == "event") && name.is_some() {
+            return self.event(keyword, name);
+        }
+        if self.obstacle(tokens).is_some() {
+            return self.recover(piece, None);
+        }
+        let (base, text) = self.text_of(tokens);
+        match first_pair(Rule::one_item, text) {
+            Ok(pair) => match self.builder(base).declaration(pair) {
+                Some(declaration) => self.add(declaration, tokens),
+                None => self.lose(keyword, name),
+            },
+            Err(failure) => self.recover(piece, Some(&failure)),
+        }
+    }
+
+    fn event(&mut self, keyword: Option<Token>, name: Option<Token>) {
+        if let Some(keyword) = keyword {
+            let diagnostic = Diagnostic::new(diagnostic::EVENT, "there are no events yet")
+                .at(self.span(keyword), "kept for publish and subscribe, which comes later")
+                .help("until then a method that answers with a `stream` tells what happens");
+            self.report.add(diagnostic);
+        }
+        self.lose(keyword, name);
+    }
+
+    /// Takes a declaration in, and sees to it that `package` comes first and imports before all else.
+    fn add(&mut self, declaration: Declaration, tokens: &[Token]) {
+        let first = tokens.iter().find(|token| token.kind == TokenKind::Word);
+        let span = first.map(|token| self.span(*token));
+        match declaration {
+            Declaration::Package(package) => {
+                if let Some(earlier) = &self.tree.package {
+                    let message = "a file has one package";
+                    let at =
+                        Diagnostic::new(diagnostic::ORDER, message).at(package.path.span, "a second package");
+                    let at = at.related(earlier.path.span, "the first one");
+                    self.report
+                        .add(at.help("remove one of them, or move what follows into a file of its own"));
+                    return;
+                }
+                if !self.tree.items.is_empty() || !self.tree.imports.is_empty() {
+                    self.too_late(span, "`package` comes first", "move it to the top of the file");
+                }
+                self.tree.package = Some(package);
+            }
+            Declaration::Import(import) => {
+                if !self.tree.items.is_empty() {
+                    self.too_late(span, "imports come before declarations", "move it up, below `package`");
+                }
+                self.tree.imports.push(import);
+            }
+            Declaration::Item(item) => self.tree.items.push(item),
+        }
+    }
+
+    fn too_late(&mut self, span: Option<Span>, message: &str, help: &str) {
+        if let Some(span) = span {
+            self.report.add(Diagnostic::new(diagnostic::ORDER, message).at(span, "too late").help(help));
+        }
+    }
+
+    fn finish(self) -> ast::File {
+        if self.tree.package.is_none() && !self.lost_package {
+            let start = self.tokens.first().map_or(0, |token| token.start);
+            let span = Span { file: self.file, start, end: start };
+            let diagnostic = Diagnostic::new(diagnostic::NO_PACKAGE, "this file has no package")
+                .at(span, "`package` belongs here")
+                .help("start it with, say, `package market.v1;`");
+            self.report.add(diagnostic);
+        }
+        self.tree
+    }
+
+    /// Remembers what could not be read, so that its uses are not reported as well.
+    fn lose(&mut self, keyword: Option<Token>, name: Option<Token>) {
+        match (keyword.map(|token| token.text(self.text)), name) {
+            (Some("package"), _) => self.lost_package = true,
+            (_, Some(name)) => self.tree.broken_names.push(name.text(self.text).to_owned()),
+            _ => self.tree.incomplete = true,
+        }
+        if keyword.is_none_or(|token| token.text(self.text) == "import") {
+            self.tree.incomplete = true;
+        }
+    }
+
+    /// What keeps the grammar from being asked at all.
+    fn obstacle(&self, tokens: &[Token]) -> Option<Diagnostic> {
+        if tokens.iter().all(|token| token.kind == TokenKind::Doc) {
+            return tokens.last().map(|token| self.stray_docs(*token));
+        }
+        let unfit = |token: &&Token| matches!(token.kind, TokenKind::OpenString | TokenKind::BlockComment);
+        if let Some(token) = tokens.iter().find(unfit) {
+            let span = self.span(*token);
+            return Some(match token.kind {
+                TokenKind::OpenString => Diagnostic::new(diagnostic::OPEN_STRING, "this string has no end")
+                    .at(span, "")
+                    .help("close it with `\"` on the same line; `\\n` stands for a line break"),
+                _ => Diagnostic::new(diagnostic::BLOCK_COMMENT, "there are no block comments")
+                    .at(span, "")
+                    .help("start each line with `//`"),
+            });
+        }
+        cut::too_deep(tokens).map(|token| {
+            let message = format!("this type nests more than {} deep", cut::MAX_TYPE_DEPTH);
+            Diagnostic::new(diagnostic::TOO_DEEP, message)
+                .at(self.span(token), "one too many")
+                .help("give an inner part a name of its own with `type` or `struct`")
+        })
+    }
+
+    fn stray_docs(&self, token: Token) -> Diagnostic {
+        Diagnostic::new(diagnostic::STRAY_DOCS, "these docs belong to nothing")
+            .at(self.span(token), "nothing follows")
+            .help("put them before a declaration or member, or write `//` for a comment")
+    }
+
+    fn builder(&mut self, base: usize) -> Builder<'_> {
+        Builder { file: self.file, base, report: self.report }
+    }
+
+    /// The text that some tokens span, and where it starts. What lies between tokens is space and comments.
+    fn text_of(&self, tokens: &[Token]) -> (usize, &'a str) {
+        match tokens {
+            [] => (0, ""),
+            [first, ..] => {
+                let end = tokens.last().map_or(first.end, |last| last.end);
+                (first.start as usize, &self.text[first.start as usize..end as usize])
+            }
+        }
+    }
+
+    fn span(&self, token: Token) -> Span {
+        Span { file: self.file, start: token.start, end: token.end }
+    }
+}
+
+/// What a rule finds in a text, which it must take whole.
+fn first_pair(rule: Rule, text: &str) -> Result<Pair<'_, Rule>, Failure> {
+    let mut pairs = Grammar::parse(rule, text).map_err(|error| Failure::of(&error))?;
+    // The entry rules hold one pair and the end of the text.
+    pairs.next().ok_or_else(|| Failure::nowhere(offset(text.len()) as usize))
+}

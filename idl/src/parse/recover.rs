@@ -1,0 +1,245 @@
+//! Reads a declaration that did not parse once more, member by member: every mistake in it is told, each once, and
+//! what is sound stays, so that later stages can look at it.
+
+use std::ops::Range;
+
+use super::build::Builder;
+use super::cut::{self, Piece};
+use super::expected::{self, Failure};
+use super::token::{Token, TokenKind};
+use super::{Parser, Rule, first_pair};
+use crate::ast::*;
+use crate::diagnostic::{self, Diagnostic};
+use crate::source::Span;
+use crate::suggest;
+
+/// How often a member is read on behind a mistake. Each time costs a look at the rest of it, so this keeps a huge
+/// broken member from costing its length squared.
+const MAX_RESUMES: usize = 4;
+
+const DECLARATIONS: [&str; 9] =
+    ["const", "enum", "error", "import", "package", "service", "struct", "type", "union"];
+const METHODS: [&str; 2] = ["oneway", "rpc"];
+
+impl Parser<'_> {
+    pub(super) fn recover(&mut self, piece: &Piece, failure: Option<&Failure>) {
+        let tokens = &self.tokens[piece.tokens.clone()];
+        let (keyword, name) = cut::head(tokens);
+        let members = keyword.and_then(|word| Members::of(word.text(self.text)));
+        let (Some(mut members), Some(body)) = (members, piece.body.clone()) else {
+            self.report_failure(piece.tokens.clone(), failure);
+            return self.lose(keyword, name);
+        };
+        let head = piece.tokens.start..body.start;
+        let head_is_broken = self.head_is_broken(head.clone(), failure);
+        if head_is_broken {
+            self.report_failure(piece.tokens.clone(), failure);
+        }
+        let broken = self.members(&mut members, body, piece.unclosed);
+        if !head_is_broken && !broken {
+            self.report_end(piece, failure);
+        }
+        match name {
+            Some(name) if !head_is_broken => self.tree.items.push(members.into_item(self.name(name))),
+            _ => self.lose(keyword, name),
+        }
+    }
+
+    fn head_is_broken(&self, head: Range<usize>, failure: Option<&Failure>) -> bool {
+        let tokens = &self.tokens[head];
+        let (base, text) = self.text_of(tokens);
+        let end = base + text.len();
+        match failure {
+            Some(failure) => base + failure.at < end,
+            None => self.obstacle(tokens).is_some(),
+        }
+    }
+
+    /// Reads all members, and tells whether any was broken.
+    fn members(&mut self, members: &mut Members, body: Range<usize>, unclosed: Option<usize>) -> bool {
+        let mut broken = false;
+        let body_end = body.end;
+        for mut member in cut::members(self.tokens, body) {
+            for _ in 0..=MAX_RESUMES {
+                let Some(failed) = self.member(members, member.clone()) else { break };
+                let at_end = failed.at >= member.end && member.end == body_end;
+                if at_end && unclosed.is_some() {
+                    return broken;
+                }
+                broken = true;
+                self.report_failure(member.clone(), failed.failure.as_ref());
+                if !failed.resumes || failed.at <= member.start || failed.at >= member.end {
+                    break;
+                }
+                member.start = failed.at;
+            }
+        }
+        broken
+    }
+
+    /// Reads one member, or tells at which token that failed.
+    fn member(&mut self, members: &mut Members, range: Range<usize>) -> Option<Failed> {
+        let tokens = &self.tokens[range.clone()];
+        if self.obstacle(tokens).is_some() {
+            return Some(Failed { at: range.start, failure: None, resumes: false });
+        }
+        let (base, text) = self.text_of(tokens);
+        match first_pair(members.rule(), text) {
+            Ok(pair) => {
+                members.add(&mut self.builder(base), pair);
+                None
+            }
+            Err(failure) => {
+                let at = self.token_at(base + failure.at);
+                let resumes = failure.wants(Rule::semicolon);
+                Some(Failed { at, failure: Some(failure), resumes })
+            }
+        }
+    }
+
+    /// Nothing is wrong but the end: a brace is open.
+    fn report_end(&mut self, piece: &Piece, failure: Option<&Failure>) {
+        let Some(brace) = piece.unclosed else { return self.report_failure(piece.tokens.clone(), failure) };
+        let diagnostic = Diagnostic::new(diagnostic::OPEN_BRACE, "this brace is never closed")
+            .at(self.span(self.tokens[brace]), "opened here")
+            .help("close it with `}`");
+        self.report.add(diagnostic);
+    }
+
+    /// Tells what is wrong with some tokens: what keeps them from being parsed, or where parsing failed.
+    pub(super) fn report_failure(&mut self, range: Range<usize>, failure: Option<&Failure>) {
+        let tokens = &self.tokens[range.clone()];
+        if let Some(obstacle) = self.obstacle(tokens) {
+            return self.report.add(obstacle);
+        }
+        let Some(failure) = failure else { return };
+        let (base, _) = self.text_of(tokens);
+        let at = self.token_at(base + failure.at);
+        let found = self.tokens.get(at).copied();
+        let before =
+            at.checked_sub(1).filter(|before| *before >= range.start).map(|before| self.tokens[before]);
+        let ends = found.is_none_or(|token| token.is(b'}'));
+        if let Some(docs) = before.filter(|token| ends && token.kind == TokenKind::Doc) {
+            let stray = self.stray_docs(docs);
+            return self.report.add(stray);
+        }
+        let diagnostic = self.syntax_error(failure, before, found);
+        self.report.add(diagnostic);
+    }
+
+    fn syntax_error(&self, failure: &Failure, before: Option<Token>, found: Option<Token>) -> Diagnostic {
+        let expectation = failure.expectation();
+        let message = format!("{expectation}, found {}", expected::found(found, self.text));
+        let diagnostic = Diagnostic::new(diagnostic::SYNTAX, message);
+        let diagnostic = match (before, found) {
+            (Some(before), found) if self.belongs_behind(before, found) => {
+                diagnostic.at(self.span(before).after(), expectation)
+            }
+            (_, Some(found)) => diagnostic.at(self.span(found), ""),
+            (Some(before), None) => diagnostic.at(self.span(before).after(), expectation),
+            (None, None) => diagnostic.at(Span { file: self.file, start: 0, end: 0 }, ""),
+        };
+        diagnostic.help(self.syntax_help(failure, found))
+    }
+
+    /// What is missing belongs behind the word before, not before the first word of the next line.
+    fn belongs_behind(&self, before: Token, found: Option<Token>) -> bool {
+        let next = found.map_or(self.text.len(), |token| token.start as usize);
+        let starts_anew = matches!(before.kind, TokenKind::Sign(b';' | b'{' | b'}') | TokenKind::Doc);
+        !starts_anew && self.text[before.end as usize..next].contains('\n')
+    }
+
+    fn syntax_help(&self, failure: &Failure, found: Option<Token>) -> String {
+        let word = found.filter(|token| token.kind == TokenKind::Word).map(|token| token.text(self.text));
+        let keywords: &[&str] = if failure.wants(Rule::item) || failure.wants(Rule::declaration) {
+            &DECLARATIONS
+        } else if failure.wants(Rule::kw_rpc) || failure.wants(Rule::method) {
+            &METHODS
+        } else {
+            &[]
+        };
+        match word.and_then(|word| suggest::nearest(word, keywords.iter().copied())) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => failure.help().to_owned(),
+        }
+    }
+
+    /// The first token that starts at a byte or behind it.
+    fn token_at(&self, at: usize) -> usize {
+        self.tokens.partition_point(|token| (token.start as usize) < at)
+    }
+
+    fn name(&self, token: Token) -> Name {
+        Name { text: token.text(self.text).to_owned(), span: self.span(token) }
+    }
+}
+
+/// Where a member could not be read.
+struct Failed {
+    /// The token at which nothing fitted.
+    at: usize,
+    failure: Option<Failure>,
+    /// Only a `;` was missing, so what follows may be the next member.
+    resumes: bool,
+}
+
+/// The sound members of a broken declaration.
+enum Members {
+    Struct(Fields),
+    Enum(Enum),
+    Union(Union),
+    Service(Vec<Method>),
+}
+
+impl Members {
+    fn of(keyword: &str) -> Option<Self> {
+        Some(match keyword {
+            "struct" => Self::Struct(Fields::default()),
+            "enum" => Self::Enum(Enum::default()),
+            "union" | "error" => Self::Union(Union { is_error: keyword == "error", ..Union::default() }),
+            "service" => Self::Service(Vec::new()),
+            _ => return None,
+        })
+    }
+
+    fn rule(&self) -> Rule {
+        match self {
+            Self::Struct(_) => Rule::one_struct_member,
+            Self::Enum(_) => Rule::one_enum_member,
+            Self::Union(_) => Rule::one_union_member,
+            Self::Service(_) => Rule::one_method,
+        }
+    }
+
+    fn add(&mut self, builder: &mut Builder, pair: pest::iterators::Pair<Rule>) {
+        let one = std::iter::once(pair.clone());
+        match self {
+            Self::Struct(all) => {
+                let more = builder.fields(one).unwrap_or_default();
+                all.fields.extend(more.fields);
+                all.reserved.extend(more.reserved);
+            }
+            Self::Enum(all) => {
+                let more = builder.enumeration(one).unwrap_or_default();
+                all.values.extend(more.values);
+                all.reserved.extend(more.reserved);
+            }
+            Self::Union(all) => {
+                let more = builder.union(one).unwrap_or_default();
+                all.variants.extend(more.variants);
+                all.reserved.extend(more.reserved);
+            }
+            Self::Service(all) => all.extend(builder.method(pair)),
+        }
+    }
+
+    fn into_item(self, name: Name) -> Item {
+        let kind = match self {
+            Self::Struct(fields) => ItemKind::Struct(fields),
+            Self::Enum(values) => ItemKind::Enum(values),
+            Self::Union(union) => ItemKind::Union(union),
+            Self::Service(methods) => ItemKind::Service(methods),
+        };
+        Item { preamble: Preamble::default(), name, kind, damaged: true }
+    }
+}

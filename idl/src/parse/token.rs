@@ -1,0 +1,144 @@
+//! The words and signs of a file, found by hand in one pass: just enough to cut the text into declarations and
+//! members ([`super::cut`]) and to tell what stands where something else was expected ([`super::expected`]).
+//!
+//! Not a second parser: what a declaration means is the grammar's matter alone.
+
+use crate::source::offset;
+
+/// One word, number, string or sign. Comments are left out, docs are not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Token {
+    pub(super) kind: TokenKind,
+    pub(super) start: u32,
+    pub(super) end: u32,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum TokenKind {
+    Word,
+    Number,
+    String,
+    /// A string whose line ends before it does.
+    OpenString,
+    Doc,
+    /// `/*`, which starts no comment in this language.
+    BlockComment,
+    /// An ASCII sign.
+    Sign(u8),
+    /// One character that is nothing in this language.
+    Other,
+}
+
+/// All tokens of a text, in order.
+pub(super) fn tokens(text: &str) -> Vec<Token> {
+    let mut found = Vec::new();
+    let mut at = 0;
+    while let Some(byte) = text.as_bytes().get(at) {
+        if byte.is_ascii_whitespace() {
+            at += 1;
+            continue;
+        }
+        let (kind, length) = next_token(&text[at..]);
+        if let Some(kind) = kind {
+            found.push(Token { kind, start: offset(at), end: offset(at + length) });
+        }
+        at += length;
+    }
+    found
+}
+
+/// The kind, absent for a comment, and the length, at least 1, of what `rest` starts with.
+fn next_token(rest: &str) -> (Option<TokenKind>, usize) {
+    let bytes = rest.as_bytes();
+    match bytes[0] {
+        b'"' => string(bytes),
+        b'/' if bytes.starts_with(b"//") => comment(bytes),
+        b'/' if bytes.starts_with(b"/*") => (Some(TokenKind::BlockComment), 2),
+        b'0'..=b'9' => (Some(TokenKind::Number), number_length(bytes)),
+        byte if is_word(byte) => (Some(TokenKind::Word), count(bytes, is_word)),
+        byte if byte.is_ascii() => (Some(TokenKind::Sign(byte)), 1),
+        _ => (Some(TokenKind::Other), rest.chars().next().map_or(1, char::len_utf8)),
+    }
+}
+
+fn string(bytes: &[u8]) -> (Option<TokenKind>, usize) {
+    let mut at = 1;
+    loop {
+        match bytes.get(at) {
+            Some(b'"') => return (Some(TokenKind::String), at + 1),
+            Some(b'\\') if bytes.get(at + 1).is_some_and(|next| *next != b'\n') => at += 2,
+            None | Some(b'\n') => return (Some(TokenKind::OpenString), at),
+            Some(_) => at += 1,
+        }
+    }
+}
+
+fn comment(bytes: &[u8]) -> (Option<TokenKind>, usize) {
+    let length = count(bytes, |byte| byte != b'\n');
+    let is_doc = bytes.starts_with(b"///") && bytes.get(3) != Some(&b'/');
+    (is_doc.then_some(TokenKind::Doc), length)
+}
+
+/// As the grammar's `number`, without its sign.
+fn number_length(bytes: &[u8]) -> usize {
+    let whole = number_part(bytes);
+    match bytes.get(whole..) {
+        Some([b'.', digit, ..]) if digit.is_ascii_digit() => whole + 1 + number_part(&bytes[whole + 1..]),
+        _ => whole,
+    }
+}
+
+fn number_part(bytes: &[u8]) -> usize {
+    let mut at = count(bytes, is_word);
+    while let Some([b'e' | b'E', b'+' | b'-', digit]) = bytes.get(at.saturating_sub(1)..at + 2)
+        && digit.is_ascii_digit()
+    {
+        at += 1 + count(&bytes[at + 1..], is_word);
+    }
+    at
+}
+
+fn count(bytes: &[u8], belongs: impl Fn(u8) -> bool) -> usize {
+    bytes.iter().position(|byte| !belongs(*byte)).unwrap_or(bytes.len())
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
+}
+
+impl Token {
+    pub(super) fn is(self, sign: u8) -> bool {
+        self.kind == TokenKind::Sign(sign)
+    }
+
+    pub(super) fn text(self, text: &str) -> &str {
+        &text[self.start as usize..self.end as usize]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(text: &str) -> Vec<&str> {
+        tokens(text).into_iter().map(|token| token.text(text)).collect()
+    }
+
+    #[test]
+    fn numbers_end_where_a_range_starts() {
+        assert_eq!(texts("1..=12"), ["1", ".", ".", "=", "12"]);
+        assert_eq!(texts("1.5..2e-3"), ["1.5", ".", ".", "2e-3"]);
+    }
+
+    #[test]
+    fn comments_are_left_out_and_docs_are_not() {
+        assert_eq!(texts("a // b\n/// c\n//// d\ne"), ["a", "/// c", "e"]);
+    }
+
+    #[test]
+    fn a_string_ends_with_its_line() {
+        assert_eq!(texts("\"a\\\"b\" \"c\nd"), ["\"a\\\"b\"", "\"c", "d"]);
+        assert_eq!(texts("\"\\"), ["\"\\"]);
+        assert_eq!(texts("\"\u{4f60}\\\u{4f60}"), ["\"\u{4f60}\\\u{4f60}"]);
+    }
+}

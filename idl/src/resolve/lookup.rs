@@ -1,0 +1,126 @@
+//! What a path means in a file.
+
+use super::{Model, Symbol};
+use crate::ast::Path;
+use crate::schema::{Builtin, PackageId};
+use crate::source::FileId;
+
+/// Why a path means nothing.
+pub(crate) enum NameError {
+    /// The last word is unknown where it is looked for.
+    Unknown,
+    /// The words before the last are neither an alias nor a package.
+    UnknownPrefix,
+    /// An alias and a package of that name both have it.
+    Ambiguous,
+    /// It may well be something that is already reported.
+    Silent,
+}
+
+/// A type of the language itself, by its name. `list` and `map` take arguments and are not here.
+pub(crate) fn builtin(name: &str) -> Option<Builtin> {
+    Some(match name {
+        "bool" => Builtin::Bool,
+        "u8" => Builtin::U8,
+        "u16" => Builtin::U16,
+        "u32" => Builtin::U32,
+        "u64" => Builtin::U64,
+        "i8" => Builtin::I8,
+        "i16" => Builtin::I16,
+        "i32" => Builtin::I32,
+        "i64" => Builtin::I64,
+        "f32" => Builtin::F32,
+        "f64" => Builtin::F64,
+        "string" => Builtin::String,
+        "bytes" => Builtin::Bytes,
+        "timestamp" => Builtin::Timestamp,
+        "duration" => Builtin::Duration,
+        "uuid" => Builtin::Uuid,
+        "value" => Builtin::Value,
+        _ => return None,
+    })
+}
+
+/// The names of all types of the language itself.
+pub(crate) const BUILTINS: [&str; 19] = [
+    "bool",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "f32",
+    "f64",
+    "string",
+    "bytes",
+    "timestamp",
+    "duration",
+    "uuid",
+    "value",
+    "list",
+    "map",
+];
+
+impl<'a> Model<'a> {
+    /// What a path means in a file.
+    pub(crate) fn lookup(&self, file: FileId, path: &Path) -> Result<Symbol<'a>, NameError> {
+        let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
+        self.lookup_words(file, &words)
+    }
+
+    pub(crate) fn lookup_words(&self, file: FileId, words: &[&str]) -> Result<Symbol<'a>, NameError> {
+        let scope = self.scope_of(file);
+        let unknown = |error| if scope.incomplete { NameError::Silent } else { error };
+        let Some((last, prefix)) = words.split_last() else { return Err(NameError::Unknown) };
+        if prefix.is_empty() {
+            return self.in_package(file, scope.package, last).ok_or_else(|| unknown(NameError::Unknown));
+        }
+        let prefix = prefix.join(".");
+        let package = self.package_named(&prefix).filter(|package| scope.packages.contains_key(package));
+        let by_package = package.and_then(|package| self.in_package(file, package, last));
+        let Some(imported) = scope.aliases.get(prefix.as_str()) else {
+            let error = if package.is_some() { NameError::Unknown } else { NameError::UnknownPrefix };
+            return by_package.ok_or_else(|| unknown(error));
+        };
+        let Some(imported) = imported else { return Err(NameError::Silent) };
+        let by_alias = self.scope_of(*imported).names.get(last).copied();
+        match (by_alias, by_package) {
+            (Some(one), Some(other)) if !one.is(&other) => Err(NameError::Ambiguous),
+            (Some(found), _) | (None, Some(found)) => Ok(found),
+            (None, None) if self.file(*imported).incomplete => Err(NameError::Silent),
+            (None, None) => Err(NameError::Unknown),
+        }
+    }
+
+    /// A name of a package, as far as this file sees it.
+    fn in_package(&self, file: FileId, package: PackageId, name: &str) -> Option<Symbol<'a>> {
+        let files = self.scope_of(file).packages.get(&package)?;
+        files.iter().find_map(|file| self.scope_of(*file).names.get(name).copied())
+    }
+
+    /// The names that could be meant by a path with these words before the last.
+    pub(super) fn candidates(&self, file: FileId, prefix: &[&str]) -> Vec<&'a str> {
+        let scope = self.scope_of(file);
+        let prefix = prefix.join(".");
+        let package = if prefix.is_empty() { Some(scope.package) } else { self.package_named(&prefix) };
+        let by_package =
+            package.and_then(|package| scope.packages.get(&package)).into_iter().flatten().copied();
+        let files = by_package.chain(scope.aliases.get(prefix.as_str()).copied().flatten());
+        // From the tree and not from the map of names, whose order is another each time.
+        files.flat_map(|file| self.file(file).items.iter().map(|item| item.name.text.as_str())).collect()
+    }
+}
+
+impl Symbol<'_> {
+    fn is(&self, other: &Symbol) -> bool {
+        match (self, other) {
+            (Symbol::Type(one), Symbol::Type(other)) => one == other,
+            (Symbol::Constant(_, one), Symbol::Constant(_, other)) => one.name.span == other.name.span,
+            (Symbol::Service, Symbol::Service) | (Symbol::Broken, _) | (_, Symbol::Broken) => true,
+            _ => false,
+        }
+    }
+}

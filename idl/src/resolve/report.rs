@@ -1,0 +1,215 @@
+//! Tells what names are declared twice, hidden, or unknown.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::lookup::BUILTINS;
+use super::{Model, NameError, Symbol, builtin};
+use crate::ast::{ItemKind, Name, Path, Payload, Type};
+use crate::diagnostic::{self, Diagnostic, Report};
+use crate::schema::PackageId;
+use crate::source::FileId;
+use crate::suggest;
+
+/// Types, services and constants of a package share one space of names, across its files.
+pub(super) fn duplicate_names(model: &Model, report: &mut Report) {
+    let mut seen: HashMap<(PackageId, &str), &Name> = HashMap::new();
+    for (file, item) in model.items() {
+        let key = (model.package(file), item.name.text.as_str());
+        let Some(first) = seen.get(&key) else {
+            seen.insert(key, &item.name);
+            continue;
+        };
+        let message = format!("`{}` is declared twice in this package", item.name.text);
+        let diagnostic = Diagnostic::new(diagnostic::DUPLICATE_NAME, message)
+            .at(item.name.span, "once more")
+            .related(first.span, "first declared here")
+            .help("give one of the two another name");
+        report.add(diagnostic);
+    }
+}
+
+/// An alias may not be another alias, a name of this file's package, or a package of one word.
+pub(super) fn taken_aliases(model: &Model, report: &mut Report) {
+    for file in &model.program.files {
+        let mut seen: BTreeMap<&str, &Name> = BTreeMap::new();
+        for alias in file.imports.iter().filter_map(|import| import.alias.as_ref()) {
+            let earlier = seen.insert(&alias.text, alias);
+            let declared = file.items.iter().find(|item| item.name.text == alias.text).map(|item| &item.name);
+            let Some(other) = earlier.or(declared) else { continue };
+            let what = if earlier.is_some() { "an import" } else { "a declaration" };
+            let message = format!("`{}` is also the name of {what}", alias.text);
+            let diagnostic = Diagnostic::new(diagnostic::ALIAS_TAKEN, message)
+                .at(alias.span, "this name is taken")
+                .related(other.span, "here")
+                .help("choose another name after `as`");
+            report.add(diagnostic);
+        }
+    }
+}
+
+/// Every use of a type means one. What constants and attributes name is looked at with their values.
+pub(super) fn unknown_names(model: &Model, report: &mut Report) {
+    for (file, item) in model.items() {
+        let mut uses = Uses { model, file, report };
+        match &item.kind {
+            ItemKind::Const { ty, .. } | ItemKind::Alias(ty) => uses.ty(ty),
+            ItemKind::Struct(fields) => fields.fields.iter().for_each(|field| uses.ty(&field.ty)),
+            ItemKind::Union(union) => {
+                union.variants.iter().for_each(|variant| uses.payload(&variant.payload))
+            }
+            ItemKind::Service(methods) => {
+                for method in methods {
+                    method.parameters.iter().for_each(|parameter| uses.ty(&parameter.ty));
+                    method.answer.iter().for_each(|answer| uses.ty(&answer.ty));
+                    method.throws.iter().for_each(|path| uses.named(path));
+                }
+            }
+            ItemKind::Enum(_) => {}
+        }
+    }
+}
+
+/// The uses of types in one declaration.
+struct Uses<'a, 'm> {
+    model: &'a Model<'m>,
+    file: FileId,
+    report: &'a mut Report,
+}
+
+impl Uses<'_, '_> {
+    fn payload(&mut self, payload: &Payload) {
+        match payload {
+            Payload::Nothing => {}
+            Payload::Type(ty) => self.ty(ty),
+            Payload::Fields(fields) => fields.fields.iter().for_each(|field| self.ty(&field.ty)),
+        }
+    }
+
+    fn ty(&mut self, ty: &Type) {
+        ty.arguments.iter().for_each(|argument| self.ty(argument));
+        let name = match ty.path.segments.as_slice() {
+            [name] => name.text.as_str(),
+            _ => "",
+        };
+        match name {
+            "list" => self.arguments(ty, 1, "`list` takes the type of its elements", "list<string>"),
+            "map" => {
+                self.arguments(ty, 2, "`map` takes the types of its keys and values", "map<string, u32>")
+            }
+            _ if !ty.arguments.is_empty() => {
+                let diagnostic =
+                    Diagnostic::new(diagnostic::TYPE_ARGUMENTS, "only `list` and `map` take types")
+                        .at(ty.span, "")
+                        .help(format!("write `{}`", ty.path.text()));
+                self.report.add(diagnostic);
+            }
+            _ if builtin(name).is_some() => {}
+            _ => self.named(&ty.path),
+        }
+    }
+
+    fn arguments(&mut self, ty: &Type, count: usize, message: &str, example: &str) {
+        if ty.arguments.len() != count {
+            let diagnostic = Diagnostic::new(diagnostic::TYPE_ARGUMENTS, message)
+                .at(ty.span, format!("here {}", ty.arguments.len()))
+                .help(format!("write, say, `{example}`"));
+            self.report.add(diagnostic);
+        }
+    }
+
+    fn named(&mut self, path: &Path) {
+        let error = match self.model.lookup(self.file, path) {
+            Ok(Symbol::Type(_) | Symbol::Broken) => return,
+            Ok(symbol) => return self.report.add(no_type(path, symbol)),
+            Err(error) => error,
+        };
+        if let Some(diagnostic) = unknown(self.model, self.file, path, &error, self.report) {
+            self.report.add(diagnostic);
+        }
+    }
+}
+
+fn no_type(path: &Path, symbol: Symbol) -> Diagnostic {
+    let what = if matches!(symbol, Symbol::Service) { "a service" } else { "a constant" };
+    Diagnostic::new(diagnostic::NO_TYPE, format!("`{}` is {what}, not a type", path.text()))
+        .at(path.span, "a type belongs here")
+        .help(
+            "name a type of the language, or one declared with `struct`, `enum`, `union`, `error` or `type`",
+        )
+}
+
+fn unknown(
+    model: &Model,
+    file: FileId,
+    path: &Path,
+    error: &NameError,
+    report: &Report,
+) -> Option<Diagnostic> {
+    let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
+    let (last, prefix) = words.split_last()?;
+    let code = match error {
+        NameError::Silent => return None,
+        NameError::Unknown => diagnostic::UNKNOWN_TYPE,
+        NameError::UnknownPrefix => diagnostic::UNKNOWN_PREFIX,
+        NameError::Ambiguous => diagnostic::AMBIGUOUS,
+    };
+    if report.is_full(file, code) {
+        return Some(Diagnostic::new(code, "").at(path.span, ""));
+    }
+    Some(match error {
+        NameError::Ambiguous => ambiguous(path),
+        NameError::UnknownPrefix => unknown_prefix(model, file, path, &prefix.join(".")),
+        _ => unknown_type(model, file, path, last, prefix),
+    })
+}
+
+fn ambiguous(path: &Path) -> Diagnostic {
+    Diagnostic::new(diagnostic::AMBIGUOUS, format!("`{}` may mean two things", path.text()))
+        .at(path.span, "a type of the import of that name, or of the package of that name")
+        .help("choose another name after `as`")
+}
+
+fn unknown_prefix(model: &Model, file: FileId, path: &Path, prefix: &str) -> Diagnostic {
+    let scope = model.scope_of(file);
+    let packages = scope.packages.keys().map(|package| model.packages[package.0 as usize].as_str());
+    let known = scope.aliases.keys().copied().chain(packages).filter(|name| !name.is_empty());
+    let help = match suggest::nearest(prefix, known) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => {
+            format!("import the file that it comes from: `import \"….svc\" as {};`", path.segments[0].text)
+        }
+    };
+    let mut span = path.span;
+    span.end = path.segments[path.segments.len() - 2].span.end;
+    Diagnostic::new(
+        diagnostic::UNKNOWN_PREFIX,
+        format!("`{prefix}` is neither an import nor an imported package"),
+    )
+    .at(span, "unknown")
+    .help(help)
+}
+
+fn unknown_type(model: &Model, file: FileId, path: &Path, last: &str, prefix: &[&str]) -> Diagnostic {
+    let message = match prefix {
+        [] => format!("there is no type `{last}`"),
+        _ => format!("`{}` has no type `{last}`", prefix.join(".")),
+    };
+    let builtins = if prefix.is_empty() { BUILTINS.as_slice() } else { &[] };
+    let known = builtins.iter().copied().chain(model.candidates(file, prefix));
+    let help = match (suggest::nearest(last, known), elsewhere(model, file, last)) {
+        (Some(nearest), _) => format!("did you mean `{nearest}`?"),
+        (None, Some(other)) => format!("`{other}` declares one: import it"),
+        (None, None) => "declare it, or import the file that does".to_owned(),
+    };
+    let span = path.segments.last().map_or(path.span, |segment| segment.span);
+    Diagnostic::new(diagnostic::UNKNOWN_TYPE, message).at(span, "unknown").help(help)
+}
+
+/// A file that declares such a type but is not imported.
+fn elsewhere<'a>(model: &Model<'a>, file: FileId, name: &str) -> Option<&'a str> {
+    let declares = |other: &&crate::ast::File| {
+        other.id != file && matches!(model.scope_of(other.id).names.get(name), Some(Symbol::Type(_)))
+    };
+    let other = model.program.files.iter().find(declares)?;
+    Some(model.program.sources.file(other.id).path())
+}

@@ -1,0 +1,193 @@
+//! Whether a value can be one of a type.
+
+use super::describe;
+use crate::ast::{Enum, ItemKind, Path, Value, ValueKind};
+use crate::diagnostic::{self, Diagnostic, Report};
+use crate::resolve::{Model, NameError, Symbol};
+use crate::schema::{Builtin, Literal, Type, TypeId};
+use crate::source::{FileId, Span};
+use crate::suggest;
+
+/// `value` as one of `ty`, which is no alias and no optional. Absent where it is none, which is reported.
+pub(crate) fn literal(
+    model: &Model,
+    file: FileId,
+    ty: &Type,
+    value: &Value,
+    report: &mut Report,
+) -> Option<Literal> {
+    let ValueKind::Path(path) = &value.kind else { return fit(model, ty, &value.kind, value.span, report) };
+    if let Type::Named(id) = ty
+        && let Some(values) = enum_values(model, *id)
+    {
+        return enum_value(model, file, (*id, values), path, report);
+    }
+    let constant = constant(model, file, path, report)?;
+    fit(model, ty, &constant.kind, value.span, report)
+}
+
+/// The values of an enum.
+pub(crate) fn enum_values<'a>(model: &Model<'a>, id: TypeId) -> Option<&'a Enum> {
+    match &model.declared(id).item.kind {
+        ItemKind::Enum(values) => Some(values),
+        _ => None,
+    }
+}
+
+/// `Buy`, `Side.Buy` or `market.v1.Side.Buy`.
+fn enum_value(
+    model: &Model,
+    file: FileId,
+    of: (TypeId, &Enum),
+    path: &Path,
+    report: &mut Report,
+) -> Option<Literal> {
+    let (id, values) = of;
+    let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
+    let (last, prefix) = words.split_last()?;
+    let named_right = prefix.is_empty() || is_type(model, file, prefix, id);
+    let found = values.values.iter().position(|value| value.name.text == *last);
+    if let Some(index) = found.filter(|_| named_right) {
+        return Some(Literal::EnumValue(id, index));
+    }
+    let declared = model.declared(id).item;
+    if declared.damaged {
+        return None;
+    }
+    let name = &declared.name.text;
+    let nearest = suggest::nearest(last, values.values.iter().map(|value| value.name.text.as_str()));
+    let help = match nearest.or(values.values.first().map(|value| value.name.text.as_str())) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => format!("`{name}` has no values"),
+    };
+    let message = format!("`{}` is no value of `{name}`", path.text());
+    report.add(Diagnostic::new(diagnostic::UNKNOWN_CONSTANT, message).at(path.span, "").help(help));
+    None
+}
+
+fn is_type(model: &Model, file: FileId, words: &[&str], id: TypeId) -> bool {
+    let Ok(Symbol::Type(found)) = model.lookup_words(file, words) else { return false };
+    model.resolved(&Type::Named(found)) == Some(Type::Named(id))
+}
+
+/// The written value of the constant that a path names.
+fn constant<'a>(model: &Model<'a>, file: FileId, path: &Path, report: &mut Report) -> Option<&'a Value> {
+    let message = match model.lookup(file, path) {
+        Ok(Symbol::Constant(_, item)) => match &item.kind {
+            ItemKind::Const { value, .. } => return Some(value),
+            _ => return None,
+        },
+        Ok(Symbol::Broken) | Err(NameError::Silent) => return None,
+        Ok(_) => format!("`{}` is no constant", path.text()),
+        Err(_) => format!("there is no constant `{}`", path.text()),
+    };
+    let known = model.program.files[file.0 as usize].items.iter();
+    let known =
+        known.filter(|item| matches!(item.kind, ItemKind::Const { .. })).map(|item| item.name.text.as_str());
+    let help = match suggest::nearest(&path.text(), known) {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => "write the value itself, or declare it with `const`; text stands between quotes".to_owned(),
+    };
+    report.add(Diagnostic::new(diagnostic::UNKNOWN_CONSTANT, message).at(path.span, "").help(help));
+    None
+}
+
+fn fit(model: &Model, ty: &Type, value: &ValueKind, span: Span, report: &mut Report) -> Option<Literal> {
+    let fitting = match (ty, value) {
+        (_, ValueKind::Invalid | ValueKind::Path(_)) => return None,
+        (Type::Builtin(Builtin::Bool), ValueKind::Bool(value)) => Literal::Bool(*value),
+        (Type::Builtin(Builtin::String), ValueKind::String(text)) => Literal::String(text.clone()),
+        (Type::Builtin(Builtin::Duration), ValueKind::Duration(value)) => Literal::Duration(*value),
+        (Type::List(_) | Type::Map(..), ValueKind::Empty) => Literal::Empty,
+        (Type::Builtin(builtin @ (Builtin::F32 | Builtin::F64)), ValueKind::Float(value)) => {
+            return float(*builtin, *value, span, report);
+        }
+        (Type::Builtin(builtin @ (Builtin::F32 | Builtin::F64)), ValueKind::Integer(value)) => {
+            return float(*builtin, whole(*value), span, report);
+        }
+        (Type::Builtin(builtin), ValueKind::Integer(value)) if integer_limits(*builtin).is_some() => {
+            return integer(*builtin, *value, span, report);
+        }
+        _ => {
+            report.add(wrong_kind(model, ty, value, span));
+            return None;
+        }
+    };
+    Some(fitting)
+}
+
+#[allow(clippy::cast_precision_loss, reason = "a float written without a point is rounded as any float is")]
+fn whole(value: i128) -> f64 {
+    value as f64
+}
+
+/// The least and the greatest value of an integer type.
+pub(crate) fn integer_limits(builtin: Builtin) -> Option<(i128, i128)> {
+    Some(match builtin {
+        Builtin::U8 => (0, i128::from(u8::MAX)),
+        Builtin::U16 => (0, i128::from(u16::MAX)),
+        Builtin::U32 => (0, i128::from(u32::MAX)),
+        Builtin::U64 => (0, i128::from(u64::MAX)),
+        Builtin::I8 => (i128::from(i8::MIN), i128::from(i8::MAX)),
+        Builtin::I16 => (i128::from(i16::MIN), i128::from(i16::MAX)),
+        Builtin::I32 => (i128::from(i32::MIN), i128::from(i32::MAX)),
+        Builtin::I64 => (i128::from(i64::MIN), i128::from(i64::MAX)),
+        _ => return None,
+    })
+}
+
+fn integer(builtin: Builtin, value: i128, span: Span, report: &mut Report) -> Option<Literal> {
+    let (least, greatest) = integer_limits(builtin)?;
+    if (least..=greatest).contains(&value) {
+        return Some(Literal::Integer(value));
+    }
+    let name = super::keyword(builtin);
+    let diagnostic = Diagnostic::new(diagnostic::VALUE_RANGE, format!("{value} does not fit into `{name}`"))
+        .at(span, "")
+        .help(format!("`{name}` holds {least} to {greatest}"));
+    report.add(diagnostic);
+    None
+}
+
+fn float(builtin: Builtin, value: f64, span: Span, report: &mut Report) -> Option<Literal> {
+    if builtin == Builtin::F64 || value.abs() <= f64::from(f32::MAX) {
+        return Some(Literal::Float(value));
+    }
+    let diagnostic = Diagnostic::new(diagnostic::VALUE_RANGE, format!("{value:e} does not fit into `f32`"))
+        .at(span, "")
+        .help("`f32` holds up to about 3.4e38; `f64` holds more");
+    report.add(diagnostic);
+    None
+}
+
+fn wrong_kind(model: &Model, ty: &Type, value: &ValueKind, span: Span) -> Diagnostic {
+    let name = describe(model, ty);
+    let found = match value {
+        ValueKind::Bool(_) => "a bool",
+        ValueKind::Integer(_) => "an integer",
+        ValueKind::Float(_) => "a float",
+        ValueKind::String(_) => "a string",
+        ValueKind::Duration(_) => "a duration",
+        ValueKind::Empty => "`[]`",
+        _ => "a range",
+    };
+    Diagnostic::new(diagnostic::WRONG_KIND, format!("{found} is no `{name}`"))
+        .at(span, "")
+        .help(example(model, ty, &name))
+}
+
+fn example(model: &Model, ty: &Type, name: &str) -> String {
+    let example = match ty {
+        Type::Builtin(Builtin::Bool) => "write `true` or `false`",
+        Type::Builtin(Builtin::String) => "write text between quotes: `\"text\"`",
+        Type::Builtin(Builtin::Duration) => "write a duration: `500ms`, `10s`, `2h`",
+        Type::Builtin(Builtin::F32 | Builtin::F64) => "write a number: `1.5`",
+        Type::Builtin(builtin) if integer_limits(*builtin).is_some() => "write an integer: `1`",
+        Type::List(_) | Type::Map(..) => "the only default that one can write is the empty one: `[]`",
+        Type::Named(id) if enum_values(model, *id).is_some() => {
+            return format!("write the name of one of the values of `{name}`");
+        }
+        _ => return format!("a value of `{name}` can't be written; make the field optional: `{name}?`"),
+    };
+    example.to_owned()
+}

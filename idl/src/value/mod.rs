@@ -1,0 +1,56 @@
+//! What values mean for the types that they are given for: literals, bounds, messages.
+//!
+//! [`crate::check`] asks with the report that users see, [`crate::lower`] with one that nobody reads, since there
+//! everything is known to be right.
+
+mod bounds;
+mod literal;
+mod message;
+
+pub(crate) use bounds::{Bounded, allows, bounds};
+pub(crate) use literal::{enum_values, integer_limits, literal};
+pub(crate) use message::message;
+
+use crate::ast::{Attribute, Preamble};
+use crate::resolve::Model;
+use crate::schema::{Builtin, Type};
+
+impl Preamble {
+    /// The attribute of a name. A second one is an error of its own.
+    pub(crate) fn find(&self, name: &str) -> Option<&Attribute> {
+        self.attributes.iter().find(|attribute| attribute.name.text == name)
+    }
+}
+
+/// A type as a person writes it.
+pub(crate) fn describe(model: &Model, ty: &Type) -> String {
+    match ty {
+        Type::Builtin(builtin) => keyword(*builtin).to_owned(),
+        Type::List(element) => format!("list<{}>", describe(model, element)),
+        Type::Map(key, value) => format!("map<{}, {}>", describe(model, key), describe(model, value)),
+        Type::Optional(inner) => format!("{}?", describe(model, inner)),
+        Type::Named(id) => model.declared(*id).item.name.text.clone(),
+    }
+}
+
+fn keyword(builtin: Builtin) -> &'static str {
+    match builtin {
+        Builtin::Bool => "bool",
+        Builtin::U8 => "u8",
+        Builtin::U16 => "u16",
+        Builtin::U32 => "u32",
+        Builtin::U64 => "u64",
+        Builtin::I8 => "i8",
+        Builtin::I16 => "i16",
+        Builtin::I32 => "i32",
+        Builtin::I64 => "i64",
+        Builtin::F32 => "f32",
+        Builtin::F64 => "f64",
+        Builtin::String => "string",
+        Builtin::Bytes => "bytes",
+        Builtin::Timestamp => "timestamp",
+        Builtin::Duration => "duration",
+        Builtin::Uuid => "uuid",
+        Builtin::Value => "value",
+    }
+}

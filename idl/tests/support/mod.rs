@@ -1,0 +1,40 @@
+//! What the tests share: a loader for folders, and diagnostics as one text.
+
+#![allow(dead_code, reason = "each test program uses a part of it")]
+
+use std::path::PathBuf;
+
+use zsvc_idl::diagnostic::{RenderStyle, render};
+use zsvc_idl::{Compilation, LoadError, Loader};
+
+/// Loads what lies in a folder.
+pub struct Folder(PathBuf);
+
+impl Folder {
+    /// A folder, told from the root of the repository.
+    pub fn of_repository(path: &str) -> Self {
+        Self(repository().join(path))
+    }
+}
+
+impl Loader for Folder {
+    fn load(&self, path: &str) -> Result<Vec<u8>, LoadError> {
+        std::fs::read(self.0.join(path)).map_err(|error| match error.kind() {
+            std::io::ErrorKind::NotFound => LoadError::NotFound,
+            _ => LoadError::Unreadable(error.to_string()),
+        })
+    }
+}
+
+/// The root of the repository.
+pub fn repository() -> PathBuf {
+    PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
+}
+
+/// All diagnostics, with an empty line between them.
+pub fn rendered(compilation: &Compilation) -> String {
+    let texts = compilation.diagnostics.iter();
+    let texts: Vec<String> =
+        texts.map(|diagnostic| render(diagnostic, &compilation.sources, RenderStyle::Plain) + "\n").collect();
+    texts.join("\n")
+}
