@@ -26,6 +26,12 @@ pub(crate) struct DecodeError {
 }
 
 impl EncodeError {
+    /// A body that no message can carry.
+    #[cold]
+    pub(crate) fn too_large(bytes: usize) -> Self {
+        Self { text: format!("it has {bytes} bytes, more than a message can carry") }
+    }
+
     #[cold]
     pub(super) fn new(error: &rmp_serde::encode::Error) -> Self {
         Self { text: error.to_string() }

@@ -132,3 +132,6 @@ impl<'de> Visitor<'de> for Probe {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests;

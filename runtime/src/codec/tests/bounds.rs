@@ -1,0 +1,100 @@
+//! Bounds, and the paths to what breaks them.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::codec::{
+    Bounded, Boxed, Fields, List, Map, Optional, Plain, ReadFields, StructWriter, Validate, Violation,
+    check_inside, check_len, check_range, length, read_struct, validate,
+};
+
+/// A struct with a bound, as the generator writes it.
+#[derive(Debug)]
+struct Scaled {
+    scale: u32,
+}
+
+impl Serialize for Scaled {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = StructWriter::new(serializer, length(1, &[]))?;
+        fields.write::<Plain, _>(1, &self.scale)?;
+        fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Scaled {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read_struct::<Self, D>(deserializer)
+    }
+}
+
+impl ReadFields for Scaled {
+    type Output = Self;
+    const NAMES: &'static [&'static str] = &["scale"];
+    fn read<'de, F: Fields<'de>>(fields: &mut F) -> Result<Self, F::Error> {
+        Ok(Self { scale: fields.required::<Plain, _>(1)? })
+    }
+}
+
+impl Validate for Scaled {
+    fn validate(&self) -> Result<(), Violation> {
+        check_range("scale", &self.scale, 0..=255)
+    }
+}
+
+fn said(result: Result<(), Violation>) -> String {
+    result.map_or_else(|violation| violation.to_string(), |()| "fine".to_owned())
+}
+
+#[test]
+fn lengths() {
+    assert_eq!(said(check_len("symbol", &"ACME".to_owned(), 1..=12)), "fine");
+    assert_eq!(said(check_len("symbol", &String::new(), 1..=12)), "symbol: length 0 is not in 1..=12");
+    assert_eq!(said(check_len("symbol", &"éééé".to_owned(), ..5)), "fine", "characters count, not bytes");
+    assert_eq!(said(check_len("symbol", &"ééééé".to_owned(), ..5)), "symbol: length 5 is not in ..5");
+    assert_eq!(
+        said(check_len("data", &Bytes::from_static("é".as_bytes()), 3..)),
+        "data: length 2 is not in 3.."
+    );
+    assert_eq!(said(check_len("list", &vec![1, 2], 2..=2)), "fine");
+    assert_eq!(said(check_len("map", &BTreeMap::from([(1, 2)]), 2..=3)), "map: length 1 is not in 2..=3");
+    assert_eq!(said(check_len("map", &BTreeMap::<u8, u8>::new(), ..)), "fine");
+}
+
+#[test]
+fn ranges() {
+    assert_eq!(said(check_range("size", &100_u8, 1..=100)), "fine");
+    assert_eq!(said(check_range("size", &101_u8, 1..=100)), "size: 101 is not in 1..=100");
+    assert_eq!(said(check_range("size", &-1_i64, 0..)), "size: -1 is not in 0..");
+    assert_eq!(said(check_range("share", &0.5, 0.0..1.0)), "fine");
+    assert_eq!(said(check_range("share", &1.0, 0.0..1.0)), "share: 1 is not in 0..1");
+    assert_eq!(said(check_range("share", &f64::NAN, 0.0..1.0)), "share: NaN is not in 0..1");
+    assert_eq!(said(check_range("share", &f32::NAN, ..)), "share: NaN is not in ..");
+    assert_eq!(said(check_range("share", &f64::INFINITY, 0.0..)), "fine");
+}
+
+#[test]
+fn paths_lead_inside() {
+    let bad = || Scaled { scale: 300 };
+    let fine = || Scaled { scale: 3 };
+    let text = "scale: 300 is not in 0..=255";
+    assert_eq!(said(validate::<Bounded, _>(&bad())), text);
+    assert_eq!(said(check_inside::<Bounded, _>("limit", &bad())), format!("limit.{text}"));
+    let list = vec![fine(), fine(), bad()];
+    assert_eq!(said(check_inside::<List<Bounded>, _>("orders", &list)), format!("orders[2].{text}"));
+    assert_eq!(said(validate::<List<Bounded>, _>(&list)), format!("[2].{text}"));
+    let map = BTreeMap::from([("a".to_owned(), vec![]), ("b".to_owned(), vec![Box::new(bad())])]);
+    type Form = Map<Plain, List<Boxed<Bounded>>>;
+    assert_eq!(said(check_inside::<Form, _>("by_name", &map)), format!("by_name[\"b\"][0].{text}"));
+    assert_eq!(said(check_inside::<Optional<Bounded>, _>("one", &Some(bad()))), format!("one.{text}"));
+    assert_eq!(said(check_inside::<Optional<Bounded>, _>("one", &None::<Scaled>)), "fine");
+    assert_eq!(said(validate::<List<Plain>, _>(&vec![1])), "fine");
+}
+
+#[test]
+fn reading_does_not_check() {
+    let bytes = super::written::<Bounded, _>(&Scaled { scale: 300 });
+    assert_eq!(super::read::<Bounded, Scaled>(&bytes).map(|scaled| scaled.scale), Ok(300));
+}

@@ -1,0 +1,87 @@
+//! Structs sent as maps from field names.
+
+use rmpv::Value;
+
+use super::tape::{Amount, Order, Trade, trade};
+use super::tree::{Tree, tree};
+use super::{complaint, read, text, written};
+use crate::codec::{Plain, ReadFields};
+
+/// A map of names and values, as a scripting language would send it.
+fn map(entries: &[(&str, Value)]) -> Vec<u8> {
+    let entries = entries.iter().map(|(name, value)| (Value::from(*name), value.clone())).collect();
+    written::<Plain, _>(&Value::Map(entries))
+}
+
+/// The struct whose bytes these are, as a map of names instead of an array.
+fn named<R: ReadFields>(bytes: &[u8]) -> Vec<u8> {
+    let Ok(Value::Array(fields)) = read::<Plain, Value>(bytes) else { panic!("a struct is an array") };
+    let named = R::NAMES.iter().zip(fields).filter(|(name, _)| !name.is_empty());
+    map(&named.map(|(name, value)| (*name, value)).collect::<Vec<_>>())
+}
+
+#[test]
+fn any_struct_may_come_by_name() {
+    assert_eq!(read::<Plain, Trade>(&named::<Trade>(&written::<Plain, _>(&trade()))), Ok(trade()));
+    assert_eq!(read::<Plain, Tree>(&named::<Tree>(&written::<Plain, _>(&tree()))), Ok(tree()));
+}
+
+#[test]
+fn names_come_in_any_order_and_may_be_left_out() {
+    let bytes = map(&[("scale", 2.into()), ("units", 5.into())]);
+    assert_eq!(read::<Plain, Amount>(&bytes), Ok(Amount { units: 5, scale: 2, currency: None }));
+    let bytes = map(&[("scale", 2.into()), ("currency", Value::Nil), ("units", 5.into())]);
+    assert_eq!(read::<Plain, Amount>(&bytes), Ok(Amount { units: 5, scale: 2, currency: None }));
+    assert_eq!(read::<Plain, Tree>(&[0x80]), Ok(Tree::default()));
+}
+
+#[test]
+fn maps_and_arrays_nest_in_each_other() {
+    let price = Value::Map(vec![("units".into(), 5.into()), ("scale".into(), 2.into())]);
+    let order = Value::Array(vec![1.into(), Value::Array(vec!["A".into(), 1.into(), price])]);
+    let bytes = map(&[("order", order)]);
+    let tree = read::<Plain, Tree>(&bytes).expect("a tree with an order");
+    let Some(Order::Limit { limit, .. }) = tree.order else { panic!("a limit order") };
+    assert_eq!(limit, Amount { units: 5, scale: 2, currency: None });
+}
+
+#[test]
+fn unknown_names_are_skipped() {
+    let bytes = map(&[
+        ("later", Value::Array(vec![1.into()])),
+        ("units", 5.into()),
+        ("", 1.into()),
+        ("scale", 2.into()),
+    ]);
+    assert_eq!(read::<Plain, Amount>(&bytes), Ok(Amount { units: 5, scale: 2, currency: None }));
+    // The names of a trade have holes, which an empty name must not fill.
+    assert_eq!(complaint::<Plain, Trade>(&map(&[("", 1.into())])), "field `symbol` is missing");
+}
+
+#[test]
+fn mistakes_are_told_with_their_path() {
+    assert_eq!(complaint::<Plain, Amount>(&map(&[("scale", 2.into())])), "field `units` is missing");
+    assert_eq!(
+        complaint::<Plain, Amount>(&map(&[("units", 5.into()), ("scale", Value::Nil)])),
+        "field `scale` is missing"
+    );
+    assert_eq!(
+        complaint::<Plain, Amount>(&map(&[("units", 5.into()), ("scale", 2.into()), ("units", 6.into())])),
+        "field `units` is given twice"
+    );
+    assert_eq!(
+        complaint::<Plain, Amount>(&map(&[("units", 5.into()), ("scale", 300.into())])),
+        "scale: invalid value: integer `300`, expected u8"
+    );
+    let price = Value::Map(vec![("units".into(), "x".into())]);
+    assert_eq!(
+        complaint::<Plain, Trade>(&map(&[("symbol", "A".into()), ("price", price)])),
+        "price.units: invalid type: string \"x\", expected i64"
+    );
+    assert_eq!(
+        complaint::<Plain, Amount>(&[0x81, 1, 5]),
+        "invalid type: integer `1`, expected the name of a field"
+    );
+    let cut = [&[0x81][..], &text("units"), &[0xa5]].concat();
+    assert_eq!(complaint::<Plain, Amount>(&cut), "units: the bytes end in the middle of the value");
+}

@@ -1,0 +1,134 @@
+//! Bytes that are shared with the message they came in, proved by where they lie.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use bytes::Bytes;
+use rmpv::Value;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::tree::Tree;
+use super::written;
+use crate::codec::blob::MIN_SHARED;
+use crate::codec::{Blob, List, Plain, decode, decode_prefix};
+
+fn lies_in(part: &Bytes, whole: &Bytes) -> bool {
+    whole.as_ptr_range().contains(&part.as_ptr())
+}
+
+fn blobs(lengths: &[usize]) -> Vec<Bytes> {
+    lengths.iter().map(|length| Bytes::from(vec![7; *length])).collect()
+}
+
+#[test]
+fn long_ones_are_shared_and_short_ones_copied() {
+    let values = blobs(&[0, MIN_SHARED - 1, MIN_SHARED, 100_000]);
+    let body = Bytes::from(written::<List<Blob>, _>(&values));
+    let read = decode::<List<Blob>, Vec<Bytes>>(&body).expect("a list of bytes");
+    assert_eq!(read, values);
+    assert_eq!(read.iter().map(|part| lies_in(part, &body)).collect::<Vec<_>>(), [false, false, true, true]);
+}
+
+#[test]
+fn the_shortest_message_that_can_hold_a_long_one_is_shared() {
+    let values = blobs(&[MIN_SHARED]);
+    let body = Bytes::from(written::<Blob, _>(&values[0]));
+    assert!(lies_in(&decode::<Blob, Bytes>(&body).expect("bytes"), &body));
+}
+
+#[test]
+fn they_outlive_the_message() {
+    let body = Bytes::from(written::<Blob, _>(&blobs(&[1000])[0]));
+    let read = decode::<Blob, Bytes>(&body).expect("bytes");
+    drop(body);
+    assert_eq!(read, vec![7; 1000]);
+}
+
+#[test]
+fn values_end_to_end_are_shared_too() {
+    let item = Tree { blobs: blobs(&[1000]), ..Tree::default() };
+    let whole = Bytes::from([written::<Plain, _>(&item), written::<Plain, _>(&item)].concat());
+    let mut rest = whole.clone();
+    for _ in 0..2 {
+        let read = decode_prefix::<Plain, Tree>(&mut rest).expect("a tree");
+        assert!(lies_in(&read.blobs[0], &whole));
+    }
+}
+
+#[test]
+fn a_copy_serves_where_nothing_is_lent() {
+    let blob = &blobs(&[1000])[0];
+    let bytes = written::<Blob, _>(blob);
+    let mut deserializer = rmp_serde::Deserializer::from_read_ref(&bytes);
+    let read = <Blob as crate::codec::Form<Bytes>>::deserialize(&mut deserializer).expect("bytes");
+    assert_eq!(read, blob);
+    let read = <Blob as crate::codec::Form<Bytes>>::deserialize(Value::Binary(blob.to_vec())).expect("bytes");
+    assert_eq!(read, blob);
+}
+
+/// A type of the user's that reads another message, in the middle of this one.
+struct Nested;
+
+thread_local! {
+    static PANICS: std::cell::Cell<bool> = const { std::cell::Cell::new(false) };
+}
+
+impl Serialize for Nested {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_unit()
+    }
+}
+
+impl<'de> Deserialize<'de> for Nested {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        <()>::deserialize(deserializer)?;
+        let other = Bytes::from(written::<List<Blob>, _>(&blobs(&[500])));
+        let read = decode::<List<Blob>, Vec<Bytes>>(&other).expect("another message");
+        assert!(lies_in(&read[0], &other));
+        assert!(!PANICS.get(), "as the test asked for");
+        Ok(Self)
+    }
+}
+
+/// Reads a pair of the two, the nested one first.
+struct Pair(Bytes);
+
+impl Serialize for Pair {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = crate::codec::StructWriter::new(serializer, 2)?;
+        fields.write::<Plain, _>(1, &Nested)?;
+        fields.write::<Blob, _>(2, &self.0)?;
+        fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Pair {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        crate::codec::read_struct::<Self, D>(deserializer)
+    }
+}
+
+impl crate::codec::ReadFields for Pair {
+    type Output = Self;
+    const NAMES: &'static [&'static str] = &["nested", "blob"];
+    fn read<'de, F: crate::codec::Fields<'de>>(fields: &mut F) -> Result<Self, F::Error> {
+        fields.required::<Plain, Nested>(1)?;
+        Ok(Self(fields.required::<Blob, _>(2)?))
+    }
+}
+
+#[test]
+fn one_reading_may_contain_another() {
+    let body = Bytes::from(written::<Plain, _>(&Pair(blobs(&[1000])[0].clone())));
+    let Pair(read) = decode::<Plain, Pair>(&body).expect("a pair");
+    assert!(lies_in(&read, &body));
+}
+
+#[test]
+fn a_panic_leaves_nothing_lent() {
+    let body = Bytes::from(written::<Plain, _>(&Pair(blobs(&[1000])[0].clone())));
+    PANICS.set(true);
+    let panicked = catch_unwind(AssertUnwindSafe(|| decode::<Plain, Pair>(&body)));
+    PANICS.set(false);
+    assert!(panicked.is_err());
+    assert!(body.is_unique(), "nobody but the test holds the message");
+}

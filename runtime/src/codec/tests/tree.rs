@@ -1,0 +1,103 @@
+//! A struct that holds itself in every way that the language allows, and all that is not in `tape.svc`.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use bytes::Bytes;
+use rmpv::Value;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use uuid::Uuid;
+
+use super::tape::Order;
+use crate::codec::{
+    Blob, Boxed, Fields, List, Map, Nanoseconds, Optional, Plain, ReadFields, StructWriter, length,
+    read_struct,
+};
+
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Tree {
+    pub(crate) next: Option<Box<Tree>>,
+    pub(crate) children: Vec<Tree>,
+    pub(crate) named: BTreeMap<String, Tree>,
+    pub(crate) blobs: Vec<Bytes>,
+    pub(crate) age: Option<Duration>,
+    pub(crate) id: Option<Uuid>,
+    pub(crate) order: Option<Order>,
+    pub(crate) any: Value,
+}
+
+impl Default for Tree {
+    fn default() -> Self {
+        Self {
+            next: None,
+            children: Vec::new(),
+            named: BTreeMap::new(),
+            blobs: Vec::new(),
+            age: None,
+            id: None,
+            order: None,
+            any: Value::Nil,
+        }
+    }
+}
+
+impl Serialize for Tree {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let optional = [
+            (5, self.age.is_some()),
+            (6, self.id.is_some()),
+            (7, self.order.is_some()),
+            (8, !self.any.is_nil()),
+        ];
+        let mut fields = StructWriter::new(serializer, length(4, &optional))?;
+        fields.write::<Optional<Boxed<Plain>>, _>(1, &self.next)?;
+        fields.write::<List<Plain>, _>(2, &self.children)?;
+        fields.write::<Map<Plain, Plain>, _>(3, &self.named)?;
+        fields.write::<List<Blob>, _>(4, &self.blobs)?;
+        fields.write::<Optional<Nanoseconds>, _>(5, &self.age)?;
+        fields.write::<Optional<Plain>, _>(6, &self.id)?;
+        fields.write::<Optional<Plain>, _>(7, &self.order)?;
+        fields.write::<Plain, _>(8, &self.any)?;
+        fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Tree {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        read_struct::<Self, D>(deserializer)
+    }
+}
+
+impl ReadFields for Tree {
+    type Output = Self;
+    const NAMES: &'static [&'static str] =
+        &["next", "children", "named", "blobs", "age", "id", "order", "any"];
+    #[inline]
+    fn read<'de, F: Fields<'de>>(fields: &mut F) -> Result<Self, F::Error> {
+        Ok(Self {
+            next: fields.optional::<Boxed<Plain>, _>(1)?,
+            children: fields.or_else::<List<Plain>, _>(2, Vec::new)?,
+            named: fields.or_else::<Map<Plain, Plain>, _>(3, BTreeMap::new)?,
+            blobs: fields.or_else::<List<Blob>, _>(4, Vec::new)?,
+            age: fields.optional::<Nanoseconds, _>(5)?,
+            id: fields.optional::<Plain, _>(6)?,
+            order: fields.optional::<Plain, _>(7)?,
+            any: fields.or_else::<Plain, _>(8, || Value::Nil)?,
+        })
+    }
+}
+
+/// A tree with something in every field.
+pub(crate) fn tree() -> Tree {
+    let leaf = Tree { blobs: vec![Bytes::from_static(b"leaf")], ..Tree::default() };
+    Tree {
+        next: Some(Box::new(leaf.clone())),
+        children: vec![leaf.clone(), Tree::default()],
+        named: BTreeMap::from([("a".to_owned(), leaf)]),
+        blobs: vec![Bytes::new(), Bytes::from(vec![7; 300])],
+        age: Some(Duration::from_millis(1500)),
+        id: Some(Uuid::from_u128(0x1234)),
+        order: Some(Order::CancelAll),
+        any: Value::Array(vec![Value::from(-1), Value::from("x"), Value::Ext(5, vec![1, 2, 3])]),
+    }
+}

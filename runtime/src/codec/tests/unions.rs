@@ -1,0 +1,81 @@
+//! Unions, and what of them a peer need not know.
+
+use rmpv::Value;
+
+use super::tape::{Amount, MarketOrder, Order, Side};
+use super::tree::{Tree, tree};
+use super::{check, complaint, read, written};
+use crate::codec::{Plain, UnknownVariant};
+
+#[test]
+fn a_union_is_a_number_and_a_value() {
+    let limit = Amount { units: 5, scale: 2, currency: None };
+    let order = Order::Limit { symbol: "A".to_owned(), side: Side::Sell, limit };
+    check::<Plain, Order>(&order, b"\x92\x01\x93\xa1A\x02\x92\x05\x02");
+    let order = MarketOrder { symbol: "A".to_owned(), side: Side::Buy, size: 3 };
+    check::<Plain, Order>(&Order::Market(order), b"\x92\x02\x93\xa1A\x01\x03");
+    check::<Plain, Order>(&Order::CancelAll, b"\x92\x03\xc0");
+}
+
+#[test]
+fn a_variant_without_a_value_needs_none() {
+    assert_eq!(read::<Plain, Order>(b"\x91\x03"), Ok(Order::CancelAll));
+    assert_eq!(
+        read::<Plain, Order>(b"\x92\x03\x93\x01\x02\x03"),
+        Ok(Order::CancelAll),
+        "it has come to carry something"
+    );
+    assert_eq!(
+        read::<Plain, Order>(b"\x94\x03\xc0\x01\x81\x01\x02"),
+        Ok(Order::CancelAll),
+        "elements of a later protocol"
+    );
+}
+
+#[test]
+fn a_variant_with_a_value_needs_it() {
+    assert_eq!(complaint::<Plain, Order>(b"\x91\x02"), "variant `Market` comes without its value");
+    assert_eq!(complaint::<Plain, Order>(b"\x91\x01"), "field `symbol` is missing");
+    assert_eq!(complaint::<Plain, Order>(b"\x92\x01\xc0"), "field `symbol` is missing");
+    assert_eq!(
+        complaint::<Plain, Order>(b"\x90"),
+        "invalid length 0, expected an array of a variant's number and its value"
+    );
+    assert_eq!(
+        complaint::<Plain, Order>(b"\x05"),
+        "invalid type: integer `5`, expected an array of a variant's number and its value"
+    );
+    assert!(complaint::<Plain, Order>(b"\x92\xa1x\xc0").starts_with("invalid type: string"));
+}
+
+#[test]
+fn own_fields_may_come_by_name() {
+    let order = read::<Plain, Order>(b"\x92\x01\x83\xa4side\x01\xa6symbol\xa1A\xa5limit\x92\x05\x02");
+    let limit = Amount { units: 5, scale: 2, currency: None };
+    assert_eq!(order, Ok(Order::Limit { symbol: "A".to_owned(), side: Side::Buy, limit }));
+}
+
+#[test]
+fn what_is_unknown_is_kept_to_the_byte() {
+    let values = [
+        vec![0xc0],
+        vec![0xcd, 1, 0],
+        b"\x93\x01\xa3abc\xc4\x02\x00\x01".to_vec(),
+        b"\x81\xa1k\xcb\x40\x09\x21\xfb\x54\x44\x2d\x18".to_vec(),
+        b"\xd6\xff\x00\x00\x00\x05".to_vec(),
+        b"\xc7\x03\x07abc".to_vec(),
+        vec![0xd1, 0xff, 0],
+        vec![0xca, 0, 0, 0, 1],
+        written::<Plain, Tree>(&tree()),
+    ];
+    for value in values {
+        for number in [&[9][..], &[0xce, 0x7f, 255, 255, 255]] {
+            let bytes = [&[0x92][..], number, &value].concat();
+            let order = read::<Plain, Order>(&bytes).expect("an unknown variant is no error");
+            assert!(matches!(order, Order::Unknown(_)));
+            assert_eq!(written::<Plain, Order>(&order), bytes);
+        }
+    }
+    let alone = Order::Unknown(UnknownVariant { number: 9, value: Value::Nil });
+    assert_eq!(read::<Plain, Order>(b"\x91\x09"), Ok(alone));
+}
