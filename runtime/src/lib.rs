@@ -1,1 +1,53 @@
-//! placeholder
+//! The runtime of **zsvc**: services over ZeroMQ, described in an IDL and compiled to Rust.
+//!
+//! What users write is a `.svc` file, an implementation of the trait that is generated from it, and calls of the client
+//! that is generated too; `zsvc-codegen` does that in `build.rs`. This crate carries the calls. Start with [`Server`] for
+//! the one side and [`Channel`] for the other; the project's `docs/guide.md` leads through both.
+//!
+//! What is sent is in the project's `docs/protocol.md`; how this crate is laid out in its `ARCHITECTURE.md`.
+
+mod bell;
+mod client;
+mod codec;
+mod context;
+#[doc(hidden)]
+pub mod generated;
+mod id_map;
+mod metadata;
+mod method;
+mod server;
+mod socket;
+mod status;
+mod stream;
+mod wire;
+
+pub use bytes::Bytes;
+pub use futures_core::Stream;
+/// Any MessagePack value: the `value` of a `.svc` file.
+pub use rmpv::Value;
+pub use uuid::Uuid;
+
+pub use client::{
+    BidirectionalCall, Channel, ChannelBuilder, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall,
+};
+pub use codec::{ParseTimestampError, Timestamp, TimestampOutOfRange, UnknownVariant};
+pub use context::{Cancelled, Context, PeerId};
+pub use metadata::{Metadata, MetadataValue};
+pub use method::{Method, MethodKind};
+pub use server::{Counters, ServeError, Server, ServerBuilder, Service};
+pub use status::{CallError, Code, DeclaredError, Error, Outcome, Status};
+pub use stream::{Sink, Streaming};
+
+/// The largest body that either side takes by default, in bytes.
+const DEFAULT_MESSAGE_SIZE: usize = 16 * 1024 * 1024;
+
+/// The credit of a stream by default, in bytes: what a fast link carries while an answer to the last grant is on its way.
+const DEFAULT_STREAM_WINDOW: u64 = 256 * 1024;
+
+/// Includes what `zsvc_codegen::compile` has written for this crate in its build script: one module per package.
+#[macro_export]
+macro_rules! include_generated {
+    () => {
+        include!(concat!(env!("OUT_DIR"), "/zsvc/mod.rs"));
+    };
+}

@@ -1,0 +1,361 @@
+//! Calls as values: nothing happens until they are awaited, and their options hang on them.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use super::connection::{CallHandle, Connection, Streams};
+use super::launch::Launch;
+use crate::codec::{self, EncodeError, Form};
+use crate::metadata::MetadataValue;
+use crate::status::{CallError, Failure, Status};
+use crate::stream::{Inbound, Outbound, Outgoing, Sink, SinkHalf, Streaming, StreamingHalf};
+use crate::wire::{self, Draft, INITIAL_CREDIT};
+
+/// The options of every kind of call.
+macro_rules! options {
+    ($call:ident<$($parameter:ident),*>) => {
+        impl<$($parameter),*> $call<$($parameter),*> {
+            /// How long the call may take from when it is first polled, waiting for a connection included. Without it,
+            /// the method's `@deadline` holds, or else the channel's; a call made in a handler never outlives the
+            /// handler's own deadline. At the server, the handler is dropped when time is up.
+            #[must_use]
+            pub fn deadline(mut self, within: Duration) -> Self {
+                self.launch.deadline(within);
+                self
+            }
+
+            /// Without any deadline, be it the method's, the channel's or one inherited from a handler.
+            #[must_use]
+            pub fn no_deadline(mut self) -> Self {
+                self.launch.no_deadline();
+                self
+            }
+
+            /// Sends a name and a value along, which the handler finds in its [`crate::Context`].
+            #[must_use]
+            pub fn metadata(mut self, name: impl Into<String>, value: impl Into<MetadataValue>) -> Self {
+                self.launch.metadata(name, value);
+                self
+            }
+        }
+
+        impl<$($parameter),*> fmt::Debug for $call<$($parameter),*> {
+            fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                self.launch.fmt(f)
+            }
+        }
+    };
+}
+
+options!(UnaryCall<R, E>);
+options!(ServerStreamCall<R, E>);
+options!(ClientStreamCall<S, T, R, E>);
+options!(BidirectionalCall<T, R, E>);
+
+/// A call that is answered once. Awaited, it is `Result<R, E>`.
+///
+/// # Cancel safety
+/// Dropped before it is done, the call is cancelled at the server.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct UnaryCall<R, E> {
+    launch: Launch,
+    handle: Option<CallHandle>,
+    answer: Answer<R, E>,
+}
+
+/// A call that is answered with a stream. Awaited, it is `Result<Streaming<R, E>, E>`, as soon as it is queued for
+/// sending: how the call itself fails is told by the stream.
+///
+/// # Cancel safety
+/// Dropped before it is done, nothing was sent. The stream cancels the call when it is dropped.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct ServerStreamCall<R, E> {
+    launch: Launch,
+    window: u64,
+    answers: fn(StreamingHalf) -> Streaming<R, E>,
+}
+
+/// A call that sends a stream and is answered once. Awaited, it is `Result<R, E>`; items are taken from the stream as
+/// the server has room for them, and no more once it has answered.
+///
+/// # Cancel safety
+/// Dropped before it is done, the call is cancelled at the server.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct ClientStreamCall<S, T, R, E> {
+    launch: Launch,
+    sending: Option<Sending>,
+    items: Option<Pin<Box<S>>>,
+    encode: fn(u64, &T) -> Result<Draft, EncodeError>,
+    answer: Answer<R, E>,
+}
+
+/// A call that sends a stream and is answered with one. Awaited, it is `Result<(Sink<T>, Streaming<R, E>), E>`, as soon
+/// as it is queued for sending.
+///
+/// # Cancel safety
+/// Dropped before it is done, nothing was sent. The stream of answers cancels the call when it is dropped.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct BidirectionalCall<T, R, E> {
+    launch: Launch,
+    window: u64,
+    sink: fn(SinkHalf) -> Sink<T>,
+    answers: fn(StreamingHalf) -> Streaming<R, E>,
+}
+
+/// A call that nobody answers. Awaited, it is `Result<(), Status>`: `Ok` says that it was accepted for sending. It runs
+/// at most once; if the connection is lost right then, it may not run at all.
+///
+/// # Cancel safety
+/// Dropped before it is done, nothing was sent.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct OneWayCall {
+    launch: Launch,
+}
+
+/// How an answer is read.
+struct Answer<R, E> {
+    decode: fn(&Bytes) -> Result<R, codec::DecodeError>,
+    error: PhantomData<fn() -> E>,
+}
+
+impl<R, E: CallError> Answer<R, E> {
+    fn new<F: Form<R>>() -> Self {
+        Self { decode: codec::decode::<F, R>, error: PhantomData }
+    }
+
+    fn read(&self, reply: Result<Bytes, Failure>) -> Result<R, E> {
+        let body = reply.map_err(E::from_failure)?;
+        (self.decode)(&body)
+            .map_err(|error| Status::unknown(format!("the server's answer can't be read: {error}")).into())
+    }
+}
+
+impl<R, E: CallError> UnaryCall<R, E> {
+    pub(super) fn new<F: Form<R>>(launch: Launch) -> Self {
+        Self { launch, handle: None, answer: Answer::new::<F>() }
+    }
+}
+
+impl<R, E: CallError> Future for UnaryCall<R, E> {
+    type Output = Result<R, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let handle = match &mut this.handle {
+            Some(handle) => handle,
+            None => this.handle.insert(ready!(this.launch.poll_call(context, &Streams::default(), None))?),
+        };
+        let reply = ready!(handle.poll_reply(context));
+        Poll::Ready(this.answer.read(reply))
+    }
+}
+
+impl<R, E: CallError> ServerStreamCall<R, E> {
+    pub(super) fn new<F: Form<R>>(launch: Launch, window: u64) -> Self {
+        Self { launch, window, answers: Streaming::answers::<F> }
+    }
+}
+
+impl<R, E: CallError> Future for ServerStreamCall<R, E> {
+    type Output = Result<Streaming<R, E>, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let inbound = Arc::new(Inbound::new(self.window));
+        let streams = Streams { inbound: Some(Arc::clone(&inbound)), outbound: None };
+        let window = self.window;
+        let handle = ready!(self.launch.poll_call(context, &streams, Some(window)))?;
+        Poll::Ready(Ok((self.answers)(half_of_answers(inbound, handle, window))))
+    }
+}
+
+fn half_of_answers(inbound: Arc<Inbound>, handle: CallHandle, window: u64) -> StreamingHalf {
+    let outgoing: Arc<Connection> = Arc::clone(handle.connection());
+    StreamingHalf { inbound, outgoing, id: handle.id(), window, call: Some(Box::new(handle)) }
+}
+
+impl<T, R, E: CallError> BidirectionalCall<T, R, E> {
+    pub(super) fn new<I: Form<T>, F: Form<R>>(launch: Launch, window: u64) -> Self {
+        Self { launch, window, sink: |half| Sink::new::<I>(half, true), answers: Streaming::answers::<F> }
+    }
+}
+
+impl<T, R, E: CallError> Future for BidirectionalCall<T, R, E> {
+    type Output = Result<(Sink<T>, Streaming<R, E>), E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let inbound = Arc::new(Inbound::new(self.window));
+        let outbound = Arc::new(Outbound::new(INITIAL_CREDIT));
+        let streams = Streams { inbound: Some(Arc::clone(&inbound)), outbound: Some(Arc::clone(&outbound)) };
+        let window = self.window;
+        let handle = ready!(self.launch.poll_call(context, &streams, Some(window)))?;
+        let outgoing: Arc<Connection> = Arc::clone(handle.connection());
+        let sink = (self.sink)(SinkHalf { outbound, outgoing, id: handle.id() });
+        Poll::Ready(Ok((sink, (self.answers)(half_of_answers(inbound, handle, window)))))
+    }
+}
+
+/// A client stream on its way.
+struct Sending {
+    handle: CallHandle,
+    outbound: Arc<Outbound>,
+    /// An item that waits for credit.
+    next: Option<Draft>,
+}
+
+impl<S, T, R, E: CallError> ClientStreamCall<S, T, R, E> {
+    pub(super) fn new<I: Form<T>, F: Form<R>>(launch: Launch, items: S) -> Self {
+        Self {
+            launch,
+            sending: None,
+            items: Some(Box::pin(items)),
+            encode: Draft::item::<I, T>,
+            answer: Answer::new::<F>(),
+        }
+    }
+
+    fn poll_start(&mut self, context: &Context<'_>) -> Poll<Result<(), Status>> {
+        if self.sending.is_none() {
+            let outbound = Arc::new(Outbound::new(INITIAL_CREDIT));
+            let streams = Streams { inbound: None, outbound: Some(Arc::clone(&outbound)) };
+            let handle = ready!(self.launch.poll_call(context, &streams, None))?;
+            self.sending = Some(Sending { handle, outbound, next: None });
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: Stream<Item = T>, T, R, E: CallError> ClientStreamCall<S, T, R, E> {
+    /// Sends items for as long as there are some and the server has room for them.
+    ///
+    /// # Errors
+    /// An item can't be sent at all. That the call is over is none: its reply says how.
+    fn poll_items(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
+        while let Some(items) = &mut self.items {
+            if sending.next.is_some() && ready!(sending.poll_next(context)).is_err() {
+                self.items = None;
+                return Poll::Ready(Ok(()));
+            }
+            match ready!(items.as_mut().poll_next(context)) {
+                Some(item) => sending.next = Some(sending.draft(self.encode, &item)?),
+                None => {
+                    let id = sending.handle.id();
+                    sending.handle.connection().record(&mut |out| wire::end(out, id));
+                    self.items = None;
+                }
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Sending {
+    fn draft<T>(&self, encode: fn(u64, &T) -> Result<Draft, EncodeError>, item: &T) -> Result<Draft, Status> {
+        let draft = encode(self.handle.id(), item).map_err(|error| {
+            Status::invalid_argument(format!("an item of the stream can't be encoded: {error}"))
+                .maybe_executed()
+        })?;
+        let (size, most) = (draft.body_len(), self.handle.connection().max_body());
+        if size > most {
+            let what = format!("an item of the stream has {size} bytes; a message may have {most}");
+            return Err(Status::resource_exhausted(what).maybe_executed());
+        }
+        Ok(draft)
+    }
+
+    /// Sends the item that waits, once there is credit.
+    fn poll_next(&mut self, context: &Context<'_>) -> Poll<Result<(), Status>> {
+        let size = self.next.as_ref().map_or(0, Draft::body_len);
+        ready!(self.outbound.poll_take(context, size))?;
+        if let Some(draft) = self.next.take() {
+            self.handle.connection().item(self.handle.id(), draft);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl<S: Stream<Item = T>, T, R, E: CallError> Future for ClientStreamCall<S, T, R, E> {
+    type Output = Result<R, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        ready!(this.poll_start(context))?;
+        if let Poll::Ready(Err(status)) = this.poll_items(context) {
+            // Dropped here, the call is cancelled at the server.
+            this.sending = None;
+            return Poll::Ready(Err(status.into()));
+        }
+        let Some(sending) = &mut this.sending else { return Poll::Pending };
+        let reply = ready!(sending.handle.poll_reply(context));
+        Poll::Ready(this.answer.read(reply))
+    }
+}
+
+// Nothing in it is pinned but the items, which have a box of their own.
+impl<S, T, R, E> Unpin for ClientStreamCall<S, T, R, E> {}
+
+impl OneWayCall {
+    pub(super) fn new(launch: Launch) -> Self {
+        Self { launch }
+    }
+
+    /// How long the call may wait to be accepted for sending, and then to reach its handler. Without it, the method's
+    /// `@deadline` holds, or else the channel's.
+    pub fn deadline(mut self, within: Duration) -> Self {
+        self.launch.deadline(within);
+        self
+    }
+
+    /// Waits for as long as it takes.
+    pub fn no_deadline(mut self) -> Self {
+        self.launch.no_deadline();
+        self
+    }
+
+    /// Sends a name and a value along, which the handler finds in its [`crate::Context`].
+    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<MetadataValue>) -> Self {
+        self.launch.metadata(name, value);
+        self
+    }
+}
+
+impl Future for OneWayCall {
+    type Output = Result<(), Status>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.launch.poll_one_way(context)
+    }
+}
+
+impl fmt::Debug for OneWayCall {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.launch.fmt(f)
+    }
+}
+
+/// Waits for the pong to a ping, which proves that the server has read all that was sent before.
+pub(super) async fn ping(connection: &Arc<Connection>, within: Duration) -> Result<(), Status> {
+    let deadline = super::state::Deadline { at: tokio::time::Instant::now() + within, after: within };
+    let mut ticket = super::connection::Ticket::new(Arc::clone(connection));
+    let id = poll_fn(|context| {
+        ticket.poll_send(context, Some(deadline), |state| {
+            let id = state.begin("ping", Some(deadline), None, None);
+            state.outbox.record(|out| wire::ping(out, u64::from(id)));
+            id
+        })
+    })
+    .await?;
+    let mut handle = CallHandle::new(Arc::clone(connection), id);
+    match poll_fn(|context| handle.poll_reply(context)).await {
+        Ok(_) => Ok(()),
+        Err(failure) => Err(Status::from_failure(failure)),
+    }
+}

@@ -1,0 +1,278 @@
+//! [`Channel`]: where calls go.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_core::Stream;
+use serde::Serialize;
+
+use super::call::{self, BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
+use super::connection::{Connection, Limits};
+use super::driver::Driver;
+use super::launch::Launch;
+use super::local;
+use crate::codec::Form;
+use crate::method::Method;
+use crate::server::Service;
+use crate::socket::Dealer;
+use crate::status::{CallError, Status};
+
+/// Where a client's calls go: one endpoint or several that serve the same. Cheap to clone; clones share connections,
+/// which are closed when the last is dropped.
+///
+/// A connection that is lost is brought up again. While it is down, calls wait for it within their deadline; those that
+/// were on it have failed at once, with `unavailable`.
+#[derive(Clone)]
+pub struct Channel {
+    connections: Arc<Connections>,
+}
+
+struct Connections(Vec<Arc<Connection>>);
+
+impl Drop for Connections {
+    fn drop(&mut self) {
+        for connection in &self.0 {
+            connection.close_when_sent();
+        }
+    }
+}
+
+/// Sets a channel up. See [`Channel::builder`].
+#[derive(Debug, Clone)]
+#[must_use = "a channel is there once it is connected"]
+pub struct ChannelBuilder {
+    endpoints: Vec<String>,
+    limits: Limits,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_size: crate::DEFAULT_MESSAGE_SIZE,
+            calls: 16_384,
+            stream_window: crate::DEFAULT_STREAM_WINDOW,
+            deadline: Some(Duration::from_secs(30)),
+            connect_timeout: Duration::from_secs(5),
+        }
+    }
+}
+
+impl ChannelBuilder {
+    /// A server to call: `tcp://tape.example:7100`, `ipc:///run/tape.sock`, `inproc://tape`. With several, each call goes
+    /// to the one that is connected and has the fewest calls in flight; a stream stays where it began.
+    pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoints.push(endpoint.into());
+        self
+    }
+
+    /// The deadline of calls that are answered once, where neither the call nor its method sets one. 30 s by default.
+    pub fn deadline(mut self, deadline: Duration) -> Self {
+        self.limits.deadline = Some(deadline);
+        self
+    }
+
+    /// No deadline but those that calls and methods set.
+    pub fn no_deadline(mut self) -> Self {
+        self.limits.deadline = None;
+        self
+    }
+
+    /// How long [`ChannelBuilder::connect`] waits for the first server to answer. 5 s by default.
+    pub fn connect_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.connect_timeout = timeout;
+        self
+    }
+
+    /// The most calls in flight over one connection; past it, calls wait within their deadline. 16,384 by default.
+    pub fn max_calls(mut self, calls: usize) -> Self {
+        self.limits.calls = calls.max(1);
+        self
+    }
+
+    /// The largest encoding of parameters, an answer or an item, in bytes. Past it a call fails with
+    /// `resource_exhausted`. 16 MiB by default.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.limits.message_size = bytes;
+        self
+    }
+
+    /// How many bytes of items of a server's stream may be on their way or waiting to be read. 256 KiB by default.
+    pub fn stream_window(mut self, bytes: u64) -> Self {
+        self.limits.stream_window = bytes.max(1);
+        self
+    }
+
+    /// Connects, and waits until one of the servers has answered.
+    ///
+    /// # Errors
+    /// An endpoint is no endpoint, or no server has answered within the connect timeout.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, no connection is left.
+    pub async fn connect(self) -> Result<Channel, Status> {
+        let timeout = self.limits.connect_timeout;
+        let channel = self.connect_lazy()?;
+        channel.first_answer(timeout).await?;
+        Ok(channel)
+    }
+
+    /// Connects without waiting: calls wait, within their deadline, until the server is there. Must be called within a
+    /// tokio runtime.
+    ///
+    /// # Errors
+    /// There is no endpoint, or one is no endpoint.
+    pub fn connect_lazy(self) -> Result<Channel, Status> {
+        if self.endpoints.is_empty() {
+            return Err(Status::invalid_argument(
+                "the channel has no endpoint; call `endpoint`, for example with `tcp://127.0.0.1:7100`",
+            )
+            .not_sent());
+        }
+        // Held together from the start, so that an endpoint that fails closes those before it.
+        let mut connections = Connections(Vec::with_capacity(self.endpoints.len()));
+        for endpoint in self.endpoints {
+            connections.0.push(connect(endpoint, self.limits.clone())?);
+        }
+        Ok(Channel { connections: Arc::new(connections) })
+    }
+}
+
+fn connect(endpoint: String, limits: Limits) -> Result<Arc<Connection>, Status> {
+    let dealer = Dealer::connect(&endpoint, limits.message_size).map_err(|error| {
+        Status::invalid_argument(format!("can't connect to `{endpoint}`: {error}")).not_sent()
+    })?;
+    let connection = Connection::new(endpoint, limits, dealer.is_unmonitored());
+    tokio::spawn(Driver::new(dealer, Arc::clone(&connection)));
+    Ok(connection)
+}
+
+impl Channel {
+    /// A channel without endpoints yet.
+    pub fn builder() -> ChannelBuilder {
+        ChannelBuilder { endpoints: Vec::new(), limits: Limits::default() }
+    }
+
+    /// Connects to one endpoint, with all settings as they are by default.
+    ///
+    /// # Errors
+    /// As for [`ChannelBuilder::connect`].
+    pub async fn connect(endpoint: impl Into<String>) -> Result<Self, Status> {
+        Self::builder().endpoint(endpoint).connect().await
+    }
+
+    /// Calls a service in this process, without a socket but otherwise as ever: encoded, with deadlines, credit and
+    /// cancellation. For tests. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn local(service: impl Service) -> Self {
+        let connection = local::connect(Box::new(service), Limits::default());
+        Self { connections: Arc::new(Connections(vec![connection])) }
+    }
+
+    /// Waits until everything sent so far has been read by the servers, then closes the channel for all its clones.
+    ///
+    /// # Errors
+    /// A server has not confirmed it in time: what was sent last may be lost. The channel is closed in any case.
+    pub async fn close(self, within: Duration) -> Result<(), Status> {
+        let mut result = Ok(());
+        for connection in &self.connections.0 {
+            if connection.was_used() {
+                result = result.and(call::ping(connection, within).await);
+            }
+            connection.close_when_sent();
+        }
+        result
+    }
+
+    /// The endpoints, in the order in which they were given.
+    pub fn endpoints(&self) -> impl Iterator<Item = &str> {
+        self.connections.0.iter().map(|connection| connection.endpoint())
+    }
+
+    async fn first_answer(&self, timeout: Duration) -> Result<(), Status> {
+        let mut pings: Vec<_> =
+            self.connections.0.iter().map(|connection| Box::pin(call::ping(connection, timeout))).collect();
+        std::future::poll_fn(|context| {
+            let mut failure = None;
+            pings.retain_mut(|ping| match ping.as_mut().poll(context) {
+                std::task::Poll::Pending => true,
+                std::task::Poll::Ready(result) => {
+                    failure = Some(result);
+                    false
+                }
+            });
+            match failure {
+                Some(Ok(())) => std::task::Poll::Ready(Ok(())),
+                Some(failure) if pings.is_empty() => std::task::Poll::Ready(failure),
+                _ => std::task::Poll::Pending,
+            }
+        })
+        .await
+    }
+
+    /// The connection that is up and has the fewest calls in flight; the first if none is up.
+    pub(super) fn pick(&self) -> Arc<Connection> {
+        let connections = &self.connections.0;
+        if connections.len() == 1 {
+            return Arc::clone(&connections[0]);
+        }
+        let live = connections.iter().filter_map(|connection| Some((connection.load()?, connection)));
+        let (_, least) = live.min_by_key(|(load, _)| *load).unwrap_or((0, &connections[0]));
+        Arc::clone(least)
+    }
+
+    fn window(&self) -> u64 {
+        self.connections.0[0].limits.stream_window
+    }
+}
+
+/// What generated clients call.
+impl Channel {
+    /// A call that is answered once.
+    pub fn unary<P: Serialize, F: Form<R>, R, E: CallError>(
+        &self,
+        method: &'static Method,
+        params: &P,
+    ) -> UnaryCall<R, E> {
+        UnaryCall::new::<F>(Launch::new(self, method, params))
+    }
+
+    /// A call that is answered with a stream.
+    pub fn server_stream<P: Serialize, F: Form<R>, R, E: CallError>(
+        &self,
+        method: &'static Method,
+        params: &P,
+    ) -> ServerStreamCall<R, E> {
+        ServerStreamCall::new::<F>(Launch::new(self, method, params), self.window())
+    }
+
+    /// A call that sends a stream and is answered once.
+    pub fn client_stream<P: Serialize, I: Form<T>, S: Stream<Item = T>, T, F: Form<R>, R, E: CallError>(
+        &self,
+        method: &'static Method,
+        params: &P,
+        items: S,
+    ) -> ClientStreamCall<S, T, R, E> {
+        ClientStreamCall::new::<I, F>(Launch::new(self, method, params), items)
+    }
+
+    /// A call that sends a stream and is answered with one.
+    pub fn bidirectional<P: Serialize, I: Form<T>, T, F: Form<R>, R, E: CallError>(
+        &self,
+        method: &'static Method,
+        params: &P,
+    ) -> BidirectionalCall<T, R, E> {
+        BidirectionalCall::new::<I, F>(Launch::new(self, method, params), self.window())
+    }
+
+    /// A call that nobody answers.
+    pub fn one_way<P: Serialize>(&self, method: &'static Method, params: &P) -> OneWayCall {
+        OneWayCall::new(Launch::new(self, method, params))
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("endpoints", &self.endpoints().collect::<Vec<_>>()).finish()
+    }
+}

@@ -1,0 +1,396 @@
+//! One connection to a server: shared by the calls on it and by the task that owns its socket.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::state::{Deadline, Phase, State, Wakers};
+use crate::bell::Bell;
+use crate::status::{Failure, Status};
+use crate::stream::{Inbound, Outbound, Outgoing};
+use crate::wire::{self, Draft, Malformed, Reader, Record};
+
+/// The bounds of a channel's connections.
+#[derive(Debug, Clone)]
+pub(crate) struct Limits {
+    /// The largest body of a call, a reply or an item, in bytes.
+    pub(crate) message_size: usize,
+    /// Calls in flight. Past it, calls wait.
+    pub(crate) calls: usize,
+    /// Credit of a server's stream, in bytes.
+    pub(crate) stream_window: u64,
+    /// The deadline of a call that answers once and sets none.
+    pub(crate) deadline: Option<Duration>,
+    /// How long connecting may take.
+    pub(crate) connect_timeout: Duration,
+}
+
+/// One connection to a server.
+#[derive(Debug)]
+pub(crate) struct Connection {
+    endpoint: String,
+    pub(super) limits: Limits,
+    pub(super) bell: Bell,
+    state: Mutex<State>,
+}
+
+/// A place in the line of those who wait for room. Dropped, it is free for the next.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    connection: Arc<Connection>,
+    number: Option<u64>,
+}
+
+impl Connection {
+    pub(super) fn new(endpoint: String, limits: Limits, ready: bool) -> Arc<Self> {
+        let phase = if ready { Phase::Ready } else { Phase::Connecting };
+        Arc::new(Self { endpoint, limits, bell: Bell::new(), state: Mutex::new(State::new(phase)) })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock but for lack of memory; the state is whole in any case.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Where it goes.
+    pub(super) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Something was ever sent over it.
+    pub(super) fn was_used(&self) -> bool {
+        self.lock().was_used()
+    }
+
+    /// Takes nothing more, and goes once what is queued has left.
+    pub(super) fn close_when_sent(&self) {
+        let mut wakers = Wakers::new();
+        let mut state = self.lock();
+        let reachable = state.phase == Phase::Ready || state.phase == Phase::GoingAway;
+        state.phase = Phase::Closed;
+        if !reachable {
+            state.outbox.clear();
+        }
+        state.all_in_line(&mut wakers);
+        drop(state);
+        self.bell.ring();
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Calls in flight, if messages go out at all.
+    pub(super) fn load(&self) -> Option<usize> {
+        let state = self.lock();
+        (state.phase == Phase::Ready).then(|| state.calls.len())
+    }
+
+    /// Waits for room, then queues what `write` puts into the outbox.
+    ///
+    /// # Errors
+    /// Time ran out, or the connection takes nothing more. In both cases nothing was sent.
+    pub(super) fn poll_send<R>(
+        &self,
+        context: &Context<'_>,
+        ticket: &mut Option<u64>,
+        deadline: Option<Deadline>,
+        write: impl FnOnce(&mut State) -> R,
+    ) -> Poll<Result<R, Status>> {
+        let mut state = self.lock();
+        if let Some(status) = self.refusal(&state, deadline) {
+            return Poll::Ready(Err(status.not_sent()));
+        }
+        let at = deadline.map(|deadline| deadline.at);
+        if state.poll_room(context, self.limits.calls, ticket, at).is_pending() {
+            drop(state);
+            self.bell.ring();
+            return Poll::Pending;
+        }
+        let written = write(&mut state);
+        let next = state.next_in_line(self.limits.calls);
+        drop(state);
+        self.bell.ring();
+        wake(next);
+        Poll::Ready(Ok(written))
+    }
+
+    fn refusal(&self, state: &State, deadline: Option<Deadline>) -> Option<Status> {
+        let endpoint = &self.endpoint;
+        match state.phase {
+            Phase::Closed => return Some(Status::unavailable("the channel is closed")),
+            Phase::GoingAway => {
+                return Some(Status::unavailable(format!("the server at `{endpoint}` is going away")));
+            }
+            Phase::Connecting | Phase::Ready => {}
+        }
+        let deadline = deadline.filter(|deadline| deadline.at <= Instant::now())?;
+        let after = deadline.after;
+        Some(match (&state.phase, state.trouble) {
+            (Phase::Ready, _) => {
+                Status::deadline_exceeded(format!("no room to send the call within {after:?}"))
+            }
+            (_, None) => Status::unavailable(format!("no connection to `{endpoint}` within {after:?}")),
+            (_, Some(trouble)) => {
+                Status::unavailable(format!("no connection to `{endpoint}` within {after:?}: {trouble}"))
+            }
+        })
+    }
+
+    /// Looks whether a call has ended.
+    pub(super) fn poll_reply(&self, id: u32, context: &Context<'_>) -> Poll<Result<Bytes, Failure>> {
+        let mut state = self.lock();
+        let reply = state.poll_reply(id, context);
+        let next =
+            if matches!(reply, Some(Poll::Ready(_))) { state.next_in_line(self.limits.calls) } else { None };
+        drop(state);
+        wake(next);
+        // A call that is not known was given up from this side, by a stream that was cut off.
+        reply.unwrap_or_else(|| Poll::Ready(Err(Failure::Status(Status::cancelled("the call was given up")))))
+    }
+
+    /// Gives a call up, and tells the server, unless it has ended.
+    pub(super) fn abandon_call(&self, id: u32) {
+        let mut state = self.lock();
+        if state.abandon(id) {
+            state.outbox.record(|out| wire::cancel(out, u64::from(id)));
+            drop(state);
+            self.bell.ring();
+        }
+    }
+}
+
+/// What the owner of the socket calls.
+impl Connection {
+    /// Takes a message from the server. Whatever is in it, the worst that can happen is that calls fail.
+    pub(super) fn receive(&self, batch: &Bytes, wakers: &mut Wakers) {
+        let mut state = self.lock();
+        if let Err(malformed) = records(&mut state, batch, wakers) {
+            // What else was in it can't be known, so no call may go on waiting for it.
+            let why = Status::unknown(format!("the server at `{}` sent {malformed}", self.endpoint));
+            state.fail_sent(&why, wakers);
+        }
+        wakers.extend(state.next_in_line(self.limits.calls));
+    }
+
+    /// The next message to send.
+    pub(super) fn take_message(&self, wakers: &mut Wakers) -> Option<Vec<u8>> {
+        let mut state = self.lock();
+        let message = state.take_message();
+        wakers.extend(state.next_in_line(self.limits.calls));
+        message
+    }
+
+    /// Messages go out from now on.
+    pub(super) fn connected(&self, wakers: &mut Wakers) {
+        let mut state = self.lock();
+        if state.phase != Phase::Closed {
+            state.phase = Phase::Ready;
+            state.trouble = None;
+        }
+        wakers.extend(state.next_in_line(self.limits.calls));
+    }
+
+    /// The connection is gone; it may come back.
+    pub(super) fn disconnected(&self, wakers: &mut Wakers) {
+        let mut state = self.lock();
+        if state.phase != Phase::Closed {
+            state.phase = Phase::Connecting;
+        }
+        let why = Status::unavailable(format!("the connection to `{}` was lost", self.endpoint));
+        state.fail_all(&why, wakers);
+    }
+
+    /// What listens there is not what was expected.
+    pub(super) fn handshake_failed(&self) {
+        self.lock().trouble = Some("what listens there does not complete the ZeroMQ handshake");
+    }
+
+    /// Nothing goes in or out any more.
+    pub(super) fn close(&self, why: &Status, wakers: &mut Wakers) {
+        let mut state = self.lock();
+        state.phase = Phase::Closed;
+        state.fail_all(why, wakers);
+        state.all_in_line(wakers);
+        drop(state);
+        self.bell.ring();
+    }
+
+    /// Ends what is out of time, and tells when to look again.
+    pub(super) fn expire(&self, wakers: &mut Wakers) -> Option<Instant> {
+        let mut state = self.lock();
+        if state.look_at.is_some() {
+            state.expire(Instant::now(), wakers);
+        }
+        state.look_at
+    }
+
+    /// It will never be used again, and nothing is left to send.
+    pub(super) fn is_done(&self) -> bool {
+        let state = self.lock();
+        state.phase == Phase::Closed && state.outbox.is_empty()
+    }
+}
+
+fn records(state: &mut State, batch: &Bytes, wakers: &mut Wakers) -> Result<(), Malformed> {
+    let mut reader = Reader::new(batch)?;
+    while let Some(record) = reader.next()? {
+        match record {
+            Record::Reply { id, body } => with_id(id, |id| state.end(id, Ok(batch.slice_ref(body)), wakers)),
+            Record::Error { id: 0, failure } => connection_error(state, &failure, wakers),
+            Record::Error { id, failure } => with_id(id, |id| state.end(id, Err(failure), wakers)),
+            Record::Items { id, items } => {
+                with_id(id, |id| items_of(state, id, batch.slice_ref(items), wakers))
+            }
+            Record::End { id } => with_id(id, |id| state.end(id, Ok(Bytes::new()), wakers)),
+            Record::Credit { id, bytes } => with_id(id, |id| {
+                if let Some(outbound) = state.calls.get(&id).and_then(|call| call.outbound.as_ref()) {
+                    outbound.grant(bytes);
+                }
+            }),
+            Record::Ping { id } => state.outbox.record(|out| wire::pong(out, id)),
+            Record::Pong { id } => with_id(id, |id| state.end(id, Ok(Bytes::new()), wakers)),
+            Record::GoingAway => {
+                if state.phase == Phase::Ready {
+                    state.phase = Phase::GoingAway;
+                    state.all_in_line(wakers);
+                }
+            }
+            // What only a client says.
+            Record::Call(_) | Record::OneWay(_) | Record::Cancel { .. } => {}
+        }
+    }
+    Ok(())
+}
+
+/// Ids that no call of ours can have are nobody's.
+fn with_id(id: u64, then: impl FnOnce(u32)) {
+    if let Ok(id) = u32::try_from(id) {
+        then(id);
+    }
+}
+
+/// The server could not read something of ours, and can't say which calls were in it.
+fn connection_error(state: &mut State, failure: &Failure, wakers: &mut Wakers) {
+    let why = match failure {
+        Failure::Status(status) => status.clone(),
+        Failure::Declared { message, .. } => Status::unknown(message.clone()),
+    };
+    state.fail_sent(&why, wakers);
+}
+
+fn items_of(state: &mut State, id: u32, items: Bytes, wakers: &mut Wakers) {
+    let inbound = state.calls.get(&id).and_then(|call| call.inbound.as_ref());
+    if inbound.is_some_and(|inbound| inbound.receive(items).is_err()) {
+        let why =
+            Status::resource_exhausted("the server sent items of its stream without credit").maybe_executed();
+        state.end(id, Err(Failure::Status(why)), wakers);
+        state.outbox.record(|out| wire::cancel(out, u64::from(id)));
+    }
+}
+
+fn wake(waker: Option<Waker>) {
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+impl Outgoing for Connection {
+    fn record(&self, write: &mut dyn FnMut(&mut Vec<u8>)) {
+        self.lock().outbox.record(write);
+        self.bell.ring();
+    }
+
+    fn item(&self, id: u64, draft: Draft) {
+        let mut state = self.lock();
+        if u32::try_from(id).is_ok_and(|id| state.calls.contains_key(&id)) {
+            state.outbox.push_item(id, draft);
+            drop(state);
+            self.bell.ring();
+        }
+    }
+
+    fn abandon(&self, id: u64) {
+        with_id(id, |id| self.abandon_call(id));
+    }
+
+    fn max_body(&self) -> usize {
+        self.limits.message_size
+    }
+}
+
+impl Ticket {
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        Self { connection, number: None }
+    }
+
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    /// See [`Connection::poll_send`].
+    pub(super) fn poll_send<R>(
+        &mut self,
+        context: &Context<'_>,
+        deadline: Option<Deadline>,
+        write: impl FnOnce(&mut State) -> R,
+    ) -> Poll<Result<R, Status>> {
+        self.connection.poll_send(context, &mut self.number, deadline, write)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if let Some(number) = self.number {
+            let mut state = self.connection.lock();
+            state.leave(number);
+            let next = state.next_in_line(self.connection.limits.calls);
+            drop(state);
+            wake(next);
+        }
+    }
+}
+
+/// A call in flight. Dropped before it has ended, it is cancelled.
+#[derive(Debug)]
+pub(super) struct CallHandle {
+    connection: Arc<Connection>,
+    id: u32,
+    ended: bool,
+}
+
+impl CallHandle {
+    pub(super) fn new(connection: Arc<Connection>, id: u32) -> Self {
+        Self { connection, id, ended: false }
+    }
+
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        u64::from(self.id)
+    }
+
+    /// How the call ended, once it has. Not to be asked again then.
+    pub(super) fn poll_reply(&mut self, context: &Context<'_>) -> Poll<Result<Bytes, Failure>> {
+        let reply = self.connection.poll_reply(self.id, context);
+        self.ended = reply.is_ready();
+        reply
+    }
+}
+
+impl Drop for CallHandle {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.connection.abandon_call(self.id);
+        }
+    }
+}
+
+/// What a call that streams has besides.
+#[derive(Debug, Default, Clone)]
+pub(super) struct Streams {
+    pub(super) inbound: Option<Arc<Inbound>>,
+    pub(super) outbound: Option<Arc<Outbound>>,
+}

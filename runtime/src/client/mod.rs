@@ -1,0 +1,16 @@
+//! The client: channels, connections, and calls as values.
+//!
+//! - [`channel`]: where calls go, and how that is set up. [`call`]: the kinds of calls, as futures.
+//! - [`launch`]: a call until it is sent. [`state`]: the calls in flight. [`connection`]: the lock around them.
+//! - [`driver`]: the task that owns the socket. [`local`]: the same without one.
+
+mod call;
+mod channel;
+mod connection;
+mod driver;
+mod launch;
+mod local;
+mod state;
+
+pub use call::{BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
+pub use channel::{Channel, ChannelBuilder};

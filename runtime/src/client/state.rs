@@ -1,0 +1,324 @@
+//! What a connection knows of its calls, behind its lock: those in flight, those that wait for room, and the outbox.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use crate::id_map::IdMap;
+use crate::status::{Failure, Status};
+use crate::stream::{Inbound, Outbound};
+use crate::wire::{self, Outbox};
+
+/// What a connection knows.
+#[derive(Debug)]
+pub(super) struct State {
+    pub(super) phase: Phase,
+    pub(super) outbox: Outbox,
+    /// Calls in flight, and those whose reply has come and was not looked at yet.
+    pub(super) calls: IdMap<u32, ClientCall>,
+    next_id: u32,
+    /// Calls that were begun so far.
+    begun: u64,
+    /// As many of them as had been begun when the owner last took something out of the outbox.
+    taken: u64,
+    /// Something was ever taken out of the outbox.
+    sent: bool,
+    /// Those that wait for room, the longest first.
+    waiting: VecDeque<Waiting>,
+    next_ticket: u64,
+    /// No deadline of anyone in here is before that; the owner looks again then.
+    pub(super) look_at: Option<Instant>,
+    /// The last thing that kept the connection from coming up.
+    pub(super) trouble: Option<&'static str>,
+}
+
+/// How a connection is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Phase {
+    /// Not there, or not there yet.
+    Connecting,
+    /// Messages go out.
+    Ready,
+    /// The server takes no new calls.
+    GoingAway,
+    /// It will never be used again.
+    Closed,
+}
+
+/// A call in flight.
+#[derive(Debug)]
+pub(super) struct ClientCall {
+    pub(super) method: &'static str,
+    pub(super) deadline: Option<Deadline>,
+    pub(super) inbound: Option<Arc<Inbound>>,
+    pub(super) outbound: Option<Arc<Outbound>>,
+    /// How it ended, until somebody looks.
+    reply: Option<Result<Bytes, Failure>>,
+    waker: Option<Waker>,
+    /// Which one it is of all that were begun.
+    number: u64,
+}
+
+/// When a call's time is up.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Deadline {
+    pub(crate) at: Instant,
+    /// How long that was from its beginning, for messages.
+    pub(crate) after: Duration,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    ticket: u64,
+    waker: Waker,
+    deadline: Option<Instant>,
+}
+
+/// What the owner has to wake once it has let go of the lock.
+pub(super) type Wakers = Vec<Waker>;
+
+/// Room in the outbox, in bytes: past it, calls wait.
+const OUTBOX: usize = 4 * 1024 * 1024;
+
+impl State {
+    pub(super) fn new(phase: Phase) -> Self {
+        Self {
+            phase,
+            outbox: Outbox::default(),
+            calls: IdMap::default(),
+            next_id: 0,
+            begun: 0,
+            taken: 0,
+            sent: false,
+            waiting: VecDeque::new(),
+            next_ticket: 0,
+            look_at: None,
+            trouble: None,
+        }
+    }
+
+    /// Something was ever taken out of the outbox, or stands in it.
+    pub(super) fn was_used(&self) -> bool {
+        self.sent || !self.outbox.is_empty()
+    }
+
+    fn has_room(&self, max_calls: usize) -> bool {
+        self.phase == Phase::Ready && self.calls.len() < max_calls && self.outbox.len() < OUTBOX
+    }
+
+    /// Lets the caller through if there is room and nobody was there before, else queues it under a ticket.
+    pub(super) fn poll_room(
+        &mut self,
+        context: &Context<'_>,
+        max_calls: usize,
+        ticket: &mut Option<u64>,
+        deadline: Option<Instant>,
+    ) -> Poll<()> {
+        let first = self.waiting.front().is_none_or(|waiting| Some(waiting.ticket) == *ticket);
+        if first && self.has_room(max_calls) {
+            if ticket.take().is_some() {
+                self.waiting.pop_front();
+            }
+            return Poll::Ready(());
+        }
+        let waker = context.waker().clone();
+        match ticket.and_then(|ticket| self.waiting.iter_mut().find(|waiting| waiting.ticket == ticket)) {
+            Some(waiting) => waiting.waker = waker,
+            None => {
+                self.waiting.push_back(Waiting { ticket: self.next_ticket, waker, deadline });
+                *ticket = Some(self.next_ticket);
+                self.next_ticket += 1;
+                self.look_at_latest(deadline);
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Takes back a ticket of someone who waits no longer.
+    pub(super) fn leave(&mut self, ticket: u64) {
+        self.waiting.retain(|waiting| waiting.ticket != ticket);
+    }
+
+    /// Whom to wake because there may be room.
+    pub(super) fn next_in_line(&self, max_calls: usize) -> Option<Waker> {
+        let first = self.waiting.front()?;
+        self.has_room(max_calls).then(|| first.waker.clone())
+    }
+
+    /// Everyone who waits, because waiting may be in vain.
+    pub(super) fn all_in_line(&self, wakers: &mut Wakers) {
+        wakers.extend(self.waiting.iter().map(|waiting| waiting.waker.clone()));
+    }
+
+    /// The earliest time to look for deadlines is no later than this.
+    fn look_at_latest(&mut self, deadline: Option<Instant>) {
+        if let Some(deadline) = deadline {
+            self.look_at = Some(self.look_at.map_or(deadline, |known| known.min(deadline)));
+        }
+    }
+
+    /// Begins a call, and returns its id.
+    pub(super) fn begin(
+        &mut self,
+        method: &'static str,
+        deadline: Option<Deadline>,
+        inbound: Option<Arc<Inbound>>,
+        outbound: Option<Arc<Outbound>>,
+    ) -> u32 {
+        // Ids wrap around; one that is still in flight is passed over. 0 is no call's.
+        loop {
+            self.next_id = self.next_id.wrapping_add(1);
+            if self.next_id != 0 && !self.calls.contains_key(&self.next_id) {
+                break;
+            }
+        }
+        self.begun += 1;
+        self.look_at_latest(deadline.map(|deadline| deadline.at));
+        let number = self.begun;
+        let call = ClientCall { method, deadline, inbound, outbound, reply: None, waker: None, number };
+        self.calls.insert(self.next_id, call);
+        self.next_id
+    }
+
+    /// The next message to send. Whatever was begun until now may have left with it.
+    pub(super) fn take_message(&mut self) -> Option<Vec<u8>> {
+        let message = self.outbox.take()?;
+        self.taken = self.begun;
+        self.sent = true;
+        Some(message)
+    }
+
+    /// How the call ended, if it has; it is forgotten then. `None` for one that is not known.
+    pub(super) fn poll_reply(
+        &mut self,
+        id: u32,
+        context: &Context<'_>,
+    ) -> Option<Poll<Result<Bytes, Failure>>> {
+        let call = self.calls.get_mut(&id)?;
+        match call.reply.take() {
+            Some(reply) => {
+                self.calls.remove(&id);
+                Some(Poll::Ready(reply))
+            }
+            None => {
+                if !call.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+                    call.waker = Some(context.waker().clone());
+                }
+                Some(Poll::Pending)
+            }
+        }
+    }
+
+    /// The server, or the connection, has ended a call.
+    pub(super) fn end(&mut self, id: u32, result: Result<Bytes, Failure>, wakers: &mut Wakers) {
+        let Some(call) = self.calls.get_mut(&id) else { return };
+        wakers.extend(call.waker.take());
+        if let Some(outbound) = &call.outbound {
+            outbound.close(end_of_sending(&result));
+        }
+        match call.inbound.take() {
+            // Nobody looks for the reply of a stream: how it ended stands at its end.
+            Some(inbound) => {
+                inbound.finish(result.map(drop));
+                self.calls.remove(&id);
+            }
+            None => call.reply = Some(result),
+        }
+    }
+
+    /// Gives a call up from this side. Whether the server is to be told.
+    pub(super) fn abandon(&mut self, id: u32) -> bool {
+        let Some(call) = self.calls.remove(&id) else { return false };
+        let why = Status::cancelled("the call was given up").maybe_executed();
+        if let Some(inbound) = &call.inbound {
+            inbound.finish(Err(Failure::Status(why.clone())));
+        }
+        if let Some(outbound) = &call.outbound {
+            outbound.close(why);
+        }
+        call.reply.is_none()
+    }
+
+    /// The connection is lost: every call on it has failed, and what had not left yet never will.
+    pub(super) fn fail_all(&mut self, why: &Status, wakers: &mut Wakers) {
+        self.outbox.clear();
+        self.fail_where(
+            |sent| Some(if sent { why.clone().maybe_executed() } else { why.clone().not_sent() }),
+            wakers,
+        );
+    }
+
+    /// What has left may have been lost on the way: those calls have failed. The others go on.
+    pub(super) fn fail_sent(&mut self, why: &Status, wakers: &mut Wakers) {
+        self.fail_where(|sent| sent.then(|| why.clone().maybe_executed()), wakers);
+    }
+
+    fn fail_where(&mut self, status: impl Fn(bool) -> Option<Status>, wakers: &mut Wakers) {
+        let failed: Vec<(u32, Status)> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| call.reply.is_none())
+            .filter_map(|(id, call)| Some((*id, status(call.number <= self.taken)?)))
+            .collect();
+        for (id, status) in failed {
+            self.end(id, Err(Failure::Status(status)), wakers);
+        }
+    }
+
+    /// Ends every call whose time is up, wakes everyone whose time to wait is up, and finds when to look again.
+    pub(super) fn expire(&mut self, now: Instant, wakers: &mut Wakers) {
+        if self.look_at.is_none_or(|at| at > now) {
+            return;
+        }
+        let expired: Vec<(u32, Status)> = self
+            .calls
+            .iter()
+            .filter(|(_, call)| call.reply.is_none())
+            .filter_map(|(id, call)| Some((*id, call.expired(now, self.taken)?)))
+            .collect();
+        for (id, status) in expired {
+            self.end(id, Err(Failure::Status(status)), wakers);
+            // The server sees to the deadline itself, but its clock began later.
+            self.outbox.record(|out| wire::cancel(out, u64::from(id)));
+        }
+        let late = self.waiting.iter().filter(|waiting| waiting.deadline.is_some_and(|at| at <= now));
+        wakers.extend(late.map(|waiting| waiting.waker.clone()));
+        self.look_at = self.next_deadline(now);
+    }
+
+    fn next_deadline(&self, now: Instant) -> Option<Instant> {
+        let calls = self.calls.values().filter(|call| call.reply.is_none());
+        let calls = calls.filter_map(|call| call.deadline.map(|deadline| deadline.at));
+        let waiting = self.waiting.iter().filter_map(|waiting| waiting.deadline);
+        calls.chain(waiting).filter(|at| *at > now).min()
+    }
+}
+
+impl ClientCall {
+    fn expired(&self, now: Instant, taken: u64) -> Option<Status> {
+        let deadline = self.deadline.filter(|deadline| deadline.at <= now)?;
+        let status = deadline.exceeded(self.method);
+        Some(if self.number <= taken { status.maybe_executed() } else { status.not_sent() })
+    }
+}
+
+impl Deadline {
+    pub(super) fn exceeded(&self, method: &str) -> Status {
+        Status::deadline_exceeded(format!("`{method}` was not answered within {:?}", self.after))
+    }
+}
+
+/// Why nothing more can be sent on a call that has ended.
+fn end_of_sending(result: &Result<Bytes, Failure>) -> Status {
+    match result {
+        Err(Failure::Status(status)) => status.clone(),
+        Err(Failure::Declared { message, .. }) => {
+            Status::cancelled(format!("the call has failed: {message}"))
+        }
+        Ok(_) => Status::cancelled("the server has ended the call"),
+    }
+}

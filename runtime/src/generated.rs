@@ -1,0 +1,21 @@
+//! Everything through which generated code reaches this crate and others. Not for use by hand: it changes with the
+//! generator, and a generated file says which of the two it was made for.
+
+pub use crate::codec::{
+    Blob, Bounded, Boxed, Fields, Form, Len, List, Map, Nanoseconds, Nothing, Optional, Payload, Plain,
+    ReadFields, ReadVariant, StructWriter, Validate, Violation, WriteForm, check_inside, check_len,
+    check_range, length, read_number, read_struct, read_union, write_variant,
+};
+pub use crate::server::{Handling, Incoming, Params};
+pub use serde;
+
+/// The version of what stands between generated code and this crate. Raised by every change to it.
+pub const VERSION: u32 = 1;
+
+/// Fails to compile in a generated file that was made for another version of this crate.
+pub const fn made_for(version: u32) {
+    assert!(
+        version == VERSION,
+        "this file was generated for another version of the `zsvc` crate; generate it again"
+    );
+}

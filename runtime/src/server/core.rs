@@ -1,0 +1,335 @@
+//! What a server does with batches: no sockets, no waiting. The owner of a socket feeds it and empties its peers.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::dispatch::{Incoming, Service};
+use super::handler::{Handler, poll_once, run};
+use super::peer::{Answer, Peer, Refusal, ServerCall};
+use super::shared::{Shared, count};
+use crate::context::{Context, PeerId};
+use crate::metadata::Metadata;
+use crate::method::{Method, MethodKind};
+use crate::status::{Failure, Status};
+use crate::wire::{self, CallRecord, Malformed, Reader, Record};
+
+/// A client that is not heard of for so long, and has no calls in flight, is forgotten.
+const IDLE: Duration = Duration::from_secs(60);
+
+/// The services of a server and the clients that it knows.
+pub(crate) struct Core {
+    pub(crate) shared: Arc<Shared>,
+    services: Vec<Box<dyn Service>>,
+    methods: HashMap<&'static str, Target>,
+    peers: HashMap<PeerId, Known>,
+    /// At how many clients it next looks for idle ones: twice what was left the last time.
+    sweep_at: usize,
+}
+
+/// Where a method is.
+#[derive(Clone, Copy)]
+struct Target {
+    service: usize,
+    index: usize,
+    method: &'static Method,
+}
+
+/// A client, and when it was last heard of.
+struct Known {
+    peer: Arc<Peer>,
+    heard: Instant,
+    /// It was asked for a sign of life, or for proof that it has read everything, and has not answered yet.
+    pinged: bool,
+}
+
+/// Two services that a server was given share this method.
+#[derive(Debug)]
+pub(crate) struct DuplicateMethod(pub(crate) &'static str);
+
+impl Core {
+    pub(crate) fn new(services: Vec<Box<dyn Service>>, shared: Arc<Shared>) -> Result<Self, DuplicateMethod> {
+        let mut methods = HashMap::new();
+        for (service, table) in services.iter().map(|service| service.methods()).enumerate() {
+            for (index, method) in table.iter().enumerate() {
+                if methods.insert(method.name(), Target { service, index, method }).is_some() {
+                    return Err(DuplicateMethod(method.name()));
+                }
+            }
+        }
+        Ok(Self { shared, services, methods, peers: HashMap::new(), sweep_at: 64 })
+    }
+
+    /// Takes a message from a client. Whatever is in it, the worst that can happen is that it is answered with an error
+    /// and counted.
+    pub(crate) fn receive(&mut self, route: &[u8], batch: &Bytes) {
+        let peer = self.heard_of(route);
+        if let Err(malformed) = self.records(&peer, batch) {
+            count(&self.shared.counters.unreadable);
+            let failure = Failure::Status(malformed.status());
+            peer.send(|out| wire::error(out, malformed.call(), &failure));
+        }
+    }
+
+    fn records(&mut self, peer: &Arc<Peer>, batch: &Bytes) -> Result<(), Malformed> {
+        let mut reader = Reader::new(batch)?;
+        while let Some(record) = reader.next()? {
+            match record {
+                Record::Call(call) => self.call(peer, batch, call),
+                Record::OneWay(call) => self.one_way(peer, batch, call),
+                Record::Items { id, items } => peer.items(id, batch.slice_ref(items)),
+                Record::End { id } => peer.end_of_items(id),
+                Record::Credit { id, bytes } => peer.credit(id, bytes),
+                Record::Cancel { id } => peer.cancel(id),
+                Record::Ping { id } => peer.send(|out| wire::pong(out, id)),
+                Record::Pong { .. } => {
+                    if let Some(known) = self.peers.get_mut(peer.id().route()) {
+                        known.pinged = false;
+                    }
+                }
+                // What only a server says; and an error that speaks of an answer of ours is not answered with another.
+                Record::Reply { .. } | Record::Error { .. } | Record::GoingAway => {
+                    count(&self.shared.counters.unreadable);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn heard_of(&mut self, route: &[u8]) -> Arc<Peer> {
+        let now = Instant::now();
+        if let Some(known) = self.peers.get_mut(route) {
+            known.heard = now;
+            return Arc::clone(&known.peer);
+        }
+        self.sweep(now);
+        let id = PeerId::new(route);
+        let peer = Peer::new(id.clone(), Arc::clone(&self.shared));
+        self.peers.insert(id, Known { peer: Arc::clone(&peer), heard: now, pinged: false });
+        peer
+    }
+
+    /// Forgets idle clients, when there are many more than the last time.
+    fn sweep(&mut self, now: Instant) {
+        if self.peers.len() >= self.sweep_at {
+            self.peers.retain(|_, known| now.duration_since(known.heard) < IDLE || known.peer.is_busy());
+            self.sweep_at = (self.peers.len() * 2).max(64);
+        }
+    }
+
+    fn call(&mut self, peer: &Arc<Peer>, batch: &Bytes, record: CallRecord<'_>) {
+        let id = record.id;
+        if let Err(refusal) = peer.open(id, ServerCall::default()) {
+            return self.refuse_unopened(peer, id, &refusal);
+        }
+        match self.admit(&record, false) {
+            Ok(target) => self.start(peer, Some(id), target, batch, record),
+            Err(status) => {
+                count(&self.shared.counters.refused);
+                peer.answer(id, Answer::Failure(Failure::Status(status.not_sent())));
+            }
+        }
+    }
+
+    fn one_way(&mut self, peer: &Arc<Peer>, batch: &Bytes, record: CallRecord<'_>) {
+        let full = self.shared.calls.load(Ordering::Acquire) >= self.shared.limits.calls;
+        match self.admit(&record, true) {
+            Ok(target) if !full => self.start(peer, None, target, batch, record),
+            _ => count(&self.shared.counters.refused),
+        }
+    }
+
+    /// The method that a call is for, or why the call is turned away.
+    fn admit(&self, record: &CallRecord<'_>, one_way: bool) -> Result<Target, Status> {
+        let Some(target) = self.methods.get(record.method) else {
+            return Err(self.unknown_method(record.method));
+        };
+        if one_way != (target.method.kind() == MethodKind::OneWay) {
+            return Err(Status::invalid_argument(format!(
+                "`{}` must be called by a record of kind {}",
+                record.method,
+                if one_way { "call: it answers" } else { "one-way call: it has no answer" }
+            )));
+        }
+        if self.shared.draining.load(Ordering::Acquire) {
+            return Err(Status::unavailable("the server is shutting down"));
+        }
+        if record.timeout == Some(Duration::ZERO) {
+            return Err(Status::deadline_exceeded("the deadline passed before the call reached its handler"));
+        }
+        let most = self.shared.limits.message_size;
+        if record.body.len() > most {
+            return Err(Status::resource_exhausted(format!(
+                "the call has {} bytes of parameters; a message may have {most}",
+                record.body.len()
+            )));
+        }
+        record.metadata.excess().map_or(Ok(*target), |what| Err(Status::resource_exhausted(what)))
+    }
+
+    /// Says which half of the name is wrong.
+    fn unknown_method(&self, name: &str) -> Status {
+        let service = name.rsplit_once('/').map_or(name, |(service, _)| service);
+        let known =
+            self.methods.keys().any(|known| known.rsplit_once('/').is_some_and(|(s, _)| s == service));
+        let shown: String = name.chars().take(200).collect();
+        Status::unimplemented(if known {
+            format!("the service has no method `{shown}`; the server may be older than its client")
+        } else {
+            format!("this server does not offer the service of `{shown}`")
+        })
+    }
+
+    fn start(
+        &self,
+        peer: &Arc<Peer>,
+        id: Option<u64>,
+        target: Target,
+        batch: &Bytes,
+        record: CallRecord<'_>,
+    ) {
+        count(&self.shared.counters.calls);
+        // A time too long for the clock is no deadline.
+        let deadline = record.timeout.and_then(|left| Instant::now().checked_add(left));
+        let context = context(target.method, deadline, record.metadata, peer);
+        let params = batch.slice_ref(record.body);
+        let call = Incoming { peer: Arc::clone(peer), id, context, params, credit: record.credit };
+        let Some(future) = self.services[target.service].dispatch(target.index, call).0 else { return };
+        let Some(handler) = poll_once(Handler { future, deadline }) else { return };
+        let rest = run(handler, Arc::clone(peer), id);
+        match id {
+            Some(id) => peer.spawn(id, rest),
+            None => drop(tokio::spawn(counted(Arc::clone(&self.shared), rest))),
+        }
+    }
+
+    fn refuse_unopened(&self, peer: &Arc<Peer>, id: u64, refusal: &Refusal) {
+        count(&self.shared.counters.refused);
+        let status = match refusal {
+            Refusal::IdInUse => Status::invalid_argument(format!("a call with id {id} is in flight already")),
+            Refusal::PeerFull => Status::resource_exhausted(format!(
+                "this client has {} calls in flight, as many as one may",
+                self.shared.limits.calls_per_peer
+            )),
+            Refusal::ServerFull => Status::resource_exhausted(format!(
+                "the server has {} calls in flight, as many as it may",
+                self.shared.limits.calls
+            )),
+        };
+        let failure = Failure::Status(status.not_sent());
+        peer.send(|out| wire::error(out, id, &failure));
+    }
+}
+
+fn context(method: &'static Method, deadline: Option<Instant>, metadata: Metadata, peer: &Peer) -> Context {
+    Context::new(method, deadline, metadata, peer.id().clone())
+}
+
+/// Counts a one-way call as in flight while its handler runs.
+async fn counted(shared: Arc<Shared>, handler: impl Future<Output = ()>) {
+    /// Also when the handler panics.
+    struct InFlight(Arc<Shared>);
+    impl Drop for InFlight {
+        fn drop(&mut self) {
+            self.0.call_ended();
+        }
+    }
+    shared.calls.fetch_add(1, Ordering::AcqRel);
+    let _in_flight = InFlight(shared);
+    handler.await;
+}
+
+/// For whoever carries messages without a socket.
+impl Core {
+    /// Everything that there is to send, in a process where every client is reached at once.
+    pub(crate) fn take_messages(&mut self) -> Vec<Vec<u8>> {
+        let mut listed = Vec::new();
+        self.shared.take_listed(&mut listed);
+        let mut messages = Vec::new();
+        for peer in listed {
+            while let Some(message) = peer.take_message() {
+                messages.push(message);
+            }
+        }
+        messages
+    }
+}
+
+/// The clients as a whole: signs of life, and shutting down.
+impl Core {
+    /// Asks clients with calls in flight for a sign of life, and gives up those that have long shown none. To be called
+    /// now and then, and only when everything that came in has been taken: a client is not dead because we were busy.
+    pub(crate) fn check_peers(&mut self, now: Instant) {
+        let timeout = self.shared.limits.peer_timeout;
+        let mut lost = Vec::new();
+        for known in self.peers.values_mut().filter(|known| known.peer.is_busy()) {
+            let silent = now.duration_since(known.heard);
+            if silent >= timeout && known.pinged {
+                lost.push(known.peer.id().clone());
+            } else if silent >= timeout / 3 && !known.pinged {
+                known.pinged = true;
+                known.peer.send(|out| wire::ping(out, 0));
+            }
+        }
+        for id in lost {
+            self.lose(&id);
+        }
+    }
+
+    /// A client can't be reached, or is taken for dead.
+    pub(crate) fn lose(&mut self, id: &PeerId) {
+        if let Some(known) = self.peers.remove(id) {
+            if known.peer.is_busy() {
+                count(&self.shared.counters.lost_peers);
+            }
+            known.peer.hang_up();
+        }
+    }
+
+    /// Tells every client that no new calls are taken.
+    pub(crate) fn say_going_away(&self) {
+        for known in self.peers.values() {
+            known.peer.send(wire::going_away);
+        }
+    }
+
+    /// Ends what is still in flight when the time for draining is up.
+    pub(crate) fn fail_all(&self) {
+        let why = Status::unavailable("the server shut down before the handler was done").maybe_executed();
+        for known in self.peers.values() {
+            known.peer.fail_all(&why);
+        }
+    }
+
+    /// Asks every client for a pong, which proves that it has read all that was sent before.
+    pub(crate) fn ask_all(&mut self) {
+        for known in self.peers.values_mut() {
+            known.pinged = true;
+            known.peer.send(|out| wire::ping(out, 0));
+        }
+    }
+
+    /// Every client has answered the last ping.
+    pub(crate) fn all_answered(&self) -> bool {
+        self.peers.values().all(|known| !known.pinged)
+    }
+
+    /// Throws away everything that is in flight or waiting: the server is dropped.
+    pub(crate) fn hang_up_all(&mut self) {
+        for (_, known) in self.peers.drain() {
+            known.peer.hang_up();
+        }
+    }
+}
+
+impl Drop for Core {
+    fn drop(&mut self) {
+        self.hang_up_all();
+        // Peers hold what is shared, and it lists them: the circle is cut here.
+        self.shared.take_listed(&mut Vec::new());
+    }
+}

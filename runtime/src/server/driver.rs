@@ -1,0 +1,213 @@
+//! The task that owns a server's socket.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use super::core::Core;
+use super::peer::Peer;
+use super::shared::count;
+use crate::socket::{Router, Sent, SocketError};
+
+/// Owns the ROUTER: takes what comes in, sends what handlers have left with their peers, and sees to time.
+pub(super) struct Driver {
+    router: Router,
+    core: Core,
+    phase: Phase,
+    /// How long calls in flight may go on once the server drains.
+    grace: Duration,
+    /// Peers with something to send, taken off the shared list.
+    listed: Vec<Arc<Peer>>,
+    /// Peers whose queue in libzmq was full, and since when.
+    blocked: Vec<(Arc<Peer>, Instant)>,
+    tick: Pin<Box<Sleep>>,
+    /// When clients are looked at again.
+    check_at: Instant,
+}
+
+/// Where a server is on its way out.
+#[derive(Clone, Copy)]
+enum Phase {
+    Serving,
+    /// No new calls; those in flight may go on until then.
+    Draining(Instant),
+    /// Everything is answered; until then, clients may prove that they have read it.
+    Flushing(Instant),
+}
+
+/// Messages to take before peers are emptied again: enough to coalesce their answers, not so many that they wait.
+const RECEIVE: usize = 64;
+/// Rounds before other tasks of the thread get their turn.
+const ROUNDS: usize = 16;
+/// How often clients with calls in flight are looked at.
+const CHECK: Duration = Duration::from_millis(250);
+/// How often a full queue is tried again: libzmq does not always tell when it has room.
+const RETRY: Duration = Duration::from_millis(10);
+/// How long clients may take to prove that they have read everything before the server is gone.
+const FLUSH: Duration = Duration::from_secs(1);
+
+impl Driver {
+    pub(super) fn new(router: Router, core: Core, grace: Duration) -> Self {
+        Self {
+            router,
+            core,
+            phase: Phase::Serving,
+            grace,
+            listed: Vec::new(),
+            blocked: Vec::new(),
+            tick: Box::pin(sleep_until(Instant::now())),
+            check_at: Instant::now(),
+        }
+    }
+
+    /// Takes messages, up to a number; whether there were any.
+    fn receive(&mut self) -> Result<bool, SocketError> {
+        for taken in 0..RECEIVE {
+            match self.router.receive()? {
+                None => return Ok(taken > 0),
+                Some(Ok((route, batch))) => self.core.receive(route, &batch),
+                Some(Err(_too_long)) => count(&self.core.shared.counters.unreadable),
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends what peers have to send; whether there was anything.
+    fn send(&mut self) -> Result<bool, SocketError> {
+        let mut listed = std::mem::take(&mut self.listed);
+        self.core.shared.take_listed(&mut listed);
+        let any = !listed.is_empty();
+        for peer in listed.drain(..) {
+            if !self.empty(&peer)? {
+                self.blocked.push((peer, Instant::now()));
+            }
+        }
+        self.listed = listed;
+        Ok(any)
+    }
+
+    /// Sends all that a peer has to send; `false` when its queue in libzmq is full.
+    fn empty(&mut self, peer: &Arc<Peer>) -> Result<bool, SocketError> {
+        while let Some(message) = peer.take_message() {
+            match self.router.send(peer.id().route(), message)? {
+                Sent::Yes => {}
+                Sent::Full(message) => {
+                    peer.put_back(message);
+                    return Ok(false);
+                }
+                Sent::Unreachable => {
+                    count(&self.core.shared.counters.dropped);
+                    self.core.lose(peer.id());
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Tries again those whose queues were full, and gives up those that have not read for too long.
+    fn retry(&mut self, now: Instant) -> Result<(), SocketError> {
+        for (peer, since) in std::mem::take(&mut self.blocked) {
+            if self.empty(&peer)? {
+                continue;
+            }
+            if now.duration_since(since) >= self.core.shared.limits.peer_timeout {
+                count(&self.core.shared.counters.dropped);
+                self.core.lose(peer.id());
+            } else {
+                self.blocked.push((peer, since));
+            }
+        }
+        Ok(())
+    }
+
+    /// What is to be done by the clock, and by the way of things. Only called when nothing else is left to do.
+    fn advance(&mut self, now: Instant) -> Result<Progress, SocketError> {
+        self.retry(now)?;
+        if now >= self.check_at {
+            self.core.check_peers(now);
+            self.check_at = now + CHECK.min(self.core.shared.limits.peer_timeout / 6);
+        }
+        let idle = self.core.shared.calls.load(Ordering::Acquire) == 0;
+        match self.phase {
+            Phase::Serving if self.core.shared.draining.load(Ordering::Acquire) => {
+                self.core.say_going_away();
+                self.phase = Phase::Draining(now + self.grace);
+            }
+            Phase::Draining(until) if idle || now >= until => {
+                self.core.fail_all();
+                self.core.ask_all();
+                self.phase = Phase::Flushing(now + FLUSH);
+            }
+            Phase::Flushing(until) if self.core.all_answered() || now >= until => return Ok(Progress::Done),
+            _ => return Ok(Progress::None),
+        }
+        Ok(Progress::Some)
+    }
+
+    /// When to look at the clock again, if at all.
+    fn next_tick(&self, now: Instant) -> Option<Instant> {
+        let phase = match self.phase {
+            Phase::Serving => None,
+            Phase::Draining(until) | Phase::Flushing(until) => Some(until),
+        };
+        let busy = self.core.shared.calls.load(Ordering::Acquire) > 0;
+        let check = busy.then_some(self.check_at);
+        let retry = (!self.blocked.is_empty()).then(|| now + RETRY);
+        [phase, check, retry].into_iter().flatten().min()
+    }
+
+    fn poll_tick(&mut self, context: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let Some(next) = self.next_tick(now) else { return Poll::Pending };
+        if self.tick.is_elapsed() || next < self.tick.deadline() {
+            self.tick.as_mut().reset(next);
+        }
+        self.tick.as_mut().poll(context)
+    }
+
+    fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        for _ in 0..ROUNDS {
+            self.core.shared.bell.answer();
+            let received = self.receive()?;
+            let sent = self.send()?;
+            if received || sent {
+                continue;
+            }
+            let now = Instant::now();
+            match self.advance(now)? {
+                Progress::Done => return Poll::Ready(Ok(())),
+                Progress::Some => continue,
+                Progress::None => {}
+            }
+            let changed = self.router.poll_changed(context)?.is_ready();
+            if changed || self.poll_tick(context, now).is_ready() {
+                continue;
+            }
+            if self.core.shared.bell.sleep(context.waker()) {
+                return Poll::Pending;
+            }
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// What [`Driver::advance`] came to.
+enum Progress {
+    None,
+    /// There may be something to send.
+    Some,
+    /// The server is out.
+    Done,
+}
+
+impl Future for Driver {
+    type Output = Result<(), SocketError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_driver(context)
+    }
+}

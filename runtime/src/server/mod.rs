@@ -1,0 +1,284 @@
+//! The server: endpoints, services, bounds, and the way out.
+//!
+//! - [`dispatch`]: what generated code implements and calls.
+//! - [`core`]: what batches mean, without sockets. [`driver`]: the task that owns the socket.
+//! - [`peer`]: one client, its calls in flight and what it is to be sent. [`handler`]: running handlers.
+
+mod core;
+mod dispatch;
+mod driver;
+mod handler;
+mod peer;
+mod shared;
+
+pub use dispatch::{Handling, Incoming, Params, Service};
+pub use shared::Counters;
+
+pub(crate) use self::core::Core;
+pub(crate) use shared::{Limits, Shared};
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::socket::Router;
+use driver::Driver;
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            message_size: crate::DEFAULT_MESSAGE_SIZE,
+            calls: 100_000,
+            calls_per_peer: 20_000,
+            stream_window: crate::DEFAULT_STREAM_WINDOW,
+            peer_timeout: Duration::from_secs(15),
+        }
+    }
+}
+
+/// Why a server could not start, or had to stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// [`ServerBuilder::bind`] was never called.
+    NoEndpoint,
+    /// An endpoint can't be bound.
+    Bind {
+        /// Which.
+        endpoint: String,
+        /// In libzmq's words.
+        reason: String,
+    },
+    /// Two of the services have a method of this name.
+    DuplicateMethod {
+        /// `package.Service/method`
+        method: &'static str,
+    },
+    /// The socket failed.
+    Socket {
+        /// In libzmq's words.
+        reason: String,
+    },
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEndpoint => f.write_str(
+                "the server has no endpoint; call `bind`, for example with `tcp://127.0.0.1:7100`",
+            ),
+            Self::Bind { endpoint, reason } => write!(f, "can't bind `{endpoint}`: {reason}"),
+            Self::DuplicateMethod { method } => {
+                write!(f, "two services of the server have the method `{method}`; add each service once")
+            }
+            Self::Socket { reason } => write!(f, "the server's socket failed: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}
+
+/// A server that is bound, and serves once it is told until when.
+pub struct Server {
+    driver: Driver,
+    shared: Arc<Shared>,
+    endpoints: Vec<String>,
+}
+
+/// Sets a server up. See [`Server::builder`].
+#[must_use = "a server serves nothing until it is told to"]
+pub struct ServerBuilder {
+    services: Vec<Box<dyn Service>>,
+    endpoints: Vec<String>,
+    limits: Limits,
+    grace: Duration,
+}
+
+impl Server {
+    /// A server without services or endpoints yet.
+    pub fn builder() -> ServerBuilder {
+        ServerBuilder {
+            services: Vec::new(),
+            endpoints: Vec::new(),
+            limits: Limits::default(),
+            grace: Duration::from_secs(10),
+        }
+    }
+
+    /// The endpoints as they were bound: `tcp://127.0.0.1:*` has got its port.
+    #[must_use]
+    pub fn endpoints(&self) -> &[String] {
+        &self.endpoints
+    }
+
+    /// What the server counts. They go on counting while it serves.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.shared.counters)
+    }
+
+    /// Serves until `stop` is done, for example [`tokio::signal::ctrl_c`], then drains: new calls are turned away, those
+    /// in flight may finish within the grace time, and clients are given a second to have read their answers.
+    ///
+    /// # Errors
+    /// The socket failed.
+    ///
+    /// # Cancel safety
+    /// Dropped, the server stops at once: handlers are dropped, and their clients wait for their own deadlines.
+    pub async fn serve_until(self, stop: impl Future) -> Result<(), ServeError> {
+        let shared = self.shared;
+        // A task of its own: where the caller waits, perhaps in `block_on`, may be a slower place to run.
+        let mut task = AbortOnDrop(tokio::spawn(self.driver));
+        let ended = match either(&mut task.0, stop).await {
+            Some(ended) => ended,
+            None => {
+                shared.drain();
+                (&mut task.0).await
+            }
+        };
+        match ended {
+            Ok(result) => result.map_err(|error| ServeError::Socket { reason: error.to_string() }),
+            Err(error) => Err(ServeError::Socket { reason: format!("its task ended: {error}") }),
+        }
+    }
+
+    /// Serves for as long as the future is polled. As [`Server::serve_until`] with a stop that never comes.
+    ///
+    /// # Errors
+    /// The socket failed.
+    pub async fn serve(self) -> Result<(), ServeError> {
+        self.serve_until(std::future::pending::<()>()).await
+    }
+}
+
+/// The output of the first future, or `None` when the second is done before it.
+async fn either<F: Future + Unpin>(mut first: F, second: impl Future) -> Option<F::Output> {
+    let mut second = pin!(second);
+    poll_fn(|context| match Pin::new(&mut first).poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => second.as_mut().poll(context).map(|_| None),
+    })
+    .await
+}
+
+struct AbortOnDrop(JoinHandle<Result<(), crate::socket::SocketError>>);
+
+impl Drop for AbortOnDrop {
+    fn drop(&mut self) {
+        self.0.abort();
+    }
+}
+
+impl ServerBuilder {
+    /// Offers a service.
+    pub fn service(mut self, service: impl Service) -> Self {
+        self.services.push(Box::new(service));
+        self
+    }
+
+    /// Listens at an endpoint: `tcp://127.0.0.1:7100`, `tcp://*:7100`, `tcp://127.0.0.1:*` for any free port,
+    /// `ipc:///run/tape.sock`, `inproc://tape`. May be called several times.
+    pub fn bind(mut self, endpoint: impl Into<String>) -> Self {
+        self.endpoints.push(endpoint.into());
+        self
+    }
+
+    /// The largest encoding of parameters, an answer or an item, in bytes. Past it the call fails with
+    /// `resource_exhausted`; far past it (four times) the sender's connection is cut. 16 MiB by default.
+    pub fn max_message_size(mut self, bytes: usize) -> Self {
+        self.limits.message_size = bytes;
+        self
+    }
+
+    /// The most calls in flight, of all clients together. Past it a call fails with `resource_exhausted`. 100,000 by
+    /// default.
+    pub fn max_calls(mut self, calls: usize) -> Self {
+        self.limits.calls = calls;
+        self
+    }
+
+    /// The most calls in flight of one client. Past it a call fails with `resource_exhausted`. 20,000 by default.
+    pub fn max_calls_per_peer(mut self, calls: usize) -> Self {
+        self.limits.calls_per_peer = calls;
+        self
+    }
+
+    /// How many bytes of items of a client's stream may be on their way or waiting to be read; at least the 64 KiB that
+    /// the protocol grants every stream. 256 KiB by default.
+    pub fn stream_window(mut self, bytes: u64) -> Self {
+        self.limits.stream_window = bytes;
+        self
+    }
+
+    /// After how long a client with calls in flight is given up if nothing is heard of it, or if it does not read what
+    /// it is sent. It is asked for a sign of life after a third of that. 15 s by default.
+    pub fn peer_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.peer_timeout = timeout;
+        self
+    }
+
+    /// How long calls in flight may go on once the server drains; those that have not ended then fail with
+    /// `unavailable`. 10 s by default.
+    pub fn grace(mut self, grace: Duration) -> Self {
+        self.grace = grace;
+        self
+    }
+
+    /// Binds the endpoints. Clients may connect from here on; they are answered once the server serves. Must be called
+    /// within a tokio runtime.
+    ///
+    /// # Errors
+    /// There is no endpoint, one can't be bound, or two services have a method of the same name.
+    pub fn listen(self) -> Result<Server, ServeError> {
+        if self.endpoints.is_empty() {
+            return Err(ServeError::NoEndpoint);
+        }
+        let message_size = self.limits.message_size;
+        let shared = Shared::new(self.limits);
+        let core = Core::new(self.services, Arc::clone(&shared))
+            .map_err(|duplicate| ServeError::DuplicateMethod { method: duplicate.0 })?;
+        let (router, endpoints) =
+            Router::bind(&self.endpoints, message_size).map_err(|(endpoint, error)| {
+                let reason = error.to_string();
+                if endpoint.is_empty() {
+                    ServeError::Socket { reason }
+                } else {
+                    ServeError::Bind { endpoint, reason }
+                }
+            })?;
+        Ok(Server { driver: Driver::new(router, core, self.grace), shared, endpoints })
+    }
+
+    /// Binds and serves. See [`Server::serve_until`].
+    ///
+    /// # Errors
+    /// As for [`ServerBuilder::listen`] and [`Server::serve_until`].
+    pub async fn serve_until(self, stop: impl Future) -> Result<(), ServeError> {
+        self.listen()?.serve_until(stop).await
+    }
+
+    /// Binds and serves. See [`Server::serve`].
+    ///
+    /// # Errors
+    /// As for [`ServerBuilder::listen`] and [`Server::serve`].
+    pub async fn serve(self) -> Result<(), ServeError> {
+        self.listen()?.serve().await
+    }
+}
+
+impl fmt::Debug for Server {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server").field("endpoints", &self.endpoints).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerBuilder").field("endpoints", &self.endpoints).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,291 @@
+//! One client as the server sees it: its calls in flight, and what it is to be sent.
+
+use std::collections::hash_map::Entry;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use bytes::Bytes;
+use tokio::task::AbortHandle;
+
+use super::shared::Shared;
+use crate::context::PeerId;
+use crate::id_map::IdMap;
+use crate::status::{Failure, Status};
+use crate::stream::{Inbound, Outbound, Outgoing};
+use crate::wire::{self, Draft, Outbox};
+
+/// One client. Handlers answer into it from any thread; the socket's owner empties it.
+#[derive(Debug)]
+pub(crate) struct Peer {
+    id: PeerId,
+    shared: Arc<Shared>,
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    outbox: Outbox,
+    /// The calls in flight. **A call is answered by whoever takes it out of here, and by nobody else.**
+    calls: IdMap<u64, ServerCall>,
+    /// It is on the list of those that the owner will empty.
+    listed: bool,
+    /// It can't be reached any more: nothing is queued for it.
+    gone: bool,
+}
+
+/// A call in flight.
+#[derive(Debug, Default)]
+pub(crate) struct ServerCall {
+    /// Its handler, once it was spawned.
+    task: Option<AbortHandle>,
+    /// The client's stream.
+    pub(crate) inbound: Option<Arc<Inbound>>,
+    /// The handler's stream.
+    pub(crate) outbound: Option<Arc<Outbound>>,
+}
+
+impl ServerCall {
+    /// Ends its streams on this side, for a call that is over.
+    fn close(&self, why: &Status) {
+        if let Some(inbound) = &self.inbound {
+            inbound.finish(Err(Failure::Status(why.clone())));
+        }
+        if let Some(outbound) = &self.outbound {
+            outbound.close(why.clone());
+        }
+    }
+
+    /// Drops its handler, for a call that nobody waits for.
+    fn abort(&self, why: &Status) {
+        self.close(why);
+        if let Some(task) = &self.task {
+            task.abort();
+        }
+    }
+}
+
+/// Why a call was not taken on.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// The client has a call of that id in flight.
+    IdInUse,
+    /// The client has as many calls in flight as one may.
+    PeerFull,
+    /// All clients together have.
+    ServerFull,
+}
+
+/// How a call ended, as it is told to the client.
+pub(crate) enum Answer {
+    /// A unary or client-streaming one, with its reply.
+    Reply(Draft),
+    /// A streaming one, with the end of its stream.
+    End,
+    /// Any one, badly.
+    Failure(Failure),
+}
+
+impl Peer {
+    pub(crate) fn new(id: PeerId, shared: Arc<Shared>) -> Arc<Self> {
+        Arc::new(Self { id, shared, state: Mutex::default() })
+    }
+
+    pub(crate) fn id(&self) -> &PeerId {
+        &self.id
+    }
+
+    pub(crate) fn shared(&self) -> &Arc<Shared> {
+        &self.shared
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock but for lack of memory; the state is whole in any case.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes a call on.
+    pub(crate) fn open(&self, id: u64, call: ServerCall) -> Result<(), Refusal> {
+        let mut state = self.lock();
+        if state.calls.len() >= self.shared.limits.calls_per_peer {
+            return Err(Refusal::PeerFull);
+        }
+        let Entry::Vacant(entry) = state.calls.entry(id) else { return Err(Refusal::IdInUse) };
+        if self.shared.calls.fetch_add(1, Ordering::AcqRel) >= self.shared.limits.calls {
+            self.shared.calls.fetch_sub(1, Ordering::AcqRel);
+            return Err(Refusal::ServerFull);
+        }
+        entry.insert(call);
+        Ok(())
+    }
+
+    /// Spawns the rest of a handler, such that the call's end ends it. Must be called within a tokio runtime.
+    pub(crate) fn spawn(&self, id: u64, handler: impl Future<Output = ()> + Send + 'static) {
+        let mut state = self.lock();
+        if let Some(call) = state.calls.get_mut(&id) {
+            // Under the lock: the handler can't end its call before the call knows of its handler.
+            call.task = Some(tokio::spawn(handler).abort_handle());
+        }
+    }
+
+    /// Changes a call's streams while it is being set up.
+    pub(crate) fn with_call(&self, id: u64, change: impl FnOnce(&mut ServerCall)) {
+        if let Some(call) = self.lock().calls.get_mut(&id) {
+            change(call);
+        }
+    }
+
+    fn close_call(&self, state: &mut State, id: u64) -> Option<ServerCall> {
+        let call = state.calls.remove(&id)?;
+        self.shared.call_ended();
+        Some(call)
+    }
+
+    /// Ends a call and tells the client how. Does nothing for one that has ended.
+    pub(crate) fn answer(self: &Arc<Self>, id: u64, answer: Answer) {
+        let mut state = self.lock();
+        let Some(call) = self.close_call(&mut state, id) else { return };
+        match answer {
+            Answer::Reply(draft) => state.outbox.push(draft),
+            Answer::End => state.outbox.record(|out| wire::end(out, id)),
+            Answer::Failure(failure) => state.outbox.record(|out| wire::error(out, id, &failure)),
+        }
+        self.list(state);
+        if call.inbound.is_some() || call.outbound.is_some() {
+            call.close(&Status::cancelled("the call is over"));
+        }
+    }
+
+    /// Ends a call from outside its handler, which is dropped, and tells the client why.
+    pub(crate) fn fail(self: &Arc<Self>, id: u64, why: Status) {
+        let mut state = self.lock();
+        let Some(call) = self.close_call(&mut state, id) else { return };
+        let failure = Failure::Status(why.clone());
+        state.outbox.record(|out| wire::error(out, id, &failure));
+        self.list(state);
+        call.abort(&why);
+    }
+
+    /// The client gave a call up.
+    pub(crate) fn cancel(&self, id: u64) {
+        let mut state = self.lock();
+        let call = self.close_call(&mut state, id);
+        drop(state);
+        if let Some(call) = call {
+            call.abort(&Status::cancelled("the client cancelled the call"));
+        }
+    }
+
+    /// Items of a client's stream. Those of a call that is over crossed its answer on the way.
+    pub(crate) fn items(self: &Arc<Self>, id: u64, items: Bytes) {
+        let inbound = self.lock().calls.get(&id).and_then(|call| call.inbound.clone());
+        if let Some(inbound) = inbound
+            && inbound.receive(items).is_err()
+        {
+            self.fail(id, Status::resource_exhausted("the client sent items of its stream without credit"));
+        }
+    }
+
+    /// The end of a client's stream.
+    pub(crate) fn end_of_items(&self, id: u64) {
+        let inbound = self.lock().calls.get(&id).and_then(|call| call.inbound.clone());
+        if let Some(inbound) = inbound {
+            inbound.finish(Ok(()));
+        }
+    }
+
+    /// The client can take more of a handler's stream.
+    pub(crate) fn credit(&self, id: u64, bytes: u64) {
+        let outbound = self.lock().calls.get(&id).and_then(|call| call.outbound.clone());
+        if let Some(outbound) = outbound {
+            outbound.grant(bytes);
+        }
+    }
+
+    /// It has calls in flight.
+    pub(crate) fn is_busy(&self) -> bool {
+        let state = self.lock();
+        !state.calls.is_empty() || !state.outbox.is_empty()
+    }
+
+    /// The client is gone: its handlers are dropped, and nothing is kept for it.
+    pub(crate) fn hang_up(&self) {
+        let mut state = self.lock();
+        state.gone = true;
+        state.outbox.clear();
+        let calls = std::mem::take(&mut state.calls);
+        drop(state);
+        for call in calls.into_values() {
+            self.shared.call_ended();
+            call.abort(&Status::unavailable("the client is gone"));
+        }
+    }
+
+    /// Ends every call in flight, telling the client why.
+    pub(crate) fn fail_all(self: &Arc<Self>, why: &Status) {
+        let ids: Vec<u64> = self.lock().calls.keys().copied().collect();
+        for id in ids {
+            self.fail(id, why.clone());
+        }
+    }
+
+    /// Queues a record that belongs to no call in flight.
+    pub(crate) fn send(self: &Arc<Self>, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.lock();
+        state.outbox.record(write);
+        self.list(state);
+    }
+
+    /// The next message for it; `None` takes it off the owner's list.
+    pub(crate) fn take_message(&self) -> Option<Vec<u8>> {
+        let mut state = self.lock();
+        let message = state.outbox.take();
+        state.listed = message.is_some();
+        message
+    }
+
+    /// Its queue in libzmq is full: the message waits here, still on a list of the owner's.
+    pub(crate) fn put_back(&self, message: Vec<u8>) {
+        let mut state = self.lock();
+        state.outbox.put_back(message);
+        state.listed = true;
+    }
+
+    /// Puts it on the owner's list, if it is not there, and lets go of the lock.
+    fn list(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+        if state.gone {
+            state.outbox.clear();
+            return;
+        }
+        let new = !std::mem::replace(&mut state.listed, true);
+        drop(state);
+        if new {
+            self.shared.list(Arc::clone(self));
+        }
+    }
+}
+
+/// How a stream writes to a client. It holds what `Peer` alone, behind a reference, could not: the `Arc` to list.
+#[derive(Debug)]
+pub(crate) struct PeerOutgoing(pub(crate) Arc<Peer>);
+
+impl Outgoing for PeerOutgoing {
+    fn record(&self, write: &mut dyn FnMut(&mut Vec<u8>)) {
+        self.0.send(write);
+    }
+
+    fn item(&self, id: u64, draft: Draft) {
+        let mut state = self.0.lock();
+        if state.calls.contains_key(&id) {
+            state.outbox.push_item(id, draft);
+            self.0.list(state);
+        }
+    }
+
+    fn abandon(&self, id: u64) {
+        self.0.fail(id, Status::internal("the handler's stream was cut off"));
+    }
+
+    fn max_body(&self) -> usize {
+        self.0.shared.limits.message_size
+    }
+}

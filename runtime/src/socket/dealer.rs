@@ -1,0 +1,91 @@
+//! The DEALER of a client.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use super::monitor::{Event, Monitor};
+use super::{Sent, Signal, SocketError, context, endpoint, into_bytes, into_frame, tune};
+
+/// A client's socket, connected to one endpoint.
+pub(crate) struct Dealer {
+    // Dropped before the socket, whose descriptor it watches.
+    signal: Signal,
+    /// `None` for `inproc`, which has no connections to speak of.
+    monitor: Option<Monitor>,
+    socket: zmq::Socket,
+}
+
+/// How soon a lost connection is tried again, and how slowly in the end, in milliseconds.
+const RECONNECT: i32 = 50;
+const RECONNECT_MAX: i32 = 2_000;
+/// How long TCP may try to reach a peer before it starts over, in milliseconds.
+const CONNECT: i32 = 5_000;
+
+impl Dealer {
+    /// A socket that will be connected as soon as its peer is there. Must be called within a tokio runtime.
+    pub(crate) fn connect(endpoint: &str, max_body: usize) -> Result<Self, SocketError> {
+        let mut socket = Self::socket(max_body)?;
+        let monitor = if endpoint.starts_with("inproc://") { None } else { Some(Monitor::new(&socket)?) };
+        endpoint::connect(&mut socket, endpoint)?;
+        let signal = Signal::new(&socket)?;
+        Ok(Self { signal, monitor, socket })
+    }
+
+    fn socket(max_body: usize) -> zmq::Result<zmq::Socket> {
+        let socket = context().socket(zmq::DEALER)?;
+        tune(&socket, max_body)?;
+        // Or messages queue up for a peer that is not there, and a call does not know that it was not sent.
+        socket.set_immediate(true)?;
+        socket.set_reconnect_ivl(RECONNECT)?;
+        socket.set_reconnect_ivl_max(RECONNECT_MAX)?;
+        socket.set_connect_timeout(CONNECT)?;
+        Ok(socket)
+    }
+
+    /// There are no events to wait for: it counts as connected from the start.
+    pub(crate) fn is_unmonitored(&self) -> bool {
+        self.monitor.is_none()
+    }
+
+    /// The next thing that happened to the connection.
+    pub(crate) fn event(&self) -> Result<Option<Event>, SocketError> {
+        self.monitor.as_ref().map_or(Ok(None), Monitor::next)
+    }
+
+    /// The next batch. Frames before it are passed over: some devices leave an empty one.
+    pub(crate) fn receive(&self) -> Result<Option<Bytes>, SocketError> {
+        loop {
+            let mut frame = zmq::Message::new();
+            match self.socket.recv(&mut frame, zmq::DONTWAIT) {
+                Ok(()) if frame.get_more() => {}
+                Ok(()) => return Ok(Some(into_bytes(frame))),
+                Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => return Ok(None),
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    /// Sends, if the queue has room.
+    pub(crate) fn send(&self, message: Vec<u8>) -> Result<Sent, SocketError> {
+        // Asked first: a message that libzmq refuses is lost, since it is its own by then.
+        if !self.socket.get_events()?.contains(zmq::POLLOUT) {
+            return Ok(Sent::Full(message));
+        }
+        match self.socket.send(into_frame(message), zmq::DONTWAIT) {
+            Ok(()) => Ok(Sent::Yes),
+            Err(zmq::Error::EAGAIN) => Ok(Sent::Unreachable),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Ready when something may have changed. See the head of [`super`].
+    pub(crate) fn poll_changed(&self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        if let Some(monitor) = &self.monitor
+            && let Poll::Ready(ready) = monitor.poll_changed(context)
+        {
+            return Poll::Ready(ready);
+        }
+        self.signal.poll(context)
+    }
+}

@@ -1,0 +1,147 @@
+//! The only code that talks to libzmq: a ROUTER and a DEALER that never block, for the tasks that own them.
+//!
+//! `ZMQ_FD` is edge-triggered: it tells that something has changed since libzmq was last asked, and nothing more. So an
+//! owner drains its socket until there is nothing left, and only then waits; and since sending may swallow the signal
+//! of something that came in, it receives once more after it has sent. Source: `zmq_getsockopt(3)`, `ZMQ_FD`.
+
+// Only here: two calls around an errno on which the `zmq` crate would panic.
+#![allow(unsafe_code)]
+
+mod dealer;
+mod endpoint;
+mod monitor;
+mod router;
+
+pub(crate) use dealer::Dealer;
+pub(crate) use monitor::Event;
+pub(crate) use router::Router;
+
+use std::fmt;
+use std::os::fd::RawFd;
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use crate::wire;
+
+/// What went wrong with a socket, in libzmq's words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct SocketError(String);
+
+impl fmt::Display for SocketError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<zmq::Error> for SocketError {
+    fn from(error: zmq::Error) -> Self {
+        Self(error.message().to_owned())
+    }
+}
+
+impl From<std::io::Error> for SocketError {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// What became of a message handed to a socket.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// libzmq has it.
+    Yes,
+    /// The queue is full. The message comes back.
+    Full(Vec<u8>),
+    /// The peer is gone, and the message with it.
+    Unreachable,
+}
+
+/// The context of the whole process, so that `inproc` endpoints meet. It is never terminated: closing a socket does not
+/// wait, and nothing that a user holds can block the end of the process.
+fn context() -> &'static zmq::Context {
+    static CONTEXT: OnceLock<zmq::Context> = OnceLock::new();
+    CONTEXT.get_or_init(zmq::Context::new)
+}
+
+/// Messages that one peer's queue in libzmq may hold, either way. A message is a batch or a large body, so this is
+/// bytes enough; libzmq's own 1,000 could stand for gigabytes.
+const HIGH_WATER_MARK: i32 = 128;
+/// How long what was sent last may take to leave after its socket is closed, in milliseconds.
+const LINGER: i32 = 1_000;
+/// A peer that has not finished the ZMTP handshake by then is cut off, in milliseconds: it holds a file descriptor.
+const HANDSHAKE: i32 = 10_000;
+/// ZMTP heartbeats, answered by libzmq's own thread: how often, and after which silence a connection is dead, in
+/// milliseconds.
+const HEARTBEAT: i32 = 3_000;
+const HEARTBEAT_TIMEOUT: i32 = 10_000;
+
+/// A message larger than this many times the bound of a body is not received at all: its connection is cut. Between the
+/// two there is an answer, `resource_exhausted`.
+const HARD_LIMIT_FACTOR: usize = 4;
+
+/// Sets what both kinds of sockets have in common.
+fn tune(socket: &zmq::Socket, max_body: usize) -> zmq::Result<()> {
+    socket.set_sndhwm(HIGH_WATER_MARK)?;
+    socket.set_rcvhwm(HIGH_WATER_MARK)?;
+    socket.set_linger(LINGER)?;
+    socket.set_handshake_ivl(HANDSHAKE)?;
+    socket.set_heartbeat_ivl(HEARTBEAT)?;
+    socket.set_heartbeat_timeout(HEARTBEAT_TIMEOUT)?;
+    let hard = max_body.saturating_mul(HARD_LIMIT_FACTOR).saturating_add(1024 * 1024);
+    socket.set_maxmsgsize(i64::try_from(hard).unwrap_or(i64::MAX))
+}
+
+/// The descriptor by which libzmq tells that something has changed.
+#[derive(Debug)]
+struct Signal(AsyncFd<RawFd>);
+
+impl Signal {
+    /// Must be called within a tokio runtime, with I/O enabled.
+    fn new(socket: &zmq::Socket) -> Result<Self, SocketError> {
+        Ok(Self(AsyncFd::with_interest(socket.get_fd()?, Interest::READABLE)?))
+    }
+
+    /// Ready when something may have changed; the caller must then drain its socket before it asks again.
+    fn poll(&self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        match self.0.poll_read_ready(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Ready(Ok(mut ready)) => {
+                // Before draining: a signal that comes meanwhile must not be lost.
+                ready.clear_ready();
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+}
+
+/// A frame that came in, as bytes that can be shared and sliced without copying.
+struct Frame(zmq::Message);
+
+impl AsRef<[u8]> for Frame {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+fn into_bytes(frame: zmq::Message) -> Bytes {
+    Bytes::from_owner(Frame(frame))
+}
+
+/// Up to this size a message is copied into one of libzmq's own, which is cheaper than to hand over a buffer and have
+/// another made; larger ones are handed over.
+const COPY: usize = 8 * 1024;
+
+fn into_frame(message: Vec<u8>) -> zmq::Message {
+    if message.len() <= COPY {
+        let frame = zmq::Message::from(message.as_slice());
+        wire::recycle(message);
+        frame
+    } else {
+        zmq::Message::from(message)
+    }
+}

@@ -1,0 +1,386 @@
+//! How a call fails: status codes, what became of the call, and declared errors.
+//!
+//! A failed call ends in a [`Status`] or, where its method `throws`, in a declared error; [`Error`] holds either.
+//! How they travel is in [`crate::wire`].
+
+use std::fmt;
+
+use bytes::Bytes;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::codec::{self, Plain};
+
+/// Why a call failed: the canonical codes of gRPC, with their numbers.
+///
+/// Source: <https://grpc.io/docs/guides/status-codes/>.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Code {
+    /// The caller gave up.
+    Cancelled = 1,
+    /// The server said something that this side does not know.
+    Unknown = 2,
+    /// The caller sent what can never be right; the message says which field.
+    InvalidArgument = 3,
+    /// Time ran out before the answer came.
+    DeadlineExceeded = 4,
+    /// What was asked for does not exist.
+    NotFound = 5,
+    /// What was to be made exists already.
+    AlreadyExists = 6,
+    /// The caller is known but may not do this.
+    PermissionDenied = 7,
+    /// A bound was reached: calls in flight, a message's size, a quota.
+    ResourceExhausted = 8,
+    /// The system is not in a state that allows this.
+    FailedPrecondition = 9,
+    /// A conflict with somebody else's work; starting over may help.
+    Aborted = 10,
+    /// Past the end of what exists.
+    OutOfRange = 11,
+    /// The server has no such method.
+    Unimplemented = 12,
+    /// Something broke that should not: a handler panicked, an answer could not be read.
+    Internal = 13,
+    /// The server can't be reached, or is about to go away. Trying again later may help.
+    Unavailable = 14,
+    /// Data is lost for good.
+    DataLoss = 15,
+    /// The caller is not known.
+    Unauthenticated = 16,
+}
+
+impl Code {
+    const ALL: [Self; 16] = [
+        Self::Cancelled,
+        Self::Unknown,
+        Self::InvalidArgument,
+        Self::DeadlineExceeded,
+        Self::NotFound,
+        Self::AlreadyExists,
+        Self::PermissionDenied,
+        Self::ResourceExhausted,
+        Self::FailedPrecondition,
+        Self::Aborted,
+        Self::OutOfRange,
+        Self::Unimplemented,
+        Self::Internal,
+        Self::Unavailable,
+        Self::DataLoss,
+        Self::Unauthenticated,
+    ];
+
+    /// Its number on the wire, 1 to 16.
+    #[must_use]
+    pub const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The code with this number; a number that this version does not know is [`Code::Unknown`].
+    #[must_use]
+    pub fn from_number(number: u8) -> Self {
+        let index = usize::from(number).wrapping_sub(1);
+        Self::ALL.get(index).copied().unwrap_or(Self::Unknown)
+    }
+
+    /// Its name in `snake_case`, as the documents write it.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cancelled => "cancelled",
+            Self::Unknown => "unknown",
+            Self::InvalidArgument => "invalid_argument",
+            Self::DeadlineExceeded => "deadline_exceeded",
+            Self::NotFound => "not_found",
+            Self::AlreadyExists => "already_exists",
+            Self::PermissionDenied => "permission_denied",
+            Self::ResourceExhausted => "resource_exhausted",
+            Self::FailedPrecondition => "failed_precondition",
+            Self::Aborted => "aborted",
+            Self::OutOfRange => "out_of_range",
+            Self::Unimplemented => "unimplemented",
+            Self::Internal => "internal",
+            Self::Unavailable => "unavailable",
+            Self::DataLoss => "data_loss",
+            Self::Unauthenticated => "unauthenticated",
+        }
+    }
+}
+
+impl fmt::Display for Code {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// What became of a call that failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[repr(u8)]
+pub enum Outcome {
+    /// No handler has seen it: it never left this process, or the server turned it away unread. It is safe to send
+    /// again.
+    NotSent = 0,
+    /// It left, and nobody knows how far it got.
+    MaybeExecuted = 1,
+    /// A handler ran, and this is what it ended in.
+    Executed = 2,
+}
+
+impl Outcome {
+    /// Its number on the wire.
+    pub(crate) const fn number(self) -> u8 {
+        self as u8
+    }
+
+    /// The outcome with this number; one that this version does not know is the careful one.
+    pub(crate) const fn from_number(number: u8) -> Self {
+        match number {
+            0 => Self::NotSent,
+            2 => Self::Executed,
+            _ => Self::MaybeExecuted,
+        }
+    }
+}
+
+impl fmt::Display for Outcome {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::NotSent => "not sent",
+            Self::MaybeExecuted => "maybe executed",
+            Self::Executed => "executed",
+        })
+    }
+}
+
+/// How a call failed when it was not by an error that its method declares.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Status {
+    code: Code,
+    outcome: Outcome,
+    message: String,
+}
+
+macro_rules! constructors {
+    ($($name:ident => $code:ident),* $(,)?) => {
+        $(
+            #[doc = concat!("A status of [`Code::", stringify!($code), "`], as a handler answers with.")]
+            #[must_use]
+            pub fn $name(message: impl Into<String>) -> Self {
+                Self::new(Code::$code, message)
+            }
+        )*
+    };
+}
+
+impl Status {
+    /// A status as a handler answers with: its outcome is [`Outcome::Executed`].
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
+        Self { code, outcome: Outcome::Executed, message: message.into() }
+    }
+
+    constructors! {
+        cancelled => Cancelled,
+        unknown => Unknown,
+        invalid_argument => InvalidArgument,
+        deadline_exceeded => DeadlineExceeded,
+        not_found => NotFound,
+        already_exists => AlreadyExists,
+        permission_denied => PermissionDenied,
+        resource_exhausted => ResourceExhausted,
+        failed_precondition => FailedPrecondition,
+        aborted => Aborted,
+        out_of_range => OutOfRange,
+        unimplemented => Unimplemented,
+        internal => Internal,
+        unavailable => Unavailable,
+        data_loss => DataLoss,
+        unauthenticated => Unauthenticated,
+    }
+
+    /// The same with another outcome.
+    #[must_use]
+    pub fn with_outcome(self, outcome: Outcome) -> Self {
+        Self { outcome, ..self }
+    }
+
+    /// Shorthand for the runtime's own refusals: no handler has seen the call.
+    pub(crate) fn not_sent(self) -> Self {
+        self.with_outcome(Outcome::NotSent)
+    }
+
+    /// Shorthand for what the runtime says of calls that have left.
+    pub(crate) fn maybe_executed(self) -> Self {
+        self.with_outcome(Outcome::MaybeExecuted)
+    }
+
+    /// Why.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// Whether the call ran.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        self.outcome
+    }
+
+    /// In words, for people.
+    #[must_use]
+    pub fn message(&self) -> &str {
+        &self.message
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {} ({})", self.code, self.message, self.outcome)
+    }
+}
+
+impl std::error::Error for Status {}
+
+/// How a call of a method with `throws` failed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Error<E> {
+    /// With the error that the method declares. Its handler ran.
+    Declared(E),
+    /// Any other way.
+    Status(Status),
+}
+
+impl<E> Error<E> {
+    /// What became of the call.
+    #[must_use]
+    pub fn outcome(&self) -> Outcome {
+        match self {
+            Self::Declared(_) => Outcome::Executed,
+            Self::Status(status) => status.outcome(),
+        }
+    }
+}
+
+impl<E: DeclaredError> From<E> for Error<E> {
+    fn from(error: E) -> Self {
+        Self::Declared(error)
+    }
+}
+
+impl<E> From<Status> for Error<E> {
+    fn from(status: Status) -> Self {
+        Self::Status(status)
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Error<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Declared(error) => error.fmt(f),
+            Self::Status(status) => status.fmt(f),
+        }
+    }
+}
+
+impl<E: std::error::Error + 'static> std::error::Error for Error<E> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Declared(error) => Some(error),
+            Self::Status(status) => Some(status),
+        }
+    }
+}
+
+/// An `error` of a `.svc` file, which `throws` may name. Generated code implements it.
+pub trait DeclaredError: std::error::Error + Serialize + DeserializeOwned + Send + Sync + 'static {}
+
+/// How a call ended when it did not succeed, on its way to or from the wire.
+#[derive(Debug)]
+pub(crate) enum Failure {
+    /// A declared error: its encoding, and its text for peers that can't decode it.
+    Declared { body: Bytes, message: String },
+    /// Anything else.
+    Status(Status),
+}
+
+/// What a generated method may fail with: [`Status`], or [`Error`] where it `throws`.
+#[expect(private_interfaces, reason = "`Failure` is the runtime's own; the trait is sealed by it")]
+pub trait CallError: From<Status> + Send + 'static {
+    /// What to put on the wire.
+    #[doc(hidden)]
+    fn into_failure(self) -> Failure;
+    /// What came off the wire.
+    #[doc(hidden)]
+    fn from_failure(failure: Failure) -> Self;
+}
+
+#[expect(private_interfaces, reason = "as on the trait")]
+impl CallError for Status {
+    fn into_failure(self) -> Failure {
+        Failure::Status(self)
+    }
+
+    fn from_failure(failure: Failure) -> Self {
+        match failure {
+            Failure::Status(status) => status,
+            Failure::Declared { message, .. } => Self::unknown(format!(
+                "the server answered with an error that this method does not declare: {message}"
+            )),
+        }
+    }
+}
+
+#[expect(private_interfaces, reason = "as on the trait")]
+impl<E: DeclaredError> CallError for Error<E> {
+    fn into_failure(self) -> Failure {
+        match self {
+            Self::Status(status) => Failure::Status(status),
+            Self::Declared(error) => {
+                let mut body = Vec::new();
+                match codec::encode::<Plain, E>(&error, &mut body) {
+                    Ok(()) => Failure::Declared { body: body.into(), message: error.to_string() },
+                    Err(reason) => Failure::Status(Status::internal(format!(
+                        "the declared error `{error}` can't be encoded: {reason}"
+                    ))),
+                }
+            }
+        }
+    }
+
+    fn from_failure(failure: Failure) -> Self {
+        match failure {
+            Failure::Status(status) => Self::Status(status),
+            Failure::Declared { body, message } => match codec::decode::<Plain, E>(&body) {
+                Ok(error) => Self::Declared(error),
+                Err(reason) => Self::Status(Status::unknown(format!(
+                    "the server's declared error `{message}` can't be read: {reason}"
+                ))),
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_keep_their_numbers() {
+        for (index, code) in Code::ALL.into_iter().enumerate() {
+            assert_eq!(usize::from(code.number()), index + 1);
+            assert_eq!(Code::from_number(code.number()), code);
+        }
+        assert_eq!(Code::from_number(0), Code::Unknown);
+        assert_eq!(Code::from_number(17), Code::Unknown);
+    }
+
+    #[test]
+    fn an_unknown_outcome_is_the_careful_one() {
+        for outcome in [Outcome::NotSent, Outcome::MaybeExecuted, Outcome::Executed] {
+            assert_eq!(Outcome::from_number(outcome.number()), outcome);
+        }
+        assert_eq!(Outcome::from_number(9), Outcome::MaybeExecuted);
+    }
+}

@@ -1,0 +1,111 @@
+//! Items that have come in and are not read yet.
+
+use std::collections::VecDeque;
+use std::sync::{Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use bytes::Bytes;
+
+use crate::status::Failure;
+
+/// The receiving half of a stream, between the socket's owner, which fills it, and [`super::Streaming`].
+#[derive(Debug)]
+pub(crate) struct Inbound {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// Each one or more items laid end to end. At most the window and one message in all.
+    chunks: VecDeque<Bytes>,
+    /// How the stream ended, to be told after the last chunk.
+    end: Option<Result<(), Failure>>,
+    /// The bytes that the peer may still send; it may fall below zero by the last item.
+    allowed: i64,
+    waker: Option<Waker>,
+}
+
+/// The peer sent items without credit.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) struct Overrun;
+
+impl Inbound {
+    /// A stream whose peer has been granted so many bytes.
+    pub(crate) fn new(window: u64) -> Self {
+        let allowed = i64::try_from(window).unwrap_or(i64::MAX);
+        Self { state: Mutex::new(State { chunks: VecDeque::new(), end: None, allowed, waker: None }) }
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, State> {
+        // Nothing in here panics while it holds the lock; the state is whole in any case.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes what came in.
+    pub(crate) fn receive(&self, items: Bytes) -> Result<(), Overrun> {
+        let mut state = self.lock();
+        if state.end.is_some() || items.is_empty() {
+            return Ok(());
+        }
+        if state.allowed <= 0 {
+            return Err(Overrun);
+        }
+        state.allowed = state.allowed.saturating_sub_unsigned(items.len() as u64);
+        state.chunks.push_back(items);
+        wake(state);
+        Ok(())
+    }
+
+    /// The stream is over. Only the first call counts.
+    pub(crate) fn finish(&self, end: Result<(), Failure>) {
+        let mut state = self.lock();
+        if state.end.is_none() {
+            state.end = Some(end);
+            wake(state);
+        }
+    }
+
+    /// The peer is told that it may send so many bytes more.
+    pub(super) fn grant(&self, bytes: u64) {
+        let mut state = self.lock();
+        state.allowed = state.allowed.saturating_add_unsigned(bytes);
+    }
+
+    /// The next items, or how the stream ended; `None` once that has been told.
+    pub(super) fn poll_chunk(&self, context: &Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
+        let mut state = self.lock();
+        if let Some(chunk) = state.chunks.pop_front() {
+            return Poll::Ready(Some(Ok(chunk)));
+        }
+        match state.end.as_mut() {
+            None => {
+                state.waker = Some(context.waker().clone());
+                Poll::Pending
+            }
+            Some(end) => Poll::Ready(std::mem::replace(end, Ok(())).err().map(Err)),
+        }
+    }
+}
+
+fn wake(mut state: std::sync::MutexGuard<'_, State>) {
+    let waker = state.waker.take();
+    drop(state);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_item_may_go_past_the_window_but_no_further_one() {
+        let inbound = Inbound::new(10);
+        assert_eq!(inbound.receive(Bytes::from_static(b"123456789")), Ok(()));
+        assert_eq!(inbound.receive(Bytes::from_static(b"123456789")), Ok(()));
+        assert_eq!(inbound.receive(Bytes::from_static(b"1")), Err(Overrun));
+        inbound.grant(9);
+        assert_eq!(inbound.receive(Bytes::from_static(b"1")), Ok(()));
+    }
+}

@@ -1,0 +1,31 @@
+//! The two halves of a stream, and the credit that bounds what is on its way between them.
+//!
+//! Credit is in bytes of encoded items, per stream and direction. A sender may send while its credit is above zero,
+//! and the last item may take it below, so an item larger than the window still passes. What a receiver holds is thus
+//! at most its window and one message. The same code serves both ends; where records go is behind [`Outgoing`].
+
+mod inbound;
+mod outbound;
+mod sink;
+mod streaming;
+
+pub(crate) use inbound::Inbound;
+pub(crate) use outbound::Outbound;
+pub(crate) use sink::Half as SinkHalf;
+pub use sink::Sink;
+pub(crate) use streaming::Half as StreamingHalf;
+pub use streaming::Streaming;
+
+use crate::wire::Draft;
+
+/// Where the records of a stream go: a client's connection, or a server's peer.
+pub(crate) trait Outgoing: Send + Sync {
+    /// Queues a record that the function writes.
+    fn record(&self, write: &mut dyn FnMut(&mut Vec<u8>));
+    /// Queues an item.
+    fn item(&self, id: u64, draft: Draft);
+    /// Gives the call up: its stream is cut off in the middle.
+    fn abandon(&self, id: u64);
+    /// The largest body that may be sent.
+    fn max_body(&self) -> usize;
+}

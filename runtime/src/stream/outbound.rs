@@ -1,0 +1,75 @@
+//! The credit that a stream's sender has, and those who wait for more.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+
+use crate::status::Status;
+
+/// The sending half of a stream, between the socket's owner, which hears of credit, and [`super::Sink`].
+#[derive(Debug)]
+pub(crate) struct Outbound {
+    state: Mutex<State>,
+}
+
+#[derive(Debug)]
+struct State {
+    /// The bytes that may still be sent.
+    credit: i64,
+    /// The call is over, and why nothing can be sent any more.
+    closed: Option<Status>,
+    /// Everyone who waits for credit.
+    wakers: Vec<Waker>,
+}
+
+impl Outbound {
+    /// A stream with so many bytes of credit.
+    pub(crate) fn new(credit: u64) -> Self {
+        let credit = i64::try_from(credit).unwrap_or(i64::MAX);
+        Self { state: Mutex::new(State { credit, closed: None, wakers: Vec::new() }) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing in here panics while it holds the lock; the state is whole in any case.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The receiver can take so many bytes more.
+    pub(crate) fn grant(&self, bytes: u64) {
+        let mut state = self.lock();
+        state.credit = state.credit.saturating_add_unsigned(bytes);
+        wake(state);
+    }
+
+    /// Nothing can be sent any more. Only the first call counts.
+    pub(crate) fn close(&self, why: Status) {
+        let mut state = self.lock();
+        if state.closed.is_none() {
+            state.closed = Some(why);
+            wake(state);
+        }
+    }
+
+    /// Takes credit for so many bytes, or waits until there is some.
+    pub(crate) fn poll_take(&self, context: &Context<'_>, bytes: usize) -> Poll<Result<(), Status>> {
+        let mut state = self.lock();
+        if let Some(why) = &state.closed {
+            return Poll::Ready(Err(why.clone()));
+        }
+        if state.credit > 0 {
+            state.credit = state.credit.saturating_sub_unsigned(bytes as u64);
+            return Poll::Ready(Ok(()));
+        }
+        if !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            state.wakers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+fn wake(mut state: MutexGuard<'_, State>) {
+    let wakers = std::mem::take(&mut state.wakers);
+    drop(state);
+    for waker in wakers {
+        waker.wake();
+    }
+}

@@ -1,0 +1,105 @@
+//! [`Sink`]: what a stream is written to.
+
+use std::fmt;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::sync::Arc;
+
+use futures_core::Stream;
+
+use super::{Outbound, Outgoing};
+use crate::codec::{EncodeError, Form};
+use crate::status::Status;
+use crate::wire::{self, Draft};
+
+/// The sending side of a stream: of a handler's answers, or of a client's items.
+///
+/// A client's stream ends when its sink is [finished](Sink::finish) or dropped; a handler's when the handler returns.
+/// A sink that is dropped by a panic does not end its stream as if all were well: the call is cancelled.
+pub struct Sink<T> {
+    half: Half,
+    encode: fn(u64, &T) -> Result<Draft, EncodeError>,
+    /// Dropping it ends the stream: a client's.
+    ends: bool,
+}
+
+/// What a sink needs besides its item's type.
+pub(crate) struct Half {
+    pub(crate) outbound: Arc<Outbound>,
+    pub(crate) outgoing: Arc<dyn Outgoing>,
+    /// The call's.
+    pub(crate) id: u64,
+}
+
+impl<T> Sink<T> {
+    /// The sink of a handler, or (`ends`) of a client.
+    pub(crate) fn new<F: Form<T>>(half: Half, ends: bool) -> Self {
+        Self { half, encode: Draft::item::<F, T>, ends }
+    }
+
+    /// Sends one item: encodes it at once, then waits until the reader has room for it.
+    ///
+    /// Several may be under way at a time; their order is then that in which they are first polled, as long as none
+    /// has to wait.
+    ///
+    /// # Errors
+    /// The call is over (then the status says why), or the item can't be encoded or is larger than a message may be.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, the item is not sent.
+    pub async fn send(&self, item: T) -> Result<(), Status> {
+        let draft = (self.encode)(self.half.id, &item)
+            .map_err(|error| Status::internal(format!("an item of the stream can't be encoded: {error}")))?;
+        drop(item);
+        self.half.send(draft).await
+    }
+
+    /// Sends every item of a stream, waiting for the reader's room.
+    ///
+    /// # Errors
+    /// As for [`Sink::send`]; what is left of the stream is dropped.
+    pub async fn send_all(&self, items: impl Stream<Item = T>) -> Result<(), Status> {
+        let mut items = pin!(items);
+        while let Some(item) = poll_fn(|context| items.as_mut().poll_next(context)).await {
+            self.send(item).await?;
+        }
+        Ok(())
+    }
+
+    /// Ends a client's stream. The server's answers go on.
+    pub fn finish(self) {}
+}
+
+impl Half {
+    async fn send(&self, draft: Draft) -> Result<(), Status> {
+        let (size, most) = (draft.body_len(), self.outgoing.max_body());
+        if size > most {
+            return Err(Status::resource_exhausted(format!(
+                "an item of the stream has {size} bytes; a message may have {most}"
+            )));
+        }
+        poll_fn(|context| self.outbound.poll_take(context, size)).await?;
+        self.outgoing.item(self.id, draft);
+        Ok(())
+    }
+}
+
+impl<T> Drop for Sink<T> {
+    fn drop(&mut self) {
+        if !self.ends {
+            return;
+        }
+        let id = self.half.id;
+        if std::thread::panicking() {
+            self.half.outgoing.abandon(id);
+        } else {
+            self.half.outgoing.record(&mut |out| wire::end(out, id));
+        }
+    }
+}
+
+impl<T> fmt::Debug for Sink<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sink").field("call", &self.half.id).finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,152 @@
+//! [`Streaming`]: what a stream is read from.
+
+use std::any::Any;
+use std::fmt;
+use std::marker::PhantomData;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use futures_core::Stream;
+
+use super::{Inbound, Outgoing};
+use crate::codec::{self, Form};
+use crate::status::{CallError, Status};
+use crate::wire;
+
+/// The receiving side of a stream: a client's answers, or a handler's items.
+///
+/// It is a [`Stream`] of `Result<T, E>`; after an error it has ended. Reading gives the sender credit, so a reader that
+/// stops stops its sender, and nobody else. A client that drops it cancels the call.
+///
+/// # Cancel safety
+/// Waiting for an item and giving up loses nothing.
+pub struct Streaming<T, E = Status> {
+    half: Half,
+    /// Items received and not yet decoded, laid end to end.
+    chunk: Bytes,
+    /// Bytes read for which no credit has been given back yet.
+    consumed: u64,
+    read: fn(&mut Bytes) -> Result<T, Status>,
+    ended: bool,
+    error: PhantomData<fn() -> E>,
+}
+
+/// What a stream needs besides its types.
+pub(crate) struct Half {
+    pub(crate) inbound: Arc<Inbound>,
+    pub(crate) outgoing: Arc<dyn Outgoing>,
+    /// The call's.
+    pub(crate) id: u64,
+    /// The credit that the sender has while nothing is on its way.
+    pub(crate) window: u64,
+    /// What cancels a client's call when it is dropped.
+    pub(crate) call: Option<Box<dyn Any + Send + Sync>>,
+}
+
+impl<T, E: CallError> Streaming<T, E> {
+    /// A client's answers, taken as they come.
+    pub(crate) fn answers<F: Form<T>>(half: Half) -> Self {
+        Self::new(half, read_answer::<F, T>)
+    }
+
+    /// A handler's items, which must keep to their bounds.
+    pub(crate) fn items<F: Form<T>>(half: Half) -> Self {
+        Self::new(half, read_item::<F, T>)
+    }
+
+    fn new(half: Half, read: fn(&mut Bytes) -> Result<T, Status>) -> Self {
+        Self { half, chunk: Bytes::new(), consumed: 0, read, ended: false, error: PhantomData }
+    }
+
+    /// The next item; `None` at the end.
+    ///
+    /// # Errors
+    /// How the call failed. Nothing comes after it.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, no item is lost.
+    pub async fn next(&mut self) -> Option<Result<T, E>> {
+        std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
+    }
+
+    fn poll_item(&mut self, context: &Context<'_>) -> Poll<Option<Result<T, E>>> {
+        if self.ended {
+            return Poll::Ready(None);
+        }
+        if self.chunk.is_empty() {
+            match self.half.inbound.poll_chunk(context) {
+                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Some(Ok(chunk))) => self.chunk = chunk,
+                Poll::Ready(Some(Err(failure))) => return Poll::Ready(self.fail(E::from_failure(failure))),
+                Poll::Ready(None) => {
+                    self.ended = true;
+                    return Poll::Ready(None);
+                }
+            }
+        }
+        Poll::Ready(Some(self.decode_next()))
+    }
+
+    fn decode_next(&mut self) -> Result<T, E> {
+        let before = self.chunk.len();
+        match (self.read)(&mut self.chunk) {
+            Ok(item) => {
+                self.give_back((before - self.chunk.len()) as u64);
+                Ok(item)
+            }
+            Err(status) => {
+                self.ended = true;
+                Err(status.into())
+            }
+        }
+    }
+
+    fn fail(&mut self, error: E) -> Option<Result<T, E>> {
+        self.ended = true;
+        Some(Err(error))
+    }
+
+    /// Credit goes back in halves of the window: seldom enough to cost little, soon enough that the sender need not wait.
+    fn give_back(&mut self, bytes: u64) {
+        self.consumed += bytes;
+        if self.consumed * 2 >= self.half.window {
+            let bytes = std::mem::take(&mut self.consumed);
+            self.half.inbound.grant(bytes);
+            self.half.outgoing.record(&mut |out| wire::credit(out, self.half.id, bytes));
+        }
+    }
+}
+
+fn read_answer<F: Form<T>, T>(items: &mut Bytes) -> Result<T, Status> {
+    codec::decode_prefix::<F, T>(items)
+        .map_err(|error| Status::unknown(format!("an item of the server's stream can't be read: {error}")))
+}
+
+fn read_item<F: Form<T>, T>(items: &mut Bytes) -> Result<T, Status> {
+    let item =
+        codec::decode_prefix::<F, T>(items).map_err(|error| Status::invalid_argument(error.to_string()))?;
+    codec::validate::<F, T>(&item).map_err(|violation| Status::invalid_argument(violation.to_string()))?;
+    Ok(item)
+}
+
+impl<T, E: CallError> Stream for Streaming<T, E> {
+    type Item = Result<T, E>;
+
+    fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll_item(context)
+    }
+}
+
+// Nothing in it is pinned: items are made anew, and the error type is only named.
+impl<T, E> Unpin for Streaming<T, E> {}
+
+impl<T, E> fmt::Debug for Streaming<T, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Streaming")
+            .field("call", &self.half.id)
+            .field("ended", &self.ended)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,186 @@
+//! One record in the making, around a body that is encoded straight into it.
+
+use std::cell::RefCell;
+use std::time::Duration;
+
+use super::{LARGE, VERSION, kind, write};
+use crate::codec::{EncodeError, Form, encode, encode_params};
+use crate::metadata::Metadata;
+
+/// A record whose body is written in place: a whole message already, so that a large one is handed to libzmq as it
+/// is, while a small one is copied into the batch that is open.
+///
+/// Layout: version byte, head, `bin 32` header, body, tail.
+#[derive(Debug)]
+pub(crate) struct Draft {
+    bytes: Vec<u8>,
+    /// Where the body's first byte is; its five-byte header stands before it.
+    body: usize,
+    /// Where the body ends and the tail begins; 0 while the body is not written.
+    tail: usize,
+}
+
+/// The length of a `bin 32` header.
+const BIN32: usize = 5;
+/// Where a call's id stands: after the version, the array's header and the kind; a `uint 32`, so that it can be set
+/// once the call is sent.
+const CALL_ID: usize = 3;
+/// The elements of a call that are always there: kind, id, method, body.
+const CALL_ELEMENTS: u8 = 4;
+
+impl Draft {
+    /// A call, or a one-way call, with its parameters. Its id is set by [`Draft::address`].
+    pub(crate) fn call<P: serde::Serialize>(
+        method: &str,
+        one_way: bool,
+        params: &P,
+    ) -> Result<Self, EncodeError> {
+        let mut bytes = spare();
+        bytes.extend_from_slice(&[
+            VERSION,
+            0x90 | CALL_ELEMENTS,
+            if one_way { kind::ONE_WAY } else { kind::CALL },
+        ]);
+        bytes.extend_from_slice(&[0xce, 0, 0, 0, 0]);
+        write::str(&mut bytes, method);
+        Self::around(bytes, |bytes| encode_params(params, bytes))
+    }
+
+    /// The reply to a call.
+    pub(crate) fn reply<F: Form<T>, T>(id: u64, value: &T) -> Result<Self, EncodeError> {
+        Self::with_body::<F, T>(kind::REPLY, id, value)
+    }
+
+    /// One item of a stream.
+    pub(crate) fn item<F: Form<T>, T>(id: u64, value: &T) -> Result<Self, EncodeError> {
+        Self::with_body::<F, T>(kind::ITEMS, id, value)
+    }
+
+    fn with_body<F: Form<T>, T>(kind: u8, id: u64, value: &T) -> Result<Self, EncodeError> {
+        let mut bytes = spare();
+        bytes.push(VERSION);
+        write::head(&mut bytes, 3, kind, id);
+        Self::around(bytes, |bytes| encode::<F, T>(value, bytes))
+    }
+
+    fn around(
+        mut bytes: Vec<u8>,
+        write_body: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+    ) -> Result<Self, EncodeError> {
+        bytes.extend_from_slice(&[0xc6, 0, 0, 0, 0]);
+        let body = bytes.len();
+        if let Err(error) = write_body(&mut bytes) {
+            recycle(bytes);
+            return Err(error);
+        }
+        let tail = bytes.len();
+        let Ok(length) = u32::try_from(tail - body) else {
+            return Err(EncodeError::too_large(tail - body));
+        };
+        bytes[body - 4..body].copy_from_slice(&length.to_be_bytes());
+        Ok(Self { bytes, body, tail })
+    }
+
+    /// The length of the body.
+    pub(crate) fn body_len(&self) -> usize {
+        self.tail - self.body
+    }
+
+    /// Completes a call: its id, and what its caller asked for beside the parameters.
+    pub(crate) fn address(
+        &mut self,
+        id: u32,
+        timeout: Option<Duration>,
+        metadata: &Metadata,
+        credit: Option<u64>,
+    ) {
+        self.bytes[CALL_ID + 1..CALL_ID + 5].copy_from_slice(&id.to_be_bytes());
+        self.bytes.truncate(self.tail);
+        let elements = match (timeout, metadata.is_empty(), credit) {
+            (None, true, None) => 0,
+            (Some(_), true, None) => 1,
+            (_, false, None) => 2,
+            (_, _, Some(_)) => 3,
+        };
+        self.bytes[1] = 0x90 | (CALL_ELEMENTS + elements);
+        if elements > 0 {
+            self.timeout(timeout);
+        }
+        if elements > 1 {
+            self.metadata(metadata);
+        }
+        if let Some(credit) = credit {
+            write::uint(&mut self.bytes, credit);
+        }
+    }
+
+    fn timeout(&mut self, timeout: Option<Duration>) {
+        match timeout {
+            // A time beyond 584,000 years is as good as that.
+            Some(left) => write::uint(&mut self.bytes, u64::try_from(left.as_micros()).unwrap_or(u64::MAX)),
+            None => self.bytes.push(0xc0),
+        }
+    }
+
+    fn metadata(&mut self, metadata: &Metadata) {
+        if metadata.is_empty() {
+            self.bytes.push(0xc0);
+        } else {
+            write::metadata(&mut self.bytes, metadata);
+        }
+    }
+
+    /// Whether it is to travel alone.
+    pub(super) fn is_large(&self) -> bool {
+        self.body_len() >= LARGE
+    }
+
+    /// The whole message.
+    pub(super) fn into_message(self) -> Vec<u8> {
+        self.bytes
+    }
+
+    /// The body.
+    pub(super) fn body(&self) -> &[u8] {
+        &self.bytes[self.body..self.tail]
+    }
+
+    /// Appends the record to a batch, its body's header as short as can be.
+    pub(super) fn append_to(&self, batch: &mut Vec<u8>) {
+        batch.extend_from_slice(&self.bytes[1..self.body - BIN32]);
+        let _ = rmp::encode::write_bin(batch, self.body());
+        batch.extend_from_slice(&self.bytes[self.tail..]);
+    }
+}
+
+/// How many buffers a thread keeps for its next drafts, and up to which size.
+const SPARES: usize = 64;
+const SPARE_SIZE: usize = 64 * 1024;
+
+thread_local! {
+    static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+}
+
+/// An empty buffer, a used one where there is one.
+pub(super) fn spare() -> Vec<u8> {
+    BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_else(|| Vec::with_capacity(256))
+}
+
+/// Keeps a buffer for the next draft of this thread.
+pub(crate) fn recycle(mut buffer: Vec<u8>) {
+    if buffer.capacity() <= SPARE_SIZE {
+        BUFFERS.with_borrow_mut(|buffers| {
+            if buffers.len() < SPARES {
+                buffer.clear();
+                buffers.push(buffer);
+            }
+        });
+    }
+}
+
+impl Draft {
+    /// Gives the buffer back.
+    pub(super) fn recycle(self) {
+        recycle(self.bytes);
+    }
+}

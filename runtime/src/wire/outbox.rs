@@ -1,0 +1,140 @@
+//! Records waiting for their socket's owner, packed into batches as they come.
+
+use std::collections::VecDeque;
+
+use super::draft::{recycle, spare};
+use super::{BATCH_LIMIT, Draft, VERSION, kind, write};
+
+/// What one peer is to be sent, in order. Whatever has gathered by the time the owner runs leaves as one message.
+#[derive(Debug, Default)]
+pub(crate) struct Outbox {
+    /// Messages that are complete.
+    sealed: VecDeque<Vec<u8>>,
+    /// The batch that still takes records; empty, or a version byte and at least one record.
+    open: Vec<u8>,
+    /// The batch ends in items of this stream, whose length stands at this place, so that more can join them.
+    open_items: Option<(u64, usize)>,
+    /// The size of everything in here.
+    bytes: usize,
+}
+
+impl Outbox {
+    /// Adds a record that one of the functions of this module writes.
+    pub(crate) fn record(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        self.open_items = None;
+        self.append(write);
+        self.seal_if_full();
+    }
+
+    /// Adds a record with a body.
+    pub(crate) fn push(&mut self, draft: Draft) {
+        if draft.is_large() {
+            self.alone(draft);
+        } else {
+            self.record(|batch| draft.append_to(batch));
+            draft.recycle();
+        }
+    }
+
+    /// Adds an item to a stream: to the record that the batch ends in, if that is the same stream's.
+    pub(crate) fn push_item(&mut self, id: u64, draft: Draft) {
+        if draft.is_large() {
+            self.alone(draft);
+            return;
+        }
+        match self.open_items {
+            Some((stream, length_at)) if stream == id => self.append(|batch| {
+                batch.extend_from_slice(draft.body());
+                patch_length(batch, length_at);
+            }),
+            _ => self.start_items(id, draft.body()),
+        }
+        self.seal_if_full();
+        draft.recycle();
+    }
+
+    fn start_items(&mut self, id: u64, item: &[u8]) {
+        let mut length_at = 0;
+        self.append(|batch| {
+            write::head(batch, 3, kind::ITEMS, id);
+            batch.extend_from_slice(&[0xc6, 0, 0, 0, 0]);
+            length_at = batch.len() - 4;
+            batch.extend_from_slice(item);
+            patch_length(batch, length_at);
+        });
+        self.open_items = Some((id, length_at));
+    }
+
+    fn alone(&mut self, draft: Draft) {
+        self.seal();
+        let message = draft.into_message();
+        self.bytes += message.len();
+        self.sealed.push_back(message);
+    }
+
+    fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        if self.open.is_empty() {
+            if self.open.capacity() == 0 {
+                self.open = spare();
+            }
+            self.open.push(VERSION);
+            self.bytes += 1;
+        }
+        let before = self.open.len();
+        write(&mut self.open);
+        self.bytes += self.open.len() - before;
+    }
+
+    fn seal_if_full(&mut self) {
+        if self.open.len() >= BATCH_LIMIT {
+            self.seal();
+        }
+    }
+
+    fn seal(&mut self) {
+        self.open_items = None;
+        if !self.open.is_empty() {
+            self.sealed.push_back(std::mem::take(&mut self.open));
+        }
+    }
+
+    /// The next message to send.
+    pub(crate) fn take(&mut self) -> Option<Vec<u8>> {
+        if self.sealed.is_empty() {
+            self.seal();
+        }
+        let message = self.sealed.pop_front()?;
+        self.bytes -= message.len();
+        Some(message)
+    }
+
+    /// Puts back a message that could not be sent, as the next.
+    pub(crate) fn put_back(&mut self, message: Vec<u8>) {
+        self.bytes += message.len();
+        self.sealed.push_front(message);
+    }
+
+    /// The size of everything in here, in bytes.
+    pub(crate) fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Nothing is waiting.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.bytes == 0
+    }
+
+    /// Throws everything away.
+    pub(crate) fn clear(&mut self) {
+        while let Some(message) = self.take() {
+            recycle(message);
+        }
+    }
+}
+
+/// Sets the `bin 32` length at `length_at` to reach to the end of the batch.
+fn patch_length(batch: &mut [u8], length_at: usize) {
+    // A batch is closed soon after `BATCH_LIMIT`, and an item that joins is smaller than `LARGE`.
+    let length = u32::try_from(batch.len() - length_at - 4).unwrap_or(u32::MAX);
+    batch[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
+}
