@@ -1,1 +1,117 @@
-fn main() {}
+//! A server and a client in one program, with every kind of method. Start here: `svc/greeter.svc` describes the
+//! service, `Host` implements it, `main` calls it.
+
+use std::time::Duration;
+
+use futures_util::stream;
+use tokio::sync::oneshot;
+use zsvc::{Context, Error, Sink, Status, Streaming};
+
+zsvc::include_generated!();
+use greeter::v1::{GreetError, Greeter, GreeterClient, GreeterServer, Greeting, Language};
+
+/// The server's side: a type that implements the generated trait.
+struct Host;
+
+fn greeting(name: String, language: Language) -> Result<Greeting, GreetError> {
+    if name == "nobody" {
+        return Err(GreetError::NoSuchName { name });
+    }
+    Ok(Greeting { name, language, title: None })
+}
+
+impl Greeter for Host {
+    async fn greet(&self, _: &Context, name: String, language: Language) -> Result<Greeting, Error<GreetError>> {
+        Ok(greeting(name, language)?)
+    }
+
+    async fn countdown(&self, _: &Context, from: u32, out: Sink<u32>) -> Result<(), Status> {
+        for number in (0..=from).rev() {
+            out.send(number).await?;
+        }
+        Ok(())
+    }
+
+    async fn sum(&self, _: &Context, mut numbers: Streaming<u64>) -> Result<u64, Status> {
+        let mut sum = 0;
+        while let Some(number) = numbers.next().await {
+            sum += number?;
+        }
+        Ok(sum)
+    }
+
+    async fn converse(
+        &self,
+        _: &Context,
+        mut names: Streaming<String>,
+        out: Sink<Greeting>,
+    ) -> Result<(), Error<GreetError>> {
+        while let Some(name) = names.next().await {
+            out.send(greeting(name?, Language::German)?).await?;
+        }
+        Ok(())
+    }
+
+    async fn ponder(&self, _: &Context) -> Result<(), Status> {
+        // Dropped by the runtime when the caller's time is up.
+        std::future::pending().await
+    }
+
+    async fn note(&self, _: &Context, text: String) {
+        println!("oneway          the server notes: {text}");
+    }
+}
+
+/// The client's side: a typed client, and an `async` method per method.
+async fn call_everything(client: &GreeterClient) -> Result<(), Box<dyn std::error::Error>> {
+    let greeting = client.greet("Ada", Language::English).await?;
+    println!("unary           {greeting:?}");
+
+    match client.greet("nobody", Language::English).await {
+        Err(Error::Declared(GreetError::NoSuchName { name })) => println!("declared error  no such name: {name}"),
+        other => println!("unexpected      {other:?}"),
+    }
+
+    let mut numbers = client.countdown(3).await?;
+    while let Some(number) = numbers.next().await {
+        println!("server stream   {}", number?);
+    }
+
+    let sum = client.sum(stream::iter(1..=100)).await?;
+    println!("client stream   1 + 2 + … + 100 = {sum}");
+
+    let (names, mut greetings) = client.converse().await?;
+    for name in ["Grace", "Linus"] {
+        names.send(name.to_owned()).await?;
+        if let Some(greeting) = greetings.next().await {
+            println!("bidirectional   sent {name}, got {:?}", greeting?);
+        }
+    }
+
+    let (a, b) = tokio::try_join!(client.greet("A", Language::English), client.greet("B", Language::German))?;
+    println!("two at once     {} and {} left as one message", a.name, b.name);
+
+    if let Err(status) = client.ponder().deadline(Duration::from_millis(50)).await {
+        println!("deadline        {status}");
+    }
+
+    client.note("that was all").await?;
+    Ok(())
+}
+
+#[tokio::main]
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let server = zsvc::Server::builder().service(GreeterServer::new(Host)).bind("tcp://127.0.0.1:*").listen()?;
+    let endpoint = server.endpoints()[0].clone();
+    println!("server          listens at {endpoint}");
+    let (stop, stopped) = oneshot::channel::<()>();
+    let serving = tokio::spawn(server.serve_until(stopped));
+
+    let client = GreeterClient::connect(endpoint).await?;
+    call_everything(&client).await?;
+
+    let _ = stop.send(());
+    serving.await??;
+    println!("server          drained and stopped");
+    Ok(())
+}
