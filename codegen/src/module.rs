@@ -62,7 +62,7 @@ fn file(generation: &Generation<'_>) -> TokenStream {
     let items = root.package.map(|package| items(Site { generation, package }));
     let modules = modules(generation, root, "");
     quote! {
-        const _: () = ::zsvc::generated::require_runtime(1);
+        const _: () = ::zsvc::generated::made_for(1);
         #items
         #(#modules)*
     }

@@ -79,7 +79,7 @@ fn constructors(ours: &Ours) -> TokenStream {
         /// A client of the server at an endpoint, such as `tcp://127.0.0.1:7100`.
         ///
         /// # Errors
-        /// When the endpoint makes no sense. A server that is not there yet is waited for by the calls.
+        /// As for [`zsvc::Channel::connect`].
         pub async fn #connect(
             endpoint: impl ::core::convert::Into<::std::string::String>,
         ) -> ::core::result::Result<Self, ::zsvc::Status> {
@@ -97,7 +97,7 @@ fn local(names: &ServiceNames, ours: &Ours) -> TokenStream {
     let ServiceNames { service, server, .. } = names;
     let Ours { new, local, .. } = ours;
     quote! {
-        /// A client of a service in this process, without a socket.
+        /// A client of a service in this process, without a socket. For tests.
         #[must_use]
         pub fn #local(service: impl self::#service) -> Self {
             Self::#new(::zsvc::Channel::local(self::#server::new(service)))

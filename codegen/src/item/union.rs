@@ -53,7 +53,7 @@ pub(crate) fn error(site: Site<'_>, id: TypeId, variants: &[Variant]) -> TokenSt
         #declaration
         #display
         impl ::core::error::Error for #path {}
-        impl ::zsvc::generated::DeclaredError for #path {}
+        impl ::zsvc::DeclaredError for #path {}
         #wire
     }
 }

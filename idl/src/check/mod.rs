@@ -1,4 +1,54 @@
-//! The rules.
+//! The rules that keep a schema sound, one function each.
+//!
+//! A rule looks at one thing and reports all that breaks it, in the order of the text. It stays silent about what is
+//! unknown: that is reported where it was found missing. Rules about names across files are [`crate::resolve`]'s, what
+//! a value means for a type is [`crate::value`]'s. `tests/cases` has at least one case for each code.
+
+mod attributes;
+mod constants;
+mod endless;
+mod methods;
+mod names;
+mod numbers;
+mod places;
+mod slots;
+mod style;
+mod types;
+mod walk;
+
 use crate::diagnostic::Report;
 use crate::resolve::Model;
-pub(crate) fn check(_model: &Model, _report: &mut Report) {}
+
+/// Holds all rules against all files.
+pub(crate) fn check(model: &Model, report: &mut Report) {
+    names::builtin_names(model, report);
+    names::duplicate_members(model, report);
+    names::nothing_in_it(model, report);
+    numbers::out_of_range(model, report);
+    numbers::duplicates(model, report);
+    numbers::reserved_numbers(model, report);
+    numbers::reserved_names(model, report);
+    numbers::reserved_twice(model, report);
+    types::map_keys(model, report);
+    types::optional_twice(model, report);
+    types::alias_cycles(model, report);
+    endless::endless(model, report);
+    methods::stream_place(model, report);
+    methods::throws_no_error(model, report);
+    methods::oneway_answers(model, report);
+    methods::too_many_parameters(model, report);
+    attributes::unknown(model, report);
+    attributes::given_twice(model, report);
+    attributes::misplaced(model, report);
+    attributes::arguments(model, report);
+    attributes::deadlines(model, report);
+    attributes::messages(model, report);
+    slots::bounds_on_other_types(model, report);
+    slots::default_of_optional(model, report);
+    slots::values(model, report);
+    constants::types(model, report);
+    constants::values(model, report);
+    style::declarations(model, report);
+    style::members(model, report);
+    style::packages(model, report);
+}

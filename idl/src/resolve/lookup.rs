@@ -41,6 +41,11 @@ pub(crate) fn builtin(name: &str) -> Option<Builtin> {
     })
 }
 
+/// Whether a path is a type of the language itself.
+pub(crate) fn is_builtin(path: &Path) -> bool {
+    matches!(path.segments.as_slice(), [one] if BUILTINS.contains(&one.text.as_str()))
+}
+
 /// The names of all types of the language itself.
 pub(crate) const BUILTINS: [&str; 19] = [
     "bool",

@@ -16,7 +16,7 @@ use crate::load::Program;
 use crate::schema::{Builtin, PackageId, Type, TypeId};
 use crate::source::FileId;
 
-pub(crate) use lookup::{NameError, builtin};
+pub(crate) use lookup::{BUILTINS, NameError, builtin, is_builtin};
 
 /// All declarations of all files.
 pub(crate) struct Model<'a> {

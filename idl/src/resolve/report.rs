@@ -2,8 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::lookup::BUILTINS;
-use super::{Model, NameError, Symbol, builtin};
+use super::{BUILTINS, Model, NameError, Symbol, builtin, is_builtin};
 use crate::ast::{ItemKind, Name, Path, Payload, Type};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::schema::PackageId;
@@ -61,7 +60,8 @@ pub(super) fn unknown_names(model: &Model, report: &mut Report) {
                 for method in methods {
                     method.parameters.iter().for_each(|parameter| uses.ty(&parameter.ty));
                     method.answer.iter().for_each(|answer| uses.ty(&answer.ty));
-                    method.throws.iter().for_each(|path| uses.named(path));
+                    // A type of the language is known well enough to be told that it is no error.
+                    method.throws.iter().filter(|path| !is_builtin(path)).for_each(|path| uses.named(path));
                 }
             }
             ItemKind::Enum(_) => {}

@@ -178,7 +178,7 @@ impl<R, E: CallError> Future for ServerStreamCall<R, E> {
 
 fn half_of_answers(inbound: Arc<Inbound>, handle: CallHandle, window: u64) -> StreamingHalf {
     let outgoing: Arc<Connection> = Arc::clone(handle.connection());
-    StreamingHalf { inbound, outgoing, id: handle.id(), window, call: Some(Box::new(handle)) }
+    StreamingHalf { inbound, outgoing, id: handle.id(), window, _call: Some(Box::new(handle)) }
 }
 
 impl<T, R, E: CallError> BidirectionalCall<T, R, E> {

@@ -191,13 +191,11 @@ impl<'de, A: SeqAccess<'de>> Fields<'de> for NumberedFields<A> {
     #[inline(always)]
     fn required<F: Form<T>, T>(&mut self, number: usize) -> Result<T, A::Error> {
         self.skip_to(number)?;
-        match self.access.next_element_seed(Read::<F, T>::new())? {
-            Some(value) => Ok(value),
-            None => {
-                self.number = 0;
-                Err(missing(self.name(number)))
-            }
-        }
+        let Some(value) = self.access.next_element_seed(Read::<F, T>::new())? else {
+            self.number = 0;
+            return Err(missing(self.name(number)));
+        };
+        Ok(value)
     }
 
     #[inline(always)]

@@ -5,14 +5,18 @@
 //! that name the field. Nothing here knows of records, calls or sockets: that is `wire` and above.
 //!
 //! - [`form`] says what a form is; [`nested`] holds the forms of optionals, lists and maps, [`blob`] that of bytes.
-//! - [`write`](mod@write) and [`fields`] are structs, [`named`] is a struct sent as a map of names, [`union`] is unions and enums.
+//! - [`write`](mod@write) and [`fields`] are structs, [`named`] is a struct sent as a map of names ([`kept`] until asked for), [`union`] is unions and enums.
 //! - [`validate`](mod@validate) checks `@len` and `@range`; [`timestamp`] is the one scalar that serde does not bring.
 //! - [`path`] and [`error`] tell where in a value things went wrong.
+
+// MessagePack is a name, and stands in every other sentence.
+#![allow(clippy::doc_markdown)]
 
 mod blob;
 mod error;
 mod fields;
 mod form;
+mod kept;
 mod named;
 mod nested;
 mod path;

@@ -12,7 +12,8 @@ use serde::de::{self, DeserializeSeed, IgnoredAny, MapAccess, Visitor};
 
 use super::fields::{Fields, missing, name_of};
 use super::form::Form;
-use super::path::{carried_inside, inside};
+use super::kept::{Keep, Kept};
+use super::path::inside;
 
 /// The fields of a map, by number.
 pub(super) struct NamedFields<E> {
@@ -43,7 +44,7 @@ impl<E: de::Error> NamedFields<E> {
             if fields.values.len() <= at {
                 fields.values.resize(at + 1, None);
             }
-            let value = access.next_value().map_err(|error| inside(names[at], error))?;
+            let value = access.next_value_seed(Keep).map_err(|error| inside(names[at], error))?;
             if fields.values[at].replace(value).is_some() {
                 return Err(E::custom(format_args!("field `{}` is given twice", names[at])));
             }
@@ -52,7 +53,7 @@ impl<E: de::Error> NamedFields<E> {
     }
 }
 
-impl<'de, E: de::Error> Fields<'de> for NamedFields<E> {
+impl<E: de::Error> Fields<'_> for NamedFields<E> {
     type Error = E;
 
     fn required<F: Form<T>, T>(&mut self, number: usize) -> Result<T, E> {
@@ -66,9 +67,9 @@ impl<'de, E: de::Error> Fields<'de> for NamedFields<E> {
         let sent = number.checked_sub(1).and_then(|at| self.values.get_mut(at)).and_then(Option::take);
         match sent {
             None | Some(Value::Nil) => Ok(None),
-            Some(value) => match F::deserialize(value) {
+            Some(value) => match F::deserialize(Kept::new(value)) {
                 Ok(value) => Ok(Some(value)),
-                Err(error) => Err(carried_inside(self.name(number), &error)),
+                Err(error) => Err(inside(self.name(number), error)),
             },
         }
     }

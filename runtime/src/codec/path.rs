@@ -31,13 +31,6 @@ pub(super) fn at_index<E: de::Error>(index: usize, error: E) -> E {
     inside(&index_step(index), error)
 }
 
-/// [`inside`] where the error is another deserializer's.
-#[cold]
-#[inline(never)]
-pub(super) fn carried_inside<E: de::Error>(step: &str, error: &dyn Display) -> E {
-    E::custom(prefix(step, error))
-}
-
 #[cold]
 fn prefix(step: &str, error: &dyn Display) -> String {
     let text = describe(error);

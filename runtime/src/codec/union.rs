@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer, Serializer};
 
 use super::fields::{ReadFields, ReadOrEmpty};
 use super::form::{As, Form, Nothing, Plain, Read, WriteForm};
+use super::kept::Kept;
 
 /// A variant of a union that this side's schema does not have, as it came.
 ///
@@ -117,7 +118,7 @@ impl<'de, A: SeqAccess<'de>, N: Fn() -> &'static str> Payload<'de> for Element<'
     fn value<F: Form<T>, T>(self) -> Result<T, A::Error> {
         match self.access.next_element_seed(Read::<F, T>::new())? {
             Some(value) => Ok(value),
-            None => F::deserialize(Value::Nil).map_err(|_| absent((self.name)())),
+            None => F::deserialize(Kept::new(Value::Nil)).map_err(|_: A::Error| absent((self.name)())),
         }
     }
 

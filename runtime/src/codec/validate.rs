@@ -52,6 +52,7 @@ impl Display for Violation {
 impl Error for Violation {}
 
 /// What has a length that `@len` can bound.
+#[allow(clippy::len_without_is_empty, reason = "`@len` asks for the length alone")]
 pub trait Len {
     /// A string's in characters (Unicode scalar values), of all else the number of bytes or elements.
     fn len(&self) -> usize;

@@ -155,7 +155,8 @@ impl Core {
                 if one_way { "call: it answers" } else { "one-way call: it has no answer" }
             )));
         }
-        if self.shared.draining.load(Ordering::Acquire) {
+        // A one-way call can't be told that it was turned away, so it still runs.
+        if !one_way && self.shared.draining.load(Ordering::Acquire) {
             return Err(Status::unavailable("the server is shutting down"));
         }
         if record.timeout == Some(Duration::ZERO) {

@@ -8,10 +8,10 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::peer::{Answer, Peer, PeerOutgoing};
-use crate::codec::{self, Form, Plain, Validate};
+use crate::codec::{self, DecodeError, Form, Plain, Validate};
 use crate::context::Context;
 use crate::method::Method;
-use crate::status::{CallError, Failure, Status};
+use crate::status::{CallError, Code, Failure, Status};
 use crate::stream::{Inbound, Outbound, Outgoing, Sink, Streaming};
 use crate::stream::{SinkHalf, StreamingHalf};
 use crate::wire::{self, Draft, INITIAL_CREDIT};
@@ -151,12 +151,13 @@ impl Incoming {
 
     /// The parameters, or an answer that says what is wrong with them.
     fn params<P: Params>(&self) -> Option<P> {
-        let params = codec::decode::<Plain, P>(&self.params).map_err(|error| error.to_string());
-        let checked = params.and_then(|params| match params.validate() {
-            Ok(()) => Ok(params),
-            Err(violation) => Err(violation.to_string()),
-        });
-        checked.map_err(|what| self.refuse(Status::invalid_argument(what))).ok()
+        self.checked_params().map_err(|status| self.refuse(status)).ok()
+    }
+
+    fn checked_params<P: Params>(&self) -> Result<P, Status> {
+        let params = codec::decode::<Plain, P>(&self.params).map_err(|error| unreadable(&error))?;
+        params.validate().map_err(|violation| Status::invalid_argument(violation.to_string()))?;
+        Ok(params)
     }
 
     fn refuse(&self, status: Status) {
@@ -183,7 +184,7 @@ impl Incoming {
         if window > INITIAL_CREDIT {
             self.peer.send(|out| wire::credit(out, id, window - INITIAL_CREDIT));
         }
-        Streaming::items::<I>(StreamingHalf { inbound, outgoing: self.outgoing(), id, window, call: None })
+        Streaming::items::<I>(StreamingHalf { inbound, outgoing: self.outgoing(), id, window, _call: None })
     }
 }
 
@@ -191,6 +192,12 @@ impl Handling {
     fn of(handler: impl Future<Output = ()> + Send + 'static) -> Self {
         Self(Some(Box::pin(handler)))
     }
+}
+
+/// What a client is told whose parameters or items can't be read.
+pub(crate) fn unreadable(error: &DecodeError) -> Status {
+    let code = if error.is_too_deep() { Code::ResourceExhausted } else { Code::InvalidArgument };
+    Status::new(code, error.to_string())
 }
 
 /// Owes a call its answer. Dropped without one, it says so to the client.

@@ -142,7 +142,7 @@ impl Driver {
                 self.core.ask_all();
                 self.phase = Phase::Flushing(now + FLUSH);
             }
-            Phase::Flushing(until) if self.core.all_answered() || now >= until => return Ok(Progress::Done),
+            Phase::Flushing(until) if idle && self.core.all_answered() || now >= until => return Ok(Progress::Done),
             _ => return Ok(Progress::None),
         }
         Ok(Progress::Some)

@@ -15,6 +15,7 @@ pub use dispatch::{Handling, Incoming, Params, Service};
 pub use shared::Counters;
 
 pub(crate) use self::core::Core;
+pub(crate) use dispatch::unreadable;
 pub(crate) use shared::{Limits, Shared};
 
 use std::fmt;

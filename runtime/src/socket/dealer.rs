@@ -5,15 +5,13 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::monitor::{Event, Monitor};
-use super::{Sent, Signal, SocketError, context, endpoint, into_bytes, into_frame, tune};
+use super::{Sent, SocketError, Watched, context, endpoint, into_bytes, into_frame, tune};
 
 /// A client's socket, connected to one endpoint.
 pub(crate) struct Dealer {
-    // Dropped before the socket, whose descriptor it watches.
-    signal: Signal,
     /// `None` for `inproc`, which has no connections to speak of.
     monitor: Option<Monitor>,
-    socket: zmq::Socket,
+    dealer: Watched,
 }
 
 /// How soon a lost connection is tried again, and how slowly in the end, in milliseconds.
@@ -28,8 +26,7 @@ impl Dealer {
         let mut socket = Self::socket(max_body)?;
         let monitor = if endpoint.starts_with("inproc://") { None } else { Some(Monitor::new(&socket)?) };
         endpoint::connect(&mut socket, endpoint)?;
-        let signal = Signal::new(&socket)?;
-        Ok(Self { signal, monitor, socket })
+        Ok(Self { monitor, dealer: Watched::new(socket)? })
     }
 
     fn socket(max_body: usize) -> zmq::Result<zmq::Socket> {
@@ -55,24 +52,21 @@ impl Dealer {
 
     /// The next batch. Frames before it are passed over: some devices leave an empty one.
     pub(crate) fn receive(&self) -> Result<Option<Bytes>, SocketError> {
-        loop {
-            let mut frame = zmq::Message::new();
-            match self.socket.recv(&mut frame, zmq::DONTWAIT) {
-                Ok(()) if frame.get_more() => {}
-                Ok(()) => return Ok(Some(into_bytes(frame))),
-                Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => return Ok(None),
-                Err(error) => return Err(error.into()),
+        while let Some(frame) = self.dealer.receive()? {
+            if !frame.get_more() {
+                return Ok(Some(into_bytes(frame)));
             }
         }
+        Ok(None)
     }
 
     /// Sends, if the queue has room.
     pub(crate) fn send(&self, message: Vec<u8>) -> Result<Sent, SocketError> {
         // Asked first: a message that libzmq refuses is lost, since it is its own by then.
-        if !self.socket.get_events()?.contains(zmq::POLLOUT) {
+        if !self.dealer.socket.get_events()?.contains(zmq::POLLOUT) {
             return Ok(Sent::Full(message));
         }
-        match self.socket.send(into_frame(message), zmq::DONTWAIT) {
+        match self.dealer.socket.send(into_frame(message), zmq::DONTWAIT) {
             Ok(()) => Ok(Sent::Yes),
             Err(zmq::Error::EAGAIN) => Ok(Sent::Unreachable),
             Err(error) => Err(error.into()),
@@ -86,6 +80,6 @@ impl Dealer {
         {
             return Poll::Ready(ready);
         }
-        self.signal.poll(context)
+        self.dealer.poll_changed(context)
     }
 }

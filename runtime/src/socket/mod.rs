@@ -95,19 +95,26 @@ fn tune(socket: &zmq::Socket, max_body: usize) -> zmq::Result<()> {
     socket.set_maxmsgsize(i64::try_from(hard).unwrap_or(i64::MAX))
 }
 
-/// The descriptor by which libzmq tells that something has changed.
-#[derive(Debug)]
-struct Signal(AsyncFd<RawFd>);
+/// A socket, and the descriptor by which libzmq tells that something has changed.
+struct Watched {
+    // Dropped before the socket, whose descriptor it watches.
+    signal: AsyncFd<RawFd>,
+    socket: zmq::Socket,
+}
 
-impl Signal {
+impl Watched {
     /// Must be called within a tokio runtime, with I/O enabled.
-    fn new(socket: &zmq::Socket) -> Result<Self, SocketError> {
-        Ok(Self(AsyncFd::with_interest(socket.get_fd()?, Interest::READABLE)?))
+    fn new(socket: zmq::Socket) -> Result<Self, SocketError> {
+        let descriptor = socket.get_fd()?;
+        // SAFETY: the descriptor is the socket's, which keeps it the same and open until it is closed; that is when this
+        // struct is dropped, after `signal`.
+        let signal = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
+        Ok(Self { signal: signal.map_err(std::io::Error::from)?, socket })
     }
 
-    /// Ready when something may have changed; the caller must then drain its socket before it asks again.
-    fn poll(&self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        match self.0.poll_read_ready(context) {
+    /// Ready when something may have changed; the caller must then drain the socket before it asks again.
+    fn poll_changed(&self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        match self.signal.poll_read_ready(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
             Poll::Ready(Ok(mut ready)) => {
@@ -115,6 +122,16 @@ impl Signal {
                 ready.clear_ready();
                 Poll::Ready(Ok(()))
             }
+        }
+    }
+
+    /// The next frame, if there is one.
+    fn receive(&self) -> Result<Option<zmq::Message>, SocketError> {
+        let mut frame = zmq::Message::new();
+        match self.socket.recv(&mut frame, zmq::DONTWAIT) {
+            Ok(()) => Ok(Some(frame)),
+            Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => Ok(None),
+            Err(error) => Err(error.into()),
         }
     }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use super::{Signal, SocketError, context};
+use super::{SocketError, Watched, context};
 
 /// What happened to a connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,9 +18,7 @@ pub(crate) enum Event {
 
 /// The events of one socket.
 pub(super) struct Monitor {
-    // Dropped before the socket, whose descriptor it watches.
-    signal: Signal,
-    events: zmq::Socket,
+    events: Watched,
 }
 
 const CONNECTED: u16 = zmq::SocketEvent::HANDSHAKE_SUCCEEDED as u16;
@@ -39,18 +37,12 @@ impl Monitor {
         // Nothing is lost if nobody reads: events are few, and the socket goes with its owner.
         events.set_linger(0)?;
         events.connect(&endpoint)?;
-        Ok(Self { signal: Signal::new(&events)?, events })
+        Ok(Self { events: Watched::new(events)? })
     }
 
     /// The next event that there is.
     pub(super) fn next(&self) -> Result<Option<Event>, SocketError> {
-        loop {
-            let mut frame = zmq::Message::new();
-            match self.events.recv(&mut frame, zmq::DONTWAIT) {
-                Ok(()) => {}
-                Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => return Ok(None),
-                Err(error) => return Err(error.into()),
-            }
+        while let Some(frame) = self.events.receive()? {
             // The first frame holds the event's number and a value, the second the endpoint.
             let number = frame.first_chunk().map(|number| u16::from_ne_bytes(*number));
             match number.filter(|_| frame.get_more()) {
@@ -60,10 +52,11 @@ impl Monitor {
                 _ => {}
             }
         }
+        Ok(None)
     }
 
     /// Ready when something may have changed. See the head of [`super`].
     pub(super) fn poll_changed(&self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        self.signal.poll(context)
+        self.events.poll_changed(context)
     }
 }

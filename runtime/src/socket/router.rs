@@ -4,14 +4,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use super::{Sent, Signal, SocketError, context, endpoint, into_bytes, into_frame, tune};
+use super::{Sent, SocketError, Watched, context, endpoint, into_bytes, into_frame, tune};
 
 /// A server's socket. It names each message's sender by a route, which is the frames that came before the batch: that
 /// of the client's connection, and one more for each device on the way.
 pub(crate) struct Router {
-    // Dropped before the socket, whose descriptor it watches.
-    signal: Signal,
-    socket: zmq::Socket,
+    router: Watched,
     /// The route of the message that came in last, in the form of [`Router::receive`].
     route: Vec<u8>,
 }
@@ -41,8 +39,8 @@ impl Router {
             let address = endpoint::bind(&mut socket, endpoint).map_err(|error| (endpoint.clone(), error))?;
             bound.push(address);
         }
-        let signal = Signal::new(&socket).map_err(nowhere)?;
-        Ok((Self { signal, socket, route: Vec::new() }, bound))
+        let router = Watched::new(socket).map_err(nowhere)?;
+        Ok((Self { router, route: Vec::new() }, bound))
     }
 
     fn socket(max_body: usize) -> zmq::Result<zmq::Socket> {
@@ -59,13 +57,7 @@ impl Router {
     pub(crate) fn receive(&mut self) -> Result<Option<Result<(&[u8], Bytes), RouteTooLong>>, SocketError> {
         self.route.clear();
         let mut too_long = false;
-        loop {
-            let mut frame = zmq::Message::new();
-            match self.socket.recv(&mut frame, zmq::DONTWAIT) {
-                Ok(()) => {}
-                Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => return Ok(None),
-                Err(error) => return Err(error.into()),
-            }
+        while let Some(frame) = self.router.receive()? {
             if !frame.get_more() {
                 return Ok(Some(if too_long {
                     Err(RouteTooLong)
@@ -80,12 +72,13 @@ impl Router {
                 self.route.extend_from_slice(&frame);
             }
         }
+        Ok(None)
     }
 
     /// Sends to where a message came from.
     pub(crate) fn send(&self, route: &[u8], message: Vec<u8>) -> Result<Sent, SocketError> {
         for (index, frame) in frames(route).enumerate() {
-            match self.socket.send(frame, zmq::DONTWAIT | zmq::SNDMORE) {
+            match self.router.socket.send(frame, zmq::DONTWAIT | zmq::SNDMORE) {
                 Ok(()) => {}
                 // Decided by the first frame; the others follow it.
                 Err(zmq::Error::EAGAIN) if index == 0 => return Ok(Sent::Full(message)),
@@ -93,7 +86,7 @@ impl Router {
                 Err(error) => return Err(error.into()),
             }
         }
-        match self.socket.send(into_frame(message), zmq::DONTWAIT) {
+        match self.router.socket.send(into_frame(message), zmq::DONTWAIT) {
             Ok(()) => Ok(Sent::Yes),
             Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(Sent::Unreachable),
             Err(error) => Err(error.into()),
@@ -102,7 +95,7 @@ impl Router {
 
     /// Ready when something may have changed. See the head of [`super`].
     pub(crate) fn poll_changed(&self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        self.signal.poll(context)
+        self.router.poll_changed(context)
     }
 }
 

@@ -12,6 +12,7 @@ use futures_core::Stream;
 
 use super::{Inbound, Outgoing};
 use crate::codec::{self, Form};
+use crate::server::unreadable;
 use crate::status::{CallError, Status};
 use crate::wire;
 
@@ -42,7 +43,7 @@ pub(crate) struct Half {
     /// The credit that the sender has while nothing is on its way.
     pub(crate) window: u64,
     /// What cancels a client's call when it is dropped.
-    pub(crate) call: Option<Box<dyn Any + Send + Sync>>,
+    pub(crate) _call: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl<T, E: CallError> Streaming<T, E> {
@@ -126,7 +127,7 @@ fn read_answer<F: Form<T>, T>(items: &mut Bytes) -> Result<T, Status> {
 
 fn read_item<F: Form<T>, T>(items: &mut Bytes) -> Result<T, Status> {
     let item =
-        codec::decode_prefix::<F, T>(items).map_err(|error| Status::invalid_argument(error.to_string()))?;
+        codec::decode_prefix::<F, T>(items).map_err(|error| unreadable(&error))?;
     codec::validate::<F, T>(&item).map_err(|violation| Status::invalid_argument(violation.to_string()))?;
     Ok(item)
 }

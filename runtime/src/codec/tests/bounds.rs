@@ -86,8 +86,10 @@ fn paths_lead_inside() {
     assert_eq!(said(check_inside::<List<Bounded>, _>("orders", &list)), format!("orders[2].{text}"));
     assert_eq!(said(validate::<List<Bounded>, _>(&list)), format!("[2].{text}"));
     let map = BTreeMap::from([("a".to_owned(), vec![]), ("b".to_owned(), vec![Box::new(bad())])]);
-    type Form = Map<Plain, List<Boxed<Bounded>>>;
-    assert_eq!(said(check_inside::<Form, _>("by_name", &map)), format!("by_name[\"b\"][0].{text}"));
+    assert_eq!(
+        said(check_inside::<Map<Plain, List<Boxed<Bounded>>>, _>("by_name", &map)),
+        format!("by_name[\"b\"][0].{text}")
+    );
     assert_eq!(said(check_inside::<Optional<Bounded>, _>("one", &Some(bad()))), format!("one.{text}"));
     assert_eq!(said(check_inside::<Optional<Bounded>, _>("one", &None::<Scaled>)), "fine");
     assert_eq!(said(validate::<List<Plain>, _>(&vec![1])), "fine");
