@@ -59,6 +59,33 @@ fn unknown_names_are_skipped() {
 }
 
 #[test]
+fn a_kept_value_is_read_as_strictly_as_bytes_are() {
+    let id = map(&[("id", "00000000-0000-0000-0000-000000001234".into())]);
+    assert!(complaint::<Plain, Tree>(&id).starts_with("id: invalid type: string"), "a uuid is its bytes");
+    let blobs = map(&[("blobs", Value::Array(vec!["x".into()]))]);
+    assert_eq!(complaint::<Plain, Tree>(&blobs), "blobs[0]: invalid type: string \"x\", expected bytes");
+    let next = Value::Map(vec![("age".into(), (-1).into())]);
+    let expected = "next.age: invalid value: integer `-1`, expected u64";
+    assert_eq!(complaint::<Plain, Tree>(&map(&[("next", next)])), expected);
+    let order = Value::Array(vec![2.into()]);
+    let expected = "order: variant `Market` comes without its value";
+    assert_eq!(complaint::<Plain, Tree>(&map(&[("order", order)])), expected);
+    let any = Value::Array(vec![Value::Ext(-1, vec![0; 4]), Value::Map(vec![(Value::Nil, 1.5.into())])]);
+    let tree = read::<Plain, Tree>(&map(&[("any", any.clone())]));
+    assert_eq!(tree.map(|tree| tree.any), Ok(any));
+    let trade = map(&[
+        ("symbol", "A".into()),
+        ("price", Value::Array(vec![5.into(), 2.into()])),
+        ("size", 1.into()),
+        ("at", 5.into()),
+    ]);
+    assert_eq!(
+        complaint::<Plain, Trade>(&trade),
+        "at: invalid type: no extension type, expected a timestamp, which is MessagePack's extension type -1"
+    );
+}
+
+#[test]
 fn mistakes_are_told_with_their_path() {
     assert_eq!(complaint::<Plain, Amount>(&map(&[("scale", 2.into())])), "field `units` is missing");
     assert_eq!(

@@ -1,0 +1,123 @@
+//! Values that are read now and made into something later: what a map from field names needs.
+//!
+//! `rmpv` can do it, but only by building a value anew each time it is asked for one. With names inside names
+//! a peer would make every level copy all that lies below it. [`Kept`] hands a value over whole instead.
+
+use std::cell::Cell;
+use std::fmt::{self, Formatter};
+use std::marker::PhantomData;
+
+use rmp_serde::MSGPACK_EXT_STRUCT_NAME as EXTENSION;
+use rmpv::Value;
+use serde::de::value::{MapDeserializer, SeqDeserializer};
+use serde::de::{self, DeserializeSeed, IntoDeserializer, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
+
+use super::error::describe;
+
+/// What [`Keep`] calls itself, so that a [`Kept`] knows it. To other deserializers it is a newtype like any.
+const KEEP: &str = "$zsvc::Value";
+
+thread_local! {
+    /// A value on its way from a [`Kept`] to the [`Keep`] that asks for it: serde's traits let no other through.
+    static HANDED_OVER: Cell<Value> = const { Cell::new(Value::Nil) };
+}
+
+/// Reads any value, to keep it.
+pub(super) struct Keep;
+
+impl<'de> DeserializeSeed<'de> for Keep {
+    type Value = Value;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        deserializer.deserialize_newtype_struct(KEEP, self)
+    }
+}
+
+impl<'de> Visitor<'de> for Keep {
+    type Value = Value;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("any value")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
+        Value::deserialize(deserializer)
+    }
+
+    /// Only a [`Kept`] calls this, having left its value.
+    fn visit_unit<E>(self) -> Result<Value, E> {
+        Ok(HANDED_OVER.replace(Value::Nil))
+    }
+}
+
+/// A value that has been kept, to be read as whatever it should be.
+pub(super) struct Kept<E> {
+    value: Value,
+    error: PhantomData<E>,
+}
+
+impl<E> Kept<E> {
+    pub(super) fn new(value: Value) -> Self {
+        Self { value, error: PhantomData }
+    }
+}
+
+impl<E: de::Error> IntoDeserializer<'_, E> for Kept<E> {
+    type Deserializer = Self;
+
+    fn into_deserializer(self) -> Self {
+        self
+    }
+}
+
+impl<'de, E: de::Error> Deserializer<'de> for Kept<E> {
+    type Error = E;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
+        match self.value {
+            Value::Array(elements) => {
+                let mut elements = SeqDeserializer::new(elements.into_iter().map(Self::new));
+                let value = visitor.visit_seq(&mut elements)?;
+                elements.end().map(|()| value)
+            }
+            Value::Map(entries) => {
+                let entries = entries.into_iter().map(|(key, value)| (Self::new(key), Self::new(value)));
+                let mut entries = MapDeserializer::new(entries);
+                let value = visitor.visit_map(&mut entries)?;
+                entries.end().map(|()| value)
+            }
+            scalar => scalar.deserialize_any(visitor).map_err(|error| E::custom(describe(&error))),
+        }
+    }
+
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, E> {
+        if self.value.is_nil() { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(
+        self,
+        name: &'static str,
+        visitor: V,
+    ) -> Result<V::Value, E> {
+        match name {
+            KEEP => {
+                HANDED_OVER.set(self.value);
+                visitor.visit_unit()
+            }
+            EXTENSION if self.value.is_ext() => self.deserialize_any(visitor),
+            EXTENSION => Err(E::invalid_type(Unexpected::Other("no extension type"), &visitor)),
+            _ => visitor.visit_newtype_struct(self),
+        }
+    }
+
+    /// As for all of MessagePack: a uuid is its bytes, and no text, in a map of names as well.
+    fn is_human_readable(&self) -> bool {
+        false
+    }
+
+    forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct
+        seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
