@@ -65,18 +65,20 @@ impl Driver {
         Ok(any)
     }
 
-    fn events(&mut self) -> Result<bool, SocketError> {
-        let Some(event) = self.dealer.event()? else { return Ok(false) };
-        match event {
-            Event::Connected => self.connection.connected(&mut self.wakers),
-            Event::Disconnected => {
-                // Answers that came before the end still count.
-                while self.receive()? {}
-                self.connection.disconnected(&mut self.wakers);
+    /// Takes all that has happened to the connection.
+    fn events(&mut self) -> Result<(), SocketError> {
+        while let Some(event) = self.dealer.event()? {
+            match event {
+                Event::Connected => self.connection.connected(&mut self.wakers),
+                Event::Disconnected => {
+                    // Answers that came before the end still count.
+                    while self.receive()? {}
+                    self.connection.disconnected(&mut self.wakers);
+                }
+                Event::HandshakeFailed => self.connection.handshake_failed(),
             }
-            Event::HandshakeFailed => self.connection.handshake_failed(),
         }
-        Ok(true)
+        Ok(())
     }
 
     fn poll_tick(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -99,8 +101,8 @@ impl Driver {
             if self.connection.is_done() {
                 return Poll::Ready(Ok(()));
             }
-            let changed = self.dealer.poll_changed(context)?.is_ready();
-            if changed && self.events()? || changed {
+            if self.dealer.poll_changed(context)?.is_ready() {
+                self.events()?;
                 continue;
             }
             let ticked = self.poll_tick(context).is_ready();

@@ -16,6 +16,7 @@ pub(crate) use dealer::Dealer;
 pub(crate) use monitor::Event;
 pub(crate) use router::Router;
 
+use std::cell::Cell;
 use std::fmt;
 use std::os::fd::RawFd;
 use std::sync::OnceLock;
@@ -100,6 +101,8 @@ struct Watched {
     // Dropped before the socket, whose descriptor it watches.
     signal: AsyncFd<RawFd>,
     socket: zmq::Socket,
+    /// What came before the descriptor was watched may have swallowed its signal, so the first look counts as a change.
+    fresh: Cell<bool>,
 }
 
 impl Watched {
@@ -109,11 +112,14 @@ impl Watched {
         // SAFETY: the descriptor is the socket's, which keeps it the same and open until it is closed; that is when this
         // struct is dropped, after `signal`.
         let signal = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
-        Ok(Self { signal: signal.map_err(std::io::Error::from)?, socket })
+        Ok(Self { signal: signal.map_err(std::io::Error::from)?, socket, fresh: Cell::new(true) })
     }
 
     /// Ready when something may have changed; the caller must then drain the socket before it asks again.
     fn poll_changed(&self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        if self.fresh.replace(false) {
+            return Poll::Ready(Ok(()));
+        }
         match self.signal.poll_read_ready(context) {
             Poll::Pending => Poll::Pending,
             Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
