@@ -123,7 +123,7 @@ impl Symbol<'_> {
     fn is(&self, other: &Symbol) -> bool {
         match (self, other) {
             (Symbol::Type(one), Symbol::Type(other)) => one == other,
-            (Symbol::Constant(_, one), Symbol::Constant(_, other)) => one.name.span == other.name.span,
+            (Symbol::Constant(one), Symbol::Constant(other)) => one.name.span == other.name.span,
             (Symbol::Service, Symbol::Service) | (Symbol::Broken, _) | (_, Symbol::Broken) => true,
             _ => false,
         }

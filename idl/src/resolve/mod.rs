@@ -43,7 +43,7 @@ pub(crate) struct Declared<'a> {
 #[derive(Clone, Copy)]
 pub(crate) enum Symbol<'a> {
     Type(TypeId),
-    Constant(FileId, &'a Item),
+    Constant(&'a Item),
     Service,
     /// Declared, but so broken that nothing is known of it.
     Broken,
@@ -129,7 +129,7 @@ impl<'a> Model<'a> {
 
     fn declare(&mut self, file: FileId, package: PackageId, item: &'a Item) -> Symbol<'a> {
         match item.kind {
-            ItemKind::Const { .. } => Symbol::Constant(file, item),
+            ItemKind::Const { .. } => Symbol::Constant(item),
             ItemKind::Service(_) => Symbol::Service,
             ItemKind::Alias(_) | ItemKind::Struct(_) | ItemKind::Enum(_) | ItemKind::Union(_) => {
                 let id = TypeId(crate::source::offset(self.types.len()));

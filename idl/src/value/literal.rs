@@ -73,7 +73,7 @@ fn is_type(model: &Model, file: FileId, words: &[&str], id: TypeId) -> bool {
 /// The written value of the constant that a path names.
 fn constant<'a>(model: &Model<'a>, file: FileId, path: &Path, report: &mut Report) -> Option<&'a Value> {
     let message = match model.lookup(file, path) {
-        Ok(Symbol::Constant(_, item)) => match &item.kind {
+        Ok(Symbol::Constant(item)) => match &item.kind {
             ItemKind::Const { value, .. } => return Some(value),
             _ => return None,
         },

@@ -1,0 +1,144 @@
+//! Rules about attributes, except those about the values that they give to fields ([`super::slots`]).
+
+use std::time::Duration;
+
+use super::places::{self, ATTRIBUTES, Known, Place};
+use super::walk;
+use crate::ast::{Attribute, Value, ValueKind};
+use crate::diagnostic::{self, Diagnostic, Report};
+use crate::lower::own_fields;
+use crate::resolve::Model;
+use crate::schema::{Builtin, Literal, Type};
+use crate::suggest;
+use crate::value::{literal, message};
+
+/// There are no attributes but those of the language.
+pub(super) fn unknown(model: &Model, report: &mut Report) {
+    for (_, _, preamble) in places::preambles(model) {
+        for attribute in
+            preamble.attributes.iter().filter(|attribute| places::known(&attribute.name.text).is_none())
+        {
+            let names = || ATTRIBUTES.iter().map(|known| known.name);
+            let help = match suggest::nearest(&attribute.name.text, names()) {
+                Some(nearest) => format!("did you mean `@{nearest}`?"),
+                None => {
+                    let all: Vec<String> = names().map(|name| format!("`@{name}`")).collect();
+                    format!("the attributes are {}", all.join(", "))
+                }
+            };
+            let message = format!("there is no attribute `@{}`", attribute.name.text);
+            report.add(
+                Diagnostic::new(diagnostic::UNKNOWN_ATTRIBUTE, message)
+                    .at(attribute.span, "unknown")
+                    .help(help),
+            );
+        }
+    }
+}
+
+/// Each attribute is given once.
+pub(super) fn given_twice(model: &Model, report: &mut Report) {
+    for (_, _, preamble) in places::preambles(model) {
+        for (index, attribute) in preamble.attributes.iter().enumerate() {
+            let is_same = |other: &&Attribute| other.name.text == attribute.name.text;
+            let first = preamble.attributes[..index].iter().take(ATTRIBUTES.len() + 1).find(is_same);
+            let Some(first) = first.filter(|_| places::known(&attribute.name.text).is_some()) else {
+                continue;
+            };
+            let message = format!("`@{}` is given twice", attribute.name.text);
+            let diagnostic = Diagnostic::new(diagnostic::DUPLICATE_ATTRIBUTE, message)
+                .at(attribute.span, "once more")
+                .related(first.span, "first here")
+                .help("remove one of the two");
+            report.add(diagnostic);
+        }
+    }
+}
+
+/// Each attribute has its places, and means nothing elsewhere.
+pub(super) fn misplaced(model: &Model, report: &mut Report) {
+    for (_, place, preamble) in places::preambles(model) {
+        for attribute in &preamble.attributes {
+            let Some(known) = places::known(&attribute.name.text) else { continue };
+            if !known.places.contains(&place) {
+                report.add(misplaced_here(attribute, known, place));
+            }
+        }
+    }
+}
+
+fn misplaced_here(attribute: &Attribute, known: &Known, place: Place) -> Diagnostic {
+    let message = format!("`@{}` means nothing on {}", known.name, place.described());
+    let help = match (known.name, place) {
+        ("deadline" | "idempotent", Place::Oneway) => "nobody waits for a oneway call: remove it".to_owned(),
+        _ => format!("it belongs on {}", known.belongs),
+    };
+    Diagnostic::new(diagnostic::MISPLACED_ATTRIBUTE, message).at(attribute.span, "").help(help)
+}
+
+/// Attributes where they belong, each once: what the rules about their arguments look at.
+fn placed<'a>(model: &Model<'a>, name: &'static str) -> Vec<(crate::source::FileId, &'a Attribute)> {
+    let preambles = places::preambles(model).into_iter();
+    let belongs = |place| places::known(name).is_some_and(|known| known.places.contains(&place));
+    let here = preambles.filter(|(_, place, preamble)| !preamble.attributes.is_empty() && belongs(*place));
+    here.filter_map(|(file, _, preamble)| Some((file, preamble.find(name)?))).collect()
+}
+
+/// `@idempotent` takes no argument, the others one; that of `@deprecated` and `@message` is a string.
+pub(super) fn arguments(model: &Model, report: &mut Report) {
+    for known in &ATTRIBUTES {
+        for (_, attribute) in placed(model, known.name) {
+            let count = usize::from(known.name != "idempotent");
+            let wants_string = matches!(known.name, "deprecated" | "message");
+            let wrong = if attribute.arguments.len() != count {
+                Some(match count {
+                    0 => format!("`@{}` takes no argument", known.name),
+                    _ => format!("`@{}` takes one argument", known.name),
+                })
+            } else {
+                let no_string = attribute.arguments.iter().any(|value| wants_string && !is_string(value));
+                no_string.then(|| format!("`@{}` takes a string", known.name))
+            };
+            if let Some(message) = wrong {
+                let diagnostic =
+                    Diagnostic::new(diagnostic::ATTRIBUTE_ARGUMENT, message).at(attribute.span, "");
+                report.add(diagnostic.help(format!("write, say, `{}`", known.example)));
+            }
+        }
+    }
+}
+
+fn is_string(value: &Value) -> bool {
+    matches!(value.kind, ValueKind::String(_) | ValueKind::Invalid)
+}
+
+/// The argument of an attribute that has just one.
+pub(super) fn only_argument(attribute: &Attribute) -> Option<&Value> {
+    match attribute.arguments.as_slice() {
+        [one] => Some(one),
+        _ => None,
+    }
+}
+
+/// A deadline is a duration, and some time.
+pub(super) fn deadlines(model: &Model, report: &mut Report) {
+    for (file, attribute) in placed(model, "deadline") {
+        let Some(value) = only_argument(attribute) else { continue };
+        let duration = literal(model, file, &Type::Builtin(Builtin::Duration), value, report);
+        if duration == Some(Literal::Duration(Duration::ZERO)) {
+            let diagnostic = Diagnostic::new(diagnostic::DEADLINE_ZERO, "no call is done in no time")
+                .at(value.span, "")
+                .help("give it some time, `@deadline(500ms)`, or remove the attribute");
+            report.add(diagnostic);
+        }
+    }
+}
+
+/// What a message shows are fields of its variant.
+pub(super) fn messages(model: &Model, report: &mut Report) {
+    for (item, is_error, variant) in walk::variants(model) {
+        if let Some(value) = variant.preamble.find("message").filter(|_| is_error).and_then(only_argument) {
+            message(value, &own_fields(&variant.payload), item.damaged, report);
+        }
+    }
+}

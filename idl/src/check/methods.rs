@@ -1,0 +1,95 @@
+//! Rules about methods.
+
+use super::walk;
+use crate::ast::{ItemKind, Method, Parameter, Path};
+use crate::diagnostic::{self, Diagnostic, Report};
+use crate::resolve::{Model, Symbol, is_builtin};
+use crate::schema::Type;
+use crate::source::{FileId, Span};
+
+/// A method takes one stream at most, behind all plain parameters.
+pub(super) fn stream_place(model: &Model, report: &mut Report) {
+    for (_, method) in walk::methods(model) {
+        let streams: Vec<&Parameter> =
+            method.parameters.iter().filter(|parameter| parameter.stream.is_some()).collect();
+        match streams.as_slice() {
+            [one] if method.parameters.last().is_some_and(|last| last.name.span != one.name.span) => {
+                let diagnostic = Diagnostic::new(diagnostic::STREAM_PLACE, "a stream parameter comes last")
+                    .at(one.stream.unwrap_or(one.name.span), "")
+                    .help(format!("move `{}` behind the other parameters", one.name.text));
+                report.add(diagnostic);
+            }
+            [first, more @ ..] => {
+                more.iter().for_each(|parameter| report.add(second_stream(first, parameter)))
+            }
+            [] => {}
+        }
+    }
+}
+
+fn second_stream(first: &Parameter, second: &Parameter) -> Diagnostic {
+    let span = |parameter: &Parameter| parameter.stream.unwrap_or(parameter.name.span);
+    Diagnostic::new(diagnostic::STREAM_PLACE, "a method takes one stream at most")
+        .at(span(second), "a second one")
+        .related(span(first), "the first one")
+        .help("make one stream of a union of both")
+}
+
+/// Only an `error` can be thrown.
+pub(super) fn throws_no_error(model: &Model, report: &mut Report) {
+    for (file, method) in walk::methods(model) {
+        let Some(path) = &method.throws else { continue };
+        if is_error(model, file, path) == Some(false) {
+            let diagnostic =
+                Diagnostic::new(diagnostic::THROWS_NO_ERROR, format!("`{}` is no error", path.text()))
+                    .at(path.span, "")
+                    .help("declare what is thrown with `error` instead of `union` or `struct`");
+            report.add(diagnostic);
+        }
+    }
+}
+
+/// Absent where it is unknown.
+fn is_error(model: &Model, file: FileId, path: &Path) -> Option<bool> {
+    if is_builtin(path) {
+        return Some(false);
+    }
+    let Ok(Symbol::Type(id)) = model.lookup(file, path) else { return None };
+    let Type::Named(id) = model.resolved(&Type::Named(id))? else { return Some(false) };
+    Some(matches!(&model.declared(id).item.kind, ItemKind::Union(union) if union.is_error))
+}
+
+/// Nobody answers a oneway call, and what it takes comes in one piece.
+pub(super) fn oneway_answers(model: &Model, report: &mut Report) {
+    for (_, method) in walk::methods(model) {
+        let Some(oneway) = method.oneway else { continue };
+        let Some((span, what)) = answering(method) else { continue };
+        let diagnostic = Diagnostic::new(diagnostic::ONEWAY_ANSWER, format!("a oneway method {what}"))
+            .at(span, "")
+            .related(oneway, "declared so here")
+            .help("make it `rpc`, or remove this");
+        report.add(diagnostic);
+    }
+}
+
+fn answering(method: &Method) -> Option<(Span, &'static str)> {
+    let stream = method.parameters.iter().find_map(|parameter| parameter.stream);
+    let answer = method.answer.as_ref().map(|answer| (answer.span, "answers with nothing"));
+    let throws = method.throws.as_ref().map(|path| (path.span, "throws nothing"));
+    stream.map(|span| (span, "takes no stream")).or(answer).or(throws)
+}
+
+/// Parameters are numbered by position, and numbers end.
+pub(super) fn too_many_parameters(model: &Model, report: &mut Report) {
+    let most = usize::from(u8::MAX);
+    for (_, method) in walk::methods(model) {
+        let plain = method.parameters.iter().filter(|parameter| parameter.stream.is_none());
+        if let Some(parameter) = plain.into_iter().nth(most) {
+            let message = format!("`{}` has more than {most} parameters", method.name.text);
+            let diagnostic = Diagnostic::new(diagnostic::TOO_MANY_PARAMETERS, message)
+                .at(parameter.name.span, "one too many")
+                .help("put them into a struct");
+            report.add(diagnostic);
+        }
+    }
+}

@@ -1,0 +1,73 @@
+//! Rules about names inside one declaration, and about declarations that have too little in them.
+
+use std::collections::HashMap;
+
+use super::walk;
+use crate::ast::{ItemKind, Name};
+use crate::diagnostic::{self, Diagnostic, Report};
+use crate::resolve::{BUILTINS, Model};
+
+/// A type of one's own may not hide one of the language.
+pub(super) fn builtin_names(model: &Model, report: &mut Report) {
+    for (_, item) in model.items() {
+        let is_type = !matches!(item.kind, ItemKind::Const { .. } | ItemKind::Service(_));
+        if is_type && BUILTINS.contains(&item.name.text.as_str()) {
+            let message = format!("`{}` is a type of the language", item.name.text);
+            let diagnostic = Diagnostic::new(diagnostic::BUILTIN_NAME, message)
+                .at(item.name.span, "this name is taken")
+                .help("choose another name");
+            report.add(diagnostic);
+        }
+    }
+}
+
+/// Fields, values, variants, methods and parameters have names of their own.
+pub(super) fn duplicate_members(model: &Model, report: &mut Report) {
+    for body in walk::bodies(model) {
+        duplicates(body.member, body.members.iter().map(|(name, _)| *name), report);
+    }
+    for (_, item) in model.items() {
+        if let ItemKind::Service(methods) = &item.kind {
+            duplicates("method", methods.iter().map(|method| &method.name), report);
+        }
+    }
+    for (_, method) in walk::methods(model) {
+        duplicates("parameter", method.parameters.iter().map(|parameter| &parameter.name), report);
+    }
+}
+
+fn duplicates<'a>(member: &str, names: impl Iterator<Item = &'a Name>, report: &mut Report) {
+    let mut seen: HashMap<&str, &Name> = HashMap::new();
+    for name in names {
+        let Some(first) = seen.get(name.text.as_str()) else {
+            seen.insert(&name.text, name);
+            continue;
+        };
+        let diagnostic =
+            Diagnostic::new(diagnostic::DUPLICATE_MEMBER, format!("two {member}s are named `{}`", name.text))
+                .at(name.span, "once more")
+                .related(first.span, "first here")
+                .help("give one of the two another name");
+        report.add(diagnostic);
+    }
+}
+
+/// A value of an enum or union must be one of something.
+pub(super) fn nothing_in_it(model: &Model, report: &mut Report) {
+    for (_, item) in model.items().filter(|(_, item)| !item.damaged) {
+        let (what, member) = match &item.kind {
+            ItemKind::Enum(values) if values.values.is_empty() => ("enum", "a value: `First = 1;`"),
+            ItemKind::Union(union) if union.variants.is_empty() => {
+                (if union.is_error { "error" } else { "union" }, "a variant: `First = 1;`")
+            }
+            _ => continue,
+        };
+        let diagnostic = Diagnostic::new(
+            diagnostic::NOTHING_IN_IT,
+            format!("the {what} `{}` has nothing in it", item.name.text),
+        )
+        .at(item.name.span, "there could be no value of it")
+        .help(format!("give it {member}"));
+        report.add(diagnostic);
+    }
+}

@@ -1,0 +1,176 @@
+//! Rules about wire numbers, and about what is reserved.
+
+use std::collections::{BTreeMap, HashMap};
+
+use super::walk::{self, Body};
+use crate::ast::{Reserved, ReservedKind};
+use crate::diagnostic::{self, Diagnostic, Report};
+use crate::resolve::Model;
+use crate::source::Span;
+
+/// Each kind of member has its range of numbers.
+pub(super) fn out_of_range(model: &Model, report: &mut Report) {
+    for body in walk::bodies(model) {
+        let (least, greatest) = body.limits;
+        let numbers = body.members.iter().filter_map(|(_, number)| Some((number.value?, number.span)));
+        for (value, span) in numbers.chain(reserved_ends(&body)) {
+            if (least..=greatest).contains(&value) {
+                continue;
+            }
+            let member = body.member;
+            let diagnostic = Diagnostic::new(
+                diagnostic::NUMBER_RANGE,
+                format!("{value} can't be the number of a {member}"),
+            )
+            .at(span, "")
+            .help(format!("{member}s count from {least} to {greatest}"));
+            report.add(diagnostic);
+        }
+    }
+}
+
+/// The first end of each reserved range that is out of bounds; one of them is enough to tell.
+fn reserved_ends<'a>(body: &'a Body) -> impl Iterator<Item = (i128, Span)> + 'a {
+    let limits = body.limits.0..=body.limits.1;
+    body.reserved.iter().filter_map(move |entry| match entry.kind {
+        ReservedKind::Numbers { min, max } if min.unwrap_or(i128::MIN) <= max.unwrap_or(i128::MAX) => {
+            let wrong = [min, max].into_iter().flatten().find(|value| !limits.contains(value))?;
+            Some((wrong, entry.span))
+        }
+        _ => None,
+    })
+}
+
+/// A number means one member.
+pub(super) fn duplicates(model: &Model, report: &mut Report) {
+    for body in walk::bodies(model) {
+        let mut seen: BTreeMap<i128, (&str, Span)> = BTreeMap::new();
+        for (name, number) in &body.members {
+            let Some(value) = number.value else { continue };
+            let Some((first, first_span)) = seen.get(&value) else {
+                seen.insert(value, (&name.text, number.span));
+                continue;
+            };
+            let message = format!("`{first}` and `{}` both have the number {value}", name.text);
+            let diagnostic = Diagnostic::new(diagnostic::DUPLICATE_NUMBER, message)
+                .at(number.span, "once more")
+                .related(*first_span, "first here")
+                .help(free_number(&body));
+            report.add(diagnostic);
+        }
+    }
+}
+
+fn free_number(body: &Body) -> String {
+    let taken = body.members.iter().filter_map(|(_, number)| number.value);
+    let reserved = body.reserved.iter().filter_map(|entry| match entry.kind {
+        ReservedKind::Numbers { max, .. } => max,
+        _ => None,
+    });
+    let next =
+        taken.chain(reserved).filter(|value| *value <= body.limits.1).max().unwrap_or(body.limits.0) + 1;
+    if next <= body.limits.1 {
+        format!("give it another number: {next} is free")
+    } else {
+        "give it another number".to_owned()
+    }
+}
+
+/// What was given up may not come back with another meaning.
+pub(super) fn reserved_numbers(model: &Model, report: &mut Report) {
+    for body in walk::bodies(model) {
+        let mut ranges: Vec<(i128, i128, Span)> = body.reserved.iter().filter_map(numbers).collect();
+        ranges.sort_unstable();
+        for (name, number) in &body.members {
+            let Some(value) = number.value else { continue };
+            let before = ranges.partition_point(|(min, ..)| *min <= value);
+            let Some((.., span)) = ranges[..before].last().filter(|(_, max, _)| value <= *max) else {
+                continue;
+            };
+            let message = format!("`{}` has the number {value}, which is reserved", name.text);
+            let diagnostic = Diagnostic::new(diagnostic::RESERVED_NUMBER, message)
+                .at(number.span, "")
+                .related(*span, "reserved here")
+                .help(free_number(&body));
+            report.add(diagnostic);
+        }
+    }
+}
+
+/// As [`reserved_numbers`], for names.
+pub(super) fn reserved_names(model: &Model, report: &mut Report) {
+    for body in walk::bodies(model) {
+        let reserved: HashMap<&str, Span> = body.reserved.iter().filter_map(name).collect();
+        for (name, _) in &body.members {
+            let Some(span) = reserved.get(name.text.as_str()) else { continue };
+            let diagnostic =
+                Diagnostic::new(diagnostic::RESERVED_NAME, format!("the name `{}` is reserved", name.text))
+                    .at(name.span, "")
+                    .related(*span, "reserved here")
+                    .help("choose another name: old readers know this one as something else");
+            report.add(diagnostic);
+        }
+    }
+}
+
+/// Reserved ranges hold something, and nothing is reserved twice.
+pub(super) fn reserved_twice(model: &Model, report: &mut Report) {
+    for body in walk::bodies(model) {
+        for entry in body.reserved.iter().filter(|entry| is_empty(entry)) {
+            let diagnostic = Diagnostic::new(diagnostic::RESERVED_EMPTY, "this range holds nothing")
+                .at(entry.span, "")
+                .help("its start must be below its end; `a..=b` takes in `b`, `a..b` does not");
+            report.add(diagnostic);
+        }
+        let mut names: HashMap<&str, Span> = HashMap::new();
+        for (text, span) in body.reserved.iter().filter_map(name) {
+            if let Some(first) = names.insert(text, span) {
+                twice(&format!("`{}`", text.escape_debug()), first, span, report);
+            }
+        }
+        overlaps(body.reserved, report);
+    }
+}
+
+fn overlaps(reserved: &[Reserved], report: &mut Report) {
+    let mut ranges: Vec<(i128, i128, Span)> = reserved.iter().filter_map(numbers).collect();
+    ranges.sort_unstable();
+    let mut reach: Option<(i128, Span)> = None;
+    for (min, max, span) in ranges {
+        match reach {
+            Some((end, other)) if min <= end => {
+                twice(&min.to_string(), other.min(span), other.max(span), report);
+                reach = Some(if max > end { (max, span) } else { (end, other) });
+            }
+            _ => reach = Some((max, span)),
+        }
+    }
+}
+
+fn twice(what: &str, first: Span, second: Span, report: &mut Report) {
+    let diagnostic = Diagnostic::new(diagnostic::RESERVED_TWICE, format!("{what} is reserved twice"))
+        .at(second, "once more")
+        .related(first, "first here")
+        .help("remove one of the two");
+    report.add(diagnostic);
+}
+
+fn is_empty(entry: &Reserved) -> bool {
+    matches!(entry.kind, ReservedKind::Numbers { min: Some(min), max: Some(max) } if min > max)
+}
+
+fn numbers(entry: &Reserved) -> Option<(i128, i128, Span)> {
+    match entry.kind {
+        ReservedKind::Numbers { min, max } if !is_empty(entry) => {
+            Some((min.unwrap_or(i128::MIN), max.unwrap_or(i128::MAX), entry.span))
+        }
+        _ => None,
+    }
+}
+
+fn name(entry: &Reserved) -> Option<(&str, Span)> {
+    match &entry.kind {
+        ReservedKind::Name(name) => Some((name, entry.span)),
+        _ => None,
+    }
+}

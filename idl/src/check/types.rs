@@ -1,0 +1,103 @@
+//! Rules about single uses of types, and about aliases.
+
+use super::walk;
+use crate::ast::{ItemKind, Type as TypeUse};
+use crate::diagnostic::{self, Diagnostic, Report};
+use crate::graph;
+use crate::resolve::Model;
+use crate::schema::{Builtin, Type};
+use crate::source::FileId;
+use crate::value::{describe, enum_values};
+
+/// The key of a map is a string, an integer, a bool, a uuid or an enum.
+pub(super) fn map_keys(model: &Model, report: &mut Report) {
+    for (file, map) in walk::types(model) {
+        let [key, _] = map.arguments.as_slice() else { continue };
+        let Some(ty) = model.ty(file, key) else { continue };
+        let Some(resolved) = model.resolved(&ty) else { continue };
+        if map.path.text() != "map" || can_be_key(model, &resolved) {
+            continue;
+        }
+        let diagnostic =
+            Diagnostic::new(diagnostic::MAP_KEY, format!("`{}` can't be a map's key", describe(model, &ty)))
+                .at(key.span, "")
+                .help("a key is a string, an integer, a `bool`, a `uuid` or an enum");
+        report.add(diagnostic);
+    }
+}
+
+fn can_be_key(model: &Model, ty: &Type) -> bool {
+    match ty {
+        Type::Builtin(builtin) => !matches!(
+            builtin,
+            Builtin::F32
+                | Builtin::F64
+                | Builtin::Bytes
+                | Builtin::Timestamp
+                | Builtin::Duration
+                | Builtin::Value
+        ),
+        Type::Named(id) => enum_values(model, *id).is_some(),
+        Type::List(_) | Type::Map(..) | Type::Optional(_) => false,
+    }
+}
+
+/// Something is there or it is not: there is no third.
+pub(super) fn optional_twice(model: &Model, report: &mut Report) {
+    for (file, ty) in walk::types(model) {
+        let Some(mark) = ty.optional.last() else { continue };
+        if ty.optional.len() < 2 && !is_optional_already(model, file, ty) {
+            continue;
+        }
+        let what = if ty.optional.len() < 2 {
+            format!("`{}` is optional already", ty.path.text())
+        } else {
+            "this is optional twice".to_owned()
+        };
+        report.add(
+            Diagnostic::new(diagnostic::OPTIONAL_TWICE, what)
+                .at(*mark, "one too many")
+                .help("remove this `?`"),
+        );
+    }
+}
+
+fn is_optional_already(model: &Model, file: FileId, ty: &TypeUse) -> bool {
+    match model.ty(file, ty) {
+        Some(Type::Optional(inner)) => matches!(model.resolved(&inner), Some(Type::Optional(_))),
+        _ => false,
+    }
+}
+
+/// An alias stands for another type, never for itself, not even inside a list.
+pub(super) fn alias_cycles(model: &Model, report: &mut Report) {
+    let edges = model.types.iter().map(|declared| match &declared.item.kind {
+        ItemKind::Alias(ty) => aliases_in(model, declared.file, ty),
+        _ => Vec::new(),
+    });
+    let edges: Vec<Vec<usize>> = edges.collect();
+    for cycle in graph::cycles(&edges) {
+        let names: Vec<&str> =
+            cycle.iter().map(|index| model.types[*index].item.name.text.as_str()).collect();
+        let Some((first, rest)) = names.split_first() else { continue };
+        let through =
+            if rest.is_empty() { String::new() } else { format!(" through `{}`", rest.join("`, `")) };
+        let diagnostic =
+            Diagnostic::new(diagnostic::ALIAS_CYCLE, format!("`{first}` is an alias of itself{through}"))
+                .at(model.types[cycle[0]].item.name.span, "")
+                .help("a type that holds itself is a `struct` or a `union`");
+        report.add(diagnostic);
+    }
+}
+
+/// Recursion is bounded by how deep types may nest.
+fn aliases_in(model: &Model, file: FileId, ty: &TypeUse) -> Vec<usize> {
+    let mut found: Vec<usize> =
+        ty.arguments.iter().flat_map(|argument| aliases_in(model, file, argument)).collect();
+    if let Ok(crate::resolve::Symbol::Type(id)) = model.lookup(file, &ty.path)
+        && matches!(model.declared(id).item.kind, ItemKind::Alias(_))
+    {
+        found.push(id.0 as usize);
+    }
+    found
+}

@@ -1,0 +1,132 @@
+//! What the rules look at: the parts of all files, in the order of the text.
+
+use crate::ast::*;
+use crate::resolve::Model;
+use crate::source::FileId;
+
+/// Members that share a space of names and numbers.
+pub(super) struct Body<'a> {
+    pub(super) file: FileId,
+    /// What a member is called: `field`, `value`, `variant`.
+    pub(super) member: &'static str,
+    pub(super) members: Vec<(&'a Name, Number)>,
+    pub(super) reserved: &'a [Reserved],
+    /// The least and the greatest number.
+    pub(super) limits: (i128, i128),
+}
+
+/// What variants and enum values can count to.
+const MAX_NUMBER: i128 = (1 << 31) - 1;
+
+/// The bodies of structs, enums, unions, errors, and of variants with fields of their own.
+pub(super) fn bodies<'a>(model: &Model<'a>) -> Vec<Body<'a>> {
+    let mut bodies = Vec::new();
+    for (file, item) in model.items() {
+        match &item.kind {
+            ItemKind::Struct(fields) => bodies.push(fields_body(file, fields)),
+            ItemKind::Enum(values) => {
+                let members = values.values.iter().map(|value| (&value.name, value.number)).collect();
+                bodies.push(Body {
+                    file,
+                    member: "value",
+                    members,
+                    reserved: &values.reserved,
+                    limits: (0, MAX_NUMBER),
+                });
+            }
+            ItemKind::Union(union) => {
+                let members = union.variants.iter().map(|variant| (&variant.name, variant.number)).collect();
+                let reserved = &union.reserved;
+                bodies.push(Body { file, member: "variant", members, reserved, limits: (1, MAX_NUMBER) });
+                bodies.extend(union.variants.iter().filter_map(|variant| match &variant.payload {
+                    Payload::Fields(fields) => Some(fields_body(file, fields)),
+                    Payload::Nothing | Payload::Type(_) => None,
+                }));
+            }
+            ItemKind::Const { .. } | ItemKind::Alias(_) | ItemKind::Service(_) => {}
+        }
+    }
+    bodies
+}
+
+fn fields_body(file: FileId, fields: &Fields) -> Body<'_> {
+    let members = fields.fields.iter().map(|field| (&field.name, field.number)).collect();
+    Body { file, member: "field", members, reserved: &fields.reserved, limits: (1, 255) }
+}
+
+/// The fields of structs and variants.
+pub(super) fn fields<'a>(model: &Model<'a>) -> impl Iterator<Item = (FileId, &'a Field)> {
+    model.items().flat_map(|(file, item)| {
+        let lists: Vec<&Fields> = match &item.kind {
+            ItemKind::Struct(fields) => vec![fields],
+            ItemKind::Union(union) => {
+                union.variants.iter().filter_map(|variant| own_fields(&variant.payload)).collect()
+            }
+            _ => Vec::new(),
+        };
+        lists.into_iter().flat_map(move |fields| fields.fields.iter().map(move |field| (file, field)))
+    })
+}
+
+fn own_fields(payload: &Payload) -> Option<&Fields> {
+    match payload {
+        Payload::Fields(fields) => Some(fields),
+        Payload::Nothing | Payload::Type(_) => None,
+    }
+}
+
+pub(super) fn methods<'a>(model: &Model<'a>) -> impl Iterator<Item = (FileId, &'a Method)> {
+    model.items().flat_map(|(file, item)| {
+        let methods = match &item.kind {
+            ItemKind::Service(methods) => methods.as_slice(),
+            _ => &[],
+        };
+        methods.iter().map(move |method| (file, method))
+    })
+}
+
+/// Variants, with whether they are an error's, and whether something of their union is lost.
+pub(super) fn variants<'a>(model: &Model<'a>) -> impl Iterator<Item = (&'a Item, bool, &'a Variant)> {
+    model.items().flat_map(|(_, item)| {
+        let (is_error, variants) = match &item.kind {
+            ItemKind::Union(union) => (union.is_error, union.variants.as_slice()),
+            _ => (false, [].as_slice()),
+        };
+        variants.iter().map(move |variant| (item, is_error, variant))
+    })
+}
+
+/// Every use of a type, those inside others too.
+pub(super) fn types<'a>(model: &Model<'a>) -> Vec<(FileId, &'a Type)> {
+    let mut types = Vec::new();
+    for (file, item) in model.items() {
+        let mut add = |ty: &'a Type| push_with_inner(&mut types, file, ty);
+        match &item.kind {
+            ItemKind::Const { ty, .. } | ItemKind::Alias(ty) => add(ty),
+            ItemKind::Struct(fields) => fields.fields.iter().for_each(|field| add(&field.ty)),
+            ItemKind::Union(union) => {
+                union
+                    .variants
+                    .iter()
+                    .flat_map(|variant| crate::shape::payload_types(&variant.payload))
+                    .for_each(add);
+            }
+            ItemKind::Service(methods) => {
+                for method in methods {
+                    method.parameters.iter().for_each(|parameter| add(&parameter.ty));
+                    method.answer.iter().for_each(|answer| add(&answer.ty));
+                }
+            }
+            ItemKind::Enum(_) => {}
+        }
+    }
+    types
+}
+
+/// Recursion is bounded by how deep types may nest.
+fn push_with_inner<'a>(types: &mut Vec<(FileId, &'a Type)>, file: FileId, ty: &'a Type) {
+    types.push((file, ty));
+    for argument in &ty.arguments {
+        push_with_inner(types, file, argument);
+    }
+}
