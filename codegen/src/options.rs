@@ -15,7 +15,8 @@ pub struct Options {
     /// Pairs of a type's full name and the derives that it gets beside its own: `("market.v1.Trade", "PartialOrd")`.
     pub derives: Vec<(String, String)>,
     /// Pairs of a type's full name and the Rust type that stands in its place: `("market.v1.Trade", "::my::Trade")`.
-    /// That type has to be `Clone + Debug + PartialEq`, `serde::Serialize` and `serde::Deserialize` in the wire's form.
+    /// That type has to be `Clone + Debug + PartialEq`, `serde::Serialize` and `serde::Deserialize` in the wire's form,
+    /// and sees to `@len` and `@range` itself.
     pub replacements: Vec<(String, String)>,
     /// For which ends of a call code is generated.
     pub sides: Sides,

@@ -121,6 +121,11 @@ impl<'a> Site<'a> {
         ty
     }
 
+    /// Whether the user put a type of their own in the place of this one.
+    pub(crate) fn is_replaced(self, ty: &'a Type) -> bool {
+        matches!(self.resolved(ty), Type::Named(id) if self.generation.choices.replacement(*id).is_some())
+    }
+
     /// What is inside an optional type; `None` for any other.
     pub(crate) fn optional(self, ty: &'a Type) -> Option<&'a Type> {
         match self.resolved(ty) {

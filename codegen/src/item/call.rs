@@ -90,7 +90,7 @@ impl Call {
                 #stream: S,
             ) -> ::zsvc::ClientStreamCall<S, #items, #answer, #failure>
             where
-                S: ::zsvc::Stream<Item = #items> + ::core::marker::Send + 'static,
+                S: ::zsvc::Stream<Item = #items>,
             {
                 self.channel.client_stream::<_, #items_form, _, _, #form, _, _>(#request, #stream)
             }

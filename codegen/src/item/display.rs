@@ -74,16 +74,16 @@ fn error_arm(site: Site<'_>, variant: &Variant, name: &Ident) -> TokenStream {
             }
         }
     }
-    let arguments = used.iter().map(|&index| &variables[index]);
     let shown = (0..fields.len()).filter(|index| used.contains(index));
     let pattern = shown.map(|index| site::bound(&members[index], &variables[index]));
-    quote!(Self::#name { #(#pattern,)* .. } => ::core::write!(formatter, #format, #(#arguments),*),)
+    let arguments = used.iter().map(|&index| &variables[index]);
+    quote!(Self::#name { #(#pattern,)* .. } => ::core::write!(formatter, #format #(, #arguments)*),)
 }
 
 /// How a value goes into a message: as text if it has one.
 fn placeholder(site: Site<'_>, ty: &Type) -> &'static str {
     match site.resolved(ty) {
-        Type::Builtin(Builtin::Bytes | Builtin::Duration | Builtin::Timestamp) => "{:?}",
+        Type::Builtin(Builtin::Bytes | Builtin::Duration) => "{:?}",
         Type::Builtin(_) => "{}",
         Type::Named(id) => match site.definition(*id).kind {
             _ if site.generation.choices.replacement(*id).is_some() => "{:?}",

@@ -97,7 +97,11 @@ fn check(site: Site<'_>, field: &Field, value: &TokenStream) -> Option<TokenStre
     }
 }
 
+/// What a type of the user's allows is up to that type: it has no length and no order that is known of.
 fn checks(site: Site<'_>, field: &Field, value: &TokenStream) -> Vec<TokenStream> {
+    if site.is_replaced(site.optional(&field.ty).unwrap_or(&field.ty)) {
+        return Vec::new();
+    }
     let name = &field.name;
     let len = field.len.as_ref().map(|range| {
         let range = literal::range(site, range);

@@ -1,0 +1,20 @@
+//! `zsvc check FILE…`
+
+use clap::Args;
+
+use super::Outcome;
+use super::inputs::Inputs;
+
+/// The arguments of `check`.
+#[derive(Debug, Args)]
+pub(crate) struct Check {
+    #[command(flatten)]
+    inputs: Inputs,
+}
+
+impl Check {
+    /// Reads the files; what there is to say of them is all that it does.
+    pub(crate) fn run(self) -> Outcome {
+        self.inputs.compile().map_or_else(|outcome| outcome, |_| Outcome::Fine)
+    }
+}

@@ -1,0 +1,60 @@
+//! The subcommands, one per file, and what they share: arguments, reports and exit statuses.
+
+mod check;
+mod generate;
+mod inputs;
+mod report;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+/// Checks .svc files and generates Rust from them.
+///
+/// Exit status: 0 when all is well, 1 when a .svc file is wrong or generated code is stale, 2 when the command is
+/// used wrongly or a file can't be read or written.
+#[derive(Debug, Parser)]
+#[command(name = "zsvc", version)]
+pub(crate) struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Checks .svc files and all that they import; prints nothing when all is well.
+    Check(check::Check),
+    /// Generates Rust from .svc files and all that they import.
+    Gen(generate::Generate),
+}
+
+impl Arguments {
+    /// Does what the arguments say.
+    pub(crate) fn run(self) -> Outcome {
+        match self.command {
+            Command::Check(check) => check.run(),
+            Command::Gen(generate) => generate.run(),
+        }
+    }
+}
+
+/// What became of a command. Each is an exit status.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// All is well.
+    Fine,
+    /// What a `.svc` file says is wrong, or generated code is stale.
+    Wrong,
+    /// A file can't be read or written. Wrong arguments, which clap finds, end with the same status.
+    Unusable,
+}
+
+impl From<Outcome> for ExitCode {
+    fn from(outcome: Outcome) -> Self {
+        Self::from(match outcome {
+            Outcome::Fine => 0,
+            Outcome::Wrong => 1,
+            Outcome::Unusable => 2,
+        })
+    }
+}
