@@ -83,8 +83,9 @@ impl Error for DecodeError {}
 
 const TRUNCATED: &str = "the bytes end in the middle of the value";
 
-fn too_deep() -> String {
-    format!("nested more than {MAX_DEPTH} levels deep")
+/// What is said of both bounds on nesting.
+pub(super) fn too_deep() -> String {
+    format!("nested too deep to be read, which may be {MAX_DEPTH} levels, or fewer of large structs")
 }
 
 /// The text of a foreign error in the words of this crate, and of bounded length.

@@ -17,6 +17,7 @@ use super::form::{Form, Read};
 use super::named::NamedFields;
 use super::nested::Optional;
 use super::path::inside;
+use super::stack;
 
 /// A struct as a list of fields to ask for.
 pub trait ReadFields {
@@ -64,6 +65,7 @@ pub(super) fn missing<E: de::Error>(name: &str) -> E {
 /// Reads a struct, which may be an array or a map.
 #[inline]
 pub fn read_struct<'de, R: ReadFields, D: Deserializer<'de>>(deserializer: D) -> Result<R::Output, D::Error> {
+    stack::check()?;
     // Not `deserialize_seq`, for which `rmp-serde` would take bytes for an array of numbers.
     deserializer.deserialize_any(StructVisitor::<R>(PhantomData))
 }

@@ -21,6 +21,7 @@ mod named;
 mod nested;
 mod path;
 mod skip;
+mod stack;
 mod timestamp;
 mod union;
 mod validate;
@@ -44,9 +45,9 @@ pub use write::{StructWriter, length};
 
 /// How many arrays and maps may lie inside each other in a value that a peer sends.
 ///
-/// Reading recurses, so this is what stands between hostile bytes and the end of the stack. Each struct,
-/// list and map takes one level, a union two (itself and its value). Past it, reading fails with an error
-/// for which [`DecodeError::is_too_deep`] holds.
+/// Reading recurses, so this is what stands between hostile bytes and the end of the stack, together with
+/// [`stack`] for structs of unusual size. Each struct, list and map takes one level, a union two (itself and
+/// its value). Past it, reading fails with an error for which [`DecodeError::is_too_deep`] holds.
 pub(crate) const MAX_DEPTH: usize = 128;
 
 /// Appends the bytes of `value` to `out`; after an error `out` is as it was.
@@ -70,6 +71,7 @@ pub(crate) fn encode_params<P: Serialize>(params: &P, out: &mut Vec<u8>) -> Resu
 #[inline]
 pub(crate) fn decode<F: Form<T>, T>(body: &Bytes) -> Result<T, DecodeError> {
     let _source = blob::lend(body);
+    let _stack = stack::mark();
     let mut reader = reader_of(body);
     match F::deserialize(&mut reader) {
         Ok(value) if is_at_end(&mut reader) => Ok(value),
@@ -84,6 +86,7 @@ pub(crate) fn decode<F: Form<T>, T>(body: &Bytes) -> Result<T, DecodeError> {
 #[inline]
 pub(crate) fn decode_prefix<F: Form<T>, T>(body: &mut Bytes) -> Result<T, DecodeError> {
     let _source = blob::lend(body);
+    let _stack = stack::mark();
     let mut reader = reader_of(body);
     let value = match F::deserialize(&mut reader) {
         Ok(value) => value,

@@ -10,6 +10,9 @@ use serde::de;
 
 use super::error::describe;
 
+/// How much of a path is shown, to which its outermost step comes.
+const MAX_PATH: usize = 160;
+
 /// How much of a map's key is shown: it is the peer's, and may be as long as the message.
 const MAX_KEY: usize = 40;
 
@@ -51,9 +54,12 @@ pub(super) fn key_step(key: &str) -> String {
     if end < key.len() { format!("[{:?}]", format!("{}…", &key[..end])) } else { format!("[{key:?}]") }
 }
 
-/// The path `path` seen from one step further out.
+/// The path `path` seen from one step further out, cut where it grows long, as in a list that is linked.
 pub(super) fn join(step: &str, path: &str) -> String {
-    if path.is_empty() || path.starts_with('[') { format!("{step}{path}") } else { format!("{step}.{path}") }
+    let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
+    let end = path.floor_char_boundary(MAX_PATH);
+    let more = if end < path.len() { "…" } else { "" };
+    format!("{step}{dot}{}{more}", &path[..end])
 }
 
 /// Splits what [`inside`] has made into its path and its text.
@@ -86,6 +92,8 @@ mod tests {
         assert_eq!(join("limit", "scale"), "limit.scale");
         assert_eq!(join("[2]", "limit"), "[2].limit");
         assert_eq!(join("size", ""), "size");
+        let long = (0..1000).fold(String::new(), |path, _| join("next", &path));
+        assert!(long.len() < 200 && long.starts_with("next.next.next.") && long.ends_with('…'));
     }
 
     #[test]

@@ -21,9 +21,11 @@ const NANOSECONDS_PER_SECOND: u32 = 1_000_000_000;
 
 /// A point in time, to the nanosecond.
 ///
-/// ```ignore
-/// let noon: Timestamp = "2026-03-01T12:00:00Z".parse()?;
+/// ```
+/// let noon: zsvc::Timestamp = "2026-03-01T12:00:00Z".parse()?;
 /// assert_eq!(noon.seconds(), 1_772_366_400);
+/// assert_eq!(noon.to_string(), "2026-03-01T12:00:00Z");
+/// # Ok::<(), zsvc::ParseTimestampError>(())
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {

@@ -14,6 +14,7 @@ use serde::{Deserialize, Deserializer, Serializer};
 use super::fields::{ReadFields, ReadOrEmpty};
 use super::form::{As, Form, Nothing, Plain, Read, WriteForm};
 use super::kept::Kept;
+use super::stack;
 
 /// A variant of a union that this side's schema does not have, as it came.
 ///
@@ -77,6 +78,7 @@ where
 /// Reads a union.
 #[inline]
 pub fn read_union<'de, U: ReadVariant, D: Deserializer<'de>>(deserializer: D) -> Result<U, D::Error> {
+    stack::check()?;
     deserializer.deserialize_any(UnionVisitor::<U>(PhantomData))
 }
 

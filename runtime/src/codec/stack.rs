@@ -1,0 +1,51 @@
+//! A bound on the stack that reading a value may take.
+//!
+//! [`MAX_DEPTH`](super::MAX_DEPTH) counts levels, but what a level takes is the user's: a struct that holds
+//! itself may have hundreds of fields, and a build without optimization takes many times what one with it
+//! does. A stack that overflows ends the process, so large structs may nest less deep.
+
+use std::cell::Cell;
+use std::ptr;
+
+use serde::de;
+
+use super::error::too_deep;
+
+/// Half of what a thread has, unless asked for otherwise; the rest is for what has been called before.
+const MAX_STACK: usize = 1024 * 1024;
+
+thread_local! {
+    /// Where the stack stood when the current body began to be read; nought while none is.
+    static START: Cell<usize> = const { Cell::new(0) };
+}
+
+/// Marks where reading starts, until it is dropped; one reading may contain another.
+#[must_use]
+pub(super) struct Marked(usize);
+
+#[inline]
+pub(super) fn mark() -> Marked {
+    Marked(START.replace(here()))
+}
+
+impl Drop for Marked {
+    #[inline]
+    fn drop(&mut self) {
+        START.set(self.0);
+    }
+}
+
+/// Fails where reading has taken all that it may. Asked wherever a type may hold itself.
+#[inline]
+pub(super) fn check<E: de::Error>() -> Result<(), E> {
+    // Stacks grow downwards. Outside of a reading, and on a stack that is not the one that was marked, the
+    // difference says nothing, and most often nothing that is too much.
+    if START.get().saturating_sub(here()) > MAX_STACK { Err(E::custom(too_deep())) } else { Ok(()) }
+}
+
+/// About where the stack ends.
+#[inline]
+fn here() -> usize {
+    let here = 0_u8;
+    ptr::from_ref(&here).addr()
+}
