@@ -26,21 +26,18 @@ macro_rules! options {
             /// How long the call may take from when it is first polled, waiting for a connection included. Without it,
             /// the method's `@deadline` holds, or else the channel's; a call made in a handler never outlives the
             /// handler's own deadline. At the server, the handler is dropped when time is up.
-            #[must_use]
             pub fn deadline(mut self, within: Duration) -> Self {
                 self.launch.deadline(within);
                 self
             }
 
             /// Without any deadline, be it the method's, the channel's or one inherited from a handler.
-            #[must_use]
             pub fn no_deadline(mut self) -> Self {
                 self.launch.no_deadline();
                 self
             }
 
             /// Sends a name and a value along, which the handler finds in its [`crate::Context`].
-            #[must_use]
             pub fn metadata(mut self, name: impl Into<String>, value: impl Into<MetadataValue>) -> Self {
                 self.launch.metadata(name, value);
                 self
@@ -347,7 +344,7 @@ pub(super) async fn ping(connection: &Arc<Connection>, within: Duration) -> Resu
     let mut ticket = super::connection::Ticket::new(Arc::clone(connection));
     let id = poll_fn(|context| {
         ticket.poll_send(context, Some(deadline), |state| {
-            let id = state.begin("ping", Some(deadline), None, None);
+            let id = state.begin(super::state::PING, Some(deadline), None, None);
             state.outbox.record(|out| wire::ping(out, u64::from(id)));
             id
         })

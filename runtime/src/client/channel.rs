@@ -179,7 +179,7 @@ impl Channel {
             if connection.was_used() {
                 result = result.and(call::ping(connection, within).await);
             }
-            connection.close_when_sent();
+            connection.close_now();
         }
         result
     }

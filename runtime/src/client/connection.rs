@@ -37,6 +37,10 @@ pub(crate) struct Connection {
     state: Mutex<State>,
 }
 
+/// For how long a going-away record holds. It ends with the connection; but behind a device the connection outlives the
+/// server, and a client that waits for it to end would never call again.
+const GOING_AWAY: Duration = Duration::from_secs(5);
+
 /// A place in the line of those who wait for room. Dropped, it is free for the next.
 #[derive(Debug)]
 pub(super) struct Ticket {
@@ -65,11 +69,11 @@ impl Connection {
         self.lock().was_used()
     }
 
-    /// Takes nothing more, and goes once what is queued has left.
+    /// Takes nothing more, and goes once what is queued has left and the calls in flight have ended.
     pub(super) fn close_when_sent(&self) {
         let mut wakers = Wakers::new();
         let mut state = self.lock();
-        let reachable = state.phase == Phase::Ready || state.phase == Phase::GoingAway;
+        let reachable = matches!(state.phase, Phase::Ready | Phase::GoingAway { .. });
         state.phase = Phase::Closed;
         if !reachable {
             state.outbox.clear();
@@ -80,9 +84,17 @@ impl Connection {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// Takes nothing more, and ends the calls in flight.
+    pub(super) fn close_now(&self) {
+        let mut wakers = Wakers::new();
+        self.close(&Status::unavailable("the channel is closed"), &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
+    }
+
     /// Calls in flight, if messages go out at all.
     pub(super) fn load(&self) -> Option<usize> {
-        let state = self.lock();
+        let mut state = self.lock();
+        state.look_at_phase(Instant::now());
         (state.phase == Phase::Ready).then(|| state.calls.len())
     }
 
@@ -98,6 +110,7 @@ impl Connection {
         write: impl FnOnce(&mut State) -> R,
     ) -> Poll<Result<R, Status>> {
         let mut state = self.lock();
+        state.look_at_phase(Instant::now());
         if let Some(status) = self.refusal(&state, deadline) {
             return Poll::Ready(Err(status.not_sent()));
         }
@@ -119,7 +132,7 @@ impl Connection {
         let endpoint = &self.endpoint;
         match state.phase {
             Phase::Closed => return Some(Status::unavailable("the channel is closed")),
-            Phase::GoingAway => {
+            Phase::GoingAway { .. } => {
                 return Some(Status::unavailable(format!("the server at `{endpoint}` is going away")));
             }
             Phase::Connecting | Phase::Ready => {}
@@ -225,10 +238,10 @@ impl Connection {
         state.look_at
     }
 
-    /// It will never be used again, and nothing is left to send.
+    /// It takes nothing more, and what it took has ended: streams outlive the channel that they came from.
     pub(super) fn is_done(&self) -> bool {
         let state = self.lock();
-        state.phase == Phase::Closed && state.outbox.is_empty()
+        state.phase == Phase::Closed && state.outbox.is_empty() && state.calls.is_empty()
     }
 }
 
@@ -236,26 +249,28 @@ fn records(state: &mut State, batch: &Bytes, wakers: &mut Wakers) -> Result<(), 
     let mut reader = Reader::new(batch)?;
     while let Some(record) = reader.next()? {
         match record {
-            Record::Reply { id, body } => with_id(id, |id| state.end(id, Ok(batch.slice_ref(body)), wakers)),
+            Record::Reply { id, body } => with_id(id, |id| state.replied(id, batch.slice_ref(body), wakers)),
             Record::Error { id: 0, failure } => connection_error(state, &failure, wakers),
             Record::Error { id, failure } => with_id(id, |id| state.end(id, Err(failure), wakers)),
             Record::Items { id, items } => {
                 with_id(id, |id| items_of(state, id, batch.slice_ref(items), wakers))
             }
-            Record::End { id } => with_id(id, |id| state.end(id, Ok(Bytes::new()), wakers)),
+            Record::End { id } => with_id(id, |id| state.ended(id, wakers)),
             Record::Credit { id, bytes } => with_id(id, |id| {
                 if let Some(outbound) = state.calls.get(&id).and_then(|call| call.outbound.as_ref()) {
                     outbound.grant(bytes);
                 }
             }),
             Record::Ping { id } => state.outbox.record(|out| wire::pong(out, id)),
-            Record::Pong { id } => with_id(id, |id| state.end(id, Ok(Bytes::new()), wakers)),
+            Record::Pong { id } => with_id(id, |id| state.ponged(id, wakers)),
             Record::GoingAway => {
                 if state.phase == Phase::Ready {
-                    state.phase = Phase::GoingAway;
+                    state.phase = Phase::GoingAway { until: Instant::now() + GOING_AWAY };
                     state.all_in_line(wakers);
                 }
             }
+            Record::Unknown { kind, id: 0 } => state.fail_sent(&wire::unknown_kind(kind), wakers),
+            Record::Unknown { kind, id } => with_id(id, |id| unknown_kind(state, kind, id, wakers)),
             // What only a client says.
             Record::Call(_) | Record::OneWay(_) | Record::Cancel { .. } => {}
         }
@@ -277,6 +292,14 @@ fn connection_error(state: &mut State, failure: &Failure, wakers: &mut Wakers) {
         Failure::Declared { message, .. } => Status::unknown(message.clone()),
     };
     state.fail_sent(&why, wakers);
+}
+
+/// What the server said of a call is lost on us, so the call can't go on.
+fn unknown_kind(state: &mut State, kind: u64, id: u32, wakers: &mut Wakers) {
+    if state.calls.contains_key(&id) {
+        state.end(id, Err(Failure::Status(wire::unknown_kind(kind))), wakers);
+        state.outbox.record(|out| wire::cancel(out, u64::from(id)));
+    }
 }
 
 fn items_of(state: &mut State, id: u32, items: Bytes, wakers: &mut Wakers) {

@@ -133,7 +133,7 @@ impl Future for Driver {
 impl Drop for Driver {
     fn drop(&mut self) {
         // The runtime is going down, or the channel was closed: nobody may wait for what will not come.
-        self.connection.close(&Status::unavailable("the channel is closed"), &mut self.wakers);
+        self.connection.close_now();
         self.wake();
     }
 }

@@ -20,6 +20,9 @@ struct Local {
     tick: Pin<Box<Sleep>>,
 }
 
+/// Rounds before other tasks of the thread get their turn.
+const ROUNDS: usize = 16;
+
 /// The route of the only client.
 const ROUTE: &[u8] = b"local";
 
@@ -76,7 +79,7 @@ impl Future for Local {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        loop {
+        for _ in 0..ROUNDS {
             this.connection.bell.answer();
             this.core.shared.bell.answer();
             let any = this.carry();
@@ -95,12 +98,14 @@ impl Future for Local {
                 return Poll::Pending;
             }
         }
+        context.waker().wake_by_ref();
+        Poll::Pending
     }
 }
 
 impl Drop for Local {
     fn drop(&mut self) {
-        self.connection.close(&Status::unavailable("the channel is closed"), &mut self.wakers);
+        self.connection.close_now();
         self.wake();
     }
 }

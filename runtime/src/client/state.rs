@@ -43,8 +43,8 @@ pub(super) enum Phase {
     Connecting,
     /// Messages go out.
     Ready,
-    /// The server takes no new calls.
-    GoingAway,
+    /// The server takes no new calls. After that time, one may try.
+    GoingAway { until: Instant },
     /// It will never be used again.
     Closed,
 }
@@ -213,7 +213,41 @@ impl State {
         }
     }
 
-    /// The server, or the connection, has ended a call.
+    /// A server that was going away may be another one by now.
+    pub(super) fn look_at_phase(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::GoingAway { until } if until <= now) {
+            self.phase = Phase::Ready;
+        }
+    }
+
+    /// The server has answered a call with a value.
+    pub(super) fn replied(&mut self, id: u32, body: Bytes, wakers: &mut Wakers) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let result = match call.due() {
+            Due::Reply => Ok(body),
+            Due::End | Due::Pong => Err(wrong_answer("a reply", call)),
+        };
+        self.end(id, result, wakers);
+    }
+
+    /// The server has ended its stream.
+    pub(super) fn ended(&mut self, id: u32, wakers: &mut Wakers) {
+        let Some(call) = self.calls.get(&id) else { return };
+        let result = match call.due() {
+            Due::End => Ok(Bytes::new()),
+            Due::Reply | Due::Pong => Err(wrong_answer("the end of a stream", call)),
+        };
+        self.end(id, result, wakers);
+    }
+
+    /// The server has answered a ping. A pong of any other id is nobody's.
+    pub(super) fn ponged(&mut self, id: u32, wakers: &mut Wakers) {
+        if self.calls.get(&id).is_some_and(|call| call.due() == Due::Pong) {
+            self.end(id, Ok(Bytes::new()), wakers);
+        }
+    }
+
+    /// The server, or the connection, has ended a call. Only the first time counts.
     pub(super) fn end(&mut self, id: u32, result: Result<Bytes, Failure>, wakers: &mut Wakers) {
         let Some(call) = self.calls.get_mut(&id) else { return };
         wakers.extend(call.waker.take());
@@ -226,7 +260,9 @@ impl State {
                 inbound.finish(result.map(drop));
                 self.calls.remove(&id);
             }
-            None => call.reply = Some(result),
+            None => {
+                call.reply.get_or_insert(result);
+            }
         }
     }
 
@@ -298,7 +334,32 @@ impl State {
     }
 }
 
+/// Which record ends a call well.
+#[derive(Debug, PartialEq, Eq)]
+enum Due {
+    Reply,
+    End,
+    Pong,
+}
+
+/// What a ping has for a method. No method is called so: theirs have a service before a slash.
+pub(super) const PING: &str = "ping";
+
+#[cold]
+fn wrong_answer(what: &str, call: &ClientCall) -> Failure {
+    let what = format!("the server answered `{}` with {what}, which does not go with it", call.method);
+    Failure::Status(Status::unknown(what).maybe_executed())
+}
+
 impl ClientCall {
+    fn due(&self) -> Due {
+        match self.inbound {
+            Some(_) => Due::End,
+            None if self.method == PING => Due::Pong,
+            None => Due::Reply,
+        }
+    }
+
     fn expired(&self, now: Instant, taken: u64) -> Option<Status> {
         let deadline = self.deadline.filter(|deadline| deadline.at <= now)?;
         let status = deadline.exceeded(self.method);

@@ -21,6 +21,14 @@ use crate::wire::{self, CallRecord, Malformed, Reader, Record};
 /// A client that is not heard of for so long, and has no calls in flight, is forgotten.
 const IDLE: Duration = Duration::from_secs(60);
 
+/// From so many clients on, idle ones are forgotten however short they have been: a client may put any frames in front of
+/// its batches, and each other route is another client. All that a forgotten one misses is that the server goes away.
+const CROWD: usize = 65_536;
+
+/// At so many clients, those without calls in flight are forgotten whenever they were heard of: routes cost a sender
+/// nothing to make up.
+const MAX_PEERS: usize = 131_072;
+
 /// The services of a server and the clients that it knows.
 pub(crate) struct Core {
     pub(crate) shared: Arc<Shared>,
@@ -71,7 +79,7 @@ impl Core {
         if let Err(malformed) = self.records(&peer, batch) {
             count(&self.shared.counters.unreadable);
             let failure = Failure::Status(malformed.status());
-            peer.send(|out| wire::error(out, malformed.call(), &failure));
+            peer.send(|out| wire::error(out, 0, &failure));
         }
     }
 
@@ -95,9 +103,19 @@ impl Core {
                 Record::Reply { .. } | Record::Error { .. } | Record::GoingAway => {
                     count(&self.shared.counters.unreadable);
                 }
+                Record::Unknown { kind, id } => self.unknown_kind(peer, kind, id),
             }
         }
         Ok(())
+    }
+
+    /// Whatever was asked for is not done, so a call that it was asked for must not look as if it were.
+    fn unknown_kind(&self, peer: &Arc<Peer>, kind: u64, id: u64) {
+        count(&self.shared.counters.unreadable);
+        let status = wire::unknown_kind(kind);
+        if !peer.fail(id, status.clone()) {
+            peer.send(|out| wire::error(out, id, &Failure::Status(status)));
+        }
     }
 
     fn heard_of(&mut self, route: &[u8]) -> Arc<Peer> {
@@ -116,13 +134,17 @@ impl Core {
     /// Forgets idle clients, when there are many more than the last time.
     fn sweep(&mut self, now: Instant) {
         if self.peers.len() >= self.sweep_at {
-            self.peers.retain(|_, known| now.duration_since(known.heard) < IDLE || known.peer.is_busy());
-            self.sweep_at = (self.peers.len() * 2).max(64);
+            let idle = if self.peers.len() < CROWD { IDLE } else { Duration::ZERO };
+            self.peers.retain(|_, known| now.duration_since(known.heard) < idle || known.peer.is_busy());
+            self.sweep_at = (self.peers.len() * 2).max(64).min(MAX_PEERS.max(self.peers.len() + 64));
         }
     }
 
     fn call(&mut self, peer: &Arc<Peer>, batch: &Bytes, record: CallRecord<'_>) {
         let id = record.id;
+        if id == 0 {
+            return self.refuse_nameless(peer);
+        }
         if let Err(refusal) = peer.open(id, ServerCall::default()) {
             return self.refuse_unopened(peer, id, &refusal);
         }
@@ -208,6 +230,13 @@ impl Core {
         }
     }
 
+    /// A call with the id 0 can't be answered but as if a whole batch were meant.
+    fn refuse_nameless(&self, peer: &Arc<Peer>) {
+        count(&self.shared.counters.refused);
+        let status = Status::invalid_argument("a call has the id 0, which is no call's").not_sent();
+        peer.send(|out| wire::error(out, 0, &Failure::Status(status)));
+    }
+
     fn refuse_unopened(&self, peer: &Arc<Peer>, id: u64, refusal: &Refusal) {
         count(&self.shared.counters.refused);
         let status = match refusal {
@@ -277,11 +306,21 @@ impl Core {
             }
         }
         for id in lost {
-            self.lose(&id);
+            self.give_up(&id);
         }
     }
 
-    /// A client can't be reached, or is taken for dead.
+    /// A client is taken for dead. Should it live and only have been stopped, it is told what became of its calls: it
+    /// would wait for them for ever, since its connection may be as good as before.
+    fn give_up(&mut self, id: &PeerId) {
+        if let Some(known) = self.peers.remove(id) {
+            count(&self.shared.counters.lost_peers);
+            let why = Status::unavailable("the client showed no sign of life, and its calls were given up");
+            known.peer.fail_all(&why.maybe_executed());
+        }
+    }
+
+    /// A client can't be reached.
     pub(crate) fn lose(&mut self, id: &PeerId) {
         if let Some(known) = self.peers.remove(id) {
             if known.peer.is_busy() {

@@ -142,7 +142,9 @@ impl Driver {
                 self.core.ask_all();
                 self.phase = Phase::Flushing(now + FLUSH);
             }
-            Phase::Flushing(until) if idle && self.core.all_answered() || now >= until => return Ok(Progress::Done),
+            Phase::Flushing(until) if idle && self.core.all_answered() || now >= until => {
+                return Ok(Progress::Done);
+            }
             _ => return Ok(Progress::None),
         }
         Ok(Progress::Some)

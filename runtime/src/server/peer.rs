@@ -120,11 +120,10 @@ impl Peer {
 
     /// Spawns the rest of a handler, such that the call's end ends it. Must be called within a tokio runtime.
     pub(crate) fn spawn(&self, id: u64, handler: impl Future<Output = ()> + Send + 'static) {
-        let mut state = self.lock();
-        if let Some(call) = state.calls.get_mut(&id) {
-            // Under the lock: the handler can't end its call before the call knows of its handler.
-            call.task = Some(tokio::spawn(handler).abort_handle());
-        }
+        // Not under the lock: a runtime that shuts down drops the handler right here, which answers its call. One that
+        // is done before the call knows of it has nothing left to end.
+        let task = tokio::spawn(handler).abort_handle();
+        self.with_call(id, |call| call.task = Some(task));
     }
 
     /// Changes a call's streams while it is being set up.
@@ -155,14 +154,16 @@ impl Peer {
         }
     }
 
-    /// Ends a call from outside its handler, which is dropped, and tells the client why.
-    pub(crate) fn fail(self: &Arc<Self>, id: u64, why: Status) {
+    /// Ends a call from outside its handler, which is dropped, and tells the client why. `false` for one that is not in
+    /// flight.
+    pub(crate) fn fail(self: &Arc<Self>, id: u64, why: Status) -> bool {
         let mut state = self.lock();
-        let Some(call) = self.close_call(&mut state, id) else { return };
+        let Some(call) = self.close_call(&mut state, id) else { return false };
         let failure = Failure::Status(why.clone());
         state.outbox.record(|out| wire::error(out, id, &failure));
         self.list(state);
         call.abort(&why);
+        true
     }
 
     /// The client gave a call up.

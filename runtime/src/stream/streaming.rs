@@ -126,8 +126,7 @@ fn read_answer<F: Form<T>, T>(items: &mut Bytes) -> Result<T, Status> {
 }
 
 fn read_item<F: Form<T>, T>(items: &mut Bytes) -> Result<T, Status> {
-    let item =
-        codec::decode_prefix::<F, T>(items).map_err(|error| unreadable(&error))?;
+    let item = codec::decode_prefix::<F, T>(items).map_err(|error| unreadable(&error))?;
     codec::validate::<F, T>(&item).map_err(|violation| Status::invalid_argument(violation.to_string()))?;
     Ok(item)
 }

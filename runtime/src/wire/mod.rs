@@ -13,7 +13,7 @@ mod write;
 
 pub(crate) use draft::{Draft, recycle};
 pub(crate) use outbox::Outbox;
-pub(crate) use read::{CallRecord, Malformed, Reader, Record};
+pub(crate) use read::{CallRecord, Malformed, Reader, Record, unknown_kind};
 pub(crate) use write::{cancel, credit, end, error, going_away, ping, pong};
 
 /// The first byte of every batch: the version of the protocol.

@@ -19,8 +19,6 @@ pub(crate) enum Malformed {
     Version(Option<u8>),
     /// A record that is not what it should be, at this byte.
     Record { at: usize, expected: &'static str },
-    /// A kind of record that this version does not know and may not skip, of this call.
-    Kind { kind: u64, id: u64 },
 }
 
 impl fmt::Display for Malformed {
@@ -34,7 +32,6 @@ impl fmt::Display for Malformed {
             Self::Record { at, expected } => {
                 write!(f, "a malformed record: {expected} expected at byte {at}")
             }
-            Self::Kind { kind, .. } => write!(f, "a record of kind {kind}, which this version does not know"),
         }
     }
 }
@@ -43,18 +40,10 @@ impl Malformed {
     /// The status to answer with.
     pub(crate) fn status(&self) -> Status {
         let code = match self {
-            Self::Version(_) | Self::Kind { .. } => Code::Unimplemented,
+            Self::Version(_) => Code::Unimplemented,
             Self::Record { .. } => Code::InvalidArgument,
         };
         Status::new(code, self.to_string()).maybe_executed()
-    }
-
-    /// The call to answer; 0 for none in particular.
-    pub(crate) fn call(&self) -> u64 {
-        match self {
-            Self::Kind { id, .. } => *id,
-            Self::Version(_) | Self::Record { .. } => 0,
-        }
     }
 }
 
@@ -63,15 +52,46 @@ impl Malformed {
 pub(crate) enum Record<'a> {
     Call(CallRecord<'a>),
     OneWay(CallRecord<'a>),
-    Reply { id: u64, body: &'a [u8] },
-    Error { id: u64, failure: Failure },
-    Items { id: u64, items: &'a [u8] },
-    End { id: u64 },
-    Credit { id: u64, bytes: u64 },
-    Cancel { id: u64 },
-    Ping { id: u64 },
-    Pong { id: u64 },
+    Reply {
+        id: u64,
+        body: &'a [u8],
+    },
+    Error {
+        id: u64,
+        failure: Failure,
+    },
+    Items {
+        id: u64,
+        items: &'a [u8],
+    },
+    End {
+        id: u64,
+    },
+    Credit {
+        id: u64,
+        bytes: u64,
+    },
+    Cancel {
+        id: u64,
+    },
+    Ping {
+        id: u64,
+    },
+    Pong {
+        id: u64,
+    },
     GoingAway,
+    /// One of a kind that this version does not know and may not skip. The records after it stand.
+    Unknown {
+        kind: u64,
+        id: u64,
+    },
+}
+
+/// What to say of a [`Record::Unknown`].
+pub(crate) fn unknown_kind(kind: u64) -> Status {
+    Status::unimplemented(format!("a record of kind {kind}, which this version does not know"))
+        .maybe_executed()
 }
 
 /// A call, or a one-way call.
@@ -141,7 +161,7 @@ impl<'a> Reader<'a> {
             Ok(kind::PONG) => Record::Pong { id },
             Ok(kind::GOING_AWAY) => Record::GoingAway,
             _ if kind >= kind::FIRST_OPTIONAL => return Ok(None),
-            _ => return Err(Malformed::Kind { kind, id }),
+            _ => Record::Unknown { kind, id },
         };
         Ok(Some(record))
     }
