@@ -46,7 +46,9 @@ impl Hasher for IdHasher {
     fn write_u64(&mut self, id: u64) {
         // The high half of the product depends on every bit of the id; the map looks at both ends of the hash.
         let product = u128::from(self.hash ^ id).wrapping_mul(u128::from(self.seed));
-        self.hash = (product >> 64) as u64 ^ product as u64;
+        #[expect(clippy::cast_possible_truncation, reason = "its two halves, one after the other")]
+        let (high, low) = ((product >> 64) as u64, product as u64);
+        self.hash = high ^ low;
     }
 
     fn finish(&self) -> u64 {

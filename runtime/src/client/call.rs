@@ -241,13 +241,12 @@ impl<S: Stream<Item = T>, T, R, E: CallError> ClientStreamCall<S, T, R, E> {
                 self.items = None;
                 return Poll::Ready(Ok(()));
             }
-            match ready!(items.as_mut().poll_next(context)) {
-                Some(item) => sending.next = Some(sending.draft(self.encode, &item)?),
-                None => {
-                    let id = sending.handle.id();
-                    sending.handle.connection().record(&mut |out| wire::end(out, id));
-                    self.items = None;
-                }
+            if let Some(item) = ready!(items.as_mut().poll_next(context)) {
+                sending.next = Some(sending.draft(self.encode, &item)?)
+            } else {
+                let id = sending.handle.id();
+                sending.handle.connection().record(&mut |out| wire::end(out, id));
+                self.items = None;
             }
         }
         Poll::Ready(Ok(()))

@@ -253,7 +253,7 @@ fn records(state: &mut State, batch: &Bytes, wakers: &mut Wakers) -> Result<(), 
             Record::Error { id: 0, failure } => connection_error(state, &failure, wakers),
             Record::Error { id, failure } => with_id(id, |id| state.end(id, Err(failure), wakers)),
             Record::Items { id, items } => {
-                with_id(id, |id| items_of(state, id, batch.slice_ref(items), wakers))
+                with_id(id, |id| items_of(state, id, batch.slice_ref(items), wakers));
             }
             Record::End { id } => with_id(id, |id| state.ended(id, wakers)),
             Record::Credit { id, bytes } => with_id(id, |id| {

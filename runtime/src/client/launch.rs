@@ -106,13 +106,12 @@ impl Launch {
         context: &Context<'_>,
         write: impl FnOnce(&mut State, Draft, Option<Deadline>, &Metadata) -> R,
     ) -> Poll<Result<(Arc<Connection>, R), Status>> {
-        let begun = match &mut self.begun {
-            Some(begun) => begun,
-            None => {
-                let begun = begin(&self.channel, self.method, self.time);
-                check(&self.draft, &self.metadata, &begun.ticket.connection().limits)?;
-                self.begun.insert(begun)
-            }
+        let begun = if let Some(begun) = &mut self.begun {
+            begun
+        } else {
+            let begun = begin(&self.channel, self.method, self.time);
+            check(self.draft.as_ref(), &self.metadata, &begun.ticket.connection().limits)?;
+            self.begun.insert(begun)
         };
         let (draft, metadata, deadline) = (&mut self.draft, &self.metadata, begun.deadline);
         let sent = begun.ticket.poll_send(context, deadline, |state| match draft.take() {
@@ -157,11 +156,11 @@ fn deadline(within: Option<Duration>, inherited: Option<Instant>) -> Option<Dead
 }
 
 /// Finds what can be found wrong with a call before it waits for anything.
-fn check(draft: &Option<Result<Draft, Status>>, metadata: &Metadata, limits: &Limits) -> Result<(), Status> {
+fn check(draft: Option<&Result<Draft, Status>>, metadata: &Metadata, limits: &Limits) -> Result<(), Status> {
     if let Some(Err(status)) = draft {
         return Err(status.clone());
     }
-    let size = draft.as_ref().and_then(|draft| draft.as_ref().ok()).map_or(0, Draft::body_len);
+    let size = draft.and_then(|draft| draft.as_ref().ok()).map_or(0, Draft::body_len);
     if size > limits.message_size {
         let what = format!("the parameters have {size} bytes; a message may have {}", limits.message_size);
         return Err(Status::resource_exhausted(what).not_sent());

@@ -126,14 +126,15 @@ impl State {
             return Poll::Ready(());
         }
         let waker = context.waker().clone();
-        match ticket.and_then(|ticket| self.waiting.iter_mut().find(|waiting| waiting.ticket == ticket)) {
-            Some(waiting) => waiting.waker = waker,
-            None => {
-                self.waiting.push_back(Waiting { ticket: self.next_ticket, waker, deadline });
-                *ticket = Some(self.next_ticket);
-                self.next_ticket += 1;
-                self.look_at_latest(deadline);
-            }
+        if let Some(waiting) =
+            ticket.and_then(|ticket| self.waiting.iter_mut().find(|waiting| waiting.ticket == ticket))
+        {
+            waiting.waker = waker
+        } else {
+            self.waiting.push_back(Waiting { ticket: self.next_ticket, waker, deadline });
+            *ticket = Some(self.next_ticket);
+            self.next_ticket += 1;
+            self.look_at_latest(deadline);
         }
         Poll::Pending
     }
@@ -199,17 +200,14 @@ impl State {
         context: &Context<'_>,
     ) -> Option<Poll<Result<Bytes, Failure>>> {
         let call = self.calls.get_mut(&id)?;
-        match call.reply.take() {
-            Some(reply) => {
-                self.calls.remove(&id);
-                Some(Poll::Ready(reply))
+        if let Some(reply) = call.reply.take() {
+            self.calls.remove(&id);
+            Some(Poll::Ready(reply))
+        } else {
+            if !call.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
+                call.waker = Some(context.waker().clone());
             }
-            None => {
-                if !call.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
-                    call.waker = Some(context.waker().clone());
-                }
-                Some(Poll::Pending)
-            }
+            Some(Poll::Pending)
         }
     }
 

@@ -19,7 +19,7 @@ use crate::status::{Failure, Status};
 use crate::wire::{self, CallRecord, Malformed, Reader, Record};
 
 /// A client that is not heard of for so long, and has no calls in flight, is forgotten.
-const IDLE: Duration = Duration::from_secs(60);
+const IDLE: Duration = Duration::from_mins(1);
 
 /// From so many clients on, idle ones are forgotten however short they have been: a client may put any frames in front of
 /// its batches, and each other route is another client. All that a forgotten one misses is that the server goes away.
@@ -113,7 +113,7 @@ impl Core {
     fn unknown_kind(&self, peer: &Arc<Peer>, kind: u64, id: u64) {
         count(&self.shared.counters.unreadable);
         let status = wire::unknown_kind(kind);
-        if !peer.fail(id, status.clone()) {
+        if !peer.fail(id, &status) {
             peer.send(|out| wire::error(out, id, &Failure::Status(status)));
         }
     }

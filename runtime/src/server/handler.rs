@@ -41,7 +41,7 @@ pub(super) async fn run(handler: Handler, peer: Arc<Peer>, id: Option<u64>) {
     match handler.deadline {
         None => handler.await,
         Some(deadline) => {
-            Timed { handler, sleep: Box::pin(tokio::time::sleep_until(deadline)), peer, id }.await
+            Timed { handler, sleep: Box::pin(tokio::time::sleep_until(deadline)), peer, id }.await;
         }
     }
 }
@@ -67,7 +67,7 @@ impl Future for Timed {
         }
         if let Some(id) = self.id {
             let status = Status::deadline_exceeded("the deadline passed while the handler ran");
-            self.peer.fail(id, status.maybe_executed());
+            self.peer.fail(id, &status.maybe_executed());
         }
         Poll::Ready(())
     }

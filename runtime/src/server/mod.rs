@@ -135,12 +135,11 @@ impl Server {
         let shared = self.shared;
         // A task of its own: where the caller waits, perhaps in `block_on`, may be a slower place to run.
         let mut task = AbortOnDrop(tokio::spawn(self.driver));
-        let ended = match either(&mut task.0, stop).await {
-            Some(ended) => ended,
-            None => {
-                shared.drain();
-                (&mut task.0).await
-            }
+        let ended = if let Some(ended) = either(&mut task.0, stop).await {
+            ended
+        } else {
+            shared.drain();
+            (&mut task.0).await
         };
         match ended {
             Ok(result) => result.map_err(|error| ServeError::Socket { reason: error.to_string() }),

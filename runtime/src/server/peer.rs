@@ -156,13 +156,13 @@ impl Peer {
 
     /// Ends a call from outside its handler, which is dropped, and tells the client why. `false` for one that is not in
     /// flight.
-    pub(crate) fn fail(self: &Arc<Self>, id: u64, why: Status) -> bool {
+    pub(crate) fn fail(self: &Arc<Self>, id: u64, why: &Status) -> bool {
         let mut state = self.lock();
         let Some(call) = self.close_call(&mut state, id) else { return false };
         let failure = Failure::Status(why.clone());
         state.outbox.record(|out| wire::error(out, id, &failure));
         self.list(state);
-        call.abort(&why);
+        call.abort(why);
         true
     }
 
@@ -182,7 +182,7 @@ impl Peer {
         if let Some(inbound) = inbound
             && inbound.receive(items).is_err()
         {
-            self.fail(id, Status::resource_exhausted("the client sent items of its stream without credit"));
+            self.fail(id, &Status::resource_exhausted("the client sent items of its stream without credit"));
         }
     }
 
@@ -225,7 +225,7 @@ impl Peer {
     pub(crate) fn fail_all(self: &Arc<Self>, why: &Status) {
         let ids: Vec<u64> = self.lock().calls.keys().copied().collect();
         for id in ids {
-            self.fail(id, why.clone());
+            self.fail(id, why);
         }
     }
 
@@ -283,7 +283,7 @@ impl Outgoing for PeerOutgoing {
     }
 
     fn abandon(&self, id: u64) {
-        self.0.fail(id, Status::internal("the handler's stream was cut off"));
+        self.0.fail(id, &Status::internal("the handler's stream was cut off"));
     }
 
     fn max_body(&self) -> usize {

@@ -67,8 +67,9 @@ impl Router {
             }
             too_long |= self.route.len() + 4 + frame.len() > MAX_ROUTE;
             if !too_long {
-                // Below `MAX_ROUTE`.
-                self.route.extend_from_slice(&(frame.len() as u32).to_be_bytes());
+                // Below `MAX_ROUTE`, so it fits.
+                let length = u32::try_from(frame.len()).unwrap_or_default();
+                self.route.extend_from_slice(&length.to_be_bytes());
                 self.route.extend_from_slice(&frame);
             }
         }

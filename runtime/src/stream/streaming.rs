@@ -13,7 +13,7 @@ use futures_core::Stream;
 use super::{Inbound, Outgoing};
 use crate::codec::{self, Form};
 use crate::server::unreadable;
-use crate::status::{CallError, Status};
+use crate::status::{CallError, Failure, Status};
 use crate::wire;
 
 /// The receiving side of a stream: a client's answers, or a handler's items.
@@ -80,7 +80,7 @@ impl<T, E: CallError> Streaming<T, E> {
             match self.half.inbound.poll_chunk(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(chunk))) => self.chunk = chunk,
-                Poll::Ready(Some(Err(failure))) => return Poll::Ready(self.fail(E::from_failure(failure))),
+                Poll::Ready(Some(Err(failure))) => return Poll::Ready(Some(Err(self.fail(failure)))),
                 Poll::Ready(None) => {
                     self.ended = true;
                     return Poll::Ready(None);
@@ -104,9 +104,9 @@ impl<T, E: CallError> Streaming<T, E> {
         }
     }
 
-    fn fail(&mut self, error: E) -> Option<Result<T, E>> {
+    fn fail(&mut self, failure: Failure) -> E {
         self.ended = true;
-        Some(Err(error))
+        E::from_failure(failure)
     }
 
     /// Credit goes back in halves of the window: seldom enough to cost little, soon enough that the sender need not wait.
