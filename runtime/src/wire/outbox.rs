@@ -138,3 +138,90 @@ fn patch_length(batch: &mut [u8], length_at: usize) {
     let length = u32::try_from(batch.len() - length_at - 4).unwrap_or(u32::MAX);
     batch[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::Plain;
+    use crate::wire::{Reader, Record, end, ping};
+
+    fn item(id: u64, text: &str) -> Draft {
+        Draft::item::<Plain, String>(id, &text.to_owned()).unwrap()
+    }
+
+    /// The records of every message, in order, as short texts.
+    fn messages(outbox: &mut Outbox) -> Vec<Vec<String>> {
+        let mut messages = Vec::new();
+        while let Some(message) = outbox.take() {
+            let mut reader = Reader::new(&message).unwrap();
+            let mut records = Vec::new();
+            while let Some(record) = reader.next().unwrap() {
+                records.push(match record {
+                    Record::Items { id, items } => format!("items {id} of {} bytes", items.len()),
+                    Record::Ping { id } => format!("ping {id}"),
+                    Record::End { id } => format!("end {id}"),
+                    other => format!("{other:?}"),
+                });
+            }
+            messages.push(records);
+        }
+        messages
+    }
+
+    #[test]
+    fn what_has_gathered_leaves_as_one_message() {
+        let mut outbox = Outbox::default();
+        (1..=3).for_each(|id| outbox.record(|out| ping(out, id)));
+        assert_eq!(messages(&mut outbox), [["ping 1", "ping 2", "ping 3"]]);
+        assert!(outbox.is_empty());
+    }
+
+    #[test]
+    fn items_of_one_stream_share_a_record_until_another_record_comes() {
+        let mut outbox = Outbox::default();
+        outbox.push_item(1, item(1, "a"));
+        outbox.push_item(1, item(1, "b"));
+        outbox.push_item(2, item(2, "c"));
+        outbox.push_item(1, item(1, "d"));
+        outbox.record(|out| end(out, 1));
+        outbox.push_item(1, item(1, "e"));
+        let expected =
+            ["items 1 of 4 bytes", "items 2 of 2 bytes", "items 1 of 2 bytes", "end 1", "items 1 of 2 bytes"];
+        assert_eq!(messages(&mut outbox), [expected]);
+    }
+
+    #[test]
+    fn a_large_item_travels_alone_and_keeps_its_place() {
+        let mut outbox = Outbox::default();
+        let large = "x".repeat(super::super::LARGE);
+        outbox.push_item(1, item(1, "a"));
+        outbox.push_item(1, item(1, &large));
+        outbox.push_item(1, item(1, "b"));
+        let large = format!("items 1 of {} bytes", large.len() + 3);
+        assert_eq!(messages(&mut outbox), [["items 1 of 2 bytes"], [large.as_str()], ["items 1 of 2 bytes"]]);
+    }
+
+    #[test]
+    fn a_full_batch_is_closed_also_within_a_stream() {
+        let mut outbox = Outbox::default();
+        let text = "x".repeat(1_000);
+        (0..1_000).for_each(|_| outbox.push_item(1, item(1, &text)));
+        assert!(outbox.len() > 1_000_000);
+        let mut sizes = Vec::new();
+        while let Some(message) = outbox.take() {
+            sizes.push(message.len());
+        }
+        assert!(sizes.len() > 1 && sizes.iter().all(|size| *size < BATCH_LIMIT + 2_000), "{sizes:?}");
+        assert_eq!(outbox.len(), 0);
+    }
+
+    #[test]
+    fn a_message_that_was_put_back_is_the_next() {
+        let mut outbox = Outbox::default();
+        outbox.record(|out| ping(out, 1));
+        let message = outbox.take().unwrap();
+        outbox.record(|out| ping(out, 2));
+        outbox.put_back(message);
+        assert_eq!(messages(&mut outbox), [["ping 1"], ["ping 2"]]);
+    }
+}
