@@ -281,10 +281,7 @@ fn import_cycles(program: &Program, report: &mut Report) {
     for cycle in graph::cycles(&edges) {
         let files: Vec<&str> = cycle.iter().map(|file| program.sources.files()[*file].path()).collect();
         let next = cycle.get(1).copied().unwrap_or(cycle[0]);
-        let imports = program.files[cycle[0]].imports.iter().zip(&program.targets[cycle[0]]);
-        let closing =
-            imports.into_iter().find(|(_, target)| target.is_some_and(|target| target.0 as usize == next));
-        let Some((import, _)) = closing else { continue };
+        let Some(closing) = import_of(program, cycle[0], next) else { continue };
         let message = match files.as_slice() {
             [one] => format!("`{one}` imports itself"),
             [first, rest @ ..] => {
@@ -292,11 +289,23 @@ fn import_cycles(program: &Program, report: &mut Report) {
             }
             [] => continue,
         };
-        let diagnostic = Diagnostic::new(diagnostic::IMPORT_CYCLE, message)
-            .at(import.path_span, "part of the circle")
+        let mut diagnostic = Diagnostic::new(diagnostic::IMPORT_CYCLE, message)
+            .at(closing.path_span, "part of the circle")
             .help("move what both need into a file that imports neither");
+        for (index, file) in cycle.iter().enumerate().skip(1) {
+            let next = cycle.get(index + 1).copied().unwrap_or(cycle[0]);
+            if let Some(import) = import_of(program, *file, next) {
+                diagnostic = diagnostic.related(import.path_span, "");
+            }
+        }
         report.add(diagnostic);
     }
+}
+
+/// How one file imports another.
+fn import_of(program: &Program, file: usize, target: usize) -> Option<&Import> {
+    let mut imports = program.files[file].imports.iter().zip(&program.targets[file]);
+    imports.find(|(_, id)| id.is_some_and(|id| id.0 as usize == target)).map(|(import, _)| import)
 }
 
 fn indices(targets: &[Option<FileId>]) -> Vec<usize> {

@@ -180,7 +180,8 @@ impl Lowering<'_, '_> {
         let message = match variant.preamble.find("message").and_then(|attribute| attribute.arguments.first())
         {
             Some(value) => {
-                Some(value::message(value, &own_fields(&variant.payload), false, &mut self.unread)?)
+                let fields = own_fields(&variant.payload);
+                Some(value::message(&self.model.program.sources, value, &fields, true, &mut self.unread)?)
             }
             None => None,
         };

@@ -138,7 +138,7 @@ pub(super) fn deadlines(model: &Model, report: &mut Report) {
 pub(super) fn messages(model: &Model, report: &mut Report) {
     for (item, is_error, variant) in walk::variants(model) {
         if let Some(value) = variant.preamble.find("message").filter(|_| is_error).and_then(only_argument) {
-            message(value, &own_fields(&variant.payload), item.damaged, report);
+            message(&model.program.sources, value, &own_fields(&variant.payload), !item.damaged, report);
         }
     }
 }

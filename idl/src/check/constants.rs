@@ -30,6 +30,10 @@ fn can_be_constant(ty: &Type) -> bool {
 pub(super) fn values(model: &Model, report: &mut Report) {
     for (file, item) in model.items() {
         let ItemKind::Const { ty, value } = &item.kind else { continue };
+        let Some(resolved) = model.ty(file, ty).and_then(|ty| model.resolved(&ty)) else { continue };
+        if !can_be_constant(&resolved) {
+            continue;
+        }
         if matches!(value.kind, ValueKind::Path(_)) {
             let diagnostic = Diagnostic::new(diagnostic::CONSTANT_VALUE, "a constant's value is written out")
                 .at(value.span, "a name")
@@ -37,9 +41,6 @@ pub(super) fn values(model: &Model, report: &mut Report) {
             report.add(diagnostic);
             continue;
         }
-        let Some(resolved) = model.ty(file, ty).and_then(|ty| model.resolved(&ty)) else { continue };
-        if can_be_constant(&resolved) {
-            literal(model, file, &resolved, value, report);
-        }
+        literal(model, file, &resolved, value, report);
     }
 }

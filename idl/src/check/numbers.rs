@@ -82,7 +82,10 @@ pub(super) fn reserved_numbers(model: &Model, report: &mut Report) {
         let mut ranges: Vec<(i128, i128, Span)> = body.reserved.iter().filter_map(numbers).collect();
         ranges.sort_unstable();
         for (name, number) in &body.members {
-            let Some(value) = number.value else { continue };
+            let Some(value) = number.value.filter(|value| (body.limits.0..=body.limits.1).contains(value))
+            else {
+                continue;
+            };
             let before = ranges.partition_point(|(min, ..)| *min <= value);
             let Some((.., span)) = ranges[..before].last().filter(|(_, max, _)| value <= *max) else {
                 continue;

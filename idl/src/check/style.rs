@@ -3,13 +3,15 @@
 use super::walk;
 use crate::ast::{ItemKind, Name};
 use crate::diagnostic::{self, Diagnostic, Report};
-use crate::resolve::Model;
+use crate::resolve::{BUILTINS, Model};
 
 /// Types and services are `PascalCase`, constants `UPPER_SNAKE`.
 pub(super) fn declarations(model: &Model, report: &mut Report) {
     for (_, item) in model.items() {
         match item.kind {
             ItemKind::Const { .. } => constant(&item.name, report),
+            // A name of the language is an error of its own.
+            _ if BUILTINS.contains(&item.name.text.as_str()) => {}
             _ => pascal(&item.name, report),
         }
     }
@@ -80,7 +82,12 @@ fn styled(code: diagnostic::Code, message: String, name: &Name, better: &str) ->
 
 fn to_pascal(text: &str) -> String {
     let words = text.split('_').filter(|word| !word.is_empty());
-    words.map(|word| word[..1].to_uppercase() + &word[1..]).collect()
+    let shouts = text.bytes().all(|byte| !byte.is_ascii_lowercase());
+    words
+        .map(|word| {
+            word[..1].to_uppercase() + &if shouts { word[1..].to_lowercase() } else { word[1..].to_owned() }
+        })
+        .collect()
 }
 
 fn to_snake(text: &str) -> String {
@@ -103,6 +110,8 @@ mod tests {
     #[test]
     fn spellings() {
         assert_eq!(to_pascal("trade_of_day"), "TradeOfDay");
+        assert_eq!(to_pascal("BUY_NOW"), "BuyNow");
+        assert_eq!(to_pascal("HTTP_server"), "HTTPServer");
         assert_eq!(to_snake("tradeOfDay"), "trade_of_day");
         assert_eq!(to_snake("HTTPServer2Go"), "httpserver2_go");
     }

@@ -11,7 +11,7 @@ use crate::source::{FileId, SourceFile, SourceMap};
 /// Lines of one file that are at most this far apart are shown as one piece.
 const NEAR: usize = 6;
 /// A line of more bytes than this is cut.
-const LONG_LINE: usize = 400;
+const LONG_LINE: usize = 4_000;
 /// How much of a cut line is shown before the place and behind it, in bytes.
 const AROUND: usize = 60;
 

@@ -39,9 +39,9 @@ impl Failure {
         let mut known: Vec<(usize, &str)> = self.expected.iter().filter_map(|rule| words(*rule)).collect();
         known.sort_unstable();
         known.dedup();
-        // Docs and attributes may stand before most things; told only where nothing else may.
-        if known.iter().any(|(rank, _)| *rank < AT_RANK) {
-            known.retain(|(rank, _)| *rank < AT_RANK);
+        // What may stand in many places and is seldom meant is told only where nothing else may.
+        if known.iter().any(|(rank, _)| *rank < SELDOM) {
+            known.retain(|(rank, _)| *rank < SELDOM);
         }
         let known: Vec<&str> = known.into_iter().map(|(_, words)| words).collect();
         match known.as_slice() {
@@ -59,14 +59,22 @@ impl Failure {
     }
 }
 
-const AT_RANK: usize = 90;
+const SELDOM: usize = 90;
 
 /// In the order in which they are to be preferred.
 const HELP: &[(Rule, &str)] = &[
-    (Rule::tag, "each member has a number: `= 1`"),
+    (Rule::number_sign, "each member has a number: `= 1`"),
+    (Rule::close_bracket, "the only list that can be written is the empty one: `[]`"),
+    (Rule::type_name, "a name starts with a letter or `_`, such as `Trade`"),
+    (Rule::constant_name, "a constant looks like `const LIMIT: u32 = 500;`"),
+    (Rule::alias_name, "a name starts with a letter or `_`, such as `money`"),
+    (Rule::attribute_name, "an attribute looks like `@len(1..=12)`"),
+    (Rule::error_path, "name the error that is thrown: `throws TapeError`"),
+    (Rule::reserved_entry, "numbers, ranges and names are reserved: `reserved 8, 10..15, \"exchange\";`"),
+    (Rule::arrow, "what it answers follows after `->`, and `;` ends it"),
     (Rule::semicolon, "end it with `;`"),
     (Rule::number, "a number is written `1`"),
-    (Rule::equals, "a number or value follows after `=`"),
+    (Rule::equals, "what it is follows after `=`"),
     (Rule::type_use, "write a type: `u32`, `string`, `list<T>`, `map<K, V>`, `T?` or the name of one"),
     (Rule::type_path, "write a type: `u32`, `string`, `list<T>`, `map<K, V>`, `T?` or the name of one"),
     (Rule::colon, "a type follows after `:`"),
@@ -128,28 +136,29 @@ fn words(rule: Rule) -> Option<(usize, &'static str)> {
         Rule::type_use | Rule::type_path | Rule::streamed => (1, "a type"),
         Rule::error_path => (1, "an error's name"),
         Rule::value | Rule::value_path | Rule::bound | Rule::range => (2, "a value"),
-        Rule::reserved_entry => (2, "a number, a range or a name in quotes"),
+        Rule::reserved_entry => (2, "a number, a range, a name in quotes"),
         Rule::number | Rule::number_range => (2, "a number"),
         Rule::string => (3, "a string"),
         Rule::parameters | Rule::open_paren => (4, "`(`"),
         Rule::kw_rpc => (5, "`rpc`"),
         Rule::kw_oneway => (6, "`oneway`"),
         Rule::colon => (10, "`:`"),
-        Rule::tag | Rule::equals => (11, "`=`"),
+        Rule::tag | Rule::number_sign | Rule::equals => (11, "`=`"),
         Rule::open_brace | Rule::variant_fields => (12, "`{`"),
         Rule::answer | Rule::arrow => (13, "`->`"),
         Rule::throws | Rule::kw_throws => (14, "`throws`"),
         Rule::kw_as => (15, "`as`"),
-        Rule::open_angle | Rule::type_arguments => (16, "`<`"),
-        Rule::question => (17, "`?`"),
-        Rule::dots => (18, "`..`"),
         Rule::comma => (20, "`,`"),
         Rule::close_paren => (21, "`)`"),
         Rule::close_angle => (22, "`>`"),
         Rule::close_bracket => (23, "`]`"),
         Rule::semicolon => (24, "`;`"),
         Rule::close_brace => (25, "`}`"),
-        Rule::preamble | Rule::attribute | Rule::at => (AT_RANK, "`@`"),
+        Rule::open_angle | Rule::type_arguments => (SELDOM, "`<`"),
+        Rule::question => (SELDOM, "`?`"),
+        Rule::dots => (SELDOM, "`..`"),
+        Rule::arguments => (SELDOM, "`(`"),
+        Rule::preamble | Rule::attribute | Rule::at => (SELDOM, "`@`"),
         _ => return None,
     };
     Some(words)

@@ -62,7 +62,7 @@ impl<'a> Parser<'a> {
         match first_pair(Rule::one_item, text) {
             Ok(pair) => match self.builder(base).declaration(pair) {
                 Some(declaration) => self.add(declaration, tokens),
-                None => self.lose(keyword, name),
+                None => self.lose(keyword, name, piece.body.is_some()),
             },
             Err(failure) => self.recover(piece, Some(&failure)),
         }
@@ -75,7 +75,7 @@ impl<'a> Parser<'a> {
                 .help("until then a method that answers with a `stream` tells what happens");
             self.report.add(diagnostic);
         }
-        self.lose(keyword, name);
+        self.lose(keyword, name, true);
     }
 
     /// Takes a declaration in, and sees to it that `package` comes first and imports before all else.
@@ -127,14 +127,13 @@ impl<'a> Parser<'a> {
     }
 
     /// Remembers what could not be read, so that its uses are not reported as well.
-    fn lose(&mut self, keyword: Option<Token>, name: Option<Token>) {
-        match (keyword.map(|token| token.text(self.text)), name) {
-            (Some("package"), _) => self.lost_package = true,
+    fn lose(&mut self, keyword: Option<Token>, name: Option<Token>, has_body: bool) {
+        let keyword = keyword.map_or("", |token| token.text(self.text));
+        match (keyword, name) {
+            ("package", _) => self.lost_package = true,
+            ("import", _) => self.tree.incomplete = true,
             (_, Some(name)) => self.tree.broken_names.push(name.text(self.text).to_owned()),
-            _ => self.tree.incomplete = true,
-        }
-        if keyword.is_none_or(|token| token.text(self.text) == "import") {
-            self.tree.incomplete = true;
+            (_, None) => self.tree.incomplete |= has_body || recover::DECLARATIONS.contains(&keyword),
         }
     }
 

@@ -17,7 +17,7 @@ use crate::suggest;
 /// broken member from costing its length squared.
 const MAX_RESUMES: usize = 4;
 
-const DECLARATIONS: [&str; 9] =
+pub(super) const DECLARATIONS: [&str; 9] =
     ["const", "enum", "error", "import", "package", "service", "struct", "type", "union"];
 const METHODS: [&str; 2] = ["oneway", "rpc"];
 
@@ -28,7 +28,7 @@ impl Parser<'_> {
         let members = keyword.and_then(|word| Members::of(word.text(self.text)));
         let (Some(mut members), Some(body)) = (members, piece.body.clone()) else {
             self.report_failure(piece.tokens.clone(), failure);
-            return self.lose(keyword, name);
+            return self.lose(keyword, name, piece.body.is_some());
         };
         let head = piece.tokens.start..body.start;
         let head_is_broken = self.head_is_broken(head.clone(), failure);
@@ -41,7 +41,7 @@ impl Parser<'_> {
         }
         match name {
             Some(name) if !head_is_broken => self.tree.items.push(members.into_item(self.name(name))),
-            _ => self.lose(keyword, name),
+            _ => self.lose(keyword, name, true),
         }
     }
 
@@ -91,7 +91,10 @@ impl Parser<'_> {
             }
             Err(failure) => {
                 let at = self.token_at(base + failure.at);
-                let resumes = failure.wants(Rule::semicolon);
+                let before = at.checked_sub(1).map(|before| self.tokens[before]);
+                let is_next_line =
+                    before.is_some_and(|before| self.belongs_behind(before, self.tokens.get(at).copied()));
+                let resumes = is_next_line && failure.wants(Rule::semicolon);
                 Some(Failed { at, failure: Some(failure), resumes })
             }
         }
@@ -179,7 +182,7 @@ struct Failed {
     /// The token at which nothing fitted.
     at: usize,
     failure: Option<Failure>,
-    /// Only a `;` was missing, so what follows may be the next member.
+    /// Only a `;` was missing at the end of a line, so what follows may be the next member.
     resumes: bool,
 }
 

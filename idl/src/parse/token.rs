@@ -21,7 +21,7 @@ pub(super) enum TokenKind {
     /// A string whose line ends before it does.
     OpenString,
     Doc,
-    /// `/*`, which starts no comment in this language.
+    /// `/* … */`, which is no comment in this language; only `/*` where it has no end.
     BlockComment,
     /// An ASCII sign.
     Sign(u8),
@@ -33,12 +33,16 @@ pub(super) enum TokenKind {
 pub(super) fn tokens(text: &str) -> Vec<Token> {
     let mut found = Vec::new();
     let mut at = 0;
+    let last_comment_end = text.rfind("*/").unwrap_or(0);
     while let Some(byte) = text.as_bytes().get(at) {
         if byte.is_ascii_whitespace() {
             at += 1;
             continue;
         }
-        let (kind, length) = next_token(&text[at..]);
+        let (kind, mut length) = next_token(&text[at..]);
+        if kind == Some(TokenKind::BlockComment) && at < last_comment_end {
+            length = text[at..].find("*/").map_or(length, |end| end + 2);
+        }
         if let Some(kind) = kind {
             found.push(Token { kind, start: offset(at), end: offset(at + length) });
         }

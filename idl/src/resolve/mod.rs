@@ -112,8 +112,10 @@ impl<'a> Model<'a> {
         let imports = file.imports.iter().zip(targets);
         let aliases =
             imports.filter_map(|(import, target)| Some((import.alias.as_ref()?.text.as_str(), *target)));
+        // What an alias leads to is known by the alias: only other imports may lack a name that is used plainly.
+        let plain = file.imports.iter().zip(targets).filter(|(import, _)| import.alias.is_none());
         let is_incomplete = |target: &Option<FileId>| target.is_none_or(|file| self.file(file).incomplete);
-        let incomplete = file.incomplete || targets.iter().any(is_incomplete);
+        let incomplete = file.incomplete || plain.map(|(_, target)| target).any(is_incomplete);
         let aliases = aliases.collect();
         Scope { package, names, aliases, packages: BTreeMap::new(), incomplete }
     }

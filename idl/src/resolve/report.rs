@@ -148,8 +148,8 @@ fn unknown(
     let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
     let (last, prefix) = words.split_last()?;
     let code = match error {
-        NameError::Silent => return None,
-        NameError::Unknown => diagnostic::UNKNOWN_TYPE,
+        NameError::Silent if !is_misspelt(model, file, &words) => return None,
+        NameError::Silent | NameError::Unknown => diagnostic::UNKNOWN_TYPE,
         NameError::UnknownPrefix => diagnostic::UNKNOWN_PREFIX,
         NameError::Ambiguous => diagnostic::AMBIGUOUS,
     };
@@ -161,6 +161,12 @@ fn unknown(
         NameError::UnknownPrefix => unknown_prefix(model, file, path, &prefix.join(".")),
         _ => unknown_type(model, file, path, last, prefix),
     })
+}
+
+/// A plain name that is nearly one that is known is hardly the one that is lost.
+fn is_misspelt(model: &Model, file: FileId, words: &[&str]) -> bool {
+    let [name] = words else { return false };
+    suggest::nearest(name, BUILTINS.into_iter().chain(model.candidates(file, &[]))).is_some()
 }
 
 fn ambiguous(path: &Path) -> Diagnostic {

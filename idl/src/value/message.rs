@@ -3,27 +3,27 @@
 use crate::ast::{Field, Value, ValueKind};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::schema::MessagePart;
-use crate::source::Span;
+use crate::source::{SourceMap, Span, offset};
 use crate::suggest;
 
 /// The parts of a message; fields are told by their place in order of their numbers. Absent where one is wrong, which
-/// is reported.
+/// is reported, an unknown field only if all fields are known.
 pub(crate) fn message(
+    sources: &SourceMap,
     value: &Value,
     fields: &[&Field],
-    damaged: bool,
+    all_known: bool,
     report: &mut Report,
 ) -> Option<Vec<MessagePart>> {
     let ValueKind::String(text) = &value.kind else { return None };
-    let mut parts: Vec<MessagePart> = Vec::new();
-    let mut copied = String::new();
+    let mut parts = Parts::default();
     let mut rest = text.as_str();
     while let Some(at) = rest.find(['{', '}']) {
-        copied.push_str(&rest[..at]);
         let brace = &rest[at..=at];
+        parts.copied.push_str(&rest[..at]);
         rest = &rest[at + 1..];
         if let Some(behind) = rest.strip_prefix(brace) {
-            copied.push_str(brace);
+            parts.copied.push_str(brace);
             rest = behind;
             continue;
         }
@@ -33,28 +33,56 @@ pub(crate) fn message(
         };
         let name = &rest[..end];
         rest = &rest[end + 1..];
-        let Some(index) = fields.iter().position(|field| field.name.text == name) else {
-            if !damaged {
-                report.add(no_field(value.span, name, fields));
-            }
-            return None;
-        };
-        if !copied.is_empty() {
-            parts.push(MessagePart::Text(std::mem::take(&mut copied)));
+        let index = fields.iter().position(|field| field.name.text == name);
+        if index.is_none() && all_known {
+            report.add(no_field(placeholder(sources, value.span, name), name, fields));
         }
-        parts.push(MessagePart::Field(index));
+        parts.field(index?);
     }
-    copied.push_str(rest);
-    if !copied.is_empty() {
-        parts.push(MessagePart::Text(copied));
+    parts.copied.push_str(rest);
+    Some(parts.finish())
+}
+
+#[derive(Default)]
+struct Parts {
+    finished: Vec<MessagePart>,
+    copied: String,
+}
+
+impl Parts {
+    fn field(&mut self, index: usize) {
+        self.flush();
+        self.finished.push(MessagePart::Field(index));
     }
-    Some(parts)
+
+    fn flush(&mut self) {
+        if !self.copied.is_empty() {
+            self.finished.push(MessagePart::Text(std::mem::take(&mut self.copied)));
+        }
+    }
+
+    fn finish(mut self) -> Vec<MessagePart> {
+        self.flush();
+        self.finished
+    }
 }
 
 fn lone_brace(span: Span, brace: &str) -> Diagnostic {
     Diagnostic::new(diagnostic::MESSAGE_BRACE, format!("this message has a lone `{brace}`"))
         .at(span, "")
         .help(format!("write `{{name}}` for a field's value, `{brace}{brace}` for the brace itself"))
+}
+
+/// The span of `{name}` in the string, where it is written there as it is meant.
+fn placeholder(sources: &SourceMap, string: Span, name: &str) -> Span {
+    let written = format!("{{{name}}}");
+    match sources.text(string).find(&written) {
+        Some(at) => {
+            let start = string.start + offset(at);
+            Span { start, end: start + offset(written.len()), ..string }
+        }
+        None => string,
+    }
 }
 
 fn no_field(span: Span, name: &str, fields: &[&Field]) -> Diagnostic {
@@ -65,7 +93,8 @@ fn no_field(span: Span, name: &str, fields: &[&Field]) -> Diagnostic {
             "only a variant with fields of its own can show any; write `{{` for a brace itself".to_owned()
         }
         (None, _) => {
-            format!("it has {}", names().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", "))
+            let names: Vec<String> = names().map(|name| format!("`{name}`")).collect();
+            format!("it has {}", names.join(", "))
         }
     };
     Diagnostic::new(diagnostic::MESSAGE_FIELD, format!("this variant has no field `{}`", name.escape_debug()))

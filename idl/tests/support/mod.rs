@@ -8,11 +8,11 @@ use zsvc_idl::diagnostic::{RenderStyle, render};
 use zsvc_idl::{Compilation, LoadError, Loader};
 
 /// Loads what lies in a folder.
-pub struct Folder(PathBuf);
+pub(crate) struct Folder(PathBuf);
 
 impl Folder {
     /// A folder, told from the root of the repository.
-    pub fn of_repository(path: &str) -> Self {
+    pub(crate) fn of_repository(path: &str) -> Self {
         Self(repository().join(path))
     }
 }
@@ -27,12 +27,12 @@ impl Loader for Folder {
 }
 
 /// The root of the repository.
-pub fn repository() -> PathBuf {
+pub(crate) fn repository() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
 /// All diagnostics, with an empty line between them.
-pub fn rendered(compilation: &Compilation) -> String {
+pub(crate) fn rendered(compilation: &Compilation) -> String {
     let texts = compilation.diagnostics.iter();
     let texts: Vec<String> =
         texts.map(|diagnostic| render(diagnostic, &compilation.sources, RenderStyle::Plain) + "\n").collect();

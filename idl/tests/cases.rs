@@ -1,0 +1,134 @@
+//! Each file in `cases/` is compiled, and all that is said about it compared with its golden, `NAME.txt`.
+//!
+//! `SNAPSHOTS=overwrite cargo test -p zsvc-idl` writes the goldens anew; look at what changed before you commit it.
+
+mod support;
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use snapbox::data::DataFormat;
+use snapbox::{Assert, Data};
+use support::{rendered, repository};
+use zsvc_idl::diagnostic::Code;
+use zsvc_idl::{Compilation, LoadError, Loader, MemoryLoader, compile};
+
+/// Codes that no text brings about.
+const WITHOUT_CASE: [&str; 1] = [
+    // The compiler's own mistake: if there were a case, it would be mended.
+    "E0010",
+];
+
+fn folder() -> PathBuf {
+    repository().join("idl/tests/cases")
+}
+
+/// The names of all cases.
+fn names() -> BTreeSet<String> {
+    let entries = std::fs::read_dir(folder()).expect("the folder is part of the repository");
+    let paths = entries.map(|entry| entry.expect("a readable entry").path());
+    let cases = paths.filter(|path| path.extension().is_some_and(|extension| extension == "svc"));
+    cases.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect()
+}
+
+/// A case may hold more files: each starts behind a line `//--- path`.
+fn files(name: &str, bytes: &[u8]) -> MemoryLoader {
+    let mut loader = MemoryLoader::default();
+    let mut path = format!("{name}.svc");
+    let mut text = Vec::new();
+    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
+        match line.strip_prefix(b"//--- ") {
+            Some(next) => {
+                loader = loader.with(path, std::mem::take(&mut text));
+                path = String::from_utf8_lossy(next).trim().to_owned();
+            }
+            None => text.extend_from_slice(line),
+        }
+    }
+    loader.with(path, text)
+}
+
+fn compiled(name: &str) -> Compilation {
+    let bytes =
+        std::fs::read(folder().join(format!("{name}.svc"))).expect("the case was listed a moment ago");
+    compile(&files(name, &bytes), &[format!("{name}.svc")], &[])
+}
+
+fn assert_golden(name: &str, compilation: &Compilation) {
+    let path: &Path = &folder().join(format!("{name}.txt"));
+    let blessing = std::env::var_os("SNAPSHOTS").is_some_and(|value| value == "overwrite");
+    assert!(path.exists() || blessing, "there is no {}: write it with SNAPSHOTS=overwrite", path.display());
+    let golden = Data::read_from(path, Some(DataFormat::Text)).raw();
+    Assert::new().action_env("SNAPSHOTS").eq(rendered(compilation), golden);
+    assert_eq!(compilation.schema.is_none(), compilation.has_errors());
+}
+
+#[test]
+fn every_case_is_told_as_its_golden_has_it() {
+    for name in names() {
+        assert_golden(&name, &compiled(&name));
+    }
+}
+
+#[test]
+fn a_file_that_is_not_there() {
+    let loader = MemoryLoader::default().with("there.svc", "package there.v1;");
+    let files = ["there.svc".to_owned(), "nowhere.svc".to_owned()];
+    let compilation = compile(&loader, &files, &[]);
+    assert!(compilation.has_unreadable_file());
+    assert_golden("E0001_unreadable_file", &compilation);
+}
+
+/// Has one file, and another that is there but may not be read.
+struct Locked;
+
+impl Loader for Locked {
+    fn load(&self, path: &str) -> Result<Vec<u8>, LoadError> {
+        match path {
+            "open.svc" => Ok(b"package open.v1;\n\nimport \"locked.svc\";\n".to_vec()),
+            _ => Err(LoadError::Unreadable("permission denied".to_owned())),
+        }
+    }
+}
+
+#[test]
+fn an_import_that_may_not_be_read() {
+    let compilation = compile(&Locked, &["open.svc".to_owned()], &[]);
+    assert!(compilation.has_unreadable_file());
+    assert_golden("E0001_unreadable_import", &compilation);
+}
+
+#[test]
+fn a_file_that_is_too_large() {
+    let bytes = vec![b' '; zsvc_idl::source::MAX_FILE_BYTES + 1];
+    let loader = MemoryLoader::default().with("large.svc", bytes);
+    let compilation = compile(&loader, &["large.svc".to_owned()], &[]);
+    assert!(!compilation.has_unreadable_file());
+    assert_golden("E0006_file_too_large", &compilation);
+}
+
+#[test]
+fn every_code_has_a_case_that_brings_it_about() {
+    let entries = std::fs::read_dir(folder()).expect("the folder is part of the repository");
+    let goldens: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable entry").path()).collect();
+    for code in Code::all().filter(|code| !WITHOUT_CASE.contains(&code.id())) {
+        let is_its = |path: &&PathBuf| {
+            let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+            name.starts_with(code.id()) && name.ends_with(".txt")
+        };
+        let golden = goldens.iter().find(is_its).unwrap_or_else(|| panic!("{code} has no case"));
+        let text = std::fs::read_to_string(golden).expect("the golden was listed a moment ago");
+        assert!(text.contains(&format!("[{code}]")), "{} does not show {code}", golden.display());
+    }
+}
+
+#[test]
+fn every_golden_belongs_to_a_case() {
+    let made = ["E0001_unreadable_file", "E0001_unreadable_import", "E0006_file_too_large"];
+    let cases = names();
+    for entry in std::fs::read_dir(folder()).expect("the folder is part of the repository") {
+        let path = entry.expect("a readable entry").path();
+        let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
+        assert!(cases.contains(name) || made.contains(&name), "{} belongs to no case", path.display());
+    }
+}

@@ -1,0 +1,160 @@
+//! Files that nobody writes on purpose, or only on purpose: huge, deep, no text at all. Each gives a result or a clear
+//! error, in time that grows with its length alone.
+
+mod support;
+
+use std::time::{Duration, Instant};
+
+use support::rendered;
+use zsvc_idl::{Compilation, MemoryLoader, compile};
+
+/// Far above what any of these takes, far below what anything that is not linear would take.
+const LIMIT: Duration = Duration::from_secs(60);
+const TEN_MEGABYTES: usize = 10 * 1024 * 1024;
+
+fn compiled(text: impl Into<Vec<u8>>) -> Compilation {
+    let loader = MemoryLoader::default().with("a.svc", text);
+    let start = Instant::now();
+    let compilation = compile(&loader, &["a.svc".to_owned()], &[]);
+    let text = rendered(&compilation);
+    let taken = start.elapsed();
+    assert!(taken < LIMIT, "took {taken:?}");
+    assert_eq!(compilation.schema.is_none(), compilation.has_errors());
+    assert!(text.len() < 1_000_000, "{} bytes of messages", text.len());
+    println!("{taken:?}: {}", text.lines().next().unwrap_or_default());
+    compilation
+}
+
+fn codes(compilation: &Compilation) -> Vec<&'static str> {
+    compilation.diagnostics.iter().map(|diagnostic| diagnostic.code.id()).collect()
+}
+
+/// As many pieces as fit into ten megabytes.
+fn many(start: &str, piece: impl Fn(usize) -> String, end: &str) -> String {
+    let mut text = start.to_owned();
+    let mut count = 0;
+    while text.len() < TEN_MEGABYTES {
+        text.push_str(&piece(count));
+        count += 1;
+    }
+    text + end
+}
+
+#[test]
+fn ten_megabytes_of_structs() {
+    let piece = |index| {
+        format!(
+            "/// Number {index}.\nstruct S{index} {{ x: u32 = 1; @len(1..=12) next: list<S{index}>? = 2; }}\n"
+        )
+    };
+    assert_eq!(codes(&compiled(many("package a;\n", piece, ""))), [""; 0]);
+}
+
+#[test]
+fn ten_megabytes_of_one_enum() {
+    let text = many("package a;\nenum E {\n", |index| format!("V{index} = {index};\n"), "}\n");
+    assert_eq!(codes(&compiled(text)), [""; 0]);
+}
+
+#[test]
+fn ten_megabytes_of_mistakes() {
+    let told =
+        compiled(many("package a;\n", |index| format!("struct S{index} {{ x: Missing{index} = 1; }}\n"), ""));
+    assert_eq!(told.diagnostics.len(), 101);
+    assert_eq!(codes(&told)[99..], ["E0201", "E0009"]);
+    assert_eq!(codes(&compiled(many("package a;\n", |_| "x\n".to_owned(), "")))[0], "E0101");
+    assert_eq!(codes(&compiled(many("package a;\n", |_| ";".to_owned(), "")))[99..], ["E0101", "E0009"]);
+    assert_eq!(
+        codes(&compiled(many("package a;\nstruct S {", |_| "a: u32 = 1\n".to_owned(), "}")))[0],
+        "E0101"
+    );
+    assert_eq!(
+        codes(&compiled(many("package a;\nstruct S {", |_| ";".to_owned(), "}")))[99..],
+        ["E0101", "E0009"]
+    );
+}
+
+#[test]
+fn ten_megabytes_of_chains() {
+    let aliases =
+        compiled(many("package a;\n", |index| format!("type A{index} = A{};\n", index + 1), "type B = u8;"));
+    assert_eq!(codes(&aliases), ["E0201"]);
+    let circle =
+        many("package a;\n", |index| format!("struct A{index} {{ a: A{} = 1; }}\n", (index + 1) % 1000), "");
+    assert_eq!(codes(&compiled(circle)), ["E0310"]);
+    let chain = many(
+        "package a;\nstruct A0 {}\n",
+        |index| format!("struct A{} {{ a: A{index}? = 1; }}\n", index + 1),
+        "",
+    );
+    assert_eq!(codes(&compiled(chain)), [""; 0]);
+}
+
+#[test]
+fn ten_megabytes_of_one_thing() {
+    for (byte, code) in [
+        (b'{', "E0101"),
+        (b'}', "E0101"),
+        (b'<', "E0104"),
+        (b'(', "E0101"),
+        (b'"', "E0101"),
+        (b'/', ""),
+        (b'@', "E0101"),
+        (b'?', "E0101"),
+        (b'a', "E0101"),
+        (b'1', "E0101"),
+        (b'\n', ""),
+        (b'\0', "E0008"),
+        (0xff, "E0007"),
+    ] {
+        let mut text = b"package a;\n".to_vec();
+        text.resize(TEN_MEGABYTES, byte);
+        assert_eq!(codes(&compiled(text)).first().copied().unwrap_or_default(), code, "{byte}");
+    }
+    assert_eq!(codes(&compiled(many("package a;\n", |_| "/* ".to_owned(), "")))[0], "E0108");
+    assert_eq!(codes(&compiled(many("package a;\n", |_| "\"\\".to_owned(), "")))[0], "E0102");
+    assert_eq!(codes(&compiled(many("package a;\n", |_| "@a ".to_owned(), "")))[0], "E0101");
+    assert_eq!(codes(&compiled(many("package a;\n", |_| "/// a\n".to_owned(), "")))[0], "E0107");
+    assert_eq!(codes(&compiled(many("package ", |_| "a.".to_owned(), "a;"))), [""; 0]);
+    assert_eq!(
+        codes(&compiled(many("package a; struct A { x: u32", |_| "?".to_owned(), " = 1; }"))),
+        ["E0309"]
+    );
+    assert_eq!(codes(&compiled(many("package a; const A: u32 = ", |_| "9".to_owned(), ";"))), ["E0105"]);
+    assert_eq!(codes(&compiled(many("package a; type A = ", |_| "a.".to_owned(), "a;"))), ["E0202"]);
+    assert_eq!(
+        codes(&compiled(many("package a; struct A { x: map<", |_| "u8, ".to_owned(), "u8> = 1; }"))),
+        ["E0207"]
+    );
+}
+
+#[test]
+fn ten_thousand_deep() {
+    for (open, close) in [
+        ("list<", ">"),
+        ("{", "}"),
+        ("(", ")"),
+        ("[", "]"),
+        ("@a(", ")"),
+        ("struct A { x: ", "}"),
+        ("map<u8, ", ">"),
+    ] {
+        for end in ["", close] {
+            let nest = open.repeat(10_000) + "u32" + &end.repeat(10_000);
+            for text in [
+                format!("package a;\n{nest}\n"),
+                format!("package a;\nstruct A {{ x: {nest} = 1; }}\n"),
+                format!("package a;\nunion A {{ X {nest} = 1; }}\n"),
+                format!("package a;\nservice A {{ rpc x(x: {nest}) -> {nest}; }}\n"),
+            ] {
+                assert!(compiled(text).has_errors());
+            }
+        }
+    }
+}
+
+#[test]
+fn sixty_four_deep_is_fine() {
+    let text = format!("package a;\ntype A = {}u8{};\n", "list<".repeat(64), ">".repeat(64));
+    assert_eq!(codes(&compiled(text)), [""; 0]);
+}
