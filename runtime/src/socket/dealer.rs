@@ -83,3 +83,11 @@ impl Dealer {
         self.dealer.poll_changed(context)
     }
 }
+
+impl Drop for Dealer {
+    fn drop(&mut self) {
+        if self.monitor.is_some() {
+            Monitor::stop(&mut self.dealer.socket);
+        }
+    }
+}

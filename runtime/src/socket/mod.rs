@@ -4,7 +4,7 @@
 //! owner drains its socket until there is nothing left, and only then waits; and since sending may swallow the signal
 //! of something that came in, it receives once more after it has sent. Source: `zmq_getsockopt(3)`, `ZMQ_FD`.
 
-// Only here: two calls around an errno on which the `zmq` crate would panic.
+// Only here: two calls around an errno on which the `zmq` crate would panic, and one that it lacks.
 #![allow(unsafe_code)]
 
 mod dealer;

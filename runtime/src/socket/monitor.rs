@@ -40,6 +40,14 @@ impl Monitor {
         Ok(Self { events: Watched::new(events)? })
     }
 
+    /// Has libzmq tell no more of a socket. To be called before its monitor is dropped: libzmq's own thread, which
+    /// carries all connections of the process, waits for ever where an event finds nobody who could read it.
+    pub(super) fn stop(socket: &mut zmq::Socket) {
+        // SAFETY: the socket is open, as `zmq::Socket` keeps it until it is dropped, and used by this thread alone, as the
+        // `&mut` shows; a null endpoint is what stands for none.
+        unsafe { zmq_sys::zmq_socket_monitor(socket.as_mut_ptr(), std::ptr::null(), 0) };
+    }
+
     /// The next event that there is.
     pub(super) fn next(&self) -> Result<Option<Event>, SocketError> {
         while let Some(frame) = self.events.receive()? {

@@ -1,3 +1,22 @@
 //! The generated services that the tests call, and what the tests share.
+//!
+//! [`probe`] is a service whose methods do what a test asks for; [`Probe`] implements it and writes a [`Journal`] of what
+//! happened to its handlers. [`old`] and [`new`] are two ages of one schema. `market` is the service of the examples.
+
+mod journal;
+mod probing;
 
 zsvc::include_generated!();
+
+pub use journal::Journal;
+pub use probing::{Probe, Ticker};
+
+/// The older of two ages of one schema.
+pub mod old {
+    include!(concat!(env!("OUT_DIR"), "/old/mod.rs"));
+}
+
+/// The newer of two ages of one schema.
+pub mod new {
+    include!(concat!(env!("OUT_DIR"), "/new/mod.rs"));
+}

@@ -1,0 +1,100 @@
+//! [`Journal`]: what happened to handlers, for tests to wait for, and the gates by which tests hold handlers up.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+/// Lines that handlers write, and gates that tests open. Clones are the same journal.
+#[derive(Debug, Clone)]
+pub struct Journal {
+    state: Arc<watch::Sender<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    lines: Vec<String>,
+    open: BTreeSet<String>,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { state: Arc::new(watch::Sender::new(State::default())) }
+    }
+}
+
+impl Journal {
+    /// Adds a line.
+    pub fn write(&self, line: impl Into<String>) {
+        self.state.send_modify(|state| state.lines.push(line.into()));
+    }
+
+    /// All lines so far.
+    #[must_use]
+    pub fn lines(&self) -> Vec<String> {
+        self.state.borrow().lines.clone()
+    }
+
+    /// How often a line stands in it.
+    #[must_use]
+    pub fn count(&self, line: &str) -> usize {
+        self.state.borrow().lines.iter().filter(|known| *known == line).count()
+    }
+
+    /// Waits for a line.
+    pub async fn has(&self, line: &str) {
+        self.has_times(line, 1).await;
+    }
+
+    /// Waits until a line stands in it so often.
+    pub async fn has_times(&self, line: &str, times: usize) {
+        self.until(|state| state.lines.iter().filter(|known| *known == line).count() >= times).await;
+    }
+
+    /// Lets everyone through who is held up under a name, now and later.
+    pub fn open(&self, gate: impl Into<String>) {
+        self.state.send_modify(|state| {
+            state.open.insert(gate.into());
+        });
+    }
+
+    /// Waits until a gate is open.
+    pub async fn gate(&self, name: &str) {
+        self.until(|state| state.open.contains(name)).await;
+    }
+
+    async fn until(&self, condition: impl Fn(&State) -> bool) {
+        let mut changes = self.state.subscribe();
+        // The sender is held by `self`.
+        let _ = changes.wait_for(|state| condition(state)).await;
+    }
+
+    /// Writes `NAME began` now, and later `NAME done`, or `NAME dropped` where the handler got no further.
+    #[must_use]
+    pub fn begin(&self, name: impl Into<String>) -> Entry {
+        let entry = Entry { journal: self.clone(), name: name.into(), done: false };
+        self.write(format!("{} began", entry.name));
+        entry
+    }
+}
+
+/// A handler that has begun. See [`Journal::begin`].
+#[derive(Debug)]
+pub struct Entry {
+    journal: Journal,
+    name: String,
+    done: bool,
+}
+
+impl Entry {
+    /// The handler got to its end.
+    pub fn done(mut self) {
+        self.done = true;
+    }
+}
+
+impl Drop for Entry {
+    fn drop(&mut self) {
+        self.journal.write(format!("{} {}", self.name, if self.done { "done" } else { "dropped" }));
+    }
+}

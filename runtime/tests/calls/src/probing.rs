@@ -1,0 +1,218 @@
+//! [`Probe`]: the service of the tests, which does what a test asks for.
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use zsvc::{Code, Context, Error, MetadataValue, Sink, Status, Streaming};
+
+use crate::Journal;
+use crate::probe::v1::{self, Chest, Clock, ProbeClient, Refused, Route, Seen};
+
+/// Implements the service `Probe`.
+#[derive(Debug, Clone, Default)]
+pub struct Probe {
+    /// What its handlers write, and what holds them up.
+    pub journal: Journal,
+    /// The server behind this one.
+    pub behind: Option<ProbeClient>,
+}
+
+/// Implements the service `Clock`.
+#[derive(Debug, Clone, Copy)]
+pub struct Ticker;
+
+impl Clock for Ticker {
+    async fn tick(&self, _: &Context, number: u64) -> Result<u64, Status> {
+        Ok(number)
+    }
+}
+
+impl Probe {
+    /// Held up until the gate of this name is open.
+    async fn hold_up(&self, name: String) -> String {
+        let entry = self.journal.begin(&name);
+        self.journal.gate(&name).await;
+        entry.done();
+        name
+    }
+}
+
+/// Gives everyone else a turn, so that the handler was suspended once.
+async fn be_suspended() {
+    tokio::task::yield_now().await;
+}
+
+impl v1::Probe for Probe {
+    async fn echo(&self, _: &Context, body: Bytes) -> Result<Bytes, Status> {
+        Ok(body)
+    }
+
+    async fn look(&self, context: &Context) -> Result<Seen, Status> {
+        let (mut texts, mut blobs) = (BTreeMap::new(), BTreeMap::new());
+        for (name, value) in context.metadata().iter() {
+            match value {
+                MetadataValue::Text(text) => drop(texts.insert(name.to_owned(), text.clone())),
+                MetadataValue::Bytes(bytes) => drop(blobs.insert(name.to_owned(), bytes.clone())),
+            }
+        }
+        let (method, peer) = (context.method().name().to_owned(), context.peer().to_string());
+        Ok(Seen { method, time_left: context.time_left(), texts, blobs, peer })
+    }
+
+    async fn hold(&self, _: &Context, name: String) -> Result<String, Status> {
+        Ok(self.hold_up(name).await)
+    }
+
+    async fn hold_briefly(&self, _: &Context, name: String) -> Result<String, Status> {
+        Ok(self.hold_up(name).await)
+    }
+
+    async fn refuse(&self, _: &Context, why: Option<String>) -> Result<u32, Error<Refused>> {
+        Err(why.map_or(Refused::Flatly, |why| Refused::Because { why }).into())
+    }
+
+    async fn fail(&self, _: &Context, code: u8, message: String) -> Result<(), Status> {
+        Err(Status::new(Code::from_number(code), message))
+    }
+
+    async fn blow_up(&self, _: &Context, later: bool) -> Result<(), Status> {
+        if later {
+            be_suspended().await;
+        }
+        panic!("as the test asked for");
+    }
+
+    async fn pass_on(&self, _: &Context, name: String, route: Route) -> Result<String, Status> {
+        let behind = self.behind.as_ref().ok_or_else(|| Status::failed_precondition("nothing behind"))?;
+        match route {
+            Route::Unlimited => behind.hold(name).no_deadline().await,
+            Route::Spawned => {
+                // Awaited where no handler is polled: what it inherits was fixed when it was made.
+                let call = behind.hold(name);
+                tokio::spawn(call).await.map_err(|error| Status::internal(error.to_string()))?
+            }
+            _ => behind.hold(name).await,
+        }
+    }
+
+    async fn put(&self, _: &Context, chest: Chest) -> Result<u32, Status> {
+        self.journal.write("put");
+        Ok(chest.level)
+    }
+
+    async fn count(&self, _: &Context, to: u64, out: Sink<u64>) -> Result<(), Status> {
+        for number in 0..to {
+            out.send(number).await?;
+        }
+        Ok(())
+    }
+
+    async fn pour(
+        &self,
+        _: &Context,
+        name: String,
+        items: u32,
+        size: u32,
+        out: Sink<Bytes>,
+    ) -> Result<(), Status> {
+        let entry = self.journal.begin(&name);
+        let item = Bytes::from(vec![7; size as usize]);
+        for _ in 0..items {
+            out.send(item.clone()).await?;
+            self.journal.write(format!("{name} accepted"));
+        }
+        entry.done();
+        Ok(())
+    }
+
+    async fn hold_stream(&self, _: &Context, name: String, out: Sink<u64>) -> Result<(), Status> {
+        out.send(0).await?;
+        self.hold_up(name).await;
+        out.send(1).await
+    }
+
+    async fn break_off(&self, _: &Context, after: u32, out: Sink<u64>) -> Result<(), Error<Refused>> {
+        for number in 0..after {
+            out.send(u64::from(number)).await?;
+        }
+        Err(Refused::Flatly.into())
+    }
+
+    async fn burst(&self, _: &Context, after: u32, out: Sink<u64>) -> Result<(), Status> {
+        for number in 0..after {
+            out.send(u64::from(number)).await?;
+        }
+        be_suspended().await;
+        panic!("as the test asked for");
+    }
+
+    async fn sum(&self, _: &Context, name: String, mut items: Streaming<u64>) -> Result<u64, Status> {
+        let entry = self.journal.begin(&name);
+        let mut sum = 0;
+        while let Some(item) = items.next().await {
+            sum += item?;
+            self.journal.write(format!("{name} read"));
+        }
+        entry.done();
+        Ok(sum)
+    }
+
+    async fn sum_first(&self, _: &Context, count: u32, mut items: Streaming<u64>) -> Result<u64, Status> {
+        let mut sum = 0;
+        for _ in 0..count {
+            sum += items.next().await.transpose()?.unwrap_or_default();
+        }
+        Ok(sum)
+    }
+
+    async fn hold_items(
+        &self,
+        _: &Context,
+        name: String,
+        mut items: Streaming<Bytes>,
+    ) -> Result<u64, Status> {
+        self.hold_up(name).await;
+        let mut sum = 0;
+        while let Some(item) = items.next().await {
+            sum += item?.len() as u64;
+        }
+        Ok(sum)
+    }
+
+    async fn put_all(&self, _: &Context, mut chests: Streaming<Chest>) -> Result<u32, Status> {
+        let mut count = 0;
+        while let Some(chest) = chests.next().await {
+            chest?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    async fn mirror(
+        &self,
+        _: &Context,
+        name: String,
+        mut items: Streaming<Bytes>,
+        out: Sink<Bytes>,
+    ) -> Result<(), Status> {
+        let entry = self.journal.begin(&name);
+        while let Some(item) = items.next().await {
+            out.send(item?).await?;
+        }
+        entry.done();
+        Ok(())
+    }
+
+    async fn note(&self, _: &Context, text: String) {
+        self.journal.write(text);
+    }
+
+    async fn blow_up_unheard(&self, _: &Context) {
+        be_suspended().await;
+        panic!("as the test asked for");
+    }
+
+    async fn hold_unheard(&self, _: &Context, name: String) {
+        self.hold_up(name).await;
+    }
+}

@@ -1,0 +1,86 @@
+//! What a handler sees of its call: metadata, deadline, method, caller.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use zsvc::{Code, Metadata, Outcome};
+
+use crate::support::{Running, on_one_thread};
+
+#[test]
+fn metadata_arrive_as_text_and_as_bytes() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let blob = Bytes::from_static(&[0, 255, 128]);
+        let seen = probe
+            .look()
+            .metadata("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
+            .metadata("empty", "")
+            .metadata("blob", blob.clone())
+            .metadata("twice", "first")
+            .metadata("twice", "second")
+            .await
+            .unwrap();
+        assert_eq!(seen.texts["traceparent"], "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01");
+        assert_eq!((seen.texts["empty"].as_str(), seen.texts["twice"].as_str()), ("", "second"));
+        assert_eq!((seen.texts.len(), seen.blobs.len()), (3, 1));
+        assert_eq!(seen.blobs["blob"], blob);
+    });
+}
+
+#[test]
+fn metadata_past_a_bound_are_not_sent() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let full = (0..Metadata::MAX_ENTRIES).fold(probe.look(), |call, n| call.metadata(n.to_string(), "x"));
+        assert_eq!(full.await.unwrap().texts.len(), Metadata::MAX_ENTRIES);
+        let many =
+            (0..=Metadata::MAX_ENTRIES).fold(probe.look(), |call, n| call.metadata(n.to_string(), "x"));
+        let large = probe.look().metadata("name", vec![0; Metadata::MAX_BYTES]);
+        for call in [many, large] {
+            let status = call.await.unwrap_err();
+            assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::NotSent));
+        }
+        assert_eq!(server.counters.calls(), 1);
+    });
+}
+
+#[test]
+fn the_time_left_is_sent_and_not_the_time_of_day() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let left = probe.look().deadline(Duration::from_secs(10)).await.unwrap().time_left.unwrap();
+        assert!(left > Duration::from_secs(2) && left <= Duration::from_secs(10), "{left:?}");
+        assert_eq!(probe.look().no_deadline().await.unwrap().time_left, None);
+        let default = probe.look().await.unwrap().time_left.unwrap();
+        assert!(default > Duration::from_secs(20) && default <= Duration::from_secs(30), "{default:?}");
+        let forever = probe.look().deadline(Duration::MAX).await.unwrap().time_left;
+        assert_eq!(forever, None, "longer than any clock");
+    });
+}
+
+#[test]
+fn a_channel_sets_the_deadline_of_calls_that_set_none() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client_with(|channel| channel.deadline(Duration::from_secs(5))).await;
+        assert!(probe.look().await.unwrap().time_left.unwrap() <= Duration::from_secs(5));
+        let probe = server.client_with(zsvc::ChannelBuilder::no_deadline).await;
+        assert_eq!(probe.look().await.unwrap().time_left, None);
+    });
+}
+
+#[test]
+fn a_caller_is_the_same_over_one_connection_and_another_over_another() {
+    on_one_thread(async {
+        let server = Running::start();
+        let (one, other) = (server.client().await, server.client().await);
+        let first = one.look().await.unwrap();
+        assert_eq!(first.method, "probe.v1.Probe/look");
+        assert_eq!(first.peer, one.clone().look().await.unwrap().peer);
+        assert_ne!(first.peer, other.look().await.unwrap().peer);
+    });
+}

@@ -1,0 +1,118 @@
+//! Every kind of method, over every transport, on both kinds of runtime.
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use zsvc::{Code, Error, Outcome};
+use zsvc_calls::probe::v1::{ClockClient, ProbeClient, Refused};
+use zsvc_calls::{Journal, Probe};
+
+use crate::support::{ANY_PORT, Running, on_one_thread, on_threads};
+
+/// Calls a method of every kind, with every way in which it may end.
+async fn call_everything(probe: &ProbeClient, journal: &Journal) {
+    unary(probe).await;
+    streams(probe).await;
+    probe.note("noted").await.unwrap();
+    journal.has("noted").await;
+}
+
+async fn unary(probe: &ProbeClient) {
+    assert_eq!(probe.echo("here").await.unwrap(), "here");
+    let because = Refused::Because { why: "no".to_owned() };
+    assert_eq!(probe.refuse(Some("no".to_owned())).await, Err(Error::Declared(because)));
+    assert_eq!(probe.refuse(None).await, Err(Error::Declared(Refused::Flatly)));
+    let status = probe.fail(5, "nothing there").await.unwrap_err();
+    assert_eq!(
+        (status.code(), status.message(), status.outcome()),
+        (Code::NotFound, "nothing there", Outcome::Executed)
+    );
+}
+
+async fn streams(probe: &ProbeClient) {
+    let numbers: Vec<_> = probe.count(3).await.unwrap().collect().await;
+    assert_eq!(numbers, [Ok(0), Ok(1), Ok(2)]);
+    let broken: Vec<_> = probe.break_off(2).await.unwrap().collect().await;
+    assert_eq!(broken, [Ok(0), Ok(1), Err(Error::Declared(Refused::Flatly))]);
+    assert_eq!(probe.sum("sum", stream::iter(1..=10)).await, Ok(55));
+    assert_eq!(probe.sum("sum", stream::empty()).await, Ok(0));
+    let (sink, mut back) = probe.mirror("mirror").await.unwrap();
+    for item in ["a", "", "b"] {
+        sink.send(Bytes::from_static(item.as_bytes())).await.unwrap();
+        assert_eq!(back.next().await.unwrap().unwrap(), item);
+    }
+    sink.finish();
+    assert!(back.next().await.is_none());
+}
+
+async fn over(endpoint: String) {
+    let server = Running::of(Probe::default(), |server| server.bind(endpoint));
+    call_everything(&server.client().await, &server.journal).await;
+    server.stop().await;
+}
+
+#[test]
+fn every_kind_over_tcp_on_one_thread() {
+    on_one_thread(over(ANY_PORT.to_owned()));
+}
+
+#[test]
+fn every_kind_over_tcp_on_threads() {
+    on_threads(over(ANY_PORT.to_owned()));
+}
+
+#[test]
+fn every_kind_over_ipc() {
+    let path = std::env::temp_dir().join(format!("zsvc-calls-{}.sock", std::process::id()));
+    on_one_thread(over(format!("ipc://{}", path.display())));
+}
+
+#[test]
+fn every_kind_over_inproc() {
+    on_one_thread(over("inproc://every-kind".to_owned()));
+    on_threads(over("inproc://every-kind-again".to_owned()));
+}
+
+#[test]
+fn every_kind_without_a_socket() {
+    let local = async {
+        let probe = Probe::default();
+        let journal = probe.journal.clone();
+        call_everything(&ProbeClient::local(probe), &journal).await;
+    };
+    on_one_thread(local);
+}
+
+#[test]
+fn every_kind_without_a_socket_on_threads() {
+    let local = async {
+        let probe = Probe::default();
+        let journal = probe.journal.clone();
+        call_everything(&ProbeClient::local(probe), &journal).await;
+    };
+    on_threads(local);
+}
+
+#[test]
+fn a_server_offers_several_services() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let clock = ClockClient::new(probe.channel().clone());
+        assert_eq!(clock.tick(7).await, Ok(7));
+        assert_eq!(probe.echo("x").await.unwrap(), "x");
+    });
+}
+
+#[test]
+fn a_server_listens_at_several_endpoints() {
+    on_one_thread(async {
+        let server = Running::of(Probe::default(), |server| {
+            server.bind(ANY_PORT).bind(ANY_PORT).bind("inproc://one-of-several")
+        });
+        assert_eq!(server.endpoints().len(), 3);
+        for endpoint in server.endpoints() {
+            let probe = ProbeClient::connect(endpoint).await.unwrap();
+            call_everything(&probe, &server.journal).await;
+        }
+    });
+}

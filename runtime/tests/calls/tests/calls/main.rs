@@ -1,0 +1,11 @@
+//! The runtime over real sockets, with generated code on both ends: what it promises, each promise a test of its own.
+//!
+//! Handlers do what a test asks for, and write what becomes of them into a journal; see `src/probing.rs`. A test waits
+//! for lines of the journal, never for time to pass. What goes over the wire byte by byte is in `tests/wire`.
+
+mod bounds;
+mod context;
+mod kinds;
+mod relay;
+mod support;
+mod together;

@@ -1,0 +1,80 @@
+//! [`Relay`]: a device between clients and a server, which counts what passes.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::thread::JoinHandle;
+
+/// Carries messages between a ROUTER, to which clients connect, and a DEALER, which is connected to a server: what
+/// `zmq_proxy` does, and counting.
+pub(crate) struct Relay {
+    endpoint: String,
+    shared: Arc<Shared>,
+    thread: Option<JoinHandle<()>>,
+}
+
+#[derive(Default)]
+struct Shared {
+    stop: AtomicBool,
+    to_server: AtomicUsize,
+    to_clients: AtomicUsize,
+}
+
+/// How often it looks whether it is to stop, in milliseconds.
+const LOOK: i64 = 20;
+
+impl Relay {
+    /// A relay to a server, with an endpoint of its own.
+    pub(crate) fn to(server: &str) -> Self {
+        let context = zmq::Context::new();
+        let front = context.socket(zmq::ROUTER).unwrap();
+        front.bind("tcp://127.0.0.1:*").unwrap();
+        let endpoint = front.get_last_endpoint().unwrap().unwrap();
+        let back = context.socket(zmq::DEALER).unwrap();
+        back.connect(server).unwrap();
+        for socket in [&front, &back] {
+            socket.set_linger(0).unwrap();
+        }
+        let shared = Arc::new(Shared::default());
+        let counts = Arc::clone(&shared);
+        let thread = std::thread::spawn(move || carry(&front, &back, &counts));
+        Self { endpoint, shared, thread: Some(thread) }
+    }
+
+    /// Where clients find it.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// How many messages have passed: to the server, and to clients.
+    pub(crate) fn messages(&self) -> (usize, usize) {
+        let (there, back) = (&self.shared.to_server, &self.shared.to_clients);
+        (there.load(Ordering::SeqCst), back.load(Ordering::SeqCst))
+    }
+}
+
+fn carry(front: &zmq::Socket, back: &zmq::Socket, shared: &Shared) {
+    while !shared.stop.load(Ordering::SeqCst) {
+        let mut items = [front.as_poll_item(zmq::POLLIN), back.as_poll_item(zmq::POLLIN)];
+        if zmq::poll(&mut items, LOOK).is_err() {
+            return;
+        }
+        pass(front, back, &shared.to_server);
+        pass(back, front, &shared.to_clients);
+    }
+}
+
+fn pass(from: &zmq::Socket, to: &zmq::Socket, count: &AtomicUsize) {
+    while let Ok(frames) = from.recv_multipart(zmq::DONTWAIT) {
+        count.fetch_add(1, Ordering::SeqCst);
+        let _ = to.send_multipart(frames, 0);
+    }
+}
+
+impl Drop for Relay {
+    fn drop(&mut self) {
+        self.shared.stop.store(true, Ordering::SeqCst);
+        if let Some(thread) = self.thread.take() {
+            let _ = thread.join();
+        }
+    }
+}

@@ -1,0 +1,115 @@
+//! What the tests share: runtimes with a deadline, and a server that is started, stopped and killed.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use zsvc::{Channel, Counters, ServeError, Server, ServerBuilder};
+use zsvc_calls::probe::v1::{ClockServer, ProbeClient, ProbeServer};
+use zsvc_calls::{Journal, Probe, Ticker};
+
+/// A test that takes so long hangs.
+const HANGS: Duration = Duration::from_secs(20);
+
+/// A local endpoint with a port that is free.
+pub(crate) const ANY_PORT: &str = "tcp://127.0.0.1:*";
+
+/// Runs a test on a runtime of one thread.
+pub(crate) fn on_one_thread<F: Future>(test: F) -> F::Output {
+    run(&mut tokio::runtime::Builder::new_current_thread(), test)
+}
+
+/// Runs a test on a runtime of several threads.
+pub(crate) fn on_threads<F: Future>(test: F) -> F::Output {
+    run(tokio::runtime::Builder::new_multi_thread().worker_threads(3), test)
+}
+
+fn run<F: Future>(builder: &mut tokio::runtime::Builder, test: F) -> F::Output {
+    let runtime = builder.enable_all().build().expect("a runtime can be made");
+    runtime.block_on(async { tokio::time::timeout(HANGS, test).await.expect("the test hangs") })
+}
+
+/// A server of `Probe` and `Clock` that serves in a task.
+pub(crate) struct Running {
+    pub(crate) journal: Journal,
+    pub(crate) counters: Arc<Counters>,
+    endpoints: Vec<String>,
+    stop: Option<oneshot::Sender<()>>,
+    task: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Running {
+    /// With everything as it is by default.
+    pub(crate) fn start() -> Self {
+        Self::with(|server| server)
+    }
+
+    /// With other settings.
+    pub(crate) fn with(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+        Self::of(Probe::default(), |server| set(server.bind(ANY_PORT)))
+    }
+
+    /// With a probe of the caller's, bound to what the caller says.
+    pub(crate) fn of(probe: Probe, set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+        let journal = probe.journal.clone();
+        let server = Server::builder().service(ProbeServer::new(probe)).service(ClockServer::new(Ticker));
+        let server = set(server).listen().expect("the endpoints can be bound");
+        let (endpoints, counters) = (server.endpoints().to_vec(), server.counters());
+        let (stop, stopped) = oneshot::channel::<()>();
+        let task = tokio::spawn(server.serve_until(stopped));
+        Self { journal, counters, endpoints, stop: Some(stop), task }
+    }
+
+    /// Where it is.
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoints[0]
+    }
+
+    /// Everywhere it is.
+    pub(crate) fn endpoints(&self) -> &[String] {
+        &self.endpoints
+    }
+
+    /// A client with everything as it is by default.
+    pub(crate) async fn client(&self) -> ProbeClient {
+        ProbeClient::connect(self.endpoint()).await.expect("the server is there")
+    }
+
+    /// A client with a channel of other settings.
+    pub(crate) async fn client_with(
+        &self,
+        set: impl FnOnce(zsvc::ChannelBuilder) -> zsvc::ChannelBuilder,
+    ) -> ProbeClient {
+        let channel = set(Channel::builder().endpoint(self.endpoint())).connect().await;
+        ProbeClient::new(channel.expect("the server is there"))
+    }
+
+    /// Asks it to drain, and goes on at once.
+    pub(crate) fn begin_to_stop(&mut self) {
+        drop(self.stop.take());
+    }
+
+    /// Waits until it is out.
+    pub(crate) async fn is_out(&mut self) -> Result<(), ServeError> {
+        (&mut self.task).await.expect("the server does not panic")
+    }
+
+    /// Drains, and waits until it is out.
+    pub(crate) async fn stop(mut self) {
+        self.begin_to_stop();
+        self.is_out().await.expect("the server ends well");
+    }
+
+    /// Drops it in the middle of whatever it does, and waits until it is gone.
+    pub(crate) async fn kill(mut self) {
+        self.task.abort();
+        let _ = (&mut self.task).await;
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        self.task.abort();
+    }
+}

@@ -1,0 +1,82 @@
+//! Calls made together leave together: what has gathered goes out as one ZeroMQ message.
+
+use futures_util::future::try_join_all;
+use tokio::sync::oneshot;
+use zsvc_calls::probe::v1::ProbeClient;
+
+use crate::relay::Relay;
+use crate::support::{Running, on_one_thread};
+
+#[test]
+fn a_hundred_calls_take_a_handful_of_messages_each_way() {
+    on_one_thread(async {
+        let server = Running::start();
+        let relay = Relay::to(server.endpoint());
+        let probe = ProbeClient::connect(relay.endpoint()).await.unwrap();
+        let before = relay.messages();
+        let calls = (0..100_u8).map(|number| probe.echo(vec![number]));
+        let answers = try_join_all(calls).await.unwrap();
+        assert!(answers.iter().enumerate().all(|(number, answer)| usize::from(answer[0]) == number));
+        let after = relay.messages();
+        let (there, back) = (after.0 - before.0, after.1 - before.1);
+        assert!((1..=5).contains(&there), "{there} messages to the server");
+        assert!((1..=5).contains(&back), "{back} messages from the server");
+    });
+}
+
+#[test]
+fn calls_of_many_kinds_share_a_message() {
+    on_one_thread(async {
+        let server = Running::start();
+        let relay = Relay::to(server.endpoint());
+        let probe = ProbeClient::connect(relay.endpoint()).await.unwrap();
+        let before = relay.messages();
+        let (echoed, counted, noted) = tokio::join!(probe.echo("x"), probe.count(0), probe.note("together"));
+        assert_eq!(echoed.unwrap(), "x");
+        noted.unwrap();
+        assert!(counted.unwrap().next().await.is_none());
+        assert_eq!(relay.messages().0 - before.0, 1);
+    });
+}
+
+#[test]
+fn items_that_are_ready_together_share_a_message() {
+    on_one_thread(async {
+        let server = Running::start();
+        let relay = Relay::to(server.endpoint());
+        let probe = ProbeClient::connect(relay.endpoint()).await.unwrap();
+        let before = relay.messages();
+        let mut numbers = probe.count(1_000).await.unwrap();
+        let mut count = 0;
+        while let Some(number) = numbers.next().await {
+            assert_eq!(number, Ok(count));
+            count += 1;
+        }
+        assert_eq!(count, 1_000);
+        let back = relay.messages().1 - before.1;
+        assert!(back <= 10, "{back} messages for a thousand items");
+    });
+}
+
+/// Also many in one task, of which none waits for another.
+#[test]
+fn a_call_that_waits_holds_nobody_else_up() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let (held, waiting) = oneshot::channel();
+        let slow = async {
+            held.send(()).unwrap();
+            probe.hold("slow").await
+        };
+        let quick = async {
+            waiting.await.unwrap();
+            for _ in 0..10 {
+                probe.echo("quick").await.unwrap();
+            }
+            server.journal.open("slow");
+        };
+        let (slow, ()) = tokio::join!(slow, quick);
+        assert_eq!(slow.unwrap(), "slow");
+    });
+}
