@@ -1,3 +1,0 @@
-//! The tape of `svc/tape.svc`.
-
-fn main() {}
