@@ -4,6 +4,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
+use crate::files;
 use crate::options::OptionsError;
 
 /// Why there is no generated code. Its `Debug` form is its `Display` form, so that a `main` that returns one shows
@@ -36,7 +37,7 @@ impl fmt::Display for Error {
                 "there is no folder to write to: call this from a build script, or give one with `out_dir`",
             ),
             Self::Write { path, reason } => {
-                write!(formatter, "`{}` can't be written: {reason}", path.display())
+                write!(formatter, "`{}` can't be written: {}", path.display(), files::reason(reason))
             }
         }
     }

@@ -46,8 +46,9 @@ fn read_at_most(path: &str, limit: usize) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Why something failed, without the number that only a programmer wants.
-fn reason(error: &io::Error) -> String {
+/// Why something failed, as messages of this project say it: in lower case, without the system's number for it.
+#[must_use]
+pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
     let end = text.find(" (os error").unwrap_or(text.len());
     text[..end].to_lowercase()

@@ -81,15 +81,15 @@ impl Form {
 impl ToTokens for Form {
     fn to_tokens(&self, tokens: &mut TokenStream) {
         tokens.extend(match self {
-            Self::Plain => quote!(::zsvc::generated::Plain),
-            Self::Bounded => quote!(::zsvc::generated::Bounded),
-            Self::Nanoseconds => quote!(::zsvc::generated::Nanoseconds),
-            Self::Blob => quote!(::zsvc::generated::Blob),
-            Self::Nothing => quote!(::zsvc::generated::Nothing),
-            Self::Optional(inner) => quote!(::zsvc::generated::Optional<#inner>),
-            Self::List(element) => quote!(::zsvc::generated::List<#element>),
-            Self::Map(key, value) => quote!(::zsvc::generated::Map<#key, #value>),
-            Self::Boxed(inner) => quote!(::zsvc::generated::Boxed<#inner>),
+            Self::Plain => quote!(wire::Plain),
+            Self::Bounded => quote!(wire::Bounded),
+            Self::Nanoseconds => quote!(wire::Nanoseconds),
+            Self::Blob => quote!(wire::Blob),
+            Self::Nothing => quote!(wire::Nothing),
+            Self::Optional(inner) => quote!(wire::Optional<#inner>),
+            Self::List(element) => quote!(wire::List<#element>),
+            Self::Map(key, value) => quote!(wire::Map<#key, #value>),
+            Self::Boxed(inner) => quote!(wire::Boxed<#inner>),
         });
     }
 }

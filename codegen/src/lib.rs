@@ -31,6 +31,6 @@ mod site;
 
 pub use build::{Builder, compile};
 pub use error::Error;
-pub use files::{Disk, Freshness, freshness, update};
+pub use files::{Disk, Freshness, freshness, reason, update};
 pub use module::generate;
 pub use options::{Choices, Options, OptionsError, Sides};

@@ -75,7 +75,8 @@ fn modules(generation: &Generation<'_>, parent: &ModuleNames, prefix: &str) -> V
 fn module(generation: &Generation<'_>, child: &ChildNames, prefix: &str) -> TokenStream {
     let ChildNames { part, name, module } = child;
     let full_name = format!("{prefix}{part}");
-    let docs = match module.package {
+    let docs = match module.package.map(|id| &generation.schema.package(id).docs) {
+        Some(docs) if !docs.trim().is_empty() => docs::doc(docs),
         Some(_) => docs::doc(&format!("The package `{full_name}`.")),
         None => docs::doc(&format!("Packages below `{full_name}`.")),
     };
@@ -97,6 +98,7 @@ fn lints() -> TokenStream {
     quote! {
         #[allow(
             clippy::all,
+            clippy::nursery,
             clippy::pedantic,
             dead_code,
             deprecated,

@@ -45,8 +45,21 @@ impl Scope {
 
     /// Identifiers for names of the schema. Those that can stay as they are do, whatever their order.
     pub(crate) fn declare<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) -> Vec<Ident> {
-        let claimed: Vec<(&str, bool)> = names.into_iter().map(|name| (name, self.claim(name))).collect();
-        claimed.into_iter().map(|(name, kept)| if kept { ident(name) } else { self.add(name) }).collect()
+        self.declare_as(names, str::to_owned)
+    }
+
+    /// As [`Scope::declare`], but for names that are to be spelt in another way.
+    fn declare_as<'n>(
+        &mut self,
+        names: impl IntoIterator<Item = &'n str>,
+        spell: fn(&str) -> String,
+    ) -> Vec<Ident> {
+        let claimed = names.into_iter().map(|name| (name, spell(name) == name && self.claim(name)));
+        let claimed: Vec<(&str, bool)> = claimed.collect();
+        claimed
+            .into_iter()
+            .map(|(name, kept)| if kept { ident(name) } else { self.add(&spell(name)) })
+            .collect()
     }
 
     /// An identifier for a name that the generator adds: underscores follow until it is nobody else's.
@@ -235,8 +248,8 @@ impl PackageNames {
         self.services = named.collect();
 
         // Upper case, whatever the schema says: a lower-case constant would turn variables into patterns.
-        let upper: Vec<String> = package.constants.iter().map(|it| it.name.to_ascii_uppercase()).collect();
-        self.constants = Scope::default().declare(upper.iter().map(String::as_str));
+        let names = package.constants.iter().map(|constant| constant.name.as_str());
+        self.constants = Scope::default().declare_as(names, str::to_ascii_uppercase);
         let constants: Vec<String> = self.constants.iter().map(Ident::to_string).collect();
         let ours = OUR_BINDINGS.iter().copied();
         self.bindings = Scope::without(ours.chain(constants.iter().map(String::as_str)));

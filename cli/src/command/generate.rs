@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use zsvc_codegen::{Choices, Freshness, freshness, generate, update};
+use zsvc_codegen::{Choices, Freshness, freshness, generate, reason, update};
 
 use super::inputs::Inputs;
 use super::{Outcome, report};
@@ -47,8 +47,11 @@ fn compare(path: &Path, text: &str) -> Outcome {
             report::error(&format!("`{shown}` is missing"), again);
             Outcome::Wrong
         }
-        Err(reason) => {
-            report::error(&format!("`{shown}` can't be read: {reason}"), "check the path and who may read it");
+        Err(error) => {
+            report::error(
+                &format!("`{shown}` can't be read: {}", reason(&error)),
+                "check the path and who may read it",
+            );
             Outcome::Unusable
         }
     }
@@ -57,8 +60,8 @@ fn compare(path: &Path, text: &str) -> Outcome {
 fn write(path: &Path, text: &str) -> Outcome {
     match update(path, text) {
         Ok(()) => Outcome::Fine,
-        Err(reason) => {
-            let message = format!("`{}` can't be written: {reason}", path.display());
+        Err(error) => {
+            let message = format!("`{}` can't be written: {}", path.display(), reason(&error));
             report::error(&message, "check the path and who may write there");
             Outcome::Unusable
         }

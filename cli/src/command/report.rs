@@ -19,5 +19,6 @@ pub(crate) fn diagnostics(compilation: &Compilation) {
 
 /// One error that is about no place in a file, and what to do.
 pub(crate) fn error(message: &str, help: &str) {
-    let _ = write!(anstream::stderr(), "\x1b[1;31merror\x1b[0m: {message}\n  help: {help}\n");
+    let _ =
+        write!(anstream::stderr(), "\x1b[1;91merror\x1b[0m\x1b[1m: {message}\x1b[0m\n |\n = help: {help}\n");
 }

@@ -54,14 +54,18 @@ fn display(path: &TokenStream, arms: &TokenStream) -> TokenStream {
 }
 
 fn error_arm(site: Site<'_>, variant: &Variant, name: &Ident) -> TokenStream {
-    let Some(message) = &variant.message else {
-        let text = names::words(&variant.name);
-        return quote!(Self::#name { .. } => formatter.write_str(#text),);
+    let text = match &variant.message {
+        None => names::words(&variant.name),
+        Some(message) => match &variant.payload {
+            Payload::Fields(fields) => return message_arm(site, name, message, fields),
+            Payload::Nothing | Payload::Type { .. } => message.iter().map(text_of).collect(),
+        },
     };
-    let fields: &[Field] = match &variant.payload {
-        Payload::Fields(fields) => fields,
-        Payload::Nothing | Payload::Type { .. } => &[],
-    };
+    quote!(Self::#name { .. } => formatter.write_str(#text),)
+}
+
+/// A message that shows fields.
+fn message_arm(site: Site<'_>, name: &Ident, message: &[MessagePart], fields: &[Field]) -> TokenStream {
     let variables = site.names().bindings.clone().declare(fields.iter().map(|field| field.name.as_str()));
     let members = fields::idents(fields);
     let (mut format, mut used) = (String::new(), Vec::new());
@@ -78,6 +82,13 @@ fn error_arm(site: Site<'_>, variant: &Variant, name: &Ident) -> TokenStream {
     let pattern = shown.map(|index| site::bound(&members[index], &variables[index]));
     let arguments = used.iter().map(|&index| &variables[index]);
     quote!(Self::#name { #(#pattern,)* .. } => ::core::write!(formatter, #format #(, #arguments)*),)
+}
+
+fn text_of(part: &MessagePart) -> &str {
+    match part {
+        MessagePart::Text(text) => text,
+        MessagePart::Field(_) => "",
+    }
 }
 
 /// How a value goes into a message: as text if it has one.

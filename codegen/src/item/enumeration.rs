@@ -5,7 +5,7 @@ use quote::quote;
 use zsvc_idl::schema::{EnumValue, TypeId};
 
 use super::derives::{Derives, derives};
-use super::{display, structure};
+use super::{display, hidden, structure};
 use crate::docs;
 use crate::names::Scope;
 use crate::site::Site;
@@ -97,14 +97,14 @@ fn wire(site: Site<'_>, id: TypeId, names: &Names) -> TokenStream {
     let path = site.path(id);
     let Names { number, from_number, .. } = names;
     let serialize = structure::serialize(&quote!(serializer.serialize_u32(self.#number())), &path);
-    quote! {
+    hidden(&quote! {
         #serialize
-        impl<'de> ::zsvc::generated::serde::Deserialize<'de> for #path {
-            fn deserialize<D: ::zsvc::generated::serde::Deserializer<'de>>(
+        impl<'de> wire::serde::Deserialize<'de> for #path {
+            fn deserialize<D: wire::serde::Deserializer<'de>>(
                 deserializer: D,
             ) -> ::core::result::Result<Self, D::Error> {
-                ::zsvc::generated::read_number(deserializer).map(Self::#from_number)
+                wire::read_number(deserializer).map(Self::#from_number)
             }
         }
-    }
+    })
 }

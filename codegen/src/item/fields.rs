@@ -47,7 +47,7 @@ pub(crate) fn documented(site: Site<'_>, fields: &[Field], visibility: &TokenStr
 /// The body of `serialize` for a value with these fields. `borrow` makes a reference of a field's name.
 pub(crate) fn write(site: Site<'_>, fields: &[Field], borrow: impl Fn(&Ident) -> TokenStream) -> TokenStream {
     if fields.is_empty() {
-        return quote!(::zsvc::generated::StructWriter::new(serializer, 0)?.end());
+        return quote!(wire::StructWriter::new(serializer, 0)?.end());
     }
     let names = idents(fields);
     let length = length(site, fields, &names);
@@ -58,7 +58,7 @@ pub(crate) fn write(site: Site<'_>, fields: &[Field], borrow: impl Fn(&Ident) ->
     });
     quote! {
         let length = #length;
-        let mut fields = ::zsvc::generated::StructWriter::new(serializer, length)?;
+        let mut fields = wire::StructWriter::new(serializer, length)?;
         #(#writes)*
         fields.end()
     }
@@ -75,7 +75,7 @@ fn length(site: Site<'_>, fields: &[Field], names: &[Ident]) -> TokenStream {
             quote!((#number, self.#name.is_some()))
         });
     let always = Literal::u8_unsuffixed(always);
-    quote!(::zsvc::generated::length(#always, &[#(#sometimes),*]))
+    quote!(wire::length(#always, &[#(#sometimes),*]))
 }
 
 /// The implementation of `ReadFields` for `reader`, which makes an `output` of these fields by `constructor`.
@@ -93,10 +93,10 @@ pub(crate) fn read(
         quote!(#name: #value)
     });
     quote! {
-        impl ::zsvc::generated::ReadFields for #reader {
+        impl wire::ReadFields for #reader {
             type Output = #output;
             const NAMES: &'static [&'static str] = &[#(#table),*];
-            fn read<'de, F: ::zsvc::generated::Fields<'de>>(
+            fn read<'de, F: wire::Fields<'de>>(
                 #source: &mut F,
             ) -> ::core::result::Result<#output, F::Error> {
                 ::core::result::Result::Ok(#constructor { #(#values),* })

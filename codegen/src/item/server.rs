@@ -47,7 +47,7 @@ pub(crate) fn serving(site: Site<'_>, names: &ServiceNames, methods: &[Named<'_>
             fn methods(&self) -> &'static [::zsvc::Method] {
                 &METHODS
             }
-            fn dispatch(&self, method: usize, call: ::zsvc::generated::Incoming) -> ::zsvc::generated::Handling {
+            fn dispatch(&self, method: usize, call: wire::Incoming) -> wire::Handling {
                 match method {
                     #(#arms)*
                     _ => call.unimplemented(),

@@ -6,7 +6,7 @@ use zsvc_idl::schema::{Method, MethodKind, Service};
 
 use super::method::{self, Named, Variables};
 use super::parameters::parameters;
-use super::{client, server};
+use super::{client, hidden, server};
 use crate::docs;
 use crate::names::ServiceNames;
 use crate::options::Sides;
@@ -32,15 +32,16 @@ pub(crate) fn service(site: Site<'_>, names: &ServiceNames, service: &Service) -
     };
     let table = method::table(site, service);
     let parameters = methods.iter().map(|named| parameters(site, named));
+    let hidden = hidden(&quote! {
+        #table
+        #(#parameters)*
+        #serving
+        #calling
+    });
     quote! {
         #server
         #client
-        const _: () = {
-            #table
-            #(#parameters)*
-            #serving
-            #calling
-        };
+        #hidden
     }
 }
 

@@ -6,7 +6,7 @@ use zsvc_idl::schema::{Field, TypeId};
 
 use super::default::default;
 use super::derives::{Derives, derives};
-use super::{fields, validate};
+use super::{fields, hidden, validate};
 use crate::docs;
 use crate::site::Site;
 
@@ -21,6 +21,7 @@ pub(crate) fn structure(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenSt
     let default = default(site, id, fields);
     let wire = wire(site, fields, &path);
     let validate = site.generation.reach.is_bounded(id).then(|| validate::structure(site, fields, &path));
+    let hidden = hidden(&quote!(#wire #validate));
     quote! {
         #attributes
         #derives
@@ -28,8 +29,7 @@ pub(crate) fn structure(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenSt
             #(#members,)*
         }
         #default
-        #wire
-        #validate
+        #hidden
     }
 }
 
@@ -39,11 +39,11 @@ pub(crate) fn wire(site: Site<'_>, fields: &[Field], path: &TokenStream) -> Toke
     let read = fields::read(site, fields, path, &quote!(Self), &quote!(Self));
     quote! {
         #serialize
-        impl<'de> ::zsvc::generated::serde::Deserialize<'de> for #path {
-            fn deserialize<D: ::zsvc::generated::serde::Deserializer<'de>>(
+        impl<'de> wire::serde::Deserialize<'de> for #path {
+            fn deserialize<D: wire::serde::Deserializer<'de>>(
                 deserializer: D,
             ) -> ::core::result::Result<Self, D::Error> {
-                ::zsvc::generated::read_struct::<Self, D>(deserializer)
+                wire::read_struct::<Self, D>(deserializer)
             }
         }
         #read
@@ -53,8 +53,8 @@ pub(crate) fn wire(site: Site<'_>, fields: &[Field], path: &TokenStream) -> Toke
 /// `Serialize` with this body.
 pub(crate) fn serialize(body: &TokenStream, path: &TokenStream) -> TokenStream {
     quote! {
-        impl ::zsvc::generated::serde::Serialize for #path {
-            fn serialize<S: ::zsvc::generated::serde::Serializer>(
+        impl wire::serde::Serialize for #path {
+            fn serialize<S: wire::serde::Serializer>(
                 &self,
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {

@@ -107,14 +107,12 @@ fn wire(site: Site<'_>, id: TypeId, variants: &[Variant], names: &Names) -> Toke
         );
     let validate =
         site.generation.reach.is_bounded(id).then(|| validate::union(site, variants, names, &path));
-    quote! {
-        const _: () = {
-            #(#hidden)*
-            #serialize
-            #read
-            #validate
-        };
-    }
+    super::hidden(&quote! {
+        #(#hidden)*
+        #serialize
+        #read
+        #validate
+    })
 }
 
 fn serialize(site: Site<'_>, variants: &[Variant], names: &Names, path: &TokenStream) -> TokenStream {
@@ -122,14 +120,14 @@ fn serialize(site: Site<'_>, variants: &[Variant], names: &Names, path: &TokenSt
         let number = Literal::u32_unsuffixed(variant.number);
         match &variant.payload {
             Payload::Nothing => quote! {
-                Self::#name => ::zsvc::generated::write_variant::<::zsvc::generated::Nothing, _, _>(
+                Self::#name => wire::write_variant::<wire::Nothing, _, _>(
                     serializer, #number, &()
                 ),
             },
             Payload::Type { ty, boxed } => {
                 let form = Form::of_held(site, ty, *boxed);
                 quote! {
-                    Self::#name(value) => ::zsvc::generated::write_variant::<#form, _, _>(
+                    Self::#name(value) => wire::write_variant::<#form, _, _>(
                         serializer, #number, value
                     ),
                 }
@@ -141,7 +139,7 @@ fn serialize(site: Site<'_>, variants: &[Variant], names: &Names, path: &TokenSt
     let body = quote! {
         match self {
             #(#arms)*
-            Self::#unknown(variant) => ::zsvc::generated::write_variant::<::zsvc::generated::Plain, _, _>(
+            Self::#unknown(variant) => wire::write_variant::<wire::Plain, _, _>(
                 serializer, variant.number, &variant.value
             ),
         }
@@ -162,7 +160,7 @@ fn write_fields(
     let bound: Vec<TokenStream> =
         members.iter().zip(&variables).map(|(member, variable)| site::bound(member, variable)).collect();
     quote! {
-        Self::#name { #(#bound),* } => ::zsvc::generated::write_variant::<::zsvc::generated::Plain, _, _>(
+        Self::#name { #(#bound),* } => wire::write_variant::<wire::Plain, _, _>(
             serializer, #number, &#written { #(#bound),* }
         ),
     }
@@ -215,16 +213,16 @@ fn read(site: Site<'_>, variants: &[Variant], names: &Names, path: &TokenStream)
     });
     let unknown = &names.unknown;
     quote! {
-        impl<'de> ::zsvc::generated::serde::Deserialize<'de> for #path {
-            fn deserialize<D: ::zsvc::generated::serde::Deserializer<'de>>(
+        impl<'de> wire::serde::Deserialize<'de> for #path {
+            fn deserialize<D: wire::serde::Deserializer<'de>>(
                 deserializer: D,
             ) -> ::core::result::Result<Self, D::Error> {
-                ::zsvc::generated::read_union::<Self, D>(deserializer)
+                wire::read_union::<Self, D>(deserializer)
             }
         }
-        impl ::zsvc::generated::ReadVariant for #path {
+        impl wire::ReadVariant for #path {
             const NAMES: &'static [(u32, &'static str)] = &[#(#table),*];
-            fn read<'de, P: ::zsvc::generated::Payload<'de>>(
+            fn read<'de, P: wire::Payload<'de>>(
                 number: u32,
                 payload: P,
             ) -> ::core::result::Result<Self, P::Error> {

@@ -37,8 +37,8 @@ pub(crate) fn union(
 
 fn implementation(path: &TokenStream, body: &TokenStream) -> TokenStream {
     quote! {
-        impl ::zsvc::generated::Validate for #path {
-            fn validate(&self) -> ::core::result::Result<(), ::zsvc::generated::Violation> {
+        impl wire::Validate for #path {
+            fn validate(&self) -> ::core::result::Result<(), wire::Violation> {
                 #body
             }
         }
@@ -52,9 +52,8 @@ fn arm(site: Site<'_>, variant: &Variant, name: &Ident) -> Option<TokenStream> {
         Payload::Type { ty, boxed } => {
             let form = Form::of_held(site, ty, *boxed);
             let label = &variant.name;
-            form.is_bounded().then(
-                || quote!(Self::#name(value) => ::zsvc::generated::check_inside::<#form, _>(#label, value),),
-            )
+            form.is_bounded()
+                .then(|| quote!(Self::#name(value) => wire::check_inside::<#form, _>(#label, value),))
         }
         Payload::Fields(fields) => fields_arm(site, fields, name),
     }
@@ -105,14 +104,13 @@ fn checks(site: Site<'_>, field: &Field, value: &TokenStream) -> Vec<TokenStream
     let name = &field.name;
     let len = field.len.as_ref().map(|range| {
         let range = literal::range(site, range);
-        quote!(::zsvc::generated::check_len(#name, #value, #range)?;)
+        quote!(wire::check_len(#name, #value, #range)?;)
     });
     let range = field.range.as_ref().map(|range| {
         let range = literal::range(site, range);
-        quote!(::zsvc::generated::check_range(#name, #value, #range)?;)
+        quote!(wire::check_range(#name, #value, #range)?;)
     });
     let form = Form::of_present(site, &field.ty, field.boxed);
-    let inside =
-        form.is_bounded().then(|| quote!(::zsvc::generated::check_inside::<#form, _>(#name, #value)?;));
+    let inside = form.is_bounded().then(|| quote!(wire::check_inside::<#form, _>(#name, #value)?;));
     len.into_iter().chain(range).chain(inside).collect()
 }

@@ -27,7 +27,8 @@ fn main() -> Result<(), Error> {
 /// All of `svc/` as one file. Not by `Builder`, which would warn of every odd name in there.
 fn generate_hazards(out: &Path) {
     println!("cargo:rerun-if-changed=svc");
-    let files = fs::read_dir("svc").expect("the folder is there").map(|entry| entry.expect("an entry").path());
+    let files =
+        fs::read_dir("svc").expect("the folder is there").map(|entry| entry.expect("an entry").path());
     let mut files: Vec<String> = files.map(|path| path.to_string_lossy().into_owned()).collect();
     files.sort();
     files.push(large(out));

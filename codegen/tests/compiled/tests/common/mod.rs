@@ -1,0 +1,36 @@
+//! What all of these tests do: write a value, look at it, read it again.
+
+use std::fmt::Debug;
+
+use rmpv::Value;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+/// The bytes of a value.
+pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
+    rmp_serde::to_vec(value).expect("every value can be written")
+}
+
+/// The value of some bytes, or what is wrong with them.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
+    rmp_serde::from_slice(bytes).map_err(|error| error.to_string())
+}
+
+/// A value as MessagePack shows it to those who don't know its type.
+pub(crate) fn shown(value: &impl Serialize) -> String {
+    let bytes = encode(value);
+    rmpv::decode::read_value(&mut bytes.as_slice()).expect("MessagePack").to_string()
+}
+
+/// What `T` makes of any MessagePack.
+pub(crate) fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
+    let mut bytes = Vec::new();
+    rmpv::encode::write_value(&mut bytes, value).expect("a vector takes any bytes");
+    decode(&bytes)
+}
+
+/// Checks that a value is written so, and read again as it was.
+pub(crate) fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, expected: &str) {
+    assert_eq!(shown(value), expected);
+    assert_eq!(decode::<T>(&encode(value)).as_ref(), Ok(value));
+}
