@@ -1,0 +1,101 @@
+//! Takes the code out of the documents and makes it something to compile:
+//!
+//! - every whole `svc` block of README.md and the guide, with the example `tape`, becomes generated modules;
+//! - `rust,example` blocks become doctests, with a function around them that has what they use;
+//! - `rust,program` blocks become modules for `tests/readme.rs`, which runs them;
+//! - `rust,handler` blocks of the guide become one implementation of `Tape` for `tests/guide.rs`.
+//!
+//! Other Rust blocks are doctests as they stand.
+
+#[path = "src/blocks.rs"]
+#[allow(unreachable_pub, reason = "the library has it too, where it can be reached")]
+mod blocks;
+
+use std::error::Error;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
+
+use blocks::{Part, parts, texts};
+use zsvc_idl::MemoryLoader;
+
+/// What an example may use without saying where it is from. Hidden lines of a doctest.
+const BEFORE_EXAMPLE: &str = "\
+# #![allow(unused, deprecated)]
+# use std::time::Duration;
+# use futures_util::{stream, StreamExt as _};
+# use zsvc::{Channel, Code, Context, Error, Outcome, Server, Sink, Status, Streaming};
+# use zsvc_docs::climate::v1::*;
+# use zsvc_docs::market::v1::*;
+# use zsvc_docs::money::v1::Amount;
+# async fn example(floor: impl Tape, context: &Context, tape: TapeClient) -> Result<(), Box<dyn std::error::Error>> {
+";
+const AFTER_EXAMPLE: &str = "\
+# Ok(())
+# }
+";
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("run by Cargo")?);
+    let readme = read("../../README.md")?;
+    let guide = read("../guide.md")?;
+    generate(&out, &[&readme, &guide])?;
+    write(&out.join("README.md"), &doctests(&readme))?;
+    write(&out.join("guide.md"), &doctests(&guide))?;
+    let programs = texts(&readme, "rust,program");
+    let [server, client] = programs.as_slice() else {
+        return Err("README.md has a server and a client".into());
+    };
+    write(&out.join("server.rs"), &in_process(server))?;
+    write(&out.join("client.rs"), &in_process(client))?;
+    let handlers = texts(&guide, "rust,handler").concat();
+    write(&out.join("handlers.rs"), &format!("impl Tape for Floor {{\n{handlers}}}\n"))?;
+    Ok(())
+}
+
+fn read(path: &str) -> io::Result<String> {
+    println!("cargo:rerun-if-changed={path}");
+    fs::read_to_string(path)
+}
+
+fn write(path: &Path, text: &str) -> io::Result<()> {
+    zsvc_codegen::update(path, text)
+}
+
+/// Compiles the `.svc` files that the documents hold, and those of the example that the guide speaks of.
+fn generate(out: &Path, documents: &[&str]) -> Result<(), Box<dyn Error>> {
+    let mut names = vec!["tape.svc".to_owned()];
+    let mut loader = MemoryLoader::default()
+        .with("tape.svc", read("../../examples/tape/svc/tape.svc")?)
+        .with("money.svc", read("../../examples/tape/svc/money.svc")?);
+    for text in documents.iter().flat_map(|document| texts(document, "svc")) {
+        let name = format!("block{}.svc", names.len());
+        names.push(name.clone());
+        loader = loader.with(name, text);
+    }
+    let compilation = zsvc_idl::compile(&loader, &names, &[]);
+    let Some(schema) = compilation.schema else {
+        return Err(format!("a `.svc` block is wrong: {:#?}", compilation.diagnostics).into());
+    };
+    let code = zsvc_codegen::generate(&schema, &zsvc_codegen::Choices::default(), &compilation.sources);
+    Ok(write(&out.join("zsvc/mod.rs"), &code)?)
+}
+
+/// The document as rustdoc is to see it.
+fn doctests(markdown: &str) -> String {
+    let parts = parts(markdown).into_iter().map(|part| match part {
+        Part::Line(line) => format!("{line}\n"),
+        Part::Block(block) => match block.info {
+            "rust,example" => format!("```no_run\n{BEFORE_EXAMPLE}{}{AFTER_EXAMPLE}```\n", block.text),
+            "rust,program" | "rust,handler" => format!("```text\n{}```\n", block.text),
+            info => format!("```{info}\n{}```\n", block.text),
+        },
+    });
+    parts.collect()
+}
+
+/// A program as a module of another one, with an endpoint that nobody else on the machine can be at.
+fn in_process(program: &str) -> String {
+    program
+        .replace("async fn main", "pub(super) async fn main")
+        .replace("tcp://127.0.0.1:7100", "inproc://readme")
+}
