@@ -15,9 +15,9 @@ pub(crate) fn constant(site: Site<'_>, value: &Literal) -> TokenStream {
         Literal::Bool(value) => quote!(#value),
         Literal::Integer(value) => {
             let magnitude = Token::u128_unsuffixed(value.unsigned_abs());
-            signed(*value < 0, magnitude)
+            signed(*value < 0, &magnitude)
         }
-        Literal::Float(value) => signed(value.is_sign_negative(), Token::f64_unsuffixed(value.abs())),
+        Literal::Float(value) => signed(value.is_sign_negative(), &Token::f64_unsuffixed(value.abs())),
         Literal::String(text) => quote!(#text),
         Literal::Duration(value) => duration(*value),
         Literal::EnumValue(id, index) => enum_value(site, *id, *index),
@@ -58,7 +58,7 @@ pub(crate) fn duration(value: Duration) -> TokenStream {
     quote!(::core::time::Duration::from_nanos(#nanoseconds))
 }
 
-fn signed(negative: bool, magnitude: Token) -> TokenStream {
+fn signed(negative: bool, magnitude: &Token) -> TokenStream {
     if negative { quote!(-#magnitude) } else { quote!(#magnitude) }
 }
 

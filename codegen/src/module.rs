@@ -22,10 +22,13 @@ pub fn generate(schema: &Schema, choices: &Choices, sources: &SourceMap) -> Stri
     let names = Names::new(schema);
     let reach = Reach::new(schema, choices);
     let generation = Generation { schema, choices, names, reach };
-    let items = file(&generation);
-    // Every item is made of whole ones by `quote!`, and identifiers by `names`: there is nothing to be malformed.
-    let file = syn::parse2(items).expect("emitted items are Rust, whatever the schema");
-    heading(sources) + &spaced(&prettyplease::unparse(&file))
+    heading(sources) + &printed(file(&generation))
+}
+
+/// Items as text. Each is made whole by `quote!`, so they are Rust; should one not be, rustc says so best.
+fn printed(items: TokenStream) -> String {
+    let unprinted = items.to_string();
+    syn::parse2(items).map_or(unprinted, |file| spaced(&prettyplease::unparse(&file)))
 }
 
 fn heading(sources: &SourceMap) -> String {
@@ -58,12 +61,9 @@ fn spaced(printed: &str) -> String {
 }
 
 fn file(generation: &Generation<'_>) -> TokenStream {
-    let root = &generation.names.root;
-    let items = root.package.map(|package| items(Site { generation, package }));
-    let modules = modules(generation, root, "");
+    let modules = modules(generation, &generation.names.root, "");
     quote! {
         const _: () = ::zsvc::generated::made_for(1);
-        #items
         #(#modules)*
     }
 }

@@ -240,12 +240,12 @@ impl PackageNames {
     /// Services, then what the generator adds for them, then constants, which are a namespace of their own.
     fn declare_ours(&mut self, package: &Package, scope: &mut Scope) {
         let services = scope.declare(package.services.iter().map(|service| service.name.as_str()));
-        let named = services.into_iter().zip(&package.services).map(|(ident, service)| ServiceNames {
+        let services = services.into_iter().zip(&package.services).map(|(ident, service)| ServiceNames {
             service: ident,
             client: scope.add(&format!("{}Client", service.name)),
             server: scope.add(&format!("{}Server", service.name)),
         });
-        self.services = named.collect();
+        self.services = services.collect();
 
         // Upper case, whatever the schema says: a lower-case constant would turn variables into patterns.
         let names = package.constants.iter().map(|constant| constant.name.as_str());

@@ -44,10 +44,9 @@ impl<'a> Site<'a> {
         self.generation.names.package(self.package)
     }
 
-    /// The dotted name of this package, with a dot after it if there is a name at all.
+    /// What the full name of anything in this package starts with: `market.v1.`
     pub(crate) fn prefix(self) -> String {
-        let package = self.generation.schema.package(self.package);
-        package.name.iter().map(|part| format!("{part}.")).collect()
+        self.generation.schema.package(self.package).full_name() + "."
     }
 
     /// `self::Trade`, `super::super::money::v1::Amount`, or what the user put in its place.
@@ -63,10 +62,7 @@ impl<'a> Site<'a> {
         }
         let up = self.names().path.iter().map(|_| quote!(super::));
         let down = &generation.names.package(package).path;
-        match self.names().path.as_slice() {
-            [] => quote!(self::#(#down::)*#name),
-            _ => quote!(#(#up)*#(#down::)*#name),
-        }
+        quote!(#(#up)*#(#down::)*#name)
     }
 
     /// The Rust type of a use of a type.

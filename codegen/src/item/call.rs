@@ -43,13 +43,13 @@ impl Call {
         let arguments: Vec<Argument> =
             method.parameters.iter().map(|parameter| Argument::of(site, parameter)).collect();
         let types = arguments.iter().map(|argument| &argument.ty);
-        let names = &variables.parameters;
-        let members = members(method, names, &arguments);
+        let parameter_names = &variables.parameters;
+        let members = members(method, parameter_names, &arguments);
         let index = Literal::usize_unsuffixed(*index);
         Self {
             attributes: docs::attributes(&method.notes, &format!("Calls `{}`.", method.name)),
             name: name.clone(),
-            arguments: quote!(#(#names: #types,)*),
+            arguments: quote!(#(#parameter_names: #types,)*),
             stream: variables.stream,
             request: quote!(&METHODS[#index], &#parameters { #(#members),* }),
             failure: method::failure(site, method),

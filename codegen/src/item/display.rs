@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use zsvc_idl::schema::{Builtin, EnumValue, Field, MessagePart, Payload, Type, TypeKind, Variant};
+use zsvc_idl::schema::{Builtin, EnumValue, Field, MessagePart, Payload, Type, TypeId, TypeKind, Variant};
 
 use super::fields;
 use crate::names;
@@ -94,13 +94,14 @@ fn text_of(part: &MessagePart) -> &str {
 /// How a value goes into a message: as text if it has one.
 fn placeholder(site: Site<'_>, ty: &Type) -> &'static str {
     match site.resolved(ty) {
-        Type::Builtin(Builtin::Bytes | Builtin::Duration) => "{:?}",
-        Type::Builtin(_) => "{}",
-        Type::Named(id) => match site.definition(*id).kind {
-            _ if site.generation.choices.replacement(*id).is_some() => "{:?}",
-            TypeKind::Enum(_) | TypeKind::Error(_) => "{}",
-            _ => "{:?}",
-        },
-        Type::List(_) | Type::Map(..) | Type::Optional(_) => "{:?}",
+        Type::Builtin(builtin) if !matches!(builtin, Builtin::Bytes | Builtin::Duration) => "{}",
+        Type::Named(id) if has_text(site, *id) => "{}",
+        _ => "{:?}",
     }
+}
+
+/// Whether a named type has a `Display` that is known of.
+fn has_text(site: Site<'_>, id: TypeId) -> bool {
+    let is_replaced = site.generation.choices.replacement(id).is_some();
+    !is_replaced && matches!(site.definition(id).kind, TypeKind::Enum(_) | TypeKind::Error(_))
 }
