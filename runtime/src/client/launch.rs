@@ -24,6 +24,8 @@ pub(super) struct Launch {
     /// Taken when it is sent.
     draft: Option<Result<Draft, Status>>,
     time: Time,
+    /// The deadline of the handler that made it, which holds wherever it is awaited.
+    inherited: Option<Instant>,
     metadata: Metadata,
     /// Once it was polled.
     begun: Option<Begun>,
@@ -56,6 +58,7 @@ impl Launch {
             method,
             draft: Some(draft),
             time: Time::Default,
+            inherited: inherited_deadline(),
             metadata: Metadata::default(),
             begun: None,
         }
@@ -109,7 +112,7 @@ impl Launch {
         let begun = if let Some(begun) = &mut self.begun {
             begun
         } else {
-            let begun = begin(&self.channel, self.method, self.time);
+            let begun = begin(&self.channel, self.method, self.time, self.inherited);
             check(self.draft.as_ref(), &self.metadata, &begun.ticket.connection().limits)?;
             self.begun.insert(begun)
         };
@@ -124,14 +127,15 @@ impl Launch {
 }
 
 /// What is fixed when a call is first polled: its connection, and when its time is up.
-fn begin(channel: &Channel, method: &'static Method, time: Time) -> Begun {
+fn begin(channel: &Channel, method: &'static Method, time: Time, inherited: Option<Instant>) -> Begun {
     let connection = channel.pick();
     let within = match time {
         Time::Within(within) => Some(within),
         Time::Unlimited => None,
         Time::Default => method.default_deadline().or_else(|| default_deadline(method, &connection.limits)),
     };
-    let inherited = if matches!(time, Time::Unlimited) { None } else { inherited_deadline() };
+    let inherited = [inherited, inherited_deadline()].into_iter().flatten().min();
+    let inherited = inherited.filter(|_| !matches!(time, Time::Unlimited));
     let deadline = if within.is_none() && inherited.is_none() { None } else { deadline(within, inherited) };
     Begun { ticket: Ticket::new(connection), deadline }
 }

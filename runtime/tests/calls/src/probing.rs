@@ -37,6 +37,23 @@ impl Probe {
     }
 }
 
+impl Probe {
+    /// Calls the server behind this one.
+    async fn behind(&self, route: Route) -> Result<Seen, Status> {
+        let behind = self.behind.as_ref().ok_or_else(|| Status::failed_precondition("nothing behind"))?;
+        match route {
+            Route::Unlimited => behind.look().no_deadline().await,
+            // Awaited where no handler is polled: what it inherits was fixed when it was made.
+            Route::Spawned => tokio::spawn(behind.look()).await.map_err(|e| Status::internal(e.to_string()))?,
+            Route::Later => {
+                be_suspended().await;
+                behind.look().await
+            }
+            _ => behind.look().await,
+        }
+    }
+}
+
 /// Gives everyone else a turn, so that the handler was suspended once.
 async fn be_suspended() {
     tokio::task::yield_now().await;
@@ -82,17 +99,23 @@ impl v1::Probe for Probe {
         panic!("as the test asked for");
     }
 
-    async fn pass_on(&self, _: &Context, name: String, route: Route) -> Result<String, Status> {
-        let behind = self.behind.as_ref().ok_or_else(|| Status::failed_precondition("nothing behind"))?;
-        match route {
-            Route::Unlimited => behind.hold(name).no_deadline().await,
-            Route::Spawned => {
-                // Awaited where no handler is polled: what it inherits was fixed when it was made.
-                let call = behind.hold(name);
-                tokio::spawn(call).await.map_err(|error| Status::internal(error.to_string()))?
-            }
-            _ => behind.hold(name).await,
-        }
+    async fn look_behind(&self, _: &Context, route: Route) -> Result<Seen, Status> {
+        self.behind(route).await
+    }
+
+    async fn stream_behind(&self, _: &Context, route: Route, out: Sink<Seen>) -> Result<(), Status> {
+        out.send(self.behind(route).await?).await
+    }
+
+    async fn hold_watched(&self, context: &Context, name: String) -> Result<(), Status> {
+        let (journal, mut cancelled, line) = (self.journal.clone(), context.cancelled(), format!("{name} over"));
+        assert!(!cancelled.is_cancelled(), "the call has just begun");
+        tokio::spawn(async move {
+            cancelled.wait().await;
+            journal.write(if cancelled.is_cancelled() { line } else { "woken too early".to_owned() });
+        });
+        self.hold_up(name).await;
+        Ok(())
     }
 
     async fn put(&self, _: &Context, chest: Chest) -> Result<u32, Status> {

@@ -4,7 +4,10 @@
 //! for lines of the journal, never for time to pass. What goes over the wire byte by byte is in `tests/wire`.
 
 mod bounds;
+mod cancel;
 mod context;
+mod deadlines;
+mod evolution;
 mod kinds;
 mod relay;
 mod support;

@@ -1,4 +1,4 @@
-//! [`Relay`]: a device between clients and a server, which counts what passes.
+//! [`Relay`]: a device between clients and a server, which counts what passes, and can stop passing it on.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,6 +15,8 @@ pub(crate) struct Relay {
 #[derive(Default)]
 struct Shared {
     stop: AtomicBool,
+    /// What clients send is thrown away.
+    deaf: AtomicBool,
     to_server: AtomicUsize,
     to_clients: AtomicUsize,
 }
@@ -45,6 +47,11 @@ impl Relay {
         &self.endpoint
     }
 
+    /// From now on, nothing that clients send reaches the server.
+    pub(crate) fn turn_deaf(&self) {
+        self.shared.deaf.store(true, Ordering::SeqCst);
+    }
+
     /// How many messages have passed: to the server, and to clients.
     pub(crate) fn messages(&self) -> (usize, usize) {
         let (there, back) = (&self.shared.to_server, &self.shared.to_clients);
@@ -58,15 +65,19 @@ fn carry(front: &zmq::Socket, back: &zmq::Socket, shared: &Shared) {
         if zmq::poll(&mut items, LOOK).is_err() {
             return;
         }
-        pass(front, back, &shared.to_server);
-        pass(back, front, &shared.to_clients);
+        pass(front, &shared.to_server, |frames| {
+            if !shared.deaf.load(Ordering::SeqCst) {
+                let _ = back.send_multipart(frames, 0);
+            }
+        });
+        pass(back, &shared.to_clients, |frames| drop(front.send_multipart(frames, 0)));
     }
 }
 
-fn pass(from: &zmq::Socket, to: &zmq::Socket, count: &AtomicUsize) {
+fn pass(from: &zmq::Socket, count: &AtomicUsize, on: impl Fn(Vec<Vec<u8>>)) {
     while let Ok(frames) = from.recv_multipart(zmq::DONTWAIT) {
         count.fetch_add(1, Ordering::SeqCst);
-        let _ = to.send_multipart(frames, 0);
+        on(frames);
     }
 }
 

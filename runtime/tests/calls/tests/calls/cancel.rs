@@ -1,0 +1,149 @@
+//! Whoever drops a call cancels it: its handler is dropped at the server.
+
+use std::pin::pin;
+
+use bytes::Bytes;
+use futures_util::{FutureExt, stream};
+use zsvc_calls::probe::v1::ProbeClient;
+
+use crate::support::{Running, on_one_thread};
+
+/// Polls a call until a line stands in the journal, and then drops it.
+async fn drop_after(call: impl Future, server: &Running, line: &str) {
+    tokio::select! {
+        _ = call => panic!("the call has ended"),
+        () = server.journal.has(line) => {}
+    }
+}
+
+#[test]
+fn a_dropped_call_drops_its_handler() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        drop_after(probe.hold("a"), &server, "a began").await;
+        server.journal.has("a dropped").await;
+    });
+}
+
+#[test]
+fn a_dropped_call_drops_its_handler_without_a_socket() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = zsvc_calls::Probe { journal: server.journal.clone(), behind: None };
+        let probe = ProbeClient::local(probe);
+        drop_after(probe.hold("a"), &server, "a began").await;
+        server.journal.has("a dropped").await;
+    });
+}
+
+#[test]
+fn a_dropped_stream_drops_its_handler() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let mut numbers = probe.hold_stream("a").await.unwrap();
+        assert_eq!(numbers.next().await, Some(Ok(0)));
+        server.journal.has("a began").await;
+        drop(numbers);
+        server.journal.has("a dropped").await;
+    });
+}
+
+#[test]
+fn a_dropped_client_stream_drops_its_handler() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        drop_after(probe.sum("a", stream::pending()), &server, "a began").await;
+        server.journal.has("a dropped").await;
+        assert_eq!(server.journal.count("a done"), 0);
+    });
+}
+
+#[test]
+fn the_answers_of_a_bidirectional_call_cancel_it_when_dropped() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let (sink, answers) = probe.mirror("a").await.unwrap();
+        server.journal.has("a began").await;
+        drop(answers);
+        server.journal.has("a dropped").await;
+        assert!(sink.send(Bytes::new()).await.is_err(), "the call is over");
+    });
+}
+
+#[test]
+fn a_call_that_was_never_polled_never_happens() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        drop(probe.hold("a"));
+        drop(probe.note("b"));
+        drop(probe.count(1));
+        probe.echo("x").await.unwrap();
+        assert_eq!(server.counters.calls(), 1);
+    });
+}
+
+#[test]
+fn many_dropped_calls_leave_room_for_others() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_calls_per_peer(10));
+        let probe = server.client_with(|channel| channel.max_calls(10)).await;
+        for round in 1..=5 {
+            {
+                let mut calls: Vec<_> = (0..10).map(|_| Box::pin(probe.hold("a"))).collect();
+                for call in &mut calls {
+                    assert!(call.as_mut().now_or_never().is_none());
+                }
+                server.journal.has_times("a began", 10 * round).await;
+            }
+            assert_eq!(probe.echo("x").await.unwrap(), "x");
+        }
+        server.journal.has_times("a dropped", 50).await;
+    });
+}
+
+#[test]
+fn work_that_a_handler_has_spawned_is_told_when_the_call_is_cancelled() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        drop_after(probe.hold_watched("a"), &server, "a began").await;
+        server.journal.has("a over").await;
+        assert_eq!(server.journal.count("a done"), 0);
+    });
+}
+
+#[test]
+fn work_that_a_handler_has_spawned_is_told_when_the_call_is_answered() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        server.journal.open("a");
+        probe.hold_watched("a").await.unwrap();
+        server.journal.has("a over").await;
+        server.journal.has("a done").await;
+    });
+}
+
+#[test]
+fn a_call_that_waits_for_room_and_is_dropped_gives_its_place_to_the_next() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client_with(|channel| channel.max_calls(1)).await;
+        let mut first = pin!(probe.hold("a"));
+        assert!(first.as_mut().now_or_never().is_none());
+        let mut second = Box::pin(probe.echo("second"));
+        assert!(second.as_mut().now_or_never().is_none());
+        let mut third = pin!(probe.echo("third"));
+        assert!(third.as_mut().now_or_never().is_none());
+        drop(second);
+        server.journal.open("a");
+        assert_eq!(first.await.unwrap(), "a");
+        assert_eq!(third.await.unwrap(), "third");
+        assert_eq!(server.counters.calls(), 2);
+    });
+}

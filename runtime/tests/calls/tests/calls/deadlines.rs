@@ -1,0 +1,162 @@
+//! Deadlines: kept at both ends, sent as the time left, inherited, waived.
+
+use std::time::Duration;
+
+use zsvc::{Channel, Code, Outcome};
+use zsvc_calls::Probe;
+use zsvc_calls::probe::v1::{ProbeClient, Route};
+
+use crate::relay::Relay;
+use crate::support::{ANY_PORT, Running, on_one_thread, on_threads};
+
+/// Long enough for a call to reach its handler, and not worth waiting for twice.
+const SOON: Duration = Duration::from_millis(150);
+
+#[test]
+fn a_call_whose_time_is_up_fails_and_its_handler_is_dropped() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let status = probe.hold("a").deadline(SOON).await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::MaybeExecuted));
+        server.journal.has("a dropped").await;
+    });
+}
+
+#[test]
+fn the_server_keeps_the_deadline_by_itself() {
+    on_one_thread(async {
+        let server = Running::start();
+        let relay = Relay::to(server.endpoint());
+        let probe = ProbeClient::connect(relay.endpoint()).await.unwrap();
+        let deaf = async {
+            server.journal.has("a began").await;
+            // The client's word that it waits no longer does not get through.
+            relay.turn_deaf();
+        };
+        let (result, ()) = tokio::join!(probe.hold("a").deadline(SOON), deaf);
+        assert_eq!(result.unwrap_err().code(), Code::DeadlineExceeded);
+        server.journal.has("a dropped").await;
+    });
+}
+
+#[test]
+fn a_stream_whose_time_is_up_ends_in_the_same_way() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let mut numbers = probe.hold_stream("a").deadline(SOON).await.unwrap();
+        assert_eq!(numbers.next().await, Some(Ok(0)));
+        let status = numbers.next().await.unwrap().unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::MaybeExecuted));
+        assert_eq!(numbers.next().await, None);
+        server.journal.has("a dropped").await;
+    });
+}
+
+#[test]
+fn a_method_has_its_own_deadline_unless_a_call_sets_another() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let status = probe.hold_briefly("a").await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        assert_eq!(status.message(), "`probe.v1.Probe/hold_briefly` was not answered within 100ms");
+        let patient = probe.hold_briefly("b").deadline(Duration::from_secs(15));
+        let unbounded = probe.hold_briefly("b").no_deadline();
+        let open = async {
+            server.journal.has_times("b began", 2).await;
+            // Past the method's own deadline.
+            let _ = probe.hold_briefly("c").await;
+            server.journal.open("b");
+        };
+        let (patient, unbounded, ()) = tokio::join!(patient, unbounded, open);
+        assert_eq!((patient.unwrap().as_str(), unbounded.unwrap().as_str()), ("b", "b"));
+    });
+}
+
+#[test]
+fn a_call_without_time_is_not_sent() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let status = probe.echo("x").deadline(Duration::ZERO).await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::NotSent));
+        assert_eq!(server.counters.calls(), 0);
+    });
+}
+
+#[test]
+fn a_call_whose_time_is_up_before_there_is_a_connection_is_not_sent() {
+    on_one_thread(async {
+        // Taken and given back: nobody listens there.
+        let endpoint = Running::start().endpoint().to_owned();
+        let channel = Channel::builder().endpoint(endpoint.clone()).connect_lazy().unwrap();
+        let probe = ProbeClient::new(channel);
+        let status = probe.echo("x").deadline(Duration::from_millis(30)).await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::NotSent));
+        assert!(status.message().contains(&endpoint), "{status}");
+    });
+}
+
+/// A server with another behind it.
+async fn two_servers() -> (Running, Running, ProbeClient) {
+    let back = Running::start();
+    let probe = Probe { behind: Some(back.client().await), ..Probe::default() };
+    let front = Running::of(probe, |server| server.bind(ANY_PORT));
+    let client = front.client().await;
+    (back, front, client)
+}
+
+#[test]
+fn a_call_made_in_a_handler_inherits_the_time_that_is_left() {
+    on_one_thread(async {
+        let (_back, _front, probe) = two_servers().await;
+        let ten = Duration::from_secs(10);
+        for route in [Route::AtOnce, Route::Later, Route::Spawned] {
+            let left = probe.look_behind(route).deadline(ten).await.unwrap().time_left.unwrap();
+            assert!(left <= ten, "{left:?} left by {route:?}");
+            let mut seen = probe.stream_behind(route).deadline(ten).await.unwrap();
+            let left = seen.next().await.unwrap().unwrap().time_left.unwrap();
+            assert!(left <= ten, "{left:?} left by {route:?}, from a stream");
+        }
+    });
+}
+
+#[test]
+fn a_call_made_in_a_handler_may_waive_the_deadline() {
+    on_one_thread(async {
+        let (_back, _front, probe) = two_servers().await;
+        let seen = probe.look_behind(Route::Unlimited).deadline(Duration::from_secs(10)).await.unwrap();
+        assert_eq!(seen.time_left, None);
+    });
+}
+
+#[test]
+fn a_call_made_in_a_handler_keeps_its_own_deadline_where_that_is_sooner() {
+    on_one_thread(async {
+        let (_back, _front, probe) = two_servers().await;
+        // The channel's own, of half a minute, is sooner than an hour.
+        let seen = probe.look_behind(Route::AtOnce).deadline(Duration::from_secs(3_600)).await.unwrap();
+        assert!(seen.time_left.unwrap() <= Duration::from_secs(30));
+        let seen = probe.look_behind(Route::AtOnce).no_deadline().await.unwrap();
+        assert!(seen.time_left.unwrap() <= Duration::from_secs(30));
+    });
+}
+
+#[test]
+fn deadlines_are_kept_while_a_stream_runs_at_full_speed() {
+    on_threads(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let mut items = probe.pour("flood", u32::MAX, 100).await.unwrap();
+        let reader = tokio::spawn(async move { while let Some(Ok(_)) = items.next().await {} });
+        for name in ["a", "b", "c"] {
+            let status = probe.hold(name).deadline(SOON).await.unwrap_err();
+            assert_eq!(status.code(), Code::DeadlineExceeded);
+            server.journal.has(&format!("{name} dropped")).await;
+        }
+        reader.abort();
+        server.journal.has("flood dropped").await;
+    });
+}
