@@ -116,6 +116,28 @@ fn cycle_through(edges: &[Vec<usize>], component: &[usize], start: usize) -> Opt
     None
 }
 
+/// How many steps of a circle are named.
+const MAX_NAMED: usize = 6;
+
+/// `` `A` holds `B`, which holds `A` ``; of a long circle the start and the end.
+pub(crate) fn told(names: &[&str], verb: &str) -> String {
+    let Some((first, rest)) = names.split_first() else { return String::new() };
+    if rest.is_empty() {
+        return format!("`{first}` {verb} itself");
+    }
+    let left_out = rest.len().saturating_sub(MAX_NAMED);
+    let mut told = format!("`{first}`");
+    for (index, name) in rest.iter().take(MAX_NAMED).chain([first]).enumerate() {
+        let link = if index == 0 { " " } else { ", which " };
+        if index == MAX_NAMED && left_out > 0 {
+            told += &format!(" and so on through {left_out} more, the last of which {verb} `{first}`");
+        } else {
+            told += &format!("{link}{verb} `{name}`");
+        }
+    }
+    told
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -127,6 +149,16 @@ mod tests {
         let component = components(&edges);
         assert_eq!((component[0], component[1]), (component[2], component[2]));
         assert_ne!(component[4], component[0]);
+    }
+
+    #[test]
+    fn circles_are_told_in_words() {
+        assert_eq!(told(&["A"], "holds"), "`A` holds itself");
+        assert_eq!(told(&["A", "B"], "holds"), "`A` holds `B`, which holds `A`");
+        let names = ["A", "B", "C", "D", "E", "F", "G", "H"];
+        let expected = "`A` holds `B`, which holds `C`, which holds `D`, which holds `E`, which holds `F`, \
+                        which holds `G` and so on through 1 more, the last of which holds `A`";
+        assert_eq!(told(&names, "holds"), expected);
     }
 
     #[test]

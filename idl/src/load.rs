@@ -10,6 +10,9 @@ use crate::graph;
 use crate::parse;
 use crate::source::{FileId, MAX_FILE_BYTES, SourceMap, Span, offset};
 
+/// How many imports of a circle are shown beside the first.
+const MAX_RELATED: usize = 6;
+
 /// Where the bytes of a file come from.
 pub trait Loader {
     /// The bytes under a path, whose parts are divided by `/`.
@@ -35,14 +38,14 @@ impl MemoryLoader {
     /// Holds one more file.
     #[must_use]
     pub fn with(mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
-        self.files.insert(path.into(), bytes.into());
+        self.files.insert(normalized(&path.into()), bytes.into());
         self
     }
 }
 
 impl Loader for MemoryLoader {
     fn load(&self, path: &str) -> Result<Vec<u8>, LoadError> {
-        self.files.get(path).cloned().ok_or(LoadError::NotFound)
+        self.files.get(&normalized(path)).cloned().ok_or(LoadError::NotFound)
     }
 }
 
@@ -282,17 +285,10 @@ fn import_cycles(program: &Program, report: &mut Report) {
         let files: Vec<&str> = cycle.iter().map(|file| program.sources.files()[*file].path()).collect();
         let next = cycle.get(1).copied().unwrap_or(cycle[0]);
         let Some(closing) = import_of(program, cycle[0], next) else { continue };
-        let message = match files.as_slice() {
-            [one] => format!("`{one}` imports itself"),
-            [first, rest @ ..] => {
-                format!("`{first}` imports `{}`, which imports `{first}`", rest.join("`, which imports `"))
-            }
-            [] => continue,
-        };
-        let mut diagnostic = Diagnostic::new(diagnostic::IMPORT_CYCLE, message)
+        let mut diagnostic = Diagnostic::new(diagnostic::IMPORT_CYCLE, graph::told(&files, "imports"))
             .at(closing.path_span, "part of the circle")
             .help("move what both need into a file that imports neither");
-        for (index, file) in cycle.iter().enumerate().skip(1) {
+        for (index, file) in cycle.iter().enumerate().skip(1).take(MAX_RELATED) {
             let next = cycle.get(index + 1).copied().unwrap_or(cycle[0]);
             if let Some(import) = import_of(program, *file, next) {
                 diagnostic = diagnostic.related(import.path_span, "");

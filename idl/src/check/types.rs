@@ -79,13 +79,10 @@ pub(super) fn alias_cycles(model: &Model, report: &mut Report) {
     for cycle in graph::cycles(&edges) {
         let names: Vec<&str> =
             cycle.iter().map(|index| model.types[*index].item.name.text.as_str()).collect();
-        let Some((first, rest)) = names.split_first() else { continue };
-        let through =
-            if rest.is_empty() { String::new() } else { format!(" through `{}`", rest.join("`, `")) };
-        let diagnostic =
-            Diagnostic::new(diagnostic::ALIAS_CYCLE, format!("`{first}` is an alias of itself{through}"))
-                .at(model.types[cycle[0]].item.name.span, "")
-                .help("a type that holds itself is a `struct` or a `union`");
+        let message = format!("{}, without end", graph::told(&names, "stands for"));
+        let diagnostic = Diagnostic::new(diagnostic::ALIAS_CYCLE, message)
+            .at(model.types[cycle[0]].item.name.span, "")
+            .help("a type that holds itself is a `struct` or a `union`");
         report.add(diagnostic);
     }
 }

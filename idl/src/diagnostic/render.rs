@@ -14,6 +14,8 @@ const NEAR: usize = 6;
 const LONG_LINE: usize = 4_000;
 /// How much of a cut line is shown before the place and behind it, in bytes.
 const AROUND: usize = 60;
+/// A message, label or help of more characters than this is cut: a name may have a million.
+const MAX_TEXT: usize = 1_000;
 
 /// Whether the text carries ANSI colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -141,7 +143,13 @@ impl<'a> Excerpt<'a> {
     }
 }
 
-/// `text` without what would move a terminal's cursor.
+/// `text` without what would move a terminal's cursor, and no longer than a person reads.
 fn visible(text: &str) -> String {
-    text.chars().map(|character| if character.is_control() { '\u{fffd}' } else { character }).collect()
+    let shown = text.char_indices().nth(MAX_TEXT).map_or(text, |(end, _)| &text[..end]);
+    let ellipsis = if shown.len() < text.len() { "…" } else { "" };
+    shown
+        .chars()
+        .chain(ellipsis.chars())
+        .map(|character| if character.is_control() { '\u{fffd}' } else { character })
+        .collect()
 }

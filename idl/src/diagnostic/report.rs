@@ -26,6 +26,11 @@ impl Report {
         }
     }
 
+    /// One more that is not kept, where [`Self::is_full`].
+    pub(crate) fn count(&mut self, file: FileId, code: Code) {
+        *self.counts.entry((Some(file), code)).or_default() += 1;
+    }
+
     /// No more of this code and file are kept, so costly help for one would be in vain.
     pub(crate) fn is_full(&self, file: FileId, code: Code) -> bool {
         self.counts.get(&(Some(file), code)).is_some_and(|count| *count >= MAX_PER_FILE)

@@ -116,6 +116,9 @@ impl Parser<'_> {
             return self.report.add(obstacle);
         }
         let Some(failure) = failure else { return };
+        if self.report.is_full(self.file, diagnostic::SYNTAX) {
+            return self.report.count(self.file, diagnostic::SYNTAX);
+        }
         let (base, _) = self.text_of(tokens);
         let at = self.token_at(base + failure.at);
         let found = self.tokens.get(at).copied();

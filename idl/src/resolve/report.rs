@@ -143,18 +143,19 @@ fn unknown(
     file: FileId,
     path: &Path,
     error: &NameError,
-    report: &Report,
+    report: &mut Report,
 ) -> Option<Diagnostic> {
     let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
     let (last, prefix) = words.split_last()?;
     let code = match error {
-        NameError::Silent if !is_misspelt(model, file, &words) => return None,
+        NameError::Silent if !is_misspelt(&words) => return None,
         NameError::Silent | NameError::Unknown => diagnostic::UNKNOWN_TYPE,
         NameError::UnknownPrefix => diagnostic::UNKNOWN_PREFIX,
         NameError::Ambiguous => diagnostic::AMBIGUOUS,
     };
     if report.is_full(file, code) {
-        return Some(Diagnostic::new(code, "").at(path.span, ""));
+        report.count(file, code);
+        return None;
     }
     Some(match error {
         NameError::Ambiguous => ambiguous(path),
@@ -163,10 +164,9 @@ fn unknown(
     })
 }
 
-/// A plain name that is nearly one that is known is hardly the one that is lost.
-fn is_misspelt(model: &Model, file: FileId, words: &[&str]) -> bool {
-    let [name] = words else { return false };
-    suggest::nearest(name, BUILTINS.into_iter().chain(model.candidates(file, &[]))).is_some()
+/// A plain name that is nearly one of the language is hardly the one that is lost.
+fn is_misspelt(words: &[&str]) -> bool {
+    matches!(words, [name] if suggest::nearest(name, BUILTINS).is_some())
 }
 
 fn ambiguous(path: &Path) -> Diagnostic {

@@ -1,0 +1,167 @@
+//! What comes out for right input.
+
+mod support;
+
+use std::time::Duration;
+
+use support::rendered;
+use zsvc_idl::schema::{
+    Literal, MessagePart, MethodKind, Notes, Payload, Range, Schema, Type, TypeDefinition, TypeKind,
+};
+use zsvc_idl::{MemoryLoader, compile};
+
+fn schema(text: &str) -> Schema {
+    let loader = MemoryLoader::default().with("a.svc", format!("package a.v1;\n{text}"));
+    let compilation = compile(&loader, &["a.svc".to_owned()], &[]);
+    assert_eq!(rendered(&compilation), "", "{text}");
+    compilation.schema.expect("there are no errors")
+}
+
+fn definition<'a>(schema: &'a Schema, name: &str) -> &'a TypeDefinition {
+    schema.types.iter().find(|definition| definition.name == name).expect("the text declares it")
+}
+
+/// The names of a type's fields, each with `*` where it is boxed.
+fn fields(schema: &Schema, name: &str) -> Vec<String> {
+    let of = |fields: &[zsvc_idl::schema::Field]| {
+        fields
+            .iter()
+            .map(|field| format!("{}{}", field.name, if field.boxed { "*" } else { "" }))
+            .collect::<Vec<_>>()
+    };
+    match &definition(schema, name).kind {
+        TypeKind::Struct(fields) => of(&fields.fields),
+        TypeKind::Union(variants) | TypeKind::Error(variants) => variants
+            .iter()
+            .flat_map(|variant| match &variant.payload {
+                Payload::Nothing => vec![variant.name.clone()],
+                Payload::Type { boxed, .. } => {
+                    vec![format!("{}{}", variant.name, if *boxed { "*" } else { "" })]
+                }
+                Payload::Fields(fields) => of(fields),
+            })
+            .collect(),
+        TypeKind::Alias(_) | TypeKind::Enum(_) => Vec::new(),
+    }
+}
+
+#[test]
+fn fields_come_in_the_order_of_their_numbers() {
+    let schema = schema(
+        "struct A { c: u8 = 9; a: u8 = 1; b: u8 = 0x2; } union U { V { b: u8 = 2; a: u8 = 1; } = 1; }",
+    );
+    assert_eq!(fields(&schema, "A"), ["a", "b", "c"]);
+    assert_eq!(fields(&schema, "U"), ["a", "b"]);
+}
+
+#[test]
+fn boxes_stand_where_a_type_returns_to_itself_by_value() {
+    let schema = schema(
+        "struct Node { next: Node? = 1; all: list<Node> = 2; other: Leaf? = 3; maybe: Maybe = 4; }
+         struct Leaf {}
+         type Maybe = Node?;
+         union Tree { Leaf = 1; Of: Branch = 2; Two { left: Tree = 1; leaf: Leaf = 2; } = 3; Many: list<Tree> = 4; }
+         struct Branch { left: Tree = 1; right: Tree? = 2; }
+         struct Outside { node: Node = 1; tree: Tree? = 2; }",
+    );
+    assert_eq!(fields(&schema, "Node"), ["next*", "all", "other", "maybe*"]);
+    assert_eq!(fields(&schema, "Tree"), ["Leaf", "Of*", "left*", "leaf", "Many"]);
+    assert_eq!(fields(&schema, "Branch"), ["left", "right*"]);
+    assert_eq!(fields(&schema, "Outside"), ["node", "tree"]);
+}
+
+#[test]
+fn messages_are_cut_into_parts() {
+    let schema = schema(
+        "error E { @message(\"no {{such}} {b}{a}!\") A { b: u8 = 2; a: u8 = 1; } = 1; @message(\"\") B = 2; C = 3; }",
+    );
+    let TypeKind::Error(variants) = &definition(&schema, "E").kind else { panic!("declared with `error`") };
+    let text = |text: &str| MessagePart::Text(text.to_owned());
+    let parts = vec![text("no {such} "), MessagePart::Field(1), MessagePart::Field(0), text("!")];
+    assert_eq!(variants[0].message, Some(parts));
+    assert_eq!(variants[1].message, Some(Vec::new()));
+    assert_eq!(variants[2].message, None);
+}
+
+#[test]
+fn bounds_are_inclusive_but_for_floats() {
+    let schema = schema(
+        "const MOST: u32 = 12;
+         struct A {
+             @len(1..MOST) a: string = 1; @len(..=5) b: bytes = 2; @range(-5..) c: i8? = 3; @range(0..0.5) d: f32 = 4;
+         }",
+    );
+    let TypeKind::Struct(fields) = &definition(&schema, "A").kind else { panic!("declared with `struct`") };
+    let integer = |value| Some(Literal::Integer(value));
+    let range = |min, max| Some(Range { min, max, max_exclusive: false });
+    assert_eq!(fields.fields[0].len, range(integer(1), integer(11)));
+    assert_eq!(fields.fields[1].len, range(None, integer(5)));
+    assert_eq!(fields.fields[2].range, range(integer(-5), None));
+    let floats =
+        Range { min: Some(Literal::Float(0.0)), max: Some(Literal::Float(0.5)), max_exclusive: true };
+    assert_eq!(fields.fields[3].range, Some(floats));
+}
+
+#[test]
+fn defaults_are_values_of_their_types() {
+    let schema = schema(
+        "const WAIT: duration = 1.5s; type Seconds = duration; enum Side { Sell = 2; Buy = 1; }
+         struct A {
+             @default(WAIT) a: Seconds = 1; @default(Buy) b: Side = 2; @default([]) c: map<string, u8> = 3;
+             @default(1) d: f64 = 4; @default(\"\\u{4f60}\\n\") e: string = 5; @default(true) f: bool = 6;
+         }
+         service S { rpc m(@default(-1) x: i64); }",
+    );
+    let TypeKind::Struct(fields) = &definition(&schema, "A").kind else { panic!("declared with `struct`") };
+    let defaults: Vec<Literal> = fields.fields.iter().filter_map(|field| field.default.clone()).collect();
+    let side = schema.types.iter().position(|definition| definition.name == "Side").expect("declared");
+    let side = zsvc_idl::schema::TypeId(u32::try_from(side).expect("few types"));
+    assert_eq!(
+        defaults,
+        [
+            Literal::Duration(Duration::from_millis(1500)),
+            Literal::EnumValue(side, 1),
+            Literal::Empty,
+            Literal::Float(1.0),
+            Literal::String("\u{4f60}\n".to_owned()),
+            Literal::Bool(true),
+        ]
+    );
+    assert_eq!(schema.packages[0].services[0].methods[0].parameters[0].default, Some(Literal::Integer(-1)));
+}
+
+#[test]
+fn methods_of_every_kind() {
+    let schema = schema(
+        "error E { A = 1; } type F = E;
+         service S {
+             @deadline(500ms) @idempotent rpc a(x: u8, y: u8?) -> u8 throws F;
+             rpc b() -> stream u8;
+             rpc c(x: u8, s: stream string);
+             rpc d(s: stream string) -> stream u8;
+             oneway e();
+         }",
+    );
+    let methods = &schema.packages[0].services[0].methods;
+    let numbers: Vec<u8> = methods[0].parameters.iter().map(|parameter| parameter.number).collect();
+    assert_eq!(numbers, [1, 2]);
+    assert_eq!(methods[0].deadline, Some(Duration::from_millis(500)));
+    assert!(methods[0].idempotent && !methods[1].idempotent);
+    let thrown = methods[0].throws.map(|id| schema.definition(id).name.as_str());
+    assert_eq!(thrown, Some("E"));
+    assert!(matches!(&methods[0].kind, MethodKind::Unary(Some(Type::Builtin(_)))));
+    assert!(matches!(&methods[1].kind, MethodKind::ServerStream(_)));
+    assert!(matches!(&methods[2].kind, MethodKind::ClientStream(stream, None) if stream.name == "s"));
+    assert_eq!(methods[2].parameters.len(), 1);
+    assert!(matches!(&methods[3].kind, MethodKind::Bidirectional(_, _)));
+    assert!(matches!(&methods[4].kind, MethodKind::OneWay));
+}
+
+#[test]
+fn docs_lose_their_marker_and_one_space() {
+    let schema =
+        schema("/// One.\n///\n///   Two.\n//// no docs\n@deprecated(\"use `B`\")\n/// Three.\nstruct A {}");
+    let expected =
+        Notes { docs: "One.\n\n  Two.\nThree.".to_owned(), deprecated: Some("use `B`".to_owned()) };
+    assert_eq!(definition(&schema, "A").notes, expected);
+}
