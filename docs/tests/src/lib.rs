@@ -5,6 +5,8 @@
 zsvc::include_generated!();
 
 pub mod blocks;
+/// What the service of README.md becomes, as `zsvc gen` writes it for code that is checked in.
+pub mod generated;
 
 /// The examples of README.md.
 #[cfg(doctest)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use futures_util::stream;
 use tokio::sync::broadcast;
 use zsvc::{Context, Error, Sink, Status, Streaming, Timestamp};
+use zsvc_docs::blocks::texts;
 use zsvc_docs::market::v1::{MarketOrder, Order, Side, Tape, TapeClient, TapeError, Trade};
 use zsvc_docs::money::v1::Amount;
 
@@ -96,4 +97,15 @@ async fn calls_that_stream_answers() {
     orders.finish();
     assert_eq!(fills.next().await, Some(Ok(trade("ACME", 7))));
     assert_eq!(fills.next().await, None);
+}
+
+#[test]
+fn fragments_are_of_the_file_that_the_guide_speaks_of() {
+    let tape = include_str!("../../../examples/tape/svc/tape.svc");
+    let lines: Vec<&str> = tape.lines().map(str::trim).collect();
+    let fragments = texts(include_str!("../../guide.md"), "svc,fragment");
+    assert!(!fragments.is_empty());
+    for line in fragments.iter().flat_map(|fragment| fragment.lines()) {
+        assert!(lines.contains(&line), "`tape.svc` has no line `{line}`");
+    }
 }

@@ -28,6 +28,11 @@ fn the_first_service_runs() {
 }
 
 #[test]
+fn the_description_is_that_whose_generated_code_is_checked_in() {
+    assert_eq!(texts(README, "svc"), [include_str!("../svc/climate.svc")]);
+}
+
+#[test]
 fn the_two_commands_are_those_that_are_checked() {
     let commands: Vec<String> = texts(README, "sh")
         .iter()

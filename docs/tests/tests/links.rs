@@ -1,0 +1,116 @@
+//! Links between the documents lead somewhere, and ARCHITECTURE.md names what is there.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+
+use zsvc_docs::blocks::{Part, parts};
+
+fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
+}
+
+fn read(path: &Path) -> String {
+    std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+}
+
+/// All documents: those at the root of the repository and those in `docs/`.
+fn documents() -> Vec<PathBuf> {
+    let folders = [repository(), repository().join("docs")];
+    let entries =
+        folders.iter().flat_map(|folder| std::fs::read_dir(folder).expect("a folder of the repository"));
+    let paths = entries.map(|entry| entry.expect("a readable entry").path());
+    paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
+}
+
+/// The lines of a document that are no code.
+fn prose(markdown: &str) -> Vec<&str> {
+    let lines = parts(markdown).into_iter().filter_map(|part| match part {
+        Part::Line(line) => Some(line),
+        Part::Block(_) => None,
+    });
+    lines.collect()
+}
+
+/// What stands in `](…)`.
+fn targets(line: &str) -> impl Iterator<Item = &str> {
+    line.split("](").skip(1).filter_map(|rest| rest.split(')').next())
+}
+
+/// A heading as it is named in links.
+fn anchor(heading: &str) -> String {
+    let kept = heading.trim_start_matches('#').trim().chars();
+    let kept = kept.filter(|it| it.is_alphanumeric() || matches!(it, ' ' | '-' | '_'));
+    kept.map(|it| if it == ' ' { '-' } else { it.to_ascii_lowercase() }).collect()
+}
+
+fn anchors(markdown: &str) -> BTreeSet<String> {
+    prose(markdown).into_iter().filter(|line| line.starts_with('#')).map(anchor).collect()
+}
+
+/// What is wrong with a link of this document, if anything is.
+fn wrong(document: &Path, target: &str) -> Option<String> {
+    if target.starts_with("http") {
+        return None;
+    }
+    let (file, heading) = target.split_once('#').unwrap_or((target, ""));
+    let path = if file.is_empty() { document.to_owned() } else { document.with_file_name(file) };
+    if !path.exists() {
+        return Some(format!("{}: there is no `{target}`", document.display()));
+    }
+    let found = heading.is_empty() || anchors(&read(&path)).contains(heading);
+    (!found).then(|| format!("{}: there is no heading for `{target}`", document.display()))
+}
+
+#[test]
+fn links_lead_somewhere() {
+    let mut all_wrong = Vec::new();
+    for document in documents() {
+        let text = read(&document);
+        let targets = prose(&text).into_iter().flat_map(targets);
+        all_wrong.extend(targets.filter_map(|target| wrong(&document, target)));
+    }
+    assert!(all_wrong.is_empty(), "{}", all_wrong.join("\n"));
+}
+
+/// What stands in backticks and looks like a path from the root of the repository.
+fn paths(line: &str) -> impl Iterator<Item = &str> {
+    let folders = ["idl/", "codegen/", "runtime/", "cli/", "examples/", "docs/", "bench/", ".ci/"];
+    let quoted = line.split('`').skip(1).step_by(2);
+    let paths = quoted.filter(move |text| folders.iter().any(|folder| text.starts_with(folder)));
+    // With a word for any name in it, it is a pattern.
+    paths.filter(|path| !path.contains("NAME") && !path.contains("CODE"))
+}
+
+#[test]
+fn the_paths_that_are_named_are_there() {
+    for document in ["ARCHITECTURE.md", "CONTRIBUTING.md"] {
+        let text = read(&repository().join(document));
+        for path in prose(&text).into_iter().flat_map(paths) {
+            assert!(repository().join(path).exists(), "{document} names `{path}`, which is not there");
+        }
+    }
+}
+
+/// The modules of a crate's outermost level.
+fn modules(source: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(repository().join(source)).expect("the sources of a crate");
+    let names =
+        entries.map(|entry| entry.expect("a readable entry").file_name().to_string_lossy().into_owned());
+    let stems = names.map(|name| name.strip_suffix(".rs").unwrap_or(&name).to_owned());
+    stems.filter(|stem| stem != "lib").collect()
+}
+
+#[test]
+fn the_code_map_has_every_module() {
+    let text = read(&repository().join("ARCHITECTURE.md"));
+    for source in ["idl/src", "codegen/src", "runtime/src", "cli/src"] {
+        let start = text.find(&format!("### `{source}`")).expect("a section for each crate");
+        let section = &text[start + 4..];
+        let section = &section[..section.find("\n##").unwrap_or(section.len())];
+        for module in modules(source) {
+            let named =
+                [format!("`{module}`"), format!("`{module}/`")].iter().any(|name| section.contains(name));
+            assert!(named, "ARCHITECTURE.md does not say what `{source}/{module}` is for");
+        }
+    }
+}
