@@ -36,6 +36,9 @@ impl Monitor {
         let events = context().socket(zmq::PAIR)?;
         // Nothing is lost if nobody reads: events are few, and the socket goes with its owner.
         events.set_linger(0)?;
+        // No bound: libzmq's own thread waits where there is no room for an event, and the owner may be kept from reading
+        // by a user's code. Events come no faster than connections are tried.
+        events.set_rcvhwm(0)?;
         events.connect(&endpoint)?;
         Ok(Self { events: Watched::new(events)? })
     }
