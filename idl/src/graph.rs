@@ -2,7 +2,8 @@
 //!
 //! Nodes are numbers. Nothing here recurses, since a file may hold a chain of a hundred thousand types.
 
-use std::collections::VecDeque;
+use std::collections::btree_map::Entry;
+use std::collections::{BTreeMap, VecDeque};
 
 /// The strongly connected component of each node. Two nodes have the same number exactly if each leads to the other.
 pub(crate) fn components(edges: &[Vec<usize>]) -> Vec<usize> {
@@ -95,7 +96,7 @@ pub(crate) fn cycles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
 
 /// A shortest way from a node back to itself, found breadth first inside its component.
 fn cycle_through(edges: &[Vec<usize>], component: &[usize], start: usize) -> Option<Vec<usize>> {
-    let mut came_from = std::collections::BTreeMap::new();
+    let mut came_from = BTreeMap::new();
     let mut queue = VecDeque::from([start]);
     while let Some(node) = queue.pop_front() {
         for target in edges[node].iter().copied().filter(|target| component[*target] == component[start]) {
@@ -107,8 +108,8 @@ fn cycle_through(edges: &[Vec<usize>], component: &[usize], start: usize) -> Opt
                 cycle.reverse();
                 return Some(cycle);
             }
-            if !came_from.contains_key(&target) {
-                came_from.insert(target, node);
+            if let Entry::Vacant(entry) = came_from.entry(target) {
+                entry.insert(node);
                 queue.push_back(target);
             }
         }
@@ -126,16 +127,13 @@ pub(crate) fn told(names: &[&str], verb: &str) -> String {
         return format!("`{first}` {verb} itself");
     }
     let left_out = rest.len().saturating_sub(MAX_NAMED);
-    let mut told = format!("`{first}`");
-    for (index, name) in rest.iter().take(MAX_NAMED).chain([first]).enumerate() {
-        let link = if index == 0 { " " } else { ", which " };
-        if index == MAX_NAMED && left_out > 0 {
-            told += &format!(" and so on through {left_out} more, the last of which {verb} `{first}`");
-        } else {
-            told += &format!("{link}{verb} `{name}`");
-        }
-    }
-    told
+    let steps: Vec<String> = rest.iter().take(MAX_NAMED).map(|name| format!("{verb} `{name}`")).collect();
+    let end = if left_out == 0 {
+        format!(", which {verb} `{first}`")
+    } else {
+        format!(" and so on through {left_out} more, the last of which {verb} `{first}`")
+    };
+    format!("`{first}` {}{end}", steps.join(", which "))
 }
 
 #[cfg(test)]

@@ -8,7 +8,10 @@ use std::time::Duration;
 use crate::ast::{self, Item, ItemKind, Preamble, ValueKind};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::resolve::{Model, Symbol};
-use crate::schema::*;
+use crate::schema::{
+    Builtin, Constant, EnumValue, Field, Literal, Method, MethodKind, Notes, Package, Payload, Schema,
+    Service, StreamParameter, Struct, Type, TypeDefinition, TypeId, TypeKind, Variant,
+};
 use crate::shape::Shape;
 use crate::source::FileId;
 use crate::value::{self, Bounded};
@@ -26,10 +29,10 @@ pub(crate) fn lower(model: &Model) -> Option<Schema> {
         for item in &file.items {
             match &item.kind {
                 ItemKind::Const { ty, value } => {
-                    package.constants.push(lowering.constant(file.id, item, ty, value)?)
+                    package.constants.push(lowering.constant(file.id, item, ty, value)?);
                 }
                 ItemKind::Service(methods) => {
-                    package.services.push(lowering.service(file.id, item, methods)?)
+                    package.services.push(lowering.service(file.id, item, methods)?);
                 }
                 _ => {
                     let id = TypeId(crate::source::offset(schema.types.len()));
@@ -76,9 +79,9 @@ impl Lowering<'_, '_> {
             ItemKind::Struct(fields) => {
                 TypeKind::Struct(Struct { fields: self.fields(file, fields, id, false)? })
             }
-            ItemKind::Enum(values) => TypeKind::Enum(
-                values.values.iter().map(|value| self.enum_value(value)).collect::<Option<_>>()?,
-            ),
+            ItemKind::Enum(values) => {
+                TypeKind::Enum(values.values.iter().map(Self::enum_value).collect::<Option<_>>()?)
+            }
             ItemKind::Union(union) => {
                 let variants = union.variants.iter().map(|variant| self.variant(file, variant, id));
                 let variants = variants.collect::<Option<_>>()?;
@@ -132,7 +135,7 @@ impl Lowering<'_, '_> {
         let model = self.model;
         let ty = model.ty(file, ty)?;
         let inner = model.inner(&ty)?;
-        let mut argument = |name| preamble.find(name).and_then(|attribute| attribute.arguments.first());
+        let argument = |name| preamble.find(name).and_then(|attribute| attribute.arguments.first());
         let default = match argument("default") {
             Some(value) => Some(value::literal(model, file, &inner, value, &mut self.unread)?),
             None => None,
@@ -161,7 +164,7 @@ impl Lowering<'_, '_> {
         })
     }
 
-    fn enum_value(&self, value: &ast::EnumValue) -> Option<EnumValue> {
+    fn enum_value(value: &ast::EnumValue) -> Option<EnumValue> {
         let number = u32::try_from(value.number.value?).ok()?;
         Some(EnumValue { name: value.name.text.clone(), number, notes: notes(&value.preamble) })
     }

@@ -39,8 +39,8 @@ fn files(name: &str, bytes: &[u8]) -> MemoryLoader {
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         match line.strip_prefix(b"//--- ") {
             Some(next) => {
-                loader = loader.with(path, std::mem::take(&mut text));
-                path = String::from_utf8_lossy(next).trim().to_owned();
+                let next = String::from_utf8_lossy(next).trim().to_owned();
+                loader = loader.with(std::mem::replace(&mut path, next), std::mem::take(&mut text));
             }
             None => text.extend_from_slice(line),
         }
@@ -114,7 +114,7 @@ fn every_code_has_a_case_that_brings_it_about() {
     for code in Code::all().filter(|code| !WITHOUT_CASE.contains(&code.id())) {
         let is_its = |path: &&PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
-            name.starts_with(code.id()) && name.ends_with(".txt")
+            name.starts_with(code.id()) && path.extension().is_some_and(|extension| extension == "txt")
         };
         let golden = goldens.iter().find(is_its).unwrap_or_else(|| panic!("{code} has no case"));
         let text = std::fs::read_to_string(golden).expect("the golden was listed a moment ago");

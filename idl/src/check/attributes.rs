@@ -19,12 +19,11 @@ pub(super) fn unknown(model: &Model, report: &mut Report) {
             preamble.attributes.iter().filter(|attribute| places::known(&attribute.name.text).is_none())
         {
             let names = || ATTRIBUTES.iter().map(|known| known.name);
-            let help = match suggest::nearest(&attribute.name.text, names()) {
-                Some(nearest) => format!("did you mean `@{nearest}`?"),
-                None => {
-                    let all: Vec<String> = names().map(|name| format!("`@{name}`")).collect();
-                    format!("the attributes are {}", all.join(", "))
-                }
+            let help = if let Some(nearest) = suggest::nearest(&attribute.name.text, names()) {
+                format!("did you mean `@{nearest}`?")
+            } else {
+                let all: Vec<String> = names().map(|name| format!("`@{name}`")).collect();
+                format!("the attributes are {}", all.join(", "))
             };
             let message = format!("there is no attribute `@{}`", attribute.name.text);
             report.add(
@@ -90,14 +89,12 @@ pub(super) fn arguments(model: &Model, report: &mut Report) {
         for (_, attribute) in placed(model, known.name) {
             let count = usize::from(known.name != "idempotent");
             let wants_string = matches!(known.name, "deprecated" | "message");
-            let wrong = if attribute.arguments.len() != count {
-                Some(match count {
-                    0 => format!("`@{}` takes no argument", known.name),
-                    _ => format!("`@{}` takes one argument", known.name),
-                })
-            } else {
+            let wrong = if attribute.arguments.len() == count {
                 let no_string = attribute.arguments.iter().any(|value| wants_string && !is_string(value));
                 no_string.then(|| format!("`@{}` takes a string", known.name))
+            } else {
+                let number = if count == 0 { "no" } else { "one" };
+                Some(format!("`@{}` takes {number} argument", known.name))
             };
             if let Some(message) = wrong {
                 let diagnostic =

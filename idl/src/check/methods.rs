@@ -20,7 +20,9 @@ pub(super) fn stream_place(model: &Model, report: &mut Report) {
                 report.add(diagnostic);
             }
             [first, more @ ..] => {
-                more.iter().for_each(|parameter| report.add(second_stream(first, parameter)))
+                for parameter in more {
+                    report.add(second_stream(first, parameter));
+                }
             }
             [] => {}
         }

@@ -109,10 +109,10 @@ pub(super) fn preambles<'a>(model: &Model<'a>) -> Vec<(FileId, Place, &'a Preamb
         add(place_of(&item.kind), &item.preamble);
         match &item.kind {
             ItemKind::Struct(fields) => {
-                fields.fields.iter().for_each(|field| add(Place::Field, &field.preamble))
+                fields.fields.iter().for_each(|field| add(Place::Field, &field.preamble));
             }
             ItemKind::Enum(values) => {
-                values.values.iter().for_each(|value| add(Place::Value, &value.preamble))
+                values.values.iter().for_each(|value| add(Place::Value, &value.preamble));
             }
             ItemKind::Union(union) => {
                 let place = if union.is_error { Place::ErrorVariant } else { Place::Variant };

@@ -1,12 +1,11 @@
 //! What the rules look at: the parts of all files, in the order of the text.
 
-use crate::ast::*;
+use crate::ast::{Field, Fields, Item, ItemKind, Method, Name, Number, Payload, Reserved, Type, Variant};
 use crate::resolve::Model;
 use crate::source::FileId;
 
 /// Members that share a space of names and numbers.
 pub(super) struct Body<'a> {
-    pub(super) file: FileId,
     /// What a member is called: `field`, `value`, `variant`.
     pub(super) member: &'static str,
     pub(super) members: Vec<(&'a Name, Number)>,
@@ -21,13 +20,12 @@ const MAX_NUMBER: i128 = (1 << 31) - 1;
 /// The bodies of structs, enums, unions, errors, and of variants with fields of their own.
 pub(super) fn bodies<'a>(model: &Model<'a>) -> Vec<Body<'a>> {
     let mut bodies = Vec::new();
-    for (file, item) in model.items() {
+    for (_, item) in model.items() {
         match &item.kind {
-            ItemKind::Struct(fields) => bodies.push(fields_body(file, fields)),
+            ItemKind::Struct(fields) => bodies.push(fields_body(fields)),
             ItemKind::Enum(values) => {
                 let members = values.values.iter().map(|value| (&value.name, value.number)).collect();
                 bodies.push(Body {
-                    file,
                     member: "value",
                     members,
                     reserved: &values.reserved,
@@ -37,9 +35,9 @@ pub(super) fn bodies<'a>(model: &Model<'a>) -> Vec<Body<'a>> {
             ItemKind::Union(union) => {
                 let members = union.variants.iter().map(|variant| (&variant.name, variant.number)).collect();
                 let reserved = &union.reserved;
-                bodies.push(Body { file, member: "variant", members, reserved, limits: (1, MAX_NUMBER) });
+                bodies.push(Body { member: "variant", members, reserved, limits: (1, MAX_NUMBER) });
                 bodies.extend(union.variants.iter().filter_map(|variant| match &variant.payload {
-                    Payload::Fields(fields) => Some(fields_body(file, fields)),
+                    Payload::Fields(fields) => Some(fields_body(fields)),
                     Payload::Nothing | Payload::Type(_) => None,
                 }));
             }
@@ -49,9 +47,9 @@ pub(super) fn bodies<'a>(model: &Model<'a>) -> Vec<Body<'a>> {
     bodies
 }
 
-fn fields_body(file: FileId, fields: &Fields) -> Body<'_> {
+fn fields_body(fields: &Fields) -> Body<'_> {
     let members = fields.fields.iter().map(|field| (&field.name, field.number)).collect();
-    Body { file, member: "field", members, reserved: &fields.reserved, limits: (1, 255) }
+    Body { member: "field", members, reserved: &fields.reserved, limits: (1, 255) }
 }
 
 /// The fields of structs and variants.

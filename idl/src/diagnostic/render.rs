@@ -67,15 +67,12 @@ fn excerpts<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Excer
     for (label, kind) in primary.chain(related) {
         let file = sources.file(label.span.file);
         let line = file.line_of(label.span.start);
-        match excerpts.iter_mut().find(|excerpt| excerpt.takes(label.span.file, line)) {
-            Some(excerpt) => {
-                excerpt.lines = (excerpt.lines.0.min(line), excerpt.lines.1.max(line));
-                excerpt.marks.push((label, kind));
-            }
-            None => {
-                let id = label.span.file;
-                excerpts.push(Excerpt { file, id, lines: (line, line), marks: vec![(label, kind)] });
-            }
+        if let Some(excerpt) = excerpts.iter_mut().find(|excerpt| excerpt.takes(label.span.file, line)) {
+            excerpt.lines = (excerpt.lines.0.min(line), excerpt.lines.1.max(line));
+            excerpt.marks.push((label, kind));
+        } else {
+            let id = label.span.file;
+            excerpts.push(Excerpt { file, id, lines: (line, line), marks: vec![(label, kind)] });
         }
     }
     excerpts

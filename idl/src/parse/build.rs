@@ -9,7 +9,11 @@ use pest::iterators::{Pair, Pairs};
 
 use super::Rule;
 use super::literal::{self, Flaw};
-use crate::ast::*;
+use crate::ast::{
+    Answer, Attribute, Enum, EnumValue, Field, Fields, Import, Item, ItemKind, Method, Name, Number, Package,
+    Parameter, Path, Payload, Preamble, RangeValue, Reserved, ReservedKind, Type, Union, Value, ValueKind,
+    Variant,
+};
 use crate::diagnostic::{self, Code, Diagnostic, Report};
 use crate::source::{FileId, Span, offset};
 

@@ -8,7 +8,7 @@ use super::cut::{self, Piece};
 use super::expected::{self, Failure};
 use super::token::{Token, TokenKind};
 use super::{Parser, Rule, first_pair};
-use crate::ast::*;
+use crate::ast::{Enum, Fields, Item, ItemKind, Method, Name, Preamble, Union};
 use crate::diagnostic::{self, Diagnostic};
 use crate::source::Span;
 use crate::suggest;

@@ -54,7 +54,7 @@ pub(super) fn unknown_names(model: &Model, report: &mut Report) {
             ItemKind::Const { ty, .. } | ItemKind::Alias(ty) => uses.ty(ty),
             ItemKind::Struct(fields) => fields.fields.iter().for_each(|field| uses.ty(&field.ty)),
             ItemKind::Union(union) => {
-                union.variants.iter().for_each(|variant| uses.payload(&variant.payload))
+                union.variants.iter().for_each(|variant| uses.payload(&variant.payload));
             }
             ItemKind::Service(methods) => {
                 for method in methods {
@@ -94,7 +94,7 @@ impl Uses<'_, '_> {
         match name {
             "list" => self.arguments(ty, 1, "`list` takes the type of its elements", "list<string>"),
             "map" => {
-                self.arguments(ty, 2, "`map` takes the types of its keys and values", "map<string, u32>")
+                self.arguments(ty, 2, "`map` takes the types of its keys and values", "map<string, u32>");
             }
             _ if !ty.arguments.is_empty() => {
                 let diagnostic =

@@ -1,0 +1,103 @@
+//! The `svc` blocks of the documents say what is true, and the reference knows every code.
+//!
+//! A plain block compiles without a word. One marked `fragment` holds members or declarations that need others, so only
+//! its form is looked at. One marked `error=CODE` shows a mistake, which is told by that code and no other.
+
+mod support;
+
+use std::path::PathBuf;
+
+use support::{Folder, rendered, repository};
+use zsvc_idl::diagnostic::Code;
+use zsvc_idl::{Compilation, LoadError, Loader, compile};
+
+/// The examples' files, beside one that is under test.
+struct Beside {
+    examples: Folder,
+    text: String,
+}
+
+impl Loader for Beside {
+    fn load(&self, path: &str) -> Result<Vec<u8>, LoadError> {
+        if path == "block.svc" { Ok(self.text.clone().into_bytes()) } else { self.examples.load(path) }
+    }
+}
+
+fn compiled(text: &str) -> Compilation {
+    let has_package = text.lines().any(|line| line.starts_with("package "));
+    let text = if has_package { text.to_owned() } else { format!("package block.v1;\n{text}") };
+    let loader = Beside { examples: Folder::of_repository("examples/tape/svc"), text };
+    compile(&loader, &["block.svc".to_owned()], &[])
+}
+
+/// All documents that have blocks.
+fn documents() -> Vec<PathBuf> {
+    let entries = std::fs::read_dir(repository().join("docs")).expect("the folder is part of the repository");
+    let paths = entries.map(|entry| entry.expect("a readable entry").path());
+    let mut documents: Vec<PathBuf> =
+        paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect();
+    documents.extend(Some(repository().join("README.md")).filter(|path| path.exists()));
+    documents.sort();
+    documents
+}
+
+/// The blocks of a document whose info starts with `svc`: the line, the info, the text.
+fn blocks(document: &str) -> Vec<(usize, String, String)> {
+    let mut blocks = Vec::new();
+    let mut lines = document.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        let Some(info) = line.trim_start().strip_prefix("```") else { continue };
+        let inside = lines.by_ref().map(|(_, line)| line).take_while(|line| line.trim_start() != "```");
+        let text: String = inside.flat_map(|line| [line, "\n"]).collect();
+        if info == "svc" || info.starts_with("svc,") {
+            blocks.push((number + 1, info.to_owned(), text));
+        }
+    }
+    blocks
+}
+
+/// Declarations, or members of one of the things that have any.
+fn is_well_formed(text: &str) -> bool {
+    let wrapped =
+        ["struct", "enum", "union", "error", "service"].map(|what| format!("{what} Block {{\n{text}}}\n"));
+    std::iter::once(text.to_owned()).chain(wrapped).any(|text| {
+        let told = compiled(&text).diagnostics;
+        !told.iter().any(|diagnostic| diagnostic.code.id().starts_with("E01"))
+    })
+}
+
+fn check(place: &str, info: &str, text: &str) {
+    if info == "svc,fragment" {
+        return assert!(is_well_formed(text), "{place}: {}", rendered(&compiled(text)));
+    }
+    let compilation = compiled(text);
+    let Some(code) = info.strip_prefix("svc,error=") else {
+        assert_eq!(info, "svc", "{place}");
+        return assert_eq!(rendered(&compilation), "", "{place}");
+    };
+    let told: Vec<&str> = compilation.diagnostics.iter().map(|diagnostic| diagnostic.code.id()).collect();
+    assert!(!told.is_empty() && told.iter().all(|told| *told == code), "{place}: {}", rendered(&compilation));
+}
+
+#[test]
+fn every_block_says_what_is_true() {
+    let mut checked = 0;
+    for path in documents() {
+        let document = std::fs::read_to_string(&path).expect("the document was listed a moment ago");
+        for (line, info, text) in blocks(&document) {
+            check(&format!("{}:{line}", path.display()), &info, &text);
+            checked += 1;
+        }
+    }
+    assert!(checked > 5, "only {checked} blocks were found");
+}
+
+#[test]
+fn the_reference_tells_every_code_and_its_title() {
+    let reference =
+        std::fs::read_to_string(repository().join("docs/language.md")).expect("part of the repository");
+    for code in Code::all() {
+        let row = format!("| `{code}` | {} |", code.title());
+        assert!(reference.contains(&row), "docs/language.md lacks the row {row}");
+    }
+}
