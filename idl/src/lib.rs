@@ -1,7 +1,7 @@
 //! The `.svc` language: from text to a [`schema::Schema`] in which every name is resolved and every rule holds.
 //!
-//! The stages, in the order in which a file goes through them: [`load`] reads it and what it imports, [`parse`] makes a
-//! tree of each, [`resolve`] finds what each name means, [`check`] holds the rules against it, [`lower`] writes the
+//! The stages, in the order in which a file goes through them: `load` reads it and what it imports, `parse` makes a
+//! tree of each, `resolve` finds what each name means, `check` holds the rules against it, `lower` writes the
 //! schema. All of them add to one report; a schema comes out only if there is no error in it.
 //!
 //! Nothing here does any I/O or prints: a [`Loader`] is handed in, and [`diagnostic::render`] gives text back.

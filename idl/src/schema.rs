@@ -3,7 +3,7 @@
 //! **A [`Schema`] cannot hold an unresolved name or a broken rule.** It is made by [`crate::compile`] alone, so
 //! whoever reads one needs no error path. Names are resolved to ids into arenas, attributes to typed fields.
 //!
-//! Not here: spans of syntax ([`crate::ast`]) and the rules themselves ([`crate::check`]).
+//! Not here: spans of syntax (`crate::ast`) and the rules themselves (`crate::check`).
 
 use std::time::Duration;
 

@@ -1,6 +1,6 @@
 //! The texts of the files of one run, and spans into them.
 //!
-//! Not here: how a file is found and read ([`crate::load`]), or how a span is shown ([`crate::diagnostic::render`]).
+//! Not here: how a file is found and read (`crate::load`), or how a span is shown ([`crate::diagnostic::render`]).
 
 use std::ops::Range;
 

@@ -71,6 +71,27 @@ fn every_case_is_told_as_its_golden_has_it() {
 }
 
 #[test]
+fn ten_different_mistakes_are_ten_errors_in_order() {
+    let compilation = compiled("ten_mistakes");
+    let told = &compilation.diagnostics;
+    let codes: BTreeSet<&str> = told.iter().map(|diagnostic| diagnostic.code.id()).collect();
+    assert_eq!((told.len(), codes.len()), (10, 10));
+    let span = |index: usize| told[index].primary.as_ref().map(|label| label.span);
+    assert!((1..told.len()).all(|index| span(index - 1) < span(index)));
+    assert!(told.iter().all(|diagnostic| diagnostic.help.is_some()));
+}
+
+#[test]
+fn every_diagnostic_says_what_to_do() {
+    for name in names() {
+        for diagnostic in compiled(&name).diagnostics {
+            assert!(diagnostic.help.is_some(), "{name}: {}", diagnostic.message);
+            assert!(!diagnostic.message.ends_with('.'), "{name}: {}", diagnostic.message);
+        }
+    }
+}
+
+#[test]
 fn a_file_that_is_not_there() {
     let loader = MemoryLoader::default().with("there.svc", "package there.v1;");
     let files = ["there.svc".to_owned(), "nowhere.svc".to_owned()];
@@ -128,6 +149,9 @@ fn every_golden_belongs_to_a_case() {
     let cases = names();
     for entry in std::fs::read_dir(folder()).expect("the folder is part of the repository") {
         let path = entry.expect("a readable entry").path();
+        if path.extension().is_none() {
+            continue;
+        }
         let name = path.file_stem().and_then(|name| name.to_str()).unwrap_or_default();
         assert!(cases.contains(name) || made.contains(&name), "{} belongs to no case", path.display());
     }
