@@ -1,6 +1,6 @@
 //! What there is to say about a file: [`Diagnostic`] values, and `Report`, which collects them.
 //!
-//! Nothing here prints. How one looks on a screen is [`render`]'s matter, which codes there are is `codes`'.
+//! Nothing here prints. How one looks on a screen is [`render()`]'s matter, which codes there are is `codes`'.
 
 mod codes;
 mod render;
