@@ -88,6 +88,11 @@ pub(super) fn too_deep() -> String {
     format!("nested too deep to be read, which may be {MAX_DEPTH} levels, or fewer of large structs")
 }
 
+/// What is said of a value that would take too much of the stack to be written.
+pub(super) fn too_deep_to_write() -> String {
+    format!("nested too deep to be written; peers read up to {MAX_DEPTH} levels")
+}
+
 /// The text of a foreign error in the words of this crate, and of bounded length.
 #[cold]
 pub(super) fn describe(error: &dyn Display) -> String {

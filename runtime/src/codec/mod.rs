@@ -54,6 +54,7 @@ pub(crate) const MAX_DEPTH: usize = 128;
 #[inline]
 pub(crate) fn encode<F: WriteForm<T>, T: ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let start = out.len();
+    let _stack = stack::mark();
     let written = F::serialize(value, &mut rmp_serde::Serializer::new(&mut *out));
     written.map_err(|error| {
         out.truncate(start);

@@ -1,4 +1,4 @@
-//! A bound on the stack that reading a value may take.
+//! A bound on the stack that reading or writing a value may take.
 //!
 //! [`MAX_DEPTH`](super::MAX_DEPTH) counts levels, but what a level takes is the user's: a struct that holds
 //! itself may have hundreds of fields, and a build without optimization takes many times what one with it
@@ -7,19 +7,19 @@
 use std::cell::Cell;
 use std::ptr;
 
-use serde::de;
+use serde::{de, ser};
 
-use super::error::too_deep;
+use super::error::{too_deep, too_deep_to_write};
 
 /// Half of what a thread has, unless asked for otherwise; the rest is for what has been called before.
 const MAX_STACK: usize = 1024 * 1024;
 
 thread_local! {
-    /// Where the stack stood when the current body began to be read; nought while none is.
+    /// Where the stack stood when the current body began to be read or written; nought while none is.
     static START: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Marks where reading starts, until it is dropped; one reading may contain another.
+/// Marks where reading or writing starts, until it is dropped; one may contain another.
 #[must_use]
 pub(super) struct Marked(usize);
 
@@ -38,9 +38,20 @@ impl Drop for Marked {
 /// Fails where reading has taken all that it may. Asked wherever a type may hold itself.
 #[inline]
 pub(super) fn check<E: de::Error>() -> Result<(), E> {
+    if is_exhausted() { Err(E::custom(too_deep())) } else { Ok(()) }
+}
+
+/// The same for writing: a value that no peer could read anyway.
+#[inline]
+pub(super) fn check_write<E: ser::Error>() -> Result<(), E> {
+    if is_exhausted() { Err(E::custom(too_deep_to_write())) } else { Ok(()) }
+}
+
+#[inline]
+fn is_exhausted() -> bool {
     // Stacks grow downwards. Outside of a reading, and on a stack that is not the one that was marked, the
     // difference says nothing, and most often nothing that is too much.
-    if START.get().saturating_sub(here()) > MAX_STACK { Err(E::custom(too_deep())) } else { Ok(()) }
+    START.get().saturating_sub(here()) > MAX_STACK
 }
 
 /// About where the stack ends.

@@ -69,6 +69,7 @@ where
     T: ?Sized,
     S: Serializer,
 {
+    stack::check_write()?;
     let mut pair = serializer.serialize_tuple_struct("", 2)?;
     pair.serialize_field(&number)?;
     pair.serialize_field(&As::<F, T>::new(value))?;

@@ -6,6 +6,7 @@ use serde::Serializer;
 use serde::ser::SerializeTupleStruct;
 
 use super::form::{As, WriteForm};
+use super::stack;
 
 /// How many elements a struct's array has: up to the highest field that is always written, or to the last
 /// of the optional ones, given as (number, whether it is present), that there is something to write for.
@@ -29,6 +30,7 @@ impl<S: Serializer> StructWriter<S> {
     /// Starts an array of `length` elements.
     #[inline]
     pub fn new(serializer: S, length: usize) -> Result<Self, S::Error> {
+        stack::check_write()?;
         Ok(Self { fields: serializer.serialize_tuple_struct("", length)?, length, written: 0 })
     }
 

@@ -226,6 +226,24 @@ impl v1::Probe for Probe {
         Ok(())
     }
 
+    async fn mirror_first(
+        &self,
+        _: &Context,
+        count: u32,
+        name: String,
+        mut items: Streaming<Bytes>,
+        out: Sink<Bytes>,
+    ) -> Result<(), Status> {
+        let entry = self.journal.begin(name);
+        for _ in 0..count {
+            if let Some(item) = items.next().await {
+                out.send(item?).await?;
+            }
+        }
+        entry.done();
+        Ok(())
+    }
+
     async fn note(&self, _: &Context, text: String) {
         self.journal.write(text);
     }

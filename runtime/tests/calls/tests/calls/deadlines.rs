@@ -7,7 +7,7 @@ use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::{ProbeClient, Route};
 
 use crate::relay::Relay;
-use crate::support::{ANY_PORT, Running, on_one_thread, on_threads};
+use crate::support::{ANY_PORT, Running, free_endpoint, on_one_thread, on_threads};
 
 /// Long enough for a call to reach its handler, and not worth waiting for twice.
 const SOON: Duration = Duration::from_millis(150);
@@ -89,8 +89,7 @@ fn a_call_without_time_is_not_sent() {
 #[test]
 fn a_call_whose_time_is_up_before_there_is_a_connection_is_not_sent() {
     on_one_thread(async {
-        // Taken and given back: nobody listens there.
-        let endpoint = Running::start().endpoint().to_owned();
+        let endpoint = free_endpoint();
         let channel = Channel::builder().endpoint(endpoint.clone()).connect_lazy().unwrap();
         let probe = ProbeClient::new(channel);
         let status = probe.echo("x").deadline(Duration::from_millis(30)).await.unwrap_err();

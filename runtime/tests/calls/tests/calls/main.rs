@@ -5,10 +5,16 @@
 
 mod bounds;
 mod cancel;
+mod child;
 mod context;
 mod deadlines;
 mod evolution;
+mod flow;
 mod kinds;
+mod limits;
+mod one_way;
+mod outcomes;
+mod raw;
 mod relay;
 mod support;
 mod together;

@@ -15,6 +15,12 @@ const HANGS: Duration = Duration::from_secs(20);
 /// A local endpoint with a port that is free.
 pub(crate) const ANY_PORT: &str = "tcp://127.0.0.1:*";
 
+/// A local endpoint where nobody listens.
+pub(crate) fn free_endpoint() -> String {
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
+    format!("tcp://{}", taken.local_addr().expect("it has got its port"))
+}
+
 /// Runs a test on a runtime of one thread.
 pub(crate) fn on_one_thread<F: Future>(test: F) -> F::Output {
     run(&mut tokio::runtime::Builder::new_current_thread(), test)

@@ -1,0 +1,239 @@
+//! Flow control: a slow reader stops its own sender and nobody else, within its window; and how streams end.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use bytes::Bytes;
+use futures_util::{StreamExt, stream};
+use zsvc::{Code, Outcome};
+
+use crate::support::{Running, on_one_thread, on_threads};
+
+/// The window of a stream as it is by default, in bytes.
+const WINDOW: usize = 256 * 1024;
+
+#[test]
+fn a_reader_that_stops_stops_its_own_sender_and_nobody_else() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let mut slow = probe.pour("slow", 10_000, 1_000).await.unwrap();
+        let fast = probe.pour("fast", 2_000, 1_000).await.unwrap();
+        assert_eq!(fast.count().await, 2_000);
+        for _ in 0..50 {
+            probe.echo("x").await.unwrap();
+        }
+        let accepted = server.journal.count("slow accepted");
+        assert!((1..=WINDOW / 1_000 + 1).contains(&accepted), "{accepted} items were accepted");
+        assert_eq!(server.journal.count("slow done"), 0);
+        // It goes on where it stopped.
+        let mut read = 0;
+        while let Some(item) = slow.next().await {
+            assert_eq!(item.unwrap().len(), 1_000);
+            read += 1;
+        }
+        assert_eq!(read, 10_000);
+        server.journal.has("slow done").await;
+    });
+}
+
+#[test]
+fn a_handler_that_does_not_read_stops_its_client_and_nobody_else() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let sent = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&sent);
+        let items = stream::iter(0..5_000).map(move |_| {
+            counter.fetch_add(1, Ordering::SeqCst);
+            Bytes::from(vec![7; 1_000])
+        });
+        let slow = tokio::spawn(probe.hold_items("slow", items));
+        server.journal.has("slow began").await;
+        assert_eq!(probe.sum("fast", stream::iter(0..100_000)).await, Ok(99_999 * 50_000));
+        let sent = sent.load(Ordering::SeqCst);
+        assert!((1..=WINDOW / 1_000 + 2).contains(&sent), "{sent} items were taken from the client");
+        server.journal.open("slow");
+        assert_eq!(slow.await.unwrap(), Ok(5_000 * 1_000));
+    });
+}
+
+#[test]
+fn a_window_may_be_as_small_as_a_byte() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client_with(|channel| channel.stream_window(1)).await;
+        let items: Vec<_> = probe.pour("a", 5, 50_000).await.unwrap().collect().await;
+        assert!(items.len() == 5 && items.into_iter().all(|item| item.unwrap().len() == 50_000));
+        let mut stalled = probe.pour("b", 5, 50_000).await.unwrap();
+        server.journal.has("b accepted").await;
+        probe.echo("x").await.unwrap();
+        assert_eq!(server.journal.count("b accepted"), 1);
+        assert!(stalled.next().await.is_some());
+        server.journal.has_times("b accepted", 2).await;
+    });
+}
+
+#[test]
+fn large_values_pass_in_every_direction() {
+    on_threads(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        for size in [1 << 20, 15 << 20] {
+            let body = Bytes::from(vec![7; size]);
+            assert!(probe.echo(body.clone()).await.unwrap() == body, "{size} bytes differ");
+            let (sink, mut back) = probe.mirror("mirror").await.unwrap();
+            sink.send(body.clone()).await.unwrap();
+            sink.finish();
+            assert!(back.next().await.unwrap().unwrap() == body, "{size} bytes differ");
+            assert!(back.next().await.is_none());
+        }
+    });
+}
+
+#[test]
+fn empty_items_are_items() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        assert_eq!(probe.pour("a", 100_000, 0).await.unwrap().count().await, 100_000);
+        let (sink, back) = probe.mirror("b").await.unwrap();
+        let send = async {
+            sink.send_all(stream::repeat(Bytes::new()).take(1_000)).await.unwrap();
+            sink.finish();
+        };
+        let (count, ()) = tokio::join!(back.count(), send);
+        assert_eq!(count, 1_000);
+    });
+}
+
+#[test]
+fn a_stream_without_items_ends() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        assert!(probe.count(0).await.unwrap().next().await.is_none());
+        let (sink, mut back) = probe.mirror("a").await.unwrap();
+        drop(sink);
+        assert!(back.next().await.is_none());
+        server.journal.has("a done").await;
+    });
+}
+
+#[test]
+fn a_handler_may_answer_before_it_has_read_everything() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        // Without an end: the call ends by its answer.
+        assert_eq!(probe.sum_first(3, stream::iter(5_u64..)).await, Ok(18));
+        let quiet = stream::iter([1_u64, 2]).chain(stream::pending());
+        assert_eq!(probe.sum_first(2, quiet).await, Ok(3));
+        assert_eq!(probe.sum_first(0, stream::pending()).await, Ok(0));
+    });
+}
+
+#[test]
+fn a_sink_says_that_the_call_is_over() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let (sink, mut back) = probe.mirror_first(1, "a").await.unwrap();
+        sink.send(Bytes::from_static(b"x")).await.unwrap();
+        assert_eq!(back.next().await.unwrap().unwrap(), "x");
+        assert!(back.next().await.is_none());
+        let status = sink.send(Bytes::new()).await.unwrap_err();
+        assert_eq!((status.code(), status.message()), (Code::Cancelled, "the server has ended the call"));
+    });
+}
+
+#[test]
+fn a_client_s_task_that_panics_with_a_sink_does_not_end_its_stream_well() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let (sink, mut back) = probe.mirror("a").await.unwrap();
+        let task = tokio::spawn(async move {
+            sink.send(Bytes::from_static(b"x")).await.unwrap();
+            panic!("as the test wants");
+        });
+        assert!(task.await.unwrap_err().is_panic());
+        server.journal.has("a dropped").await;
+        assert_eq!(server.journal.count("a done"), 0);
+        let end = loop {
+            if let Err(status) = back.next().await.unwrap() {
+                break status;
+            }
+        };
+        assert_eq!((end.code(), end.outcome()), (Code::Cancelled, Outcome::MaybeExecuted));
+    });
+}
+
+#[test]
+fn items_that_panic_while_they_are_made_do_not_end_their_stream_well() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let items = stream::iter(0_u64..).map(|number| if number < 3 { number } else { panic!("as wanted") });
+        assert!(tokio::spawn(probe.sum("a", items)).await.unwrap_err().is_panic());
+        // Whether the call got that far is up to chance; if so, it was not told that all is well.
+        probe.echo("x").await.unwrap();
+        assert_eq!(server.journal.count("a done"), 0);
+    });
+}
+
+#[test]
+fn an_item_too_large_is_refused_and_the_stream_goes_on() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client_with(|channel| channel.max_message_size(1_000)).await;
+        let (sink, mut back) = probe.mirror("a").await.unwrap();
+        let status = sink.send(Bytes::from(vec![0; 1_000])).await.unwrap_err();
+        assert_eq!(status.code(), Code::ResourceExhausted);
+        sink.send(Bytes::from_static(b"small")).await.unwrap();
+        assert_eq!(back.next().await.unwrap().unwrap(), "small");
+        // A call that takes its items from a stream has nobody to tell but its caller.
+        let items = stream::iter([Bytes::from(vec![0; 1_000])]).chain(stream::pending());
+        let status = probe.hold_items("b", items).await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::MaybeExecuted));
+    });
+}
+
+#[test]
+fn a_sink_serves_many_tasks() {
+    on_threads(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let (sink, back) = probe.mirror("a").await.unwrap();
+        let sink = Arc::new(sink);
+        let tasks = (0..20).map(|_| {
+            let sink = Arc::clone(&sink);
+            tokio::spawn(async move {
+                for _ in 0..50 {
+                    sink.send(Bytes::from(vec![7; 1_000])).await.unwrap();
+                }
+            })
+        });
+        let tasks: Vec<_> = tasks.collect();
+        drop(sink);
+        assert_eq!(back.count().await, 1_000);
+        for task in tasks {
+            task.await.unwrap();
+        }
+    });
+}
+
+#[test]
+fn a_stream_outlives_the_client_that_it_came_from() {
+    on_one_thread(async {
+        let server = Running::start();
+        let mut numbers = server.client().await.hold_stream("a").await.unwrap();
+        assert_eq!(numbers.next().await, Some(Ok(0)));
+        server.journal.open("a");
+        assert_eq!(numbers.next().await, Some(Ok(1)));
+        assert_eq!(numbers.next().await, None);
+        let (sink, mut back) = server.client().await.mirror("b").await.unwrap();
+        sink.send(Bytes::from_static(b"x")).await.unwrap();
+        assert_eq!(back.next().await.unwrap().unwrap(), "x");
+    });
+}

@@ -1,0 +1,170 @@
+//! Bounds: past each of them a call ends in `resource_exhausted`, and its connection lives on.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::FutureExt;
+use zsvc::{Code, Outcome, Status};
+use zsvc_calls::probe::v1::Chest;
+
+use crate::support::{Running, on_one_thread};
+
+fn refused(result: Result<impl std::fmt::Debug, Status>) {
+    let status = result.unwrap_err();
+    assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::NotSent), "{status}");
+}
+
+#[test]
+fn calls_in_flight_of_one_client() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_calls_per_peer(2));
+        let (probe, other) = (server.client().await, server.client().await);
+        let held = [tokio::spawn(probe.hold("a")), tokio::spawn(probe.hold("a"))];
+        server.journal.has_times("a began", 2).await;
+        refused(probe.echo("x").await);
+        assert_eq!(other.echo("another's").await.unwrap(), "another's");
+        server.journal.open("a");
+        for held in held {
+            assert_eq!(held.await.unwrap().unwrap(), "a");
+        }
+        assert_eq!(probe.echo("room again").await.unwrap(), "room again");
+        assert_eq!(server.counters.refused_calls(), 1);
+    });
+}
+
+#[test]
+fn calls_in_flight_of_all_clients() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_calls(2));
+        let (probe, other) = (server.client().await, server.client().await);
+        let held = [tokio::spawn(probe.hold("a")), tokio::spawn(other.hold("a"))];
+        server.journal.has_times("a began", 2).await;
+        refused(probe.echo("x").await);
+        refused(other.echo("x").await);
+        server.journal.open("a");
+        for held in held {
+            assert_eq!(held.await.unwrap().unwrap(), "a");
+        }
+        assert_eq!(other.echo("room again").await.unwrap(), "room again");
+    });
+}
+
+#[test]
+fn calls_that_nobody_waits_for_count_too() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_calls(2));
+        let probe = server.client().await;
+        for _ in 0..2 {
+            probe.hold_unheard("a").await.unwrap();
+        }
+        server.journal.has_times("a began", 2).await;
+        refused(probe.echo("x").await);
+        // Turned away without a word, but counted.
+        probe.note("unheard").await.unwrap();
+        refused(probe.echo("x").await);
+        assert_eq!((server.journal.count("unheard"), server.counters.refused_calls()), (0, 3));
+        server.journal.open("a");
+        server.journal.has_times("a done", 2).await;
+        assert_eq!(probe.echo("room again").await.unwrap(), "room again");
+    });
+}
+
+#[test]
+fn a_client_waits_for_room_within_its_deadline() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client_with(|channel| channel.max_calls(1)).await;
+        let mut held = Box::pin(probe.hold("a"));
+        assert!(held.as_mut().now_or_never().is_none());
+        let status = probe.echo("x").deadline(Duration::from_millis(50)).await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::NotSent));
+        server.journal.open("a");
+        let (held, echoed) = tokio::join!(held, probe.echo("x"));
+        assert_eq!((held.unwrap().as_str(), echoed.unwrap()), ("a", Bytes::from_static(b"x")));
+    });
+}
+
+/// A call that has failed but still lies around must not hold up those behind it.
+#[test]
+fn a_call_that_waited_in_vain_frees_its_place_at_once() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client_with(|channel| channel.max_calls(1)).await;
+        let mut held = Box::pin(probe.hold("a"));
+        assert!(held.as_mut().now_or_never().is_none());
+        let mut late = Box::pin(probe.echo("late").deadline(Duration::from_millis(50)));
+        assert!(late.as_mut().await.is_err());
+        server.journal.open("a");
+        held.await.unwrap();
+        assert_eq!(probe.echo("next").await.unwrap(), "next");
+        drop(late);
+    });
+}
+
+#[test]
+fn parameters_too_large_for_the_client_are_not_sent() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client_with(|channel| channel.max_message_size(1_000)).await;
+        refused(probe.echo(vec![0; 1_000]).await);
+        assert_eq!(probe.echo(vec![0; 900]).await.unwrap().len(), 900);
+        assert_eq!(server.counters.refused_calls(), 0);
+    });
+}
+
+#[test]
+fn parameters_too_large_for_the_server_are_refused_and_the_connection_lives_on() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_message_size(1_000));
+        let probe = server.client().await;
+        let before = probe.look().await.unwrap().peer;
+        refused(probe.echo(vec![0; 1_000]).await);
+        refused(probe.echo(vec![0; 100_000]).await);
+        assert_eq!(probe.look().await.unwrap().peer, before, "it is another connection");
+    });
+}
+
+#[test]
+fn an_answer_too_large_is_an_error_of_a_call_that_ran() {
+    on_one_thread(async {
+        // Metadata are not part of the parameters, but come back in the answer.
+        let server = Running::with(|server| server.max_message_size(1_000));
+        let status = server.client().await.look().metadata("x", vec![0; 2_000]).await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::Executed));
+        let server = Running::start();
+        let probe = server.client_with(|channel| channel.max_message_size(1_000)).await;
+        let status = probe.look().metadata("x", vec![0; 2_000]).await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::Executed));
+        assert!(probe.look().await.is_ok());
+    });
+}
+
+#[test]
+fn a_message_far_past_the_bound_costs_the_connection_and_the_next_call_has_another() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_message_size(1_000));
+        let probe = server.client().await;
+        let status = probe.echo(vec![0; 4 << 20]).await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::MaybeExecuted));
+        assert_eq!(probe.echo("again").await.unwrap(), "again");
+    });
+}
+
+#[test]
+fn values_nested_too_deep() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let chest = |inside| Chest {
+            level: 1,
+            label: "x".to_owned(),
+            inside,
+            lid: None,
+            by_name: std::collections::BTreeMap::new(),
+        };
+        let deep = (0..2_000).fold(chest(Vec::new()), |inner, _| chest(vec![inner]));
+        let status = probe.put(deep).await.unwrap_err();
+        assert_eq!(status.outcome(), Outcome::NotSent, "{status}");
+        assert_eq!(probe.put((0..20).fold(chest(Vec::new()), |inner, _| chest(vec![inner]))).await, Ok(1));
+    });
+}

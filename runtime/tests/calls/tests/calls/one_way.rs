@@ -1,0 +1,116 @@
+//! One-way calls: at most once, and never dropped unsaid.
+
+use std::time::Duration;
+
+use zsvc::{Channel, Code, Outcome};
+use zsvc_calls::Probe;
+use zsvc_calls::probe::v1::ProbeClient;
+
+use crate::support::{Running, free_endpoint, on_one_thread};
+
+#[test]
+fn closing_proves_that_all_has_arrived() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        for _ in 0..1_000 {
+            probe.note("noted").await.unwrap();
+        }
+        probe.channel().clone().close(Duration::from_secs(10)).await.unwrap();
+        assert_eq!(server.journal.count("noted"), 1_000);
+    });
+}
+
+#[test]
+fn closing_proves_it_while_the_server_drains() {
+    on_one_thread(async {
+        let mut server = Running::start();
+        let probe = server.client().await;
+        let held = tokio::spawn(probe.hold("a"));
+        server.journal.has("a began").await;
+        probe.note("noted").await.unwrap();
+        server.begin_to_stop();
+        while probe.echo("x").await.is_ok() {}
+        let held_until_then = server.journal.clone();
+        probe.channel().clone().close(Duration::from_secs(10)).await.unwrap();
+        assert_eq!(held_until_then.count("noted"), 1);
+        assert!(held.await.unwrap().is_err(), "closing ends what is in flight");
+        server.is_out().await.unwrap();
+    });
+}
+
+#[test]
+fn closing_says_when_it_can_not_prove_it() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        probe.note("noted").await.unwrap();
+        server.kill().await;
+        let status = probe.channel().clone().close(Duration::from_millis(100)).await.unwrap_err();
+        assert_eq!(status.code(), Code::Unavailable);
+    });
+}
+
+/// The connection was lost and is back: what had left before may never have arrived, and nobody was told.
+#[test]
+fn closing_does_not_claim_what_a_lost_connection_may_have_swallowed() {
+    on_one_thread(async {
+        let server = Running::start();
+        let endpoint = server.endpoint().to_owned();
+        let probe = server.client().await;
+        probe.note("perhaps").await.unwrap();
+        server.kill().await;
+        let server = Running::of(Probe::default(), |server| server.bind(endpoint));
+        probe.echo("back").await.unwrap();
+        let status = probe.channel().clone().close(Duration::from_secs(10)).await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::MaybeExecuted));
+        drop(server);
+    });
+}
+
+#[test]
+fn nothing_goes_through_a_closed_channel() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        probe.channel().clone().close(Duration::from_secs(10)).await.unwrap();
+        let statuses = [probe.note("x").await.unwrap_err(), probe.echo("x").await.unwrap_err()];
+        for status in statuses {
+            assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::NotSent));
+        }
+    });
+}
+
+#[test]
+fn it_waits_for_the_connection() {
+    on_one_thread(async {
+        let endpoint = free_endpoint();
+        let channel = Channel::builder().endpoint(&endpoint).connect_lazy().unwrap();
+        let note = tokio::spawn(ProbeClient::new(channel).note("late"));
+        tokio::task::yield_now().await;
+        assert!(!note.is_finished());
+        let server = Running::of(Probe::default(), |server| server.bind(endpoint));
+        note.await.unwrap().unwrap();
+        server.journal.has("late").await;
+    });
+}
+
+#[test]
+fn it_is_told_when_there_was_no_connection_in_time() {
+    on_one_thread(async {
+        let channel = Channel::builder().endpoint(free_endpoint()).connect_lazy().unwrap();
+        let note = ProbeClient::new(channel).note("never").deadline(Duration::from_millis(50));
+        let status = note.await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::NotSent));
+    });
+}
+
+#[test]
+fn a_handler_past_its_deadline_is_dropped() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        probe.hold_unheard("a").deadline(Duration::from_millis(100)).await.unwrap();
+        server.journal.has("a dropped").await;
+    });
+}
