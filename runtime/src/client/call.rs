@@ -242,7 +242,7 @@ impl<S: Stream<Item = T>, T, R, E: CallError> ClientStreamCall<S, T, R, E> {
                 return Poll::Ready(Ok(()));
             }
             if let Some(item) = ready!(items.as_mut().poll_next(context)) {
-                sending.next = Some(sending.draft(self.encode, &item)?)
+                sending.next = Some(sending.draft(self.encode, &item)?);
             } else {
                 let id = sending.handle.id();
                 sending.handle.connection().record(&mut |out| wire::end(out, id));

@@ -173,6 +173,17 @@ impl Connection {
     }
 }
 
+/// What is left for the owner of the socket to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Rest {
+    /// The connection takes nothing more, and what it took has ended: streams outlive the channel that they came from.
+    Done,
+    /// There is something to send.
+    Mail,
+    /// Nothing, until something comes.
+    Nothing,
+}
+
 /// What the owner of the socket calls.
 impl Connection {
     /// Takes a message from the server. Whatever is in it, the worst that can happen is that calls fail.
@@ -238,10 +249,16 @@ impl Connection {
         state.look_at
     }
 
-    /// It takes nothing more, and what it took has ended: streams outlive the channel that they came from.
-    pub(super) fn is_done(&self) -> bool {
+    /// What is left to do, if the outbox is not `blocked`.
+    pub(super) fn rest(&self, blocked: bool) -> Rest {
         let state = self.lock();
-        state.phase == Phase::Closed && state.outbox.is_empty() && state.calls.is_empty()
+        if state.phase == Phase::Closed && state.outbox.is_empty() && state.calls.is_empty() {
+            Rest::Done
+        } else if state.outbox.is_empty() || blocked {
+            Rest::Nothing
+        } else {
+            Rest::Mail
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::task::{Context, Poll};
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::connection::Connection;
+use super::connection::{Connection, Rest};
 use super::state::Wakers;
 use crate::socket::{Dealer, Event, Sent, SocketError};
 use crate::status::Status;
@@ -18,6 +18,8 @@ pub(super) struct Driver {
     /// What to wake when the lock is free.
     wakers: Wakers,
     tick: Pin<Box<Sleep>>,
+    /// The queue in libzmq was full the last time: what is in the outbox waits for a change.
+    blocked: bool,
 }
 
 /// Messages to take before the outbox is emptied again.
@@ -27,7 +29,13 @@ const ROUNDS: usize = 16;
 
 impl Driver {
     pub(super) fn new(dealer: Dealer, connection: Arc<Connection>) -> Self {
-        Self { dealer, connection, wakers: Wakers::new(), tick: Box::pin(sleep_until(Instant::now())) }
+        Self {
+            dealer,
+            connection,
+            wakers: Wakers::new(),
+            tick: Box::pin(sleep_until(Instant::now())),
+            blocked: false,
+        }
     }
 
     fn wake(&mut self) {
@@ -36,33 +44,34 @@ impl Driver {
         }
     }
 
-    /// Takes messages, up to a number; whether there were any.
+    /// Takes messages, up to a number; whether there may be more.
     fn receive(&mut self) -> Result<bool, SocketError> {
-        for taken in 0..RECEIVE {
+        for _ in 0..RECEIVE {
             match self.dealer.receive()? {
                 Some(batch) => self.connection.receive(&batch, &mut self.wakers),
-                None => return Ok(taken > 0),
+                None => return Ok(false),
             }
         }
         Ok(true)
     }
 
-    /// Sends what is in the outbox, as far as there is room for it; whether anything was sent.
-    fn send(&mut self) -> Result<bool, SocketError> {
-        let mut any = false;
+    /// Sends what is in the outbox, as far as there is room for it.
+    fn send(&mut self) -> Result<(), SocketError> {
+        self.blocked = false;
         while let Some(message) = self.connection.take_message(&mut self.wakers) {
             match self.dealer.send(message)? {
-                Sent::Yes => any = true,
+                Sent::Yes => {}
                 // `ZMQ_FD` tells when there is room again.
                 Sent::Full(message) => {
                     self.connection.lock().outbox.put_back(message);
+                    self.blocked = true;
                     break;
                 }
                 // It said that there was room; there is none only if the connection has just gone.
                 Sent::Unreachable => self.connection.disconnected(&mut self.wakers),
             }
         }
-        Ok(any)
+        Ok(())
     }
 
     /// Takes all that has happened to the connection.
@@ -89,20 +98,30 @@ impl Driver {
         self.tick.as_mut().poll(context)
     }
 
+    /// Takes note of a change, which the caller must then look for.
+    fn changed(&mut self, context: &mut Context<'_>) -> Result<bool, SocketError> {
+        let changed = self.dealer.poll_changed(context)?.is_ready();
+        if changed {
+            self.events()?;
+        }
+        Ok(changed)
+    }
+
     fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        // Before the socket is drained, not after: what is seen here need not be looked for twice.
+        self.changed(context)?;
         for _ in 0..ROUNDS {
             self.connection.bell.answer();
-            let sent = self.send()?;
-            let received = self.receive()?;
+            // Sending may swallow the signal of what came in, so receiving is last.
+            self.send()?;
+            let more = self.receive()?;
             self.wake();
-            if sent || received {
-                continue;
+            match self.connection.rest(self.blocked) {
+                Rest::Done => return Poll::Ready(Ok(())),
+                Rest::Nothing if !more => {}
+                Rest::Nothing | Rest::Mail => continue,
             }
-            if self.connection.is_done() {
-                return Poll::Ready(Ok(()));
-            }
-            if self.dealer.poll_changed(context)?.is_ready() {
-                self.events()?;
+            if self.changed(context)? {
                 continue;
             }
             let ticked = self.poll_tick(context).is_ready();

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::connection::{Connection, Limits};
+use super::connection::{Connection, Limits, Rest};
 use super::state::Wakers;
 use crate::server::{self, Core, Service, Shared};
 use crate::status::Status;
@@ -87,7 +87,7 @@ impl Future for Local {
             if any {
                 continue;
             }
-            if this.connection.is_done() {
+            if this.connection.rest(false) == Rest::Done {
                 return Poll::Ready(());
             }
             let ticked = this.poll_tick(context).is_ready();

@@ -129,7 +129,7 @@ impl State {
         if let Some(waiting) =
             ticket.and_then(|ticket| self.waiting.iter_mut().find(|waiting| waiting.ticket == ticket))
         {
-            waiting.waker = waker
+            waiting.waker = waker;
         } else {
             self.waiting.push_back(Waiting { ticket: self.next_ticket, waker, deadline });
             *ticket = Some(self.next_ticket);

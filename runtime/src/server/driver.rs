@@ -64,11 +64,11 @@ impl Driver {
         }
     }
 
-    /// Takes messages, up to a number; whether there were any.
+    /// Takes messages, up to a number; whether there may be more.
     fn receive(&mut self) -> Result<bool, SocketError> {
-        for taken in 0..RECEIVE {
+        for _ in 0..RECEIVE {
             match self.router.receive()? {
-                None => return Ok(taken > 0),
+                None => return Ok(false),
                 Some(Ok((route, batch))) => self.core.receive(route, &batch),
                 Some(Err(_too_long)) => count(&self.core.shared.counters.unreadable),
             }
@@ -171,11 +171,13 @@ impl Driver {
     }
 
     fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        // Before the socket is drained, not after: what is seen here need not be looked for twice.
+        let _ = self.router.poll_changed(context)?;
         for _ in 0..ROUNDS {
             self.core.shared.bell.answer();
-            let received = self.receive()?;
-            let sent = self.send()?;
-            if received || sent {
+            let more = self.receive()?;
+            // Sending may swallow the signal of what came in, so whoever has sent receives once more.
+            if self.send()? || more {
                 continue;
             }
             let now = Instant::now();

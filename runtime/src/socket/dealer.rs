@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::monitor::{Event, Monitor};
-use super::{Sent, SocketError, Watched, context, endpoint, into_bytes, into_frame, tune};
+use super::{COPY, Sent, SocketError, Watched, context, endpoint, into_bytes, tune};
+use crate::wire;
 
 /// A client's socket, connected to one endpoint.
 pub(crate) struct Dealer {
@@ -62,11 +63,27 @@ impl Dealer {
 
     /// Sends, if the queue has room.
     pub(crate) fn send(&self, message: Vec<u8>) -> Result<Sent, SocketError> {
-        // Asked first: a message that libzmq refuses is lost, since it is its own by then.
+        if message.len() <= COPY { self.send_copy(message) } else { self.send_whole(message) }
+    }
+
+    /// What libzmq refuses is still here: it had a copy.
+    fn send_copy(&self, message: Vec<u8>) -> Result<Sent, SocketError> {
+        match self.dealer.socket.send(message.as_slice(), zmq::DONTWAIT) {
+            Ok(()) => {
+                wire::recycle(message);
+                Ok(Sent::Yes)
+            }
+            Err(zmq::Error::EAGAIN) => Ok(Sent::Full(message)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What libzmq refuses is lost, since it is its own by then: it is asked first whether it has room.
+    fn send_whole(&self, message: Vec<u8>) -> Result<Sent, SocketError> {
         if !self.dealer.socket.get_events()?.contains(zmq::POLLOUT) {
             return Ok(Sent::Full(message));
         }
-        match self.dealer.socket.send(into_frame(message), zmq::DONTWAIT) {
+        match self.dealer.socket.send(message, zmq::DONTWAIT) {
             Ok(()) => Ok(Sent::Yes),
             Err(zmq::Error::EAGAIN) => Ok(Sent::Unreachable),
             Err(error) => Err(error.into()),
