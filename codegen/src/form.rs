@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
 use zsvc_idl::schema::{Builtin, Type, TypeKind};
 
-use crate::site::Site;
+use crate::site::{Held, Site};
 
 /// A form, as the runtime has it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -51,15 +51,15 @@ impl Form {
     }
 
     /// The form of what a field or payload holds.
-    pub(crate) fn of_held(site: Site<'_>, ty: &Type, boxed: bool) -> Self {
-        let form = Self::of_present(site, ty, boxed);
-        if site.optional(ty).is_some() { form.inside(Self::Optional) } else { form }
+    pub(crate) fn of_held(site: Site<'_>, held: Held<'_>) -> Self {
+        let form = Self::of_present(site, held);
+        if site.optional(held.ty).is_some() { form.inside(Self::Optional) } else { form }
     }
 
     /// The form of what a field or payload holds, if it is optional and there is something.
-    pub(crate) fn of_present(site: Site<'_>, ty: &Type, boxed: bool) -> Self {
-        let form = Self::of(site, site.optional(ty).unwrap_or(ty));
-        if boxed { form.inside(Self::Boxed) } else { form }
+    pub(crate) fn of_present(site: Site<'_>, held: Held<'_>) -> Self {
+        let form = Self::of(site, site.optional(held.ty).unwrap_or(held.ty));
+        if held.boxed { form.inside(Self::Boxed) } else { form }
     }
 
     /// Whether a value of this form can break a bound.

@@ -33,6 +33,19 @@ pub(crate) struct Site<'a> {
     pub(crate) package: PackageId,
 }
 
+/// What a field or a variant holds: a type, in a box where that would hold itself.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Held<'a> {
+    pub(crate) ty: &'a Type,
+    pub(crate) boxed: bool,
+}
+
+impl<'a> From<&'a Field> for Held<'a> {
+    fn from(field: &'a Field) -> Self {
+        Self { ty: &field.ty, boxed: field.boxed }
+    }
+}
+
 impl<'a> Site<'a> {
     /// The definition behind an id.
     pub(crate) fn definition(self, id: TypeId) -> &'a TypeDefinition {
@@ -86,23 +99,18 @@ impl<'a> Site<'a> {
     }
 
     /// The Rust type of a field or payload, which is boxed where it would hold itself.
-    pub(crate) fn held(self, ty: &Type, boxed: bool) -> TokenStream {
-        match self.resolved(ty) {
-            _ if !boxed => self.ty(ty),
+    pub(crate) fn held(self, held: Held<'_>) -> TokenStream {
+        match self.resolved(held.ty) {
+            _ if !held.boxed => self.ty(held.ty),
             Type::Optional(inner) => {
                 let inner = self.ty(inner);
                 quote!(::core::option::Option<::std::boxed::Box<#inner>>)
             }
             _ => {
-                let ty = self.ty(ty);
+                let ty = self.ty(held.ty);
                 quote!(::std::boxed::Box<#ty>)
             }
         }
-    }
-
-    /// The Rust type of a field.
-    pub(crate) fn field(self, field: &Field) -> TokenStream {
-        self.held(&field.ty, field.boxed)
     }
 
     /// `ty` with the aliases at its top followed, up to one that the user replaced.

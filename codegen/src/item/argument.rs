@@ -31,7 +31,7 @@ impl Argument {
                 Self { ty: items(&into(site, element)), conversion: Conversion::CollectInto }
             }
             Type::List(element) => Self { ty: items(&site.ty(element)), conversion: Conversion::Collect },
-            _ => Self { ty: site.field(parameter), conversion: Conversion::None },
+            _ => Self { ty: site.held(parameter.into()), conversion: Conversion::None },
         }
     }
 

@@ -38,7 +38,7 @@ pub(crate) fn documented(site: Site<'_>, fields: &[Field], visibility: &TokenStr
     let declared = fields.iter().zip(idents(fields)).map(|(field, name)| {
         let attributes =
             docs::attributes(&field.notes, &format!("Field {}, `{}`.", field.number, field.name));
-        let ty = site.field(field);
+        let ty = site.held(field.into());
         quote!(#attributes #visibility #name: #ty)
     });
     declared.collect()
@@ -52,7 +52,7 @@ pub(crate) fn write(site: Site<'_>, fields: &[Field], borrow: impl Fn(&Ident) ->
     let names = idents(fields);
     let length = length(site, fields, &names);
     let writes = fields.iter().zip(&names).map(|(field, name)| {
-        let (number, form, value) = (field.number, Form::of_held(site, &field.ty, field.boxed), borrow(name));
+        let (number, form, value) = (field.number, Form::of_held(site, field.into()), borrow(name));
         let number = Literal::u8_unsuffixed(number);
         quote!(fields.write::<#form, _>(#number, #value)?;)
     });
@@ -107,12 +107,12 @@ pub(crate) fn read(
 
 fn read_field(site: Site<'_>, field: &Field) -> TokenStream {
     let number = Literal::u8_unsuffixed(field.number);
-    let present = Form::of_present(site, &field.ty, field.boxed);
+    let present = Form::of_present(site, field.into());
     match presence(site, field) {
         Presence::Required => quote!(fields.required::<#present, _>(#number)?),
         Presence::Optional => quote!(fields.optional::<#present, _>(#number)?),
         Presence::OrElse(value) => {
-            let form = Form::of_held(site, &field.ty, field.boxed);
+            let form = Form::of_held(site, field.into());
             quote!(fields.or_else::<#form, _>(#number, || #value)?)
         }
     }

@@ -13,7 +13,7 @@ pub(crate) fn parameters(site: Site<'_>, named: &Named<'_>) -> TokenStream {
     let name = &named.parameters;
     let path = name.to_token_stream();
     let members = method::members(named.method);
-    let types = fields.iter().map(|field| site.field(field));
+    let types = fields.iter().map(|field| site.held(field.into()));
     let wire = structure::wire(site, fields, &path);
     let validate = validate::structure(site, fields, &path);
     quote! {

@@ -63,7 +63,7 @@ fn function(site: Site<'_>, named: &Named<'_>) -> TokenStream {
     let attributes = docs::attributes(&method.notes, &format!("Handles `{}`.", method.name));
     let Variables { parameters, stream, mut left } = Variables::new(site, method);
     let context = left.add("context");
-    let types = method.parameters.iter().map(|parameter| site.field(parameter));
+    let types = method.parameters.iter().map(|parameter| site.held(parameter.into()));
     let stream = stream.zip(method::stream(method)).map(|(variable, stream)| {
         let item = site.ty(&stream.item);
         quote!(#variable: ::zsvc::Streaming<#item>,)

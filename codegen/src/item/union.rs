@@ -8,7 +8,7 @@ use super::derives::{Derives, derives};
 use super::{display, fields, structure, validate};
 use crate::form::Form;
 use crate::names::Scope;
-use crate::site::{self, Site};
+use crate::site::{self, Held, Site};
 use crate::{docs, names};
 
 /// What a union consists of, named.
@@ -83,7 +83,7 @@ fn documented(site: Site<'_>, variant: &Variant, name: &Ident) -> TokenStream {
     let payload = match &variant.payload {
         Payload::Nothing => TokenStream::new(),
         Payload::Type { ty, boxed } => {
-            let ty = site.held(ty, *boxed);
+            let ty = site.held(Held { ty, boxed: *boxed });
             quote!((#ty))
         }
         Payload::Fields(fields) => {
@@ -125,7 +125,7 @@ fn serialize(site: Site<'_>, variants: &[Variant], names: &Names, path: &TokenSt
                 ),
             },
             Payload::Type { ty, boxed } => {
-                let form = Form::of_held(site, ty, *boxed);
+                let form = Form::of_held(site, Held { ty, boxed: *boxed });
                 quote! {
                     Self::#name(value) => wire::write_variant::<#form, _, _>(
                         serializer, #number, value
@@ -176,7 +176,7 @@ fn hidden_types(
 ) -> TokenStream {
     let (written, read) = (format_ident!("{}Fields", hidden), format_ident!("{}Reader", hidden));
     let members = fields::idents(fields);
-    let types = fields.iter().map(|field| site.field(field));
+    let types = fields.iter().map(|field| site.held(field.into()));
     let (lifetime, elided) =
         if fields.is_empty() { (None, None) } else { (Some(quote!(<'a>)), Some(quote!(<'_>))) };
     let body = fields::write(site, fields, |name: &Ident| quote!(self.#name));
@@ -202,7 +202,7 @@ fn read(site: Site<'_>, variants: &[Variant], names: &Names, path: &TokenStream)
         match &variant.payload {
             Payload::Nothing => quote!(#number => payload.nothing().map(|()| Self::#name),),
             Payload::Type { ty, boxed } => {
-                let form = Form::of_held(site, ty, *boxed);
+                let form = Form::of_held(site, Held { ty, boxed: *boxed });
                 quote!(#number => payload.value::<#form, _>().map(Self::#name),)
             }
             Payload::Fields(_) => {

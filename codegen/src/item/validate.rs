@@ -7,7 +7,7 @@ use zsvc_idl::schema::{Field, Payload, Variant};
 use super::{fields, union};
 use crate::form::Form;
 use crate::literal;
-use crate::site::{self, Site};
+use crate::site::{self, Held, Site};
 
 /// The implementation for a struct.
 pub(crate) fn structure(site: Site<'_>, fields: &[Field], path: &TokenStream) -> TokenStream {
@@ -50,7 +50,7 @@ fn arm(site: Site<'_>, variant: &Variant, name: &Ident) -> Option<TokenStream> {
     match &variant.payload {
         Payload::Nothing => None,
         Payload::Type { ty, boxed } => {
-            let form = Form::of_held(site, ty, *boxed);
+            let form = Form::of_held(site, Held { ty, boxed: *boxed });
             let label = &variant.name;
             form.is_bounded()
                 .then(|| quote!(Self::#name(value) => wire::check_inside::<#form, _>(#label, value),))
@@ -110,7 +110,7 @@ fn checks(site: Site<'_>, field: &Field, value: &TokenStream) -> Vec<TokenStream
         let range = literal::range(site, range);
         quote!(wire::check_range(#name, #value, #range)?;)
     });
-    let form = Form::of_present(site, &field.ty, field.boxed);
+    let form = Form::of_present(site, field.into());
     let inside = form.is_bounded().then(|| quote!(wire::check_inside::<#form, _>(#name, #value)?;));
     len.into_iter().chain(range).chain(inside).collect()
 }
