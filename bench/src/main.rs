@@ -39,6 +39,9 @@ enum Command {
     Load {
         /// Calls in flight.
         in_flight: usize,
+        /// On which runtime.
+        #[arg(long, value_enum, default_value_t = System::Zsvc)]
+        system: System,
         /// For how long, in seconds.
         #[arg(long, default_value_t = 5)]
         seconds: u64,
@@ -91,10 +94,9 @@ fn main() {
         Command::Compare { rounds, millis } => compare(rounds, Duration::from_millis(millis)),
         Command::Serve { system: System::Bare } => bare::serve(),
         Command::Serve { system } => ours::serve(system),
-        Command::Load { in_flight, seconds } => {
-            let server = ServerProcess::start(System::Zsvc);
-            let sample =
-                ours::measure(System::Zsvc, &server.endpoint, in_flight, Duration::from_secs(seconds));
+        Command::Load { in_flight, system, seconds } => {
+            let server = ServerProcess::start(system);
+            let sample = system.measure(&server.endpoint, in_flight, Duration::from_secs(seconds));
             println!("{:.0} calls/s, median {:.1} µs", sample.rate, sample.median);
         }
     }
