@@ -11,7 +11,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_core::Stream;
 
-use super::connection::{CallHandle, Connection, Streams};
+use super::connection::{CallHandle, Connection, Streams, Ticket};
 use super::launch::Launch;
 use crate::codec::{self, EncodeError, Form};
 use crate::metadata::MetadataValue;
@@ -340,15 +340,16 @@ impl fmt::Debug for OneWayCall {
 /// Waits for the pong to a ping, which proves that the server has read all that was sent before.
 pub(super) async fn ping(connection: &Arc<Connection>, within: Duration) -> Result<(), Status> {
     let deadline = super::state::Deadline { at: tokio::time::Instant::now() + within, after: within };
-    let mut ticket = super::connection::Ticket::new(Arc::clone(connection));
-    let id = poll_fn(|context| {
-        ticket.poll_send(context, Some(deadline), |state| {
-            let id = state.begin(super::state::PING, Some(deadline), None, None);
-            state.outbox.record(|out| wire::ping(out, u64::from(id)));
-            id
-        })
-    })
-    .await?;
+    let id = match connection.ping_now(deadline) {
+        Some(id) => id,
+        None => {
+            let mut ticket = Ticket::new(Arc::clone(connection));
+            poll_fn(|context| {
+                ticket.poll_send(context, Some(deadline), |state| state.begin_ping(deadline))
+            })
+            .await?
+        }
+    };
     let mut handle = CallHandle::new(Arc::clone(connection), id);
     match poll_fn(|context| handle.poll_reply(context)).await {
         Ok(_) => Ok(()),

@@ -1,7 +1,9 @@
 //! [`Channel`]: where calls go.
 
 use std::fmt;
+use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
@@ -28,7 +30,15 @@ pub struct Channel {
     connections: Arc<Connections>,
 }
 
-struct Connections(Vec<Arc<Connection>>);
+/// The connections of a channel, one per endpoint.
+#[derive(Debug)]
+pub(super) struct Connections(Vec<Arc<Connection>>);
+
+impl Connections {
+    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Connection>> {
+        self.0.iter()
+    }
+}
 
 impl Drop for Connections {
     fn drop(&mut self) {
@@ -134,7 +144,12 @@ impl ChannelBuilder {
         for endpoint in self.endpoints {
             connections.0.push(connect(endpoint, self.limits.clone())?);
         }
-        Ok(Channel { connections: Arc::new(connections) })
+        let connections = Arc::new(connections);
+        for connection in connections.iter() {
+            // Made just now: nobody else has set it.
+            let _ = connection.siblings.set(Arc::downgrade(&connections));
+        }
+        Ok(Channel { connections })
     }
 }
 
@@ -172,12 +187,16 @@ impl Channel {
     /// Waits until everything sent so far has been read by the servers, then closes the channel for all its clones.
     ///
     /// # Errors
-    /// A server has not confirmed it in time: what was sent last may be lost. The channel is closed in any case.
+    /// A server has not confirmed it in time, or a connection was lost in between with one-way calls on it: some may
+    /// never have arrived. The channel is closed in any case.
     pub async fn close(self, within: Duration) -> Result<(), Status> {
         let mut result = Ok(());
         for connection in &self.connections.0 {
             if connection.was_used() {
                 result = result.and(call::ping(connection, within).await);
+            }
+            if connection.lost_one_way() {
+                result = result.and(Err(one_way_lost(connection)));
             }
             connection.close_now();
         }
@@ -193,19 +212,16 @@ impl Channel {
         let mut pings: Vec<_> =
             self.connections.0.iter().map(|connection| Box::pin(call::ping(connection, timeout))).collect();
         std::future::poll_fn(|context| {
-            let mut failure = None;
-            pings.retain_mut(|ping| match ping.as_mut().poll(context) {
-                std::task::Poll::Pending => true,
-                std::task::Poll::Ready(result) => {
-                    failure = Some(result);
-                    false
+            let mut last = None;
+            while let Some((index, result)) = first_ready(&mut pings, context) {
+                drop(pings.swap_remove(index));
+                match result {
+                    Ok(()) => return Poll::Ready(Ok(())),
+                    // No call was made yet.
+                    Err(status) => last = Some(status.not_sent()),
                 }
-            });
-            match failure {
-                Some(Ok(())) => std::task::Poll::Ready(Ok(())),
-                Some(failure) if pings.is_empty() => std::task::Poll::Ready(failure),
-                _ => std::task::Poll::Pending,
             }
+            last.filter(|_| pings.is_empty()).map_or(Poll::Pending, |status| Poll::Ready(Err(status)))
         })
         .await
     }
@@ -216,14 +232,35 @@ impl Channel {
         if connections.len() == 1 {
             return Arc::clone(&connections[0]);
         }
-        let live = connections.iter().filter_map(|connection| Some((connection.load()?, connection)));
-        let (_, least) = live.min_by_key(|(load, _)| *load).unwrap_or((0, &connections[0]));
-        Arc::clone(least)
+        self.pick_live().unwrap_or_else(|| Arc::clone(&connections[0]))
+    }
+
+    /// The same, if any is up.
+    pub(super) fn pick_live(&self) -> Option<Arc<Connection>> {
+        let live = self.connections.iter().filter_map(|connection| Some((connection.load()?, connection)));
+        live.min_by_key(|(load, _)| *load).map(|(_, least)| Arc::clone(least))
     }
 
     fn window(&self) -> u64 {
         self.connections.0[0].limits.stream_window
     }
+}
+
+/// The first of them that is done, and how it ended.
+fn first_ready<F: Future>(
+    futures: &mut [Pin<Box<F>>],
+    context: &mut Context<'_>,
+) -> Option<(usize, F::Output)> {
+    futures.iter_mut().enumerate().find_map(|(index, future)| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Some((index, output)),
+        Poll::Pending => None,
+    })
+}
+
+fn one_way_lost(connection: &Connection) -> Status {
+    let endpoint = connection.endpoint();
+    let what = format!("the connection to `{endpoint}` was lost with one-way calls on it, which may not have run");
+    Status::unavailable(what).maybe_executed()
 }
 
 /// What generated clients call.

@@ -1,12 +1,13 @@
 //! One connection to a server: shared by the calls on it and by the task that owns its socket.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::channel::Connections;
 use super::state::{Deadline, Phase, State, Wakers};
 use crate::bell::Bell;
 use crate::status::{Failure, Status};
@@ -35,6 +36,8 @@ pub(crate) struct Connection {
     pub(super) limits: Limits,
     pub(super) bell: Bell,
     state: Mutex<State>,
+    /// All connections of its channel: who waits for one that is down may go by another.
+    pub(super) siblings: OnceLock<Weak<Connections>>,
 }
 
 /// For how long a going-away record holds. It ends with the connection; but behind a device the connection outlives the
@@ -51,7 +54,8 @@ pub(super) struct Ticket {
 impl Connection {
     pub(super) fn new(endpoint: String, limits: Limits, ready: bool) -> Arc<Self> {
         let phase = if ready { Phase::Ready } else { Phase::Connecting };
-        Arc::new(Self { endpoint, limits, bell: Bell::new(), state: Mutex::new(State::new(phase)) })
+        let state = State::new(phase, limits.message_size);
+        Arc::new(Self { endpoint, limits, bell: Bell::new(), state: Mutex::new(state), siblings: OnceLock::new() })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -98,6 +102,22 @@ impl Connection {
         (state.phase == Phase::Ready).then(|| state.calls.len())
     }
 
+    /// Queues a ping if there is a connection, past the line of those that wait for room: it takes none to speak of. A
+    /// server that takes no new calls still answers it.
+    pub(super) fn ping_now(&self, deadline: Deadline) -> Option<u32> {
+        let mut state = self.lock();
+        let connected = matches!(state.phase, Phase::Ready | Phase::GoingAway { .. });
+        let id = connected.then(|| state.begin_ping(deadline))?;
+        drop(state);
+        self.bell.ring();
+        Some(id)
+    }
+
+    /// One-way calls may have been lost with the connection.
+    pub(super) fn lost_one_way(&self) -> bool {
+        self.lock().lost_one_way
+    }
+
     /// Waits for room, then queues what `write` puts into the outbox.
     ///
     /// # Errors
@@ -112,6 +132,8 @@ impl Connection {
         let mut state = self.lock();
         state.look_at_phase(Instant::now());
         if let Some(status) = self.refusal(&state, deadline) {
+            // At once, and not when the call is dropped: it may lie around, and others wait behind it.
+            state.leave(ticket);
             return Poll::Ready(Err(status.not_sent()));
         }
         let at = deadline.map(|deadline| deadline.at);
@@ -213,6 +235,19 @@ impl Connection {
             state.trouble = None;
         }
         wakers.extend(state.next_in_line(self.limits.calls));
+        drop(state);
+        self.wake_siblings(wakers);
+    }
+
+    /// Wakes whoever waits for another connection of the channel that is down. No lock is held: they are taken in turn.
+    fn wake_siblings(&self, wakers: &mut Wakers) {
+        let Some(siblings) = self.siblings.get().and_then(Weak::upgrade) else { return };
+        for sibling in siblings.iter().filter(|sibling| !std::ptr::eq(&raw const ***sibling, self)) {
+            let state = sibling.lock();
+            if state.phase != Phase::Ready {
+                state.all_in_line(wakers);
+            }
+        }
     }
 
     /// The connection is gone; it may come back.
@@ -381,9 +416,9 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if let Some(number) = self.number {
+        if self.number.is_some() {
             let mut state = self.connection.lock();
-            state.leave(number);
+            state.leave(&mut self.number);
             let next = state.next_in_line(self.connection.limits.calls);
             drop(state);
             wake(next);

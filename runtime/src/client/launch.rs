@@ -36,6 +36,17 @@ struct Begun {
     deadline: Option<Deadline>,
 }
 
+impl Begun {
+    /// Where the connection that was chosen is not there and another is, the call need not wait.
+    fn go_by_another(&mut self, channel: &Channel) {
+        if self.ticket.connection().load().is_none()
+            && let Some(another) = channel.pick_live()
+        {
+            self.ticket = Ticket::new(another);
+        }
+    }
+}
+
 /// What the caller said about time.
 #[derive(Debug, Clone, Copy)]
 enum Time {
@@ -99,6 +110,7 @@ impl Launch {
         let sent = self.poll_send(context, |state, mut draft, deadline, metadata| {
             let left = deadline.map(|deadline| deadline.at.saturating_duration_since(Instant::now()));
             draft.address(0, left, metadata, None);
+            state.begin_one_way();
             state.outbox.push(draft);
         });
         sent.map_ok(|_| ())
@@ -110,6 +122,7 @@ impl Launch {
         write: impl FnOnce(&mut State, Draft, Option<Deadline>, &Metadata) -> R,
     ) -> Poll<Result<(Arc<Connection>, R), Status>> {
         let begun = if let Some(begun) = &mut self.begun {
+            begun.go_by_another(&self.channel);
             begun
         } else {
             let begun = begin(&self.channel, self.method, self.time, self.inherited);

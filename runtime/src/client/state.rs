@@ -1,6 +1,6 @@
 //! What a connection knows of its calls, behind its lock: those in flight, those that wait for room, and the outbox.
 
-use std::collections::VecDeque;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -27,13 +27,20 @@ pub(super) struct State {
     taken: u64,
     /// Something was ever taken out of the outbox.
     sent: bool,
-    /// Those that wait for room, the longest first.
-    waiting: VecDeque<Waiting>,
+    /// Those that wait for room, by their tickets, so the longest first.
+    waiting: BTreeMap<u64, Waiting>,
     next_ticket: u64,
     /// No deadline of anyone in here is before that; the owner looks again then.
     pub(super) look_at: Option<Instant>,
     /// The last thing that kept the connection from coming up.
     pub(super) trouble: Option<&'static str>,
+    /// The largest answer that is taken.
+    max_body: usize,
+    /// How many calls had been begun when the last one-way call was, unless an answer has shown since that the server
+    /// has read it.
+    one_way: Option<u64>,
+    /// The connection was lost, and with it, perhaps, one-way calls that nobody will ever hear of.
+    pub(super) lost_one_way: bool,
 }
 
 /// How a connection is.
@@ -73,7 +80,6 @@ pub(crate) struct Deadline {
 
 #[derive(Debug)]
 struct Waiting {
-    ticket: u64,
     waker: Waker,
     deadline: Option<Instant>,
 }
@@ -85,7 +91,7 @@ pub(super) type Wakers = Vec<Waker>;
 const OUTBOX: usize = 4 * 1024 * 1024;
 
 impl State {
-    pub(super) fn new(phase: Phase) -> Self {
+    pub(super) fn new(phase: Phase, max_body: usize) -> Self {
         Self {
             phase,
             outbox: Outbox::default(),
@@ -94,10 +100,13 @@ impl State {
             begun: 0,
             taken: 0,
             sent: false,
-            waiting: VecDeque::new(),
+            waiting: BTreeMap::new(),
             next_ticket: 0,
             look_at: None,
             trouble: None,
+            max_body,
+            one_way: None,
+            lost_one_way: false,
         }
     }
 
@@ -118,41 +127,34 @@ impl State {
         ticket: &mut Option<u64>,
         deadline: Option<Instant>,
     ) -> Poll<()> {
-        let first = self.waiting.front().is_none_or(|waiting| Some(waiting.ticket) == *ticket);
+        let first = self.waiting.first_key_value().is_none_or(|(first, _)| Some(*first) == *ticket);
         if first && self.has_room(max_calls) {
-            if ticket.take().is_some() {
-                self.waiting.pop_front();
-            }
+            self.leave(ticket);
             return Poll::Ready(());
         }
-        let waker = context.waker().clone();
-        if let Some(waiting) =
-            ticket.and_then(|ticket| self.waiting.iter_mut().find(|waiting| waiting.ticket == ticket))
-        {
-            waiting.waker = waker;
-        } else {
-            self.waiting.push_back(Waiting { ticket: self.next_ticket, waker, deadline });
-            *ticket = Some(self.next_ticket);
-            self.next_ticket += 1;
-            self.look_at_latest(deadline);
-        }
+        let number = *ticket.get_or_insert(self.next_ticket);
+        self.next_ticket = self.next_ticket.max(number + 1);
+        self.waiting.insert(number, Waiting { waker: context.waker().clone(), deadline });
+        self.look_at_latest(deadline);
         Poll::Pending
     }
 
-    /// Takes back a ticket of someone who waits no longer.
-    pub(super) fn leave(&mut self, ticket: u64) {
-        self.waiting.retain(|waiting| waiting.ticket != ticket);
+    /// Takes back the ticket of someone who waits no longer.
+    pub(super) fn leave(&mut self, ticket: &mut Option<u64>) {
+        if let Some(ticket) = ticket.take() {
+            self.waiting.remove(&ticket);
+        }
     }
 
     /// Whom to wake because there may be room.
     pub(super) fn next_in_line(&self, max_calls: usize) -> Option<Waker> {
-        let first = self.waiting.front()?;
+        let (_, first) = self.waiting.first_key_value()?;
         self.has_room(max_calls).then(|| first.waker.clone())
     }
 
     /// Everyone who waits, because waiting may be in vain.
     pub(super) fn all_in_line(&self, wakers: &mut Wakers) {
-        wakers.extend(self.waiting.iter().map(|waiting| waiting.waker.clone()));
+        wakers.extend(self.waiting.values().map(|waiting| waiting.waker.clone()));
     }
 
     /// The earliest time to look for deadlines is no later than this.
@@ -183,6 +185,18 @@ impl State {
         let call = ClientCall { method, deadline, inbound, outbound, reply: None, waker: None, number };
         self.calls.insert(self.next_id, call);
         self.next_id
+    }
+
+    /// Begins a ping, and returns its id.
+    pub(super) fn begin_ping(&mut self, deadline: Deadline) -> u32 {
+        let id = self.begin(PING, Some(deadline), None, None);
+        self.outbox.record(|out| wire::ping(out, u64::from(id)));
+        id
+    }
+
+    /// A one-way call goes out, of which nothing more will be heard.
+    pub(super) fn begin_one_way(&mut self) {
+        self.one_way = Some(self.begun);
     }
 
     /// The next message to send. Whatever was begun until now may have left with it.
@@ -222,10 +236,18 @@ impl State {
     pub(super) fn replied(&mut self, id: u32, body: Bytes, wakers: &mut Wakers) {
         let Some(call) = self.calls.get(&id) else { return };
         let result = match call.due() {
+            Due::Reply if body.len() > self.max_body => Err(self.too_large(&body)),
             Due::Reply => Ok(body),
             Due::End | Due::Pong => Err(wrong_answer("a reply", call)),
         };
         self.end(id, result, wakers);
+    }
+
+    #[cold]
+    fn too_large(&self, body: &Bytes) -> Failure {
+        let (size, most) = (body.len(), self.max_body);
+        let what = format!("the answer has {size} bytes; a message may have {most}");
+        Failure::Status(Status::resource_exhausted(what))
     }
 
     /// The server has ended its stream.
@@ -240,7 +262,9 @@ impl State {
 
     /// The server has answered a ping. A pong of any other id is nobody's.
     pub(super) fn ponged(&mut self, id: u32, wakers: &mut Wakers) {
-        if self.calls.get(&id).is_some_and(|call| call.due() == Due::Pong) {
+        if let Some(call) = self.calls.get(&id).filter(|call| call.due() == Due::Pong) {
+            // It reads in order.
+            self.one_way.take_if(|begun| *begun < call.number);
             self.end(id, Ok(Bytes::new()), wakers);
         }
     }
@@ -280,6 +304,7 @@ impl State {
     /// The connection is lost: every call on it has failed, and what had not left yet never will.
     pub(super) fn fail_all(&mut self, why: &Status, wakers: &mut Wakers) {
         self.outbox.clear();
+        self.lost_one_way |= self.one_way.take().is_some();
         self.fail_where(
             |sent| Some(if sent { why.clone().maybe_executed() } else { why.clone().not_sent() }),
             wakers,
@@ -319,7 +344,7 @@ impl State {
             // The server sees to the deadline itself, but its clock began later.
             self.outbox.record(|out| wire::cancel(out, u64::from(id)));
         }
-        let late = self.waiting.iter().filter(|waiting| waiting.deadline.is_some_and(|at| at <= now));
+        let late = self.waiting.values().filter(|waiting| waiting.deadline.is_some_and(|at| at <= now));
         wakers.extend(late.map(|waiting| waiting.waker.clone()));
         self.look_at = self.next_deadline(now);
     }
@@ -327,7 +352,7 @@ impl State {
     fn next_deadline(&self, now: Instant) -> Option<Instant> {
         let calls = self.calls.values().filter(|call| call.reply.is_none());
         let calls = calls.filter_map(|call| call.deadline.map(|deadline| deadline.at));
-        let waiting = self.waiting.iter().filter_map(|waiting| waiting.deadline);
+        let waiting = self.waiting.values().filter_map(|waiting| waiting.deadline);
         calls.chain(waiting).filter(|at| *at > now).min()
     }
 }

@@ -58,13 +58,30 @@ impl Running {
 
     /// With a probe of the caller's, bound to what the caller says.
     pub(crate) fn of(probe: Probe, set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+        Self::try_of(probe, set).expect("the endpoints can be bound")
+    }
+
+    fn try_of(
+        probe: Probe,
+        set: impl FnOnce(ServerBuilder) -> ServerBuilder,
+    ) -> Result<Self, ServeError> {
         let journal = probe.journal.clone();
         let server = Server::builder().service(ProbeServer::new(probe)).service(ClockServer::new(Ticker));
-        let server = set(server).listen().expect("the endpoints can be bound");
+        let server = set(server).listen()?;
         let (endpoints, counters) = (server.endpoints().to_vec(), server.counters());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(server.serve_until(stopped));
-        Self { journal, counters, endpoints, stop: Some(stop), task }
+        Ok(Self { journal, counters, endpoints, stop: Some(stop), task })
+    }
+
+    /// At an endpoint where another was until just now: libzmq's own thread closes sockets in its own time.
+    pub(crate) async fn again(endpoint: &str) -> Self {
+        loop {
+            match Self::try_of(Probe::default(), |server| server.bind(endpoint)) {
+                Ok(server) => return server,
+                Err(_) => tokio::task::yield_now().await,
+            }
+        }
     }
 
     /// Where it is.
