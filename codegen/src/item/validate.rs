@@ -45,15 +45,15 @@ fn implementation(path: &TokenStream, body: &TokenStream) -> TokenStream {
     }
 }
 
-/// The check of a variant, if anything in it can break a bound.
+/// The check of a variant, if anything in it can break a bound. Variants are no step of the path that is told,
+/// here as when reading: a union's value is in the place of the union.
 fn arm(site: Site<'_>, variant: &Variant, name: &Ident) -> Option<TokenStream> {
     match &variant.payload {
         Payload::Nothing => None,
         Payload::Type { ty, boxed } => {
             let form = Form::of_held(site, Held { ty, boxed: *boxed });
-            let label = &variant.name;
             form.is_bounded()
-                .then(|| quote!(Self::#name(value) => wire::check_inside::<#form, _>(#label, value),))
+                .then(|| quote!(Self::#name(value) => <#form as wire::Form<_>>::validate(value),))
         }
         Payload::Fields(fields) => fields_arm(site, fields, name),
     }

@@ -251,9 +251,7 @@ pub mod golden {
         impl wire::Validate for self::Choice {
             fn validate(&self) -> ::core::result::Result<(), wire::Violation> {
                 match self {
-                    Self::One(value) => {
-                        wire::check_inside::<wire::Bounded, _>("One", value)
-                    }
+                    Self::One(value) => <wire::Bounded as wire::Form<_>>::validate(value),
                     Self::Own { number, .. } => {
                         wire::check_range("number", number, ..=9)?;
                         ::core::result::Result::Ok(())
