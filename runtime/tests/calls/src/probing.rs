@@ -44,7 +44,9 @@ impl Probe {
         match route {
             Route::Unlimited => behind.look().no_deadline().await,
             // Awaited where no handler is polled: what it inherits was fixed when it was made.
-            Route::Spawned => tokio::spawn(behind.look()).await.map_err(|e| Status::internal(e.to_string()))?,
+            Route::Spawned => {
+                tokio::spawn(behind.look()).await.map_err(|e| Status::internal(e.to_string()))?
+            }
             Route::Later => {
                 be_suspended().await;
                 behind.look().await
@@ -108,7 +110,8 @@ impl v1::Probe for Probe {
     }
 
     async fn hold_watched(&self, context: &Context, name: String) -> Result<(), Status> {
-        let (journal, mut cancelled, line) = (self.journal.clone(), context.cancelled(), format!("{name} over"));
+        let (journal, mut cancelled, line) =
+            (self.journal.clone(), context.cancelled(), format!("{name} over"));
         assert!(!cancelled.is_cancelled(), "the call has just begun");
         tokio::spawn(async move {
             cancelled.wait().await;

@@ -34,7 +34,7 @@ fn broken() -> Vec<(Chest, &'static str)> {
         (Chest { label: String::new(), ..chest() }, "chest.label"),
         (Chest { inside: vec![chest(); 4], ..chest() }, "chest.inside"),
         (deep, "chest.inside[1].inside[0].level: 0 is not in 1..=9"),
-        (lid, "chest.lid.Nested.lid.code: 10000 is not in 0..=9999"),
+        (lid, "chest.lid.lid.code: 10000 is not in 0..=9999"),
         (named, "chest.by_name"),
     ]
 }

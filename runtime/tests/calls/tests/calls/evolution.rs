@@ -157,7 +157,10 @@ fn an_unknown_enum_value_comes_back_through_a_server_that_does_not_know_it() {
     on_one_thread(async {
         let shop = new_to_old().await;
         assert_eq!(shop.echo_size(new::Size::Huge).await, Ok(new::Size::Huge));
-        assert_eq!(shop.echo_size(new::Size::Unknown(4_000_000_000)).await, Ok(new::Size::Unknown(4_000_000_000)));
+        assert_eq!(
+            shop.echo_size(new::Size::Unknown(4_000_000_000)).await,
+            Ok(new::Size::Unknown(4_000_000_000))
+        );
         // The other way, an old client sees the number.
         let shop = old_to_new().await;
         assert_eq!(shop.echo_size(old::Size::Unknown(700)).await, Ok(old::Size::Unknown(700)));

@@ -30,7 +30,8 @@ fn nobody_listens_there() {
 #[test]
 fn an_endpoint_is_no_endpoint() {
     on_one_thread(async {
-        for endpoint in ["", "nonsense", "tcp://", "tcp://127.0.0.1", "carrier-pigeon://roof", "tcp://a\0b:1"] {
+        for endpoint in ["", "nonsense", "tcp://", "tcp://127.0.0.1", "carrier-pigeon://roof", "tcp://a\0b:1"]
+        {
             let status = ProbeClient::connect(endpoint).await.unwrap_err();
             assert_eq!(of(&status), (Code::InvalidArgument, Outcome::NotSent), "{endpoint:?}: {status}");
         }
@@ -209,7 +210,8 @@ fn what_is_said_not_to_have_been_sent_never_arrives() {
         let body = |call| [mark(call).as_bytes(), &[b'.'; 64 * 1024]].concat();
         let calls = (0..CALLS).map(|call| probe.echo(body(call)).deadline(Duration::from_millis(1_500)));
         let results = join_all(calls).await;
-        let not_sent = |result: &Result<_, Status>| result.as_ref().unwrap_err().outcome() == Outcome::NotSent;
+        let not_sent =
+            |result: &Result<_, Status>| result.as_ref().unwrap_err().outcome() == Outcome::NotSent;
         let unsent: BTreeSet<_> = (0..CALLS).filter(|call| not_sent(&results[*call])).collect();
         assert!(!unsent.is_empty() && unsent.len() < CALLS, "{} calls were not sent", unsent.len());
         let reading = tokio::task::spawn_blocking(move || received(&router));

@@ -61,10 +61,7 @@ impl Running {
         Self::try_of(probe, set).expect("the endpoints can be bound")
     }
 
-    fn try_of(
-        probe: Probe,
-        set: impl FnOnce(ServerBuilder) -> ServerBuilder,
-    ) -> Result<Self, ServeError> {
+    fn try_of(probe: Probe, set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Result<Self, ServeError> {
         let journal = probe.journal.clone();
         let server = Server::builder().service(ProbeServer::new(probe)).service(ClockServer::new(Ticker));
         let server = set(server).listen()?;

@@ -1,0 +1,83 @@
+//! A server learns that a client is gone, and drops its handlers; one that is merely busy is not taken for dead.
+
+use std::time::Duration;
+
+use crate::child;
+use crate::raw;
+use crate::support::{Running, on_one_thread, on_threads};
+
+fn impatient() -> Running {
+    Running::with(|server| server.peer_timeout(Duration::from_millis(600)))
+}
+
+#[test]
+fn the_handlers_of_a_client_that_was_killed_are_dropped() {
+    on_one_thread(async {
+        let server = impatient();
+        let mut client = child::holder(server.endpoint(), "a");
+        server.journal.has("a began").await;
+        client.kill().await.unwrap();
+        server.journal.has("a dropped").await;
+        assert_eq!(server.counters.lost_peers(), 1);
+    });
+}
+
+#[test]
+fn the_handlers_of_a_client_that_has_gone_without_a_word_are_dropped() {
+    on_one_thread(async {
+        let server = impatient();
+        let dealer = raw::dealer(server.endpoint());
+        dealer.send(raw::call_of_hold("a"), 0).unwrap();
+        server.journal.has("a began").await;
+        drop(dealer);
+        server.journal.has("a dropped").await;
+    });
+}
+
+#[test]
+fn the_handlers_of_a_client_that_stays_but_never_answers_are_dropped() {
+    on_one_thread(async {
+        let server = impatient();
+        let dealer = raw::dealer(server.endpoint());
+        dealer.send(raw::call_of_hold("a"), 0).unwrap();
+        server.journal.has("a dropped").await;
+        assert_eq!(server.counters.lost_peers(), 1);
+        drop(dealer);
+    });
+}
+
+#[test]
+fn a_client_that_has_gone_is_found_out_while_others_keep_the_server_busy() {
+    on_threads(async {
+        let server = impatient();
+        let busy = server.client().await;
+        let flood = tokio::spawn(async move {
+            let mut items = busy.pour("flood", u32::MAX, 100).await.unwrap();
+            while let Some(Ok(_)) = items.next().await {}
+        });
+        server.journal.has("flood accepted").await;
+        let dealer = raw::dealer(server.endpoint());
+        dealer.send(raw::call_of_hold("a"), 0).unwrap();
+        server.journal.has("a dropped").await;
+        flood.abort();
+        server.journal.has("flood dropped").await;
+    });
+}
+
+#[test]
+fn a_client_that_waits_for_long_is_not_taken_for_dead() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.peer_timeout(Duration::from_millis(150)));
+        let (probe, clock) = (server.client().await, server.client().await);
+        let held = tokio::spawn(probe.hold("a"));
+        server.journal.has("a began").await;
+        // Each takes its deadline of 100 ms, so together many times the timeout.
+        for _ in 0..8 {
+            clock.hold_briefly("b").await.unwrap_err();
+        }
+        assert_eq!(server.journal.count("a dropped"), 0);
+        server.journal.open("a");
+        assert_eq!(held.await.unwrap().unwrap(), "a");
+        assert_eq!(server.counters.lost_peers(), 0);
+    });
+}
