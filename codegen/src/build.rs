@@ -3,7 +3,7 @@
 //! What Cargo is to know goes to standard output, as its protocol for build scripts wants; nothing else is printed.
 
 use std::env;
-use std::path::PathBuf;
+use std::path::{MAIN_SEPARATOR_STR, Path, PathBuf};
 
 use zsvc_idl::Compilation;
 use zsvc_idl::diagnostic::{Diagnostic, RenderStyle, Severity, render};
@@ -14,7 +14,7 @@ use crate::options::{Options, Sides};
 use crate::{Error, generate};
 
 /// Generates Rust from one `.svc` file and all that it imports, for `zsvc::include_generated!()`.
-pub fn compile(file: impl Into<String>) -> Result<(), Error> {
+pub fn compile(file: impl AsRef<Path>) -> Result<(), Error> {
     Builder::new().file(file).compile()
 }
 
@@ -47,22 +47,22 @@ impl Builder {
 
     /// Adds a file, by its path from the folder of `Cargo.toml`.
     #[must_use]
-    pub fn file(mut self, file: impl Into<String>) -> Self {
-        self.files.push(file.into());
+    pub fn file(mut self, file: impl AsRef<Path>) -> Self {
+        self.files.push(slashed(file));
         self
     }
 
     /// Adds several files.
     #[must_use]
-    pub fn files(mut self, files: impl IntoIterator<Item = impl Into<String>>) -> Self {
-        self.files.extend(files.into_iter().map(Into::into));
+    pub fn files(mut self, files: impl IntoIterator<Item = impl AsRef<Path>>) -> Self {
+        self.files.extend(files.into_iter().map(slashed));
         self
     }
 
     /// Adds a folder in which imports are looked for that are not beside the file that has them.
     #[must_use]
-    pub fn include(mut self, folder: impl Into<String>) -> Self {
-        self.includes.push(folder.into());
+    pub fn include(mut self, folder: impl AsRef<Path>) -> Self {
+        self.includes.push(slashed(folder));
         self
     }
 
@@ -109,7 +109,9 @@ impl Builder {
         let folder = self.folder.or_else(default_folder).ok_or(Error::NoOutputFolder)?;
         let disk = Disk::default();
         let compilation = zsvc_idl::compile(&disk, &self.files, &self.includes);
-        tell_cargo(&disk, &compilation);
+        for line in told_to_cargo(&disk, &compilation) {
+            println!("{line}");
+        }
         let Compilation { schema: Some(schema), sources, .. } = compilation else {
             return Err(Error::Schema { rendered: rendered(&compilation) });
         };
@@ -124,19 +126,21 @@ fn default_folder() -> Option<PathBuf> {
     env::var_os("OUT_DIR").map(|folder| PathBuf::from(folder).join("zsvc"))
 }
 
-/// Says on what the output depends, and what there is to warn of.
+/// A path as `zsvc-idl` takes it, and as it is shown: the same on every system.
+fn slashed(path: impl AsRef<Path>) -> String {
+    path.as_ref().to_string_lossy().replace(MAIN_SEPARATOR_STR, "/")
+}
+
+/// On what the output depends, and what there is to warn of, in Cargo's words.
 ///
 /// A place where an import was looked for in vain is not named: Cargo takes a missing file for a changed one, and
 /// would run the build script every time.
-fn tell_cargo(disk: &Disk, compilation: &Compilation) {
-    for file in disk.files_read() {
-        println!("cargo:rerun-if-changed={file}");
-    }
-    for diagnostic in &compilation.diagnostics {
-        if diagnostic.severity() == Severity::Warning {
-            println!("cargo:warning={}", on_one_line(diagnostic, &compilation.sources));
-        }
-    }
+fn told_to_cargo(disk: &Disk, compilation: &Compilation) -> Vec<String> {
+    let files = disk.files_read().into_iter().map(|file| format!("cargo:rerun-if-changed={file}"));
+    let warnings = compilation.diagnostics.iter().filter(|it| it.severity() == Severity::Warning);
+    let warnings =
+        warnings.map(|warning| format!("cargo:warning={}", on_one_line(warning, &compilation.sources)));
+    files.chain(warnings).collect()
 }
 
 /// Cargo shows a warning of a line each.
@@ -155,4 +159,32 @@ fn rendered(compilation: &Compilation) -> String {
     let errors = compilation.diagnostics.iter().filter(|it| it.severity() == Severity::Error);
     let rendered = errors.map(|error| render(error, &compilation.sources, RenderStyle::Plain));
     rendered.collect::<Vec<_>>().join("\n\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn cargo_hears_of_the_files_that_were_read_and_of_warnings_of_a_line_each() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let path = |name: &str| slashed(folder.path().join(name));
+        fs::create_dir(path("below")).expect("a folder below");
+        fs::write(path("below/money.svc"), "package money;\n").expect("an imported file");
+        fs::write(path("test.svc"), "package test;\nimport \"money.svc\";\nstruct thing {}\n")
+            .expect("a file");
+
+        let disk = Disk::default();
+        let compilation = zsvc_idl::compile(&disk, &[path("test.svc")], &[path("below")]);
+        let lines = told_to_cargo(&disk, &compilation);
+        let (files, warnings) = lines.split_at(2);
+        let files_read =
+            ["below/money.svc", "test.svc"].map(|name| format!("cargo:rerun-if-changed={}", path(name)));
+        assert_eq!(files, files_read);
+        let start = format!("cargo:warning={}:3:8: `thing` is not in `PascalCase`", path("test.svc"));
+        assert!(warnings.iter().any(|warning| warning.starts_with(&start)), "{warnings:#?}");
+        assert!(warnings.iter().all(|warning| !warning.contains('\n')), "{warnings:#?}");
+    }
 }

@@ -10,7 +10,7 @@ fn build(text: &str, options: fn(Builder) -> Builder) -> (tempfile::TempDir, Res
     let folder = tempfile::tempdir().expect("a folder for the test");
     let file = folder.path().join("test.svc");
     fs::write(&file, text).expect("a file for the test");
-    let builder = Builder::new().file(file.to_string_lossy()).out_dir(folder.path().join("out"));
+    let builder = Builder::new().file(file).out_dir(folder.path().join("out"));
     let result = options(builder).compile();
     (folder, result)
 }
@@ -74,7 +74,7 @@ fn a_folder_that_cannot_be_made_is_an_error() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let (good, in_the_way) = (folder.path().join("good.svc"), folder.path().join("out"));
     fs::write(&good, GOOD).and_then(|()| fs::write(&in_the_way, "")).expect("files for the test");
-    let result = Builder::new().file(good.to_string_lossy()).out_dir(&in_the_way).compile();
+    let result = Builder::new().file(&good).out_dir(&in_the_way).compile();
     let Err(Error::Write { path, .. }) = result else { panic!("no error of writing: {result:?}") };
     assert_eq!(path, Path::new(&in_the_way).join("mod.rs"));
 }
