@@ -6,7 +6,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use zsvc_idl::schema::{Field, TypeId};
+use zsvc_idl::schema::{Field, TypeId, TypeKind};
 
 use super::fields::{self, Presence};
 use crate::site::Site;
@@ -25,6 +25,12 @@ pub(crate) fn default(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenStre
             }
         }
     })
+}
+
+/// Whether a type has an implementation.
+pub(crate) fn is_written(site: Site<'_>, id: TypeId) -> bool {
+    let TypeKind::Struct(structure) = &site.definition(id).kind else { return false };
+    structure.fields.iter().all(|field| !matches!(fields::presence(site, field), Presence::Required))
 }
 
 fn value(site: Site<'_>, field: &Field, name: &Ident) -> Option<TokenStream> {

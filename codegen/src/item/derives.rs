@@ -4,6 +4,8 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use zsvc_idl::schema::TypeId;
 
+use super::default;
+
 use crate::site::Site;
 
 /// What a type derives.
@@ -26,6 +28,7 @@ pub(crate) fn derives(site: Site<'_>, id: TypeId, derives: Derives) -> TokenStre
     };
     let names = own.iter().map(|name| format_ident!("{name}"));
     let theirs = site.generation.choices.derives(id).iter();
-    let theirs = theirs.filter(|derive| !own.contains(&derive.name.as_str())).map(|derive| &derive.path);
+    let has = |name: &str| own.contains(&name) || name == "Default" && default::is_written(site, id);
+    let theirs = theirs.filter(|derive| !has(&derive.name)).map(|derive| &derive.path);
     quote!(#[derive(#(#names,)* #(#theirs),*)])
 }

@@ -17,6 +17,8 @@ fn main() -> Result<(), Error> {
     Builder::new().file(TAPE).server_only().out_dir(out.join("server")).compile()?;
     Builder::new()
         .file(TAPE)
+        .file("svc/shapes.svc")
+        .derive("shapes.Empty", "Default")
         .derive("market.v1.MarketOrder", "PartialEq, Eq, PartialOrd, ::core::cmp::Ord")
         .replace("money.v1.Amount", "crate::Price")
         .replace("market.v1.Symbol", "crate::Ticker")
