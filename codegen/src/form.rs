@@ -5,7 +5,7 @@
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
-use zsvc_idl::schema::{Builtin, Type, TypeKind};
+use zsvc_idl::schema::{Builtin, Type};
 
 use crate::site::{Held, Site};
 
@@ -26,7 +26,7 @@ pub(crate) enum Form {
 impl Form {
     /// The form of a type.
     pub(crate) fn of(site: Site<'_>, ty: &Type) -> Self {
-        match ty {
+        match site.resolved(ty) {
             Type::Builtin(Builtin::Duration) => Self::Nanoseconds,
             Type::Builtin(Builtin::Bytes) => Self::Blob,
             Type::Builtin(_) => Self::Plain,
@@ -36,12 +36,9 @@ impl Form {
                 (Self::Plain, Self::Plain) => Self::Plain,
                 (key, value) => Self::Map(Box::new(key), Box::new(value)),
             },
-            Type::Named(id) => match &site.definition(*id).kind {
-                _ if site.generation.choices.replacement(*id).is_some() => Self::Plain,
-                TypeKind::Alias(target) => Self::of(site, target),
-                _ if site.generation.reach.is_bounded(*id) => Self::Bounded,
-                _ => Self::Plain,
-            },
+            ty if site.is_replaced(ty) => Self::Plain,
+            Type::Named(id) if site.generation.reach.is_bounded(*id) => Self::Bounded,
+            Type::Named(_) => Self::Plain,
         }
     }
 
