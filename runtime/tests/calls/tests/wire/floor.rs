@@ -1,0 +1,121 @@
+//! A `Tape` whose answers follow from what it is asked.
+
+use std::future::pending;
+use std::sync::mpsc::Sender;
+
+use zsvc::{Context, Error, Sink, Status, Streaming, Timestamp};
+use zsvc_calls::market::v1::{Flag, Order, Tape, TapeError, Trade};
+use zsvc_calls::money::v1::Amount;
+use zsvc_calls::shapes::v1::{Shape, Shapes};
+
+/// The floor of the tests. What a symbol does besides being traded:
+///
+/// - `NOPE` is unknown, trading of `HALT` is halted;
+/// - `SLOW` never comes, and a stream of `FOREVER` never ends;
+/// - `META` is traded at the venue that the metadata call `tenant`.
+pub(crate) struct Floor {
+    /// Where notes go.
+    pub(crate) notes: Sender<String>,
+}
+
+/// The trade of the document's listings, in some symbol.
+pub(crate) fn trade(symbol: &str) -> Trade {
+    Trade {
+        symbol: symbol.to_owned(),
+        price: Amount { units: 12_345, scale: 2, currency: Some("EUR".to_owned()) },
+        size: 300,
+        at: Timestamp::new(1_772_366_400, 250_000_000).expect("that is less than a second"),
+        venue: None,
+        flags: vec![Flag::Odd],
+        attributes: [("desk".to_owned(), "7".to_owned())].into(),
+        lot: 1,
+    }
+}
+
+async fn traded(context: &Context, symbol: &str) -> Result<Trade, Error<TapeError>> {
+    match symbol {
+        "NOPE" => Err(TapeError::UnknownSymbol { symbol: symbol.to_owned() }.into()),
+        "HALT" => Err(TapeError::Halted.into()),
+        "SLOW" => pending().await,
+        "META" => {
+            let venue = context.metadata().text("tenant").map(str::to_owned);
+            Ok(Trade { venue, ..trade(symbol) })
+        }
+        _ => Ok(trade(symbol)),
+    }
+}
+
+impl Tape for Floor {
+    async fn last(&self, context: &Context, symbol: String) -> Result<Trade, Error<TapeError>> {
+        traded(context, &symbol).await
+    }
+
+    async fn watch(
+        &self,
+        context: &Context,
+        symbols: Vec<String>,
+        sink: Sink<Trade>,
+    ) -> Result<(), Error<TapeError>> {
+        for symbol in symbols {
+            sink.send(traded(context, &symbol).await?).await?;
+            while symbol == "FOREVER" {
+                sink.send(trade(&symbol)).await?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The sum of all sizes. `nobody` has no account, and `deaf` does not listen.
+    async fn import(
+        &self,
+        _: &Context,
+        account: String,
+        mut trades: Streaming<Trade>,
+    ) -> Result<u64, Status> {
+        match account.as_str() {
+            "nobody" => return Err(Status::not_found("no such account")),
+            "deaf" => pending().await,
+            _ => {}
+        }
+        let mut sum = 0;
+        while let Some(trade) = trades.next().await {
+            sum += u64::from(trade?.size);
+        }
+        Ok(sum)
+    }
+
+    async fn converse(
+        &self,
+        context: &Context,
+        mut orders: Streaming<Order>,
+        sink: Sink<Trade>,
+    ) -> Result<(), Error<TapeError>> {
+        while let Some(order) = orders.next().await {
+            match order? {
+                Order::Limit { symbol, .. } => sink.send(traded(context, &symbol).await?).await?,
+                Order::Market(order) => sink.send(traded(context, &order.symbol).await?).await?,
+                Order::CancelAll | Order::Unknown(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    async fn ping(&self, _: &Context) -> Result<(), Status> {
+        Ok(())
+    }
+
+    async fn poll(&self, _: &Context, symbol: String) -> Result<Vec<Trade>, Status> {
+        Ok(vec![trade(&symbol)])
+    }
+
+    async fn note(&self, _: &Context, text: String) {
+        // A test that has ended no longer reads them.
+        let _ = self.notes.send(text);
+    }
+}
+
+impl Shapes for Floor {
+    async fn echo(&self, _: &Context, shape: Shape) -> Result<Shape, Status> {
+        Ok(shape)
+    }
+}

@@ -1,0 +1,415 @@
+//! Clients that keep to nothing, against a real server: it answers or counts, and serves everybody else as before.
+
+use rmpv::Value;
+
+use crate::damage::{Random, client_records, huge_announcements, trade_bytes, truncations, wrong_types};
+use crate::raw::{Dealer, Record, batch, call, call_with_credit, kind, packed, record, tape};
+use crate::rig::{Serving, assert_no_panics};
+
+/// Runs an attack. After it, the attacker and another client can make a call, and nothing has panicked.
+fn attacked(attack: impl FnOnce(&Serving, &mut Dealer)) {
+    attacked_with(Serving::start(), attack);
+}
+
+fn attacked_with(server: Serving, attack: impl FnOnce(&Serving, &mut Dealer)) {
+    let mut attacker = Dealer::connect(&server.endpoint);
+    attack(&server, &mut attacker);
+    attacker.good_call();
+    Dealer::connect(&server.endpoint).good_call();
+    assert_no_panics();
+}
+
+/// The errors that speak of batches; nothing else may have come.
+fn batch_errors(records: &[Record]) -> u64 {
+    assert!(records.iter().all(|record| record.error() == (0, 3, 1)), "{records:?}");
+    records.len() as u64
+}
+
+#[test]
+fn records_that_end_too_soon_are_told_and_counted() {
+    attacked(|server, attacker| {
+        let mut sent = 0;
+        for record in client_records(1) {
+            for cut in truncations(&record) {
+                attacker.send(&cut);
+                sent += 1;
+            }
+            let told = batch_errors(&attacker.sync());
+            assert_eq!(told, sent - (server.counters.unreadable_batches() - told), "{record}");
+            assert_eq!(server.counters.unreadable_batches(), sent, "{record}");
+        }
+        assert_eq!((server.counters.calls(), server.counters.refused_calls()), (0, 0));
+    });
+}
+
+#[test]
+fn elements_of_wrong_types_end_in_an_error_or_nothing() {
+    attacked(|server, attacker| {
+        for record in client_records(1) {
+            for wrong in wrong_types(&record) {
+                attacker.say(std::slice::from_ref(&wrong));
+                let answers = attacker.sync();
+                let cancelled = record![kind::CANCEL, 1];
+                let ended = attacker.say(&[cancelled]);
+                drop((answers, ended));
+            }
+            attacker.good_call();
+        }
+        assert!(server.counters.unreadable_batches() > 100, "most of them are no records");
+    });
+}
+
+#[test]
+fn a_batch_stands_up_to_what_is_wrong_with_it() {
+    attacked(|server, attacker| {
+        let mut bytes = batch(&[call(1, "last", &record!["ACME"])]);
+        bytes.push(0xc0);
+        bytes.extend(packed(&call(2, "last", &record!["ACME"])));
+        attacker.send(bytes);
+        let answers = attacker.sync();
+        assert_eq!(answers.len(), 2, "{answers:?}");
+        assert_eq!((answers[0].kind(), answers[0].id()), (kind::REPLY, 1));
+        assert_eq!(answers[1].error(), (0, 3, 1));
+        assert_eq!(server.counters.unreadable_batches(), 1);
+    });
+}
+
+#[test]
+fn records_may_be_repeated() {
+    attacked(|_, attacker| {
+        for record in client_records(1) {
+            attacker.say(&[record.clone(), record.clone(), record]);
+        }
+        attacker.sync();
+    });
+}
+
+#[test]
+fn records_of_calls_that_are_not_there_are_ignored() {
+    attacked(|server, attacker| {
+        for id in [1, 7, 999, u64::from(u32::MAX), u64::MAX] {
+            for record in client_records(id).into_iter().filter(|record| is_about_a_call(record)) {
+                attacker.say(&[record]);
+            }
+        }
+        assert!(attacker.sync().is_empty());
+        assert_eq!(server.counters.unreadable_batches(), 0);
+    });
+}
+
+/// It speaks of a call that must be there.
+fn is_about_a_call(record: &Value) -> bool {
+    matches!(record[0].as_u64(), Some(kind::ITEMS | kind::END | kind::CREDIT | kind::CANCEL))
+}
+
+#[test]
+fn records_may_come_in_any_order() {
+    attacked(|_, attacker| {
+        let items = record![kind::ITEMS, 1, Value::Binary(trade_bytes())];
+        // The end before the call is nobody's; the second end is one too many.
+        attacker.say(&[record![kind::END, 1], items.clone(), call(1, "import", &record!["desk"])]);
+        attacker.say(&[items.clone(), record![kind::END, 1], record![kind::END, 1], items]);
+        let reply = attacker.answer();
+        assert_eq!((reply.kind(), reply.bin(2)), (kind::REPLY, &[0xcd, 0x01, 0x2c][..]));
+        assert!(attacker.sync().is_empty());
+    });
+}
+
+#[test]
+fn items_of_a_call_that_takes_none_are_ignored() {
+    attacked(|_, attacker| {
+        attacker.say(&[
+            call(1, "last", &record!["SLOW"]),
+            record![kind::ITEMS, 1, Value::Binary(trade_bytes())],
+            record![kind::END, 1],
+            record![kind::CREDIT, 1, 5],
+        ]);
+        assert!(attacker.sync().is_empty());
+    });
+}
+
+#[test]
+fn what_only_servers_say_is_counted() {
+    attacked(|server, attacker| {
+        attacker.say(&[call(1, "last", &record!["SLOW"])]);
+        attacker.say(&[record![kind::REPLY, 1, Value::Binary(vec![0xc0])]]);
+        attacker.say(&[record![kind::ERROR, 1, 5, "no", 2], record![kind::GOING_AWAY, 0]]);
+        attacker.say(&[record![kind::ERROR, 0, 5]]);
+        assert!(attacker.sync().is_empty(), "complaints are not answered with complaints");
+        assert_eq!(server.counters.unreadable_batches(), 4);
+    });
+}
+
+#[test]
+fn other_versions_and_empty_messages_are_told() {
+    attacked(|server, attacker| {
+        for version in [0, 2, 3, 0x7f, 0xff] {
+            attacker.send([version]);
+            assert_eq!(attacker.next().error(), (0, 12, 1));
+        }
+        attacker.send([]);
+        assert_eq!(attacker.next().error(), (0, 12, 1));
+        attacker.send([1]);
+        assert!(attacker.sync().is_empty(), "a batch without records is fine");
+        assert_eq!(server.counters.unreadable_batches(), 6);
+    });
+}
+
+#[test]
+fn unknown_kinds_are_told_or_skipped() {
+    attacked(|_, attacker| {
+        for unknown in 12..64_u64 {
+            attacker.say(&[record![unknown, 5, "whatever"]]);
+            assert_eq!(attacker.next().error(), (5, 12, 1));
+        }
+        attacker.say(&[record![0, 5]]);
+        assert_eq!(attacker.next().error(), (5, 12, 1));
+        for skipped in [64, 65, 255, 256, 65_536, u64::MAX] {
+            attacker.say(&[record![skipped, 5, "whatever"]]);
+        }
+        assert!(attacker.sync().is_empty());
+    });
+}
+
+#[test]
+fn ids_are_unique_and_not_nought() {
+    attacked(|server, attacker| {
+        attacker.say(&[call(0, "last", &record!["ACME"])]);
+        assert_eq!(attacker.next().error(), (0, 3, 0));
+        attacker.say(&[call(7, "last", &record!["SLOW"]), call(7, "last", &record!["ACME"])]);
+        assert_eq!(attacker.next().error(), (7, 3, 0));
+        attacker.say(&[call(u64::MAX, "last", &record!["ACME"])]);
+        let reply = attacker.next();
+        assert_eq!((reply.kind(), reply.id()), (kind::REPLY, u64::MAX));
+        assert_eq!(server.counters.refused_calls(), 2);
+        attacker.say(&[record![kind::CANCEL, 7], call(7, "last", &record!["ACME"])]);
+        assert_eq!(attacker.next().kind(), kind::REPLY, "the first was in flight until it was cancelled");
+    });
+}
+
+#[test]
+fn methods_are_called_by_their_own_names_and_records() {
+    attacked(|server, attacker| {
+        let body = || Value::Binary(vec![0x90]);
+        for name in ["", "/", "market.v1.Tape", "market.v1.Tape/", "market.v1.Tape/lost", "Tape/last"] {
+            attacker.say(&[record![kind::CALL, 1, name, body()]]);
+            assert_eq!(attacker.next().error(), (1, 12, 0), "`{name}`");
+        }
+        attacker.say(&[record![kind::CALL, 1, "x".repeat(1_000_000), body()]]);
+        let told = attacker.next();
+        assert_eq!(told.error(), (1, 12, 0));
+        assert!(told.bytes.len() < 2_000, "a long name is not sent back whole");
+        attacker.say(&[call(1, "note", &record!["lunch"])]);
+        assert_eq!(attacker.next().error(), (1, 3, 0));
+        attacker.say(&[record![kind::ONE_WAY, 0, tape("last"), body()]]);
+        attacker.say(&[record![kind::ONE_WAY, 0, tape("lost"), body()]]);
+        attacker.say(&[record![kind::ONE_WAY, 0, tape("note"), body()]]);
+        assert!(attacker.sync().is_empty());
+        assert_eq!(server.counters.refused_calls(), 11);
+    });
+}
+
+#[test]
+fn a_call_that_is_too_late_does_not_run() {
+    attacked(|server, attacker| {
+        let body = Value::Binary(packed(&record!["ACME"]));
+        attacker.say(&[record![kind::CALL, 1, tape("last"), body.clone(), 0]]);
+        assert_eq!(attacker.next().error(), (1, 4, 0));
+        assert_eq!(server.counters.calls(), 0);
+        attacker.say(&[record![kind::CALL, 1, tape("last"), body, u64::MAX]]);
+        assert_eq!(attacker.next().kind(), kind::REPLY, "a time beyond all clocks is none");
+    });
+}
+
+#[test]
+fn items_without_credit_end_their_call() {
+    attacked(|_, attacker| {
+        attacker.say(&[call(1, "import", &record!["deaf"])]);
+        let granted = attacker.next();
+        assert_eq!((granted.kind(), granted.number(2)), (kind::CREDIT, 262_144 - 65_536));
+        // All of it in one, and then one byte more.
+        attacker.say(&[record![kind::ITEMS, 1, Value::Binary(vec![0xc0; 262_144])]]);
+        assert!(attacker.sync().is_empty());
+        attacker.say(&[record![kind::ITEMS, 1, Value::Binary(vec![0xc0])]]);
+        let (id, code, _) = attacker.next().error();
+        assert_eq!((id, code), (1, 8));
+    });
+}
+
+#[test]
+fn the_last_item_may_go_past_the_credit() {
+    attacked(|_, attacker| {
+        let trades = trade_bytes().repeat(10_000);
+        attacker.say(&[
+            call(1, "import", &record!["desk"]),
+            record![kind::ITEMS, 1, Value::Binary(trades)],
+            record![kind::END, 1],
+        ]);
+        let reply = attacker.answer();
+        assert_eq!((reply.kind(), reply.bin(2)), (kind::REPLY, &[0xce, 0x00, 0x2d, 0xc6, 0xc0][..]));
+    });
+}
+
+#[test]
+fn no_credit_is_too_much() {
+    attacked(|_, attacker| {
+        attacker.say(&[call_with_credit(1, "watch", &record![record!["ACME", "ACME"]], u64::MAX)]);
+        attacker.say(&[record![kind::CREDIT, 1, u64::MAX], record![kind::CREDIT, 1, u64::MAX]]);
+        assert_eq!(attacker.next().kind(), kind::ITEMS);
+        assert_eq!(attacker.next().kind(), kind::END);
+        // Also while the stream goes on.
+        attacker.say(&[call_with_credit(2, "watch", &record![record!["ACME", "SLOW"]], 1)]);
+        attacker.say(&[record![kind::CREDIT, 2, u64::MAX], record![kind::CREDIT, 2, u64::MAX]]);
+        assert_eq!(attacker.next().kind(), kind::ITEMS);
+    });
+}
+
+#[test]
+fn a_stream_without_credit_waits() {
+    attacked(|_, attacker| {
+        attacker.say(&[call(1, "watch", &record![record!["ACME", "ACME"]])]);
+        assert!(attacker.sync().is_empty());
+        attacker.say(&[record![kind::CREDIT, 1, 0]]);
+        assert!(attacker.sync().is_empty());
+        attacker.say(&[record![kind::CREDIT, 1, 1]]);
+        assert_eq!(attacker.next().bin(2), trade_bytes());
+        assert!(attacker.sync().is_empty());
+    });
+}
+
+#[test]
+fn metadata_have_bounds() {
+    attacked(|server, attacker| {
+        let entry = |n: u32| (Value::from(n.to_string()), Value::from("v"));
+        let with = |metadata: Vec<(Value, Value)>| {
+            let body = Value::Binary(packed(&record!["ACME"]));
+            record![kind::CALL, 1, tape("last"), body, Value::Nil, Value::Map(metadata)]
+        };
+        attacker.say(&[with((0..64).map(entry).collect())]);
+        assert_eq!(attacker.next().kind(), kind::REPLY);
+        attacker.say(&[with((0..65).map(entry).collect())]);
+        assert_eq!(attacker.next().error(), (1, 8, 0));
+        attacker.say(&[with((0..100_000).map(entry).collect())]);
+        assert_eq!(attacker.next().error(), (1, 8, 0));
+        attacker.say(&[with(vec![("a".into(), Value::Binary(vec![0; 16_384]))])]);
+        assert_eq!(attacker.next().error(), (1, 8, 0));
+        attacker.say(&[with(vec![entry(1); 100_000])]);
+        assert_eq!(attacker.next().kind(), kind::REPLY, "one name, set again and again");
+        assert_eq!(server.counters.refused_calls(), 3);
+    });
+}
+
+#[test]
+fn bodies_have_a_bound_and_messages_a_harder_one() {
+    let server = Serving::with(|server| server.max_message_size(1024));
+    attacked_with(server, |server, attacker| {
+        attacker.say(&[call(1, "poll", &record!["x".repeat(2000)])]);
+        assert_eq!(attacker.next().error(), (1, 8, 0));
+        // The answer would be past the bound, too.
+        attacker.say(&[call(1, "poll", &record!["x".repeat(1000)])]);
+        let (id, code, _) = attacker.next().error();
+        assert_eq!((id, code, server.counters.refused_calls()), (1, 8, 1));
+        // Past the hard bound the connection is cut, and others don't see anything of it.
+        let cut = Dealer::connect(&server.endpoint);
+        cut.send(vec![1; 2_000_000]);
+        attacker.good_call();
+    });
+}
+
+#[test]
+fn calls_in_flight_have_a_bound() {
+    let server = Serving::with(|server| server.max_calls_per_peer(2).max_calls(3));
+    attacked_with(server, |server, attacker| {
+        for id in 1..=3 {
+            attacker.say(&[call(id, "last", &record!["SLOW"])]);
+        }
+        assert_eq!(attacker.next().error(), (3, 8, 0), "one client has two");
+        let mut other = Dealer::connect(&server.endpoint);
+        other.say(&[call(1, "last", &record!["SLOW"]), call(2, "last", &record!["SLOW"])]);
+        assert_eq!(other.next().error(), (2, 8, 0), "all clients have three");
+        for dealer in [attacker, &mut other] {
+            dealer.say(&[record![kind::CANCEL, 1], record![kind::CANCEL, 2]]);
+            dealer.sync();
+        }
+    });
+}
+
+#[test]
+fn a_message_may_have_a_route_but_not_any() {
+    attacked(|server, attacker| {
+        let ping = batch(&[record![kind::PING, 5]]);
+        for frames in [vec![&b""[..], &ping], vec![b"a", b"", b"\0\xff", &ping], vec![&[7; 255], &ping]] {
+            attacker.send_frames(&frames);
+            assert_eq!(attacker.next().kind(), kind::PONG, "the last frame is the batch");
+        }
+        assert_eq!(server.counters.unreadable_batches(), 0);
+        attacker.send_frames(&[&[7; 3000], &ping]);
+        let many = vec![&b"x"[..]; 2000];
+        attacker.send_frames(&many);
+        assert!(attacker.sync().is_empty(), "there is no way to answer");
+        assert_eq!(server.counters.unreadable_batches(), 2);
+    });
+}
+
+#[test]
+fn many_routes_are_many_clients() {
+    attacked(|_, attacker| {
+        let ping = batch(&[record![kind::PING, 5]]);
+        for route in 0..20_000_u32 {
+            attacker.send_frames(&[&route.to_be_bytes(), &ping]);
+        }
+        assert_eq!(attacker.sync().len(), 20_000);
+    });
+}
+
+#[test]
+fn what_is_announced_need_not_come() {
+    attacked(|server, attacker| {
+        for bytes in huge_announcements() {
+            attacker.send(&bytes);
+            attacker.sync();
+        }
+        assert!(server.counters.unreadable_batches() > 0);
+    });
+}
+
+/// Sends batches in portions, so that neither side's queue grows without bound.
+fn flood(attacker: &mut Dealer, batches: impl Iterator<Item = Vec<u8>>) {
+    for (index, bytes) in batches.enumerate() {
+        attacker.send(bytes);
+        if index % 200 == 199 {
+            attacker.sync();
+        }
+    }
+    attacker.sync();
+}
+
+#[test]
+fn noise_is_told_and_counted() {
+    attacked(|server, attacker| {
+        let mut random = Random::new(0x5eed_0001);
+        flood(attacker, (0..20_000).map(|_| random.noise()));
+        assert!(server.counters.unreadable_batches() > 10_000);
+    });
+}
+
+#[test]
+fn changed_records_are_told_taken_or_ignored() {
+    attacked(|server, attacker| {
+        let mut random = Random::new(0x5eed_0002);
+        let mut good: Vec<Vec<u8>> = (0..4)
+            .flat_map(client_records)
+            .map(|record| batch(std::slice::from_ref(&record)))
+            .collect();
+        good.push(batch(&client_records(5)));
+        good.push(batch(&[call_with_credit(6, "watch", &record![record!["ACME", "FOREVER"]], 500)]));
+        good.push(batch(&[call(7, "import", &record!["desk"])]));
+        good.push(batch(&[call_with_credit(8, "converse", &record![], 1000)]));
+        let changed = (0..20_000).map(|_| {
+            let base = &good[random.below(good.len())];
+            random.mutated(base)
+        });
+        flood(attacker, changed.collect::<Vec<_>>().into_iter());
+        assert!(server.counters.unreadable_batches() > 1_000 && server.counters.calls() > 100);
+    });
+}

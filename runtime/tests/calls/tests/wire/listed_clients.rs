@@ -1,0 +1,287 @@
+//! What the document lists as written by clients: a real server takes it, and a real client writes it.
+
+use std::future::pending;
+
+use futures_util::{StreamExt, stream};
+use rmpv::Value;
+use zsvc::{Channel, ChannelBuilder};
+use zsvc_calls::market::v1::TapeClient;
+
+use crate::floor::trade;
+use crate::listings::{bytes, names};
+use crate::raw::{Dealer, Record, Router, call, call_with_credit, kind, record, records};
+use crate::rig::{Serving, against, assert_no_panics, waits};
+
+/// The listings that are tested here.
+pub(crate) const NAMES: &[&str] = &[
+    "call",
+    "call-by-name",
+    "call-with-deadline",
+    "call-with-everything",
+    "call-without-parameters",
+    "cancel",
+    "credit-of-a-client",
+    "items-of-a-client",
+    "more-elements",
+    "one-way-call",
+    "ping",
+    "pong-of-a-client",
+    "skipped-kind",
+    "unknown-kind",
+    "wrong-version",
+];
+
+/// Runs `check` with a server and a bare client of it.
+fn served(check: impl FnOnce(&Serving, &mut Dealer)) {
+    let server = Serving::start();
+    let mut dealer = Dealer::connect(&server.endpoint);
+    check(&server, &mut dealer);
+    dealer.good_call();
+    assert_no_panics();
+}
+
+/// The symbol of the trade that a reply carries.
+fn symbol(reply: &Record) -> String {
+    assert_eq!(reply.kind(), kind::REPLY, "{reply:?}");
+    let trade = rmpv::decode::read_value(&mut reply.bin(2)).expect("a value");
+    trade[0].as_str().expect("a symbol").to_owned()
+}
+
+#[test]
+fn calls_are_answered() {
+    served(|_, dealer| {
+        dealer.send(bytes("call"));
+        let reply = dealer.next();
+        assert_eq!((reply.id(), symbol(&reply).as_str()), (1, "ACME"));
+        dealer.send(bytes("call-by-name"));
+        let reply = dealer.next();
+        assert_eq!((reply.id(), symbol(&reply).as_str()), (2, "ACME"));
+        dealer.send(bytes("call-without-parameters"));
+        assert_eq!(dealer.next().bytes, records(&bytes("empty-reply"))[0].bytes);
+    });
+}
+
+#[test]
+fn a_deadline_ends_its_call() {
+    served(|_, dealer| {
+        dealer.send(bytes("call-with-deadline"));
+        assert_eq!(dealer.next().error(), (2, 4, 1));
+    });
+}
+
+#[test]
+fn a_call_brings_metadata_and_credit() {
+    served(|_, dealer| {
+        dealer.send(bytes("call-with-everything"));
+        assert_eq!(dealer.next().kind(), kind::ITEMS);
+        assert_eq!(dealer.next().kind(), kind::END);
+    });
+    // The same metadata on a call that shows them.
+    served(|_, dealer| {
+        let everything = records(&bytes("call-with-everything"))[0].elements.clone();
+        let Value::Array(mut elements) = call(1, "last", &record!["META"]) else { return };
+        elements.extend([Value::Nil, everything[5].clone()]);
+        dealer.say(&[Value::Array(elements)]);
+        let trade = rmpv::decode::read_value(&mut dealer.next().bin(2)).expect("a value");
+        assert_eq!(trade[4].as_str(), Some("7"), "the venue is the tenant");
+    });
+}
+
+#[test]
+fn one_way_calls_run() {
+    served(|server, dealer| {
+        dealer.send(bytes("one-way-call"));
+        assert_eq!(server.note(), "lunch");
+        assert!(dealer.sync().is_empty(), "nothing answers");
+    });
+}
+
+#[test]
+fn streams_of_clients_are_read_to_their_end() {
+    served(|_, dealer| {
+        dealer.send(bytes("items-of-a-client"));
+        let reply = dealer.answer();
+        assert_eq!((reply.kind(), reply.id()), (kind::REPLY, 1));
+        assert_eq!(reply.bin(2), [0xcd, 0x02, 0x58], "twice 300");
+    });
+}
+
+#[test]
+fn credit_lets_a_stream_go_on() {
+    served(|_, dealer| {
+        dealer.say(&[call_with_credit(1, "watch", &record![record!["FOREVER"]], 1)]);
+        assert_eq!(dealer.next().kind(), kind::ITEMS);
+        assert!(dealer.sync().is_empty(), "one byte of credit is one item");
+        dealer.send(bytes("credit-of-a-client"));
+        // The item of 45 bytes took the credit 44 below zero, so the grant brings it to 40: one more, and no third.
+        let items = dealer.next();
+        assert_eq!((items.kind(), items.bin(2).len()), (kind::ITEMS, 45));
+        assert!(dealer.sync().is_empty());
+    });
+}
+
+#[test]
+fn a_cancelled_call_is_not_answered() {
+    served(|_, dealer| {
+        dealer.say(&[call_with_credit(1, "watch", &record![record!["FOREVER"]], 1)]);
+        dealer.send(bytes("cancel"));
+        dealer.sync();
+        dealer.say(&[record![kind::CREDIT, 1, 1000]]);
+        assert!(dealer.sync().is_empty(), "it is over");
+        // The id is free again.
+        dealer.send(bytes("call"));
+        assert_eq!(symbol(&dealer.next()), "ACME");
+    });
+}
+
+#[test]
+fn pings_are_answered_and_pongs_are_taken() {
+    served(|server, dealer| {
+        dealer.send(bytes("ping"));
+        assert_eq!(dealer.next().bytes, records(&bytes("pong"))[0].bytes);
+        dealer.send(bytes("pong-of-a-client"));
+        assert!(dealer.sync().is_empty());
+        dealer.send(bytes("more-elements"));
+        assert_eq!((dealer.next().kind(), server.counters.unreadable_batches()), (kind::PONG, 0));
+    });
+}
+
+#[test]
+fn what_is_not_known_is_told_or_skipped() {
+    served(|server, dealer| {
+        dealer.send(bytes("skipped-kind"));
+        let pong = dealer.next();
+        assert_eq!((pong.kind(), pong.id(), server.counters.unreadable_batches()), (kind::PONG, 6, 0));
+        dealer.send(bytes("unknown-kind"));
+        assert_eq!(dealer.next().error(), (5, 12, 1));
+        assert_eq!(dealer.next().kind(), kind::PONG, "the rest of the batch stands");
+        dealer.send(bytes("wrong-version"));
+        assert_eq!(dealer.next().error(), (0, 12, 1));
+        assert_eq!(server.counters.unreadable_batches(), 2);
+    });
+}
+
+#[test]
+fn an_unknown_kind_ends_the_call_that_it_belongs_to() {
+    served(|_, dealer| {
+        dealer.say(&[call(5, "last", &record!["SLOW"]), record![12, 5]]);
+        assert_eq!(dealer.next().error(), (5, 12, 1));
+        dealer.say(&[call(5, "last", &record!["ACME"])]);
+        assert_eq!(symbol(&dealer.next()), "ACME");
+    });
+}
+
+/// Has a client do something, and compares what it sends with the listing, after the server has done its part.
+fn written<C: Future<Output = ()>>(
+    name: &str,
+    client: impl FnOnce(ChannelBuilder) -> C + Send,
+    server: impl FnOnce(&mut Router),
+) {
+    assert_eq!(names("client").get(name), Some(&true), "`{name}` is said to be exact");
+    let (seen, wait) = tokio::sync::oneshot::channel::<()>();
+    against(
+        |endpoint| async move {
+            // Nobody answers it, so it may not be done when all was seen.
+            tokio::select! {
+                _ = wait => {}
+                () = async { client(Channel::builder().endpoint(endpoint)).await; pending().await } => {}
+            }
+        },
+        |router| {
+            server(router);
+            for listed in records(&bytes(name)) {
+                assert_eq!(router.next().bytes, listed.bytes, "`{name}`");
+            }
+            drop(seen);
+        },
+    );
+}
+
+/// A client that has not said anything yet.
+fn silent(channel: ChannelBuilder) -> TapeClient {
+    TapeClient::new(channel.connect_lazy().expect("a port of this machine is an endpoint"))
+}
+
+#[test]
+fn calls_are_written_so() {
+    written("call", |channel| async move { drop(silent(channel).last("ACME").no_deadline().await) }, |_| {});
+    written("call-without-parameters", |channel| async move { drop(silent(channel).ping().no_deadline().await) }, |_| {});
+    written("one-way-call", |channel| async move { drop(silent(channel).note("lunch").no_deadline().await) }, |_| {});
+    written(
+        "call-with-everything",
+        |channel| async move {
+            let tape = silent(channel);
+            let call = tape.watch(["ACME"]).metadata("tenant", "7").metadata("trace", vec![1, 2]);
+            let _trades = call.no_deadline().await.expect("the call is on its way");
+            pending().await
+        },
+        |_| {},
+    );
+}
+
+#[test]
+fn cancels_are_written_so() {
+    written(
+        "cancel",
+        |channel| async move {
+            let tape = silent(channel);
+            let mut call = tape.last("ACME");
+            assert!(waits(&mut call).await);
+            // Once the connection is there, the call leaves; the server's ping tells.
+            let _ = tokio::time::timeout(std::time::Duration::from_millis(50), &mut call).await;
+            drop(call);
+        },
+        |router| {
+            router.next_call();
+        },
+    );
+}
+
+#[test]
+fn items_are_written_so() {
+    written(
+        "items-of-a-client",
+        |channel| async move {
+            let tape = silent(channel);
+            let trades = stream::iter([trade("ACME"), trade("ACME")]);
+            drop(tape.import("desk", trades).no_deadline().await);
+        },
+        |_| {},
+    );
+}
+
+#[test]
+fn credit_is_written_so() {
+    written(
+        "credit-of-a-client",
+        |channel| async move {
+            let tape = silent(channel.stream_window(150));
+            let mut trades = tape.watch(["ACME"]).await.expect("the call is on its way");
+            while let Some(trade_of) = trades.next().await {
+                assert_eq!(trade_of, Ok(trade("ACME")));
+            }
+        },
+        |router| {
+            router.next_call();
+            let items = &records(&bytes("items"))[0];
+            router.send([&[1], &items.bytes[..]].concat());
+        },
+    );
+}
+
+#[test]
+fn pings_and_pongs_are_written_so() {
+    written(
+        "ping",
+        |channel| async move { drop(channel.connect().await) },
+        |_| {},
+    );
+    written(
+        "pong-of-a-client",
+        |channel| async move { drop(silent(channel).last("ACME").await) },
+        |router| {
+            router.next_call();
+            router.send(bytes("ping-of-a-server"));
+        },
+    );
+}

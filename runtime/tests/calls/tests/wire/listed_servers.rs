@@ -1,0 +1,265 @@
+//! What the document lists as written by servers: a real client takes it, and a real server writes it.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use zsvc::{Channel, Code, Error, Outcome, ServerBuilder, Status};
+use zsvc_calls::market::v1::{TapeClient, TapeError};
+
+use crate::floor::trade;
+use crate::listings::{bytes, names};
+use crate::raw::{Dealer, Record, call, call_with_credit, kind, record, records};
+use crate::rig::{PATIENCE, Serving, against, assert_no_panics, silent_client, waits};
+
+/// The listings that are tested here.
+pub(crate) const NAMES: &[&str] = &[
+    "batch-error",
+    "credit",
+    "declared-error",
+    "empty-reply",
+    "error",
+    "going-away",
+    "items",
+    "ping-of-a-server",
+    "pong",
+    "reply",
+];
+
+/// Runs a client whose first call is answered with the listing.
+fn answered<C: Future<Output = ()>>(name: &str, client: impl FnOnce(TapeClient) -> C + Send) {
+    against(
+        |endpoint| async move { client(silent_client(endpoint)).await },
+        |router| {
+            assert_eq!(router.next_call(), 1);
+            router.send(bytes(name));
+        },
+    );
+}
+
+fn failed(code: Code, message: &str, outcome: Outcome) -> Status {
+    Status::new(code, message).with_outcome(outcome)
+}
+
+#[test]
+fn replies_are_taken() {
+    answered("reply", |tape| async move { assert_eq!(tape.last("ACME").await, Ok(trade("ACME"))) });
+    answered("empty-reply", |tape| async move { assert_eq!(tape.ping().await, Ok(())) });
+}
+
+#[test]
+fn errors_are_taken() {
+    answered("error", |tape| async move {
+        let error = tape.import("nobody", stream::pending()).await.expect_err("nobody has no account");
+        assert_eq!(error, failed(Code::NotFound, "no such account", Outcome::Executed));
+    });
+    answered("declared-error", |tape| async move {
+        let error = tape.last("NOPE").await.expect_err("there is no such symbol");
+        assert_eq!(error, Error::Declared(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() }));
+    });
+}
+
+#[test]
+fn an_error_of_a_batch_ends_every_call() {
+    against(
+        |endpoint| async move {
+            let tape = silent_client(endpoint);
+            let (one, other) = tokio::join!(tape.last("ACME"), tape.ping());
+            let status = failed(Code::InvalidArgument, "oops!", Outcome::MaybeExecuted);
+            assert_eq!((one, other), (Err(Error::Status(status.clone())), Err(status)));
+        },
+        |router| {
+            router.next_call();
+            router.next_call();
+            router.send(bytes("batch-error"));
+        },
+    );
+}
+
+#[test]
+fn items_are_taken_up_to_their_end() {
+    answered("items", |tape| async move {
+        let trades = tape.watch(["ACME", "ACME"]).await.expect("the call is on its way");
+        let trades: Vec<_> = trades.collect().await;
+        assert_eq!(trades, [Ok(trade("ACME")), Ok(trade("ACME"))]);
+    });
+}
+
+#[test]
+fn credit_lets_a_client_go_on() {
+    against(
+        |endpoint| async move {
+            let tape = silent_client(endpoint);
+            let (sink, _fills) = tape.converse().await.expect("the call is on its way");
+            let order = || zsvc_calls::market::v1::Order::CancelAll;
+            // Each order has 3 bytes, and the last may go past what there is.
+            for _ in 0..65_536_u32.div_ceil(3) {
+                sink.send(order()).await.expect("the stream begins with so much credit");
+            }
+            let mut late = std::pin::pin!(sink.send(order()));
+            assert!(waits(&mut late).await);
+            late.await.expect("the server grants more");
+        },
+        |router| {
+            router.next_call();
+            let mut bytes_taken = 0;
+            while bytes_taken < 65_536 {
+                bytes_taken += router.next_of(kind::ITEMS).bin(2).len();
+            }
+            assert_eq!(bytes_taken, 65_538);
+            router.send(bytes("credit"));
+            assert_eq!(router.next_of(kind::ITEMS).bin(2).len(), 3);
+        },
+    );
+}
+
+#[test]
+fn pongs_end_pings() {
+    against(
+        |endpoint| async move {
+            let channel = Channel::connect(endpoint).await.expect("a pong is all it takes");
+            drop(channel);
+        },
+        |router| {
+            assert_eq!(router.next_of(kind::PING).id(), 1);
+            router.send(bytes("pong"));
+        },
+    );
+}
+
+#[test]
+fn pings_are_answered() {
+    against(
+        |endpoint| async move {
+            drop(silent_client(endpoint).last("ACME").await.expect("it is answered in the end"));
+        },
+        |router| {
+            router.next_call();
+            router.send(bytes("ping-of-a-server"));
+            assert_eq!(router.next_of(kind::PONG).id(), 0);
+            router.send(bytes("reply"));
+        },
+    );
+}
+
+#[test]
+fn a_server_that_goes_away_gets_no_new_calls() {
+    against(
+        |endpoint| async move {
+            let tape = silent_client(endpoint);
+            assert_eq!(tape.last("ACME").await, Ok(trade("ACME")), "a call in flight is answered");
+            let Err(Error::Status(status)) = tape.last("ACME").await else { panic!("it takes no calls") };
+            assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::NotSent));
+        },
+        |router| {
+            router.next_call();
+            router.send(bytes("going-away"));
+            router.send(bytes("reply"));
+        },
+    );
+}
+
+/// Has a server answer, and looks for the listing among what it sends.
+fn written(name: &str, ask: impl FnOnce(&mut Dealer)) {
+    written_by(|server| server, name, ask);
+}
+
+fn written_by(
+    configure: impl FnOnce(ServerBuilder) -> ServerBuilder,
+    name: &str,
+    ask: impl FnOnce(&mut Dealer),
+) {
+    assert_eq!(names("server").get(name), Some(&true), "`{name}` is said to be exact");
+    let server = Serving::with(configure);
+    let mut dealer = Dealer::connect(&server.endpoint);
+    ask(&mut dealer);
+    for listed in records(&bytes(name)) {
+        assert_eq!(next_like(&mut dealer, &listed).bytes, listed.bytes, "`{name}`");
+    }
+    assert_no_panics();
+}
+
+/// The next record of the same kind.
+fn next_like(dealer: &mut Dealer, listed: &Record) -> Record {
+    loop {
+        let record = dealer.next();
+        if record.kind() == listed.kind() {
+            return record;
+        }
+    }
+}
+
+#[test]
+fn answers_are_written_so() {
+    written("reply", |dealer| dealer.say(&[call(1, "last", &record!["ACME"])]));
+    written("empty-reply", |dealer| dealer.say(&[call(1, "ping", &record![])]));
+    written("error", |dealer| dealer.say(&[call(1, "import", &record!["nobody"])]));
+    written("declared-error", |dealer| dealer.say(&[call(1, "last", &record!["NOPE"])]));
+}
+
+#[test]
+fn streams_are_written_so() {
+    written("items", |dealer| {
+        dealer.say(&[call_with_credit(1, "watch", &record![record!["ACME", "ACME"]], 1000)]);
+    });
+    written("credit", |dealer| dealer.say(&[call(1, "import", &record!["deaf"])]));
+}
+
+#[test]
+fn pings_and_pongs_are_written_so() {
+    written("pong", |dealer| dealer.say(&[record![kind::PING, 1]]));
+    let brief = Duration::from_millis(300);
+    written_by(
+        |server| server.peer_timeout(brief),
+        "ping-of-a-server",
+        |dealer| dealer.say(&[call(1, "last", &record!["SLOW"])]),
+    );
+}
+
+#[test]
+fn going_away_is_written_so() {
+    let mut server = Serving::start();
+    let mut dealer = Dealer::connect(&server.endpoint);
+    dealer.good_call();
+    server.stop();
+    assert_eq!(dealer.next().bytes, records(&bytes("going-away"))[0].bytes);
+    let ping = dealer.next();
+    assert_eq!(ping.kind(), kind::PING, "the server asks whether everything was read");
+    dealer.say(&[record![kind::PONG, ping.id()]]);
+    assert_eq!(server.stopped(), Ok(()));
+}
+
+#[test]
+fn a_client_without_a_sign_of_life_is_told_that_it_was_given_up() {
+    let server = Serving::with(|server| server.peer_timeout(Duration::from_millis(300)));
+    let mut dealer = Dealer::connect(&server.endpoint);
+    dealer.say(&[call(1, "last", &record!["SLOW"])]);
+    assert_eq!(dealer.next().kind(), kind::PING);
+    assert_eq!(dealer.next().error(), (1, 14, 1));
+    assert_eq!(server.counters.lost_peers(), 1);
+    dealer.good_call();
+}
+
+/// What the document says to those who are behind a device: a connection may outlive its server.
+#[test]
+fn a_client_that_lives_keeps_its_calls() {
+    let server = Serving::with(|server| server.peer_timeout(Duration::from_millis(300)));
+    let mut dealer = Dealer::connect(&server.endpoint);
+    dealer.say(&[call(1, "last", &record!["SLOW"])]);
+    for _ in 0..4 {
+        let ping = dealer.next();
+        assert_eq!(ping.kind(), kind::PING, "and no error");
+        dealer.say(&[record![kind::PONG, ping.id()]]);
+    }
+    assert_eq!(server.counters.lost_peers(), 0);
+}
+
+#[test]
+fn a_client_by_hand_is_not_needed_to_wait_for_a_pong() {
+    let server = Serving::start();
+    crate::rig::run(async {
+        let tape = TapeClient::connect(server.endpoint.as_str()).await.expect("the server is there");
+        tape.note("before").await.expect("it is taken");
+        tape.channel().clone().close(PATIENCE).await.expect("everything was read");
+    });
+    assert_eq!(server.note(), "before");
+}

@@ -1,0 +1,75 @@
+//! The byte listings of `docs/protocol.md`, by their names.
+
+use std::collections::BTreeMap;
+
+/// One of the document's fenced blocks.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Listing {
+    /// `client`, `server`, `value` or `read`.
+    pub(crate) from: String,
+    /// The runtime writes these very bytes.
+    pub(crate) exact: bool,
+    pub(crate) name: String,
+    pub(crate) bytes: Vec<u8>,
+}
+
+const DOCUMENT: &str = include_str!("../../../../../docs/protocol.md");
+
+/// All listings, in the order of the document.
+pub(crate) fn listings() -> Vec<Listing> {
+    let blocks = DOCUMENT.split("\n```bytes ").skip(1);
+    let blocks: Vec<&str> = blocks.map(|rest| rest.split("\n```").next().unwrap_or(rest)).collect();
+    blocks.into_iter().map(listing).collect()
+}
+
+/// The bytes of a client's or a server's listing.
+pub(crate) fn bytes(name: &str) -> Vec<u8> {
+    let batches = listings().into_iter().filter(|listing| listing.from == "client" || listing.from == "server");
+    let found: Vec<_> = batches.filter(|listing| listing.name == name).collect();
+    assert_eq!(found.len(), 1, "docs/protocol.md has one listing `{name}`");
+    found.into_iter().next().map(|listing| listing.bytes).unwrap_or_default()
+}
+
+/// The names of those from one side, in order; whether they are exact.
+pub(crate) fn names(from: &str) -> BTreeMap<String, bool> {
+    let listings = listings().into_iter().filter(|listing| listing.from == from);
+    listings.map(|listing| (listing.name, listing.exact)).collect()
+}
+
+fn listing(block: &str) -> Listing {
+    let (head, body) = block.split_once('\n').expect("a block has lines");
+    let words: Vec<&str> = head.split_whitespace().collect();
+    let (from, exact, name) = match words[..] {
+        [from, "exact", name] => (from, true, name),
+        [from, name] => (from, false, name),
+        _ => panic!("the first line of a listing is `bytes`, who writes it, and a name, not `{head}`"),
+    };
+    assert!(matches!(from, "client" | "server" | "value" | "read"), "`{from}` writes nothing");
+    Listing { from: from.to_owned(), exact, name: name.to_owned(), bytes: hex(name, body) }
+}
+
+fn hex(name: &str, body: &str) -> Vec<u8> {
+    let digits: String = body
+        .lines()
+        .flat_map(|line| line.split('#').next().unwrap_or_default().split_whitespace())
+        .collect();
+    let digit = |digit: u8| {
+        let value = char::from(digit).to_digit(16).unwrap_or_else(|| panic!("`{name}` has a digit of 16"));
+        u8::try_from(value).expect("it is below 16")
+    };
+    assert!(digits.len().is_multiple_of(2), "`{name}` has two digits to a byte");
+    digits.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()
+}
+
+#[test]
+fn every_listing_is_tested() {
+    use crate::{listed_clients, listed_servers, listed_values};
+
+    let sorted = |names: &[&str]| names.iter().map(|name| (*name).to_owned()).collect::<Vec<_>>();
+    let known = |from: &str| names(from).into_keys().collect::<Vec<_>>();
+    assert_eq!(known("client"), sorted(listed_clients::NAMES));
+    assert_eq!(known("server"), sorted(listed_servers::NAMES));
+    for listing in listings().iter().filter(|listing| listing.from == "value" || listing.from == "read") {
+        assert!(listed_values::variant_of(&listing.name).is_some(), "`{}` has a type", listing.name);
+    }
+}

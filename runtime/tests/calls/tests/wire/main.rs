@@ -1,0 +1,22 @@
+//! The wire: that both sides keep to `docs/protocol.md`, whatever the other one sends.
+//!
+//! - [`listed_clients`], [`listed_servers`], [`listed_values`]: the byte listings of the document, by [`listings`].
+//! - [`python`]: a peer in another language, written from the document alone.
+//! - [`hostile_clients`], [`hostile_values`], [`hostile_servers`]: peers that keep to nothing, with bytes by [`damage`].
+//! - [`devices`]: a proxy on the way.
+//!
+//! [`floor`] is the service that they call, [`rig`] starts servers and clients, [`raw`] holds bare sockets for the other side.
+
+mod damage;
+mod devices;
+mod floor;
+mod hostile_clients;
+mod hostile_servers;
+mod hostile_values;
+mod listed_clients;
+mod listed_servers;
+mod listed_values;
+mod listings;
+mod python;
+mod raw;
+mod rig;

@@ -1,0 +1,192 @@
+//! The peer in Python, which was written from `docs/protocol.md` alone: it calls a server in Rust, and is called.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use zsvc::{Code, Error, Outcome, Status};
+use zsvc_calls::market::v1::{MarketOrder, Order, Side, TapeClient, TapeError};
+
+use crate::floor::trade;
+use crate::rig::{PATIENCE, Serving, assert_no_panics, run};
+
+/// What the peer needs, pinned.
+const PACKAGES: [&str; 2] = ["pyzmq==27.3.0", "msgpack==1.2.4"];
+
+/// A Python with the packages, in an environment under the target directory that is made once for all tests and runs.
+fn python() -> PathBuf {
+    let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{}", PACKAGES.join("-")));
+    fs::create_dir_all(&folder).expect("the target directory can be written to");
+    // Other tests, and other processes, wait here for whoever comes first.
+    let lock = File::create(folder.join("lock")).expect("the target directory can be written to");
+    lock.lock().expect("the file system has locks");
+    let (environment, ready) = (folder.join("venv"), folder.join("ready"));
+    let python = environment.join("bin/python");
+    if !ready.exists() {
+        let _ = fs::remove_dir_all(&environment);
+        let environment = environment.to_str().expect("the target directory's path is text");
+        finish(Command::new("python3").args(["-m", "venv", environment]));
+        let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
+        finish(Command::new(&python).args(pip).args(PACKAGES));
+        File::create(ready).expect("the target directory can be written to");
+    }
+    python
+}
+
+/// Runs a command to its end, which must be a good one.
+fn finish(command: &mut Command) {
+    let output = command.output().unwrap_or_else(|error| {
+        panic!("this test needs Python 3.9 or newer with `venv`, as `python3`; {command:?} did not start: {error}")
+    });
+    let told = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{command:?} failed; this test needs Python 3 with `venv`:\n{told}");
+}
+
+/// A script of the peer's that runs, until it is dropped.
+struct Script {
+    child: Child,
+    lines: Receiver<String>,
+    /// What it has said on standard error, once it is done.
+    complaints: Option<thread::JoinHandle<String>>,
+}
+
+impl Script {
+    fn start(name: &str, endpoint: &str) -> Self {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(name);
+        let mut child = Command::new(python())
+            .args(["-B", "-u"])
+            .arg(script)
+            .arg(endpoint)
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("the environment has a Python");
+        let (said, lines) = channel();
+        let output = child.stdout.take().expect("it is piped");
+        thread::spawn(move || {
+            BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| said.send(line))
+        });
+        let mut errors = child.stderr.take().expect("it is piped");
+        let complaints = thread::spawn(move || {
+            let mut text = String::new();
+            let _ = errors.read_to_string(&mut text);
+            text
+        });
+        Self { child, lines, complaints: Some(complaints) }
+    }
+
+    /// The next line that it prints.
+    fn line(&mut self) -> String {
+        match self.lines.recv_timeout(PATIENCE) {
+            Ok(line) => line,
+            Err(error) => {
+                let complaints = self.end();
+                panic!("the script says nothing more ({error}):\n{complaints}");
+            }
+        }
+    }
+
+    /// Ends it; what it has complained of.
+    fn end(&mut self) -> String {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        self.complaints.take().and_then(|thread| thread.join().ok()).unwrap_or_default()
+    }
+}
+
+impl Drop for Script {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+#[test]
+fn a_python_client_calls_every_kind_of_method() {
+    let server = Serving::start();
+    let mut client = Script::start("tape_client.py", &server.endpoint);
+    let steps =
+        ["ping", "unary", "errors", "deadline", "server_stream", "client_stream", "bidirectional", "one_way", "done"];
+    for step in steps {
+        assert_eq!(client.line(), step);
+    }
+    assert_eq!(server.note(), "from python");
+    assert_eq!(server.counters.unreadable_batches(), 0);
+    assert_no_panics();
+}
+
+/// Runs a client of a server in Python.
+fn of_python<C: Future<Output = ()>>(client: impl FnOnce(TapeClient) -> C) -> Script {
+    let mut server = Script::start("tape_server.py", "tcp://127.0.0.1:*");
+    let endpoint = server.line();
+    run(async {
+        client(TapeClient::connect(endpoint).await.expect("a pong comes")).await;
+    });
+    server
+}
+
+#[test]
+fn a_python_server_answers_calls() {
+    of_python(|tape| async move {
+        assert_eq!(tape.last("ACME").await, Ok(trade("ACME")));
+        assert_eq!(tape.ping().await, Ok(()));
+        let error = tape.last("NOPE").await.expect_err("there is no such symbol");
+        assert_eq!(error, Error::Declared(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() }));
+        let within = Duration::from_millis(100);
+        let Err(Error::Status(status)) = tape.last("SLOW").deadline(within).await else { panic!("it never comes") };
+        assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::MaybeExecuted));
+    });
+}
+
+#[test]
+fn a_python_server_streams() {
+    of_python(|tape| async move {
+        let trades = tape.watch(vec!["INIT"; 20_000]).await.expect("the call is on its way");
+        let count = trades
+            .map(|item| assert_eq!(item, Ok(trade("INIT"))))
+            .count()
+            .await;
+        assert_eq!(count, 20_000);
+        let mut trades = tape.watch(["FOREVER"]).await.expect("the call is on its way");
+        assert_eq!(trades.next().await, Some(Ok(trade("FOREVER"))));
+        drop(trades);
+        let trades = tape.watch(["ACME", "NOPE"]).await.expect("the call is on its way");
+        let trades: Vec<_> = trades.collect().await;
+        assert_eq!(trades.len(), 2);
+        assert!(matches!(&trades[1], Err(Error::Declared(TapeError::UnknownSymbol { .. }))), "{trades:?}");
+    });
+}
+
+#[test]
+fn a_python_server_takes_streams() {
+    of_python(|tape| async move {
+        let sum = tape.import("desk", stream::iter(vec![trade("ACME"); 20_000])).await;
+        assert_eq!(sum, Ok(6_000_000));
+        let error = tape.import("nobody", stream::empty()).await;
+        assert_eq!(error, Err(Status::not_found("no such account")));
+        let (orders, mut fills) = tape.converse().await.expect("the call is on its way");
+        for symbol in ["ACME", "INIT"] {
+            let order = MarketOrder { symbol: symbol.to_owned(), side: Side::Buy, size: 100 };
+            orders.send(Order::Market(order)).await.expect("there is credit");
+            assert_eq!(fills.next().await, Some(Ok(trade(symbol))));
+        }
+        orders.finish();
+        assert_eq!(fills.next().await, None);
+    });
+}
+
+#[test]
+fn a_python_server_hears_notes_and_goes_away() {
+    let mut server = of_python(|tape| async move {
+        tape.note("from rust").await.expect("it is taken");
+        tape.channel().clone().close(PATIENCE).await.expect("everything was read");
+    });
+    assert_eq!(server.line(), "note: from rust");
+    drop(server.child.stdin.take());
+    assert!(server.child.wait().is_ok_and(|status| status.success()), "{}", server.end());
+}

@@ -1,0 +1,277 @@
+//! Bare sockets, and just enough of the protocol to tell records apart: what a peer by hand is made of.
+
+use std::collections::VecDeque;
+use std::sync::OnceLock;
+
+use rmpv::Value;
+
+use crate::rig::PATIENCE;
+
+/// A record as it came: its elements, and its bytes.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Record {
+    pub(crate) elements: Vec<Value>,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// The kinds of records, by the names of the document.
+pub(crate) mod kind {
+    pub(crate) const CALL: u64 = 1;
+    pub(crate) const ONE_WAY: u64 = 2;
+    pub(crate) const REPLY: u64 = 3;
+    pub(crate) const ERROR: u64 = 4;
+    pub(crate) const ITEMS: u64 = 5;
+    pub(crate) const END: u64 = 6;
+    pub(crate) const CREDIT: u64 = 7;
+    pub(crate) const CANCEL: u64 = 8;
+    pub(crate) const PING: u64 = 9;
+    pub(crate) const PONG: u64 = 10;
+    pub(crate) const GOING_AWAY: u64 = 11;
+}
+
+impl Record {
+    pub(crate) fn kind(&self) -> u64 {
+        self.number(0)
+    }
+
+    pub(crate) fn id(&self) -> u64 {
+        self.number(1)
+    }
+
+    /// An element that is a number.
+    pub(crate) fn number(&self, index: usize) -> u64 {
+        self.elements[index].as_u64().unwrap_or_else(|| panic!("a number at {index} of {self:?}"))
+    }
+
+    /// An element that is a `bin`.
+    pub(crate) fn bin(&self, index: usize) -> &[u8] {
+        self.elements[index].as_slice().unwrap_or_else(|| panic!("a bin at {index} of {self:?}"))
+    }
+
+    /// It is an error: its call, its code and its outcome.
+    pub(crate) fn error(&self) -> (u64, u64, u64) {
+        assert_eq!(self.kind(), kind::ERROR, "{self:?}");
+        (self.id(), self.number(2), self.number(4))
+    }
+}
+
+/// The records of a batch that is as it should be.
+pub(crate) fn records(batch: &[u8]) -> Vec<Record> {
+    assert_eq!(batch.first(), Some(&1), "the version of {batch:02x?}");
+    let mut rest = &batch[1..];
+    let mut records = Vec::new();
+    while !rest.is_empty() {
+        let before = rest;
+        let value = rmpv::decode::read_value(&mut rest).expect("a record");
+        let bytes = before[..before.len() - rest.len()].to_vec();
+        let Value::Array(elements) = value else { panic!("a record is an array, not {value}") };
+        records.push(Record { elements, bytes });
+    }
+    records
+}
+
+/// A batch of records.
+pub(crate) fn batch(records: &[Value]) -> Vec<u8> {
+    let mut batch = vec![1];
+    for record in records {
+        batch.extend(packed(record));
+    }
+    batch
+}
+
+/// A value as bytes.
+pub(crate) fn packed(value: &Value) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    rmpv::encode::write_value(&mut bytes, value).expect("a `Vec` takes all that is written to it");
+    bytes
+}
+
+/// A record of elements that are numbers, texts, or values of their own.
+macro_rules! record {
+    ($($element:expr),* $(,)?) => { ::rmpv::Value::Array(vec![$(::rmpv::Value::from($element)),*]) };
+}
+pub(crate) use record;
+
+/// The full name of a method of the tape.
+pub(crate) fn tape(method: &str) -> String {
+    format!("market.v1.Tape/{method}")
+}
+
+/// A call of the tape.
+pub(crate) fn call(id: u64, method: &str, params: &Value) -> Value {
+    record![kind::CALL, id, tape(method), Value::Binary(packed(params))]
+}
+
+/// A call of the tape that is answered with a stream.
+pub(crate) fn call_with_credit(id: u64, method: &str, params: &Value, credit: u64) -> Value {
+    let body = Value::Binary(packed(params));
+    record![kind::CALL, id, tape(method), body, Value::Nil, Value::Nil, credit]
+}
+
+fn context() -> &'static zmq::Context {
+    static CONTEXT: OnceLock<zmq::Context> = OnceLock::new();
+    CONTEXT.get_or_init(zmq::Context::new)
+}
+
+/// A socket that waits for no longer than [`PATIENCE`], and takes as much as the test gives it.
+pub(crate) fn socket(kind: zmq::SocketType) -> zmq::Socket {
+    let socket = context().socket(kind).expect("tests have descriptors");
+    let patience = i32::try_from(PATIENCE.as_millis()).expect("it is less than a month");
+    socket.set_rcvtimeo(patience).expect("libzmq has this option");
+    socket.set_sndtimeo(patience).expect("libzmq has this option");
+    socket.set_linger(0).expect("libzmq has this option");
+    socket.set_sndhwm(0).expect("libzmq has this option");
+    socket.set_rcvhwm(0).expect("libzmq has this option");
+    socket
+}
+
+/// Binds to any free port; its endpoint.
+pub(crate) fn bind(socket: &zmq::Socket) -> String {
+    socket.bind("tcp://127.0.0.1:*").expect("there is a free port");
+    socket.get_last_endpoint().expect("it is bound").expect("it is text")
+}
+
+/// A client's socket.
+pub(crate) struct Dealer {
+    socket: zmq::Socket,
+    /// Records that came and were not looked at yet.
+    came: VecDeque<Record>,
+    last_ping: u64,
+}
+
+impl Dealer {
+    pub(crate) fn connect(endpoint: &str) -> Self {
+        let socket = socket(zmq::DEALER);
+        socket.connect(endpoint).expect("a port of this machine is an endpoint");
+        // Far from the ids that tests give to their calls.
+        Self { socket, came: VecDeque::new(), last_ping: 1_000_000 }
+    }
+
+    /// Sends bytes as they are.
+    pub(crate) fn send(&self, batch: impl AsRef<[u8]>) {
+        self.socket.send(batch.as_ref(), 0).expect("the queue has no bound");
+    }
+
+    /// Sends records.
+    pub(crate) fn say(&self, records: &[Value]) {
+        self.send(batch(records));
+    }
+
+    /// Sends a message of several frames.
+    pub(crate) fn send_frames(&self, frames: &[&[u8]]) {
+        self.socket.send_multipart(frames, 0).expect("the queue has no bound");
+    }
+
+    /// The next record, whatever it is.
+    pub(crate) fn next(&mut self) -> Record {
+        while self.came.is_empty() {
+            let frames = self.socket.recv_multipart(0).expect("the server says something");
+            let batch = frames.last().expect("a message has a frame");
+            self.came.extend(records(batch));
+        }
+        self.came.pop_front().expect("there is one")
+    }
+
+    /// The next record that is no grant of credit.
+    pub(crate) fn answer(&mut self) -> Record {
+        loop {
+            let record = self.next();
+            if record.kind() != kind::CREDIT {
+                return record;
+            }
+        }
+    }
+
+    /// Asks for a pong; all that came before it. Everything sent until now has been read then.
+    pub(crate) fn sync(&mut self) -> Vec<Record> {
+        self.last_ping += 1;
+        let ping = self.last_ping;
+        self.say(&[record![kind::PING, ping]]);
+        let mut before = Vec::new();
+        loop {
+            let record = self.next();
+            if (record.kind(), record.id()) == (kind::PONG, ping) {
+                return before;
+            }
+            before.push(record);
+        }
+    }
+
+    /// Makes a call that can't fail, among whatever else comes.
+    pub(crate) fn good_call(&mut self) {
+        self.last_ping += 1;
+        let id = self.last_ping;
+        self.say(&[call(id, "last", &record!["ACME"])]);
+        let reply = loop {
+            let record = self.next();
+            if record.id() == id {
+                break record;
+            }
+        };
+        assert_eq!(reply.kind(), kind::REPLY, "{reply:?}");
+    }
+}
+
+/// A server's socket, for one client.
+pub(crate) struct Router {
+    socket: zmq::Socket,
+    endpoint: String,
+    /// Where the last message came from.
+    route: Vec<Vec<u8>>,
+    came: VecDeque<Record>,
+}
+
+impl Router {
+    pub(crate) fn bind() -> Self {
+        let socket = socket(zmq::ROUTER);
+        let endpoint = bind(&socket);
+        Self { socket, endpoint, route: Vec::new(), came: VecDeque::new() }
+    }
+
+    pub(crate) fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// The next record, whatever it is.
+    pub(crate) fn next(&mut self) -> Record {
+        while self.came.is_empty() {
+            let mut frames = self.socket.recv_multipart(0).expect("the client says something");
+            let batch = frames.pop().expect("a message has a frame");
+            self.route = frames;
+            self.came.extend(records(&batch));
+        }
+        self.came.pop_front().expect("there is one")
+    }
+
+    /// The next record of some kind; others are passed over.
+    pub(crate) fn next_of(&mut self, kind: u64) -> Record {
+        loop {
+            let record = self.next();
+            if record.kind() == kind {
+                return record;
+            }
+        }
+    }
+
+    /// The next call; its id.
+    pub(crate) fn next_call(&mut self) -> u64 {
+        self.next_of(kind::CALL).id()
+    }
+
+    /// Sends bytes as they are, to whom the last message came from.
+    pub(crate) fn send(&self, batch: impl AsRef<[u8]>) {
+        self.send_frames(&[batch.as_ref()]);
+    }
+
+    /// Sends records.
+    pub(crate) fn say(&self, records: &[Value]) {
+        self.send(batch(records));
+    }
+
+    /// Sends a message of several frames.
+    pub(crate) fn send_frames(&self, frames: &[&[u8]]) {
+        let route = self.route.iter().map(Vec::as_slice);
+        let frames: Vec<&[u8]> = route.chain(frames.iter().copied()).collect();
+        self.socket.send_multipart(frames, 0).expect("the queue has no bound");
+    }
+}

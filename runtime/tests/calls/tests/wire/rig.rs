@@ -1,0 +1,165 @@
+//! Servers and clients of the runtime, each with threads of its own, so that a test can play the other side by hand.
+
+use std::panic::PanicHookInfo;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Once};
+use std::task::Poll;
+use std::thread;
+use std::time::Duration;
+
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
+use zsvc::{Channel, Counters, ServeError, Server, ServerBuilder};
+use zsvc_calls::market::v1::{TapeClient, TapeServer};
+use zsvc_calls::shapes::v1::ShapesServer;
+
+use crate::floor::Floor;
+use crate::raw::Router;
+
+/// How long a test waits for what must come. It is long: only what hangs takes that time.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A server of [`Floor`] at a port of its own, which stops when it is dropped.
+pub(crate) struct Serving {
+    pub(crate) endpoint: String,
+    pub(crate) counters: Arc<Counters>,
+    notes: Receiver<String>,
+    stop: Option<oneshot::Sender<()>>,
+    ended: Option<JoinHandle<Result<(), ServeError>>>,
+    runtime: Option<Runtime>,
+}
+
+impl Serving {
+    pub(crate) fn start() -> Self {
+        Self::with(|server| server)
+    }
+
+    /// With other bounds than by default.
+    pub(crate) fn with(configure: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
+        count_panics();
+        let runtime = Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name(THREAD)
+            .enable_all()
+            .build()
+            .expect("a runtime needs a thread and a few descriptors, which tests have");
+        let (notes_in, notes) = channel();
+        let floor = Arc::new(Floor { notes: notes_in });
+        let builder = Server::builder()
+            .service(TapeServer::from_arc(Arc::clone(&floor)))
+            .service(ShapesServer::from_arc(floor))
+            .bind("tcp://127.0.0.1:*");
+        let _entered = runtime.enter();
+        let server = configure(builder).listen().expect("any free port will do");
+        let (endpoint, counters) = (server.endpoints()[0].clone(), server.counters());
+        let (stop, stopped) = oneshot::channel();
+        let ended = runtime.spawn(server.serve_until(stopped));
+        drop(_entered);
+        Self { endpoint, counters, notes, stop: Some(stop), ended: Some(ended), runtime: Some(runtime) }
+    }
+
+    /// Tells it to stop, as its user would.
+    pub(crate) fn stop(&mut self) {
+        self.stop.take();
+    }
+
+    /// Waits until it has stopped, which it was told to.
+    pub(crate) fn stopped(&mut self) -> Result<(), ServeError> {
+        let (runtime, ended) = (self.runtime.as_ref(), self.ended.take());
+        let (runtime, ended) = runtime.zip(ended).expect("it is asked once, before it is dropped");
+        runtime.block_on(async {
+            tokio::time::timeout(PATIENCE, ended).await.expect("it stops").expect("it does not panic")
+        })
+    }
+
+    /// The next note.
+    pub(crate) fn note(&self) -> String {
+        self.notes.recv_timeout(PATIENCE).expect("a note comes")
+    }
+}
+
+impl Drop for Serving {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}
+
+/// Runs a client against a server that is played by hand, each on its own thread.
+///
+/// The client's runtime has one thread, so what it sends together leaves together, the same way every time. It goes on
+/// until the server has seen all that it wants to.
+pub(crate) fn against<C: Future<Output = ()>>(
+    client: impl FnOnce(String) -> C + Send,
+    server: impl FnOnce(&mut Router),
+) {
+    count_panics();
+    let mut router = Router::bind();
+    let endpoint = router.endpoint().to_owned();
+    let (seen, wait) = oneshot::channel::<()>();
+    thread::scope(|scope| {
+        let client = thread::Builder::new()
+            .name(CLIENT.to_owned())
+            .spawn_scoped(scope, move || {
+                run(async {
+                    client(endpoint).await;
+                    // Nothing is ever sent: it ends with the other end.
+                    let _ = wait.await;
+                });
+            })
+            .expect("tests have threads");
+        server(&mut router);
+        drop(seen);
+        if let Err(panic) = client.join() {
+            std::panic::resume_unwind(panic);
+        }
+    });
+}
+
+/// Runs a future on this thread, for as long as [`PATIENCE`] allows.
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
+    let runtime = Builder::new_current_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime needs a few descriptors, which tests have");
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("it comes to an end") })
+}
+
+/// A client that has not said anything yet: its first call has the id 1.
+pub(crate) fn silent_client(endpoint: impl Into<String>) -> TapeClient {
+    let channel = Channel::builder().endpoint(endpoint).connect_lazy();
+    TapeClient::new(channel.expect("a port of this machine is an endpoint"))
+}
+
+/// The name of the threads on which nothing may panic.
+const THREAD: &str = "zsvc-serving";
+/// The name of the threads on which clients and their assertions run.
+const CLIENT: &str = "zsvc-client";
+
+static PANICS: AtomicUsize = AtomicUsize::new(0);
+
+/// Counts the panics of servers, whose runtime would swallow them. On a client's thread a panic ends its test anyway.
+fn count_panics() {
+    static ONCE: Once = Once::new();
+    ONCE.call_once(|| {
+        let before = std::panic::take_hook();
+        std::panic::set_hook(Box::new(move |info: &PanicHookInfo<'_>| {
+            if thread::current().name() == Some(THREAD) {
+                PANICS.fetch_add(1, Ordering::Relaxed);
+            }
+            before(info);
+        }));
+    });
+}
+
+/// No server of this process has ever panicked, nor one of its handlers.
+pub(crate) fn assert_no_panics() {
+    assert_eq!(PANICS.load(Ordering::Relaxed), 0, "a server's thread panicked; see above");
+}
+
+/// Polls a future once; whether it still waits.
+pub(crate) async fn waits<F: Future + Unpin>(future: &mut F) -> bool {
+    std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context).is_pending())).await
+}
