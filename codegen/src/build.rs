@@ -11,7 +11,7 @@ use zsvc_idl::source::SourceMap;
 
 use crate::files::{self, Disk};
 use crate::options::{Options, Sides};
-use crate::{Error, generate};
+use crate::{Error, Placement, generate};
 
 /// Generates Rust from one `.svc` file and all that it imports, for `zsvc::include_generated!()`.
 pub fn compile(file: impl AsRef<Path>) -> Result<(), Error> {
@@ -106,7 +106,10 @@ impl Builder {
 
     /// Reads the files and writes the Rust of them, unless it is there already.
     pub fn compile(self) -> Result<(), Error> {
-        let folder = self.folder.or_else(default_folder).ok_or(Error::NoOutputFolder)?;
+        let (folder, placement) = match self.folder {
+            Some(folder) => (folder, Placement::Module),
+            None => (default_folder().ok_or(Error::NoOutputFolder)?, Placement::Included),
+        };
         let disk = Disk::default();
         let compilation = zsvc_idl::compile(&disk, &self.files, &self.includes);
         for line in told_to_cargo(&disk, &compilation) {
@@ -117,7 +120,7 @@ impl Builder {
         };
         let choices = self.options.resolve(&schema).map_err(Error::Options)?;
         let path = folder.join("mod.rs");
-        let text = generate(&schema, &choices, &sources);
+        let text = generate(&schema, &choices, &sources, placement);
         files::update(&path, &text).map_err(|reason| Error::Write { path, reason })
     }
 }

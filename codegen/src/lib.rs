@@ -32,5 +32,5 @@ mod site;
 pub use build::{Builder, compile};
 pub use error::Error;
 pub use files::{Disk, Freshness, freshness, reason, update};
-pub use module::generate;
+pub use module::{Placement, generate};
 pub use options::{Choices, Options, OptionsError, Sides};

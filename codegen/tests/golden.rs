@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use snapbox::{Assert, Data};
-use zsvc_codegen::{Disk, Options, Sides, generate};
+use zsvc_codegen::{Disk, Options, Placement, Sides, generate};
 
 /// Generates from `golden/{input}.svc` and compares to `golden/{output}.rs`, which has to be there.
 fn check(input: &str, output: &str, options: &Options) {
@@ -12,7 +12,7 @@ fn check(input: &str, output: &str, options: &Options) {
     let compilation = zsvc_idl::compile(&Disk::default(), &[file], &[]);
     let schema = compilation.schema.unwrap_or_else(|| panic!("errors: {:#?}", compilation.diagnostics));
     let choices = options.resolve(&schema).expect("options that fit the schema");
-    let text = generate(&schema, &choices, &compilation.sources);
+    let text = generate(&schema, &choices, &compilation.sources, Placement::Included);
     let expected = Data::read_from(&folder.join(output).with_extension("rs"), None).raw();
     Assert::new().action_env("SNAPSHOTS").eq(text, expected);
 }

@@ -76,7 +76,12 @@ fn generate(out: &Path, documents: &[&str]) -> Result<(), Box<dyn Error>> {
     let Some(schema) = compilation.schema else {
         return Err(format!("a `.svc` block is wrong: {:#?}", compilation.diagnostics).into());
     };
-    let code = zsvc_codegen::generate(&schema, &zsvc_codegen::Choices::default(), &compilation.sources);
+    let code = zsvc_codegen::generate(
+        &schema,
+        &zsvc_codegen::Choices::default(),
+        &compilation.sources,
+        zsvc_codegen::Placement::Included,
+    );
     Ok(write(&out.join("zsvc/mod.rs"), &code)?)
 }
 

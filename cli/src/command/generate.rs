@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use zsvc_codegen::{Choices, Freshness, freshness, generate, reason, update};
+use zsvc_codegen::{Choices, Freshness, Placement, freshness, generate, reason, update};
 
 use super::inputs::Inputs;
 use super::{Outcome, report};
@@ -29,7 +29,7 @@ impl Generate {
             Err(outcome) => return outcome,
         };
         let path = self.out.join("mod.rs");
-        let text = generate(&schema, &Choices::default(), &sources);
+        let text = generate(&schema, &Choices::default(), &sources, Placement::Module);
         if self.check { compare(&path, &text) } else { write(&path, &text) }
     }
 }

@@ -4,7 +4,7 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use zsvc_codegen::{Builder, Choices, Disk, Error, generate, update};
+use zsvc_codegen::{Builder, Choices, Disk, Error, Placement, generate, update};
 
 /// The example that users see, and that tests of options start from.
 const TAPE: &str = "../../../examples/tape/svc/tape.svc";
@@ -36,7 +36,7 @@ fn generate_hazards(out: &Path) {
     files.push(large(out));
     let compilation = zsvc_idl::compile(&Disk::default(), &files, &[]);
     let schema = compilation.schema.unwrap_or_else(|| panic!("errors: {:#?}", compilation.diagnostics));
-    let text = generate(&schema, &Choices::default(), &compilation.sources);
+    let text = generate(&schema, &Choices::default(), &compilation.sources, Placement::Included);
     update(&out.join("hazards/mod.rs"), &text).expect("the folder can be written to");
 }
 
