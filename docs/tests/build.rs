@@ -43,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     write(&out.join("guide.md"), &doctests(&guide))?;
     let programs = texts(&readme, "rust,program");
     let [server, client] = programs.as_slice() else {
-        return Err("README.md has a server and a client".into());
+        return Err("README.md must have a server and a client".into());
     };
     write(&out.join("server.rs"), &in_process(server))?;
     write(&out.join("client.rs"), &in_process(client))?;
