@@ -1,14 +1,19 @@
 //! Compiles the services that the tests call.
 
-use std::env;
 use std::path::PathBuf;
+use std::{env, fs};
 
-use zsvc_codegen::{Builder, Error};
+use zsvc_codegen::Builder;
 
-fn main() -> Result<(), Error> {
-    let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or(Error::NoOutputFolder)?;
-    Builder::new().files(["../../../examples/tape/svc/tape.svc", "svc/probe.svc", "svc/shapes.svc"]).compile()?;
-    // Two ages of one schema, each in a folder of its own: their packages have the same name.
-    Builder::new().file("svc/old/shop.svc").out_dir(out.join("old")).compile()?;
-    Builder::new().file("svc/new/shop.svc").out_dir(out.join("new")).compile()
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or("Cargo says where output goes")?;
+    Builder::new().file("../../../examples/tape/svc/tape.svc").file("svc/probe.svc").compile()?;
+    // Two ages of one schema, each in a file of its own: their packages have the same name.
+    let mut ages = String::new();
+    for (age, docs) in [("old", "The older of two ages of one schema."), ("new", "The newer of them.")] {
+        let folder = out.join(age);
+        Builder::new().file(format!("svc/{age}/shop.svc")).out_dir(&folder).compile()?;
+        ages += &format!("/// {docs}\n#[path = {:?}]\npub mod {age};\n", folder.join("mod.rs"));
+    }
+    Ok(fs::write(out.join("ages.rs"), ages)?)
 }

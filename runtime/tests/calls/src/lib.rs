@@ -11,12 +11,4 @@ zsvc::include_generated!();
 pub use journal::Journal;
 pub use probing::{Probe, Ticker};
 
-/// The older of two ages of one schema.
-pub mod old {
-    include!(concat!(env!("OUT_DIR"), "/old/mod.rs"));
-}
-
-/// The newer of two ages of one schema.
-pub mod new {
-    include!(concat!(env!("OUT_DIR"), "/new/mod.rs"));
-}
+include!(concat!(env!("OUT_DIR"), "/ages.rs"));

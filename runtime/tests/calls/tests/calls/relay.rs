@@ -70,7 +70,9 @@ fn carry(front: &zmq::Socket, back: &zmq::Socket, shared: &Shared) {
                 let _ = back.send_multipart(frames, 0);
             }
         });
-        pass(back, &shared.to_clients, |frames| drop(front.send_multipart(frames, 0)));
+        pass(back, &shared.to_clients, |frames| {
+            let _ = front.send_multipart(frames, 0);
+        });
     }
 }
 

@@ -9,6 +9,7 @@ use futures_util::future::join_all;
 use zsvc::{Channel, Code, Outcome, Status};
 use zsvc_calls::probe::v1::ProbeClient;
 
+use crate::raw;
 use crate::support::{Running, free_endpoint, on_one_thread, on_threads};
 
 /// Calls until a call is turned away, and returns how.
@@ -153,6 +154,10 @@ fn a_client_of_a_server_that_drains_goes_to_another() {
         let (mut leaving, staying) = (Running::start(), Running::start());
         let channel = Channel::builder().endpoint(leaving.endpoint()).endpoint(staying.endpoint());
         let probe = ProbeClient::new(channel.connect().await.unwrap());
+        // A server tells those of its going whom it knows.
+        while leaving.counters.calls() == 0 || staying.counters.calls() == 0 {
+            join_all([probe.echo("x"), probe.echo("x")]).await;
+        }
         let held = tokio::spawn(probe.hold("a"));
         leaving.begin_to_stop();
         // A call that crosses the word of its going is turned away unread, and may be made again.
@@ -170,6 +175,21 @@ fn a_client_of_a_server_that_drains_goes_to_another() {
         for _ in 0..20 {
             probe.echo("x").await.unwrap();
         }
+    });
+}
+
+/// Clients of this project stop calling once they are told; others may not.
+#[test]
+fn a_server_is_out_although_somebody_goes_on_calling() {
+    on_threads(async {
+        let server = Running::with(|server| server.grace(Duration::from_millis(200)));
+        let probe = server.client().await;
+        let flood = raw::Flood::of(server.endpoint());
+        let held = tokio::spawn(probe.hold("a"));
+        server.journal.has("a began").await;
+        server.stop().await;
+        assert_eq!(held.await.unwrap().unwrap_err().code(), Code::Unavailable);
+        drop(flood);
     });
 }
 
