@@ -7,7 +7,7 @@ use zsvc_codegen::Builder;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or("Cargo says where output goes")?;
-    Builder::new().file("../../../examples/tape/svc/tape.svc").file("svc/probe.svc").compile()?;
+    Builder::new().file("../../../examples/tape/svc/tape.svc").files(["svc/probe.svc", "svc/shapes.svc"]).compile()?;
     // Two ages of one schema, each in a file of its own: their packages have the same name.
     let mut ages = String::new();
     for (age, docs) in [("old", "The older of two ages of one schema."), ("new", "The newer of them.")] {
