@@ -305,7 +305,7 @@ fn records(state: &mut State, batch: &Bytes, wakers: &mut Wakers) -> Result<(), 
             Record::Error { id: 0, failure } => connection_error(state, &failure, wakers),
             Record::Error { id, failure } => with_id(id, |id| state.end(id, Err(failure), wakers)),
             Record::Items { id, items } => {
-                with_id(id, |id| items_of(state, id, batch.slice_ref(items), wakers));
+                with_id(id, |id| items_of(state, id, batch, items, wakers));
             }
             Record::End { id } => with_id(id, |id| state.ended(id, wakers)),
             Record::Credit { id, bytes } => with_id(id, |id| {
@@ -354,9 +354,9 @@ fn unknown_kind(state: &mut State, kind: u64, id: u32, wakers: &mut Wakers) {
     }
 }
 
-fn items_of(state: &mut State, id: u32, items: Bytes, wakers: &mut Wakers) {
+fn items_of(state: &mut State, id: u32, batch: &Bytes, items: &[u8], wakers: &mut Wakers) {
     let inbound = state.calls.get(&id).and_then(|call| call.inbound.as_ref());
-    if inbound.is_some_and(|inbound| inbound.receive(items).is_err()) {
+    if inbound.is_some_and(|inbound| inbound.receive(batch, items).is_err()) {
         let why =
             Status::resource_exhausted("the server sent items of its stream without credit").maybe_executed();
         state.end(id, Err(Failure::Status(why)), wakers);

@@ -121,6 +121,10 @@ impl Driver {
                 Rest::Nothing if !more => {}
                 Rest::Nothing | Rest::Mail => continue,
             }
+            // Receiving may have swallowed the signal of room to send.
+            if self.blocked && self.dealer.has_changed()? {
+                continue;
+            }
             if self.changed(context)? {
                 continue;
             }
@@ -130,6 +134,9 @@ impl Driver {
                 return Poll::Pending;
             }
         }
+        // Or a stream at full speed would keep the calls beside it from ever running out of time.
+        let _ = self.poll_tick(context);
+        self.wake();
         context.waker().wake_by_ref();
         Poll::Pending
     }

@@ -98,6 +98,9 @@ impl Future for Local {
                 return Poll::Pending;
             }
         }
+        // Or a stream at full speed would keep the calls beside it from ever running out of time.
+        let _ = this.poll_tick(context);
+        this.wake();
         context.waker().wake_by_ref();
         Poll::Pending
     }

@@ -81,6 +81,11 @@ impl Core {
             let failure = Failure::Status(malformed.status());
             peer.send(|out| wire::error(out, 0, &failure));
         }
+        // Also pongs and errors, which nothing else bounds, must not pile up for one that never reads.
+        if peer.waiting() > 2 * self.shared.limits.waiting() {
+            count(&self.shared.counters.dropped);
+            self.lose(peer.id());
+        }
     }
 
     fn records(&mut self, peer: &Arc<Peer>, batch: &Bytes) -> Result<(), Malformed> {
@@ -89,7 +94,7 @@ impl Core {
             match record {
                 Record::Call(call) => self.call(peer, batch, call),
                 Record::OneWay(call) => self.one_way(peer, batch, call),
-                Record::Items { id, items } => peer.items(id, batch.slice_ref(items)),
+                Record::Items { id, items } => peer.items(id, batch, items),
                 Record::End { id } => peer.end_of_items(id),
                 Record::Credit { id, bytes } => peer.credit(id, bytes),
                 Record::Cancel { id } => peer.cancel(id),
@@ -245,6 +250,10 @@ impl Core {
                 "this client has {} calls in flight, as many as one may",
                 self.shared.limits.calls_per_peer
             )),
+            Refusal::PeerBehind => Status::resource_exhausted(format!(
+                "more than {} bytes wait for this client, as many as may: it does not read them fast enough",
+                self.shared.limits.waiting()
+            )),
             Refusal::ServerFull => Status::resource_exhausted(format!(
                 "the server has {} calls in flight, as many as it may",
                 self.shared.limits.calls
@@ -292,7 +301,7 @@ impl Core {
 /// The clients as a whole: signs of life, and shutting down.
 impl Core {
     /// Asks clients with calls in flight for a sign of life, and gives up those that have long shown none. To be called
-    /// now and then, and only when everything that came in has been taken: a client is not dead because we were busy.
+    /// now and then, after what came in has been taken, or much of it: a client is not dead because we were busy.
     pub(crate) fn check_peers(&mut self, now: Instant) {
         let timeout = self.shared.limits.peer_timeout;
         let mut lost = Vec::new();

@@ -71,6 +71,8 @@ pub(crate) enum Refusal {
     IdInUse,
     /// The client has as many calls in flight as one may.
     PeerFull,
+    /// As much as may waits to be read by the client.
+    PeerBehind,
     /// All clients together have.
     ServerFull,
 }
@@ -108,6 +110,9 @@ impl Peer {
         let mut state = self.lock();
         if state.calls.len() >= self.shared.limits.calls_per_peer {
             return Err(Refusal::PeerFull);
+        }
+        if state.outbox.len() > self.shared.limits.waiting() {
+            return Err(Refusal::PeerBehind);
         }
         let Entry::Vacant(entry) = state.calls.entry(id) else { return Err(Refusal::IdInUse) };
         if self.shared.calls.fetch_add(1, Ordering::AcqRel) >= self.shared.limits.calls {
@@ -177,10 +182,10 @@ impl Peer {
     }
 
     /// Items of a client's stream. Those of a call that is over crossed its answer on the way.
-    pub(crate) fn items(self: &Arc<Self>, id: u64, items: Bytes) {
+    pub(crate) fn items(self: &Arc<Self>, id: u64, batch: &Bytes, items: &[u8]) {
         let inbound = self.lock().calls.get(&id).and_then(|call| call.inbound.clone());
         if let Some(inbound) = inbound
-            && inbound.receive(items).is_err()
+            && inbound.receive(batch, items).is_err()
         {
             self.fail(id, &Status::resource_exhausted("the client sent items of its stream without credit"));
         }
@@ -200,6 +205,11 @@ impl Peer {
         if let Some(outbound) = outbound {
             outbound.grant(bytes);
         }
+    }
+
+    /// How many bytes wait to be sent to it.
+    pub(crate) fn waiting(&self) -> usize {
+        self.lock().outbox.len()
     }
 
     /// It has calls in flight.
@@ -276,10 +286,18 @@ impl Outgoing for PeerOutgoing {
 
     fn item(&self, id: u64, draft: Draft) {
         let mut state = self.0.lock();
-        if state.calls.contains_key(&id) {
-            state.outbox.push_item(id, draft);
-            self.0.list(state);
+        if !state.calls.contains_key(&id) {
+            return;
         }
+        // Credit is the client's to give, so it is no bound of ours.
+        if state.outbox.len() > 2 * self.0.shared.limits.waiting() {
+            drop(state);
+            let why = "the client does not read its stream as fast as it has asked for it";
+            self.0.fail(id, &Status::resource_exhausted(why));
+            return;
+        }
+        state.outbox.push_item(id, draft);
+        self.0.list(state);
     }
 
     fn abandon(&self, id: u64) {

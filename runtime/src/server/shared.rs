@@ -22,6 +22,15 @@ pub(crate) struct Limits {
     pub(crate) peer_timeout: Duration,
 }
 
+impl Limits {
+    /// Bytes that may wait to be sent to one client. Past it, its calls are turned away; at twice that, it is given up. A
+    /// few answers of the largest size, so that clients which read never get there: handlers answer as fast as calls come
+    /// in, and calls are small.
+    pub(crate) fn waiting(&self) -> usize {
+        self.message_size.saturating_mul(16).max(1024 * 1024)
+    }
+}
+
 /// What the socket's owner and the handlers share.
 #[derive(Debug)]
 pub(crate) struct Shared {

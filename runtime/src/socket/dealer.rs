@@ -90,6 +90,11 @@ impl Dealer {
         }
     }
 
+    /// Whether there is anything to receive, or room to send.
+    pub(crate) fn has_changed(&self) -> Result<bool, SocketError> {
+        Ok(self.dealer.socket.get_events()?.intersects(zmq::POLLIN | zmq::POLLOUT))
+    }
+
     /// Ready when something may have changed. See the head of [`super`].
     pub(crate) fn poll_changed(&self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
         if let Some(monitor) = &self.monitor

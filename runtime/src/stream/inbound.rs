@@ -18,12 +18,17 @@ pub(crate) struct Inbound {
 struct State {
     /// Each one or more items laid end to end. At most the window and one message in all.
     chunks: VecDeque<Bytes>,
+    /// Items after those: copied out of batches of which they were a small part.
+    copied: Vec<u8>,
     /// How the stream ended, to be told after the last chunk.
     end: Option<Result<(), Failure>>,
     /// The bytes that the peer may still send; it may fall below zero by the last item.
     allowed: i64,
     waker: Option<Waker>,
 }
+
+/// Items that are less than this part of their batch are copied out of it.
+const SMALL_PART: usize = 4;
 
 /// The peer sent items without credit.
 #[derive(Debug, PartialEq, Eq)]
@@ -33,7 +38,7 @@ impl Inbound {
     /// A stream whose peer has been granted so many bytes.
     pub(crate) fn new(window: u64) -> Self {
         let allowed = i64::try_from(window).unwrap_or(i64::MAX);
-        Self { state: Mutex::new(State { chunks: VecDeque::new(), end: None, allowed, waker: None }) }
+        Self { state: Mutex::new(State { chunks: VecDeque::new(), copied: Vec::new(), end: None, allowed, waker: None }) }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -41,8 +46,8 @@ impl Inbound {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes what came in.
-    pub(crate) fn receive(&self, items: Bytes) -> Result<(), Overrun> {
+    /// Takes items, which are a part of a batch that came in.
+    pub(crate) fn receive(&self, batch: &Bytes, items: &[u8]) -> Result<(), Overrun> {
         let mut state = self.lock();
         if state.end.is_some() || items.is_empty() {
             return Ok(());
@@ -51,7 +56,7 @@ impl Inbound {
             return Err(Overrun);
         }
         state.allowed = state.allowed.saturating_sub_unsigned(items.len() as u64);
-        state.chunks.push_back(items);
+        state.keep(batch, items);
         wake(state);
         Ok(())
     }
@@ -74,7 +79,7 @@ impl Inbound {
     /// The next items, or how the stream ended; `None` once that has been told.
     pub(super) fn poll_chunk(&self, context: &Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
         let mut state = self.lock();
-        if let Some(chunk) = state.chunks.pop_front() {
+        if let Some(chunk) = state.take() {
             return Poll::Ready(Some(Ok(chunk)));
         }
         match state.end.as_mut() {
@@ -84,6 +89,28 @@ impl Inbound {
             }
             Some(end) => Poll::Ready(std::mem::replace(end, Ok(())).err().map(Err)),
         }
+    }
+}
+
+impl State {
+    /// A slice keeps its whole batch in memory. Where that is much more than the items, as in a batch of many streams, they
+    /// are copied: what an unread stream takes is to be what was granted to it.
+    fn keep(&mut self, batch: &Bytes, items: &[u8]) {
+        if items.len() < batch.len() / SMALL_PART {
+            self.copied.extend_from_slice(items);
+        } else {
+            if !self.copied.is_empty() {
+                let copied = std::mem::take(&mut self.copied);
+                self.chunks.push_back(copied.into());
+            }
+            self.chunks.push_back(batch.slice_ref(items));
+        }
+    }
+
+    /// The next items.
+    fn take(&mut self) -> Option<Bytes> {
+        let chunk = self.chunks.pop_front();
+        chunk.or_else(|| (!self.copied.is_empty()).then(|| std::mem::take(&mut self.copied).into()))
     }
 }
 
@@ -99,13 +126,36 @@ fn wake(mut state: std::sync::MutexGuard<'_, State>) {
 mod tests {
     use super::*;
 
+    fn receive(inbound: &Inbound, items: &'static [u8]) -> Result<(), Overrun> {
+        let batch = Bytes::from_static(items);
+        inbound.receive(&batch, &batch)
+    }
+
     #[test]
     fn the_last_item_may_go_past_the_window_but_no_further_one() {
         let inbound = Inbound::new(10);
-        assert_eq!(inbound.receive(Bytes::from_static(b"123456789")), Ok(()));
-        assert_eq!(inbound.receive(Bytes::from_static(b"123456789")), Ok(()));
-        assert_eq!(inbound.receive(Bytes::from_static(b"1")), Err(Overrun));
+        assert_eq!(receive(&inbound, b"123456789"), Ok(()));
+        assert_eq!(receive(&inbound, b"123456789"), Ok(()));
+        assert_eq!(receive(&inbound, b"1"), Err(Overrun));
         inbound.grant(9);
-        assert_eq!(inbound.receive(Bytes::from_static(b"1")), Ok(()));
+        assert_eq!(receive(&inbound, b"1"), Ok(()));
+    }
+
+    #[test]
+    fn a_small_part_of_a_batch_does_not_keep_it() {
+        let inbound = Inbound::new(1_000_000);
+        let batch = Bytes::from(vec![7; 100_000]);
+        inbound.receive(&batch, &batch[..10]).unwrap();
+        assert!(batch.is_unique());
+        inbound.receive(&batch, &batch[..50_000]).unwrap();
+        assert!(!batch.is_unique(), "a large part is not copied");
+        inbound.receive(&batch, &batch[..20]).unwrap();
+        inbound.receive(&batch, &batch[..30]).unwrap();
+        let mut context = Context::from_waker(Waker::noop());
+        let mut next = || match inbound.poll_chunk(&mut context) {
+            Poll::Ready(Some(Ok(chunk))) => chunk.len(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!([next(), next(), next()], [10, 50_000, 50], "in the order in which they came");
     }
 }

@@ -7,6 +7,7 @@ use futures_util::FutureExt;
 use zsvc::{Code, Outcome, Status};
 use zsvc_calls::probe::v1::Chest;
 
+use crate::raw;
 use crate::support::{Running, on_one_thread};
 
 fn refused(result: Result<impl std::fmt::Debug, Status>) {
@@ -147,6 +148,36 @@ fn a_message_far_past_the_bound_costs_the_connection_and_the_next_call_has_anoth
         let status = probe.echo(vec![0; 4 << 20]).await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::MaybeExecuted));
         assert_eq!(probe.echo("again").await.unwrap(), "again");
+    });
+}
+
+/// Sixteen messages of the largest size, or a mebibyte, may wait for one client.
+#[test]
+fn answers_that_nobody_reads() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_message_size(100_000));
+        let dealer = raw::dealer(server.endpoint());
+        // Handled in one go: there is no time to send an answer in between.
+        dealer.send(raw::calls_of_fill(1_000, 90_000), 0).unwrap();
+        server.client().await.echo("another's").await.unwrap();
+        while server.counters.calls() + server.counters.refused_calls() < 1_001 {
+            server.client().await.echo("x").await.unwrap();
+        }
+        let refused = server.counters.refused_calls();
+        assert!((900..1_000).contains(&refused), "{refused} calls were turned away");
+    });
+}
+
+#[test]
+fn items_that_nobody_reads_whatever_credit_there_was() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_message_size(100_000));
+        let dealer = raw::dealer(server.endpoint());
+        dealer.send(raw::call_of_pour("a", 90_000), 0).unwrap();
+        server.journal.has("a dropped").await;
+        let accepted = server.journal.count("a accepted");
+        assert!(accepted < 1_000, "{accepted} items were accepted");
+        assert_eq!(server.client().await.echo("another's").await.unwrap(), "another's");
     });
 }
 

@@ -14,14 +14,38 @@ pub(crate) fn dealer(endpoint: &str) -> zmq::Socket {
 
 /// A batch with one call of `hold`, whose id is 1.
 pub(crate) fn call_of_hold(name: &str) -> Vec<u8> {
-    const METHOD: &str = "probe.v1.Probe/hold";
-    let mut batch = vec![1, 0x94, 1, 1];
-    batch.extend(short(0xa0, METHOD));
-    // The parameters are an array of one string, in a `bin`.
-    let parameters = [&[0x91], short(0xa0, name).as_slice()].concat();
-    batch.extend([0xc4, parameters.len() as u8]);
-    batch.extend(parameters);
+    [&[1], record(0xcc, &[1], "probe.v1.Probe/hold", &short(0xa0, name), &[]).as_slice()].concat()
+}
+
+/// A batch with calls of `fill`, all in one message.
+pub(crate) fn calls_of_fill(calls: u16, size: u32) -> Vec<u8> {
+    let size = [&[0xce], size.to_be_bytes().as_slice()].concat();
+    let mut batch = vec![1];
+    for id in 1..=calls {
+        batch.extend(record(0xcd, &id.to_be_bytes(), "probe.v1.Probe/fill", &size, &[]));
+    }
     batch
+}
+
+/// A batch with one call of `pour` of endless items, whose reader says that it can take more than there is.
+pub(crate) fn call_of_pour(name: &str, size: u32) -> Vec<u8> {
+    let number = |number: u32| [&[0xce], number.to_be_bytes().as_slice()].concat();
+    let parameters = [short(0xa0, name), number(u32::MAX), number(size)].concat();
+    // No deadline, no metadata, and credit.
+    let credit = [&[0xc0, 0xc0, 0xcf], (u64::MAX / 2).to_be_bytes().as_slice()].concat();
+    [&[1], record(0xcc, &[1], "probe.v1.Probe/pour", &parameters, &credit).as_slice()].concat()
+}
+
+/// The record of a call: its id with the marker of its form, and its parameters, as elements of an array.
+fn record(marker: u8, id: &[u8], method: &str, parameters: &[u8], tail: &[u8]) -> Vec<u8> {
+    let (elements, parameter_count) = if tail.is_empty() { (0x94, 0x91) } else { (0x97, 0x93) };
+    let mut record = vec![elements, 1, marker];
+    record.extend(id);
+    record.extend(short(0xa0, method));
+    record.extend([0xc4, parameters.len() as u8 + 1, parameter_count]);
+    record.extend(parameters);
+    record.extend(tail);
+    record
 }
 
 /// A string of up to 31 bytes.
