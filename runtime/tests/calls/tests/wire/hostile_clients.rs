@@ -47,11 +47,8 @@ fn elements_of_wrong_types_end_in_an_error_or_nothing() {
     attacked(|server, attacker| {
         for record in client_records(1) {
             for wrong in wrong_types(&record) {
-                attacker.say(std::slice::from_ref(&wrong));
-                let answers = attacker.sync();
-                let cancelled = record![kind::CANCEL, 1];
-                let ended = attacker.say(&[cancelled]);
-                drop((answers, ended));
+                attacker.say(&[wrong, record![kind::CANCEL, 1]]);
+                attacker.sync();
             }
             attacker.good_call();
         }
@@ -358,7 +355,12 @@ fn many_routes_are_many_clients() {
         for route in 0..20_000_u32 {
             attacker.send_frames(&[&route.to_be_bytes(), &ping]);
         }
-        assert_eq!(attacker.sync().len(), 20_000);
+        // Those whose queue was full come later than the others.
+        let mut pongs = attacker.sync().len();
+        while pongs < 20_000 {
+            assert_eq!(attacker.next().kind(), kind::PONG);
+            pongs += 1;
+        }
     });
 }
 

@@ -2,7 +2,7 @@
 
 use std::future::pending;
 
-use futures_util::{StreamExt, stream};
+use futures_util::stream;
 use rmpv::Value;
 use zsvc::{Channel, ChannelBuilder};
 use zsvc_calls::market::v1::TapeClient;
