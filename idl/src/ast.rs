@@ -98,6 +98,9 @@ pub(crate) struct RangeValue {
     pub(crate) inclusive: bool,
 }
 
+/// How deep types may nest, written out or through aliases: `list<list<…>>`.
+pub(crate) const MAX_TYPE_DEPTH: usize = 64;
+
 /// A use of a type: a path, what stands between `<` and `>`, and question marks.
 #[derive(Debug)]
 pub(crate) struct Type {
@@ -116,6 +119,16 @@ pub(crate) struct Item {
     pub(crate) kind: ItemKind,
     /// Some member could not be parsed and is missing here.
     pub(crate) damaged: bool,
+}
+
+impl Item {
+    /// The type that an alias stands for.
+    pub(crate) fn aliased(&self) -> Option<&Type> {
+        match &self.kind {
+            ItemKind::Alias(ty) => Some(ty),
+            _ => None,
+        }
+    }
 }
 
 #[derive(Debug)]

@@ -136,7 +136,7 @@ fn a_megabyte_of_one_thing() {
         codes(&compiled(many(ONE_MEGABYTE, "package a;\n", |_| "/// a\n".to_owned(), "")))[0],
         "E0107"
     );
-    assert_eq!(codes(&compiled(many(ONE_MEGABYTE, "package ", |_| "a.".to_owned(), "a;"))), [""; 0]);
+    assert_eq!(codes(&compiled(many(ONE_MEGABYTE, "package ", |_| "a.".to_owned(), "a;"))), ["E0112"]);
     assert_eq!(
         codes(&compiled(many(ONE_MEGABYTE, "package a; struct A { x: u32", |_| "?".to_owned(), " = 1; }"))),
         ["E0309"]
@@ -189,4 +189,36 @@ fn ten_thousand_deep() {
 fn sixty_four_deep_is_fine() {
     let text = format!("package a;\ntype A = {}u8{};\n", "list<".repeat(64), ">".repeat(64));
     assert_eq!(codes(&compiled(text)), [""; 0]);
+}
+
+/// `T0` and what is built on it by a number of steps.
+fn aliases(count: usize, step: impl Fn(&str) -> String) -> String {
+    let steps = (1..=count).map(|index| format!("type T{index} = {};\n", step(&format!("T{}", index - 1))));
+    format!("package a;\ntype T0 = u8;\n{}", steps.collect::<String>())
+}
+
+#[test]
+fn deep_through_aliases() {
+    let list = |inner: &str| format!("list<{inner}>");
+    assert_eq!(codes(&compiled(aliases(64, list))), [""; 0]);
+    let map = |inner: &str| format!("map<string, {inner}>");
+    let optional = |inner: &str| format!("list<{inner}?>");
+    for step in [list, map, optional] {
+        let told =
+            compiled(aliases(20_000, step) + "struct A { x: T20000 = 1; y: list<T64> = 2; z: T64 = 3; }");
+        assert_eq!(codes(&told), ["E0104"; 2]);
+    }
+    let backwards = |index| format!("type T{index} = list<T{}>;\n", index + 1);
+    let text: String = (0..20_000).map(backwards).collect();
+    assert_eq!(codes(&compiled(format!("package a;\n{text}type T20000 = u8;"))), ["E0104"]);
+    assert_eq!(codes(&compiled(format!("package a;\n{text}type T20000 = list<T0>;"))), ["E0311"]);
+    assert_eq!(codes(&compiled(format!("package a;\n{text}"))), ["E0104", "E0201"]);
+}
+
+#[test]
+fn five_thousand_parts() {
+    let package = |count| format!("package {};\n", vec!["a"; count].join("."));
+    assert_eq!(codes(&compiled(package(16))), [""; 0]);
+    assert_eq!(codes(&compiled(package(17))), ["E0112"]);
+    assert_eq!(codes(&compiled(package(5_000))), ["E0112"]);
 }

@@ -6,6 +6,7 @@
 
 mod attributes;
 mod constants;
+mod depth;
 mod endless;
 mod methods;
 mod names;
@@ -24,6 +25,7 @@ pub(crate) fn check(model: &Model, report: &mut Report) {
     names::builtin_names(model, report);
     names::duplicate_members(model, report);
     names::nothing_in_it(model, report);
+    names::package_parts(model, report);
     numbers::out_of_range(model, report);
     numbers::duplicates(model, report);
     numbers::reserved_numbers(model, report);
@@ -32,6 +34,7 @@ pub(crate) fn check(model: &Model, report: &mut Report) {
     types::map_keys(model, report);
     types::optional_twice(model, report);
     types::alias_cycles(model, report);
+    depth::too_deep(model, report);
     endless::endless(model, report);
     methods::stream_place(model, report);
     methods::throws_no_error(model, report);

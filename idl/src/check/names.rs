@@ -6,6 +6,7 @@ use super::walk;
 use crate::ast::{ItemKind, Name};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::resolve::{BUILTINS, Model};
+use crate::source::Span;
 
 /// A type of one's own may not hide one of the language.
 pub(super) fn builtin_names(model: &Model, report: &mut Report) {
@@ -48,6 +49,23 @@ fn duplicates<'a>(member: &str, names: impl Iterator<Item = &'a Name>, report: &
                 .at(name.span, "once more")
                 .related(first.span, "first here")
                 .help("give one of the two another name");
+        report.add(diagnostic);
+    }
+}
+
+/// How many parts the name of a package may have. Each is a module in another, for whoever follows them.
+const MAX_PACKAGE_PARTS: usize = 16;
+
+/// A package's name has a bound, at the first part past which it is told.
+pub(super) fn package_parts(model: &Model, report: &mut Report) {
+    for package in model.program.files.iter().filter_map(|file| file.package.as_ref()) {
+        let Some(first) = package.path.segments.get(MAX_PACKAGE_PARTS) else { continue };
+        let count = package.path.segments.len();
+        let message = format!("a package has at most {MAX_PACKAGE_PARTS} parts, this one {count}");
+        let span = Span { end: package.path.span.end, ..first.span };
+        let diagnostic = Diagnostic::new(diagnostic::PACKAGE_PARTS, message)
+            .at(span, if count == MAX_PACKAGE_PARTS + 1 { "one too many" } else { "too many" })
+            .help("leave some out, or join some with `_`: `market_data.v1`");
         report.add(diagnostic);
     }
 }

@@ -1,7 +1,7 @@
 //! Rules about single uses of types, and about aliases.
 
 use super::walk;
-use crate::ast::{ItemKind, Type as TypeUse};
+use crate::ast::Type as TypeUse;
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::graph;
 use crate::resolve::Model;
@@ -71,12 +71,7 @@ fn is_optional_already(model: &Model, file: FileId, ty: &TypeUse) -> bool {
 
 /// An alias stands for another type, never for itself, not even inside a list.
 pub(super) fn alias_cycles(model: &Model, report: &mut Report) {
-    let edges = model.types.iter().map(|declared| match &declared.item.kind {
-        ItemKind::Alias(ty) => aliases_in(model, declared.file, ty),
-        _ => Vec::new(),
-    });
-    let edges: Vec<Vec<usize>> = edges.collect();
-    for cycle in graph::cycles(&edges) {
+    for cycle in graph::cycles(&aliases_of_aliases(model)) {
         let names: Vec<&str> =
             cycle.iter().map(|index| model.types[*index].item.name.text.as_str()).collect();
         let message = format!("{}, without end", graph::told(&names, "stands for"));
@@ -87,12 +82,20 @@ pub(super) fn alias_cycles(model: &Model, report: &mut Report) {
     }
 }
 
-/// Recursion is bounded by how deep types may nest.
+/// By type id, the aliases that an alias is made of. None for what is no alias.
+pub(super) fn aliases_of_aliases(model: &Model) -> Vec<Vec<usize>> {
+    let edges = model.types.iter().map(|declared| {
+        declared.item.aliased().map(|ty| aliases_in(model, declared.file, ty)).unwrap_or_default()
+    });
+    edges.collect()
+}
+
+/// Recursion is bounded by how deep types may be written.
 fn aliases_in(model: &Model, file: FileId, ty: &TypeUse) -> Vec<usize> {
     let mut found: Vec<usize> =
         ty.arguments.iter().flat_map(|argument| aliases_in(model, file, argument)).collect();
     if let Ok(crate::resolve::Symbol::Type(id)) = model.lookup(file, &ty.path)
-        && matches!(model.declared(id).item.kind, ItemKind::Alias(_))
+        && model.declared(id).item.aliased().is_some()
     {
         found.push(id.0 as usize);
     }

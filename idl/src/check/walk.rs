@@ -97,8 +97,17 @@ pub(super) fn variants<'a>(model: &Model<'a>) -> impl Iterator<Item = (&'a Item,
 /// Every use of a type, those inside others too.
 pub(super) fn types<'a>(model: &Model<'a>) -> Vec<(FileId, &'a Type)> {
     let mut types = Vec::new();
+    for (file, ty) in uses(model) {
+        push_with_inner(&mut types, file, ty);
+    }
+    types
+}
+
+/// Every use of a type that stands in no other.
+pub(super) fn uses<'a>(model: &Model<'a>) -> Vec<(FileId, &'a Type)> {
+    let mut uses = Vec::new();
     for (file, item) in model.items() {
-        let mut add = |ty: &'a Type| push_with_inner(&mut types, file, ty);
+        let mut add = |ty: &'a Type| uses.push((file, ty));
         match &item.kind {
             ItemKind::Const { ty, .. } | ItemKind::Alias(ty) => add(ty),
             ItemKind::Struct(fields) => fields.fields.iter().for_each(|field| add(&field.ty)),
@@ -118,10 +127,10 @@ pub(super) fn types<'a>(model: &Model<'a>) -> Vec<(FileId, &'a Type)> {
             ItemKind::Enum(_) => {}
         }
     }
-    types
+    uses
 }
 
-/// Recursion is bounded by how deep types may nest.
+/// Recursion is bounded by how deep types may be written.
 fn push_with_inner<'a>(types: &mut Vec<(FileId, &'a Type)>, file: FileId, ty: &'a Type) {
     types.push((file, ty));
     for argument in &ty.arguments {

@@ -78,6 +78,7 @@ codes! {
     EVENT = "E0109", "`event`, which is kept for later";
     NO_PACKAGE = "E0110", "a file without a package";
     ORDER = "E0111", "a package or import that comes too late";
+    PACKAGE_PARTS = "E0112", "a package of too many parts";
 
     // Names.
     UNKNOWN_TYPE = "E0201", "an unknown type";

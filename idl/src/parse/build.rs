@@ -256,7 +256,7 @@ impl Builder<'_> {
         Some((stream, self.ty(parts.next(Rule::type_use)?)?))
     }
 
-    /// Recursion is bounded by [`super::cut::MAX_TYPE_DEPTH`].
+    /// Recursion is bounded by [`crate::ast::MAX_TYPE_DEPTH`].
     fn ty(&mut self, pair: Pair<Rule>) -> Option<Type> {
         let mut parts = Parts::of(pair);
         let path = self.path(&parts.next(Rule::type_path)?);

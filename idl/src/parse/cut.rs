@@ -7,9 +7,7 @@
 use std::ops::Range;
 
 use super::token::{Token, TokenKind};
-
-/// How deep types may nest: `list<list<…>>`.
-pub(super) const MAX_TYPE_DEPTH: usize = 64;
+use crate::ast::MAX_TYPE_DEPTH;
 
 /// One declaration's tokens, as a range of the file's.
 #[derive(Debug, Clone, PartialEq, Eq)]

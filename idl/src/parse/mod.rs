@@ -155,10 +155,10 @@ impl<'a> Parser<'a> {
             });
         }
         cut::too_deep(tokens).map(|token| {
-            let message = format!("this type nests more than {} deep", cut::MAX_TYPE_DEPTH);
+            let message = format!("this type nests more than {} deep", ast::MAX_TYPE_DEPTH);
             Diagnostic::new(diagnostic::TOO_DEEP, message)
                 .at(self.span(token), "one too many")
-                .help("give an inner part a name of its own with `type` or `struct`")
+                .help("put a `struct` between: what its fields hold is counted anew")
         })
     }
 
