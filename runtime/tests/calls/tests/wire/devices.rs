@@ -29,7 +29,8 @@ impl Device {
         // It waits for as long as nobody says anything.
         told.set_rcvtimeo(-1).expect("libzmq has this option");
         let running = thread::spawn(move || {
-            zmq::proxy_steerable(&mut clients, &mut servers, &mut told).expect("it runs until it is told to end");
+            zmq::proxy_steerable(&mut clients, &mut servers, &mut told)
+                .expect("it runs until it is told to end");
         });
         Self { endpoint, control, running: Some(running) }
     }

@@ -57,9 +57,11 @@ impl Tape for Floor {
         sink: Sink<Trade>,
     ) -> Result<(), Error<TapeError>> {
         for symbol in symbols {
-            sink.send(traded(context, &symbol).await?).await?;
-            while symbol == "FOREVER" {
-                sink.send(trade(&symbol)).await?;
+            loop {
+                sink.send(traded(context, &symbol).await?).await?;
+                if symbol != "FOREVER" {
+                    break;
+                }
             }
         }
         Ok(())

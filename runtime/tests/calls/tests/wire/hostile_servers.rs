@@ -290,9 +290,13 @@ fn besieged(batches: impl FnOnce(&mut dyn FnMut(&[Vec<u8>])) + Send) {
             loop {
                 // However it ends: it ends.
                 match tape.last("ACME").no_deadline().await {
-                    Ok(trade) if trade.symbol == LAST => break tape.note("enough").await.expect("it is taken"),
+                    Ok(trade) if trade.symbol == LAST => {
+                        break tape.note("enough").await.expect("it is taken");
+                    }
                     // One of them said that the server goes away.
-                    Err(error) if error.outcome() == Outcome::NotSent => tape = silent_client(endpoint.as_str()),
+                    Err(error) if error.outcome() == Outcome::NotSent => {
+                        tape = silent_client(endpoint.as_str());
+                    }
                     _ => {}
                 }
             }
@@ -310,7 +314,9 @@ fn besieged(batches: impl FnOnce(&mut dyn FnMut(&[Vec<u8>])) + Send) {
             loop {
                 let record = router.next();
                 match record.kind() {
-                    kind::CALL => router.say(&[record![kind::REPLY, record.id(), Value::Binary(last.clone())]]),
+                    kind::CALL => {
+                        router.say(&[record![kind::REPLY, record.id(), Value::Binary(last.clone())]]);
+                    }
                     kind::ONE_WAY => break,
                     _ => {}
                 }
@@ -363,7 +369,8 @@ fn changed_records_do_no_harm() {
     besieged(|answer| {
         let mut random = Random::new(0x5eed_0005);
         for call in 0..500_u64 {
-            let good: Vec<_> = server_records(call).iter().map(|record| [&[1], &packed(record)[..]].concat()).collect();
+            let good: Vec<_> =
+                server_records(call).iter().map(|record| [&[1], &packed(record)[..]].concat()).collect();
             let batches: Vec<_> = (0..20)
                 .map(|_| {
                     let base = random.below(good.len());

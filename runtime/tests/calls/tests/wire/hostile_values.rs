@@ -3,8 +3,8 @@
 use rmpv::Value;
 
 use crate::damage::{Random, trade_bytes};
-use crate::listings::listings;
 use crate::listed_values::variant_of;
+use crate::listings::listings;
 use crate::raw::{Dealer, call_with_credit, kind, record, tape};
 use crate::rig::{Serving, assert_no_panics};
 
@@ -88,7 +88,9 @@ fn nesting_has_a_bound() {
 #[test]
 fn values_need_not_hold_what_they_announce() {
     attacked(|_, attacker| {
-        for (variant, header) in [(7, 0xdb), (8, 0xc6), (12, 0xdd), (12, 0xdf), (13, 0xdd), (14, 0xdf), (21, 0xdd)] {
+        for (variant, header) in
+            [(7, 0xdb), (8, 0xc6), (12, 0xdd), (12, 0xdf), (13, 0xdd), (14, 0xdf), (21, 0xdd)]
+        {
             attacker.say(&[echo(&[0x91, 0x92, variant, header, 0xff, 0xff, 0xff, 0xff])]);
             let (_, code, _) = attacker.next().error();
             assert_eq!(code, INVALID_ARGUMENT, "variant {variant}, header {header:x}");

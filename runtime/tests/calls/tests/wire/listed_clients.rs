@@ -205,15 +205,23 @@ fn silent(channel: ChannelBuilder) -> TapeClient {
 #[test]
 fn calls_are_written_so() {
     written("call", |channel| async move { drop(silent(channel).last("ACME").no_deadline().await) }, |_| {});
-    written("call-without-parameters", |channel| async move { drop(silent(channel).ping().no_deadline().await) }, |_| {});
-    written("one-way-call", |channel| async move { drop(silent(channel).note("lunch").no_deadline().await) }, |_| {});
+    written(
+        "call-without-parameters",
+        |channel| async move { drop(silent(channel).ping().no_deadline().await) },
+        |_| {},
+    );
+    written(
+        "one-way-call",
+        |channel| async move { drop(silent(channel).note("lunch").no_deadline().await) },
+        |_| {},
+    );
     written(
         "call-with-everything",
         |channel| async move {
             let tape = silent(channel);
             let call = tape.watch(["ACME"]).metadata("tenant", "7").metadata("trace", vec![1, 2]);
             let _trades = call.no_deadline().await.expect("the call is on its way");
-            pending().await
+            pending::<()>().await;
         },
         |_| {},
     );
@@ -271,11 +279,7 @@ fn credit_is_written_so() {
 
 #[test]
 fn pings_and_pongs_are_written_so() {
-    written(
-        "ping",
-        |channel| async move { drop(channel.connect().await) },
-        |_| {},
-    );
+    written("ping", |channel| async move { drop(channel.connect().await) }, |_| {});
     written(
         "pong-of-a-client",
         |channel| async move { drop(silent(channel).last("ACME").await) },

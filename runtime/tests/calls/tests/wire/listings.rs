@@ -24,7 +24,8 @@ pub(crate) fn listings() -> Vec<Listing> {
 
 /// The bytes of a client's or a server's listing.
 pub(crate) fn bytes(name: &str) -> Vec<u8> {
-    let batches = listings().into_iter().filter(|listing| listing.from == "client" || listing.from == "server");
+    let batches =
+        listings().into_iter().filter(|listing| listing.from == "client" || listing.from == "server");
     let found: Vec<_> = batches.filter(|listing| listing.name == name).collect();
     assert_eq!(found.len(), 1, "docs/protocol.md has one listing `{name}`");
     found.into_iter().next().map(|listing| listing.bytes).unwrap_or_default()
@@ -49,10 +50,8 @@ fn listing(block: &str) -> Listing {
 }
 
 fn hex(name: &str, body: &str) -> Vec<u8> {
-    let digits: String = body
-        .lines()
-        .flat_map(|line| line.split('#').next().unwrap_or_default().split_whitespace())
-        .collect();
+    let digits: String =
+        body.lines().flat_map(|line| line.split('#').next().unwrap_or_default().split_whitespace()).collect();
     let digit = |digit: u8| {
         let value = char::from(digit).to_digit(16).unwrap_or_else(|| panic!("`{name}` has a digit of 16"));
         u8::try_from(value).expect("it is below 16")

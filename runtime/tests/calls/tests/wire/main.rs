@@ -2,7 +2,7 @@
 //!
 //! - [`listed_clients`], [`listed_servers`], [`listed_values`]: the byte listings of the document, by [`listings`].
 //! - [`python`]: a peer in another language, written from the document alone.
-//! - [`hostile_clients`], [`hostile_values`], [`hostile_servers`]: peers that keep to nothing, with bytes by [`damage`].
+//! - [`hostile_clients`], [`hostile_streams`], [`hostile_values`], [`hostile_servers`]: peers that keep to nothing, with bytes by [`damage`].
 //! - [`devices`]: a proxy on the way.
 //!
 //! [`floor`] is the service that they call, [`rig`] starts servers and clients, [`raw`] holds bare sockets for the other side.
@@ -12,6 +12,7 @@ mod devices;
 mod floor;
 mod hostile_clients;
 mod hostile_servers;
+mod hostile_streams;
 mod hostile_values;
 mod listed_clients;
 mod listed_servers;

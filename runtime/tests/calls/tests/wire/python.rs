@@ -110,8 +110,17 @@ impl Drop for Script {
 fn a_python_client_calls_every_kind_of_method() {
     let server = Serving::start();
     let mut client = Script::start("tape_client.py", &server.endpoint);
-    let steps =
-        ["ping", "unary", "errors", "deadline", "server_stream", "client_stream", "bidirectional", "one_way", "done"];
+    let steps = [
+        "ping",
+        "unary",
+        "errors",
+        "deadline",
+        "server_stream",
+        "client_stream",
+        "bidirectional",
+        "one_way",
+        "done",
+    ];
     for step in steps {
         assert_eq!(client.line(), step);
     }
@@ -138,7 +147,9 @@ fn a_python_server_answers_calls() {
         let error = tape.last("NOPE").await.expect_err("there is no such symbol");
         assert_eq!(error, Error::Declared(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() }));
         let within = Duration::from_millis(100);
-        let Err(Error::Status(status)) = tape.last("SLOW").deadline(within).await else { panic!("it never comes") };
+        let Err(Error::Status(status)) = tape.last("SLOW").deadline(within).await else {
+            panic!("it never comes")
+        };
         assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::MaybeExecuted));
     });
 }
@@ -147,10 +158,7 @@ fn a_python_server_answers_calls() {
 fn a_python_server_streams() {
     of_python(|tape| async move {
         let trades = tape.watch(vec!["INIT"; 20_000]).await.expect("the call is on its way");
-        let count = trades
-            .map(|item| assert_eq!(item, Ok(trade("INIT"))))
-            .count()
-            .await;
+        let count = trades.map(|item| assert_eq!(item, Ok(trade("INIT")))).count().await;
         assert_eq!(count, 20_000);
         let mut trades = tape.watch(["FOREVER"]).await.expect("the call is on its way");
         assert_eq!(trades.next().await, Some(Ok(trade("FOREVER"))));

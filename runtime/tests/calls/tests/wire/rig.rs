@@ -52,12 +52,12 @@ impl Serving {
             .service(TapeServer::from_arc(Arc::clone(&floor)))
             .service(ShapesServer::from_arc(floor))
             .bind("tcp://127.0.0.1:*");
-        let _entered = runtime.enter();
+        let entered = runtime.enter();
         let server = configure(builder).listen().expect("any free port will do");
         let (endpoint, counters) = (server.endpoints()[0].clone(), server.counters());
         let (stop, stopped) = oneshot::channel();
         let ended = runtime.spawn(server.serve_until(stopped));
-        drop(_entered);
+        drop(entered);
         Self { endpoint, counters, notes, stop: Some(stop), ended: Some(ended), runtime: Some(runtime) }
     }
 
