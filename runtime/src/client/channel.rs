@@ -198,7 +198,7 @@ impl Channel {
             if connection.lost_one_way() {
                 result = result.and(Err(one_way_lost(connection)));
             }
-            connection.close_now();
+            connection.close_and_cancel();
         }
         result
     }

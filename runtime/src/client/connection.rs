@@ -88,6 +88,14 @@ impl Connection {
         wakers.into_iter().for_each(Waker::wake);
     }
 
+    /// Takes nothing more, ends the calls in flight, and goes once the server has been told.
+    pub(super) fn close_and_cancel(&self) {
+        let mut wakers = Wakers::new();
+        self.lock().cancel_all(&Status::unavailable("the channel is closed"), &mut wakers);
+        wakers.into_iter().for_each(Waker::wake);
+        self.close_when_sent();
+    }
+
     /// Takes nothing more, and ends the calls in flight.
     pub(super) fn close_now(&self) {
         let mut wakers = Wakers::new();
@@ -287,7 +295,7 @@ impl Connection {
     /// What is left to do, if the outbox is not `blocked`.
     pub(super) fn rest(&self, blocked: bool) -> Rest {
         let state = self.lock();
-        if state.phase == Phase::Closed && state.outbox.is_empty() && state.calls.is_empty() {
+        if state.phase == Phase::Closed && state.outbox.is_empty() && state.is_idle() {
             Rest::Done
         } else if state.outbox.is_empty() || blocked {
             Rest::Nothing

@@ -311,6 +311,21 @@ impl State {
         );
     }
 
+    /// Nobody waits any longer: every call in flight has failed, and the server is told so.
+    pub(super) fn cancel_all(&mut self, why: &Status, wakers: &mut Wakers) {
+        let in_flight = self.calls.iter().filter(|(_, call)| call.reply.is_none());
+        let ids: Vec<u32> = in_flight.map(|(id, _)| *id).collect();
+        for id in ids {
+            self.end(id, Err(Failure::Status(why.clone().maybe_executed())), wakers);
+            self.outbox.record(|out| wire::cancel(out, u64::from(id)));
+        }
+    }
+
+    /// Every call that was begun has ended, whether or not somebody has looked how.
+    pub(super) fn is_idle(&self) -> bool {
+        self.calls.values().all(|call| call.reply.is_some())
+    }
+
     /// What has left may have been lost on the way: those calls have failed. The others go on.
     pub(super) fn fail_sent(&mut self, why: &Status, wakers: &mut Wakers) {
         self.fail_where(|sent| sent.then(|| why.clone().maybe_executed()), wakers);
@@ -404,5 +419,22 @@ fn end_of_sending(result: &Result<Bytes, Failure>) -> Status {
             Status::cancelled(format!("the call has failed: {message}"))
         }
         Ok(_) => Status::cancelled("the server has ended the call"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_wrap_around_past_nought_and_those_in_flight() {
+        let mut state = State::new(Phase::Ready, 0);
+        let mut begin = || state.begin("method", None, None, None);
+        assert_eq!([begin(), begin()], [1, 2]);
+        state.next_id = u32::MAX - 1;
+        assert!(state.abandon(2));
+        let mut begin = || state.begin("method", None, None, None);
+        assert_eq!([begin(), begin(), begin()], [u32::MAX, 2, 3]);
+        assert_eq!(state.calls.len(), 4);
     }
 }

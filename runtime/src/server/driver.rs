@@ -197,6 +197,7 @@ impl Driver {
         }
         // Or whoever keeps the server busy would keep it from ever looking at the clock.
         if let Progress::Done = self.advance(Instant::now())? {
+            self.send()?;
             return Poll::Ready(Ok(()));
         }
         context.waker().wake_by_ref();

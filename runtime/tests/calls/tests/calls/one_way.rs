@@ -69,6 +69,23 @@ fn closing_does_not_claim_what_a_lost_connection_may_have_swallowed() {
 }
 
 #[test]
+fn closing_cancels_what_is_in_flight() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.peer_timeout(Duration::from_secs(3_600)));
+        let probe = server.client().await;
+        let held = tokio::spawn(probe.hold("a"));
+        let mut numbers = probe.hold_stream("a").await.unwrap();
+        server.journal.has_times("a began", 2).await;
+        probe.channel().clone().close(Duration::from_secs(10)).await.unwrap();
+        server.journal.has_times("a dropped", 2).await;
+        assert_eq!(numbers.next().await, Some(Ok(0)));
+        for status in [held.await.unwrap().unwrap_err(), numbers.next().await.unwrap().unwrap_err()] {
+            assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::MaybeExecuted));
+        }
+    });
+}
+
+#[test]
 fn nothing_goes_through_a_closed_channel() {
     on_one_thread(async {
         let server = Running::start();

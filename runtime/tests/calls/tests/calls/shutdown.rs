@@ -164,7 +164,7 @@ fn a_client_of_a_server_that_drains_goes_to_another() {
         let calls_before = staying.counters.calls();
         while staying.counters.calls() < calls_before + 20 {
             if let Err(status) = probe.echo("x").await {
-                assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::NotSent));
+                assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::NotSent), "{status}");
             }
         }
         for journal in [&leaving.journal, &staying.journal] {
