@@ -83,8 +83,7 @@ impl Core {
         }
         // Also pongs and errors, which nothing else bounds, must not pile up for one that never reads.
         if peer.waiting() > 2 * self.shared.limits.waiting() {
-            count(&self.shared.counters.dropped);
-            self.lose(peer.id());
+            self.forsake(&peer);
         }
     }
 
@@ -326,6 +325,16 @@ impl Core {
             count(&self.shared.counters.lost_peers);
             let why = Status::unavailable("the client showed no sign of life, and its calls were given up");
             known.peer.fail_all(&why.maybe_executed());
+        }
+    }
+
+    /// A client does not read what it is sent.
+    pub(crate) fn forsake(&self, peer: &Arc<Peer>) {
+        let why =
+            Status::unavailable("the client did not read what it was sent, and its calls were given up");
+        if peer.forsake(&why.maybe_executed()) {
+            count(&self.shared.counters.dropped);
+            count(&self.shared.counters.lost_peers);
         }
     }
 

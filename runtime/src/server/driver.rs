@@ -115,8 +115,8 @@ impl Driver {
                 continue;
             }
             if now.duration_since(since) >= self.core.shared.limits.peer_timeout {
-                count(&self.core.shared.counters.dropped);
-                self.core.lose(peer.id());
+                self.core.forsake(&peer);
+                self.blocked.push((peer, now));
             } else {
                 self.blocked.push((peer, since));
             }
@@ -197,7 +197,6 @@ impl Driver {
         }
         // Or whoever keeps the server busy would keep it from ever looking at the clock.
         if let Progress::Done = self.advance(Instant::now())? {
-            self.send()?;
             return Poll::Ready(Ok(()));
         }
         context.waker().wake_by_ref();

@@ -31,6 +31,8 @@ struct State {
     listed: bool,
     /// It can't be reached any more: nothing is queued for it.
     gone: bool,
+    /// The size of what [`Peer::forsake`] has left in the outbox.
+    notice: usize,
 }
 
 /// A call in flight.
@@ -229,6 +231,26 @@ impl Peer {
             self.shared.call_ended();
             call.abort(&Status::unavailable("the client is gone"));
         }
+    }
+
+    /// The client does not read, and too much waits for it: that is thrown away, and its handlers are dropped. In place of
+    /// it all stands one error that speaks of every call, so that a client which comes to itself does not wait for ever.
+    /// `false` when nothing but that has been waiting.
+    pub(crate) fn forsake(self: &Arc<Self>, why: &Status) -> bool {
+        let mut state = self.lock();
+        if state.calls.is_empty() && state.outbox.len() == state.notice {
+            return false;
+        }
+        state.outbox.clear();
+        state.outbox.record(|out| wire::error(out, 0, &Failure::Status(why.clone())));
+        state.notice = state.outbox.len();
+        let calls = std::mem::take(&mut state.calls);
+        self.list(state);
+        for call in calls.into_values() {
+            self.shared.call_ended();
+            call.abort(why);
+        }
+        true
     }
 
     /// Ends every call in flight, telling the client why.

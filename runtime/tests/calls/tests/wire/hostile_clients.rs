@@ -293,6 +293,32 @@ fn what_is_announced_need_not_come() {
     });
 }
 
+#[test]
+fn a_client_that_does_not_read_is_told_that_it_was_given_up() {
+    let brief = std::time::Duration::from_millis(200);
+    let server = Serving::with(|server| server.peer_timeout(brief));
+    let mut attacker = Dealer::connect_narrow(&server.endpoint);
+    attacker.say(&[call(1, "last", &record!["SLOW"])]);
+    for id in 2..400 {
+        attacker.say(&[call(id, "poll", &record!["x".repeat(100_000)])]);
+    }
+    let mut other = Dealer::connect(&server.endpoint);
+    while server.counters.lost_peers() == 0 {
+        other.good_call();
+    }
+    // It reads at last: answers, and then that there will be no more of them.
+    let told = loop {
+        let record = attacker.next();
+        if record.kind() == kind::ERROR {
+            break record.error();
+        }
+    };
+    assert_eq!(told, (0, 14, 1));
+    assert!(server.counters.dropped_messages() > 0);
+    attacker.good_call();
+    assert_no_panics();
+}
+
 /// Sends batches in portions, so that neither side's queue grows without bound.
 fn flood(attacker: &mut Dealer, batches: impl Iterator<Item = Vec<u8>>) {
     for (index, bytes) in batches.enumerate() {

@@ -141,7 +141,18 @@ pub(crate) struct Dealer {
 
 impl Dealer {
     pub(crate) fn connect(endpoint: &str) -> Self {
+        Self::over(socket(zmq::DEALER), endpoint)
+    }
+
+    /// One that holds next to nothing of what it does not read.
+    pub(crate) fn connect_narrow(endpoint: &str) -> Self {
         let socket = socket(zmq::DEALER);
+        socket.set_rcvhwm(1).expect("libzmq has this option");
+        socket.set_rcvbuf(4096).expect("libzmq has this option");
+        Self::over(socket, endpoint)
+    }
+
+    fn over(socket: zmq::Socket, endpoint: &str) -> Self {
         socket.connect(endpoint).expect("a port of this machine is an endpoint");
         // Far from the ids that tests give to their calls.
         Self { socket, came: VecDeque::new(), last_ping: 1_000_000 }
