@@ -98,8 +98,9 @@ pub(crate) struct RangeValue {
     pub(crate) inclusive: bool,
 }
 
-/// How deep types may nest, written out or through aliases: `list<list<…>>`.
-pub(crate) const MAX_TYPE_DEPTH: usize = 64;
+/// How deep types may nest, written out or through aliases: `list<list<…>>`. A Rust type of more than about 25 lists is
+/// past what rustc follows by default.
+pub(crate) const MAX_TYPE_DEPTH: usize = 16;
 
 /// A use of a type: a path, what stands between `<` and `>`, and question marks.
 #[derive(Debug)]
