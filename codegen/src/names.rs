@@ -7,6 +7,7 @@
 //! Not here: paths from one module to another ([`crate::site`]).
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use proc_macro2::{Ident, Span};
 use zsvc_idl::schema::{Package, PackageId, Schema, TypeId};
@@ -31,16 +32,25 @@ const PRIMITIVES: &[&str] = &[
 /// Names that generated functions bind, or see as statics, beside those of the schema.
 const OUR_BINDINGS: &[&str] = &["METHODS", "formatter", "serializer"];
 
+/// How many underscores follow a name of the generator that others have already. Where these were not enough, a number
+/// follows: a schema may hold thousands of names that all come down to one.
+const MAX_UNDERSCORES: usize = 4;
+
 /// Names that share a namespace, each taken once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
+    /// Taken from the start. Shared, since a scope is made for each variant, and a package may have many of both.
+    never: Rc<BTreeSet<String>>,
     taken: BTreeSet<String>,
+    /// The last number that followed a name.
+    numbers: BTreeMap<String, usize>,
 }
 
 impl Scope {
     /// A scope in which some names are taken already.
     pub(crate) fn without<'n>(taken: impl IntoIterator<Item = &'n str>) -> Self {
-        Self { taken: taken.into_iter().map(str::to_owned).collect() }
+        let never = taken.into_iter().map(str::to_owned).collect();
+        Self { never: Rc::new(never), ..Self::default() }
     }
 
     /// Identifiers for names of the schema. Those that can stay as they are do, whatever their order.
@@ -64,16 +74,32 @@ impl Scope {
 
     /// An identifier for a name that the generator adds: underscores follow until it is nobody else's.
     pub(crate) fn add(&mut self, name: &str) -> Ident {
-        let mut name = name.to_owned();
-        while !self.claim(&name) {
-            name.push('_');
+        let mut candidate = name.to_owned();
+        for _ in 0..=MAX_UNDERSCORES {
+            if self.claim(&candidate) {
+                return ident(&candidate);
+            }
+            candidate.push('_');
         }
-        ident(&name)
+        self.add_numbered(name)
+    }
+
+    fn add_numbered(&mut self, name: &str) -> Ident {
+        let mut number = self.numbers.get(name).copied().unwrap_or_default();
+        let free = loop {
+            number += 1;
+            let candidate = format!("{name}_{number}");
+            if self.claim(&candidate) {
+                break candidate;
+            }
+        };
+        self.numbers.insert(name.to_owned(), number);
+        ident(&free)
     }
 
     /// Takes `name` if it is free and can be an identifier.
     fn claim(&mut self, name: &str) -> bool {
-        !NEVER_NAMES.contains(&name) && self.taken.insert(name.to_owned())
+        !NEVER_NAMES.contains(&name) && !self.never.contains(name) && self.taken.insert(name.to_owned())
     }
 }
 
@@ -284,6 +310,16 @@ mod tests {
         let mut scope = Scope::default();
         scope.declare(["Unknown", "Unknown_"]);
         assert_eq!(scope.add("Unknown").to_string(), "Unknown__");
+    }
+
+    #[test]
+    fn many_names_that_meet_stay_short() {
+        let mut scope = Scope::default();
+        scope.declare(["Name_2"]);
+        let names: BTreeSet<String> = (0..50_000).map(|_| scope.add("Name").to_string()).collect();
+        assert_eq!(names.len(), 50_000);
+        assert!(names.iter().all(|name| name.len() <= "Name_49999".len()));
+        assert!(names.contains("Name____") && names.contains("Name_1"));
     }
 
     #[test]
