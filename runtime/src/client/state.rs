@@ -427,6 +427,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_server_that_went_away_may_be_tried_again() {
+        let until = Instant::now();
+        let mut state = State::new(Phase::GoingAway { until }, 0);
+        state.look_at_phase(until - Duration::from_millis(1));
+        assert_eq!(state.phase, Phase::GoingAway { until });
+        state.look_at_phase(until);
+        assert_eq!(state.phase, Phase::Ready);
+    }
+
+    #[test]
     fn ids_wrap_around_past_nought_and_those_in_flight() {
         let mut state = State::new(Phase::Ready, 0);
         let mut begin = || state.begin("method", None, None, None);

@@ -21,12 +21,8 @@ use crate::wire::{self, CallRecord, Malformed, Reader, Record};
 /// A client that is not heard of for so long, and has no calls in flight, is forgotten.
 const IDLE: Duration = Duration::from_mins(1);
 
-/// From so many clients on, idle ones are forgotten however short they have been: a client may put any frames in front of
-/// its batches, and each other route is another client. All that a forgotten one misses is that the server goes away.
-const CROWD: usize = 65_536;
-
 /// At so many clients, those without calls in flight are forgotten whenever they were heard of: routes cost a sender
-/// nothing to make up.
+/// nothing to make up. All that a forgotten client misses is that the server goes away.
 const MAX_PEERS: usize = 131_072;
 
 /// The services of a server and the clients that it knows.
@@ -138,7 +134,7 @@ impl Core {
     /// Forgets idle clients, when there are many more than the last time.
     fn sweep(&mut self, now: Instant) {
         if self.peers.len() >= self.sweep_at {
-            let idle = if self.peers.len() < CROWD { IDLE } else { Duration::ZERO };
+            let idle = if self.peers.len() < MAX_PEERS { IDLE } else { Duration::ZERO };
             self.peers.retain(|_, known| now.duration_since(known.heard) < idle || known.peer.is_busy());
             self.sweep_at = (self.peers.len() * 2).max(64).min(MAX_PEERS.max(self.peers.len() + 64));
         }
