@@ -112,6 +112,7 @@ class Client:
         self.socket.connect(endpoint)
         self.ids = itertools.count(1)
         self.calls = {}
+        self.going_away = False
         self.wait = wait  # no call waits longer than that for the server's next word
 
     def close(self):
@@ -153,6 +154,8 @@ class Client:
 
     def begin(self, method, params=(), timeout=None, metadata=None, credit=None):
         """`timeout` is in seconds."""
+        if self.going_away:
+            raise Status(UNAVAILABLE, "the server is going away", NOT_SENT)
         call = ClientCall(self, next(self.ids), timeout, credit or 0)
         self.calls[call.id] = call
         left = None if timeout is None else int(timeout * 1_000_000)
@@ -167,14 +170,23 @@ class Client:
         wait = self.wait if until is None else max(0.0, until - time.monotonic())
         if not self.socket.poll(int(wait * 1000) + 1):
             raise TimeoutError("the server says nothing")
-        for kind, call, rest in records_of(self.socket.recv_multipart()[-1]):
-            if kind == PING:
-                self.send([PONG, call])
-            elif kind == ERROR and call == 0:
-                for sent in list(self.calls.values()):
-                    sent.take(kind, rest)
-            elif call in self.calls:
-                self.calls[call].take(kind, rest)
+        try:
+            for kind, call, rest in records_of(self.socket.recv_multipart()[-1]):
+                self.record(kind, call, rest)
+        except (ValueError, TypeError, msgpack.UnpackException) as error:
+            for call in self.calls.values():
+                call.fail(Status(UNKNOWN, f"can't read a batch: {error!r}", MAYBE_EXECUTED))
+
+    def record(self, kind, call, rest):
+        if kind == PING:
+            self.send([PONG, call])
+        elif kind == GOING_AWAY:
+            self.going_away = True
+        elif kind == ERROR and call == 0:
+            for sent in self.calls.values():
+                sent.take(kind, rest)
+        elif call in self.calls:
+            self.calls[call].take(kind, rest)
 
 
 class ClientCall:
@@ -200,13 +212,19 @@ class ClientCall:
         if kind == REPLY:
             self.reply, self.over = rest[0], True
         elif kind == ERROR:
-            self.failure, self.over = failure_of(*rest[:4]), True
+            self.fail(failure_of(*rest[:4]))
         elif kind in (END, PONG):
             self.over = True
         elif kind == ITEMS:
             self.received += unpack_all(rest[0])
         elif kind == CREDIT:
             self.credit += rest[0]
+        elif kind > GOING_AWAY:
+            self.fail(Status(UNIMPLEMENTED, f"a record of kind {kind}", MAYBE_EXECUTED))
+
+    def fail(self, failure):
+        if not self.over:
+            self.failure, self.over = failure, True
 
     def read(self):
         try:
