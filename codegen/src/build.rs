@@ -66,7 +66,8 @@ impl Builder {
         self
     }
 
-    /// Writes `mod.rs` into this folder instead of `$OUT_DIR/zsvc`, for generated code that is checked in.
+    /// Writes `mod.rs` into this folder instead of `$OUT_DIR/zsvc`, for generated code that is checked in: a module with
+    /// docs of its own. Below `OUT_DIR` it has none, so that it can be included.
     /// `zsvc gen --check` then fails where it is stale.
     #[must_use]
     pub fn out_dir(mut self, folder: impl Into<PathBuf>) -> Self {
@@ -106,10 +107,7 @@ impl Builder {
 
     /// Reads the files and writes the Rust of them, unless it is there already.
     pub fn compile(self) -> Result<(), Error> {
-        let (folder, placement) = match self.folder {
-            Some(folder) => (folder, Placement::Module),
-            None => (default_folder().ok_or(Error::NoOutputFolder)?, Placement::Included),
-        };
+        let folder = self.folder.or_else(default_folder).ok_or(Error::NoOutputFolder)?;
         let disk = Disk::default();
         let compilation = zsvc_idl::compile(&disk, &self.files, &self.includes);
         for line in told_to_cargo(&disk, &compilation) {
@@ -120,9 +118,15 @@ impl Builder {
         };
         let choices = self.options.resolve(&schema).map_err(Error::Options)?;
         let path = folder.join("mod.rs");
-        let text = generate(&schema, &choices, &sources, placement);
+        let text = generate(&schema, &choices, &sources, placement(&folder));
         files::update(&path, &text).map_err(|reason| Error::Write { path, reason })
     }
+}
+
+/// What is below `OUT_DIR` is reached by `include!`, what is elsewhere by `mod`.
+fn placement(folder: &Path) -> Placement {
+    let below = env::var_os("OUT_DIR").is_some_and(|out| folder.starts_with(out));
+    if below { Placement::Included } else { Placement::Module }
 }
 
 fn default_folder() -> Option<PathBuf> {
