@@ -340,15 +340,12 @@ impl fmt::Debug for OneWayCall {
 /// Waits for the pong to a ping, which proves that the server has read all that was sent before.
 pub(super) async fn ping(connection: &Arc<Connection>, within: Duration) -> Result<(), Status> {
     let deadline = super::state::Deadline { at: tokio::time::Instant::now() + within, after: within };
-    let id = match connection.ping_now(deadline) {
-        Some(id) => id,
-        None => {
-            let mut ticket = Ticket::new(Arc::clone(connection));
-            poll_fn(|context| {
-                ticket.poll_send(context, Some(deadline), |state| state.begin_ping(deadline))
-            })
+    let id = if let Some(id) = connection.ping_now(deadline) {
+        id
+    } else {
+        let mut ticket = Ticket::new(Arc::clone(connection));
+        poll_fn(|context| ticket.poll_send(context, Some(deadline), |state| state.begin_ping(deadline)))
             .await?
-        }
     };
     let mut handle = CallHandle::new(Arc::clone(connection), id);
     match poll_fn(|context| handle.poll_reply(context)).await {

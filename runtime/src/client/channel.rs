@@ -259,7 +259,8 @@ fn first_ready<F: Future>(
 
 fn one_way_lost(connection: &Connection) -> Status {
     let endpoint = connection.endpoint();
-    let what = format!("the connection to `{endpoint}` was lost with one-way calls on it, which may not have run");
+    let what =
+        format!("the connection to `{endpoint}` was lost with one-way calls on it, which may not have run");
     Status::unavailable(what).maybe_executed()
 }
 

@@ -55,7 +55,13 @@ impl Connection {
     pub(super) fn new(endpoint: String, limits: Limits, ready: bool) -> Arc<Self> {
         let phase = if ready { Phase::Ready } else { Phase::Connecting };
         let state = State::new(phase, limits.message_size);
-        Arc::new(Self { endpoint, limits, bell: Bell::new(), state: Mutex::new(state), siblings: OnceLock::new() })
+        Arc::new(Self {
+            endpoint,
+            limits,
+            bell: Bell::new(),
+            state: Mutex::new(state),
+            siblings: OnceLock::new(),
+        })
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {

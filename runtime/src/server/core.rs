@@ -31,6 +31,8 @@ pub(crate) struct Core {
     services: Vec<Box<dyn Service>>,
     methods: HashMap<&'static str, Target>,
     peers: HashMap<PeerId, Known>,
+    /// The server is about to end, and wants to know that its answers were read.
+    flushing: bool,
     /// At how many clients it next looks for idle ones: twice what was left the last time.
     sweep_at: usize,
 }
@@ -47,8 +49,16 @@ struct Target {
 struct Known {
     peer: Arc<Peer>,
     heard: Instant,
-    /// It was asked for a sign of life, or for proof that it has read everything, and has not answered yet.
-    pinged: bool,
+    /// How often it was asked for a sign of life, or for proof that it has read everything, without an answer so far.
+    pings: u32,
+}
+
+impl Known {
+    /// Asks for a pong. All pings have the id 0; pongs come in their order.
+    fn ask(&mut self) {
+        self.pings = self.pings.saturating_add(1);
+        self.peer.send(|out| wire::ping(out, 0));
+    }
 }
 
 /// Two services that a server was given share this method.
@@ -65,7 +75,7 @@ impl Core {
                 }
             }
         }
-        Ok(Self { shared, services, methods, peers: HashMap::new(), sweep_at: 64 })
+        Ok(Self { shared, services, methods, peers: HashMap::new(), flushing: false, sweep_at: 64 })
     }
 
     /// Takes a message from a client. Whatever is in it, the worst that can happen is that it is answered with an error
@@ -76,6 +86,9 @@ impl Core {
             count(&self.shared.counters.unreadable);
             let failure = Failure::Status(malformed.status());
             peer.send(|out| wire::error(out, 0, &failure));
+        }
+        if self.flushing {
+            self.ask_again(&peer);
         }
         // Also pongs and errors, which nothing else bounds, must not pile up for one that never reads.
         if peer.waiting() > 2 * self.shared.limits.waiting() {
@@ -96,7 +109,7 @@ impl Core {
                 Record::Ping { id } => peer.send(|out| wire::pong(out, id)),
                 Record::Pong { .. } => {
                     if let Some(known) = self.peers.get_mut(peer.id().route()) {
-                        known.pinged = false;
+                        known.pings = known.pings.saturating_sub(1);
                     }
                 }
                 // What only a server says; and an error that speaks of an answer of ours is not answered with another.
@@ -127,7 +140,7 @@ impl Core {
         self.sweep(now);
         let id = PeerId::new(route);
         let peer = Peer::new(id.clone(), Arc::clone(&self.shared));
-        self.peers.insert(id, Known { peer: Arc::clone(&peer), heard: now, pinged: false });
+        self.peers.insert(id, Known { peer: Arc::clone(&peer), heard: now, pings: 0 });
         peer
     }
 
@@ -302,11 +315,10 @@ impl Core {
         let mut lost = Vec::new();
         for known in self.peers.values_mut().filter(|known| known.peer.is_busy()) {
             let silent = now.duration_since(known.heard);
-            if silent >= timeout && known.pinged {
+            if silent >= timeout && known.pings > 0 {
                 lost.push(known.peer.id().clone());
-            } else if silent >= timeout / 3 && !known.pinged {
-                known.pinged = true;
-                known.peer.send(|out| wire::ping(out, 0));
+            } else if silent >= timeout / 3 && known.pings == 0 {
+                known.ask();
             }
         }
         for id in lost {
@@ -361,15 +373,23 @@ impl Core {
 
     /// Asks every client for a pong, which proves that it has read all that was sent before.
     pub(crate) fn ask_all(&mut self) {
-        for known in self.peers.values_mut() {
-            known.pinged = true;
-            known.peer.send(|out| wire::ping(out, 0));
+        self.flushing = true;
+        self.peers.values_mut().for_each(Known::ask);
+    }
+
+    /// What was sent after the last ping needs a proof of its own: a client may not get to read what comes right before
+    /// the end of its connection.
+    fn ask_again(&mut self, peer: &Peer) {
+        if peer.waiting() > 0
+            && let Some(known) = self.peers.get_mut(peer.id().route())
+        {
+            known.ask();
         }
     }
 
-    /// Every client has answered the last ping.
+    /// Every client has answered every ping.
     pub(crate) fn all_answered(&self) -> bool {
-        self.peers.values().all(|known| !known.pinged)
+        self.peers.values().all(|known| known.pings == 0)
     }
 
     /// Throws away everything that is in flight or waiting: the server is dropped.

@@ -38,7 +38,15 @@ impl Inbound {
     /// A stream whose peer has been granted so many bytes.
     pub(crate) fn new(window: u64) -> Self {
         let allowed = i64::try_from(window).unwrap_or(i64::MAX);
-        Self { state: Mutex::new(State { chunks: VecDeque::new(), copied: Vec::new(), end: None, allowed, waker: None }) }
+        Self {
+            state: Mutex::new(State {
+                chunks: VecDeque::new(),
+                copied: Vec::new(),
+                end: None,
+                allowed,
+                waker: None,
+            }),
+        }
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
@@ -151,8 +159,8 @@ mod tests {
         assert!(!batch.is_unique(), "a large part is not copied");
         inbound.receive(&batch, &batch[..20]).unwrap();
         inbound.receive(&batch, &batch[..30]).unwrap();
-        let mut context = Context::from_waker(Waker::noop());
-        let mut next = || match inbound.poll_chunk(&mut context) {
+        let context = Context::from_waker(Waker::noop());
+        let next = || match inbound.poll_chunk(&context) {
             Poll::Ready(Some(Ok(chunk))) => chunk.len(),
             other => panic!("{other:?}"),
         };

@@ -1,5 +1,6 @@
 //! Compiles the services that the tests call.
 
+use std::fmt::Write;
 use std::path::PathBuf;
 use std::{env, fs};
 
@@ -7,13 +8,16 @@ use zsvc_codegen::Builder;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or("Cargo says where output goes")?;
-    Builder::new().file("../../../examples/tape/svc/tape.svc").files(["svc/probe.svc", "svc/shapes.svc"]).compile()?;
+    Builder::new()
+        .file("../../../examples/tape/svc/tape.svc")
+        .files(["svc/probe.svc", "svc/shapes.svc"])
+        .compile()?;
     // Two ages of one schema, each in a file of its own: their packages have the same name.
     let mut ages = String::new();
     for (age, docs) in [("old", "The older of two ages of one schema."), ("new", "The newer of them.")] {
         let folder = out.join(age);
         Builder::new().file(format!("svc/{age}/shop.svc")).out_dir(&folder).compile()?;
-        ages += &format!("/// {docs}\n#[path = {:?}]\npub mod {age};\n", folder.join("mod.rs"));
+        writeln!(ages, "/// {docs}\n#[path = \"{}\"]\npub mod {age};", folder.join("mod.rs").display())?;
     }
     Ok(fs::write(out.join("ages.rs"), ages)?)
 }

@@ -136,7 +136,7 @@ fn a_call_made_in_a_handler_keeps_its_own_deadline_where_that_is_sooner() {
     on_one_thread(async {
         let (_back, _front, probe) = two_servers().await;
         // The channel's own, of half a minute, is sooner than an hour.
-        let seen = probe.look_behind(Route::AtOnce).deadline(Duration::from_secs(3_600)).await.unwrap();
+        let seen = probe.look_behind(Route::AtOnce).deadline(Duration::from_hours(1)).await.unwrap();
         assert!(seen.time_left.unwrap() <= Duration::from_secs(30));
         let seen = probe.look_behind(Route::AtOnce).no_deadline().await.unwrap();
         assert!(seen.time_left.unwrap() <= Duration::from_secs(30));

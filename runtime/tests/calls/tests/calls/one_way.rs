@@ -71,7 +71,7 @@ fn closing_does_not_claim_what_a_lost_connection_may_have_swallowed() {
 #[test]
 fn closing_cancels_what_is_in_flight() {
     on_one_thread(async {
-        let server = Running::with(|server| server.peer_timeout(Duration::from_secs(3_600)));
+        let server = Running::with(|server| server.peer_timeout(Duration::from_hours(1)));
         let probe = server.client().await;
         let held = tokio::spawn(probe.hold("a"));
         let mut numbers = probe.hold_stream("a").await.unwrap();

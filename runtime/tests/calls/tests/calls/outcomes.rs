@@ -207,7 +207,7 @@ fn what_is_said_not_to_have_been_sent_never_arrives() {
         let endpoint = router.get_last_endpoint().unwrap().unwrap();
         let channel = Channel::builder().endpoint(endpoint).max_calls(CALLS).connect_lazy().unwrap();
         let probe = ProbeClient::new(channel);
-        let body = |call| [mark(call).as_bytes(), &[b'.'; 64 * 1024]].concat();
+        let body = |call| [mark(call).into_bytes(), vec![b'.'; 64 * 1024]].concat();
         let calls = (0..CALLS).map(|call| probe.echo(body(call)).deadline(Duration::from_millis(1_500)));
         let results = join_all(calls).await;
         let not_sent =

@@ -42,7 +42,7 @@ fn record(marker: u8, id: &[u8], method: &str, parameters: &[u8], tail: &[u8]) -
     let mut record = vec![elements, 1, marker];
     record.extend(id);
     record.extend(short(0xa0, method));
-    record.extend([0xc4, parameters.len() as u8 + 1, parameter_count]);
+    record.extend([0xc4, u8::try_from(parameters.len() + 1).expect("they are short"), parameter_count]);
     record.extend(parameters);
     record.extend(tail);
     record
@@ -50,8 +50,9 @@ fn record(marker: u8, id: &[u8], method: &str, parameters: &[u8], tail: &[u8]) -
 
 /// A string of up to 31 bytes.
 fn short(marker: u8, text: &str) -> Vec<u8> {
-    assert!(text.len() < 32, "a longer string has another form");
-    [&[marker | text.len() as u8], text.as_bytes()].concat()
+    let length = u8::try_from(text.len()).ok().filter(|length| *length < 32);
+    let length = length.expect("a longer string has another form");
+    [&[marker | length], text.as_bytes()].concat()
 }
 
 /// Threads that call as fast as they can, whatever they are told, until this is dropped.

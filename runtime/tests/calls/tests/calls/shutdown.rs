@@ -1,7 +1,7 @@
 //! The way out: a server drains, and its clients go elsewhere or wait for the next.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -69,7 +69,7 @@ fn what_is_in_flight_when_the_grace_time_ends_is_told_so() {
 #[test]
 fn an_idle_server_is_out_at_once() {
     on_one_thread(async {
-        let server = Running::with(|server| server.grace(Duration::from_secs(3_600)));
+        let server = Running::with(|server| server.grace(Duration::from_hours(1)));
         let probe = server.client().await;
         probe.echo("x").await.unwrap();
         server.stop().await;
@@ -81,7 +81,7 @@ fn an_idle_server_is_out_at_once() {
 fn no_answer_is_lost() {
     on_threads(async {
         let server = Running::start();
-        let (answered, over) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
+        let (answered, over) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicBool::new(false)));
         let mut callers = Vec::new();
         for _ in 0..8 {
             let (probe, answered, over) = (server.client().await, answered.clone(), over.clone());
@@ -91,7 +91,7 @@ fn no_answer_is_lost() {
                         join_all((0..10).map(|_| probe.sum("s", futures_util::stream::iter([1])))).await
                     {
                         match result {
-                            Ok(sum) => drop(answered.fetch_add(sum as usize, Ordering::SeqCst)),
+                            Ok(sum) => drop(answered.fetch_add(sum, Ordering::SeqCst)),
                             Err(status) => {
                                 assert_eq!(status.outcome(), Outcome::NotSent, "{status}");
                                 over.store(true, Ordering::SeqCst);
@@ -108,7 +108,7 @@ fn no_answer_is_lost() {
         for caller in callers {
             caller.await.unwrap();
         }
-        assert_eq!(answered.load(Ordering::SeqCst), journal.count("s done"));
+        assert_eq!(answered.load(Ordering::SeqCst), journal.count("s done") as u64);
         assert_eq!(journal.count("s dropped"), 0);
     });
 }
@@ -164,7 +164,11 @@ fn a_client_of_a_server_that_drains_goes_to_another() {
         let calls_before = staying.counters.calls();
         while staying.counters.calls() < calls_before + 20 {
             if let Err(status) = probe.echo("x").await {
-                assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::NotSent), "{status}");
+                assert_eq!(
+                    (status.code(), status.outcome()),
+                    (Code::Unavailable, Outcome::NotSent),
+                    "{status}"
+                );
             }
         }
         for journal in [&leaving.journal, &staying.journal] {
