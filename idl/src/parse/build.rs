@@ -1,4 +1,4 @@
-//! Turns what pest found into the syntax tree.
+//! Turns what pest found into the syntax tree: declarations and their members, made of what [`super::part`] builds.
 //!
 //! Each function knows the shape of one grammar rule. They return an `Option` because the shape is the grammar's to
 //! keep and not the compiler's; where the two disagree the piece counts as one that could not be parsed.
@@ -8,14 +8,12 @@ use std::iter::Peekable;
 use pest::iterators::{Pair, Pairs};
 
 use super::Rule;
-use super::literal::{self, Flaw};
 use crate::ast::{
-    Answer, Attribute, Enum, EnumValue, Field, Fields, Import, Item, ItemKind, Method, Name, Number, Package,
-    Parameter, Path, Payload, Preamble, RangeValue, Reserved, ReservedKind, Type, Union, Value, ValueKind,
-    Variant,
+    Answer, Enum, EnumValue, Field, Fields, Import, Item, ItemKind, Method, Number, Package, Parameter,
+    Payload, Preamble, Reserved, ReservedKind, Type, Union, Variant,
 };
-use crate::diagnostic::{self, Code, Diagnostic, Report};
-use crate::source::{FileId, Span, offset};
+use crate::diagnostic::{self, Diagnostic, Report};
+use crate::source::{FileId, Span};
 
 /// Builds the pieces of one file.
 pub(super) struct Builder<'a> {
@@ -33,25 +31,25 @@ pub(super) enum Declaration {
 }
 
 /// The parts of a rule, taken one by one.
-struct Parts<'i>(Peekable<Pairs<'i, Rule>>);
+pub(super) struct Parts<'i>(Peekable<Pairs<'i, Rule>>);
 
 impl<'i> Parts<'i> {
-    fn of(pair: Pair<'i, Rule>) -> Self {
+    pub(super) fn of(pair: Pair<'i, Rule>) -> Self {
         Self(pair.into_inner().peekable())
     }
 
     /// The next part of this rule, past whatever stands before it.
-    fn next(&mut self, rule: Rule) -> Option<Pair<'i, Rule>> {
+    pub(super) fn next(&mut self, rule: Rule) -> Option<Pair<'i, Rule>> {
         self.0.find(|pair| pair.as_rule() == rule)
     }
 
     /// The next part, if it is of this rule.
-    fn next_if(&mut self, rule: Rule) -> Option<Pair<'i, Rule>> {
+    pub(super) fn next_if(&mut self, rule: Rule) -> Option<Pair<'i, Rule>> {
         self.0.next_if(|pair| pair.as_rule() == rule)
     }
 
     /// All parts of this rule that are left.
-    fn all(self, rule: Rule) -> impl Iterator<Item = Pair<'i, Rule>> {
+    pub(super) fn all(self, rule: Rule) -> impl Iterator<Item = Pair<'i, Rule>> {
         self.0.filter(move |pair| pair.as_rule() == rule)
     }
 }
@@ -254,156 +252,5 @@ impl Builder<'_> {
         let mut parts = Parts::of(pair);
         let stream = parts.next_if(Rule::kw_stream).map(|pair| self.span(&pair));
         Some((stream, self.ty(parts.next(Rule::type_use)?)?))
-    }
-
-    /// Recursion is bounded by [`crate::ast::MAX_TYPE_DEPTH`].
-    fn ty(&mut self, pair: Pair<Rule>) -> Option<Type> {
-        let mut parts = Parts::of(pair);
-        let path = self.path(&parts.next(Rule::type_path)?);
-        let mut span = path.span;
-        let mut arguments = Vec::new();
-        if let Some(pair) = parts.next_if(Rule::type_arguments) {
-            span = span.to(self.span(&pair));
-            let pairs = Parts::of(pair).all(Rule::type_use);
-            arguments = pairs.map(|pair| self.ty(pair)).collect::<Option<_>>()?;
-        }
-        let optional: Vec<Span> = parts.all(Rule::question).map(|pair| self.span(&pair)).collect();
-        let span = optional.last().map_or(span, |last| span.to(*last));
-        Some(Type { path, arguments, optional, span })
-    }
-
-    fn preamble(&mut self, pair: Pair<Rule>) -> Option<Preamble> {
-        let mut preamble = Preamble::default();
-        let mut lines = Vec::new();
-        for part in pair.into_inner() {
-            match part.as_rule() {
-                Rule::doc_line => {
-                    let line = part.as_str()["///".len()..].trim_end();
-                    lines.push(line.strip_prefix(' ').unwrap_or(line));
-                }
-                _ => preamble.attributes.push(self.attribute(part)?),
-            }
-        }
-        preamble.docs = lines.join("\n");
-        Some(preamble)
-    }
-
-    fn attribute(&mut self, pair: Pair<Rule>) -> Option<Attribute> {
-        let whole = self.span(&pair);
-        let mut parts = Parts::of(pair);
-        let name = self.name(&parts.next(Rule::attribute_name)?);
-        let mut span = whole.to(name.span);
-        span.end = name.span.end;
-        let mut arguments = Vec::new();
-        if let Some(pair) = parts.next_if(Rule::arguments) {
-            span = span.to(self.span(&pair));
-            arguments =
-                Parts::of(pair).all(Rule::value).map(|pair| self.value(pair)).collect::<Option<_>>()?;
-        }
-        Some(Attribute { name, arguments, span })
-    }
-
-    fn value(&mut self, pair: Pair<Rule>) -> Option<Value> {
-        let pair = pair.into_inner().next()?;
-        match pair.as_rule() {
-            Rule::range => {
-                let span = self.trimmed(&pair);
-                Some(Value { kind: self.range(pair)?, span })
-            }
-            Rule::empty => Some(Value { kind: ValueKind::Empty, span: self.span(&pair) }),
-            Rule::string => {
-                let kind = self.string(&pair).map_or(ValueKind::Invalid, ValueKind::String);
-                Some(Value { kind, span: self.span(&pair) })
-            }
-            _ => Some(self.simple_value(&pair)),
-        }
-    }
-
-    fn range(&mut self, pair: Pair<Rule>) -> Option<ValueKind> {
-        let mut parts = Parts::of(pair);
-        let min = self.bound(&mut parts);
-        let inclusive = parts.next(Rule::dots)?.as_str() == "..=";
-        let max = self.bound(&mut parts);
-        Some(ValueKind::Range(Box::new(RangeValue { min, max, inclusive })))
-    }
-
-    fn bound(&mut self, parts: &mut Parts) -> Option<Value> {
-        let pair = parts.next_if(Rule::bound)?.into_inner().next()?;
-        Some(self.simple_value(&pair))
-    }
-
-    /// A number, or a path, which may be `true` or `false`.
-    fn simple_value(&mut self, pair: &Pair<Rule>) -> Value {
-        let span = self.span(pair);
-        let kind = match (pair.as_rule(), pair.as_str()) {
-            (Rule::number, _) => self.number(pair),
-            (_, "true") => ValueKind::Bool(true),
-            (_, "false") => ValueKind::Bool(false),
-            _ => ValueKind::Path(self.path(pair)),
-        };
-        Value { kind, span }
-    }
-
-    fn number(&mut self, pair: &Pair<Rule>) -> ValueKind {
-        literal::number(pair.as_str()).unwrap_or_else(|flaw| {
-            self.flawed(diagnostic::BAD_NUMBER, self.span(pair), flaw);
-            ValueKind::Invalid
-        })
-    }
-
-    fn integer(&mut self, pair: &Pair<Rule>) -> Option<i128> {
-        match self.number(pair) {
-            ValueKind::Integer(value) => return Some(value),
-            ValueKind::Invalid => {}
-            _ => {
-                let message = format!("`{}` is no integer", literal::shortened(pair.as_str()));
-                let help = "a member's number is written `1`".to_owned();
-                self.flawed(diagnostic::BAD_NUMBER, self.span(pair), Flaw { message, help });
-            }
-        }
-        None
-    }
-
-    fn string(&mut self, pair: &Pair<Rule>) -> Option<String> {
-        match literal::string(pair.as_str()) {
-            Ok(text) => Some(text),
-            Err((start, end, flaw)) => {
-                let from = self.span(pair).start;
-                let span = Span { file: self.file, start: from + offset(start), end: from + offset(end) };
-                self.flawed(diagnostic::BAD_ESCAPE, span, flaw);
-                None
-            }
-        }
-    }
-
-    fn flawed(&mut self, code: Code, span: Span, flaw: Flaw) {
-        self.report.add(Diagnostic::new(code, flaw.message).at(span, "").help(flaw.help));
-    }
-
-    fn name(&self, pair: &Pair<Rule>) -> Name {
-        Name { text: pair.as_str().to_owned(), span: self.span(pair) }
-    }
-
-    fn path(&self, pair: &Pair<Rule>) -> Path {
-        let span = self.span(pair);
-        let mut start = span.start;
-        let mut segments = Vec::new();
-        for word in pair.as_str().split('.') {
-            let end = start + offset(word.len());
-            segments.push(Name { text: word.to_owned(), span: Span { start, end, ..span } });
-            start = end + 1;
-        }
-        Path { segments, span }
-    }
-
-    fn span(&self, pair: &Pair<Rule>) -> Span {
-        let span = pair.as_span();
-        Span { file: self.file, start: offset(self.base + span.start()), end: offset(self.base + span.end()) }
-    }
-
-    /// The span without the space that a rule with an optional end may have taken along.
-    fn trimmed(&self, pair: &Pair<Rule>) -> Span {
-        let span = self.span(pair);
-        Span { end: span.start + offset(pair.as_str().trim_end().len()), ..span }
     }
 }

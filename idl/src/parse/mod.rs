@@ -1,13 +1,14 @@
 //! Text to syntax tree. The only module that knows pest.
 //!
-//! A file is cut into declarations ([`cut`]), each is parsed by the grammar (`grammar.pest`) and built ([`build`]);
-//! where one does not parse, it is read again member by member ([`recover`]), so that all of its mistakes are told and
-//! its sound members stay. What the parts mean is not looked at here.
+//! A file is cut into declarations ([`cut`]), each is parsed by the grammar (`grammar.pest`) and built ([`build`],
+//! [`part`]); where one does not parse, it is read again member by member ([`recover`]), so that all of its mistakes are
+//! told and its sound members stay. What the parts mean is not looked at here.
 
 mod build;
 mod cut;
 mod expected;
 mod literal;
+mod part;
 mod recover;
 mod token;
 
