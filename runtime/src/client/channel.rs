@@ -71,6 +71,9 @@ impl Default for Limits {
 impl ChannelBuilder {
     /// A server to call: `tcp://tape.example:7100`, `ipc:///run/tape.sock`, `inproc://tape`. With several, each call goes
     /// to the one that is connected and has the fewest calls in flight; a stream stays where it began.
+    ///
+    /// libzmq does not watch `inproc`: where such a server goes, calls on it wait for their deadlines, and the channel does
+    /// not come back.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
         self

@@ -117,8 +117,12 @@ fn the_server_is_dropped_while_calls_run() {
         let held = probe.hold("a").no_deadline();
         let streamed = async {
             let mut numbers = probe.hold_stream("a").await.unwrap();
-            assert_eq!(numbers.next().await, Some(Ok(0)));
-            numbers.next().await.unwrap().unwrap_err()
+            // What came right before the end may be lost with the connection.
+            loop {
+                if let Err(status) = numbers.next().await.unwrap() {
+                    break status;
+                }
+            }
         };
         let (held, streamed, ()) = tokio::join!(held, streamed, kill);
         for status in [held.unwrap_err(), streamed] {
