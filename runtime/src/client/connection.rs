@@ -176,6 +176,9 @@ impl Connection {
         let deadline = deadline.filter(|deadline| deadline.at <= Instant::now())?;
         let after = deadline.after;
         Some(match (&state.phase, state.trouble) {
+            _ if after.is_zero() => {
+                Status::deadline_exceeded("the deadline had passed before the call was made")
+            }
             (Phase::Ready, _) => {
                 Status::deadline_exceeded(format!("no room to send the call within {after:?}"))
             }

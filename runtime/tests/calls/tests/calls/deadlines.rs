@@ -82,6 +82,7 @@ fn a_call_without_time_is_not_sent() {
         let probe = server.client().await;
         let status = probe.echo("x").deadline(Duration::ZERO).await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::NotSent));
+        assert_eq!(status.message(), "the deadline had passed before the call was made");
         assert_eq!(server.counters.calls(), 0);
     });
 }
