@@ -8,11 +8,12 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::channel::Connections;
+use super::records;
 use super::state::{Deadline, Phase, State, Wakers};
 use crate::bell::Bell;
 use crate::status::{Failure, Status};
 use crate::stream::{Inbound, Outbound, Outgoing};
-use crate::wire::{self, Draft, Malformed, Reader, Record};
+use crate::wire::{self, Draft};
 
 /// The bounds of a channel's connections.
 #[derive(Debug, Clone)]
@@ -39,10 +40,6 @@ pub(crate) struct Connection {
     /// All connections of its channel: who waits for one that is down may go by another.
     pub(super) siblings: OnceLock<Weak<Connections>>,
 }
-
-/// For how long a going-away record holds. It ends with the connection; but behind a device the connection outlives the
-/// server, and a client that waits for it to end would never call again.
-const GOING_AWAY: Duration = Duration::from_secs(5);
 
 /// A place in the line of those who wait for room. Dropped, it is free for the next.
 #[derive(Debug)]
@@ -228,7 +225,7 @@ impl Connection {
     /// Takes a message from the server. Whatever is in it, the worst that can happen is that calls fail.
     pub(super) fn receive(&self, batch: &Bytes, wakers: &mut Wakers) {
         let mut state = self.lock();
-        if let Err(malformed) = records(&mut state, batch, wakers) {
+        if let Err(malformed) = records::take(&mut state, batch, wakers) {
             // What else was in it can't be known, so no call may go on waiting for it.
             let why = Status::unknown(format!("the server at `{}` sent {malformed}", self.endpoint));
             state.fail_sent(&why, wakers);
@@ -314,73 +311,6 @@ impl Connection {
     }
 }
 
-fn records(state: &mut State, batch: &Bytes, wakers: &mut Wakers) -> Result<(), Malformed> {
-    let mut reader = Reader::new(batch)?;
-    while let Some(record) = reader.next()? {
-        match record {
-            Record::Reply { id, body } => with_id(id, |id| state.replied(id, batch.slice_ref(body), wakers)),
-            Record::Error { id: 0, failure } => connection_error(state, &failure, wakers),
-            Record::Error { id, failure } => with_id(id, |id| state.end(id, Err(failure), wakers)),
-            Record::Items { id, items } => {
-                with_id(id, |id| items_of(state, id, batch, items, wakers));
-            }
-            Record::End { id } => with_id(id, |id| state.ended(id, wakers)),
-            Record::Credit { id, bytes } => with_id(id, |id| {
-                if let Some(outbound) = state.calls.get(&id).and_then(|call| call.outbound.as_ref()) {
-                    outbound.grant(bytes);
-                }
-            }),
-            Record::Ping { id } => state.outbox.record(|out| wire::pong(out, id)),
-            Record::Pong { id } => with_id(id, |id| state.ponged(id, wakers)),
-            Record::GoingAway => {
-                if state.phase == Phase::Ready {
-                    state.phase = Phase::GoingAway { until: Instant::now() + GOING_AWAY };
-                    state.all_in_line(wakers);
-                }
-            }
-            Record::Unknown { kind, id: 0 } => state.fail_sent(&wire::unknown_kind(kind), wakers),
-            Record::Unknown { kind, id } => with_id(id, |id| unknown_kind(state, kind, id, wakers)),
-            // What only a client says.
-            Record::Call(_) | Record::OneWay(_) | Record::Cancel { .. } => {}
-        }
-    }
-    Ok(())
-}
-
-/// Ids that no call of ours can have are nobody's.
-fn with_id(id: u64, then: impl FnOnce(u32)) {
-    if let Ok(id) = u32::try_from(id) {
-        then(id);
-    }
-}
-
-/// The server could not read something of ours, and can't say which calls were in it.
-fn connection_error(state: &mut State, failure: &Failure, wakers: &mut Wakers) {
-    let why = match failure {
-        Failure::Status(status) => status.clone(),
-        Failure::Declared { message, .. } => Status::unknown(message.clone()),
-    };
-    state.fail_sent(&why, wakers);
-}
-
-/// What the server said of a call is lost on us, so the call can't go on.
-fn unknown_kind(state: &mut State, kind: u64, id: u32, wakers: &mut Wakers) {
-    if state.calls.contains_key(&id) {
-        state.end(id, Err(Failure::Status(wire::unknown_kind(kind))), wakers);
-        state.outbox.record(|out| wire::cancel(out, u64::from(id)));
-    }
-}
-
-fn items_of(state: &mut State, id: u32, batch: &Bytes, items: &[u8], wakers: &mut Wakers) {
-    let inbound = state.calls.get(&id).and_then(|call| call.inbound.as_ref());
-    if inbound.is_some_and(|inbound| inbound.receive(batch, items).is_err()) {
-        let why =
-            Status::resource_exhausted("the server sent items of its stream without credit").maybe_executed();
-        state.end(id, Err(Failure::Status(why)), wakers);
-        state.outbox.record(|out| wire::cancel(out, u64::from(id)));
-    }
-}
-
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
@@ -403,7 +333,7 @@ impl Outgoing for Connection {
     }
 
     fn abandon(&self, id: u64) {
-        with_id(id, |id| self.abandon_call(id));
+        records::with_id(id, |id| self.abandon_call(id));
     }
 
     fn max_body(&self) -> usize {

@@ -2,6 +2,7 @@
 //!
 //! - [`channel`]: where calls go, and how that is set up. [`call`]: the kinds of calls, as futures.
 //! - [`launch`]: a call until it is sent. [`state`]: the calls in flight. [`connection`]: the lock around them.
+//!   [`records`]: what the server says of them.
 //! - [`driver`]: the task that owns the socket. [`local`]: the same without one.
 
 mod call;
@@ -10,6 +11,7 @@ mod connection;
 mod driver;
 mod launch;
 mod local;
+mod records;
 mod state;
 
 pub use call::{BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};

@@ -123,7 +123,7 @@ impl Server {
         Arc::clone(&self.shared.counters)
     }
 
-    /// Serves until `stop` is done, for example [`tokio::signal::ctrl_c`], then drains: new calls are turned away, those
+    /// Serves until `stop` is done, for example `tokio::signal::ctrl_c`, then drains: new calls are turned away, those
     /// in flight may finish within the grace time, and clients are given a second to have read their answers.
     ///
     /// # Errors
