@@ -24,10 +24,12 @@ const CONNECT: i32 = 5_000;
 impl Dealer {
     /// A socket that will be connected as soon as its peer is there. Must be called within a tokio runtime.
     pub(crate) fn connect(endpoint: &str, max_body: usize) -> Result<Self, SocketError> {
-        let mut socket = Self::socket(max_body)?;
-        let monitor = if endpoint.starts_with("inproc://") { None } else { Some(Monitor::new(&socket)?) };
-        endpoint::connect(&mut socket, endpoint)?;
-        Ok(Self { monitor, dealer: Watched::new(socket)? })
+        let mut this = Self { monitor: None, dealer: Watched::new(Self::socket(max_body)?)? };
+        if !endpoint.starts_with("inproc://") {
+            this.monitor = Some(Monitor::new(&mut this.dealer.socket)?);
+        }
+        endpoint::connect(&mut this.dealer.socket, endpoint)?;
+        Ok(this)
     }
 
     fn socket(max_body: usize) -> zmq::Result<zmq::Socket> {
@@ -62,13 +64,13 @@ impl Dealer {
     }
 
     /// Sends, if the queue has room.
-    pub(crate) fn send(&self, message: Vec<u8>) -> Result<Sent, SocketError> {
+    pub(crate) fn send(&mut self, message: Vec<u8>) -> Result<Sent, SocketError> {
         if message.len() <= COPY { self.send_copy(message) } else { self.send_whole(message) }
     }
 
     /// What libzmq refuses is still here: it had a copy.
     fn send_copy(&self, message: Vec<u8>) -> Result<Sent, SocketError> {
-        match self.dealer.socket.send(message.as_slice(), zmq::DONTWAIT) {
+        match self.dealer.send_copy(&message, zmq::DONTWAIT) {
             Ok(()) => {
                 wire::recycle(message);
                 Ok(Sent::Yes)
@@ -79,11 +81,11 @@ impl Dealer {
     }
 
     /// What libzmq refuses is lost, since it is its own by then: it is asked first whether it has room.
-    fn send_whole(&self, message: Vec<u8>) -> Result<Sent, SocketError> {
-        if !self.dealer.socket.get_events()?.contains(zmq::POLLOUT) {
+    fn send_whole(&mut self, message: Vec<u8>) -> Result<Sent, SocketError> {
+        if !self.dealer.events()?.contains(zmq::POLLOUT) {
             return Ok(Sent::Full(message));
         }
-        match self.dealer.socket.send(message, zmq::DONTWAIT) {
+        match self.dealer.send_whole(message, zmq::DONTWAIT) {
             Ok(()) => Ok(Sent::Yes),
             Err(zmq::Error::EAGAIN) => Ok(Sent::Unreachable),
             Err(error) => Err(error.into()),
@@ -92,7 +94,7 @@ impl Dealer {
 
     /// Whether there is anything to receive, or room to send.
     pub(crate) fn has_changed(&self) -> Result<bool, SocketError> {
-        Ok(self.dealer.socket.get_events()?.intersects(zmq::POLLIN | zmq::POLLOUT))
+        Ok(self.dealer.events()?.intersects(zmq::POLLIN | zmq::POLLOUT))
     }
 
     /// Ready when something may have changed. See the head of [`super`].

@@ -9,8 +9,11 @@
 
 mod dealer;
 mod endpoint;
+mod frame;
 mod monitor;
 mod router;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use dealer::Dealer;
 pub(crate) use monitor::Event;
@@ -26,11 +29,15 @@ use bytes::Bytes;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::wire;
+use frame::OutFrame;
 
 /// What went wrong with a socket, in libzmq's words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct SocketError(String);
+
+/// libzmq has 1,023 sockets for a process, unless it is built otherwise; a connection takes three, a server one.
+const TOO_MANY: &str =
+    "too many sockets or files are open in this process; share connections, or raise `ulimit -n`";
 
 impl fmt::Display for SocketError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -40,7 +47,7 @@ impl fmt::Display for SocketError {
 
 impl From<zmq::Error> for SocketError {
     fn from(error: zmq::Error) -> Self {
-        Self(error.message().to_owned())
+        Self(if error == zmq::Error::EMFILE { TOO_MANY } else { error.message() }.to_owned())
     }
 }
 
@@ -134,10 +141,35 @@ impl Watched {
     /// The next frame, if there is one.
     fn receive(&self) -> Result<Option<zmq::Message>, SocketError> {
         let mut frame = zmq::Message::new();
-        match self.socket.recv(&mut frame, zmq::DONTWAIT) {
+        match uninterrupted(|| self.socket.recv(&mut frame, zmq::DONTWAIT)) {
             Ok(()) => Ok(Some(frame)),
-            Err(zmq::Error::EAGAIN | zmq::Error::EINTR) => Ok(None),
+            Err(zmq::Error::EAGAIN) => Ok(None),
             Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Whether there is something to receive, or room to send.
+    fn events(&self) -> Result<zmq::PollEvents, SocketError> {
+        Ok(uninterrupted(|| self.socket.get_events())?)
+    }
+
+    /// Sends a copy. What libzmq refuses is still the caller's.
+    fn send_copy(&self, frame: &[u8], flags: i32) -> zmq::Result<()> {
+        uninterrupted(|| self.socket.send(frame, flags))
+    }
+
+    /// Sends the buffer itself. What libzmq refuses is lost.
+    fn send_whole(&mut self, frame: Vec<u8>, flags: i32) -> zmq::Result<()> {
+        OutFrame::new(frame)?.send(&mut self.socket, flags)
+    }
+}
+
+/// Asks again when a signal came in between: libzmq gives up then, also where it would not have waited.
+fn uninterrupted<T>(mut call: impl FnMut() -> zmq::Result<T>) -> zmq::Result<T> {
+    loop {
+        match call() {
+            Err(zmq::Error::EINTR) => {}
+            result => return result,
         }
     }
 }
@@ -158,13 +190,3 @@ fn into_bytes(frame: zmq::Message) -> Bytes {
 /// Up to this size a message is copied into one of libzmq's own, which is cheaper than to hand over a buffer and have
 /// another made; larger ones are handed over.
 const COPY: usize = 8 * 1024;
-
-fn into_frame(message: Vec<u8>) -> zmq::Message {
-    if message.len() <= COPY {
-        let frame = zmq::Message::from(message.as_slice());
-        wire::recycle(message);
-        frame
-    } else {
-        zmq::Message::from(message)
-    }
-}

@@ -29,17 +29,21 @@ const HANDSHAKE_FAILED: u16 = zmq::SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as u1
 
 impl Monitor {
     /// Watches a socket that is not connected yet.
-    pub(super) fn new(socket: &zmq::Socket) -> Result<Self, SocketError> {
+    pub(super) fn new(socket: &mut zmq::Socket) -> Result<Self, SocketError> {
         static NEXT: AtomicU64 = AtomicU64::new(0);
         let endpoint = format!("inproc://zsvc-monitor-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         socket.monitor(&endpoint, i32::from(CONNECTED | DISCONNECTED | HANDSHAKE_FAILED))?;
+        Self::listen(&endpoint).inspect_err(|_| Self::stop(socket))
+    }
+
+    fn listen(endpoint: &str) -> Result<Self, SocketError> {
         let events = context().socket(zmq::PAIR)?;
         // Nothing is lost if nobody reads: events are few, and the socket goes with its owner.
         events.set_linger(0)?;
         // No bound: libzmq's own thread waits where there is no room for an event, and the owner may be kept from reading
         // by a user's code. Events come no faster than connections are tried.
         events.set_rcvhwm(0)?;
-        events.connect(&endpoint)?;
+        events.connect(endpoint)?;
         Ok(Self { events: Watched::new(events)? })
     }
 

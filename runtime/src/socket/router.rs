@@ -4,7 +4,8 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use super::{Sent, SocketError, Watched, context, endpoint, into_bytes, into_frame, tune};
+use super::{COPY, Sent, SocketError, Watched, context, endpoint, into_bytes, tune};
+use crate::wire;
 
 /// A server's socket. It names each message's sender by a route, which is the frames that came before the batch: that
 /// of the client's connection, and one more for each device on the way.
@@ -77,9 +78,9 @@ impl Router {
     }
 
     /// Sends to where a message came from.
-    pub(crate) fn send(&self, route: &[u8], message: Vec<u8>) -> Result<Sent, SocketError> {
+    pub(crate) fn send(&mut self, route: &[u8], message: Vec<u8>) -> Result<Sent, SocketError> {
         for (index, frame) in frames(route).enumerate() {
-            match self.router.socket.send(frame, zmq::DONTWAIT | zmq::SNDMORE) {
+            match self.router.send_copy(frame, zmq::DONTWAIT | zmq::SNDMORE) {
                 Ok(()) => {}
                 // Decided by the first frame; the others follow it.
                 Err(zmq::Error::EAGAIN) if index == 0 => return Ok(Sent::Full(message)),
@@ -87,11 +88,20 @@ impl Router {
                 Err(error) => return Err(error.into()),
             }
         }
-        match self.router.socket.send(into_frame(message), zmq::DONTWAIT) {
+        match self.send_batch(message) {
             Ok(()) => Ok(Sent::Yes),
             Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(Sent::Unreachable),
             Err(error) => Err(error.into()),
         }
+    }
+
+    fn send_batch(&mut self, message: Vec<u8>) -> zmq::Result<()> {
+        if message.len() > COPY {
+            return self.router.send_whole(message, zmq::DONTWAIT);
+        }
+        let sent = self.router.send_copy(&message, zmq::DONTWAIT);
+        wire::recycle(message);
+        sent
     }
 
     /// Ready when something may have changed. See the head of [`super`].

@@ -163,13 +163,17 @@ thread_local! {
 
 /// An empty buffer, a used one where there is one.
 pub(super) fn spare() -> Vec<u8> {
-    BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_else(|| Vec::with_capacity(256))
+    // None where the thread is ending, and its buffers are gone already.
+    let used = BUFFERS.try_with(|buffers| buffers.borrow_mut().pop()).ok().flatten();
+    used.unwrap_or_else(|| Vec::with_capacity(256))
 }
 
 /// Keeps a buffer for the next draft of this thread.
 pub(crate) fn recycle(mut buffer: Vec<u8>) {
     if buffer.capacity() <= SPARE_SIZE {
-        BUFFERS.with_borrow_mut(|buffers| {
+        // Where the thread is ending, there is no next draft.
+        let _ = BUFFERS.try_with(|buffers| {
+            let mut buffers = buffers.borrow_mut();
             if buffers.len() < SPARES {
                 buffer.clear();
                 buffers.push(buffer);

@@ -1,0 +1,69 @@
+//! Sockets among themselves, without a protocol.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::{COPY, Dealer, Router, Sent};
+
+extern "C" fn nothing(_: libc::c_int) {}
+
+/// Signals this thread without pause for as long as it lives, as profilers do, if not so often.
+struct Signals {
+    stop: Arc<AtomicBool>,
+    sender: Option<std::thread::JoinHandle<()>>,
+}
+
+impl Signals {
+    fn new() -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let stopped = Arc::clone(&stop);
+        // SAFETY: the handler does nothing, so it may interrupt anything.
+        unsafe { libc::signal(libc::SIGUSR1, nothing as *const () as libc::sighandler_t) };
+        // SAFETY: it has no conditions.
+        let target = unsafe { libc::pthread_self() };
+        let sender = std::thread::spawn(move || {
+            while !stopped.load(Ordering::Relaxed) {
+                // SAFETY: the thread waits for this one before it ends, in `drop`.
+                unsafe { libc::pthread_kill(target, libc::SIGUSR1) };
+                std::thread::yield_now();
+            }
+        });
+        Self { stop, sender: Some(sender) }
+    }
+}
+
+impl Drop for Signals {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::Relaxed);
+        let _ = self.sender.take().map(std::thread::JoinHandle::join);
+    }
+}
+
+/// Small messages are copied, large ones handed over; an interruption may come at any frame of either.
+#[tokio::test]
+async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
+    let (mut router, endpoints) = Router::bind(&["inproc://signals".to_owned()], COPY).unwrap();
+    let mut dealer = Dealer::connect(&endpoints[0], COPY).unwrap();
+    let signals = Signals::new();
+    for round in 0..5_000_usize {
+        let length = if round % 2 == 0 { 10 } else { COPY + round };
+        let message = vec![u8::try_from(round % 251).unwrap(); length];
+        assert!(matches!(dealer.send(message.clone()).unwrap(), Sent::Yes));
+        let (route, batch) = loop {
+            if let Some(received) = router.receive().unwrap() {
+                let (route, batch) = received.unwrap();
+                break (route.to_vec(), batch);
+            }
+        };
+        assert_eq!(batch, message);
+        assert!(matches!(router.send(&route, message.clone()).unwrap(), Sent::Yes));
+        let answer = loop {
+            if let Some(answer) = dealer.receive().unwrap() {
+                break answer;
+            }
+        };
+        assert_eq!(answer, message);
+        assert!(dealer.has_changed().unwrap());
+    }
+    drop(signals);
+}
