@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures_util::stream;
 use tokio::sync::oneshot;
-use zsvc::{Context, Error, Sink, Status, Streaming};
+use zsvc::{Code, Context, Error, Sink, Status, Streaming};
 
 zsvc::include_generated!();
 use greeter::v1::{GreetError, Greeter, GreeterClient, GreeterServer, Greeting, Language};
@@ -21,7 +21,12 @@ fn greeting(name: String, language: Language) -> Result<Greeting, GreetError> {
 }
 
 impl Greeter for Host {
-    async fn greet(&self, _: &Context, name: String, language: Language) -> Result<Greeting, Error<GreetError>> {
+    async fn greet(
+        &self,
+        _: &Context,
+        name: String,
+        language: Language,
+    ) -> Result<Greeting, Error<GreetError>> {
         Ok(greeting(name, language)?)
     }
 
@@ -68,8 +73,10 @@ async fn call_everything(client: &GreeterClient) -> Result<(), Box<dyn std::erro
     println!("unary           {greeting:?}");
 
     match client.greet("nobody", Language::English).await {
-        Err(Error::Declared(GreetError::NoSuchName { name })) => println!("declared error  no such name: {name}"),
-        other => println!("unexpected      {other:?}"),
+        Err(Error::Declared(GreetError::NoSuchName { name })) => {
+            println!("declared error  no such name: {name}")
+        }
+        other => return Err(format!("nobody was greeted: {other:?}").into()),
     }
 
     let mut numbers = client.countdown(3).await?;
@@ -89,10 +96,11 @@ async fn call_everything(client: &GreeterClient) -> Result<(), Box<dyn std::erro
     }
 
     let (a, b) = tokio::try_join!(client.greet("A", Language::English), client.greet("B", Language::German))?;
-    println!("two at once     {} and {} left as one message", a.name, b.name);
+    println!("two at once     {} and {}: calls made together leave together", a.name, b.name);
 
-    if let Err(status) = client.ponder().deadline(Duration::from_millis(50)).await {
-        println!("deadline        {status}");
+    match client.ponder().deadline(Duration::from_millis(50)).await {
+        Err(status) if status.code() == Code::DeadlineExceeded => println!("deadline        {status}"),
+        other => return Err(format!("there was time enough: {other:?}").into()),
     }
 
     client.note("that was all").await?;
@@ -101,7 +109,8 @@ async fn call_everything(client: &GreeterClient) -> Result<(), Box<dyn std::erro
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let server = zsvc::Server::builder().service(GreeterServer::new(Host)).bind("tcp://127.0.0.1:*").listen()?;
+    let server =
+        zsvc::Server::builder().service(GreeterServer::new(Host)).bind("tcp://127.0.0.1:*").listen()?;
     let endpoint = server.endpoints()[0].clone();
     println!("server          listens at {endpoint}");
     let (stop, stopped) = oneshot::channel::<()>();

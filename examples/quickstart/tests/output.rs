@@ -1,0 +1,32 @@
+//! The program as a user runs it: it ends well, and has shown each kind of method.
+
+use std::process::Command;
+
+#[test]
+fn every_kind_of_method_is_shown() {
+    let output = Command::new(env!("CARGO_BIN_EXE_quickstart")).output().expect("the program starts");
+    let text = String::from_utf8_lossy(&output.stdout);
+    assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
+    // The server notes one-way calls when they come, which may be a line earlier or later.
+    let (noted, rest): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("oneway"));
+    assert_eq!(noted, ["oneway          the server notes: that was all"]);
+    let expected = [
+        "server          listens at tcp://127.0.0.1:",
+        "unary           Greeting { name: \"Ada\", language: English, title: None }",
+        "declared error  no such name: nobody",
+        "server stream   3",
+        "server stream   2",
+        "server stream   1",
+        "server stream   0",
+        "client stream   1 + 2 + … + 100 = 5050",
+        "bidirectional   sent Grace, got Greeting { name: \"Grace\", language: German, title: None }",
+        "bidirectional   sent Linus, got Greeting { name: \"Linus\", language: German, title: None }",
+        "two at once     A and B: calls made together leave together",
+        "deadline        deadline_exceeded: `greeter.v1.Greeter/ponder` was not answered within 50ms",
+        "server          drained and stopped",
+    ];
+    assert_eq!(rest.len(), expected.len(), "{text}");
+    for (line, start) in rest.iter().zip(expected) {
+        assert!(line.starts_with(start), "`{line}` is not `{start}…`");
+    }
+}
