@@ -66,8 +66,7 @@ fn connection_error(state: &mut State, failure: &Failure, wakers: &mut Wakers) {
 /// What the server said of a call is lost on us, so the call can't go on.
 fn unknown_kind(state: &mut State, kind: u64, id: u32, wakers: &mut Wakers) {
     if state.calls.contains_key(&id) {
-        state.end(id, Err(Failure::Status(wire::unknown_kind(kind))), wakers);
-        state.outbox.record(|out| wire::cancel(out, u64::from(id)));
+        state.cancel(id, wire::unknown_kind(kind), wakers);
     }
 }
 
@@ -76,7 +75,6 @@ fn items_of(state: &mut State, id: u32, batch: &Bytes, items: &[u8], wakers: &mu
     if inbound.is_some_and(|inbound| inbound.receive(batch, items).is_err()) {
         let why =
             Status::resource_exhausted("the server sent items of its stream without credit").maybe_executed();
-        state.end(id, Err(Failure::Status(why)), wakers);
-        state.outbox.record(|out| wire::cancel(out, u64::from(id)));
+        state.cancel(id, why, wakers);
     }
 }

@@ -288,6 +288,12 @@ impl State {
         }
     }
 
+    /// Ends a call from this side, and tells the server.
+    pub(super) fn cancel(&mut self, id: u32, why: Status, wakers: &mut Wakers) {
+        self.end(id, Err(Failure::Status(why)), wakers);
+        self.outbox.record(|out| wire::cancel(out, u64::from(id)));
+    }
+
     /// Gives a call up from this side. Whether the server is to be told.
     pub(super) fn abandon(&mut self, id: u32) -> bool {
         let Some(call) = self.calls.remove(&id) else { return false };
@@ -305,19 +311,16 @@ impl State {
     pub(super) fn fail_all(&mut self, why: &Status, wakers: &mut Wakers) {
         self.outbox.clear();
         self.lost_one_way |= self.one_way.take().is_some();
-        self.fail_where(
-            |sent| Some(if sent { why.clone().maybe_executed() } else { why.clone().not_sent() }),
-            wakers,
-        );
+        for (id, sent) in self.in_flight() {
+            let why = if sent { why.clone().maybe_executed() } else { why.clone().not_sent() };
+            self.end(id, Err(Failure::Status(why)), wakers);
+        }
     }
 
     /// Nobody waits any longer: every call in flight has failed, and the server is told so.
     pub(super) fn cancel_all(&mut self, why: &Status, wakers: &mut Wakers) {
-        let in_flight = self.calls.iter().filter(|(_, call)| call.reply.is_none());
-        let ids: Vec<u32> = in_flight.map(|(id, _)| *id).collect();
-        for id in ids {
-            self.end(id, Err(Failure::Status(why.clone().maybe_executed())), wakers);
-            self.outbox.record(|out| wire::cancel(out, u64::from(id)));
+        for (id, _) in self.in_flight() {
+            self.cancel(id, why.clone().maybe_executed(), wakers);
         }
     }
 
@@ -326,21 +329,20 @@ impl State {
         self.calls.values().all(|call| call.reply.is_some())
     }
 
-    /// What has left may have been lost on the way: those calls have failed. The others go on.
+    /// What has left may have been lost on the way: those calls have failed. The server, which may know of some, is told
+    /// that nobody waits for them. The others go on.
     pub(super) fn fail_sent(&mut self, why: &Status, wakers: &mut Wakers) {
-        self.fail_where(|sent| sent.then(|| why.clone().maybe_executed()), wakers);
+        for (id, sent) in self.in_flight() {
+            if sent {
+                self.cancel(id, why.clone().maybe_executed(), wakers);
+            }
+        }
     }
 
-    fn fail_where(&mut self, status: impl Fn(bool) -> Option<Status>, wakers: &mut Wakers) {
-        let failed: Vec<(u32, Status)> = self
-            .calls
-            .iter()
-            .filter(|(_, call)| call.reply.is_none())
-            .filter_map(|(id, call)| Some((*id, status(call.number <= self.taken)?)))
-            .collect();
-        for (id, status) in failed {
-            self.end(id, Err(Failure::Status(status)), wakers);
-        }
+    /// Calls that have not ended, and whether they may have left.
+    fn in_flight(&self) -> Vec<(u32, bool)> {
+        let calls = self.calls.iter().filter(|(_, call)| call.reply.is_none());
+        calls.map(|(id, call)| (*id, call.number <= self.taken)).collect()
     }
 
     /// Ends every call whose time is up, wakes everyone whose time to wait is up, and finds when to look again.
@@ -352,12 +354,11 @@ impl State {
             .calls
             .iter()
             .filter(|(_, call)| call.reply.is_none())
-            .filter_map(|(id, call)| Some((*id, call.expired(now, self.taken)?)))
+            .filter_map(|(id, call)| Some((*id, call.expired(now)?)))
             .collect();
         for (id, status) in expired {
-            self.end(id, Err(Failure::Status(status)), wakers);
             // The server sees to the deadline itself, but its clock began later.
-            self.outbox.record(|out| wire::cancel(out, u64::from(id)));
+            self.cancel(id, status, wakers);
         }
         let late = self.waiting.values().filter(|waiting| waiting.deadline.is_some_and(|at| at <= now));
         wakers.extend(late.map(|waiting| waiting.waker.clone()));
@@ -398,10 +399,10 @@ impl ClientCall {
         }
     }
 
-    fn expired(&self, now: Instant, taken: u64) -> Option<Status> {
+    /// Also one that is still in the outbox will leave, with its cancel behind it, and may run by then.
+    fn expired(&self, now: Instant) -> Option<Status> {
         let deadline = self.deadline.filter(|deadline| deadline.at <= now)?;
-        let status = deadline.exceeded(self.method);
-        Some(if self.number <= taken { status.maybe_executed() } else { status.not_sent() })
+        Some(deadline.exceeded(self.method).maybe_executed())
     }
 }
 
@@ -425,6 +426,7 @@ fn end_of_sending(result: &Result<Bytes, Failure>) -> Status {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::status::Outcome;
 
     #[test]
     fn a_server_that_went_away_may_be_tried_again() {
@@ -434,6 +436,20 @@ mod tests {
         assert_eq!(state.phase, Phase::GoingAway { until });
         state.look_at_phase(until);
         assert_eq!(state.phase, Phase::Ready);
+    }
+
+    /// It is in the outbox yet, but will leave with its cancel behind it, and a server may run it by then.
+    #[test]
+    fn a_call_whose_time_is_up_before_it_was_taken_may_run_all_the_same() {
+        let mut state = State::new(Phase::Ready, 0);
+        let deadline = Deadline { at: Instant::now(), after: Duration::ZERO };
+        let id = state.begin("method", Some(deadline), None, None);
+        state.expire(deadline.at, &mut Wakers::new());
+        let outcome = match state.poll_reply(id, &Context::from_waker(Waker::noop())) {
+            Some(Poll::Ready(Err(Failure::Status(status)))) => status.outcome(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!(outcome, Outcome::MaybeExecuted);
     }
 
     #[test]
