@@ -218,7 +218,7 @@ impl<S, T, R, E: CallError> ClientStreamCall<S, T, R, E> {
         }
     }
 
-    fn poll_start(&mut self, context: &Context<'_>) -> Poll<Result<(), Status>> {
+    fn poll_start(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         if self.sending.is_none() {
             let outbound = Arc::new(Outbound::new(INITIAL_CREDIT));
             let streams = Streams { inbound: None, outbound: Some(Arc::clone(&outbound)) };

@@ -1,10 +1,11 @@
 //! One connection to a server: shared by the calls on it and by the task that owns its socket.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::task::coop::poll_proceed;
 use tokio::time::Instant;
 
 use super::channel::Connections;
@@ -135,7 +136,7 @@ impl Connection {
     /// Time ran out, or the connection takes nothing more. In both cases nothing was sent.
     pub(super) fn poll_send<R>(
         &self,
-        context: &Context<'_>,
+        context: &mut Context<'_>,
         ticket: &mut Option<u64>,
         deadline: Option<Deadline>,
         write: impl FnOnce(&mut State) -> R,
@@ -145,6 +146,11 @@ impl Connection {
         if let Some(status) = self.refusal(&state, deadline) {
             // At once, and not when the call is dropped: it may lie around, and others wait behind it.
             state.leave(ticket);
+            let next = state.next_in_line(self.limits.calls);
+            drop(state);
+            wake(next);
+            // A refusal waits for nothing: without this, whoever tries again at once would starve its thread's other tasks.
+            ready!(poll_proceed(context)).made_progress();
             return Poll::Ready(Err(status.not_sent()));
         }
         let at = deadline.map(|deadline| deadline.at);
@@ -195,7 +201,9 @@ impl Connection {
         drop(state);
         wake(next);
         // A call that is not known was given up from this side, by a stream that was cut off.
-        reply.unwrap_or_else(|| Poll::Ready(Err(Failure::Status(Status::cancelled("the call was given up")))))
+        reply.unwrap_or_else(|| {
+            Poll::Ready(Err(Failure::Status(Status::cancelled("the call was given up").maybe_executed())))
+        })
     }
 
     /// Gives a call up, and tells the server, unless it has ended.
@@ -272,6 +280,8 @@ impl Connection {
         }
         let why = Status::unavailable(format!("the connection to `{}` was lost", self.endpoint));
         state.fail_all(&why, wakers);
+        // Another connection of the channel may have room.
+        state.all_in_line(wakers);
     }
 
     /// What listens there is not what was expected.
@@ -353,7 +363,7 @@ impl Ticket {
     /// See [`Connection::poll_send`].
     pub(super) fn poll_send<R>(
         &mut self,
-        context: &Context<'_>,
+        context: &mut Context<'_>,
         deadline: Option<Deadline>,
         write: impl FnOnce(&mut State) -> R,
     ) -> Poll<Result<R, Status>> {

@@ -90,7 +90,7 @@ impl Launch {
     /// Sends a call once there is room for it.
     pub(super) fn poll_call(
         &mut self,
-        context: &Context<'_>,
+        context: &mut Context<'_>,
         streams: &Streams,
         credit: Option<u64>,
     ) -> Poll<Result<CallHandle, Status>> {
@@ -106,7 +106,7 @@ impl Launch {
     }
 
     /// Sends a one-way call once there is room for it.
-    pub(super) fn poll_one_way(&mut self, context: &Context<'_>) -> Poll<Result<(), Status>> {
+    pub(super) fn poll_one_way(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         let sent = self.poll_send(context, |state, mut draft, deadline, metadata| {
             let left = deadline.map(|deadline| deadline.at.saturating_duration_since(Instant::now()));
             draft.address(0, left, metadata, None);
@@ -118,7 +118,7 @@ impl Launch {
 
     fn poll_send<R>(
         &mut self,
-        context: &Context<'_>,
+        context: &mut Context<'_>,
         write: impl FnOnce(&mut State, Draft, Option<Deadline>, &Metadata) -> R,
     ) -> Poll<Result<(Arc<Connection>, R), Status>> {
         let begun = if let Some(begun) = &mut self.begun {

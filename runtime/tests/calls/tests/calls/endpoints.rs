@@ -87,6 +87,29 @@ fn a_server_that_is_lost_is_not_called_until_it_is_back() {
 }
 
 #[test]
+fn a_call_in_line_for_a_server_that_is_lost_goes_to_another() {
+    on_one_thread(async {
+        let (lost, staying) = (Running::start(), Running::start());
+        let builder = Channel::builder().endpoint(lost.endpoint()).endpoint(staying.endpoint()).max_calls(1);
+        let probe = ProbeClient::new(builder.connect().await.unwrap());
+        all_are_connected(&probe, &[&lost, &staying]).await;
+        let held = [tokio::spawn(probe.hold("a")), tokio::spawn(probe.hold("a"))];
+        lost.journal.has("a began").await;
+        staying.journal.has("a began").await;
+        // Both are full, so it stands in line at the first.
+        let third = tokio::spawn(probe.echo("x"));
+        tokio::task::yield_now().await;
+        assert!(!third.is_finished());
+        lost.kill().await;
+        let [first, second] = held;
+        assert!(first.await.unwrap().is_err());
+        staying.journal.open("a");
+        second.await.unwrap().unwrap();
+        assert_eq!(third.await.unwrap().unwrap(), "x");
+    });
+}
+
+#[test]
 fn a_stream_stays_where_it_began() {
     on_one_thread(async {
         let servers = [Running::start(), Running::start()];

@@ -102,6 +102,41 @@ fn a_call_that_waited_in_vain_frees_its_place_at_once() {
     });
 }
 
+/// The one whom a reply woke, and whose time was up before it ran, wakes the next.
+#[test]
+fn a_call_that_was_woken_too_late_wakes_the_next() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client_with(|channel| channel.max_calls(1)).await;
+        let mut held = Box::pin(probe.hold("a"));
+        assert!(held.as_mut().now_or_never().is_none());
+        let mut late = Box::pin(probe.echo("late").deadline(Duration::from_millis(50)));
+        assert!(late.as_mut().now_or_never().is_none());
+        let next = tokio::spawn(probe.echo("next"));
+        // Whoever is first in line is not polled while it is woken: by the reply, and by the time.
+        server.journal.open("a");
+        held.await.unwrap();
+        assert!(server.client().await.hold_briefly("b").await.is_err(), "its deadline is 100 ms");
+        assert!(late.await.is_err());
+        assert_eq!(next.await.unwrap().unwrap(), "next");
+    });
+}
+
+/// Nothing is waited for: the other tasks of the thread must get their turn all the same.
+#[test]
+fn calls_that_are_refused_again_and_again_starve_nobody() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        probe.channel().clone().close(Duration::from_secs(10)).await.unwrap();
+        let other = tokio::spawn(std::future::ready(()));
+        for _ in 0..1_000 {
+            assert!(probe.echo("x").await.is_err());
+        }
+        assert!(other.is_finished());
+    });
+}
+
 #[test]
 fn parameters_too_large_for_the_client_are_not_sent() {
     on_one_thread(async {
