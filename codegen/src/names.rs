@@ -29,8 +29,9 @@ const PRIMITIVES: &[&str] = &[
     "u16", "u32", "u64", "u128", "usize",
 ];
 
-/// Names that generated functions bind, or see as statics, beside those of the schema.
-const OUR_BINDINGS: &[&str] = &["METHODS", "formatter", "serializer"];
+/// What a variable in generated functions must not be called: names that they bind or see as statics themselves, and
+/// those of the prelude that a pattern would take for a variant.
+const OUR_BINDINGS: &[&str] = &["METHODS", "formatter", "serializer", "None", "Some", "Ok", "Err"];
 
 /// How many underscores follow a name of the generator that others have already. Where these were not enough, a number
 /// follows: a schema may hold thousands of names that all come down to one.
@@ -164,7 +165,7 @@ pub(crate) struct PackageNames {
     pub(crate) constants: Vec<Ident>,
     /// In order of declaration.
     pub(crate) services: Vec<ServiceNames>,
-    /// What a variable must not be called here: a constant of that name would be taken for a pattern.
+    /// What a variable must not be called here: a constant or variant of that name would be taken for a pattern.
     pub(crate) bindings: Scope,
 }
 

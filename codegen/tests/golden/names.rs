@@ -202,6 +202,7 @@ pub mod r#type {
                 loud: u8,
                 context: u8,
                 r#match: self::r#match,
+                None_: u8,
             ) -> impl ::core::future::Future<
                 Output = ::core::result::Result<(), ::zsvc::Status>,
             > + ::core::marker::Send;
@@ -250,6 +251,7 @@ pub mod r#type {
                 loud: u8,
                 context: u8,
                 r#match: self::r#match,
+                None: u8,
             }
 
             impl wire::serde::Serialize for NewParams {
@@ -257,11 +259,12 @@ pub mod r#type {
                     &self,
                     serializer: S,
                 ) -> ::core::result::Result<S::Ok, S::Error> {
-                    let length = wire::length(3, &[]);
+                    let length = wire::length(4, &[]);
                     let mut fields = wire::StructWriter::new(serializer, length)?;
                     fields.write::<wire::Plain, _>(1, &self.loud)?;
                     fields.write::<wire::Plain, _>(2, &self.context)?;
                     fields.write::<wire::Plain, _>(3, &self.r#match)?;
+                    fields.write::<wire::Plain, _>(4, &self.None)?;
                     fields.end()
                 }
             }
@@ -277,7 +280,12 @@ pub mod r#type {
             impl wire::ReadFields for NewParams {
                 type Output = Self;
 
-                const NAMES: &'static [&'static str] = &["loud", "context", "match"];
+                const NAMES: &'static [&'static str] = &[
+                    "loud",
+                    "context",
+                    "match",
+                    "None",
+                ];
 
                 fn read<'de, F: wire::Fields<'de>>(
                     fields: &mut F,
@@ -286,6 +294,7 @@ pub mod r#type {
                         loud: fields.required::<wire::Plain, _>(1)?,
                         context: fields.required::<wire::Plain, _>(2)?,
                         r#match: fields.required::<wire::Plain, _>(3)?,
+                        None: fields.required::<wire::Plain, _>(4)?,
                     })
                 }
             }
@@ -323,6 +332,7 @@ pub mod r#type {
                                         params.loud,
                                         params.context,
                                         params.r#match,
+                                        params.None,
                                     )
                                     .await
                             })
@@ -367,6 +377,7 @@ pub mod r#type {
                     loud: u8,
                     context: u8,
                     r#match: self::r#match,
+                    None_: u8,
                 ) -> ::zsvc::UnaryCall<(), ::zsvc::Status> {
                     self.channel
                         .unary::<
@@ -380,6 +391,7 @@ pub mod r#type {
                                 loud,
                                 context,
                                 r#match,
+                                None: None_,
                             },
                         )
                 }

@@ -115,6 +115,8 @@ fn the_generators_names_give_way_to_the_schemas() {
     check(&Number::Unknown__(99), "99");
     assert_eq!(Number::from_number_(2), Number::number);
     assert_eq!(Number::Self_.number_(), 4);
+    let prelude = ours::Union::Prelude { None: 1, Some: "s".to_owned(), Ok: None, Err: Some(2) };
+    check(&prelude, "[9, [1, \"s\", nil, 2]]");
     check(&ours::TapeServer::TapeServer(ours::TapeClient { name: "x".to_owned() }), "[1, [\"x\"]]");
 }
 
@@ -233,6 +235,8 @@ fn errors_say_what_happened() {
         serializer: vec![2],
     };
     assert_eq!(full.to_string(), "f 1 {} b\"v\" \"[2]\" \\ \u{202e}");
+    let prelude = ours::Failure::Prelude { None: 1, Some: "s".to_owned(), Ok: 2, Err: "e".to_owned() };
+    assert_eq!(prelude.to_string(), "1 s 2 e");
     let keyword = keywords::Errors::r#match { r#match: 3 };
     assert_eq!(keyword.to_string(), "match: 3");
 }
