@@ -59,6 +59,42 @@ fn ten_megabytes_of_one_enum() {
 }
 
 #[test]
+fn a_megabyte_of_numbers_that_are_taken() {
+    let twice =
+        many(ONE_MEGABYTE, "package a;\nenum E {\n", |index| format!("V{index} = {};\n", index / 2), "}\n");
+    let same = many(ONE_MEGABYTE, "package a;\nenum E {\n", |index| format!("V{index} = 1;\n"), "}\n");
+    let all = many(
+        ONE_MEGABYTE,
+        "package a;\nenum E { reserved 1..;\n",
+        |index| format!("V{index} = {index};\n"),
+        "}\n",
+    );
+    let reserved = many(
+        ONE_MEGABYTE,
+        "package a;\nenum E { V = 1;\n",
+        |index| format!("reserved {index};\n"),
+        "W = 1; }\n",
+    );
+    for (text, code) in [(twice, "E0302"), (same, "E0302"), (all, "E0304")] {
+        let told = compiled(text);
+        assert_eq!(codes(&told)[0], code);
+        assert_eq!(codes(&told)[99..], [code, "E0009"]);
+    }
+    assert_eq!(codes(&compiled(reserved)), ["E0304", "E0302", "E0304"]);
+}
+
+#[test]
+fn a_megabyte_of_values_by_name() {
+    let values: Vec<String> = (0..20_000).map(|index| format!("V{index} = {index};")).collect();
+    let service = |name: fn(usize) -> String| {
+        let start = format!("package a;\nenum E {{ {} }}\nservice S {{\n", values.concat());
+        many(ONE_MEGABYTE, &start, |index| format!("rpc m{index}(@default({}) x: E);\n", name(index)), "}\n")
+    };
+    assert_eq!(codes(&compiled(service(|index| format!("V{}", 19_999 - index % 20_000)))), [""; 0]);
+    assert_eq!(codes(&compiled(service(|index| format!("V{index}x"))))[99..], ["E0208", "E0009"]);
+}
+
+#[test]
 fn a_megabyte_of_mistakes() {
     let told = compiled(many(
         ONE_MEGABYTE,

@@ -8,6 +8,7 @@ mod attributes;
 mod constants;
 mod depth;
 mod endless;
+mod free;
 mod methods;
 mod names;
 mod numbers;

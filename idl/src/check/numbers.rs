@@ -1,7 +1,9 @@
 //! Rules about wire numbers, and about what is reserved.
 
+use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap};
 
+use super::free;
 use super::walk::{self, Body};
 use crate::ast::{Reserved, ReservedKind};
 use crate::diagnostic::{self, Diagnostic, Report};
@@ -45,34 +47,20 @@ fn reserved_ends<'a>(body: &'a Body) -> impl Iterator<Item = (i128, Span)> + 'a 
 pub(super) fn duplicates(model: &Model, report: &mut Report) {
     for body in walk::bodies(model) {
         let mut seen: BTreeMap<i128, (&str, Span)> = BTreeMap::new();
+        let help = LazyCell::new(|| free::help(&body));
         for (name, number) in &body.members {
             let Some(value) = number.value else { continue };
             let Some((first, first_span)) = seen.get(&value) else {
                 seen.insert(value, (&name.text, number.span));
                 continue;
             };
-            let message = format!("`{first}` and `{}` both have the number {value}", name.text);
-            let diagnostic = Diagnostic::new(diagnostic::DUPLICATE_NUMBER, message)
-                .at(number.span, "once more")
-                .related(*first_span, "first here")
-                .help(free_number(&body));
-            report.add(diagnostic);
+            report.add_with(number.span.file, diagnostic::DUPLICATE_NUMBER, |code| {
+                Diagnostic::new(code, format!("`{first}` and `{}` both have the number {value}", name.text))
+                    .at(number.span, "once more")
+                    .related(*first_span, "first here")
+                    .help(help.as_str())
+            });
         }
-    }
-}
-
-fn free_number(body: &Body) -> String {
-    let taken = body.members.iter().filter_map(|(_, number)| number.value);
-    let reserved = body.reserved.iter().filter_map(|entry| match entry.kind {
-        ReservedKind::Numbers { max, .. } => max,
-        _ => None,
-    });
-    let next =
-        taken.chain(reserved).filter(|value| *value <= body.limits.1).max().unwrap_or(body.limits.0) + 1;
-    if next <= body.limits.1 {
-        format!("give it another number: {next} is free")
-    } else {
-        "give it another number".to_owned()
     }
 }
 
@@ -81,6 +69,7 @@ pub(super) fn reserved_numbers(model: &Model, report: &mut Report) {
     for body in walk::bodies(model) {
         let mut ranges: Vec<(i128, i128, Span)> = body.reserved.iter().filter_map(numbers).collect();
         ranges.sort_unstable();
+        let help = LazyCell::new(|| free::help(&body));
         for (name, number) in &body.members {
             let Some(value) = number.value.filter(|value| (body.limits.0..=body.limits.1).contains(value))
             else {
@@ -90,12 +79,12 @@ pub(super) fn reserved_numbers(model: &Model, report: &mut Report) {
             let Some((.., span)) = ranges[..before].last().filter(|(_, max, _)| value <= *max) else {
                 continue;
             };
-            let message = format!("`{}` has the number {value}, which is reserved", name.text);
-            let diagnostic = Diagnostic::new(diagnostic::RESERVED_NUMBER, message)
-                .at(number.span, "")
-                .related(*span, "reserved here")
-                .help(free_number(&body));
-            report.add(diagnostic);
+            report.add_with(number.span.file, diagnostic::RESERVED_NUMBER, |code| {
+                Diagnostic::new(code, format!("`{}` has the number {value}, which is reserved", name.text))
+                    .at(number.span, "")
+                    .related(*span, "reserved here")
+                    .help(help.as_str())
+            });
         }
     }
 }
@@ -162,7 +151,8 @@ fn is_empty(entry: &Reserved) -> bool {
     matches!(entry.kind, ReservedKind::Numbers { min: Some(min), max: Some(max) } if min > max)
 }
 
-fn numbers(entry: &Reserved) -> Option<(i128, i128, Span)> {
+/// The least and the greatest number of an entry that holds any, and where it stands.
+pub(super) fn numbers(entry: &Reserved) -> Option<(i128, i128, Span)> {
     match entry.kind {
         ReservedKind::Numbers { min, max } if !is_empty(entry) => {
             Some((min.unwrap_or(i128::MIN), max.unwrap_or(i128::MAX), entry.span))

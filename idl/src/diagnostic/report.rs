@@ -26,6 +26,15 @@ impl Report {
         }
     }
 
+    /// As [`Self::add`], for a diagnostic of this file and code: it is made only if it will be kept.
+    pub(crate) fn add_with(&mut self, file: FileId, code: Code, make: impl FnOnce(Code) -> Diagnostic) {
+        if self.is_full(file, code) {
+            self.count(file, code);
+        } else {
+            self.add(make(code));
+        }
+    }
+
     /// One more that is not kept, where [`Self::is_full`].
     pub(crate) fn count(&mut self, file: FileId, code: Code) {
         *self.counts.entry((Some(file), code)).or_default() += 1;

@@ -30,6 +30,8 @@ pub(crate) struct Model<'a> {
     /// By [`TypeId`]: the type that an alias comes down to, itself no alias. Absent for what is no alias, is unknown,
     /// or is an alias of itself.
     targets: Vec<Option<Type>>,
+    /// By [`TypeId`]: where each value of an enum stands among them, the first of each name. Empty for other types.
+    values: Vec<HashMap<&'a str, usize>>,
 }
 
 /// A named type, and where it is declared.
@@ -68,6 +70,7 @@ pub(crate) fn resolve<'a>(program: &'a Program, report: &mut Report) -> Model<'a
         types: Vec::new(),
         scopes: Vec::new(),
         targets: Vec::new(),
+        values: Vec::new(),
     };
     for index in 0..program.files.len() {
         let scope = model.scope(index);
@@ -77,6 +80,7 @@ pub(crate) fn resolve<'a>(program: &'a Program, report: &mut Report) -> Model<'a
         model.scopes[index].packages = model.visible_packages(index);
     }
     model.targets = alias_targets(&model);
+    model.values = model.types.iter().map(|declared| values_by_name(declared.item)).collect();
     report::duplicate_names(&model, report);
     report::taken_aliases(&model, report);
     report::unknown_names(&model, report);
@@ -88,6 +92,16 @@ fn package_names(program: &Program) -> Vec<String> {
     names.sort_unstable();
     names.dedup();
     names
+}
+
+fn values_by_name(item: &Item) -> HashMap<&str, usize> {
+    let mut found = HashMap::new();
+    if let ItemKind::Enum(values) = &item.kind {
+        for (index, value) in values.values.iter().enumerate() {
+            found.entry(value.name.text.as_str()).or_insert(index);
+        }
+    }
+    found
 }
 
 /// Empty where the file has none, which is reported.
@@ -172,6 +186,11 @@ impl<'a> Model<'a> {
 
     pub(crate) fn declared(&self, id: TypeId) -> &Declared<'a> {
         &self.types[id.0 as usize]
+    }
+
+    /// Where a value stands in an enum, by its name.
+    pub(crate) fn value_named(&self, id: TypeId, name: &str) -> Option<usize> {
+        self.values[id.0 as usize].get(name).copied()
     }
 
     /// `ty` with aliases at its top followed. Absent where that leads nowhere, which is reported.

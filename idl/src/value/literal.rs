@@ -46,22 +46,23 @@ fn enum_value(
     let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
     let (last, prefix) = words.split_last()?;
     let named_right = prefix.is_empty() || is_type(model, file, prefix, id);
-    let found = values.values.iter().position(|value| value.name.text == *last);
-    if let Some(index) = found.filter(|_| named_right) {
+    if let Some(index) = model.value_named(id, last).filter(|_| named_right) {
         return Some(Literal::EnumValue(id, index));
     }
     let declared = model.declared(id).item;
     if declared.damaged {
         return None;
     }
-    let name = &declared.name.text;
-    let nearest = suggest::nearest(last, values.values.iter().map(|value| value.name.text.as_str()));
-    let help = match nearest.or(values.values.first().map(|value| value.name.text.as_str())) {
-        Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => format!("`{name}` has no values"),
-    };
-    let message = format!("`{}` is no value of `{name}`", path.text());
-    report.add(Diagnostic::new(diagnostic::UNKNOWN_CONSTANT, message).at(path.span, "").help(help));
+    report.add_with(file, diagnostic::UNKNOWN_CONSTANT, |code| {
+        let name = &declared.name.text;
+        let names = || values.values.iter().map(|value| value.name.text.as_str());
+        let help = match suggest::nearest(last, names()).or(names().next()) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => format!("`{name}` has no values"),
+        };
+        let message = format!("`{}` is no value of `{name}`", path.text());
+        Diagnostic::new(code, message).at(path.span, "").help(help)
+    });
     None
 }
 
@@ -81,14 +82,17 @@ fn constant<'a>(model: &Model<'a>, file: FileId, path: &Path, report: &mut Repor
         Ok(_) => format!("`{}` is no constant", path.text()),
         Err(_) => format!("there is no constant `{}`", path.text()),
     };
-    let known = model.program.files[file.0 as usize].items.iter();
-    let known =
-        known.filter(|item| matches!(item.kind, ItemKind::Const { .. })).map(|item| item.name.text.as_str());
-    let help = match suggest::nearest(&path.text(), known) {
-        Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => "write the value itself, or declare it with `const`; text stands between quotes".to_owned(),
-    };
-    report.add(Diagnostic::new(diagnostic::UNKNOWN_CONSTANT, message).at(path.span, "").help(help));
+    report.add_with(file, diagnostic::UNKNOWN_CONSTANT, |code| {
+        let items = model.file(file).items.iter();
+        let constants = items.filter(|item| matches!(item.kind, ItemKind::Const { .. }));
+        let help = match suggest::nearest(&path.text(), constants.map(|item| item.name.text.as_str())) {
+            Some(nearest) => format!("did you mean `{nearest}`?"),
+            None => {
+                "write the value itself, or declare it with `const`; text stands between quotes".to_owned()
+            }
+        };
+        Diagnostic::new(code, message).at(path.span, "").help(help)
+    });
     None
 }
 

@@ -1,0 +1,40 @@
+//! Which number to offer where one is taken or reserved.
+//!
+//! A body is looked at as a whole, which costs as much as it is long: whoever reports asks once for each body.
+
+use super::numbers::numbers;
+use super::walk::Body;
+
+/// What to do about a number that can't be had.
+pub(super) fn help(body: &Body) -> String {
+    match number(body) {
+        Some(free) => format!("give it another number: {free} is free"),
+        None => "give it another number".to_owned(),
+    }
+}
+
+/// The first free number behind all that are taken, for a hole between them may be what an older schema had there.
+/// Where there is none, the first one in a hole.
+fn number(body: &Body) -> Option<i128> {
+    let (least, greatest) = body.limits;
+    let numbers_of_members = body.members.iter().filter_map(|(_, number)| number.value);
+    let taken: Vec<i128> = numbers_of_members.filter(|value| (least..=greatest).contains(value)).collect();
+    let reserved = body.reserved.iter().filter_map(numbers).map(|(min, max, _)| (min, max));
+    let mut ranges: Vec<(i128, i128)> = reserved.chain(taken.iter().map(|value| (*value, *value))).collect();
+    ranges.sort_unstable();
+    let behind_all = taken.iter().max().map_or(least, |last| last + 1);
+    let free = [behind_all, least].map(|from| first_outside(&ranges, from));
+    free.into_iter().find(|free| *free <= greatest)
+}
+
+/// The least number from `from` on that is in none of the ranges, which ascend.
+fn first_outside(ranges: &[(i128, i128)], from: i128) -> i128 {
+    let mut free = from;
+    for (min, max) in ranges {
+        if *min > free {
+            break;
+        }
+        free = free.max(max.saturating_add(1));
+    }
+    free
+}
