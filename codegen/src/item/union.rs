@@ -166,7 +166,8 @@ fn write_fields(
     }
 }
 
-/// The fields of a variant as a struct of references, to write; and what reads them.
+/// The fields of a variant as a struct of references, to write; and what reads them. Both with braces, though one holds
+/// nothing: the name of a unit struct would be taken for a pattern where a field has it.
 fn hidden_types(
     site: Site<'_>,
     fields: &[Field],
@@ -187,7 +188,7 @@ fn hidden_types(
             #(#members: &'a #types,)*
         }
         #serialize
-        struct #read;
+        struct #read {}
         #reader
     }
 }

@@ -173,7 +173,7 @@ pub mod golden {
             }
         }
 
-        struct OwnReader;
+        struct OwnReader {}
 
         impl wire::ReadFields for OwnReader {
             type Output = self::Choice;

@@ -85,7 +85,7 @@ pub mod golden {
             }
         }
 
-        struct UnknownSymbolReader;
+        struct UnknownSymbolReader {}
 
         impl wire::ReadFields for UnknownSymbolReader {
             type Output = self::Failure;

@@ -110,7 +110,7 @@ pub mod golden {
             }
         }
 
-        struct ForkReader;
+        struct ForkReader {}
 
         impl wire::ReadFields for ForkReader {
             type Output = self::Tree;

@@ -59,7 +59,7 @@ pub mod golden {
             }
         }
 
-        struct LimitReader;
+        struct LimitReader {}
 
         impl wire::ReadFields for LimitReader {
             type Output = self::Order;
@@ -87,7 +87,7 @@ pub mod golden {
             }
         }
 
-        struct NothingReader;
+        struct NothingReader {}
 
         impl wire::ReadFields for NothingReader {
             type Output = self::Order;

@@ -117,6 +117,8 @@ fn the_generators_names_give_way_to_the_schemas() {
     assert_eq!(Number::Self_.number_(), 4);
     let prelude = ours::Union::Prelude { None: 1, Some: "s".to_owned(), Ok: None, Err: Some(2) };
     check(&prelude, "[9, [1, \"s\", nil, 2]]");
+    let hidden = ours::Union::Hidden { HiddenReader: 1, HiddenFields: 2, LimitReader: Some(3) };
+    check(&hidden, "[10, [1, 2, 3]]");
     check(&ours::TapeServer::TapeServer(ours::TapeClient { name: "x".to_owned() }), "[1, [\"x\"]]");
 }
 

@@ -73,7 +73,7 @@ pub mod climate {
                 }
             }
 
-            struct NoSuchRoomReader;
+            struct NoSuchRoomReader {}
 
             impl wire::ReadFields for NoSuchRoomReader {
                 type Output = self::ClimateError;
