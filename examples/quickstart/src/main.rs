@@ -94,6 +94,7 @@ async fn call_everything(client: &GreeterClient) -> Result<(), Box<dyn std::erro
             println!("bidirectional   sent {name}, got {:?}", greeting?);
         }
     }
+    names.finish();
 
     let (a, b) = tokio::try_join!(client.greet("A", Language::English), client.greet("B", Language::German))?;
     println!("two at once     {} and {}: calls made together leave together", a.name, b.name);

@@ -95,10 +95,11 @@ pub struct ClientStreamCall<S, T, R, E> {
 }
 
 /// A call that sends a stream and is answered with one. Awaited, it is `Result<(Sink<T>, Streaming<R, E>), E>`, as soon
-/// as it is queued for sending.
+/// as it is queued for sending. The client's stream ends well by [`Sink::finish`] alone.
 ///
 /// # Cancel safety
-/// Dropped before it is done, nothing was sent. The stream of answers cancels the call when it is dropped.
+/// Dropped before it is done, nothing was sent. The stream of answers cancels the call when it is dropped, and so does
+/// the sink unless it was finished.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct BidirectionalCall<T, R, E> {
     launch: Launch,

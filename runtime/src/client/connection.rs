@@ -207,9 +207,9 @@ impl Connection {
     }
 
     /// Gives a call up, and tells the server, unless it has ended.
-    pub(super) fn abandon_call(&self, id: u32) {
+    fn abandon_call(&self, id: u32, why: &str) {
         let mut state = self.lock();
-        if state.abandon(id) {
+        if state.abandon(id, why) {
             state.outbox.record(|out| wire::cancel(out, u64::from(id)));
             drop(state);
             self.bell.ring();
@@ -321,6 +321,9 @@ impl Connection {
     }
 }
 
+/// How the answers end of a call whose items did not.
+const UNFINISHED: &str = "the sink was dropped before it was finished; call `finish` to end the stream";
+
 fn wake(waker: Option<Waker>) {
     if let Some(waker) = waker {
         waker.wake();
@@ -343,7 +346,7 @@ impl Outgoing for Connection {
     }
 
     fn abandon(&self, id: u64) {
-        records::with_id(id, |id| self.abandon_call(id));
+        records::with_id(id, |id| self.abandon_call(id, UNFINISHED));
     }
 
     fn max_body(&self) -> usize {
@@ -415,7 +418,7 @@ impl CallHandle {
 impl Drop for CallHandle {
     fn drop(&mut self) {
         if !self.ended {
-            self.connection.abandon_call(self.id);
+            self.connection.abandon_call(self.id, "the call was given up");
         }
     }
 }

@@ -295,9 +295,9 @@ impl State {
     }
 
     /// Gives a call up from this side. Whether the server is to be told.
-    pub(super) fn abandon(&mut self, id: u32) -> bool {
+    pub(super) fn abandon(&mut self, id: u32, why: &str) -> bool {
         let Some(call) = self.calls.remove(&id) else { return false };
-        let why = Status::cancelled("the call was given up").maybe_executed();
+        let why = Status::cancelled(why).maybe_executed();
         if let Some(inbound) = &call.inbound {
             inbound.finish(Err(Failure::Status(why.clone())));
         }
@@ -458,7 +458,7 @@ mod tests {
         let mut begin = || state.begin("method", None, None, None);
         assert_eq!([begin(), begin()], [1, 2]);
         state.next_id = u32::MAX - 1;
-        assert!(state.abandon(2));
+        assert!(state.abandon(2, ""));
         let mut begin = || state.begin("method", None, None, None);
         assert_eq!([begin(), begin(), begin()], [u32::MAX, 2, 3]);
         assert_eq!(state.calls.len(), 4);

@@ -24,7 +24,7 @@ pub(crate) trait Outgoing: Send + Sync {
     fn record(&self, write: &mut dyn FnMut(&mut Vec<u8>));
     /// Queues an item.
     fn item(&self, id: u64, draft: Draft);
-    /// Gives the call up: its stream is cut off in the middle.
+    /// Gives the call up: its sink was dropped in the middle of the stream.
     fn abandon(&self, id: u64);
     /// The largest body that may be sent.
     fn max_body(&self) -> usize;

@@ -14,13 +14,14 @@ use crate::wire::{self, Draft};
 
 /// The sending side of a stream: of a handler's answers, or of a client's items.
 ///
-/// A client's stream ends when its sink is [finished](Sink::finish) or dropped; a handler's when the handler returns.
-/// A sink that is dropped by a panic does not end its stream as if all were well: the call is cancelled.
+/// A handler's stream ends when the handler returns. **A client's ends well by [`finish`](Sink::finish) alone**: a sink that
+/// is dropped without it, by a `?`, a timeout or a panic of the task that sends, cancels the call, and its answers end
+/// in `cancelled`. Otherwise the server would take half a stream for a whole one.
 pub struct Sink<T> {
     half: Half,
     encode: fn(u64, &T) -> Result<Draft, EncodeError>,
-    /// Dropping it ends the stream: a client's.
-    ends: bool,
+    /// A client's, which has not ended its stream yet.
+    unfinished: bool,
 }
 
 /// What a sink needs besides its item's type.
@@ -32,9 +33,9 @@ pub(crate) struct Half {
 }
 
 impl<T> Sink<T> {
-    /// The sink of a handler, or (`ends`) of a client.
-    pub(crate) fn new<F: Form<T>>(half: Half, ends: bool) -> Self {
-        Self { half, encode: Draft::item::<F, T>, ends }
+    /// The sink of a handler, or (`finishes`) of a client.
+    pub(crate) fn new<F: Form<T>>(half: Half, finishes: bool) -> Self {
+        Self { half, encode: Draft::item::<F, T>, unfinished: finishes }
     }
 
     /// Sends one item: encodes it at once, then waits until the reader has room for it.
@@ -66,8 +67,14 @@ impl<T> Sink<T> {
         Ok(())
     }
 
-    /// Ends a client's stream. The server's answers go on.
-    pub fn finish(self) {}
+    /// Ends a client's stream: the server has been sent all of it. Its answers go on. A handler's stream ends when the
+    /// handler returns, whether or not its sink was finished.
+    pub fn finish(mut self) {
+        if std::mem::take(&mut self.unfinished) {
+            let id = self.half.id;
+            self.half.outgoing.record(&mut |out| wire::end(out, id));
+        }
+    }
 }
 
 impl Half {
@@ -86,14 +93,9 @@ impl Half {
 
 impl<T> Drop for Sink<T> {
     fn drop(&mut self) {
-        if !self.ends {
-            return;
-        }
-        let id = self.half.id;
-        if std::thread::panicking() {
-            self.half.outgoing.abandon(id);
-        } else {
-            self.half.outgoing.record(&mut |out| wire::end(out, id));
+        // An end would say that the stream is complete.
+        if self.unfinished {
+            self.half.outgoing.abandon(self.half.id);
         }
     }
 }

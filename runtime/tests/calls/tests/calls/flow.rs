@@ -114,7 +114,7 @@ fn a_stream_without_items_ends() {
         let probe = server.client().await;
         assert!(probe.count(0).await.unwrap().next().await.is_none());
         let (sink, mut back) = probe.mirror("a").await.unwrap();
-        drop(sink);
+        sink.finish();
         assert!(back.next().await.is_none());
         server.journal.has("a done").await;
     });
@@ -144,6 +144,25 @@ fn a_sink_says_that_the_call_is_over() {
         assert!(back.next().await.is_none());
         let status = sink.send(Bytes::new()).await.unwrap_err();
         assert_eq!((status.code(), status.message()), (Code::Cancelled, "the server has ended the call"));
+    });
+}
+
+/// By a `?`, a timeout or an abort of the task that sends: half a stream is not to pass for a whole one.
+#[test]
+fn a_sink_that_is_dropped_unfinished_cancels_its_call() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let (sink, mut back) = probe.mirror("a").await.unwrap();
+        sink.send(Bytes::from_static(b"x")).await.unwrap();
+        assert_eq!(back.next().await.unwrap().unwrap(), "x");
+        drop(sink);
+        let status = back.next().await.unwrap().unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::Cancelled, Outcome::MaybeExecuted));
+        assert!(status.message().contains("`finish`"), "{status}");
+        assert!(back.next().await.is_none());
+        server.journal.has("a dropped").await;
+        assert_eq!(server.journal.count("a done"), 0);
     });
 }
 
@@ -215,11 +234,14 @@ fn a_sink_serves_many_tasks() {
             })
         });
         let tasks: Vec<_> = tasks.collect();
-        drop(sink);
-        assert_eq!(back.count().await, 1_000);
-        for task in tasks {
-            task.await.unwrap();
-        }
+        let send = async {
+            for task in tasks {
+                task.await.unwrap();
+            }
+            Arc::into_inner(sink).expect("the tasks are done with it").finish();
+        };
+        let (count, ()) = tokio::join!(back.count(), send);
+        assert_eq!(count, 1_000);
     });
 }
 
