@@ -1,6 +1,6 @@
 //! What `@len` and `@range` allow.
 
-use super::{integer_limits, literal};
+use super::{as_held, integer_limits, literal};
 use crate::ast::{RangeValue, Value, ValueKind};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::resolve::Model;
@@ -48,7 +48,7 @@ pub(crate) fn bounds(
     if let Some((least, greatest)) = integer_limits(builtin) {
         integers((least, greatest), (min, max), range.inclusive, value.span, report)
     } else {
-        floats((min, max), range, value.span, report)
+        floats(builtin, (min, max), range, value.span, report)
     }
 }
 
@@ -88,13 +88,21 @@ fn integers(
     Some(Range { min: min.map(Literal::Integer), max: max.map(Literal::Integer), max_exclusive: false })
 }
 
-fn floats(ends: Ends, range: &RangeValue, span: Span, report: &mut Report) -> Option<Range> {
+/// The ends are compared as the type holds them: two numbers may be one as `f32`.
+fn floats(
+    builtin: Builtin,
+    ends: Ends,
+    range: &RangeValue,
+    span: Span,
+    report: &mut Report,
+) -> Option<Range> {
     let (min, max) = ends;
-    if let (Some(Literal::Float(min)), Some(Literal::Float(max))) = (&min, &max)
-        && (min > max || (min >= max && !range.inclusive))
-    {
-        report.add(empty(span));
-        return None;
+    if let (Some(Literal::Float(min)), Some(Literal::Float(max))) = (&min, &max) {
+        let (min, max) = (as_held(builtin, *min), as_held(builtin, *max));
+        if min > max || (min >= max && !range.inclusive) {
+            report.add(empty(span));
+            return None;
+        }
     }
     let max_exclusive = max.is_some() && !range.inclusive;
     Some(Range { min, max, max_exclusive })
@@ -114,7 +122,9 @@ pub(crate) fn allows(range: &Range, bounded: Bounded, value: &Literal) -> bool {
         }
         (Bounded::Length, Literal::Empty) => allows_integer(range, 0),
         (Bounded::Number(_), Literal::Integer(value)) => allows_integer(range, *value),
-        (Bounded::Number(_), Literal::Float(value)) => allows_float(range, *value),
+        (Bounded::Number(builtin), Literal::Float(value)) => {
+            allows_float(range, |value| as_held(builtin, value), *value)
+        }
         _ => true,
     }
 }
@@ -125,11 +135,12 @@ fn allows_integer(range: &Range, value: i128) -> bool {
     min && max
 }
 
-fn allows_float(range: &Range, value: f64) -> bool {
-    let min = !matches!(range.min, Some(Literal::Float(min)) if value < min);
+fn allows_float(range: &Range, held: impl Fn(f64) -> f64, value: f64) -> bool {
+    let value = held(value);
+    let min = !matches!(range.min, Some(Literal::Float(min)) if value < held(min));
     let max = match range.max {
-        Some(Literal::Float(max)) if range.max_exclusive => value < max,
-        Some(Literal::Float(max)) => value <= max,
+        Some(Literal::Float(max)) if range.max_exclusive => value < held(max),
+        Some(Literal::Float(max)) => value <= held(max),
         _ => true,
     };
     min && max

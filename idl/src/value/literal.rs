@@ -154,7 +154,7 @@ fn integer(builtin: Builtin, value: i128, span: Span, report: &mut Report) -> Op
 }
 
 fn float(builtin: Builtin, value: f64, span: Span, report: &mut Report) -> Option<Literal> {
-    if builtin == Builtin::F64 || value.abs() <= f64::from(f32::MAX) {
+    if as_held(builtin, value).is_finite() {
         return Some(Literal::Float(value));
     }
     let diagnostic = Diagnostic::new(diagnostic::VALUE_RANGE, format!("{value:e} does not fit into `f32`"))
@@ -162,6 +162,13 @@ fn float(builtin: Builtin, value: f64, span: Span, report: &mut Report) -> Optio
         .help("`f32` holds up to about 3.4e38; `f64` holds more");
     report.add(diagnostic);
     None
+}
+
+/// What a float type makes of a value: `f32` holds the nearest that it has, which past its greatest is infinity.
+pub(crate) fn as_held(builtin: Builtin, value: f64) -> f64 {
+    #[allow(clippy::cast_possible_truncation, reason = "the rounding is what is asked for")]
+    let rounded = f64::from(value as f32);
+    if builtin == Builtin::F32 { rounded } else { value }
 }
 
 fn wrong_kind(model: &Model, ty: &Type, value: &ValueKind, span: Span) -> Diagnostic {
