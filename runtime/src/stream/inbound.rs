@@ -29,6 +29,8 @@ struct State {
 
 /// Items that are less than this part of their batch are copied out of it.
 const SMALL_PART: usize = 4;
+/// So are items of fewer bytes than this, whatever their batch: what keeps a batch costs some hundred bytes by itself.
+const SMALL: usize = 1024;
 
 /// The peer sent items without credit.
 #[derive(Debug, PartialEq, Eq)]
@@ -104,7 +106,7 @@ impl State {
     /// A slice keeps its whole batch in memory. Where that is much more than the items, as in a batch of many streams, they
     /// are copied: what an unread stream takes is to be what was granted to it.
     fn keep(&mut self, batch: &Bytes, items: &[u8]) {
-        if items.len() < batch.len() / SMALL_PART {
+        if items.len() < SMALL || items.len() < batch.len() / SMALL_PART {
             self.copied.extend_from_slice(items);
         } else {
             if !self.copied.is_empty() {
@@ -165,5 +167,13 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!([next(), next(), next()], [10, 50_000, 50], "in the order in which they came");
+    }
+
+    #[test]
+    fn small_items_do_not_keep_batches_of_their_own() {
+        let inbound = Inbound::new(1_000_000);
+        let batch = Bytes::from(vec![7; 100]);
+        inbound.receive(&batch, &batch[10..]).unwrap();
+        assert!(batch.is_unique());
     }
 }

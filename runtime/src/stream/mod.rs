@@ -26,6 +26,6 @@ pub(crate) trait Outgoing: Send + Sync {
     fn item(&self, id: u64, draft: Draft);
     /// Gives the call up: its sink was dropped in the middle of the stream.
     fn abandon(&self, id: u64);
-    /// The largest body that may be sent.
+    /// The largest body or item, either way.
     fn max_body(&self) -> usize;
 }

@@ -94,7 +94,9 @@ impl<T, E: CallError> Streaming<T, E> {
         let before = self.chunk.len();
         match (self.read)(&mut self.chunk) {
             Ok(item) => {
-                self.give_back((before - self.chunk.len()) as u64);
+                let size = before - self.chunk.len();
+                self.check_size(size)?;
+                self.give_back(size as u64);
                 Ok(item)
             }
             Err(status) => {
@@ -102,6 +104,17 @@ impl<T, E: CallError> Streaming<T, E> {
                 Err(status.into())
             }
         }
+    }
+
+    /// A sender keeps to its own bound, which may be another.
+    fn check_size(&mut self, size: usize) -> Result<(), Status> {
+        let most = self.half.outgoing.max_body();
+        if size <= most {
+            return Ok(());
+        }
+        self.ended = true;
+        let what = format!("an item of the stream has {size} bytes; a message may have {most}");
+        Err(Status::resource_exhausted(what).maybe_executed())
     }
 
     fn fail(&mut self, failure: Failure) -> E {
@@ -121,8 +134,9 @@ impl<T, E: CallError> Streaming<T, E> {
 }
 
 fn read_answer<F: Form<T>, T>(items: &mut Bytes) -> Result<T, Status> {
-    codec::decode_prefix::<F, T>(items)
-        .map_err(|error| Status::unknown(format!("an item of the server's stream can't be read: {error}")))
+    codec::decode_prefix::<F, T>(items).map_err(|error| {
+        Status::unknown(format!("an item of the server's stream can't be read: {error}")).maybe_executed()
+    })
 }
 
 fn read_item<F: Form<T>, T>(items: &mut Bytes) -> Result<T, Status> {

@@ -218,6 +218,23 @@ fn an_item_too_large_is_refused_and_the_stream_goes_on() {
     });
 }
 
+/// What comes in has the same bound as what goes out, whatever the sender's is.
+#[test]
+fn an_item_too_large_for_its_reader_ends_the_stream() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_message_size(1_000));
+        let (small, large) =
+            (server.client_with(|channel| channel.max_message_size(500)).await, server.client().await);
+        let mut items = small.pour("a", 1, 900).await.unwrap();
+        let status = items.next().await.unwrap().unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::MaybeExecuted));
+        assert!(items.next().await.is_none());
+        server.journal.open("b");
+        let status = large.hold_items("b", stream::iter([Bytes::from(vec![0; 1_000])])).await.unwrap_err();
+        assert_eq!(status.code(), Code::ResourceExhausted);
+    });
+}
+
 #[test]
 fn a_sink_serves_many_tasks() {
     on_threads(async {
