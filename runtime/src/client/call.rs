@@ -13,6 +13,7 @@ use futures_core::Stream;
 
 use super::connection::{CallHandle, Connection, Streams, Ticket};
 use super::launch::Launch;
+use super::state::Deadline;
 use crate::codec::{self, EncodeError, Form};
 use crate::metadata::MetadataValue;
 use crate::status::{CallError, Failure, Status};
@@ -339,14 +340,12 @@ impl fmt::Debug for OneWayCall {
 }
 
 /// Waits for the pong to a ping, which proves that the server has read all that was sent before.
-pub(super) async fn ping(connection: &Arc<Connection>, within: Duration) -> Result<(), Status> {
-    let deadline = super::state::Deadline { at: tokio::time::Instant::now() + within, after: within };
+pub(super) async fn ping(connection: &Arc<Connection>, deadline: Option<Deadline>) -> Result<(), Status> {
     let id = if let Some(id) = connection.ping_now(deadline) {
         id
     } else {
         let mut ticket = Ticket::new(Arc::clone(connection));
-        poll_fn(|context| ticket.poll_send(context, Some(deadline), |state| state.begin_ping(deadline)))
-            .await?
+        poll_fn(|context| ticket.poll_send(context, deadline, |state| state.begin_ping(deadline))).await?
     };
     let mut handle = CallHandle::new(Arc::clone(connection), id);
     match poll_fn(|context| handle.poll_reply(context)).await {

@@ -14,6 +14,7 @@ use super::connection::{Connection, Limits};
 use super::driver::Driver;
 use super::launch::Launch;
 use super::local;
+use super::state::Deadline;
 use crate::codec::Form;
 use crate::method::Method;
 use crate::server::Service;
@@ -187,17 +188,15 @@ impl Channel {
         Self { connections: Arc::new(Connections(vec![connection])) }
     }
 
-    /// Waits until everything sent so far has been read by the servers, then closes the channel for all its clones.
+    /// Waits until everything sent so far has been read by the servers, for so long at most, then closes the channel for all
+    /// its clones.
     ///
     /// # Errors
     /// A server has not confirmed it in time, or a connection was lost in between with one-way calls on it: some may
     /// never have arrived. The channel is closed in any case.
     pub async fn close(self, within: Duration) -> Result<(), Status> {
-        let mut result = Ok(());
-        for connection in &self.connections.0 {
-            if connection.was_used() {
-                result = result.and(call::ping(connection, within).await);
-            }
+        let mut result = self.all_answers(within).await;
+        for connection in self.connections.iter() {
             if connection.lost_one_way() {
                 result = result.and(Err(one_way_lost(connection)));
             }
@@ -211,9 +210,27 @@ impl Channel {
         self.connections.0.iter().map(|connection| connection.endpoint())
     }
 
+    /// Waits until every server that was sent something has read it.
+    async fn all_answers(&self, timeout: Duration) -> Result<(), Status> {
+        let deadline = Deadline::within(timeout);
+        let used = self.connections.iter().filter(|connection| connection.was_used());
+        let mut pings: Vec<_> = used.map(|connection| Box::pin(call::ping(connection, deadline))).collect();
+        let mut all = Ok(());
+        std::future::poll_fn(|context| {
+            while let Some((index, result)) = first_ready(&mut pings, context) {
+                drop(pings.swap_remove(index));
+                all = std::mem::replace(&mut all, Ok(())).and(result);
+            }
+            if pings.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        all
+    }
+
     async fn first_answer(&self, timeout: Duration) -> Result<(), Status> {
-        let mut pings: Vec<_> =
-            self.connections.0.iter().map(|connection| Box::pin(call::ping(connection, timeout))).collect();
+        let deadline = Deadline::within(timeout);
+        let pings = self.connections.iter().map(|connection| Box::pin(call::ping(connection, deadline)));
+        let mut pings: Vec<_> = pings.collect();
         std::future::poll_fn(|context| {
             let mut last = None;
             while let Some((index, result)) = first_ready(&mut pings, context) {

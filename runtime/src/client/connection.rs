@@ -116,7 +116,7 @@ impl Connection {
 
     /// Queues a ping if there is a connection, past the line of those that wait for room: it takes none to speak of. A
     /// server that takes no new calls still answers it.
-    pub(super) fn ping_now(&self, deadline: Deadline) -> Option<u32> {
+    pub(super) fn ping_now(&self, deadline: Option<Deadline>) -> Option<u32> {
         let mut state = self.lock();
         let connected = matches!(state.phase, Phase::Ready | Phase::GoingAway { .. });
         let id = connected.then(|| state.begin_ping(deadline))?;

@@ -22,7 +22,9 @@ pub(super) struct Driver {
     blocked: bool,
 }
 
-/// Messages to take before the outbox is emptied again.
+/// Messages to send before it is received again.
+const SEND: usize = 64;
+/// Messages to take before it is sent again.
 const RECEIVE: usize = 64;
 /// Rounds before other tasks of the thread get their turn.
 const ROUNDS: usize = 16;
@@ -55,10 +57,11 @@ impl Driver {
         Ok(true)
     }
 
-    /// Sends what is in the outbox, as far as there is room for it.
+    /// Sends what is in the outbox, as far as there is room for it, up to a number of messages.
     fn send(&mut self) -> Result<(), SocketError> {
         self.blocked = false;
-        while let Some(message) = self.connection.take_message(&mut self.wakers) {
+        for _ in 0..SEND {
+            let Some(message) = self.connection.take_message(&mut self.wakers) else { break };
             match self.dealer.send(message)? {
                 Sent::Yes => {}
                 // `ZMQ_FD` tells when there is room again.

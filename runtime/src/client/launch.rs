@@ -161,11 +161,10 @@ fn default_deadline(method: &Method, limits: &Limits) -> Option<Duration> {
     }
 }
 
-/// The sooner of the two. A time too long for the clock is none.
+/// The sooner of the two.
 fn deadline(within: Option<Duration>, inherited: Option<Instant>) -> Option<Deadline> {
-    let now = Instant::now();
-    let own = within.and_then(|after| Some(Deadline { at: now.checked_add(after)?, after }));
-    let inherited = inherited.map(|at| Deadline { at, after: at.saturating_duration_since(now) });
+    let own = within.and_then(Deadline::within);
+    let inherited = inherited.map(|at| Deadline { at, after: at.saturating_duration_since(Instant::now()) });
     match (own, inherited) {
         (Some(own), Some(inherited)) => Some(if own.at <= inherited.at { own } else { inherited }),
         (own, inherited) => own.or(inherited),

@@ -188,8 +188,8 @@ impl State {
     }
 
     /// Begins a ping, and returns its id.
-    pub(super) fn begin_ping(&mut self, deadline: Deadline) -> u32 {
-        let id = self.begin(PING, Some(deadline), None, None);
+    pub(super) fn begin_ping(&mut self, deadline: Option<Deadline>) -> u32 {
+        let id = self.begin(PING, deadline, None, None);
         self.outbox.record(|out| wire::ping(out, u64::from(id)));
         id
     }
@@ -407,6 +407,11 @@ impl ClientCall {
 }
 
 impl Deadline {
+    /// So long from now. A time too long for the clock is none.
+    pub(super) fn within(after: Duration) -> Option<Self> {
+        Some(Self { at: Instant::now().checked_add(after)?, after })
+    }
+
     pub(super) fn exceeded(&self, method: &str) -> Status {
         Status::deadline_exceeded(format!("`{method}` was not answered within {:?}", self.after))
     }

@@ -1,7 +1,8 @@
 //! One-way calls: at most once, and never dropped unsaid.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use futures_util::future::join_all;
 use zsvc::{Channel, Code, Outcome};
 use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::ProbeClient;
@@ -82,6 +83,38 @@ fn closing_cancels_what_is_in_flight() {
         for status in [held.await.unwrap().unwrap_err(), numbers.next().await.unwrap().unwrap_err()] {
             assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::MaybeExecuted));
         }
+    });
+}
+
+/// One time for all endpoints together, of which those that are there are asked at once.
+#[test]
+fn closing_takes_no_longer_than_it_may() {
+    on_one_thread(async {
+        let servers = [Running::start(), Running::start(), Running::start()];
+        let builder = servers.iter().fold(Channel::builder(), |all, server| all.endpoint(server.endpoint()));
+        let probe = ProbeClient::new(builder.connect().await.unwrap());
+        while servers.iter().any(|server| server.counters.calls() == 0) {
+            join_all((0..3).map(|_| probe.echo("x"))).await;
+        }
+        let [first, second, staying] = servers;
+        first.kill().await;
+        second.kill().await;
+        let within = Duration::from_secs(2);
+        let began = Instant::now();
+        assert!(probe.channel().clone().close(within).await.is_err());
+        assert!(began.elapsed() < 2 * within);
+        drop(staying);
+    });
+}
+
+/// As long as the clock does not reach.
+#[test]
+fn times_may_be_as_long_as_they_like() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client_with(|channel| channel.connect_timeout(Duration::MAX)).await;
+        assert_eq!(probe.echo("x").deadline(Duration::MAX).await.unwrap(), "x");
+        probe.channel().clone().close(Duration::MAX).await.unwrap();
     });
 }
 
