@@ -1,7 +1,7 @@
 //! What a path means in a file.
 
 use super::{Model, Symbol};
-use crate::ast::Path;
+use crate::ast::{ItemKind, Path};
 use crate::schema::{Builtin, PackageId};
 use crate::source::FileId;
 
@@ -106,8 +106,8 @@ impl<'a> Model<'a> {
         files.iter().find_map(|file| self.scope_of(*file).names.get(name).copied())
     }
 
-    /// The names that could be meant by a path with these words before the last.
-    pub(super) fn candidates(&self, file: FileId, prefix: &[&str]) -> Vec<&'a str> {
+    /// The types that could be meant by a path with these words before the last.
+    pub(super) fn type_candidates(&self, file: FileId, prefix: &[&str]) -> Vec<&'a str> {
         let scope = self.scope_of(file);
         let prefix = prefix.join(".");
         let package = if prefix.is_empty() { Some(scope.package) } else { self.package_named(&prefix) };
@@ -115,7 +115,9 @@ impl<'a> Model<'a> {
             package.and_then(|package| scope.packages.get(&package)).into_iter().flatten().copied();
         let files = by_package.chain(scope.aliases.get(prefix.as_str()).copied().flatten());
         // From the tree and not from the map of names, whose order is another each time.
-        files.flat_map(|file| self.file(file).items.iter().map(|item| item.name.text.as_str())).collect()
+        let items = files.flat_map(|file| &self.file(file).items);
+        let types = items.filter(|item| !matches!(item.kind, ItemKind::Const { .. } | ItemKind::Service(_)));
+        types.map(|item| item.name.text.as_str()).collect()
     }
 }
 

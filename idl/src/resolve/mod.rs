@@ -6,6 +6,7 @@
 
 mod lookup;
 mod report;
+mod synonyms;
 
 use std::collections::{BTreeMap, HashMap};
 

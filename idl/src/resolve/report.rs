@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use super::{BUILTINS, Model, NameError, Symbol, builtin, is_builtin};
+use super::{BUILTINS, Model, NameError, Symbol, builtin, is_builtin, synonyms};
 use crate::ast::{ItemKind, Name, Path, Payload, Type};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::schema::PackageId;
@@ -61,7 +61,9 @@ pub(super) fn unknown_names(model: &Model, report: &mut Report) {
                     method.parameters.iter().for_each(|parameter| uses.ty(&parameter.ty));
                     method.answer.iter().for_each(|answer| uses.ty(&answer.ty));
                     // A type of the language is known well enough to be told that it is no error.
-                    method.throws.iter().filter(|path| !is_builtin(path)).for_each(|path| uses.named(path));
+                    for path in method.throws.iter().filter(|path| !is_builtin(path)) {
+                        uses.named(path);
+                    }
                 }
             }
             ItemKind::Enum(_) => {}
@@ -96,36 +98,48 @@ impl Uses<'_, '_> {
             "map" => {
                 self.arguments(ty, 2, "`map` takes the types of its keys and values", "map<string, u32>");
             }
-            _ if !ty.arguments.is_empty() => {
-                let diagnostic =
-                    Diagnostic::new(diagnostic::TYPE_ARGUMENTS, "only `list` and `map` take types")
-                        .at(ty.span, "")
-                        .help(format!("write `{}`", ty.path.text()));
-                self.report.add(diagnostic);
+            _ => {
+                let is_wrong = builtin(name).is_none() && self.named(&ty.path);
+                if !is_wrong && !ty.arguments.is_empty() {
+                    self.no_arguments(ty);
+                }
             }
-            _ if builtin(name).is_some() => {}
-            _ => self.named(&ty.path),
         }
+    }
+
+    fn no_arguments(&mut self, ty: &Type) {
+        self.report.add_with(self.file, diagnostic::TYPE_ARGUMENTS, |code| {
+            Diagnostic::new(code, "only `list` and `map` take types")
+                .at(ty.span, format!("`{}` takes none", ty.path.text()))
+                .help(format!("write `{}`", ty.path.text()))
+        });
     }
 
     fn arguments(&mut self, ty: &Type, count: usize, message: &str, example: &str) {
         if ty.arguments.len() != count {
+            let given = match ty.arguments.len() {
+                0 => "no type given".to_owned(),
+                1 => "only one type given".to_owned(),
+                more => format!("{more} types given"),
+            };
             let diagnostic = Diagnostic::new(diagnostic::TYPE_ARGUMENTS, message)
-                .at(ty.span, format!("here {}", ty.arguments.len()))
+                .at(ty.span, given)
                 .help(format!("write, say, `{example}`"));
             self.report.add(diagnostic);
         }
     }
 
-    fn named(&mut self, path: &Path) {
+    /// Tells whether the name is wrong, which is reported.
+    fn named(&mut self, path: &Path) -> bool {
         let error = match self.model.lookup(self.file, path) {
-            Ok(Symbol::Type(_) | Symbol::Broken) => return,
-            Ok(symbol) => return self.report.add(no_type(path, symbol)),
+            Ok(Symbol::Type(_) | Symbol::Broken) => return false,
+            Ok(symbol) => {
+                self.report.add(no_type(path, symbol));
+                return true;
+            }
             Err(error) => error,
         };
-        if let Some(diagnostic) = unknown(self.model, self.file, path, &error, self.report) {
-            self.report.add(diagnostic);
-        }
+        unknown(self.model, self.file, path, &error, self.report)
     }
 }
 
@@ -138,30 +152,22 @@ fn no_type(path: &Path, symbol: Symbol) -> Diagnostic {
         )
 }
 
-fn unknown(
-    model: &Model,
-    file: FileId,
-    path: &Path,
-    error: &NameError,
-    report: &mut Report,
-) -> Option<Diagnostic> {
+/// Tells whether the name is reported: it may well be something that is lost.
+fn unknown(model: &Model, file: FileId, path: &Path, error: &NameError, report: &mut Report) -> bool {
     let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
-    let (last, prefix) = words.split_last()?;
+    let Some((last, prefix)) = words.split_last() else { return false };
     let code = match error {
-        NameError::Silent if !is_misspelt(&words) => return None,
+        NameError::Silent if !is_misspelt(&words) => return false,
         NameError::Silent | NameError::Unknown => diagnostic::UNKNOWN_TYPE,
         NameError::UnknownPrefix => diagnostic::UNKNOWN_PREFIX,
         NameError::Ambiguous => diagnostic::AMBIGUOUS,
     };
-    if report.is_full(file, code) {
-        report.count(file, code);
-        return None;
-    }
-    Some(match error {
+    report.add_with(file, code, |_| match error {
         NameError::Ambiguous => ambiguous(path),
         NameError::UnknownPrefix => unknown_prefix(model, file, path, &prefix.join(".")),
         _ => unknown_type(model, file, path, last, prefix),
-    })
+    });
+    true
 }
 
 /// A plain name that is nearly one of the language is hardly the one that is lost.
@@ -200,15 +206,30 @@ fn unknown_type(model: &Model, file: FileId, path: &Path, last: &str, prefix: &[
         [] => format!("there is no type `{last}`"),
         _ => format!("`{}` has no type `{last}`", prefix.join(".")),
     };
-    let builtins = if prefix.is_empty() { BUILTINS.as_slice() } else { &[] };
-    let known = builtins.iter().copied().chain(model.candidates(file, prefix));
-    let help = match (suggest::nearest(last, known), elsewhere(model, file, last)) {
-        (Some(nearest), _) => format!("did you mean `{nearest}`?"),
+    let help = match (instead(model, file, last, prefix), elsewhere(model, file, last)) {
+        (Some(instead), _) => instead,
         (None, Some(other)) => format!("`{other}` declares one: import it"),
         (None, None) => "declare it, or import the file that does".to_owned(),
     };
     let span = path.segments.last().map_or(path.span, |segment| segment.span);
     Diagnostic::new(diagnostic::UNKNOWN_TYPE, message).at(span, "unknown").help(help)
+}
+
+/// What else was meant: a type that differs in case alone, one that other languages call so, or one of nearly that name.
+fn instead(model: &Model, file: FileId, last: &str, prefix: &[&str]) -> Option<String> {
+    let builtins = if prefix.is_empty() { BUILTINS.as_slice() } else { &[] };
+    let known = || builtins.iter().copied().chain(model.type_candidates(file, prefix));
+    let same = known().find(|name| name.eq_ignore_ascii_case(last));
+    if same.is_none() && prefix.is_empty() && elsewhere(model, file, last).is_none() {
+        if last == "stream" {
+            return Some("name what is streamed: `stream T`".to_owned());
+        }
+        if let Some(meant) = synonyms::meant(last) {
+            return Some(format!("write {meant}"));
+        }
+    }
+    let nearest = same.or_else(|| suggest::nearest(last, known()))?;
+    Some(format!("did you mean `{nearest}`?"))
 }
 
 /// A file that declares such a type but is not imported.
