@@ -1,16 +1,18 @@
 //! What a server does with batches: no sockets, no waiting. The owner of a socket feeds it and empties its peers.
 
 use std::collections::HashMap;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::dispatch::{Incoming, Service};
+use super::dispatch::{Handling, Incoming, Service};
 use super::handler::{Handler, poll_once, run};
-use super::peer::{Answer, Peer, Refusal, ServerCall};
+use super::peer::{Answer, OneWay, Peer, Refusal, ServerCall};
 use super::shared::{Shared, count};
 use crate::context::{Context, PeerId};
 use crate::metadata::Metadata;
@@ -31,6 +33,8 @@ pub(crate) struct Core {
     services: Vec<Box<dyn Service>>,
     methods: HashMap<&'static str, Target>,
     peers: HashMap<PeerId, Known>,
+    /// The handlers of one-way calls: no client's loss ends them, but the server's end does.
+    unheard: JoinSet<()>,
     /// The server is about to end, and wants to know that its answers were read.
     flushing: bool,
     /// At how many clients it next looks for idle ones: twice what was left the last time.
@@ -45,11 +49,30 @@ struct Target {
     method: &'static Method,
 }
 
+/// What a handler is started for.
+enum Origin {
+    /// A call with this id.
+    Call(u64),
+    /// A call that nobody waits for.
+    OneWay(OneWay),
+}
+
+impl Origin {
+    fn id(&self) -> Option<u64> {
+        match self {
+            Self::Call(id) => Some(*id),
+            Self::OneWay(_) => None,
+        }
+    }
+}
+
 /// A client, and when it was last heard of.
 struct Known {
     peer: Arc<Peer>,
     heard: Instant,
-    /// How often it was asked for a sign of life, or for proof that it has read everything, without an answer so far.
+    /// When it was last asked for a sign of life. Whatever was heard of it since is one.
+    asked: Option<Instant>,
+    /// How many pings it has not answered: proof that it has read everything is a pong, and nothing else.
     pings: u32,
 }
 
@@ -58,6 +81,11 @@ impl Known {
     fn ask(&mut self) {
         self.pings = self.pings.saturating_add(1);
         self.peer.send(|out| wire::ping(out, 0));
+    }
+
+    /// When it was asked for a sign of life that it has not shown since.
+    fn owes_since(&self) -> Option<Instant> {
+        self.asked.filter(|asked| *asked > self.heard)
     }
 }
 
@@ -75,7 +103,8 @@ impl Core {
                 }
             }
         }
-        Ok(Self { shared, services, methods, peers: HashMap::new(), flushing: false, sweep_at: 64 })
+        let (peers, unheard) = (HashMap::new(), JoinSet::new());
+        Ok(Self { shared, services, methods, peers, unheard, flushing: false, sweep_at: 64 })
     }
 
     /// Takes a message from a client. Whatever is in it, the worst that can happen is that it is answered with an error
@@ -90,36 +119,52 @@ impl Core {
         if self.flushing {
             self.ask_again(&peer);
         }
-        // Also pongs and errors, which nothing else bounds, must not pile up for one that never reads.
-        if peer.waiting() > 2 * self.shared.limits.waiting() {
-            self.forsake(&peer);
-        }
+        self.keep_in_bounds(&peer);
     }
 
     fn records(&mut self, peer: &Arc<Peer>, batch: &Bytes) -> Result<(), Malformed> {
         let mut reader = Reader::new(batch)?;
         while let Some(record) = reader.next()? {
-            match record {
-                Record::Call(call) => self.call(peer, batch, call),
-                Record::OneWay(call) => self.one_way(peer, batch, call),
-                Record::Items { id, items } => peer.items(id, batch, items),
-                Record::End { id } => peer.end_of_items(id),
-                Record::Credit { id, bytes } => peer.credit(id, bytes),
-                Record::Cancel { id } => peer.cancel(id),
-                Record::Ping { id } => peer.send(|out| wire::pong(out, id)),
-                Record::Pong { .. } => {
-                    if let Some(known) = self.peers.get_mut(peer.id().route()) {
-                        known.pings = known.pings.saturating_sub(1);
-                    }
-                }
-                // What only a server says; and an error that speaks of an answer of ours is not answered with another.
-                Record::Reply { .. } | Record::Error { .. } | Record::GoingAway => {
-                    count(&self.shared.counters.unreadable);
-                }
-                Record::Unknown { kind, id } => self.unknown_kind(peer, kind, id),
+            self.record(peer, batch, record);
+            // Here and not after the batch, which may ask for far more than it holds. What is left of it is dropped, and
+            // no call in it waits: the client has been told that all of its calls are over.
+            if !self.keep_in_bounds(peer) {
+                break;
             }
         }
         Ok(())
+    }
+
+    fn record(&mut self, peer: &Arc<Peer>, batch: &Bytes, record: Record<'_>) {
+        match record {
+            Record::Call(call) => self.call(peer, batch, call),
+            Record::OneWay(call) => self.one_way(peer, batch, call),
+            Record::Items { id, items } => peer.items(id, batch, items),
+            Record::End { id } => peer.end_of_items(id),
+            Record::Credit { id, bytes } => peer.credit(id, bytes),
+            Record::Cancel { id } => peer.cancel(id),
+            Record::Ping { id } => peer.send(|out| wire::pong(out, id)),
+            Record::Pong { .. } => {
+                if let Some(known) = self.peers.get_mut(peer.id().route()) {
+                    known.pings = known.pings.saturating_sub(1);
+                }
+            }
+            // What only a server says; and an error that speaks of an answer of ours is not answered with another.
+            Record::Reply { .. } | Record::Error { .. } | Record::GoingAway => {
+                count(&self.shared.counters.unreadable);
+            }
+            Record::Unknown { kind, id } => self.unknown_kind(peer, kind, id),
+        }
+    }
+
+    /// Also pongs and errors, which nothing else bounds, must not pile up for one that never reads. `false` when they
+    /// did, and were thrown away.
+    fn keep_in_bounds(&mut self, peer: &Arc<Peer>) -> bool {
+        let within = peer.waiting() <= self.shared.limits.waiting().saturating_mul(2);
+        if !within {
+            self.forsake(peer);
+        }
+        within
     }
 
     /// Whatever was asked for is not done, so a call that it was asked for must not look as if it were.
@@ -140,7 +185,7 @@ impl Core {
         self.sweep(now);
         let id = PeerId::new(route);
         let peer = Peer::new(id.clone(), Arc::clone(&self.shared));
-        self.peers.insert(id, Known { peer: Arc::clone(&peer), heard: now, pings: 0 });
+        self.peers.insert(id, Known { peer: Arc::clone(&peer), heard: now, asked: None, pings: 0 });
         peer
     }
 
@@ -162,7 +207,7 @@ impl Core {
             return self.refuse_unopened(peer, id, &refusal);
         }
         match self.admit(&record, false) {
-            Ok(target) => self.start(peer, Some(id), target, batch, record),
+            Ok(target) => self.start(peer, Origin::Call(id), target, batch, record),
             Err(status) => {
                 count(&self.shared.counters.refused);
                 peer.answer(id, Answer::Failure(Failure::Status(status.not_sent())));
@@ -171,9 +216,9 @@ impl Core {
     }
 
     fn one_way(&mut self, peer: &Arc<Peer>, batch: &Bytes, record: CallRecord<'_>) {
-        let full = self.shared.calls.load(Ordering::Acquire) >= self.shared.limits.calls;
-        match self.admit(&record, true) {
-            Ok(target) if !full => self.start(peer, None, target, batch, record),
+        // Counted before anything of it runs: calls come in faster than tasks begin.
+        match (self.admit(&record, true), peer.open_one_way()) {
+            (Ok(target), Ok(in_flight)) => self.start(peer, Origin::OneWay(in_flight), target, batch, record),
             _ => count(&self.shared.counters.refused),
         }
     }
@@ -221,9 +266,9 @@ impl Core {
     }
 
     fn start(
-        &self,
+        &mut self,
         peer: &Arc<Peer>,
-        id: Option<u64>,
+        origin: Origin,
         target: Target,
         batch: &Bytes,
         record: CallRecord<'_>,
@@ -233,20 +278,41 @@ impl Core {
         let deadline = record.timeout.and_then(|left| Instant::now().checked_add(left));
         let context = context(target.method, deadline, record.metadata, peer);
         let params = batch.slice_ref(record.body);
+        let id = origin.id();
         let call = Incoming { peer: Arc::clone(peer), id, context, params, credit: record.credit };
-        let Some(future) = self.services[target.service].dispatch(target.index, call).0 else { return };
+        let Some(future) = self.dispatch(target, call).0 else { return };
         let Some(handler) = poll_once(Handler { future, deadline }) else { return };
         let rest = run(handler, Arc::clone(peer), id);
-        match id {
-            Some(id) => peer.spawn(id, rest),
-            None => drop(tokio::spawn(counted(Arc::clone(&self.shared), rest))),
+        match origin {
+            Origin::Call(id) => peer.spawn(id, rest),
+            Origin::OneWay(in_flight) => self.spawn_unheard(in_flight, rest),
         }
     }
 
-    /// A call with the id 0 can't be answered but as if a whole batch were meant.
+    /// Reads the parameters and makes the handler's future. Both run code of the user's.
+    fn dispatch(&self, target: Target, call: Incoming) -> Handling {
+        let (peer, id) = (Arc::clone(&call.peer), call.id);
+        let service = &self.services[target.service];
+        catch_unwind(AssertUnwindSafe(|| service.dispatch(target.index, call))).unwrap_or_else(|_| {
+            if let Some(id) = id {
+                peer.fail(id, &Status::internal("the handler panicked").maybe_executed());
+            }
+            Handling::default()
+        })
+    }
+
+    fn spawn_unheard(&mut self, in_flight: OneWay, handler: impl Future<Output = ()> + Send + 'static) {
+        while self.unheard.try_join_next().is_some() {}
+        self.unheard.spawn(async move {
+            let _in_flight = in_flight;
+            handler.await;
+        });
+    }
+
+    /// A call with the id 0 can't be answered but as if a whole batch were meant, whose other calls may run.
     fn refuse_nameless(&self, peer: &Arc<Peer>) {
         count(&self.shared.counters.refused);
-        let status = Status::invalid_argument("a call has the id 0, which is no call's").not_sent();
+        let status = Status::invalid_argument("a call has the id 0, which is no call's").maybe_executed();
         peer.send(|out| wire::error(out, 0, &Failure::Status(status)));
     }
 
@@ -276,20 +342,6 @@ fn context(method: &'static Method, deadline: Option<Instant>, metadata: Metadat
     Context::new(method, deadline, metadata, peer.id().clone())
 }
 
-/// Counts a one-way call as in flight while its handler runs.
-async fn counted(shared: Arc<Shared>, handler: impl Future<Output = ()>) {
-    /// Also when the handler panics.
-    struct InFlight(Arc<Shared>);
-    impl Drop for InFlight {
-        fn drop(&mut self) {
-            self.0.call_ended();
-        }
-    }
-    shared.calls.fetch_add(1, Ordering::AcqRel);
-    let _in_flight = InFlight(shared);
-    handler.await;
-}
-
 /// For whoever carries messages without a socket.
 impl Core {
     /// Everything that there is to send, in a process where every client is reached at once.
@@ -314,11 +366,16 @@ impl Core {
         let timeout = self.shared.limits.peer_timeout;
         let mut lost = Vec::new();
         for known in self.peers.values_mut().filter(|known| known.peer.is_busy()) {
-            let silent = now.duration_since(known.heard);
-            if silent >= timeout && known.pings > 0 {
-                lost.push(known.peer.id().clone());
-            } else if silent >= timeout / 3 && known.pings == 0 {
-                known.ask();
+            match known.owes_since() {
+                // It has its time from when it was asked: if nothing was heard of it before, it may have been our fault.
+                Some(asked) if now.duration_since(asked) >= timeout - timeout / 3 => {
+                    lost.push(known.peer.id().clone());
+                }
+                None if now.duration_since(known.heard) >= timeout / 3 => {
+                    known.asked = Some(now);
+                    known.ask();
+                }
+                _ => {}
             }
         }
         for id in lost {
@@ -337,7 +394,11 @@ impl Core {
     }
 
     /// A client does not read what it is sent.
-    pub(crate) fn forsake(&self, peer: &Arc<Peer>) {
+    pub(crate) fn forsake(&mut self, peer: &Arc<Peer>) {
+        // A ping that was thrown away with the rest can't be answered.
+        if let Some(known) = self.peers.get_mut(peer.id().route()) {
+            (known.asked, known.pings) = (None, 0);
+        }
         let why =
             Status::unavailable("the client did not read what it was sent, and its calls were given up");
         if peer.forsake(&why.maybe_executed()) {
@@ -364,11 +425,12 @@ impl Core {
     }
 
     /// Ends what is still in flight when the time for draining is up.
-    pub(crate) fn fail_all(&self) {
+    pub(crate) fn fail_all(&mut self) {
         let why = Status::unavailable("the server shut down before the handler was done").maybe_executed();
         for known in self.peers.values() {
             known.peer.fail_all(&why);
         }
+        self.unheard.abort_all();
     }
 
     /// Asks every client for a pong, which proves that it has read all that was sent before.

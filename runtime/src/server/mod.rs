@@ -10,6 +10,8 @@ mod driver;
 mod handler;
 mod peer;
 mod shared;
+#[cfg(test)]
+mod tests;
 
 pub use dispatch::{Handling, Incoming, Params, Service};
 pub use shared::Counters;

@@ -1,7 +1,6 @@
 //! One client as the server sees it: its calls in flight, and what it is to be sent.
 
 use std::collections::hash_map::Entry;
-use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -27,6 +26,8 @@ struct State {
     outbox: Outbox,
     /// The calls in flight. **A call is answered by whoever takes it out of here, and by nobody else.**
     calls: IdMap<u64, ServerCall>,
+    /// How many one-way calls are in flight.
+    one_way: usize,
     /// It is on the list of those that the owner will empty.
     listed: bool,
     /// It can't be reached any more: nothing is queued for it.
@@ -63,6 +64,24 @@ impl ServerCall {
         if let Some(task) = &self.task {
             task.abort();
         }
+    }
+}
+
+impl State {
+    /// How many calls are, those that nobody waits for among them.
+    fn in_flight(&self) -> usize {
+        self.calls.len() + self.one_way
+    }
+}
+
+/// A one-way call in flight.
+#[derive(Debug)]
+pub(crate) struct OneWay(Arc<Peer>);
+
+impl Drop for OneWay {
+    fn drop(&mut self) {
+        self.0.lock().one_way -= 1;
+        self.0.shared.call_ended();
     }
 }
 
@@ -110,19 +129,31 @@ impl Peer {
     /// Takes a call on.
     pub(crate) fn open(&self, id: u64, call: ServerCall) -> Result<(), Refusal> {
         let mut state = self.lock();
-        if state.calls.len() >= self.shared.limits.calls_per_peer {
+        if state.in_flight() >= self.shared.limits.calls_per_peer {
             return Err(Refusal::PeerFull);
         }
         if state.outbox.len() > self.shared.limits.waiting() {
             return Err(Refusal::PeerBehind);
         }
         let Entry::Vacant(entry) = state.calls.entry(id) else { return Err(Refusal::IdInUse) };
-        if self.shared.calls.fetch_add(1, Ordering::AcqRel) >= self.shared.limits.calls {
-            self.shared.calls.fetch_sub(1, Ordering::AcqRel);
+        if !self.shared.call_began() {
             return Err(Refusal::ServerFull);
         }
         entry.insert(call);
         Ok(())
+    }
+
+    /// Takes a one-way call on, which is in flight until what this returns is dropped.
+    pub(crate) fn open_one_way(self: &Arc<Self>) -> Result<OneWay, Refusal> {
+        let mut state = self.lock();
+        if state.in_flight() >= self.shared.limits.calls_per_peer {
+            return Err(Refusal::PeerFull);
+        }
+        if !self.shared.call_began() {
+            return Err(Refusal::ServerFull);
+        }
+        state.one_way += 1;
+        Ok(OneWay(Arc::clone(self)))
     }
 
     /// Spawns the rest of a handler, such that the call's end ends it. Must be called within a tokio runtime.

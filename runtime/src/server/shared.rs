@@ -68,6 +68,15 @@ impl Shared {
         to.append(&mut self.listed.lock().unwrap_or_else(PoisonError::into_inner));
     }
 
+    /// Counts a call as in flight; `false` when there are as many as there may be.
+    pub(super) fn call_began(&self) -> bool {
+        let room = self.calls.fetch_add(1, Ordering::AcqRel) < self.limits.calls;
+        if !room {
+            self.calls.fetch_sub(1, Ordering::AcqRel);
+        }
+        room
+    }
+
     /// A call is no longer in flight.
     pub(super) fn call_ended(&self) {
         let left = self.calls.fetch_sub(1, Ordering::AcqRel) - 1;

@@ -146,7 +146,7 @@ fn unknown_kinds_are_told_or_skipped() {
 fn ids_are_unique_and_not_nought() {
     attacked(|server, attacker| {
         attacker.say(&[call(0, "last", &record!["ACME"])]);
-        assert_eq!(attacker.next().error(), (0, 3, 0));
+        assert_eq!(attacker.next().error(), (0, 3, 1));
         attacker.say(&[call(7, "last", &record!["SLOW"]), call(7, "last", &record!["ACME"])]);
         assert_eq!(attacker.next().error(), (7, 3, 0));
         attacker.say(&[call(u64::MAX, "last", &record!["ACME"])]);

@@ -1,0 +1,162 @@
+//! What a server does with batches, without a socket: bytes in, records out. Over sockets: `runtime/tests/calls`.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, advance};
+
+use super::core::Core;
+use super::dispatch::{Handling, Incoming, Service};
+use super::shared::{Limits, Shared};
+use crate::method::{Method, MethodKind};
+use crate::status::Failure;
+use crate::wire::{Reader, Record};
+use crate::{Code, Outcome};
+
+/// A service whose handlers never end, but for one that is never begun.
+struct Odd;
+
+const METHODS: [Method; 3] = [
+    Method::new("t.Odd/hold", MethodKind::Unary),
+    Method::new("t.Odd/panic", MethodKind::Unary),
+    Method::new("t.Odd/unheard", MethodKind::OneWay),
+];
+
+impl Service for Odd {
+    fn methods(&self) -> &'static [Method] {
+        &METHODS
+    }
+
+    fn dispatch(&self, method: usize, call: Incoming) -> Handling {
+        assert_ne!(method, 1, "as the test asked for");
+        Handling(Some(Box::pin(async move {
+            let _kept = call;
+            std::future::pending::<()>().await;
+        }) as Pin<Box<dyn Future<Output = ()> + Send>>))
+    }
+}
+
+fn core(set: impl FnOnce(&mut Limits)) -> Core {
+    let mut limits = Limits::default();
+    set(&mut limits);
+    Core::new(vec![Box::new(Odd)], Shared::new(limits)).expect("its methods have names of their own")
+}
+
+/// A record that starts a call without parameters.
+fn call(id: u8, method: &str) -> Vec<u8> {
+    let kind = if method.ends_with("unheard") { 2 } else { 1 };
+    let name = u8::try_from(method.len()).expect("it is short");
+    [&[0x94, kind, id, 0xa0 | name], method.as_bytes(), &[0xc4, 1, 0x90]].concat()
+}
+
+fn receive(core: &mut Core, route: &[u8], records: &[Vec<u8>]) {
+    core.receive(route, &Bytes::from([&[1], records.concat().as_slice()].concat()));
+}
+
+/// What the clients are told, as short texts.
+fn told(core: &mut Core) -> Vec<String> {
+    let mut told = Vec::new();
+    for message in core.take_messages() {
+        let mut reader = Reader::new(&message).expect("it is a batch");
+        while let Some(record) = reader.next().expect("it is well-formed") {
+            told.push(match record {
+                Record::Error { id, failure: Failure::Status(status) } => {
+                    format!("{id} {} {}", status.code(), status.outcome())
+                }
+                Record::Ping { .. } => "ping".to_owned(),
+                other => format!("{other:?}"),
+            });
+        }
+    }
+    told
+}
+
+fn error(id: u64, code: Code, outcome: Outcome) -> String {
+    format!("{id} {code} {outcome}")
+}
+
+#[tokio::test]
+async fn one_way_calls_that_come_together_keep_to_the_bounds() {
+    let unheard = vec![call(0, "t.Odd/unheard"); 5];
+    let mut all = core(|limits| limits.calls = 2);
+    receive(&mut all, b"a", &unheard);
+    assert_eq!((all.shared.counters.calls(), all.shared.counters.refused_calls()), (2, 3));
+    let mut each = core(|limits| limits.calls_per_peer = 2);
+    receive(&mut each, b"a", &unheard);
+    receive(&mut each, b"b", &unheard[..2]);
+    assert_eq!((each.shared.counters.calls(), each.shared.counters.refused_calls()), (4, 3));
+    receive(&mut each, b"a", &[call(1, "t.Odd/hold")]);
+    assert_eq!(told(&mut each), [error(1, Code::ResourceExhausted, Outcome::NotSent)]);
+}
+
+#[tokio::test]
+async fn what_panics_before_a_handler_is_begun_ends_its_call_and_no_other() {
+    let mut core = core(|_| ());
+    receive(&mut core, b"a", &[call(1, "t.Odd/hold"), call(2, "t.Odd/panic"), call(3, "t.Odd/hold")]);
+    assert_eq!(told(&mut core), [error(2, Code::Internal, Outcome::MaybeExecuted)]);
+    assert_eq!(core.shared.counters.calls(), 3);
+}
+
+#[tokio::test]
+async fn an_error_of_a_whole_batch_does_not_say_that_its_calls_did_not_run() {
+    let mut core = core(|_| ());
+    receive(&mut core, b"a", &[call(1, "t.Odd/hold"), call(0, "t.Odd/hold")]);
+    assert_eq!(told(&mut core), [error(0, Code::InvalidArgument, Outcome::MaybeExecuted)]);
+}
+
+#[tokio::test]
+async fn a_batch_that_asks_for_far_more_than_it_holds_is_not_read_to_its_end() {
+    let mut core = core(|limits| limits.message_size = 1_000);
+    let unknown = vec![vec![0x92, 12, 5]; 100_000];
+    receive(&mut core, b"a", &unknown);
+    assert_eq!(told(&mut core), [error(0, Code::Unavailable, Outcome::MaybeExecuted)]);
+    let read = core.shared.counters.unreadable_batches();
+    assert!(read < 50_000, "{read} records of it were answered");
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_a_client_says_is_a_sign_of_life() {
+    let mut core = core(|_| ());
+    receive(&mut core, b"a", &[call(1, "t.Odd/hold")]);
+    let mut seconds_later = async |seconds| {
+        advance(Duration::from_secs(seconds)).await;
+        core.check_peers(Instant::now());
+        let told = told(&mut core);
+        // Of a kind that is skipped: no pong.
+        receive(&mut core, b"a", &[vec![0x92, 64, 5]]);
+        told
+    };
+    assert_eq!(seconds_later(6).await, ["ping"]);
+    assert_eq!(seconds_later(4).await, Vec::<String>::new());
+    // However long it was silent: it was not asked.
+    assert_eq!(seconds_later(60).await, ["ping"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_asked_and_stays_silent_is_given_up() {
+    let mut core = core(|_| ());
+    receive(&mut core, b"a", &[call(1, "t.Odd/hold")]);
+    let mut seconds_later = async |seconds| {
+        advance(Duration::from_secs(seconds)).await;
+        core.check_peers(Instant::now());
+        told(&mut core)
+    };
+    assert_eq!(seconds_later(6).await, ["ping"]);
+    assert_eq!(seconds_later(9).await, Vec::<String>::new());
+    assert_eq!(seconds_later(1).await, [error(1, Code::Unavailable, Outcome::MaybeExecuted)]);
+}
+
+#[tokio::test]
+async fn nothing_of_a_one_way_call_outlives_its_server() {
+    let mut core = core(|_| ());
+    let shared = Arc::clone(&core.shared);
+    receive(&mut core, b"a", &[call(0, "t.Odd/unheard")]);
+    let in_flight = || shared.calls.load(std::sync::atomic::Ordering::Acquire);
+    assert_eq!(in_flight(), 1);
+    drop(core);
+    while in_flight() > 0 {
+        tokio::task::yield_now().await;
+    }
+}
