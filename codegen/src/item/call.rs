@@ -38,7 +38,7 @@ pub(crate) fn call(site: Site<'_>, named: &Named<'_>) -> TokenStream {
 
 impl Call {
     fn new(site: Site<'_>, named: &Named<'_>) -> Self {
-        let Named { method, name, parameters, index } = named;
+        let Named { method, call, parameters, index, .. } = named;
         let variables = Variables::new(site, method);
         let arguments: Vec<Argument> =
             method.parameters.iter().map(|parameter| Argument::of(site, parameter)).collect();
@@ -48,7 +48,7 @@ impl Call {
         let index = Literal::usize_unsuffixed(*index);
         Self {
             attributes: docs::attributes(&method.notes, &format!("Calls `{}`.", method.name)),
-            name: name.clone(),
+            name: call.clone(),
             arguments: quote!(#(#parameter_names: #types,)*),
             stream: variables.stream,
             request: quote!(&METHODS[#index], &#parameters { #(#members),* }),

@@ -1,35 +1,15 @@
 //! `TapeClient`: a service, as its callers see it.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
 use zsvc_idl::schema::Service;
 
 use super::call::call;
 use super::method::Named;
 use crate::docs;
-use crate::names::{Scope, ServiceNames};
+use crate::names::ServiceNames;
 use crate::options::Sides;
 use crate::site::Site;
-
-/// The functions of a client that are no methods of its service. Where a method has the name of one, this gives way.
-struct Ours {
-    new: Ident,
-    connect: Ident,
-    local: Ident,
-    channel: Ident,
-}
-
-impl Ours {
-    fn new(service: &Service) -> Self {
-        let mut scope = Scope::without(service.methods.iter().map(|method| method.name.as_str()));
-        Self {
-            new: scope.add("new"),
-            connect: scope.add("connect"),
-            local: scope.add("local"),
-            channel: scope.add("channel"),
-        }
-    }
-}
 
 /// The type, which holds a channel.
 pub(crate) fn client(names: &ServiceNames, service: &Service) -> TokenStream {
@@ -45,17 +25,11 @@ pub(crate) fn client(names: &ServiceNames, service: &Service) -> TokenStream {
 }
 
 /// What a client can do.
-pub(crate) fn calling(
-    site: Site<'_>,
-    names: &ServiceNames,
-    service: &Service,
-    methods: &[Named<'_>],
-) -> TokenStream {
+pub(crate) fn calling(site: Site<'_>, names: &ServiceNames, methods: &[Named<'_>]) -> TokenStream {
     let client = &names.client;
-    let ours = Ours::new(service);
-    let constructors = constructors(&ours);
+    let constructors = constructors();
     let local = match site.generation.choices.sides() {
-        Sides::Both => Some(local(names, &ours)),
+        Sides::Both => Some(local(names)),
         Sides::Client | Sides::Server => None,
     };
     let calls = methods.iter().map(|named| call(site, named));
@@ -68,39 +42,37 @@ pub(crate) fn calling(
     }
 }
 
-fn constructors(ours: &Ours) -> TokenStream {
-    let Ours { new, connect, channel, .. } = ours;
+fn constructors() -> TokenStream {
     quote! {
         /// A client over a channel, which other clients may share.
         #[must_use]
-        pub fn #new(channel: ::zsvc::Channel) -> Self {
+        pub fn new(channel: ::zsvc::Channel) -> Self {
             Self { channel }
         }
         /// A client of the server at an endpoint, such as `tcp://127.0.0.1:7100`.
         ///
         /// # Errors
         /// As for [`zsvc::Channel::connect`].
-        pub async fn #connect(
+        pub async fn connect(
             endpoint: impl ::core::convert::Into<::std::string::String>,
         ) -> ::core::result::Result<Self, ::zsvc::Status> {
-            ::zsvc::Channel::connect(endpoint).await.map(Self::#new)
+            ::zsvc::Channel::connect(endpoint).await.map(Self::new)
         }
         /// The channel that calls go over.
         #[must_use]
-        pub fn #channel(&self) -> &::zsvc::Channel {
+        pub fn channel(&self) -> &::zsvc::Channel {
             &self.channel
         }
     }
 }
 
-fn local(names: &ServiceNames, ours: &Ours) -> TokenStream {
+fn local(names: &ServiceNames) -> TokenStream {
     let ServiceNames { service, server, .. } = names;
-    let Ours { new, local, .. } = ours;
     quote! {
         /// A client of a service in this process, without a socket. For tests.
         #[must_use]
-        pub fn #local(service: impl self::#service) -> Self {
-            Self::#new(::zsvc::Channel::local(self::#server::new(service)))
+        pub fn local(service: impl self::#service) -> Self {
+            Self::new(::zsvc::Channel::local(self::#server::new(service)))
         }
     }
 }

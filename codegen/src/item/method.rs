@@ -9,12 +9,18 @@ use crate::literal;
 use crate::names::{self, Scope};
 use crate::site::Site;
 
+/// The functions of every client that are no methods of its service. Here it is the method that gives way: clients are
+/// made in the same manner, whatever their services hold.
+const CLIENT_FUNCTIONS: &[&str] = &["new", "connect", "local", "channel"];
+
 /// A method with its names.
 pub(crate) struct Named<'a> {
     /// The method.
     pub(crate) method: &'a Method,
-    /// The function in the trait and the client.
+    /// The function in the trait.
     pub(crate) name: Ident,
+    /// The function in the client: another name where every client has a function of that one.
+    pub(crate) call: Ident,
     /// The hidden struct of its parameters.
     pub(crate) parameters: Ident,
     /// Its place in the table of methods.
@@ -23,14 +29,16 @@ pub(crate) struct Named<'a> {
 
 /// The methods of a service, in order of declaration.
 pub(crate) fn named(service: &Service) -> Vec<Named<'_>> {
-    let idents = names::distinct(service.methods.iter().map(|method| method.name.as_str()));
+    let names = || service.methods.iter().map(|method| method.name.as_str());
+    let calls = Scope::without(CLIENT_FUNCTIONS.iter().copied()).declare(names());
+    let idents = names::distinct(names()).into_iter().zip(calls);
     let mut hidden = Scope::default();
     let methods = service.methods.iter().zip(idents).enumerate();
-    let named = methods.map(|(index, (method, name))| {
+    let methods = methods.map(|(index, (method, (name, call)))| {
         let stem = hidden.add(&names::pascal(&method.name));
-        Named { method, name, parameters: format_ident!("{}Params", stem), index }
+        Named { method, name, call, parameters: format_ident!("{}Params", stem), index }
     });
-    named.collect()
+    methods.collect()
 }
 
 /// The table of methods, in the order of their indices.

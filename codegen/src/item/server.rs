@@ -58,7 +58,7 @@ pub(crate) fn serving(site: Site<'_>, names: &ServiceNames, methods: &[Named<'_>
 }
 
 fn arm(site: Site<'_>, named: &Named<'_>, contract: &TokenStream) -> TokenStream {
-    let Named { method, name, parameters, index } = named;
+    let Named { method, name, parameters, index, .. } = named;
     let index = Literal::usize_unsuffixed(*index);
     let members = method::members(method);
     let params = if members.is_empty() { quote!(_) } else { quote!(params) };

@@ -27,7 +27,7 @@ pub(crate) fn service(site: Site<'_>, names: &ServiceNames, service: &Service) -
         Sides::Server => (None, None),
         Sides::Both | Sides::Client => {
             let client = client::client(names, service);
-            (Some(client), Some(client::calling(site, names, service, &methods)))
+            (Some(client), Some(client::calling(site, names, &methods)))
         }
     };
     let table = method::table(site, service);

@@ -345,7 +345,7 @@ pub mod r#type {
             impl self::TapeClient_ {
                 /// A client over a channel, which other clients may share.
                 #[must_use]
-                pub fn new_(channel: ::zsvc::Channel) -> Self {
+                pub fn new(channel: ::zsvc::Channel) -> Self {
                     Self { channel }
                 }
 
@@ -356,7 +356,7 @@ pub mod r#type {
                 pub async fn connect(
                     endpoint: impl ::core::convert::Into<::std::string::String>,
                 ) -> ::core::result::Result<Self, ::zsvc::Status> {
-                    ::zsvc::Channel::connect(endpoint).await.map(Self::new_)
+                    ::zsvc::Channel::connect(endpoint).await.map(Self::new)
                 }
 
                 /// The channel that calls go over.
@@ -368,11 +368,11 @@ pub mod r#type {
                 /// A client of a service in this process, without a socket. For tests.
                 #[must_use]
                 pub fn local(service: impl self::Tape) -> Self {
-                    Self::new_(::zsvc::Channel::local(self::TapeServer::new(service)))
+                    Self::new(::zsvc::Channel::local(self::TapeServer::new(service)))
                 }
 
                 /// Calls `new`.
-                pub fn new(
+                pub fn new_(
                     &self,
                     loud: u8,
                     context: u8,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use common::{check, decode, encode, read, shown};
 use rmpv::Value;
-use zsvc::{Bytes, Timestamp, UnknownVariant, Uuid};
+use zsvc::{Bytes, Channel, Status, Timestamp, UnaryCall, UnknownVariant, Uuid};
 use zsvc_codegen_compiled::hazards::hazard::{keywords, ours};
 use zsvc_codegen_compiled::hazards::shapes::{self, Aliases, Chain, Defaults, Json, Sparse, Tree, Weekday};
 use zsvc_codegen_compiled::hazards::{builtins, large, tree, twin};
@@ -120,6 +120,14 @@ fn the_generators_names_give_way_to_the_schemas() {
     let hidden = ours::Union::Hidden { HiddenReader: 1, HiddenFields: 2, LimitReader: Some(3) };
     check(&hidden, "[10, [1, 2, 3]]");
     check(&ours::TapeServer::TapeServer(ours::TapeClient { name: "x".to_owned() }), "[1, [\"x\"]]");
+}
+
+#[test]
+fn clients_are_made_in_the_same_manner_whatever_their_methods_are_called() {
+    use ours::TapeClient_ as Client;
+    let _: fn(Channel) -> Client = Client::new;
+    let _: fn(&Client) -> &Channel = Client::channel;
+    let _: fn(&Client) -> UnaryCall<ours::TapeClient, Status> = Client::new_;
 }
 
 #[test]
