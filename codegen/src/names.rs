@@ -2,7 +2,8 @@
 //!
 //! A name of the schema stays as it is wherever Rust allows: a keyword is written raw (`r#type`), and the few that
 //! cannot be raw (`self`, `crate`, …) get a trailing underscore. Where a name that the generator adds meets one of
-//! the schema's, the generator's gives way, by a trailing underscore too. So generation never fails over a name.
+//! the schema's, the generator's gives way, by a trailing underscore too; but a client's methods give way to what every
+//! client has. So generation never fails over a name.
 //!
 //! Not here: paths from one module to another ([`crate::site`]).
 
@@ -28,6 +29,10 @@ const PRIMITIVES: &[&str] = &[
     "bool", "char", "f16", "f32", "f64", "f128", "i8", "i16", "i32", "i64", "i128", "isize", "str", "u8",
     "u16", "u32", "u64", "u128", "usize",
 ];
+
+/// Names that an outermost module must leave alone: beside a module `rustfmt`, rustc takes the attribute
+/// `#[rustfmt::skip]` for something in it.
+const TOOLS: &[&str] = &["rustfmt"];
 
 /// What a variable in generated functions must not be called: names that they bind or see as statics themselves, and
 /// those of the prelude that a pattern would take for a variant.
@@ -231,7 +236,8 @@ impl Names {
         path: &[Ident],
         packages: &[(&[String], PackageId)],
     ) -> ModuleNames {
-        let mut scope = Scope::without(PRIMITIVES.iter().copied());
+        let tools = if path.is_empty() { TOOLS } else { &[] };
+        let mut scope = Scope::without(PRIMITIVES.iter().chain(tools).copied());
         let package = packages.iter().find(|(rest, _)| rest.is_empty()).map(|&(_, id)| id);
         if let Some(id) = package {
             self.declare_types(schema, schema.package(id), &mut scope);

@@ -10,7 +10,7 @@ use rmpv::Value;
 use zsvc::{Bytes, Channel, Status, Timestamp, UnaryCall, UnknownVariant, Uuid};
 use zsvc_codegen_compiled::hazards::hazard::{keywords, ours};
 use zsvc_codegen_compiled::hazards::shapes::{self, Aliases, Chain, Defaults, Json, Sparse, Tree, Weekday};
-use zsvc_codegen_compiled::hazards::{builtins, large, tree, twin};
+use zsvc_codegen_compiled::hazards::{builtins, clippy, large, rustfmt_, tree, twin};
 use zsvc_codegen_compiled::market::v1::{Flag, Order, Side, TapeError, Trade};
 use zsvc_codegen_compiled::money::v1::Amount;
 
@@ -263,4 +263,6 @@ fn packages_of_like_names_are_apart() {
     let leaf = tree::leaf_::Leaf { green: true };
     let twin = twin::leaf::Twin { leaf: leaf.clone() };
     check(&tree::Root { leaf, twin, leaves: vec![tree::leaf { number: 1 }] }, "[[true], [[true]], [[1]]]");
+    let inside = clippy::rustfmt::rustdoc::Inside { skip: rustfmt_::clippy::rustfmt { skip: 1 } };
+    check(&inside, "[[1]]");
 }
