@@ -55,7 +55,7 @@ impl Failure {
     pub(super) fn help(&self) -> &'static str {
         HELP.iter()
             .find(|(rule, _)| self.wants(*rule))
-            .map_or("docs/language.md shows every form", |(_, help)| help)
+            .map_or("write what is expected here, or remove what stands there instead", |(_, help)| help)
     }
 }
 
@@ -65,9 +65,9 @@ const SELDOM: usize = 90;
 const HELP: &[(Rule, &str)] = &[
     (Rule::number_sign, "each member has a number: `= 1`"),
     (Rule::close_bracket, "the only list that can be written is the empty one: `[]`"),
-    (Rule::type_name, "a name starts with a letter or `_`, such as `Trade`"),
+    (Rule::type_name, "a name starts with an ASCII letter or `_`, such as `Trade`"),
     (Rule::constant_name, "a constant looks like `const LIMIT: u32 = 500;`"),
-    (Rule::alias_name, "a name starts with a letter or `_`, such as `money`"),
+    (Rule::alias_name, "a name starts with an ASCII letter or `_`, such as `money`"),
     (Rule::attribute_name, "an attribute looks like `@len(1..=12)`"),
     (Rule::error_path, "name the error that is thrown: `throws TapeError`"),
     (Rule::reserved_entry, "numbers, ranges and names are reserved: `reserved 8, 10..15, \"exchange\";`"),
@@ -77,7 +77,9 @@ const HELP: &[(Rule, &str)] = &[
     (Rule::equals, "what it is follows after `=`"),
     (Rule::type_use, "write a type: `u32`, `string`, `list<T>`, `map<K, V>`, `T?` or the name of one"),
     (Rule::type_path, "write a type: `u32`, `string`, `list<T>`, `map<K, V>`, `T?` or the name of one"),
+    (Rule::streamed, "write a type: `u32`, `string`, `list<T>`, `map<K, V>`, `T?` or the name of one"),
     (Rule::colon, "a type follows after `:`"),
+    (Rule::method_name, "a method looks like `rpc name(parameter: u32) -> string;` or `oneway name();`"),
     (Rule::method, "a method looks like `rpc name(parameter: u32) -> string;` or `oneway name();`"),
     (Rule::kw_rpc, "a method looks like `rpc name(parameter: u32) -> string;` or `oneway name();`"),
     (Rule::struct_member, "a field looks like `name: string = 1;`"),

@@ -7,6 +7,7 @@
 mod build;
 mod cut;
 mod expected;
+mod hint;
 mod literal;
 mod part;
 mod recover;

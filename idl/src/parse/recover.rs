@@ -6,6 +6,7 @@ use std::ops::Range;
 use super::build::Builder;
 use super::cut::{self, Piece};
 use super::expected::{self, Failure};
+use super::hint::{self, Place};
 use super::token::{Token, TokenKind};
 use super::{Parser, Rule, first_pair};
 use crate::ast::{Enum, Fields, Item, ItemKind, Method, Name, Preamble, Union};
@@ -129,11 +130,14 @@ impl Parser<'_> {
             let stray = self.stray_docs(docs);
             return self.report.add(stray);
         }
-        let diagnostic = self.syntax_error(failure, before, found);
+        let in_parameters = is_in_parentheses(&self.tokens[range.start..at.max(range.start)]);
+        let place = Place { text: self.text, failure, in_parameters, before, found };
+        let diagnostic = self.syntax_error(&place);
         self.report.add(diagnostic);
     }
 
-    fn syntax_error(&self, failure: &Failure, before: Option<Token>, found: Option<Token>) -> Diagnostic {
+    fn syntax_error(&self, place: &Place) -> Diagnostic {
+        let &Place { before, found, failure, .. } = place;
         let expectation = failure.expectation();
         let message = format!("{expectation}, found {}", expected::found(found, self.text));
         let diagnostic = Diagnostic::new(diagnostic::SYNTAX, message);
@@ -145,7 +149,7 @@ impl Parser<'_> {
             (Some(before), None) => diagnostic.at(self.span(before).after(), expectation),
             (None, None) => diagnostic.at(Span { file: self.file, start: 0, end: 0 }, ""),
         };
-        diagnostic.help(self.syntax_help(failure, found))
+        diagnostic.help(self.syntax_help(place))
     }
 
     /// What is missing belongs behind the word before, not before the first word of the next line.
@@ -155,7 +159,11 @@ impl Parser<'_> {
         !starts_anew && self.text[before.end as usize..next].contains('\n')
     }
 
-    fn syntax_help(&self, failure: &Failure, found: Option<Token>) -> String {
+    fn syntax_help(&self, place: &Place) -> String {
+        if let Some(hint) = hint::hint(place) {
+            return hint;
+        }
+        let &Place { found, failure, .. } = place;
         let word = found.filter(|token| token.kind == TokenKind::Word).map(|token| token.text(self.text));
         let keywords: &[&str] = if failure.wants(Rule::item) || failure.wants(Rule::declaration) {
             &DECLARATIONS
@@ -178,6 +186,12 @@ impl Parser<'_> {
     fn name(&self, token: Token) -> Name {
         Name { text: token.text(self.text).to_owned(), span: self.span(token) }
     }
+}
+
+/// Whether a parenthesis is open behind these tokens.
+fn is_in_parentheses(tokens: &[Token]) -> bool {
+    let count = |sign| tokens.iter().filter(|token| token.is(sign)).count();
+    count(b'(') > count(b')')
 }
 
 /// Where a member could not be read.
