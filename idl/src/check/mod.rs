@@ -31,6 +31,7 @@ pub(crate) fn check(model: &Model, report: &mut Report) {
     numbers::duplicates(model, report);
     numbers::reserved_numbers(model, report);
     numbers::reserved_names(model, report);
+    numbers::reserved_no_names(model, report);
     numbers::reserved_twice(model, report);
     types::map_keys(model, report);
     types::optional_twice(model, report);

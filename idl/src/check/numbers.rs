@@ -105,6 +105,33 @@ pub(super) fn reserved_names(model: &Model, report: &mut Report) {
     }
 }
 
+/// What is reserved by name is one that a member could have.
+pub(super) fn reserved_no_names(model: &Model, report: &mut Report) {
+    for body in walk::bodies(model) {
+        for (text, span) in body.reserved.iter().filter_map(name).filter(|(text, _)| !is_name(text)) {
+            report.add_with(span.file, diagnostic::RESERVED_NO_NAME, |code| {
+                let trimmed = text.trim();
+                let help = if is_name(trimmed) {
+                    format!("write `\"{trimmed}\"`")
+                } else {
+                    "a name starts with an ASCII letter or `_`; letters, digits and `_` follow".to_owned()
+                };
+                Diagnostic::new(
+                    code,
+                    format!("no {} can be named `\"{}\"`", body.member, text.escape_debug()),
+                )
+                .at(span, "")
+                .help(help)
+            });
+        }
+    }
+}
+
+fn is_name(text: &str) -> bool {
+    let is_word = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
+    text.bytes().all(is_word) && !text.starts_with(|first: char| first.is_ascii_digit()) && !text.is_empty()
+}
+
 /// Reserved ranges hold something, and nothing is reserved twice.
 pub(super) fn reserved_twice(model: &Model, report: &mut Report) {
     for body in walk::bodies(model) {

@@ -108,6 +108,7 @@ codes! {
     ONEWAY_ANSWER = "E0314", "a oneway method that answers";
     NOTHING_IN_IT = "E0315", "an enum, union or error of nothing";
     TOO_MANY_PARAMETERS = "E0316", "more parameters than there are numbers";
+    RESERVED_NO_NAME = "E0317", "a reserved name that can't be one";
 
     // Attributes and values.
     UNKNOWN_ATTRIBUTE = "E0401", "an unknown attribute";
