@@ -10,7 +10,7 @@ use futures_core::Stream;
 use serde::Serialize;
 
 use super::call::{self, BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
-use super::connection::{Connection, Limits};
+use super::connection::{Connection, Limits, Link};
 use super::driver::Driver;
 use super::launch::Launch;
 use super::local;
@@ -73,8 +73,8 @@ impl ChannelBuilder {
     /// A server to call: `tcp://tape.example:7100`, `ipc:///run/tape.sock`, `inproc://tape`. With several, each call goes
     /// to the one that is connected and has the fewest calls in flight; a stream stays where it began.
     ///
-    /// libzmq does not watch `inproc`: where such a server goes, calls on it wait for their deadlines, and the channel does
-    /// not come back.
+    /// libzmq does not watch `inproc`: where such a server goes, or holds its thread up, calls on it fail as `unavailable` only
+    /// some twelve seconds later, and the channel does not come back.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
         self
@@ -161,7 +161,8 @@ fn connect(endpoint: String, limits: Limits) -> Result<Arc<Connection>, Status> 
     let dealer = Dealer::connect(&endpoint, limits.message_size).map_err(|error| {
         Status::invalid_argument(format!("can't connect to `{endpoint}`: {error}")).not_sent()
     })?;
-    let connection = Connection::new(endpoint, limits, dealer.is_unmonitored());
+    let link = if dealer.is_unmonitored() { Link::Unmonitored } else { Link::Monitored };
+    let connection = Connection::new(endpoint, limits, link);
     tokio::spawn(Driver::new(dealer, Arc::clone(&connection)));
     Ok(connection)
 }

@@ -11,6 +11,7 @@ use tokio::time::Instant;
 use super::channel::Connections;
 use super::records;
 use super::state::{Deadline, Phase, State, Wakers};
+use super::watch::{SILENCE, Watch};
 use crate::bell::Bell;
 use crate::status::{Failure, Status};
 use crate::stream::{Inbound, Outbound, Outgoing};
@@ -42,6 +43,17 @@ pub(crate) struct Connection {
     pub(super) siblings: OnceLock<Weak<Connections>>,
 }
 
+/// How a connection learns whether its server is there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Link {
+    /// libzmq tells when it is up, and when it is lost.
+    Monitored,
+    /// libzmq tells nothing: it counts as up, and the server is asked.
+    Unmonitored,
+    /// There is no socket in between: the server goes when the connection does.
+    Local,
+}
+
 /// A place in the line of those who wait for room. Dropped, it is free for the next.
 #[derive(Debug)]
 pub(super) struct Ticket {
@@ -50,9 +62,10 @@ pub(super) struct Ticket {
 }
 
 impl Connection {
-    pub(super) fn new(endpoint: String, limits: Limits, ready: bool) -> Arc<Self> {
-        let phase = if ready { Phase::Ready } else { Phase::Connecting };
-        let state = State::new(phase, limits.message_size);
+    pub(super) fn new(endpoint: String, limits: Limits, link: Link) -> Arc<Self> {
+        let phase = if link == Link::Monitored { Phase::Connecting } else { Phase::Ready };
+        let mut state = State::new(phase, limits.message_size);
+        state.watch = (link == Link::Unmonitored).then(Watch::default);
         Arc::new(Self {
             endpoint,
             limits,
@@ -233,6 +246,7 @@ impl Connection {
     /// Takes a message from the server. Whatever is in it, the worst that can happen is that calls fail.
     pub(super) fn receive(&self, batch: &Bytes, wakers: &mut Wakers) {
         let mut state = self.lock();
+        state.heard();
         if let Err(malformed) = records::take(&mut state, batch, wakers) {
             // What else was in it can't be known, so no call may go on waiting for it.
             let why = Status::unknown(format!("the server at `{}` sent {malformed}", self.endpoint));
@@ -275,7 +289,8 @@ impl Connection {
     /// The connection is gone; it may come back.
     pub(super) fn disconnected(&self, wakers: &mut Wakers) {
         let mut state = self.lock();
-        if state.phase != Phase::Closed {
+        // Nobody would tell that a connection which is not watched is up again.
+        if state.phase != Phase::Closed && state.watch.is_none() {
             state.phase = Phase::Connecting;
         }
         let why = Status::unavailable(format!("the connection to `{}` was lost", self.endpoint));
@@ -303,7 +318,13 @@ impl Connection {
     pub(super) fn expire(&self, wakers: &mut Wakers) -> Option<Instant> {
         let mut state = self.lock();
         if state.look_at.is_some() {
-            state.expire(Instant::now(), wakers);
+            let now = Instant::now();
+            if state.server_is_gone(now) {
+                let endpoint = &self.endpoint;
+                let why = format!("the server at `{endpoint}` did not answer a ping within {SILENCE:?}");
+                state.fail_all(&Status::unavailable(why), wakers);
+            }
+            state.expire(now, wakers);
         }
         state.look_at
     }

@@ -70,7 +70,8 @@ impl Driver {
                     self.blocked = true;
                     break;
                 }
-                // It said that there was room; there is none only if the connection has just gone.
+                // It said that there was room; there is none only if the connection has just gone. Where libzmq would not
+                // tell that it is back, it goes on as if it were.
                 Sent::Unreachable => self.connection.disconnected(&mut self.wakers),
             }
         }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::connection::{Connection, Limits, Rest};
+use super::connection::{Connection, Limits, Link, Rest};
 use super::state::Wakers;
 use crate::server::{self, Core, Service, Shared};
 use crate::status::Status;
@@ -28,7 +28,7 @@ const ROUTE: &[u8] = b"local";
 
 /// A connection to a service in this process. Must be called within a tokio runtime.
 pub(super) fn connect(service: Box<dyn Service>, limits: Limits) -> Arc<Connection> {
-    let connection = Connection::new("local".to_owned(), limits, true);
+    let connection = Connection::new("local".to_owned(), limits, Link::Local);
     let core = Core::new(vec![service], Shared::new(server::Limits::default()));
     match core {
         Ok(core) => {

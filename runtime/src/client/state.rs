@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::watch::{Step, Watch};
 use crate::id_map::IdMap;
 use crate::status::{Failure, Status};
 use crate::stream::{Inbound, Outbound};
@@ -32,6 +33,8 @@ pub(super) struct State {
     next_ticket: u64,
     /// No deadline of anyone in here is before that; the owner looks again then.
     pub(super) look_at: Option<Instant>,
+    /// Looks after a server of which libzmq tells nothing.
+    pub(super) watch: Option<Watch>,
     /// The last thing that kept the connection from coming up.
     pub(super) trouble: Option<&'static str>,
     /// The largest answer that is taken.
@@ -103,6 +106,7 @@ impl State {
             waiting: BTreeMap::new(),
             next_ticket: 0,
             look_at: None,
+            watch: None,
             trouble: None,
             max_body,
             one_way: None,
@@ -172,19 +176,25 @@ impl State {
         inbound: Option<Arc<Inbound>>,
         outbound: Option<Arc<Outbound>>,
     ) -> u32 {
-        // Ids wrap around; one that is still in flight is passed over. 0 is no call's.
+        let id = self.unused_id();
+        self.begun += 1;
+        self.look_at_latest(deadline.map(|deadline| deadline.at));
+        let look = self.watch.as_mut().map(|watch| watch.begin(Instant::now()));
+        self.look_at_latest(look);
+        let number = self.begun;
+        let call = ClientCall { method, deadline, inbound, outbound, reply: None, waker: None, number };
+        self.calls.insert(id, call);
+        id
+    }
+
+    /// The next id. Ids wrap around; one that is still in flight is passed over. 0 is no call's.
+    fn unused_id(&mut self) -> u32 {
         loop {
             self.next_id = self.next_id.wrapping_add(1);
             if self.next_id != 0 && !self.calls.contains_key(&self.next_id) {
-                break;
+                return self.next_id;
             }
         }
-        self.begun += 1;
-        self.look_at_latest(deadline.map(|deadline| deadline.at));
-        let number = self.begun;
-        let call = ClientCall { method, deadline, inbound, outbound, reply: None, waker: None, number };
-        self.calls.insert(self.next_id, call);
-        self.next_id
     }
 
     /// Begins a ping, and returns its id.
@@ -345,6 +355,25 @@ impl State {
         calls.map(|(id, call)| (*id, call.number <= self.taken)).collect()
     }
 
+    /// The server has said something, so it is there.
+    pub(super) fn heard(&mut self) {
+        if let Some(watch) = &mut self.watch {
+            watch.heard();
+        }
+    }
+
+    /// Where libzmq does not tell, asks the server now and then whether it is there. Whether it has turned out to be gone.
+    pub(super) fn server_is_gone(&mut self, now: Instant) -> bool {
+        let in_flight = !self.is_idle();
+        let step = self.watch.as_mut().map_or(Step::Wait, |watch| watch.look(now, in_flight));
+        if step == Step::Ask {
+            // Nobody waits for this pong: whatever the server says will do.
+            let id = self.unused_id();
+            self.outbox.record(|out| wire::ping(out, u64::from(id)));
+        }
+        step == Step::Gone
+    }
+
     /// Ends every call whose time is up, wakes everyone whose time to wait is up, and finds when to look again.
     pub(super) fn expire(&mut self, now: Instant, wakers: &mut Wakers) {
         if self.look_at.is_none_or(|at| at > now) {
@@ -369,7 +398,8 @@ impl State {
         let calls = self.calls.values().filter(|call| call.reply.is_none());
         let calls = calls.filter_map(|call| call.deadline.map(|deadline| deadline.at));
         let waiting = self.waiting.values().filter_map(|waiting| waiting.deadline);
-        calls.chain(waiting).filter(|at| *at > now).min()
+        let look = self.watch.as_ref().and_then(Watch::next);
+        calls.chain(waiting).chain(look).filter(|at| *at > now).min()
     }
 }
 

@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use zsvc::{Code, Outcome};
+use zsvc_calls::Probe;
+
 use crate::child;
 use crate::raw;
 use crate::support::{Running, on_one_thread, on_threads};
@@ -67,17 +70,47 @@ fn a_client_that_has_gone_is_found_out_while_others_keep_the_server_busy() {
 #[test]
 fn a_client_that_waits_for_long_is_not_taken_for_dead() {
     on_one_thread(async {
-        let server = Running::with(|server| server.peer_timeout(Duration::from_millis(150)));
+        let timeout = Duration::from_millis(1_500);
+        let server = Running::with(|server| server.peer_timeout(timeout));
         let (probe, clock) = (server.client().await, server.client().await);
         let held = tokio::spawn(probe.hold("a"));
         server.journal.has("a began").await;
-        // Each takes its deadline of 100 ms, so together many times the timeout.
-        for _ in 0..8 {
-            clock.hold_briefly("b").await.unwrap_err();
-        }
+        clock.hold("b").deadline(2 * timeout).await.unwrap_err();
         assert_eq!(server.journal.count("a dropped"), 0);
         server.journal.open("a");
         assert_eq!(held.await.unwrap().unwrap(), "a");
         assert_eq!(server.counters.lost_peers(), 0);
+    });
+}
+
+/// libzmq does not tell what becomes of an `inproc` connection, so its client asks.
+#[test]
+fn calls_on_inproc_fail_when_their_server_has_gone() {
+    on_one_thread(async {
+        let server = Running::of(Probe::default(), |server| server.bind("inproc://goes"));
+        let probe = server.client().await;
+        let mut numbers = probe.hold_stream("a").no_deadline().await.unwrap();
+        assert_eq!(numbers.next().await, Some(Ok(0)));
+        let held = tokio::spawn(probe.hold("a").no_deadline());
+        server.journal.has_times("a began", 2).await;
+        server.kill().await;
+        tokio::time::pause();
+        for status in [numbers.next().await.unwrap().unwrap_err(), held.await.unwrap().unwrap_err()] {
+            assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::MaybeExecuted));
+        }
+    });
+}
+
+#[test]
+fn a_server_on_inproc_that_is_merely_quiet_is_not_taken_for_gone() {
+    on_one_thread(async {
+        let server = Running::of(Probe::default(), |server| server.bind("inproc://stays"));
+        let probe = server.client().await;
+        let held = tokio::spawn(probe.hold("a"));
+        server.journal.has("a began").await;
+        tokio::time::pause();
+        assert!(probe.hold("b").deadline(Duration::from_secs(15)).await.is_err());
+        server.journal.open("a");
+        assert_eq!(held.await.unwrap().unwrap(), "a");
     });
 }
