@@ -1,6 +1,7 @@
 //! What the tests share: runtimes with a deadline, and a server that is started, stopped and killed.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::sync::oneshot;
@@ -15,10 +16,11 @@ const HANGS: Duration = Duration::from_secs(20);
 /// A local endpoint with a port that is free.
 pub(crate) const ANY_PORT: &str = "tcp://127.0.0.1:*";
 
-/// A local endpoint where nobody listens.
+/// A local endpoint where nobody listens: a file and not a port, which another test might be given meanwhile.
 pub(crate) fn free_endpoint() -> String {
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").expect("there is a free port");
-    format!("tcp://{}", taken.local_addr().expect("it has got its port"))
+    static NEXT: AtomicUsize = AtomicUsize::new(0);
+    let name = format!("zsvc-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
+    format!("ipc://{}", std::env::temp_dir().join(name).display())
 }
 
 /// Runs a test on a runtime of one thread.
