@@ -12,11 +12,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .file("../../../examples/tape/svc/tape.svc")
         .files(["svc/probe.svc", "svc/shapes.svc"])
         .compile()?;
-    // Two ages of one schema, each in a file of its own: their packages have the same name.
+    // Two ages of some schemas, each in a file of its own: their packages have the same names.
     let mut ages = String::new();
     for (age, docs) in [("old", "The older of two ages of one schema."), ("new", "The newer of them.")] {
         let folder = out.join(age);
-        Builder::new().file(format!("svc/{age}/shop.svc")).out_dir(&folder).compile()?;
+        let files = ["shop", "rows", "branch"].map(|name| format!("svc/{age}/{name}.svc"));
+        Builder::new().files(files).out_dir(&folder).compile()?;
         writeln!(ages, "/// {docs}\n#[path = \"{}\"]\npub mod {age};", folder.join("mod.rs").display())?;
     }
     Ok(fs::write(out.join("ages.rs"), ages)?)
