@@ -101,6 +101,9 @@ impl<'a> Parser<'a> {
                 self.tree.package = Some(package);
             }
             Declaration::Import(import) => {
+                if let Some(docs) = tokens.iter().rfind(|token| token.kind == TokenKind::Doc) {
+                    self.docs_of_import(*docs);
+                }
                 if !self.tree.items.is_empty() {
                     self.too_late(span, "imports come before declarations", "move it up, below `package`");
                 }
@@ -168,6 +171,14 @@ impl<'a> Parser<'a> {
         Diagnostic::new(diagnostic::STRAY_DOCS, "these docs belong to nothing")
             .at(self.span(token), "nothing follows")
             .help("put them before a declaration or member, or write `//` for a comment")
+    }
+
+    /// Nothing of an import goes into the generated code, so its docs would be lost.
+    fn docs_of_import(&mut self, token: Token) {
+        let diagnostic = Diagnostic::new(diagnostic::STRAY_DOCS, "these docs belong to nothing")
+            .at(self.span(token), "an import has no docs")
+            .help("write `//` for a comment, or put them before `package` or a declaration");
+        self.report.add(diagnostic);
     }
 
     fn builder(&mut self, base: usize) -> Builder<'_> {
