@@ -24,8 +24,12 @@ use crate::wire::{self, CallRecord, Malformed, Reader, Record};
 const IDLE: Duration = Duration::from_mins(1);
 
 /// At so many clients, those without calls in flight are forgotten whenever they were heard of: routes cost a sender
-/// nothing to make up. All that a forgotten client misses is that the server goes away.
-const MAX_PEERS: usize = 131_072;
+/// nothing to make up. All that a forgotten client misses is that the server goes away. Where all have calls in flight, or
+/// something waits for them, what comes from others is dropped and counted.
+pub(super) const MAX_PEERS: usize = 131_072;
+
+/// How long nobody is looked for who could be forgotten, once nobody could.
+const FULL: Duration = Duration::from_millis(250);
 
 /// The services of a server and the clients that it knows.
 pub(crate) struct Core {
@@ -39,6 +43,8 @@ pub(crate) struct Core {
     flushing: bool,
     /// At how many clients it next looks for idle ones: twice what was left the last time.
     sweep_at: usize,
+    /// Until when there is no use in looking, since all clients are busy and there are as many as there may be.
+    full_until: Option<Instant>,
 }
 
 /// Where a method is.
@@ -104,13 +110,24 @@ impl Core {
             }
         }
         let (peers, unheard) = (HashMap::new(), JoinSet::new());
-        Ok(Self { shared, services, methods, peers, unheard, flushing: false, sweep_at: 64 })
+        Ok(Self {
+            shared,
+            services,
+            methods,
+            peers,
+            unheard,
+            flushing: false,
+            sweep_at: 64,
+            full_until: None,
+        })
     }
 
     /// Takes a message from a client. Whatever is in it, the worst that can happen is that it is answered with an error
     /// and counted.
     pub(crate) fn receive(&mut self, route: &[u8], batch: &Bytes) {
-        let peer = self.heard_of(route);
+        let Some(peer) = self.heard_of(route) else {
+            return count(&self.shared.counters.unreadable);
+        };
         if let Err(malformed) = self.records(&peer, batch) {
             count(&self.shared.counters.unreadable);
             let failure = Failure::Status(malformed.status());
@@ -176,26 +193,33 @@ impl Core {
         }
     }
 
-    fn heard_of(&mut self, route: &[u8]) -> Arc<Peer> {
+    /// The client of this route; `None` for a new one past [`MAX_PEERS`].
+    fn heard_of(&mut self, route: &[u8]) -> Option<Arc<Peer>> {
         let now = Instant::now();
         if let Some(known) = self.peers.get_mut(route) {
             known.heard = now;
-            return Arc::clone(&known.peer);
+            return Some(Arc::clone(&known.peer));
         }
         self.sweep(now);
+        if self.peers.len() >= MAX_PEERS {
+            return None;
+        }
         let id = PeerId::new(route);
         let peer = Peer::new(id.clone(), Arc::clone(&self.shared));
         self.peers.insert(id, Known { peer: Arc::clone(&peer), heard: now, asked: None, pings: 0 });
-        peer
+        Some(peer)
     }
 
     /// Forgets idle clients, when there are many more than the last time.
     fn sweep(&mut self, now: Instant) {
-        if self.peers.len() >= self.sweep_at {
-            let idle = if self.peers.len() < MAX_PEERS { IDLE } else { Duration::ZERO };
-            self.peers.retain(|_, known| now.duration_since(known.heard) < idle || known.peer.is_busy());
-            self.sweep_at = (self.peers.len() * 2).max(64).min(MAX_PEERS.max(self.peers.len() + 64));
+        if self.peers.len() < self.sweep_at || self.full_until.is_some_and(|until| now < until) {
+            return;
         }
+        let idle = if self.peers.len() < MAX_PEERS { IDLE } else { Duration::ZERO };
+        self.peers.retain(|_, known| now.duration_since(known.heard) < idle || known.peer.is_busy());
+        self.sweep_at = (self.peers.len() * 2).clamp(64, MAX_PEERS);
+        // All of them are busy. To look at them again for every message would cost more than the message is worth.
+        self.full_until = (self.peers.len() >= MAX_PEERS).then(|| now + FULL);
     }
 
     fn call(&mut self, peer: &Arc<Peer>, batch: &Bytes, record: CallRecord<'_>) {
@@ -342,6 +366,14 @@ fn context(method: &'static Method, deadline: Option<Instant>, metadata: Metadat
     Context::new(method, deadline, metadata, peer.id().clone())
 }
 
+#[cfg(test)]
+impl Core {
+    /// The client of a route, which has been heard of.
+    pub(super) fn peer(&self, route: &[u8]) -> Arc<Peer> {
+        Arc::clone(&self.peers[route].peer)
+    }
+}
+
 /// For whoever carries messages without a socket.
 impl Core {
     /// Everything that there is to send, in a process where every client is reached at once.
@@ -393,18 +425,22 @@ impl Core {
         }
     }
 
-    /// A client does not read what it is sent.
-    pub(crate) fn forsake(&mut self, peer: &Arc<Peer>) {
-        // A ping that was thrown away with the rest can't be answered.
-        if let Some(known) = self.peers.get_mut(peer.id().route()) {
-            (known.asked, known.pings) = (None, 0);
-        }
+    /// A client does not read what it is sent. `false` for one that was given up already: it is not even told.
+    pub(crate) fn forsake(&mut self, peer: &Arc<Peer>) -> bool {
+        let known = self.peers.get_mut(peer.id().route()).filter(|known| Arc::ptr_eq(&known.peer, peer));
+        let Some(known) = known else {
+            peer.hang_up();
+            return false;
+        };
+        // A ping that is thrown away with the rest can't be answered.
+        (known.asked, known.pings) = (None, 0);
         let why =
             Status::unavailable("the client did not read what it was sent, and its calls were given up");
         if peer.forsake(&why.maybe_executed()) {
             count(&self.shared.counters.dropped);
             count(&self.shared.counters.lost_peers);
         }
+        true
     }
 
     /// A client can't be reached.

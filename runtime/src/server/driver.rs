@@ -33,14 +33,16 @@ pub(super) struct Driver {
 #[derive(Clone, Copy)]
 enum Phase {
     Serving,
-    /// No new calls; those in flight may go on until then.
-    Draining(Instant),
+    /// No new calls; those in flight may go on until then, or until they end where that is too far for the clock.
+    Draining(Option<Instant>),
     /// Everything is answered; until then, clients may prove that they have read it.
     Flushing(Instant),
 }
 
 /// Messages to take before peers are emptied again: enough to coalesce their answers, not so many that they wait.
 const RECEIVE: usize = 64;
+/// Messages to send to one peer before others get their turn.
+const SEND: usize = 64;
 /// Rounds before other tasks of the thread get their turn.
 const ROUNDS: usize = 16;
 /// How often clients with calls in flight are looked at.
@@ -82,7 +84,7 @@ impl Driver {
         self.core.shared.take_listed(&mut listed);
         let any = !listed.is_empty();
         for peer in listed.drain(..) {
-            if !self.empty(&peer)? {
+            if self.empty(&peer)?.full {
                 self.blocked.push((peer, Instant::now()));
             }
         }
@@ -90,14 +92,16 @@ impl Driver {
         Ok(any)
     }
 
-    /// Sends all that a peer has to send; `false` when its queue in libzmq is full.
-    fn empty(&mut self, peer: &Arc<Peer>) -> Result<bool, SocketError> {
-        while let Some(message) = peer.take_message() {
+    /// Sends what there is for a peer. One for which there is still more then goes to the end of the list.
+    fn empty(&mut self, peer: &Arc<Peer>) -> Result<Emptied, SocketError> {
+        for turn in 0..SEND {
+            let sent = turn > 0;
+            let Some(message) = peer.take_message() else { return Ok(Emptied { sent, full: false }) };
             match self.router.send(peer.id().route(), message)? {
                 Sent::Yes => {}
                 Sent::Full(message) => {
                     peer.put_back(message);
-                    return Ok(false);
+                    return Ok(Emptied { sent, full: true });
                 }
                 Sent::Unreachable => {
                     count(&self.core.shared.counters.dropped);
@@ -105,29 +109,36 @@ impl Driver {
                 }
             }
         }
-        Ok(true)
+        // It may be empty by now, and is then taken off the list.
+        self.core.shared.list(Arc::clone(peer));
+        Ok(Emptied { sent: true, full: false })
     }
 
-    /// Tries again those whose queues were full, and gives up those that have not read for too long.
-    fn retry(&mut self, now: Instant) -> Result<(), SocketError> {
+    /// Tries again those whose queues were full, and gives up those that have not read for too long. Whether it sent
+    /// anything.
+    fn retry(&mut self, now: Instant) -> Result<bool, SocketError> {
+        let mut any = false;
         for (peer, since) in std::mem::take(&mut self.blocked) {
-            if self.empty(&peer)? {
+            let Emptied { sent, full } = self.empty(&peer)?;
+            any |= sent;
+            if !full {
                 continue;
             }
-            if now.duration_since(since) >= self.core.shared.limits.peer_timeout {
-                self.core.forsake(&peer);
-                self.blocked.push((peer, now));
-            } else {
+            // One that reads all the time, and too slowly, is told so by its bounds and not by the clock.
+            let since = if sent { now } else { since };
+            if now.duration_since(since) < self.core.shared.limits.peer_timeout {
                 self.blocked.push((peer, since));
+            } else if self.core.forsake(&peer) {
+                self.blocked.push((peer, now));
             }
         }
-        Ok(())
+        Ok(any)
     }
 
     /// What is to be done by the clock, and by the way of things. Called when nothing else is left to do, or after many
     /// rounds in which there always was.
     fn advance(&mut self, now: Instant) -> Result<Progress, SocketError> {
-        self.retry(now)?;
+        let sent = self.retry(now)?;
         if now >= self.check_at {
             self.core.check_peers(now);
             self.check_at = now + CHECK.min(self.core.shared.limits.peer_timeout / 6);
@@ -136,9 +147,9 @@ impl Driver {
         match self.phase {
             Phase::Serving if self.core.shared.draining.load(Ordering::Acquire) => {
                 self.core.say_going_away();
-                self.phase = Phase::Draining(now + self.grace);
+                self.phase = Phase::Draining(now.checked_add(self.grace));
             }
-            Phase::Draining(until) if idle || now >= until => {
+            Phase::Draining(until) if idle || until.is_some_and(|until| now >= until) => {
                 self.core.fail_all();
                 self.core.ask_all();
                 self.phase = Phase::Flushing(now + FLUSH);
@@ -146,6 +157,8 @@ impl Driver {
             Phase::Flushing(until) if idle && self.core.all_answered() || now >= until => {
                 return Ok(Progress::Done);
             }
+            // Whoever has sent receives once more.
+            _ if sent => {}
             _ => return Ok(Progress::None),
         }
         Ok(Progress::Some)
@@ -155,7 +168,8 @@ impl Driver {
     fn next_tick(&self, now: Instant) -> Option<Instant> {
         let phase = match self.phase {
             Phase::Serving => None,
-            Phase::Draining(until) | Phase::Flushing(until) => Some(until),
+            Phase::Draining(until) => until,
+            Phase::Flushing(until) => Some(until),
         };
         let busy = self.core.shared.calls.load(Ordering::Acquire) > 0;
         let check = busy.then_some(self.check_at);
@@ -204,10 +218,18 @@ impl Driver {
     }
 }
 
+/// What [`Driver::empty`] came to.
+struct Emptied {
+    /// Something was sent.
+    sent: bool,
+    /// The peer's queue in libzmq is full, and the rest waits with the peer.
+    full: bool,
+}
+
 /// What [`Driver::advance`] came to.
 enum Progress {
     None,
-    /// There may be something to send.
+    /// There may be something to send, or to receive.
     Some,
     /// The server is out.
     Done,

@@ -10,7 +10,7 @@ use super::shared::Shared;
 use crate::context::PeerId;
 use crate::id_map::IdMap;
 use crate::status::{Failure, Status};
-use crate::stream::{Inbound, Outbound, Outgoing};
+use crate::stream::{Inbound, Outbound, Outgoing, wake};
 use crate::wire::{self, Draft, Outbox};
 
 /// One client. Handlers answer into it from any thread; the socket's owner empties it.
@@ -51,10 +51,10 @@ impl ServerCall {
     /// Ends its streams on this side, for a call that is over.
     fn close(&self, why: &Status) {
         if let Some(inbound) = &self.inbound {
-            inbound.finish(Err(Failure::Status(why.clone())));
+            wake(inbound.finish(Err(Failure::Status(why.clone()))));
         }
         if let Some(outbound) = &self.outbound {
-            outbound.close(why.clone());
+            wake(outbound.close(why.clone()));
         }
     }
 
@@ -218,9 +218,10 @@ impl Peer {
     pub(crate) fn items(self: &Arc<Self>, id: u64, batch: &Bytes, items: &[u8]) {
         let inbound = self.lock().calls.get(&id).and_then(|call| call.inbound.clone());
         if let Some(inbound) = inbound
-            && inbound.receive(batch, items).is_err()
+            && inbound.receive(batch, items).map(wake).is_err()
         {
-            self.fail(id, &Status::resource_exhausted("the client sent items of its stream without credit"));
+            let why = Status::resource_exhausted("the client sent items of its stream without credit");
+            self.fail(id, &why.maybe_executed());
         }
     }
 
@@ -228,7 +229,7 @@ impl Peer {
     pub(crate) fn end_of_items(&self, id: u64) {
         let inbound = self.lock().calls.get(&id).and_then(|call| call.inbound.clone());
         if let Some(inbound) = inbound {
-            inbound.finish(Ok(()));
+            wake(inbound.finish(Ok(())));
         }
     }
 
@@ -236,7 +237,7 @@ impl Peer {
     pub(crate) fn credit(&self, id: u64, bytes: u64) {
         let outbound = self.lock().calls.get(&id).and_then(|call| call.outbound.clone());
         if let Some(outbound) = outbound {
-            outbound.grant(bytes);
+            wake(outbound.grant(bytes));
         }
     }
 
@@ -245,10 +246,10 @@ impl Peer {
         self.lock().outbox.len()
     }
 
-    /// It has calls in flight.
+    /// It has calls in flight, or is to be sent more than what [`Peer::forsake`] has left.
     pub(crate) fn is_busy(&self) -> bool {
         let state = self.lock();
-        !state.calls.is_empty() || !state.outbox.is_empty()
+        !state.calls.is_empty() || state.outbox.len() > state.notice
     }
 
     /// The client is gone: its handlers are dropped, and nothing is kept for it.
@@ -269,7 +270,7 @@ impl Peer {
     /// `false` when nothing but that has been waiting.
     pub(crate) fn forsake(self: &Arc<Self>, why: &Status) -> bool {
         let mut state = self.lock();
-        if state.calls.is_empty() && state.outbox.len() == state.notice {
+        if state.calls.is_empty() && state.outbox.len() <= state.notice {
             return false;
         }
         state.outbox.clear();
@@ -346,7 +347,7 @@ impl Outgoing for PeerOutgoing {
         if state.outbox.len() > 2 * self.0.shared.limits.waiting() {
             drop(state);
             let why = "the client does not read its stream as fast as it has asked for it";
-            self.0.fail(id, &Status::resource_exhausted(why));
+            self.0.fail(id, &Status::resource_exhausted(why).maybe_executed());
             return;
         }
         state.outbox.push_item(id, draft);

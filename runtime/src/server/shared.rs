@@ -115,7 +115,8 @@ impl Counters {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// Messages that were no batch, were of another version, or held a malformed record.
+    /// Messages that were no batch, were of another version, or held a malformed record; and those of clients past the
+    /// number that a server knows at a time, or with too long a route.
     #[must_use]
     pub fn unreadable_batches(&self) -> u64 {
         self.unreadable.load(Ordering::Relaxed)

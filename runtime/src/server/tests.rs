@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, advance};
 
-use super::core::Core;
+use super::core::{Core, MAX_PEERS};
 use super::dispatch::{Handling, Incoming, Service};
 use super::shared::{Limits, Shared};
 use crate::method::{Method, MethodKind};
@@ -159,4 +159,30 @@ async fn nothing_of_a_one_way_call_outlives_its_server() {
     while in_flight() > 0 {
         tokio::task::yield_now().await;
     }
+}
+
+#[tokio::test]
+async fn past_the_most_clients_that_are_busy_new_ones_are_not_heard() {
+    let mut core = core(|_| ());
+    let ping = [vec![0x92, 9, 5]];
+    // Nobody takes the pongs, so all of them are busy.
+    for route in 0..MAX_PEERS + 10 {
+        receive(&mut core, &route.to_be_bytes(), &ping);
+    }
+    assert_eq!(core.shared.counters.unreadable_batches(), 10);
+    assert_eq!(told(&mut core).len(), MAX_PEERS);
+}
+
+#[tokio::test]
+async fn a_client_that_does_not_read_is_told_once_and_is_not_busy_with_that() {
+    let mut core = core(|_| ());
+    receive(&mut core, b"a", &[call(1, "t.Odd/hold")]);
+    let peer = core.peer(b"a");
+    assert!(core.forsake(&peer) && core.forsake(&peer) && !peer.is_busy());
+    assert_eq!(core.shared.counters.lost_peers(), 1);
+    assert_eq!(told(&mut core), [error(0, Code::Unavailable, Outcome::MaybeExecuted)]);
+    receive(&mut core, b"a", &[vec![0x92, 9, 5]]);
+    core.lose(peer.id());
+    assert!(!core.forsake(&peer), "nobody is there to be told");
+    assert_eq!(told(&mut core), Vec::<String>::new());
 }

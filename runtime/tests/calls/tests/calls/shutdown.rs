@@ -67,6 +67,40 @@ fn what_is_in_flight_when_the_grace_time_ends_is_told_so() {
 }
 
 #[test]
+fn handlers_that_nobody_waits_for_end_with_the_grace_time_or_the_server() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.grace(Duration::from_millis(100)));
+        let (probe, journal) = (server.client().await, server.journal.clone());
+        probe.hold_unheard("a").await.unwrap();
+        journal.has("a began").await;
+        server.stop().await;
+        journal.has("a dropped").await;
+        let server = Running::start();
+        let (probe, journal) = (server.client().await, server.journal.clone());
+        probe.hold_unheard("a").await.unwrap();
+        journal.has("a began").await;
+        server.kill().await;
+        journal.has("a dropped").await;
+    });
+}
+
+/// As long as the clock does not reach.
+#[test]
+fn a_server_may_wait_for_ever() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.grace(Duration::MAX).peer_timeout(Duration::MAX));
+        let (probe, journal) = (server.client().await, server.journal.clone());
+        let held = tokio::spawn(probe.hold("a"));
+        journal.has("a began").await;
+        let out = tokio::spawn(server.stop());
+        turned_away(&probe).await;
+        journal.open("a");
+        assert_eq!(held.await.unwrap().unwrap(), "a");
+        out.await.unwrap();
+    });
+}
+
+#[test]
 fn an_idle_server_is_out_at_once() {
     on_one_thread(async {
         let server = Running::with(|server| server.grace(Duration::from_hours(1)));
