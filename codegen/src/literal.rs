@@ -4,9 +4,8 @@ use std::time::Duration;
 
 use proc_macro2::{Literal as Token, TokenStream};
 use quote::quote;
-use zsvc_idl::schema::{Builtin, Literal, Range, Type, TypeId, TypeKind};
+use zsvc_idl::schema::{Builtin, Literal, Range, Type, TypeId};
 
-use crate::names;
 use crate::site::Site;
 
 /// A value as a constant expression: a string stays a `&str`.
@@ -64,10 +63,6 @@ fn signed(negative: bool, magnitude: &Token) -> TokenStream {
 
 fn enum_value(site: Site<'_>, id: TypeId, index: usize) -> TokenStream {
     let path = site.path(id);
-    let TypeKind::Enum(values) = &site.definition(id).kind else {
-        // A schema holds values of enums alone here; a default of nothing is what remains to be said.
-        return quote!(::core::default::Default::default());
-    };
-    let value = &names::distinct(values.iter().map(|value| value.name.as_str()))[index];
+    let value = &site.generation.names.enumeration(id).values[index];
     quote!(#path::#value)
 }

@@ -11,7 +11,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use proc_macro2::{Ident, Span};
-use zsvc_idl::schema::{Package, PackageId, Schema, TypeId};
+use zsvc_idl::schema::{EnumValue, Package, PackageId, Schema, TypeDefinition, TypeId, TypeKind};
 
 /// Keywords of every edition, also those only reserved, that may be written raw.
 const KEYWORDS: &[&str] = &[
@@ -155,6 +155,8 @@ pub(crate) fn words(name: &str) -> String {
 pub(crate) struct Names {
     /// By [`TypeId`].
     types: Vec<Ident>,
+    /// By [`TypeId`]; without values for what is no enum.
+    enums: Vec<EnumNames>,
     /// By [`PackageId`].
     packages: Vec<PackageNames>,
     /// The tree of modules; the root has no name of its own.
@@ -172,6 +174,19 @@ pub(crate) struct PackageNames {
     pub(crate) services: Vec<ServiceNames>,
     /// What a variable must not be called here: a constant or variant of that name would be taken for a pattern.
     pub(crate) bindings: Scope,
+}
+
+/// The identifiers of what belongs to an enum.
+#[derive(Debug)]
+pub(crate) struct EnumNames {
+    /// In order of declaration.
+    pub(crate) values: Vec<Ident>,
+    /// The variant for a value of a newer schema.
+    pub(crate) unknown: Ident,
+    /// The function that gives a value's number.
+    pub(crate) number: Ident,
+    /// And the one that gives a number's value.
+    pub(crate) from_number: Ident,
 }
 
 /// The identifiers of a service.
@@ -210,6 +225,7 @@ impl Names {
     pub(crate) fn new(schema: &Schema) -> Self {
         let mut names = Self {
             types: vec![ident("unnamed"); schema.types.len()],
+            enums: schema.types.iter().map(EnumNames::of).collect(),
             packages: vec![PackageNames::default(); schema.packages.len()],
             root: ModuleNames::default(),
         };
@@ -222,6 +238,11 @@ impl Names {
     /// The identifier of a type, without a path.
     pub(crate) fn definition(&self, id: TypeId) -> &Ident {
         &self.types[id.0 as usize]
+    }
+
+    /// The identifiers in an enum.
+    pub(crate) fn enumeration(&self, id: TypeId) -> &EnumNames {
+        &self.enums[id.0 as usize]
     }
 
     /// The identifiers of a package.
@@ -265,6 +286,19 @@ impl Names {
         let names = package.types.iter().map(|&id| schema.definition(id).name.as_str());
         for (id, name) in package.types.iter().zip(scope.declare(names)) {
             self.types[id.0 as usize] = name;
+        }
+    }
+}
+
+impl EnumNames {
+    fn of(definition: &TypeDefinition) -> Self {
+        let values: &[EnumValue] = if let TypeKind::Enum(values) = &definition.kind { values } else { &[] };
+        let mut scope = Scope::default();
+        Self {
+            values: scope.declare(values.iter().map(|value| value.name.as_str())),
+            unknown: scope.add("Unknown"),
+            number: scope.add("number"),
+            from_number: scope.add("from_number"),
         }
     }
 }

@@ -1,41 +1,21 @@
 //! `enum Side { … }`
 
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::{Literal, TokenStream};
 use quote::quote;
 use zsvc_idl::schema::{EnumValue, TypeId};
 
 use super::derives::{Derives, derives};
 use super::{display, hidden, structure};
 use crate::docs;
-use crate::names::Scope;
+use crate::names::EnumNames;
 use crate::site::Site;
-
-/// What an enum consists of, named.
-struct Names {
-    values: Vec<Ident>,
-    unknown: Ident,
-    number: Ident,
-    from_number: Ident,
-}
-
-impl Names {
-    fn new(values: &[EnumValue]) -> Self {
-        let mut scope = Scope::default();
-        Self {
-            values: scope.declare(values.iter().map(|value| value.name.as_str())),
-            unknown: scope.add("Unknown"),
-            number: scope.add("number"),
-            from_number: scope.add("from_number"),
-        }
-    }
-}
 
 /// The enum, its numbers and its names.
 pub(crate) fn enumeration(site: Site<'_>, id: TypeId, values: &[EnumValue]) -> TokenStream {
-    let names = Names::new(values);
-    let declaration = declaration(site, id, values, &names);
-    let numbers = numbers(site, id, values, &names);
-    let wire = wire(site, id, &names);
+    let names = site.generation.names.enumeration(id);
+    let declaration = declaration(site, id, values, names);
+    let numbers = numbers(site, id, values, names);
+    let wire = wire(site, id, names);
     let display = display::enumeration(&site.path(id), values, &names.values, &names.unknown);
     quote! {
         #declaration
@@ -45,7 +25,7 @@ pub(crate) fn enumeration(site: Site<'_>, id: TypeId, values: &[EnumValue]) -> T
     }
 }
 
-fn declaration(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &Names) -> TokenStream {
+fn declaration(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNames) -> TokenStream {
     let definition = site.definition(id);
     let attributes = docs::attributes(&definition.notes, &format!("The enum `{}`.", definition.name));
     let derives = derives(site, id, Derives::Number);
@@ -67,10 +47,10 @@ fn declaration(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &Names) 
     }
 }
 
-fn numbers(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &Names) -> TokenStream {
+fn numbers(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNames) -> TokenStream {
     let path = site.path(id);
     let numbers: Vec<Literal> = values.iter().map(|value| Literal::u32_unsuffixed(value.number)).collect();
-    let Names { values, unknown, number, from_number } = names;
+    let EnumNames { values, unknown, number, from_number } = names;
     quote! {
         impl #path {
             /// The number on the wire.
@@ -93,9 +73,9 @@ fn numbers(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &Names) -> T
     }
 }
 
-fn wire(site: Site<'_>, id: TypeId, names: &Names) -> TokenStream {
+fn wire(site: Site<'_>, id: TypeId, names: &EnumNames) -> TokenStream {
     let path = site.path(id);
-    let Names { number, from_number, .. } = names;
+    let EnumNames { number, from_number, .. } = names;
     let serialize = structure::serialize(&quote!(serializer.serialize_u32(self.#number())), &path);
     hidden(&quote! {
         #serialize

@@ -115,6 +115,7 @@ fn the_generators_names_give_way_to_the_schemas() {
     check(&Number::Unknown__(99), "99");
     assert_eq!(Number::from_number_(2), Number::number);
     assert_eq!(Number::Self_.number_(), 4);
+    assert_eq!(ours::Numbers::default(), ours::Numbers { first: Number::Self_, second: Number::Unknown });
     let prelude = ours::Union::Prelude { None: 1, Some: "s".to_owned(), Ok: None, Err: Some(2) };
     check(&prelude, "[9, [1, \"s\", nil, 2]]");
     let hidden = ours::Union::Hidden { HiddenReader: 1, HiddenFields: 2, LimitReader: Some(3) };
