@@ -56,8 +56,20 @@ fn clean(line: &str) -> String {
 
 /// Cuts a line after the indentation and the markers of lists and quotes that it begins with.
 fn split_prefix(line: &str) -> (&str, &str) {
-    let content = line.trim_start_matches([' ', '>', '-', '*', '+']);
+    let mut content = line;
+    loop {
+        content = content.trim_start_matches([' ', '>', '-', '*', '+']);
+        let Some(rest) = after_number(content) else { break };
+        content = rest;
+    }
     line.split_at(line.len() - content.len())
+}
+
+/// What follows the marker of an ordered list: `1.` or `1)`, and then a space.
+fn after_number(content: &str) -> Option<&str> {
+    let rest = content.trim_start_matches(|letter: char| letter.is_ascii_digit());
+    let marked = rest.strip_prefix(['.', ')']).filter(|after| after.is_empty() || after.starts_with(' '));
+    marked.filter(|_| rest.len() < content.len())
 }
 
 /// The backticks or tildes that make a line a fence, or nothing.
@@ -106,12 +118,21 @@ mod tests {
     fn fences_in_quotes_and_lists_are_found() {
         assert_eq!(lines("> ```\n> x\n> ```"), "> ```text\n> x\n> ```");
         assert_eq!(lines("- ~~~"), "- ~~~text");
+        assert_eq!(lines("1. ```\n   x\n   ```\ny"), "1. ```text\n   x\n   ```\ny");
+        assert_eq!(lines("> - 12) ~~~"), "> - 12) ~~~text");
     }
 
     #[test]
     fn indented_code_is_no_code() {
         assert_eq!(lines("a\n\n        let x;"), "a\n\n   let x;");
         assert_eq!(lines(">      let x;"), ">   let x;");
+        assert_eq!(lines("10.      let x;"), "10.   let x;");
+        assert_eq!(lines("1)      - 2.      let x;"), "1)   - 2.   let x;");
+    }
+
+    #[test]
+    fn numbers_that_start_no_list_item_are_text() {
+        assert_eq!(lines("1.5     s\n.     x\n)     y"), "1.5     s\n.     x\n)     y");
     }
 
     #[test]
