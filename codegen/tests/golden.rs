@@ -112,6 +112,11 @@ fn client_only() {
 }
 
 #[test]
+fn client_only_without_methods() {
+    check("idle", "idle", &Options { sides: Sides::Client, ..Options::default() });
+}
+
+#[test]
 fn server_only() {
     check("options", "server_only", &Options { sides: Sides::Server, ..Options::default() });
 }

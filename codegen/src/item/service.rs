@@ -30,18 +30,18 @@ pub(crate) fn service(site: Site<'_>, names: &ServiceNames, service: &Service) -
             (Some(client), Some(client::calling(site, names, &methods)))
         }
     };
-    let table = method::table(site, service);
-    let parameters = methods.iter().map(|named| parameters(site, named));
-    let hidden = hidden(&quote! {
-        #table
-        #(#parameters)*
-        #serving
-        #calling
-    });
+    // A client that calls nothing has no use for the table, nor for the support that hidden items import.
+    let behaviour = if methods.is_empty() && serving.is_none() {
+        calling.unwrap_or_default()
+    } else {
+        let table = method::table(site, service);
+        let parameters = methods.iter().map(|named| parameters(site, named));
+        hidden(&quote!(#table #(#parameters)* #serving #calling))
+    };
     quote! {
         #server
         #client
-        #hidden
+        #behaviour
     }
 }
 

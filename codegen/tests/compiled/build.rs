@@ -9,12 +9,15 @@ use zsvc_codegen::{Builder, Choices, Disk, Error, Placement, generate, update};
 /// The example that users see, and that tests of options start from.
 const TAPE: &str = "../../../examples/tape/svc/tape.svc";
 
+/// A service without methods, of which either side is next to nothing.
+const IDLE: &str = "svc/idle.svc";
+
 fn main() -> Result<(), Error> {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("Cargo sets it for build scripts"));
     generate_hazards(&out);
     Builder::new().file(TAPE).compile()?;
-    Builder::new().file(TAPE).client_only().out_dir(out.join("client")).compile()?;
-    Builder::new().file(TAPE).server_only().out_dir(out.join("server")).compile()?;
+    Builder::new().file(TAPE).file(IDLE).client_only().out_dir(out.join("client")).compile()?;
+    Builder::new().file(TAPE).file(IDLE).server_only().out_dir(out.join("server")).compile()?;
     Builder::new()
         .file(TAPE)
         .file("svc/shapes.svc")
