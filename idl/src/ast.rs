@@ -211,10 +211,12 @@ pub(crate) struct Reserved {
 #[derive(Debug)]
 pub(crate) enum ReservedKind {
     Name(String),
-    /// From and to, both inclusive; an open end is absent, `empty` one like `5..5`.
+    /// From and to, both inclusive; an open end is absent.
     Numbers {
         min: Option<i128>,
         max: Option<i128>,
+        /// The end was written without `=`, so it is one more than `max`.
+        exclusive: bool,
     },
     /// Already reported.
     Invalid,

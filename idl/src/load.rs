@@ -146,10 +146,9 @@ impl Reader<'_> {
     }
 
     fn parse(&mut self, path: &str, bytes: Vec<u8>) -> File {
-        let size = bytes.len();
-        if size > MAX_FILE_BYTES {
+        if bytes.len() > MAX_FILE_BYTES {
             let id = self.program.sources.add(path, "");
-            self.report.add(too_large(id, size));
+            self.report.add(too_large(id));
             return File { incomplete: true, ..File::empty(id) };
         }
         let bytes = without_mark(bytes);
@@ -183,9 +182,9 @@ fn without_mark(mut bytes: Vec<u8>) -> Vec<u8> {
     bytes
 }
 
-fn too_large(file: FileId, size: usize) -> Diagnostic {
+fn too_large(file: FileId) -> Diagnostic {
     let limit = MAX_FILE_BYTES / 1024 / 1024;
-    Diagnostic::new(diagnostic::FILE_TOO_LARGE, format!("this file has {size} bytes, more than {limit} MiB"))
+    Diagnostic::new(diagnostic::FILE_TOO_LARGE, format!("this file has more than {limit} MiB"))
         .at(Span { file, start: 0, end: 0 }, "")
         .help("split it into several files that import each other's types")
 }

@@ -42,10 +42,15 @@ pub(super) fn throws_no_error(model: &Model, report: &mut Report) {
     for (file, method) in walk::methods(model) {
         let Some(path) = &method.throws else { continue };
         if is_error(model, file, path) == Some(false) {
+            let help = if is_builtin(path) {
+                "declare an `error` and name it: `error Failure { Unknown = 1; }`"
+            } else {
+                "declare what is thrown with `error` instead of `union` or `struct`"
+            };
             let diagnostic =
                 Diagnostic::new(diagnostic::THROWS_NO_ERROR, format!("`{}` is no error", path.text()))
                     .at(path.span, "")
-                    .help("declare what is thrown with `error` instead of `union` or `struct`");
+                    .help(help);
             report.add(diagnostic);
         }
     }

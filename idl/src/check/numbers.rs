@@ -31,13 +31,14 @@ pub(super) fn out_of_range(model: &Model, report: &mut Report) {
     }
 }
 
-/// The first end of each reserved range that is out of bounds; one of them is enough to tell.
+/// The first end of each reserved range that is out of bounds, as it is written; one of them is enough to tell.
 fn reserved_ends<'a>(body: &'a Body) -> impl Iterator<Item = (i128, Span)> + 'a {
     let limits = body.limits.0..=body.limits.1;
-    body.reserved.iter().filter_map(move |entry| match entry.kind {
-        ReservedKind::Numbers { min, max } if min.unwrap_or(i128::MIN) <= max.unwrap_or(i128::MAX) => {
-            let wrong = [min, max].into_iter().flatten().find(|value| !limits.contains(value))?;
-            Some((wrong, entry.span))
+    body.reserved.iter().filter(|entry| !is_empty(entry)).filter_map(move |entry| match entry.kind {
+        ReservedKind::Numbers { min, max, exclusive } => {
+            let is_wrong = |value: &i128| !limits.contains(value);
+            let end = max.filter(is_wrong).map(|max| max.saturating_add(i128::from(exclusive)));
+            Some((min.filter(is_wrong).or(end)?, entry.span))
         }
         _ => None,
     })
@@ -175,13 +176,13 @@ fn twice(what: &str, first: Span, second: Span, report: &mut Report) {
 }
 
 fn is_empty(entry: &Reserved) -> bool {
-    matches!(entry.kind, ReservedKind::Numbers { min: Some(min), max: Some(max) } if min > max)
+    matches!(entry.kind, ReservedKind::Numbers { min: Some(min), max: Some(max), .. } if min > max)
 }
 
 /// The least and the greatest number of an entry that holds any, and where it stands.
 pub(super) fn numbers(entry: &Reserved) -> Option<(i128, i128, Span)> {
     match entry.kind {
-        ReservedKind::Numbers { min, max } if !is_empty(entry) => {
+        ReservedKind::Numbers { min, max, .. } if !is_empty(entry) => {
             Some((min.unwrap_or(i128::MIN), max.unwrap_or(i128::MAX), entry.span))
         }
         _ => None,

@@ -72,12 +72,13 @@ fn constant(name: &Name, report: &mut Report) {
 }
 
 fn styled(code: diagnostic::Code, message: String, name: &Name, better: &str) -> Diagnostic {
-    let diagnostic = Diagnostic::new(code, message).at(name.span, "");
-    if better.is_empty() || better == name.text {
-        diagnostic
+    let is_name = better.starts_with(|first: char| first.is_ascii_alphabetic() || first == '_');
+    let help = if !is_name || better == name.text {
+        "give it a name of letters".to_owned()
     } else {
-        diagnostic.help(format!("write `{better}`"))
-    }
+        format!("write `{better}`")
+    };
+    Diagnostic::new(code, message).at(name.span, "").help(help)
 }
 
 fn to_pascal(text: &str) -> String {

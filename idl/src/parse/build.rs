@@ -61,12 +61,12 @@ impl Builder<'_> {
         let pair = parts.next(Rule::declaration)?.into_inner().next()?;
         Some(match pair.as_rule() {
             Rule::package => {
-                self.no_attributes(&preamble, "package");
+                self.no_attributes(&preamble, "a package");
                 let path = self.path(&Parts::of(pair).next(Rule::package_path)?);
                 Declaration::Package(Package { docs: preamble.docs, path })
             }
             Rule::import => {
-                self.no_attributes(&preamble, "import");
+                self.no_attributes(&preamble, "an import");
                 Declaration::Import(self.import(pair)?)
             }
             _ => Declaration::Item(self.item(preamble, pair)?),
@@ -202,6 +202,7 @@ impl Builder<'_> {
         value.map_or(ReservedKind::Invalid, |value| ReservedKind::Numbers {
             min: Some(value),
             max: Some(value),
+            exclusive: false,
         })
     }
 
@@ -214,7 +215,7 @@ impl Builder<'_> {
             return Some(ReservedKind::Invalid);
         }
         let max = max.flatten().map(|max| if inclusive { max } else { max.saturating_sub(1) });
-        Some(ReservedKind::Numbers { min: min.flatten(), max })
+        Some(ReservedKind::Numbers { min: min.flatten(), max, exclusive: !inclusive })
     }
 
     pub(super) fn method(&mut self, pair: Pair<Rule>) -> Option<Method> {

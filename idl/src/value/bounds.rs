@@ -1,6 +1,6 @@
 //! What `@len` and `@range` allow.
 
-use super::{as_held, integer_limits, literal};
+use super::{as_held, integer_limits, is_negative, literal};
 use crate::ast::{RangeValue, Value, ValueKind};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::resolve::Model;
@@ -37,6 +37,16 @@ pub(crate) fn bounds(
         let diagnostic = Diagnostic::new(diagnostic::ATTRIBUTE_ARGUMENT, "`..` bounds nothing")
             .at(value.span, "")
             .help("give it an end, `1..=12`, or remove the attribute");
+        report.add(diagnostic);
+        return None;
+    }
+    if bounded == Bounded::Length
+        && let Some(end) =
+            [&range.min, &range.max].into_iter().flatten().find(|end| is_negative(model, file, end))
+    {
+        let diagnostic = Diagnostic::new(diagnostic::VALUE_RANGE, "a length can't be negative")
+            .at(end.span, "")
+            .help("a length is zero or more");
         report.add(diagnostic);
         return None;
     }

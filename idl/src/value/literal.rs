@@ -1,7 +1,7 @@
 //! Whether a value can be one of a type.
 
 use super::describe;
-use crate::ast::{Enum, ItemKind, Path, Value, ValueKind};
+use crate::ast::{Enum, Item, ItemKind, Path, Value, ValueKind};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::resolve::{Model, NameError, Symbol};
 use crate::schema::{Builtin, Literal, Type, TypeId};
@@ -94,6 +94,18 @@ fn constant<'a>(model: &Model<'a>, file: FileId, path: &Path, report: &mut Repor
         Diagnostic::new(code, message).at(path.span, "").help(help)
     });
     None
+}
+
+/// Whether a value is an integer below zero, by itself or as a constant.
+pub(crate) fn is_negative(model: &Model, file: FileId, value: &Value) -> bool {
+    let value = match &value.kind {
+        ValueKind::Path(path) => match model.lookup(file, path) {
+            Ok(Symbol::Constant(Item { kind: ItemKind::Const { value, .. }, .. })) => value,
+            _ => return false,
+        },
+        _ => value,
+    };
+    matches!(value.kind, ValueKind::Integer(value) if value < 0)
 }
 
 fn fit(model: &Model, ty: &Type, value: &ValueKind, span: Span, report: &mut Report) -> Option<Literal> {

@@ -8,7 +8,7 @@ mod literal;
 mod message;
 
 pub(crate) use bounds::{Bounded, allows, bounds};
-pub(crate) use literal::{as_held, enum_values, integer_limits, literal};
+pub(crate) use literal::{as_held, enum_values, integer_limits, is_negative, literal};
 pub(crate) use message::message;
 
 use crate::ast::{Attribute, Preamble};
