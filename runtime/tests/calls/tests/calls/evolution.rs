@@ -5,6 +5,7 @@
 //! removed or reworded there has to be looked at here. Changes to values are in [`values`], changes to methods in
 //! [`methods`]; [`shop`] makes many of them at once. What a schema may change at all is the compiler's business.
 
+mod desk;
 mod methods;
 mod shop;
 mod values;

@@ -47,17 +47,17 @@ impl<R: Debug + PartialEq> Crossing<R> {
 
     /// Refused both times, for the same reason.
     #[track_caller]
-    fn is_refused(self, reason: &str) {
+    fn both_are_refused(self, reason: &str) {
         // The path goes on where there is one.
         let separator = if reason.starts_with("field `") { ": " } else { "." };
-        self.is_refused_as_parameter(&format!("row{separator}{reason}"));
+        self.parameter_is_refused(&format!("row{separator}{reason}"));
         let status = self.as_answer.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::Unknown, Outcome::Executed));
         assert_eq!(status.message(), format!("the server's answer can't be read: {reason}"));
     }
 
     #[track_caller]
-    fn is_refused_as_parameter(&self, message: &str) {
+    fn parameter_is_refused(&self, message: &str) {
         let status = self.as_parameter.as_ref().unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::InvalidArgument, Outcome::NotSent));
         assert_eq!(status.message(), message);
@@ -118,10 +118,10 @@ pub(super) fn add_a_mandatory_field() {
     on_one_thread(async {
         let kept = old::Row::AddMandatory { kept: 1 };
         old_reads(new::Row::AddMandatory { added: 2, kept: 1 }).await.is(kept.clone());
-        new_reads(kept).await.is_refused("added: invalid type: nil, expected u32");
+        new_reads(kept).await.both_are_refused("added: invalid type: nil, expected u32");
         let kept = old::Row::AppendMandatory { kept: 1 };
         old_reads(new::Row::AppendMandatory { kept: 1, added: 2 }).await.is(kept.clone());
-        new_reads(kept).await.is_refused("field `added` is missing");
+        new_reads(kept).await.both_are_refused("field `added` is missing");
     });
 }
 
@@ -138,7 +138,7 @@ pub(super) fn remove_an_optional_field() {
 #[test]
 pub(super) fn remove_a_mandatory_field() {
     on_one_thread(async {
-        old_reads(new::Row::RemoveMandatory { kept: 1 }).await.is_refused("field `gone` is missing");
+        old_reads(new::Row::RemoveMandatory { kept: 1 }).await.both_are_refused("field `gone` is missing");
         let full = old::Row::RemoveMandatory { kept: 1, gone: text("old") };
         new_reads(full).await.is(new::Row::RemoveMandatory { kept: 1 });
     });
@@ -148,7 +148,7 @@ pub(super) fn remove_a_mandatory_field() {
 pub(super) fn make_a_mandatory_field_optional() {
     on_one_thread(async {
         let absent = old_reads(new::Row::BecomeOptional { amount: None }).await;
-        absent.is_refused("field `amount` is missing");
+        absent.both_are_refused("field `amount` is missing");
         let (older, newer) =
             (old::Row::BecomeOptional { amount: 1 }, new::Row::BecomeOptional { amount: Some(1) });
         old_reads(newer.clone()).await.is(older.clone());
@@ -171,7 +171,7 @@ pub(super) fn give_a_mandatory_field_a_default() {
 pub(super) fn make_an_optional_field_mandatory() {
     on_one_thread(async {
         let absent = new_reads(old::Row::BecomeMandatory { amount: None }).await;
-        absent.is_refused("field `amount` is missing");
+        absent.both_are_refused("field `amount` is missing");
         let (older, newer) =
             (old::Row::BecomeMandatory { amount: Some(1) }, new::Row::BecomeMandatory { amount: 1 });
         old_reads(newer.clone()).await.is(older.clone());
@@ -234,9 +234,9 @@ pub(super) fn rename_what_a_peer_sends_by_name() {
             by_hand(12, Value::Map(fields.to_vec()))
         };
         old_reads(new::Row::Unknown(named("before"))).await.is(older);
-        old_reads(new::Row::Unknown(named("after"))).await.is_refused("field `before` is missing");
+        old_reads(new::Row::Unknown(named("after"))).await.both_are_refused("field `before` is missing");
         new_reads(old::Row::Unknown(named("after"))).await.is(newer);
-        new_reads(old::Row::Unknown(named("before"))).await.is_refused("field `after` is missing");
+        new_reads(old::Row::Unknown(named("before"))).await.both_are_refused("field `after` is missing");
     });
 }
 
@@ -258,9 +258,9 @@ pub(super) fn tighten_bounds() {
         old_reads(newer(10, "four")).await.is(older(10, "four"));
         new_reads(older(10, "four")).await.is(newer(10, "four"));
         let number = new_reads(older(11, "four")).await;
-        number.is_refused_as_parameter("row.number: 11 is not in ..=10");
+        number.parameter_is_refused("row.number: 11 is not in ..=10");
         let long = new_reads(older(10, "longer")).await;
-        long.is_refused_as_parameter("row.text: length 6 is not in ..=4");
+        long.parameter_is_refused("row.text: length 6 is not in ..=4");
         // A client takes from its server what it is given.
         assert_eq!(number.as_answer, Ok(newer(11, "four")));
         assert_eq!(long.as_answer, Ok(newer(10, "longer")));
@@ -275,9 +275,9 @@ pub(super) fn widen_bounds() {
         new_reads(older(10, "four")).await.is(newer(10, "four"));
         old_reads(newer(10, "four")).await.is(older(10, "four"));
         let number = old_reads(newer(11, "four")).await;
-        number.is_refused_as_parameter("row.number: 11 is not in ..=10");
+        number.parameter_is_refused("row.number: 11 is not in ..=10");
         let long = old_reads(newer(10, "longer")).await;
-        long.is_refused_as_parameter("row.text: length 6 is not in ..=4");
+        long.parameter_is_refused("row.text: length 6 is not in ..=4");
         assert_eq!(number.as_answer, Ok(older(11, "four")));
         assert_eq!(long.as_answer, Ok(older(10, "longer")));
     });
@@ -297,9 +297,9 @@ pub(super) fn change_words_about_a_value() {
 pub(super) fn change_a_type_to_one_of_another_form() {
     on_one_thread(async {
         let newer = old_reads(new::Row::ChangeForm { changed: 5 }).await;
-        newer.is_refused("changed: invalid type: integer `5`, expected a string");
+        newer.both_are_refused("changed: invalid type: integer `5`, expected a string");
         let older = new_reads(old::Row::ChangeForm { changed: text("5") }).await;
-        older.is_refused("changed: invalid type: string");
+        older.both_are_refused("changed: invalid type: string");
     });
 }
 
@@ -311,12 +311,12 @@ pub(super) fn change_a_type_to_one_of_the_same_form() {
         old_reads(newer.clone()).await.is(older.clone());
         new_reads(older).await.is(newer);
         let wide = new_reads(old::Row::ChangeWidth { changed: 256 }).await;
-        wide.is_refused("changed: invalid value: integer `256`, expected u8");
+        wide.both_are_refused("changed: invalid value: integer `256`, expected u8");
         let pair = new::Row::ChangeMeaning { changed: new::Pair { first: 1, second: 2 } };
         old_reads(pair.clone()).await.is(old::Row::ChangeMeaning { changed: vec![1, 2] });
         new_reads(old::Row::ChangeMeaning { changed: vec![1, 2, 3] }).await.is(pair);
         let short = new_reads(old::Row::ChangeMeaning { changed: vec![1] }).await;
-        short.is_refused("changed: field `second` is missing");
+        short.both_are_refused("changed: field `second` is missing");
     });
 }
 
@@ -328,8 +328,8 @@ pub(super) fn reuse_a_number() {
         old_reads(newer.clone()).await.is(older.clone());
         new_reads(older).await.is(newer);
         let red = old_reads(new::Row::ReuseNumberOtherwise { colour: text("red") }).await;
-        red.is_refused("length: invalid type: string");
+        red.both_are_refused("length: invalid type: string");
         let three = new_reads(old::Row::ReuseNumberOtherwise { length: 3 }).await;
-        three.is_refused("colour: invalid type: integer `3`, expected a string");
+        three.both_are_refused("colour: invalid type: integer `3`, expected a string");
     });
 }
