@@ -12,7 +12,7 @@ use tokio::time::Instant;
 
 use super::dispatch::{Handling, Incoming, Service};
 use super::handler::{Handler, poll_once, run};
-use super::peer::{Answer, OneWay, Peer, Refusal, ServerCall};
+use super::peer::{Answer, CallKey, OneWay, Peer, Refusal};
 use super::shared::{Shared, count};
 use crate::context::{Context, PeerId};
 use crate::metadata::Metadata;
@@ -57,16 +57,16 @@ struct Target {
 
 /// What a handler is started for.
 enum Origin {
-    /// A call with this id.
-    Call(u64),
+    /// A call that is owed an answer.
+    Call(CallKey),
     /// A call that nobody waits for.
     OneWay(OneWay),
 }
 
 impl Origin {
-    fn id(&self) -> Option<u64> {
+    fn key(&self) -> Option<CallKey> {
         match self {
-            Self::Call(id) => Some(*id),
+            Self::Call(key) => Some(*key),
             Self::OneWay(_) => None,
         }
     }
@@ -177,7 +177,7 @@ impl Core {
     /// Also pongs and errors, which nothing else bounds, must not pile up for one that never reads. `false` when they
     /// did, and were thrown away.
     fn keep_in_bounds(&mut self, peer: &Arc<Peer>) -> bool {
-        let within = peer.waiting() <= self.shared.limits.waiting().saturating_mul(2);
+        let within = peer.waiting() <= self.shared.limits.too_much();
         if !within {
             self.forsake(peer);
         }
@@ -188,8 +188,9 @@ impl Core {
     fn unknown_kind(&self, peer: &Arc<Peer>, kind: u64, id: u64) {
         count(&self.shared.counters.unreadable);
         let status = wire::unknown_kind(kind);
-        if !peer.fail(id, &status) {
-            peer.send(|out| wire::error(out, id, &Failure::Status(status)));
+        match peer.in_flight(id) {
+            Some(key) => peer.fail(key, &status),
+            None => peer.send(|out| wire::error(out, id, &Failure::Status(status))),
         }
     }
 
@@ -227,14 +228,15 @@ impl Core {
         if id == 0 {
             return self.refuse_nameless(peer);
         }
-        if let Err(refusal) = peer.open(id, ServerCall::default()) {
-            return self.refuse_unopened(peer, id, &refusal);
-        }
+        let key = match peer.open(id) {
+            Ok(key) => key,
+            Err(refusal) => return self.refuse_unopened(peer, id, &refusal),
+        };
         match self.admit(&record, false) {
-            Ok(target) => self.start(peer, Origin::Call(id), target, batch, record),
+            Ok(target) => self.start(peer, Origin::Call(key), target, batch, record),
             Err(status) => {
                 count(&self.shared.counters.refused);
-                peer.answer(id, Answer::Failure(Failure::Status(status.not_sent())));
+                peer.answer(key, Answer::Failure(Failure::Status(status.not_sent())));
             }
         }
     }
@@ -302,24 +304,24 @@ impl Core {
         let deadline = record.timeout.and_then(|left| Instant::now().checked_add(left));
         let context = context(target.method, deadline, record.metadata, peer);
         let params = batch.slice_ref(record.body);
-        let id = origin.id();
-        let call = Incoming { peer: Arc::clone(peer), id, context, params, credit: record.credit };
+        let key = origin.key();
+        let call = Incoming { peer: Arc::clone(peer), key, context, params, credit: record.credit };
         let Some(future) = self.dispatch(target, call).0 else { return };
         let Some(handler) = poll_once(Handler { future, deadline }) else { return };
-        let rest = run(handler, Arc::clone(peer), id);
+        let rest = run(handler, Arc::clone(peer), key);
         match origin {
-            Origin::Call(id) => peer.spawn(id, rest),
+            Origin::Call(key) => peer.spawn(key, rest),
             Origin::OneWay(in_flight) => self.spawn_unheard(in_flight, rest),
         }
     }
 
     /// Reads the parameters and makes the handler's future. Both run code of the user's.
     fn dispatch(&self, target: Target, call: Incoming) -> Handling {
-        let (peer, id) = (Arc::clone(&call.peer), call.id);
+        let (peer, key) = (Arc::clone(&call.peer), call.key);
         let service = &self.services[target.service];
         catch_unwind(AssertUnwindSafe(|| service.dispatch(target.index, call))).unwrap_or_else(|_| {
-            if let Some(id) = id {
-                peer.fail(id, &Status::internal("the handler panicked").maybe_executed());
+            if let Some(key) = key {
+                peer.fail(key, &Status::internal("the handler panicked").maybe_executed());
             }
             Handling::default()
         })

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::peer::{Answer, Peer, PeerOutgoing};
+use super::peer::{Answer, CallKey, Peer, PeerOutgoing};
 use crate::codec::{self, DecodeError, Form, Plain, Validate};
 use crate::context::Context;
 use crate::method::Method;
@@ -38,7 +38,7 @@ impl<P: Serialize + DeserializeOwned + Validate + Send + 'static> Params for P {
 pub struct Incoming {
     pub(super) peer: Arc<Peer>,
     /// The call's; `None` for a one-way call, which can't be answered.
-    pub(super) id: Option<u64>,
+    pub(super) key: Option<CallKey>,
     pub(super) context: Context,
     pub(super) params: Bytes,
     /// What the client can take of the handler's stream at first.
@@ -56,8 +56,8 @@ impl Incoming {
         H: FnOnce(Context, P) -> Fut + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send,
     {
-        let (Some(params), Some(id)) = (self.params(), self.id) else { return Handling::default() };
-        let responder = Responder { peer: self.peer, id };
+        let (Some(params), Some(key)) = (self.params(), self.key) else { return Handling::default() };
+        let responder = Responder { peer: self.peer, key, answered: false };
         let context = self.context;
         Handling::of(async move {
             let result = handler(context, params).await;
@@ -75,9 +75,9 @@ impl Incoming {
         H: FnOnce(Context, P, Sink<R>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), E>> + Send,
     {
-        let (Some(params), Some(id)) = (self.params(), self.id) else { return Handling::default() };
-        let sink = self.sink::<F, R>(id);
-        let responder = Responder { peer: self.peer, id };
+        let (Some(params), Some(key)) = (self.params(), self.key) else { return Handling::default() };
+        let sink = self.sink::<F, R>(key);
+        let responder = Responder { peer: self.peer, key, answered: false };
         let context = self.context;
         Handling::of(async move {
             let result = handler(context, params, sink).await;
@@ -97,9 +97,9 @@ impl Incoming {
         H: FnOnce(Context, P, Streaming<T>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send,
     {
-        let (Some(params), Some(id)) = (self.params(), self.id) else { return Handling::default() };
-        let items = self.items::<I, T>(id);
-        let responder = Responder { peer: self.peer, id };
+        let (Some(params), Some(key)) = (self.params(), self.key) else { return Handling::default() };
+        let items = self.items::<I, T>(key);
+        let responder = Responder { peer: self.peer, key, answered: false };
         let context = self.context;
         Handling::of(async move {
             let result = handler(context, params, items).await;
@@ -119,10 +119,10 @@ impl Incoming {
         H: FnOnce(Context, P, Streaming<T>, Sink<R>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), E>> + Send,
     {
-        let (Some(params), Some(id)) = (self.params(), self.id) else { return Handling::default() };
-        let items = self.items::<I, T>(id);
-        let sink = self.sink::<F, R>(id);
-        let responder = Responder { peer: self.peer, id };
+        let (Some(params), Some(key)) = (self.params(), self.key) else { return Handling::default() };
+        let items = self.items::<I, T>(key);
+        let sink = self.sink::<F, R>(key);
+        let responder = Responder { peer: self.peer, key, answered: false };
         let context = self.context;
         Handling::of(async move {
             let result = handler(context, params, items, sink).await;
@@ -162,29 +162,36 @@ impl Incoming {
 
     fn refuse(&self, status: Status) {
         super::shared::count(&self.peer.shared().counters.refused);
-        if let Some(id) = self.id {
-            self.peer.answer(id, Answer::Failure(Failure::Status(status.not_sent())));
+        if let Some(key) = self.key {
+            self.peer.answer(key, Answer::Failure(Failure::Status(status.not_sent())));
         }
     }
 
-    fn outgoing(&self) -> Arc<dyn Outgoing> {
-        Arc::new(PeerOutgoing(Arc::clone(&self.peer)))
+    fn outgoing(&self, key: CallKey) -> Arc<dyn Outgoing> {
+        Arc::new(PeerOutgoing { peer: Arc::clone(&self.peer), key })
     }
 
-    fn sink<F: Form<R>, R>(&self, id: u64) -> Sink<R> {
+    fn sink<F: Form<R>, R>(&self, key: CallKey) -> Sink<R> {
         let outbound = Arc::new(Outbound::new(self.credit));
-        self.peer.with_call(id, |call| call.outbound = Some(Arc::clone(&outbound)));
-        Sink::new::<F>(SinkHalf { outbound, outgoing: self.outgoing(), id }, false)
+        self.peer.with_call(key, |call| call.outbound = Some(Arc::clone(&outbound)));
+        Sink::new::<F>(SinkHalf { outbound, outgoing: self.outgoing(key), id: key.id }, false)
     }
 
-    fn items<I: Form<T>, T>(&self, id: u64) -> Streaming<T> {
+    fn items<I: Form<T>, T>(&self, key: CallKey) -> Streaming<T> {
+        let id = key.id;
         let window = self.peer.shared().limits.stream_window.max(INITIAL_CREDIT);
         let inbound = Arc::new(Inbound::new(window));
-        self.peer.with_call(id, |call| call.inbound = Some(Arc::clone(&inbound)));
+        self.peer.with_call(key, |call| call.inbound = Some(Arc::clone(&inbound)));
         if window > INITIAL_CREDIT {
             self.peer.send(|out| wire::credit(out, id, window - INITIAL_CREDIT));
         }
-        Streaming::items::<I>(StreamingHalf { inbound, outgoing: self.outgoing(), id, window, _call: None })
+        Streaming::items::<I>(StreamingHalf {
+            inbound,
+            outgoing: self.outgoing(key),
+            id,
+            window,
+            _call: None,
+        })
     }
 }
 
@@ -203,21 +210,49 @@ pub(crate) fn unreadable(error: &DecodeError) -> Status {
 /// Owes a call its answer. Dropped without one, it says so to the client.
 struct Responder {
     peer: Arc<Peer>,
-    id: u64,
+    key: CallKey,
+    answered: bool,
 }
 
 impl Responder {
-    fn reply<F: Form<R>, R, E: CallError>(self, result: Result<R, E>) {
+    fn reply<F: Form<R>, R, E: CallError>(mut self, result: Result<R, E>) {
         let answer = match result {
             Ok(value) => self.encode::<F, R>(&value),
-            Err(error) => Answer::Failure(error.into_failure()),
+            Err(error) => self.failure(error),
         };
-        self.peer.answer(self.id, answer);
+        self.answer(answer);
+    }
+
+    fn end<E: CallError>(mut self, result: Result<(), E>) {
+        let answer = match result {
+            Ok(()) => Answer::End,
+            Err(error) => self.failure(error),
+        };
+        self.answer(answer);
+    }
+
+    fn answer(&mut self, answer: Answer) {
+        self.answered = true;
+        self.peer.answer(self.key, answer);
+    }
+
+    fn failure<E: CallError>(&self, error: E) -> Answer {
+        let most = self.peer.shared().limits.message_size;
+        Answer::Failure(match error.into_failure() {
+            Failure::Declared { body, message } if body.len() > most => {
+                let size = body.len();
+                Failure::Status(Status::resource_exhausted(format!(
+                    "the declared error `{}` has {size} bytes; a message may have {most}",
+                    message.chars().take(200).collect::<String>()
+                )))
+            }
+            failure => failure,
+        })
     }
 
     fn encode<F: Form<R>, R>(&self, value: &R) -> Answer {
         let most = self.peer.shared().limits.message_size;
-        let status = match Draft::reply::<F, R>(self.id, value) {
+        let status = match Draft::reply::<F, R>(self.key.id, value) {
             Ok(draft) if draft.body_len() <= most => return Answer::Reply(draft),
             Ok(draft) => Status::resource_exhausted(format!(
                 "the answer has {} bytes; a message may have {most}",
@@ -227,24 +262,18 @@ impl Responder {
         };
         Answer::Failure(Failure::Status(status))
     }
-
-    fn end<E: CallError>(self, result: Result<(), E>) {
-        let answer = match result {
-            Ok(()) => Answer::End,
-            Err(error) => Answer::Failure(error.into_failure()),
-        };
-        self.peer.answer(self.id, answer);
-    }
 }
 
 impl Drop for Responder {
     fn drop(&mut self) {
-        // Does nothing for a call that was answered, which is the usual case.
+        if self.answered {
+            return;
+        }
         let status = if std::thread::panicking() {
             Status::internal("the handler panicked")
         } else {
             Status::cancelled("the server dropped the call")
         };
-        self.peer.answer(self.id, Answer::Failure(Failure::Status(status.maybe_executed())));
+        self.answer(Answer::Failure(Failure::Status(status.maybe_executed())));
     }
 }

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::time::{Instant, Sleep};
 
-use super::peer::Peer;
+use super::peer::{CallKey, Peer};
 use crate::context::with_deadline;
 use crate::status::Status;
 
@@ -37,11 +37,11 @@ pub(super) fn poll_once(mut handler: Handler) -> Option<Handler> {
 }
 
 /// Runs a handler to its end, or until its time is up.
-pub(super) async fn run(handler: Handler, peer: Arc<Peer>, id: Option<u64>) {
+pub(super) async fn run(handler: Handler, peer: Arc<Peer>, key: Option<CallKey>) {
     match handler.deadline {
         None => handler.await,
         Some(deadline) => {
-            Timed { handler, sleep: Box::pin(tokio::time::sleep_until(deadline)), peer, id }.await;
+            Timed { handler, sleep: Box::pin(tokio::time::sleep_until(deadline)), peer, key }.await;
         }
     }
 }
@@ -52,7 +52,7 @@ struct Timed {
     handler: Handler,
     sleep: Pin<Box<Sleep>>,
     peer: Arc<Peer>,
-    id: Option<u64>,
+    key: Option<CallKey>,
 }
 
 impl Future for Timed {
@@ -65,9 +65,9 @@ impl Future for Timed {
         if self.sleep.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
-        if let Some(id) = self.id {
+        if let Some(key) = self.key {
             let status = Status::deadline_exceeded("the deadline passed while the handler ran");
-            self.peer.fail(id, &status.maybe_executed());
+            self.peer.fail(key, &status.maybe_executed());
         }
         Poll::Ready(())
     }

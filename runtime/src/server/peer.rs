@@ -26,6 +26,8 @@ struct State {
     outbox: Outbox,
     /// The calls in flight. **A call is answered by whoever takes it out of here, and by nobody else.**
     calls: IdMap<u64, ServerCall>,
+    /// How many calls there have been.
+    count: u64,
     /// How many one-way calls are in flight.
     one_way: usize,
     /// It is on the list of those that the owner will empty.
@@ -36,9 +38,20 @@ struct State {
     notice: usize,
 }
 
+/// One call of a client. Its id alone may mean another by now: a client may use an id again once the call has ended for
+/// it, which its handler need not know yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct CallKey {
+    pub(crate) id: u64,
+    /// The how manieth call of the client it is.
+    nth: u64,
+}
+
 /// A call in flight.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct ServerCall {
+    /// The rest of its [`CallKey`].
+    nth: u64,
     /// Its handler, once it was spawned.
     task: Option<AbortHandle>,
     /// The client's stream.
@@ -71,6 +84,11 @@ impl State {
     /// How many calls are, those that nobody waits for among them.
     fn in_flight(&self) -> usize {
         self.calls.len() + self.one_way
+    }
+
+    /// A call, unless it is over.
+    fn call(&mut self, key: CallKey) -> Option<&mut ServerCall> {
+        self.calls.get_mut(&key.id).filter(|call| call.nth == key.nth)
     }
 }
 
@@ -127,8 +145,8 @@ impl Peer {
     }
 
     /// Takes a call on.
-    pub(crate) fn open(&self, id: u64, call: ServerCall) -> Result<(), Refusal> {
-        let mut state = self.lock();
+    pub(crate) fn open(&self, id: u64) -> Result<CallKey, Refusal> {
+        let state = &mut *self.lock();
         if state.in_flight() >= self.shared.limits.calls_per_peer {
             return Err(Refusal::PeerFull);
         }
@@ -139,8 +157,10 @@ impl Peer {
         if !self.shared.call_began() {
             return Err(Refusal::ServerFull);
         }
-        entry.insert(call);
-        Ok(())
+        state.count += 1;
+        let nth = state.count;
+        entry.insert(ServerCall { nth, task: None, inbound: None, outbound: None });
+        Ok(CallKey { id, nth })
     }
 
     /// Takes a one-way call on, which is in flight until what this returns is dropped.
@@ -157,34 +177,38 @@ impl Peer {
     }
 
     /// Spawns the rest of a handler, such that the call's end ends it. Must be called within a tokio runtime.
-    pub(crate) fn spawn(&self, id: u64, handler: impl Future<Output = ()> + Send + 'static) {
-        // Not under the lock: a runtime that shuts down drops the handler right here, which answers its call. One that
-        // is done before the call knows of it has nothing left to end.
+    pub(crate) fn spawn(&self, key: CallKey, handler: impl Future<Output = ()> + Send + 'static) {
+        // Not under the lock: a runtime that shuts down drops the handler right here, which answers its call.
         let task = tokio::spawn(handler).abort_handle();
-        self.with_call(id, |call| call.task = Some(task));
+        match self.lock().call(key) {
+            Some(call) => call.task = Some(task),
+            // Whoever ended the call knew of no task to end. One that is done does not mind.
+            None => task.abort(),
+        }
     }
 
     /// Changes a call's streams while it is being set up.
-    pub(crate) fn with_call(&self, id: u64, change: impl FnOnce(&mut ServerCall)) {
-        if let Some(call) = self.lock().calls.get_mut(&id) {
+    pub(crate) fn with_call(&self, key: CallKey, change: impl FnOnce(&mut ServerCall)) {
+        if let Some(call) = self.lock().call(key) {
             change(call);
         }
     }
 
-    fn close_call(&self, state: &mut State, id: u64) -> Option<ServerCall> {
-        let call = state.calls.remove(&id)?;
+    fn close_call(&self, state: &mut State, key: CallKey) -> Option<ServerCall> {
+        state.call(key)?;
+        let call = state.calls.remove(&key.id)?;
         self.shared.call_ended();
         Some(call)
     }
 
     /// Ends a call and tells the client how. Does nothing for one that has ended.
-    pub(crate) fn answer(self: &Arc<Self>, id: u64, answer: Answer) {
+    pub(crate) fn answer(self: &Arc<Self>, key: CallKey, answer: Answer) {
         let mut state = self.lock();
-        let Some(call) = self.close_call(&mut state, id) else { return };
+        let Some(call) = self.close_call(&mut state, key) else { return };
         match answer {
             Answer::Reply(draft) => state.outbox.push(draft),
-            Answer::End => state.outbox.record(|out| wire::end(out, id)),
-            Answer::Failure(failure) => state.outbox.record(|out| wire::error(out, id, &failure)),
+            Answer::End => state.outbox.record(|out| wire::end(out, key.id)),
+            Answer::Failure(failure) => state.outbox.record(|out| wire::error(out, key.id, &failure)),
         }
         self.list(state);
         if call.inbound.is_some() || call.outbound.is_some() {
@@ -192,24 +216,27 @@ impl Peer {
         }
     }
 
-    /// Ends a call from outside its handler, which is dropped, and tells the client why. `false` for one that is not in
-    /// flight.
-    pub(crate) fn fail(self: &Arc<Self>, id: u64, why: &Status) -> bool {
+    /// Ends a call from outside its handler, which is dropped, and tells the client why. Does nothing for one that has
+    /// ended.
+    pub(crate) fn fail(self: &Arc<Self>, key: CallKey, why: &Status) {
         let mut state = self.lock();
-        let Some(call) = self.close_call(&mut state, id) else { return false };
+        let Some(call) = self.close_call(&mut state, key) else { return };
         let failure = Failure::Status(why.clone());
-        state.outbox.record(|out| wire::error(out, id, &failure));
+        state.outbox.record(|out| wire::error(out, key.id, &failure));
         self.list(state);
         call.abort(why);
-        true
+    }
+
+    /// The call in flight that the client means by an id.
+    pub(crate) fn in_flight(&self, id: u64) -> Option<CallKey> {
+        self.lock().calls.get(&id).map(|call| CallKey { id, nth: call.nth })
     }
 
     /// The client gave a call up.
     pub(crate) fn cancel(&self, id: u64) {
-        let mut state = self.lock();
-        let call = self.close_call(&mut state, id);
-        drop(state);
+        let call = self.lock().calls.remove(&id);
         if let Some(call) = call {
+            self.shared.call_ended();
             call.abort(&Status::cancelled("the client cancelled the call"));
         }
     }
@@ -219,9 +246,10 @@ impl Peer {
         let inbound = self.lock().calls.get(&id).and_then(|call| call.inbound.clone());
         if let Some(inbound) = inbound
             && inbound.receive(batch, items).map(wake).is_err()
+            && let Some(key) = self.in_flight(id)
         {
             let why = Status::resource_exhausted("the client sent items of its stream without credit");
-            self.fail(id, &why.maybe_executed());
+            self.fail(key, &why.maybe_executed());
         }
     }
 
@@ -287,9 +315,10 @@ impl Peer {
 
     /// Ends every call in flight, telling the client why.
     pub(crate) fn fail_all(self: &Arc<Self>, why: &Status) {
-        let ids: Vec<u64> = self.lock().calls.keys().copied().collect();
-        for id in ids {
-            self.fail(id, why);
+        let key = |(id, call): (&u64, &ServerCall)| CallKey { id: *id, nth: call.nth };
+        let keys: Vec<CallKey> = self.lock().calls.iter().map(key).collect();
+        for key in keys {
+            self.fail(key, why);
         }
     }
 
@@ -329,36 +358,44 @@ impl Peer {
     }
 }
 
-/// How a stream writes to a client. It holds what `Peer` alone, behind a reference, could not: the `Arc` to list.
+/// How the streams of one call write to its client. What they write once the call is over is dropped.
 #[derive(Debug)]
-pub(crate) struct PeerOutgoing(pub(crate) Arc<Peer>);
+pub(crate) struct PeerOutgoing {
+    pub(crate) peer: Arc<Peer>,
+    pub(crate) key: CallKey,
+}
 
 impl Outgoing for PeerOutgoing {
     fn record(&self, write: &mut dyn FnMut(&mut Vec<u8>)) {
-        self.0.send(write);
+        let mut state = self.peer.lock();
+        if state.call(self.key).is_some() {
+            state.outbox.record(write);
+            self.peer.list(state);
+        }
     }
 
     fn item(&self, id: u64, draft: Draft) {
-        let mut state = self.0.lock();
-        if !state.calls.contains_key(&id) {
+        let mut state = self.peer.lock();
+        if state.call(self.key).is_none() {
             return;
         }
         // Credit is the client's to give, so it is no bound of ours.
-        if state.outbox.len() > 2 * self.0.shared.limits.waiting() {
+        if state.outbox.len() > self.peer.shared.limits.too_much() {
             drop(state);
             let why = "the client does not read its stream as fast as it has asked for it";
-            self.0.fail(id, &Status::resource_exhausted(why).maybe_executed());
+            self.peer.fail(self.key, &Status::resource_exhausted(why).maybe_executed());
             return;
         }
         state.outbox.push_item(id, draft);
-        self.0.list(state);
+        self.peer.list(state);
     }
 
-    fn abandon(&self, id: u64) {
-        self.0.fail(id, &Status::internal("the handler's stream was cut off"));
+    fn abandon(&self, _: u64) {
+        let why = Status::internal("the handler's stream was cut off");
+        self.peer.fail(self.key, &why.maybe_executed());
     }
 
     fn max_body(&self) -> usize {
-        self.0.shared.limits.message_size
+        self.peer.shared.limits.message_size
     }
 }

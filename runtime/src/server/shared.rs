@@ -29,6 +29,11 @@ impl Limits {
     pub(crate) fn waiting(&self) -> usize {
         self.message_size.saturating_mul(16).max(1024 * 1024)
     }
+
+    /// Twice [`Limits::waiting`].
+    pub(super) fn too_much(&self) -> usize {
+        self.waiting().saturating_mul(2)
+    }
 }
 
 /// What the socket's owner and the handlers share.

@@ -9,11 +9,14 @@ use tokio::time::{Instant, advance};
 
 use super::core::{Core, MAX_PEERS};
 use super::dispatch::{Handling, Incoming, Service};
+use super::peer::{Answer, PeerOutgoing};
 use super::shared::{Limits, Shared};
+use crate::codec::Plain;
 use crate::method::{Method, MethodKind};
 use crate::status::Failure;
-use crate::wire::{Reader, Record};
-use crate::{Code, Outcome};
+use crate::stream::Outgoing;
+use crate::wire::{self, Draft, Reader, Record};
+use crate::{Code, Outcome, Status};
 
 /// A service whose handlers never end, but for one that is never begun.
 struct Odd;
@@ -185,4 +188,37 @@ async fn a_client_that_does_not_read_is_told_once_and_is_not_busy_with_that() {
     core.lose(peer.id());
     assert!(!core.forsake(&peer), "nobody is there to be told");
     assert_eq!(told(&mut core), Vec::<String>::new());
+}
+
+#[tokio::test]
+async fn a_handler_says_nothing_of_another_call_with_the_id_of_its_own() {
+    let core = &mut core(|_| ());
+    receive(core, b"a", &[]);
+    let peer = core.peer(b"a");
+    let earlier = peer.open(1).unwrap();
+    peer.cancel(1);
+    let later = peer.open(1).unwrap();
+    let outgoing = PeerOutgoing { peer: Arc::clone(&peer), key: earlier };
+    outgoing.item(1, Draft::item::<Plain, u64>(1, &7).unwrap());
+    outgoing.record(&mut |out| wire::credit(out, 1, 100));
+    peer.fail(earlier, &Status::deadline_exceeded("too late"));
+    peer.answer(earlier, Answer::End);
+    assert_eq!(told(core), Vec::<String>::new());
+    peer.answer(later, Answer::End);
+    assert_eq!(told(core), ["End { id: 1 }"]);
+}
+
+#[tokio::test]
+async fn a_handler_whose_call_ended_before_it_was_spawned_is_dropped() {
+    let core = &mut core(|_| ());
+    receive(core, b"a", &[]);
+    let peer = core.peer(b"a");
+    let key = peer.open(1).unwrap();
+    peer.cancel(1);
+    let (held, dropped) = tokio::sync::oneshot::channel::<()>();
+    peer.spawn(key, async move {
+        std::future::pending::<()>().await;
+        drop(held);
+    });
+    assert!(dropped.await.is_err());
 }

@@ -41,17 +41,25 @@ pub(crate) fn error(out: &mut Vec<u8>, id: u64, failure: &Failure) {
         Failure::Status(status) => {
             head(out, 5, kind::ERROR, id);
             out.push(status.code().number());
-            str(out, status.message());
+            str(out, cut(status.message()));
             out.push(status.outcome().number());
         }
         Failure::Declared { body, message } => {
             head(out, 6, kind::ERROR, id);
             out.push(DECLARED);
-            str(out, message);
+            str(out, cut(message));
             out.push(crate::Outcome::Executed.number());
             let _ = write_bin(out, body);
         }
     }
+}
+
+/// The longest message of an error, in bytes. It is for people, and no bound on bodies holds it.
+const MESSAGE: usize = 16 * 1024;
+
+/// As much of an error's message as is sent.
+fn cut(message: &str) -> &str {
+    &message[..message.floor_char_boundary(MESSAGE)]
 }
 
 /// This side's stream ends here.
@@ -83,4 +91,24 @@ pub(crate) fn pong(out: &mut Vec<u8>, id: u64) {
 /// The server takes no new calls.
 pub(crate) fn going_away(out: &mut Vec<u8>) {
     head(out, 2, kind::GOING_AWAY, 0);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Status;
+    use crate::wire::{Reader, Record};
+
+    #[test]
+    fn a_long_message_is_cut_between_two_characters() {
+        let mut batch = vec![crate::wire::VERSION];
+        error(&mut batch, 1, &Failure::Status(Status::internal("x".to_owned() + &"\u{20ac}".repeat(10_000))));
+        let Some(Record::Error { failure: Failure::Status(status), .. }) =
+            Reader::new(&batch).unwrap().next().unwrap()
+        else {
+            panic!("it is an error")
+        };
+        assert_eq!(status.message().len(), 1 + (MESSAGE - 1) / 3 * 3);
+        assert_eq!(cut("short"), "short");
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use zsvc::{Code, Outcome, Status};
+use zsvc::{Code, Error, Outcome, Status};
 use zsvc_calls::probe::v1::Chest;
 
 use crate::raw;
@@ -172,6 +172,24 @@ fn an_answer_too_large_is_an_error_of_a_call_that_ran() {
         let status = probe.look().metadata("x", vec![0; 2_000]).await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::Executed));
         assert!(probe.look().await.is_ok());
+    });
+}
+
+#[test]
+fn an_error_too_large_is_another_error_of_a_call_that_ran() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_message_size(1_000));
+        // A few bytes more than in the parameters stand around it in the error.
+        let error = server.client().await.refuse(Some("x".repeat(996))).await.unwrap_err();
+        let Error::Status(status) = error else { panic!("{error}") };
+        assert_eq!(
+            (status.code(), status.outcome()),
+            (Code::ResourceExhausted, Outcome::Executed),
+            "{status}"
+        );
+        let server = Running::start();
+        let status = server.client().await.fail(5, "x".repeat(1_000_000)).await.unwrap_err();
+        assert_eq!((status.code(), status.message().len()), (Code::NotFound, 16 * 1024));
     });
 }
 
