@@ -1,5 +1,7 @@
 //! Cuts the text of `@message` into what is copied and what is a field's value.
 
+use std::collections::HashMap;
+
 use crate::ast::{Field, Value, ValueKind};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::schema::MessagePart;
@@ -16,6 +18,9 @@ pub(crate) fn message(
     report: &mut Report,
 ) -> Option<Vec<MessagePart>> {
     let ValueKind::String(text) = &value.kind else { return None };
+    // From the last to the first, so that of two fields of one name the first is meant.
+    let places: HashMap<&str, usize> =
+        fields.iter().enumerate().rev().map(|(index, field)| (field.name.text.as_str(), index)).collect();
     let mut parts = Parts::default();
     let mut rest = text.as_str();
     while let Some(at) = rest.find(['{', '}']) {
@@ -33,7 +38,7 @@ pub(crate) fn message(
         };
         let name = &rest[..end];
         rest = &rest[end + 1..];
-        let index = fields.iter().position(|field| field.name.text == name);
+        let index = places.get(name).copied();
         if index.is_none() && all_known {
             report.add(no_field(placeholder(sources, value.span, name), name, fields));
         }
