@@ -7,7 +7,7 @@ use proc_macro2::TokenStream;
 use quote::ToTokens;
 use syn::parse::Parser;
 use syn::punctuated::Punctuated;
-use zsvc_idl::schema::{Schema, TypeId};
+use zsvc_idl::schema::{Schema, TypeId, TypeKind};
 
 /// Choices about generated code, by the full names of types.
 #[derive(Debug, Clone, Default)]
@@ -40,6 +40,11 @@ pub enum OptionsError {
     /// An option names a type that no file declares.
     UnknownType {
         /// The name.
+        name: String,
+    },
+    /// An option has an alias derive something.
+    AliasDerive {
+        /// The alias.
         name: String,
     },
     /// The derives of a type cannot be read.
@@ -87,7 +92,16 @@ impl Options {
             |name: &String| types.get(name).copied().ok_or(OptionsError::UnknownType { name: name.clone() });
         let mut choices = Choices { sides: self.sides, ..Choices::default() };
         for (name, derives) in &self.derives {
-            choices.derives.entry(find(name)?).or_default().extend(parse_derives(name, derives)?);
+            let id = find(name)?;
+            if matches!(schema.definition(id).kind, TypeKind::Alias(_)) {
+                return Err(OptionsError::AliasDerive { name: name.clone() });
+            }
+            let chosen = choices.derives.entry(id).or_default();
+            for derive in parse_derives(name, derives)? {
+                if !chosen.iter().any(|other| other.is(&derive)) {
+                    chosen.push(derive);
+                }
+            }
         }
         for (name, replacement) in &self.replacements {
             choices.replacements.insert(find(name)?, parse_replacement(name, replacement)?);
@@ -125,6 +139,18 @@ impl Derive {
         let name = path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
         Self { name, path: path.to_token_stream() }
     }
+
+    /// Whether both are the same trait, as far as paths tell: one of the standard library goes by its name alone, too.
+    fn is(&self, other: &Self) -> bool {
+        self.full_name() == other.full_name()
+    }
+
+    fn full_name(&self) -> String {
+        let path = self.path.to_string().replace(' ', "");
+        let path = path.trim_start_matches("::");
+        let is_standard = ["core::", "std::"].iter().any(|start| path.starts_with(start));
+        if is_standard { self.name.clone() } else { path.to_owned() }
+    }
 }
 
 impl Choices {
@@ -151,6 +177,12 @@ impl fmt::Display for OptionsError {
                 write!(
                     formatter,
                     "no file declares a type `{name}`: write its full name, as in `market.v1.Trade`"
+                )
+            }
+            Self::AliasDerive { name } => {
+                write!(
+                    formatter,
+                    "`{name}` is an alias, which derives nothing: name the type that it stands for"
                 )
             }
             Self::InvalidDerive { name, derives, reason } => {

@@ -58,6 +58,24 @@ fn options_about_unknown_types_are_errors() {
 }
 
 #[test]
+fn derives_of_aliases_are_errors() {
+    let text = message("package test;\ntype Name = string;\n", |builder| builder.derive("test.Name", "Hash"));
+    assert_eq!(text, "`test.Name` is an alias, which derives nothing: name the type that it stands for");
+}
+
+#[test]
+fn derives_that_are_given_twice_are_written_once() {
+    let (folder, result) = build(GOOD, |builder| {
+        let builder = builder.derive("test.Thing", "PartialOrd, ::core::cmp::PartialOrd, a::Trait");
+        builder.derive("test.Thing", "std::cmp::PartialOrd, ::a::Trait, b::Trait")
+    });
+    result.expect("a good file");
+    let text = fs::read_to_string(folder.path().join("out/mod.rs")).expect("the generated file");
+    let derives = "#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, a::Trait, b::Trait)]";
+    assert!(text.contains(derives), "{text}");
+}
+
+#[test]
 fn derives_that_are_none_are_errors() {
     let text = message(GOOD, |builder| builder.derive("test.Thing", "Hash Eq"));
     assert!(text.starts_with("`Hash Eq` is no list of derives for `test.Thing`: "), "{text}");

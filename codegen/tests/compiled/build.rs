@@ -21,6 +21,7 @@ fn main() -> Result<(), Error> {
     Builder::new()
         .file(TAPE)
         .file("svc/shapes.svc")
+        .derive("shapes.Sparse", "Default, PartialOrd, Default, std::cmp::PartialOrd")
         .derive("shapes.Empty", "Default")
         .derive("market.v1.MarketOrder", "PartialEq, Eq, PartialOrd, ::core::cmp::Ord")
         .replace("money.v1.Amount", "crate::Price")
