@@ -157,8 +157,8 @@ fn on_one_line(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
         format!("{}:{}:{}: ", sources.file(label.span.file).path(), location.line, location.column)
     });
     let help = diagnostic.help.as_ref().map(|help| format!(" ({help})"));
-    let message = &diagnostic.message;
-    let line = place.unwrap_or_default() + message + &help.unwrap_or_default();
+    let told = format!("[{}] {}", diagnostic.code.id(), diagnostic.message);
+    let line = place.unwrap_or_default() + &told + &help.unwrap_or_default();
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
@@ -190,7 +190,7 @@ mod tests {
         let files_read =
             ["below/money.svc", "test.svc"].map(|name| format!("cargo:rerun-if-changed={}", path(name)));
         assert_eq!(files, files_read);
-        let start = format!("cargo:warning={}:3:8: `thing` is not in `PascalCase`", path("test.svc"));
+        let start = format!("cargo:warning={}:3:8: [W0001] `thing` is not in `PascalCase`", path("test.svc"));
         assert!(warnings.iter().any(|warning| warning.starts_with(&start)), "{warnings:#?}");
         assert!(warnings.iter().all(|warning| !warning.contains('\n')), "{warnings:#?}");
     }
