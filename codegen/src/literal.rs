@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use proc_macro2::{Literal as Token, TokenStream};
 use quote::quote;
-use zsvc_idl::schema::{Builtin, Literal, Range, Type, TypeId};
+use zsvc_idl::schema::{Literal, Range, TypeId};
 
 use crate::site::Site;
 
@@ -24,19 +24,11 @@ pub(crate) fn constant(site: Site<'_>, value: &Literal) -> TokenStream {
     }
 }
 
-/// A value as one that a field of type `ty` can own.
-pub(crate) fn owned(site: Site<'_>, ty: &Type, value: &Literal) -> TokenStream {
-    let constant = constant(site, value);
-    match (site.resolved(ty), value) {
-        (Type::Optional(inner), _) => {
-            let inner = owned(site, inner, value);
-            quote!(::core::option::Option::Some(#inner))
-        }
-        (Type::Builtin(Builtin::String), _) => quote!(::std::string::String::from(#constant)),
-        (Type::Builtin(Builtin::Bytes), Literal::String(_)) => {
-            quote!(::zsvc::Bytes::from_static(#constant.as_bytes()))
-        }
-        _ => constant,
+/// A value as one that a field can own.
+pub(crate) fn owned(site: Site<'_>, value: &Literal) -> TokenStream {
+    match value {
+        Literal::String(text) => quote!(::std::string::String::from(#text)),
+        _ => constant(site, value),
     }
 }
 

@@ -135,17 +135,20 @@ fn capitalized(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
 }
 
-/// `UnknownSymbol` as `unknown symbol`, for messages.
+/// `UnknownSymbol` as `unknown symbol`, for messages. Capitals in a row are one word, but for the last of them where
+/// that starts the next: `HTTPError` is `http error`.
 pub(crate) fn words(name: &str) -> String {
     let mut text = String::new();
-    for letter in name.chars() {
-        match letter {
-            '_' => text.push(' '),
-            _ if letter.is_ascii_uppercase() && text.chars().next_back().is_some_and(|last| last != ' ') => {
-                text.extend([' ', letter.to_ascii_lowercase()]);
-            }
-            _ => text.push(letter.to_ascii_lowercase()),
+    let mut last = ' ';
+    let mut letters = name.chars().peekable();
+    while let Some(letter) = letters.next() {
+        let starts_next = letters.peek().is_some_and(char::is_ascii_lowercase);
+        let follows = last.is_ascii_lowercase() || last.is_ascii_digit();
+        if letter.is_ascii_uppercase() && (follows || last.is_ascii_uppercase() && starts_next) {
+            text.push(' ');
         }
+        text.push(if letter == '_' { ' ' } else { letter.to_ascii_lowercase() });
+        last = letter;
     }
     text.trim().to_owned()
 }
@@ -375,5 +378,9 @@ mod tests {
         assert_eq!(words("UnknownSymbol"), "unknown symbol");
         assert_eq!(words("Halted"), "halted");
         assert_eq!(words("no_such__Thing"), "no such  thing");
+        assert_eq!(words("HTTPError"), "http error");
+        assert_eq!(words("IsAThing"), "is a thing");
+        assert_eq!(words("NOT_FOUND"), "not found");
+        assert_eq!(words("Http2Error"), "http2 error");
     }
 }

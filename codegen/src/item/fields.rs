@@ -21,7 +21,7 @@ pub(crate) enum Presence {
 /// What it means that this field is not there.
 pub(crate) fn presence(site: Site<'_>, field: &Field) -> Presence {
     match (site.resolved(&field.ty), &field.default) {
-        (ty, Some(value)) => Presence::OrElse(literal::owned(site, ty, value)),
+        (_, Some(value)) => Presence::OrElse(literal::owned(site, value)),
         (Type::Optional(_), None) => Presence::Optional,
         (Type::Builtin(Builtin::Value), None) => Presence::OrElse(quote!(::zsvc::Value::Nil)),
         _ => Presence::Required,

@@ -34,6 +34,8 @@ pub mod golden {
         Halted,
         /// Variant 3, `TooLate`.
         TooLate,
+        /// Variant 4, `TLSError`.
+        TLSError,
         /// A variant of a newer schema, kept as it came.
         Unknown(::zsvc::UnknownVariant),
     }
@@ -51,6 +53,7 @@ pub mod golden {
                 }
                 Self::Halted { .. } => formatter.write_str("trading is halted"),
                 Self::TooLate { .. } => formatter.write_str("too late"),
+                Self::TLSError { .. } => formatter.write_str("tls error"),
                 Self::Unknown(variant) => {
                     ::core::write!(formatter, "unknown error {}", variant.number)
                 }
@@ -130,6 +133,9 @@ pub mod golden {
                     Self::TooLate => {
                         wire::write_variant::<wire::Nothing, _, _>(serializer, 3, &())
                     }
+                    Self::TLSError => {
+                        wire::write_variant::<wire::Nothing, _, _>(serializer, 4, &())
+                    }
                     Self::Unknown(variant) => {
                         wire::write_variant::<
                             wire::Plain,
@@ -154,6 +160,7 @@ pub mod golden {
                 (1, "UnknownSymbol"),
                 (2, "Halted"),
                 (3, "TooLate"),
+                (4, "TLSError"),
             ];
 
             fn read<'de, P: wire::Payload<'de>>(
@@ -164,6 +171,7 @@ pub mod golden {
                     1 => payload.fields::<UnknownSymbolReader>(),
                     2 => payload.nothing().map(|()| Self::Halted),
                     3 => payload.nothing().map(|()| Self::TooLate),
+                    4 => payload.nothing().map(|()| Self::TLSError),
                     _ => payload.unknown(number).map(Self::Unknown),
                 }
             }

@@ -239,6 +239,7 @@ fn errors_say_what_happened() {
     let unknown = TapeError::Unknown(UnknownVariant { number: 9, value: Value::Nil });
     assert_eq!(unknown.to_string(), "unknown error 9");
     assert_eq!(ours::Failure::NoMessageAtAll.to_string(), "no message at all");
+    assert_eq!(ours::Failure::HTTPError.to_string(), "http error");
     let full = ours::Failure::Unknown {
         formatter: "f".to_owned(),
         Failure: 1,
