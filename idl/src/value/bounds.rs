@@ -24,26 +24,9 @@ pub(crate) fn bounds(
     value: &Value,
     report: &mut Report,
 ) -> Option<Range> {
-    let ValueKind::Range(range) = &value.kind else {
-        if !matches!(value.kind, ValueKind::Invalid) {
-            let diagnostic = Diagnostic::new(diagnostic::ATTRIBUTE_ARGUMENT, "a range belongs here")
-                .at(value.span, "")
-                .help("write it as in Rust: `1..=12`, `..100`, `1..`");
-            report.add(diagnostic);
-        }
-        return None;
-    };
-    if range.min.is_none() && range.max.is_none() {
-        let diagnostic = Diagnostic::new(diagnostic::ATTRIBUTE_ARGUMENT, "`..` bounds nothing")
-            .at(value.span, "")
-            .help("give it an end, `1..=12`, or remove the attribute");
-        report.add(diagnostic);
-        return None;
-    }
-    if bounded == Bounded::Length
-        && let Some(end) =
-            [&range.min, &range.max].into_iter().flatten().find(|end| is_negative(model, file, end))
-    {
+    let range = written(value, report)?;
+    let negative = |end: &&Value| bounded == Bounded::Length && is_negative(model, file, end);
+    if let Some(end) = [&range.min, &range.max].into_iter().flatten().find(negative) {
         let diagnostic = Diagnostic::new(diagnostic::VALUE_RANGE, "a length can't be negative")
             .at(end.span, "")
             .help("a length is zero or more");
@@ -60,6 +43,27 @@ pub(crate) fn bounds(
     } else {
         floats(builtin, (min, max), range, value.span, report)
     }
+}
+
+/// The range that a value is, if it is one and has an end.
+fn written<'a>(value: &'a Value, report: &mut Report) -> Option<&'a RangeValue> {
+    let ValueKind::Range(range) = &value.kind else {
+        if !matches!(value.kind, ValueKind::Invalid) {
+            let diagnostic = Diagnostic::new(diagnostic::ATTRIBUTE_ARGUMENT, "a range belongs here")
+                .at(value.span, "")
+                .help("write it as in Rust: `1..=12`, `..100`, `1..`");
+            report.add(diagnostic);
+        }
+        return None;
+    };
+    if range.min.is_none() && range.max.is_none() {
+        let diagnostic = Diagnostic::new(diagnostic::ATTRIBUTE_ARGUMENT, "`..` bounds nothing")
+            .at(value.span, "")
+            .help("give it an end, `1..=12`, or remove the attribute");
+        report.add(diagnostic);
+        return None;
+    }
+    Some(range)
 }
 
 type Ends = (Option<Literal>, Option<Literal>);
