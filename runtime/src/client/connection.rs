@@ -1,7 +1,7 @@
 //! One connection to a server: shared by the calls on it and by the task that owns its socket.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,7 +14,7 @@ use super::state::{Deadline, Phase, State, Wakers};
 use super::watch::{SILENCE, Watch};
 use crate::bell::Bell;
 use crate::status::{Failure, Status};
-use crate::stream::{Inbound, Outbound, Outgoing};
+use crate::stream::{Inbound, Outbound, Outgoing, wake};
 use crate::wire::{self, Draft};
 
 /// The bounds of a channel's connections.
@@ -102,14 +102,14 @@ impl Connection {
         state.all_in_line(&mut wakers);
         drop(state);
         self.bell.ring();
-        wakers.into_iter().for_each(Waker::wake);
+        wake(wakers);
     }
 
     /// Takes nothing more, ends the calls in flight, and goes once the server has been told.
     pub(super) fn close_and_cancel(&self) {
         let mut wakers = Wakers::new();
         self.lock().cancel_all(&Status::unavailable("the channel is closed"), &mut wakers);
-        wakers.into_iter().for_each(Waker::wake);
+        wake(wakers);
         self.close_when_sent();
     }
 
@@ -117,7 +117,7 @@ impl Connection {
     pub(super) fn close_now(&self) {
         let mut wakers = Wakers::new();
         self.close(&Status::unavailable("the channel is closed"), &mut wakers);
-        wakers.into_iter().for_each(Waker::wake);
+        wake(wakers);
     }
 
     /// Calls in flight, if messages go out at all.
@@ -221,12 +221,17 @@ impl Connection {
 
     /// Gives a call up, and tells the server, unless it has ended.
     fn abandon_call(&self, id: u32, why: &str) {
+        let mut wakers = Wakers::new();
         let mut state = self.lock();
-        if state.abandon(id, why) {
+        let abandoned = state.abandon(id, why, &mut wakers);
+        if abandoned {
             state.outbox.record(|out| wire::cancel(out, u64::from(id)));
-            drop(state);
+        }
+        drop(state);
+        if abandoned {
             self.bell.ring();
         }
+        wake(wakers);
     }
 }
 
@@ -345,12 +350,6 @@ impl Connection {
 /// How the answers end of a call whose items did not.
 const UNFINISHED: &str = "the sink was dropped before it was finished; call `finish` to end the stream";
 
-fn wake(waker: Option<Waker>) {
-    if let Some(waker) = waker {
-        waker.wake();
-    }
-}
-
 impl Outgoing for Connection {
     fn record(&self, write: &mut dyn FnMut(&mut Vec<u8>)) {
         self.lock().outbox.record(write);
@@ -449,4 +448,49 @@ impl Drop for CallHandle {
 pub(super) struct Streams {
     pub(super) inbound: Option<Arc<Inbound>>,
     pub(super) outbound: Option<Arc<Outbound>>,
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Wake, Waker};
+
+    use super::*;
+
+    /// Counts how often it was woken while the connection's lock was free, as a user's code may ask for it.
+    struct Asking {
+        connection: Arc<Connection>,
+        woken: AtomicUsize,
+    }
+
+    impl Wake for Asking {
+        fn wake(self: Arc<Self>) {
+            assert!(self.connection.state.try_lock().is_ok(), "woken under the lock");
+            self.woken.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn nobody_is_woken_under_the_lock() {
+        let connection = Connection::new("local".to_owned(), Limits::default(), Link::Local);
+        let asking = Arc::new(Asking { connection: Arc::clone(&connection), woken: AtomicUsize::new(0) });
+        let waker = Waker::from(Arc::clone(&asking));
+        let context = Context::from_waker(&waker);
+        let mut wakers = Wakers::new();
+        for (index, batch) in
+            [b"\x01\x92\x06\x01", b"\x01\x92\x0c\x02", b"\x01\x92\x06\x09"].iter().enumerate()
+        {
+            let (inbound, outbound) = (Arc::new(Inbound::new(1)), Arc::new(Outbound::new(0)));
+            let streams = (Some(Arc::clone(&inbound)), Some(Arc::clone(&outbound)));
+            let id = connection.lock().begin("method", None, streams.0, streams.1);
+            assert!(
+                inbound.poll_chunk(&context).is_pending() && outbound.poll_take(&context, 1).is_pending()
+            );
+            // The end, an unknown kind, and, of a call that is none, nothing.
+            connection.receive(&Bytes::from_static(*batch), &mut wakers);
+            wake(wakers.drain(..));
+            connection.abandon_call(id, "given up");
+            assert_eq!(asking.woken.load(Ordering::Relaxed), 2 * (index + 1));
+        }
+    }
 }

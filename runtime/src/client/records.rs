@@ -27,7 +27,7 @@ pub(super) fn take(state: &mut State, batch: &Bytes, wakers: &mut Wakers) -> Res
             Record::End { id } => with_id(id, |id| state.ended(id, wakers)),
             Record::Credit { id, bytes } => with_id(id, |id| {
                 if let Some(outbound) = state.calls.get(&id).and_then(|call| call.outbound.as_ref()) {
-                    outbound.grant(bytes);
+                    wakers.extend(outbound.grant(bytes));
                 }
             }),
             Record::Ping { id } => state.outbox.record(|out| wire::pong(out, id)),
@@ -71,8 +71,10 @@ fn unknown_kind(state: &mut State, kind: u64, id: u32, wakers: &mut Wakers) {
 }
 
 fn items_of(state: &mut State, id: u32, batch: &Bytes, items: &[u8], wakers: &mut Wakers) {
-    let inbound = state.calls.get(&id).and_then(|call| call.inbound.as_ref());
-    if inbound.is_some_and(|inbound| inbound.receive(batch, items).is_err()) {
+    let Some(inbound) = state.calls.get(&id).and_then(|call| call.inbound.as_ref()) else { return };
+    if let Ok(waker) = inbound.receive(batch, items) {
+        wakers.extend(waker);
+    } else {
         let why =
             Status::resource_exhausted("the server sent items of its stream without credit").maybe_executed();
         state.cancel(id, why, wakers);

@@ -284,12 +284,12 @@ impl State {
         let Some(call) = self.calls.get_mut(&id) else { return };
         wakers.extend(call.waker.take());
         if let Some(outbound) = &call.outbound {
-            outbound.close(end_of_sending(&result));
+            wakers.extend(outbound.close(end_of_sending(&result)));
         }
         match call.inbound.take() {
             // Nobody looks for the reply of a stream: how it ended stands at its end.
             Some(inbound) => {
-                inbound.finish(result.map(drop));
+                wakers.extend(inbound.finish(result.map(drop)));
                 self.calls.remove(&id);
             }
             None => {
@@ -305,14 +305,14 @@ impl State {
     }
 
     /// Gives a call up from this side. Whether the server is to be told.
-    pub(super) fn abandon(&mut self, id: u32, why: &str) -> bool {
+    pub(super) fn abandon(&mut self, id: u32, why: &str, wakers: &mut Wakers) -> bool {
         let Some(call) = self.calls.remove(&id) else { return false };
         let why = Status::cancelled(why).maybe_executed();
         if let Some(inbound) = &call.inbound {
-            inbound.finish(Err(Failure::Status(why.clone())));
+            wakers.extend(inbound.finish(Err(Failure::Status(why.clone()))));
         }
         if let Some(outbound) = &call.outbound {
-            outbound.close(why);
+            wakers.extend(outbound.close(why));
         }
         call.reply.is_none()
     }
@@ -493,7 +493,7 @@ mod tests {
         let mut begin = || state.begin("method", None, None, None);
         assert_eq!([begin(), begin()], [1, 2]);
         state.next_id = u32::MAX - 1;
-        assert!(state.abandon(2, ""));
+        assert!(state.abandon(2, "", &mut Wakers::new()));
         let mut begin = || state.begin("method", None, None, None);
         assert_eq!([begin(), begin(), begin()], [u32::MAX, 2, 3]);
         assert_eq!(state.calls.len(), 4);

@@ -56,28 +56,29 @@ impl Inbound {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes items, which are a part of a batch that came in.
-    pub(crate) fn receive(&self, batch: &Bytes, items: &[u8]) -> Result<(), Overrun> {
+    /// Takes items, which are a part of a batch that came in. Whom to wake once no lock is held.
+    pub(crate) fn receive(&self, batch: &Bytes, items: &[u8]) -> Result<Option<Waker>, Overrun> {
         let mut state = self.lock();
         if state.end.is_some() || items.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         if state.allowed <= 0 {
             return Err(Overrun);
         }
         state.allowed = state.allowed.saturating_sub_unsigned(items.len() as u64);
         state.keep(batch, items);
-        wake(state);
-        Ok(())
+        Ok(state.waker.take())
     }
 
-    /// The stream is over. Only the first call counts.
-    pub(crate) fn finish(&self, end: Result<(), Failure>) {
+    /// The stream is over. Only the first call counts. Whom to wake once no lock is held.
+    #[must_use]
+    pub(crate) fn finish(&self, end: Result<(), Failure>) -> Option<Waker> {
         let mut state = self.lock();
-        if state.end.is_none() {
-            state.end = Some(end);
-            wake(state);
+        if state.end.is_some() {
+            return None;
         }
+        state.end = Some(end);
+        state.waker.take()
     }
 
     /// The peer is told that it may send so many bytes more.
@@ -87,7 +88,7 @@ impl Inbound {
     }
 
     /// The next items, or how the stream ended; `None` once that has been told.
-    pub(super) fn poll_chunk(&self, context: &Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
+    pub(crate) fn poll_chunk(&self, context: &Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
         let mut state = self.lock();
         if let Some(chunk) = state.take() {
             return Poll::Ready(Some(Ok(chunk)));
@@ -124,21 +125,13 @@ impl State {
     }
 }
 
-fn wake(mut state: std::sync::MutexGuard<'_, State>) {
-    let waker = state.waker.take();
-    drop(state);
-    if let Some(waker) = waker {
-        waker.wake();
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn receive(inbound: &Inbound, items: &'static [u8]) -> Result<(), Overrun> {
         let batch = Bytes::from_static(items);
-        inbound.receive(&batch, &batch)
+        inbound.receive(&batch, &batch).map(crate::stream::wake)
     }
 
     #[test]

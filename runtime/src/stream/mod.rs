@@ -16,7 +16,14 @@ pub use sink::Sink;
 pub(crate) use streaming::Half as StreamingHalf;
 pub use streaming::Streaming;
 
+use std::task::Waker;
+
 use crate::wire::Draft;
+
+/// Wakes those of whom a half of a stream says that they wait. A waker is its user's code: no lock may be held.
+pub(crate) fn wake(wakers: impl IntoIterator<Item = Waker>) {
+    wakers.into_iter().for_each(Waker::wake);
+}
 
 /// Where the records of a stream go: a client's connection, or a server's peer.
 pub(crate) trait Outgoing: Send + Sync {

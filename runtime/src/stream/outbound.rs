@@ -33,20 +33,20 @@ impl Outbound {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// The receiver can take so many bytes more.
-    pub(crate) fn grant(&self, bytes: u64) {
+    /// The receiver can take so many bytes more. Whom to wake once no lock is held.
+    #[must_use]
+    pub(crate) fn grant(&self, bytes: u64) -> Vec<Waker> {
         let mut state = self.lock();
         state.credit = state.credit.saturating_add_unsigned(bytes);
-        wake(state);
+        std::mem::take(&mut state.wakers)
     }
 
-    /// Nothing can be sent any more. Only the first call counts.
-    pub(crate) fn close(&self, why: Status) {
+    /// Nothing can be sent any more. Only the first call counts. Whom to wake once no lock is held.
+    #[must_use]
+    pub(crate) fn close(&self, why: Status) -> Vec<Waker> {
         let mut state = self.lock();
-        if state.closed.is_none() {
-            state.closed = Some(why);
-            wake(state);
-        }
+        state.closed.get_or_insert(why);
+        std::mem::take(&mut state.wakers)
     }
 
     /// Takes credit for so many bytes, or waits until there is some.
@@ -63,13 +63,5 @@ impl Outbound {
             state.wakers.push(context.waker().clone());
         }
         Poll::Pending
-    }
-}
-
-fn wake(mut state: MutexGuard<'_, State>) {
-    let wakers = std::mem::take(&mut state.wakers);
-    drop(state);
-    for waker in wakers {
-        waker.wake();
     }
 }
