@@ -402,7 +402,7 @@ impl Core {
         for known in self.peers.values_mut().filter(|known| known.peer.is_busy()) {
             match known.owes_since() {
                 // It has its time from when it was asked: if nothing was heard of it before, it may have been our fault.
-                Some(asked) if now.duration_since(asked) >= timeout - timeout / 3 => {
+                Some(asked) if now.duration_since(asked) >= timeout / 3 * 2 => {
                     lost.push(known.peer.id().clone());
                 }
                 None if now.duration_since(known.heard) >= timeout / 3 => {
