@@ -74,7 +74,7 @@ async fn call_everything(client: &GreeterClient) -> Result<(), Box<dyn std::erro
 
     match client.greet("nobody", Language::English).await {
         Err(Error::Declared(GreetError::NoSuchName { name })) => {
-            println!("declared error  no such name: {name}")
+            println!("declared error  no such name: {name}");
         }
         other => return Err(format!("nobody was greeted: {other:?}").into()),
     }
