@@ -133,7 +133,7 @@ impl Launch {
         let sent = begun.ticket.poll_send(context, deadline, |state| match draft.take() {
             Some(Ok(draft)) => Ok(write(state, draft, deadline, metadata)),
             Some(Err(status)) => Err(status),
-            None => Err(Status::internal("the call was awaited again after it was done").not_sent()),
+            None => Err(Status::internal("the call was awaited again after it was done").maybe_executed()),
         });
         sent.map(|result| Ok((Arc::clone(begun.ticket.connection()), result??)))
     }
