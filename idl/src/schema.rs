@@ -205,10 +205,26 @@ pub struct Method {
     pub deadline: Option<Duration>,
     /// `@idempotent`.
     pub idempotent: bool,
+    /// `@overlap(…)`; of a `oneway` method always [`Overlap::Parallel`].
+    pub overlap: Overlap,
     /// Docs and deprecation.
     pub notes: Notes,
     /// Where its name stands.
     pub span: Span,
+}
+
+/// What a client does where a method is called again while an earlier call of it runs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Overlap {
+    /// Both run.
+    #[default]
+    Parallel,
+    /// The later call waits until the earlier one is done.
+    Queue,
+    /// The earlier call is cancelled.
+    Replace,
+    /// The later call is not made.
+    Ignore,
 }
 
 /// How a method is called.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use support::rendered;
 use zsvc_idl::schema::{
-    Literal, MessagePart, MethodKind, Notes, Payload, Range, Schema, Type, TypeDefinition, TypeKind,
+    Literal, MessagePart, MethodKind, Notes, Overlap, Payload, Range, Schema, Type, TypeDefinition, TypeKind,
 };
 use zsvc_idl::{MemoryLoader, compile};
 
@@ -164,4 +164,16 @@ fn docs_lose_their_marker_and_one_space() {
     let expected =
         Notes { docs: "One.\n\n  Two.\nThree.".to_owned(), deprecated: Some("use `B`".to_owned()) };
     assert_eq!(definition(&schema, "A").notes, expected);
+}
+
+#[test]
+fn methods_say_how_their_calls_overlap() {
+    let schema = schema(
+        "service S { rpc a(); @overlap(parallel) rpc b(); @overlap(queue) rpc c(x: stream u8);
+         @overlap(replace) rpc d() -> stream u8; @overlap(ignore) rpc e(); oneway f(); }",
+    );
+    let methods = schema.packages[0].services[0].methods.iter();
+    let overlaps: Vec<Overlap> = methods.map(|method| method.overlap).collect();
+    let parallel = Overlap::Parallel;
+    assert_eq!(overlaps, [parallel, parallel, Overlap::Queue, Overlap::Replace, Overlap::Ignore, parallel]);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::places::{self, ATTRIBUTES, Known, Place};
+use super::places::{self, ATTRIBUTES, Known, Place, Takes};
 use super::walk;
 use crate::ast::{Attribute, Value, ValueKind};
 use crate::diagnostic::{self, Diagnostic, Report};
@@ -10,7 +10,7 @@ use crate::lower::own_fields;
 use crate::resolve::Model;
 use crate::schema::{Builtin, Literal, Type};
 use crate::suggest;
-use crate::value::{literal, message};
+use crate::value::{literal, message, overlap_named, overlap_words};
 
 /// There are no attributes but those of the language.
 pub(super) fn unknown(model: &Model, report: &mut Report) {
@@ -69,7 +69,9 @@ pub(super) fn misplaced(model: &Model, report: &mut Report) {
 fn misplaced_here(attribute: &Attribute, known: &Known, place: Place) -> Diagnostic {
     let message = format!("`@{}` means nothing on {}", known.name, place.described());
     let help = match (known.name, place) {
-        ("deadline" | "idempotent", Place::Oneway) => "nobody waits for a oneway call: remove it".to_owned(),
+        ("deadline" | "idempotent" | "overlap", Place::Oneway) => {
+            "nobody waits for a oneway call: remove it".to_owned()
+        }
         _ => format!("it belongs on {}", known.belongs),
     };
     Diagnostic::new(diagnostic::MISPLACED_ATTRIBUTE, message).at(attribute.span, "").help(help)
@@ -83,20 +85,11 @@ fn placed<'a>(model: &Model<'a>, name: &'static str) -> Vec<(crate::source::File
     here.filter_map(|(file, _, preamble)| Some((file, preamble.find(name)?))).collect()
 }
 
-/// `@idempotent` takes no argument, the others one; that of `@deprecated` and `@message` is a string.
+/// Each attribute takes what is its own.
 pub(super) fn arguments(model: &Model, report: &mut Report) {
     for known in &ATTRIBUTES {
         for (_, attribute) in placed(model, known.name) {
-            let count = usize::from(known.name != "idempotent");
-            let wants_string = matches!(known.name, "deprecated" | "message");
-            let wrong = if attribute.arguments.len() == count {
-                let no_string = attribute.arguments.iter().any(|value| wants_string && !is_string(value));
-                no_string.then(|| format!("`@{}` takes a string", known.name))
-            } else {
-                let number = if count == 0 { "no" } else { "one" };
-                Some(format!("`@{}` takes {number} argument", known.name))
-            };
-            if let Some(message) = wrong {
+            if let Some(message) = wrong_arguments(known, attribute) {
                 let diagnostic =
                     Diagnostic::new(diagnostic::ATTRIBUTE_ARGUMENT, message).at(attribute.span, "");
                 report.add(diagnostic.help(format!("write, say, `{}`", known.example)));
@@ -105,8 +98,44 @@ pub(super) fn arguments(model: &Model, report: &mut Report) {
     }
 }
 
+fn wrong_arguments(known: &Known, attribute: &Attribute) -> Option<String> {
+    let name = known.name;
+    match (known.takes, attribute.arguments.as_slice()) {
+        (Takes::Nothing, []) | (Takes::Value, [_]) => None,
+        (Takes::Nothing, _) => Some(format!("`@{name}` takes no argument")),
+        (Takes::String, [value]) => (!is_string(value)).then(|| format!("`@{name}` takes a string")),
+        (Takes::Word, [value]) => (!is_word(value)).then(|| format!("`@{name}` takes a word")),
+        (Takes::String | Takes::Word | Takes::Value, _) => Some(format!("`@{name}` takes one argument")),
+    }
+}
+
 fn is_string(value: &Value) -> bool {
     matches!(value.kind, ValueKind::String(_) | ValueKind::Invalid)
+}
+
+fn is_word(value: &Value) -> bool {
+    matches!(value.kind, ValueKind::Path(_) | ValueKind::Invalid)
+}
+
+/// `@overlap` knows a few words.
+pub(super) fn overlaps(model: &Model, report: &mut Report) {
+    for (_, attribute) in placed(model, "overlap") {
+        let Some(Value { kind: ValueKind::Path(path), span }) = only_argument(attribute) else { continue };
+        let word = path.text();
+        if overlap_named(&word).is_none() {
+            let message = format!("`{word}` is no way in which calls overlap");
+            let diagnostic = Diagnostic::new(diagnostic::ATTRIBUTE_ARGUMENT, message).at(*span, "");
+            report.add(diagnostic.help(overlap_help(&word)));
+        }
+    }
+}
+
+fn overlap_help(word: &str) -> String {
+    if let Some(nearest) = suggest::nearest(word, overlap_words()) {
+        return format!("did you mean `{nearest}`?");
+    }
+    let words: Vec<String> = overlap_words().map(|word| format!("`{word}`")).collect();
+    format!("the ways are {}", words.join(", "))
 }
 
 /// The argument of an attribute that has just one.

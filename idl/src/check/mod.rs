@@ -46,6 +46,7 @@ pub(crate) fn check(model: &Model, report: &mut Report) {
     attributes::given_twice(model, report);
     attributes::misplaced(model, report);
     attributes::arguments(model, report);
+    attributes::overlaps(model, report);
     attributes::deadlines(model, report);
     attributes::messages(model, report);
     slots::bounds_on_other_types(model, report);

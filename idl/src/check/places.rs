@@ -47,25 +47,46 @@ impl Place {
     }
 }
 
+/// What stands between an attribute's parentheses.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Takes {
+    /// There are none.
+    Nothing,
+    /// One string.
+    String,
+    /// One word of the attribute's own.
+    Word,
+    /// One value, which the rules about values look at.
+    Value,
+}
+
 /// An attribute of the language.
 pub(super) struct Known {
     pub(super) name: &'static str,
     pub(super) places: &'static [Place],
     pub(super) belongs: &'static str,
+    pub(super) takes: Takes,
     /// What it looks like in use.
     pub(super) example: &'static str,
 }
 
 const SLOTS: &[Place] = &[Place::Field, Place::Parameter];
 
-pub(super) const ATTRIBUTES: [Known; 7] = [
+pub(super) const ATTRIBUTES: [Known; 8] = [
     Known {
         name: "deadline",
         places: &[Place::Rpc],
         belongs: "an `rpc` method",
+        takes: Takes::Value,
         example: "@deadline(500ms)",
     },
-    Known { name: "default", places: SLOTS, belongs: "a field or parameter", example: "@default(1)" },
+    Known {
+        name: "default",
+        places: SLOTS,
+        belongs: "a field or parameter",
+        takes: Takes::Value,
+        example: "@default(1)",
+    },
     Known {
         name: "deprecated",
         places: &[
@@ -84,17 +105,44 @@ pub(super) const ATTRIBUTES: [Known; 7] = [
             Place::Oneway,
         ],
         belongs: "a declaration, a method, a field, a value or a variant",
+        takes: Takes::String,
         example: "@deprecated(\"use `watch`\")",
     },
-    Known { name: "idempotent", places: &[Place::Rpc], belongs: "an `rpc` method", example: "@idempotent" },
-    Known { name: "len", places: SLOTS, belongs: "a field or parameter", example: "@len(1..=12)" },
+    Known {
+        name: "idempotent",
+        places: &[Place::Rpc],
+        belongs: "an `rpc` method",
+        takes: Takes::Nothing,
+        example: "@idempotent",
+    },
+    Known {
+        name: "len",
+        places: SLOTS,
+        belongs: "a field or parameter",
+        takes: Takes::Value,
+        example: "@len(1..=12)",
+    },
     Known {
         name: "message",
         places: &[Place::ErrorVariant],
         belongs: "a variant of an `error`",
+        takes: Takes::String,
         example: "@message(\"no such symbol: {symbol}\")",
     },
-    Known { name: "range", places: SLOTS, belongs: "a field or parameter", example: "@range(1..=100)" },
+    Known {
+        name: "overlap",
+        places: &[Place::Rpc],
+        belongs: "an `rpc` method",
+        takes: Takes::Word,
+        example: "@overlap(queue)",
+    },
+    Known {
+        name: "range",
+        places: SLOTS,
+        belongs: "a field or parameter",
+        takes: Takes::Value,
+        example: "@range(1..=100)",
+    },
 ];
 
 pub(super) fn known(name: &str) -> Option<&'static Known> {

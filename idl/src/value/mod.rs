@@ -6,10 +6,12 @@
 mod bounds;
 mod literal;
 mod message;
+mod overlap;
 
 pub(crate) use bounds::{Bounded, allows, bounds};
 pub(crate) use literal::{as_held, enum_values, integer_limits, is_negative, literal};
 pub(crate) use message::message;
+pub(crate) use overlap::{overlap, overlap_named, overlap_words};
 
 use crate::ast::{Attribute, Preamble};
 use crate::resolve::Model;
