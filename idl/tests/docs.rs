@@ -1,14 +1,14 @@
-//! The `svc` blocks of the documents say what is true, and the reference knows every code.
+//! The `svc` blocks of the documents say what is true.
 //!
 //! A plain block compiles without a word. One marked `fragment` holds members or declarations that need others, so only
-//! its form is looked at. One marked `error=CODE` shows a mistake, which is told by that code and no other.
+//! its form is looked at. One marked `error=CODE` shows a mistake, which is told by that code and no other. The blocks of
+//! docs/diagnostics.md are those of the pages, which `pages.rs` compiles.
 
 mod support;
 
 use std::path::PathBuf;
 
-use support::{Folder, rendered, repository};
-use zsvc_idl::diagnostic::Code;
+use support::{Folder, blocks, rendered, repository};
 use zsvc_idl::{Compilation, LoadError, Loader, compile};
 
 /// The examples' files, beside one that is under test.
@@ -36,24 +36,10 @@ fn documents() -> Vec<PathBuf> {
     let paths = entries.map(|entry| entry.expect("a readable entry").path());
     let mut documents: Vec<PathBuf> =
         paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect();
+    documents.retain(|path| !path.ends_with("diagnostics.md"));
     documents.extend(Some(repository().join("README.md")).filter(|path| path.exists()));
     documents.sort();
     documents
-}
-
-/// The blocks of a document whose info starts with `svc`: the line, the info, the text.
-fn blocks(document: &str) -> Vec<(usize, String, String)> {
-    let mut blocks = Vec::new();
-    let mut lines = document.lines().enumerate();
-    while let Some((number, line)) = lines.next() {
-        let Some(info) = line.trim_start().strip_prefix("```") else { continue };
-        let inside = lines.by_ref().map(|(_, line)| line).take_while(|line| line.trim_start() != "```");
-        let text: String = inside.flat_map(|line| [line, "\n"]).collect();
-        if info == "svc" || info.starts_with("svc,") {
-            blocks.push((number + 1, info.to_owned(), text));
-        }
-    }
-    blocks
 }
 
 /// Declarations, or members of one of the things that have any.
@@ -90,14 +76,4 @@ fn every_block_says_what_is_true() {
         }
     }
     assert!(checked > 5, "only {checked} blocks were found");
-}
-
-#[test]
-fn the_reference_tells_every_code_and_its_title() {
-    let reference =
-        std::fs::read_to_string(repository().join("docs/language.md")).expect("part of the repository");
-    for code in Code::all() {
-        let row = format!("| `{code}` | {} |", code.title());
-        assert!(reference.contains(&row), "docs/language.md lacks the row {row}");
-    }
 }

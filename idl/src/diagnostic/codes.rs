@@ -1,6 +1,6 @@
 //! All diagnostic codes, in one place. A code never changes its meaning, and a number is never used again.
 //!
-//! docs/language.md has the rule behind each.
+//! Each has a page, `pages/CODE.md`, without which nothing compiles; what becomes of the pages is `pages`'.
 
 use super::Severity;
 
@@ -18,7 +18,16 @@ impl Code {
     /// What it stands for, in a few words.
     #[must_use]
     pub fn title(self) -> &'static str {
-        ALL.iter().find(|(code, _)| *code == self).map_or("", |(_, title)| title)
+        self.entry().map_or("", |entry| entry.title)
+    }
+
+    /// Its page: why the rule exists, what to do, and mostly a wrong and a right example, in Markdown.
+    pub(super) fn page(self) -> &'static str {
+        self.entry().map_or("", |entry| entry.page)
+    }
+
+    fn entry(self) -> Option<&'static Entry> {
+        ALL.iter().find(|entry| entry.code == self)
     }
 
     /// An `E` is an error, a `W` a warning.
@@ -29,7 +38,7 @@ impl Code {
 
     /// Every code there is, in order.
     pub fn all() -> impl Iterator<Item = Code> {
-        ALL.iter().map(|(code, _)| *code)
+        ALL.iter().map(|entry| entry.code)
     }
 }
 
@@ -45,10 +54,21 @@ impl std::fmt::Display for Code {
     }
 }
 
+/// What there is to say about a code by itself.
+struct Entry {
+    code: Code,
+    title: &'static str,
+    page: &'static str,
+}
+
 macro_rules! codes {
     ($($constant:ident = $id:literal, $title:literal;)*) => {
         $(pub(crate) const $constant: Code = Code($id);)*
-        const ALL: &[(Code, &str)] = &[$(($constant, $title)),*];
+        const ALL: &[Entry] = &[$(Entry {
+            code: $constant,
+            title: $title,
+            page: include_str!(concat!("pages/", $id, ".md")),
+        }),*];
     };
 }
 

@@ -1,13 +1,16 @@
 //! What there is to say about a file: [`Diagnostic`] values, and `Report`, which collects them.
 //!
-//! Nothing here prints. How one looks on a screen is [`render()`]'s matter, which codes there are is `codes`'.
+//! Nothing here prints. How one looks on a screen is [`render()`]'s matter, which codes there are is `codes`', and what
+//! there is to say about a code by itself is told by [`explain`].
 
 mod codes;
+mod pages;
 mod render;
 mod report;
 
 pub use codes::Code;
 pub(crate) use codes::*;
+pub use pages::{explain, reference};
 pub use render::{RenderStyle, render};
 pub(crate) use report::Report;
 

@@ -38,3 +38,18 @@ pub(crate) fn rendered(compilation: &Compilation) -> String {
         texts.map(|diagnostic| render(diagnostic, &compilation.sources, RenderStyle::Plain) + "\n").collect();
     texts.join("\n")
 }
+
+/// The blocks of a document whose info starts with `svc`: the line, the info, the text.
+pub(crate) fn blocks(document: &str) -> Vec<(usize, String, String)> {
+    let mut blocks = Vec::new();
+    let mut lines = document.lines().enumerate();
+    while let Some((number, line)) = lines.next() {
+        let Some(info) = line.trim_start().strip_prefix("```") else { continue };
+        let inside = lines.by_ref().map(|(_, line)| line).take_while(|line| line.trim_start() != "```");
+        let text: String = inside.flat_map(|line| [line, "\n"]).collect();
+        if info == "svc" || info.starts_with("svc,") {
+            blocks.push((number + 1, info.to_owned(), text));
+        }
+    }
+    blocks
+}

@@ -1,0 +1,48 @@
+//! What there is to say about a code by itself: its page, and all pages as one document.
+//!
+//! A page is `pages/CODE.md`: some sentences, then examples as fenced blocks. `svc,wrong` gives just that code, `svc,right`
+//! gives nothing; for what `zsvc diff` tells they are `svc,old` and `svc,new`. An example is a whole file; more files follow
+//! behind lines `// file: money.svc`. `tests/pages.rs` runs them all.
+
+use super::codes::Code;
+
+/// What stands before the pages in the document.
+const HEAD: &str = "\
+# All diagnostics
+
+Every code that `zsvc` tells, why there is such a rule, and what to do. The same text is printed by `zsvc explain CODE`, and
+this whole document by `zsvc explain --all`; it is generated, so change the pages in `idl/src/diagnostic/pages` and not this
+file. What the forms of the language mean is in [the reference](language.md), how to use the command in
+[its own](tool.md).
+
+A code never changes its meaning, and its number is never used again. `E` is an error: there is no schema. `W` is a warning,
+which fails nothing unless asked to. `D` is a change between two schemas. An example is one file, or several
+with a line `// file: …` before each but the first.
+
+";
+
+/// The page of a code, in Markdown: its title, why there is such a rule, what to do, and examples.
+#[must_use]
+pub fn explain(code: Code) -> String {
+    format!("# {code}: {}\n\n{}", code.title(), code.page())
+}
+
+/// All pages as one document, in Markdown: docs/diagnostics.md.
+#[must_use]
+pub fn reference() -> String {
+    let rows: String = Code::all().map(row).collect();
+    let sections: String = Code::all().map(|code| format!("\n#{}", explain(code))).collect();
+    format!("{HEAD}| code | what it is about |\n|---|---|\n{rows}{sections}")
+}
+
+fn row(code: Code) -> String {
+    format!("| [`{code}`](#{}) | {} |\n", anchor(code), code.title())
+}
+
+/// How the heading of a code is linked to: its letters, digits, hyphens and underscores in lower case, with hyphens for
+/// space, as in all Markdown that the common viewers show.
+fn anchor(code: Code) -> String {
+    let heading = format!("{code}: {}", code.title()).to_lowercase();
+    let kept = heading.chars().filter(|character| character.is_alphanumeric() || " -_".contains(*character));
+    kept.map(|character| if character == ' ' { '-' } else { character }).collect()
+}

@@ -1,0 +1,92 @@
+//! The page of each code says what is true: its examples are compiled, and docs/diagnostics.md holds all pages.
+//!
+//! `SNAPSHOTS=overwrite cargo test -p zsvc-idl` writes docs/diagnostics.md anew.
+
+mod support;
+
+use snapbox::data::DataFormat;
+use snapbox::{Assert, Data};
+use support::{blocks, rendered, repository};
+use zsvc_idl::diagnostic::{Code, explain, reference};
+use zsvc_idl::{MemoryLoader, compile};
+
+/// Codes that no short text shows, each with the reason.
+const WITHOUT_EXAMPLES: [(&str, &str); 8] = [
+    ("E0001", "it is about a file that can't be read, not about what one says"),
+    ("E0006", "the example would have 64 MiB"),
+    ("E0007", "a document can't hold what is no text"),
+    ("E0008", "a reader could not see what is wrong"),
+    ("E0009", "the example would have a hundred mistakes"),
+    ("E0010", "nothing brings it about, or it would be mended"),
+    ("E0316", "the example would have 256 parameters"),
+    ("W0009", "the example would have a hundred names"),
+];
+
+/// The files of an example: the first is the one that is compiled.
+fn files(text: &str) -> MemoryLoader {
+    let mut pieces = text.split("// file: ");
+    let first = pieces.next().unwrap_or_default();
+    pieces.fold(MemoryLoader::default().with("main.svc", first), |loader, piece| {
+        let (path, text) = piece.split_once('\n').unwrap_or((piece, ""));
+        loader.with(path.trim(), text)
+    })
+}
+
+/// Compiles an example: all that is told by its codes, and as text.
+fn told(text: &str) -> (Vec<&'static str>, String) {
+    let compilation = compile(&files(text), &["main.svc".to_owned()], &[]);
+    let codes = compilation.diagnostics.iter().map(|diagnostic| diagnostic.code.id()).collect();
+    (codes, rendered(&compilation))
+}
+
+/// The examples of a page: what each is, and its text.
+fn examples(code: Code) -> Vec<(String, String)> {
+    let page = explain(code);
+    blocks(&page).into_iter().map(|(_, info, text)| (info, text)).collect()
+}
+
+#[test]
+fn wrong_examples_give_their_code_alone_and_right_ones_nothing() {
+    for code in Code::all() {
+        for (info, text) in examples(code) {
+            let (codes, rendered) = told(&text);
+            let expected: &[&str] = match info.as_str() {
+                "svc,wrong" => &[code.id()],
+                "svc,right" => &[],
+                _ => panic!("{code}: a block is marked `{info}`"),
+            };
+            assert_eq!(codes, expected, "{code}, {info}:\n{rendered}");
+        }
+    }
+}
+
+#[test]
+fn a_page_has_a_wrong_example_and_a_right_one() {
+    for code in Code::all() {
+        let infos: Vec<String> = examples(code).into_iter().map(|(info, _)| info).collect();
+        let exempt = WITHOUT_EXAMPLES.iter().any(|(id, _)| *id == code.id());
+        let expected: &[&str] = if exempt { &[] } else { &["svc,wrong", "svc,right"] };
+        assert_eq!(infos, expected, "the page of {code}");
+    }
+}
+
+#[test]
+fn a_page_says_why_and_what_to_do() {
+    for code in Code::all() {
+        let page = explain(code);
+        let prose = page.split("```").next().unwrap_or_default();
+        let sentences = prose.split_inclusive(['.', ':']).filter(|it| it.trim().len() > 5).count();
+        assert!((3..=14).contains(&sentences), "the page of {code} has {sentences} sentences");
+        assert!(page.lines().all(|line| line.chars().count() <= 130), "a line of {code} is too long");
+        assert!(
+            page.ends_with('\n') && !page.ends_with("\n\n"),
+            "the page of {code} ends with one line break"
+        );
+    }
+}
+
+#[test]
+fn the_document_holds_all_pages() {
+    let golden = Data::read_from(&repository().join("docs/diagnostics.md"), Some(DataFormat::Text)).raw();
+    Assert::new().action_env("SNAPSHOTS").eq(reference(), golden);
+}
