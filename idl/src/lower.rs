@@ -9,11 +9,11 @@ use crate::ast::{self, Item, ItemKind, Preamble, ValueKind};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::resolve::{Model, Symbol};
 use crate::schema::{
-    Builtin, Constant, EnumValue, Field, Literal, Method, MethodKind, Notes, Package, Payload, Schema,
-    Service, StreamParameter, Struct, Type, TypeDefinition, TypeId, TypeKind, Variant,
+    Builtin, Constant, EnumValue, Field, Literal, Method, MethodKind, Notes, Package, Payload, Reserved,
+    ReservedKind, Schema, Service, StreamParameter, Struct, Type, TypeDefinition, TypeId, TypeKind, Variant,
 };
 use crate::shape::Shape;
-use crate::source::FileId;
+use crate::source::{FileId, Span};
 use crate::value::{self, Bounded};
 
 /// The schema. Absent only if the checks have let something pass that they must not.
@@ -25,6 +25,7 @@ pub(crate) fn lower(model: &Model) -> Option<Schema> {
         let package = &mut schema.packages[model.package(file.id).0 as usize];
         if let Some(declared) = &file.package {
             add_docs(&mut package.docs, &declared.docs);
+            package.spans.push(declared.path.span);
         }
         for item in &file.items {
             match &item.kind {
@@ -53,7 +54,14 @@ pub(crate) fn contradiction() -> Diagnostic {
 
 fn empty_package(name: &str) -> Package {
     let name = name.split('.').map(str::to_owned).collect();
-    Package { name, docs: String::new(), constants: Vec::new(), types: Vec::new(), services: Vec::new() }
+    Package {
+        name,
+        docs: String::new(),
+        constants: Vec::new(),
+        types: Vec::new(),
+        services: Vec::new(),
+        spans: Vec::new(),
+    }
 }
 
 /// The docs of one package may stand in several files.
@@ -90,7 +98,15 @@ impl Lowering<'_, '_> {
             ItemKind::Const { .. } | ItemKind::Service(_) => return None,
         };
         let notes = notes(&item.preamble);
-        Some(TypeDefinition { name: item.name.text.clone(), package, notes, span: item.name.span, kind })
+        Some(TypeDefinition {
+            name: item.name.text.clone(),
+            package,
+            notes,
+            span: item.name.span,
+            kind,
+            reserved: declared_reserved(item),
+            target_span: item.aliased().map(|ty| ty.span),
+        })
     }
 
     fn constant(
@@ -100,10 +116,19 @@ impl Lowering<'_, '_> {
         ty: &ast::Type,
         value: &ast::Value,
     ) -> Option<Constant> {
+        let (type_span, value_span) = (ty.span, value.span);
         let ty = self.model.ty(file, ty)?;
         let resolved = self.model.resolved(&ty)?;
         let value = value::literal(self.model, file, &resolved, value, &mut self.unread)?;
-        Some(Constant { name: item.name.text.clone(), ty, value, notes: notes(&item.preamble) })
+        Some(Constant {
+            name: item.name.text.clone(),
+            ty,
+            value,
+            notes: notes(&item.preamble),
+            span: item.name.span,
+            type_span,
+            value_span,
+        })
     }
 
     fn fields(
@@ -132,7 +157,7 @@ impl Lowering<'_, '_> {
         ty: &ast::Type,
         number: u8,
     ) -> Option<Field> {
-        let model = self.model;
+        let (model, type_span) = (self.model, ty.span);
         let ty = model.ty(file, ty)?;
         let inner = model.inner(&ty)?;
         let argument = |name| preamble.find(name).and_then(|attribute| attribute.arguments.first());
@@ -161,12 +186,14 @@ impl Lowering<'_, '_> {
             boxed: false,
             notes,
             span: name.span,
+            type_span,
         })
     }
 
     fn enum_value(value: &ast::EnumValue) -> Option<EnumValue> {
         let number = u32::try_from(value.number.value?).ok()?;
-        Some(EnumValue { name: value.name.text.clone(), number, notes: notes(&value.preamble) })
+        let notes = notes(&value.preamble);
+        Some(EnumValue { name: value.name.text.clone(), number, notes, span: value.name.span })
     }
 
     fn variant(&mut self, file: FileId, variant: &ast::Variant, owner: TypeId) -> Option<Variant> {
@@ -194,6 +221,9 @@ impl Lowering<'_, '_> {
             payload,
             message,
             notes: notes(&variant.preamble),
+            span: variant.name.span,
+            reserved: payload_reserved(&variant.payload),
+            type_span: payload_span(&variant.payload),
         })
     }
 
@@ -230,6 +260,8 @@ impl Lowering<'_, '_> {
             overlap: value::overlap(&method.preamble)?,
             notes: notes(&method.preamble),
             span: method.name.span,
+            answer_span: method.answer.as_ref().map(|answer| answer.span),
+            throws_span: method.throws.as_ref().map(|path| path.span),
         })
     }
 
@@ -249,6 +281,7 @@ impl Lowering<'_, '_> {
             Some(parameter) => Some(StreamParameter {
                 name: parameter.name.text.clone(),
                 item: self.model.ty(file, &parameter.ty)?,
+                span: parameter.name.span,
             }),
             None => None,
         };
@@ -284,6 +317,46 @@ fn notes(preamble: &Preamble) -> Notes {
         _ => None,
     });
     Notes { docs: preamble.docs.clone(), deprecated }
+}
+
+/// What a declaration keeps from coming back.
+fn declared_reserved(item: &Item) -> Vec<Reserved> {
+    match &item.kind {
+        ItemKind::Struct(fields) => reserved(&fields.reserved),
+        ItemKind::Enum(values) => reserved(&values.reserved),
+        ItemKind::Union(union) => reserved(&union.reserved),
+        ItemKind::Alias(_) | ItemKind::Const { .. } | ItemKind::Service(_) => Vec::new(),
+    }
+}
+
+fn payload_reserved(payload: &ast::Payload) -> Vec<Reserved> {
+    match payload {
+        ast::Payload::Fields(fields) => reserved(&fields.reserved),
+        ast::Payload::Nothing | ast::Payload::Type(_) => Vec::new(),
+    }
+}
+
+fn payload_span(payload: &ast::Payload) -> Option<Span> {
+    match payload {
+        ast::Payload::Type(ty) => Some(ty.span),
+        ast::Payload::Nothing | ast::Payload::Fields(_) => None,
+    }
+}
+
+/// An end that is past all numbers is none.
+fn reserved(entries: &[ast::Reserved]) -> Vec<Reserved> {
+    let number = |number: i128| u32::try_from(number.max(0)).unwrap_or(u32::MAX);
+    let entries = entries.iter().filter_map(|entry| {
+        let kind = match &entry.kind {
+            ast::ReservedKind::Name(name) => ReservedKind::Name(name.clone()),
+            ast::ReservedKind::Numbers { min, max, .. } => {
+                ReservedKind::Numbers(min.map_or(0, number), max.map_or(u32::MAX, number))
+            }
+            ast::ReservedKind::Invalid => return None,
+        };
+        Some(Reserved { kind, span: entry.span })
+    });
+    entries.collect()
 }
 
 /// Fields in ascending order of their numbers, which is the order of the wire.

@@ -31,6 +31,8 @@ pub struct Package {
     pub types: Vec<TypeId>,
     /// Services.
     pub services: Vec<Service>,
+    /// Where its name stands, in each file that has it. Never empty.
+    pub spans: Vec<Span>,
 }
 
 /// The place of a named type in [`Schema::types`].
@@ -64,6 +66,28 @@ pub struct TypeDefinition {
     pub span: Span,
     /// What it is.
     pub kind: TypeKind,
+    /// What its members may not be; those of a variant's own fields are in [`Variant::reserved`].
+    pub reserved: Vec<Reserved>,
+    /// Where the type stands that an alias is for; nowhere for others.
+    pub target_span: Option<Span>,
+}
+
+/// What `reserved` keeps from coming back.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reserved {
+    /// A number, a range of them or a name.
+    pub kind: ReservedKind,
+    /// Where it stands.
+    pub span: Span,
+}
+
+/// One entry of a `reserved`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum ReservedKind {
+    /// A name.
+    Name(String),
+    /// From and to, both inclusive; an open end is that of all numbers.
+    Numbers(u32, u32),
 }
 
 /// The kinds of named types.
@@ -110,6 +134,8 @@ pub struct Field {
     pub notes: Notes,
     /// Where its name stands.
     pub span: Span,
+    /// Where its type stands.
+    pub type_span: Span,
 }
 
 /// One value of an enum.
@@ -121,6 +147,8 @@ pub struct EnumValue {
     pub number: u32,
     /// Docs and deprecation.
     pub notes: Notes,
+    /// Where its name stands.
+    pub span: Span,
 }
 
 /// One variant of a union or error.
@@ -137,6 +165,12 @@ pub struct Variant {
     pub message: Option<Vec<MessagePart>>,
     /// Docs and deprecation.
     pub notes: Notes,
+    /// Where its name stands.
+    pub span: Span,
+    /// What the fields of its own may not be.
+    pub reserved: Vec<Reserved>,
+    /// Where the type stands that it carries, if it carries one.
+    pub type_span: Option<Span>,
 }
 
 /// What a variant carries.
@@ -175,6 +209,12 @@ pub struct Constant {
     pub value: Literal,
     /// Docs and deprecation.
     pub notes: Notes,
+    /// Where its name stands.
+    pub span: Span,
+    /// Where its type stands.
+    pub type_span: Span,
+    /// Where its value stands.
+    pub value_span: Span,
 }
 
 /// A group of methods.
@@ -211,6 +251,10 @@ pub struct Method {
     pub notes: Notes,
     /// Where its name stands.
     pub span: Span,
+    /// Where its answer stands, from `->` on, if it has one.
+    pub answer_span: Option<Span>,
+    /// Where the error stands that it throws, if it throws one.
+    pub throws_span: Option<Span>,
 }
 
 /// What a client does where a method is called again while an earlier call of it runs.
@@ -249,6 +293,8 @@ pub struct StreamParameter {
     pub name: String,
     /// The type of its items.
     pub item: Type,
+    /// Where its name stands.
+    pub span: Span,
 }
 
 /// A use of a type.
