@@ -35,7 +35,7 @@ pub use context::{Cancelled, Context, PeerId};
 pub use metadata::{Metadata, MetadataValue};
 pub use method::{Method, MethodKind};
 pub use server::{Counters, ServeError, Server, ServerBuilder, Service};
-pub use status::{CallError, Code, DeclaredError, Error, Outcome, Status};
+pub use status::{CallError, Cause, Code, DeclaredError, Error, Outcome, Status};
 pub use stream::{Sink, Streaming};
 
 /// The largest body that either side takes by default, in bytes.

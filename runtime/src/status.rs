@@ -3,7 +3,13 @@
 //! A failed call ends in a [`Status`] or, where its method `throws`, in a declared error; [`Error`] holds either.
 //! How they travel is in [`crate::wire`].
 
+mod cause;
+
+pub use cause::Cause;
+
 use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
 
 use bytes::Bytes;
 use serde::Serialize;
@@ -159,6 +165,9 @@ impl fmt::Display for Outcome {
 pub struct Status {
     code: Code,
     outcome: Outcome,
+    cause: Option<Cause>,
+    /// In milliseconds: a status stands in every result, so it is small.
+    retry_after: Option<NonZeroU32>,
     message: String,
 }
 
@@ -178,7 +187,7 @@ impl Status {
     /// A status as a handler answers with: its outcome is [`Outcome::Executed`].
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, outcome: Outcome::Executed, message: message.into() }
+        Self { code, outcome: Outcome::Executed, cause: None, retry_after: None, message: message.into() }
     }
 
     constructors! {
@@ -206,6 +215,24 @@ impl Status {
         Self { outcome, ..self }
     }
 
+    /// The same with a hint to call again no sooner than that, in whole milliseconds, rounded up. Zero is none.
+    #[must_use]
+    pub fn with_retry_after(self, wait: Duration) -> Self {
+        let millis = u32::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX);
+        Self { retry_after: NonZeroU32::new(millis), ..self }
+    }
+
+    /// Shorthand for what the runtime says: which part of it failed the call.
+    pub(crate) fn caused_by(self, cause: Cause) -> Self {
+        Self { cause: Some(cause), ..self }
+    }
+
+    /// As a handler's own words: a handler has run, and what failed for the handler has not failed the runtime here. A
+    /// status may have come from another server, of whose call it speaks.
+    pub(crate) fn of_handler(self) -> Self {
+        Self { outcome: Outcome::Executed, cause: None, ..self }
+    }
+
     /// Shorthand for the runtime's own refusals: no handler has seen the call.
     pub(crate) fn not_sent(self) -> Self {
         self.with_outcome(Outcome::NotSent)
@@ -226,6 +253,18 @@ impl Status {
     #[must_use]
     pub fn outcome(&self) -> Outcome {
         self.outcome
+    }
+
+    /// Which part of the runtime failed the call; `None` where a handler did.
+    #[must_use]
+    pub fn cause(&self) -> Option<Cause> {
+        self.cause
+    }
+
+    /// How long to wait before calling again, if the server has said so.
+    #[must_use]
+    pub fn retry_after(&self) -> Option<Duration> {
+        self.retry_after.map(|millis| Duration::from_millis(millis.get().into()))
     }
 
     /// In words, for people.
@@ -374,6 +413,15 @@ mod tests {
         }
         assert_eq!(Code::from_number(0), Code::Unknown);
         assert_eq!(Code::from_number(17), Code::Unknown);
+    }
+
+    #[test]
+    fn a_hint_is_in_whole_milliseconds_and_never_too_short() {
+        let hint = |wait| Status::unavailable("x").with_retry_after(wait).retry_after();
+        assert_eq!(hint(Duration::ZERO), None);
+        assert_eq!(hint(Duration::from_micros(1_001)), Some(Duration::from_millis(2)));
+        assert_eq!(hint(Duration::MAX), Some(Duration::from_millis(u32::MAX.into())));
+        assert_eq!(size_of::<Status>(), 32, "it stands in every result");
     }
 
     #[test]

@@ -17,7 +17,7 @@ use super::shared::{Shared, count};
 use crate::context::{Context, PeerId};
 use crate::metadata::Metadata;
 use crate::method::{Method, MethodKind};
-use crate::status::{Failure, Status};
+use crate::status::{Cause, Failure, Status};
 use crate::wire::{self, CallRecord, Malformed, Reader, Record};
 
 /// A client that is not heard of for so long, and has no calls in flight, is forgotten.
@@ -27,6 +27,10 @@ const IDLE: Duration = Duration::from_mins(1);
 /// nothing to make up. All that a forgotten client misses is that the server goes away. Where all have calls in flight, or
 /// something waits for them, what comes from others is dropped and counted.
 pub(super) const MAX_PEERS: usize = 131_072;
+
+/// What a client is told to wait when there are as many calls in flight as may be. Nobody knows when there are fewer; the
+/// hint only keeps clients from asking all the time.
+const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// How long nobody is looked for who could be forgotten, once nobody could.
 const FULL: Duration = Duration::from_millis(250);
@@ -263,10 +267,11 @@ impl Core {
         }
         // A one-way call can't be told that it was turned away, so it still runs.
         if !one_way && self.shared.draining.load(Ordering::Acquire) {
-            return Err(Status::unavailable("the server is shutting down"));
+            return Err(Status::unavailable("the server is shutting down").caused_by(Cause::GoingAway));
         }
         if record.timeout == Some(Duration::ZERO) {
-            return Err(Status::deadline_exceeded("the deadline passed before the call reached its handler"));
+            let why = "the deadline passed before the call reached its handler";
+            return Err(Status::deadline_exceeded(why).caused_by(Cause::Deadline));
         }
         let most = self.shared.limits.message_size;
         if record.body.len() > most {
@@ -359,6 +364,10 @@ impl Core {
                 self.shared.limits.calls
             )),
         };
+        let status = match refusal {
+            Refusal::IdInUse => status,
+            _ => status.caused_by(Cause::Overloaded).with_retry_after(RETRY_AFTER),
+        };
         let failure = Failure::Status(status.not_sent());
         peer.send(|out| wire::error(out, id, &failure));
     }
@@ -423,7 +432,7 @@ impl Core {
         if let Some(known) = self.peers.remove(id) {
             count(&self.shared.counters.lost_peers);
             let why = Status::unavailable("the client showed no sign of life, and its calls were given up");
-            known.peer.fail_all(&why.maybe_executed());
+            known.peer.fail_all(&why.maybe_executed().caused_by(Cause::ClientLost));
         }
     }
 
@@ -438,7 +447,7 @@ impl Core {
         (known.asked, known.pings) = (None, 0);
         let why =
             Status::unavailable("the client did not read what it was sent, and its calls were given up");
-        if peer.forsake(&why.maybe_executed()) {
+        if peer.forsake(&why.maybe_executed().caused_by(Cause::ClientLost)) {
             count(&self.shared.counters.dropped);
             count(&self.shared.counters.lost_peers);
         }
@@ -464,7 +473,9 @@ impl Core {
 
     /// Ends what is still in flight when the time for draining is up.
     pub(crate) fn fail_all(&mut self) {
-        let why = Status::unavailable("the server shut down before the handler was done").maybe_executed();
+        let why = Status::unavailable("the server shut down before the handler was done")
+            .maybe_executed()
+            .caused_by(Cause::GoingAway);
         for known in self.peers.values() {
             known.peer.fail_all(&why);
         }

@@ -246,7 +246,8 @@ impl Responder {
                     message.chars().take(200).collect::<String>()
                 )))
             }
-            failure => failure,
+            Failure::Status(status) => Failure::Status(status.of_handler()),
+            declared @ Failure::Declared { .. } => declared,
         })
     }
 

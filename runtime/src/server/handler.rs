@@ -9,7 +9,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::peer::{CallKey, Peer};
 use crate::context::with_deadline;
-use crate::status::Status;
+use crate::status::{Cause, Status};
 
 /// A handler and the time that it has.
 pub(super) struct Handler {
@@ -67,7 +67,7 @@ impl Future for Timed {
         }
         if let Some(key) = self.key {
             let status = Status::deadline_exceeded("the deadline passed while the handler ran");
-            self.peer.fail(key, &status.maybe_executed());
+            self.peer.fail(key, &status.maybe_executed().caused_by(Cause::Deadline));
         }
         Poll::Ready(())
     }

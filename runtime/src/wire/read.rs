@@ -10,7 +10,7 @@ use rmp::Marker;
 
 use super::{DECLARED, VERSION, kind};
 use crate::metadata::{Metadata, MetadataValue};
-use crate::status::{Code, Failure, Outcome, Status};
+use crate::status::{Cause, Code, Failure, Outcome, Status};
 
 /// Bytes that are no batch of this version. What was read before them stands.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -187,7 +187,23 @@ impl<'a> Reader<'a> {
         let outcome =
             outcome.map_or(Outcome::MaybeExecuted, |n| Outcome::from_number(u8::try_from(n).unwrap_or(1)));
         let code = Code::from_number(u8::try_from(code).unwrap_or(u8::MAX));
-        Ok(Failure::Status(Status::new(code, message).with_outcome(outcome)))
+        let status = Status::new(code, message).with_outcome(outcome);
+        self.hints(status, rest).map(Failure::Status)
+    }
+
+    /// What a server may say of a failure beyond its outcome, past the place of the declared error that it is not.
+    fn hints(&mut self, mut status: Status, rest: &mut Elements) -> Result<Status, Malformed> {
+        if rest.take() {
+            self.skip(1)?;
+        }
+        if let Some(micros) = self.optional(rest, |r| r.uint("a time to wait in microseconds"))? {
+            status = status.with_retry_after(Duration::from_micros(micros));
+        }
+        let cause = self.optional(rest, |r| r.uint("a cause"))?.and_then(Cause::from_number);
+        Ok(match cause {
+            Some(cause) => status.caused_by(cause),
+            None => status,
+        })
     }
 
     fn metadata(&mut self) -> Result<Metadata, Malformed> {

@@ -6,7 +6,7 @@ use rmp::encode::{write_array_len, write_bin, write_str, write_uint};
 
 use super::{DECLARED, kind};
 use crate::metadata::{Metadata, MetadataValue};
-use crate::status::Failure;
+use crate::status::{Cause, Failure, Status};
 
 /// The head that every record has: how many elements, its kind and its call's id.
 pub(super) fn head(out: &mut Vec<u8>, elements: u32, kind: u8, id: u64) {
@@ -38,12 +38,7 @@ pub(super) fn metadata(out: &mut Vec<u8>, metadata: &Metadata) {
 /// A call's failure. Id 0 speaks of the connection: a batch that could not be read.
 pub(crate) fn error(out: &mut Vec<u8>, id: u64, failure: &Failure) {
     match failure {
-        Failure::Status(status) => {
-            head(out, 5, kind::ERROR, id);
-            out.push(status.code().number());
-            str(out, cut(status.message()));
-            out.push(status.outcome().number());
-        }
+        Failure::Status(status) => error_status(out, id, status),
         Failure::Declared { body, message } => {
             head(out, 6, kind::ERROR, id);
             out.push(DECLARED);
@@ -52,6 +47,35 @@ pub(crate) fn error(out: &mut Vec<u8>, id: u64, failure: &Failure) {
             let _ = write_bin(out, body);
         }
     }
+}
+
+fn error_status(out: &mut Vec<u8>, id: u64, status: &Status) {
+    let cause = status.cause().and_then(Cause::number);
+    let more = match (status.retry_after(), cause) {
+        (None, None) => 0,
+        (Some(_), None) => 2,
+        (_, Some(_)) => 3,
+    };
+    head(out, 5 + more, kind::ERROR, id);
+    out.push(status.code().number());
+    str(out, cut(status.message()));
+    out.push(status.outcome().number());
+    if more > 0 {
+        nil(out); // No declared error.
+        // Bounded far below by `Status` itself.
+        let micros = status.retry_after().map(|wait| u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
+        match micros {
+            Some(micros) => uint(out, micros),
+            None => nil(out),
+        }
+    }
+    if let Some(cause) = cause {
+        out.push(cause);
+    }
+}
+
+fn nil(out: &mut Vec<u8>) {
+    out.push(0xc0);
 }
 
 /// The longest message of an error, in bytes. It is for people, and no bound on bodies holds it.
@@ -95,19 +119,38 @@ pub(crate) fn going_away(out: &mut Vec<u8>) {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
-    use crate::Status;
     use crate::wire::{Reader, Record};
+
+    /// Written and read again.
+    fn there_and_back(status: Status) -> Status {
+        let mut batch = vec![crate::wire::VERSION];
+        error(&mut batch, 1, &Failure::Status(status));
+        match Reader::new(&batch).unwrap().next().unwrap() {
+            Some(Record::Error { id: 1, failure: Failure::Status(status) }) => status,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn a_hint_and_what_a_server_can_know_of_a_cause_travel() {
+        let plain = Status::resource_exhausted("x").not_sent();
+        let hinted = plain.clone().with_retry_after(Duration::from_millis(1_234));
+        let causes = [Cause::GoingAway, Cause::Overloaded, Cause::Deadline, Cause::ClientLost];
+        let together = causes
+            .into_iter()
+            .flat_map(|cause| [plain.clone().caused_by(cause), hinted.clone().caused_by(cause)]);
+        for status in [plain.clone(), hinted.clone()].into_iter().chain(together) {
+            assert_eq!(there_and_back(status.clone()), status);
+        }
+        assert_eq!(there_and_back(plain.clone().caused_by(Cause::ConnectionLost)), plain);
+    }
 
     #[test]
     fn a_long_message_is_cut_between_two_characters() {
-        let mut batch = vec![crate::wire::VERSION];
-        error(&mut batch, 1, &Failure::Status(Status::internal("x".to_owned() + &"\u{20ac}".repeat(10_000))));
-        let Some(Record::Error { failure: Failure::Status(status), .. }) =
-            Reader::new(&batch).unwrap().next().unwrap()
-        else {
-            panic!("it is an error")
-        };
+        let status = there_and_back(Status::internal("x".to_owned() + &"\u{20ac}".repeat(10_000)));
         assert_eq!(status.message().len(), 1 + (MESSAGE - 1) / 3 * 3);
         assert_eq!(cut("short"), "short");
     }

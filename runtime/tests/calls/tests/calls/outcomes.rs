@@ -7,10 +7,11 @@ use futures_util::future::join_all;
 use zsvc::generated::Plain;
 use zsvc::{Channel, Code, Method, MethodKind, Outcome, Status};
 use zsvc_calls::old::shop::v1::ShopClient;
-use zsvc_calls::probe::v1::ProbeClient;
+use zsvc_calls::Probe;
+use zsvc_calls::probe::v1::{ProbeClient, Route};
 
 use crate::child;
-use crate::support::{Running, free_endpoint, on_one_thread, on_threads};
+use crate::support::{ANY_PORT, Running, free_endpoint, on_one_thread, on_threads};
 
 fn of(status: &Status) -> (Code, Outcome) {
     (status.code(), status.outcome())
@@ -222,5 +223,18 @@ fn what_is_said_not_to_have_been_sent_never_arrives() {
         probe.note("the last").await.unwrap();
         let arrived = reading.await.unwrap();
         assert!(arrived.is_disjoint(&unsent), "{:?} arrived", arrived.intersection(&unsent));
+    });
+}
+
+/// That its own call was not sent does not undo what the handler has done.
+#[test]
+fn what_a_handler_passes_on_is_its_own_answer() {
+    on_one_thread(async {
+        let nowhere = Channel::builder().endpoint(free_endpoint()).deadline(Duration::from_millis(20));
+        let behind = Some(ProbeClient::new(nowhere.connect_lazy().unwrap()));
+        let server = Running::of(Probe { behind, ..Probe::default() }, |server| server.bind(ANY_PORT));
+        let status = server.client().await.look_behind(Route::AtOnce).await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::Executed), "{status}");
+        assert_eq!(status.cause(), None);
     });
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use zsvc::{Channel, Code, Error, Outcome, ServerBuilder, Status};
+use zsvc::{Cause, Channel, Code, Error, Outcome, ServerBuilder, Status};
 use zsvc_calls::market::v1::{TapeClient, TapeError};
 
 use crate::floor::trade;
@@ -18,6 +18,7 @@ pub(crate) const NAMES: &[&str] = &[
     "declared-error",
     "empty-reply",
     "error",
+    "error-of-a-full-server",
     "going-away",
     "items",
     "ping-of-a-server",
@@ -56,6 +57,26 @@ fn errors_are_taken() {
         let error = tape.last("NOPE").await.expect_err("there is no such symbol");
         assert_eq!(error, Error::Declared(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() }));
     });
+}
+
+#[test]
+fn hints_and_causes_are_taken() {
+    against(
+        |endpoint| async move {
+            let tape = silent_client(endpoint);
+            let (_, full) = tokio::join!(tape.last("ACME"), tape.ping());
+            let status = full.expect_err("the server is full");
+            assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::NotSent));
+            assert_eq!(status.retry_after(), Some(Duration::from_millis(100)));
+            assert_eq!(status.cause(), Some(Cause::Overloaded));
+        },
+        |router| {
+            router.next_call();
+            assert_eq!(router.next_call(), 2);
+            router.send(bytes("error-of-a-full-server"));
+            router.send(bytes("reply"));
+        },
+    );
 }
 
 #[test]
@@ -194,6 +215,11 @@ fn answers_are_written_so() {
     written("empty-reply", |dealer| dealer.say(&[call(1, "ping", &record![])]));
     written("error", |dealer| dealer.say(&[call(1, "import", &record!["nobody"])]));
     written("declared-error", |dealer| dealer.say(&[call(1, "last", &record!["NOPE"])]));
+    written_by(
+        |server| server.max_calls(1),
+        "error-of-a-full-server",
+        |dealer| dealer.say(&[call(1, "last", &record!["SLOW"]), call(2, "ping", &record![])]),
+    );
 }
 
 #[test]
