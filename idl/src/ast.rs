@@ -37,7 +37,7 @@ pub(crate) struct Path {
 /// `package market.v1;`
 #[derive(Debug)]
 pub(crate) struct Package {
-    pub(crate) docs: String,
+    pub(crate) preamble: Preamble,
     pub(crate) path: Path,
 }
 

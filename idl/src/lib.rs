@@ -10,6 +10,7 @@ mod ast;
 mod check;
 pub mod diagnostic;
 mod graph;
+pub mod lint;
 mod load;
 mod lower;
 mod parse;
@@ -23,6 +24,7 @@ mod value;
 pub use load::{LoadError, Loader, MemoryLoader};
 
 use diagnostic::{Diagnostic, Report, Severity};
+use lint::Levels;
 use schema::Schema;
 use source::SourceMap;
 
@@ -56,10 +58,22 @@ impl Compilation {
 /// the include paths.
 #[must_use]
 pub fn compile(loader: &dyn Loader, files: &[String], include_paths: &[String]) -> Compilation {
+    compile_with(loader, files, include_paths, &Levels::of_check())
+}
+
+/// As [`compile`], with a say in which lints are looked at, and which of them are errors.
+#[must_use]
+pub fn compile_with(
+    loader: &dyn Loader,
+    files: &[String],
+    include_paths: &[String],
+    levels: &Levels,
+) -> Compilation {
     let mut report = Report::default();
     let program = load::load(loader, files, include_paths, &mut report);
     let model = resolve::resolve(&program, &mut report);
     check::check(&model, &mut report);
+    lint::lint(&model, levels, &mut report);
     let schema = if report.has_errors() { None } else { lower::lower(&model) };
     if schema.is_none() && !report.has_errors() {
         report.add(lower::contradiction());

@@ -56,6 +56,15 @@ pub(crate) struct Program {
     pub(crate) files: Vec<File>,
     /// For each file and each of its imports the file that is meant; absent where there is none.
     pub(crate) targets: Vec<Vec<Option<FileId>>>,
+    /// How many files were named; those behind them are imported.
+    pub(crate) named: usize,
+}
+
+impl Program {
+    /// Whether a file was named, and is not only imported.
+    pub(crate) fn is_named(&self, file: FileId) -> bool {
+        (file.0 as usize) < self.named
+    }
 }
 
 pub(crate) fn load(
@@ -69,6 +78,7 @@ pub(crate) fn load(
     for path in files {
         reader.root(path);
     }
+    reader.program.named = reader.program.files.len();
     // Imports add files behind the ones that are being looked at.
     let mut next = 0;
     while next < reader.program.files.len() {

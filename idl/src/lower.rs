@@ -24,7 +24,7 @@ pub(crate) fn lower(model: &Model) -> Option<Schema> {
     for file in &model.program.files {
         let package = &mut schema.packages[model.package(file.id).0 as usize];
         if let Some(declared) = &file.package {
-            add_docs(&mut package.docs, &declared.docs);
+            add_docs(&mut package.docs, &declared.preamble.docs);
             package.spans.push(declared.path.span);
         }
         for item in &file.items {

@@ -1,4 +1,4 @@
-//! Each file in `cases/` is compiled, and all that is said about it compared with its golden, `NAME.txt`.
+//! Each file in `cases/` is compiled, with a look at the lint that it is named by, if any, and all that is said about it compared with its golden, `NAME.txt`.
 //!
 //! `SNAPSHOTS=overwrite cargo test -p zsvc-idl` writes the goldens anew; look at what changed before you commit it.
 
@@ -9,9 +9,9 @@ use std::path::{Path, PathBuf};
 
 use snapbox::data::DataFormat;
 use snapbox::{Assert, Data};
-use support::{rendered, repository};
+use support::{levels_for, rendered, repository};
 use zsvc_idl::diagnostic::Code;
-use zsvc_idl::{Compilation, LoadError, Loader, MemoryLoader, compile};
+use zsvc_idl::{Compilation, LoadError, Loader, MemoryLoader, compile, compile_with};
 
 /// Codes that no text brings about.
 const WITHOUT_CASE: [&str; 1] = [
@@ -51,7 +51,8 @@ fn files(name: &str, bytes: &[u8]) -> MemoryLoader {
 fn compiled(name: &str) -> Compilation {
     let bytes =
         std::fs::read(folder().join(format!("{name}.svc"))).expect("the case was listed a moment ago");
-    compile(&files(name, &bytes), &[format!("{name}.svc")], &[])
+    let code = name.split('_').next().unwrap_or_default();
+    compile_with(&files(name, &bytes), &[format!("{name}.svc")], &[], &levels_for(code))
 }
 
 fn assert_golden(name: &str, compilation: &Compilation) {

@@ -6,9 +6,9 @@ mod support;
 
 use snapbox::data::DataFormat;
 use snapbox::{Assert, Data};
-use support::{blocks, rendered, repository};
+use support::{blocks, levels_for, rendered, repository};
 use zsvc_idl::diagnostic::{Code, explain, reference};
-use zsvc_idl::{MemoryLoader, compile};
+use zsvc_idl::{MemoryLoader, compile_with};
 
 /// Codes that no short text shows, each with the reason.
 const WITHOUT_EXAMPLES: [(&str, &str); 8] = [
@@ -32,24 +32,24 @@ fn files(text: &str) -> MemoryLoader {
     })
 }
 
-/// Compiles an example: all that is told by its codes, and as text.
-fn told(text: &str) -> (Vec<&'static str>, String) {
-    let compilation = compile(&files(text), &["main.svc".to_owned()], &[]);
+/// Compiles an example, with a look at the lint that it is for: all that is told by its codes, and as text.
+fn told(code: Code, text: &str) -> (Vec<&'static str>, String) {
+    let compilation = compile_with(&files(text), &["main.svc".to_owned()], &[], &levels_for(code.id()));
     let codes = compilation.diagnostics.iter().map(|diagnostic| diagnostic.code.id()).collect();
     (codes, rendered(&compilation))
 }
 
 /// The examples of a page: what each is, and its text.
 fn examples(code: Code) -> Vec<(String, String)> {
-    let page = explain(code);
-    blocks(&page).into_iter().map(|(_, info, text)| (info, text)).collect()
+    let page = code.page();
+    blocks(page).into_iter().map(|(_, info, text)| (info, text)).collect()
 }
 
 #[test]
 fn wrong_examples_give_their_code_alone_and_right_ones_nothing() {
     for code in Code::all() {
         for (info, text) in examples(code) {
-            let (codes, rendered) = told(&text);
+            let (codes, rendered) = told(code, &text);
             let expected: &[&str] = match info.as_str() {
                 "svc,wrong" => &[code.id()],
                 "svc,right" => &[],
@@ -73,7 +73,7 @@ fn a_page_has_a_wrong_example_and_a_right_one() {
 #[test]
 fn a_page_says_why_and_what_to_do() {
     for code in Code::all() {
-        let page = explain(code);
+        let page = code.page();
         let prose = page.split("```").next().unwrap_or_default();
         let sentences = prose.split_inclusive(['.', ':']).filter(|it| it.trim().len() > 5).count();
         assert!((3..=14).contains(&sentences), "the page of {code} has {sentences} sentences");
@@ -89,4 +89,13 @@ fn a_page_says_why_and_what_to_do() {
 fn the_document_holds_all_pages() {
     let golden = Data::read_from(&repository().join("docs/diagnostics.md"), Some(DataFormat::Text)).raw();
     Assert::new().action_env("SNAPSHOTS").eq(reference(), golden);
+}
+
+#[test]
+fn a_page_on_a_screen_has_its_examples_indented() {
+    let code = Code::named("w0004").expect("a code, whatever the case of its letters");
+    let text = explain(code);
+    let (head, rest) = text.split_once("\n\n").expect("a heading");
+    assert_eq!(head, "W0004: a package that is not in lower case");
+    assert!(rest.ends_with("\nwrong:\n\n    package Shop.V1;\n\nright:\n\n    package shop.v1;\n"), "{rest}");
 }

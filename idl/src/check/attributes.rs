@@ -6,6 +6,7 @@ use super::places::{self, ATTRIBUTES, Known, Place, Takes};
 use super::walk;
 use crate::ast::{Attribute, Value, ValueKind};
 use crate::diagnostic::{self, Diagnostic, Report};
+use crate::lint;
 use crate::lower::own_fields;
 use crate::resolve::Model;
 use crate::schema::{Builtin, Literal, Type};
@@ -79,7 +80,7 @@ fn misplaced_here(attribute: &Attribute, known: &Known, place: Place) -> Diagnos
 
 /// Attributes where they belong, each once: what the rules about their arguments look at.
 fn placed<'a>(model: &Model<'a>, name: &'static str) -> Vec<(crate::source::FileId, &'a Attribute)> {
-    let preambles = places::preambles(model).into_iter();
+    let preambles = places::preambles(model);
     let belongs = |place| places::known(name).is_some_and(|known| known.places.contains(&place));
     let here = preambles.filter(|(_, place, preamble)| !preamble.attributes.is_empty() && belongs(*place));
     here.filter_map(|(file, _, preamble)| Some((file, preamble.find(name)?))).collect()
@@ -105,6 +106,10 @@ fn wrong_arguments(known: &Known, attribute: &Attribute) -> Option<String> {
         (Takes::Nothing, _) => Some(format!("`@{name}` takes no argument")),
         (Takes::String, [value]) => (!is_string(value)).then(|| format!("`@{name}` takes a string")),
         (Takes::Word, [value]) => (!is_word(value)).then(|| format!("`@{name}` takes a word")),
+        (Takes::Words, words) => {
+            let right = !words.is_empty() && words.iter().all(is_word);
+            (!right).then(|| format!("`@{name}` takes the names of rules"))
+        }
         (Takes::String | Takes::Word | Takes::Value, _) => Some(format!("`@{name}` takes one argument")),
     }
 }
@@ -127,6 +132,28 @@ pub(super) fn overlaps(model: &Model, report: &mut Report) {
             let diagnostic = Diagnostic::new(diagnostic::ATTRIBUTE_ARGUMENT, message).at(*span, "");
             report.add(diagnostic.help(overlap_help(&word)));
         }
+    }
+}
+
+/// `@allow` names rules that there are.
+pub(super) fn allows(model: &Model, report: &mut Report) {
+    for (_, attribute) in placed(model, "allow") {
+        for value in &attribute.arguments {
+            let ValueKind::Path(path) = &value.kind else { continue };
+            let name = path.text();
+            if lint::rule(&name).is_none() {
+                let message = format!("there is no rule `{name}`");
+                let diagnostic = Diagnostic::new(diagnostic::UNKNOWN_RULE, message).at(value.span, "unknown");
+                report.add(diagnostic.help(unknown_rule_help(&name)));
+            }
+        }
+    }
+}
+
+fn unknown_rule_help(name: &str) -> String {
+    match lint::nearest_rule(name) {
+        Some(rule) => format!("did you mean `{}`?", rule.name().replace('-', "_")),
+        None => "`zsvc lint --list` shows all rules".to_owned(),
     }
 }
 

@@ -12,11 +12,11 @@ mod free;
 mod methods;
 mod names;
 mod numbers;
-mod places;
+pub(crate) mod places;
 mod slots;
-mod style;
+pub(crate) mod subjects;
 mod types;
-mod walk;
+pub(crate) mod walk;
 
 use crate::diagnostic::Report;
 use crate::resolve::Model;
@@ -46,6 +46,7 @@ pub(crate) fn check(model: &Model, report: &mut Report) {
     attributes::given_twice(model, report);
     attributes::misplaced(model, report);
     attributes::arguments(model, report);
+    attributes::allows(model, report);
     attributes::overlaps(model, report);
     attributes::deadlines(model, report);
     attributes::messages(model, report);
@@ -54,7 +55,4 @@ pub(crate) fn check(model: &Model, report: &mut Report) {
     slots::values(model, report);
     constants::types(model, report);
     constants::values(model, report);
-    style::declarations(model, report);
-    style::members(model, report);
-    style::packages(model, report);
 }

@@ -1,13 +1,14 @@
 //! Where attributes can stand, and which mean something where.
 
-use super::walk;
-use crate::ast::{ItemKind, Payload, Preamble};
+use super::subjects::subjects;
+use crate::ast::{ItemKind, Preamble};
 use crate::resolve::Model;
 use crate::source::FileId;
 
 /// What an attribute may stand before.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Place {
+pub(crate) enum Place {
+    Package,
     Const,
     Alias,
     Struct,
@@ -28,6 +29,7 @@ pub(super) enum Place {
 impl Place {
     pub(super) fn described(self) -> &'static str {
         match self {
+            Self::Package => "a package",
             Self::Const => "a constant",
             Self::Alias => "an alias",
             Self::Struct => "a struct",
@@ -56,6 +58,8 @@ pub(super) enum Takes {
     String,
     /// One word of the attribute's own.
     Word,
+    /// One word or more.
+    Words,
     /// One value, which the rules about values look at.
     Value,
 }
@@ -72,7 +76,31 @@ pub(super) struct Known {
 
 const SLOTS: &[Place] = &[Place::Field, Place::Parameter];
 
-pub(super) const ATTRIBUTES: [Known; 8] = [
+pub(super) const ATTRIBUTES: [Known; 9] = [
+    Known {
+        name: "allow",
+        places: &[
+            Place::Package,
+            Place::Const,
+            Place::Alias,
+            Place::Struct,
+            Place::Enum,
+            Place::Union,
+            Place::Error,
+            Place::Service,
+            Place::Field,
+            Place::Value,
+            Place::Variant,
+            Place::ErrorVariant,
+            Place::Rpc,
+            Place::Oneway,
+            Place::Parameter,
+            Place::StreamParameter,
+        ],
+        belongs: "anything but an import",
+        takes: Takes::Words,
+        example: "@allow(missing_docs)",
+    },
     Known {
         name: "deadline",
         places: &[Place::Rpc],
@@ -150,45 +178,11 @@ pub(super) fn known(name: &str) -> Option<&'static Known> {
 }
 
 /// Everything that attributes stand before.
-pub(super) fn preambles<'a>(model: &Model<'a>) -> Vec<(FileId, Place, &'a Preamble)> {
-    let mut found = Vec::new();
-    for (file, item) in model.items() {
-        let mut add = |place, preamble: &'a Preamble| found.push((file, place, preamble));
-        add(place_of(&item.kind), &item.preamble);
-        match &item.kind {
-            ItemKind::Struct(fields) => {
-                fields.fields.iter().for_each(|field| add(Place::Field, &field.preamble));
-            }
-            ItemKind::Enum(values) => {
-                values.values.iter().for_each(|value| add(Place::Value, &value.preamble));
-            }
-            ItemKind::Union(union) => {
-                let place = if union.is_error { Place::ErrorVariant } else { Place::Variant };
-                for variant in &union.variants {
-                    add(place, &variant.preamble);
-                    if let Payload::Fields(fields) = &variant.payload {
-                        fields.fields.iter().for_each(|field| add(Place::Field, &field.preamble));
-                    }
-                }
-            }
-            ItemKind::Const { .. } | ItemKind::Alias(_) | ItemKind::Service(_) => {}
-        }
-    }
-    for (file, method) in walk::methods(model) {
-        found.push((
-            file,
-            if method.oneway.is_some() { Place::Oneway } else { Place::Rpc },
-            &method.preamble,
-        ));
-        for parameter in &method.parameters {
-            let place = if parameter.stream.is_some() { Place::StreamParameter } else { Place::Parameter };
-            found.push((file, place, &parameter.preamble));
-        }
-    }
-    found
+pub(super) fn preambles<'a>(model: &Model<'a>) -> impl Iterator<Item = (FileId, Place, &'a Preamble)> {
+    subjects(model).into_iter().map(|subject| (subject.file, subject.place, subject.preamble))
 }
 
-fn place_of(kind: &ItemKind) -> Place {
+pub(super) fn place_of(kind: &ItemKind) -> Place {
     match kind {
         ItemKind::Const { .. } => Place::Const,
         ItemKind::Alias(_) => Place::Alias,

@@ -3,6 +3,7 @@
 //! Each has a page, `pages/CODE.md`, without which nothing compiles; what becomes of the pages is `pages`'.
 
 use super::Severity;
+use crate::suggest;
 
 /// A stable code: `E0301`, `W0002`.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -22,7 +23,8 @@ impl Code {
     }
 
     /// Its page: why the rule exists, what to do, and mostly a wrong and a right example, in Markdown.
-    pub(super) fn page(self) -> &'static str {
+    #[must_use]
+    pub fn page(self) -> &'static str {
         self.entry().map_or("", |entry| entry.page)
     }
 
@@ -34,6 +36,18 @@ impl Code {
     #[must_use]
     pub fn severity(self) -> Severity {
         if self.0.starts_with('E') { Severity::Error } else { Severity::Warning }
+    }
+
+    /// The code that is written so, in upper or lower case.
+    #[must_use]
+    pub fn named(id: &str) -> Option<Code> {
+        Code::all().find(|code| code.0.eq_ignore_ascii_case(id))
+    }
+
+    /// The code that was likely meant by something that is none.
+    #[must_use]
+    pub fn nearest(id: &str) -> Option<Code> {
+        suggest::nearest(id, Code::all().map(Code::id)).and_then(Code::named)
     }
 
     /// Every code there is, in order.
@@ -145,6 +159,7 @@ codes! {
     VALUE_RANGE = "E0412", "a value that its type can't hold";
     CONSTANT_TYPE = "E0413", "a type that no constant can have";
     CONSTANT_VALUE = "E0414", "a constant that is not written out";
+    UNKNOWN_RULE = "E0415", "a rule that there is not";
 
     // Style.
     TYPE_STYLE = "W0001", "a name that is not in `PascalCase`";
@@ -152,4 +167,7 @@ codes! {
     CONSTANT_STYLE = "W0003", "a name that is not in `UPPER_SNAKE`";
     PACKAGE_STYLE = "W0004", "a package that is not in lower case";
     MORE_WARNINGS = "W0009", "more warnings than are shown";
+
+    // Lints: one rule each, in `lint`.
+    UNUSED_ALLOW = "W0105", "an `@allow` of nothing";
 }

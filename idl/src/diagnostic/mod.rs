@@ -11,7 +11,7 @@ mod report;
 pub use codes::Code;
 pub(crate) use codes::*;
 pub use pages::{explain, reference};
-pub use render::{RenderStyle, render};
+pub use render::{RenderStyle, brief, render};
 pub(crate) use report::Report;
 
 use crate::source::Span;
@@ -38,6 +38,8 @@ pub struct Diagnostic {
     pub related: Vec<Label>,
     /// What to do about it.
     pub help: Option<String>,
+    /// A warning that was asked to be an error.
+    denied: bool,
 }
 
 /// A place, and what is to be said of it.
@@ -50,14 +52,18 @@ pub struct Label {
 }
 
 impl Diagnostic {
-    /// Its severity, which its code has.
+    /// Its severity, which its code has; what was denied is an error.
     #[must_use]
     pub fn severity(&self) -> Severity {
-        self.code.severity()
+        if self.denied { Severity::Error } else { self.code.severity() }
+    }
+
+    pub(crate) fn denied(self) -> Self {
+        Self { denied: true, ..self }
     }
 
     pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), primary: None, related: Vec::new(), help: None }
+        Self { code, message: message.into(), primary: None, related: Vec::new(), help: None, denied: false }
     }
 
     pub(crate) fn at(self, span: Span, text: impl Into<String>) -> Self {

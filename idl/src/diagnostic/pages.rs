@@ -21,18 +21,38 @@ with a line `// file: …` before each but the first.
 
 ";
 
-/// The page of a code, in Markdown: its title, why there is such a rule, what to do, and examples.
+/// The page of a code as a person reads it on a screen: its title, why there is such a rule, what to do, and examples.
 #[must_use]
 pub fn explain(code: Code) -> String {
-    format!("# {code}: {}\n\n{}", code.title(), code.page())
+    let mut text = format!("{code}: {}\n\n", code.title());
+    let mut in_example = false;
+    for line in code.page().lines() {
+        match line.strip_prefix("```") {
+            Some("") => in_example = false,
+            Some(info) => {
+                in_example = true;
+                text.push_str(info.strip_prefix("svc,").unwrap_or(info));
+                text.push_str(":\n\n");
+            }
+            None => {
+                let indent = if in_example && !line.is_empty() { "    " } else { "" };
+                text.extend([indent, line, "\n"]);
+            }
+        }
+    }
+    text
 }
 
 /// All pages as one document, in Markdown: docs/diagnostics.md.
 #[must_use]
 pub fn reference() -> String {
     let rows: String = Code::all().map(row).collect();
-    let sections: String = Code::all().map(|code| format!("\n#{}", explain(code))).collect();
+    let sections: String = Code::all().map(section).collect();
     format!("{HEAD}| code | what it is about |\n|---|---|\n{rows}{sections}")
+}
+
+fn section(code: Code) -> String {
+    format!("\n## {code}: {}\n\n{}", code.title(), code.page())
 }
 
 fn row(code: Code) -> String {

@@ -6,7 +6,7 @@
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
 use super::{Diagnostic, Label, Severity};
-use crate::source::{FileId, SourceFile, SourceMap};
+use crate::source::{FileId, Location, SourceFile, SourceMap};
 
 /// Lines of one file that are at most this far apart are shown as one piece.
 const NEAR: usize = 6;
@@ -48,6 +48,21 @@ pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: RenderStyle) 
         RenderStyle::Coloured => Renderer::styled(),
     };
     renderer.render(&[group])
+}
+
+/// A diagnostic in one line, as many editors read it: `file:line:column: error[E0301]: message`.
+#[must_use]
+pub fn brief(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
+    let severity = match diagnostic.severity() {
+        Severity::Error => "error",
+        Severity::Warning => "warning",
+    };
+    let place = diagnostic.primary.as_ref().map(|label| {
+        let Location { line, column } = sources.location(label.span);
+        format!("{}:{line}:{column}: ", visible(sources.file(label.span.file).path()))
+    });
+    let place = place.unwrap_or_default();
+    format!("{place}{severity}[{}]: {}", diagnostic.code, visible(&diagnostic.message))
 }
 
 /// Some lines of one file, and what is marked in them.

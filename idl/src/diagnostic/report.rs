@@ -1,6 +1,6 @@
 //! Collects diagnostics, keeps them within bounds, and brings them into their order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Code, Diagnostic, Severity, codes};
 use crate::source::{FileId, Span};
@@ -14,6 +14,8 @@ const MAX_PER_FILE: usize = 100;
 pub(crate) struct Report {
     kept: Vec<Diagnostic>,
     counts: BTreeMap<(Option<FileId>, Code), usize>,
+    /// The lints that are errors in this run: all of one code are, or none.
+    denied: BTreeSet<Code>,
 }
 
 impl Report {
@@ -21,6 +23,9 @@ impl Report {
         let file = diagnostic.primary.as_ref().map(|label| label.span.file);
         let count = self.counts.entry((file, diagnostic.code)).or_default();
         *count += 1;
+        if diagnostic.severity() != diagnostic.code.severity() {
+            self.denied.insert(diagnostic.code);
+        }
         if *count <= MAX_PER_FILE || file.is_none() {
             self.kept.push(diagnostic);
         }
@@ -45,12 +50,17 @@ impl Report {
         self.counts.get(&(Some(file), code)).is_some_and(|count| *count >= MAX_PER_FILE)
     }
 
+    fn severity(&self, code: Code) -> Severity {
+        if self.denied.contains(&code) { Severity::Error } else { code.severity() }
+    }
+
     pub(crate) fn has_errors(&self) -> bool {
-        self.counts.keys().any(|(_, code)| code.severity() == Severity::Error)
+        self.counts.keys().any(|(_, code)| self.severity(*code) == Severity::Error)
     }
 
     /// By file and place; what has no place comes first. Past the bound one diagnostic tells how many more there are.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
+        let totals = self.totals();
         self.kept.sort_by_key(|diagnostic| (place(diagnostic), diagnostic.code));
         let mut told: BTreeMap<(Option<FileId>, Severity), usize> = BTreeMap::new();
         let mut finished: Vec<Diagnostic> = Vec::new();
@@ -62,26 +72,25 @@ impl Report {
                 finished.push(diagnostic);
             }
         }
-        let totals = totals(&self.counts);
         for ((file, severity), total) in totals.into_iter().filter(|(_, total)| *total > MAX_PER_FILE) {
             insert_rest(&mut finished, file, severity, total - MAX_PER_FILE);
         }
         finished
     }
+
+    fn totals(&self) -> BTreeMap<(FileId, Severity), usize> {
+        let mut totals = BTreeMap::new();
+        for ((file, code), count) in &self.counts {
+            if let Some(file) = file {
+                *totals.entry((*file, self.severity(*code))).or_default() += count;
+            }
+        }
+        totals
+    }
 }
 
 fn place(diagnostic: &Diagnostic) -> Option<Span> {
     diagnostic.primary.as_ref().map(|label| label.span)
-}
-
-fn totals(counts: &BTreeMap<(Option<FileId>, Code), usize>) -> BTreeMap<(FileId, Severity), usize> {
-    let mut totals = BTreeMap::new();
-    for ((file, code), count) in counts {
-        if let Some(file) = file {
-            *totals.entry((*file, code.severity())).or_default() += count;
-        }
-    }
-    totals
 }
 
 /// Puts "N more" behind the last diagnostic of its kind.

@@ -61,22 +61,21 @@ impl Builder<'_> {
         let pair = parts.next(Rule::declaration)?.into_inner().next()?;
         Some(match pair.as_rule() {
             Rule::package => {
-                self.no_attributes(&preamble, "a package");
                 let path = self.path(&Parts::of(pair).next(Rule::package_path)?);
-                Declaration::Package(Package { docs: preamble.docs, path })
+                Declaration::Package(Package { preamble, path })
             }
             Rule::import => {
-                self.no_attributes(&preamble, "an import");
+                self.no_attributes(&preamble);
                 Declaration::Import(self.import(pair)?)
             }
             _ => Declaration::Item(self.item(preamble, pair)?),
         })
     }
 
-    /// What no attribute belongs to is told here, since nothing later sees it.
-    fn no_attributes(&mut self, preamble: &Preamble, what: &str) {
+    /// No attribute belongs to an import. It is told here, since nothing later sees it.
+    fn no_attributes(&mut self, preamble: &Preamble) {
         if let Some(attribute) = preamble.attributes.first() {
-            let message = format!("`@{}` means nothing on {what}", attribute.name.text);
+            let message = format!("`@{}` means nothing on an import", attribute.name.text);
             let at = Diagnostic::new(diagnostic::MISPLACED_ATTRIBUTE, message).at(attribute.span, "");
             self.report.add(at.help("remove it"));
         }

@@ -5,6 +5,7 @@
 use std::path::PathBuf;
 
 use zsvc_idl::diagnostic::{RenderStyle, render};
+use zsvc_idl::lint::{Level, Levels, rules};
 use zsvc_idl::{Compilation, LoadError, Loader};
 
 /// Loads what lies in a folder.
@@ -52,4 +53,13 @@ pub(crate) fn blocks(document: &str) -> Vec<(usize, String, String)> {
         }
     }
     blocks
+}
+
+/// What is looked at where a code is to be shown: spelling, and the rule of that code, if it is a lint's.
+pub(crate) fn levels_for(code: &str) -> Levels {
+    let mut levels = Levels::of_check();
+    for rule in rules().filter(|rule| rule.code().id() == code) {
+        levels.set(rule, Level::Warn);
+    }
+    levels
 }

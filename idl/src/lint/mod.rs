@@ -1,0 +1,150 @@
+//! What is allowed, but better done otherwise: rules whose levels a user sets.
+//!
+//! A rule is one function over a [`Context`] and an entry of [`RULES`]. `zsvc lint` looks at all of them; checking and
+//! generating looks at spelling, and at what a project's `zsvc.toml` names. [`Levels`] has both. What may never be is
+//! [`crate::check`]'s matter. docs/diagnostics.md has a page for each rule.
+
+mod allow;
+mod context;
+mod level;
+mod spelling;
+
+pub use level::{Level, Levels};
+
+use crate::check::subjects::subjects;
+use crate::diagnostic::{self, Code, Report};
+use crate::resolve::Model;
+use allow::Allows;
+use context::{Context, Findings};
+
+/// One rule.
+pub struct Rule {
+    code: Code,
+    name: &'static str,
+    level: Level,
+    reach: Reach,
+    run: fn(&Context, &mut Findings),
+}
+
+/// Where a rule is looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Reach {
+    /// Everywhere, also in files with errors and in imported ones: it is about the spelling of a name alone.
+    Spelling,
+    /// By `zsvc lint` and where it was asked for, in files that were named, and only where no file has an error.
+    Lint,
+}
+
+impl Rule {
+    const fn spelling(code: Code, name: &'static str, run: fn(&Context, &mut Findings)) -> Self {
+        Self { code, name, level: Level::Warn, reach: Reach::Spelling, run }
+    }
+
+    const fn lint(code: Code, name: &'static str, level: Level, run: fn(&Context, &mut Findings)) -> Self {
+        Self { code, name, level, reach: Reach::Lint, run }
+    }
+
+    /// The code of what it tells.
+    #[must_use]
+    pub fn code(&self) -> Code {
+        self.code
+    }
+
+    /// As `zsvc.toml` and the command line have it: `missing-docs`. In `@allow(…)` it is `missing_docs`.
+    #[must_use]
+    pub fn name(&self) -> &'static str {
+        self.name
+    }
+
+    /// The level that it has where nobody says anything.
+    #[must_use]
+    pub fn default_level(&self) -> Level {
+        self.level
+    }
+}
+
+impl std::fmt::Debug for Rule {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str(self.name)
+    }
+}
+
+const RULES: &[Rule] = &[
+    Rule::spelling(diagnostic::TYPE_STYLE, "pascal-case", spelling::pascal_case),
+    Rule::spelling(diagnostic::FIELD_STYLE, "snake-case", spelling::snake_case),
+    Rule::spelling(diagnostic::CONSTANT_STYLE, "upper-snake-case", spelling::upper_snake_case),
+    Rule::spelling(diagnostic::PACKAGE_STYLE, "lower-case-package", spelling::lower_case_package),
+    // What it tells is known only when all others have been looked at.
+    Rule::lint(diagnostic::UNUSED_ALLOW, "unused-allow", Level::Warn, |_, _| {}),
+];
+
+/// All rules, in the order of their codes.
+pub fn rules() -> impl Iterator<Item = &'static Rule> {
+    RULES.iter()
+}
+
+/// The rule of a name, with hyphens or underscores.
+#[must_use]
+pub fn rule(name: &str) -> Option<&'static Rule> {
+    let name = name.replace('_', "-");
+    rules().find(|rule| rule.name == name)
+}
+
+/// The rule that was most likely meant by a name that no rule has.
+#[must_use]
+pub fn nearest_rule(name: &str) -> Option<&'static Rule> {
+    let names = rules().map(|rule| rule.name);
+    crate::suggest::nearest(&name.replace('_', "-"), names).and_then(rule)
+}
+
+/// Looks at the rules whose levels are above [`Level::Off`].
+pub(crate) fn lint(model: &Model, levels: &Levels, report: &mut Report) {
+    let sound = !report.has_errors();
+    let context = Context { model, subjects: subjects(model) };
+    let mut allows = Allows::of(&context.subjects);
+    let looked_at =
+        |rule: &&Rule| levels.level(rule) != Level::Off && (sound || rule.reach == Reach::Spelling);
+    let looked_at: Vec<&Rule> = rules().filter(looked_at).collect();
+    for rule in &looked_at {
+        let mut findings = Findings { rule, level: levels.level(rule), allows: &mut allows, model, report };
+        (rule.run)(&context, &mut findings);
+    }
+    if let Some(rule) = looked_at.iter().find(|rule| rule.code == diagnostic::UNUSED_ALLOW) {
+        let unused = allows.unused(&looked_at);
+        let mut findings = Findings { rule, level: levels.level(rule), allows: &mut allows, model, report };
+        for (rule, span) in unused {
+            findings.unused_allow(rule, span);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rules_are_in_the_order_of_their_codes_and_named_once() {
+        let codes: Vec<&str> = rules().map(|rule| rule.code.id()).collect();
+        assert!(codes.is_sorted_by(|one, next| one < next), "{codes:?}");
+        let mut names: Vec<&str> = rules().map(|rule| rule.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), codes.len());
+    }
+
+    #[test]
+    fn every_warning_but_the_bound_is_a_rule() {
+        let warnings = Code::all().filter(|code| code.id().starts_with('W'));
+        let ruled: Vec<Code> = rules().map(Rule::code).collect();
+        let without: Vec<Code> = warnings.filter(|code| !ruled.contains(code)).collect();
+        assert_eq!(without, [diagnostic::MORE_WARNINGS]);
+    }
+
+    #[test]
+    fn both_spellings_name_a_rule() {
+        assert_eq!(rule("snake_case").map(Rule::name), Some("snake-case"));
+        assert_eq!(rule("snake-case").map(Rule::name), Some("snake-case"));
+        assert!(rule("snakecase").is_none());
+        assert_eq!(nearest_rule("snake_cas").map(Rule::name), Some("snake-case"));
+    }
+}
