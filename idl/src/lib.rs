@@ -9,6 +9,7 @@
 mod ast;
 mod check;
 pub mod diagnostic;
+mod format;
 mod graph;
 pub mod lint;
 mod load;
@@ -21,6 +22,7 @@ pub mod source;
 mod suggest;
 mod value;
 
+pub use format::{Formatting, format};
 pub use load::{LoadError, Loader, MemoryLoader};
 
 use diagnostic::{Diagnostic, Report, Severity};

@@ -156,32 +156,47 @@ impl Reader<'_> {
     }
 
     fn parse(&mut self, path: &str, bytes: Vec<u8>) -> File {
-        if bytes.len() > MAX_FILE_BYTES {
-            let id = self.program.sources.add(path, "");
-            self.report.add(too_large(id));
-            return File { incomplete: true, ..File::empty(id) };
-        }
-        let bytes = without_mark(bytes);
-        let (text, bad_byte) = match String::from_utf8(bytes) {
-            Ok(text) => (text, None),
-            Err(error) => {
-                let at = error.utf8_error().valid_up_to();
-                let byte = error.as_bytes()[at];
-                (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some((at, byte)))
+        match text_of(path, bytes, &mut self.program.sources) {
+            Ok(id) => parse::parse(id, self.program.sources.file(id).text(), self.report),
+            Err((id, problem)) => {
+                self.report.add(*problem);
+                File { incomplete: true, ..File::empty(id) }
             }
-        };
-        let id = self.program.sources.add(path, text);
-        let text = self.program.sources.file(id).text();
-        let problem = match bad_byte {
-            Some((at, byte)) => Some(no_utf8(id, at, byte)),
-            None => control_character(id, text),
-        };
-        if let Some(problem) = problem {
-            self.report.add(problem);
-            return File { incomplete: true, ..File::empty(id) };
         }
-        parse::parse(id, text, self.report)
     }
+}
+
+/// Reads one file, without what it imports. Absent where it is not there, or no text.
+pub(crate) fn one(
+    loader: &dyn Loader,
+    path: &str,
+    sources: &mut SourceMap,
+    report: &mut Report,
+) -> Option<FileId> {
+    let bytes = loader.load(path).map_err(|error| report.add(unreadable(path, error))).ok()?;
+    text_of(path, bytes, sources).map_err(|(_, problem)| report.add(*problem)).ok()
+}
+
+/// Takes the bytes of a file in, as text if that is what they are, and tells what keeps them from being it.
+fn text_of(path: &str, bytes: Vec<u8>, sources: &mut SourceMap) -> Result<FileId, (FileId, Box<Diagnostic>)> {
+    if bytes.len() > MAX_FILE_BYTES {
+        let id = sources.add(path, "");
+        return Err((id, Box::new(too_large(id))));
+    }
+    let (text, bad_byte) = match String::from_utf8(without_mark(bytes)) {
+        Ok(text) => (text, None),
+        Err(error) => {
+            let at = error.utf8_error().valid_up_to();
+            let byte = error.as_bytes()[at];
+            (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some((at, byte)))
+        }
+    };
+    let id = sources.add(path, text);
+    let problem = match bad_byte {
+        Some((at, byte)) => Some(no_utf8(id, at, byte)),
+        None => control_character(id, sources.file(id).text()),
+    };
+    problem.map_or(Ok(id), |problem| Err((id, Box::new(problem))))
 }
 
 /// Without the byte order mark that some editors put in front.

@@ -5,6 +5,7 @@
 //! told and its sound members stay. What the parts mean is not looked at here.
 
 mod build;
+mod concrete;
 mod cut;
 mod expected;
 mod hint;
@@ -21,6 +22,7 @@ use crate::ast;
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::source::{FileId, Span, offset};
 use build::{Builder, Declaration};
+pub(crate) use concrete::{Node, comment_ranges, comment_texts, declarations, words};
 use cut::Piece;
 use expected::Failure;
 use token::{Token, TokenKind};

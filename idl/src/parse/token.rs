@@ -1,11 +1,12 @@
 //! The words and signs of a file, found by hand in one pass: just enough to cut the text into declarations and
-//! members ([`super::cut`]) and to tell what stands where something else was expected ([`super::expected`]).
+//! members ([`super::cut`]), to tell what stands where something else was expected ([`super::expected`]), and to know
+//! where comments are, which the grammar passes over ([`super::concrete`]).
 //!
 //! Not a second parser: what a declaration means is the grammar's matter alone.
 
 use crate::source::offset;
 
-/// One word, number, string or sign. Comments are left out, docs are not.
+/// One word, number, string, sign, line of docs or comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) kind: TokenKind,
@@ -21,6 +22,8 @@ pub(super) enum TokenKind {
     /// A string whose line ends before it does.
     OpenString,
     Doc,
+    /// From `//` to the end of its line.
+    Comment,
     /// `/* … */`, which is no comment in this language; only `/*` where it has no end.
     BlockComment,
     /// An ASCII sign.
@@ -29,58 +32,61 @@ pub(super) enum TokenKind {
     Other,
 }
 
-/// All tokens of a text, in order.
+/// All tokens of a text but its comments, in order.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
-    let mut found = Vec::new();
-    let mut at = 0;
-    let last_comment_end = text.rfind("*/").unwrap_or(0);
-    while let Some(byte) = text.as_bytes().get(at) {
-        if byte.is_ascii_whitespace() {
-            at += 1;
-            continue;
-        }
-        let (kind, mut length) = next_token(&text[at..]);
-        if kind == Some(TokenKind::BlockComment) && at < last_comment_end {
-            length = text[at..].find("*/").map_or(length, |end| end + 2);
-        }
-        if let Some(kind) = kind {
-            found.push(Token { kind, start: offset(at), end: offset(at + length) });
-        }
-        at += length;
-    }
-    found
+    all(text).filter(|token| token.kind != TokenKind::Comment).collect()
 }
 
-/// The kind, absent for a comment, and the length, at least 1, of what `rest` starts with.
-fn next_token(rest: &str) -> (Option<TokenKind>, usize) {
+/// The comments of a text, in order.
+pub(super) fn comments(text: &str) -> impl Iterator<Item = Token> {
+    all(text).filter(|token| token.kind == TokenKind::Comment)
+}
+
+fn all(text: &str) -> impl Iterator<Item = Token> {
+    let last_comment_end = text.rfind("*/").unwrap_or(0);
+    let mut at = 0;
+    std::iter::from_fn(move || {
+        at += count(&text.as_bytes()[at..], |byte| byte.is_ascii_whitespace());
+        let start = at;
+        let (kind, mut length) = next_token(text.get(start..).filter(|rest| !rest.is_empty())?);
+        if kind == TokenKind::BlockComment && start < last_comment_end {
+            length = text[start..].find("*/").map_or(length, |end| end + 2);
+        }
+        at += length;
+        Some(Token { kind, start: offset(start), end: offset(at) })
+    })
+}
+
+/// The kind, and the length, at least 1, of what `rest` starts with.
+fn next_token(rest: &str) -> (TokenKind, usize) {
     let bytes = rest.as_bytes();
     match bytes[0] {
         b'"' => string(bytes),
         b'/' if bytes.starts_with(b"//") => comment(bytes),
-        b'/' if bytes.starts_with(b"/*") => (Some(TokenKind::BlockComment), 2),
-        b'0'..=b'9' => (Some(TokenKind::Number), number_length(bytes)),
-        byte if is_word(byte) => (Some(TokenKind::Word), count(bytes, is_word)),
-        byte if byte.is_ascii() => (Some(TokenKind::Sign(byte)), 1),
-        _ => (Some(TokenKind::Other), rest.chars().next().map_or(1, char::len_utf8)),
+        b'/' if bytes.starts_with(b"/*") => (TokenKind::BlockComment, 2),
+        b'0'..=b'9' => (TokenKind::Number, number_length(bytes)),
+        byte if is_word(byte) => (TokenKind::Word, count(bytes, is_word)),
+        byte if byte.is_ascii() => (TokenKind::Sign(byte), 1),
+        _ => (TokenKind::Other, rest.chars().next().map_or(1, char::len_utf8)),
     }
 }
 
-fn string(bytes: &[u8]) -> (Option<TokenKind>, usize) {
+fn string(bytes: &[u8]) -> (TokenKind, usize) {
     let mut at = 1;
     loop {
         match bytes.get(at) {
-            Some(b'"') => return (Some(TokenKind::String), at + 1),
+            Some(b'"') => return (TokenKind::String, at + 1),
             Some(b'\\') if bytes.get(at + 1).is_some_and(|next| *next != b'\n') => at += 2,
-            None | Some(b'\n') => return (Some(TokenKind::OpenString), at),
+            None | Some(b'\n') => return (TokenKind::OpenString, at),
             Some(_) => at += 1,
         }
     }
 }
 
-fn comment(bytes: &[u8]) -> (Option<TokenKind>, usize) {
+fn comment(bytes: &[u8]) -> (TokenKind, usize) {
     let length = count(bytes, |byte| byte != b'\n');
     let is_doc = bytes.starts_with(b"///") && bytes.get(3) != Some(&b'/');
-    (is_doc.then_some(TokenKind::Doc), length)
+    (if is_doc { TokenKind::Doc } else { TokenKind::Comment }, length)
 }
 
 /// As the grammar's `number`, without its sign.
@@ -136,7 +142,10 @@ mod tests {
 
     #[test]
     fn comments_are_left_out_and_docs_are_not() {
-        assert_eq!(texts("a // b\n/// c\n//// d\ne"), ["a", "/// c", "e"]);
+        let text = "a // b\n/// c\n//// d\ne";
+        assert_eq!(texts(text), ["a", "/// c", "e"]);
+        let comments: Vec<&str> = comments(text).map(|token| token.text(text)).collect();
+        assert_eq!(comments, ["// b", "//// d"]);
     }
 
     #[test]

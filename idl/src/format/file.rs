@@ -1,0 +1,96 @@
+//! What stands between the declarations of a file: the comments above them, and free lines.
+
+use super::document::print;
+use super::layout::Layout;
+use crate::parse::{self, Node, Rule};
+use crate::source::FileId;
+
+/// Writes one declaration after the other.
+struct Writer<'a> {
+    layout: Layout<'a>,
+    written: String,
+    /// What was written last, unless nothing was.
+    last: Option<Last>,
+}
+
+/// What the lines between two declarations depend on.
+#[derive(Clone, Copy, PartialEq, Eq)]
+struct Last {
+    part: Part,
+    /// It has more than one line.
+    is_long: bool,
+}
+
+/// The parts of a file.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Part {
+    Package,
+    Imports,
+    Declarations,
+}
+
+/// A file in its canonical form; absent where it is not of the grammar.
+pub(super) fn formatted(file: FileId, text: &str) -> Option<String> {
+    let mut writer = Writer { layout: Layout::new(text), written: String::new(), last: None };
+    for node in parse::declarations(file, text) {
+        writer.declaration(&node?);
+    }
+    writer.comments(text.len());
+    Some(writer.written)
+}
+
+impl Writer<'_> {
+    fn declaration(&mut self, node: &Node) {
+        let start = node.range.start;
+        let above = self.written.len();
+        self.comments(start);
+        let is_apart = self.layout.comments.is_apart(start);
+        let text = print(&self.layout.item(node));
+        let this = Last { part: part(node), is_long: text.trim_end().contains('\n') };
+        let must_be_apart =
+            self.last.is_some_and(|last| last.part != this.part || last.is_long || this.is_long);
+        if is_apart {
+            self.free_line();
+        }
+        if must_be_apart && !has_free_line(&self.written[above..]) {
+            self.written.insert(above, '\n');
+        }
+        self.line(&text);
+        self.last = Some(this);
+    }
+
+    /// The comments before a byte, each on its line, apart where the author has them apart.
+    fn comments(&mut self, start: usize) {
+        while let Some(comment) = self.layout.comments.before(start) {
+            if comment.apart {
+                self.free_line();
+            }
+            self.line(comment.text);
+        }
+    }
+
+    fn line(&mut self, text: &str) {
+        self.written.push_str(text);
+        self.written.push('\n');
+    }
+
+    fn free_line(&mut self) {
+        if !self.written.is_empty() {
+            self.written.push('\n');
+        }
+    }
+}
+
+/// Whether a line is free in what stands between two declarations.
+fn has_free_line(between: &str) -> bool {
+    between.starts_with('\n') || between.contains("\n\n")
+}
+
+fn part(item: &Node) -> Part {
+    let declaration = item.find(Rule::declaration).and_then(|node| node.children.first());
+    match declaration.map(|node| node.rule) {
+        Some(Rule::package) => Part::Package,
+        Some(Rule::import) => Part::Imports,
+        _ => Part::Declarations,
+    }
+}

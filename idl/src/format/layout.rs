@@ -1,0 +1,364 @@
+//! How each part of a declaration is laid out: where spaces are, where lines may end and where they must.
+//!
+//! The rules are told to users in docs/language.md, "Format". How lines are chosen from what may be is
+//! [`super::document`]'s matter, and what stands between declarations [`super::file`]'s.
+
+use super::comments::Comments;
+use super::document::{Doc, Group};
+use crate::parse::{Node, Rule};
+
+/// How many members a body of one line has at most, and a service methods.
+const MAX_MEMBERS: usize = 3;
+const MAX_METHODS: usize = 1;
+/// How many characters a line with a whole body may have: less than others, for it says more.
+const BODY_WIDTH: usize = 80;
+
+/// Lays out one part after the other, in the order of the text.
+pub(super) struct Layout<'a> {
+    text: &'a str,
+    pub(super) comments: Comments<'a>,
+    /// What the last word is, if the next one stands on the same line.
+    before: Option<Rule>,
+    /// Where the last word ends.
+    end: usize,
+}
+
+/// How the members of a body may be written.
+#[derive(Clone, Copy)]
+enum Form {
+    /// On one line, where there is room.
+    Short,
+    /// Each on its own.
+    Open,
+}
+
+impl<'a> Layout<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        Self { text, comments: Comments::of(text), before: None, end: 0 }
+    }
+
+    /// A whole declaration, without the comments above it.
+    pub(super) fn item(&mut self, item: &Node) -> Vec<Doc<'a>> {
+        self.before = None;
+        let mut docs = Vec::new();
+        let has_docs =
+            item.find(Rule::preamble).is_some_and(|preamble| preamble.find(Rule::doc_line).is_some());
+        let form = if has_docs { Form::Open } else { Form::Short };
+        for part in &item.children {
+            match part.rule {
+                Rule::preamble => self.attributes_above(part, &mut docs),
+                _ => self.declaration(part, form, &mut docs),
+            }
+        }
+        docs
+    }
+
+    fn declaration(&mut self, node: &Node, form: Form, docs: &mut Vec<Doc<'a>>) {
+        let Some(declaration) = node.children.first() else { return };
+        match declaration.rule {
+            Rule::constant => self.constant(declaration, docs),
+            _ => self.with_body(&declaration.children, form, docs),
+        }
+    }
+
+    fn constant(&mut self, constant: &Node, docs: &mut Vec<Doc<'a>>) {
+        for part in &constant.children {
+            if part.rule == Rule::value {
+                docs.push(Doc::Group(Group::of(vec![Doc::Indented(self.on_next_line(part))])));
+            } else {
+                self.part(part, docs);
+            }
+        }
+    }
+
+    /// What may have a body, and its body.
+    fn with_body(&mut self, parts: &[Node], form: Form, docs: &mut Vec<Doc<'a>>) {
+        let Some(open) = parts.iter().position(|part| part.rule == Rule::open_brace) else {
+            return self.parts(parts, docs);
+        };
+        let close = parts.iter().rposition(|part| part.rule == Rule::close_brace).unwrap_or(parts.len() - 1);
+        self.parts(&parts[..open], docs);
+        self.body(&parts[open..=close], form, docs);
+        self.parts(&parts[close + 1..], docs);
+    }
+
+    /// From brace to brace.
+    fn body(&mut self, parts: &[Node], form: Form, docs: &mut Vec<Doc<'a>>) {
+        let [open, members @ .., close] = parts else { return };
+        let mut group = Vec::new();
+        self.part(open, &mut group);
+        let mut inside = Vec::new();
+        for member in members {
+            self.free_line(member, &mut inside);
+            self.member(member, &mut inside);
+        }
+        self.comments_apart(close.range.start, &mut inside);
+        if !inside.is_empty() {
+            group.push(Doc::Indented(inside));
+            group.push(Doc::Line(" "));
+        }
+        self.before = None;
+        self.part(close, &mut group);
+        let is_open = matches!(form, Form::Open) && !members.is_empty() || members.len() > most(members);
+        docs.push(Doc::Group(Group::of(group).within(BODY_WIDTH).broken_if(is_open)));
+    }
+
+    /// The end of the line before a member, the comments above it, and lines left free as the author has.
+    fn free_line(&mut self, member: &Node, docs: &mut Vec<Doc<'a>>) {
+        let is_first = docs.is_empty();
+        self.before = None;
+        docs.push(Doc::Line(" "));
+        self.comments_apart(member.range.start, docs);
+        if self.comments.is_apart(member.range.start) && !(is_first && docs.len() == 1) {
+            docs.push(Doc::Blank);
+        }
+    }
+
+    /// Comments before a byte, with free lines as the author has them, but none at the start of a body.
+    fn comments_apart(&mut self, start: usize, docs: &mut Vec<Doc<'a>>) {
+        while let Some(comment) = self.comments.before(start) {
+            if comment.apart && docs.iter().any(|doc| !matches!(doc, Doc::Line(_))) {
+                docs.push(Doc::Blank);
+            }
+            docs.push(Doc::Own(comment.text));
+        }
+    }
+
+    fn member(&mut self, member: &Node, docs: &mut Vec<Doc<'a>>) {
+        match member.rule {
+            Rule::struct_member | Rule::enum_member | Rule::union_member => {
+                for member in &member.children {
+                    self.member(member, docs);
+                }
+            }
+            Rule::field | Rule::enum_value => self.attributes_beside(member, docs),
+            Rule::reserved => self.reserved(member, docs),
+            _ => {
+                for part in &member.children {
+                    match part.rule {
+                        Rule::preamble => self.attributes_above(part, docs),
+                        Rule::variant_fields => self.with_body(&part.children, Form::Short, docs),
+                        Rule::answer | Rule::throws => {}
+                        _ => self.part(part, docs),
+                    }
+                    if part.rule == Rule::parameters {
+                        self.result(member, docs);
+                    }
+                }
+            }
+        }
+    }
+
+    /// What a method answers and throws: behind the parameters, or each on a line of its own.
+    fn result(&mut self, method: &Node, docs: &mut Vec<Doc<'a>>) {
+        let mut result = Vec::new();
+        for part in method.children.iter().filter(|part| matches!(part.rule, Rule::answer | Rule::throws)) {
+            result.extend(self.on_next_line(part));
+        }
+        if !result.is_empty() {
+            docs.push(Doc::Group(Group::of(vec![Doc::Indented(result)])));
+        }
+    }
+
+    /// A field, a value or a parameter: its attributes are on its line, where there is room.
+    fn attributes_beside(&mut self, node: &Node, docs: &mut Vec<Doc<'a>>) {
+        let mut group = Vec::new();
+        for part in &node.children {
+            if part.rule == Rule::preamble {
+                group = self.preamble(part, docs);
+                if !group.is_empty() {
+                    group.push(Doc::Line(" "));
+                    self.before = None;
+                }
+            } else {
+                self.part(part, &mut group);
+            }
+        }
+        docs.push(Doc::Group(Group::of(group)));
+    }
+
+    /// Docs and attributes above what they belong to.
+    fn attributes_above(&mut self, preamble: &Node, docs: &mut Vec<Doc<'a>>) {
+        let attributes = self.preamble(preamble, docs);
+        if !attributes.is_empty() {
+            docs.extend(attributes);
+            docs.push(Doc::Hard);
+            self.before = None;
+        }
+    }
+
+    /// Docs, each on its line, and what attributes are above docs. Comes back with the attributes below them.
+    fn preamble(&mut self, preamble: &Node, docs: &mut Vec<Doc<'a>>) -> Vec<Doc<'a>> {
+        let mut attributes = Vec::new();
+        for part in &preamble.children {
+            if part.rule == Rule::doc_line {
+                if !attributes.is_empty() {
+                    docs.append(&mut attributes);
+                    docs.push(Doc::Hard);
+                    self.before = None;
+                }
+                self.part(part, docs);
+            } else if attributes.is_empty() {
+                self.part(part, &mut attributes);
+            } else {
+                let next = self.on_next_line(part);
+                attributes.push(Doc::Chunk(Group::of(next)));
+            }
+        }
+        attributes
+    }
+
+    /// As many entries on a line as there is room for.
+    fn reserved(&mut self, reserved: &Node, docs: &mut Vec<Doc<'a>>) {
+        let mut parts = reserved.children.iter().peekable();
+        let mut is_first = true;
+        while let Some(part) = parts.next() {
+            match part.rule {
+                Rule::reserved_entry if !is_first => {
+                    let entry = Doc::Indented(self.on_next_line(part));
+                    docs.push(Doc::Chunk(Group::of(vec![entry])));
+                }
+                Rule::comma => {
+                    let is_last = parts.peek().is_none_or(|next| next.rule != Rule::reserved_entry);
+                    self.comma(part, (!is_last).then_some(Doc::Comma), docs);
+                }
+                _ => self.part(part, docs),
+            }
+            is_first &= part.rule != Rule::reserved_entry;
+        }
+    }
+
+    /// From sign to sign, with commas between: on one line, or each entry on its own.
+    fn list(&mut self, list: &Node, docs: &mut Vec<Doc<'a>>) {
+        let [open, parts @ .., close] = list.children.as_slice() else { return };
+        let mut group = Vec::new();
+        self.part(open, &mut group);
+        let mut inside = Vec::new();
+        for (index, part) in parts.iter().enumerate() {
+            let is_last =
+                parts.get(index + 1..).is_none_or(|rest| rest.iter().all(|next| next.rule == Rule::comma));
+            let comma = if is_last { Doc::LastComma } else { Doc::Comma };
+            if part.rule == Rule::comma {
+                self.comma(part, Some(comma), &mut inside);
+                continue;
+            }
+            inside.push(Doc::Line(if inside.is_empty() { "" } else { " " }));
+            self.before = None;
+            self.own_comments(part.range.start, &mut inside);
+            self.entry(part, &mut inside);
+            if index + 1 == parts.len() {
+                inside.push(comma);
+            }
+        }
+        self.own_comments(close.range.start, &mut inside);
+        if !inside.is_empty() {
+            group.push(Doc::Indented(inside));
+            group.push(Doc::Line(""));
+            self.before = None;
+        }
+        self.part(close, &mut group);
+        docs.push(Doc::Group(Group::of(group)));
+    }
+
+    fn entry(&mut self, entry: &Node, docs: &mut Vec<Doc<'a>>) {
+        match entry.rule {
+            Rule::parameter => self.attributes_beside(entry, docs),
+            _ => self.part(entry, docs),
+        }
+    }
+
+    fn own_comments(&mut self, start: usize, docs: &mut Vec<Doc<'a>>) {
+        while let Some(comment) = self.comments.before(start) {
+            docs.push(Doc::Own(comment.text));
+        }
+    }
+
+    /// A comma is the style's to set or leave out; the comments around the written one stay.
+    fn comma(&mut self, node: &Node, comma: Option<Doc<'a>>, docs: &mut Vec<Doc<'a>>) {
+        self.own_comments(node.range.start, docs);
+        docs.extend(comma);
+        self.end = node.range.end;
+        self.before = Some(Rule::comma);
+        self.comment_behind(docs);
+    }
+
+    fn on_next_line(&mut self, node: &Node) -> Vec<Doc<'a>> {
+        self.before = None;
+        let mut docs = vec![Doc::Line(" ")];
+        self.part(node, &mut docs);
+        docs
+    }
+
+    fn parts(&mut self, parts: &[Node], docs: &mut Vec<Doc<'a>>) {
+        for part in parts {
+            self.part(part, docs);
+        }
+    }
+
+    fn part(&mut self, node: &Node, docs: &mut Vec<Doc<'a>>) {
+        match node.rule {
+            Rule::parameters | Rule::arguments | Rule::type_arguments => self.list(node, docs),
+            _ if node.children.is_empty() => self.word(node, docs),
+            _ => self.parts(&node.children, docs),
+        }
+    }
+
+    /// A word or sign, with the comments before it and the one behind it.
+    fn word(&mut self, node: &Node, docs: &mut Vec<Doc<'a>>) {
+        let is_inside = self.before.is_some() && !matches!(node.rule, Rule::close_paren | Rule::close_angle);
+        while let Some(comment) = self.comments.before(node.range.start) {
+            docs.push(if is_inside { Doc::OwnContinued(comment.text) } else { Doc::Own(comment.text) });
+        }
+        if self.before.is_some_and(|before| are_apart(before, node.rule)) {
+            docs.push(Doc::Space);
+        }
+        let text = self.text[node.range.clone()].trim_ascii_end();
+        docs.push(if is_inside { Doc::Continued(text) } else { Doc::Text(text) });
+        self.before = Some(node.rule);
+        self.end = node.range.end;
+        if node.rule == Rule::doc_line {
+            docs.push(Doc::Hard);
+            self.before = None;
+        }
+        self.comment_behind(docs);
+    }
+
+    fn comment_behind(&mut self, docs: &mut Vec<Doc<'a>>) {
+        docs.extend(self.comments.behind(self.end).map(Doc::Trailing));
+    }
+}
+
+/// How many members of this sort one line may have.
+fn most(members: &[Node]) -> usize {
+    let has_body = |member: &Node| {
+        member
+            .children
+            .iter()
+            .any(|member| member.find(Rule::variant_fields).is_some_and(|body| body.children.len() > 2))
+    };
+    match members {
+        [first, ..] if first.rule == Rule::method => MAX_METHODS,
+        _ if members.iter().any(has_body) => 0,
+        _ => MAX_MEMBERS,
+    }
+}
+
+/// Whether a space stands between two words of one line.
+fn are_apart(before: Rule, next: Rule) -> bool {
+    let clings_to_next =
+        matches!(before, Rule::open_angle | Rule::open_paren | Rule::open_bracket | Rule::at | Rule::dots);
+    let clings_to_last = match next {
+        Rule::dots => matches!(before, Rule::number | Rule::value_path),
+        Rule::semicolon
+        | Rule::comma
+        | Rule::colon
+        | Rule::question
+        | Rule::open_angle
+        | Rule::close_angle
+        | Rule::open_paren
+        | Rule::close_paren
+        | Rule::close_bracket => true,
+        _ => false,
+    };
+    !clings_to_next && !clings_to_last
+}

@@ -1,0 +1,73 @@
+//! One canonical style for `.svc` files: the same words and comments, with other space between them.
+//!
+//! What the style is, docs/language.md tells under "Format". A file goes from [`crate::parse`]'s tokens through
+//! [`layout`], which says where lines may end, to [`document`], which says where they do; [`file`] writes what stands
+//! between declarations. That nothing of a file was lost is looked at before any of it is given back.
+
+mod comments;
+mod document;
+mod file;
+mod layout;
+
+use crate::diagnostic::{self, Diagnostic, Report};
+use crate::load::{self, Loader};
+use crate::parse;
+use crate::source::{FileId, SourceMap, Span};
+
+/// What became of one file.
+#[derive(Debug)]
+pub struct Formatting {
+    /// The file in the canonical style; absent exactly if it can't be read as one of this language.
+    pub text: Option<String>,
+    /// Why there is no text: what [`crate::compile`] says of the form of the file. Otherwise nothing.
+    pub diagnostics: Vec<Diagnostic>,
+    /// The file, unless there is none.
+    pub sources: SourceMap,
+}
+
+impl Formatting {
+    /// The file can't be read: the fault is not in what it says.
+    #[must_use]
+    pub fn has_unreadable_file(&self) -> bool {
+        self.diagnostics.iter().any(|diagnostic| diagnostic.code == diagnostic::UNREADABLE_FILE)
+    }
+}
+
+/// Formats one file. Names need not be known and rules need not hold, but its form must be that of the grammar.
+/// Formatting what was formatted changes nothing, and neither does formatting change what a file means.
+#[must_use]
+pub fn format(loader: &dyn Loader, path: &str) -> Formatting {
+    let mut report = Report::default();
+    let mut sources = SourceMap::default();
+    let file = load::one(loader, path, &mut sources, &mut report);
+    let text = file.and_then(|file| formatted(file, sources.file(file).text(), &mut report));
+    Formatting { text, diagnostics: report.finish(), sources }
+}
+
+fn formatted(file: FileId, text: &str, report: &mut Report) -> Option<String> {
+    let Some(formatted) = file::formatted(file, text) else {
+        parse::parse(file, text, report);
+        if !report.has_errors() {
+            report.add(contradiction(file, "what can't be formatted has no mistake of form"));
+        }
+        return None;
+    };
+    if !is_the_same(text, &formatted) {
+        report.add(contradiction(file, "formatting would change more than space"));
+        return None;
+    }
+    Some(formatted)
+}
+
+/// Whether two texts are the same but for space, and for commas at the ends of lists.
+fn is_the_same(text: &str, formatted: &str) -> bool {
+    parse::words(text).eq(parse::words(formatted))
+        && parse::comment_texts(text).eq(parse::comment_texts(formatted))
+}
+
+/// Never a user's fault. The file stays as it is.
+fn contradiction(file: FileId, message: &str) -> Diagnostic {
+    Diagnostic::new(diagnostic::CONTRADICTION, message)
+        .at(Span { file, start: 0, end: 0 }, "")
+        .help("this is a mistake of the formatter: please report it, with the file")
+}
