@@ -18,7 +18,7 @@ use super::state::Deadline;
 use crate::codec::Form;
 use crate::method::Method;
 use crate::server::Service;
-use crate::socket::Dealer;
+use crate::socket::{Dealer, Tuning};
 use crate::status::{CallError, Status};
 
 /// Where a client's calls go: one endpoint or several that serve the same. Cheap to clone; clones share connections,
@@ -63,6 +63,7 @@ impl Default for Limits {
             message_size: crate::DEFAULT_MESSAGE_SIZE,
             calls: 16_384,
             stream_window: crate::DEFAULT_STREAM_WINDOW,
+            heartbeat: crate::DEFAULT_HEARTBEAT,
             deadline: Some(Duration::from_secs(30)),
             connect_timeout: Duration::from_secs(5),
         }
@@ -117,6 +118,14 @@ impl ChannelBuilder {
         self
     }
 
+    /// How often a server is asked for a sign of life that has sent nothing; without one for a little over three times
+    /// that, the connection is dead. libzmq's own threads ask and answer, so a busy server is not taken for dead; but
+    /// a message must get through in that time, which bounds how narrow a link may be (`ZMQ_HEARTBEAT_IVL`). 3 s by default.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.limits.heartbeat = interval;
+        self
+    }
+
     /// Connects, and waits until one of the servers has answered.
     ///
     /// # Errors
@@ -158,7 +167,8 @@ impl ChannelBuilder {
 }
 
 fn connect(endpoint: String, limits: Limits) -> Result<Arc<Connection>, Status> {
-    let dealer = Dealer::connect(&endpoint, limits.message_size).map_err(|error| {
+    let tuning = Tuning { max_body: limits.message_size, heartbeat: limits.heartbeat };
+    let dealer = Dealer::connect(&endpoint, tuning).map_err(|error| {
         Status::invalid_argument(format!("can't connect to `{endpoint}`: {error}")).not_sent()
     })?;
     let link = if dealer.is_unmonitored() { Link::Unmonitored } else { Link::Monitored };

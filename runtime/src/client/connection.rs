@@ -26,6 +26,8 @@ pub(crate) struct Limits {
     pub(crate) calls: usize,
     /// Credit of a server's stream, in bytes.
     pub(crate) stream_window: u64,
+    /// How often a silent server is asked for a sign of life.
+    pub(crate) heartbeat: Duration,
     /// The deadline of a call that answers once and sets none.
     pub(crate) deadline: Option<Duration>,
     /// How long connecting may take.

@@ -29,7 +29,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::socket::Router;
+use crate::socket::{Router, Tuning};
 use driver::Driver;
 
 impl Default for Limits {
@@ -39,6 +39,7 @@ impl Default for Limits {
             calls: 100_000,
             calls_per_peer: 20_000,
             stream_window: crate::DEFAULT_STREAM_WINDOW,
+            heartbeat: crate::DEFAULT_HEARTBEAT,
             peer_timeout: Duration::from_secs(15),
         }
     }
@@ -224,6 +225,14 @@ impl ServerBuilder {
         self
     }
 
+    /// How often a connection is asked for a sign of life that has sent nothing; without one for a little over three
+    /// times that, it is closed, so that connections which were cut off hold no file descriptors (`ZMQ_HEARTBEAT_IVL`).
+    /// What becomes of calls is the peer timeout's matter. 3 s by default.
+    pub fn heartbeat(mut self, interval: Duration) -> Self {
+        self.limits.heartbeat = interval;
+        self
+    }
+
     /// How long calls in flight may go on once the server drains; those that have not ended then fail with
     /// `unavailable`. 10 s by default.
     pub fn grace(mut self, grace: Duration) -> Self {
@@ -240,19 +249,18 @@ impl ServerBuilder {
         if self.endpoints.is_empty() {
             return Err(ServeError::NoEndpoint);
         }
-        let message_size = self.limits.message_size;
+        let tuning = Tuning { max_body: self.limits.message_size, heartbeat: self.limits.heartbeat };
         let shared = Shared::new(self.limits);
         let core = Core::new(self.services, Arc::clone(&shared))
             .map_err(|duplicate| ServeError::DuplicateMethod { method: duplicate.0 })?;
-        let (router, endpoints) =
-            Router::bind(&self.endpoints, message_size).map_err(|(endpoint, error)| {
-                let reason = error.to_string();
-                if endpoint.is_empty() {
-                    ServeError::Socket { reason }
-                } else {
-                    ServeError::Bind { endpoint, reason }
-                }
-            })?;
+        let (router, endpoints) = Router::bind(&self.endpoints, tuning).map_err(|(endpoint, error)| {
+            let reason = error.to_string();
+            if endpoint.is_empty() {
+                ServeError::Socket { reason }
+            } else {
+                ServeError::Bind { endpoint, reason }
+            }
+        })?;
         Ok(Server { driver: Driver::new(router, core, self.grace), shared, endpoints })
     }
 

@@ -18,6 +18,8 @@ pub(crate) struct Limits {
     pub(crate) calls_per_peer: usize,
     /// Credit of a client's stream, in bytes.
     pub(crate) stream_window: u64,
+    /// How often a silent client's connection is asked for a sign of life.
+    pub(crate) heartbeat: Duration,
     /// After how long without a sign of life a client with calls in flight is given up.
     pub(crate) peer_timeout: Duration,
 }

@@ -5,7 +5,7 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::monitor::{Event, Monitor};
-use super::{COPY, Sent, SocketError, Watched, context, endpoint, into_bytes, tune};
+use super::{COPY, Sent, SocketError, Tuning, Watched, context, endpoint, into_bytes, tune};
 use crate::wire;
 
 /// A client's socket, connected to one endpoint.
@@ -23,8 +23,8 @@ const CONNECT: i32 = 5_000;
 
 impl Dealer {
     /// A socket that will be connected as soon as its peer is there. Must be called within a tokio runtime.
-    pub(crate) fn connect(endpoint: &str, max_body: usize) -> Result<Self, SocketError> {
-        let mut this = Self { monitor: None, dealer: Watched::new(Self::socket(max_body)?)? };
+    pub(crate) fn connect(endpoint: &str, tuning: Tuning) -> Result<Self, SocketError> {
+        let mut this = Self { monitor: None, dealer: Watched::new(Self::socket(tuning)?)? };
         if !endpoint.starts_with("inproc://") {
             this.monitor = Some(Monitor::new(&mut this.dealer.socket)?);
         }
@@ -32,9 +32,9 @@ impl Dealer {
         Ok(this)
     }
 
-    fn socket(max_body: usize) -> zmq::Result<zmq::Socket> {
+    fn socket(tuning: Tuning) -> zmq::Result<zmq::Socket> {
         let socket = context().socket(zmq::DEALER)?;
-        tune(&socket, max_body)?;
+        tune(&socket, tuning)?;
         // Or messages queue up for a peer that is not there, and a call does not know that it was not sent.
         socket.set_immediate(true)?;
         socket.set_reconnect_ivl(RECONNECT)?;

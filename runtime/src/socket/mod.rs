@@ -24,6 +24,7 @@ use std::fmt;
 use std::os::fd::RawFd;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::Interest;
@@ -82,25 +83,37 @@ const HIGH_WATER_MARK: i32 = 128;
 const LINGER: i32 = 1_000;
 /// A peer that has not finished the ZMTP handshake by then is cut off, in milliseconds: it holds a file descriptor.
 const HANDSHAKE: i32 = 10_000;
-/// ZMTP heartbeats, answered by libzmq's own thread: how often, and after which silence a connection is dead, in
-/// milliseconds.
-const HEARTBEAT: i32 = 3_000;
-const HEARTBEAT_TIMEOUT: i32 = 10_000;
+/// After how many heartbeats without an answer a connection is dead, in tenths.
+const HEARTBEATS_LOST: u32 = 33;
 
 /// A message larger than this many times the bound of a body is not received at all: its connection is cut. Between the
 /// two there is an answer, `resource_exhausted`.
 const HARD_LIMIT_FACTOR: usize = 4;
 
+/// What the owner of a socket may choose.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Tuning {
+    /// The largest body that is answered at all, in bytes.
+    pub(crate) max_body: usize,
+    /// How often a peer is asked for a sign of life that has sent nothing. libzmq's own thread asks and answers.
+    pub(crate) heartbeat: Duration,
+}
+
 /// Sets what both kinds of sockets have in common.
-fn tune(socket: &zmq::Socket, max_body: usize) -> zmq::Result<()> {
+fn tune(socket: &zmq::Socket, tuning: Tuning) -> zmq::Result<()> {
     socket.set_sndhwm(HIGH_WATER_MARK)?;
     socket.set_rcvhwm(HIGH_WATER_MARK)?;
     socket.set_linger(LINGER)?;
     socket.set_handshake_ivl(HANDSHAKE)?;
-    socket.set_heartbeat_ivl(HEARTBEAT)?;
-    socket.set_heartbeat_timeout(HEARTBEAT_TIMEOUT)?;
-    let hard = max_body.saturating_mul(HARD_LIMIT_FACTOR).saturating_add(1024 * 1024);
+    socket.set_heartbeat_ivl(millis(tuning.heartbeat))?;
+    socket.set_heartbeat_timeout(millis(tuning.heartbeat.saturating_mul(HEARTBEATS_LOST) / 10))?;
+    let hard = tuning.max_body.saturating_mul(HARD_LIMIT_FACTOR).saturating_add(1024 * 1024);
     socket.set_maxmsgsize(i64::try_from(hard).unwrap_or(i64::MAX))
+}
+
+/// As libzmq takes times. It reads 0 as never, so what is shorter than a millisecond is one.
+fn millis(time: Duration) -> i32 {
+    i32::try_from(time.as_millis()).unwrap_or(i32::MAX).max(1)
 }
 
 /// A socket, and the descriptor by which libzmq tells that something has changed.

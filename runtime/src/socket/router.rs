@@ -4,7 +4,7 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use super::{COPY, Sent, SocketError, Watched, context, endpoint, into_bytes, tune};
+use super::{COPY, Sent, SocketError, Tuning, Watched, context, endpoint, into_bytes, tune};
 use crate::wire;
 
 /// A server's socket. It names each message's sender by a route, which is the frames that came before the batch: that
@@ -31,10 +31,10 @@ impl Router {
     /// runtime.
     pub(crate) fn bind(
         endpoints: &[String],
-        max_body: usize,
+        tuning: Tuning,
     ) -> Result<(Self, Vec<String>), (String, SocketError)> {
         let nowhere = |error: SocketError| (String::new(), error);
-        let mut socket = Self::socket(max_body).map_err(|error| nowhere(error.into()))?;
+        let mut socket = Self::socket(tuning).map_err(|error| nowhere(error.into()))?;
         let mut bound = Vec::with_capacity(endpoints.len());
         for endpoint in endpoints {
             let address = endpoint::bind(&mut socket, endpoint).map_err(|error| (endpoint.clone(), error))?;
@@ -44,9 +44,9 @@ impl Router {
         Ok((Self { router, route: Vec::new() }, bound))
     }
 
-    fn socket(max_body: usize) -> zmq::Result<zmq::Socket> {
+    fn socket(tuning: Tuning) -> zmq::Result<zmq::Socket> {
         let socket = context().socket(zmq::ROUTER)?;
-        tune(&socket, max_body)?;
+        tune(&socket, tuning)?;
         socket.set_backlog(BACKLOG)?;
         // Or a message to a client that is gone, or whose queue is full, is dropped without a word.
         socket.set_router_mandatory(true)?;

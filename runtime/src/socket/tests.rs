@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
-use super::{COPY, Dealer, Router, Sent};
+use super::{COPY, Dealer, Router, Sent, Tuning};
 
 extern "C" fn nothing(_: libc::c_int) {}
 
@@ -53,8 +54,9 @@ fn until_sent(mut message: Vec<u8>, mut send: impl FnMut(Vec<u8>) -> Sent) {
 /// Small messages are copied, large ones handed over; an interruption may come at any frame of either.
 #[tokio::test]
 async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
-    let (mut router, endpoints) = Router::bind(&["inproc://signals".to_owned()], COPY).unwrap();
-    let mut dealer = Dealer::connect(&endpoints[0], COPY).unwrap();
+    let tuning = Tuning { max_body: COPY, heartbeat: Duration::from_secs(3) };
+    let (mut router, endpoints) = Router::bind(&["inproc://signals".to_owned()], tuning).unwrap();
+    let mut dealer = Dealer::connect(&endpoints[0], tuning).unwrap();
     let signals = Signals::new();
     for round in 0..20_000_usize {
         let length = if round % 2 == 0 { 10 } else { COPY + round % 1_000 };

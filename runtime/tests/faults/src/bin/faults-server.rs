@@ -23,6 +23,9 @@ struct Arguments {
     /// After how many milliseconds a silent client is given up.
     #[arg(long)]
     peer_timeout: Option<u64>,
+    /// After how many milliseconds of silence a connection is asked for a sign of life.
+    #[arg(long)]
+    heartbeat: Option<u64>,
     /// For how many milliseconds calls in flight may go on after it was asked to end.
     #[arg(long)]
     grace: Option<u64>,
@@ -46,6 +49,9 @@ async fn serve(arguments: Arguments) -> Result<(), Box<dyn std::error::Error>> {
     let mut builder = Server::builder().service(LedgerServer::new(keeper)).bind(arguments.bind);
     if let Some(timeout) = arguments.peer_timeout {
         builder = builder.peer_timeout(Duration::from_millis(timeout));
+    }
+    if let Some(interval) = arguments.heartbeat {
+        builder = builder.heartbeat(Duration::from_millis(interval));
     }
     if let Some(grace) = arguments.grace {
         builder = builder.grace(Duration::from_millis(grace));

@@ -7,7 +7,7 @@ use futures_util::stream;
 use zsvc::{Code, Outcome};
 use zsvc_faults::Proxy;
 
-use crate::support::{Served, client, run, until};
+use crate::support::{Served, client, client_with, run, until};
 
 const LOST: (Code, Outcome) = (Code::Unavailable, Outcome::MaybeExecuted);
 
@@ -16,7 +16,7 @@ fn calls_over_a_slow_connection_take_longer_and_come_to_the_same() {
     run(async {
         let server = Served::start().await;
         let proxy = Proxy::to(server.endpoint()).await.unwrap();
-        let ledger = client(proxy.endpoint(), |channel| channel).await;
+        let ledger = client(proxy.endpoint()).await;
         proxy.set(|rules| {
             rules.to_server.delay = Duration::from_millis(120);
             rules.to_client.delay = Duration::from_millis(80);
@@ -33,14 +33,15 @@ fn calls_over_a_slow_connection_take_longer_and_come_to_the_same() {
 #[test]
 fn a_narrow_connection_carries_a_stream_whole_and_is_not_taken_for_dead() {
     run(async {
-        let server = Served::start().await;
+        let server = Served::with(&[]).await;
         let proxy = Proxy::to(server.endpoint()).await.unwrap();
-        let ledger = client(proxy.endpoint(), |channel| channel).await;
+        // What is granted is on its way at once, and a sign of life waits behind it.
+        let ledger = client_with(proxy.endpoint(), |channel| channel.stream_window(2_000)).await;
         proxy.set(|rules| {
             rules.to_server.bytes_per_second = Some(1_024);
             rules.to_client.bytes_per_second = Some(1_024);
         });
-        // Some 15 KB, longer than any timeout of heartbeats.
+        // Some 15 KB, which take longer than a connection may be silent.
         let mut items = ledger.watch(30, 500).await.unwrap();
         let mut count = 0;
         while let Some(item) = items.next().await {
@@ -56,7 +57,7 @@ fn a_connection_that_is_cut_fails_its_calls_at_once_and_comes_back() {
     run(async {
         let server = Served::start().await;
         let proxy = Proxy::to(server.endpoint()).await.unwrap();
-        let ledger = client(proxy.endpoint(), |channel| channel).await;
+        let ledger = client(proxy.endpoint()).await;
         let direct = server.client().await;
         let waiting = tokio::spawn(ledger.wait().no_deadline());
         until(&direct, |server| server.running == 1).await.unwrap();
@@ -82,7 +83,7 @@ fn swallowed(begin: fn(&Proxy)) {
     run(async {
         let server = Served::start().await;
         let proxy = Proxy::to(server.endpoint()).await.unwrap();
-        let ledger = client(proxy.endpoint(), |channel| channel).await;
+        let ledger = client(proxy.endpoint()).await;
         let direct = server.client().await;
         let waiting = tokio::spawn(ledger.wait().no_deadline());
         until(&direct, |server| server.running == 1).await.unwrap();
@@ -103,7 +104,7 @@ fn a_connection_whose_half_is_closed_fails_its_calls_at_once_and_comes_back() {
         let direct = server.client().await;
         for half in [false, true] {
             let proxy = Proxy::to(server.endpoint()).await.unwrap();
-            let ledger = client(proxy.endpoint(), |channel| channel).await;
+            let ledger = client(proxy.endpoint()).await;
             let waiting = tokio::spawn(ledger.wait().no_deadline());
             until(&direct, |server| server.running == 1).await.unwrap();
             proxy.set(|rules| {
@@ -124,7 +125,7 @@ fn a_stream_of_a_client_whose_connection_is_cut_never_counts_as_whole() {
     run(async {
         let server = Served::start().await;
         let proxy = Proxy::to(server.endpoint()).await.unwrap();
-        let ledger = client(proxy.endpoint(), |channel| channel).await;
+        let ledger = client(proxy.endpoint()).await;
         let direct = server.client().await;
         let item = || Bytes::from_static(&[7; 1_000]);
         let endless = stream::repeat_with(item);

@@ -4,8 +4,9 @@ use std::time::Duration;
 
 use zsvc::{Code, Outcome};
 use zsvc_faults::Signal;
+use zsvc_faults::faults::v1::LedgerClient;
 
-use crate::support::{Served, played, run, until};
+use crate::support::{Served, client_with, played, run, until};
 
 /// What a caller is told whose server is there no more, and cannot say what it did.
 const LOST: (Code, Outcome) = (Code::Unavailable, Outcome::MaybeExecuted);
@@ -43,7 +44,7 @@ fn a_server_that_is_killed_fails_its_calls_at_once_and_serves_again_when_it_is_b
 #[test]
 fn the_handlers_of_a_client_that_is_killed_are_dropped() {
     run(async {
-        let server = Served::with(&["--peer-timeout", "1500"]).await;
+        let server = Served::start().await;
         let ledger = server.client().await;
         for part in ["watch", "hoard", "dawdle"] {
             let mut client = played(server.endpoint(), part).await;
@@ -60,22 +61,33 @@ fn the_handlers_of_a_client_that_is_killed_are_dropped() {
 fn calls_of_a_server_that_stands_still_fail_and_it_serves_on_when_it_goes_on() {
     run(async {
         let server = Served::start().await;
-        let ledger = server.client().await;
-        let waiting = tokio::spawn(ledger.wait().no_deadline());
-        until(&ledger, |server| server.running == 1).await.unwrap();
-        server.signal(Signal::Stop).await;
-        let status = waiting.await.unwrap().unwrap_err();
-        assert_eq!((status.code(), status.outcome()), LOST, "{status}");
-        server.signal(Signal::Continue).await;
-        assert_eq!(ledger.enter(1, Duration::ZERO).await.unwrap(), 1);
-        until(&ledger, |server| server.running == 0).await.unwrap();
+        stands_still(&server, server.client().await).await;
     });
+}
+
+#[test]
+fn by_default_a_server_that_stands_still_is_found_out_as_well() {
+    run(async {
+        let server = Served::with(&[]).await;
+        stands_still(&server, client_with(server.endpoint(), |channel| channel).await).await;
+    });
+}
+
+async fn stands_still(server: &Served, ledger: LedgerClient) {
+    let waiting = tokio::spawn(ledger.wait().no_deadline());
+    until(&ledger, |server| server.running == 1).await.unwrap();
+    server.signal(Signal::Stop).await;
+    let status = waiting.await.unwrap().unwrap_err();
+    assert_eq!((status.code(), status.outcome()), LOST, "{status}");
+    server.signal(Signal::Continue).await;
+    assert_eq!(ledger.enter(1, Duration::ZERO).await.unwrap(), 1);
+    until(&ledger, |server| server.running == 0).await.unwrap();
 }
 
 #[test]
 fn the_handlers_of_a_client_that_stands_still_are_dropped_and_it_is_told_when_it_goes_on() {
     run(async {
-        let server = Served::with(&["--peer-timeout", "1500"]).await;
+        let server = Served::start().await;
         let ledger = server.client().await;
         let mut client = played(server.endpoint(), "watch").await;
         client.signal(Signal::Stop).await.unwrap();

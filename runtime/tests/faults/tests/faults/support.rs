@@ -8,7 +8,7 @@ use zsvc::{Channel, ChannelBuilder, Status};
 use zsvc_faults::faults::v1::{Condition, LedgerClient};
 use zsvc_faults::{Book, Process, Signal};
 
-/// A test that takes so long hangs. Dead connections are found by heartbeats, which takes some thirteen seconds.
+/// A test that takes so long hangs. With everything as it is by default, dead connections are found in some thirteen seconds.
 const HANGS: Duration = Duration::from_secs(50);
 
 /// Runs a test, on several threads.
@@ -29,12 +29,12 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// With everything as it is by default.
+    /// That finds out soon what is dead.
     pub(crate) async fn start() -> Self {
-        Self::with(&[]).await
+        Self::with(&["--heartbeat", "300", "--peer-timeout", "1500"]).await
     }
 
-    /// With further arguments.
+    /// With everything as it is by default, but for these arguments.
     pub(crate) async fn with(arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a folder can be made");
         let (process, endpoint) = serve(&folder, arguments).await;
@@ -69,9 +69,9 @@ impl Served {
         assert!(status.success(), "{status}");
     }
 
-    /// A client with everything as it is by default.
+    /// A client that finds out soon what is dead.
     pub(crate) async fn client(&self) -> LedgerClient {
-        client(self.endpoint(), |channel| channel).await
+        client(self.endpoint()).await
     }
 
     /// How often a key was written.
@@ -103,8 +103,13 @@ pub(crate) async fn played(endpoint: &str, part: &str) -> Process {
     process
 }
 
-/// A client of an endpoint.
-pub(crate) async fn client(
+/// A client of an endpoint that finds out soon what is dead.
+pub(crate) async fn client(endpoint: &str) -> LedgerClient {
+    client_with(endpoint, |channel| channel.heartbeat(Duration::from_millis(300))).await
+}
+
+/// A client of an endpoint with everything as it is by default, but for what is set.
+pub(crate) async fn client_with(
     endpoint: &str,
     set: impl FnOnce(ChannelBuilder) -> ChannelBuilder,
 ) -> LedgerClient {
