@@ -6,7 +6,8 @@ use zsvc_idl::schema::Schema;
 use zsvc_idl::source::SourceMap;
 use zsvc_idl::{Compilation, compile};
 
-use super::{Outcome, report};
+use super::Outcome;
+use super::report::Report;
 
 /// Which files to read, and where to look for what they import.
 #[derive(Debug, Args)]
@@ -21,9 +22,9 @@ pub(crate) struct Inputs {
 
 impl Inputs {
     /// Reads the files and says what is to be said about them. Without an error there is a schema.
-    pub(crate) fn compile(&self) -> Result<(Schema, SourceMap), Outcome> {
+    pub(crate) fn compile(&self, report: Report) -> Result<(Schema, SourceMap), Outcome> {
         let compilation = compile(&Disk::default(), &self.files, &self.include);
-        report::diagnostics(&compilation);
+        report.diagnostics(&compilation.diagnostics, &compilation.sources);
         let unusable = compilation.has_unreadable_file();
         match compilation {
             Compilation { schema: Some(schema), sources, .. } => Ok((schema, sources)),

@@ -1,6 +1,7 @@
 //! The subcommands, one per file, and what they share: arguments, reports and exit statuses.
 
 mod check;
+mod explain;
 mod generate;
 mod inputs;
 mod report;
@@ -26,6 +27,8 @@ enum Command {
     Check(check::Check),
     /// Generates Rust from .svc files and all that they import.
     Gen(generate::Generate),
+    /// Prints why there is a rule and what to do, with a wrong and a right example.
+    Explain(explain::Explain),
 }
 
 impl Arguments {
@@ -34,6 +37,7 @@ impl Arguments {
         match self.command {
             Command::Check(check) => check.run(),
             Command::Gen(generate) => generate.run(),
+            Command::Explain(explain) => explain.run(),
         }
     }
 }
