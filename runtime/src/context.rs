@@ -1,15 +1,20 @@
-//! [`Context`]: what a handler knows of its call besides the parameters.
+//! [`Context`]: what a handler knows of its call besides the parameters. How it hears of its end: [`cancel`].
+
+mod cancel;
+
+pub use cancel::{CancelReason, Cancelled, Draining};
+pub(crate) use cancel::{Signal, announce};
 
 use std::cell::Cell;
 use std::fmt;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use tokio::sync::watch;
 use tokio::time::Instant;
 
 use crate::metadata::Metadata;
 use crate::method::Method;
+use crate::server::{CallKey, Peer};
 
 /// What a handler knows of its call besides the parameters.
 #[derive(Debug)]
@@ -17,9 +22,11 @@ pub struct Context {
     method: &'static Method,
     deadline: Option<Instant>,
     metadata: Metadata,
-    peer: PeerId,
-    /// Made when first asked for; its dropping is the signal.
-    cancelled: OnceLock<watch::Sender<()>>,
+    peer: Arc<Peer>,
+    /// The call's; `None` for a one-way call.
+    key: Option<CallKey>,
+    /// Made when first asked for.
+    cancelled: OnceLock<Signal>,
 }
 
 impl Context {
@@ -27,9 +34,10 @@ impl Context {
         method: &'static Method,
         deadline: Option<Instant>,
         metadata: Metadata,
-        peer: PeerId,
+        peer: Arc<Peer>,
+        key: Option<CallKey>,
     ) -> Self {
-        Self { method, deadline, metadata, peer, cancelled: OnceLock::new() }
+        Self { method, deadline, metadata, peer, key, cancelled: OnceLock::new() }
     }
 
     /// The method that was called.
@@ -56,39 +64,60 @@ impl Context {
         &self.metadata
     }
 
+    pub(crate) fn metadata_mut(&mut self) -> &mut Metadata {
+        &mut self.metadata
+    }
+
     /// Who called: the same for every call over one connection.
     #[must_use]
     pub fn peer(&self) -> &PeerId {
-        &self.peer
+        self.peer.id()
     }
 
-    /// A signal for work that the handler has spawned. The handler itself needs none: its future is dropped.
+    /// A signal, with its reason, for work that the handler has spawned, or that computes without waiting. A handler that
+    /// waits needs none: its future is dropped.
     #[must_use]
     pub fn cancelled(&self) -> Cancelled {
-        Cancelled { alive: self.cancelled.get_or_init(|| watch::Sender::new(())).subscribe() }
-    }
-}
-
-/// Tells when a call is over, be it answered, cancelled or out of time. See [`Context::cancelled`].
-#[derive(Debug, Clone)]
-pub struct Cancelled {
-    alive: watch::Receiver<()>,
-}
-
-impl Cancelled {
-    /// Waits until the call is over.
-    ///
-    /// # Cancel safety
-    /// May be dropped and waited for anew.
-    pub async fn wait(&mut self) {
-        // Nothing is ever sent: this ends when the sender goes, with the context.
-        while self.alive.changed().await.is_ok() {}
+        let signal = self.cancelled.get_or_init(|| {
+            let signal = Signal::default();
+            // The call may be over, where its handler runs at the same time: then nobody else would say so.
+            if self.key.is_some_and(|key| !self.peer.watch(key, &signal)) {
+                announce(&signal, self.dropped_for());
+            }
+            signal
+        });
+        Cancelled::new(signal)
     }
 
-    /// Whether the call is over.
+    /// A signal that the server is about to shut down, for handlers that would go on for as long as they may: a stream
+    /// that has no end of its own does well to end then. Calls in flight have the server's grace time.
     #[must_use]
-    pub fn is_cancelled(&self) -> bool {
-        self.alive.has_changed().is_err()
+    pub fn draining(&self) -> Draining {
+        Draining::new(self.peer.shared().draining())
+    }
+
+    /// Why the handler is dropped, where nobody has said so.
+    fn dropped_for(&self) -> CancelReason {
+        if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
+            CancelReason::Deadline
+        } else if self.peer.is_gone() {
+            CancelReason::PeerLost
+        } else if self.key.is_none() || self.peer.shared().is_draining() {
+            // A one-way call has nobody to cancel it.
+            CancelReason::Draining
+        } else {
+            CancelReason::Client
+        }
+    }
+}
+
+impl Drop for Context {
+    fn drop(&mut self) {
+        if let Some(signal) = self.cancelled.get() {
+            // A handler that comes to its end, if only by a panic, does so while it is polled.
+            let reason = if HANDLER.get().is_some() { CancelReason::Finished } else { self.dropped_for() };
+            announce(signal, reason);
+        }
     }
 }
 
@@ -126,24 +155,24 @@ impl fmt::Debug for PeerId {
 }
 
 thread_local! {
-    /// The deadline of the handler that is being polled on this thread.
-    static INHERITED: Cell<Option<Instant>> = const { Cell::new(None) };
+    /// The deadline of the handler that is being polled on this thread, if one is, and if it has one.
+    static HANDLER: Cell<Option<Option<Instant>>> = const { Cell::new(None) };
 }
 
 /// The deadline that a call made right now inherits.
 pub(crate) fn inherited_deadline() -> Option<Instant> {
-    INHERITED.get()
+    HANDLER.get().flatten()
 }
 
 /// Runs `poll` such that the calls it makes inherit `deadline`.
 pub(crate) fn with_deadline<R>(deadline: Option<Instant>, poll: impl FnOnce() -> R) -> R {
-    /// Puts the outer deadline back, also when a handler panics.
-    struct Restore(Option<Instant>);
+    /// Puts the outer handler back, also when this one panics.
+    struct Restore(Option<Option<Instant>>);
     impl Drop for Restore {
         fn drop(&mut self) {
-            INHERITED.set(self.0);
+            HANDLER.set(self.0);
         }
     }
-    let _restore = Restore(INHERITED.replace(deadline));
+    let _restore = Restore(HANDLER.replace(Some(deadline)));
     poll()
 }

@@ -15,6 +15,7 @@ pub mod generated;
 mod id_map;
 mod metadata;
 mod method;
+pub mod middleware;
 mod server;
 mod socket;
 mod status;
@@ -31,7 +32,7 @@ pub use client::{
     BidirectionalCall, Channel, ChannelBuilder, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall,
 };
 pub use codec::{ParseTimestampError, Timestamp, TimestampOutOfRange, UnknownVariant};
-pub use context::{Cancelled, Context, PeerId};
+pub use context::{CancelReason, Cancelled, Context, Draining, PeerId};
 pub use metadata::{Metadata, MetadataValue};
 pub use method::{Method, MethodKind};
 pub use server::{Counters, ServeError, Server, ServerBuilder, Service};

@@ -233,6 +233,10 @@ impl Status {
         Self { outcome: Outcome::Executed, cause: None, ..self }
     }
 
+    pub(crate) fn set_outcome(&mut self, outcome: Outcome) {
+        self.outcome = outcome;
+    }
+
     /// Shorthand for the runtime's own refusals: no handler has seen the call.
     pub(crate) fn not_sent(self) -> Self {
         self.with_outcome(Outcome::NotSent)

@@ -195,7 +195,7 @@ impl Channel {
     /// cancellation. For tests. Must be called within a tokio runtime.
     #[must_use]
     pub fn local(service: impl Service) -> Self {
-        let connection = local::connect(Box::new(service), Limits::default());
+        let connection = local::connect(Arc::new(service), Limits::default());
         Self { connections: Arc::new(Connections(vec![connection])) }
     }
 

@@ -27,7 +27,7 @@ const ROUNDS: usize = 16;
 const ROUTE: &[u8] = b"local";
 
 /// A connection to a service in this process. Must be called within a tokio runtime.
-pub(super) fn connect(service: Box<dyn Service>, limits: Limits) -> Arc<Connection> {
+pub(super) fn connect(service: Arc<dyn Service>, limits: Limits) -> Arc<Connection> {
     let connection = Connection::new("local".to_owned(), limits, Link::Local);
     let core = Core::new(vec![service], Shared::new(server::Limits::default()));
     match core {

@@ -1,7 +1,6 @@
 //! What a server does with batches: no sockets, no waiting. The owner of a socket feeds it and empties its peers.
 
 use std::collections::HashMap;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -15,8 +14,8 @@ use super::handler::{Handler, poll_once, run};
 use super::peer::{Answer, CallKey, OneWay, Peer, Refusal};
 use super::shared::{Shared, count};
 use crate::context::{Context, PeerId};
-use crate::metadata::Metadata;
 use crate::method::{Method, MethodKind};
+use crate::middleware::ServerStack;
 use crate::status::{Cause, Failure, Status};
 use crate::wire::{self, CallRecord, Malformed, Reader, Record};
 
@@ -38,7 +37,9 @@ const FULL: Duration = Duration::from_millis(250);
 /// The services of a server and the clients that it knows.
 pub(crate) struct Core {
     pub(crate) shared: Arc<Shared>,
-    services: Vec<Box<dyn Service>>,
+    services: Vec<Arc<dyn Service>>,
+    /// What stands around every handler.
+    middleware: Arc<ServerStack>,
     methods: HashMap<&'static str, Target>,
     peers: HashMap<PeerId, Known>,
     /// The handlers of one-way calls: no client's loss ends them, but the server's end does.
@@ -47,6 +48,8 @@ pub(crate) struct Core {
     flushing: bool,
     /// At how many clients it next looks for idle ones: twice what was left the last time.
     sweep_at: usize,
+    /// When the message came in that is being read.
+    received: Instant,
     /// Until when there is no use in looking, since all clients are busy and there are as many as there may be.
     full_until: Option<Instant>,
 }
@@ -104,7 +107,7 @@ impl Known {
 pub(crate) struct DuplicateMethod(pub(crate) &'static str);
 
 impl Core {
-    pub(crate) fn new(services: Vec<Box<dyn Service>>, shared: Arc<Shared>) -> Result<Self, DuplicateMethod> {
+    pub(crate) fn new(services: Vec<Arc<dyn Service>>, shared: Arc<Shared>) -> Result<Self, DuplicateMethod> {
         let mut methods = HashMap::new();
         for (service, table) in services.iter().map(|service| service.methods()).enumerate() {
             for (index, method) in table.iter().enumerate() {
@@ -117,13 +120,21 @@ impl Core {
         Ok(Self {
             shared,
             services,
+            middleware: Arc::default(),
             methods,
             peers,
             unheard,
             flushing: false,
             sweep_at: 64,
+            received: Instant::now(),
             full_until: None,
         })
+    }
+
+    /// With middleware around every handler.
+    pub(crate) fn with_middleware(mut self, stack: ServerStack) -> Self {
+        self.middleware = Arc::new(stack);
+        self
     }
 
     /// Takes a message from a client. Whatever is in it, the worst that can happen is that it is answered with an error
@@ -201,6 +212,7 @@ impl Core {
     /// The client of this route; `None` for a new one past [`MAX_PEERS`].
     fn heard_of(&mut self, route: &[u8]) -> Option<Arc<Peer>> {
         let now = Instant::now();
+        self.received = now;
         if let Some(known) = self.peers.get_mut(route) {
             known.heard = now;
             return Some(Arc::clone(&known.peer));
@@ -238,10 +250,7 @@ impl Core {
         };
         match self.admit(&record, false) {
             Ok(target) => self.start(peer, Origin::Call(key), target, batch, record),
-            Err(status) => {
-                count(&self.shared.counters.refused);
-                peer.answer(key, Answer::Failure(Failure::Status(status.not_sent())));
-            }
+            Err(status) => self.turn_away(peer, Some(key), status.not_sent()),
         }
     }
 
@@ -266,7 +275,7 @@ impl Core {
             )));
         }
         // A one-way call can't be told that it was turned away, so it still runs.
-        if !one_way && self.shared.draining.load(Ordering::Acquire) {
+        if !one_way && self.shared.is_draining() {
             return Err(Status::unavailable("the server is shutting down").caused_by(Cause::GoingAway));
         }
         if record.timeout == Some(Duration::ZERO) {
@@ -307,29 +316,40 @@ impl Core {
         count(&self.shared.counters.calls);
         // A time too long for the clock is no deadline.
         let deadline = record.timeout.and_then(|left| Instant::now().checked_add(left));
-        let context = context(target.method, deadline, record.metadata, peer);
-        let params = batch.slice_ref(record.body);
         let key = origin.key();
-        let call = Incoming { peer: Arc::clone(peer), key, context, params, credit: record.credit };
-        let Some(future) = self.dispatch(target, call).0 else { return };
-        let Some(handler) = poll_once(Handler { future, deadline }) else { return };
-        let rest = run(handler, Arc::clone(peer), key);
+        let context = Context::new(target.method, deadline, record.metadata, Arc::clone(peer), key);
+        let params = batch.slice_ref(record.body);
+        let received = self.received;
+        let credit = record.credit;
+        let call = Incoming::new(Arc::clone(peer), key, context, params, credit, received);
+        let work = match self.dispatch(target, call).begin() {
+            Ok(work) => work,
+            Err(why) => return self.turn_away(peer, key, why),
+        };
+        let handler = Handler::new(work, deadline, Arc::clone(peer), key);
+        let Some(handler) = poll_once(handler) else { return };
+        let rest = run(handler);
         match origin {
             Origin::Call(key) => peer.spawn(key, rest),
             Origin::OneWay(in_flight) => self.spawn_unheard(in_flight, rest),
         }
     }
 
-    /// Reads the parameters and makes the handler's future. Both run code of the user's.
     fn dispatch(&self, target: Target, call: Incoming) -> Handling {
-        let (peer, key) = (Arc::clone(&call.peer), call.key);
         let service = &self.services[target.service];
-        catch_unwind(AssertUnwindSafe(|| service.dispatch(target.index, call))).unwrap_or_else(|_| {
-            if let Some(key) = key {
-                peer.fail(key, &Status::internal("the handler panicked").maybe_executed());
-            }
-            Handling::default()
-        })
+        if self.middleware.is_empty() {
+            Handling::by(&**service, target.index, call)
+        } else {
+            self.middleware.around(Arc::clone(service), target.index, call)
+        }
+    }
+
+    /// No handler has seen the call.
+    fn turn_away(&self, peer: &Arc<Peer>, key: Option<CallKey>, why: Status) {
+        count(&self.shared.counters.refused);
+        if let Some(key) = key {
+            peer.answer(key, Answer::Failure(Failure::Status(why)));
+        }
     }
 
     fn spawn_unheard(&mut self, in_flight: OneWay, handler: impl Future<Output = ()> + Send + 'static) {
@@ -373,8 +393,9 @@ impl Core {
     }
 }
 
-fn context(method: &'static Method, deadline: Option<Instant>, metadata: Metadata, peer: &Peer) -> Context {
-    Context::new(method, deadline, metadata, peer.id().clone())
+/// What the streams of a client end in that can't be told anything.
+fn client_is_gone() -> Status {
+    Status::unavailable("the client is gone").caused_by(Cause::ClientLost)
 }
 
 #[cfg(test)]
@@ -440,7 +461,7 @@ impl Core {
     pub(crate) fn forsake(&mut self, peer: &Arc<Peer>) -> bool {
         let known = self.peers.get_mut(peer.id().route()).filter(|known| Arc::ptr_eq(&known.peer, peer));
         let Some(known) = known else {
-            peer.hang_up();
+            peer.hang_up(&client_is_gone());
             return false;
         };
         // A ping that is thrown away with the rest can't be answered.
@@ -460,7 +481,7 @@ impl Core {
             if known.peer.is_busy() {
                 count(&self.shared.counters.lost_peers);
             }
-            known.peer.hang_up();
+            known.peer.hang_up(&client_is_gone());
         }
     }
 
@@ -505,8 +526,9 @@ impl Core {
 
     /// Throws away everything that is in flight or waiting: the server is dropped.
     pub(crate) fn hang_up_all(&mut self) {
+        let why = Status::unavailable("the server was dropped").caused_by(Cause::Closed);
         for (_, known) in self.peers.drain() {
-            known.peer.hang_up();
+            known.peer.hang_up(&why);
         }
     }
 }

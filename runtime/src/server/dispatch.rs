@@ -1,16 +1,20 @@
 //! What a generated server is made of: [`Service`], and the [`Incoming`] call that it hands to a handler.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
+use tokio::time::Instant;
 
 use super::peer::{Answer, CallKey, Peer, PeerOutgoing};
+use super::shared::Counters;
 use crate::codec::{self, DecodeError, Form, Plain, Validate};
 use crate::context::Context;
-use crate::method::Method;
+use crate::method::{Method, MethodKind};
+use crate::middleware::{Direction, Traffic};
 use crate::status::{CallError, Code, Failure, Status};
 use crate::stream::{Inbound, Outbound, Outgoing, Sink, Streaming};
 use crate::stream::{SinkHalf, StreamingHalf};
@@ -25,9 +29,11 @@ pub trait Service: Send + Sync + 'static {
     fn dispatch(&self, method: usize, call: Incoming) -> Handling;
 }
 
-/// A handler that was started, or not.
-#[derive(Default)]
-pub struct Handling(pub(super) Option<Pin<Box<dyn Future<Output = ()> + Send>>>);
+/// A handler that is about to run, or why there is none.
+pub struct Handling(Result<Work, Status>);
+
+/// A handler, and how its call is answered. Nothing of it has run.
+pub(crate) type Work = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// The parameters of a method.
 pub trait Params: Serialize + DeserializeOwned + Validate + Send + 'static {}
@@ -36,16 +42,37 @@ impl<P: Serialize + DeserializeOwned + Validate + Send + 'static> Params for P {
 
 /// One call on its way to its handler.
 pub struct Incoming {
-    pub(super) peer: Arc<Peer>,
+    peer: Arc<Peer>,
     /// The call's; `None` for a one-way call, which can't be answered.
-    pub(super) key: Option<CallKey>,
-    pub(super) context: Context,
-    pub(super) params: Bytes,
+    key: Option<CallKey>,
+    pub(crate) context: Context,
+    pub(crate) params: Bytes,
     /// What the client can take of the handler's stream at first.
-    pub(super) credit: u64,
+    credit: u64,
+    /// When the message came in that it was in.
+    pub(crate) received: Instant,
+    streams: Streams,
+}
+
+/// The streams of a call that has begun before its handler.
+#[derive(Default)]
+struct Streams {
+    inbound: Option<Arc<Inbound>>,
+    outbound: Option<Arc<Outbound>>,
 }
 
 impl Incoming {
+    pub(super) fn new(
+        peer: Arc<Peer>,
+        key: Option<CallKey>,
+        context: Context,
+        params: Bytes,
+        credit: u64,
+        received: Instant,
+    ) -> Self {
+        Self { peer, key, context, params, credit, received, streams: Streams::default() }
+    }
+
     /// Runs a handler that answers once.
     pub fn unary<P, F, R, E, H, Fut>(self, handler: H) -> Handling
     where
@@ -56,17 +83,16 @@ impl Incoming {
         H: FnOnce(Context, P) -> Fut + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send,
     {
-        let (Some(params), Some(key)) = (self.params(), self.key) else { return Handling::default() };
-        let responder = Responder { peer: self.peer, key, answered: false };
-        let context = self.context;
-        Handling::of(async move {
-            let result = handler(context, params).await;
-            responder.reply::<F, R, E>(result);
-        })
+        let (params, key) = match self.accept::<P>() {
+            Ok(accepted) => accepted,
+            Err(refusal) => return Handling::refused(refusal),
+        };
+        let (context, responder) = self.into_parts(key);
+        Handling::of(async move { responder.reply::<F, R, E>(handler(context, params).await) })
     }
 
     /// Runs a handler that answers with a stream.
-    pub fn server_stream<P, F, R, E, H, Fut>(self, handler: H) -> Handling
+    pub fn server_stream<P, F, R, E, H, Fut>(mut self, handler: H) -> Handling
     where
         P: Params,
         F: Form<R>,
@@ -75,18 +101,17 @@ impl Incoming {
         H: FnOnce(Context, P, Sink<R>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), E>> + Send,
     {
-        let (Some(params), Some(key)) = (self.params(), self.key) else { return Handling::default() };
+        let (params, key) = match self.accept::<P>() {
+            Ok(accepted) => accepted,
+            Err(refusal) => return Handling::refused(refusal),
+        };
         let sink = self.sink::<F, R>(key);
-        let responder = Responder { peer: self.peer, key, answered: false };
-        let context = self.context;
-        Handling::of(async move {
-            let result = handler(context, params, sink).await;
-            responder.end(result);
-        })
+        let (context, responder) = self.into_parts(key);
+        Handling::of(async move { responder.end(handler(context, params, sink).await) })
     }
 
     /// Runs a handler that reads a stream and answers once.
-    pub fn client_stream<P, I, T, F, R, E, H, Fut>(self, handler: H) -> Handling
+    pub fn client_stream<P, I, T, F, R, E, H, Fut>(mut self, handler: H) -> Handling
     where
         P: Params,
         I: Form<T>,
@@ -97,18 +122,17 @@ impl Incoming {
         H: FnOnce(Context, P, Streaming<T>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<R, E>> + Send,
     {
-        let (Some(params), Some(key)) = (self.params(), self.key) else { return Handling::default() };
+        let (params, key) = match self.accept::<P>() {
+            Ok(accepted) => accepted,
+            Err(refusal) => return Handling::refused(refusal),
+        };
         let items = self.items::<I, T>(key);
-        let responder = Responder { peer: self.peer, key, answered: false };
-        let context = self.context;
-        Handling::of(async move {
-            let result = handler(context, params, items).await;
-            responder.reply::<F, R, E>(result);
-        })
+        let (context, responder) = self.into_parts(key);
+        Handling::of(async move { responder.reply::<F, R, E>(handler(context, params, items).await) })
     }
 
     /// Runs a handler that reads a stream and answers with one.
-    pub fn bidirectional<P, I, T, F, R, E, H, Fut>(self, handler: H) -> Handling
+    pub fn bidirectional<P, I, T, F, R, E, H, Fut>(mut self, handler: H) -> Handling
     where
         P: Params,
         I: Form<T>,
@@ -119,15 +143,14 @@ impl Incoming {
         H: FnOnce(Context, P, Streaming<T>, Sink<R>) -> Fut + Send + 'static,
         Fut: Future<Output = Result<(), E>> + Send,
     {
-        let (Some(params), Some(key)) = (self.params(), self.key) else { return Handling::default() };
+        let (params, key) = match self.accept::<P>() {
+            Ok(accepted) => accepted,
+            Err(refusal) => return Handling::refused(refusal),
+        };
         let items = self.items::<I, T>(key);
         let sink = self.sink::<F, R>(key);
-        let responder = Responder { peer: self.peer, key, answered: false };
-        let context = self.context;
-        Handling::of(async move {
-            let result = handler(context, params, items, sink).await;
-            responder.end(result);
-        })
+        let (context, responder) = self.into_parts(key);
+        Handling::of(async move { responder.end(handler(context, params, items, sink).await) })
     }
 
     /// Runs a handler that nobody waits for.
@@ -137,67 +160,134 @@ impl Incoming {
         H: FnOnce(Context, P) -> Fut + Send + 'static,
         Fut: Future<Output = ()> + Send,
     {
-        let Some(params) = self.params() else { return Handling::default() };
+        let params = match self.params() {
+            Ok(params) => params,
+            Err(refusal) => return Handling::refused(refusal),
+        };
         let context = self.context;
-        Handling::of(async move { handler(context, params).await })
+        Handling::of(async move {
+            handler(context, params).await;
+            Answer::End
+        })
     }
 
     /// Turns away a call of a method that the table has and the code does not: a generated file that was edited.
     pub fn unimplemented(self) -> Handling {
         let name = self.context.method().name();
-        self.refuse(Status::unimplemented(format!("the server does not handle the method `{name}`")));
-        Handling::default()
+        Handling::refused(Status::unimplemented(format!("the server does not handle the method `{name}`")))
     }
 
-    /// The parameters, or an answer that says what is wrong with them.
-    fn params<P: Params>(&self) -> Option<P> {
-        self.checked_params().map_err(|status| self.refuse(status)).ok()
+    /// The parameters of a call that is answered, and what it is answered by; or what is wrong with them.
+    fn accept<P: Params>(&self) -> Result<(P, CallKey), Status> {
+        let key =
+            self.key.ok_or_else(|| Status::invalid_argument("a one-way call of a method that answers"))?;
+        Ok((self.params()?, key))
     }
 
-    fn checked_params<P: Params>(&self) -> Result<P, Status> {
+    fn params<P: Params>(&self) -> Result<P, Status> {
         let params = codec::decode::<Plain, P>(&self.params).map_err(|error| unreadable(&error))?;
         params.validate().map_err(|violation| Status::invalid_argument(violation.to_string()))?;
         Ok(params)
     }
 
-    fn refuse(&self, status: Status) {
-        super::shared::count(&self.peer.shared().counters.refused);
-        if let Some(key) = self.key {
-            self.peer.answer(key, Answer::Failure(Failure::Status(status.not_sent())));
+    fn into_parts(self, key: CallKey) -> (Context, Responder) {
+        (self.context, Responder { id: key.id, most: self.peer.shared().limits.message_size })
+    }
+
+    /// What is counted at the server.
+    pub(crate) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.peer.shared().counters)
+    }
+
+    /// What its streams carry, as far as there are any by now.
+    pub(crate) fn traffic(&self) -> Traffic {
+        let Streams { inbound, outbound } = &self.streams;
+        Traffic {
+            params: self.params.len() as u64,
+            items: inbound.clone().map_or(Direction::None, Direction::In),
+            answers: outbound.clone().map_or(Direction::None, Direction::Out),
         }
+    }
+
+    /// Begins its streams, for a handler that may not begin at once: what the client sends meanwhile is kept for it, up
+    /// to the credit that every stream has from the start.
+    pub(crate) fn open_streams(&mut self) {
+        let Some(key) = self.key else { return };
+        let kind = self.context.method().kind();
+        if matches!(kind, MethodKind::ClientStream | MethodKind::Bidirectional) {
+            self.inbound(key);
+        }
+        if matches!(kind, MethodKind::ServerStream | MethodKind::Bidirectional) {
+            self.outbound(key);
+        }
+    }
+
+    fn inbound(&mut self, key: CallKey) -> Arc<Inbound> {
+        let (peer, window) = (&self.peer, self.window());
+        Arc::clone(self.streams.inbound.get_or_insert_with(|| {
+            let inbound = Arc::new(Inbound::new(window));
+            peer.with_call(key, |call| call.inbound = Some(Arc::clone(&inbound)));
+            inbound
+        }))
+    }
+
+    fn outbound(&mut self, key: CallKey) -> Arc<Outbound> {
+        let (peer, credit) = (&self.peer, self.credit);
+        Arc::clone(self.streams.outbound.get_or_insert_with(|| {
+            let outbound = Arc::new(Outbound::new(credit));
+            peer.with_call(key, |call| call.outbound = Some(Arc::clone(&outbound)));
+            outbound
+        }))
+    }
+
+    fn window(&self) -> u64 {
+        self.peer.shared().limits.stream_window.max(INITIAL_CREDIT)
     }
 
     fn outgoing(&self, key: CallKey) -> Arc<dyn Outgoing> {
         Arc::new(PeerOutgoing { peer: Arc::clone(&self.peer), key })
     }
 
-    fn sink<F: Form<R>, R>(&self, key: CallKey) -> Sink<R> {
-        let outbound = Arc::new(Outbound::new(self.credit));
-        self.peer.with_call(key, |call| call.outbound = Some(Arc::clone(&outbound)));
+    fn sink<F: Form<R>, R>(&mut self, key: CallKey) -> Sink<R> {
+        let outbound = self.outbound(key);
         Sink::new::<F>(SinkHalf { outbound, outgoing: self.outgoing(key), id: key.id }, false)
     }
 
-    fn items<I: Form<T>, T>(&self, key: CallKey) -> Streaming<T> {
-        let id = key.id;
-        let window = self.peer.shared().limits.stream_window.max(INITIAL_CREDIT);
-        let inbound = Arc::new(Inbound::new(window));
-        self.peer.with_call(key, |call| call.inbound = Some(Arc::clone(&inbound)));
+    fn items<I: Form<T>, T>(&mut self, key: CallKey) -> Streaming<T> {
+        let (id, window) = (key.id, self.window());
+        let inbound = self.inbound(key);
         if window > INITIAL_CREDIT {
             self.peer.send(|out| wire::credit(out, id, window - INITIAL_CREDIT));
         }
-        Streaming::items::<I>(StreamingHalf {
-            inbound,
-            outgoing: self.outgoing(key),
-            id,
-            window,
-            _call: None,
-        })
+        let outgoing = self.outgoing(key);
+        Streaming::items::<I>(StreamingHalf { inbound, outgoing, id, window, _call: None })
     }
 }
 
 impl Handling {
-    fn of(handler: impl Future<Output = ()> + Send + 'static) -> Self {
-        Self(Some(Box::pin(handler)))
+    pub(crate) fn of(handler: impl Future<Output = Answer> + Send + 'static) -> Self {
+        Self(Ok(Box::pin(handler)))
+    }
+
+    /// Reads the parameters and makes the handler's future. Both run code of the user's.
+    pub(crate) fn by(service: &dyn Service, method: usize, call: Incoming) -> Self {
+        catch_unwind(AssertUnwindSafe(|| service.dispatch(method, call)))
+            .unwrap_or_else(|_| Self(Err(Self::panicked())))
+    }
+
+    /// No handler sees the call.
+    pub(crate) fn refused(why: Status) -> Self {
+        Self(Err(why.not_sent()))
+    }
+
+    /// The handler, or why the call is turned away.
+    pub(crate) fn begin(self) -> Result<Work, Status> {
+        self.0
+    }
+
+    /// What a caller is told of a handler that panicked.
+    pub(crate) fn panicked() -> Status {
+        Status::internal("the handler panicked").maybe_executed()
     }
 }
 
@@ -207,37 +297,32 @@ pub(crate) fn unreadable(error: &DecodeError) -> Status {
     Status::new(code, error.to_string())
 }
 
-/// Owes a call its answer. Dropped without one, it says so to the client.
+/// Makes an answer of what a handler returns.
+#[derive(Clone, Copy)]
 struct Responder {
-    peer: Arc<Peer>,
-    key: CallKey,
-    answered: bool,
+    /// The call's.
+    id: u64,
+    /// The largest body of an answer.
+    most: usize,
 }
 
 impl Responder {
-    fn reply<F: Form<R>, R, E: CallError>(mut self, result: Result<R, E>) {
-        let answer = match result {
+    fn reply<F: Form<R>, R, E: CallError>(self, result: Result<R, E>) -> Answer {
+        match result {
             Ok(value) => self.encode::<F, R>(&value),
             Err(error) => self.failure(error),
-        };
-        self.answer(answer);
+        }
     }
 
-    fn end<E: CallError>(mut self, result: Result<(), E>) {
-        let answer = match result {
+    fn end<E: CallError>(self, result: Result<(), E>) -> Answer {
+        match result {
             Ok(()) => Answer::End,
             Err(error) => self.failure(error),
-        };
-        self.answer(answer);
+        }
     }
 
-    fn answer(&mut self, answer: Answer) {
-        self.answered = true;
-        self.peer.answer(self.key, answer);
-    }
-
-    fn failure<E: CallError>(&self, error: E) -> Answer {
-        let most = self.peer.shared().limits.message_size;
+    fn failure<E: CallError>(self, error: E) -> Answer {
+        let most = self.most;
         Answer::Failure(match error.into_failure() {
             Failure::Declared { body, message } if body.len() > most => {
                 let size = body.len();
@@ -251,9 +336,9 @@ impl Responder {
         })
     }
 
-    fn encode<F: Form<R>, R>(&self, value: &R) -> Answer {
-        let most = self.peer.shared().limits.message_size;
-        let status = match Draft::reply::<F, R>(self.key.id, value) {
+    fn encode<F: Form<R>, R>(self, value: &R) -> Answer {
+        let most = self.most;
+        let status = match Draft::reply::<F, R>(self.id, value) {
             Ok(draft) if draft.body_len() <= most => return Answer::Reply(draft),
             Ok(draft) => Status::resource_exhausted(format!(
                 "the answer has {} bytes; a message may have {most}",
@@ -262,19 +347,5 @@ impl Responder {
             Err(error) => Status::internal(format!("the answer can't be encoded: {error}")),
         };
         Answer::Failure(Failure::Status(status))
-    }
-}
-
-impl Drop for Responder {
-    fn drop(&mut self) {
-        if self.answered {
-            return;
-        }
-        let status = if std::thread::panicking() {
-            Status::internal("the handler panicked")
-        } else {
-            Status::cancelled("the server dropped the call")
-        };
-        self.answer(Answer::Failure(Failure::Status(status.maybe_executed())));
     }
 }

@@ -145,7 +145,7 @@ impl Driver {
         }
         let idle = self.core.shared.calls.load(Ordering::Acquire) == 0;
         match self.phase {
-            Phase::Serving if self.core.shared.draining.load(Ordering::Acquire) => {
+            Phase::Serving if self.core.shared.is_draining() => {
                 self.core.say_going_away();
                 self.phase = Phase::Draining(now.checked_add(self.grace));
             }

@@ -7,21 +7,73 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::time::{Instant, Sleep};
 
-use super::peer::{CallKey, Peer};
+use super::dispatch::{Handling, Work};
+use super::peer::{Answer, CallKey, Peer};
 use crate::context::with_deadline;
-use crate::status::{Cause, Status};
+use crate::status::{Cause, Failure, Status};
 
-/// A handler and the time that it has.
+/// A handler, the time that it has, and the answer that it owes.
 pub(super) struct Handler {
-    pub(super) future: Pin<Box<dyn Future<Output = ()> + Send>>,
-    pub(super) deadline: Option<Instant>,
+    work: Work,
+    deadline: Option<Instant>,
+    debt: Debt,
+}
+
+/// Owes a call its answer. Dropped without one, it says so to the client.
+struct Debt {
+    peer: Arc<Peer>,
+    /// The call's; `None` where it was answered, or nobody waits for an answer.
+    key: Option<CallKey>,
+}
+
+impl Handler {
+    pub(super) fn new(work: Work, deadline: Option<Instant>, peer: Arc<Peer>, key: Option<CallKey>) -> Self {
+        Self { work, deadline, debt: Debt { peer, key } }
+    }
+}
+
+impl Debt {
+    fn answer(&mut self, answer: Answer) {
+        if let Some(key) = self.key.take() {
+            self.peer.answer(key, answer);
+        }
+    }
+
+    fn fail(&mut self, why: Status) {
+        self.answer(Answer::Failure(Failure::Status(why)));
+    }
+
+    fn expire(&mut self) {
+        if let Some(key) = self.key.take() {
+            let status = Status::deadline_exceeded("the deadline passed while the handler ran");
+            self.peer.fail(key, &status.maybe_executed().caused_by(Cause::Deadline));
+        }
+    }
+}
+
+impl Drop for Debt {
+    fn drop(&mut self) {
+        if self.key.is_some() {
+            self.fail(Status::cancelled("the server dropped the call").maybe_executed());
+        }
+    }
 }
 
 impl Future for Handler {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        with_deadline(self.deadline, || self.future.as_mut().poll(context))
+        let this = &mut *self;
+        // It is not polled again after a panic.
+        let poll = catch_unwind(AssertUnwindSafe(|| {
+            with_deadline(this.deadline, || this.work.as_mut().poll(context))
+        }));
+        match poll {
+            Ok(Poll::Pending) => return Poll::Pending,
+            Ok(Poll::Ready(answer)) => this.debt.answer(answer),
+            Err(_) => this.debt.fail(Handling::panicked()),
+        }
+        Poll::Ready(())
     }
 }
 
@@ -29,20 +81,14 @@ impl Future for Handler {
 /// waker that does nothing is enough here.
 pub(super) fn poll_once(mut handler: Handler) -> Option<Handler> {
     let mut context = Context::from_waker(Waker::noop());
-    // A panic has dropped what the handler held, the answer that it owed among it, and so answered the call.
-    match catch_unwind(AssertUnwindSafe(|| Pin::new(&mut handler).poll(&mut context))) {
-        Ok(Poll::Pending) => Some(handler),
-        Ok(Poll::Ready(())) | Err(_) => None,
-    }
+    Pin::new(&mut handler).poll(&mut context).is_pending().then_some(handler)
 }
 
 /// Runs a handler to its end, or until its time is up.
-pub(super) async fn run(handler: Handler, peer: Arc<Peer>, key: Option<CallKey>) {
+pub(super) async fn run(handler: Handler) {
     match handler.deadline {
         None => handler.await,
-        Some(deadline) => {
-            Timed { handler, sleep: Box::pin(tokio::time::sleep_until(deadline)), peer, key }.await;
-        }
+        Some(deadline) => Timed { handler, sleep: Box::pin(tokio::time::sleep_until(deadline)) }.await,
     }
 }
 
@@ -51,8 +97,6 @@ pub(super) async fn run(handler: Handler, peer: Arc<Peer>, key: Option<CallKey>)
 struct Timed {
     handler: Handler,
     sleep: Pin<Box<Sleep>>,
-    peer: Arc<Peer>,
-    key: Option<CallKey>,
 }
 
 impl Future for Timed {
@@ -65,10 +109,7 @@ impl Future for Timed {
         if self.sleep.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
-        if let Some(key) = self.key {
-            let status = Status::deadline_exceeded("the deadline passed while the handler ran");
-            self.peer.fail(key, &status.maybe_executed().caused_by(Cause::Deadline));
-        }
+        self.handler.debt.expire();
         Poll::Ready(())
     }
 }

@@ -18,6 +18,8 @@ pub use shared::Counters;
 
 pub(crate) use self::core::Core;
 pub(crate) use dispatch::unreadable;
+pub(crate) use peer::{CallKey, Peer};
+pub(crate) use peer::Answer;
 pub(crate) use shared::{Limits, Shared};
 
 use std::fmt;
@@ -29,6 +31,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
+use crate::middleware::{ServerMiddleware, ServerStack};
 use crate::socket::{Router, Tuning};
 use driver::Driver;
 
@@ -97,7 +100,8 @@ pub struct Server {
 /// Sets a server up. See [`Server::builder`].
 #[must_use = "a server serves nothing until it is told to"]
 pub struct ServerBuilder {
-    services: Vec<Box<dyn Service>>,
+    services: Vec<Arc<dyn Service>>,
+    middleware: ServerStack,
     endpoints: Vec<String>,
     limits: Limits,
     grace: Duration,
@@ -108,6 +112,7 @@ impl Server {
     pub fn builder() -> ServerBuilder {
         ServerBuilder {
             services: Vec::new(),
+            middleware: ServerStack::default(),
             endpoints: Vec::new(),
             limits: Limits::default(),
             grace: Duration::from_secs(10),
@@ -180,7 +185,13 @@ impl Drop for AbortOnDrop {
 impl ServerBuilder {
     /// Offers a service.
     pub fn service(mut self, service: impl Service) -> Self {
-        self.services.push(Box::new(service));
+        self.services.push(Arc::new(service));
+        self
+    }
+
+    /// Puts a middleware around every call of every service. The first is the outermost. See [`crate::middleware`].
+    pub fn middleware(mut self, middleware: impl ServerMiddleware) -> Self {
+        self.middleware.push(middleware);
         self
     }
 
@@ -252,15 +263,17 @@ impl ServerBuilder {
         let tuning = Tuning { max_body: self.limits.message_size, heartbeat: self.limits.heartbeat };
         let shared = Shared::new(self.limits);
         let core = Core::new(self.services, Arc::clone(&shared))
-            .map_err(|duplicate| ServeError::DuplicateMethod { method: duplicate.0 })?;
-        let (router, endpoints) = Router::bind(&self.endpoints, tuning).map_err(|(endpoint, error)| {
-            let reason = error.to_string();
-            if endpoint.is_empty() {
-                ServeError::Socket { reason }
-            } else {
-                ServeError::Bind { endpoint, reason }
-            }
-        })?;
+            .map_err(|duplicate| ServeError::DuplicateMethod { method: duplicate.0 })?
+            .with_middleware(self.middleware);
+        let (router, endpoints) =
+            Router::bind(&self.endpoints, tuning).map_err(|(endpoint, error)| {
+                let reason = error.to_string();
+                if endpoint.is_empty() {
+                    ServeError::Socket { reason }
+                } else {
+                    ServeError::Bind { endpoint, reason }
+                }
+            })?;
         Ok(Server { driver: Driver::new(router, core, self.grace), shared, endpoints })
     }
 

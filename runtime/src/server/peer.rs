@@ -7,9 +7,9 @@ use bytes::Bytes;
 use tokio::task::AbortHandle;
 
 use super::shared::Shared;
-use crate::context::PeerId;
+use crate::context::{CancelReason, PeerId, Signal, announce};
 use crate::id_map::IdMap;
-use crate::status::{Failure, Status};
+use crate::status::{Cause, Failure, Status};
 use crate::stream::{Inbound, Outbound, Outgoing, wake};
 use crate::wire::{self, Draft, Outbox};
 
@@ -58,6 +58,8 @@ pub(crate) struct ServerCall {
     pub(crate) inbound: Option<Arc<Inbound>>,
     /// The handler's stream.
     pub(crate) outbound: Option<Arc<Outbound>>,
+    /// Who is to know of its end, if the handler has asked.
+    signal: Option<Signal>,
 }
 
 impl ServerCall {
@@ -73,6 +75,9 @@ impl ServerCall {
 
     /// Drops its handler, for a call that nobody waits for.
     fn abort(&self, why: &Status) {
+        if let Some(signal) = &self.signal {
+            announce(signal, CancelReason::of(why));
+        }
         self.close(why);
         if let Some(task) = &self.task {
             task.abort();
@@ -159,7 +164,7 @@ impl Peer {
         }
         state.count += 1;
         let nth = state.count;
-        entry.insert(ServerCall { nth, task: None, inbound: None, outbound: None });
+        entry.insert(ServerCall { nth, task: None, inbound: None, outbound: None, signal: None });
         Ok(CallKey { id, nth })
     }
 
@@ -192,6 +197,16 @@ impl Peer {
         if let Some(call) = self.lock().call(key) {
             change(call);
         }
+    }
+
+    /// Tells the signal when the call is ended from outside its handler; `false` if it is over.
+    pub(crate) fn watch(&self, key: CallKey, signal: &Signal) -> bool {
+        self.lock().call(key).map(|call| call.signal = Some(Arc::clone(signal))).is_some()
+    }
+
+    /// It can't be reached any more.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.lock().gone
     }
 
     fn close_call(&self, state: &mut State, key: CallKey) -> Option<ServerCall> {
@@ -281,7 +296,7 @@ impl Peer {
     }
 
     /// The client is gone: its handlers are dropped, and nothing is kept for it.
-    pub(crate) fn hang_up(&self) {
+    pub(crate) fn hang_up(&self, why: &Status) {
         let mut state = self.lock();
         state.gone = true;
         state.outbox.clear();
@@ -289,7 +304,7 @@ impl Peer {
         drop(state);
         for call in calls.into_values() {
             self.shared.call_ended();
-            call.abort(&Status::unavailable("the client is gone"));
+            call.abort(why);
         }
     }
 
@@ -383,7 +398,8 @@ impl Outgoing for PeerOutgoing {
         if state.outbox.len() > self.peer.shared.limits.too_much() {
             drop(state);
             let why = "the client does not read its stream as fast as it has asked for it";
-            self.peer.fail(self.key, &Status::resource_exhausted(why).maybe_executed());
+            let why = Status::resource_exhausted(why).maybe_executed().caused_by(Cause::ClientLost);
+            self.peer.fail(self.key, &why);
             return;
         }
         state.outbox.push_item(id, draft);

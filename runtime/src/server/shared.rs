@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use tokio::sync::watch;
+
 use super::peer::Peer;
 use crate::bell::Bell;
 
@@ -47,7 +49,9 @@ pub(crate) struct Shared {
     /// Calls in flight.
     pub(crate) calls: AtomicUsize,
     /// No new calls, and out once those in flight have ended.
-    pub(crate) draining: AtomicBool,
+    draining: AtomicBool,
+    /// The same, for handlers to wait for.
+    drains: watch::Sender<bool>,
     /// Peers with something to send.
     listed: Mutex<Vec<Arc<Peer>>>,
 }
@@ -60,6 +64,7 @@ impl Shared {
             counters: Arc::default(),
             calls: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
+            drains: watch::Sender::new(false),
             listed: Mutex::default(),
         })
     }
@@ -95,7 +100,18 @@ impl Shared {
     /// From now on, no new calls.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
+        self.drains.send_replace(true);
         self.bell.ring();
+    }
+
+    /// Whether there are no new calls any more.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Acquire)
+    }
+
+    /// Tells when that begins.
+    pub(crate) fn draining(&self) -> watch::Receiver<bool> {
+        self.drains.subscribe()
     }
 }
 
@@ -114,6 +130,10 @@ impl Counters {
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_refused(&self) {
+        count(&self.refused);
     }
 
     /// Calls that were turned away before a handler saw them: unknown methods, bad parameters, bounds reached.

@@ -1,6 +1,5 @@
 //! What a server does with batches, without a socket: bytes in, records out. Over sockets: `runtime/tests/calls`.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,17 +33,17 @@ impl Service for Odd {
 
     fn dispatch(&self, method: usize, call: Incoming) -> Handling {
         assert_ne!(method, 1, "as the test asked for");
-        Handling(Some(Box::pin(async move {
+        Handling::of(async move {
             let _kept = call;
-            std::future::pending::<()>().await;
-        }) as Pin<Box<dyn Future<Output = ()> + Send>>))
+            std::future::pending().await
+        })
     }
 }
 
 fn core(set: impl FnOnce(&mut Limits)) -> Core {
     let mut limits = Limits::default();
     set(&mut limits);
-    Core::new(vec![Box::new(Odd)], Shared::new(limits)).expect("its methods have names of their own")
+    Core::new(vec![Arc::new(Odd)], Shared::new(limits)).expect("its methods have names of their own")
 }
 
 /// A record that starts a call without parameters.

@@ -24,6 +24,8 @@ struct State {
     end: Option<Result<(), Failure>>,
     /// The bytes that the peer may still send; it may fall below zero by the last item.
     allowed: i64,
+    /// The bytes that it has sent.
+    received: u64,
     waker: Option<Waker>,
 }
 
@@ -46,6 +48,7 @@ impl Inbound {
                 copied: Vec::new(),
                 end: None,
                 allowed,
+                received: 0,
                 waker: None,
             }),
         }
@@ -66,8 +69,14 @@ impl Inbound {
             return Err(Overrun);
         }
         state.allowed = state.allowed.saturating_sub_unsigned(items.len() as u64);
+        state.received += items.len() as u64;
         state.keep(batch, items);
         Ok(state.waker.take())
+    }
+
+    /// The bytes that have come in so far.
+    pub(crate) fn received(&self) -> u64 {
+        self.lock().received
     }
 
     /// The stream is over. Only the first call counts. Whom to wake once no lock is held.

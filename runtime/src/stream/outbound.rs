@@ -15,6 +15,8 @@ pub(crate) struct Outbound {
 struct State {
     /// The bytes that may still be sent.
     credit: i64,
+    /// The bytes that were.
+    sent: u64,
     /// The call is over, and why nothing can be sent any more.
     closed: Option<Status>,
     /// Everyone who waits for credit.
@@ -25,12 +27,17 @@ impl Outbound {
     /// A stream with so many bytes of credit.
     pub(crate) fn new(credit: u64) -> Self {
         let credit = i64::try_from(credit).unwrap_or(i64::MAX);
-        Self { state: Mutex::new(State { credit, closed: None, wakers: Vec::new() }) }
+        Self { state: Mutex::new(State { credit, sent: 0, closed: None, wakers: Vec::new() }) }
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics while it holds the lock; the state is whole in any case.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The bytes for which credit was taken so far.
+    pub(crate) fn sent(&self) -> u64 {
+        self.lock().sent
     }
 
     /// The receiver can take so many bytes more. Whom to wake once no lock is held.
@@ -57,6 +64,7 @@ impl Outbound {
         }
         if state.credit > 0 {
             state.credit = state.credit.saturating_sub_unsigned(bytes as u64);
+            state.sent += bytes as u64;
             return Poll::Ready(Ok(()));
         }
         if !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {

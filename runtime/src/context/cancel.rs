@@ -1,0 +1,123 @@
+//! How a handler, and what it has spawned, hears that its call is over or that its server is to stop.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio::sync::watch;
+
+use crate::status::{Cause, Status};
+
+/// Why a call is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum CancelReason {
+    /// The handler came to its end.
+    Finished,
+    /// The client gave the call up.
+    Client,
+    /// The call's time was up.
+    Deadline,
+    /// The client is gone, or does not read what it is sent.
+    PeerLost,
+    /// The server has shut down before the handler was done.
+    Draining,
+}
+
+impl CancelReason {
+    /// What a call was ended for that is answered with this status.
+    pub(crate) fn of(why: &Status) -> Self {
+        match why.cause() {
+            Some(Cause::Deadline) => Self::Deadline,
+            Some(Cause::ClientLost) => Self::PeerLost,
+            Some(Cause::GoingAway | Cause::Closed) => Self::Draining,
+            _ => Self::Client,
+        }
+    }
+
+    /// In words, as in "the call is over: the client gave it up".
+    const fn text(self) -> &'static str {
+        match self {
+            Self::Finished => "the handler came to its end",
+            Self::Client => "the client gave it up",
+            Self::Deadline => "its time was up",
+            Self::PeerLost => "the client is gone",
+            Self::Draining => "the server has shut down",
+        }
+    }
+}
+
+impl fmt::Display for CancelReason {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.text())
+    }
+}
+
+/// The end of one call, once it has come. Whoever ends the call says so first; its context says the rest.
+pub(crate) type Signal = Arc<watch::Sender<Option<CancelReason>>>;
+
+/// Tells everyone who waits. Only the first reason counts.
+pub(crate) fn announce(signal: &Signal, reason: CancelReason) {
+    signal.send_if_modified(|known| {
+        let first = known.is_none();
+        known.get_or_insert(reason);
+        first
+    });
+}
+
+/// Tells when a call is over, and why: answered, cancelled or out of time. See
+/// [`Context::cancelled`](crate::Context::cancelled).
+#[derive(Debug, Clone)]
+pub struct Cancelled(watch::Receiver<Option<CancelReason>>);
+
+impl Cancelled {
+    pub(super) fn new(signal: &Signal) -> Self {
+        Self(signal.subscribe())
+    }
+
+    /// Waits until the call is over.
+    ///
+    /// # Cancel safety
+    /// May be dropped and waited for anew.
+    pub async fn wait(&mut self) -> CancelReason {
+        // The context gives a reason before it goes, and the signal with it.
+        let reason = self.0.wait_for(Option::is_some).await.map(|reason| *reason);
+        reason.ok().flatten().unwrap_or(CancelReason::Finished)
+    }
+
+    /// Why the call is over, if it is.
+    #[must_use]
+    pub fn reason(&self) -> Option<CancelReason> {
+        *self.0.borrow()
+    }
+
+    /// Whether the call is over.
+    #[must_use]
+    pub fn is_cancelled(&self) -> bool {
+        self.reason().is_some()
+    }
+}
+
+/// Tells when a server begins to drain. See [`Context::draining`](crate::Context::draining).
+#[derive(Debug, Clone)]
+pub struct Draining(watch::Receiver<bool>);
+
+impl Draining {
+    pub(super) fn new(begun: watch::Receiver<bool>) -> Self {
+        Self(begun)
+    }
+
+    /// Waits until the server takes no new calls.
+    ///
+    /// # Cancel safety
+    /// May be dropped and waited for anew.
+    pub async fn wait(&mut self) {
+        // An error: the server is no more.
+        let _ = self.0.wait_for(|begun| *begun).await;
+    }
+
+    /// Whether the server has stopped to take new calls.
+    #[must_use]
+    pub fn has_begun(&self) -> bool {
+        *self.0.borrow()
+    }
+}

@@ -1,0 +1,262 @@
+//! The server's side: [`ServerMiddleware`], and the stack that runs it around a handler.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::caught::{Caught, Panicked};
+use super::response::{Body, Response, Traffic};
+use crate::context::PeerId;
+use crate::metadata::Metadata;
+use crate::method::Method;
+use crate::server::{Answer, Handling, Incoming, Service};
+use crate::status::{Failure, Outcome, Status};
+
+/// Code around the calls that a server takes, of every kind.
+///
+/// It runs where the handler will run, within the call's deadline: once the call is cancelled or out of time, its future is
+/// dropped, and the handler's with it. Calls that it makes inherit the deadline. A panic ends the call with `internal`, and
+/// the server goes on.
+///
+/// ```
+/// use zsvc::Status;
+/// use zsvc::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest};
+///
+/// /// Turns away whoever does not say for whom they call.
+/// struct Tenants;
+///
+/// impl ServerMiddleware for Tenants {
+///     async fn handle(&self, request: ServerRequest, next: ServerNext<'_>) -> Response {
+///         match request.metadata().text("tenant") {
+///             Some(_) => next.run(request).await,
+///             None => Status::unauthenticated("send `tenant` in the metadata").into(),
+///         }
+///     }
+/// }
+/// ```
+pub trait ServerMiddleware: Send + Sync + 'static {
+    /// Handles one call, in most cases by running what comes next.
+    ///
+    /// For a method that streams, what comes next ends when the stream does.
+    ///
+    /// # Cancel safety
+    /// It is dropped when the call is cancelled or its time is up.
+    fn handle(&self, request: ServerRequest, next: ServerNext<'_>) -> impl Future<Output = Response> + Send;
+}
+
+/// A call on its way to its handler. Its parameters have not been read yet.
+pub struct ServerRequest {
+    incoming: Incoming,
+}
+
+impl ServerRequest {
+    /// The method that is called.
+    #[must_use]
+    pub fn method(&self) -> &'static Method {
+        self.incoming.context.method()
+    }
+
+    /// What the caller sent beside the parameters, and what other middleware has added.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        self.incoming.context.metadata()
+    }
+
+    /// The same, to be changed: the handler finds it in its [`Context`](crate::Context). What a caller sent is no proof of
+    /// anything; a middleware that vouches for an entry sets it in any case.
+    pub fn metadata_mut(&mut self) -> &mut Metadata {
+        self.incoming.context.metadata_mut()
+    }
+
+    /// Who called: the same for every call over one connection.
+    #[must_use]
+    pub fn peer(&self) -> &PeerId {
+        self.incoming.context.peer()
+    }
+
+    /// When time is up.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.incoming.context.deadline()
+    }
+
+    /// The time left, zero when it is up; `None` without a deadline.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        self.incoming.context.time_left()
+    }
+
+    /// When the message came in that the call was in. What has passed since is the time that it waited in queues.
+    #[must_use]
+    pub fn received(&self) -> Instant {
+        self.incoming.received
+    }
+
+    /// The size of the parameters, in bytes as encoded.
+    #[must_use]
+    pub fn parameter_bytes(&self) -> usize {
+        self.incoming.params.len()
+    }
+
+    /// What the call carries, to be read while it runs and after.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.incoming.traffic()
+    }
+}
+
+impl fmt::Debug for ServerRequest {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerRequest").field("context", &self.incoming.context).finish_non_exhaustive()
+    }
+}
+
+/// The rest of the way to the handler: the middleware that was added later, then the handler.
+pub struct ServerNext<'a> {
+    rest: &'a [Arc<dyn Erased>],
+    target: &'a Target,
+}
+
+impl ServerNext<'_> {
+    /// Runs it, and tells how the call ended. Parameters are read only once the last middleware has called this.
+    ///
+    /// A handler that panics has ended with `internal`, and so has a middleware in between.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, the handler is dropped, too. What its caller is told is then for the middleware to say.
+    pub async fn run(self, request: ServerRequest) -> Response {
+        let Some((first, rest)) = self.rest.split_first() else { return self.target.run(request).await };
+        let next = ServerNext { rest, target: self.target };
+        let response = Caught(first.handle(request, next)).await.unwrap_or_else(|Panicked| {
+            Response::failed(Status::internal("a middleware of the server panicked"))
+        });
+        self.target.settle(response)
+    }
+}
+
+impl fmt::Debug for ServerNext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerNext").field("middleware", &self.rest.len()).finish_non_exhaustive()
+    }
+}
+
+/// What all [`ServerMiddleware`] can be held as.
+trait Erased: Send + Sync {
+    fn handle<'a>(&'a self, request: ServerRequest, next: ServerNext<'a>) -> Handled<'a>;
+}
+
+type Handled<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
+
+impl<M: ServerMiddleware> Erased for M {
+    fn handle<'a>(&'a self, request: ServerRequest, next: ServerNext<'a>) -> Handled<'a> {
+        Box::pin(ServerMiddleware::handle(self, request, next))
+    }
+}
+
+/// The handler that a call is for, and how far the call has come.
+struct Target {
+    service: Arc<dyn Service>,
+    method: usize,
+    /// One of [`UNSEEN`], [`RUNNING`] and [`DONE`]. It is written by the call's own future alone.
+    progress: AtomicU8,
+}
+
+/// No handler has seen the call.
+const UNSEEN: u8 = 0;
+/// The handler was begun. If it is dropped, this stays.
+const RUNNING: u8 = 1;
+/// The handler has ended.
+const DONE: u8 = 2;
+
+impl Target {
+    async fn run(&self, request: ServerRequest) -> Response {
+        match Handling::by(&*self.service, self.method, request.incoming).begin() {
+            Err(refusal) => Response::failed(refusal),
+            Ok(handler) => {
+                self.progress.store(RUNNING, Ordering::Relaxed);
+                let answer = Caught(handler).await;
+                self.progress.store(DONE, Ordering::Relaxed);
+                answer.map_or_else(|Panicked| Response::failed(Handling::panicked()), Response::from)
+            }
+        }
+    }
+
+    /// What a middleware says of the outcome is replaced where it can't be.
+    fn settle(&self, mut response: Response) -> Response {
+        if let Err(Failure::Status(status)) = &mut response.result {
+            let outcome = match (self.progress.load(Ordering::Relaxed), status.outcome()) {
+                (UNSEEN, _) => Outcome::NotSent,
+                (RUNNING, _) => Outcome::MaybeExecuted,
+                (_, Outcome::NotSent) => Outcome::Executed,
+                (_, outcome) => outcome,
+            };
+            status.set_outcome(outcome);
+        }
+        response
+    }
+}
+
+/// The middleware of a server, the outermost first.
+#[derive(Clone, Default)]
+pub(crate) struct ServerStack {
+    layers: Vec<Arc<dyn Erased>>,
+}
+
+impl ServerStack {
+    pub(crate) fn push(&mut self, middleware: impl ServerMiddleware) {
+        self.layers.push(Arc::new(middleware));
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.layers.is_empty()
+    }
+
+    /// A handler with all of the middleware around it.
+    pub(crate) fn around(
+        self: &Arc<Self>,
+        service: Arc<dyn Service>,
+        method: usize,
+        mut call: Incoming,
+    ) -> Handling {
+        // Middleware may wait, and what the client sends meanwhile must find its stream.
+        call.open_streams();
+        let stack = Arc::clone(self);
+        Handling::of(async move {
+            let target = Target { service, method, progress: AtomicU8::new(UNSEEN) };
+            let counters = call.counters();
+            let next = ServerNext { rest: &stack.layers, target: &target };
+            let response = next.run(ServerRequest { incoming: call }).await;
+            if !response.is_ok() && target.progress.load(Ordering::Relaxed) == UNSEEN {
+                counters.count_refused();
+            }
+            response.into()
+        })
+    }
+}
+
+impl From<Answer> for Response {
+    fn from(answer: Answer) -> Self {
+        Self {
+            result: match answer {
+                Answer::Reply(draft) => Ok(Body::Draft(draft)),
+                Answer::End => Ok(Body::Nothing),
+                Answer::Failure(failure) => Err(failure),
+            },
+        }
+    }
+}
+
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        match response.result {
+            Ok(Body::Draft(draft)) => Self::Reply(draft),
+            // A client's reply can't get here: a server's middleware is given none, and can't make one.
+            Ok(Body::Nothing | Body::Bytes(_)) => Self::End,
+            Err(failure) => Self::Failure(failure),
+        }
+    }
+}
