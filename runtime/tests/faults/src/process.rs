@@ -38,6 +38,12 @@ impl Process {
         Ok(Self { child, lines: BufReader::new(output).lines() })
     }
 
+    /// Its id; none once it has ended and somebody has waited for that.
+    #[must_use]
+    pub fn id(&self) -> Option<u32> {
+        self.child.id()
+    }
+
     /// What follows `start` in the next line that begins with it.
     ///
     /// # Errors

@@ -1,5 +1,8 @@
 //! What calls come to when processes die and connections fail. `docs/operations.md` lists the faults with these tests' names.
 
+mod crowds;
+mod handlers;
 mod link;
 mod processes;
+mod restarts;
 mod support;

@@ -41,6 +41,20 @@ impl Served {
         Self { process, endpoint, folder }
     }
 
+    /// That may have so many files open, sockets among them.
+    pub(crate) async fn with_files(files: usize) -> Self {
+        let folder = tempfile::tempdir().expect("a folder can be made");
+        let command = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
+        let (process, endpoint) = serve_by(&folder, &["sh", "-c", &command, SERVER], &[]).await;
+        Self { process, endpoint, folder }
+    }
+
+    /// How many files it has open.
+    pub(crate) fn open_files(&self) -> usize {
+        let id = self.process.id().expect("it has not been waited for");
+        std::fs::read_dir(format!("/proc/{id}/fd")).expect("it is there").count()
+    }
+
     /// Once more, at the same place and with the same book, after it has ended.
     pub(crate) async fn again(&mut self) {
         let arguments = ["--bind", &self.endpoint.clone()];
@@ -85,11 +99,18 @@ fn book(folder: &TempDir) -> PathBuf {
     folder.path().join("book")
 }
 
+const SERVER: &str = env!("CARGO_BIN_EXE_faults-server");
+
 async fn serve(folder: &TempDir, arguments: &[&str]) -> (Process, String) {
+    serve_by(folder, &[SERVER], arguments).await
+}
+
+/// Serves by a command, whose arguments are to be followed by the server's.
+async fn serve_by(folder: &TempDir, command: &[&str], arguments: &[&str]) -> (Process, String) {
     let book = book(folder);
-    let mut all = vec!["--book", book.to_str().expect("temporary folders have names of text")];
-    all.extend(arguments);
-    let mut process = Process::run(env!("CARGO_BIN_EXE_faults-server"), &all).expect("the server can be run");
+    let book = ["--book", book.to_str().expect("temporary folders have names of text")];
+    let all = [&command[1..], &book, arguments].concat();
+    let mut process = Process::run(command[0], &all).expect("the server can be run");
     let endpoint = process.says("serving at ").await.expect("the server serves");
     (process, endpoint)
 }

@@ -1,0 +1,151 @@
+//! Too much of everything: clients that never read or never end, connections by the thousand, descriptors that run out, and streams
+//! opened and closed without end. Whoever behaves is served throughout, and afterwards everything is as before.
+
+use std::time::Duration;
+
+use futures_util::{StreamExt, stream};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use zsvc_faults::faults::v1::LedgerClient;
+
+use crate::support::{Served, client_with, played, run, until};
+
+#[test]
+fn clients_that_never_read_or_never_end_hold_up_nobody_else() {
+    run(async {
+        let server = Served::start().await;
+        let ledger = server.client().await;
+        let mut clients = Vec::new();
+        for part in ["hoard", "dawdle", "hoard", "dawdle"] {
+            clients.push(played(server.endpoint(), part).await);
+        }
+        let before = until(&ledger, |server| server.running == 4).await.unwrap();
+        let mut items = ledger.watch(20_000, 1_000).await.unwrap();
+        let mut count = 0;
+        while let Some(item) = items.next().await {
+            item.unwrap();
+            count += 1;
+        }
+        assert_eq!(count, 20_000);
+        for key in 0..100 {
+            ledger.enter(key, Duration::ZERO).await.unwrap();
+        }
+        let after = ledger.look().await.unwrap();
+        assert_eq!((after.running, after.lost_peers, after.dropped), (4, 0, 0));
+        // What is granted to four readers is a megabyte in all; the rest of the slack is the allocator's.
+        assert!(after.resident < before.resident + 16 * 1024 * 1024, "{before:?} {after:?}");
+    });
+}
+
+/// What opens a connection of ZMTP 3.0 without security. Source: <https://rfc.zeromq.org/spec/23/>.
+const GREETING: &[u8; 64] = &{
+    let mut greeting = [0; 64];
+    let (start, _) = greeting.split_at_mut(16);
+    start.copy_from_slice(b"\xff\0\0\0\0\0\0\0\0\x7f\x03\0NULL");
+    greeting
+};
+/// The command with which a DEALER ends its handshake.
+const READY: &[u8] = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
+/// A message: a call of `wait` with the id 1 and no deadline, as docs/protocol.md has it.
+const CALL: &[u8] = b"\0\x1d\x01\x94\x01\x01\xb5faults.v1.Ledger/wait\xc4\x01\x90";
+
+/// How a connection comes and goes.
+#[derive(Clone, Copy)]
+enum Visit {
+    /// Nothing is said.
+    Mute,
+    /// In the middle of the handshake.
+    Half,
+    /// With a call that never ends.
+    Calling,
+}
+
+async fn visit(address: &str, visit: Visit) {
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    match visit {
+        Visit::Mute => {}
+        Visit::Half => connection.write_all(&GREETING[..40]).await.unwrap(),
+        Visit::Calling => {
+            connection.write_all(GREETING).await.unwrap();
+            connection.read_exact(&mut [0; GREETING.len()]).await.unwrap();
+            connection.write_all(&[READY, CALL].concat()).await.unwrap();
+            // What was sent would be lost with a connection that is dropped with something unread.
+            connection.shutdown().await.unwrap();
+            connection.read_to_end(&mut Vec::new()).await.unwrap();
+        }
+    }
+}
+
+#[test]
+fn five_thousand_connections_that_connect_and_vanish_leave_nothing_behind() {
+    run(async {
+        let server = Served::start().await;
+        let ledger = server.client().await;
+        ledger.enter(0, Duration::ZERO).await.unwrap();
+        let files = server.open_files();
+        let address = server.endpoint().strip_prefix("tcp://").unwrap();
+        let visits = [Visit::Mute, Visit::Half, Visit::Calling].into_iter().cycle().take(5_000);
+        stream::iter(visits).for_each_concurrent(200, |kind| visit(address, kind)).await;
+        assert_eq!(ledger.enter(1, Duration::ZERO).await.unwrap(), 1);
+        until(&ledger, |server| server.running == 0).await.unwrap();
+        while server.open_files() > files {
+            tokio::task::yield_now().await;
+        }
+        let condition = ledger.look().await.unwrap();
+        assert!(condition.calls > 1_000, "the calls came in: {condition:?}");
+    });
+}
+
+#[test]
+fn a_server_without_descriptors_serves_whom_it_has_and_takes_others_once_it_can() {
+    run(async {
+        let server = Served::with_files(40).await;
+        let ledger = server.client().await;
+        let address = server.endpoint().strip_prefix("tcp://").unwrap();
+        let mut crowd = Vec::new();
+        while server.open_files() < 40 {
+            crowd.push(TcpStream::connect(address).await.unwrap());
+            // The backlog takes more than the server can.
+            tokio::task::yield_now().await;
+        }
+        for key in 0..100 {
+            assert_eq!(ledger.enter(key, Duration::ZERO).await.unwrap(), key);
+        }
+        drop(crowd);
+        let late = server.client().await;
+        assert_eq!(late.enter(100, Duration::ZERO).await.unwrap(), 100);
+    });
+}
+
+#[test]
+fn a_hundred_thousand_streams_leave_no_memory_behind() {
+    run(async {
+        let server = Served::start().await;
+        // As much as one takes before it is dropped.
+        let ledger = client_with(server.endpoint(), |channel| channel.stream_window(200)).await;
+        // What the first ones need stays: pools, tables, the allocator's arenas.
+        open_and_close(&ledger, 20_000).await;
+        let before = ledger.look().await.unwrap();
+        open_and_close(&ledger, 100_000).await;
+        let after = until(&ledger, |server| server.running == 0).await.unwrap();
+        assert_eq!(after.dropped, 0);
+        let most = before.resident + before.resident / 10;
+        assert!(after.resident <= most, "before: {}, after: {}", before.resident, after.resident);
+        assert_eq!(ledger.enter(1, Duration::ZERO).await.unwrap(), 1);
+    });
+}
+
+/// Every other stream is read to its end, the others are dropped after their first item.
+async fn open_and_close(ledger: &LedgerClient, streams: u64) {
+    let open = |nth: u64| async move {
+        let items = if nth.is_multiple_of(2) { 3 } else { u64::MAX };
+        let mut stream = ledger.watch(items, 16).await.unwrap();
+        while let Some(item) = stream.next().await {
+            item.unwrap();
+            if items == u64::MAX {
+                break;
+            }
+        }
+    };
+    stream::iter(0..streams).for_each_concurrent(64, open).await;
+}
