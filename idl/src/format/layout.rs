@@ -64,7 +64,10 @@ impl<'a> Layout<'a> {
     fn constant(&mut self, constant: &Node, docs: &mut Vec<Doc<'a>>) {
         for part in &constant.children {
             if part.rule == Rule::value {
-                docs.push(Doc::Group(Group::of(vec![Doc::Indented(self.on_next_line(part))])));
+                let mut value = self.on_next_line(part);
+                let behind = comment_at_end(&mut value);
+                docs.push(Doc::Group(Group::of(vec![Doc::Indented(value)])));
+                docs.extend(behind);
             } else {
                 self.part(part, docs);
             }
@@ -100,7 +103,9 @@ impl<'a> Layout<'a> {
         self.before = None;
         self.part(close, &mut group);
         let is_open = matches!(form, Form::Open) && !members.is_empty() || members.len() > most(members);
+        let behind = comment_at_end(&mut group);
         docs.push(Doc::Group(Group::of(group).within(BODY_WIDTH).broken_if(is_open)));
+        docs.extend(behind);
     }
 
     /// The end of the line before a member, the comments above it, and lines left free as the author has.
@@ -155,9 +160,11 @@ impl<'a> Layout<'a> {
         for part in method.children.iter().filter(|part| matches!(part.rule, Rule::answer | Rule::throws)) {
             result.extend(self.on_next_line(part));
         }
+        let behind = comment_at_end(&mut result);
         if !result.is_empty() {
             docs.push(Doc::Group(Group::of(vec![Doc::Indented(result)])));
         }
+        docs.extend(behind);
     }
 
     /// A field, a value or a parameter: its attributes are on its line, where there is room.
@@ -174,7 +181,9 @@ impl<'a> Layout<'a> {
                 self.part(part, &mut group);
             }
         }
+        let behind = comment_at_end(&mut group);
         docs.push(Doc::Group(Group::of(group)));
+        docs.extend(behind);
     }
 
     /// Docs and attributes above what they belong to.
@@ -201,8 +210,10 @@ impl<'a> Layout<'a> {
             } else if attributes.is_empty() {
                 self.part(part, &mut attributes);
             } else {
-                let next = self.on_next_line(part);
+                let mut next = self.on_next_line(part);
+                let behind = comment_at_end(&mut next);
                 attributes.push(Doc::Chunk(Group::of(next)));
+                attributes.extend(behind);
             }
         }
         attributes
@@ -215,12 +226,16 @@ impl<'a> Layout<'a> {
         while let Some(part) = parts.next() {
             match part.rule {
                 Rule::reserved_entry if !is_first => {
-                    let entry = Doc::Indented(self.on_next_line(part));
-                    docs.push(Doc::Chunk(Group::of(vec![entry])));
+                    let mut entry = self.on_next_line(part);
+                    let behind = comment_at_end(&mut entry);
+                    docs.push(Doc::Chunk(Group::of(vec![Doc::Indented(entry)])));
+                    docs.extend(behind);
                 }
                 Rule::comma => {
                     let is_last = parts.peek().is_none_or(|next| next.rule != Rule::reserved_entry);
-                    self.comma(part, (!is_last).then_some(Doc::Comma), docs);
+                    let mut comma = Vec::new();
+                    self.comma(part, (!is_last).then_some(Doc::Comma), &mut comma);
+                    docs.push(Doc::Indented(comma));
                 }
                 _ => self.part(part, docs),
             }
@@ -257,7 +272,9 @@ impl<'a> Layout<'a> {
             self.before = None;
         }
         self.part(close, &mut group);
+        let behind = comment_at_end(&mut group);
         docs.push(Doc::Group(Group::of(group)));
+        docs.extend(behind);
     }
 
     fn entry(&mut self, entry: &Node, docs: &mut Vec<Doc<'a>>) {
@@ -326,6 +343,11 @@ impl<'a> Layout<'a> {
     fn comment_behind(&mut self, docs: &mut Vec<Doc<'a>>) {
         docs.extend(self.comments.behind(self.end).map(Doc::Trailing));
     }
+}
+
+/// Takes the comment behind the last word: it ends the line, but breaks nothing that stands before it.
+fn comment_at_end<'a>(docs: &mut Vec<Doc<'a>>) -> Option<Doc<'a>> {
+    docs.pop_if(|doc| matches!(doc, Doc::Trailing(_)))
 }
 
 /// How many members of this sort one line may have.

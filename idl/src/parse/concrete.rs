@@ -7,7 +7,7 @@ use std::ops::Range;
 
 use pest::iterators::Pair;
 
-use super::token::{Token, TokenKind, comments, tokens};
+use super::token::{TokenKind, all, comments, tokens};
 use super::{Parser, Rule, cut, first_pair};
 use crate::ast;
 use crate::diagnostic::Report;
@@ -58,21 +58,12 @@ pub(crate) fn comment_ranges(text: &str) -> impl Iterator<Item = Range<usize>> {
     comments(text).map(|token| token.start as usize..token.end as usize)
 }
 
-/// All that a text says, in order: its words, numbers, strings and signs, without the commas, which lists may have one
-/// more or less of, its docs and its comments.
+/// All that a text says, in order: its words, numbers, strings, signs, docs and comments, without the commas, of which
+/// lists may have one more or less.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
-    tokens(text).into_iter().filter(|token| !token.is(b',')).map(|token| said(token, text))
-}
-
-/// The comments of a text, in order.
-pub(crate) fn comment_texts(text: &str) -> impl Iterator<Item = &str> {
-    comments(text).map(|token| said(token, text))
-}
-
-/// Space at the end of a line is no part of docs and comments.
-fn said(token: Token, text: &str) -> &str {
-    match token.kind {
+    all(text).filter(|token| !token.is(b',')).map(|token| match token.kind {
+        // Space at the end of a line is no part of them.
         TokenKind::Doc | TokenKind::Comment => token.text(text).trim_ascii_end(),
         _ => token.text(text),
-    }
+    })
 }

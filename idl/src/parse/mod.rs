@@ -22,7 +22,7 @@ use crate::ast;
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::source::{FileId, Span, offset};
 use build::{Builder, Declaration};
-pub(crate) use concrete::{Node, comment_ranges, comment_texts, declarations, words};
+pub(crate) use concrete::{Node, comment_ranges, declarations, words};
 use cut::Piece;
 use expected::Failure;
 use token::{Token, TokenKind};

@@ -42,7 +42,8 @@ pub(super) fn comments(text: &str) -> impl Iterator<Item = Token> {
     all(text).filter(|token| token.kind == TokenKind::Comment)
 }
 
-fn all(text: &str) -> impl Iterator<Item = Token> {
+/// All tokens of a text, in order.
+pub(super) fn all(text: &str) -> impl Iterator<Item = Token> {
     let last_comment_end = text.rfind("*/").unwrap_or(0);
     let mut at = 0;
     std::iter::from_fn(move || {
