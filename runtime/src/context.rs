@@ -115,7 +115,10 @@ impl Drop for Context {
     fn drop(&mut self) {
         if let Some(signal) = self.cancelled.get() {
             // A handler that comes to its end, if only by a panic, does so while it is polled.
-            let reason = if HANDLER.get().is_some() { CancelReason::Finished } else { self.dropped_for() };
+            let reason = match POLLED.get() {
+                Polled::Handler(_) => CancelReason::Finished,
+                Polled::Nothing => self.dropped_for(),
+            };
             announce(signal, reason);
         }
     }
@@ -154,25 +157,36 @@ impl fmt::Debug for PeerId {
     }
 }
 
+/// What is polled on a thread.
+#[derive(Clone, Copy)]
+enum Polled {
+    /// No handler.
+    Nothing,
+    /// A handler that has until then.
+    Handler(Option<Instant>),
+}
+
 thread_local! {
-    /// The deadline of the handler that is being polled on this thread, if one is, and if it has one.
-    static HANDLER: Cell<Option<Option<Instant>>> = const { Cell::new(None) };
+    static POLLED: Cell<Polled> = const { Cell::new(Polled::Nothing) };
 }
 
 /// The deadline that a call made right now inherits.
 pub(crate) fn inherited_deadline() -> Option<Instant> {
-    HANDLER.get().flatten()
+    match POLLED.get() {
+        Polled::Handler(deadline) => deadline,
+        Polled::Nothing => None,
+    }
 }
 
-/// Runs `poll` such that the calls it makes inherit `deadline`.
+/// Runs `poll`, which polls a handler, such that the calls it makes inherit `deadline`.
 pub(crate) fn with_deadline<R>(deadline: Option<Instant>, poll: impl FnOnce() -> R) -> R {
-    /// Puts the outer handler back, also when this one panics.
-    struct Restore(Option<Option<Instant>>);
+    /// Puts back what was polled around it, also when a handler panics.
+    struct Restore(Polled);
     impl Drop for Restore {
         fn drop(&mut self) {
-            HANDLER.set(self.0);
+            POLLED.set(self.0);
         }
     }
-    let _restore = Restore(HANDLER.replace(Some(deadline)));
+    let _restore = Restore(POLLED.replace(Polled::Handler(deadline)));
     poll()
 }

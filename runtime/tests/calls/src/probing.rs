@@ -38,6 +38,17 @@ impl Probe {
 }
 
 impl Probe {
+    /// Spawns a task that writes why the call is over, once it is.
+    fn watch(&self, context: &Context, name: &str) {
+        let (journal, mut cancelled, name) = (self.journal.clone(), context.cancelled(), name.to_owned());
+        assert_eq!(cancelled.reason(), None, "the call has just begun");
+        tokio::spawn(async move {
+            let reason = cancelled.wait().await;
+            assert_eq!(cancelled.reason(), Some(reason));
+            journal.write(format!("{name} over: {reason}"));
+        });
+    }
+
     /// Calls the server behind this one.
     async fn behind(&self, route: Route) -> Result<Seen, Status> {
         let behind = self.behind.as_ref().ok_or_else(|| Status::failed_precondition("nothing behind"))?;
@@ -114,14 +125,36 @@ impl v1::Probe for Probe {
     }
 
     async fn hold_watched(&self, context: &Context, name: String) -> Result<(), Status> {
-        let (journal, mut cancelled, line) =
-            (self.journal.clone(), context.cancelled(), format!("{name} over"));
-        assert!(!cancelled.is_cancelled(), "the call has just begun");
-        tokio::spawn(async move {
-            cancelled.wait().await;
-            journal.write(if cancelled.is_cancelled() { line } else { "woken too early".to_owned() });
-        });
+        self.watch(context, &name);
         self.hold_up(name).await;
+        Ok(())
+    }
+
+    async fn compute_watched(&self, context: &Context, name: String) -> Result<(), Status> {
+        be_suspended().await;
+        self.watch(context, &name);
+        let entry = self.journal.begin(&name);
+        let cancelled = context.cancelled();
+        while !cancelled.is_cancelled() {
+            std::thread::yield_now();
+        }
+        entry.done();
+        Ok(())
+    }
+
+    async fn hold_behind(&self, _: &Context, name: String) -> Result<String, Status> {
+        let Some(behind) = &self.behind else { return Ok(self.hold_up(name).await) };
+        let entry = self.journal.begin(&name);
+        let held = behind.hold_behind(name).await?;
+        entry.done();
+        Ok(held)
+    }
+
+    async fn hold_until_draining(&self, context: &Context, out: Sink<u64>) -> Result<(), Status> {
+        assert!(!context.draining().has_begun(), "a server that drains takes no calls");
+        out.send(0).await?;
+        context.draining().wait().await;
+        assert!(context.draining().has_begun());
         Ok(())
     }
 
@@ -261,6 +294,11 @@ impl v1::Probe for Probe {
     }
 
     async fn hold_unheard(&self, _: &Context, name: String) {
+        self.hold_up(name).await;
+    }
+
+    async fn hold_unheard_watched(&self, context: &Context, name: String) {
+        self.watch(context, &name);
         self.hold_up(name).await;
     }
 }

@@ -1,12 +1,15 @@
 //! Whoever drops a call cancels it: its handler is dropped at the server.
 
 use std::pin::pin;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, stream};
+use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::ProbeClient;
 
-use crate::support::{Running, on_one_thread};
+use crate::raw;
+use crate::support::{ANY_PORT, Running, on_one_thread, on_threads};
 
 /// Polls a call until a line stands in the journal, and then drops it.
 async fn drop_after(call: impl Future, server: &Running, line: &str) {
@@ -112,7 +115,7 @@ fn work_that_a_handler_has_spawned_is_told_when_the_call_is_cancelled() {
         let server = Running::start();
         let probe = server.client().await;
         drop_after(probe.hold_watched("a"), &server, "a began").await;
-        server.journal.has("a over").await;
+        server.journal.has("a over: the client gave it up").await;
         assert_eq!(server.journal.count("a done"), 0);
     });
 }
@@ -124,9 +127,83 @@ fn work_that_a_handler_has_spawned_is_told_when_the_call_is_answered() {
         let probe = server.client().await;
         server.journal.open("a");
         probe.hold_watched("a").await.unwrap();
-        server.journal.has("a over").await;
+        server.journal.has("a over: the handler came to its end").await;
+        server.journal.has("a done").await;
+        probe.hold_unheard_watched("a").await.unwrap();
+        server.journal.has_times("a over: the handler came to its end", 2).await;
+    });
+}
+
+#[test]
+fn work_that_a_handler_has_spawned_is_told_when_time_is_up() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let brief = Duration::from_millis(50);
+        assert!(probe.hold_watched("a").deadline(brief).await.is_err());
+        server.journal.has("a over: its time was up").await;
+        probe.hold_unheard_watched("b").deadline(brief).await.unwrap();
+        server.journal.has("b over: its time was up").await;
+    });
+}
+
+#[test]
+fn work_that_a_handler_has_spawned_is_told_when_the_client_is_gone_or_the_server() {
+    on_one_thread(async {
+        let server = Running::with(|server| {
+            server.peer_timeout(Duration::from_millis(300)).grace(Duration::from_millis(50))
+        });
+        let gone = raw::dealer(server.endpoint());
+        gone.send(raw::call_of("hold_watched", "a"), 0).unwrap();
+        server.journal.has("a began").await;
+        drop(gone);
+        server.journal.has("a over: the client is gone").await;
+        let (probe, journal) = (server.client().await, server.journal.clone());
+        let held = tokio::spawn(probe.hold_watched("b"));
+        probe.hold_unheard_watched("c").await.unwrap();
+        journal.has("b began").await;
+        journal.has("c began").await;
+        server.stop().await;
+        assert!(held.await.unwrap().is_err());
+        journal.has("b over: the server has shut down").await;
+        journal.has("c over: the server has shut down").await;
+    });
+}
+
+/// Nobody can drop a handler that does not wait; it has to look.
+#[test]
+fn a_handler_that_computes_may_ask_whether_its_call_is_over() {
+    on_threads(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        drop_after(probe.compute_watched("a"), &server, "a began").await;
+        server.journal.has("a over: the client gave it up").await;
         server.journal.has("a done").await;
     });
+}
+
+/// Each hop is a call of a handler's own, which goes with the handler.
+#[test]
+fn a_dropped_call_is_cancelled_at_every_server_behind() {
+    on_one_thread(async {
+        let last = Running::start();
+        let middle = behind(&last).await;
+        let first = behind(&middle).await;
+        let probe = first.client().await;
+        drop_after(probe.hold_behind("a"), &last, "a began").await;
+        for server in [&first, &middle, &last] {
+            server.journal.has("a dropped").await;
+            assert_eq!(server.journal.count("a done"), 0);
+        }
+        last.journal.open("b");
+        assert_eq!(probe.hold_behind("b").await.unwrap(), "b");
+    });
+}
+
+/// A server whose handlers call another.
+async fn behind(another: &Running) -> Running {
+    let probe = Probe { behind: Some(another.client().await), ..Probe::default() };
+    Running::of(probe, |server| server.bind(ANY_PORT))
 }
 
 #[test]

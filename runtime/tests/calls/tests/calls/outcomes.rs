@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures_util::future::join_all;
 use zsvc::generated::Plain;
 use zsvc::{Channel, Code, Method, MethodKind, Outcome, Status};
-use zsvc_calls::old::shop::v1::ShopClient;
 use zsvc_calls::Probe;
+use zsvc_calls::old::shop::v1::ShopClient;
 use zsvc_calls::probe::v1::{ProbeClient, Route};
 
 use crate::child;

@@ -14,7 +14,13 @@ pub(crate) fn dealer(endpoint: &str) -> zmq::Socket {
 
 /// A batch with one call of `hold`, whose id is 1.
 pub(crate) fn call_of_hold(name: &str) -> Vec<u8> {
-    [&[1], record(0xcc, &[1], "probe.v1.Probe/hold", &short(0xa0, name), &[]).as_slice()].concat()
+    call_of("hold", name)
+}
+
+/// A batch with one call, whose id is 1, of a method that takes a name.
+pub(crate) fn call_of(method: &str, name: &str) -> Vec<u8> {
+    let method = format!("probe.v1.Probe/{method}");
+    [&[1], record(0xcc, &[1], &method, &short(0xa0, name), &[]).as_slice()].concat()
 }
 
 /// A batch with calls of `fill`, all in one message.
@@ -41,7 +47,8 @@ fn record(marker: u8, id: &[u8], method: &str, parameters: &[u8], tail: &[u8]) -
     let (elements, parameter_count) = if tail.is_empty() { (0x94, 0x91) } else { (0x97, 0x93) };
     let mut record = vec![elements, 1, marker];
     record.extend(id);
-    record.extend(short(0xa0, method));
+    record.extend([0xd9, u8::try_from(method.len()).expect("names are short")]);
+    record.extend(method.as_bytes());
     record.extend([0xc4, u8::try_from(parameters.len() + 1).expect("they are short"), parameter_count]);
     record.extend(parameters);
     record.extend(tail);

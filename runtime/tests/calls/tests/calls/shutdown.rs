@@ -66,6 +66,19 @@ fn what_is_in_flight_when_the_grace_time_ends_is_told_so() {
     });
 }
 
+/// A stream that has no end of its own.
+#[test]
+fn a_handler_that_is_told_of_the_end_may_end_well() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.grace(Duration::from_hours(1)));
+        let mut numbers = server.client().await.hold_until_draining().await.unwrap();
+        assert_eq!(numbers.next().await, Some(Ok(0)));
+        let out = tokio::spawn(server.stop());
+        assert_eq!(numbers.next().await, None);
+        out.await.unwrap();
+    });
+}
+
 #[test]
 fn handlers_that_nobody_waits_for_end_with_the_grace_time_or_the_server() {
     on_one_thread(async {
