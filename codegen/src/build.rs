@@ -7,10 +7,12 @@ use std::path::{MAIN_SEPARATOR_STR, Path, PathBuf};
 
 use zsvc_idl::Compilation;
 use zsvc_idl::diagnostic::{Diagnostic, RenderStyle, Severity, render};
+use zsvc_idl::lint::Levels;
 use zsvc_idl::source::SourceMap;
 
 use crate::files::{self, Disk};
 use crate::options::{Options, Sides};
+use crate::project::{Project, Wrong};
 use crate::{Error, Placement, generate};
 
 /// Generates Rust from one `.svc` file and all that it imports, for `zsvc::include_generated!()`.
@@ -19,6 +21,10 @@ pub fn compile(file: impl AsRef<Path>) -> Result<(), Error> {
 }
 
 /// Generates Rust from `.svc` files, with a say in what it looks like.
+///
+/// Where a `zsvc.toml` lies in the folder of `Cargo.toml` or above it, its include paths and levels of lints hold here,
+/// too, and so does what its `[[generate]]` says of these files where the builder says nothing. A builder without files
+/// takes those of the project.
 ///
 /// ```no_run
 /// fn main() -> Result<(), zsvc_codegen::Error> {
@@ -107,20 +113,80 @@ impl Builder {
 
     /// Reads the files and writes the Rust of them, unless it is there already.
     pub fn compile(self) -> Result<(), Error> {
-        let folder = self.folder.or_else(default_folder).ok_or(Error::NoOutputFolder)?;
+        let folder = self.folder.clone().or_else(default_folder).ok_or(Error::NoOutputFolder)?;
+        let plan = self.plan().map_err(|wrong| Error::Project { rendered: rendered(&wrong) })?;
         let disk = Disk::default();
-        let compilation = zsvc_idl::compile(&disk, &self.files, &self.includes);
-        for line in told_to_cargo(&disk, &compilation) {
-            println!("{line}");
-        }
+        let compilation = zsvc_idl::compile_with(&disk, &plan.files, &plan.includes, &plan.levels);
+        plan.told_to_cargo
+            .iter()
+            .chain(&told_to_cargo(&disk, &compilation))
+            .for_each(|line| println!("{line}"));
         let Compilation { schema: Some(schema), sources, .. } = compilation else {
             return Err(Error::Schema { rendered: rendered(&compilation) });
         };
-        let choices = self.options.resolve(&schema).map_err(Error::Options)?;
+        let choices = plan.options.resolve(&schema).map_err(Error::Options)?;
         let path = folder.join("mod.rs");
         let text = generate(&schema, &choices, &sources, placement(&folder));
         files::update(&path, &text).map_err(|reason| Error::Write { path, reason })
     }
+}
+
+/// What a builder does, once its project is known.
+struct Plan {
+    files: Vec<String>,
+    includes: Vec<String>,
+    levels: Levels,
+    options: Options,
+    /// On what it depends besides the files that it reads.
+    told_to_cargo: Vec<String>,
+}
+
+impl Builder {
+    /// What the builder says, and for what it says nothing about, what the project does.
+    fn plan(self) -> Result<Plan, Wrong> {
+        let Self { files, includes, options, .. } = self;
+        let mut plan =
+            Plan { files, includes, levels: Levels::of_check(), options, told_to_cargo: Vec::new() };
+        if let Some(project) = project()? {
+            plan.take(&project)?;
+        }
+        Ok(plan)
+    }
+}
+
+impl Plan {
+    fn take(&mut self, project: &Project) -> Result<(), Wrong> {
+        self.told_to_cargo.push(format!("cargo:rerun-if-changed={}", project.path));
+        let output = project.output_for(&self.files)?;
+        if self.files.is_empty() {
+            self.files = output.map_or_else(|| project.files(), |output| project.files_of(output))?;
+            // A file that is new there is one of them.
+            let roots = project.roots.iter().map(|root| if root.is_empty() { "." } else { root });
+            let roots = roots.filter(|root| !holds_output(Path::new(root)));
+            self.told_to_cargo.extend(roots.map(|root| format!("cargo:rerun-if-changed={root}")));
+        }
+        self.includes.extend(project.include.iter().cloned());
+        self.levels = project.levels(Levels::of_check());
+        if let Some(output) = output {
+            self.options.or(&output.options);
+        }
+        Ok(())
+    }
+}
+
+/// Whether Cargo's own folder lies in one: it changes with each run, and would cause the next.
+fn holds_output(folder: &Path) -> bool {
+    let real = |path: &Path| path.canonicalize().ok();
+    let out = env::var_os("OUT_DIR").and_then(|out| real(Path::new(&out)));
+    out.is_none_or(|out| real(folder).is_none_or(|folder| out.starts_with(folder)))
+}
+
+/// The project that a build script belongs to. What runs elsewhere has none.
+fn project() -> Result<Option<Project>, Wrong> {
+    let Some(package) = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from) else { return Ok(None) };
+    // Build scripts run in the folder of their package, where short paths do.
+    let is_here = env::current_dir().is_ok_and(|here| here == package);
+    Project::find(if is_here { Path::new(".") } else { &package })
 }
 
 /// What is below `OUT_DIR` is reached by `include!`, what is elsewhere by `mod`.

@@ -15,6 +15,11 @@ pub enum Error {
         /// What `zsvc check` would print.
         rendered: String,
     },
+    /// The project's `zsvc.toml`, or what it leads to, is wrong.
+    Project {
+        /// What `zsvc check` would print.
+        rendered: String,
+    },
     /// The options do not fit the files.
     Options(OptionsError),
     /// No output folder was given, and Cargo has not set `OUT_DIR`.
@@ -32,6 +37,7 @@ impl fmt::Display for Error {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Schema { rendered } => write!(formatter, "the `.svc` files have errors\n\n{rendered}"),
+            Self::Project { rendered } => write!(formatter, "the project has errors\n\n{rendered}"),
             Self::Options(error) => error.fmt(formatter),
             Self::NoOutputFolder => formatter.write_str(
                 "there is no folder to write to: call this from a build script, or give one with `out_dir`",
@@ -53,7 +59,7 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Write { reason, .. } => Some(reason),
-            Self::Schema { .. } | Self::Options(_) | Self::NoOutputFolder => None,
+            Self::Schema { .. } | Self::Project { .. } | Self::Options(_) | Self::NoOutputFolder => None,
         }
     }
 }

@@ -40,7 +40,7 @@ impl Loader for Disk {
 }
 
 /// Reads one byte past the limit, which then says that there are more: a device may have no end.
-fn read_at_most(path: &str, limit: usize) -> io::Result<Vec<u8>> {
+pub(crate) fn read_at_most(path: &str, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)

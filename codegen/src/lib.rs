@@ -26,6 +26,7 @@ mod literal;
 mod module;
 mod names;
 mod options;
+mod project;
 mod reach;
 mod site;
 
@@ -34,3 +35,4 @@ pub use error::Error;
 pub use files::{Disk, Freshness, freshness, reason, update};
 pub use module::{Placement, generate};
 pub use options::{Choices, Options, OptionsError, Sides};
+pub use project::{FolderError, Output, PROJECT_FILE, Project, Wrong, svc_files};

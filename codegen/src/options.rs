@@ -47,6 +47,11 @@ pub enum OptionsError {
         /// The alias.
         name: String,
     },
+    /// An option has a type derive something that another option has replaced.
+    ReplacedDerive {
+        /// The type.
+        name: String,
+    },
     /// The derives of a type cannot be read.
     InvalidDerive {
         /// The type.
@@ -71,7 +76,8 @@ pub enum OptionsError {
 #[derive(Debug, Default)]
 pub struct Choices {
     derives: BTreeMap<TypeId, Vec<Derive>>,
-    replacements: BTreeMap<TypeId, TokenStream>,
+    /// The text of a type each: tokens can't go from thread to thread.
+    replacements: BTreeMap<TypeId, String>,
     sides: Sides,
 }
 
@@ -80,11 +86,24 @@ pub struct Choices {
 pub(crate) struct Derive {
     /// The last part of its path.
     pub(crate) name: String,
-    /// Its path.
-    pub(crate) path: TokenStream,
+    /// The text of its path.
+    path: String,
 }
 
 impl Options {
+    /// Takes from others what these say nothing about.
+    pub(crate) fn or(&mut self, others: &Self) {
+        if self.derives.is_empty() {
+            self.derives.clone_from(&others.derives);
+        }
+        if self.replacements.is_empty() {
+            self.replacements.clone_from(&others.replacements);
+        }
+        if self.sides == Sides::Both {
+            self.sides = others.sides;
+        }
+    }
+
     /// Looks the types up that the options name.
     pub fn resolve(&self, schema: &Schema) -> Result<Choices, OptionsError> {
         let types = by_full_name(schema);
@@ -104,7 +123,11 @@ impl Options {
             }
         }
         for (name, replacement) in &self.replacements {
-            choices.replacements.insert(find(name)?, parse_replacement(name, replacement)?);
+            let id = find(name)?;
+            if choices.derives.contains_key(&id) {
+                return Err(OptionsError::ReplacedDerive { name: name.clone() });
+            }
+            choices.replacements.insert(id, parse_replacement(name, replacement)?);
         }
         Ok(choices)
     }
@@ -125,19 +148,29 @@ fn parse_derives(name: &str, derives: &str) -> Result<Vec<Derive>, OptionsError>
     Ok(paths.iter().map(Derive::new).collect())
 }
 
-fn parse_replacement(name: &str, replacement: &str) -> Result<TokenStream, OptionsError> {
+fn parse_replacement(name: &str, replacement: &str) -> Result<String, OptionsError> {
     let ty = syn::parse_str::<syn::Type>(replacement).map_err(|error| OptionsError::InvalidReplacement {
         name: name.to_owned(),
         replacement: replacement.to_owned(),
         reason: error.to_string(),
     })?;
-    Ok(ty.to_token_stream())
+    Ok(ty.to_token_stream().to_string())
+}
+
+/// The tokens of a text that was made of tokens, and so can be read; else rustc says best what is missing.
+fn tokens(text: &str) -> TokenStream {
+    text.parse().unwrap_or_default()
 }
 
 impl Derive {
     fn new(path: &syn::Path) -> Self {
         let name = path.segments.last().map(|last| last.ident.to_string()).unwrap_or_default();
-        Self { name, path: path.to_token_stream() }
+        Self { name, path: path.to_token_stream().to_string() }
+    }
+
+    /// Its path.
+    pub(crate) fn path(&self) -> TokenStream {
+        tokens(&self.path)
     }
 
     /// Whether both are the same trait, as far as paths tell: one of the standard library goes by its name alone, too.
@@ -146,7 +179,7 @@ impl Derive {
     }
 
     fn full_name(&self) -> String {
-        let path = self.path.to_string().replace(' ', "");
+        let path = self.path.replace(' ', "");
         let path = path.trim_start_matches("::");
         let is_standard = ["core::", "std::"].iter().any(|start| path.starts_with(start));
         if is_standard { self.name.clone() } else { path.to_owned() }
@@ -160,8 +193,13 @@ impl Choices {
     }
 
     /// The Rust type in place of a generated one.
-    pub(crate) fn replacement(&self, id: TypeId) -> Option<&TokenStream> {
-        self.replacements.get(&id)
+    pub(crate) fn replacement(&self, id: TypeId) -> Option<TokenStream> {
+        self.replacements.get(&id).map(|text| tokens(text))
+    }
+
+    /// Whether a Rust type stands in place of a generated one.
+    pub(crate) fn is_replaced(&self, id: TypeId) -> bool {
+        self.replacements.contains_key(&id)
     }
 
     /// The ends of a call that code is generated for.
@@ -170,27 +208,58 @@ impl Choices {
     }
 }
 
+impl OptionsError {
+    /// The type that it is about, as the option has it.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        match self {
+            Self::UnknownType { name }
+            | Self::AliasDerive { name }
+            | Self::ReplacedDerive { name }
+            | Self::InvalidDerive { name, .. }
+            | Self::InvalidReplacement { name, .. } => name,
+        }
+    }
+
+    /// What is wrong.
+    #[must_use]
+    pub fn message(&self) -> String {
+        match self {
+            Self::UnknownType { name } => format!("no file declares a type `{name}`"),
+            Self::AliasDerive { name } => format!("`{name}` is an alias, which derives nothing"),
+            Self::ReplacedDerive { name } => {
+                format!("`{name}` is replaced by a type of yours, so nothing is derived for it")
+            }
+            Self::InvalidDerive { name, derives, reason } => {
+                format!("`{derives}` is no list of derives for `{name}`: {reason}")
+            }
+            Self::InvalidReplacement { name, replacement, reason } => {
+                format!("`{replacement}` is no Rust type to stand for `{name}`: {reason}")
+            }
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::UnknownType { .. } => "write its full name, as in `market.v1.Trade`",
+            Self::AliasDerive { .. } => "name the type that it stands for",
+            Self::ReplacedDerive { .. } => "derive it where that type is declared",
+            Self::InvalidDerive { .. } => "write paths of traits, with commas between",
+            Self::InvalidReplacement { .. } => "write the path of a type, as in `::my::Trade`",
+        }
+    }
+}
+
 impl fmt::Display for OptionsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::UnknownType { name } => {
-                write!(
-                    formatter,
-                    "no file declares a type `{name}`: write its full name, as in `market.v1.Trade`"
-                )
+            // What is said of what can't be read is long enough.
+            Self::InvalidDerive { .. } | Self::InvalidReplacement { .. } => {
+                formatter.write_str(&self.message())
             }
-            Self::AliasDerive { name } => {
-                write!(
-                    formatter,
-                    "`{name}` is an alias, which derives nothing: name the type that it stands for"
-                )
-            }
-            Self::InvalidDerive { name, derives, reason } => {
-                write!(formatter, "`{derives}` is no list of derives for `{name}`: {reason}")
-            }
-            Self::InvalidReplacement { name, replacement, reason } => {
-                write!(formatter, "`{replacement}` is no Rust type to stand for `{name}`: {reason}")
-            }
+            _ => write!(formatter, "{}: {}", self.message(), self.help()),
         }
     }
 }

@@ -19,7 +19,7 @@ mod resolve;
 pub mod schema;
 mod shape;
 pub mod source;
-mod suggest;
+pub mod suggest;
 mod value;
 
 pub use format::{Formatting, format};

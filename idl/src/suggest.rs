@@ -6,7 +6,8 @@ const MAX_CANDIDATES: usize = 5_000;
 const MAX_LENGTH: usize = 60;
 
 /// The candidate that `name` was most likely meant to be, if any is near. Of equally near ones the first.
-pub(crate) fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+#[must_use]
+pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.len();
     if length > MAX_LENGTH {
         return None;

@@ -14,9 +14,11 @@ use zsvc_idl::diagnostic::Code;
 use zsvc_idl::{Compilation, LoadError, Loader, MemoryLoader, compile, compile_with};
 
 /// Codes that no text brings about.
-const WITHOUT_CASE: [&str; 1] = [
+const WITHOUT_CASE: [&str; 4] = [
     // The compiler's own mistake: if there were a case, it would be mended.
     "E0010",
+    // What is wrong with a project file, which is read by `zsvc-codegen`: its cases are in `codegen/tests/project`.
+    "E0501", "E0502", "E0503",
 ];
 
 fn folder() -> PathBuf {
@@ -133,7 +135,9 @@ fn a_file_that_is_too_large() {
 fn every_code_has_a_case_that_brings_it_about() {
     let entries = std::fs::read_dir(folder()).expect("the folder is part of the repository");
     let goldens: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable entry").path()).collect();
-    for code in Code::all().filter(|code| !WITHOUT_CASE.contains(&code.id())) {
+    // Changes have cases of two schemas, in `diff/`.
+    let told_of_one = Code::all().filter(|code| !code.id().starts_with('D'));
+    for code in told_of_one.filter(|code| !WITHOUT_CASE.contains(&code.id())) {
         let is_its = |path: &&PathBuf| {
             let name = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
             name.starts_with(code.id()) && path.extension().is_some_and(|extension| extension == "txt")

@@ -1,6 +1,7 @@
-//! `zsvc check FILE…`
+//! `zsvc check [FILE…]`
 
 use clap::Args;
+use zsvc_idl::lint::Levels;
 
 use super::Outcome;
 use super::inputs::Inputs;
@@ -18,6 +19,11 @@ pub(crate) struct Check {
 impl Check {
     /// Reads the files; what there is to say of them is all that it does.
     pub(crate) fn run(self) -> Outcome {
-        self.inputs.compile(self.report).map_or_else(|outcome| outcome, |_| Outcome::Fine)
+        self.check().map_or_else(|outcome| outcome, |()| Outcome::Fine)
+    }
+
+    fn check(self) -> Result<(), Outcome> {
+        let setting = self.inputs.setting(self.report)?;
+        setting.compile(&setting.files()?, &setting.levels(Levels::of_check())).map(|_| ())
     }
 }

@@ -1,12 +1,18 @@
-//! `zsvc gen FILE… --out DIR [--check]`
+//! `zsvc gen [FILE…] --out DIR`, or without arguments what a project says. With `--check` nothing is written.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use zsvc_codegen::{Choices, Freshness, Placement, freshness, generate, reason, update};
+use zsvc_codegen::{
+    Choices, Freshness, Options, Output, Placement, Project, Sides, freshness, generate, reason, update,
+};
+use zsvc_idl::lint::Levels;
+use zsvc_idl::schema::Schema;
+use zsvc_idl::source::SourceMap;
 
 use super::Outcome;
-use super::inputs::Inputs;
+use super::inputs::{Inputs, Setting, nothing_named, tell};
 use super::report::Report;
 
 /// The arguments of `gen`.
@@ -14,12 +20,24 @@ use super::report::Report;
 pub(crate) struct Generate {
     #[command(flatten)]
     inputs: Inputs,
-    /// The folder to write `mod.rs` into; made if it is not there.
+    /// The folder to write `mod.rs` into, made if it is not there; without it, what the project says is written.
     #[arg(long, value_name = "DIR")]
-    out: PathBuf,
+    out: Option<PathBuf>,
     /// Writes nothing, and fails if what is there is not what would be written.
     #[arg(long)]
     check: bool,
+    /// Leaves out the traits and servers.
+    #[arg(long, requires = "out", conflicts_with = "server_only")]
+    client_only: bool,
+    /// Leaves out the clients.
+    #[arg(long, requires = "out")]
+    server_only: bool,
+    /// Derives more traits for a type: `market.v1.Side=PartialOrd,Ord`; may be given several times.
+    #[arg(long, requires = "out", value_name = "TYPE=TRAITS", value_parser = pair)]
+    derive: Vec<(String, String)>,
+    /// Puts a Rust type in the place of a generated one: `market.v1.Trade=::my::Trade`; may be given several times.
+    #[arg(long, requires = "out", value_name = "TYPE=PATH", value_parser = pair)]
+    replace: Vec<(String, String)>,
     #[command(flatten)]
     report: Report,
 }
@@ -27,46 +45,123 @@ pub(crate) struct Generate {
 impl Generate {
     /// Generates, and writes or compares. A file that holds the right text already is left alone.
     pub(crate) fn run(self) -> Outcome {
-        let (schema, sources) = match self.inputs.compile(self.report) {
-            Ok(compiled) => compiled,
-            Err(outcome) => return outcome,
+        let target = Target { check: self.check, report: self.report };
+        let names_files = !self.inputs.files.is_empty();
+        let options = self.options();
+        let outcome =
+            self.inputs.setting(self.report).and_then(|setting| match (&self.out, &setting.project) {
+                (Some(out), _) => one(&setting, out, &options, target),
+                (None, _) if names_files => Err(no_folder(self.report)),
+                (None, Some(project)) => all(&setting, project, target),
+                (None, None) => Err(nothing_named(self.report)),
+            });
+        outcome.unwrap_or_else(|outcome| outcome)
+    }
+
+    fn options(&self) -> Options {
+        let sides = match (self.client_only, self.server_only) {
+            (true, _) => Sides::Client,
+            (false, true) => Sides::Server,
+            (false, false) => Sides::Both,
         };
-        let path = self.out.join("mod.rs");
-        let text = generate(&schema, &Choices::default(), &sources, Placement::Module);
-        if self.check { compare(&path, &text, self.report) } else { write(&path, &text, self.report) }
+        Options { derives: self.derive.clone(), replacements: self.replace.clone(), sides }
     }
 }
 
-fn compare(path: &Path, text: &str, report: Report) -> Outcome {
-    let shown = path.display();
-    let again = "generate it again with the same command, without `--check`";
-    match freshness(path, text) {
-        Ok(Freshness::Current) => Outcome::Fine,
-        Ok(Freshness::Stale) => {
-            report.error(&format!("`{shown}` is stale: its .svc files say something else by now"), again);
-            Outcome::Wrong
-        }
-        Ok(Freshness::Missing) => {
-            report.error(&format!("`{shown}` is missing"), again);
-            Outcome::Wrong
-        }
-        Err(error) => {
-            report.error(
-                &format!("`{shown}` can't be read: {}", reason(&error)),
-                "check the path and who may read it",
-            );
-            Outcome::Unusable
-        }
+fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.into(), value.into())),
+        _ => Err("write the type's full name, `=`, and what becomes of it".to_owned()),
     }
 }
 
-fn write(path: &Path, text: &str, report: Report) -> Outcome {
-    match update(path, text) {
-        Ok(()) => Outcome::Fine,
-        Err(error) => {
-            let message = format!("`{}` can't be written: {}", path.display(), reason(&error));
-            report.error(&message, "check the path and who may write there");
-            Outcome::Unusable
+fn no_folder(report: Report) -> Outcome {
+    report.error("nothing says where to write what becomes of these files", "give the folder: `--out DIR`");
+    Outcome::Unusable
+}
+
+/// What the arguments say.
+fn one(setting: &Setting, out: &Path, options: &Options, target: Target) -> Result<Outcome, Outcome> {
+    let (schema, sources) = setting.compile(&setting.files()?, &setting.levels(Levels::of_check()))?;
+    let choices = options.resolve(&schema).map_err(|error| {
+        target.report.error(&error.message(), error.help());
+        Outcome::Unusable
+    })?;
+    Ok(target.reach(&schema, &choices, &sources, out))
+}
+
+/// What the project says. Files of several outputs are read, and told of, once.
+fn all(setting: &Setting, project: &Project, target: Target) -> Result<Outcome, Outcome> {
+    let outputs: Vec<(&Output, &Path)> =
+        project.outputs.iter().filter_map(|output| Some((output, output.out.as_deref()?))).collect();
+    if outputs.is_empty() {
+        let message = format!("`{}` says nothing of what to generate", project.path);
+        target
+            .report
+            .error(&message, "write `[[generate]]` and `out = \"src/generated\"` there, or give `--out DIR`");
+        return Err(Outcome::Unusable);
+    }
+    let mut compiled: BTreeMap<Vec<String>, Result<(Schema, SourceMap), Outcome>> = BTreeMap::new();
+    let mut worst = Outcome::Fine;
+    for (output, out) in outputs {
+        let files = project.files_of(output).map_err(|wrong| tell(&wrong, target.report))?;
+        let levels = setting.levels(Levels::of_check());
+        let known = compiled.entry(files).or_insert_with_key(|files| setting.compile(files, &levels));
+        worst = worst.max(match known {
+            Err(outcome) => *outcome,
+            Ok((schema, sources)) => match output.options.resolve(schema) {
+                Ok(choices) => target.reach(schema, &choices, sources, out),
+                Err(error) => tell(&project.wrong_option(output, &error), target.report),
+            },
+        });
+    }
+    Ok(worst)
+}
+
+/// What is done with generated code.
+#[derive(Clone, Copy)]
+struct Target {
+    check: bool,
+    report: Report,
+}
+
+impl Target {
+    fn reach(self, schema: &Schema, choices: &Choices, sources: &SourceMap, folder: &Path) -> Outcome {
+        let path = folder.join("mod.rs");
+        let text = generate(schema, choices, sources, Placement::Module);
+        if self.check { self.compare(&path, &text) } else { self.write(&path, &text) }
+    }
+
+    fn compare(self, path: &Path, text: &str) -> Outcome {
+        let shown = path.display();
+        let again = "generate it again with the same command, without `--check`";
+        match freshness(path, text) {
+            Ok(Freshness::Current) => Outcome::Fine,
+            Ok(Freshness::Stale) => {
+                let message = format!("`{shown}` is stale: its .svc files say something else by now");
+                self.report.error(&message, again);
+                Outcome::Wrong
+            }
+            Ok(Freshness::Missing) => {
+                self.report.error(&format!("`{shown}` is missing"), again);
+                Outcome::Wrong
+            }
+            Err(error) => {
+                let message = format!("`{shown}` can't be read: {}", reason(&error));
+                self.report.error(&message, "check the path and who may read it");
+                Outcome::Unusable
+            }
+        }
+    }
+
+    fn write(self, path: &Path, text: &str) -> Outcome {
+        match update(path, text) {
+            Ok(()) => Outcome::Fine,
+            Err(error) => {
+                let message = format!("`{}` can't be written: {}", path.display(), reason(&error));
+                self.report.error(&message, "check the path and who may write there");
+                Outcome::Unusable
+            }
         }
     }
 }

@@ -4,6 +4,7 @@ mod check;
 mod explain;
 mod generate;
 mod inputs;
+mod lint;
 mod report;
 
 use std::process::ExitCode;
@@ -25,6 +26,8 @@ pub(crate) struct Arguments {
 enum Command {
     /// Checks .svc files and all that they import; prints nothing when all is well.
     Check(check::Check),
+    /// Tells what in .svc files is allowed but better done otherwise.
+    Lint(lint::Lint),
     /// Generates Rust from .svc files and all that they import.
     Gen(generate::Generate),
     /// Prints why there is a rule and what to do, with a wrong and a right example.
@@ -36,14 +39,15 @@ impl Arguments {
     pub(crate) fn run(self) -> Outcome {
         match self.command {
             Command::Check(check) => check.run(),
+            Command::Lint(lint) => lint.run(),
             Command::Gen(generate) => generate.run(),
             Command::Explain(explain) => explain.run(),
         }
     }
 }
 
-/// What became of a command. Each is an exit status.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// What became of a command. Each is an exit status; of several the greatest tells.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
     /// All is well.
     Fine,

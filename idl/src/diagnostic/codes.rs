@@ -10,6 +10,17 @@ use crate::suggest;
 pub struct Code(&'static str);
 
 impl Code {
+    /// A file can't be read.
+    pub const UNREADABLE: Code = UNREADABLE_FILE;
+    /// There is no lint of that name.
+    pub const NO_SUCH_RULE: Code = UNKNOWN_RULE;
+    /// A project file is no TOML.
+    pub const PROJECT_TEXT: Code = PROJECT_TEXT;
+    /// There is no such key in a project file.
+    pub const PROJECT_KEY: Code = PROJECT_KEY;
+    /// What a project file says under a key means nothing.
+    pub const PROJECT_VALUE: Code = PROJECT_VALUE;
+
     /// As it is written: `E0301`.
     #[must_use]
     pub fn id(self) -> &'static str {
@@ -160,6 +171,11 @@ codes! {
     CONSTANT_TYPE = "E0413", "a type that no constant can have";
     CONSTANT_VALUE = "E0414", "a constant that is not written out";
     UNKNOWN_RULE = "E0415", "a rule that there is not";
+
+    // Project files, which are read elsewhere.
+    PROJECT_TEXT = "E0501", "a project file that is no TOML";
+    PROJECT_KEY = "E0502", "an unknown key of a project file";
+    PROJECT_VALUE = "E0503", "a wrong value in a project file";
 
     // Style.
     TYPE_STYLE = "W0001", "a name that is not in `PascalCase`";

@@ -62,20 +62,28 @@ impl Diagnostic {
         Self { denied: true, ..self }
     }
 
-    pub(crate) fn new(code: Code, message: impl Into<String>) -> Self {
+    /// Something to say, at no place yet.
+    #[must_use]
+    pub fn new(code: Code, message: impl Into<String>) -> Self {
         Self { code, message: message.into(), primary: None, related: Vec::new(), help: None, denied: false }
     }
 
-    pub(crate) fn at(self, span: Span, text: impl Into<String>) -> Self {
+    /// Points at the place to change.
+    #[must_use]
+    pub fn at(self, span: Span, text: impl Into<String>) -> Self {
         Self { primary: Some(Label { span, text: text.into() }), ..self }
     }
 
-    pub(crate) fn related(mut self, span: Span, text: impl Into<String>) -> Self {
+    /// Points at another place.
+    #[must_use]
+    pub fn related(mut self, span: Span, text: impl Into<String>) -> Self {
         self.related.push(Label { span, text: text.into() });
         self
     }
 
-    pub(crate) fn help(self, help: impl Into<String>) -> Self {
+    /// Says what to do.
+    #[must_use]
+    pub fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
     }
 }

@@ -1,0 +1,178 @@
+//! Which `.svc` files lie in a folder, and in those below it.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::files::reason;
+
+/// How many entries of folders are looked at. Past it the search is given up: the folder is most likely not meant.
+const MAX_ENTRIES: usize = 1_000_000;
+
+/// Why the files of a folder are not known.
+#[derive(Debug)]
+pub enum FolderError {
+    /// A folder or one of its entries can't be read.
+    Unreadable {
+        /// Which.
+        path: String,
+        /// Why.
+        why: String,
+    },
+    /// There is too much in it.
+    TooMuch {
+        /// The folder that was to be searched.
+        folder: String,
+    },
+}
+
+/// The paths of all `.svc` files of a folder and those below it, in order.
+///
+/// Names that start with a dot and folders called `target` are passed over. Links are followed, into each folder once,
+/// so that a link to a folder above ends nowhere; a link that leads nowhere is passed over.
+pub fn svc_files(folder: &str) -> Result<Vec<String>, FolderError> {
+    let mut search =
+        Search { folder, entries: 0, seen: BTreeSet::new(), found: Vec::new(), left: Vec::new() };
+    search.enter(folder.trim_end_matches('/').to_owned());
+    while let Some(next) = search.left.pop() {
+        search.read(&next)?;
+    }
+    search.found.sort();
+    Ok(search.found)
+}
+
+struct Search<'a> {
+    folder: &'a str,
+    entries: usize,
+    /// Folders by where they really are.
+    seen: BTreeSet<PathBuf>,
+    found: Vec<String>,
+    left: Vec<String>,
+}
+
+impl Search<'_> {
+    fn enter(&mut self, path: String) {
+        // Where it can't be told where a folder really is, reading it says why.
+        let is_new = fs::canonicalize(shown(&path)).map_or(true, |real| self.seen.insert(real));
+        if is_new {
+            self.left.push(path);
+        }
+    }
+
+    fn read(&mut self, path: &str) -> Result<(), FolderError> {
+        let unreadable =
+            |error: io::Error| FolderError::Unreadable { path: shown(path).to_owned(), why: reason(&error) };
+        let mut names = Vec::new();
+        for entry in fs::read_dir(shown(path)).map_err(unreadable)? {
+            self.entries += 1;
+            if self.entries > MAX_ENTRIES {
+                return Err(FolderError::TooMuch { folder: self.folder.to_owned() });
+            }
+            names.push(entry.map_err(unreadable)?.file_name());
+        }
+        // In order, so that of two links to one folder the same is taken each time. Last in is first out.
+        names.sort_by(|one, other| other.cmp(one));
+        for name in names {
+            // The language's paths are text; what is none can be named by nobody.
+            let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+            let child =
+                if path.is_empty() || path == "." { name.to_owned() } else { format!("{path}/{name}") };
+            self.take(child, name);
+        }
+        Ok(())
+    }
+
+    fn take(&mut self, path: String, name: &str) {
+        match fs::metadata(&path) {
+            Ok(metadata) if metadata.is_dir() && name != "target" => self.enter(path),
+            Ok(metadata) if !metadata.is_dir() && is_svc(name) => self.found.push(path),
+            _ => {}
+        }
+    }
+}
+
+fn is_svc(name: &str) -> bool {
+    Path::new(name).extension().is_some_and(|extension| extension == "svc")
+}
+
+fn shown(path: &str) -> &str {
+    if path.is_empty() { "." } else { path }
+}
+
+impl FolderError {
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> &'static str {
+        match self {
+            Self::Unreadable { .. } => "check the path and who may read it",
+            Self::TooMuch { .. } => "name the folders that hold the .svc files",
+        }
+    }
+}
+
+impl fmt::Display for FolderError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unreadable { path, why } => write!(formatter, "`{path}` can't be read: {why}"),
+            Self::TooMuch { folder } => {
+                write!(formatter, "`{folder}` holds more than {MAX_ENTRIES} files and folders")
+            }
+        }
+    }
+}
+
+impl std::error::Error for FolderError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Makes files below a fresh folder, and finds those that are `.svc`.
+    fn found(files: &[&str], prepare: impl Fn(&std::path::Path)) -> Vec<String> {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        for file in files {
+            let path = folder.path().join(file);
+            fs::create_dir_all(path.parent().expect("it is below the folder")).expect("a folder below");
+            fs::write(path, "").expect("a file");
+        }
+        prepare(folder.path());
+        let root = folder.path().to_str().expect("a path that is text").to_owned();
+        let found = svc_files(&root).expect("a folder that can be read");
+        found.iter().map(|path| path[root.len() + 1..].to_owned()).collect()
+    }
+
+    #[test]
+    fn files_are_found_in_order_but_not_hidden_or_built_ones() {
+        let files = [
+            "b.svc",
+            "a/z.svc",
+            "a/a.svc",
+            "a/b.txt",
+            ".git/x.svc",
+            "target/x.svc",
+            ".h.svc",
+            "a/target.svc",
+        ];
+        assert_eq!(found(&files, |_| ()), ["a/a.svc", "a/target.svc", "a/z.svc", "b.svc"]);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_circle_of_links_ends() {
+        use std::os::unix::fs::symlink;
+        let found = found(&["a/a.svc"], |folder| {
+            symlink("..", folder.join("a/up")).expect("a link");
+            symlink("nowhere", folder.join("a/gone.svc")).expect("a link");
+            symlink("a.svc", folder.join("a/b.svc")).expect("a link");
+        });
+        assert_eq!(found, ["a/a.svc", "a/b.svc"]);
+    }
+
+    #[test]
+    fn a_folder_that_is_not_there_says_so() {
+        let error = svc_files("no/such/folder").expect_err("there is none");
+        assert_eq!(error.to_string(), "`no/such/folder` can't be read: no such file or directory");
+    }
+}

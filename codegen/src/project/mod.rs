@@ -1,0 +1,176 @@
+//! A project: what its `zsvc.toml` says, and which files are its.
+//!
+//! The command line and build scripts find it alike, upward from where they run. How the file is read is [`read`]'s
+//! matter, which `.svc` files lie in a folder [`folder`]'s. docs/tool.md is the reference of the keys.
+
+mod folder;
+mod read;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+
+use zsvc_idl::Compilation;
+use zsvc_idl::diagnostic::{Code, Diagnostic};
+use zsvc_idl::lint::{Level, Levels, Rule};
+use zsvc_idl::source::{SourceMap, Span};
+
+use crate::files::{read_at_most, reason};
+use crate::options::{Options, OptionsError};
+
+pub use folder::{FolderError, svc_files};
+
+/// What a project file is called.
+pub const PROJECT_FILE: &str = "zsvc.toml";
+
+/// The largest project file that is read, in bytes. A larger one is an error.
+const MAX_BYTES: usize = 1024 * 1024;
+
+/// What the `zsvc.toml` of a project says. All its paths start where those do that it was looked for from.
+#[derive(Debug)]
+pub struct Project {
+    /// The path of its `zsvc.toml`.
+    pub path: String,
+    /// The folders whose `.svc` files are the project's.
+    pub roots: Vec<String>,
+    /// Folders in which imports are looked for that are not beside the importing file.
+    pub include: Vec<String>,
+    /// What is generated, in the order of the file.
+    pub outputs: Vec<Output>,
+    lint: Vec<(&'static Rule, Level)>,
+    /// Where `roots` stands, or the start of the file.
+    roots_span: Span,
+    sources: SourceMap,
+}
+
+/// One `[[generate]]` of a project.
+#[derive(Debug)]
+pub struct Output {
+    /// The folder to write `mod.rs` into. Without one it is for build scripts, which have their own.
+    pub out: Option<PathBuf>,
+    /// What the generated code looks like.
+    pub options: Options,
+    /// Files and folders; where there are none, all files of the project.
+    files: Vec<String>,
+    /// Where the entry stands.
+    span: Span,
+    /// Where each type stands that the options name.
+    places: BTreeMap<String, Span>,
+}
+
+/// Why there is no project where there should be one: as for `.svc` files, with diagnostics and without a schema.
+pub type Wrong = Compilation;
+
+impl Project {
+    /// Looks for a project in a folder and all above it. What is wrong with its file is told all at once.
+    pub fn find(from: &Path) -> Result<Option<Self>, Wrong> {
+        let Ok(absolute) = std::path::absolute(from) else { return Ok(None) };
+        for (steps, ancestor) in absolute.ancestors().enumerate() {
+            let folder = shown(from, ancestor, steps);
+            let path = format!("{folder}{PROJECT_FILE}");
+            match read_at_most(&path, MAX_BYTES) {
+                Ok(bytes) => return read::project(&path, &folder, bytes).map(Some),
+                Err(error) if is_there(&path, error.kind()) => {
+                    return Err(unreadable(&path, &reason(&error)));
+                }
+                Err(_) => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// The `.svc` files below the roots, in order, each once. It is an error if there are none.
+    pub fn files(&self) -> Result<Vec<String>, Wrong> {
+        let files = self.below(&self.roots, self.roots_span)?;
+        if files.is_empty() {
+            let places: Vec<String> = self.roots.iter().map(|root| format!("`{root}`")).collect();
+            let message = format!("there is no .svc file below {}", places.join(", "));
+            let diagnostic = Diagnostic::new(Code::PROJECT_VALUE, message).at(self.roots_span, "");
+            return Err(self.wrong(diagnostic.help("name the folders that hold them: `roots = [\"svc\"]`")));
+        }
+        Ok(files)
+    }
+
+    /// The files that an output is generated from.
+    pub fn files_of(&self, output: &Output) -> Result<Vec<String>, Wrong> {
+        if output.files.is_empty() { self.files() } else { self.below(&output.files, output.span) }
+    }
+
+    /// The first output that is generated from all of these files, or from others as well; of no files the first of all.
+    pub(crate) fn output_for(&self, files: &[String]) -> Result<Option<&Output>, Wrong> {
+        for output in &self.outputs {
+            let own: BTreeSet<PathBuf> = self.files_of(output)?.iter().map(|file| real(file)).collect();
+            if files.iter().all(|file| own.contains(&real(file))) {
+                return Ok(Some(output));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The levels of lints: some to start from, and what the project says of any.
+    #[must_use]
+    pub fn levels(&self, mut levels: Levels) -> Levels {
+        for (rule, level) in &self.lint {
+            levels.set(rule, *level);
+        }
+        levels
+    }
+
+    /// What is wrong with the options of an output, told of its place in the project's file.
+    #[must_use]
+    pub fn wrong_option(&self, output: &Output, error: &OptionsError) -> Wrong {
+        let span = output.places.get(error.name()).copied().unwrap_or(output.span);
+        let diagnostic = Diagnostic::new(Code::PROJECT_VALUE, error.message()).at(span, "");
+        self.wrong(diagnostic.help(error.help()))
+    }
+
+    fn below(&self, paths: &[String], span: Span) -> Result<Vec<String>, Wrong> {
+        let mut files = Vec::new();
+        for path in paths {
+            if Path::new(path).is_dir() {
+                files.extend(svc_files(path).map_err(|error| {
+                    let diagnostic = Diagnostic::new(Code::UNREADABLE, error.to_string()).at(span, "");
+                    self.wrong(diagnostic.help(error.help()))
+                })?);
+            } else {
+                files.push(path.clone());
+            }
+        }
+        files.sort();
+        files.dedup();
+        Ok(files)
+    }
+
+    fn wrong(&self, diagnostic: Diagnostic) -> Wrong {
+        wrong(vec![diagnostic], self.sources.clone())
+    }
+}
+
+fn wrong(diagnostics: Vec<Diagnostic>, sources: SourceMap) -> Wrong {
+    Compilation { schema: None, diagnostics, sources }
+}
+
+fn unreadable(path: &str, why: &str) -> Wrong {
+    let diagnostic = Diagnostic::new(Code::UNREADABLE, format!("`{path}` can't be read: {why}"));
+    wrong(vec![diagnostic.help("check who may read it")], SourceMap::default())
+}
+
+/// A folder so that paths can be put behind it: in terms of where the search began, if that was here, else in full.
+fn shown(from: &Path, ancestor: &Path, steps: usize) -> String {
+    if from == Path::new(".") {
+        return "../".repeat(steps);
+    }
+    let told = ancestor.to_string_lossy().replace(std::path::MAIN_SEPARATOR, "/");
+    if told.ends_with('/') { told } else { told + "/" }
+}
+
+/// The same for all paths of one file.
+fn real(path: &str) -> PathBuf {
+    fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path))
+}
+
+/// A file that can't be read is an error. One in a folder that nobody may look into is none of ours.
+fn is_there(path: &str, kind: ErrorKind) -> bool {
+    !matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory) && fs::symlink_metadata(path).is_ok()
+}

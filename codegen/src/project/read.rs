@@ -1,0 +1,314 @@
+//! Reads a `zsvc.toml`: every mistake at its place, all in one run.
+//!
+//! The keys and what they mean are in docs/tool.md; the names of keys stand here once, in [`KEYS`] and
+//! [`GENERATE_KEYS`].
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::PathBuf;
+
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+use zsvc_idl::diagnostic::{Code, Diagnostic};
+use zsvc_idl::lint::{self, Level, Rule};
+use zsvc_idl::source::{FileId, SourceMap, Span};
+use zsvc_idl::suggest;
+
+use super::{MAX_BYTES, Output, Project, Wrong, wrong};
+use crate::options::{Options, Sides};
+
+const KEYS: [&str; 4] = ["roots", "include", "generate", "lint"];
+const GENERATE_KEYS: [&str; 5] = ["out", "files", "sides", "derive", "replace"];
+
+type Key<'t, 'i> = &'t Spanned<DeString<'i>>;
+type Value<'t, 'i> = &'t Spanned<DeValue<'i>>;
+
+/// What the bytes of a project's file say. `folder` is put before each path in it.
+pub(super) fn project(path: &str, folder: &str, bytes: Vec<u8>) -> Result<Project, Wrong> {
+    let mut sources = SourceMap::default();
+    let (text, is_text) = match String::from_utf8(bytes) {
+        Ok(text) => (text, true),
+        Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), false),
+    };
+    let too_large = text.len() > MAX_BYTES;
+    let file = sources.add(path, if too_large { "" } else { &text });
+    let mut reader = Reader { file, folder, diagnostics: Vec::new() };
+    if too_large || !is_text {
+        let (what, help) = if too_large {
+            (format!("this file has more than {} MiB", MAX_BYTES >> 20), "remove what does not belong here")
+        } else {
+            ("this file is not UTF-8".to_owned(), "save it as UTF-8")
+        };
+        reader.add(Code::PROJECT_TEXT, 0..0, what, help);
+        return Err(wrong(reader.diagnostics, sources));
+    }
+    let (table, errors) = DeTable::parse_recoverable(&text);
+    for error in errors {
+        let message = error.message().trim().replace('\n', ", ");
+        let help = "write it as TOML: `roots = [\"svc\"]`";
+        reader.add(Code::PROJECT_TEXT, error.span().unwrap_or(0..0), message, help);
+    }
+    if !reader.diagnostics.is_empty() {
+        return Err(wrong(reader.diagnostics, sources));
+    }
+    let mut project = reader.top(path, table.get_ref());
+    if reader.diagnostics.is_empty() {
+        project.sources = sources;
+        return Ok(project);
+    }
+    let mut diagnostics = reader.diagnostics;
+    diagnostics.sort_by_key(|diagnostic| diagnostic.primary.as_ref().map(|label| label.span));
+    Err(wrong(diagnostics, sources))
+}
+
+struct Reader<'a> {
+    file: FileId,
+    folder: &'a str,
+    diagnostics: Vec<Diagnostic>,
+}
+
+impl Reader<'_> {
+    fn top(&mut self, path: &str, table: &DeTable) -> Project {
+        let mut project = Project {
+            path: path.to_owned(),
+            roots: Vec::new(),
+            include: Vec::new(),
+            outputs: Vec::new(),
+            lint: Vec::new(),
+            roots_span: self.span(0..0),
+            sources: SourceMap::default(),
+        };
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "roots" => {
+                    project.roots_span = self.span(value.span());
+                    project.roots = self.inside(value, Wanted::Folder);
+                    if value.get_ref().as_array().is_some_and(|array| array.is_empty()) {
+                        self.value(value, "a project has a root", "write `roots = [\".\"]`");
+                    }
+                }
+                "include" => project.include = self.include(value),
+                "generate" => project.outputs = self.outputs(value),
+                "lint" => project.lint = self.levels(value),
+                _ => self.unknown_key(key, &KEYS),
+            }
+        }
+        if project.roots.is_empty() {
+            project.roots.push(self.folder.trim_end_matches('/').to_owned());
+        }
+        project
+    }
+
+    /// Folders or files inside the project.
+    fn inside(&mut self, value: Value, wanted: Wanted) -> Vec<String> {
+        let mut paths = Vec::new();
+        for (text, item) in self.strings(value) {
+            let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
+            if text.is_empty() || text.starts_with('/') || parts.contains(&"..") {
+                let help = "write a path below the folder of this file; `include` is for what lies elsewhere";
+                self.value(item, &format!("`{text}` does not lie in the project"), help);
+                continue;
+            }
+            let inner = parts.join("/");
+            let path = format!("{}{inner}", self.folder);
+            let path = if inner.is_empty() { path.trim_end_matches('/').to_owned() } else { path };
+            match fs::metadata(if path.is_empty() { "." } else { &path }) {
+                Ok(found) if found.is_dir() || wanted == Wanted::Any => paths.push(path),
+                Ok(_) => self.value(item, &format!("`{text}` is no folder"), "a root is a folder"),
+                Err(_) => {
+                    let what = if wanted == Wanted::Folder { "folder" } else { "file or folder" };
+                    let help = "the path starts at the folder of this file: check how it is spelt";
+                    self.value(item, &format!("there is no {what} `{text}`"), help);
+                }
+            }
+        }
+        paths
+    }
+
+    fn include(&mut self, value: Value) -> Vec<String> {
+        let mut folders = Vec::new();
+        for (text, item) in self.strings(value) {
+            let path = self.placed(&text);
+            if fs::metadata(&path).is_ok_and(|found| found.is_dir()) {
+                folders.push(path);
+            } else {
+                let help = "the path starts at the folder of this file: check how it is spelt";
+                self.value(item, &format!("there is no folder `{text}`"), help);
+            }
+        }
+        folders
+    }
+
+    /// A path of the file as one from where the search began.
+    fn placed(&self, text: &str) -> String {
+        if text.starts_with('/') { text.to_owned() } else { format!("{}{text}", self.folder) }
+    }
+
+    fn outputs(&mut self, value: Value) -> Vec<Output> {
+        let Some(entries) = value.get_ref().as_array() else {
+            self.value(value, "`generate` is a list of outputs", "write each as `[[generate]]`");
+            return Vec::new();
+        };
+        let mut outputs: Vec<Output> = Vec::new();
+        for entry in entries {
+            let Some(table) = entry.get_ref().as_table() else {
+                self.value(entry, "an output is a table", "write each as `[[generate]]`");
+                continue;
+            };
+            let output = self.output(entry, table);
+            if output.out.is_some() && outputs.iter().any(|earlier| earlier.out == output.out) {
+                let place = table.get("out").unwrap_or(entry);
+                self.value(place, "two outputs have one folder", "give each a folder of its own");
+            }
+            outputs.push(output);
+        }
+        outputs
+    }
+
+    fn output(&mut self, entry: Value, table: &DeTable) -> Output {
+        let mut output = Output {
+            out: None,
+            options: Options::default(),
+            files: Vec::new(),
+            span: self.span(entry.span()),
+            places: BTreeMap::new(),
+        };
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "out" => output.out = self.string(value).map(|text| PathBuf::from(self.placed(&text))),
+                "files" => output.files = self.inside(value, Wanted::Any),
+                "sides" => output.options.sides = self.sides(value),
+                "derive" => output.options.derives = self.by_type(value, &mut output.places, true),
+                "replace" => output.options.replacements = self.by_type(value, &mut output.places, false),
+                _ => self.unknown_key(key, &GENERATE_KEYS),
+            }
+        }
+        output
+    }
+
+    fn sides(&mut self, value: Value) -> Sides {
+        match self.string(value).as_deref() {
+            Some("both") | None => Sides::Both,
+            Some("client") => Sides::Client,
+            Some("server") => Sides::Server,
+            Some(text) => {
+                let help = did_you_mean(text, &["both", "client", "server"])
+                    .unwrap_or_else(|| "write `\"client\"`, `\"server\"` or `\"both\"`".to_owned());
+                self.value(value, &format!("there is no side `{text}`"), &help);
+                Sides::Both
+            }
+        }
+    }
+
+    /// Pairs of a type's name and some text; `lists` may be lists of text as well.
+    fn by_type(
+        &mut self,
+        value: Value,
+        places: &mut BTreeMap<String, Span>,
+        lists: bool,
+    ) -> Vec<(String, String)> {
+        let Some(table) = value.get_ref().as_table() else {
+            let help = "write it as a table: `\"market.v1.Side\" = \"Ord\"`";
+            self.value(value, "types and what becomes of them belong here", help);
+            return Vec::new();
+        };
+        let mut pairs = Vec::new();
+        for (name, value) in table {
+            if value.get_ref().is_table() {
+                let help = "put it between quotes: `\"market.v1.Trade\"`";
+                self.add(Code::PROJECT_VALUE, name.span(), "the name of a type has dots in it".into(), help);
+                continue;
+            }
+            let text = if lists && value.get_ref().is_array() {
+                let texts: Vec<String> = self.strings(value).into_iter().map(|(text, _)| text).collect();
+                Some(texts.join(", "))
+            } else {
+                self.string(value)
+            };
+            places.insert(name.get_ref().to_string(), self.span(name.span()));
+            pairs.extend(text.map(|text| (name.get_ref().to_string(), text)));
+        }
+        pairs
+    }
+
+    fn levels(&mut self, value: Value) -> Vec<(&'static Rule, Level)> {
+        let Some(table) = value.get_ref().as_table() else {
+            self.value(
+                value,
+                "rules and their levels belong here",
+                "write `[lint]`, then `missing-docs = \"deny\"`",
+            );
+            return Vec::new();
+        };
+        let mut levels = Vec::new();
+        for (name, value) in table {
+            let Some(rule) = lint::rule(name.get_ref()) else {
+                let help =
+                    lint::nearest_rule(name.get_ref()).map(|rule| format!("did you mean `{}`?", rule.name()));
+                let help = help.unwrap_or_else(|| "`zsvc lint --list` shows all rules".to_owned());
+                let message = format!("there is no rule `{}`", name.get_ref());
+                self.add(Code::NO_SUCH_RULE, name.span(), message, &help);
+                continue;
+            };
+            let Some(text) = self.string(value) else { continue };
+            if let Some(level) = Level::named(&text) {
+                levels.push((rule, level));
+            } else {
+                let help = did_you_mean(&text, &["off", "warn", "deny"])
+                    .unwrap_or_else(|| "write `\"off\"`, `\"warn\"` or `\"deny\"`".to_owned());
+                self.value(value, &format!("there is no level `{text}`"), &help);
+            }
+        }
+        levels
+    }
+
+    /// The strings of a list, each with its place.
+    fn strings<'t, 'i>(&mut self, value: Value<'t, 'i>) -> Vec<(String, Value<'t, 'i>)> {
+        let Some(array) = value.get_ref().as_array() else {
+            self.value(value, "a list of strings belongs here", "write `[\"…\"]`");
+            return Vec::new();
+        };
+        array.iter().filter_map(|item| Some((self.string(item)?, item))).collect()
+    }
+
+    fn string(&mut self, value: Value) -> Option<String> {
+        let text = value.get_ref().as_str().map(str::to_owned);
+        if text.is_none() {
+            self.value(value, "a string belongs here", "write it between quotes");
+        }
+        text
+    }
+
+    fn unknown_key(&mut self, key: Key, known: &[&str]) {
+        let help = did_you_mean(key.get_ref(), known).unwrap_or_else(|| {
+            let known: Vec<String> = known.iter().map(|key| format!("`{key}`")).collect();
+            format!("the keys are {}", known.join(", "))
+        });
+        self.add(Code::PROJECT_KEY, key.span(), format!("there is no key `{}`", key.get_ref()), &help);
+    }
+
+    fn value(&mut self, value: Value, message: &str, help: &str) {
+        self.add(Code::PROJECT_VALUE, value.span(), message.to_owned(), help);
+    }
+
+    fn add(&mut self, code: Code, range: std::ops::Range<usize>, message: String, help: &str) {
+        self.diagnostics.push(Diagnostic::new(code, message).at(self.span(range), "").help(help));
+    }
+
+    fn span(&self, range: std::ops::Range<usize>) -> Span {
+        // A project's file is far smaller than 4 GiB.
+        let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        Span { file: self.file, start: offset(range.start), end: offset(range.end) }
+    }
+}
+
+/// What a path may lead to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Folder,
+    Any,
+}
+
+fn did_you_mean(text: &str, known: &[&str]) -> Option<String> {
+    suggest::nearest(text, known.iter().copied()).map(|nearest| format!("did you mean `{nearest}`?"))
+}
