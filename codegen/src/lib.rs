@@ -11,8 +11,9 @@
 //! The program then says `zsvc::include_generated!();` where it wants the modules. [`Builder`] is the longer form.
 //!
 //! Inside, a [`zsvc_idl::Schema`](zsvc_idl::schema::Schema) becomes text in one step that cannot fail
-//! ([`generate`]): `names` gives each declared thing its Rust identifier, `module` the order of the file, `item`
-//! holds one emitted item per file. What is written is thin; whatever moves bytes is a function of the runtime.
+//! ([`generate`](generate())): `names` gives each declared thing its Rust identifier, `module` the order of the file,
+//! `item` holds one emitted item per file, `layout` makes text of tokens. What is written is thin; whatever moves bytes
+//! is a function of the runtime.
 //!
 //! Not here: reading the language and its rules (`zsvc-idl`), and the wire (`zsvc`).
 
@@ -21,7 +22,9 @@ mod docs;
 mod error;
 mod files;
 mod form;
+mod generate;
 mod item;
+mod layout;
 mod literal;
 mod module;
 mod names;
@@ -33,6 +36,6 @@ mod site;
 pub use build::{Builder, compile};
 pub use error::Error;
 pub use files::{Disk, Freshness, freshness, reason, update};
-pub use module::{Placement, generate};
+pub use generate::{Placement, generate};
 pub use options::{Choices, Options, OptionsError, Sides};
 pub use project::{FolderError, Output, PROJECT_FILE, Project, Wrong, svc_files};

@@ -28,7 +28,7 @@ impl Reach {
     pub(crate) fn new(schema: &Schema, choices: &Choices) -> Self {
         let mut parts: Vec<Parts> = schema.types.iter().map(|_| Parts::default()).collect();
         for (id, definition) in (0..).map(TypeId).zip(&schema.types) {
-            if choices.replacement(id).is_some() {
+            if choices.is_replaced(id) {
                 parts[id.0 as usize].inexact = true;
                 continue;
             }

@@ -66,7 +66,7 @@ impl<'a> Site<'a> {
     pub(crate) fn path(self, id: TypeId) -> TokenStream {
         let generation = self.generation;
         if let Some(replacement) = generation.choices.replacement(id) {
-            return replacement.clone();
+            return replacement;
         }
         let name = generation.names.definition(id);
         let package = generation.schema.definition(id).package;
@@ -117,7 +117,7 @@ impl<'a> Site<'a> {
     pub(crate) fn resolved(self, mut ty: &'a Type) -> &'a Type {
         while let Type::Named(id) = ty {
             let TypeKind::Alias(target) = &self.definition(*id).kind else { break };
-            if self.generation.choices.replacement(*id).is_some() {
+            if self.generation.choices.is_replaced(*id) {
                 break;
             }
             ty = target;
@@ -127,7 +127,7 @@ impl<'a> Site<'a> {
 
     /// Whether the user put a type of their own in the place of this one.
     pub(crate) fn is_replaced(self, ty: &'a Type) -> bool {
-        matches!(self.resolved(ty), Type::Named(id) if self.generation.choices.replacement(*id).is_some())
+        matches!(self.resolved(ty), Type::Named(id) if self.generation.choices.is_replaced(*id))
     }
 
     /// What is inside an optional type; `None` for any other.

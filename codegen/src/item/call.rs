@@ -84,14 +84,11 @@ impl Call {
         let (form, answer) = (Form::of_answer(site, answer), method::answer(site, answer));
         quote! {
             #attributes
-            pub fn #name<S>(
+            pub fn #name<S: ::zsvc::Stream<Item = #items>>(
                 &self,
                 #arguments
                 #stream: S,
-            ) -> ::zsvc::ClientStreamCall<S, #items, #answer, #failure>
-            where
-                S: ::zsvc::Stream<Item = #items>,
-            {
+            ) -> ::zsvc::ClientStreamCall<S, #items, #answer, #failure> {
                 self.channel.client_stream::<_, #items_form, _, _, #form, _, _>(#request, #stream)
             }
         }

@@ -5,7 +5,7 @@ use quote::{format_ident, quote};
 use zsvc_idl::schema::TypeId;
 
 use super::default;
-
+use crate::options::Derive;
 use crate::site::Site;
 
 /// What a type derives.
@@ -29,6 +29,6 @@ pub(crate) fn derives(site: Site<'_>, id: TypeId, derives: Derives) -> TokenStre
     let names = own.iter().map(|name| format_ident!("{name}"));
     let theirs = site.generation.choices.derives(id).iter();
     let has = |name: &str| own.contains(&name) || name == "Default" && default::is_written(site, id);
-    let theirs = theirs.filter(|derive| !has(&derive.name)).map(|derive| &derive.path);
+    let theirs = theirs.filter(|derive| !has(&derive.name)).map(Derive::path);
     quote!(#[derive(#(#names,)* #(#theirs),*)])
 }

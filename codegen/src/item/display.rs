@@ -102,6 +102,6 @@ fn placeholder(site: Site<'_>, ty: &Type) -> &'static str {
 
 /// Whether a named type has a `Display` that is known of.
 fn has_text(site: Site<'_>, id: TypeId) -> bool {
-    let is_replaced = site.generation.choices.replacement(id).is_some();
+    let is_replaced = site.generation.choices.is_replaced(id);
     !is_replaced && matches!(site.definition(id).kind, TypeKind::Enum(_) | TypeKind::Error(_))
 }

@@ -42,11 +42,8 @@ fn hidden(items: &TokenStream) -> TokenStream {
     }
 }
 
-/// A named type and all that belongs to it; nothing for one that the user replaced.
+/// A named type and all that belongs to it.
 pub(crate) fn definition(site: Site<'_>, id: TypeId) -> TokenStream {
-    if site.generation.choices.replacement(id).is_some() {
-        return TokenStream::new();
-    }
     match &site.definition(id).kind {
         TypeKind::Alias(target) => alias::alias(site, id, target),
         TypeKind::Struct(structure) => structure::structure(site, id, &structure.fields),

@@ -66,8 +66,8 @@ fn arm(site: Site<'_>, named: &Named<'_>, contract: &TokenStream) -> TokenStream
     quote! {
         #index => {
             let service = ::std::sync::Arc::clone(&self.service);
-            call.#start(move |context, #params, #(#streams),*| async move {
-                #contract::#name(&service, &context, #(params.#members,)* #(#streams),*).await
+            call.#start(move |context, #params #(, #streams)*| async move {
+                #contract::#name(&service, &context #(, params.#members)* #(, #streams)*).await
             })
         }
     }

@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod golden {
@@ -196,26 +196,22 @@ pub mod golden {
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
                 match self {
-                    Self::One(value) => {
-                        wire::write_variant::<wire::Bounded, _, _>(serializer, 1, value)
-                    }
-                    Self::Own { number, free } => {
-                        wire::write_variant::<
-                            wire::Plain,
-                            _,
-                            _,
-                        >(serializer, 2, &OwnFields { number, free })
-                    }
-                    Self::None => {
-                        wire::write_variant::<wire::Nothing, _, _>(serializer, 3, &())
-                    }
-                    Self::Unknown(variant) => {
-                        wire::write_variant::<
-                            wire::Plain,
-                            _,
-                            _,
-                        >(serializer, variant.number, &variant.value)
-                    }
+                    Self::One(value) => wire::write_variant::<wire::Bounded, _, _>(
+                        serializer,
+                        1,
+                        value,
+                    ),
+                    Self::Own { number, free } => wire::write_variant::<wire::Plain, _, _>(
+                        serializer,
+                        2,
+                        &OwnFields { number, free },
+                    ),
+                    Self::None => wire::write_variant::<wire::Nothing, _, _>(serializer, 3, &()),
+                    Self::Unknown(variant) => wire::write_variant::<wire::Plain, _, _>(
+                        serializer,
+                        variant.number,
+                        &variant.value,
+                    ),
                 }
             }
         }
@@ -229,11 +225,7 @@ pub mod golden {
         }
 
         impl wire::ReadVariant for self::Choice {
-            const NAMES: &'static [(u32, &'static str)] = &[
-                (1, "One"),
-                (2, "Own"),
-                (3, "None"),
-            ];
+            const NAMES: &'static [(u32, &'static str)] = &[(1, "One"), (2, "Own"), (3, "None")];
 
             fn read<'de, P: wire::Payload<'de>>(
                 number: u32,

@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod golden {
@@ -56,9 +56,7 @@ pub mod golden {
             fn read<'de, F: wire::Fields<'de>>(
                 fields: &mut F,
             ) -> ::core::result::Result<Self, F::Error> {
-                ::core::result::Result::Ok(Self {
-                    amount: fields.required::<wire::Plain, _>(1)?,
-                })
+                ::core::result::Result::Ok(Self { amount: fields.required::<wire::Plain, _>(1)? })
             }
         }
     };
@@ -101,9 +99,7 @@ pub mod golden {
             fn read<'de, F: wire::Fields<'de>>(
                 fields: &mut F,
             ) -> ::core::result::Result<Self, F::Error> {
-                ::core::result::Result::Ok(Self {
-                    units: fields.required::<wire::Plain, _>(1)?,
-                })
+                ::core::result::Result::Ok(Self { units: fields.required::<wire::Plain, _>(1)? })
             }
         }
     };
@@ -118,7 +114,7 @@ pub mod golden {
         use ::zsvc::generated as wire;
 
         static METHODS: [::zsvc::Method; 1usize] = [
-            ::zsvc::Method::new("golden.Tape/last", ::zsvc::MethodKind::Unary),
+            ::zsvc::Method::new("golden.Tape/last", ::zsvc::MethodKind::Unary)
         ];
 
         struct LastParams {}

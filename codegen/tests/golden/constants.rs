@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod golden {
@@ -31,9 +31,7 @@ pub mod golden {
     pub const NAME: &str = "a \"name\"";
 
     /// The constant `WAIT`.
-    pub const WAIT: ::core::time::Duration = ::core::time::Duration::from_nanos(
-        1500000000,
-    );
+    pub const WAIT: ::core::time::Duration = ::core::time::Duration::from_nanos(1500000000);
 
     /// The constant `on`.
     pub const ON: bool = true;

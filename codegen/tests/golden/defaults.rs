@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod golden {
@@ -52,16 +52,11 @@ pub mod golden {
     }
 
     impl ::core::fmt::Display for self::Side {
-        fn fmt(
-            &self,
-            formatter: &mut ::core::fmt::Formatter<'_>,
-        ) -> ::core::fmt::Result {
+        fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
             match self {
                 Self::Buy => formatter.write_str("Buy"),
                 Self::Sell => formatter.write_str("Sell"),
-                Self::Unknown(number) => {
-                    ::core::write!(formatter, "unknown value {}", number)
-                }
+                Self::Unknown(number) => ::core::write!(formatter, "unknown value {}", number),
             }
         }
     }
@@ -167,24 +162,20 @@ pub mod golden {
             ) -> ::core::result::Result<Self, F::Error> {
                 ::core::result::Result::Ok(Self {
                     lot: fields.or_else::<wire::Plain, _>(1, || 1)?,
-                    desk: fields
-                        .or_else::<
-                            wire::Plain,
-                            _,
-                        >(2, || ::std::string::String::from("desk"))?,
+                    desk: fields.or_else::<wire::Plain, _>(
+                        2,
+                        || ::std::string::String::from("desk"),
+                    )?,
                     side: fields.or_else::<wire::Plain, _>(3, || self::Side::Sell)?,
-                    tags: fields
-                        .or_else::<
-                            wire::Plain,
-                            _,
-                        >(4, || ::core::default::Default::default())?,
-                    wait: fields
-                        .or_else::<
-                            wire::Nanoseconds,
-                            _,
-                        >(5, || ::core::time::Duration::from_nanos(5000000000))?,
-                    anything: fields
-                        .or_else::<wire::Plain, _>(6, || ::zsvc::Value::Nil)?,
+                    tags: fields.or_else::<wire::Plain, _>(
+                        4,
+                        || ::core::default::Default::default(),
+                    )?,
+                    wait: fields.or_else::<wire::Nanoseconds, _>(
+                        5,
+                        || ::core::time::Duration::from_nanos(5000000000),
+                    )?,
+                    anything: fields.or_else::<wire::Plain, _>(6, || ::zsvc::Value::Nil)?,
                     note: fields.optional::<wire::Plain, _>(7)?,
                 })
             }

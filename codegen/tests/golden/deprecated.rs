@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod golden {
@@ -58,9 +58,7 @@ pub mod golden {
             fn read<'de, F: wire::Fields<'de>>(
                 fields: &mut F,
             ) -> ::core::result::Result<Self, F::Error> {
-                ::core::result::Result::Ok(Self {
-                    field: fields.required::<wire::Plain, _>(1)?,
-                })
+                ::core::result::Result::Ok(Self { field: fields.required::<wire::Plain, _>(1)? })
             }
         }
     };
@@ -73,7 +71,7 @@ pub mod golden {
             &self,
             context: &::zsvc::Context,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<self::Old, ::zsvc::Status>,
+            Output = ::core::result::Result<self::Old, ::zsvc::Status>
         > + ::core::marker::Send;
     }
 
@@ -97,9 +95,7 @@ pub mod golden {
 
     impl<T> ::core::clone::Clone for self::TapeServer<T> {
         fn clone(&self) -> Self {
-            Self {
-                service: ::std::sync::Arc::clone(&self.service),
-            }
+            Self { service: ::std::sync::Arc::clone(&self.service) }
         }
     }
 
@@ -113,7 +109,7 @@ pub mod golden {
         use ::zsvc::generated as wire;
 
         static METHODS: [::zsvc::Method; 1usize] = [
-            ::zsvc::Method::new("golden.Tape/poll", ::zsvc::MethodKind::Unary),
+            ::zsvc::Method::new("golden.Tape/poll", ::zsvc::MethodKind::Unary)
         ];
 
         struct PollParams {}
@@ -162,16 +158,11 @@ pub mod golden {
                 match method {
                     0 => {
                         let service = ::std::sync::Arc::clone(&self.service);
-                        call.unary::<
-                                PollParams,
-                                wire::Plain,
-                                _,
-                                _,
-                                _,
-                                _,
-                            >(move |context, _| async move {
-                            <T as self::Tape>::poll(&service, &context).await
-                        })
+                        call.unary::<PollParams, wire::Plain, _, _, _, _>(
+                            move |context, _| async move {
+                                <T as self::Tape>::poll(&service, &context).await
+                            },
+                        )
                     }
                     _ => call.unimplemented(),
                 }

@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod golden {
@@ -52,16 +52,11 @@ pub mod golden {
     }
 
     impl ::core::fmt::Display for self::Side {
-        fn fmt(
-            &self,
-            formatter: &mut ::core::fmt::Formatter<'_>,
-        ) -> ::core::fmt::Result {
+        fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
             match self {
                 Self::Buy => formatter.write_str("Buy"),
                 Self::Sell => formatter.write_str("Sell"),
-                Self::Unknown(number) => {
-                    ::core::write!(formatter, "unknown value {}", number)
-                }
+                Self::Unknown(number) => ::core::write!(formatter, "unknown value {}", number),
             }
         }
     }

@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod golden {
@@ -41,22 +41,22 @@ pub mod golden {
     }
 
     impl ::core::fmt::Display for self::Failure {
-        fn fmt(
-            &self,
-            formatter: &mut ::core::fmt::Formatter<'_>,
-        ) -> ::core::fmt::Result {
+        fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
             match self {
-                Self::UnknownSymbol { symbol, tries, .. } => {
-                    ::core::write!(
-                        formatter, "no such symbol: {} ({:?} of {{3}})", symbol, tries
-                    )
-                }
+                Self::UnknownSymbol { symbol, tries, .. } => ::core::write!(
+                    formatter,
+                    "no such symbol: {} ({:?} of {{3}})",
+                    symbol,
+                    tries,
+                ),
                 Self::Halted { .. } => formatter.write_str("trading is halted"),
                 Self::TooLate { .. } => formatter.write_str("too late"),
                 Self::TLSError { .. } => formatter.write_str("tls error"),
-                Self::Unknown(variant) => {
-                    ::core::write!(formatter, "unknown error {}", variant.number)
-                }
+                Self::Unknown(variant) => ::core::write!(
+                    formatter,
+                    "unknown error {}",
+                    variant.number,
+                ),
             }
         }
     }
@@ -112,37 +112,23 @@ pub mod golden {
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
                 match self {
-                    Self::UnknownSymbol { symbol, tries, desk } => {
-                        wire::write_variant::<
-                            wire::Plain,
-                            _,
-                            _,
-                        >(
-                            serializer,
-                            1,
-                            &UnknownSymbolFields {
-                                symbol,
-                                tries,
-                                desk,
-                            },
-                        )
-                    }
-                    Self::Halted => {
-                        wire::write_variant::<wire::Nothing, _, _>(serializer, 2, &())
-                    }
-                    Self::TooLate => {
-                        wire::write_variant::<wire::Nothing, _, _>(serializer, 3, &())
-                    }
-                    Self::TLSError => {
-                        wire::write_variant::<wire::Nothing, _, _>(serializer, 4, &())
-                    }
-                    Self::Unknown(variant) => {
-                        wire::write_variant::<
-                            wire::Plain,
-                            _,
-                            _,
-                        >(serializer, variant.number, &variant.value)
-                    }
+                    Self::UnknownSymbol { symbol, tries, desk } => wire::write_variant::<
+                        wire::Plain,
+                        _,
+                        _
+                    >(serializer, 1, &UnknownSymbolFields { symbol, tries, desk }),
+                    Self::Halted => wire::write_variant::<wire::Nothing, _, _>(serializer, 2, &()),
+                    Self::TooLate => wire::write_variant::<wire::Nothing, _, _>(serializer, 3, &()),
+                    Self::TLSError => wire::write_variant::<wire::Nothing, _, _>(
+                        serializer,
+                        4,
+                        &(),
+                    ),
+                    Self::Unknown(variant) => wire::write_variant::<wire::Plain, _, _>(
+                        serializer,
+                        variant.number,
+                        &variant.value,
+                    ),
                 }
             }
         }

@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod r#type {
@@ -114,17 +114,12 @@ pub mod r#type {
         }
 
         impl ::core::fmt::Display for self::Value {
-            fn fmt(
-                &self,
-                formatter: &mut ::core::fmt::Formatter<'_>,
-            ) -> ::core::fmt::Result {
+            fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 match self {
                     Self::Unknown => formatter.write_str("Unknown"),
                     Self::number => formatter.write_str("number"),
                     Self::Self_ => formatter.write_str("Self"),
-                    Self::Unknown_(number) => {
-                        ::core::write!(formatter, "unknown value {}", number)
-                    }
+                    Self::Unknown_(number) => ::core::write!(formatter, "unknown value {}", number),
                 }
             }
         }
@@ -204,7 +199,7 @@ pub mod r#type {
                 r#match: self::r#match,
                 None_: u8,
             ) -> impl ::core::future::Future<
-                Output = ::core::result::Result<(), ::zsvc::Status>,
+                Output = ::core::result::Result<(), ::zsvc::Status>
             > + ::core::marker::Send;
         }
 
@@ -228,9 +223,7 @@ pub mod r#type {
 
         impl<T> ::core::clone::Clone for self::TapeServer<T> {
             fn clone(&self) -> Self {
-                Self {
-                    service: ::std::sync::Arc::clone(&self.service),
-                }
+                Self { service: ::std::sync::Arc::clone(&self.service) }
             }
         }
 
@@ -244,7 +237,7 @@ pub mod r#type {
             use ::zsvc::generated as wire;
 
             static METHODS: [::zsvc::Method; 1usize] = [
-                ::zsvc::Method::new("type.self.Tape/new", ::zsvc::MethodKind::Unary),
+                ::zsvc::Method::new("type.self.Tape/new", ::zsvc::MethodKind::Unary)
             ];
 
             struct NewParams {
@@ -280,12 +273,7 @@ pub mod r#type {
             impl wire::ReadFields for NewParams {
                 type Output = Self;
 
-                const NAMES: &'static [&'static str] = &[
-                    "loud",
-                    "context",
-                    "match",
-                    "None",
-                ];
+                const NAMES: &'static [&'static str] = &["loud", "context", "match", "None"];
 
                 fn read<'de, F: wire::Fields<'de>>(
                     fields: &mut F,
@@ -310,32 +298,22 @@ pub mod r#type {
                     &METHODS
                 }
 
-                fn dispatch(
-                    &self,
-                    method: usize,
-                    call: wire::Incoming,
-                ) -> wire::Handling {
+                fn dispatch(&self, method: usize, call: wire::Incoming) -> wire::Handling {
                     match method {
                         0 => {
                             let service = ::std::sync::Arc::clone(&self.service);
-                            call.unary::<
-                                    NewParams,
-                                    wire::Nothing,
-                                    _,
-                                    _,
-                                    _,
-                                    _,
-                                >(move |context, params| async move {
-                                <T as self::Tape>::new(
+                            call.unary::<NewParams, wire::Nothing, _, _, _, _>(
+                                move |context, params| async move {
+                                    <T as self::Tape>::new(
                                         &service,
                                         &context,
                                         params.loud,
                                         params.context,
                                         params.r#match,
                                         params.None,
-                                    )
-                                    .await
-                            })
+                                    ).await
+                                },
+                            )
                         }
                         _ => call.unimplemented(),
                     }
@@ -379,21 +357,10 @@ pub mod r#type {
                     r#match: self::r#match,
                     None_: u8,
                 ) -> ::zsvc::UnaryCall<(), ::zsvc::Status> {
-                    self.channel
-                        .unary::<
-                            _,
-                            wire::Nothing,
-                            _,
-                            _,
-                        >(
-                            &METHODS[0],
-                            &NewParams {
-                                loud,
-                                context,
-                                r#match,
-                                None: None_,
-                            },
-                        )
+                    self.channel.unary::<_, wire::Nothing, _, _>(
+                        &METHODS[0],
+                        &NewParams { loud, context, r#match, None: None_ },
+                    )
                 }
             }
         };

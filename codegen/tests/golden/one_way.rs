@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod golden {
@@ -48,9 +48,7 @@ pub mod golden {
 
     impl<T> ::core::clone::Clone for self::TapeServer<T> {
         fn clone(&self) -> Self {
-            Self {
-                service: ::std::sync::Arc::clone(&self.service),
-            }
+            Self { service: ::std::sync::Arc::clone(&self.service) }
         }
     }
 
@@ -64,7 +62,7 @@ pub mod golden {
         use ::zsvc::generated as wire;
 
         static METHODS: [::zsvc::Method; 1usize] = [
-            ::zsvc::Method::new("golden.Tape/note", ::zsvc::MethodKind::OneWay),
+            ::zsvc::Method::new("golden.Tape/note", ::zsvc::MethodKind::OneWay)
         ];
 
         struct NoteParams {
@@ -99,9 +97,7 @@ pub mod golden {
             fn read<'de, F: wire::Fields<'de>>(
                 fields: &mut F,
             ) -> ::core::result::Result<Self, F::Error> {
-                ::core::result::Result::Ok(Self {
-                    text: fields.required::<wire::Plain, _>(1)?,
-                })
+                ::core::result::Result::Ok(Self { text: fields.required::<wire::Plain, _>(1)? })
             }
         }
 
@@ -120,13 +116,8 @@ pub mod golden {
                 match method {
                     0 => {
                         let service = ::std::sync::Arc::clone(&self.service);
-                        call.one_way::<
-                                NoteParams,
-                                _,
-                                _,
-                            >(move |context, params| async move {
-                            <T as self::Tape>::note(&service, &context, params.text)
-                                .await
+                        call.one_way::<NoteParams, _, _>(move |context, params| async move {
+                            <T as self::Tape>::note(&service, &context, params.text).await
                         })
                     }
                     _ => call.unimplemented(),

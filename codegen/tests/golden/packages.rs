@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod market {
@@ -56,9 +56,7 @@ pub mod market {
             fn read<'de, F: wire::Fields<'de>>(
                 fields: &mut F,
             ) -> ::core::result::Result<Self, F::Error> {
-                ::core::result::Result::Ok(Self {
-                    price: fields.required::<wire::Plain, _>(1)?,
-                })
+                ::core::result::Result::Ok(Self { price: fields.required::<wire::Plain, _>(1)? })
             }
         }
     };
@@ -103,9 +101,7 @@ pub mod market {
                 fn read<'de, F: wire::Fields<'de>>(
                     fields: &mut F,
                 ) -> ::core::result::Result<Self, F::Error> {
-                    ::core::result::Result::Ok(Self {
-                        units: fields.required::<wire::Plain, _>(1)?,
-                    })
+                    ::core::result::Result::Ok(Self { units: fields.required::<wire::Plain, _>(1)? })
                 }
             }
         };

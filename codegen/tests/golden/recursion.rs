@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod golden {
@@ -133,26 +133,26 @@ pub mod golden {
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
                 match self {
-                    Self::Leaf(value) => {
-                        wire::write_variant::<wire::Plain, _, _>(serializer, 1, value)
-                    }
-                    Self::Fork { left, right } => {
-                        wire::write_variant::<
-                            wire::Plain,
-                            _,
-                            _,
-                        >(serializer, 2, &ForkFields { left, right })
-                    }
-                    Self::Same(value) => {
-                        wire::write_variant::<wire::Plain, _, _>(serializer, 3, value)
-                    }
-                    Self::Unknown(variant) => {
-                        wire::write_variant::<
-                            wire::Plain,
-                            _,
-                            _,
-                        >(serializer, variant.number, &variant.value)
-                    }
+                    Self::Leaf(value) => wire::write_variant::<wire::Plain, _, _>(
+                        serializer,
+                        1,
+                        value,
+                    ),
+                    Self::Fork { left, right } => wire::write_variant::<wire::Plain, _, _>(
+                        serializer,
+                        2,
+                        &ForkFields { left, right },
+                    ),
+                    Self::Same(value) => wire::write_variant::<wire::Plain, _, _>(
+                        serializer,
+                        3,
+                        value,
+                    ),
+                    Self::Unknown(variant) => wire::write_variant::<wire::Plain, _, _>(
+                        serializer,
+                        variant.number,
+                        &variant.value,
+                    ),
                 }
             }
         }
@@ -166,11 +166,7 @@ pub mod golden {
         }
 
         impl wire::ReadVariant for self::Tree {
-            const NAMES: &'static [(u32, &'static str)] = &[
-                (1, "Leaf"),
-                (2, "Fork"),
-                (3, "Same"),
-            ];
+            const NAMES: &'static [(u32, &'static str)] = &[(1, "Leaf"), (2, "Fork"), (3, "Same")];
 
             fn read<'de, P: wire::Payload<'de>>(
                 number: u32,

@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod golden {
@@ -56,9 +56,7 @@ pub mod golden {
             fn read<'de, F: wire::Fields<'de>>(
                 fields: &mut F,
             ) -> ::core::result::Result<Self, F::Error> {
-                ::core::result::Result::Ok(Self {
-                    amount: fields.required::<wire::Plain, _>(1)?,
-                })
+                ::core::result::Result::Ok(Self { amount: fields.required::<wire::Plain, _>(1)? })
             }
         }
     };
@@ -101,9 +99,7 @@ pub mod golden {
             fn read<'de, F: wire::Fields<'de>>(
                 fields: &mut F,
             ) -> ::core::result::Result<Self, F::Error> {
-                ::core::result::Result::Ok(Self {
-                    units: fields.required::<wire::Plain, _>(1)?,
-                })
+                ::core::result::Result::Ok(Self { units: fields.required::<wire::Plain, _>(1)? })
             }
         }
     };
@@ -115,7 +111,7 @@ pub mod golden {
             &self,
             context: &::zsvc::Context,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<self::Trade, ::zsvc::Status>,
+            Output = ::core::result::Result<self::Trade, ::zsvc::Status>
         > + ::core::marker::Send;
     }
 
@@ -139,9 +135,7 @@ pub mod golden {
 
     impl<T> ::core::clone::Clone for self::TapeServer<T> {
         fn clone(&self) -> Self {
-            Self {
-                service: ::std::sync::Arc::clone(&self.service),
-            }
+            Self { service: ::std::sync::Arc::clone(&self.service) }
         }
     }
 
@@ -149,7 +143,7 @@ pub mod golden {
         use ::zsvc::generated as wire;
 
         static METHODS: [::zsvc::Method; 1usize] = [
-            ::zsvc::Method::new("golden.Tape/last", ::zsvc::MethodKind::Unary),
+            ::zsvc::Method::new("golden.Tape/last", ::zsvc::MethodKind::Unary)
         ];
 
         struct LastParams {}
@@ -198,16 +192,11 @@ pub mod golden {
                 match method {
                     0 => {
                         let service = ::std::sync::Arc::clone(&self.service);
-                        call.unary::<
-                                LastParams,
-                                wire::Plain,
-                                _,
-                                _,
-                                _,
-                                _,
-                            >(move |context, _| async move {
-                            <T as self::Tape>::last(&service, &context).await
-                        })
+                        call.unary::<LastParams, wire::Plain, _, _, _, _>(
+                            move |context, _| async move {
+                                <T as self::Tape>::last(&service, &context).await
+                            },
+                        )
                     }
                     _ => call.unimplemented(),
                 }

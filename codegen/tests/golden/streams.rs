@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod golden {
@@ -27,7 +27,7 @@ pub mod golden {
             symbols: ::std::vec::Vec<::std::string::String>,
             sink: ::zsvc::Sink<::core::time::Duration>,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<(), ::zsvc::Status>,
+            Output = ::core::result::Result<(), ::zsvc::Status>
         > + ::core::marker::Send;
 
         /// Handles `import`.
@@ -37,7 +37,7 @@ pub mod golden {
             account: ::std::string::String,
             trades: ::zsvc::Streaming<::zsvc::Bytes>,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<u64, ::zsvc::Status>,
+            Output = ::core::result::Result<u64, ::zsvc::Status>
         > + ::core::marker::Send;
 
         /// Handles `converse`.
@@ -47,7 +47,7 @@ pub mod golden {
             orders: ::zsvc::Streaming<u8>,
             sink: ::zsvc::Sink<u16>,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<(), ::zsvc::Status>,
+            Output = ::core::result::Result<(), ::zsvc::Status>
         > + ::core::marker::Send;
     }
 
@@ -71,9 +71,7 @@ pub mod golden {
 
     impl<T> ::core::clone::Clone for self::TapeServer<T> {
         fn clone(&self) -> Self {
-            Self {
-                service: ::std::sync::Arc::clone(&self.service),
-            }
+            Self { service: ::std::sync::Arc::clone(&self.service) }
         }
     }
 
@@ -89,10 +87,7 @@ pub mod golden {
         static METHODS: [::zsvc::Method; 3usize] = [
             ::zsvc::Method::new("golden.Tape/watch", ::zsvc::MethodKind::ServerStream),
             ::zsvc::Method::new("golden.Tape/import", ::zsvc::MethodKind::ClientStream),
-            ::zsvc::Method::new(
-                "golden.Tape/converse",
-                ::zsvc::MethodKind::Bidirectional,
-            ),
+            ::zsvc::Method::new("golden.Tape/converse", ::zsvc::MethodKind::Bidirectional),
         ];
 
         struct WatchParams {
@@ -127,9 +122,7 @@ pub mod golden {
             fn read<'de, F: wire::Fields<'de>>(
                 fields: &mut F,
             ) -> ::core::result::Result<Self, F::Error> {
-                ::core::result::Result::Ok(Self {
-                    symbols: fields.required::<wire::Plain, _>(1)?,
-                })
+                ::core::result::Result::Ok(Self { symbols: fields.required::<wire::Plain, _>(1)? })
             }
         }
 
@@ -171,9 +164,7 @@ pub mod golden {
             fn read<'de, F: wire::Fields<'de>>(
                 fields: &mut F,
             ) -> ::core::result::Result<Self, F::Error> {
-                ::core::result::Result::Ok(Self {
-                    account: fields.required::<wire::Plain, _>(1)?,
-                })
+                ::core::result::Result::Ok(Self { account: fields.required::<wire::Plain, _>(1)? })
             }
         }
 
@@ -229,58 +220,43 @@ pub mod golden {
                 match method {
                     0 => {
                         let service = ::std::sync::Arc::clone(&self.service);
-                        call.server_stream::<
-                                WatchParams,
-                                wire::Nanoseconds,
-                                _,
-                                _,
-                                _,
-                                _,
-                            >(move |context, params, sink| async move {
-                            <T as self::Tape>::watch(
+                        call.server_stream::<WatchParams, wire::Nanoseconds, _, _, _, _>(
+                            move |context, params, sink| async move {
+                                <T as self::Tape>::watch(
                                     &service,
                                     &context,
                                     params.symbols,
                                     sink,
-                                )
-                                .await
-                        })
+                                ).await
+                            },
+                        )
                     }
                     1 => {
                         let service = ::std::sync::Arc::clone(&self.service);
-                        call.client_stream::<
-                                ImportParams,
-                                wire::Blob,
-                                _,
-                                wire::Plain,
-                                _,
-                                _,
-                                _,
-                                _,
-                            >(move |context, params, stream| async move {
-                            <T as self::Tape>::import(
+                        call.client_stream::<ImportParams, wire::Blob, _, wire::Plain, _, _, _, _>(
+                            move |context, params, stream| async move {
+                                <T as self::Tape>::import(
                                     &service,
                                     &context,
                                     params.account,
                                     stream,
-                                )
-                                .await
-                        })
+                                ).await
+                            },
+                        )
                     }
                     2 => {
                         let service = ::std::sync::Arc::clone(&self.service);
                         call.bidirectional::<
-                                ConverseParams,
-                                wire::Plain,
-                                _,
-                                wire::Plain,
-                                _,
-                                _,
-                                _,
-                                _,
-                            >(move |context, _, stream, sink| async move {
-                            <T as self::Tape>::converse(&service, &context, stream, sink)
-                                .await
+                            ConverseParams,
+                            wire::Plain,
+                            _,
+                            wire::Plain,
+                            _,
+                            _,
+                            _,
+                            _
+                        >(move |context, _, stream, sink| async move {
+                            <T as self::Tape>::converse(&service, &context, stream, sink).await
                         })
                     }
                     _ => call.unimplemented(),
@@ -321,66 +297,36 @@ pub mod golden {
             pub fn watch(
                 &self,
                 symbols: impl ::core::iter::IntoIterator<
-                    Item = impl ::core::convert::Into<::std::string::String>,
+                    Item = impl ::core::convert::Into<::std::string::String>
                 >,
             ) -> ::zsvc::ServerStreamCall<::core::time::Duration, ::zsvc::Status> {
-                self.channel
-                    .server_stream::<
-                        _,
-                        wire::Nanoseconds,
-                        _,
-                        _,
-                    >(
-                        &METHODS[0],
-                        &WatchParams {
-                            symbols: symbols
-                                .into_iter()
-                                .map(::core::convert::Into::into)
-                                .collect(),
-                        },
-                    )
+                self.channel.server_stream::<_, wire::Nanoseconds, _, _>(
+                    &METHODS[0],
+                    &WatchParams {
+                        symbols: symbols.into_iter().map(::core::convert::Into::into).collect(),
+                    },
+                )
             }
 
             /// Calls `import`.
-            pub fn import<S>(
+            pub fn import<S: ::zsvc::Stream<Item = ::zsvc::Bytes>>(
                 &self,
                 account: impl ::core::convert::Into<::std::string::String>,
                 trades: S,
-            ) -> ::zsvc::ClientStreamCall<S, ::zsvc::Bytes, u64, ::zsvc::Status>
-            where
-                S: ::zsvc::Stream<Item = ::zsvc::Bytes>,
-            {
-                self.channel
-                    .client_stream::<
-                        _,
-                        wire::Blob,
-                        _,
-                        _,
-                        wire::Plain,
-                        _,
-                        _,
-                    >(
-                        &METHODS[1],
-                        &ImportParams {
-                            account: account.into(),
-                        },
-                        trades,
-                    )
+            ) -> ::zsvc::ClientStreamCall<S, ::zsvc::Bytes, u64, ::zsvc::Status> {
+                self.channel.client_stream::<_, wire::Blob, _, _, wire::Plain, _, _>(
+                    &METHODS[1],
+                    &ImportParams { account: account.into() },
+                    trades,
+                )
             }
 
             /// Calls `converse`.
-            pub fn converse(
-                &self,
-            ) -> ::zsvc::BidirectionalCall<u8, u16, ::zsvc::Status> {
-                self.channel
-                    .bidirectional::<
-                        _,
-                        wire::Plain,
-                        _,
-                        wire::Plain,
-                        _,
-                        _,
-                    >(&METHODS[2], &ConverseParams {})
+            pub fn converse(&self) -> ::zsvc::BidirectionalCall<u8, u16, ::zsvc::Status> {
+                self.channel.bidirectional::<_, wire::Plain, _, wire::Plain, _, _>(
+                    &METHODS[2],
+                    &ConverseParams {},
+                )
             }
         }
     };

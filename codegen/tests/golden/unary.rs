@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod golden {
@@ -28,15 +28,14 @@ pub mod golden {
     }
 
     impl ::core::fmt::Display for self::Failure {
-        fn fmt(
-            &self,
-            formatter: &mut ::core::fmt::Formatter<'_>,
-        ) -> ::core::fmt::Result {
+        fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
             match self {
                 Self::Halted { .. } => formatter.write_str("halted"),
-                Self::Unknown(variant) => {
-                    ::core::write!(formatter, "unknown error {}", variant.number)
-                }
+                Self::Unknown(variant) => ::core::write!(
+                    formatter,
+                    "unknown error {}",
+                    variant.number,
+                ),
             }
         }
     }
@@ -54,16 +53,12 @@ pub mod golden {
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
                 match self {
-                    Self::Halted => {
-                        wire::write_variant::<wire::Nothing, _, _>(serializer, 1, &())
-                    }
-                    Self::Unknown(variant) => {
-                        wire::write_variant::<
-                            wire::Plain,
-                            _,
-                            _,
-                        >(serializer, variant.number, &variant.value)
-                    }
+                    Self::Halted => wire::write_variant::<wire::Nothing, _, _>(serializer, 1, &()),
+                    Self::Unknown(variant) => wire::write_variant::<wire::Plain, _, _>(
+                        serializer,
+                        variant.number,
+                        &variant.value,
+                    ),
                 }
             }
         }
@@ -101,7 +96,7 @@ pub mod golden {
             tags: ::std::vec::Vec<::std::string::String>,
             at: ::core::option::Option<::zsvc::Timestamp>,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<u64, ::zsvc::Error<self::Failure>>,
+            Output = ::core::result::Result<u64, ::zsvc::Error<self::Failure>>
         > + ::core::marker::Send;
 
         /// Handles `ping`.
@@ -109,7 +104,7 @@ pub mod golden {
             &self,
             context: &::zsvc::Context,
         ) -> impl ::core::future::Future<
-            Output = ::core::result::Result<(), ::zsvc::Status>,
+            Output = ::core::result::Result<(), ::zsvc::Status>
         > + ::core::marker::Send;
     }
 
@@ -133,9 +128,7 @@ pub mod golden {
 
     impl<T> ::core::clone::Clone for self::TapeServer<T> {
         fn clone(&self) -> Self {
-            Self {
-                service: ::std::sync::Arc::clone(&self.service),
-            }
+            Self { service: ::std::sync::Arc::clone(&self.service) }
         }
     }
 
@@ -252,36 +245,25 @@ pub mod golden {
                 match method {
                     0 => {
                         let service = ::std::sync::Arc::clone(&self.service);
-                        call.unary::<
-                                LastParams,
-                                wire::Plain,
-                                _,
-                                _,
-                                _,
-                                _,
-                            >(move |context, params| async move {
-                            <T as self::Tape>::last(
+                        call.unary::<LastParams, wire::Plain, _, _, _, _>(
+                            move |context, params| async move {
+                                <T as self::Tape>::last(
                                     &service,
                                     &context,
                                     params.symbol,
                                     params.tags,
                                     params.at,
-                                )
-                                .await
-                        })
+                                ).await
+                            },
+                        )
                     }
                     1 => {
                         let service = ::std::sync::Arc::clone(&self.service);
-                        call.unary::<
-                                PingParams,
-                                wire::Nothing,
-                                _,
-                                _,
-                                _,
-                                _,
-                            >(move |context, _| async move {
-                            <T as self::Tape>::ping(&service, &context).await
-                        })
+                        call.unary::<PingParams, wire::Nothing, _, _, _, _>(
+                            move |context, _| async move {
+                                <T as self::Tape>::ping(&service, &context).await
+                            },
+                        )
                     }
                     _ => call.unimplemented(),
                 }
@@ -322,27 +304,18 @@ pub mod golden {
                 &self,
                 symbol: impl ::core::convert::Into<::std::string::String>,
                 tags: impl ::core::iter::IntoIterator<
-                    Item = impl ::core::convert::Into<::std::string::String>,
+                    Item = impl ::core::convert::Into<::std::string::String>
                 >,
                 at: ::core::option::Option<::zsvc::Timestamp>,
             ) -> ::zsvc::UnaryCall<u64, ::zsvc::Error<self::Failure>> {
-                self.channel
-                    .unary::<
-                        _,
-                        wire::Plain,
-                        _,
-                        _,
-                    >(
-                        &METHODS[0],
-                        &LastParams {
-                            symbol: symbol.into(),
-                            tags: tags
-                                .into_iter()
-                                .map(::core::convert::Into::into)
-                                .collect(),
-                            at,
-                        },
-                    )
+                self.channel.unary::<_, wire::Plain, _, _>(
+                    &METHODS[0],
+                    &LastParams {
+                        symbol: symbol.into(),
+                        tags: tags.into_iter().map(::core::convert::Into::into).collect(),
+                        at,
+                    },
+                )
             }
 
             /// Calls `ping`.

@@ -14,7 +14,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod golden {
@@ -107,33 +107,31 @@ pub mod golden {
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
                 match self {
-                    Self::Limit { symbol, limit } => {
-                        wire::write_variant::<
-                            wire::Plain,
-                            _,
-                            _,
-                        >(serializer, 1, &LimitFields { symbol, limit })
-                    }
-                    Self::Market(value) => {
-                        wire::write_variant::<wire::Blob, _, _>(serializer, 2, value)
-                    }
-                    Self::CancelAll => {
-                        wire::write_variant::<wire::Nothing, _, _>(serializer, 3, &())
-                    }
-                    Self::Nothing {} => {
-                        wire::write_variant::<
-                            wire::Plain,
-                            _,
-                            _,
-                        >(serializer, 4, &NothingFields {})
-                    }
-                    Self::Unknown(variant) => {
-                        wire::write_variant::<
-                            wire::Plain,
-                            _,
-                            _,
-                        >(serializer, variant.number, &variant.value)
-                    }
+                    Self::Limit { symbol, limit } => wire::write_variant::<wire::Plain, _, _>(
+                        serializer,
+                        1,
+                        &LimitFields { symbol, limit },
+                    ),
+                    Self::Market(value) => wire::write_variant::<wire::Blob, _, _>(
+                        serializer,
+                        2,
+                        value,
+                    ),
+                    Self::CancelAll => wire::write_variant::<wire::Nothing, _, _>(
+                        serializer,
+                        3,
+                        &(),
+                    ),
+                    Self::Nothing {} => wire::write_variant::<wire::Plain, _, _>(
+                        serializer,
+                        4,
+                        &NothingFields {},
+                    ),
+                    Self::Unknown(variant) => wire::write_variant::<wire::Plain, _, _>(
+                        serializer,
+                        variant.number,
+                        &variant.value,
+                    ),
                 }
             }
         }

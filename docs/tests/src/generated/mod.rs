@@ -16,7 +16,7 @@ const _: () = ::zsvc::generated::made_for(1);
     rustdoc::all,
     unreachable_pub,
     unused_qualifications,
-    reason = "names, docs and deprecations are the schema's, and not every program uses all of it"
+    reason = "names, docs and deprecations are the schema's, and not every program uses all of it",
 )]
 #[rustfmt::skip]
 pub mod climate {
@@ -35,17 +35,18 @@ pub mod climate {
         }
 
         impl ::core::fmt::Display for self::ClimateError {
-            fn fmt(
-                &self,
-                formatter: &mut ::core::fmt::Formatter<'_>,
-            ) -> ::core::fmt::Result {
+            fn fmt(&self, formatter: &mut ::core::fmt::Formatter<'_>) -> ::core::fmt::Result {
                 match self {
-                    Self::NoSuchRoom { room, .. } => {
-                        ::core::write!(formatter, "there is no room `{}`", room)
-                    }
-                    Self::Unknown(variant) => {
-                        ::core::write!(formatter, "unknown error {}", variant.number)
-                    }
+                    Self::NoSuchRoom { room, .. } => ::core::write!(
+                        formatter,
+                        "there is no room `{}`",
+                        room,
+                    ),
+                    Self::Unknown(variant) => ::core::write!(
+                        formatter,
+                        "unknown error {}",
+                        variant.number,
+                    ),
                 }
             }
         }
@@ -95,20 +96,16 @@ pub mod climate {
                     serializer: S,
                 ) -> ::core::result::Result<S::Ok, S::Error> {
                     match self {
-                        Self::NoSuchRoom { room } => {
-                            wire::write_variant::<
-                                wire::Plain,
-                                _,
-                                _,
-                            >(serializer, 1, &NoSuchRoomFields { room })
-                        }
-                        Self::Unknown(variant) => {
-                            wire::write_variant::<
-                                wire::Plain,
-                                _,
-                                _,
-                            >(serializer, variant.number, &variant.value)
-                        }
+                        Self::NoSuchRoom { room } => wire::write_variant::<wire::Plain, _, _>(
+                            serializer,
+                            1,
+                            &NoSuchRoomFields { room },
+                        ),
+                        Self::Unknown(variant) => wire::write_variant::<wire::Plain, _, _>(
+                            serializer,
+                            variant.number,
+                            &variant.value,
+                        ),
                     }
                 }
             }
@@ -144,7 +141,7 @@ pub mod climate {
                 context: &::zsvc::Context,
                 room: ::std::string::String,
             ) -> impl ::core::future::Future<
-                Output = ::core::result::Result<f64, ::zsvc::Error<self::ClimateError>>,
+                Output = ::core::result::Result<f64, ::zsvc::Error<self::ClimateError>>
             > + ::core::marker::Send;
 
             /// The same, whenever it changes.
@@ -154,7 +151,7 @@ pub mod climate {
                 room: ::std::string::String,
                 sink: ::zsvc::Sink<f64>,
             ) -> impl ::core::future::Future<
-                Output = ::core::result::Result<(), ::zsvc::Error<self::ClimateError>>,
+                Output = ::core::result::Result<(), ::zsvc::Error<self::ClimateError>>
             > + ::core::marker::Send;
         }
 
@@ -178,9 +175,7 @@ pub mod climate {
 
         impl<T> ::core::clone::Clone for self::ClimateServer<T> {
             fn clone(&self) -> Self {
-                Self {
-                    service: ::std::sync::Arc::clone(&self.service),
-                }
+                Self { service: ::std::sync::Arc::clone(&self.service) }
             }
         }
 
@@ -196,10 +191,7 @@ pub mod climate {
             static METHODS: [::zsvc::Method; 2usize] = [
                 ::zsvc::Method::new("climate.v1.Climate/read", ::zsvc::MethodKind::Unary)
                     .deadline(::core::time::Duration::from_nanos(500000000)),
-                ::zsvc::Method::new(
-                    "climate.v1.Climate/watch",
-                    ::zsvc::MethodKind::ServerStream,
-                ),
+                ::zsvc::Method::new("climate.v1.Climate/watch", ::zsvc::MethodKind::ServerStream),
             ];
 
             struct ReadParams {
@@ -234,9 +226,7 @@ pub mod climate {
                 fn read<'de, F: wire::Fields<'de>>(
                     fields: &mut F,
                 ) -> ::core::result::Result<Self, F::Error> {
-                    ::core::result::Result::Ok(Self {
-                        room: fields.required::<wire::Plain, _>(1)?,
-                    })
+                    ::core::result::Result::Ok(Self { room: fields.required::<wire::Plain, _>(1)? })
                 }
             }
 
@@ -279,9 +269,7 @@ pub mod climate {
                 fn read<'de, F: wire::Fields<'de>>(
                     fields: &mut F,
                 ) -> ::core::result::Result<Self, F::Error> {
-                    ::core::result::Result::Ok(Self {
-                        room: fields.required::<wire::Plain, _>(1)?,
-                    })
+                    ::core::result::Result::Ok(Self { room: fields.required::<wire::Plain, _>(1)? })
                 }
             }
 
@@ -296,44 +284,32 @@ pub mod climate {
                     &METHODS
                 }
 
-                fn dispatch(
-                    &self,
-                    method: usize,
-                    call: wire::Incoming,
-                ) -> wire::Handling {
+                fn dispatch(&self, method: usize, call: wire::Incoming) -> wire::Handling {
                     match method {
                         0 => {
                             let service = ::std::sync::Arc::clone(&self.service);
-                            call.unary::<
-                                    ReadParams,
-                                    wire::Plain,
-                                    _,
-                                    _,
-                                    _,
-                                    _,
-                                >(move |context, params| async move {
-                                <T as self::Climate>::read(&service, &context, params.room)
-                                    .await
-                            })
+                            call.unary::<ReadParams, wire::Plain, _, _, _, _>(
+                                move |context, params| async move {
+                                    <T as self::Climate>::read(
+                                        &service,
+                                        &context,
+                                        params.room,
+                                    ).await
+                                },
+                            )
                         }
                         1 => {
                             let service = ::std::sync::Arc::clone(&self.service);
-                            call.server_stream::<
-                                    WatchParams,
-                                    wire::Plain,
-                                    _,
-                                    _,
-                                    _,
-                                    _,
-                                >(move |context, params, sink| async move {
-                                <T as self::Climate>::watch(
+                            call.server_stream::<WatchParams, wire::Plain, _, _, _, _>(
+                                move |context, params, sink| async move {
+                                    <T as self::Climate>::watch(
                                         &service,
                                         &context,
                                         params.room,
                                         sink,
-                                    )
-                                    .await
-                            })
+                                    ).await
+                                },
+                            )
                         }
                         _ => call.unimplemented(),
                     }
@@ -374,13 +350,10 @@ pub mod climate {
                     &self,
                     room: impl ::core::convert::Into<::std::string::String>,
                 ) -> ::zsvc::UnaryCall<f64, ::zsvc::Error<self::ClimateError>> {
-                    self.channel
-                        .unary::<
-                            _,
-                            wire::Plain,
-                            _,
-                            _,
-                        >(&METHODS[0], &ReadParams { room: room.into() })
+                    self.channel.unary::<_, wire::Plain, _, _>(
+                        &METHODS[0],
+                        &ReadParams { room: room.into() },
+                    )
                 }
 
                 /// The same, whenever it changes.
@@ -388,13 +361,10 @@ pub mod climate {
                     &self,
                     room: impl ::core::convert::Into<::std::string::String>,
                 ) -> ::zsvc::ServerStreamCall<f64, ::zsvc::Error<self::ClimateError>> {
-                    self.channel
-                        .server_stream::<
-                            _,
-                            wire::Plain,
-                            _,
-                            _,
-                        >(&METHODS[1], &WatchParams { room: room.into() })
+                    self.channel.server_stream::<_, wire::Plain, _, _>(
+                        &METHODS[1],
+                        &WatchParams { room: room.into() },
+                    )
                 }
             }
         };

@@ -1,0 +1,198 @@
+//! Breaks a line of tokens where it is too long, or where a line has to end.
+//!
+//! A *piece* is what gets a line of its own where its surroundings are broken: an item, a statement, a field, an
+//! argument. What fits is left on one line; of the rest, brackets are opened from the left, as far as need be.
+
+use super::tokens::{Bracket, Kind, Token, Tokens};
+use super::{INDENT, WIDTH};
+
+/// What an item starts with that is set apart from the item before it.
+const STARTS: &[&str] = &["#", "const", "fn", "impl", "pub", "static", "struct"];
+
+/// Writes all tokens, each piece from a line of its own.
+pub(super) fn items(tokens: &Tokens, indent: usize, text: &mut String) {
+    let mut printer = Printer { tokens, text, line: 0, indent };
+    printer.pieces(0, tokens.len(), false);
+}
+
+struct Printer<'a> {
+    tokens: &'a Tokens,
+    text: &'a mut String,
+    /// Where in the text the line starts.
+    line: usize,
+    indent: usize,
+}
+
+impl Printer<'_> {
+    /// Pieces from one token up to another, a line or more each, every one of which ends. `commas`, where the last is to
+    /// have one like the others.
+    fn pieces(&mut self, from: usize, to: usize, commas: bool) {
+        let mut start = from;
+        while start < to {
+            let end = self.end_of_piece(start, to);
+            if start > from && self.is_set_apart(start) {
+                self.text.push('\n');
+            }
+            self.start_line();
+            self.piece(start, end);
+            if commas && end == to {
+                self.text.push(',');
+            }
+            self.text.push('\n');
+            start = end;
+        }
+    }
+
+    fn end_of_piece(&self, start: usize, to: usize) -> usize {
+        let mut index = start;
+        while index < to {
+            index = self.tokens.at(index).close;
+            let token = self.tokens.at(index);
+            index += 1;
+            if token.ends_piece {
+                break;
+            }
+        }
+        index
+    }
+
+    /// Whether a blank line goes before an item.
+    fn is_set_apart(&self, start: usize) -> bool {
+        let ends = matches!(self.tokens.text(start - 1), "}" | ";");
+        let is_docs = self.tokens.at(start).kind == Kind::Docs;
+        ends && (is_docs || STARTS.contains(&self.tokens.text(start)))
+    }
+
+    /// A piece: documentation and attributes on lines of their own, then the rest.
+    fn piece(&mut self, start: usize, end: usize) {
+        let mut start = start;
+        loop {
+            let token = self.tokens.at(start);
+            let attribute_end = match token.kind {
+                Kind::Docs => start + 1,
+                Kind::Operator if self.tokens.text(start) == "#" && start + 1 < end => {
+                    self.tokens.at(start + 1).close + 1
+                }
+                _ => break,
+            };
+            self.run(start, attribute_end);
+            if attribute_end == end {
+                return;
+            }
+            self.text.push('\n');
+            self.start_line();
+            start = attribute_end;
+        }
+        self.run(start, end);
+    }
+
+    /// Tokens that start on this line.
+    fn run(&mut self, start: usize, end: usize) {
+        if self.fits(start, end) {
+            return self.text.push_str(self.tokens.flat(start, end));
+        }
+        let outer = self.indent;
+        let is_chain = !self.tokens.breaks(start, end) && (start..end).any(|index| self.is_link(index));
+        let mut index = start;
+        while index < end {
+            if is_chain && self.is_link(index) {
+                self.indent = outer + INDENT;
+                self.text.push('\n');
+                self.start_line();
+            } else if index > start && self.tokens.is_spaced(index) {
+                self.text.push(' ');
+            }
+            let token = *self.tokens.at(index);
+            match token.kind {
+                Kind::Open(bracket) => self.brackets(index, bracket, end, is_chain),
+                _ => self.text.push_str(self.tokens.text(index)),
+            }
+            index = token.close + 1;
+        }
+        self.indent = outer;
+    }
+
+    /// Brackets and what is in them, on one line if that and what sticks to it fits.
+    fn brackets(&mut self, open: usize, bracket: Bracket, end: usize, is_chain: bool) {
+        let Token { close, is_list, .. } = *self.tokens.at(open);
+        let stop = self.stop(close + 1, bracket, end, is_chain);
+        if !self.tokens.breaks(open, close + 1) && self.fits(open, stop) {
+            return self.text.push_str(self.tokens.flat(open, close + 1));
+        }
+        self.text.push_str(self.tokens.text(open));
+        if open + 1 < close {
+            if self.is_hugged(open, close) {
+                self.run(open + 1, close);
+            } else {
+                self.text.push('\n');
+                self.indent += INDENT;
+                self.pieces(open + 1, close, is_list);
+                self.indent -= INDENT;
+                self.start_line();
+            }
+        }
+        self.text.push_str(self.tokens.text(close));
+    }
+
+    /// Up to where a line goes on behind brackets before it may be broken again.
+    fn stop(&self, after: usize, bracket: Bracket, end: usize, is_chain: bool) -> usize {
+        let mut index = after;
+        while index < end {
+            let token = self.tokens.at(index);
+            let is_last = match token.kind {
+                Kind::Open(Bracket::Brace) => self.tokens.breaks(index, token.close + 1),
+                Kind::Open(Bracket::Parenthesis) => matches!(bracket, Bracket::Angle | Bracket::Binder),
+                Kind::Operator => matches!(self.tokens.text(index), "=" | "=>"),
+                _ => false,
+            };
+            if is_last {
+                return index + 1;
+            }
+            if is_chain && self.is_link(index) {
+                return index;
+            }
+            index = token.close + 1;
+        }
+        end
+    }
+
+    /// Whether brackets stay with what is in them, which is broken instead: that of an attribute, and a single piece that
+    /// ends with braces.
+    fn is_hugged(&self, open: usize, close: usize) -> bool {
+        let is_single = self.end_of_piece(open + 1, close) == close;
+        match self.tokens.at(open).kind {
+            Kind::Open(Bracket::Square) => is_single && open > 0 && self.tokens.text(open - 1) == "#",
+            Kind::Open(Bracket::Parenthesis) => is_single && self.is_open_before_braces(open, close),
+            _ => false,
+        }
+    }
+
+    /// Whether all up to the braces that brackets end with fits on this line.
+    fn is_open_before_braces(&self, open: usize, close: usize) -> bool {
+        let mut last = open + 1;
+        while self.tokens.at(last).close + 1 < close {
+            last = self.tokens.at(last).close + 1;
+        }
+        self.tokens.at(last).kind == Kind::Open(Bracket::Brace) && self.fits(open, last + 1)
+    }
+
+    /// Whether this is the dot before a call of what a call came to.
+    fn is_link(&self, index: usize) -> bool {
+        index > 0
+            && index + 1 < self.tokens.len()
+            && self.tokens.text(index) == "."
+            && self.tokens.at(index - 1).kind == Kind::Close(Bracket::Parenthesis)
+            && self.tokens.text(index + 1) != "await"
+    }
+
+    /// Whether tokens fit on what is left of the line.
+    fn fits(&self, from: usize, to: usize) -> bool {
+        !self.tokens.breaks(from, to)
+            && self.text.len() - self.line + self.tokens.flat(from, to).len() <= WIDTH
+    }
+
+    fn start_line(&mut self) {
+        self.line = self.text.len();
+        self.text.extend(std::iter::repeat_n(' ', self.indent));
+    }
+}
