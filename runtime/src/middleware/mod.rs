@@ -6,13 +6,19 @@
 //!
 //! - At the server it implements [`ServerMiddleware`] and is added by
 //!   [`ServerBuilder::middleware`](crate::ServerBuilder::middleware).
+//! - [`ConcurrencyLimit`] and [`RateLimit`] come along, for servers.
 //!
 //! A server without any runs as if there were none of this.
 
 mod caught;
+mod concurrency;
+mod rate;
 mod response;
+mod scope;
 mod server;
 
+pub use concurrency::ConcurrencyLimit;
+pub use rate::RateLimit;
 pub use response::{Response, Traffic};
 pub use server::{ServerMiddleware, ServerNext, ServerRequest};
 

@@ -15,6 +15,7 @@ mod kinds;
 mod limits;
 mod liveness;
 mod load;
+mod middleware;
 mod one_way;
 mod outcomes;
 mod raw;
