@@ -1,0 +1,109 @@
+//! Mixed calls, streams and cancels against two servers that are killed, stopped and restarted, through connections that fail in
+//! every way; at the end every call is accounted for: what its caller was told agrees with what the servers wrote down.
+//!
+//! - [`stage`]: the servers, the proxies before them, and what happens to both.
+//! - [`load`]: the callers.
+//! - [`account`]: what became of each call, and whether it is true.
+
+mod account;
+mod load;
+mod stage;
+
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use clap::{Parser, Subcommand};
+use zsvc::Channel;
+use zsvc_faults::faults::v1::LedgerClient;
+use zsvc_faults::{Serving, resident};
+
+use account::Account;
+use load::Load;
+use stage::Stage;
+
+/// Calls two servers through faulty connections, and accounts for every call.
+///
+/// Exit status: 0 when every call ended, all that callers were told is true, and memory stayed flat; 1 when not.
+#[derive(Debug, Parser)]
+#[command(name = "soak", args_conflicts_with_subcommands = true)]
+struct Arguments {
+    #[command(subcommand)]
+    part: Option<Part>,
+    /// For how long.
+    #[arg(long, default_value_t = 600)]
+    seconds: u64,
+    /// Callers at a time.
+    #[arg(long, default_value_t = 32)]
+    callers: usize,
+    /// What the faults and calls are drawn from; the order in which things happen also depends on the machine.
+    #[arg(long)]
+    seed: Option<u64>,
+}
+
+#[derive(Debug, Subcommand)]
+enum Part {
+    /// Is one of the servers. For the program itself.
+    #[command(hide = true)]
+    Serve(Serving),
+}
+
+type Failure = Box<dyn std::error::Error>;
+
+/// How long calls may go on once nothing new is begun. All of them have deadlines, or end with their connection.
+const REST: Duration = Duration::from_mins(1);
+
+fn main() -> Result<ExitCode, Failure> {
+    let arguments = Arguments::parse();
+    if let Some(Part::Serve(serving)) = arguments.part {
+        serving.run()?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    tokio::runtime::Runtime::new()?.block_on(soak(&arguments))
+}
+
+async fn soak(arguments: &Arguments) -> Result<ExitCode, Failure> {
+    let seed = arguments.seed.unwrap_or_else(|| fastrand::u64(..));
+    println!("{} s with {} callers, seed {seed}", arguments.seconds, arguments.callers);
+    let mut stage = Stage::set(fastrand::Rng::with_seed(seed)).await?;
+    let ledger = LedgerClient::new(connect(&stage).await?);
+    let account = Arc::new(Account::default());
+    let load = Load::begin(&ledger, &account, arguments.callers, seed);
+
+    let began = Instant::now();
+    let (time, warm) = (Duration::from_secs(arguments.seconds), Duration::from_secs(arguments.seconds / 5));
+    stage.act_for(warm).await?;
+    let before = resident()?;
+    stage.act_for(time.saturating_sub(began.elapsed())).await?;
+    let after = resident()?;
+    stage.heal();
+    let all_ended = load.end(REST).await;
+    stage.end().await?;
+
+    let verdict = account.check(&stage.written()?);
+    let faults = stage.faults();
+    println!("{faults} faults; {}", account.summary());
+    println!("memory {} MiB after warming up, {} MiB at the end", before >> 20, after >> 20);
+    let mut wrong = verdict;
+    if !all_ended {
+        wrong.push(format!("calls were still going on {REST:?} after the last fault"));
+    }
+    if after > before + before / 10 + SLACK {
+        wrong.push("memory has grown".to_owned());
+    }
+    for line in &wrong {
+        println!("wrong: {line}");
+    }
+    println!("{}", if wrong.is_empty() { "every call is accounted for" } else { "not all is well" });
+    Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What memory may vary by beside a tenth: faults leave more or less on its way at any moment. And every call's fate is kept
+/// until the end, which is some bytes each.
+const SLACK: u64 = 24 << 20;
+
+async fn connect(stage: &Stage) -> Result<Channel, zsvc::Status> {
+    let endpoints = stage.endpoints();
+    let channel = endpoints.into_iter().fold(Channel::builder(), zsvc::ChannelBuilder::endpoint);
+    channel.heartbeat(stage::HEARTBEAT).connect().await
+}

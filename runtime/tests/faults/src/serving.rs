@@ -1,0 +1,72 @@
+//! [`Serving`]: a server of `Ledger` as the main task of a process.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use tokio::signal::unix::{SignalKind, signal};
+use zsvc::Server;
+
+use crate::faults::v1::LedgerServer;
+use crate::{Book, Keeper};
+
+/// How and where to serve `Ledger`.
+#[derive(Debug, Args)]
+pub struct Serving {
+    /// Where.
+    #[arg(long, default_value = "tcp://127.0.0.1:*")]
+    bind: String,
+    /// The file that keys are written into.
+    #[arg(long)]
+    book: PathBuf,
+    /// After how many milliseconds a silent client is given up.
+    #[arg(long)]
+    peer_timeout: Option<u64>,
+    /// After how many milliseconds of silence a connection is asked for a sign of life.
+    #[arg(long)]
+    heartbeat: Option<u64>,
+    /// For how many milliseconds calls in flight may go on after it was asked to end.
+    #[arg(long)]
+    grace: Option<u64>,
+    /// Worker threads, if not one per core.
+    #[arg(long)]
+    threads: Option<usize>,
+}
+
+impl Serving {
+    /// Serves until the process is asked to end (`SIGTERM`), then drains. Says `serving at ENDPOINT`, and `out` at the end.
+    ///
+    /// # Errors
+    /// The book can't be opened, the endpoint can't be bound, or the socket failed.
+    pub fn run(self) -> Result<(), Box<dyn std::error::Error>> {
+        let mut builder = tokio::runtime::Builder::new_multi_thread();
+        if let Some(threads) = self.threads {
+            builder.worker_threads(threads);
+        }
+        builder.enable_all().build()?.block_on(self.serve())
+    }
+
+    async fn serve(self) -> Result<(), Box<dyn std::error::Error>> {
+        let keeper = Keeper::new(Book::open(&self.book)?);
+        let tally = keeper.tally();
+        let mut builder = Server::builder().service(LedgerServer::new(keeper)).bind(self.bind);
+        if let Some(timeout) = self.peer_timeout {
+            builder = builder.peer_timeout(Duration::from_millis(timeout));
+        }
+        if let Some(interval) = self.heartbeat {
+            builder = builder.heartbeat(Duration::from_millis(interval));
+        }
+        if let Some(grace) = self.grace {
+            builder = builder.grace(Duration::from_millis(grace));
+        }
+        // Handlers panic by the hundred when they are asked to; the tests look at what calls come to.
+        std::panic::set_hook(Box::new(|_| {}));
+        let mut terminate = signal(SignalKind::terminate())?;
+        let server = builder.listen()?;
+        tally.tell_of(server.counters());
+        println!("serving at {}", server.endpoints()[0]);
+        server.serve_until(terminate.recv()).await?;
+        println!("out");
+        Ok(())
+    }
+}
