@@ -16,34 +16,90 @@ pub(crate) fn attributes(notes: &Notes, fallback: &str) -> TokenStream {
 
 /// A text as doc comments, a line each.
 pub(crate) fn doc(text: &str) -> TokenStream {
-    let mut fence = None;
-    let lines = text.lines().map(|line| match line_of(&clean(line), &mut fence) {
+    let lines = lines_of(text).into_iter().map(|line| match line {
         line if line.is_empty() => line,
         line => format!(" {line}"),
     });
     quote!(#(#[doc = #lines])*)
 }
 
-/// A code fence that is open: its marker.
-type Fence = Option<String>;
-
-/// One line, once it is seen whether it opens or closes a fence.
-fn line_of(line: &str, fence: &mut Fence) -> String {
-    let (prefix, content) = split_prefix(line);
-    let marker = marker(content);
-    match fence {
-        Some(open) if marker.starts_with(open.as_str()) && content == marker => {
-            *fence = None;
-            line.to_owned()
+/// The lines of a text, of which none is code that rustdoc would take for Rust.
+fn lines_of(text: &str) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut fence: Option<Fence> = None;
+    let mut has_list = false;
+    for line in text.lines().map(clean) {
+        if let Some(open) = &fence {
+            match open.rest(&line) {
+                Some(rest) if open.is_closed_by(rest) => {
+                    fence = None;
+                    lines.push(line);
+                    continue;
+                }
+                Some(_) => {
+                    lines.push(line);
+                    continue;
+                }
+                // The quote or list ends, and the fence with it. Said so that nobody takes its other end for a new one.
+                None => lines.push(open.end()),
+            }
         }
-        Some(_) => line.to_owned(),
-        None if marker.is_empty() => shallow(prefix) + content,
-        None => {
-            *fence = Some(marker.to_owned());
-            let language = if content == marker { "text" } else { "" };
-            shallow(prefix) + content + language
-        }
+        let (prefix, content) = split_prefix(&line);
+        has_list |= prefix.contains(|letter| !matches!(letter, ' ' | '>'));
+        let prefix = shallow(prefix);
+        let marker = marker(content);
+        let language = if !marker.is_empty() && content == marker { "text" } else { "" };
+        lines.push(format!("{prefix}{content}{language}"));
+        fence = (!marker.is_empty()).then(|| Fence { marker: marker.to_owned(), prefix, has_list });
     }
+    lines
+}
+
+/// A code fence that is open.
+#[derive(Debug)]
+struct Fence {
+    /// Its backticks or tildes.
+    marker: String,
+    /// The indentation and the markers of lists and quotes before it.
+    prefix: String,
+    /// Whether its indentation may be that of a list.
+    has_list: bool,
+}
+
+impl Fence {
+    /// What follows the indentation of a line, and the markers of quotes, that are those of the fence; `None` for a line
+    /// that is no longer in the same list or quote.
+    fn rest<'l>(&self, line: &'l str) -> Option<&'l str> {
+        let mut quotes = self.prefix.split('>');
+        let mut rest = indented(line, self.indentation(quotes.next().unwrap_or_default()))?;
+        for after in quotes {
+            rest = rest.trim_start().strip_prefix('>')?;
+            rest = indented(rest, self.indentation(after.strip_prefix(' ').unwrap_or(after)) + 1)
+                .or_else(|| (self.indentation(after) == 0).then_some(rest))?;
+        }
+        Some(rest)
+    }
+
+    /// How far a line must be indented to be in the list that this part of the prefix starts or goes on with.
+    fn indentation(&self, part: &str) -> usize {
+        if self.has_list { part.len() } else { 0 }
+    }
+
+    fn is_closed_by(&self, rest: &str) -> bool {
+        let content = rest.trim_start();
+        rest.len() - content.len() <= 3 && content.starts_with(&self.marker) && content == marker(content)
+    }
+
+    /// A line that closes it, in the list or quote that it is in.
+    fn end(&self) -> String {
+        self.prefix.replace(|letter| letter != '>', " ") + &self.marker
+    }
+}
+
+/// What follows that many spaces; a line without anything has as many as one likes.
+fn indented(line: &str, spaces: usize) -> Option<&str> {
+    let found = line.len() - line.trim_start_matches(' ').len();
+    if found == line.len() { Some("") } else { (found >= spaces).then(|| &line[spaces..]) }
 }
 
 /// Takes out what a comment of generated code must not hold: control characters, and those that turn the
@@ -94,9 +150,7 @@ mod tests {
     use super::*;
 
     fn lines(text: &str) -> String {
-        let mut fence = None;
-        let lines: Vec<String> = text.lines().map(|line| line_of(&clean(line), &mut fence)).collect();
-        lines.join("\n")
+        lines_of(text).join("\n")
     }
 
     #[test]
@@ -120,6 +174,28 @@ mod tests {
         assert_eq!(lines("- ~~~"), "- ~~~text");
         assert_eq!(lines("1. ```\n   x\n   ```\ny"), "1. ```text\n   x\n   ```\ny");
         assert_eq!(lines("> - 12) ~~~"), "> - 12) ~~~text");
+    }
+
+    #[test]
+    fn a_fence_ends_with_its_quote() {
+        assert_eq!(lines("> ```\n> x\ny\n\n```\nz"), "> ```text\n> x\n> ```\ny\n\n```text\nz");
+        assert_eq!(lines("> ```\n>x\n>\n\ny"), "> ```text\n>x\n>\n> ```\n\ny");
+        assert_eq!(lines("> > ```\n> x"), "> > ```text\n> > ```\n> x");
+    }
+
+    #[test]
+    fn a_fence_ends_with_its_list() {
+        assert_eq!(lines("- ```\n  x\n\ny\n```\nz"), "- ```text\n  x\n\n  ```\ny\n```text\nz");
+        assert_eq!(lines("1. a\n\n   ~~~\n   x\ny"), "1. a\n\n   ~~~text\n   x\n   ~~~\ny");
+        assert_eq!(lines("> - ```\n>   x\n> y"), "> - ```text\n>   x\n>   ```\n> y");
+        assert_eq!(lines("- > ```\n  > x\n> y"), "- > ```text\n  > x\n  > ```\n> y");
+    }
+
+    #[test]
+    fn a_fence_that_is_in_no_list_goes_on() {
+        assert_eq!(lines("  ```\nx\n  ```"), "  ```text\nx\n  ```");
+        assert_eq!(lines("```\n- ```\n> ```\n```\ny"), "```text\n- ```\n> ```\n```\ny");
+        assert_eq!(lines("```\n    ```\n```\ny"), "```text\n    ```\n```\ny");
     }
 
     #[test]

@@ -107,6 +107,11 @@ fn one_way_methods() {
 }
 
 #[test]
+fn overlapping_methods() {
+    check("overlap", "overlap", &Options { sides: Sides::Server, ..Options::default() });
+}
+
+#[test]
 fn client_only() {
     check("options", "client_only", &Options { sides: Sides::Client, ..Options::default() });
 }

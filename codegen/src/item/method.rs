@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
-use zsvc_idl::schema::{Method, MethodKind, Service, StreamParameter, Type};
+use zsvc_idl::schema::{Method, MethodKind, Overlap, Service, StreamParameter, Type};
 
 use super::fields;
 use crate::literal;
@@ -63,7 +63,18 @@ fn row(service: &str, method: &Method) -> TokenStream {
         quote!(.deadline(#deadline))
     });
     let idempotent = method.idempotent.then(|| quote!(.idempotent()));
-    quote!(::zsvc::Method::new(#name, ::zsvc::MethodKind::#kind) #deadline #idempotent)
+    let overlap = overlap(method.overlap).map(|overlap| quote!(.overlapping(::zsvc::Overlap::#overlap)));
+    quote!(::zsvc::Method::new(#name, ::zsvc::MethodKind::#kind) #deadline #idempotent #overlap)
+}
+
+/// What the runtime calls it, if that is to be said.
+fn overlap(overlap: Overlap) -> Option<TokenStream> {
+    match overlap {
+        Overlap::Parallel => None,
+        Overlap::Queue => Some(quote!(Queue)),
+        Overlap::Replace => Some(quote!(Replace)),
+        Overlap::Ignore => Some(quote!(Ignore)),
+    }
 }
 
 /// The Rust type of an answer.
