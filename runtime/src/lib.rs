@@ -29,12 +29,13 @@ pub use rmpv::Value;
 pub use uuid::Uuid;
 
 pub use client::{
-    BidirectionalCall, Channel, ChannelBuilder, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall,
+    BidirectionalCall, Channel, ChannelBuilder, ChannelCounters, ClientStreamCall, OneWayCall, Retry,
+    ServerStreamCall, UnaryCall,
 };
 pub use codec::{ParseTimestampError, Timestamp, TimestampOutOfRange, UnknownVariant};
 pub use context::{CancelReason, Cancelled, Context, Draining, PeerId};
 pub use metadata::{Metadata, MetadataValue};
-pub use method::{Method, MethodKind};
+pub use method::{Method, MethodKind, Overlap};
 pub use server::{Counters, ServeError, Server, ServerBuilder, Service};
 pub use status::{CallError, Cause, Code, DeclaredError, Error, Outcome, Status};
 pub use stream::{Sink, Streaming};

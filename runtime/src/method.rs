@@ -9,6 +9,22 @@ pub struct Method {
     kind: MethodKind,
     deadline: Option<Duration>,
     idempotent: bool,
+    overlap: Overlap,
+}
+
+/// What a channel does where a method is called again while an earlier call of it runs: `@overlap` of a `.svc` file. A call
+/// that streams runs until its stream has ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Overlap {
+    /// Both run.
+    #[default]
+    Parallel,
+    /// The later call waits until the earlier is done, in the order in which they were first awaited, within its deadline.
+    Queue,
+    /// The earlier call is cancelled: it fails with `cancelled`.
+    Replace,
+    /// The later call is not made: it fails with `aborted`.
+    Ignore,
 }
 
 /// How a method is called.
@@ -30,7 +46,7 @@ impl Method {
     /// A method by its full name, `package.Service/method`.
     #[must_use]
     pub const fn new(name: &'static str, kind: MethodKind) -> Self {
-        Self { name, kind, deadline: None, idempotent: false }
+        Self { name, kind, deadline: None, idempotent: false, overlap: Overlap::Parallel }
     }
 
     /// With the deadline that a call has unless it sets another.
@@ -43,6 +59,12 @@ impl Method {
     #[must_use]
     pub const fn idempotent(self) -> Self {
         Self { idempotent: true, ..self }
+    }
+
+    /// As one that does this where it is called while it runs.
+    #[must_use]
+    pub const fn overlapping(self, overlap: Overlap) -> Self {
+        Self { overlap, ..self }
     }
 
     /// `package.Service/method`
@@ -67,5 +89,11 @@ impl Method {
     #[must_use]
     pub const fn is_idempotent(&self) -> bool {
         self.idempotent
+    }
+
+    /// Its `@overlap`.
+    #[must_use]
+    pub const fn overlap(&self) -> Overlap {
+        self.overlap
     }
 }

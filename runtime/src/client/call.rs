@@ -10,10 +10,16 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_core::Stream;
+use tokio::time::Instant;
 
-use super::connection::{CallHandle, Connection, Streams, Ticket};
+use super::attempt::Attempts;
+use super::connection::{Connection, Wait};
+use super::deadline::Deadline;
+use super::handle::{CallHandle, Ticket};
+use super::in_flight::Streams;
 use super::launch::Launch;
-use super::state::Deadline;
+use super::limits::Patience;
+use super::overlap::Turn;
 use crate::codec::{self, EncodeError, Form};
 use crate::metadata::MetadataValue;
 use crate::status::{CallError, Failure, Status};
@@ -22,50 +28,64 @@ use crate::wire::{self, Draft, INITIAL_CREDIT};
 
 /// The options of every kind of call.
 macro_rules! options {
-    ($call:ident<$($parameter:ident),*>) => {
+    ($call:ident<$($parameter:ident),*>, $($launch:ident).+) => {
         impl<$($parameter),*> $call<$($parameter),*> {
             /// How long the call may take from when it is first polled, waiting for a connection included. Without it,
             /// the method's `@deadline` holds, or else the channel's; a call made in a handler never outlives the
             /// handler's own deadline. At the server, the handler is dropped when time is up.
             pub fn deadline(mut self, within: Duration) -> Self {
-                self.launch.deadline(within);
+                self.$($launch).+.deadline(within);
                 self
             }
 
             /// Without any deadline, be it the method's, the channel's or one inherited from a handler.
             pub fn no_deadline(mut self) -> Self {
-                self.launch.no_deadline();
+                self.$($launch).+.no_deadline();
+                self
+            }
+
+            /// Fails at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is
+            /// connected.
+            pub fn fail_fast(mut self) -> Self {
+                self.$($launch).+.patience(Patience::FailFast);
+                self
+            }
+
+            /// Waits, within the deadline, where no server is connected. It does anyway, unless the channel is set up to
+            /// fail fast.
+            pub fn wait_for_ready(mut self) -> Self {
+                self.$($launch).+.patience(Patience::Wait);
                 self
             }
 
             /// Sends a name and a value along, which the handler finds in its [`crate::Context`].
             pub fn metadata(mut self, name: impl Into<String>, value: impl Into<MetadataValue>) -> Self {
-                self.launch.metadata(name, value);
+                self.$($launch).+.metadata(name, value);
                 self
             }
         }
 
         impl<$($parameter),*> fmt::Debug for $call<$($parameter),*> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.launch.fmt(f)
+                self.$($launch).+.fmt(f)
             }
         }
     };
 }
 
-options!(UnaryCall<R, E>);
-options!(ServerStreamCall<R, E>);
-options!(ClientStreamCall<S, T, R, E>);
-options!(BidirectionalCall<T, R, E>);
+options!(UnaryCall<R, E>, attempts.launch);
+options!(ServerStreamCall<R, E>, launch);
+options!(ClientStreamCall<S, T, R, E>, launch);
+options!(BidirectionalCall<T, R, E>, launch);
 
-/// A call that is answered once. Awaited, it is `Result<R, E>`.
+/// A call that is answered once. Awaited, it is `Result<R, E>`. Where it fails in a way that may pass, it is made again if
+/// that is safe: see [`crate::Retry`].
 ///
 /// # Cancel safety
 /// Dropped before it is done, the call is cancelled at the server.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct UnaryCall<R, E> {
-    launch: Launch,
-    handle: Option<CallHandle>,
+    attempts: Attempts,
     answer: Answer<R, E>,
 }
 
@@ -139,7 +159,13 @@ impl<R, E: CallError> Answer<R, E> {
 
 impl<R, E: CallError> UnaryCall<R, E> {
     pub(super) fn new<F: Form<R>>(launch: Launch) -> Self {
-        Self { launch, handle: None, answer: Answer::new::<F>() }
+        Self { attempts: Attempts::new(launch), answer: Answer::new::<F>() }
+    }
+
+    /// Makes the call once, whatever comes of it: what a retry is good for is then the caller's to say.
+    pub fn no_retry(mut self) -> Self {
+        self.attempts.launch.no_retry();
+        self
     }
 }
 
@@ -147,13 +173,8 @@ impl<R, E: CallError> Future for UnaryCall<R, E> {
     type Output = Result<R, E>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let handle = match &mut this.handle {
-            Some(handle) => handle,
-            None => this.handle.insert(ready!(this.launch.poll_call(context, &Streams::default(), None))?),
-        };
-        let reply = ready!(handle.poll_reply(context));
-        Poll::Ready(this.answer.read(reply))
+        let reply = ready!(self.attempts.poll(context));
+        Poll::Ready(self.answer.read(reply))
     }
 }
 
@@ -171,13 +192,20 @@ impl<R, E: CallError> Future for ServerStreamCall<R, E> {
         let streams = Streams { inbound: Some(Arc::clone(&inbound)), outbound: None };
         let window = self.window;
         let handle = ready!(self.launch.poll_call(context, &streams, Some(window)))?;
-        Poll::Ready(Ok((self.answers)(half_of_answers(inbound, handle, window))))
+        let half = half_of_answers(inbound, handle, window, self.launch.take_turn());
+        Poll::Ready(Ok((self.answers)(half)))
     }
 }
 
-fn half_of_answers(inbound: Arc<Inbound>, handle: CallHandle, window: u64) -> StreamingHalf {
+/// The stream keeps the call, and the turn of its method, until it ends.
+fn half_of_answers(
+    inbound: Arc<Inbound>,
+    handle: CallHandle,
+    window: u64,
+    turn: Option<Box<Turn>>,
+) -> StreamingHalf {
     let outgoing: Arc<Connection> = Arc::clone(handle.connection());
-    StreamingHalf { inbound, outgoing, id: handle.id(), window, _call: Some(Box::new(handle)) }
+    StreamingHalf { inbound, outgoing, id: handle.id(), window, call: Some(Box::new((handle, turn))) }
 }
 
 impl<T, R, E: CallError> BidirectionalCall<T, R, E> {
@@ -197,7 +225,8 @@ impl<T, R, E: CallError> Future for BidirectionalCall<T, R, E> {
         let handle = ready!(self.launch.poll_call(context, &streams, Some(window)))?;
         let outgoing: Arc<Connection> = Arc::clone(handle.connection());
         let sink = (self.sink)(SinkHalf { outbound, outgoing, id: handle.id() });
-        Poll::Ready(Ok((sink, (self.answers)(half_of_answers(inbound, handle, window)))))
+        let half = half_of_answers(inbound, handle, window, self.launch.take_turn());
+        Poll::Ready(Ok((sink, (self.answers)(half))))
     }
 }
 
@@ -318,6 +347,19 @@ impl OneWayCall {
         self
     }
 
+    /// Fails at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is connected.
+    pub fn fail_fast(mut self) -> Self {
+        self.launch.patience(Patience::FailFast);
+        self
+    }
+
+    /// Waits, within the deadline, where no server is connected. It does anyway, unless the channel is set up to fail
+    /// fast.
+    pub fn wait_for_ready(mut self) -> Self {
+        self.launch.patience(Patience::Wait);
+        self
+    }
+
     /// Sends a name and a value along, which the handler finds in its [`crate::Context`].
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<MetadataValue>) -> Self {
         self.launch.metadata(name, value);
@@ -345,7 +387,12 @@ pub(super) async fn ping(connection: &Arc<Connection>, deadline: Option<Deadline
         id
     } else {
         let mut ticket = Ticket::new(Arc::clone(connection));
-        poll_fn(|context| ticket.poll_send(context, deadline, |state| state.begin_ping(deadline))).await?
+        let wait = Wait { deadline, patience: Patience::Wait };
+        poll_fn(|context| {
+            let now = Instant::now();
+            ticket.poll_send(context, wait, now, |state| state.begin_ping(deadline, now))
+        })
+        .await?
     };
     let mut handle = CallHandle::new(Arc::clone(connection), id);
     match poll_fn(|context| handle.poll_reply(context)).await {

@@ -8,13 +8,18 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use serde::Serialize;
+use tokio::time::Instant;
 
 use super::call::{self, BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
-use super::connection::{Connection, Limits, Link};
+use super::connection::{Connection, Link};
+use super::counters::ChannelCounters;
+use super::deadline::Deadline;
 use super::driver::Driver;
+use super::endpoints::Endpoints;
 use super::launch::Launch;
+use super::limits::{Limits, Patience};
 use super::local;
-use super::state::Deadline;
+use super::retry::Retry;
 use crate::codec::Form;
 use crate::method::Method;
 use crate::server::Service;
@@ -28,25 +33,7 @@ use crate::status::{CallError, Status};
 /// were on it have failed at once, with `unavailable`.
 #[derive(Clone)]
 pub struct Channel {
-    connections: Arc<Connections>,
-}
-
-/// The connections of a channel, one per endpoint.
-#[derive(Debug)]
-pub(super) struct Connections(Vec<Arc<Connection>>);
-
-impl Connections {
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Arc<Connection>> {
-        self.0.iter()
-    }
-}
-
-impl Drop for Connections {
-    fn drop(&mut self) {
-        for connection in &self.0 {
-            connection.close_when_sent();
-        }
-    }
+    endpoints: Arc<Endpoints>,
 }
 
 /// Sets a channel up. See [`Channel::builder`].
@@ -55,19 +42,6 @@ impl Drop for Connections {
 pub struct ChannelBuilder {
     endpoints: Vec<String>,
     limits: Limits,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            message_size: crate::DEFAULT_MESSAGE_SIZE,
-            calls: 16_384,
-            stream_window: crate::DEFAULT_STREAM_WINDOW,
-            heartbeat: crate::DEFAULT_HEARTBEAT,
-            deadline: Some(Duration::from_secs(30)),
-            connect_timeout: Duration::from_secs(5),
-        }
-    }
 }
 
 impl ChannelBuilder {
@@ -126,6 +100,28 @@ impl ChannelBuilder {
         self
     }
 
+    /// Has calls fail at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is
+    /// connected. By default they wait for one, within their deadline.
+    pub fn fail_fast(mut self) -> Self {
+        self.limits.patience = Patience::FailFast;
+        self
+    }
+
+    /// When calls that have failed are made again. [`Retry::default`] by default; [`Retry::none`] for never.
+    pub fn retry(mut self, retry: Retry) -> Self {
+        self.limits.retry = retry;
+        self
+    }
+
+    /// How long a server may say nothing while calls are in flight, and leave a ping unanswered, until they fail as
+    /// `unavailable` ([`Cause::ServerSilent`](crate::Cause::ServerSilent)). A server that died is found out sooner by its
+    /// [heartbeat](Self::heartbeat); this is for those that hang, and those behind a device, which answers in their stead. A
+    /// server whose handlers keep all its threads busy answers no ping either, so this is generous: 60 s by default.
+    pub fn server_timeout(mut self, timeout: Duration) -> Self {
+        self.limits.server_timeout = Some(timeout.max(Duration::from_millis(4)));
+        self
+    }
+
     /// Connects, and waits until one of the servers has answered.
     ///
     /// # Errors
@@ -152,27 +148,37 @@ impl ChannelBuilder {
             )
             .not_sent());
         }
-        // Held together from the start, so that an endpoint that fails closes those before it.
-        let mut connections = Connections(Vec::with_capacity(self.endpoints.len()));
+        let counters = Arc::<ChannelCounters>::default();
+        let mut given = Given(Vec::with_capacity(self.endpoints.len()));
         for endpoint in self.endpoints {
-            connections.0.push(connect(endpoint, self.limits.clone())?);
+            given.0.push(connect(endpoint, &self.limits, &counters)?);
         }
-        let connections = Arc::new(connections);
-        for connection in connections.iter() {
-            // Made just now: nobody else has set it.
-            let _ = connection.siblings.set(Arc::downgrade(&connections));
-        }
-        Ok(Channel { connections })
+        let given = std::mem::take(&mut given.0);
+        Ok(Channel { endpoints: Endpoints::new(given, self.limits, counters) })
     }
 }
 
-fn connect(endpoint: String, limits: Limits) -> Result<Arc<Connection>, Status> {
+/// Connections on their way into a channel: where one can't be made, those before it are closed.
+struct Given(Vec<Arc<Connection>>);
+
+impl Drop for Given {
+    fn drop(&mut self) {
+        self.0.iter().for_each(|connection| connection.close_when_sent());
+    }
+}
+
+/// A connection, and the task that owns its socket. Must be called within a tokio runtime.
+fn connect(
+    endpoint: String,
+    limits: &Limits,
+    counters: &Arc<ChannelCounters>,
+) -> Result<Arc<Connection>, Status> {
     let tuning = Tuning { max_body: limits.message_size, heartbeat: limits.heartbeat };
     let dealer = Dealer::connect(&endpoint, tuning).map_err(|error| {
         Status::invalid_argument(format!("can't connect to `{endpoint}`: {error}")).not_sent()
     })?;
     let link = if dealer.is_unmonitored() { Link::Unmonitored } else { Link::Monitored };
-    let connection = Connection::new(endpoint, limits, link);
+    let connection = Connection::new(endpoint, limits.clone(), Arc::clone(counters), link);
     tokio::spawn(Driver::new(dealer, Arc::clone(&connection)));
     Ok(connection)
 }
@@ -195,8 +201,9 @@ impl Channel {
     /// cancellation. For tests. Must be called within a tokio runtime.
     #[must_use]
     pub fn local(service: impl Service) -> Self {
-        let connection = local::connect(Arc::new(service), Limits::default());
-        Self { connections: Arc::new(Connections(vec![connection])) }
+        let (limits, counters) = (Limits::default(), Arc::<ChannelCounters>::default());
+        let connection = local::connect(Arc::new(service), limits.clone(), Arc::clone(&counters));
+        Self { endpoints: Endpoints::new(vec![connection], limits, counters) }
     }
 
     /// Waits until everything sent so far has been read by the servers, for so long at most, then closes the channel for all
@@ -207,9 +214,9 @@ impl Channel {
     /// never have arrived. The channel is closed in any case.
     pub async fn close(self, within: Duration) -> Result<(), Status> {
         let mut result = self.all_answers(within).await;
-        for connection in self.connections.iter() {
+        for connection in self.endpoints.all() {
             if connection.lost_one_way() {
-                result = result.and(Err(one_way_lost(connection)));
+                result = result.and(Err(one_way_lost(&connection)));
             }
             connection.close_and_cancel();
         }
@@ -218,13 +225,20 @@ impl Channel {
 
     /// The endpoints, in the order in which they were given.
     pub fn endpoints(&self) -> impl Iterator<Item = &str> {
-        self.connections.0.iter().map(|connection| connection.endpoint())
+        self.endpoints.given().iter().map(|connection| connection.endpoint())
+    }
+
+    /// What the channel, with all its clones, has seen so far.
+    #[must_use]
+    pub fn counters(&self) -> Arc<ChannelCounters> {
+        Arc::clone(&self.endpoints.counters)
     }
 
     /// Waits until every server that was sent something has read it.
     async fn all_answers(&self, timeout: Duration) -> Result<(), Status> {
-        let deadline = Deadline::within(timeout);
-        let used = self.connections.iter().filter(|connection| connection.was_used());
+        let deadline = Deadline::within(Instant::now(), timeout);
+        let all = self.endpoints.all();
+        let used = all.iter().filter(|connection| connection.was_used());
         let mut pings: Vec<_> = used.map(|connection| Box::pin(call::ping(connection, deadline))).collect();
         let mut all = Ok(());
         std::future::poll_fn(|context| {
@@ -239,8 +253,9 @@ impl Channel {
     }
 
     async fn first_answer(&self, timeout: Duration) -> Result<(), Status> {
-        let deadline = Deadline::within(timeout);
-        let pings = self.connections.iter().map(|connection| Box::pin(call::ping(connection, deadline)));
+        let deadline = Deadline::within(Instant::now(), timeout);
+        let all = self.endpoints.all();
+        let pings = all.iter().map(|connection| Box::pin(call::ping(connection, deadline)));
         let mut pings: Vec<_> = pings.collect();
         std::future::poll_fn(|context| {
             let mut last = None;
@@ -257,23 +272,8 @@ impl Channel {
         .await
     }
 
-    /// The connection that is up and has the fewest calls in flight; the first if none is up.
-    pub(super) fn pick(&self) -> Arc<Connection> {
-        let connections = &self.connections.0;
-        if connections.len() == 1 {
-            return Arc::clone(&connections[0]);
-        }
-        self.pick_live().unwrap_or_else(|| Arc::clone(&connections[0]))
-    }
-
-    /// The same, if any is up.
-    pub(super) fn pick_live(&self) -> Option<Arc<Connection>> {
-        let live = self.connections.iter().filter_map(|connection| Some((connection.load()?, connection)));
-        live.min_by_key(|(load, _)| *load).map(|(_, least)| Arc::clone(least))
-    }
-
     fn window(&self) -> u64 {
-        self.connections.0[0].limits.stream_window
+        self.endpoints.limits.stream_window
     }
 }
 
@@ -303,7 +303,7 @@ impl Channel {
         method: &'static Method,
         params: &P,
     ) -> UnaryCall<R, E> {
-        UnaryCall::new::<F>(Launch::new(self, method, params))
+        UnaryCall::new::<F>(Launch::new(&self.endpoints, method, params))
     }
 
     /// A call that is answered with a stream.
@@ -312,7 +312,7 @@ impl Channel {
         method: &'static Method,
         params: &P,
     ) -> ServerStreamCall<R, E> {
-        ServerStreamCall::new::<F>(Launch::new(self, method, params), self.window())
+        ServerStreamCall::new::<F>(Launch::new(&self.endpoints, method, params), self.window())
     }
 
     /// A call that sends a stream and is answered once.
@@ -322,7 +322,7 @@ impl Channel {
         params: &P,
         items: S,
     ) -> ClientStreamCall<S, T, R, E> {
-        ClientStreamCall::new::<I, F>(Launch::new(self, method, params), items)
+        ClientStreamCall::new::<I, F>(Launch::new(&self.endpoints, method, params), items)
     }
 
     /// A call that sends a stream and is answered with one.
@@ -331,12 +331,12 @@ impl Channel {
         method: &'static Method,
         params: &P,
     ) -> BidirectionalCall<T, R, E> {
-        BidirectionalCall::new::<I, F>(Launch::new(self, method, params), self.window())
+        BidirectionalCall::new::<I, F>(Launch::new(&self.endpoints, method, params), self.window())
     }
 
     /// A call that nobody answers.
     pub fn one_way<P: Serialize>(&self, method: &'static Method, params: &P) -> OneWayCall {
-        OneWayCall::new(Launch::new(self, method, params))
+        OneWayCall::new(Launch::new(&self.endpoints, method, params))
     }
 }
 

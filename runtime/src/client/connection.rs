@@ -2,47 +2,35 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::coop::poll_proceed;
 use tokio::time::Instant;
 
-use super::channel::Connections;
+use super::counters::ChannelCounters;
+use super::deadline::Deadline;
+use super::eject::Standing;
+use super::endpoints::Endpoints;
+use super::limits::{Limits, Patience};
 use super::records;
-use super::state::{Deadline, Phase, State, Wakers};
-use super::watch::{SILENCE, Watch};
+use super::state::{Phase, State, Wakers};
+use super::watch::Watch;
 use crate::bell::Bell;
-use crate::status::{Failure, Status};
-use crate::stream::{Inbound, Outbound, Outgoing, wake};
+use crate::status::{Cause, Failure, Status};
+use crate::stream::{Outgoing, wake};
 use crate::wire::{self, Draft};
-
-/// The bounds of a channel's connections.
-#[derive(Debug, Clone)]
-pub(crate) struct Limits {
-    /// The largest body of a call, a reply or an item, in bytes.
-    pub(crate) message_size: usize,
-    /// Calls in flight. Past it, calls wait.
-    pub(crate) calls: usize,
-    /// Credit of a server's stream, in bytes.
-    pub(crate) stream_window: u64,
-    /// How often a silent server is asked for a sign of life.
-    pub(crate) heartbeat: Duration,
-    /// The deadline of a call that answers once and sets none.
-    pub(crate) deadline: Option<Duration>,
-    /// How long connecting may take.
-    pub(crate) connect_timeout: Duration,
-}
 
 /// One connection to a server.
 #[derive(Debug)]
 pub(crate) struct Connection {
     endpoint: String,
     pub(super) limits: Limits,
+    pub(super) counters: Arc<ChannelCounters>,
     pub(super) bell: Bell,
     state: Mutex<State>,
-    /// All connections of its channel: who waits for one that is down may go by another.
-    pub(super) siblings: OnceLock<Weak<Connections>>,
+    link: Link,
+    /// All of its channel: who waits for one that is down may go by another.
+    siblings: OnceLock<Weak<Endpoints>>,
 }
 
 /// How a connection learns whether its server is there.
@@ -54,27 +42,48 @@ pub(super) enum Link {
     Unmonitored,
     /// There is no socket in between: the server goes when the connection does.
     Local,
+    /// There is nothing at all: who waits here waits for other connections of the channel.
+    None,
 }
 
-/// A place in the line of those who wait for room. Dropped, it is free for the next.
-#[derive(Debug)]
-pub(super) struct Ticket {
-    connection: Arc<Connection>,
-    number: Option<u64>,
+/// How long a call waits for a connection and for room on it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Wait {
+    pub(super) deadline: Option<Deadline>,
+    pub(super) patience: Patience,
 }
+
+/// How good a choice a connection is. The least is the best.
+pub(super) type Offer = (Standing, usize);
 
 impl Connection {
-    pub(super) fn new(endpoint: String, limits: Limits, link: Link) -> Arc<Self> {
-        let phase = if link == Link::Monitored { Phase::Connecting } else { Phase::Ready };
-        let mut state = State::new(phase, limits.message_size);
-        state.watch = (link == Link::Unmonitored).then(Watch::default);
+    pub(super) fn new(
+        endpoint: String,
+        limits: Limits,
+        counters: Arc<ChannelCounters>,
+        link: Link,
+    ) -> Arc<Self> {
+        let up = matches!(link, Link::Unmonitored | Link::Local);
+        let mut state = State::new(if up { Phase::Ready } else { Phase::Connecting }, limits.message_size);
+        state.watch = match link {
+            Link::Monitored => limits.server_timeout.map(Watch::within),
+            Link::Unmonitored => Some(Watch::unmonitored()),
+            Link::Local | Link::None => None,
+        };
         Arc::new(Self {
             endpoint,
             limits,
+            counters,
             bell: Bell::new(),
             state: Mutex::new(state),
+            link,
             siblings: OnceLock::new(),
         })
+    }
+
+    /// Tells it the others of its channel. Only the first time counts.
+    pub(super) fn belong_to(&self, endpoints: &Arc<Endpoints>) {
+        let _ = self.siblings.set(Arc::downgrade(endpoints));
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
@@ -87,6 +96,10 @@ impl Connection {
         &self.endpoint
     }
 
+    pub(super) fn link(&self) -> Link {
+        self.link
+    }
+
     /// Something was ever sent over it.
     pub(super) fn was_used(&self) -> bool {
         self.lock().was_used()
@@ -96,12 +109,24 @@ impl Connection {
     pub(super) fn close_when_sent(&self) {
         let mut wakers = Wakers::new();
         let mut state = self.lock();
-        let reachable = matches!(state.phase, Phase::Ready | Phase::GoingAway { .. });
-        state.phase = Phase::Closed;
-        if !reachable {
+        if !state.is_connected() {
             state.outbox.clear();
         }
-        state.all_in_line(&mut wakers);
+        state.phase = Phase::Closed;
+        state.line.all(&mut wakers);
+        drop(state);
+        self.bell.ring();
+        wake(wakers);
+    }
+
+    /// Takes no new calls, as when its server were going away for good, and goes when it is idle.
+    pub(super) fn retire(&self) {
+        let mut wakers = Wakers::new();
+        let mut state = self.lock();
+        if state.phase != Phase::Closed {
+            state.phase = Phase::Retiring;
+        }
+        state.line.all(&mut wakers);
         drop(state);
         self.bell.ring();
         wake(wakers);
@@ -110,7 +135,7 @@ impl Connection {
     /// Takes nothing more, ends the calls in flight, and goes once the server has been told.
     pub(super) fn close_and_cancel(&self) {
         let mut wakers = Wakers::new();
-        self.lock().cancel_all(&Status::unavailable("the channel is closed"), &mut wakers);
+        self.lock().cancel_all(&closed(), &mut wakers);
         wake(wakers);
         self.close_when_sent();
     }
@@ -118,23 +143,32 @@ impl Connection {
     /// Takes nothing more, and ends the calls in flight.
     pub(super) fn close_now(&self) {
         let mut wakers = Wakers::new();
-        self.close(&Status::unavailable("the channel is closed"), &mut wakers);
+        self.close(&closed(), &mut wakers);
         wake(wakers);
     }
 
-    /// Calls in flight, if messages go out at all.
-    pub(super) fn load(&self) -> Option<usize> {
+    /// How good a choice it is, if messages go out at all.
+    pub(super) fn offer(&self, now: Instant) -> Option<Offer> {
         let mut state = self.lock();
-        state.look_at_phase(Instant::now());
-        (state.phase == Phase::Ready).then(|| state.calls.len())
+        state.look_at_phase(now);
+        (state.phase == Phase::Ready).then(|| (state.health.standing(now), state.calls.len()))
+    }
+
+    /// It was chosen.
+    pub(super) fn chosen(&self, now: Instant) {
+        self.lock().health.try_out(now);
+    }
+
+    /// It will never take a call again, while its channel may.
+    pub(super) fn is_retiring(&self) -> bool {
+        self.link != Link::None && matches!(self.lock().phase, Phase::Retiring | Phase::Closed)
     }
 
     /// Queues a ping if there is a connection, past the line of those that wait for room: it takes none to speak of. A
     /// server that takes no new calls still answers it.
     pub(super) fn ping_now(&self, deadline: Option<Deadline>) -> Option<u32> {
         let mut state = self.lock();
-        let connected = matches!(state.phase, Phase::Ready | Phase::GoingAway { .. });
-        let id = connected.then(|| state.begin_ping(deadline))?;
+        let id = state.is_connected().then(|| state.begin_ping(deadline, Instant::now()))?;
         drop(state);
         self.bell.ring();
         Some(id)
@@ -148,19 +182,21 @@ impl Connection {
     /// Waits for room, then queues what `write` puts into the outbox.
     ///
     /// # Errors
-    /// Time ran out, or the connection takes nothing more. In both cases nothing was sent.
+    /// Time ran out, the connection takes nothing more, or there is none and the call does not wait. In any case nothing
+    /// was sent.
     pub(super) fn poll_send<R>(
         &self,
         context: &mut Context<'_>,
         ticket: &mut Option<u64>,
-        deadline: Option<Deadline>,
+        wait: Wait,
+        now: Instant,
         write: impl FnOnce(&mut State) -> R,
     ) -> Poll<Result<R, Status>> {
         let mut state = self.lock();
-        state.look_at_phase(Instant::now());
-        if let Some(status) = self.refusal(&state, deadline) {
+        state.look_at_phase(now);
+        if let Some(status) = self.refusal(&state, wait, now) {
             // At once, and not when the call is dropped: it may lie around, and others wait behind it.
-            state.leave(ticket);
+            state.line.leave(ticket);
             let next = state.next_in_line(self.limits.calls);
             drop(state);
             wake(next);
@@ -168,7 +204,7 @@ impl Connection {
             ready!(poll_proceed(context)).made_progress();
             return Poll::Ready(Err(status.not_sent()));
         }
-        let at = deadline.map(|deadline| deadline.at);
+        let at = wait.deadline.map(|deadline| deadline.at);
         if state.poll_room(context, self.limits.calls, ticket, at).is_pending() {
             drop(state);
             self.bell.ring();
@@ -182,29 +218,40 @@ impl Connection {
         Poll::Ready(Ok(written))
     }
 
-    fn refusal(&self, state: &State, deadline: Option<Deadline>) -> Option<Status> {
-        let endpoint = &self.endpoint;
-        match state.phase {
-            Phase::Closed => return Some(Status::unavailable("the channel is closed")),
-            Phase::GoingAway { .. } => {
-                return Some(Status::unavailable(format!("the server at `{endpoint}` is going away")));
-            }
-            Phase::Connecting | Phase::Ready => {}
+    fn refusal(&self, state: &State, wait: Wait, now: Instant) -> Option<Status> {
+        if state.phase == Phase::Closed {
+            return Some(closed());
         }
-        let deadline = deadline.filter(|deadline| deadline.at <= Instant::now())?;
+        if state.phase != Phase::Ready && wait.patience == Patience::FailFast {
+            return Some(self.not_there(state, "there is no connection to"));
+        }
+        let deadline = wait.deadline.filter(|deadline| deadline.at <= now)?;
         let after = deadline.after;
-        Some(match (&state.phase, state.trouble) {
+        let status = match state.phase {
             _ if after.is_zero() => {
                 Status::deadline_exceeded("the deadline had passed before the call was made")
             }
-            (Phase::Ready, _) => {
-                Status::deadline_exceeded(format!("no room to send the call within {after:?}"))
+            Phase::Ready => Status::deadline_exceeded(format!("no room to send the call within {after:?}")),
+            _ => return Some(self.not_there(state, &format!("within {after:?} there was no connection to"))),
+        };
+        Some(status.caused_by(Cause::Deadline))
+    }
+
+    /// Why there is no connection.
+    #[cold]
+    fn not_there(&self, state: &State, what: &str) -> Status {
+        let endpoint = &self.endpoint;
+        let (cause, why) = match (&state.phase, &state.trouble) {
+            (Phase::GoingAway { .. } | Phase::Retiring, _) => {
+                (Cause::GoingAway, ": the server is going away".to_owned())
             }
-            (_, None) => Status::unavailable(format!("no connection to `{endpoint}` within {after:?}")),
-            (_, Some(trouble)) => {
-                Status::unavailable(format!("no connection to `{endpoint}` within {after:?}: {trouble}"))
-            }
-        })
+            (_, Some(trouble)) => (Cause::NeverConnected, format!(": {trouble}")),
+            _ if state.was_up => (Cause::ConnectionLost, ": it was lost, and is not back".to_owned()),
+            _ => (Cause::NeverConnected, String::new()),
+        };
+        let cause =
+            if state.was_up && cause == Cause::NeverConnected { Cause::ConnectionLost } else { cause };
+        Status::unavailable(format!("{what} `{endpoint}`{why}")).caused_by(cause)
     }
 
     /// Looks whether a call has ended.
@@ -222,7 +269,7 @@ impl Connection {
     }
 
     /// Gives a call up, and tells the server, unless it has ended.
-    fn abandon_call(&self, id: u32, why: &str) {
+    pub(super) fn abandon_call(&self, id: u32, why: &str) {
         let mut wakers = Wakers::new();
         let mut state = self.lock();
         let abandoned = state.abandon(id, why, &mut wakers);
@@ -235,6 +282,47 @@ impl Connection {
         }
         wake(wakers);
     }
+
+    /// Ends a call from this side, of which somebody still wants to know how it ended.
+    pub(super) fn cancel_call(&self, id: u32, why: Status) {
+        let mut wakers = Wakers::new();
+        let mut state = self.lock();
+        if state.calls.get(&id).is_some_and(super::in_flight::ClientCall::is_open) {
+            state.cancel(id, why, &mut wakers);
+        }
+        drop(state);
+        self.bell.ring();
+        wake(wakers);
+    }
+
+    /// Wakes whoever waits for another connection of the channel that is down. No lock is held: they are taken in turn.
+    fn wake_siblings(&self, wakers: &mut Wakers) {
+        let Some(siblings) = self.siblings() else { return };
+        siblings.each(|sibling| {
+            if !std::ptr::eq(&raw const **sibling, self) {
+                let state = sibling.lock();
+                if state.phase != Phase::Ready {
+                    state.line.all(wakers);
+                }
+            }
+        });
+    }
+
+    fn siblings(&self) -> Option<Arc<Endpoints>> {
+        self.siblings.get().and_then(Weak::upgrade)
+    }
+
+    /// Tells whoever watches the channel that something is different. No lock may be held.
+    fn tell_change(&self) {
+        if let Some(siblings) = self.siblings() {
+            siblings.changed();
+        }
+    }
+}
+
+#[cold]
+fn closed() -> Status {
+    Status::unavailable("the channel is closed").caused_by(Cause::Closed)
 }
 
 /// What is left for the owner of the socket to do.
@@ -260,6 +348,11 @@ impl Connection {
             state.fail_sent(&why, wakers);
         }
         wakers.extend(state.next_in_line(self.limits.calls));
+        let changed = std::mem::take(&mut state.changed);
+        drop(state);
+        if changed {
+            self.tell_change();
+        }
     }
 
     /// The next message to send.
@@ -273,73 +366,88 @@ impl Connection {
     /// Messages go out from now on.
     pub(super) fn connected(&self, wakers: &mut Wakers) {
         let mut state = self.lock();
-        if state.phase != Phase::Closed {
+        if !matches!(state.phase, Phase::Closed | Phase::Retiring) {
             state.phase = Phase::Ready;
             state.trouble = None;
+        }
+        if std::mem::replace(&mut state.was_up, true) {
+            self.counters.reconnected();
         }
         wakers.extend(state.next_in_line(self.limits.calls));
         drop(state);
         self.wake_siblings(wakers);
-    }
-
-    /// Wakes whoever waits for another connection of the channel that is down. No lock is held: they are taken in turn.
-    fn wake_siblings(&self, wakers: &mut Wakers) {
-        let Some(siblings) = self.siblings.get().and_then(Weak::upgrade) else { return };
-        for sibling in siblings.iter().filter(|sibling| !std::ptr::eq(&raw const ***sibling, self)) {
-            let state = sibling.lock();
-            if state.phase != Phase::Ready {
-                state.all_in_line(wakers);
-            }
-        }
+        self.tell_change();
     }
 
     /// The connection is gone; it may come back.
     pub(super) fn disconnected(&self, wakers: &mut Wakers) {
         let mut state = self.lock();
-        // Nobody would tell that a connection which is not watched is up again.
-        if state.phase != Phase::Closed && state.watch.is_none() {
+        // Nobody would tell that a connection which libzmq does not watch is up again.
+        if self.link == Link::Monitored && !matches!(state.phase, Phase::Closed | Phase::Retiring) {
             state.phase = Phase::Connecting;
         }
+        if !state.is_idle() {
+            state.health.failed(Instant::now());
+        }
         let why = Status::unavailable(format!("the connection to `{}` was lost", self.endpoint));
-        state.fail_all(&why, wakers);
+        self.fail_all(&mut state, &why.caused_by(Cause::ConnectionLost), wakers);
         // Another connection of the channel may have room.
-        state.all_in_line(wakers);
+        state.line.all(wakers);
+        drop(state);
+        self.tell_change();
     }
 
-    /// What listens there is not what was expected.
-    pub(super) fn handshake_failed(&self) {
-        self.lock().trouble = Some("what listens there does not complete the ZeroMQ handshake");
+    fn fail_all(&self, state: &mut State, why: &Status, wakers: &mut Wakers) {
+        let one_way = state.fail_all(why, wakers);
+        self.counters.one_way_lost(one_way);
+    }
+
+    /// It does not come up, for this reason.
+    pub(super) fn troubled(&self, why: impl Into<String>) {
+        self.lock().trouble = Some(why.into());
     }
 
     /// Nothing goes in or out any more.
     pub(super) fn close(&self, why: &Status, wakers: &mut Wakers) {
         let mut state = self.lock();
         state.phase = Phase::Closed;
-        state.fail_all(why, wakers);
-        state.all_in_line(wakers);
+        self.fail_all(&mut state, why, wakers);
+        state.line.all(wakers);
         drop(state);
         self.bell.ring();
+        self.tell_change();
     }
 
     /// Ends what is out of time, and tells when to look again.
-    pub(super) fn expire(&self, wakers: &mut Wakers) -> Option<Instant> {
+    pub(super) fn expire(&self, now: Instant, wakers: &mut Wakers) -> Option<Instant> {
         let mut state = self.lock();
         if state.look_at.is_some() {
-            let now = Instant::now();
             if state.server_is_gone(now) {
-                let endpoint = &self.endpoint;
-                let why = format!("the server at `{endpoint}` did not answer a ping within {SILENCE:?}");
-                state.fail_all(&Status::unavailable(why), wakers);
+                self.server_is_silent(&mut state, now, wakers);
             }
             state.expire(now, wakers);
         }
         state.look_at
     }
 
+    fn server_is_silent(&self, state: &mut State, now: Instant, wakers: &mut Wakers) {
+        state.health.failed(now);
+        let silence = state.watch.as_ref().map(Watch::silence).unwrap_or_default();
+        let what = format!("the server at `{}` did not answer a ping within {silence:?}", self.endpoint);
+        let why = Status::unavailable(what).caused_by(Cause::ServerSilent);
+        if self.link == Link::Monitored {
+            // It may be there again, behind its device, and should know that nobody waits.
+            state.fail_sent(&why, wakers);
+        } else {
+            self.fail_all(state, &why, wakers);
+        }
+    }
+
     /// What is left to do, if the outbox is not `blocked`.
     pub(super) fn rest(&self, blocked: bool) -> Rest {
         let state = self.lock();
-        if state.phase == Phase::Closed && state.outbox.is_empty() && state.is_idle() {
+        let over = matches!(state.phase, Phase::Closed | Phase::Retiring);
+        if over && state.outbox.is_empty() && state.is_idle() {
             Rest::Done
         } else if state.outbox.is_empty() || blocked {
             Rest::Nothing
@@ -376,88 +484,14 @@ impl Outgoing for Connection {
     }
 }
 
-impl Ticket {
-    pub(super) fn new(connection: Arc<Connection>) -> Self {
-        Self { connection, number: None }
-    }
-
-    pub(super) fn connection(&self) -> &Arc<Connection> {
-        &self.connection
-    }
-
-    /// See [`Connection::poll_send`].
-    pub(super) fn poll_send<R>(
-        &mut self,
-        context: &mut Context<'_>,
-        deadline: Option<Deadline>,
-        write: impl FnOnce(&mut State) -> R,
-    ) -> Poll<Result<R, Status>> {
-        self.connection.poll_send(context, &mut self.number, deadline, write)
-    }
-}
-
-impl Drop for Ticket {
-    fn drop(&mut self) {
-        if self.number.is_some() {
-            let mut state = self.connection.lock();
-            state.leave(&mut self.number);
-            let next = state.next_in_line(self.connection.limits.calls);
-            drop(state);
-            wake(next);
-        }
-    }
-}
-
-/// A call in flight. Dropped before it has ended, it is cancelled.
-#[derive(Debug)]
-pub(super) struct CallHandle {
-    connection: Arc<Connection>,
-    id: u32,
-    ended: bool,
-}
-
-impl CallHandle {
-    pub(super) fn new(connection: Arc<Connection>, id: u32) -> Self {
-        Self { connection, id, ended: false }
-    }
-
-    pub(super) fn connection(&self) -> &Arc<Connection> {
-        &self.connection
-    }
-
-    pub(super) fn id(&self) -> u64 {
-        u64::from(self.id)
-    }
-
-    /// How the call ended, once it has. Not to be asked again then.
-    pub(super) fn poll_reply(&mut self, context: &Context<'_>) -> Poll<Result<Bytes, Failure>> {
-        let reply = self.connection.poll_reply(self.id, context);
-        self.ended = reply.is_ready();
-        reply
-    }
-}
-
-impl Drop for CallHandle {
-    fn drop(&mut self) {
-        if !self.ended {
-            self.connection.abandon_call(self.id, "the call was given up");
-        }
-    }
-}
-
-/// What a call that streams has besides.
-#[derive(Debug, Default, Clone)]
-pub(super) struct Streams {
-    pub(super) inbound: Option<Arc<Inbound>>,
-    pub(super) outbound: Option<Arc<Outbound>>,
-}
-
 #[cfg(test)]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Wake, Waker};
 
     use super::*;
+    use crate::client::in_flight::Streams;
+    use crate::stream::{Inbound, Outbound};
 
     /// Counts how often it was woken while the connection's lock was free, as a user's code may ask for it.
     struct Asking {
@@ -474,7 +508,7 @@ mod tests {
 
     #[test]
     fn nobody_is_woken_under_the_lock() {
-        let connection = Connection::new("local".to_owned(), Limits::default(), Link::Local);
+        let connection = Connection::new("local".to_owned(), Limits::default(), Arc::default(), Link::Local);
         let asking = Arc::new(Asking { connection: Arc::clone(&connection), woken: AtomicUsize::new(0) });
         let waker = Waker::from(Arc::clone(&asking));
         let context = Context::from_waker(&waker);
@@ -483,8 +517,9 @@ mod tests {
             [b"\x01\x92\x06\x01", b"\x01\x92\x0c\x02", b"\x01\x92\x06\x09"].iter().enumerate()
         {
             let (inbound, outbound) = (Arc::new(Inbound::new(1)), Arc::new(Outbound::new(0)));
-            let streams = (Some(Arc::clone(&inbound)), Some(Arc::clone(&outbound)));
-            let id = connection.lock().begin("method", None, streams.0, streams.1);
+            let streams =
+                Streams { inbound: Some(Arc::clone(&inbound)), outbound: Some(Arc::clone(&outbound)) };
+            let id = connection.lock().begin("method", None, streams, Instant::now());
             assert!(
                 inbound.poll_chunk(&context).is_pending() && outbound.poll_take(&context, 1).is_pending()
             );

@@ -9,7 +9,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::connection::{Connection, Rest};
 use super::state::Wakers;
 use crate::socket::{Dealer, Event, Sent, SocketError};
-use crate::status::Status;
+use crate::status::{Cause, Status};
 
 /// Owns the DEALER: sends what calls have left in the outbox, and hands out what comes in.
 pub(super) struct Driver {
@@ -28,6 +28,9 @@ const SEND: usize = 64;
 const RECEIVE: usize = 64;
 /// Rounds before other tasks of the thread get their turn.
 const ROUNDS: usize = 16;
+
+/// Why a connection does not come up although somebody listens.
+const NO_HANDSHAKE: &str = "what listens there does not complete the ZeroMQ handshake";
 
 impl Driver {
     pub(super) fn new(dealer: Dealer, connection: Arc<Connection>) -> Self {
@@ -88,14 +91,16 @@ impl Driver {
                     while self.receive()? {}
                     self.connection.disconnected(&mut self.wakers);
                 }
-                Event::HandshakeFailed => self.connection.handshake_failed(),
+                Event::HandshakeFailed => self.connection.troubled(NO_HANDSHAKE),
             }
         }
         Ok(())
     }
 
     fn poll_tick(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(next) = self.connection.expire(&mut self.wakers) else { return Poll::Pending };
+        let Some(next) = self.connection.expire(Instant::now(), &mut self.wakers) else {
+            return Poll::Pending;
+        };
         if self.tick.deadline() != next {
             self.tick.as_mut().reset(next);
         }
@@ -153,6 +158,7 @@ impl Future for Driver {
         self.poll_driver(context).map(|result| {
             if let Err(error) = result {
                 let why = Status::unavailable(format!("the client's socket failed: {error}"));
+                let why = why.caused_by(Cause::Closed);
                 let this = &mut *self;
                 this.connection.close(&why, &mut this.wakers);
             }

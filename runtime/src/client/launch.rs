@@ -2,28 +2,38 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::channel::Channel;
-use super::connection::{CallHandle, Connection, Limits, Streams, Ticket};
-use super::state::{Deadline, State};
+use super::connection::{Connection, Wait};
+use super::deadline::Deadline;
+use super::endpoints::Endpoints;
+use super::handle::{CallHandle, Ticket};
+use super::in_flight::Streams;
+use super::limits::{Limits, Patience};
+use super::overlap::Turn;
+use super::retry::Retry;
+use super::state::State;
 use crate::context::inherited_deadline;
 use crate::metadata::{Metadata, MetadataValue};
 use crate::method::{Method, MethodKind};
 use crate::status::Status;
 use crate::wire::Draft;
 
-/// A call that has not been sent yet. Dropped, it never happened.
+/// A call that has not been sent yet, or is to be sent again. Dropped before it was sent, it never happened.
 pub(super) struct Launch {
-    channel: Channel,
+    endpoints: Arc<Endpoints>,
     method: &'static Method,
-    /// Taken when it is sent.
+    /// Taken when it is sent, unless it is kept.
     draft: Option<Result<Draft, Status>>,
+    /// It may be sent again.
+    kept: bool,
     time: Time,
+    /// What to do where nothing is connected; the channel's if the caller has not said.
+    patience: Option<Patience>,
     /// The deadline of the handler that made it, which holds wherever it is awaited.
     inherited: Option<Instant>,
     metadata: Metadata,
@@ -33,17 +43,22 @@ pub(super) struct Launch {
 
 struct Begun {
     ticket: Ticket,
-    deadline: Option<Deadline>,
+    wait: Wait,
+    /// Where the method does not run twice at a time.
+    turn: Option<Box<Turn>>,
 }
 
 impl Begun {
     /// Where the connection that was chosen is not there and another is, the call need not wait.
-    fn go_by_another(&mut self, channel: &Channel) {
-        if self.ticket.connection().load().is_none()
-            && let Some(another) = channel.pick_live()
-        {
-            self.ticket = Ticket::new(another);
+    fn go_by_another(&mut self, endpoints: &Endpoints, now: Instant) -> bool {
+        let here = self.ticket.connection();
+        if here.offer(now).is_some() {
+            return false;
         }
+        let another = endpoints.pick_live(now).or_else(|| here.is_retiring().then(|| endpoints.first()));
+        let Some(another) = another.filter(|another| !Arc::ptr_eq(another, here)) else { return false };
+        self.ticket = Ticket::new(another);
+        true
     }
 }
 
@@ -58,17 +73,20 @@ enum Time {
     Unlimited,
 }
 
+/// What a caller may say.
 impl Launch {
-    pub(super) fn new<P: Serialize>(channel: &Channel, method: &'static Method, params: &P) -> Self {
+    pub(super) fn new<P: Serialize>(endpoints: &Arc<Endpoints>, method: &'static Method, params: &P) -> Self {
         let draft =
             Draft::call(method.name(), method.kind() == MethodKind::OneWay, params).map_err(|error| {
                 Status::invalid_argument(format!("the parameters can't be encoded: {error}")).not_sent()
             });
         Self {
-            channel: channel.clone(),
+            endpoints: Arc::clone(endpoints),
             method,
             draft: Some(draft),
+            kept: false,
             time: Time::Default,
+            patience: None,
             inherited: inherited_deadline(),
             metadata: Metadata::default(),
             begun: None,
@@ -83,10 +101,64 @@ impl Launch {
         self.time = Time::Unlimited;
     }
 
+    pub(super) fn patience(&mut self, patience: Patience) {
+        self.patience = Some(patience);
+    }
+
     pub(super) fn metadata(&mut self, name: impl Into<String>, value: impl Into<MetadataValue>) {
         self.metadata.insert(name, value);
     }
 
+    /// Keeps what it takes to send it again, where the channel ever does that.
+    pub(super) fn keep(&mut self) {
+        self.kept = self.endpoints.limits.retry.is_on();
+    }
+
+    /// Sends it once, whatever comes of it.
+    pub(super) fn no_retry(&mut self) {
+        self.kept = false;
+    }
+}
+
+/// What the loop of its attempts needs to know.
+impl Launch {
+    pub(super) fn is_kept(&self) -> bool {
+        self.kept && self.draft.is_some()
+    }
+
+    pub(super) fn is_idempotent(&self) -> bool {
+        self.method.is_idempotent()
+    }
+
+    pub(super) fn retry(&self) -> Retry {
+        self.endpoints.limits.retry
+    }
+
+    /// The time that is left; `None` without a deadline.
+    pub(super) fn time_left(&self, now: Instant) -> Option<Duration> {
+        Some(self.begun.as_ref()?.wait.deadline?.left(now))
+    }
+
+    /// Whether the channel's budget allows for one more retry, which is taken from it.
+    pub(super) fn take_retry(&self, now: Instant) -> bool {
+        let counters = &self.endpoints.counters;
+        let allowed = self.endpoints.budget.take(now, counters.calls());
+        if !allowed {
+            counters.retry_denied();
+        }
+        allowed
+    }
+
+    /// Goes back to where it was before it was sent, with the time that is left.
+    pub(super) fn again(&mut self) {
+        self.endpoints.counters.retried();
+        if let Some(begun) = &mut self.begun {
+            begun.ticket = Ticket::new(self.endpoints.pick(Instant::now()));
+        }
+    }
+}
+
+impl Launch {
     /// Sends a call once there is room for it.
     pub(super) fn poll_call(
         &mut self,
@@ -95,62 +167,110 @@ impl Launch {
         credit: Option<u64>,
     ) -> Poll<Result<CallHandle, Status>> {
         let method = self.method.name();
-        let sent = self.poll_send(context, |state, mut draft, deadline, metadata| {
-            let id = state.begin(method, deadline, streams.inbound.clone(), streams.outbound.clone());
-            let left = deadline.map(|deadline| deadline.at.saturating_duration_since(Instant::now()));
-            draft.address(id, left, metadata, credit);
-            state.outbox.push(draft);
+        let (connection, id) = ready!(self.poll_send(context, |state, draft, deadline, metadata, now| {
+            let id = state.begin(method, deadline, streams.clone(), now);
+            draft.address(id, deadline.map(|deadline| deadline.left(now)), metadata, credit);
             id
-        });
-        sent.map_ok(|(connection, id)| CallHandle::new(connection, id))
+        }))?;
+        if let Some(turn) = self.begun.as_ref().and_then(|begun| begun.turn.as_ref()) {
+            turn.sent(&connection, id, method);
+        }
+        Poll::Ready(Ok(CallHandle::new(connection, id)))
     }
 
     /// Sends a one-way call once there is room for it.
     pub(super) fn poll_one_way(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        let sent = self.poll_send(context, |state, mut draft, deadline, metadata| {
-            let left = deadline.map(|deadline| deadline.at.saturating_duration_since(Instant::now()));
-            draft.address(0, left, metadata, None);
+        let sent = self.poll_send(context, |state, draft, deadline, metadata, now| {
+            draft.address(0, deadline.map(|deadline| deadline.left(now)), metadata, None);
             state.begin_one_way();
-            state.outbox.push(draft);
         });
         sent.map_ok(|_| ())
+    }
+
+    /// Waits until the method's other calls let it go, if they mind.
+    pub(super) fn poll_turn(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        match self.begun.as_mut().and_then(|begun| begun.turn.as_mut()) {
+            Some(turn) => turn.poll(context, self.method.name()),
+            None => Poll::Ready(Ok(())),
+        }
+    }
+
+    /// What the method's other calls wait for, to be kept until the call is over.
+    pub(super) fn take_turn(&mut self) -> Option<Box<Turn>> {
+        self.begun.as_mut()?.turn.take()
     }
 
     fn poll_send<R>(
         &mut self,
         context: &mut Context<'_>,
-        write: impl FnOnce(&mut State, Draft, Option<Deadline>, &Metadata) -> R,
+        write: impl Fn(&mut State, &mut Draft, Option<Deadline>, &Metadata, Instant) -> R,
     ) -> Poll<Result<(Arc<Connection>, R), Status>> {
-        let begun = if let Some(begun) = &mut self.begun {
-            begun.go_by_another(&self.channel);
-            begun
-        } else {
-            let begun = begin(&self.channel, self.method, self.time, self.inherited);
-            check(self.draft.as_ref(), &self.metadata, &begun.ticket.connection().limits)?;
-            self.begun.insert(begun)
+        let now = Instant::now();
+        if self.begun.is_none() {
+            check(self.draft.as_ref(), &self.metadata, &self.endpoints.limits)?;
+            self.begun = Some(self.begin(now)?);
+        }
+        ready!(self.poll_turn(context))?;
+        // It is there: it was set just now, if it was not before.
+        let Some(begun) = &mut self.begun else { return Poll::Pending };
+        let (draft, metadata, kept, wait) = (&mut self.draft, &self.metadata, self.kept, begun.wait);
+        loop {
+            let sent = begun.ticket.poll_send(context, wait, now, |state| {
+                queue(state, draft, kept, |state, draft| write(state, draft, wait.deadline, metadata, now))
+            });
+            match sent {
+                Poll::Ready(Ok(written)) => {
+                    let connection = Arc::clone(begun.ticket.connection());
+                    return Poll::Ready(written.map(|written| (connection, written)));
+                }
+                // It stands in line by now, so it hears of all that comes later.
+                Poll::Pending | Poll::Ready(Err(_)) if begun.go_by_another(&self.endpoints, now) => {}
+                Poll::Ready(Err(status)) => return Poll::Ready(Err(status)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// What is fixed when a call is first polled: its connection, and when its time is up.
+    fn begin(&self, now: Instant) -> Result<Begun, Status> {
+        let limits = &self.endpoints.limits;
+        self.endpoints.counters.called();
+        let within = match self.time {
+            Time::Within(within) => Some(within),
+            Time::Unlimited => None,
+            Time::Default => self.method.default_deadline().or_else(|| default_deadline(self.method, limits)),
         };
-        let (draft, metadata, deadline) = (&mut self.draft, &self.metadata, begun.deadline);
-        let sent = begun.ticket.poll_send(context, deadline, |state| match draft.take() {
-            Some(Ok(draft)) => Ok(write(state, draft, deadline, metadata)),
-            Some(Err(status)) => Err(status),
-            None => Err(Status::internal("the call was awaited again after it was done").maybe_executed()),
-        });
-        sent.map(|result| Ok((Arc::clone(begun.ticket.connection()), result??)))
+        let own = within.and_then(|within| Deadline::within(now, within));
+        let inherited = [self.inherited, inherited_deadline()].into_iter().flatten().min();
+        let inherited = inherited.filter(|_| !matches!(self.time, Time::Unlimited));
+        let deadline = Deadline::sooner(own, inherited.map(|at| Deadline::at(now, at)));
+        let wait = Wait { deadline, patience: self.patience.unwrap_or(limits.patience) };
+        let turn = self.endpoints.overlaps.begin(self.method, deadline)?;
+        Ok(Begun { ticket: Ticket::new(self.endpoints.pick(now)), wait, turn })
     }
 }
 
-/// What is fixed when a call is first polled: its connection, and when its time is up.
-fn begin(channel: &Channel, method: &'static Method, time: Time, inherited: Option<Instant>) -> Begun {
-    let connection = channel.pick();
-    let within = match time {
-        Time::Within(within) => Some(within),
-        Time::Unlimited => None,
-        Time::Default => method.default_deadline().or_else(|| default_deadline(method, &connection.limits)),
+/// Puts the call into the outbox, addressed by `write`; it stays here, too, if it is kept and small.
+fn queue<R>(
+    state: &mut State,
+    draft: &mut Option<Result<Draft, Status>>,
+    kept: bool,
+    write: impl FnOnce(&mut State, &mut Draft) -> R,
+) -> Result<R, Status> {
+    let mut own = match draft.take() {
+        Some(Ok(own)) => own,
+        Some(Err(status)) => return Err(status),
+        None => {
+            return Err(Status::internal("the call was awaited again after it was done").maybe_executed());
+        }
     };
-    let inherited = [inherited, inherited_deadline()].into_iter().flatten().min();
-    let inherited = inherited.filter(|_| !matches!(time, Time::Unlimited));
-    let deadline = if within.is_none() && inherited.is_none() { None } else { deadline(within, inherited) };
-    Begun { ticket: Ticket::new(connection), deadline }
+    let written = write(state, &mut own);
+    if kept && state.outbox.push_copy(&own) {
+        *draft = Some(Ok(own));
+    } else {
+        state.outbox.push(own);
+    }
+    Ok(written)
 }
 
 /// The channel's default is for calls that wait for one answer: a stream may go on for as long as both sides like.
@@ -158,16 +278,6 @@ fn default_deadline(method: &Method, limits: &Limits) -> Option<Duration> {
     match method.kind() {
         MethodKind::Unary | MethodKind::OneWay | MethodKind::ClientStream => limits.deadline,
         MethodKind::ServerStream | MethodKind::Bidirectional => None,
-    }
-}
-
-/// The sooner of the two.
-fn deadline(within: Option<Duration>, inherited: Option<Instant>) -> Option<Deadline> {
-    let own = within.and_then(Deadline::within);
-    let inherited = inherited.map(|at| Deadline { at, after: at.saturating_duration_since(Instant::now()) });
-    match (own, inherited) {
-        (Some(own), Some(inherited)) => Some(if own.at <= inherited.at { own } else { inherited }),
-        (own, inherited) => own.or(inherited),
     }
 }
 
@@ -182,6 +292,14 @@ fn check(draft: Option<&Result<Draft, Status>>, metadata: &Metadata, limits: &Li
         return Err(Status::resource_exhausted(what).not_sent());
     }
     metadata.excess().map_or(Ok(()), |what| Err(Status::resource_exhausted(what).not_sent()))
+}
+
+impl Drop for Launch {
+    fn drop(&mut self) {
+        if let Some(Ok(draft)) = self.draft.take() {
+            draft.recycle();
+        }
+    }
 }
 
 impl fmt::Debug for Launch {

@@ -7,7 +7,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::connection::{Connection, Limits, Link, Rest};
+use super::connection::{Connection, Link, Rest};
+use super::counters::ChannelCounters;
+use super::limits::Limits;
 use super::state::Wakers;
 use crate::server::{self, Core, Service, Shared};
 use crate::status::Status;
@@ -27,8 +29,12 @@ const ROUNDS: usize = 16;
 const ROUTE: &[u8] = b"local";
 
 /// A connection to a service in this process. Must be called within a tokio runtime.
-pub(super) fn connect(service: Arc<dyn Service>, limits: Limits) -> Arc<Connection> {
-    let connection = Connection::new("local".to_owned(), limits, Link::Local);
+pub(super) fn connect(
+    service: Arc<dyn Service>,
+    limits: Limits,
+    counters: Arc<ChannelCounters>,
+) -> Arc<Connection> {
+    let connection = Connection::new("local".to_owned(), limits, counters, Link::Local);
     let core = Core::new(vec![service], Shared::new(server::Limits::default()));
     match core {
         Ok(core) => {
@@ -66,7 +72,9 @@ impl Local {
     }
 
     fn poll_tick(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(next) = self.connection.expire(&mut self.wakers) else { return Poll::Pending };
+        let Some(next) = self.connection.expire(Instant::now(), &mut self.wakers) else {
+            return Poll::Pending;
+        };
         if self.tick.deadline() != next {
             self.tick.as_mut().reset(next);
         }

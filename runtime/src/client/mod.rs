@@ -1,20 +1,36 @@
 //! The client: channels, connections, and calls as values.
 //!
-//! - [`channel`]: where calls go, and how that is set up. [`call`]: the kinds of calls, as futures.
-//! - [`launch`]: a call until it is sent. [`state`]: the calls in flight. [`connection`]: the lock around them.
-//!   [`records`]: what the server says of them.
-//! - [`driver`]: the task that owns the socket. [`watch`]: whether the server is there, where libzmq does not tell.
-//!   [`local`]: a connection without a socket.
+//! - [`channel`]: where calls go, and how that is set up ([`limits`]). [`endpoints`]: its connections, and which of them a
+//!   call goes by; [`eject`]: which of them are worth it. [`counters`]: what it has seen.
+//! - [`call`]: the kinds of calls, as futures. [`attempt`]: one that is answered once, from its first sending to the answer that
+//!   stands; [`retry`]: when it is made again. [`overlap`]: calls of a method that does not run twice at a time.
+//! - [`launch`]: a call until it is sent. [`connection`]: the lock around a connection's [`state`]: the calls
+//!   [`in_flight`] and those in the [`line`] for room. [`handle`]: what a caller holds of it; [`deadline`]: for how long.
+//! - [`records`]: what the server says. [`driver`]: the task that owns the socket. [`watch`]: whether the server is there,
+//!   where libzmq does not tell. [`local`]: a connection without a socket.
 
+mod attempt;
 mod call;
 mod channel;
 mod connection;
+mod counters;
+mod deadline;
 mod driver;
+mod eject;
+mod endpoints;
+mod handle;
+mod in_flight;
 mod launch;
+mod limits;
+mod line;
 mod local;
+mod overlap;
 mod records;
+mod retry;
 mod state;
 mod watch;
 
 pub use call::{BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
 pub use channel::{Channel, ChannelBuilder};
+pub use counters::ChannelCounters;
+pub use retry::Retry;

@@ -1,43 +1,40 @@
 //! What the records that a server sends mean to the calls of a connection.
 
-use std::time::Duration;
-
 use bytes::Bytes;
-use tokio::time::Instant;
 
-use super::state::{Phase, State, Wakers};
-use crate::status::{Failure, Status};
+use super::state::{State, Wakers};
+use crate::status::{Cause, Code, Failure, Outcome, Status};
 use crate::wire::{self, Malformed, Reader, Record};
-
-/// For how long a going-away record holds. It ends with the connection; but behind a device the connection outlives the
-/// server, and a client that waits for it to end would never call again.
-const GOING_AWAY: Duration = Duration::from_secs(5);
 
 /// Takes every record of a batch, up to one that can't be read.
 pub(super) fn take(state: &mut State, batch: &Bytes, wakers: &mut Wakers) -> Result<(), Malformed> {
     let mut reader = Reader::new(batch)?;
     while let Some(record) = reader.next()? {
         match record {
-            Record::Reply { id, body } => with_id(id, |id| state.replied(id, batch.slice_ref(body), wakers)),
+            Record::Reply { id, body } => with_id(id, |id| {
+                state.succeeded();
+                state.replied(id, batch.slice_ref(body), wakers);
+            }),
             Record::Error { id: 0, failure } => connection_error(state, &failure, wakers),
-            Record::Error { id, failure } => with_id(id, |id| state.end(id, Err(failure), wakers)),
+            Record::Error { id, failure } => with_id(id, |id| {
+                judge(state, &failure, wakers);
+                state.end(id, Err(failure), wakers);
+            }),
             Record::Items { id, items } => {
                 with_id(id, |id| items_of(state, id, batch, items, wakers));
             }
-            Record::End { id } => with_id(id, |id| state.ended(id, wakers)),
+            Record::End { id } => with_id(id, |id| {
+                state.succeeded();
+                state.ended(id, wakers);
+            }),
             Record::Credit { id, bytes } => with_id(id, |id| {
-                if let Some(outbound) = state.calls.get(&id).and_then(|call| call.outbound.as_ref()) {
+                if let Some(outbound) = state.calls.get(&id).and_then(|call| call.streams.outbound.as_ref()) {
                     wakers.extend(outbound.grant(bytes));
                 }
             }),
             Record::Ping { id } => state.outbox.record(|out| wire::pong(out, id)),
             Record::Pong { id } => with_id(id, |id| state.ponged(id, wakers)),
-            Record::GoingAway => {
-                if state.phase == Phase::Ready {
-                    state.phase = Phase::GoingAway { until: Instant::now() + GOING_AWAY };
-                    state.all_in_line(wakers);
-                }
-            }
+            Record::GoingAway => state.going_away(wakers),
             Record::Unknown { kind, id: 0 } => state.fail_sent(&wire::unknown_kind(kind), wakers),
             Record::Unknown { kind, id } => with_id(id, |id| unknown_kind(state, kind, id, wakers)),
             // What only a client says.
@@ -51,6 +48,21 @@ pub(super) fn take(state: &mut State, batch: &Bytes, wakers: &mut Wakers) -> Res
 pub(super) fn with_id(id: u64, then: impl FnOnce(u32)) {
     if let Ok(id) = u32::try_from(id) {
         then(id);
+    }
+}
+
+/// What a failed call tells of its server.
+fn judge(state: &mut State, failure: &Failure, wakers: &mut Wakers) {
+    let Failure::Status(status) = failure else { return state.succeeded() };
+    match status.code() {
+        // A device does not pass on that the connection behind it is another, so this is said with every call.
+        Code::Unavailable if status.cause() == Some(Cause::GoingAway) => {
+            if status.outcome() == Outcome::NotSent {
+                state.going_away(wakers);
+            }
+        }
+        Code::Unavailable | Code::Internal => state.failed(),
+        _ => state.succeeded(),
     }
 }
 
@@ -71,7 +83,7 @@ fn unknown_kind(state: &mut State, kind: u64, id: u32, wakers: &mut Wakers) {
 }
 
 fn items_of(state: &mut State, id: u32, batch: &Bytes, items: &[u8], wakers: &mut Wakers) {
-    let Some(inbound) = state.calls.get(&id).and_then(|call| call.inbound.as_ref()) else { return };
+    let Some(inbound) = state.calls.get(&id).and_then(|call| call.streams.inbound.as_ref()) else { return };
     if let Ok(waker) = inbound.receive(batch, items) {
         wakers.extend(waker);
     } else {

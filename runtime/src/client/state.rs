@@ -1,42 +1,46 @@
-//! What a connection knows of its calls, behind its lock: those in flight, those that wait for room, and the outbox.
+//! What a connection knows, behind its lock: its phase, the calls in flight, those that wait for room, and the outbox.
 
-use std::collections::BTreeMap;
-use std::sync::Arc;
+use std::collections::HashSet;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::deadline::Deadline;
+use super::eject::Health;
+use super::in_flight::{ClientCall, Due, PING, Streams};
+use super::line::Line;
 use super::watch::{Step, Watch};
 use crate::id_map::IdMap;
 use crate::status::{Failure, Status};
-use crate::stream::{Inbound, Outbound};
 use crate::wire::{self, Outbox};
 
 /// What a connection knows.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) phase: Phase,
+    /// It was up at least once.
+    pub(super) was_up: bool,
+    /// Whether it is worth calling.
+    pub(super) health: Health,
+    /// Whoever watches the channel is to be told that this connection is another than before.
+    pub(super) changed: bool,
     pub(super) outbox: Outbox,
     /// Calls in flight, and those whose reply has come and was not looked at yet.
     pub(super) calls: IdMap<u32, ClientCall>,
     next_id: u32,
     /// Calls that were begun so far.
     begun: u64,
-    /// As many of them as had been begun when the owner last took something out of the outbox.
-    taken: u64,
     /// Something was ever taken out of the outbox.
     sent: bool,
-    /// Those that wait for room, by their tickets, so the longest first.
-    waiting: BTreeMap<u64, Waiting>,
-    next_ticket: u64,
+    pub(super) line: Line,
     /// No deadline of anyone in here is before that; the owner looks again then.
     pub(super) look_at: Option<Instant>,
-    /// Looks after a server of which libzmq tells nothing.
+    /// Looks after a server of which libzmq does not tell enough.
     pub(super) watch: Option<Watch>,
     /// The last thing that kept the connection from coming up.
-    pub(super) trouble: Option<&'static str>,
+    pub(super) trouble: Option<String>,
     /// The largest answer that is taken.
     max_body: usize,
     /// How many calls had been begun when the last one-way call was, unless an answer has shown since that the server
@@ -55,40 +59,18 @@ pub(super) enum Phase {
     Ready,
     /// The server takes no new calls. After that time, one may try.
     GoingAway { until: Instant },
+    /// Its address is none of the channel's any more: it takes no new calls, and goes once it is idle.
+    Retiring,
     /// It will never be used again.
     Closed,
 }
 
-/// A call in flight.
-#[derive(Debug)]
-pub(super) struct ClientCall {
-    pub(super) method: &'static str,
-    pub(super) deadline: Option<Deadline>,
-    pub(super) inbound: Option<Arc<Inbound>>,
-    pub(super) outbound: Option<Arc<Outbound>>,
-    /// How it ended, until somebody looks.
-    reply: Option<Result<Bytes, Failure>>,
-    waker: Option<Waker>,
-    /// Which one it is of all that were begun.
-    number: u64,
-}
-
-/// When a call's time is up.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Deadline {
-    pub(crate) at: Instant,
-    /// How long that was from its beginning, for messages.
-    pub(crate) after: Duration,
-}
-
-#[derive(Debug)]
-struct Waiting {
-    waker: Waker,
-    deadline: Option<Instant>,
-}
-
 /// What the owner has to wake once it has let go of the lock.
 pub(super) type Wakers = Vec<Waker>;
+
+/// For how long a going-away record holds. It ends with the connection; but behind a device the connection outlives the
+/// server, and a client that waits for it to end would never call again.
+const GOING_AWAY: Duration = Duration::from_secs(5);
 
 /// Room in the outbox, in bytes: past it, calls wait.
 const OUTBOX: usize = 4 * 1024 * 1024;
@@ -96,15 +78,16 @@ const OUTBOX: usize = 4 * 1024 * 1024;
 impl State {
     pub(super) fn new(phase: Phase, max_body: usize) -> Self {
         Self {
+            was_up: phase == Phase::Ready,
             phase,
+            health: Health::default(),
+            changed: false,
             outbox: Outbox::default(),
             calls: IdMap::default(),
             next_id: 0,
             begun: 0,
-            taken: 0,
             sent: false,
-            waiting: BTreeMap::new(),
-            next_ticket: 0,
+            line: Line::default(),
             look_at: None,
             watch: None,
             trouble: None,
@@ -119,6 +102,11 @@ impl State {
         self.sent || !self.outbox.is_empty()
     }
 
+    /// Messages go out, as far as anyone knows, be it to a server that takes no new calls.
+    pub(super) fn is_connected(&self) -> bool {
+        matches!(self.phase, Phase::Ready | Phase::GoingAway { .. } | Phase::Retiring)
+    }
+
     fn has_room(&self, max_calls: usize) -> bool {
         self.phase == Phase::Ready && self.calls.len() < max_calls && self.outbox.len() < OUTBOX
     }
@@ -131,34 +119,22 @@ impl State {
         ticket: &mut Option<u64>,
         deadline: Option<Instant>,
     ) -> Poll<()> {
-        let first = self.waiting.first_key_value().is_none_or(|(first, _)| Some(*first) == *ticket);
-        if first && self.has_room(max_calls) {
-            self.leave(ticket);
+        if self.line.is_first(*ticket) && self.has_room(max_calls) {
+            self.line.leave(ticket);
             return Poll::Ready(());
         }
-        let number = *ticket.get_or_insert(self.next_ticket);
-        self.next_ticket = self.next_ticket.max(number + 1);
-        self.waiting.insert(number, Waiting { waker: context.waker().clone(), deadline });
+        self.line.join(context, ticket, deadline);
         self.look_at_latest(deadline);
-        Poll::Pending
-    }
-
-    /// Takes back the ticket of someone who waits no longer.
-    pub(super) fn leave(&mut self, ticket: &mut Option<u64>) {
-        if let Some(ticket) = ticket.take() {
-            self.waiting.remove(&ticket);
+        if let Phase::GoingAway { until } = self.phase {
+            self.look_at_latest(Some(until));
         }
+        Poll::Pending
     }
 
     /// Whom to wake because there may be room.
     pub(super) fn next_in_line(&self, max_calls: usize) -> Option<Waker> {
-        let (_, first) = self.waiting.first_key_value()?;
-        self.has_room(max_calls).then(|| first.waker.clone())
-    }
-
-    /// Everyone who waits, because waiting may be in vain.
-    pub(super) fn all_in_line(&self, wakers: &mut Wakers) {
-        wakers.extend(self.waiting.values().map(|waiting| waiting.waker.clone()));
+        let first = self.line.first()?;
+        self.has_room(max_calls).then(|| first.clone())
     }
 
     /// The earliest time to look for deadlines is no later than this.
@@ -173,17 +149,15 @@ impl State {
         &mut self,
         method: &'static str,
         deadline: Option<Deadline>,
-        inbound: Option<Arc<Inbound>>,
-        outbound: Option<Arc<Outbound>>,
+        streams: Streams,
+        now: Instant,
     ) -> u32 {
         let id = self.unused_id();
         self.begun += 1;
         self.look_at_latest(deadline.map(|deadline| deadline.at));
-        let look = self.watch.as_mut().map(|watch| watch.begin(Instant::now()));
+        let look = self.watch.as_mut().map(|watch| watch.begin(now));
         self.look_at_latest(look);
-        let number = self.begun;
-        let call = ClientCall { method, deadline, inbound, outbound, reply: None, waker: None, number };
-        self.calls.insert(id, call);
+        self.calls.insert(id, ClientCall::new(method, deadline, streams, self.begun));
         id
     }
 
@@ -198,8 +172,8 @@ impl State {
     }
 
     /// Begins a ping, and returns its id.
-    pub(super) fn begin_ping(&mut self, deadline: Option<Deadline>) -> u32 {
-        let id = self.begin(PING, deadline, None, None);
+    pub(super) fn begin_ping(&mut self, deadline: Option<Deadline>, now: Instant) -> u32 {
+        let id = self.begin(PING, deadline, Streams::default(), now);
         self.outbox.record(|out| wire::ping(out, u64::from(id)));
         id
     }
@@ -209,10 +183,9 @@ impl State {
         self.one_way = Some(self.begun);
     }
 
-    /// The next message to send. Whatever was begun until now may have left with it.
+    /// The next message to send.
     pub(super) fn take_message(&mut self) -> Option<Vec<u8>> {
         let message = self.outbox.take()?;
-        self.taken = self.begun;
         self.sent = true;
         Some(message)
     }
@@ -223,16 +196,11 @@ impl State {
         id: u32,
         context: &Context<'_>,
     ) -> Option<Poll<Result<Bytes, Failure>>> {
-        let call = self.calls.get_mut(&id)?;
-        if let Some(reply) = call.reply.take() {
+        let reply = self.calls.get_mut(&id)?.poll_reply(context);
+        if reply.is_ready() {
             self.calls.remove(&id);
-            Some(Poll::Ready(reply))
-        } else {
-            if !call.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker())) {
-                call.waker = Some(context.waker().clone());
-            }
-            Some(Poll::Pending)
         }
+        Some(reply)
     }
 
     /// A server that was going away may be another one by now.
@@ -242,13 +210,33 @@ impl State {
         }
     }
 
+    /// The server takes no new calls.
+    pub(super) fn going_away(&mut self, wakers: &mut Wakers) {
+        if self.phase == Phase::Ready {
+            self.phase = Phase::GoingAway { until: Instant::now() + GOING_AWAY };
+            self.changed = true;
+            self.line.all(wakers);
+        }
+    }
+
+    /// The server has turned a call away, or failed it, in a way that speaks of the server.
+    #[cold]
+    pub(super) fn failed(&mut self) {
+        self.changed |= self.health.failed(Instant::now());
+    }
+
+    /// The server has answered a call.
+    pub(super) fn succeeded(&mut self) {
+        self.changed |= self.health.succeeded();
+    }
+
     /// The server has answered a call with a value.
     pub(super) fn replied(&mut self, id: u32, body: Bytes, wakers: &mut Wakers) {
         let Some(call) = self.calls.get(&id) else { return };
         let result = match call.due() {
             Due::Reply if body.len() > self.max_body => Err(self.too_large(&body)),
             Due::Reply => Ok(body),
-            Due::End | Due::Pong => Err(wrong_answer("a reply", call)),
+            Due::End | Due::Pong => Err(call.wrong_answer("a reply")),
         };
         self.end(id, result, wakers);
     }
@@ -265,7 +253,7 @@ impl State {
         let Some(call) = self.calls.get(&id) else { return };
         let result = match call.due() {
             Due::End => Ok(Bytes::new()),
-            Due::Reply | Due::Pong => Err(wrong_answer("the end of a stream", call)),
+            Due::Reply | Due::Pong => Err(call.wrong_answer("the end of a stream")),
         };
         self.end(id, result, wakers);
     }
@@ -281,20 +269,8 @@ impl State {
 
     /// The server, or the connection, has ended a call. Only the first time counts.
     pub(super) fn end(&mut self, id: u32, result: Result<Bytes, Failure>, wakers: &mut Wakers) {
-        let Some(call) = self.calls.get_mut(&id) else { return };
-        wakers.extend(call.waker.take());
-        if let Some(outbound) = &call.outbound {
-            wakers.extend(outbound.close(end_of_sending(&result)));
-        }
-        match call.inbound.take() {
-            // Nobody looks for the reply of a stream: how it ended stands at its end.
-            Some(inbound) => {
-                wakers.extend(inbound.finish(result.map(drop)));
-                self.calls.remove(&id);
-            }
-            None => {
-                call.reply.get_or_insert(result);
-            }
+        if self.calls.get_mut(&id).is_some_and(|call| call.end(result, wakers)) {
+            self.calls.remove(&id);
         }
     }
 
@@ -307,52 +283,58 @@ impl State {
     /// Gives a call up from this side. Whether the server is to be told.
     pub(super) fn abandon(&mut self, id: u32, why: &str, wakers: &mut Wakers) -> bool {
         let Some(call) = self.calls.remove(&id) else { return false };
-        let why = Status::cancelled(why).maybe_executed();
-        if let Some(inbound) = &call.inbound {
-            wakers.extend(inbound.finish(Err(Failure::Status(why.clone()))));
-        }
-        if let Some(outbound) = &call.outbound {
-            wakers.extend(outbound.close(why));
-        }
-        call.reply.is_none()
+        call.give_up(&Status::cancelled(why).maybe_executed(), wakers);
+        call.is_open()
     }
 
-    /// The connection is lost: every call on it has failed, and what had not left yet never will.
-    pub(super) fn fail_all(&mut self, why: &Status, wakers: &mut Wakers) {
+    /// The connection is lost: every call on it has failed, and what had not left yet never will. How many one-way calls
+    /// are known not to have left.
+    pub(super) fn fail_all(&mut self, why: &Status, wakers: &mut Wakers) -> usize {
+        let (unsent, one_way) = self.unsent();
         self.outbox.clear();
         self.lost_one_way |= self.one_way.take().is_some();
-        for (id, sent) in self.in_flight() {
+        for id in self.in_flight() {
+            let sent = !unsent.contains(&id);
             let why = if sent { why.clone().maybe_executed() } else { why.clone().not_sent() };
             self.end(id, Err(Failure::Status(why)), wakers);
         }
+        one_way
     }
 
     /// Nobody waits any longer: every call in flight has failed, and the server is told so.
     pub(super) fn cancel_all(&mut self, why: &Status, wakers: &mut Wakers) {
-        for (id, _) in self.in_flight() {
+        for id in self.in_flight() {
             self.cancel(id, why.clone().maybe_executed(), wakers);
         }
     }
 
     /// Every call that was begun has ended, whether or not somebody has looked how.
     pub(super) fn is_idle(&self) -> bool {
-        self.calls.values().all(|call| call.reply.is_some())
+        self.calls.values().all(|call| !call.is_open())
     }
 
     /// What has left may have been lost on the way: those calls have failed. The server, which may know of some, is told
     /// that nobody waits for them. The others go on.
     pub(super) fn fail_sent(&mut self, why: &Status, wakers: &mut Wakers) {
-        for (id, sent) in self.in_flight() {
-            if sent {
-                self.cancel(id, why.clone().maybe_executed(), wakers);
-            }
+        let (unsent, _) = self.unsent();
+        for id in self.in_flight().into_iter().filter(|id| !unsent.contains(id)) {
+            self.cancel(id, why.clone().maybe_executed(), wakers);
         }
     }
 
-    /// Calls that have not ended, and whether they may have left.
-    fn in_flight(&self) -> Vec<(u32, bool)> {
-        let calls = self.calls.iter().filter(|(_, call)| call.reply.is_none());
-        calls.map(|(id, call)| (*id, call.number <= self.taken)).collect()
+    /// Calls that have not ended.
+    fn in_flight(&self) -> Vec<u32> {
+        self.calls.iter().filter(|(_, call)| call.is_open()).map(|(id, _)| *id).collect()
+    }
+
+    /// The calls that have not left yet, and the number of one-way calls that have not.
+    fn unsent(&self) -> (HashSet<u32>, usize) {
+        let (mut calls, mut one_way) = (HashSet::new(), 0);
+        self.outbox.calls(|id| match u32::try_from(id) {
+            Ok(id @ 1..) => drop(calls.insert(id)),
+            _ => one_way += 1,
+        });
+        (calls, one_way)
     }
 
     /// The server has said something, so it is there.
@@ -379,89 +361,73 @@ impl State {
         if self.look_at.is_none_or(|at| at > now) {
             return;
         }
-        let expired: Vec<(u32, Status)> = self
-            .calls
-            .iter()
-            .filter(|(_, call)| call.reply.is_none())
-            .filter_map(|(id, call)| Some((*id, call.expired(now)?)))
-            .collect();
-        for (id, status) in expired {
-            // The server sees to the deadline itself, but its clock began later.
-            self.cancel(id, status, wakers);
+        self.expire_calls(now, wakers);
+        self.line.late(now, wakers);
+        if matches!(self.phase, Phase::GoingAway { until } if until <= now) {
+            // They may try.
+            self.line.all(wakers);
         }
-        let late = self.waiting.values().filter(|waiting| waiting.deadline.is_some_and(|at| at <= now));
-        wakers.extend(late.map(|waiting| waiting.waker.clone()));
-        self.look_at = self.next_deadline(now);
+        self.look_at = self.next_look(now);
     }
 
-    fn next_deadline(&self, now: Instant) -> Option<Instant> {
-        let calls = self.calls.values().filter(|call| call.reply.is_none());
+    fn expire_calls(&mut self, now: Instant, wakers: &mut Wakers) {
+        let late = self.calls.iter().filter(|(_, call)| call.is_late(now)).map(|(id, _)| *id);
+        let late: HashSet<u32> = late.collect();
+        if late.is_empty() {
+            return;
+        }
+        let unsent: HashSet<u32> = self.unsent().0.intersection(&late).copied().collect();
+        if !unsent.is_empty() {
+            self.outbox.take_out(|id| u32::try_from(id).is_ok_and(|id| unsent.contains(&id)));
+        }
+        for id in late {
+            let call = self.calls.get(&id);
+            let Some((deadline, method)) = call.and_then(|call| Some((call.deadline?, call.method))) else {
+                continue;
+            };
+            let status = deadline.exceeded(method);
+            if unsent.contains(&id) {
+                self.end(id, Err(Failure::Status(status.not_sent())), wakers);
+            } else {
+                // The server sees to the deadline itself, but its clock began later.
+                self.cancel(id, status.maybe_executed(), wakers);
+            }
+        }
+    }
+
+    fn next_look(&self, now: Instant) -> Option<Instant> {
+        let calls = self.calls.values().filter(|call| call.is_open());
         let calls = calls.filter_map(|call| call.deadline.map(|deadline| deadline.at));
-        let waiting = self.waiting.values().filter_map(|waiting| waiting.deadline);
-        let look = self.watch.as_ref().and_then(Watch::next);
-        calls.chain(waiting).chain(look).filter(|at| *at > now).min()
-    }
-}
-
-/// Which record ends a call well.
-#[derive(Debug, PartialEq, Eq)]
-enum Due {
-    Reply,
-    End,
-    Pong,
-}
-
-/// What a ping has for a method. No method is called so: theirs have a service before a slash.
-pub(super) const PING: &str = "ping";
-
-#[cold]
-fn wrong_answer(what: &str, call: &ClientCall) -> Failure {
-    let what = format!("the server answered `{}` with {what}, which does not go with it", call.method);
-    Failure::Status(Status::unknown(what).maybe_executed())
-}
-
-impl ClientCall {
-    fn due(&self) -> Due {
-        match self.inbound {
-            Some(_) => Due::End,
-            None if self.method == PING => Due::Pong,
-            None => Due::Reply,
-        }
-    }
-
-    /// Also one that is still in the outbox will leave, with its cancel behind it, and may run by then.
-    fn expired(&self, now: Instant) -> Option<Status> {
-        let deadline = self.deadline.filter(|deadline| deadline.at <= now)?;
-        Some(deadline.exceeded(self.method).maybe_executed())
-    }
-}
-
-impl Deadline {
-    /// So long from now. A time too long for the clock is none.
-    pub(super) fn within(after: Duration) -> Option<Self> {
-        Some(Self { at: Instant::now().checked_add(after)?, after })
-    }
-
-    pub(super) fn exceeded(&self, method: &str) -> Status {
-        Status::deadline_exceeded(format!("`{method}` was not answered within {:?}", self.after))
-    }
-}
-
-/// Why nothing more can be sent on a call that has ended.
-fn end_of_sending(result: &Result<Bytes, Failure>) -> Status {
-    match result {
-        Err(Failure::Status(status)) => status.clone(),
-        Err(Failure::Declared { message, .. }) => {
-            Status::cancelled(format!("the call has failed: {message}"))
-        }
-        Ok(_) => Status::cancelled("the server has ended the call"),
+        let watch = self.watch.as_ref().and_then(Watch::next);
+        let until = match self.phase {
+            Phase::GoingAway { until } => Some(until),
+            _ => None,
+        };
+        calls.chain(self.line.deadlines()).chain(watch).chain(until).filter(|at| *at > now).min()
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metadata::Metadata;
     use crate::status::Outcome;
+    use crate::wire::Draft;
+
+    fn begin(state: &mut State, deadline: Option<Deadline>) -> u32 {
+        let id = state.begin("a.B/c", deadline, Streams::default(), Instant::now());
+        let mut draft = Draft::call("a.B/c", false, &()).unwrap();
+        draft.address(id, None, &Metadata::default(), None);
+        state.outbox.push(draft);
+        id
+    }
+
+    fn outcome(state: &mut State, id: u32) -> Option<Outcome> {
+        match state.poll_reply(id, &Context::from_waker(Waker::noop())) {
+            Some(Poll::Ready(Err(Failure::Status(status)))) => Some(status.outcome()),
+            _ => None,
+        }
+    }
 
     #[test]
     fn a_server_that_went_away_may_be_tried_again() {
@@ -473,28 +439,46 @@ mod tests {
         assert_eq!(state.phase, Phase::Ready);
     }
 
-    /// It is in the outbox yet, but will leave with its cancel behind it, and a server may run it by then.
     #[test]
-    fn a_call_whose_time_is_up_before_it_was_taken_may_run_all_the_same() {
+    fn a_call_whose_time_is_up_before_it_has_left_is_never_sent() {
         let mut state = State::new(Phase::Ready, 0);
         let deadline = Deadline { at: Instant::now(), after: Duration::ZERO };
-        let id = state.begin("method", Some(deadline), None, None);
+        let left = begin(&mut state, Some(deadline));
+        let message = state.take_message();
+        let late = begin(&mut state, Some(deadline));
+        let other = begin(&mut state, None);
         state.expire(deadline.at, &mut Wakers::new());
-        let outcome = match state.poll_reply(id, &Context::from_waker(Waker::noop())) {
-            Some(Poll::Ready(Err(Failure::Status(status)))) => status.outcome(),
-            other => panic!("{other:?}"),
-        };
-        assert_eq!(outcome, Outcome::MaybeExecuted);
+        assert_eq!(outcome(&mut state, left), Some(Outcome::MaybeExecuted));
+        assert_eq!(outcome(&mut state, late), Some(Outcome::NotSent));
+        assert_eq!(outcome(&mut state, other), None);
+        assert_eq!(state.unsent(), (HashSet::from([other]), 0));
+        // What libzmq has not taken has not left.
+        state.outbox.put_back(message.unwrap());
+        assert_eq!(state.unsent(), (HashSet::from([left, other]), 0));
+    }
+
+    #[test]
+    fn what_was_in_the_outbox_when_the_connection_was_lost_was_not_sent() {
+        let mut state = State::new(Phase::Ready, 0);
+        let left = begin(&mut state, None);
+        drop(state.take_message());
+        let here = begin(&mut state, None);
+        let mut note = Draft::call("a.B/note", true, &()).unwrap();
+        note.address(0, None, &Metadata::default(), None);
+        state.outbox.push(note);
+        assert_eq!(state.fail_all(&Status::unavailable("lost"), &mut Wakers::new()), 1);
+        assert_eq!(outcome(&mut state, left), Some(Outcome::MaybeExecuted));
+        assert_eq!(outcome(&mut state, here), Some(Outcome::NotSent));
     }
 
     #[test]
     fn ids_wrap_around_past_nought_and_those_in_flight() {
         let mut state = State::new(Phase::Ready, 0);
-        let mut begin = || state.begin("method", None, None, None);
+        let mut begin = || state.begin("method", None, Streams::default(), Instant::now());
         assert_eq!([begin(), begin()], [1, 2]);
         state.next_id = u32::MAX - 1;
         assert!(state.abandon(2, "", &mut Wakers::new()));
-        let mut begin = || state.begin("method", None, None, None);
+        let mut begin = || state.begin("method", None, Streams::default(), Instant::now());
         assert_eq!([begin(), begin(), begin()], [u32::MAX, 2, 3]);
         assert_eq!(state.calls.len(), 4);
     }

@@ -42,8 +42,8 @@ pub(crate) struct Half {
     pub(crate) id: u64,
     /// The credit that the sender has while nothing is on its way.
     pub(crate) window: u64,
-    /// What cancels a client's call when it is dropped.
-    pub(crate) _call: Option<Box<dyn Any + Send + Sync>>,
+    /// What cancels a client's call when it is dropped; it goes when the stream has ended.
+    pub(crate) call: Option<Box<dyn Any + Send + Sync>>,
 }
 
 impl<T, E: CallError> Streaming<T, E> {
@@ -82,7 +82,7 @@ impl<T, E: CallError> Streaming<T, E> {
                 Poll::Ready(Some(Ok(chunk))) => self.chunk = chunk,
                 Poll::Ready(Some(Err(failure))) => return Poll::Ready(Some(Err(self.fail(failure)))),
                 Poll::Ready(None) => {
-                    self.ended = true;
+                    self.end();
                     return Poll::Ready(None);
                 }
             }
@@ -100,7 +100,7 @@ impl<T, E: CallError> Streaming<T, E> {
                 Ok(item)
             }
             Err(status) => {
-                self.ended = true;
+                self.end();
                 Err(status.into())
             }
         }
@@ -112,13 +112,19 @@ impl<T, E: CallError> Streaming<T, E> {
         if size <= most {
             return Ok(());
         }
-        self.ended = true;
+        self.end();
         let what = format!("an item of the stream has {size} bytes; a message may have {most}");
         Err(Status::resource_exhausted(what).maybe_executed())
     }
 
-    fn fail(&mut self, failure: Failure) -> E {
+    /// Nothing comes after this, so others need not wait for the stream to be dropped.
+    fn end(&mut self) {
         self.ended = true;
+        self.half.call = None;
+    }
+
+    fn fail(&mut self, failure: Failure) -> E {
+        self.end();
         E::from_failure(failure)
     }
 

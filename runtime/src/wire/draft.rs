@@ -184,7 +184,7 @@ pub(crate) fn recycle(mut buffer: Vec<u8>) {
 
 impl Draft {
     /// Gives the buffer back.
-    pub(super) fn recycle(self) {
+    pub(crate) fn recycle(self) {
         recycle(self.bytes);
     }
 }

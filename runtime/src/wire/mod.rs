@@ -9,6 +9,7 @@
 mod draft;
 mod outbox;
 mod read;
+mod recall;
 mod write;
 
 pub(crate) use draft::{Draft, recycle};

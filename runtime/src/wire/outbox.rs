@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 
 use super::draft::{recycle, spare};
+use super::recall::{calls_in, without};
 use super::{BATCH_LIMIT, Draft, VERSION, kind, write};
 
 /// What one peer is to be sent, in order. Whatever has gathered by the time the owner runs leaves as one message.
@@ -34,6 +35,15 @@ impl Outbox {
             self.record(|batch| draft.append_to(batch));
             draft.recycle();
         }
+    }
+
+    /// Adds a record with a body that its owner keeps. Whether it could: a large one is not copied.
+    pub(crate) fn push_copy(&mut self, draft: &Draft) -> bool {
+        let small = !draft.is_large();
+        if small {
+            self.record(|batch| draft.append_to(batch));
+        }
+        small
     }
 
     /// Adds an item to a stream: to the record that the batch ends in, if that is the same stream's.
@@ -122,6 +132,20 @@ impl Outbox {
     /// Nothing is waiting.
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes == 0
+    }
+
+    /// Hands out the ids of the calls that have not left yet, with 0 for each one-way call.
+    pub(crate) fn calls(&self, mut found: impl FnMut(u64)) {
+        self.sealed.iter().chain([&self.open]).for_each(|batch| calls_in(batch, &mut found));
+    }
+
+    /// Takes back all that was said of some calls.
+    pub(crate) fn take_out(&mut self, is_out: impl Fn(u64) -> bool) {
+        self.open_items = None;
+        let sealed = std::mem::take(&mut self.sealed);
+        self.sealed = sealed.iter().filter_map(|batch| without(batch, &is_out)).collect();
+        self.open = without(&self.open, &is_out).unwrap_or_default();
+        self.bytes = self.sealed.iter().chain([&self.open]).map(Vec::len).sum();
     }
 
     /// Throws everything away.
@@ -213,6 +237,37 @@ mod tests {
         }
         assert!(sizes.len() > 1 && sizes.iter().all(|size| *size < BATCH_LIMIT + 2_000), "{sizes:?}");
         assert_eq!(outbox.len(), 0);
+    }
+
+    fn call(id: u32) -> Draft {
+        let mut draft = Draft::call("a.B/c", false, &()).unwrap();
+        draft.address(id, None, &crate::metadata::Metadata::default(), None);
+        draft
+    }
+
+    #[test]
+    fn what_was_said_of_a_call_is_taken_out_and_nothing_else() {
+        let mut outbox = Outbox::default();
+        outbox.push(call(1));
+        outbox.push_item(1, item(1, "a"));
+        outbox.push_item(2, item(2, &"x".repeat(super::super::LARGE)));
+        outbox.push_item(1, item(1, &"x".repeat(super::super::LARGE)));
+        outbox.push(call(2));
+        outbox.push_item(1, item(1, "b"));
+        outbox.record(|out| ping(out, 1));
+        let mut ids = Vec::new();
+        outbox.calls(|id| ids.push(id));
+        assert_eq!(ids, [1, 2]);
+        outbox.take_out(|id| id == 1);
+        outbox.push_item(2, item(2, "c"));
+        let length = outbox.len();
+        let messages = messages(&mut outbox);
+        assert_eq!(messages[0], ["items 2 of 16387 bytes"]);
+        assert_eq!(
+            (messages.len(), &messages[1][1..]),
+            (2, &["ping 1".to_owned(), "items 2 of 2 bytes".to_owned()][..])
+        );
+        assert!(length > 0 && outbox.is_empty());
     }
 
     #[test]

@@ -125,6 +125,11 @@ impl<'a> Reader<'a> {
         }
     }
 
+    /// How far it has read.
+    pub(super) fn at(&self) -> usize {
+        self.at
+    }
+
     /// The next record, `None` at the end. After an error the rest can't be read.
     pub(crate) fn next(&mut self) -> Result<Option<Record<'a>>, Malformed> {
         while self.at < self.batch.len() {

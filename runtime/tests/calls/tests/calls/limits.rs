@@ -22,7 +22,7 @@ fn calls_in_flight_of_one_client() {
         let (probe, other) = (server.client().await, server.client().await);
         let held = [tokio::spawn(probe.hold("a")), tokio::spawn(probe.hold("a"))];
         server.journal.has_times("a began", 2).await;
-        refused(probe.echo("x").await);
+        refused(probe.echo("x").no_retry().await);
         assert_eq!(other.echo("another's").await.unwrap(), "another's");
         server.journal.open("a");
         for held in held {
@@ -40,8 +40,8 @@ fn calls_in_flight_of_all_clients() {
         let (probe, other) = (server.client().await, server.client().await);
         let held = [tokio::spawn(probe.hold("a")), tokio::spawn(other.hold("a"))];
         server.journal.has_times("a began", 2).await;
-        refused(probe.echo("x").await);
-        refused(other.echo("x").await);
+        refused(probe.echo("x").no_retry().await);
+        refused(other.echo("x").no_retry().await);
         server.journal.open("a");
         for held in held {
             assert_eq!(held.await.unwrap().unwrap(), "a");
@@ -59,10 +59,10 @@ fn calls_that_nobody_waits_for_count_too() {
             probe.hold_unheard("a").await.unwrap();
         }
         server.journal.has_times("a began", 2).await;
-        refused(probe.echo("x").await);
+        refused(probe.echo("x").no_retry().await);
         // Turned away without a word, but counted.
         probe.note("unheard").await.unwrap();
-        refused(probe.echo("x").await);
+        refused(probe.echo("x").no_retry().await);
         assert_eq!((server.journal.count("unheard"), server.counters.refused_calls()), (0, 3));
         server.journal.open("a");
         server.journal.has_times("a done", 2).await;

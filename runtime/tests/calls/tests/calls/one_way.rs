@@ -31,7 +31,7 @@ fn closing_proves_it_while_the_server_drains() {
         server.journal.has("a began").await;
         probe.note("noted").await.unwrap();
         server.begin_to_stop();
-        while probe.echo("x").await.is_ok() {}
+        while probe.echo("x").fail_fast().await.is_ok() {}
         let held_until_then = server.journal.clone();
         probe.channel().clone().close(Duration::from_secs(10)).await.unwrap();
         assert_eq!(held_until_then.count("noted"), 1);

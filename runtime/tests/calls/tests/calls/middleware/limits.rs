@@ -23,7 +23,7 @@ fn past_the_most_calls_at_a_time_they_are_turned_away() {
         let mut stream = probe.hold_stream("b").await.unwrap();
         server.journal.has("a began").await;
         server.journal.has("b began").await;
-        let status = other.echo("x").await.unwrap_err();
+        let status = other.echo("x").no_retry().await.unwrap_err();
         assert!(is_overload(&status), "{status}");
         assert_eq!(status.retry_after(), Some(Duration::from_millis(7)));
         assert_eq!(status.message(), "the server has 2 calls running, as many as may");
@@ -48,11 +48,11 @@ fn a_limit_of_a_method_or_a_client_is_nobody_elses() {
         let (one, two, three) = (server.client().await, server.client().await, server.client().await);
         let first = tokio::spawn(one.hold("a"));
         server.journal.has("a began").await;
-        let status = one.echo("x").await.unwrap_err();
+        let status = one.echo("x").no_retry().await.unwrap_err();
         assert!(is_overload(&status) && status.message().starts_with("this client has 1"), "{status}");
         let second = tokio::spawn(two.hold("b"));
         server.journal.has("b began").await;
-        let status = three.hold("c").await.unwrap_err();
+        let status = three.hold("c").no_retry().await.unwrap_err();
         assert!(is_overload(&status) && status.message().starts_with("the method has 2"), "{status}");
         assert_eq!(three.echo("x").await.unwrap(), "x");
         server.journal.open("a");
@@ -70,7 +70,7 @@ fn past_the_rate_calls_are_turned_away() {
         for _ in 0..3 {
             assert_eq!(probe.echo(Bytes::new()).await.unwrap(), "");
         }
-        let status = probe.echo(Bytes::new()).await.unwrap_err();
+        let status = probe.echo(Bytes::new()).no_retry().await.unwrap_err();
         assert!(is_overload(&status), "{status}");
         assert_eq!(status.message(), "the method takes 1 calls a second, and has had as many");
         assert!(status.retry_after().unwrap() <= Duration::from_secs(1));

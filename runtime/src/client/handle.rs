@@ -1,0 +1,89 @@
+//! What a caller holds of a connection: its place in the line, and its call in flight. Either is given back when dropped.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::connection::{Connection, Wait};
+use super::state::State;
+use crate::status::{Failure, Status};
+use crate::stream::wake;
+
+/// A place in the line of those who wait for room. Dropped, it is free for the next.
+#[derive(Debug)]
+pub(super) struct Ticket {
+    connection: Arc<Connection>,
+    number: Option<u64>,
+}
+
+impl Ticket {
+    pub(super) fn new(connection: Arc<Connection>) -> Self {
+        Self { connection, number: None }
+    }
+
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    /// See [`Connection::poll_send`].
+    pub(super) fn poll_send<R>(
+        &mut self,
+        context: &mut Context<'_>,
+        wait: Wait,
+        now: Instant,
+        write: impl FnOnce(&mut State) -> R,
+    ) -> Poll<Result<R, Status>> {
+        self.connection.poll_send(context, &mut self.number, wait, now, write)
+    }
+}
+
+impl Drop for Ticket {
+    fn drop(&mut self) {
+        if self.number.is_some() {
+            let mut state = self.connection.lock();
+            state.line.leave(&mut self.number);
+            let next = state.next_in_line(self.connection.limits.calls);
+            drop(state);
+            wake(next);
+        }
+    }
+}
+
+/// A call in flight. Dropped before it has ended, it is cancelled.
+#[derive(Debug)]
+pub(super) struct CallHandle {
+    connection: Arc<Connection>,
+    id: u32,
+    ended: bool,
+}
+
+impl CallHandle {
+    pub(super) fn new(connection: Arc<Connection>, id: u32) -> Self {
+        Self { connection, id, ended: false }
+    }
+
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        &self.connection
+    }
+
+    pub(super) fn id(&self) -> u64 {
+        u64::from(self.id)
+    }
+
+    /// How the call ended, once it has. Not to be asked again then.
+    pub(super) fn poll_reply(&mut self, context: &Context<'_>) -> Poll<Result<Bytes, Failure>> {
+        let reply = self.connection.poll_reply(self.id, context);
+        self.ended = reply.is_ready();
+        reply
+    }
+}
+
+impl Drop for CallHandle {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.connection.abandon_call(self.id, "the call was given up");
+        }
+    }
+}
