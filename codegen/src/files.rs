@@ -5,9 +5,9 @@
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use zsvc_idl::source::MAX_FILE_BYTES;
 use zsvc_idl::{LoadError, Loader};
@@ -88,16 +88,42 @@ pub fn update(path: &Path, text: &str) -> io::Result<()> {
     }
 }
 
-/// Writes beside the file and renames, so that nobody ever reads half of it.
+/// Writes beside the file and renames, so that nobody ever reads half of it, and the old one stays where that fails. A
+/// link stays one: the file is replaced that it leads to. Who may do what with it stays, too.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let beside = path.with_extension(format!("{}.tmp", std::process::id()));
-    let written = File::create(&beside).and_then(|mut file| file.write_all(text.as_bytes()));
-    let replaced = written.and_then(|()| fs::rename(&beside, path));
+    let real = match fs::canonicalize(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => path.to_owned(),
+        real => real?,
+    };
+    let permissions = match fs::metadata(&real) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        metadata => Some(metadata?.permissions()),
+    };
+    // Renaming asks for nothing but a folder that can be written.
+    if permissions.as_ref().is_some_and(Permissions::readonly) {
+        return Err(io::Error::new(ErrorKind::PermissionDenied, "it is read-only"));
+    }
+    let beside = beside(&real);
+    let replaced = write(&beside, text, permissions).and_then(|()| fs::rename(&beside, &real));
     if replaced.is_err() {
         // The first error is the one to tell; that the rest of it stays behind is not worth a second.
         let _ = fs::remove_file(&beside);
     }
     replaced
+}
+
+/// A hidden name in the same folder, so that renaming never leads from one disk to another.
+fn beside(path: &Path) -> PathBuf {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+}
+
+/// All of it is on disk in the end: a name must not lead to an empty file when the power goes.
+fn write(path: &Path, text: &str, permissions: Option<Permissions>) -> io::Result<()> {
+    let mut file = File::create(path)?;
+    file.write_all(text.as_bytes())?;
+    permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions))?;
+    file.sync_all()
 }
 
 #[cfg(test)]
@@ -126,6 +152,36 @@ mod tests {
         update(&path, "old").expect("the first writing");
         update(&path, "new").expect("the second writing");
         assert_eq!(fs::read_to_string(&path).expect("the file"), "new");
+        assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_stays_one_and_permissions_stay() {
+        use std::os::unix::fs::PermissionsExt;
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let (path, link) = (folder.path().join("real.rs"), folder.path().join("link.rs"));
+        update(&path, "old").expect("the first writing");
+        fs::set_permissions(&path, Permissions::from_mode(0o640)).expect("permissions set");
+        std::os::unix::fs::symlink(&path, &link).expect("a link");
+        update(&link, "new").expect("the second writing");
+        assert!(fs::symlink_metadata(&link).expect("the link").is_symlink());
+        assert_eq!(fs::read_to_string(&path).expect("the file"), "new");
+        let mode = fs::metadata(&path).expect("the file").permissions().mode();
+        assert_eq!(mode & 0o777, 0o640);
+    }
+
+    #[test]
+    fn a_read_only_file_stays_as_it_is() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let path = folder.path().join("mod.rs");
+        update(&path, "old").expect("the first writing");
+        let mut permissions = fs::metadata(&path).expect("the file").permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(&path, permissions).expect("permissions set");
+        let error = update(&path, "new").expect_err("a read-only file");
+        assert_eq!(reason(&error), "it is read-only");
+        assert_eq!(fs::read_to_string(&path).expect("the file"), "old");
         assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
     }
 

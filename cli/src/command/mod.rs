@@ -2,6 +2,7 @@
 
 mod check;
 mod explain;
+mod format;
 mod generate;
 mod inputs;
 mod lint;
@@ -13,8 +14,8 @@ use clap::{Parser, Subcommand};
 
 /// Checks .svc files and generates Rust from them.
 ///
-/// Exit status: 0 when all is well, 1 when a .svc file is wrong or generated code is stale, 2 when the command is
-/// used wrongly or a file can't be read or written.
+/// Exit status: 0 when all is well, 1 when a .svc file is wrong or not in the style or generated code is stale, 2 when
+/// the command is used wrongly or a file can't be read or written.
 #[derive(Debug, Parser)]
 #[command(name = "zsvc", version)]
 pub(crate) struct Arguments {
@@ -30,6 +31,8 @@ enum Command {
     Lint(lint::Lint),
     /// Generates Rust from .svc files and all that they import.
     Gen(generate::Generate),
+    /// Writes .svc files in the one style of the language, or tells which are not in it.
+    Fmt(format::Format),
     /// Prints why there is a rule and what to do, with a wrong and a right example.
     Explain(explain::Explain),
 }
@@ -41,6 +44,7 @@ impl Arguments {
             Command::Check(check) => check.run(),
             Command::Lint(lint) => lint.run(),
             Command::Gen(generate) => generate.run(),
+            Command::Fmt(format) => format.run(),
             Command::Explain(explain) => explain.run(),
         }
     }

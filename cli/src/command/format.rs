@@ -1,0 +1,170 @@
+//! `zsvc fmt [FILE…]`: what the style is, and that nothing is lost by it, is [`zsvc_idl::format()`]'s matter.
+
+use std::io::{self, Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use clap::Args;
+use similar::TextDiff;
+use zsvc_codegen::{Disk, reason, update};
+use zsvc_idl::source::MAX_FILE_BYTES;
+use zsvc_idl::{LoadError, Loader, format};
+
+use super::Outcome;
+use super::inputs::{files, project};
+use super::report::Report;
+
+/// How long to look for the smallest difference of a file before any will do.
+const MAX_DIFF_TIME: Duration = Duration::from_secs(2);
+
+/// The name under which standard input is told of.
+const STDIN: &str = "<stdin>";
+
+/// The arguments of `fmt`.
+#[derive(Debug, Args)]
+pub(crate) struct Format {
+    /// The .svc files, or folders that hold some; `-` is standard input, which goes to standard output; without any, the
+    /// project's.
+    #[arg(value_name = "FILE")]
+    files: Vec<String>,
+    /// Writes nothing, names the files that are not in the style, and fails if there is one.
+    #[arg(long)]
+    check: bool,
+    /// Writes nothing, shows what would change, and fails if anything would.
+    #[arg(long)]
+    diff: bool,
+}
+
+/// What to do with a file that is not in the style.
+#[derive(Debug, Clone, Copy)]
+enum Action {
+    Write,
+    Name,
+    Show,
+}
+
+/// The bytes of a file that was read already: it must be the same that are compared.
+struct Given(Result<Vec<u8>, LoadError>);
+
+impl Loader for Given {
+    fn load(&self, _: &str) -> Result<Vec<u8>, LoadError> {
+        self.0.clone()
+    }
+}
+
+impl Format {
+    /// Formats each file, whatever becomes of the others.
+    pub(crate) fn run(self) -> Outcome {
+        let action = match (self.diff, self.check) {
+            (true, _) => Action::Show,
+            (false, true) => Action::Name,
+            (false, false) => Action::Write,
+        };
+        match self.files.as_slice() {
+            [only] if only == "-" => stdin(action),
+            _ if self.files.iter().any(|path| path == "-") => {
+                let message = "`-` is standard input, and can't be formatted together with files";
+                Report::default().error(message, "run the command once for `-` and once for the files");
+                Outcome::Unusable
+            }
+            _ => self.all(action).unwrap_or_else(|outcome| outcome),
+        }
+    }
+
+    fn all(&self, action: Action) -> Result<Outcome, Outcome> {
+        let report = Report::default();
+        let project = if self.files.is_empty() { project(report)? } else { None };
+        let files = files(&self.files, project.as_ref(), report)?;
+        let disk = Disk::default();
+        let outcomes = files.iter().map(|path| file(path, &disk, action));
+        Ok(outcomes.max().unwrap_or(Outcome::Fine))
+    }
+}
+
+fn file(path: &str, disk: &Disk, action: Action) -> Outcome {
+    let given = Given(disk.load(path));
+    let text = match formatted(path, &given) {
+        Ok(text) => text,
+        Err(outcome) => return outcome,
+    };
+    let before = given.0.unwrap_or_default();
+    if text.as_bytes() == before {
+        return Outcome::Fine;
+    }
+    match action {
+        Action::Write => write(path, &text),
+        Action::Name => told(&format!("{path}\n")),
+        Action::Show => told(&difference(path, &before, &text)),
+    }
+}
+
+fn stdin(action: Action) -> Outcome {
+    let mut bytes = Vec::new();
+    let read = io::stdin().lock().take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes);
+    let given = Given(read.map(|_| bytes).map_err(|error| LoadError::Unreadable(reason(&error))));
+    let text = match formatted(STDIN, &given) {
+        Ok(text) => text,
+        Err(outcome) => return outcome,
+    };
+    let before = given.0.unwrap_or_default();
+    match action {
+        Action::Write => print(&text).map_or_else(|outcome| outcome, |()| Outcome::Fine),
+        _ if text.as_bytes() == before => Outcome::Fine,
+        Action::Name => told(&format!("{STDIN}\n")),
+        Action::Show => told(&difference(STDIN, &before, &text)),
+    }
+}
+
+/// The file in the style; why there is none is said.
+fn formatted(path: &str, given: &Given) -> Result<String, Outcome> {
+    let formatting = format(given, path);
+    Report::default().diagnostics(&formatting.diagnostics, &formatting.sources);
+    let unusable = formatting.has_unreadable_file();
+    formatting.text.ok_or(if unusable { Outcome::Unusable } else { Outcome::Wrong })
+}
+
+fn write(path: &str, text: &str) -> Outcome {
+    match update(Path::new(path), text) {
+        Ok(()) => Outcome::Fine,
+        Err(error) => {
+            let message = format!("`{path}` can't be written: {}", reason(&error));
+            Report::default()
+                .error(&message, "check the path and who may write there; the file is as it was");
+            Outcome::Unusable
+        }
+    }
+}
+
+/// What would change, as a patch with three lines around each change.
+fn difference(path: &str, before: &[u8], after: &str) -> String {
+    let before = String::from_utf8_lossy(before);
+    let diff = TextDiff::configure().timeout(MAX_DIFF_TIME).diff_lines(before.as_ref(), after);
+    diff.unified_diff().header(path, path).to_string().split_inclusive('\n').map(coloured).collect()
+}
+
+fn coloured(line: &str) -> String {
+    let colour = match line.as_bytes() {
+        [b'-', ..] => "\x1b[31m",
+        [b'+', ..] => "\x1b[32m",
+        [b'@', ..] => "\x1b[36m",
+        _ => return line.to_owned(),
+    };
+    let text = line.trim_end_matches('\n');
+    format!("{colour}{text}\x1b[0m{}", &line[text.len()..])
+}
+
+/// Says of a file that it is not in the style.
+fn told(text: &str) -> Outcome {
+    print(text).map_or_else(|outcome| outcome, |()| Outcome::Wrong)
+}
+
+/// To standard output. Where that fails what was asked for is lost, so it is told.
+fn print(text: &str) -> Result<(), Outcome> {
+    let mut out = anstream::stdout().lock();
+    let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
+    written.map_err(|error| {
+        let message = format!("standard output can't be written: {}", reason(&error));
+        Report::default().error(&message, "check where it leads to, and whether there is room");
+        Outcome::Unusable
+    })
+}
