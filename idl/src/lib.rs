@@ -8,6 +8,7 @@
 
 mod ast;
 mod check;
+pub mod compat;
 pub mod diagnostic;
 mod format;
 mod graph;

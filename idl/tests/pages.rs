@@ -35,6 +35,11 @@ fn files(text: &str) -> MemoryLoader {
     })
 }
 
+/// Codes of what is said about one set of files. Changes, which take two, are run in `compat.rs`.
+fn diagnostics() -> impl Iterator<Item = Code> {
+    Code::all().filter(|code| !code.id().starts_with('D'))
+}
+
 /// Compiles an example, with a look at the lint that it is for: all that is told by its codes, and as text.
 fn told(code: Code, text: &str) -> (Vec<&'static str>, String) {
     let compilation = compile_with(&files(text), &["main.svc".to_owned()], &[], &levels_for(code.id()));

@@ -186,4 +186,71 @@ codes! {
 
     // Lints: one rule each, in `lint`.
     UNUSED_ALLOW = "W0105", "an `@allow` of nothing";
+
+    // Changes of packages, which `compat` tells.
+    PACKAGE_ADDED = "D0101", "a new package";
+    PACKAGE_REMOVED = "D0102", "a package that is gone";
+    PACKAGE_RENAMED = "D0103", "a package of another name";
+
+    // Changes of types.
+    TYPE_ADDED = "D0201", "a new type";
+    TYPE_REMOVED = "D0202", "a type that is gone";
+    TYPE_RENAMED = "D0203", "a type of another name";
+    TYPE_KIND = "D0204", "a type of another kind";
+    ERROR_OR_UNION = "D0205", "an error that was a union, or the other way round";
+    ALIAS_CHANGED = "D0206", "an alias of another type";
+    RESERVED_ADDED = "D0207", "something reserved that was not";
+    RESERVED_REMOVED = "D0208", "something no longer reserved";
+    CONSTANT_ADDED = "D0209", "a new constant";
+    CONSTANT_REMOVED = "D0210", "a constant that is gone";
+    CONSTANT_CHANGED = "D0211", "a constant of another value";
+    CONSTANT_TYPE_CHANGED = "D0212", "a constant of another type";
+
+    // Changes of members.
+    FIELD_ADDED = "D0301", "a new field or parameter that may be absent";
+    MANDATORY_FIELD_ADDED = "D0302", "a new field or parameter that must be there";
+    FIELD_REMOVED = "D0303", "a field or parameter that is gone and could be absent";
+    MANDATORY_FIELD_REMOVED = "D0304", "a field or parameter that is gone and had to be there";
+    MEMBER_RENAMED = "D0305", "a field, value or variant of another name";
+    RENUMBERED = "D0306", "a field, value or variant of another number";
+    NUMBER_REUSED = "D0307", "a number that is another field or variant now";
+    TYPE_CHANGED = "D0308", "another type";
+    TYPE_RESPELLED = "D0309", "a type under another name";
+    BECAME_OPTIONAL = "D0310", "a field or parameter that may be absent now";
+    BECAME_MANDATORY = "D0311", "a field or parameter that is no longer optional";
+    DEFAULT_GIVEN = "D0312", "a default that was not";
+    DEFAULT_TAKEN = "D0313", "a default that is gone";
+    DEFAULT_CHANGED = "D0314", "another default";
+    BOUNDS_TIGHTENED = "D0315", "bounds that allow less";
+    BOUNDS_WIDENED = "D0316", "bounds that allow more";
+    RESERVED_NUMBER_USED = "D0317", "a reserved number that is used";
+    VALUE_ADDED = "D0318", "a new value or variant";
+    VALUE_REMOVED = "D0319", "a value or variant that is gone";
+    PAYLOAD_CHANGED = "D0320", "a variant that carries something else";
+    PARAMETERS_MOVED = "D0321", "parameters in another order";
+    PARAMETER_RENAMED = "D0322", "a parameter of another name";
+
+    // Changes of services and methods.
+    SERVICE_ADDED = "D0401", "a new service";
+    SERVICE_REMOVED = "D0402", "a service that is gone";
+    SERVICE_RENAMED = "D0403", "a service of another name";
+    METHOD_ADDED = "D0404", "a new method";
+    METHOD_REMOVED = "D0405", "a method that is gone";
+    METHOD_RENAMED = "D0406", "a method of another name";
+    ONE_WAY_CHANGED = "D0407", "an `rpc` that was a `oneway`, or the other way round";
+    ANSWER_STREAM_CHANGED = "D0408", "an answer that is a stream, or no longer one";
+    STREAM_PARAMETER_CHANGED = "D0409", "a stream parameter that came or went";
+    ANSWER_GIVEN = "D0410", "an answer where there was none";
+    ANSWER_REMOVED = "D0411", "no answer where there was one";
+    THROWS_GIVEN = "D0412", "a method that throws now";
+    THROWS_REMOVED = "D0413", "a method that no longer throws";
+    THROWS_CHANGED = "D0414", "a method that throws another error";
+
+    // Changes of what does not travel.
+    DOCS_CHANGED = "D0501", "other docs";
+    DEPRECATED_CHANGED = "D0502", "another deprecation";
+    MESSAGE_CHANGED = "D0503", "another message";
+    DEADLINE_CHANGED = "D0504", "another deadline";
+    IDEMPOTENT_CHANGED = "D0505", "whether a method may be tried again";
+    OVERLAP_CHANGED = "D0506", "what is done with calls that overlap";
 }

@@ -11,6 +11,7 @@ mod report;
 pub use codes::Code;
 pub(crate) use codes::*;
 pub use pages::{explain, reference};
+pub(crate) use render::{Heading, brief_as, render_as};
 pub use render::{RenderStyle, brief, render};
 pub(crate) use report::Report;
 

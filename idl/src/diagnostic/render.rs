@@ -26,19 +26,58 @@ pub enum RenderStyle {
     Coloured,
 }
 
+/// What a diagnostic is called: `error`, `warning`, or a kind of change.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Heading {
+    pub(crate) name: &'static str,
+    /// How bad it looks; absent for what is only told.
+    pub(crate) severity: Option<Severity>,
+}
+
+impl Heading {
+    fn of(diagnostic: &Diagnostic) -> Self {
+        let severity = diagnostic.severity();
+        let name = match severity {
+            Severity::Error => "error",
+            Severity::Warning => "warning",
+        };
+        Self { name, severity: Some(severity) }
+    }
+
+    fn level(self) -> Level<'static> {
+        let level = match self.severity {
+            Some(Severity::Error) => Level::ERROR,
+            Some(Severity::Warning) => Level::WARNING,
+            None => Level::NOTE,
+        };
+        level.with_name(self.name)
+    }
+}
+
 /// A diagnostic as a person reads it, several lines without a line break at the end.
 #[must_use]
 pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: RenderStyle) -> String {
-    let level = match diagnostic.severity() {
-        Severity::Error => Level::ERROR,
-        Severity::Warning => Level::WARNING,
-    };
-    let mut group = level
+    render_as(diagnostic, Heading::of(diagnostic), &[], sources, style)
+}
+
+/// [`render()`] under another heading, with notes before the help.
+pub(crate) fn render_as(
+    diagnostic: &Diagnostic,
+    heading: Heading,
+    notes: &[String],
+    sources: &SourceMap,
+    style: RenderStyle,
+) -> String {
+    let mut group = heading
+        .level()
         .primary_title(visible(&diagnostic.message))
         .id(diagnostic.code.id())
         .elements(Vec::<Element>::new());
     for excerpt in excerpts(diagnostic, sources) {
         group = excerpt.add_to(group);
+    }
+    for note in notes {
+        group = group.element(Level::NOTE.message(visible(note)));
     }
     if let Some(help) = &diagnostic.help {
         group = group.element(Level::HELP.message(visible(help)));
@@ -53,16 +92,17 @@ pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: RenderStyle) 
 /// A diagnostic in one line, as many editors read it: `file:line:column: error[E0301]: message`.
 #[must_use]
 pub fn brief(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
-    let severity = match diagnostic.severity() {
-        Severity::Error => "error",
-        Severity::Warning => "warning",
-    };
+    brief_as(diagnostic, Heading::of(diagnostic), sources)
+}
+
+/// [`brief`] under another heading.
+pub(crate) fn brief_as(diagnostic: &Diagnostic, heading: Heading, sources: &SourceMap) -> String {
     let place = diagnostic.primary.as_ref().map(|label| {
         let Location { line, column } = sources.location(label.span);
         format!("{}:{line}:{column}: ", visible(sources.file(label.span.file).path()))
     });
     let place = place.unwrap_or_default();
-    format!("{place}{severity}[{}]: {}", diagnostic.code, visible(&diagnostic.message))
+    format!("{place}{}[{}]: {}", heading.name, diagnostic.code, visible(&diagnostic.message))
 }
 
 /// Some lines of one file, and what is marked in them.

@@ -1,0 +1,160 @@
+//! `@len` and `@range`: what is allowed now and was not, and the other way round. Only servers hold bounds.
+
+use std::cmp::Ordering;
+
+use super::change::{Change, Effects};
+use super::relation::{Place, integers};
+use super::{Comparison, Flow, shown};
+use crate::diagnostic;
+use crate::schema::{Field, Literal, Range, Schema, Type};
+
+/// What a field allows. An end is absent where any value is beyond it: then there is nothing to break.
+struct Allowed {
+    min: Option<Literal>,
+    max: Option<Literal>,
+    max_exclusive: bool,
+}
+
+/// The two sides of one bound, as they are written.
+struct Written<'a> {
+    attribute: &'a str,
+    old: String,
+    new: String,
+}
+
+impl Comparison<'_> {
+    pub(super) fn bounds(&self, place: &Place, before: &Field, after: &Field, out: &mut Vec<Change>) {
+        let old = Allowed::length(before.len.as_ref());
+        let new = Allowed::length(after.len.as_ref());
+        let written = self.written("@len", before.len.as_ref(), after.len.as_ref());
+        told(place, (before, &old), (after, &new), &written, out);
+        let types = (inner(self.old, &before.ty), inner(self.new, &after.ty));
+        // Where an alias has come to stand for another type, that says it all.
+        if types.0 == types.1 {
+            let old = Allowed::number(types.0, before.range.as_ref());
+            let new = Allowed::number(types.1, after.range.as_ref());
+            let written = self.written("@range", before.range.as_ref(), after.range.as_ref());
+            told(place, (before, &old), (after, &new), &written, out);
+        }
+    }
+
+    fn written<'a>(&self, attribute: &'a str, old: Option<&Range>, new: Option<&Range>) -> Written<'a> {
+        Written { attribute, old: shown::range(self.old, old), new: shown::range(self.new, new) }
+    }
+}
+
+impl Allowed {
+    fn length(range: Option<&Range>) -> Self {
+        Self::of(range, Some(0), None)
+    }
+
+    /// An integer is bounded by its type, so bounds as wide as the type are none.
+    fn number(ty: &Type, range: Option<&Range>) -> Self {
+        let limits = match ty {
+            Type::Builtin(builtin) => integers(*builtin),
+            _ => None,
+        };
+        let ends = limits.map(|limits| (*limits.start(), *limits.end()));
+        Self::of(range, ends.map(|ends| ends.0), ends.map(|ends| ends.1))
+    }
+
+    fn of(range: Option<&Range>, least: Option<i128>, most: Option<i128>) -> Self {
+        let written = |end: fn(&Range) -> &Option<Literal>| range.and_then(|range| end(range).clone());
+        Self {
+            min: written(|range| &range.min).or(least.map(Literal::Integer)),
+            max: written(|range| &range.max).or(most.map(Literal::Integer)),
+            max_exclusive: range.is_some_and(|range| range.max_exclusive),
+        }
+    }
+
+    /// Whether something that `other` allows is not allowed here.
+    fn refuses_some_of(&self, other: &Self) -> bool {
+        self.starts_above(other) || self.ends_below(other)
+    }
+
+    fn starts_above(&self, other: &Self) -> bool {
+        match (&self.min, &other.min) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(own), Some(other)) => compare(own, other) == Ordering::Greater,
+        }
+    }
+
+    fn ends_below(&self, other: &Self) -> bool {
+        match (&self.max, &other.max) {
+            (None, _) => false,
+            (Some(_), None) => true,
+            (Some(own), Some(others)) => match compare(own, others) {
+                Ordering::Less => true,
+                Ordering::Equal => self.max_exclusive && !other.max_exclusive,
+                Ordering::Greater => false,
+            },
+        }
+    }
+}
+
+/// What a field is, if there is something.
+fn inner<'a>(schema: &'a Schema, ty: &'a Type) -> &'a Type {
+    match schema.resolved(ty) {
+        Type::Optional(inner) => schema.resolved(inner),
+        ty => ty,
+    }
+}
+
+/// Both are of one kind, since both are bounds of one field.
+fn compare(one: &Literal, other: &Literal) -> Ordering {
+    match (one, other) {
+        (Literal::Integer(one), Literal::Integer(other)) => one.cmp(other),
+        (Literal::Float(one), Literal::Float(other)) => one.total_cmp(other),
+        (Literal::Duration(one), Literal::Duration(other)) => one.cmp(other),
+        _ => Ordering::Equal,
+    }
+}
+
+fn told(
+    place: &Place,
+    (before, old): (&Field, &Allowed),
+    (after, new): (&Field, &Allowed),
+    written: &Written<'_>,
+    out: &mut Vec<Change>,
+) {
+    if new.refuses_some_of(old) {
+        out.push(tightened(place, before, after, written));
+    }
+    if old.refuses_some_of(new) {
+        out.push(widened(place, before, after, written));
+    }
+}
+
+fn tightened(place: &Place, before: &Field, after: &Field, written: &Written<'_>) -> Change {
+    let message = format!("`{}` of {} allows less than it did", written.attribute, place.what);
+    let fails = place.flow.requests;
+    Change::new(diagnostic::BOUNDS_TIGHTENED, message)
+        .was(before.span, format!("{} here", written.old))
+        .is(after.span, format!("{} here", written.new))
+        .effects(Effects { new_reads_old: fails, flow: Flow::REQUESTS, ..Effects::default() })
+        .why(if fails {
+            "new servers refuse from old clients what was allowed to them"
+        } else {
+            CLIENTS_TAKE_ALL
+        })
+        .help("leave the bounds as they were, and refuse in the handler; or bring out the clients first")
+}
+
+fn widened(place: &Place, before: &Field, after: &Field, written: &Written<'_>) -> Change {
+    let message = format!("`{}` of {} allows more than it did", written.attribute, place.what);
+    let fails = place.flow.requests;
+    Change::new(diagnostic::BOUNDS_WIDENED, message)
+        .was(before.span, format!("{} here", written.old))
+        .is(after.span, format!("{} here", written.new))
+        .effects(Effects { old_reads_new: fails, flow: Flow::REQUESTS, ..Effects::default() })
+        .why(if fails {
+            "old servers refuse from new clients what is allowed to them only now"
+        } else {
+            CLIENTS_TAKE_ALL
+        })
+        .help("bring out the servers first, and clients that make use of it when no old server is left")
+}
+
+const CLIENTS_TAKE_ALL: &str =
+    "only servers hold bounds, and this travels to clients alone, who take what they are given";

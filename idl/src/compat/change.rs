@@ -1,0 +1,144 @@
+//! One change, and whom it hurts.
+
+use super::Flow;
+use crate::diagnostic::{Code, Label};
+use crate::source::Span;
+
+/// One thing that is not in the newer schema as it was in the older.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Change {
+    /// Which rule tells it.
+    pub code: Code,
+    /// What has changed.
+    pub message: String,
+    /// The place in the older files.
+    pub old: Option<Label>,
+    /// The place in the newer files.
+    pub new: Option<Label>,
+    /// Whom it hurts.
+    pub effects: Effects,
+    /// Why it has the kind that it has.
+    pub why: String,
+    /// What to do instead, or to think of.
+    pub help: String,
+}
+
+/// How bad a change is. The worst comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Kind {
+    /// Some old and new programs can't talk, or misread each other.
+    Wire,
+    /// Programs can talk, but generated Rust changes for its users.
+    Source,
+    /// Neither.
+    Safe,
+}
+
+/// Whom a change hurts. It may break the wire and the source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Effects {
+    /// A program of the older schema refuses or misreads something that one of the newer schema writes.
+    pub old_reads_new: bool,
+    /// A program of the newer schema refuses or misreads something that one of the older schema writes.
+    pub new_reads_old: bool,
+    /// Code that uses what was generated may no longer compile.
+    pub source: bool,
+    /// Where values of what has changed travel.
+    pub flow: Flow,
+}
+
+impl Kind {
+    /// As it is written: `wire`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Wire => "wire",
+            Self::Source => "source",
+            Self::Safe => "safe",
+        }
+    }
+}
+
+impl Effects {
+    /// The worst of what it does.
+    #[must_use]
+    pub fn kind(self) -> Kind {
+        match (self.old_reads_new || self.new_reads_old, self.source) {
+            (true, _) => Kind::Wire,
+            (false, true) => Kind::Source,
+            (false, false) => Kind::Safe,
+        }
+    }
+
+    /// Which programs fail, in words; nothing where none does.
+    #[must_use]
+    pub fn who(self) -> Option<String> {
+        let cases = [
+            (self.new_reads_old && self.flow.requests, "new servers with what old clients send"),
+            (self.old_reads_new && self.flow.requests, "old servers with what new clients send"),
+            (self.old_reads_new && self.flow.answers, "old clients with what new servers answer"),
+            (self.new_reads_old && self.flow.answers, "new clients with what old servers answer"),
+        ];
+        let mut who: Vec<&str> = cases.iter().filter(|(holds, _)| *holds).map(|(_, who)| *who).collect();
+        if who.len() == cases.len() {
+            who = vec!["programs of either age with what those of the other write"];
+        }
+        if self.source {
+            who.push("Rust code that uses the generated types");
+        }
+        let last = who.pop()?;
+        Some(if who.is_empty() { last.to_owned() } else { format!("{}, and {last}", who.join(", ")) })
+    }
+}
+
+impl Change {
+    /// The worst of what it does.
+    #[must_use]
+    pub fn kind(&self) -> Kind {
+        self.effects.kind()
+    }
+
+    /// A change that hurts nobody, until it is said whom.
+    pub(super) fn new(code: Code, message: String) -> Self {
+        let effects = Effects::default();
+        Self { code, message, old: None, new: None, effects, why: String::new(), help: String::new() }
+    }
+
+    pub(super) fn was(self, span: Span, text: impl Into<String>) -> Self {
+        Self { old: Some(Label { span, text: text.into() }), ..self }
+    }
+
+    pub(super) fn is(self, span: Span, text: impl Into<String>) -> Self {
+        Self { new: Some(Label { span, text: text.into() }), ..self }
+    }
+
+    pub(super) fn effects(self, effects: Effects) -> Self {
+        Self { effects, ..self }
+    }
+
+    /// Breaks the source and nothing else.
+    pub(super) fn source(mut self) -> Self {
+        self.effects.source = true;
+        self
+    }
+
+    /// Neither side can go on with the other, whichever way values travel.
+    pub(super) fn both(self, flow: Flow) -> Self {
+        self.effects(Effects { old_reads_new: true, new_reads_old: true, source: true, flow })
+    }
+
+    pub(super) fn why(self, why: impl Into<String>) -> Self {
+        Self { why: why.into(), ..self }
+    }
+
+    pub(super) fn help(self, help: impl Into<String>) -> Self {
+        Self { help: help.into(), ..self }
+    }
+
+    /// Changes are told in this order.
+    pub(super) fn order(&self) -> (Kind, Option<Span>, Option<Span>, Code) {
+        let new = self.new.as_ref().map(|label| label.span);
+        let old = self.old.as_ref().map(|label| label.span);
+        (self.kind(), new, old, self.code)
+    }
+}

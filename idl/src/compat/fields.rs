@@ -1,0 +1,278 @@
+//! Rules about fields, and about the plain parameters of a method, which are the fields of what a call carries.
+
+use super::change::{Change, Effects};
+use super::members::{Fate, Member, Owner, fates};
+use super::notes::notes;
+use super::relation::{Place, Relation};
+use super::{Comparison, reserved, shown};
+use crate::diagnostic;
+use crate::schema::{Builtin, Field, Literal, Schema, Type, TypeKind};
+
+impl Comparison<'_> {
+    /// The fields of a struct, or of a variant.
+    pub(super) fn fields(&self, owner: &Owner<'_>, old: &[Field], new: &[Field], out: &mut Vec<Change>) {
+        for fate in fates(old, new) {
+            match fate {
+                Fate::Stays(before, after) => self.field(owner, before, after, out),
+                Fate::Renumbered(before, after) => out.push(owner.renumbered(before, after)),
+                Fate::Gone(before) => out.push(self.field_removed(owner, before)),
+                Fate::Added(after) => {
+                    out.push(owner.reserved_number(after).unwrap_or_else(|| self.field_added(owner, after)));
+                }
+            }
+        }
+        reserved::added(owner, old, out);
+        reserved::freed(owner, new, out);
+    }
+
+    /// One field, in both.
+    fn field(&self, owner: &Owner<'_>, before: &Field, after: &Field, out: &mut Vec<Change>) {
+        if before.name != after.name {
+            if self.relate_fields(owner, before, after).fails() {
+                out.push(reused(owner, before, after));
+                return;
+            }
+            out.push(owner.renamed(before, after));
+        }
+        self.slot(owner, "field", before, after, out);
+    }
+
+    /// What a field and a parameter have in common.
+    pub(super) fn slot(
+        &self,
+        owner: &Owner<'_>,
+        noun: &str,
+        before: &Field,
+        after: &Field,
+        out: &mut Vec<Change>,
+    ) {
+        let what = format!("{noun} `{}` of {}", after.name, owner.name);
+        let place = Place { what, old: before.type_span, new: after.type_span, flow: owner.flow };
+        let relation = self.field_type(&place, before, after, out);
+        if !relation.fails() {
+            self.default(&place, before, after, out);
+            self.bounds(&place, before, after, out);
+        }
+        notes(&place.what, (before.span, &before.notes), (after.span, &after.notes), out);
+    }
+
+    /// The type of a field, and whether it may be absent.
+    fn field_type(&self, place: &Place, before: &Field, after: &Field, out: &mut Vec<Change>) -> Relation {
+        if self.are_one_alias(&before.ty, &after.ty) {
+            return Relation::default();
+        }
+        let (old_optional, old_inner) = stripped(self.old, &before.ty);
+        let (new_optional, new_inner) = stripped(self.new, &after.ty);
+        if old_optional == new_optional {
+            return self.type_change(place, &before.ty, &after.ty, out);
+        }
+        let relation = self.relate(old_inner, new_inner, place.flow);
+        if relation.fails() || self.is_value(&before.ty) || self.is_value_of_new(&after.ty) {
+            return self.type_change(place, &before.ty, &after.ty, out);
+        }
+        self.type_change(place, old_inner, new_inner, out);
+        out.push(if new_optional { became_optional(place, before) } else { became_mandatory(place, after) });
+        relation
+    }
+
+    fn relate_fields(&self, owner: &Owner<'_>, before: &Field, after: &Field) -> Relation {
+        let (_, old) = stripped(self.old, &before.ty);
+        let (_, new) = stripped(self.new, &after.ty);
+        self.relate(old, new, owner.flow)
+    }
+
+    fn is_value(&self, ty: &Type) -> bool {
+        *self.old.resolved(ty) == Type::Builtin(Builtin::Value)
+    }
+
+    fn is_value_of_new(&self, ty: &Type) -> bool {
+        *self.new.resolved(ty) == Type::Builtin(Builtin::Value)
+    }
+
+    fn field_added(&self, owner: &Owner<'_>, after: &Field) -> Change {
+        if may_be_absent(self.new, after) {
+            added(owner, Field::NOUN, after).source()
+        } else {
+            mandatory_added(owner, Field::NOUN, after, true)
+        }
+    }
+
+    fn field_removed(&self, owner: &Owner<'_>, before: &Field) -> Change {
+        if may_be_absent(self.old, before) {
+            removed(owner, Field::NOUN, before)
+        } else {
+            mandatory_removed(owner, Field::NOUN, before)
+        }
+    }
+
+    /// Where it is not optional on either side, so that a default can be told by itself.
+    fn default(&self, place: &Place, before: &Field, after: &Field, out: &mut Vec<Change>) {
+        if stripped(self.old, &before.ty).0 || stripped(self.new, &after.ty).0 {
+            return;
+        }
+        match (&before.default, &after.default) {
+            (None, Some(value)) => out.push(default_given(place, after, &shown::literal(self.new, value))),
+            (Some(value), None) => out.push(default_taken(place, before, &shown::literal(self.old, value))),
+            (Some(old), Some(new)) if !self.same_value(old, new) => {
+                let values = (shown::literal(self.old, old), shown::literal(self.new, new));
+                out.push(default_changed(place, before, after, &values));
+            }
+            _ => {}
+        }
+    }
+
+    /// Values of an enum are the same by their number.
+    pub(super) fn same_value(&self, old: &Literal, new: &Literal) -> bool {
+        match (old, new) {
+            (Literal::EnumValue(..), Literal::EnumValue(..)) => {
+                enum_number(self.old, old) == enum_number(self.new, new)
+            }
+            _ => old == new,
+        }
+    }
+}
+
+fn enum_number(schema: &Schema, literal: &Literal) -> Option<u32> {
+    let Literal::EnumValue(id, index) = literal else { return None };
+    match &schema.definition(*id).kind {
+        TypeKind::Enum(values) => values.get(*index).map(|value| value.number),
+        _ => None,
+    }
+}
+
+/// Whether a type is optional, and what it is if there is something.
+fn stripped<'a>(schema: &'a Schema, ty: &'a Type) -> (bool, &'a Type) {
+    match schema.resolved(ty) {
+        Type::Optional(inner) => (true, inner),
+        _ => (false, ty),
+    }
+}
+
+/// A reader does without it.
+pub(super) fn may_be_absent(schema: &Schema, field: &Field) -> bool {
+    field.default.is_some()
+        || matches!(schema.resolved(&field.ty), Type::Optional(_) | Type::Builtin(Builtin::Value))
+}
+
+fn reused(owner: &Owner<'_>, before: &Field, after: &Field) -> Change {
+    let number = before.number;
+    let message = format!(
+        "number {number} of {} was field `{}`, and is another field, `{}`, now",
+        owner.name, before.name, after.name
+    );
+    Change::new(diagnostic::NUMBER_REUSED, message)
+        .was(before.span, "this field before")
+        .is(after.span, "another now")
+        .both(owner.flow)
+        .why("a number is all that there is of a field on the wire, so each side takes the one for the other")
+        .help(format!(
+            "reserve {number} and \"{}\", and give `{}` a number that was never used",
+            before.name, after.name
+        ))
+}
+
+pub(super) fn added(owner: &Owner<'_>, noun: &str, after: &Field) -> Change {
+    let message = format!("{noun} `{}` of {} is new, and may be absent", after.name, owner.name);
+    Change::new(diagnostic::FIELD_ADDED, message)
+        .was(owner.old, "not there yet")
+        .is(after.span, "new")
+        .why("old programs skip it, and new ones do without it; but Rust code that writes the value out has to name it")
+        .help("nothing needs to be done but in the Rust code")
+}
+
+pub(super) fn mandatory_added(owner: &Owner<'_>, noun: &str, after: &Field, source: bool) -> Change {
+    let message = format!("{noun} `{}` of {} is new, and must be there", after.name, owner.name);
+    Change::new(diagnostic::MANDATORY_FIELD_ADDED, message)
+        .was(owner.old, "not there yet")
+        .is(after.span, "new")
+        .effects(Effects { new_reads_old: true, source, flow: owner.flow, ..Effects::default() })
+        .why("new programs refuse what old ones write, since it is missing there")
+        .help("make it optional by `?`, or give it a `@default`")
+}
+
+pub(super) fn removed(owner: &Owner<'_>, noun: &str, before: &Field) -> Change {
+    let message = format!("{noun} `{}` of {} is gone; it could be absent", before.name, owner.name);
+    Change::new(diagnostic::FIELD_REMOVED, message)
+        .was(before.span, "there before")
+        .is(owner.new, "gone")
+        .source()
+        .why("new programs skip what old ones send of it, and old ones do without it; but Rust code may use it")
+        .help(keep_from_coming_back(owner, before))
+}
+
+pub(super) fn mandatory_removed(owner: &Owner<'_>, noun: &str, before: &Field) -> Change {
+    let message = format!("{noun} `{}` of {} is gone; it had to be there", before.name, owner.name);
+    Change::new(diagnostic::MANDATORY_FIELD_REMOVED, message)
+        .was(before.span, "there before")
+        .is(owner.new, "gone")
+        .effects(Effects { old_reads_new: true, source: true, flow: owner.flow, ..Effects::default() })
+        .why("old programs refuse what new ones write, since it is missing there")
+        .help(format!("keep it, and say by `@deprecated` that `{}` should not be used", before.name))
+}
+
+fn keep_from_coming_back(owner: &Owner<'_>, before: &Field) -> String {
+    if reserved::holder(owner.new_reserved, before.number.into()).is_some() {
+        return "nothing needs to be done but in the Rust code: its number is reserved".to_owned();
+    }
+    format!(
+        "reserve it, so that it can't come back as something else: `reserved {}, \"{}\";`",
+        before.number, before.name
+    )
+}
+
+fn became_optional(place: &Place, before: &Field) -> Change {
+    let old_fails = before.default.is_none();
+    let why = if old_fails {
+        "old programs refuse a value without it, which new ones may write"
+    } else {
+        "old programs take their default where new ones leave it off; but in Rust it is another type"
+    };
+    Change::new(diagnostic::BECAME_OPTIONAL, format!("{} may be absent now", place.what))
+        .was(place.old, "had to be there")
+        .is(place.new, "optional")
+        .effects(Effects { old_reads_new: old_fails, source: true, flow: place.flow, ..Effects::default() })
+        .why(why)
+        .help("leave it as it is, or add an optional field under a new number")
+}
+
+fn became_mandatory(place: &Place, after: &Field) -> Change {
+    let new_fails = after.default.is_none();
+    let why = if new_fails {
+        "new programs refuse a value without it, which old ones may write"
+    } else {
+        "new programs take the default where old ones leave it off; but in Rust it is another type"
+    };
+    Change::new(diagnostic::BECAME_MANDATORY, format!("{} is no longer optional", place.what))
+        .was(place.old, "optional")
+        .is(place.new, "must be there")
+        .effects(Effects { new_reads_old: new_fails, source: true, flow: place.flow, ..Effects::default() })
+        .why(why)
+        .help("leave it optional; or give it a `@default`, which stands in where it is absent")
+}
+
+fn default_given(place: &Place, after: &Field, value: &str) -> Change {
+    Change::new(diagnostic::DEFAULT_GIVEN, format!("{} has the default `{value}` now", place.what))
+        .was(place.old, "no default")
+        .is(after.span, format!("`{value}` where it is absent"))
+        .why(
+            "a default is always written, so nobody sees it but who reads what was written without the field",
+        )
+        .help("nothing needs to be done")
+}
+
+fn default_taken(place: &Place, before: &Field, value: &str) -> Change {
+    Change::new(diagnostic::DEFAULT_TAKEN, format!("{} no longer has the default `{value}`", place.what))
+        .was(before.span, format!("`{value}` where it is absent"))
+        .is(place.new, "no default")
+        .why("a default is always written, so these two schemas go together; but programs older than the field, and peers written by hand, may leave it off, and are refused now")
+        .help("keep the default for as long as there may be such programs")
+}
+
+fn default_changed(place: &Place, before: &Field, after: &Field, values: &(String, String)) -> Change {
+    let (old, new) = values;
+    Change::new(diagnostic::DEFAULT_CHANGED, format!("{} has the default `{new}`, which was `{old}`", place.what))
+        .was(before.span, format!("`{old}` where it is absent"))
+        .is(after.span, format!("`{new}` where it is absent"))
+        .why("a default is always written, so it counts only for who reads what was written without the field: each has its own")
+        .help("make sure that nothing relies on the old one")
+}

@@ -1,0 +1,115 @@
+//! Where values of a type travel: in requests, to servers, or in answers, to clients.
+//!
+//! It decides who reads what who has written, and whether bounds matter, which only servers hold. Only what both schemas
+//! have counts: methods of the same name, and in them what stands at the same places.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::pairs::{Pairs, answer_uses, common_methods, definition_uses, inner_uses, request_uses, services};
+use crate::schema::{Method, Schema, Type, TypeId};
+
+/// Which ways something travels.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Flow {
+    /// From clients to servers.
+    pub requests: bool,
+    /// From servers to clients.
+    pub answers: bool,
+}
+
+impl Flow {
+    /// To servers alone.
+    pub(super) const REQUESTS: Self = Self { requests: true, answers: false };
+    /// To clients alone.
+    pub(super) const ANSWERS: Self = Self { requests: false, answers: true };
+    /// Both ways; also what counts for what no method of both schemas reaches, since nothing is known of who will use it.
+    pub(super) const BOTH: Self = Self { requests: true, answers: true };
+}
+
+/// The flow of every type of the older schema.
+#[derive(Debug)]
+pub(super) struct Flows {
+    types: BTreeMap<TypeId, Flow>,
+}
+
+/// Methods' types at the same places.
+type Uses = for<'a> fn(&'a Method, &'a Method, &mut Vec<(&'a Type, &'a Type)>);
+
+impl Flows {
+    pub(super) fn of(old: &Schema, new: &Schema, pairs: &Pairs) -> Self {
+        let mut types: BTreeMap<TypeId, Flow> = BTreeMap::new();
+        for id in reached(old, new, pairs, request_uses) {
+            types.entry(id).or_default().requests = true;
+        }
+        for id in reached(old, new, pairs, answers) {
+            types.entry(id).or_default().answers = true;
+        }
+        for id in thrown(old, new, pairs) {
+            types.entry(id).or_default().answers = true;
+        }
+        Self { types }
+    }
+
+    pub(super) fn of_type(&self, old: TypeId) -> Flow {
+        self.types.get(&old).copied().unwrap_or(Flow::BOTH)
+    }
+}
+
+fn answers<'a>(old: &'a Method, new: &'a Method, uses: &mut Vec<(&'a Type, &'a Type)>) {
+    answer_uses(old, new, uses);
+}
+
+/// The older types of all that such uses lead to.
+fn reached(old: &Schema, new: &Schema, pairs: &Pairs, of_method: Uses) -> BTreeSet<TypeId> {
+    let mut uses = Vec::new();
+    for (before, after) in services(old, new, pairs) {
+        for (before, after) in common_methods(before, after) {
+            of_method(before, after, &mut uses);
+        }
+    }
+    walk(old, new, uses, pairs)
+}
+
+/// The same for what methods throw.
+fn thrown(old: &Schema, new: &Schema, pairs: &Pairs) -> BTreeSet<TypeId> {
+    let mut found = BTreeSet::new();
+    let mut uses = Vec::new();
+    for (before, after) in services(old, new, pairs) {
+        for (before, after) in common_methods(before, after) {
+            if let (Some(before), Some(after)) = (before.throws, after.throws) {
+                found.insert(before);
+                definition_uses(old.definition(before), new.definition(after), &mut uses);
+            }
+        }
+    }
+    found.extend(walk(old, new, uses, pairs));
+    found
+}
+
+fn walk<'a>(
+    old: &'a Schema,
+    new: &'a Schema,
+    mut uses: Vec<(&'a Type, &'a Type)>,
+    pairs: &Pairs,
+) -> BTreeSet<TypeId> {
+    let mut seen = BTreeSet::new();
+    let mut found = BTreeSet::new();
+    while let Some((before, after)) = uses.pop() {
+        if let (Type::Named(before), Type::Named(after)) = (before, after) {
+            if !seen.insert((*before, *after)) {
+                continue;
+            }
+            if pairs.are_one(*before, *after) {
+                found.insert(*before);
+            }
+            definition_uses(old.definition(*before), new.definition(*after), &mut uses);
+        }
+        let (resolved_before, resolved_after) = (old.resolved(before), new.resolved(after));
+        if (resolved_before, resolved_after) == (before, after) {
+            inner_uses(before, after, &mut uses);
+        } else {
+            uses.push((resolved_before, resolved_after));
+        }
+    }
+    found
+}

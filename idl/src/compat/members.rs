@@ -1,0 +1,147 @@
+//! Members by number: which of the older is which of the newer. What is then told of each is in [`super::fields`],
+//! [`super::variants`] and [`super::types`].
+
+use std::collections::BTreeMap;
+
+use super::change::Change;
+use super::reserved::holder;
+use crate::diagnostic;
+use crate::schema::{EnumValue, Field, Reserved, Variant};
+use crate::source::Span;
+
+/// What has a name and a number.
+pub(super) trait Member {
+    /// What it is called in messages.
+    const NOUN: &'static str;
+
+    fn name(&self) -> &str;
+    fn number(&self) -> u32;
+    fn span(&self) -> Span;
+}
+
+macro_rules! member {
+    ($type:ty, $noun:literal) => {
+        impl Member for $type {
+            const NOUN: &'static str = $noun;
+
+            fn name(&self) -> &str {
+                &self.name
+            }
+
+            fn number(&self) -> u32 {
+                self.number.into()
+            }
+
+            fn span(&self) -> Span {
+                self.span
+            }
+        }
+    };
+}
+
+member!(Field, "field");
+member!(EnumValue, "value");
+member!(Variant, "variant");
+
+/// What has become of a member.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Fate<'a, M> {
+    /// Both have the number, and the name is not that of another.
+    Stays(&'a M, &'a M),
+    /// Both have the name, at different numbers.
+    Renumbered(&'a M, &'a M),
+    Gone(&'a M),
+    Added(&'a M),
+}
+
+/// Members that have one number in both.
+pub(super) fn same_numbers<'a, M: Member>(old: &'a [M], new: &'a [M]) -> Vec<(&'a M, &'a M)> {
+    let known: BTreeMap<u32, &M> = new.iter().map(|member| (member.number(), member)).collect();
+    old.iter().filter_map(|member| Some((member, *known.get(&member.number())?))).collect()
+}
+
+/// What has become of each. A name that both have counts more than a number: who has moved a name means the same by it.
+pub(super) fn fates<'a, M: Member>(old: &'a [M], new: &'a [M]) -> Vec<Fate<'a, M>> {
+    let names: BTreeMap<&str, &M> = old.iter().map(|member| (member.name(), member)).collect();
+    let new_names: BTreeMap<&str, &M> = new.iter().map(|member| (member.name(), member)).collect();
+    let moved = |member: &M, others: &BTreeMap<&str, &M>| {
+        others.get(member.name()).is_some_and(|other| other.number() != member.number())
+    };
+    let mut numbers: BTreeMap<u32, &M> = old
+        .iter()
+        .filter(|member| !moved(member, &new_names))
+        .map(|member| (member.number(), member))
+        .collect();
+    let mut fates = Vec::new();
+    for member in new {
+        match names.get(member.name()) {
+            Some(before) if before.number() != member.number() => {
+                fates.push(Fate::Renumbered(*before, member));
+            }
+            _ => match numbers.remove(&member.number()) {
+                Some(before) => fates.push(Fate::Stays(before, member)),
+                None => fates.push(Fate::Added(member)),
+            },
+        }
+    }
+    fates.extend(numbers.into_values().map(Fate::Gone));
+    fates
+}
+
+/// Whose members are compared: what it is called, and where it stands on both sides.
+#[derive(Debug, Clone)]
+pub(super) struct Owner<'a> {
+    /// `` `Trade` ``
+    pub(super) name: String,
+    pub(super) old: Span,
+    pub(super) new: Span,
+    /// What the older declaration keeps from coming back.
+    pub(super) old_reserved: &'a [Reserved],
+    /// The same of the newer.
+    pub(super) new_reserved: &'a [Reserved],
+    pub(super) flow: super::Flow,
+}
+
+impl Owner<'_> {
+    /// Told of a member whose number is another.
+    pub(super) fn renumbered<M: Member>(&self, before: &M, after: &M) -> Change {
+        let (noun, name, owner) = (M::NOUN, after.name(), &self.name);
+        let message = format!(
+            "{noun} `{name}` of {owner} had number {}, and has number {} now",
+            before.number(),
+            after.number()
+        );
+        Change::new(diagnostic::RENUMBERED, message)
+            .was(before.span(), format!("number {} here", before.number()))
+            .is(after.span(), format!("number {} here", after.number()))
+            .both(self.flow)
+            .why("on the wire a number is all that there is of a name, so each side takes it for something else")
+            .help(format!("give it number {} again; a new {noun} takes a number that was never used", before.number()))
+    }
+
+    /// Told of a member that is called otherwise.
+    pub(super) fn renamed<M: Member>(&self, before: &M, after: &M) -> Change {
+        let (noun, owner) = (M::NOUN, &self.name);
+        let message = format!("{noun} `{}` of {owner} is named `{}` now", before.name(), after.name());
+        Change::new(diagnostic::MEMBER_RENAMED, message)
+            .was(before.span(), "named so")
+            .is(after.span(), "the same number")
+            .source()
+            .why("names don't travel, so programs go on talking; but Rust code uses the name, and so do peers that send maps from names")
+            .help(format!("if it means something else now, it is another {noun}: give it a number of its own"))
+    }
+
+    /// Told where the number of a new member was kept from coming back.
+    pub(super) fn reserved_number<M: Member>(&self, after: &M) -> Option<Change> {
+        let entry = holder(self.old_reserved, after.number())?;
+        let (noun, name, number) = (M::NOUN, after.name(), after.number());
+        let message = format!("{noun} `{name}` of {} takes number {number}, which was reserved", self.name);
+        let change = Change::new(diagnostic::RESERVED_NUMBER_USED, message)
+            .was(entry.span, "reserved here")
+            .is(after.span(), "used here")
+            .both(self.flow)
+            .why("the number meant something once, and programs of that time, or what they have stored, still mean it")
+            .help("take a number that was never used");
+        Some(change)
+    }
+}

@@ -1,0 +1,295 @@
+//! Which package and type of the older schema is which of the newer.
+//!
+//! Packages are matched by full name, types by package and name. What is left over on both sides may have been renamed: a
+//! package by what it declares, a type by its name in another package, or by standing where the other has stood.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::members;
+use crate::schema::{
+    Field, Method, MethodKind, Package, PackageId, Payload, Schema, Service, Type, TypeDefinition, TypeId,
+    TypeKind, Variant,
+};
+
+/// One to one, in both directions.
+#[derive(Debug, Default)]
+pub(super) struct Pairs {
+    packages: BTreeMap<PackageId, PackageId>,
+    types: BTreeMap<TypeId, TypeId>,
+    new_types: BTreeSet<TypeId>,
+}
+
+impl Pairs {
+    pub(super) fn of(old: &Schema, new: &Schema) -> Self {
+        let mut pairs = Self { packages: packages(old, new), ..Self::default() };
+        pairs.by_name(old, new);
+        pairs.moved(old, new);
+        pairs.by_use(old, new);
+        pairs
+    }
+
+    pub(super) fn package(&self, old: PackageId) -> Option<PackageId> {
+        self.packages.get(&old).copied()
+    }
+
+    pub(super) fn has_package(&self, new: PackageId) -> bool {
+        self.packages.values().any(|package| *package == new)
+    }
+
+    pub(super) fn ty(&self, old: TypeId) -> Option<TypeId> {
+        self.types.get(&old).copied()
+    }
+
+    pub(super) fn has_type(&self, new: TypeId) -> bool {
+        self.new_types.contains(&new)
+    }
+
+    pub(super) fn are_one(&self, old: TypeId, new: TypeId) -> bool {
+        self.ty(old) == Some(new)
+    }
+
+    fn add(&mut self, old: TypeId, new: TypeId) {
+        self.types.insert(old, new);
+        self.new_types.insert(new);
+    }
+
+    fn by_name(&mut self, old: &Schema, new: &Schema) {
+        let mut known: BTreeMap<(PackageId, &str), TypeId> = BTreeMap::new();
+        for (id, definition) in ids(new) {
+            known.insert((definition.package, &definition.name), id);
+        }
+        for (id, definition) in ids(old) {
+            let Some(package) = self.package(definition.package) else { continue };
+            if let Some(found) = known.get(&(package, definition.name.as_str())) {
+                self.add(id, *found);
+            }
+        }
+    }
+
+    /// A type that has kept its name, and is the only one of it that was left over in either schema.
+    fn moved(&mut self, old: &Schema, new: &Schema) {
+        let gone = by_simple_name(ids(old).filter(|(id, _)| self.ty(*id).is_none()));
+        let come = by_simple_name(ids(new).filter(|(id, _)| !self.has_type(*id)));
+        for (name, old_ids) in gone {
+            if let ([before], Some([after])) = (old_ids.as_slice(), come.get(name).map(Vec::as_slice))
+                && same_kind(old.definition(*before), new.definition(*after))
+            {
+                self.add(*before, *after);
+            }
+        }
+    }
+
+    /// A type that stands where another has stood, both of them left over.
+    fn by_use(&mut self, old: &Schema, new: &Schema) {
+        let mut open: Vec<(TypeId, TypeId)> = self.types.iter().map(|(old, new)| (*old, *new)).collect();
+        let mut uses = Vec::new();
+        for (before, after) in services(old, new, self) {
+            for (before, after) in common_methods(before, after) {
+                request_uses(before, after, &mut uses);
+                answer_uses(before, after, &mut uses);
+                if let (Some(before), Some(after)) = (before.throws, after.throws) {
+                    self.pair_if_free((old, before), (new, after), &mut open);
+                }
+            }
+        }
+        loop {
+            while let Some((before, after)) = uses.pop() {
+                self.pair_up((old, before), (new, after), &mut open);
+            }
+            let Some((before, after)) = open.pop() else { return };
+            definition_uses(old.definition(before), new.definition(after), &mut uses);
+        }
+    }
+
+    fn pair_up(
+        &mut self,
+        (old, before): (&Schema, &Type),
+        (new, after): (&Schema, &Type),
+        open: &mut Vec<(TypeId, TypeId)>,
+    ) {
+        let mut uses = vec![(before, after)];
+        while let Some(parts) = uses.pop() {
+            match parts {
+                (Type::Named(before), Type::Named(after)) => {
+                    self.pair_if_free((old, *before), (new, *after), open);
+                }
+                (before, after) => inner_uses(before, after, &mut uses),
+            }
+        }
+    }
+
+    fn pair_if_free(
+        &mut self,
+        (old, before): (&Schema, TypeId),
+        (new, after): (&Schema, TypeId),
+        open: &mut Vec<(TypeId, TypeId)>,
+    ) {
+        let free = self.ty(before).is_none() && !self.has_type(after);
+        if free && same_kind(old.definition(before), new.definition(after)) {
+            self.add(before, after);
+            open.push((before, after));
+        }
+    }
+}
+
+/// The parts of two types that stand at the same places.
+pub(super) fn inner_uses<'a>(before: &'a Type, after: &'a Type, uses: &mut Vec<(&'a Type, &'a Type)>) {
+    match (before, after) {
+        (Type::List(before), Type::List(after)) | (Type::Optional(before), Type::Optional(after)) => {
+            uses.push((before, after));
+        }
+        (Type::Optional(before), after) => uses.push((before, after)),
+        (before, Type::Optional(after)) => uses.push((before, after)),
+        (Type::Map(old_key, old_value), Type::Map(new_key, new_value)) => {
+            uses.push((old_key, new_key));
+            uses.push((old_value, new_value));
+        }
+        _ => {}
+    }
+}
+
+/// The types that two definitions have at the same places.
+pub(super) fn definition_uses<'a>(
+    old: &'a TypeDefinition,
+    new: &'a TypeDefinition,
+    uses: &mut Vec<(&'a Type, &'a Type)>,
+) {
+    match (&old.kind, &new.kind) {
+        (TypeKind::Alias(before), TypeKind::Alias(after)) => uses.push((before, after)),
+        (TypeKind::Struct(before), TypeKind::Struct(after)) => {
+            field_uses(&before.fields, &after.fields, uses);
+        }
+        (
+            TypeKind::Union(before) | TypeKind::Error(before),
+            TypeKind::Union(after) | TypeKind::Error(after),
+        ) => {
+            variant_uses(before, after, uses);
+        }
+        _ => {}
+    }
+}
+
+fn field_uses<'a>(old: &'a [Field], new: &'a [Field], uses: &mut Vec<(&'a Type, &'a Type)>) {
+    for (before, after) in members::same_numbers(old, new) {
+        uses.push((&before.ty, &after.ty));
+    }
+}
+
+fn variant_uses<'a>(old: &'a [Variant], new: &'a [Variant], uses: &mut Vec<(&'a Type, &'a Type)>) {
+    for (before, after) in members::same_numbers(old, new) {
+        match (&before.payload, &after.payload) {
+            (Payload::Type { ty: before, .. }, Payload::Type { ty: after, .. }) => uses.push((before, after)),
+            (Payload::Fields(before), Payload::Fields(after)) => field_uses(before, after, uses),
+            _ => {}
+        }
+    }
+}
+
+/// What a client sends.
+pub(super) fn request_uses<'a>(old: &'a Method, new: &'a Method, uses: &mut Vec<(&'a Type, &'a Type)>) {
+    field_uses(&old.parameters, &new.parameters, uses);
+    uses.extend(incoming(&old.kind).zip(incoming(&new.kind)));
+}
+
+/// What a server sends, but for its errors.
+pub(super) fn answer_uses<'a>(old: &'a Method, new: &'a Method, uses: &mut Vec<(&'a Type, &'a Type)>) {
+    uses.extend(answer(&old.kind).zip(answer(&new.kind)));
+}
+
+/// The type of the items that a method takes.
+pub(super) fn incoming(kind: &MethodKind) -> Option<&Type> {
+    match kind {
+        MethodKind::ClientStream(parameter, _) | MethodKind::Bidirectional(parameter, _) => {
+            Some(&parameter.item)
+        }
+        MethodKind::Unary(_) | MethodKind::ServerStream(_) | MethodKind::OneWay => None,
+    }
+}
+
+/// The type that a method answers with, be it once or many times.
+pub(super) fn answer(kind: &MethodKind) -> Option<&Type> {
+    match kind {
+        MethodKind::Unary(answer) | MethodKind::ClientStream(_, answer) => answer.as_ref(),
+        MethodKind::ServerStream(item) | MethodKind::Bidirectional(_, item) => Some(item),
+        MethodKind::OneWay => None,
+    }
+}
+
+/// The services that both schemas have.
+pub(super) fn services<'a>(
+    old: &'a Schema,
+    new: &'a Schema,
+    pairs: &Pairs,
+) -> Vec<(&'a Service, &'a Service)> {
+    let mut found = Vec::new();
+    for (before, after) in &pairs.packages {
+        let known: BTreeMap<&str, &Service> =
+            new.package(*after).services.iter().map(|service| (service.name.as_str(), service)).collect();
+        for service in &old.package(*before).services {
+            found.extend(known.get(service.name.as_str()).map(|same| (service, *same)));
+        }
+    }
+    found
+}
+
+/// The methods that both have.
+pub(super) fn common_methods<'a>(old: &'a Service, new: &'a Service) -> Vec<(&'a Method, &'a Method)> {
+    let known: BTreeMap<&str, &Method> =
+        new.methods.iter().map(|method| (method.name.as_str(), method)).collect();
+    let common = old.methods.iter().filter_map(|method| Some((method, *known.get(method.name.as_str())?)));
+    common.collect()
+}
+
+/// All types of a schema with their ids.
+pub(super) fn ids(schema: &Schema) -> impl Iterator<Item = (TypeId, &TypeDefinition)> {
+    (0..).map(TypeId).zip(&schema.types)
+}
+
+fn by_simple_name<'a>(
+    types: impl Iterator<Item = (TypeId, &'a TypeDefinition)>,
+) -> BTreeMap<&'a str, Vec<TypeId>> {
+    let mut found: BTreeMap<&str, Vec<TypeId>> = BTreeMap::new();
+    for (id, definition) in types {
+        found.entry(&definition.name).or_default().push(id);
+    }
+    found
+}
+
+/// Whether one can be the other under another name.
+fn same_kind(old: &TypeDefinition, new: &TypeDefinition) -> bool {
+    std::mem::discriminant(&old.kind) == std::mem::discriminant(&new.kind)
+}
+
+/// By full name; and what is left over with the one that declares most of the same, if that is at least half.
+fn packages(old: &Schema, new: &Schema) -> BTreeMap<PackageId, PackageId> {
+    let known: BTreeMap<&[String], PackageId> =
+        (0..).map(PackageId).zip(&new.packages).map(|(id, package)| (package.name.as_slice(), id)).collect();
+    let mut pairs = BTreeMap::new();
+    let mut gone = Vec::new();
+    for (id, package) in (0..).map(PackageId).zip(&old.packages) {
+        match known.get(package.name.as_slice()) {
+            Some(same) => drop(pairs.insert(id, *same)),
+            None => gone.push(id),
+        }
+    }
+    let taken: BTreeSet<PackageId> = pairs.values().copied().collect();
+    let mut come: Vec<PackageId> = known.into_values().filter(|id| !taken.contains(id)).collect();
+    for before in gone {
+        let names = declared(old, old.package(before));
+        let alike = |after: &PackageId| declared(new, new.package(*after)).intersection(&names).count();
+        let Some(after) = come.iter().copied().max_by_key(alike) else { break };
+        if alike(&after) > 0 && 2 * alike(&after) >= names.len() {
+            pairs.insert(before, after);
+            come.retain(|id| *id != after);
+        }
+    }
+    pairs
+}
+
+/// The names that a package declares.
+fn declared<'a>(schema: &'a Schema, package: &'a Package) -> BTreeSet<&'a str> {
+    let types = package.types.iter().map(|id| schema.definition(*id).name.as_str());
+    let services = package.services.iter().map(|service| service.name.as_str());
+    let constants = package.constants.iter().map(|constant| constant.name.as_str());
+    types.chain(services).chain(constants).collect()
+}

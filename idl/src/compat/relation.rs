@@ -1,0 +1,269 @@
+//! What values of one type are to a reader of another.
+//!
+//! Types that are one (see [`super::pairs`]) are alike here, since what has changed in them is told where they are declared.
+//! Others are held against each other, member by member. They may hold themselves, so it is first assumed that they are
+//! alike, and found out anew for as long as that changes the answer.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::{BitOr, RangeInclusive};
+
+use super::change::{Change, Effects};
+use super::{Comparison, Flow, shown};
+use crate::diagnostic;
+use crate::schema::{Builtin, Type, TypeId, TypeKind};
+use crate::source::Span;
+
+/// How two types differ. By default not at all.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "four questions, each with an answer of its own")]
+pub(super) struct Relation {
+    /// The older type refuses or misreads some value of the newer.
+    pub(super) old_fails: bool,
+    /// The newer type refuses or misreads some value of the older.
+    pub(super) new_fails: bool,
+    /// They are not the same in Rust.
+    pub(super) source: bool,
+    /// They are the same, under another name.
+    pub(super) respelled: bool,
+}
+
+impl Relation {
+    const APART: Self = Self { old_fails: true, new_fails: true, source: true, respelled: false };
+
+    pub(super) fn fails(self) -> bool {
+        self.old_fails || self.new_fails
+    }
+
+    pub(super) fn effects(self, flow: Flow) -> Effects {
+        Effects { old_reads_new: self.old_fails, new_reads_old: self.new_fails, source: self.source, flow }
+    }
+}
+
+impl BitOr for Relation {
+    type Output = Self;
+
+    fn bitor(self, other: Self) -> Self {
+        Self {
+            old_fails: self.old_fails || other.old_fails,
+            new_fails: self.new_fails || other.new_fails,
+            source: self.source || other.source,
+            respelled: self.respelled || other.respelled,
+        }
+    }
+}
+
+/// What has been found out about types that are not one, each by the ways that its values travel.
+#[derive(Debug, Default)]
+pub(super) struct Related {
+    known: BTreeMap<Key, Relation>,
+    /// Still being found out.
+    open: BTreeSet<Key>,
+}
+
+/// Two types, and whether servers read their values.
+type Key = (TypeId, TypeId, bool);
+
+/// A use of a type: what it is the type of, and where it stands on both sides.
+#[derive(Debug, Clone)]
+pub(super) struct Place {
+    /// `` field `size` of `Trade` ``
+    pub(super) what: String,
+    pub(super) old: Span,
+    pub(super) new: Span,
+    pub(super) flow: Flow,
+}
+
+impl Comparison<'_> {
+    pub(super) fn relate(&self, old: &Type, new: &Type, flow: Flow) -> Relation {
+        if let (Type::Named(old), Type::Named(new)) = (old, new)
+            && self.pairs.are_one(*old, *new)
+        {
+            return Relation::default();
+        }
+        let (before, after) = (self.old.resolved(old), self.new.resolved(new));
+        let aliased =
+            Relation { respelled: is_alias(old, before) || is_alias(new, after), ..Relation::default() };
+        aliased | self.relate_resolved(before, after, flow)
+    }
+
+    fn relate_resolved(&self, old: &Type, new: &Type, flow: Flow) -> Relation {
+        let value = Type::Builtin(Builtin::Value);
+        match (old, new) {
+            (Type::Builtin(old), Type::Builtin(new)) if old == new => Relation::default(),
+            (old, _) if *old == value => Relation { old_fails: false, ..Relation::APART },
+            (_, new) if *new == value => Relation { new_fails: false, ..Relation::APART },
+            (Type::Builtin(old), Type::Builtin(new)) => builtins(*old, *new),
+            (Type::Optional(old), Type::Optional(new)) | (Type::List(old), Type::List(new)) => {
+                self.relate(old, new, flow)
+            }
+            (Type::Optional(old), new) => {
+                self.relate(old, new, flow)
+                    | Relation { new_fails: true, source: true, ..Relation::default() }
+            }
+            (old, Type::Optional(new)) => {
+                self.relate(old, new, flow)
+                    | Relation { old_fails: true, source: true, ..Relation::default() }
+            }
+            (Type::Map(old_key, old_value), Type::Map(new_key, new_value)) => {
+                self.relate(old_key, new_key, flow) | self.relate(old_value, new_value, flow)
+            }
+            (Type::Named(old), Type::Named(new)) => self.relate_named(*old, *new, flow),
+            _ => Relation::APART,
+        }
+    }
+
+    fn relate_named(&self, old: TypeId, new: TypeId, flow: Flow) -> Relation {
+        if self.pairs.are_one(old, new) {
+            return Relation::default();
+        }
+        let key = (old, new, flow.requests);
+        if let Some(known) = self.related.borrow().known.get(&key) {
+            return *known;
+        }
+        let mut assumed = Relation { source: true, ..Relation::default() };
+        self.related.borrow_mut().open.insert(key);
+        loop {
+            self.related.borrow_mut().known.insert(key, assumed);
+            let found = assumed | self.relate_members(old, new, flow);
+            if found == assumed {
+                break;
+            }
+            assumed = found;
+            // What was found out on the old assumption may not hold on the new one.
+            let related = &mut *self.related.borrow_mut();
+            related.known.retain(|key, _| related.open.contains(key));
+        }
+        self.related.borrow_mut().open.remove(&key);
+        assumed
+    }
+
+    fn relate_members(&self, old: TypeId, new: TypeId, flow: Flow) -> Relation {
+        let mut changes = Vec::new();
+        self.definitions(old, new, flow, &mut changes);
+        let relations = changes.iter().map(|change: &Change| Relation {
+            old_fails: change.effects.old_reads_new,
+            new_fails: change.effects.new_reads_old,
+            ..Relation::default()
+        });
+        relations.fold(Relation::default(), Relation::bitor)
+    }
+
+    /// What two types of one name are to each other of which only one is an alias, or which are of different kinds.
+    pub(super) fn relate_targets(&self, old: TypeId, new: TypeId, flow: Flow) -> Relation {
+        let (old, new) = (Type::Named(old), Type::Named(new));
+        let (before, after) = (self.old.resolved(&old), self.new.resolved(&new));
+        if is_alias(&old, before) || is_alias(&new, after) {
+            self.relate_resolved(before, after, flow) | Relation { source: true, ..Relation::default() }
+        } else {
+            Relation::APART
+        }
+    }
+
+    /// Tells where a use of a type has another type now; gives what the two are to each other.
+    pub(super) fn type_change(
+        &self,
+        place: &Place,
+        old: &Type,
+        new: &Type,
+        out: &mut Vec<Change>,
+    ) -> Relation {
+        let relation = self.relate(old, new, place.flow);
+        let (before, after) = shown::types((self.old, old), (self.new, new));
+        if relation.fails() || relation.source {
+            out.push(retyped(place, relation, &before, &after));
+        } else if relation.respelled && before != after {
+            out.push(respelled(place, &before, &after));
+        }
+        relation
+    }
+
+    /// Both are the same alias, which tells itself what has become of it.
+    pub(super) fn are_one_alias(&self, old: &Type, new: &Type) -> bool {
+        let (Type::Named(before), Type::Named(after)) = (old, new) else { return false };
+        self.pairs.are_one(*before, *after) && matches!(self.old.definition(*before).kind, TypeKind::Alias(_))
+    }
+}
+
+fn is_alias(ty: &Type, resolved: &Type) -> bool {
+    !std::ptr::eq(ty, resolved)
+}
+
+fn retyped(place: &Place, relation: Relation, before: &str, after: &str) -> Change {
+    Change::new(
+        diagnostic::TYPE_CHANGED,
+        format!("{} was of type `{before}`, and is `{after}` now", place.what),
+    )
+    .was(place.old, format!("`{before}` here"))
+    .is(place.new, format!("`{after}` here"))
+    .effects(relation.effects(place.flow))
+    .why(why_retyped(relation, before, after))
+    .help(help_retyped(relation))
+}
+
+fn why_retyped(relation: Relation, before: &str, after: &str) -> String {
+    match (relation.old_fails, relation.new_fails) {
+        (true, true) => {
+            format!(
+                "bytes don't say which of the two they are: what one side writes as `{before}` the other refuses or misreads as `{after}`, and the other way round"
+            )
+        }
+        (true, false) => format!("`{after}` takes whatever `{before}` may be, but not the other way round"),
+        (false, true) => format!("`{before}` takes whatever `{after}` may be, but not the other way round"),
+        (false, false) => {
+            "the bytes are the same, so programs go on talking; but in Rust it is another type".to_owned()
+        }
+    }
+}
+
+fn help_retyped(relation: Relation) -> &'static str {
+    match (relation.old_fails, relation.new_fails) {
+        (true, false) => {
+            "add a member of the new type under a new number; or, if you must, bring out all that reads before anything that writes"
+        }
+        (true | false, true) => {
+            "leave it as it is, and add a member of the new type under a new number, which may be absent"
+        }
+        (false, false) => "make sure that the two mean the same: nothing tells them apart on the wire",
+    }
+}
+
+fn respelled(place: &Place, before: &str, after: &str) -> Change {
+    let message = format!("{} was spelled `{before}`, and is spelled `{after}` now", place.what);
+    Change::new(diagnostic::TYPE_RESPELLED, message)
+        .was(place.old, format!("`{before}` here"))
+        .is(place.new, format!("`{after}` here, which is the same"))
+        .why("an alias is another name for a type and nothing else, on the wire and in Rust")
+        .help("nothing needs to be done")
+}
+
+/// Two different types of the language.
+fn builtins(old: Builtin, new: Builtin) -> Relation {
+    let source = Relation { source: true, ..Relation::default() };
+    match (integers(old), integers(new), old, new) {
+        (Some(old), Some(new), _, _) => {
+            let holds = |all: &RangeInclusive<i128>, some: &RangeInclusive<i128>| {
+                all.contains(some.start()) && all.contains(some.end())
+            };
+            Relation { old_fails: !holds(&old, &new), new_fails: !holds(&new, &old), ..source }
+        }
+        // Reading a wide float as a narrow one rounds it.
+        (_, _, Builtin::F32, Builtin::F64) => Relation { old_fails: true, ..source },
+        (_, _, Builtin::F64, Builtin::F32) => Relation { new_fails: true, ..source },
+        _ => Relation::APART,
+    }
+}
+
+/// What an integer type holds.
+pub(super) fn integers(builtin: Builtin) -> Option<RangeInclusive<i128>> {
+    Some(match builtin {
+        Builtin::U8 => 0..=u8::MAX.into(),
+        Builtin::U16 => 0..=u16::MAX.into(),
+        Builtin::U32 => 0..=u32::MAX.into(),
+        Builtin::U64 => 0..=u64::MAX.into(),
+        Builtin::I8 => i8::MIN.into()..=i8::MAX.into(),
+        Builtin::I16 => i16::MIN.into()..=i16::MAX.into(),
+        Builtin::I32 => i32::MIN.into()..=i32::MAX.into(),
+        Builtin::I64 => i64::MIN.into()..=i64::MAX.into(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,109 @@
+//! What `reserved` keeps from coming back: what was added to it, and what was let go.
+
+use super::change::Change;
+use super::members::{Member, Owner};
+use crate::diagnostic;
+use crate::schema::{Reserved, ReservedKind};
+
+/// The entry that holds a number.
+pub(super) fn holder(entries: &[Reserved], number: u32) -> Option<&Reserved> {
+    entries.iter().find(|entry| match entry.kind {
+        ReservedKind::Numbers(min, max) => (min..=max).contains(&number),
+        ReservedKind::Name(_) => false,
+    })
+}
+
+/// What is in one entry and not in others: ranges of numbers, or a name.
+fn missing(entry: &Reserved, others: &[Reserved]) -> Vec<ReservedKind> {
+    match &entry.kind {
+        ReservedKind::Name(_) if others.iter().any(|other| other.kind == entry.kind) => Vec::new(),
+        ReservedKind::Name(_) => vec![entry.kind.clone()],
+        ReservedKind::Numbers(min, max) => {
+            let left = others.iter().fold(vec![(*min, *max)], |left, other| match other.kind {
+                ReservedKind::Numbers(from, to) => cut(&left, from, to),
+                ReservedKind::Name(_) => left,
+            });
+            left.into_iter().map(|(min, max)| ReservedKind::Numbers(min, max)).collect()
+        }
+    }
+}
+
+/// Ranges without the numbers of another.
+fn cut(ranges: &[(u32, u32)], from: u32, to: u32) -> Vec<(u32, u32)> {
+    let mut left = Vec::new();
+    for (min, max) in ranges.iter().copied() {
+        if from > max || to < min {
+            left.push((min, max));
+            continue;
+        }
+        left.extend((min < from).then(|| (min, from - 1)));
+        left.extend((to < max).then(|| (to + 1, max)));
+    }
+    left
+}
+
+fn shown(kind: &ReservedKind) -> String {
+    match kind {
+        ReservedKind::Name(name) => format!("the name `{name}`"),
+        ReservedKind::Numbers(min, max) if min == max => format!("number {min}"),
+        ReservedKind::Numbers(min, u32::MAX) => format!("the numbers from {min} on"),
+        ReservedKind::Numbers(min, max) => format!("the numbers {min} to {max}"),
+    }
+}
+
+/// Whether an entry is about nothing but one of these members: its removal or its coming is told already.
+fn is_about<M: Member>(kind: &ReservedKind, members: &[M]) -> bool {
+    members.iter().any(|member| match kind {
+        ReservedKind::Name(name) => member.name() == name,
+        ReservedKind::Numbers(min, max) => min == max && *min == member.number(),
+    })
+}
+
+/// Numbers and names that are reserved now and were not, but for those of members that have gone.
+pub(super) fn added<M: Member>(owner: &Owner<'_>, old: &[M], out: &mut Vec<Change>) {
+    for entry in owner.new_reserved {
+        for kind in missing(entry, owner.old_reserved).iter().filter(|kind| !is_about(kind, old)) {
+            let message = format!("{} reserves {} now", owner.name, shown(kind));
+            let change = Change::new(diagnostic::RESERVED_ADDED, message)
+                .was(owner.old, "not reserved here")
+                .is(entry.span, "reserved here")
+                .why("nothing that travels has it")
+                .help("nothing needs to be done");
+            out.push(change);
+        }
+    }
+}
+
+/// Numbers and names that were reserved and may be used again. One that is used already is told by
+/// [`Owner::reserved_number`].
+pub(super) fn freed<M: Member>(owner: &Owner<'_>, new: &[M], out: &mut Vec<Change>) {
+    for entry in owner.old_reserved {
+        for kind in missing(entry, owner.new_reserved).iter().filter(|kind| !is_number_of(kind, new)) {
+            let message = format!("{} no longer reserves {}", owner.name, shown(kind));
+            let change = Change::new(diagnostic::RESERVED_REMOVED, message)
+                .was(entry.span, "reserved here")
+                .is(owner.new, "not reserved here")
+                .why("nothing has changed for anyone yet; but now it may come back as something else, which old programs would misread")
+                .help("reserve it again: that costs nothing");
+            out.push(change);
+        }
+    }
+}
+
+fn is_number_of<M: Member>(kind: &ReservedKind, members: &[M]) -> bool {
+    matches!(kind, ReservedKind::Numbers(..)) && is_about(kind, members)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::cut;
+
+    #[test]
+    fn what_is_left_of_a_range() {
+        assert_eq!(cut(&[(1, 9)], 3, 4), [(1, 2), (5, 9)]);
+        assert_eq!(cut(&[(1, 9)], 0, 4), [(5, 9)]);
+        assert_eq!(cut(&[(1, 9)], 9, 20), [(1, 8)]);
+        assert_eq!(cut(&[(1, 9)], 10, u32::MAX), [(1, 9)]);
+        assert!(cut(&[(1, 9)], 0, u32::MAX).is_empty());
+    }
+}

@@ -1,0 +1,93 @@
+//! Types and values as they are written in a file, for messages.
+
+use crate::schema::{Builtin, Literal, Range, Schema, Type, TypeId, TypeKind};
+
+/// A type, with the last name of what is declared.
+pub(super) fn ty(schema: &Schema, ty: &Type) -> String {
+    spelled(ty, &|id| schema.definition(id).name.clone())
+}
+
+/// Two types, by their full names where they would look the same otherwise.
+pub(super) fn types(old: (&Schema, &Type), new: (&Schema, &Type)) -> (String, String) {
+    let short = (ty(old.0, old.1), ty(new.0, new.1));
+    if short.0 != short.1 {
+        return short;
+    }
+    let full = |(schema, ty): (&Schema, &Type)| spelled(ty, &|id| full_name(schema, id));
+    (full(old), full(new))
+}
+
+/// `market.v1.Trade`
+pub(super) fn full_name(schema: &Schema, id: TypeId) -> String {
+    let definition = schema.definition(id);
+    format!("{}.{}", schema.package(definition.package).full_name(), definition.name)
+}
+
+fn spelled(ty: &Type, name: &dyn Fn(TypeId) -> String) -> String {
+    match ty {
+        Type::Builtin(builtin) => builtin_name(*builtin).to_owned(),
+        Type::List(element) => format!("list<{}>", spelled(element, name)),
+        Type::Map(key, value) => {
+            format!("map<{}, {}>", spelled(key, name), spelled(value, name))
+        }
+        Type::Optional(inner) => format!("{}?", spelled(inner, name)),
+        Type::Named(id) => name(*id),
+    }
+}
+
+fn builtin_name(builtin: Builtin) -> &'static str {
+    match builtin {
+        Builtin::Bool => "bool",
+        Builtin::U8 => "u8",
+        Builtin::U16 => "u16",
+        Builtin::U32 => "u32",
+        Builtin::U64 => "u64",
+        Builtin::I8 => "i8",
+        Builtin::I16 => "i16",
+        Builtin::I32 => "i32",
+        Builtin::I64 => "i64",
+        Builtin::F32 => "f32",
+        Builtin::F64 => "f64",
+        Builtin::String => "string",
+        Builtin::Bytes => "bytes",
+        Builtin::Timestamp => "timestamp",
+        Builtin::Duration => "duration",
+        Builtin::Uuid => "uuid",
+        Builtin::Value => "value",
+    }
+}
+
+/// What a kind of type is called.
+pub(super) fn kind(kind: &TypeKind) -> &'static str {
+    match kind {
+        TypeKind::Alias(_) => "an alias",
+        TypeKind::Struct(_) => "a struct",
+        TypeKind::Enum(_) => "an enum",
+        TypeKind::Union(_) => "a union",
+        TypeKind::Error(_) => "an error",
+    }
+}
+
+/// A value.
+pub(super) fn literal(schema: &Schema, literal: &Literal) -> String {
+    match literal {
+        Literal::Bool(value) => value.to_string(),
+        Literal::Integer(value) => value.to_string(),
+        Literal::Float(value) => format!("{value:?}"),
+        Literal::String(value) => format!("{value:?}"),
+        Literal::Duration(value) => format!("{value:?}"),
+        Literal::EnumValue(id, index) => match &schema.definition(*id).kind {
+            TypeKind::Enum(values) => values.get(*index).map_or_else(String::new, |value| value.name.clone()),
+            _ => String::new(),
+        },
+        Literal::Empty => "[]".to_owned(),
+    }
+}
+
+/// Bounds; none are `no bounds`.
+pub(super) fn range(schema: &Schema, range: Option<&Range>) -> String {
+    let Some(range) = range else { return "no bounds".to_owned() };
+    let end = |end: &Option<Literal>| end.as_ref().map_or_else(String::new, |end| literal(schema, end));
+    let dots = if range.max_exclusive || range.max.is_none() { ".." } else { "..=" };
+    format!("`{}{dots}{}`", end(&range.min), end(&range.max))
+}

@@ -1,0 +1,75 @@
+//! The files of both sides in one map, so that a change can be shown as any diagnostic is.
+
+use super::{Change, Kind};
+use crate::diagnostic::{Diagnostic, Heading, Label, RenderStyle, Severity, brief_as, render_as};
+use crate::source::{FileId, SourceMap, Span, offset};
+
+/// The files of the older side, then those of the newer.
+#[derive(Debug, Clone)]
+pub struct Sources {
+    map: SourceMap,
+    /// How many of the files are the older side's.
+    older: u32,
+}
+
+impl Sources {
+    /// Takes the texts of both sides. `name` says what a file of the older side is to be called, which may have the same
+    /// path as one of the newer.
+    #[must_use]
+    pub fn new(old: &SourceMap, new: &SourceMap, name: impl Fn(&str) -> String) -> Self {
+        let mut map = SourceMap::default();
+        for file in old.files() {
+            map.add(name(file.path()), file.text());
+        }
+        for file in new.files() {
+            map.add(file.path(), file.text());
+        }
+        Self { map, older: offset(old.files().len()) }
+    }
+
+    /// All files. The spans of [`Self::diagnostic`] are into these.
+    #[must_use]
+    pub fn map(&self) -> &SourceMap {
+        &self.map
+    }
+
+    /// A change as a diagnostic: the primary place is the newer one, where there is one, and the older is related.
+    #[must_use]
+    pub fn diagnostic(&self, change: &Change) -> Diagnostic {
+        let new = change.new.as_ref().map(|label| self.newer(label));
+        let mut diagnostic = Diagnostic::new(change.code, change.message.clone()).help(change.help.clone());
+        diagnostic.primary = new.or_else(|| change.old.clone());
+        if change.new.is_some() {
+            diagnostic.related = Vec::from_iter(change.old.clone());
+        }
+        diagnostic
+    }
+
+    /// A change as a person reads it, several lines without a line break at the end.
+    #[must_use]
+    pub fn render(&self, change: &Change, style: RenderStyle) -> String {
+        let mut notes = vec![change.why.clone()];
+        notes.extend(change.effects.who().map(|who| format!("it breaks {who}")));
+        render_as(&self.diagnostic(change), heading(change.kind()), &notes, &self.map, style)
+    }
+
+    /// A change in one line: `file:line:column: wire[D0308]: message`.
+    #[must_use]
+    pub fn brief(&self, change: &Change) -> String {
+        brief_as(&self.diagnostic(change), heading(change.kind()), &self.map)
+    }
+
+    fn newer(&self, label: &Label) -> Label {
+        let Span { file: FileId(file), start, end } = label.span;
+        Label { span: Span { file: FileId(file + self.older), start, end }, text: label.text.clone() }
+    }
+}
+
+fn heading(kind: Kind) -> Heading {
+    let severity = match kind {
+        Kind::Wire => Some(Severity::Error),
+        Kind::Source => Some(Severity::Warning),
+        Kind::Safe => None,
+    };
+    Heading { name: kind.name(), severity }
+}
