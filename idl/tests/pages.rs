@@ -11,7 +11,7 @@ use zsvc_idl::diagnostic::{Code, explain, reference};
 use zsvc_idl::{MemoryLoader, compile_with};
 
 /// Codes that no short text shows, each with the reason.
-const WITHOUT_EXAMPLES: [(&str, &str); 11] = [
+const WITHOUT_EXAMPLES: [(&str, &str); 13] = [
     ("E0001", "it is about a file that can't be read, not about what one says"),
     ("E0006", "the example would have 64 MiB"),
     ("E0007", "a document can't hold what is no text"),
@@ -23,6 +23,8 @@ const WITHOUT_EXAMPLES: [(&str, &str); 11] = [
     ("E0502", "as E0501"),
     ("E0503", "as E0501"),
     ("W0009", "the example would have a hundred names"),
+    ("W0117", "it is about where a file lies"),
+    ("W0118", "it is about what a file is called"),
 ];
 
 /// The files of an example: the first is the one that is compiled.

@@ -11,7 +11,7 @@ mod endless;
 mod free;
 mod methods;
 mod names;
-mod numbers;
+pub(crate) mod numbers;
 pub(crate) mod places;
 mod slots;
 pub(crate) mod subjects;

@@ -180,7 +180,7 @@ fn is_empty(entry: &Reserved) -> bool {
 }
 
 /// The least and the greatest number of an entry that holds any, and where it stands.
-pub(super) fn numbers(entry: &Reserved) -> Option<(i128, i128, Span)> {
+pub(crate) fn numbers(entry: &Reserved) -> Option<(i128, i128, Span)> {
     match entry.kind {
         ReservedKind::Numbers { min, max, .. } if !is_empty(entry) => {
             Some((min.unwrap_or(i128::MIN), max.unwrap_or(i128::MAX), entry.span))

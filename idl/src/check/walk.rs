@@ -5,20 +5,20 @@ use crate::resolve::Model;
 use crate::source::FileId;
 
 /// Members that share a space of names and numbers.
-pub(super) struct Body<'a> {
+pub(crate) struct Body<'a> {
     /// What a member is called: `field`, `value`, `variant`.
-    pub(super) member: &'static str,
-    pub(super) members: Vec<(&'a Name, Number)>,
-    pub(super) reserved: &'a [Reserved],
+    pub(crate) member: &'static str,
+    pub(crate) members: Vec<(&'a Name, Number)>,
+    pub(crate) reserved: &'a [Reserved],
     /// The least and the greatest number.
-    pub(super) limits: (i128, i128),
+    pub(crate) limits: (i128, i128),
 }
 
 /// What variants and enum values can count to.
 const MAX_NUMBER: i128 = (1 << 31) - 1;
 
 /// The bodies of structs, enums, unions, errors, and of variants with fields of their own.
-pub(super) fn bodies<'a>(model: &Model<'a>) -> Vec<Body<'a>> {
+pub(crate) fn bodies<'a>(model: &Model<'a>) -> Vec<Body<'a>> {
     let mut bodies = Vec::new();
     for (_, item) in model.items() {
         match &item.kind {

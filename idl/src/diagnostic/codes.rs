@@ -185,7 +185,28 @@ codes! {
     MORE_WARNINGS = "W0009", "more warnings than are shown";
 
     // Lints: one rule each, in `lint`.
+    MISSING_DOCS = "W0101", "a declaration or method without docs";
+    MISSING_MEMBER_DOCS = "W0102", "a field, value or variant without docs";
+    UNUSED_IMPORT = "W0103", "an import of which nothing is used";
+    UNUSED_TYPE = "W0104", "a type that no method leads to";
     UNUSED_ALLOW = "W0105", "an `@allow` of nothing";
+    NUMBER_GAPS = "W0106", "numbers that are neither used nor reserved";
+    UNBOUNDED_LIST = "W0107", "a list of bytes without bounds";
+    UNBOUNDED_PARAMETER = "W0108", "a parameter of any length";
+    UNVERSIONED_PACKAGE = "W0109", "a package with a service and no version";
+    UNARY_DEADLINE = "W0110", "a method without a deadline";
+    ENDLESS_STREAM = "W0111", "a stream without a deadline";
+    DEPRECATED_USE = "W0112", "a use of something deprecated";
+    DEPRECATED_HINT = "W0113", "a deprecation that says nothing";
+    REPEATED_VALUE_NAME = "W0114", "a value or variant that repeats its type's name";
+    REPEATED_FIELD_NAME = "W0115", "a field that repeats its type's name";
+    FITTING_TYPE = "W0116", "a time, duration or uuid of another type";
+    PACKAGE_FOLDER = "W0117", "a package in a folder of another name";
+    FILE_NAME = "W0118", "a file that is not named in `snake_case`";
+    SERVICE_SUFFIX = "W0119", "a service named like what is generated from it";
+    EMPTY_SERVICE = "W0120", "a service without methods";
+    MANY_PARAMETERS = "W0121", "a method of many parameters";
+    BARE_ANSWER = "W0122", "an answer that can't grow";
 
     // Changes of packages, which `compat` tells.
     PACKAGE_ADDED = "D0101", "a new package";

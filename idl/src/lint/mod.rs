@@ -5,9 +5,18 @@
 //! [`crate::check`]'s matter. docs/diagnostics.md has a page for each rule.
 
 mod allow;
+mod bounds;
 mod context;
+mod deprecated;
+mod docs;
+mod files;
 mod level;
+mod methods;
+mod names;
+mod numbers;
 mod spelling;
+mod unused;
+mod uses;
 
 pub use level::{Level, Levels};
 
@@ -74,8 +83,49 @@ const RULES: &[Rule] = &[
     Rule::spelling(diagnostic::FIELD_STYLE, "snake-case", spelling::snake_case),
     Rule::spelling(diagnostic::CONSTANT_STYLE, "upper-snake-case", spelling::upper_snake_case),
     Rule::spelling(diagnostic::PACKAGE_STYLE, "lower-case-package", spelling::lower_case_package),
+    Rule::lint(diagnostic::MISSING_DOCS, "missing-docs", Level::Warn, docs::missing_docs),
+    Rule::lint(diagnostic::MISSING_MEMBER_DOCS, "missing-member-docs", Level::Off, docs::missing_member_docs),
+    Rule::lint(diagnostic::UNUSED_IMPORT, "unused-import", Level::Warn, unused::unused_import),
+    Rule::lint(diagnostic::UNUSED_TYPE, "unused-type", Level::Warn, unused::unused_type),
     // What it tells is known only when all others have been looked at.
     Rule::lint(diagnostic::UNUSED_ALLOW, "unused-allow", Level::Warn, |_, _| {}),
+    Rule::lint(diagnostic::NUMBER_GAPS, "number-gaps", Level::Warn, numbers::number_gaps),
+    Rule::lint(diagnostic::UNBOUNDED_LIST, "unbounded-list", Level::Warn, bounds::unbounded_list),
+    Rule::lint(
+        diagnostic::UNBOUNDED_PARAMETER,
+        "unbounded-parameter",
+        Level::Off,
+        bounds::unbounded_parameter,
+    ),
+    Rule::lint(
+        diagnostic::UNVERSIONED_PACKAGE,
+        "unversioned-package",
+        Level::Warn,
+        files::unversioned_package,
+    ),
+    Rule::lint(diagnostic::UNARY_DEADLINE, "unary-deadline", Level::Off, methods::unary_deadline),
+    Rule::lint(diagnostic::ENDLESS_STREAM, "endless-stream", Level::Warn, methods::endless_stream),
+    Rule::lint(diagnostic::DEPRECATED_USE, "deprecated-use", Level::Warn, deprecated::deprecated_use),
+    Rule::lint(diagnostic::DEPRECATED_HINT, "deprecated-hint", Level::Warn, docs::deprecated_hint),
+    Rule::lint(
+        diagnostic::REPEATED_VALUE_NAME,
+        "repeated-value-name",
+        Level::Warn,
+        names::repeated_value_name,
+    ),
+    Rule::lint(
+        diagnostic::REPEATED_FIELD_NAME,
+        "repeated-field-name",
+        Level::Off,
+        names::repeated_field_name,
+    ),
+    Rule::lint(diagnostic::FITTING_TYPE, "fitting-type", Level::Warn, names::fitting_type),
+    Rule::lint(diagnostic::PACKAGE_FOLDER, "package-folder", Level::Off, files::package_folder),
+    Rule::lint(diagnostic::FILE_NAME, "file-name", Level::Warn, files::file_name),
+    Rule::lint(diagnostic::SERVICE_SUFFIX, "service-suffix", Level::Off, methods::service_suffix),
+    Rule::lint(diagnostic::EMPTY_SERVICE, "empty-service", Level::Warn, methods::empty_service),
+    Rule::lint(diagnostic::MANY_PARAMETERS, "many-parameters", Level::Warn, methods::many_parameters),
+    Rule::lint(diagnostic::BARE_ANSWER, "bare-answer", Level::Off, methods::bare_answer),
 ];
 
 /// All rules, in the order of their codes.

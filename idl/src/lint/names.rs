@@ -1,0 +1,139 @@
+//! What names say, and say twice.
+
+use super::context::{Context, Findings};
+use super::spelling::to_snake;
+use crate::check::places::Place;
+use crate::check::subjects::{Node, Subject};
+use crate::schema::{Builtin, Type};
+
+/// A value or variant does not start with the name of what it belongs to, which stands before it anyway.
+pub(super) fn repeated_value_name(context: &Context, findings: &mut Findings) {
+    let mut owner = "";
+    for subject in &context.subjects {
+        if subject.depth == 1 {
+            owner = subject.name();
+        }
+        let is_named = matches!(subject.place, Place::Value | Place::Variant | Place::ErrorVariant);
+        if let Some(rest) = after_prefix(subject.name(), owner).filter(|_| is_named) {
+            told(findings, subject, owner, rest);
+        }
+    }
+}
+
+/// What is left of a name behind another: `Buy` of `SideBuy`, `BUY` of `SIDE_BUY`.
+fn after_prefix<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
+    let shouted = to_snake(prefix).to_uppercase() + "_";
+    let rest = name.strip_prefix(prefix).or_else(|| name.strip_prefix(shouted.as_str()))?;
+    let rest = rest.trim_start_matches('_');
+    // `Sideways` is no `ways` of a `Side`, and `Side1` no `1`.
+    rest.starts_with(|first: char| first.is_ascii_uppercase()).then_some(rest)
+}
+
+/// A field does not start with the name of what it belongs to.
+pub(super) fn repeated_field_name(context: &Context, findings: &mut Findings) {
+    let mut owner = "";
+    for subject in &context.subjects {
+        if subject.depth == 1 || matches!(subject.node, Node::Variant(_)) {
+            owner = subject.name();
+        }
+        if subject.place == Place::Field {
+            let rest = subject.name().strip_prefix(&(to_snake(owner) + "_"));
+            if let Some(rest) =
+                rest.filter(|rest| rest.starts_with(|first: char| first.is_ascii_alphabetic()))
+            {
+                told(findings, subject, owner, rest);
+            }
+        }
+    }
+}
+
+fn told(findings: &mut Findings, subject: &Subject, owner: &str, rest: &str) {
+    let message = format!("`{}` says `{owner}` once more", subject.name());
+    findings.add(subject.span(), message, format!("call it `{rest}`"));
+}
+
+/// What is a time, a duration or a uuid by its name is one by its type.
+pub(super) fn fitting_type(context: &Context, findings: &mut Findings) {
+    for subject in &context.subjects {
+        let ty = match subject.node {
+            Node::Field(field) => &field.ty,
+            Node::Parameter(parameter) => &parameter.ty,
+            _ => continue,
+        };
+        let inner = context.model.ty(subject.file, ty).and_then(|ty| context.model.inner(&ty));
+        let Some(Type::Builtin(builtin)) = inner else { continue };
+        if let Some(better) = better_type(subject.name(), builtin) {
+            let message = format!("`{}` is a {better} by its name, but not by its type", subject.name());
+            findings.add(
+                ty.span,
+                message,
+                format!("make it a `{better}`, before it is published with this type"),
+            );
+        }
+    }
+}
+
+fn better_type(name: &str, builtin: Builtin) -> Option<&'static str> {
+    use Builtin::{Bytes, F32, F64, I32, I64, String, U16, U32, U64};
+    let is_number = matches!(builtin, U16 | U32 | U64 | I32 | I64 | F32 | F64);
+    let ends = |ends: &[&str]| {
+        let is_end =
+            |end: &&str| name == *end || name.strip_suffix(*end).is_some_and(|rest| rest.ends_with('_'));
+        ends.iter().any(is_end)
+    };
+    let instant = ends(&["at", "timestamp"]) || name.contains("_at_") || name.contains("timestamp_");
+    let span = [
+        "ms",
+        "millis",
+        "milliseconds",
+        "us",
+        "micros",
+        "microseconds",
+        "ns",
+        "nanos",
+        "nanoseconds",
+        "secs",
+    ];
+    let spans = ends(&span) || ends(&["seconds", "minutes", "hours", "timeout", "duration", "ttl"]);
+    match builtin {
+        String | Bytes if ends(&["uuid"]) => Some("uuid"),
+        String if instant => Some("timestamp"),
+        _ if is_number && instant => Some("timestamp"),
+        _ if is_number && spans => Some("duration"),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn prefixes() {
+        assert_eq!(after_prefix("SideBuy", "Side"), Some("Buy"));
+        assert_eq!(after_prefix("SIDE_BUY", "Side"), Some("BUY"));
+        assert_eq!(after_prefix("ORDER_KIND_LIMIT", "OrderKind"), Some("LIMIT"));
+        assert_eq!(after_prefix("Sideways", "Side"), None);
+        assert_eq!(after_prefix("Side", "Side"), None);
+        assert_eq!(after_prefix("Side1", "Side"), None);
+    }
+
+    #[test]
+    fn types_by_name() {
+        for (name, builtin, better) in [
+            ("created_at", Builtin::U64, Some("timestamp")),
+            ("at", Builtin::I64, Some("timestamp")),
+            ("format", Builtin::String, None),
+            ("at_most", Builtin::U64, None),
+            ("created_at_ms", Builtin::U64, Some("timestamp")),
+            ("latency_ms", Builtin::U32, Some("duration")),
+            ("items", Builtin::U32, None),
+            ("timeout", Builtin::F64, Some("duration")),
+            ("timeout", Builtin::Duration, None),
+            ("order_uuid", Builtin::String, Some("uuid")),
+            ("seen_at", Builtin::Timestamp, None),
+        ] {
+            assert_eq!(better_type(name, builtin), better, "{name}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! What nobody uses: imports, and types that no call carries.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::context::{Context, Findings};
+use super::uses::{self, Use};
+use crate::ast::ItemKind;
+use crate::resolve::Model;
+use crate::schema::{PackageId, TypeId};
+use crate::source::{FileId, Span};
+
+/// A file uses something of each file that it imports.
+pub(super) fn unused_import(context: &Context, findings: &mut Findings) {
+    let model = context.model;
+    let mut used: BTreeSet<(FileId, FileId)> = BTreeSet::new();
+    for subject in &context.subjects {
+        used.extend(uses::of(model, subject).into_iter().map(|it| (subject.file, it.declared.file)));
+    }
+    for (file, targets) in model.program.files.iter().zip(&model.program.targets) {
+        for (import, target) in file.imports.iter().zip(targets) {
+            let is_unused = |target: &FileId| !used.contains(&(file.id, *target));
+            if target.as_ref().is_some_and(is_unused) {
+                let message = format!("nothing of `{}` is used here", import.path);
+                findings.add(import.path_span, message, "remove the import");
+            }
+        }
+    }
+}
+
+/// In a package with a service each type is carried by some call. A package without one is there for others to use.
+pub(super) fn unused_type(context: &Context, findings: &mut Findings) {
+    let reached = Reached::of(context);
+    for (index, declared) in context.model.types.iter().enumerate() {
+        if reached.serving.contains(&declared.package) && !reached.types[index] {
+            let name = &declared.item.name;
+            let message = format!("`{}` is used by no method", name.text);
+            findings.add(
+                name.span,
+                message,
+                "remove it, or use it; what an older schema had is in its history",
+            );
+        }
+    }
+}
+
+/// What calls and packages without services lead to.
+struct Reached {
+    /// Packages that have a service.
+    serving: BTreeSet<PackageId>,
+    /// By [`TypeId`].
+    types: Vec<bool>,
+}
+
+impl Reached {
+    fn of(context: &Context) -> Self {
+        let model = context.model;
+        let services = model.items().filter(|(_, item)| matches!(item.kind, ItemKind::Service(_)));
+        let serving = services.map(|(file, _)| model.package(file)).collect();
+        let mut reached = Self { serving, types: vec![false; model.types.len()] };
+        let ids = ids_by_name(model);
+        let mut next: Vec<TypeId> = Vec::new();
+        let mut held: Vec<Vec<TypeId>> = vec![Vec::new(); model.types.len()];
+        let mut owner = None;
+        for subject in &context.subjects {
+            if subject.depth == 1 {
+                owner = ids.get(&subject.span()).copied();
+            }
+            let found = uses::of(model, subject);
+            let used = found.iter().filter_map(|it: &Use| ids.get(&it.declared).copied());
+            match owner {
+                Some(TypeId(owner)) if subject.depth > 0 => held[owner as usize].extend(used),
+                _ => next.extend(used),
+            }
+        }
+        let exported = model.types.iter().zip(0..).filter(|(it, _)| !reached.serving.contains(&it.package));
+        next.extend(exported.map(|(_, id)| TypeId(id)));
+        while let Some(TypeId(id)) = next.pop() {
+            let index = id as usize;
+            if !std::mem::replace(&mut reached.types[index], true) {
+                next.append(&mut held[index]);
+            }
+        }
+        reached
+    }
+}
+
+/// Types by where their names stand.
+fn ids_by_name(model: &Model) -> BTreeMap<Span, TypeId> {
+    model.types.iter().zip(0..).map(|(declared, id)| (declared.item.name.span, TypeId(id))).collect()
+}

@@ -1,0 +1,85 @@
+//! What one thing uses of others: types, errors, constants and values.
+
+use crate::ast::{ItemKind, Path, Payload, Type, Value, ValueKind};
+use crate::check::subjects::{Node, Subject};
+use crate::resolve::{Model, Symbol};
+use crate::source::Span;
+
+/// One name that means something declared elsewhere.
+pub(super) struct Use {
+    /// Where it is used.
+    pub(super) at: Span,
+    /// Where the name of what is meant stands.
+    pub(super) declared: Span,
+}
+
+/// What a subject uses by itself, without what stands in it.
+pub(super) fn of(model: &Model, subject: &Subject) -> Vec<Use> {
+    let mut uses = Uses { model, subject, found: Vec::new() };
+    match subject.node {
+        Node::Item(item) => match &item.kind {
+            ItemKind::Const { ty, value } => {
+                uses.ty(ty);
+                uses.value(value);
+            }
+            ItemKind::Alias(ty) => uses.ty(ty),
+            _ => {}
+        },
+        Node::Field(field) => uses.ty(&field.ty),
+        Node::Parameter(parameter) => uses.ty(&parameter.ty),
+        Node::Variant(variant) => {
+            if let Payload::Type(ty) = &variant.payload {
+                uses.ty(ty);
+            }
+        }
+        Node::Method(method) => {
+            method.answer.iter().for_each(|answer| uses.ty(&answer.ty));
+            method.throws.iter().for_each(|path| uses.path(path));
+        }
+        Node::Package(_) | Node::Value(_) => {}
+    }
+    for attribute in subject.preamble.attributes.iter().filter(|it| it.name.text != "allow") {
+        attribute.arguments.iter().for_each(|value| uses.value(value));
+    }
+    uses.found
+}
+
+struct Uses<'a, 'm> {
+    model: &'a Model<'m>,
+    subject: &'a Subject<'m>,
+    found: Vec<Use>,
+}
+
+impl Uses<'_, '_> {
+    /// Recursion is bounded by how deep types may be written.
+    fn ty(&mut self, ty: &Type) {
+        self.path(&ty.path);
+        ty.arguments.iter().for_each(|argument| self.ty(argument));
+    }
+
+    fn value(&mut self, value: &Value) {
+        match &value.kind {
+            ValueKind::Path(path) => self.path(path),
+            ValueKind::Range(range) => {
+                range.min.iter().chain(&range.max).for_each(|end| self.value(end));
+            }
+            _ => {}
+        }
+    }
+
+    /// A name, or the name of an enum before one of its values.
+    fn path(&mut self, path: &Path) {
+        let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
+        let whole = self.declared(&words);
+        let declared = whole.or_else(|| self.declared(words.split_last()?.1));
+        self.found.extend(declared.map(|declared| Use { at: path.span, declared }));
+    }
+
+    fn declared(&self, words: &[&str]) -> Option<Span> {
+        match self.model.lookup_words(self.subject.file, words).ok()? {
+            Symbol::Type(id) => Some(self.model.declared(id).item.name.span),
+            Symbol::Constant(item) => Some(item.name.span),
+            Symbol::Service | Symbol::Broken => None,
+        }
+    }
+}
