@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::task::JoinSet;
-use zsvc::{Outcome, Status};
+use zsvc::{Channel, Outcome, Status};
 use zsvc_faults::faults::v1::LedgerClient;
 
 use crate::support::{Served, run};
@@ -49,6 +49,31 @@ impl Load {
         self.stop.store(true, Ordering::Relaxed);
         self.callers.join_all().await.into_iter().flatten().collect()
     }
+}
+
+#[test]
+fn a_rolling_restart_of_two_servers_behind_one_client_fails_no_call() {
+    run(async {
+        let mut servers = [Served::start().await, Served::start().await];
+        let endpoints = servers.iter().map(|server| server.endpoint().to_owned());
+        let channel = endpoints.fold(Channel::builder(), zsvc::ChannelBuilder::endpoint);
+        let ledger = LedgerClient::new(channel.connect().await.unwrap());
+        let load = Load::on(&ledger, 16);
+        for _ in 0..2 {
+            for server in &mut servers {
+                load.goes_on_for(200).await;
+                server.stop().await;
+                load.goes_on_for(200).await;
+                server.again().await;
+            }
+        }
+        load.goes_on_for(200).await;
+        for (key, answer) in load.end().await {
+            assert_eq!(answer.as_ref(), Ok(&key));
+            let written: usize = servers.iter().map(|server| server.written(key)).sum();
+            assert_eq!(written, 1, "each call has run once");
+        }
+    });
 }
 
 #[test]
