@@ -153,33 +153,48 @@ impl Draft {
     }
 }
 
-/// How many buffers a thread keeps for its next drafts, and up to which size.
-const SPARES: usize = 64;
+/// Up to which size a thread keeps a buffer for its next drafts, and how many bytes of them.
 const SPARE_SIZE: usize = 64 * 1024;
+const SPARE_BYTES: usize = 64 * SPARE_SIZE;
+
+/// Buffers that were used before.
+struct Spares {
+    buffers: Vec<Vec<u8>>,
+    bytes: usize,
+}
 
 thread_local! {
-    static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static SPARES: RefCell<Spares> = const { RefCell::new(Spares { buffers: Vec::new(), bytes: 0 }) };
+}
+
+impl Spares {
+    fn take(&mut self) -> Option<Vec<u8>> {
+        let buffer = self.buffers.pop()?;
+        self.bytes -= buffer.capacity();
+        Some(buffer)
+    }
+
+    fn keep(&mut self, mut buffer: Vec<u8>) {
+        let size = buffer.capacity();
+        if size > 0 && size <= SPARE_SIZE && self.bytes + size <= SPARE_BYTES {
+            buffer.clear();
+            self.bytes += size;
+            self.buffers.push(buffer);
+        }
+    }
 }
 
 /// An empty buffer, a used one where there is one.
 pub(super) fn spare() -> Vec<u8> {
     // None where the thread is ending, and its buffers are gone already.
-    let used = BUFFERS.try_with(|buffers| buffers.borrow_mut().pop()).ok().flatten();
+    let used = SPARES.try_with(|spares| spares.borrow_mut().take()).ok().flatten();
     used.unwrap_or_else(|| Vec::with_capacity(256))
 }
 
 /// Keeps a buffer for the next draft of this thread.
-pub(crate) fn recycle(mut buffer: Vec<u8>) {
-    if buffer.capacity() <= SPARE_SIZE {
-        // Where the thread is ending, there is no next draft.
-        let _ = BUFFERS.try_with(|buffers| {
-            let mut buffers = buffers.borrow_mut();
-            if buffers.len() < SPARES {
-                buffer.clear();
-                buffers.push(buffer);
-            }
-        });
-    }
+pub(crate) fn recycle(buffer: Vec<u8>) {
+    // Where the thread is ending, there is no next draft.
+    let _ = SPARES.try_with(|spares| spares.borrow_mut().keep(buffer));
 }
 
 impl Draft {

@@ -109,6 +109,31 @@ impl v1::Probe for Probe {
         Err(Status::new(Code::from_number(code), message))
     }
 
+    async fn fail_at_first(&self, _: &Context, name: String, times: u32, code: u8) -> Result<u32, Status> {
+        self.journal.write(&name);
+        let calls = u32::try_from(self.journal.count(&name)).unwrap_or(u32::MAX);
+        if calls <= times {
+            return Err(Status::new(Code::from_number(code), "not yet"));
+        }
+        Ok(calls)
+    }
+
+    async fn hold_again(&self, _: &Context, name: String) -> Result<String, Status> {
+        Ok(self.hold_up(name).await)
+    }
+
+    async fn hold_in_turn(&self, _: &Context, name: String) -> Result<String, Status> {
+        Ok(self.hold_up(name).await)
+    }
+
+    async fn hold_latest(&self, _: &Context, name: String) -> Result<String, Status> {
+        Ok(self.hold_up(name).await)
+    }
+
+    async fn hold_once(&self, _: &Context, name: String) -> Result<String, Status> {
+        Ok(self.hold_up(name).await)
+    }
+
     async fn blow_up(&self, _: &Context, later: bool) -> Result<(), Status> {
         if later {
             be_suspended().await;
@@ -192,6 +217,14 @@ impl v1::Probe for Probe {
         out.send(0).await?;
         self.hold_up(name).await;
         out.send(1).await
+    }
+
+    async fn stream_in_turn(&self, context: &Context, name: String, out: Sink<u64>) -> Result<(), Status> {
+        self.hold_stream(context, name, out).await
+    }
+
+    async fn stream_latest(&self, context: &Context, name: String, out: Sink<u64>) -> Result<(), Status> {
+        self.hold_stream(context, name, out).await
     }
 
     async fn break_off(&self, _: &Context, after: u32, out: Sink<u64>) -> Result<(), Error<Refused>> {
