@@ -22,8 +22,11 @@ fn unpack(case: &Path, folder: &Path) -> String {
     let bytes = std::fs::read(case).expect("the case was listed a moment ago");
     let mut path = name.clone();
     let mut text = Vec::new();
-    let write =
-        |path: &str, text: &[u8]| std::fs::write(folder.join(path), text).expect("a file of the case");
+    let write = |path: &str, text: &[u8]| {
+        let path = folder.join(path);
+        std::fs::create_dir_all(path.parent().expect("it is below the folder")).expect("its folder");
+        std::fs::write(path, text).expect("a file of the case");
+    };
     for line in bytes.split_inclusive(|byte| *byte == b'\n') {
         match line.strip_prefix(b"//--- ") {
             Some(next) => {

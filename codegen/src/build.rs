@@ -161,8 +161,7 @@ impl Plan {
         if self.files.is_empty() {
             self.files = output.map_or_else(|| project.files(), |output| project.files_of(output))?;
             // A file that is new there is one of them.
-            let roots = project.roots.iter().map(|root| if root.is_empty() { "." } else { root });
-            let roots = roots.filter(|root| !holds_output(Path::new(root)));
+            let roots = project.roots.iter().filter(|root| !holds_output(Path::new(root)));
             self.told_to_cargo.extend(roots.map(|root| format!("cargo:rerun-if-changed={root}")));
         }
         self.includes.extend(project.include.iter().cloned());

@@ -1,18 +1,20 @@
 //! `zsvc gen [FILE…] --out DIR`, or without arguments what a project says. With `--check` nothing is written.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
 use zsvc_codegen::{
     Choices, Freshness, Options, Output, Placement, Project, Sides, freshness, generate, reason, update,
 };
+use zsvc_idl::Compilation;
+use zsvc_idl::diagnostic::{Diagnostic, RenderStyle, render};
 use zsvc_idl::lint::Levels;
 use zsvc_idl::schema::Schema;
 use zsvc_idl::source::SourceMap;
 
 use super::Outcome;
-use super::inputs::{Inputs, Setting, nothing_named, tell};
+use super::inputs::{Inputs, Setting, compiled, nothing_named, tell};
 use super::report::Report;
 
 /// The arguments of `gen`.
@@ -101,13 +103,18 @@ fn all(setting: &Setting, project: &Project, target: Target) -> Result<Outcome, 
             .error(&message, "write `[[generate]]` and `out = \"src/generated\"` there, or give `--out DIR`");
         return Err(Outcome::Unusable);
     }
-    let mut compiled: BTreeMap<Vec<String>, Result<(Schema, SourceMap), Outcome>> = BTreeMap::new();
+    let levels = setting.levels(Levels::of_check());
+    let mut schemas: BTreeMap<Vec<String>, Result<(Schema, SourceMap), Outcome>> = BTreeMap::new();
+    let mut told = BTreeSet::new();
     let mut worst = Outcome::Fine;
     for (output, out) in outputs {
         let files = project.files_of(output).map_err(|wrong| tell(&wrong, target.report))?;
-        let levels = setting.levels(Levels::of_check());
-        let known = compiled.entry(files).or_insert_with_key(|files| setting.compile(files, &levels));
-        worst = worst.max(match known {
+        let schema = schemas.entry(files).or_insert_with_key(|files| {
+            let compilation = setting.read(files, &levels);
+            target.report.diagnostics(&not_told_yet(&compilation, &mut told), &compilation.sources);
+            compiled(compilation)
+        });
+        worst = worst.max(match schema {
             Err(outcome) => *outcome,
             Ok((schema, sources)) => match output.options.resolve(schema) {
                 Ok(choices) => target.reach(schema, &choices, sources, out),
@@ -116,6 +123,12 @@ fn all(setting: &Setting, project: &Project, target: Target) -> Result<Outcome, 
         });
     }
     Ok(worst)
+}
+
+/// What another output with the same file has not brought up already.
+fn not_told_yet(compilation: &Compilation, told: &mut BTreeSet<String>) -> Vec<Diagnostic> {
+    let is_new = |it: &&Diagnostic| told.insert(render(it, &compilation.sources, RenderStyle::Plain));
+    compilation.diagnostics.iter().filter(is_new).cloned().collect()
 }
 
 /// What is done with generated code.

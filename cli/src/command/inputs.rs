@@ -58,14 +58,24 @@ impl Setting {
 
     /// Reads files and says what is to be said about them. Without an error there is a schema.
     pub(crate) fn compile(&self, files: &[String], levels: &Levels) -> Result<(Schema, SourceMap), Outcome> {
-        let compilation = compile_with(&Disk::default(), files, &self.include, levels);
+        let compilation = self.read(files, levels);
         self.report.diagnostics(&compilation.diagnostics, &compilation.sources);
-        let unusable = compilation.has_unreadable_file();
-        match compilation {
-            Compilation { schema: Some(schema), sources, .. } => Ok((schema, sources)),
-            Compilation { schema: None, .. } if unusable => Err(Outcome::Unusable),
-            Compilation { schema: None, .. } => Err(Outcome::Wrong),
-        }
+        compiled(compilation)
+    }
+
+    /// Reads files, and says nothing.
+    pub(crate) fn read(&self, files: &[String], levels: &Levels) -> Compilation {
+        compile_with(&Disk::default(), files, &self.include, levels)
+    }
+}
+
+/// The schema, if there is one.
+pub(crate) fn compiled(compilation: Compilation) -> Result<(Schema, SourceMap), Outcome> {
+    let unusable = compilation.has_unreadable_file();
+    match compilation {
+        Compilation { schema: Some(schema), sources, .. } => Ok((schema, sources)),
+        Compilation { schema: None, .. } if unusable => Err(Outcome::Unusable),
+        Compilation { schema: None, .. } => Err(Outcome::Wrong),
     }
 }
 

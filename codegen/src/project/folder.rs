@@ -35,7 +35,7 @@ pub enum FolderError {
 pub fn svc_files(folder: &str) -> Result<Vec<String>, FolderError> {
     let mut search =
         Search { folder, entries: 0, seen: BTreeSet::new(), found: Vec::new(), left: Vec::new() };
-    search.enter(folder.trim_end_matches('/').to_owned());
+    search.enter(folder.to_owned());
     while let Some(next) = search.left.pop() {
         search.read(&next)?;
     }
@@ -55,7 +55,7 @@ struct Search<'a> {
 impl Search<'_> {
     fn enter(&mut self, path: String) {
         // Where it can't be told where a folder really is, reading it says why.
-        let is_new = fs::canonicalize(shown(&path)).map_or(true, |real| self.seen.insert(real));
+        let is_new = fs::canonicalize(&path).map_or(true, |real| self.seen.insert(real));
         if is_new {
             self.left.push(path);
         }
@@ -63,9 +63,9 @@ impl Search<'_> {
 
     fn read(&mut self, path: &str) -> Result<(), FolderError> {
         let unreadable =
-            |error: io::Error| FolderError::Unreadable { path: shown(path).to_owned(), why: reason(&error) };
+            |error: io::Error| FolderError::Unreadable { path: path.to_owned(), why: reason(&error) };
         let mut names = Vec::new();
-        for entry in fs::read_dir(shown(path)).map_err(unreadable)? {
+        for entry in fs::read_dir(path).map_err(unreadable)? {
             self.entries += 1;
             if self.entries > MAX_ENTRIES {
                 return Err(FolderError::TooMuch { folder: self.folder.to_owned() });
@@ -95,10 +95,6 @@ impl Search<'_> {
 
 fn is_svc(name: &str) -> bool {
     Path::new(name).extension().is_some_and(|extension| extension == "svc")
-}
-
-fn shown(path: &str) -> &str {
-    if path.is_empty() { "." } else { path }
 }
 
 impl FolderError {

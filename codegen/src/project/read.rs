@@ -1,4 +1,4 @@
-//! Reads a `zsvc.toml`: every mistake at its place, all in one run.
+//! Reads a `zsvc.toml`: every mistake at its place, all in one run but for those of form.
 //!
 //! The keys and what they mean are in docs/tool.md; the names of keys stand here once, in [`KEYS`] and
 //! [`GENERATE_KEYS`].
@@ -42,15 +42,16 @@ pub(super) fn project(path: &str, folder: &str, bytes: Vec<u8>) -> Result<Projec
         reader.add(Code::PROJECT_TEXT, 0..0, what, help);
         return Err(wrong(reader.diagnostics, sources));
     }
-    let (table, errors) = DeTable::parse_recoverable(&text);
-    for error in errors {
-        let message = error.message().trim().replace('\n', ", ");
-        let help = "write it as TOML: `roots = [\"svc\"]`";
-        reader.add(Code::PROJECT_TEXT, error.span().unwrap_or(0..0), message, help);
-    }
-    if !reader.diagnostics.is_empty() {
-        return Err(wrong(reader.diagnostics, sources));
-    }
+    // One mistake of form makes others, so the first is told alone.
+    let table = match DeTable::parse(&text) {
+        Ok(table) => table,
+        Err(error) => {
+            let message = error.message().trim().replace('\n', ", ");
+            let help = "write it as TOML: `roots = [\"svc\"]`";
+            reader.add(Code::PROJECT_TEXT, error.span().unwrap_or(0..0), message, help);
+            return Err(wrong(reader.diagnostics, sources));
+        }
+    };
     let mut project = reader.top(path, table.get_ref());
     if reader.diagnostics.is_empty() {
         project.sources = sources;
@@ -94,7 +95,7 @@ impl Reader<'_> {
             }
         }
         if project.roots.is_empty() {
-            project.roots.push(self.folder.trim_end_matches('/').to_owned());
+            project.roots.push(or_here(self.folder));
         }
         project
     }
@@ -104,15 +105,17 @@ impl Reader<'_> {
         let mut paths = Vec::new();
         for (text, item) in self.strings(value) {
             let parts: Vec<&str> = text.split('/').filter(|part| !matches!(*part, "" | ".")).collect();
-            if text.is_empty() || text.starts_with('/') || parts.contains(&"..") {
+            if text.is_empty() {
+                self.value(item, "this path is empty", "the folder of this file is `\".\"`");
+                continue;
+            }
+            if text.starts_with('/') || parts.contains(&"..") {
                 let help = "write a path below the folder of this file; `include` is for what lies elsewhere";
                 self.value(item, &format!("`{text}` does not lie in the project"), help);
                 continue;
             }
-            let inner = parts.join("/");
-            let path = format!("{}{inner}", self.folder);
-            let path = if inner.is_empty() { path.trim_end_matches('/').to_owned() } else { path };
-            match fs::metadata(if path.is_empty() { "." } else { &path }) {
+            let path = or_here(&format!("{}{}", self.folder, parts.join("/")));
+            match fs::metadata(&path) {
                 Ok(found) if found.is_dir() || wanted == Wanted::Any => paths.push(path),
                 Ok(_) => self.value(item, &format!("`{text}` is no folder"), "a root is a folder"),
                 Err(_) => {
@@ -299,6 +302,15 @@ impl Reader<'_> {
         // A project's file is far smaller than 4 GiB.
         let offset = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         Span { file: self.file, start: offset(range.start), end: offset(range.end) }
+    }
+}
+
+/// A folder without the `/` behind it; the one that the search began in has a name, too.
+fn or_here(path: &str) -> String {
+    match path.strip_suffix('/').unwrap_or(path) {
+        "" if path.is_empty() => ".".to_owned(),
+        "" => path.to_owned(),
+        folder => folder.to_owned(),
     }
 }
 
