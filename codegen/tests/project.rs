@@ -172,3 +172,21 @@ fn a_build_script_fails_where_a_lint_is_denied_or_the_project_is_wrong() {
         "{wrong}"
     );
 }
+
+#[test]
+fn the_project_that_the_reference_shows_is_a_good_one() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../docs/tool.md");
+    let reference = fs::read_to_string(path).expect("part of the repository");
+    let (_, block) = reference.split_once("```toml\n").expect("a project file");
+    let (toml, _) = block.split_once("```").expect("the end of the block");
+    let outer = tempfile::tempdir().expect("a folder for the test");
+    let folder = outer.path().join("market");
+    fs::create_dir_all(folder.join("svc")).expect("the root");
+    fs::create_dir(outer.path().join("shared-svc")).expect("the include path");
+    let schema = "package market.v1;\nenum Side { Buy = 1; }\nstruct Trade { side: Side = 1; }\n";
+    fs::write(folder.join("svc/tape.svc"), schema).expect("a schema");
+    fs::write(folder.join("zsvc.toml"), toml).expect("a project file");
+    assert_eq!(told(&folder), "");
+    let project = Project::find(&folder).expect("nothing is wrong with it").expect("there is one");
+    assert_eq!(project.outputs.len(), 2);
+}

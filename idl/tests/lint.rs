@@ -1,5 +1,8 @@
 //! Lints and their levels: what is looked at where, and what becomes of what is found. What each rule finds is in `cases`.
 
+mod support;
+
+use support::repository;
 use zsvc_idl::diagnostic::Severity;
 use zsvc_idl::lint::{Level, Levels, rule, rules};
 use zsvc_idl::{Compilation, MemoryLoader, compile_with};
@@ -106,5 +109,17 @@ fn every_rule_can_be_allowed_for_a_whole_file() {
         let levels = with(Levels::of_check(), &[rule.name()], Level::Warn);
         let told = compiled(&text, &levels).diagnostics;
         assert!(told.iter().all(|diagnostic| diagnostic.code != rule.code()), "{name}");
+    }
+}
+
+#[test]
+fn the_reference_of_the_command_has_a_row_for_each_rule() {
+    let path = repository().join("docs/tool.md");
+    let reference = std::fs::read_to_string(path).expect("part of the repository");
+    let rows: Vec<&str> = reference.lines().filter(|line| line.starts_with("| `W")).collect();
+    assert_eq!(rows.len(), rules().count());
+    for (row, rule) in rows.into_iter().zip(rules()) {
+        let start = format!("| `{}` | `{}` | {} | ", rule.code(), rule.name(), rule.default_level().name());
+        assert!(row.starts_with(&start), "{row} should start with {start}");
     }
 }
