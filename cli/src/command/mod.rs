@@ -1,9 +1,11 @@
 //! The subcommands, one per file, and what they share: arguments, reports and exit statuses.
 
 mod check;
+mod diff;
 mod explain;
 mod format;
 mod generate;
+mod git;
 mod inputs;
 mod lint;
 mod report;
@@ -33,6 +35,8 @@ enum Command {
     Gen(generate::Generate),
     /// Writes .svc files in the one style of the language, or tells which are not in it.
     Fmt(format::Format),
+    /// Tells what changes from older .svc files to newer ones, and which programs can't go on with it.
+    Diff(diff::Diff),
     /// Prints why there is a rule and what to do, with a wrong and a right example.
     Explain(explain::Explain),
 }
@@ -45,6 +49,7 @@ impl Arguments {
             Command::Lint(lint) => lint.run(),
             Command::Gen(generate) => generate.run(),
             Command::Fmt(format) => format.run(),
+            Command::Diff(diff) => diff.run(),
             Command::Explain(explain) => explain.run(),
         }
     }

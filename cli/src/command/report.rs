@@ -8,6 +8,7 @@ use std::io::Write;
 
 use clap::{Args, ValueEnum};
 use serde::Serialize;
+use zsvc_idl::compat::{Change, Kind, Sources};
 use zsvc_idl::diagnostic::{Diagnostic, Label, RenderStyle, Severity, brief, render};
 use zsvc_idl::source::{Location, SourceMap};
 
@@ -50,6 +51,28 @@ impl Report {
         }
     }
 
+    /// Every change between two schemas, and how many there are of each kind. To standard output: they are what was asked for.
+    pub(crate) fn changes(self, changes: &[Change], sources: &Sources, breaking: usize) {
+        let lines = |shown: fn(&Sources, &Change) -> String, between: &str| {
+            changes.iter().map(|change| shown(sources, change) + "\n").collect::<Vec<_>>().join(between)
+        };
+        let text = match self.format {
+            _ if changes.is_empty() => return,
+            Format::Json => {
+                let diagnostics: Vec<Diagnostic> =
+                    changes.iter().map(|change| sources.diagnostic(change)).collect();
+                let told = changes.iter().zip(&diagnostics);
+                return print_lines(told.map(|(change, told)| ChangeObject::of(change, told, sources)));
+            }
+            Format::Human => {
+                let shown = lines(|sources, change| sources.render(change, RenderStyle::Coloured), "\n");
+                format!("{shown}\n{}\n", summary(changes, breaking))
+            }
+            Format::Short => lines(Sources::brief, ""),
+        };
+        let _ = anstream::stdout().write_all(text.as_bytes());
+    }
+
     /// One error that is about no place in a file, and what to do.
     pub(crate) fn error(self, message: &str, help: &str) {
         match self.format {
@@ -62,12 +85,25 @@ impl Report {
     }
 }
 
+/// How many changes there are of each kind.
+fn summary(changes: &[Change], breaking: usize) -> String {
+    let count = |kind: Kind| changes.iter().filter(|change| change.kind() == kind).count();
+    let kinds = [Kind::Wire, Kind::Source, Kind::Safe].map(|kind| format!("{} {}", count(kind), kind.name()));
+    let plural = if changes.len() == 1 { "" } else { "s" };
+    let end = match breaking {
+        0 => "none that fails".to_owned(),
+        1 => "1 fails".to_owned(),
+        _ => format!("{breaking} fail"),
+    };
+    format!("{} change{plural}: {}; {end}", changes.len(), kinds.join(", "))
+}
+
 /// To standard error.
 fn say(text: &str) {
     let _ = anstream::stderr().write_all(text.as_bytes());
 }
 
-fn print_lines<'a>(objects: impl Iterator<Item = Object<'a>>) {
+fn print_lines(objects: impl Iterator<Item = impl Serialize>) {
     let mut out = std::io::stdout().lock();
     for object in objects {
         // Text and numbers always become JSON; only writing can fail, and then there is nobody to tell.
@@ -130,6 +166,31 @@ impl<'a> Object<'a> {
     fn error(message: &'a str, help: &'a str) -> Self {
         let place = Place::default();
         Self { code: None, severity: "error", message, place, related: Vec::new(), help: Some(help) }
+    }
+}
+
+/// A change as a line of JSON: as a diagnostic, with its kind where that has its severity. Its place is the newer one, where
+/// there is one; the older is then related.
+#[derive(Serialize)]
+struct ChangeObject<'a> {
+    #[serde(flatten)]
+    told: Object<'a>,
+    why: &'a str,
+    /// Whether that still works.
+    old_reads_new: bool,
+    new_reads_old: bool,
+    source_compiles: bool,
+}
+
+impl<'a> ChangeObject<'a> {
+    fn of(change: &'a Change, diagnostic: &'a Diagnostic, sources: &'a Sources) -> Self {
+        Self {
+            told: Object { severity: change.kind().name(), ..Object::of(diagnostic, sources.map()) },
+            why: &change.why,
+            old_reads_new: !change.effects.old_reads_new,
+            new_reads_old: !change.effects.new_reads_old,
+            source_compiles: !change.effects.source,
+        }
     }
 }
 

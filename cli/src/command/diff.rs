@@ -1,0 +1,185 @@
+//! `zsvc diff OLD NEW` and `zsvc diff --against-git REV [FILE…]`
+//!
+//! What a change is, and whom it hurts, is `zsvc_idl::compat`'s matter; here it is which files are the older ones, and what
+//! of it fails the command. How files of another revision are read is [`super::git`]'s.
+
+use std::path::Path;
+
+use clap::Args;
+use zsvc_codegen::Disk;
+use zsvc_idl::compat::{Change, Kind, Sources, compare};
+use zsvc_idl::diagnostic::Code;
+use zsvc_idl::schema::Schema;
+use zsvc_idl::source::SourceMap;
+use zsvc_idl::{Compilation, Loader, compile};
+
+use super::git::Revision;
+use super::report::Report;
+use super::{Outcome, inputs};
+
+/// The arguments of `diff`.
+#[derive(Debug, Args)]
+pub(crate) struct Diff {
+    /// The older and the newer files, each a .svc file or a folder that holds some; with `--against-git` the newer ones
+    /// alone, or nothing for those of the project.
+    #[arg(value_name = "PATH")]
+    paths: Vec<String>,
+    /// Takes the older files from a revision that git knows: `HEAD`, `main`, `v1.2`.
+    #[arg(long, value_name = "REV")]
+    against_git: Option<String>,
+    /// A folder in which imports are looked for that are not beside the importing file; may be given several times.
+    #[arg(short = 'I', long = "include", value_name = "DIR")]
+    include: Vec<String>,
+    /// Changes that fail nothing: `source`, `wire` or a code such as `D0305`; may be given several times.
+    #[arg(long, value_name = "KIND|CODE", value_parser = allowance)]
+    allow: Vec<Allowance>,
+    #[command(flatten)]
+    report: Report,
+}
+
+/// What may change.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Allowance {
+    Kind(Kind),
+    Code(Code),
+}
+
+fn allowance(text: &str) -> Result<Allowance, String> {
+    let kinds = [Kind::Wire, Kind::Source];
+    if let Some(kind) = kinds.into_iter().find(|kind| kind.name() == text) {
+        return Ok(Allowance::Kind(kind));
+    }
+    match Code::named(text).filter(|code| code.id().starts_with('D')) {
+        Some(code) => Ok(Allowance::Code(code)),
+        None => Err(
+            "it is none of `source`, `wire` and the codes from D0101 on, which `zsvc explain --all` lists"
+                .to_owned(),
+        ),
+    }
+}
+
+/// The files of one side, and what to make of them.
+struct Side<'a> {
+    loader: &'a dyn Loader,
+    files: Vec<String>,
+    include: Vec<String>,
+    /// What a path is called in messages.
+    name: &'a dyn Fn(&str) -> String,
+}
+
+impl Diff {
+    /// Compares, tells all changes, and fails if some break what is not allowed to break.
+    pub(crate) fn run(self) -> Outcome {
+        let compared = match &self.against_git {
+            Some(revision) => self.against(revision),
+            None => self.two(),
+        };
+        match compared {
+            Ok((changes, sources)) => self.tell(&changes, &sources),
+            Err(outcome) => outcome,
+        }
+    }
+
+    /// Of two paths.
+    fn two(&self) -> Result<(Vec<Change>, Sources), Outcome> {
+        let [old, new] = self.paths.as_slice() else {
+            let help = "write `zsvc diff OLD NEW`, each a file or a folder, or `zsvc diff --against-git REV`";
+            self.report.error(&format!("two paths are compared, and not {}", self.paths.len()), help);
+            return Err(Outcome::Unusable);
+        };
+        let disk = Disk::default();
+        let side = |path: &String| -> Result<Side<'_>, Outcome> {
+            let files = inputs::files(std::slice::from_ref(path), None, self.report)?;
+            let mut include = self.include.clone();
+            include.extend(Path::new(path).is_dir().then(|| path.clone()));
+            Ok(Side { loader: &disk, files, include, name: &str::to_owned })
+        };
+        self.compare(&side(old)?, &side(new)?)
+    }
+
+    /// Of a revision and what lies on the disk.
+    fn against(&self, revision: &str) -> Result<(Vec<Change>, Sources), Outcome> {
+        let revision = Revision::open(revision).map_err(|error| {
+            self.report.error(&error.message, &error.help);
+            Outcome::Unusable
+        })?;
+        let project = inputs::project(self.report)?;
+        let mut include = self.include.clone();
+        include.extend(project.iter().flat_map(|project| project.include.iter().cloned()));
+        let paths = match &project {
+            Some(project) if self.paths.is_empty() => &project.roots,
+            _ => &self.paths,
+        };
+        if paths.is_empty() {
+            return Err(inputs::nothing_named(self.report));
+        }
+        let old_files = revision.files(paths).map_err(|error| {
+            self.report.error(&error.message, &error.help);
+            Outcome::Unusable
+        })?;
+        let new_files = self.present(paths, &old_files)?;
+        let disk = Disk::default();
+        let old = Side {
+            loader: &revision,
+            files: old_files,
+            include: include.clone(),
+            name: &|path| revision.name(path),
+        };
+        let new = Side { loader: &disk, files: new_files, include, name: &str::to_owned };
+        self.compare(&old, &new)
+    }
+
+    /// The newer files. What is not there any more, and was there once, has been removed.
+    fn present(&self, paths: &[String], old_files: &[String]) -> Result<Vec<String>, Outcome> {
+        let mut files = Vec::new();
+        for path in paths {
+            let was_there = old_files.iter().any(|file| Path::new(file).starts_with(path));
+            let is_bare = was_there
+                && Path::new(path).is_dir()
+                && zsvc_codegen::svc_files(path).is_ok_and(|files| files.is_empty());
+            if is_bare || was_there && !Path::new(path).exists() {
+                continue;
+            }
+            files.extend(inputs::files(std::slice::from_ref(path), None, self.report)?);
+        }
+        Ok(files)
+    }
+
+    /// Says what is wrong with either side; else what has changed.
+    fn compare(&self, old: &Side<'_>, new: &Side<'_>) -> Result<(Vec<Change>, Sources), Outcome> {
+        match (self.compile(old), self.compile(new)) {
+            (Ok((old_schema, old_sources)), Ok((new_schema, new_sources))) => {
+                let sources = Sources::new(&old_sources, &new_sources, old.name);
+                Ok((compare(&old_schema, &new_schema), sources))
+            }
+            (Err(old), Err(new)) => Err(old.max(new)),
+            (Err(outcome), Ok(_)) | (Ok(_), Err(outcome)) => Err(outcome),
+        }
+    }
+
+    fn compile(&self, side: &Side<'_>) -> Result<(Schema, SourceMap), Outcome> {
+        let compilation = compile(side.loader, &side.files, &side.include);
+        let unusable = compilation.has_unreadable_file();
+        let Compilation { schema, diagnostics, sources } = compilation;
+        if let Some(schema) = schema {
+            return Ok((schema, sources));
+        }
+        let named = Sources::new(&sources, &SourceMap::default(), side.name);
+        self.report.diagnostics(&diagnostics, named.map());
+        Err(if unusable { Outcome::Unusable } else { Outcome::Wrong })
+    }
+
+    fn tell(&self, changes: &[Change], sources: &Sources) -> Outcome {
+        let is_breaking = |change: &&Change| change.kind() != Kind::Safe && !self.allows(change);
+        let breaking = changes.iter().filter(is_breaking).count();
+        self.report.changes(changes, sources, breaking);
+        if breaking > 0 { Outcome::Wrong } else { Outcome::Fine }
+    }
+
+    fn allows(&self, change: &Change) -> bool {
+        self.allow.iter().any(|allowance| match allowance {
+            Allowance::Kind(kind) => change.kind() == *kind,
+            Allowance::Code(code) => change.code == *code,
+        })
+    }
+}

@@ -1,0 +1,162 @@
+//! `zsvc diff --against-git`: in repositories that are made for the test, by git itself.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+use tempfile::TempDir;
+
+const OLD: &str = "package shop.v1;\n\nimport \"parts.svc\" as parts;\n\nservice Shop {\n    rpc put(part: parts.Part);\n}\n";
+const PARTS: &str = "package parts.v1;\n\nstruct Part {\n    size: u32 = 1;\n}\n";
+const CHANGED: &str = "package parts.v1;\n\nstruct Part {\n    size: string = 1;\n}\n";
+
+/// A repository with `svc/shop.svc`, which imports `svc/parts.svc`, both committed.
+fn repository() -> TempDir {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    git(folder.path(), &["init", "-q"]);
+    write(&folder, "svc/shop.svc", OLD);
+    write(&folder, "svc/parts.svc", PARTS);
+    commit(&folder);
+    folder
+}
+
+fn write(folder: &TempDir, path: &str, text: &str) {
+    let path = folder.path().join(path);
+    fs::create_dir_all(path.parent().expect("it lies in a folder")).expect("the folder is ours");
+    fs::write(path, text).expect("the folder is ours");
+}
+
+fn commit(folder: &TempDir) {
+    git(folder.path(), &["add", "."]);
+    let who = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.com"];
+    git(folder.path(), &[&who[..], &["commit", "-q", "-m", "a state of things"]].concat());
+}
+
+fn git(folder: &Path, arguments: &[&str]) {
+    let output = Command::new("git").args(arguments).current_dir(folder).output().expect("git is installed");
+    assert!(output.status.success(), "git {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn zsvc(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_zsvc"));
+    command.arg("diff").args(arguments).current_dir(folder);
+    command
+}
+
+/// The status, what was asked for, and what was said besides.
+fn run(mut command: Command) -> (Option<i32>, String, String) {
+    let Output { status, stdout, stderr } = command.output().expect("the command is built");
+    let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+    (status.code(), text(stdout), text(stderr))
+}
+
+#[test]
+fn nothing_has_changed() {
+    let folder = repository();
+    let outcome = run(zsvc(folder.path(), &["--against-git", "HEAD", "svc"]));
+    assert_eq!(outcome, (Some(0), String::new(), String::new()));
+}
+
+#[test]
+fn a_change_in_an_imported_file_is_told_with_both_places() {
+    let folder = repository();
+    write(&folder, "svc/parts.svc", CHANGED);
+    let (status, told, said) = run(zsvc(folder.path(), &["--against-git", "HEAD", "svc/shop.svc"]));
+    assert_eq!((status, said.as_str()), (Some(1), ""));
+    assert!(told.starts_with("wire[D0308]: "), "{told}");
+    assert!(told.contains("svc/parts.svc:4:11") && told.contains("HEAD:svc/parts.svc:4:11"), "{told}");
+}
+
+#[test]
+fn paths_start_at_the_working_folder() {
+    let folder = repository();
+    write(&folder, "svc/parts.svc", CHANGED);
+    let below = folder.path().join("svc");
+    for path in ["shop.svc", ".", "../svc"] {
+        let (status, told, said) = run(zsvc(&below, &["--against-git", "HEAD", path, "--format", "short"]));
+        assert_eq!((status, said.as_str()), (Some(1), ""), "{path}: {told}");
+        assert!(told.contains("wire[D0308]"), "{path}: {told}");
+    }
+    let absolute = folder.path().canonicalize().expect("it is there").join("svc/shop.svc");
+    let absolute = absolute.to_str().expect("the folder has a plain name");
+    let (status, told, said) =
+        run(zsvc(folder.path(), &["--against-git", "HEAD", absolute, "--format", "short"]));
+    assert_eq!((status, said.as_str()), (Some(1), ""), "{told}");
+}
+
+#[test]
+fn the_files_of_the_project() {
+    let folder = repository();
+    write(&folder, "zsvc.toml", "roots = [\"svc\"]\n");
+    write(&folder, "svc/parts.svc", CHANGED);
+    let (status, told, said) = run(zsvc(folder.path(), &["--against-git", "HEAD", "--format", "short"]));
+    assert_eq!((status, said.as_str()), (Some(1), ""), "{told}");
+    assert_eq!(told.lines().count(), 1, "{told}");
+}
+
+#[test]
+fn a_file_that_has_come_or_gone() {
+    let folder = repository();
+    write(&folder, "svc/new.svc", "package late.v1;\n\nstruct Late {\n    by: duration = 1;\n}\n");
+    let (status, told, said) =
+        run(zsvc(folder.path(), &["--against-git", "HEAD", "svc/new.svc", "--format", "short"]));
+    assert_eq!((status, said.as_str()), (Some(0), ""));
+    assert!(told.contains("safe[D0101]: package `late.v1` is new"), "{told}");
+    commit(&folder);
+    fs::remove_file(folder.path().join("svc/new.svc")).expect("it was written");
+    for path in ["svc", "svc/new.svc"] {
+        let (status, told, said) =
+            run(zsvc(folder.path(), &["--against-git", "HEAD", path, "--format", "short"]));
+        assert_eq!((status, said.as_str()), (Some(1), ""), "{path}");
+        assert!(told.contains("source[D0102]: package `late.v1` is gone"), "{told}");
+    }
+}
+
+#[test]
+fn an_older_side_that_does_not_compile() {
+    let folder = repository();
+    write(&folder, "svc/parts.svc", "package parts.v1;\n\nstruct Part {\n    size: u3 = 1;\n}\n");
+    commit(&folder);
+    write(&folder, "svc/parts.svc", PARTS);
+    let (status, told, said) = run(zsvc(folder.path(), &["--against-git", "HEAD", "svc"]));
+    assert_eq!((status, told.as_str()), (Some(1), ""));
+    assert!(said.contains("error[E0201]") && said.contains("HEAD:svc/parts.svc:4:11"), "{said}");
+}
+
+#[test]
+fn what_git_does_not_have() {
+    let folder = repository();
+    for revision in ["nowhere", "-x", "HEAD~7", ""] {
+        let argument = format!("--against-git={revision}");
+        let (status, _, said) = run(zsvc(folder.path(), &[&argument, "svc"]));
+        assert_eq!(status, Some(2), "{said}");
+        assert!(said.contains("git knows no revision") || said.contains("a value is required"), "{said}");
+    }
+    let elsewhere = tempfile::tempdir().expect("a folder for the test");
+    let mut command = zsvc(elsewhere.path(), &["--against-git", "HEAD", "svc"]);
+    command.env("GIT_CEILING_DIRECTORIES", elsewhere.path().parent().expect("it lies somewhere"));
+    let (status, _, said) = run(command);
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("the working folder is in no git repository"), "{said}");
+}
+
+#[test]
+fn without_git() {
+    let folder = repository();
+    let mut command = zsvc(folder.path(), &["--against-git", "HEAD", "svc"]);
+    command.env("PATH", folder.path());
+    let (status, _, said) = run(command);
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("`git` can't be run"), "{said}");
+}
+
+#[test]
+fn nothing_to_compare() {
+    let folder = repository();
+    let (status, _, said) = run(zsvc(folder.path(), &["--against-git", "HEAD"]));
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("no file is named"), "{said}");
+    let (status, _, said) = run(zsvc(folder.path(), &["--against-git", "HEAD", "nowhere.svc"]));
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("nowhere.svc"), "{said}");
+}
