@@ -37,6 +37,12 @@ impl Metadata {
         }
     }
 
+    /// Takes a name out, with its value.
+    pub fn remove(&mut self, name: &str) -> Option<MetadataValue> {
+        let at = self.entries.iter().position(|(known, _)| known == name)?;
+        Some(self.entries.remove(at).1)
+    }
+
     /// The value of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&MetadataValue> {

@@ -8,11 +8,13 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep};
 
+use super::around::Made;
 use super::handle::CallHandle;
 use super::in_flight::Streams;
 use super::launch::Launch;
 use super::retry::{Verdict, judge};
-use crate::status::{Failure, Outcome};
+use crate::middleware::ClientRequest;
+use crate::status::{Failure, Outcome, Status};
 
 /// A call that is answered once, and made again where that is safe. Dropped, it is cancelled.
 pub(super) struct Attempts {
@@ -64,6 +66,11 @@ impl Attempts {
         }
     }
 
+    /// Begins anew, as if it had never been made.
+    fn reset(&mut self) {
+        (self.stage, self.failures, self.may_have_run) = (Stage::Launching, 0, false);
+    }
+
     /// Makes the call again, if that is worth it and allowed.
     ///
     /// # Errors
@@ -100,6 +107,21 @@ impl Attempts {
             }
             failure => failure,
         }
+    }
+}
+
+impl Made for Attempts {
+    fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
+        self.reset();
+        self.launch.begin_again(request.metadata)
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
+        self.poll(context).map_ok(Some)
+    }
+
+    fn cancel(&mut self) {
+        self.reset();
     }
 }
 

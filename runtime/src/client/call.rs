@@ -12,6 +12,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 use tokio::time::Instant;
 
+use super::around::{Layer, Made, poll_around};
 use super::attempt::Attempts;
 use super::connection::{Connection, Wait};
 use super::deadline::Deadline;
@@ -22,6 +23,7 @@ use super::limits::Patience;
 use super::overlap::Turn;
 use crate::codec::{self, EncodeError, Form};
 use crate::metadata::MetadataValue;
+use crate::middleware::{Around, ClientRequest};
 use crate::status::{CallError, Failure, Status};
 use crate::stream::{Inbound, Outbound, Outgoing, Sink, SinkHalf, Streaming, StreamingHalf};
 use crate::wire::{self, Draft, INITIAL_CREDIT};
@@ -75,7 +77,7 @@ macro_rules! options {
 
 options!(UnaryCall<R, E>, attempts.launch);
 options!(ServerStreamCall<R, E>, launch);
-options!(ClientStreamCall<S, T, R, E>, launch);
+options!(ClientStreamCall<S, T, R, E>, upload.launch);
 options!(BidirectionalCall<T, R, E>, launch);
 
 /// A call that is answered once. Awaited, it is `Result<R, E>`. Where it fails in a way that may pass, it is made again if
@@ -86,6 +88,7 @@ options!(BidirectionalCall<T, R, E>, launch);
 #[must_use = "a call does nothing until it is awaited"]
 pub struct UnaryCall<R, E> {
     attempts: Attempts,
+    layer: Layer,
     answer: Answer<R, E>,
 }
 
@@ -97,6 +100,8 @@ pub struct UnaryCall<R, E> {
 #[must_use = "a call does nothing until it is awaited"]
 pub struct ServerStreamCall<R, E> {
     launch: Launch,
+    layer: Layer,
+    inbound: Arc<Inbound>,
     window: u64,
     answers: fn(StreamingHalf) -> Streaming<R, E>,
 }
@@ -108,10 +113,8 @@ pub struct ServerStreamCall<R, E> {
 /// Dropped before it is done, the call is cancelled at the server.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct ClientStreamCall<S, T, R, E> {
-    launch: Launch,
-    sending: Option<Sending>,
-    items: Option<Pin<Box<S>>>,
-    encode: fn(u64, &T) -> Result<Draft, EncodeError>,
+    upload: Upload<S, T>,
+    layer: Layer,
     answer: Answer<R, E>,
 }
 
@@ -124,6 +127,9 @@ pub struct ClientStreamCall<S, T, R, E> {
 #[must_use = "a call does nothing until it is awaited"]
 pub struct BidirectionalCall<T, R, E> {
     launch: Launch,
+    layer: Layer,
+    inbound: Arc<Inbound>,
+    outbound: Arc<Outbound>,
     window: u64,
     sink: fn(SinkHalf) -> Sink<T>,
     answers: fn(StreamingHalf) -> Streaming<R, E>,
@@ -137,6 +143,7 @@ pub struct BidirectionalCall<T, R, E> {
 #[must_use = "a call does nothing until it is awaited"]
 pub struct OneWayCall {
     launch: Launch,
+    layer: Layer,
 }
 
 /// How an answer is read.
@@ -159,7 +166,7 @@ impl<R, E: CallError> Answer<R, E> {
 
 impl<R, E: CallError> UnaryCall<R, E> {
     pub(super) fn new<F: Form<R>>(launch: Launch) -> Self {
-        Self { attempts: Attempts::new(launch), answer: Answer::new::<F>() }
+        Self { attempts: Attempts::new(launch), layer: Layer::Unasked, answer: Answer::new::<F>() }
     }
 
     /// Makes the call once, whatever comes of it: what a retry is good for is then the caller's to say.
@@ -173,14 +180,72 @@ impl<R, E: CallError> Future for UnaryCall<R, E> {
     type Output = Result<R, E>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let reply = ready!(self.attempts.poll(context));
-        Poll::Ready(self.answer.read(reply))
+        let this = &mut *self;
+        let Some(around) = this.layer.of(&mut this.attempts.launch, &Streams::default()) else {
+            return this.attempts.poll(context).map(|reply| this.answer.read(reply));
+        };
+        let reply = ready!(poll_around(around, &mut this.attempts, context));
+        this.layer = Layer::None;
+        this.attempts.launch.give_up();
+        Poll::Ready(this.answer.read(reply))
     }
+}
+
+/// A call whose answers, or whose way to send, its caller has once it is queued.
+struct Opening<'a> {
+    launch: &'a mut Launch,
+    streams: &'a Streams,
+    window: u64,
+    handle: Option<CallHandle>,
+}
+
+impl Made for Opening<'_> {
+    fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
+        self.launch.begin_again(request.metadata)
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
+        match ready!(self.launch.poll_call(context, self.streams, Some(self.window))) {
+            Ok(handle) => {
+                self.handle = Some(handle);
+                // How it ends is told by its stream.
+                Poll::Pending
+            }
+            Err(status) => Poll::Ready(Err(Failure::Status(status))),
+        }
+    }
+
+    fn cancel(&mut self) {
+        self.handle = None;
+    }
+}
+
+/// Sends a call that is answered with a stream.
+fn poll_open<E: CallError>(
+    launch: &mut Launch,
+    layer: &mut Layer,
+    streams: &Streams,
+    window: u64,
+    context: &mut Context<'_>,
+) -> Poll<Result<CallHandle, E>> {
+    let Some(around) = layer.of(launch, streams) else {
+        return launch.poll_call(context, streams, Some(window)).map_err(E::from);
+    };
+    let mut opening = Opening { launch, streams, window, handle: None };
+    let reply = poll_around(around, &mut opening, context);
+    if let Some(handle) = opening.handle {
+        return Poll::Ready(Ok(handle));
+    }
+    let reply = ready!(reply);
+    *layer = Layer::None;
+    launch.give_up();
+    Poll::Ready(Err(reply.map_or_else(E::from_failure, |_| Status::internal("the call was not made").into())))
 }
 
 impl<R, E: CallError> ServerStreamCall<R, E> {
     pub(super) fn new<F: Form<R>>(launch: Launch, window: u64) -> Self {
-        Self { launch, window, answers: Streaming::answers::<F> }
+        let (layer, inbound) = (Layer::Unasked, Arc::new(Inbound::new(window)));
+        Self { launch, layer, inbound, window, answers: Streaming::answers::<F> }
     }
 }
 
@@ -188,29 +253,41 @@ impl<R, E: CallError> Future for ServerStreamCall<R, E> {
     type Output = Result<Streaming<R, E>, E>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let inbound = Arc::new(Inbound::new(self.window));
+        let this = &mut *self;
+        let inbound = Arc::clone(&this.inbound);
         let streams = Streams { inbound: Some(Arc::clone(&inbound)), outbound: None };
-        let window = self.window;
-        let handle = ready!(self.launch.poll_call(context, &streams, Some(window)))?;
-        let half = half_of_answers(inbound, handle, window, self.launch.take_turn());
-        Poll::Ready(Ok((self.answers)(half)))
+        let handle =
+            ready!(poll_open::<E>(&mut this.launch, &mut this.layer, &streams, this.window, context))?;
+        let (turn, around) = (this.launch.take_turn(), this.layer.take());
+        let half = half_of_answers(inbound, handle, this.window, turn, around);
+        Poll::Ready(Ok((this.answers)(half)))
     }
 }
 
-/// The stream keeps the call, and the turn of its method, until it ends.
+/// The stream keeps the call, the turn of its method and its middleware until it ends.
 fn half_of_answers(
     inbound: Arc<Inbound>,
     handle: CallHandle,
     window: u64,
     turn: Option<Box<Turn>>,
+    around: Option<Box<Around>>,
 ) -> StreamingHalf {
     let outgoing: Arc<Connection> = Arc::clone(handle.connection());
-    StreamingHalf { inbound, outgoing, id: handle.id(), window, call: Some(Box::new((handle, turn))) }
+    let (id, call) = (handle.id(), Box::new((handle, turn)));
+    StreamingHalf { inbound, outgoing, id, window, call: Some(call), around }
 }
 
 impl<T, R, E: CallError> BidirectionalCall<T, R, E> {
     pub(super) fn new<I: Form<T>, F: Form<R>>(launch: Launch, window: u64) -> Self {
-        Self { launch, window, sink: |half| Sink::new::<I>(half, true), answers: Streaming::answers::<F> }
+        Self {
+            launch,
+            layer: Layer::Unasked,
+            inbound: Arc::new(Inbound::new(window)),
+            outbound: Arc::new(Outbound::new(INITIAL_CREDIT)),
+            window,
+            sink: |half| Sink::new::<I>(half, true),
+            answers: Streaming::answers::<F>,
+        }
     }
 }
 
@@ -218,16 +295,27 @@ impl<T, R, E: CallError> Future for BidirectionalCall<T, R, E> {
     type Output = Result<(Sink<T>, Streaming<R, E>), E>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let inbound = Arc::new(Inbound::new(self.window));
-        let outbound = Arc::new(Outbound::new(INITIAL_CREDIT));
+        let this = &mut *self;
+        let (inbound, outbound) = (Arc::clone(&this.inbound), Arc::clone(&this.outbound));
         let streams = Streams { inbound: Some(Arc::clone(&inbound)), outbound: Some(Arc::clone(&outbound)) };
-        let window = self.window;
-        let handle = ready!(self.launch.poll_call(context, &streams, Some(window)))?;
+        let handle =
+            ready!(poll_open::<E>(&mut this.launch, &mut this.layer, &streams, this.window, context))?;
         let outgoing: Arc<Connection> = Arc::clone(handle.connection());
-        let sink = (self.sink)(SinkHalf { outbound, outgoing, id: handle.id() });
-        let half = half_of_answers(inbound, handle, window, self.launch.take_turn());
-        Poll::Ready(Ok((sink, (self.answers)(half))))
+        let sink = (this.sink)(SinkHalf { outbound, outgoing, id: handle.id() });
+        let (turn, around) = (this.launch.take_turn(), this.layer.take());
+        let half = half_of_answers(inbound, handle, this.window, turn, around);
+        Poll::Ready(Ok((sink, (this.answers)(half))))
     }
+}
+
+/// A call that sends a stream, until it is answered.
+struct Upload<S, T> {
+    launch: Launch,
+    streams: Streams,
+    outbound: Arc<Outbound>,
+    sending: Option<Sending>,
+    items: Option<Pin<Box<S>>>,
+    encode: fn(u64, &T) -> Result<Draft, EncodeError>,
 }
 
 /// A client stream on its way.
@@ -240,27 +328,44 @@ struct Sending {
 
 impl<S, T, R, E: CallError> ClientStreamCall<S, T, R, E> {
     pub(super) fn new<I: Form<T>, F: Form<R>>(launch: Launch, items: S) -> Self {
-        Self {
+        let outbound = Arc::new(Outbound::new(INITIAL_CREDIT));
+        let upload = Upload {
             launch,
+            streams: Streams { inbound: None, outbound: Some(Arc::clone(&outbound)) },
+            outbound,
             sending: None,
             items: Some(Box::pin(items)),
             encode: Draft::item::<I, T>,
-            answer: Answer::new::<F>(),
-        }
+        };
+        Self { upload, layer: Layer::Unasked, answer: Answer::new::<F>() }
     }
+}
 
+impl<S, T> Upload<S, T> {
     fn poll_start(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         if self.sending.is_none() {
-            let outbound = Arc::new(Outbound::new(INITIAL_CREDIT));
-            let streams = Streams { inbound: None, outbound: Some(Arc::clone(&outbound)) };
-            let handle = ready!(self.launch.poll_call(context, &streams, None))?;
-            self.sending = Some(Sending { handle, outbound, next: None });
+            let handle = ready!(self.launch.poll_call(context, &self.streams, None))?;
+            self.sending = Some(Sending { handle, outbound: Arc::clone(&self.outbound), next: None });
         }
         Poll::Ready(Ok(()))
     }
 }
 
-impl<S: Stream<Item = T>, T, R, E: CallError> ClientStreamCall<S, T, R, E> {
+impl<S: Stream<Item = T>, T> Upload<S, T> {
+    /// Sends the stream, and waits for the answer.
+    fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, Failure>> {
+        if let Err(status) = ready!(self.poll_start(context)) {
+            return Poll::Ready(Err(Failure::Status(status)));
+        }
+        if let Poll::Ready(Err(status)) = self.poll_items(context) {
+            // Dropped here, the call is cancelled at the server.
+            self.sending = None;
+            return Poll::Ready(Err(Failure::Status(status)));
+        }
+        let Some(sending) = &mut self.sending else { return Poll::Pending };
+        sending.handle.poll_reply(context)
+    }
+
     /// Sends items for as long as there are some and the server has room for them.
     ///
     /// # Errors
@@ -309,19 +414,33 @@ impl Sending {
     }
 }
 
+impl<S: Stream<Item = T>, T> Made for Upload<S, T> {
+    fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
+        self.sending = None;
+        self.launch.begin_again(request.metadata)
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
+        self.poll_reply(context).map_ok(Some)
+    }
+
+    fn cancel(&mut self) {
+        self.sending = None;
+    }
+}
+
 impl<S: Stream<Item = T>, T, R, E: CallError> Future for ClientStreamCall<S, T, R, E> {
     type Output = Result<R, E>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        ready!(this.poll_start(context))?;
-        if let Poll::Ready(Err(status)) = this.poll_items(context) {
-            // Dropped here, the call is cancelled at the server.
-            this.sending = None;
-            return Poll::Ready(Err(status.into()));
-        }
-        let Some(sending) = &mut this.sending else { return Poll::Pending };
-        let reply = ready!(sending.handle.poll_reply(context));
+        let upload = &mut this.upload;
+        let Some(around) = this.layer.of(&mut upload.launch, &upload.streams) else {
+            return upload.poll_reply(context).map(|reply| this.answer.read(reply));
+        };
+        let reply = ready!(poll_around(around, upload, context));
+        this.layer = Layer::None;
+        upload.launch.give_up();
         Poll::Ready(this.answer.read(reply))
     }
 }
@@ -331,7 +450,7 @@ impl<S, T, R, E> Unpin for ClientStreamCall<S, T, R, E> {}
 
 impl OneWayCall {
     pub(super) fn new(launch: Launch) -> Self {
-        Self { launch }
+        Self { launch, layer: Layer::Unasked }
     }
 
     /// How long the call may wait to be accepted for sending, and then to reach its handler. Without it, the method's
@@ -371,8 +490,30 @@ impl Future for OneWayCall {
     type Output = Result<(), Status>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        self.launch.poll_one_way(context)
+        let this = &mut *self;
+        let Some(around) = this.layer.of(&mut this.launch, &Streams::default()) else {
+            return this.launch.poll_one_way(context);
+        };
+        let reply = ready!(poll_around(around, &mut Unheard(&mut this.launch), context));
+        this.layer = Layer::None;
+        this.launch.give_up();
+        Poll::Ready(reply.map(drop).map_err(Status::from_failure))
     }
+}
+
+/// A call that is over once it is queued.
+struct Unheard<'a>(&'a mut Launch);
+
+impl Made for Unheard<'_> {
+    fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
+        self.0.begin_again(request.metadata)
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
+        self.0.poll_one_way(context).map(|sent| sent.map(|()| None).map_err(Failure::Status))
+    }
+
+    fn cancel(&mut self) {}
 }
 
 impl fmt::Debug for OneWayCall {

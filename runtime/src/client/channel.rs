@@ -22,6 +22,7 @@ use super::local;
 use super::retry::Retry;
 use crate::codec::Form;
 use crate::method::Method;
+use crate::middleware::ClientMiddleware;
 use crate::server::Service;
 use crate::socket::{Dealer, Tuning};
 use crate::status::{CallError, Status};
@@ -110,6 +111,12 @@ impl ChannelBuilder {
     /// When calls that have failed are made again. [`Retry::default`] by default; [`Retry::none`] for never.
     pub fn retry(mut self, retry: Retry) -> Self {
         self.limits.retry = retry;
+        self
+    }
+
+    /// Puts a middleware around every call. The first is the outermost. See [`crate::middleware`].
+    pub fn middleware(mut self, middleware: impl ClientMiddleware) -> Self {
+        Arc::make_mut(self.limits.middleware.get_or_insert_default()).push(middleware);
         self
     }
 

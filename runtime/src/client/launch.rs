@@ -20,6 +20,7 @@ use super::state::State;
 use crate::context::inherited_deadline;
 use crate::metadata::{Metadata, MetadataValue};
 use crate::method::{Method, MethodKind};
+use crate::middleware::ClientStack;
 use crate::status::Status;
 use crate::wire::Draft;
 
@@ -29,8 +30,10 @@ pub(super) struct Launch {
     method: &'static Method,
     /// Taken when it is sent, unless it is kept.
     draft: Option<Result<Draft, Status>>,
-    /// It may be sent again.
+    /// It may be sent again by the channel.
     kept: bool,
+    /// It may be sent again by middleware.
+    kept_for_middleware: bool,
     time: Time,
     /// What to do where nothing is connected; the channel's if the caller has not said.
     patience: Option<Patience>,
@@ -71,6 +74,8 @@ enum Time {
     Within(Duration),
     /// As much as it takes.
     Unlimited,
+    /// Until then, whatever was said before: middleware was told so.
+    Fixed(Option<Deadline>),
 }
 
 /// What a caller may say.
@@ -85,6 +90,7 @@ impl Launch {
             method,
             draft: Some(draft),
             kept: false,
+            kept_for_middleware: false,
             time: Time::Default,
             patience: None,
             inherited: inherited_deadline(),
@@ -158,6 +164,57 @@ impl Launch {
     }
 }
 
+/// What its middleware needs. See [`super::around`].
+impl Launch {
+    pub(super) fn middleware(&mut self) -> Option<Arc<ClientStack>> {
+        let stack = self.endpoints.limits.middleware.clone()?;
+        self.kept_for_middleware = matches!(self.method.kind(), MethodKind::Unary | MethodKind::OneWay);
+        Some(stack)
+    }
+
+    pub(super) fn method(&self) -> &'static Method {
+        self.method
+    }
+
+    pub(super) fn parameter_bytes(&self) -> usize {
+        self.draft.as_ref().and_then(|draft| draft.as_ref().ok()).map_or(0, Draft::body_len)
+    }
+
+    pub(super) fn take_metadata(&mut self) -> Metadata {
+        std::mem::take(&mut self.metadata)
+    }
+
+    /// When time will be up, from now on however often the call is made.
+    pub(super) fn fix_deadline(&mut self, now: Instant) -> Option<Instant> {
+        let deadline = self.deadline_from(now);
+        self.time = Time::Fixed(deadline);
+        deadline.map(|deadline| deadline.at)
+    }
+
+    /// Goes back to where it was before it was first sent.
+    ///
+    /// # Errors
+    /// It has left, and is not kept.
+    pub(super) fn begin_again(&mut self, metadata: Metadata) -> Result<(), Status> {
+        self.metadata = metadata;
+        self.begun = None;
+        if self.draft.is_some() {
+            return Ok(());
+        }
+        let why = if self.kept_for_middleware {
+            "the call can't be made again: its parameters are too large to be kept"
+        } else {
+            "a call that streams can't be made again"
+        };
+        Err(Status::failed_precondition(why).not_sent())
+    }
+
+    /// Nothing is sent any more.
+    pub(super) fn give_up(&mut self) {
+        self.draft = None;
+    }
+}
+
 impl Launch {
     /// Sends a call once there is room for it.
     pub(super) fn poll_call(
@@ -213,7 +270,8 @@ impl Launch {
         ready!(self.poll_turn(context))?;
         // It is there: it was set just now, if it was not before.
         let Some(begun) = &mut self.begun else { return Poll::Pending };
-        let (draft, metadata, kept, wait) = (&mut self.draft, &self.metadata, self.kept, begun.wait);
+        let kept = self.kept || self.kept_for_middleware;
+        let (draft, metadata, wait) = (&mut self.draft, &self.metadata, begun.wait);
         loop {
             let sent = begun.ticket.poll_send(context, wait, now, |state| {
                 queue(state, draft, kept, |state, draft| write(state, draft, wait.deadline, metadata, now))
@@ -235,18 +293,24 @@ impl Launch {
     fn begin(&self, now: Instant) -> Result<Begun, Status> {
         let limits = &self.endpoints.limits;
         self.endpoints.counters.called();
+        let deadline = self.deadline_from(now);
+        let wait = Wait { deadline, patience: self.patience.unwrap_or(limits.patience) };
+        let turn = self.endpoints.overlaps.begin(self.method, deadline)?;
+        Ok(Begun { ticket: Ticket::new(self.endpoints.pick(now)), wait, turn })
+    }
+
+    fn deadline_from(&self, now: Instant) -> Option<Deadline> {
+        let limits = &self.endpoints.limits;
         let within = match self.time {
             Time::Within(within) => Some(within),
             Time::Unlimited => None,
+            Time::Fixed(deadline) => return deadline,
             Time::Default => self.method.default_deadline().or_else(|| default_deadline(self.method, limits)),
         };
         let own = within.and_then(|within| Deadline::within(now, within));
         let inherited = [self.inherited, inherited_deadline()].into_iter().flatten().min();
         let inherited = inherited.filter(|_| !matches!(self.time, Time::Unlimited));
-        let deadline = Deadline::sooner(own, inherited.map(|at| Deadline::at(now, at)));
-        let wait = Wait { deadline, patience: self.patience.unwrap_or(limits.patience) };
-        let turn = self.endpoints.overlaps.begin(self.method, deadline)?;
-        Ok(Begun { ticket: Ticket::new(self.endpoints.pick(now)), wait, turn })
+        Deadline::sooner(own, inherited.map(|at| Deadline::at(now, at)))
     }
 }
 

@@ -1,8 +1,10 @@
 //! What a channel's builder may set, as its connections and calls see it.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::retry::Retry;
+use crate::middleware::ClientStack;
 
 /// The settings of a channel.
 #[derive(Debug, Clone)]
@@ -23,6 +25,8 @@ pub(crate) struct Limits {
     pub(crate) patience: Patience,
     /// When failed calls are made again.
     pub(crate) retry: Retry,
+    /// What stands around every call, if anything does.
+    pub(crate) middleware: Option<Arc<ClientStack>>,
     /// How long a server may say nothing while calls are in flight; `None` for as long as it likes.
     pub(crate) server_timeout: Option<Duration>,
 }
@@ -47,6 +51,7 @@ impl Default for Limits {
             connect_timeout: Duration::from_secs(5),
             patience: Patience::Wait,
             retry: Retry::default(),
+            middleware: None,
             server_timeout: Some(Duration::from_secs(60)),
         }
     }

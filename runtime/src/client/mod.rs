@@ -3,12 +3,13 @@
 //! - [`channel`]: where calls go, and how that is set up ([`limits`]). [`endpoints`]: its connections, and which of them a
 //!   call goes by; [`eject`]: which of them are worth it. [`counters`]: what it has seen.
 //! - [`call`]: the kinds of calls, as futures. [`attempt`]: one that is answered once, from its first sending to the answer that
-//!   stands; [`retry`]: when it is made again. [`overlap`]: calls of a method that does not run twice at a time.
+//!   stands; [`retry`]: when it is made again; [`around`]: what middleware does about it. [`overlap`]: calls of a method that does not run twice at a time.
 //! - [`launch`]: a call until it is sent. [`connection`]: the lock around a connection's [`state`]: the calls
 //!   [`in_flight`] and those in the [`line`] for room. [`handle`]: what a caller holds of it; [`deadline`]: for how long.
 //! - [`records`]: what the server says. [`driver`]: the task that owns the socket. [`watch`]: whether the server is there,
 //!   where libzmq does not tell. [`local`]: a connection without a socket.
 
+mod around;
 mod attempt;
 mod call;
 mod channel;

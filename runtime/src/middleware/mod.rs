@@ -6,21 +6,39 @@
 //!
 //! - At the server it implements [`ServerMiddleware`] and is added by
 //!   [`ServerBuilder::middleware`](crate::ServerBuilder::middleware).
-//! - [`ConcurrencyLimit`] and [`RateLimit`] come along, for servers.
+//! - At the client it implements [`ClientMiddleware`] and is added by
+//!   [`ChannelBuilder::middleware`](crate::ChannelBuilder::middleware).
+//! - [`ConcurrencyLimit`] and [`RateLimit`] come along, for servers; and for both ends `Tracing` and `Metrics`, with the features
+//!   `tracing` and `metrics`.
 //!
-//! A server without any runs as if there were none of this.
+//! A server or a channel without any runs as if there were none of this.
 
 mod caught;
+mod client;
 mod concurrency;
+#[cfg(feature = "metrics")]
+mod meter;
+#[cfg(any(feature = "metrics", feature = "tracing"))]
+mod over;
 mod rate;
 mod response;
 mod scope;
 mod server;
+#[cfg(feature = "tracing")]
+mod trace;
+#[cfg(feature = "tracing")]
+mod traceparent;
 
+pub use client::{ClientMiddleware, ClientNext, ClientRequest};
 pub use concurrency::ConcurrencyLimit;
+#[cfg(feature = "metrics")]
+pub use meter::Metrics;
 pub use rate::RateLimit;
 pub use response::{Response, Traffic};
 pub use server::{ServerMiddleware, ServerNext, ServerRequest};
+#[cfg(feature = "tracing")]
+pub use trace::Tracing;
 
+pub(crate) use client::{Around, ClientStack, Step};
 pub(crate) use response::Direction;
 pub(crate) use server::ServerStack;

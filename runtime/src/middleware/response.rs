@@ -91,6 +91,17 @@ impl Response {
         bytes as u64
     }
 
+    /// As a client's call ends in it.
+    pub(crate) fn into_reply(self) -> Result<Bytes, Failure> {
+        match self.result {
+            Ok(Body::Bytes(body)) => Ok(body),
+            Ok(Body::Nothing) => Ok(Bytes::new()),
+            // A middleware of a server and one of a client, in one process, have passed each other what is not theirs.
+            Ok(Body::Draft(_)) => Err(Failure::Status(Status::internal("this is a server's response"))),
+            Err(failure) => Err(failure),
+        }
+    }
+
     /// The runtime's own word: its cause stands.
     pub(crate) fn failed(status: Status) -> Self {
         Self { result: Err(Failure::Status(status)) }

@@ -260,7 +260,7 @@ impl Incoming {
             self.peer.send(|out| wire::credit(out, id, window - INITIAL_CREDIT));
         }
         let outgoing = self.outgoing(key);
-        Streaming::items::<I>(StreamingHalf { inbound, outgoing, id, window, call: None })
+        Streaming::items::<I>(StreamingHalf { inbound, outgoing, id, window, call: None, around: None })
     }
 }
 

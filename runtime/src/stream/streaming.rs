@@ -5,13 +5,14 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 use futures_core::Stream;
 
 use super::{Inbound, Outgoing};
 use crate::codec::{self, Form};
+use crate::middleware::{Around, Step};
 use crate::server::unreadable;
 use crate::status::{CallError, Failure, Status};
 use crate::wire;
@@ -44,6 +45,8 @@ pub(crate) struct Half {
     pub(crate) window: u64,
     /// What cancels a client's call when it is dropped; it goes when the stream has ended.
     pub(crate) call: Option<Box<dyn Any + Send + Sync>>,
+    /// The middleware of a client's call, which is there until the stream ends.
+    pub(crate) around: Option<Box<Around>>,
 }
 
 impl<T, E: CallError> Streaming<T, E> {
@@ -72,7 +75,38 @@ impl<T, E: CallError> Streaming<T, E> {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    fn poll_item(&mut self, context: &Context<'_>) -> Poll<Option<Result<T, E>>> {
+    /// The next item, or the end that the middleware makes of the stream's.
+    fn poll_around(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, E>>> {
+        while let Some(around) = &mut self.half.around {
+            match around.step(context) {
+                Step::Wait => {}
+                Step::Call(_) => {
+                    let why = Status::failed_precondition("a call that streams can't be made again");
+                    around.ended(Err(Failure::Status(why.not_sent())));
+                    continue;
+                }
+                Step::Cancel => self.end(),
+                Step::Done(response) => {
+                    self.end();
+                    self.half.around = None;
+                    let failure = response.into_reply().err();
+                    return Poll::Ready(failure.map(|failure| Err(E::from_failure(failure))));
+                }
+            }
+            let item = if self.ended { Poll::Pending } else { self.poll_item(context) };
+            let ended = match ready!(item) {
+                Some(Ok(item)) => return Poll::Ready(Some(Ok(item))),
+                Some(Err(failure)) => Err(failure),
+                None => Ok(None),
+            };
+            if let Some(around) = &mut self.half.around {
+                around.ended(ended);
+            }
+        }
+        Poll::Ready(None)
+    }
+
+    fn poll_item(&mut self, context: &Context<'_>) -> Poll<Option<Result<T, Failure>>> {
         if self.ended {
             return Poll::Ready(None);
         }
@@ -80,17 +114,20 @@ impl<T, E: CallError> Streaming<T, E> {
             match self.half.inbound.poll_chunk(context) {
                 Poll::Pending => return Poll::Pending,
                 Poll::Ready(Some(Ok(chunk))) => self.chunk = chunk,
-                Poll::Ready(Some(Err(failure))) => return Poll::Ready(Some(Err(self.fail(failure)))),
+                Poll::Ready(Some(Err(failure))) => {
+                    self.end();
+                    return Poll::Ready(Some(Err(failure)));
+                }
                 Poll::Ready(None) => {
                     self.end();
                     return Poll::Ready(None);
                 }
             }
         }
-        Poll::Ready(Some(self.decode_next()))
+        Poll::Ready(Some(self.decode_next().map_err(Failure::Status)))
     }
 
-    fn decode_next(&mut self) -> Result<T, E> {
+    fn decode_next(&mut self) -> Result<T, Status> {
         let before = self.chunk.len();
         match (self.read)(&mut self.chunk) {
             Ok(item) => {
@@ -101,7 +138,7 @@ impl<T, E: CallError> Streaming<T, E> {
             }
             Err(status) => {
                 self.end();
-                Err(status.into())
+                Err(status)
             }
         }
     }
@@ -121,11 +158,6 @@ impl<T, E: CallError> Streaming<T, E> {
     fn end(&mut self) {
         self.ended = true;
         self.half.call = None;
-    }
-
-    fn fail(&mut self, failure: Failure) -> E {
-        self.end();
-        E::from_failure(failure)
     }
 
     /// Credit goes back in halves of the window: seldom enough to cost little, soon enough that the sender need not wait.
@@ -155,7 +187,10 @@ impl<T, E: CallError> Stream for Streaming<T, E> {
     type Item = Result<T, E>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.poll_item(context)
+        if self.half.around.is_some() {
+            return self.poll_around(context);
+        }
+        self.poll_item(context).map(|item| item.map(|item| item.map_err(E::from_failure)))
     }
 }
 

@@ -1,0 +1,100 @@
+//! [`Layer`]: what makes a call when its channel's middleware says so. What the middleware is: [`crate::middleware`].
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::in_flight::Streams;
+use super::launch::Launch;
+use crate::middleware::{Around, ClientRequest, Direction, Step, Traffic};
+use crate::status::{Failure, Status};
+
+/// The middleware around a call.
+pub(super) enum Layer {
+    /// The call was not polled yet.
+    Unasked,
+    /// There is none, or it is done.
+    None,
+    Around(Box<Around>),
+}
+
+/// A call as its middleware has it made.
+pub(super) trait Made {
+    /// Makes it, for the first time or again.
+    ///
+    /// # Errors
+    /// It can't be made again.
+    fn begin(&mut self, request: ClientRequest) -> Result<(), Status>;
+    /// Looks how it ends; `None` for one that has no answer.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>>;
+    /// Cancels it, if it is made.
+    fn cancel(&mut self);
+}
+
+impl Layer {
+    /// The middleware of the call's channel, if it has any. To be called whenever the call is polled.
+    pub(super) fn of(&mut self, launch: &mut Launch, streams: &Streams) -> Option<&mut Around> {
+        if let Self::Unasked = self {
+            *self = launch.around(streams).map_or(Self::None, |around| Self::Around(Box::new(around)));
+        }
+        match self {
+            Self::Around(around) => Some(around),
+            Self::Unasked | Self::None => None,
+        }
+    }
+
+    /// There is none any more.
+    pub(super) fn take(&mut self) -> Option<Box<Around>> {
+        match std::mem::replace(self, Self::None) {
+            Self::Around(around) => Some(around),
+            Self::Unasked | Self::None => None,
+        }
+    }
+}
+
+/// Makes a call as its middleware says. How it ended is for the middleware to say, too.
+pub(super) fn poll_around(
+    around: &mut Around,
+    call: &mut impl Made,
+    context: &mut Context<'_>,
+) -> Poll<Result<Bytes, Failure>> {
+    loop {
+        match around.step(context) {
+            Step::Done(response) => {
+                call.cancel();
+                return Poll::Ready(response.into_reply());
+            }
+            Step::Call(request) => {
+                if let Err(status) = call.begin(request) {
+                    around.ended(Err(Failure::Status(status)));
+                    continue;
+                }
+            }
+            Step::Cancel => call.cancel(),
+            Step::Wait => {}
+        }
+        if !around.is_made() {
+            return Poll::Pending;
+        }
+        match call.poll(context) {
+            Poll::Pending => return Poll::Pending,
+            Poll::Ready(result) => around.ended(result),
+        }
+    }
+}
+
+/// What middleware needs.
+impl Launch {
+    fn around(&mut self, streams: &Streams) -> Option<Around> {
+        let stack = self.middleware()?;
+        let deadline = self.fix_deadline(Instant::now());
+        let traffic = Traffic {
+            params: self.parameter_bytes() as u64,
+            items: streams.outbound.clone().map_or(Direction::None, Direction::Out),
+            answers: streams.inbound.clone().map_or(Direction::None, Direction::In),
+        };
+        let (method, metadata) = (self.method(), self.take_metadata());
+        Some(stack.around(ClientRequest { method, metadata, deadline, traffic }))
+    }
+}

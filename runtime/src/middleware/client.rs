@@ -1,0 +1,345 @@
+//! The client's side: [`ClientMiddleware`], and the stack that runs it around a call.
+//!
+//! A call's future makes the call; the stack says when, and with what metadata. They meet in a [`Passage`], since a stream
+//! goes on long after the call that gave it to its caller, and its middleware with it.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+use super::caught::{Caught, Panicked};
+use super::response::{Body, Response, Traffic};
+use crate::metadata::Metadata;
+use crate::method::Method;
+use crate::status::{Failure, Outcome, Status};
+
+/// Code around the calls that a client makes, of every kind.
+///
+/// Its future is a part of the call: it runs where the call is awaited, and is dropped where the call is. Around a call that
+/// is answered with a stream it goes on in the stream, until that ends or is dropped. A panic ends the call with `internal`.
+///
+/// ```
+/// use zsvc::middleware::{ClientMiddleware, ClientNext, ClientRequest, Response};
+///
+/// /// Says for whom all calls are.
+/// struct Tenant(String);
+///
+/// impl ClientMiddleware for Tenant {
+///     async fn handle(&self, mut request: ClientRequest, mut next: ClientNext<'_>) -> Response {
+///         request.metadata_mut().insert("tenant", self.0.as_str());
+///         next.run(request).await
+///     }
+/// }
+/// ```
+pub trait ClientMiddleware: Send + Sync + 'static {
+    /// Handles one call, in most cases by running what comes next.
+    ///
+    /// # Cancel safety
+    /// It is dropped when the call, or its stream, is.
+    fn handle(&self, request: ClientRequest, next: ClientNext<'_>) -> impl Future<Output = Response> + Send;
+}
+
+/// A call that is to be made.
+#[derive(Debug, Clone)]
+pub struct ClientRequest {
+    pub(crate) method: &'static Method,
+    pub(crate) metadata: Metadata,
+    pub(crate) deadline: Option<Instant>,
+    pub(crate) traffic: Traffic,
+}
+
+impl ClientRequest {
+    /// The method that is called.
+    #[must_use]
+    pub fn method(&self) -> &'static Method {
+        self.method
+    }
+
+    /// What is sent beside the parameters.
+    #[must_use]
+    pub fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// The same, to be changed.
+    pub fn metadata_mut(&mut self) -> &mut Metadata {
+        &mut self.metadata
+    }
+
+    /// When time is up. It was fixed when the call was first awaited, and holds however often it is made.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    /// The time left, zero when it is up; `None` without a deadline.
+    #[must_use]
+    pub fn time_left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    /// The size of the parameters, in bytes as encoded.
+    #[must_use]
+    pub fn parameter_bytes(&self) -> u64 {
+        self.traffic.params
+    }
+
+    /// What the call carries, to be read while it runs and after.
+    #[must_use]
+    pub fn traffic(&self) -> Traffic {
+        self.traffic.clone()
+    }
+}
+
+/// The rest of the way out: the middleware that was added later, then the call itself, with the retries of the channel.
+pub struct ClientNext<'a> {
+    rest: &'a [Arc<dyn Erased>],
+    passage: &'a Passage,
+}
+
+impl ClientNext<'_> {
+    /// Makes the call, and tells how it ended: for one that streams answers, once the stream has ended.
+    ///
+    /// A call that is answered once may be made again, as a rule with a clone of the request, as long as there is time. One
+    /// that streams may not, since items are gone, nor may one with parameters that are too large to be kept: it ends with
+    /// `failed_precondition`, not sent.
+    ///
+    /// # Cancel safety
+    /// Dropped before it is done, the call is cancelled at the server.
+    pub async fn run(&mut self, request: ClientRequest) -> Response {
+        let Some((first, rest)) = self.rest.split_first() else { return self.passage.run(request).await };
+        let next = ClientNext { rest, passage: self.passage };
+        let response = Caught(first.handle(request, next)).await.unwrap_or_else(|Panicked| {
+            Response::failed(Status::internal("a middleware of the client panicked"))
+        });
+        self.passage.settle(response)
+    }
+}
+
+impl fmt::Debug for ClientNext<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientNext").field("middleware", &self.rest.len()).finish_non_exhaustive()
+    }
+}
+
+/// What all [`ClientMiddleware`] can be held as.
+trait Erased: Send + Sync {
+    fn handle<'a>(&'a self, request: ClientRequest, next: ClientNext<'a>) -> Handled<'a>;
+}
+
+type Handled<'a> = Pin<Box<dyn Future<Output = Response> + Send + 'a>>;
+
+impl<M: ClientMiddleware> Erased for M {
+    fn handle<'a>(&'a self, request: ClientRequest, next: ClientNext<'a>) -> Handled<'a> {
+        Box::pin(ClientMiddleware::handle(self, request, next))
+    }
+}
+
+/// The middleware of a channel, the outermost first.
+#[derive(Clone, Default)]
+pub(crate) struct ClientStack {
+    layers: Vec<Arc<dyn Erased>>,
+}
+
+impl ClientStack {
+    pub(crate) fn push(&mut self, middleware: impl ClientMiddleware) {
+        self.layers.push(Arc::new(middleware));
+    }
+
+    /// The middleware around one call, which has not begun.
+    pub(crate) fn around(self: &Arc<Self>, request: ClientRequest) -> Around {
+        let (stack, passage) = (Arc::clone(self), Arc::new(Passage::default()));
+        let within = Arc::clone(&passage);
+        let future =
+            Box::pin(async move { ClientNext { rest: &stack.layers, passage: &within }.run(request).await });
+        Around { future: Mutex::new(future), passage, made: Made::No }
+    }
+}
+
+impl fmt::Debug for ClientStack {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ClientStack").field("layers", &self.layers.len()).finish()
+    }
+}
+
+/// Where the stack and the call's future meet.
+#[derive(Default)]
+struct Passage {
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    /// What the stack asks for.
+    wanted: Wanted,
+    /// How the call has ended, for the stack to take.
+    ended: Option<Result<Body, Failure>>,
+    waker: Option<Waker>,
+    /// What is known of all the times that the call was made; `None` before the first.
+    outcome: Option<Outcome>,
+}
+
+impl State {
+    /// The call was made, and came to that.
+    fn came_to(&mut self, outcome: Outcome) {
+        if outcome != Outcome::NotSent || self.outcome.is_none() {
+            self.outcome = Some(outcome);
+        }
+    }
+}
+
+#[derive(Default)]
+enum Wanted {
+    #[default]
+    Nothing,
+    Call(ClientRequest),
+    /// It no longer waits for the call that it asked for.
+    Cancel,
+}
+
+impl Passage {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        // Nothing panics while it holds the lock.
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    async fn run(&self, request: ClientRequest) -> Response {
+        {
+            let mut state = self.lock();
+            (state.wanted, state.ended) = (Wanted::Call(request), None);
+        }
+        let mut waiting = Waiting { passage: self, over: false };
+        let result = std::future::poll_fn(|context| waiting.poll(context)).await;
+        Response { result }
+    }
+
+    /// A middleware can't say that a call was not sent which was.
+    fn settle(&self, mut response: Response) -> Response {
+        if let Err(Failure::Status(status)) = &mut response.result {
+            let outcome = match (self.lock().outcome, status.outcome()) {
+                (None | Some(Outcome::NotSent), _) => Outcome::NotSent,
+                (Some(Outcome::MaybeExecuted), _) | (Some(Outcome::Executed), Outcome::NotSent) => {
+                    Outcome::MaybeExecuted
+                }
+                (Some(Outcome::Executed), outcome) => outcome,
+            };
+            status.set_outcome(outcome);
+        }
+        response
+    }
+}
+
+/// The stack's wait for the end of a call. Dropped before that, the call is cancelled.
+struct Waiting<'a> {
+    passage: &'a Passage,
+    over: bool,
+}
+
+impl Waiting<'_> {
+    fn poll(&mut self, context: &Context<'_>) -> Poll<Result<Body, Failure>> {
+        let mut state = self.passage.lock();
+        let Some(result) = state.ended.take() else {
+            state.waker = Some(context.waker().clone());
+            return Poll::Pending;
+        };
+        state.came_to(outcome(&result));
+        self.over = true;
+        Poll::Ready(result)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if !self.over {
+            let mut state = self.passage.lock();
+            // One that was not begun yet never happened.
+            if let Wanted::Call(_) = state.wanted {
+                state.wanted = Wanted::Nothing;
+            } else {
+                state.wanted = Wanted::Cancel;
+                state.came_to(Outcome::MaybeExecuted);
+            }
+        }
+    }
+}
+
+fn outcome(result: &Result<Body, Failure>) -> Outcome {
+    match result {
+        Err(Failure::Status(status)) => status.outcome(),
+        Ok(_) | Err(Failure::Declared { .. }) => Outcome::Executed,
+    }
+}
+
+/// The middleware around one call, as the call's future, or its stream, holds it.
+pub(crate) struct Around {
+    /// Locked only through `&mut`: so a stream may be shared, as it may without middleware.
+    future: Mutex<Pin<Box<dyn Future<Output = Response> + Send>>>,
+    passage: Arc<Passage>,
+    made: Made,
+}
+
+/// Whether the call is made right now.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Made {
+    No,
+    Yes,
+    /// It has ended, and the stack has been told.
+    Ended,
+}
+
+/// What the middleware wants of the one who holds it.
+pub(crate) enum Step {
+    /// It is done, and so is the call.
+    Done(Response),
+    /// The call is to be made, for the first time or again.
+    Call(ClientRequest),
+    /// The call is to be cancelled.
+    Cancel,
+    /// The call is to go on, if it is made; the middleware waits for it or for something else.
+    Wait,
+}
+
+impl Around {
+    /// Runs the middleware for as long as it can. To be asked before the call is looked after, and after
+    /// [`Around::ended`].
+    pub(crate) fn step(&mut self, context: &mut Context<'_>) -> Step {
+        let future = self.future.get_mut().unwrap_or_else(PoisonError::into_inner);
+        if let Poll::Ready(response) = future.as_mut().poll(context) {
+            self.made = Made::Ended;
+            return Step::Done(response);
+        }
+        match std::mem::take(&mut self.passage.lock().wanted) {
+            Wanted::Nothing => Step::Wait,
+            Wanted::Call(request) => {
+                self.made = Made::Yes;
+                Step::Call(request)
+            }
+            Wanted::Cancel => {
+                self.made = Made::No;
+                Step::Cancel
+            }
+        }
+    }
+
+    /// The call is made right now.
+    pub(crate) fn is_made(&self) -> bool {
+        self.made == Made::Yes
+    }
+
+    /// Tells the middleware how the call has ended.
+    pub(crate) fn ended(&mut self, result: Result<Option<Bytes>, Failure>) {
+        self.made = Made::Ended;
+        let mut state = self.passage.lock();
+        state.ended = Some(result.map(|body| body.map_or(Body::Nothing, Body::Bytes)));
+        let waker = state.waker.take();
+        drop(state);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+}

@@ -1,0 +1,114 @@
+//! [`Metrics`]: what a program's calls come to, in numbers, for the `metrics` facade.
+//!
+//! The names are documented in the project's `docs/operations.md`. What the runtime counts besides is in
+//! [`crate::telemetry`].
+
+use metrics::{Gauge, counter, gauge, histogram};
+use tokio::time::Instant;
+
+use super::over::Over;
+use super::{
+    ClientMiddleware, ClientNext, ClientRequest, Response, ServerMiddleware, ServerNext, ServerRequest,
+    Traffic,
+};
+use crate::method::{Method, MethodKind};
+
+/// Counts and times calls, of a client's or of a server's, for whichever recorder of the `metrics` crate the program has
+/// installed. The names are in the project's `docs/operations.md`.
+///
+/// As the outermost middleware it counts what others refuse, too.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct Metrics;
+
+impl Metrics {
+    /// For both ends.
+    #[must_use]
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+/// The names of one end's metrics.
+struct Names {
+    calls: &'static str,
+    seconds: &'static str,
+    running: &'static str,
+    streams: &'static str,
+    request_bytes: &'static str,
+    answer_bytes: &'static str,
+}
+
+const SERVER: Names = Names {
+    calls: "zsvc_server_calls_total",
+    seconds: "zsvc_server_call_seconds",
+    running: "zsvc_server_calls_running",
+    streams: "zsvc_server_streams_open",
+    request_bytes: "zsvc_server_request_bytes_total",
+    answer_bytes: "zsvc_server_answer_bytes_total",
+};
+
+const CLIENT: Names = Names {
+    calls: "zsvc_client_calls_total",
+    seconds: "zsvc_client_call_seconds",
+    running: "zsvc_client_calls_running",
+    streams: "zsvc_client_streams_open",
+    request_bytes: "zsvc_client_request_bytes_total",
+    answer_bytes: "zsvc_client_answer_bytes_total",
+};
+
+/// A call that is being measured.
+struct Call {
+    names: &'static Names,
+    method: &'static str,
+    began: Instant,
+    traffic: Traffic,
+    gauges: [Option<Gauge>; 2],
+}
+
+impl Call {
+    fn begin(names: &'static Names, method: &Method, traffic: Traffic) -> Self {
+        let streams = !matches!(method.kind(), MethodKind::Unary | MethodKind::OneWay);
+        let method = method.name();
+        let gauges = [
+            Some(gauge!(names.running, "method" => method)),
+            streams.then(|| gauge!(names.streams, "method" => method)),
+        ];
+        gauges.iter().flatten().for_each(|gauge| gauge.increment(1.0));
+        Self { names, method, began: Instant::now(), traffic, gauges }
+    }
+
+    fn end(&self, ending: &'static str, answer_bytes: u64) {
+        let (names, method) = (self.names, self.method);
+        self.gauges.iter().flatten().for_each(|gauge| gauge.decrement(1.0));
+        counter!(names.calls, "method" => method, "ending" => ending).increment(1);
+        histogram!(names.seconds, "method" => method, "ending" => ending).record(self.began.elapsed());
+        counter!(names.request_bytes, "method" => method).increment(self.traffic.request_bytes());
+        let answered = answer_bytes.saturating_add(self.traffic.answer_bytes());
+        counter!(names.answer_bytes, "method" => method).increment(answered);
+    }
+}
+
+impl ServerMiddleware for Metrics {
+    async fn handle(&self, request: ServerRequest, next: ServerNext<'_>) -> Response {
+        let call = Call::begin(&SERVER, request.method(), request.traffic());
+        let queued = call.began.saturating_duration_since(request.received());
+        histogram!("zsvc_server_queue_seconds", "method" => call.method).record(queued);
+        let over = Over::new(request.deadline(), |ending| call.end(ending, 0));
+        let response = next.run(request).await;
+        over.by_itself();
+        call.end(response.ending(), response.answer_bytes());
+        response
+    }
+}
+
+impl ClientMiddleware for Metrics {
+    async fn handle(&self, request: ClientRequest, mut next: ClientNext<'_>) -> Response {
+        let call = Call::begin(&CLIENT, request.method(), request.traffic());
+        let over = Over::new(request.deadline(), |ending| call.end(ending, 0));
+        let response = next.run(request).await;
+        over.by_itself();
+        call.end(response.ending(), response.answer_bytes());
+        response
+    }
+}

@@ -1,0 +1,182 @@
+//! [`Tracing`]: a span for every call, at both of its ends, in one trace.
+
+use std::cell::RefCell;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use tracing::field::{Empty, display};
+use tracing::{Instrument, Span, info_span};
+
+use super::over::Over;
+use super::traceparent::TraceParent;
+use super::{
+    ClientMiddleware, ClientNext, ClientRequest, Response, ServerMiddleware, ServerNext, ServerRequest,
+};
+use crate::metadata::Metadata;
+use crate::method::Method;
+
+/// A span of the `tracing` crate for every call, of the client's or of the server's.
+///
+/// The two are one trace by the metadata `traceparent` and `tracestate` of
+/// [W3C Trace Context](https://www.w3.org/TR/trace-context/): the server's span is the child of the client's, and calls that a
+/// handler makes are children of the handler's span, whichever channel they go by, if its middleware has this, too. A
+/// `traceparent` that a caller has set on a call is the parent of that call's span. One that is not valid begins a new trace.
+///
+/// Spans have the target `zsvc` and the level `INFO`, the name `call` at the client and `handle` at the server, and these
+/// fields: `otel.kind`, `otel.name`, `rpc.system`, `rpc.service`, `rpc.method`, `trace_id`, `span_id`, `parent_id`; and at the
+/// end `ending` (`ok`, `declared`, or the name of the code; `cancelled` or `deadline_exceeded` for a call that was dropped) and,
+/// where there is one, `error`.
+///
+/// A call that is made in a task which a handler has spawned is of another trace, as it inherits nothing.
+#[derive(Debug, Clone, Copy, Default)]
+#[non_exhaustive]
+pub struct Tracing;
+
+impl Tracing {
+    /// For both ends.
+    #[must_use]
+    pub fn new() -> Self {
+        Self
+    }
+}
+
+const TRACEPARENT: &str = "traceparent";
+const TRACESTATE: &str = "tracestate";
+
+/// Where a trace is, and what others want passed on of it.
+#[derive(Debug, Clone)]
+struct Position {
+    parent: TraceParent,
+    state: Option<Arc<str>>,
+}
+
+impl Position {
+    /// What the metadata say, if that is valid.
+    fn read(metadata: &Metadata) -> Option<Self> {
+        let parent = TraceParent::parse(metadata.text(TRACEPARENT)?)?;
+        Some(Self { parent, state: metadata.text(TRACESTATE).map(Arc::from) })
+    }
+
+    fn write(&self, metadata: &mut Metadata) {
+        metadata.insert(TRACEPARENT, self.parent.to_string());
+        match &self.state {
+            Some(state) => metadata.insert(TRACESTATE, &**state),
+            // It speaks of a trace that is not this one.
+            None => drop(metadata.remove(TRACESTATE)),
+        }
+    }
+
+    /// A span below this one, or the first of a new trace.
+    fn below(parent: Option<&Self>) -> Self {
+        match parent {
+            Some(Self { parent, state }) => Self { parent: parent.child(), state: state.clone() },
+            None => Self { parent: TraceParent::root(), state: None },
+        }
+    }
+}
+
+thread_local! {
+    /// Where the handler is that is being polled on this thread.
+    static HERE: RefCell<Option<Position>> = const { RefCell::new(None) };
+}
+
+/// A handler within its trace.
+struct Within<F> {
+    future: F,
+    position: Position,
+}
+
+impl<F: Future + Unpin> Future for Within<F> {
+    type Output = F::Output;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
+        /// Puts the outer handler's back, also when this one panics.
+        struct Restore(Option<Position>);
+        impl Drop for Restore {
+            fn drop(&mut self) {
+                HERE.set(self.0.take());
+            }
+        }
+        let this = &mut *self;
+        let _restore = Restore(HERE.replace(Some(this.position.clone())));
+        Pin::new(&mut this.future).poll(context)
+    }
+}
+
+/// Makes the span, and the place in the trace at which it is.
+fn open(span: impl FnOnce() -> Span, method: &Method, parent: Option<&Position>) -> (Span, Position) {
+    let (span, mut position) = (span(), Position::below(parent));
+    let (service, name) = method.name().rsplit_once('/').unwrap_or(("", method.name()));
+    span.record("otel.name", method.name()).record("rpc.service", service).record("rpc.method", name);
+    let TraceParent { trace, span: id, .. } = position.parent;
+    span.record("trace_id", display(format_args!("{trace:032x}")));
+    span.record("span_id", display(format_args!("{id:016x}")));
+    if let Some(parent) = parent {
+        span.record("parent_id", display(format_args!("{:016x}", parent.parent.span)));
+    } else {
+        position.parent.sampled = !span.is_disabled();
+    }
+    (span, position)
+}
+
+fn close(span: &Span, response: &Response) {
+    span.record("ending", response.ending());
+    if !response.is_ok() {
+        span.record("error", display(response));
+    }
+}
+
+/// A span with all the fields that are set later.
+macro_rules! span {
+    ($name:literal, $kind:literal) => {
+        || {
+            info_span!(
+                target: "zsvc",
+                $name,
+                otel.kind = $kind,
+                rpc.system = "zsvc",
+                otel.name = Empty,
+                rpc.service = Empty,
+                rpc.method = Empty,
+                trace_id = Empty,
+                span_id = Empty,
+                parent_id = Empty,
+                ending = Empty,
+                error = Empty,
+            )
+        }
+    };
+}
+
+impl ServerMiddleware for Tracing {
+    async fn handle(&self, mut request: ServerRequest, next: ServerNext<'_>) -> Response {
+        let caller = Position::read(request.metadata());
+        let (span, position) = open(span!("handle", "server"), request.method(), caller.as_ref());
+        // What a handler passes on by hand is to be right, too.
+        position.write(request.metadata_mut());
+        let over = Over::new(request.deadline(), |ending| {
+            span.record("ending", ending);
+        });
+        let future = Box::pin(next.run(request).instrument(span.clone()));
+        let response = Within { future, position }.await;
+        over.by_itself();
+        close(&span, &response);
+        response
+    }
+}
+
+impl ClientMiddleware for Tracing {
+    async fn handle(&self, mut request: ClientRequest, mut next: ClientNext<'_>) -> Response {
+        let parent = Position::read(request.metadata()).or_else(|| HERE.with_borrow(Clone::clone));
+        let (span, position) = open(span!("call", "client"), request.method(), parent.as_ref());
+        position.write(request.metadata_mut());
+        let over = Over::new(request.deadline(), |ending| {
+            span.record("ending", ending);
+        });
+        let response = next.run(request).instrument(span.clone()).await;
+        over.by_itself();
+        close(&span, &response);
+        response
+    }
+}
