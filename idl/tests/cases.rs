@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 
 use snapbox::data::DataFormat;
 use snapbox::{Assert, Data};
+use support::files::files;
 use support::{levels_for, rendered, repository};
 use zsvc_idl::diagnostic::Code;
 use zsvc_idl::{Compilation, LoadError, Loader, MemoryLoader, compile, compile_with};
@@ -33,28 +34,11 @@ fn names() -> BTreeSet<String> {
     cases.filter_map(|path| Some(path.file_stem()?.to_str()?.to_owned())).collect()
 }
 
-/// A case may hold more files: each starts behind a line `//--- path`.
-fn files(name: &str, bytes: &[u8]) -> MemoryLoader {
-    let mut loader = MemoryLoader::default();
-    let mut path = format!("{name}.svc");
-    let mut text = Vec::new();
-    for line in bytes.split_inclusive(|byte| *byte == b'\n') {
-        match line.strip_prefix(b"//--- ") {
-            Some(next) => {
-                let next = String::from_utf8_lossy(next).trim().to_owned();
-                loader = loader.with(std::mem::replace(&mut path, next), std::mem::take(&mut text));
-            }
-            None => text.extend_from_slice(line),
-        }
-    }
-    loader.with(path, text)
-}
-
 fn compiled(name: &str) -> Compilation {
     let bytes =
         std::fs::read(folder().join(format!("{name}.svc"))).expect("the case was listed a moment ago");
     let code = name.split('_').next().unwrap_or_default();
-    compile_with(&files(name, &bytes), &[format!("{name}.svc")], &[], &levels_for(code))
+    compile_with(&files(&format!("{name}.svc"), &bytes), &[format!("{name}.svc")], &[], &levels_for(code))
 }
 
 fn assert_golden(name: &str, compilation: &Compilation) {

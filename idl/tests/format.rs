@@ -10,9 +10,9 @@ use std::path::{Path, PathBuf};
 
 use snapbox::data::DataFormat;
 use snapbox::{Assert, Data};
-use support::repository;
 use support::words::{Numbers, scrambled, without_commas, words};
-use zsvc_idl::{Compilation, Formatting, MemoryLoader, compile, format};
+use support::{holds, repository};
+use zsvc_idl::{Formatting, MemoryLoader, format};
 
 /// Files that are well formed and not in the style, since their space or commas are what they are about.
 const OTHERWISE: [&str; 4] = [
@@ -82,23 +82,10 @@ fn assert_sound(text: &str, formatted_text: &str, place: &str) {
     assert_eq!(formatted(formatted_text, place), formatted_text, "{place}");
 }
 
-/// What a text means, without where it stands.
+/// What a text means, without where it stands; it may import the example's amounts.
 fn meaning(text: &str) -> Vec<String> {
-    let loader = MemoryLoader::default().with("text.svc", text);
-    let loader = ["examples/tape/svc/money.svc"].iter().fold(loader, |loader, path| {
-        loader.with("money.svc", fs::read(repository().join(path)).expect("part of the repository"))
-    });
-    let Compilation { schema, diagnostics, .. } = compile(&loader, &["text.svc".to_owned()], &[]);
-    match schema {
-        Some(schema) => vec![without_spans(&format!("{schema:?}"))],
-        None => diagnostics.iter().map(|it| format!("{} {}", it.code, it.message)).collect(),
-    }
-}
-
-fn without_spans(debugged: &str) -> String {
-    let parts = debugged.split("Span {").map(|part| part.split_once(" }").map_or(part, |(_, behind)| behind));
-    let first = debugged.split("Span {").next().unwrap_or_default();
-    std::iter::once(first).chain(parts.skip(1)).collect()
+    let money = fs::read(repository().join("examples/tape/svc/money.svc")).expect("part of the repository");
+    holds::meaning(&MemoryLoader::default().with(holds::PATH, text).with("money.svc", money))
 }
 
 #[test]

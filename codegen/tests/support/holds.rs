@@ -1,0 +1,18 @@
+//! What holds of every input, whatever it is: what fuzzing looks for a counterexample of, and what a test replays the
+//! inputs for that once were one.
+
+use zsvc_codegen::{Options, Placement, generate};
+use zsvc_idl::compile;
+
+use super::files::files;
+
+/// What has a schema becomes Rust, as far as its grammar goes: that it compiles is shown elsewhere.
+pub(crate) fn generates(bytes: &[u8]) {
+    let compilation = compile(&files("input.svc", bytes), &["input.svc".to_owned()], &[]);
+    let Some(schema) = compilation.schema else { return };
+    let choices = Options::default().resolve(&schema).expect("none is chosen, which fits every schema");
+    for placement in [Placement::Included, Placement::Module] {
+        let text = generate(&schema, &choices, &compilation.sources, placement);
+        assert!(syn::parse_file(&text).is_ok(), "this is no Rust:\n{text}");
+    }
+}
