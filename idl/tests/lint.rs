@@ -2,9 +2,9 @@
 
 mod support;
 
-use support::repository;
+use support::{Folder, repository};
 use zsvc_idl::diagnostic::Severity;
-use zsvc_idl::lint::{Level, Levels, rule, rules};
+use zsvc_idl::lint::{Level, Levels, Rule, rule, rules};
 use zsvc_idl::{Compilation, MemoryLoader, compile_with};
 
 const FILE: &str =
@@ -110,6 +110,23 @@ fn every_rule_can_be_allowed_for_a_whole_file() {
         let told = compiled(&text, &levels).diagnostics;
         assert!(told.iter().all(|diagnostic| diagnostic.code != rule.code()), "{name}");
     }
+}
+
+#[test]
+fn every_rule_looks_at_every_file_of_the_tests_and_says_what_to_do() {
+    let names: Vec<&str> = rules().map(Rule::name).collect();
+    let levels = with(Levels::of_lint(), &names, Level::Deny);
+    let mut found = 0;
+    for folder in ["idl/tests/cases", "examples/tape/svc", "codegen/tests/compiled/svc"] {
+        for entry in std::fs::read_dir(repository().join(folder)).expect("a folder of the repository") {
+            let path = entry.expect("a readable entry").path();
+            let name = path.file_name().and_then(|name| name.to_str()).expect("a plain name").to_owned();
+            let compilation = compile_with(&Folder::of_repository(folder), &[name], &[], &levels);
+            let lints = compilation.diagnostics.iter().filter(|it| it.code.id().starts_with("W01"));
+            found += lints.inspect(|it| assert!(it.help.is_some(), "{}", it.message)).count();
+        }
+    }
+    assert!(found > 100, "only {found} were found");
 }
 
 #[test]

@@ -25,6 +25,8 @@ pub enum FolderError {
     TooMuch {
         /// The folder that was to be searched.
         folder: String,
+        /// How many entries were looked at.
+        most: usize,
     },
 }
 
@@ -33,8 +35,12 @@ pub enum FolderError {
 /// Names that start with a dot and folders called `target` are passed over. Links are followed, into each folder once,
 /// so that a link to a folder above ends nowhere; a link that leads nowhere is passed over.
 pub fn svc_files(folder: &str) -> Result<Vec<String>, FolderError> {
-    let mut search =
-        Search { folder, entries: 0, seen: BTreeSet::new(), found: Vec::new(), left: Vec::new() };
+    svc_files_among(folder, MAX_ENTRIES)
+}
+
+fn svc_files_among(folder: &str, most: usize) -> Result<Vec<String>, FolderError> {
+    let (seen, found, left) = (BTreeSet::new(), Vec::new(), Vec::new());
+    let mut search = Search { folder, most, entries: 0, seen, found, left };
     search.enter(folder.to_owned());
     while let Some(next) = search.left.pop() {
         search.read(&next)?;
@@ -45,6 +51,8 @@ pub fn svc_files(folder: &str) -> Result<Vec<String>, FolderError> {
 
 struct Search<'a> {
     folder: &'a str,
+    /// How many entries may be looked at, and how many were.
+    most: usize,
     entries: usize,
     /// Folders by where they really are.
     seen: BTreeSet<PathBuf>,
@@ -67,8 +75,8 @@ impl Search<'_> {
         let mut names = Vec::new();
         for entry in fs::read_dir(path).map_err(unreadable)? {
             self.entries += 1;
-            if self.entries > MAX_ENTRIES {
-                return Err(FolderError::TooMuch { folder: self.folder.to_owned() });
+            if self.entries > self.most {
+                return Err(FolderError::TooMuch { folder: self.folder.to_owned(), most: self.most });
             }
             names.push(entry.map_err(unreadable)?.file_name());
         }
@@ -112,8 +120,8 @@ impl fmt::Display for FolderError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Unreadable { path, why } => write!(formatter, "`{path}` can't be read: {why}"),
-            Self::TooMuch { folder } => {
-                write!(formatter, "`{folder}` holds more than {MAX_ENTRIES} files and folders")
+            Self::TooMuch { folder, most } => {
+                write!(formatter, "`{folder}` holds more than {most} files and folders")
             }
         }
     }
@@ -164,6 +172,18 @@ mod tests {
             symlink("a.svc", folder.join("a/b.svc")).expect("a link");
         });
         assert_eq!(found, ["a/a.svc", "a/b.svc"]);
+    }
+
+    #[test]
+    fn a_folder_of_too_much_is_given_up() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        for name in ["a.svc", "b.txt", "c.txt"] {
+            fs::write(folder.path().join(name), "").expect("a file");
+        }
+        let root = folder.path().to_str().expect("a path that is text");
+        assert_eq!(svc_files_among(root, 3).expect("just as many as may be").len(), 1);
+        let error = svc_files_among(root, 2).expect_err("one too many");
+        assert_eq!(error.to_string(), format!("`{root}` holds more than 2 files and folders"));
     }
 
     #[test]

@@ -13,8 +13,9 @@ pub(super) fn repeated_value_name(context: &Context, findings: &mut Findings) {
         if subject.depth == 1 {
             owner = subject.name();
         }
-        let is_named = matches!(subject.place, Place::Value | Place::Variant | Place::ErrorVariant);
-        if let Some(rest) = after_prefix(subject.name(), owner).filter(|_| is_named) {
+        if matches!(subject.place, Place::Value | Place::Variant | Place::ErrorVariant)
+            && let Some(rest) = after_prefix(subject.name(), owner)
+        {
             told(findings, subject, owner, rest);
         }
     }
