@@ -113,8 +113,10 @@ fn a_megabyte_of_mistakes() {
     assert_eq!(told.diagnostics.len(), 101);
     assert_eq!(codes(&told)[99..], ["E0201", "E0009"]);
     assert_eq!(codes(&compiled(many(ONE_MEGABYTE, "package a;\n", |_| "x\n".to_owned(), "")))[0], "E0101");
+    // What is left of a mistake in the same line is none of its own.
+    assert_eq!(codes(&compiled(many(ONE_MEGABYTE, "package a;\n", |_| ";".to_owned(), ""))), ["E0101"]);
     assert_eq!(
-        codes(&compiled(many(ONE_MEGABYTE, "package a;\n", |_| ";".to_owned(), "")))[99..],
+        codes(&compiled(many(ONE_MEGABYTE, "package a;\n", |_| ";\n".to_owned(), "")))[99..],
         ["E0101", "E0009"]
     );
     assert_eq!(
@@ -122,9 +124,23 @@ fn a_megabyte_of_mistakes() {
         "E0101"
     );
     assert_eq!(
-        codes(&compiled(many(ONE_MEGABYTE, "package a;\nstruct S {", |_| ";".to_owned(), "}")))[99..],
+        codes(&compiled(many(ONE_MEGABYTE, "package a;\nstruct S {", |_| ";\n".to_owned(), "}")))[99..],
         ["E0101", "E0009"]
     );
+}
+
+#[test]
+fn many_braces_in_the_wrong_place() {
+    for piece in
+        ["struct A x; ", "struct A } ", "struct A {} = 1; ", "} = x; ", "A B; ", "A { x; ", "} x: u8 = 1; "]
+    {
+        for start in ["package a;\n", "package a;\nstruct S {", "package a;\nunion U "] {
+            for end in ["", "}"] {
+                let text = many(ONE_MEGABYTE / 8, start, |_| piece.to_owned(), end);
+                assert!(compiled(text).has_errors(), "{piece}");
+            }
+        }
+    }
 }
 
 #[test]

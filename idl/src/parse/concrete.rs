@@ -9,7 +9,6 @@ use pest::iterators::Pair;
 
 use super::token::{TokenKind, all, comments, tokens};
 use super::{Parser, Rule, cut, first_pair};
-use crate::ast;
 use crate::diagnostic::Report;
 use crate::source::FileId;
 
@@ -23,7 +22,7 @@ pub(crate) struct Node {
 }
 
 impl Node {
-    /// The depth is that of the grammar, whose only circle, types, is bounded by [`ast::MAX_TYPE_DEPTH`].
+    /// The depth is that of the grammar, whose only circle, types, is bounded by [`crate::ast::MAX_TYPE_DEPTH`].
     fn of(pair: Pair<Rule>, base: usize) -> Self {
         let (rule, span) = (pair.as_rule(), pair.as_span());
         let range = base + span.start()..base + span.end();
@@ -43,8 +42,7 @@ pub(crate) fn declarations(file: FileId, text: &str) -> impl Iterator<Item = Opt
     let mut report = Report::default();
     std::iter::from_fn(move || {
         let piece = &tokens[pieces.next()?.tokens];
-        let tree = ast::File::empty(file);
-        let parser = Parser { file, text, tokens: &tokens, report: &mut report, tree, lost_package: false };
+        let parser = Parser::new(file, text, &tokens, &mut report);
         if parser.obstacle(piece).is_some() {
             return Some(None);
         }

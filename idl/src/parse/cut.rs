@@ -33,6 +33,7 @@ pub(super) fn declarations(text: &str, tokens: &[Token]) -> Vec<Piece> {
 
 fn declaration(text: &str, tokens: &[Token], start: usize) -> Piece {
     let first = start + tokens[start..].iter().take_while(|token| token.kind == TokenKind::Doc).count();
+    let name = name_before_members(text, &tokens[first..]).map(|name| first + name);
     let mut open: Vec<usize> = Vec::new();
     let mut body = None;
     let mut has_keyword = false;
@@ -45,7 +46,8 @@ fn declaration(text: &str, tokens: &[Token], start: usize) -> Piece {
             }
             has_keyword = true;
         }
-        match tokens[at].kind {
+        let token = tokens[at];
+        match token.kind {
             TokenKind::Sign(b'{') => {
                 open.push(at);
                 body.get_or_insert(at + 1..tokens.len());
@@ -55,15 +57,101 @@ fn declaration(text: &str, tokens: &[Token], start: usize) -> Piece {
             }
             _ => {}
         }
-        let ends = open.is_empty() && matches!(tokens[at].kind, TokenKind::Sign(b'}' | b';'));
         at += 1;
-        if ends {
-            break;
+        if !open.is_empty() || !matches!(token.kind, TokenKind::Sign(b'}' | b';')) {
+            continue;
+        }
+        match name {
+            // A brace too many, or a variant's whose opening one is lost.
+            Some(name) if body.is_some() && goes_on(text, tokens, at) => {
+                open.push(name);
+                body = Some(body_behind(tokens, name));
+            }
+            // The opening brace is lost, since there is one that closes.
+            Some(name) if body.is_none() && closes_later(text, &tokens[at..]) => {
+                open.push(name);
+                body = Some(body_behind(tokens, name));
+            }
+            None if token.is(b'}') && body.is_none() && is_same_line(text, tokens, at) => {}
+            _ => break,
         }
     }
     let body_end = if open.is_empty() { at.saturating_sub(1) } else { at };
     let body = body.map(|body: Range<usize>| body.start..body_end.max(body.start));
     Piece { tokens: start..at, unclosed: open.last().copied(), body }
+}
+
+/// Words that start something with members between braces.
+const WITH_MEMBERS: [&str; 5] = ["enum", "error", "service", "struct", "union"];
+
+/// The name of a declaration that has members, if it is one.
+fn name_before_members(text: &str, tokens: &[Token]) -> Option<usize> {
+    let (keyword, name) = head(tokens);
+    let (keyword, name) = (keyword?, name?);
+    let at = tokens.iter().position(|token| *token == name)?;
+    (WITH_MEMBERS.contains(&keyword.text(text)) && at + 1 < tokens.len()).then_some(at)
+}
+
+/// What belongs to a declaration of that name, whether its opening brace is there, something else, or nothing.
+fn body_behind(tokens: &[Token], name: usize) -> Range<usize> {
+    let sign = matches!(tokens[name + 1].kind, TokenKind::Sign(sign) if sign != b'@');
+    name + 1 + usize::from(sign)..tokens.len()
+}
+
+/// What stands behind a closing brace is the rest of a member, or another one, and there is another brace to close the
+/// declaration.
+fn goes_on(text: &str, tokens: &[Token], at: usize) -> bool {
+    let is_rest = is_same_line(text, tokens, at) && !starts_loosely(text, &tokens[at..]);
+    let rest = &tokens[at..];
+    let rest = &rest[preamble(rest)..];
+    let is_member = match rest {
+        [first, ..] if is_rest => !matches!(first.kind, TokenKind::Sign(b'}' | b'{')),
+        [first, second, ..] if first.kind == TokenKind::Word => {
+            matches!(first.text(text), "rpc" | "oneway" | "reserved") || second.is(b':') || second.is(b'=')
+        }
+        [first, ..] => matches!(first.kind, TokenKind::Sign(b'=')),
+        [] => false,
+    };
+    is_member && !starts_loosely(text, rest) && closes_later(text, rest)
+}
+
+/// How many tokens docs and attributes take.
+fn preamble(tokens: &[Token]) -> usize {
+    let mut at = 0;
+    while let Some(token) = tokens.get(at) {
+        match token.kind {
+            TokenKind::Doc => at += 1,
+            TokenKind::Sign(b'@') => {
+                at += 2;
+                if tokens.get(at).is_some_and(|token| token.is(b'(')) {
+                    let end = tokens[at..].iter().position(|token| token.is(b')') || token.is(b'{'));
+                    at += end.map_or(tokens.len() - at, |end| end + 1);
+                }
+            }
+            _ => break,
+        }
+    }
+    at.min(tokens.len())
+}
+
+/// Whether a brace is closed that was opened before these tokens, as long as no other declaration starts.
+fn closes_later(text: &str, tokens: &[Token]) -> bool {
+    let rest = tokens.iter().enumerate();
+    closing(rest.take_while(|(at, _)| !starts_loosely(text, &tokens[*at..])).map(|(_, token)| token))
+        .is_some()
+}
+
+/// As [`starts_declaration`], or a keyword and a name, whatever follows.
+fn starts_loosely(text: &str, tokens: &[Token]) -> bool {
+    let is_head = matches!(tokens, [first, second, ..]
+        if second.kind == TokenKind::Word && WITH_MEMBERS.contains(&first.text(text)));
+    is_head || starts_declaration(text, tokens)
+}
+
+/// Whether a token stands on the line of the one before.
+pub(super) fn is_same_line(text: &str, tokens: &[Token], at: usize) -> bool {
+    let before = &tokens[at - 1];
+    tokens.get(at).is_some_and(|token| !text[before.end as usize..token.start as usize].contains('\n'))
 }
 
 /// The keyword and the name of a declaration, as far as they can be told without parsing: the first two words in a
@@ -134,6 +222,18 @@ pub(super) fn members(tokens: &[Token], body: Range<usize>) -> Vec<Range<usize>>
         members.push(start..body.end);
     }
     members
+}
+
+/// The first brace that is closed but not opened.
+pub(super) fn closing<'a>(mut tokens: impl Iterator<Item = &'a Token>) -> Option<usize> {
+    let mut depth = 0_usize;
+    tokens.position(|token| {
+        let opens = usize::from(token.is(b'{'));
+        let closes = usize::from(token.is(b'}'));
+        let is_lone = closes > depth;
+        depth = (depth + opens).saturating_sub(closes);
+        is_lone
+    })
 }
 
 /// The first `<` that nests too deep.

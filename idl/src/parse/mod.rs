@@ -34,8 +34,7 @@ struct Grammar;
 /// Parses one file. What could be understood is in the tree, what could not is in the report.
 pub(crate) fn parse(file: FileId, text: &str, report: &mut Report) -> ast::File {
     let tokens = token::tokens(text);
-    let mut parser =
-        Parser { file, text, tokens: &tokens, report, tree: ast::File::empty(file), lost_package: false };
+    let mut parser = Parser::new(file, text, &tokens, report);
     for piece in cut::declarations(text, &tokens) {
         parser.declaration(&piece);
     }
@@ -50,14 +49,28 @@ struct Parser<'a> {
     tree: ast::File,
     /// There is a package, but not one that could be read.
     lost_package: bool,
+    /// The token behind the last declaration that could not be read.
+    broken_until: usize,
 }
 
 impl<'a> Parser<'a> {
+    fn new(file: FileId, text: &'a str, tokens: &'a [Token], report: &'a mut Report) -> Self {
+        Self {
+            file,
+            text,
+            tokens,
+            report,
+            tree: ast::File::empty(file),
+            lost_package: false,
+            broken_until: 0,
+        }
+    }
+
     fn declaration(&mut self, piece: &Piece) {
         let tokens = &self.tokens[piece.tokens.clone()];
         let (keyword, name) = cut::head(tokens);
         if keyword.is_some_and(|word| word.text(self.text) == "event") && name.is_some() {
-            return self.event(keyword, name);
+            return self.event(piece, keyword);
         }
         if self.obstacle(tokens).is_some() {
             return self.recover(piece, None);
@@ -66,20 +79,20 @@ impl<'a> Parser<'a> {
         match first_pair(Rule::one_item, text) {
             Ok(pair) => match self.builder(base).declaration(pair) {
                 Some(declaration) => self.add(declaration, tokens),
-                None => self.lose(keyword, name, piece.body.is_some()),
+                None => self.lose(piece),
             },
             Err(failure) => self.recover(piece, Some(&failure)),
         }
     }
 
-    fn event(&mut self, keyword: Option<Token>, name: Option<Token>) {
+    fn event(&mut self, piece: &Piece, keyword: Option<Token>) {
         if let Some(keyword) = keyword {
             let diagnostic = Diagnostic::new(diagnostic::EVENT, "there are no events yet")
                 .at(self.span(keyword), "kept for publish and subscribe, which comes later")
                 .help("until then a method that answers with a `stream` tells what happens");
             self.report.add(diagnostic);
         }
-        self.lose(keyword, name, true);
+        self.lose(piece);
     }
 
     /// Takes a declaration in, and sees to it that `package` comes first and imports before all else.
@@ -134,13 +147,32 @@ impl<'a> Parser<'a> {
     }
 
     /// Remembers what could not be read, so that its uses are not reported as well.
-    fn lose(&mut self, keyword: Option<Token>, name: Option<Token>, has_body: bool) {
-        let keyword = keyword.map_or("", |token| token.text(self.text));
-        match (keyword, name) {
+    fn lose(&mut self, piece: &Piece) {
+        let tokens = &self.tokens[piece.tokens.clone()];
+        let stray = |token: &&Token| matches!(token.kind, TokenKind::Sign(sign) if sign != b'@');
+        let tokens = &tokens[tokens.iter().take_while(stray).count()..];
+        let (keyword, name) = cut::head(tokens);
+        let word = keyword.map_or("", |token| token.text(self.text));
+        let follows = keyword.and_then(|keyword| tokens.iter().find(|token| token.start >= keyword.end));
+        let follows = |sign| follows.is_some_and(|token: &Token| token.is(sign));
+        let is_first =
+            self.tree.package.is_none() && self.tree.imports.is_empty() && self.tree.items.is_empty();
+        let starts_with_string = tokens.first().is_some_and(|token| token.kind == TokenKind::String);
+        match (recover::meant(word), name) {
             ("package", _) => self.lost_package = true,
             ("import", _) => self.tree.incomplete = true,
+            // Only the keyword is missing, here and below.
+            _ if starts_with_string => self.tree.incomplete = true,
             (_, Some(name)) => self.tree.broken_names.push(name.text(self.text).to_owned()),
-            (_, None) => self.tree.incomplete |= has_body || recover::DECLARATIONS.contains(&keyword),
+            (_, None) if is_first && follows(b'.') => self.lost_package = true,
+            (name, None)
+                if !recover::DECLARATIONS.contains(&name) && b"=:{".iter().any(|sign| follows(*sign)) =>
+            {
+                self.tree.broken_names.push(word.to_owned());
+            }
+            (keyword, None) => {
+                self.tree.incomplete |= piece.body.is_some() || recover::DECLARATIONS.contains(&keyword);
+            }
         }
     }
 

@@ -26,33 +26,57 @@ impl Parser<'_> {
     pub(super) fn recover(&mut self, piece: &Piece, failure: Option<&Failure>) {
         let tokens = &self.tokens[piece.tokens.clone()];
         let (keyword, name) = cut::head(tokens);
-        let members = keyword.and_then(|word| Members::of(word.text(self.text)));
+        let members = keyword.and_then(|word| Members::of(meant(word.text(self.text))));
+        let is_rest = self.is_rest(piece, keyword);
+        self.broken_until = piece.tokens.end;
         let (Some(mut members), Some(body)) = (members, piece.body.clone()) else {
-            self.report_failure(piece.tokens.clone(), failure);
-            return self.lose(keyword, name, piece.body.is_some());
+            if !is_rest {
+                self.report_failure(piece.tokens.clone(), failure);
+            }
+            return self.lose(piece);
         };
-        let head = piece.tokens.start..body.start;
-        let head_is_broken = self.head_is_broken(head.clone(), failure);
-        if head_is_broken {
+        let head = self.head(piece, &body, keyword, failure);
+        if head != Head::Sound {
             self.report_failure(piece.tokens.clone(), failure);
         }
         let broken = self.members(&mut members, body, piece.unclosed);
-        if !head_is_broken && !broken {
+        if head == Head::Sound && !broken {
             self.report_end(piece, failure);
         }
         match name {
-            Some(name) if !head_is_broken => self.tree.items.push(members.into_item(self.name(name))),
-            _ => self.lose(keyword, name, true),
+            Some(name) if head != Head::Broken => self.tree.items.push(members.into_item(self.name(name))),
+            _ => self.lose(piece),
         }
     }
 
-    fn head_is_broken(&self, head: Range<usize>, failure: Option<&Failure>) -> bool {
-        let tokens = &self.tokens[head];
+    /// Whether this is only what is left of the declaration before: it goes on in the same line, and no keyword is here.
+    fn is_rest(&self, piece: &Piece, keyword: Option<Token>) -> bool {
+        let start = piece.tokens.start;
+        let has_keyword = keyword.is_some_and(|word| DECLARATIONS.contains(&meant(word.text(self.text))));
+        start > 0
+            && self.broken_until == start
+            && cut::is_same_line(self.text, self.tokens, start)
+            && !has_keyword
+    }
+
+    /// What stands before the members.
+    fn head(
+        &self,
+        piece: &Piece,
+        body: &Range<usize>,
+        keyword: Option<Token>,
+        failure: Option<&Failure>,
+    ) -> Head {
+        let tokens = &self.tokens[piece.tokens.start..body.start];
         let (base, text) = self.text_of(tokens);
-        let end = base + text.len();
+        let is_at = |token: Token, failure: &Failure| base + failure.at == token.start as usize;
+        let before = body.start.checked_sub(1).map(|before| self.tokens[before]);
         match failure {
-            Some(failure) => base + failure.at < end,
-            None => self.obstacle(tokens).is_some(),
+            Some(failure) if keyword.is_some_and(|keyword| is_at(keyword, failure)) => Head::Clear,
+            Some(_) if before.is_some_and(|before| !before.is(b'{')) => Head::Clear,
+            Some(failure) if failure.at < text.len() => Head::Broken,
+            None if self.obstacle(tokens).is_some() => Head::Broken,
+            Some(_) | None => Head::Sound,
         }
     }
 
@@ -60,7 +84,18 @@ impl Parser<'_> {
     fn members(&mut self, members: &mut Members, body: Range<usize>, unclosed: Option<usize>) -> bool {
         let mut broken = false;
         let body_end = body.end;
+        // A brace too many closes what a lost one has opened: what stands before it is no member of its own.
+        let lone =
+            cut::closing(self.tokens[body.clone()].iter()).map_or(body.start, |lone| body.start + lone + 1);
+        let mut inside_until = body.start;
+        // Where a member goes on in the same line that a stray `;` has cut in two.
+        let mut half = None;
         for mut member in cut::members(self.tokens, body) {
+            if member.start < inside_until {
+                continue;
+            }
+            let is_rest =
+                half == Some(member.start) && !members.starts(self.text, &self.tokens[member.clone()]);
             for _ in 0..=MAX_RESUMES {
                 let Some(failed) = self.member(members, member.clone()) else { break };
                 let at_end = failed.at >= member.end && member.end == body_end;
@@ -68,7 +103,15 @@ impl Parser<'_> {
                     return broken;
                 }
                 broken = true;
-                self.report_failure(member.clone(), failed.failure.as_ref());
+                if !is_rest {
+                    self.report_failure(member.clone(), failed.failure.as_ref());
+                }
+                let is_cut = is_rest || failed.at + 1 == member.end;
+                half =
+                    Some(member.end).filter(|end| is_cut && cut::is_same_line(self.text, self.tokens, *end));
+                if matches!(members, Members::Union(_)) {
+                    inside_until = lone;
+                }
                 if !failed.resumes || failed.at <= member.start || failed.at >= member.end {
                     break;
                 }
@@ -194,6 +237,21 @@ fn is_in_parentheses(tokens: &[Token]) -> bool {
     count(b'(') > count(b')')
 }
 
+/// What stands before a declaration's members.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Head {
+    /// What is wrong is not here.
+    Sound,
+    /// Something is wrong, but what was meant is clear: the keyword is misspelt, or the brace is missing.
+    Clear,
+    Broken,
+}
+
+/// The keyword that was meant.
+pub(super) fn meant(word: &str) -> &str {
+    suggest::nearest(word, DECLARATIONS).unwrap_or(word)
+}
+
 /// Where a member could not be read.
 struct Failed {
     /// The token at which nothing fitted.
@@ -229,6 +287,21 @@ impl Members {
             Self::Union(_) => Rule::one_union_member,
             Self::Service(_) => Rule::one_method,
         }
+    }
+
+    /// Whether a member may start so, apart from docs and attributes.
+    fn starts(&self, text: &str, tokens: &[Token]) -> bool {
+        let word = tokens.first().filter(|token| token.kind == TokenKind::Word);
+        let word = word.map(|token| token.text(text));
+        let signs: &[u8] = match self {
+            Self::Service(_) => return word.is_some_and(|word| METHODS.contains(&word)),
+            Self::Struct(_) => b":",
+            Self::Enum(_) => b"=",
+            Self::Union(_) => b":={",
+        };
+        let follows = tokens.get(1).is_some_and(|token| signs.iter().any(|sign| token.is(*sign)));
+        let has_preamble = tokens.first().is_some_and(|token| token.is(b'@') || token.kind == TokenKind::Doc);
+        has_preamble || word.is_some_and(|word| word == "reserved" || follows)
     }
 
     fn add(&mut self, builder: &mut Builder, pair: pest::iterators::Pair<Rule>) {

@@ -6,7 +6,7 @@ use super::{BUILTINS, Model, NameError, Symbol, builtin, is_builtin, synonyms};
 use crate::ast::{ItemKind, Name, Path, Payload, Type};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::schema::PackageId;
-use crate::source::FileId;
+use crate::source::{FileId, Span};
 use crate::suggest;
 
 /// Types, services and constants of a package share one space of names, across its files.
@@ -48,8 +48,9 @@ pub(super) fn taken_aliases(model: &Model, report: &mut Report) {
 
 /// Every use of a type means one. What constants and attributes name is looked at with their values.
 pub(super) fn unknown_names(model: &Model, report: &mut Report) {
+    let mut unknown = Unknown::default();
     for (file, item) in model.items() {
-        let mut uses = Uses { model, file, report };
+        let mut uses = Uses { model, file, report, unknown: &mut unknown };
         match &item.kind {
             ItemKind::Const { ty, .. } | ItemKind::Alias(ty) => uses.ty(ty),
             ItemKind::Struct(fields) => fields.fields.iter().for_each(|field| uses.ty(&field.ty)),
@@ -69,6 +70,7 @@ pub(super) fn unknown_names(model: &Model, report: &mut Report) {
             ItemKind::Enum(_) => {}
         }
     }
+    unknown.report(model, report);
 }
 
 /// The uses of types in one declaration.
@@ -76,10 +78,11 @@ struct Uses<'a, 'm> {
     model: &'a Model<'m>,
     file: FileId,
     report: &'a mut Report,
+    unknown: &'a mut Unknown<'m>,
 }
 
-impl Uses<'_, '_> {
-    fn payload(&mut self, payload: &Payload) {
+impl<'m> Uses<'_, 'm> {
+    fn payload(&mut self, payload: &'m Payload) {
         match payload {
             Payload::Nothing => {}
             Payload::Type(ty) => self.ty(ty),
@@ -87,7 +90,7 @@ impl Uses<'_, '_> {
         }
     }
 
-    fn ty(&mut self, ty: &Type) {
+    fn ty(&mut self, ty: &'m Type) {
         ty.arguments.iter().for_each(|argument| self.ty(argument));
         let name = match ty.path.segments.as_slice() {
             [name] => name.text.as_str(),
@@ -130,7 +133,7 @@ impl Uses<'_, '_> {
     }
 
     /// Tells whether the name is wrong, which is reported.
-    fn named(&mut self, path: &Path) -> bool {
+    fn named(&mut self, path: &'m Path) -> bool {
         let error = match self.model.lookup(self.file, path) {
             Ok(Symbol::Type(_) | Symbol::Broken) => return false,
             Ok(symbol) => {
@@ -139,7 +142,7 @@ impl Uses<'_, '_> {
             }
             Err(error) => error,
         };
-        unknown(self.model, self.file, path, &error, self.report)
+        self.unknown.add(self.file, path, error)
     }
 }
 
@@ -152,27 +155,91 @@ fn no_type(path: &Path, symbol: Symbol) -> Diagnostic {
         )
 }
 
-/// Tells whether the name is reported: it may well be something that is lost.
-fn unknown(model: &Model, file: FileId, path: &Path, error: &NameError, report: &mut Report) -> bool {
-    let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
-    let Some((last, prefix)) = words.split_last() else { return false };
-    let code = match error {
-        NameError::Silent if !is_misspelt(&words) => return false,
-        NameError::Silent | NameError::Unknown => diagnostic::UNKNOWN_TYPE,
-        NameError::UnknownPrefix => diagnostic::UNKNOWN_PREFIX,
-        NameError::Ambiguous => diagnostic::AMBIGUOUS,
-    };
-    report.add_with(file, code, |_| match error {
-        NameError::Ambiguous => ambiguous(path),
-        NameError::UnknownPrefix => unknown_prefix(model, file, path, &prefix.join(".")),
-        _ => unknown_type(model, file, path, last, prefix),
-    });
-    true
+/// How many more uses of an unknown name are shown beside the first.
+const MAX_RELATED: usize = 3;
+
+/// The names that mean nothing. One that is used in many places is mostly one mistake, where it should be declared, so a
+/// file is told of it once.
+#[derive(Default)]
+struct Unknown<'m> {
+    names: Vec<UnknownName<'m>>,
+    /// By file and what is unknown: the whole name, or what stands before its last dot.
+    known: HashMap<(FileId, String), usize>,
+}
+
+struct UnknownName<'m> {
+    file: FileId,
+    path: &'m Path,
+    error: NameError,
+    more: Vec<Span>,
+    /// How many more there are that are not shown.
+    hidden: usize,
+}
+
+impl<'m> Unknown<'m> {
+    /// Tells whether the name is reported: it may well be something that is lost.
+    fn add(&mut self, file: FileId, path: &'m Path, error: NameError) -> bool {
+        if matches!(error, NameError::Silent) && !is_misspelt(path) {
+            return false;
+        }
+        let span = unknown_part(path, &error);
+        let words = path.segments.iter().filter(|segment| segment.span.end <= span.end);
+        let words: Vec<&str> = words.map(|segment| segment.text.as_str()).collect();
+        let next = self.names.len();
+        let index = *self.known.entry((file, words.join("."))).or_insert(next);
+        match self.names.get_mut(index) {
+            None => self.names.push(UnknownName { file, path, error, more: Vec::new(), hidden: 0 }),
+            Some(name) if name.more.len() < MAX_RELATED => name.more.push(span),
+            Some(name) => name.hidden += 1,
+        }
+        true
+    }
+
+    fn report(self, model: &Model, report: &mut Report) {
+        for name in self.names {
+            let code = match name.error {
+                NameError::Silent | NameError::Unknown => diagnostic::UNKNOWN_TYPE,
+                NameError::UnknownPrefix => diagnostic::UNKNOWN_PREFIX,
+                NameError::Ambiguous => diagnostic::AMBIGUOUS,
+            };
+            report.add_with(name.file, code, |_| name.diagnostic(model));
+        }
+    }
+}
+
+impl UnknownName<'_> {
+    fn diagnostic(&self, model: &Model) -> Diagnostic {
+        let (file, path) = (self.file, self.path);
+        let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
+        let (last, prefix) = words.split_last().unwrap_or((&"", &[]));
+        let mut diagnostic = match self.error {
+            NameError::Ambiguous => ambiguous(path),
+            NameError::UnknownPrefix => unknown_prefix(model, file, path, &prefix.join(".")),
+            NameError::Silent | NameError::Unknown => unknown_type(model, file, path, last, prefix),
+        };
+        for (index, span) in self.more.iter().enumerate() {
+            let is_last = index + 1 == self.more.len() && self.hidden > 0;
+            let text =
+                if is_last { format!("here, and in {} more places", self.hidden) } else { "here".to_owned() };
+            diagnostic = diagnostic.related(*span, text);
+        }
+        diagnostic
+    }
+}
+
+/// What of a name is unknown: its last word, or what stands before.
+fn unknown_part(path: &Path, error: &NameError) -> Span {
+    let last = path.segments.len().saturating_sub(1);
+    match error {
+        NameError::Ambiguous => path.span,
+        NameError::UnknownPrefix if last > 0 => Span { end: path.segments[last - 1].span.end, ..path.span },
+        _ => path.segments[last].span,
+    }
 }
 
 /// A plain name that is nearly one of the language is hardly the one that is lost.
-fn is_misspelt(words: &[&str]) -> bool {
-    matches!(words, [name] if suggest::nearest(name, BUILTINS).is_some())
+fn is_misspelt(path: &Path) -> bool {
+    matches!(path.segments.as_slice(), [name] if suggest::nearest(&name.text, BUILTINS).is_some())
 }
 
 fn ambiguous(path: &Path) -> Diagnostic {
@@ -191,13 +258,11 @@ fn unknown_prefix(model: &Model, file: FileId, path: &Path, prefix: &str) -> Dia
             format!("import the file that it comes from: `import \"….svc\" as {};`", path.segments[0].text)
         }
     };
-    let mut span = path.span;
-    span.end = path.segments[path.segments.len() - 2].span.end;
     Diagnostic::new(
         diagnostic::UNKNOWN_PREFIX,
         format!("`{prefix}` is neither an import nor an imported package"),
     )
-    .at(span, "unknown")
+    .at(unknown_part(path, &NameError::UnknownPrefix), "unknown")
     .help(help)
 }
 
@@ -211,8 +276,9 @@ fn unknown_type(model: &Model, file: FileId, path: &Path, last: &str, prefix: &[
         (None, Some(other)) => format!("`{other}` declares one: import it"),
         (None, None) => "declare it, or import the file that does".to_owned(),
     };
-    let span = path.segments.last().map_or(path.span, |segment| segment.span);
-    Diagnostic::new(diagnostic::UNKNOWN_TYPE, message).at(span, "unknown").help(help)
+    Diagnostic::new(diagnostic::UNKNOWN_TYPE, message)
+        .at(unknown_part(path, &NameError::Unknown), "unknown")
+        .help(help)
 }
 
 /// What else was meant: a type that differs in case alone, one that other languages call so, or one of nearly that name.
