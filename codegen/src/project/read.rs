@@ -178,7 +178,7 @@ impl Reader<'_> {
         };
         for (key, value) in table {
             match key.get_ref().as_ref() {
-                "out" => output.out = self.string(value).map(|text| PathBuf::from(self.placed(&text))),
+                "out" => output.out = self.out(value),
                 "files" => output.files = self.inside(value, Wanted::Any),
                 "sides" => output.options.sides = self.sides(value),
                 "derive" => output.options.derives = self.by_type(value, &mut output.places, true),
@@ -187,6 +187,19 @@ impl Reader<'_> {
             }
         }
         output
+    }
+
+    /// A folder that need not be there yet, and may lie anywhere.
+    fn out(&mut self, value: Value) -> Option<PathBuf> {
+        let text = self.string(value)?;
+        if text.is_empty() {
+            self.value(
+                value,
+                "this path is empty",
+                "name a folder for the generated code: `\"src/generated\"`",
+            );
+        }
+        Some(PathBuf::from(self.placed(&text)))
     }
 
     fn sides(&mut self, value: Value) -> Sides {
