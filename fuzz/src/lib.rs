@@ -19,6 +19,11 @@ pub fn format(bytes: &[u8]) {
     idl::formats(bytes);
 }
 
+/// Any bytes, or two of them with a line `//===` between, as two ages of a schema.
+pub fn diff(bytes: &[u8]) {
+    idl::compares(bytes);
+}
+
 /// Any bytes, to Rust.
 pub fn generate(bytes: &[u8]) {
     codegen::generates(bytes);

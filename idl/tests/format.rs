@@ -109,13 +109,12 @@ fn each_case_comes_out_as_its_golden() {
 fn the_files_of_the_repository_are_in_the_style() {
     // What formatting is tried on.
     let is_input = |path: &str| path.ends_with(".in.svc") || path.starts_with("cli/tests/cmd/fmt.in/");
-    for (path, text) in repository_files().into_iter().filter(|(path, _)| !is_input(path)) {
-        assert_eq!(
-            formatted(&text, &path) != text,
-            OTHERWISE.contains(&path.as_str()),
-            "`{path}` is not in the style, which `zsvc fmt {path}` mends, or it is an exception without need"
-        );
-    }
+    let is_wrong = |(path, text): &(String, String)| {
+        !is_input(path) && (formatted(text, path) != *text) != OTHERWISE.contains(&path.as_str())
+    };
+    let wrong: Vec<String> = repository_files().into_iter().filter(is_wrong).map(|(path, _)| path).collect();
+    let wrong = wrong.join(" ");
+    assert_eq!(wrong, "", "not in the style, which `zsvc fmt {wrong}` mends, or exceptions without need");
 }
 
 #[test]

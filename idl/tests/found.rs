@@ -18,6 +18,7 @@ fn what_once_went_wrong_goes_well() {
                 let bytes = fs::read(&path).expect("the file was listed a moment ago");
                 holds::check(&bytes);
                 holds::formats(&bytes);
+                holds::compares(&bytes);
                 replayed += 1;
             }
         }

@@ -1,6 +1,7 @@
 //! What holds of every input, whatever it is: what fuzzing looks for a counterexample of, and what tests replay the
 //! inputs for that once were one. Each function panics where it does not hold.
 
+use zsvc_idl::compat::{Sources, compare};
 use zsvc_idl::diagnostic::{RenderStyle, brief, render};
 use zsvc_idl::{Compilation, MemoryLoader, compile, format};
 
@@ -43,6 +44,29 @@ pub(crate) fn formats(bytes: &[u8]) {
     let formatted = MemoryLoader::default().with(PATH, text.clone());
     assert_eq!(format(&formatted, PATH).text.as_deref(), Some(text.as_str()));
     assert_eq!(meaning(&loader), meaning(&formatted), "{text}");
+}
+
+/// The line between the older and the newer side, where an input has two.
+const NEWER: &[u8] = b"//===\n";
+
+/// Two schemas can be compared and each change be shown, and a schema has not changed since itself.
+pub(crate) fn compares(bytes: &[u8]) {
+    let cut = bytes.windows(NEWER.len()).position(|window| window == NEWER);
+    let (old, new) = cut.map_or((bytes, bytes), |at| (&bytes[..at], &bytes[at + NEWER.len()..]));
+    let (old, new) = (compiled(&files(PATH, old)), compiled(&files(PATH, new)));
+    for schema in [&old.schema, &new.schema].into_iter().flatten() {
+        assert_eq!(compare(schema, schema), []);
+    }
+    let (Some(older), Some(newer)) = (&old.schema, &new.schema) else { return };
+    let sources = Sources::new(&old.sources, &new.sources, |path| format!("old/{path}"));
+    for change in compare(older, newer) {
+        assert!(!change.why.is_empty() && !change.help.is_empty(), "{change:?}");
+        assert!(change.old.is_some() || change.new.is_some(), "{change:?}");
+        for style in [RenderStyle::Plain, RenderStyle::Coloured] {
+            assert!(sources.render(&change, style).contains(change.code.id()));
+        }
+        assert!(sources.brief(&change).contains(change.code.id()));
+    }
 }
 
 /// What a file means, or what is wrong with it, without where it stands.
