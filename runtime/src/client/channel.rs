@@ -14,17 +14,18 @@ use super::call::{self, BidirectionalCall, ClientStreamCall, OneWayCall, ServerS
 use super::connection::{Connection, Link};
 use super::counters::ChannelCounters;
 use super::deadline::Deadline;
-use super::driver::Driver;
+use super::driver;
 use super::endpoints::Endpoints;
 use super::launch::Launch;
 use super::limits::{Limits, Patience};
 use super::local;
+use super::resolve::{self, Lobby, Name, Resolve, Resolver, named};
 use super::retry::Retry;
+use super::states::{EndpointState, StateWatch};
 use crate::codec::Form;
 use crate::method::Method;
 use crate::middleware::ClientMiddleware;
 use crate::server::Service;
-use crate::socket::{Dealer, Tuning};
 use crate::status::{CallError, Status};
 
 /// Where a client's calls go: one endpoint or several that serve the same. Cheap to clone; clones share connections,
@@ -43,6 +44,7 @@ pub struct Channel {
 pub struct ChannelBuilder {
     endpoints: Vec<String>,
     limits: Limits,
+    resolver: Resolver,
 }
 
 impl ChannelBuilder {
@@ -129,6 +131,19 @@ impl ChannelBuilder {
         self
     }
 
+    /// How often the names of endpoints are looked up again. 30 s by default; sooner, but not more than twice a second,
+    /// where none of a name's addresses is connected.
+    pub fn lookup_interval(mut self, interval: Duration) -> Self {
+        self.limits.lookup_interval = interval.max(Duration::from_millis(1));
+        self
+    }
+
+    /// Who finds the addresses of names. The system by default.
+    pub fn resolver(mut self, resolver: impl Resolve) -> Self {
+        self.resolver = Resolver::new(resolver);
+        self
+    }
+
     /// Connects, and waits until one of the servers has answered.
     ///
     /// # Errors
@@ -158,10 +173,39 @@ impl ChannelBuilder {
         let counters = Arc::<ChannelCounters>::default();
         let mut given = Given(Vec::with_capacity(self.endpoints.len()));
         for endpoint in self.endpoints {
-            given.0.push(connect(endpoint, &self.limits, &counters)?);
+            given.0.push(if named(&endpoint).is_some() {
+                lobby(endpoint, &self.limits, &counters)
+            } else {
+                driver::connect(endpoint, &self.limits, &counters)?
+            });
         }
-        let given = std::mem::take(&mut given.0);
-        Ok(Channel { endpoints: Endpoints::new(given, self.limits, counters) })
+        let endpoints = Endpoints::new(std::mem::take(&mut given.0), self.limits, counters);
+        keep_names_up(&endpoints, &self.resolver);
+        Ok(Channel { endpoints })
+    }
+}
+
+/// Where calls wait for an address of a name.
+fn lobby(endpoint: String, limits: &Limits, counters: &Arc<ChannelCounters>) -> Arc<Connection> {
+    let connection = Connection::new(endpoint, limits.clone(), Arc::clone(counters), Link::None);
+    connection.troubled(resolve::UNKNOWN);
+    tokio::spawn(Lobby::new(Arc::clone(&connection)));
+    connection
+}
+
+fn keep_names_up(endpoints: &Arc<Endpoints>, resolver: &Resolver) {
+    for given in endpoints.given() {
+        if let Some((host, port)) = named(given.endpoint()) {
+            let name = Name {
+                host: host.to_owned(),
+                port,
+                resolver: resolver.clone(),
+                lobby: Arc::clone(given),
+                endpoints: Arc::downgrade(endpoints),
+                changes: endpoints.changes(),
+            };
+            tokio::spawn(name.keep_up());
+        }
     }
 }
 
@@ -174,26 +218,10 @@ impl Drop for Given {
     }
 }
 
-/// A connection, and the task that owns its socket. Must be called within a tokio runtime.
-fn connect(
-    endpoint: String,
-    limits: &Limits,
-    counters: &Arc<ChannelCounters>,
-) -> Result<Arc<Connection>, Status> {
-    let tuning = Tuning { max_body: limits.message_size, heartbeat: limits.heartbeat };
-    let dealer = Dealer::connect(&endpoint, tuning).map_err(|error| {
-        Status::invalid_argument(format!("can't connect to `{endpoint}`: {error}")).not_sent()
-    })?;
-    let link = if dealer.is_unmonitored() { Link::Unmonitored } else { Link::Monitored };
-    let connection = Connection::new(endpoint, limits.clone(), Arc::clone(counters), link);
-    tokio::spawn(Driver::new(dealer, Arc::clone(&connection)));
-    Ok(connection)
-}
-
 impl Channel {
     /// A channel without endpoints yet.
     pub fn builder() -> ChannelBuilder {
-        ChannelBuilder { endpoints: Vec::new(), limits: Limits::default() }
+        ChannelBuilder { endpoints: Vec::new(), limits: Limits::default(), resolver: Resolver::default() }
     }
 
     /// Connects to one endpoint, with all settings as they are by default.
@@ -235,6 +263,18 @@ impl Channel {
         self.endpoints.given().iter().map(|connection| connection.endpoint())
     }
 
+    /// How the connections are: one for each endpoint, or for each address where an endpoint has a name.
+    #[must_use]
+    pub fn states(&self) -> Vec<EndpointState> {
+        EndpointState::all(&self.endpoints)
+    }
+
+    /// Tells when that changes, from now on. It does not keep the channel open.
+    #[must_use]
+    pub fn watch(&self) -> StateWatch {
+        StateWatch::new(&self.endpoints)
+    }
+
     /// What the channel, with all its clones, has seen so far.
     #[must_use]
     pub fn counters(&self) -> Arc<ChannelCounters> {
@@ -259,12 +299,19 @@ impl Channel {
         all
     }
 
+    /// Waits until a server has answered a ping. Names may come to more connections meanwhile.
     async fn first_answer(&self, timeout: Duration) -> Result<(), Status> {
         let deadline = Deadline::within(Instant::now(), timeout);
-        let all = self.endpoints.all();
-        let pings = all.iter().map(|connection| Box::pin(call::ping(connection, deadline)));
-        let mut pings: Vec<_> = pings.collect();
+        let mut asked: Vec<Arc<Connection>> = Vec::new();
+        let mut pings = Vec::new();
         std::future::poll_fn(|context| {
+            // Whoever waits for an address of a name is woken when one is connected.
+            for connection in self.endpoints.all() {
+                if !asked.iter().any(|known| Arc::ptr_eq(known, &connection)) {
+                    asked.push(Arc::clone(&connection));
+                    pings.push(Box::pin(async move { call::ping(&connection, deadline).await }));
+                }
+            }
             let mut last = None;
             while let Some((index, result)) = first_ready(&mut pings, context) {
                 drop(pings.swap_remove(index));

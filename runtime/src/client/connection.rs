@@ -164,6 +164,10 @@ impl Connection {
         self.link != Link::None && matches!(self.lock().phase, Phase::Retiring | Phase::Closed)
     }
 
+    pub(super) fn is_closed(&self) -> bool {
+        self.lock().phase == Phase::Closed
+    }
+
     /// Queues a ping if there is a connection, past the line of those that wait for room: it takes none to speak of. A
     /// server that takes no new calls still answers it.
     pub(super) fn ping_now(&self, deadline: Option<Deadline>) -> Option<u32> {
@@ -176,7 +180,7 @@ impl Connection {
 
     /// One-way calls may have been lost with the connection.
     pub(super) fn lost_one_way(&self) -> bool {
-        self.lock().lost_one_way
+        self.lock().one_way.lost
     }
 
     /// Waits for room, then queues what `write` puts into the outbox.
@@ -300,7 +304,9 @@ impl Connection {
         let Some(siblings) = self.siblings() else { return };
         siblings.each(|sibling| {
             if !std::ptr::eq(&raw const **sibling, self) {
-                let state = sibling.lock();
+                let mut state = sibling.lock();
+                // Its name has led to a server.
+                state.was_up |= sibling.link == Link::None;
                 if state.phase != Phase::Ready {
                     state.line.all(wakers);
                 }
@@ -405,6 +411,11 @@ impl Connection {
     /// It does not come up, for this reason.
     pub(super) fn troubled(&self, why: impl Into<String>) {
         self.lock().trouble = Some(why.into());
+    }
+
+    /// Nothing keeps it from coming up, as far as anyone knows.
+    pub(super) fn untroubled(&self) {
+        self.lock().trouble = None;
     }
 
     /// Nothing goes in or out any more.

@@ -3,12 +3,15 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::connection::{Connection, Rest};
+use super::connection::{Connection, Link, Rest};
+use super::counters::ChannelCounters;
+use super::limits::Limits;
 use super::state::Wakers;
-use crate::socket::{Dealer, Event, Sent, SocketError};
+use crate::socket::{Dealer, Event, Sent, SocketError, Tuning};
 use crate::status::{Cause, Status};
 
 /// Owns the DEALER: sends what calls have left in the outbox, and hands out what comes in.
@@ -20,8 +23,13 @@ pub(super) struct Driver {
     tick: Pin<Box<Sleep>>,
     /// The queue in libzmq was full the last time: what is in the outbox waits for a change.
     blocked: bool,
+    /// When all was known that had happened to the connection.
+    looked: Instant,
 }
 
+/// A connection that is lost takes at least [`crate::socket::RECONNECT`] to be back. So, of two things that lie no further
+/// apart than this, the second can't have gone over another connection than the first without anyone knowing.
+const LOOK: Duration = Duration::from_millis(crate::socket::RECONNECT / 2);
 /// Messages to send before it is received again.
 const SEND: usize = 64;
 /// Messages to take before it is sent again.
@@ -32,14 +40,31 @@ const ROUNDS: usize = 16;
 /// Why a connection does not come up although somebody listens.
 const NO_HANDSHAKE: &str = "what listens there does not complete the ZeroMQ handshake";
 
+/// A connection, and the task that owns its socket. Must be called within a tokio runtime.
+pub(super) fn connect(
+    endpoint: String,
+    limits: &Limits,
+    counters: &Arc<ChannelCounters>,
+) -> Result<Arc<Connection>, Status> {
+    let tuning = Tuning { max_body: limits.message_size, heartbeat: limits.heartbeat };
+    let dealer = Dealer::connect(&endpoint, tuning).map_err(|error| {
+        Status::invalid_argument(format!("can't connect to `{endpoint}`: {error}")).not_sent()
+    })?;
+    let link = if dealer.is_unmonitored() { Link::Unmonitored } else { Link::Monitored };
+    let connection = Connection::new(endpoint, limits.clone(), Arc::clone(counters), link);
+    tokio::spawn(Driver::new(dealer, Arc::clone(&connection)));
+    Ok(connection)
+}
+
 impl Driver {
-    pub(super) fn new(dealer: Dealer, connection: Arc<Connection>) -> Self {
+    fn new(dealer: Dealer, connection: Arc<Connection>) -> Self {
         Self {
             dealer,
             connection,
             wakers: Wakers::new(),
             tick: Box::pin(sleep_until(Instant::now())),
             blocked: false,
+            looked: Instant::now(),
         }
     }
 
@@ -97,8 +122,8 @@ impl Driver {
         Ok(())
     }
 
-    fn poll_tick(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        let Some(next) = self.connection.expire(Instant::now(), &mut self.wakers) else {
+    fn poll_tick(&mut self, context: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let Some(next) = self.connection.expire(now, &mut self.wakers) else {
             return Poll::Pending;
         };
         if self.tick.deadline() != next {
@@ -116,7 +141,19 @@ impl Driver {
         Ok(changed)
     }
 
+    /// Where this task was kept from running, a connection may have been lost and be back, of which the descriptor tells
+    /// only later. What is sent now is not to be counted among what was lost.
+    fn catch_up(&mut self, now: Instant) -> Result<(), SocketError> {
+        if now.duration_since(self.looked) >= LOOK {
+            self.events()?;
+            self.looked = now;
+        }
+        Ok(())
+    }
+
     fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        let mut now = Instant::now();
+        self.catch_up(now)?;
         // Before the socket is drained, not after: what is seen here need not be looked for twice.
         self.changed(context)?;
         for _ in 0..ROUNDS {
@@ -137,14 +174,16 @@ impl Driver {
             if self.changed(context)? {
                 continue;
             }
-            let ticked = self.poll_tick(context).is_ready();
+            let ticked = self.poll_tick(context, now).is_ready();
             self.wake();
-            if !ticked && self.connection.bell.sleep(context.waker()) {
+            if ticked {
+                now = Instant::now();
+            } else if self.connection.bell.sleep(context.waker()) {
                 return Poll::Pending;
             }
         }
         // Or a stream at full speed would keep the calls beside it from ever running out of time.
-        let _ = self.poll_tick(context);
+        let _ = self.poll_tick(context, Instant::now());
         self.wake();
         context.waker().wake_by_ref();
         Poll::Pending

@@ -12,7 +12,7 @@ const FAILURES: u32 = 5;
 /// How long an endpoint is out the first time. It doubles with each time in a row.
 const FIRST: Duration = Duration::from_secs(5);
 /// It is never out for longer. One that has been in for as long begins anew.
-const LONGEST: Duration = Duration::from_secs(120);
+const LONGEST: Duration = Duration::from_mins(2);
 /// How long a single call has to come back before another is sent after it.
 const TRIAL: Duration = Duration::from_secs(1);
 

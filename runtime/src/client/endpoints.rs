@@ -77,9 +77,12 @@ impl Endpoints {
         self.given.iter().any(|connection| connection.link() == Link::None)
     }
 
-    /// Has other connections to the addresses of names, in place of those that there are.
-    pub(super) fn resolve_to(&self, change: impl FnOnce(&mut Vec<Arc<Connection>>)) {
-        change(&mut self.resolved.write().unwrap_or_else(PoisonError::into_inner));
+    /// Adds connections to the addresses of a name. Those that were retired stay until they have ended.
+    pub(super) fn resolved_to(&self, new: Vec<Arc<Connection>>) {
+        let mut resolved = self.resolved.write().unwrap_or_else(PoisonError::into_inner);
+        resolved.retain(|connection| !connection.is_closed());
+        resolved.extend(new);
+        drop(resolved);
         self.changed();
     }
 

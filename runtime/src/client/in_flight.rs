@@ -88,16 +88,12 @@ impl ClientCall {
         if let Some(outbound) = &self.streams.outbound {
             wakers.extend(outbound.close(end_of_sending(&result)));
         }
-        match self.streams.inbound.take() {
-            Some(inbound) => {
-                wakers.extend(inbound.finish(result.map(drop)));
-                true
-            }
-            None => {
-                self.reply.get_or_insert(result);
-                false
-            }
-        }
+        let Some(inbound) = self.streams.inbound.take() else {
+            self.reply.get_or_insert(result);
+            return false;
+        };
+        wakers.extend(inbound.finish(result.map(drop)));
+        true
     }
 
     /// Its caller has given it up.

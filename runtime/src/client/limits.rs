@@ -21,6 +21,8 @@ pub(crate) struct Limits {
     pub(crate) deadline: Option<Duration>,
     /// How long connecting may take.
     pub(crate) connect_timeout: Duration,
+    /// How often names are looked up again.
+    pub(crate) lookup_interval: Duration,
     /// What a call does where nothing is connected.
     pub(crate) patience: Patience,
     /// When failed calls are made again.
@@ -49,10 +51,11 @@ impl Default for Limits {
             heartbeat: crate::DEFAULT_HEARTBEAT,
             deadline: Some(Duration::from_secs(30)),
             connect_timeout: Duration::from_secs(5),
+            lookup_interval: Duration::from_secs(30),
             patience: Patience::Wait,
             retry: Retry::default(),
             middleware: None,
-            server_timeout: Some(Duration::from_secs(60)),
+            server_timeout: Some(Duration::from_mins(1)),
         }
     }
 }

@@ -1,7 +1,7 @@
 //! The client: channels, connections, and calls as values.
 //!
 //! - [`channel`]: where calls go, and how that is set up ([`limits`]). [`endpoints`]: its connections, and which of them a
-//!   call goes by; [`eject`]: which of them are worth it. [`counters`]: what it has seen.
+//!   call goes by; [`eject`]: which of them are worth it; [`resolve`]: those of names. [`states`], [`counters`]: what users can ask.
 //! - [`call`]: the kinds of calls, as futures. [`attempt`]: one that is answered once, from its first sending to the answer that
 //!   stands; [`retry`]: when it is made again; [`around`]: what middleware does about it. [`overlap`]: calls of a method that does not run twice at a time.
 //! - [`launch`]: a call until it is sent. [`connection`]: the lock around a connection's [`state`]: the calls
@@ -27,11 +27,15 @@ mod line;
 mod local;
 mod overlap;
 mod records;
+mod resolve;
 mod retry;
 mod state;
+mod states;
 mod watch;
 
 pub use call::{BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
 pub use channel::{Channel, ChannelBuilder};
 pub use counters::ChannelCounters;
+pub use resolve::Resolve;
 pub use retry::Retry;
+pub use states::{ConnectionState, EndpointState, StateWatch};

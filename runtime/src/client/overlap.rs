@@ -34,7 +34,7 @@ pub(super) enum Turn {
     /// Another call runs.
     Waiting(Waiting),
     /// It is this call's turn, and nobody else's.
-    Alone(OwnedSemaphorePermit),
+    Alone { _permit: OwnedSemaphorePermit },
     /// It is this call's turn until another replaces it.
     Latest(Arc<Running>),
 }
@@ -86,7 +86,7 @@ impl Overlaps {
                 Turn::Waiting(Waiting { permit, deadline })
             }
             Overlap::Ignore => match Arc::clone(&self.lane(method).one).try_acquire_owned() {
-                Ok(permit) => Turn::Alone(permit),
+                Ok(permit) => Turn::Alone { _permit: permit },
                 Err(_) => return Err(ignored(method)),
             },
             Overlap::Replace => Turn::Latest(self.lane(method).replace(method)),
@@ -143,7 +143,7 @@ impl Turn {
     /// It took too long, or another call has taken its place.
     pub(super) fn poll(&mut self, context: &mut Context<'_>, method: &str) -> Poll<Result<(), Status>> {
         match self {
-            Self::Alone(_) => Poll::Ready(Ok(())),
+            Self::Alone { .. } => Poll::Ready(Ok(())),
             Self::Latest(running) => {
                 let mut stage = running.lock();
                 if matches!(*stage, Stage::Replaced) {
@@ -154,7 +154,7 @@ impl Turn {
             }
             Self::Waiting(waiting) => {
                 let permit = ready!(waiting.poll(context, method))?;
-                *self = Self::Alone(permit);
+                *self = Self::Alone { _permit: permit };
                 Poll::Ready(Ok(()))
             }
         }

@@ -43,11 +43,17 @@ pub(super) struct State {
     pub(super) trouble: Option<String>,
     /// The largest answer that is taken.
     max_body: usize,
-    /// How many calls had been begun when the last one-way call was, unless an answer has shown since that the server
-    /// has read it.
-    one_way: Option<u64>,
-    /// The connection was lost, and with it, perhaps, one-way calls that nobody will ever hear of.
-    pub(super) lost_one_way: bool,
+    pub(super) one_way: OneWay,
+}
+
+/// What is known of one-way calls, which nobody answers.
+#[derive(Debug, Default)]
+pub(super) struct OneWay {
+    /// How many calls had been begun when the last of them was, unless an answer has shown since that the server has read
+    /// it.
+    unread: Option<u64>,
+    /// The connection was lost, and with it, perhaps, some that nobody will ever hear of.
+    pub(super) lost: bool,
 }
 
 /// How a connection is.
@@ -92,8 +98,7 @@ impl State {
             watch: None,
             trouble: None,
             max_body,
-            one_way: None,
-            lost_one_way: false,
+            one_way: OneWay::default(),
         }
     }
 
@@ -180,7 +185,7 @@ impl State {
 
     /// A one-way call goes out, of which nothing more will be heard.
     pub(super) fn begin_one_way(&mut self) {
-        self.one_way = Some(self.begun);
+        self.one_way.unread = Some(self.begun);
     }
 
     /// The next message to send.
@@ -262,7 +267,7 @@ impl State {
     pub(super) fn ponged(&mut self, id: u32, wakers: &mut Wakers) {
         if let Some(call) = self.calls.get(&id).filter(|call| call.due() == Due::Pong) {
             // It reads in order.
-            self.one_way.take_if(|begun| *begun < call.number);
+            self.one_way.unread.take_if(|begun| *begun < call.number);
             self.end(id, Ok(Bytes::new()), wakers);
         }
     }
@@ -292,7 +297,7 @@ impl State {
     pub(super) fn fail_all(&mut self, why: &Status, wakers: &mut Wakers) -> usize {
         let (unsent, one_way) = self.unsent();
         self.outbox.clear();
-        self.lost_one_way |= self.one_way.take().is_some();
+        self.one_way.lost |= self.one_way.unread.take().is_some();
         for id in self.in_flight() {
             let sent = !unsent.contains(&id);
             let why = if sent { why.clone().maybe_executed() } else { why.clone().not_sent() };

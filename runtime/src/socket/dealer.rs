@@ -15,8 +15,8 @@ pub(crate) struct Dealer {
     dealer: Watched,
 }
 
-/// How soon a lost connection is tried again, and how slowly in the end, in milliseconds.
-const RECONNECT: i32 = 50;
+/// How soon a lost connection is tried again, and how slowly in the end, in milliseconds. It is never tried sooner.
+pub(crate) const RECONNECT: u64 = 50;
 const RECONNECT_MAX: i32 = 2_000;
 /// How long TCP may try to reach a peer before it starts over, in milliseconds.
 const CONNECT: i32 = 5_000;
@@ -24,7 +24,7 @@ const CONNECT: i32 = 5_000;
 impl Dealer {
     /// A socket that will be connected as soon as its peer is there. Must be called within a tokio runtime.
     pub(crate) fn connect(endpoint: &str, tuning: Tuning) -> Result<Self, SocketError> {
-        let mut this = Self { monitor: None, dealer: Watched::new(Self::socket(tuning)?)? };
+        let mut this = Self { monitor: None, dealer: Watched::new(Self::socket(endpoint, tuning)?)? };
         if !endpoint.starts_with("inproc://") {
             this.monitor = Some(Monitor::new(&mut this.dealer.socket)?);
         }
@@ -32,12 +32,14 @@ impl Dealer {
         Ok(this)
     }
 
-    fn socket(tuning: Tuning) -> zmq::Result<zmq::Socket> {
+    fn socket(endpoint: &str, tuning: Tuning) -> zmq::Result<zmq::Socket> {
         let socket = context().socket(zmq::DEALER)?;
         tune(&socket, tuning)?;
+        // Or libzmq does not take the address.
+        socket.set_ipv6(endpoint.starts_with("tcp://["))?;
         // Or messages queue up for a peer that is not there, and a call does not know that it was not sent.
         socket.set_immediate(true)?;
-        socket.set_reconnect_ivl(RECONNECT)?;
+        socket.set_reconnect_ivl(i32::try_from(RECONNECT).unwrap_or(i32::MAX))?;
         socket.set_reconnect_ivl_max(RECONNECT_MAX)?;
         socket.set_connect_timeout(CONNECT)?;
         Ok(socket)

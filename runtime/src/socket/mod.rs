@@ -15,7 +15,7 @@ mod router;
 #[cfg(test)]
 mod tests;
 
-pub(crate) use dealer::Dealer;
+pub(crate) use dealer::{Dealer, RECONNECT};
 pub(crate) use monitor::Event;
 pub(crate) use router::Router;
 

@@ -1,12 +1,14 @@
 //! Several endpoints of one channel: each call goes to the server that is there and has the least to do.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use zsvc::Channel;
+use zsvc::{Channel, ConnectionState};
 use zsvc_calls::probe::v1::ProbeClient;
 
-use crate::support::{Running, free_endpoint, on_one_thread};
+use crate::support::{Running, free_endpoint, on_one_thread, on_threads};
 
 async fn channel(endpoints: &[&str]) -> Channel {
     let builder = Channel::builder();
@@ -127,5 +129,77 @@ fn a_stream_stays_where_it_began() {
             assert_eq!((stream.next().await, stream.next().await), (Some(Ok(0)), Some(Ok(1))));
             assert_eq!(stream.next().await, None);
         }
+    });
+}
+
+#[test]
+fn how_the_connections_are_can_be_asked_and_watched() {
+    on_one_thread(async {
+        let server = Running::start();
+        let absent = free_endpoint();
+        let channel = Channel::builder().endpoint(server.endpoint()).endpoint(&absent);
+        let channel = channel.connect_lazy().unwrap();
+        let states = |channel: &Channel| channel.states().into_iter().map(|s| s.state).collect::<Vec<_>>();
+        assert_eq!(states(&channel), [ConnectionState::Connecting; 2]);
+        let mut watch = channel.watch();
+        let probe = ProbeClient::new(channel.clone());
+        let held = tokio::spawn(probe.hold("a"));
+        let states = loop {
+            let states = watch.changed().await.unwrap();
+            if states[0].state == ConnectionState::Ready {
+                break states;
+            }
+        };
+        assert_eq!((states[0].endpoint.as_str(), states[1].endpoint.as_str()), (server.endpoint(), &*absent));
+        server.journal.has("a began").await;
+        assert_eq!(channel.states()[0].calls, 1);
+        server.kill().await;
+        while watch.changed().await.unwrap()[0].state != ConnectionState::Connecting {}
+        assert!(held.await.unwrap().is_err());
+        drop((probe, channel));
+        while watch.changed().await.is_some() {}
+    });
+}
+
+/// Calls all the while, of methods that may run twice and of those that may not; every one is answered.
+#[test]
+fn two_servers_are_restarted_in_turn_and_no_call_fails() {
+    on_threads(async {
+        let mut servers = [Running::start(), Running::start()];
+        let endpoints = servers.each_ref().map(|server| server.endpoint().to_owned());
+        let probe = ProbeClient::new(channel(&[&endpoints[0], &endpoints[1]]).await);
+        all_are_connected(&probe, &[&servers[0], &servers[1]]).await;
+        let (over, answered) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+        let callers: Vec<_> = (0..8)
+            .map(|_| {
+                let (probe, over, answered) = (probe.clone(), Arc::clone(&over), Arc::clone(&answered));
+                tokio::spawn(async move {
+                    while !over.load(Ordering::SeqCst) {
+                        for result in join_all((0..5).map(|_| probe.echo("x"))).await {
+                            assert_eq!(result.unwrap(), "x");
+                        }
+                        assert_eq!(probe.fail_at_first("a", 0, 0).await.map(|calls| calls > 0), Ok(true));
+                        answered.fetch_add(6, Ordering::SeqCst);
+                    }
+                })
+            })
+            .collect();
+        for round in 0..4 {
+            let index = round % 2;
+            let [endpoint, _] = [&endpoints[index], &endpoints[1 - index]];
+            let before = answered.load(Ordering::SeqCst);
+            let leaving = std::mem::replace(&mut servers[index], Running::start());
+            leaving.stop().await;
+            servers[index] = Running::again(endpoint).await;
+            // It is called again before the other goes.
+            while servers[index].counters.calls() < 10 || answered.load(Ordering::SeqCst) < before + 100 {
+                tokio::task::yield_now().await;
+            }
+        }
+        over.store(true, Ordering::SeqCst);
+        for caller in callers {
+            caller.await.unwrap();
+        }
+        assert!(probe.channel().counters().reconnects() >= 4);
     });
 }

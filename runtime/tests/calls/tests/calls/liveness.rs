@@ -2,11 +2,13 @@
 
 use std::time::Duration;
 
-use zsvc::{Code, Outcome};
+use zsvc::{Cause, Channel, Code, Outcome};
 use zsvc_calls::Probe;
+use zsvc_calls::probe::v1::ProbeClient;
 
 use crate::child;
 use crate::raw;
+use crate::relay::Relay;
 use crate::support::{Running, on_one_thread, on_threads};
 
 fn impatient() -> Running {
@@ -112,5 +114,26 @@ fn a_server_on_inproc_that_is_merely_quiet_is_not_taken_for_gone() {
         assert!(probe.hold("b").deadline(Duration::from_secs(15)).await.is_err());
         server.journal.open("a");
         assert_eq!(held.await.unwrap().unwrap(), "a");
+    });
+}
+
+/// The device stays, and so does the connection to it.
+#[test]
+fn a_server_that_says_nothing_behind_a_device_is_taken_for_gone() {
+    on_one_thread(async {
+        let server = Running::start();
+        let relay = Relay::to(server.endpoint());
+        let timeout = Duration::from_millis(400);
+        let channel = Channel::builder().endpoint(relay.endpoint()).server_timeout(timeout);
+        let probe = ProbeClient::new(channel.connect().await.unwrap());
+        let held = tokio::spawn(probe.hold("a").no_deadline());
+        server.journal.has("a began").await;
+        // As long as it answers pings, it may be as slow as it likes.
+        let late = probe.hold("b").deadline(3 * timeout).await.unwrap_err();
+        assert_eq!(late.cause(), Some(Cause::Deadline));
+        relay.turn_deaf();
+        let status = held.await.unwrap().unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::MaybeExecuted));
+        assert_eq!(status.cause(), Some(Cause::ServerSilent), "{status}");
     });
 }

@@ -117,7 +117,9 @@ fn retries_keep_to_the_deadline() {
         let probe = client_with(&server, retry).await;
         let call = probe.fail_at_first("a", u32::MAX, UNAVAILABLE).deadline(200 * MOMENT);
         let status = tokio::time::timeout(Duration::from_secs(5), call).await.unwrap().unwrap_err();
-        assert_eq!(of(&status), (Code::Unavailable, Outcome::Executed, None));
+        // Either there was no time for one more, or the last had too little.
+        let ends = [(Code::Unavailable, Outcome::Executed), (Code::DeadlineExceeded, Outcome::MaybeExecuted)];
+        assert!(ends.contains(&(status.code(), status.outcome())), "{status}");
         assert!(retries(&probe).0 > 0);
     });
 }
