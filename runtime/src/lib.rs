@@ -36,7 +36,7 @@ pub use codec::{ParseTimestampError, Timestamp, TimestampOutOfRange, UnknownVari
 pub use context::{CancelReason, Cancelled, Context, Draining, PeerId};
 pub use metadata::{Metadata, MetadataValue};
 pub use method::{Method, MethodKind, Overlap};
-pub use server::{Counters, ServeError, Server, ServerBuilder, Service};
+pub use server::{Counters, Dropped, ServeError, Server, ServerBuilder, Service};
 pub use status::{CallError, Cause, Code, DeclaredError, Error, Outcome, Status};
 pub use stream::{Sink, Streaming};
 

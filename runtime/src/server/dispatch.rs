@@ -9,8 +9,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use super::counters::Counters;
 use super::peer::{Answer, CallKey, Peer, PeerOutgoing};
-use super::shared::Counters;
 use crate::codec::{self, DecodeError, Form, Plain, Validate};
 use crate::context::Context;
 use crate::method::{Method, MethodKind};

@@ -9,9 +9,10 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::core::Core;
-use super::peer::Peer;
-use super::shared::count;
-use crate::socket::{Router, Sent, SocketError};
+use super::counters::Dropped;
+use super::peer::{Next, Peer};
+use crate::socket::{Routed, Router, SocketError};
+use crate::wire;
 
 /// Owns the ROUTER: takes what comes in, sends what handlers have left with their peers, and sees to time.
 pub(super) struct Driver {
@@ -45,8 +46,6 @@ const RECEIVE: usize = 64;
 const SEND: usize = 64;
 /// Rounds before other tasks of the thread get their turn.
 const ROUNDS: usize = 16;
-/// How often clients with calls in flight are looked at.
-const CHECK: Duration = Duration::from_millis(250);
 /// How often a full queue is tried again: libzmq does not always tell when it has room.
 const RETRY: Duration = Duration::from_millis(10);
 /// How long clients may take to prove that they have read everything before the server is gone.
@@ -66,13 +65,21 @@ impl Driver {
         }
     }
 
-    /// Takes messages, up to a number; whether there may be more.
+    /// Takes messages, up to a number or up to one that takes more than its turn; whether there may be more.
     fn receive(&mut self) -> Result<bool, SocketError> {
+        if self.core.go_on() {
+            return Ok(true);
+        }
         for _ in 0..RECEIVE {
+            if self.core.is_unfinished() {
+                break;
+            }
             match self.router.receive()? {
                 None => return Ok(false),
                 Some(Ok((route, batch))) => self.core.receive(route, &batch),
-                Some(Err(_too_long)) => count(&self.core.shared.counters.unreadable),
+                Some(Err(_too_long)) => {
+                    self.core.shared.counters.drop_records(Dropped::RouteTooLong, 1);
+                }
             }
         }
         Ok(true)
@@ -96,16 +103,21 @@ impl Driver {
     fn empty(&mut self, peer: &Arc<Peer>) -> Result<Emptied, SocketError> {
         for turn in 0..SEND {
             let sent = turn > 0;
-            let Some(message) = peer.take_message() else { return Ok(Emptied { sent, full: false }) };
-            match self.router.send(peer.id().route(), message)? {
-                Sent::Yes => {}
-                Sent::Full(message) => {
+            let (message, receipt) = match peer.next_message() {
+                Next::Message(message, receipt) => (message, receipt),
+                Next::Nothing => return Ok(Emptied { sent, full: false }),
+                Next::Full => return Ok(Emptied { sent, full: true }),
+            };
+            match self.router.send(peer.id().route(), message, receipt)? {
+                Routed::Yes => {}
+                Routed::Full(message) => {
                     peer.put_back(message);
                     return Ok(Emptied { sent, full: true });
                 }
-                Sent::Unreachable => {
-                    count(&self.core.shared.counters.dropped);
-                    self.core.lose(peer.id());
+                Routed::Unreachable(message) => {
+                    let owed = message.map_or(0, |message| wire::owed(&message));
+                    self.core.shared.counters.drop_records(Dropped::Unreachable, owed);
+                    self.core.clients.lose(peer);
                 }
             }
         }
@@ -128,7 +140,7 @@ impl Driver {
             let since = if sent { now } else { since };
             if now.duration_since(since) < self.core.shared.limits.peer_timeout {
                 self.blocked.push((peer, since));
-            } else if self.core.forsake(&peer) {
+            } else if self.core.clients.forsake(&peer) {
                 self.blocked.push((peer, now));
             }
         }
@@ -139,22 +151,25 @@ impl Driver {
     /// rounds in which there always was.
     fn advance(&mut self, now: Instant) -> Result<Progress, SocketError> {
         let sent = self.retry(now)?;
+        if self.core.shared.is_too_much_waiting() {
+            self.core.clients.relieve();
+        }
         if now >= self.check_at {
-            self.core.check_peers(now);
-            self.check_at = now + CHECK.min(self.core.shared.limits.peer_timeout / 6);
+            self.core.clients.check(now);
+            self.check_at = now + self.core.clients.check_every();
         }
         let idle = self.core.shared.calls.load(Ordering::Acquire) == 0;
         match self.phase {
             Phase::Serving if self.core.shared.is_draining() => {
-                self.core.say_going_away();
+                self.core.clients.say_going_away();
                 self.phase = Phase::Draining(now.checked_add(self.grace));
             }
             Phase::Draining(until) if idle || until.is_some_and(|until| now >= until) => {
                 self.core.fail_all();
-                self.core.ask_all();
+                self.core.clients.ask_all();
                 self.phase = Phase::Flushing(now + FLUSH);
             }
-            Phase::Flushing(until) if idle && self.core.all_answered() || now >= until => {
+            Phase::Flushing(until) if idle && self.core.clients.all_answered() || now >= until => {
                 return Ok(Progress::Done);
             }
             // Whoever has sent receives once more.

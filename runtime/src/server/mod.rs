@@ -2,25 +2,31 @@
 //!
 //! - [`dispatch`]: what generated code implements and calls.
 //! - [`core`]: what batches mean, without sockets. [`driver`]: the task that owns the socket.
-//! - [`peer`]: one client, its calls in flight and what it is to be sent. [`handler`]: running handlers.
+//! - [`clients`]: all of them, and who has gone. [`peer`]: one, its calls in flight and what it is to be sent.
+//! - [`handler`]: running handlers. [`shared`]: what handlers and the driver share.
+//! - [`limits`], [`counters`]: what is bounded, and what is counted.
 
+mod clients;
 mod core;
+mod counters;
 mod dispatch;
 mod driver;
 mod handler;
+mod limits;
 mod peer;
 mod shared;
 #[cfg(test)]
 mod tests;
 
+pub use counters::{Counters, Dropped};
 pub use dispatch::{Handling, Incoming, Params, Service};
-pub use shared::Counters;
 
 pub(crate) use self::core::Core;
 pub(crate) use dispatch::unreadable;
-pub(crate) use peer::{CallKey, Peer};
+pub(crate) use limits::Limits;
 pub(crate) use peer::Answer;
-pub(crate) use shared::{Limits, Shared};
+pub(crate) use peer::{CallKey, Peer};
+pub(crate) use shared::Shared;
 
 use std::fmt;
 use std::future::poll_fn;
@@ -34,19 +40,6 @@ use tokio::task::JoinHandle;
 use crate::middleware::{ServerMiddleware, ServerStack};
 use crate::socket::{Router, Tuning};
 use driver::Driver;
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            message_size: crate::DEFAULT_MESSAGE_SIZE,
-            calls: 100_000,
-            calls_per_peer: 20_000,
-            stream_window: crate::DEFAULT_STREAM_WINDOW,
-            heartbeat: crate::DEFAULT_HEARTBEAT,
-            peer_timeout: Duration::from_secs(15),
-        }
-    }
-}
 
 /// Why a server could not start, or had to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -222,6 +215,21 @@ impl ServerBuilder {
         self
     }
 
+    /// How many bytes of answers and items may wait for one client before its new calls are turned away with
+    /// `resource_exhausted`; at twice that, with one message more, its calls are given up. What waits for a client was
+    /// asked for by it and is not read. Sixteen messages of the largest size by default, and at least 1 MiB.
+    pub fn max_waiting_per_peer(mut self, bytes: usize) -> Self {
+        self.limits.waiting_per_peer = Some(bytes);
+        self
+    }
+
+    /// How many bytes of answers and items may wait for all clients together. Past it the calls of those are given up for
+    /// whom most waits, so clients that read need not fear for theirs. 1 GiB by default.
+    pub fn max_waiting(mut self, bytes: usize) -> Self {
+        self.limits.waiting = bytes;
+        self
+    }
+
     /// How many bytes of items of a client's stream may be on their way or waiting to be read; at least the 64 KiB that
     /// the protocol grants every stream. 256 KiB by default.
     pub fn stream_window(mut self, bytes: u64) -> Self {
@@ -265,15 +273,14 @@ impl ServerBuilder {
         let core = Core::new(self.services, Arc::clone(&shared))
             .map_err(|duplicate| ServeError::DuplicateMethod { method: duplicate.0 })?
             .with_middleware(self.middleware);
-        let (router, endpoints) =
-            Router::bind(&self.endpoints, tuning).map_err(|(endpoint, error)| {
-                let reason = error.to_string();
-                if endpoint.is_empty() {
-                    ServeError::Socket { reason }
-                } else {
-                    ServeError::Bind { endpoint, reason }
-                }
-            })?;
+        let (router, endpoints) = Router::bind(&self.endpoints, tuning).map_err(|(endpoint, error)| {
+            let reason = error.to_string();
+            if endpoint.is_empty() {
+                ServeError::Socket { reason }
+            } else {
+                ServeError::Bind { endpoint, reason }
+            }
+        })?;
         Ok(Server { driver: Driver::new(router, core, self.grace), shared, endpoints })
     }
 

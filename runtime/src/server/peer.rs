@@ -6,9 +6,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::task::AbortHandle;
 
+use super::counters::Dropped;
 use super::shared::Shared;
 use crate::context::{CancelReason, PeerId, Signal, announce};
 use crate::id_map::IdMap;
+use crate::socket::{COPY, Flight, Receipt};
 use crate::status::{Cause, Failure, Status};
 use crate::stream::{Inbound, Outbound, Outgoing, wake};
 use crate::wire::{self, Draft, Outbox};
@@ -18,6 +20,8 @@ use crate::wire::{self, Draft, Outbox};
 pub(crate) struct Peer {
     id: PeerId,
     shared: Arc<Shared>,
+    /// What libzmq holds for it.
+    flight: Arc<Flight>,
     state: Mutex<State>,
 }
 
@@ -36,6 +40,40 @@ struct State {
     gone: bool,
     /// The size of what [`Peer::forsake`] has left in the outbox.
     notice: usize,
+    /// How much of the outbox is counted among what waits for all clients.
+    counted: usize,
+    /// How many bytes were ever handed to libzmq.
+    sent: u64,
+    /// As many of them as will be reported done.
+    receipted: u64,
+}
+
+/// What waits for a client is counted with that of all others in steps of so many bytes, so that small answers, which leave
+/// soon, cost nothing there. So often libzmq says, too, that it is done with small messages.
+pub(super) const STEP: usize = 64 * 1024;
+
+/// What libzmq may hold for one client, and one message more; the rest waits here, where it can be thrown away. Fast links
+/// are kept busy by far less: what the system has taken to send is not counted.
+pub(super) const IN_FLIGHT: u64 = 1024 * 1024;
+
+/// What a client that does not read has lost.
+#[derive(Debug, Default)]
+pub(crate) struct Forsaken {
+    /// What it was owed.
+    pub(crate) owed: u64,
+    /// The calls that it had in flight.
+    pub(crate) calls: usize,
+}
+
+/// The next message for a client.
+#[derive(Debug)]
+pub(crate) enum Next {
+    /// This one, with what is to go with its buffer, if anything.
+    Message(Vec<u8>, Option<Receipt>),
+    /// None: the owner's list does not hold the client any more.
+    Nothing,
+    /// libzmq holds as much for the client as it may.
+    Full,
 }
 
 /// One call of a client. Its id alone may mean another by now: a client may use an id again once the call has ended for
@@ -91,6 +129,16 @@ impl State {
         self.calls.len() + self.one_way
     }
 
+    /// Throws away all that waits. How much of it the client was owed.
+    fn throw_away(&mut self) -> u64 {
+        let mut owed = 0;
+        while let Some(message) = self.outbox.take() {
+            owed += wire::owed(&message);
+            wire::recycle(message);
+        }
+        owed
+    }
+
     /// A call, unless it is over.
     fn call(&mut self, key: CallKey) -> Option<&mut ServerCall> {
         self.calls.get_mut(&key.id).filter(|call| call.nth == key.nth)
@@ -133,7 +181,8 @@ pub(crate) enum Answer {
 
 impl Peer {
     pub(crate) fn new(id: PeerId, shared: Arc<Shared>) -> Arc<Self> {
-        Arc::new(Self { id, shared, state: Mutex::default() })
+        let flight = Flight::new(Arc::clone(&shared.bell));
+        Arc::new(Self { id, shared, flight, state: Mutex::default() })
     }
 
     pub(crate) fn id(&self) -> &PeerId {
@@ -155,7 +204,7 @@ impl Peer {
         if state.in_flight() >= self.shared.limits.calls_per_peer {
             return Err(Refusal::PeerFull);
         }
-        if state.outbox.len() > self.shared.limits.waiting() {
+        if state.outbox.len() > self.shared.limits.waiting_per_peer() {
             return Err(Refusal::PeerBehind);
         }
         let Entry::Vacant(entry) = state.calls.entry(id) else { return Err(Refusal::IdInUse) };
@@ -221,14 +270,23 @@ impl Peer {
         let mut state = self.lock();
         let Some(call) = self.close_call(&mut state, key) else { return };
         match answer {
-            Answer::Reply(draft) => state.outbox.push(draft),
             Answer::End => state.outbox.record(|out| wire::end(out, key.id)),
+            _ if self.has_no_room(&state) => {
+                self.shared.counters.drop_records(Dropped::NoRoom, 1);
+                state.outbox.record(|out| wire::error(out, key.id, &no_room()));
+            }
+            Answer::Reply(draft) => state.outbox.push(draft),
             Answer::Failure(failure) => state.outbox.record(|out| wire::error(out, key.id, &failure)),
         }
         self.list(state);
         if call.inbound.is_some() || call.outbound.is_some() {
             call.close(&Status::cancelled("the call is over"));
         }
+    }
+
+    /// As much waits for it, or for all clients, as may: it does not read, and will be given up soon.
+    fn has_no_room(&self, state: &State) -> bool {
+        state.outbox.len() > self.shared.limits.too_much() || self.shared.is_out_of_room()
     }
 
     /// Ends a call from outside its handler, which is dropped, and tells the client why. Does nothing for one that has
@@ -289,43 +347,51 @@ impl Peer {
         self.lock().outbox.len()
     }
 
+    /// It has calls in flight that it waits for.
+    pub(crate) fn has_calls(&self) -> bool {
+        !self.lock().calls.is_empty()
+    }
+
     /// It has calls in flight, or is to be sent more than what [`Peer::forsake`] has left.
     pub(crate) fn is_busy(&self) -> bool {
         let state = self.lock();
         !state.calls.is_empty() || state.outbox.len() > state.notice
     }
 
-    /// The client is gone: its handlers are dropped, and nothing is kept for it.
-    pub(crate) fn hang_up(&self, why: &Status) {
+    /// The client is gone: its handlers are dropped, and nothing is kept for it. How much was dropped that it was owed.
+    pub(crate) fn hang_up(&self, why: &Status) -> u64 {
         let mut state = self.lock();
         state.gone = true;
-        state.outbox.clear();
+        let dropped = state.throw_away();
+        self.count_waiting(&mut state, 0);
         let calls = std::mem::take(&mut state.calls);
         drop(state);
         for call in calls.into_values() {
             self.shared.call_ended();
             call.abort(why);
         }
+        dropped
     }
 
     /// The client does not read, and too much waits for it: that is thrown away, and its handlers are dropped. In place of
     /// it all stands one error that speaks of every call, so that a client which comes to itself does not wait for ever.
-    /// `false` when nothing but that has been waiting.
-    pub(crate) fn forsake(self: &Arc<Self>, why: &Status) -> bool {
+    /// Does nothing when nothing but that error has been waiting.
+    pub(crate) fn forsake(self: &Arc<Self>, why: &Status) -> Forsaken {
         let mut state = self.lock();
         if state.calls.is_empty() && state.outbox.len() <= state.notice {
-            return false;
+            return Forsaken::default();
         }
-        state.outbox.clear();
+        let owed = state.throw_away();
         state.outbox.record(|out| wire::error(out, 0, &Failure::Status(why.clone())));
         state.notice = state.outbox.len();
         let calls = std::mem::take(&mut state.calls);
         self.list(state);
+        let forsaken = Forsaken { owed, calls: calls.len() };
         for call in calls.into_values() {
             self.shared.call_ended();
             call.abort(why);
         }
-        true
+        forsaken
     }
 
     /// Ends every call in flight, telling the client why.
@@ -344,33 +410,76 @@ impl Peer {
         self.list(state);
     }
 
-    /// The next message for it; `None` takes it off the owner's list.
-    pub(crate) fn take_message(&self) -> Option<Vec<u8>> {
-        let mut state = self.lock();
-        let message = state.outbox.take();
-        state.listed = message.is_some();
-        message
+    /// The next message for it.
+    pub(crate) fn next_message(&self) -> Next {
+        let state = &mut *self.lock();
+        if state.outbox.is_empty() {
+            state.listed = false;
+            return Next::Nothing;
+        }
+        let in_flight = state.sent.saturating_sub(self.flight.done());
+        // Half of it, so that there is more than one message to send when there is room again.
+        if in_flight >= IN_FLIGHT && self.flight.wait_for(state.sent - IN_FLIGHT / 2) {
+            return Next::Full;
+        }
+        let Some(message) = state.outbox.take() else { return Next::Nothing };
+        state.sent += message.len() as u64;
+        self.count_waiting_in_steps(state);
+        let known = message.len() > COPY || state.sent - state.receipted >= STEP as u64;
+        let receipt = known.then(|| {
+            state.receipted = state.sent;
+            self.flight.receipt(state.sent)
+        });
+        Next::Message(message, receipt)
     }
 
     /// Its queue in libzmq is full: the message waits here, still on a list of the owner's.
     pub(crate) fn put_back(&self, message: Vec<u8>) {
         let mut state = self.lock();
+        state.sent -= message.len() as u64;
+        state.receipted = state.receipted.min(state.sent);
         state.outbox.put_back(message);
         state.listed = true;
+    }
+
+    fn count_waiting_in_steps(&self, state: &mut State) {
+        let waiting = state.outbox.len();
+        if waiting.abs_diff(state.counted) >= STEP {
+            self.count_waiting(state, waiting);
+        }
+    }
+
+    fn count_waiting(&self, state: &mut State, waiting: usize) {
+        self.shared.waiting_changed(state.counted, waiting);
+        state.counted = waiting;
     }
 
     /// Puts it on the owner's list, if it is not there, and lets go of the lock.
     fn list(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         if state.gone {
-            state.outbox.clear();
-            return;
+            let dropped = state.throw_away();
+            return self.shared.counters.drop_records(Dropped::Unreachable, dropped);
         }
+        self.count_waiting_in_steps(&mut state);
         let new = !std::mem::replace(&mut state.listed, true);
         drop(state);
         if new {
             self.shared.list(Arc::clone(self));
         }
     }
+}
+
+impl Drop for Peer {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        self.shared.waiting_changed(state.counted, 0);
+    }
+}
+
+/// What stands in the place of an answer for which there is no room.
+fn no_room() -> Failure {
+    let why = "too much waits for clients that do not read, and there was no room for the answer";
+    Failure::Status(Status::resource_exhausted(why).caused_by(Cause::Overloaded))
 }
 
 /// How the streams of one call write to its client. What they write once the call is over is dropped.
@@ -395,7 +504,7 @@ impl Outgoing for PeerOutgoing {
             return;
         }
         // Credit is the client's to give, so it is no bound of ours.
-        if state.outbox.len() > self.peer.shared.limits.too_much() {
+        if self.peer.has_no_room(&state) {
             drop(state);
             let why = "the client does not read its stream as fast as it has asked for it";
             let why = Status::resource_exhausted(why).maybe_executed().caused_by(Cause::ClientLost);
@@ -406,10 +515,8 @@ impl Outgoing for PeerOutgoing {
         self.peer.list(state);
     }
 
-    fn abandon(&self, _: u64) {
-        let why = Status::internal("the handler's stream was cut off");
-        self.peer.fail(self.key, &why.maybe_executed());
-    }
+    /// A handler's stream ends with its handler, so nothing is given up when its sink goes.
+    fn abandon(&self, _: u64) {}
 
     fn max_body(&self) -> usize {
         self.peer.shared.limits.message_size

@@ -1,50 +1,20 @@
 //! What the owner of a server's socket shares with the handlers that run elsewhere.
 
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::counters::Counters;
+use super::limits::Limits;
 use super::peer::Peer;
 use crate::bell::Bell;
-
-/// The bounds of a server. Past each of them a call ends in `resource_exhausted`, and its connection lives on.
-#[derive(Debug, Clone)]
-pub(crate) struct Limits {
-    /// The largest body of a call, a reply or an item, in bytes.
-    pub(crate) message_size: usize,
-    /// Calls in flight, of all clients together.
-    pub(crate) calls: usize,
-    /// Calls in flight of one client.
-    pub(crate) calls_per_peer: usize,
-    /// Credit of a client's stream, in bytes.
-    pub(crate) stream_window: u64,
-    /// How often a silent client's connection is asked for a sign of life.
-    pub(crate) heartbeat: Duration,
-    /// After how long without a sign of life a client with calls in flight is given up.
-    pub(crate) peer_timeout: Duration,
-}
-
-impl Limits {
-    /// Bytes that may wait to be sent to one client. Past it, its calls are turned away; at twice that, it is given up. A
-    /// few answers of the largest size, so that clients which read never get there: handlers answer as fast as calls come
-    /// in, and calls are small.
-    pub(crate) fn waiting(&self) -> usize {
-        self.message_size.saturating_mul(16).max(1024 * 1024)
-    }
-
-    /// Twice [`Limits::waiting`].
-    pub(super) fn too_much(&self) -> usize {
-        self.waiting().saturating_mul(2)
-    }
-}
 
 /// What the socket's owner and the handlers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
-    pub(crate) bell: Bell,
+    pub(crate) bell: Arc<Bell>,
     pub(crate) counters: Arc<Counters>,
     /// Calls in flight.
     pub(crate) calls: AtomicUsize,
@@ -52,6 +22,8 @@ pub(crate) struct Shared {
     draining: AtomicBool,
     /// The same, for handlers to wait for.
     drains: watch::Sender<bool>,
+    /// Bytes that wait to be sent, as far as peers have told: they do so in steps.
+    waiting: AtomicUsize,
     /// Peers with something to send.
     listed: Mutex<Vec<Arc<Peer>>>,
 }
@@ -60,11 +32,12 @@ impl Shared {
     pub(crate) fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             limits,
-            bell: Bell::new(),
+            bell: Arc::new(Bell::new()),
             counters: Arc::default(),
             calls: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
             drains: watch::Sender::new(false),
+            waiting: AtomicUsize::new(0),
             listed: Mutex::default(),
         })
     }
@@ -78,6 +51,25 @@ impl Shared {
     /// Moves everyone on the list to `to`.
     pub(super) fn take_listed(&self, to: &mut Vec<Arc<Peer>>) {
         to.append(&mut self.listed.lock().unwrap_or_else(PoisonError::into_inner));
+    }
+
+    /// For one client there waits something else than what was told before.
+    pub(super) fn waiting_changed(&self, before: usize, now: usize) {
+        if now >= before {
+            self.waiting.fetch_add(now - before, Ordering::Relaxed);
+        } else {
+            self.waiting.fetch_sub(before - now, Ordering::Relaxed);
+        }
+    }
+
+    /// So much waits that those for whom most does are to be given up.
+    pub(super) fn is_too_much_waiting(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > self.limits.waiting
+    }
+
+    /// So much waits that nothing more may, for whomever.
+    pub(super) fn is_out_of_room(&self) -> bool {
+        self.waiting.load(Ordering::Relaxed) > self.limits.too_much_in_all()
     }
 
     /// Counts a call as in flight; `false` when there are as many as there may be.
@@ -113,56 +105,4 @@ impl Shared {
     pub(crate) fn draining(&self) -> watch::Receiver<bool> {
         self.drains.subscribe()
     }
-}
-
-/// What a server has counted since it started. Every number only grows.
-#[derive(Debug, Default)]
-pub struct Counters {
-    pub(super) calls: AtomicU64,
-    pub(super) refused: AtomicU64,
-    pub(super) unreadable: AtomicU64,
-    pub(super) dropped: AtomicU64,
-    pub(super) lost_peers: AtomicU64,
-}
-
-impl Counters {
-    /// Calls that were dispatched to a handler, one-way calls among them.
-    #[must_use]
-    pub fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
-    }
-
-    pub(crate) fn count_refused(&self) {
-        count(&self.refused);
-    }
-
-    /// Calls that were turned away before a handler saw them: unknown methods, bad parameters, bounds reached.
-    #[must_use]
-    pub fn refused_calls(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
-    }
-
-    /// Messages that were no batch, were of another version, or held a malformed record; and those of clients past the
-    /// number that a server knows at a time, or with too long a route.
-    #[must_use]
-    pub fn unreadable_batches(&self) -> u64 {
-        self.unreadable.load(Ordering::Relaxed)
-    }
-
-    /// Messages to clients that were thrown away because the client could not be reached or did not read for too long.
-    #[must_use]
-    pub fn dropped_messages(&self) -> u64 {
-        self.dropped.load(Ordering::Relaxed)
-    }
-
-    /// Clients that were given up with calls in flight.
-    #[must_use]
-    pub fn lost_peers(&self) -> u64 {
-        self.lost_peers.load(Ordering::Relaxed)
-    }
-}
-
-/// One more.
-pub(super) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
 }

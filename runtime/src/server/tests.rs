@@ -6,11 +6,14 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, advance};
 
-use super::core::{Core, MAX_PEERS};
+use super::clients::MAX_PEERS;
+use super::core::Core;
+use super::counters::Dropped;
 use super::dispatch::{Handling, Incoming, Service};
+use super::limits::Limits;
 use super::peer::{Answer, PeerOutgoing};
-use super::shared::{Limits, Shared};
-use crate::codec::Plain;
+use super::shared::Shared;
+use crate::codec::{Blob, Plain};
 use crate::method::{Method, MethodKind};
 use crate::status::Failure;
 use crate::stream::Outgoing;
@@ -118,36 +121,119 @@ async fn a_batch_that_asks_for_far_more_than_it_holds_is_not_read_to_its_end() {
     assert!(read < 50_000, "{read} records of it were answered");
 }
 
-#[tokio::test(start_paused = true)]
-async fn whatever_a_client_says_is_a_sign_of_life() {
-    let mut core = core(|_| ());
-    receive(&mut core, b"a", &[call(1, "t.Odd/hold")]);
-    let mut seconds_later = async |seconds| {
-        advance(Duration::from_secs(seconds)).await;
-        core.check_peers(Instant::now());
-        let told = told(&mut core);
-        // Of a kind that is skipped: no pong.
-        receive(&mut core, b"a", &[vec![0x92, 64, 5]]);
-        told
-    };
-    assert_eq!(seconds_later(6).await, ["ping"]);
-    assert_eq!(seconds_later(4).await, Vec::<String>::new());
-    // However long it was silent: it was not asked.
-    assert_eq!(seconds_later(60).await, ["ping"]);
+/// Lets time pass, in which the server looks as often as it does.
+async fn seconds_later(core: &mut Core, seconds: u32) -> Vec<String> {
+    let every = core.clients.check_every();
+    for _ in 0..(Duration::from_secs(1) * seconds).as_micros().div_ceil(every.as_micros()) {
+        advance(every).await;
+        core.clients.check(Instant::now());
+    }
+    told(core)
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_client_that_is_asked_and_stays_silent_is_given_up() {
-    let mut core = core(|_| ());
-    receive(&mut core, b"a", &[call(1, "t.Odd/hold")]);
-    let mut seconds_later = async |seconds| {
-        advance(Duration::from_secs(seconds)).await;
-        core.check_peers(Instant::now());
-        told(&mut core)
-    };
-    assert_eq!(seconds_later(6).await, ["ping"]);
-    assert_eq!(seconds_later(9).await, Vec::<String>::new());
-    assert_eq!(seconds_later(1).await, [error(1, Code::Unavailable, Outcome::MaybeExecuted)]);
+async fn whatever_a_client_says_is_a_sign_of_life() {
+    let core = &mut core(|_| ());
+    // Of a kind that is skipped: no pong.
+    let sign = [vec![0x92, 64, 5]];
+    receive(core, b"a", &[call(1, "t.Odd/hold")]);
+    assert_eq!(seconds_later(core, 6).await, ["ping"]);
+    receive(core, b"a", &sign);
+    assert_eq!(seconds_later(core, 4).await, Vec::<String>::new());
+    for _ in 0..3 {
+        receive(core, b"a", &sign);
+        assert_eq!(seconds_later(core, 14).await, ["ping"]);
+    }
+    assert_eq!(core.shared.counters.lost_peers(), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_asked_and_stays_silent_is_given_up_in_time() {
+    let core = &mut core(|_| ());
+    receive(core, b"a", &[call(1, "t.Odd/hold")]);
+    assert_eq!(seconds_later(core, 6).await, ["ping"]);
+    assert_eq!(seconds_later(core, 8).await, Vec::<String>::new());
+    assert_eq!(seconds_later(core, 1).await, [error(1, Code::Unavailable, Outcome::MaybeExecuted)]);
+}
+
+/// Handlers hold up every thread, so nothing is read and nobody looks. Whoever was asked before has answered meanwhile,
+/// which is read after a while only: there may be much before it.
+#[tokio::test(start_paused = true)]
+async fn a_client_is_not_given_up_for_the_time_in_which_the_server_was_held_up() {
+    let core = &mut core(|_| ());
+    receive(core, b"a", &[call(1, "t.Odd/hold")]);
+    assert_eq!(seconds_later(core, 5).await, ["ping"]);
+    for _ in 0..3 {
+        advance(Duration::from_secs(30)).await;
+        core.clients.check(Instant::now());
+    }
+    assert_eq!(seconds_later(core, 3).await, Vec::<String>::new());
+    receive(core, b"a", &[vec![0x92, 10, 0]]);
+    assert_eq!(seconds_later(core, 4).await, Vec::<String>::new());
+    assert_eq!(core.shared.counters.lost_peers(), 0);
+}
+
+#[tokio::test]
+async fn a_long_batch_is_taken_in_turns_and_in_order() {
+    let core = &mut core(|_| ());
+    let pings: Vec<_> =
+        (0..2_000_u16).map(|id| [&[0x92, 9, 0xcd], id.to_be_bytes().as_slice()].concat()).collect();
+    receive(core, b"a", &pings);
+    assert!(core.is_unfinished(), "others get their turn");
+    // It does not overtake what was before it.
+    receive(core, b"a", &[vec![0x92, 9, 5]]);
+    let expected: Vec<_> = (0..2_000).chain([5]).map(|id| format!("Pong {{ id: {id} }}")).collect();
+    assert_eq!(told(core), expected);
+}
+
+#[tokio::test]
+async fn a_batch_without_end_is_cut() {
+    let core = &mut core(|_| ());
+    receive(core, b"a", &vec![vec![0x92, 10, 0]; 200_000]);
+    assert_eq!(told(core), [error(0, Code::ResourceExhausted, Outcome::MaybeExecuted)]);
+    assert_eq!(core.shared.counters.unreadable_batches(), 1);
+}
+
+#[tokio::test]
+async fn an_answer_for_which_there_is_no_room_is_an_error_that_says_so() {
+    let core = &mut core(|limits| limits.waiting_per_peer = Some(100_000));
+    receive(core, b"a", &[]);
+    let peer = core.clients.of(b"a");
+    let keys: Vec<_> = (1..=4).map(|id| peer.open(id).unwrap()).collect();
+    for key in keys {
+        let body = Bytes::from(vec![7; 90_000]);
+        peer.answer(key, Answer::Reply(Draft::reply::<Blob, Bytes>(key.id, &body).unwrap()));
+    }
+    assert_eq!(core.shared.counters.dropped(Dropped::NoRoom), 1);
+    let told = told(core);
+    assert_eq!(told.len(), 4);
+    assert_eq!(told[3], error(4, Code::ResourceExhausted, Outcome::Executed));
+}
+
+/// Those for whom most waits are given up, and nobody else.
+#[tokio::test]
+async fn too_much_for_all_is_not_the_fault_of_those_who_read() {
+    let core = &mut core(|limits| limits.waiting = 1_000_000);
+    let (fill, few) = (Bytes::from(vec![7; 90_000]), Bytes::from_static(b"few"));
+    for client in 0..12_u8 {
+        receive(core, &[client], &[]);
+        let peer = core.clients.of(&[client]);
+        let body = if client == 5 { &few } else { &fill };
+        let [held, answered] = [1, 2].map(|id| peer.open(id).unwrap());
+        peer.answer(answered, Answer::Reply(Draft::reply::<Blob, Bytes>(2, body).unwrap()));
+        assert_eq!(peer.in_flight(1), Some(held));
+    }
+    let shared = Arc::clone(&core.shared);
+    assert!(!shared.is_too_much_waiting());
+    let more = core.clients.of(&[3]).open(3).unwrap();
+    core.clients.of(&[3]).answer(more, Answer::Reply(Draft::reply::<Blob, Bytes>(3, &fill).unwrap()));
+    assert!(shared.is_too_much_waiting());
+    core.clients.relieve();
+    assert!(!shared.is_too_much_waiting());
+    let lost: Vec<u8> = (0..12).filter(|id| core.clients.of(&[*id]).in_flight(1).is_none()).collect();
+    assert!(lost.contains(&3) && !lost.contains(&5) && lost.len() < 6, "{lost:?}");
+    assert_eq!(shared.counters.lost_peers(), lost.len() as u64);
+    assert_eq!(shared.counters.dropped(Dropped::NotRead), lost.len() as u64 + 1);
 }
 
 #[tokio::test]
@@ -171,7 +257,7 @@ async fn past_the_most_clients_that_are_busy_new_ones_are_not_heard() {
     for route in 0..MAX_PEERS + 10 {
         receive(&mut core, &route.to_be_bytes(), &ping);
     }
-    assert_eq!(core.shared.counters.unreadable_batches(), 10);
+    assert_eq!(core.shared.counters.dropped(Dropped::TooManyClients), 10);
     assert_eq!(told(&mut core).len(), MAX_PEERS);
 }
 
@@ -179,13 +265,13 @@ async fn past_the_most_clients_that_are_busy_new_ones_are_not_heard() {
 async fn a_client_that_does_not_read_is_told_once_and_is_not_busy_with_that() {
     let mut core = core(|_| ());
     receive(&mut core, b"a", &[call(1, "t.Odd/hold")]);
-    let peer = core.peer(b"a");
-    assert!(core.forsake(&peer) && core.forsake(&peer) && !peer.is_busy());
+    let peer = core.clients.of(b"a");
+    assert!(core.clients.forsake(&peer) && core.clients.forsake(&peer) && !peer.is_busy());
     assert_eq!(core.shared.counters.lost_peers(), 1);
     assert_eq!(told(&mut core), [error(0, Code::Unavailable, Outcome::MaybeExecuted)]);
     receive(&mut core, b"a", &[vec![0x92, 9, 5]]);
-    core.lose(peer.id());
-    assert!(!core.forsake(&peer), "nobody is there to be told");
+    core.clients.lose(&peer);
+    assert!(!core.clients.forsake(&peer), "nobody is there to be told");
     assert_eq!(told(&mut core), Vec::<String>::new());
 }
 
@@ -193,7 +279,7 @@ async fn a_client_that_does_not_read_is_told_once_and_is_not_busy_with_that() {
 async fn a_handler_says_nothing_of_another_call_with_the_id_of_its_own() {
     let core = &mut core(|_| ());
     receive(core, b"a", &[]);
-    let peer = core.peer(b"a");
+    let peer = core.clients.of(b"a");
     let earlier = peer.open(1).unwrap();
     peer.cancel(1);
     let later = peer.open(1).unwrap();
@@ -211,7 +297,7 @@ async fn a_handler_says_nothing_of_another_call_with_the_id_of_its_own() {
 async fn a_handler_whose_call_ended_before_it_was_spawned_is_dropped() {
     let core = &mut core(|_| ());
     receive(core, b"a", &[]);
-    let peer = core.peer(b"a");
+    let peer = core.clients.of(b"a");
     let key = peer.open(1).unwrap();
     peer.cancel(1);
     let (held, dropped) = tokio::sync::oneshot::channel::<()>();

@@ -87,7 +87,7 @@ impl Dealer {
         if !self.dealer.events()?.contains(zmq::POLLOUT) {
             return Ok(Sent::Full(message));
         }
-        match self.dealer.send_whole(message, zmq::DONTWAIT) {
+        match self.dealer.send_whole(message, None, zmq::DONTWAIT) {
             Ok(()) => Ok(Sent::Yes),
             Err(zmq::Error::EAGAIN) => Ok(Sent::Unreachable),
             Err(error) => Err(error.into()),

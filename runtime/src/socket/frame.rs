@@ -7,15 +7,20 @@ use std::os::raw::c_void;
 
 use zmq_sys::zmq_msg_t;
 
+use super::Receipt;
+
+/// What libzmq gives back when it is done with a buffer: whoever is to know, knows when this is dropped.
+type Owner = (Vec<u8>, Option<Receipt>);
+
 /// A frame that libzmq has not taken yet.
 pub(super) struct OutFrame(zmq_msg_t);
 
 impl OutFrame {
     /// Hands the buffer over: libzmq frees it when the bytes have left.
-    pub(super) fn new(bytes: Vec<u8>) -> zmq::Result<Self> {
+    pub(super) fn new(bytes: Vec<u8>, receipt: Option<Receipt>) -> zmq::Result<Self> {
         let mut frame = zmq_msg_t::default();
         let (data, length) = (bytes.as_ptr(), bytes.len());
-        let owner = Box::into_raw(Box::new(bytes));
+        let owner: *mut Owner = Box::into_raw(Box::new((bytes, receipt)));
         // SAFETY: `data` and `length` are those of the buffer, which stays where it is, owned by the box, until libzmq
         // calls `free` with that box, once.
         let result = unsafe {
@@ -62,7 +67,7 @@ impl Drop for OutFrame {
 /// Called by libzmq, on whichever thread, when it is done with the bytes.
 unsafe extern "C" fn free(_data: *mut c_void, owner: *mut c_void) {
     // SAFETY: `owner` is the box that `OutFrame::new` gave away, and libzmq calls this once.
-    drop(unsafe { Box::from_raw(owner.cast::<Vec<u8>>()) });
+    drop(unsafe { Box::from_raw(owner.cast::<Owner>()) });
 }
 
 /// What libzmq said last on this thread. Sending has few ways to fail, all of which the `zmq` crate knows.

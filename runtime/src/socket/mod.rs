@@ -9,6 +9,7 @@
 
 mod dealer;
 mod endpoint;
+mod flight;
 mod frame;
 mod monitor;
 mod router;
@@ -16,8 +17,9 @@ mod router;
 mod tests;
 
 pub(crate) use dealer::{Dealer, RECONNECT};
+pub(crate) use flight::{Flight, Receipt};
 pub(crate) use monitor::Event;
-pub(crate) use router::Router;
+pub(crate) use router::{Routed, Router};
 
 use std::cell::Cell;
 use std::fmt;
@@ -172,8 +174,8 @@ impl Watched {
     }
 
     /// Sends the buffer itself. What libzmq refuses is lost.
-    fn send_whole(&mut self, frame: Vec<u8>, flags: i32) -> zmq::Result<()> {
-        OutFrame::new(frame)?.send(&mut self.socket, flags)
+    fn send_whole(&mut self, frame: Vec<u8>, receipt: Option<Receipt>, flags: i32) -> zmq::Result<()> {
+        OutFrame::new(frame, receipt)?.send(&mut self.socket, flags)
     }
 }
 
@@ -202,4 +204,4 @@ fn into_bytes(frame: zmq::Message) -> Bytes {
 
 /// Up to this size a message is copied into one of libzmq's own, which is cheaper than to hand over a buffer and have
 /// another made; larger ones are handed over.
-const COPY: usize = 8 * 1024;
+pub(crate) const COPY: usize = 8 * 1024;

@@ -4,15 +4,17 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use super::{COPY, Sent, SocketError, Tuning, Watched, context, endpoint, into_bytes, tune};
+use super::{COPY, Receipt, SocketError, Tuning, Watched, context, endpoint, into_bytes, tune};
 use crate::wire;
 
 /// A server's socket. It names each message's sender by a route, which is the frames that came before the batch: that
 /// of the client's connection, and one more for each device on the way.
 pub(crate) struct Router {
-    router: Watched,
+    socket: Watched,
     /// The route of the message that came in last, in the form of [`Router::receive`].
     route: Vec<u8>,
+    /// On `inproc`, messages are not copied but shared, and are done with when the client is done with what is in them.
+    shares_memory: bool,
 }
 
 /// Connections that may wait to be accepted. With libzmq's 100, ten thousand clients that connect at once wait for a
@@ -21,6 +23,17 @@ const BACKLOG: i32 = 4_096;
 
 /// The longest route, in bytes. ZMTP's routing ids have up to 255 bytes, and a chain of devices is short.
 const MAX_ROUTE: usize = 2_048;
+
+/// What became of a message on its way to a client.
+#[derive(Debug)]
+pub(crate) enum Routed {
+    /// libzmq has it.
+    Yes,
+    /// The client's queue is full. The message comes back.
+    Full(Vec<u8>),
+    /// The client is gone. The message comes back, unless libzmq has taken it already.
+    Unreachable(Option<Vec<u8>>),
+}
 
 /// A message that can't be taken, or answered: its route is too long.
 #[derive(Debug)]
@@ -40,8 +53,9 @@ impl Router {
             let address = endpoint::bind(&mut socket, endpoint).map_err(|error| (endpoint.clone(), error))?;
             bound.push(address);
         }
-        let router = Watched::new(socket).map_err(nowhere)?;
-        Ok((Self { router, route: Vec::new() }, bound))
+        let socket = Watched::new(socket).map_err(nowhere)?;
+        let shares_memory = endpoints.iter().any(|endpoint| endpoint.starts_with("inproc://"));
+        Ok((Self { socket, route: Vec::new(), shares_memory }, bound))
     }
 
     fn socket(tuning: Tuning) -> zmq::Result<zmq::Socket> {
@@ -58,7 +72,7 @@ impl Router {
     pub(crate) fn receive(&mut self) -> Result<Option<Result<(&[u8], Bytes), RouteTooLong>>, SocketError> {
         self.route.clear();
         let mut too_long = false;
-        while let Some(frame) = self.router.receive()? {
+        while let Some(frame) = self.socket.receive()? {
             if !frame.get_more() {
                 return Ok(Some(if too_long {
                     Err(RouteTooLong)
@@ -77,36 +91,47 @@ impl Router {
         Ok(None)
     }
 
-    /// Sends to where a message came from.
-    pub(crate) fn send(&mut self, route: &[u8], message: Vec<u8>) -> Result<Sent, SocketError> {
+    /// Sends to where a message came from. A message with a receipt is handed over, so that libzmq says when it is done.
+    pub(crate) fn send(
+        &mut self,
+        route: &[u8],
+        message: Vec<u8>,
+        receipt: Option<Receipt>,
+    ) -> Result<Routed, SocketError> {
         for (index, frame) in frames(route).enumerate() {
-            match self.router.send_copy(frame, zmq::DONTWAIT | zmq::SNDMORE) {
+            match self.socket.send_copy(frame, zmq::DONTWAIT | zmq::SNDMORE) {
                 Ok(()) => {}
                 // Decided by the first frame; the others follow it.
-                Err(zmq::Error::EAGAIN) if index == 0 => return Ok(Sent::Full(message)),
-                Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => return Ok(Sent::Unreachable),
+                Err(zmq::Error::EAGAIN) if index == 0 => {
+                    receipt.into_iter().for_each(Receipt::void);
+                    return Ok(Routed::Full(message));
+                }
+                Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => {
+                    return Ok(Routed::Unreachable(Some(message)));
+                }
                 Err(error) => return Err(error.into()),
             }
         }
-        match self.send_batch(message) {
-            Ok(()) => Ok(Sent::Yes),
-            Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(Sent::Unreachable),
+        // Nobody waits for a client to be done with what it has read: where it might keep that, nothing is counted.
+        match self.send_batch(message, receipt.filter(|_| !self.shares_memory)) {
+            Ok(()) => Ok(Routed::Yes),
+            Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(Routed::Unreachable(None)),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn send_batch(&mut self, message: Vec<u8>) -> zmq::Result<()> {
-        if message.len() > COPY {
-            return self.router.send_whole(message, zmq::DONTWAIT);
+    fn send_batch(&mut self, message: Vec<u8>, receipt: Option<Receipt>) -> zmq::Result<()> {
+        if message.len() > COPY || receipt.is_some() {
+            return self.socket.send_whole(message, receipt, zmq::DONTWAIT);
         }
-        let sent = self.router.send_copy(&message, zmq::DONTWAIT);
+        let sent = self.socket.send_copy(&message, zmq::DONTWAIT);
         wire::recycle(message);
         sent
     }
 
     /// Ready when something may have changed. See the head of [`super`].
     pub(crate) fn poll_changed(&self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        self.router.poll_changed(context)
+        self.socket.poll_changed(context)
     }
 }
 

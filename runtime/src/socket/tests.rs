@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use super::{COPY, Dealer, Router, Sent, Tuning};
+use super::{COPY, Dealer, Routed, Router, Sent, Tuning};
 
 extern "C" fn nothing(_: libc::c_int) {}
 
@@ -69,7 +69,11 @@ async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
             }
         };
         assert_eq!(batch, message);
-        until_sent(message.clone(), |message| router.send(&route, message).unwrap());
+        until_sent(message.clone(), |message| match router.send(&route, message, None).unwrap() {
+            Routed::Yes => Sent::Yes,
+            Routed::Full(message) => Sent::Full(message),
+            Routed::Unreachable(_) => Sent::Unreachable,
+        });
         let answer = loop {
             if let Some(answer) = dealer.receive().unwrap() {
                 break answer;

@@ -8,12 +8,14 @@
 
 mod draft;
 mod outbox;
+mod owed;
 mod read;
 mod recall;
 mod write;
 
 pub(crate) use draft::{Draft, recycle};
 pub(crate) use outbox::Outbox;
+pub(crate) use owed::owed;
 pub(crate) use read::{CallRecord, Malformed, Reader, Record, unknown_kind};
 pub(crate) use write::{cancel, credit, end, error, going_away, ping, pong};
 

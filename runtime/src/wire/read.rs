@@ -125,8 +125,13 @@ impl<'a> Reader<'a> {
         }
     }
 
-    /// How far it has read.
-    pub(super) fn at(&self) -> usize {
+    /// The records from this byte on, at which one begins.
+    pub(crate) fn resume(batch: &'a [u8], at: usize) -> Self {
+        Self { batch, at }
+    }
+
+    /// Where the next record begins.
+    pub(crate) fn at(&self) -> usize {
         self.at
     }
 

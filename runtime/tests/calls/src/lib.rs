@@ -4,11 +4,13 @@
 //! happened to its handlers. [`old`] and [`new`] are two ages of one schema. `market` is the service of the examples.
 
 mod journal;
+mod losses;
 mod probing;
 
 zsvc::include_generated!();
 
 pub use journal::Journal;
+pub use losses::losses;
 pub use probing::{Probe, Ticker};
 
 include!(concat!(env!("OUT_DIR"), "/ages.rs"));

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use zsvc::{Context, Counters, Sink, Status, Streaming};
+use zsvc::{Context, Counters, Dropped, Sink, Status, Streaming};
 
 use crate::Book;
 use crate::faults::v1::{Condition, Ledger};
@@ -140,7 +140,7 @@ impl Ledger for Keeper {
             running: self.tally.running.load(Ordering::Relaxed),
             calls: counters.map_or(0, |counters| counters.calls()),
             lost_peers: counters.map_or(0, |counters| counters.lost_peers()),
-            dropped: counters.map_or(0, |counters| counters.dropped_messages()),
+            dropped: counters.map_or(0, |counters| Dropped::ALL.into_iter().map(|why| counters.dropped(why)).sum()),
             resident: resident().map_err(|error| Status::internal(error.to_string()))?,
             gathered: self.tally.gathered.load(Ordering::Relaxed),
         })

@@ -53,7 +53,7 @@ fn calls_in_flight_of_all_clients() {
 #[test]
 fn calls_that_nobody_waits_for_count_too() {
     on_one_thread(async {
-        let server = Running::with(|server| server.max_calls(2));
+        let server = Running::with(|server| server.max_calls(2)).lossy();
         let probe = server.client().await;
         for _ in 0..2 {
             probe.hold_unheard("a").await.unwrap();
@@ -224,7 +224,7 @@ fn answers_that_nobody_reads() {
 #[test]
 fn items_that_nobody_reads_whatever_credit_there_was() {
     on_one_thread(async {
-        let server = Running::with(|server| server.max_message_size(100_000));
+        let server = Running::with(|server| server.max_message_size(100_000)).lossy();
         let dealer = raw::dealer(server.endpoint());
         dealer.send(raw::call_of_pour("a", 90_000), 0).unwrap();
         server.journal.has("a dropped").await;

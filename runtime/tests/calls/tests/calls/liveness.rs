@@ -54,7 +54,7 @@ fn the_handlers_of_a_client_that_stays_but_never_answers_are_dropped() {
 #[test]
 fn a_client_that_has_gone_is_found_out_while_others_keep_the_server_busy() {
     on_threads(async {
-        let server = impatient();
+        let server = impatient().lossy();
         let busy = server.client().await;
         let flood = tokio::spawn(async move {
             let mut items = busy.pour("flood", u32::MAX, 100).await.unwrap();

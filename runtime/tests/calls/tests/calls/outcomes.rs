@@ -90,7 +90,7 @@ fn a_method_is_called_as_one_of_another_kind() {
     static UNARY: Method = Method::new("probe.v1.Probe/note", MethodKind::Unary);
     static STREAM: Method = Method::new("probe.v1.Probe/echo", MethodKind::ServerStream);
     on_one_thread(async {
-        let server = Running::start();
+        let server = Running::start().lossy();
         let probe = server.client().await;
         let channel = probe.channel();
         channel.one_way(&ONE_WAY, &("x",)).await.unwrap();

@@ -8,7 +8,7 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use zsvc::{Channel, Counters, ServeError, Server, ServerBuilder};
 use zsvc_calls::probe::v1::{ClockServer, ProbeClient, ProbeServer};
-use zsvc_calls::{Journal, Probe, Ticker};
+use zsvc_calls::{Journal, Probe, Ticker, losses};
 
 /// A test that takes so long hangs.
 const HANGS: Duration = Duration::from_secs(20);
@@ -45,6 +45,8 @@ pub(crate) struct Running {
     endpoints: Vec<String>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), ServeError>>,
+    /// The test makes the server drop something.
+    lossy: bool,
 }
 
 impl Running {
@@ -70,7 +72,7 @@ impl Running {
         let (endpoints, counters) = (server.endpoints().to_vec(), server.counters());
         let (stop, stopped) = oneshot::channel::<()>();
         let task = tokio::spawn(server.serve_until(stopped));
-        Ok(Self { journal, counters, endpoints, stop: Some(stop), task })
+        Ok(Self { journal, counters, endpoints, stop: Some(stop), task, lossy: false })
     }
 
     /// At an endpoint where another was until just now: libzmq's own thread closes sockets in its own time.
@@ -81,6 +83,12 @@ impl Running {
                 Err(_) => tokio::task::yield_now().await,
             }
         }
+    }
+
+    /// Has it drop something, which no server does that is not made to.
+    pub(crate) fn lossy(mut self) -> Self {
+        self.lossy = true;
+        self
     }
 
     /// Where it is.
@@ -133,5 +141,8 @@ impl Running {
 impl Drop for Running {
     fn drop(&mut self) {
         self.task.abort();
+        if !self.lossy && !std::thread::panicking() {
+            assert_eq!(losses(&self.counters), [], "the server has dropped something");
+        }
     }
 }

@@ -1,6 +1,7 @@
 //! Clients that keep to nothing, against a real server: it answers or counts, and serves everybody else as before.
 
 use rmpv::Value;
+use zsvc::Dropped;
 
 use crate::damage::{Random, client_records, huge_announcements, truncations, wrong_types};
 use crate::raw::{Dealer, Record, batch, call, call_with_credit, kind, packed, record, tape};
@@ -160,7 +161,7 @@ fn ids_are_unique_and_not_nought() {
 
 #[test]
 fn methods_are_called_by_their_own_names_and_records() {
-    attacked(|server, attacker| {
+    attacked_with(&Serving::start().lossy(), |server, attacker| {
         let body = || Value::Binary(vec![0x90]);
         for name in ["", "/", "market.v1.Tape", "market.v1.Tape/", "market.v1.Tape/lost", "Tape/last"] {
             attacker.say(&[record![kind::CALL, 1, name, body()]]);
@@ -251,7 +252,7 @@ fn calls_in_flight_have_a_bound() {
 
 #[test]
 fn a_message_may_have_a_route_but_not_any() {
-    attacked(|server, attacker| {
+    attacked_with(&Serving::start().lossy(), |server, attacker| {
         let ping = batch(&[record![kind::PING, 5]]);
         for frames in [vec![&b""[..], &ping], vec![b"a", b"", b"\0\xff", &ping], vec![&[7; 255], &ping]] {
             attacker.send_frames(&frames);
@@ -262,7 +263,7 @@ fn a_message_may_have_a_route_but_not_any() {
         let many = vec![&b"x"[..]; 2000];
         attacker.send_frames(&many);
         assert!(attacker.sync().is_empty(), "there is no way to answer");
-        assert_eq!(server.counters.unreadable_batches(), 2);
+        assert_eq!(server.counters.dropped(Dropped::RouteTooLong), 2);
     });
 }
 
@@ -296,7 +297,7 @@ fn what_is_announced_need_not_come() {
 #[test]
 fn a_client_that_does_not_read_is_told_that_it_was_given_up() {
     let brief = std::time::Duration::from_millis(200);
-    let server = Serving::with(|server| server.peer_timeout(brief));
+    let server = Serving::with(|server| server.peer_timeout(brief)).lossy();
     let mut attacker = Dealer::connect_narrow(&server.endpoint);
     attacker.say(&[call(1, "last", &record!["SLOW"])]);
     for id in 2..400 {
@@ -314,7 +315,7 @@ fn a_client_that_does_not_read_is_told_that_it_was_given_up() {
         }
     };
     assert_eq!(told, (0, 14, 1));
-    assert!(server.counters.dropped_messages() > 0);
+    assert!(server.counters.dropped(Dropped::NotRead) > 0);
     attacker.good_call();
     assert_no_panics();
 }
@@ -341,7 +342,7 @@ fn noise_is_told_and_counted() {
 
 #[test]
 fn changed_records_are_told_taken_or_ignored() {
-    attacked(|server, attacker| {
+    attacked_with(&Serving::start().lossy(), |server, attacker| {
         let mut random = Random::new(0x5eed_0002);
         let mut good: Vec<Vec<u8>> =
             (0..4).flat_map(client_records).map(|record| batch(std::slice::from_ref(&record))).collect();

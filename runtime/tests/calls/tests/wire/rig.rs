@@ -13,6 +13,7 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use zsvc::{Channel, Counters, ServeError, Server, ServerBuilder};
+use zsvc_calls::losses;
 use zsvc_calls::market::v1::{TapeClient, TapeServer};
 use zsvc_calls::shapes::v1::ShapesServer;
 
@@ -30,6 +31,7 @@ pub(crate) struct Serving {
     stop: Option<oneshot::Sender<()>>,
     ended: Option<JoinHandle<Result<(), ServeError>>>,
     runtime: Option<Runtime>,
+    lossy: bool,
 }
 
 impl Serving {
@@ -58,7 +60,21 @@ impl Serving {
         let (stop, stopped) = oneshot::channel();
         let ended = runtime.spawn(server.serve_until(stopped));
         drop(entered);
-        Self { endpoint, counters, notes, stop: Some(stop), ended: Some(ended), runtime: Some(runtime) }
+        Self {
+            endpoint,
+            counters,
+            notes,
+            stop: Some(stop),
+            ended: Some(ended),
+            runtime: Some(runtime),
+            lossy: false,
+        }
+    }
+
+    /// Has it drop something, which no server does that is not made to.
+    pub(crate) fn lossy(mut self) -> Self {
+        self.lossy = true;
+        self
     }
 
     /// Tells it to stop, as its user would.
@@ -83,6 +99,9 @@ impl Serving {
 
 impl Drop for Serving {
     fn drop(&mut self) {
+        if !self.lossy && !thread::panicking() {
+            assert_eq!(losses(&self.counters), [], "the server has dropped something");
+        }
         if let Some(runtime) = self.runtime.take() {
             runtime.shutdown_background();
         }
