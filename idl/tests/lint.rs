@@ -94,6 +94,13 @@ fn a_package_without_a_service_is_there_for_others() {
 }
 
 #[test]
+fn an_unused_allow_can_be_allowed() {
+    let levels = with(Levels::of_check(), &["unused-allow"], Level::Warn);
+    assert_eq!(told("package a.v1; @allow(snake_case) struct A {}", &levels), ["a.svc W0105"]);
+    assert!(told("package a.v1; @allow(snake_case, unused_allow) struct A {}", &levels).is_empty());
+}
+
+#[test]
 fn every_rule_can_be_allowed_for_a_whole_file() {
     for rule in rules().filter(|rule| rule.name() != "unused-allow") {
         let name = rule.name().replace('-', "_");

@@ -159,8 +159,11 @@ pub(crate) fn lint(model: &Model, levels: &Levels, report: &mut Report) {
         let mut findings = Findings { rule, level: levels.level(rule), allows: &mut allows, model, report };
         (rule.run)(&context, &mut findings);
     }
-    if let Some(rule) = looked_at.iter().find(|rule| rule.code == diagnostic::UNUSED_ALLOW) {
-        let unused = allows.unused(&looked_at);
+    // What it finds stands where it would be allowed, so an `@allow` of this rule is never unused itself.
+    let (own, others): (Vec<&Rule>, Vec<&Rule>) =
+        looked_at.into_iter().partition(|rule| rule.code == diagnostic::UNUSED_ALLOW);
+    if let Some(rule) = own.first() {
+        let unused = allows.unused(&others);
         let mut findings = Findings { rule, level: levels.level(rule), allows: &mut allows, model, report };
         for (rule, span) in unused {
             findings.unused_allow(rule, span);
