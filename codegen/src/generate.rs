@@ -113,3 +113,8 @@ fn print_chunks(schema: &Schema, choices: &Choices, next: &AtomicUsize) -> Vec<(
         printed.push((index, text));
     }
 }
+
+#[cfg(test)]
+mod random;
+#[cfg(test)]
+mod tests;

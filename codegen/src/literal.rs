@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use proc_macro2::{Literal as Token, TokenStream};
-use quote::quote;
+use quote::{format_ident, quote};
 use zsvc_idl::schema::{Literal, Range, TypeId};
 
 use crate::site::Site;
@@ -12,11 +12,8 @@ use crate::site::Site;
 pub(crate) fn constant(site: Site<'_>, value: &Literal) -> TokenStream {
     match value {
         Literal::Bool(value) => quote!(#value),
-        Literal::Integer(value) => {
-            let magnitude = Token::u128_unsuffixed(value.unsigned_abs());
-            signed(*value < 0, &magnitude)
-        }
-        Literal::Float(value) => signed(value.is_sign_negative(), &Token::f64_unsuffixed(value.abs())),
+        Literal::Integer(value) => signed(*value < 0, &integer(value.unsigned_abs())),
+        Literal::Float(value) => signed(value.is_sign_negative(), &float(value.abs())),
         Literal::String(text) => quote!(#text),
         Literal::Duration(value) => duration(*value),
         Literal::EnumValue(id, index) => enum_value(site, *id, *index),
@@ -43,10 +40,45 @@ pub(crate) fn range(site: Site<'_>, range: &Range) -> TokenStream {
     }
 }
 
-/// At most `u64::MAX` nanoseconds; a longer one, which no schema holds, becomes that.
+/// In the largest unit that it is a whole number of. At most `u64::MAX` nanoseconds; a longer one, which no schema holds,
+/// becomes that.
 pub(crate) fn duration(value: Duration) -> TokenStream {
-    let nanoseconds = Token::u64_unsuffixed(u64::try_from(value.as_nanos()).unwrap_or(u64::MAX));
-    quote!(::core::time::Duration::from_nanos(#nanoseconds))
+    const UNITS: [(u64, &str); 5] = [
+        (3_600_000_000_000, "from_hours"),
+        (60_000_000_000, "from_mins"),
+        (1_000_000_000, "from_secs"),
+        (1_000_000, "from_millis"),
+        (1_000, "from_micros"),
+    ];
+    let nanoseconds = u64::try_from(value.as_nanos()).unwrap_or(u64::MAX);
+    let whole = UNITS.iter().find(|(unit, _)| nanoseconds > 0 && nanoseconds.is_multiple_of(*unit));
+    let (unit, name) = whole.copied().unwrap_or((1, "from_nanos"));
+    let (name, count) = (format_ident!("{name}"), integer(nanoseconds / unit));
+    quote!(::core::time::Duration::#name(#count))
+}
+
+/// A float; one of many zeros by its exponent.
+fn float(value: f64) -> Token {
+    let plain = Token::f64_unsuffixed(value);
+    let is_short = value == 0.0 || (1e-4..1e6).contains(&value);
+    if is_short { plain } else { format!("{value:e}").parse().unwrap_or(plain) }
+}
+
+/// A number of many digits is easier to read, and by clippy to be written, in groups of three.
+pub(crate) fn integer(value: impl Into<u128>) -> Token {
+    let value = value.into();
+    let digits = value.to_string();
+    if digits.len() < 6 {
+        return Token::u128_unsuffixed(value);
+    }
+    let mut grouped = String::new();
+    for (place, digit) in digits.chars().enumerate() {
+        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+            grouped.push('_');
+        }
+        grouped.push(digit);
+    }
+    grouped.parse().unwrap_or_else(|_| Token::u128_unsuffixed(value))
 }
 
 fn signed(negative: bool, magnitude: &Token) -> TokenStream {

@@ -86,7 +86,12 @@ pub(crate) fn print(generation: &Generation<'_>, parts: &[Part<'_>], place: usiz
         text.push('\n');
     }
     match kind {
-        Kind::Open { child, prefix } => open(generation, child, prefix, *depth, text),
+        Kind::Open { child, prefix } => {
+            open(generation, child, prefix, *depth, text);
+            let is_empty = parts.get(place + 1).is_some_and(|next| matches!(next.kind, Kind::Close));
+            text.push_str(if is_empty { " {}\n" } else { " {\n" });
+        }
+        Kind::Close if follows_head => {}
         Kind::Close => {
             text.extend(iter::repeat_n("    ", *depth));
             text.push_str("}\n");
@@ -121,7 +126,6 @@ fn open(generation: &Generation<'_>, child: &ChildNames, prefix: &str, depth: us
     let lints = prefix.is_empty().then(lints);
     layout::print(quote!(#docs #lints pub mod #name), depth, text);
     text.truncate(text.trim_end().len());
-    text.push_str(" {\n");
 }
 
 /// What users' lints and formatting must not be applied to, for an outermost module and all in it.

@@ -20,7 +20,7 @@ pub(crate) fn enumeration(
         path,
         &quote! {
             #(Self::#idents => formatter.write_str(#names),)*
-            Self::#unknown(number) => ::core::write!(formatter, "unknown value {}", number),
+            Self::#unknown(number) => ::core::write!(formatter, "unknown value {number}"),
         },
     )
 }
@@ -68,19 +68,23 @@ fn error_arm(site: Site<'_>, variant: &Variant, name: &Ident) -> TokenStream {
 fn message_arm(site: Site<'_>, name: &Ident, message: &[MessagePart], fields: &[Field]) -> TokenStream {
     let variables = site.names().bindings.clone().declare(fields.iter().map(|field| field.name.as_str()));
     let members = fields::idents(fields);
+    // Within a format, a name can't be raw.
+    let are_plain = !variables.iter().any(|variable| variable.to_string().starts_with("r#"));
     let (mut format, mut used) = (String::new(), Vec::new());
     for part in message {
         match part {
             MessagePart::Text(text) => format.push_str(&text.replace('{', "{{").replace('}', "}}")),
             MessagePart::Field(index) => {
-                format.push_str(placeholder(site, &fields[*index].ty));
+                let form = placeholder(site, &fields[*index].ty);
+                let name = if are_plain { variables[*index].to_string() } else { String::new() };
+                format.extend(["{", &name, form, "}"]);
                 used.push(*index);
             }
         }
     }
     let shown = (0..fields.len()).filter(|index| used.contains(index));
     let pattern = shown.map(|index| site::bound(&members[index], &variables[index]));
-    let arguments = used.iter().map(|&index| &variables[index]);
+    let arguments = used.iter().filter(|_| !are_plain).map(|&index| &variables[index]);
     quote!(Self::#name { #(#pattern,)* .. } => ::core::write!(formatter, #format #(, #arguments)*),)
 }
 
@@ -91,12 +95,12 @@ fn text_of(part: &MessagePart) -> &str {
     }
 }
 
-/// How a value goes into a message: as text if it has one.
+/// How a value goes into a message, behind its name: as text if it has one.
 fn placeholder(site: Site<'_>, ty: &Type) -> &'static str {
     match site.resolved(ty) {
-        Type::Builtin(builtin) if !matches!(builtin, Builtin::Bytes | Builtin::Duration) => "{}",
-        Type::Named(id) if has_text(site, *id) => "{}",
-        _ => "{:?}",
+        Type::Builtin(builtin) if !matches!(builtin, Builtin::Bytes | Builtin::Duration) => "",
+        Type::Named(id) if has_text(site, *id) => "",
+        _ => ":?",
     }
 }
 

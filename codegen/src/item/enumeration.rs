@@ -6,9 +6,9 @@ use zsvc_idl::schema::{EnumValue, TypeId};
 
 use super::derives::{Derives, derives};
 use super::{display, hidden, structure};
-use crate::docs;
 use crate::names::EnumNames;
 use crate::site::Site;
+use crate::{docs, literal};
 
 /// The enum, its numbers and its names.
 pub(crate) fn enumeration(site: Site<'_>, id: TypeId, values: &[EnumValue]) -> TokenStream {
@@ -49,7 +49,7 @@ fn declaration(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNam
 
 fn numbers(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNames) -> TokenStream {
     let path = site.path(id);
-    let numbers: Vec<Literal> = values.iter().map(|value| Literal::u32_unsuffixed(value.number)).collect();
+    let numbers: Vec<Literal> = values.iter().map(|value| literal::integer(value.number)).collect();
     let EnumNames { values, unknown, number, from_number } = names;
     quote! {
         impl #path {

@@ -1,8 +1,8 @@
 //! Numbered fields, wherever they are: in structs, in variants, and as the parameters of methods.
 
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::{Ident, Literal as Token, TokenStream};
 use quote::quote;
-use zsvc_idl::schema::{Builtin, Field, Type};
+use zsvc_idl::schema::{Builtin, Field, Literal, Type};
 
 use crate::form::Form;
 use crate::site::Site;
@@ -53,7 +53,7 @@ pub(crate) fn write(site: Site<'_>, fields: &[Field], borrow: impl Fn(&Ident) ->
     let length = length(site, fields, &names);
     let writes = fields.iter().zip(&names).map(|(field, name)| {
         let (number, form, value) = (field.number, Form::of_held(site, field.into()), borrow(name));
-        let number = Literal::u8_unsuffixed(number);
+        let number = Token::u8_unsuffixed(number);
         quote!(fields.write::<#form, _>(#number, #value)?;)
     });
     quote! {
@@ -71,10 +71,10 @@ fn length(site: Site<'_>, fields: &[Field], names: &[Ident]) -> TokenStream {
         fields.iter().filter(|field| !is_optional(field)).map(|field| field.number).max().unwrap_or(0);
     let sometimes =
         fields.iter().zip(names).filter(|(field, _)| field.number > always).map(|(field, name)| {
-            let number = Literal::u8_unsuffixed(field.number);
+            let number = Token::u8_unsuffixed(field.number);
             quote!((#number, self.#name.is_some()))
         });
-    let always = Literal::u8_unsuffixed(always);
+    let always = Token::u8_unsuffixed(always);
     quote!(wire::length(#always, &[#(#sometimes),*]))
 }
 
@@ -106,14 +106,16 @@ pub(crate) fn read(
 }
 
 fn read_field(site: Site<'_>, field: &Field) -> TokenStream {
-    let number = Literal::u8_unsuffixed(field.number);
+    let number = Token::u8_unsuffixed(field.number);
     let present = Form::of_present(site, field.into());
     match presence(site, field) {
         Presence::Required => quote!(fields.required::<#present, _>(#number)?),
         Presence::Optional => quote!(fields.optional::<#present, _>(#number)?),
         Presence::OrElse(value) => {
             let form = Form::of_held(site, field.into());
-            quote!(fields.or_else::<#form, _>(#number, || #value)?)
+            let is_empty = matches!(field.default, Some(Literal::Empty));
+            let make = if is_empty { quote!(::core::default::Default::default) } else { quote!(|| #value) };
+            quote!(fields.or_else::<#form, _>(#number, #make)?)
         }
     }
 }

@@ -63,11 +63,12 @@ fn arm(site: Site<'_>, named: &Named<'_>, contract: &TokenStream) -> TokenStream
     let members = method::members(method);
     let params = if members.is_empty() { quote!(_) } else { quote!(params) };
     let (start, streams) = start(site, method, &quote!(#parameters));
+    let end = matches!(method.kind, MethodKind::OneWay).then(|| quote!(;));
     quote! {
         #index => {
             let service = ::std::sync::Arc::clone(&self.service);
             call.#start(move |context, #params #(, #streams)*| async move {
-                #contract::#name(&service, &context #(, params.#members)* #(, #streams)*).await
+                #contract::#name(&service, &context #(, params.#members)* #(, #streams)*).await #end
             })
         }
     }

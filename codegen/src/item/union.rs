@@ -9,7 +9,7 @@ use super::{display, fields, structure, validate};
 use crate::form::Form;
 use crate::names::Scope;
 use crate::site::{self, Held, Site};
-use crate::{docs, names};
+use crate::{docs, literal, names};
 
 /// What a union consists of, named.
 pub(crate) struct Names {
@@ -117,7 +117,7 @@ fn wire(site: Site<'_>, id: TypeId, variants: &[Variant], names: &Names) -> Toke
 
 fn serialize(site: Site<'_>, variants: &[Variant], names: &Names, path: &TokenStream) -> TokenStream {
     let arms = variants.iter().zip(&names.variants).zip(&names.hidden).map(|((variant, name), hidden)| {
-        let number = Literal::u32_unsuffixed(variant.number);
+        let number = literal::integer(variant.number);
         match &variant.payload {
             Payload::Nothing => quote! {
                 Self::#name => wire::write_variant::<wire::Nothing, _, _>(
@@ -195,11 +195,11 @@ fn hidden_types(
 
 fn read(site: Site<'_>, variants: &[Variant], names: &Names, path: &TokenStream) -> TokenStream {
     let table = variants.iter().map(|variant| {
-        let (number, name) = (Literal::u32_unsuffixed(variant.number), &variant.name);
+        let (number, name) = (literal::integer(variant.number), &variant.name);
         quote!((#number, #name))
     });
     let arms = variants.iter().zip(&names.variants).zip(&names.hidden).map(|((variant, name), hidden)| {
-        let number = Literal::u32_unsuffixed(variant.number);
+        let number = literal::integer(variant.number);
         match &variant.payload {
             Payload::Nothing => quote!(#number => payload.nothing().map(|()| Self::#name),),
             Payload::Type { ty, boxed } => {

@@ -15,6 +15,7 @@ const IDLE: &str = "svc/idle.svc";
 fn main() -> Result<(), Error> {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("Cargo sets it for build scripts"));
     generate_hazards(&out);
+    generate_linted(&out);
     Builder::new().file(TAPE).compile()?;
     Builder::new().file(TAPE).file(IDLE).client_only().out_dir(out.join("client")).compile()?;
     Builder::new().file(TAPE).file(IDLE).server_only().out_dir(out.join("server")).compile()?;
@@ -44,6 +45,24 @@ fn generate_hazards(out: &Path) {
     update(&out.join("hazards/mod.rs"), &text).expect("the folder can be written to");
 }
 
+/// What is generated for ordinary names, but without leave to break lints: those that it does break are for
+/// `src/lib.rs` to allow, one by one.
+fn generate_linted(out: &Path) {
+    let files = [TAPE, "svc/bounds.svc", "svc/builtins.svc", "svc/shapes.svc"].map(str::to_owned);
+    let compilation = zsvc_idl::compile(&Disk::default(), &files, &[]);
+    let schema = compilation.schema.unwrap_or_else(|| panic!("errors: {:#?}", compilation.diagnostics));
+    let text = generate(&schema, &Choices::default(), &compilation.sources, Placement::Included);
+    let (allowed, end) = ("#[allow(\n", ")]\n");
+    let mut parts = text.split(allowed);
+    let head = parts.next().unwrap_or_default().to_owned();
+    let linted = parts.fold(head, |text, part| {
+        let (_, rest) = part.split_once(end).expect("attributes end");
+        text + rest
+    });
+    assert!(!linted.contains("allow"), "no leave is left");
+    update(&out.join("linted/mod.rs"), &linted).expect("the folder can be written to");
+}
+
 /// A thousand of each thing that there can be a thousand of.
 fn large(out: &Path) -> String {
     let mut text = "package large;\n".to_owned();
@@ -54,7 +73,41 @@ fn large(out: &Path) -> String {
     declare("enum Values", |number| format!("    Value{number} = {number};\n"));
     declare("union Variants", |number| format!("    Variant{number}: string = {number};\n"));
     declare("error Errors", |number| format!("    Error{number} = {number};\n"));
+    text += &widest();
+    text += &deepest();
     let path = out.join("large.svc");
     fs::write(&path, text).expect("the folder is there");
     path.to_string_lossy().into_owned()
+}
+
+/// As many fields and parameters as there can be, under names of unusual length.
+fn widest() -> String {
+    let long = "long".repeat(100);
+    let fields: Vec<String> =
+        (1..=255).map(|number| format!("    field{number}: u8? = {number};\n")).collect();
+    let fields = fields.concat();
+    let parameters: Vec<String> = (1..=255).map(|number| format!("parameter{number}: u8")).collect();
+    let parameters = parameters.join(", ");
+    format!(
+        "struct Fields {{\n{fields}}}\nservice Wide {{ rpc call({parameters}); }}\n\
+         struct Struct{long} {{ {long}: u8 = 1; }}\n\
+         union Union{long} {{ Variant{long} {{ {long}: Struct{long}? = 1; }} = 1; }}\n\
+         error Error{long} {{ Variant{long} = 1; }}\n\
+         service Service{long} {{ rpc {long}({long}: Union{long}) -> Struct{long} throws Error{long}; }}\n"
+    )
+}
+
+/// As deep as types can nest, in all places where one stands.
+fn deepest() -> String {
+    let nested = |start: &str, levels: usize| format!("{}u8{}", start.repeat(levels), ">".repeat(levels));
+    let (lists, maps) = (nested("list<", 15), nested("map<string, ", 15));
+    let optionals = format!("{}u8?{}", "list<".repeat(7), ">?".repeat(7));
+    format!(
+        "struct Deep {{ lists: {lists} = 1; maps: {maps} = 2; optionals: {optionals} = 3; }}\n\
+         union DeepUnion {{ Lists: {lists} = 1; Maps {{ maps: {maps} = 1; }} = 2; }}\n\
+         service DeepService {{\n    \
+             rpc call(lists: {lists}, maps: {maps}) -> {optionals};\n    \
+             rpc talk(items: stream {lists}) -> stream {maps};\n\
+         }}\n"
+    )
 }

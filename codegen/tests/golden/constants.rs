@@ -22,7 +22,7 @@ pub mod golden {
     pub const MAX: u32 = 500;
 
     /// The constant `LOWEST`.
-    pub const LOWEST: i64 = -9223372036854775808;
+    pub const LOWEST: i64 = -9_223_372_036_854_775_808;
 
     /// The constant `RATIO`.
     pub const RATIO: f64 = -0.5;
@@ -31,7 +31,7 @@ pub mod golden {
     pub const NAME: &str = "a \"name\"";
 
     /// The constant `WAIT`.
-    pub const WAIT: ::core::time::Duration = ::core::time::Duration::from_nanos(1500000000);
+    pub const WAIT: ::core::time::Duration = ::core::time::Duration::from_millis(1500);
 
     /// The constant `on`.
     pub const ON: bool = true;

@@ -56,7 +56,7 @@ pub mod golden {
             match self {
                 Self::Buy => formatter.write_str("Buy"),
                 Self::Sell => formatter.write_str("Sell"),
-                Self::Unknown(number) => ::core::write!(formatter, "unknown value {}", number),
+                Self::Unknown(number) => ::core::write!(formatter, "unknown value {number}"),
             }
         }
     }
@@ -108,7 +108,7 @@ pub mod golden {
                 desk: ::std::string::String::from("desk"),
                 side: self::Side::Sell,
                 tags: ::core::default::Default::default(),
-                wait: ::core::time::Duration::from_nanos(5000000000),
+                wait: ::core::time::Duration::from_secs(5),
                 anything: ::zsvc::Value::Nil,
                 note: ::core::option::Option::None,
             }
@@ -167,13 +167,10 @@ pub mod golden {
                         || ::std::string::String::from("desk"),
                     )?,
                     side: fields.or_else::<wire::Plain, _>(3, || self::Side::Sell)?,
-                    tags: fields.or_else::<wire::Plain, _>(
-                        4,
-                        || ::core::default::Default::default(),
-                    )?,
+                    tags: fields.or_else::<wire::Plain, _>(4, ::core::default::Default::default)?,
                     wait: fields.or_else::<wire::Nanoseconds, _>(
                         5,
-                        || ::core::time::Duration::from_nanos(5000000000),
+                        || ::core::time::Duration::from_secs(5),
                     )?,
                     anything: fields.or_else::<wire::Plain, _>(6, || ::zsvc::Value::Nil)?,
                     note: fields.optional::<wire::Plain, _>(7)?,

@@ -56,7 +56,7 @@ pub mod golden {
             match self {
                 Self::Buy => formatter.write_str("Buy"),
                 Self::Sell => formatter.write_str("Sell"),
-                Self::Unknown(number) => ::core::write!(formatter, "unknown value {}", number),
+                Self::Unknown(number) => ::core::write!(formatter, "unknown value {number}"),
             }
         }
     }

@@ -45,9 +45,7 @@ pub mod golden {
             match self {
                 Self::UnknownSymbol { symbol, tries, .. } => ::core::write!(
                     formatter,
-                    "no such symbol: {} ({:?} of {{3}})",
-                    symbol,
-                    tries,
+                    "no such symbol: {symbol} ({tries:?} of {{3}})",
                 ),
                 Self::Halted { .. } => formatter.write_str("trading is halted"),
                 Self::TooLate { .. } => formatter.write_str("too late"),

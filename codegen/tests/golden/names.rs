@@ -119,7 +119,7 @@ pub mod r#type {
                     Self::Unknown => formatter.write_str("Unknown"),
                     Self::number => formatter.write_str("number"),
                     Self::Self_ => formatter.write_str("Self"),
-                    Self::Unknown_(number) => ::core::write!(formatter, "unknown value {}", number),
+                    Self::Unknown_(number) => ::core::write!(formatter, "unknown value {number}"),
                 }
             }
         }

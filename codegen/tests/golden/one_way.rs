@@ -117,7 +117,7 @@ pub mod golden {
                     0 => {
                         let service = ::std::sync::Arc::clone(&self.service);
                         call.one_way::<NoteParams, _, _>(move |context, params| async move {
-                            <T as self::Tape>::note(&service, &context, params.text).await
+                            <T as self::Tape>::note(&service, &context, params.text).await;
                         })
                     }
                     _ => call.unimplemented(),

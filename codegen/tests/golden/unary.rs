@@ -143,7 +143,7 @@ pub mod golden {
 
         static METHODS: [::zsvc::Method; 2usize] = [
             ::zsvc::Method::new("golden.Tape/last", ::zsvc::MethodKind::Unary)
-                .deadline(::core::time::Duration::from_nanos(500000000))
+                .deadline(::core::time::Duration::from_millis(500))
                 .idempotent(),
             ::zsvc::Method::new("golden.Tape/ping", ::zsvc::MethodKind::Unary),
         ];

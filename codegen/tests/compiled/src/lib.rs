@@ -12,6 +12,19 @@ pub mod hazards {
     include!(concat!(env!("OUT_DIR"), "/hazards/mod.rs"));
 }
 
+/// Held to all that clippy says of code by hand, but for what is named here.
+#[allow(
+    clippy::default_trait_access,
+    clippy::derivable_impls,
+    clippy::too_many_lines,
+    deprecated,
+    non_camel_case_types,
+    reason = "defaults stand for a user's type, too; the rest is the schema's doing"
+)]
+pub mod linted {
+    include!(concat!(env!("OUT_DIR"), "/linted/mod.rs"));
+}
+
 /// Without traits and servers.
 pub mod client {
     include!(concat!(env!("OUT_DIR"), "/client/mod.rs"));

@@ -39,8 +39,7 @@ pub mod climate {
                 match self {
                     Self::NoSuchRoom { room, .. } => ::core::write!(
                         formatter,
-                        "there is no room `{}`",
-                        room,
+                        "there is no room `{room}`",
                     ),
                     Self::Unknown(variant) => ::core::write!(
                         formatter,
@@ -190,7 +189,7 @@ pub mod climate {
 
             static METHODS: [::zsvc::Method; 2usize] = [
                 ::zsvc::Method::new("climate.v1.Climate/read", ::zsvc::MethodKind::Unary)
-                    .deadline(::core::time::Duration::from_nanos(500000000)),
+                    .deadline(::core::time::Duration::from_millis(500)),
                 ::zsvc::Method::new("climate.v1.Climate/watch", ::zsvc::MethodKind::ServerStream),
             ];
 

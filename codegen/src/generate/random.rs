@@ -1,0 +1,283 @@
+//! Schemas made up at random, valid by construction: names that mean something in Rust, types of all kinds in all places,
+//! docs that Markdown trips over.
+
+use std::collections::BTreeSet;
+use std::fmt::Write;
+
+/// Words that are likely to meet what is generated, or are keywords.
+const WORDS: &[&str] = &[
+    "Self",
+    "self",
+    "super",
+    "crate",
+    "type",
+    "match",
+    "async",
+    "gen",
+    "static",
+    "_",
+    "__",
+    "Option",
+    "Some",
+    "None",
+    "Ok",
+    "Err",
+    "Box",
+    "Vec",
+    "String",
+    "Result",
+    "Default",
+    "Clone",
+    "Unknown",
+    "number",
+    "new",
+    "connect",
+    "local",
+    "channel",
+    "core",
+    "std",
+    "zsvc",
+    "wire",
+    "context",
+    "sink",
+    "service",
+    "params",
+    "fields",
+    "formatter",
+    "serializer",
+    "Tape",
+    "TapeClient",
+    "TapeServer",
+    "tape",
+    "METHODS",
+    "usize",
+    "str",
+];
+
+const DOCS: &[&str] = &[
+    "",
+    "text",
+    "```",
+    "~~~~",
+    "> ```",
+    "- ```",
+    "1. ```",
+    "   ```",
+    "    let x = {",
+    "*/ /* // \"quoted\" \\ 'c'",
+    "[link](nowhere) [`Missing`]",
+    "<b>",
+    "# Head",
+    "/",
+    "é",
+    "| a | b |",
+];
+
+const BUILTINS: &[&str] = &[
+    "bool",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "i8",
+    "i16",
+    "i32",
+    "i64",
+    "f32",
+    "f64",
+    "string",
+    "bytes",
+    "timestamp",
+    "duration",
+    "uuid",
+    "value",
+];
+
+const TAKES_ANY: &str = "strings take any text";
+
+/// Numbers that only their seed decides.
+pub(super) struct Random(u64);
+
+/// What is declared so far, by what it can be used for.
+#[derive(Default)]
+struct Declared {
+    types: Vec<String>,
+    keys: Vec<String>,
+    errors: Vec<String>,
+}
+
+impl Random {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(seed.wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1)
+    }
+
+    fn below(&mut self, bound: usize) -> usize {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        usize::try_from(self.0 >> 33).unwrap_or(0) % bound.max(1)
+    }
+
+    fn one_in(&mut self, chances: usize) -> bool {
+        self.below(chances) == 0
+    }
+
+    fn pick<'a>(&mut self, from: &[&'a str]) -> &'a str {
+        from[self.below(from.len())]
+    }
+
+    fn pick_name(&mut self, from: &[String]) -> Option<String> {
+        if from.is_empty() { None } else { Some(from[self.below(from.len())].clone()) }
+    }
+
+    /// A name that is not taken yet.
+    fn name(&mut self, taken: &mut BTreeSet<String>) -> String {
+        loop {
+            let mut name = self.pick(WORDS).to_owned();
+            for _ in 0..self.below(3) {
+                name += self.pick(&["_", "a", "Z", "9", "Client", "Fields", "Params", "r"]);
+            }
+            if taken.insert(name.clone()) {
+                return name;
+            }
+        }
+    }
+
+    fn docs(&mut self) -> String {
+        let lines = if self.one_in(3) { self.below(6) } else { 0 };
+        let docs: Vec<String> = (0..lines).map(|_| format!("/// {}\n", self.pick(DOCS))).collect();
+        docs.concat() + if self.one_in(9) { "@deprecated(\"no \\\"more\\\"\") " } else { "" }
+    }
+
+    /// A whole file, of a package that no other seed of this run has.
+    pub(super) fn file(&mut self, index: usize) -> String {
+        let mut parts: Vec<String> = (0..self.below(3)).map(|_| self.name(&mut BTreeSet::new())).collect();
+        let place = self.below(parts.len() + 1);
+        parts.insert(place, format!("p{index}"));
+        let mut text = format!("package {};\n", parts.join("."));
+        let (mut taken, mut declared) = (BTreeSet::new(), Declared::default());
+        for _ in 0..self.below(3) {
+            let (docs, name) = (self.docs(), self.name(&mut taken));
+            writeln!(text, "{docs}const {name}: i64 = -{};", self.below(1 << 40)).expect(TAKES_ANY);
+        }
+        for _ in 0..self.below(9) {
+            let name = self.name(&mut taken);
+            text += &self.definition(&name, &mut declared);
+        }
+        for _ in 0..self.below(3) {
+            let (docs, name) = (self.docs(), self.name(&mut taken));
+            let methods = self.methods(&declared);
+            writeln!(text, "{docs}service {name} {{\n{methods}}}").expect(TAKES_ANY);
+        }
+        text
+    }
+
+    fn definition(&mut self, name: &str, declared: &mut Declared) -> String {
+        let docs = self.docs();
+        let text = match self.below(5) {
+            0 => {
+                let fields = self.fields(declared, Some(name));
+                format!("{docs}struct {name} {{\n{fields}}}\n")
+            }
+            1 => {
+                declared.keys.push(name.to_owned());
+                format!("{docs}enum {name} {{\n{}}}\n", self.values())
+            }
+            2 => format!("{docs}union {name} {{\n{}}}\n", self.variants(declared, false)),
+            3 => {
+                let variants = self.variants(declared, true);
+                declared.errors.push(name.to_owned());
+                format!("{docs}error {name} {{\n{variants}}}\n")
+            }
+            _ => format!("{docs}type {name} = {};\n", self.ty(declared, 2)),
+        };
+        declared.types.push(name.to_owned());
+        text
+    }
+
+    fn values(&mut self) -> String {
+        let mut taken = BTreeSet::new();
+        let values = (0..=self.below(6)).map(|number| {
+            let (docs, name) = (self.docs(), self.name(&mut taken));
+            format!("{docs}{name} = {};\n", number * 1_000_003)
+        });
+        values.collect()
+    }
+
+    fn variants(&mut self, declared: &Declared, is_error: bool) -> String {
+        let mut taken = BTreeSet::new();
+        let variants = (1..=1 + self.below(6)).map(|number| {
+            let (docs, name) = (self.docs(), self.name(&mut taken));
+            let message = if is_error && self.one_in(2) { "@message(\"{{odd}} \\\\ text\") " } else { "" };
+            match self.below(3) {
+                0 => format!("{docs}{message}{name} = {number};\n"),
+                1 => format!("{docs}{message}{name}: {} = {number};\n", self.ty(declared, 2)),
+                _ => format!("{docs}{message}{name} {{\n{}}} = {number};\n", self.fields(declared, None)),
+            }
+        });
+        variants.collect()
+    }
+
+    /// Fields, some of which hold the type that they are in.
+    fn fields(&mut self, declared: &Declared, own: Option<&str>) -> String {
+        let (mut taken, mut number) = (BTreeSet::new(), 0);
+        let fields = (0..self.below(8)).map(|_| {
+            number += 1 + self.below(20);
+            let (docs, name) = (self.docs(), self.name(&mut taken));
+            let ty = match (self.below(9), own) {
+                (0, _) => "@default(\"a {} \\\"b\\\"\") string".to_owned(),
+                (1, _) => "@default(-12345678) i32".to_owned(),
+                (2, _) => "@len(1..=9) list<string>".to_owned(),
+                (3, _) => "@range(..=1000000) u32?".to_owned(),
+                (4, Some(own)) => format!("{own}?"),
+                (5, Some(own)) => format!("list<{own}>"),
+                _ => self.ty(declared, 3),
+            };
+            let (attributes, ty) = ty.split_at(ty.rfind(") ").map_or(0, |end| end + 2));
+            format!("{docs}{attributes}{name}: {ty} = {number};\n")
+        });
+        fields.collect()
+    }
+
+    /// A type that is not optional itself.
+    fn ty(&mut self, declared: &Declared, depth: usize) -> String {
+        match self.below(if depth == 0 { 5 } else { 9 }) {
+            0..=2 => self.pick(BUILTINS).to_owned(),
+            3 | 4 => self.pick_name(&declared.types).unwrap_or_else(|| "u8".to_owned()),
+            5 | 6 => format!("list<{}>", self.ty(declared, depth - 1)),
+            7 => format!("list<{}?>", self.ty(declared, depth - 1)),
+            _ => {
+                let key = self.pick_name(&declared.keys).unwrap_or_else(|| "string".to_owned());
+                format!("map<{key}, {}>", self.ty(declared, depth - 1))
+            }
+        }
+    }
+
+    fn methods(&mut self, declared: &Declared) -> String {
+        let mut taken = BTreeSet::new();
+        let methods = (0..self.below(6)).map(|_| {
+            let (docs, name) = (self.docs(), self.name(&mut taken));
+            let mut names = BTreeSet::new();
+            let parameters = (0..self.below(4)).map(|_| {
+                let name = self.name(&mut names);
+                format!("{name}: {}", self.ty(declared, 2))
+            });
+            let mut parameters: Vec<String> = parameters.collect();
+            if self.one_in(5) {
+                return format!("{docs}oneway {name}({});\n", parameters.join(", "));
+            }
+            if self.one_in(3) {
+                parameters.push(format!("{}: stream {}", self.name(&mut names), self.ty(declared, 1)));
+            }
+            let answer = match self.below(3) {
+                0 => String::new(),
+                1 => format!(" -> {}", self.ty(declared, 2)),
+                _ => format!(" -> stream {}", self.ty(declared, 2)),
+            };
+            let throws = self.pick_name(&declared.errors).map(|error| format!(" throws {error}"));
+            let throws = throws.unwrap_or_default();
+            format!("{docs}rpc {name}({}){answer}{throws};\n", parameters.join(", "))
+        });
+        methods.collect()
+    }
+}
