@@ -1,8 +1,8 @@
 //! What is allowed, but better done otherwise: rules whose levels a user sets.
 //!
-//! A rule is one function over a [`Context`] and an entry of [`RULES`]. `zsvc lint` looks at all of them; checking and
+//! A rule is one function over a `Context` and an entry of `RULES`. `zsvc lint` looks at all of them; checking and
 //! generating looks at spelling, and at what a project's `zsvc.toml` names. [`Levels`] has both. What may never be is
-//! [`crate::check`]'s matter. docs/diagnostics.md has a page for each rule.
+//! `check`'s matter. docs/diagnostics.md has a page for each rule.
 
 mod allow;
 mod bounds;
