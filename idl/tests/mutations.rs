@@ -1,31 +1,16 @@
 //! Thousands of files that are nearly right: the tape with bytes or words exchanged, removed, doubled. Whatever comes
-//! of it is compiled and rendered; nothing may panic, and what is told must have a place in the text.
+//! of it is compiled, rendered and formatted; nothing may panic, and what is told must have a place in the text.
 //!
 //! The numbers are not random but follow from a seed, so that a failure is there the next time too.
 
 mod support;
 
-use support::repository;
+use support::words::Numbers;
+use support::{holds, repository};
 use zsvc_idl::diagnostic::{RenderStyle, render};
 use zsvc_idl::{MemoryLoader, compile};
 
 const ROUNDS: u64 = 4_000;
-
-/// Xorshift: even enough for this, and the same everywhere.
-struct Numbers(u64);
-
-impl Numbers {
-    fn next(&mut self) -> u64 {
-        self.0 ^= self.0 << 13;
-        self.0 ^= self.0 >> 7;
-        self.0 ^= self.0 << 17;
-        self.0
-    }
-
-    fn below(&mut self, end: usize) -> usize {
-        usize::try_from(self.next() % (end.max(1) as u64)).expect("below a usize")
-    }
-}
 
 fn tape() -> Vec<u8> {
     std::fs::read(repository().join("examples/tape/svc/tape.svc"))
@@ -34,6 +19,7 @@ fn tape() -> Vec<u8> {
 
 /// Compiles and renders, and looks at what every diagnostic must have.
 fn survives(text: Vec<u8>, round: u64) {
+    holds::formats(&text);
     let money = std::fs::read(repository().join("examples/tape/svc/money.svc"));
     let loader = MemoryLoader::default()
         .with("tape.svc", text)

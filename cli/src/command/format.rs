@@ -1,6 +1,7 @@
 //! `zsvc fmt [FILE…]`: what the style is, and that nothing is lost by it, is [`zsvc_idl::format()`]'s matter.
 
 use std::io::{self, Read, Write};
+use std::mem;
 use std::path::Path;
 use std::time::Duration;
 
@@ -61,7 +62,7 @@ impl Format {
             (false, false) => Action::Write,
         };
         match self.files.as_slice() {
-            [only] if only == "-" => stdin(action),
+            [only] if only == "-" => Run::of(action).stdin(),
             _ if self.files.iter().any(|path| path == "-") => {
                 let message = "`-` is standard input, and can't be formatted together with files";
                 Report::default().error(message, "run the command once for `-` and once for the files");
@@ -75,52 +76,68 @@ impl Format {
         let report = Report::default();
         let project = if self.files.is_empty() { project(report)? } else { None };
         let files = files(&self.files, project.as_ref(), report)?;
-        let disk = Disk::default();
-        let outcomes = files.iter().map(|path| file(path, &disk, action));
-        Ok(outcomes.max().unwrap_or(Outcome::Fine))
+        let mut run = Run::of(action);
+        Ok(files.iter().map(|path| run.file(path)).max().unwrap_or(Outcome::Fine))
     }
 }
 
-fn file(path: &str, disk: &Disk, action: Action) -> Outcome {
-    let given = Given(disk.load(path));
-    let text = match formatted(path, &given) {
-        Ok(text) => text,
-        Err(outcome) => return outcome,
-    };
-    let before = given.0.unwrap_or_default();
-    if text.as_bytes() == before {
-        return Outcome::Fine;
-    }
-    match action {
-        Action::Write => write(path, &text),
-        Action::Name => told(&format!("{path}\n")),
-        Action::Show => told(&difference(path, &before, &text)),
-    }
+/// One file after the other.
+struct Run {
+    disk: Disk,
+    action: Action,
+    /// Something is wrong with a file that was read already.
+    told: bool,
 }
 
-fn stdin(action: Action) -> Outcome {
-    let mut bytes = Vec::new();
-    let read = io::stdin().lock().take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes);
-    let given = Given(read.map(|_| bytes).map_err(|error| LoadError::Unreadable(reason(&error))));
-    let text = match formatted(STDIN, &given) {
-        Ok(text) => text,
-        Err(outcome) => return outcome,
-    };
-    let before = given.0.unwrap_or_default();
-    match action {
-        Action::Write => print(&text).map_or_else(|outcome| outcome, |()| Outcome::Fine),
-        _ if text.as_bytes() == before => Outcome::Fine,
-        Action::Name => told(&format!("{STDIN}\n")),
-        Action::Show => told(&difference(STDIN, &before, &text)),
+impl Run {
+    fn of(action: Action) -> Self {
+        Self { disk: Disk::default(), action, told: false }
     }
-}
 
-/// The file in the style; why there is none is said.
-fn formatted(path: &str, given: &Given) -> Result<String, Outcome> {
-    let formatting = format(given, path);
-    Report::default().diagnostics(&formatting.diagnostics, &formatting.sources);
-    let unusable = formatting.has_unreadable_file();
-    formatting.text.ok_or(if unusable { Outcome::Unusable } else { Outcome::Wrong })
+    fn file(&mut self, path: &str) -> Outcome {
+        let given = Given(self.disk.load(path));
+        let text = match self.formatted(path, &given) {
+            Ok(text) => text,
+            Err(outcome) => return outcome,
+        };
+        let before = given.0.unwrap_or_default();
+        if text.as_bytes() == before {
+            return Outcome::Fine;
+        }
+        match self.action {
+            Action::Write => write(path, &text),
+            Action::Name => told(&format!("{path}\n")),
+            Action::Show => told(&difference(path, &before, &text)),
+        }
+    }
+
+    fn stdin(&mut self) -> Outcome {
+        let mut bytes = Vec::new();
+        let read = io::stdin().lock().take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes);
+        let given = Given(read.map(|_| bytes).map_err(|error| LoadError::Unreadable(reason(&error))));
+        let text = match self.formatted(STDIN, &given) {
+            Ok(text) => text,
+            Err(outcome) => return outcome,
+        };
+        let before = given.0.unwrap_or_default();
+        match self.action {
+            Action::Write => print(&text).map_or_else(|outcome| outcome, |()| Outcome::Fine),
+            _ if text.as_bytes() == before => Outcome::Fine,
+            Action::Name => told(&format!("{STDIN}\n")),
+            Action::Show => told(&difference(STDIN, &before, &text)),
+        }
+    }
+
+    /// The file in the style; why there is none is said, with a blank line behind what was said of another.
+    fn formatted(&mut self, path: &str, given: &Given) -> Result<String, Outcome> {
+        let formatting = format(given, path);
+        if !formatting.diagnostics.is_empty() && mem::replace(&mut self.told, true) {
+            let _ = writeln!(anstream::stderr());
+        }
+        Report::default().diagnostics(&formatting.diagnostics, &formatting.sources);
+        let unusable = formatting.has_unreadable_file();
+        formatting.text.ok_or(if unusable { Outcome::Unusable } else { Outcome::Wrong })
+    }
 }
 
 fn write(path: &str, text: &str) -> Outcome {
