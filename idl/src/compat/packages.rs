@@ -60,7 +60,7 @@ fn first(package: &Package) -> Option<Span> {
 
 /// A service is called by the name of its package: by old clients and, where it only has another name, by new ones.
 fn lost_services(package: &Package, renamed: bool) -> Effects {
-    let is_called = !package.services.is_empty();
+    let is_called = package.services.iter().any(|service| !service.methods.is_empty());
     let flow = Flow::REQUESTS;
     Effects { old_reads_new: is_called && renamed, new_reads_old: is_called, source: true, flow }
 }

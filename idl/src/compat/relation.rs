@@ -28,6 +28,8 @@ pub(super) struct Relation {
 }
 
 impl Relation {
+    /// The bytes are the same, but not the Rust.
+    const RUST_ALONE: Self = Self { old_fails: false, new_fails: false, source: true, respelled: false };
     const APART: Self = Self { old_fails: true, new_fails: true, source: true, respelled: false };
 
     pub(super) fn fails(self) -> bool {
@@ -90,6 +92,13 @@ impl Comparison<'_> {
         let value = Type::Builtin(Builtin::Value);
         match (old, new) {
             (Type::Builtin(old), Type::Builtin(new)) if old == new => Relation::default(),
+            // Nil is a `value`, too, so an optional one holds nothing more.
+            (Type::Optional(old), new) if *self.old.resolved(old) == value && *new == value => {
+                Relation::RUST_ALONE
+            }
+            (old, Type::Optional(new)) if *self.new.resolved(new) == value && *old == value => {
+                Relation::RUST_ALONE
+            }
             (old, _) if *old == value => Relation { old_fails: false, ..Relation::APART },
             (_, new) if *new == value => Relation { new_fails: false, ..Relation::APART },
             (Type::Builtin(old), Type::Builtin(new)) => builtins(*old, *new),

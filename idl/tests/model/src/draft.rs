@@ -1,0 +1,327 @@
+//! Schemas in the making: random ones, which can be changed, and written as a file.
+
+use std::fmt::Write;
+
+use crate::random::Random;
+
+/// A file.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Its package.
+    pub package: String,
+    /// Its types, each of which may use those before it.
+    pub types: Vec<Declared>,
+    /// The methods of its service.
+    pub methods: Vec<Method>,
+    /// How many names were given out.
+    pub names: usize,
+}
+
+/// A declared type.
+#[derive(Debug, Clone)]
+pub struct Declared {
+    /// Its name.
+    pub name: String,
+    /// `///`
+    pub docs: String,
+    /// What it is.
+    pub body: Body,
+    /// Numbers that may not come back.
+    pub reserved: Vec<u32>,
+}
+
+/// What a type is.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "each is the keyword that declares it")]
+pub enum Body {
+    Struct(Vec<Member>),
+    Enum(Vec<(String, u32)>),
+    Union(Vec<Variant>),
+    Error(Vec<Variant>),
+    Alias(String),
+}
+
+/// A field, or a parameter, whose number is its position.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub number: u32,
+    /// Its type, as it is written.
+    pub ty: String,
+    /// Its default, as it is written.
+    pub default: Option<&'static str>,
+    /// The name of an attribute, the least and the most that it allows.
+    pub bound: Option<(&'static str, u32, u32)>,
+}
+
+/// A variant.
+#[derive(Debug, Clone)]
+pub struct Variant {
+    /// Its name.
+    pub name: String,
+    /// Its number.
+    pub number: u32,
+    /// What it carries.
+    pub payload: Payload,
+}
+
+/// What a variant carries.
+#[derive(Debug, Clone)]
+#[allow(missing_docs, reason = "as in a schema")]
+pub enum Payload {
+    Nothing,
+    Type(String),
+    Fields(Vec<Member>),
+}
+
+/// A method.
+#[derive(Debug, Clone)]
+pub struct Method {
+    /// Its name.
+    pub name: String,
+    /// `oneway`.
+    pub one_way: bool,
+    /// Its plain parameters.
+    pub parameters: Vec<Member>,
+    /// The type of the items that it takes.
+    pub incoming: Option<String>,
+    /// Whether it answers with a stream.
+    pub streams: bool,
+    /// What it answers with.
+    pub answer: Option<String>,
+    /// What it throws.
+    pub throws: Option<String>,
+    /// `@deadline(1s)` and the like, as it is written.
+    pub attributes: &'static str,
+}
+
+/// Types of the language that schemas are made of.
+pub const BUILTINS: [&str; 16] = [
+    "bool",
+    "u8",
+    "u16",
+    "u32",
+    "u64",
+    "i8",
+    "i32",
+    "i64",
+    "f32",
+    "f64",
+    "string",
+    "bytes",
+    "timestamp",
+    "duration",
+    "uuid",
+    "value",
+];
+
+impl Draft {
+    /// A random one.
+    #[must_use]
+    pub fn random(random: &mut Random) -> Self {
+        let mut draft =
+            Self { package: "model.v1".to_owned(), types: Vec::new(), methods: Vec::new(), names: 0 };
+        for _ in 0..2 + random.below(4) {
+            let declared = draft.declared(random);
+            draft.types.push(declared);
+        }
+        for _ in 0..=random.below(3) {
+            let method = draft.method(random);
+            draft.methods.push(method);
+        }
+        draft
+    }
+
+    /// A name that no other has.
+    pub fn fresh(&mut self, start: &str) -> String {
+        self.names += 1;
+        format!("{start}{}", self.names)
+    }
+
+    /// A type of the language, or one that is declared already, or one of these in something.
+    pub fn ty(&self, random: &mut Random) -> String {
+        let plain = if self.types.is_empty() || random.one_in(2) {
+            (*random.pick(&BUILTINS)).to_owned()
+        } else {
+            random.pick(&self.types).name.clone()
+        };
+        let is_optional = self
+            .types
+            .iter()
+            .any(|known| known.name == plain && matches!(&known.body, Body::Alias(ty) if ty.ends_with('?')));
+        match random.below(8) {
+            0 if !is_optional => format!("{plain}?"),
+            1 => format!("list<{plain}>"),
+            2 => format!("map<{}, {plain}>", random.pick(&["string", "u8", "i64", "uuid"])),
+            _ => plain,
+        }
+    }
+
+    /// A field with a name of its own.
+    pub fn member(&mut self, random: &mut Random, number: u32) -> Member {
+        let ty = self.ty(random);
+        let bound = match ty.as_str() {
+            "u8" | "u16" | "u32" | "u64" | "i8" | "i32" | "i64" if random.one_in(3) => {
+                Some(("range", 1, 100))
+            }
+            "string" | "bytes" if random.one_in(3) => Some(("len", 1, 10)),
+            ty if ty.starts_with("list<") && random.one_in(3) => Some(("len", 0, 3)),
+            _ => None,
+        };
+        let default = match ty.as_str() {
+            _ if random.one_in(2) => None,
+            "bool" => Some("true"),
+            "u8" | "u16" | "u32" | "u64" | "i8" | "i32" | "i64" => Some("7"),
+            "f32" | "f64" => Some("0.5"),
+            "string" => Some("\"seven\""),
+            "duration" => Some("7s"),
+            ty if ty.starts_with("list<") && !ty.ends_with('?') => Some("[]"),
+            _ => None,
+        };
+        Member { name: self.fresh("field_"), number, ty, default, bound }
+    }
+
+    fn members(&mut self, random: &mut Random) -> Vec<Member> {
+        let mut number = 0;
+        let members = (0..random.below(4)).map(|_| {
+            number += 1 + u32::from(random.one_in(4));
+            self.member(random, number)
+        });
+        members.collect()
+    }
+
+    /// A variant with a name of its own.
+    pub fn variant(&mut self, random: &mut Random, number: u32) -> Variant {
+        let payload = match random.below(3) {
+            0 => Payload::Nothing,
+            1 => Payload::Type(self.ty(random)),
+            _ => Payload::Fields(self.members(random)),
+        };
+        Variant { name: self.fresh("Variant"), number, payload }
+    }
+
+    /// A type with a name of its own.
+    pub fn declared(&mut self, random: &mut Random) -> Declared {
+        let name = self.fresh("Type");
+        let body = match random.below(8) {
+            0..=3 => {
+                // A struct without fields has one value alone, which never tells what it was meant for.
+                let mut fields = self.members(random);
+                if fields.is_empty() {
+                    fields.push(self.member(random, 1));
+                }
+                let number = fields.last().map_or(1, |field| field.number + 1);
+                let ty = (*random.pick(&[format!("list<{name}>"), format!("{name}?")])).clone();
+                let itself = Member { name: self.fresh("field_"), number, ty, default: None, bound: None };
+                fields.extend(random.one_in(5).then_some(itself));
+                Body::Struct(fields)
+            }
+            4 => Body::Enum((1..=2 + random.below(2)).map(|_| self.fresh("Value")).zip(0..).collect()),
+            5 => Body::Union((1..=2).map(|number| self.variant(random, number)).collect()),
+            6 => Body::Error((1..=2).map(|number| self.variant(random, number)).collect()),
+            _ => Body::Alias(self.ty(random)),
+        };
+        Declared { name, docs: String::new(), body, reserved: Vec::new() }
+    }
+
+    /// A method with a name of its own.
+    pub fn method(&mut self, random: &mut Random) -> Method {
+        let parameters = (1..).take(random.below(4)).map(|number| self.member(random, number)).collect();
+        let one_way = random.one_in(6);
+        let errors: Vec<&Declared> =
+            self.types.iter().filter(|known| matches!(known.body, Body::Error(_))).collect();
+        let throws = (!errors.is_empty() && !one_way).then(|| random.pick(&errors).name.clone());
+        let answer = (!one_way && !random.one_in(4)).then(|| self.ty(random));
+        Method {
+            one_way,
+            parameters,
+            incoming: (!one_way && random.one_in(4)).then(|| self.ty(random)),
+            streams: answer.is_some() && random.one_in(4),
+            answer,
+            throws,
+            attributes: "",
+            name: self.fresh("method_"),
+        }
+    }
+
+    /// As a file.
+    ///
+    /// # Panics
+    /// Never: strings take any text.
+    #[must_use]
+    pub fn text(&self) -> String {
+        let mut text = format!("package {};\n", self.package);
+        for declared in &self.types {
+            text += &declared.text();
+        }
+        let methods: String = self.methods.iter().map(Method::text).collect();
+        write!(text, "\nservice Model {{\n{methods}}}\n").expect("strings take any text");
+        text
+    }
+}
+
+impl Declared {
+    fn text(&self) -> String {
+        let Self { name, docs, .. } = self;
+        let reserved: Vec<String> = self.reserved.iter().map(u32::to_string).collect();
+        let reserved = if reserved.is_empty() {
+            String::new()
+        } else {
+            format!("    reserved {};\n", reserved.join(", "))
+        };
+        let docs = if docs.is_empty() { String::new() } else { format!("/// {docs}\n") };
+        let (keyword, members): (_, String) = match &self.body {
+            Body::Alias(ty) => return format!("\n{docs}type {name} = {ty};\n"),
+            Body::Struct(fields) => ("struct", fields.iter().map(Member::field).collect()),
+            Body::Enum(values) => {
+                let value = |(name, number): &(String, u32)| format!("    {name} = {number};\n");
+                ("enum", values.iter().map(value).collect::<Vec<_>>().concat())
+            }
+            Body::Union(variants) => ("union", variants.iter().map(Variant::text).collect()),
+            Body::Error(variants) => ("error", variants.iter().map(Variant::text).collect()),
+        };
+        format!("\n{docs}{keyword} {name} {{\n{members}{reserved}}}\n")
+    }
+}
+
+impl Member {
+    fn field(&self) -> String {
+        format!("    {} = {};\n", self.parameter(), self.number)
+    }
+
+    fn parameter(&self) -> String {
+        let default = self.default.map_or_else(String::new, |value| format!("@default({value}) "));
+        let bound =
+            self.bound.map_or_else(String::new, |(name, min, max)| format!("@{name}({min}..={max}) "));
+        format!("{default}{bound}{}: {}", self.name, self.ty)
+    }
+}
+
+impl Variant {
+    fn text(&self) -> String {
+        let Self { name, number, payload } = self;
+        match payload {
+            Payload::Nothing => format!("    {name} = {number};\n"),
+            Payload::Type(ty) => format!("    {name}: {ty} = {number};\n"),
+            Payload::Fields(fields) => {
+                let fields: String = fields.iter().map(Member::field).collect();
+                format!("    {name} {{\n{fields}    }} = {number};\n")
+            }
+        }
+    }
+}
+
+impl Method {
+    fn text(&self) -> String {
+        let mut parameters: Vec<String> = self.parameters.iter().map(Member::parameter).collect();
+        parameters.extend(self.incoming.iter().map(|ty| format!("items: stream {ty}")));
+        let keyword = if self.one_way { "oneway" } else { "rpc" };
+        let stream = if self.streams { "stream " } else { "" };
+        let answer = self.answer.as_ref().map_or_else(String::new, |ty| format!(" -> {stream}{ty}"));
+        let throws = self.throws.as_ref().map_or_else(String::new, |ty| format!(" throws {ty}"));
+        let (attributes, name, parameters) = (self.attributes, &self.name, parameters.join(", "));
+        format!("    {attributes} {keyword} {name}({parameters}){answer}{throws};\n")
+    }
+}

@@ -1,0 +1,236 @@
+//! Values of the types of a schema, and random ones of them.
+
+use rmpv::Value as Raw;
+use zsvc_idl::schema::{Builtin, Field, Literal, Payload, Range, Schema, Type, TypeId, TypeKind, Variant};
+
+use crate::random::Random;
+
+/// A value, of the kind that its type says: numbers that mean something else are of another kind.
+#[derive(Debug, Clone, PartialEq)]
+#[allow(missing_docs, reason = "each is the type that names it")]
+pub enum Value {
+    /// Of an optional.
+    Absent,
+    /// Of a variant that carries nothing, and of a method that answers with nothing.
+    Nothing,
+    Bool(bool),
+    Integer(i128),
+    Float(f64),
+    String(String),
+    Bytes(Vec<u8>),
+    /// Seconds, and nanoseconds of the next.
+    Timestamp(i64, u32),
+    Duration(u64),
+    Uuid([u8; 16]),
+    Any(Raw),
+    List(Vec<Value>),
+    Map(Vec<(Value, Value)>),
+    /// Fields by number, all that the schema has.
+    Struct(Vec<(u8, Value)>),
+    Enum(u32),
+    /// A variant that the schema has.
+    Union(u32, Box<Value>),
+    /// One that it has not, as it came.
+    Unknown(u32, Raw),
+}
+
+/// How deep random values go before they end where they can.
+const DEEP: usize = 4;
+
+/// Makes values of one schema that hold its bounds.
+#[derive(Debug)]
+pub struct Maker<'a> {
+    schema: &'a Schema,
+    random: &'a mut Random,
+}
+
+impl<'a> Maker<'a> {
+    /// For the types of a schema.
+    pub fn new(schema: &'a Schema, random: &'a mut Random) -> Self {
+        Self { schema, random }
+    }
+
+    /// A value of a type.
+    pub fn value(&mut self, ty: &Type) -> Value {
+        self.bounded(ty, None, None, 0)
+    }
+
+    /// The fields of a struct, or the parameters of a method.
+    pub fn fields(&mut self, fields: &[Field], depth: usize) -> Value {
+        let values = fields.iter().map(|field| {
+            let value = self.bounded(&field.ty, field.len.as_ref(), field.range.as_ref(), depth + 1);
+            (field.number, value)
+        });
+        Value::Struct(values.collect())
+    }
+
+    fn bounded(&mut self, ty: &Type, len: Option<&Range>, range: Option<&Range>, depth: usize) -> Value {
+        match self.schema.resolved(ty) {
+            Type::Optional(_) if self.random.one_in(3) || depth > DEEP => Value::Absent,
+            Type::Optional(inner) => self.bounded(inner, len, range, depth),
+            Type::Builtin(builtin) => self.builtin(*builtin, len, range),
+            Type::List(element) => {
+                let count = if depth > DEEP { 0 } else { self.length(len) };
+                Value::List((0..count).map(|_| self.bounded(element, None, None, depth + 1)).collect())
+            }
+            Type::Map(key, value) => {
+                let count = if depth > DEEP { 0 } else { self.length(len) };
+                Value::Map(self.entries(key, value, count, depth))
+            }
+            Type::Named(id) => self.named(*id, depth),
+        }
+    }
+
+    /// Entries with different keys, in the order of the keys.
+    fn entries(&mut self, key: &Type, value: &Type, count: usize, depth: usize) -> Vec<(Value, Value)> {
+        let mut entries: Vec<(Value, Value)> = Vec::new();
+        for _ in 0..8 * count {
+            let key = self.bounded(key, None, None, depth + 1);
+            if entries.len() < count && entries.iter().all(|(known, _)| *known != key) {
+                entries.push((key, self.bounded(value, None, None, depth + 1)));
+            }
+        }
+        entries.sort_by(|(one, _), (other, _)| order(one, other));
+        entries
+    }
+
+    fn named(&mut self, id: TypeId, depth: usize) -> Value {
+        match &self.schema.definition(id).kind {
+            TypeKind::Alias(ty) => self.bounded(ty, None, None, depth),
+            TypeKind::Struct(structure) => self.fields(&structure.fields, depth),
+            // Now and then a number that nobody knows.
+            TypeKind::Enum(_) if self.random.one_in(8) => Value::Enum(1_000_000),
+            TypeKind::Enum(values) => Value::Enum(self.random.pick(values).number),
+            TypeKind::Union(variants) | TypeKind::Error(variants) => self.variant(variants, depth),
+        }
+    }
+
+    fn variant(&mut self, variants: &[Variant], depth: usize) -> Value {
+        // Deep down the one that leads the least further.
+        let ends = |variant: &&Variant| matches!(variant.payload, Payload::Nothing);
+        let variant = match variants.iter().find(ends) {
+            Some(variant) if depth > DEEP => variant,
+            _ => self.random.pick(variants),
+        };
+        let value = match &variant.payload {
+            Payload::Nothing => Value::Nothing,
+            Payload::Type { ty, .. } => self.bounded(ty, None, None, depth + 1),
+            Payload::Fields(fields) => self.fields(fields, depth),
+        };
+        Value::Union(variant.number, Box::new(value))
+    }
+
+    fn builtin(&mut self, builtin: Builtin, len: Option<&Range>, range: Option<&Range>) -> Value {
+        match builtin {
+            Builtin::Bool => Value::Bool(self.random.one_in(2)),
+            Builtin::F32 => Value::Float(self.float(&[f64::from(0.1_f32), f64::from(f32::MAX)], range)),
+            Builtin::F64 => Value::Float(self.float(&[0.1, 1e300], range)),
+            Builtin::String => {
+                let count = self.length(len);
+                Value::String(
+                    (0..count).map(|_| *self.random.pick(&['a', 'Z', '\u{e9}', '\u{4f60}'])).collect(),
+                )
+            }
+            Builtin::Bytes => {
+                let count = self.length(len);
+                Value::Bytes((0..count).map(|_| *self.random.pick(&[0, 7, 0x80, 0xff])).collect())
+            }
+            Builtin::Timestamp => {
+                let seconds = *self.random.pick(&[0, 1_772_366_400, -1, 1 << 34, i64::MIN, i64::MAX]);
+                Value::Timestamp(seconds, *self.random.pick(&[0, 250_000_000, 999_999_999]))
+            }
+            Builtin::Duration => Value::Duration(*self.random.pick(&[0, 127, 1_000_000_000, u64::MAX])),
+            Builtin::Uuid => Value::Uuid(*self.random.pick(&[[0; 16], [0xff; 16], *b"0123456789abcdef"])),
+            Builtin::Value => Value::Any(self.random.pick(&anything()).clone()),
+            integer => Value::Integer(self.integer(integer, range)),
+        }
+    }
+
+    /// One of some, or of others that every float type has.
+    fn float(&mut self, some: &[f64], range: Option<&Range>) -> f64 {
+        let all = some.iter().copied().chain([0.0, -1.5, 0.5, 7.0, 50.0, 89.5, 95.0, 99.0]);
+        let inside: Vec<f64> = all.filter(|number| holds_float(range, *number)).collect();
+        *self.random.pick(&inside)
+    }
+
+    /// Ends and what lies beside them, more often than not.
+    fn integer(&mut self, builtin: Builtin, range: Option<&Range>) -> i128 {
+        let (least, most) = limits(builtin);
+        let least = range.and_then(|range| integer(range.min.as_ref())).unwrap_or(least);
+        let most = range.and_then(|range| integer(range.max.as_ref())).unwrap_or(most);
+        let inside = [
+            least,
+            most,
+            least.saturating_add(1),
+            most.saturating_sub(1),
+            0,
+            1,
+            127,
+            128,
+            255,
+            256,
+            65_536,
+            -1,
+            -129,
+        ];
+        let inside: Vec<i128> = inside.into_iter().filter(|number| (least..=most).contains(number)).collect();
+        *self.random.pick(&inside)
+    }
+
+    fn length(&mut self, len: Option<&Range>) -> usize {
+        let end = |end: Option<&Literal>| integer(end).and_then(|end| usize::try_from(end).ok());
+        let least = len.and_then(|range| end(range.min.as_ref())).unwrap_or(0);
+        let most = len.and_then(|range| end(range.max.as_ref())).unwrap_or(least + 20);
+        let usual = *self.random.pick(&[least, least, most, least + 1, 2, 2, 3, 12]);
+        usual.clamp(least, most)
+    }
+}
+
+/// A number that a range ends with.
+pub(crate) fn integer(literal: Option<&Literal>) -> Option<i128> {
+    match literal {
+        Some(Literal::Integer(number)) => Some(*number),
+        _ => None,
+    }
+}
+
+/// Whether a range of floats holds a number.
+pub(crate) fn holds_float(range: Option<&Range>, number: f64) -> bool {
+    let Some(range) = range else { return true };
+    let end = |end: &Option<Literal>| match end {
+        Some(Literal::Float(number)) => Some(*number),
+        _ => None,
+    };
+    let above = end(&range.min).is_none_or(|min| number >= min);
+    above && end(&range.max).is_none_or(|max| number < max || number <= max && !range.max_exclusive)
+}
+
+/// What an integer type holds.
+pub(crate) fn limits(builtin: Builtin) -> (i128, i128) {
+    match builtin {
+        Builtin::U8 => (0, u8::MAX.into()),
+        Builtin::U16 => (0, u16::MAX.into()),
+        Builtin::U32 => (0, u32::MAX.into()),
+        Builtin::U64 => (0, u64::MAX.into()),
+        Builtin::I8 => (i8::MIN.into(), i8::MAX.into()),
+        Builtin::I16 => (i16::MIN.into(), i16::MAX.into()),
+        Builtin::I32 => (i32::MIN.into(), i32::MAX.into()),
+        _ => (i64::MIN.into(), i64::MAX.into()),
+    }
+}
+
+fn anything() -> Vec<Raw> {
+    vec![Raw::Nil, 5.into(), "text".into(), Raw::Array(vec![1.into(), Raw::Nil]), Raw::Ext(5, vec![7])]
+}
+
+/// Keys as Rust orders them.
+fn order(one: &Value, other: &Value) -> std::cmp::Ordering {
+    match (one, other) {
+        (Value::Bool(one), Value::Bool(other)) => one.cmp(other),
+        (Value::Integer(one), Value::Integer(other)) => one.cmp(other),
+        (Value::String(one), Value::String(other)) => one.cmp(other),
+        (Value::Uuid(one), Value::Uuid(other)) => one.cmp(other),
+        (Value::Enum(one), Value::Enum(other)) => one.cmp(other),
+        _ => std::cmp::Ordering::Equal,
+    }
+}
