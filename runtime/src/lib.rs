@@ -20,6 +20,7 @@ mod server;
 mod socket;
 mod status;
 mod stream;
+pub mod testing;
 mod wire;
 
 pub use bytes::Bytes;

@@ -27,6 +27,7 @@ use crate::method::Method;
 use crate::middleware::ClientMiddleware;
 use crate::server::Service;
 use crate::status::{CallError, Status};
+use crate::testing;
 
 /// Where a client's calls go: one endpoint or several that serve the same. Cheap to clone; clones share connections,
 /// which are closed when the last is dropped.
@@ -176,12 +177,27 @@ impl ChannelBuilder {
             given.0.push(if named(&endpoint).is_some() {
                 lobby(endpoint, &self.limits, &counters)
             } else {
-                driver::connect(endpoint, &self.limits, &counters)?
+                connect(endpoint, &self.limits, &counters)?
             });
         }
         let endpoints = Endpoints::new(std::mem::take(&mut given.0), self.limits, counters);
         keep_names_up(&endpoints, &self.resolver);
         Ok(Channel { endpoints })
+    }
+}
+
+/// A connection by a socket, or to a test's server in this process. Must be called within a tokio runtime.
+fn connect(
+    endpoint: String,
+    limits: &Limits,
+    counters: &Arc<ChannelCounters>,
+) -> Result<Arc<Connection>, Status> {
+    match testing::find(&endpoint) {
+        None => driver::connect(endpoint, limits, counters),
+        Some(Ok(place)) => Ok(local::connect_to(&place, endpoint, limits.clone(), Arc::clone(counters))),
+        Some(Err(why)) => {
+            Err(Status::invalid_argument(format!("can't connect to `{endpoint}`: {why}")).not_sent())
+        }
     }
 }
 

@@ -36,6 +36,7 @@ mod watch;
 pub use call::{BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
 pub use channel::{Channel, ChannelBuilder};
 pub use counters::ChannelCounters;
+pub(crate) use local::{Host, Order, Place, Way};
 pub use resolve::Resolve;
 pub use retry::Retry;
 pub use states::{ConnectionState, EndpointState, StateWatch};

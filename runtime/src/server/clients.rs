@@ -208,6 +208,14 @@ impl Clients {
         self.drop_all(peer, Dropped::Unreachable, &client_is_gone());
     }
 
+    /// The same, by its route.
+    pub(crate) fn lose_by(&mut self, route: &[u8]) {
+        if let Some(known) = self.known.get(route) {
+            let peer = Arc::clone(&known.peer);
+            self.lose(&peer);
+        }
+    }
+
     fn drop_all(&self, peer: &Arc<Peer>, reason: Dropped, why: &Status) {
         self.shared.counters.drop_records(reason, peer.hang_up(why));
     }

@@ -14,7 +14,7 @@ use super::dispatch::{Handling, Incoming, Service};
 use super::handler::{Handler, poll_once, run};
 use super::peer::{Answer, CallKey, Next, OneWay, Peer, Refusal};
 use super::shared::Shared;
-use crate::context::Context;
+use crate::context::{Context, PeerId};
 use crate::method::{Method, MethodKind};
 use crate::middleware::ServerStack;
 use crate::status::{Cause, Failure, Status};
@@ -373,15 +373,20 @@ impl Core {
 
 /// For whoever carries messages without a socket.
 impl Core {
-    /// Everything that there is to send, in a process where every client is reached at once.
-    pub(crate) fn take_messages(&mut self) -> Vec<Vec<u8>> {
+    /// Whether a method of this name may run twice.
+    pub(crate) fn is_idempotent(&self, method: &str) -> bool {
+        self.methods.get(method).is_some_and(|target| target.method.is_idempotent())
+    }
+
+    /// Everything that there is to send, and to whom.
+    pub(crate) fn take_messages(&mut self) -> Vec<(PeerId, Vec<u8>)> {
         while self.go_on() {}
         let mut listed = Vec::new();
         self.shared.take_listed(&mut listed);
         let mut messages = Vec::new();
         for peer in listed {
             while let Next::Message(message, _arrived) = peer.next_message() {
-                messages.push(message);
+                messages.push((peer.id().clone(), message));
             }
         }
         messages

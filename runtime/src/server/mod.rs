@@ -269,11 +269,10 @@ impl ServerBuilder {
             return Err(ServeError::NoEndpoint);
         }
         let tuning = Tuning { max_body: self.limits.message_size, heartbeat: self.limits.heartbeat };
-        let shared = Shared::new(self.limits);
-        let core = Core::new(self.services, Arc::clone(&shared))
-            .map_err(|duplicate| ServeError::DuplicateMethod { method: duplicate.0 })?
-            .with_middleware(self.middleware);
-        let (router, endpoints) = Router::bind(&self.endpoints, tuning).map_err(|(endpoint, error)| {
+        let (addresses, grace) = (self.endpoints.clone(), self.grace);
+        let core = self.into_core()?;
+        let shared = Arc::clone(&core.shared);
+        let (router, endpoints) = Router::bind(&addresses, tuning).map_err(|(endpoint, error)| {
             let reason = error.to_string();
             if endpoint.is_empty() {
                 ServeError::Socket { reason }
@@ -281,7 +280,14 @@ impl ServerBuilder {
                 ServeError::Bind { endpoint, reason }
             }
         })?;
-        Ok(Server { driver: Driver::new(router, core, self.grace), shared, endpoints })
+        Ok(Server { driver: Driver::new(router, core, grace), shared, endpoints })
+    }
+
+    /// What calls come to, without the sockets.
+    pub(crate) fn into_core(self) -> Result<Core, ServeError> {
+        let core = Core::new(self.services, Shared::new(self.limits))
+            .map_err(|duplicate| ServeError::DuplicateMethod { method: duplicate.0 })?;
+        Ok(core.with_middleware(self.middleware))
     }
 
     /// Binds and serves. See [`Server::serve_until`].

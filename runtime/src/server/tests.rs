@@ -63,7 +63,7 @@ fn receive(core: &mut Core, route: &[u8], records: &[Vec<u8>]) {
 /// What the clients are told, as short texts.
 fn told(core: &mut Core) -> Vec<String> {
     let mut told = Vec::new();
-    for message in core.take_messages() {
+    for (_, message) in core.take_messages() {
         let mut reader = Reader::new(&message).expect("it is a batch");
         while let Some(record) = reader.next().expect("it is well-formed") {
             told.push(match record {

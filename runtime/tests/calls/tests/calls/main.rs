@@ -24,6 +24,7 @@ mod overlap;
 mod raw;
 mod relay;
 mod retries;
+mod scripted;
 mod shutdown;
 mod support;
 mod together;

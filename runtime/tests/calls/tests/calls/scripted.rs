@@ -1,0 +1,174 @@
+//! Servers in the process of a test, which fail as the test says, on a clock that is paused.
+
+use std::time::Duration;
+
+use zsvc::testing::TestServer;
+use zsvc::{Cause, Channel, Code, Outcome, Server, ServerBuilder, Status};
+use zsvc_calls::Probe;
+use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
+
+/// A test that waits for so long, on a clock that goes on whenever there is nothing to do, waits for what never comes.
+const HANGS: Duration = Duration::from_hours(24);
+
+/// Runs a test whose clock stands still while anything is to be done, and then goes on to what is next.
+fn on_paused_clock<F: Future>(test: F) -> F::Output {
+    let mut builder = tokio::runtime::Builder::new_current_thread();
+    let runtime = builder.enable_all().start_paused(true).build().expect("a runtime can be made");
+    runtime.block_on(async { tokio::time::timeout(HANGS, test).await.expect("the test hangs") })
+}
+
+fn probe() -> (Probe, ServerBuilder) {
+    let probe = Probe::default();
+    (probe.clone(), Server::builder().service(ProbeServer::new(probe)))
+}
+
+async fn client(server: &TestServer) -> ProbeClient {
+    ProbeClient::connect(server.endpoint()).await.expect("the server is there")
+}
+
+fn told(status: &Status) -> (Code, Outcome, Option<Cause>) {
+    (status.code(), status.outcome(), status.cause())
+}
+
+const LOST: (Code, Outcome, Option<Cause>) =
+    (Code::Unavailable, Outcome::MaybeExecuted, Some(Cause::ConnectionLost));
+
+#[test]
+fn calls_come_to_the_same_as_over_sockets() {
+    on_paused_clock(async {
+        let server = TestServer::start(probe().1).unwrap();
+        let probe = client(&server).await;
+        assert_eq!(probe.echo(vec![1, 2]).await.unwrap(), vec![1, 2]);
+        let mut numbers = probe.count(3).await.unwrap();
+        for number in 0..3 {
+            assert_eq!(numbers.next().await, Some(Ok(number)));
+        }
+        assert_eq!(numbers.next().await, None);
+    });
+}
+
+#[test]
+fn what_is_delayed_arrives_later_and_in_order() {
+    on_paused_clock(async {
+        let server = TestServer::start(probe().1).unwrap();
+        let probe = client(&server).await;
+        server.delay(Duration::from_secs(3));
+        let began = tokio::time::Instant::now();
+        probe.echo(vec![1]).await.unwrap();
+        assert_eq!(began.elapsed().as_secs(), 6);
+        server.delay(Duration::from_secs(20));
+        let late = tokio::spawn(probe.echo(vec![2]).no_deadline());
+        tokio::task::yield_now().await;
+        server.heal();
+        // It was sent later and over a shorter way, and yet comes after.
+        probe.echo(vec![3]).no_deadline().await.unwrap();
+        assert!(late.is_finished());
+        let status = {
+            server.delay_answers(Duration::from_mins(1));
+            probe.echo(vec![4]).deadline(Duration::from_secs(30)).await.unwrap_err()
+        };
+        assert_eq!(told(&status), (Code::DeadlineExceeded, Outcome::MaybeExecuted, Some(Cause::Deadline)));
+    });
+}
+
+#[test]
+fn calls_whose_answers_are_lost_have_run() {
+    on_paused_clock(async {
+        let (handlers, builder) = probe();
+        let server = TestServer::start(builder).unwrap();
+        let probe = client(&server).await;
+        server.lose_answers();
+        handlers.journal.open("a");
+        let status = probe.hold("a").await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::MaybeExecuted));
+        assert_eq!(handlers.journal.count("a done"), 1);
+        server.heal();
+        server.lose_calls();
+        handlers.journal.open("b");
+        assert!(probe.hold("b").await.is_err());
+        assert_eq!(handlers.journal.count("b began"), 0);
+        server.heal();
+        probe.echo(vec![1]).await.unwrap();
+    });
+}
+
+#[test]
+fn a_cut_fails_what_is_in_flight_and_no_more() {
+    on_paused_clock(async {
+        let (handlers, builder) = probe();
+        let server = TestServer::start(builder).unwrap();
+        let probe = client(&server).await;
+        let held = tokio::spawn(probe.hold("a"));
+        handlers.journal.has("a began").await;
+        server.cut();
+        assert_eq!(told(&held.await.unwrap().unwrap_err()), LOST);
+        handlers.journal.has("a dropped").await;
+        assert_eq!(probe.echo(vec![1]).await.unwrap(), vec![1]);
+    });
+}
+
+#[test]
+fn a_server_that_crashed_serves_again_once_it_is_restarted() {
+    on_paused_clock(async {
+        let (handlers, builder) = probe();
+        let server = TestServer::start(builder).unwrap();
+        let client = client(&server).await;
+        let held = tokio::spawn(client.hold("a"));
+        handlers.journal.has("a began").await;
+        server.crash();
+        assert_eq!(told(&held.await.unwrap().unwrap_err()), LOST);
+        handlers.journal.has("a dropped").await;
+        let status = client.echo(vec![1]).await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::NotSent));
+        let waiting = tokio::spawn(client.echo(vec![2]));
+        tokio::task::yield_now().await;
+        server.restart(probe().1).unwrap();
+        assert_eq!(waiting.await.unwrap().unwrap(), vec![2]);
+    });
+}
+
+#[test]
+fn a_server_that_drains_ends_what_it_has_and_sends_the_rest_elsewhere() {
+    on_paused_clock(async {
+        let ((handlers, one), (_, other)) = (probe(), probe());
+        let (one, other) = (TestServer::start(one).unwrap(), TestServer::start(other).unwrap());
+        let held = tokio::spawn(client(&one).await.hold("a"));
+        handlers.journal.has("a began").await;
+        let channel = Channel::builder().endpoint(one.endpoint()).endpoint(other.endpoint());
+        let both = ProbeClient::new(channel.connect().await.unwrap());
+        one.drain(Duration::from_secs(30));
+        for number in 0..20 {
+            assert_eq!(both.echo(vec![number]).await.unwrap(), vec![number]);
+        }
+        handlers.journal.open("a");
+        assert_eq!(held.await.unwrap().unwrap(), "a");
+    });
+}
+
+#[test]
+fn what_is_idempotent_may_arrive_twice_and_nothing_else_does() {
+    on_paused_clock(async {
+        let (handlers, builder) = probe();
+        let server = TestServer::start(builder).unwrap();
+        let probe = client(&server).await;
+        server.repeat_idempotent();
+        handlers.journal.open("a");
+        assert_eq!(probe.hold_again("a").await.unwrap(), "a");
+        handlers.journal.has_times("a done", 2).await;
+        handlers.journal.open("b");
+        assert_eq!(probe.hold("b").await.unwrap(), "b");
+        assert_eq!(handlers.journal.count("b began"), 1);
+    });
+}
+
+#[test]
+fn there_is_no_test_server_that_was_dropped() {
+    on_paused_clock(async {
+        let server = TestServer::start(probe().1).unwrap();
+        let endpoint = server.endpoint().to_owned();
+        drop(server);
+        let status = ProbeClient::connect(endpoint).await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::InvalidArgument, Outcome::NotSent));
+        assert!(status.message().contains("TestServer"), "{status}");
+    });
+}
