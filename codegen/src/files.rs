@@ -37,6 +37,11 @@ impl Loader for Disk {
             Err(error) => Err(LoadError::Unreadable(reason(&error))),
         }
     }
+
+    /// The path without links, from the root; where that is no text, paths are compared by their letters.
+    fn identity(&self, path: &str) -> Option<String> {
+        fs::canonicalize(path).ok()?.into_os_string().into_string().ok()
+    }
 }
 
 /// Reads one byte past the limit, which then says that there are more: a device may have no end.
@@ -183,6 +188,19 @@ mod tests {
         assert_eq!(reason(&error), "it is read-only");
         assert_eq!(fs::read_to_string(&path).expect("the file"), "old");
         assert_eq!(fs::read_dir(folder.path()).expect("the folder").count(), 1);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn a_link_leads_to_the_same_file() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let (real, link) = (folder.path().join("real.svc"), folder.path().join("link.svc"));
+        update(&real, "package real;").expect("a file");
+        std::os::unix::fs::symlink(&real, &link).expect("a link to it");
+        let identity = |path: &Path| Disk::default().identity(path.to_str().expect("text"));
+        assert!(identity(&real).is_some());
+        assert_eq!(identity(&real), identity(&link));
+        assert_eq!(identity(&folder.path().join("gone.svc")), None);
     }
 
     #[test]

@@ -1,6 +1,8 @@
 //! Reads the files that were named and all that they import, and parses each once.
 //!
-//! Where bytes come from is a [`Loader`]'s matter. Also here: what must hold of a file before it is text at all.
+//! Where bytes come from is a [`Loader`]'s matter; what must hold of them before they are text is [`text`]'s.
+
+mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -8,7 +10,8 @@ use crate::ast::{File, Import};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::graph;
 use crate::parse;
-use crate::source::{FileId, MAX_FILE_BYTES, SourceMap, Span, offset};
+use crate::source::{FileId, SourceMap, Span};
+use text::Text;
 
 /// How many imports of a circle are shown beside the first.
 const MAX_RELATED: usize = 6;
@@ -17,6 +20,12 @@ const MAX_RELATED: usize = 6;
 pub trait Loader {
     /// The bytes under a path, whose parts are divided by `/`.
     fn load(&self, path: &str) -> Result<Vec<u8>, LoadError>;
+
+    /// A name that is the same for all paths to one file, where that can be told: links are followed. Without one, paths
+    /// are compared by their letters.
+    fn identity(&self, _path: &str) -> Option<String> {
+        None
+    }
 }
 
 /// Why there are no bytes.
@@ -99,19 +108,18 @@ struct Reader<'a> {
     include_paths: &'a [String],
     report: &'a mut Report,
     program: Program,
-    /// Which paths were read already, in their shortest form.
+    /// Which files were read already, by the shortest form of each path to them and by their identities.
     known: BTreeMap<String, FileId>,
 }
 
 impl Reader<'_> {
     fn root(&mut self, path: &str) {
-        let shortest = normalized(path);
-        if self.known.contains_key(&shortest) {
+        if self.known(path).is_some() {
             return;
         }
         match self.loader.load(path) {
             Ok(bytes) => {
-                self.take(shortest, path, bytes);
+                self.take(path, bytes);
             }
             Err(error) => self.report.add(unreadable(path, error)),
         }
@@ -131,11 +139,11 @@ impl Reader<'_> {
         let places: Vec<String> = std::iter::once(folder).chain(include_paths).collect();
         for place in &places {
             let path = normalized(&format!("{place}{}", import.path));
-            if let Some(file) = self.known.get(&path) {
-                return Some(*file);
+            if let Some(file) = self.known(&path) {
+                return Some(file);
             }
             match self.loader.load(&path) {
-                Ok(bytes) => return Some(self.take(path.clone(), &path, bytes)),
+                Ok(bytes) => return Some(self.take(&path, bytes)),
                 Err(LoadError::NotFound) => {}
                 Err(error) => {
                     self.report.add(unreadable(&path, error).at(import.path_span, "imported here"));
@@ -147,26 +155,39 @@ impl Reader<'_> {
         None
     }
 
-    fn take(&mut self, shortest: String, path: &str, bytes: Vec<u8>) -> FileId {
+    /// The file behind a path, if it was read already, also by another path.
+    fn known(&mut self, path: &str) -> Option<FileId> {
+        let shortest = normalized(path);
+        if let Some(file) = self.known.get(&shortest) {
+            return Some(*file);
+        }
+        let file = *self.known.get(&identity_key(&self.loader.identity(path)?))?;
+        self.known.insert(shortest, file);
+        Some(file)
+    }
+
+    fn take(&mut self, path: &str, bytes: Vec<u8>) -> FileId {
         let file = self.parse(path, bytes);
         let id = file.id;
-        self.known.insert(shortest, id);
+        self.known.insert(normalized(path), id);
+        if let Some(identity) = self.loader.identity(path) {
+            self.known.insert(identity_key(&identity), id);
+        }
         self.program.files.push(file);
         id
     }
 
     fn parse(&mut self, path: &str, bytes: Vec<u8>) -> File {
-        match text_of(path, bytes, &mut self.program.sources) {
-            Ok(id) => parse::parse(id, self.program.sources.file(id).text(), self.report),
-            Err((id, problem)) => {
-                self.report.add(*problem);
-                File { incomplete: true, ..File::empty(id) }
-            }
+        let (id, text) = text::take(path, bytes, &mut self.program.sources, self.report);
+        match text {
+            Text::Sound => parse::parse(id, self.program.sources.file(id).text(), self.report),
+            Text::Mended(text) => parse::parse(id, &text, self.report),
+            Text::Lost => File { incomplete: true, ..File::empty(id) },
         }
     }
 }
 
-/// Reads one file, without what it imports. Absent where it is not there, or no text.
+/// Reads one file, without what it imports. Absent where it is not there, or not text all through.
 pub(crate) fn one(
     loader: &dyn Loader,
     path: &str,
@@ -174,79 +195,8 @@ pub(crate) fn one(
     report: &mut Report,
 ) -> Option<FileId> {
     let bytes = loader.load(path).map_err(|error| report.add(unreadable(path, error))).ok()?;
-    text_of(path, bytes, sources).map_err(|(_, problem)| report.add(*problem)).ok()
-}
-
-/// Takes the bytes of a file in, as text if that is what they are, and tells what keeps them from being it.
-fn text_of(path: &str, bytes: Vec<u8>, sources: &mut SourceMap) -> Result<FileId, (FileId, Box<Diagnostic>)> {
-    if bytes.len() > MAX_FILE_BYTES {
-        let id = sources.add(path, "");
-        return Err((id, Box::new(too_large(id))));
-    }
-    let (text, bad_byte) = match String::from_utf8(without_mark(bytes)) {
-        Ok(text) => (text, None),
-        Err(error) => {
-            let at = error.utf8_error().valid_up_to();
-            let byte = error.as_bytes()[at];
-            (String::from_utf8_lossy(error.as_bytes()).into_owned(), Some((at, byte)))
-        }
-    };
-    let id = sources.add(path, text);
-    let problem = match bad_byte {
-        Some((at, byte)) => Some(no_utf8(id, at, byte)),
-        None => control_character(id, sources.file(id).text()),
-    };
-    problem.map_or(Ok(id), |problem| Err((id, Box::new(problem))))
-}
-
-/// Without the byte order mark that some editors put in front.
-fn without_mark(mut bytes: Vec<u8>) -> Vec<u8> {
-    if bytes.starts_with(b"\xef\xbb\xbf") {
-        bytes.drain(..3);
-    }
-    bytes
-}
-
-fn too_large(file: FileId) -> Diagnostic {
-    let limit = MAX_FILE_BYTES / 1024 / 1024;
-    Diagnostic::new(diagnostic::FILE_TOO_LARGE, format!("this file has more than {limit} MiB"))
-        .at(Span { file, start: 0, end: 0 }, "")
-        .help("split it into several files that import each other's types")
-}
-
-fn no_utf8(file: FileId, at: usize, byte: u8) -> Diagnostic {
-    // What is no text shows as U+FFFD, which takes three bytes.
-    let span = Span { file, start: offset(at), end: offset(at + 3) };
-    Diagnostic::new(diagnostic::NO_UTF8, format!("this file is not UTF-8: byte {at} is 0x{byte:02x}"))
-        .at(span, "not UTF-8 from here")
-        .help("save it as UTF-8")
-}
-
-/// Characters that no editor shows, or that make text look other than it is.
-fn control_character(file: FileId, text: &str) -> Option<Diagnostic> {
-    let is_bad = |character: char| {
-        (character.is_control() && !matches!(character, '\t' | '\n' | '\r'))
-            || matches!(character, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-    };
-    let lone_return =
-        || text.match_indices('\r').find(|(at, _)| !text[at + 1..].starts_with('\n')).map(|(at, _)| at);
-    let at = text.find(is_bad).or_else(lone_return)?;
-    let character = text[at..].chars().next()?;
-    let span = Span { file, start: offset(at), end: offset(at + character.len_utf8()) };
-    let name = match character {
-        '\0' => "a NUL".to_owned(),
-        '\r' => "a carriage return without a line feed".to_owned(),
-        _ => format!("the invisible character U+{:04X}", u32::from(character)),
-    };
-    let help = match character {
-        '\r' => "end lines with a line feed, with or without a carriage return before it",
-        _ => "remove it; in a string write it as `\\0` or `\\u{…}`",
-    };
-    Some(
-        Diagnostic::new(diagnostic::CONTROL_CHARACTER, format!("this file holds {name}"))
-            .at(span, "")
-            .help(help),
-    )
+    let (id, text) = text::take(path, bytes, sources, report);
+    matches!(text, Text::Sound).then_some(id)
 }
 
 fn unreadable(path: &str, error: LoadError) -> Diagnostic {
@@ -266,6 +216,11 @@ fn not_found(import: &Import, include_paths: &[String]) -> Diagnostic {
     Diagnostic::new(diagnostic::IMPORT_NOT_FOUND, format!("there is no `{}`", import.path))
         .at(import.path_span, "no such file")
         .help(help)
+}
+
+/// Apart from all paths: none holds a NUL.
+fn identity_key(identity: &str) -> String {
+    format!("\0{identity}")
 }
 
 /// `a/./b/../c` as `a/c`: by the letters alone, without a look at links.

@@ -69,6 +69,15 @@ fn ten_different_mistakes_are_ten_errors_in_order() {
 }
 
 #[test]
+fn three_syntax_errors_and_ten_others_are_thirteen() {
+    let compilation = compiled("thirteen_mistakes");
+    let codes = compilation.diagnostics.iter().map(|diagnostic| diagnostic.code.id());
+    let (syntax, others): (Vec<&str>, Vec<&str>) = codes.partition(|code| code.starts_with("E01"));
+    assert_eq!((syntax.len(), others.len()), (3, 10), "{}", rendered(&compilation));
+    assert_eq!(others.iter().collect::<BTreeSet<_>>().len(), 10);
+}
+
+#[test]
 fn every_diagnostic_says_what_to_do() {
     for name in names() {
         for diagnostic in compiled(&name).diagnostics {

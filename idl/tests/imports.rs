@@ -3,7 +3,7 @@
 mod support;
 
 use support::rendered;
-use zsvc_idl::{Compilation, MemoryLoader, compile};
+use zsvc_idl::{Compilation, LoadError, Loader, MemoryLoader, compile};
 
 fn compiled(loader: &MemoryLoader, files: &[&str], include_paths: &[&str]) -> Compilation {
     let owned = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<String>>();
@@ -74,4 +74,33 @@ fn the_same_files_give_the_same_words_each_time() {
     for _ in 0..20 {
         assert_eq!(rendered(&compiled(&loader, &["a.svc"], &[])), first);
     }
+}
+
+/// Files in memory, with a folder `link` that is `real` by another name.
+struct Linked(MemoryLoader);
+
+impl Loader for Linked {
+    fn load(&self, path: &str) -> Result<Vec<u8>, LoadError> {
+        self.0.load(&self.identity(path).expect("every path has an identity here"))
+    }
+
+    fn identity(&self, path: &str) -> Option<String> {
+        Some(path.replace("link/", "real/"))
+    }
+}
+
+#[test]
+fn a_file_reached_by_a_link_is_the_same_file() {
+    let files = MemoryLoader::default()
+        .with("real/a.svc", "package a; import \"b.svc\"; struct A { b: b.B = 1; }")
+        .with("real/b.svc", "package b; struct B {}")
+        .with("c.svc", "package c; import \"link/b.svc\"; import \"real/b.svc\"; struct C { b: b.B = 1; }");
+    let named = ["real/a.svc", "link/a.svc", "link/b.svc", "c.svc"].map(str::to_owned);
+    let compilation = compile(&Linked(files), &named, &[]);
+    assert_eq!(
+        paths(&compilation),
+        ["real/a.svc", "real/b.svc", "c.svc"].map(|path| path.replace("real/b", "link/b"))
+    );
+    let codes: Vec<&str> = compilation.diagnostics.iter().map(|diagnostic| diagnostic.code.id()).collect();
+    assert_eq!(codes, ["E0005"], "{}", rendered(&compilation));
 }

@@ -1,0 +1,156 @@
+//! From bytes to text: what is no UTF-8, and characters that no reader sees.
+//!
+//! Each such place is told, and the rest is read as if there were space instead, so that it hides no other mistake. Only
+//! where so much is wrong that this can hardly be a text at all, the rest stays unread.
+
+use std::ops::Range;
+
+use crate::diagnostic::{self, Diagnostic, Report};
+use crate::source::{FileId, MAX_FILE_BYTES, SourceMap, Span, offset};
+
+/// Where more bytes are wrong than these, and more than one in so many, a file is no text.
+const FEW: usize = 32;
+const SOUND_SHARE: usize = 20;
+
+/// What of a file can be parsed.
+pub(super) enum Text {
+    /// All that it says.
+    Sound,
+    /// This, each byte at its place; what is left out is reported.
+    Mended(String),
+    /// Nothing, as is reported.
+    Lost,
+}
+
+/// A stretch of bytes that are no UTF-8.
+struct Foul {
+    /// Where U+FFFD stands for it in the text.
+    place: Range<usize>,
+    /// Its first byte, and where in the file that is.
+    byte: u8,
+    at: usize,
+}
+
+/// Takes the bytes of a file in, and tells what of them is no text.
+pub(super) fn take(
+    path: &str,
+    bytes: Vec<u8>,
+    sources: &mut SourceMap,
+    report: &mut Report,
+) -> (FileId, Text) {
+    if bytes.len() > MAX_FILE_BYTES {
+        let id = sources.add(path, "");
+        report.add(too_large(id));
+        return (id, Text::Lost);
+    }
+    let (text, foul) = decoded(bytes);
+    let file = sources.add(path, text);
+    let text = sources.file(file).text();
+    let unseen = unseen(text);
+    for problem in &foul {
+        report.add_with(file, diagnostic::NO_UTF8, |_| no_utf8(file, problem));
+    }
+    for (place, character) in &unseen {
+        report.add_with(file, diagnostic::CONTROL_CHARACTER, |_| control_character(file, place, *character));
+    }
+    let foul = foul.into_iter().map(|problem| (problem.place, b'X'));
+    let unseen = unseen.into_iter().map(|(place, _)| (place, b' '));
+    (file, without(text, &foul.chain(unseen).collect::<Vec<_>>()))
+}
+
+/// The text without a byte order mark, and what of it was no UTF-8.
+fn decoded(mut bytes: Vec<u8>) -> (String, Vec<Foul>) {
+    let mark = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+    bytes.drain(..mark);
+    let bytes = match String::from_utf8(bytes) {
+        Ok(text) => return (text, Vec::new()),
+        Err(error) => error.into_bytes(),
+    };
+    let (mut text, mut foul, mut at) = (String::with_capacity(bytes.len()), Vec::<Foul>::new(), mark);
+    for chunk in bytes.utf8_chunks() {
+        text.push_str(chunk.valid());
+        at += chunk.valid().len();
+        let Some(byte) = chunk.invalid().first() else { continue };
+        let start = text.len();
+        text.push(char::REPLACEMENT_CHARACTER);
+        match foul.last_mut() {
+            Some(last) if last.place.end == start => last.place.end = text.len(),
+            _ => foul.push(Foul { place: start..text.len(), byte: *byte, at }),
+        }
+        at += chunk.invalid().len();
+    }
+    (text, foul)
+}
+
+/// The text with something harmless of the same length in these places: inside of a word a part of it, else what is given
+/// with the place. Nobody sees it but the parser; what is no UTF-8 was likely a letter.
+fn without(text: &str, places: &[(Range<usize>, u8)]) -> Text {
+    let wrong: usize = places.iter().map(|(place, _)| place.len()).sum();
+    if wrong == 0 {
+        return Text::Sound;
+    }
+    if wrong > FEW && wrong * SOUND_SHARE > text.len() {
+        return Text::Lost;
+    }
+    let mut bytes = text.as_bytes().to_vec();
+    for (place, instead) in places {
+        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
+        let is_inside = place.start.checked_sub(1).is_some_and(|before| is_word(&bytes[before]));
+        bytes[place.clone()].fill(if is_inside { b'x' } else { *instead });
+    }
+    // Only whole characters were replaced, and by ASCII, so this is text again.
+    String::from_utf8(bytes).map_or(Text::Lost, Text::Mended)
+}
+
+/// Characters that no editor shows, or that make text look other than it is; those of one kind in a row together.
+fn unseen(text: &str) -> Vec<(Range<usize>, char)> {
+    let mut found: Vec<(Range<usize>, char)> = Vec::new();
+    for (at, character) in text.char_indices() {
+        let is_unseen = match character {
+            '\t' | '\n' => false,
+            '\r' => !text[at + 1..].starts_with('\n'),
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => true,
+            _ => character.is_control(),
+        };
+        let end = at + character.len_utf8();
+        match found.last_mut() {
+            _ if !is_unseen => {}
+            Some((place, last)) if place.end == at && *last == character => place.end = end,
+            _ => found.push((at..end, character)),
+        }
+    }
+    found
+}
+
+fn span(file: FileId, place: &Range<usize>) -> Span {
+    Span { file, start: offset(place.start), end: offset(place.end) }
+}
+
+fn too_large(file: FileId) -> Diagnostic {
+    let limit = MAX_FILE_BYTES / 1024 / 1024;
+    Diagnostic::new(diagnostic::FILE_TOO_LARGE, format!("this file has more than {limit} MiB"))
+        .at(span(file, &(0..0)), "")
+        .help("split it into several files that import each other's types")
+}
+
+fn no_utf8(file: FileId, problem: &Foul) -> Diagnostic {
+    let message = format!("this file is not UTF-8: byte {} is 0x{:02x}", problem.at, problem.byte);
+    Diagnostic::new(diagnostic::NO_UTF8, message)
+        .at(span(file, &problem.place), "not UTF-8")
+        .help("save it as UTF-8")
+}
+
+fn control_character(file: FileId, place: &Range<usize>, character: char) -> Diagnostic {
+    let name = match character {
+        '\0' => "a NUL".to_owned(),
+        '\r' => "a carriage return without a line feed".to_owned(),
+        _ => format!("the invisible character U+{:04X}", u32::from(character)),
+    };
+    let help = match character {
+        '\r' => "end lines with a line feed, with or without a carriage return before it",
+        _ => "remove it; in a string write it as `\\0` or `\\u{…}`",
+    };
+    Diagnostic::new(diagnostic::CONTROL_CHARACTER, format!("this file holds {name}"))
+        .at(span(file, place), "")
+        .help(help)
+}
