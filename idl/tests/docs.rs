@@ -9,7 +9,7 @@ mod support;
 use std::path::PathBuf;
 
 use support::{Folder, blocks, rendered, repository};
-use zsvc_idl::{Compilation, LoadError, Loader, compile};
+use zsvc_idl::{Compilation, LoadError, Loader, MemoryLoader, compile, format};
 
 /// The examples' files, beside one that is under test.
 struct Beside {
@@ -52,7 +52,16 @@ fn is_well_formed(text: &str) -> bool {
     })
 }
 
+/// What can be formatted by itself is in the style.
+fn assert_style(place: &str, text: &str) {
+    let loader = MemoryLoader::default().with("block.svc", text);
+    if let Some(formatted) = format(&loader, "block.svc").text {
+        assert_eq!(formatted, text, "{place} is not in the style");
+    }
+}
+
 fn check(place: &str, info: &str, text: &str) {
+    assert_style(place, text);
     if info == "svc,fragment" {
         return assert!(is_well_formed(text), "{place}: {}", rendered(&compiled(text)));
     }
