@@ -20,6 +20,7 @@ mod server;
 mod socket;
 mod status;
 mod stream;
+mod telemetry;
 pub mod testing;
 mod wire;
 

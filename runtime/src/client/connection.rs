@@ -18,6 +18,7 @@ use super::watch::Watch;
 use crate::bell::Bell;
 use crate::status::{Cause, Failure, Status};
 use crate::stream::{Outgoing, wake};
+use crate::telemetry::{End, Up};
 use crate::wire::{self, Draft};
 
 /// One connection to a server.
@@ -375,6 +376,7 @@ impl Connection {
         if !matches!(state.phase, Phase::Closed | Phase::Retiring) {
             state.phase = Phase::Ready;
             state.trouble = None;
+            state.up = Some(Up::new(End::Client));
         }
         if std::mem::replace(&mut state.was_up, true) {
             self.counters.reconnected();
@@ -388,6 +390,7 @@ impl Connection {
     /// The connection is gone; it may come back.
     pub(super) fn disconnected(&self, wakers: &mut Wakers) {
         let mut state = self.lock();
+        state.up = None;
         // Nobody would tell that a connection which libzmq does not watch is up again.
         if self.link == Link::Monitored && !matches!(state.phase, Phase::Closed | Phase::Retiring) {
             state.phase = Phase::Connecting;
@@ -421,6 +424,7 @@ impl Connection {
     /// Nothing goes in or out any more.
     pub(super) fn close(&self, why: &Status, wakers: &mut Wakers) {
         let mut state = self.lock();
+        state.up = None;
         state.phase = Phase::Closed;
         self.fail_all(&mut state, why, wakers);
         state.line.all(wakers);

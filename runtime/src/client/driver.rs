@@ -13,6 +13,7 @@ use super::limits::Limits;
 use super::state::Wakers;
 use crate::socket::{Dealer, Event, Sent, SocketError, Tuning};
 use crate::status::{Cause, Status};
+use crate::telemetry::{self, End};
 
 /// Owns the DEALER: sends what calls have left in the outbox, and hands out what comes in.
 pub(super) struct Driver {
@@ -78,7 +79,10 @@ impl Driver {
     fn receive(&mut self) -> Result<bool, SocketError> {
         for _ in 0..RECEIVE {
             match self.dealer.receive()? {
-                Some(batch) => self.connection.receive(&batch, &mut self.wakers),
+                Some(batch) => {
+                    telemetry::received(End::Client, batch.len());
+                    self.connection.receive(&batch, &mut self.wakers);
+                }
                 None => return Ok(false),
             }
         }
@@ -90,8 +94,9 @@ impl Driver {
         self.blocked = false;
         for _ in 0..SEND {
             let Some(message) = self.connection.take_message(&mut self.wakers) else { break };
+            let bytes = message.len();
             match self.dealer.send(message)? {
-                Sent::Yes => {}
+                Sent::Yes => telemetry::sent(End::Client, bytes),
                 // `ZMQ_FD` tells when there is room again.
                 Sent::Full(message) => {
                     self.connection.lock().outbox.put_back(message);

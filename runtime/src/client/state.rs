@@ -14,12 +14,15 @@ use super::line::Line;
 use super::watch::{Step, Watch};
 use crate::id_map::IdMap;
 use crate::status::{Failure, Status};
+use crate::telemetry::Up;
 use crate::wire::{self, Outbox};
 
 /// What a connection knows.
 #[derive(Debug)]
 pub(super) struct State {
     pub(super) phase: Phase,
+    /// While it is up, where libzmq tells.
+    pub(super) up: Option<Up>,
     /// It was up at least once.
     pub(super) was_up: bool,
     /// Whether it is worth calling.
@@ -84,6 +87,7 @@ const OUTBOX: usize = 4 * 1024 * 1024;
 impl State {
     pub(super) fn new(phase: Phase, max_body: usize) -> Self {
         Self {
+            up: None,
             was_up: phase == Phase::Ready,
             phase,
             health: Health::default(),

@@ -12,7 +12,7 @@ use super::caught::{Caught, Panicked};
 use super::response::{Body, Response, Traffic};
 use crate::context::PeerId;
 use crate::metadata::Metadata;
-use crate::method::Method;
+use crate::method::{Method, MethodKind};
 use crate::server::{Answer, Handling, Incoming, Service};
 use crate::status::{Failure, Outcome, Status};
 
@@ -227,11 +227,11 @@ impl ServerStack {
         let stack = Arc::clone(self);
         Handling::of(async move {
             let target = Target { service, method, progress: AtomicU8::new(UNSEEN) };
-            let counters = call.counters();
+            let (counters, unheard) = (call.counters(), call.context.method().kind() == MethodKind::OneWay);
             let next = ServerNext { rest: &stack.layers, target: &target };
             let response = next.run(ServerRequest { incoming: call }).await;
             if !response.is_ok() && target.progress.load(Ordering::Relaxed) == UNSEEN {
-                counters.count_refused();
+                if unheard { counters.count_refused_unheard() } else { counters.count_refused() }
             }
             response.into()
         })

@@ -12,6 +12,7 @@ use super::peer::Peer;
 use super::shared::Shared;
 use crate::context::PeerId;
 use crate::status::{Cause, Status};
+use crate::telemetry::{End, Up};
 use crate::wire;
 
 /// A client that is not heard of for so long, and has no calls in flight, is forgotten.
@@ -68,6 +69,7 @@ struct Known {
     pings: u32,
     /// It was given up, and nothing was heard of it since.
     given_up: bool,
+    _up: Up,
 }
 
 impl Known {
@@ -105,7 +107,8 @@ impl Clients {
         }
         let id = PeerId::new(route);
         let peer = Peer::new(id.clone(), Arc::clone(&self.shared));
-        let known = Known { peer: Arc::clone(&peer), heard: now, asked: None, pings: 0, given_up: false };
+        let (up, peer_of_it) = (Up::new(End::Server), Arc::clone(&peer));
+        let known = Known { peer: peer_of_it, heard: now, asked: None, pings: 0, given_up: false, _up: up };
         self.known.insert(id, known);
         Some(peer)
     }

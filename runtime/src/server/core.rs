@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::clients::Clients;
-use super::counters::{Dropped, count};
+use super::counters::count;
 use super::dispatch::{Handling, Incoming, Service};
 use super::handler::{Handler, poll_once, run};
 use super::peer::{Answer, CallKey, Next, OneWay, Peer, Refusal};
@@ -233,8 +233,7 @@ impl Core {
 
     /// A one-way call that no handler sees, and nobody can be told of.
     fn turn_away_unheard(&self) {
-        count(&self.shared.counters.refused);
-        self.shared.counters.drop_records(Dropped::OneWay, 1);
+        self.shared.counters.count_refused_unheard();
     }
 
     /// The method that a call is for, or why the call is turned away.

@@ -1,15 +1,15 @@
 //! What a server counts, for its users and their metrics.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use crate::telemetry::Counter;
 
 /// What a server has counted since it started. Every number only grows.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Counters {
-    pub(super) calls: AtomicU64,
-    pub(super) refused: AtomicU64,
-    pub(super) unreadable: AtomicU64,
-    pub(super) lost_peers: AtomicU64,
-    dropped: [AtomicU64; Dropped::ALL.len()],
+    pub(super) calls: Counter,
+    pub(super) refused: Counter,
+    pub(super) unreadable: Counter,
+    pub(super) lost_peers: Counter,
+    dropped: [Counter; Dropped::ALL.len()],
 }
 
 /// Why a server has dropped something: an answer, an item of a stream, the end of one, or a call that nobody waits for.
@@ -61,50 +61,70 @@ impl Dropped {
     }
 }
 
+impl Default for Counters {
+    fn default() -> Self {
+        let dropped = |reason: Dropped| Counter::because("zsvc_server_dropped_total", reason.name());
+        Self {
+            // Those are recorded by middleware, with the method and how they end.
+            calls: Counter::unnamed(),
+            refused: Counter::named("zsvc_server_refused_calls_total"),
+            unreadable: Counter::named("zsvc_server_unreadable_total"),
+            lost_peers: Counter::named("zsvc_server_lost_clients_total"),
+            dropped: Dropped::ALL.map(dropped),
+        }
+    }
+}
+
 impl Counters {
     /// Calls that were dispatched to a handler, one-way calls among them.
     #[must_use]
     pub fn calls(&self) -> u64 {
-        self.calls.load(Ordering::Relaxed)
+        self.calls.get()
     }
 
     /// Calls that were turned away before a handler saw them: unknown methods, bad parameters, bounds reached.
     #[must_use]
     pub fn refused_calls(&self) -> u64 {
-        self.refused.load(Ordering::Relaxed)
+        self.refused.get()
     }
 
     pub(crate) fn count_refused(&self) {
         count(&self.refused);
     }
 
+    /// A one-way call was turned away, of which nobody can be told.
+    pub(crate) fn count_refused_unheard(&self) {
+        self.count_refused();
+        self.drop_records(Dropped::OneWay, 1);
+    }
+
     /// Messages that were no batch, were of another version, or held a malformed record.
     #[must_use]
     pub fn unreadable_batches(&self) -> u64 {
-        self.unreadable.load(Ordering::Relaxed)
+        self.unreadable.get()
     }
 
     /// What was dropped for this reason.
     #[must_use]
     pub fn dropped(&self, reason: Dropped) -> u64 {
-        self.dropped[reason as usize].load(Ordering::Relaxed)
+        self.dropped[reason as usize].get()
     }
 
     /// So much more was dropped.
     pub(super) fn drop_records(&self, reason: Dropped, records: u64) {
-        self.dropped[reason as usize].fetch_add(records, Ordering::Relaxed);
+        self.dropped[reason as usize].add(records);
     }
 
     /// Clients that were given up with calls in flight.
     #[must_use]
     pub fn lost_peers(&self) -> u64 {
-        self.lost_peers.load(Ordering::Relaxed)
+        self.lost_peers.get()
     }
 }
 
 /// One more.
-pub(super) fn count(counter: &AtomicU64) {
-    counter.fetch_add(1, Ordering::Relaxed);
+pub(super) fn count(counter: &Counter) {
+    counter.add(1);
 }
 
 #[cfg(test)]

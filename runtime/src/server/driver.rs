@@ -12,6 +12,7 @@ use super::core::Core;
 use super::counters::Dropped;
 use super::peer::{Next, Peer};
 use crate::socket::{Routed, Router, SocketError};
+use crate::telemetry::{self, End};
 use crate::wire;
 
 /// Owns the ROUTER: takes what comes in, sends what handlers have left with their peers, and sees to time.
@@ -76,7 +77,10 @@ impl Driver {
             }
             match self.router.receive()? {
                 None => return Ok(false),
-                Some(Ok((route, batch))) => self.core.receive(route, &batch),
+                Some(Ok((route, batch))) => {
+                    telemetry::received(End::Server, batch.len());
+                    self.core.receive(route, &batch);
+                }
                 Some(Err(_too_long)) => {
                     self.core.shared.counters.drop_records(Dropped::RouteTooLong, 1);
                 }
@@ -108,8 +112,9 @@ impl Driver {
                 Next::Nothing => return Ok(Emptied { sent, full: false }),
                 Next::Full => return Ok(Emptied { sent, full: true }),
             };
+            let bytes = message.len();
             match self.router.send(peer.id().route(), message, receipt)? {
-                Routed::Yes => {}
+                Routed::Yes => telemetry::sent(End::Server, bytes),
                 Routed::Full(message) => {
                     peer.put_back(message);
                     return Ok(Emptied { sent, full: true });

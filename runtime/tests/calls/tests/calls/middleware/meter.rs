@@ -5,7 +5,9 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use metrics_util::debugging::{DebugValue, DebuggingRecorder, Snapshotter};
-use zsvc::middleware::Metrics;
+use zsvc::generated::Plain;
+use zsvc::middleware::{Metrics, RateLimit};
+use zsvc::{Method, MethodKind, Status};
 use zsvc_calls::Probe;
 
 use crate::support::{ANY_PORT, Running, on_one_thread};
@@ -114,5 +116,37 @@ fn streams_are_open_until_they_end_or_are_dropped() {
             recorded.is(&format!("zsvc_{end}_request_bytes_total{{method=probe.v1.Probe/sum}}"), 13.0);
         }
         assert_eq!(probe.count(2).await.unwrap().count().await, 2);
+    });
+}
+
+#[test]
+fn the_runtime_counts_by_itself() {
+    static PUT: Method = Method::new("probe.v1.Probe/put", MethodKind::Unary);
+    recorded(|mut recorded| async move {
+        let limit = RateLimit::per_method(10).burst(1);
+        let server = Running::of(Probe::default(), |server| server.bind(ANY_PORT).middleware(limit));
+        let probe = server.client().await;
+        let twice = tokio::try_join!(probe.echo(Bytes::new()), probe.echo(Bytes::new()));
+        twice.unwrap();
+        // Text, where a chest is due.
+        let unreadable = probe.channel().unary::<_, Plain, u32, Status>(&PUT, &("text",)).await;
+        unreadable.unwrap_err();
+        recorded.is("zsvc_client_connections{}", 1.0);
+        recorded.is("zsvc_server_connections{}", 1.0);
+        let retries = recorded.get("zsvc_client_retries_total{}");
+        assert!(retries >= 1.0, "{retries}");
+        recorded.is("zsvc_server_refused_calls_total{}", retries + 1.0);
+        for (from, to) in [("client", "server"), ("server", "client")] {
+            let sent = recorded.get(&format!("zsvc_{from}_sent_bytes_total{{}}"));
+            assert!(sent > 0.0);
+            recorded.is(&format!("zsvc_{to}_received_bytes_total{{}}"), sent);
+        }
+        drop(probe);
+        while recorded.get("zsvc_client_connections{}") > 0.5 {
+            tokio::task::yield_now().await;
+        }
+        server.stop().await;
+        let dropped = |key: &&String| key.contains("dropped_total");
+        assert_eq!(recorded.seen.keys().find(dropped), None, "nothing was thrown away");
     });
 }

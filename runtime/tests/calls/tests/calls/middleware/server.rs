@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use zsvc::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest};
-use zsvc::{Code, Error, Method, MethodKind, Outcome, ServerBuilder, Status, generated::Plain};
+use zsvc::{Code, Dropped, Error, Method, MethodKind, Outcome, ServerBuilder, Status, generated::Plain};
 use zsvc_calls::probe::v1::{ProbeClient, Refused};
 use zsvc_calls::{Journal, Probe};
 
@@ -139,7 +139,7 @@ fn it_reads_metadata_and_adds_to_them() {
 fn a_call_that_it_refuses_is_seen_by_no_handler_and_nothing_of_it_is_read() {
     static PUT: Method = Method::new("probe.v1.Probe/put", MethodKind::Unary);
     on_one_thread(async {
-        let server = running(|server, _| server.middleware(Tenants));
+        let server = running(|server, _| server.middleware(Tenants)).lossy();
         let probe = server.client().await;
         let refused = (Code::Unauthenticated, Outcome::NotSent);
         assert_eq!(of(&probe.echo("x").await.unwrap_err()), refused);
@@ -155,6 +155,7 @@ fn a_call_that_it_refuses_is_seen_by_no_handler_and_nothing_of_it_is_read() {
         probe.note("unheard").await.unwrap();
         probe.look().metadata("tenant", "7").await.unwrap();
         assert_eq!(server.counters.refused_calls(), 6);
+        assert_eq!(server.counters.dropped(Dropped::OneWay), 1);
         assert_eq!(server.journal.lines(), Vec::<String>::new());
     });
 }

@@ -1,0 +1,147 @@
+//! What the runtime counts by itself: for one server or channel, and, with the feature `metrics`, for the recorder that the
+//! program has installed. Without the feature, a counter is a number and everything else is nothing.
+//!
+//! What calls come to is recorded by [`crate::middleware`]. The names are documented in the project's
+//! `docs/operations.md`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+/// A number that only grows.
+#[derive(Debug)]
+pub(crate) struct Counter {
+    value: AtomicU64,
+    #[cfg(feature = "metrics")]
+    metric: Option<Metric>,
+}
+
+/// Under what a counter is recorded.
+#[cfg(feature = "metrics")]
+#[derive(Debug)]
+struct Metric {
+    name: &'static str,
+    reason: Option<&'static str>,
+}
+
+#[cfg(feature = "metrics")]
+impl Metric {
+    fn add(&self, more: u64) {
+        match self.reason {
+            Some(reason) => metrics::counter!(self.name, "reason" => reason).increment(more),
+            None => metrics::counter!(self.name).increment(more),
+        }
+    }
+}
+
+#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "there is nobody to tell the names"))]
+impl Counter {
+    /// One that is recorded elsewhere, or not at all.
+    pub(crate) const fn unnamed() -> Self {
+        Self {
+            value: AtomicU64::new(0),
+            #[cfg(feature = "metrics")]
+            metric: None,
+        }
+    }
+
+    /// One that is recorded under a name.
+    pub(crate) const fn named(name: &'static str) -> Self {
+        Self {
+            #[cfg(feature = "metrics")]
+            metric: Some(Metric { name, reason: None }),
+            ..Self::unnamed()
+        }
+    }
+
+    /// One of several that are recorded under a name, apart by a label.
+    pub(crate) const fn because(name: &'static str, reason: &'static str) -> Self {
+        Self {
+            #[cfg(feature = "metrics")]
+            metric: Some(Metric { name, reason: Some(reason) }),
+            ..Self::unnamed()
+        }
+    }
+
+    pub(crate) fn add(&self, more: u64) {
+        self.value.fetch_add(more, Ordering::Relaxed);
+        #[cfg(feature = "metrics")]
+        if let Some(metric) = self.metric.as_ref().filter(|_| more > 0) {
+            metric.add(more);
+        }
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.value.load(Ordering::Relaxed)
+    }
+}
+
+/// Which end of a connection something happens at.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum End {
+    Client,
+    Server,
+}
+
+/// So many bytes have come out of a socket.
+pub(crate) use on::received;
+/// So many bytes have gone into a socket.
+pub(crate) use on::sent;
+
+/// A connection that is up, for as long as this is there.
+#[derive(Debug)]
+pub(crate) struct Up {
+    #[cfg(feature = "metrics")]
+    name: &'static str,
+}
+
+#[cfg(feature = "metrics")]
+mod on {
+    use super::{End, Up};
+
+    pub(crate) fn received(end: End, bytes: usize) {
+        let name = match end {
+            End::Client => "zsvc_client_received_bytes_total",
+            End::Server => "zsvc_server_received_bytes_total",
+        };
+        metrics::counter!(name).increment(bytes as u64);
+    }
+
+    pub(crate) fn sent(end: End, bytes: usize) {
+        let name = match end {
+            End::Client => "zsvc_client_sent_bytes_total",
+            End::Server => "zsvc_server_sent_bytes_total",
+        };
+        metrics::counter!(name).increment(bytes as u64);
+    }
+
+    impl Up {
+        pub(crate) fn new(end: End) -> Self {
+            let name = match end {
+                End::Client => "zsvc_client_connections",
+                End::Server => "zsvc_server_connections",
+            };
+            metrics::gauge!(name).increment(1.0);
+            Self { name }
+        }
+    }
+
+    impl Drop for Up {
+        fn drop(&mut self) {
+            metrics::gauge!(self.name).decrement(1.0);
+        }
+    }
+}
+
+#[cfg(not(feature = "metrics"))]
+mod on {
+    use super::{End, Up};
+
+    pub(crate) fn received(_: End, _: usize) {}
+
+    pub(crate) fn sent(_: End, _: usize) {}
+
+    impl Up {
+        pub(crate) fn new(_: End) -> Self {
+            Self {}
+        }
+    }
+}
