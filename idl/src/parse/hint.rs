@@ -27,6 +27,50 @@ pub(super) fn hint(place: &Place) -> Option<String> {
     }
 }
 
+/// What starts a method in other languages.
+const METHODS: [&str; 7] = ["async", "def", "fn", "fun", "func", "function", "method"];
+
+/// What declarations are called in other languages, the keyword here, and what to do.
+const DECLARATIONS: [(&[&str], &str, &str); 10] = [
+    (
+        &["message", "record", "class", "structure"],
+        "struct",
+        "what has fields is a `struct`: `struct Trade { symbol: string = 1; }`",
+    ),
+    (
+        &["interface", "trait", "protocol"],
+        "service",
+        "what has methods is a `service`: `service Tape { rpc ping(); }`",
+    ),
+    (
+        &["oneof", "choice", "variant"],
+        "union",
+        "one of several is a `union`: `union Order { Limit: u32 = 1; }`",
+    ),
+    (&["exception"], "error", "what a method throws is an `error`: `error TapeError { Halted = 1; }`"),
+    (&["typedef", "using", "alias"], "type", "another name for a type is written `type Symbol = string;`"),
+    (&["namespace", "module", "mod"], "package", "a file starts with its `package`: `package market.v1;`"),
+    (&["include", "use", "require"], "import", "write `import \"money.svc\" as money;`"),
+    (
+        &["option"],
+        "",
+        "there are no options: attributes such as `@deadline(500ms)` say more of what follows them",
+    ),
+    (&["syntax", "edition"], "", "leave it out: a file starts with its `package`"),
+    (&["pub", "public", "export", "extern"], "", "leave it out: all that is declared is public"),
+];
+
+/// What to do about a word that starts a declaration in other languages.
+fn declaration(word: &str) -> Option<&'static str> {
+    DECLARATIONS.iter().find(|(words, _, _)| words.contains(&word)).map(|(_, _, help)| *help)
+}
+
+/// The keyword here for one of other languages.
+pub(super) fn keyword(word: &str) -> Option<&'static str> {
+    let known = DECLARATIONS.iter().find(|(words, _, _)| words.contains(&word));
+    known.map(|(_, keyword, _)| *keyword).filter(|keyword| !keyword.is_empty())
+}
+
 impl Place<'_> {
     fn wants(&self, rule: Rule) -> bool {
         self.failure.wants(rule)
@@ -58,17 +102,56 @@ impl Place<'_> {
         if self.wants(Rule::kw_throws) && suggest::nearest(found, ["throws"]).is_some() {
             return Some("did you mean `throws`?".to_owned());
         }
+        if self.wants(Rule::arrow) && suggest::nearest(found, ["returns"]).is_some() {
+            return Some(
+                "what it answers follows after `->`: `rpc last(symbol: string) -> Trade;`".to_owned(),
+            );
+        }
+        if self.wants(Rule::item) || self.wants(Rule::declaration) {
+            return declaration(found).map(str::to_owned);
+        }
+        if self.wants(Rule::kw_rpc) || self.wants(Rule::method) {
+            return METHODS.contains(&found).then(|| format!("write `rpc` instead of `{found}`"));
+        }
         let name = super::literal::shortened(found);
         let before = self.before.filter(|_| self.wants(Rule::colon))?;
         Some(match before.text(self.text) {
             "stream" => format!("`stream` stands before the type: `{name}: stream T`"),
-            "optional" => format!("a `?` behind the type makes it optional: `{name}: T?`"),
-            "repeated" => format!("what is there many times is a list: `{name}: list<T>`"),
+            "optional" => {
+                let (name, ty) = self.named(found);
+                format!("a `?` behind the type makes it optional: `{name}: {ty}?`")
+            }
+            "repeated" => {
+                let (name, ty) = self.named(found);
+                format!("what is there many times is a list: `{name}: list<{ty}>`")
+            }
             "required" => {
                 "leave `required` out: what is not optional and has no default must be there".to_owned()
             }
+            "pub" | "public" => {
+                format!("leave `{}` out: all that is declared is public", before.text(self.text))
+            }
+            before if self.is_type(before) => format!("the name comes first: `{name}: {before}`"),
             _ => return None,
         })
+    }
+
+    /// The name and the type of a member that starts with this word: where another follows, the type came first.
+    fn named(&self, word: &str) -> (String, String) {
+        let rest = self.found.map_or("", |found| &self.text[found.end as usize..]).trim_start();
+        let end = rest.find(|next: char| !next.is_ascii_alphanumeric() && next != '_').unwrap_or(rest.len());
+        let shortened = super::literal::shortened;
+        match &rest[..end] {
+            "" => (shortened(word), "T".to_owned()),
+            name => (shortened(name), shortened(word)),
+        }
+    }
+
+    /// Whether a word was likely meant for a type.
+    fn is_type(&self, word: &str) -> bool {
+        let is_scalar = !self.wants(Rule::open_brace) && crate::resolve::BUILTINS.contains(&word);
+        is_scalar
+            || word.starts_with(|first: char| first.is_ascii_uppercase()) && !self.wants(Rule::open_brace)
     }
 
     fn sign(&self, sign: u8) -> Option<&'static str> {
@@ -76,6 +159,13 @@ impl Place<'_> {
             b'#' => "a comment starts with `//`",
             b'(' if self.wants(Rule::colon) && self.wants(Rule::open_brace) => {
                 "a variant's type follows after `:`, as in `Market: MarketOrder = 2;`"
+            }
+            b'<' if self.wants(Rule::colon) => "the name comes first: `attributes: map<string, string>`",
+            b',' if !self.in_parameters && self.wants(Rule::number_sign) => {
+                "each member has a number, and `;` behind it: `= 1;`"
+            }
+            b',' if !self.in_parameters && self.wants(Rule::semicolon) => {
+                "members end with `;`, not with `,`"
             }
             b'(' if !self.in_parameters && self.wants(Rule::streamed) => {
                 "a method answers with one type: put several into a `struct`"

@@ -249,7 +249,7 @@ enum Head {
 
 /// The keyword that was meant.
 pub(super) fn meant(word: &str) -> &str {
-    suggest::nearest(word, DECLARATIONS).unwrap_or(word)
+    hint::keyword(word).or_else(|| suggest::nearest(word, DECLARATIONS)).unwrap_or(word)
 }
 
 /// Where a member could not be read.
