@@ -53,7 +53,7 @@ impl ChannelBuilder {
     /// to the one that is connected and has the fewest calls in flight; a stream stays where it began.
     ///
     /// libzmq does not watch `inproc`: where such a server goes, or holds its thread up, calls on it fail as `unavailable` only
-    /// some twelve seconds later, and the channel does not come back.
+    /// some twelve seconds later; then the channel connects anew.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
         self

@@ -13,13 +13,13 @@ use super::eject::Standing;
 use super::endpoints::Endpoints;
 use super::limits::{Limits, Patience};
 use super::records;
-use super::state::{Phase, State, Wakers};
+use super::state::{Phase, Stale, State, Wakers};
 use super::watch::Watch;
 use crate::bell::Bell;
 use crate::status::{Cause, Failure, Status};
 use crate::stream::{Outgoing, wake};
 use crate::telemetry::{End, Up};
-use crate::wire::{self, Draft};
+use crate::wire::{self, Draft, Message};
 
 /// One connection to a server.
 #[derive(Debug)]
@@ -337,6 +337,8 @@ fn closed() -> Status {
 pub(super) enum Rest {
     /// The connection takes nothing more, and what it took has ended: streams outlive the channel that they came from.
     Done,
+    /// The socket is to be made anew.
+    Renewal,
     /// There is something to send.
     Mail,
     /// Nothing, until something comes.
@@ -363,7 +365,7 @@ impl Connection {
     }
 
     /// The next message to send.
-    pub(super) fn take_message(&self, wakers: &mut Wakers) -> Option<Vec<u8>> {
+    pub(super) fn take_message(&self, wakers: &mut Wakers) -> Option<Message> {
         let mut state = self.lock();
         let message = state.take_message();
         wakers.extend(state.next_in_line(self.limits.calls));
@@ -455,15 +457,19 @@ impl Connection {
             state.fail_sent(&why, wakers);
         } else {
             self.fail_all(state, &why, wakers);
+            state.stale = Stale::Yes;
+            self.bell.ring();
         }
     }
 
     /// What is left to do, if the outbox is not `blocked`.
     pub(super) fn rest(&self, blocked: bool) -> Rest {
-        let state = self.lock();
+        let mut state = self.lock();
         let over = matches!(state.phase, Phase::Closed | Phase::Retiring);
         if over && state.outbox.is_empty() && state.is_idle() {
             Rest::Done
+        } else if std::mem::replace(&mut state.stale, Stale::No) == Stale::Yes {
+            Rest::Renewal
         } else if state.outbox.is_empty() || blocked {
             Rest::Nothing
         } else {

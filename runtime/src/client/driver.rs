@@ -47,14 +47,17 @@ pub(super) fn connect(
     limits: &Limits,
     counters: &Arc<ChannelCounters>,
 ) -> Result<Arc<Connection>, Status> {
-    let tuning = Tuning { max_body: limits.message_size, heartbeat: limits.heartbeat };
-    let dealer = Dealer::connect(&endpoint, tuning).map_err(|error| {
+    let dealer = dial(&endpoint, limits).map_err(|error| {
         Status::invalid_argument(format!("can't connect to `{endpoint}`: {error}")).not_sent()
     })?;
     let link = if dealer.is_unmonitored() { Link::Unmonitored } else { Link::Monitored };
     let connection = Connection::new(endpoint, limits.clone(), Arc::clone(counters), link);
     tokio::spawn(Driver::new(dealer, Arc::clone(&connection)));
     Ok(connection)
+}
+
+fn dial(endpoint: &str, limits: &Limits) -> Result<Dealer, SocketError> {
+    Dealer::connect(endpoint, Tuning { max_body: limits.message_size, heartbeat: limits.heartbeat })
 }
 
 impl Driver {
@@ -169,6 +172,10 @@ impl Driver {
             self.wake();
             match self.connection.rest(self.blocked) {
                 Rest::Done => return Poll::Ready(Ok(())),
+                Rest::Renewal => {
+                    self.dealer = dial(self.connection.endpoint(), &self.connection.limits)?;
+                    continue;
+                }
                 Rest::Nothing if !more => {}
                 Rest::Nothing | Rest::Mail => continue,
             }

@@ -314,7 +314,7 @@ impl Launch {
     }
 }
 
-/// Puts the call into the outbox, addressed by `write`; it stays here, too, if it is kept and small.
+/// Puts the call into the outbox, addressed by `write`; it stays here, too, if it is kept.
 fn queue<R>(
     state: &mut State,
     draft: &mut Option<Result<Draft, Status>>,
@@ -329,7 +329,8 @@ fn queue<R>(
         }
     };
     let written = write(state, &mut own);
-    if kept && state.outbox.push_copy(&own) {
+    if kept {
+        state.outbox.push_copy(&mut own);
         *draft = Some(Ok(own));
     } else {
         state.outbox.push(own);

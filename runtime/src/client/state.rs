@@ -15,7 +15,7 @@ use super::watch::{Step, Watch};
 use crate::id_map::IdMap;
 use crate::status::{Failure, Status};
 use crate::telemetry::Up;
-use crate::wire::{self, Outbox};
+use crate::wire::{self, Message, Outbox};
 
 /// What a connection knows.
 #[derive(Debug)]
@@ -42,11 +42,20 @@ pub(super) struct State {
     pub(super) look_at: Option<Instant>,
     /// Looks after a server of which libzmq does not tell enough.
     pub(super) watch: Option<Watch>,
+    /// The socket leads nowhere any more, and is to be made anew.
+    pub(super) stale: Stale,
     /// The last thing that kept the connection from coming up.
     pub(super) trouble: Option<String>,
     /// The largest answer that is taken.
     max_body: usize,
     pub(super) one_way: OneWay,
+}
+
+/// Whether a socket is to be made anew. libzmq does that by itself, but not for `inproc`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Stale {
+    No,
+    Yes,
 }
 
 /// What is known of one-way calls, which nobody answers.
@@ -100,6 +109,7 @@ impl State {
             line: Line::default(),
             look_at: None,
             watch: None,
+            stale: Stale::No,
             trouble: None,
             max_body,
             one_way: OneWay::default(),
@@ -193,8 +203,8 @@ impl State {
     }
 
     /// The next message to send.
-    pub(super) fn take_message(&mut self) -> Option<Vec<u8>> {
-        let message = self.outbox.take()?;
+    pub(super) fn take_message(&mut self) -> Option<Message> {
+        let message = self.outbox.take_message()?;
         self.sent = true;
         Some(message)
     }

@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 use super::monitor::{Event, Monitor};
 use super::{COPY, Sent, SocketError, Tuning, Watched, context, endpoint, into_bytes, tune};
-use crate::wire;
+use crate::wire::{self, Message};
 
 /// A client's socket, connected to one endpoint.
 pub(crate) struct Dealer {
@@ -66,8 +66,11 @@ impl Dealer {
     }
 
     /// Sends, if the queue has room.
-    pub(crate) fn send(&mut self, message: Vec<u8>) -> Result<Sent, SocketError> {
-        if message.len() <= COPY { self.send_copy(message) } else { self.send_whole(message) }
+    pub(crate) fn send(&mut self, message: Message) -> Result<Sent, SocketError> {
+        match message {
+            Message::Own(message) if message.len() <= COPY => self.send_copy(message),
+            message => self.send_whole(message),
+        }
     }
 
     /// What libzmq refuses is still here: it had a copy.
@@ -77,13 +80,13 @@ impl Dealer {
                 wire::recycle(message);
                 Ok(Sent::Yes)
             }
-            Err(zmq::Error::EAGAIN) => Ok(Sent::Full(message)),
+            Err(zmq::Error::EAGAIN) => Ok(Sent::Full(message.into())),
             Err(error) => Err(error.into()),
         }
     }
 
     /// What libzmq refuses is lost, since it is its own by then: it is asked first whether it has room.
-    fn send_whole(&mut self, message: Vec<u8>) -> Result<Sent, SocketError> {
+    fn send_whole(&mut self, message: Message) -> Result<Sent, SocketError> {
         if !self.dealer.events()?.contains(zmq::POLLOUT) {
             return Ok(Sent::Full(message));
         }

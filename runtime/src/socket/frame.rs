@@ -8,21 +8,22 @@ use std::os::raw::c_void;
 use zmq_sys::zmq_msg_t;
 
 use super::Receipt;
+use crate::wire::Message;
 
 /// What libzmq gives back when it is done with a buffer: whoever is to know, knows when this is dropped.
-type Owner = (Vec<u8>, Option<Receipt>);
+type Owner = (Message, Option<Receipt>);
 
 /// A frame that libzmq has not taken yet.
 pub(super) struct OutFrame(zmq_msg_t);
 
 impl OutFrame {
     /// Hands the buffer over: libzmq frees it when the bytes have left.
-    pub(super) fn new(bytes: Vec<u8>, receipt: Option<Receipt>) -> zmq::Result<Self> {
+    pub(super) fn new(bytes: Message, receipt: Option<Receipt>) -> zmq::Result<Self> {
         let mut frame = zmq_msg_t::default();
         let (data, length) = (bytes.as_ptr(), bytes.len());
         let owner: *mut Owner = Box::into_raw(Box::new((bytes, receipt)));
-        // SAFETY: `data` and `length` are those of the buffer, which stays where it is, owned by the box, until libzmq
-        // calls `free` with that box, once.
+        // SAFETY: `data` and `length` are those of the buffer, which stays where it is, owned or shared by the box, until
+        // libzmq calls `free` with that box, once.
         let result = unsafe {
             zmq_sys::zmq_msg_init_data(
                 &raw mut frame,

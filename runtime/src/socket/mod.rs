@@ -32,6 +32,7 @@ use bytes::Bytes;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use crate::wire::Message;
 use frame::OutFrame;
 
 /// What went wrong with a socket, in libzmq's words.
@@ -66,7 +67,7 @@ pub(crate) enum Sent {
     /// libzmq has it.
     Yes,
     /// The queue is full. The message comes back.
-    Full(Vec<u8>),
+    Full(Message),
     /// The peer is gone, and the message with it.
     Unreachable,
 }
@@ -174,8 +175,13 @@ impl Watched {
     }
 
     /// Sends the buffer itself. What libzmq refuses is lost.
-    fn send_whole(&mut self, frame: Vec<u8>, receipt: Option<Receipt>, flags: i32) -> zmq::Result<()> {
-        OutFrame::new(frame, receipt)?.send(&mut self.socket, flags)
+    fn send_whole(
+        &mut self,
+        frame: impl Into<Message>,
+        receipt: Option<Receipt>,
+        flags: i32,
+    ) -> zmq::Result<()> {
+        OutFrame::new(frame.into(), receipt)?.send(&mut self.socket, flags)
     }
 }
 

@@ -45,7 +45,7 @@ fn until_sent(mut message: Vec<u8>, mut send: impl FnMut(Vec<u8>) -> Sent) {
     loop {
         match send(message) {
             Sent::Yes => return,
-            Sent::Full(back) => message = back,
+            Sent::Full(back) => message = back.into_bytes(),
             Sent::Unreachable => panic!("the other side is there"),
         }
     }
@@ -61,7 +61,7 @@ async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
     for round in 0..20_000_usize {
         let length = if round % 2 == 0 { 10 } else { COPY + round % 1_000 };
         let message = vec![u8::try_from(round % 251).unwrap(); length];
-        until_sent(message.clone(), |message| dealer.send(message).unwrap());
+        until_sent(message.clone(), |message| dealer.send(message.into()).unwrap());
         let (route, batch) = loop {
             if let Some(received) = router.receive().unwrap() {
                 let (route, batch) = received.unwrap();
@@ -71,7 +71,7 @@ async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
         assert_eq!(batch, message);
         until_sent(message.clone(), |message| match router.send(&route, message, None).unwrap() {
             Routed::Yes => Sent::Yes,
-            Routed::Full(message) => Sent::Full(message),
+            Routed::Full(message) => Sent::Full(message.into()),
             Routed::Unreachable(_) => Sent::Unreachable,
         });
         let answer = loop {

@@ -1,9 +1,10 @@
 //! One record in the making, around a body that is encoded straight into it.
 
 use std::cell::RefCell;
+use std::sync::Arc;
 use std::time::Duration;
 
-use super::{LARGE, VERSION, kind, write};
+use super::{LARGE, Message, VERSION, kind, write};
 use crate::codec::{EncodeError, Form, encode, encode_params};
 use crate::metadata::Metadata;
 
@@ -13,7 +14,10 @@ use crate::metadata::Metadata;
 /// Layout: version byte, head, `bin 32` header, body, tail.
 #[derive(Debug)]
 pub(crate) struct Draft {
+    /// Empty while they are shared.
     bytes: Vec<u8>,
+    /// A large call that was sent, and is kept to be sent again.
+    shared: Option<Arc<Vec<u8>>>,
     /// Where the body's first byte is; its five-byte header stands before it.
     body: usize,
     /// Where the body ends and the tail begins; 0 while the body is not written.
@@ -78,7 +82,7 @@ impl Draft {
             return Err(EncodeError::too_large(tail - body));
         };
         bytes[body - 4..body].copy_from_slice(&length.to_be_bytes());
-        Ok(Self { bytes, body, tail })
+        Ok(Self { bytes, shared: None, body, tail })
     }
 
     /// The length of the body.
@@ -94,6 +98,10 @@ impl Draft {
         metadata: &Metadata,
         credit: Option<u64>,
     ) {
+        if let Some(shared) = self.shared.take() {
+            // A copy only where libzmq still has the bytes.
+            self.bytes = Arc::unwrap_or_clone(shared);
+        }
         self.bytes[CALL_ID + 1..CALL_ID + 5].copy_from_slice(&id.to_be_bytes());
         self.bytes.truncate(self.tail);
         let elements = match (timeout, metadata.is_empty(), credit) {
@@ -136,8 +144,17 @@ impl Draft {
     }
 
     /// The whole message.
-    pub(super) fn into_message(self) -> Vec<u8> {
-        self.bytes
+    pub(super) fn into_message(self) -> Message {
+        match self.shared {
+            Some(shared) => Message::Shared(shared),
+            None => Message::Own(self.bytes),
+        }
+    }
+
+    /// The whole message, which is kept here as well.
+    pub(super) fn share(&mut self) -> Arc<Vec<u8>> {
+        let bytes = &mut self.bytes;
+        Arc::clone(self.shared.get_or_insert_with(|| Arc::new(std::mem::take(bytes))))
     }
 
     /// The body.

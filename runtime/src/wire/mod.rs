@@ -7,6 +7,7 @@
 //! What records mean to a call is in [`crate::client`] and [`crate::server`].
 
 mod draft;
+mod message;
 mod outbox;
 mod owed;
 mod read;
@@ -14,6 +15,7 @@ mod recall;
 mod write;
 
 pub(crate) use draft::{Draft, recycle};
+pub(crate) use message::Message;
 pub(crate) use outbox::Outbox;
 pub(crate) use owed::owed;
 pub(crate) use read::{CallRecord, Malformed, Reader, Record, unknown_kind};

@@ -4,13 +4,13 @@ use std::collections::VecDeque;
 
 use super::draft::{recycle, spare};
 use super::recall::{calls_in, without};
-use super::{BATCH_LIMIT, Draft, VERSION, kind, write};
+use super::{BATCH_LIMIT, Draft, Message, VERSION, kind, write};
 
 /// What one peer is to be sent, in order. Whatever has gathered by the time the owner runs leaves as one message.
 #[derive(Debug, Default)]
 pub(crate) struct Outbox {
     /// Messages that are complete.
-    sealed: VecDeque<Vec<u8>>,
+    sealed: VecDeque<Message>,
     /// The batch that still takes records; empty, or a version byte and at least one record.
     open: Vec<u8>,
     /// The batch ends in items of this stream, whose length stands at this place, so that more can join them.
@@ -30,26 +30,26 @@ impl Outbox {
     /// Adds a record with a body.
     pub(crate) fn push(&mut self, draft: Draft) {
         if draft.is_large() {
-            self.alone(draft);
+            self.alone(draft.into_message());
         } else {
             self.record(|batch| draft.append_to(batch));
             draft.recycle();
         }
     }
 
-    /// Adds a record with a body that its owner keeps. Whether it could: a large one is not copied.
-    pub(crate) fn push_copy(&mut self, draft: &Draft) -> bool {
-        let small = !draft.is_large();
-        if small {
+    /// Adds a record with a body that its owner keeps: a large one is shared, not copied.
+    pub(crate) fn push_copy(&mut self, draft: &mut Draft) {
+        if draft.is_large() {
+            self.alone(Message::Shared(draft.share()));
+        } else {
             self.record(|batch| draft.append_to(batch));
         }
-        small
     }
 
     /// Adds an item to a stream: to the record that the batch ends in, if that is the same stream's.
     pub(crate) fn push_item(&mut self, id: u64, draft: Draft) {
         if draft.is_large() {
-            self.alone(draft);
+            self.alone(draft.into_message());
             return;
         }
         match self.open_items {
@@ -75,9 +75,8 @@ impl Outbox {
         self.open_items = Some((id, length_at));
     }
 
-    fn alone(&mut self, draft: Draft) {
+    fn alone(&mut self, message: Message) {
         self.seal();
-        let message = draft.into_message();
         self.bytes += message.len();
         self.sealed.push_back(message);
     }
@@ -104,12 +103,17 @@ impl Outbox {
     fn seal(&mut self) {
         self.open_items = None;
         if !self.open.is_empty() {
-            self.sealed.push_back(std::mem::take(&mut self.open));
+            self.sealed.push_back(std::mem::take(&mut self.open).into());
         }
     }
 
-    /// The next message to send.
+    /// The next message to send, for whoever never shares one.
     pub(crate) fn take(&mut self) -> Option<Vec<u8>> {
+        self.take_message().map(Message::into_bytes)
+    }
+
+    /// The next message to send.
+    pub(crate) fn take_message(&mut self) -> Option<Message> {
         if self.sealed.is_empty() {
             self.seal();
         }
@@ -119,7 +123,8 @@ impl Outbox {
     }
 
     /// Puts back a message that could not be sent, as the next.
-    pub(crate) fn put_back(&mut self, message: Vec<u8>) {
+    pub(crate) fn put_back(&mut self, message: impl Into<Message>) {
+        let message = message.into();
         self.bytes += message.len();
         self.sealed.push_front(message);
     }
@@ -136,24 +141,33 @@ impl Outbox {
 
     /// Hands out the ids of the calls that have not left yet, with 0 for each one-way call.
     pub(crate) fn calls(&self, mut found: impl FnMut(u64)) {
-        self.sealed.iter().chain([&self.open]).for_each(|batch| calls_in(batch, &mut found));
+        self.sealed.iter().for_each(|batch| calls_in(batch, &mut found));
+        calls_in(&self.open, &mut found);
     }
 
     /// Takes back all that was said of some calls.
     pub(crate) fn take_out(&mut self, is_out: impl Fn(u64) -> bool) {
         self.open_items = None;
         let sealed = std::mem::take(&mut self.sealed);
-        self.sealed = sealed.iter().filter_map(|batch| without(batch, &is_out)).collect();
+        self.sealed = sealed.into_iter().filter_map(|batch| rest_of(batch, &is_out)).collect();
         self.open = without(&self.open, &is_out).unwrap_or_default();
-        self.bytes = self.sealed.iter().chain([&self.open]).map(Vec::len).sum();
+        self.bytes = self.open.len() + self.sealed.iter().map(|batch| batch.len()).sum::<usize>();
     }
 
     /// Throws everything away.
     pub(crate) fn clear(&mut self) {
-        while let Some(message) = self.take() {
-            recycle(message);
+        while let Some(message) = self.take_message() {
+            if let Message::Own(message) = message {
+                recycle(message);
+            }
         }
     }
+}
+
+/// The message as it is where nothing is taken out.
+fn rest_of(batch: Message, is_out: &impl Fn(u64) -> bool) -> Option<Message> {
+    let rest = without(&batch, is_out)?;
+    Some(if rest.len() == batch.len() { batch } else { rest.into() })
 }
 
 /// Sets the `bin 32` length at `length_at` to reach to the end of the batch.
@@ -243,6 +257,27 @@ mod tests {
         let mut draft = Draft::call("a.B/c", false, &()).unwrap();
         draft.address(id, None, &crate::metadata::Metadata::default(), None);
         draft
+    }
+
+    #[test]
+    fn a_large_call_that_is_kept_is_shared_until_it_is_sent_again() {
+        let metadata = crate::metadata::Metadata::default();
+        let mut draft = Draft::call("a.B/c", false, &("x".repeat(super::super::LARGE),)).unwrap();
+        let mut outbox = Outbox::default();
+        let mut sent = Vec::new();
+        for id in 1..=3 {
+            draft.address(id, None, &metadata, None);
+            outbox.push_copy(&mut draft);
+            sent.extend(outbox.take_message());
+        }
+        // What is still on its way stays as it is.
+        for (message, expected) in sent.iter().zip(1..) {
+            assert!(matches!(message, Message::Shared(_)));
+            let mut ids = Vec::new();
+            calls_in(message, |id| ids.push(id));
+            assert_eq!(ids, [expected]);
+        }
+        assert_eq!(draft.body_len(), super::super::LARGE + 4);
     }
 
     #[test]

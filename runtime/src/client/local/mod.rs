@@ -186,7 +186,7 @@ impl Host {
             any |= line.come_up(now, &mut self.routes, &mut self.wakers);
             let Up::Yes(route) = line.up else { continue };
             while let Some(message) = line.connection.take_message(&mut self.wakers) {
-                line.to_server.take_in(message, now, rules.to_server);
+                line.to_server.take_in(message.into_bytes(), now, rules.to_server);
                 any = true;
             }
             while let Some(message) = line.to_server.due(now) {

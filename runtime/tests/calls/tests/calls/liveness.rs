@@ -99,7 +99,13 @@ fn calls_on_inproc_fail_when_their_server_has_gone() {
         tokio::time::pause();
         for status in [numbers.next().await.unwrap().unwrap_err(), held.await.unwrap().unwrap_err()] {
             assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::MaybeExecuted));
+            assert_eq!(status.cause(), Some(Cause::ServerSilent));
         }
+        tokio::time::resume();
+        // Another takes its place.
+        let server = Running::again("inproc://goes").await;
+        assert_eq!(probe.echo("x").await.unwrap(), "x");
+        drop(server);
     });
 }
 

@@ -44,6 +44,18 @@ fn what_fails_for_now_is_made_again_if_it_may_run_twice() {
     });
 }
 
+/// Its bytes were handed over to libzmq, and are still here.
+#[test]
+fn a_large_call_is_made_again_as_well() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = client_with(&server, eager()).await;
+        let large = "x".repeat(300_000);
+        assert_eq!(probe.fail_at_first(large.clone(), 3, UNAVAILABLE).await.unwrap(), 4);
+        assert_eq!((retries(&probe), server.journal.count(&large)), ((3, 0), 4));
+    });
+}
+
 #[test]
 fn what_fails_for_good_or_may_not_run_twice_is_made_once() {
     on_one_thread(async {
