@@ -11,13 +11,15 @@ use zsvc_idl::diagnostic::{Code, explain, reference};
 use zsvc_idl::{MemoryLoader, compile_with};
 
 /// Codes that no short text shows, each with the reason.
-const WITHOUT_EXAMPLES: [(&str, &str); 13] = [
+const WITHOUT_EXAMPLES: [(&str, &str); 15] = [
     ("E0001", "it is about a file that can't be read, not about what one says"),
     ("E0006", "the example would have 64 MiB"),
     ("E0007", "a document can't hold what is no text"),
     ("E0008", "a reader could not see what is wrong"),
     ("E0009", "the example would have a hundred mistakes"),
     ("E0010", "nothing brings it about, or it would be mended"),
+    ("E0113", "the example would have a name of 256 letters"),
+    ("E0114", "the example would have 64 KiB"),
     ("E0316", "the example would have 256 parameters"),
     ("E0501", "it is about project files, not about what a .svc file says"),
     ("E0502", "as E0501"),

@@ -124,6 +124,8 @@ codes! {
     NO_PACKAGE = "E0110", "a file without a package";
     ORDER = "E0111", "a package or import that comes too late";
     PACKAGE_PARTS = "E0112", "a package of too many parts";
+    LONG_NAME = "E0113", "a name that is too long";
+    LONG_STRING = "E0114", "a string that is too long";
 
     // Names.
     UNKNOWN_TYPE = "E0201", "an unknown type";

@@ -14,6 +14,8 @@ mod part;
 mod recover;
 mod token;
 
+use std::collections::HashSet;
+
 use pest::Parser as _;
 use pest::iterators::Pair;
 use pest_derive::Parser;
@@ -27,6 +29,11 @@ use cut::Piece;
 use expected::Failure;
 use token::{Token, TokenKind};
 
+/// The most characters of a name. Past it is an error.
+const MAX_NAME: usize = 255;
+/// The most bytes of a string as it is written, with its quotes. Past it is an error.
+const MAX_STRING: usize = 64 * 1024;
+
 #[derive(Parser)]
 #[grammar = "grammar.pest"]
 struct Grammar;
@@ -35,6 +42,7 @@ struct Grammar;
 pub(crate) fn parse(file: FileId, text: &str, report: &mut Report) -> ast::File {
     let tokens = token::tokens(text);
     let mut parser = Parser::new(file, text, &tokens, report);
+    parser.too_long();
     for piece in cut::declarations(text, &tokens) {
         parser.declaration(&piece);
     }
@@ -63,6 +71,28 @@ impl<'a> Parser<'a> {
             tree: ast::File::empty(file),
             lost_package: false,
             broken_until: 0,
+        }
+    }
+
+    /// Words and strings have a bound, since they are written out wherever they are used. A name is told once.
+    fn too_long(&mut self) {
+        let mut seen = HashSet::new();
+        for token in self.tokens {
+            let (length, span) = (token.text(self.text).len(), self.span(*token));
+            match token.kind {
+                TokenKind::Word if length > MAX_NAME && seen.insert(token.text(self.text)) => {
+                    let message = format!("this name has {length} characters, and may have {MAX_NAME}");
+                    let diagnostic = Diagnostic::new(diagnostic::LONG_NAME, message).at(span, "");
+                    self.report.add(diagnostic.help("give it a shorter name, and say the rest in its docs"));
+                }
+                TokenKind::String if length > MAX_STRING => {
+                    let message = format!("this string has {length} bytes, and may have {MAX_STRING}");
+                    let diagnostic = Diagnostic::new(diagnostic::LONG_STRING, message).at(span, "");
+                    self.report
+                        .add(diagnostic.help("put it into a file of its own, which the program reads"));
+                }
+                _ => {}
+            }
         }
     }
 
