@@ -83,14 +83,16 @@ fn write_timestamp(seconds: i64, nanoseconds: u32) -> Vec<u8> {
     }
 }
 
-/// An array by number: nil for holes and what is absent, and optionals that are absent at the end left off.
+/// An array by number: nil for holes and what is absent, which is left off at the end.
 #[must_use]
 pub fn write_fields(schema: &Schema, fields: &[Field], value: &Value) -> Raw {
     let Value::Struct(values) = value else { return Raw::Nil };
     let mut array = Vec::new();
     for field in fields {
         let value = values.iter().find(|(number, _)| *number == field.number).map(|(_, value)| value);
-        let Some(value) = value.filter(|value| **value != Value::Absent) else { continue };
+        let Some(value) = value.filter(|value| !matches!(value, Value::Absent | Value::Any(Raw::Nil))) else {
+            continue;
+        };
         array.resize(usize::from(field.number), Raw::Nil);
         array[usize::from(field.number) - 1] = write(schema, &field.ty, value);
     }
@@ -153,6 +155,9 @@ impl Reader<'_> {
 
     /// The fields of a struct, or the parameters of a method.
     pub fn fields(self, fields: &[Field], raw: &Raw) -> Result<Value, Refusal> {
+        if let Raw::Map(entries) = raw {
+            return self.fields(fields, &by_number(fields, entries)?);
+        }
         let elements = raw.as_array().ok_or("no array of fields")?;
         let values = fields.iter().map(|field| {
             let raw = elements.get(usize::from(field.number) - 1).unwrap_or(&Raw::Nil);
@@ -188,6 +193,20 @@ impl Reader<'_> {
         };
         Ok(Value::Union(number, Box::new(value)))
     }
+}
+
+/// A map from names of fields, as the array that it stands for. Names that are unknown are skipped.
+fn by_number(fields: &[Field], entries: &[(Raw, Raw)]) -> Result<Raw, Refusal> {
+    let mut array = Vec::new();
+    for (name, value) in entries {
+        let name = name.as_str().ok_or("a name that is no text")?;
+        if let Some(field) = fields.iter().find(|field| field.name == name) {
+            let at = usize::from(field.number);
+            array.resize(at.max(array.len()), Raw::Nil);
+            array[at - 1] = value.clone();
+        }
+    }
+    Ok(Raw::Array(array))
 }
 
 fn number(raw: &Raw) -> Result<u32, Refusal> {

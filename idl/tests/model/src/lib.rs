@@ -4,7 +4,7 @@
 //! [`meaning`].
 //!
 //! `tests/verdicts.rs` holds `zsvc_idl::compat` against it. That this codec and generated code write the same bytes is
-//! tested in `codegen/tests/compiled/tests/model.rs`. Nothing here is for use outside of tests.
+//! tested in `codegen/tests/model`. Nothing here is for use outside of tests.
 
 pub mod codec;
 pub mod draft;

@@ -1,0 +1,59 @@
+//! Generates Rust from random schemas, and a table of their types by name.
+
+use std::fmt::Write;
+use std::path::PathBuf;
+use std::{env, fs};
+
+use zsvc_codegen::{Choices, Placement, generate, update};
+use zsvc_idl::schema::{Schema, TypeKind};
+use zsvc_idl::{MemoryLoader, compile};
+use zsvc_model::draft::Draft;
+use zsvc_model::random::Random;
+
+/// How many schemas there are: enough that each type of the language stands in each place.
+const SCHEMAS: u64 = 30;
+
+fn main() {
+    println!("cargo:rerun-if-changed=build.rs");
+    let out = PathBuf::from(env::var_os("OUT_DIR").expect("Cargo sets it for build scripts"));
+    let texts: Vec<String> = (1..=SCHEMAS).map(random).collect();
+    let mut loader = MemoryLoader::default();
+    let mut files = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        files.push(format!("{index}.svc"));
+        loader = loader.with(format!("{index}.svc"), text.as_str());
+    }
+    let compilation = compile(&loader, &files, &[]);
+    let schema = compilation.schema.unwrap_or_else(|| panic!("errors: {:#?}", compilation.diagnostics));
+    let text = generate(&schema, &Choices::default(), &compilation.sources, Placement::Included);
+    update(&out.join("mod.rs"), &text).expect("the folder can be written to");
+    fs::write(out.join("table.rs"), table(&schema, &texts)).expect("the folder can be written to");
+}
+
+/// The first schema from a seed on that compiles, in a package of its own.
+fn random(seed: u64) -> String {
+    let mut random = Random::new(1000 * seed);
+    loop {
+        let mut draft = Draft::random(&mut random);
+        draft.package = format!("random.v{seed}");
+        let text = draft.text();
+        let loader = MemoryLoader::default().with("random.svc", text.as_str());
+        if compile(&loader, &["random.svc".to_owned()], &[]).schema.is_some() {
+            return text;
+        }
+    }
+}
+
+/// Each type that reads and writes itself, which aliases don't.
+fn table(schema: &Schema, texts: &[String]) -> String {
+    let mut table = "pub const TYPES: &[(&str, crate::Again)] = &[\n".to_owned();
+    for definition in schema.types.iter().filter(|definition| !matches!(definition.kind, TypeKind::Alias(_)))
+    {
+        let package = &schema.package(definition.package).name;
+        let (name, path) = (&definition.name, package.join("::"));
+        writeln!(table, "    (\"{}.{name}\", crate::again::<crate::{path}::{name}>),", package.join("."))
+            .expect("strings take any text");
+    }
+    write!(table, "];\npub const TEXTS: &[&str] = &{texts:?};\n").expect("strings take any text");
+    table
+}

@@ -1,0 +1,85 @@
+//! The model of the codec, which verdicts on changes are proved by, and generated code write and read the same bytes.
+
+use zsvc_codegen_model::table::{TEXTS, TYPES};
+use zsvc_idl::schema::{Schema, Type, TypeId};
+use zsvc_idl::{MemoryLoader, compile};
+use zsvc_model::codec::{Reader, bytes, parsed, write};
+use zsvc_model::random::Random;
+use zsvc_model::value::Maker;
+
+/// How many values of each type are tried.
+const VALUES: usize = 100;
+
+fn schema(text: &str) -> Schema {
+    let loader = MemoryLoader::default().with("random.svc", text);
+    compile(&loader, &["random.svc".to_owned()], &[]).schema.expect("it compiled when this was built")
+}
+
+/// Each type of a schema with its full name.
+fn named(schema: &Schema) -> impl Iterator<Item = (String, Type)> {
+    (0..).map(TypeId).zip(&schema.types).map(|(id, definition)| {
+        let package = schema.package(definition.package).full_name();
+        (format!("{package}.{}", definition.name), Type::Named(id))
+    })
+}
+
+#[test]
+fn generated_code_reads_what_the_model_writes_and_writes_it_again() {
+    let mut random = Random::new(1);
+    let mut tried = 0;
+    for schema in TEXTS.iter().map(|text| schema(text)) {
+        for (name, ty) in named(&schema) {
+            let Some((_, again)) = TYPES.iter().find(|(known, _)| *known == name) else { continue };
+            tried += 1;
+            for _ in 0..VALUES {
+                let value = Maker::new(&schema, &mut random).value(&ty);
+                let written = bytes(&write(&schema, &ty, &value));
+                let generated = again(&written);
+                assert_eq!(generated.as_ref(), Ok(&written), "{name}: {value:?}");
+            }
+        }
+    }
+    assert_eq!(tried, TYPES.len(), "each type is tried");
+    assert!(tried > 60, "too few types: {tried}");
+}
+
+#[test]
+fn the_model_reads_what_generated_code_writes() {
+    let mut random = Random::new(2);
+    for schema in TEXTS.iter().map(|text| schema(text)) {
+        let reader = Reader { schema: &schema, is_server: false };
+        for (name, ty) in named(&schema) {
+            let Some((_, again)) = TYPES.iter().find(|(known, _)| *known == name) else { continue };
+            for _ in 0..VALUES {
+                let value = Maker::new(&schema, &mut random).value(&ty);
+                let generated =
+                    again(&bytes(&write(&schema, &ty, &value))).expect("what the other test tries");
+                let raw = parsed(&generated).expect("MessagePack");
+                let found =
+                    reader.read(&ty, &raw).unwrap_or_else(|refusal| panic!("{name}: {refusal}: {value:?}"));
+                assert_eq!(bytes(&write(&schema, &ty, &found)), generated, "{name}: {value:?}");
+            }
+        }
+    }
+}
+
+#[test]
+fn both_refuse_the_same_bytes() {
+    let mut random = Random::new(3);
+    let mut refused = 0;
+    for schema in TEXTS.iter().map(|text| schema(text)) {
+        let reader = Reader { schema: &schema, is_server: false };
+        let types: Vec<(String, Type)> = named(&schema).collect();
+        for (name, ty) in &types {
+            let Some((_, again)) = TYPES.iter().find(|(known, _)| known == name) else { continue };
+            // What another type writes is mostly nothing for this one.
+            for (_, other) in &types {
+                let raw = write(&schema, other, &Maker::new(&schema, &mut random).value(other));
+                let (model, generated) = (reader.read(ty, &raw), again(&bytes(&raw)));
+                assert_eq!(model.is_ok(), generated.is_ok(), "{name} of {raw}: {model:?}, {generated:?}");
+                refused += usize::from(model.is_err());
+            }
+        }
+    }
+    assert!(refused > 50, "too little is refused: {refused}");
+}
