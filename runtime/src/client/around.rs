@@ -94,7 +94,7 @@ impl Launch {
             items: streams.outbound.clone().map_or(Direction::None, Direction::Out),
             answers: streams.inbound.clone().map_or(Direction::None, Direction::In),
         };
-        let (method, metadata) = (self.method(), self.take_metadata());
-        Some(stack.around(ClientRequest { method, metadata, deadline, traffic }))
+        let (method, metadata, trace) = (self.method(), self.take_metadata(), self.take_trace());
+        Some(stack.around(ClientRequest { method, metadata, deadline, traffic, trace }))
     }
 }

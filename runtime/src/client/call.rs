@@ -21,12 +21,13 @@ use super::in_flight::Streams;
 use super::launch::Launch;
 use super::limits::Patience;
 use super::overlap::Turn;
-use crate::codec::{self, EncodeError, Form};
+use super::upload::Upload;
+use crate::codec::{self, Form};
 use crate::metadata::MetadataValue;
 use crate::middleware::{Around, ClientRequest};
 use crate::status::{CallError, Failure, Status};
-use crate::stream::{Inbound, Outbound, Outgoing, Sink, SinkHalf, Streaming, StreamingHalf};
-use crate::wire::{self, Draft, INITIAL_CREDIT};
+use crate::stream::{Inbound, Outbound, Sink, SinkHalf, Streaming, StreamingHalf};
+use crate::wire::INITIAL_CREDIT;
 
 /// The options of every kind of call.
 macro_rules! options {
@@ -308,124 +309,10 @@ impl<T, R, E: CallError> Future for BidirectionalCall<T, R, E> {
     }
 }
 
-/// A call that sends a stream, until it is answered.
-struct Upload<S, T> {
-    launch: Launch,
-    streams: Streams,
-    outbound: Arc<Outbound>,
-    sending: Option<Sending>,
-    items: Option<Pin<Box<S>>>,
-    encode: fn(u64, &T) -> Result<Draft, EncodeError>,
-}
-
-/// A client stream on its way.
-struct Sending {
-    handle: CallHandle,
-    outbound: Arc<Outbound>,
-    /// An item that waits for credit.
-    next: Option<Draft>,
-}
-
 impl<S, T, R, E: CallError> ClientStreamCall<S, T, R, E> {
     pub(super) fn new<I: Form<T>, F: Form<R>>(launch: Launch, items: S) -> Self {
-        let outbound = Arc::new(Outbound::new(INITIAL_CREDIT));
-        let upload = Upload {
-            launch,
-            streams: Streams { inbound: None, outbound: Some(Arc::clone(&outbound)) },
-            outbound,
-            sending: None,
-            items: Some(Box::pin(items)),
-            encode: Draft::item::<I, T>,
-        };
+        let upload = Upload::new::<I>(launch, items);
         Self { upload, layer: Layer::Unasked, answer: Answer::new::<F>() }
-    }
-}
-
-impl<S, T> Upload<S, T> {
-    fn poll_start(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        if self.sending.is_none() {
-            let handle = ready!(self.launch.poll_call(context, &self.streams, None))?;
-            self.sending = Some(Sending { handle, outbound: Arc::clone(&self.outbound), next: None });
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: Stream<Item = T>, T> Upload<S, T> {
-    /// Sends the stream, and waits for the answer.
-    fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, Failure>> {
-        if let Err(status) = ready!(self.poll_start(context)) {
-            return Poll::Ready(Err(Failure::Status(status)));
-        }
-        if let Poll::Ready(Err(status)) = self.poll_items(context) {
-            // Dropped here, the call is cancelled at the server.
-            self.sending = None;
-            return Poll::Ready(Err(Failure::Status(status)));
-        }
-        let Some(sending) = &mut self.sending else { return Poll::Pending };
-        sending.handle.poll_reply(context)
-    }
-
-    /// Sends items for as long as there are some and the server has room for them.
-    ///
-    /// # Errors
-    /// An item can't be sent at all. That the call is over is none: its reply says how.
-    fn poll_items(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
-        while let Some(items) = &mut self.items {
-            if sending.next.is_some() && ready!(sending.poll_next(context)).is_err() {
-                self.items = None;
-                return Poll::Ready(Ok(()));
-            }
-            if let Some(item) = ready!(items.as_mut().poll_next(context)) {
-                sending.next = Some(sending.draft(self.encode, &item)?);
-            } else {
-                let id = sending.handle.id();
-                sending.handle.connection().record(&mut |out| wire::end(out, id));
-                self.items = None;
-            }
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Sending {
-    fn draft<T>(&self, encode: fn(u64, &T) -> Result<Draft, EncodeError>, item: &T) -> Result<Draft, Status> {
-        let draft = encode(self.handle.id(), item).map_err(|error| {
-            Status::invalid_argument(format!("an item of the stream can't be encoded: {error}"))
-                .maybe_executed()
-        })?;
-        let (size, most) = (draft.body_len(), self.handle.connection().max_body());
-        if size > most {
-            let what = format!("an item of the stream has {size} bytes; a message may have {most}");
-            return Err(Status::resource_exhausted(what).maybe_executed());
-        }
-        Ok(draft)
-    }
-
-    /// Sends the item that waits, once there is credit.
-    fn poll_next(&mut self, context: &Context<'_>) -> Poll<Result<(), Status>> {
-        let size = self.next.as_ref().map_or(0, Draft::body_len);
-        ready!(self.outbound.poll_take(context, size))?;
-        if let Some(draft) = self.next.take() {
-            self.handle.connection().item(self.handle.id(), draft);
-        }
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl<S: Stream<Item = T>, T> Made for Upload<S, T> {
-    fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
-        self.sending = None;
-        self.launch.begin_again(request.metadata)
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
-        self.poll_reply(context).map_ok(Some)
-    }
-
-    fn cancel(&mut self) {
-        self.sending = None;
     }
 }
 

@@ -20,7 +20,7 @@ use super::state::State;
 use crate::context::inherited_deadline;
 use crate::metadata::{Metadata, MetadataValue};
 use crate::method::{Method, MethodKind};
-use crate::middleware::ClientStack;
+use crate::middleware::{ClientStack, Inherited};
 use crate::status::Status;
 use crate::wire::Draft;
 
@@ -40,6 +40,8 @@ pub(super) struct Launch {
     /// The deadline of the handler that made it, which holds wherever it is awaited.
     inherited: Option<Instant>,
     metadata: Metadata,
+    /// The trace of the handler that made it, for middleware.
+    trace: Inherited,
     /// Once it was polled.
     begun: Option<Begun>,
 }
@@ -95,6 +97,11 @@ impl Launch {
             patience: None,
             inherited: inherited_deadline(),
             metadata: Metadata::default(),
+            trace: endpoints
+                .limits
+                .middleware
+                .as_ref()
+                .map_or_else(Inherited::default, |_| Inherited::here()),
             begun: None,
         }
     }
@@ -184,6 +191,10 @@ impl Launch {
         std::mem::take(&mut self.metadata)
     }
 
+    pub(super) fn take_trace(&mut self) -> Inherited {
+        std::mem::take(&mut self.trace)
+    }
+
     /// When time will be up, from now on however often the call is made.
     pub(super) fn fix_deadline(&mut self, now: Instant) -> Option<Instant> {
         let deadline = self.deadline_from(now);
@@ -194,19 +205,14 @@ impl Launch {
     /// Goes back to where it was before it was first sent.
     ///
     /// # Errors
-    /// It has left, and is not kept.
+    /// It has left, and its items are gone.
     pub(super) fn begin_again(&mut self, metadata: Metadata) -> Result<(), Status> {
         self.metadata = metadata;
         self.begun = None;
         if self.draft.is_some() {
             return Ok(());
         }
-        let why = if self.kept_for_middleware {
-            "the call can't be made again: its parameters are too large to be kept"
-        } else {
-            "a call that streams can't be made again"
-        };
-        Err(Status::failed_precondition(why).not_sent())
+        Err(Status::failed_precondition("a call that streams can't be made again").not_sent())
     }
 
     /// Nothing is sent any more.

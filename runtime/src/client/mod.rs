@@ -2,8 +2,9 @@
 //!
 //! - [`channel`]: where calls go, and how that is set up ([`limits`]). [`endpoints`]: its connections, and which of them a
 //!   call goes by; [`eject`]: which of them are worth it; [`resolve`]: those of names. [`states`], [`counters`]: what users can ask.
-//! - [`call`]: the kinds of calls, as futures. [`attempt`]: one that is answered once, from its first sending to the answer that
-//!   stands; [`retry`]: when it is made again; [`around`]: what middleware does about it. [`overlap`]: calls of a method that does not run twice at a time.
+//! - [`call`]: the kinds of calls, as futures; [`upload`]: a client's stream on its way. [`attempt`]: a call that is answered
+//!   once, from its first sending to the answer that stands; [`retry`]: when it is made again; [`around`]: what middleware
+//!   does about it. [`overlap`]: calls of a method that does not run twice at a time.
 //! - [`launch`]: a call until it is sent. [`connection`]: the lock around a connection's [`state`]: the calls
 //!   [`in_flight`] and those in the [`line`] for room. [`handle`]: what a caller holds of it; [`deadline`]: for how long.
 //! - [`records`]: what the server says. [`driver`]: the task that owns the socket. [`watch`]: whether the server is there,
@@ -31,6 +32,7 @@ mod resolve;
 mod retry;
 mod state;
 mod states;
+mod upload;
 mod watch;
 
 pub use call::{BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::Inherited;
 use super::caught::{Caught, Panicked};
 use super::response::{Body, Response, Traffic};
 use crate::metadata::Metadata;
@@ -51,6 +52,9 @@ pub struct ClientRequest {
     pub(crate) metadata: Metadata,
     pub(crate) deadline: Option<Instant>,
     pub(crate) traffic: Traffic,
+    /// The trace of the handler that made the call.
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nobody asks for it"))]
+    pub(crate) trace: Inherited,
 }
 
 impl ClientRequest {
@@ -105,9 +109,8 @@ pub struct ClientNext<'a> {
 impl ClientNext<'_> {
     /// Makes the call, and tells how it ended: for one that streams answers, once the stream has ended.
     ///
-    /// A call that is answered once may be made again, as a rule with a clone of the request, as long as there is time. One
-    /// that streams may not, since items are gone, nor may one with parameters that are too large to be kept: it ends with
-    /// `failed_precondition`, not sent.
+    /// A call that is answered once, or not at all, may be made again, as a rule with a clone of the request, as long as there
+    /// is time. One that streams may not, since items are gone: it ends with `failed_precondition`.
     ///
     /// # Cancel safety
     /// Dropped before it is done, the call is cancelled at the server.

@@ -37,8 +37,22 @@ pub use rate::RateLimit;
 pub use response::{Response, Traffic};
 pub use server::{ServerMiddleware, ServerNext, ServerRequest};
 #[cfg(feature = "tracing")]
+pub(crate) use trace::Inherited;
+#[cfg(feature = "tracing")]
 pub use trace::Tracing;
 
 pub(crate) use client::{Around, ClientStack, Step};
 pub(crate) use response::Direction;
 pub(crate) use server::ServerStack;
+
+/// The trace that a call is made in; without the feature there are none.
+#[cfg(not(feature = "tracing"))]
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inherited;
+
+#[cfg(not(feature = "tracing"))]
+impl Inherited {
+    pub(crate) fn here() -> Self {
+        Self
+    }
+}

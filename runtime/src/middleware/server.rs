@@ -175,7 +175,13 @@ const DONE: u8 = 2;
 impl Target {
     async fn run(&self, request: ServerRequest) -> Response {
         match Handling::by(&*self.service, self.method, request.incoming).begin() {
-            Err(refusal) => Response::failed(refusal),
+            Err(refusal) => {
+                // What reads the parameters has panicked, and nobody can tell how far it got.
+                if refusal.outcome() != Outcome::NotSent {
+                    self.progress.store(RUNNING, Ordering::Relaxed);
+                }
+                Response::failed(refusal)
+            }
             Ok(handler) => {
                 self.progress.store(RUNNING, Ordering::Relaxed);
                 let answer = Caught(handler).await;

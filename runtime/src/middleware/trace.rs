@@ -28,7 +28,8 @@ use crate::method::Method;
 /// end `ending` (`ok`, `declared`, or the name of the code; `cancelled` or `deadline_exceeded` for a call that was dropped) and,
 /// where there is one, `error`.
 ///
-/// A call that is made in a task which a handler has spawned is of another trace, as it inherits nothing.
+/// What inherits a trace is what inherits a deadline: a call that a handler makes, wherever it is awaited. One that is made in
+/// a task which the handler has spawned is of another trace.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Tracing;
@@ -73,6 +74,22 @@ impl Position {
             Some(Self { parent, state }) => Self { parent: parent.child(), state: state.clone() },
             None => Self { parent: TraceParent::root(), state: None },
         }
+    }
+}
+
+/// The trace that a call is made in, wherever it is awaited.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Inherited(Option<Position>);
+
+impl Inherited {
+    /// That of the handler that is being polled on this thread.
+    pub(crate) fn here() -> Self {
+        Self(HERE.with_borrow(Clone::clone))
+    }
+
+    /// The one of the two that there is.
+    fn or(self, other: impl FnOnce() -> Self) -> Self {
+        if self.0.is_some() { self } else { other() }
     }
 }
 
@@ -168,7 +185,8 @@ impl ServerMiddleware for Tracing {
 
 impl ClientMiddleware for Tracing {
     async fn handle(&self, mut request: ClientRequest, mut next: ClientNext<'_>) -> Response {
-        let parent = Position::read(request.metadata()).or_else(|| HERE.with_borrow(Clone::clone));
+        let inherited = request.trace.clone().or(Inherited::here);
+        let parent = Position::read(request.metadata()).or(inherited.0);
         let (span, position) = open(span!("call", "client"), request.method(), parent.as_ref());
         position.write(request.metadata_mut());
         let over = Over::new(request.deadline(), |ending| {

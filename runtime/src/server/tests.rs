@@ -15,18 +15,20 @@ use super::peer::{Answer, PeerOutgoing};
 use super::shared::Shared;
 use crate::codec::{Blob, Plain};
 use crate::method::{Method, MethodKind};
+use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, ServerStack};
 use crate::status::Failure;
 use crate::stream::Outgoing;
 use crate::wire::{self, Draft, Reader, Record};
 use crate::{Code, Outcome, Status};
 
-/// A service whose handlers never end, but for one that is never begun.
+/// A service whose handlers never end, but for one that is never begun, and one that is done at once.
 struct Odd;
 
-const METHODS: [Method; 3] = [
+const METHODS: [Method; 4] = [
     Method::new("t.Odd/hold", MethodKind::Unary),
     Method::new("t.Odd/panic", MethodKind::Unary),
     Method::new("t.Odd/unheard", MethodKind::OneWay),
+    Method::new("t.Odd/done", MethodKind::Unary),
 ];
 
 impl Service for Odd {
@@ -36,6 +38,9 @@ impl Service for Odd {
 
     fn dispatch(&self, method: usize, call: Incoming) -> Handling {
         assert_ne!(method, 1, "as the test asked for");
+        if method == 3 {
+            return Handling::of(std::future::ready(Answer::End));
+        }
         Handling::of(async move {
             let _kept = call;
             std::future::pending().await
@@ -80,6 +85,27 @@ fn told(core: &mut Core) -> Vec<String> {
 
 fn error(id: u64, code: Code, outcome: Outcome) -> String {
     format!("{id} {code} {outcome}")
+}
+
+/// Does nothing.
+struct Through;
+
+impl ServerMiddleware for Through {
+    async fn handle(&self, request: ServerRequest, next: ServerNext<'_>) -> Response {
+        next.run(request).await
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_is_done_at_once_is_answered_where_its_call_arrived() {
+    let mut stack = ServerStack::default();
+    stack.push(Through);
+    for mut core in [core(|_| ()), core(|_| ()).with_middleware(stack)] {
+        receive(&mut core, b"a", &[call(1, "t.Odd/done"), call(2, "t.Odd/panic"), call(3, "t.Odd/done")]);
+        // Nothing was awaited, so no task had its turn.
+        let panicked = error(2, Code::Internal, Outcome::MaybeExecuted);
+        assert_eq!(told(&mut core), ["End { id: 1 }".to_owned(), panicked, "End { id: 3 }".to_owned()]);
+    }
 }
 
 #[tokio::test]

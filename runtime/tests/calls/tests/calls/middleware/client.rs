@@ -159,6 +159,9 @@ fn it_may_make_a_call_again_that_is_answered_once() {
         let seen = probe.look().metadata("greedy", "yes").await.unwrap();
         assert_eq!((server.counters.calls(), seen.texts.len()), (6, 1));
         assert_eq!(probe.look().await.unwrap().texts["attempt"], "1");
+        let large = Bytes::from(vec![7; 300_000]);
+        assert_eq!(probe.echo(large.clone()).metadata("greedy", "yes").await.unwrap(), large);
+        assert_eq!(server.counters.calls(), 10);
         probe.note("again").metadata("greedy", "yes").await.unwrap();
         server.journal.has_times("again", 3).await;
     });

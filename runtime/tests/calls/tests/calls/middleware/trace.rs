@@ -100,12 +100,18 @@ async fn client(server: &Running) -> ProbeClient {
 }
 
 #[test]
-fn a_call_over_two_servers_is_one_trace() {
+fn a_call_over_two_servers_is_one_trace_wherever_it_is_awaited() {
+    for route in [Route::AtOnce, Route::Later, Route::Spawned] {
+        over_two_servers(route);
+    }
+}
+
+fn over_two_servers(route: Route) {
     captured(|spans| async move {
         let back = server(None);
         let front = server(Some(client(&back).await));
         let probe = client(&front).await;
-        let seen = probe.look_behind(Route::Later).await.unwrap();
+        let seen = probe.look_behind(route).await.unwrap();
         let outer = spans.one("call", "look_behind");
         let handled = spans.one("handle", "look_behind");
         let inner = spans.one("call", "look");
