@@ -26,6 +26,10 @@ pub(super) struct Driver {
     listed: Vec<Arc<Peer>>,
     /// Peers whose queue in libzmq was full, and since when.
     blocked: Vec<(Arc<Peer>, Instant)>,
+    /// They are not tried again before that.
+    retry_at: Instant,
+    /// There was reason to try them before.
+    retry_due: bool,
     tick: Pin<Box<Sleep>>,
     /// When clients are looked at again.
     check_at: Instant,
@@ -49,6 +53,8 @@ const SEND: usize = 64;
 const ROUNDS: usize = 16;
 /// How often a full queue is tried again: libzmq does not always tell when it has room.
 const RETRY: Duration = Duration::from_millis(10);
+/// How long to leave full queues alone after they were tried, for each of them: some ten times of what trying one takes.
+const RETRY_ONE: Duration = Duration::from_micros(2);
 /// How long clients may take to prove that they have read everything before the server is gone.
 const FLUSH: Duration = Duration::from_secs(1);
 
@@ -61,6 +67,8 @@ impl Driver {
             grace,
             listed: Vec::new(),
             blocked: Vec::new(),
+            retry_at: Instant::now(),
+            retry_due: false,
             tick: Box::pin(sleep_until(Instant::now())),
             check_at: Instant::now(),
         }
@@ -131,6 +139,18 @@ impl Driver {
         Ok(Emptied { sent: true, full: false })
     }
 
+    /// Tries again those whose queues were full, unless that was done just now: there may be very many who do not read, and
+    /// those who do should not notice.
+    fn retry_in_time(&mut self, now: Instant) -> Result<bool, SocketError> {
+        self.retry_due = now < self.retry_at && !self.blocked.is_empty();
+        if self.retry_due {
+            return Ok(false);
+        }
+        let number = u32::try_from(self.blocked.len()).unwrap_or(u32::MAX);
+        self.retry_at = now + RETRY_ONE.saturating_mul(number).min(RETRY);
+        self.retry(now)
+    }
+
     /// Tries again those whose queues were full, and gives up those that have not read for too long. Whether it sent
     /// anything.
     fn retry(&mut self, now: Instant) -> Result<bool, SocketError> {
@@ -155,7 +175,7 @@ impl Driver {
     /// What is to be done by the clock, and by the way of things. Called when nothing else is left to do, or after many
     /// rounds in which there always was.
     fn advance(&mut self, now: Instant) -> Result<Progress, SocketError> {
-        let sent = self.retry(now)?;
+        let sent = self.retry_in_time(now)?;
         if self.core.shared.is_too_much_waiting() {
             self.core.clients.relieve();
         }
@@ -193,7 +213,8 @@ impl Driver {
         };
         let busy = self.core.shared.calls.load(Ordering::Acquire) > 0;
         let check = busy.then_some(self.check_at);
-        let retry = (!self.blocked.is_empty()).then(|| now + RETRY);
+        let retry =
+            (!self.blocked.is_empty()).then(|| if self.retry_due { self.retry_at } else { now + RETRY });
         [phase, check, retry].into_iter().flatten().min()
     }
 

@@ -2,6 +2,28 @@
 
 use std::time::Duration;
 
+use crate::socket::{largest_received, queue_of_one_client};
+use crate::wire::{INITIAL_CREDIT, LARGEST_BATCH};
+
+/// What waits for a client is counted with that of all others in steps of so many bytes, so that small answers, which leave
+/// soon, cost nothing there. So often libzmq says, too, that it is done with small messages.
+pub(super) const STEP: usize = 64 * 1024;
+
+/// The most that [`Limits::in_flight`] comes to.
+const IN_FLIGHT: u64 = 1024 * 1024;
+
+/// What a connection takes by itself: in libzmq, with its buffers, and in our tables.
+const CONNECTION: u64 = 64 * 1024;
+
+/// What a call in flight takes by itself: its entries in tables, its task, and an error in place of its answer.
+const CALL: u64 = 4 * 1024;
+
+/// Buffers grow by doubling.
+const SLACK: u64 = 2;
+
+/// Items that are a quarter of their batch or more keep it whole.
+const KEPT: u64 = 4;
+
 /// The bounds of a server. Past each of them a call ends in `resource_exhausted`, and its connection lives on.
 #[derive(Debug, Clone)]
 pub(crate) struct Limits {
@@ -46,6 +68,12 @@ impl Limits {
         self.waiting_per_peer.unwrap_or_else(|| self.message_size.saturating_mul(16).max(1024 * 1024))
     }
 
+    /// What libzmq may hold for one client, and one message more; the rest waits in its outbox, where it can be thrown away.
+    /// Fast links are kept busy by far less: what the system has taken to send is not counted.
+    pub(super) fn in_flight(&self) -> u64 {
+        (self.waiting_per_peer() as u64 / 4).clamp(STEP as u64, IN_FLIGHT)
+    }
+
     /// At so much a client is given up, and an answer for it finds no room.
     pub(super) fn too_much(&self) -> usize {
         self.waiting_per_peer().saturating_mul(2)
@@ -55,5 +83,40 @@ impl Limits {
     /// while the one who would do so is held up.
     pub(super) fn too_much_in_all(&self) -> usize {
         self.waiting.saturating_add(self.waiting / 4)
+    }
+
+    /// See [`crate::ServerBuilder::worst_case_memory`].
+    pub(super) fn worst_case_memory(&self, clients: usize) -> u64 {
+        let clients = clients as u64;
+        let calls = clients.saturating_mul(self.calls_per_peer as u64).min(self.calls as u64);
+        let outboxes = clients.saturating_mul((self.too_much() + self.largest_sent()) as u64);
+        let untold = clients.saturating_mul(STEP as u64);
+        let waiting = outboxes.min((self.too_much_in_all() as u64).saturating_add(untold));
+        [
+            SLACK.saturating_mul(waiting),
+            clients.saturating_mul(self.memory_of_connection()),
+            calls.saturating_mul(self.memory_of_call()),
+        ]
+        .into_iter()
+        .fold(0, u64::saturating_add)
+    }
+
+    fn memory_of_connection(&self) -> u64 {
+        let sent = SLACK.saturating_mul(self.in_flight().saturating_add(self.largest_sent() as u64));
+        let queue = u64::from(queue_of_one_client(self.message_size).unsigned_abs());
+        let received = queue.saturating_mul(largest_received(self.message_size) as u64);
+        CONNECTION.saturating_add(sent).saturating_add(received)
+    }
+
+    /// A stream that nobody reads may hold its window, and one message more.
+    fn memory_of_call(&self) -> u64 {
+        let window = self.stream_window.max(INITIAL_CREDIT);
+        let unread = KEPT.saturating_mul(window).saturating_add(largest_received(self.message_size) as u64);
+        CALL.saturating_add(unread)
+    }
+
+    /// The largest message that is sent: a batch, whose last record may be as large as any.
+    fn largest_sent(&self) -> usize {
+        self.message_size.saturating_add(LARGEST_BATCH)
     }
 }

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tokio::task::AbortHandle;
 
 use super::counters::Dropped;
+use super::limits::STEP;
 use super::shared::Shared;
 use crate::context::{CancelReason, PeerId, Signal, announce};
 use crate::id_map::IdMap;
@@ -47,14 +48,6 @@ struct State {
     /// As many of them as will be reported done.
     receipted: u64,
 }
-
-/// What waits for a client is counted with that of all others in steps of so many bytes, so that small answers, which leave
-/// soon, cost nothing there. So often libzmq says, too, that it is done with small messages.
-pub(super) const STEP: usize = 64 * 1024;
-
-/// What libzmq may hold for one client, and one message more; the rest waits here, where it can be thrown away. Fast links
-/// are kept busy by far less: what the system has taken to send is not counted.
-pub(super) const IN_FLIGHT: u64 = 1024 * 1024;
 
 /// What a client that does not read has lost.
 #[derive(Debug, Default)]
@@ -419,7 +412,8 @@ impl Peer {
         }
         let in_flight = state.sent.saturating_sub(self.flight.done());
         // Half of it, so that there is more than one message to send when there is room again.
-        if in_flight >= IN_FLIGHT && self.flight.wait_for(state.sent - IN_FLIGHT / 2) {
+        let most = self.shared.limits.in_flight();
+        if in_flight >= most && self.flight.wait_for(state.sent - most / 2) {
             return Next::Full;
         }
         let Some(message) = state.outbox.take() else { return Next::Nothing };

@@ -19,7 +19,7 @@ mod tests;
 pub(crate) use dealer::{Dealer, RECONNECT};
 pub(crate) use flight::{Flight, Receipt};
 pub(crate) use monitor::Event;
-pub(crate) use router::{Routed, Router};
+pub(crate) use router::{Routed, Router, queue_of_one_client};
 
 use std::cell::Cell;
 use std::fmt;
@@ -92,6 +92,13 @@ const HEARTBEATS_LOST: u32 = 33;
 /// A message larger than this many times the bound of a body is not received at all: its connection is cut. Between the
 /// two there is an answer, `resource_exhausted`.
 const HARD_LIMIT_FACTOR: usize = 4;
+/// And so many bytes more, for batches of small records.
+const HARD_LIMIT_MORE: usize = 256 * 1024;
+
+/// The largest message that is received at all.
+pub(crate) fn largest_received(max_body: usize) -> usize {
+    max_body.saturating_mul(HARD_LIMIT_FACTOR).saturating_add(HARD_LIMIT_MORE)
+}
 
 /// What the owner of a socket may choose.
 #[derive(Debug, Clone, Copy)]
@@ -110,8 +117,7 @@ fn tune(socket: &zmq::Socket, tuning: Tuning) -> zmq::Result<()> {
     socket.set_handshake_ivl(HANDSHAKE)?;
     socket.set_heartbeat_ivl(millis(tuning.heartbeat))?;
     socket.set_heartbeat_timeout(millis(tuning.heartbeat.saturating_mul(HEARTBEATS_LOST) / 10))?;
-    let hard = tuning.max_body.saturating_mul(HARD_LIMIT_FACTOR).saturating_add(1024 * 1024);
-    socket.set_maxmsgsize(i64::try_from(hard).unwrap_or(i64::MAX))
+    socket.set_maxmsgsize(i64::try_from(largest_received(tuning.max_body)).unwrap_or(i64::MAX))
 }
 
 /// As libzmq takes times. It reads 0 as never, so what is shorter than a millisecond is one.

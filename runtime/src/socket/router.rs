@@ -24,6 +24,14 @@ const BACKLOG: i32 = 4_096;
 /// The longest route, in bytes. ZMTP's routing ids have up to 255 bytes, and a chain of devices is short.
 const MAX_ROUTE: usize = 2_048;
 
+/// How many messages of one client libzmq holds that were not taken yet: as many of the largest as fit into a mebibyte, but
+/// a few in any case, so that libzmq's thread need not stop for each.
+pub(crate) fn queue_of_one_client(max_body: usize) -> i32 {
+    i32::try_from(QUEUE / super::largest_received(max_body)).unwrap_or(0).clamp(4, super::HIGH_WATER_MARK)
+}
+
+const QUEUE: usize = 1024 * 1024;
+
 /// What became of a message on its way to a client.
 #[derive(Debug)]
 pub(crate) enum Routed {
@@ -61,6 +69,7 @@ impl Router {
     fn socket(tuning: Tuning) -> zmq::Result<zmq::Socket> {
         let socket = context().socket(zmq::ROUTER)?;
         tune(&socket, tuning)?;
+        socket.set_rcvhwm(queue_of_one_client(tuning.max_body))?;
         socket.set_backlog(BACKLOG)?;
         // Or a message to a client that is gone, or whose queue is full, is dropped without a word.
         socket.set_router_mandatory(true)?;

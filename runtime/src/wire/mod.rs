@@ -34,6 +34,9 @@ const LARGE: usize = 16 * 1024;
 /// keeps libzmq busy, and how much memory a high-water mark counted in messages can stand for.
 const BATCH_LIMIT: usize = 128 * 1024;
 
+/// A batch of small records is no larger: the last that it takes may come to so much.
+pub(crate) const LARGEST_BATCH: usize = BATCH_LIMIT + 2 * LARGE;
+
 /// The kinds of records, by their numbers on the wire.
 mod kind {
     pub(super) const CALL: u8 = 1;

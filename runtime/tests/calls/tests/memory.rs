@@ -1,0 +1,106 @@
+//! A thousand clients that ask for as much as they may and never read: the server takes no more memory than its settings come
+//! to, gives up whom it must, counts what that costs, and serves who reads as ever.
+//!
+//! In a process of its own, since it is this process whose memory is measured. The clients are bare TCP connections that speak
+//! just enough of ZMTP, so next to nothing of that memory is theirs.
+
+use std::io::{Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
+
+use zsvc::{Dropped, Server, ServerBuilder};
+use zsvc_calls::Probe;
+use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
+
+const CLIENTS: usize = 1_000;
+/// A test that takes so long hangs.
+const HANGS: Duration = Duration::from_secs(30);
+/// How often each client makes its calls.
+const ROUNDS: usize = 30;
+/// What the server may keep for clients that do not read.
+const WAITING: usize = 32 << 20;
+
+/// As a careful user would set a server up that many may reach.
+fn builder() -> ServerBuilder {
+    Server::builder()
+        .service(ProbeServer::new(Probe::default()))
+        .bind("tcp://127.0.0.1:*")
+        .max_message_size(16 << 10)
+        .max_calls_per_peer(2)
+        .stream_window(64 << 10)
+        .max_waiting_per_peer(512 << 10)
+        .max_waiting(WAITING)
+}
+
+/// A connection that has said which socket it is of, and has made its calls. Of what it is sent it reads the greeting, for
+/// which libzmq waits before it goes on, and nothing more.
+fn connect(address: &str) -> TcpStream {
+    let mut stream = TcpStream::connect(address).expect("the server is there");
+    let greeting = [&[0xff][..], &[0; 8], &[0x7f, 3, 0], b"NULL", &[0; 16], &[0; 32]].concat();
+    stream.write_all(&greeting).expect("the server takes it");
+    stream.read_exact(&mut [0; 64]).expect("the server greets, too");
+    let ready = [&b"\x05READY\x0bSocket-Type"[..], &[0, 0, 0, 6], b"DEALER"].concat();
+    let said = [frame(4, &ready), frame(0, &calls()).repeat(ROUNDS)].concat();
+    stream.write_all(&said).expect("the server takes it");
+    stream
+}
+
+/// A frame of ZMTP, <https://rfc.zeromq.org/spec/23/>.
+fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
+    match u8::try_from(body.len()) {
+        Ok(length) => [&[flags, length], body].concat(),
+        Err(_) => [&[flags | 2][..], &(body.len() as u64).to_be_bytes(), body].concat(),
+    }
+}
+
+/// A batch with calls of `pour`, each of endless items of 15 KiB for a reader that says it can take any number.
+fn calls() -> Vec<u8> {
+    let mut batch = vec![1];
+    for id in 1..=2 {
+        batch.extend([0x97, 1, id, 0xb3]);
+        batch.extend(b"probe.v1.Probe/pour");
+        batch.extend([0xc4, 12, 0x93, 0xa0, 0xce, 0xff, 0xff, 0xff, 0xff, 0xce, 0, 0, 0x3c, 0]);
+        batch.extend([0xc0, 0xc0, 0xcf, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
+    }
+    batch
+}
+
+/// The most memory that this process has ever had, in bytes. Source: `proc_pid_status(5)`, `VmHWM`.
+fn peak() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
+    let line =
+        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it has been there for long");
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("it is a number");
+    kib * 1024
+}
+
+#[test]
+fn a_thousand_clients_that_do_not_read_take_no_more_memory_than_is_said() {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
+    let test = async { tokio::time::timeout(HANGS, slow_readers()).await.expect("the test hangs") };
+    runtime.expect("a runtime can be made").block_on(test);
+}
+
+async fn slow_readers() {
+    let builder = builder();
+    let worst = builder.worst_case_memory(CLIENTS);
+    let server = builder.listen().expect("any port will do");
+    let (endpoint, counters) = (server.endpoints()[0].clone(), server.counters());
+    tokio::spawn(server.serve());
+    let reader = ProbeClient::connect(&endpoint).await.expect("the server is there");
+    let before = peak();
+    let address = endpoint.strip_prefix("tcp://").expect("it is TCP").to_owned();
+    let crowd = move || (0..CLIENTS).map(|_| connect(&address)).collect::<Vec<_>>();
+    let crowd = tokio::task::spawn_blocking(crowd).await.expect("all of them connect");
+    // Meanwhile, and for some time after that, whoever reads is served.
+    let mut served = 0;
+    while served < 200 || counters.dropped(Dropped::NotRead) == 0 || peak() - before < WAITING as u64 {
+        reader.echo("still here").await.expect("who reads is served");
+        served += 1;
+    }
+    let taken = peak() - before;
+    println!("{} MiB, of {} MiB that are said", taken >> 20, worst >> 20);
+    assert!(worst < 4 << 30, "{worst} bytes: that would say nothing");
+    assert!(taken <= worst, "{taken} bytes, and {worst} are said");
+    drop(crowd);
+}
