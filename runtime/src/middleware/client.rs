@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use super::Inherited;
@@ -115,6 +116,8 @@ impl ClientNext<'_> {
     /// # Cancel safety
     /// Dropped before it is done, the call is cancelled at the server.
     pub async fn run(&mut self, request: ClientRequest) -> Response {
+        // What is refused waits for nothing: without this, whoever tries again at once would starve its thread's other tasks.
+        consume_budget().await;
         let Some((first, rest)) = self.rest.split_first() else { return self.passage.run(request).await };
         let next = ClientNext { rest, passage: self.passage };
         let response = Caught(first.handle(request, next)).await.unwrap_or_else(|Panicked| {

@@ -28,6 +28,8 @@ use crate::method::Method;
 /// end `ending` (`ok`, `declared`, or the name of the code; `cancelled` or `deadline_exceeded` for a call that was dropped) and,
 /// where there is one, `error`.
 ///
+/// It takes up to two of the entries that a call's [metadata](crate::Metadata::MAX_ENTRIES) may have.
+///
 /// What inherits a trace is what inherits a deadline: a call that a handler makes, wherever it is awaited. One that is made in
 /// a task which the handler has spawned is of another trace.
 #[derive(Debug, Clone, Copy, Default)]

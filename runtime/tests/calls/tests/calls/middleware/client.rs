@@ -180,6 +180,35 @@ fn it_may_not_make_a_call_again_whose_items_are_gone() {
     });
 }
 
+/// Never takes no for an answer.
+struct Endless;
+
+impl ClientMiddleware for Endless {
+    async fn handle(&self, request: ClientRequest, mut next: ClientNext<'_>) -> Response {
+        loop {
+            let response = next.run(request.clone()).await;
+            if response.is_ok() {
+                return response;
+            }
+        }
+    }
+}
+
+#[test]
+fn one_that_tries_again_for_ever_leaves_others_their_turn() {
+    on_one_thread(async {
+        let server = Running::start();
+        let hopeless = server.client_with(|channel| channel.middleware(Endless).middleware(Closed)).await;
+        let trying = tokio::spawn(hopeless.echo("x"));
+        let spent = client(&server, Endless).await;
+        let streaming = tokio::spawn(async move { spent.burst(1).await.unwrap().count().await });
+        assert_eq!(server.client().await.echo("y").await.unwrap(), "y");
+        assert!(!trying.is_finished() && !streaming.is_finished());
+        trying.abort();
+        streaming.abort();
+    });
+}
+
 /// Gives a call up when the journal has the line that its metadata name.
 struct Impatient(Journal);
 
