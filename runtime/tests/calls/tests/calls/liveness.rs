@@ -1,15 +1,16 @@
 //! A server learns that a client is gone, and drops its handlers; one that is merely busy is not taken for dead.
 
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::Duration;
 
-use zsvc::{Cause, Channel, Code, Outcome};
+use zsvc::{Cause, Channel, Code, ConnectionState, Outcome};
 use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::ProbeClient;
 
 use crate::child;
 use crate::raw;
 use crate::relay::Relay;
-use crate::support::{Running, on_one_thread, on_threads};
+use crate::support::{Running, free_endpoint, on_one_thread, on_threads};
 
 fn impatient() -> Running {
     Running::with(|server| server.peer_timeout(Duration::from_millis(600)))
@@ -141,5 +142,70 @@ fn a_server_that_says_nothing_behind_a_device_is_taken_for_gone() {
         let status = held.await.unwrap().unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::MaybeExecuted));
         assert_eq!(status.cause(), Some(Cause::ServerSilent), "{status}");
+    });
+}
+
+/// A server that speaks by hand. When it is told to go on, it is another behind the same endpoint; when it is told so once
+/// more, it answers.
+fn restarting(endpoint: &str) -> (Sender<()>, Receiver<()>) {
+    let (go_on, to_go_on) = channel();
+    let (connected_in, connected) = channel();
+    let endpoint = endpoint.to_owned();
+    std::thread::spawn(move || {
+        let context = zmq::Context::new();
+        let router = bound_and_connected(&context, "inproc://first", &endpoint);
+        connected_in.send(()).unwrap();
+        to_go_on.recv().unwrap();
+        drop(router);
+        let router = bound_and_connected(&context, "inproc://second", &endpoint);
+        connected_in.send(()).unwrap();
+        to_go_on.recv().unwrap();
+        while let Ok(message) = router.recv_multipart(0) {
+            // Version, array, kind, and the call's id; see `docs/protocol.md`.
+            let (route, id) = (&message[0], &message[1][3..8]);
+            let echo = [b"\x01\x93\x03", id, b"\xc4\x03\xc4\x01x"].concat();
+            router.send_multipart([route, &echo], 0).unwrap();
+        }
+    });
+    (go_on, connected)
+}
+
+/// A socket to which a client has connected.
+fn bound_and_connected(context: &zmq::Context, monitor: &str, endpoint: &str) -> zmq::Socket {
+    let router = context.socket(zmq::ROUTER).unwrap();
+    router.set_linger(0).unwrap();
+    router.set_rcvtimeo(5_000).unwrap();
+    router.monitor(monitor, zmq::SocketEvent::HANDSHAKE_SUCCEEDED as i32).unwrap();
+    let events = context.socket(zmq::PAIR).unwrap();
+    events.connect(monitor).unwrap();
+    // The one before may not have let go of it yet.
+    while router.bind(endpoint).is_err() {
+        std::thread::yield_now();
+    }
+    events.recv_multipart(0).unwrap();
+    router
+}
+
+#[test]
+fn a_call_over_a_connection_that_is_back_is_not_among_those_that_were_lost() {
+    on_one_thread(async {
+        let endpoint = free_endpoint();
+        let (go_on, connected) = restarting(&endpoint);
+        let channel = Channel::builder().endpoint(&endpoint).connect_lazy().unwrap();
+        let mut watch = channel.watch();
+        while watch.changed().await.unwrap()[0].state != ConnectionState::Ready {}
+        // The thread is kept from its work until the connection was lost and is back.
+        connected.recv().unwrap();
+        go_on.send(()).unwrap();
+        connected.recv().unwrap();
+        let probe = ProbeClient::new(channel.clone());
+        let answer = async {
+            while channel.counters().reconnects() == 0 {
+                watch.changed().await.unwrap();
+            }
+            go_on.send(()).unwrap();
+        };
+        let (echoed, ()) = tokio::join!(probe.echo("x"), answer);
+        assert_eq!(echoed.unwrap(), "x");
     });
 }
