@@ -1,4 +1,4 @@
-//! What docs/operations.md says of faults is tested: each row names a test that there is.
+//! What docs/operations.md says is true: each fault names a test that there is, and metrics have the names that are recorded.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -41,4 +41,33 @@ fn every_fault_names_a_test_that_there_is() {
     assert!(unknown.is_empty(), "no such tests: {unknown:#?}");
     let once: BTreeSet<_> = named.iter().collect();
     assert_eq!(once.len(), named.len(), "each row has a test of its own");
+}
+
+/// Every word of a text that begins as the names of metrics do.
+fn metrics_in(text: &str) -> BTreeSet<String> {
+    let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
+    words.filter(|word| word.starts_with("zsvc_")).map(str::to_owned).collect()
+}
+
+/// The names in the first cells of the tables under "Metrics"; `END` is either end.
+fn documented_metrics(markdown: &str) -> BTreeSet<String> {
+    let section = markdown.split("\n## ").find(|section| section.starts_with("Metrics\n"));
+    let rows =
+        section.expect("the section is there").lines().filter_map(|line| line.strip_prefix("| `zsvc_"));
+    let names = rows.filter_map(|row| row.split('|').next()).map(|cell| format!("zsvc_{cell}"));
+    let ends = names.flat_map(|name| [name.replace("_END_", "_server_"), name.replace("_END_", "_client_")]);
+    ends.flat_map(|names| metrics_in(&names)).collect()
+}
+
+#[test]
+fn every_metric_is_in_the_table_and_every_row_is_one() {
+    let read = |path: &str| std::fs::read_to_string(repository().join(path)).expect("a readable file");
+    let sources =
+        ["telemetry.rs", "middleware/meter.rs", "client/counters.rs", "server/counters.rs"].map(|file| {
+            let text = read(&format!("runtime/src/{file}"));
+            metrics_in(&text)
+        });
+    let recorded: BTreeSet<String> = sources.into_iter().flatten().collect();
+    assert!(recorded.len() > 20, "{recorded:#?}");
+    assert_eq!(documented_metrics(&read("docs/operations.md")), recorded);
 }
