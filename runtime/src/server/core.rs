@@ -217,16 +217,20 @@ impl Core {
             Ok(key) => key,
             Err(refusal) => return self.refuse_unopened(peer, id, &refusal),
         };
-        match self.admit(&record, false) {
-            Ok(target) => self.start(peer, Origin::Call(key), target, batch, record),
+        let deadline = self.deadline(&record);
+        match self.admit(&record, deadline, false) {
+            Ok(target) => self.start(peer, Origin::Call(key), target, batch, record, deadline),
             Err(status) => self.turn_away(peer, Some(key), status.not_sent()),
         }
     }
 
     fn one_way(&mut self, peer: &Arc<Peer>, batch: &Bytes, record: CallRecord<'_>) {
         // Counted before anything of it runs: calls come in faster than tasks begin.
-        match (self.admit(&record, true), peer.open_one_way()) {
-            (Ok(target), Ok(in_flight)) => self.start(peer, Origin::OneWay(in_flight), target, batch, record),
+        let deadline = self.deadline(&record);
+        match (self.admit(&record, deadline, true), peer.open_one_way()) {
+            (Ok(target), Ok(in_flight)) => {
+                self.start(peer, Origin::OneWay(in_flight), target, batch, record, deadline);
+            }
             _ => self.turn_away_unheard(),
         }
     }
@@ -236,8 +240,18 @@ impl Core {
         self.shared.counters.count_refused_unheard();
     }
 
+    /// When a call's time is up. A time too long for the clock is no deadline.
+    fn deadline(&self, record: &CallRecord<'_>) -> Option<Instant> {
+        record.timeout.and_then(|left| self.received.checked_add(left))
+    }
+
     /// The method that a call is for, or why the call is turned away.
-    fn admit(&self, record: &CallRecord<'_>, one_way: bool) -> Result<Target, Status> {
+    fn admit(
+        &self,
+        record: &CallRecord<'_>,
+        deadline: Option<Instant>,
+        one_way: bool,
+    ) -> Result<Target, Status> {
         let Some(target) = self.methods.get(record.method) else {
             return Err(self.unknown_method(record.method));
         };
@@ -252,7 +266,8 @@ impl Core {
         if !one_way && self.shared.is_draining() {
             return Err(Status::unavailable("the server is shutting down").caused_by(Cause::GoingAway));
         }
-        if record.timeout == Some(Duration::ZERO) {
+        // From when the batch came in: calls late in a long one may have waited for those before them.
+        if deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             let why = "the deadline passed before the call reached its handler";
             return Err(Status::deadline_exceeded(why).caused_by(Cause::Deadline));
         }
@@ -286,10 +301,9 @@ impl Core {
         target: Target,
         batch: &Bytes,
         record: CallRecord<'_>,
+        deadline: Option<Instant>,
     ) {
         count(&self.shared.counters.calls);
-        // A time too long for the clock is no deadline.
-        let deadline = record.timeout.and_then(|left| Instant::now().checked_add(left));
         let key = origin.key();
         let context = Context::new(target.method, deadline, record.metadata, Arc::clone(peer), key);
         let params = batch.slice_ref(record.body);

@@ -212,6 +212,19 @@ async fn a_long_batch_is_taken_in_turns_and_in_order() {
     assert_eq!(told(core), expected);
 }
 
+/// The handlers of those before it took their time.
+#[tokio::test(start_paused = true)]
+async fn a_call_whose_time_is_up_before_its_turn_in_a_batch_does_not_run() {
+    let core = &mut core(|_| ());
+    // No parameters, and a second of time.
+    let late = [&[0x95, 1, 7, 0xaa], &b"t.Odd/hold"[..], &[0xc4, 1, 0x90, 0xce, 0, 0xf, 0x42, 0x40]].concat();
+    let records = [vec![vec![0x92, 10, 0]; 512], vec![late]].concat();
+    receive(core, b"a", &records);
+    advance(Duration::from_millis(1_001)).await;
+    assert_eq!(told(core), [error(7, Code::DeadlineExceeded, Outcome::NotSent)]);
+    assert_eq!(core.shared.counters.calls(), 0);
+}
+
 #[tokio::test]
 async fn a_batch_without_end_is_cut() {
     let core = &mut core(|_| ());

@@ -2,11 +2,13 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use zsvc::{Code, Outcome};
 
+use crate::raw;
 use crate::support::{Running, on_one_thread, on_threads};
 
 /// The window of a stream as it is by default, in bytes.
@@ -274,5 +276,41 @@ fn a_stream_outlives_the_client_that_it_came_from() {
         let (sink, mut back) = server.client().await.mirror("b").await.unwrap();
         sink.send(Bytes::from_static(b"x")).await.unwrap();
         assert_eq!(back.next().await.unwrap().unwrap(), "x");
+    });
+}
+
+/// More messages than the server sends to one client before others get their turn, and more bytes than it hands to libzmq.
+#[test]
+fn many_large_answers_all_come() {
+    on_threads(async {
+        let server = Running::start();
+        let (probe, other) = (server.client().await, server.client().await);
+        let answers = futures_util::future::join_all((0..400).map(|_| probe.fill(20_000)));
+        let others = futures_util::future::join_all((0..400).map(|_| other.echo("x")));
+        let (answers, others) = tokio::join!(answers, others);
+        assert!(answers.into_iter().all(|answer| answer.unwrap().len() == 20_000));
+        assert!(others.into_iter().all(|echoed| echoed.unwrap() == "x"));
+    });
+}
+
+/// It reads, only slower than it has asked: far longer than for as long as one may not read at all.
+#[test]
+fn a_client_that_reads_all_the_time_is_not_given_up() {
+    on_threads(async {
+        let timeout = Duration::from_millis(400);
+        let server = Running::with(|server| server.peer_timeout(timeout));
+        let (slow, other) = (raw::narrow_dealer(server.endpoint()), server.client().await);
+        slow.send(raw::calls_of_fill(500, 40_000), 0).unwrap();
+        let begun = Instant::now();
+        let mut read = 0;
+        while read < 500 {
+            if slow.recv_bytes(zmq::DONTWAIT).is_ok() {
+                read += 1;
+            }
+            if begun.elapsed() < 4 * timeout {
+                other.echo("x").await.unwrap();
+            }
+        }
+        assert_eq!(server.counters.lost_peers(), 0);
     });
 }

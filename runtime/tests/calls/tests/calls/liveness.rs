@@ -1,8 +1,10 @@
 //! A server learns that a client is gone, and drops its handlers; one that is merely busy is not taken for dead.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Barrier};
 use std::time::Duration;
 
+use futures_util::future::join_all;
 use zsvc::{Cause, Channel, Code, ConnectionState, Outcome};
 use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::ProbeClient;
@@ -10,7 +12,7 @@ use zsvc_calls::probe::v1::ProbeClient;
 use crate::child;
 use crate::raw;
 use crate::relay::Relay;
-use crate::support::{Running, free_endpoint, on_one_thread, on_threads};
+use crate::support::{Running, THREADS, free_endpoint, on_one_thread, on_threads};
 
 fn impatient() -> Running {
     Running::with(|server| server.peer_timeout(Duration::from_millis(600)))
@@ -84,6 +86,61 @@ fn a_client_that_waits_for_long_is_not_taken_for_dead() {
         assert_eq!(held.await.unwrap().unwrap(), "a");
         assert_eq!(server.counters.lost_peers(), 0);
     });
+}
+
+/// The device stays, and so does its connection.
+#[test]
+fn the_handlers_of_a_client_that_has_gone_behind_a_device_are_dropped() {
+    on_one_thread(async {
+        let server = impatient();
+        let relay = Relay::to(server.endpoint());
+        let dealer = raw::dealer(relay.endpoint());
+        dealer.send(raw::call_of("hold_watched", "a"), 0).unwrap();
+        server.journal.has("a began").await;
+        drop(dealer);
+        server.journal.has("a over: the client is gone").await;
+        server.journal.has("a dropped").await;
+    });
+}
+
+/// Nobody reads, looks or answers while every thread is held up. What clients have said meanwhile is read before any of
+/// them is given up.
+#[test]
+fn no_client_is_taken_for_dead_while_handlers_hold_up_every_thread() {
+    let timeout = Duration::from_millis(600);
+    on_threads(async {
+        let server = Running::with(|server| server.peer_timeout(timeout));
+        let (endpoint, gate) = (server.endpoint().to_owned(), server.journal.clone());
+        // On a thread of its own, which is not held up.
+        let client = std::thread::spawn(move || {
+            on_one_thread(async { ProbeClient::connect(endpoint).await.unwrap().hold("a").await })
+        });
+        server.journal.has("a began").await;
+        for _ in 0..2 {
+            hold_up_every_thread(3 * timeout).await;
+        }
+        // It still looks after its clients.
+        let gone = raw::dealer(server.endpoint());
+        gone.send(raw::call_of_hold("b"), 0).unwrap();
+        server.journal.has("b dropped").await;
+        assert_eq!((server.journal.count("a dropped"), server.counters.lost_peers()), (0, 1));
+        gate.open("a");
+        assert_eq!(tokio::task::spawn_blocking(|| client.join().unwrap()).await.unwrap().unwrap(), "a");
+    });
+}
+
+/// As many handlers as there are threads, each of which waits for all others and then blocks for so long.
+async fn hold_up_every_thread(time: Duration) {
+    let all = Arc::new(Barrier::new(THREADS));
+    let blocks = (0..THREADS).map(|_| {
+        let all = Arc::clone(&all);
+        tokio::spawn(async move {
+            all.wait();
+            let (_nobody_sends, never) = channel::<()>();
+            let _ = never.recv_timeout(time);
+        })
+    });
+    join_all(blocks.collect::<Vec<_>>()).await;
 }
 
 /// libzmq does not tell what becomes of an `inproc` connection, so its client asks.

@@ -12,6 +12,16 @@ pub(crate) fn dealer(endpoint: &str) -> zmq::Socket {
     dealer
 }
 
+/// The same, with little room for what it has not read.
+pub(crate) fn narrow_dealer(endpoint: &str) -> zmq::Socket {
+    let dealer = zmq::Context::new().socket(zmq::DEALER).unwrap();
+    dealer.set_linger(0).unwrap();
+    dealer.set_rcvhwm(1).unwrap();
+    dealer.set_rcvbuf(64 * 1024).unwrap();
+    dealer.connect(endpoint).unwrap();
+    dealer
+}
+
 /// A batch with one call of `hold`, whose id is 1.
 pub(crate) fn call_of_hold(name: &str) -> Vec<u8> {
     call_of("hold", name)

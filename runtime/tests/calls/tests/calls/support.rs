@@ -23,6 +23,9 @@ pub(crate) fn free_endpoint() -> String {
     format!("ipc://{}", std::env::temp_dir().join(name).display())
 }
 
+/// How many threads [`on_threads`] has.
+pub(crate) const THREADS: usize = 3;
+
 /// Runs a test on a runtime of one thread.
 pub(crate) fn on_one_thread<F: Future>(test: F) -> F::Output {
     run(&mut tokio::runtime::Builder::new_current_thread(), test)
@@ -30,7 +33,7 @@ pub(crate) fn on_one_thread<F: Future>(test: F) -> F::Output {
 
 /// Runs a test on a runtime of several threads.
 pub(crate) fn on_threads<F: Future>(test: F) -> F::Output {
-    run(tokio::runtime::Builder::new_multi_thread().worker_threads(3), test)
+    run(tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS), test)
 }
 
 fn run<F: Future>(builder: &mut tokio::runtime::Builder, test: F) -> F::Output {
