@@ -38,7 +38,16 @@ struct Buckets {
     full_at: HashMap<Key, Instant>,
     /// At how many buckets those that are full are next looked for: twice what was left the last time.
     sweep_at: usize,
+    /// Until when there is no use in looking, since there are as many as there may be.
+    looked_until: Option<Instant>,
 }
+
+/// The most buckets that are not full at a time. A connection's route costs its sender nothing to make up; past this, those of
+/// whom nothing is known are turned away.
+const MOST: usize = 131_072;
+
+/// How long no full bucket is looked for, once there was none.
+const LOOKED: Duration = Duration::from_millis(250);
 
 impl RateLimit {
     /// For the calls of all methods and all clients together.
@@ -71,7 +80,10 @@ impl RateLimit {
     fn take(&self, key: Key, now: Instant) -> Result<(), Status> {
         // Nothing panics while it holds the lock.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
-        buckets.sweep(now);
+        if !buckets.has_room_for(&key, now) {
+            let what = "more clients have called of late than can be told apart";
+            return Err(overload(what.to_owned(), LOOKED));
+        }
         let step = Duration::from_secs(1) / self.rate;
         let full_at = buckets.full_at.get(&key).map_or(now, |at| (*at).max(now));
         // What the bucket lacks, in time. There is a token as long as it lacks one less than it holds, or fewer.
@@ -79,7 +91,7 @@ impl RateLimit {
         if !wait.is_zero() {
             let (whose, rate) = (self.scope.of_what(), self.rate);
             let what = format!("{whose} takes {rate} calls a second, and has had as many");
-            return Err(Status::resource_exhausted(what).caused_by(Cause::Overloaded).with_retry_after(wait));
+            return Err(overload(what, wait));
         }
         buckets.full_at.insert(key, full_at + step);
         Ok(())
@@ -87,13 +99,25 @@ impl RateLimit {
 }
 
 impl Buckets {
+    fn has_room_for(&mut self, key: &Key, now: Instant) -> bool {
+        self.sweep(now);
+        self.full_at.len() < MOST || self.full_at.contains_key(key)
+    }
+
     /// Forgets buckets that are full, when there are many more than the last time.
     fn sweep(&mut self, now: Instant) {
-        if self.full_at.len() >= self.sweep_at {
-            self.full_at.retain(|_, at| *at > now);
-            self.sweep_at = (self.full_at.len() * 2).max(64);
+        if self.full_at.len() < self.sweep_at || self.looked_until.is_some_and(|until| now < until) {
+            return;
         }
+        self.full_at.retain(|_, at| *at > now);
+        self.sweep_at = (self.full_at.len() * 2).clamp(64, MOST);
+        // To look at them all for every call would cost more than the call is worth.
+        self.looked_until = (self.full_at.len() >= MOST).then(|| now + LOOKED);
     }
+}
+
+fn overload(what: String, wait: Duration) -> Status {
+    Status::resource_exhausted(what).caused_by(Cause::Overloaded).with_retry_after(wait)
 }
 
 impl ServerMiddleware for RateLimit {
@@ -125,13 +149,28 @@ mod tests {
         assert_eq!([later(), later(), later(), later()], [Ok(()), Ok(()), Ok(()), wait(100)]);
     }
 
+    fn peer(number: usize) -> Key {
+        Key::Peer(crate::PeerId::new(&number.to_be_bytes()))
+    }
+
     #[test]
     fn callers_that_are_gone_take_no_room() {
-        let (limit, now) = (RateLimit::per_peer(1), Instant::now());
-        for peer in 0..10_000_u32 {
-            let key = Key::Peer(crate::PeerId::new(&peer.to_be_bytes()));
-            assert!(limit.take(key, now + SECOND * peer).is_ok());
+        let (limit, mut now) = (RateLimit::per_peer(1), Instant::now());
+        for number in 0..10_000 {
+            now += SECOND;
+            assert!(limit.take(peer(number), now).is_ok());
         }
         assert!(limit.buckets.lock().unwrap().full_at.len() < 100);
+    }
+
+    #[test]
+    fn more_callers_than_can_be_told_apart_are_turned_away_until_others_are_gone() {
+        let (limit, now) = (RateLimit::per_peer(1).burst(2), Instant::now());
+        assert!((0..MOST).all(|number| limit.take(peer(number), now).is_ok()));
+        assert!((0..10).all(|number| limit.take(peer(MOST + number), now).is_err()));
+        assert_eq!(limit.buckets.lock().unwrap().full_at.len(), MOST);
+        assert!(limit.take(peer(0), now).is_ok(), "it is known");
+        assert!(limit.take(peer(MOST), now + 2 * SECOND).is_ok());
+        assert_eq!(limit.buckets.lock().unwrap().full_at.len(), 1);
     }
 }

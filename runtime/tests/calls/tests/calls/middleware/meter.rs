@@ -49,9 +49,9 @@ impl Recorded {
 /// Runs a test with a recorder of its own, on one thread, so that it is the recorder of all that the test begins.
 fn recorded<F: Future<Output = ()>>(test: impl FnOnce(Recorded) -> F) {
     let recorder = DebuggingRecorder::new();
-    let recorded = Recorded { snapshotter: recorder.snapshotter(), seen: BTreeMap::new() };
+    let so_far = Recorded { snapshotter: recorder.snapshotter(), seen: BTreeMap::new() };
     let _local = metrics::set_default_local_recorder(&recorder);
-    on_one_thread(test(recorded));
+    on_one_thread(test(so_far));
 }
 
 fn server() -> Running {

@@ -300,15 +300,15 @@ struct Impatient(Journal);
 
 impl ServerMiddleware for Impatient {
     async fn handle(&self, request: ServerRequest, next: ServerNext<'_>) -> Response {
-        let lie = Status::aborted("enough").with_outcome(Outcome::NotSent);
+        let untrue = Status::aborted("enough").with_outcome(Outcome::NotSent);
         if request.method().name().ends_with("echo") {
             assert!(next.run(request).await.is_ok());
-            return lie.into();
+            return untrue.into();
         }
         let line = request.metadata().text("until").unwrap_or("never").to_owned();
         tokio::select! {
             response = next.run(request) => response,
-            () = self.0.has(&line) => lie.into(),
+            () = self.0.has(&line) => untrue.into(),
         }
     }
 }
