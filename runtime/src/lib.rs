@@ -31,8 +31,8 @@ pub use rmpv::Value;
 pub use uuid::Uuid;
 
 pub use client::{
-    BidirectionalCall, Channel, ChannelBuilder, ChannelCounters, ClientStreamCall, ConnectionState,
-    EndpointState, OneWayCall, Resolve, Retry, ServerStreamCall, StateWatch, UnaryCall,
+    BidirectionalCall, Channel, ChannelBuilder, ChannelCounters, ChannelDropped, ClientStreamCall,
+    ConnectionState, EndpointState, OneWayCall, Resolve, Retry, ServerStreamCall, StateWatch, UnaryCall,
 };
 pub use codec::{ParseTimestampError, Timestamp, TimestampOutOfRange, UnknownVariant};
 pub use context::{CancelReason, Cancelled, Context, Draining, PeerId};

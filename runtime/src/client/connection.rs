@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tokio::task::coop::poll_proceed;
 use tokio::time::Instant;
 
-use super::counters::ChannelCounters;
+use super::counters::{ChannelCounters, ChannelDropped};
 use super::deadline::Deadline;
 use super::eject::Standing;
 use super::endpoints::Endpoints;
@@ -111,7 +111,7 @@ impl Connection {
         let mut wakers = Wakers::new();
         let mut state = self.lock();
         if !state.is_connected() {
-            state.outbox.clear();
+            self.counters.drops(ChannelDropped::OneWay, state.clear_outbox());
         }
         state.phase = Phase::Closed;
         state.line.all(&mut wakers);
@@ -355,6 +355,7 @@ impl Connection {
             // What else was in it can't be known, so no call may go on waiting for it.
             let why = Status::unknown(format!("the server at `{}` sent {malformed}", self.endpoint));
             state.fail_sent(&why, wakers);
+            self.counters.drops(ChannelDropped::Unreadable, 1);
         }
         wakers.extend(state.next_in_line(self.limits.calls));
         let changed = std::mem::take(&mut state.changed);
@@ -410,7 +411,7 @@ impl Connection {
 
     fn fail_all(&self, state: &mut State, why: &Status, wakers: &mut Wakers) {
         let one_way = state.fail_all(why, wakers);
-        self.counters.one_way_lost(one_way);
+        self.counters.drops(ChannelDropped::OneWay, one_way);
     }
 
     /// It does not come up, for this reason.
@@ -512,6 +513,7 @@ mod tests {
 
     use super::*;
     use crate::client::in_flight::Streams;
+    use crate::metadata::Metadata;
     use crate::stream::{Inbound, Outbound};
 
     /// Counts how often it was woken while the connection's lock was free, as a user's code may ask for it.
@@ -550,5 +552,20 @@ mod tests {
             connection.abandon_call(id, "given up");
             assert_eq!(asking.woken.load(Ordering::Relaxed), 2 * (index + 1));
         }
+    }
+    #[test]
+    fn what_is_dropped_is_counted_by_its_reason() {
+        let connection = Connection::new("local".to_owned(), Limits::default(), Arc::default(), Link::Local);
+        let dropped = || ChannelDropped::ALL.map(|reason| connection.counters.dropped(reason));
+        let mut wakers = Wakers::new();
+        connection.receive(&Bytes::from_static(b"nonsense"), &mut wakers);
+        assert_eq!(dropped(), [0, 0, 1]);
+        for _ in 0..2 {
+            let mut note = Draft::call("a.B/note", true, &()).unwrap();
+            note.address(0, None, &Metadata::default(), None);
+            connection.lock().outbox.push(note);
+        }
+        connection.disconnected(&mut wakers);
+        assert_eq!(dropped(), [2, 0, 1]);
     }
 }

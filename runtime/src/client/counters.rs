@@ -9,7 +9,37 @@ pub struct ChannelCounters {
     retries: Counter,
     retries_denied: Counter,
     reconnects: Counter,
-    one_way_lost: Counter,
+    dropped: [Counter; ChannelDropped::ALL.len()],
+}
+
+/// Why a channel has dropped something. Calls that wait for an answer have failed then, and said so; with one-way calls, this is
+/// all that is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum ChannelDropped {
+    /// A one-way call that was accepted for sending and had not left when its connection was lost, or its channel was
+    /// dropped without one. Of those that had left, nobody knows.
+    OneWay,
+    /// A message that was handed to a connection just as that was lost.
+    Unreachable,
+    /// A message of a server that can't be read, and may have held answers.
+    Unreadable,
+}
+
+impl ChannelDropped {
+    /// All reasons that there are.
+    pub const ALL: [Self; 3] = [Self::OneWay, Self::Unreachable, Self::Unreadable];
+
+    /// Its name in `snake_case`, for metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OneWay => "one_way",
+            Self::Unreachable => "unreachable",
+            Self::Unreadable => "unreadable",
+        }
+    }
 }
 
 impl Default for ChannelCounters {
@@ -20,7 +50,8 @@ impl Default for ChannelCounters {
             retries: Counter::named("zsvc_client_retries_total"),
             retries_denied: Counter::named("zsvc_client_retries_denied_total"),
             reconnects: Counter::named("zsvc_client_reconnects_total"),
-            one_way_lost: Counter::because("zsvc_client_dropped_total", "one_way_lost"),
+            dropped: ChannelDropped::ALL
+                .map(|reason| Counter::because("zsvc_client_dropped_total", reason.name())),
         }
     }
 }
@@ -50,11 +81,10 @@ impl ChannelCounters {
         self.reconnects.get()
     }
 
-    /// One-way calls that were accepted for sending and had not left when their connection was lost. Of those that had left,
-    /// nobody knows.
+    /// What was dropped for this reason. It is nothing where no connection is lost and no server speaks nonsense.
     #[must_use]
-    pub fn dropped_one_way_calls(&self) -> u64 {
-        self.one_way_lost.get()
+    pub fn dropped(&self, reason: ChannelDropped) -> u64 {
+        self.dropped[reason as usize].get()
     }
 
     pub(super) fn called(&self) {
@@ -73,7 +103,7 @@ impl ChannelCounters {
         self.reconnects.add(1);
     }
 
-    pub(super) fn one_way_lost(&self, calls: usize) {
-        self.one_way_lost.add(calls as u64);
+    pub(super) fn drops(&self, reason: ChannelDropped, how_many: usize) {
+        self.dropped[reason as usize].add(how_many as u64);
     }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connection::{Connection, Link, Rest};
-use super::counters::ChannelCounters;
+use super::counters::{ChannelCounters, ChannelDropped};
 use super::limits::Limits;
 use super::state::Wakers;
 use crate::socket::{Dealer, Event, Sent, SocketError, Tuning};
@@ -108,7 +108,10 @@ impl Driver {
                 }
                 // It said that there was room; there is none only if the connection has just gone. Where libzmq would not
                 // tell that it is back, it goes on as if it were.
-                Sent::Unreachable => self.connection.disconnected(&mut self.wakers),
+                Sent::Unreachable => {
+                    self.connection.counters.drops(ChannelDropped::Unreachable, 1);
+                    self.connection.disconnected(&mut self.wakers);
+                }
             }
         }
         Ok(())

@@ -37,7 +37,7 @@ mod watch;
 
 pub use call::{BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
 pub use channel::{Channel, ChannelBuilder};
-pub use counters::ChannelCounters;
+pub use counters::{ChannelCounters, ChannelDropped};
 pub(crate) use local::{Host, Order, Place, Way};
 pub use resolve::Resolve;
 pub use retry::Retry;

@@ -320,6 +320,13 @@ impl State {
         one_way
     }
 
+    /// Nothing of what waits is to leave any more. How many one-way calls were among it.
+    pub(super) fn clear_outbox(&mut self) -> usize {
+        let (_, one_way) = self.unsent();
+        self.outbox.clear();
+        one_way
+    }
+
     /// Nobody waits any longer: every call in flight has failed, and the server is told so.
     pub(super) fn cancel_all(&mut self, why: &Status, wakers: &mut Wakers) {
         for id in self.in_flight() {
