@@ -10,6 +10,8 @@ mod bell;
 mod client;
 mod codec;
 mod context;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 #[doc(hidden)]
 pub mod generated;
 mod id_map;

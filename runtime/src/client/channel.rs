@@ -234,6 +234,13 @@ impl Drop for Given {
     }
 }
 
+#[cfg(fuzzing)]
+impl Channel {
+    pub(super) fn of(endpoints: Arc<Endpoints>) -> Self {
+        Self { endpoints }
+    }
+}
+
 impl Channel {
     /// A channel without endpoints yet.
     pub fn builder() -> ChannelBuilder {

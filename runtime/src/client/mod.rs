@@ -20,6 +20,8 @@ mod deadline;
 mod driver;
 mod eject;
 mod endpoints;
+#[cfg(fuzzing)]
+mod fuzzed;
 mod handle;
 mod in_flight;
 mod launch;
@@ -37,7 +39,13 @@ mod watch;
 
 pub use call::{BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
 pub use channel::{Channel, ChannelBuilder};
+<<<<<<< HEAD
 pub use counters::{ChannelCounters, ChannelDropped};
+=======
+pub use counters::ChannelCounters;
+#[cfg(fuzzing)]
+pub use fuzzed::FuzzedClient;
+>>>>>>> a647cd0 (wip)
 pub(crate) use local::{Host, Order, Place, Way};
 pub use resolve::Resolve;
 pub use retry::Retry;

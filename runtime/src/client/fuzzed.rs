@@ -1,0 +1,83 @@
+//! [`FuzzedClient`]: what a client makes of bytes. See [`crate::fuzzing`].
+
+use std::sync::Arc;
+
+use tokio::time::Instant;
+
+use super::channel::Channel;
+use super::connection::{Connection, Link};
+use super::counters::ChannelCounters;
+use super::endpoints::Endpoints;
+use super::limits::Limits;
+use super::state::Wakers;
+
+/// What a client makes of bytes.
+pub struct FuzzedClient {
+    connection: Arc<Connection>,
+    channel: Channel,
+    wakers: Wakers,
+}
+
+impl Default for FuzzedClient {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl FuzzedClient {
+    /// A client with everything as it is by default, which is connected.
+    #[must_use]
+    pub fn new() -> Self {
+        let (limits, counters) = (Limits::default(), Arc::<ChannelCounters>::default());
+        let connection =
+            Connection::new("fuzzed".to_owned(), limits.clone(), Arc::clone(&counters), Link::Monitored);
+        let channel = Channel::of(Endpoints::new(vec![Arc::clone(&connection)], limits, counters));
+        let mut this = Self { connection, channel, wakers: Wakers::new() };
+        this.connect();
+        this
+    }
+
+    /// Where its calls go.
+    #[must_use]
+    pub fn channel(&self) -> Channel {
+        self.channel.clone()
+    }
+
+    /// Takes a message from the server.
+    pub fn receive(&mut self, batch: &[u8]) {
+        self.connection.receive(&bytes::Bytes::copy_from_slice(batch), &mut self.wakers);
+        self.wake();
+    }
+
+    /// The connection is up.
+    pub fn connect(&mut self) {
+        self.connection.connected(&mut self.wakers);
+        self.wake();
+    }
+
+    /// The connection is lost.
+    pub fn disconnect(&mut self) {
+        self.connection.disconnected(&mut self.wakers);
+        self.wake();
+    }
+
+    /// Looks at the clock.
+    pub fn check(&mut self) {
+        let _ = self.connection.expire(Instant::now(), &mut self.wakers);
+        self.wake();
+    }
+
+    /// What it has to send.
+    pub fn messages(&mut self) -> Vec<Vec<u8>> {
+        let mut messages = Vec::new();
+        while let Some(message) = self.connection.take_message(&mut self.wakers) {
+            messages.push(message.to_vec());
+        }
+        self.wake();
+        messages
+    }
+
+    fn wake(&mut self) {
+        self.wakers.drain(..).for_each(std::task::Waker::wake);
+    }
+}

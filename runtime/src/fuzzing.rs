@@ -1,0 +1,67 @@
+//! The door through which the fuzzer in `fuzz/wire` reaches what both ends make of bytes, without sockets. It is there only with
+//! `--cfg fuzzing`, which nobody but a fuzzer sets.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::time::Instant;
+
+pub use crate::client::FuzzedClient;
+use crate::server::{Core, ServeError, ServerBuilder};
+use crate::wire::Reader;
+
+/// What a server makes of bytes.
+pub struct FuzzedServer {
+    core: Core,
+}
+
+impl FuzzedServer {
+    /// A server with the services and bounds of a builder. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// Two services have a method of the same name.
+    pub fn new(server: ServerBuilder) -> Result<Self, ServeError> {
+        Ok(Self { core: server.into_core()? })
+    }
+
+    /// Takes a message from the client of this route.
+    pub fn receive(&mut self, route: &[u8], batch: &[u8]) {
+        self.core.receive(route, &Bytes::copy_from_slice(batch));
+    }
+
+    /// Looks at the clock.
+    pub fn check(&mut self) {
+        self.core.clients.check(Instant::now());
+    }
+
+    /// The client of this route is gone.
+    pub fn lose(&mut self, route: &[u8]) {
+        self.core.clients.lose_by(route);
+    }
+
+    /// What it has to send, and to whom.
+    pub fn messages(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let messages = self.core.take_messages().into_iter();
+        messages.map(|(peer, message)| (peer.route().to_vec(), message)).collect()
+    }
+
+    /// How many calls are in flight.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        let shared = Arc::clone(&self.core.shared);
+        shared.calls.load(std::sync::atomic::Ordering::Acquire)
+    }
+}
+
+/// Whether all of a message can be read.
+#[must_use]
+pub fn is_readable(batch: &[u8]) -> bool {
+    let Ok(mut reader) = Reader::new(batch) else { return false };
+    loop {
+        match reader.next() {
+            Ok(Some(_)) => {}
+            Ok(None) => return true,
+            Err(_) => return false,
+        }
+    }
+}
