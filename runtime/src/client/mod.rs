@@ -7,7 +7,7 @@
 //!   does about it. [`overlap`]: calls of a method that does not run twice at a time.
 //! - [`launch`]: a call until it is sent. [`connection`]: the lock around a connection's [`state`]: the calls
 //!   [`in_flight`] and those in the [`line`] for room. [`handle`]: what a caller holds of it; [`deadline`]: for how long.
-//! - [`records`]: what the server says. [`driver`]: the task that owns the socket. [`watch`]: whether the server is there,
+//! - [`owner`]: what the owner of its socket tells it; [`records`]: what the server says. [`driver`]: the task that owns the socket. [`watch`]: whether the server is there,
 //!   where libzmq does not tell. [`local`]: a connection without a socket.
 
 mod around;
@@ -29,6 +29,7 @@ mod limits;
 mod line;
 mod local;
 mod overlap;
+mod owner;
 mod records;
 mod resolve;
 mod retry;
@@ -39,13 +40,9 @@ mod watch;
 
 pub use call::{BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
 pub use channel::{Channel, ChannelBuilder};
-<<<<<<< HEAD
 pub use counters::{ChannelCounters, ChannelDropped};
-=======
-pub use counters::ChannelCounters;
 #[cfg(fuzzing)]
 pub use fuzzed::FuzzedClient;
->>>>>>> a647cd0 (wip)
 pub(crate) use local::{Host, Order, Place, Way};
 pub use resolve::Resolve;
 pub use retry::Retry;
