@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::connection::{Connection, Link, Rest};
+use super::connection::{Connection, Link};
 use super::counters::{ChannelCounters, ChannelDropped};
 use super::limits::Limits;
+use super::owner::Rest;
 use super::state::Wakers;
 use crate::socket::{Dealer, Event, Sent, SocketError, Tuning};
 use crate::status::{Cause, Status};

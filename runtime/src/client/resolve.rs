@@ -14,9 +14,10 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio::time::{Instant, Sleep, sleep_until, timeout, timeout_at};
 
-use super::connection::{Connection, Rest};
+use super::connection::Connection;
 use super::driver;
 use super::endpoints::Endpoints;
+use super::owner::Rest;
 use super::state::Wakers;
 use crate::stream::wake;
 

@@ -17,9 +17,10 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::connection::{Connection, Link, Rest};
+use super::connection::{Connection, Link};
 use super::counters::ChannelCounters;
 use super::limits::Limits;
+use super::owner::Rest;
 use super::state::Wakers;
 use crate::server::{self, Core, Service, Shared};
 use crate::status::{Cause, Status};
