@@ -107,7 +107,7 @@ impl Name {
     pub(super) async fn keep_up(mut self) {
         let mut connections = Vec::new();
         let mut in_vain = 0;
-        loop {
+        while self.endpoints.strong_count() > 0 {
             let found = timeout(LOOKUP, self.resolver.0.resolve(&self.host, self.port)).await;
             let Some(endpoints) = self.endpoints.upgrade() else { return };
             match found {

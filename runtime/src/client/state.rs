@@ -90,6 +90,9 @@ pub(super) type Wakers = Vec<Waker>;
 /// server, and a client that waits for it to end would never call again.
 const GOING_AWAY: Duration = Duration::from_secs(5);
 
+/// How late a deadline may be kept while calls wait in the outbox.
+const SWEEP: Duration = Duration::from_millis(5);
+
 /// Room in the outbox, in bytes: past it, calls wait.
 const OUTBOX: usize = 4 * 1024 * 1024;
 
@@ -429,7 +432,11 @@ impl State {
             Phase::GoingAway { until } => Some(until),
             _ => None,
         };
-        calls.chain(self.line.deadlines()).chain(watch).chain(until).filter(|at| *at > now).min()
+        let next =
+            calls.chain(self.line.deadlines()).chain(watch).chain(until).filter(|at| *at > now).min()?;
+        // Where much waits to leave, each look goes through all of it.
+        let soonest = if self.outbox.is_empty() { now } else { now + SWEEP };
+        Some(next.max(soonest))
     }
 }
 
