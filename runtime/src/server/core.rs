@@ -13,6 +13,7 @@ use super::counters::count;
 use super::dispatch::{Handling, Incoming, Service};
 use super::handler::{Handler, poll_once, run};
 use super::peer::{Answer, CallKey, Next, OneWay, Peer, Refusal};
+use super::queue::{Permit, Queue, Turn};
 use super::shared::Shared;
 use crate::context::{Context, PeerId};
 use crate::method::{Method, MethodKind};
@@ -22,6 +23,9 @@ use crate::wire::{self, CallRecord, Malformed, Reader, Record};
 
 /// Records to take of a batch before anything else gets its turn: handlers are polled right here.
 const TURN: usize = 512;
+
+/// Calls to run that have waited before anything else gets its turn.
+const QUEUED: usize = 64;
 
 /// The most records that a batch may have. One of 128 KiB, at which a client should begin another, has fewer, however short
 /// they are; and a batch holds up all other clients until it is done.
@@ -44,6 +48,8 @@ pub(crate) struct Core {
     /// When the message came in that is being read.
     received: Instant,
     unfinished: Option<Unfinished>,
+    /// Where it is bounded how many calls run.
+    queue: Option<Queue<Ready>>,
 }
 
 /// A batch that was too long for one turn.
@@ -72,6 +78,22 @@ enum Origin {
     OneWay(OneWay),
 }
 
+/// A call that may run, once it is its turn.
+struct Ready {
+    origin: Origin,
+    target: Target,
+    peer: Arc<Peer>,
+    call: Incoming,
+    deadline: Option<Instant>,
+}
+
+impl Ready {
+    /// It was cancelled, or given up, while it waited.
+    fn is_over(&self) -> bool {
+        self.origin.key().is_some_and(|key| self.peer.in_flight(key.id) != Some(key))
+    }
+}
+
 impl Origin {
     fn key(&self) -> Option<CallKey> {
         match self {
@@ -95,6 +117,8 @@ impl Core {
                 }
             }
         }
+        let concurrency = shared.limits.concurrency;
+        let queue = concurrency.map(|limit| Queue::new(limit, Arc::clone(&shared.bell)));
         let (clients, unheard) = (Clients::new(Arc::clone(&shared)), JoinSet::new());
         Ok(Self {
             shared,
@@ -105,6 +129,7 @@ impl Core {
             unheard,
             received: Instant::now(),
             unfinished: None,
+            queue,
         })
     }
 
@@ -303,20 +328,75 @@ impl Core {
         record: CallRecord<'_>,
         deadline: Option<Instant>,
     ) {
-        count(&self.shared.counters.calls);
         let key = origin.key();
         let context = Context::new(target.method, deadline, record.metadata, Arc::clone(peer), key);
         let params = batch.slice_ref(record.body);
-        let received = self.received;
-        let credit = record.credit;
+        let (received, credit) = (self.received, record.credit);
         let call = Incoming::new(Arc::clone(peer), key, context, params, credit, received);
+        let ready = Ready { origin, target, peer: Arc::clone(peer), call, deadline };
+        match self.queue.as_ref().map(Queue::may_run) {
+            None => self.run(ready, None),
+            Some(Some(permit)) => self.run(ready, Some(permit)),
+            Some(None) => self.enqueue(ready, batch),
+        }
+    }
+
+    /// As many handlers run as may: the call waits for its turn, if there is room.
+    fn enqueue(&mut self, mut ready: Ready, batch: &Bytes) {
+        let Some(queue) =
+            self.queue.as_mut().and_then(|queue| queue.has_room(Ready::is_over).then_some(queue))
+        else {
+            let why = Status::resource_exhausted("as many calls run, and wait for their turn, as may");
+            let why = why.caused_by(Cause::Overloaded).with_retry_after(RETRY_AFTER);
+            return self.turn_away(&ready.peer, ready.origin.key(), why.not_sent());
+        };
+        ready.call.open_streams();
+        // Or a small call would keep the whole batch for as long as it waits.
+        if ready.call.params.len() < batch.len() / 4 {
+            ready.call.params = Bytes::copy_from_slice(&ready.call.params);
+        }
+        let deadline = ready.deadline;
+        queue.push(ready, deadline);
+    }
+
+    /// Runs calls that have waited for their turn, up to a number. Whether there may be more whose turn has come.
+    pub(crate) fn run_queued(&mut self) -> bool {
+        for _ in 0..QUEUED {
+            match self.queue.as_mut().and_then(|queue| queue.next(Instant::now)) {
+                None => return false,
+                Some(Turn::Run(ready, _) | Turn::Late(ready)) if ready.is_over() => {}
+                Some(Turn::Run(ready, permit)) => self.run(ready, Some(permit)),
+                Some(Turn::Late(ready)) => {
+                    let why = Status::deadline_exceeded("the deadline passed before it was the call's turn");
+                    let why = why.caused_by(Cause::Deadline).not_sent();
+                    self.turn_away(&ready.peer, ready.origin.key(), why);
+                }
+            }
+        }
+        true
+    }
+
+    fn run(&mut self, ready: Ready, permit: Option<Permit>) {
+        count(&self.shared.counters.calls);
+        let Ready { origin, target, peer, call, deadline } = ready;
+        let key = origin.key();
         let work = match self.dispatch(target, call).begin() {
             Ok(work) => work,
-            Err(why) => return self.turn_away(peer, key, why),
+            Err(why) => return self.turn_away(&peer, key, why),
         };
-        let handler = Handler::new(work, deadline, Arc::clone(peer), key);
+        let handler = Handler::new(work, deadline, Arc::clone(&peer), key);
         let Some(handler) = poll_once(handler) else { return };
         let rest = run(handler);
+        match permit {
+            None => self.spawn(origin, &peer, rest),
+            Some(permit) => self.spawn(origin, &peer, async move {
+                let _permit = permit;
+                rest.await;
+            }),
+        }
+    }
+
+    fn spawn(&mut self, origin: Origin, peer: &Arc<Peer>, rest: impl Future<Output = ()> + Send + 'static) {
         match origin {
             Origin::Call(key) => peer.spawn(key, rest),
             Origin::OneWay(in_flight) => self.spawn_unheard(in_flight, rest),
@@ -394,6 +474,7 @@ impl Core {
     /// Everything that there is to send, and to whom.
     pub(crate) fn take_messages(&mut self) -> Vec<(PeerId, Vec<u8>)> {
         while self.go_on() {}
+        while self.run_queued() {}
         let mut listed = Vec::new();
         self.shared.take_listed(&mut listed);
         let mut messages = Vec::new();
@@ -410,10 +491,14 @@ impl Core {
 impl Core {
     /// Ends what is still in flight when the time for draining is up.
     pub(crate) fn fail_all(&mut self) {
-        let why = Status::unavailable("the server shut down before the handler was done")
-            .maybe_executed()
-            .caused_by(Cause::GoingAway);
-        self.clients.fail_all(&why);
+        let why = |what| Status::unavailable(what).caused_by(Cause::GoingAway);
+        let waiting: Vec<Ready> =
+            self.queue.as_mut().map(|queue| queue.drain().collect()).unwrap_or_default();
+        for ready in waiting {
+            let why = why("the server shut down before it was the call's turn").not_sent();
+            self.turn_away(&ready.peer, ready.origin.key(), why);
+        }
+        self.clients.fail_all(&why("the server shut down before the handler was done").maybe_executed());
         self.unheard.abort_all();
     }
 }

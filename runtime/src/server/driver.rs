@@ -231,7 +231,7 @@ impl Driver {
         let _ = self.router.poll_changed(context)?;
         for _ in 0..ROUNDS {
             self.core.shared.bell.answer();
-            let more = self.receive()?;
+            let more = self.receive()? | self.core.run_queued();
             // Sending may swallow the signal of what came in, so whoever has sent receives once more.
             if self.send()? || more {
                 continue;

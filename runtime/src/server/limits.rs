@@ -41,8 +41,18 @@ pub(crate) struct Limits {
     pub(crate) peer_timeout: Duration,
     /// Bytes that may wait to be sent, to all clients together.
     pub(crate) waiting: usize,
+    /// How many calls may run at a time, if that is bounded.
+    pub(crate) concurrency: Option<Concurrency>,
     /// Bytes that may wait to be sent to one client, if they were set apart from the size of a message.
     pub(crate) waiting_per_peer: Option<usize>,
+}
+
+/// How many calls run at a time.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Concurrency {
+    pub(crate) running: usize,
+    /// How many more wait for their turn.
+    pub(crate) queued: usize,
 }
 
 impl Default for Limits {
@@ -56,6 +66,7 @@ impl Default for Limits {
             peer_timeout: Duration::from_secs(15),
             waiting: 1 << 30,
             waiting_per_peer: None,
+            concurrency: None,
         }
     }
 }
@@ -90,12 +101,14 @@ impl Limits {
         let clients = clients as u64;
         let calls = clients.saturating_mul(self.calls_per_peer as u64).min(self.calls as u64);
         let outboxes = clients.saturating_mul((self.too_much() + self.largest_sent()) as u64);
+        let queued = self.concurrency.map_or(0, |limit| limit.queued as u64);
         let untold = clients.saturating_mul(STEP as u64);
         let waiting = outboxes.min((self.too_much_in_all() as u64).saturating_add(untold));
         [
             SLACK.saturating_mul(waiting),
             clients.saturating_mul(self.memory_of_connection()),
             calls.saturating_mul(self.memory_of_call()),
+            queued.saturating_mul(KEPT).saturating_mul(self.message_size as u64),
         ]
         .into_iter()
         .fold(0, u64::saturating_add)

@@ -3,7 +3,7 @@
 //! - [`dispatch`]: what generated code implements and calls.
 //! - [`core`]: what batches mean, without sockets. [`driver`]: the task that owns the socket.
 //! - [`clients`]: all of them, and who has gone. [`peer`]: one, its calls in flight and what it is to be sent.
-//! - [`handler`]: running handlers. [`shared`]: what handlers and the driver share.
+//! - [`handler`]: running handlers. [`queue`]: those that wait until fewer run. [`shared`]: what handlers and the driver share.
 //! - [`limits`], [`counters`]: what is bounded, and what is counted.
 
 mod clients;
@@ -14,6 +14,7 @@ mod driver;
 mod handler;
 mod limits;
 mod peer;
+mod queue;
 mod shared;
 #[cfg(test)]
 mod tests;
@@ -23,6 +24,7 @@ pub use dispatch::{Handling, Incoming, Params, Service};
 
 pub(crate) use self::core::Core;
 pub(crate) use dispatch::unreadable;
+use limits::Concurrency;
 pub(crate) use limits::Limits;
 pub(crate) use peer::Answer;
 pub(crate) use peer::{CallKey, Peer};
@@ -215,6 +217,15 @@ impl ServerBuilder {
         self
     }
 
+    /// How many calls run at a time, and how many more wait for their turn; past that a call fails with
+    /// `resource_exhausted`, not sent, and a [hint](crate::Status::retry_after) when to call again. A call whose deadline
+    /// passes while it waits is not run. Streams are calls for as long as they go on. No bound but
+    /// [`max_calls`](Self::max_calls) by default; in [`crate::middleware`] there are bounds by methods and by clients.
+    pub fn max_running(mut self, running: usize, queued: usize) -> Self {
+        self.limits.concurrency = Some(Concurrency { running: running.max(1), queued });
+        self
+    }
+
     /// How many bytes of answers and items may wait for one client before its new calls are turned away with
     /// `resource_exhausted`; at twice that, with one message more, its calls are given up. What waits for a client was
     /// asked for by it and is not read. Sixteen messages of the largest size by default, and at least 1 MiB.
@@ -271,7 +282,8 @@ impl ServerBuilder {
     ///   256 KiB), or as many as fit into 1 MiB;
     /// - for each call in flight, of which there are [`max_calls_per_peer`](Self::max_calls_per_peer) for each client but no
     ///   more than [`max_calls`](Self::max_calls) in all, 4 KiB; and what its stream may hold unread, which is four times
-    ///   [`stream_window`](Self::stream_window) and one message.
+    ///   [`stream_window`](Self::stream_window) and one message;
+    /// - for each call that may wait for its turn by [`max_running`](Self::max_running), four times `max_message_size`.
     ///
     /// Not in it is what handlers hold, the values that they are called with among it, and what middleware does. A server
     /// that also binds `inproc` shares memory with its clients there, of which nobody knows how much.

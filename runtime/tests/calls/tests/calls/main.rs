@@ -28,3 +28,4 @@ mod scripted;
 mod shutdown;
 mod support;
 mod together;
+mod turns;

@@ -1,0 +1,103 @@
+//! Servers that bound how many calls run: others wait for their turn, and nobody for longer than a deadline.
+
+use std::time::Duration;
+
+use futures_util::{FutureExt, stream};
+use zsvc::{Cause, Code, Outcome, Status};
+
+use crate::support::{Running, on_one_thread};
+
+fn one_at_a_time(queued: usize) -> Running {
+    Running::with(|server| server.max_running(1, queued).grace(Duration::from_millis(100)))
+}
+
+fn of(status: &Status) -> (Code, Outcome, Option<Cause>) {
+    (status.code(), status.outcome(), status.cause())
+}
+
+#[test]
+fn calls_run_in_their_turn() {
+    on_one_thread(async {
+        let server = one_at_a_time(10);
+        let probe = server.client().await;
+        let held = tokio::spawn(probe.hold("a"));
+        server.journal.has("a began").await;
+        let mut next = [Box::pin(probe.hold("b")), Box::pin(probe.hold("c"))];
+        assert!(next.iter_mut().all(|call| call.as_mut().now_or_never().is_none()));
+        // Also calls with streams, whose items come before their turn does.
+        let mut sum = Box::pin(probe.sum("d", stream::iter(0..100)));
+        assert!(sum.as_mut().now_or_never().is_none());
+        probe.note("e").await.unwrap();
+        assert!(probe.echo("x").deadline(Duration::from_millis(50)).await.is_err());
+        assert_eq!(server.counters.calls(), 1);
+        for gate in ["a", "b", "c"] {
+            server.journal.open(gate);
+        }
+        assert_eq!(held.await.unwrap().unwrap(), "a");
+        let [b, c] = next;
+        let (b, c, sum) = tokio::join!(b, c, sum);
+        assert_eq!((b.unwrap().as_str(), c.unwrap().as_str(), sum), ("b", "c", Ok(4_950)));
+        server.journal.has("e").await;
+        let lines = server.journal.lines();
+        let begun: Vec<_> = lines.iter().filter(|line| line.ends_with("began") || *line == "e").collect();
+        assert_eq!(begun, ["a began", "b began", "c began", "d began", "e"]);
+    });
+}
+
+#[test]
+fn a_call_whose_time_is_up_before_its_turn_does_not_run() {
+    on_one_thread(async {
+        let server = one_at_a_time(10);
+        let probe = server.client().await;
+        let held = tokio::spawn(probe.hold("a"));
+        server.journal.has("a began").await;
+        assert!(probe.hold("late").deadline(Duration::from_millis(50)).await.is_err());
+        assert!(probe.hold("dropped").now_or_never().is_none());
+        // After it, and its cancel.
+        assert!(probe.echo("x").deadline(Duration::from_millis(50)).await.is_err());
+        server.journal.open("a");
+        held.await.unwrap().unwrap();
+        assert_eq!(probe.echo("next").await.unwrap(), "next");
+        assert_eq!((server.journal.count("late began"), server.journal.count("dropped began")), (0, 0));
+        assert_eq!(server.counters.calls(), 2);
+    });
+}
+
+#[test]
+fn calls_past_those_that_may_wait_are_turned_away() {
+    on_one_thread(async {
+        let server = one_at_a_time(1);
+        let probe = server.client().await;
+        let held = tokio::spawn(probe.hold("a"));
+        server.journal.has("a began").await;
+        let mut waiting = Box::pin(probe.hold("b"));
+        assert!(waiting.as_mut().now_or_never().is_none());
+        let status = probe.echo("x").no_retry().await.unwrap_err();
+        assert_eq!(of(&status), (Code::ResourceExhausted, Outcome::NotSent, Some(Cause::Overloaded)));
+        assert!(status.retry_after().is_some());
+        // What nobody waits for any more makes room.
+        drop(waiting);
+        let waiting = tokio::spawn(probe.echo("y"));
+        tokio::task::yield_now().await;
+        server.journal.open("a");
+        held.await.unwrap().unwrap();
+        assert_eq!(waiting.await.unwrap().unwrap(), "y");
+    });
+}
+
+#[test]
+fn calls_that_wait_when_the_grace_time_ends_were_not_sent() {
+    on_one_thread(async {
+        let server = one_at_a_time(10);
+        let probe = server.client().await;
+        let held = tokio::spawn(probe.hold("a"));
+        server.journal.has("a began").await;
+        let waiting = tokio::spawn(probe.hold("b").no_retry());
+        assert!(probe.echo("x").deadline(Duration::from_millis(50)).await.is_err());
+        server.stop().await;
+        let status = held.await.unwrap().unwrap_err();
+        assert_eq!(of(&status), (Code::Unavailable, Outcome::MaybeExecuted, Some(Cause::GoingAway)));
+        let status = waiting.await.unwrap().unwrap_err();
+        assert_eq!(of(&status), (Code::Unavailable, Outcome::NotSent, Some(Cause::GoingAway)));
+    });
+}
