@@ -125,8 +125,8 @@ impl Clients {
         self.full_until = (self.known.len() >= MAX_PEERS).then(|| now + FULL);
     }
 
-    /// Whatever was asked for is not thrown away before it is asked for: also pongs and errors, which nothing else bounds,
-    /// must not pile up for a client that never reads. `false` when they did, and were thrown away.
+    /// Also pongs and errors, which nothing else bounds, must not pile up for a client that never reads. `false` when they
+    /// did, and were thrown away.
     pub(super) fn keep_in_bounds(&mut self, peer: &Arc<Peer>) -> bool {
         let within = peer.waiting() <= self.shared.limits.too_much();
         if !within {
