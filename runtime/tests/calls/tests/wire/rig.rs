@@ -12,7 +12,7 @@ use std::time::Duration;
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
-use zsvc::{Channel, Counters, ServeError, Server, ServerBuilder};
+use zsvc::{Channel, Counters, Retry, ServeError, Server, ServerBuilder};
 use zsvc_calls::losses;
 use zsvc_calls::market::v1::{TapeClient, TapeServer};
 use zsvc_calls::shapes::v1::ShapesServer;
@@ -146,9 +146,10 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("it comes to an end") })
 }
 
-/// A client that has not said anything yet: its first call has the id 1.
+/// A client that has not said anything yet: its first call has the id 1. It makes no call again by itself, so that each of its
+/// calls says what became of the bytes that answered it.
 pub(crate) fn silent_client(endpoint: impl Into<String>) -> TapeClient {
-    let channel = Channel::builder().endpoint(endpoint).connect_lazy();
+    let channel = Channel::builder().endpoint(endpoint).retry(Retry::none()).connect_lazy();
     TapeClient::new(channel.expect("a port of this machine is an endpoint"))
 }
 
