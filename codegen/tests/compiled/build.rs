@@ -80,9 +80,9 @@ fn large(out: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// As many fields and parameters as there can be, under names of unusual length.
+/// As many fields and parameters as there can be, and names as long as they can be.
 fn widest() -> String {
-    let long = "long".repeat(100);
+    let long = "long".repeat((255 - "Variant".len()) / 4);
     let fields: Vec<String> =
         (1..=255).map(|number| format!("    field{number}: u8? = {number};\n")).collect();
     let fields = fields.concat();
