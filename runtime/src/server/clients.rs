@@ -185,8 +185,12 @@ impl Clients {
     /// Too much waits for all clients together: gives up those for whom most does, until a quarter of the bound is free, so
     /// that this is not looked for again at once. Whoever reads has little waiting.
     pub(crate) fn relieve(&mut self) {
-        let mut behind: Vec<(usize, Arc<Peer>)> =
-            self.known.values().map(|known| (known.peer.waiting(), Arc::clone(&known.peer))).collect();
+        // Counted anew, since the bound may be passed by nothing but steps: a client with little left may count for one.
+        let behind = self.known.values().map(|known| (known.peer.count_all_waiting(), Arc::clone(&known.peer)));
+        let mut behind: Vec<(usize, Arc<Peer>)> = behind.collect();
+        if !self.shared.is_too_much_waiting() {
+            return;
+        }
         behind.sort_unstable_by_key(|(waiting, _)| std::cmp::Reverse(*waiting));
         let enough = self.shared.limits.waiting / 4 * 3;
         let mut left: usize = behind.iter().map(|(waiting, _)| waiting).sum();

@@ -340,6 +340,14 @@ impl Peer {
         self.lock().outbox.len()
     }
 
+    /// The same, counted to the byte among what waits for all clients.
+    pub(crate) fn count_all_waiting(&self) -> usize {
+        let state = &mut *self.lock();
+        let waiting = state.outbox.len();
+        self.count_waiting(state, waiting);
+        waiting
+    }
+
     /// It has calls in flight that it waits for.
     pub(crate) fn has_calls(&self) -> bool {
         !self.lock().calls.is_empty()
@@ -431,14 +439,17 @@ impl Peer {
     pub(crate) fn put_back(&self, message: Vec<u8>) {
         let mut state = self.lock();
         state.sent -= message.len() as u64;
-        state.receipted = state.receipted.min(state.sent);
+        // Not what came before it: only its receipt, which is void, may have spoken of that. What others speak of is done
+        // or will be; to ask for some of it once more costs a receipt.
+        state.receipted = self.flight.done().min(state.sent);
         state.outbox.put_back(message);
         state.listed = true;
     }
 
     fn count_waiting_in_steps(&self, state: &mut State) {
         let waiting = state.outbox.len();
-        if waiting.abs_diff(state.counted) >= STEP {
+        // Whoever has read everything is to count for nothing: very many of them would fill the room of all.
+        if waiting.abs_diff(state.counted) >= STEP || (waiting == 0 && state.counted > 0) {
             self.count_waiting(state, waiting);
         }
     }

@@ -11,12 +11,13 @@ use super::core::Core;
 use super::counters::Dropped;
 use super::dispatch::{Handling, Incoming, Service};
 use super::limits::Limits;
-use super::peer::{Answer, PeerOutgoing};
+use super::peer::{Answer, Next, Peer, PeerOutgoing};
 use super::shared::Shared;
 use crate::codec::{Blob, Plain};
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, ServerStack};
 use crate::status::Failure;
+use crate::socket::Receipt;
 use crate::stream::Outgoing;
 use crate::wire::{self, Draft, Reader, Record};
 use crate::{Code, Outcome, Status};
@@ -273,6 +274,59 @@ async fn too_much_for_all_is_not_the_fault_of_those_who_read() {
     assert!(lost.contains(&3) && !lost.contains(&5) && lost.len() < 6, "{lost:?}");
     assert_eq!(shared.counters.lost_peers(), lost.len() as u64);
     assert_eq!(shared.counters.dropped(Dropped::NotRead), lost.len() as u64 + 1);
+}
+
+/// A client of a server whose owner is the test.
+fn client_of(core: &mut Core, route: &[u8]) -> Arc<Peer> {
+    receive(core, route, &[]);
+    core.clients.of(route)
+}
+
+fn queue_answer(peer: &Arc<Peer>, bytes: usize) {
+    let key = peer.open(1).unwrap();
+    let body = Bytes::from(vec![7; bytes]);
+    peer.answer(key, Answer::Reply(Draft::reply::<Blob, Bytes>(key.id, &body).unwrap()));
+}
+
+/// libzmq is full at every first try, and done with all that it takes.
+#[tokio::test]
+async fn messages_that_are_put_back_leave_nothing_behind_that_is_never_done() {
+    let core = &mut core(|limits| limits.waiting_per_peer = Some(100_000));
+    let peer = client_of(core, b"a");
+    for nth in 0..500 {
+        queue_answer(&peer, 1_000);
+        let Next::Message(message, receipt) = peer.next_message() else { panic!("stuck at answer {nth}") };
+        receipt.into_iter().for_each(Receipt::void);
+        peer.put_back(message);
+        assert!(matches!(peer.next_message(), Next::Message(..)), "stuck at answer {nth}");
+    }
+}
+
+#[tokio::test]
+async fn clients_that_have_read_everything_take_no_room_of_others() {
+    let core = &mut core(|limits| limits.waiting = 100_000);
+    for route in 0..100_u8 {
+        let peer = client_of(core, &[route]);
+        queue_answer(&peer, 40_000);
+        queue_answer(&peer, 40_000);
+        while let Next::Message(..) = peer.next_message() {}
+        assert!(!core.shared.is_too_much_waiting(), "after {route} clients");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_given_up_for_what_is_counted_in_steps() {
+    let core = &mut core(|limits| limits.waiting = 1_000_000);
+    for route in 0..15_u8 {
+        let peer = client_of(core, &[route]);
+        queue_answer(&peer, 40_000);
+        queue_answer(&peer, 40_000);
+        assert!(matches!(peer.next_message(), Next::Message(..)));
+    }
+    assert!(core.shared.is_too_much_waiting());
+    core.clients.relieve();
+    assert!(!core.shared.is_too_much_waiting());
+    assert_eq!(core.shared.counters.dropped(Dropped::NotRead), 0);
 }
 
 #[tokio::test]

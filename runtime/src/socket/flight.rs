@@ -56,7 +56,7 @@ impl Flight {
 
 impl Receipt {
     /// The buffer was not handed over.
-    pub(super) fn void(mut self) {
+    pub(crate) fn void(mut self) {
         self.through = 0;
     }
 }
