@@ -3,6 +3,7 @@
 //! Packages are matched by full name, types by package and name. What is left over on both sides may have been renamed: a
 //! package by what it declares, a type by its name in another package, or by standing where the other has stood.
 
+use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::members;
@@ -15,13 +16,16 @@ use crate::schema::{
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
     packages: BTreeMap<PackageId, PackageId>,
+    new_packages: BTreeSet<PackageId>,
     types: BTreeMap<TypeId, TypeId>,
     new_types: BTreeSet<TypeId>,
 }
 
 impl Pairs {
     pub(super) fn of(old: &Schema, new: &Schema) -> Self {
-        let mut pairs = Self { packages: packages(old, new), ..Self::default() };
+        let packages = packages(old, new);
+        let new_packages = packages.values().copied().collect();
+        let mut pairs = Self { packages, new_packages, ..Self::default() };
         pairs.by_name(old, new);
         pairs.moved(old, new);
         pairs.by_use(old, new);
@@ -33,7 +37,7 @@ impl Pairs {
     }
 
     pub(super) fn has_package(&self, new: PackageId) -> bool {
-        self.packages.values().any(|package| *package == new)
+        self.new_packages.contains(&new)
     }
 
     pub(super) fn ty(&self, old: TypeId) -> Option<TypeId> {
@@ -260,6 +264,10 @@ fn same_kind(old: &TypeDefinition, new: &TypeDefinition) -> bool {
     std::mem::discriminant(&old.kind) == std::mem::discriminant(&new.kind)
 }
 
+/// How many of the packages that are new may declare a name that says which of them is which. What more of them declare, all
+/// may.
+const TELLING: usize = 32;
+
 /// By full name; and what is left over with the one that declares most of the same, if that is at least half.
 fn packages(old: &Schema, new: &Schema) -> BTreeMap<PackageId, PackageId> {
     let known: BTreeMap<&[String], PackageId> =
@@ -272,18 +280,46 @@ fn packages(old: &Schema, new: &Schema) -> BTreeMap<PackageId, PackageId> {
             None => gone.push(id),
         }
     }
-    let taken: BTreeSet<PackageId> = pairs.values().copied().collect();
-    let mut come: Vec<PackageId> = known.into_values().filter(|id| !taken.contains(id)).collect();
+    let mut taken: BTreeSet<PackageId> = pairs.values().copied().collect();
+    let come: Vec<PackageId> = known.into_values().filter(|id| !taken.contains(id)).collect();
+    let by_name = by_declared_name(new, &come);
     for before in gone {
-        let names = declared(old, old.package(before));
-        let alike = |after: &PackageId| declared(new, new.package(*after)).intersection(&names).count();
-        let Some(after) = come.iter().copied().max_by_key(alike) else { break };
-        if alike(&after) > 0 && 2 * alike(&after) >= names.len() {
-            pairs.insert(before, after);
-            come.retain(|id| *id != after);
-        }
+        let Some(at) =
+            renamed_to(&declared(old, old.package(before)), &by_name, |at| taken.contains(&come[at]))
+        else {
+            continue;
+        };
+        pairs.insert(before, come[at]);
+        taken.insert(come[at]);
     }
     pairs
+}
+
+/// Which of some packages declare a name, by their places among them.
+fn by_declared_name<'a>(schema: &'a Schema, packages: &[PackageId]) -> BTreeMap<&'a str, Vec<usize>> {
+    let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
+    for (at, id) in packages.iter().enumerate() {
+        for name in declared(schema, schema.package(*id)) {
+            found.entry(name).or_default().push(at);
+        }
+    }
+    found
+}
+
+/// The package that declares the most of these names, and at least half of those that tell something; of several the first.
+fn renamed_to(
+    names: &BTreeSet<&str>,
+    by_name: &BTreeMap<&str, Vec<usize>>,
+    is_taken: impl Fn(usize) -> bool,
+) -> Option<usize> {
+    let places = names.iter().map(|name| by_name.get(name).map_or(&[][..], Vec::as_slice));
+    let telling: Vec<&[usize]> = places.filter(|places| places.len() <= TELLING).collect();
+    let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
+    for at in telling.iter().copied().flatten().copied().filter(|at| !is_taken(*at)) {
+        *counts.entry(at).or_default() += 1;
+    }
+    let (at, count) = counts.into_iter().max_by_key(|(at, count)| (*count, Reverse(*at)))?;
+    (2 * count >= telling.len()).then_some(at)
 }
 
 /// The names that a package declares.
