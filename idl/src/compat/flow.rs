@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pairs::{Pairs, answer_uses, common_methods, definition_uses, inner_uses, request_uses, services};
+use super::related::most_pairs;
 use crate::schema::{Method, Schema, Type, TypeId};
 
 /// Which ways something travels.
@@ -37,17 +38,7 @@ type Uses = for<'a> fn(&'a Method, &'a Method, &mut Vec<(&'a Type, &'a Type)>);
 
 impl Flows {
     pub(super) fn of(old: &Schema, new: &Schema, pairs: &Pairs) -> Self {
-        let mut types: BTreeMap<TypeId, Flow> = BTreeMap::new();
-        for id in reached(old, new, pairs, request_uses) {
-            types.entry(id).or_default().requests = true;
-        }
-        for id in reached(old, new, pairs, answers) {
-            types.entry(id).or_default().answers = true;
-        }
-        for id in thrown(old, new, pairs) {
-            types.entry(id).or_default().answers = true;
-        }
-        Self { types }
+        Self { types: travelling(old, new, pairs).unwrap_or_default() }
     }
 
     pub(super) fn of_type(&self, old: TypeId) -> Flow {
@@ -55,12 +46,27 @@ impl Flows {
     }
 }
 
+/// Nothing where there is too much to look at, see [`most_pairs`]: then all counts as travelling both ways.
+fn travelling(old: &Schema, new: &Schema, pairs: &Pairs) -> Option<BTreeMap<TypeId, Flow>> {
+    let mut types: BTreeMap<TypeId, Flow> = BTreeMap::new();
+    for id in reached(old, new, pairs, request_uses)? {
+        types.entry(id).or_default().requests = true;
+    }
+    for id in reached(old, new, pairs, answers)? {
+        types.entry(id).or_default().answers = true;
+    }
+    for id in thrown(old, new, pairs)? {
+        types.entry(id).or_default().answers = true;
+    }
+    Some(types)
+}
+
 fn answers<'a>(old: &'a Method, new: &'a Method, uses: &mut Vec<(&'a Type, &'a Type)>) {
     answer_uses(old, new, uses);
 }
 
 /// The older types of all that such uses lead to.
-fn reached(old: &Schema, new: &Schema, pairs: &Pairs, of_method: Uses) -> BTreeSet<TypeId> {
+fn reached(old: &Schema, new: &Schema, pairs: &Pairs, of_method: Uses) -> Option<BTreeSet<TypeId>> {
     let mut uses = Vec::new();
     for (before, after) in services(old, new, pairs) {
         for (before, after) in common_methods(before, after) {
@@ -71,7 +77,7 @@ fn reached(old: &Schema, new: &Schema, pairs: &Pairs, of_method: Uses) -> BTreeS
 }
 
 /// The same for what methods throw.
-fn thrown(old: &Schema, new: &Schema, pairs: &Pairs) -> BTreeSet<TypeId> {
+fn thrown(old: &Schema, new: &Schema, pairs: &Pairs) -> Option<BTreeSet<TypeId>> {
     let mut found = BTreeSet::new();
     let mut uses = Vec::new();
     for (before, after) in services(old, new, pairs) {
@@ -82,8 +88,8 @@ fn thrown(old: &Schema, new: &Schema, pairs: &Pairs) -> BTreeSet<TypeId> {
             }
         }
     }
-    found.extend(walk(old, new, uses, pairs));
-    found
+    found.extend(walk(old, new, uses, pairs)?);
+    Some(found)
 }
 
 fn walk<'a>(
@@ -91,13 +97,16 @@ fn walk<'a>(
     new: &'a Schema,
     mut uses: Vec<(&'a Type, &'a Type)>,
     pairs: &Pairs,
-) -> BTreeSet<TypeId> {
+) -> Option<BTreeSet<TypeId>> {
     let mut seen = BTreeSet::new();
     let mut found = BTreeSet::new();
     while let Some((before, after)) = uses.pop() {
         if let (Type::Named(before), Type::Named(after)) = (before, after) {
             if !seen.insert((*before, *after)) {
                 continue;
+            }
+            if seen.len() > most_pairs(old, new) {
+                return None;
             }
             if pairs.are_one(*before, *after) {
                 found.insert(*before);
@@ -111,5 +120,5 @@ fn walk<'a>(
             uses.push((resolved_before, resolved_after));
         }
     }
-    found
+    Some(found)
 }

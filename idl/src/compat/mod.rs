@@ -6,7 +6,7 @@
 //!
 //! First it is found out which package and type of the one schema is which of the other ([`pairs`]) and where values of a
 //! type travel ([`flow`]). Then each rule looks at one pair of things: [`packages`], [`types`], [`members`], [`variants`],
-//! [`services`], [`notes`]. What one type reads of another is in [`relation`].
+//! [`services`], [`notes`]. What one type reads of another is in [`relation`] and [`related`].
 //!
 //! Not here: where the older files come from, which is the command's matter, and how a diagnostic looks.
 
@@ -20,6 +20,7 @@ mod methods;
 mod notes;
 mod packages;
 mod pairs;
+mod related;
 mod relation;
 mod reserved;
 mod services;
@@ -37,7 +38,7 @@ pub use sources::Sources;
 use crate::schema::Schema;
 use flow::Flows;
 use pairs::Pairs;
-use relation::Related;
+use related::Related;
 
 /// All changes from `old` to `new`, the worst first, those of a kind by their places.
 #[must_use]
@@ -56,6 +57,6 @@ struct Comparison<'a> {
     new: &'a Schema,
     pairs: Pairs,
     flows: Flows,
-    /// What types of different names read of each other, as far as it has been found out. See [`relation`].
+    /// What types of different names read of each other, as far as it has been found out. See [`related`].
     related: RefCell<Related>,
 }

@@ -1,10 +1,9 @@
 //! What values of one type are to a reader of another.
 //!
 //! Types that are one (see [`super::pairs`]) are alike here, since what has changed in them is told where they are declared.
-//! Others are held against each other, member by member. They may hold themselves, so it is first assumed that they are
-//! alike, and found out anew for as long as that changes the answer.
+//! Others are held against each other, member by member. They may hold themselves, and one another however deep, so a pair
+//! is never looked into from within another: see [`super::related`].
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::{BitOr, RangeInclusive};
 
 use super::change::{Change, Effects};
@@ -29,8 +28,10 @@ pub(super) struct Relation {
 
 impl Relation {
     /// The bytes are the same, but not the Rust.
-    const RUST_ALONE: Self = Self { old_fails: false, new_fails: false, source: true, respelled: false };
-    const APART: Self = Self { old_fails: true, new_fails: true, source: true, respelled: false };
+    pub(super) const RUST_ALONE: Self =
+        Self { old_fails: false, new_fails: false, source: true, respelled: false };
+    /// Neither reads what the other writes.
+    pub(super) const APART: Self = Self { old_fails: true, new_fails: true, source: true, respelled: false };
 
     pub(super) fn fails(self) -> bool {
         self.old_fails || self.new_fails
@@ -53,17 +54,6 @@ impl BitOr for Relation {
         }
     }
 }
-
-/// What has been found out about types that are not one, each by the ways that its values travel.
-#[derive(Debug, Default)]
-pub(super) struct Related {
-    known: BTreeMap<Key, Relation>,
-    /// Still being found out.
-    open: BTreeSet<Key>,
-}
-
-/// Two types, and whether servers read their values.
-type Key = (TypeId, TypeId, bool);
 
 /// A use of a type: what it is the type of, and where it stands on both sides.
 #[derive(Debug, Clone)]
@@ -119,42 +109,6 @@ impl Comparison<'_> {
             (Type::Named(old), Type::Named(new)) => self.relate_named(*old, *new, flow),
             _ => Relation::APART,
         }
-    }
-
-    fn relate_named(&self, old: TypeId, new: TypeId, flow: Flow) -> Relation {
-        if self.pairs.are_one(old, new) {
-            return Relation::default();
-        }
-        let key = (old, new, flow.requests);
-        if let Some(known) = self.related.borrow().known.get(&key) {
-            return *known;
-        }
-        let mut assumed = Relation { source: true, ..Relation::default() };
-        self.related.borrow_mut().open.insert(key);
-        loop {
-            self.related.borrow_mut().known.insert(key, assumed);
-            let found = assumed | self.relate_members(old, new, flow);
-            if found == assumed {
-                break;
-            }
-            assumed = found;
-            // What was found out on the old assumption may not hold on the new one.
-            let related = &mut *self.related.borrow_mut();
-            related.known.retain(|key, _| related.open.contains(key));
-        }
-        self.related.borrow_mut().open.remove(&key);
-        assumed
-    }
-
-    fn relate_members(&self, old: TypeId, new: TypeId, flow: Flow) -> Relation {
-        let mut changes = Vec::new();
-        self.definitions(old, new, flow, &mut changes);
-        let relations = changes.iter().map(|change: &Change| Relation {
-            old_fails: change.effects.old_reads_new,
-            new_fails: change.effects.new_reads_old,
-            ..Relation::default()
-        });
-        relations.fold(Relation::default(), Relation::bitor)
     }
 
     /// What two types of one name are to each other of which only one is an alias, or which are of different kinds.

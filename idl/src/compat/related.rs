@@ -1,0 +1,153 @@
+//! What declared types that are not one read of each other, however deep they lie and whether or not they hold themselves.
+//!
+//! A pair of types is looked into by itself: for the pairs below it stands what is known of them by now, which is at first
+//! that they are alike. Pairs that this leads to are gathered on a list, and what is found out of one is handed on to those
+//! that hold it until nothing changes. A pair can only get worse, twice at most, so that ends; and since those below come
+//! first, a pair is mostly looked into once or twice. Nothing here recurses from one declared type into another.
+//!
+//! What single types are to each other is in [`super::relation`].
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::BitOr;
+
+use super::relation::Relation;
+use super::{Comparison, Flow};
+use crate::schema::{Schema, TypeId};
+
+/// Two types, and whether servers read their values.
+type Key = (TypeId, TypeId, bool);
+
+/// What has been found out about pairs of types.
+#[derive(Debug, Default)]
+pub(super) struct Related {
+    known: BTreeMap<Key, Relation>,
+    /// While a pair is looked into: the pairs that it holds.
+    held: Option<Vec<Key>>,
+}
+
+impl Related {
+    /// Takes down that the pair that is looked into holds this one, if there is such a pair.
+    fn hold(&mut self, key: Key) -> bool {
+        self.held.as_mut().map(|held| held.push(key)).is_some()
+    }
+}
+
+/// A step on the way through all pairs below one.
+enum Step {
+    Enter(Key),
+    /// All below have been entered.
+    Leave(Key),
+}
+
+/// Pairs in the order in which they are settled: those below come first, but for those that hold themselves.
+#[derive(Default)]
+struct Order {
+    ranks: BTreeMap<Key, usize>,
+    holders: BTreeMap<Key, Vec<Key>>,
+}
+
+/// How many pairs are looked into for each type that there is. Where one type takes the place of another this is one; it is
+/// many where types hold each other in circles of different lengths. Past that they are taken for types that have nothing in
+/// common.
+const PAIRS_OF_A_TYPE: usize = 16;
+
+/// How many are looked into at least.
+const FEWEST: usize = 1_000;
+
+/// How many pairs of types are looked at for two schemas.
+pub(super) fn most_pairs(old: &Schema, new: &Schema) -> usize {
+    FEWEST.max(PAIRS_OF_A_TYPE.saturating_mul(old.types.len() + new.types.len()))
+}
+
+impl Comparison<'_> {
+    /// What two types are to each other, neither of which is an alias.
+    pub(super) fn relate_named(&self, old: TypeId, new: TypeId, flow: Flow) -> Relation {
+        if self.pairs.are_one(old, new) {
+            return Relation::default();
+        }
+        let key = (old, new, flow.requests);
+        if self.related.borrow_mut().hold(key) {
+            return self.known(key).unwrap_or(Relation::RUST_ALONE);
+        }
+        if self.known(key).is_none() {
+            let order = self.gather(key);
+            self.settle(&order);
+        }
+        self.known(key).unwrap_or(Relation::APART)
+    }
+
+    fn known(&self, key: Key) -> Option<Relation> {
+        self.related.borrow().known.get(&key).copied()
+    }
+
+    /// Looks into a pair and all below it, once.
+    fn gather(&self, first: Key) -> Order {
+        let most = most_pairs(self.old, self.new);
+        let mut order = Order::default();
+        let mut steps = vec![Step::Enter(first)];
+        while let Some(step) = steps.pop() {
+            match step {
+                Step::Leave(key) => order.left(key),
+                Step::Enter(key) if self.known(key).is_some() => {}
+                Step::Enter(key) if self.related.borrow().known.len() >= most => {
+                    self.related.borrow_mut().known.insert(key, Relation::APART);
+                    order.left(key);
+                }
+                Step::Enter(key) => {
+                    let (relation, held) = self.look_into(key);
+                    self.related.borrow_mut().known.insert(key, relation);
+                    steps.push(Step::Leave(key));
+                    steps.extend(held.iter().copied().map(Step::Enter));
+                    order.holds(key, held);
+                }
+            }
+        }
+        order
+    }
+
+    /// Hands on what was found out to those that hold it.
+    fn settle(&self, order: &Order) {
+        let failing = order.ranks.keys().filter(|key| self.known(**key).is_some_and(Relation::fails));
+        let mut open: BTreeSet<(usize, Key)> = failing.flat_map(|key| order.holders(*key)).collect();
+        while let Some((_, key)) = open.pop_first() {
+            let before = self.known(key).unwrap_or_default();
+            let after = before | self.look_into(key).0;
+            if before != after {
+                self.related.borrow_mut().known.insert(key, after);
+                open.extend(order.holders(key));
+            }
+        }
+    }
+
+    /// What two types are to each other by what is known of those that they hold, and which these are.
+    fn look_into(&self, (old, new, requests): Key) -> (Relation, BTreeSet<Key>) {
+        self.related.borrow_mut().held = Some(Vec::new());
+        let mut changes = Vec::new();
+        self.definitions(old, new, Flow { requests, answers: true }, &mut changes);
+        let held = self.related.borrow_mut().held.take().unwrap_or_default();
+        let relations = changes.iter().map(|change| Relation {
+            old_fails: change.effects.old_reads_new,
+            new_fails: change.effects.new_reads_old,
+            ..Relation::default()
+        });
+        (relations.fold(Relation::RUST_ALONE, Relation::bitor), held.into_iter().collect())
+    }
+}
+
+impl Order {
+    fn holds(&mut self, key: Key, held: BTreeSet<Key>) {
+        for below in held {
+            self.holders.entry(below).or_default().push(key);
+        }
+    }
+
+    fn left(&mut self, key: Key) {
+        let rank = self.ranks.len();
+        self.ranks.insert(key, rank);
+    }
+
+    fn holders(&self, key: Key) -> impl Iterator<Item = (usize, Key)> {
+        let holders = self.holders.get(&key).into_iter().flatten();
+        holders.filter_map(|holder| Some((*self.ranks.get(holder)?, *holder)))
+    }
+}
