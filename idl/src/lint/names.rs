@@ -74,30 +74,41 @@ pub(super) fn fitting_type(context: &Context, findings: &mut Findings) {
     }
 }
 
+/// Units that are words of nothing else.
+const UNITS: [&str; 11] = [
+    "ms",
+    "millis",
+    "milliseconds",
+    "micros",
+    "microseconds",
+    "nanos",
+    "nanoseconds",
+    "secs",
+    "seconds",
+    "minutes",
+    "hours",
+];
+
+/// Units, and those that are such only behind what is a time anyway: nobody waits a `contact_us`.
+fn ends_of_units() -> impl Iterator<Item = &'static str> {
+    UNITS.into_iter().chain(["s", "us", "ns"])
+}
+
+/// Whether a name is one of some words, or ends with one.
+fn ends(name: &str, words: &[&str]) -> bool {
+    let is_end =
+        |word: &&str| name == *word || name.strip_suffix(*word).is_some_and(|rest| rest.ends_with('_'));
+    words.iter().any(is_end)
+}
+
 fn better_type(name: &str, builtin: Builtin) -> Option<&'static str> {
     use Builtin::{Bytes, F32, F64, I32, I64, String, U16, U32, U64};
     let is_number = matches!(builtin, U16 | U32 | U64 | I32 | I64 | F32 | F64);
-    let ends = |ends: &[&str]| {
-        let is_end =
-            |end: &&str| name == *end || name.strip_suffix(*end).is_some_and(|rest| rest.ends_with('_'));
-        ends.iter().any(is_end)
-    };
-    let instant = ends(&["at", "timestamp"]) || name.contains("_at_") || name.contains("timestamp_");
-    let span = [
-        "ms",
-        "millis",
-        "milliseconds",
-        "us",
-        "micros",
-        "microseconds",
-        "ns",
-        "nanos",
-        "nanoseconds",
-        "secs",
-    ];
-    let spans = ends(&span) || ends(&["seconds", "minutes", "hours", "timeout", "duration", "ttl"]);
+    let stem = ends_of_units().find_map(|unit| name.strip_suffix(unit)?.strip_suffix('_'));
+    let instant = ends(stem.unwrap_or(name), &["at", "timestamp"]);
+    let spans = ends(name, &UNITS) || ends(name, &["timeout", "duration", "ttl"]);
     match builtin {
-        String | Bytes if ends(&["uuid"]) => Some("uuid"),
+        String | Bytes if ends(name, &["uuid"]) => Some("uuid"),
         String if instant => Some("timestamp"),
         _ if is_number && instant => Some("timestamp"),
         _ if is_number && spans => Some("duration"),
@@ -127,6 +138,11 @@ mod tests {
             ("format", Builtin::String, None),
             ("at_most", Builtin::U64, None),
             ("created_at_ms", Builtin::U64, Some("timestamp")),
+            ("created_at_us", Builtin::U64, Some("timestamp")),
+            ("timestamp_ns", Builtin::String, Some("timestamp")),
+            ("price_at_level", Builtin::U32, None),
+            ("timestamp_count", Builtin::U32, None),
+            ("contact_us", Builtin::U32, None),
             ("latency_ms", Builtin::U32, Some("duration")),
             ("items", Builtin::U32, None),
             ("timeout", Builtin::F64, Some("duration")),
