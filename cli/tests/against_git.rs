@@ -113,6 +113,70 @@ fn a_file_that_has_come_or_gone() {
 }
 
 #[test]
+fn both_sides_pass_over_the_same_files() {
+    let folder = repository();
+    for path in ["svc/.hidden/h.svc", "svc/target/t.svc", "svc/.h.svc"] {
+        write(&folder, path, "package hidden.v1;\n");
+    }
+    commit(&folder);
+    let outcome = run(zsvc(folder.path(), &["--against-git", "HEAD", "svc"]));
+    assert_eq!(outcome, (Some(0), String::new(), String::new()));
+}
+
+#[cfg(unix)]
+#[test]
+fn links_lead_to_the_same_files_on_both_sides() {
+    use std::os::unix::fs::symlink;
+    let folder = repository();
+    write(&folder, "elsewhere/deep/late.svc", "package late.v1;\n");
+    for (target, link) in [
+        ("parts.svc", "svc/link.svc"),
+        ("../elsewhere", "svc/folder"),
+        ("..", "elsewhere/up"),
+        ("nowhere.svc", "svc/gone.svc"),
+        ("round.svc", "svc/round.svc"),
+        ("/nowhere.svc", "svc/outside.svc"),
+    ] {
+        symlink(target, folder.path().join(link)).expect("the folder is ours");
+    }
+    commit(&folder);
+    let outcome = run(zsvc(folder.path(), &["--against-git", "HEAD", "svc"]));
+    assert_eq!(outcome, (Some(0), String::new(), String::new()));
+    write(&folder, "elsewhere/deep/late.svc", "package later.v1;\n");
+    let (_, told, _) = run(zsvc(folder.path(), &["--against-git", "HEAD", "svc", "--format", "short"]));
+    assert!(told.contains("package `late.v1`"), "{told}");
+}
+
+#[test]
+fn what_lies_outside_the_repository_has_no_older_state() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    write(&folder, "shared/parts.svc", PARTS);
+    write(&folder, "shop/zsvc.toml", "include = [\"../shared\"]\n");
+    write(&folder, "shop/svc/shop.svc", OLD);
+    let shop = folder.path().join("shop");
+    git(&shop, &["init", "-q"]);
+    let who = ["-c", "user.name=somebody", "-c", "user.email=somebody@example.com"];
+    git(&shop, &["add", "."]);
+    git(&shop, &[&who[..], &["commit", "-q", "-m", "a state of things"]].concat());
+    let outcome = run(zsvc(&shop, &["--against-git", "HEAD"]));
+    assert_eq!(outcome, (Some(0), String::new(), String::new()));
+    let outcome = run(zsvc(&shop, &["svc", "svc"]));
+    assert_eq!(outcome, (Some(0), String::new(), String::new()));
+}
+
+#[test]
+fn a_file_that_is_gone_may_be_named_in_any_way() {
+    let folder = repository();
+    fs::remove_file(folder.path().join("svc/shop.svc")).expect("it was written");
+    for path in ["svc/shop.svc", "./svc/shop.svc", "svc/../svc//shop.svc"] {
+        let (status, told, said) =
+            run(zsvc(folder.path(), &["--against-git", "HEAD", path, "--format", "short"]));
+        assert_eq!((status, said.as_str()), (Some(1), ""), "{path}");
+        assert!(told.contains("package `shop.v1` is gone"), "{path}: {told}");
+    }
+}
+
+#[test]
 fn an_older_side_that_does_not_compile() {
     let folder = repository();
     write(&folder, "svc/parts.svc", "package parts.v1;\n\nstruct Part {\n    size: u3 = 1;\n}\n");

@@ -38,4 +38,4 @@ pub use error::Error;
 pub use files::{Disk, Freshness, freshness, reason, update};
 pub use generate::{Placement, generate};
 pub use options::{Choices, Options, OptionsError, Sides};
-pub use project::{FolderError, Output, PROJECT_FILE, Project, Wrong, svc_files};
+pub use project::{FolderError, Output, PROJECT_FILE, Project, Wrong, is_taken, svc_files};

@@ -6,7 +6,7 @@
 use std::path::Path;
 
 use clap::Args;
-use zsvc_codegen::Disk;
+use zsvc_codegen::{Disk, Project};
 use zsvc_idl::compat::{Change, Kind, Sources, compare};
 use zsvc_idl::diagnostic::Code;
 use zsvc_idl::schema::Schema;
@@ -67,6 +67,11 @@ struct Side<'a> {
     name: &'a dyn Fn(&str) -> String,
 }
 
+/// The include paths of a project, if there is one.
+fn included(project: Option<&Project>) -> impl Iterator<Item = String> {
+    project.into_iter().flat_map(|project| project.include.iter().cloned())
+}
+
 impl Diff {
     /// Compares, tells all changes, and fails if some break what is not allowed to break.
     pub(crate) fn run(self) -> Outcome {
@@ -88,10 +93,11 @@ impl Diff {
             return Err(Outcome::Unusable);
         };
         let disk = Disk::default();
+        let project = inputs::project(self.report)?;
         let side = |path: &String| -> Result<Side<'_>, Outcome> {
             let files = inputs::files(std::slice::from_ref(path), None, self.report)?;
-            let mut include = self.include.clone();
-            include.extend(Path::new(path).is_dir().then(|| path.clone()));
+            let own = Path::new(path).is_dir().then(|| path.clone());
+            let include = self.include.iter().cloned().chain(own).chain(included(project.as_ref())).collect();
             Ok(Side { loader: &disk, files, include, name: &str::to_owned })
         };
         self.compare(&side(old)?, &side(new)?)
@@ -104,8 +110,7 @@ impl Diff {
             Outcome::Unusable
         })?;
         let project = inputs::project(self.report)?;
-        let mut include = self.include.clone();
-        include.extend(project.iter().flat_map(|project| project.include.iter().cloned()));
+        let include: Vec<String> = self.include.iter().cloned().chain(included(project.as_ref())).collect();
         let paths = match &project {
             Some(project) if self.paths.is_empty() => &project.roots,
             _ => &self.paths,
@@ -117,7 +122,7 @@ impl Diff {
             self.report.error(&error.message, &error.help);
             Outcome::Unusable
         })?;
-        let new_files = self.present(paths, &old_files)?;
+        let new_files = self.present(paths, &old_files, &revision)?;
         let disk = Disk::default();
         let old = Side {
             loader: &revision,
@@ -130,10 +135,15 @@ impl Diff {
     }
 
     /// The newer files. What is not there any more, and was there once, has been removed.
-    fn present(&self, paths: &[String], old_files: &[String]) -> Result<Vec<String>, Outcome> {
+    fn present(
+        &self,
+        paths: &[String],
+        old_files: &[String],
+        revision: &Revision,
+    ) -> Result<Vec<String>, Outcome> {
         let mut files = Vec::new();
         for path in paths {
-            let was_there = old_files.iter().any(|file| Path::new(file).starts_with(path));
+            let was_there = old_files.iter().any(|file| revision.is_below(file, path));
             let is_bare = was_there
                 && Path::new(path).is_dir()
                 && zsvc_codegen::svc_files(path).is_ok_and(|files| files.is_empty());

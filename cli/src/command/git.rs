@@ -4,11 +4,12 @@
 //! each path, and one that then gives out any number of files.
 
 use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
-use zsvc_codegen::reason;
+use zsvc_codegen::{Disk, is_taken, reason};
 use zsvc_idl::source::MAX_FILE_BYTES;
 use zsvc_idl::{LoadError, Loader};
 
@@ -27,7 +28,20 @@ pub(crate) struct Revision {
     hash: String,
     /// The folder of the repository.
     top: PathBuf,
+    /// The working folder, from there.
+    here: PathBuf,
     objects: RefCell<Objects>,
+    /// The objects of files, by path: paths of one object lead to one file, as links do.
+    known: RefCell<BTreeMap<String, String>>,
+    /// What lies outside the repository has no older state.
+    outside: Disk,
+}
+
+/// What a name leads to, links followed.
+enum Object {
+    File { hash: String, bytes: Vec<u8> },
+    Folder { hash: String },
+    Nothing,
 }
 
 /// `git cat-file --batch`: names of objects in, their bytes out.
@@ -48,6 +62,7 @@ impl Revision {
             message: format!("git knows no revision `{name}`{said}"),
             help: "name a commit, branch or tag; `git fetch` gets those that are elsewhere".to_owned(),
         };
+        let here = git(&["rev-parse", "--show-prefix"])?.map_err(&unknown)?;
         // What starts so would be taken for an option.
         if name.starts_with('-') || name.is_empty() {
             return Err(unknown(String::new()));
@@ -56,7 +71,9 @@ impl Revision {
         let hash =
             git(&["rev-parse", "--verify", "--quiet", &commit])?.map_err(|_| unknown(String::new()))?;
         let objects = RefCell::new(Objects::open().map_err(|error| failed(&error))?);
-        Ok(Self { name: name.to_owned(), hash, top: PathBuf::from(top), objects })
+        let (top, here) = (PathBuf::from(top), PathBuf::from(here));
+        let (known, outside) = (RefCell::default(), Disk::default());
+        Ok(Self { name: name.to_owned(), hash, top, here, objects, known, outside })
     }
 
     /// What a file of this revision is called in messages.
@@ -64,50 +81,141 @@ impl Revision {
         format!("{}:{path}", self.name)
     }
 
-    /// The `.svc` files that are, or lie below, some paths; none for a path that the revision does not have.
+    /// The `.svc` files that are, or lie below, some paths, by the rules of [`zsvc_codegen::svc_files`]; none for a path
+    /// that the revision does not have.
     pub(crate) fn files(&self, paths: &[String]) -> Result<Vec<String>, GitError> {
         let mut files = Vec::new();
         for path in paths {
-            let listed = git(&["ls-tree", "-r", "-z", "--name-only", &self.hash, "--", path])?;
+            let listed = git(&["ls-tree", "-r", "-z", &self.hash, "--", path])?;
             let listed = listed.map_err(|said| GitError {
                 message: format!("git can't list `{path}` of `{}`: {said}", self.name),
                 help: "name paths inside the repository".to_owned(),
             })?;
-            let is_svc =
-                |file: &&str| *file == path || Path::new(file).extension().is_some_and(|end| end == "svc");
-            files
-                .extend(listed.split('\0').filter(|file| !file.is_empty()).filter(is_svc).map(str::to_owned));
+            let mut seen = BTreeSet::new();
+            for (file, is_link) in entries(&listed) {
+                let below = self.below(file, path);
+                if below.as_os_str().is_empty() {
+                    files.push(file.to_owned());
+                } else if is_link {
+                    self.follow(file, &below, &mut seen, &mut files)?;
+                } else if is_taken(&below) {
+                    files.push(file.to_owned());
+                }
+            }
         }
+        files.sort();
         files.dedup();
         Ok(files)
     }
 
-    /// How git calls a file: paths that are not absolute start at the working folder.
-    fn object(&self, path: &str) -> Option<String> {
-        let at = Path::new(path);
-        if at.is_absolute() {
-            let inside = at.strip_prefix(&self.top).ok()?;
-            return Some(format!("{}:{}", self.hash, inside.to_str()?));
+    /// Takes what a link leads to: a file, or those of a folder, of which each is looked into once.
+    fn follow(
+        &self,
+        link: &str,
+        below: &Path,
+        seen: &mut BTreeSet<String>,
+        files: &mut Vec<String>,
+    ) -> Result<(), GitError> {
+        match self.object(link).map_err(|error| failed(&error))? {
+            Object::File { .. } if is_taken(below) => files.push(link.to_owned()),
+            Object::Folder { hash } if seen.insert(hash.clone()) => {
+                let listed = git(&["ls-tree", "-r", "-z", "--full-tree", &hash])?.unwrap_or_default();
+                for (file, is_link) in entries(&listed) {
+                    let (path, below) = (format!("{link}/{file}"), below.join(file));
+                    if is_link {
+                        self.follow(&path, &below, seen, files)?;
+                    } else if is_taken(&below) {
+                        files.push(path);
+                    }
+                }
+            }
+            _ => {}
         }
-        Some(format!("{}:./{path}", self.hash))
+        Ok(())
     }
+
+    /// Whether a path is another, or lies below it, however they are written.
+    pub(crate) fn is_below(&self, path: &str, folder: &str) -> bool {
+        match (self.inside(path), self.inside(folder)) {
+            (Some(path), Some(folder)) => path.starts_with(folder),
+            _ => false,
+        }
+    }
+
+    /// A path from a folder above it.
+    fn below(&self, path: &str, folder: &str) -> PathBuf {
+        let (path, folder) = (self.inside(path).unwrap_or_default(), self.inside(folder).unwrap_or_default());
+        path.strip_prefix(folder).map(Path::to_owned).unwrap_or(path)
+    }
+
+    /// A path from the folder of the repository; none of what lies outside. Those that are not absolute start at the working
+    /// folder.
+    fn inside(&self, path: &str) -> Option<PathBuf> {
+        let path = Path::new(path);
+        let whole = if path.is_absolute() {
+            path.strip_prefix(&self.top).ok()?.to_owned()
+        } else {
+            self.here.join(path)
+        };
+        let mut inside = PathBuf::new();
+        for component in whole.components() {
+            match component {
+                Component::Normal(name) => inside.push(name),
+                Component::ParentDir if !inside.pop() => return None,
+                _ => {}
+            }
+        }
+        Some(inside)
+    }
+
+    fn object(&self, path: &str) -> io::Result<Object> {
+        let inside = self.inside(path);
+        // Names are parted by line breaks.
+        match inside.as_deref().and_then(Path::to_str).filter(|inside| !inside.contains('\n')) {
+            Some(inside) => self.objects.borrow_mut().get(&format!("{}:{inside}", self.hash)),
+            None => Ok(Object::Nothing),
+        }
+    }
+}
+
+/// The paths that `git ls-tree -z` lists, and which of them are links: `120000 blob HASH\tPATH`.
+fn entries(listed: &str) -> impl Iterator<Item = (&str, bool)> {
+    let parted = listed.split('\0').filter_map(|entry| entry.split_once('\t'));
+    parted.map(|(head, path)| (path, head.starts_with("120000 ")))
 }
 
 impl Loader for Revision {
     fn load(&self, path: &str) -> Result<Vec<u8>, LoadError> {
-        // Names are parted by line breaks.
-        let object = self.object(path).filter(|object| !object.contains('\n')).ok_or(LoadError::NotFound)?;
-        match self.objects.borrow_mut().get(&object) {
-            Ok(found) => found,
+        if self.inside(path).is_none() {
+            return self.outside.load(path);
+        }
+        match self.object(path) {
+            Ok(Object::File { hash, bytes }) => {
+                self.known.borrow_mut().insert(path.to_owned(), hash);
+                Ok(bytes)
+            }
+            Ok(Object::Folder { .. }) => Err(LoadError::Unreadable("is a directory".to_owned())),
+            Ok(Object::Nothing) => Err(LoadError::NotFound),
             Err(error) => Err(LoadError::Unreadable(format!("git has ended: {}", reason(&error)))),
         }
+    }
+
+    fn identity(&self, path: &str) -> Option<String> {
+        if self.inside(path).is_none() {
+            return self.outside.identity(path);
+        }
+        if let Some(hash) = self.known.borrow().get(path) {
+            return Some(hash.clone());
+        }
+        self.load(path).ok()?;
+        self.known.borrow().get(path).cloned()
     }
 }
 
 impl Objects {
     fn open() -> io::Result<Self> {
         let mut child = Command::new("git")
-            .args(["cat-file", "--batch"])
+            .args(["cat-file", "--batch", "--follow-symlinks"])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
@@ -117,8 +225,9 @@ impl Objects {
         Ok(Self { child, names, bytes: BufReader::new(bytes) })
     }
 
-    /// Asks for an object, and reads the answer: a line that says what it is, then its bytes and a line break.
-    fn get(&mut self, object: &str) -> io::Result<Result<Vec<u8>, LoadError>> {
+    /// Asks for an object, and reads the answer: a line that says what it is, then its bytes and a line break. A link that
+    /// leads nowhere, round in a circle or out of the repository is answered as such, with where it leads for bytes.
+    fn get(&mut self, object: &str) -> io::Result<Object> {
         let names = self.names.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         writeln!(names, "{object}")?;
         names.flush()?;
@@ -126,13 +235,16 @@ impl Objects {
         if self.bytes.read_line(&mut head)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
+        // What is missing is told by its name, which may hold spaces, and without a size.
         let mut words = head.trim_end().rsplit(' ');
         let (size, kind) = (words.next().and_then(|size| size.parse::<u64>().ok()), words.next());
-        let (Some(size), Some(kind)) = (size, kind) else { return Ok(Err(LoadError::NotFound)) };
+        let (Some(size), Some(kind)) = (size, kind) else { return Ok(Object::Nothing) };
         let bytes = self.take(size)?;
+        let hash = words.next().unwrap_or_default().to_owned();
         Ok(match kind {
-            "blob" => Ok(bytes),
-            _ => Err(LoadError::Unreadable("is a directory".to_owned())),
+            "blob" => Object::File { hash, bytes },
+            "tree" => Object::Folder { hash },
+            _ => Object::Nothing,
         })
     }
 

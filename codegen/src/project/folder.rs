@@ -1,6 +1,7 @@
 //! Which `.svc` files lie in a folder, and in those below it.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fmt;
 use std::fs;
 use std::io;
@@ -84,7 +85,7 @@ impl Search<'_> {
         names.sort_by(|one, other| other.cmp(one));
         for name in names {
             // The language's paths are text; what is none can be named by nobody.
-            let Some(name) = name.to_str().filter(|name| !name.starts_with('.')) else { continue };
+            let Some(name) = name.to_str().filter(|name| !is_hidden(name)) else { continue };
             let child =
                 if path.is_empty() || path == "." { name.to_owned() } else { format!("{path}/{name}") };
             self.take(child, name);
@@ -94,11 +95,28 @@ impl Search<'_> {
 
     fn take(&mut self, path: String, name: &str) {
         match fs::metadata(&path) {
-            Ok(metadata) if metadata.is_dir() && name != "target" => self.enter(path),
+            Ok(metadata) if metadata.is_dir() && !is_built(name) => self.enter(path),
             Ok(metadata) if !metadata.is_dir() && is_svc(name) => self.found.push(path),
             _ => {}
         }
     }
+}
+
+/// Whether [`svc_files`] of a folder takes a file, by its path from that folder.
+#[must_use]
+pub fn is_taken(below: &Path) -> bool {
+    let names: Option<Vec<&str>> = below.iter().map(OsStr::to_str).collect();
+    let Some((file, folders)) = names.as_deref().and_then(<[&str]>::split_last) else { return false };
+    is_svc(file) && !is_hidden(file) && !folders.iter().any(|folder| is_hidden(folder) || is_built(folder))
+}
+
+fn is_hidden(name: &str) -> bool {
+    name.starts_with('.')
+}
+
+/// The folder of what Cargo builds.
+fn is_built(folder: &str) -> bool {
+    folder == "target"
 }
 
 fn is_svc(name: &str) -> bool {
@@ -159,7 +177,11 @@ mod tests {
             ".h.svc",
             "a/target.svc",
         ];
-        assert_eq!(found(&files, |_| ()), ["a/a.svc", "a/target.svc", "a/z.svc", "b.svc"]);
+        let expected = ["a/a.svc", "a/target.svc", "a/z.svc", "b.svc"];
+        assert_eq!(found(&files, |_| ()), expected);
+        let mut taken: Vec<&str> = files.into_iter().filter(|file| is_taken(Path::new(file))).collect();
+        taken.sort_unstable();
+        assert_eq!(taken, expected);
     }
 
     #[cfg(unix)]

@@ -19,7 +19,7 @@ use zsvc_idl::source::{SourceMap, Span};
 use crate::files::{read_at_most, reason};
 use crate::options::{Options, OptionsError};
 
-pub use folder::{FolderError, svc_files};
+pub use folder::{FolderError, is_taken, svc_files};
 
 /// What a project file is called.
 pub const PROJECT_FILE: &str = "zsvc.toml";
