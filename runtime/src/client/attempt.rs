@@ -66,6 +66,12 @@ impl Attempts {
         }
     }
 
+    /// The call is over, and so is what it holds for its answer.
+    pub(super) fn give_up(&mut self) {
+        self.stage = Stage::Launching;
+        self.launch.give_up();
+    }
+
     /// Begins anew, as if it had never been made.
     fn reset(&mut self) {
         (self.stage, self.failures, self.may_have_run) = (Stage::Launching, 0, false);

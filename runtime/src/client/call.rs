@@ -182,12 +182,12 @@ impl<R, E: CallError> Future for UnaryCall<R, E> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let Some(around) = this.layer.of(&mut this.attempts.launch, &Streams::default()) else {
-            return this.attempts.poll(context).map(|reply| this.answer.read(reply));
+        let reply = match this.layer.of(&mut this.attempts.launch, &Streams::default()) {
+            None => ready!(this.attempts.poll(context)),
+            Some(around) => ready!(poll_around(around, &mut this.attempts, context)),
         };
-        let reply = ready!(poll_around(around, &mut this.attempts, context));
         this.layer = Layer::None;
-        this.attempts.launch.give_up();
+        this.attempts.give_up();
         Poll::Ready(this.answer.read(reply))
     }
 }
@@ -230,7 +230,11 @@ fn poll_open<E: CallError>(
     context: &mut Context<'_>,
 ) -> Poll<Result<CallHandle, E>> {
     let Some(around) = layer.of(launch, streams) else {
-        return launch.poll_call(context, streams, Some(window)).map_err(E::from);
+        let opened = ready!(launch.poll_call(context, streams, Some(window)));
+        if opened.is_err() {
+            launch.give_up();
+        }
+        return Poll::Ready(opened.map_err(E::from));
     };
     let mut opening = Opening { launch, streams, window, handle: None };
     let reply = poll_around(around, &mut opening, context);
@@ -322,12 +326,12 @@ impl<S: Stream<Item = T>, T, R, E: CallError> Future for ClientStreamCall<S, T, 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let upload = &mut this.upload;
-        let Some(around) = this.layer.of(&mut upload.launch, &upload.streams) else {
-            return upload.poll_reply(context).map(|reply| this.answer.read(reply));
+        let reply = match this.layer.of(&mut upload.launch, &upload.streams) {
+            None => ready!(upload.poll_reply(context)),
+            Some(around) => ready!(poll_around(around, upload, context)),
         };
-        let reply = ready!(poll_around(around, upload, context));
         this.layer = Layer::None;
-        upload.launch.give_up();
+        upload.give_up();
         Poll::Ready(this.answer.read(reply))
     }
 }
@@ -378,13 +382,16 @@ impl Future for OneWayCall {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let Some(around) = this.layer.of(&mut this.launch, &Streams::default()) else {
-            return this.launch.poll_one_way(context);
+        let sent = match this.layer.of(&mut this.launch, &Streams::default()) {
+            None => ready!(this.launch.poll_one_way(context)),
+            Some(around) => {
+                let reply = ready!(poll_around(around, &mut Unheard(&mut this.launch), context));
+                reply.map(drop).map_err(Status::from_failure)
+            }
         };
-        let reply = ready!(poll_around(around, &mut Unheard(&mut this.launch), context));
         this.layer = Layer::None;
         this.launch.give_up();
-        Poll::Ready(reply.map(drop).map_err(Status::from_failure))
+        Poll::Ready(sent)
     }
 }
 

@@ -280,6 +280,8 @@ impl Connection {
         if abandoned {
             state.outbox.record(|out| wire::cancel(out, u64::from(id)));
         }
+        // Also one that had ended took up room, until somebody looked how.
+        wakers.extend(state.next_in_line(self.limits.calls));
         drop(state);
         if abandoned {
             self.bell.ring();
@@ -379,6 +381,31 @@ mod tests {
             assert_eq!(asking.woken.load(Ordering::Relaxed), 2 * (index + 1));
         }
     }
+
+    #[test]
+    fn a_call_that_is_dropped_with_its_answer_makes_room_for_the_next() {
+        let limits = Limits { calls: 1, ..Limits::default() };
+        let connection = Connection::new("local".to_owned(), limits, Arc::default(), Link::Local);
+        let asking = Arc::new(Asking { connection: Arc::clone(&connection), woken: AtomicUsize::new(0) });
+        let waker = Waker::from(Arc::clone(&asking));
+        let mut ticket = None;
+        let mut send = || {
+            let (wait, now) = (Wait { deadline: None, patience: Patience::Wait }, Instant::now());
+            let mut context = Context::from_waker(&waker);
+            connection.poll_send(&mut context, &mut ticket, wait, now, |state| {
+                state.begin("method", None, Streams::default(), now)
+            })
+        };
+        let Poll::Ready(Ok(first)) = send() else { panic!("there is room for one") };
+        assert!(send().is_pending());
+        // Its answer has come, and nobody has looked.
+        connection.receive(&Bytes::from_static(b"\x01\x92\x06\x01"), &mut Wakers::new());
+        assert_eq!(asking.woken.load(Ordering::Relaxed), 0);
+        connection.abandon_call(first, "given up");
+        assert_eq!(asking.woken.load(Ordering::Relaxed), 1);
+        assert!(matches!(send(), Poll::Ready(Ok(_))));
+    }
+
     #[test]
     fn what_is_dropped_is_counted_by_its_reason() {
         let connection = Connection::new("local".to_owned(), Limits::default(), Arc::default(), Link::Local);

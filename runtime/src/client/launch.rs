@@ -215,9 +215,12 @@ impl Launch {
         Err(Status::failed_precondition("a call that streams can't be made again").not_sent())
     }
 
-    /// Nothing is sent any more.
+    /// The call is over, though it may lie around for long: nothing is sent any more, and the next has its turn.
     pub(super) fn give_up(&mut self) {
-        self.draft = None;
+        self.begun = None;
+        if let Some(Ok(draft)) = self.draft.take() {
+            draft.recycle();
+        }
     }
 }
 
@@ -330,9 +333,7 @@ fn queue<R>(
     let mut own = match draft.take() {
         Some(Ok(own)) => own,
         Some(Err(status)) => return Err(status),
-        None => {
-            return Err(Status::internal("the call was awaited again after it was done").maybe_executed());
-        }
+        None => return Err(awaited_again()),
     };
     let written = write(state, &mut own);
     if kept {
@@ -342,6 +343,11 @@ fn queue<R>(
         state.outbox.push(own);
     }
     Ok(written)
+}
+
+#[cold]
+fn awaited_again() -> Status {
+    Status::internal("the call was awaited again after it was done").maybe_executed()
 }
 
 /// The channel's default is for calls that wait for one answer: a stream may go on for as long as both sides like.
@@ -354,10 +360,7 @@ fn default_deadline(method: &Method, limits: &Limits) -> Option<Duration> {
 
 /// Finds what can be found wrong with a call before it waits for anything.
 fn check(draft: Option<&Result<Draft, Status>>, metadata: &Metadata, limits: &Limits) -> Result<(), Status> {
-    if let Some(Err(status)) = draft {
-        return Err(status.clone());
-    }
-    let size = draft.and_then(|draft| draft.as_ref().ok()).map_or(0, Draft::body_len);
+    let size = draft.ok_or_else(awaited_again)?.as_ref().map_err(Status::clone)?.body_len();
     if size > limits.message_size {
         let what = format!("the parameters have {size} bytes; a message may have {}", limits.message_size);
         return Err(Status::resource_exhausted(what).not_sent());
@@ -367,9 +370,7 @@ fn check(draft: Option<&Result<Draft, Status>>, metadata: &Metadata, limits: &Li
 
 impl Drop for Launch {
     fn drop(&mut self) {
-        if let Some(Ok(draft)) = self.draft.take() {
-            draft.recycle();
-        }
+        self.give_up();
     }
 }
 

@@ -193,3 +193,65 @@ impl Waiting {
         Poll::Pending
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::pin::pin;
+
+    use futures_util::stream;
+
+    use super::*;
+    use crate::codec::Plain;
+    use crate::method::MethodKind;
+    use crate::middleware::{ClientMiddleware, ClientNext, ClientRequest, Response};
+    use crate::status::Code;
+    use crate::testing::TestServer;
+    use crate::{Channel, Server};
+
+    /// No server has them, so that every call ends, and badly if anyone hears of it.
+    const METHODS: [Method; 4] = [
+        Method::new("t.Turns/unary", MethodKind::Unary).overlapping(Overlap::Queue),
+        Method::new("t.Turns/upload", MethodKind::ClientStream).overlapping(Overlap::Queue),
+        Method::new("t.Turns/one_way", MethodKind::OneWay).overlapping(Overlap::Queue),
+        Method::new("t.Turns/ignored", MethodKind::Unary).overlapping(Overlap::Ignore),
+    ];
+
+    struct Handing;
+
+    impl ClientMiddleware for Handing {
+        async fn handle(&self, request: ClientRequest, mut next: ClientNext<'_>) -> Response {
+            next.run(request).await
+        }
+    }
+
+    /// Awaits calls of each kind which stay where they are when they are done.
+    async fn call_twice(channel: &Channel) {
+        let unary = |method| channel.unary::<(), Plain, (), Status>(method, &());
+        let upload = || {
+            channel.client_stream::<(), Plain, _, u8, Plain, (), Status>(&METHODS[1], &(), stream::pending())
+        };
+        let notes = [channel.one_way(&METHODS[2], &()), channel.one_way(&METHODS[2], &())];
+        for mut note in notes.map(Box::pin) {
+            note.as_mut().await.unwrap();
+            assert_eq!(note.as_mut().await.unwrap_err().code(), Code::Internal, "it was awaited again");
+        }
+        let (mut first, mut second) = (pin!(upload()), pin!(upload()));
+        for upload in [&mut first, &mut second] {
+            assert_eq!(upload.as_mut().await.unwrap_err().code(), Code::Unimplemented);
+        }
+        for method in [&METHODS[0], &METHODS[3]] {
+            let (mut first, mut second) = (pin!(unary(method)), pin!(unary(method)));
+            for unary in [&mut first, &mut second] {
+                assert_eq!(unary.as_mut().await.unwrap_err().code(), Code::Unimplemented);
+            }
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_turn_is_over_with_its_call_and_not_only_when_that_is_dropped() {
+        let server = TestServer::start(Server::builder()).unwrap();
+        let channel = || Channel::builder().endpoint(server.endpoint());
+        call_twice(&channel().connect().await.unwrap()).await;
+        call_twice(&channel().middleware(Handing).connect().await.unwrap()).await;
+    }
+}

@@ -57,6 +57,14 @@ impl<S, T> Upload<S, T> {
     }
 }
 
+impl<S, T> Upload<S, T> {
+    /// The call is over, and its items are of no use any more.
+    pub(super) fn give_up(&mut self) {
+        (self.sending, self.items) = (None, None);
+        self.launch.give_up();
+    }
+}
+
 impl<S: Stream<Item = T>, T> Upload<S, T> {
     /// Sends the stream, and waits for the answer.
     pub(super) fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, Failure>> {
