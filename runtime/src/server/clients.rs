@@ -186,7 +186,8 @@ impl Clients {
     /// that this is not looked for again at once. Whoever reads has little waiting.
     pub(crate) fn relieve(&mut self) {
         // Counted anew, since the bound may be passed by nothing but steps: a client with little left may count for one.
-        let behind = self.known.values().map(|known| (known.peer.count_all_waiting(), Arc::clone(&known.peer)));
+        let behind =
+            self.known.values().map(|known| (known.peer.count_all_waiting(), Arc::clone(&known.peer)));
         let mut behind: Vec<(usize, Arc<Peer>)> = behind.collect();
         if !self.shared.is_too_much_waiting() {
             return;

@@ -1,4 +1,5 @@
-//! What a server does with batches: no sockets, no waiting. The owner of a socket feeds it and empties its peers.
+//! What a server does with batches: no sockets, no waiting. The owner of a socket feeds it and empties its peers. How a call
+//! that is taken on comes to its handler is in [`super::start`].
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,12 +11,12 @@ use tokio::time::Instant;
 
 use super::clients::Clients;
 use super::counters::count;
-use super::dispatch::{Handling, Incoming, Service};
-use super::handler::{Handler, poll_once, run};
-use super::peer::{Answer, CallKey, Next, OneWay, Peer, Refusal};
-use super::queue::{Permit, Queue, Turn};
+use super::dispatch::Service;
+use super::peer::{Next, Peer, Refusal};
+use super::queue::Queue;
 use super::shared::Shared;
-use crate::context::{Context, PeerId};
+use super::start::{Origin, Ready};
+use crate::context::PeerId;
 use crate::method::{Method, MethodKind};
 use crate::middleware::ServerStack;
 use crate::status::{Cause, Failure, Status};
@@ -24,32 +25,29 @@ use crate::wire::{self, CallRecord, Malformed, Reader, Record};
 /// Records to take of a batch before anything else gets its turn: handlers are polled right here.
 const TURN: usize = 512;
 
-/// Calls to run that have waited before anything else gets its turn.
-const QUEUED: usize = 64;
-
 /// The most records that a batch may have. One of 128 KiB, at which a client should begin another, has fewer, however short
 /// they are; and a batch holds up all other clients until it is done.
 const MOST_RECORDS: usize = 128 * TURN;
 
 /// What a client is told to wait when there are as many calls in flight as may be. Nobody knows when there are fewer; the
 /// hint only keeps clients from asking all the time.
-const RETRY_AFTER: Duration = Duration::from_millis(100);
+pub(super) const RETRY_AFTER: Duration = Duration::from_millis(100);
 
 /// The services of a server, and its clients.
 pub(crate) struct Core {
     pub(crate) shared: Arc<Shared>,
-    services: Vec<Arc<dyn Service>>,
+    pub(super) services: Vec<Arc<dyn Service>>,
     /// What stands around every handler.
-    middleware: Arc<ServerStack>,
+    pub(super) middleware: Arc<ServerStack>,
     methods: HashMap<&'static str, Target>,
     pub(crate) clients: Clients,
     /// The handlers of one-way calls: no client's loss ends them, but the server's end does.
-    unheard: JoinSet<()>,
+    pub(super) unheard: JoinSet<()>,
     /// When the message came in that is being read.
-    received: Instant,
+    pub(super) received: Instant,
     unfinished: Option<Unfinished>,
     /// Where it is bounded how many calls run.
-    queue: Option<Queue<Ready>>,
+    pub(super) queue: Option<Queue<Ready>>,
 }
 
 /// A batch that was too long for one turn.
@@ -64,43 +62,10 @@ struct Unfinished {
 
 /// Where a method is.
 #[derive(Clone, Copy)]
-struct Target {
-    service: usize,
-    index: usize,
-    method: &'static Method,
-}
-
-/// What a handler is started for.
-enum Origin {
-    /// A call that is owed an answer.
-    Call(CallKey),
-    /// A call that nobody waits for.
-    OneWay(OneWay),
-}
-
-/// A call that may run, once it is its turn.
-struct Ready {
-    origin: Origin,
-    target: Target,
-    peer: Arc<Peer>,
-    call: Incoming,
-    deadline: Option<Instant>,
-}
-
-impl Ready {
-    /// It was cancelled, or given up, while it waited.
-    fn is_over(&self) -> bool {
-        self.origin.key().is_some_and(|key| self.peer.in_flight(key.id) != Some(key))
-    }
-}
-
-impl Origin {
-    fn key(&self) -> Option<CallKey> {
-        match self {
-            Self::Call(key) => Some(*key),
-            Self::OneWay(_) => None,
-        }
-    }
+pub(super) struct Target {
+    pub(super) service: usize,
+    pub(super) index: usize,
+    pub(super) method: &'static Method,
 }
 
 /// Two services that a server was given share this method.
@@ -244,7 +209,7 @@ impl Core {
         };
         let deadline = self.deadline(&record);
         match self.admit(&record, deadline, false) {
-            Ok(target) => self.start(peer, Origin::Call(key), target, batch, record, deadline),
+            Ok(target) => self.start(peer, Origin::Call(key), &target, batch, record, deadline),
             Err(status) => self.turn_away(peer, Some(key), status.not_sent()),
         }
     }
@@ -254,15 +219,10 @@ impl Core {
         let deadline = self.deadline(&record);
         match (self.admit(&record, deadline, true), peer.open_one_way()) {
             (Ok(target), Ok(in_flight)) => {
-                self.start(peer, Origin::OneWay(in_flight), target, batch, record, deadline);
+                self.start(peer, Origin::OneWay(in_flight), &target, batch, record, deadline);
             }
             _ => self.turn_away_unheard(),
         }
-    }
-
-    /// A one-way call that no handler sees, and nobody can be told of.
-    fn turn_away_unheard(&self) {
-        self.shared.counters.count_refused_unheard();
     }
 
     /// When a call's time is up. A time too long for the clock is no deadline.
@@ -317,118 +277,6 @@ impl Core {
         } else {
             format!("this server does not offer the service of `{shown}`")
         })
-    }
-
-    fn start(
-        &mut self,
-        peer: &Arc<Peer>,
-        origin: Origin,
-        target: Target,
-        batch: &Bytes,
-        record: CallRecord<'_>,
-        deadline: Option<Instant>,
-    ) {
-        let key = origin.key();
-        let context = Context::new(target.method, deadline, record.metadata, Arc::clone(peer), key);
-        let params = batch.slice_ref(record.body);
-        let (received, credit) = (self.received, record.credit);
-        let call = Incoming::new(Arc::clone(peer), key, context, params, credit, received);
-        let ready = Ready { origin, target, peer: Arc::clone(peer), call, deadline };
-        match self.queue.as_ref().map(Queue::may_run) {
-            None => self.run(ready, None),
-            Some(Some(permit)) => self.run(ready, Some(permit)),
-            Some(None) => self.enqueue(ready, batch),
-        }
-    }
-
-    /// As many handlers run as may: the call waits for its turn, if there is room.
-    fn enqueue(&mut self, mut ready: Ready, batch: &Bytes) {
-        let Some(queue) =
-            self.queue.as_mut().and_then(|queue| queue.has_room(Ready::is_over).then_some(queue))
-        else {
-            let why = Status::resource_exhausted("as many calls run, and wait for their turn, as may");
-            let why = why.caused_by(Cause::Overloaded).with_retry_after(RETRY_AFTER);
-            return self.turn_away(&ready.peer, ready.origin.key(), why.not_sent());
-        };
-        ready.call.open_streams();
-        // Or a small call would keep the whole batch for as long as it waits.
-        if ready.call.params.len() < batch.len() / 4 {
-            ready.call.params = Bytes::copy_from_slice(&ready.call.params);
-        }
-        let deadline = ready.deadline;
-        queue.push(ready, deadline);
-    }
-
-    /// Runs calls that have waited for their turn, up to a number. Whether there may be more whose turn has come.
-    pub(crate) fn run_queued(&mut self) -> bool {
-        for _ in 0..QUEUED {
-            match self.queue.as_mut().and_then(|queue| queue.next(Instant::now)) {
-                None => return false,
-                Some(Turn::Run(ready, _) | Turn::Late(ready)) if ready.is_over() => {}
-                Some(Turn::Run(ready, permit)) => self.run(ready, Some(permit)),
-                Some(Turn::Late(ready)) => {
-                    let why = Status::deadline_exceeded("the deadline passed before it was the call's turn");
-                    let why = why.caused_by(Cause::Deadline).not_sent();
-                    self.turn_away(&ready.peer, ready.origin.key(), why);
-                }
-            }
-        }
-        true
-    }
-
-    fn run(&mut self, ready: Ready, permit: Option<Permit>) {
-        count(&self.shared.counters.calls);
-        let Ready { origin, target, peer, call, deadline } = ready;
-        let key = origin.key();
-        let work = match self.dispatch(target, call).begin() {
-            Ok(work) => work,
-            Err(why) => return self.turn_away(&peer, key, why),
-        };
-        let handler = Handler::new(work, deadline, Arc::clone(&peer), key);
-        let Some(handler) = poll_once(handler) else { return };
-        let rest = run(handler);
-        match permit {
-            None => self.spawn(origin, &peer, rest),
-            Some(permit) => self.spawn(origin, &peer, async move {
-                let _permit = permit;
-                rest.await;
-            }),
-        }
-    }
-
-    fn spawn(&mut self, origin: Origin, peer: &Arc<Peer>, rest: impl Future<Output = ()> + Send + 'static) {
-        match origin {
-            Origin::Call(key) => peer.spawn(key, rest),
-            Origin::OneWay(in_flight) => self.spawn_unheard(in_flight, rest),
-        }
-    }
-
-    fn dispatch(&self, target: Target, call: Incoming) -> Handling {
-        let service = &self.services[target.service];
-        if self.middleware.is_empty() {
-            Handling::by(&**service, target.index, call)
-        } else {
-            self.middleware.around(Arc::clone(service), target.index, call)
-        }
-    }
-
-    /// No handler has seen the call.
-    fn turn_away(&self, peer: &Arc<Peer>, key: Option<CallKey>, why: Status) {
-        match key {
-            Some(key) => {
-                count(&self.shared.counters.refused);
-                peer.answer(key, Answer::Failure(Failure::Status(why)));
-            }
-            None => self.turn_away_unheard(),
-        }
-    }
-
-    fn spawn_unheard(&mut self, in_flight: OneWay, handler: impl Future<Output = ()> + Send + 'static) {
-        while self.unheard.try_join_next().is_some() {}
-        self.unheard.spawn(async move {
-            let _in_flight = in_flight;
-            handler.await;
-        });
     }
 
     /// A call with the id 0 can't be answered but as if a whole batch were meant, whose other calls may run.
@@ -492,12 +340,7 @@ impl Core {
     /// Ends what is still in flight when the time for draining is up.
     pub(crate) fn fail_all(&mut self) {
         let why = |what| Status::unavailable(what).caused_by(Cause::GoingAway);
-        let waiting: Vec<Ready> =
-            self.queue.as_mut().map(|queue| queue.drain().collect()).unwrap_or_default();
-        for ready in waiting {
-            let why = why("the server shut down before it was the call's turn").not_sent();
-            self.turn_away(&ready.peer, ready.origin.key(), why);
-        }
+        self.turn_away_queued(&why("the server shut down before it was the call's turn").not_sent());
         self.clients.fail_all(&why("the server shut down before the handler was done").maybe_executed());
         self.unheard.abort_all();
     }

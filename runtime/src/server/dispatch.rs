@@ -209,6 +209,10 @@ impl Incoming {
         }
     }
 
+    pub(super) fn peer(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+
     /// Begins its streams, for a handler that may not begin at once: what the client sends meanwhile is kept for it, up
     /// to the credit that every stream has from the start.
     pub(crate) fn open_streams(&mut self) {

@@ -3,7 +3,8 @@
 //! - [`dispatch`]: what generated code implements and calls.
 //! - [`core`]: what batches mean, without sockets. [`driver`]: the task that owns the socket.
 //! - [`clients`]: all of them, and who has gone. [`peer`]: one, its calls in flight and what it is to be sent.
-//! - [`handler`]: running handlers. [`queue`]: those that wait until fewer run. [`shared`]: what handlers and the driver share.
+//! - [`start`]: how calls come to their handlers. [`queue`]: those that wait until fewer run. [`handler`]: running them.
+//! - [`shared`]: what handlers and the driver share.
 //! - [`limits`], [`counters`]: what is bounded, and what is counted.
 
 mod clients;
@@ -16,6 +17,7 @@ mod limits;
 mod peer;
 mod queue;
 mod shared;
+mod start;
 #[cfg(test)]
 mod tests;
 

@@ -3,22 +3,34 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::limits::Concurrency;
 use crate::bell::Bell;
 
+/// How long a full queue is left alone once room was looked for in it.
+const FULL: Duration = Duration::from_millis(5);
+
 /// Calls in the order in which they came, and how many run.
 pub(super) struct Queue<T> {
     limit: Concurrency,
     waiting: VecDeque<Entry<T>>,
+    /// Until when there is no use in looking for calls that need not wait any more.
+    full_until: Option<Instant>,
     running: Arc<Running>,
 }
 
 struct Entry<T> {
     deadline: Option<Instant>,
     call: T,
+}
+
+impl<T> Entry<T> {
+    fn is_late(&self, now: Instant) -> bool {
+        self.deadline.is_some_and(|deadline| deadline <= now)
+    }
 }
 
 #[derive(Debug)]
@@ -49,7 +61,7 @@ pub(super) enum Turn<T> {
 impl<T> Queue<T> {
     pub(super) fn new(limit: Concurrency, bell: Arc<Bell>) -> Self {
         let running = Arc::new(Running { count: AtomicUsize::new(0), bell });
-        Self { limit, waiting: VecDeque::new(), running }
+        Self { limit, waiting: VecDeque::new(), full_until: None, running }
     }
 
     fn permit(&self) -> Option<Permit> {
@@ -65,12 +77,23 @@ impl<T> Queue<T> {
         if self.waiting.is_empty() { self.permit() } else { None }
     }
 
-    /// Whether one more may wait, those aside that are over by now.
-    pub(super) fn has_room(&mut self, is_over: impl Fn(&T) -> bool) -> bool {
-        if self.waiting.len() >= self.limit.queued {
-            self.waiting.retain(|entry| !is_over(&entry.call));
-        }
+    /// Whether one more may wait.
+    pub(super) fn has_room(&self) -> bool {
         self.waiting.len() < self.limit.queued
+    }
+
+    /// Where no more may wait, takes out those that are over by now, and those whose time is up, which it hands back. All of
+    /// them are looked at, so not for every call that comes: it is when there are too many that it would cost most.
+    pub(super) fn make_room(&mut self, now: Instant, is_over: impl Fn(&T) -> bool) -> Vec<T> {
+        if self.has_room() || self.full_until.is_some_and(|until| now < until) {
+            return Vec::new();
+        }
+        self.full_until = Some(now + FULL);
+        self.waiting.retain(|entry| !is_over(&entry.call));
+        let (late, waiting) = self.waiting.drain(..).partition(|entry| entry.is_late(now));
+        self.waiting = waiting;
+        let late: VecDeque<Entry<T>> = late;
+        late.into_iter().map(|entry| entry.call).collect()
     }
 
     /// Takes a call that may not run yet.

@@ -10,14 +10,14 @@ use super::clients::MAX_PEERS;
 use super::core::Core;
 use super::counters::Dropped;
 use super::dispatch::{Handling, Incoming, Service};
-use super::limits::Limits;
+use super::limits::{Concurrency, Limits};
 use super::peer::{Answer, Next, Peer, PeerOutgoing};
 use super::shared::Shared;
 use crate::codec::{Blob, Plain};
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, ServerStack};
-use crate::status::Failure;
 use crate::socket::Receipt;
+use crate::status::Failure;
 use crate::stream::Outgoing;
 use crate::wire::{self, Draft, Reader, Record};
 use crate::{Code, Outcome, Status};
@@ -217,13 +217,43 @@ async fn a_long_batch_is_taken_in_turns_and_in_order() {
 #[tokio::test(start_paused = true)]
 async fn a_call_whose_time_is_up_before_its_turn_in_a_batch_does_not_run() {
     let core = &mut core(|_| ());
-    // No parameters, and a second of time.
-    let late = [&[0x95, 1, 7, 0xaa], &b"t.Odd/hold"[..], &[0xc4, 1, 0x90, 0xce, 0, 0xf, 0x42, 0x40]].concat();
-    let records = [vec![vec![0x92, 10, 0]; 512], vec![late]].concat();
+    let records = [vec![vec![0x92, 10, 0]; 512], vec![call_of_a_second(7)]].concat();
     receive(core, b"a", &records);
     advance(Duration::from_millis(1_001)).await;
     assert_eq!(told(core), [error(7, Code::DeadlineExceeded, Outcome::NotSent)]);
     assert_eq!(core.shared.counters.calls(), 0);
+}
+
+/// A call that has a second of time.
+fn call_of_a_second(id: u8) -> Vec<u8> {
+    [&[0x95, 1, id, 0xaa], &b"t.Odd/hold"[..], &[0xc4, 1, 0x90, 0xce, 0, 0xf, 0x42, 0x40]].concat()
+}
+
+/// Also where one that has time stands before them.
+#[tokio::test(start_paused = true)]
+async fn calls_whose_time_is_up_in_a_full_queue_make_room_for_others() {
+    let core = &mut core(|limits| limits.concurrency = Some(Concurrency { running: 1, queued: 3 }));
+    let holds: Vec<_> = [1, 2].map(|id| call(id, "t.Odd/hold")).into();
+    receive(core, b"a", &[holds, vec![call_of_a_second(3), call_of_a_second(4)]].concat());
+    advance(Duration::from_secs(1)).await;
+    receive(core, b"b", &[5, 6, 7].map(|id| call(id, "t.Odd/hold")));
+    let mut told = told(core);
+    told.sort();
+    let late = [3, 4].map(|id| error(id, Code::DeadlineExceeded, Outcome::NotSent));
+    assert_eq!(told, [&late[..], &[error(7, Code::ResourceExhausted, Outcome::NotSent)]].concat());
+    assert_eq!(core.shared.counters.calls(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_queue_is_not_looked_through_for_every_call_that_comes() {
+    let core = &mut core(|limits| limits.concurrency = Some(Concurrency { running: 1, queued: 1 }));
+    receive(core, b"a", &[1, 2, 3].map(|id| call(id, "t.Odd/hold")));
+    core.clients.of(b"a").cancel(2);
+    receive(core, b"a", &[call(4, "t.Odd/hold")]);
+    advance(Duration::from_millis(5)).await;
+    receive(core, b"a", &[5, 6].map(|id| call(id, "t.Odd/hold")));
+    let refused = [3, 4, 6].map(|id| error(id, Code::ResourceExhausted, Outcome::NotSent));
+    assert_eq!(told(core), refused);
 }
 
 #[tokio::test]
@@ -304,11 +334,12 @@ async fn messages_that_are_put_back_leave_nothing_behind_that_is_never_done() {
 
 #[tokio::test]
 async fn clients_that_have_read_everything_take_no_room_of_others() {
-    let core = &mut core(|limits| limits.waiting = 100_000);
+    let core = &mut core(|limits| limits.waiting = 1_000_000);
     for route in 0..100_u8 {
         let peer = client_of(core, &[route]);
-        queue_answer(&peer, 40_000);
-        queue_answer(&peer, 40_000);
+        // What is left after the first of them is less than a step.
+        queue_answer(&peer, 100_000);
+        queue_answer(&peer, 30_000);
         while let Next::Message(..) = peer.next_message() {}
         assert!(!core.shared.is_too_much_waiting(), "after {route} clients");
     }
