@@ -111,6 +111,14 @@ impl Builder {
         self
     }
 
+    /// Adds a mock of each service, for tests: `TapeMock` implements the trait `Tape` by closures that a test gives it.
+    /// With [`Builder::client_only`] there is no trait, and so no mock.
+    #[must_use]
+    pub fn mocks(mut self) -> Self {
+        self.options.mocks = true;
+        self
+    }
+
     /// Reads the files and writes the Rust of them, unless it is there already.
     pub fn compile(self) -> Result<(), Error> {
         let folder = self.folder.clone().or_else(default_folder).ok_or(Error::NoOutputFolder)?;

@@ -201,6 +201,8 @@ pub(crate) struct ServiceNames {
     pub(crate) client: Ident,
     /// `TapeServer`
     pub(crate) server: Ident,
+    /// `TapeMock`
+    pub(crate) mock: Ident,
 }
 
 /// A module, and those inside it.
@@ -310,12 +312,17 @@ impl PackageNames {
     /// Services, then what the generator adds for them, then constants, which are a namespace of their own.
     fn declare_ours(&mut self, package: &Package, scope: &mut Scope) {
         let services = scope.declare(package.services.iter().map(|service| service.name.as_str()));
-        let services = services.into_iter().zip(&package.services).map(|(ident, service)| ServiceNames {
-            service: ident,
+        let services = services.into_iter().zip(&package.services).map(|(name, service)| ServiceNames {
+            service: name,
             client: scope.add(&format!("{}Client", service.name)),
             server: scope.add(&format!("{}Server", service.name)),
+            // Named below, so that nothing is called otherwise for a mock that may not even be wanted.
+            mock: ident("unnamed"),
         });
         self.services = services.collect();
+        for (names, service) in self.services.iter_mut().zip(&package.services) {
+            names.mock = scope.add(&format!("{}Mock", service.name));
+        }
 
         // Upper case, whatever the schema says: a lower-case constant would turn variables into patterns.
         let names = package.constants.iter().map(|constant| constant.name.as_str());

@@ -20,6 +20,8 @@ pub struct Options {
     pub replacements: Vec<(String, String)>,
     /// For which ends of a call code is generated.
     pub sides: Sides,
+    /// Whether there are mocks of services, for tests. They implement the traits, so clients alone have none.
+    pub mocks: bool,
 }
 
 /// The ends of a call that code is generated for.
@@ -79,6 +81,7 @@ pub struct Choices {
     /// The text of a type each: tokens can't go from thread to thread.
     replacements: BTreeMap<TypeId, String>,
     sides: Sides,
+    mocks: bool,
 }
 
 /// A trait that a user has derived for a type.
@@ -102,6 +105,7 @@ impl Options {
         if self.sides == Sides::Both {
             self.sides = others.sides;
         }
+        self.mocks |= others.mocks;
     }
 
     /// Looks the types up that the options name.
@@ -109,7 +113,7 @@ impl Options {
         let types = by_full_name(schema);
         let find =
             |name: &String| types.get(name).copied().ok_or(OptionsError::UnknownType { name: name.clone() });
-        let mut choices = Choices { sides: self.sides, ..Choices::default() };
+        let mut choices = Choices { sides: self.sides, mocks: self.mocks, ..Choices::default() };
         for (name, derives) in &self.derives {
             let id = find(name)?;
             if matches!(schema.definition(id).kind, TypeKind::Alias(_)) {
@@ -205,6 +209,11 @@ impl Choices {
     /// The ends of a call that code is generated for.
     pub(crate) fn sides(&self) -> Sides {
         self.sides
+    }
+
+    /// Whether services get mocks.
+    pub(crate) fn has_mocks(&self) -> bool {
+        self.mocks && self.sides != Sides::Client
     }
 }
 

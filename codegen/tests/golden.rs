@@ -127,12 +127,18 @@ fn server_only() {
 }
 
 #[test]
+fn mocks() {
+    check("mocks", "mocks", &Options { sides: Sides::Server, mocks: true, ..Options::default() });
+}
+
+#[test]
 fn derives_and_replacements() {
     let pair = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
     let options = Options {
         derives: pair("golden.Trade", "Eq, ::serde_json::Value, Clone"),
         replacements: pair("golden.Amount", "::my::Amount<i64>"),
         sides: Sides::Client,
+        ..Options::default()
     };
     check("options", "replaced", &options);
 }

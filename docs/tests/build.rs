@@ -76,9 +76,10 @@ fn generate(out: &Path, documents: &[&str]) -> Result<(), Box<dyn Error>> {
     let Some(schema) = compilation.schema else {
         return Err(format!("a `.svc` block is wrong: {:#?}", compilation.diagnostics).into());
     };
+    let choices = zsvc_codegen::Options { mocks: true, ..Default::default() }.resolve(&schema)?;
     let code = zsvc_codegen::generate(
         &schema,
-        &zsvc_codegen::Choices::default(),
+        &choices,
         &compilation.sources,
         zsvc_codegen::Placement::Included,
     );

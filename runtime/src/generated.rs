@@ -7,6 +7,7 @@ pub use crate::codec::{
     check_range, length, read_number, read_struct, read_union, write_variant,
 };
 pub use crate::server::{Handling, Incoming, Params};
+pub use crate::testing::{MockMethod, Unset};
 pub use serde;
 
 /// The version of what stands between generated code and this crate. Raised by every change to it.

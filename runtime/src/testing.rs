@@ -4,6 +4,8 @@
 //! are encoded, wait, have deadlines and credit, are tried again and cancelled as ever, on tokio's clock and on nothing else. So with a
 //! paused clock (`tokio::time::pause`), a test that waits out a deadline of a minute takes no time.
 //!
+//! What such a server answers can be said by a mock, which `zsvc_codegen::Builder::mocks` generates for each service.
+//!
 //! ```
 //! # use std::time::Duration;
 //! # use zsvc::testing::TestServer;
@@ -18,6 +20,11 @@
 //! # Ok(())
 //! # }
 //! ```
+
+mod mock;
+
+#[doc(hidden)]
+pub use mock::{MockMethod, Unset};
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -34,6 +34,9 @@ pub(crate) struct Generate {
     /// Leaves out the clients.
     #[arg(long, requires = "out")]
     server_only: bool,
+    /// Adds a mock of each service, for tests.
+    #[arg(long, requires = "out", conflicts_with = "client_only")]
+    mocks: bool,
     /// Derives more traits for a type: `market.v1.Side=PartialOrd,Ord`; may be given several times.
     #[arg(long, requires = "out", value_name = "TYPE=TRAITS", value_parser = pair)]
     derive: Vec<(String, String)>,
@@ -66,7 +69,7 @@ impl Generate {
             (false, true) => Sides::Server,
             (false, false) => Sides::Both,
         };
-        Options { derives: self.derive.clone(), replacements: self.replace.clone(), sides }
+        Options { derives: self.derive.clone(), replacements: self.replace.clone(), sides, mocks: self.mocks }
     }
 }
 

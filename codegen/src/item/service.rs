@@ -2,11 +2,12 @@
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use zsvc_idl::schema::{Method, MethodKind, Service};
+use zsvc_idl::schema::Service;
 
-use super::method::{self, Named, Variables};
+use super::handler::Handler;
+use super::method::{self, Named};
 use super::parameters::parameters;
-use super::{client, hidden, server};
+use super::{client, hidden, mock, server};
 use crate::docs;
 use crate::names::ServiceNames;
 use crate::options::Sides;
@@ -20,7 +21,9 @@ pub(crate) fn service(site: Site<'_>, names: &ServiceNames, service: &Service) -
         Sides::Both | Sides::Server => {
             let contract = contract(site, names, service, &methods);
             let server = server::server(names, service);
-            (Some(quote!(#contract #server)), Some(server::serving(site, names, &methods)))
+            let mocks = site.generation.choices.has_mocks();
+            let mock = mocks.then(|| mock::mock(site, names, service, &methods));
+            (Some(quote!(#contract #server #mock)), Some(server::serving(site, names, &methods)))
         }
     };
     let (client, calling) = match site.generation.choices.sides() {
@@ -59,48 +62,7 @@ fn contract(site: Site<'_>, names: &ServiceNames, service: &Service, methods: &[
 }
 
 fn function(site: Site<'_>, named: &Named<'_>) -> TokenStream {
-    let Named { method, name, .. } = named;
-    let attributes = docs::attributes(&method.notes, &format!("Handles `{}`.", method.name));
-    let Variables { parameters, stream, mut left } = Variables::new(site, method);
-    let context = left.add("context");
-    let types = method.parameters.iter().map(|parameter| site.held(parameter.into()));
-    let stream = stream.zip(method::stream(method)).map(|(variable, stream)| {
-        let item = site.ty(&stream.item);
-        quote!(#variable: ::zsvc::Streaming<#item>,)
-    });
-    let sink = sink_item(method).map(|item| {
-        let (variable, item) = (left.add("sink"), site.ty(item));
-        quote!(#variable: ::zsvc::Sink<#item>,)
-    });
-    let output = output(site, method);
-    quote! {
-        #attributes
-        fn #name(
-            &self,
-            #context: &::zsvc::Context,
-            #(#parameters: #types,)*
-            #stream
-            #sink
-        ) -> impl ::core::future::Future<Output = #output> + ::core::marker::Send;
-    }
-}
-
-fn sink_item(method: &Method) -> Option<&zsvc_idl::schema::Type> {
-    match &method.kind {
-        MethodKind::ServerStream(item) | MethodKind::Bidirectional(_, item) => Some(item),
-        MethodKind::Unary(_) | MethodKind::ClientStream(..) | MethodKind::OneWay => None,
-    }
-}
-
-/// What a handler comes to.
-fn output(site: Site<'_>, method: &Method) -> TokenStream {
-    let answer = match &method.kind {
-        MethodKind::OneWay => return quote!(()),
-        MethodKind::Unary(answer) | MethodKind::ClientStream(_, answer) => {
-            method::answer(site, answer.as_ref())
-        }
-        MethodKind::ServerStream(_) | MethodKind::Bidirectional(..) => quote!(()),
-    };
-    let failure = method::failure(site, method);
-    quote!(::core::result::Result<#answer, #failure>)
+    let attributes = docs::attributes(&named.method.notes, &format!("Handles `{}`.", named.method.name));
+    let signature = Handler::new(site, named).signature();
+    quote!(#attributes #signature;)
 }

@@ -18,7 +18,7 @@ use super::{MAX_BYTES, Output, Project, Wrong, wrong};
 use crate::options::{Options, Sides};
 
 const KEYS: [&str; 4] = ["roots", "include", "generate", "lint"];
-const GENERATE_KEYS: [&str; 5] = ["out", "files", "sides", "derive", "replace"];
+const GENERATE_KEYS: [&str; 6] = ["out", "files", "sides", "mocks", "derive", "replace"];
 
 type Key<'t, 'i> = &'t Spanned<DeString<'i>>;
 type Value<'t, 'i> = &'t Spanned<DeValue<'i>>;
@@ -159,6 +159,11 @@ impl Reader<'_> {
                 continue;
             };
             let output = self.output(entry, table);
+            if let Some(mocks) = table.get("mocks").filter(|_| output.options.mocks)
+                && output.options.sides == Sides::Client
+            {
+                self.value(mocks, "clients alone have no mocks", "leave out `sides`, or set `mocks` to `false`");
+            }
             if output.out.is_some() && outputs.iter().any(|earlier| earlier.out == output.out) {
                 let place = table.get("out").unwrap_or(entry);
                 self.value(place, "two outputs have one folder", "give each a folder of its own");
@@ -181,6 +186,7 @@ impl Reader<'_> {
                 "out" => output.out = self.out(value),
                 "files" => output.files = self.inside(value, Wanted::Any),
                 "sides" => output.options.sides = self.sides(value),
+                "mocks" => output.options.mocks = self.boolean(value),
                 "derive" => output.options.derives = self.by_type(value, &mut output.places, true),
                 "replace" => output.options.replacements = self.by_type(value, &mut output.places, false),
                 _ => self.unknown_key(key, &GENERATE_KEYS),
@@ -293,6 +299,14 @@ impl Reader<'_> {
             self.value(value, "a string belongs here", "write it between quotes");
         }
         text
+    }
+
+    fn boolean(&mut self, value: Value) -> bool {
+        let boolean = value.get_ref().as_bool();
+        if boolean.is_none() {
+            self.value(value, "`true` or `false` belongs here", "write it without quotes");
+        }
+        boolean.unwrap_or_default()
     }
 
     fn unknown_key(&mut self, key: Key, known: &[&str]) {

@@ -1,0 +1,124 @@
+//! `TapeMock`: a service whose methods are closures that a test gives, where a test wants one.
+
+use proc_macro2::{Ident, TokenStream};
+use quote::quote;
+use zsvc_idl::schema::Service;
+
+use super::handler::Handler;
+use super::method::Named;
+use crate::docs;
+use crate::names::{Scope, ServiceNames};
+use crate::site::Site;
+
+/// A method of a mock, with its names.
+struct Mocked<'a> {
+    named: &'a Named<'a>,
+    handler: Handler,
+    /// `on_last`
+    setter: Ident,
+    /// `last_calls`
+    counter: Ident,
+}
+
+/// The mock of a service, and how it implements the trait.
+pub(crate) fn mock(
+    site: Site<'_>,
+    names: &ServiceNames,
+    service: &Service,
+    methods: &[Named<'_>],
+) -> TokenStream {
+    let ServiceNames { service: contract, mock, .. } = names;
+    let docs = docs::doc(&format!(
+        "A `{}` for tests, whose methods are closures.\n\nA method without one is answered with `unimplemented`; one-way \
+         calls are ignored then.\nClones share the counts of calls.",
+        service.name
+    ));
+    let methods = mocked(site, methods);
+    let fields = methods.iter().map(Mocked::field);
+    let functions = methods.iter().map(Mocked::functions);
+    let handlers = methods.iter().map(|method| method.handler(mock));
+    quote! {
+        #docs
+        #[derive(Clone, Debug, Default)]
+        pub struct #mock {
+            #(#fields,)*
+        }
+        impl self::#mock {
+            /// A mock without any closure.
+            #[must_use]
+            pub fn new() -> Self {
+                <Self as ::core::default::Default>::default()
+            }
+            #(#functions)*
+        }
+        impl self::#contract for self::#mock {
+            #(#handlers)*
+        }
+    }
+}
+
+/// Setters have their names first: those are what tests are made of.
+fn mocked<'a>(site: Site<'_>, methods: &'a [Named<'a>]) -> Vec<Mocked<'a>> {
+    let mut scope = Scope::without(["new"]);
+    let mut add = |before: &str, after: &str| -> Vec<Ident> {
+        let names = methods.iter().map(|named| format!("{before}{}{after}", named.method.name));
+        names.map(|name| scope.add(&name)).collect()
+    };
+    let (setters, counters) = (add("on_", ""), add("", "_calls"));
+    let names = setters.into_iter().zip(counters);
+    let mocked = methods.iter().zip(names).map(|(named, (setter, counter))| Mocked {
+        named,
+        handler: Handler::new(site, named),
+        setter,
+        counter,
+    });
+    mocked.collect()
+}
+
+impl Mocked<'_> {
+    fn field(&self) -> TokenStream {
+        let (name, Handler { types, output, .. }) = (&self.named.name, &self.handler);
+        quote!(#name: ::zsvc::generated::MockMethod<(#(#types,)*), #output>)
+    }
+
+    fn functions(&self) -> TokenStream {
+        let Self { named: Named { name, method, .. }, setter, counter, .. } = self;
+        let Handler { context, arguments, types, output, .. } = &self.handler;
+        let handler = self.handler.left.clone().add("handler");
+        let sets = docs::doc(&format!(
+            "Has `{}` handled by a closure.\n\nWhat the future needs of the context, the closure takes out of it.",
+            method.name
+        ));
+        let counts = docs::doc(&format!("How many calls of `{}` have come.", method.name));
+        quote! {
+            #sets
+            #[must_use]
+            pub fn #setter<R: ::core::future::Future<Output = #output> + ::core::marker::Send + 'static>(
+                mut self,
+                #handler: impl ::core::ops::Fn(&::zsvc::Context #(, #types)*) -> R
+                    + ::core::marker::Send
+                    + ::core::marker::Sync
+                    + 'static,
+            ) -> Self {
+                self.#name.set(move |#context, (#(#arguments,)*)| #handler(#context #(, #arguments)*));
+                self
+            }
+            #counts
+            #[must_use]
+            pub fn #counter(&self) -> usize {
+                self.#name.calls()
+            }
+        }
+    }
+
+    fn handler(&self, mock: &Ident) -> TokenStream {
+        let (name, setter) = (&self.named.name, format!("{mock}::{}", self.setter));
+        let Handler { context, arguments, .. } = &self.handler;
+        let signature = self.handler.signature();
+        quote! {
+            #signature {
+                self.#name.call(#context, #setter, (#(#arguments,)*))
+            }
+        }
+    }
+}
