@@ -188,8 +188,34 @@ fn same_union((written, old): (Seen<'_>, &[Variant]), (read, new): (Seen<'_>, &[
     };
     let find = |variants: &'_ [Variant]| variants.iter().position(|variant| variant.number == before);
     let (Some(before), Some(after)) = (find(old), find(new)) else { return true };
+    let (before, after) = (&old[before], &new[after]);
+    if before.name != after.name && is_other((written.schema, before), (read.schema, after)) {
+        return false;
+    }
     let (written, read) = (Seen { value: before_value, ..written }, Seen { value: after_value, ..read });
-    same_payload((written, &old[before].payload), (read, &new[after].payload))
+    same_payload((written, &before.payload), (read, &after.payload))
+}
+
+/// Whether a variant of another name is more than a new name: one of them carries nothing, and the other has to.
+fn is_other((old_schema, before): (&Schema, &Variant), (new_schema, after): (&Schema, &Variant)) -> bool {
+    match (&before.payload, &after.payload) {
+        (Payload::Nothing, Payload::Nothing) => false,
+        (Payload::Nothing, other) => has_to_be_there(new_schema, other),
+        (other, Payload::Nothing) => has_to_be_there(old_schema, other),
+        _ => false,
+    }
+}
+
+fn has_to_be_there(schema: &Schema, payload: &Payload) -> bool {
+    let is_mandatory =
+        |ty: &Type| !matches!(schema.resolved(ty), Type::Optional(_) | Type::Builtin(Builtin::Value));
+    match payload {
+        Payload::Nothing => false,
+        Payload::Type { ty, .. } => is_mandatory(ty),
+        Payload::Fields(fields) => {
+            fields.iter().any(|field| field.default.is_none() && is_mandatory(&field.ty))
+        }
+    }
 }
 
 fn same_payload((written, old): (Seen<'_>, &Payload), (read, new): (Seen<'_>, &Payload)) -> bool {

@@ -37,17 +37,24 @@ pub enum Value {
 /// How deep random values go before they end where they can.
 const DEEP: usize = 4;
 
-/// Makes values of one schema that hold its bounds.
+/// Makes values of one schema that hold its bounds, unless told otherwise.
 #[derive(Debug)]
 pub struct Maker<'a> {
     schema: &'a Schema,
     random: &'a mut Random,
+    holds_bounds: bool,
 }
 
 impl<'a> Maker<'a> {
     /// For the types of a schema.
     pub fn new(schema: &'a Schema, random: &'a mut Random) -> Self {
-        Self { schema, random }
+        Self { schema, random, holds_bounds: true }
+    }
+
+    /// The same, for values that need not hold bounds.
+    #[must_use]
+    pub fn without_bounds(self) -> Self {
+        Self { holds_bounds: false, ..self }
     }
 
     /// A value of a type.
@@ -65,6 +72,7 @@ impl<'a> Maker<'a> {
     }
 
     fn bounded(&mut self, ty: &Type, len: Option<&Range>, range: Option<&Range>, depth: usize) -> Value {
+        let (len, range) = if self.holds_bounds { (len, range) } else { (None, None) };
         match self.schema.resolved(ty) {
             Type::Optional(_) if self.random.one_in(3) || depth > DEEP => Value::Absent,
             Type::Optional(inner) => self.bounded(inner, len, range, depth),

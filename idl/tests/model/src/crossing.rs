@@ -1,0 +1,222 @@
+//! Values that cross from programs of one schema to those of another, and who refuses or misreads them.
+//!
+//! It is told for each way by itself: what servers read and what clients read, of either age. What verdicts say to that is
+//! not known here.
+
+use std::collections::BTreeMap;
+
+use rmpv::Value as Raw;
+use zsvc_idl::schema::{Method, MethodKind, Schema, Type, TypeId};
+
+use crate::codec::{Reader, Refusal, bytes, parsed, write, write_fields};
+use crate::meaning::{Seen, same, same_fields};
+use crate::random::Random;
+use crate::value::Maker;
+
+/// Who reads what a program of the other age has written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[allow(missing_docs, reason = "each is the age and the kind of the reader")]
+pub enum Way {
+    OldServer,
+    NewServer,
+    OldClient,
+    NewClient,
+    /// A value of a type, whether a method leads to it or not.
+    OldType,
+    NewType,
+}
+
+/// Why values were refused or misread, for each way the first of them.
+pub type Failures = BTreeMap<Way, String>;
+
+/// Who holds bounds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Bounds {
+    /// Writers, and the servers that methods lead to.
+    OfServers,
+    /// Also whoever reads a value of a type by itself.
+    OfAll,
+    /// Nobody: anything of a type may be written, and is read.
+    Nowhere,
+}
+
+/// Who calls whom.
+struct Sides<'a> {
+    bounds: Bounds,
+    client: &'a Schema,
+    server: &'a Schema,
+    /// Who reads requests, and who reads answers.
+    ways: (Way, Way),
+}
+
+/// One value on its way: what wrote it, and who reads it.
+struct Crossing<'a> {
+    writer: &'a Schema,
+    reader: Reader<'a>,
+    bounds: Bounds,
+    random: &'a mut Random,
+}
+
+impl Crossing<'_> {
+    fn maker(&mut self) -> Maker<'_> {
+        let maker = Maker::new(self.writer, self.random);
+        if self.bounds == Bounds::Nowhere { maker.without_bounds() } else { maker }
+    }
+
+    /// Why a value of one type can't be read as the other, if this one can't.
+    fn of_type(&mut self, written: &Type, read: &Type) -> Result<(), Refusal> {
+        let value = self.maker().value(written);
+        let raw = parsed(&bytes(&write(self.writer, written, &value)))?;
+        let found = self.reader.read(read, &raw)?;
+        let written = Seen { schema: self.writer, ty: written, value: &value };
+        let seen = Seen { schema: self.reader.schema, ty: read, value: &found };
+        if same(written, seen) { Ok(()) } else { Err(format!("{value:?} is read as {found:?}")) }
+    }
+
+    fn of_parameters(&mut self, written: &Method, read: &Method) -> Result<(), Refusal> {
+        let value = self.maker().fields(&written.parameters, 0);
+        let raw = parsed(&bytes(&write_fields(self.writer, &written.parameters, &value)))?;
+        let found = self.reader.fields(&read.parameters, &raw)?;
+        // Parameters count by position, and a name says what one means.
+        let any = Type::List(Box::new(Type::Named(TypeId(0))));
+        let sides = (
+            Seen { schema: self.writer, ty: &any, value: &value },
+            Seen { schema: self.reader.schema, ty: &any, value: &found },
+        );
+        let is_same = same_fields((sides.0, &written.parameters), (sides.1, &read.parameters));
+        if is_same { Ok(()) } else { Err(format!("{value:?} is read as {found:?}")) }
+    }
+}
+
+/// Everything once, in all ways.
+#[must_use]
+pub fn cross(old: &Schema, new: &Schema, bounds: Bounds, random: &mut Random) -> Failures {
+    let mut failures = Failures::new();
+    let forth = Sides { bounds, client: old, server: new, ways: (Way::NewServer, Way::OldClient) };
+    calls(&forth, random, &mut failures);
+    let back = Sides { bounds, client: new, server: old, ways: (Way::OldServer, Way::NewClient) };
+    calls(&back, random, &mut failures);
+    for (writer, reader, way) in [(old, new, Way::NewType), (new, old, Way::OldType)] {
+        if let Err(error) = types(writer, reader, bounds, random) {
+            failures.insert(way, error);
+        }
+    }
+    failures
+}
+
+/// Calls each method of the client once.
+fn calls(sides: &Sides<'_>, random: &mut Random, failures: &mut Failures) {
+    let known = methods(sides.server);
+    for (name, called) in methods(sides.client) {
+        let mut failed = |(way, error): (Way, Refusal)| {
+            failures.entry(way).or_insert_with(|| format!("{name}: {error}"));
+        };
+        match known.get(&name) {
+            Some(method) => call(sides, called, method, random).into_iter().for_each(&mut failed),
+            // That an old server does not have a new method is nobody's fault.
+            None if sides.ways.0 == Way::OldServer => {}
+            None => failed((sides.ways.0, "unimplemented".to_owned())),
+        }
+    }
+}
+
+/// A call of what the client knows, at a server that knows it so.
+fn call(sides: &Sides<'_>, called: &Method, method: &Method, random: &mut Random) -> Vec<(Way, Refusal)> {
+    let is_one_way = |it: &Method| matches!(it.kind, MethodKind::OneWay);
+    if is_one_way(called) != is_one_way(method) {
+        return vec![(sides.ways.0, "the record is of the wrong kind".to_owned())];
+    }
+    let request = request(sides, called, method, random).map_err(|error| (sides.ways.0, error));
+    let reply = reply(sides, called, method, random).map_err(|error| (sides.ways.1, error));
+    let thrown = thrown(sides, called, method, random).map_err(|error| (sides.ways.1, error));
+    [request, reply, thrown].into_iter().filter_map(Result::err).collect()
+}
+
+fn request(sides: &Sides<'_>, called: &Method, method: &Method, random: &mut Random) -> Result<(), Refusal> {
+    let reader = Reader { schema: sides.server, is_server: sides.bounds != Bounds::Nowhere };
+    let mut crossing = Crossing { writer: sides.client, reader, bounds: sides.bounds, random };
+    crossing.of_parameters(called, method)?;
+    match (incoming(called), incoming(method)) {
+        (Some(written), Some(read)) => crossing.of_type(written, read),
+        (None, None) => Ok(()),
+        _ => Err("one of them has a stream".to_owned()),
+    }
+}
+
+fn reply(sides: &Sides<'_>, called: &Method, method: &Method, random: &mut Random) -> Result<(), Refusal> {
+    let ((answer, streams), (given, is_streamed)) = (outgoing(called), outgoing(method));
+    if streams != is_streamed {
+        return Err("one of them answers with a stream".to_owned());
+    }
+    let mut crossing = answering(sides, random);
+    match (given, answer) {
+        (Some(written), Some(read)) => crossing.of_type(written, read),
+        // Nil is what a method answers that answers with nothing.
+        (None, Some(read)) => crossing.reader.read(read, &Raw::Nil).map(drop),
+        (_, None) => Ok(()),
+    }
+}
+
+fn thrown(sides: &Sides<'_>, called: &Method, method: &Method, random: &mut Random) -> Result<(), Refusal> {
+    match (method.throws, called.throws) {
+        (Some(written), Some(read)) => {
+            answering(sides, random).of_type(&Type::Named(written), &Type::Named(read))
+        }
+        _ => Ok(()),
+    }
+}
+
+fn answering<'a>(sides: &Sides<'a>, random: &'a mut Random) -> Crossing<'a> {
+    let reader = Reader { schema: sides.client, is_server: false };
+    Crossing { writer: sides.server, reader, bounds: sides.bounds, random }
+}
+
+/// By their full names.
+fn methods(schema: &Schema) -> BTreeMap<String, &Method> {
+    let services = schema
+        .packages
+        .iter()
+        .flat_map(|package| package.services.iter().map(move |service| (package, service)));
+    let named = services.flat_map(|(package, service)| {
+        let start = format!("{}.{}", package.full_name(), service.name);
+        service.methods.iter().map(move |method| (format!("{start}/{}", method.name), method))
+    });
+    named.collect()
+}
+
+/// What a method takes as a stream.
+fn incoming(method: &Method) -> Option<&Type> {
+    match &method.kind {
+        MethodKind::ClientStream(stream, _) | MethodKind::Bidirectional(stream, _) => Some(&stream.item),
+        MethodKind::Unary(_) | MethodKind::ServerStream(_) | MethodKind::OneWay => None,
+    }
+}
+
+/// What a method answers with, and whether that is a stream.
+fn outgoing(method: &Method) -> (Option<&Type>, bool) {
+    match &method.kind {
+        MethodKind::Unary(answer) | MethodKind::ClientStream(_, answer) => (answer.as_ref(), false),
+        MethodKind::ServerStream(item) | MethodKind::Bidirectional(_, item) => (Some(item), true),
+        MethodKind::OneWay => (None, false),
+    }
+}
+
+/// Has a value of each type that both have cross, whether a method leads to it or not. Types are known by their names alone,
+/// since a package may be named otherwise.
+///
+/// # Errors
+/// Why the first is refused or misread that is.
+pub fn types(writer: &Schema, reader: &Schema, bounds: Bounds, random: &mut Random) -> Result<(), Refusal> {
+    let known: BTreeMap<&str, TypeId> =
+        reader.types.iter().map(|definition| definition.name.as_str()).zip((0..).map(TypeId)).collect();
+    let reader = Reader { schema: reader, is_server: bounds == Bounds::OfAll };
+    for (id, definition) in (0..).map(TypeId).zip(&writer.types) {
+        if let Some(other) = known.get(definition.name.as_str()) {
+            let mut crossing = Crossing { writer, reader, bounds, random };
+            crossing
+                .of_type(&Type::Named(id), &Type::Named(*other))
+                .map_err(|error| format!("{}: {error}", definition.name))?;
+        }
+    }
+    Ok(())
+}
