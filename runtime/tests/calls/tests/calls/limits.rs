@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use zsvc::{Code, Error, Outcome, Status};
+use zsvc::{Code, Dropped, Error, Outcome, Status};
 use zsvc_calls::probe::v1::Chest;
 
 use crate::raw;
@@ -218,6 +218,28 @@ fn answers_that_nobody_reads() {
         }
         let refused = server.counters.refused_calls();
         assert!((900..1_000).contains(&refused), "{refused} calls were turned away");
+    });
+}
+
+/// All handlers are done before any of their answers can leave.
+#[test]
+fn answers_past_all_that_may_wait_are_errors_that_say_so() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_waiting(100_000)).lossy();
+        let (probe, name) = (server.client().await, "x".repeat(50_000));
+        let held: Vec<_> = (0..20).map(|_| tokio::spawn(probe.hold(&name).no_retry())).collect();
+        server.journal.has_times(&format!("{name} began"), held.len()).await;
+        server.journal.open(&name);
+        let mut failed = 0;
+        for call in held {
+            if let Err(status) = call.await.unwrap() {
+                assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::Executed));
+                failed += 1;
+            }
+        }
+        assert!((1..20).contains(&failed), "{failed} answers found no room");
+        assert_eq!(server.counters.dropped(Dropped::NoRoom), failed);
+        assert_eq!(probe.echo("room again").await.unwrap(), "room again");
     });
 }
 
