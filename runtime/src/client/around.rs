@@ -95,6 +95,8 @@ impl Launch {
             answers: streams.inbound.clone().map_or(Direction::None, Direction::In),
         };
         let (method, metadata, trace) = (self.method(), self.take_metadata(), self.take_trace());
-        Some(stack.around(ClientRequest { method, metadata, deadline, traffic, trace }))
+        let until = deadline.map(|deadline| deadline.at);
+        let request = ClientRequest { method, metadata, deadline: until, traffic, trace };
+        Some(stack.around(request, deadline))
     }
 }

@@ -196,10 +196,10 @@ impl Launch {
     }
 
     /// When time will be up, from now on however often the call is made.
-    pub(super) fn fix_deadline(&mut self, now: Instant) -> Option<Instant> {
+    pub(super) fn fix_deadline(&mut self, now: Instant) -> Option<Deadline> {
         let deadline = self.deadline_from(now);
         self.time = Time::Fixed(deadline);
-        deadline.map(|deadline| deadline.at)
+        deadline
     }
 
     /// Goes back to where it was before it was first sent.

@@ -43,6 +43,7 @@ pub use channel::{Channel, ChannelBuilder};
 pub use counters::{ChannelCounters, ChannelDropped};
 #[cfg(fuzzing)]
 pub use fuzzed::FuzzedClient;
+pub(crate) use deadline::Deadline;
 pub(crate) use local::{Host, Order, Place, Way};
 pub use resolve::Resolve;
 pub use retry::Retry;

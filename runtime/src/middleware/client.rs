@@ -11,19 +11,23 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::coop::consume_budget;
-use tokio::time::Instant;
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Inherited;
 use super::caught::{Caught, Panicked};
 use super::response::{Body, Response, Traffic};
+use crate::client::Deadline;
 use crate::metadata::Metadata;
 use crate::method::Method;
-use crate::status::{Failure, Outcome, Status};
+use crate::status::{Cause, Failure, Outcome, Status};
 
 /// Code around the calls that a client makes, of every kind.
 ///
 /// Its future is a part of the call: it runs where the call is awaited, and is dropped where the call is. Around a call that
 /// is answered with a stream it goes on in the stream, until that ends or is dropped. A panic ends the call with `internal`.
+///
+/// The call's deadline holds for it, too: what it does when time is up, but for hearing of it from a call that it has made, is
+/// dropped, and the call ends with `deadline_exceeded`.
 ///
 /// ```
 /// use zsvc::middleware::{ClientMiddleware, ClientNext, ClientRequest, Response};
@@ -42,7 +46,7 @@ pub trait ClientMiddleware: Send + Sync + 'static {
     /// Handles one call, in most cases by running what comes next.
     ///
     /// # Cancel safety
-    /// It is dropped when the call, or its stream, is.
+    /// It is dropped when the call, or its stream, is, and when time is up.
     fn handle(&self, request: ClientRequest, next: ClientNext<'_>) -> impl Future<Output = Response> + Send;
 }
 
@@ -158,12 +162,13 @@ impl ClientStack {
     }
 
     /// The middleware around one call, which has not begun.
-    pub(crate) fn around(self: &Arc<Self>, request: ClientRequest) -> Around {
+    pub(crate) fn around(self: &Arc<Self>, request: ClientRequest, deadline: Option<Deadline>) -> Around {
+        let limit = deadline.map(|deadline| Limit { deadline, method: request.method, sleep: None });
         let (stack, passage) = (Arc::clone(self), Arc::new(Passage::default()));
         let within = Arc::clone(&passage);
         let future =
             Box::pin(async move { ClientNext { rest: &stack.layers, passage: &within }.run(request).await });
-        Around { future: Mutex::new(future), passage, made: Made::No }
+        Around { future: Mutex::new(future), passage, made: Made::No, limit }
     }
 }
 
@@ -287,6 +292,37 @@ pub(crate) struct Around {
     future: Mutex<Pin<Box<dyn Future<Output = Response> + Send>>>,
     passage: Arc<Passage>,
     made: Made,
+    limit: Option<Limit>,
+}
+
+/// How long the middleware may go on by itself. A call that is made has its own deadline, of which the middleware hears.
+struct Limit {
+    deadline: Deadline,
+    method: &'static Method,
+    /// Only for a middleware that waits for something else than its call.
+    sleep: Option<Pin<Box<Sleep>>>,
+}
+
+impl Limit {
+    fn is_past(&self) -> bool {
+        self.deadline.at <= Instant::now()
+    }
+
+    /// The clock is asked as well: where a task has had its share, the timer says nothing.
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.is_past() {
+            return Poll::Ready(());
+        }
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(self.deadline.at)));
+        sleep.as_mut().poll(context)
+    }
+
+    #[cold]
+    fn exceeded(&self) -> Response {
+        let (method, after) = (self.method.name(), self.deadline.after);
+        let what = format!("the client's middleware around `{method}` was not done within {after:?}");
+        Response::failed(Status::deadline_exceeded(what).caused_by(Cause::Deadline))
+    }
 }
 
 /// Whether the call is made right now.
@@ -319,17 +355,39 @@ impl Around {
             self.made = Made::Ended;
             return Step::Done(response);
         }
-        match std::mem::take(&mut self.passage.lock().wanted) {
-            Wanted::Nothing => Step::Wait,
-            Wanted::Call(request) => {
-                self.made = Made::Yes;
-                Step::Call(request)
-            }
-            Wanted::Cancel => {
-                self.made = Made::No;
-                Step::Cancel
+        let wanted = std::mem::take(&mut self.passage.lock().wanted);
+        let again = self.made != Made::No;
+        self.made = match wanted {
+            Wanted::Nothing => self.made,
+            Wanted::Call(_) => Made::Yes,
+            Wanted::Cancel => Made::No,
+        };
+        if let Some(limit) = &mut self.limit {
+            let late = match &wanted {
+                // How the first one ends is for the call to say; the middleware may wish to hear of it.
+                Wanted::Call(_) => again && limit.is_past(),
+                Wanted::Nothing if self.made == Made::Yes => false,
+                Wanted::Nothing | Wanted::Cancel => limit.poll(context).is_ready(),
+            };
+            if late {
+                let response = limit.exceeded();
+                return Step::Done(self.give_up(response));
             }
         }
+        match wanted {
+            Wanted::Nothing => Step::Wait,
+            Wanted::Call(request) => Step::Call(request),
+            Wanted::Cancel => Step::Cancel,
+        }
+    }
+
+    /// Time is up: what the middleware does is dropped.
+    #[cold]
+    fn give_up(&mut self, response: Response) -> Response {
+        let response = self.passage.settle(response);
+        *self.future.get_mut().unwrap_or_else(PoisonError::into_inner) = Box::pin(std::future::pending());
+        self.made = Made::Ended;
+        response
     }
 
     /// The call is made right now.

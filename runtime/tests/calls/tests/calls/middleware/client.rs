@@ -1,9 +1,11 @@
 //! At the client: what a middleware sees of a call, what it may do to it, and for how long it is there.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
 use zsvc::middleware::{ClientMiddleware, ClientNext, ClientRequest, Response};
-use zsvc::{Code, Error, Outcome, Status};
+use zsvc::{Cause, Code, Error, Outcome, Status};
 use zsvc_calls::Journal;
 use zsvc_calls::probe::v1::{ProbeClient, Refused};
 
@@ -297,5 +299,66 @@ fn its_panic_ends_the_call_and_no_other() {
         assert_eq!(numbers[..2], [Ok(0), Ok(1)]);
         assert_eq!(of(numbers[2].as_ref().unwrap_err()), (Code::Internal, Outcome::Executed));
         assert_eq!(probe.echo("x").await.unwrap(), "x");
+    });
+}
+
+/// Waits for what never comes: before the call, or after it.
+struct Lost(Journal);
+
+impl ClientMiddleware for Lost {
+    async fn handle(&self, request: ClientRequest, mut next: ClientNext<'_>) -> Response {
+        let entry = self.0.begin(short(&request));
+        if request.metadata().text("waits") == Some("after") {
+            let _ = next.run(request).await;
+        }
+        std::future::pending::<()>().await;
+        entry.done();
+        Status::internal("it came").into()
+    }
+}
+
+/// In a middleware that does anything but its call.
+const LATE: Duration = Duration::from_millis(50);
+
+#[test]
+fn the_deadline_holds_for_what_it_does_besides() {
+    on_one_thread(async {
+        let (server, journal) = (Running::start(), Journal::default());
+        let probe = client(&server, Lost(journal.clone())).await;
+        let unsent = probe.echo("x").deadline(LATE).await.unwrap_err();
+        assert_eq!(of(&unsent), (Code::DeadlineExceeded, Outcome::NotSent), "{unsent}");
+        assert_eq!(unsent.cause(), Some(Cause::Deadline));
+        assert!(unsent.message().ends_with("`probe.v1.Probe/echo` was not done within 50ms"), "{unsent}");
+        assert_eq!(journal.lines(), ["echo began", "echo dropped"]);
+        let sent = probe.echo("x").metadata("waits", "after").deadline(LATE).await.unwrap_err();
+        assert_eq!(of(&sent), (Code::DeadlineExceeded, Outcome::Executed), "{sent}");
+        let never = (Code::DeadlineExceeded, Outcome::NotSent);
+        assert_eq!(of(&probe.count(3).deadline(LATE).await.unwrap_err()), never);
+        assert_eq!(of(&probe.sum("s", stream::pending()).deadline(LATE).await.unwrap_err()), never);
+        assert_eq!(of(&probe.mirror("m").deadline(LATE).await.unwrap_err()), never);
+        assert_eq!(of(&probe.note("x").deadline(LATE).await.unwrap_err()), never);
+        let mut numbers = probe.count(1).metadata("waits", "after").deadline(LATE).await.unwrap();
+        assert_eq!(numbers.next().await, Some(Ok(0)));
+        let last = numbers.next().await.unwrap().unwrap_err();
+        assert_eq!(of(&last), (Code::DeadlineExceeded, Outcome::Executed), "{last}");
+        assert!(numbers.next().await.is_none());
+        assert_eq!(journal.count("count dropped"), 2);
+    });
+}
+
+#[test]
+fn it_hears_of_the_deadline_from_its_call_and_can_go_on_no_longer() {
+    on_one_thread(async {
+        let (server, journal) = (Running::start(), Journal::default());
+        let probe = client(&server, Watching("w", journal.clone())).await;
+        let late = probe.hold("a").deadline(LATE).await.unwrap_err();
+        assert_eq!(of(&late), (Code::DeadlineExceeded, Outcome::MaybeExecuted), "{late}");
+        assert_eq!(journal.count("w hold done"), 1);
+        let hopeless = server.client_with(|channel| channel.middleware(Endless).middleware(Closed)).await;
+        let late = hopeless.echo("x").deadline(LATE).await.unwrap_err();
+        assert_eq!(of(&late), (Code::DeadlineExceeded, Outcome::NotSent), "{late}");
+        let spent = client(&server, Endless).await;
+        let late = spent.hold("b").deadline(LATE).await.unwrap_err();
+        assert_eq!(of(&late), (Code::DeadlineExceeded, Outcome::MaybeExecuted), "{late}");
     });
 }
