@@ -3,7 +3,7 @@
 use std::cmp::Ordering;
 
 use super::change::{Change, Effects};
-use super::relation::{Place, integers};
+use super::relation::{Place, Relation, integers};
 use super::{Comparison, Flow, shown};
 use crate::diagnostic;
 use crate::schema::{Field, Literal, Range, Schema, Type};
@@ -23,19 +23,25 @@ struct Written<'a> {
 }
 
 impl Comparison<'_> {
-    pub(super) fn bounds(&self, place: &Place, before: &Field, after: &Field, out: &mut Vec<Change>) {
+    /// Tells of bounds what the types of the two, which are so related, don't say by themselves.
+    pub(super) fn bounds(
+        &self,
+        place: &Place,
+        relation: Relation,
+        (before, after): (&Field, &Field),
+        out: &mut Vec<Change>,
+    ) {
+        let types = (inner(self.old, &before.ty), inner(self.new, &after.ty));
+        // An alias that has come to stand for another type tells that itself.
+        let relation = relation | self.relate(types.0, types.1, place.flow);
         let old = Allowed::length(before.len.as_ref());
         let new = Allowed::length(after.len.as_ref());
         let written = self.written("@len", before.len.as_ref(), after.len.as_ref());
-        told(place, (before, &old), (after, &new), &written, out);
-        let types = (inner(self.old, &before.ty), inner(self.new, &after.ty));
-        // Where an alias has come to stand for another type, that says it all.
-        if types.0 == types.1 {
-            let old = Allowed::number(types.0, before.range.as_ref());
-            let new = Allowed::number(types.1, after.range.as_ref());
-            let written = self.written("@range", before.range.as_ref(), after.range.as_ref());
-            told(place, (before, &old), (after, &new), &written, out);
-        }
+        told(place, relation, (before, &old), (after, &new), &written, out);
+        let old = Allowed::number(types.0, before.range.as_ref());
+        let new = Allowed::number(types.1, after.range.as_ref());
+        let written = self.written("@range", before.range.as_ref(), after.range.as_ref());
+        told(place, relation, (before, &old), (after, &new), &written, out);
     }
 
     fn written<'a>(&self, attribute: &'a str, old: Option<&Range>, new: Option<&Range>) -> Written<'a> {
@@ -113,15 +119,16 @@ fn compare(one: &Literal, other: &Literal) -> Ordering {
 
 fn told(
     place: &Place,
+    relation: Relation,
     (before, old): (&Field, &Allowed),
     (after, new): (&Field, &Allowed),
     written: &Written<'_>,
     out: &mut Vec<Change>,
 ) {
-    if new.refuses_some_of(old) {
+    if !relation.new_fails && new.refuses_some_of(old) {
         out.push(tightened(place, before, after, written));
     }
-    if old.refuses_some_of(new) {
+    if !relation.old_fails && old.refuses_some_of(new) {
         out.push(widened(place, before, after, written));
     }
 }

@@ -51,8 +51,8 @@ impl Comparison<'_> {
         let relation = self.field_type(&place, before, after, out);
         if !relation.fails() {
             self.default(&place, before, after, out);
-            self.bounds(&place, before, after, out);
         }
+        self.bounds(&place, relation, (before, after), out);
         notes(&place.what, (before.span, &before.notes), (after.span, &after.notes), out);
     }
 
