@@ -93,7 +93,7 @@ impl Attempts {
             self.stage = Stage::Launching;
         } else {
             let hint = if let Failure::Status(status) = &failure { status.retry_after() } else { None };
-            let pause = retry.pause(self.failures, hint);
+            let Some(pause) = retry.pause(self.failures, hint) else { return Err(failure) };
             let now = Instant::now();
             if self.launch.time_left(now).is_some_and(|left| left <= pause) || !self.launch.take_retry(now) {
                 return Err(failure);

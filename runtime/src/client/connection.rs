@@ -412,13 +412,21 @@ mod tests {
         let dropped = || ChannelDropped::ALL.map(|reason| connection.counters.dropped(reason));
         let mut wakers = Wakers::new();
         connection.receive(&Bytes::from_static(b"nonsense"), &mut wakers);
-        assert_eq!(dropped(), [0, 0, 1]);
+        assert_eq!(dropped(), [0, 0, 1, 0]);
         for _ in 0..2 {
             let mut note = Draft::call("a.B/note", true, &()).unwrap();
             note.address(0, None, &Metadata::default(), None);
             connection.lock().outbox.push(note);
         }
         connection.disconnected(&mut wakers);
-        assert_eq!(dropped(), [2, 0, 1]);
+        assert_eq!(dropped(), [2, 0, 1, 0]);
+        // Pings of a server that reads nothing.
+        let pings = Bytes::from([&[1][..], &b"\x92\x09\x01".repeat(1_000_000)].concat());
+        (0..3).for_each(|_| connection.receive(&pings, &mut wakers));
+        assert!(dropped()[3] > 0);
+        let before = connection.lock().outbox.len();
+        connection.receive(&pings, &mut wakers);
+        assert_eq!(connection.lock().outbox.len(), before);
+        assert!(before < 9 * 1024 * 1024, "{before}");
     }
 }

@@ -25,11 +25,13 @@ pub enum ChannelDropped {
     Unreachable,
     /// A message of a server that can't be read, and may have held answers.
     Unreadable,
+    /// An answer to a ping of a server that does not read.
+    Pong,
 }
 
 impl ChannelDropped {
     /// All reasons that there are.
-    pub const ALL: [Self; 3] = [Self::OneWay, Self::Unreachable, Self::Unreadable];
+    pub const ALL: [Self; 4] = [Self::OneWay, Self::Unreachable, Self::Unreadable, Self::Pong];
 
     /// Its name in `snake_case`, for metrics.
     #[must_use]
@@ -38,6 +40,7 @@ impl ChannelDropped {
             Self::OneWay => "one_way",
             Self::Unreachable => "unreachable",
             Self::Unreadable => "unreadable",
+            Self::Pong => "pong",
         }
     }
 }

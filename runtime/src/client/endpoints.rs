@@ -82,8 +82,6 @@ impl Endpoints {
         let mut resolved = self.resolved.write().unwrap_or_else(PoisonError::into_inner);
         resolved.retain(|connection| !connection.is_closed());
         resolved.extend(new);
-        drop(resolved);
-        self.changed();
     }
 
     /// The connection for a call: the best that is up, or else the first, to wait there.

@@ -195,8 +195,9 @@ impl Launch {
         std::mem::take(&mut self.trace)
     }
 
-    /// When time will be up, from now on however often the call is made.
+    /// The call begins, and is counted. When its time will be up, from now on however often it is made.
     pub(super) fn fix_deadline(&mut self, now: Instant) -> Option<Deadline> {
+        self.endpoints.counters.called();
         let deadline = self.deadline_from(now);
         self.time = Time::Fixed(deadline);
         deadline
@@ -301,7 +302,9 @@ impl Launch {
     /// What is fixed when a call is first polled: its connection, and when its time is up.
     fn begin(&self, now: Instant) -> Result<Begun, Status> {
         let limits = &self.endpoints.limits;
-        self.endpoints.counters.called();
+        if !matches!(self.time, Time::Fixed(_)) {
+            self.endpoints.counters.called();
+        }
         let deadline = self.deadline_from(now);
         let wait = Wait { deadline, patience: self.patience.unwrap_or(limits.patience) };
         let turn = self.endpoints.overlaps.begin(self.method, deadline)?;

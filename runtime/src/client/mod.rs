@@ -41,9 +41,9 @@ mod watch;
 pub use call::{BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
 pub use channel::{Channel, ChannelBuilder};
 pub use counters::{ChannelCounters, ChannelDropped};
+pub(crate) use deadline::Deadline;
 #[cfg(fuzzing)]
 pub use fuzzed::FuzzedClient;
-pub(crate) use deadline::Deadline;
 pub(crate) use local::{Host, Order, Place, Way};
 pub use resolve::Resolve;
 pub use retry::Retry;

@@ -35,7 +35,7 @@ impl Connection {
     pub(super) fn receive(&self, batch: &Bytes, wakers: &mut Wakers) {
         let mut state = self.lock();
         state.heard();
-        if let Err(malformed) = records::take(&mut state, batch, wakers) {
+        if let Err(malformed) = records::take(&mut state, &self.counters, batch, wakers) {
             // What else was in it can't be known, so no call may go on waiting for it.
             let why = Status::unknown(format!("the server at `{}` sent {malformed}", self.endpoint()));
             state.fail_sent(&why, wakers);
@@ -103,9 +103,9 @@ impl Connection {
         self.lock().trouble = Some(why.into());
     }
 
-    /// Nothing keeps it from coming up, as far as anyone knows.
-    pub(super) fn untroubled(&self) {
-        self.lock().trouble = None;
+    /// Nothing keeps it from coming up, as far as anyone knows. Whether something did.
+    pub(super) fn untroubled(&self) -> bool {
+        self.lock().trouble.take().is_some()
     }
 
     /// Nothing goes in or out any more.

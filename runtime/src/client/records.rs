@@ -2,12 +2,18 @@
 
 use bytes::Bytes;
 
+use super::counters::{ChannelCounters, ChannelDropped};
 use super::state::{State, Wakers};
 use crate::status::{Cause, Code, Failure, Outcome, Status};
 use crate::wire::{self, Malformed, Reader, Record};
 
 /// Takes every record of a batch, up to one that can't be read.
-pub(super) fn take(state: &mut State, batch: &Bytes, wakers: &mut Wakers) -> Result<(), Malformed> {
+pub(super) fn take(
+    state: &mut State,
+    counters: &ChannelCounters,
+    batch: &Bytes,
+    wakers: &mut Wakers,
+) -> Result<(), Malformed> {
     let mut reader = Reader::new(batch)?;
     while let Some(record) = reader.next()? {
         match record {
@@ -32,7 +38,11 @@ pub(super) fn take(state: &mut State, batch: &Bytes, wakers: &mut Wakers) -> Res
                     wakers.extend(outbound.grant(bytes));
                 }
             }),
-            Record::Ping { id } => state.outbox.record(|out| wire::pong(out, id)),
+            Record::Ping { id } if state.has_room_to_answer() => {
+                state.outbox.record(|out| wire::pong(out, id))
+            }
+            // A server that does not read what it asks for has no use for an answer.
+            Record::Ping { .. } => counters.drops(ChannelDropped::Pong, 1),
             Record::Pong { id } => with_id(id, |id| state.ponged(id, wakers)),
             Record::GoingAway => state.going_away(wakers),
             Record::Unknown { kind, id: 0 } => state.fail_sent(&wire::unknown_kind(kind), wakers),
@@ -77,7 +87,7 @@ fn connection_error(state: &mut State, failure: &Failure, wakers: &mut Wakers) {
 
 /// What the server said of a call is lost on us, so the call can't go on.
 fn unknown_kind(state: &mut State, kind: u64, id: u32, wakers: &mut Wakers) {
-    if state.calls.contains_key(&id) {
+    if state.calls.get(&id).is_some_and(super::in_flight::ClientCall::is_open) {
         state.cancel(id, wire::unknown_kind(kind), wakers);
     }
 }

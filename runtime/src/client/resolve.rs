@@ -107,12 +107,20 @@ impl Name {
     pub(super) async fn keep_up(mut self) {
         let mut connections = Vec::new();
         let mut in_vain = 0;
-        while self.endpoints.strong_count() > 0 {
+        while self.is_wanted() {
             let found = timeout(LOOKUP, self.resolver.0.resolve(&self.host, self.port)).await;
             let Some(endpoints) = self.endpoints.upgrade() else { return };
+            if self.lobby.is_closed() {
+                return;
+            }
             match found {
                 Ok(Ok(addresses)) if !addresses.is_empty() => {
                     self.connect_to(addresses, &mut connections, &endpoints);
+                    if self.lobby.is_closed() {
+                        // Whoever closed the channel may not have seen those that came meanwhile.
+                        connections.iter().for_each(|connection| connection.close_and_cancel());
+                        return;
+                    }
                 }
                 Ok(Ok(_)) => self.lobby.troubled("the name has no address"),
                 Ok(Err(error)) => self.lobby.troubled(format!("the name can't be looked up: {error}")),
@@ -125,6 +133,11 @@ impl Name {
         }
     }
 
+    /// Somebody may still call. A channel that was closed may have clones.
+    fn is_wanted(&self) -> bool {
+        self.endpoints.strong_count() > 0 && !self.lobby.is_closed()
+    }
+
     /// Connects to addresses that are new, and retires those that are gone.
     fn connect_to(
         &self,
@@ -134,6 +147,8 @@ impl Name {
     ) {
         addresses.sort_unstable();
         addresses.dedup();
+        // One whose socket has failed comes to nothing any more; its address may.
+        connections.retain(|connection| !connection.is_closed());
         let mut wanted: Vec<String> = addresses.iter().map(|address| format!("tcp://{address}")).collect();
         // Those that are connected already come first, so that a long list does not have them change for nothing.
         wanted.sort_by_key(|wanted| !connections.iter().any(|known| known.endpoint() == wanted));
@@ -141,7 +156,7 @@ impl Name {
         let (kept, gone): (Vec<_>, Vec<_>) =
             connections.drain(..).partition(|known| wanted.iter().any(|wanted| known.endpoint() == wanted));
         *connections = kept;
-        self.lobby.untroubled();
+        let was_troubled = self.lobby.untroubled();
         let mut new = Vec::new();
         for endpoint in wanted {
             if connections.iter().any(|known| known.endpoint() == endpoint) {
@@ -156,9 +171,11 @@ impl Name {
             }
         }
         connections.extend(new.iter().cloned());
+        let changed = was_troubled || !new.is_empty() || !gone.is_empty();
+        gone.iter().for_each(|gone| gone.retire());
         endpoints.resolved_to(new);
-        for gone in gone {
-            gone.retire();
+        if changed {
+            endpoints.changed();
         }
     }
 
@@ -168,7 +185,7 @@ impl Name {
         let now = Instant::now();
         let mut due = now + if in_vain == 0 { interval } else { soon };
         while let Ok(Ok(())) = timeout_at(due, self.changes.changed()).await {
-            if self.endpoints.strong_count() == 0 {
+            if !self.is_wanted() {
                 return;
             }
             if in_vain == 0 && !is_any_up(connections) {
@@ -227,7 +244,61 @@ impl Drop for Lobby {
 
 #[cfg(test)]
 mod tests {
-    use super::named;
+    use super::*;
+    use crate::client::connection::Link;
+    use crate::client::limits::Limits;
+
+    /// A name, and what it is looked up for.
+    fn name() -> (Name, Arc<Endpoints>) {
+        let limits = Limits { lookup_interval: Duration::from_millis(1), ..Limits::default() };
+        let lobby =
+            Connection::new("tcp://tape.example:1".to_owned(), limits.clone(), Arc::default(), Link::None);
+        let endpoints = Endpoints::new(vec![Arc::clone(&lobby)], limits, Arc::default());
+        let (host, port, resolver) = ("tape.example".to_owned(), 1, Resolver::new(Loopback));
+        let (weak, changes) = (Arc::downgrade(&endpoints), endpoints.changes());
+        (Name { host, port, resolver, lobby, endpoints: weak, changes }, endpoints)
+    }
+
+    /// Every name is here.
+    struct Loopback;
+
+    impl Resolve for Loopback {
+        async fn resolve(&self, _: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+            Ok(vec![SocketAddr::from(([127, 0, 0, 1], port))])
+        }
+    }
+
+    #[tokio::test]
+    async fn an_address_is_connected_again_once_its_socket_has_failed() {
+        let (name, endpoints) = name();
+        let (mut connections, mut changes) = (Vec::new(), endpoints.changes());
+        let addresses = || vec![SocketAddr::from(([127, 0, 0, 1], 1))];
+        name.connect_to(addresses(), &mut connections, &endpoints);
+        assert!(changes.has_changed().unwrap());
+        let first = Arc::clone(&connections[0]);
+        changes.mark_unchanged();
+        name.connect_to(addresses(), &mut connections, &endpoints);
+        assert!(Arc::ptr_eq(&first, &connections[0]) && connections.len() == 1);
+        assert!(!changes.has_changed().unwrap(), "nobody is told of what is as before");
+        first.close_now();
+        name.connect_to(addresses(), &mut connections, &endpoints);
+        assert!(!Arc::ptr_eq(&first, &connections[0]) && connections.len() == 1);
+        assert_eq!(endpoints.all().len(), 2, "with the lobby");
+    }
+
+    #[tokio::test]
+    async fn a_channel_that_was_closed_is_looked_after_no_longer() {
+        let (name, endpoints) = name();
+        let mut changes = endpoints.changes();
+        let looking = tokio::spawn(name.keep_up());
+        while endpoints.all().len() < 2 {
+            changes.changed().await.unwrap();
+        }
+        endpoints.all().iter().for_each(|connection| connection.close_and_cancel());
+        endpoints.changed();
+        tokio::time::timeout(Duration::from_secs(20), looking).await.unwrap().unwrap();
+        assert!(endpoints.all().iter().all(|connection| connection.is_closed()));
+    }
 
     #[test]
     fn only_names_are_looked_up() {

@@ -18,7 +18,7 @@ use crate::status::{Cause, Code, Failure, Outcome, Status};
 /// `unavailable` or `resource_exhausted`, whatever their outcome. Never made again are calls whose time is up.
 ///
 /// It stays inside the call's deadline, with pauses in between that grow and are random; a server's
-/// [`Status::retry_after`] is waited for. Where the pause would take longer than the call has time, it fails at once. What never
+/// [`Status::retry_after`] is waited for, up to a minute, or the longest pause if that is longer. Where the pause would take longer than the call has time, it fails at once. What never
 /// reached a server, and what one that is going away has turned away, goes on at once.
 ///
 /// All calls of a channel share a budget, so that an outage is not made worse by calls that are made several times: past it,
@@ -80,12 +80,21 @@ impl Retry {
     }
 
     /// How long to wait after so many failures: anything up to a bound that doubles, and no less than the server asked for.
-    pub(super) fn pause(&self, failures: u32, hint: Option<Duration>) -> Duration {
+    /// `None` where it asked for more than a call may wait.
+    pub(super) fn pause(&self, failures: u32, hint: Option<Duration>) -> Option<Duration> {
+        let hint = hint.unwrap_or_default();
+        if hint > self.longest_pause.max(LONGEST_HINT) {
+            return None;
+        }
         let factor = 1_u32.checked_shl(failures.saturating_sub(1)).unwrap_or(u32::MAX);
         let most = self.first_pause.saturating_mul(factor).min(self.longest_pause);
-        hint.unwrap_or_default().saturating_add(most.mul_f64(share()))
+        Some(hint.saturating_add(most.mul_f64(share())))
     }
 }
+
+/// A server that asks for more, and for more than the longest pause, is told to nobody but the caller: with no deadline, a
+/// call would wait for as long as any server says.
+const LONGEST_HINT: Duration = Duration::from_mins(1);
 
 /// A random number from 0 up to 1. The keys of hash maps are random enough for pauses.
 fn share() -> f64 {
@@ -206,9 +215,12 @@ mod tests {
         let retry = Retry::default().pauses(Duration::from_millis(10), Duration::from_millis(40));
         for (failures, most) in [(1, 10), (2, 20), (3, 40), (4, 40), (99, 40)] {
             let pause = retry.pause(failures, None);
-            assert!(pause <= Duration::from_millis(most), "{pause:?} after {failures}");
-            assert!(retry.pause(failures, Some(Duration::from_secs(1))) >= Duration::from_secs(1));
+            assert!(pause <= Some(Duration::from_millis(most)), "{pause:?} after {failures}");
+            assert!(retry.pause(failures, Some(Duration::from_secs(1))) >= Some(Duration::from_secs(1)));
+            assert_eq!(retry.pause(failures, Some(LONGEST_HINT * 2)), None);
         }
+        let patient = retry.pauses(Duration::ZERO, LONGEST_HINT * 2);
+        assert_eq!(patient.pause(1, Some(LONGEST_HINT * 2)), Some(LONGEST_HINT * 2));
         let first = retry.pause(9, None);
         assert!((0..100).any(|_| retry.pause(9, None) != first), "they are random");
     }

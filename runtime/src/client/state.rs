@@ -133,6 +133,11 @@ impl State {
         self.phase == Phase::Ready && self.calls.len() < max_calls && self.outbox.len() < OUTBOX
     }
 
+    /// A server that asks and does not read takes no more of the client's memory than this.
+    pub(super) fn has_room_to_answer(&self) -> bool {
+        self.outbox.len() < 2 * OUTBOX
+    }
+
     /// Lets the caller through if there is room and nobody was there before, else queues it under a ticket.
     pub(super) fn poll_room(
         &mut self,

@@ -89,8 +89,8 @@ pub(crate) struct Host {
 /// Where a server is on its way out.
 #[derive(Clone, Copy)]
 enum Ending {
-    /// Calls in flight may go on until then.
-    Draining(Instant),
+    /// Calls in flight may go on until then, or for as long as they like.
+    Draining(Option<Instant>),
     /// Everything is answered, and on its way.
     Leaving,
 }
@@ -174,7 +174,7 @@ impl Host {
         if let (Some(core), None) = (&self.core, self.ending) {
             core.shared.drain();
             core.clients.say_going_away();
-            self.ending = Some(Ending::Draining(now + grace));
+            self.ending = Some(Ending::Draining(now.checked_add(grace)));
         }
     }
 
@@ -223,7 +223,8 @@ impl Host {
         }
         match self.ending {
             Some(Ending::Draining(until))
-                if core.shared.calls.load(Ordering::Acquire) == 0 || now >= until =>
+                if core.shared.calls.load(Ordering::Acquire) == 0
+                    || until.is_some_and(|until| now >= until) =>
             {
                 core.fail_all();
                 self.ending = Some(Ending::Leaving);
@@ -254,7 +255,7 @@ impl Host {
             at_latest(busy.then_some(self.check_at));
         }
         if let Some(Ending::Draining(until)) = self.ending {
-            at_latest(Some(until));
+            at_latest(until);
         }
         next
     }

@@ -1,10 +1,14 @@
 //! [`Transit`]: messages on their way in one direction.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::place::Way;
+
+/// Later than that, nothing arrives in any test, and clocks end.
+const FAR: Duration = Duration::from_hours(24 * 365);
 
 /// Messages on their way, in the order in which they were sent, which is that in which they arrive.
 #[derive(Debug, Default)]
@@ -16,7 +20,7 @@ impl Transit {
         if way.loses {
             return;
         }
-        let at = now + way.delay;
+        let at = now + way.delay.min(FAR);
         // One that was sent later does not arrive before one that was sent when the way was longer.
         let at = self.0.back().map_or(at, |(last, _)| at.max(*last));
         self.0.push_back((at, message));

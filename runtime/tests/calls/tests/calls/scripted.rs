@@ -162,6 +162,23 @@ fn what_is_idempotent_may_arrive_twice_and_nothing_else_does() {
 }
 
 #[test]
+fn no_time_is_too_long() {
+    on_paused_clock(async {
+        let server = TestServer::start(probe().1).unwrap();
+        let probe = client(&server).await;
+        server.delay_answers(Duration::MAX);
+        let status = probe.echo(vec![1]).await.unwrap_err();
+        assert_eq!(told(&status), (Code::DeadlineExceeded, Outcome::MaybeExecuted, Some(Cause::Deadline)));
+        server.heal();
+        server.cut();
+        assert_eq!(probe.echo(vec![2]).await.unwrap(), vec![2]);
+        server.drain(Duration::MAX);
+        let status = probe.echo(vec![3]).await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::NotSent));
+    });
+}
+
+#[test]
 fn there_is_no_test_server_that_was_dropped() {
     on_paused_clock(async {
         let server = TestServer::start(probe().1).unwrap();

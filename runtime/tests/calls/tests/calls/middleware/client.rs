@@ -166,6 +166,7 @@ fn it_may_make_a_call_again_that_is_answered_once() {
         assert_eq!(server.counters.calls(), 10);
         probe.note("again").metadata("greedy", "yes").await.unwrap();
         server.journal.has_times("again", 3).await;
+        assert_eq!(probe.channel().counters().calls(), 5, "each once however often it was made");
     });
 }
 
