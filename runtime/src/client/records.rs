@@ -39,7 +39,7 @@ pub(super) fn take(
                 }
             }),
             Record::Ping { id } if state.has_room_to_answer() => {
-                state.outbox.record(|out| wire::pong(out, id))
+                state.outbox.record(|out| wire::pong(out, id));
             }
             // A server that does not read what it asks for has no use for an answer.
             Record::Ping { .. } => counters.drops(ChannelDropped::Pong, 1),

@@ -118,7 +118,9 @@ impl Name {
                     self.connect_to(addresses, &mut connections, &endpoints);
                     if self.lobby.is_closed() {
                         // Whoever closed the channel may not have seen those that came meanwhile.
-                        connections.iter().for_each(|connection| connection.close_and_cancel());
+                        for connection in &connections {
+                            connection.close_and_cancel();
+                        }
                         return;
                     }
                 }
@@ -172,7 +174,9 @@ impl Name {
         }
         connections.extend(new.iter().cloned());
         let changed = was_troubled || !new.is_empty() || !gone.is_empty();
-        gone.iter().for_each(|gone| gone.retire());
+        for gone in &gone {
+            gone.retire();
+        }
         endpoints.resolved_to(new);
         if changed {
             endpoints.changed();
@@ -294,7 +298,9 @@ mod tests {
         while endpoints.all().len() < 2 {
             changes.changed().await.unwrap();
         }
-        endpoints.all().iter().for_each(|connection| connection.close_and_cancel());
+        for connection in endpoints.all() {
+            connection.close_and_cancel();
+        }
         endpoints.changed();
         tokio::time::timeout(Duration::from_secs(20), looking).await.unwrap().unwrap();
         assert!(endpoints.all().iter().all(|connection| connection.is_closed()));
