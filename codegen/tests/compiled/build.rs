@@ -4,7 +4,8 @@ use std::fmt::Write;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use zsvc_codegen::{Builder, Choices, Disk, Error, Placement, generate, update};
+use zsvc_codegen::{Builder, Choices, Disk, Error, Options, Placement, generate, update};
+use zsvc_idl::schema::Schema;
 
 /// The example that users see, and that tests of options start from.
 const TAPE: &str = "../../../examples/tape/svc/tape.svc";
@@ -41,8 +42,14 @@ fn generate_hazards(out: &Path) {
     files.push(large(out));
     let compilation = zsvc_idl::compile(&Disk::default(), &files, &[]);
     let schema = compilation.schema.unwrap_or_else(|| panic!("errors: {:#?}", compilation.diagnostics));
-    let text = generate(&schema, &Choices::default(), &compilation.sources, Placement::Included);
+    let text = generate(&schema, &with_mocks(&schema), &compilation.sources, Placement::Included);
     update(&out.join("hazards/mod.rs"), &text).expect("the folder can be written to");
+}
+
+/// All that can be generated.
+fn with_mocks(schema: &Schema) -> Choices {
+    let options = Options { mocks: true, ..Options::default() };
+    options.resolve(schema).expect("no option names a type")
 }
 
 /// What is generated for ordinary names, but without leave to break lints: those that it does break are for

@@ -11,6 +11,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     Builder::new()
         .file("../../../examples/tape/svc/tape.svc")
         .files(["svc/probe.svc", "svc/shapes.svc"])
+        .mocks()
         .compile()?;
     // Two ages of some schemas, each in a file of its own: their packages have the same names.
     let mut ages = String::new();

@@ -17,6 +17,7 @@ mod limits;
 mod liveness;
 mod load;
 mod middleware;
+mod mocks;
 mod names;
 mod one_way;
 mod outcomes;
