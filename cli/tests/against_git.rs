@@ -188,6 +188,24 @@ fn an_older_side_that_does_not_compile() {
 }
 
 #[test]
+fn two_sides_that_do_not_compile_are_told_apart() {
+    let folder = repository();
+    write(&folder, "svc/parts.svc", "package parts.v1;\n\nstruct Part {\n    size: u3 = 1;\n}\n");
+    let (status, told, said) = run(zsvc(folder.path(), &["svc", "svc"]));
+    assert_eq!((status, told.as_str()), (Some(1), ""));
+    assert_eq!(said.matches("error[E0201]").count(), 2, "{said}");
+    assert_eq!(said.matches("\n\nerror[E0201]").count(), 1, "{said}");
+}
+
+#[test]
+fn a_minus_is_no_file() {
+    let folder = repository();
+    let (status, _, said) = run(zsvc(folder.path(), &["-", "svc"]));
+    assert_eq!(status, Some(2), "{said}");
+    assert!(said.contains("`zsvc fmt` alone reads") && said.contains("`./-`"), "{said}");
+}
+
+#[test]
 fn what_git_does_not_have() {
     let folder = repository();
     for revision in ["nowhere", "-x", "HEAD~7", ""] {

@@ -47,6 +47,23 @@ fn of_wrong_input_nothing_comes_out() {
 }
 
 #[test]
+fn where_nobody_reads_nothing_is_said() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    for name in ["a.svc", "b.svc", "c.svc"] {
+        fs::write(folder.path().join(name), LOOSE).expect("the folder is ours");
+    }
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    drop(reader);
+    let output = Command::new(env!("CARGO_BIN_EXE_zsvc"))
+        .args(["fmt", "--check", "."])
+        .current_dir(folder.path())
+        .stdout(writer)
+        .output()
+        .expect("the command was built for this test");
+    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stderr).as_ref()), (Some(2), ""));
+}
+
+#[test]
 fn a_read_only_file_stays_and_the_others_are_written() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     let (locked, free) = (folder.path().join("locked.svc"), folder.path().join("free.svc"));

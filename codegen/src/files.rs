@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 use std::fs::{self, File, Permissions};
 use std::io::{self, ErrorKind, Read, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use zsvc_idl::source::MAX_FILE_BYTES;
 use zsvc_idl::{LoadError, Loader};
@@ -108,8 +109,8 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     if permissions.as_ref().is_some_and(Permissions::readonly) {
         return Err(io::Error::new(ErrorKind::PermissionDenied, "it is read-only"));
     }
-    let beside = beside(&real);
-    let replaced = write(&beside, text, permissions).and_then(|()| fs::rename(&beside, &real));
+    let (beside, file) = create_beside(&real)?;
+    let replaced = write(file, text, permissions).and_then(|()| fs::rename(&beside, &real));
     if replaced.is_err() {
         // The first error is the one to tell; that the rest of it stays behind is not worth a second.
         let _ = fs::remove_file(&beside);
@@ -117,15 +118,22 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
     replaced
 }
 
-/// A hidden name in the same folder, so that renaming never leads from one disk to another.
-fn beside(path: &Path) -> PathBuf {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    path.with_file_name(format!(".{name}.{}.tmp", std::process::id()))
+/// A new file under a hidden name in the same folder, so that renaming never leads from one disk to another. The name is
+/// short, whatever that of the file; what lies there already, a link perhaps, is not touched.
+fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    loop {
+        let number = NEXT.fetch_add(1, Ordering::Relaxed);
+        let beside = path.with_file_name(format!(".zsvc-{}-{number}.tmp", std::process::id()));
+        match File::create_new(&beside) {
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {}
+            created => return created.map(|file| (beside, file)),
+        }
+    }
 }
 
 /// All of it is on disk in the end: a name must not lead to an empty file when the power goes.
-fn write(path: &Path, text: &str, permissions: Option<Permissions>) -> io::Result<()> {
-    let mut file = File::create(path)?;
+fn write(mut file: File, text: &str, permissions: Option<Permissions>) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions))?;
     file.sync_all()
@@ -174,6 +182,15 @@ mod tests {
         assert_eq!(fs::read_to_string(&path).expect("the file"), "new");
         let mode = fs::metadata(&path).expect("the file").permissions().mode();
         assert_eq!(mode & 0o777, 0o640);
+    }
+
+    #[test]
+    fn the_longest_name_can_be_written() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let path = folder.path().join("a".repeat(251) + ".svc");
+        update(&path, "old").expect("the first writing");
+        update(&path, "new").expect("the second writing");
+        assert_eq!(fs::read_to_string(&path).expect("the file"), "new");
     }
 
     #[test]

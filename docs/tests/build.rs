@@ -77,12 +77,8 @@ fn generate(out: &Path, documents: &[&str]) -> Result<(), Box<dyn Error>> {
         return Err(format!("a `.svc` block is wrong: {:#?}", compilation.diagnostics).into());
     };
     let choices = zsvc_codegen::Options { mocks: true, ..Default::default() }.resolve(&schema)?;
-    let code = zsvc_codegen::generate(
-        &schema,
-        &choices,
-        &compilation.sources,
-        zsvc_codegen::Placement::Included,
-    );
+    let code =
+        zsvc_codegen::generate(&schema, &choices, &compilation.sources, zsvc_codegen::Placement::Included);
     Ok(write(&out.join("zsvc/mod.rs"), &code)?)
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use clap::Args;
 use zsvc_codegen::{Disk, Project};
 use zsvc_idl::compat::{Change, Kind, Sources, compare};
-use zsvc_idl::diagnostic::Code;
+use zsvc_idl::diagnostic::{Code, Diagnostic};
 use zsvc_idl::schema::Schema;
 use zsvc_idl::source::SourceMap;
 use zsvc_idl::{Compilation, Loader, compile};
@@ -65,6 +65,26 @@ struct Side<'a> {
     include: Vec<String>,
     /// What a path is called in messages.
     name: &'a dyn Fn(&str) -> String,
+}
+
+/// What is wrong with a side.
+struct Wrong {
+    diagnostics: Vec<Diagnostic>,
+    sources: Sources,
+    outcome: Outcome,
+}
+
+impl Side<'_> {
+    fn compile(&self) -> Result<(Schema, SourceMap), Wrong> {
+        let compilation = compile(self.loader, &self.files, &self.include);
+        let outcome = if compilation.has_unreadable_file() { Outcome::Unusable } else { Outcome::Wrong };
+        let Compilation { schema, diagnostics, sources } = compilation;
+        if let Some(schema) = schema {
+            return Ok((schema, sources));
+        }
+        let sources = Sources::new(&sources, &SourceMap::default(), self.name);
+        Err(Wrong { diagnostics, sources, outcome })
+    }
 }
 
 /// The include paths of a project, if there is one.
@@ -157,26 +177,23 @@ impl Diff {
 
     /// Says what is wrong with either side; else what has changed.
     fn compare(&self, old: &Side<'_>, new: &Side<'_>) -> Result<(Vec<Change>, Sources), Outcome> {
-        match (self.compile(old), self.compile(new)) {
+        match (old.compile(), new.compile()) {
             (Ok((old_schema, old_sources)), Ok((new_schema, new_sources))) => {
                 let sources = Sources::new(&old_sources, &new_sources, old.name);
                 Ok((compare(&old_schema, &new_schema), sources))
             }
-            (Err(old), Err(new)) => Err(old.max(new)),
-            (Err(outcome), Ok(_)) | (Ok(_), Err(outcome)) => Err(outcome),
+            (Err(old), Err(new)) => {
+                let outcome = self.tell_wrong(&old);
+                self.report.part();
+                Err(outcome.max(self.tell_wrong(&new)))
+            }
+            (Err(wrong), Ok(_)) | (Ok(_), Err(wrong)) => Err(self.tell_wrong(&wrong)),
         }
     }
 
-    fn compile(&self, side: &Side<'_>) -> Result<(Schema, SourceMap), Outcome> {
-        let compilation = compile(side.loader, &side.files, &side.include);
-        let unusable = compilation.has_unreadable_file();
-        let Compilation { schema, diagnostics, sources } = compilation;
-        if let Some(schema) = schema {
-            return Ok((schema, sources));
-        }
-        let named = Sources::new(&sources, &SourceMap::default(), side.name);
-        self.report.diagnostics(&diagnostics, named.map());
-        Err(if unusable { Outcome::Unusable } else { Outcome::Wrong })
+    fn tell_wrong(&self, wrong: &Wrong) -> Outcome {
+        self.report.diagnostics(&wrong.diagnostics, wrong.sources.map());
+        wrong.outcome
     }
 
     fn tell(&self, changes: &[Change], sources: &Sources) -> Outcome {

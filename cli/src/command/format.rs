@@ -77,7 +77,14 @@ impl Format {
         let project = if self.files.is_empty() { project(report)? } else { None };
         let files = files(&self.files, project.as_ref(), report)?;
         let mut run = Run::of(action);
-        Ok(files.iter().map(|path| run.file(path)).max().unwrap_or(Outcome::Fine))
+        let mut worst = Outcome::Fine;
+        for path in &files {
+            worst = worst.max(run.file(path));
+            if run.lost {
+                break;
+            }
+        }
+        Ok(worst)
     }
 }
 
@@ -87,11 +94,13 @@ struct Run {
     action: Action,
     /// Something is wrong with a file that was read already.
     told: bool,
+    /// Standard output takes no more, so what is asked for of further files would be lost as well.
+    lost: bool,
 }
 
 impl Run {
     fn of(action: Action) -> Self {
-        Self { disk: Disk::default(), action, told: false }
+        Self { disk: Disk::default(), action, told: false, lost: false }
     }
 
     fn file(&mut self, path: &str) -> Outcome {
@@ -106,8 +115,8 @@ impl Run {
         }
         match self.action {
             Action::Write => write(path, &text),
-            Action::Name => told(&format!("{path}\n")),
-            Action::Show => told(&difference(path, &before, &text)),
+            Action::Name => self.tell(&format!("{path}\n")),
+            Action::Show => self.tell(&difference(path, &before, &text)),
         }
     }
 
@@ -123,16 +132,23 @@ impl Run {
         match self.action {
             Action::Write => print(&text).map_or_else(|outcome| outcome, |()| Outcome::Fine),
             _ if text.as_bytes() == before => Outcome::Fine,
-            Action::Name => told(&format!("{STDIN}\n")),
-            Action::Show => told(&difference(STDIN, &before, &text)),
+            Action::Name => self.tell(&format!("{STDIN}\n")),
+            Action::Show => self.tell(&difference(STDIN, &before, &text)),
         }
+    }
+
+    /// Says of a file that it is not in the style.
+    fn tell(&mut self, text: &str) -> Outcome {
+        let printed = print(text);
+        self.lost = printed.is_err();
+        printed.map_or_else(|outcome| outcome, |()| Outcome::Wrong)
     }
 
     /// The file in the style; why there is none is said, with a blank line behind what was said of another.
     fn formatted(&mut self, path: &str, given: &Given) -> Result<String, Outcome> {
         let formatting = format(given, path);
         if !formatting.diagnostics.is_empty() && mem::replace(&mut self.told, true) {
-            let _ = writeln!(anstream::stderr());
+            Report::default().part();
         }
         Report::default().diagnostics(&formatting.diagnostics, &formatting.sources);
         let unusable = formatting.has_unreadable_file();
@@ -170,16 +186,14 @@ fn coloured(line: &str) -> String {
     format!("{colour}{text}\x1b[0m{}", &line[text.len()..])
 }
 
-/// Says of a file that it is not in the style.
-fn told(text: &str) -> Outcome {
-    print(text).map_or_else(|outcome| outcome, |()| Outcome::Wrong)
-}
-
-/// To standard output. Where that fails what was asked for is lost, so it is told.
+/// To standard output. Where that fails what was asked for is lost, so it is told, but where nobody reads on.
 fn print(text: &str) -> Result<(), Outcome> {
     let mut out = anstream::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());
     written.map_err(|error| {
+        if error.kind() == io::ErrorKind::BrokenPipe {
+            return Outcome::Unusable;
+        }
         let message = format!("standard output can't be written: {}", reason(&error));
         Report::default().error(&message, "check where it leads to, and whether there is room");
         Outcome::Unusable

@@ -109,6 +109,11 @@ pub(crate) fn nothing_named(report: Report) -> Outcome {
 fn named(paths: &[String], report: Report) -> Result<Vec<String>, Outcome> {
     let mut files = Vec::new();
     for path in paths {
+        if path == "-" {
+            let message = "`-` would be standard input, which `zsvc fmt` alone reads";
+            report.error(message, "name a file; one of this name is `./-`");
+            return Err(Outcome::Unusable);
+        }
         if !Path::new(path).is_dir() {
             files.push(path.clone());
             continue;

@@ -51,6 +51,13 @@ impl Report {
         }
     }
 
+    /// Parts what is said of one thing from what is said of the next, where that takes several lines.
+    pub(crate) fn part(self) {
+        if self.format == Format::Human {
+            say("\n");
+        }
+    }
+
     /// Every change between two schemas, and how many there are of each kind. To standard output: they are what was asked for.
     pub(crate) fn changes(self, changes: &[Change], sources: &Sources, breaking: usize) {
         let lines = |shown: fn(&Sources, &Change) -> String, between: &str| {

@@ -5,7 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Component, PathBuf};
 
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
@@ -162,9 +162,13 @@ impl Reader<'_> {
             if let Some(mocks) = table.get("mocks").filter(|_| output.options.mocks)
                 && output.options.sides == Sides::Client
             {
-                self.value(mocks, "clients alone have no mocks", "leave out `sides`, or set `mocks` to `false`");
+                self.value(
+                    mocks,
+                    "clients alone have no mocks",
+                    "leave out `sides`, or set `mocks` to `false`",
+                );
             }
-            if output.out.is_some() && outputs.iter().any(|earlier| earlier.out == output.out) {
+            if output.out.is_some() && outputs.iter().any(|earlier| folded(earlier) == folded(&output)) {
                 let place = table.get("out").unwrap_or(entry);
                 self.value(place, "two outputs have one folder", "give each a folder of its own");
             }
@@ -350,4 +354,19 @@ enum Wanted {
 
 fn did_you_mean(text: &str, known: &[&str]) -> Option<String> {
     suggest::nearest(text, known.iter().copied()).map(|nearest| format!("did you mean `{nearest}`?"))
+}
+
+/// The folder of an output by the letters of its path: `./o` and `a/../o` as `o`.
+fn folded(output: &Output) -> Option<PathBuf> {
+    let mut folded = PathBuf::new();
+    for component in output.out.as_ref()?.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir if matches!(folded.components().next_back(), Some(Component::Normal(_))) => {
+                folded.pop();
+            }
+            other => folded.push(other),
+        }
+    }
+    Some(folded)
 }

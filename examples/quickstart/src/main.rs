@@ -100,7 +100,9 @@ async fn call_everything(client: &GreeterClient) -> Result<(), Box<dyn std::erro
     println!("two at once     {} and {}: calls made together leave together", a.name, b.name);
 
     match client.ponder().deadline(Duration::from_millis(50)).await {
-        Err(status) if status.code() == Code::DeadlineExceeded => println!("deadline        {status}"),
+        Err(status) if status.code() == Code::DeadlineExceeded => {
+            println!("deadline        {} ({})", status.code(), status.outcome())
+        }
         other => return Err(format!("there was time enough: {other:?}").into()),
     }
 

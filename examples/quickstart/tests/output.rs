@@ -22,7 +22,8 @@ fn every_kind_of_method_is_shown() {
         "bidirectional   sent Grace, got Greeting { name: \"Grace\", language: German, title: None }",
         "bidirectional   sent Linus, got Greeting { name: \"Linus\", language: German, title: None }",
         "two at once     A and B: calls made together leave together",
-        "deadline        deadline_exceeded: `greeter.v1.Greeter/ponder` was not answered within 50ms",
+        // Either end may have found out first, each in words of its own.
+        "deadline        deadline_exceeded (maybe executed)",
         "server          drained and stopped",
     ];
     assert_eq!(rest.len(), expected.len(), "{text}");

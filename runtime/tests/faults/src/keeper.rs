@@ -140,7 +140,8 @@ impl Ledger for Keeper {
             running: self.tally.running.load(Ordering::Relaxed),
             calls: counters.map_or(0, |counters| counters.calls()),
             lost_peers: counters.map_or(0, |counters| counters.lost_peers()),
-            dropped: counters.map_or(0, |counters| Dropped::ALL.into_iter().map(|why| counters.dropped(why)).sum()),
+            dropped: counters
+                .map_or(0, |counters| Dropped::ALL.into_iter().map(|why| counters.dropped(why)).sum()),
             resident: resident().map_err(|error| Status::internal(error.to_string()))?,
             gathered: self.tally.gathered.load(Ordering::Relaxed),
         })
