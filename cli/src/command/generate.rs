@@ -19,6 +19,7 @@ use super::report::Report;
 
 /// The arguments of `gen`.
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(crate) struct Generate {
     #[command(flatten)]
     inputs: Inputs,
