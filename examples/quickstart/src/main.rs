@@ -101,11 +101,7 @@ async fn call_everything(client: &GreeterClient) -> Result<(), Box<dyn std::erro
 
     match client.ponder().deadline(Duration::from_millis(50)).await {
         Err(status) if status.code() == Code::DeadlineExceeded => {
-<<<<<<< HEAD
-            println!("deadline        {} ({})", status.code(), status.outcome())
-=======
             println!("deadline        {} ({})", status.code(), status.outcome());
->>>>>>> 03d3c3a (wip)
         }
         other => return Err(format!("there was time enough: {other:?}").into()),
     }

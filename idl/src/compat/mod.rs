@@ -4,9 +4,9 @@
 //! are those of the chapter on evolution in docs/language.md; `idl/tests/model` proves them by values that are written by one
 //! side and read by the other.
 //!
-//! First it is found out which package and type of the one schema is which of the other ([`pairs`]) and where values of a
-//! type travel ([`flow`]). Then each rule looks at one pair of things: [`packages`], [`types`], [`members`], [`variants`],
-//! [`services`], [`notes`]. What one type reads of another is in [`relation`] and [`related`].
+//! First it is found out which package and type of the one schema is which of the other (`pairs`) and where values of a
+//! type travel (`flow`). Then each rule looks at one pair of things: `packages`, `types`, `members`, `variants`,
+//! `services`, `notes`. What one type reads of another is in `relation` and `related`.
 //!
 //! Not here: where the older files come from, which is the command's matter, and how a diagnostic looks.
 
@@ -57,6 +57,6 @@ struct Comparison<'a> {
     new: &'a Schema,
     pairs: Pairs,
     flows: Flows,
-    /// What types of different names read of each other, as far as it has been found out. See [`related`].
+    /// What types of different names read of each other, as far as it has been found out. See `related`.
     related: RefCell<Related>,
 }
