@@ -1,0 +1,84 @@
+"""zerorpc: a method that gives back what it was given, and greenlets that call it.
+
+Its server and its client have their defaults, heartbeats among them.
+"""
+
+import os
+import time
+
+import gevent
+import zerorpc
+
+import results
+
+
+class Echo:
+    """What is served."""
+
+    def echo(self, payload):
+        return payload
+
+
+def serve():
+    server = zerorpc.Server(Echo())
+    [bound] = server.bind("tcp://127.0.0.1:*")
+    results.tell({"endpoint": bound.addr})
+    results.serve_until_stdin_ends()
+    server.run()
+
+
+def connect(endpoint):
+    client = zerorpc.Client()
+    client.connect(endpoint)
+    return client
+
+
+def rate(name, clients, payload, warm_up, window):
+    """Counts the calls of one greenlet for each of `clients`, which may be one client many times."""
+    calls, over = 0, False
+
+    def calling(client):
+        nonlocal calls
+        while not over:
+            client.echo(payload)
+            calls += 1
+
+    def wait(seconds, rounds):
+        """Until the time is over and so many calls were made for each greenlet: a thousand come and go in bursts."""
+        before, start = calls, time.perf_counter()
+        while time.perf_counter() - start < seconds or calls - before < rounds * len(greenlets):
+            gevent.sleep(0.01)
+            for greenlet in greenlets:
+                if greenlet.exception:
+                    raise greenlet.exception
+        return calls - before, time.perf_counter() - start
+
+    greenlets = [gevent.spawn(calling, client) for client in clients]
+    wait(warm_up, rounds=1)
+    made, seconds = wait(window, rounds=2)
+    over = True
+    # Calls in flight come to their end, so that the server has no work left of them.
+    gevent.joinall(greenlets, timeout=30, raise_error=True)
+    results.tell_rate(name, made, seconds)
+
+
+def drive(measure, endpoint, warm_up, window):
+    client = connect(endpoint)
+    calling = lambda: client.echo(results.PAYLOAD)
+    if measure == "latency":
+        results.latency(calling, warm_up, window)
+    elif measure == "cold-start":
+        results.tell_first_answer(calling)
+    elif measure in results.LOADS:
+        in_flight, size = results.LOADS[measure]
+        rate(measure, [client] * in_flight, b"\x07" * size, warm_up, window)
+    elif measure == "sync-clients":
+        clients = [connect(endpoint) for _ in range(results.SYNC_CLIENTS)]
+        rate(measure, clients, results.PAYLOAD, warm_up, window)
+    else:
+        return False
+    # Its heartbeats have no end of their own.
+    os._exit(0)
+
+
+results.main(serve, drive)

@@ -1,0 +1,53 @@
+//! `load`: so many calls in flight for as long as a profiler wants to watch. The client is this process, the server its child.
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::child::Serve;
+use crate::Failure;
+use crate::load::Window;
+use crate::measure::{Measure, Task};
+use crate::process::Server;
+use crate::system::System;
+
+/// Keeps calls in flight.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// Calls in flight: 1, 8, 64 or 1000.
+    #[arg(value_parser = measure)]
+    in_flight: Measure,
+    /// Of which system.
+    #[arg(long, value_enum, default_value_t = System::Zsvc)]
+    system: System,
+    /// For how long, in seconds.
+    #[arg(long, default_value_t = 5)]
+    seconds: u64,
+}
+
+fn measure(in_flight: &str) -> Result<Measure, String> {
+    match in_flight {
+        "1" => Ok(Measure::Latency),
+        "8" => Ok(Measure::InFlight8),
+        "64" => Ok(Measure::InFlight64),
+        "1000" => Ok(Measure::InFlight1000),
+        other => Err(format!("`{other}` is none of 1, 8, 64 and 1000")),
+    }
+}
+
+/// Makes the calls.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let server = Server::start(Serve::command(arguments.system)?)?;
+    let length = Duration::from_secs(arguments.seconds);
+    let task = Task {
+        measure: arguments.in_flight,
+        endpoint: server.listening.endpoint.clone(),
+        control: server.listening.control,
+        server: server.process(),
+        window: Window { warm_up: Duration::from_millis(100), length },
+    };
+    for reading in arguments.system.drive(task)? {
+        println!("{}: {:.1} {}", reading.name, reading.value, reading.unit);
+    }
+    Ok(())
+}

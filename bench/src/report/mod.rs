@@ -1,0 +1,6 @@
+//! What was measured, for people and for programs.
+
+pub(crate) mod chart;
+pub(crate) mod json;
+pub(crate) mod table;
+pub(crate) mod targets;

@@ -1,0 +1,153 @@
+//! What zsvc is to reach, and whether it did. Not to reach a target is no failure of a run: it is what the run has found.
+
+use comfy_table::Table;
+
+use super::table::{number, plain};
+use crate::sample::Measurement;
+
+/// What a number may be.
+#[derive(Debug, Clone, Copy)]
+enum Bound {
+    AtLeast(f64),
+    AtMost(f64),
+}
+
+impl Bound {
+    fn is_met(self, value: f64) -> bool {
+        match self {
+            Self::AtLeast(least) => value >= least,
+            Self::AtMost(most) => value <= most,
+        }
+    }
+
+    fn text(self) -> String {
+        match self {
+            Self::AtLeast(least) => format!("≥ {least}"),
+            Self::AtMost(most) => format!("≤ {most}"),
+        }
+    }
+}
+
+use Bound::{AtLeast, AtMost};
+
+/// A number of zsvc, as a multiple of the same number of another system if one is named.
+struct Target {
+    name: &'static str,
+    of: Option<&'static str>,
+    bound: Bound,
+}
+
+const fn against(name: &'static str, other: &'static str, bound: Bound) -> Target {
+    Target { name, of: Some(other), bound }
+}
+
+const fn plainly(name: &'static str, bound: Bound) -> Target {
+    Target { name, of: None, bound }
+}
+
+/// The multi-thread runtime is to reach three quarters of what the current-thread runtime does.
+const THREADS: Bound = AtLeast(0.75);
+
+const TARGETS: &[Target] = &[
+    against("latency p50", "bare", AtMost(1.15)),
+    against("in-flight-64", "bare", AtLeast(1.0)),
+    against("in-flight-64", "tarpc", AtLeast(1.8)),
+    against("in-flight-64", "tonic", AtLeast(8.0)),
+    against("in-flight-1000", "bare", AtLeast(1.0)),
+    against("in-flight-1000", "tarpc", AtLeast(4.0)),
+    against("in-flight-1000", "tonic", AtLeast(30.0)),
+    against("server-stream-64", "tonic", AtLeast(1.0)),
+    against("server-stream-4k", "tonic", AtLeast(1.0)),
+    against("stream-trade", "tonic", AtLeast(1.0)),
+    against("one-way", "bare", AtLeast(1.0)),
+    against("payload-1m", "bare", AtLeast(0.9)),
+    plainly("payload-1m memory client", AtMost(4.0)),
+    plainly("payload-1m memory server", AtMost(4.0)),
+    against("in-flight-64", "zerorpc", AtLeast(50.0)),
+    against("idle-1000 memory", "bare", AtMost(1.2)),
+    against("idle-10000 memory", "bare", AtMost(1.2)),
+    plainly("allocations-1 client", AtMost(4.0)),
+    plainly("allocations-1 server", AtMost(4.0)),
+    plainly("allocations-64 client", AtMost(4.0)),
+    plainly("allocations-64 server", AtMost(4.0)),
+    plainly("allocations-1000 client", AtMost(4.0)),
+    plainly("allocations-1000 server", AtMost(4.0)),
+    plainly("allocations-stream-64 client", AtMost(0.1)),
+    plainly("allocations-stream-64 server", AtMost(0.1)),
+    against("in-flight-8", "zsvc-current", THREADS),
+    against("in-flight-64", "zsvc-current", THREADS),
+    against("in-flight-1000", "zsvc-current", THREADS),
+    against("server-stream-64", "zsvc-current", THREADS),
+    against("client-stream-64", "zsvc-current", THREADS),
+    against("bidi-64", "zsvc-current", THREADS),
+    against("one-way", "zsvc-current", THREADS),
+    against("payload-64k", "zsvc-current", THREADS),
+    against("build", "tonic", AtMost(0.5)),
+];
+
+/// What each target came to.
+pub(crate) fn table(measurements: &[Measurement]) -> Table {
+    let mut table = plain(["Targets of zsvc", "target", "came to", "met"]);
+    for target in TARGETS {
+        let value = value_of(target, measurements);
+        let what =
+            target.of.map_or_else(|| target.name.to_owned(), |other| format!("{}, × {other}", target.name));
+        let met = value.map_or("not measured", |value| if target.bound.is_met(value) { "yes" } else { "no" });
+        table.add_row([
+            what,
+            target.bound.text(),
+            value.map_or_else(|| "–".to_owned(), number),
+            met.to_owned(),
+        ]);
+    }
+    table
+}
+
+fn value_of(target: &Target, measurements: &[Measurement]) -> Option<f64> {
+    let of = |system: &str| {
+        let mut found =
+            measurements.iter().filter(|number| number.name == target.name && number.system == system);
+        found.next().map(|number| number.value)
+    };
+    match target.of {
+        None => of("zsvc"),
+        Some(other) => of(other).filter(|value| *value != 0.0).and_then(|value| Some(of("zsvc")? / value)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn measured(name: &str, system: &str, value: f64) -> Measurement {
+        let (name, system) = (name.to_owned(), system.to_owned());
+        Measurement { name, system, value, unit: String::new(), rounds: 3, spread: 0.0 }
+    }
+
+    fn row(measurements: &[Measurement], what: &str) -> Vec<String> {
+        let text = table(measurements).to_string();
+        let line =
+            text.lines().find(|line| line.trim_start().starts_with(what)).unwrap_or_default().to_owned();
+        line.trim_start().trim_start_matches(what).split_whitespace().map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn ratios_are_judged() {
+        let good = [measured("latency p50", "zsvc", 115.0), measured("latency p50", "bare", 100.0)];
+        assert_eq!(row(&good, "latency p50, × bare"), ["≤", "1.15", "1.15", "yes"]);
+        let bad = [measured("in-flight-64", "zsvc", 7.0), measured("in-flight-64", "tonic", 1.0)];
+        assert_eq!(row(&bad, "in-flight-64, × tonic"), ["≥", "8", "7.00", "no"]);
+    }
+
+    #[test]
+    fn plain_numbers_are_judged() {
+        let measured = [measured("allocations-1 client", "zsvc", 4.5)];
+        assert_eq!(row(&measured, "allocations-1 client"), ["≤", "4", "4.50", "no"]);
+    }
+
+    #[test]
+    fn what_is_missing_is_said() {
+        let half = [measured("one-way", "zsvc", 4.5)];
+        assert_eq!(row(&half, "one-way, × bare"), ["≥", "1", "–", "not", "measured"]);
+    }
+}

@@ -1,0 +1,157 @@
+//! One measure of one system in one round: its server, its client, and what they print.
+
+use std::collections::HashMap;
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use crate::Failure;
+use crate::command::{Drive, Hold, Serve};
+use crate::load::Window;
+use crate::measure::{Measure, PATIENCE, Task};
+use crate::process::{Child, Server};
+use crate::python::Environment;
+use crate::sample::Reading;
+use crate::statistics::{median, to_f64};
+use crate::system::System;
+
+/// Takes rounds, and keeps the servers between them.
+pub(crate) struct Rounds {
+    window: Window,
+    python: Option<Environment>,
+    servers: HashMap<String, Server>,
+}
+
+impl Rounds {
+    /// Without a server yet.
+    pub(crate) fn new(window: Window, python: Option<Environment>) -> Self {
+        Self { window, python, servers: HashMap::new() }
+    }
+
+    /// Takes a measure of a system once.
+    pub(crate) fn take(&mut self, measure: Measure, system: System) -> Result<Vec<Reading>, Failure> {
+        if has_its_own_server(measure) {
+            self.end();
+        }
+        let task = self.task(measure, system)?;
+        let readings = match measure {
+            Measure::ColdStart => self.cold_start(system, &task)?,
+            Measure::Idle1000 | Measure::Idle10000 => self.idle(system, &task)?,
+            _ => self.drive(system, &task)?,
+        };
+        if readings.is_empty() { Err("its client has printed no result".into()) } else { Ok(readings) }
+    }
+
+    /// Ends the servers.
+    pub(crate) fn end(&mut self) {
+        self.servers.clear();
+    }
+
+    fn task(&mut self, measure: Measure, system: System) -> Result<Task, Failure> {
+        let server = match self.servers.remove(&system.name()) {
+            Some(server) => server,
+            None => Server::start(self.serve_command(system)?)?,
+        };
+        let listening = server.listening.clone();
+        let process = server.process();
+        self.servers.insert(system.name(), server);
+        Ok(Task {
+            measure,
+            endpoint: listening.endpoint,
+            control: listening.control,
+            server: process,
+            window: self.window,
+        })
+    }
+
+    fn serve_command(&self, system: System) -> Result<Command, Failure> {
+        match system.python() {
+            Some(peer) => Ok(self.python.as_ref().ok_or(NO_PYTHON)?.serve(peer)),
+            None => Ok(Serve::command(system)?),
+        }
+    }
+
+    fn drive_command(&self, system: System, task: &Task) -> Result<Command, Failure> {
+        match system.python() {
+            Some(peer) => {
+                let python = self.python.as_ref().ok_or(NO_PYTHON)?;
+                let Window { warm_up, length } = python_window(system, task);
+                Ok(python.drive(peer, &task.measure.name(), &task.endpoint, warm_up, length))
+            }
+            None => Ok(Drive::command(system, task)?),
+        }
+    }
+
+    fn drive(&self, system: System, task: &Task) -> Result<Vec<Reading>, Failure> {
+        // It warms up and measures up to four times; the rest is patience.
+        let time = (task.window.warm_up + task.window.length) * 4;
+        Child::start(self.drive_command(system, task)?)?.rest(PATIENCE + time)
+    }
+
+    /// From the start of a client process until its first answer, some times.
+    fn cold_start(&self, system: System, task: &Task) -> Result<Vec<Reading>, Failure> {
+        let mut times = Vec::new();
+        for _ in 0..STARTS {
+            let start = Instant::now();
+            let mut child = Child::start(self.drive_command(system, task)?)?;
+            let answered = child.line::<Reading>(start + PATIENCE)?;
+            times.push(start.elapsed().as_secs_f64() * 1e3);
+            answered.ok_or("its client has ended without an answer")?;
+        }
+        Ok(vec![Reading::new(task.measure.name(), median(&times), "ms")])
+    }
+
+    /// The memory of a fresh server before and after it has these connections, and the rate of calls over another meanwhile;
+    /// beside the rate of a server that is as fresh and has none.
+    fn idle(&mut self, system: System, task: &Task) -> Result<Vec<Reading>, Failure> {
+        let (name, count) = (task.measure.name(), task.measure.idle());
+        let without = self.rate(system, task)?;
+        self.end();
+        let task = self.task(task.measure, system)?;
+        // So that what the first connection of all costs is not counted.
+        self.drive(system, &Task { measure: Measure::ColdStart, ..task.clone() })?;
+        let before = task.server.memory()?;
+        let mut holder = Child::start(Hold::command(system, &task.endpoint, count)?)?;
+        let held: Option<bool> = holder.line(Instant::now() + PATIENCE)?;
+        held.ok_or("the process that holds the connections has ended")?;
+        let growth = task.server.memory()?.saturating_sub(before);
+        let with = self.rate(system, &task)?;
+        Ok(vec![
+            Reading::new(format!("{name} memory"), to_f64(growth) / to_f64(count as u64), "bytes"),
+            Reading::new(format!("{name} rate"), with, "calls/s"),
+            Reading::new(format!("{name} rate without"), without, "calls/s"),
+        ])
+    }
+
+    /// Calls per second with 1,000 in flight.
+    fn rate(&self, system: System, task: &Task) -> Result<f64, Failure> {
+        let task = Task { measure: Measure::InFlight1000, ..task.clone() };
+        let readings = self.drive(system, &task)?;
+        let found = readings.iter().find(|reading| reading.name == task.measure.name());
+        Ok(found.ok_or("its client has printed no rate")?.value)
+    }
+}
+
+/// zerorpc makes some thousand calls a second. In a window in which those in flight can't all be answered, it would have none.
+fn python_window(system: System, task: &Task) -> Window {
+    let Window { warm_up, length } = task.window;
+    let calls = u32::try_from(task.measure.in_flight()).unwrap_or(u32::MAX);
+    match system {
+        System::Zerorpc => {
+            Window { warm_up: warm_up.max(CALL * calls), length: length.max(CALL * 2 * calls) }
+        }
+        _ => task.window,
+    }
+}
+
+/// What a call of zerorpc takes, about.
+const CALL: Duration = Duration::from_millis(1);
+
+const NO_PYTHON: &str = "there is no environment for Python";
+
+/// How many cold starts a round has.
+const STARTS: usize = 5;
+
+/// Whether what came before in the same server would change the figures, which are about its memory.
+fn has_its_own_server(measure: Measure) -> bool {
+    matches!(measure, Measure::Payload1m | Measure::Allocations | Measure::Idle1000 | Measure::Idle10000)
+}

@@ -1,0 +1,241 @@
+//! The floor: sockets of the `zmq` crate, one message per call, nothing around it. DEALER and ROUTER for calls, PUSH and PULL for
+//! those that nobody answers.
+//!
+//! DEALER and ROUTER have no high-water mark, since a ROUTER drops what is above it. PUSH and PULL have theirs by default.
+
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use zmq::{Context, DEALER, Message, PULL, PUSH, ROUTER, SNDMORE, Socket};
+
+use crate::Failure;
+use crate::control::{self, RECEIVED};
+use crate::load::{Meter, Rate, Ticket, Window};
+use crate::measure::{self, Cpu, Measure, Peaks, Task};
+use crate::sample::Reading;
+use crate::statistics::to_f64;
+
+/// Where clients connect: the endpoint of the ROUTER, and that of the PULL socket.
+const SEPARATOR: char = ' ';
+
+/// Serves until the process ends.
+pub(crate) fn serve() -> Result<(), Failure> {
+    let context = Context::new();
+    let router = unbounded(&context, ROUTER)?;
+    let pull = context.socket(PULL)?;
+    let endpoints = [bind(&router)?, bind(&pull)?].join(&SEPARATOR.to_string());
+    thread::spawn(move || count(&pull));
+    super::announce(&endpoints, Some(control::listen()?))?;
+    echo(&router)
+}
+
+fn unbounded(context: &Context, kind: zmq::SocketType) -> Result<Socket, zmq::Error> {
+    let socket = context.socket(kind)?;
+    socket.set_sndhwm(0)?;
+    socket.set_rcvhwm(0)?;
+    Ok(socket)
+}
+
+fn bind(socket: &Socket) -> Result<String, Failure> {
+    socket.bind("tcp://127.0.0.1:*")?;
+    socket.get_last_endpoint()?.map_err(|_| "libzmq's endpoint is not text".into())
+}
+
+fn echo(router: &Socket) -> Result<(), Failure> {
+    loop {
+        let (mut route, mut payload) = (Message::new(), Message::new());
+        router.recv(&mut route, 0)?;
+        router.recv(&mut payload, 0)?;
+        router.send(route, SNDMORE)?;
+        router.send(payload, 0)?;
+    }
+}
+
+fn count(pull: &Socket) -> Result<(), zmq::Error> {
+    let mut payload = Message::new();
+    loop {
+        pull.recv(&mut payload, 0)?;
+        RECEIVED.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Takes the measure that the task names.
+pub(crate) fn drive(task: &Task) -> Result<Vec<Reading>, Failure> {
+    match task.measure {
+        Measure::Latency => latency(task),
+        Measure::InFlight8 | Measure::InFlight64 | Measure::InFlight1000 => many(task),
+        Measure::SyncClients => sync_clients(task),
+        Measure::Payload1k | Measure::Payload64k | Measure::Payload1m => payload(task),
+        Measure::OneWay => one_way(task),
+        Measure::ColdStart => cold_start(task),
+        _ => task.unknown(),
+    }
+}
+
+/// A DEALER, and what it sends.
+struct Dealer {
+    socket: Socket,
+    payload: Bytes,
+}
+
+impl Dealer {
+    /// Connects, and waits for a first answer.
+    fn connect(task: &Task) -> Result<Self, Failure> {
+        let socket = unbounded(&Context::new(), DEALER)?;
+        socket.set_linger(0)?;
+        socket.connect(endpoints(&task.endpoint)?.0)?;
+        let mut dealer = Self { socket, payload: Bytes::from_static(&[7; 64]) };
+        dealer.call()?;
+        dealer.payload = task.measure.payload();
+        Ok(dealer)
+    }
+
+    fn send(&self) -> Result<(), zmq::Error> {
+        self.socket.send(&self.payload[..], 0)
+    }
+
+    fn receive(&self) -> Result<(), Failure> {
+        let mut answer = Message::new();
+        self.socket.recv(&mut answer, 0)?;
+        if answer.len() == self.payload.len() { Ok(()) } else { Err("the echo is not what was sent".into()) }
+    }
+
+    fn call(&self) -> Result<(), Failure> {
+        self.send()?;
+        self.receive()
+    }
+
+    /// Sends so many, and then one for each answer.
+    fn keep_in_flight(&self, count: usize, ticket: &Ticket) -> Result<(), Failure> {
+        for _ in 0..count {
+            self.send()?;
+        }
+        while !ticket.stopped() {
+            self.receive()?;
+            ticket.count();
+            self.send()?;
+        }
+        Ok(())
+    }
+}
+
+/// The endpoints for calls, and for those that nobody answers.
+fn endpoints(both: &str) -> Result<(&str, &str), Failure> {
+    both.split_once(SEPARATOR).ok_or_else(|| format!("two endpoints were expected: {both}").into())
+}
+
+/// Has each of the dealers keep so many calls in flight, in a thread of its own.
+fn in_flight(
+    dealers: Vec<Dealer>,
+    count: usize,
+    window: Window,
+    observer: &mut impl crate::load::Observer,
+) -> Result<Rate, Failure> {
+    let mut meter = Meter::default();
+    let work = |dealer: Dealer, ticket: Ticket| thread::spawn(move || dealer.keep_in_flight(count, &ticket));
+    let threads: Vec<_> = dealers.into_iter().map(|dealer| work(dealer, meter.ticket())).collect();
+    let rate = meter.watch_blocking(window, observer)?;
+    for thread in threads {
+        thread.join().map_err(|_| "a client's thread panicked")??;
+    }
+    Ok(rate)
+}
+
+fn latency(task: &Task) -> Result<Vec<Reading>, Failure> {
+    let dealer = Dealer::connect(task)?;
+    times_of(&dealer, task.window.warm_up)?;
+    Ok(measure::latencies(&times_of(&dealer, task.window.length)?))
+}
+
+fn times_of(dealer: &Dealer, time: Duration) -> Result<Vec<f64>, Failure> {
+    let mut times = Vec::new();
+    let start = Instant::now();
+    while start.elapsed() < time {
+        let before = Instant::now();
+        dealer.call()?;
+        times.push(before.elapsed().as_secs_f64() * 1e6);
+    }
+    Ok(times)
+}
+
+fn many(task: &Task) -> Result<Vec<Reading>, Failure> {
+    let (measure, mut cpu) = (task.measure, Cpu::of(task));
+    let rate = in_flight(vec![Dealer::connect(task)?], measure.in_flight(), task.window, &mut cpu)?;
+    let cpu = cpu.reading(format!("cpu-{}", measure.in_flight()), rate);
+    Ok(vec![Reading::new(measure.name(), rate.per_second(), "calls/s"), cpu])
+}
+
+fn sync_clients(task: &Task) -> Result<Vec<Reading>, Failure> {
+    let clients = (0..task.measure.in_flight()).map(|_| Dealer::connect(task)).collect::<Result<_, _>>()?;
+    let rate = in_flight(clients, 1, task.window, &mut ())?;
+    Ok(vec![Reading::new(task.measure.name(), rate.per_second(), "calls/s")])
+}
+
+fn payload(task: &Task) -> Result<Vec<Reading>, Failure> {
+    let measure = task.measure;
+    let dealer = Dealer::connect(task)?;
+    let peaks = Peaks::begin(task)?;
+    let rate = in_flight(vec![dealer], measure.in_flight(), task.window, &mut ())?;
+    let bytes = rate.per_second() * to_f64(measure.size() as u64);
+    let mut readings = vec![Reading::new(measure.name(), bytes, "bytes/s")];
+    if measure == Measure::Payload1m {
+        readings.extend(peaks.readings(task)?);
+    }
+    Ok(readings)
+}
+
+fn one_way(task: &Task) -> Result<Vec<Reading>, Failure> {
+    let push = Context::new().socket(PUSH)?;
+    push.connect(endpoints(&task.endpoint)?.1)?;
+    let payload = task.measure.payload();
+    measure::one_way(task, |time| {
+        let ticket = Ticket::for_time(time);
+        while !ticket.stopped() {
+            push.send(&payload[..], 0)?;
+            ticket.count();
+        }
+        Ok(ticket.counted())
+    })
+}
+
+fn cold_start(task: &Task) -> Result<Vec<Reading>, Failure> {
+    let _dealer = Dealer::connect(task)?;
+    measure::answered(task)
+}
+
+/// So many connections that have each made one call, until they are dropped. One socket has them all: it deals its messages to
+/// one after the other, so each gets one.
+pub(crate) fn idle(endpoint: &str, count: usize, payload: &[u8]) -> Result<Socket, Failure> {
+    let endpoint = endpoint.split(SEPARATOR).next().unwrap_or(endpoint);
+    let socket = unbounded(&Context::new(), DEALER)?;
+    socket.set_linger(0)?;
+    for connection in 1..=count {
+        socket.connect(&from_its_own_address(endpoint, connection)?)?;
+        if connection % BACKLOG == 0 {
+            thread::sleep(PAUSE);
+        }
+    }
+    for _ in 0..count {
+        socket.send(payload, 0)?;
+    }
+    socket.set_rcvtimeo(i32::try_from(measure::PATIENCE.as_millis())?)?;
+    let mut answer = Message::new();
+    for _ in 0..count {
+        socket.recv(&mut answer, 0)?;
+    }
+    Ok(socket)
+}
+
+/// The endpoint, connected to from an address that no other connection has: libzmq makes no second connection of a DEALER to the
+/// same endpoint.
+fn from_its_own_address(endpoint: &str, connection: usize) -> Result<String, Failure> {
+    let target = endpoint.strip_prefix("tcp://").ok_or("only connections over TCP can be held")?;
+    let [.., high, low] = (connection + 256).to_be_bytes();
+    Ok(format!("tcp://127.1.{high}.{low}:0;{target}"))
+}
+
+/// As many as may wait to be accepted without being turned away for a second; libzmq's own bound is 100.
+const BACKLOG: usize = 50;
+const PAUSE: Duration = Duration::from_millis(10);

@@ -1,0 +1,147 @@
+//! The systems that are measured, one file each: its server, and its client as the measures use it.
+
+mod bare;
+mod capnp;
+mod idle;
+mod tarpc;
+mod tonic;
+mod zsvc;
+
+use std::net::SocketAddr;
+
+use clap::ValueEnum;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::Failure;
+use crate::measure::{Measure, Task, calls, streams};
+use crate::process::Listening;
+use crate::python::Peer;
+use crate::sample::Reading;
+
+pub(crate) use idle::hold;
+
+/// A system, by the name that it has on the command line and in readings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(crate) enum System {
+    /// zsvc on tokio's multi-thread runtime, as `#[tokio::main]` makes it.
+    Zsvc,
+    /// zsvc on tokio's current-thread runtime.
+    ZsvcCurrent,
+    /// Sockets of libzmq.
+    Bare,
+    /// tonic on the multi-thread runtime.
+    Tonic,
+    /// tonic on the current-thread runtime.
+    TonicCurrent,
+    /// tarpc on the multi-thread runtime.
+    Tarpc,
+    /// tarpc on the current-thread runtime.
+    TarpcCurrent,
+    /// Cap'n Proto, which has a current-thread runtime only.
+    Capnp,
+    /// zerorpc, in Python.
+    Zerorpc,
+    /// Sockets of libzmq, in Python.
+    Pyzmq,
+}
+
+impl System {
+    /// All of them.
+    pub(crate) fn all() -> &'static [Self] {
+        Self::value_variants()
+    }
+
+    /// Its name.
+    pub(crate) fn name(self) -> String {
+        self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
+    }
+
+    /// Which one it is of those in Python, if it is.
+    pub(crate) fn python(self) -> Option<Peer> {
+        match self {
+            Self::Zerorpc => Some(Peer::Zerorpc),
+            Self::Pyzmq => Some(Peer::Pyzmq),
+            _ => None,
+        }
+    }
+
+    /// Whether the measure is taken of it.
+    pub(crate) fn takes(self, measure: Measure) -> bool {
+        use Measure as M;
+        let [zsvc, bare, capnp, tonic] = [
+            matches!(self, Self::Zsvc | Self::ZsvcCurrent),
+            self == Self::Bare,
+            self == Self::Capnp,
+            matches!(self, Self::Tonic | Self::TonicCurrent),
+        ];
+        match measure {
+            M::Latency | M::InFlight8 | M::InFlight64 | M::InFlight1000 | M::SyncClients | M::ColdStart => {
+                true
+            }
+            M::Cpu | M::Payload1k | M::Payload64k | M::Payload1m => self.python().is_none(),
+            M::Trade | M::Allocations => self.python().is_none() && !bare,
+            M::OneWay => zsvc || bare,
+            M::ServerStream64
+            | M::ServerStream4k
+            | M::ClientStream64
+            | M::ClientStream4k
+            | M::Bidi64
+            | M::Bidi4k
+            | M::StreamTrade => zsvc || tonic || capnp,
+            M::Idle1000 => matches!(self, Self::Zsvc | Self::Bare | Self::Tonic | Self::Tarpc),
+            M::Idle10000 => matches!(self, Self::Zsvc | Self::Bare),
+            M::Build => matches!(self, Self::Zsvc | Self::Tonic),
+        }
+    }
+
+    /// The runtime that its server and its client run on.
+    pub(crate) fn runtime(self) -> Result<Runtime, Failure> {
+        let mut builder = match self {
+            Self::ZsvcCurrent | Self::TonicCurrent | Self::TarpcCurrent | Self::Capnp => {
+                Builder::new_current_thread()
+            }
+            _ => Builder::new_multi_thread(),
+        };
+        Ok(builder.enable_all().build()?)
+    }
+
+    /// Serves until the process ends.
+    pub(crate) fn serve(self) -> Result<(), Failure> {
+        match self {
+            Self::Bare => bare::serve(),
+            Self::Zsvc | Self::ZsvcCurrent => self.runtime()?.block_on(zsvc::serve()),
+            Self::Tonic | Self::TonicCurrent => self.runtime()?.block_on(tonic::serve()),
+            Self::Tarpc | Self::TarpcCurrent => self.runtime()?.block_on(tarpc::serve()),
+            Self::Capnp => self.runtime()?.block_on(capnp::serve()),
+            Self::Zerorpc | Self::Pyzmq => Err(IN_PYTHON.into()),
+        }
+    }
+
+    /// Takes the measure that the task names.
+    pub(crate) fn drive(self, task: Task) -> Result<Vec<Reading>, Failure> {
+        match self {
+            Self::Bare => bare::drive(&task),
+            Self::Zsvc | Self::ZsvcCurrent => self.run(zsvc::drive(task)),
+            Self::Tonic | Self::TonicCurrent => self.run(streams::<tonic::TonicClient>(task)),
+            Self::Tarpc | Self::TarpcCurrent => self.run(calls::<tarpc::TarpcClient>(task)),
+            Self::Capnp => self.run(streams::<capnp::CapnpClient>(task)),
+            Self::Zerorpc | Self::Pyzmq => Err(IN_PYTHON.into()),
+        }
+    }
+
+    /// In a task, as a user's code mostly is: what `block_on` runs is beside the workers.
+    fn run<T: Send + 'static>(
+        self,
+        work: impl Future<Output = Result<T, Failure>> + Send + 'static,
+    ) -> Result<T, Failure> {
+        self.runtime()?.block_on(async { tokio::spawn(work).await? })
+    }
+}
+
+const IN_PYTHON: &str = "this system is a program in Python, see `python/`";
+
+/// Tells whoever started this process where it listens.
+fn announce(endpoint: &str, control: Option<SocketAddr>) -> Result<(), Failure> {
+    println!("{}", serde_json::to_string(&Listening { endpoint: endpoint.to_owned(), control })?);
+    Ok(())
+}

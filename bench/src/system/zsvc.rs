@@ -1,0 +1,154 @@
+//! zsvc as a user has it: generated code, typed values, and every option as it is by default.
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::runtime::Handle;
+use zsvc::{Context, Sink, Status, Streaming, Timestamp};
+
+use crate::Failure;
+use crate::control::{self, RECEIVED};
+use crate::load::Ticket;
+use crate::measure::{self, Client, Measure, Streams, Task};
+use crate::sample::Reading;
+
+zsvc::include_generated!();
+use bench::v1::{Echo, EchoClient, EchoServer};
+use market::v1::{Flag, Trade};
+use money::v1::Amount;
+
+struct Host;
+
+/// What a trade is like that has something in every field.
+fn trade(symbol: String) -> Trade {
+    Trade {
+        symbol,
+        price: Amount { units: 12_345, scale: 2, currency: Some("EUR".to_owned()) },
+        size: 300,
+        at: Timestamp::new(1_772_366_400, 250_000_000).unwrap_or(Timestamp::EPOCH),
+        venue: Some("XETR".to_owned()),
+        flags: vec![Flag::Block, Flag::Odd],
+        attributes: [("book", "main"), ("desk", "7")]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()))
+            .into(),
+        lot: 1,
+    }
+}
+
+impl Echo for Host {
+    async fn echo(&self, _: &Context, payload: Bytes) -> Result<Bytes, Status> {
+        Ok(payload)
+    }
+
+    async fn last(&self, _: &Context, symbol: String) -> Result<Trade, Status> {
+        Ok(trade(symbol))
+    }
+
+    async fn items(&self, _: &Context, size: u32, out: Sink<Bytes>) -> Result<(), Status> {
+        let item = Bytes::from(vec![7; size as usize]);
+        loop {
+            out.send(item.clone()).await?;
+        }
+    }
+
+    async fn trades(&self, _: &Context, out: Sink<Trade>) -> Result<(), Status> {
+        loop {
+            out.send(trade("ACME".to_owned())).await?;
+        }
+    }
+
+    async fn collect(&self, _: &Context, mut items: Streaming<Bytes>) -> Result<u64, Status> {
+        let mut count = 0;
+        while let Some(item) = items.next().await {
+            item?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    async fn exchange(
+        &self,
+        _: &Context,
+        mut items: Streaming<Bytes>,
+        out: Sink<Bytes>,
+    ) -> Result<(), Status> {
+        while let Some(item) = items.next().await {
+            out.send(item?).await?;
+        }
+        Ok(())
+    }
+
+    async fn note(&self, _: &Context, _payload: Bytes) {
+        RECEIVED.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Serves until the process ends.
+pub(crate) async fn serve() -> Result<(), Failure> {
+    let server = zsvc::Server::builder().service(EchoServer::new(Host)).bind("tcp://127.0.0.1:*").listen()?;
+    let endpoint = server.endpoints().first().ok_or("it is bound to an endpoint")?;
+    super::announce(endpoint, Some(control::listen()?))?;
+    Ok(server.serve().await?)
+}
+
+/// Takes the measure that the task names.
+pub(crate) async fn drive(task: Task) -> Result<Vec<Reading>, Failure> {
+    if task.measure != Measure::OneWay {
+        return measure::streams::<EchoClient>(task).await;
+    }
+    let client = <EchoClient as Client>::connect(&task.endpoint).await?;
+    let runtime = Handle::current();
+    // A thread of its own may wait for the server, while the runtime goes on to send.
+    let send =
+        move |time| runtime.block_on(tokio::spawn(notes(client.clone(), task.measure.payload(), time)))?;
+    tokio::task::spawn_blocking(move || measure::one_way(&task, send)).await?
+}
+
+async fn notes(client: EchoClient, payload: Bytes, time: Duration) -> Result<u64, Failure> {
+    let ticket = Ticket::for_time(time);
+    while !ticket.stopped() {
+        client.note(payload.clone()).await?;
+        ticket.count();
+    }
+    Ok(ticket.counted())
+}
+
+impl Client for EchoClient {
+    async fn connect(endpoint: &str) -> Result<Self, Failure> {
+        Ok(EchoClient::connect(endpoint).await?)
+    }
+
+    async fn echo(&mut self, payload: Bytes) -> Result<usize, Failure> {
+        Ok(EchoClient::echo(self, payload).await?.len())
+    }
+
+    async fn last(&mut self, symbol: &str) -> Result<usize, Failure> {
+        Ok(EchoClient::last(self, symbol).await?.symbol.len())
+    }
+}
+
+impl Streams for EchoClient {
+    async fn items(&mut self, size: usize, ticket: &Ticket) -> Result<(), Failure> {
+        ticket.read(EchoClient::items(self, u32::try_from(size)?).await?).await
+    }
+
+    async fn trades(&mut self, ticket: &Ticket) -> Result<(), Failure> {
+        ticket.read(EchoClient::trades(self).await?).await
+    }
+
+    async fn collect(&mut self, item: Bytes, ticket: Ticket) -> Result<u64, Failure> {
+        Ok(EchoClient::collect(self, ticket.repeat(item)).await?)
+    }
+
+    async fn exchange(&mut self, item: Bytes, ticket: &Ticket) -> Result<(), Failure> {
+        let (sink, back) = EchoClient::exchange(self).await?;
+        let sender = tokio::spawn(async move {
+            // It goes on until the call is dropped, and fails then.
+            while sink.send(item.clone()).await.is_ok() {}
+        });
+        let read = ticket.read(back).await;
+        sender.await?;
+        read
+    }
+}
