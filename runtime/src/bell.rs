@@ -1,7 +1,8 @@
 //! [`Bell`]: how others tell the task that owns a socket that there is work for it.
 
+use std::pin::pin;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::Waker;
+use std::task::{Context, Waker};
 
 use atomic_waker::AtomicWaker;
 
@@ -30,6 +31,21 @@ impl Bell {
     pub(crate) fn ring(&self) {
         if self.state.swap(RUNG, Ordering::AcqRel) == ASLEEP {
             self.waker.wake();
+        }
+    }
+
+    /// The same, but where this thread has other tasks to run, the owner comes after them, and finds what they have left
+    /// for it, too: a wake-up and a message for many calls in place of one for each.
+    ///
+    /// tokio would rather run a task next that has just been woken. It puts off a task that yields until its thread has
+    /// nothing else to do, or has gone through some dozens of tasks: the owner's waker goes the way of such a task's.
+    pub(crate) fn ring_soon(&self) {
+        if self.state.swap(RUNG, Ordering::AcqRel) == ASLEEP
+            && let Some(waker) = self.waker.take()
+        {
+            let yielding = pin!(tokio::task::yield_now());
+            // It has done all that it does by its first poll: outside of a runtime, that is to wake at once.
+            let _ = yielding.poll(&mut Context::from_waker(&waker));
         }
     }
 
@@ -75,7 +91,32 @@ mod tests {
         bell.answer();
         assert!(bell.sleep(&waker));
         bell.ring();
-        bell.ring();
+        bell.ring_soon();
         assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn outside_of_a_runtime_soon_is_at_once() {
+        let count = Arc::new(Count::default());
+        let bell = Bell::new();
+        bell.answer();
+        assert!(bell.sleep(&Waker::from(Arc::clone(&count))));
+        bell.ring_soon();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[tokio::test]
+    async fn within_one_the_owner_comes_after_what_is_ready() {
+        let count = Arc::new(Count::default());
+        let bell = Arc::new(Bell::new());
+        bell.answer();
+        assert!(bell.sleep(&Waker::from(Arc::clone(&count))));
+        let ringer = tokio::spawn(async move { bell.ring_soon() });
+        let (seen, counted) = (Arc::clone(&count), Arc::clone(&count));
+        let other = tokio::spawn(async move { seen.0.load(Ordering::Relaxed) });
+        ringer.await.unwrap();
+        assert_eq!(other.await.unwrap(), 0);
+        tokio::task::yield_now().await;
+        assert_eq!(counted.0.load(Ordering::Relaxed), 1);
     }
 }

@@ -74,6 +74,16 @@ impl Context {
         self.peer.id()
     }
 
+    /// The client that is answered.
+    pub(crate) fn client(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+
+    /// The call's; `None` for a one-way call, which can't be answered.
+    pub(crate) fn key(&self) -> Option<CallKey> {
+        self.key
+    }
+
     /// A signal, with its reason, for work that the handler has spawned, or that computes without waiting. A handler that
     /// waits needs none: its future is dropped.
     #[must_use]

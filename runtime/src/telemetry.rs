@@ -69,6 +69,15 @@ impl Counter {
         }
     }
 
+    /// One more, where nobody else adds to it.
+    pub(crate) fn add_alone(&self) {
+        self.value.store(self.get() + 1, Ordering::Relaxed);
+        #[cfg(feature = "metrics")]
+        if let Some(metric) = &self.metric {
+            metric.add(1);
+        }
+    }
+
     pub(crate) fn get(&self) -> u64 {
         self.value.load(Ordering::Relaxed)
     }

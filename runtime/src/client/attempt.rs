@@ -44,7 +44,10 @@ impl Attempts {
         loop {
             match &mut self.stage {
                 Stage::Launching => match ready!(self.launch.poll_call(context, &Streams::default(), None)) {
-                    Ok(handle) => self.stage = Stage::InFlight(handle),
+                    Ok(handle) => {
+                        self.stage = Stage::InFlight(handle);
+                        return Poll::Pending;
+                    }
                     Err(status) => return Poll::Ready(Err(self.last(Failure::Status(status)))),
                 },
                 Stage::InFlight(handle) => match ready!(handle.poll_reply(context)) {

@@ -418,10 +418,10 @@ impl fmt::Debug for OneWayCall {
 
 /// Waits for the pong to a ping, which proves that the server has read all that was sent before.
 pub(super) async fn ping(connection: &Arc<Connection>, deadline: Option<Deadline>) -> Result<(), Status> {
+    let mut ticket = Ticket::new(Arc::clone(connection));
     let id = if let Some(id) = connection.ping_now(deadline) {
         id
     } else {
-        let mut ticket = Ticket::new(Arc::clone(connection));
         let wait = Wait { deadline, patience: Patience::Wait };
         poll_fn(|context| {
             let now = Instant::now();
@@ -429,7 +429,7 @@ pub(super) async fn ping(connection: &Arc<Connection>, deadline: Option<Deadline
         })
         .await?
     };
-    let mut handle = CallHandle::new(Arc::clone(connection), id);
+    let mut handle = CallHandle::new(ticket, id);
     match poll_fn(|context| handle.poll_reply(context)).await {
         Ok(_) => Ok(()),
         Err(failure) => Err(Status::from_failure(failure)),

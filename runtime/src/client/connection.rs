@@ -196,6 +196,9 @@ impl Connection {
         now: Instant,
         write: impl FnOnce(&mut State) -> R,
     ) -> Poll<Result<R, Status>> {
+        // Whoever sends without ever waiting, or tries again at once what was refused, would starve its thread's other tasks,
+        // and with them, perhaps, the one that sends.
+        let turn = ready!(poll_proceed(context));
         let mut state = self.lock();
         state.look_at_phase(now);
         if let Some(status) = self.refusal(&state, wait, now) {
@@ -204,8 +207,7 @@ impl Connection {
             let next = state.next_in_line(self.limits.calls);
             drop(state);
             wake(next);
-            // A refusal waits for nothing: without this, whoever tries again at once would starve its thread's other tasks.
-            ready!(poll_proceed(context)).made_progress();
+            turn.made_progress();
             return Poll::Ready(Err(status.not_sent()));
         }
         let at = wait.deadline.map(|deadline| deadline.at);
@@ -215,11 +217,19 @@ impl Connection {
             return Poll::Pending;
         }
         let written = write(&mut state);
+        turn.made_progress();
         let next = state.next_in_line(self.limits.calls);
-        drop(state);
-        self.bell.ring();
+        self.hand_over(state);
         wake(next);
         Poll::Ready(Ok(written))
+    }
+
+    /// Tells the owner of what is new in the outbox, and lets go of the lock. Where several calls are in flight, more of their
+    /// tasks may be about to go on, and what they send is to go with this.
+    fn hand_over(&self, state: MutexGuard<'_, State>) {
+        let alone = state.is_alone();
+        drop(state);
+        if alone { self.bell.ring() } else { self.bell.ring_soon() }
     }
 
     fn refusal(&self, state: &State, wait: Wait, now: Instant) -> Option<Status> {
@@ -293,7 +303,7 @@ impl Connection {
     pub(super) fn cancel_call(&self, id: u32, why: Status) {
         let mut wakers = Wakers::new();
         let mut state = self.lock();
-        if state.calls.get(&id).is_some_and(super::in_flight::ClientCall::is_open) {
+        if state.calls.get(id).is_some_and(super::in_flight::ClientCall::is_open) {
             state.cancel(id, why, &mut wakers);
         }
         drop(state);
@@ -312,16 +322,16 @@ const UNFINISHED: &str = "the sink was dropped before it was finished; call `fin
 
 impl Outgoing for Connection {
     fn record(&self, write: &mut dyn FnMut(&mut Vec<u8>)) {
-        self.lock().outbox.record(write);
-        self.bell.ring();
+        let mut state = self.lock();
+        state.outbox.record(write);
+        self.hand_over(state);
     }
 
     fn item(&self, id: u64, draft: Draft) {
         let mut state = self.lock();
-        if u32::try_from(id).is_ok_and(|id| state.calls.contains_key(&id)) {
+        if u32::try_from(id).is_ok_and(|id| state.calls.get(id).is_some()) {
             state.outbox.push_item(id, draft);
-            drop(state);
-            self.bell.ring();
+            self.hand_over(state);
         }
     }
 
@@ -370,7 +380,7 @@ mod tests {
             let (inbound, outbound) = (Arc::new(Inbound::new(1)), Arc::new(Outbound::new(0)));
             let streams =
                 Streams { inbound: Some(Arc::clone(&inbound)), outbound: Some(Arc::clone(&outbound)) };
-            let id = connection.lock().begin("method", None, streams, Instant::now());
+            let id = connection.lock().begin("method", None, streams, None, Instant::now());
             assert!(
                 inbound.poll_chunk(&context).is_pending() && outbound.poll_take(&context, 1).is_pending()
             );
@@ -393,7 +403,7 @@ mod tests {
             let (wait, now) = (Wait { deadline: None, patience: Patience::Wait }, Instant::now());
             let mut context = Context::from_waker(&waker);
             connection.poll_send(&mut context, &mut ticket, wait, now, |state| {
-                state.begin("method", None, Streams::default(), now)
+                state.begin("method", None, Streams::default(), None, now)
             })
         };
         let Poll::Ready(Ok(first)) = send() else { panic!("there is room for one") };

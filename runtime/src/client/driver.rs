@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connection::{Connection, Link};
@@ -22,6 +23,8 @@ pub(super) struct Driver {
     connection: Arc<Connection>,
     /// What to wake when the lock is free.
     wakers: Wakers,
+    /// A message of which some was taken, and where the rest of it begins.
+    unfinished: Option<(Bytes, usize)>,
     tick: Pin<Box<Sleep>>,
     /// The queue in libzmq was full the last time: what is in the outbox waits for a change.
     blocked: bool,
@@ -67,6 +70,7 @@ impl Driver {
             dealer,
             connection,
             wakers: Wakers::new(),
+            unfinished: None,
             tick: Box::pin(sleep_until(Instant::now())),
             blocked: false,
             looked: Instant::now(),
@@ -79,18 +83,27 @@ impl Driver {
         }
     }
 
-    /// Takes messages, up to a number; whether there may be more.
-    fn receive(&mut self) -> Result<bool, SocketError> {
+    /// Takes messages, up to a number, or until as many are to be woken as may be at a time.
+    fn receive(&mut self) -> Result<Received, SocketError> {
+        let most = self.connection.turn();
         for _ in 0..RECEIVE {
-            match self.dealer.receive()? {
-                Some(batch) => {
-                    telemetry::received(End::Client, batch.len());
-                    self.connection.receive(&batch, &mut self.wakers);
-                }
-                None => return Ok(false),
+            let (batch, at) = match self.unfinished.take() {
+                Some(unfinished) => unfinished,
+                None => match self.dealer.receive()? {
+                    Some(batch) => (batch, 0),
+                    None => return Ok(Received::All),
+                },
+            };
+            if at == 0 {
+                telemetry::received(End::Client, batch.len());
+            }
+            let next = self.connection.receive_some(&batch, at, &mut self.wakers, most);
+            self.unfinished = next.map(|at| (batch, at));
+            if self.wakers.len() >= most {
+                return Ok(Received::Enough);
             }
         }
-        Ok(true)
+        Ok(Received::Some)
     }
 
     /// Sends what is in the outbox, as far as there is room for it, up to a number of messages.
@@ -125,7 +138,9 @@ impl Driver {
                 Event::Connected => self.connection.connected(&mut self.wakers),
                 Event::Disconnected => {
                     // Answers that came before the end still count.
-                    while self.receive()? {}
+                    while self.receive()? != Received::All {
+                        self.wake();
+                    }
                     self.connection.disconnected(&mut self.wakers);
                 }
                 Event::HandshakeFailed => self.connection.troubled(NO_HANDSHAKE),
@@ -172,15 +187,19 @@ impl Driver {
             self.connection.bell.answer();
             // Sending may swallow the signal of what came in, so receiving is last.
             self.send()?;
-            let more = self.receive()?;
+            let received = self.receive()?;
             self.wake();
+            if received == Received::Enough {
+                // What those who were woken have to send goes out before more are.
+                break;
+            }
             match self.connection.rest(self.blocked) {
                 Rest::Done => return Poll::Ready(Ok(())),
                 Rest::Renewal => {
                     self.dealer = dial(self.connection.endpoint(), &self.connection.limits)?;
                     continue;
                 }
-                Rest::Nothing if !more => {}
+                Rest::Nothing if received == Received::All => {}
                 Rest::Nothing | Rest::Mail => continue,
             }
             // Receiving may have swallowed the signal of room to send.
@@ -204,6 +223,17 @@ impl Driver {
         context.waker().wake_by_ref();
         Poll::Pending
     }
+}
+
+/// What [`Driver::receive`] came to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Received {
+    /// There is nothing more.
+    All,
+    /// There may be more.
+    Some,
+    /// There may be more, but first those are to run who are to be woken.
+    Enough,
 }
 
 impl Future for Driver {

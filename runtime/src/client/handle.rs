@@ -54,18 +54,19 @@ impl Drop for Ticket {
 /// A call in flight. Dropped before it has ended, it is cancelled.
 #[derive(Debug)]
 pub(super) struct CallHandle {
-    connection: Arc<Connection>,
+    /// By which it was sent.
+    ticket: Ticket,
     id: u32,
     ended: bool,
 }
 
 impl CallHandle {
-    pub(super) fn new(connection: Arc<Connection>, id: u32) -> Self {
-        Self { connection, id, ended: false }
+    pub(super) fn new(ticket: Ticket, id: u32) -> Self {
+        Self { ticket, id, ended: false }
     }
 
     pub(super) fn connection(&self) -> &Arc<Connection> {
-        &self.connection
+        self.ticket.connection()
     }
 
     pub(super) fn id(&self) -> u64 {
@@ -74,7 +75,7 @@ impl CallHandle {
 
     /// How the call ended, once it has. Not to be asked again then.
     pub(super) fn poll_reply(&mut self, context: &Context<'_>) -> Poll<Result<Bytes, Failure>> {
-        let reply = self.connection.poll_reply(self.id, context);
+        let reply = self.connection().poll_reply(self.id, context);
         self.ended = reply.is_ready();
         reply
     }
@@ -83,7 +84,7 @@ impl CallHandle {
 impl Drop for CallHandle {
     fn drop(&mut self) {
         if !self.ended {
-            self.connection.abandon_call(self.id, "the call was given up");
+            self.connection().abandon_call(self.id, "the call was given up");
         }
     }
 }

@@ -47,9 +47,10 @@ impl ClientCall {
         method: &'static str,
         deadline: Option<Deadline>,
         streams: Streams,
+        waker: Option<Waker>,
         number: u64,
     ) -> Self {
-        Self { method, deadline, streams, reply: None, waker: None, number }
+        Self { method, deadline, streams, reply: None, waker, number }
     }
 
     pub(super) fn due(&self) -> Due {

@@ -8,7 +8,7 @@ use std::time::Duration;
 use serde::Serialize;
 use tokio::time::Instant;
 
-use super::connection::{Connection, Wait};
+use super::connection::Wait;
 use super::deadline::Deadline;
 use super::endpoints::Endpoints;
 use super::handle::{CallHandle, Ticket};
@@ -47,7 +47,8 @@ pub(super) struct Launch {
 }
 
 struct Begun {
-    ticket: Ticket,
+    /// `None` once the call was sent: the ticket goes with it.
+    ticket: Option<Ticket>,
     wait: Wait,
     /// Where the method does not run twice at a time.
     turn: Option<Box<Turn>>,
@@ -56,13 +57,13 @@ struct Begun {
 impl Begun {
     /// Where the connection that was chosen is not there and another is, the call need not wait.
     fn go_by_another(&mut self, endpoints: &Endpoints, now: Instant) -> bool {
-        let here = self.ticket.connection();
+        let Some(here) = self.ticket.as_ref().map(Ticket::connection) else { return false };
         if here.offer(now).is_some() {
             return false;
         }
         let another = endpoints.pick_live(now).or_else(|| here.is_retiring().then(|| endpoints.first()));
         let Some(another) = another.filter(|another| !Arc::ptr_eq(another, here)) else { return false };
-        self.ticket = Ticket::new(another);
+        self.ticket = Some(Ticket::new(another));
         true
     }
 }
@@ -166,7 +167,7 @@ impl Launch {
     pub(super) fn again(&mut self) {
         self.endpoints.counters.retried();
         if let Some(begun) = &mut self.begun {
-            begun.ticket = Ticket::new(self.endpoints.pick(Instant::now()));
+            begun.ticket = Some(Ticket::new(self.endpoints.pick(Instant::now())));
         }
     }
 }
@@ -226,23 +227,24 @@ impl Launch {
 }
 
 impl Launch {
-    /// Sends a call once there is room for it.
+    /// Sends a call once there is room for it. From then on whoever polls it here is woken when it has ended, without having
+    /// looked once more.
     pub(super) fn poll_call(
         &mut self,
         context: &mut Context<'_>,
         streams: &Streams,
         credit: Option<u64>,
     ) -> Poll<Result<CallHandle, Status>> {
-        let method = self.method.name();
-        let (connection, id) = ready!(self.poll_send(context, |state, draft, deadline, metadata, now| {
-            let id = state.begin(method, deadline, streams.clone(), now);
+        let (method, waker) = (self.method.name(), context.waker());
+        let (ticket, id) = ready!(self.poll_send(context, |state, draft, deadline, metadata, now| {
+            let id = state.begin(method, deadline, streams.clone(), Some(waker), now);
             draft.address(id, deadline.map(|deadline| deadline.left(now)), metadata, credit);
             id
         }))?;
         if let Some(turn) = self.begun.as_ref().and_then(|begun| begun.turn.as_ref()) {
-            turn.sent(&connection, id, method);
+            turn.sent(ticket.connection(), id, method);
         }
-        Poll::Ready(Ok(CallHandle::new(connection, id)))
+        Poll::Ready(Ok(CallHandle::new(ticket, id)))
     }
 
     /// Sends a one-way call once there is room for it.
@@ -271,7 +273,7 @@ impl Launch {
         &mut self,
         context: &mut Context<'_>,
         write: impl Fn(&mut State, &mut Draft, Option<Deadline>, &Metadata, Instant) -> R,
-    ) -> Poll<Result<(Arc<Connection>, R), Status>> {
+    ) -> Poll<Result<(Ticket, R), Status>> {
         let now = Instant::now();
         if self.begun.is_none() {
             check(self.draft.as_ref(), &self.metadata, &self.endpoints.limits)?;
@@ -283,13 +285,14 @@ impl Launch {
         let kept = self.kept || self.kept_for_middleware;
         let (draft, metadata, wait) = (&mut self.draft, &self.metadata, begun.wait);
         loop {
-            let sent = begun.ticket.poll_send(context, wait, now, |state| {
+            let Some(ticket) = &mut begun.ticket else { return Poll::Ready(Err(awaited_again())) };
+            let sent = ticket.poll_send(context, wait, now, |state| {
                 queue(state, draft, kept, |state, draft| write(state, draft, wait.deadline, metadata, now))
             });
             match sent {
                 Poll::Ready(Ok(written)) => {
-                    let connection = Arc::clone(begun.ticket.connection());
-                    return Poll::Ready(written.map(|written| (connection, written)));
+                    let ticket = begun.ticket.take().ok_or_else(awaited_again);
+                    return Poll::Ready(written.and_then(|written| Ok((ticket?, written))));
                 }
                 // It stands in line by now, so it hears of all that comes later.
                 Poll::Pending | Poll::Ready(Err(_)) if begun.go_by_another(&self.endpoints, now) => {}
@@ -308,7 +311,7 @@ impl Launch {
         let deadline = self.deadline_from(now);
         let wait = Wait { deadline, patience: self.patience.unwrap_or(limits.patience) };
         let turn = self.endpoints.overlaps.begin(self.method, deadline)?;
-        Ok(Begun { ticket: Ticket::new(self.endpoints.pick(now)), wait, turn })
+        Ok(Begun { ticket: Some(Ticket::new(self.endpoints.pick(now))), wait, turn })
     }
 
     fn deadline_from(&self, now: Instant) -> Option<Deadline> {
@@ -333,16 +336,15 @@ fn queue<R>(
     kept: bool,
     write: impl FnOnce(&mut State, &mut Draft) -> R,
 ) -> Result<R, Status> {
-    let mut own = match draft.take() {
+    let own = match draft {
         Some(Ok(own)) => own,
-        Some(Err(status)) => return Err(status),
+        Some(Err(status)) => return Err(status.clone()),
         None => return Err(awaited_again()),
     };
-    let written = write(state, &mut own);
+    let written = write(state, own);
     if kept {
-        state.outbox.push_copy(&mut own);
-        *draft = Some(Ok(own));
-    } else {
+        state.outbox.push_copy(own);
+    } else if let Some(Ok(own)) = draft.take() {
         state.outbox.push(own);
     }
     Ok(written)

@@ -5,7 +5,7 @@
 //! - [`call`]: the kinds of calls, as futures; [`upload`]: a client's stream on its way. [`attempt`]: a call that is answered
 //!   once, from its first sending to the answer that stands; [`retry`]: when it is made again; [`around`]: what middleware
 //!   does about it. [`overlap`]: calls of a method that does not run twice at a time.
-//! - [`launch`]: a call until it is sent. [`connection`]: the lock around a connection's [`state`]: the calls
+//! - [`launch`]: a call until it is sent. [`connection`]: the lock around a connection's [`state`]: the [`calls`]
 //!   [`in_flight`] and those in the [`line`] for room. [`handle`]: what a caller holds of it; [`deadline`]: for how long.
 //! - [`owner`]: what the owner of its socket tells it; [`records`]: what the server says. [`driver`]: the task that owns the socket. [`watch`]: whether the server is there,
 //!   where libzmq does not tell. [`local`]: a connection without a socket.
@@ -13,6 +13,7 @@
 mod around;
 mod attempt;
 mod call;
+mod calls;
 mod channel;
 mod connection;
 mod counters;

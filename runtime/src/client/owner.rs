@@ -33,20 +33,43 @@ pub(super) enum Rest {
 impl Connection {
     /// Takes a message from the server. Whatever is in it, the worst that can happen is that calls fail.
     pub(super) fn receive(&self, batch: &Bytes, wakers: &mut Wakers) {
+        let mut next = Some(0);
+        while let Some(at) = next {
+            next = self.receive_some(batch, at, wakers, usize::MAX);
+        }
+    }
+
+    /// The same from this byte of the message on, until so many are to be woken. Where the next record begins, if there is
+    /// one left.
+    pub(super) fn receive_some(
+        &self,
+        batch: &Bytes,
+        at: usize,
+        wakers: &mut Wakers,
+        most: usize,
+    ) -> Option<usize> {
         let mut state = self.lock();
         state.heard();
-        if let Err(malformed) = records::take(&mut state, &self.counters, batch, wakers) {
+        let taken = records::take(&mut state, &self.counters, batch, at, wakers, most);
+        let next = taken.unwrap_or_else(|malformed| {
             // What else was in it can't be known, so no call may go on waiting for it.
             let why = Status::unknown(format!("the server at `{}` sent {malformed}", self.endpoint()));
             state.fail_sent(&why, wakers);
             self.counters.drops(ChannelDropped::Unreadable, 1);
-        }
+            None
+        });
         wakers.extend(state.next_in_line(self.limits.calls));
         let changed = std::mem::take(&mut state.changed);
         drop(state);
         if changed {
             self.tell_change();
         }
+        next
+    }
+
+    /// How many may be woken before they run.
+    pub(super) fn turn(&self) -> usize {
+        self.lock().turn()
     }
 
     /// The next message to send.

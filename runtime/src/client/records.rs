@@ -7,15 +7,19 @@ use super::state::{State, Wakers};
 use crate::status::{Cause, Code, Failure, Outcome, Status};
 use crate::wire::{self, Malformed, Reader, Record};
 
-/// Takes every record of a batch, up to one that can't be read.
+/// Takes records of a batch from this byte on, up to one that can't be read, or until so many are to be woken. Where the
+/// next record begins, if there is one left.
 pub(super) fn take(
     state: &mut State,
     counters: &ChannelCounters,
     batch: &Bytes,
+    at: usize,
     wakers: &mut Wakers,
-) -> Result<(), Malformed> {
-    let mut reader = Reader::new(batch)?;
-    while let Some(record) = reader.next()? {
+    most: usize,
+) -> Result<Option<usize>, Malformed> {
+    let mut reader = if at == 0 { Reader::new(batch)? } else { Reader::resume(batch, at) };
+    while wakers.len() < most {
+        let Some(record) = reader.next()? else { return Ok(None) };
         match record {
             Record::Reply { id, body } => with_id(id, |id| {
                 state.succeeded();
@@ -34,7 +38,7 @@ pub(super) fn take(
                 state.ended(id, wakers);
             }),
             Record::Credit { id, bytes } => with_id(id, |id| {
-                if let Some(outbound) = state.calls.get(&id).and_then(|call| call.streams.outbound.as_ref()) {
+                if let Some(outbound) = state.calls.get(id).and_then(|call| call.streams.outbound.as_ref()) {
                     wakers.extend(outbound.grant(bytes));
                 }
             }),
@@ -51,7 +55,7 @@ pub(super) fn take(
             Record::Call(_) | Record::OneWay(_) | Record::Cancel { .. } => {}
         }
     }
-    Ok(())
+    Ok((reader.at() < batch.len()).then_some(reader.at()))
 }
 
 /// Ids that no call of ours can have are nobody's.
@@ -87,13 +91,13 @@ fn connection_error(state: &mut State, failure: &Failure, wakers: &mut Wakers) {
 
 /// What the server said of a call is lost on us, so the call can't go on.
 fn unknown_kind(state: &mut State, kind: u64, id: u32, wakers: &mut Wakers) {
-    if state.calls.get(&id).is_some_and(super::in_flight::ClientCall::is_open) {
+    if state.calls.get(id).is_some_and(super::in_flight::ClientCall::is_open) {
         state.cancel(id, wire::unknown_kind(kind), wakers);
     }
 }
 
 fn items_of(state: &mut State, id: u32, batch: &Bytes, items: &[u8], wakers: &mut Wakers) {
-    let Some(inbound) = state.calls.get(&id).and_then(|call| call.streams.inbound.as_ref()) else { return };
+    let Some(inbound) = state.calls.get(id).and_then(|call| call.streams.inbound.as_ref()) else { return };
     if let Ok(waker) = inbound.receive(batch, items) {
         wakers.extend(waker);
     } else {

@@ -7,12 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::calls::Calls;
 use super::deadline::Deadline;
 use super::eject::Health;
 use super::in_flight::{ClientCall, Due, PING, Streams};
 use super::line::Line;
 use super::watch::{Step, Watch};
-use crate::id_map::IdMap;
 use crate::status::{Failure, Status};
 use crate::telemetry::Up;
 use crate::wire::{self, Message, Outbox};
@@ -31,8 +31,9 @@ pub(super) struct State {
     pub(super) changed: bool,
     pub(super) outbox: Outbox,
     /// Calls in flight, and those whose reply has come and was not looked at yet.
-    pub(super) calls: IdMap<u32, ClientCall>,
-    next_id: u32,
+    pub(super) calls: Calls,
+    /// How many of them have not ended.
+    open: usize,
     /// Calls that were begun so far.
     begun: u64,
     /// Something was ever taken out of the outbox.
@@ -93,6 +94,12 @@ const GOING_AWAY: Duration = Duration::from_secs(5);
 /// How late a deadline may be kept while calls wait in the outbox.
 const SWEEP: Duration = Duration::from_millis(5);
 
+/// In how many turns the callers in flight are woken, where there are not too few or too many of them for that: for fewer
+/// than `FEW` a message is not worth its cost, and of more than `MANY` none is made cheaper by company.
+const TURNS: usize = 4;
+const FEW: usize = 16;
+const MANY: usize = 128;
+
 /// Room in the outbox, in bytes: past it, calls wait.
 const OUTBOX: usize = 4 * 1024 * 1024;
 
@@ -105,8 +112,8 @@ impl State {
             health: Health::default(),
             changed: false,
             outbox: Outbox::default(),
-            calls: IdMap::default(),
-            next_id: 0,
+            calls: Calls::default(),
+            open: 0,
             begun: 0,
             sent: false,
             line: Line::default(),
@@ -171,36 +178,26 @@ impl State {
         }
     }
 
-    /// Begins a call, and returns its id.
+    /// Begins a call, at whose end somebody may want to be woken, and returns its id.
     pub(super) fn begin(
         &mut self,
         method: &'static str,
         deadline: Option<Deadline>,
         streams: Streams,
+        waker: Option<&Waker>,
         now: Instant,
     ) -> u32 {
-        let id = self.unused_id();
         self.begun += 1;
+        self.open += 1;
         self.look_at_latest(deadline.map(|deadline| deadline.at));
         let look = self.watch.as_mut().map(|watch| watch.begin(now));
         self.look_at_latest(look);
-        self.calls.insert(id, ClientCall::new(method, deadline, streams, self.begun));
-        id
-    }
-
-    /// The next id. Ids wrap around; one that is still in flight is passed over. 0 is no call's.
-    fn unused_id(&mut self) -> u32 {
-        loop {
-            self.next_id = self.next_id.wrapping_add(1);
-            if self.next_id != 0 && !self.calls.contains_key(&self.next_id) {
-                return self.next_id;
-            }
-        }
+        self.calls.insert(ClientCall::new(method, deadline, streams, waker.cloned(), self.begun))
     }
 
     /// Begins a ping, and returns its id.
     pub(super) fn begin_ping(&mut self, deadline: Option<Deadline>, now: Instant) -> u32 {
-        let id = self.begin(PING, deadline, Streams::default(), now);
+        let id = self.begin(PING, deadline, Streams::default(), None, now);
         self.outbox.record(|out| wire::ping(out, u64::from(id)));
         id
     }
@@ -223,9 +220,9 @@ impl State {
         id: u32,
         context: &Context<'_>,
     ) -> Option<Poll<Result<Bytes, Failure>>> {
-        let reply = self.calls.get_mut(&id)?.poll_reply(context);
+        let reply = self.calls.get_mut(id)?.poll_reply(context);
         if reply.is_ready() {
-            self.calls.remove(&id);
+            self.calls.remove(id);
         }
         Some(reply)
     }
@@ -259,7 +256,7 @@ impl State {
 
     /// The server has answered a call with a value.
     pub(super) fn replied(&mut self, id: u32, body: Bytes, wakers: &mut Wakers) {
-        let Some(call) = self.calls.get(&id) else { return };
+        let Some(call) = self.calls.get(id) else { return };
         let result = match call.due() {
             Due::Reply if body.len() > self.max_body => Err(self.too_large(&body)),
             Due::Reply => Ok(body),
@@ -277,7 +274,7 @@ impl State {
 
     /// The server has ended its stream.
     pub(super) fn ended(&mut self, id: u32, wakers: &mut Wakers) {
-        let Some(call) = self.calls.get(&id) else { return };
+        let Some(call) = self.calls.get(id) else { return };
         let result = match call.due() {
             Due::End => Ok(Bytes::new()),
             Due::Reply | Due::Pong => Err(call.wrong_answer("the end of a stream")),
@@ -287,7 +284,7 @@ impl State {
 
     /// The server has answered a ping. A pong of any other id is nobody's.
     pub(super) fn ponged(&mut self, id: u32, wakers: &mut Wakers) {
-        if let Some(call) = self.calls.get(&id).filter(|call| call.due() == Due::Pong) {
+        if let Some(call) = self.calls.get(id).filter(|call| call.due() == Due::Pong) {
             // It reads in order.
             self.one_way.unread.take_if(|begun| *begun < call.number);
             self.end(id, Ok(Bytes::new()), wakers);
@@ -296,8 +293,10 @@ impl State {
 
     /// The server, or the connection, has ended a call. Only the first time counts.
     pub(super) fn end(&mut self, id: u32, result: Result<Bytes, Failure>, wakers: &mut Wakers) {
-        if self.calls.get_mut(&id).is_some_and(|call| call.end(result, wakers)) {
-            self.calls.remove(&id);
+        let Some(call) = self.calls.get_mut(id) else { return };
+        self.open -= usize::from(call.is_open());
+        if call.end(result, wakers) {
+            self.calls.remove(id);
         }
     }
 
@@ -309,7 +308,8 @@ impl State {
 
     /// Gives a call up from this side. Whether the server is to be told.
     pub(super) fn abandon(&mut self, id: u32, why: &str, wakers: &mut Wakers) -> bool {
-        let Some(call) = self.calls.remove(&id) else { return false };
+        let Some(call) = self.calls.remove(id) else { return false };
+        self.open -= usize::from(call.is_open());
         call.give_up(&Status::cancelled(why).maybe_executed(), wakers);
         call.is_open()
     }
@@ -342,9 +342,20 @@ impl State {
         }
     }
 
+    /// How many callers to wake before they run. Not all of them at once, where there are many: the server has work to do
+    /// with the calls of the first while the others get their answers.
+    pub(super) fn turn(&self) -> usize {
+        (self.open / TURNS).clamp(FEW, MANY)
+    }
+
+    /// No more than one call is in flight.
+    pub(super) fn is_alone(&self) -> bool {
+        self.open == 1
+    }
+
     /// Every call that was begun has ended, whether or not somebody has looked how.
     pub(super) fn is_idle(&self) -> bool {
-        self.calls.values().all(|call| !call.is_open())
+        self.open == 0
     }
 
     /// What has left may have been lost on the way: those calls have failed. The server, which may know of some, is told
@@ -358,7 +369,7 @@ impl State {
 
     /// Calls that have not ended.
     fn in_flight(&self) -> Vec<u32> {
-        self.calls.iter().filter(|(_, call)| call.is_open()).map(|(id, _)| *id).collect()
+        self.calls.iter().filter(|(_, call)| call.is_open()).map(|(id, _)| id).collect()
     }
 
     /// The calls that have not left yet, and the number of one-way calls that have not.
@@ -384,7 +395,7 @@ impl State {
         let step = self.watch.as_mut().map_or(Step::Wait, |watch| watch.look(now, in_flight));
         if step == Step::Ask {
             // Nobody waits for this pong: whatever the server says will do.
-            let id = self.unused_id();
+            let id = self.calls.unused_id();
             self.outbox.record(|out| wire::ping(out, u64::from(id)));
         }
         step == Step::Gone
@@ -405,7 +416,7 @@ impl State {
     }
 
     fn expire_calls(&mut self, now: Instant, wakers: &mut Wakers) {
-        let late = self.calls.iter().filter(|(_, call)| call.is_late(now)).map(|(id, _)| *id);
+        let late = self.calls.iter().filter(|(_, call)| call.is_late(now)).map(|(id, _)| id);
         let late: HashSet<u32> = late.collect();
         if late.is_empty() {
             return;
@@ -415,7 +426,7 @@ impl State {
             self.outbox.take_out(|id| u32::try_from(id).is_ok_and(|id| unsent.contains(&id)));
         }
         for id in late {
-            let call = self.calls.get(&id);
+            let call = self.calls.get(id);
             let Some((deadline, method)) = call.and_then(|call| Some((call.deadline?, call.method))) else {
                 continue;
             };
@@ -430,8 +441,8 @@ impl State {
     }
 
     fn next_look(&self, now: Instant) -> Option<Instant> {
-        let calls = self.calls.values().filter(|call| call.is_open());
-        let calls = calls.filter_map(|call| call.deadline.map(|deadline| deadline.at));
+        let calls = self.calls.iter().filter(|(_, call)| call.is_open());
+        let calls = calls.filter_map(|(_, call)| call.deadline.map(|deadline| deadline.at));
         let watch = self.watch.as_ref().and_then(Watch::next);
         let until = match self.phase {
             Phase::GoingAway { until } => Some(until),
@@ -453,7 +464,7 @@ mod tests {
     use crate::wire::Draft;
 
     fn begin(state: &mut State, deadline: Option<Deadline>) -> u32 {
-        let id = state.begin("a.B/c", deadline, Streams::default(), Instant::now());
+        let id = state.begin("a.B/c", deadline, Streams::default(), None, Instant::now());
         let mut draft = Draft::call("a.B/c", false, &()).unwrap();
         draft.address(id, None, &Metadata::default(), None);
         state.outbox.push(draft);
@@ -507,17 +518,5 @@ mod tests {
         assert_eq!(state.fail_all(&Status::unavailable("lost"), &mut Wakers::new()), 1);
         assert_eq!(outcome(&mut state, left), Some(Outcome::MaybeExecuted));
         assert_eq!(outcome(&mut state, here), Some(Outcome::NotSent));
-    }
-
-    #[test]
-    fn ids_wrap_around_past_nought_and_those_in_flight() {
-        let mut state = State::new(Phase::Ready, 0);
-        let mut begin = || state.begin("method", None, Streams::default(), Instant::now());
-        assert_eq!([begin(), begin()], [1, 2]);
-        state.next_id = u32::MAX - 1;
-        assert!(state.abandon(2, "", &mut Wakers::new()));
-        let mut begin = || state.begin("method", None, Streams::default(), Instant::now());
-        assert_eq!([begin(), begin(), begin()], [u32::MAX, 2, 3]);
-        assert_eq!(state.calls.len(), 4);
     }
 }

@@ -86,14 +86,13 @@ pub(crate) fn decode<F: Form<T>, T>(body: &Bytes) -> Result<T, DecodeError> {
 /// After an error `body` is as it was: where a value is broken, nobody can tell where the next one starts.
 #[inline]
 pub(crate) fn decode_prefix<F: Form<T>, T>(body: &mut Bytes) -> Result<T, DecodeError> {
-    let _source = blob::lend(body);
+    // Before it is read: most values are small, and few of those that come by the hundred in one message may share it.
+    let length = skip::length_of_first(body);
+    let first = &body[..length.unwrap_or(body.len())];
+    let _source = blob::lend_first(body, first.len());
     let _stack = stack::mark();
-    let mut reader = reader_of(body);
-    let value = match F::deserialize(&mut reader) {
-        Ok(value) => value,
-        Err(error) => return Err(DecodeError::new(error)),
-    };
-    let length = if is_at_end(&mut reader) { Some(body.len()) } else { skip::length_of_first(body) };
+    let value = F::deserialize(&mut reader_of(first)).map_err(DecodeError::new)?;
+    // Where the value is cut off, reading it has most often found that out.
     body.advance(length.ok_or_else(DecodeError::truncated)?);
     Ok(value)
 }

@@ -17,17 +17,19 @@ use super::queue::Queue;
 use super::shared::Shared;
 use super::start::{Origin, Ready};
 use crate::context::PeerId;
+use crate::id_map::Seeded;
 use crate::method::{Method, MethodKind};
 use crate::middleware::ServerStack;
 use crate::status::{Cause, Failure, Status};
 use crate::wire::{self, CallRecord, Malformed, Reader, Record};
 
-/// Records to take of a batch before anything else gets its turn: handlers are polled right here.
-const TURN: usize = 512;
+/// Records to take of a batch before anything else gets its turn: handlers are polled right here, and the client has work to
+/// do with the answers to the first while the others run.
+const TURN: usize = 128;
 
 /// The most records that a batch may have. One of 128 KiB, at which a client should begin another, has fewer, however short
 /// they are; and a batch holds up all other clients until it is done.
-const MOST_RECORDS: usize = 128 * TURN;
+const MOST_RECORDS: usize = 512 * TURN;
 
 /// What a client is told to wait when there are as many calls in flight as may be. Nobody knows when there are fewer; the
 /// hint only keeps clients from asking all the time.
@@ -39,7 +41,8 @@ pub(crate) struct Core {
     pub(super) services: Vec<Arc<dyn Service>>,
     /// What stands around every handler.
     pub(super) middleware: Arc<ServerStack>,
-    methods: HashMap<&'static str, Target>,
+    /// By their names' bytes, as a client writes them.
+    methods: HashMap<&'static [u8], Target, Seeded>,
     pub(crate) clients: Clients,
     /// The handlers of one-way calls: no client's loss ends them, but the server's end does.
     pub(super) unheard: JoinSet<()>,
@@ -74,10 +77,10 @@ pub(crate) struct DuplicateMethod(pub(crate) &'static str);
 
 impl Core {
     pub(crate) fn new(services: Vec<Arc<dyn Service>>, shared: Arc<Shared>) -> Result<Self, DuplicateMethod> {
-        let mut methods = HashMap::new();
+        let mut methods = HashMap::default();
         for (service, table) in services.iter().map(|service| service.methods()).enumerate() {
             for (index, method) in table.iter().enumerate() {
-                if methods.insert(method.name(), Target { service, index, method }).is_some() {
+                if methods.insert(method.name().as_bytes(), Target { service, index, method }).is_some() {
                     return Err(DuplicateMethod(method.name()));
                 }
             }
@@ -105,17 +108,18 @@ impl Core {
     }
 
     /// Takes a message from a client. Whatever is in it, the worst that can happen is that it is answered with an error
-    /// and counted. Where it is long, some of it is left for [`Core::go_on`].
-    pub(crate) fn receive(&mut self, route: &[u8], batch: &Bytes) {
+    /// and counted. Where it is long, some of it is left for [`Core::go_on`]. How many records it took.
+    pub(crate) fn receive(&mut self, route: &[u8], batch: &Bytes) -> usize {
         // Whoever takes turns has done so; records keep their order in any case.
         while self.go_on() {}
         self.received = Instant::now();
-        let Some(peer) = self.clients.heard_of(route, self.received) else { return };
-        match Reader::new(batch) {
+        let Some(peer) = self.clients.heard_of(route, self.received) else { return 0 };
+        let taken = match Reader::new(batch) {
             Ok(mut reader) => self.take_turn(&peer, batch, &mut reader, 0),
             Err(malformed) => self.malformed(&peer, &malformed),
-        }
+        };
         self.after_turn(&peer);
+        taken
     }
 
     /// Takes more of a batch that was too long for one turn. `false` when there is none.
@@ -127,25 +131,34 @@ impl Core {
     }
 
     /// A batch is not done yet: no other message may be taken.
+    #[cfg(test)]
     pub(crate) fn is_unfinished(&self) -> bool {
         self.unfinished.is_some()
     }
 
-    /// Takes a number of records, of which so many were taken before.
-    fn take_turn(&mut self, peer: &Arc<Peer>, batch: &Bytes, reader: &mut Reader<'_>, taken: usize) {
-        for _ in 0..TURN {
+    /// Takes a number of records, of which so many were taken before. How many they are now.
+    fn take_turn(
+        &mut self,
+        peer: &Arc<Peer>,
+        batch: &Bytes,
+        reader: &mut Reader<'_>,
+        before: usize,
+    ) -> usize {
+        for taken in before..before + TURN {
             match reader.next() {
                 Ok(Some(record)) => self.record(peer, batch, record),
-                Ok(None) => return,
-                Err(malformed) => return self.malformed(peer, &malformed),
+                Ok(None) => return taken,
+                Err(malformed) => return taken + self.malformed(peer, &malformed),
             }
         }
-        let taken = taken + TURN;
+        let taken = before + TURN;
         if taken >= MOST_RECORDS {
-            return self.too_many_records(peer);
+            self.too_many_records(peer);
+        } else if reader.at() < batch.len() {
+            let (peer, batch, at) = (Arc::clone(peer), batch.clone(), reader.at());
+            self.unfinished = Some(Unfinished { peer, batch, at, taken });
         }
-        let (peer, batch, at) = (Arc::clone(peer), batch.clone(), reader.at());
-        self.unfinished = Some(Unfinished { peer, batch, at, taken });
+        taken
     }
 
     fn after_turn(&mut self, peer: &Arc<Peer>) {
@@ -157,10 +170,12 @@ impl Core {
         }
     }
 
-    fn malformed(&self, peer: &Arc<Peer>, malformed: &Malformed) {
+    /// The rest of a batch can't be read, which counts for one record.
+    fn malformed(&self, peer: &Arc<Peer>, malformed: &Malformed) -> usize {
         count(&self.shared.counters.unreadable);
         let failure = Failure::Status(malformed.status());
         peer.send(|out| wire::error(out, 0, &failure));
+        1
     }
 
     fn too_many_records(&self, peer: &Arc<Peer>) {
@@ -238,12 +253,12 @@ impl Core {
         one_way: bool,
     ) -> Result<Target, Status> {
         let Some(target) = self.methods.get(record.method) else {
-            return Err(self.unknown_method(record.method));
+            return Err(self.unknown_method(&String::from_utf8_lossy(record.method)));
         };
         if one_way != (target.method.kind() == MethodKind::OneWay) {
             return Err(Status::invalid_argument(format!(
                 "`{}` must be called by a record of kind {}",
-                record.method,
+                target.method.name(),
                 if one_way { "call: it answers" } else { "one-way call: it has no answer" }
             )));
         }
@@ -269,8 +284,10 @@ impl Core {
     /// Says which half of the name is wrong.
     fn unknown_method(&self, name: &str) -> Status {
         let service = name.rsplit_once('/').map_or(name, |(service, _)| service);
-        let known =
-            self.methods.keys().any(|known| known.rsplit_once('/').is_some_and(|(s, _)| s == service));
+        let known = self
+            .methods
+            .values()
+            .any(|known| known.method.name().rsplit_once('/').is_some_and(|(s, _)| s == service));
         let shown: String = name.chars().take(200).collect();
         Status::unimplemented(if known {
             format!("the service has no method `{shown}`; the server may be older than its client")
@@ -315,7 +332,7 @@ impl Core {
 /// For whoever carries messages without a socket.
 impl Core {
     /// Whether a method of this name may run twice.
-    pub(crate) fn is_idempotent(&self, method: &str) -> bool {
+    pub(crate) fn is_idempotent(&self, method: &[u8]) -> bool {
         self.methods.get(method).is_some_and(|target| target.method.is_idempotent())
     }
 

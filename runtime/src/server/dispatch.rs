@@ -3,14 +3,17 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
+use std::task::{self, Poll};
 
 use bytes::Bytes;
+use pin_project_lite::pin_project;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
+use super::calls::CallKey;
 use super::counters::Counters;
-use super::peer::{Answer, CallKey, Peer, PeerOutgoing};
+use super::peer::{Answer, Peer, PeerOutgoing};
 use crate::codec::{self, DecodeError, Form, Plain, Validate};
 use crate::context::Context;
 use crate::method::{Method, MethodKind};
@@ -42,9 +45,6 @@ impl<P: Serialize + DeserializeOwned + Validate + Send + 'static> Params for P {
 
 /// One call on its way to its handler.
 pub struct Incoming {
-    peer: Arc<Peer>,
-    /// The call's; `None` for a one-way call, which can't be answered.
-    key: Option<CallKey>,
     pub(crate) context: Context,
     pub(crate) params: Bytes,
     /// What the client can take of the handler's stream at first.
@@ -62,15 +62,8 @@ struct Streams {
 }
 
 impl Incoming {
-    pub(super) fn new(
-        peer: Arc<Peer>,
-        key: Option<CallKey>,
-        context: Context,
-        params: Bytes,
-        credit: u64,
-        received: Instant,
-    ) -> Self {
-        Self { peer, key, context, params, credit, received, streams: Streams::default() }
+    pub(super) fn new(context: Context, params: Bytes, credit: u64, received: Instant) -> Self {
+        Self { context, params, credit, received, streams: Streams::default() }
     }
 
     /// Runs a handler that answers once.
@@ -80,15 +73,15 @@ impl Incoming {
         F: Form<R>,
         R: Send,
         E: CallError,
-        H: FnOnce(Context, P) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<R, E>> + Send,
+        H: FnOnce(Context, P) -> Fut,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
     {
         let (params, key) = match self.accept::<P>() {
             Ok(accepted) => accepted,
             Err(refusal) => return Handling::refused(refusal),
         };
         let (context, responder) = self.into_parts(key);
-        Handling::of(async move { responder.reply::<F, R, E>(handler(context, params).await) })
+        Handling::answering(handler(context, params), move |result| responder.reply::<F, R, E>(result))
     }
 
     /// Runs a handler that answers with a stream.
@@ -98,8 +91,8 @@ impl Incoming {
         F: Form<R>,
         R: Send + 'static,
         E: CallError,
-        H: FnOnce(Context, P, Sink<R>) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<(), E>> + Send,
+        H: FnOnce(Context, P, Sink<R>) -> Fut,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
         let (params, key) = match self.accept::<P>() {
             Ok(accepted) => accepted,
@@ -107,7 +100,7 @@ impl Incoming {
         };
         let sink = self.sink::<F, R>(key);
         let (context, responder) = self.into_parts(key);
-        Handling::of(async move { responder.end(handler(context, params, sink).await) })
+        Handling::answering(handler(context, params, sink), move |result| responder.end(result))
     }
 
     /// Runs a handler that reads a stream and answers once.
@@ -119,8 +112,8 @@ impl Incoming {
         F: Form<R>,
         R: Send,
         E: CallError,
-        H: FnOnce(Context, P, Streaming<T>) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<R, E>> + Send,
+        H: FnOnce(Context, P, Streaming<T>) -> Fut,
+        Fut: Future<Output = Result<R, E>> + Send + 'static,
     {
         let (params, key) = match self.accept::<P>() {
             Ok(accepted) => accepted,
@@ -128,7 +121,7 @@ impl Incoming {
         };
         let items = self.items::<I, T>(key);
         let (context, responder) = self.into_parts(key);
-        Handling::of(async move { responder.reply::<F, R, E>(handler(context, params, items).await) })
+        Handling::answering(handler(context, params, items), move |result| responder.reply::<F, R, E>(result))
     }
 
     /// Runs a handler that reads a stream and answers with one.
@@ -140,8 +133,8 @@ impl Incoming {
         F: Form<R>,
         R: Send + 'static,
         E: CallError,
-        H: FnOnce(Context, P, Streaming<T>, Sink<R>) -> Fut + Send + 'static,
-        Fut: Future<Output = Result<(), E>> + Send,
+        H: FnOnce(Context, P, Streaming<T>, Sink<R>) -> Fut,
+        Fut: Future<Output = Result<(), E>> + Send + 'static,
     {
         let (params, key) = match self.accept::<P>() {
             Ok(accepted) => accepted,
@@ -150,25 +143,21 @@ impl Incoming {
         let items = self.items::<I, T>(key);
         let sink = self.sink::<F, R>(key);
         let (context, responder) = self.into_parts(key);
-        Handling::of(async move { responder.end(handler(context, params, items, sink).await) })
+        Handling::answering(handler(context, params, items, sink), move |result| responder.end(result))
     }
 
     /// Runs a handler that nobody waits for.
     pub fn one_way<P, H, Fut>(self, handler: H) -> Handling
     where
         P: Params,
-        H: FnOnce(Context, P) -> Fut + Send + 'static,
-        Fut: Future<Output = ()> + Send,
+        H: FnOnce(Context, P) -> Fut,
+        Fut: Future<Output = ()> + Send + 'static,
     {
         let params = match self.params() {
             Ok(params) => params,
             Err(refusal) => return Handling::refused(refusal),
         };
-        let context = self.context;
-        Handling::of(async move {
-            handler(context, params).await;
-            Answer::End
-        })
+        Handling::answering(handler(self.context, params), |()| Answer::End)
     }
 
     /// Turns away a call of a method that the table has and the code does not: a generated file that was edited.
@@ -179,8 +168,10 @@ impl Incoming {
 
     /// The parameters of a call that is answered, and what it is answered by; or what is wrong with them.
     fn accept<P: Params>(&self) -> Result<(P, CallKey), Status> {
-        let key =
-            self.key.ok_or_else(|| Status::invalid_argument("a one-way call of a method that answers"))?;
+        let key = self
+            .context
+            .key()
+            .ok_or_else(|| Status::invalid_argument("a one-way call of a method that answers"))?;
         Ok((self.params()?, key))
     }
 
@@ -191,12 +182,13 @@ impl Incoming {
     }
 
     fn into_parts(self, key: CallKey) -> (Context, Responder) {
-        (self.context, Responder { id: key.id, most: self.peer.shared().limits.message_size })
+        let most = self.peer().shared().limits.message_size;
+        (self.context, Responder { id: key.id, most })
     }
 
     /// What is counted at the server.
     pub(crate) fn counters(&self) -> Arc<Counters> {
-        Arc::clone(&self.peer.shared().counters)
+        Arc::clone(&self.peer().shared().counters)
     }
 
     /// What its streams carry, as far as there are any by now.
@@ -210,13 +202,13 @@ impl Incoming {
     }
 
     pub(super) fn peer(&self) -> &Arc<Peer> {
-        &self.peer
+        self.context.client()
     }
 
     /// Begins its streams, for a handler that may not begin at once: what the client sends meanwhile is kept for it, up
     /// to the credit that every stream has from the start.
     pub(crate) fn open_streams(&mut self) {
-        let Some(key) = self.key else { return };
+        let Some(key) = self.context.key() else { return };
         let kind = self.context.method().kind();
         if matches!(kind, MethodKind::ClientStream | MethodKind::Bidirectional) {
             self.inbound(key);
@@ -227,7 +219,7 @@ impl Incoming {
     }
 
     fn inbound(&mut self, key: CallKey) -> Arc<Inbound> {
-        let (peer, window) = (&self.peer, self.window());
+        let (peer, window) = (self.context.client(), self.window());
         Arc::clone(self.streams.inbound.get_or_insert_with(|| {
             let inbound = Arc::new(Inbound::new(window));
             peer.with_call(key, |call| call.inbound = Some(Arc::clone(&inbound)));
@@ -236,7 +228,7 @@ impl Incoming {
     }
 
     fn outbound(&mut self, key: CallKey) -> Arc<Outbound> {
-        let (peer, credit) = (&self.peer, self.credit);
+        let (peer, credit) = (self.context.client(), self.credit);
         Arc::clone(self.streams.outbound.get_or_insert_with(|| {
             let outbound = Arc::new(Outbound::new(credit));
             peer.with_call(key, |call| call.outbound = Some(Arc::clone(&outbound)));
@@ -245,11 +237,11 @@ impl Incoming {
     }
 
     fn window(&self) -> u64 {
-        self.peer.shared().limits.stream_window.max(INITIAL_CREDIT)
+        self.peer().shared().limits.stream_window.max(INITIAL_CREDIT)
     }
 
     fn outgoing(&self, key: CallKey) -> Arc<dyn Outgoing> {
-        Arc::new(PeerOutgoing { peer: Arc::clone(&self.peer), key })
+        Arc::new(PeerOutgoing { peer: Arc::clone(self.peer()), key })
     }
 
     fn sink<F: Form<R>, R>(&mut self, key: CallKey) -> Sink<R> {
@@ -261,7 +253,7 @@ impl Incoming {
         let (id, window) = (key.id, self.window());
         let inbound = self.inbound(key);
         if window > INITIAL_CREDIT {
-            self.peer.send(|out| wire::credit(out, id, window - INITIAL_CREDIT));
+            self.peer().send(|out| wire::credit(out, id, window - INITIAL_CREDIT));
         }
         let outgoing = self.outgoing(key);
         Streaming::items::<I>(StreamingHalf { inbound, outgoing, id, window, call: None, around: None })
@@ -271,6 +263,15 @@ impl Incoming {
 impl Handling {
     pub(crate) fn of(handler: impl Future<Output = Answer> + Send + 'static) -> Self {
         Self(Ok(Box::pin(handler)))
+    }
+
+    /// A handler, and how its call is answered by what it comes to.
+    fn answering<H, A>(handler: H, answer: A) -> Self
+    where
+        H: Future + Send + 'static,
+        A: FnMut(H::Output) -> Answer + Send + 'static,
+    {
+        Self::of(Answering { handler, answer })
     }
 
     /// Reads the parameters and makes the handler's future. Both run code of the user's.
@@ -299,6 +300,25 @@ impl Handling {
 pub(crate) fn unreadable(error: &DecodeError) -> Status {
     let code = if error.is_too_deep() { Code::ResourceExhausted } else { Code::InvalidArgument };
     Status::new(code, error.to_string())
+}
+
+pin_project! {
+    /// A handler and what makes an answer of what it comes to. An `async` block would do the same, but have room for the
+    /// handler twice: where it was captured, and where it is awaited.
+    struct Answering<H, A> {
+        #[pin]
+        handler: H,
+        answer: A,
+    }
+}
+
+impl<H: Future, A: FnMut(H::Output) -> Answer> Future for Answering<H, A> {
+    type Output = Answer;
+
+    fn poll(self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Answer> {
+        let this = self.project();
+        this.handler.poll(context).map(this.answer)
+    }
 }
 
 /// Makes an answer of what a handler returns.

@@ -45,7 +45,10 @@ enum Phase {
     Flushing(Instant),
 }
 
-/// Messages to take before peers are emptied again: enough to coalesce their answers, not so many that they wait.
+/// Records to take before peers are emptied again: enough to coalesce their answers, not so many that a client that waits for
+/// them has nothing to do.
+const RECORDS: usize = 16;
+/// Messages to take before peers are emptied again.
 const RECEIVE: usize = 64;
 /// Messages to send to one peer before others get their turn.
 const SEND: usize = 64;
@@ -74,20 +77,21 @@ impl Driver {
         }
     }
 
-    /// Takes messages, up to a number or up to one that takes more than its turn; whether there may be more.
+    /// Takes messages, until there are some records to answer or up to a number; whether there may be more.
     fn receive(&mut self) -> Result<bool, SocketError> {
         if self.core.go_on() {
             return Ok(true);
         }
+        let mut records = 0;
         for _ in 0..RECEIVE {
-            if self.core.is_unfinished() {
+            if records >= RECORDS {
                 break;
             }
             match self.router.receive()? {
                 None => return Ok(false),
                 Some(Ok((route, batch))) => {
                     telemetry::received(End::Server, batch.len());
-                    self.core.receive(route, &batch);
+                    records += self.core.receive(route, &batch);
                 }
                 Some(Err(_too_long)) => {
                     self.core.shared.counters.drop_records(Dropped::RouteTooLong, 1);

@@ -7,8 +7,9 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::time::{Instant, Sleep};
 
+use super::calls::CallKey;
 use super::dispatch::{Handling, Work};
-use super::peer::{Answer, CallKey, Peer};
+use super::peer::{Answer, Peer};
 use crate::context::with_deadline;
 use crate::status::{Cause, Failure, Status};
 

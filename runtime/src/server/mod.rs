@@ -7,6 +7,7 @@
 //! - [`shared`]: what handlers and the driver share.
 //! - [`limits`], [`counters`]: what is bounded, and what is counted.
 
+mod calls;
 mod clients;
 mod core;
 mod counters;
@@ -25,11 +26,12 @@ pub use counters::{Counters, Dropped};
 pub use dispatch::{Handling, Incoming, Params, Service};
 
 pub(crate) use self::core::Core;
+pub(crate) use calls::CallKey;
 pub(crate) use dispatch::unreadable;
 use limits::Concurrency;
 pub(crate) use limits::Limits;
 pub(crate) use peer::Answer;
-pub(crate) use peer::{CallKey, Peer};
+pub(crate) use peer::Peer;
 pub(crate) use shared::Shared;
 
 use std::fmt;

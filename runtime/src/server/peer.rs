@@ -1,20 +1,17 @@
 //! One client as the server sees it: its calls in flight, and what it is to be sent.
 
-use std::collections::hash_map::Entry;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use tokio::task::AbortHandle;
-
+use super::calls::{CallKey, Calls, ServerCall};
 use super::counters::Dropped;
 use super::limits::STEP;
 use super::shared::Shared;
-use crate::context::{CancelReason, PeerId, Signal, announce};
-use crate::id_map::IdMap;
+use crate::context::{PeerId, Signal};
 use crate::socket::{COPY, Flight, Receipt};
 use crate::status::{Cause, Failure, Status};
-use crate::stream::{Inbound, Outbound, Outgoing, wake};
+use crate::stream::{Outgoing, wake};
 use crate::wire::{self, Draft, Outbox};
+use bytes::Bytes;
 
 /// One client. Handlers answer into it from any thread; the socket's owner empties it.
 #[derive(Debug)]
@@ -30,9 +27,7 @@ pub(crate) struct Peer {
 struct State {
     outbox: Outbox,
     /// The calls in flight. **A call is answered by whoever takes it out of here, and by nobody else.**
-    calls: IdMap<u64, ServerCall>,
-    /// How many calls there have been.
-    count: u64,
+    calls: Calls,
     /// How many one-way calls are in flight.
     one_way: usize,
     /// It is on the list of those that the owner will empty.
@@ -69,53 +64,6 @@ pub(crate) enum Next {
     Full,
 }
 
-/// One call of a client. Its id alone may mean another by now: a client may use an id again once the call has ended for
-/// it, which its handler need not know yet.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct CallKey {
-    pub(crate) id: u64,
-    /// The how manieth call of the client it is.
-    nth: u64,
-}
-
-/// A call in flight.
-#[derive(Debug)]
-pub(crate) struct ServerCall {
-    /// The rest of its [`CallKey`].
-    nth: u64,
-    /// Its handler, once it was spawned.
-    task: Option<AbortHandle>,
-    /// The client's stream.
-    pub(crate) inbound: Option<Arc<Inbound>>,
-    /// The handler's stream.
-    pub(crate) outbound: Option<Arc<Outbound>>,
-    /// Who is to know of its end, if the handler has asked.
-    signal: Option<Signal>,
-}
-
-impl ServerCall {
-    /// Ends its streams on this side, for a call that is over.
-    fn close(&self, why: &Status) {
-        if let Some(inbound) = &self.inbound {
-            wake(inbound.finish(Err(Failure::Status(why.clone()))));
-        }
-        if let Some(outbound) = &self.outbound {
-            wake(outbound.close(why.clone()));
-        }
-    }
-
-    /// Drops its handler, for a call that nobody waits for.
-    fn abort(&self, why: &Status) {
-        if let Some(signal) = &self.signal {
-            announce(signal, CancelReason::of(why));
-        }
-        self.close(why);
-        if let Some(task) = &self.task {
-            task.abort();
-        }
-    }
-}
-
 impl State {
     /// How many calls are, those that nobody waits for among them.
     fn in_flight(&self) -> usize {
@@ -130,11 +78,6 @@ impl State {
             wire::recycle(message);
         }
         owed
-    }
-
-    /// A call, unless it is over.
-    fn call(&mut self, key: CallKey) -> Option<&mut ServerCall> {
-        self.calls.get_mut(&key.id).filter(|call| call.nth == key.nth)
     }
 }
 
@@ -200,14 +143,13 @@ impl Peer {
         if state.outbox.len() > self.shared.limits.waiting_per_peer() {
             return Err(Refusal::PeerBehind);
         }
-        let Entry::Vacant(entry) = state.calls.entry(id) else { return Err(Refusal::IdInUse) };
+        if state.calls.contains(id) {
+            return Err(Refusal::IdInUse);
+        }
         if !self.shared.call_began() {
             return Err(Refusal::ServerFull);
         }
-        state.count += 1;
-        let nth = state.count;
-        entry.insert(ServerCall { nth, task: None, inbound: None, outbound: None, signal: None });
-        Ok(CallKey { id, nth })
+        state.calls.open(id).ok_or(Refusal::IdInUse)
     }
 
     /// Takes a one-way call on, which is in flight until what this returns is dropped.
@@ -227,7 +169,7 @@ impl Peer {
     pub(crate) fn spawn(&self, key: CallKey, handler: impl Future<Output = ()> + Send + 'static) {
         // Not under the lock: a runtime that shuts down drops the handler right here, which answers its call.
         let task = tokio::spawn(handler).abort_handle();
-        match self.lock().call(key) {
+        match self.lock().calls.of(key) {
             Some(call) => call.task = Some(task),
             // Whoever ended the call knew of no task to end. One that is done does not mind.
             None => task.abort(),
@@ -236,14 +178,14 @@ impl Peer {
 
     /// Changes a call's streams while it is being set up.
     pub(crate) fn with_call(&self, key: CallKey, change: impl FnOnce(&mut ServerCall)) {
-        if let Some(call) = self.lock().call(key) {
+        if let Some(call) = self.lock().calls.of(key) {
             change(call);
         }
     }
 
     /// Tells the signal when the call is ended from outside its handler; `false` if it is over.
     pub(crate) fn watch(&self, key: CallKey, signal: &Signal) -> bool {
-        self.lock().call(key).map(|call| call.signal = Some(Arc::clone(signal))).is_some()
+        self.lock().calls.of(key).map(|call| call.signal = Some(Arc::clone(signal))).is_some()
     }
 
     /// It can't be reached any more.
@@ -252,8 +194,7 @@ impl Peer {
     }
 
     fn close_call(&self, state: &mut State, key: CallKey) -> Option<ServerCall> {
-        state.call(key)?;
-        let call = state.calls.remove(&key.id)?;
+        let call = state.calls.close(key)?;
         self.shared.call_ended();
         Some(call)
     }
@@ -295,12 +236,12 @@ impl Peer {
 
     /// The call in flight that the client means by an id.
     pub(crate) fn in_flight(&self, id: u64) -> Option<CallKey> {
-        self.lock().calls.get(&id).map(|call| CallKey { id, nth: call.nth })
+        self.lock().calls.key(id)
     }
 
     /// The client gave a call up.
     pub(crate) fn cancel(&self, id: u64) {
-        let call = self.lock().calls.remove(&id);
+        let call = self.lock().calls.remove(id);
         if let Some(call) = call {
             self.shared.call_ended();
             call.abort(&Status::cancelled("the client cancelled the call"));
@@ -309,7 +250,7 @@ impl Peer {
 
     /// Items of a client's stream. Those of a call that is over crossed its answer on the way.
     pub(crate) fn items(self: &Arc<Self>, id: u64, batch: &Bytes, items: &[u8]) {
-        let inbound = self.lock().calls.get(&id).and_then(|call| call.inbound.clone());
+        let inbound = self.lock().calls.get(id).and_then(|call| call.inbound.clone());
         if let Some(inbound) = inbound
             && inbound.receive(batch, items).map(wake).is_err()
             && let Some(key) = self.in_flight(id)
@@ -321,7 +262,7 @@ impl Peer {
 
     /// The end of a client's stream.
     pub(crate) fn end_of_items(&self, id: u64) {
-        let inbound = self.lock().calls.get(&id).and_then(|call| call.inbound.clone());
+        let inbound = self.lock().calls.get(id).and_then(|call| call.inbound.clone());
         if let Some(inbound) = inbound {
             wake(inbound.finish(Ok(())));
         }
@@ -329,7 +270,7 @@ impl Peer {
 
     /// The client can take more of a handler's stream.
     pub(crate) fn credit(&self, id: u64, bytes: u64) {
-        let outbound = self.lock().calls.get(&id).and_then(|call| call.outbound.clone());
+        let outbound = self.lock().calls.get(id).and_then(|call| call.outbound.clone());
         if let Some(outbound) = outbound {
             wake(outbound.grant(bytes));
         }
@@ -365,9 +306,9 @@ impl Peer {
         state.gone = true;
         let dropped = state.throw_away();
         self.count_waiting(&mut state, 0);
-        let calls = std::mem::take(&mut state.calls);
+        let calls = state.calls.drain();
         drop(state);
-        for call in calls.into_values() {
+        for call in calls {
             self.shared.call_ended();
             call.abort(why);
         }
@@ -385,10 +326,10 @@ impl Peer {
         let owed = state.throw_away();
         state.outbox.record(|out| wire::error(out, 0, &Failure::Status(why.clone())));
         state.notice = state.outbox.len();
-        let calls = std::mem::take(&mut state.calls);
+        let calls = state.calls.drain();
         self.list(state);
         let forsaken = Forsaken { owed, calls: calls.len() };
-        for call in calls.into_values() {
+        for call in calls {
             self.shared.call_ended();
             call.abort(why);
         }
@@ -397,8 +338,7 @@ impl Peer {
 
     /// Ends every call in flight, telling the client why.
     pub(crate) fn fail_all(self: &Arc<Self>, why: &Status) {
-        let key = |(id, call): (&u64, &ServerCall)| CallKey { id: *id, nth: call.nth };
-        let keys: Vec<CallKey> = self.lock().calls.iter().map(key).collect();
+        let keys = self.lock().calls.keys();
         for key in keys {
             self.fail(key, why);
         }
@@ -497,7 +437,7 @@ pub(crate) struct PeerOutgoing {
 impl Outgoing for PeerOutgoing {
     fn record(&self, write: &mut dyn FnMut(&mut Vec<u8>)) {
         let mut state = self.peer.lock();
-        if state.call(self.key).is_some() {
+        if state.calls.of(self.key).is_some() {
             state.outbox.record(write);
             self.peer.list(state);
         }
@@ -505,7 +445,7 @@ impl Outgoing for PeerOutgoing {
 
     fn item(&self, id: u64, draft: Draft) {
         let mut state = self.peer.lock();
-        if state.call(self.key).is_none() {
+        if state.calls.of(self.key).is_none() {
             return;
         }
         // Credit is the client's to give, so it is no bound of ours.

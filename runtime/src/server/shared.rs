@@ -45,7 +45,8 @@ impl Shared {
     /// Puts a peer on the owner's list.
     pub(super) fn list(&self, peer: Arc<Peer>) {
         self.listed.lock().unwrap_or_else(PoisonError::into_inner).push(peer);
-        self.bell.ring();
+        // Where other calls are in flight, more handlers may be about to answer, and what they say is to go with this.
+        if self.calls.load(Ordering::Relaxed) == 0 { self.bell.ring() } else { self.bell.ring_soon() }
     }
 
     /// Moves everyone on the list to `to`.

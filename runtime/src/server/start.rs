@@ -6,11 +6,12 @@ use std::sync::Arc;
 use bytes::Bytes;
 use tokio::time::Instant;
 
+use super::calls::CallKey;
 use super::core::{Core, RETRY_AFTER, Target};
 use super::counters::count;
 use super::dispatch::{Handling, Incoming};
 use super::handler::{Handler, poll_once, run};
-use super::peer::{Answer, CallKey, OneWay, Peer};
+use super::peer::{Answer, OneWay, Peer};
 use super::queue::{Permit, Queue, Turn};
 use crate::context::Context;
 use crate::status::{Cause, Failure, Status};
@@ -63,7 +64,7 @@ impl Core {
         let key = origin.key();
         let context = Context::new(target.method, deadline, record.metadata, Arc::clone(peer), key);
         let params = batch.slice_ref(record.body);
-        let call = Incoming::new(Arc::clone(peer), key, context, params, record.credit, self.received);
+        let call = Incoming::new(context, params, record.credit, self.received);
         let ready = Ready { origin, target: *target, call };
         match self.queue.as_ref().map(Queue::may_run) {
             None => self.run(peer, ready, None),
@@ -118,7 +119,7 @@ impl Core {
     }
 
     fn run(&mut self, peer: &Arc<Peer>, ready: Ready, permit: Option<Permit>) {
-        count(&self.shared.counters.calls);
+        self.shared.counters.calls.add_alone();
         let Ready { origin, target, call } = ready;
         let (key, deadline) = (origin.key(), call.context.deadline());
         let work = match self.dispatch(&target, call).begin() {

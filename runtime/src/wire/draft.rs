@@ -11,20 +11,23 @@ use crate::metadata::Metadata;
 /// A record whose body is written in place: a whole message already, so that a large one is handed to libzmq as it
 /// is, while a small one is copied into the batch that is open.
 ///
-/// Layout: version byte, head, `bin 32` header, body, tail.
+/// Layout: a gap, version byte, head, the body's header, body, tail. The gap is what a shorter header than `bin 32` has
+/// left over, and so there is none before a large body.
 #[derive(Debug)]
 pub(crate) struct Draft {
     /// Empty while they are shared.
     bytes: Vec<u8>,
     /// A large call that was sent, and is kept to be sent again.
     shared: Option<Arc<Vec<u8>>>,
-    /// Where the body's first byte is; its five-byte header stands before it.
+    /// Where the version byte is.
+    start: usize,
+    /// Where the body's first byte is.
     body: usize,
-    /// Where the body ends and the tail begins; 0 while the body is not written.
+    /// Where the body ends and the tail begins.
     tail: usize,
 }
 
-/// The length of a `bin 32` header.
+/// The length of a `bin 32` header, which is kept free until the body's length is known.
 const BIN32: usize = 5;
 /// Where a call's id stands: after the version, the array's header and the kind; a `uint 32`, so that it can be set
 /// once the call is sent.
@@ -71,7 +74,7 @@ impl Draft {
         mut bytes: Vec<u8>,
         write_body: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
     ) -> Result<Self, EncodeError> {
-        bytes.extend_from_slice(&[0xc6, 0, 0, 0, 0]);
+        bytes.extend_from_slice(&[0; BIN32]);
         let body = bytes.len();
         if let Err(error) = write_body(&mut bytes) {
             recycle(bytes);
@@ -81,8 +84,8 @@ impl Draft {
         let Ok(length) = u32::try_from(tail - body) else {
             return Err(EncodeError::too_large(tail - body));
         };
-        bytes[body - 4..body].copy_from_slice(&length.to_be_bytes());
-        Ok(Self { bytes, shared: None, body, tail })
+        let start = write_header(&mut bytes[..body], length);
+        Ok(Self { bytes, shared: None, start, body, tail })
     }
 
     /// The length of the body.
@@ -102,7 +105,8 @@ impl Draft {
             // A copy only where libzmq still has the bytes.
             self.bytes = Arc::unwrap_or_clone(shared);
         }
-        self.bytes[CALL_ID + 1..CALL_ID + 5].copy_from_slice(&id.to_be_bytes());
+        let id_at = self.start + CALL_ID + 1;
+        self.bytes[id_at..id_at + 4].copy_from_slice(&id.to_be_bytes());
         self.bytes.truncate(self.tail);
         let elements = match (timeout, metadata.is_empty(), credit) {
             (None, true, None) => 0,
@@ -110,7 +114,7 @@ impl Draft {
             (_, false, None) => 2,
             (_, _, Some(_)) => 3,
         };
-        self.bytes[1] = 0x90 | (CALL_ELEMENTS + elements);
+        self.bytes[self.start + 1] = 0x90 | (CALL_ELEMENTS + elements);
         if elements > 0 {
             self.timeout(timeout);
         }
@@ -162,12 +166,33 @@ impl Draft {
         &self.bytes[self.body..self.tail]
     }
 
-    /// Appends the record to a batch, its body's header as short as can be.
+    /// Appends the record to a batch.
     pub(super) fn append_to(&self, batch: &mut Vec<u8>) {
-        batch.extend_from_slice(&self.bytes[1..self.body - BIN32]);
-        let _ = rmp::encode::write_bin(batch, self.body());
-        batch.extend_from_slice(&self.bytes[self.tail..]);
+        batch.extend_from_slice(&self.bytes[self.start + 1..]);
     }
+}
+
+/// Writes the header of a body of so many bytes, as short as can be, at the end of what stands before the body; what was
+/// there before the place kept free for it moves up to it. Where that begins now.
+fn write_header(before: &mut [u8], length: u32) -> usize {
+    let [_, _, high, low] = length.to_be_bytes();
+    let free = before.len() - BIN32;
+    let gap = match length {
+        0..=0xff => 3,
+        // A large one is a message as it stands.
+        0x100..=0xffff if (length as usize) < LARGE => 2,
+        _ => 0,
+    };
+    before.copy_within(..free, gap);
+    match &mut before[free + gap..] {
+        header @ [_, _] => header.copy_from_slice(&[0xc4, low]),
+        header @ [_, _, _] => header.copy_from_slice(&[0xc5, high, low]),
+        header => {
+            header[0] = 0xc6;
+            header[1..].copy_from_slice(&length.to_be_bytes());
+        }
+    }
+    gap
 }
 
 /// Up to which size a thread keeps a buffer for its next drafts, and how many bytes of them.

@@ -17,6 +17,8 @@ pub(crate) struct Outbox {
     open_items: Option<(u64, usize)>,
     /// The size of everything in here.
     bytes: usize,
+    /// The size of the batch before, as a guess at that of the next: to grow it step by step is to copy it several times.
+    usual: usize,
 }
 
 impl Outbox {
@@ -85,6 +87,7 @@ impl Outbox {
         if self.open.is_empty() {
             if self.open.capacity() == 0 {
                 self.open = spare();
+                self.open.reserve(self.usual);
             }
             self.open.push(VERSION);
             self.bytes += 1;
@@ -103,6 +106,7 @@ impl Outbox {
     fn seal(&mut self) {
         self.open_items = None;
         if !self.open.is_empty() {
+            self.usual = self.open.len();
             self.sealed.push_back(std::mem::take(&mut self.open).into());
         }
     }

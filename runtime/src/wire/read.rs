@@ -98,8 +98,8 @@ pub(crate) fn unknown_kind(kind: u64) -> Status {
 #[derive(Debug)]
 pub(crate) struct CallRecord<'a> {
     pub(crate) id: u64,
-    /// `package.Service/method`
-    pub(crate) method: &'a str,
+    /// `package.Service/method`, as the client has written it: names are looked up by their bytes.
+    pub(crate) method: &'a [u8],
     /// The parameters.
     pub(crate) body: &'a [u8],
     /// The time left.
@@ -146,7 +146,9 @@ impl<'a> Reader<'a> {
             let id = self.uint("a call's id")?;
             let mut rest = Elements { left: elements - 2 };
             let record = self.record(kind, id, &mut rest)?;
-            self.skip(rest.left)?;
+            if rest.left > 0 {
+                self.skip(rest.left)?;
+            }
             if record.is_some() {
                 return Ok(record);
             }
@@ -177,7 +179,7 @@ impl<'a> Reader<'a> {
     }
 
     fn call(&mut self, id: u64, rest: &mut Elements) -> Result<CallRecord<'a>, Malformed> {
-        let method = self.required(rest, "a method's name", Self::str)?;
+        let method = self.required(rest, "a method's name", Self::text)?;
         let body = self.required(rest, "parameters", Self::bin)?;
         let timeout =
             self.optional(rest, |r| r.uint("a time left in microseconds"))?.map(Duration::from_micros);
@@ -219,8 +221,8 @@ impl<'a> Reader<'a> {
     fn metadata(&mut self) -> Result<Metadata, Malformed> {
         let entries = match self.marker("metadata")? {
             Marker::FixMap(n) => usize::from(n),
-            Marker::Map16 => self.length(2)?,
-            Marker::Map32 => self.length(4)?,
+            Marker::Map16 => self.length::<2>()?,
+            Marker::Map32 => self.length::<4>()?,
             _ => return Err(self.expected("a map of metadata")),
         };
         let mut metadata = Metadata::default();
@@ -311,43 +313,58 @@ impl<'a> Reader<'a> {
     }
 
     /// A big-endian unsigned integer of 1, 2, 4 or 8 bytes.
-    fn big_endian(&mut self, width: usize) -> Result<u64, Malformed> {
-        Ok(self.take(width)?.iter().fold(0, |value, byte| value << 8 | u64::from(*byte)))
+    #[inline]
+    fn big_endian<const WIDTH: usize>(&mut self) -> Result<u64, Malformed> {
+        let mut wide = [0; 8];
+        wide[8 - WIDTH..].copy_from_slice(self.take(WIDTH)?);
+        Ok(u64::from_be_bytes(wide))
     }
 
-    fn length(&mut self, width: usize) -> Result<usize, Malformed> {
-        let length = self.big_endian(width)?;
+    #[inline]
+    fn length<const WIDTH: usize>(&mut self) -> Result<usize, Malformed> {
+        let length = self.big_endian::<WIDTH>()?;
         usize::try_from(length).map_err(|_| self.expected("a shorter value"))
     }
 
+    #[inline]
     fn uint(&mut self, expected: &'static str) -> Result<u64, Malformed> {
+        match self.batch.get(self.at) {
+            Some(small @ ..0x80) => {
+                self.at += 1;
+                Ok(u64::from(*small))
+            }
+            _ => self.large_uint(expected),
+        }
+    }
+
+    fn large_uint(&mut self, expected: &'static str) -> Result<u64, Malformed> {
         let start = self.at;
         match self.marker(expected)? {
             Marker::FixPos(value) => Ok(u64::from(value)),
-            Marker::U8 => self.big_endian(1),
-            Marker::U16 => self.big_endian(2),
-            Marker::U32 => self.big_endian(4),
-            Marker::U64 => self.big_endian(8),
+            Marker::U8 => self.big_endian::<1>(),
+            Marker::U16 => self.big_endian::<2>(),
+            Marker::U32 => self.big_endian::<4>(),
+            Marker::U64 => self.big_endian::<8>(),
             // Some encoders write positive numbers in signed forms.
-            Marker::I8 => self.signed(1, expected),
-            Marker::I16 => self.signed(2, expected),
-            Marker::I32 => self.signed(4, expected),
-            Marker::I64 => self.signed(8, expected),
+            Marker::I8 => self.signed::<1>(expected),
+            Marker::I16 => self.signed::<2>(expected),
+            Marker::I32 => self.signed::<4>(expected),
+            Marker::I64 => self.signed::<8>(expected),
             _ => Err(Malformed::Record { at: start, expected }),
         }
     }
 
-    fn signed(&mut self, width: usize, expected: &'static str) -> Result<u64, Malformed> {
-        let value = self.big_endian(width)?;
-        if value >> (8 * width - 1) == 0 { Ok(value) } else { Err(self.expected(expected)) }
+    fn signed<const WIDTH: usize>(&mut self, expected: &'static str) -> Result<u64, Malformed> {
+        let value = self.big_endian::<WIDTH>()?;
+        if value >> (8 * WIDTH - 1) == 0 { Ok(value) } else { Err(self.expected(expected)) }
     }
 
     fn array_len(&mut self) -> Result<u64, Malformed> {
         let start = self.at;
         match self.marker("a record")? {
             Marker::FixArray(n) => Ok(u64::from(n)),
-            Marker::Array16 => self.big_endian(2),
-            Marker::Array32 => self.big_endian(4),
+            Marker::Array16 => self.big_endian::<2>(),
+            Marker::Array32 => self.big_endian::<4>(),
             _ => Err(Malformed::Record { at: start, expected: "a record, which is an array," }),
         }
     }
@@ -355,9 +372,9 @@ impl<'a> Reader<'a> {
     fn bin(&mut self) -> Result<&'a [u8], Malformed> {
         let start = self.at;
         let length = match self.marker("a body")? {
-            Marker::Bin8 => self.length(1)?,
-            Marker::Bin16 => self.length(2)?,
-            Marker::Bin32 => self.length(4)?,
+            Marker::Bin8 => self.length::<1>()?,
+            Marker::Bin16 => self.length::<2>()?,
+            Marker::Bin32 => self.length::<4>()?,
             _ => return Err(Malformed::Record { at: start, expected: "a `bin`" }),
         };
         self.take(length)
@@ -365,15 +382,21 @@ impl<'a> Reader<'a> {
 
     fn str(&mut self) -> Result<&'a str, Malformed> {
         let start = self.at;
+        std::str::from_utf8(self.text()?)
+            .map_err(|_| Malformed::Record { at: start, expected: "text in UTF-8" })
+    }
+
+    /// A `str` of which nobody has looked whether it is UTF-8.
+    fn text(&mut self) -> Result<&'a [u8], Malformed> {
+        let start = self.at;
         let length = match self.marker("a `str`")? {
             Marker::FixStr(n) => usize::from(n),
-            Marker::Str8 => self.length(1)?,
-            Marker::Str16 => self.length(2)?,
-            Marker::Str32 => self.length(4)?,
+            Marker::Str8 => self.length::<1>()?,
+            Marker::Str16 => self.length::<2>()?,
+            Marker::Str32 => self.length::<4>()?,
             _ => return Err(Malformed::Record { at: start, expected: "a `str`" }),
         };
-        std::str::from_utf8(self.take(length)?)
-            .map_err(|_| Malformed::Record { at: start, expected: "text in UTF-8" })
+        self.take(length)
     }
 
     /// Passes over so many values, however deep they are: by counting, not by recursion.
@@ -402,18 +425,18 @@ impl<'a> Reader<'a> {
             Marker::FixExt8 => (9, 0),
             Marker::FixExt16 => (17, 0),
             Marker::FixStr(n) => (usize::from(n), 0),
-            Marker::Str8 | Marker::Bin8 => (self.length(1)?, 0),
-            Marker::Str16 | Marker::Bin16 => (self.length(2)?, 0),
-            Marker::Str32 | Marker::Bin32 => (self.length(4)?, 0),
-            Marker::Ext8 => (self.length(1)?.saturating_add(1), 0),
-            Marker::Ext16 => (self.length(2)?.saturating_add(1), 0),
-            Marker::Ext32 => (self.length(4)?.saturating_add(1), 0),
+            Marker::Str8 | Marker::Bin8 => (self.length::<1>()?, 0),
+            Marker::Str16 | Marker::Bin16 => (self.length::<2>()?, 0),
+            Marker::Str32 | Marker::Bin32 => (self.length::<4>()?, 0),
+            Marker::Ext8 => (self.length::<1>()?.saturating_add(1), 0),
+            Marker::Ext16 => (self.length::<2>()?.saturating_add(1), 0),
+            Marker::Ext32 => (self.length::<4>()?.saturating_add(1), 0),
             Marker::FixArray(n) => (0, u64::from(n)),
-            Marker::Array16 => (0, self.big_endian(2)?),
-            Marker::Array32 => (0, self.big_endian(4)?),
+            Marker::Array16 => (0, self.big_endian::<2>()?),
+            Marker::Array32 => (0, self.big_endian::<4>()?),
             Marker::FixMap(n) => (0, 2 * u64::from(n)),
-            Marker::Map16 => (0, 2 * self.big_endian(2)?),
-            Marker::Map32 => (0, 2 * self.big_endian(4)?),
+            Marker::Map16 => (0, 2 * self.big_endian::<2>()?),
+            Marker::Map32 => (0, 2 * self.big_endian::<4>()?),
             Marker::Reserved => return Err(self.expected("a MessagePack value")),
         })
     }

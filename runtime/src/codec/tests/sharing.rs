@@ -55,6 +55,18 @@ fn values_end_to_end_are_shared_too() {
 }
 
 #[test]
+fn short_ones_of_many_values_lie_together_and_keep_nothing_large() {
+    let item = written::<Blob, _>(&blobs(&[64])[0]);
+    let mut rest = Bytes::from(item.repeat(1_000));
+    let whole = rest.clone();
+    let mut next = || decode_prefix::<Blob, Bytes>(&mut rest).expect("bytes");
+    let read: Vec<Bytes> = (0..1_000).map(|_| next()).collect();
+    assert!(read.iter().all(|part| part == &[7; 64][..] && !lies_in(part, &whole)));
+    let beside = read.windows(2).filter(|two| two[0].as_ptr_range().end == two[1].as_ptr()).count();
+    assert!(beside > 900, "{beside}");
+}
+
+#[test]
 fn a_copy_serves_where_nothing_is_lent() {
     let blob = &blobs(&[1000])[0];
     let bytes = written::<Blob, _>(blob);
