@@ -1,8 +1,10 @@
 //! [`Bell`]: how others tell the task that owns a socket that there is work for it.
 
+use std::cell::Cell;
 use std::pin::pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
-use std::task::{Context, Waker};
+use std::task::{Context, Wake, Waker};
 
 use atomic_waker::AtomicWaker;
 
@@ -22,36 +24,51 @@ pub(crate) struct Bell {
     waker: AtomicWaker,
 }
 
+thread_local! {
+    /// The bell whose owner is at work on this thread.
+    static AT_WORK: Cell<*const Bell> = const { Cell::new(std::ptr::null()) };
+    /// The bell that this thread will ring soon, of several the last.
+    static SOON: Cell<*const Bell> = const { Cell::new(std::ptr::null()) };
+}
+
 impl Bell {
     pub(crate) fn new() -> Self {
         Self { state: AtomicU8::new(ASLEEP), waker: AtomicWaker::new() }
     }
 
     /// Tells the owner that there is work.
+    #[inline]
     pub(crate) fn ring(&self) {
         if self.state.swap(RUNG, Ordering::AcqRel) == ASLEEP {
             self.waker.wake();
         }
     }
 
-    /// The same, but where this thread has other tasks to run, the owner comes after them, and finds what they have left
-    /// for it, too: a wake-up and a message for many calls in place of one for each.
+    /// The same, but where this thread has other tasks to run, the owner hears of it after them, and finds what they have
+    /// left for it, too: a wake-up and a message for many calls in place of one for each.
     ///
     /// tokio would rather run a task next that has just been woken. It puts off a task that yields until its thread has
-    /// nothing else to do, or has gone through some dozens of tasks: the owner's waker goes the way of such a task's.
-    pub(crate) fn ring_soon(&self) {
-        if self.state.swap(RUNG, Ordering::AcqRel) == ASLEEP
-            && let Some(waker) = self.waker.take()
-        {
-            let yielding = pin!(tokio::task::yield_now());
-            // It has done all that it does by its first poll: outside of a runtime, that is to wake at once.
-            let _ = yielding.poll(&mut Context::from_waker(&waker));
+    /// nothing else to do, or has gone through some dozens of tasks: this goes the way of such a task's waker.
+    #[inline]
+    pub(crate) fn ring_soon(self: &Arc<Self>) {
+        let bell = Arc::as_ptr(self);
+        if AT_WORK.get() == bell {
+            self.ring();
+        } else if SOON.get() != bell {
+            SOON.set(bell);
+            put_off(Soon(Arc::clone(self)));
         }
     }
 
-    /// The owner is at work and about to look at everything.
-    pub(crate) fn answer(&self) {
-        self.state.swap(AWAKE, Ordering::AcqRel);
+    /// The owner is at work on this thread, until what this returns is dropped: whatever it rings for itself it sees soon
+    /// enough.
+    pub(crate) fn at_work(self: &Arc<Self>) -> AtWork {
+        AtWork(AT_WORK.replace(Arc::as_ptr(self)))
+    }
+
+    /// The owner is at work and about to look at everything. Whether it was rung for.
+    pub(crate) fn answer(&self) -> bool {
+        self.state.swap(AWAKE, Ordering::AcqRel) == RUNG
     }
 
     /// The owner wants to sleep. `false`: it was rung for in the meantime and must look again.
@@ -62,11 +79,46 @@ impl Bell {
     }
 }
 
+/// See [`Bell::at_work`]. What was at work before is put back: owners don't run inside of each other, but may on one thread.
+#[must_use]
+pub(crate) struct AtWork(*const Bell);
+
+impl Drop for AtWork {
+    fn drop(&mut self) {
+        AT_WORK.set(self.0);
+    }
+}
+
+/// Rings when it is dropped, be it that it was woken or that it never will be: a runtime forgets what it has put off when it
+/// goes.
+struct Soon(Arc<Bell>);
+
+impl Wake for Soon {
+    fn wake(self: Arc<Self>) {}
+}
+
+impl Drop for Soon {
+    fn drop(&mut self) {
+        // It is dropped by the thread that has put it off. Where that is ending, it puts off nothing more.
+        let bell = Arc::as_ptr(&self.0);
+        let _ = SOON.try_with(|soon| {
+            if soon.get() == bell {
+                soon.set(std::ptr::null());
+            }
+        });
+        self.0.ring();
+    }
+}
+
+fn put_off(soon: Soon) {
+    let waker = Waker::from(Arc::new(soon));
+    // It has done all that it does by its first poll: outside of a runtime, that is to wake at once.
+    let _ = pin!(tokio::task::yield_now()).poll(&mut Context::from_waker(&waker));
+}
+
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
     use std::sync::atomic::AtomicUsize;
-    use std::task::Wake;
 
     use super::*;
 
@@ -83,7 +135,7 @@ mod tests {
     fn only_a_sleeper_is_woken_and_only_once() {
         let count = Arc::new(Count::default());
         let waker = Waker::from(Arc::clone(&count));
-        let bell = Bell::new();
+        let bell = Arc::new(Bell::new());
         bell.answer();
         bell.ring();
         assert_eq!(count.0.load(Ordering::Relaxed), 0);
@@ -98,7 +150,7 @@ mod tests {
     #[test]
     fn outside_of_a_runtime_soon_is_at_once() {
         let count = Arc::new(Count::default());
-        let bell = Bell::new();
+        let bell = Arc::new(Bell::new());
         bell.answer();
         assert!(bell.sleep(&Waker::from(Arc::clone(&count))));
         bell.ring_soon();
@@ -118,5 +170,35 @@ mod tests {
         assert_eq!(other.await.unwrap(), 0);
         tokio::task::yield_now().await;
         assert_eq!(counted.0.load(Ordering::Relaxed), 1);
+    }
+
+    #[test]
+    fn what_a_runtime_has_put_off_when_it_stops_is_not_lost() {
+        let count = Arc::new(Count::default());
+        let bell = Arc::new(Bell::new());
+        bell.answer();
+        assert!(bell.sleep(&Waker::from(Arc::clone(&count))));
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        for times in 1..3 {
+            runtime.block_on(async { bell.ring_soon() });
+            assert_eq!(count.0.load(Ordering::Relaxed), times);
+            assert!(bell.answer() && bell.sleep(&Waker::from(Arc::clone(&count))));
+        }
+    }
+
+    #[test]
+    fn an_owner_that_rings_for_itself_is_not_woken() {
+        let count = Arc::new(Count::default());
+        let bell = Arc::new(Bell::new());
+        let waker = Waker::from(Arc::clone(&count));
+        bell.answer();
+        {
+            let _at_work = bell.at_work();
+            bell.ring_soon();
+            assert!(!bell.sleep(&waker) && bell.answer(), "it was rung for");
+        }
+        assert!(bell.sleep(&waker));
+        bell.ring_soon();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
     }
 }

@@ -30,6 +30,7 @@ pub struct Context {
 }
 
 impl Context {
+    #[inline]
     pub(crate) fn new(
         method: &'static Method,
         deadline: Option<Instant>,
@@ -42,12 +43,14 @@ impl Context {
 
     /// The method that was called.
     #[must_use]
+    #[inline]
     pub fn method(&self) -> &'static Method {
         self.method
     }
 
     /// When time is up, and the handler's future is dropped. Calls that the handler makes inherit it.
     #[must_use]
+    #[inline]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
@@ -75,11 +78,13 @@ impl Context {
     }
 
     /// The client that is answered.
+    #[inline]
     pub(crate) fn client(&self) -> &Arc<Peer> {
         &self.peer
     }
 
     /// The call's; `None` for a one-way call, which can't be answered.
+    #[inline]
     pub(crate) fn key(&self) -> Option<CallKey> {
         self.key
     }
@@ -139,6 +144,7 @@ impl Drop for Context {
 pub struct PeerId(Arc<[u8]>);
 
 impl PeerId {
+    #[inline]
     pub(crate) fn new(route: &[u8]) -> Self {
         Self(route.into())
     }
@@ -181,6 +187,7 @@ thread_local! {
 }
 
 /// The deadline that a call made right now inherits.
+#[inline]
 pub(crate) fn inherited_deadline() -> Option<Instant> {
     match POLLED.get() {
         Polled::Handler(deadline) => deadline,
@@ -189,6 +196,7 @@ pub(crate) fn inherited_deadline() -> Option<Instant> {
 }
 
 /// Runs `poll`, which polls a handler, such that the calls it makes inherit `deadline`.
+#[inline]
 pub(crate) fn with_deadline<R>(deadline: Option<Instant>, poll: impl FnOnce() -> R) -> R {
     /// Puts back what was polled around it, also when a handler panics.
     struct Restore(Polled);

@@ -35,7 +35,9 @@ pub(crate) struct IdHasher {
 impl Hasher for IdHasher {
     fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
-        words.iter().for_each(|word| self.write_u64(u64::from_ne_bytes(*word)));
+        for word in words {
+            self.write_u64(u64::from_ne_bytes(*word));
+        }
         let mut last = [0; 8];
         last[..rest.len()].copy_from_slice(rest);
         self.write_u64(u64::from_ne_bytes(last));

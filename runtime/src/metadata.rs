@@ -65,17 +65,20 @@ impl Metadata {
 
     /// How many there are.
     #[must_use]
+    #[inline]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
     /// There are none.
     #[must_use]
+    #[inline]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
     /// What is past its bound, if anything is.
+    #[inline]
     pub(crate) fn excess(&self) -> Option<String> {
         if self.len() > Self::MAX_ENTRIES {
             return Some(format!(

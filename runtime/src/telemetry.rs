@@ -24,6 +24,7 @@ struct Metric {
 
 #[cfg(feature = "metrics")]
 impl Metric {
+    #[inline]
     fn add(&self, more: u64) {
         match self.reason {
             Some(reason) => metrics::counter!(self.name, "reason" => reason).increment(more),
@@ -61,6 +62,7 @@ impl Counter {
         }
     }
 
+    #[inline]
     pub(crate) fn add(&self, more: u64) {
         self.value.fetch_add(more, Ordering::Relaxed);
         #[cfg(feature = "metrics")]
@@ -70,6 +72,7 @@ impl Counter {
     }
 
     /// One more, where nobody else adds to it.
+    #[inline]
     pub(crate) fn add_alone(&self) {
         self.value.store(self.get() + 1, Ordering::Relaxed);
         #[cfg(feature = "metrics")]
@@ -78,6 +81,7 @@ impl Counter {
         }
     }
 
+    #[inline]
     pub(crate) fn get(&self) -> u64 {
         self.value.load(Ordering::Relaxed)
     }

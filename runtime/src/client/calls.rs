@@ -19,11 +19,13 @@ pub(super) struct Calls {
 const FEW: usize = 16;
 
 impl Calls {
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.len
     }
 
     /// Adds a call, and gives it an id.
+    #[inline]
     pub(super) fn insert(&mut self, call: ClientCall) -> u32 {
         if (self.len + 1) * 2 > self.slots.len() {
             self.grow();
@@ -36,6 +38,7 @@ impl Calls {
     }
 
     /// The next id that no call has.
+    #[inline]
     pub(super) fn unused_id(&mut self) -> u32 {
         loop {
             self.last_id = self.last_id.wrapping_add(1);
@@ -47,21 +50,25 @@ impl Calls {
     }
 
     /// Where the call of an id is, if it is anywhere.
+    #[inline]
     fn slot(&self, id: u32) -> usize {
         id as usize & self.slots.len().wrapping_sub(1)
     }
 
+    #[inline]
     pub(super) fn get(&self, id: u32) -> Option<&ClientCall> {
         let (found, call) = self.slots.get(self.slot(id))?.as_ref()?;
         (*found == id).then_some(call)
     }
 
+    #[inline]
     pub(super) fn get_mut(&mut self, id: u32) -> Option<&mut ClientCall> {
         let slot = self.slot(id);
         let (found, call) = self.slots.get_mut(slot)?.as_mut()?;
         (*found == id).then_some(call)
     }
 
+    #[inline]
     pub(super) fn remove(&mut self, id: u32) -> Option<ClientCall> {
         let slot = self.slot(id);
         let (_, call) = self.slots.get_mut(slot)?.take_if(|(found, _)| *found == id)?;

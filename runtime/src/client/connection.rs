@@ -26,7 +26,7 @@ pub(crate) struct Connection {
     endpoint: String,
     pub(super) limits: Limits,
     pub(super) counters: Arc<ChannelCounters>,
-    pub(super) bell: Bell,
+    pub(super) bell: Arc<Bell>,
     state: Mutex<State>,
     link: Link,
     /// All of its channel: who waits for one that is down may go by another.
@@ -74,7 +74,7 @@ impl Connection {
             endpoint,
             limits,
             counters,
-            bell: Bell::new(),
+            bell: Arc::new(Bell::new()),
             state: Mutex::new(state),
             link,
             siblings: OnceLock::new(),
@@ -86,6 +86,7 @@ impl Connection {
         let _ = self.siblings.set(Arc::downgrade(endpoints));
     }
 
+    #[inline]
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock but for lack of memory; the state is whole in any case.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -226,12 +227,14 @@ impl Connection {
 
     /// Tells the owner of what is new in the outbox, and lets go of the lock. Where several calls are in flight, more of their
     /// tasks may be about to go on, and what they send is to go with this.
+    #[inline]
     fn hand_over(&self, state: MutexGuard<'_, State>) {
         let alone = state.is_alone();
         drop(state);
         if alone { self.bell.ring() } else { self.bell.ring_soon() }
     }
 
+    #[inline]
     fn refusal(&self, state: &State, wait: Wait, now: Instant) -> Option<Status> {
         if state.phase == Phase::Closed {
             return Some(closed());
@@ -269,6 +272,7 @@ impl Connection {
     }
 
     /// Looks whether a call has ended.
+    #[inline]
     pub(super) fn poll_reply(&self, id: u32, context: &Context<'_>) -> Poll<Result<Bytes, Failure>> {
         let mut state = self.lock();
         let reply = state.poll_reply(id, context);

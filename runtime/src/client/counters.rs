@@ -90,6 +90,7 @@ impl ChannelCounters {
         self.dropped[reason as usize].get()
     }
 
+    #[inline]
     pub(super) fn called(&self) {
         self.calls.add(1);
     }

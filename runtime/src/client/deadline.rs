@@ -16,16 +16,19 @@ pub(crate) struct Deadline {
 
 impl Deadline {
     /// So long from then. A time too long for the clock is none.
+    #[inline]
     pub(super) fn within(now: Instant, after: Duration) -> Option<Self> {
         Some(Self { at: now.checked_add(after)?, after })
     }
 
     /// At that time, whoever set it.
+    #[inline]
     pub(super) fn at(now: Instant, at: Instant) -> Self {
         Self { at, after: at.saturating_duration_since(now) }
     }
 
     /// The sooner of two.
+    #[inline]
     pub(super) fn sooner(one: Option<Self>, other: Option<Self>) -> Option<Self> {
         match (one, other) {
             (Some(one), Some(other)) => Some(if one.at <= other.at { one } else { other }),
@@ -34,6 +37,7 @@ impl Deadline {
     }
 
     /// The time that is left.
+    #[inline]
     pub(super) fn left(&self, now: Instant) -> Duration {
         self.at.saturating_duration_since(now)
     }

@@ -28,6 +28,8 @@ pub(super) struct Driver {
     tick: Pin<Box<Sleep>>,
     /// The queue in libzmq was full the last time: what is in the outbox waits for a change.
     blocked: bool,
+    /// There was more in the outbox the last time than is sent at a time.
+    unsent: bool,
     /// When all was known that had happened to the connection.
     looked: Instant,
 }
@@ -39,6 +41,8 @@ const LOOK: Duration = Duration::from_millis(crate::socket::RECONNECT / 2);
 const SEND: usize = 64;
 /// Messages to take before it is sent again.
 const RECEIVE: usize = 64;
+/// Bytes to take before those run who wait for them.
+const BYTES: usize = 64 * 1024;
 /// Rounds before other tasks of the thread get their turn.
 const ROUNDS: usize = 16;
 
@@ -73,6 +77,7 @@ impl Driver {
             unfinished: None,
             tick: Box::pin(sleep_until(Instant::now())),
             blocked: false,
+            unsent: false,
             looked: Instant::now(),
         }
     }
@@ -86,6 +91,7 @@ impl Driver {
     /// Takes messages, up to a number, or until as many are to be woken as may be at a time.
     fn receive(&mut self) -> Result<Received, SocketError> {
         let most = self.connection.turn();
+        let mut bytes = 0;
         for _ in 0..RECEIVE {
             let (batch, at) = match self.unfinished.take() {
                 Some(unfinished) => unfinished,
@@ -96,10 +102,11 @@ impl Driver {
             };
             if at == 0 {
                 telemetry::received(End::Client, batch.len());
+                bytes += batch.len();
             }
             let next = self.connection.receive_some(&batch, at, &mut self.wakers, most);
             self.unfinished = next.map(|at| (batch, at));
-            if self.wakers.len() >= most {
+            if self.wakers.len() >= most || bytes >= BYTES && !self.wakers.is_empty() {
                 return Ok(Received::Enough);
             }
         }
@@ -108,9 +115,9 @@ impl Driver {
 
     /// Sends what is in the outbox, as far as there is room for it, up to a number of messages.
     fn send(&mut self) -> Result<(), SocketError> {
-        self.blocked = false;
+        (self.blocked, self.unsent) = (false, false);
         for _ in 0..SEND {
-            let Some(message) = self.connection.take_message(&mut self.wakers) else { break };
+            let Some(message) = self.connection.take_message(&mut self.wakers) else { return Ok(()) };
             let bytes = message.len();
             match self.dealer.send(message)? {
                 Sent::Yes => telemetry::sent(End::Client, bytes),
@@ -118,7 +125,7 @@ impl Driver {
                 Sent::Full(message) => {
                     self.connection.lock().outbox.put_back(message);
                     self.blocked = true;
-                    break;
+                    return Ok(());
                 }
                 // It said that there was room; there is none only if the connection has just gone. Where libzmq would not
                 // tell that it is back, it goes on as if it were.
@@ -128,6 +135,7 @@ impl Driver {
                 }
             }
         }
+        self.unsent = true;
         Ok(())
     }
 
@@ -179,14 +187,17 @@ impl Driver {
     }
 
     fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        let _at_work = self.connection.bell.at_work();
         let mut now = Instant::now();
         self.catch_up(now)?;
         // Before the socket is drained, not after: what is seen here need not be looked for twice.
         self.changed(context)?;
         for _ in 0..ROUNDS {
-            self.connection.bell.answer();
-            // Sending may swallow the signal of what came in, so receiving is last.
-            self.send()?;
+            // What nobody has rung for yet is going to have company. Sending may swallow the signal of what came in, so receiving
+            // is last.
+            if self.connection.bell.answer() || self.blocked || self.unsent {
+                self.send()?;
+            }
             let received = self.receive()?;
             self.wake();
             if received == Received::Enough {
@@ -199,8 +210,8 @@ impl Driver {
                     self.dealer = dial(self.connection.endpoint(), &self.connection.limits)?;
                     continue;
                 }
-                Rest::Nothing if received == Received::All => {}
-                Rest::Nothing | Rest::Mail => continue,
+                Rest::Mail | Rest::Nothing if received == Received::All && !self.unsent => {}
+                Rest::Mail | Rest::Nothing => continue,
             }
             // Receiving may have swallowed the signal of room to send.
             if self.blocked && self.dealer.has_changed()? {

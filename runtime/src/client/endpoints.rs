@@ -85,6 +85,7 @@ impl Endpoints {
     }
 
     /// The connection for a call: the best that is up, or else the first, to wait there.
+    #[inline]
     pub(super) fn pick(&self, now: Instant) -> Arc<Connection> {
         match &self.given[..] {
             [only] if only.link() != Link::None => Arc::clone(only),

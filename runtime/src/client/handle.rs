@@ -19,10 +19,12 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
+    #[inline]
     pub(super) fn new(connection: Arc<Connection>) -> Self {
         Self { connection, number: None }
     }
 
+    #[inline]
     pub(super) fn connection(&self) -> &Arc<Connection> {
         &self.connection
     }
@@ -61,10 +63,12 @@ pub(super) struct CallHandle {
 }
 
 impl CallHandle {
+    #[inline]
     pub(super) fn new(ticket: Ticket, id: u32) -> Self {
         Self { ticket, id, ended: false }
     }
 
+    #[inline]
     pub(super) fn connection(&self) -> &Arc<Connection> {
         self.ticket.connection()
     }
@@ -74,6 +78,7 @@ impl CallHandle {
     }
 
     /// How the call ended, once it has. Not to be asked again then.
+    #[inline]
     pub(super) fn poll_reply(&mut self, context: &Context<'_>) -> Poll<Result<Bytes, Failure>> {
         let reply = self.connection().poll_reply(self.id, context);
         self.ended = reply.is_ready();

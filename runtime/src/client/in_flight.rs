@@ -43,6 +43,7 @@ pub(super) enum Due {
 pub(super) const PING: &str = "ping";
 
 impl ClientCall {
+    #[inline]
     pub(super) fn new(
         method: &'static str,
         deadline: Option<Deadline>,
@@ -53,6 +54,7 @@ impl ClientCall {
         Self { method, deadline, streams, reply: None, waker, number }
     }
 
+    #[inline]
     pub(super) fn due(&self) -> Due {
         match self.streams.inbound {
             Some(_) => Due::End,
@@ -62,6 +64,7 @@ impl ClientCall {
     }
 
     /// It has not ended.
+    #[inline]
     pub(super) fn is_open(&self) -> bool {
         self.reply.is_none()
     }
@@ -72,6 +75,7 @@ impl ClientCall {
     }
 
     /// How it ended, once it has.
+    #[inline]
     pub(super) fn poll_reply(&mut self, context: &Context<'_>) -> Poll<Result<Bytes, Failure>> {
         if let Some(reply) = self.reply.take() {
             return Poll::Ready(reply);
@@ -84,6 +88,7 @@ impl ClientCall {
 
     /// It has ended so; only the first time counts. Whether there is nobody who would ask: how a stream ended stands at
     /// its end.
+    #[inline]
     pub(super) fn end(&mut self, result: Result<Bytes, Failure>, wakers: &mut Wakers) -> bool {
         wakers.extend(self.waker.take());
         if let Some(outbound) = &self.streams.outbound {

@@ -218,6 +218,7 @@ impl Launch {
     }
 
     /// The call is over, though it may lie around for long: nothing is sent any more, and the next has its turn.
+    #[inline]
     pub(super) fn give_up(&mut self) {
         self.begun = None;
         if let Some(Ok(draft)) = self.draft.take() {
@@ -303,6 +304,7 @@ impl Launch {
     }
 
     /// What is fixed when a call is first polled: its connection, and when its time is up.
+    #[inline]
     fn begin(&self, now: Instant) -> Result<Begun, Status> {
         let limits = &self.endpoints.limits;
         if !matches!(self.time, Time::Fixed(_)) {
@@ -314,6 +316,7 @@ impl Launch {
         Ok(Begun { ticket: Some(Ticket::new(self.endpoints.pick(now))), wait, turn })
     }
 
+    #[inline]
     fn deadline_from(&self, now: Instant) -> Option<Deadline> {
         let limits = &self.endpoints.limits;
         let within = match self.time {
@@ -330,6 +333,7 @@ impl Launch {
 }
 
 /// Puts the call into the outbox, addressed by `write`; it stays here, too, if it is kept.
+#[inline]
 fn queue<R>(
     state: &mut State,
     draft: &mut Option<Result<Draft, Status>>,
@@ -364,6 +368,7 @@ fn default_deadline(method: &Method, limits: &Limits) -> Option<Duration> {
 }
 
 /// Finds what can be found wrong with a call before it waits for anything.
+#[inline]
 fn check(draft: Option<&Result<Draft, Status>>, metadata: &Metadata, limits: &Limits) -> Result<(), Status> {
     let size = draft.ok_or_else(awaited_again)?.as_ref().map_err(Status::clone)?.body_len();
     if size > limits.message_size {

@@ -22,6 +22,7 @@ struct Waiting {
 
 impl Line {
     /// Nobody else was there before.
+    #[inline]
     pub(super) fn is_first(&self, ticket: Option<u64>) -> bool {
         self.waiting.first_key_value().is_none_or(|(first, _)| Some(*first) == ticket)
     }
@@ -39,6 +40,7 @@ impl Line {
     }
 
     /// Takes back the ticket of someone who waits no longer.
+    #[inline]
     pub(super) fn leave(&mut self, ticket: &mut Option<u64>) {
         if let Some(ticket) = ticket.take() {
             self.waiting.remove(&ticket);
@@ -46,6 +48,7 @@ impl Line {
     }
 
     /// Who has waited the longest.
+    #[inline]
     pub(super) fn first(&self) -> Option<&Waker> {
         self.waiting.first_key_value().map(|(_, first)| &first.waker)
     }

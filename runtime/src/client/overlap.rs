@@ -73,6 +73,7 @@ impl Overlaps {
     ///
     /// # Errors
     /// Another call of the method runs, and this one is not to be made.
+    #[inline]
     pub(super) fn begin(
         &self,
         method: &Method,

@@ -50,6 +50,7 @@ impl Connection {
     ) -> Option<usize> {
         let mut state = self.lock();
         state.heard();
+        let waiting = state.outbox.len();
         let taken = records::take(&mut state, &self.counters, batch, at, wakers, most);
         let next = taken.unwrap_or_else(|malformed| {
             // What else was in it can't be known, so no call may go on waiting for it.
@@ -60,7 +61,11 @@ impl Connection {
         });
         wakers.extend(state.next_in_line(self.limits.calls));
         let changed = std::mem::take(&mut state.changed);
+        let answers = state.outbox.len() != waiting;
         drop(state);
+        if answers {
+            self.bell.ring();
+        }
         if changed {
             self.tell_change();
         }
@@ -147,10 +152,14 @@ impl Connection {
     pub(super) fn expire(&self, now: Instant, wakers: &mut Wakers) -> Option<Instant> {
         let mut state = self.lock();
         if state.look_at.is_some() {
+            let waiting = state.outbox.len();
             if state.server_is_gone(now) {
                 self.server_is_silent(&mut state, now, wakers);
             }
             state.expire(now, wakers);
+            if state.outbox.len() != waiting {
+                self.bell.ring();
+            }
         }
         state.look_at
     }

@@ -136,6 +136,7 @@ impl State {
         matches!(self.phase, Phase::Ready | Phase::GoingAway { .. } | Phase::Retiring)
     }
 
+    #[inline]
     fn has_room(&self, max_calls: usize) -> bool {
         self.phase == Phase::Ready && self.calls.len() < max_calls && self.outbox.len() < OUTBOX
     }
@@ -146,6 +147,7 @@ impl State {
     }
 
     /// Lets the caller through if there is room and nobody was there before, else queues it under a ticket.
+    #[inline]
     pub(super) fn poll_room(
         &mut self,
         context: &Context<'_>,
@@ -166,12 +168,14 @@ impl State {
     }
 
     /// Whom to wake because there may be room.
+    #[inline]
     pub(super) fn next_in_line(&self, max_calls: usize) -> Option<Waker> {
         let first = self.line.first()?;
         self.has_room(max_calls).then(|| first.clone())
     }
 
     /// The earliest time to look for deadlines is no later than this.
+    #[inline]
     fn look_at_latest(&mut self, deadline: Option<Instant>) {
         if let Some(deadline) = deadline {
             self.look_at = Some(self.look_at.map_or(deadline, |known| known.min(deadline)));
@@ -179,6 +183,7 @@ impl State {
     }
 
     /// Begins a call, at whose end somebody may want to be woken, and returns its id.
+    #[inline]
     pub(super) fn begin(
         &mut self,
         method: &'static str,
@@ -215,6 +220,7 @@ impl State {
     }
 
     /// How the call ended, if it has; it is forgotten then. `None` for one that is not known.
+    #[inline]
     pub(super) fn poll_reply(
         &mut self,
         id: u32,
@@ -228,6 +234,7 @@ impl State {
     }
 
     /// A server that was going away may be another one by now.
+    #[inline]
     pub(super) fn look_at_phase(&mut self, now: Instant) {
         if matches!(self.phase, Phase::GoingAway { until } if until <= now) {
             self.phase = Phase::Ready;
@@ -250,11 +257,13 @@ impl State {
     }
 
     /// The server has answered a call.
+    #[inline]
     pub(super) fn succeeded(&mut self) {
         self.changed |= self.health.succeeded();
     }
 
     /// The server has answered a call with a value.
+    #[inline]
     pub(super) fn replied(&mut self, id: u32, body: Bytes, wakers: &mut Wakers) {
         let Some(call) = self.calls.get(id) else { return };
         let result = match call.due() {
@@ -292,6 +301,7 @@ impl State {
     }
 
     /// The server, or the connection, has ended a call. Only the first time counts.
+    #[inline]
     pub(super) fn end(&mut self, id: u32, result: Result<Bytes, Failure>, wakers: &mut Wakers) {
         let Some(call) = self.calls.get_mut(id) else { return };
         self.open -= usize::from(call.is_open());
@@ -349,6 +359,7 @@ impl State {
     }
 
     /// No more than one call is in flight.
+    #[inline]
     pub(super) fn is_alone(&self) -> bool {
         self.open == 1
     }

@@ -6,6 +6,7 @@
 use rmp::Marker;
 
 /// The length of the first value in `bytes`, or `None` where they end before it does.
+#[inline]
 pub(super) fn length_of_first(bytes: &[u8]) -> Option<usize> {
     let mut rest = bytes;
     // How many values are still to come until the first one is complete.
@@ -18,6 +19,7 @@ pub(super) fn length_of_first(bytes: &[u8]) -> Option<usize> {
 }
 
 /// Skips a value up to the values that it holds, and tells how many those are.
+#[inline]
 fn skip_head(rest: &mut &[u8]) -> Option<u64> {
     let [marker] = *take(rest, 1)? else { return None };
     let (data, values) = match Marker::from_u8(marker) {
@@ -50,10 +52,12 @@ fn skip_head(rest: &mut &[u8]) -> Option<u64> {
 }
 
 /// A length of so many bytes, most significant first.
+#[inline]
 fn number(rest: &mut &[u8], bytes: usize) -> Option<u64> {
     Some(take(rest, bytes)?.iter().fold(0, |number, byte| number << 8 | u64::from(*byte)))
 }
 
+#[inline]
 fn take<'a>(rest: &mut &'a [u8], length: usize) -> Option<&'a [u8]> {
     rest.split_off(..length)
 }

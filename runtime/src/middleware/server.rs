@@ -217,6 +217,7 @@ impl ServerStack {
         self.layers.push(Arc::new(middleware));
     }
 
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }

@@ -34,11 +34,13 @@ pub(crate) struct ServerCall {
 }
 
 impl ServerCall {
+    #[inline]
     fn new(nth: u64) -> Self {
         Self { nth, task: None, inbound: None, outbound: None, signal: None }
     }
 
     /// Ends its streams on this side, for a call that is over.
+    #[inline]
     pub(super) fn close(&self, why: &Status) {
         if let Some(inbound) = &self.inbound {
             wake(inbound.finish(Err(Failure::Status(why.clone()))));
@@ -72,6 +74,7 @@ pub(super) struct Calls {
 }
 
 impl Calls {
+    #[inline]
     pub(super) fn len(&self) -> usize {
         self.others.len() + usize::from(self.latest.is_some())
     }
@@ -81,6 +84,7 @@ impl Calls {
     }
 
     /// Adds a call; `None` where its id is another's.
+    #[inline]
     pub(super) fn open(&mut self, id: u64) -> Option<CallKey> {
         if self.contains(id) {
             return None;
@@ -94,11 +98,13 @@ impl Calls {
     }
 
     /// Whether a call has this id.
+    #[inline]
     pub(super) fn contains(&self, id: u64) -> bool {
         self.get(id).is_some()
     }
 
     /// The call that the client means by an id.
+    #[inline]
     pub(super) fn get(&self, id: u64) -> Option<&ServerCall> {
         match &self.latest {
             Some((latest, call)) if *latest == id => Some(call),
@@ -108,6 +114,7 @@ impl Calls {
     }
 
     /// A call, unless it is over.
+    #[inline]
     pub(super) fn of(&mut self, key: CallKey) -> Option<&mut ServerCall> {
         let call = match &mut self.latest {
             Some((latest, call)) if *latest == key.id => Some(call),
@@ -117,6 +124,7 @@ impl Calls {
     }
 
     /// Takes the call out that the client means by an id.
+    #[inline]
     pub(super) fn remove(&mut self, id: u64) -> Option<ServerCall> {
         match self.latest.take_if(|(latest, _)| *latest == id) {
             Some((_, call)) => Some(call),
@@ -125,6 +133,7 @@ impl Calls {
     }
 
     /// Takes a call out, unless it is over.
+    #[inline]
     pub(super) fn close(&mut self, key: CallKey) -> Option<ServerCall> {
         self.of(key)?;
         self.remove(key.id)

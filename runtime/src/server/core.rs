@@ -185,6 +185,7 @@ impl Core {
         peer.send(|out| wire::error(out, 0, &failure));
     }
 
+    #[inline]
     fn record(&mut self, peer: &Arc<Peer>, batch: &Bytes, record: Record<'_>) {
         match record {
             Record::Call(call) => self.call(peer, batch, call),
@@ -213,6 +214,7 @@ impl Core {
         }
     }
 
+    #[inline]
     fn call(&mut self, peer: &Arc<Peer>, batch: &Bytes, record: CallRecord<'_>) {
         let id = record.id;
         if id == 0 {
@@ -229,6 +231,7 @@ impl Core {
         }
     }
 
+    #[inline]
     fn one_way(&mut self, peer: &Arc<Peer>, batch: &Bytes, record: CallRecord<'_>) {
         // Counted before anything of it runs: calls come in faster than tasks begin.
         let deadline = self.deadline(&record);
@@ -241,11 +244,13 @@ impl Core {
     }
 
     /// When a call's time is up. A time too long for the clock is no deadline.
+    #[inline]
     fn deadline(&self, record: &CallRecord<'_>) -> Option<Instant> {
         record.timeout.and_then(|left| self.received.checked_add(left))
     }
 
     /// The method that a call is for, or why the call is turned away.
+    #[inline]
     fn admit(
         &self,
         record: &CallRecord<'_>,

@@ -48,6 +48,8 @@ enum Phase {
 /// Records to take before peers are emptied again: enough to coalesce their answers, not so many that a client that waits for
 /// them has nothing to do.
 const RECORDS: usize = 16;
+/// And bytes, for the same reason.
+const BYTES: usize = 64 * 1024;
 /// Messages to take before peers are emptied again.
 const RECEIVE: usize = 64;
 /// Messages to send to one peer before others get their turn.
@@ -82,15 +84,16 @@ impl Driver {
         if self.core.go_on() {
             return Ok(true);
         }
-        let mut records = 0;
+        let (mut records, mut bytes) = (0, 0);
         for _ in 0..RECEIVE {
-            if records >= RECORDS {
+            if records >= RECORDS || bytes >= BYTES {
                 break;
             }
             match self.router.receive()? {
                 None => return Ok(false),
                 Some(Ok((route, batch))) => {
                     telemetry::received(End::Server, batch.len());
+                    bytes += batch.len();
                     records += self.core.receive(route, &batch);
                 }
                 Some(Err(_too_long)) => {
@@ -231,13 +234,16 @@ impl Driver {
     }
 
     fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        let _at_work = self.core.shared.bell.at_work();
         // Before the socket is drained, not after: what is seen here need not be looked for twice.
         let _ = self.router.poll_changed(context)?;
         for _ in 0..ROUNDS {
-            self.core.shared.bell.answer();
+            let mut rung = self.core.shared.bell.answer();
             let more = self.receive()? | self.core.run_queued();
-            // Sending may swallow the signal of what came in, so whoever has sent receives once more.
-            if self.send()? || more {
+            rung |= self.core.shared.bell.answer();
+            // What nobody has rung for yet is going to have company. Sending may swallow the signal of what came in, so whoever
+            // has sent receives once more.
+            if rung && self.send()? || more {
                 continue;
             }
             let now = Instant::now();

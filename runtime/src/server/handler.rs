@@ -28,12 +28,14 @@ struct Debt {
 }
 
 impl Handler {
+    #[inline]
     pub(super) fn new(work: Work, deadline: Option<Instant>, peer: Arc<Peer>, key: Option<CallKey>) -> Self {
         Self { work, deadline, debt: Debt { peer, key } }
     }
 }
 
 impl Debt {
+    #[inline]
     fn answer(&mut self, answer: Answer) {
         if let Some(key) = self.key.take() {
             self.peer.answer(key, answer);
@@ -80,6 +82,7 @@ impl Future for Handler {
 
 /// Polls a handler once, here. What is not done is to be spawned: its first poll there tells it whom to wake, so a
 /// waker that does nothing is enough here.
+#[inline]
 pub(super) fn poll_once(mut handler: Handler) -> Option<Handler> {
     let mut context = Context::from_waker(Waker::noop());
     Pin::new(&mut handler).poll(&mut context).is_pending().then_some(handler)

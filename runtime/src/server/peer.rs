@@ -66,6 +66,7 @@ pub(crate) enum Next {
 
 impl State {
     /// How many calls are, those that nobody waits for among them.
+    #[inline]
     fn in_flight(&self) -> usize {
         self.calls.len() + self.one_way
     }
@@ -129,12 +130,14 @@ impl Peer {
         &self.shared
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock but for lack of memory; the state is whole in any case.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a call on.
+    #[inline]
     pub(crate) fn open(&self, id: u64) -> Result<CallKey, Refusal> {
         let state = &mut *self.lock();
         if state.in_flight() >= self.shared.limits.calls_per_peer {
@@ -153,6 +156,7 @@ impl Peer {
     }
 
     /// Takes a one-way call on, which is in flight until what this returns is dropped.
+    #[inline]
     pub(crate) fn open_one_way(self: &Arc<Self>) -> Result<OneWay, Refusal> {
         let mut state = self.lock();
         if state.in_flight() >= self.shared.limits.calls_per_peer {
@@ -193,6 +197,7 @@ impl Peer {
         self.lock().gone
     }
 
+    #[inline]
     fn close_call(&self, state: &mut State, key: CallKey) -> Option<ServerCall> {
         let call = state.calls.close(key)?;
         self.shared.call_ended();
@@ -200,6 +205,7 @@ impl Peer {
     }
 
     /// Ends a call and tells the client how. Does nothing for one that has ended.
+    #[inline]
     pub(crate) fn answer(self: &Arc<Self>, key: CallKey, answer: Answer) {
         let mut state = self.lock();
         let Some(call) = self.close_call(&mut state, key) else { return };
@@ -219,6 +225,7 @@ impl Peer {
     }
 
     /// As much waits for it, or for all clients, as may: it does not read, and will be given up soon.
+    #[inline]
     fn has_no_room(&self, state: &State) -> bool {
         state.outbox.len() > self.shared.limits.too_much() || self.shared.is_out_of_room()
     }
@@ -235,6 +242,7 @@ impl Peer {
     }
 
     /// The call in flight that the client means by an id.
+    #[inline]
     pub(crate) fn in_flight(&self, id: u64) -> Option<CallKey> {
         self.lock().calls.key(id)
     }
@@ -386,6 +394,7 @@ impl Peer {
         state.listed = true;
     }
 
+    #[inline]
     fn count_waiting_in_steps(&self, state: &mut State) {
         let waiting = state.outbox.len();
         // Whoever has read everything is to count for nothing: very many of them would fill the room of all.
@@ -400,6 +409,7 @@ impl Peer {
     }
 
     /// Puts it on the owner's list, if it is not there, and lets go of the lock.
+    #[inline]
     fn list(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         if state.gone {
             let dropped = state.throw_away();

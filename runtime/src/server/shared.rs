@@ -55,6 +55,7 @@ impl Shared {
     }
 
     /// For one client there waits something else than what was told before.
+    #[inline]
     pub(super) fn waiting_changed(&self, before: usize, now: usize) {
         if now >= before {
             self.waiting.fetch_add(now - before, Ordering::Relaxed);
@@ -69,11 +70,13 @@ impl Shared {
     }
 
     /// So much waits that nothing more may, for whomever.
+    #[inline]
     pub(super) fn is_out_of_room(&self) -> bool {
         self.waiting.load(Ordering::Relaxed) > self.limits.too_much_in_all()
     }
 
     /// Counts a call as in flight; `false` when there are as many as there may be.
+    #[inline]
     pub(super) fn call_began(&self) -> bool {
         let room = self.calls.fetch_add(1, Ordering::AcqRel) < self.limits.calls;
         if !room {
@@ -83,6 +86,7 @@ impl Shared {
     }
 
     /// A call is no longer in flight.
+    #[inline]
     pub(super) fn call_ended(&self) {
         let left = self.calls.fetch_sub(1, Ordering::AcqRel) - 1;
         if left == 0 && self.draining.load(Ordering::Acquire) {
@@ -98,6 +102,7 @@ impl Shared {
     }
 
     /// Whether there are no new calls any more.
+    #[inline]
     pub(crate) fn is_draining(&self) -> bool {
         self.draining.load(Ordering::Acquire)
     }

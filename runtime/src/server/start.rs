@@ -43,6 +43,7 @@ impl Ready {
 }
 
 impl Origin {
+    #[inline]
     fn key(&self) -> Option<CallKey> {
         match self {
             Self::Call(key) => Some(*key),
@@ -52,6 +53,7 @@ impl Origin {
 }
 
 impl Core {
+    #[inline]
     pub(super) fn start(
         &mut self,
         peer: &Arc<Peer>,
@@ -118,6 +120,7 @@ impl Core {
         true
     }
 
+    #[inline]
     fn run(&mut self, peer: &Arc<Peer>, ready: Ready, permit: Option<Permit>) {
         self.shared.counters.calls.add_alone();
         let Ready { origin, target, call } = ready;
@@ -138,6 +141,7 @@ impl Core {
         }
     }
 
+    #[inline]
     fn dispatch(&self, target: &Target, call: Incoming) -> Handling {
         let service = &self.services[target.service];
         if self.middleware.is_empty() {

@@ -68,7 +68,9 @@ impl Drop for OutFrame {
 /// Called by libzmq, on whichever thread, when it is done with the bytes.
 unsafe extern "C" fn free(_data: *mut c_void, owner: *mut c_void) {
     // SAFETY: `owner` is the box that `OutFrame::new` gave away, and libzmq calls this once.
-    drop(unsafe { Box::from_raw(owner.cast::<Owner>()) });
+    let (message, receipt) = *unsafe { Box::from_raw(owner.cast::<Owner>()) };
+    message.recycle();
+    drop(receipt);
 }
 
 /// What libzmq said last on this thread. Sending has few ways to fail, all of which the `zmq` crate knows.

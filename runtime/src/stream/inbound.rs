@@ -54,6 +54,7 @@ impl Inbound {
         }
     }
 
+    #[inline]
     fn lock(&self) -> std::sync::MutexGuard<'_, State> {
         // Nothing in here panics while it holds the lock; the state is whole in any case.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -97,6 +98,7 @@ impl Inbound {
     }
 
     /// The next items, or how the stream ended; `None` once that has been told.
+    #[inline]
     pub(crate) fn poll_chunk(&self, context: &Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
         let mut state = self.lock();
         if let Some(chunk) = state.take() {
@@ -128,6 +130,7 @@ impl State {
     }
 
     /// The next items.
+    #[inline]
     fn take(&mut self) -> Option<Bytes> {
         let chunk = self.chunks.pop_front();
         chunk.or_else(|| (!self.copied.is_empty()).then(|| std::mem::take(&mut self.copied).into()))

@@ -30,6 +30,7 @@ impl Outbound {
         Self { state: Mutex::new(State { credit, sent: 0, closed: None, wakers: Vec::new() }) }
     }
 
+    #[inline]
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing in here panics while it holds the lock; the state is whole in any case.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -57,6 +58,7 @@ impl Outbound {
     }
 
     /// Takes credit for so many bytes, or waits until there is some.
+    #[inline]
     pub(crate) fn poll_take(&self, context: &Context<'_>, bytes: usize) -> Poll<Result<(), Status>> {
         let mut state = self.lock();
         if let Some(why) = &state.closed {

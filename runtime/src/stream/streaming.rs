@@ -106,6 +106,7 @@ impl<T, E: CallError> Streaming<T, E> {
         Poll::Ready(None)
     }
 
+    #[inline]
     fn poll_item(&mut self, context: &Context<'_>) -> Poll<Option<Result<T, Failure>>> {
         if self.ended {
             return Poll::Ready(None);
@@ -127,6 +128,7 @@ impl<T, E: CallError> Streaming<T, E> {
         Poll::Ready(Some(self.decode_next().map_err(Failure::Status)))
     }
 
+    #[inline]
     fn decode_next(&mut self) -> Result<T, Status> {
         let before = self.chunk.len();
         match (self.read)(&mut self.chunk) {
@@ -144,6 +146,7 @@ impl<T, E: CallError> Streaming<T, E> {
     }
 
     /// A sender keeps to its own bound, which may be another.
+    #[inline]
     fn check_size(&mut self, size: usize) -> Result<(), Status> {
         let most = self.half.outgoing.max_body();
         if size <= most {
@@ -161,6 +164,7 @@ impl<T, E: CallError> Streaming<T, E> {
     }
 
     /// Credit goes back in halves of the window: seldom enough to cost little, soon enough that the sender need not wait.
+    #[inline]
     fn give_back(&mut self, bytes: u64) {
         self.consumed += bytes;
         if self.consumed * 2 >= self.half.window {

@@ -1,9 +1,9 @@
 //! One record in the making, around a body that is encoded straight into it.
 
-use std::cell::RefCell;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::spare::{drafted, keep, spare};
 use super::{LARGE, Message, VERSION, kind, write};
 use crate::codec::{EncodeError, Form, encode, encode_params};
 use crate::metadata::Metadata;
@@ -70,6 +70,7 @@ impl Draft {
         Self::around(bytes, |bytes| encode::<F, T>(value, bytes))
     }
 
+    #[inline]
     fn around(
         mut bytes: Vec<u8>,
         write_body: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
@@ -77,10 +78,11 @@ impl Draft {
         bytes.extend_from_slice(&[0; BIN32]);
         let body = bytes.len();
         if let Err(error) = write_body(&mut bytes) {
-            recycle(bytes);
+            keep(bytes);
             return Err(error);
         }
         let tail = bytes.len();
+        drafted(tail - body);
         let Ok(length) = u32::try_from(tail - body) else {
             return Err(EncodeError::too_large(tail - body));
         };
@@ -89,11 +91,13 @@ impl Draft {
     }
 
     /// The length of the body.
+    #[inline]
     pub(crate) fn body_len(&self) -> usize {
         self.tail - self.body
     }
 
     /// Completes a call: its id, and what its caller asked for beside the parameters.
+    #[inline]
     pub(crate) fn address(
         &mut self,
         id: u32,
@@ -126,6 +130,7 @@ impl Draft {
         }
     }
 
+    #[inline]
     fn timeout(&mut self, timeout: Option<Duration>) {
         match timeout {
             // A time beyond 584,000 years is as good as that.
@@ -134,6 +139,7 @@ impl Draft {
         }
     }
 
+    #[inline]
     fn metadata(&mut self, metadata: &Metadata) {
         if metadata.is_empty() {
             self.bytes.push(0xc0);
@@ -143,6 +149,7 @@ impl Draft {
     }
 
     /// Whether it is to travel alone.
+    #[inline]
     pub(super) fn is_large(&self) -> bool {
         self.body_len() >= LARGE
     }
@@ -162,11 +169,13 @@ impl Draft {
     }
 
     /// The body.
+    #[inline]
     pub(super) fn body(&self) -> &[u8] {
         &self.bytes[self.body..self.tail]
     }
 
     /// Appends the record to a batch.
+    #[inline]
     pub(super) fn append_to(&self, batch: &mut Vec<u8>) {
         batch.extend_from_slice(&self.bytes[self.start + 1..]);
     }
@@ -174,6 +183,7 @@ impl Draft {
 
 /// Writes the header of a body of so many bytes, as short as can be, at the end of what stands before the body; what was
 /// there before the place kept free for it moves up to it. Where that begins now.
+#[inline]
 fn write_header(before: &mut [u8], length: u32) -> usize {
     let [_, _, high, low] = length.to_be_bytes();
     let free = before.len() - BIN32;
@@ -195,53 +205,9 @@ fn write_header(before: &mut [u8], length: u32) -> usize {
     gap
 }
 
-/// Up to which size a thread keeps a buffer for its next drafts, and how many bytes of them.
-const SPARE_SIZE: usize = 64 * 1024;
-const SPARE_BYTES: usize = 64 * SPARE_SIZE;
-
-/// Buffers that were used before.
-struct Spares {
-    buffers: Vec<Vec<u8>>,
-    bytes: usize,
-}
-
-thread_local! {
-    static SPARES: RefCell<Spares> = const { RefCell::new(Spares { buffers: Vec::new(), bytes: 0 }) };
-}
-
-impl Spares {
-    fn take(&mut self) -> Option<Vec<u8>> {
-        let buffer = self.buffers.pop()?;
-        self.bytes -= buffer.capacity();
-        Some(buffer)
-    }
-
-    fn keep(&mut self, mut buffer: Vec<u8>) {
-        let size = buffer.capacity();
-        if size > 0 && size <= SPARE_SIZE && self.bytes + size <= SPARE_BYTES {
-            buffer.clear();
-            self.bytes += size;
-            self.buffers.push(buffer);
-        }
-    }
-}
-
-/// An empty buffer, a used one where there is one.
-pub(super) fn spare() -> Vec<u8> {
-    // None where the thread is ending, and its buffers are gone already.
-    let used = SPARES.try_with(|spares| spares.borrow_mut().take()).ok().flatten();
-    used.unwrap_or_else(|| Vec::with_capacity(256))
-}
-
-/// Keeps a buffer for the next draft of this thread.
-pub(crate) fn recycle(buffer: Vec<u8>) {
-    // Where the thread is ending, there is no next draft.
-    let _ = SPARES.try_with(|spares| spares.borrow_mut().keep(buffer));
-}
-
 impl Draft {
     /// Gives the buffer back.
     pub(crate) fn recycle(self) {
-        recycle(self.bytes);
+        self.into_message().recycle();
     }
 }

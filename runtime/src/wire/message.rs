@@ -3,6 +3,8 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::spare::keep;
+
 /// A message on its way to a socket.
 #[derive(Debug)]
 pub(crate) enum Message {
@@ -18,6 +20,20 @@ impl Message {
         match self {
             Self::Own(bytes) => bytes,
             Self::Shared(bytes) => Arc::unwrap_or_clone(bytes),
+        }
+    }
+}
+
+impl Message {
+    /// Keeps the buffer for what is to be sent next, unless somebody else still has it.
+    pub(crate) fn recycle(self) {
+        match self {
+            Self::Own(bytes) => keep(bytes),
+            Self::Shared(bytes) => {
+                if let Some(bytes) = Arc::into_inner(bytes) {
+                    keep(bytes);
+                }
+            }
         }
     }
 }

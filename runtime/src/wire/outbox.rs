@@ -2,8 +2,8 @@
 
 use std::collections::VecDeque;
 
-use super::draft::{recycle, spare};
 use super::recall::{calls_in, without};
+use super::spare::spare;
 use super::{BATCH_LIMIT, Draft, Message, VERSION, kind, write};
 
 /// What one peer is to be sent, in order. Whatever has gathered by the time the owner runs leaves as one message.
@@ -23,6 +23,7 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     /// Adds a record that one of the functions of this module writes.
+    #[inline]
     pub(crate) fn record(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         self.open_items = None;
         self.append(write);
@@ -30,6 +31,7 @@ impl Outbox {
     }
 
     /// Adds a record with a body.
+    #[inline]
     pub(crate) fn push(&mut self, draft: Draft) {
         if draft.is_large() {
             self.alone(draft.into_message());
@@ -40,6 +42,7 @@ impl Outbox {
     }
 
     /// Adds a record with a body that its owner keeps: a large one is shared, not copied.
+    #[inline]
     pub(crate) fn push_copy(&mut self, draft: &mut Draft) {
         if draft.is_large() {
             self.alone(Message::Shared(draft.share()));
@@ -49,6 +52,7 @@ impl Outbox {
     }
 
     /// Adds an item to a stream: to the record that the batch ends in, if that is the same stream's.
+    #[inline]
     pub(crate) fn push_item(&mut self, id: u64, draft: Draft) {
         if draft.is_large() {
             self.alone(draft.into_message());
@@ -83,6 +87,7 @@ impl Outbox {
         self.sealed.push_back(message);
     }
 
+    #[inline]
     fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if self.open.is_empty() {
             if self.open.capacity() == 0 {
@@ -97,6 +102,7 @@ impl Outbox {
         self.bytes += self.open.len() - before;
     }
 
+    #[inline]
     fn seal_if_full(&mut self) {
         if self.open.len() >= BATCH_LIMIT {
             self.seal();
@@ -134,11 +140,13 @@ impl Outbox {
     }
 
     /// The size of everything in here, in bytes.
+    #[inline]
     pub(crate) fn len(&self) -> usize {
         self.bytes
     }
 
     /// Nothing is waiting.
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.bytes == 0
     }
@@ -161,9 +169,7 @@ impl Outbox {
     /// Throws everything away.
     pub(crate) fn clear(&mut self) {
         while let Some(message) = self.take_message() {
-            if let Message::Own(message) = message {
-                recycle(message);
-            }
+            message.recycle();
         }
     }
 }
@@ -175,6 +181,7 @@ fn rest_of(batch: Message, is_out: &impl Fn(u64) -> bool) -> Option<Message> {
 }
 
 /// Sets the `bin 32` length at `length_at` to reach to the end of the batch.
+#[inline]
 fn patch_length(batch: &mut [u8], length_at: usize) {
     // A batch is closed soon after `BATCH_LIMIT`, and an item that joins is smaller than `LARGE`.
     let length = u32::try_from(batch.len() - length_at - 4).unwrap_or(u32::MAX);

@@ -136,6 +136,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next record, `None` at the end. After an error the rest can't be read.
+    #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<Record<'a>>, Malformed> {
         while self.at < self.batch.len() {
             let elements = self.array_len()?;
@@ -156,6 +157,7 @@ impl<'a> Reader<'a> {
         Ok(None)
     }
 
+    #[inline]
     fn record(&mut self, kind: u64, id: u64, rest: &mut Elements) -> Result<Option<Record<'a>>, Malformed> {
         let record = match u8::try_from(kind) {
             Ok(kind::CALL) => Record::Call(self.call(id, rest)?),
@@ -178,6 +180,7 @@ impl<'a> Reader<'a> {
         Ok(Some(record))
     }
 
+    #[inline]
     fn call(&mut self, id: u64, rest: &mut Elements) -> Result<CallRecord<'a>, Malformed> {
         let method = self.required(rest, "a method's name", Self::text)?;
         let body = self.required(rest, "parameters", Self::bin)?;
@@ -247,6 +250,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element, which must be there.
+    #[inline]
     fn required<T>(
         &mut self,
         rest: &mut Elements,
@@ -257,6 +261,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The next element, unless it is nil or left off.
+    #[inline]
     fn optional<T>(
         &mut self,
         rest: &mut Elements,
@@ -279,6 +284,7 @@ struct Elements {
 }
 
 impl Elements {
+    #[inline]
     fn take(&mut self) -> bool {
         let any = self.left > 0;
         self.left = self.left.saturating_sub(1);
@@ -293,17 +299,20 @@ impl<'a> Reader<'a> {
         Malformed::Record { at: self.at, expected }
     }
 
+    #[inline]
     fn peek(&self) -> Result<Marker, Malformed> {
         let byte = self.batch.get(self.at).ok_or_else(|| self.expected("more of a record"))?;
         Ok(Marker::from_u8(*byte))
     }
 
+    #[inline]
     fn marker(&mut self, expected: &'static str) -> Result<Marker, Malformed> {
         let marker = self.peek().map_err(|_| self.expected(expected))?;
         self.at += 1;
         Ok(marker)
     }
 
+    #[inline]
     fn take(&mut self, length: usize) -> Result<&'a [u8], Malformed> {
         let end = self.at.checked_add(length).filter(|end| *end <= self.batch.len());
         let end = end.ok_or_else(|| self.expected("more of a record"))?;
@@ -359,6 +368,7 @@ impl<'a> Reader<'a> {
         if value >> (8 * WIDTH - 1) == 0 { Ok(value) } else { Err(self.expected(expected)) }
     }
 
+    #[inline]
     fn array_len(&mut self) -> Result<u64, Malformed> {
         let start = self.at;
         match self.marker("a record")? {
@@ -369,6 +379,7 @@ impl<'a> Reader<'a> {
         }
     }
 
+    #[inline]
     fn bin(&mut self) -> Result<&'a [u8], Malformed> {
         let start = self.at;
         let length = match self.marker("a body")? {
@@ -387,6 +398,7 @@ impl<'a> Reader<'a> {
     }
 
     /// A `str` of which nobody has looked whether it is UTF-8.
+    #[inline]
     fn text(&mut self) -> Result<&'a [u8], Malformed> {
         let start = self.at;
         let length = match self.marker("a `str`")? {

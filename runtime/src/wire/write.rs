@@ -9,16 +9,19 @@ use crate::metadata::{Metadata, MetadataValue};
 use crate::status::{Cause, Failure, Status};
 
 /// The head that every record has: how many elements, its kind and its call's id.
+#[inline]
 pub(super) fn head(out: &mut Vec<u8>, elements: u32, kind: u8, id: u64) {
     let _ = write_array_len(out, elements);
     out.push(kind);
     uint(out, id);
 }
 
+#[inline]
 pub(super) fn uint(out: &mut Vec<u8>, value: u64) {
     let _ = write_uint(out, value);
 }
 
+#[inline]
 pub(super) fn str(out: &mut Vec<u8>, value: &str) {
     let _ = write_str(out, value);
 }

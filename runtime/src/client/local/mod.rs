@@ -277,7 +277,9 @@ impl Host {
     /// About to look at everything.
     fn answer_bells(&self) {
         self.place.bell.answer();
-        self.lines.iter().for_each(|line| line.connection.bell.answer());
+        for line in &self.lines {
+            line.connection.bell.answer();
+        }
         if let Some(core) = &self.core {
             core.shared.bell.answer();
         }
