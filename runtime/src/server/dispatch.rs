@@ -7,14 +7,12 @@ use std::task::{self, Poll};
 
 use bytes::Bytes;
 use pin_project_lite::pin_project;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::calls::CallKey;
 use super::counters::Counters;
 use super::peer::{Answer, Peer, PeerOutgoing};
-use crate::codec::{self, DecodeError, Form, Plain, Validate};
+use crate::codec::{self, Decode, DecodeError, Form, Validate};
 use crate::context::Context;
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Direction, Traffic};
@@ -39,9 +37,9 @@ pub struct Handling(Result<Work, Status>);
 pub(crate) type Work = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// The parameters of a method.
-pub trait Params: Serialize + DeserializeOwned + Validate + Send + 'static {}
+pub trait Params: Decode + Validate + Send + 'static {}
 
-impl<P: Serialize + DeserializeOwned + Validate + Send + 'static> Params for P {}
+impl<P: Decode + Validate + Send + 'static> Params for P {}
 
 /// One call on its way to its handler.
 pub struct Incoming {
@@ -176,7 +174,7 @@ impl Incoming {
     }
 
     fn params<P: Params>(&self) -> Result<P, Status> {
-        let params = codec::decode::<Plain, P>(&self.params).map_err(|error| unreadable(&error))?;
+        let params = codec::decode_params::<P>(&self.params).map_err(|error| unreadable(&error))?;
         params.validate().map_err(|violation| Status::invalid_argument(violation.to_string()))?;
         Ok(params)
     }
