@@ -78,19 +78,22 @@ fn finish(writer: Writer, start: usize, out: &mut Vec<u8>) -> Result<(), EncodeE
 
 /// Reads a body that is one value; bytes behind it are an error.
 pub(crate) fn decode<F: Form<T>, T>(body: &Bytes) -> Result<T, DecodeError> {
-    decode_by(body, F::decode)
+    let _stack = stack::mark();
+    let mut reader = Reader::new(body);
+    match F::decode(&mut reader) {
+        Ok(_) if !reader.is_at_end() => Err(DecodeError::trailing_bytes()),
+        result => result,
+    }
 }
 
 /// [`decode`] for the parameters of a method.
 pub(crate) fn decode_params<P: Decode>(body: &Bytes) -> Result<P, DecodeError> {
-    decode_by(body, P::decode)
-}
-
-fn decode_by<T>(body: &Bytes, read: fn(&mut Reader<'_>) -> Result<T, DecodeError>) -> Result<T, DecodeError> {
     let _stack = stack::mark();
     let mut reader = Reader::new(body);
-    let value = read(&mut reader)?;
-    if reader.is_at_end() { Ok(value) } else { Err(DecodeError::trailing_bytes()) }
+    match P::decode(&mut reader) {
+        Ok(_) if !reader.is_at_end() => Err(DecodeError::trailing_bytes()),
+        result => result,
+    }
 }
 
 /// Takes one value off the front of `body`, in which values lie end to end.

@@ -69,7 +69,7 @@ impl Incoming {
     where
         P: Params,
         F: Form<R>,
-        R: Send,
+        R: Send + 'static,
         E: CallError,
         H: FnOnce(Context, P) -> Fut,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
@@ -79,7 +79,7 @@ impl Incoming {
             Err(refusal) => return Handling::refused(refusal),
         };
         let (context, responder) = self.into_parts(key);
-        Handling::answering(handler(context, params), move |result| responder.reply::<F, R, E>(result))
+        Handling::answering(handler(context, params), responder, Responder::reply::<F, R, E>)
     }
 
     /// Runs a handler that answers with a stream.
@@ -98,7 +98,7 @@ impl Incoming {
         };
         let sink = self.sink::<F, R>(key);
         let (context, responder) = self.into_parts(key);
-        Handling::answering(handler(context, params, sink), move |result| responder.end(result))
+        Handling::answering(handler(context, params, sink), responder, Responder::end)
     }
 
     /// Runs a handler that reads a stream and answers once.
@@ -108,7 +108,7 @@ impl Incoming {
         I: Form<T>,
         T: Send + 'static,
         F: Form<R>,
-        R: Send,
+        R: Send + 'static,
         E: CallError,
         H: FnOnce(Context, P, Streaming<T>) -> Fut,
         Fut: Future<Output = Result<R, E>> + Send + 'static,
@@ -119,7 +119,7 @@ impl Incoming {
         };
         let items = self.items::<I, T>(key);
         let (context, responder) = self.into_parts(key);
-        Handling::answering(handler(context, params, items), move |result| responder.reply::<F, R, E>(result))
+        Handling::answering(handler(context, params, items), responder, Responder::reply::<F, R, E>)
     }
 
     /// Runs a handler that reads a stream and answers with one.
@@ -141,7 +141,7 @@ impl Incoming {
         let items = self.items::<I, T>(key);
         let sink = self.sink::<F, R>(key);
         let (context, responder) = self.into_parts(key);
-        Handling::answering(handler(context, params, items, sink), move |result| responder.end(result))
+        Handling::answering(handler(context, params, items, sink), responder, Responder::end)
     }
 
     /// Runs a handler that nobody waits for.
@@ -155,7 +155,7 @@ impl Incoming {
             Ok(params) => params,
             Err(refusal) => return Handling::refused(refusal),
         };
-        Handling::answering(handler(self.context, params), |()| Answer::End)
+        Handling::answering(handler(self.context, params), Responder { id: 0, most: 0 }, |_, ()| Answer::End)
     }
 
     /// Turns away a call of a method that the table has and the code does not: a generated file that was edited.
@@ -166,17 +166,21 @@ impl Incoming {
 
     /// The parameters of a call that is answered, and what it is answered by; or what is wrong with them.
     fn accept<P: Params>(&self) -> Result<(P, CallKey), Status> {
-        let key = self
-            .context
-            .key()
-            .ok_or_else(|| Status::invalid_argument("a one-way call of a method that answers"))?;
-        Ok((self.params()?, key))
+        match (self.context.key(), self.params()) {
+            (Some(key), Ok(params)) => Ok((params, key)),
+            (None, _) => Err(Status::invalid_argument("a one-way call of a method that answers")),
+            (_, Err(refusal)) => Err(refusal),
+        }
     }
 
     fn params<P: Params>(&self) -> Result<P, Status> {
-        let params = codec::decode_params::<P>(&self.params).map_err(|error| unreadable(&error))?;
-        params.validate().map_err(|violation| Status::invalid_argument(violation.to_string()))?;
-        Ok(params)
+        match codec::decode_params::<P>(&self.params) {
+            Ok(params) => match params.validate() {
+                Ok(()) => Ok(params),
+                Err(violation) => Err(Status::invalid_argument(violation.to_string())),
+            },
+            Err(error) => Err(unreadable(&error)),
+        }
     }
 
     fn into_parts(self, key: CallKey) -> (Context, Responder) {
@@ -264,12 +268,11 @@ impl Handling {
     }
 
     /// A handler, and how its call is answered by what it comes to.
-    fn answering<H, A>(handler: H, answer: A) -> Self
+    fn answering<H>(handler: H, responder: Responder, answer: fn(Responder, H::Output) -> Answer) -> Self
     where
-        H: Future + Send + 'static,
-        A: FnMut(H::Output) -> Answer + Send + 'static,
+        H: Future<Output: 'static> + Send + 'static,
     {
-        Self::of(Answering { handler, answer })
+        Self(Ok(Box::pin(Answering { handler, responder, answer })))
     }
 
     /// Reads the parameters and makes the handler's future. Both run code of the user's.
@@ -303,19 +306,24 @@ pub(crate) fn unreadable(error: &DecodeError) -> Status {
 pin_project! {
     /// A handler and what makes an answer of what it comes to. An `async` block would do the same, but have room for the
     /// handler twice: where it was captured, and where it is awaited.
-    struct Answering<H, A> {
+    struct Answering<H: Future> {
         #[pin]
         handler: H,
-        answer: A,
+        responder: Responder,
+        // No closure, which would be compiled anew for each handler.
+        answer: fn(Responder, H::Output) -> Answer,
     }
 }
 
-impl<H: Future, A: FnMut(H::Output) -> Answer> Future for Answering<H, A> {
+impl<H: Future> Future for Answering<H> {
     type Output = Answer;
 
     fn poll(self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Answer> {
         let this = self.project();
-        this.handler.poll(context).map(this.answer)
+        match this.handler.poll(context) {
+            Poll::Ready(output) => Poll::Ready((this.answer)(*this.responder, output)),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 
