@@ -27,7 +27,10 @@ pub trait Service: Send + Sync + 'static {
     fn methods(&self) -> &'static [Method];
 
     /// Starts the handler of one call.
-    fn dispatch(&self, method: usize, call: Incoming) -> Handling;
+    ///
+    /// # Errors
+    /// There is none, or its parameters are not what they should be.
+    fn dispatch(&self, method: usize, call: Incoming) -> Result<Handling, Status>;
 }
 
 /// A handler that is about to run, or why there is none.
@@ -52,6 +55,36 @@ pub struct Incoming {
     streams: Streams,
 }
 
+/// What runs a handler, by its future.
+pub struct Starting(Responder);
+
+impl Starting {
+    /// One that answers once.
+    pub fn answering<F, R, E, H>(self, handler: H) -> Result<Handling, Status>
+    where
+        F: Form<R>,
+        R: Send + 'static,
+        E: CallError,
+        H: Future<Output = Result<R, E>> + Send + 'static,
+    {
+        Ok(Handling::answering(handler, self.0, Responder::reply::<F, R, E>))
+    }
+
+    /// One that answers with a stream.
+    pub fn streaming<E, H>(self, handler: H) -> Result<Handling, Status>
+    where
+        E: CallError,
+        H: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        Ok(Handling::answering(handler, self.0, Responder::end::<E>))
+    }
+
+    /// One that nobody waits for.
+    pub fn unheard<H: Future<Output = ()> + Send + 'static>(self, handler: H) -> Result<Handling, Status> {
+        Ok(Handling::answering(handler, self.0, |_, ()| Answer::End))
+    }
+}
+
 /// The streams of a call that has begun before its handler.
 #[derive(Default)]
 struct Streams {
@@ -64,104 +97,55 @@ impl Incoming {
         Self { context, params, credit, received, streams: Streams::default() }
     }
 
-    /// Runs a handler that answers once.
-    pub fn unary<P, F, R, E, H, Fut>(self, handler: H) -> Handling
-    where
-        P: Params,
-        F: Form<R>,
-        R: Send + 'static,
-        E: CallError,
-        H: FnOnce(Context, P) -> Fut,
-        Fut: Future<Output = Result<R, E>> + Send + 'static,
-    {
-        let (params, key) = match self.accept::<P>() {
-            Ok(accepted) => accepted,
-            Err(refusal) => return Handling::refused(refusal),
-        };
-        let (context, responder) = self.into_parts(key);
-        Handling::answering(handler(context, params), responder, Responder::reply::<F, R, E>)
+    /// What a handler takes that answers once, and what runs it.
+    pub fn unary<P: Params>(self) -> Result<(Context, P, Starting), Status> {
+        let (params, key) = self.accept()?;
+        let (context, starting) = self.into_parts(key);
+        Ok((context, params, starting))
     }
 
-    /// Runs a handler that answers with a stream.
-    pub fn server_stream<P, F, R, E, H, Fut>(mut self, handler: H) -> Handling
-    where
-        P: Params,
-        F: Form<R>,
-        R: Send + 'static,
-        E: CallError,
-        H: FnOnce(Context, P, Sink<R>) -> Fut,
-        Fut: Future<Output = Result<(), E>> + Send + 'static,
-    {
-        let (params, key) = match self.accept::<P>() {
-            Ok(accepted) => accepted,
-            Err(refusal) => return Handling::refused(refusal),
-        };
+    /// What a handler takes that answers with a stream, and what runs it.
+    pub fn server_stream<P: Params, F: Form<R>, R>(
+        mut self,
+    ) -> Result<(Context, P, Sink<R>, Starting), Status> {
+        let (params, key) = self.accept()?;
         let sink = self.sink::<F, R>(key);
-        let (context, responder) = self.into_parts(key);
-        Handling::answering(handler(context, params, sink), responder, Responder::end)
+        let (context, starting) = self.into_parts(key);
+        Ok((context, params, sink, starting))
     }
 
-    /// Runs a handler that reads a stream and answers once.
-    pub fn client_stream<P, I, T, F, R, E, H, Fut>(mut self, handler: H) -> Handling
-    where
-        P: Params,
-        I: Form<T>,
-        T: Send + 'static,
-        F: Form<R>,
-        R: Send + 'static,
-        E: CallError,
-        H: FnOnce(Context, P, Streaming<T>) -> Fut,
-        Fut: Future<Output = Result<R, E>> + Send + 'static,
-    {
-        let (params, key) = match self.accept::<P>() {
-            Ok(accepted) => accepted,
-            Err(refusal) => return Handling::refused(refusal),
-        };
+    /// What a handler takes that reads a stream and answers once, and what runs it.
+    pub fn client_stream<P: Params, I: Form<T>, T>(
+        mut self,
+    ) -> Result<(Context, P, Streaming<T>, Starting), Status> {
+        let (params, key) = self.accept()?;
         let items = self.items::<I, T>(key);
-        let (context, responder) = self.into_parts(key);
-        Handling::answering(handler(context, params, items), responder, Responder::reply::<F, R, E>)
+        let (context, starting) = self.into_parts(key);
+        Ok((context, params, items, starting))
     }
 
-    /// Runs a handler that reads a stream and answers with one.
-    pub fn bidirectional<P, I, T, F, R, E, H, Fut>(mut self, handler: H) -> Handling
-    where
-        P: Params,
-        I: Form<T>,
-        T: Send + 'static,
-        F: Form<R>,
-        R: Send + 'static,
-        E: CallError,
-        H: FnOnce(Context, P, Streaming<T>, Sink<R>) -> Fut,
-        Fut: Future<Output = Result<(), E>> + Send + 'static,
-    {
-        let (params, key) = match self.accept::<P>() {
-            Ok(accepted) => accepted,
-            Err(refusal) => return Handling::refused(refusal),
-        };
+    /// What a handler takes that reads a stream and answers with one, and what runs it.
+    #[allow(clippy::type_complexity, reason = "as the others, and one more")]
+    pub fn bidirectional<P: Params, I: Form<T>, T, F: Form<R>, R>(
+        mut self,
+    ) -> Result<(Context, P, Streaming<T>, Sink<R>, Starting), Status> {
+        let (params, key) = self.accept()?;
         let items = self.items::<I, T>(key);
         let sink = self.sink::<F, R>(key);
-        let (context, responder) = self.into_parts(key);
-        Handling::answering(handler(context, params, items, sink), responder, Responder::end)
+        let (context, starting) = self.into_parts(key);
+        Ok((context, params, items, sink, starting))
     }
 
-    /// Runs a handler that nobody waits for.
-    pub fn one_way<P, H, Fut>(self, handler: H) -> Handling
-    where
-        P: Params,
-        H: FnOnce(Context, P) -> Fut,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        let params = match self.params() {
-            Ok(params) => params,
-            Err(refusal) => return Handling::refused(refusal),
-        };
-        Handling::answering(handler(self.context, params), Responder { id: 0, most: 0 }, |_, ()| Answer::End)
+    /// What a handler takes that nobody waits for, and what runs it.
+    pub fn one_way<P: Params>(self) -> Result<(Context, P, Starting), Status> {
+        let params = self.params()?;
+        Ok((self.context, params, Starting(Responder { id: 0, most: 0 })))
     }
 
     /// Turns away a call of a method that the table has and the code does not: a generated file that was edited.
-    pub fn unimplemented(self) -> Handling {
+    pub fn unimplemented(&self) -> Result<Handling, Status> {
         let name = self.context.method().name();
-        Handling::refused(Status::unimplemented(format!("the server does not handle the method `{name}`")))
+        Err(Status::unimplemented(format!("the server does not handle the method `{name}`")))
     }
 
     /// The parameters of a call that is answered, and what it is answered by; or what is wrong with them.
@@ -183,9 +167,9 @@ impl Incoming {
         }
     }
 
-    fn into_parts(self, key: CallKey) -> (Context, Responder) {
+    fn into_parts(self, key: CallKey) -> (Context, Starting) {
         let most = self.peer().shared().limits.message_size;
-        (self.context, Responder { id: key.id, most })
+        (self.context, Starting(Responder { id: key.id, most }))
     }
 
     /// What is counted at the server.
@@ -277,8 +261,11 @@ impl Handling {
 
     /// Reads the parameters and makes the handler's future. Both run code of the user's.
     pub(crate) fn by(service: &dyn Service, method: usize, call: Incoming) -> Self {
-        catch_unwind(AssertUnwindSafe(|| service.dispatch(method, call)))
-            .unwrap_or_else(|_| Self(Err(Self::panicked())))
+        match catch_unwind(AssertUnwindSafe(|| service.dispatch(method, call))) {
+            Ok(Ok(handling)) => handling,
+            Ok(Err(refusal)) => Self::refused(refusal),
+            Err(_) => Self(Err(Self::panicked())),
+        }
     }
 
     /// No handler sees the call.
