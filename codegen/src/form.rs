@@ -1,7 +1,7 @@
 //! Which of the runtime's *forms* a type has on the wire.
 //!
-//! A form is a marker type that says how a Rust type is written, read and checked. Most types are `Plain`: their
-//! own `serde` implementations do all.
+//! A form is a marker type that says how a Rust type is written, read and checked. Most types are `Plain`: they know it
+//! themselves.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -14,6 +14,7 @@ use crate::site::{Held, Site};
 pub(crate) enum Form {
     Plain,
     Bounded,
+    Foreign,
     Nanoseconds,
     Blob,
     Nothing,
@@ -36,7 +37,7 @@ impl Form {
                 (Self::Plain, Self::Plain) => Self::Plain,
                 (key, value) => Self::Map(Box::new(key), Box::new(value)),
             },
-            ty if site.is_replaced(ty) => Self::Plain,
+            ty if site.is_replaced(ty) => Self::Foreign,
             Type::Named(id) if site.generation.reach.is_bounded(*id) => Self::Bounded,
             Type::Named(_) => Self::Plain,
         }
@@ -63,7 +64,7 @@ impl Form {
     pub(crate) fn is_bounded(&self) -> bool {
         match self {
             Self::Bounded => true,
-            Self::Plain | Self::Nanoseconds | Self::Blob | Self::Nothing => false,
+            Self::Plain | Self::Foreign | Self::Nanoseconds | Self::Blob | Self::Nothing => false,
             Self::Optional(inner) | Self::List(inner) | Self::Boxed(inner) => inner.is_bounded(),
             Self::Map(key, value) => key.is_bounded() || value.is_bounded(),
         }
@@ -80,6 +81,7 @@ impl ToTokens for Form {
         tokens.extend(match self {
             Self::Plain => quote!(wire::Plain),
             Self::Bounded => quote!(wire::Bounded),
+            Self::Foreign => quote!(wire::Foreign),
             Self::Nanoseconds => quote!(wire::Nanoseconds),
             Self::Blob => quote!(wire::Blob),
             Self::Nothing => quote!(wire::Nothing),

@@ -105,7 +105,7 @@ fn tokens(generation: &Generation<'_>, kind: &Kind<'_>) -> TokenStream {
     let site = |package: &PackageId| Site { generation, package: *package };
     match kind {
         Kind::Check => quote!(
-            const _: () = ::zsvc::generated::made_for(1);
+            const _: () = ::zsvc::generated::made_for(2);
         ),
         Kind::Constant(package, name, constant) => item::constant(site(package), name, constant),
         Kind::Type(package, id) => item::definition(site(package), *id),

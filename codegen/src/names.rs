@@ -36,7 +36,7 @@ const TOOLS: &[&str] = &["rustfmt"];
 
 /// What a variable in generated functions must not be called: names that they bind or see as statics themselves, and
 /// those of the prelude that a pattern would take for a variant.
-const OUR_BINDINGS: &[&str] = &["METHODS", "formatter", "serializer", "None", "Some", "Ok", "Err"];
+const OUR_BINDINGS: &[&str] = &["METHODS", "formatter", "out", "fields", "None", "Some", "Ok", "Err"];
 
 /// How many underscores follow a name of the generator that others have already. Where these were not enough, a number
 /// follows: a schema may hold thousands of names that all come down to one.

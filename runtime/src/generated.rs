@@ -2,16 +2,16 @@
 //! generator, and a generated file says which of the two it was made for.
 
 pub use crate::codec::{
-    Blob, Bounded, Boxed, Fields, Form, Len, List, Map, Nanoseconds, Nothing, Optional, Payload, Plain,
-    ReadFields, ReadVariant, StructWriter, Validate, Violation, WriteForm, check_inside, check_len,
-    check_range, length, read_number, read_struct, read_union, write_variant,
+    Blob, Bounded, Boxed, Decode, DecodeError, Encode, EncodeError, FieldWriter, Fields, Foreign, Form, Len,
+    List, Map, Nanoseconds, Nothing, Optional, Payload, Plain, Reader, Validate, Violation, WriteForm,
+    Writer, check_inside, check_len, check_range, deserialize, length, serialize,
 };
-pub use crate::server::{Handling, Incoming, Params};
+pub use crate::server::{Handling, Incoming, Params, Starting};
 pub use crate::testing::{MockMethod, Unset};
 pub use serde;
 
 /// The version of what stands between generated code and this crate. Raised by every change to it.
-pub const VERSION: u32 = 1;
+pub const VERSION: u32 = 2;
 
 /// Fails to compile in a generated file that was made for another version of this crate.
 pub const fn made_for(version: u32) {

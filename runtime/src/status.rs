@@ -15,7 +15,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::{self, Plain};
+use crate::codec::{self, DecodeError, Foreign, Form, Reader, WriteForm, Writer};
 
 /// Why a call failed: the canonical codes of gRPC, with their numbers.
 ///
@@ -337,7 +337,34 @@ impl<E: std::error::Error + 'static> std::error::Error for Error<E> {
 }
 
 /// An `error` of a `.svc` file, which `throws` may name. Generated code implements it.
-pub trait DeclaredError: std::error::Error + Serialize + DeserializeOwned + Send + Sync + 'static {}
+pub trait DeclaredError: std::error::Error + Serialize + DeserializeOwned + Send + Sync + 'static {
+    /// Writes it.
+    #[doc(hidden)]
+    fn write(&self, out: &mut Writer) {
+        <Foreign as WriteForm<Self>>::encode(self, out);
+    }
+
+    /// Reads it.
+    #[doc(hidden)]
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        <Foreign as Form<Self>>::decode(reader)
+    }
+}
+
+/// How a declared error is written and read.
+enum Declared {}
+
+impl<E: DeclaredError> WriteForm<E> for Declared {
+    fn encode(value: &E, out: &mut Writer) {
+        value.write(out);
+    }
+}
+
+impl<E: DeclaredError> Form<E> for Declared {
+    fn decode(reader: &mut Reader<'_>) -> Result<E, DecodeError> {
+        E::read(reader)
+    }
+}
 
 /// How a call ended when it did not succeed, on its way to or from the wire.
 #[derive(Debug)]
@@ -382,7 +409,7 @@ impl<E: DeclaredError> CallError for Error<E> {
             Self::Status(status) => Failure::Status(status),
             Self::Declared(error) => {
                 let mut body = Vec::new();
-                match codec::encode::<Plain, E>(&error, &mut body) {
+                match codec::encode::<Declared, E>(&error, &mut body) {
                     Ok(()) => Failure::Declared { body: body.into(), message: error.to_string() },
                     Err(reason) => Failure::Status(Status::internal(format!(
                         "the declared error `{error}` can't be encoded: {reason}"
@@ -395,7 +422,7 @@ impl<E: DeclaredError> CallError for Error<E> {
     fn from_failure(failure: Failure) -> Self {
         match failure {
             Failure::Status(status) => Self::Status(status),
-            Failure::Declared { body, message } => match codec::decode::<Plain, E>(&body) {
+            Failure::Declared { body, message } => match codec::decode::<Declared, E>(&body) {
                 Ok(error) => Self::Declared(error),
                 Err(reason) => Self::Status(Status::unknown(format!(
                     "the server's declared error `{message}` can't be read: {reason}"

@@ -62,7 +62,7 @@ impl Call {
         quote! {
             #attributes
             pub fn #name(&self, #arguments) -> ::zsvc::UnaryCall<#answer, #failure> {
-                self.channel.unary::<_, #form, _, _>(#request)
+                self.channel.unary::<#form, _, _>(#request)
             }
         }
     }
@@ -73,7 +73,7 @@ impl Call {
         quote! {
             #attributes
             pub fn #name(&self, #arguments) -> ::zsvc::ServerStreamCall<#item, #failure> {
-                self.channel.server_stream::<_, #form, _, _>(#request)
+                self.channel.server_stream::<#form, _, _>(#request)
             }
         }
     }
@@ -89,7 +89,7 @@ impl Call {
                 #arguments
                 #stream: S,
             ) -> ::zsvc::ClientStreamCall<S, #items, #answer, #failure> {
-                self.channel.client_stream::<_, #items_form, _, _, #form, _, _>(#request, #stream)
+                self.channel.client_stream::<#items_form, _, _, #form, _, _>(#request, #stream)
             }
         }
     }
@@ -102,7 +102,7 @@ impl Call {
         quote! {
             #attributes
             pub fn #name(&self, #arguments) -> ::zsvc::BidirectionalCall<#items, #item, #failure> {
-                self.channel.bidirectional::<_, #items_form, _, #form, _, _>(#request)
+                self.channel.bidirectional::<#items_form, _, #form, _, _>(#request)
             }
         }
     }

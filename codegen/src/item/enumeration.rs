@@ -76,15 +76,13 @@ fn numbers(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNames) 
 fn wire(site: Site<'_>, id: TypeId, names: &EnumNames) -> TokenStream {
     let path = site.path(id);
     let EnumNames { number, from_number, .. } = names;
-    let serialize = structure::serialize(&quote!(serializer.serialize_u32(self.#number())), &path);
+    let encode = structure::encode_by(&quote!(wire::Encode::encode(&self.#number(), out);), &path);
+    let decode = quote!(<u32 as wire::Decode>::decode(reader).map(Self::#from_number));
+    let decode = structure::decode_by(&decode, &path);
+    let serde = structure::serde(&path);
     hidden(&quote! {
-        #serialize
-        impl<'de> wire::serde::Deserialize<'de> for #path {
-            fn deserialize<D: wire::serde::Deserializer<'de>>(
-                deserializer: D,
-            ) -> ::core::result::Result<Self, D::Error> {
-                wire::read_number(deserializer).map(Self::#from_number)
-            }
-        }
+        #encode
+        #decode
+        #serde
     })
 }

@@ -44,64 +44,74 @@ pub(crate) fn documented(site: Site<'_>, fields: &[Field], visibility: &TokenStr
     declared.collect()
 }
 
-/// The body of `serialize` for a value with these fields. `borrow` makes a reference of a field's name.
-pub(crate) fn write(site: Site<'_>, fields: &[Field], borrow: impl Fn(&Ident) -> TokenStream) -> TokenStream {
-    if fields.is_empty() {
-        return quote!(wire::StructWriter::new(serializer, 0)?.end());
-    }
+/// Statements that write these fields. `start` begins an array of a length, `value` is where a field is, and `borrow` what
+/// makes a reference of that.
+pub(crate) fn write(
+    site: Site<'_>,
+    fields: &[Field],
+    start: impl Fn(TokenStream) -> TokenStream,
+    value: impl FnMut(&Ident) -> TokenStream,
+    borrow: &TokenStream,
+) -> TokenStream {
     let names = idents(fields);
-    let length = length(site, fields, &names);
-    let writes = fields.iter().zip(&names).map(|(field, name)| {
-        let (number, form, value) = (field.number, Form::of_held(site, field.into()), borrow(name));
-        let number = Token::u8_unsuffixed(number);
-        quote!(fields.write::<#form, _>(#number, #value)?;)
+    let values: Vec<TokenStream> = names.iter().map(value).collect();
+    let start = start(length(site, fields, &values));
+    if fields.is_empty() {
+        return quote!(#start.end(););
+    }
+    let writes = fields.iter().zip(&values).map(|(field, value)| {
+        let (number, form) = (Token::u8_unsuffixed(field.number), Form::of_held(site, field.into()));
+        quote!(fields.write::<#form, _>(#number, #borrow #value);)
     });
     quote! {
-        let length = #length;
-        let mut fields = wire::StructWriter::new(serializer, length)?;
+        let mut fields = #start;
         #(#writes)*
-        fields.end()
+        fields.end();
     }
 }
 
 /// How many fields are written: up to the last that is there.
-fn length(site: Site<'_>, fields: &[Field], names: &[Ident]) -> TokenStream {
+fn length(site: Site<'_>, fields: &[Field], values: &[TokenStream]) -> TokenStream {
     let is_optional = |field: &Field| matches!(presence(site, field), Presence::Optional);
     let always =
         fields.iter().filter(|field| !is_optional(field)).map(|field| field.number).max().unwrap_or(0);
-    let sometimes =
-        fields.iter().zip(names).filter(|(field, _)| field.number > always).map(|(field, name)| {
+    let sometimes: Vec<TokenStream> = fields
+        .iter()
+        .zip(values)
+        .filter(|(field, _)| field.number > always)
+        .map(|(field, value)| {
             let number = Token::u8_unsuffixed(field.number);
-            quote!((#number, self.#name.is_some()))
-        });
+            quote!((#number, #value.is_some()))
+        })
+        .collect();
     let always = Token::u8_unsuffixed(always);
-    quote!(wire::length(#always, &[#(#sometimes),*]))
+    if sometimes.is_empty() { quote!(#always) } else { quote!(wire::length(#always, &[#(#sometimes),*])) }
 }
 
-/// The implementation of `ReadFields` for `reader`, which makes an `output` of these fields by `constructor`.
+/// Statements that read these fields, and bind to `value` what `constructor` makes of them. `start` begins it, given their
+/// names.
 pub(crate) fn read(
     site: Site<'_>,
     fields: &[Field],
-    reader: &TokenStream,
-    output: &TokenStream,
+    start: impl Fn(TokenStream) -> TokenStream,
     constructor: &TokenStream,
 ) -> TokenStream {
     let table = name_table(fields);
-    let source = if fields.is_empty() { quote!(_) } else { quote!(fields) };
+    let start = start(quote!(&[#(#table),*]));
+    if fields.is_empty() {
+        return quote! {
+            #start.end()?;
+            let value = #constructor {};
+        };
+    }
     let values = fields.iter().zip(idents(fields)).map(|(field, name)| {
         let value = read_field(site, field);
         quote!(#name: #value)
     });
     quote! {
-        impl wire::ReadFields for #reader {
-            type Output = #output;
-            const NAMES: &'static [&'static str] = &[#(#table),*];
-            fn read<'de, F: wire::Fields<'de>>(
-                #source: &mut F,
-            ) -> ::core::result::Result<#output, F::Error> {
-                ::core::result::Result::Ok(#constructor { #(#values),* })
-            }
-        }
+        let mut fields = #start;
+        let value = #constructor { #(#values),* };
+        fields.end()?;
     }
 }
 

@@ -1,8 +1,10 @@
 //! What the trait, the server and the client of a service all need to know of a method.
 
+use std::collections::HashMap;
+
 use proc_macro2::{Ident, TokenStream};
 use quote::{format_ident, quote};
-use zsvc_idl::schema::{Method, MethodKind, Overlap, Service, StreamParameter, Type};
+use zsvc_idl::schema::{Field, Method, MethodKind, Overlap, Service, StreamParameter, Type};
 
 use super::fields;
 use crate::literal;
@@ -21,8 +23,10 @@ pub(crate) struct Named<'a> {
     pub(crate) name: Ident,
     /// The function in the client: another name where every client has a function of that one.
     pub(crate) call: Ident,
-    /// The hidden struct of its parameters.
+    /// The hidden struct of its parameters, which is that of the first method with the same ones.
     pub(crate) parameters: Ident,
+    /// It is the first.
+    pub(crate) declares_parameters: bool,
     /// Its place in the table of methods.
     pub(crate) index: usize,
 }
@@ -33,12 +37,41 @@ pub(crate) fn named(service: &Service) -> Vec<Named<'_>> {
     let calls = Scope::without(CLIENT_FUNCTIONS.iter().copied()).declare(names());
     let idents = names::distinct(names()).into_iter().zip(calls);
     let mut hidden = Scope::default();
+    let mut declared = Parameters::default();
     let methods = service.methods.iter().zip(idents).enumerate();
     let methods = methods.map(|(index, (method, (name, call)))| {
         let stem = hidden.add(&names::pascal(&method.name));
-        Named { method, name, call, parameters: format_ident!("{}Params", stem), index }
+        let own = format_ident!("{}Params", stem);
+        let parameters = declared.of(&method.parameters, &own);
+        let declares_parameters = parameters == own;
+        Named { method, name, call, parameters, declares_parameters, index }
     });
     methods.collect()
+}
+
+/// The structs of parameters so far. Methods often take the same, such as an id: to compile all of it once is enough.
+#[derive(Default)]
+struct Parameters<'a>(HashMap<Vec<(&'a str, &'a Type)>, Vec<(&'a [Field], Ident)>>);
+
+impl<'a> Parameters<'a> {
+    /// The struct of these, which is called `own` if there is none yet.
+    fn of(&mut self, fields: &'a [Field], own: &Ident) -> Ident {
+        let key = fields.iter().map(|field| (field.name.as_str(), &field.ty)).collect();
+        let alike = self.0.entry(key).or_default();
+        if let Some((_, known)) = alike.iter().find(|(known, _)| are_bounded_alike(known, fields)) {
+            return known.clone();
+        }
+        alike.push((fields, own.clone()));
+        own.clone()
+    }
+}
+
+/// Whether fields with the same names and types have the same defaults and bounds.
+fn are_bounded_alike(some: &[Field], others: &[Field]) -> bool {
+    let rest = |field: &Field| {
+        (field.number, field.boxed, field.default.clone(), field.len.clone(), field.range.clone())
+    };
+    some.iter().map(rest).eq(others.iter().map(rest))
 }
 
 /// The table of methods, in the order of their indices.

@@ -41,13 +41,20 @@ pub(crate) fn server(names: &ServiceNames, service: &Service) -> TokenStream {
 /// How calls reach the user's service.
 pub(crate) fn serving(site: Site<'_>, names: &ServiceNames, methods: &[Named<'_>]) -> TokenStream {
     let ServiceNames { service: contract, server, .. } = names;
+    let service =
+        (!methods.is_empty()).then(|| quote!(let service = ::std::sync::Arc::clone(&self.service);));
     let arms = methods.iter().map(|named| arm(site, named, &quote!(<T as self::#contract>)));
     quote! {
         impl<T: self::#contract> ::zsvc::Service for self::#server<T> {
             fn methods(&self) -> &'static [::zsvc::Method] {
                 &METHODS
             }
-            fn dispatch(&self, method: usize, call: wire::Incoming) -> wire::Handling {
+            fn dispatch(
+                &self,
+                method: usize,
+                call: wire::Incoming,
+            ) -> ::core::result::Result<wire::Handling, ::zsvc::Status> {
+                #service
                 match method {
                     #(#arms)*
                     _ => call.unimplemented(),
@@ -62,42 +69,54 @@ fn arm(site: Site<'_>, named: &Named<'_>, contract: &TokenStream) -> TokenStream
     let index = Literal::usize_unsuffixed(*index);
     let members = method::members(method);
     let params = if members.is_empty() { quote!(_) } else { quote!(params) };
-    let (start, streams) = start(site, method, &quote!(#parameters));
+    let Parts { take, streams, run } = parts(site, method, &quote!(#parameters));
     let end = matches!(method.kind, MethodKind::OneWay).then(|| quote!(;));
     quote! {
         #index => {
-            let service = ::std::sync::Arc::clone(&self.service);
-            call.#start(move |context, #params #(, #streams)*| async move {
+            let (context, #params #(, #streams)*, start) = call.#take()?;
+            start.#run(async move {
                 #contract::#name(&service, &context #(, params.#members)* #(, #streams)*).await #end
             })
         }
     }
 }
 
-/// The runtime's function for a kind of method, and the streams that it hands to the handler.
-fn start(
-    site: Site<'_>,
-    method: &zsvc_idl::schema::Method,
-    params: &TokenStream,
-) -> (TokenStream, Vec<TokenStream>) {
+/// What differs from one kind of method to the next.
+struct Parts {
+    /// The runtime's function that gives what a handler takes.
+    take: TokenStream,
+    /// The streams among that.
+    streams: Vec<TokenStream>,
+    /// The runtime's function that runs the handler.
+    run: TokenStream,
+}
+
+fn parts(site: Site<'_>, method: &zsvc_idl::schema::Method, params: &TokenStream) -> Parts {
     let (stream, sink) = (quote!(stream), quote!(sink));
+    let answering = |form: Form| quote!(answering::<#form, _, _, _>);
+    let streaming = quote!(streaming);
     match &method.kind {
         MethodKind::Unary(answer) => {
-            let form = Form::of_answer(site, answer.as_ref());
-            (quote!(unary::<#params, #form, _, _, _, _>), vec![])
+            let run = answering(Form::of_answer(site, answer.as_ref()));
+            Parts { take: quote!(unary::<#params>), streams: vec![], run }
         }
         MethodKind::ServerStream(item) => {
             let form = Form::of(site, item);
-            (quote!(server_stream::<#params, #form, _, _, _, _>), vec![sink])
+            let take = quote!(server_stream::<#params, #form, _>);
+            Parts { take, streams: vec![sink], run: streaming }
         }
         MethodKind::ClientStream(items, answer) => {
-            let (items, answer) = (Form::of(site, &items.item), Form::of_answer(site, answer.as_ref()));
-            (quote!(client_stream::<#params, #items, _, #answer, _, _, _, _>), vec![stream])
+            let items = Form::of(site, &items.item);
+            let run = answering(Form::of_answer(site, answer.as_ref()));
+            Parts { take: quote!(client_stream::<#params, #items, _>), streams: vec![stream], run }
         }
         MethodKind::Bidirectional(items, item) => {
             let (items, item) = (Form::of(site, &items.item), Form::of(site, item));
-            (quote!(bidirectional::<#params, #items, _, #item, _, _, _, _>), vec![stream, sink])
+            let take = quote!(bidirectional::<#params, #items, _, #item, _>);
+            Parts { take, streams: vec![stream, sink], run: streaming }
         }
-        MethodKind::OneWay => (quote!(one_way::<#params, _, _>), vec![]),
+        MethodKind::OneWay => {
+            Parts { take: quote!(one_way::<#params>), streams: vec![], run: quote!(unheard) }
+        }
     }
 }

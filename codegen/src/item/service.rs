@@ -38,7 +38,8 @@ pub(crate) fn service(site: Site<'_>, names: &ServiceNames, service: &Service) -
         calling.unwrap_or_default()
     } else {
         let table = method::table(site, service);
-        let parameters = methods.iter().map(|named| parameters(site, named));
+        let declared = methods.iter().filter(|named| named.declares_parameters);
+        let parameters = declared.map(|named| parameters(site, named));
         hidden(&quote!(#table #(#parameters)* #serving #calling))
     };
     quote! {

@@ -20,8 +20,9 @@ pub(crate) fn structure(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenSt
     let path = site.path(id);
     let default = default(site, id, fields);
     let wire = wire(site, fields, &path);
+    let serde = serde(&path);
     let validate = site.generation.reach.is_bounded(id).then(|| validate::structure(site, fields, &path));
-    let hidden = hidden(&quote!(#wire #validate));
+    let hidden = hidden(&quote!(#wire #validate #serde));
     quote! {
         #attributes
         #derives
@@ -33,32 +34,60 @@ pub(crate) fn structure(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenSt
     }
 }
 
-/// `Serialize` and `Deserialize` of a struct by that path.
+/// How a struct by that path is written and read.
 pub(crate) fn wire(site: Site<'_>, fields: &[Field], path: &TokenStream) -> TokenStream {
-    let serialize = serialize(&fields::write(site, fields, |name: &Ident| quote!(&self.#name)), path);
-    let read = fields::read(site, fields, path, &quote!(Self), &quote!(Self));
+    let start = |length: TokenStream| quote!(out.fields(#length));
+    let encode = fields::write(site, fields, start, |name: &Ident| quote!(self.#name), &quote!(&));
+    let encode = encode_by(&encode, path);
+    let start = |names: TokenStream| quote!(wire::Fields::new(reader, #names)?);
+    let read = fields::read(site, fields, start, &quote!(Self));
+    let decode = decode_by(&quote!(#read ::core::result::Result::Ok(value)), path);
     quote! {
-        #serialize
-        impl<'de> wire::serde::Deserialize<'de> for #path {
-            fn deserialize<D: wire::serde::Deserializer<'de>>(
-                deserializer: D,
-            ) -> ::core::result::Result<Self, D::Error> {
-                wire::read_struct::<Self, D>(deserializer)
-            }
-        }
-        #read
+        #encode
+        #decode
     }
 }
 
-/// `Serialize` with this body.
-pub(crate) fn serialize(body: &TokenStream, path: &TokenStream) -> TokenStream {
+/// `Encode` with this body.
+pub(crate) fn encode_by(body: &TokenStream, path: &TokenStream) -> TokenStream {
+    quote! {
+        impl wire::Encode for #path {
+            fn encode(&self, out: &mut wire::Writer) {
+                #body
+            }
+        }
+    }
+}
+
+/// `Decode` with this body.
+pub(crate) fn decode_by(body: &TokenStream, path: &TokenStream) -> TokenStream {
+    quote! {
+        impl wire::Decode for #path {
+            fn decode(
+                reader: &mut wire::Reader<'_>,
+            ) -> ::core::result::Result<Self, wire::DecodeError> {
+                #body
+            }
+        }
+    }
+}
+
+/// `Serialize` and `Deserialize`, of which the wire needs neither.
+pub(crate) fn serde(path: &TokenStream) -> TokenStream {
     quote! {
         impl wire::serde::Serialize for #path {
             fn serialize<S: wire::serde::Serializer>(
                 &self,
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
-                #body
+                wire::serialize(self, serializer)
+            }
+        }
+        impl<'de> wire::serde::Deserialize<'de> for #path {
+            fn deserialize<D: wire::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
+                wire::deserialize(deserializer)
             }
         }
     }

@@ -1,7 +1,7 @@
 //! `union Order { … }` and `error TapeError { … }`: on the wire `[number, value]`.
 
 use proc_macro2::{Ident, Literal, TokenStream};
-use quote::{format_ident, quote};
+use quote::{ToTokens, quote};
 use zsvc_idl::schema::{Field, Payload, TypeId, Variant};
 
 use super::derives::{Derives, derives};
@@ -9,24 +9,20 @@ use super::{display, fields, structure, validate};
 use crate::form::Form;
 use crate::names::Scope;
 use crate::site::{self, Held, Site};
-use crate::{docs, literal, names};
+use crate::{docs, literal};
 
 /// What a union consists of, named.
 pub(crate) struct Names {
     pub(crate) variants: Vec<Ident>,
     pub(crate) unknown: Ident,
-    /// What hidden types of a variant start with.
-    hidden: Vec<Ident>,
 }
 
 impl Names {
     fn new(variants: &[Variant]) -> Self {
         let mut scope = Scope::default();
-        let mut hidden = Scope::default();
         Self {
             variants: scope.declare(variants.iter().map(|variant| variant.name.as_str())),
             unknown: scope.add("Unknown"),
-            hidden: variants.iter().map(|variant| hidden.add(&names::pascal(&variant.name))).collect(),
         }
     }
 }
@@ -35,7 +31,7 @@ impl Names {
 pub(crate) fn union(site: Site<'_>, id: TypeId, variants: &[Variant]) -> TokenStream {
     let names = Names::new(variants);
     let declaration = declaration(site, id, variants, &names, "union");
-    let wire = wire(site, id, variants, &names);
+    let wire = wire(site, id, variants, &names, None);
     quote! {
         #declaration
         #wire
@@ -48,12 +44,11 @@ pub(crate) fn error(site: Site<'_>, id: TypeId, variants: &[Variant]) -> TokenSt
     let path = site.path(id);
     let declaration = declaration(site, id, variants, &names, "error");
     let display = display::error(site, &path, variants, &names.variants, &names.unknown);
-    let wire = wire(site, id, variants, &names);
+    let wire = wire(site, id, variants, &names, Some(declared(&path)));
     quote! {
         #declaration
         #display
         impl ::core::error::Error for #path {}
-        impl ::zsvc::DeclaredError for #path {}
         #wire
     }
 }
@@ -94,144 +89,111 @@ fn documented(site: Site<'_>, variant: &Variant, name: &Ident) -> TokenStream {
     quote!(#attributes #name #payload)
 }
 
-fn wire(site: Site<'_>, id: TypeId, variants: &[Variant], names: &Names) -> TokenStream {
+/// That an error may be declared, and is written as it writes itself.
+fn declared(path: &TokenStream) -> TokenStream {
+    quote! {
+        impl ::zsvc::DeclaredError for #path {
+            fn write(&self, out: &mut wire::Writer) {
+                wire::Encode::encode(self, out);
+            }
+            fn read(
+                reader: &mut wire::Reader<'_>,
+            ) -> ::core::result::Result<Self, wire::DecodeError> {
+                wire::Decode::decode(reader)
+            }
+        }
+    }
+}
+
+fn wire(
+    site: Site<'_>,
+    id: TypeId,
+    variants: &[Variant],
+    names: &Names,
+    declared: Option<TokenStream>,
+) -> TokenStream {
     let path = site.path(id);
-    let serialize = serialize(site, variants, names, &path);
-    let read = read(site, variants, names, &path);
-    let hidden =
-        variants.iter().zip(&names.variants).zip(&names.hidden).map(
-            |((variant, name), hidden)| match &variant.payload {
-                Payload::Fields(fields) => hidden_types(site, fields, hidden, &path, name),
-                Payload::Nothing | Payload::Type { .. } => TokenStream::new(),
-            },
-        );
+    let encode = structure::encode_by(&encode(site, variants, names), &path);
+    let decode = structure::decode_by(&decode(site, variants, names), &path);
     let validate =
         site.generation.reach.is_bounded(id).then(|| validate::union(site, variants, names, &path));
+    let serde = structure::serde(&path);
     super::hidden(&quote! {
-        #(#hidden)*
-        #serialize
-        #read
+        #encode
+        #decode
         #validate
+        #serde
+        #declared
     })
 }
 
-fn serialize(site: Site<'_>, variants: &[Variant], names: &Names, path: &TokenStream) -> TokenStream {
-    let arms = variants.iter().zip(&names.variants).zip(&names.hidden).map(|((variant, name), hidden)| {
+fn encode(site: Site<'_>, variants: &[Variant], names: &Names) -> TokenStream {
+    let arms = variants.iter().zip(&names.variants).map(|(variant, name)| {
         let number = literal::integer(variant.number);
         match &variant.payload {
-            Payload::Nothing => quote! {
-                Self::#name => wire::write_variant::<wire::Nothing, _, _>(
-                    serializer, #number, &()
-                ),
-            },
+            Payload::Nothing => quote!(Self::#name => out.bare_variant(#number),),
             Payload::Type { ty, boxed } => {
                 let form = Form::of_held(site, Held { ty, boxed: *boxed });
-                quote! {
-                    Self::#name(value) => wire::write_variant::<#form, _, _>(
-                        serializer, #number, value
-                    ),
-                }
+                quote!(Self::#name(value) => out.variant::<#form, _>(#number, value),)
             }
-            Payload::Fields(fields) => write_fields(site, fields, name, hidden, &number),
+            Payload::Fields(fields) => encode_fields(site, fields, name, &number),
         }
     });
     let unknown = &names.unknown;
-    let body = quote! {
+    quote! {
         match self {
             #(#arms)*
-            Self::#unknown(variant) => wire::write_variant::<wire::Plain, _, _>(
-                serializer, variant.number, &variant.value
-            ),
+            Self::#unknown(variant) => out.unknown_variant(variant),
         }
-    };
-    structure::serialize(&body, path)
+    }
 }
 
-fn write_fields(
-    site: Site<'_>,
-    fields: &[Field],
-    name: &Ident,
-    hidden: &Ident,
-    number: &Literal,
-) -> TokenStream {
-    let written = format_ident!("{}Fields", hidden);
+fn encode_fields(site: Site<'_>, fields: &[Field], name: &Ident, number: &Literal) -> TokenStream {
     let members = fields::idents(fields);
     let variables = site.names().bindings.clone().declare(fields.iter().map(|field| field.name.as_str()));
     let bound: Vec<TokenStream> =
         members.iter().zip(&variables).map(|(member, variable)| site::bound(member, variable)).collect();
+    let start = |length: TokenStream| quote!(out.variant_fields(#number, #length));
+    let mut variables = variables.iter();
+    let write = fields::write(
+        site,
+        fields,
+        start,
+        |_: &Ident| variables.next().to_token_stream(),
+        &TokenStream::new(),
+    );
     quote! {
-        Self::#name { #(#bound),* } => wire::write_variant::<wire::Plain, _, _>(
-            serializer, #number, &#written { #(#bound),* }
-        ),
-    }
-}
-
-/// The fields of a variant as a struct of references, to write; and what reads them. Both with braces, though one holds
-/// nothing: the name of a unit struct would be taken for a pattern where a field has it.
-fn hidden_types(
-    site: Site<'_>,
-    fields: &[Field],
-    hidden: &Ident,
-    union: &TokenStream,
-    variant: &Ident,
-) -> TokenStream {
-    let (written, read) = (format_ident!("{}Fields", hidden), format_ident!("{}Reader", hidden));
-    let members = fields::idents(fields);
-    let types = fields.iter().map(|field| site.held(field.into()));
-    let (lifetime, elided) =
-        if fields.is_empty() { (None, None) } else { (Some(quote!(<'a>)), Some(quote!(<'_>))) };
-    let body = fields::write(site, fields, |name: &Ident| quote!(self.#name));
-    let serialize = structure::serialize(&body, &quote!(#written #elided));
-    let reader = fields::read(site, fields, &quote!(#read), union, &quote!(#union::#variant));
-    quote! {
-        struct #written #lifetime {
-            #(#members: &'a #types,)*
+        Self::#name { #(#bound),* } => {
+            #write
         }
-        #serialize
-        struct #read {}
-        #reader
     }
 }
 
-fn read(site: Site<'_>, variants: &[Variant], names: &Names, path: &TokenStream) -> TokenStream {
-    let table = variants.iter().map(|variant| {
-        let (number, name) = (literal::integer(variant.number), &variant.name);
-        quote!((#number, #name))
-    });
-    let arms = variants.iter().zip(&names.variants).zip(&names.hidden).map(|((variant, name), hidden)| {
+fn decode(site: Site<'_>, variants: &[Variant], names: &Names) -> TokenStream {
+    let arms = variants.iter().zip(&names.variants).map(|(variant, name)| {
         let number = literal::integer(variant.number);
         match &variant.payload {
             Payload::Nothing => quote!(#number => payload.nothing().map(|()| Self::#name),),
             Payload::Type { ty, boxed } => {
                 let form = Form::of_held(site, Held { ty, boxed: *boxed });
-                quote!(#number => payload.value::<#form, _>().map(Self::#name),)
+                let declared = &variant.name;
+                quote!(#number => payload.value::<#form, _>(#declared).map(Self::#name),)
             }
-            Payload::Fields(_) => {
-                let reader = format_ident!("{}Reader", hidden);
-                quote!(#number => payload.fields::<#reader>(),)
+            Payload::Fields(fields) => {
+                let start = |names: TokenStream| quote!(payload.fields(#names)?);
+                let read = fields::read(site, fields, start, &quote!(Self::#name));
+                quote!(#number => { #read payload.end()?; ::core::result::Result::Ok(value) })
             }
         }
     });
     let unknown = &names.unknown;
+    let has_fields = variants.iter().any(|variant| matches!(variant.payload, Payload::Fields(_)));
+    let mutable = has_fields.then(|| quote!(mut));
     quote! {
-        impl<'de> wire::serde::Deserialize<'de> for #path {
-            fn deserialize<D: wire::serde::Deserializer<'de>>(
-                deserializer: D,
-            ) -> ::core::result::Result<Self, D::Error> {
-                wire::read_union::<Self, D>(deserializer)
-            }
-        }
-        impl wire::ReadVariant for #path {
-            const NAMES: &'static [(u32, &'static str)] = &[#(#table),*];
-            fn read<'de, P: wire::Payload<'de>>(
-                number: u32,
-                payload: P,
-            ) -> ::core::result::Result<Self, P::Error> {
-                match number {
-                    #(#arms)*
-                    _ => payload.unknown(number).map(Self::#unknown),
-                }
-            }
+        let (number, #mutable payload) = wire::Payload::new(reader)?;
+        match number {
+            #(#arms)*
+            _ => payload.unknown(number).map(Self::#unknown),
         }
     }
 }

@@ -15,6 +15,10 @@ pub(crate) fn structure(site: Site<'_>, fields: &[Field], path: &TokenStream) ->
         .iter()
         .zip(fields::idents(fields))
         .filter_map(|(field, name)| check(site, field, &quote!(&self.#name)));
+    let checks: Vec<TokenStream> = checks.collect();
+    if checks.is_empty() {
+        return quote!(impl wire::Validate for #path {});
+    }
     implementation(path, &quote!(#(#checks)* ::core::result::Result::Ok(())))
 }
 

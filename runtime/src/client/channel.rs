@@ -7,7 +7,6 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use serde::Serialize;
 use tokio::time::Instant;
 
 use super::call::{self, BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
@@ -22,7 +21,7 @@ use super::local;
 use super::resolve::{self, Lobby, Name, Resolve, Resolver, named};
 use super::retry::Retry;
 use super::states::{EndpointState, StateWatch};
-use crate::codec::Form;
+use crate::codec::{Encode, Form};
 use crate::method::Method;
 use crate::middleware::ClientMiddleware;
 use crate::server::Service;
@@ -375,44 +374,44 @@ fn one_way_lost(connection: &Connection) -> Status {
 /// What generated clients call.
 impl Channel {
     /// A call that is answered once.
-    pub fn unary<P: Serialize, F: Form<R>, R, E: CallError>(
+    pub fn unary<F: Form<R>, R, E: CallError>(
         &self,
         method: &'static Method,
-        params: &P,
+        params: &dyn Encode,
     ) -> UnaryCall<R, E> {
         UnaryCall::new::<F>(Launch::new(&self.endpoints, method, params))
     }
 
     /// A call that is answered with a stream.
-    pub fn server_stream<P: Serialize, F: Form<R>, R, E: CallError>(
+    pub fn server_stream<F: Form<R>, R, E: CallError>(
         &self,
         method: &'static Method,
-        params: &P,
+        params: &dyn Encode,
     ) -> ServerStreamCall<R, E> {
         ServerStreamCall::new::<F>(Launch::new(&self.endpoints, method, params), self.window())
     }
 
     /// A call that sends a stream and is answered once.
-    pub fn client_stream<P: Serialize, I: Form<T>, S: Stream<Item = T>, T, F: Form<R>, R, E: CallError>(
+    pub fn client_stream<I: Form<T>, S: Stream<Item = T>, T, F: Form<R>, R, E: CallError>(
         &self,
         method: &'static Method,
-        params: &P,
+        params: &dyn Encode,
         items: S,
     ) -> ClientStreamCall<S, T, R, E> {
         ClientStreamCall::new::<I, F>(Launch::new(&self.endpoints, method, params), items)
     }
 
     /// A call that sends a stream and is answered with one.
-    pub fn bidirectional<P: Serialize, I: Form<T>, T, F: Form<R>, R, E: CallError>(
+    pub fn bidirectional<I: Form<T>, T, F: Form<R>, R, E: CallError>(
         &self,
         method: &'static Method,
-        params: &P,
+        params: &dyn Encode,
     ) -> BidirectionalCall<T, R, E> {
         BidirectionalCall::new::<I, F>(Launch::new(&self.endpoints, method, params), self.window())
     }
 
     /// A call that nobody answers.
-    pub fn one_way<P: Serialize>(&self, method: &'static Method, params: &P) -> OneWayCall {
+    pub fn one_way(&self, method: &'static Method, params: &dyn Encode) -> OneWayCall {
         OneWayCall::new(Launch::new(&self.endpoints, method, params))
     }
 }

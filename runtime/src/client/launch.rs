@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use serde::Serialize;
 use tokio::time::Instant;
 
 use super::connection::Wait;
@@ -17,6 +16,7 @@ use super::limits::{Limits, Patience};
 use super::overlap::Turn;
 use super::retry::Retry;
 use super::state::State;
+use crate::codec::Encode;
 use crate::context::inherited_deadline;
 use crate::metadata::{Metadata, MetadataValue};
 use crate::method::{Method, MethodKind};
@@ -83,7 +83,7 @@ enum Time {
 
 /// What a caller may say.
 impl Launch {
-    pub(super) fn new<P: Serialize>(endpoints: &Arc<Endpoints>, method: &'static Method, params: &P) -> Self {
+    pub(super) fn new(endpoints: &Arc<Endpoints>, method: &'static Method, params: &dyn Encode) -> Self {
         let draft =
             Draft::call(method.name(), method.kind() == MethodKind::OneWay, params).map_err(|error| {
                 Status::invalid_argument(format!("the parameters can't be encoded: {error}")).not_sent()

@@ -227,10 +227,9 @@ mod tests {
 
     /// Awaits calls of each kind which stay where they are when they are done.
     async fn call_twice(channel: &Channel) {
-        let unary = |method| channel.unary::<(), Plain, (), Status>(method, &());
-        let upload = || {
-            channel.client_stream::<(), Plain, _, u8, Plain, (), Status>(&METHODS[1], &(), stream::pending())
-        };
+        let unary = |method| channel.unary::<Plain, (), Status>(method, &());
+        let upload =
+            || channel.client_stream::<Plain, _, u8, Plain, (), Status>(&METHODS[1], &(), stream::pending());
         let notes = [channel.one_way(&METHODS[2], &()), channel.one_way(&METHODS[2], &())];
         for mut note in notes.map(Box::pin) {
             note.as_mut().await.unwrap();

@@ -7,20 +7,23 @@ use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 
 use super::MAX_DEPTH;
-use super::path::split;
+use super::path::{prefix, split};
 
 /// The longest text that is kept of a foreign error: serde's quote the peer's strings in full.
 const MAX_TEXT: usize = 240;
 
 /// A value that can't be written, such as a duration of more nanoseconds than 64 bits hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct EncodeError {
+pub struct EncodeError {
     text: String,
 }
 
-/// Bytes that are not the value they should be.
+/// Bytes that are not the value they should be. In a box, since it stands in the result of every field.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct DecodeError {
+pub struct DecodeError(Box<Wrong>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wrong {
     text: String,
     too_deep: bool,
 }
@@ -33,36 +36,54 @@ impl EncodeError {
     }
 
     #[cold]
-    pub(super) fn new(error: &rmp_serde::encode::Error) -> Self {
-        Self { text: error.to_string() }
+    pub(super) fn new(text: String) -> Self {
+        Self { text }
     }
 }
 
 impl DecodeError {
+    /// What a foreign error says, in the words of this crate.
     #[cold]
-    #[allow(
-        clippy::needless_pass_by_value,
-        reason = "a reference would keep every result in memory, also the good ones"
-    )]
-    pub(super) fn new(error: rmp_serde::decode::Error) -> Self {
-        let text = describe(&error);
+    pub(super) fn new(error: &dyn Display) -> Self {
+        Self::of(describe(error))
+    }
+
+    #[cold]
+    fn of(text: String) -> Self {
         let too_deep = split(&text).1 == too_deep();
-        Self { text, too_deep }
+        Self(Box::new(Wrong { text, too_deep }))
+    }
+
+    #[cold]
+    pub(super) fn too_deep() -> Self {
+        Self::of(too_deep())
+    }
+
+    #[cold]
+    pub(super) fn missing(field: &str) -> Self {
+        Self::of(format!("field `{field}` is missing"))
     }
 
     #[cold]
     pub(super) fn trailing_bytes() -> Self {
-        Self { text: "more bytes follow the value".to_owned(), too_deep: false }
+        Self::of("more bytes follow the value".to_owned())
     }
 
     #[cold]
     pub(super) fn truncated() -> Self {
-        Self { text: TRUNCATED.to_owned(), too_deep: false }
+        Self::of(TRUNCATED.to_owned())
+    }
+
+    /// The same, as it is called one step further out, in the field `step` or at the index `[2]`.
+    #[cold]
+    pub(super) fn inside(mut self, step: &str) -> Self {
+        self.0.text = prefix(step, &self.0.text);
+        self
     }
 
     /// Whether the value broke the bound on nesting, rather than not being what its type says.
     pub(crate) fn is_too_deep(&self) -> bool {
-        self.too_deep
+        self.0.too_deep
     }
 }
 
@@ -74,7 +95,7 @@ impl Display for EncodeError {
 
 impl Display for DecodeError {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.text)
+        f.write_str(&self.0.text)
     }
 }
 

@@ -1,55 +1,15 @@
-//! Values that are read now and made into something later: what a map from field names needs.
-//!
-//! `rmpv` can do it, but only by building a value anew each time it is asked for one. With names inside names
-//! a peer would make every level copy all that lies below it. [`Kept`] hands a value over whole instead.
+//! Values inside a map from field names, as serde reads them: what a scripting language sends is told of in serde's words
+//! for its types, and read as strictly as bytes are.
 
-use std::cell::Cell;
-use std::fmt::{self, Formatter};
 use std::marker::PhantomData;
 
 use rmp_serde::MSGPACK_EXT_STRUCT_NAME as EXTENSION;
 use rmpv::Value;
 use serde::de::value::{MapDeserializer, SeqDeserializer};
-use serde::de::{self, DeserializeSeed, IntoDeserializer, Unexpected, Visitor};
-use serde::{Deserialize, Deserializer, forward_to_deserialize_any};
+use serde::de::{self, IntoDeserializer, Unexpected, Visitor};
+use serde::{Deserializer, forward_to_deserialize_any};
 
 use super::error::describe;
-
-/// What [`Keep`] calls itself, so that a [`Kept`] knows it. To other deserializers it is a newtype like any.
-const KEEP: &str = "$zsvc::Value";
-
-thread_local! {
-    /// A value on its way from a [`Kept`] to the [`Keep`] that asks for it: serde's traits let no other through.
-    static HANDED_OVER: Cell<Value> = const { Cell::new(Value::Nil) };
-}
-
-/// Reads any value, to keep it.
-pub(super) struct Keep;
-
-impl<'de> DeserializeSeed<'de> for Keep {
-    type Value = Value;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        deserializer.deserialize_newtype_struct(KEEP, self)
-    }
-}
-
-impl<'de> Visitor<'de> for Keep {
-    type Value = Value;
-
-    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("any value")
-    }
-
-    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Value, D::Error> {
-        Value::deserialize(deserializer)
-    }
-
-    /// Only a [`Kept`] calls this, having left its value.
-    fn visit_unit<E>(self) -> Result<Value, E> {
-        Ok(HANDED_OVER.replace(Value::Nil))
-    }
-}
 
 /// A value that has been kept, to be read as whatever it should be.
 pub(super) struct Kept<E> {
@@ -101,10 +61,6 @@ impl<'de, E: de::Error> Deserializer<'de> for Kept<E> {
         visitor: V,
     ) -> Result<V::Value, E> {
         match name {
-            KEEP => {
-                HANDED_OVER.set(self.value);
-                visitor.visit_unit()
-            }
             EXTENSION if self.value.is_ext() => self.deserialize_any(visitor),
             EXTENSION => Err(E::invalid_type(Unexpected::Other("no extension type"), &visitor)),
             _ => visitor.visit_newtype_struct(self),

@@ -1,18 +1,22 @@
 //! Values to bytes and back: how every type of a `.svc` file is written, read and checked.
 //!
-//! The bytes are MessagePack, carried by `rmp-serde`; what the project adds are the shapes that evolve
-//! (structs by field number, unions by variant number), the bounds on what a peer may send, and errors
-//! that name the field. Nothing here knows of records, calls or sockets: that is `wire` and above.
+//! The bytes are MessagePack; what the project adds are the shapes that evolve (structs by field number, unions by variant
+//! number), the bounds on what a peer may send, and errors that name the field. Nothing here knows of records, calls or
+//! sockets: that is `wire` and above.
 //!
+//! - [`encode`](mod@encode) and [`decode`](mod@decode) are the writer and the reader, and scalars; [`kept`] and [`skip`] help to read.
 //! - [`form`] says what a form is; [`nested`] holds the forms of optionals, lists and maps, [`blob`] that of bytes.
-//! - [`write`](mod@write) and [`fields`] are structs, [`named`] is a struct sent as a map of names ([`kept`] until asked for), [`union`] is unions and enums.
-//! - [`validate`](mod@validate) checks `@len` and `@range`; [`timestamp`] is the one scalar that serde does not bring.
+//! - [`write`](mod@write) and [`fields`] are structs, [`named`] is a struct sent as a map of names, [`union`] is unions.
+//! - [`validate`](mod@validate) checks `@len` and `@range`; [`timestamp`] is the one scalar of the project's own.
+//! - [`serde_face`] is what other crates make of the types through serde.
 //! - [`path`] and [`error`] tell where in a value things went wrong.
 
 // MessagePack is a name, and stands in every other sentence.
 #![allow(clippy::doc_markdown)]
 
 mod blob;
+mod decode;
+mod encode;
 mod error;
 mod fields;
 mod form;
@@ -20,6 +24,7 @@ mod kept;
 mod named;
 mod nested;
 mod path;
+mod serde_face;
 mod skip;
 mod stack;
 mod timestamp;
@@ -27,21 +32,20 @@ mod union;
 mod validate;
 mod write;
 
-use std::fmt::{self, Formatter};
-
 use bytes::{Buf, Bytes};
-use serde::de::Visitor;
-use serde::{Deserializer, Serialize};
 
 pub use blob::Blob;
-pub(crate) use error::{DecodeError, EncodeError};
-pub use fields::{Fields, ReadFields, read_struct};
-pub use form::{Bounded, Form, Nanoseconds, Nothing, Plain, WriteForm};
+pub use decode::{Decode, Reader};
+pub use encode::{Encode, Writer};
+pub use error::{DecodeError, EncodeError};
+pub use fields::Fields;
+pub use form::{Bounded, Foreign, Form, Nanoseconds, Nothing, Plain, WriteForm};
 pub use nested::{Boxed, List, Map, Optional};
+pub use serde_face::{deserialize, serialize};
 pub use timestamp::{ParseTimestampError, Timestamp, TimestampOutOfRange};
-pub use union::{Payload, ReadVariant, UnknownVariant, read_number, read_union, write_variant};
+pub use union::{Payload, UnknownVariant};
 pub use validate::{Len, Validate, Violation, check_inside, check_len, check_range};
-pub use write::{StructWriter, length};
+pub use write::{FieldWriter, length};
 
 /// How many arrays and maps may lie inside each other in a value that a peer sends.
 ///
@@ -51,49 +55,56 @@ pub use write::{StructWriter, length};
 pub(crate) const MAX_DEPTH: usize = 128;
 
 /// Appends the bytes of `value` to `out`; after an error `out` is as it was.
-#[inline]
 pub(crate) fn encode<F: WriteForm<T>, T: ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let start = out.len();
     let _stack = stack::mark();
-    let written = F::serialize(value, &mut rmp_serde::Serializer::new(&mut *out));
-    written.map_err(|error| {
-        out.truncate(start);
-        EncodeError::new(&error)
-    })
+    let start = out.len();
+    let mut writer = Writer::new(std::mem::take(out));
+    F::encode(value, &mut writer);
+    finish(writer, start, out)
 }
 
 /// [`encode`] for the parameters of a method, which are a struct of the generator's own.
-#[inline]
-pub(crate) fn encode_params<P: Serialize>(params: &P, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    encode::<Plain, P>(params, out)
+pub(crate) fn encode_params(params: &dyn Encode, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    encode::<Plain, dyn Encode>(params, out)
+}
+
+fn finish(writer: Writer, start: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
+    let (bytes, error) = writer.finish();
+    *out = bytes;
+    let Some(error) = error else { return Ok(()) };
+    out.truncate(start);
+    Err(error)
 }
 
 /// Reads a body that is one value; bytes behind it are an error.
-#[inline]
 pub(crate) fn decode<F: Form<T>, T>(body: &Bytes) -> Result<T, DecodeError> {
-    let _source = blob::lend(body);
     let _stack = stack::mark();
-    let mut reader = reader_of(body);
-    match F::deserialize(&mut reader) {
-        Ok(value) if is_at_end(&mut reader) => Ok(value),
-        Ok(_) => Err(DecodeError::trailing_bytes()),
-        Err(error) => Err(DecodeError::new(error)),
+    let mut reader = Reader::new(body);
+    match F::decode(&mut reader) {
+        Ok(_) if !reader.is_at_end() => Err(DecodeError::trailing_bytes()),
+        result => result,
+    }
+}
+
+/// [`decode`] for the parameters of a method.
+pub(crate) fn decode_params<P: Decode>(body: &Bytes) -> Result<P, DecodeError> {
+    let _stack = stack::mark();
+    let mut reader = Reader::new(body);
+    match P::decode(&mut reader) {
+        Ok(_) if !reader.is_at_end() => Err(DecodeError::trailing_bytes()),
+        result => result,
     }
 }
 
 /// Takes one value off the front of `body`, in which values lie end to end.
 ///
 /// After an error `body` is as it was: where a value is broken, nobody can tell where the next one starts.
-#[inline]
 pub(crate) fn decode_prefix<F: Form<T>, T>(body: &mut Bytes) -> Result<T, DecodeError> {
-    // Before it is read: most values are small, and few of those that come by the hundred in one message may share it.
-    let length = skip::length_of_first(body);
-    let first = &body[..length.unwrap_or(body.len())];
-    let _source = blob::lend_first(body, first.len());
     let _stack = stack::mark();
-    let value = F::deserialize(&mut reader_of(first)).map_err(DecodeError::new)?;
-    // Where the value is cut off, reading it has most often found that out.
-    body.advance(length.ok_or_else(DecodeError::truncated)?);
+    let mut reader = Reader::of_several(body);
+    let value = F::decode(&mut reader)?;
+    let length = body.len() - reader.rest.len();
+    body.advance(length);
     Ok(value)
 }
 
@@ -101,43 +112,6 @@ pub(crate) fn decode_prefix<F: Form<T>, T>(body: &mut Bytes) -> Result<T, Decode
 #[inline]
 pub(crate) fn validate<F: Form<T>, T>(value: &T) -> Result<(), Violation> {
     F::validate(value)
-}
-
-type Reader<'a> = rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'a, [u8]>>;
-
-#[inline]
-fn reader_of(body: &[u8]) -> Reader<'_> {
-    let mut reader = Reader::from_read_ref(body);
-    // It refuses the level at which its count reaches nought.
-    reader.set_max_depth(MAX_DEPTH + 1);
-    reader
-}
-
-/// Whether everything has been read. `rmp-serde` does not tell how far it has come in a slice, but asked for
-/// an optional value it reads one marker and no more, which fails exactly when nothing is left.
-#[inline]
-fn is_at_end(reader: &mut Reader<'_>) -> bool {
-    reader.deserialize_option(Probe).is_err()
-}
-
-struct Probe;
-
-impl<'de> Visitor<'de> for Probe {
-    type Value = ();
-
-    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("anything")
-    }
-
-    #[inline]
-    fn visit_none<E>(self) -> Result<(), E> {
-        Ok(())
-    }
-
-    #[inline]
-    fn visit_some<D: Deserializer<'de>>(self, _: D) -> Result<(), D::Error> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]

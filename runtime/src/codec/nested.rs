@@ -4,15 +4,13 @@
 //! element at fault; serde's own implementations of `Vec` and `BTreeMap` write the same bytes.
 
 use std::collections::BTreeMap;
-use std::fmt::{self, Formatter};
 use std::marker::PhantomData;
 
-use serde::de::{MapAccess, SeqAccess, Visitor};
-use serde::ser::{SerializeMap, SerializeSeq};
-use serde::{Deserializer, Serializer};
-
-use super::form::{As, Form, Read, WriteForm};
-use super::path::{at_index, index_step, inside, key_step};
+use super::decode::Reader;
+use super::encode::Writer;
+use super::error::DecodeError;
+use super::form::{Form, WriteForm};
+use super::path::{index_step, key_step};
 use super::validate::Violation;
 
 /// How many bytes are set aside for a list on the word of its header, before any element has been seen.
@@ -35,19 +33,17 @@ pub struct Map<K, V>(PhantomData<(K, V)>);
 pub struct Boxed<F>(PhantomData<F>);
 
 impl<F: WriteForm<T>, T> WriteForm<Option<T>> for Optional<F> {
-    #[inline]
-    fn serialize<S: Serializer>(value: &Option<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    fn encode(value: &Option<T>, out: &mut Writer) {
         match value {
-            Some(value) => serializer.serialize_some(&As::<F, T>::new(value)),
-            None => serializer.serialize_none(),
+            Some(value) => F::encode(value, out),
+            None => out.nil(),
         }
     }
 }
 
 impl<F: Form<T>, T> Form<Option<T>> for Optional<F> {
-    #[inline]
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<T>, D::Error> {
-        deserializer.deserialize_option(OptionalVisitor::<F, T>(PhantomData))
+    fn decode(reader: &mut Reader<'_>) -> Result<Option<T>, DecodeError> {
+        if reader.nil() { Ok(None) } else { F::decode(reader).map(Some) }
     }
 
     #[inline]
@@ -56,49 +52,17 @@ impl<F: Form<T>, T> Form<Option<T>> for Optional<F> {
     }
 }
 
-struct OptionalVisitor<F, T>(PhantomData<(F, T)>);
-
-impl<'de, F: Form<T>, T> Visitor<'de> for OptionalVisitor<F, T> {
-    type Value = Option<T>;
-
-    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("a value or nil")
-    }
-
-    #[inline]
-    fn visit_none<E>(self) -> Result<Option<T>, E> {
-        Ok(None)
-    }
-
-    #[inline]
-    fn visit_unit<E>(self) -> Result<Option<T>, E> {
-        Ok(None)
-    }
-
-    #[inline]
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Option<T>, D::Error> {
-        F::deserialize(deserializer).map(Some)
-    }
-}
-
 impl<F: WriteForm<T>, T> WriteForm<Vec<T>> for List<F> {
-    #[inline]
-    fn serialize<S: Serializer>(value: &Vec<T>, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut elements = serializer.serialize_seq(Some(value.len()))?;
-        for element in value {
-            elements.serialize_element(&As::<F, T>::new(element))?;
-        }
-        elements.end()
+    fn encode(value: &Vec<T>, out: &mut Writer) {
+        write_list::<F, T>(value, out);
     }
 }
 
 impl<F: Form<T>, T> Form<Vec<T>> for List<F> {
-    #[inline]
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<T>, D::Error> {
-        deserializer.deserialize_seq(ListVisitor::<F, T>(PhantomData))
+    fn decode(reader: &mut Reader<'_>) -> Result<Vec<T>, DecodeError> {
+        read_list(reader, F::decode)
     }
 
-    #[inline]
     fn validate(value: &Vec<T>) -> Result<(), Violation> {
         for (index, element) in value.iter().enumerate() {
             F::validate(element).map_err(|violation| violation.inside(&index_step(index)))?;
@@ -107,46 +71,45 @@ impl<F: Form<T>, T> Form<Vec<T>> for List<F> {
     }
 }
 
-struct ListVisitor<F, T>(PhantomData<(F, T)>);
-
-impl<'de, F: Form<T>, T> Visitor<'de> for ListVisitor<F, T> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("a list")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Vec<T>, A::Error> {
-        let affordable = MAX_PREALLOCATED / size_of::<T>().max(1);
-        let mut list = Vec::with_capacity(access.size_hint().unwrap_or(0).min(affordable));
-        loop {
-            match access.next_element_seed(Read::<F, T>::new()) {
-                Ok(Some(element)) => list.push(element),
-                Ok(None) => return Ok(list),
-                Err(error) => return Err(at_index(list.len(), error)),
-            }
-        }
+pub(super) fn write_list<F: WriteForm<T>, T>(list: &[T], out: &mut Writer) {
+    out.array(list.len());
+    for element in list {
+        F::encode(element, out);
     }
 }
 
-impl<K: WriteForm<A>, V: WriteForm<B>, A, B> WriteForm<BTreeMap<A, B>> for Map<K, V> {
-    #[inline]
-    fn serialize<S: Serializer>(value: &BTreeMap<A, B>, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut entries = serializer.serialize_map(Some(value.len()))?;
-        for (key, value) in value {
-            entries.serialize_entry(&As::<K, A>::new(key), &As::<V, B>::new(value))?;
+/// How a value is read.
+type Read<T> = fn(&mut Reader<'_>) -> Result<T, DecodeError>;
+
+pub(super) fn read_list<T>(reader: &mut Reader<'_>, read: Read<T>) -> Result<Vec<T>, DecodeError> {
+    let Some(length) = reader.array() else {
+        let numbers = reader.bytes_as_list()?;
+        return read_list(&mut Reader::over(&numbers), read);
+    };
+    reader.enter()?;
+    let affordable = MAX_PREALLOCATED / size_of::<T>().max(1);
+    let mut list = Vec::with_capacity(length.min(affordable));
+    while list.len() < length {
+        match read(reader) {
+            Ok(element) => list.push(element),
+            Err(error) => return Err(error.inside(&index_step(list.len()))),
         }
-        entries.end()
+    }
+    reader.leave();
+    Ok(list)
+}
+
+impl<K: WriteForm<A>, V: WriteForm<B>, A, B> WriteForm<BTreeMap<A, B>> for Map<K, V> {
+    fn encode(value: &BTreeMap<A, B>, out: &mut Writer) {
+        write_map::<K, V, A, B>(value, out);
     }
 }
 
 impl<K: Form<A>, V: Form<B>, A: Ord, B> Form<BTreeMap<A, B>> for Map<K, V> {
-    #[inline]
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<BTreeMap<A, B>, D::Error> {
-        deserializer.deserialize_map(MapVisitor::<K, V, A, B>(PhantomData))
+    fn decode(reader: &mut Reader<'_>) -> Result<BTreeMap<A, B>, DecodeError> {
+        read_map::<K, A, B>(reader, K::decode, V::decode)
     }
 
-    #[inline]
     fn validate(value: &BTreeMap<A, B>) -> Result<(), Violation> {
         for (key, value) in value {
             V::validate(value).map_err(|violation| violation.inside(&step_to::<K, A>(key)))?;
@@ -155,48 +118,59 @@ impl<K: Form<A>, V: Form<B>, A: Ord, B> Form<BTreeMap<A, B>> for Map<K, V> {
     }
 }
 
-struct MapVisitor<K, V, A, B>(PhantomData<(K, V, A, B)>);
-
-impl<'de, K: Form<A>, V: Form<B>, A: Ord, B> Visitor<'de> for MapVisitor<K, V, A, B> {
-    type Value = BTreeMap<A, B>;
-
-    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("a map")
+pub(super) fn write_map<K: WriteForm<A>, V: WriteForm<B>, A, B>(map: &BTreeMap<A, B>, out: &mut Writer) {
+    out.map(map.len());
+    for (key, value) in map {
+        K::encode(key, out);
+        V::encode(value, out);
     }
+}
 
-    fn visit_map<M: MapAccess<'de>>(self, mut access: M) -> Result<BTreeMap<A, B>, M::Error> {
-        let mut map = BTreeMap::new();
-        while let Some(key) = access.next_key_seed(Read::<K, A>::new())? {
-            match access.next_value_seed(Read::<V, B>::new()) {
-                Ok(value) => map.insert(key, value),
-                Err(error) => return Err(inside(&step_to::<K, A>(&key), error)),
-            };
-        }
-        Ok(map)
+pub(super) fn read_map<K: WriteForm<A>, A: Ord, B>(
+    reader: &mut Reader<'_>,
+    read_key: Read<A>,
+    read_value: Read<B>,
+) -> Result<BTreeMap<A, B>, DecodeError> {
+    let Some(length) = reader.map() else { return Err(reader.unexpected("a map")) };
+    reader.enter()?;
+    let mut map = BTreeMap::new();
+    for _ in 0..length {
+        let key = read_key(reader)?;
+        match read_value(reader) {
+            Ok(value) => map.insert(key, value),
+            Err(error) => return Err(error.inside(&step_to::<K, A>(&key))),
+        };
     }
+    reader.leave();
+    Ok(map)
 }
 
 /// The step to the value of a key of any type that a key may have.
 #[cold]
 fn step_to<K: WriteForm<A>, A>(key: &A) -> String {
-    match rmpv::ext::to_value(As::<K, A>::new(key)) {
+    let mut out = Writer::new(Vec::new());
+    K::encode(key, &mut out);
+    step_to_written(&out.finish().0)
+}
+
+fn step_to_written(key: &[u8]) -> String {
+    match rmpv::decode::read_value(&mut &*key) {
         Ok(rmpv::Value::String(key)) => key_step(key.as_str().unwrap_or_default()),
+        Ok(rmpv::Value::Binary(id)) => key_step(&uuid::Uuid::from_slice(&id).unwrap_or_default().to_string()),
         Ok(key) => format!("[{key}]"),
         Err(_) => "[]".to_owned(),
     }
 }
 
 impl<F: WriteForm<T>, T> WriteForm<Box<T>> for Boxed<F> {
-    #[inline]
-    fn serialize<S: Serializer>(value: &Box<T>, serializer: S) -> Result<S::Ok, S::Error> {
-        F::serialize(value, serializer)
+    fn encode(value: &Box<T>, out: &mut Writer) {
+        F::encode(value, out);
     }
 }
 
 impl<F: Form<T>, T> Form<Box<T>> for Boxed<F> {
-    #[inline]
-    fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Box<T>, D::Error> {
-        F::deserialize(deserializer).map(Box::new)
+    fn decode(reader: &mut Reader<'_>) -> Result<Box<T>, DecodeError> {
+        F::decode(reader).map(Box::new)
     }
 
     #[inline]

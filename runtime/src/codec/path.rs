@@ -4,40 +4,15 @@
 //! only once something has failed. A serde error is opaque text, so a path stands in front of that text and
 //! is found again by its shape; all of this runs on the cold path only.
 
-use std::fmt::Display;
-
-use serde::de;
-
-use super::error::describe;
-
 /// How much of a path is shown, to which its outermost step comes.
 const MAX_PATH: usize = 160;
 
 /// How much of a map's key is shown: it is the peer's, and may be as long as the message.
 const MAX_KEY: usize = 40;
 
-/// The error `error`, as it is called one step further out, in the field `step` or at the index `[2]`.
-#[cold]
-#[inline(never)]
-#[allow(
-    clippy::needless_pass_by_value,
-    reason = "a reference would keep every result in memory, also the good ones"
-)]
-pub(super) fn inside<E: de::Error>(step: &str, error: E) -> E {
-    E::custom(prefix(step, &error))
-}
-
-/// [`inside`] for the element of a list.
-#[cold]
-#[inline(never)]
-pub(super) fn at_index<E: de::Error>(index: usize, error: E) -> E {
-    inside(&index_step(index), error)
-}
-
-#[cold]
-fn prefix(step: &str, error: &dyn Display) -> String {
-    let text = describe(error);
-    match split(&text) {
+/// A text of [`DecodeError`](super::DecodeError) with one more step in front of its path.
+pub(super) fn prefix(step: &str, text: &str) -> String {
+    match split(text) {
         (Some(path), text) => format!("{}: {text}", join(step, path)),
         (None, text) => format!("{step}: {text}"),
     }

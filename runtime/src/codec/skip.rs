@@ -1,7 +1,7 @@
 //! How many bytes a MessagePack value takes, without reading what it says.
 //!
-//! Needed where values lie end to end, because `rmp-serde` does not tell how far it has read. No recursion,
-//! and so no bound on nesting either: [`super::decode_prefix`] asks only about what it has read already.
+//! Needed where `rmp-serde` has read a value, because it does not tell how far it has come. No recursion, and so no bound
+//! on nesting either: the reader asks only about what was read already.
 
 use rmp::Marker;
 

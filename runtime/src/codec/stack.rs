@@ -7,10 +7,6 @@
 use std::cell::Cell;
 use std::ptr;
 
-use serde::{de, ser};
-
-use super::error::{too_deep, too_deep_to_write};
-
 /// Half of what a thread has, unless asked for otherwise; the rest is for what has been called before.
 const MAX_STACK: usize = 1024 * 1024;
 
@@ -35,20 +31,15 @@ impl Drop for Marked {
     }
 }
 
-/// Fails where reading has taken all that it may. Asked wherever a type may hold itself.
-#[inline]
-pub(super) fn check<E: de::Error>() -> Result<(), E> {
-    if is_exhausted() { Err(E::custom(too_deep())) } else { Ok(()) }
+/// [`mark`], unless a body is being read or written already: for what is a part of it.
+pub(super) fn mark_within() -> Marked {
+    let start = START.get();
+    if start == 0 { mark() } else { Marked(start) }
 }
 
-/// The same for writing: a value that no peer could read anyway.
+/// Whether reading or writing has taken all that it may. Asked wherever a type may hold itself.
 #[inline]
-pub(super) fn check_write<E: ser::Error>() -> Result<(), E> {
-    if is_exhausted() { Err(E::custom(too_deep_to_write())) } else { Ok(()) }
-}
-
-#[inline]
-fn is_exhausted() -> bool {
+pub(super) fn is_exhausted() -> bool {
     // Stacks grow downwards. Outside of a reading, and on a stack that is not the one that was marked, the
     // difference says nothing, and most often nothing that is too much.
     START.get().saturating_sub(here()) > MAX_STACK

@@ -12,6 +12,10 @@ use rmp_serde::MSGPACK_EXT_STRUCT_NAME as EXTENSION;
 use serde::de::{self, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::decode::{Decode, Reader};
+use super::encode::{Encode, Writer};
+use super::error::DecodeError;
+
 pub use text::ParseTimestampError;
 
 /// MessagePack's number for timestamps.
@@ -144,23 +148,42 @@ impl TryFrom<Timestamp> for SystemTime {
     }
 }
 
-impl Serialize for Timestamp {
-    /// In the shortest of the three forms that holds it.
+impl Timestamp {
+    /// The data of the extension, in the shortest of the three forms that holds it.
     #[inline]
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut longest = [0; 12];
-        let data: &[u8] = match (u32::try_from(self.seconds), u64::try_from(self.seconds)) {
-            (Ok(seconds), _) if self.nanoseconds == 0 => put(&mut longest, &seconds.to_be_bytes()),
+    fn data(self, buffer: &mut [u8; 12]) -> &[u8] {
+        match (u32::try_from(self.seconds), u64::try_from(self.seconds)) {
+            (Ok(seconds), _) if self.nanoseconds == 0 => put(buffer, &seconds.to_be_bytes()),
             (_, Ok(seconds)) if seconds < 1 << 34 => {
-                put(&mut longest, &(u64::from(self.nanoseconds) << 34 | seconds).to_be_bytes())
+                put(buffer, &(u64::from(self.nanoseconds) << 34 | seconds).to_be_bytes())
             }
             _ => {
-                longest[..4].copy_from_slice(&self.nanoseconds.to_be_bytes());
-                longest[4..].copy_from_slice(&self.seconds.to_be_bytes());
-                &longest
+                buffer[..4].copy_from_slice(&self.nanoseconds.to_be_bytes());
+                buffer[4..].copy_from_slice(&self.seconds.to_be_bytes());
+                buffer
             }
-        };
-        serializer.serialize_newtype_struct(EXTENSION, &(TYPE, Data(data)))
+        }
+    }
+}
+
+impl Encode for Timestamp {
+    fn encode(&self, out: &mut Writer) {
+        out.extension(TYPE, self.data(&mut [0; 12]));
+    }
+}
+
+impl Decode for Timestamp {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match reader.extension(TYPE, parse) {
+            Some(time) => Ok(time),
+            None => reader.foreign(),
+        }
+    }
+}
+
+impl Serialize for Timestamp {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_newtype_struct(EXTENSION, &(TYPE, Data(self.data(&mut [0; 12]))))
     }
 }
 

@@ -3,18 +3,12 @@
 //! An enum is its number. A union is `[number, value]`; `[number]` alone is read, too, where the variant
 //! carries nothing or its value may be absent. What is unknown is kept and written again unchanged.
 
-use std::fmt::{self, Formatter};
-use std::marker::PhantomData;
-
 use rmpv::Value;
-use serde::de::{self, IgnoredAny, SeqAccess, Visitor};
-use serde::ser::SerializeTupleStruct;
-use serde::{Deserialize, Deserializer, Serializer};
 
-use super::fields::{ReadFields, ReadOrEmpty};
-use super::form::{As, Form, Nothing, Plain, Read, WriteForm};
-use super::kept::Kept;
-use super::stack;
+use super::decode::{Decode, Reader};
+use super::error::DecodeError;
+use super::fields::Fields;
+use super::form::Form;
 
 /// A variant of a union that this side's schema does not have, as it came.
 ///
@@ -28,125 +22,73 @@ pub struct UnknownVariant {
     pub value: Value,
 }
 
-/// A union as a table of its variants.
-pub trait ReadVariant: Sized {
-    /// The variants that are known, by number and name.
-    const NAMES: &'static [(u32, &'static str)];
-
-    /// Reads what the variant `number` carries.
-    fn read<'de, P: Payload<'de>>(number: u32, payload: P) -> Result<Self, P::Error>;
+/// What a variant carries, still to be read.
+#[derive(Debug)]
+pub struct Payload<'p, 'a> {
+    reader: &'p mut Reader<'a>,
+    /// How many elements of the array are still to be read, the value among them.
+    left: usize,
 }
 
-/// What a variant carries, still to be read.
-pub trait Payload<'de>: Sized {
-    /// The error of the deserializer below.
-    type Error: de::Error;
+const UNION: &str = "an array of a variant's number and its value";
 
-    /// A value of a type that has a name; absent, it is read as nil.
-    fn value<F: Form<T>, T>(self) -> Result<T, Self::Error>;
+impl<'p, 'a> Payload<'p, 'a> {
+    /// Begins to read a union, and tells the number of its variant.
+    pub fn new(reader: &'p mut Reader<'a>) -> Result<(u32, Self), DecodeError> {
+        Reader::check_stack()?;
+        let Some(left) = reader.array() else { return Err(reader.unexpected(UNION)) };
+        reader.enter()?;
+        let Some(left) = left.checked_sub(1) else {
+            return Err(DecodeError::new(&format_args!("invalid length 0, expected {UNION}")));
+        };
+        let number = u32::decode(reader)?;
+        Ok((number, Self { reader, left }))
+    }
+
+    /// A value of a type that has a name; absent, it is read as nil. The name is the variant's.
+    pub fn value<F: Form<T>, T>(self, variant: &str) -> Result<T, DecodeError> {
+        if self.left == 0 {
+            return F::decode(&mut Reader::over(&[0xc0])).map_err(|_| absent(variant));
+        }
+        let value = F::decode(self.reader)?;
+        self.end()?;
+        Ok(value)
+    }
 
     /// The fields of the variant's own; absent or nil, all of them are absent.
-    fn fields<R: ReadFields>(self) -> Result<R::Output, Self::Error>;
+    pub fn fields<'f>(&'f mut self, names: &'static [&'static str]) -> Result<Fields<'f, 'a>, DecodeError> {
+        if self.left == 0 || self.reader.nil() {
+            return Ok(Fields::none(self.reader, names));
+        }
+        Fields::new(self.reader, names)
+    }
 
     /// Nothing; what a newer peer has put there is skipped.
-    fn nothing(self) -> Result<(), Self::Error>;
+    pub fn nothing(self) -> Result<(), DecodeError> {
+        if self.left > 0 {
+            self.reader.skip()?;
+        }
+        self.end()
+    }
 
     /// Anything.
-    fn unknown(self, number: u32) -> Result<UnknownVariant, Self::Error>;
-}
-
-/// Reads the number of an enum, in any of MessagePack's forms for it.
-#[inline]
-pub fn read_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u32, D::Error> {
-    u32::deserialize(deserializer)
-}
-
-/// Writes a variant of a union with what it carries.
-#[inline]
-pub fn write_variant<F, T, S>(serializer: S, number: u32, value: &T) -> Result<S::Ok, S::Error>
-where
-    F: WriteForm<T>,
-    T: ?Sized,
-    S: Serializer,
-{
-    stack::check_write()?;
-    let mut pair = serializer.serialize_tuple_struct("", 2)?;
-    pair.serialize_field(&number)?;
-    pair.serialize_field(&As::<F, T>::new(value))?;
-    pair.end()
-}
-
-/// Reads a union.
-#[inline]
-pub fn read_union<'de, U: ReadVariant, D: Deserializer<'de>>(deserializer: D) -> Result<U, D::Error> {
-    stack::check()?;
-    deserializer.deserialize_any(UnionVisitor::<U>(PhantomData))
-}
-
-struct UnionVisitor<U>(PhantomData<U>);
-
-impl<'de, U: ReadVariant> Visitor<'de> for UnionVisitor<U> {
-    type Value = U;
-
-    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("an array of a variant's number and its value")
-    }
-
-    #[inline]
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<U, A::Error> {
-        let Some(number) = access.next_element::<u32>()? else {
-            return Err(de::Error::invalid_length(0, &self));
-        };
-        let variant = U::read(number, Element { access: &mut access, name: || name_of::<U>(number) })?;
-        while let Some(IgnoredAny) = access.next_element()? {}
-        Ok(variant)
-    }
-}
-
-#[cold]
-fn name_of<U: ReadVariant>(number: u32) -> &'static str {
-    U::NAMES.iter().find(|(known, _)| *known == number).map_or("?", |(_, name)| name)
-}
-
-/// The second element of a union's array.
-struct Element<'a, A, N> {
-    access: &'a mut A,
-    name: N,
-}
-
-impl<'de, A: SeqAccess<'de>, N: Fn() -> &'static str> Payload<'de> for Element<'_, A, N> {
-    type Error = A::Error;
-
-    #[inline]
-    fn value<F: Form<T>, T>(self) -> Result<T, A::Error> {
-        match self.access.next_element_seed(Read::<F, T>::new())? {
-            Some(value) => Ok(value),
-            None => F::deserialize(Kept::new(Value::Nil)).map_err(|_: A::Error| absent((self.name)())),
-        }
-    }
-
-    #[inline]
-    fn fields<R: ReadFields>(self) -> Result<R::Output, A::Error> {
-        match self.access.next_element_seed(ReadOrEmpty::<R>::new())? {
-            Some(output) => Ok(output),
-            None => ReadOrEmpty::<R>::of_nothing(),
-        }
-    }
-
-    #[inline]
-    fn nothing(self) -> Result<(), A::Error> {
-        self.access.next_element_seed(Read::<Nothing, ()>::new()).map(|_| ())
-    }
-
-    #[inline]
-    fn unknown(self, number: u32) -> Result<UnknownVariant, A::Error> {
-        let value = self.access.next_element_seed(Read::<Plain, Value>::new())?.unwrap_or(Value::Nil);
+    pub fn unknown(self, number: u32) -> Result<UnknownVariant, DecodeError> {
+        let value = if self.left == 0 { Value::Nil } else { Value::decode(self.reader)? };
+        self.end()?;
         Ok(UnknownVariant { number, value })
     }
+
+    /// Reads past what a later protocol may have put behind the value.
+    pub fn end(self) -> Result<(), DecodeError> {
+        for _ in 1..self.left {
+            self.reader.skip()?;
+        }
+        self.reader.leave();
+        Ok(())
+    }
 }
 
 #[cold]
-#[inline(never)]
-fn absent<E: de::Error>(variant: &str) -> E {
-    E::custom(format_args!("variant `{variant}` comes without its value"))
+fn absent(variant: &str) -> DecodeError {
+    DecodeError::new(&format_args!("variant `{variant}` comes without its value"))
 }

@@ -13,10 +13,12 @@ use bytes::Bytes;
 use super::form::Form;
 use super::path::join;
 
-/// A type with bounds inside.
+/// A type that may have bounds inside.
 pub trait Validate {
-    /// Checks them, and tells of the first that is broken.
-    fn validate(&self) -> Result<(), Violation>;
+    /// Checks them, and tells of the first that is broken. A type without any has nothing to check.
+    fn validate(&self) -> Result<(), Violation> {
+        Ok(())
+    }
 }
 
 /// A bound that is broken, and by which part of a value: `orders[2].limit.scale: 300 is not in 0..=255`.

@@ -7,14 +7,12 @@ use std::task::{self, Poll};
 
 use bytes::Bytes;
 use pin_project_lite::pin_project;
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use tokio::time::Instant;
 
 use super::calls::CallKey;
 use super::counters::Counters;
 use super::peer::{Answer, Peer, PeerOutgoing};
-use crate::codec::{self, DecodeError, Form, Plain, Validate};
+use crate::codec::{self, Decode, DecodeError, Form, Validate};
 use crate::context::Context;
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Direction, Traffic};
@@ -29,7 +27,10 @@ pub trait Service: Send + Sync + 'static {
     fn methods(&self) -> &'static [Method];
 
     /// Starts the handler of one call.
-    fn dispatch(&self, method: usize, call: Incoming) -> Handling;
+    ///
+    /// # Errors
+    /// There is none, or its parameters are not what they should be.
+    fn dispatch(&self, method: usize, call: Incoming) -> Result<Handling, Status>;
 }
 
 /// A handler that is about to run, or why there is none.
@@ -39,9 +40,9 @@ pub struct Handling(Result<Work, Status>);
 pub(crate) type Work = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// The parameters of a method.
-pub trait Params: Serialize + DeserializeOwned + Validate + Send + 'static {}
+pub trait Params: Decode + Validate + Send + 'static {}
 
-impl<P: Serialize + DeserializeOwned + Validate + Send + 'static> Params for P {}
+impl<P: Decode + Validate + Send + 'static> Params for P {}
 
 /// One call on its way to its handler.
 pub struct Incoming {
@@ -52,6 +53,36 @@ pub struct Incoming {
     /// When the message came in that it was in.
     pub(crate) received: Instant,
     streams: Streams,
+}
+
+/// What runs a handler, by its future.
+pub struct Starting(Responder);
+
+impl Starting {
+    /// One that answers once.
+    pub fn answering<F, R, E, H>(self, handler: H) -> Result<Handling, Status>
+    where
+        F: Form<R>,
+        R: Send + 'static,
+        E: CallError,
+        H: Future<Output = Result<R, E>> + Send + 'static,
+    {
+        Ok(Handling::answering(handler, self.0, Responder::reply::<F, R, E>))
+    }
+
+    /// One that answers with a stream.
+    pub fn streaming<E, H>(self, handler: H) -> Result<Handling, Status>
+    where
+        E: CallError,
+        H: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        Ok(Handling::answering(handler, self.0, Responder::end::<E>))
+    }
+
+    /// One that nobody waits for.
+    pub fn unheard<H: Future<Output = ()> + Send + 'static>(self, handler: H) -> Result<Handling, Status> {
+        Ok(Handling::answering(handler, self.0, |_, ()| Answer::End))
+    }
 }
 
 /// The streams of a call that has begun before its handler.
@@ -66,124 +97,79 @@ impl Incoming {
         Self { context, params, credit, received, streams: Streams::default() }
     }
 
-    /// Runs a handler that answers once.
-    pub fn unary<P, F, R, E, H, Fut>(self, handler: H) -> Handling
-    where
-        P: Params,
-        F: Form<R>,
-        R: Send,
-        E: CallError,
-        H: FnOnce(Context, P) -> Fut,
-        Fut: Future<Output = Result<R, E>> + Send + 'static,
-    {
-        let (params, key) = match self.accept::<P>() {
-            Ok(accepted) => accepted,
-            Err(refusal) => return Handling::refused(refusal),
-        };
-        let (context, responder) = self.into_parts(key);
-        Handling::answering(handler(context, params), move |result| responder.reply::<F, R, E>(result))
+    /// What a handler takes that answers once, and what runs it.
+    pub fn unary<P: Params>(self) -> Result<(Context, P, Starting), Status> {
+        let (params, key) = self.accept()?;
+        let (context, starting) = self.into_parts(key);
+        Ok((context, params, starting))
     }
 
-    /// Runs a handler that answers with a stream.
-    pub fn server_stream<P, F, R, E, H, Fut>(mut self, handler: H) -> Handling
-    where
-        P: Params,
-        F: Form<R>,
-        R: Send + 'static,
-        E: CallError,
-        H: FnOnce(Context, P, Sink<R>) -> Fut,
-        Fut: Future<Output = Result<(), E>> + Send + 'static,
-    {
-        let (params, key) = match self.accept::<P>() {
-            Ok(accepted) => accepted,
-            Err(refusal) => return Handling::refused(refusal),
-        };
+    /// What a handler takes that answers with a stream, and what runs it.
+    pub fn server_stream<P: Params, F: Form<R>, R>(
+        mut self,
+    ) -> Result<(Context, P, Sink<R>, Starting), Status> {
+        let (params, key) = self.accept()?;
         let sink = self.sink::<F, R>(key);
-        let (context, responder) = self.into_parts(key);
-        Handling::answering(handler(context, params, sink), move |result| responder.end(result))
+        let (context, starting) = self.into_parts(key);
+        Ok((context, params, sink, starting))
     }
 
-    /// Runs a handler that reads a stream and answers once.
-    pub fn client_stream<P, I, T, F, R, E, H, Fut>(mut self, handler: H) -> Handling
-    where
-        P: Params,
-        I: Form<T>,
-        T: Send + 'static,
-        F: Form<R>,
-        R: Send,
-        E: CallError,
-        H: FnOnce(Context, P, Streaming<T>) -> Fut,
-        Fut: Future<Output = Result<R, E>> + Send + 'static,
-    {
-        let (params, key) = match self.accept::<P>() {
-            Ok(accepted) => accepted,
-            Err(refusal) => return Handling::refused(refusal),
-        };
+    /// What a handler takes that reads a stream and answers once, and what runs it.
+    pub fn client_stream<P: Params, I: Form<T>, T>(
+        mut self,
+    ) -> Result<(Context, P, Streaming<T>, Starting), Status> {
+        let (params, key) = self.accept()?;
         let items = self.items::<I, T>(key);
-        let (context, responder) = self.into_parts(key);
-        Handling::answering(handler(context, params, items), move |result| responder.reply::<F, R, E>(result))
+        let (context, starting) = self.into_parts(key);
+        Ok((context, params, items, starting))
     }
 
-    /// Runs a handler that reads a stream and answers with one.
-    pub fn bidirectional<P, I, T, F, R, E, H, Fut>(mut self, handler: H) -> Handling
-    where
-        P: Params,
-        I: Form<T>,
-        T: Send + 'static,
-        F: Form<R>,
-        R: Send + 'static,
-        E: CallError,
-        H: FnOnce(Context, P, Streaming<T>, Sink<R>) -> Fut,
-        Fut: Future<Output = Result<(), E>> + Send + 'static,
-    {
-        let (params, key) = match self.accept::<P>() {
-            Ok(accepted) => accepted,
-            Err(refusal) => return Handling::refused(refusal),
-        };
+    /// What a handler takes that reads a stream and answers with one, and what runs it.
+    #[allow(clippy::type_complexity, reason = "as the others, and one more")]
+    pub fn bidirectional<P: Params, I: Form<T>, T, F: Form<R>, R>(
+        mut self,
+    ) -> Result<(Context, P, Streaming<T>, Sink<R>, Starting), Status> {
+        let (params, key) = self.accept()?;
         let items = self.items::<I, T>(key);
         let sink = self.sink::<F, R>(key);
-        let (context, responder) = self.into_parts(key);
-        Handling::answering(handler(context, params, items, sink), move |result| responder.end(result))
+        let (context, starting) = self.into_parts(key);
+        Ok((context, params, items, sink, starting))
     }
 
-    /// Runs a handler that nobody waits for.
-    pub fn one_way<P, H, Fut>(self, handler: H) -> Handling
-    where
-        P: Params,
-        H: FnOnce(Context, P) -> Fut,
-        Fut: Future<Output = ()> + Send + 'static,
-    {
-        let params = match self.params() {
-            Ok(params) => params,
-            Err(refusal) => return Handling::refused(refusal),
-        };
-        Handling::answering(handler(self.context, params), |()| Answer::End)
+    /// What a handler takes that nobody waits for, and what runs it.
+    pub fn one_way<P: Params>(self) -> Result<(Context, P, Starting), Status> {
+        let params = self.params()?;
+        Ok((self.context, params, Starting(Responder { id: 0, most: 0 })))
     }
 
     /// Turns away a call of a method that the table has and the code does not: a generated file that was edited.
-    pub fn unimplemented(self) -> Handling {
+    pub fn unimplemented(&self) -> Result<Handling, Status> {
         let name = self.context.method().name();
-        Handling::refused(Status::unimplemented(format!("the server does not handle the method `{name}`")))
+        Err(Status::unimplemented(format!("the server does not handle the method `{name}`")))
     }
 
     /// The parameters of a call that is answered, and what it is answered by; or what is wrong with them.
     fn accept<P: Params>(&self) -> Result<(P, CallKey), Status> {
-        let key = self
-            .context
-            .key()
-            .ok_or_else(|| Status::invalid_argument("a one-way call of a method that answers"))?;
-        Ok((self.params()?, key))
+        match (self.context.key(), self.params()) {
+            (Some(key), Ok(params)) => Ok((params, key)),
+            (None, _) => Err(Status::invalid_argument("a one-way call of a method that answers")),
+            (_, Err(refusal)) => Err(refusal),
+        }
     }
 
     fn params<P: Params>(&self) -> Result<P, Status> {
-        let params = codec::decode::<Plain, P>(&self.params).map_err(|error| unreadable(&error))?;
-        params.validate().map_err(|violation| Status::invalid_argument(violation.to_string()))?;
-        Ok(params)
+        match codec::decode_params::<P>(&self.params) {
+            Ok(params) => match params.validate() {
+                Ok(()) => Ok(params),
+                Err(violation) => Err(Status::invalid_argument(violation.to_string())),
+            },
+            Err(error) => Err(unreadable(&error)),
+        }
     }
 
-    fn into_parts(self, key: CallKey) -> (Context, Responder) {
+    fn into_parts(self, key: CallKey) -> (Context, Starting) {
         let most = self.peer().shared().limits.message_size;
-        (self.context, Responder { id: key.id, most })
+        (self.context, Starting(Responder { id: key.id, most }))
     }
 
     /// What is counted at the server.
@@ -266,18 +252,20 @@ impl Handling {
     }
 
     /// A handler, and how its call is answered by what it comes to.
-    fn answering<H, A>(handler: H, answer: A) -> Self
+    fn answering<H>(handler: H, responder: Responder, answer: fn(Responder, H::Output) -> Answer) -> Self
     where
-        H: Future + Send + 'static,
-        A: FnMut(H::Output) -> Answer + Send + 'static,
+        H: Future<Output: 'static> + Send + 'static,
     {
-        Self::of(Answering { handler, answer })
+        Self(Ok(Box::pin(Answering { handler, responder, answer })))
     }
 
     /// Reads the parameters and makes the handler's future. Both run code of the user's.
     pub(crate) fn by(service: &dyn Service, method: usize, call: Incoming) -> Self {
-        catch_unwind(AssertUnwindSafe(|| service.dispatch(method, call)))
-            .unwrap_or_else(|_| Self(Err(Self::panicked())))
+        match catch_unwind(AssertUnwindSafe(|| service.dispatch(method, call))) {
+            Ok(Ok(handling)) => handling,
+            Ok(Err(refusal)) => Self::refused(refusal),
+            Err(_) => Self(Err(Self::panicked())),
+        }
     }
 
     /// No handler sees the call.
@@ -305,19 +293,24 @@ pub(crate) fn unreadable(error: &DecodeError) -> Status {
 pin_project! {
     /// A handler and what makes an answer of what it comes to. An `async` block would do the same, but have room for the
     /// handler twice: where it was captured, and where it is awaited.
-    struct Answering<H, A> {
+    struct Answering<H: Future> {
         #[pin]
         handler: H,
-        answer: A,
+        responder: Responder,
+        // No closure, which would be compiled anew for each handler.
+        answer: fn(Responder, H::Output) -> Answer,
     }
 }
 
-impl<H: Future, A: FnMut(H::Output) -> Answer> Future for Answering<H, A> {
+impl<H: Future> Future for Answering<H> {
     type Output = Answer;
 
     fn poll(self: Pin<&mut Self>, context: &mut task::Context<'_>) -> Poll<Answer> {
         let this = self.project();
-        this.handler.poll(context).map(this.answer)
+        match this.handler.poll(context) {
+            Poll::Ready(output) => Poll::Ready((this.answer)(*this.responder, output)),
+            Poll::Pending => Poll::Pending,
+        }
     }
 }
 

@@ -37,15 +37,15 @@ impl Service for Odd {
         &METHODS
     }
 
-    fn dispatch(&self, method: usize, call: Incoming) -> Handling {
+    fn dispatch(&self, method: usize, call: Incoming) -> Result<Handling, Status> {
         assert_ne!(method, 1, "as the test asked for");
         if method == 3 {
-            return Handling::of(std::future::ready(Answer::End));
+            return Ok(Handling::of(std::future::ready(Answer::End)));
         }
-        Handling::of(async move {
+        Ok(Handling::of(async move {
             let _kept = call;
             std::future::pending().await
-        })
+        }))
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::spare::{drafted, keep, spare};
 use super::{LARGE, Message, VERSION, kind, write};
-use crate::codec::{EncodeError, Form, encode, encode_params};
+use crate::codec::{Encode, EncodeError, Form, encode, encode_params};
 use crate::metadata::Metadata;
 
 /// A record whose body is written in place: a whole message already, so that a large one is handed to libzmq as it
@@ -37,11 +37,7 @@ const CALL_ELEMENTS: u8 = 4;
 
 impl Draft {
     /// A call, or a one-way call, with its parameters. Its id is set by [`Draft::address`].
-    pub(crate) fn call<P: serde::Serialize>(
-        method: &str,
-        one_way: bool,
-        params: &P,
-    ) -> Result<Self, EncodeError> {
+    pub(crate) fn call(method: &str, one_way: bool, params: &dyn Encode) -> Result<Self, EncodeError> {
         let mut bytes = spare();
         bytes.extend_from_slice(&[
             VERSION,

@@ -273,7 +273,7 @@ mod tests {
     #[test]
     fn a_large_call_that_is_kept_is_shared_until_it_is_sent_again() {
         let metadata = crate::metadata::Metadata::default();
-        let mut draft = Draft::call("a.B/c", false, &("x".repeat(super::super::LARGE),)).unwrap();
+        let mut draft = Draft::call("a.B/c", false, &vec!["x".repeat(super::super::LARGE)]).unwrap();
         let mut outbox = Outbox::default();
         let mut sent = Vec::new();
         for id in 1..=3 {

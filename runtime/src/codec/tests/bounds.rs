@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::codec::{
-    Bounded, Boxed, Fields, List, Map, Optional, Plain, ReadFields, StructWriter, Validate, Violation,
-    check_inside, check_len, check_range, length, read_struct, validate,
+    Bounded, Boxed, Decode, DecodeError, Encode, Fields, List, Map, Optional, Plain, Reader, Validate,
+    Violation, Writer, check_inside, check_len, check_range, validate,
 };
 
 /// A struct with a bound, as the generator writes it.
@@ -16,25 +15,20 @@ struct Scaled {
     scale: u32,
 }
 
-impl Serialize for Scaled {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = StructWriter::new(serializer, length(1, &[]))?;
-        fields.write::<Plain, _>(1, &self.scale)?;
-        fields.end()
+impl Encode for Scaled {
+    fn encode(&self, out: &mut Writer) {
+        let mut fields = out.fields(1);
+        fields.write::<Plain, _>(1, &self.scale);
+        fields.end();
     }
 }
 
-impl<'de> Deserialize<'de> for Scaled {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read_struct::<Self, D>(deserializer)
-    }
-}
-
-impl ReadFields for Scaled {
-    type Output = Self;
-    const NAMES: &'static [&'static str] = &["scale"];
-    fn read<'de, F: Fields<'de>>(fields: &mut F) -> Result<Self, F::Error> {
-        Ok(Self { scale: fields.required::<Plain, _>(1)? })
+impl Decode for Scaled {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut fields = Fields::new(reader, &["scale"])?;
+        let value = Self { scale: fields.required::<Plain, _>(1)? };
+        fields.end()?;
+        Ok(value)
     }
 }
 

@@ -3,13 +3,11 @@
 use std::fmt::Debug;
 
 use bytes::Bytes;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::tape::{MarketOrder, Order, Side};
 use super::{check, complaint, read, written};
 use crate::codec::{
-    Blob, Fields, Form, Optional, Plain, ReadFields, StructWriter, WriteForm, length, read_number,
-    read_struct,
+    Blob, Decode, DecodeError, Encode, Fields, Form, Optional, Plain, Reader, WriteForm, Writer, length,
 };
 
 /// A struct as the generator writes it: each field with its number, its form and how it is read and written.
@@ -20,26 +18,21 @@ macro_rules! structure {
 
         #[allow(unused_mut, unused_variables, reason = "a struct may have no fields")]
         const _: () = {
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        impl Encode for $name {
+            fn encode(&self, out: &mut Writer) {
                 let present = [$(($number, structure!(@present $read, self.$field)),)*];
-                let mut fields = StructWriter::new(serializer, length($always, &present))?;
+                let mut fields = out.fields(length($always, &present));
                 $(structure!(@write $read, $form, fields, $number, &self.$field);)*
-                fields.end()
+                fields.end();
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                read_struct::<Self, D>(deserializer)
-            }
-        }
-
-        impl ReadFields for $name {
-            type Output = Self;
-            const NAMES: &'static [&'static str] = &$names;
-            fn read<'de, F: Fields<'de>>(fields: &mut F) -> Result<Self, F::Error> {
-                Ok(Self { $($field: fields.$read::<$form, _>($number $(, || $default)?)?,)* })
+        impl Decode for $name {
+            fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                let mut fields = Fields::new(reader, &$names)?;
+                let value = Self { $($field: fields.$read::<$form, _>($number $(, || $default)?)?,)* };
+                fields.end()?;
+                Ok(value)
             }
         }
         };
@@ -47,10 +40,10 @@ macro_rules! structure {
     (@present optional, $value:expr) => { $value.is_some() };
     (@present $read:ident, $value:expr) => { true };
     (@write optional, $form:ty, $fields:ident, $number:literal, $value:expr) => {
-        $fields.write::<Optional<$form>, _>($number, $value)?
+        $fields.write::<Optional<$form>, _>($number, $value)
     };
     (@write $read:ident, $form:ty, $fields:ident, $number:literal, $value:expr) => {
-        $fields.write::<$form, _>($number, $value)?
+        $fields.write::<$form, _>($number, $value)
     };
 }
 
@@ -136,8 +129,7 @@ fn an_unknown_enum_value_is_kept() {
         &vec![Side::Buy, Side::Unknown(u32::MAX)],
         &[0x92, 1, 0xce, 255, 255, 255, 255],
     );
-    let number = read_number(&mut rmp_serde::Deserializer::from_read_ref(&[0xcd, 1, 0][..]));
-    assert_eq!(number.ok(), Some(256));
+    check::<Plain, Side>(&Side::Unknown(256), &[0xcd, 1, 0]);
 }
 
 #[test]

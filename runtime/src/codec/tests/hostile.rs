@@ -5,15 +5,14 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use rmpv::Value;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::tape::{Order, Trade, trade};
 use super::tree::{Tree, tree};
 use super::{read, text, written};
 use crate::codec::{
-    Blob, Boxed, DecodeError, Fields, List, MAX_DEPTH, Map, Nanoseconds, Nothing, Optional, Plain,
-    ReadFields, StructWriter, Timestamp, decode_prefix, read_struct,
+    Blob, Boxed, Decode, DecodeError, Encode, Fields, List, MAX_DEPTH, Map, Nanoseconds, Nothing, Optional,
+    Plain, Reader, Timestamp, Writer, decode_prefix,
 };
 
 /// Reads bytes as everything there is. The answers are not looked at: that there are any is the point.
@@ -137,25 +136,20 @@ struct Wide {
     rest: [u64; 2048],
 }
 
-impl Serialize for Wide {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = StructWriter::new(serializer, 1)?;
-        fields.write::<Optional<Boxed<Plain>>, _>(1, &self.next)?;
-        fields.end()
+impl Encode for Wide {
+    fn encode(&self, out: &mut Writer) {
+        let mut fields = out.fields(1);
+        fields.write::<Optional<Boxed<Plain>>, _>(1, &self.next);
+        fields.end();
     }
 }
 
-impl<'de> Deserialize<'de> for Wide {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read_struct::<Self, D>(deserializer)
-    }
-}
-
-impl ReadFields for Wide {
-    type Output = Self;
-    const NAMES: &'static [&'static str] = &["next"];
-    fn read<'de, F: Fields<'de>>(fields: &mut F) -> Result<Self, F::Error> {
-        Ok(Self { next: fields.optional::<Boxed<Plain>, _>(1)?, rest: [7; 2048] })
+impl Decode for Wide {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut fields = Fields::new(reader, &["next"])?;
+        let value = Self { next: fields.optional::<Boxed<Plain>, _>(1)?, rest: [7; 2048] };
+        fields.end()?;
+        Ok(value)
     }
 }
 

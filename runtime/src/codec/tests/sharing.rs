@@ -3,13 +3,15 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bytes::Bytes;
-use rmpv::Value;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::tree::Tree;
 use super::written;
 use crate::codec::blob::MIN_SHARED;
-use crate::codec::{Blob, List, Plain, decode, decode_prefix};
+use crate::codec::{
+    Blob, Decode, DecodeError, Encode, Fields, Foreign, Form, List, Plain, Reader, Writer, decode,
+    decode_prefix,
+};
 
 fn lies_in(part: &Bytes, whole: &Bytes) -> bool {
     whole.as_ptr_range().contains(&part.as_ptr())
@@ -70,10 +72,7 @@ fn short_ones_of_many_values_lie_together_and_keep_nothing_large() {
 fn a_copy_serves_where_nothing_is_lent() {
     let blob = &blobs(&[1000])[0];
     let bytes = written::<Blob, _>(blob);
-    let mut deserializer = rmp_serde::Deserializer::from_read_ref(&bytes);
-    let read = <Blob as crate::codec::Form<Bytes>>::deserialize(&mut deserializer).expect("bytes");
-    assert_eq!(read, blob);
-    let read = <Blob as crate::codec::Form<Bytes>>::deserialize(Value::Binary(blob.to_vec())).expect("bytes");
+    let read = <Blob as Form<Bytes>>::decode(&mut Reader::over(&bytes)).expect("bytes");
     assert_eq!(read, blob);
 }
 
@@ -104,27 +103,22 @@ impl<'de> Deserialize<'de> for Nested {
 /// Reads a pair of the two, the nested one first.
 struct Pair(Bytes);
 
-impl Serialize for Pair {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = crate::codec::StructWriter::new(serializer, 2)?;
-        fields.write::<Plain, _>(1, &Nested)?;
-        fields.write::<Blob, _>(2, &self.0)?;
-        fields.end()
+impl Encode for Pair {
+    fn encode(&self, out: &mut Writer) {
+        let mut fields = out.fields(2);
+        fields.write::<Foreign, _>(1, &Nested);
+        fields.write::<Blob, _>(2, &self.0);
+        fields.end();
     }
 }
 
-impl<'de> Deserialize<'de> for Pair {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        crate::codec::read_struct::<Self, D>(deserializer)
-    }
-}
-
-impl crate::codec::ReadFields for Pair {
-    type Output = Self;
-    const NAMES: &'static [&'static str] = &["nested", "blob"];
-    fn read<'de, F: crate::codec::Fields<'de>>(fields: &mut F) -> Result<Self, F::Error> {
-        fields.required::<Plain, Nested>(1)?;
-        Ok(Self(fields.required::<Blob, _>(2)?))
+impl Decode for Pair {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut fields = Fields::new(reader, &["nested", "blob"])?;
+        fields.required::<Foreign, Nested>(1)?;
+        let value = Self(fields.required::<Blob, _>(2)?);
+        fields.end()?;
+        Ok(value)
     }
 }
 

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeMap;
 
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
-
 use crate::codec::{
-    Fields, List, Optional, Payload, Plain, ReadFields, ReadVariant, StructWriter, Timestamp, UnknownVariant,
-    length, read_number, read_struct, read_union, write_variant,
+    Decode, DecodeError, Encode, Fields, List, Optional, Payload, Plain, Reader, Timestamp, UnknownVariant,
+    Writer, length,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -16,32 +14,26 @@ pub(crate) struct Amount {
     pub(crate) currency: Option<String>,
 }
 
-impl Serialize for Amount {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = StructWriter::new(serializer, length(2, &[(3, self.currency.is_some())]))?;
-        fields.write::<Plain, _>(1, &self.units)?;
-        fields.write::<Plain, _>(2, &self.scale)?;
-        fields.write::<Optional<Plain>, _>(3, &self.currency)?;
-        fields.end()
+impl Encode for Amount {
+    fn encode(&self, out: &mut Writer) {
+        let mut fields = out.fields(length(2, &[(3, self.currency.is_some())]));
+        fields.write::<Plain, _>(1, &self.units);
+        fields.write::<Plain, _>(2, &self.scale);
+        fields.write::<Optional<Plain>, _>(3, &self.currency);
+        fields.end();
     }
 }
 
-impl<'de> Deserialize<'de> for Amount {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read_struct::<Self, D>(deserializer)
-    }
-}
-
-impl ReadFields for Amount {
-    type Output = Self;
-    const NAMES: &'static [&'static str] = &["units", "scale", "currency"];
-    #[inline]
-    fn read<'de, F: Fields<'de>>(fields: &mut F) -> Result<Self, F::Error> {
-        Ok(Self {
+impl Decode for Amount {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut fields = Fields::new(reader, &["units", "scale", "currency"])?;
+        let value = Self {
             units: fields.required::<Plain, _>(1)?,
             scale: fields.required::<Plain, _>(2)?,
             currency: fields.optional::<Plain, _>(3)?,
-        })
+        };
+        fields.end()?;
+        Ok(value)
     }
 }
 
@@ -57,34 +49,28 @@ pub(crate) struct Trade {
     pub(crate) lot: u32,
 }
 
-impl Serialize for Trade {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = StructWriter::new(serializer, length(10, &[]))?;
-        fields.write::<Plain, _>(1, &self.symbol)?;
-        fields.write::<Plain, _>(2, &self.price)?;
-        fields.write::<Plain, _>(3, &self.size)?;
-        fields.write::<Plain, _>(4, &self.at)?;
-        fields.write::<Optional<Plain>, _>(5, &self.venue)?;
-        fields.write::<List<Plain>, _>(6, &self.flags)?;
-        fields.write::<Plain, _>(7, &self.attributes)?;
-        fields.write::<Plain, _>(10, &self.lot)?;
-        fields.end()
+impl Encode for Trade {
+    fn encode(&self, out: &mut Writer) {
+        let mut fields = out.fields(10);
+        fields.write::<Plain, _>(1, &self.symbol);
+        fields.write::<Plain, _>(2, &self.price);
+        fields.write::<Plain, _>(3, &self.size);
+        fields.write::<Plain, _>(4, &self.at);
+        fields.write::<Optional<Plain>, _>(5, &self.venue);
+        fields.write::<List<Plain>, _>(6, &self.flags);
+        fields.write::<Plain, _>(7, &self.attributes);
+        fields.write::<Plain, _>(10, &self.lot);
+        fields.end();
     }
 }
 
-impl<'de> Deserialize<'de> for Trade {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read_struct::<Self, D>(deserializer)
-    }
-}
-
-impl ReadFields for Trade {
-    type Output = Self;
-    const NAMES: &'static [&'static str] =
-        &["symbol", "price", "size", "at", "venue", "flags", "attributes", "", "", "lot"];
-    #[inline]
-    fn read<'de, F: Fields<'de>>(fields: &mut F) -> Result<Self, F::Error> {
-        Ok(Self {
+impl Decode for Trade {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut fields = Fields::new(
+            reader,
+            &["symbol", "price", "size", "at", "venue", "flags", "attributes", "", "", "lot"],
+        )?;
+        let value = Self {
             symbol: fields.required::<Plain, _>(1)?,
             price: fields.required::<Plain, _>(2)?,
             size: fields.required::<Plain, _>(3)?,
@@ -93,7 +79,9 @@ impl ReadFields for Trade {
             flags: fields.required::<List<Plain>, _>(6)?,
             attributes: fields.required::<Plain, _>(7)?,
             lot: fields.or_else::<Plain, _>(10, || 1)?,
-        })
+        };
+        fields.end()?;
+        Ok(value)
     }
 }
 
@@ -105,18 +93,19 @@ macro_rules! enumeration {
             Unknown(u32),
         }
 
-        impl Serialize for $name {
-            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-                serializer.serialize_u32(match self {
+        impl Encode for $name {
+            fn encode(&self, out: &mut Writer) {
+                let number: u32 = match self {
                     $(Self::$variant => $number,)*
                     Self::Unknown(number) => *number,
-                })
+                };
+                number.encode(out);
             }
         }
 
-        impl<'de> Deserialize<'de> for $name {
-            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-                Ok(match read_number(deserializer)? {
+        impl Decode for $name {
+            fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+                Ok(match u32::decode(reader)? {
                     $($number => Self::$variant,)*
                     number => Self::Unknown(number),
                 })
@@ -135,32 +124,26 @@ pub(crate) struct MarketOrder {
     pub(crate) size: u32,
 }
 
-impl Serialize for MarketOrder {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = StructWriter::new(serializer, length(3, &[]))?;
-        fields.write::<Plain, _>(1, &self.symbol)?;
-        fields.write::<Plain, _>(2, &self.side)?;
-        fields.write::<Plain, _>(3, &self.size)?;
-        fields.end()
+impl Encode for MarketOrder {
+    fn encode(&self, out: &mut Writer) {
+        let mut fields = out.fields(3);
+        fields.write::<Plain, _>(1, &self.symbol);
+        fields.write::<Plain, _>(2, &self.side);
+        fields.write::<Plain, _>(3, &self.size);
+        fields.end();
     }
 }
 
-impl<'de> Deserialize<'de> for MarketOrder {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read_struct::<Self, D>(deserializer)
-    }
-}
-
-impl ReadFields for MarketOrder {
-    type Output = Self;
-    const NAMES: &'static [&'static str] = &["symbol", "side", "size"];
-    #[inline]
-    fn read<'de, F: Fields<'de>>(fields: &mut F) -> Result<Self, F::Error> {
-        Ok(Self {
+impl Decode for MarketOrder {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut fields = Fields::new(reader, &["symbol", "side", "size"])?;
+        let value = Self {
             symbol: fields.required::<Plain, _>(1)?,
             side: fields.required::<Plain, _>(2)?,
             size: fields.required::<Plain, _>(3)?,
-        })
+        };
+        fields.end()?;
+        Ok(value)
     }
 }
 
@@ -172,64 +155,39 @@ pub(crate) enum Order {
     Unknown(UnknownVariant),
 }
 
-struct LimitFields<'a> {
-    symbol: &'a String,
-    side: &'a Side,
-    limit: &'a Amount,
-}
-
-impl Serialize for LimitFields<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut fields = StructWriter::new(serializer, length(3, &[]))?;
-        fields.write::<Plain, _>(1, self.symbol)?;
-        fields.write::<Plain, _>(2, self.side)?;
-        fields.write::<Plain, _>(3, self.limit)?;
-        fields.end()
-    }
-}
-
-enum LimitRead {}
-
-impl ReadFields for LimitRead {
-    type Output = Order;
-    const NAMES: &'static [&'static str] = &["symbol", "side", "limit"];
-    #[inline]
-    fn read<'de, F: Fields<'de>>(fields: &mut F) -> Result<Order, F::Error> {
-        Ok(Order::Limit {
-            symbol: fields.required::<Plain, _>(1)?,
-            side: fields.required::<Plain, _>(2)?,
-            limit: fields.required::<Plain, _>(3)?,
-        })
-    }
-}
-
-impl Serialize for Order {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Encode for Order {
+    fn encode(&self, out: &mut Writer) {
         match self {
             Self::Limit { symbol, side, limit } => {
-                write_variant::<Plain, _, _>(serializer, 1, &LimitFields { symbol, side, limit })
+                let mut fields = out.variant_fields(1, 3);
+                fields.write::<Plain, _>(1, symbol);
+                fields.write::<Plain, _>(2, side);
+                fields.write::<Plain, _>(3, limit);
+                fields.end();
             }
-            Self::Market(value) => write_variant::<Plain, _, _>(serializer, 2, value),
-            Self::CancelAll => write_variant::<crate::codec::Nothing, _, _>(serializer, 3, &()),
-            Self::Unknown(variant) => {
-                write_variant::<Plain, _, _>(serializer, variant.number, &variant.value)
-            }
+            Self::Market(value) => out.variant::<Plain, _>(2, value),
+            Self::CancelAll => out.bare_variant(3),
+            Self::Unknown(variant) => out.unknown_variant(variant),
         }
     }
 }
 
-impl<'de> Deserialize<'de> for Order {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read_union::<Self, D>(deserializer)
-    }
-}
-
-impl ReadVariant for Order {
-    const NAMES: &'static [(u32, &'static str)] = &[(1, "Limit"), (2, "Market"), (3, "CancelAll")];
-    fn read<'de, P: Payload<'de>>(number: u32, payload: P) -> Result<Self, P::Error> {
+impl Decode for Order {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let (number, mut payload) = Payload::new(reader)?;
         match number {
-            1 => payload.fields::<LimitRead>(),
-            2 => payload.value::<Plain, _>().map(Self::Market),
+            1 => {
+                let mut fields = payload.fields(&["symbol", "side", "limit"])?;
+                let value = Self::Limit {
+                    symbol: fields.required::<Plain, _>(1)?,
+                    side: fields.required::<Plain, _>(2)?,
+                    limit: fields.required::<Plain, _>(3)?,
+                };
+                fields.end()?;
+                payload.end()?;
+                Ok(value)
+            }
+            2 => payload.value::<Plain, _>("Market").map(Self::Market),
             3 => payload.nothing().map(|()| Self::CancelAll),
             _ => payload.unknown(number).map(Self::Unknown),
         }

@@ -5,13 +5,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use rmpv::Value;
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use uuid::Uuid;
 
 use super::tape::Order;
 use crate::codec::{
-    Blob, Boxed, Fields, List, Map, Nanoseconds, Optional, Plain, ReadFields, StructWriter, length,
-    read_struct,
+    Blob, Boxed, Decode, DecodeError, Encode, Fields, List, Map, Nanoseconds, Optional, Plain, Reader,
+    Writer, length,
 };
 
 #[derive(Debug, Clone, PartialEq)]
@@ -41,40 +40,32 @@ impl Default for Tree {
     }
 }
 
-impl Serialize for Tree {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+impl Encode for Tree {
+    fn encode(&self, out: &mut Writer) {
         let optional = [
             (5, self.age.is_some()),
             (6, self.id.is_some()),
             (7, self.order.is_some()),
             (8, !self.any.is_nil()),
         ];
-        let mut fields = StructWriter::new(serializer, length(4, &optional))?;
-        fields.write::<Optional<Boxed<Plain>>, _>(1, &self.next)?;
-        fields.write::<List<Plain>, _>(2, &self.children)?;
-        fields.write::<Map<Plain, Plain>, _>(3, &self.named)?;
-        fields.write::<List<Blob>, _>(4, &self.blobs)?;
-        fields.write::<Optional<Nanoseconds>, _>(5, &self.age)?;
-        fields.write::<Optional<Plain>, _>(6, &self.id)?;
-        fields.write::<Optional<Plain>, _>(7, &self.order)?;
-        fields.write::<Plain, _>(8, &self.any)?;
-        fields.end()
+        let mut fields = out.fields(length(4, &optional));
+        fields.write::<Optional<Boxed<Plain>>, _>(1, &self.next);
+        fields.write::<List<Plain>, _>(2, &self.children);
+        fields.write::<Map<Plain, Plain>, _>(3, &self.named);
+        fields.write::<List<Blob>, _>(4, &self.blobs);
+        fields.write::<Optional<Nanoseconds>, _>(5, &self.age);
+        fields.write::<Optional<Plain>, _>(6, &self.id);
+        fields.write::<Optional<Plain>, _>(7, &self.order);
+        fields.write::<Plain, _>(8, &self.any);
+        fields.end();
     }
 }
 
-impl<'de> Deserialize<'de> for Tree {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        read_struct::<Self, D>(deserializer)
-    }
-}
-
-impl ReadFields for Tree {
-    type Output = Self;
-    const NAMES: &'static [&'static str] =
-        &["next", "children", "named", "blobs", "age", "id", "order", "any"];
-    #[inline]
-    fn read<'de, F: Fields<'de>>(fields: &mut F) -> Result<Self, F::Error> {
-        Ok(Self {
+impl Decode for Tree {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut fields =
+            Fields::new(reader, &["next", "children", "named", "blobs", "age", "id", "order", "any"])?;
+        let value = Self {
             next: fields.optional::<Boxed<Plain>, _>(1)?,
             children: fields.or_else::<List<Plain>, _>(2, Vec::new)?,
             named: fields.or_else::<Map<Plain, Plain>, _>(3, BTreeMap::new)?,
@@ -83,7 +74,9 @@ impl ReadFields for Tree {
             id: fields.optional::<Plain, _>(6)?,
             order: fields.optional::<Plain, _>(7)?,
             any: fields.or_else::<Plain, _>(8, || Value::Nil)?,
-        })
+        };
+        fields.end()?;
+        Ok(value)
     }
 }
 
