@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 
 use super::recall::{calls_in, without};
-use super::spare::spare;
+use super::spare::spare_for;
 use super::{BATCH_LIMIT, Draft, Message, VERSION, kind, write};
 
 /// What one peer is to be sent, in order. Whatever has gathered by the time the owner runs leaves as one message.
@@ -91,7 +91,7 @@ impl Outbox {
     fn append(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
         if self.open.is_empty() {
             if self.open.capacity() == 0 {
-                self.open = spare();
+                self.open = spare_for(self.usual);
                 self.open.reserve(self.usual);
             }
             self.open.push(VERSION);

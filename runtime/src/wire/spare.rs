@@ -5,12 +5,17 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::{Mutex, PoisonError};
+use std::thread::LocalKey;
 
 use super::LARGE;
 
-/// Up to which size a thread keeps a buffer for its next drafts, and how many bytes of them.
+/// Up to which size a buffer counts as short, as most drafts are: a call that is kept to be made again keeps its buffer, which
+/// is to be no larger than it needs.
+const SHORT: usize = 1024;
+/// Up to which size a thread keeps a buffer for its next drafts and batches.
 const SPARE_SIZE: usize = 64 * 1024;
-const SPARE_BYTES: usize = 64 * SPARE_SIZE;
+/// How many bytes a thread keeps, of short ones and of others.
+const SPARE_BYTES: usize = 1024 * 1024;
 
 /// How many bytes of larger ones the process keeps. What has no room there is given back to the allocator.
 const LARGE_BYTES: usize = 8 * 1024 * 1024;
@@ -23,9 +28,10 @@ struct Spares {
 }
 
 thread_local! {
-    static SMALL: RefCell<Spares> = const { RefCell::new(Spares::up_to(SPARE_BYTES)) };
-    /// The draft before was a large one, and so the next may be.
-    static EXPECTS_LARGE: Cell<bool> = const { Cell::new(false) };
+    static SHORT_ONES: RefCell<Spares> = const { RefCell::new(Spares::up_to(SPARE_BYTES)) };
+    static OTHERS: RefCell<Spares> = const { RefCell::new(Spares::up_to(SPARE_BYTES)) };
+    /// To how many bytes the draft before came: the next may come to as many.
+    static EXPECTED: Cell<usize> = const { Cell::new(0) };
 }
 
 static LARGE_ONES: Mutex<Spares> = Mutex::new(Spares::up_to(LARGE_BYTES));
@@ -51,14 +57,26 @@ impl Spares {
     }
 }
 
-/// An empty buffer, a used one where there is one.
+/// An empty buffer for a draft, a used one where there is one.
 #[inline]
 pub(super) fn spare() -> Vec<u8> {
-    // Where the thread is ending, its buffers are gone already.
-    let expects_large = EXPECTS_LARGE.try_with(Cell::get).unwrap_or(false);
-    let large = if expects_large { take_large() } else { None };
-    let used = large.or_else(|| SMALL.try_with(|small| small.borrow_mut().take()).ok().flatten());
+    spare_for(EXPECTED.get())
+}
+
+/// An empty buffer for about so many bytes, a used one where there is one.
+#[inline]
+pub(super) fn spare_for(length: usize) -> Vec<u8> {
+    let used = match length {
+        ..=SHORT => take(&SHORT_ONES),
+        ..LARGE => take(&OTHERS),
+        _ => take_large(),
+    };
     used.unwrap_or_else(|| Vec::with_capacity(256))
+}
+
+fn take(spares: &'static LocalKey<RefCell<Spares>>) -> Option<Vec<u8>> {
+    // Where the thread is ending, its buffers are gone already.
+    spares.try_with(|spares| spares.borrow_mut().take()).ok().flatten()
 }
 
 #[cold]
@@ -67,20 +85,22 @@ fn take_large() -> Option<Vec<u8>> {
     LARGE_ONES.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
-/// A draft of this thread has come to so many bytes: the next may come to as many.
+/// A draft of this thread has come to so many bytes.
 #[inline]
 pub(super) fn drafted(length: usize) {
-    let _ = EXPECTS_LARGE.try_with(|expects| expects.set(length >= LARGE));
+    EXPECTED.set(length);
 }
 
-/// Keeps a buffer for a next draft.
+/// Keeps a buffer for what comes next.
 #[inline]
 pub(crate) fn keep(buffer: Vec<u8>) {
-    if buffer.capacity() > SPARE_SIZE {
-        return keep_large(buffer);
-    }
-    // Where the thread is ending, there is no next draft.
-    let _ = SMALL.try_with(|small| small.borrow_mut().keep(buffer));
+    let spares = match buffer.capacity() {
+        ..=SHORT => &SHORT_ONES,
+        ..=SPARE_SIZE => &OTHERS,
+        _ => return keep_large(buffer),
+    };
+    // Where the thread is ending, nothing comes next.
+    let _ = spares.try_with(|spares| spares.borrow_mut().keep(buffer));
 }
 
 #[cold]
@@ -113,7 +133,10 @@ mod tests {
             one.is_empty() && one.capacity() > SPARE_SIZE
         };
         assert!((0..100).any(|_| is_used_again()));
+        keep(Vec::with_capacity(SHORT + 1));
         drafted(LARGE - 1);
-        assert!(spare().capacity() <= SPARE_SIZE);
+        assert!((SHORT + 1..=SPARE_SIZE).contains(&spare().capacity()));
+        drafted(SHORT);
+        assert!(spare().capacity() <= SHORT);
     }
 }
