@@ -22,7 +22,7 @@ const OURS: &str = "
     new connect local channel Result Option Box String Vec Ok Err Some None std core alloc zsvc serde wire Default Clone
     Debug Display Send Sync Iterator Into From Future Arc BTreeMap Context Channel Status Error Service Method METHODS
     Streaming Sink Stream Bytes Value Timestamp Uuid Duration Unknown number from_number str usize context sink service
-    call params fields length serializer deserializer formatter payload variant drop dispatch methods";
+    call params fields length serializer deserializer formatter payload variant drop dispatch methods out reader start";
 
 /// The words that each place holds somewhere.
 #[derive(Default)]

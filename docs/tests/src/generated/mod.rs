@@ -2,7 +2,7 @@
 
 //! Services and their types: a module for each package.
 
-const _: () = ::zsvc::generated::made_for(1);
+const _: () = ::zsvc::generated::made_for(2);
 
 /// Packages below `climate`.
 #[allow(
@@ -52,40 +52,39 @@ pub mod climate {
 
         impl ::core::error::Error for self::ClimateError {}
 
-        impl ::zsvc::DeclaredError for self::ClimateError {}
-
         const _: () = {
             use ::zsvc::generated as wire;
 
-            struct NoSuchRoomFields<'a> {
-                room: &'a ::std::string::String,
-            }
-
-            impl wire::serde::Serialize for NoSuchRoomFields<'_> {
-                fn serialize<S: wire::serde::Serializer>(
-                    &self,
-                    serializer: S,
-                ) -> ::core::result::Result<S::Ok, S::Error> {
-                    let length = wire::length(1, &[]);
-                    let mut fields = wire::StructWriter::new(serializer, length)?;
-                    fields.write::<wire::Plain, _>(1, self.room)?;
-                    fields.end()
+            impl wire::Encode for self::ClimateError {
+                fn encode(&self, out: &mut wire::Writer) {
+                    match self {
+                        Self::NoSuchRoom { room } => {
+                            let mut fields = out.variant_fields(1, 1);
+                            fields.write::<wire::Plain, _>(1, room);
+                            fields.end();
+                        }
+                        Self::Unknown(variant) => out.unknown_variant(variant),
+                    }
                 }
             }
 
-            struct NoSuchRoomReader {}
-
-            impl wire::ReadFields for NoSuchRoomReader {
-                type Output = self::ClimateError;
-
-                const NAMES: &'static [&'static str] = &["room"];
-
-                fn read<'de, F: wire::Fields<'de>>(
-                    fields: &mut F,
-                ) -> ::core::result::Result<self::ClimateError, F::Error> {
-                    ::core::result::Result::Ok(self::ClimateError::NoSuchRoom {
-                        room: fields.required::<wire::Plain, _>(1)?,
-                    })
+            impl wire::Decode for self::ClimateError {
+                fn decode(
+                    reader: &mut wire::Reader<'_>,
+                ) -> ::core::result::Result<Self, wire::DecodeError> {
+                    let (number, mut payload) = wire::Payload::new(reader)?;
+                    match number {
+                        1 => {
+                            let mut fields = payload.fields(&["room"])?;
+                            let value = Self::NoSuchRoom {
+                                room: fields.required::<wire::Plain, _>(1)?,
+                            };
+                            fields.end()?;
+                            payload.end()?;
+                            ::core::result::Result::Ok(value)
+                        }
+                        _ => payload.unknown(number).map(Self::Unknown),
+                    }
                 }
             }
 
@@ -94,18 +93,7 @@ pub mod climate {
                     &self,
                     serializer: S,
                 ) -> ::core::result::Result<S::Ok, S::Error> {
-                    match self {
-                        Self::NoSuchRoom { room } => wire::write_variant::<wire::Plain, _, _>(
-                            serializer,
-                            1,
-                            &NoSuchRoomFields { room },
-                        ),
-                        Self::Unknown(variant) => wire::write_variant::<wire::Plain, _, _>(
-                            serializer,
-                            variant.number,
-                            &variant.value,
-                        ),
-                    }
+                    wire::serialize(self, serializer)
                 }
             }
 
@@ -113,21 +101,19 @@ pub mod climate {
                 fn deserialize<D: wire::serde::Deserializer<'de>>(
                     deserializer: D,
                 ) -> ::core::result::Result<Self, D::Error> {
-                    wire::read_union::<Self, D>(deserializer)
+                    wire::deserialize(deserializer)
                 }
             }
 
-            impl wire::ReadVariant for self::ClimateError {
-                const NAMES: &'static [(u32, &'static str)] = &[(1, "NoSuchRoom")];
+            impl ::zsvc::DeclaredError for self::ClimateError {
+                fn write(&self, out: &mut wire::Writer) {
+                    wire::Encode::encode(self, out);
+                }
 
-                fn read<'de, P: wire::Payload<'de>>(
-                    number: u32,
-                    payload: P,
-                ) -> ::core::result::Result<Self, P::Error> {
-                    match number {
-                        1 => payload.fields::<NoSuchRoomReader>(),
-                        _ => payload.unknown(number).map(Self::Unknown),
-                    }
+                fn read(
+                    reader: &mut wire::Reader<'_>,
+                ) -> ::core::result::Result<Self, wire::DecodeError> {
+                    wire::Decode::decode(reader)
                 }
             }
         };
@@ -197,35 +183,22 @@ pub mod climate {
                 room: ::std::string::String,
             }
 
-            impl wire::serde::Serialize for ReadParams {
-                fn serialize<S: wire::serde::Serializer>(
-                    &self,
-                    serializer: S,
-                ) -> ::core::result::Result<S::Ok, S::Error> {
-                    let length = wire::length(1, &[]);
-                    let mut fields = wire::StructWriter::new(serializer, length)?;
-                    fields.write::<wire::Plain, _>(1, &self.room)?;
-                    fields.end()
+            impl wire::Encode for ReadParams {
+                fn encode(&self, out: &mut wire::Writer) {
+                    let mut fields = out.fields(1);
+                    fields.write::<wire::Plain, _>(1, &self.room);
+                    fields.end();
                 }
             }
 
-            impl<'de> wire::serde::Deserialize<'de> for ReadParams {
-                fn deserialize<D: wire::serde::Deserializer<'de>>(
-                    deserializer: D,
-                ) -> ::core::result::Result<Self, D::Error> {
-                    wire::read_struct::<Self, D>(deserializer)
-                }
-            }
-
-            impl wire::ReadFields for ReadParams {
-                type Output = Self;
-
-                const NAMES: &'static [&'static str] = &["room"];
-
-                fn read<'de, F: wire::Fields<'de>>(
-                    fields: &mut F,
-                ) -> ::core::result::Result<Self, F::Error> {
-                    ::core::result::Result::Ok(Self { room: fields.required::<wire::Plain, _>(1)? })
+            impl wire::Decode for ReadParams {
+                fn decode(
+                    reader: &mut wire::Reader<'_>,
+                ) -> ::core::result::Result<Self, wire::DecodeError> {
+                    let mut fields = wire::Fields::new(reader, &["room"])?;
+                    let value = Self { room: fields.required::<wire::Plain, _>(1)? };
+                    fields.end()?;
+                    ::core::result::Result::Ok(value)
                 }
             }
 
@@ -240,75 +213,59 @@ pub mod climate {
                 room: ::std::string::String,
             }
 
-            impl wire::serde::Serialize for WatchParams {
-                fn serialize<S: wire::serde::Serializer>(
-                    &self,
-                    serializer: S,
-                ) -> ::core::result::Result<S::Ok, S::Error> {
-                    let length = wire::length(1, &[]);
-                    let mut fields = wire::StructWriter::new(serializer, length)?;
-                    fields.write::<wire::Plain, _>(1, &self.room)?;
-                    fields.end()
+            impl wire::Encode for WatchParams {
+                fn encode(&self, out: &mut wire::Writer) {
+                    let mut fields = out.fields(1);
+                    fields.write::<wire::Plain, _>(1, &self.room);
+                    fields.end();
                 }
             }
 
-            impl<'de> wire::serde::Deserialize<'de> for WatchParams {
-                fn deserialize<D: wire::serde::Deserializer<'de>>(
-                    deserializer: D,
-                ) -> ::core::result::Result<Self, D::Error> {
-                    wire::read_struct::<Self, D>(deserializer)
+            impl wire::Decode for WatchParams {
+                fn decode(
+                    reader: &mut wire::Reader<'_>,
+                ) -> ::core::result::Result<Self, wire::DecodeError> {
+                    let mut fields = wire::Fields::new(reader, &["room"])?;
+                    let value = Self { room: fields.required::<wire::Plain, _>(1)? };
+                    fields.end()?;
+                    ::core::result::Result::Ok(value)
                 }
             }
 
-            impl wire::ReadFields for WatchParams {
-                type Output = Self;
-
-                const NAMES: &'static [&'static str] = &["room"];
-
-                fn read<'de, F: wire::Fields<'de>>(
-                    fields: &mut F,
-                ) -> ::core::result::Result<Self, F::Error> {
-                    ::core::result::Result::Ok(Self { room: fields.required::<wire::Plain, _>(1)? })
-                }
-            }
-
-            impl wire::Validate for WatchParams {
-                fn validate(&self) -> ::core::result::Result<(), wire::Violation> {
-                    ::core::result::Result::Ok(())
-                }
-            }
+            impl wire::Validate for WatchParams {}
 
             impl<T: self::Climate> ::zsvc::Service for self::ClimateServer<T> {
                 fn methods(&self) -> &'static [::zsvc::Method] {
                     &METHODS
                 }
 
-                fn dispatch(&self, method: usize, call: wire::Incoming) -> wire::Handling {
+                fn dispatch(
+                    &self,
+                    method: usize,
+                    call: wire::Incoming,
+                ) -> ::core::result::Result<wire::Handling, ::zsvc::Status> {
+                    let service = ::std::sync::Arc::clone(&self.service);
                     match method {
                         0 => {
-                            let service = ::std::sync::Arc::clone(&self.service);
-                            call.unary::<ReadParams, wire::Plain, _, _, _, _>(
-                                move |context, params| async move {
-                                    <T as self::Climate>::read(
-                                        &service,
-                                        &context,
-                                        params.room,
-                                    ).await
-                                },
-                            )
+                            let (context, params, start) = call.unary::<ReadParams>()?;
+                            start.answering::<wire::Plain, _, _, _>(async move {
+                                <T as self::Climate>::read(&service, &context, params.room).await
+                            })
                         }
                         1 => {
-                            let service = ::std::sync::Arc::clone(&self.service);
-                            call.server_stream::<WatchParams, wire::Plain, _, _, _, _>(
-                                move |context, params, sink| async move {
-                                    <T as self::Climate>::watch(
-                                        &service,
-                                        &context,
-                                        params.room,
-                                        sink,
-                                    ).await
-                                },
-                            )
+                            let (context, params, sink, start) = call.server_stream::<
+                                WatchParams,
+                                wire::Plain,
+                                _
+                            >()?;
+                            start.streaming(async move {
+                                <T as self::Climate>::watch(
+                                    &service,
+                                    &context,
+                                    params.room,
+                                    sink,
+                                ).await
+                            })
                         }
                         _ => call.unimplemented(),
                     }
@@ -349,7 +306,7 @@ pub mod climate {
                     &self,
                     room: impl ::core::convert::Into<::std::string::String>,
                 ) -> ::zsvc::UnaryCall<f64, ::zsvc::Error<self::ClimateError>> {
-                    self.channel.unary::<_, wire::Plain, _, _>(
+                    self.channel.unary::<wire::Plain, _, _>(
                         &METHODS[0],
                         &ReadParams { room: room.into() },
                     )
@@ -360,7 +317,7 @@ pub mod climate {
                     &self,
                     room: impl ::core::convert::Into<::std::string::String>,
                 ) -> ::zsvc::ServerStreamCall<f64, ::zsvc::Error<self::ClimateError>> {
-                    self.channel.server_stream::<_, wire::Plain, _, _>(
+                    self.channel.server_stream::<wire::Plain, _, _>(
                         &METHODS[1],
                         &WatchParams { room: room.into() },
                     )

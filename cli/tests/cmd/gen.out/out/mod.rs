@@ -2,7 +2,7 @@
 
 //! Services and their types: a module for each package.
 
-const _: () = ::zsvc::generated::made_for(1);
+const _: () = ::zsvc::generated::made_for(2);
 
 /// The package `thing`.
 #[allow(

@@ -76,7 +76,7 @@ fn the_parameters_can_not_be_read() {
         let server = Running::start();
         let probe = server.client().await;
         // Text, where a chest is due.
-        let call = probe.channel().unary::<_, Plain, u32, Status>(&PUT, &("text",));
+        let call = probe.channel().unary::<Plain, u32, Status>(&PUT, &vec!["text".to_owned()]);
         let status = call.await.unwrap_err();
         assert_eq!(of(&status), (Code::InvalidArgument, Outcome::NotSent));
         assert!(status.message().starts_with("chest: "), "{status}");
@@ -93,12 +93,12 @@ fn a_method_is_called_as_one_of_another_kind() {
         let server = Running::start().lossy();
         let probe = server.client().await;
         let channel = probe.channel();
-        channel.one_way(&ONE_WAY, &("x",)).await.unwrap();
-        let status = channel.unary::<_, Plain, u32, Status>(&UNARY, &("x",)).await.unwrap_err();
+        channel.one_way(&ONE_WAY, &vec!["x".to_owned()]).await.unwrap();
+        let status = channel.unary::<Plain, u32, Status>(&UNARY, &vec!["x".to_owned()]).await.unwrap_err();
         assert_eq!(of(&status), (Code::InvalidArgument, Outcome::NotSent));
         assert_eq!((server.counters.calls(), server.counters.refused_calls()), (0, 2));
         let body = zsvc::Value::Binary(vec![1]);
-        let answers = channel.server_stream::<_, Plain, u32, Status>(&STREAM, &(body,)).await;
+        let answers = channel.server_stream::<Plain, u32, Status>(&STREAM, &vec![body]).await;
         let status = answers.unwrap().next().await.unwrap().unwrap_err();
         assert_eq!(of(&status), (Code::Unknown, Outcome::MaybeExecuted));
         assert_eq!(probe.echo("still there").await.unwrap(), "still there");

@@ -74,8 +74,8 @@ pub(super) fn rename_a_parameter() {
 /// A call as a person writes it in a scripting language: with a map of the parameters.
 async fn rename_by_name(channel: &zsvc::Channel, parameter: &str) -> Result<String, Status> {
     static RENAME: zsvc::Method = zsvc::Method::new("rows.v1.Calls/rename", zsvc::MethodKind::Unary);
-    let parameters = BTreeMap::from([(parameter, 1)]);
-    channel.unary::<_, zsvc::generated::Plain, _, _>(&RENAME, &parameters).await
+    let parameters = BTreeMap::from([(parameter.to_owned(), 1_u32)]);
+    channel.unary::<zsvc::generated::Plain, _, _>(&RENAME, &parameters).await
 }
 
 #[test]

@@ -129,7 +129,7 @@ fn the_runtime_counts_by_itself() {
         let twice = tokio::try_join!(probe.echo(Bytes::new()), probe.echo(Bytes::new()));
         twice.unwrap();
         // Text, where a chest is due.
-        let unreadable = probe.channel().unary::<_, Plain, u32, Status>(&PUT, &("text",)).await;
+        let unreadable = probe.channel().unary::<Plain, u32, Status>(&PUT, &vec!["text".to_owned()]).await;
         unreadable.unwrap_err();
         recorded.is("zsvc_client_connections{}", 1.0);
         recorded.is("zsvc_server_connections{}", 1.0);

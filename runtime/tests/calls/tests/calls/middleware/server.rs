@@ -144,7 +144,7 @@ fn a_call_that_it_refuses_is_seen_by_no_handler_and_nothing_of_it_is_read() {
         let refused = (Code::Unauthenticated, Outcome::NotSent);
         assert_eq!(of(&probe.echo("x").await.unwrap_err()), refused);
         // Text, where a chest is due.
-        let unreadable = probe.channel().unary::<_, Plain, u32, Status>(&PUT, &("text",)).await;
+        let unreadable = probe.channel().unary::<Plain, u32, Status>(&PUT, &vec!["text".to_owned()]).await;
         assert_eq!(of(&unreadable.unwrap_err()), refused);
         let streamed = probe.count(3).await.unwrap().next().await.unwrap().unwrap_err();
         assert_eq!(of(&streamed), refused);
