@@ -6,7 +6,8 @@
 //!   once, from its first sending to the answer that stands; [`retry`]: when it is made again; [`around`]: what middleware
 //!   does about it. [`overlap`]: calls of a method that does not run twice at a time.
 //! - [`launch`]: a call until it is sent. [`connection`]: the lock around a connection's [`state`]: the [`calls`]
-//!   [`in_flight`] and those in the [`line`] for room. [`handle`]: what a caller holds of it; [`deadline`]: for how long.
+//!   [`in_flight`] and those in the [`line`] for room; [`one_way`]: what the server has read of those that it does not answer.
+//!   [`handle`]: what a caller holds of it; [`deadline`]: for how long.
 //! - [`owner`]: what the owner of its socket tells it; [`records`]: what the server says. [`driver`]: the task that owns the socket. [`watch`]: whether the server is there,
 //!   where libzmq does not tell. [`local`]: a connection without a socket.
 
@@ -29,6 +30,7 @@ mod launch;
 mod limits;
 mod line;
 mod local;
+mod one_way;
 mod overlap;
 mod owner;
 mod records;

@@ -12,6 +12,7 @@ use super::deadline::Deadline;
 use super::eject::Health;
 use super::in_flight::{ClientCall, Due, PING, Streams};
 use super::line::Line;
+use super::one_way::OneWay;
 use super::watch::{Step, Watch};
 use crate::status::{Failure, Status};
 use crate::telemetry::Up;
@@ -57,16 +58,6 @@ pub(super) struct State {
 pub(super) enum Stale {
     No,
     Yes,
-}
-
-/// What is known of one-way calls, which nobody answers.
-#[derive(Debug, Default)]
-pub(super) struct OneWay {
-    /// How many calls had been begun when the last of them was, unless an answer has shown since that the server has read
-    /// it.
-    unread: Option<u64>,
-    /// The connection was lost, and with it, perhaps, some that nobody will ever hear of.
-    pub(super) lost: bool,
 }
 
 /// How a connection is.
@@ -138,7 +129,10 @@ impl State {
 
     #[inline]
     fn has_room(&self, max_calls: usize) -> bool {
-        self.phase == Phase::Ready && self.calls.len() < max_calls && self.outbox.len() < OUTBOX
+        self.phase == Phase::Ready
+            && self.calls.len() < max_calls
+            && self.outbox.len() < OUTBOX
+            && self.one_way.has_room()
     }
 
     /// A server that asks and does not read takes no more of the client's memory than this.
@@ -158,6 +152,9 @@ impl State {
         if self.line.is_first(*ticket) && self.has_room(max_calls) {
             self.line.leave(ticket);
             return Poll::Ready(());
+        }
+        if self.phase == Phase::Ready {
+            self.ask_for_one_way(Instant::now());
         }
         self.line.join(context, ticket, deadline);
         self.look_at_latest(deadline);
@@ -207,9 +204,19 @@ impl State {
         id
     }
 
-    /// A one-way call goes out, of which nothing more will be heard.
-    pub(super) fn begin_one_way(&mut self) {
-        self.one_way.unread = Some(self.begun);
+    /// A one-way call of so many bytes goes out, of which nothing more will be heard.
+    pub(super) fn begin_one_way(&mut self, bytes: usize, now: Instant) {
+        self.ask_for_one_way(now);
+        self.one_way.begin(self.begun, bytes);
+    }
+
+    /// Pings the server if it is time to know which one-way calls it has read. Nobody waits for this pong but those who have
+    /// no room.
+    fn ask_for_one_way(&mut self, now: Instant) {
+        if self.one_way.is_to_ask() {
+            let id = self.begin_ping(None, now);
+            self.one_way.ask(id);
+        }
     }
 
     /// The next message to send.
@@ -295,7 +302,7 @@ impl State {
     pub(super) fn ponged(&mut self, id: u32, wakers: &mut Wakers) {
         if let Some(call) = self.calls.get(id).filter(|call| call.due() == Due::Pong) {
             // It reads in order.
-            self.one_way.unread.take_if(|begun| *begun < call.number);
+            self.one_way.read_to(call.number);
             self.end(id, Ok(Bytes::new()), wakers);
         }
     }
@@ -305,7 +312,7 @@ impl State {
     pub(super) fn end(&mut self, id: u32, result: Result<Bytes, Failure>, wakers: &mut Wakers) {
         let Some(call) = self.calls.get_mut(id) else { return };
         self.open -= usize::from(call.is_open());
-        if call.end(result, wakers) {
+        if call.end(result, wakers) || self.one_way.ended(id) {
             self.calls.remove(id);
         }
     }
@@ -329,7 +336,7 @@ impl State {
     pub(super) fn fail_all(&mut self, why: &Status, wakers: &mut Wakers) -> usize {
         let (unsent, one_way) = self.unsent();
         self.outbox.clear();
-        self.one_way.lost |= self.one_way.unread.take().is_some();
+        self.one_way.lose();
         for id in self.in_flight() {
             let sent = !unsent.contains(&id);
             let why = if sent { why.clone().maybe_executed() } else { why.clone().not_sent() };

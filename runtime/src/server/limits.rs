@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::socket::{largest_received, queue_of_one_client};
+use crate::socket::largest_received;
 use crate::wire::{INITIAL_CREDIT, LARGEST_BATCH};
 
 /// What waits for a client is counted with that of all others in steps of so many bytes, so that small answers, which leave
@@ -114,11 +114,10 @@ impl Limits {
         .fold(0, u64::saturating_add)
     }
 
+    /// Of what clients send, the message that is coming in: whatever came before is taken at once.
     fn memory_of_connection(&self) -> u64 {
         let sent = SLACK.saturating_mul(self.in_flight().saturating_add(self.largest_sent() as u64));
-        let queue = u64::from(queue_of_one_client(self.message_size).unsigned_abs());
-        let received = queue.saturating_mul(largest_received(self.message_size) as u64);
-        CONNECTION.saturating_add(sent).saturating_add(received)
+        CONNECTION.saturating_add(sent).saturating_add(largest_received(self.message_size) as u64)
     }
 
     /// A stream that nobody reads may hold its window, and one message more.

@@ -274,23 +274,26 @@ impl ServerBuilder {
         self
     }
 
-    /// The most memory, in bytes, that a server with these settings comes to take for so many clients, whatever they do. It
-    /// is the sum of
+    /// The most memory, in bytes, that a server with these settings comes to take for so many clients, as long as it takes
+    /// what they send as fast as that comes in. It is the sum of
     ///
     /// - what waits for clients that do not read: [`max_waiting`](Self::max_waiting) and a quarter, with 64 KiB for each
     ///   client, or twice [`max_waiting_per_peer`](Self::max_waiting_per_peer) and one message for each client, where that is
     ///   less; all of it twice, since buffers grow by doubling;
     /// - for each client, 64 KiB for its connection; what libzmq holds to be sent, which is a quarter of
-    ///   `max_waiting_per_peer`, but 64 KiB to 1 MiB, and one message, twice; and what libzmq has received, which is four
-    ///   messages of the largest size that is received at all (four times [`max_message_size`](Self::max_message_size) and
-    ///   256 KiB), or as many as fit into 1 MiB;
+    ///   `max_waiting_per_peer`, but 64 KiB to 1 MiB, and one message, twice; and the message that is coming in, which has up
+    ///   to four times [`max_message_size`](Self::max_message_size) and 256 KiB;
     /// - for each call in flight, of which there are [`max_calls_per_peer`](Self::max_calls_per_peer) for each client but no
     ///   more than [`max_calls`](Self::max_calls) in all, 4 KiB; and what its stream may hold unread, which is four times
     ///   [`stream_window`](Self::stream_window) and one message;
     /// - for each call that may wait for its turn by [`max_running`](Self::max_running), four times `max_message_size`.
     ///
-    /// Not in it is what handlers hold, the values that they are called with among it, and what middleware does. A server
-    /// that also binds `inproc` shares memory with its clients there, of which nobody knows how much.
+    /// Not in it is what handlers hold, the values that they are called with among it, and what middleware does; and what has
+    /// come in and was not taken yet. That is next to nothing, unless handlers hold up every thread: then it is all that
+    /// clients send meanwhile. Those of this project send their calls in flight, what is granted to streams, and 4 MiB of one-way
+    /// calls; others may send without end, and so may one that floods faster than it can be read, for libzmq has no bound for
+    /// it that a client could not use to end the process. A server that also binds `inproc` shares memory with its clients
+    /// there, of which nobody knows how much.
     #[must_use]
     pub fn worst_case_memory(&self, clients: usize) -> u64 {
         self.limits.worst_case_memory(clients)

@@ -5,7 +5,9 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::monitor::{Event, Monitor};
-use super::{COPY, Sent, SocketError, Tuning, Watched, context, endpoint, into_bytes, tune};
+use super::{
+    COPY, Sent, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc, receive_mark, tune,
+};
 use crate::wire::{self, Message};
 
 /// A client's socket, connected to one endpoint.
@@ -25,7 +27,7 @@ impl Dealer {
     /// A socket that will be connected as soon as its peer is there. Must be called within a tokio runtime.
     pub(crate) fn connect(endpoint: &str, tuning: Tuning) -> Result<Self, SocketError> {
         let mut this = Self { monitor: None, dealer: Watched::new(Self::socket(endpoint, tuning)?)? };
-        if !endpoint.starts_with("inproc://") {
+        if !is_inproc(endpoint) {
             this.monitor = Some(Monitor::new(&mut this.dealer.socket)?);
         }
         endpoint::connect(&mut this.dealer.socket, endpoint)?;
@@ -35,6 +37,9 @@ impl Dealer {
     fn socket(endpoint: &str, tuning: Tuning) -> zmq::Result<zmq::Socket> {
         let socket = context().socket(zmq::DEALER)?;
         tune(&socket, tuning)?;
+        // What a server sends is bounded all the same, as long as it keeps to what it is granted: an answer to each call in
+        // flight, and the windows of their streams.
+        socket.set_rcvhwm(receive_mark(std::iter::once(endpoint)))?;
         // Or libzmq does not take the address.
         socket.set_ipv6(endpoint.starts_with("tcp://["))?;
         // Or messages queue up for a peer that is not there, and a call does not know that it was not sent.

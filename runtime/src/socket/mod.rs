@@ -19,7 +19,7 @@ mod tests;
 pub(crate) use dealer::{Dealer, RECONNECT};
 pub(crate) use flight::{Flight, Receipt};
 pub(crate) use monitor::Event;
-pub(crate) use router::{Routed, Router, queue_of_one_client};
+pub(crate) use router::{Routed, Router};
 
 use std::cell::Cell;
 use std::fmt;
@@ -79,9 +79,16 @@ fn context() -> &'static zmq::Context {
     CONTEXT.get_or_init(zmq::Context::new)
 }
 
-/// Messages that one peer's queue in libzmq may hold, either way. A message is a batch or a large body, so this is
-/// bytes enough; libzmq's own 1,000 could stand for gigabytes.
+/// Messages to one peer that libzmq may hold, and of one that is in the same process. A message is a batch or a large body,
+/// so this is bytes enough; libzmq's own 1,000 could stand for gigabytes.
 const HIGH_WATER_MARK: i32 = 128;
+/// Messages of a peer behind a connection that libzmq may hold until they are taken: any number.
+///
+/// At a bound, libzmq stops to read from the connection. Where that is reset then, half of it stays until there is room
+/// again; and the next ping meanwhile, one that libzmq would send as much as one of the peer's that it has read already, ends
+/// the whole process: `Assertion failed: !_io_error`, <https://github.com/zeromq/libzmq/issues/4841>. A peer needs a few
+/// hundred bytes for that. Neither does libzmq read the peer's pongs then, and takes it for dead.
+const UNBOUNDED: i32 = 0;
 /// How long what was sent last may take to leave after its socket is closed, in milliseconds.
 const LINGER: i32 = 1_000;
 /// A peer that has not finished the ZMTP handshake by then is cut off, in milliseconds: it holds a file descriptor.
@@ -112,12 +119,21 @@ pub(crate) struct Tuning {
 /// Sets what both kinds of sockets have in common.
 fn tune(socket: &zmq::Socket, tuning: Tuning) -> zmq::Result<()> {
     socket.set_sndhwm(HIGH_WATER_MARK)?;
-    socket.set_rcvhwm(HIGH_WATER_MARK)?;
     socket.set_linger(LINGER)?;
     socket.set_handshake_ivl(HANDSHAKE)?;
     socket.set_heartbeat_ivl(millis(tuning.heartbeat))?;
     socket.set_heartbeat_timeout(millis(tuning.heartbeat.saturating_mul(HEARTBEATS_LOST) / 10))?;
     socket.set_maxmsgsize(i64::try_from(largest_received(tuning.max_body)).unwrap_or(i64::MAX))
+}
+
+/// How many messages of a peer that connects to one of these endpoints, or listens there, libzmq may hold. Peers in the same
+/// process have no connection that could be reset, and are made to wait.
+fn receive_mark<'a>(mut endpoints: impl Iterator<Item = &'a str>) -> i32 {
+    if endpoints.all(is_inproc) { HIGH_WATER_MARK } else { UNBOUNDED }
+}
+
+fn is_inproc(endpoint: &str) -> bool {
+    endpoint.starts_with("inproc://")
 }
 
 /// As libzmq takes times. It reads 0 as never, so what is shorter than a millisecond is one.

@@ -4,7 +4,9 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
-use super::{COPY, Receipt, SocketError, Tuning, Watched, context, endpoint, into_bytes, tune};
+use super::{
+    COPY, Receipt, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc, receive_mark, tune,
+};
 use crate::wire;
 
 /// A server's socket. It names each message's sender by a route, which is the frames that came before the batch: that
@@ -23,14 +25,6 @@ const BACKLOG: i32 = 4_096;
 
 /// The longest route, in bytes. ZMTP's routing ids have up to 255 bytes, and a chain of devices is short.
 const MAX_ROUTE: usize = 2_048;
-
-/// How many messages of one client libzmq holds that were not taken yet: as many of the largest as fit into a mebibyte, but
-/// a few in any case, so that libzmq's thread need not stop for each.
-pub(crate) fn queue_of_one_client(max_body: usize) -> i32 {
-    i32::try_from(QUEUE / super::largest_received(max_body)).unwrap_or(0).clamp(4, super::HIGH_WATER_MARK)
-}
-
-const QUEUE: usize = 1024 * 1024;
 
 /// What became of a message on its way to a client.
 #[derive(Debug)]
@@ -55,21 +49,21 @@ impl Router {
         tuning: Tuning,
     ) -> Result<(Self, Vec<String>), (String, SocketError)> {
         let nowhere = |error: SocketError| (String::new(), error);
-        let mut socket = Self::socket(tuning).map_err(|error| nowhere(error.into()))?;
+        let mut socket = Self::socket(endpoints, tuning).map_err(|error| nowhere(error.into()))?;
         let mut bound = Vec::with_capacity(endpoints.len());
         for endpoint in endpoints {
             let address = endpoint::bind(&mut socket, endpoint).map_err(|error| (endpoint.clone(), error))?;
             bound.push(address);
         }
         let socket = Watched::new(socket).map_err(nowhere)?;
-        let shares_memory = endpoints.iter().any(|endpoint| endpoint.starts_with("inproc://"));
+        let shares_memory = endpoints.iter().any(|endpoint| is_inproc(endpoint));
         Ok((Self { socket, route: Vec::new(), shares_memory }, bound))
     }
 
-    fn socket(tuning: Tuning) -> zmq::Result<zmq::Socket> {
+    fn socket(endpoints: &[String], tuning: Tuning) -> zmq::Result<zmq::Socket> {
         let socket = context().socket(zmq::ROUTER)?;
         tune(&socket, tuning)?;
-        socket.set_rcvhwm(queue_of_one_client(tuning.max_body))?;
+        socket.set_rcvhwm(receive_mark(endpoints.iter().map(String::as_str)))?;
         socket.set_backlog(BACKLOG)?;
         // Or a message to a client that is gone, or whose queue is full, is dropped without a word.
         socket.set_router_mandatory(true)?;

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use zsvc::{Channel, Code, Outcome};
+use zsvc::{Channel, Code, Outcome, Server};
 use zsvc_calls::Probe;
-use zsvc_calls::probe::v1::ProbeClient;
+use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 
 use crate::support::{Running, free_endpoint, on_one_thread};
 
@@ -152,6 +152,34 @@ fn it_is_told_when_there_was_no_connection_in_time() {
         let note = ProbeClient::new(channel).note("never").deadline(Duration::from_millis(50));
         let status = note.await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::NotSent));
+    });
+}
+
+/// Nothing but that bounds what a server must hold that is kept from taking anything: here, one that does not serve yet.
+#[test]
+fn they_wait_while_the_server_has_not_read_those_before() {
+    on_one_thread(async {
+        let service = ProbeServer::new(Probe::default());
+        let server = Server::builder().service(service).bind("tcp://127.0.0.1:*").listen().unwrap();
+        let channel = Channel::builder().endpoint(&server.endpoints()[0]).connect_lazy().unwrap();
+        let probe = ProbeClient::new(channel);
+        let mut sent = 0;
+        let status = loop {
+            match probe.note("x".repeat(64 * 1024)).deadline(Duration::from_secs(1)).await {
+                Ok(()) => sent += 1,
+                Err(status) => break status,
+            }
+        };
+        assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::NotSent));
+        assert_eq!(sent, 64, "4 MiB");
+        let counters = server.counters();
+        let serving = tokio::spawn(server.serve());
+        for _ in 0..200 {
+            probe.note("x".repeat(64 * 1024)).await.unwrap();
+        }
+        probe.channel().clone().close(Duration::from_secs(10)).await.unwrap();
+        assert_eq!(counters.calls(), sent + 200);
+        serving.abort();
     });
 }
 

@@ -2,9 +2,12 @@
 //!
 //! It says `ready` once its call has reached the server.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 use futures_util::stream;
+use zsvc::Channel;
 use zsvc_faults::faults::v1::LedgerClient;
 
 /// Calls `Ledger`.
@@ -27,11 +30,28 @@ enum Part {
     Hoard,
     /// Sends an item, and never the end.
     Dawdle,
+    /// Connects and calls nothing; whatever comes, it takes nothing for a second.
+    Daze,
 }
 
-#[tokio::main]
-async fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> Result<(), Box<dyn std::error::Error>> {
     let Arguments { connect, part } = Arguments::parse();
+    let mut runtime = match part {
+        Part::Daze => tokio::runtime::Builder::new_current_thread(),
+        _ => tokio::runtime::Builder::new_multi_thread(),
+    };
+    runtime.enable_all().build()?.block_on(play(&connect, part))
+}
+
+async fn play(connect: &str, part: Part) -> Result<(), Box<dyn std::error::Error>> {
+    if let Part::Daze = part {
+        let channel = Channel::builder().endpoint(connect).heartbeat(Duration::from_millis(100));
+        let _channel = channel.connect_lazy()?;
+        // Holds up the only thread that there is.
+        std::thread::sleep(Duration::from_secs(1));
+        println!("ready");
+        return Ok(());
+    }
     let ledger = LedgerClient::connect(connect).await?;
     match part {
         Part::Watch => {
@@ -54,6 +74,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
             println!("ready");
             ledger.gather(0, endless).no_deadline().await?;
         }
+        Part::Daze => {}
     }
     Ok(())
 }

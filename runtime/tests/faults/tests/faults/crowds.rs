@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use zsvc_faults::faults::v1::LedgerClient;
 
+use crate::raw::{self, GREETING, READY};
 use crate::support::{Served, client_with, played, run, until};
 
 #[test]
@@ -37,15 +38,6 @@ fn clients_that_never_read_or_never_end_hold_up_nobody_else() {
     });
 }
 
-/// What opens a connection of ZMTP 3.0 without security. Source: <https://rfc.zeromq.org/spec/23/>.
-const GREETING: &[u8; 64] = &{
-    let mut greeting = [0; 64];
-    let (start, _) = greeting.split_at_mut(16);
-    start.copy_from_slice(b"\xff\0\0\0\0\0\0\0\0\x7f\x03\0NULL");
-    greeting
-};
-/// The command with which a DEALER ends its handshake.
-const READY: &[u8] = b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06DEALER";
 /// A message: a call of `wait` with the id 1 and no deadline, as docs/protocol.md has it.
 const CALL: &[u8] = b"\0\x1d\x01\x94\x01\x01\xb5faults.v1.Ledger/wait\xc4\x01\x90";
 
@@ -66,8 +58,7 @@ async fn visit(address: &str, visit: Visit) {
         Visit::Mute => {}
         Visit::Half => connection.write_all(&GREETING[..40]).await.unwrap(),
         Visit::Calling => {
-            connection.write_all(GREETING).await.unwrap();
-            connection.read_exact(&mut [0; GREETING.len()]).await.unwrap();
+            raw::greet(&mut connection).await;
             connection.write_all(&[READY, CALL].concat()).await.unwrap();
             // What was sent would be lost with a connection that is dropped with something unread.
             connection.shutdown().await.unwrap();

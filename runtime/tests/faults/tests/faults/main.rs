@@ -4,5 +4,7 @@ mod crowds;
 mod handlers;
 mod link;
 mod processes;
+mod raw;
+mod resets;
 mod restarts;
 mod support;

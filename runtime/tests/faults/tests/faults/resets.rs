@@ -1,0 +1,65 @@
+//! Peers that send more than the other side has the time to take, and then reset their connections. libzmq must not have stopped
+//! to read from such a connection: its next ping, or one of the peer's that it holds, would end the whole process.
+
+use std::time::Duration;
+
+use tokio::net::{TcpListener, TcpStream};
+
+use crate::raw::{EMPTY, PING, READY, READY_ROUTER, greet, say_and_reset};
+use crate::support::{Served, played, run};
+
+/// A message: a call of `block` with the id 1, for a second, as docs/protocol.md has it. The server takes nothing meanwhile.
+const BLOCK: &[u8] = b"\0\x23\x01\x94\x01\x01\xb6faults.v1.Ledger/block\xc4\x06\x91\xce\x3b\x9a\xca\x00";
+/// A message: a one-way call of `note` with the key 7.
+const NOTE: &[u8] = b"\0\x1e\x01\x94\x02\0\xb5faults.v1.Ledger/note\xc4\x02\x91\x07";
+/// More messages than libzmq holds of a peer where it is told to hold few.
+const FLOOD: usize = 1_000;
+
+/// A server takes all that a client has sent behind a call that holds it up, and serves those that were there before and
+/// those that come after.
+async fn survives(server: &Served, last: &[u8]) {
+    let before = server.client().await;
+    let address = server.endpoint().strip_prefix("tcp://").unwrap();
+    let mut connection = TcpStream::connect(address).await.unwrap();
+    greet(&mut connection).await;
+    say_and_reset(connection, &[READY, BLOCK, &EMPTY.repeat(FLOOD), last, NOTE].concat()).await;
+    while server.written(7) == 0 {
+        before.look().await.unwrap();
+    }
+    let after = server.client().await;
+    assert_eq!(after.enter(1, Duration::ZERO).await.unwrap(), 1);
+}
+
+/// The server's own pings come due while it is held up.
+#[test]
+fn a_client_that_floods_a_busy_server_and_resets_its_connection_takes_nobody_down() {
+    run(async {
+        let server = Served::with(&["--heartbeat", "100"]).await;
+        survives(&server, b"").await;
+    });
+}
+
+/// The server never pings; the client's ping lies behind what was not taken.
+#[test]
+fn a_client_that_floods_pings_and_resets_its_connection_takes_nobody_down() {
+    run(async {
+        let server = Served::with(&["--heartbeat", "3600000"]).await;
+        survives(&server, PING).await;
+    });
+}
+
+/// The client's own pings come due while it is held up.
+#[test]
+fn a_server_that_floods_a_busy_client_and_resets_its_connection_does_not_take_it_down() {
+    run(async {
+        let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("tcp://{}", server.local_addr().unwrap());
+        let flood = async {
+            let (mut connection, _) = server.accept().await.unwrap();
+            greet(&mut connection).await;
+            say_and_reset(connection, &[READY_ROUTER, &EMPTY.repeat(FLOOD)].concat()).await;
+        };
+        let (mut client, ()) = tokio::join!(played(&endpoint, "daze"), flood);
+        assert!(client.ended().await.unwrap().success());
+    });
+}
