@@ -51,7 +51,11 @@ pub(crate) fn named(service: &Service) -> Vec<Named<'_>> {
 
 /// The structs of parameters so far. Methods often take the same, such as an id: to compile all of it once is enough.
 #[derive(Default)]
-struct Parameters<'a>(HashMap<Vec<(&'a str, &'a Type)>, Vec<(&'a [Field], Ident)>>);
+struct Parameters<'a>(HashMap<Vec<NameAndType<'a>>, Vec<Declared<'a>>>);
+
+type NameAndType<'a> = (&'a str, &'a Type);
+/// Fields, and the struct that is declared for them.
+type Declared<'a> = (&'a [Field], Ident);
 
 impl<'a> Parameters<'a> {
     /// The struct of these, which is called `own` if there is none yet.

@@ -44,7 +44,7 @@ pub(crate) fn error(site: Site<'_>, id: TypeId, variants: &[Variant]) -> TokenSt
     let path = site.path(id);
     let declaration = declaration(site, id, variants, &names, "error");
     let display = display::error(site, &path, variants, &names.variants, &names.unknown);
-    let wire = wire(site, id, variants, &names, Some(declared(&path)));
+    let wire = wire(site, id, variants, &names, Some(&declared(&path)));
     quote! {
         #declaration
         #display
@@ -110,7 +110,7 @@ fn wire(
     id: TypeId,
     variants: &[Variant],
     names: &Names,
-    declared: Option<TokenStream>,
+    declared: Option<&TokenStream>,
 ) -> TokenStream {
     let path = site.path(id);
     let encode = structure::encode_by(&encode(site, variants, names), &path);

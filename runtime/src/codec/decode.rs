@@ -182,7 +182,9 @@ impl<'a> Reader<'a> {
         let Some(bytes) = bytes else { return Err(self.unexpected("a list")) };
         let mut out = Writer::new(Vec::new());
         out.array(bytes.len());
-        bytes.iter().for_each(|byte| out.uint((*byte).into()));
+        for byte in bytes {
+            out.uint((*byte).into());
+        }
         Ok(out.finish().0)
     }
 
@@ -255,8 +257,9 @@ impl<'a> Reader<'a> {
             [0xcc, a, ref rest @ ..] => (a.into(), rest),
             [0xcd, a, b, ref rest @ ..] => (u16::from_be_bytes([a, b]).into(), rest),
             [0xce, a, b, c, d, ref rest @ ..] => (u32::from_be_bytes([a, b, c, d]).into(), rest),
-            [0xcf, a, b, c, d, e, f, g, h, ref rest @ ..] => {
-                (u64::from_be_bytes([a, b, c, d, e, f, g, h]), rest)
+            [0xcf, ref rest @ ..] => {
+                let (number, rest) = rest.split_first_chunk()?;
+                (u64::from_be_bytes(*number), rest)
             }
             _ => return None,
         })
@@ -278,8 +281,9 @@ impl<'a> Reader<'a> {
             [0xd0, a, ref rest @ ..] => (i8::from_be_bytes([a]).into(), rest),
             [0xd1, a, b, ref rest @ ..] => (i16::from_be_bytes([a, b]).into(), rest),
             [0xd2, a, b, c, d, ref rest @ ..] => (i32::from_be_bytes([a, b, c, d]).into(), rest),
-            [0xd3, a, b, c, d, e, f, g, h, ref rest @ ..] => {
-                (i64::from_be_bytes([a, b, c, d, e, f, g, h]), rest)
+            [0xd3, ref rest @ ..] => {
+                let (number, rest) = rest.split_first_chunk()?;
+                (i64::from_be_bytes(*number), rest)
             }
             _ => {
                 let (value, rest) = self.long_unsigned()?;
@@ -357,13 +361,13 @@ impl Decode for f32 {
 
 impl Decode for f64 {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        match *reader.rest {
-            [0xcb, a, b, c, d, e, f, g, h, ref rest @ ..] => {
-                reader.rest = rest;
-                Ok(Self::from_be_bytes([a, b, c, d, e, f, g, h]))
-            }
-            _ => reader.foreign(),
+        if let [0xcb, rest @ ..] = reader.rest
+            && let Some((number, rest)) = rest.split_first_chunk()
+        {
+            reader.rest = rest;
+            return Ok(Self::from_be_bytes(*number));
         }
+        reader.foreign()
     }
 }
 

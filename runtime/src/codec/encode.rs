@@ -135,8 +135,8 @@ impl Writer {
     }
 
     fn marked(&mut self, marker: u8, value: [u8; 8]) {
-        let [a, b, c, d, e, f, g, h] = value;
-        self.bytes.extend_from_slice(&[marker, a, b, c, d, e, f, g, h]);
+        self.bytes.push(marker);
+        self.bytes.extend_from_slice(&value);
     }
 
     fn str(&mut self, value: &str) {

@@ -40,8 +40,8 @@ impl<'f, 'a> Fields<'f, 'a> {
     fn by_name(reader: &'f mut Reader<'a>, names: &'static [&'static str]) -> Result<Self, DecodeError> {
         let Some(entries) = reader.map() else { return Err(reader.unexpected(STRUCT)) };
         reader.enter()?;
-        let named = Some(Box::new(Named::read(reader, entries, names)?));
-        Ok(Self { reader, names, number: 0, left: 0, named, nothing: false })
+        let entries = Named::read(reader, entries, names)?;
+        Ok(Self { reader, names, number: 0, left: 0, named: Some(Box::new(entries)), nothing: false })
     }
 
     /// The fields of nothing at all.

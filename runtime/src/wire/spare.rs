@@ -66,10 +66,12 @@ pub(super) fn spare() -> Vec<u8> {
 /// An empty buffer for about so many bytes, a used one where there is one.
 #[inline]
 pub(super) fn spare_for(length: usize) -> Vec<u8> {
-    let used = match length {
-        ..=SHORT => take(&SHORT_ONES),
-        ..LARGE => take(&OTHERS),
-        _ => take_large(),
+    let used = if length <= SHORT {
+        take(&SHORT_ONES)
+    } else if length < LARGE {
+        take(&OTHERS)
+    } else {
+        take_large()
     };
     used.unwrap_or_else(|| Vec::with_capacity(256))
 }
@@ -94,11 +96,11 @@ pub(super) fn drafted(length: usize) {
 /// Keeps a buffer for what comes next.
 #[inline]
 pub(crate) fn keep(buffer: Vec<u8>) {
-    let spares = match buffer.capacity() {
-        ..=SHORT => &SHORT_ONES,
-        ..=SPARE_SIZE => &OTHERS,
-        _ => return keep_large(buffer),
-    };
+    let size = buffer.capacity();
+    if size > SPARE_SIZE {
+        return keep_large(buffer);
+    }
+    let spares = if size <= SHORT { &SHORT_ONES } else { &OTHERS };
     // Where the thread is ending, nothing comes next.
     let _ = spares.try_with(|spares| spares.borrow_mut().keep(buffer));
 }

@@ -19,8 +19,8 @@ const TREE: &[&str] = &["next", "children", "named", "blobs", "age", "id", "orde
 /// The struct whose bytes these are, as a map of names instead of an array.
 fn named(names: &[&str], bytes: &[u8]) -> Vec<u8> {
     let Ok(Value::Array(fields)) = read::<Plain, Value>(bytes) else { panic!("a struct is an array") };
-    let named = names.iter().zip(fields).filter(|(name, _)| !name.is_empty());
-    map(&named.map(|(name, value)| (*name, value)).collect::<Vec<_>>())
+    let entries = names.iter().zip(fields).filter(|(name, _)| !name.is_empty());
+    map(&entries.map(|(name, value)| (*name, value)).collect::<Vec<_>>())
 }
 
 #[test]
