@@ -252,7 +252,7 @@ impl Launch {
     pub(super) fn poll_one_way(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         let sent = self.poll_send(context, |state, draft, deadline, metadata, now| {
             draft.address(0, deadline.map(|deadline| deadline.left(now)), metadata, None);
-            state.begin_one_way(draft.body_len(), now);
+            state.begin_one_way(draft.record_len(), now);
         });
         sent.map_ok(|_| ())
     }

@@ -57,20 +57,22 @@ impl OneWay {
         self.unread.take_if(|begun| *begun < number);
     }
 
-    /// The call of this id has ended, in whatever way: where it was the ping, there is nothing more to be learned from it.
-    /// Whether it was.
-    pub(super) fn ended(&mut self, id: u32) -> bool {
-        let asked = self.asked.take_if(|asked| asked.id == id);
-        if let Some(asked) = &asked {
+    /// The call of this id has ended, with a pong if it was a ping that went well. Whether it was the ping.
+    pub(super) fn ended(&mut self, id: u32, ponged: bool) -> bool {
+        let Some(asked) = self.asked.take_if(|asked| asked.id == id) else { return false };
+        if ponged {
             self.ahead = asked.since;
         }
-        asked.is_some()
+        true
     }
 
     /// The connection is gone, with all that was on its way.
     pub(super) fn lose(&mut self) {
         self.lost |= self.unread.take().is_some();
         self.ahead = 0;
+        if let Some(asked) = &mut self.asked {
+            asked.since = 0;
+        }
     }
 }
 
@@ -90,8 +92,8 @@ mod tests {
         assert!(!one_way.is_to_ask() && one_way.has_room());
         one_way.begin(1, 1);
         assert!(!one_way.has_room());
-        assert!(!one_way.ended(6) && !one_way.has_room(), "another call");
-        assert!(one_way.ended(7) && one_way.has_room());
+        assert!(!one_way.ended(6, true) && !one_way.has_room(), "another call");
+        assert!(one_way.ended(7, true) && one_way.has_room());
         assert!(one_way.is_to_ask(), "what came after the ping may still be unread");
     }
 
@@ -100,8 +102,17 @@ mod tests {
         let mut one_way = OneWay::default();
         one_way.begin(0, MOST);
         one_way.ask(7);
+        one_way.begin(1, MOST);
         assert!(!one_way.has_room());
         one_way.lose();
-        assert!(one_way.ended(7) && one_way.has_room() && one_way.lost);
+        assert!(one_way.ended(7, true) && one_way.has_room() && one_way.lost);
+    }
+
+    #[test]
+    fn a_ping_that_fails_shows_nothing() {
+        let mut one_way = OneWay::default();
+        one_way.begin(0, MOST);
+        one_way.ask(7);
+        assert!(one_way.ended(7, false) && !one_way.has_room() && one_way.is_to_ask());
     }
 }

@@ -312,8 +312,13 @@ impl State {
     pub(super) fn end(&mut self, id: u32, result: Result<Bytes, Failure>, wakers: &mut Wakers) {
         let Some(call) = self.calls.get_mut(id) else { return };
         self.open -= usize::from(call.is_open());
-        if call.end(result, wakers) || self.one_way.ended(id) {
+        let asked = self.one_way.ended(id, result.is_ok());
+        if call.end(result, wakers) || asked {
             self.calls.remove(id);
+        }
+        if asked && self.phase == Phase::Ready {
+            // Whoever waits for room would not be woken by anything else.
+            self.ask_for_one_way(Instant::now());
         }
     }
 
@@ -536,5 +541,20 @@ mod tests {
         assert_eq!(state.fail_all(&Status::unavailable("lost"), &mut Wakers::new()), 1);
         assert_eq!(outcome(&mut state, left), Some(Outcome::MaybeExecuted));
         assert_eq!(outcome(&mut state, here), Some(Outcome::NotSent));
+    }
+
+    #[test]
+    fn what_the_server_has_read_is_asked_for_until_there_is_room() {
+        let mut state = State::new(Phase::Ready, 0);
+        let (now, mut wakers) = (Instant::now(), Wakers::new());
+        state.begin_one_way(2 << 20, now);
+        // The ping goes out before this one, and so its pong says nothing of it.
+        state.begin_one_way(5 << 20, now);
+        for has_room in [false, true] {
+            while state.take_message().is_some() {}
+            let (asked, _) = state.calls.iter().next().unwrap();
+            state.ponged(asked, &mut wakers);
+            assert_eq!((state.has_room(1), state.outbox.is_empty()), (has_room, has_room));
+        }
     }
 }

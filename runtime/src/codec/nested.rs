@@ -1,7 +1,7 @@
 //! The forms of what holds other values: optionals, lists, maps and boxes.
 //!
 //! They are for where a form inside is more than [`Plain`](super::Plain), or where an error should name the
-//! element at fault; serde's own implementations of `Vec` and `BTreeMap` write the same bytes.
+//! element at fault; `Encode` and `Decode` of `Vec` and `BTreeMap` come here, too.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;

@@ -46,7 +46,7 @@ pub(super) struct Permit(Arc<Running>);
 impl Drop for Permit {
     fn drop(&mut self) {
         self.0.count.fetch_sub(1, Ordering::AcqRel);
-        self.0.bell.ring();
+        self.0.bell.ring_soon();
     }
 }
 

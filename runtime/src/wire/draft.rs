@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::spare::{drafted, keep, spare};
+use super::spare::{drafted, is_oversized, keep, spare};
 use super::{LARGE, Message, VERSION, kind, write};
 use crate::codec::{Encode, EncodeError, Form, encode, encode_params};
 use crate::metadata::Metadata;
@@ -90,6 +90,20 @@ impl Draft {
     #[inline]
     pub(crate) fn body_len(&self) -> usize {
         self.tail - self.body
+    }
+
+    /// The length of the record, as far as it is complete.
+    pub(crate) fn record_len(&self) -> usize {
+        self.bytes.len() - self.start
+    }
+
+    /// Gives a buffer back that is much larger than it needs to be, for one of its own size: a call that is kept may be kept
+    /// for long, and there may be many.
+    pub(super) fn fit(&mut self) {
+        if is_oversized(self.bytes.capacity(), self.bytes.len()) {
+            let fitting = self.bytes.as_slice().to_vec();
+            keep(std::mem::replace(&mut self.bytes, fitting));
+        }
     }
 
     /// Completes a call: its id, and what its caller asked for beside the parameters.
@@ -205,5 +219,13 @@ impl Draft {
     /// Gives the buffer back.
     pub(crate) fn recycle(self) {
         self.into_message().recycle();
+    }
+}
+
+#[cfg(test)]
+impl Draft {
+    /// The size of its buffer.
+    pub(super) fn capacity(&self) -> usize {
+        self.bytes.capacity()
     }
 }

@@ -48,6 +48,7 @@ impl Outbox {
             self.alone(Message::Shared(draft.share()));
         } else {
             self.record(|batch| draft.append_to(batch));
+            draft.fit();
         }
     }
 
@@ -289,6 +290,19 @@ mod tests {
             assert_eq!(ids, [expected]);
         }
         assert_eq!(draft.body_len(), super::super::LARGE + 4);
+    }
+
+    #[test]
+    fn a_small_call_that_is_kept_keeps_no_large_buffer() {
+        let metadata = crate::metadata::Metadata::default();
+        let large = || Draft::call("a.B/c", false, &vec!["x".repeat(1 << 20)]).unwrap();
+        for _ in 0..10 {
+            large().recycle();
+            let mut small = Draft::call("a.B/c", false, &()).unwrap();
+            small.address(1, None, &metadata, None);
+            Outbox::default().push_copy(&mut small);
+            assert!(small.capacity() <= 1024, "{}", small.capacity());
+        }
     }
 
     #[test]

@@ -87,6 +87,12 @@ fn take_large() -> Option<Vec<u8>> {
     LARGE_ONES.lock().unwrap_or_else(PoisonError::into_inner).take()
 }
 
+/// Whether a buffer is much larger than what is in it.
+#[inline]
+pub(super) fn is_oversized(capacity: usize, length: usize) -> bool {
+    capacity > SHORT && capacity / 4 > length
+}
+
 /// A draft of this thread has come to so many bytes.
 #[inline]
 pub(super) fn drafted(length: usize) {
