@@ -84,7 +84,17 @@ impl<'f, 'a> Fields<'f, 'a> {
     }
 
     /// Reads past the fields that a newer peer has added behind those known here.
-    pub fn end(mut self) -> Result<(), DecodeError> {
+    #[inline]
+    pub fn end(self) -> Result<(), DecodeError> {
+        if self.left > 0 || self.named.is_some() || self.nothing {
+            return self.end_slowly();
+        }
+        self.reader.leave();
+        Ok(())
+    }
+
+    #[cold]
+    fn end_slowly(mut self) -> Result<(), DecodeError> {
         while self.left > 0 {
             self.left -= 1;
             self.reader.skip()?;

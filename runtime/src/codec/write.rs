@@ -37,6 +37,7 @@ impl<'a> FieldWriter<'a> {
     }
 
     /// Ends the array.
+    #[inline]
     pub fn end(mut self) {
         self.fill(self.length);
     }

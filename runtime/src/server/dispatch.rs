@@ -60,6 +60,7 @@ pub struct Starting(Responder);
 
 impl Starting {
     /// One that answers once.
+    #[inline]
     pub fn answering<F, R, E, H>(self, handler: H) -> Result<Handling, Status>
     where
         F: Form<R>,
@@ -71,6 +72,7 @@ impl Starting {
     }
 
     /// One that answers with a stream.
+    #[inline]
     pub fn streaming<E, H>(self, handler: H) -> Result<Handling, Status>
     where
         E: CallError,
@@ -80,6 +82,7 @@ impl Starting {
     }
 
     /// One that nobody waits for.
+    #[inline]
     pub fn unheard<H: Future<Output = ()> + Send + 'static>(self, handler: H) -> Result<Handling, Status> {
         Ok(Handling::answering(handler, self.0, |_, ()| Answer::End))
     }
@@ -98,6 +101,7 @@ impl Incoming {
     }
 
     /// What a handler takes that answers once, and what runs it.
+    #[inline]
     pub fn unary<P: Params>(self) -> Result<(Context, P, Starting), Status> {
         let (params, key) = self.accept()?;
         let (context, starting) = self.into_parts(key);
@@ -105,6 +109,7 @@ impl Incoming {
     }
 
     /// What a handler takes that answers with a stream, and what runs it.
+    #[inline]
     pub fn server_stream<P: Params, F: Form<R>, R>(
         mut self,
     ) -> Result<(Context, P, Sink<R>, Starting), Status> {
@@ -115,6 +120,7 @@ impl Incoming {
     }
 
     /// What a handler takes that reads a stream and answers once, and what runs it.
+    #[inline]
     pub fn client_stream<P: Params, I: Form<T>, T>(
         mut self,
     ) -> Result<(Context, P, Streaming<T>, Starting), Status> {
@@ -137,6 +143,7 @@ impl Incoming {
     }
 
     /// What a handler takes that nobody waits for, and what runs it.
+    #[inline]
     pub fn one_way<P: Params>(self) -> Result<(Context, P, Starting), Status> {
         let params = self.params()?;
         Ok((self.context, params, Starting(Responder { id: 0, most: 0 })))
@@ -149,6 +156,7 @@ impl Incoming {
     }
 
     /// The parameters of a call that is answered, and what it is answered by; or what is wrong with them.
+    #[inline]
     fn accept<P: Params>(&self) -> Result<(P, CallKey), Status> {
         match (self.context.key(), self.params()) {
             (Some(key), Ok(params)) => Ok((params, key)),
@@ -167,6 +175,7 @@ impl Incoming {
         }
     }
 
+    #[inline]
     fn into_parts(self, key: CallKey) -> (Context, Starting) {
         let most = self.peer().shared().limits.message_size;
         (self.context, Starting(Responder { id: key.id, most }))
@@ -252,6 +261,7 @@ impl Handling {
     }
 
     /// A handler, and how its call is answered by what it comes to.
+    #[inline]
     fn answering<H>(handler: H, responder: Responder, answer: fn(Responder, H::Output) -> Answer) -> Self
     where
         H: Future<Output: 'static> + Send + 'static,
