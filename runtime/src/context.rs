@@ -96,7 +96,7 @@ impl Context {
         let signal = self.cancelled.get_or_init(|| {
             let signal = Signal::default();
             // The call may be over, where its handler runs at the same time: then nobody else would say so.
-            if self.key.is_some_and(|key| !self.peer.watch(key, &signal)) {
+            if self.key.is_some_and(|key| !self.peer.watch(key, &signal, self.deadline)) {
                 announce(&signal, self.dropped_for());
             }
             signal

@@ -1,8 +1,10 @@
 //! [`Calls`]: the calls that one client has in flight, by the ids that it has given them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::task::AbortHandle;
+use tokio::time::Instant;
 
 use crate::context::{CancelReason, Signal, announce};
 use crate::id_map::IdMap;
@@ -29,9 +31,12 @@ pub(crate) struct ServerCall {
     pub(crate) inbound: Option<Arc<Inbound>>,
     /// The handler's stream.
     pub(crate) outbound: Option<Arc<Outbound>>,
-    /// Who is to know of its end, if the handler has asked.
-    pub(super) signal: Option<Signal>,
+    /// Who is to know of its end, if the handler has asked; and when its time is up.
+    pub(super) signal: Option<(Signal, Option<Instant>)>,
 }
+
+/// How much sooner than the server's a client's clock may say that a call's time is up.
+const CLOCKS: Duration = Duration::from_millis(10);
 
 impl ServerCall {
     #[inline]
@@ -52,8 +57,15 @@ impl ServerCall {
 
     /// Drops its handler, for a call that nobody waits for.
     pub(super) fn abort(&self, why: &Status) {
-        if let Some(signal) = &self.signal {
-            announce(signal, CancelReason::of(why));
+        if let Some((signal, deadline)) = &self.signal {
+            let reason = match CancelReason::of(why) {
+                // A client whose time is up says so as the server's own clock comes to it, a little before or after.
+                CancelReason::Client if deadline.is_some_and(|at| at <= Instant::now() + CLOCKS) => {
+                    CancelReason::Deadline
+                }
+                reason => reason,
+            };
+            announce(signal, reason);
         }
         self.close(why);
         if let Some(task) = &self.task {

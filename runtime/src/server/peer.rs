@@ -12,6 +12,7 @@ use crate::status::{Cause, Failure, Status};
 use crate::stream::{Outgoing, wake};
 use crate::wire::{self, Draft, Outbox};
 use bytes::Bytes;
+use tokio::time::Instant;
 
 /// One client. Handlers answer into it from any thread; the socket's owner empties it.
 #[derive(Debug)]
@@ -188,8 +189,8 @@ impl Peer {
     }
 
     /// Tells the signal when the call is ended from outside its handler; `false` if it is over.
-    pub(crate) fn watch(&self, key: CallKey, signal: &Signal) -> bool {
-        self.lock().calls.of(key).map(|call| call.signal = Some(Arc::clone(signal))).is_some()
+    pub(crate) fn watch(&self, key: CallKey, signal: &Signal, deadline: Option<Instant>) -> bool {
+        self.lock().calls.of(key).map(|call| call.signal = Some((Arc::clone(signal), deadline))).is_some()
     }
 
     /// It can't be reached any more.
