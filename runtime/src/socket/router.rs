@@ -15,8 +15,9 @@ pub(crate) struct Router {
     socket: Watched,
     /// The route of the message that came in last, in the form of [`Router::receive`].
     route: Vec<u8>,
-    /// On `inproc`, messages are not copied but shared, and are done with when the client is done with what is in them.
-    shares_memory: bool,
+    /// Its endpoints within the process. There, messages are not copied but shared, and are done with when the client is done
+    /// with what is in them.
+    inproc: Vec<String>,
 }
 
 /// Connections that may wait to be accepted. With libzmq's 100, ten thousand clients that connect at once wait for a
@@ -49,15 +50,16 @@ impl Router {
         tuning: Tuning,
     ) -> Result<(Self, Vec<String>), (String, SocketError)> {
         let nowhere = |error: SocketError| (String::new(), error);
-        let mut socket = Self::socket(endpoints, tuning).map_err(|error| nowhere(error.into()))?;
+        let socket = Self::socket(endpoints, tuning).map_err(|error| nowhere(error.into()))?;
+        let socket = Watched::new(socket).map_err(nowhere)?;
+        let mut this = Self { socket, route: Vec::new(), inproc: Vec::new() };
         let mut bound = Vec::with_capacity(endpoints.len());
         for endpoint in endpoints {
-            let address = endpoint::bind(&mut socket, endpoint).map_err(|error| (endpoint.clone(), error))?;
-            bound.push(address);
+            let address = endpoint::bind(&mut this.socket.socket, endpoint);
+            bound.push(address.map_err(|error| (endpoint.clone(), error))?);
+            this.inproc.extend(is_inproc(endpoint).then(|| endpoint.clone()));
         }
-        let socket = Watched::new(socket).map_err(nowhere)?;
-        let shares_memory = endpoints.iter().any(|endpoint| is_inproc(endpoint));
-        Ok((Self { socket, route: Vec::new(), shares_memory }, bound))
+        Ok((this, bound))
     }
 
     fn socket(endpoints: &[String], tuning: Tuning) -> zmq::Result<zmq::Socket> {
@@ -116,7 +118,7 @@ impl Router {
             }
         }
         // Nobody waits for a client to be done with what it has read: where it might keep that, nothing is counted.
-        match self.send_batch(message, receipt.filter(|_| !self.shares_memory)) {
+        match self.send_batch(message, receipt.filter(|_| self.inproc.is_empty())) {
             Ok(()) => Ok(Routed::Yes),
             Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(Routed::Unreachable(None)),
             Err(error) => Err(error.into()),
@@ -135,6 +137,17 @@ impl Router {
     /// Ready when something may have changed. See the head of [`super`].
     pub(crate) fn poll_changed(&self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
         self.socket.poll_changed(context)
+    }
+}
+
+impl Drop for Router {
+    fn drop(&mut self) {
+        // libzmq's own thread closes sockets in its own time. Whoever connects before that to a name of this process would be
+        // connected to a socket that is closing, and nothing would tell him; whoever binds would be refused.
+        for endpoint in &self.inproc {
+            // All that can go wrong is that the name is not there any more.
+            let _ = self.socket.socket.unbind(endpoint);
+        }
     }
 }
 

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::{COPY, Dealer, Routed, Router, Sent, Tuning};
+
+/// What takes so long never comes.
+const HANGS: Duration = Duration::from_secs(20);
 
 extern "C" fn nothing(_: libc::c_int) {}
 
@@ -42,13 +45,26 @@ impl Drop for Signals {
 
 /// Sends, and again where the queue counts as full: libzmq looks only now and then how much the other side has read.
 fn until_sent(mut message: Vec<u8>, mut send: impl FnMut(Vec<u8>) -> Sent) {
-    loop {
+    let began = Instant::now();
+    while began.elapsed() < HANGS {
         match send(message) {
             Sent::Yes => return,
             Sent::Full(back) => message = back.into_bytes(),
             Sent::Unreachable => panic!("the other side is there"),
         }
     }
+    panic!("there is no room");
+}
+
+/// Takes what comes.
+fn until_received<T>(mut receive: impl FnMut() -> Option<T>) -> T {
+    let began = Instant::now();
+    while began.elapsed() < HANGS {
+        if let Some(received) = receive() {
+            return received;
+        }
+    }
+    panic!("nothing comes");
 }
 
 /// Small messages are copied, large ones handed over; an interruption may come at any frame of either.
@@ -62,25 +78,36 @@ async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
         let length = if round % 2 == 0 { 10 } else { COPY + round % 1_000 };
         let message = vec![u8::try_from(round % 251).unwrap(); length];
         until_sent(message.clone(), |message| dealer.send(message.into()).unwrap());
-        let (route, batch) = loop {
-            if let Some(received) = router.receive().unwrap() {
-                let (route, batch) = received.unwrap();
-                break (route.to_vec(), batch);
-            }
-        };
+        let (route, batch) = until_received(|| {
+            let (route, batch) = router.receive().unwrap()?.unwrap();
+            Some((route.to_vec(), batch))
+        });
         assert_eq!(batch, message);
         until_sent(message.clone(), |message| match router.send(&route, message, None).unwrap() {
             Routed::Yes => Sent::Yes,
             Routed::Full(message) => Sent::Full(message.into()),
             Routed::Unreachable(_) => Sent::Unreachable,
         });
-        let answer = loop {
-            if let Some(answer) = dealer.receive().unwrap() {
-                break answer;
-            }
-        };
+        let answer = until_received(|| dealer.receive().unwrap());
         assert_eq!(answer, message);
         assert!(dealer.has_changed().unwrap());
     }
     drop(signals);
+}
+
+/// libzmq's own thread closes sockets in its own time.
+#[tokio::test]
+async fn a_name_within_the_process_is_free_as_soon_as_its_router_is_dropped() {
+    let tuning = Tuning { max_body: COPY, heartbeat: Duration::from_secs(3) };
+    let names = ["inproc://free".to_owned(), "inproc://as-well".to_owned()];
+    for _ in 0..50 {
+        let (router, endpoints) = Router::bind(&names, tuning).unwrap();
+        assert!(Router::bind(&["inproc://free-again".to_owned(), names[0].clone()], tuning).is_err());
+        drop(router);
+        // One that comes too early is connected to the next.
+        let mut dealer = Dealer::connect(&endpoints[1], tuning).unwrap();
+        let (mut router, _) = Router::bind(&names, tuning).unwrap();
+        until_sent(vec![1], |message| dealer.send(message.into()).unwrap());
+        assert!(router.receive().unwrap().is_some_and(|received| received.unwrap().1 == [1][..]));
+    }
 }

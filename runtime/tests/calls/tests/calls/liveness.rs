@@ -161,7 +161,7 @@ fn calls_on_inproc_fail_when_their_server_has_gone() {
         }
         tokio::time::resume();
         // Another takes its place.
-        let server = Running::again("inproc://goes").await;
+        let server = Running::of(Probe::default(), |server| server.bind("inproc://goes"));
         assert_eq!(probe.echo("x").await.unwrap(), "x");
         drop(server);
     });
