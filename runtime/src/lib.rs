@@ -50,9 +50,6 @@ const DEFAULT_MESSAGE_SIZE: usize = 16 * 1024 * 1024;
 /// The credit of a stream by default, in bytes: what a fast link carries while an answer to the last grant is on its way.
 const DEFAULT_STREAM_WINDOW: u64 = 256 * 1024;
 
-/// How often a silent connection is asked for a sign of life by default.
-const DEFAULT_HEARTBEAT: std::time::Duration = std::time::Duration::from_secs(3);
-
 /// Includes what `zsvc_codegen::compile` has written for this crate in its build script: one module per package.
 #[macro_export]
 macro_rules! include_generated {

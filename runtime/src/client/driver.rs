@@ -37,6 +37,8 @@ pub(super) struct Driver {
 /// A connection that is lost takes at least [`crate::socket::RECONNECT`] to be back. So, of two things that lie no further
 /// apart than this, the second can't have gone over another connection than the first without anyone knowing.
 const LOOK: Duration = Duration::from_millis(crate::socket::RECONNECT / 2);
+/// After how many heartbeats without an answer a connection is dead, in tenths.
+const HEARTBEATS_LOST: u32 = 33;
 /// Messages to send before it is received again.
 const SEND: usize = 64;
 /// Messages to take before it is sent again.
@@ -65,7 +67,8 @@ pub(super) fn connect(
 }
 
 fn dial(endpoint: &str, limits: &Limits) -> Result<Dealer, SocketError> {
-    Dealer::connect(endpoint, Tuning { max_body: limits.message_size, heartbeat: limits.heartbeat })
+    let silence = limits.heartbeat.saturating_mul(HEARTBEATS_LOST) / 10;
+    Dealer::connect(endpoint, Tuning { max_body: limits.message_size, heartbeat: limits.heartbeat, silence })
 }
 
 impl Driver {

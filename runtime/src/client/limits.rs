@@ -48,7 +48,7 @@ impl Default for Limits {
             message_size: crate::DEFAULT_MESSAGE_SIZE,
             calls: 16_384,
             stream_window: crate::DEFAULT_STREAM_WINDOW,
-            heartbeat: crate::DEFAULT_HEARTBEAT,
+            heartbeat: Duration::from_secs(3),
             deadline: Some(Duration::from_secs(30)),
             connect_timeout: Duration::from_secs(5),
             lookup_interval: Duration::from_secs(30),

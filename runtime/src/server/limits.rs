@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::socket::largest_received;
+use crate::socket::{Tuning, largest_received};
 use crate::wire::{INITIAL_CREDIT, LARGEST_BATCH};
 
 /// What waits for a client is counted with that of all others in steps of so many bytes, so that small answers, which leave
@@ -35,7 +35,7 @@ pub(crate) struct Limits {
     pub(crate) calls_per_peer: usize,
     /// Credit of a client's stream, in bytes.
     pub(crate) stream_window: u64,
-    /// How often a silent client's connection is asked for a sign of life.
+    /// How often a client's connection is asked for a sign of life.
     pub(crate) heartbeat: Duration,
     /// After how long without a sign of life a client with calls in flight is given up.
     pub(crate) peer_timeout: Duration,
@@ -62,7 +62,7 @@ impl Default for Limits {
             calls: 100_000,
             calls_per_peer: 20_000,
             stream_window: crate::DEFAULT_STREAM_WINDOW,
-            heartbeat: crate::DEFAULT_HEARTBEAT,
+            heartbeat: Duration::from_secs(30),
             peer_timeout: Duration::from_secs(15),
             waiting: 1 << 30,
             waiting_per_peer: None,
@@ -72,6 +72,12 @@ impl Default for Limits {
 }
 
 impl Limits {
+    /// What its socket is to know.
+    pub(super) fn tuning(&self) -> Tuning {
+        let silence = (self.heartbeat / 3).max(Duration::from_secs(1));
+        Tuning { max_body: self.message_size, heartbeat: self.heartbeat, silence }
+    }
+
     /// Bytes that may wait to be sent to one client. Past it, its calls are turned away; at twice that, it is given up. A
     /// few answers of the largest size, so that clients which read never get there: handlers answer as fast as calls come
     /// in, and calls are small.

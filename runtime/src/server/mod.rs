@@ -44,7 +44,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::middleware::{ServerMiddleware, ServerStack};
-use crate::socket::{Router, Tuning};
+use crate::socket::Router;
 use driver::Driver;
 
 /// Why a server could not start, or had to stop.
@@ -259,9 +259,10 @@ impl ServerBuilder {
         self
     }
 
-    /// How often a connection is asked for a sign of life that has sent nothing; without one for a little over three
-    /// times that, it is closed, so that connections which were cut off hold no file descriptors (`ZMQ_HEARTBEAT_IVL`).
-    /// What becomes of calls is the peer timeout's matter. 3 s by default.
+    /// How often a connection is asked for a sign of life; without one within a third of that, but no less than a second, it
+    /// is closed, so that connections which were cut off hold no file descriptors (`ZMQ_HEARTBEAT_IVL`). What becomes of calls
+    /// is the [peer timeout](Self::peer_timeout)'s matter. 30 s by default. What libzmq's thread does for it grows with the square
+    /// of the number of connections: with ten thousand and 3 s, it would do nothing else.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.limits.heartbeat = interval;
         self
@@ -308,7 +309,7 @@ impl ServerBuilder {
         if self.endpoints.is_empty() {
             return Err(ServeError::NoEndpoint);
         }
-        let tuning = Tuning { max_body: self.limits.message_size, heartbeat: self.limits.heartbeat };
+        let tuning = self.limits.tuning();
         let (addresses, grace) = (self.endpoints.clone(), self.grace);
         let core = self.into_core()?;
         let shared = Arc::clone(&core.shared);

@@ -93,8 +93,6 @@ const UNBOUNDED: i32 = 0;
 const LINGER: i32 = 1_000;
 /// A peer that has not finished the ZMTP handshake by then is cut off, in milliseconds: it holds a file descriptor.
 const HANDSHAKE: i32 = 10_000;
-/// After how many heartbeats without an answer a connection is dead, in tenths.
-const HEARTBEATS_LOST: u32 = 33;
 
 /// A message larger than this many times the bound of a body is not received at all: its connection is cut. Between the
 /// two there is an answer, `resource_exhausted`.
@@ -113,7 +111,12 @@ pub(crate) struct Tuning {
     /// The largest body that is answered at all, in bytes.
     pub(crate) max_body: usize,
     /// How often a peer is asked for a sign of life that has sent nothing. libzmq's own thread asks and answers.
+    ///
+    /// For each answer, libzmq (4.3.4, `poller_base_t::cancel_timer`) passes over every timer of the thread that is due before that
+    /// of the question: where `silence` is the longer of the two, over one for each connection.
     pub(crate) heartbeat: Duration,
+    /// After how long without an answer the connection is dead.
+    pub(crate) silence: Duration,
 }
 
 /// Sets what both kinds of sockets have in common.
@@ -122,7 +125,7 @@ fn tune(socket: &zmq::Socket, tuning: Tuning) -> zmq::Result<()> {
     socket.set_linger(LINGER)?;
     socket.set_handshake_ivl(HANDSHAKE)?;
     socket.set_heartbeat_ivl(millis(tuning.heartbeat))?;
-    socket.set_heartbeat_timeout(millis(tuning.heartbeat.saturating_mul(HEARTBEATS_LOST) / 10))?;
+    socket.set_heartbeat_timeout(millis(tuning.silence))?;
     socket.set_maxmsgsize(i64::try_from(largest_received(tuning.max_body)).unwrap_or(i64::MAX))
 }
 

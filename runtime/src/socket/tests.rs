@@ -70,7 +70,8 @@ fn until_received<T>(mut receive: impl FnMut() -> Option<T>) -> T {
 /// Small messages are copied, large ones handed over; an interruption may come at any frame of either.
 #[tokio::test]
 async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
-    let tuning = Tuning { max_body: COPY, heartbeat: Duration::from_secs(3) };
+    let tuning =
+        Tuning { max_body: COPY, heartbeat: Duration::from_secs(3), silence: Duration::from_secs(10) };
     let (mut router, endpoints) = Router::bind(&["inproc://signals".to_owned()], tuning).unwrap();
     let mut dealer = Dealer::connect(&endpoints[0], tuning).unwrap();
     let signals = Signals::new();
@@ -98,7 +99,8 @@ async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
 /// libzmq's own thread closes sockets in its own time.
 #[tokio::test]
 async fn a_name_within_the_process_is_free_as_soon_as_its_router_is_dropped() {
-    let tuning = Tuning { max_body: COPY, heartbeat: Duration::from_secs(3) };
+    let tuning =
+        Tuning { max_body: COPY, heartbeat: Duration::from_secs(3), silence: Duration::from_secs(10) };
     let names = ["inproc://free".to_owned(), "inproc://as-well".to_owned()];
     for _ in 0..50 {
         let (router, endpoints) = Router::bind(&names, tuning).unwrap();
