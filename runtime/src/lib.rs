@@ -47,9 +47,6 @@ pub use stream::{Sink, Streaming};
 /// The largest body that either side takes by default, in bytes.
 const DEFAULT_MESSAGE_SIZE: usize = 16 * 1024 * 1024;
 
-/// The credit of a stream by default, in bytes: what a fast link carries while an answer to the last grant is on its way.
-const DEFAULT_STREAM_WINDOW: u64 = 256 * 1024;
-
 /// Includes what `zsvc_codegen::compile` has written for this crate in its build script: one module per package.
 #[macro_export]
 macro_rules! include_generated {

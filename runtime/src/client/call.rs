@@ -306,7 +306,7 @@ impl<T, R, E: CallError> Future for BidirectionalCall<T, R, E> {
         let handle =
             ready!(poll_open::<E>(&mut this.launch, &mut this.layer, &streams, this.window, context))?;
         let outgoing: Arc<Connection> = Arc::clone(handle.connection());
-        let sink = (this.sink)(SinkHalf { outbound, outgoing, id: handle.id() });
+        let sink = (this.sink)(SinkHalf::new(outbound, outgoing, handle.id()));
         let (turn, around) = (this.launch.take_turn(), this.layer.take());
         let half = half_of_answers(inbound, handle, this.window, turn, around);
         Poll::Ready(Ok((sink, (this.answers)(half))))

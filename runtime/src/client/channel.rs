@@ -89,7 +89,7 @@ impl ChannelBuilder {
         self
     }
 
-    /// How many bytes of items of a server's stream may be on their way or waiting to be read. 256 KiB by default.
+    /// How many bytes of items of a server's stream may be on their way or waiting to be read. 1 MiB by default.
     pub fn stream_window(mut self, bytes: u64) -> Self {
         self.limits.stream_window = bytes.max(1);
         self

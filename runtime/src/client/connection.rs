@@ -17,8 +17,8 @@ use super::state::{Phase, State, Wakers};
 use super::watch::Watch;
 use crate::bell::Bell;
 use crate::status::{Cause, Failure, Status};
-use crate::stream::{Outgoing, wake};
-use crate::wire::{self, Draft};
+use crate::stream::{Outbound, Outgoing, wake};
+use crate::wire::{self, Item};
 
 /// One connection to a server.
 #[derive(Debug)]
@@ -331,12 +331,39 @@ impl Outgoing for Connection {
         self.hand_over(state);
     }
 
-    fn item(&self, id: u64, draft: Draft) {
+    fn announce(&self, id: u64, outbound: &Arc<Outbound>) {
         let mut state = self.lock();
-        if u32::try_from(id).is_ok_and(|id| state.calls.get(id).is_some()) {
-            state.outbox.push_item(id, draft);
+        if state.has_call(id) {
+            state.gathering.push((id, Arc::clone(outbound)));
             self.hand_over(state);
         }
+    }
+
+    fn flush(&self, id: u64, outbound: &Arc<Outbound>, last: Option<Item>) {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        if !state.has_call(id) {
+            return;
+        }
+        if outbound.flush(|items| state.outbox.push_items(id, items)) {
+            state.gathering.push((id, Arc::clone(outbound)));
+        }
+        if let Some(item) = last {
+            state.outbox.push_item(id, item);
+        }
+        self.hand_over(guard);
+    }
+
+    fn hurry(&self) {
+        self.bell.ring();
+    }
+
+    fn finish(&self, id: u64, outbound: &Outbound) {
+        let mut guard = self.lock();
+        let state = &mut *guard;
+        outbound.collect(|items| state.outbox.push_items(id, items));
+        state.outbox.record(|out| wire::end(out, id));
+        self.hand_over(guard);
     }
 
     fn abandon(&self, id: u64) {
@@ -355,8 +382,10 @@ mod tests {
 
     use super::*;
     use crate::client::in_flight::Streams;
+    use crate::codec::Plain;
     use crate::metadata::Metadata;
-    use crate::stream::{Inbound, Outbound};
+    use crate::stream::Inbound;
+    use crate::wire::Draft;
 
     /// Counts how often it was woken while the connection's lock was free, as a user's code may ask for it.
     struct Asking {
@@ -386,7 +415,10 @@ mod tests {
                 Streams { inbound: Some(Arc::clone(&inbound)), outbound: Some(Arc::clone(&outbound)) };
             let id = connection.lock().begin("method", None, streams, None, Instant::now());
             assert!(
-                inbound.poll_chunk(&context).is_pending() && outbound.poll_take(&context, 1).is_pending()
+                inbound.poll_chunk(&context).is_pending() && {
+                    let mut item = Some(Item::encode::<Plain, u64>(&7).unwrap());
+                    outbound.poll_send(&context, &*connection, u64::from(id), &mut item).is_pending()
+                }
             );
             // The end, an unknown kind, and, of a call that is none, nothing.
             connection.receive(&Bytes::from_static(*batch), &mut wakers);

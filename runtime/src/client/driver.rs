@@ -12,7 +12,8 @@ use super::connection::{Connection, Link};
 use super::counters::{ChannelCounters, ChannelDropped};
 use super::limits::Limits;
 use super::owner::Rest;
-use super::state::Wakers;
+use super::state::{MANY, Wakers};
+use crate::bell::give_way;
 use crate::socket::{Dealer, Event, Sent, SocketError, Tuning};
 use crate::status::{Cause, Status};
 use crate::telemetry::{self, End};
@@ -234,7 +235,11 @@ impl Driver {
         // Or a stream at full speed would keep the calls beside it from ever running out of time.
         let _ = self.poll_tick(context, Instant::now());
         self.wake();
-        context.waker().wake_by_ref();
+        if self.connection.turn() < MANY {
+            give_way(context);
+        } else {
+            context.waker().wake_by_ref();
+        }
         Poll::Pending
     }
 }

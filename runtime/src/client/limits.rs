@@ -47,7 +47,7 @@ impl Default for Limits {
         Self {
             message_size: crate::DEFAULT_MESSAGE_SIZE,
             calls: 16_384,
-            stream_window: crate::DEFAULT_STREAM_WINDOW,
+            stream_window: 1024 * 1024,
             heartbeat: Duration::from_secs(3),
             deadline: Some(Duration::from_secs(30)),
             connect_timeout: Duration::from_secs(5),

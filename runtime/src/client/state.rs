@@ -1,6 +1,7 @@
 //! What a connection knows, behind its lock: its phase, the calls in flight, those that wait for room, and the outbox.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::line::Line;
 use super::one_way::OneWay;
 use super::watch::{Step, Watch};
 use crate::status::{Failure, Status};
+use crate::stream::Outbound;
 use crate::telemetry::Up;
 use crate::wire::{self, Message, Outbox};
 
@@ -31,6 +33,8 @@ pub(super) struct State {
     /// Whoever watches the channel is to be told that this connection is another than before.
     pub(super) changed: bool,
     pub(super) outbox: Outbox,
+    /// The streams, by their calls' ids, in which items have begun to gather since the owner last came.
+    pub(super) gathering: Vec<(u64, Arc<Outbound>)>,
     /// Calls in flight, and those whose reply has come and was not looked at yet.
     pub(super) calls: Calls,
     /// How many of them have not ended.
@@ -86,10 +90,11 @@ const GOING_AWAY: Duration = Duration::from_secs(5);
 const SWEEP: Duration = Duration::from_millis(5);
 
 /// In how many turns the callers in flight are woken, where there are not too few or too many of them for that: for fewer
-/// than `FEW` a message is not worth its cost, and of more than `MANY` none is made cheaper by company.
+/// than `FEW` a message is not worth its cost, and of more than `MANY` none is made cheaper by company. Where there are so many,
+/// the owner does not wait for the last of a turn to have sent.
 const TURNS: usize = 4;
 const FEW: usize = 16;
-const MANY: usize = 128;
+pub(super) const MANY: usize = 128;
 
 /// Room in the outbox, in bytes: past it, calls wait.
 const OUTBOX: usize = 4 * 1024 * 1024;
@@ -103,6 +108,7 @@ impl State {
             health: Health::default(),
             changed: false,
             outbox: Outbox::default(),
+            gathering: Vec::new(),
             calls: Calls::default(),
             open: 0,
             begun: 0,
@@ -219,11 +225,29 @@ impl State {
         }
     }
 
+    /// Queues what has gathered in streams of calls that are not over.
+    #[inline]
+    fn gather(&mut self) {
+        for (id, outbound) in self.gathering.drain(..) {
+            let call = u32::try_from(id).ok().and_then(|id| self.calls.get(id));
+            let its_own = call.and_then(|call| call.streams.outbound.as_ref());
+            if its_own.is_some_and(|its_own| Arc::ptr_eq(its_own, &outbound)) {
+                outbound.collect(|items| self.outbox.push_items(id, items));
+            }
+        }
+    }
+
     /// The next message to send.
     pub(super) fn take_message(&mut self) -> Option<Message> {
+        self.gather();
         let message = self.outbox.take_message()?;
         self.sent = true;
         Some(message)
+    }
+
+    /// Whether there is a call of this id.
+    pub(super) fn has_call(&self, id: u64) -> bool {
+        u32::try_from(id).is_ok_and(|id| self.calls.get(id).is_some())
     }
 
     /// How the call ended, if it has; it is forgotten then. `None` for one that is not known.

@@ -8,14 +8,15 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use super::around::Made;
+use super::connection::Connection;
 use super::handle::CallHandle;
 use super::in_flight::Streams;
 use super::launch::Launch;
 use crate::codec::{EncodeError, Form};
 use crate::middleware::ClientRequest;
 use crate::status::{Failure, Status};
-use crate::stream::{Outbound, Outgoing};
-use crate::wire::{self, Draft, INITIAL_CREDIT};
+use crate::stream::{Outbound, SinkHalf};
+use crate::wire::{INITIAL_CREDIT, Item};
 
 /// A call that sends a stream, until it is answered.
 pub(super) struct Upload<S, T> {
@@ -24,15 +25,15 @@ pub(super) struct Upload<S, T> {
     outbound: Arc<Outbound>,
     sending: Option<Sending>,
     items: Option<Pin<Box<S>>>,
-    encode: fn(u64, &T) -> Result<Draft, EncodeError>,
+    encode: fn(&T) -> Result<Item, EncodeError>,
 }
 
 /// A client stream on its way.
 struct Sending {
     handle: CallHandle,
-    outbound: Arc<Outbound>,
+    sink: SinkHalf,
     /// An item that waits for credit.
-    next: Option<Draft>,
+    next: Option<Item>,
 }
 
 impl<S, T> Upload<S, T> {
@@ -44,14 +45,16 @@ impl<S, T> Upload<S, T> {
             outbound,
             sending: None,
             items: Some(Box::pin(items)),
-            encode: Draft::item::<I, T>,
+            encode: Item::encode::<I, T>,
         }
     }
 
     fn poll_start(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         if self.sending.is_none() {
             let handle = ready!(self.launch.poll_call(context, &self.streams, None))?;
-            self.sending = Some(Sending { handle, outbound: Arc::clone(&self.outbound), next: None });
+            let connection: Arc<Connection> = Arc::clone(handle.connection());
+            let sink = SinkHalf::new(Arc::clone(&self.outbound), connection, handle.id());
+            self.sending = Some(Sending { handle, sink, next: None });
         }
         Poll::Ready(Ok(()))
     }
@@ -87,15 +90,14 @@ impl<S: Stream<Item = T>, T> Upload<S, T> {
     fn poll_items(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
         while let Some(items) = &mut self.items {
-            if sending.next.is_some() && ready!(sending.poll_next(context)).is_err() {
+            if sending.next.is_some() && ready!(sending.sink.poll_send(context, &mut sending.next)).is_err() {
                 self.items = None;
                 return Poll::Ready(Ok(()));
             }
             if let Some(item) = ready!(items.as_mut().poll_next(context)) {
-                sending.next = Some(sending.draft(self.encode, &item)?);
+                sending.next = Some(sending.encode(self.encode, &item)?);
             } else {
-                let id = sending.handle.id();
-                sending.handle.connection().record(&mut |out| wire::end(out, id));
+                sending.sink.finish();
                 self.items = None;
             }
         }
@@ -104,27 +106,13 @@ impl<S: Stream<Item = T>, T> Upload<S, T> {
 }
 
 impl Sending {
-    fn draft<T>(&self, encode: fn(u64, &T) -> Result<Draft, EncodeError>, item: &T) -> Result<Draft, Status> {
-        let draft = encode(self.handle.id(), item).map_err(|error| {
+    fn encode<T>(&self, encode: fn(&T) -> Result<Item, EncodeError>, item: &T) -> Result<Item, Status> {
+        let item = encode(item).map_err(|error| {
             Status::invalid_argument(format!("an item of the stream can't be encoded: {error}"))
                 .maybe_executed()
         })?;
-        let (size, most) = (draft.body_len(), self.handle.connection().max_body());
-        if size > most {
-            let what = format!("an item of the stream has {size} bytes; a message may have {most}");
-            return Err(Status::resource_exhausted(what).maybe_executed());
-        }
-        Ok(draft)
-    }
-
-    /// Sends the item that waits, once there is credit.
-    fn poll_next(&mut self, context: &Context<'_>) -> Poll<Result<(), Status>> {
-        let size = self.next.as_ref().map_or(0, Draft::body_len);
-        ready!(self.outbound.poll_take(context, size))?;
-        if let Some(draft) = self.next.take() {
-            self.handle.connection().item(self.handle.id(), draft);
-        }
-        Poll::Ready(Ok(()))
+        self.sink.check(&item).map_err(Status::maybe_executed)?;
+        Ok(item)
     }
 }
 

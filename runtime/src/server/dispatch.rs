@@ -241,7 +241,7 @@ impl Incoming {
 
     fn sink<F: Form<R>, R>(&mut self, key: CallKey) -> Sink<R> {
         let outbound = self.outbound(key);
-        Sink::new::<F>(SinkHalf { outbound, outgoing: self.outgoing(key), id: key.id }, false)
+        Sink::new::<F>(SinkHalf::new(outbound, self.outgoing(key), key.id), false)
     }
 
     fn items<I: Form<T>, T>(&mut self, key: CallKey) -> Streaming<T> {

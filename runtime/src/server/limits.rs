@@ -15,8 +15,9 @@ const IN_FLIGHT: u64 = 1024 * 1024;
 /// What a connection takes by itself: in libzmq, with its buffers, and in our tables.
 const CONNECTION: u64 = 64 * 1024;
 
-/// What a call in flight takes by itself: its entries in tables, its task, and an error in place of its answer.
-const CALL: u64 = 4 * 1024;
+/// What a call in flight takes by itself: its entries in tables, its task, an error in place of its answer, and the items that
+/// gather in its stream.
+const CALL: u64 = 16 * 1024;
 
 /// Buffers grow by doubling.
 const SLACK: u64 = 2;
@@ -61,7 +62,7 @@ impl Default for Limits {
             message_size: crate::DEFAULT_MESSAGE_SIZE,
             calls: 100_000,
             calls_per_peer: 20_000,
-            stream_window: crate::DEFAULT_STREAM_WINDOW,
+            stream_window: 256 * 1024,
             heartbeat: Duration::from_secs(30),
             peer_timeout: Duration::from_secs(15),
             waiting: 1 << 30,

@@ -9,8 +9,8 @@ use super::shared::Shared;
 use crate::context::{PeerId, Signal};
 use crate::socket::{COPY, Flight, Receipt};
 use crate::status::{Cause, Failure, Status};
-use crate::stream::{Outgoing, wake};
-use crate::wire::{self, Draft, Outbox};
+use crate::stream::{Outbound, Outgoing, wake};
+use crate::wire::{self, Draft, Item, Outbox};
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -27,6 +27,8 @@ pub(crate) struct Peer {
 #[derive(Debug, Default)]
 struct State {
     outbox: Outbox,
+    /// The streams, by their calls' ids, in which items have begun to gather since the owner last came.
+    gathering: Vec<(u64, Arc<Outbound>)>,
     /// The calls in flight. **A call is answered by whoever takes it out of here, and by nobody else.**
     calls: Calls,
     /// How many one-way calls are in flight.
@@ -72,8 +74,27 @@ impl State {
         self.calls.len() + self.one_way
     }
 
+    /// Queues what has gathered in streams of calls that are not over.
+    #[inline]
+    fn gather(&mut self) {
+        for (id, outbound) in self.gathering.drain(..) {
+            let its_own = self.calls.get(id).and_then(|call| call.outbound.as_ref());
+            if its_own.is_some_and(|its_own| Arc::ptr_eq(its_own, &outbound)) {
+                outbound.collect(|items| self.outbox.push_items(id, items));
+            }
+        }
+    }
+
+    /// Queues what has gathered in a call's stream: the record that ends the call comes after it.
+    fn gather_last(&mut self, id: u64, call: &ServerCall) {
+        if let Some(outbound) = &call.outbound {
+            outbound.collect(|items| self.outbox.push_items(id, items));
+        }
+    }
+
     /// Throws away all that waits. How much of it the client was owed.
     fn throw_away(&mut self) -> u64 {
+        self.gather();
         let mut owed = 0;
         while let Some(message) = self.outbox.take() {
             owed += wire::owed(&message);
@@ -210,6 +231,7 @@ impl Peer {
     pub(crate) fn answer(self: &Arc<Self>, key: CallKey, answer: Answer) {
         let mut state = self.lock();
         let Some(call) = self.close_call(&mut state, key) else { return };
+        state.gather_last(key.id, &call);
         match answer {
             Answer::End => state.outbox.record(|out| wire::end(out, key.id)),
             _ if self.has_no_room(&state) => {
@@ -237,6 +259,7 @@ impl Peer {
         let mut state = self.lock();
         let Some(call) = self.close_call(&mut state, key) else { return };
         let failure = Failure::Status(why.clone());
+        state.gather_last(key.id, &call);
         state.outbox.record(|out| wire::error(out, key.id, &failure));
         self.list(state);
         call.abort(why);
@@ -363,6 +386,7 @@ impl Peer {
     /// The next message for it.
     pub(crate) fn next_message(&self) -> Next {
         let state = &mut *self.lock();
+        state.gather();
         if state.outbox.is_empty() {
             state.listed = false;
             return Next::Nothing;
@@ -454,22 +478,43 @@ impl Outgoing for PeerOutgoing {
         }
     }
 
-    fn item(&self, id: u64, draft: Draft) {
+    fn announce(&self, id: u64, outbound: &Arc<Outbound>) {
         let mut state = self.peer.lock();
+        if state.calls.of(self.key).is_some() {
+            state.gathering.push((id, Arc::clone(outbound)));
+            self.peer.list(state);
+        }
+    }
+
+    fn flush(&self, id: u64, outbound: &Arc<Outbound>, last: Option<Item>) {
+        let mut guard = self.peer.lock();
+        let state = &mut *guard;
         if state.calls.of(self.key).is_none() {
             return;
         }
         // Credit is the client's to give, so it is no bound of ours.
-        if self.peer.has_no_room(&state) {
-            drop(state);
+        if self.peer.has_no_room(state) {
+            drop(guard);
             let why = "the client does not read its stream as fast as it has asked for it";
             let why = Status::resource_exhausted(why).maybe_executed().caused_by(Cause::ClientLost);
             self.peer.fail(self.key, &why);
             return;
         }
-        state.outbox.push_item(id, draft);
-        self.peer.list(state);
+        if outbound.flush(|items| state.outbox.push_items(id, items)) {
+            state.gathering.push((id, Arc::clone(outbound)));
+        }
+        if let Some(item) = last {
+            state.outbox.push_item(id, item);
+        }
+        self.peer.list(guard);
     }
+
+    fn hurry(&self) {
+        self.peer.shared.bell.ring();
+    }
+
+    /// A handler's stream ends with its handler.
+    fn finish(&self, _: u64, _: &Outbound) {}
 
     /// A handler's stream ends with its handler, so nothing is given up when its sink goes.
     fn abandon(&self, _: u64) {}

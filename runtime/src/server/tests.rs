@@ -1,6 +1,7 @@
 //! What a server does with batches, without a socket: bytes in, records out. Over sockets: `runtime/tests/calls`.
 
 use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -18,8 +19,8 @@ use crate::method::{Method, MethodKind};
 use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, ServerStack};
 use crate::socket::Receipt;
 use crate::status::Failure;
-use crate::stream::Outgoing;
-use crate::wire::{self, Draft, Reader, Record};
+use crate::stream::{Outbound, Outgoing};
+use crate::wire::{self, Draft, Item, Reader, Record};
 use crate::{Code, Outcome, Status};
 
 /// A service whose handlers never end, but for one that is never begun, and one that is done at once.
@@ -408,13 +409,59 @@ async fn a_handler_says_nothing_of_another_call_with_the_id_of_its_own() {
     peer.cancel(1);
     let later = peer.open(1).unwrap();
     let outgoing = PeerOutgoing { peer: Arc::clone(&peer), key: earlier };
-    outgoing.item(1, Draft::item::<Plain, u64>(1, &7).unwrap());
+    let outbound = Arc::new(Outbound::new(100));
+    outgoing.flush(1, &outbound, Some(Item::encode::<Plain, u64>(&7).unwrap()));
     outgoing.record(&mut |out| wire::credit(out, 1, 100));
     peer.fail(earlier, &Status::deadline_exceeded("too late"));
     peer.answer(earlier, Answer::End);
     assert_eq!(told(core), Vec::<String>::new());
     peer.answer(later, Answer::End);
     assert_eq!(told(core), ["End { id: 1 }"]);
+}
+
+/// Sends an item of one byte, which is there to stay until somebody comes for it.
+fn send(outgoing: &PeerOutgoing, outbound: &Arc<Outbound>, item: u64) -> bool {
+    let mut item = Some(Item::encode::<Plain, u64>(&item).unwrap());
+    let context = Context::from_waker(Waker::noop());
+    matches!(outbound.poll_send(&context, outgoing, outgoing.key.id, &mut item), Poll::Ready(Ok(())))
+}
+
+#[tokio::test]
+async fn items_that_have_gathered_come_before_the_end_of_their_call_and_never_in_another() {
+    let core = &mut core(|_| ());
+    receive(core, b"a", &[]);
+    let peer = core.clients.of(b"a");
+    let open = || {
+        let (key, outbound) = (peer.open(1).unwrap(), Arc::new(Outbound::new(100)));
+        peer.with_call(key, |call| call.outbound = Some(Arc::clone(&outbound)));
+        (PeerOutgoing { peer: Arc::clone(&peer), key }, outbound)
+    };
+    let (outgoing, outbound) = open();
+    assert!(send(&outgoing, &outbound, 1) && send(&outgoing, &outbound, 2));
+    assert_eq!(told(core), ["Items { id: 1, items: [1, 2] }"], "the owner comes for them");
+    assert!(send(&outgoing, &outbound, 3));
+    peer.answer(outgoing.key, Answer::End);
+    assert_eq!(told(core), ["Items { id: 1, items: [3] }", "End { id: 1 }"]);
+    assert!(!send(&outgoing, &outbound, 4));
+
+    let (outgoing, outbound) = open();
+    assert!(send(&outgoing, &outbound, 5));
+    peer.fail(outgoing.key, &Status::deadline_exceeded("too late"));
+    assert_eq!(
+        told(core),
+        ["Items { id: 1, items: [5] }", &*error(1, Code::DeadlineExceeded, Outcome::Executed)]
+    );
+
+    let (outgoing, outbound) = open();
+    assert!(send(&outgoing, &outbound, 6));
+    peer.cancel(1);
+    let (outgoing, outbound) = open();
+    assert!(send(&outgoing, &outbound, 7));
+    assert_eq!(
+        told(core),
+        ["Items { id: 1, items: [7] }"],
+        "nobody waits for those of a call that was given up"
+    );
 }
 
 #[tokio::test]

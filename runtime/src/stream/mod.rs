@@ -16,9 +16,10 @@ pub use sink::Sink;
 pub(crate) use streaming::Half as StreamingHalf;
 pub use streaming::Streaming;
 
+use std::sync::Arc;
 use std::task::Waker;
 
-use crate::wire::Draft;
+use crate::wire::Item;
 
 /// Wakes those of whom a half of a stream says that they wait. A waker is its user's code: no lock may be held.
 pub(crate) fn wake(wakers: impl IntoIterator<Item = Waker>) {
@@ -29,8 +30,14 @@ pub(crate) fn wake(wakers: impl IntoIterator<Item = Waker>) {
 pub(crate) trait Outgoing: Send + Sync {
     /// Queues a record that the function writes.
     fn record(&self, write: &mut dyn FnMut(&mut Vec<u8>));
-    /// Queues an item.
-    fn item(&self, id: u64, draft: Draft);
+    /// Items have begun to gather: whoever owns the socket is to come for them soon.
+    fn announce(&self, id: u64, outbound: &Arc<Outbound>);
+    /// Queues the items that have gathered, and this one after them.
+    fn flush(&self, id: u64, outbound: &Arc<Outbound>, last: Option<Item>);
+    /// Whoever owns the socket is to come at once, and not when its thread has nothing else to do.
+    fn hurry(&self);
+    /// Ends a client's stream, after the items that have gathered.
+    fn finish(&self, id: u64, outbound: &Outbound);
     /// Gives the call up: its sink was dropped in the middle of the stream.
     fn abandon(&self, id: u64);
     /// The largest body or item, either way.

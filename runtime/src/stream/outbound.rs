@@ -1,11 +1,17 @@
-//! The credit that a stream's sender has, and those who wait for more.
+//! The sending half of a stream: the credit that it has, those who wait for more, and small items on their way out.
 
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
 
+use super::Outgoing;
 use crate::status::Status;
+use crate::wire::{self, Item};
 
-/// The sending half of a stream, between the socket's owner, which hears of credit, and [`super::Sink`].
+/// The sending half of a stream, between [`super::Sink`] and the socket's owner, which hears of credit and comes for items.
+///
+/// Small items gather here, so that each takes this lock, for which hardly anyone contends, and not that of its peer. Whoever
+/// takes both takes that of the peer first.
 #[derive(Debug)]
 pub(crate) struct Outbound {
     state: Mutex<State>,
@@ -21,13 +27,52 @@ struct State {
     closed: Option<Status>,
     /// Everyone who waits for credit.
     wakers: Vec<Waker>,
+    /// Items that the owner has not come for, laid end to end.
+    items: Vec<u8>,
+    /// How many bytes it found the last time.
+    usual: usize,
+    /// The owner knows that it is to come for items.
+    announced: bool,
+    /// Since when it has known, unless it was told to hurry.
+    since: Option<Instant>,
+    /// How many items were sent since then.
+    count: u32,
+}
+
+/// So many bytes of items don't wait for the owner to come for them.
+const FULL: usize = 4 * 1024;
+/// Items of more bytes than this don't gather.
+const SMALL: usize = 1024;
+/// An owner that has not come for so long is kept from it by the one who sends, or by others that don't let go of the thread.
+const LATE: Duration = Duration::from_millis(1);
+
+/// What is to be done once a small item was taken.
+#[derive(Debug, PartialEq, Eq)]
+enum Taken {
+    /// Nothing: the owner knows.
+    Well,
+    /// It is the first: the owner is to know.
+    First,
+    /// There are enough for a record.
+    Full,
 }
 
 impl Outbound {
     /// A stream with so many bytes of credit.
     pub(crate) fn new(credit: u64) -> Self {
-        let credit = i64::try_from(credit).unwrap_or(i64::MAX);
-        Self { state: Mutex::new(State { credit, sent: 0, closed: None, wakers: Vec::new() }) }
+        Self {
+            state: Mutex::new(State {
+                credit: i64::try_from(credit).unwrap_or(i64::MAX),
+                sent: 0,
+                closed: None,
+                wakers: Vec::new(),
+                items: Vec::new(),
+                usual: 0,
+                announced: false,
+                since: None,
+                count: 0,
+            }),
+        }
     }
 
     #[inline]
@@ -49,29 +94,241 @@ impl Outbound {
         std::mem::take(&mut state.wakers)
     }
 
-    /// Nothing can be sent any more. Only the first call counts. Whom to wake once no lock is held.
+    /// Nothing can be sent any more, and what the owner has not come for never will be. Only the first call counts. Whom to wake
+    /// once no lock is held.
     #[must_use]
     pub(crate) fn close(&self, why: Status) -> Vec<Waker> {
         let mut state = self.lock();
         state.closed.get_or_insert(why);
+        state.items = Vec::new();
         std::mem::take(&mut state.wakers)
     }
 
-    /// Takes credit for so many bytes, or waits until there is some.
+    /// Sends an item as soon as there is credit for it. Not to be asked again then.
+    ///
+    /// # Errors
+    /// The call is over.
     #[inline]
-    pub(crate) fn poll_take(&self, context: &Context<'_>, bytes: usize) -> Poll<Result<(), Status>> {
+    pub(crate) fn poll_send(
+        self: &Arc<Self>,
+        context: &Context<'_>,
+        outgoing: &dyn Outgoing,
+        id: u64,
+        item: &mut Option<Item>,
+    ) -> Poll<Result<(), Status>> {
+        let Some(next) = item.take() else { return Poll::Ready(Ok(())) };
         let mut state = self.lock();
         if let Some(why) = &state.closed {
             return Poll::Ready(Err(why.clone()));
         }
-        if state.credit > 0 {
-            state.credit = state.credit.saturating_sub_unsigned(bytes as u64);
-            state.sent += bytes as u64;
+        if state.is_late() {
+            drop(state);
+            // The owner may be waiting for this very thread.
+            outgoing.hurry();
+            context.waker().wake_by_ref();
+            *item = Some(next);
+            return Poll::Pending;
+        }
+        if !state.has_credit(context) {
+            *item = Some(next);
+            return Poll::Pending;
+        }
+        state.take_credit(next.len());
+        if next.len() > SMALL {
+            drop(state);
+            outgoing.flush(id, self, Some(next));
             return Poll::Ready(Ok(()));
         }
-        if !state.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
-            state.wakers.push(context.waker().clone());
+        let taken = state.take(next.body());
+        drop(state);
+        next.recycle();
+        match taken {
+            Taken::Well => {}
+            Taken::First => outgoing.announce(id, self),
+            Taken::Full => outgoing.flush(id, self, None),
         }
-        Poll::Pending
+        Poll::Ready(Ok(()))
+    }
+
+    /// Hands out what has gathered, for a sender that has more. `true`: the owner is to be told that it is to come.
+    pub(crate) fn flush(&self, take: impl FnOnce(&[u8])) -> bool {
+        let state = &mut *self.lock();
+        if !state.items.is_empty() {
+            take(&state.items);
+            state.items.clear();
+        }
+        let first = !state.announced;
+        state.announce();
+        first
+    }
+
+    /// Hands out what has gathered, for the owner, who knows of nothing more then.
+    pub(crate) fn collect(&self, take: impl FnOnce(&[u8])) {
+        let state = &mut *self.lock();
+        (state.announced, state.since) = (false, None);
+        if !state.items.is_empty() {
+            let items = std::mem::take(&mut state.items);
+            state.usual = items.len();
+            take(&items);
+            wire::recycle(items);
+        }
+    }
+}
+
+impl State {
+    /// Whether there is credit; if not, the caller hears when there is some.
+    #[inline]
+    fn has_credit(&mut self, context: &Context<'_>) -> bool {
+        if self.credit > 0 {
+            return true;
+        }
+        if !self.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            self.wakers.push(context.waker().clone());
+        }
+        false
+    }
+
+    #[inline]
+    fn take_credit(&mut self, bytes: usize) {
+        self.credit = self.credit.saturating_sub_unsigned(bytes as u64);
+        self.sent += bytes as u64;
+        self.count = self.count.wrapping_add(1);
+    }
+
+    #[inline]
+    fn take(&mut self, item: &[u8]) -> Taken {
+        if self.items.capacity() == 0 {
+            self.items = wire::spare_for(self.usual.max(item.len()));
+        }
+        self.items.extend_from_slice(item);
+        if self.items.len() >= FULL {
+            Taken::Full
+        } else if self.announced {
+            Taken::Well
+        } else {
+            self.announce();
+            Taken::First
+        }
+    }
+
+    /// The owner is told now, if it does not know.
+    fn announce(&mut self) {
+        if !self.announced {
+            (self.announced, self.since, self.count) = (true, Some(Instant::now()), 1);
+        }
+    }
+
+    /// Whether the owner should have come long ago; only once each time. The clock is looked at more and more seldom.
+    #[inline]
+    fn is_late(&mut self) -> bool {
+        self.count.is_power_of_two() && self.since.take_if(|since| since.elapsed() >= LATE).is_some()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::codec::{Blob, Plain};
+
+    /// What an owner was told.
+    #[derive(Default)]
+    struct Told(Mutex<Vec<String>>);
+
+    impl Told {
+        fn tell(&self, what: impl Into<String>) {
+            self.0.lock().unwrap().push(what.into());
+        }
+
+        fn all(&self) -> Vec<String> {
+            std::mem::take(&mut *self.0.lock().unwrap())
+        }
+    }
+
+    impl Outgoing for Told {
+        fn record(&self, _: &mut dyn FnMut(&mut Vec<u8>)) {}
+
+        fn announce(&self, _: u64, _: &Arc<Outbound>) {
+            self.tell("announced");
+        }
+
+        fn flush(&self, _: u64, outbound: &Arc<Outbound>, last: Option<Item>) {
+            let mut gathered = 0;
+            let first = outbound.flush(|items| gathered = items.len());
+            self.tell(format!(
+                "first: {first}, gathered: {gathered}, last: {:?}",
+                last.map(|item| item.len())
+            ));
+        }
+
+        fn hurry(&self) {
+            self.tell("hurry");
+        }
+
+        fn finish(&self, _: u64, _: &Outbound) {}
+
+        fn abandon(&self, _: u64) {}
+
+        fn max_body(&self) -> usize {
+            usize::MAX
+        }
+    }
+
+    fn send<F: crate::codec::Form<T>, T>(outbound: &Arc<Outbound>, told: &Told, value: &T) -> bool {
+        let mut item = Some(Item::encode::<F, T>(value).unwrap());
+        outbound.poll_send(&Context::from_waker(Waker::noop()), told, 1, &mut item).is_ready()
+    }
+
+    #[test]
+    fn the_owner_is_told_once_and_comes_for_what_has_gathered() {
+        let (outbound, told) = (Arc::new(Outbound::new(1_000_000)), Told::default());
+        for _ in 0..2 {
+            (0..3).for_each(|_| assert!(send::<Plain, u64>(&outbound, &told, &7)));
+            assert_eq!(told.all(), ["announced"]);
+            outbound.collect(|items| assert_eq!(items, [7, 7, 7]));
+        }
+        outbound.collect(|_| panic!("nothing has gathered"));
+    }
+
+    #[test]
+    fn many_small_items_and_larger_ones_are_queued_at_once_and_in_order() {
+        let (outbound, told) = (Arc::new(Outbound::new(1_000_000)), Told::default());
+        let (small, larger) = (Bytes::from(vec![7; 510]), Bytes::from(vec![7; 2_000]));
+        (0..8).for_each(|_| assert!(send::<Blob, Bytes>(&outbound, &told, &small)));
+        assert_eq!(told.all(), ["announced", "first: false, gathered: 4104, last: None"]);
+        assert!(
+            send::<Blob, Bytes>(&outbound, &told, &small) && send::<Blob, Bytes>(&outbound, &told, &larger)
+        );
+        assert_eq!(told.all(), ["first: false, gathered: 513, last: Some(2003)"]);
+        outbound.collect(|_| panic!("nothing has gathered"));
+        assert!(send::<Blob, Bytes>(&outbound, &told, &larger));
+        assert_eq!(told.all(), ["first: true, gathered: 0, last: Some(2003)"]);
+    }
+
+    #[test]
+    fn a_sender_that_keeps_the_owner_from_coming_has_it_hurry_and_gives_way_once() {
+        let (outbound, told) = (Arc::new(Outbound::new(1_000_000)), Told::default());
+        for value in [&7, &8] {
+            assert!(send::<Plain, u64>(&outbound, &told, value));
+            assert_eq!(told.all(), ["announced"]);
+            std::thread::sleep(2 * LATE);
+            assert!(!send::<Plain, u64>(&outbound, &told, value), "it gives way");
+            assert_eq!(told.all(), ["hurry"]);
+            assert!(send::<Plain, u64>(&outbound, &told, value), "and goes on");
+            assert_eq!(told.all(), Vec::<String>::new());
+            outbound.collect(|items| assert_eq!(items.len(), 2));
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_for_a_call_that_is_over() {
+        let (outbound, told) = (Arc::new(Outbound::new(1_000_000)), Told::default());
+        assert!(send::<Plain, u64>(&outbound, &told, &7));
+        assert!(outbound.close(Status::cancelled("over")).is_empty());
+        outbound.collect(|_| panic!("nothing is kept"));
+        let mut item = Some(Item::encode::<Plain, u64>(&7).unwrap());
+        let sent = outbound.poll_send(&Context::from_waker(Waker::noop()), &told, 1, &mut item);
+        assert_eq!(sent, Poll::Ready(Err(Status::cancelled("over"))));
     }
 }

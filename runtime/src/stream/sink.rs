@@ -4,13 +4,14 @@ use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
+use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
 use super::{Outbound, Outgoing};
 use crate::codec::{EncodeError, Form};
 use crate::status::Status;
-use crate::wire::{self, Draft};
+use crate::wire::Item;
 
 /// The sending side of a stream: of a handler's answers, or of a client's items.
 ///
@@ -19,23 +20,24 @@ use crate::wire::{self, Draft};
 /// in `cancelled`. Otherwise the server would take half a stream for a whole one.
 pub struct Sink<T> {
     half: Half,
-    encode: fn(u64, &T) -> Result<Draft, EncodeError>,
+    encode: fn(&T) -> Result<Item, EncodeError>,
     /// A client's, which has not ended its stream yet.
     unfinished: bool,
 }
 
 /// What a sink needs besides its item's type.
 pub(crate) struct Half {
-    pub(crate) outbound: Arc<Outbound>,
-    pub(crate) outgoing: Arc<dyn Outgoing>,
+    outbound: Arc<Outbound>,
+    outgoing: Arc<dyn Outgoing>,
     /// The call's.
-    pub(crate) id: u64,
+    id: u64,
+    max_body: usize,
 }
 
 impl<T> Sink<T> {
     /// The sink of a handler, or (`finishes`) of a client.
     pub(crate) fn new<F: Form<T>>(half: Half, finishes: bool) -> Self {
-        Self { half, encode: Draft::item::<F, T>, unfinished: finishes }
+        Self { half, encode: Item::encode::<F, T>, unfinished: finishes }
     }
 
     /// Sends one item: encodes it at once, then waits until the reader has room for it.
@@ -49,10 +51,12 @@ impl<T> Sink<T> {
     /// # Cancel safety
     /// Dropped before it is done, the item is not sent.
     pub async fn send(&self, item: T) -> Result<(), Status> {
-        let draft = (self.encode)(self.half.id, &item)
+        let encoded = (self.encode)(&item)
             .map_err(|error| Status::internal(format!("an item of the stream can't be encoded: {error}")))?;
         drop(item);
-        self.half.send(draft).await
+        self.half.check(&encoded)?;
+        let mut encoded = Some(encoded);
+        poll_fn(|context| self.half.poll_send(context, &mut encoded)).await
     }
 
     /// Sends every item of a stream, waiting for the reader's room.
@@ -71,23 +75,41 @@ impl<T> Sink<T> {
     /// handler returns, whether or not its sink was finished.
     pub fn finish(mut self) {
         if std::mem::take(&mut self.unfinished) {
-            let id = self.half.id;
-            self.half.outgoing.record(&mut |out| wire::end(out, id));
+            self.half.finish();
         }
     }
 }
 
 impl Half {
-    async fn send(&self, draft: Draft) -> Result<(), Status> {
-        let (size, most) = (draft.body_len(), self.outgoing.max_body());
-        if size > most {
-            return Err(Status::resource_exhausted(format!(
-                "an item of the stream has {size} bytes; a message may have {most}"
-            )));
+    pub(crate) fn new(outbound: Arc<Outbound>, outgoing: Arc<dyn Outgoing>, id: u64) -> Self {
+        let max_body = outgoing.max_body();
+        Self { outbound, outgoing, id, max_body }
+    }
+
+    /// Ends a client's stream.
+    pub(crate) fn finish(&self) {
+        self.outgoing.finish(self.id, &self.outbound);
+    }
+
+    /// Refuses an item that is larger than a message may be.
+    #[inline]
+    pub(crate) fn check(&self, item: &Item) -> Result<(), Status> {
+        let (size, most) = (item.len(), self.max_body);
+        if size <= most {
+            return Ok(());
         }
-        poll_fn(|context| self.outbound.poll_take(context, size)).await?;
-        self.outgoing.item(self.id, draft);
-        Ok(())
+        let what = format!("an item of the stream has {size} bytes; a message may have {most}");
+        Err(Status::resource_exhausted(what))
+    }
+
+    /// See [`Outbound::poll_send`].
+    #[inline]
+    pub(crate) fn poll_send(
+        &self,
+        context: &Context<'_>,
+        item: &mut Option<Item>,
+    ) -> Poll<Result<(), Status>> {
+        self.outbound.poll_send(context, &*self.outgoing, self.id, item)
     }
 }
 

@@ -51,18 +51,9 @@ impl Draft {
 
     /// The reply to a call.
     pub(crate) fn reply<F: Form<T>, T>(id: u64, value: &T) -> Result<Self, EncodeError> {
-        Self::with_body::<F, T>(kind::REPLY, id, value)
-    }
-
-    /// One item of a stream.
-    pub(crate) fn item<F: Form<T>, T>(id: u64, value: &T) -> Result<Self, EncodeError> {
-        Self::with_body::<F, T>(kind::ITEMS, id, value)
-    }
-
-    fn with_body<F: Form<T>, T>(kind: u8, id: u64, value: &T) -> Result<Self, EncodeError> {
         let mut bytes = spare();
         bytes.push(VERSION);
-        write::head(&mut bytes, 3, kind, id);
+        write::head(&mut bytes, 3, kind::REPLY, id);
         Self::around(bytes, |bytes| encode::<F, T>(value, bytes))
     }
 
@@ -176,12 +167,6 @@ impl Draft {
     pub(super) fn share(&mut self) -> Arc<Vec<u8>> {
         let bytes = &mut self.bytes;
         Arc::clone(self.shared.get_or_insert_with(|| Arc::new(std::mem::take(bytes))))
-    }
-
-    /// The body.
-    #[inline]
-    pub(super) fn body(&self) -> &[u8] {
-        &self.bytes[self.body..self.tail]
     }
 
     /// Appends the record to a batch.

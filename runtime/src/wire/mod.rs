@@ -1,12 +1,14 @@
 //! Records and bytes, and nothing else: how batches are written and read. `docs/protocol.md` is the contract.
 //!
 //! - [`Draft`]: one record in the making, around a body that is encoded straight into it.
+//! - [`Item`]: one item of a stream.
 //! - [`Outbox`]: records waiting for their socket's owner, packed into batches.
 //! - [`Reader`]: the records of a batch that came in.
 //!
 //! What records mean to a call is in [`crate::client`] and [`crate::server`].
 
 mod draft;
+mod item;
 mod message;
 mod outbox;
 mod owed;
@@ -16,11 +18,12 @@ mod spare;
 mod write;
 
 pub(crate) use draft::Draft;
+pub(crate) use item::Item;
 pub(crate) use message::Message;
 pub(crate) use outbox::Outbox;
 pub(crate) use owed::owed;
 pub(crate) use read::{CallRecord, Malformed, Reader, Record, unknown_kind};
-pub(crate) use spare::keep as recycle;
+pub(crate) use spare::{keep as recycle, spare_for};
 pub(crate) use write::{cancel, credit, end, error, going_away, ping, pong};
 
 /// The first byte of every batch: the version of the protocol.

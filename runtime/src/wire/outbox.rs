@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::recall::{calls_in, without};
 use super::spare::spare_for;
-use super::{BATCH_LIMIT, Draft, Message, VERSION, kind, write};
+use super::{BATCH_LIMIT, Draft, Item, Message, VERSION, kind, write};
 
 /// What one peer is to be sent, in order. Whatever has gathered by the time the owner runs leaves as one message.
 #[derive(Debug, Default)]
@@ -52,31 +52,36 @@ impl Outbox {
         }
     }
 
-    /// Adds an item to a stream: to the record that the batch ends in, if that is the same stream's.
-    #[inline]
-    pub(crate) fn push_item(&mut self, id: u64, draft: Draft) {
-        if draft.is_large() {
-            self.alone(draft.into_message());
-            return;
+    /// Adds an item to a stream.
+    pub(crate) fn push_item(&mut self, id: u64, item: Item) {
+        if item.is_large() {
+            self.alone(item.into_message(id));
+        } else {
+            self.push_items(id, item.body());
+            item.recycle();
         }
-        match self.open_items {
-            Some((stream, length_at)) if stream == id => self.append(|batch| {
-                batch.extend_from_slice(draft.body());
-                patch_length(batch, length_at);
-            }),
-            _ => self.start_items(id, draft.body()),
-        }
-        self.seal_if_full();
-        draft.recycle();
     }
 
-    fn start_items(&mut self, id: u64, item: &[u8]) {
+    /// Adds items to a stream that lie end to end and are fewer bytes than a large one: to the record that the batch ends in,
+    /// if that is the same stream's.
+    pub(crate) fn push_items(&mut self, id: u64, items: &[u8]) {
+        match self.open_items {
+            Some((stream, length_at)) if stream == id => self.append(|batch| {
+                batch.extend_from_slice(items);
+                patch_length(batch, length_at);
+            }),
+            _ => self.start_items(id, items),
+        }
+        self.seal_if_full();
+    }
+
+    fn start_items(&mut self, id: u64, items: &[u8]) {
         let mut length_at = 0;
         self.append(|batch| {
             write::head(batch, 3, kind::ITEMS, id);
             batch.extend_from_slice(&[0xc6, 0, 0, 0, 0]);
             length_at = batch.len() - 4;
-            batch.extend_from_slice(item);
+            batch.extend_from_slice(items);
             patch_length(batch, length_at);
         });
         self.open_items = Some((id, length_at));
@@ -184,7 +189,7 @@ fn rest_of(batch: Message, is_out: &impl Fn(u64) -> bool) -> Option<Message> {
 /// Sets the `bin 32` length at `length_at` to reach to the end of the batch.
 #[inline]
 fn patch_length(batch: &mut [u8], length_at: usize) {
-    // A batch is closed soon after `BATCH_LIMIT`, and an item that joins is smaller than `LARGE`.
+    // A batch is closed soon after `BATCH_LIMIT`, and what joins it is smaller than `LARGE`.
     let length = u32::try_from(batch.len() - length_at - 4).unwrap_or(u32::MAX);
     batch[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
 }
@@ -195,8 +200,8 @@ mod tests {
     use crate::codec::Plain;
     use crate::wire::{Reader, Record, end, ping};
 
-    fn item(id: u64, text: &str) -> Draft {
-        Draft::item::<Plain, String>(id, &text.to_owned()).unwrap()
+    fn item(text: &str) -> Item {
+        Item::encode::<Plain, String>(&text.to_owned()).unwrap()
     }
 
     /// The records of every message, in order, as short texts.
@@ -229,12 +234,12 @@ mod tests {
     #[test]
     fn items_of_one_stream_share_a_record_until_another_record_comes() {
         let mut outbox = Outbox::default();
-        outbox.push_item(1, item(1, "a"));
-        outbox.push_item(1, item(1, "b"));
-        outbox.push_item(2, item(2, "c"));
-        outbox.push_item(1, item(1, "d"));
+        outbox.push_item(1, item("a"));
+        outbox.push_item(1, item("b"));
+        outbox.push_item(2, item("c"));
+        outbox.push_item(1, item("d"));
         outbox.record(|out| end(out, 1));
-        outbox.push_item(1, item(1, "e"));
+        outbox.push_item(1, item("e"));
         let expected =
             ["items 1 of 4 bytes", "items 2 of 2 bytes", "items 1 of 2 bytes", "end 1", "items 1 of 2 bytes"];
         assert_eq!(messages(&mut outbox), [expected]);
@@ -244,9 +249,9 @@ mod tests {
     fn a_large_item_travels_alone_and_keeps_its_place() {
         let mut outbox = Outbox::default();
         let large = "x".repeat(super::super::LARGE);
-        outbox.push_item(1, item(1, "a"));
-        outbox.push_item(1, item(1, &large));
-        outbox.push_item(1, item(1, "b"));
+        outbox.push_item(1, item("a"));
+        outbox.push_item(1, item(&large));
+        outbox.push_item(1, item("b"));
         let large = format!("items 1 of {} bytes", large.len() + 3);
         assert_eq!(messages(&mut outbox), [["items 1 of 2 bytes"], [large.as_str()], ["items 1 of 2 bytes"]]);
     }
@@ -255,7 +260,7 @@ mod tests {
     fn a_full_batch_is_closed_also_within_a_stream() {
         let mut outbox = Outbox::default();
         let text = "x".repeat(1_000);
-        (0..1_000).for_each(|_| outbox.push_item(1, item(1, &text)));
+        (0..1_000).for_each(|_| outbox.push_item(1, item(&text)));
         assert!(outbox.len() > 1_000_000);
         let mut sizes = Vec::new();
         while let Some(message) = outbox.take() {
@@ -309,17 +314,17 @@ mod tests {
     fn what_was_said_of_a_call_is_taken_out_and_nothing_else() {
         let mut outbox = Outbox::default();
         outbox.push(call(1));
-        outbox.push_item(1, item(1, "a"));
-        outbox.push_item(2, item(2, &"x".repeat(super::super::LARGE)));
-        outbox.push_item(1, item(1, &"x".repeat(super::super::LARGE)));
+        outbox.push_item(1, item("a"));
+        outbox.push_item(2, item(&"x".repeat(super::super::LARGE)));
+        outbox.push_item(1, item(&"x".repeat(super::super::LARGE)));
         outbox.push(call(2));
-        outbox.push_item(1, item(1, "b"));
+        outbox.push_item(1, item("b"));
         outbox.record(|out| ping(out, 1));
         let mut ids = Vec::new();
         outbox.calls(|id| ids.push(id));
         assert_eq!(ids, [1, 2]);
         outbox.take_out(|id| id == 1);
-        outbox.push_item(2, item(2, "c"));
+        outbox.push_item(2, item("c"));
         let length = outbox.len();
         let messages = messages(&mut outbox);
         assert_eq!(messages[0], ["items 2 of 16387 bytes"]);

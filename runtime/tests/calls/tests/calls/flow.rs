@@ -1,7 +1,7 @@
 //! Flow control: a slow reader stops its own sender and nobody else, within its window; and how streams end.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -11,8 +11,9 @@ use zsvc::{Code, Outcome};
 use crate::raw;
 use crate::support::{Running, on_one_thread, on_threads};
 
-/// The window of a stream as it is by default, in bytes.
-const WINDOW: usize = 256 * 1024;
+/// The windows of streams as they are by default, in bytes: of a server's, and of a client's.
+const SERVERS: usize = 1024 * 1024;
+const CLIENTS: usize = 256 * 1024;
 
 #[test]
 fn a_reader_that_stops_stops_its_own_sender_and_nobody_else() {
@@ -26,7 +27,7 @@ fn a_reader_that_stops_stops_its_own_sender_and_nobody_else() {
             probe.echo("x").await.unwrap();
         }
         let accepted = server.journal.count("slow accepted");
-        assert!((1..=WINDOW / 1_000 + 1).contains(&accepted), "{accepted} items were accepted");
+        assert!((1..=SERVERS / 1_000 + 1).contains(&accepted), "{accepted} items were accepted");
         assert_eq!(server.journal.count("slow done"), 0);
         // It goes on where it stopped.
         let mut read = 0;
@@ -54,7 +55,7 @@ fn a_handler_that_does_not_read_stops_its_client_and_nobody_else() {
         server.journal.has("slow began").await;
         assert_eq!(probe.sum("fast", stream::iter(0..100_000)).await, Ok(99_999 * 50_000));
         let sent = sent.load(Ordering::SeqCst);
-        assert!((1..=WINDOW / 1_000 + 2).contains(&sent), "{sent} items were taken from the client");
+        assert!((1..=CLIENTS / 1_000 + 2).contains(&sent), "{sent} items were taken from the client");
         server.journal.open("slow");
         assert_eq!(slow.await.unwrap(), Ok(5_000 * 1_000));
     });
@@ -91,6 +92,34 @@ fn large_values_pass_in_every_direction() {
             assert!(back.next().await.is_none());
         }
     });
+}
+
+/// A sender that works between its items, and waits for nothing, has them sent all the same.
+#[test]
+fn items_leave_although_their_sender_keeps_the_thread() {
+    let test = async || {
+        let server = Running::start();
+        let (sink, mut back) = server.client().await.mirror("a").await.unwrap();
+        let arrived = Arc::new(AtomicBool::new(false));
+        let told = Arc::clone(&arrived);
+        let reader = tokio::spawn(async move {
+            back.next().await.unwrap().unwrap();
+            told.store(true, Ordering::Release);
+            // Dropped, it would cancel the call.
+            back
+        });
+        let began = Instant::now();
+        while !arrived.load(Ordering::Acquire) {
+            sink.send(Bytes::from_static(b"x")).await.unwrap();
+            let work = Instant::now();
+            while work.elapsed() < Duration::from_millis(2) {}
+            assert!(began.elapsed() < Duration::from_secs(10), "nothing has come back");
+        }
+        sink.finish();
+        drop(reader.await.unwrap());
+    };
+    on_one_thread(test());
+    on_threads(test());
 }
 
 #[test]
