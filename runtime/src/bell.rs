@@ -110,13 +110,13 @@ impl Drop for Soon {
 
 fn put_off(soon: Soon) {
     let waker = Waker::from(Arc::new(soon));
-    give_way(&mut Context::from_waker(&waker));
+    give_way(&Context::from_waker(&waker));
 }
 
 /// Has the task woken once its thread has nothing else to do, or has gone through some dozens of tasks.
-pub(crate) fn give_way(context: &mut Context<'_>) {
+pub(crate) fn give_way(context: &Context<'_>) {
     // It has done all that it does by its first poll: outside of a runtime, that is to wake at once.
-    let _ = pin!(tokio::task::yield_now()).poll(context);
+    let _ = pin!(tokio::task::yield_now()).poll(&mut Context::from_waker(context.waker()));
 }
 
 #[cfg(test)]

@@ -15,7 +15,7 @@ use super::limits::{Limits, Patience};
 use super::records;
 use super::state::{Phase, State, Wakers};
 use super::watch::Watch;
-use crate::bell::Bell;
+use crate::bell::{Bell, give_way};
 use crate::status::{Cause, Failure, Status};
 use crate::stream::{Outbound, Outgoing, wake};
 use crate::wire::{self, Item};
@@ -210,6 +210,12 @@ impl Connection {
             wake(next);
             turn.made_progress();
             return Poll::Ready(Err(status.not_sent()));
+        }
+        if state.keeps_the_owner(now) {
+            drop(state);
+            self.bell.ring();
+            give_way(context);
+            return Poll::Pending;
         }
         let at = wait.deadline.map(|deadline| deadline.at);
         if state.poll_room(context, self.limits.calls, ticket, at).is_pending() {

@@ -16,7 +16,7 @@ use super::line::Line;
 use super::one_way::OneWay;
 use super::watch::{Step, Watch};
 use crate::status::{Failure, Status};
-use crate::stream::Outbound;
+use crate::stream::{LATE, Outbound};
 use crate::telemetry::Up;
 use crate::wire::{self, Message, Outbox};
 
@@ -43,6 +43,8 @@ pub(super) struct State {
     begun: u64,
     /// Something was ever taken out of the outbox.
     sent: bool,
+    /// Since when calls have waited there, unless somebody has given way to the owner for it.
+    waiting_since: Option<Instant>,
     pub(super) line: Line,
     /// No deadline of anyone in here is before that; the owner looks again then.
     pub(super) look_at: Option<Instant>,
@@ -113,6 +115,7 @@ impl State {
             open: 0,
             begun: 0,
             sent: false,
+            waiting_since: None,
             line: Line::default(),
             look_at: None,
             watch: None,
@@ -237,11 +240,21 @@ impl State {
         }
     }
 
+    /// A call is about to be queued. Whether others have waited there for so long that its caller must keep the owner from
+    /// running; only once each time.
+    #[inline]
+    pub(super) fn keeps_the_owner(&mut self, now: Instant) -> bool {
+        if self.outbox.is_empty() {
+            self.waiting_since = Some(now);
+        }
+        self.waiting_since.take_if(|since| now.duration_since(*since) >= LATE).is_some()
+    }
+
     /// The next message to send.
     pub(super) fn take_message(&mut self) -> Option<Message> {
         self.gather();
         let message = self.outbox.take_message()?;
-        self.sent = true;
+        (self.sent, self.waiting_since) = (true, None);
         Some(message)
     }
 

@@ -5,6 +5,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::Outgoing;
+use crate::bell::give_way;
 use crate::status::Status;
 use crate::wire::{self, Item};
 
@@ -44,7 +45,7 @@ const FULL: usize = 4 * 1024;
 /// Items of more bytes than this don't gather.
 const SMALL: usize = 1024;
 /// An owner that has not come for so long is kept from it by the one who sends, or by others that don't let go of the thread.
-const LATE: Duration = Duration::from_millis(1);
+pub(crate) const LATE: Duration = Duration::from_millis(1);
 
 /// What is to be done once a small item was taken.
 #[derive(Debug, PartialEq, Eq)]
@@ -125,7 +126,7 @@ impl Outbound {
             drop(state);
             // The owner may be waiting for this very thread.
             outgoing.hurry();
-            context.waker().wake_by_ref();
+            give_way(context);
             *item = Some(next);
             return Poll::Pending;
         }

@@ -22,6 +22,25 @@ fn closing_proves_that_all_has_arrived() {
     });
 }
 
+/// A caller that works between its calls, and waits for nothing, has them sent all the same.
+#[test]
+fn they_leave_although_their_caller_keeps_the_thread() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        for calls in 1.. {
+            probe.note("noted").await.unwrap();
+            let work = Instant::now();
+            while work.elapsed() < Duration::from_millis(2) {}
+            if server.journal.count("noted") > 0 {
+                break;
+            }
+            // tokio has whoever does 128 things without waiting give way.
+            assert!(calls < 100, "nothing has arrived");
+        }
+    });
+}
+
 #[test]
 fn closing_proves_it_while_the_server_drains() {
     on_one_thread(async {
