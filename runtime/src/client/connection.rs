@@ -341,7 +341,8 @@ impl Outgoing for Connection {
         let mut state = self.lock();
         if state.has_call(id) {
             state.gathering.push((id, Arc::clone(outbound)));
-            self.hand_over(state);
+            drop(state);
+            self.bell.ring_soon();
         }
     }
 
@@ -357,7 +358,8 @@ impl Outgoing for Connection {
         if let Some(item) = last {
             state.outbox.push_item(id, item);
         }
-        self.hand_over(guard);
+        drop(guard);
+        self.bell.ring_soon();
     }
 
     fn hurry(&self) {
