@@ -208,14 +208,14 @@ impl Driver {
                 // What those who were woken have to send goes out before more are.
                 break;
             }
-            match self.connection.rest(self.blocked) {
+            match self.connection.rest() {
                 Rest::Done => return Poll::Ready(Ok(())),
                 Rest::Renewal => {
                     self.dealer = dial(self.connection.endpoint(), &self.connection.limits)?;
                     continue;
                 }
-                Rest::Mail | Rest::Nothing if received == Received::All && !self.unsent => {}
-                Rest::Mail | Rest::Nothing => continue,
+                Rest::Nothing if received == Received::All && !self.unsent => {}
+                Rest::Nothing => continue,
             }
             // Receiving may have swallowed the signal of room to send.
             if self.blocked && self.dealer.has_changed()? {

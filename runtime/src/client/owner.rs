@@ -23,8 +23,6 @@ pub(super) enum Rest {
     Done,
     /// The socket is to be made anew.
     Renewal,
-    /// There is something to send.
-    Mail,
     /// Nothing, until something comes.
     Nothing,
 }
@@ -179,18 +177,16 @@ impl Connection {
         }
     }
 
-    /// What is left to do, if the outbox is not `blocked`.
-    pub(super) fn rest(&self, blocked: bool) -> Rest {
+    /// What is left to do besides to send and to receive.
+    pub(super) fn rest(&self) -> Rest {
         let mut state = self.lock();
         let over = matches!(state.phase, Phase::Closed | Phase::Retiring);
         if over && state.outbox.is_empty() && state.is_idle() {
             Rest::Done
         } else if std::mem::replace(&mut state.stale, Stale::No) == Stale::Yes {
             Rest::Renewal
-        } else if state.outbox.is_empty() || blocked {
-            Rest::Nothing
         } else {
-            Rest::Mail
+            Rest::Nothing
         }
     }
 

@@ -225,7 +225,7 @@ impl Future for Lobby {
             let mut wakers = Wakers::new();
             let next = self.connection.expire(Instant::now(), &mut wakers);
             wake(wakers);
-            if self.connection.rest(false) == Rest::Done {
+            if self.connection.rest() == Rest::Done {
                 return Poll::Ready(());
             }
             let mut ticked = false;

@@ -356,7 +356,7 @@ impl Future for Host {
             if any || this.advance(now) {
                 continue;
             }
-            this.lines.retain(|line| line.connection.rest(false) != Rest::Done);
+            this.lines.retain(|line| line.connection.rest() != Rest::Done);
             if this.lines.is_empty() && this.place.is_closed() {
                 return Poll::Ready(());
             }
