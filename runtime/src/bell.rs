@@ -5,6 +5,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
 use std::task::{Context, Wake, Waker};
+use std::time::Duration;
 
 use atomic_waker::AtomicWaker;
 
@@ -112,6 +113,10 @@ fn put_off(soon: Soon) {
     let waker = Waker::from(Arc::new(soon));
     give_way(&Context::from_waker(&waker));
 }
+
+/// Where what waits for an owner has waited for so long, whoever has more for it gives way to it: it may be waiting for that
+/// very thread.
+pub(crate) const OVERDUE: Duration = Duration::from_millis(1);
 
 /// Has the task woken once its thread has nothing else to do, or has gone through some dozens of tasks.
 pub(crate) fn give_way(context: &Context<'_>) {

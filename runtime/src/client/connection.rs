@@ -211,7 +211,7 @@ impl Connection {
             turn.made_progress();
             return Poll::Ready(Err(status.not_sent()));
         }
-        if state.keeps_the_owner(now) {
+        if state.take_overdue(now) {
             drop(state);
             self.bell.ring();
             give_way(context);
@@ -392,7 +392,7 @@ mod tests {
     use crate::client::in_flight::Streams;
     use crate::codec::Plain;
     use crate::metadata::Metadata;
-    use crate::stream::Inbound;
+    use crate::stream::{Inbound, Unsent};
     use crate::wire::Draft;
 
     /// Counts how often it was woken while the connection's lock was free, as a user's code may ask for it.
@@ -422,12 +422,9 @@ mod tests {
             let streams =
                 Streams { inbound: Some(Arc::clone(&inbound)), outbound: Some(Arc::clone(&outbound)) };
             let id = connection.lock().begin("method", None, streams, None, Instant::now());
-            assert!(
-                inbound.poll_chunk(&context).is_pending() && {
-                    let mut item = Some(Item::encode::<Plain, u64>(&7).unwrap());
-                    outbound.poll_send(&context, &*connection, u64::from(id), &mut item).is_pending()
-                }
-            );
+            assert!(inbound.poll_chunk(&context).is_pending());
+            let mut item = Some(Unsent::new(Item::encode::<Plain, u64>(u64::from(id), &7).unwrap()));
+            assert!(outbound.poll_send(&context, &*connection, u64::from(id), &mut item).is_pending());
             // The end, an unknown kind, and, of a call that is none, nothing.
             connection.receive(&Bytes::from_static(*batch), &mut wakers);
             wake(wakers.drain(..));

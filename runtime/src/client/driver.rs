@@ -235,7 +235,8 @@ impl Driver {
         // Or a stream at full speed would keep the calls beside it from ever running out of time.
         let _ = self.poll_tick(context, Instant::now());
         self.wake();
-        if self.connection.turn() < MANY {
+        // Where somebody rings meanwhile, it is woken at once: those who were woken may keep this thread.
+        if self.connection.turn() < MANY && self.connection.bell.sleep(context.waker()) {
             give_way(context);
         } else {
             context.waker().wake_by_ref();

@@ -15,8 +15,9 @@ use super::in_flight::{ClientCall, Due, PING, Streams};
 use super::line::Line;
 use super::one_way::OneWay;
 use super::watch::{Step, Watch};
+use crate::bell::OVERDUE;
 use crate::status::{Failure, Status};
-use crate::stream::{LATE, Outbound};
+use crate::stream::Outbound;
 use crate::telemetry::Up;
 use crate::wire::{self, Message, Outbox};
 
@@ -43,8 +44,8 @@ pub(super) struct State {
     begun: u64,
     /// Something was ever taken out of the outbox.
     sent: bool,
-    /// Since when calls have waited there, unless somebody has given way to the owner for it.
-    waiting_since: Option<Instant>,
+    /// Since when something has waited there, or since when a caller has given way to the owner for it.
+    waiting_since: Instant,
     pub(super) line: Line,
     /// No deadline of anyone in here is before that; the owner looks again then.
     pub(super) look_at: Option<Instant>,
@@ -115,7 +116,7 @@ impl State {
             open: 0,
             begun: 0,
             sent: false,
-            waiting_since: None,
+            waiting_since: Instant::now(),
             line: Line::default(),
             look_at: None,
             watch: None,
@@ -240,21 +241,25 @@ impl State {
         }
     }
 
-    /// A call is about to be queued. Whether others have waited there for so long that its caller must keep the owner from
-    /// running; only once each time.
+    /// A call is about to be queued. Whether its caller is to give way to the owner first, for whom others have waited for too
+    /// long; that counts from now on anew.
     #[inline]
-    pub(super) fn keeps_the_owner(&mut self, now: Instant) -> bool {
+    pub(super) fn take_overdue(&mut self, now: Instant) -> bool {
         if self.outbox.is_empty() {
-            self.waiting_since = Some(now);
+            self.waiting_since = now;
         }
-        self.waiting_since.take_if(|since| now.duration_since(*since) >= LATE).is_some()
+        let overdue = now.duration_since(self.waiting_since) >= OVERDUE;
+        if overdue {
+            self.waiting_since = now;
+        }
+        overdue
     }
 
     /// The next message to send.
     pub(super) fn take_message(&mut self) -> Option<Message> {
         self.gather();
         let message = self.outbox.take_message()?;
-        (self.sent, self.waiting_since) = (true, None);
+        self.sent = true;
         Some(message)
     }
 

@@ -15,7 +15,7 @@ use super::launch::Launch;
 use crate::codec::{EncodeError, Form};
 use crate::middleware::ClientRequest;
 use crate::status::{Failure, Status};
-use crate::stream::{Outbound, SinkHalf};
+use crate::stream::{Outbound, SinkHalf, Unsent};
 use crate::wire::{INITIAL_CREDIT, Item};
 
 /// A call that sends a stream, until it is answered.
@@ -25,7 +25,7 @@ pub(super) struct Upload<S, T> {
     outbound: Arc<Outbound>,
     sending: Option<Sending>,
     items: Option<Pin<Box<S>>>,
-    encode: fn(&T) -> Result<Item, EncodeError>,
+    encode: fn(u64, &T) -> Result<Item, EncodeError>,
 }
 
 /// A client stream on its way.
@@ -33,7 +33,7 @@ struct Sending {
     handle: CallHandle,
     sink: SinkHalf,
     /// An item that waits for credit.
-    next: Option<Item>,
+    next: Option<Unsent>,
 }
 
 impl<S, T> Upload<S, T> {
@@ -106,13 +106,17 @@ impl<S: Stream<Item = T>, T> Upload<S, T> {
 }
 
 impl Sending {
-    fn encode<T>(&self, encode: fn(&T) -> Result<Item, EncodeError>, item: &T) -> Result<Item, Status> {
-        let item = encode(item).map_err(|error| {
+    fn encode<T>(
+        &self,
+        encode: fn(u64, &T) -> Result<Item, EncodeError>,
+        item: &T,
+    ) -> Result<Unsent, Status> {
+        let item = encode(self.handle.id(), item).map_err(|error| {
             Status::invalid_argument(format!("an item of the stream can't be encoded: {error}"))
                 .maybe_executed()
         })?;
         self.sink.check(&item).map_err(Status::maybe_executed)?;
-        Ok(item)
+        Ok(Unsent::new(item))
     }
 }
 

@@ -19,6 +19,9 @@ const CONNECTION: u64 = 64 * 1024;
 /// gather in its stream.
 const CALL: u64 = 16 * 1024;
 
+/// No connection is taken for dead sooner than this after it was asked.
+const SILENCE: Duration = Duration::from_secs(5);
+
 /// Buffers grow by doubling.
 const SLACK: u64 = 2;
 
@@ -75,15 +78,15 @@ impl Default for Limits {
 impl Limits {
     /// What its socket is to know.
     pub(super) fn tuning(&self) -> Tuning {
-        let silence = (self.heartbeat / 3).max(Duration::from_secs(1));
+        let silence = (self.heartbeat / 3).max(SILENCE);
         Tuning { max_body: self.message_size, heartbeat: self.heartbeat, silence }
     }
 
     /// Bytes that may wait to be sent to one client. Past it, its calls are turned away; at twice that, it is given up. A
-    /// few answers of the largest size, so that clients which read never get there: handlers answer as fast as calls come
-    /// in, and calls are small.
+    /// few answers of the largest size, and a few windows of streams, so that clients which read don't get there: handlers answer as
+    /// fast as calls come in, and calls are small.
     pub(crate) fn waiting_per_peer(&self) -> usize {
-        self.waiting_per_peer.unwrap_or_else(|| self.message_size.saturating_mul(16).max(1024 * 1024))
+        self.waiting_per_peer.unwrap_or_else(|| self.message_size.saturating_mul(16).max(16 * 1024 * 1024))
     }
 
     /// What libzmq may hold for one client, and one message more; the rest waits in its outbox, where it can be thrown away.

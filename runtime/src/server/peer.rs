@@ -386,8 +386,7 @@ impl Peer {
     /// The next message for it.
     pub(crate) fn next_message(&self) -> Next {
         let state = &mut *self.lock();
-        state.gather();
-        if state.outbox.is_empty() {
+        if state.outbox.is_empty() && state.gathering.is_empty() {
             state.listed = false;
             return Next::Nothing;
         }
@@ -397,7 +396,12 @@ impl Peer {
         if in_flight >= most && self.flight.wait_for(state.sent - most / 2) {
             return Next::Full;
         }
-        let Some(message) = state.outbox.take() else { return Next::Nothing };
+        state.gather();
+        let Some(message) = state.outbox.take() else {
+            // What had gathered was of calls that are over.
+            state.listed = false;
+            return Next::Nothing;
+        };
         state.sent += message.len() as u64;
         self.count_waiting_in_steps(state);
         let known = message.len() > COPY || state.sent - state.receipted >= STEP as u64;
@@ -469,6 +473,23 @@ pub(crate) struct PeerOutgoing {
     pub(crate) key: CallKey,
 }
 
+impl PeerOutgoing {
+    /// The peer's lock, if the call is not over and there is room for its items. Where there is none, the call fails: credit is the
+    /// client's to give, so it is no bound of ours.
+    fn lock_with_room(&self) -> Option<MutexGuard<'_, State>> {
+        let mut state = self.peer.lock();
+        state.calls.of(self.key)?;
+        if !self.peer.has_no_room(&state) {
+            return Some(state);
+        }
+        drop(state);
+        let why = "the client does not read its stream as fast as it has asked for it";
+        let why = Status::resource_exhausted(why).maybe_executed().caused_by(Cause::ClientLost);
+        self.peer.fail(self.key, &why);
+        None
+    }
+}
+
 impl Outgoing for PeerOutgoing {
     fn record(&self, write: &mut dyn FnMut(&mut Vec<u8>)) {
         let mut state = self.peer.lock();
@@ -479,27 +500,14 @@ impl Outgoing for PeerOutgoing {
     }
 
     fn announce(&self, id: u64, outbound: &Arc<Outbound>) {
-        let mut state = self.peer.lock();
-        if state.calls.of(self.key).is_some() {
-            state.gathering.push((id, Arc::clone(outbound)));
-            self.peer.list(state);
-        }
+        let Some(mut state) = self.lock_with_room() else { return };
+        state.gathering.push((id, Arc::clone(outbound)));
+        self.peer.list(state);
     }
 
     fn flush(&self, id: u64, outbound: &Arc<Outbound>, last: Option<Item>) {
-        let mut guard = self.peer.lock();
+        let Some(mut guard) = self.lock_with_room() else { return };
         let state = &mut *guard;
-        if state.calls.of(self.key).is_none() {
-            return;
-        }
-        // Credit is the client's to give, so it is no bound of ours.
-        if self.peer.has_no_room(state) {
-            drop(guard);
-            let why = "the client does not read its stream as fast as it has asked for it";
-            let why = Status::resource_exhausted(why).maybe_executed().caused_by(Cause::ClientLost);
-            self.peer.fail(self.key, &why);
-            return;
-        }
         if outbound.flush(|items| state.outbox.push_items(id, items)) {
             state.gathering.push((id, Arc::clone(outbound)));
         }

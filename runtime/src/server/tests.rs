@@ -19,7 +19,7 @@ use crate::method::{Method, MethodKind};
 use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, ServerStack};
 use crate::socket::Receipt;
 use crate::status::Failure;
-use crate::stream::{Outbound, Outgoing};
+use crate::stream::{Outbound, Outgoing, Unsent};
 use crate::wire::{self, Draft, Item, Reader, Record};
 use crate::{Code, Outcome, Status};
 
@@ -141,7 +141,7 @@ async fn an_error_of_a_whole_batch_does_not_say_that_its_calls_did_not_run() {
 
 #[tokio::test]
 async fn a_batch_that_asks_for_far_more_than_it_holds_is_not_read_to_its_end() {
-    let mut core = core(|limits| limits.message_size = 1_000);
+    let mut core = core(|limits| limits.waiting_per_peer = Some(1024 * 1024));
     let unknown = vec![vec![0x92, 12, 5]; 100_000];
     receive(&mut core, b"a", &unknown);
     assert_eq!(told(&mut core), [error(0, Code::Unavailable, Outcome::MaybeExecuted)]);
@@ -410,7 +410,7 @@ async fn a_handler_says_nothing_of_another_call_with_the_id_of_its_own() {
     let later = peer.open(1).unwrap();
     let outgoing = PeerOutgoing { peer: Arc::clone(&peer), key: earlier };
     let outbound = Arc::new(Outbound::new(100));
-    outgoing.flush(1, &outbound, Some(Item::encode::<Plain, u64>(&7).unwrap()));
+    outgoing.flush(1, &outbound, Some(Item::encode::<Plain, u64>(1, &7).unwrap()));
     outgoing.record(&mut |out| wire::credit(out, 1, 100));
     peer.fail(earlier, &Status::deadline_exceeded("too late"));
     peer.answer(earlier, Answer::End);
@@ -421,22 +421,47 @@ async fn a_handler_says_nothing_of_another_call_with_the_id_of_its_own() {
 
 /// Sends an item of one byte, which is there to stay until somebody comes for it.
 fn send(outgoing: &PeerOutgoing, outbound: &Arc<Outbound>, item: u64) -> bool {
-    let mut item = Some(Item::encode::<Plain, u64>(&item).unwrap());
+    let mut item = Some(Unsent::new(Item::encode::<Plain, u64>(1, &item).unwrap()));
     let context = Context::from_waker(Waker::noop());
     matches!(outbound.poll_send(&context, outgoing, outgoing.key.id, &mut item), Poll::Ready(Ok(())))
 }
 
-#[tokio::test]
+/// A stream of a client's call with the id 1.
+fn stream(peer: &Arc<Peer>) -> (PeerOutgoing, Arc<Outbound>) {
+    let (key, outbound) = (peer.open(1).unwrap(), Arc::new(Outbound::new(100_000)));
+    peer.with_call(key, |call| call.outbound = Some(Arc::clone(&outbound)));
+    (PeerOutgoing { peer: Arc::clone(peer), key }, outbound)
+}
+
+#[tokio::test(start_paused = true)]
+async fn items_that_have_gathered_count_among_what_was_dropped() {
+    let core = &mut core(|_| ());
+    receive(core, b"a", &[]);
+    let peer = core.clients.of(b"a");
+    let (outgoing, outbound) = stream(&peer);
+    assert!(send(&outgoing, &outbound, 1) && send(&outgoing, &outbound, 2));
+    assert_eq!(peer.hang_up(&Status::unavailable("gone")), 1, "a record of both");
+    assert!(!send(&outgoing, &outbound, 3));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_small_items_gets_no_more_of_them() {
+    let core = &mut core(|limits| limits.waiting_per_peer = Some(50));
+    receive(core, b"a", &[]);
+    let peer = core.clients.of(b"a");
+    let (outgoing, outbound) = stream(&peer);
+    peer.send(|out| out.extend_from_slice(&[0; 200]));
+    assert!(send(&outgoing, &outbound, 1));
+    assert!(!send(&outgoing, &outbound, 2), "its call has failed");
+    assert_eq!(peer.in_flight(1), None);
+}
+
+#[tokio::test(start_paused = true)]
 async fn items_that_have_gathered_come_before_the_end_of_their_call_and_never_in_another() {
     let core = &mut core(|_| ());
     receive(core, b"a", &[]);
     let peer = core.clients.of(b"a");
-    let open = || {
-        let (key, outbound) = (peer.open(1).unwrap(), Arc::new(Outbound::new(100)));
-        peer.with_call(key, |call| call.outbound = Some(Arc::clone(&outbound)));
-        (PeerOutgoing { peer: Arc::clone(&peer), key }, outbound)
-    };
-    let (outgoing, outbound) = open();
+    let (outgoing, outbound) = stream(&peer);
     assert!(send(&outgoing, &outbound, 1) && send(&outgoing, &outbound, 2));
     assert_eq!(told(core), ["Items { id: 1, items: [1, 2] }"], "the owner comes for them");
     assert!(send(&outgoing, &outbound, 3));
@@ -444,7 +469,7 @@ async fn items_that_have_gathered_come_before_the_end_of_their_call_and_never_in
     assert_eq!(told(core), ["Items { id: 1, items: [3] }", "End { id: 1 }"]);
     assert!(!send(&outgoing, &outbound, 4));
 
-    let (outgoing, outbound) = open();
+    let (outgoing, outbound) = stream(&peer);
     assert!(send(&outgoing, &outbound, 5));
     peer.fail(outgoing.key, &Status::deadline_exceeded("too late"));
     assert_eq!(
@@ -452,10 +477,10 @@ async fn items_that_have_gathered_come_before_the_end_of_their_call_and_never_in
         ["Items { id: 1, items: [5] }", &*error(1, Code::DeadlineExceeded, Outcome::Executed)]
     );
 
-    let (outgoing, outbound) = open();
+    let (outgoing, outbound) = stream(&peer);
     assert!(send(&outgoing, &outbound, 6));
     peer.cancel(1);
-    let (outgoing, outbound) = open();
+    let (outgoing, outbound) = stream(&peer);
     assert!(send(&outgoing, &outbound, 7));
     assert_eq!(
         told(core),

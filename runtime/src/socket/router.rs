@@ -5,7 +5,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::{
-    COPY, Receipt, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc, receive_mark, tune,
+    COPY, Receipt, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc, receive_mark,
+    tune, uninterrupted,
 };
 use crate::wire;
 
@@ -145,8 +146,8 @@ impl Drop for Router {
         // libzmq's own thread closes sockets in its own time. Whoever connects before that to a name of this process would be
         // connected to a socket that is closing, and nothing would tell him; whoever binds would be refused.
         for endpoint in &self.inproc {
-            // All that can go wrong is that the name is not there any more.
-            let _ = self.socket.socket.unbind(endpoint);
+            // What else can go wrong is that the name is not there any more.
+            let _ = uninterrupted(|| self.socket.socket.unbind(endpoint));
         }
     }
 }

@@ -10,7 +10,7 @@ mod sink;
 mod streaming;
 
 pub(crate) use inbound::Inbound;
-pub(crate) use outbound::{LATE, Outbound};
+pub(crate) use outbound::{Outbound, Unsent};
 pub(crate) use sink::Half as SinkHalf;
 pub use sink::Sink;
 pub(crate) use streaming::Half as StreamingHalf;

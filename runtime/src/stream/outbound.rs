@@ -2,10 +2,11 @@
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
-use std::time::{Duration, Instant};
+
+use tokio::time::Instant;
 
 use super::Outgoing;
-use crate::bell::give_way;
+use crate::bell::{OVERDUE, give_way};
 use crate::status::Status;
 use crate::wire::{self, Item};
 
@@ -32,20 +33,34 @@ struct State {
     items: Vec<u8>,
     /// How many bytes it found the last time.
     usual: usize,
-    /// The owner knows that it is to come for items.
-    announced: bool,
-    /// Since when it has known, unless it was told to hurry.
-    since: Option<Instant>,
+    /// Since when the owner has known that it is to come for items, or since when a sender has given way to it.
+    announced: Option<Instant>,
     /// How many items were sent since then.
     count: u32,
+    /// A sender has given way, and was not asked again: nobody sends before it.
+    giving_way: bool,
+}
+
+/// An item on its way into a stream.
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    item: Item,
+    /// It has given way to the owner.
+    gave_way: bool,
+}
+
+impl Unsent {
+    pub(crate) fn new(item: Item) -> Self {
+        Self { item, gave_way: false }
+    }
 }
 
 /// So many bytes of items don't wait for the owner to come for them.
 const FULL: usize = 4 * 1024;
 /// Items of more bytes than this don't gather.
 const SMALL: usize = 1024;
-/// An owner that has not come for so long is kept from it by the one who sends, or by others that don't let go of the thread.
-pub(crate) const LATE: Duration = Duration::from_millis(1);
+/// After so many items, or fewer, the clock is looked at.
+const LOOK: u32 = 64;
 
 /// What is to be done once a small item was taken.
 #[derive(Debug, PartialEq, Eq)]
@@ -69,9 +84,9 @@ impl Outbound {
                 wakers: Vec::new(),
                 items: Vec::new(),
                 usual: 0,
-                announced: false,
-                since: None,
+                announced: None,
                 count: 0,
+                giving_way: false,
             }),
         }
     }
@@ -115,34 +130,32 @@ impl Outbound {
         context: &Context<'_>,
         outgoing: &dyn Outgoing,
         id: u64,
-        item: &mut Option<Item>,
+        unsent: &mut Option<Unsent>,
     ) -> Poll<Result<(), Status>> {
-        let Some(next) = item.take() else { return Poll::Ready(Ok(())) };
+        let Some(next) = unsent else { return Poll::Ready(Ok(())) };
         let mut state = self.lock();
         if let Some(why) = &state.closed {
             return Poll::Ready(Err(why.clone()));
         }
-        if state.is_late() {
+        if state.gives_way(&mut next.gave_way) {
             drop(state);
-            // The owner may be waiting for this very thread.
             outgoing.hurry();
             give_way(context);
-            *item = Some(next);
             return Poll::Pending;
         }
         if !state.has_credit(context) {
-            *item = Some(next);
             return Poll::Pending;
         }
-        state.take_credit(next.len());
-        if next.len() > SMALL {
+        let Some(Unsent { item, .. }) = unsent.take() else { return Poll::Ready(Ok(())) };
+        state.take_credit(item.len());
+        if item.len() > SMALL {
             drop(state);
-            outgoing.flush(id, self, Some(next));
+            outgoing.flush(id, self, Some(item));
             return Poll::Ready(Ok(()));
         }
-        let taken = state.take(next.body());
+        let taken = state.take(item.body());
         drop(state);
-        next.recycle();
+        item.recycle();
         match taken {
             Taken::Well => {}
             Taken::First => outgoing.announce(id, self),
@@ -158,15 +171,13 @@ impl Outbound {
             take(&state.items);
             state.items.clear();
         }
-        let first = !state.announced;
-        state.announce();
-        first
+        state.announce()
     }
 
     /// Hands out what has gathered, for the owner, who knows of nothing more then.
     pub(crate) fn collect(&self, take: impl FnOnce(&[u8])) {
         let state = &mut *self.lock();
-        (state.announced, state.since) = (false, None);
+        state.announced = None;
         if !state.items.is_empty() {
             let items = std::mem::take(&mut state.items);
             state.usual = items.len();
@@ -204,25 +215,38 @@ impl State {
         self.items.extend_from_slice(item);
         if self.items.len() >= FULL {
             Taken::Full
-        } else if self.announced {
-            Taken::Well
-        } else {
-            self.announce();
+        } else if self.announce() {
             Taken::First
+        } else {
+            Taken::Well
         }
     }
 
-    /// The owner is told now, if it does not know.
-    fn announce(&mut self) {
-        if !self.announced {
-            (self.announced, self.since, self.count) = (true, Some(Instant::now()), 1);
-        }
-    }
-
-    /// Whether the owner should have come long ago; only once each time. The clock is looked at more and more seldom.
+    /// The owner is told now, if it does not know. Whether it did not.
     #[inline]
-    fn is_late(&mut self) -> bool {
-        self.count.is_power_of_two() && self.since.take_if(|since| since.elapsed() >= LATE).is_some()
+    fn announce(&mut self) -> bool {
+        let first = self.announced.is_none();
+        if first {
+            (self.announced, self.count) = (Some(Instant::now()), 1);
+        }
+        first
+    }
+
+    /// Whether a sender is to give way: the owner's visit is overdue, or another has given way that is to send before this one.
+    #[inline]
+    fn gives_way(&mut self, gave_way: &mut bool) -> bool {
+        if *gave_way {
+            self.giving_way = false;
+            return false;
+        }
+        let look = self.count.is_power_of_two() || self.count.is_multiple_of(LOOK);
+        if look && self.announced.is_some_and(|since| since.elapsed() >= OVERDUE) {
+            // Again after as long, if it has not come by then.
+            (self.announced, self.count) = (Some(Instant::now()), 1);
+            self.giving_way = true;
+        }
+        *gave_way = self.giving_way;
+        *gave_way
     }
 }
 
@@ -231,7 +255,7 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
-    use crate::codec::{Blob, Plain};
+    use crate::codec::{Blob, Form, Plain};
 
     /// What an owner was told.
     #[derive(Default)]
@@ -276,60 +300,99 @@ mod tests {
         }
     }
 
-    fn send<F: crate::codec::Form<T>, T>(outbound: &Arc<Outbound>, told: &Told, value: &T) -> bool {
-        let mut item = Some(Item::encode::<F, T>(value).unwrap());
-        outbound.poll_send(&Context::from_waker(Waker::noop()), told, 1, &mut item).is_ready()
+    fn unsent<F: Form<T>, T>(value: &T) -> Option<Unsent> {
+        Some(Unsent::new(Item::encode::<F, T>(1, value).unwrap()))
     }
 
-    #[test]
-    fn the_owner_is_told_once_and_comes_for_what_has_gathered() {
-        let (outbound, told) = (Arc::new(Outbound::new(1_000_000)), Told::default());
+    fn poll(outbound: &Arc<Outbound>, told: &Told, unsent: &mut Option<Unsent>) -> Poll<Result<(), Status>> {
+        outbound.poll_send(&Context::from_waker(Waker::noop()), told, 1, unsent)
+    }
+
+    fn send<F: Form<T>, T>(outbound: &Arc<Outbound>, told: &Told, value: &T) {
+        assert_eq!(poll(outbound, told, &mut unsent::<F, T>(value)), Poll::Ready(Ok(())));
+    }
+
+    fn stream() -> (Arc<Outbound>, Told) {
+        (Arc::new(Outbound::new(1_000_000)), Told::default())
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_owner_is_told_once_and_comes_for_what_has_gathered() {
+        let (outbound, told) = stream();
         for _ in 0..2 {
-            (0..3).for_each(|_| assert!(send::<Plain, u64>(&outbound, &told, &7)));
+            (0..3).for_each(|_| send::<Plain, u64>(&outbound, &told, &7));
             assert_eq!(told.all(), ["announced"]);
             outbound.collect(|items| assert_eq!(items, [7, 7, 7]));
         }
         outbound.collect(|_| panic!("nothing has gathered"));
     }
 
-    #[test]
-    fn many_small_items_and_larger_ones_are_queued_at_once_and_in_order() {
-        let (outbound, told) = (Arc::new(Outbound::new(1_000_000)), Told::default());
+    #[tokio::test(start_paused = true)]
+    async fn many_small_items_and_larger_ones_are_queued_at_once_and_in_order() {
+        let (outbound, told) = stream();
         let (small, larger) = (Bytes::from(vec![7; 510]), Bytes::from(vec![7; 2_000]));
-        (0..8).for_each(|_| assert!(send::<Blob, Bytes>(&outbound, &told, &small)));
+        (0..8).for_each(|_| send::<Blob, Bytes>(&outbound, &told, &small));
         assert_eq!(told.all(), ["announced", "first: false, gathered: 4104, last: None"]);
-        assert!(
-            send::<Blob, Bytes>(&outbound, &told, &small) && send::<Blob, Bytes>(&outbound, &told, &larger)
-        );
+        send::<Blob, Bytes>(&outbound, &told, &small);
+        send::<Blob, Bytes>(&outbound, &told, &larger);
         assert_eq!(told.all(), ["first: false, gathered: 513, last: Some(2003)"]);
         outbound.collect(|_| panic!("nothing has gathered"));
-        assert!(send::<Blob, Bytes>(&outbound, &told, &larger));
+        send::<Blob, Bytes>(&outbound, &told, &larger);
         assert_eq!(told.all(), ["first: true, gathered: 0, last: Some(2003)"]);
     }
 
-    #[test]
-    fn a_sender_that_keeps_the_owner_from_coming_has_it_hurry_and_gives_way_once() {
-        let (outbound, told) = (Arc::new(Outbound::new(1_000_000)), Told::default());
-        for value in [&7, &8] {
-            assert!(send::<Plain, u64>(&outbound, &told, value));
-            assert_eq!(told.all(), ["announced"]);
-            std::thread::sleep(2 * LATE);
-            assert!(!send::<Plain, u64>(&outbound, &told, value), "it gives way");
-            assert_eq!(told.all(), ["hurry"]);
-            assert!(send::<Plain, u64>(&outbound, &told, value), "and goes on");
-            assert_eq!(told.all(), Vec::<String>::new());
-            outbound.collect(|items| assert_eq!(items.len(), 2));
+    /// Also when it was fast before, and as often as it takes.
+    #[tokio::test(start_paused = true)]
+    async fn a_sender_that_keeps_the_owner_from_coming_has_it_hurry_and_gives_way() {
+        let (outbound, told) = stream();
+        for before in [1, 100, 100, 1_000] {
+            (0..before).for_each(|_| send::<Plain, u64>(&outbound, &told, &7));
+            told.all();
+            let mut until_it_gives_way = 0;
+            loop {
+                tokio::time::advance(2 * OVERDUE).await;
+                let mut next = unsent::<Plain, u64>(&7);
+                let gave_way = poll(&outbound, &told, &mut next).is_pending();
+                assert_eq!(told.all().as_slice(), if gave_way { &["hurry"][..] } else { &[] });
+                until_it_gives_way += 1;
+                if gave_way {
+                    assert_eq!(poll(&outbound, &told, &mut next), Poll::Ready(Ok(())), "and goes on");
+                    break;
+                }
+            }
+            assert!(until_it_gives_way <= LOOK, "{until_it_gives_way} items");
         }
     }
 
-    #[test]
-    fn nothing_is_kept_for_a_call_that_is_over() {
-        let (outbound, told) = (Arc::new(Outbound::new(1_000_000)), Told::default());
-        assert!(send::<Plain, u64>(&outbound, &told, &7));
+    #[tokio::test(start_paused = true)]
+    async fn those_who_give_way_keep_their_order() {
+        let (outbound, told) = stream();
+        send::<Plain, u64>(&outbound, &told, &1);
+        tokio::time::advance(2 * OVERDUE).await;
+        let [mut second, mut third] = [&2, &3].map(unsent::<Plain, u64>);
+        assert!(poll(&outbound, &told, &mut second).is_pending());
+        assert!(poll(&outbound, &told, &mut third).is_pending());
+        assert!(poll(&outbound, &told, &mut second).is_ready());
+        assert!(poll(&outbound, &told, &mut third).is_ready());
+        outbound.collect(|items| assert_eq!(items, [1, 2, 3]));
+        // One that is given up meanwhile holds nobody up.
+        send::<Plain, u64>(&outbound, &told, &4);
+        tokio::time::advance(2 * OVERDUE).await;
+        assert!(poll(&outbound, &told, &mut unsent::<Plain, u64>(&5)).is_pending());
+        let mut sixth = unsent::<Plain, u64>(&6);
+        assert!(poll(&outbound, &told, &mut sixth).is_pending());
+        assert!(poll(&outbound, &told, &mut sixth).is_ready());
+        send::<Plain, u64>(&outbound, &told, &7);
+        outbound.collect(|items| assert_eq!(items, [4, 6, 7]));
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn nothing_is_kept_for_a_call_that_is_over() {
+        let (outbound, told) = stream();
+        send::<Plain, u64>(&outbound, &told, &7);
         assert!(outbound.close(Status::cancelled("over")).is_empty());
         outbound.collect(|_| panic!("nothing is kept"));
-        let mut item = Some(Item::encode::<Plain, u64>(&7).unwrap());
-        let sent = outbound.poll_send(&Context::from_waker(Waker::noop()), &told, 1, &mut item);
+        let sent = poll(&outbound, &told, &mut unsent::<Plain, u64>(&7));
         assert_eq!(sent, Poll::Ready(Err(Status::cancelled("over"))));
     }
 }

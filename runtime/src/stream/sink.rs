@@ -8,7 +8,7 @@ use std::task::{Context, Poll};
 
 use futures_core::Stream;
 
-use super::{Outbound, Outgoing};
+use super::{Outbound, Outgoing, Unsent};
 use crate::codec::{EncodeError, Form};
 use crate::status::Status;
 use crate::wire::Item;
@@ -20,7 +20,7 @@ use crate::wire::Item;
 /// in `cancelled`. Otherwise the server would take half a stream for a whole one.
 pub struct Sink<T> {
     half: Half,
-    encode: fn(&T) -> Result<Item, EncodeError>,
+    encode: fn(u64, &T) -> Result<Item, EncodeError>,
     /// A client's, which has not ended its stream yet.
     unfinished: bool,
 }
@@ -40,7 +40,10 @@ impl<T> Sink<T> {
         Self { half, encode: Item::encode::<F, T>, unfinished: finishes }
     }
 
-    /// Sends one item: encodes it at once, then waits until the reader has room for it.
+    /// Sends one item: encodes it at once, then waits until the reader has room for it. It leaves, together with others, once
+    /// its thread has run what else is ready. Whoever sends one and then computes for long without waiting for anything holds it up
+    /// meanwhile, and may let it go first by `tokio::task::yield_now`; another item that is sent a millisecond later sees to that by
+    /// itself.
     ///
     /// Several may be under way at a time; their order is then that in which they are first polled, as long as none
     /// has to wait.
@@ -51,12 +54,12 @@ impl<T> Sink<T> {
     /// # Cancel safety
     /// Dropped before it is done, the item is not sent.
     pub async fn send(&self, item: T) -> Result<(), Status> {
-        let encoded = (self.encode)(&item)
+        let encoded = (self.encode)(self.half.id, &item)
             .map_err(|error| Status::internal(format!("an item of the stream can't be encoded: {error}")))?;
         drop(item);
         self.half.check(&encoded)?;
-        let mut encoded = Some(encoded);
-        poll_fn(|context| self.half.poll_send(context, &mut encoded)).await
+        let mut unsent = Some(Unsent::new(encoded));
+        poll_fn(|context| self.half.poll_send(context, &mut unsent)).await
     }
 
     /// Sends every item of a stream, waiting for the reader's room.
@@ -107,9 +110,9 @@ impl Half {
     pub(crate) fn poll_send(
         &self,
         context: &Context<'_>,
-        item: &mut Option<Item>,
+        unsent: &mut Option<Unsent>,
     ) -> Poll<Result<(), Status>> {
-        self.outbound.poll_send(context, &*self.outgoing, self.id, item)
+        self.outbound.poll_send(context, &*self.outgoing, self.id, unsent)
     }
 }
 

@@ -55,7 +55,7 @@ impl Outbox {
     /// Adds an item to a stream.
     pub(crate) fn push_item(&mut self, id: u64, item: Item) {
         if item.is_large() {
-            self.alone(item.into_message(id));
+            self.alone(item.into_message());
         } else {
             self.push_items(id, item.body());
             item.recycle();
@@ -200,8 +200,8 @@ mod tests {
     use crate::codec::Plain;
     use crate::wire::{Reader, Record, end, ping};
 
-    fn item(text: &str) -> Item {
-        Item::encode::<Plain, String>(&text.to_owned()).unwrap()
+    fn item(id: u64, text: &str) -> Item {
+        Item::encode::<Plain, String>(id, &text.to_owned()).unwrap()
     }
 
     /// The records of every message, in order, as short texts.
@@ -234,12 +234,12 @@ mod tests {
     #[test]
     fn items_of_one_stream_share_a_record_until_another_record_comes() {
         let mut outbox = Outbox::default();
-        outbox.push_item(1, item("a"));
-        outbox.push_item(1, item("b"));
-        outbox.push_item(2, item("c"));
-        outbox.push_item(1, item("d"));
+        outbox.push_item(1, item(1, "a"));
+        outbox.push_item(1, item(1, "b"));
+        outbox.push_item(2, item(2, "c"));
+        outbox.push_item(1, item(1, "d"));
         outbox.record(|out| end(out, 1));
-        outbox.push_item(1, item("e"));
+        outbox.push_item(1, item(1, "e"));
         let expected =
             ["items 1 of 4 bytes", "items 2 of 2 bytes", "items 1 of 2 bytes", "end 1", "items 1 of 2 bytes"];
         assert_eq!(messages(&mut outbox), [expected]);
@@ -249,9 +249,9 @@ mod tests {
     fn a_large_item_travels_alone_and_keeps_its_place() {
         let mut outbox = Outbox::default();
         let large = "x".repeat(super::super::LARGE);
-        outbox.push_item(1, item("a"));
-        outbox.push_item(1, item(&large));
-        outbox.push_item(1, item("b"));
+        outbox.push_item(1, item(1, "a"));
+        outbox.push_item(1, item(1, &large));
+        outbox.push_item(1, item(1, "b"));
         let large = format!("items 1 of {} bytes", large.len() + 3);
         assert_eq!(messages(&mut outbox), [["items 1 of 2 bytes"], [large.as_str()], ["items 1 of 2 bytes"]]);
     }
@@ -260,7 +260,7 @@ mod tests {
     fn a_full_batch_is_closed_also_within_a_stream() {
         let mut outbox = Outbox::default();
         let text = "x".repeat(1_000);
-        (0..1_000).for_each(|_| outbox.push_item(1, item(&text)));
+        (0..1_000).for_each(|_| outbox.push_item(1, item(1, &text)));
         assert!(outbox.len() > 1_000_000);
         let mut sizes = Vec::new();
         while let Some(message) = outbox.take() {
@@ -314,17 +314,17 @@ mod tests {
     fn what_was_said_of_a_call_is_taken_out_and_nothing_else() {
         let mut outbox = Outbox::default();
         outbox.push(call(1));
-        outbox.push_item(1, item("a"));
-        outbox.push_item(2, item(&"x".repeat(super::super::LARGE)));
-        outbox.push_item(1, item(&"x".repeat(super::super::LARGE)));
+        outbox.push_item(1, item(1, "a"));
+        outbox.push_item(2, item(2, &"x".repeat(super::super::LARGE)));
+        outbox.push_item(1, item(1, &"x".repeat(super::super::LARGE)));
         outbox.push(call(2));
-        outbox.push_item(1, item("b"));
+        outbox.push_item(1, item(1, "b"));
         outbox.record(|out| ping(out, 1));
         let mut ids = Vec::new();
         outbox.calls(|id| ids.push(id));
         assert_eq!(ids, [1, 2]);
         outbox.take_out(|id| id == 1);
-        outbox.push_item(2, item("c"));
+        outbox.push_item(2, item(2, "c"));
         let length = outbox.len();
         let messages = messages(&mut outbox);
         assert_eq!(messages[0], ["items 2 of 16387 bytes"]);

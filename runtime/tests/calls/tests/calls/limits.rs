@@ -204,11 +204,10 @@ fn a_message_far_past_the_bound_costs_the_connection_and_the_next_call_has_anoth
     });
 }
 
-/// Sixteen messages of the largest size, or a mebibyte, may wait for one client.
 #[test]
 fn answers_that_nobody_reads() {
     on_one_thread(async {
-        let server = Running::with(|server| server.max_message_size(100_000));
+        let server = Running::with(|server| server.max_message_size(100_000).max_waiting_per_peer(1_600_000));
         let dealer = raw::dealer(server.endpoint());
         // Handled in one go: there is no time to send an answer in between.
         dealer.send(raw::calls_of_fill(1_000, 90_000), 0).unwrap();
