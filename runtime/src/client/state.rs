@@ -241,6 +241,13 @@ impl State {
         }
     }
 
+    /// Queues what has gathered in a call's stream: the record by which this side ends the call comes after it.
+    fn gather_last(&mut self, id: u32) {
+        if let Some(outbound) = self.calls.get(id).and_then(|call| call.streams.outbound.as_ref()) {
+            outbound.collect(|items| self.outbox.push_items(u64::from(id), items));
+        }
+    }
+
     /// A call is about to be queued. Whether its caller is to give way to the owner first, for whom others have waited for too
     /// long; that counts from now on anew.
     #[inline]
@@ -366,12 +373,14 @@ impl State {
 
     /// Ends a call from this side, and tells the server.
     pub(super) fn cancel(&mut self, id: u32, why: Status, wakers: &mut Wakers) {
+        self.gather_last(id);
         self.end(id, Err(Failure::Status(why)), wakers);
         self.outbox.record(|out| wire::cancel(out, u64::from(id)));
     }
 
     /// Gives a call up from this side. Whether the server is to be told.
     pub(super) fn abandon(&mut self, id: u32, why: &str, wakers: &mut Wakers) -> bool {
+        self.gather_last(id);
         let Some(call) = self.calls.remove(id) else { return false };
         self.open -= usize::from(call.is_open());
         call.give_up(&Status::cancelled(why).maybe_executed(), wakers);

@@ -215,7 +215,7 @@ fn items_without_credit_end_their_call() {
         },
         |router| {
             let id = router.next_call();
-            let window = trade_bytes().repeat(262_144 / trade_bytes().len() + 1);
+            let window = trade_bytes().repeat((1 << 20) / trade_bytes().len() + 1);
             // In one batch, so that nothing of it is read before all has come.
             let items = record![kind::ITEMS, id, Value::Binary(window)];
             router.say(&[items.clone(), items]);

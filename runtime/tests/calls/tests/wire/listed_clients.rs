@@ -184,7 +184,7 @@ fn written<C: Future<Output = ()>>(
             // Nobody answers it, so it may not be done when all was seen.
             tokio::select! {
                 _ = wait => {}
-                () = async { client(Channel::builder().endpoint(endpoint)).await; pending().await } => {}
+                () = async { client(Channel::builder().endpoint(endpoint).stream_window(256 * 1024)).await; pending().await } => {}
             }
         },
         |router| {
