@@ -8,7 +8,7 @@ use tokio::time::Instant;
 use super::Outgoing;
 use crate::bell::{OVERDUE, give_way};
 use crate::status::Status;
-use crate::wire::{self, Item};
+use crate::wire::Item;
 
 /// The sending half of a stream, between [`super::Sink`] and the socket's owner, which hears of credit and comes for items.
 ///
@@ -31,8 +31,6 @@ struct State {
     wakers: Vec<Waker>,
     /// Items that the owner has not come for, laid end to end.
     items: Vec<u8>,
-    /// How many bytes it found the last time.
-    usual: usize,
     /// Since when the owner has known that it is to come for items, or since when a sender has given way to it.
     announced: Option<Instant>,
     /// How many items were sent since then.
@@ -57,6 +55,8 @@ impl Unsent {
 
 /// So many bytes of items don't wait for the owner to come for them.
 const FULL: usize = 4 * 1024;
+/// Room for the first of them.
+const FIRST: usize = 256;
 /// Items of more bytes than this don't gather.
 const SMALL: usize = 1024;
 /// After so many items, or fewer, the clock is looked at.
@@ -83,7 +83,6 @@ impl Outbound {
                 closed: None,
                 wakers: Vec::new(),
                 items: Vec::new(),
-                usual: 0,
                 announced: None,
                 count: 0,
                 giving_way: false,
@@ -167,10 +166,7 @@ impl Outbound {
     /// Hands out what has gathered, for a sender that has more. `true`: the owner is to be told that it is to come.
     pub(crate) fn flush(&self, take: impl FnOnce(&[u8])) -> bool {
         let state = &mut *self.lock();
-        if !state.items.is_empty() {
-            take(&state.items);
-            state.items.clear();
-        }
+        state.hand_out(take);
         state.announce()
     }
 
@@ -178,12 +174,7 @@ impl Outbound {
     pub(crate) fn collect(&self, take: impl FnOnce(&[u8])) {
         let state = &mut *self.lock();
         state.announced = None;
-        if !state.items.is_empty() {
-            let items = std::mem::take(&mut state.items);
-            state.usual = items.len();
-            take(&items);
-            wire::recycle(items);
-        }
+        state.hand_out(take);
     }
 }
 
@@ -210,7 +201,7 @@ impl State {
     #[inline]
     fn take(&mut self, item: &[u8]) -> Taken {
         if self.items.capacity() == 0 {
-            self.items = wire::spare_for(self.usual.max(item.len()));
+            self.items.reserve(FIRST);
         }
         self.items.extend_from_slice(item);
         if self.items.len() >= FULL {
@@ -219,6 +210,15 @@ impl State {
             Taken::First
         } else {
             Taken::Well
+        }
+    }
+
+    /// The buffer stays, for what comes next: it is a small one, and another thread than the sender's would give it back.
+    #[inline]
+    fn hand_out(&mut self, take: impl FnOnce(&[u8])) {
+        if !self.items.is_empty() {
+            take(&self.items);
+            self.items.clear();
         }
     }
 
@@ -300,8 +300,8 @@ mod tests {
         }
     }
 
-    fn unsent<F: Form<T>, T>(value: &T) -> Option<Unsent> {
-        Some(Unsent::new(Item::encode::<F, T>(1, value).unwrap()))
+    fn unsent<F: Form<T>, T>(value: &T) -> Unsent {
+        Unsent::new(Item::encode::<F, T>(1, value).unwrap())
     }
 
     fn poll(outbound: &Arc<Outbound>, told: &Told, unsent: &mut Option<Unsent>) -> Poll<Result<(), Status>> {
@@ -309,7 +309,7 @@ mod tests {
     }
 
     fn send<F: Form<T>, T>(outbound: &Arc<Outbound>, told: &Told, value: &T) {
-        assert_eq!(poll(outbound, told, &mut unsent::<F, T>(value)), Poll::Ready(Ok(())));
+        assert_eq!(poll(outbound, told, &mut Some(unsent::<F, T>(value))), Poll::Ready(Ok(())));
     }
 
     fn stream() -> (Arc<Outbound>, Told) {
@@ -351,7 +351,7 @@ mod tests {
             let mut until_it_gives_way = 0;
             loop {
                 tokio::time::advance(2 * OVERDUE).await;
-                let mut next = unsent::<Plain, u64>(&7);
+                let mut next = Some(unsent::<Plain, u64>(&7));
                 let gave_way = poll(&outbound, &told, &mut next).is_pending();
                 assert_eq!(told.all().as_slice(), if gave_way { &["hurry"][..] } else { &[] });
                 until_it_gives_way += 1;
@@ -369,7 +369,7 @@ mod tests {
         let (outbound, told) = stream();
         send::<Plain, u64>(&outbound, &told, &1);
         tokio::time::advance(2 * OVERDUE).await;
-        let [mut second, mut third] = [&2, &3].map(unsent::<Plain, u64>);
+        let [mut second, mut third] = [&2, &3].map(|value| Some(unsent::<Plain, u64>(value)));
         assert!(poll(&outbound, &told, &mut second).is_pending());
         assert!(poll(&outbound, &told, &mut third).is_pending());
         assert!(poll(&outbound, &told, &mut second).is_ready());
@@ -378,8 +378,8 @@ mod tests {
         // One that is given up meanwhile holds nobody up.
         send::<Plain, u64>(&outbound, &told, &4);
         tokio::time::advance(2 * OVERDUE).await;
-        assert!(poll(&outbound, &told, &mut unsent::<Plain, u64>(&5)).is_pending());
-        let mut sixth = unsent::<Plain, u64>(&6);
+        assert!(poll(&outbound, &told, &mut Some(unsent::<Plain, u64>(&5))).is_pending());
+        let mut sixth = Some(unsent::<Plain, u64>(&6));
         assert!(poll(&outbound, &told, &mut sixth).is_pending());
         assert!(poll(&outbound, &told, &mut sixth).is_ready());
         send::<Plain, u64>(&outbound, &told, &7);
@@ -392,7 +392,7 @@ mod tests {
         send::<Plain, u64>(&outbound, &told, &7);
         assert!(outbound.close(Status::cancelled("over")).is_empty());
         outbound.collect(|_| panic!("nothing is kept"));
-        let sent = poll(&outbound, &told, &mut unsent::<Plain, u64>(&7));
+        let sent = poll(&outbound, &told, &mut Some(unsent::<Plain, u64>(&7)));
         assert_eq!(sent, Poll::Ready(Err(Status::cancelled("over"))));
     }
 }

@@ -23,7 +23,7 @@ pub(crate) use message::Message;
 pub(crate) use outbox::Outbox;
 pub(crate) use owed::owed;
 pub(crate) use read::{CallRecord, Malformed, Reader, Record, unknown_kind};
-pub(crate) use spare::{keep as recycle, spare_for};
+pub(crate) use spare::keep as recycle;
 pub(crate) use write::{cancel, credit, end, error, going_away, ping, pong};
 
 /// The first byte of every batch: the version of the protocol.

@@ -65,7 +65,7 @@ pub(super) fn spare() -> Vec<u8> {
 
 /// An empty buffer for about so many bytes, a used one where there is one.
 #[inline]
-pub(crate) fn spare_for(length: usize) -> Vec<u8> {
+pub(super) fn spare_for(length: usize) -> Vec<u8> {
     let used = if length <= SHORT {
         take(&SHORT_ONES)
     } else if length < LARGE {
