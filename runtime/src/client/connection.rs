@@ -340,7 +340,7 @@ impl Outgoing for Connection {
     fn announce(&self, id: u64, outbound: &Arc<Outbound>) {
         let mut state = self.lock();
         if state.has_call(id) {
-            state.gathering.push((id, Arc::clone(outbound)));
+            state.gathering.announce(id, outbound);
             drop(state);
             self.bell.ring_soon();
         }
@@ -352,12 +352,7 @@ impl Outgoing for Connection {
         if !state.has_call(id) {
             return;
         }
-        if outbound.flush(|items| state.outbox.push_items(id, items)) {
-            state.gathering.push((id, Arc::clone(outbound)));
-        }
-        if let Some(item) = last {
-            state.outbox.push_item(id, item);
-        }
+        state.gathering.flush(&mut state.outbox, id, outbound, last);
         drop(guard);
         self.bell.ring_soon();
     }
@@ -369,7 +364,7 @@ impl Outgoing for Connection {
     fn finish(&self, id: u64, outbound: &Outbound) {
         let mut guard = self.lock();
         let state = &mut *guard;
-        outbound.collect(|items| state.outbox.push_items(id, items));
+        outbound.collect(&mut state.outbox, id);
         state.outbox.record(|out| wire::end(out, id));
         self.hand_over(guard);
     }

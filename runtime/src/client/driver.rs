@@ -12,7 +12,7 @@ use super::connection::{Connection, Link};
 use super::counters::{ChannelCounters, ChannelDropped};
 use super::limits::Limits;
 use super::owner::Rest;
-use super::state::{MANY, Wakers};
+use super::state::Wakers;
 use crate::bell::give_way;
 use crate::socket::{Dealer, Event, Sent, SocketError, Tuning};
 use crate::status::{Cause, Status};
@@ -236,7 +236,7 @@ impl Driver {
         let _ = self.poll_tick(context, Instant::now());
         self.wake();
         // Where somebody rings meanwhile, it is woken at once: those who were woken may keep this thread.
-        if self.connection.turn() < MANY && self.connection.bell.sleep(context.waker()) {
+        if !self.connection.is_crowded() && self.connection.bell.sleep(context.waker()) {
             give_way(context);
         } else {
             context.waker().wake_by_ref();

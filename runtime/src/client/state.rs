@@ -1,7 +1,6 @@
 //! What a connection knows, behind its lock: its phase, the calls in flight, those that wait for room, and the outbox.
 
 use std::collections::HashSet;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -17,7 +16,7 @@ use super::one_way::OneWay;
 use super::watch::{Step, Watch};
 use crate::bell::OVERDUE;
 use crate::status::{Failure, Status};
-use crate::stream::Outbound;
+use crate::stream::Gathering;
 use crate::telemetry::Up;
 use crate::wire::{self, Message, Outbox};
 
@@ -34,8 +33,8 @@ pub(super) struct State {
     /// Whoever watches the channel is to be told that this connection is another than before.
     pub(super) changed: bool,
     pub(super) outbox: Outbox,
-    /// The streams, by their calls' ids, in which items have begun to gather since the owner last came.
-    pub(super) gathering: Vec<(u64, Arc<Outbound>)>,
+    /// The streams in which items gather.
+    pub(super) gathering: Gathering,
     /// Calls in flight, and those whose reply has come and was not looked at yet.
     pub(super) calls: Calls,
     /// How many of them have not ended.
@@ -93,11 +92,10 @@ const GOING_AWAY: Duration = Duration::from_secs(5);
 const SWEEP: Duration = Duration::from_millis(5);
 
 /// In how many turns the callers in flight are woken, where there are not too few or too many of them for that: for fewer
-/// than `FEW` a message is not worth its cost, and of more than `MANY` none is made cheaper by company. Where there are so many,
-/// the owner does not wait for the last of a turn to have sent.
+/// than `FEW` a message is not worth its cost, and of more than `MANY` none is made cheaper by company.
 const TURNS: usize = 4;
 const FEW: usize = 16;
-pub(super) const MANY: usize = 128;
+const MANY: usize = 128;
 
 /// Room in the outbox, in bytes: past it, calls wait.
 const OUTBOX: usize = 4 * 1024 * 1024;
@@ -111,7 +109,7 @@ impl State {
             health: Health::default(),
             changed: false,
             outbox: Outbox::default(),
-            gathering: Vec::new(),
+            gathering: Gathering::default(),
             calls: Calls::default(),
             open: 0,
             begun: 0,
@@ -232,19 +230,16 @@ impl State {
     /// Queues what has gathered in streams of calls that are not over.
     #[inline]
     fn gather(&mut self) {
-        for (id, outbound) in self.gathering.drain(..) {
-            let call = u32::try_from(id).ok().and_then(|id| self.calls.get(id));
-            let its_own = call.and_then(|call| call.streams.outbound.as_ref());
-            if its_own.is_some_and(|its_own| Arc::ptr_eq(its_own, &outbound)) {
-                outbound.collect(|items| self.outbox.push_items(id, items));
-            }
-        }
+        self.gathering.collect(&mut self.outbox, |id| {
+            let id = u32::try_from(id).ok()?;
+            self.calls.get(id)?.streams.outbound.as_ref()
+        });
     }
 
     /// Queues what has gathered in a call's stream: the record by which this side ends the call comes after it.
     fn gather_last(&mut self, id: u32) {
         if let Some(outbound) = self.calls.get(id).and_then(|call| call.streams.outbound.as_ref()) {
-            outbound.collect(|items| self.outbox.push_items(u64::from(id), items));
+            outbound.collect(&mut self.outbox, u64::from(id));
         }
     }
 
@@ -413,6 +408,11 @@ impl State {
         for id in self.in_flight() {
             self.cancel(id, why.clone().maybe_executed(), wakers);
         }
+    }
+
+    /// There are so many callers that the owner does not wait for the last of a turn to have sent.
+    pub(super) fn is_crowded(&self) -> bool {
+        self.turn() == MANY
     }
 
     /// How many callers to wake before they run. Not all of them at once, where there are many: the server has work to do

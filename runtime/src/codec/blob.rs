@@ -2,11 +2,8 @@
 //! many into one block of memory.
 
 use std::cell::RefCell;
-use std::fmt::{self, Formatter};
 
 use bytes::{Bytes, BytesMut};
-use serde::Deserializer;
-use serde::de::{self, DeserializeSeed, Visitor};
 
 use super::decode::Reader;
 use super::encode::Writer;
@@ -43,31 +40,8 @@ impl Form<Bytes> for Blob {
     fn decode(reader: &mut Reader<'_>) -> Result<Bytes, DecodeError> {
         match reader.bin() {
             Some(slice) => Ok(reader.share(slice)),
-            None => reader.foreign_by(BlobVisitor),
+            None => Err(reader.unexpected("bytes")),
         }
-    }
-}
-
-/// Tells of what is no bytes.
-struct BlobVisitor;
-
-impl<'de> DeserializeSeed<'de> for BlobVisitor {
-    type Value = Bytes;
-
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Bytes, D::Error> {
-        deserializer.deserialize_byte_buf(self)
-    }
-}
-
-impl Visitor<'_> for BlobVisitor {
-    type Value = Bytes;
-
-    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        f.write_str("bytes")
-    }
-
-    fn visit_bytes<E: de::Error>(self, bytes: &[u8]) -> Result<Bytes, E> {
-        Ok(Bytes::copy_from_slice(bytes))
     }
 }
 

@@ -83,8 +83,8 @@ impl Limits {
     }
 
     /// Bytes that may wait to be sent to one client. Past it, its calls are turned away; at twice that, it is given up. A
-    /// few answers of the largest size, and a few windows of streams, so that clients which read don't get there: handlers answer as
-    /// fast as calls come in, and calls are small.
+    /// few answers of the largest size, and a few windows of streams, so that clients which read don't get there: handlers
+    /// answer as fast as calls come in, and calls are small.
     pub(crate) fn waiting_per_peer(&self) -> usize {
         self.waiting_per_peer.unwrap_or_else(|| self.message_size.saturating_mul(16).max(16 * 1024 * 1024))
     }
@@ -140,5 +140,21 @@ impl Limits {
     /// The largest message that is sent: a batch, whose last record may be as large as any.
     fn largest_sent(&self) -> usize {
         self.message_size.saturating_add(LARGEST_BATCH)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// By default, and wherever there may be many connections: or libzmq's thread has no time left for anything else.
+    #[test]
+    fn an_answer_to_a_heartbeat_is_due_long_before_the_next() {
+        for heartbeat in [Limits::default().heartbeat, Duration::from_mins(5)] {
+            let tuning = Limits { heartbeat, ..Limits::default() }.tuning();
+            assert!(heartbeat >= Duration::from_secs(15) && tuning.silence <= heartbeat / 3, "{tuning:?}");
+        }
+        let often = Limits { heartbeat: Duration::from_millis(1), ..Limits::default() };
+        assert_eq!(often.tuning().silence, SILENCE, "no connection dies of a hiccup");
     }
 }

@@ -261,10 +261,12 @@ impl ServerBuilder {
     }
 
     /// How often a connection is asked for a sign of life; without one within a third of that, but no less than 5 s, it
-    /// is closed, so that connections which were cut off hold no file descriptors (`ZMQ_HEARTBEAT_IVL`); a message must get
-    /// through in that time, which bounds how narrow a link may be. What becomes of calls
-    /// is the [peer timeout](Self::peer_timeout)'s matter. 30 s by default. What libzmq's thread does for it grows with the square
-    /// of the number of connections: with ten thousand and 3 s, it would do nothing else.
+    /// is closed, so that connections which were cut off hold no file descriptors (`ZMQ_HEARTBEAT_IVL`). A message must get
+    /// through in that time, which bounds how narrow a link may be. What becomes of calls is the
+    /// [peer timeout](Self::peer_timeout)'s matter. 30 s by default.
+    ///
+    /// What libzmq's thread does for it grows with the square of the number of connections: with ten thousand and 3 s, it
+    /// would do nothing else.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.limits.heartbeat = interval;
         self
@@ -287,8 +289,8 @@ impl ServerBuilder {
     ///   `max_waiting_per_peer`, but 64 KiB to 1 MiB, and one message, twice; and the message that is coming in, which has up
     ///   to four times [`max_message_size`](Self::max_message_size) and 256 KiB;
     /// - for each call in flight, of which there are [`max_calls_per_peer`](Self::max_calls_per_peer) for each client but no
-    ///   more than [`max_calls`](Self::max_calls) in all, 16 KiB, in which small items of its stream gather; and what that may hold unread, which is four times
-    ///   [`stream_window`](Self::stream_window) and one message;
+    ///   more than [`max_calls`](Self::max_calls) in all, 16 KiB, in which small items of its stream gather; and what that
+    ///   stream may hold unread, which is four times [`stream_window`](Self::stream_window) and one message;
     /// - for each call that may wait for its turn by [`max_running`](Self::max_running), four times `max_message_size`.
     ///
     /// Not in it is what handlers hold, the values that they are called with among it, and what middleware does; and what has

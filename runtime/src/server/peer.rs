@@ -9,7 +9,7 @@ use super::shared::Shared;
 use crate::context::{PeerId, Signal};
 use crate::socket::{COPY, Flight, Receipt};
 use crate::status::{Cause, Failure, Status};
-use crate::stream::{Outbound, Outgoing, wake};
+use crate::stream::{Gathering, Outbound, Outgoing, wake};
 use crate::wire::{self, Draft, Item, Outbox};
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -27,8 +27,8 @@ pub(crate) struct Peer {
 #[derive(Debug, Default)]
 struct State {
     outbox: Outbox,
-    /// The streams, by their calls' ids, in which items have begun to gather since the owner last came.
-    gathering: Vec<(u64, Arc<Outbound>)>,
+    /// The streams in which items gather.
+    gathering: Gathering,
     /// The calls in flight. **A call is answered by whoever takes it out of here, and by nobody else.**
     calls: Calls,
     /// How many one-way calls are in flight.
@@ -77,18 +77,13 @@ impl State {
     /// Queues what has gathered in streams of calls that are not over.
     #[inline]
     fn gather(&mut self) {
-        for (id, outbound) in self.gathering.drain(..) {
-            let its_own = self.calls.get(id).and_then(|call| call.outbound.as_ref());
-            if its_own.is_some_and(|its_own| Arc::ptr_eq(its_own, &outbound)) {
-                outbound.collect(|items| self.outbox.push_items(id, items));
-            }
-        }
+        self.gathering.collect(&mut self.outbox, |id| self.calls.get(id)?.outbound.as_ref());
     }
 
     /// Queues what has gathered in a call's stream: the record that ends the call comes after it.
     fn gather_last(&mut self, id: u64, call: &ServerCall) {
         if let Some(outbound) = &call.outbound {
-            outbound.collect(|items| self.outbox.push_items(id, items));
+            outbound.collect(&mut self.outbox, id);
         }
     }
 
@@ -474,8 +469,8 @@ pub(crate) struct PeerOutgoing {
 }
 
 impl PeerOutgoing {
-    /// The peer's lock, if the call is not over and there is room for its items. Where there is none, the call fails: credit is the
-    /// client's to give, so it is no bound of ours.
+    /// The peer's lock, if the call is not over and there is room for its items. Where there is none, the call fails: credit
+    /// is the client's to give, so it is no bound of ours.
     fn lock_with_room(&self) -> Option<MutexGuard<'_, State>> {
         let mut state = self.peer.lock();
         state.calls.of(self.key)?;
@@ -501,19 +496,14 @@ impl Outgoing for PeerOutgoing {
 
     fn announce(&self, id: u64, outbound: &Arc<Outbound>) {
         let Some(mut state) = self.lock_with_room() else { return };
-        state.gathering.push((id, Arc::clone(outbound)));
+        state.gathering.announce(id, outbound);
         self.peer.list(state);
     }
 
     fn flush(&self, id: u64, outbound: &Arc<Outbound>, last: Option<Item>) {
         let Some(mut guard) = self.lock_with_room() else { return };
         let state = &mut *guard;
-        if outbound.flush(|items| state.outbox.push_items(id, items)) {
-            state.gathering.push((id, Arc::clone(outbound)));
-        }
-        if let Some(item) = last {
-            state.outbox.push_item(id, item);
-        }
+        state.gathering.flush(&mut state.outbox, id, outbound, last);
         self.peer.list(guard);
     }
 

@@ -112,8 +112,8 @@ pub(crate) struct Tuning {
     pub(crate) max_body: usize,
     /// How often a peer is asked for a sign of life that has sent nothing. libzmq's own thread asks and answers.
     ///
-    /// For each answer, libzmq (4.3.4, `poller_base_t::cancel_timer`) passes over every timer of the thread that is due before that
-    /// of the question: where `silence` is the longer of the two, over one for each connection.
+    /// For each answer, libzmq (4.3.4, `poller_base_t::cancel_timer`) passes over every timer of the thread that is due
+    /// before that of the question: where `silence` is the longer of the two, over one for each connection.
     pub(crate) heartbeat: Duration,
     /// After how long without an answer the connection is dead.
     pub(crate) silence: Duration,

@@ -4,11 +4,13 @@
 //! and the last item may take it below, so an item larger than the window still passes. What a receiver holds is thus
 //! at most its window and one message. The same code serves both ends; where records go is behind [`Outgoing`].
 
+mod gathering;
 mod inbound;
 mod outbound;
 mod sink;
 mod streaming;
 
+pub(crate) use gathering::Gathering;
 pub(crate) use inbound::Inbound;
 pub(crate) use outbound::{Outbound, Unsent};
 pub(crate) use sink::Half as SinkHalf;

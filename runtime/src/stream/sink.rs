@@ -41,9 +41,9 @@ impl<T> Sink<T> {
     }
 
     /// Sends one item: encodes it at once, then waits until the reader has room for it. It leaves, together with others, once
-    /// its thread has run what else is ready. Whoever sends one and then computes for long without waiting for anything holds it up
-    /// meanwhile, and may let it go first by `tokio::task::yield_now`; another item that is sent a millisecond later sees to that by
-    /// itself.
+    /// its thread has run what else is ready. Whoever sends one and then computes for long, without waiting for anything,
+    /// holds it up meanwhile, and may let it go first by `tokio::task::yield_now`; another item that is sent a millisecond
+    /// later sees to that by itself.
     ///
     /// Several may be under way at a time; their order is then that in which they are first polled, as long as none
     /// has to wait.
