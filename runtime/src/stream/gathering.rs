@@ -54,3 +54,23 @@ impl Gathering {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn items_of_a_call_that_is_over_are_not_those_of_the_next_with_its_id() {
+        let [before, now] = [(); 2].map(|()| Arc::new(Outbound::with_items(b"12")));
+        let (mut gathering, mut outbox) = (Gathering::default(), Outbox::default());
+        gathering.announce(1, &before);
+        gathering.collect(&mut outbox, |_| Some(&now));
+        assert!(gathering.is_empty() && outbox.is_empty());
+        gathering.announce(1, &before);
+        gathering.collect(&mut outbox, |_| None);
+        assert!(gathering.is_empty() && outbox.is_empty());
+        gathering.announce(1, &now);
+        gathering.collect(&mut outbox, |id| (id == 1).then_some(&now));
+        assert!(gathering.is_empty() && !outbox.is_empty());
+    }
+}

@@ -251,6 +251,16 @@ impl State {
 }
 
 #[cfg(test)]
+impl Outbound {
+    /// A stream in which these have gathered.
+    pub(super) fn with_items(items: &[u8]) -> Self {
+        let this = Self::new(0);
+        this.lock().items.extend_from_slice(items);
+        this
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use bytes::Bytes;
 
@@ -353,7 +363,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_sender_that_keeps_the_owner_from_coming_has_it_hurry_and_gives_way() {
         let (outbound, told) = stream();
-        for before in [1, 100, 100, 1_000] {
+        for before in [1, 130, 130, 600] {
             (0..before).for_each(|_| send::<Plain, u64>(&outbound, &told, &7));
             told.all();
             let mut until_it_gives_way = 0;
