@@ -6,6 +6,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connection::{Connection, Link};
@@ -33,6 +34,10 @@ pub(super) struct Driver {
     unsent: bool,
     /// When all was known that had happened to the connection.
     looked: Instant,
+    /// The runtime has one thread: those who were woken run before it whatever they do, and what they have to send may as well
+    /// wait for the last of them. Of several threads one may be kept, by somebody who has waited for an answer, and others
+    /// be idle meanwhile; they can't come for what has given way to that one.
+    alone: bool,
 }
 
 /// A connection that is lost takes at least [`crate::socket::RECONNECT`] to be back. So, of two things that lie no further
@@ -83,6 +88,7 @@ impl Driver {
             blocked: false,
             unsent: false,
             looked: Instant::now(),
+            alone: Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread,
         }
     }
 
@@ -235,8 +241,7 @@ impl Driver {
         // Or a stream at full speed would keep the calls beside it from ever running out of time.
         let _ = self.poll_tick(context, Instant::now());
         self.wake();
-        // Where somebody rings meanwhile, it is woken at once: those who were woken may keep this thread.
-        if !self.connection.is_crowded() && self.connection.bell.sleep(context.waker()) {
+        if self.alone {
             give_way(context);
         } else {
             context.waker().wake_by_ref();

@@ -75,11 +75,6 @@ impl Connection {
         self.lock().turn()
     }
 
-    /// So many are in flight that the owner need not wait for those whom it has woken.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.lock().is_crowded()
-    }
-
     /// The next message to send.
     pub(super) fn take_message(&self, wakers: &mut Wakers) -> Option<Message> {
         let mut state = self.lock();

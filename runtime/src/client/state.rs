@@ -410,11 +410,6 @@ impl State {
         }
     }
 
-    /// There are so many callers that the owner does not wait for the last of a turn to have sent.
-    pub(super) fn is_crowded(&self) -> bool {
-        self.turn() == MANY
-    }
-
     /// How many callers to wake before they run. Not all of them at once, where there are many: the server has work to do
     /// with the calls of the first while the others get their answers.
     pub(super) fn turn(&self) -> usize {

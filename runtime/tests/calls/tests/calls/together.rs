@@ -1,11 +1,15 @@
 //! Calls made together leave together: what has gathered goes out as one ZeroMQ message.
 
-use futures_util::future::try_join_all;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use futures_util::future::{join_all, try_join_all};
 use tokio::sync::oneshot;
 use zsvc_calls::probe::v1::ProbeClient;
 
 use crate::relay::Relay;
-use crate::support::{Running, on_one_thread};
+use crate::support::{Running, on_one_thread, on_threads};
 
 #[test]
 fn a_hundred_calls_take_a_handful_of_messages_each_way() {
@@ -79,4 +83,39 @@ fn a_call_that_waits_holds_nobody_else_up() {
         let (slow, ()) = tokio::join!(slow, quick);
         assert_eq!(slow.unwrap(), "slow");
     });
+}
+
+/// More answers than are handed out in one turn, to callers on several threads.
+#[test]
+fn a_caller_that_keeps_its_thread_holds_nobody_else_up() {
+    const CALLERS: usize = 100;
+    on_threads(async {
+        let server = Running::start();
+        let endpoint = server.endpoint().to_owned();
+        let client = std::thread::spawn(|| on_threads(async { keep_a_thread(endpoint, CALLERS).await }));
+        server.journal.has_times("a began", CALLERS).await;
+        server.journal.open("a");
+        tokio::task::spawn_blocking(|| client.join().unwrap()).await.unwrap();
+    });
+}
+
+/// The first of so many callers that is answered keeps its thread until all others are.
+async fn keep_a_thread(endpoint: String, callers: usize) {
+    let probe = ProbeClient::connect(endpoint).await.unwrap();
+    let answered = Arc::new(AtomicUsize::new(0));
+    let callers = (0..callers).map(|_| {
+        let (call, answered) = (probe.hold("a"), Arc::clone(&answered));
+        tokio::spawn(async move {
+            call.await.unwrap();
+            let began = Instant::now();
+            let first = answered.fetch_add(1, Ordering::AcqRel) == 0;
+            while first && answered.load(Ordering::Acquire) < callers {
+                assert!(began.elapsed() < Duration::from_secs(3), "{answered:?} were answered");
+                std::thread::yield_now();
+            }
+        })
+    });
+    for caller in join_all(callers.collect::<Vec<_>>()).await {
+        caller.unwrap();
+    }
 }
