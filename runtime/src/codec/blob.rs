@@ -1,5 +1,5 @@
-//! Bytes that are read as slices of the message they came in, not copied. Small ones are copied, those of a stream's items
-//! many into one block of memory.
+//! Bytes that are read as slices of the message they came in, not copied. Small ones are copied, many into one block of
+//! memory.
 
 use std::cell::RefCell;
 
@@ -14,7 +14,7 @@ use super::form::{Form, WriteForm};
 /// keep a whole batch of messages in memory for as long as it lives.
 pub(super) const MIN_SHARED: usize = 256;
 
-/// Small slices of items are copied into blocks of so many bytes. Whoever keeps one of them keeps its block, and no more.
+/// Small slices are copied into blocks of so many bytes. Whoever keeps one of them keeps its block, and no more.
 const BLOCK: usize = 4 * 1024;
 
 thread_local! {
@@ -45,13 +45,20 @@ impl Form<Bytes> for Blob {
     }
 }
 
-/// A copy that lies beside others: an allocation for each item of a stream may cost more than all else about it.
+/// A copy that lies beside others: an allocation for each may cost more than all else about an item of a stream, and a
+/// tenth of a call.
 pub(super) fn copy_into_block(slice: &[u8]) -> Bytes {
-    SPACE.with_borrow_mut(|space| {
+    if slice.is_empty() {
+        return Bytes::new();
+    }
+    let copied = SPACE.try_with(|space| {
+        let space = &mut *space.borrow_mut();
         if space.capacity() < slice.len() {
             *space = BytesMut::with_capacity(BLOCK);
         }
         space.extend_from_slice(slice);
         space.split().freeze()
-    })
+    });
+    // Where the thread is ending, its block is gone already.
+    copied.unwrap_or_else(|_| Bytes::copy_from_slice(slice))
 }

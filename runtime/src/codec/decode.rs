@@ -34,8 +34,6 @@ pub struct Reader<'a> {
     pub(super) rest: &'a [u8],
     /// The message, where it is long enough for anything in it to be shared.
     source: Option<&'a Bytes>,
-    /// The message may hold more values, end to end.
-    of_several: bool,
     /// How many more arrays and maps may be gone into.
     levels: usize,
     /// All that is left is a value inside a map from names, which was looked through and holds what it says it does.
@@ -48,17 +46,12 @@ impl<'a> Reader<'a> {
     pub(super) fn new(body: &'a Bytes) -> Self {
         // Where it is short, nothing in it can be long enough.
         let source = (body.len() > MIN_SHARED).then_some(body);
-        Self { rest: body, source, of_several: false, levels: MAX_DEPTH, kept: false }
-    }
-
-    /// The same, where values lie end to end.
-    pub(super) fn of_several(body: &'a Bytes) -> Self {
-        Self { of_several: true, ..Self::new(body) }
+        Self { rest: body, source, levels: MAX_DEPTH, kept: false }
     }
 
     /// Reads bytes that nobody else holds.
     pub(super) fn over(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, source: None, of_several: false, levels: MAX_DEPTH, kept: false }
+        Self { rest: bytes, source: None, levels: MAX_DEPTH, kept: false }
     }
 
     #[inline]
@@ -216,13 +209,12 @@ impl<'a> Reader<'a> {
         Some(bytes)
     }
 
-    /// A slice of the message that was just read as a part of it, or a copy where it is short: a copy of its own for the
-    /// last of a message.
+    /// A slice of the message that was just read as a part of it, or a copy where it is short.
     pub(super) fn share(&self, slice: &'a [u8]) -> Bytes {
         match self.source {
-            Some(source) if slice.len() >= MIN_SHARED => source.slice_ref(slice),
-            _ if self.of_several && !self.is_at_end() && slice.len() < MIN_SHARED => copy_into_block(slice),
-            _ => Bytes::copy_from_slice(slice),
+            _ if slice.len() < MIN_SHARED => copy_into_block(slice),
+            Some(source) => source.slice_ref(slice),
+            None => Bytes::copy_from_slice(slice),
         }
     }
 

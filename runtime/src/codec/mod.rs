@@ -101,7 +101,7 @@ pub(crate) fn decode_params<P: Decode>(body: &Bytes) -> Result<P, DecodeError> {
 /// After an error `body` is as it was: where a value is broken, nobody can tell where the next one starts.
 pub(crate) fn decode_prefix<F: Form<T>, T>(body: &mut Bytes) -> Result<T, DecodeError> {
     let _stack = stack::mark();
-    let mut reader = Reader::of_several(body);
+    let mut reader = Reader::new(body);
     let value = F::decode(&mut reader)?;
     let length = body.len() - reader.rest.len();
     body.advance(length);

@@ -57,7 +57,7 @@ fn values_end_to_end_are_shared_too() {
 }
 
 #[test]
-fn short_ones_of_many_values_lie_together_and_keep_nothing_large() {
+fn short_ones_lie_together_and_keep_nothing_large() {
     let item = written::<Blob, _>(&blobs(&[64])[0]);
     let mut rest = Bytes::from(item.repeat(1_000));
     let whole = rest.clone();
