@@ -67,25 +67,23 @@ impl Future for Handler {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        // It is not polled again after a panic.
-        let poll = catch_unwind(AssertUnwindSafe(|| {
-            with_deadline(this.deadline, || this.work.as_mut().poll(context))
-        }));
-        match poll {
-            Ok(Poll::Pending) => return Poll::Pending,
-            Ok(Poll::Ready(answer)) => this.debt.answer(answer),
-            Err(_) => this.debt.fail(Handling::panicked()),
-        }
-        Poll::Ready(())
+        poll_work(&mut this.work, this.deadline, context).map(|answer| this.debt.answer(answer))
     }
+}
+
+/// Polls what a handler does. It is not to be polled again after a panic, which is an answer, too.
+#[inline]
+fn poll_work(work: &mut Work, deadline: Option<Instant>, context: &mut Context<'_>) -> Poll<Answer> {
+    let poll = || with_deadline(deadline, || work.as_mut().poll(context));
+    catch_unwind(AssertUnwindSafe(poll))
+        .unwrap_or_else(|_| Poll::Ready(Answer::Failure(Failure::Status(Handling::panicked()))))
 }
 
 /// Polls a handler once, here. What is not done is to be spawned: its first poll there tells it whom to wake, so a
 /// waker that does nothing is enough here.
 #[inline]
-pub(super) fn poll_once(mut handler: Handler) -> Option<Handler> {
-    let mut context = Context::from_waker(Waker::noop());
-    Pin::new(&mut handler).poll(&mut context).is_pending().then_some(handler)
+pub(super) fn poll_once(work: &mut Work, deadline: Option<Instant>) -> Poll<Answer> {
+    poll_work(work, deadline, &mut Context::from_waker(Waker::noop()))
 }
 
 /// Runs a handler to its end, or until its time is up.

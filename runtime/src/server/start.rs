@@ -2,6 +2,7 @@
 //! Which are taken on at all is decided in [`super::core`]; how handlers run, in [`super::handler`].
 
 use std::sync::Arc;
+use std::task::Poll;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -125,12 +126,17 @@ impl Core {
         self.shared.counters.calls.add_alone();
         let Ready { origin, target, call } = ready;
         let (key, deadline) = (origin.key(), call.context.deadline());
-        let work = match self.dispatch(&target, call).begin() {
+        let mut work = match self.dispatch(&target, call).begin() {
             Ok(work) => work,
             Err(why) => return self.turn_away(peer, key, why),
         };
+        if let Poll::Ready(answer) = poll_once(&mut work, deadline) {
+            if let Some(key) = key {
+                peer.answer(key, answer);
+            }
+            return;
+        }
         let handler = Handler::new(work, deadline, Arc::clone(peer), key);
-        let Some(handler) = poll_once(handler) else { return };
         let rest = run(handler);
         match permit {
             None => self.spawn(origin, peer, rest),
