@@ -4,7 +4,7 @@
 //! What calls come to is recorded by [`crate::middleware`]. The names are documented in the project's
 //! `docs/operations.md`.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
 /// A number that only grows.
 #[derive(Debug)]
@@ -87,6 +87,41 @@ impl Counter {
     }
 }
 
+/// A number that only grows, to which every thread of a program may add all the time. Each adds to a part of its own, or
+/// they would wait for each other: an addition to memory that another core has written to takes ten times as long.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    parts: [Part; PARTS],
+}
+
+/// More threads than that share parts.
+const PARTS: usize = 8;
+
+/// Two lines of a cache: they are fetched in pairs.
+#[derive(Debug, Default)]
+#[repr(align(128))]
+struct Part(AtomicU64);
+
+impl Tally {
+    /// One more.
+    #[inline]
+    pub(crate) fn add_one(&self) {
+        self.parts[PART.try_with(|part| *part).unwrap_or(0)].0.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub(crate) fn get(&self) -> u64 {
+        self.parts.iter().map(|part| part.0.load(Ordering::Relaxed)).sum()
+    }
+}
+
+/// How many threads have added to any tally.
+static THREADS: AtomicUsize = AtomicUsize::new(0);
+
+thread_local! {
+    /// The part of every tally that this thread adds to.
+    static PART: usize = THREADS.fetch_add(1, Ordering::Relaxed) % PARTS;
+}
+
 /// Which end of a connection something happens at.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum End {
@@ -156,5 +191,21 @@ mod on {
         pub(crate) fn new(_: End) -> Self {
             Self {}
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_many_threads_add_is_all_there() {
+        let tally = Tally::default();
+        std::thread::scope(|scope| {
+            for _ in 0..2 * PARTS {
+                scope.spawn(|| (0..1_000).for_each(|_| tally.add_one()));
+            }
+        });
+        assert_eq!(tally.get(), 2_000 * PARTS as u64);
     }
 }

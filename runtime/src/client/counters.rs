@@ -1,11 +1,12 @@
 //! [`ChannelCounters`]: what a channel has seen so far.
 
-use crate::telemetry::Counter;
+use crate::telemetry::{Counter, Tally};
 
 /// What a channel has seen so far. See [`Channel::counters`](crate::Channel::counters).
 #[derive(Debug)]
 pub struct ChannelCounters {
-    calls: Counter,
+    /// Those are recorded by middleware, with the method and how they end.
+    calls: Tally,
     retries: Counter,
     retries_denied: Counter,
     reconnects: Counter,
@@ -48,8 +49,7 @@ impl ChannelDropped {
 impl Default for ChannelCounters {
     fn default() -> Self {
         Self {
-            // Those are recorded by middleware, with the method and how they end.
-            calls: Counter::unnamed(),
+            calls: Tally::default(),
             retries: Counter::named("zsvc_client_retries_total"),
             retries_denied: Counter::named("zsvc_client_retries_denied_total"),
             reconnects: Counter::named("zsvc_client_reconnects_total"),
@@ -92,7 +92,7 @@ impl ChannelCounters {
 
     #[inline]
     pub(super) fn called(&self) {
-        self.calls.add(1);
+        self.calls.add_one();
     }
 
     pub(super) fn retried(&self) {
