@@ -9,7 +9,7 @@ use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::around::Made;
-use super::handle::CallHandle;
+use super::handle::GIVEN_UP;
 use super::in_flight::Streams;
 use super::launch::Launch;
 use super::retry::{Verdict, judge};
@@ -28,7 +28,8 @@ pub(super) struct Attempts {
 
 enum Stage {
     Launching,
-    InFlight(CallHandle),
+    /// By this id.
+    InFlight(u32),
     /// It has failed, and is to be made again.
     Pausing(Pin<Box<Sleep>>),
 }
@@ -44,15 +45,19 @@ impl Attempts {
         loop {
             match &mut self.stage {
                 Stage::Launching => match ready!(self.launch.poll_call(context, &Streams::default(), None)) {
-                    Ok(handle) => {
-                        self.stage = Stage::InFlight(handle);
+                    Ok(id) => {
+                        self.stage = Stage::InFlight(id);
                         return Poll::Pending;
                     }
                     Err(status) => return Poll::Ready(Err(self.last(Failure::Status(status)))),
                 },
-                Stage::InFlight(handle) => match ready!(handle.poll_reply(context)) {
-                    Ok(answer) => return Poll::Ready(Ok(answer)),
+                Stage::InFlight(id) => match ready!(self.launch.connection().poll_reply(*id, context)) {
+                    Ok(answer) => {
+                        self.stage = Stage::Launching;
+                        return Poll::Ready(Ok(answer));
+                    }
                     Err(failure) => {
+                        self.stage = Stage::Launching;
                         if let Err(failure) = self.go_on(failure) {
                             return Poll::Ready(Err(self.last(failure)));
                         }
@@ -70,14 +75,25 @@ impl Attempts {
     }
 
     /// The call is over, and so is what it holds for its answer.
+    #[inline]
     pub(super) fn give_up(&mut self) {
-        self.stage = Stage::Launching;
+        self.abandon();
         self.launch.give_up();
     }
 
     /// Begins anew, as if it had never been made.
     fn reset(&mut self) {
-        (self.stage, self.failures, self.may_have_run) = (Stage::Launching, 0, false);
+        self.abandon();
+        (self.failures, self.may_have_run) = (0, false);
+    }
+
+    /// Cancels the call if it is in flight.
+    #[inline]
+    fn abandon(&mut self) {
+        if let Stage::InFlight(id) = self.stage {
+            self.launch.connection().abandon_call(id, GIVEN_UP);
+        }
+        self.stage = Stage::Launching;
     }
 
     /// Makes the call again, if that is worth it and allowed.
@@ -92,9 +108,7 @@ impl Attempts {
         if verdict == Verdict::Final || !self.launch.is_kept() || !retry.allows_more_than(self.failures) {
             return Err(failure);
         }
-        if verdict == Verdict::AtOnce {
-            self.stage = Stage::Launching;
-        } else {
+        if verdict != Verdict::AtOnce {
             let hint = if let Failure::Status(status) = &failure { status.retry_after() } else { None };
             let Some(pause) = retry.pause(self.failures, hint) else { return Err(failure) };
             let now = Instant::now();
@@ -116,6 +130,12 @@ impl Attempts {
             }
             failure => failure,
         }
+    }
+}
+
+impl Drop for Attempts {
+    fn drop(&mut self) {
+        self.abandon();
     }
 }
 

@@ -207,8 +207,8 @@ impl Made for Opening<'_> {
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
         match ready!(self.launch.poll_call(context, self.streams, Some(self.window))) {
-            Ok(handle) => {
-                self.handle = Some(handle);
+            Ok(id) => {
+                self.handle = Some(CallHandle::new(self.launch.connection(), id));
                 // How it ends is told by its stream.
                 Poll::Pending
             }
@@ -234,7 +234,7 @@ fn poll_open<E: CallError>(
         if opened.is_err() {
             launch.give_up();
         }
-        return Poll::Ready(opened.map_err(E::from));
+        return Poll::Ready(opened.map(|id| CallHandle::new(launch.connection(), id)).map_err(E::from));
     };
     let mut opening = Opening { launch, streams, window, handle: None };
     let reply = poll_around(around, &mut opening, context);
@@ -429,7 +429,7 @@ pub(super) async fn ping(connection: &Arc<Connection>, deadline: Option<Deadline
         })
         .await?
     };
-    let mut handle = CallHandle::new(ticket, id);
+    let mut handle = CallHandle::new(connection, id);
     match poll_fn(|context| handle.poll_reply(context)).await {
         Ok(_) => Ok(()),
         Err(failure) => Err(Status::from_failure(failure)),

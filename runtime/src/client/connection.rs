@@ -27,11 +27,16 @@ pub(crate) struct Connection {
     pub(super) limits: Limits,
     pub(super) counters: Arc<ChannelCounters>,
     pub(super) bell: Arc<Bell>,
-    state: Mutex<State>,
+    state: Alone<Mutex<State>>,
     link: Link,
     /// All of its channel: who waits for one that is down may go by another.
     pub(super) siblings: OnceLock<Weak<Endpoints>>,
 }
+
+/// At the beginning of a line of the cache, so that it takes no more of them than it has to.
+#[derive(Debug)]
+#[repr(align(64))]
+struct Alone<T>(T);
 
 /// How a connection learns whether its server is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,7 +80,7 @@ impl Connection {
             limits,
             counters,
             bell: Arc::new(Bell::new()),
-            state: Mutex::new(state),
+            state: Alone(Mutex::new(state)),
             link,
             siblings: OnceLock::new(),
         })
@@ -89,7 +94,7 @@ impl Connection {
     #[inline]
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock but for lack of memory; the state is whole in any case.
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Where it goes.
@@ -229,6 +234,18 @@ impl Connection {
         self.hand_over(state);
         wake(next);
         Poll::Ready(Ok(written))
+    }
+
+    /// Gives a place in line back, if it is one, to the next.
+    #[inline]
+    pub(super) fn leave(&self, mut place: Option<u64>) {
+        if place.is_some() {
+            let mut state = self.lock();
+            state.line.leave(&mut place);
+            let next = state.next_in_line(self.limits.calls);
+            drop(state);
+            wake(next);
+        }
     }
 
     /// Tells the owner of what is new in the outbox, and lets go of the lock. Where several calls are in flight, more of their
@@ -398,7 +415,7 @@ mod tests {
 
     impl Wake for Asking {
         fn wake(self: Arc<Self>) {
-            assert!(self.connection.state.try_lock().is_ok(), "woken under the lock");
+            assert!(self.connection.state.0.try_lock().is_ok(), "woken under the lock");
             self.woken.fetch_add(1, Ordering::Relaxed);
         }
     }

@@ -84,18 +84,20 @@ impl Endpoints {
         resolved.extend(new);
     }
 
-    /// The connection for a call: the best that is up, or else the first, to wait there.
+    /// The connection for a call: the best that is up, or else the first, to wait there. `None`: the first, which is the only
+    /// one.
     #[inline]
-    pub(super) fn pick(&self, now: Instant) -> Arc<Connection> {
+    pub(super) fn pick(&self, now: Instant) -> Option<Arc<Connection>> {
         match &self.given[..] {
-            [only] if only.link() != Link::None => Arc::clone(only),
-            _ => self.pick_live(now).unwrap_or_else(|| self.first()),
+            [only] if only.link() != Link::None => None,
+            _ => Some(self.pick_live(now).unwrap_or_else(|| Arc::clone(self.first()))),
         }
     }
 
     /// Where a call waits while nothing is up.
-    pub(super) fn first(&self) -> Arc<Connection> {
-        Arc::clone(&self.given[0])
+    #[inline]
+    pub(super) fn first(&self) -> &Arc<Connection> {
+        &self.given[0]
     }
 
     /// Of the connections that are up, the one that has the fewest calls in flight. One that keeps failing calls is chosen

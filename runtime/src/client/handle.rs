@@ -9,7 +9,6 @@ use tokio::time::Instant;
 use super::connection::{Connection, Wait};
 use super::state::State;
 use crate::status::{Failure, Status};
-use crate::stream::wake;
 
 /// A place in the line of those who wait for room. Dropped, it is free for the next.
 #[derive(Debug)]
@@ -19,14 +18,8 @@ pub(super) struct Ticket {
 }
 
 impl Ticket {
-    #[inline]
     pub(super) fn new(connection: Arc<Connection>) -> Self {
         Self { connection, number: None }
-    }
-
-    #[inline]
-    pub(super) fn connection(&self) -> &Arc<Connection> {
-        &self.connection
     }
 
     /// See [`Connection::poll_send`].
@@ -43,34 +36,31 @@ impl Ticket {
 
 impl Drop for Ticket {
     fn drop(&mut self) {
-        if self.number.is_some() {
-            let mut state = self.connection.lock();
-            state.line.leave(&mut self.number);
-            let next = state.next_in_line(self.connection.limits.calls);
-            drop(state);
-            wake(next);
-        }
+        self.connection.leave(self.number);
     }
 }
+
+/// Why a call is cancelled that nobody waits for any more.
+pub(super) const GIVEN_UP: &str = "the call was given up";
 
 /// A call in flight. Dropped before it has ended, it is cancelled.
 #[derive(Debug)]
 pub(super) struct CallHandle {
     /// By which it was sent.
-    ticket: Ticket,
+    connection: Arc<Connection>,
     id: u32,
     ended: bool,
 }
 
 impl CallHandle {
     #[inline]
-    pub(super) fn new(ticket: Ticket, id: u32) -> Self {
-        Self { ticket, id, ended: false }
+    pub(super) fn new(connection: &Arc<Connection>, id: u32) -> Self {
+        Self { connection: Arc::clone(connection), id, ended: false }
     }
 
     #[inline]
     pub(super) fn connection(&self) -> &Arc<Connection> {
-        self.ticket.connection()
+        &self.connection
     }
 
     pub(super) fn id(&self) -> u64 {
@@ -80,7 +70,7 @@ impl CallHandle {
     /// How the call ended, once it has. Not to be asked again then.
     #[inline]
     pub(super) fn poll_reply(&mut self, context: &Context<'_>) -> Poll<Result<Bytes, Failure>> {
-        let reply = self.connection().poll_reply(self.id, context);
+        let reply = self.connection.poll_reply(self.id, context);
         self.ended = reply.is_ready();
         reply
     }
@@ -89,7 +79,7 @@ impl CallHandle {
 impl Drop for CallHandle {
     fn drop(&mut self) {
         if !self.ended {
-            self.connection().abandon_call(self.id, "the call was given up");
+            self.connection.abandon_call(self.id, GIVEN_UP);
         }
     }
 }

@@ -7,10 +7,9 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::connection::Wait;
+use super::connection::{Connection, Wait};
 use super::deadline::Deadline;
 use super::endpoints::Endpoints;
-use super::handle::{CallHandle, Ticket};
 use super::in_flight::Streams;
 use super::limits::{Limits, Patience};
 use super::overlap::Turn;
@@ -47,23 +46,34 @@ pub(super) struct Launch {
 }
 
 struct Begun {
-    /// `None` once the call was sent: the ticket goes with it.
-    ticket: Option<Ticket>,
+    /// By which connection it goes. `None` where the channel has one alone, which it holds for all of its calls: to count who
+    /// else does would have every thread that calls write to one place in memory.
+    chosen: Option<Arc<Connection>>,
+    /// Its place in the line of those who wait for room there.
+    place: Option<u64>,
+    /// It has left.
+    sent: bool,
     wait: Wait,
     /// Where the method does not run twice at a time.
     turn: Option<Box<Turn>>,
 }
 
 impl Begun {
+    fn connection<'a>(&'a self, endpoints: &'a Endpoints) -> &'a Arc<Connection> {
+        self.chosen.as_ref().unwrap_or_else(|| endpoints.first())
+    }
+
     /// Where the connection that was chosen is not there and another is, the call need not wait.
     fn go_by_another(&mut self, endpoints: &Endpoints, now: Instant) -> bool {
-        let Some(here) = self.ticket.as_ref().map(Ticket::connection) else { return false };
+        let here = self.connection(endpoints);
         if here.offer(now).is_some() {
             return false;
         }
-        let another = endpoints.pick_live(now).or_else(|| here.is_retiring().then(|| endpoints.first()));
+        let first = || here.is_retiring().then(|| Arc::clone(endpoints.first()));
+        let another = endpoints.pick_live(now).or_else(first);
         let Some(another) = another.filter(|another| !Arc::ptr_eq(another, here)) else { return false };
-        self.ticket = Some(Ticket::new(another));
+        here.leave(self.place);
+        (self.chosen, self.place) = (Some(another), None);
         true
     }
 }
@@ -167,7 +177,7 @@ impl Launch {
     pub(super) fn again(&mut self) {
         self.endpoints.counters.retried();
         if let Some(begun) = &mut self.begun {
-            begun.ticket = Some(Ticket::new(self.endpoints.pick(Instant::now())));
+            (begun.chosen, begun.sent) = (self.endpoints.pick(Instant::now()), false);
         }
     }
 }
@@ -210,7 +220,7 @@ impl Launch {
     /// It has left, and its items are gone.
     pub(super) fn begin_again(&mut self, metadata: Metadata) -> Result<(), Status> {
         self.metadata = metadata;
-        self.begun = None;
+        self.forget();
         if self.draft.is_some() {
             return Ok(());
         }
@@ -220,7 +230,7 @@ impl Launch {
     /// The call is over, though it may lie around for long: nothing is sent any more, and the next has its turn.
     #[inline]
     pub(super) fn give_up(&mut self) {
-        self.begun = None;
+        self.forget();
         if let Some(Ok(draft)) = self.draft.take() {
             draft.recycle();
         }
@@ -228,33 +238,46 @@ impl Launch {
 }
 
 impl Launch {
-    /// Sends a call once there is room for it. From then on whoever polls it here is woken when it has ended, without having
+    /// It has not begun. A place in line is free for the next.
+    #[inline]
+    fn forget(&mut self) {
+        if let Some(begun) = self.begun.take() {
+            begun.connection(&self.endpoints).leave(begun.place);
+        }
+    }
+
+    /// By which it was sent, or is to be.
+    #[inline]
+    pub(super) fn connection(&self) -> &Arc<Connection> {
+        self.begun.as_ref().map_or_else(|| self.endpoints.first(), |begun| begun.connection(&self.endpoints))
+    }
+
+    /// Sends a call once there is room for it, and tells its id. From then on whoever polls it here is woken when it has ended, without having
     /// looked once more.
     pub(super) fn poll_call(
         &mut self,
         context: &mut Context<'_>,
         streams: &Streams,
         credit: Option<u64>,
-    ) -> Poll<Result<CallHandle, Status>> {
+    ) -> Poll<Result<u32, Status>> {
         let (method, waker) = (self.method.name(), context.waker());
-        let (ticket, id) = ready!(self.poll_send(context, |state, draft, deadline, metadata, now| {
+        let id = ready!(self.poll_send(context, |state, draft, deadline, metadata, now| {
             let id = state.begin(method, deadline, streams.clone(), Some(waker), now);
             draft.address(id, deadline.map(|deadline| deadline.left(now)), metadata, credit);
             id
         }))?;
         if let Some(turn) = self.begun.as_ref().and_then(|begun| begun.turn.as_ref()) {
-            turn.sent(ticket.connection(), id, method);
+            turn.sent(self.connection(), id, method);
         }
-        Poll::Ready(Ok(CallHandle::new(ticket, id)))
+        Poll::Ready(Ok(id))
     }
 
     /// Sends a one-way call once there is room for it.
     pub(super) fn poll_one_way(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        let sent = self.poll_send(context, |state, draft, deadline, metadata, now| {
+        self.poll_send(context, |state, draft, deadline, metadata, now| {
             draft.address(0, deadline.map(|deadline| deadline.left(now)), metadata, None);
             state.begin_one_way(draft.record_len(), now);
-        });
-        sent.map_ok(|_| ())
+        })
     }
 
     /// Waits until the method's other calls let it go, if they mind.
@@ -274,7 +297,7 @@ impl Launch {
         &mut self,
         context: &mut Context<'_>,
         write: impl Fn(&mut State, &mut Draft, Option<Deadline>, &Metadata, Instant) -> R,
-    ) -> Poll<Result<(Ticket, R), Status>> {
+    ) -> Poll<Result<R, Status>> {
         let now = Instant::now();
         if self.begun.is_none() {
             check(self.draft.as_ref(), &self.metadata, &self.endpoints.limits)?;
@@ -283,17 +306,21 @@ impl Launch {
         ready!(self.poll_turn(context))?;
         // It is there: it was set just now, if it was not before.
         let Some(begun) = &mut self.begun else { return Poll::Pending };
+        if begun.sent {
+            return Poll::Ready(Err(awaited_again()));
+        }
         let kept = self.kept || self.kept_for_middleware;
         let (draft, metadata, wait) = (&mut self.draft, &self.metadata, begun.wait);
         loop {
-            let Some(ticket) = &mut begun.ticket else { return Poll::Ready(Err(awaited_again())) };
-            let sent = ticket.poll_send(context, wait, now, |state| {
+            let mut place = begun.place;
+            let sent = begun.connection(&self.endpoints).poll_send(context, &mut place, wait, now, |state| {
                 queue(state, draft, kept, |state, draft| write(state, draft, wait.deadline, metadata, now))
             });
+            begun.place = place;
             match sent {
                 Poll::Ready(Ok(written)) => {
-                    let ticket = begun.ticket.take().ok_or_else(awaited_again);
-                    return Poll::Ready(written.and_then(|written| Ok((ticket?, written))));
+                    begun.sent = true;
+                    return Poll::Ready(written);
                 }
                 // It stands in line by now, so it hears of all that comes later.
                 Poll::Pending | Poll::Ready(Err(_)) if begun.go_by_another(&self.endpoints, now) => {}
@@ -313,7 +340,7 @@ impl Launch {
         let deadline = self.deadline_from(now);
         let wait = Wait { deadline, patience: self.patience.unwrap_or(limits.patience) };
         let turn = self.endpoints.overlaps.begin(self.method, deadline)?;
-        Ok(Begun { ticket: Some(Ticket::new(self.endpoints.pick(now))), wait, turn })
+        Ok(Begun { chosen: self.endpoints.pick(now), place: None, sent: false, wait, turn })
     }
 
     #[inline]
@@ -326,9 +353,13 @@ impl Launch {
             Time::Default => self.method.default_deadline().or_else(|| default_deadline(self.method, limits)),
         };
         let own = within.and_then(|within| Deadline::within(now, within));
-        let inherited = [self.inherited, inherited_deadline()].into_iter().flatten().min();
-        let inherited = inherited.filter(|_| !matches!(self.time, Time::Unlimited));
-        Deadline::sooner(own, inherited.map(|at| Deadline::at(now, at)))
+        let inherited = match (self.inherited, inherited_deadline()) {
+            (None, None) => return own,
+            _ if matches!(self.time, Time::Unlimited) => return own,
+            (Some(made), Some(awaited)) => made.min(awaited),
+            (Some(only), None) | (None, Some(only)) => only,
+        };
+        Deadline::sooner(own, Some(Deadline::at(now, inherited)))
     }
 }
 

@@ -21,42 +21,46 @@ use crate::telemetry::Up;
 use crate::wire::{self, Message, Outbox};
 
 /// What a connection knows.
+///
+/// In this order: what every call touches lies together, at the lock. Callers on several threads take turns at it, and each
+/// has to fetch every line of the cache that the one before has written to.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct State {
     pub(super) phase: Phase,
-    /// While it is up, where libzmq tells.
-    pub(super) up: Option<Up>,
-    /// It was up at least once.
-    pub(super) was_up: bool,
-    /// Whether it is worth calling.
-    pub(super) health: Health,
-    /// Whoever watches the channel is to be told that this connection is another than before.
-    pub(super) changed: bool,
-    pub(super) outbox: Outbox,
-    /// The streams in which items gather.
-    pub(super) gathering: Gathering,
-    /// Calls in flight, and those whose reply has come and was not looked at yet.
-    pub(super) calls: Calls,
-    /// How many of them have not ended.
+    /// When what waits in the outbox has waited for too long, or has again since a caller gave way to the owner for it.
+    overdue_at: Instant,
+    /// How many calls have not ended.
     open: usize,
     /// Calls that were begun so far.
     begun: u64,
-    /// Something was ever taken out of the outbox.
-    sent: bool,
-    /// Since when something has waited there, or since when a caller has given way to the owner for it.
-    waiting_since: Instant,
-    pub(super) line: Line,
     /// No deadline of anyone in here is before that; the owner looks again then.
     pub(super) look_at: Option<Instant>,
+    /// Calls in flight, and those whose reply has come and was not looked at yet.
+    pub(super) calls: Calls,
+    pub(super) outbox: Outbox,
+    pub(super) line: Line,
+    pub(super) one_way: OneWay,
     /// Looks after a server of which libzmq does not tell enough.
     pub(super) watch: Option<Watch>,
+    /// Whether it is worth calling.
+    pub(super) health: Health,
+    /// The streams in which items gather.
+    pub(super) gathering: Gathering,
+    /// The largest answer that is taken.
+    max_body: usize,
+    /// Something was ever taken out of the outbox.
+    sent: bool,
+    /// Whoever watches the channel is to be told that this connection is another than before.
+    pub(super) changed: bool,
+    /// It was up at least once.
+    pub(super) was_up: bool,
+    /// While it is up, where libzmq tells.
+    pub(super) up: Option<Up>,
     /// The socket leads nowhere any more, and is to be made anew.
     pub(super) stale: Stale,
     /// The last thing that kept the connection from coming up.
     pub(super) trouble: Option<String>,
-    /// The largest answer that is taken.
-    max_body: usize,
-    pub(super) one_way: OneWay,
 }
 
 /// Whether a socket is to be made anew. libzmq does that by itself, but not for `inproc`.
@@ -114,7 +118,7 @@ impl State {
             open: 0,
             begun: 0,
             sent: false,
-            waiting_since: Instant::now(),
+            overdue_at: Instant::now(),
             line: Line::default(),
             look_at: None,
             watch: None,
@@ -247,12 +251,9 @@ impl State {
     /// long; that counts from now on anew.
     #[inline]
     pub(super) fn take_overdue(&mut self, now: Instant) -> bool {
-        if self.outbox.is_empty() {
-            self.waiting_since = now;
-        }
-        let overdue = now.duration_since(self.waiting_since) >= OVERDUE;
-        if overdue {
-            self.waiting_since = now;
+        let overdue = !self.outbox.is_empty() && now >= self.overdue_at;
+        if overdue || self.outbox.is_empty() {
+            self.overdue_at = now + OVERDUE;
         }
         overdue
     }

@@ -51,7 +51,8 @@ impl<S, T> Upload<S, T> {
 
     fn poll_start(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         if self.sending.is_none() {
-            let handle = ready!(self.launch.poll_call(context, &self.streams, None))?;
+            let id = ready!(self.launch.poll_call(context, &self.streams, None))?;
+            let handle = CallHandle::new(self.launch.connection(), id);
             let connection: Arc<Connection> = Arc::clone(handle.connection());
             let sink = SinkHalf::new(Arc::clone(&self.outbound), connection, handle.id());
             self.sending = Some(Sending { handle, sink, next: None });
