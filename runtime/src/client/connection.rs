@@ -405,7 +405,7 @@ mod tests {
     use crate::codec::Plain;
     use crate::metadata::Metadata;
     use crate::stream::{Inbound, Unsent};
-    use crate::wire::Draft;
+    use crate::wire::{Draft, ItemHead};
 
     /// Counts how often it was woken while the connection's lock was free, as a user's code may ask for it.
     struct Asking {
@@ -435,7 +435,8 @@ mod tests {
                 Streams { inbound: Some(Arc::clone(&inbound)), outbound: Some(Arc::clone(&outbound)) };
             let id = connection.lock().begin("method", None, streams, None, Instant::now());
             assert!(inbound.poll_chunk(&context).is_pending());
-            let mut item = Some(Unsent::new(Item::encode::<Plain, u64>(u64::from(id), &7).unwrap()));
+            let mut item =
+                Some(Unsent::new(Item::encode::<Plain, u64>(&ItemHead::new(u64::from(id)), &7).unwrap()));
             assert!(outbound.poll_send(&context, &*connection, u64::from(id), &mut item).is_pending());
             // The end, an unknown kind, and, of a call that is none, nothing.
             connection.receive(&Bytes::from_static(*batch), &mut wakers);

@@ -16,7 +16,7 @@ use crate::codec::{EncodeError, Form};
 use crate::middleware::ClientRequest;
 use crate::status::{Failure, Status};
 use crate::stream::{Outbound, SinkHalf, Unsent};
-use crate::wire::{INITIAL_CREDIT, Item};
+use crate::wire::{INITIAL_CREDIT, Item, ItemHead};
 
 /// A call that sends a stream, until it is answered.
 pub(super) struct Upload<S, T> {
@@ -25,7 +25,7 @@ pub(super) struct Upload<S, T> {
     outbound: Arc<Outbound>,
     sending: Option<Sending>,
     items: Option<Pin<Box<S>>>,
-    encode: fn(u64, &T) -> Result<Item, EncodeError>,
+    encode: fn(&ItemHead, &T) -> Result<Item, EncodeError>,
 }
 
 /// A client stream on its way.
@@ -109,10 +109,10 @@ impl<S: Stream<Item = T>, T> Upload<S, T> {
 impl Sending {
     fn encode<T>(
         &self,
-        encode: fn(u64, &T) -> Result<Item, EncodeError>,
+        encode: fn(&ItemHead, &T) -> Result<Item, EncodeError>,
         item: &T,
     ) -> Result<Unsent, Status> {
-        let item = encode(self.handle.id(), item).map_err(|error| {
+        let item = self.sink.encode(encode, item).map_err(|error| {
             Status::invalid_argument(format!("an item of the stream can't be encoded: {error}"))
                 .maybe_executed()
         })?;

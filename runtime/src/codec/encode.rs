@@ -32,11 +32,13 @@ pub struct Writer {
 
 impl Writer {
     /// Appends to `bytes`.
+    #[inline]
     pub(super) fn new(bytes: Vec<u8>) -> Self {
         Self { bytes, error: None }
     }
 
     /// All that was written, and what went wrong.
+    #[inline]
     pub(super) fn finish(self) -> (Vec<u8>, Option<EncodeError>) {
         (self.bytes, self.error)
     }

@@ -55,6 +55,7 @@ pub use write::{FieldWriter, length};
 pub(crate) const MAX_DEPTH: usize = 128;
 
 /// Appends the bytes of `value` to `out`; after an error `out` is as it was.
+#[inline]
 pub(crate) fn encode<F: WriteForm<T>, T: ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let _stack = stack::mark();
     let start = out.len();
@@ -68,6 +69,7 @@ pub(crate) fn encode_params(params: &dyn Encode, out: &mut Vec<u8>) -> Result<()
     encode::<Plain, dyn Encode>(params, out)
 }
 
+#[inline]
 fn finish(writer: Writer, start: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let (bytes, error) = writer.finish();
     *out = bytes;

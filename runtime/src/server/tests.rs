@@ -20,7 +20,7 @@ use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, S
 use crate::socket::Receipt;
 use crate::status::Failure;
 use crate::stream::{Outbound, Outgoing, Unsent};
-use crate::wire::{self, Draft, Item, Reader, Record};
+use crate::wire::{self, Draft, Item, ItemHead, Reader, Record};
 use crate::{Code, Outcome, Status};
 
 /// A service whose handlers never end, but for one that is never begun, and one that is done at once.
@@ -410,7 +410,7 @@ async fn a_handler_says_nothing_of_another_call_with_the_id_of_its_own() {
     let later = peer.open(1).unwrap();
     let outgoing = PeerOutgoing { peer: Arc::clone(&peer), key: earlier };
     let outbound = Arc::new(Outbound::new(100));
-    outgoing.flush(1, &outbound, Some(Item::encode::<Plain, u64>(1, &7).unwrap()));
+    outgoing.flush(1, &outbound, Some(Item::encode::<Plain, u64>(&ItemHead::new(1), &7).unwrap()));
     outgoing.record(&mut |out| wire::credit(out, 1, 100));
     peer.fail(earlier, &Status::deadline_exceeded("too late"));
     peer.answer(earlier, Answer::End);
@@ -421,7 +421,7 @@ async fn a_handler_says_nothing_of_another_call_with_the_id_of_its_own() {
 
 /// Sends an item of one byte, which is there to stay until somebody comes for it.
 fn send(outgoing: &PeerOutgoing, outbound: &Arc<Outbound>, item: u64) -> bool {
-    let mut item = Some(Unsent::new(Item::encode::<Plain, u64>(1, &item).unwrap()));
+    let mut item = Some(Unsent::new(Item::encode::<Plain, u64>(&ItemHead::new(1), &item).unwrap()));
     let context = Context::from_waker(Waker::noop());
     matches!(outbound.poll_send(&context, outgoing, outgoing.key.id, &mut item), Poll::Ready(Ok(())))
 }

@@ -266,6 +266,7 @@ mod tests {
 
     use super::*;
     use crate::codec::{Blob, Form, Plain};
+    use crate::wire::ItemHead;
 
     /// What an owner was told.
     #[derive(Default)]
@@ -311,7 +312,7 @@ mod tests {
     }
 
     fn unsent<F: Form<T>, T>(value: &T) -> Unsent {
-        Unsent::new(Item::encode::<F, T>(1, value).unwrap())
+        Unsent::new(Item::encode::<F, T>(&ItemHead::new(1), value).unwrap())
     }
 
     fn poll(outbound: &Arc<Outbound>, told: &Told, unsent: &mut Option<Unsent>) -> Poll<Result<(), Status>> {

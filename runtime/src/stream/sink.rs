@@ -11,7 +11,7 @@ use futures_core::Stream;
 use super::{Outbound, Outgoing, Unsent};
 use crate::codec::{EncodeError, Form};
 use crate::status::Status;
-use crate::wire::Item;
+use crate::wire::{Item, ItemHead};
 
 /// The sending side of a stream: of a handler's answers, or of a client's items.
 ///
@@ -20,7 +20,7 @@ use crate::wire::Item;
 /// in `cancelled`. Otherwise the server would take half a stream for a whole one.
 pub struct Sink<T> {
     half: Half,
-    encode: fn(u64, &T) -> Result<Item, EncodeError>,
+    encode: fn(&ItemHead, &T) -> Result<Item, EncodeError>,
     /// A client's, which has not ended its stream yet.
     unfinished: bool,
 }
@@ -31,6 +31,7 @@ pub(crate) struct Half {
     outgoing: Arc<dyn Outgoing>,
     /// The call's.
     id: u64,
+    head: ItemHead,
     max_body: usize,
 }
 
@@ -54,7 +55,9 @@ impl<T> Sink<T> {
     /// # Cancel safety
     /// Dropped before it is done, the item is not sent.
     pub async fn send(&self, item: T) -> Result<(), Status> {
-        let encoded = (self.encode)(self.half.id, &item)
+        let encoded = self
+            .half
+            .encode(self.encode, &item)
             .map_err(|error| Status::internal(format!("an item of the stream can't be encoded: {error}")))?;
         drop(item);
         self.half.check(&encoded)?;
@@ -86,7 +89,17 @@ impl<T> Sink<T> {
 impl Half {
     pub(crate) fn new(outbound: Arc<Outbound>, outgoing: Arc<dyn Outgoing>, id: u64) -> Self {
         let max_body = outgoing.max_body();
-        Self { outbound, outgoing, id, max_body }
+        Self { outbound, outgoing, id, head: ItemHead::new(id), max_body }
+    }
+
+    /// Encodes an item.
+    #[inline]
+    pub(crate) fn encode<T>(
+        &self,
+        encode: fn(&ItemHead, &T) -> Result<Item, EncodeError>,
+        item: &T,
+    ) -> Result<Item, EncodeError> {
+        encode(&self.head, item)
     }
 
     /// Ends a client's stream.

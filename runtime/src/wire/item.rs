@@ -12,14 +12,34 @@ pub(crate) struct Item {
     body: usize,
 }
 
+/// What stands before the value in a message with one item of a stream, but for the value's length: the same for each.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct ItemHead {
+    bytes: [u8; MOST],
+    length: usize,
+}
+
+/// A version, the header of an array, a kind, the largest id, and the header of a `bin 32`.
+const MOST: usize = 1 + 1 + 1 + 9 + 5;
+
+impl ItemHead {
+    /// Of the stream of this call.
+    pub(crate) fn new(id: u64) -> Self {
+        let mut head = vec![VERSION];
+        write::head(&mut head, 3, kind::ITEMS, id);
+        head.extend_from_slice(&[0xc6, 0, 0, 0, 0]);
+        let mut bytes = [0; MOST];
+        bytes[..head.len()].copy_from_slice(&head);
+        Self { bytes, length: head.len() }
+    }
+}
+
 impl Item {
-    /// Encodes a value, for the stream of this call.
-    pub(crate) fn encode<F: Form<T>, T>(id: u64, value: &T) -> Result<Self, EncodeError> {
+    /// Encodes a value, for the stream of this head.
+    pub(crate) fn encode<F: Form<T>, T>(head: &ItemHead, value: &T) -> Result<Self, EncodeError> {
         let mut bytes = spare();
-        bytes.push(VERSION);
-        write::head(&mut bytes, 3, kind::ITEMS, id);
-        bytes.extend_from_slice(&[0xc6, 0, 0, 0, 0]);
-        let body = bytes.len();
+        let body = head.length;
+        bytes.extend_from_slice(&head.bytes[..body]);
         if let Err(error) = encode::<F, T>(value, &mut bytes) {
             keep(bytes);
             return Err(error);

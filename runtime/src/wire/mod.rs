@@ -18,7 +18,7 @@ mod spare;
 mod write;
 
 pub(crate) use draft::Draft;
-pub(crate) use item::Item;
+pub(crate) use item::{Item, ItemHead};
 pub(crate) use message::Message;
 pub(crate) use outbox::Outbox;
 pub(crate) use owed::owed;

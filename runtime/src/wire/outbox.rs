@@ -198,10 +198,10 @@ fn patch_length(batch: &mut [u8], length_at: usize) {
 mod tests {
     use super::*;
     use crate::codec::Plain;
-    use crate::wire::{Reader, Record, end, ping};
+    use crate::wire::{ItemHead, Reader, Record, end, ping};
 
     fn item(id: u64, text: &str) -> Item {
-        Item::encode::<Plain, String>(id, &text.to_owned()).unwrap()
+        Item::encode::<Plain, String>(&ItemHead::new(id), &text.to_owned()).unwrap()
     }
 
     /// The records of every message, in order, as short texts.

@@ -337,16 +337,21 @@ impl<'a> Reader<'a> {
 
     #[inline]
     fn uint(&mut self, expected: &'static str) -> Result<u64, Malformed> {
-        match self.batch.get(self.at) {
-            Some(small @ ..0x80) => {
+        match *self.batch.get(self.at..).unwrap_or_default() {
+            [small @ ..0x80, ..] => {
                 self.at += 1;
-                Ok(u64::from(*small))
+                Ok(u64::from(small))
             }
-            _ => self.large_uint(expected),
+            // Ids and times, mostly.
+            [0xce, a, b, c, d, ..] => {
+                self.at += 5;
+                Ok(u64::from(u32::from_be_bytes([a, b, c, d])))
+            }
+            _ => self.other_uint(expected),
         }
     }
 
-    fn large_uint(&mut self, expected: &'static str) -> Result<u64, Malformed> {
+    fn other_uint(&mut self, expected: &'static str) -> Result<u64, Malformed> {
         let start = self.at;
         match self.marker(expected)? {
             Marker::FixPos(value) => Ok(u64::from(value)),

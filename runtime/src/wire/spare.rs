@@ -28,6 +28,8 @@ struct Spares {
 }
 
 thread_local! {
+    /// The short one that was kept last, apart from the others: to find it again need not cost what they cost.
+    static SHORT_ONE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
     static SHORT_ONES: RefCell<Spares> = const { RefCell::new(Spares::up_to(SPARE_BYTES)) };
     static OTHERS: RefCell<Spares> = const { RefCell::new(Spares::up_to(SPARE_BYTES)) };
     /// To how many bytes the draft before came: the next may come to as many.
@@ -67,7 +69,8 @@ pub(super) fn spare() -> Vec<u8> {
 #[inline]
 pub(super) fn spare_for(length: usize) -> Vec<u8> {
     let used = if length <= SHORT {
-        take(&SHORT_ONES)
+        let last = SHORT_ONE.try_with(Cell::take).unwrap_or_default();
+        if last.capacity() > 0 { Some(last) } else { take(&SHORT_ONES) }
     } else if length < LARGE {
         take(&OTHERS)
     } else {
@@ -76,6 +79,7 @@ pub(super) fn spare_for(length: usize) -> Vec<u8> {
     used.unwrap_or_else(|| Vec::with_capacity(256))
 }
 
+#[inline]
 fn take(spares: &'static LocalKey<RefCell<Spares>>) -> Option<Vec<u8>> {
     // Where the thread is ending, its buffers are gone already.
     spares.try_with(|spares| spares.borrow_mut().take()).ok().flatten()
@@ -101,14 +105,23 @@ pub(super) fn drafted(length: usize) {
 
 /// Keeps a buffer for what comes next.
 #[inline]
-pub(crate) fn keep(buffer: Vec<u8>) {
-    let size = buffer.capacity();
-    if size > SPARE_SIZE {
+pub(crate) fn keep(mut buffer: Vec<u8>) {
+    if buffer.capacity() > SHORT {
+        return keep_longer(buffer);
+    }
+    buffer.clear();
+    // Where the thread is ending, nothing comes next.
+    let before = SHORT_ONE.try_with(|last| last.replace(buffer)).unwrap_or_default();
+    if before.capacity() > 0 {
+        let _ = SHORT_ONES.try_with(|spares| spares.borrow_mut().keep(before));
+    }
+}
+
+fn keep_longer(buffer: Vec<u8>) {
+    if buffer.capacity() > SPARE_SIZE {
         return keep_large(buffer);
     }
-    let spares = if size <= SHORT { &SHORT_ONES } else { &OTHERS };
-    // Where the thread is ending, nothing comes next.
-    let _ = spares.try_with(|spares| spares.borrow_mut().keep(buffer));
+    let _ = OTHERS.try_with(|spares| spares.borrow_mut().keep(buffer));
 }
 
 #[cold]

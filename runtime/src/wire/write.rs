@@ -2,17 +2,16 @@
 //!
 //! Writing into a `Vec` can't fail, so results of the `rmp` functions are dropped here, and only here.
 
-use rmp::encode::{write_array_len, write_bin, write_str, write_uint};
+use rmp::encode::{write_bin, write_str, write_uint};
 
 use super::{DECLARED, kind};
 use crate::metadata::{Metadata, MetadataValue};
 use crate::status::{Cause, Failure, Status};
 
-/// The head that every record has: how many elements, its kind and its call's id.
+/// The head that every record has: how many elements, fewer than 16, its kind and its call's id.
 #[inline]
-pub(super) fn head(out: &mut Vec<u8>, elements: u32, kind: u8, id: u64) {
-    let _ = write_array_len(out, elements);
-    out.push(kind);
+pub(super) fn head(out: &mut Vec<u8>, elements: u8, kind: u8, id: u64) {
+    out.extend_from_slice(&[0x90 | elements, kind]);
     uint(out, id);
 }
 
@@ -23,7 +22,13 @@ pub(super) fn uint(out: &mut Vec<u8>, value: u64) {
 
 #[inline]
 pub(super) fn str(out: &mut Vec<u8>, value: &str) {
-    let _ = write_str(out, value);
+    // As `rmp` writes it, and as nearly all are: names of methods.
+    match u8::try_from(value.len()) {
+        Ok(short @ ..0x20) => out.push(0xa0 | short),
+        Ok(length) => out.extend_from_slice(&[0xd9, length]),
+        Err(_) => return drop(write_str(out, value)),
+    }
+    out.extend_from_slice(value.as_bytes());
 }
 
 pub(super) fn metadata(out: &mut Vec<u8>, metadata: &Metadata) {
