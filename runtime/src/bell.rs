@@ -69,6 +69,12 @@ impl Bell {
         AtWork(AT_WORK.replace(Arc::as_ptr(self)))
     }
 
+    /// Somebody has told the owner of work that it has not looked for yet.
+    #[inline]
+    pub(crate) fn is_rung(&self) -> bool {
+        self.state.load(Ordering::Acquire) == RUNG
+    }
+
     /// The owner is at work and about to look at everything. Whether it was rung for.
     pub(crate) fn answer(&self) -> bool {
         self.state.swap(AWAKE, Ordering::AcqRel) == RUNG

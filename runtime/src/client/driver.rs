@@ -119,6 +119,10 @@ impl Driver {
             if self.wakers.len() >= most || bytes >= BYTES && !self.wakers.is_empty() {
                 return Ok(Received::Enough);
             }
+            // To ask libzmq for more would only hold up who has waited for this.
+            if self.alone && !self.wakers.is_empty() && self.connection.is_idle() {
+                return Ok(Received::Last);
+            }
         }
         Ok(Received::Some)
     }
@@ -179,11 +183,11 @@ impl Driver {
 
     /// Takes note of a change, which the caller must then look for.
     fn changed(&mut self, context: &mut Context<'_>) -> Result<bool, SocketError> {
-        let changed = self.dealer.poll_changed(context)?.is_ready();
-        if changed {
+        let happened = self.dealer.poll_happened(context)?.is_ready();
+        if happened {
             self.events()?;
         }
-        Ok(changed)
+        Ok(self.dealer.poll_changed(context)?.is_ready() || happened)
     }
 
     /// Where this task was kept from running, a connection may have been lost and be back, of which the descriptor tells
@@ -213,6 +217,11 @@ impl Driver {
             if received == Received::Enough {
                 // What those who were woken have to send goes out before more are.
                 break;
+            }
+            if received == Received::Last {
+                // They were woken before this task, and so run before it.
+                context.waker().wake_by_ref();
+                return Poll::Pending;
             }
             match self.connection.rest() {
                 Rest::Done => return Poll::Ready(Ok(())),
@@ -259,6 +268,8 @@ enum Received {
     Some,
     /// There may be more, but first those are to run who are to be woken.
     Enough,
+    /// The same, and nobody else waits for an answer.
+    Last,
 }
 
 impl Future for Driver {

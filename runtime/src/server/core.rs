@@ -233,11 +233,10 @@ impl Core {
 
     #[inline]
     fn one_way(&mut self, peer: &Arc<Peer>, batch: &Bytes, record: CallRecord<'_>) {
-        // Counted before anything of it runs: calls come in faster than tasks begin.
         let deadline = self.deadline(&record);
-        match (self.admit(&record, deadline, true), peer.open_one_way()) {
-            (Ok(target), Ok(in_flight)) => {
-                self.start(peer, Origin::OneWay(in_flight), &target, batch, record, deadline);
+        match self.admit(&record, deadline, true) {
+            Ok(target) if peer.has_room_for_one_way() => {
+                self.start(peer, Origin::OneWay(None), &target, batch, record, deadline);
             }
             _ => self.turn_away_unheard(),
         }

@@ -95,6 +95,10 @@ impl Driver {
                     telemetry::received(End::Server, batch.len());
                     bytes += batch.len();
                     records += self.core.receive(route, &batch);
+                    if self.core.shared.has_answered_all() {
+                        // Nothing more comes of it: to ask libzmq for more would only hold the answers up.
+                        break;
+                    }
                 }
                 Some(Err(_too_long)) => {
                     self.core.shared.counters.drop_records(Dropped::RouteTooLong, 1);

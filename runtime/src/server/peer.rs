@@ -172,18 +172,18 @@ impl Peer {
         state.calls.open(id).ok_or(Refusal::IdInUse)
     }
 
-    /// Takes a one-way call on, which is in flight until what this returns is dropped.
+    /// Whether one more one-way call may be taken on.
     #[inline]
-    pub(crate) fn open_one_way(self: &Arc<Self>) -> Result<OneWay, Refusal> {
-        let mut state = self.lock();
-        if state.in_flight() >= self.shared.limits.calls_per_peer {
-            return Err(Refusal::PeerFull);
-        }
-        if !self.shared.call_began() {
-            return Err(Refusal::ServerFull);
-        }
-        state.one_way += 1;
-        Ok(OneWay(Arc::clone(self)))
+    pub(crate) fn has_room_for_one_way(&self) -> bool {
+        self.lock().in_flight() < self.shared.limits.calls_per_peer && self.shared.has_room_for_call()
+    }
+
+    /// Counts a one-way call as in flight until what this returns is dropped. There is room for it: it was asked for when the
+    /// call came in, and nobody else takes calls on.
+    pub(crate) fn hold_one_way(self: &Arc<Self>) -> OneWay {
+        self.lock().one_way += 1;
+        self.shared.call_held();
+        OneWay(Arc::clone(self))
     }
 
     /// Spawns the rest of a handler, such that the call's end ends it. Must be called within a tokio runtime.

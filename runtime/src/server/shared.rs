@@ -85,6 +85,17 @@ impl Shared {
         room
     }
 
+    /// Whether there are fewer calls in flight than there may be.
+    #[inline]
+    pub(super) fn has_room_for_call(&self) -> bool {
+        self.calls.load(Ordering::Acquire) < self.limits.calls
+    }
+
+    /// Counts a call as in flight for which there was room.
+    pub(super) fn call_held(&self) {
+        self.calls.fetch_add(1, Ordering::AcqRel);
+    }
+
     /// A call is no longer in flight.
     #[inline]
     pub(super) fn call_ended(&self) {
@@ -92,6 +103,12 @@ impl Shared {
         if left == 0 && self.draining.load(Ordering::Acquire) {
             self.bell.ring();
         }
+    }
+
+    /// There is something to send, and no call in flight that could add to it.
+    #[inline]
+    pub(super) fn has_answered_all(&self) -> bool {
+        self.calls.load(Ordering::Acquire) == 0 && self.bell.is_rung()
     }
 
     /// From now on, no new calls.

@@ -25,8 +25,9 @@ const QUEUED: usize = 64;
 pub(super) enum Origin {
     /// A call that is owed an answer.
     Call(CallKey),
-    /// A call that nobody waits for.
-    OneWay(OneWay),
+    /// A call that nobody waits for. It is counted as in flight once it waits for its turn, or its handler for anything: most
+    /// handlers are done at once, and nothing can come in meanwhile.
+    OneWay(Option<OneWay>),
 }
 
 /// A call that may run, once it is its turn.
@@ -84,6 +85,9 @@ impl Core {
             return self.turn_away(peer, ready.origin.key(), why.not_sent());
         }
         ready.call.open_streams();
+        if let Origin::OneWay(held) = &mut ready.origin {
+            held.get_or_insert_with(|| peer.hold_one_way());
+        }
         // Or a small call would keep the whole batch for as long as it waits.
         if ready.call.params.len() < batch.len() / 4 {
             ready.call.params = Bytes::copy_from_slice(&ready.call.params);
@@ -160,7 +164,10 @@ impl Core {
     fn spawn(&mut self, origin: Origin, peer: &Arc<Peer>, rest: impl Future<Output = ()> + Send + 'static) {
         match origin {
             Origin::Call(key) => peer.spawn(key, rest),
-            Origin::OneWay(in_flight) => self.spawn_unheard(in_flight, rest),
+            Origin::OneWay(held) => {
+                let in_flight = held.unwrap_or_else(|| peer.hold_one_way());
+                self.spawn_unheard(in_flight, rest);
+            }
         }
     }
 

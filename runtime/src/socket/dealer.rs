@@ -107,13 +107,13 @@ impl Dealer {
         Ok(self.dealer.events()?.intersects(zmq::POLLIN | zmq::POLLOUT))
     }
 
-    /// Ready when something may have changed. See the head of [`super`].
+    /// Ready when something may have happened to the connection, of which [`Dealer::event`] tells.
+    pub(crate) fn poll_happened(&self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+        self.monitor.as_ref().map_or(Poll::Pending, |monitor| monitor.poll_changed(context))
+    }
+
+    /// Ready when there may be something to receive, or room to send. See the head of [`super`].
     pub(crate) fn poll_changed(&self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        if let Some(monitor) = &self.monitor
-            && let Poll::Ready(ready) = monitor.poll_changed(context)
-        {
-            return Poll::Ready(ready);
-        }
         self.dealer.poll_changed(context)
     }
 }
