@@ -4,6 +4,7 @@ mod child;
 mod compare;
 mod load;
 mod plan;
+mod wakes;
 
 use std::process::ExitCode;
 
@@ -19,6 +20,8 @@ pub(crate) enum Command {
     Compare(compare::Arguments),
     /// Keeps calls in flight for a profiler to watch.
     Load(load::Arguments),
+    /// Measures what tokio alone takes for tasks that are woken.
+    Wakes(wakes::Arguments),
     /// Is a server: prints where it listens, and serves until its standard input ends.
     #[command(hide = true)]
     Serve(child::Serve),
@@ -36,6 +39,7 @@ impl Command {
         match self {
             Self::Compare(arguments) => compare::run(&arguments),
             Self::Load(arguments) => done(load::run(&arguments)),
+            Self::Wakes(arguments) => done(wakes::run(&arguments)),
             Self::Serve(arguments) => done(arguments.run()),
             Self::Drive(arguments) => done(arguments.run()),
             Self::Hold(arguments) => done(arguments.run()),

@@ -145,6 +145,19 @@ mod tests {
     }
 
     #[test]
+    fn short_buffers_come_back_the_last_first() {
+        let kept = [10, 20, 30].map(|size| {
+            let buffer = Vec::with_capacity(size);
+            let at = buffer.as_ptr();
+            keep(buffer);
+            at
+        });
+        let found = [(); 3].map(|()| spare_for(0));
+        assert_eq!(found.each_ref().map(|buffer| buffer.as_ptr()), [kept[2], kept[1], kept[0]]);
+        assert!(found.iter().all(Vec::is_empty));
+    }
+
+    #[test]
     fn what_comes_after_a_large_draft_may_use_its_buffer() {
         // Other tests have large drafts, too, and may be the next.
         let is_used_again = || {

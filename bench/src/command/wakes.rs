@@ -1,0 +1,120 @@
+//! `wakes`: what tokio alone takes for tasks that wait and are woken, which is what callers do. No runtime of any system under
+//! measurement has anything to do with it: where they pay for it, this says what the floor is.
+
+use std::future::poll_fn;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::Failure;
+use crate::usage::Process;
+
+/// Tasks that stand in one line, and one that wakes them.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    /// How many tasks wait.
+    #[arg(long, default_value_t = 1000)]
+    tasks: usize,
+    /// How many are woken before they run.
+    #[arg(long, default_value_t = 128)]
+    burst: usize,
+    /// For how long each runtime is measured, in seconds.
+    #[arg(long, default_value_t = 2)]
+    seconds: u64,
+}
+
+/// Where tasks wait, under the one lock that they share.
+#[derive(Debug, Default)]
+struct Line {
+    waiting: Vec<Waker>,
+    /// Whoever wakes them, where nobody waits yet.
+    owner: Option<Waker>,
+}
+
+impl Line {
+    /// Stands in line. Whom to wake, where the line was empty.
+    fn join(&mut self, context: &Context<'_>) -> Option<Waker> {
+        self.waiting.push(context.waker().clone());
+        self.owner.take()
+    }
+}
+
+/// Measures one runtime after the other.
+pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
+    let workers = std::thread::available_parallelism()?.get();
+    let multi = |workers| Builder::new_multi_thread().worker_threads(workers).enable_all().build();
+    measure("current-thread", &Builder::new_current_thread().enable_all().build()?, arguments)?;
+    measure("multi-thread, 1 worker", &multi(1)?, arguments)?;
+    measure(&format!("multi-thread, {workers} workers"), &multi(workers)?, arguments)
+}
+
+fn measure(name: &str, runtime: &Runtime, arguments: &Arguments) -> Result<(), Failure> {
+    let woken = Arc::new(AtomicU64::new(0));
+    let line = Arc::new(Mutex::new(Line::default()));
+    runtime.block_on(async {
+        let tasks: Vec<_> = (0..arguments.tasks)
+            .map(|_| tokio::spawn(wait_again_and_again(Arc::clone(&line), Arc::clone(&woken))))
+            .chain([tokio::spawn(wake_again_and_again(Arc::clone(&line), arguments.burst.max(1)))])
+            .collect();
+        tokio::time::sleep(Duration::from_millis(200)).await;
+        let before = (woken.load(Ordering::Relaxed), Process::this().cpu()?, Instant::now());
+        tokio::time::sleep(Duration::from_secs(arguments.seconds)).await;
+        let times = woken.load(Ordering::Relaxed) - before.0;
+        let (cpu, passed) = (Process::this().cpu()?.saturating_sub(before.1), before.2.elapsed());
+        tasks.iter().for_each(tokio::task::JoinHandle::abort);
+        #[allow(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+        let times = times as f64;
+        println!(
+            "{name}: {:.0} wakes/s, {:.3} µs of CPU each",
+            times / passed.as_secs_f64(),
+            cpu.as_secs_f64() * 1e6 / times
+        );
+        Ok(())
+    })
+}
+
+async fn wait_again_and_again(line: Arc<Mutex<Line>>, woken: Arc<AtomicU64>) {
+    /// So many are counted at a time, or the count would be what is measured.
+    const COUNTED: u64 = 64;
+    loop {
+        for _ in 0..COUNTED {
+            let mut joined = false;
+            poll_fn(|context| {
+                if std::mem::replace(&mut joined, true) {
+                    return Poll::Ready(());
+                }
+                let owner = line.lock().unwrap_or_else(PoisonError::into_inner).join(context);
+                if let Some(owner) = owner {
+                    owner.wake();
+                }
+                Poll::Pending
+            })
+            .await;
+        }
+        woken.fetch_add(COUNTED, Ordering::Relaxed);
+    }
+}
+
+async fn wake_again_and_again(line: Arc<Mutex<Line>>, burst: usize) {
+    let mut waiting = Vec::new();
+    poll_fn(|context| {
+        if waiting.is_empty() {
+            let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::swap(&mut waiting, &mut line.waiting);
+            if waiting.is_empty() {
+                line.owner = Some(context.waker().clone());
+                return Poll::<()>::Pending;
+            }
+        }
+        let now = waiting.len().min(burst);
+        waiting.drain(..now).for_each(Waker::wake);
+        // After those who were woken.
+        context.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await;
+}
