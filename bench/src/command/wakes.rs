@@ -1,6 +1,8 @@
-//! `wakes`: what tokio alone takes for tasks that wait and are woken, which is what callers do. No runtime of any system under
-//! measurement has anything to do with it: where they pay for it, this says what the floor is.
+//! `wakes`: what it takes, by tokio and one lock alone, that tasks wait and are woken in bursts, which is what callers on one
+//! connection do. None of the systems that are measured has anything to do with it: what they pay for it, whatever else they
+//! do, is this at least.
 
+use std::collections::VecDeque;
 use std::future::poll_fn;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -17,20 +19,20 @@ use crate::usage::Process;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     /// How many tasks wait.
-    #[arg(long, default_value_t = 1000)]
-    tasks: usize,
+    #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
+    tasks: u32,
     /// How many are woken before they run.
-    #[arg(long, default_value_t = 128)]
-    burst: usize,
+    #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
+    burst: u32,
     /// For how long each runtime is measured, in seconds.
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
 }
 
 /// Where tasks wait, under the one lock that they share.
 #[derive(Debug, Default)]
 struct Line {
-    waiting: Vec<Waker>,
+    waiting: VecDeque<Waker>,
     /// Whoever wakes them, where nobody waits yet.
     owner: Option<Waker>,
 }
@@ -38,7 +40,7 @@ struct Line {
 impl Line {
     /// Stands in line. Whom to wake, where the line was empty.
     fn join(&mut self, context: &Context<'_>) -> Option<Waker> {
-        self.waiting.push(context.waker().clone());
+        self.waiting.push_back(context.waker().clone());
         self.owner.take()
     }
 }
@@ -58,7 +60,7 @@ fn measure(name: &str, runtime: &Runtime, arguments: &Arguments) -> Result<(), F
     runtime.block_on(async {
         let tasks: Vec<_> = (0..arguments.tasks)
             .map(|_| tokio::spawn(wait_again_and_again(Arc::clone(&line), Arc::clone(&woken))))
-            .chain([tokio::spawn(wake_again_and_again(Arc::clone(&line), arguments.burst.max(1)))])
+            .chain([tokio::spawn(wake_again_and_again(Arc::clone(&line), arguments.burst as usize))])
             .collect();
         tokio::time::sleep(Duration::from_millis(200)).await;
         let before = (woken.load(Ordering::Relaxed), Process::this().cpu()?, Instant::now());
@@ -66,7 +68,7 @@ fn measure(name: &str, runtime: &Runtime, arguments: &Arguments) -> Result<(), F
         let times = woken.load(Ordering::Relaxed) - before.0;
         let (cpu, passed) = (Process::this().cpu()?.saturating_sub(before.1), before.2.elapsed());
         tasks.iter().for_each(tokio::task::JoinHandle::abort);
-        #[allow(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
+        #[expect(clippy::cast_precision_loss, reason = "far fewer than 2^52")]
         let times = times as f64;
         println!(
             "{name}: {:.0} wakes/s, {:.3} µs of CPU each",
@@ -100,7 +102,7 @@ async fn wait_again_and_again(line: Arc<Mutex<Line>>, woken: Arc<AtomicU64>) {
 }
 
 async fn wake_again_and_again(line: Arc<Mutex<Line>>, burst: usize) {
-    let mut waiting = Vec::new();
+    let mut waiting = VecDeque::new();
     poll_fn(|context| {
         if waiting.is_empty() {
             let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
@@ -112,7 +114,7 @@ async fn wake_again_and_again(line: Arc<Mutex<Line>>, burst: usize) {
         }
         let now = waiting.len().min(burst);
         waiting.drain(..now).for_each(Waker::wake);
-        // After those who were woken.
+        // After those who were woken, but for those that another thread takes over.
         context.waker().wake_by_ref();
         Poll::Pending
     })

@@ -28,7 +28,8 @@ pub(super) struct Attempts {
 
 enum Stage {
     Launching,
-    /// By this id.
+    /// By this id, over the launch's connection: to be given up before the launch forgets which that is, or a stranger's
+    /// call of the same id would be.
     InFlight(u32),
     /// It has failed, and is to be made again.
     Pausing(Pin<Box<Sleep>>),

@@ -5,7 +5,7 @@ use crate::telemetry::{Counter, Tally};
 /// What a channel has seen so far. See [`Channel::counters`](crate::Channel::counters).
 #[derive(Debug)]
 pub struct ChannelCounters {
-    /// Those are recorded by middleware, with the method and how they end.
+    /// As metrics, those are recorded by middleware, with the method and how they end.
     calls: Tally,
     retries: Counter,
     retries_denied: Counter,

@@ -119,10 +119,6 @@ impl Driver {
             if self.wakers.len() >= most || bytes >= BYTES && !self.wakers.is_empty() {
                 return Ok(Received::Enough);
             }
-            // To ask libzmq for more would only hold up who has waited for this.
-            if self.alone && !self.wakers.is_empty() && self.connection.is_idle() {
-                return Ok(Received::Last);
-            }
         }
         Ok(Received::Some)
     }
@@ -218,11 +214,6 @@ impl Driver {
                 // What those who were woken have to send goes out before more are.
                 break;
             }
-            if received == Received::Last {
-                // They were woken before this task, and so run before it.
-                context.waker().wake_by_ref();
-                return Poll::Pending;
-            }
             match self.connection.rest() {
                 Rest::Done => return Poll::Ready(Ok(())),
                 Rest::Renewal => {
@@ -268,8 +259,6 @@ enum Received {
     Some,
     /// There may be more, but first those are to run who are to be woken.
     Enough,
-    /// The same, and nobody else waits for an answer.
-    Last,
 }
 
 impl Future for Driver {

@@ -1,4 +1,5 @@
-//! What a caller holds of a connection: its place in the line, and its call in flight. Either is given back when dropped.
+//! What is held of a connection by whoever outlives, or does without, a [`super::launch`]: a place in the line, and a call in
+//! flight. Either is given back when dropped.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

@@ -51,7 +51,7 @@ struct Begun {
     chosen: Option<Arc<Connection>>,
     /// Its place in the line of those who wait for room there.
     place: Option<u64>,
-    /// It has left.
+    /// It was queued.
     sent: bool,
     wait: Wait,
     /// Where the method does not run twice at a time.
@@ -238,7 +238,7 @@ impl Launch {
 }
 
 impl Launch {
-    /// It has not begun. A place in line is free for the next.
+    /// As if it had not begun: its place in line goes to the next.
     #[inline]
     fn forget(&mut self) {
         if let Some(begun) = self.begun.take() {
@@ -252,8 +252,8 @@ impl Launch {
         self.begun.as_ref().map_or_else(|| self.endpoints.first(), |begun| begun.connection(&self.endpoints))
     }
 
-    /// Sends a call once there is room for it, and tells its id. From then on whoever polls it here is woken when it has ended, without having
-    /// looked once more.
+    /// Sends a call once there is room for it, and tells its id. From then on whoever polls it here is woken when it has
+    /// ended, without having looked once more.
     pub(super) fn poll_call(
         &mut self,
         context: &mut Context<'_>,
@@ -312,11 +312,11 @@ impl Launch {
         let kept = self.kept || self.kept_for_middleware;
         let (draft, metadata, wait) = (&mut self.draft, &self.metadata, begun.wait);
         loop {
-            let mut place = begun.place;
-            let sent = begun.connection(&self.endpoints).poll_send(context, &mut place, wait, now, |state| {
+            let Begun { chosen, place, .. } = begun;
+            let connection = chosen.as_ref().unwrap_or_else(|| self.endpoints.first());
+            let sent = connection.poll_send(context, place, wait, now, |state| {
                 queue(state, draft, kept, |state, draft| write(state, draft, wait.deadline, metadata, now))
             });
-            begun.place = place;
             match sent {
                 Poll::Ready(Ok(written)) => {
                     begun.sent = true;

@@ -70,11 +70,6 @@ impl Connection {
         next
     }
 
-    /// Nobody waits for an answer.
-    pub(super) fn is_idle(&self) -> bool {
-        self.lock().is_idle()
-    }
-
     /// How many may be woken before they run.
     pub(super) fn turn(&self) -> usize {
         self.lock().turn()

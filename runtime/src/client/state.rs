@@ -118,7 +118,7 @@ impl State {
             open: 0,
             begun: 0,
             sent: false,
-            overdue_at: Instant::now(),
+            overdue_at: Instant::now() + OVERDUE,
             line: Line::default(),
             look_at: None,
             watch: None,

@@ -46,7 +46,7 @@ impl Form<Bytes> for Blob {
 }
 
 /// A copy that lies beside others: an allocation for each may cost more than all else about an item of a stream, and a
-/// tenth of a call.
+/// twentieth of a call.
 pub(super) fn copy_into_block(slice: &[u8]) -> Bytes {
     if slice.is_empty() {
         return Bytes::new();

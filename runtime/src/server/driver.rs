@@ -22,6 +22,7 @@ pub(super) struct Driver {
     phase: Phase,
     /// How long calls in flight may go on once the server drains.
     grace: Duration,
+    stream: Stream,
     /// Peers with something to send, taken off the shared list.
     listed: Vec<Arc<Peer>>,
     /// Peers whose queue in libzmq was full, and since when.
@@ -43,6 +44,34 @@ enum Phase {
     Draining(Option<Instant>),
     /// Everything is answered; until then, clients may prove that they have read it.
     Flushing(Instant),
+}
+
+/// How messages come in.
+#[derive(Debug, Default)]
+struct Stream {
+    /// How many have come since there was none.
+    messages: usize,
+    /// There was no more than one the last time.
+    slow: bool,
+}
+
+impl Stream {
+    /// There was a message.
+    fn went_on(&mut self) {
+        self.messages += 1;
+        self.slow &= self.messages == 1;
+    }
+
+    /// There was none.
+    fn paused(&mut self) {
+        self.slow = self.messages <= 1;
+        self.messages = 0;
+    }
+
+    /// Messages come one at a time: after one, there is none.
+    fn is_slow(&self) -> bool {
+        self.slow
+    }
 }
 
 /// Records to take before peers are emptied again: enough to coalesce their answers, not so many that a client that waits for
@@ -70,6 +99,7 @@ impl Driver {
             core,
             phase: Phase::Serving,
             grace,
+            stream: Stream::default(),
             listed: Vec::new(),
             blocked: Vec::new(),
             retry_at: Instant::now(),
@@ -86,19 +116,21 @@ impl Driver {
         }
         let (mut records, mut bytes) = (0, 0);
         for _ in 0..RECEIVE {
-            if records >= RECORDS || bytes >= BYTES {
+            // Where messages come one at a time, to ask libzmq for another would only hold the answers up.
+            let answered = records > 0 && self.stream.is_slow() && self.core.shared.is_rung_and_idle();
+            if records >= RECORDS || bytes >= BYTES || answered {
                 break;
             }
             match self.router.receive()? {
-                None => return Ok(false),
+                None => {
+                    self.stream.paused();
+                    return Ok(false);
+                }
                 Some(Ok((route, batch))) => {
+                    self.stream.went_on();
                     telemetry::received(End::Server, batch.len());
                     bytes += batch.len();
                     records += self.core.receive(route, &batch);
-                    if self.core.shared.has_answered_all() {
-                        // Nothing more comes of it: to ask libzmq for more would only hold the answers up.
-                        break;
-                    }
                 }
                 Some(Err(_too_long)) => {
                     self.core.shared.counters.drop_records(Dropped::RouteTooLong, 1);

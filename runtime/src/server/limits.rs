@@ -15,9 +15,9 @@ const IN_FLIGHT: u64 = 1024 * 1024;
 /// What a connection takes by itself: in libzmq, with its buffers, and in our tables.
 const CONNECTION: u64 = 64 * 1024;
 
-/// What a call in flight takes by itself: its entries in tables, its task, an error in place of its answer, and the items that
-/// gather in its stream.
-const CALL: u64 = 16 * 1024;
+/// What a call in flight takes by itself: its entries in tables, its task, an error in place of its answer, the items that
+/// gather in its stream, and the blocks that its short `bytes` lie in.
+const CALL: u64 = 20 * 1024;
 
 /// No connection is taken for dead sooner than this after it was asked.
 const SILENCE: Duration = Duration::from_secs(5);

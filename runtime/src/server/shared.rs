@@ -105,9 +105,9 @@ impl Shared {
         }
     }
 
-    /// There is something to send, and no call in flight that could add to it.
+    /// The owner was rung for, most often since there is something to send, and no call is in flight that could add to it.
     #[inline]
-    pub(super) fn has_answered_all(&self) -> bool {
+    pub(super) fn is_rung_and_idle(&self) -> bool {
         self.calls.load(Ordering::Acquire) == 0 && self.bell.is_rung()
     }
 

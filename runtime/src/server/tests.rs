@@ -1,6 +1,7 @@
 //! What a server does with batches, without a socket: bytes in, records out. Over sockets: `runtime/tests/calls`.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -23,14 +24,15 @@ use crate::stream::{Outbound, Outgoing, Unsent};
 use crate::wire::{self, Draft, Item, ItemHead, Reader, Record};
 use crate::{Code, Outcome, Status};
 
-/// A service whose handlers never end, but for one that is never begun, and one that is done at once.
+/// A service whose handlers never end, but for one that is never begun, and two that are done at once.
 struct Odd;
 
-const METHODS: [Method; 4] = [
+const METHODS: [Method; 5] = [
     Method::new("t.Odd/hold", MethodKind::Unary),
     Method::new("t.Odd/panic", MethodKind::Unary),
     Method::new("t.Odd/unheard", MethodKind::OneWay),
     Method::new("t.Odd/done", MethodKind::Unary),
+    Method::new("t.Odd/done_unheard", MethodKind::OneWay),
 ];
 
 impl Service for Odd {
@@ -40,7 +42,7 @@ impl Service for Odd {
 
     fn dispatch(&self, method: usize, call: Incoming) -> Result<Handling, Status> {
         assert_ne!(method, 1, "as the test asked for");
-        if method == 3 {
+        if method >= 3 {
             return Ok(Handling::of(std::future::ready(Answer::End)));
         }
         Ok(Handling::of(async move {
@@ -96,6 +98,24 @@ impl ServerMiddleware for Through {
     async fn handle(&self, request: ServerRequest, next: ServerNext<'_>) -> Response {
         next.run(request).await
     }
+}
+
+#[tokio::test]
+async fn a_one_way_call_is_in_flight_for_as_long_as_its_handler_or_its_turn_is_awaited() {
+    let mut core = core(|limits| {
+        limits.concurrency = Some(Concurrency { running: 1, queued: 3 });
+        limits.calls = 2;
+    });
+    let in_flight = |core: &Core| core.shared.calls.load(Ordering::Relaxed);
+    receive(&mut core, b"a", &[call(0, "t.Odd/done_unheard"), call(0, "t.Odd/done_unheard")]);
+    assert_eq!((core.shared.counters.calls(), in_flight(&core)), (2, 0));
+    // One runs, and one waits for it; a third is one too many.
+    for expected in [1, 2, 2] {
+        receive(&mut core, b"a", &[call(0, "t.Odd/unheard")]);
+        assert_eq!(in_flight(&core), expected);
+    }
+    assert_eq!(core.shared.counters.dropped(Dropped::OneWay), 1);
+    assert_eq!(told(&mut core), [""; 0]);
 }
 
 #[tokio::test]

@@ -153,7 +153,7 @@ mod tests {
             at
         });
         let found = [(); 3].map(|()| spare_for(0));
-        assert_eq!(found.each_ref().map(|buffer| buffer.as_ptr()), [kept[2], kept[1], kept[0]]);
+        assert_eq!(found.each_ref().map(Vec::as_ptr), [kept[2], kept[1], kept[0]]);
         assert!(found.iter().all(Vec::is_empty));
     }
 

@@ -69,6 +69,17 @@ fn short_ones_lie_together_and_keep_nothing_large() {
 }
 
 #[test]
+fn so_do_short_ones_of_values_that_come_alone() {
+    let read: Vec<Bytes> = blobs(&[64; 1_000])
+        .iter()
+        .map(|blob| decode::<Blob, Bytes>(&written::<Blob, _>(blob).into()).expect("bytes"))
+        .collect();
+    assert!(read.iter().all(|part| part == &[7; 64][..]));
+    let beside = read.windows(2).filter(|two| two[0].as_ptr_range().end == two[1].as_ptr()).count();
+    assert!(beside > 900, "{beside}");
+}
+
+#[test]
 fn a_copy_serves_where_nothing_is_lent() {
     let blob = &blobs(&[1000])[0];
     let bytes = written::<Blob, _>(blob);

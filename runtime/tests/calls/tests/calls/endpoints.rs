@@ -42,6 +42,32 @@ fn the_least_busy_server_is_called() {
 }
 
 #[test]
+fn a_dropped_call_is_cancelled_where_it_was_sent_and_no_other_is() {
+    on_one_thread(async {
+        let servers = [Running::start(), Running::start()];
+        let [one, other] = &servers;
+        let probe = ProbeClient::new(channel(&[one.endpoint(), other.endpoint()]).await);
+        all_are_connected(&probe, &[one, other]).await;
+        // Each has a call of each name, and of the same ids as the other.
+        let begin = |name: &'static str| (0..2).map(|_| tokio::spawn(probe.hold(name))).collect::<Vec<_>>();
+        let kept = begin("kept");
+        let dropped = begin("dropped");
+        for server in &servers {
+            server.journal.has("kept began").await;
+            server.journal.has("dropped began").await;
+        }
+        dropped.iter().for_each(tokio::task::JoinHandle::abort);
+        for server in &servers {
+            server.journal.has("dropped dropped").await;
+            server.journal.open("kept");
+        }
+        for kept in kept {
+            kept.await.unwrap().unwrap();
+        }
+    });
+}
+
+#[test]
 fn a_server_that_is_not_there_is_not_called() {
     on_one_thread(async {
         let server = Running::start();
