@@ -1,6 +1,6 @@
 //! `wakes`: what it takes, by tokio and one lock alone, that tasks wait and are woken in bursts, which is what callers on one
-//! connection do. None of the systems that are measured has anything to do with it: what they pay for it, whatever else they
-//! do, is this at least.
+//! connection do. None of the systems that are measured has anything to do with it: callers behind one lock pay this, whatever
+//! else they do.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;

@@ -22,7 +22,7 @@ pub(super) struct Driver {
     phase: Phase,
     /// How long calls in flight may go on once the server drains.
     grace: Duration,
-    stream: Stream,
+    pace: Pace,
     /// Peers with something to send, taken off the shared list.
     listed: Vec<Arc<Peer>>,
     /// Peers whose queue in libzmq was full, and since when.
@@ -48,29 +48,25 @@ enum Phase {
 
 /// How messages come in.
 #[derive(Debug, Default)]
-struct Stream {
+struct Pace {
     /// How many have come since there was none.
     messages: usize,
-    /// There was no more than one the last time.
-    slow: bool,
+    /// There was one alone the last time.
+    one_at_a_time: bool,
 }
 
-impl Stream {
-    /// There was a message.
-    fn went_on(&mut self) {
+impl Pace {
+    fn came(&mut self) {
         self.messages += 1;
-        self.slow &= self.messages == 1;
+        self.one_at_a_time &= self.messages == 1;
     }
 
-    /// There was none.
-    fn paused(&mut self) {
-        self.slow = self.messages <= 1;
-        self.messages = 0;
-    }
-
-    /// Messages come one at a time: after one, there is none.
-    fn is_slow(&self) -> bool {
-        self.slow
+    /// To find none where none was expected tells nothing.
+    fn none_left(&mut self) {
+        if self.messages > 0 {
+            self.one_at_a_time = self.messages == 1;
+            self.messages = 0;
+        }
     }
 }
 
@@ -99,7 +95,7 @@ impl Driver {
             core,
             phase: Phase::Serving,
             grace,
-            stream: Stream::default(),
+            pace: Pace::default(),
             listed: Vec::new(),
             blocked: Vec::new(),
             retry_at: Instant::now(),
@@ -117,17 +113,17 @@ impl Driver {
         let (mut records, mut bytes) = (0, 0);
         for _ in 0..RECEIVE {
             // Where messages come one at a time, to ask libzmq for another would only hold the answers up.
-            let answered = records > 0 && self.stream.is_slow() && self.core.shared.is_rung_and_idle();
+            let answered = records > 0 && self.pace.one_at_a_time && self.core.shared.is_rung_and_idle();
             if records >= RECORDS || bytes >= BYTES || answered {
                 break;
             }
             match self.router.receive()? {
                 None => {
-                    self.stream.paused();
+                    self.pace.none_left();
                     return Ok(false);
                 }
                 Some(Ok((route, batch))) => {
-                    self.stream.went_on();
+                    self.pace.came();
                     telemetry::received(End::Server, batch.len());
                     bytes += batch.len();
                     records += self.core.receive(route, &batch);
@@ -327,5 +323,25 @@ impl Future for Driver {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_driver(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_one_at_a_time_where_one_came_alone() {
+        let mut pace = Pace::default();
+        let mut run = |messages: usize| {
+            (0..messages).for_each(|_| pace.came());
+            pace.none_left();
+            pace.one_at_a_time
+        };
+        assert_eq!([run(0), run(1), run(0), run(5), run(0), run(1)], [false, true, true, false, false, true]);
+        pace.came();
+        assert!(pace.one_at_a_time);
+        pace.came();
+        assert!(!pace.one_at_a_time, "a second one, before there was none");
     }
 }

@@ -289,8 +289,8 @@ impl ServerBuilder {
     ///   `max_waiting_per_peer`, but 64 KiB to 1 MiB, and one message, twice; and the message that is coming in, which has up
     ///   to four times [`max_message_size`](Self::max_message_size) and 256 KiB;
     /// - for each call in flight, of which there are [`max_calls_per_peer`](Self::max_calls_per_peer) for each client but no
-    ///   more than [`max_calls`](Self::max_calls) in all, 16 KiB, in which small items of its stream gather; and what that
-    ///   stream may hold unread, which is four times [`stream_window`](Self::stream_window) and one message;
+    ///   more than [`max_calls`](Self::max_calls) in all, 20 KiB, in which small items of its stream gather and its short
+    ///   `bytes` lie; and what that stream may hold unread, which is four times [`stream_window`](Self::stream_window) and one message;
     /// - for each call that may wait for its turn by [`max_running`](Self::max_running), four times `max_message_size`.
     ///
     /// Not in it is what handlers hold, the values that they are called with among it, and what middleware does; and what has

@@ -47,15 +47,21 @@ fn a_dropped_call_is_cancelled_where_it_was_sent_and_no_other_is() {
         let servers = [Running::start(), Running::start()];
         let [one, other] = &servers;
         let probe = ProbeClient::new(channel(&[one.endpoint(), other.endpoint()]).await);
-        all_are_connected(&probe, &[one, other]).await;
-        // Each has a call of each name, and of the same ids as the other.
-        let begin = |name: &'static str| (0..2).map(|_| tokio::spawn(probe.hold(name))).collect::<Vec<_>>();
-        let kept = begin("kept");
-        let dropped = begin("dropped");
-        for server in &servers {
-            server.journal.has("kept began").await;
-            server.journal.has("dropped began").await;
+        // Not by calls: the ids of both connections are to begin at the same.
+        while !probe.channel().states().iter().all(|endpoint| endpoint.state == ConnectionState::Ready) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
+        let (mut kept, mut dropped) = (Vec::new(), Vec::new());
+        // The first endpoint is taken where both have as many calls. So what is dropped at one has the id of what is kept at
+        // the other.
+        kept.push(tokio::spawn(probe.hold("kept")));
+        one.journal.has("kept began").await;
+        dropped.push(tokio::spawn(probe.hold("dropped")));
+        other.journal.has("dropped began").await;
+        dropped.push(tokio::spawn(probe.hold("dropped")));
+        one.journal.has("dropped began").await;
+        kept.push(tokio::spawn(probe.hold("kept")));
+        other.journal.has("kept began").await;
         dropped.iter().for_each(tokio::task::JoinHandle::abort);
         for server in &servers {
             server.journal.has("dropped dropped").await;
