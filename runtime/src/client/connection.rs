@@ -27,7 +27,7 @@ pub(crate) struct Connection {
     pub(super) limits: Limits,
     pub(super) counters: Arc<ChannelCounters>,
     pub(super) bell: Arc<Bell>,
-    state: Alone<Mutex<State>>,
+    state: Aligned<Mutex<State>>,
     link: Link,
     /// All of its channel: who waits for one that is down may go by another.
     pub(super) siblings: OnceLock<Weak<Endpoints>>,
@@ -36,7 +36,7 @@ pub(crate) struct Connection {
 /// At the beginning of a line of the cache, so that it takes no more of them than it has to.
 #[derive(Debug)]
 #[repr(align(64))]
-struct Alone<T>(T);
+struct Aligned<T>(T);
 
 /// How a connection learns whether its server is there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,7 +80,7 @@ impl Connection {
             limits,
             counters,
             bell: Arc::new(Bell::new()),
-            state: Alone(Mutex::new(state)),
+            state: Aligned(Mutex::new(state)),
             link,
             siblings: OnceLock::new(),
         })

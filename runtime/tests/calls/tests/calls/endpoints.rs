@@ -48,8 +48,9 @@ fn a_dropped_call_is_cancelled_where_it_was_sent_and_no_other_is() {
         let [one, other] = &servers;
         let probe = ProbeClient::new(channel(&[one.endpoint(), other.endpoint()]).await);
         // Not by calls: the ids of both connections are to begin at the same.
+        let mut watch = probe.channel().watch();
         while !probe.channel().states().iter().all(|endpoint| endpoint.state == ConnectionState::Ready) {
-            tokio::time::sleep(Duration::from_millis(1)).await;
+            watch.changed().await.unwrap();
         }
         let (mut kept, mut dropped) = (Vec::new(), Vec::new());
         // The first endpoint is taken where both have as many calls. So what is dropped at one has the id of what is kept at
