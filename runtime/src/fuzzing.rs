@@ -24,9 +24,9 @@ impl FuzzedServer {
         Ok(Self { core: server.into_core()? })
     }
 
-    /// Takes a message from the client of this route.
-    pub fn receive(&mut self, route: &[u8], batch: &[u8]) {
-        self.core.receive(route, &Bytes::copy_from_slice(batch));
+    /// Takes a message from the client of this route: a batch, and the frames before it that belong to it.
+    pub fn receive(&mut self, route: &[u8], batch: &[u8], frames: &[Bytes]) {
+        self.core.receive(route, &Bytes::copy_from_slice(batch), frames);
     }
 
     /// Looks at the clock.
@@ -42,7 +42,7 @@ impl FuzzedServer {
     /// What it has to send, and to whom.
     pub fn messages(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let messages = self.core.take_messages().into_iter();
-        messages.map(|(peer, message)| (peer.route().to_vec(), message)).collect()
+        messages.map(|(peer, message)| (peer.route().to_vec(), message.batch().to_vec())).collect()
     }
 
     /// How many calls are in flight.

@@ -422,7 +422,7 @@ impl<E: DeclaredError> CallError for Error<E> {
     fn from_failure(failure: Failure) -> Self {
         match failure {
             Failure::Status(status) => Self::Status(status),
-            Failure::Declared { body, message } => match codec::decode::<Declared, E>(&body) {
+            Failure::Declared { body, message } => match codec::decode::<Declared, E>(&body.into()) {
                 Ok(error) => Self::Declared(error),
                 Err(reason) => Self::Status(Status::unknown(format!(
                     "the server's declared error `{message}` can't be read: {reason}"

@@ -2,11 +2,11 @@
 
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::in_flight::Streams;
 use super::launch::Launch;
+use crate::codec::Body;
 use crate::middleware::{Around, ClientRequest, Direction, Step, Traffic};
 use crate::status::{Failure, Status};
 
@@ -27,7 +27,7 @@ pub(super) trait Made {
     /// It can't be made again.
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status>;
     /// Looks how it ends; `None` for one that has no answer.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>>;
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>>;
     /// Cancels it, if it is made.
     fn cancel(&mut self);
 }
@@ -58,7 +58,7 @@ pub(super) fn poll_around(
     around: &mut Around,
     call: &mut impl Made,
     context: &mut Context<'_>,
-) -> Poll<Result<Bytes, Failure>> {
+) -> Poll<Result<Body, Failure>> {
     loop {
         match around.step(context) {
             Step::Done(response) => {

@@ -5,7 +5,6 @@
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep};
 
 use super::around::Made;
@@ -13,6 +12,7 @@ use super::handle::GIVEN_UP;
 use super::in_flight::Streams;
 use super::launch::Launch;
 use super::retry::{Verdict, judge};
+use crate::codec::Body;
 use crate::middleware::ClientRequest;
 use crate::status::{Failure, Outcome, Status};
 
@@ -42,7 +42,7 @@ impl Attempts {
     }
 
     /// The answer, or the failure that nothing more is to be done about.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, Failure>> {
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Body, Failure>> {
         loop {
             match &mut self.stage {
                 Stage::Launching => match ready!(self.launch.poll_call(context, &Streams::default(), None)) {
@@ -146,7 +146,7 @@ impl Made for Attempts {
         self.launch.begin_again(request.metadata)
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>> {
         self.poll(context).map_ok(Some)
     }
 

@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
 use futures_core::Stream;
 use tokio::time::Instant;
 
@@ -22,7 +21,7 @@ use super::launch::Launch;
 use super::limits::Patience;
 use super::overlap::Turn;
 use super::upload::Upload;
-use crate::codec::{self, Form};
+use crate::codec::{self, Body, Form};
 use crate::metadata::MetadataValue;
 use crate::middleware::{Around, ClientRequest};
 use crate::status::{CallError, Failure, Status};
@@ -149,7 +148,7 @@ pub struct OneWayCall {
 
 /// How an answer is read.
 struct Answer<R, E> {
-    decode: fn(&Bytes) -> Result<R, codec::DecodeError>,
+    decode: fn(&Body) -> Result<R, codec::DecodeError>,
     error: PhantomData<fn() -> E>,
 }
 
@@ -158,7 +157,7 @@ impl<R, E: CallError> Answer<R, E> {
         Self { decode: codec::decode::<F, R>, error: PhantomData }
     }
 
-    fn read(&self, reply: Result<Bytes, Failure>) -> Result<R, E> {
+    fn read(&self, reply: Result<Body, Failure>) -> Result<R, E> {
         let body = reply.map_err(E::from_failure)?;
         (self.decode)(&body)
             .map_err(|error| Status::unknown(format!("the server's answer can't be read: {error}")).into())
@@ -205,7 +204,7 @@ impl Made for Opening<'_> {
         self.launch.begin_again(request.metadata)
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>> {
         match ready!(self.launch.poll_call(context, self.streams, Some(self.window))) {
             Ok(id) => {
                 self.handle = Some(CallHandle::new(self.launch.connection(), id));
@@ -403,7 +402,7 @@ impl Made for Unheard<'_> {
         self.0.begin_again(request.metadata)
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>> {
         self.0.poll_one_way(context).map(|sent| sent.map(|()| None).map_err(Failure::Status))
     }
 

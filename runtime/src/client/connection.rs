@@ -3,7 +3,6 @@
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use tokio::task::coop::poll_proceed;
 use tokio::time::Instant;
 
@@ -16,6 +15,7 @@ use super::records;
 use super::state::{Phase, State, Wakers};
 use super::watch::Watch;
 use crate::bell::{Bell, give_way};
+use crate::codec::Body;
 use crate::status::{Cause, Failure, Status};
 use crate::stream::{Outbound, Outgoing, wake};
 use crate::wire::{self, Item};
@@ -296,7 +296,7 @@ impl Connection {
 
     /// Looks whether a call has ended.
     #[inline]
-    pub(super) fn poll_reply(&self, id: u32, context: &Context<'_>) -> Poll<Result<Bytes, Failure>> {
+    pub(super) fn poll_reply(&self, id: u32, context: &Context<'_>) -> Poll<Result<Body, Failure>> {
         let mut state = self.lock();
         let reply = state.poll_reply(id, context);
         let next =
@@ -400,6 +400,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::{Wake, Waker};
 
+    use bytes::Bytes;
+
     use super::*;
     use crate::client::in_flight::Streams;
     use crate::codec::Plain;
@@ -439,7 +441,7 @@ mod tests {
                 Some(Unsent::new(Item::encode::<Plain, u64>(&ItemHead::new(u64::from(id)), &7).unwrap()));
             assert!(outbound.poll_send(&context, &*connection, u64::from(id), &mut item).is_pending());
             // The end, an unknown kind, and, of a call that is none, nothing.
-            connection.receive(&Bytes::from_static(*batch), &mut wakers);
+            connection.receive(&Bytes::from_static(*batch), &[], &mut wakers);
             wake(wakers.drain(..));
             connection.abandon_call(id, "given up");
             assert_eq!(asking.woken.load(Ordering::Relaxed), 2 * (index + 1));
@@ -463,7 +465,7 @@ mod tests {
         let Poll::Ready(Ok(first)) = send() else { panic!("there is room for one") };
         assert!(send().is_pending());
         // Its answer has come, and nobody has looked.
-        connection.receive(&Bytes::from_static(b"\x01\x92\x06\x01"), &mut Wakers::new());
+        connection.receive(&Bytes::from_static(b"\x01\x92\x06\x01"), &[], &mut Wakers::new());
         assert_eq!(asking.woken.load(Ordering::Relaxed), 0);
         connection.abandon_call(first, "given up");
         assert_eq!(asking.woken.load(Ordering::Relaxed), 1);
@@ -475,7 +477,7 @@ mod tests {
         let connection = Connection::new("local".to_owned(), Limits::default(), Arc::default(), Link::Local);
         let dropped = || ChannelDropped::ALL.map(|reason| connection.counters.dropped(reason));
         let mut wakers = Wakers::new();
-        connection.receive(&Bytes::from_static(b"nonsense"), &mut wakers);
+        connection.receive(&Bytes::from_static(b"nonsense"), &[], &mut wakers);
         assert_eq!(dropped(), [0, 0, 1, 0]);
         for _ in 0..2 {
             let mut note = Draft::call("a.B/note", true, &()).unwrap();
@@ -487,11 +489,11 @@ mod tests {
         // Pings of a server that reads nothing.
         let pings = Bytes::from([&[1][..], &b"\x92\x09\x01".repeat(1_000_000)].concat());
         for _ in 0..3 {
-            connection.receive(&pings, &mut wakers);
+            connection.receive(&pings, &[], &mut wakers);
         }
         assert!(dropped()[3] > 0);
         let before = connection.lock().outbox.len();
-        connection.receive(&pings, &mut wakers);
+        connection.receive(&pings, &[], &mut wakers);
         assert_eq!(connection.lock().outbox.len(), before);
         assert!(before < 9 * 1024 * 1024, "{before}");
     }

@@ -45,6 +45,8 @@ pub(super) struct Driver {
 const LOOK: Duration = Duration::from_millis(crate::socket::RECONNECT / 2);
 /// After how many heartbeats without an answer a connection is dead, in tenths.
 const HEARTBEATS_LOST: u32 = 33;
+/// What is wrong with a message whose frames are too much.
+const TOO_MUCH: &str = "a message of more frames, or of more bytes in them, than one may have";
 /// Messages to send before it is received again.
 const SEND: usize = 64;
 /// Messages to take before it is sent again.
@@ -103,18 +105,23 @@ impl Driver {
         let most = self.connection.turn();
         let mut bytes = 0;
         for _ in 0..RECEIVE {
-            let (batch, at) = match self.unfinished.take() {
-                Some(unfinished) => unfinished,
+            let (batch, frames, at) = match self.unfinished.take() {
+                Some((batch, at)) => (batch, Vec::new(), at),
                 None => match self.dealer.receive()? {
-                    Some(batch) => (batch, 0),
+                    Some((batch, Some(frames))) => (batch, frames, 0),
+                    Some((_, None)) => {
+                        self.connection.unreadable(TOO_MUCH, &mut self.wakers);
+                        continue;
+                    }
                     None => return Ok(Received::All),
                 },
             };
             if at == 0 {
-                telemetry::received(End::Client, batch.len());
-                bytes += batch.len();
+                let length = batch.len() + frames.iter().map(Bytes::len).sum::<usize>();
+                telemetry::received(End::Client, length);
+                bytes += length;
             }
-            let next = self.connection.receive_some(&batch, at, &mut self.wakers, most);
+            let next = self.connection.receive_some(&batch, &frames, at, &mut self.wakers, most);
             self.unfinished = next.map(|at| (batch, at));
             if self.wakers.len() >= most || bytes >= BYTES && !self.wakers.is_empty() {
                 return Ok(Received::Enough);

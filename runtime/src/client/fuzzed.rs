@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::channel::Channel;
@@ -43,9 +44,9 @@ impl FuzzedClient {
         self.channel.clone()
     }
 
-    /// Takes a message from the server.
-    pub fn receive(&mut self, batch: &[u8]) {
-        self.connection.receive(&bytes::Bytes::copy_from_slice(batch), &mut self.wakers);
+    /// Takes a message from the server: a batch, and the frames before it that belong to it.
+    pub fn receive(&mut self, batch: &[u8], frames: &[Bytes]) {
+        self.connection.receive(&Bytes::copy_from_slice(batch), frames, &mut self.wakers);
         self.wake();
     }
 
@@ -71,7 +72,7 @@ impl FuzzedClient {
     pub fn messages(&mut self) -> Vec<Vec<u8>> {
         let mut messages = Vec::new();
         while let Some(message) = self.connection.take_message(&mut self.wakers) {
-            messages.push(message.to_vec());
+            messages.push(message.batch().to_vec());
         }
         self.wake();
         messages

@@ -4,11 +4,11 @@
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::connection::{Connection, Wait};
 use super::state::State;
+use crate::codec::Body;
 use crate::status::{Failure, Status};
 
 /// A place in the line of those who wait for room. Dropped, it is free for the next.
@@ -70,7 +70,7 @@ impl CallHandle {
 
     /// How the call ended, once it has. Not to be asked again then.
     #[inline]
-    pub(super) fn poll_reply(&mut self, context: &Context<'_>) -> Poll<Result<Bytes, Failure>> {
+    pub(super) fn poll_reply(&mut self, context: &Context<'_>) -> Poll<Result<Body, Failure>> {
         let reply = self.connection.poll_reply(self.id, context);
         self.ended = reply.is_ready();
         reply

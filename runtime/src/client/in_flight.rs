@@ -3,11 +3,11 @@
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::deadline::Deadline;
 use super::state::Wakers;
+use crate::codec::Body;
 use crate::status::{Failure, Status};
 use crate::stream::{Inbound, Outbound};
 
@@ -18,7 +18,7 @@ pub(super) struct ClientCall {
     pub(super) deadline: Option<Deadline>,
     pub(super) streams: Streams,
     /// How it ended, until somebody looks.
-    reply: Option<Result<Bytes, Failure>>,
+    reply: Option<Result<Body, Failure>>,
     waker: Option<Waker>,
     /// Which one it is of all that were begun.
     pub(super) number: u64,
@@ -76,7 +76,7 @@ impl ClientCall {
 
     /// How it ended, once it has.
     #[inline]
-    pub(super) fn poll_reply(&mut self, context: &Context<'_>) -> Poll<Result<Bytes, Failure>> {
+    pub(super) fn poll_reply(&mut self, context: &Context<'_>) -> Poll<Result<Body, Failure>> {
         if let Some(reply) = self.reply.take() {
             return Poll::Ready(reply);
         }
@@ -89,7 +89,7 @@ impl ClientCall {
     /// It has ended so; only the first time counts. Whether there is nobody who would ask: how a stream ended stands at
     /// its end.
     #[inline]
-    pub(super) fn end(&mut self, result: Result<Bytes, Failure>, wakers: &mut Wakers) -> bool {
+    pub(super) fn end(&mut self, result: Result<Body, Failure>, wakers: &mut Wakers) -> bool {
         wakers.extend(self.waker.take());
         if let Some(outbound) = &self.streams.outbound {
             wakers.extend(outbound.close(end_of_sending(&result)));
@@ -120,7 +120,7 @@ impl ClientCall {
 }
 
 /// Why nothing more can be sent on a call that has ended.
-fn end_of_sending(result: &Result<Bytes, Failure>) -> Status {
+fn end_of_sending(result: &Result<Body, Failure>) -> Status {
     match result {
         Err(Failure::Status(status)) => status.clone(),
         Err(Failure::Declared { message, .. }) => {

@@ -1,6 +1,7 @@
 //! What the owner of a connection's socket tells it: what has come in, what has become of the connection, and that time has
 //! passed. The owner is [`super::driver`], or what stands in its place.
 
+use std::fmt::Display;
 use std::sync::{Arc, Weak};
 
 use bytes::Bytes;
@@ -29,19 +30,20 @@ pub(super) enum Rest {
 
 /// What the owner of the socket calls.
 impl Connection {
-    /// Takes a message from the server. Whatever is in it, the worst that can happen is that calls fail.
-    pub(super) fn receive(&self, batch: &Bytes, wakers: &mut Wakers) {
+    /// Takes a message from the server: a batch, and the frames before it that belong to it. Whatever is in it, the worst that can happen is that calls fail.
+    pub(super) fn receive(&self, batch: &Bytes, frames: &[Bytes], wakers: &mut Wakers) {
         let mut next = Some(0);
         while let Some(at) = next {
-            next = self.receive_some(batch, at, wakers, usize::MAX);
+            next = self.receive_some(batch, frames, at, wakers, usize::MAX);
         }
     }
 
-    /// The same from this byte of the message on, until so many are to be woken. Where the next record begins, if there is
+    /// The same from this byte of the batch on, until so many are to be woken. Where the next record begins, if there is
     /// one left.
     pub(super) fn receive_some(
         &self,
         batch: &Bytes,
+        frames: &[Bytes],
         at: usize,
         wakers: &mut Wakers,
         most: usize,
@@ -49,12 +51,9 @@ impl Connection {
         let mut state = self.lock();
         state.heard();
         let waiting = state.outbox.len();
-        let taken = records::take(&mut state, &self.counters, batch, at, wakers, most);
+        let taken = records::take(&mut state, &self.counters, batch, frames, at, wakers, most);
         let next = taken.unwrap_or_else(|malformed| {
-            // What else was in it can't be known, so no call may go on waiting for it.
-            let why = Status::unknown(format!("the server at `{}` sent {malformed}", self.endpoint()));
-            state.fail_sent(&why, wakers);
-            self.counters.drops(ChannelDropped::Unreadable, 1);
+            self.fail_unreadable(&mut state, &malformed, wakers);
             None
         });
         wakers.extend(state.next_in_line(self.limits.calls));
@@ -68,6 +67,22 @@ impl Connection {
             self.tell_change();
         }
         next
+    }
+
+    /// What has come in can't be read.
+    pub(super) fn unreadable(&self, what: &str, wakers: &mut Wakers) {
+        let mut state = self.lock();
+        state.heard();
+        self.fail_unreadable(&mut state, &what, wakers);
+        drop(state);
+        self.bell.ring();
+    }
+
+    /// What else was in it can't be known, so no call may go on waiting for it.
+    fn fail_unreadable(&self, state: &mut State, what: &dyn Display, wakers: &mut Wakers) {
+        let why = Status::unknown(format!("the server at `{}` sent {what}", self.endpoint()));
+        state.fail_sent(&why, wakers);
+        self.counters.drops(ChannelDropped::Unreadable, 1);
     }
 
     /// How many may be woken before they run.

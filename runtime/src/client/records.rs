@@ -5,25 +5,26 @@ use bytes::Bytes;
 use super::counters::{ChannelCounters, ChannelDropped};
 use super::state::{State, Wakers};
 use crate::status::{Cause, Code, Failure, Outcome, Status};
-use crate::wire::{self, Malformed, Reader, Record};
+use crate::wire::{self, Malformed, Part, Reader, Record};
 
-/// Takes records of a batch from this byte on, up to one that can't be read, or until so many are to be woken. Where the
+/// Takes records of a batch, which came after these frames, from this byte on, up to one that can't be read, or until so many are to be woken. Where the
 /// next record begins, if there is one left.
 pub(super) fn take(
     state: &mut State,
     counters: &ChannelCounters,
     batch: &Bytes,
+    frames: &[Bytes],
     at: usize,
     wakers: &mut Wakers,
     most: usize,
 ) -> Result<Option<usize>, Malformed> {
-    let mut reader = if at == 0 { Reader::new(batch)? } else { Reader::resume(batch, at) };
+    let mut reader = if at == 0 { Reader::received(batch, frames)? } else { Reader::resume(batch, at) };
     while wakers.len() < most {
         let Some(record) = reader.next()? else { return Ok(None) };
         match record {
             Record::Reply { id, body } => with_id(id, |id| {
                 state.succeeded();
-                state.replied(id, batch.slice_ref(body), wakers);
+                state.replied(id, body.of(batch), wakers);
             }),
             Record::Error { id: 0, failure } => connection_error(state, &failure, wakers),
             Record::Error { id, failure } => with_id(id, |id| {
@@ -96,7 +97,7 @@ fn unknown_kind(state: &mut State, kind: u64, id: u32, wakers: &mut Wakers) {
     }
 }
 
-fn items_of(state: &mut State, id: u32, batch: &Bytes, items: &[u8], wakers: &mut Wakers) {
+fn items_of(state: &mut State, id: u32, batch: &Bytes, items: Part<'_>, wakers: &mut Wakers) {
     let Some(inbound) = state.calls.get(id).and_then(|call| call.streams.inbound.as_ref()) else { return };
     if let Ok(waker) = inbound.receive(batch, items) {
         wakers.extend(waker);

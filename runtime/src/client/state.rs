@@ -4,7 +4,6 @@ use std::collections::HashSet;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::calls::Calls;
@@ -15,6 +14,7 @@ use super::line::Line;
 use super::one_way::OneWay;
 use super::watch::{Step, Watch};
 use crate::bell::OVERDUE;
+use crate::codec::Body;
 use crate::status::{Failure, Status};
 use crate::stream::Gathering;
 use crate::telemetry::Up;
@@ -261,7 +261,7 @@ impl State {
     /// The next message to send.
     pub(super) fn take_message(&mut self) -> Option<Message> {
         self.gather();
-        let message = self.outbox.take_message()?;
+        let message = self.outbox.take()?;
         self.sent = true;
         Some(message)
     }
@@ -277,7 +277,7 @@ impl State {
         &mut self,
         id: u32,
         context: &Context<'_>,
-    ) -> Option<Poll<Result<Bytes, Failure>>> {
+    ) -> Option<Poll<Result<Body, Failure>>> {
         let reply = self.calls.get_mut(id)?.poll_reply(context);
         if reply.is_ready() {
             self.calls.remove(id);
@@ -316,7 +316,7 @@ impl State {
 
     /// The server has answered a call with a value.
     #[inline]
-    pub(super) fn replied(&mut self, id: u32, body: Bytes, wakers: &mut Wakers) {
+    pub(super) fn replied(&mut self, id: u32, body: Body, wakers: &mut Wakers) {
         let Some(call) = self.calls.get(id) else { return };
         let result = match call.due() {
             Due::Reply if body.len() > self.max_body => Err(self.too_large(&body)),
@@ -327,7 +327,7 @@ impl State {
     }
 
     #[cold]
-    fn too_large(&self, body: &Bytes) -> Failure {
+    fn too_large(&self, body: &Body) -> Failure {
         let (size, most) = (body.len(), self.max_body);
         let what = format!("the answer has {size} bytes; a message may have {most}");
         Failure::Status(Status::resource_exhausted(what))
@@ -337,7 +337,7 @@ impl State {
     pub(super) fn ended(&mut self, id: u32, wakers: &mut Wakers) {
         let Some(call) = self.calls.get(id) else { return };
         let result = match call.due() {
-            Due::End => Ok(Bytes::new()),
+            Due::End => Ok(Body::default()),
             Due::Reply | Due::Pong => Err(call.wrong_answer("the end of a stream")),
         };
         self.end(id, result, wakers);
@@ -348,13 +348,13 @@ impl State {
         if let Some(call) = self.calls.get(id).filter(|call| call.due() == Due::Pong) {
             // It reads in order.
             self.one_way.read_to(call.number);
-            self.end(id, Ok(Bytes::new()), wakers);
+            self.end(id, Ok(Body::default()), wakers);
         }
     }
 
     /// The server, or the connection, has ended a call. Only the first time counts.
     #[inline]
-    pub(super) fn end(&mut self, id: u32, result: Result<Bytes, Failure>, wakers: &mut Wakers) {
+    pub(super) fn end(&mut self, id: u32, result: Result<Body, Failure>, wakers: &mut Wakers) {
         let Some(call) = self.calls.get_mut(id) else { return };
         self.open -= usize::from(call.is_open());
         let asked = self.one_way.ended(id, result.is_ok());

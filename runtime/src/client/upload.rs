@@ -4,7 +4,6 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use futures_core::Stream;
 
 use super::around::Made;
@@ -12,7 +11,7 @@ use super::connection::Connection;
 use super::handle::CallHandle;
 use super::in_flight::Streams;
 use super::launch::Launch;
-use crate::codec::{EncodeError, Form};
+use crate::codec::{Body, EncodeError, Form};
 use crate::middleware::ClientRequest;
 use crate::status::{Failure, Status};
 use crate::stream::{Outbound, SinkHalf, Unsent};
@@ -71,7 +70,7 @@ impl<S, T> Upload<S, T> {
 
 impl<S: Stream<Item = T>, T> Upload<S, T> {
     /// Sends the stream, and waits for the answer.
-    pub(super) fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<Result<Bytes, Failure>> {
+    pub(super) fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<Result<Body, Failure>> {
         if let Err(status) = ready!(self.poll_start(context)) {
             return Poll::Ready(Err(Failure::Status(status)));
         }
@@ -127,7 +126,7 @@ impl<S: Stream<Item = T>, T> Made for Upload<S, T> {
         self.launch.begin_again(request.metadata)
     }
 
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Failure>> {
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>> {
         self.poll_reply(context).map_ok(Some)
     }
 

@@ -1,5 +1,5 @@
 //! Bytes that are read as slices of the message they came in, not copied. Small ones are copied, many into one block of
-//! memory.
+//! memory. Long ones come and go apart from what is around them, as they are.
 
 use std::cell::RefCell;
 
@@ -22,7 +22,7 @@ thread_local! {
     static SPACE: RefCell<BytesMut> = RefCell::new(BytesMut::new());
 }
 
-/// [`Bytes`] as MessagePack `bin`, read without a copy where they are long.
+/// [`Bytes`] as MessagePack `bin`, written and read without a copy where they are long.
 ///
 /// Nothing else is taken for bytes: neither a string nor an array of small numbers. Both are what a peer
 /// sends whose schema or library differs (a `string` or a `list<u8>`), and a value that passes only as long
@@ -32,7 +32,7 @@ pub enum Blob {}
 
 impl WriteForm<Bytes> for Blob {
     fn encode(value: &Bytes, out: &mut Writer) {
-        out.bin(value);
+        out.shared_bin(value);
     }
 }
 
@@ -40,7 +40,7 @@ impl Form<Bytes> for Blob {
     fn decode(reader: &mut Reader<'_>) -> Result<Bytes, DecodeError> {
         match reader.bin() {
             Some(slice) => Ok(reader.share(slice)),
-            None => Err(reader.unexpected("bytes")),
+            None => reader.attachment().ok_or_else(|| reader.unexpected("bytes")),
         }
     }
 }

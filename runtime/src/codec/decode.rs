@@ -15,6 +15,7 @@ use serde::{Deserialize, Deserializer};
 use uuid::Uuid;
 
 use super::blob::{MIN_SHARED, copy_into_block};
+use super::body::{Attachment, Body};
 use super::encode::{Encode, Writer};
 use super::error::DecodeError;
 use super::form::Plain;
@@ -34,6 +35,10 @@ pub struct Reader<'a> {
     pub(super) rest: &'a [u8],
     /// The message, where it is long enough for anything in it to be shared.
     source: Option<&'a Bytes>,
+    /// How many bytes there were in all, but for those that lie apart.
+    length: usize,
+    /// What lies apart and was not read yet.
+    attachments: &'a [Attachment],
     /// How many more arrays and maps may be gone into.
     levels: usize,
     /// All that is left is a value inside a map from names, which was looked through and holds what it says it does.
@@ -43,20 +48,27 @@ pub struct Reader<'a> {
 type Foreign<'a> = rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'a, [u8]>>;
 
 impl<'a> Reader<'a> {
-    pub(super) fn new(body: &'a Bytes) -> Self {
+    pub(super) fn new(body: &'a Body) -> Self {
         // Where it is short, nothing in it can be long enough.
-        let source = (body.len() > MIN_SHARED).then_some(body);
-        Self { rest: body, source, levels: MAX_DEPTH, kept: false }
+        let source = (body.bytes.len() > MIN_SHARED).then_some(&body.bytes);
+        Self { source, attachments: body.attachments.as_slice(), ..Self::over(&body.bytes) }
     }
 
     /// Reads bytes that nobody else holds.
     pub(super) fn over(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, source: None, levels: MAX_DEPTH, kept: false }
+        let length = bytes.len();
+        Self { rest: bytes, source: None, length, attachments: &[], levels: MAX_DEPTH, kept: false }
     }
 
     #[inline]
     pub(super) fn is_at_end(&self) -> bool {
-        self.rest.is_empty()
+        self.rest.is_empty() && self.attachments.is_empty()
+    }
+
+    /// How many bytes, and how many attachments, are left.
+    #[inline]
+    pub(super) fn left(&self) -> (usize, usize) {
+        (self.rest.len(), self.attachments.len())
     }
 
     /// Goes into an array or a map.
@@ -198,15 +210,31 @@ impl<'a> Reader<'a> {
 
     /// Bytes, if there are any.
     pub(super) fn bin(&mut self) -> Option<&'a [u8]> {
-        let (length, rest) = match *self.rest {
+        let (length, rest) = self.bin_header()?;
+        let (bytes, rest) = rest.split_at_checked(length)?;
+        self.rest = rest;
+        Some(bytes)
+    }
+
+    /// Bytes that lie apart, if those come next.
+    pub(super) fn attachment(&mut self) -> Option<Bytes> {
+        let (first, others) = self.attachments.split_first()?;
+        let (length, rest) = self.bin_header()?;
+        if first.at != self.length - rest.len() || first.bytes.len() != length {
+            return None;
+        }
+        (self.rest, self.attachments) = (rest, others);
+        Some(first.bytes.clone())
+    }
+
+    #[inline]
+    fn bin_header(&self) -> Option<(usize, &'a [u8])> {
+        Some(match *self.rest {
             [0xc4, a, ref rest @ ..] => (usize::from(a), rest),
             [0xc5, a, b, ref rest @ ..] => (usize::from(u16::from_be_bytes([a, b])), rest),
             [0xc6, a, b, c, d, ref rest @ ..] => (length_of([a, b, c, d])?, rest),
             _ => return None,
-        };
-        let (bytes, rest) = rest.split_at_checked(length)?;
-        self.rest = rest;
-        Some(bytes)
+        })
     }
 
     /// A slice of the message that was just read as a part of it, or a copy where it is short.

@@ -5,10 +5,12 @@
 
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use rmpv::Value;
 use serde::Serialize;
 use uuid::Uuid;
 
+use super::body::{APART, Attachments, MOST_APART};
 use super::error::{EncodeError, too_deep_to_write};
 use super::form::{Plain, WriteForm};
 use super::nested::{write_list, write_map};
@@ -26,6 +28,10 @@ pub trait Encode {
 #[derive(Debug)]
 pub struct Writer {
     bytes: Vec<u8>,
+    /// Long `bytes`, which are not copied.
+    attachments: Attachments,
+    /// How many more of them there may be.
+    apart: usize,
     /// What went wrong first. What was written since then is of no use.
     error: Option<EncodeError>,
 }
@@ -34,13 +40,19 @@ impl Writer {
     /// Appends to `bytes`.
     #[inline]
     pub(super) fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, error: None }
+        Self { bytes, attachments: Attachments::default(), apart: 0, error: None }
     }
 
-    /// All that was written, and what went wrong.
+    /// The same, but for long `bytes`, which are not copied.
     #[inline]
-    pub(super) fn finish(self) -> (Vec<u8>, Option<EncodeError>) {
-        (self.bytes, self.error)
+    pub(super) fn apart(bytes: Vec<u8>) -> Self {
+        Self { apart: MOST_APART, ..Self::new(bytes) }
+    }
+
+    /// All that was written, what is not among it, each with its place in it, and what went wrong.
+    #[inline]
+    pub(super) fn finish(self) -> (Vec<u8>, Attachments, Option<EncodeError>) {
+        (self.bytes, self.attachments, self.error)
     }
 
     #[cold]
@@ -152,12 +164,25 @@ impl Writer {
     }
 
     pub(super) fn bin(&mut self, value: &[u8]) {
-        let length = value.len();
+        self.bin_header(value.len());
+        self.bytes.extend_from_slice(value);
+    }
+
+    /// [`Writer::bin`] of what need not be copied where it is long.
+    pub(super) fn shared_bin(&mut self, value: &Bytes) {
+        if value.len() < APART || self.apart == 0 {
+            return self.bin(value);
+        }
+        self.bin_header(value.len());
+        self.apart -= 1;
+        self.attachments.push(self.bytes.len(), value.clone());
+    }
+
+    fn bin_header(&mut self, length: usize) {
         match u8::try_from(length) {
             Ok(length) => self.bytes.extend_from_slice(&[0xc4, length]),
             Err(_) => self.length(length, 0xc5, 0xc6),
         }
-        self.bytes.extend_from_slice(value);
     }
 
     pub(super) fn array(&mut self, length: usize) {

@@ -6,6 +6,7 @@
 //!
 //! - [`encode`](mod@encode) and [`decode`](mod@decode) are the writer and the reader, and scalars; [`kept`] and [`skip`] help to read.
 //! - [`form`] says what a form is; [`nested`] holds the forms of optionals, lists and maps, [`blob`] that of bytes.
+//! - [`body`] is what is read: bytes that lie together, and long ones that lie apart.
 //! - [`write`](mod@write) and [`fields`] are structs, [`named`] is a struct sent as a map of names, [`union`] is unions.
 //! - [`validate`](mod@validate) checks `@len` and `@range`; [`timestamp`] is the one scalar of the project's own.
 //! - [`serde_face`] is what other crates make of the types through serde.
@@ -15,6 +16,7 @@
 #![allow(clippy::doc_markdown)]
 
 mod blob;
+mod body;
 mod decode;
 mod encode;
 mod error;
@@ -32,9 +34,8 @@ mod union;
 mod validate;
 mod write;
 
-use bytes::{Buf, Bytes};
-
 pub use blob::Blob;
+pub(crate) use body::{Attachments, Body, MOST_APART};
 pub use decode::{Decode, Reader};
 pub use encode::{Encode, Writer};
 pub use error::{DecodeError, EncodeError};
@@ -55,59 +56,82 @@ pub use write::{FieldWriter, length};
 pub(crate) const MAX_DEPTH: usize = 128;
 
 /// Appends the bytes of `value` to `out`; after an error `out` is as it was.
-#[inline]
 pub(crate) fn encode<F: WriteForm<T>, T: ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
     let _stack = stack::mark();
     let start = out.len();
     let mut writer = Writer::new(std::mem::take(out));
     F::encode(value, &mut writer);
+    finish(writer, start, out).map(drop)
+}
+
+/// [`encode`], but for long `bytes`, which are not copied.
+#[inline]
+pub(crate) fn encode_apart<F: WriteForm<T>, T: ?Sized>(
+    value: &T,
+    out: &mut Vec<u8>,
+) -> Result<Attachments, EncodeError> {
+    let _stack = stack::mark();
+    let start = out.len();
+    let mut writer = Writer::apart(std::mem::take(out));
+    F::encode(value, &mut writer);
     finish(writer, start, out)
 }
 
-/// [`encode`] for the parameters of a method, which are a struct of the generator's own.
-pub(crate) fn encode_params(params: &dyn Encode, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    encode::<Plain, dyn Encode>(params, out)
+/// [`encode_apart`] for the parameters of a method, which are a struct of the generator's own.
+pub(crate) fn encode_params(params: &dyn Encode, out: &mut Vec<u8>) -> Result<Attachments, EncodeError> {
+    encode_apart::<Plain, dyn Encode>(params, out)
 }
 
 #[inline]
-fn finish(writer: Writer, start: usize, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let (bytes, error) = writer.finish();
+fn finish(writer: Writer, start: usize, out: &mut Vec<u8>) -> Result<Attachments, EncodeError> {
+    let (bytes, mut attachments, error) = writer.finish();
     *out = bytes;
-    let Some(error) = error else { return Ok(()) };
-    out.truncate(start);
-    Err(error)
+    if let Some(error) = error {
+        out.truncate(start);
+        return Err(error);
+    }
+    attachments.move_back(start);
+    Ok(attachments)
 }
 
 /// Reads a body that is one value; bytes behind it are an error.
-pub(crate) fn decode<F: Form<T>, T>(body: &Bytes) -> Result<T, DecodeError> {
+pub(crate) fn decode<F: Form<T>, T>(body: &Body) -> Result<T, DecodeError> {
     let _stack = stack::mark();
     let mut reader = Reader::new(body);
     match F::decode(&mut reader) {
-        Ok(_) if !reader.is_at_end() => Err(DecodeError::trailing_bytes()),
-        result => result,
+        Ok(value) if reader.is_at_end() => Ok(value),
+        // What lies apart was not where it was looked for.
+        _ if !body.is_whole() => decode::<F, T>(&body.joined()),
+        Ok(_) => Err(DecodeError::trailing_bytes()),
+        error => error,
     }
 }
 
 /// [`decode`] for the parameters of a method.
-pub(crate) fn decode_params<P: Decode>(body: &Bytes) -> Result<P, DecodeError> {
+pub(crate) fn decode_params<P: Decode>(body: &Body) -> Result<P, DecodeError> {
     let _stack = stack::mark();
     let mut reader = Reader::new(body);
     match P::decode(&mut reader) {
-        Ok(_) if !reader.is_at_end() => Err(DecodeError::trailing_bytes()),
-        result => result,
+        Ok(value) if reader.is_at_end() => Ok(value),
+        _ if !body.is_whole() => decode_params::<P>(&body.joined()),
+        Ok(_) => Err(DecodeError::trailing_bytes()),
+        error => error,
     }
 }
 
 /// Takes one value off the front of `body`, in which values lie end to end.
 ///
-/// After an error `body` is as it was: where a value is broken, nobody can tell where the next one starts.
-pub(crate) fn decode_prefix<F: Form<T>, T>(body: &mut Bytes) -> Result<T, DecodeError> {
+/// After an error `body` holds what it did: where a value is broken, nobody can tell where the next one starts.
+pub(crate) fn decode_prefix<F: Form<T>, T>(body: &mut Body) -> Result<T, DecodeError> {
     let _stack = stack::mark();
     let mut reader = Reader::new(body);
-    let value = F::decode(&mut reader)?;
-    let length = body.len() - reader.rest.len();
-    body.advance(length);
-    Ok(value)
+    let value = F::decode(&mut reader);
+    let (rest, attachments) = reader.left();
+    if value.is_ok() && body.advance_to(rest, attachments) || body.is_whole() {
+        return value;
+    }
+    *body = body.joined();
+    decode_prefix::<F, T>(body)
 }
 
 /// Checks the bounds of a value, as a server does before its handler sees it.

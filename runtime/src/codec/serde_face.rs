@@ -23,7 +23,7 @@ pub fn serialize<S: Serializer>(value: &dyn Encode, serializer: S) -> Result<S::
 pub fn deserialize<'de, T: Decode, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let bytes = to_bytes(&Value::deserialize(deserializer)?);
     let _stack = stack::mark_within();
-    T::decode(&mut Reader::new(&bytes)).map_err(de::Error::custom)
+    T::decode(&mut Reader::new(&bytes.into())).map_err(de::Error::custom)
 }
 
 fn to_value(value: &dyn Encode) -> Result<Value, String> {
@@ -31,8 +31,8 @@ fn to_value(value: &dyn Encode) -> Result<Value, String> {
     let mut out = Writer::new(Vec::new());
     value.encode(&mut out);
     match out.finish() {
-        (bytes, None) => rmpv::decode::read_value(&mut &*bytes).map_err(|error| error.to_string()),
-        (_, Some(error)) => Err(error.to_string()),
+        (bytes, _, None) => rmpv::decode::read_value(&mut &*bytes).map_err(|error| error.to_string()),
+        (.., Some(error)) => Err(error.to_string()),
     }
 }
 

@@ -9,14 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::task::coop::consume_budget;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::Inherited;
 use super::caught::{Caught, Panicked};
-use super::response::{Body, Response, Traffic};
+use super::response::{Reply, Response, Traffic};
 use crate::client::Deadline;
+use crate::codec::Body;
 use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::status::{Cause, Failure, Outcome, Status};
@@ -189,7 +189,7 @@ struct State {
     /// What the stack asks for.
     wanted: Wanted,
     /// How the call has ended, for the stack to take.
-    ended: Option<Result<Body, Failure>>,
+    ended: Option<Result<Reply, Failure>>,
     waker: Option<Waker>,
     /// What is known of all the times that the call was made; `None` before the first.
     outcome: Option<Outcome>,
@@ -252,7 +252,7 @@ struct Waiting<'a> {
 }
 
 impl Waiting<'_> {
-    fn poll(&mut self, context: &Context<'_>) -> Poll<Result<Body, Failure>> {
+    fn poll(&mut self, context: &Context<'_>) -> Poll<Result<Reply, Failure>> {
         let mut state = self.passage.lock();
         let Some(result) = state.ended.take() else {
             state.waker = Some(context.waker().clone());
@@ -279,7 +279,7 @@ impl Drop for Waiting<'_> {
     }
 }
 
-fn outcome(result: &Result<Body, Failure>) -> Outcome {
+fn outcome(result: &Result<Reply, Failure>) -> Outcome {
     match result {
         Err(Failure::Status(status)) => status.outcome(),
         Ok(_) | Err(Failure::Declared { .. }) => Outcome::Executed,
@@ -396,10 +396,10 @@ impl Around {
     }
 
     /// Tells the middleware how the call has ended.
-    pub(crate) fn ended(&mut self, result: Result<Option<Bytes>, Failure>) {
+    pub(crate) fn ended(&mut self, result: Result<Option<Body>, Failure>) {
         self.made = Made::Ended;
         let mut state = self.passage.lock();
-        state.ended = Some(result.map(|body| body.map_or(Body::Nothing, Body::Bytes)));
+        state.ended = Some(result.map(|body| body.map_or(Reply::Nothing, Reply::Body)));
         let waker = state.waker.take();
         drop(state);
         if let Some(waker) = waker {

@@ -3,8 +3,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
-
+use crate::codec::Body;
 use crate::status::{Code, Failure, Outcome, Status};
 use crate::stream::{Inbound, Outbound};
 use crate::wire::Draft;
@@ -16,15 +15,15 @@ use crate::wire::Draft;
 /// not sent, and so that it is safe to send again.
 #[must_use = "the call ends with what its middleware returns"]
 pub struct Response {
-    pub(crate) result: Result<Body, Failure>,
+    pub(crate) result: Result<Reply, Failure>,
 }
 
 /// What a call that ended well was answered with.
-pub(crate) enum Body {
+pub(crate) enum Reply {
     /// A reply, at the server.
     Draft(Draft),
     /// A reply, at the client.
-    Bytes(Bytes),
+    Body(Body),
     /// Nothing: a stream has ended, or the call has no answer.
     Nothing,
 }
@@ -84,20 +83,21 @@ impl Response {
     #[must_use]
     pub fn answer_bytes(&self) -> u64 {
         let bytes = match &self.result {
-            Ok(Body::Draft(draft)) => draft.body_len(),
-            Ok(Body::Bytes(body)) | Err(Failure::Declared { body, .. }) => body.len(),
-            Ok(Body::Nothing) | Err(Failure::Status(_)) => 0,
+            Ok(Reply::Draft(draft)) => draft.body_len(),
+            Ok(Reply::Body(body)) => body.len(),
+            Err(Failure::Declared { body, .. }) => body.len(),
+            Ok(Reply::Nothing) | Err(Failure::Status(_)) => 0,
         };
         bytes as u64
     }
 
     /// As a client's call ends in it.
-    pub(crate) fn into_reply(self) -> Result<Bytes, Failure> {
+    pub(crate) fn into_reply(self) -> Result<Body, Failure> {
         match self.result {
-            Ok(Body::Bytes(body)) => Ok(body),
-            Ok(Body::Nothing) => Ok(Bytes::new()),
+            Ok(Reply::Body(body)) => Ok(body),
+            Ok(Reply::Nothing) => Ok(Body::default()),
             // A middleware of a server and one of a client, in one process, have passed each other what is not theirs.
-            Ok(Body::Draft(_)) => Err(Failure::Status(Status::internal("this is a server's response"))),
+            Ok(Reply::Draft(_)) => Err(Failure::Status(Status::internal("this is a server's response"))),
             Err(failure) => Err(failure),
         }
     }

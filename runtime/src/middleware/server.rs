@@ -9,7 +9,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::caught::{Caught, Panicked};
-use super::response::{Body, Response, Traffic};
+use super::response::{Reply, Response, Traffic};
 use crate::context::PeerId;
 use crate::metadata::Metadata;
 use crate::method::{Method, MethodKind};
@@ -249,8 +249,8 @@ impl From<Answer> for Response {
     fn from(answer: Answer) -> Self {
         Self {
             result: match answer {
-                Answer::Reply(draft) => Ok(Body::Draft(draft)),
-                Answer::End => Ok(Body::Nothing),
+                Answer::Reply(draft) => Ok(Reply::Draft(draft)),
+                Answer::End => Ok(Reply::Nothing),
                 Answer::Failure(failure) => Err(failure),
             },
         }
@@ -260,9 +260,9 @@ impl From<Answer> for Response {
 impl From<Response> for Answer {
     fn from(response: Response) -> Self {
         match response.result {
-            Ok(Body::Draft(draft)) => Self::Reply(draft),
+            Ok(Reply::Draft(draft)) => Self::Reply(draft),
             // A client's reply can't get here: a server's middleware is given none, and can't make one.
-            Ok(Body::Nothing | Body::Bytes(_)) => Self::End,
+            Ok(Reply::Nothing | Reply::Body(_)) => Self::End,
             Err(failure) => Self::Failure(failure),
         }
     }

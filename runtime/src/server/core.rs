@@ -21,7 +21,7 @@ use crate::id_map::Seeded;
 use crate::method::{Method, MethodKind};
 use crate::middleware::ServerStack;
 use crate::status::{Cause, Failure, Status};
-use crate::wire::{self, CallRecord, Malformed, Reader, Record};
+use crate::wire::{self, CallRecord, Malformed, Message, Reader, Record};
 
 /// Records to take of a batch before anything else gets its turn: handlers are polled right here, and the client has work to
 /// do with the answers to the first while the others run.
@@ -107,19 +107,29 @@ impl Core {
         self
     }
 
-    /// Takes a message from a client. Whatever is in it, the worst that can happen is that it is answered with an error
-    /// and counted. Where it is long, some of it is left for [`Core::go_on`]. How many records it took.
-    pub(crate) fn receive(&mut self, route: &[u8], batch: &Bytes) -> usize {
+    /// Takes a message from a client: a batch, and the frames before it that belong to it. Whatever is in it, the worst that can
+    /// happen is that it is answered with an error and counted. Where it is long, some of it is left for [`Core::go_on`]. How many records it took.
+    pub(crate) fn receive(&mut self, route: &[u8], batch: &Bytes, frames: &[Bytes]) -> usize {
         // Whoever takes turns has done so; records keep their order in any case.
         while self.go_on() {}
         self.received = Instant::now();
         let Some(peer) = self.clients.heard_of(route, self.received) else { return 0 };
-        let taken = match Reader::new(batch) {
+        let taken = match Reader::received(batch, frames) {
             Ok(mut reader) => self.take_turn(&peer, batch, &mut reader, 0),
             Err(malformed) => self.malformed(&peer, &malformed),
         };
         self.after_turn(&peer);
         taken
+    }
+
+    /// A message came in that has more frames, or more bytes in them, than one may have.
+    pub(crate) fn refuse(&mut self, route: &[u8]) -> usize {
+        while self.go_on() {}
+        self.received = Instant::now();
+        let Some(peer) = self.clients.heard_of(route, self.received) else { return 0 };
+        self.too_much(&peer, "a message of more frames, or of more bytes in them, than one may have".to_owned());
+        self.after_turn(&peer);
+        1
     }
 
     /// Takes more of a batch that was too long for one turn. `false` when there is none.
@@ -179,8 +189,11 @@ impl Core {
     }
 
     fn too_many_records(&self, peer: &Arc<Peer>) {
+        self.too_much(peer, format!("a batch of more than {MOST_RECORDS} records, as many as one may have"));
+    }
+
+    fn too_much(&self, peer: &Arc<Peer>, what: String) {
         count(&self.shared.counters.unreadable);
-        let what = format!("a batch of more than {MOST_RECORDS} records, as many as one may have");
         let failure = Failure::Status(Status::resource_exhausted(what).maybe_executed());
         peer.send(|out| wire::error(out, 0, &failure));
     }
@@ -341,7 +354,7 @@ impl Core {
     }
 
     /// Everything that there is to send, and to whom.
-    pub(crate) fn take_messages(&mut self) -> Vec<(PeerId, Vec<u8>)> {
+    pub(crate) fn take_messages(&mut self) -> Vec<(PeerId, Message)> {
         while self.go_on() {}
         while self.run_queued() {}
         let mut listed = Vec::new();

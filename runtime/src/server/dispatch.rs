@@ -5,14 +5,13 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{self, Poll};
 
-use bytes::Bytes;
 use pin_project_lite::pin_project;
 use tokio::time::Instant;
 
 use super::calls::CallKey;
 use super::counters::Counters;
 use super::peer::{Answer, Peer, PeerOutgoing};
-use crate::codec::{self, Decode, DecodeError, Form, Validate};
+use crate::codec::{self, Body, Decode, DecodeError, Form, Validate};
 use crate::context::Context;
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Direction, Traffic};
@@ -47,7 +46,7 @@ impl<P: Decode + Validate + Send + 'static> Params for P {}
 /// One call on its way to its handler.
 pub struct Incoming {
     pub(crate) context: Context,
-    pub(crate) params: Bytes,
+    pub(crate) params: Body,
     /// What the client can take of the handler's stream at first.
     credit: u64,
     /// When the message came in that it was in.
@@ -96,7 +95,7 @@ struct Streams {
 }
 
 impl Incoming {
-    pub(super) fn new(context: Context, params: Bytes, credit: u64, received: Instant) -> Self {
+    pub(super) fn new(context: Context, params: Body, credit: u64, received: Instant) -> Self {
         Self { context, params, credit, received, streams: Streams::default() }
     }
 

@@ -6,12 +6,13 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::core::Core;
 use super::counters::Dropped;
 use super::peer::{Next, Peer};
-use crate::socket::{Routed, Router, SocketError};
+use crate::socket::{Received, Routed, Router, SocketError};
 use crate::telemetry::{self, End};
 use crate::wire;
 
@@ -122,11 +123,15 @@ impl Driver {
                     self.pace.none_left();
                     return Ok(false);
                 }
-                Some(Ok((route, batch))) => {
+                Some(Ok(Received { route, batch, frames })) => {
                     self.pace.came();
-                    telemetry::received(End::Server, batch.len());
-                    bytes += batch.len();
-                    records += self.core.receive(route, &batch);
+                    let length = batch.len() + frames.iter().flatten().map(Bytes::len).sum::<usize>();
+                    telemetry::received(End::Server, length);
+                    bytes += length;
+                    records += match frames {
+                        Some(frames) => self.core.receive(route, &batch, &frames),
+                        None => self.core.refuse(route),
+                    };
                 }
                 Some(Err(_too_long)) => {
                     self.core.shared.counters.drop_records(Dropped::RouteTooLong, 1);
@@ -167,7 +172,7 @@ impl Driver {
                     return Ok(Emptied { sent, full: true });
                 }
                 Routed::Unreachable(message) => {
-                    let owed = message.map_or(0, |message| wire::owed(&message));
+                    let owed = message.map_or(0, |message| wire::owed(message.batch()));
                     self.core.shared.counters.drop_records(Dropped::Unreachable, owed);
                     self.core.clients.lose(peer);
                 }

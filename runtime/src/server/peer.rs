@@ -10,7 +10,7 @@ use crate::context::{PeerId, Signal};
 use crate::socket::{COPY, Flight, Receipt};
 use crate::status::{Cause, Failure, Status};
 use crate::stream::{Gathering, Outbound, Outgoing, wake};
-use crate::wire::{self, Draft, Item, Outbox};
+use crate::wire::{self, Draft, Item, Message, Outbox, Part};
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -60,7 +60,7 @@ pub(crate) struct Forsaken {
 #[derive(Debug)]
 pub(crate) enum Next {
     /// This one, with what is to go with its buffer, if anything.
-    Message(Vec<u8>, Option<Receipt>),
+    Message(Message, Option<Receipt>),
     /// None: the owner's list does not hold the client any more.
     Nothing,
     /// libzmq holds as much for the client as it may.
@@ -92,8 +92,8 @@ impl State {
         self.gather();
         let mut owed = 0;
         while let Some(message) = self.outbox.take() {
-            owed += wire::owed(&message);
-            wire::recycle(message);
+            owed += wire::owed(message.batch());
+            message.recycle();
         }
         owed
     }
@@ -276,7 +276,7 @@ impl Peer {
     }
 
     /// Items of a client's stream. Those of a call that is over crossed its answer on the way.
-    pub(crate) fn items(self: &Arc<Self>, id: u64, batch: &Bytes, items: &[u8]) {
+    pub(crate) fn items(self: &Arc<Self>, id: u64, batch: &Bytes, items: Part<'_>) {
         let inbound = self.lock().calls.get(id).and_then(|call| call.inbound.clone());
         if let Some(inbound) = inbound
             && inbound.receive(batch, items).map(wake).is_err()
@@ -408,7 +408,7 @@ impl Peer {
     }
 
     /// Its queue in libzmq is full: the message waits here, still on a list of the owner's.
-    pub(crate) fn put_back(&self, message: Vec<u8>) {
+    pub(crate) fn put_back(&self, message: Message) {
         let mut state = self.lock();
         state.sent -= message.len() as u64;
         // Not what came before it: only its receipt, which is void, may have spoken of that. What others speak of is done

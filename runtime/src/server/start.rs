@@ -67,7 +67,7 @@ impl Core {
     ) {
         let key = origin.key();
         let context = Context::new(target.method, deadline, record.metadata, Arc::clone(peer), key);
-        let params = batch.slice_ref(record.body);
+        let params = record.body.of(batch);
         let call = Incoming::new(context, params, record.credit, self.received);
         let ready = Ready { origin, target: *target, call };
         match self.queue.as_ref().map(Queue::may_run) {
@@ -89,9 +89,7 @@ impl Core {
             held.get_or_insert_with(|| peer.hold_one_way());
         }
         // Or a small call would keep the whole batch for as long as it waits.
-        if ready.call.params.len() < batch.len() / 4 {
-            ready.call.params = Bytes::copy_from_slice(&ready.call.params);
-        }
+        ready.call.params.detach(batch.len());
         let deadline = ready.call.context.deadline();
         if let Some(queue) = &mut self.queue {
             queue.push(ready, deadline);

@@ -66,16 +66,17 @@ fn call(id: u8, method: &str) -> Vec<u8> {
 }
 
 fn receive(core: &mut Core, route: &[u8], records: &[Vec<u8>]) {
-    core.receive(route, &Bytes::from([&[1], records.concat().as_slice()].concat()));
+    core.receive(route, &Bytes::from([&[1], records.concat().as_slice()].concat()), &[]);
 }
 
 /// What the clients are told, as short texts.
 fn told(core: &mut Core) -> Vec<String> {
     let mut told = Vec::new();
     for (_, message) in core.take_messages() {
-        let mut reader = Reader::new(&message).expect("it is a batch");
+        let mut reader = Reader::new(message.batch()).expect("it is a batch");
         while let Some(record) = reader.next().expect("it is well-formed") {
             told.push(match record {
+                Record::Items { id, items } => format!("items of {id}: {:?}", items.whole().unwrap_or_default()),
                 Record::Error { id, failure: Failure::Status(status) } => {
                     format!("{id} {} {}", status.code(), status.outcome())
                 }
@@ -483,10 +484,10 @@ async fn items_that_have_gathered_come_before_the_end_of_their_call_and_never_in
     let peer = core.clients.of(b"a");
     let (outgoing, outbound) = stream(&peer);
     assert!(send(&outgoing, &outbound, 1) && send(&outgoing, &outbound, 2));
-    assert_eq!(told(core), ["Items { id: 1, items: [1, 2] }"], "the owner comes for them");
+    assert_eq!(told(core), ["items of 1: [1, 2]"], "the owner comes for them");
     assert!(send(&outgoing, &outbound, 3));
     peer.answer(outgoing.key, Answer::End);
-    assert_eq!(told(core), ["Items { id: 1, items: [3] }", "End { id: 1 }"]);
+    assert_eq!(told(core), ["items of 1: [3]", "End { id: 1 }"]);
     assert!(!send(&outgoing, &outbound, 4));
 
     let (outgoing, outbound) = stream(&peer);
@@ -494,7 +495,7 @@ async fn items_that_have_gathered_come_before_the_end_of_their_call_and_never_in
     peer.fail(outgoing.key, &Status::deadline_exceeded("too late"));
     assert_eq!(
         told(core),
-        ["Items { id: 1, items: [5] }", &*error(1, Code::DeadlineExceeded, Outcome::Executed)]
+        ["items of 1: [5]", &*error(1, Code::DeadlineExceeded, Outcome::Executed)]
     );
 
     let (outgoing, outbound) = stream(&peer);
@@ -504,7 +505,7 @@ async fn items_that_have_gathered_come_before_the_end_of_their_call_and_never_in
     assert!(send(&outgoing, &outbound, 7));
     assert_eq!(
         told(core),
-        ["Items { id: 1, items: [7] }"],
+        ["items of 1: [7]"],
         "nobody waits for those of a call that was given up"
     );
 }

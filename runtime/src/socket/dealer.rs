@@ -6,15 +6,20 @@ use bytes::Bytes;
 
 use super::monitor::{Event, Monitor};
 use super::{
-    COPY, Sent, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc, receive_mark, tune,
+    Before, COPY, Sent, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc,
+    largest_received, receive_mark, tune,
 };
-use crate::wire::{self, Message};
+use crate::wire::Message;
 
 /// A client's socket, connected to one endpoint.
 pub(crate) struct Dealer {
     /// `None` for `inproc`, which has no connections to speak of.
     monitor: Option<Monitor>,
     dealer: Watched,
+    /// The frames of the message that is coming in.
+    before: Before,
+    /// How many bytes these may have.
+    most: usize,
 }
 
 /// How soon a lost connection is tried again, and how slowly in the end, in milliseconds. It is never tried sooner.
@@ -26,7 +31,9 @@ const CONNECT: i32 = 5_000;
 impl Dealer {
     /// A socket that will be connected as soon as its peer is there. Must be called within a tokio runtime.
     pub(crate) fn connect(endpoint: &str, tuning: Tuning) -> Result<Self, SocketError> {
-        let mut this = Self { monitor: None, dealer: Watched::new(Self::socket(endpoint, tuning)?)? };
+        let dealer = Watched::new(Self::socket(endpoint, tuning)?)?;
+        let most = largest_received(tuning.max_body);
+        let mut this = Self { monitor: None, dealer, before: Before::default(), most };
         if !is_inproc(endpoint) {
             this.monitor = Some(Monitor::new(&mut this.dealer.socket)?);
         }
@@ -60,32 +67,34 @@ impl Dealer {
         self.monitor.as_ref().map_or(Ok(None), Monitor::next)
     }
 
-    /// The next batch. Frames before it are passed over: some devices leave an empty one.
-    pub(crate) fn receive(&self) -> Result<Option<Bytes>, SocketError> {
+    /// The next batch, and the frames that belong to it; others before it are passed over: some devices leave an empty one.
+    /// `None` in place of the frames where there are too many of them, or too many bytes in them.
+    pub(crate) fn receive(&mut self) -> Result<Option<(Bytes, Option<Vec<Bytes>>)>, SocketError> {
         while let Some(frame) = self.dealer.receive()? {
             if !frame.get_more() {
-                return Ok(Some(into_bytes(frame)));
+                let batch = into_bytes(frame);
+                let frames = self.before.of(&batch);
+                self.before.frames.clear();
+                return Ok(Some((batch, frames.ok())));
             }
+            self.before.push(frame, self.most);
         }
         Ok(None)
     }
 
     /// Sends, if the queue has room.
     pub(crate) fn send(&mut self, message: Message) -> Result<Sent, SocketError> {
-        match message {
-            Message::Own(message) if message.len() <= COPY => self.send_copy(message),
-            message => self.send_whole(message),
-        }
+        if message.len() <= COPY { self.send_copy(message) } else { self.send_whole(message) }
     }
 
     /// What libzmq refuses is still here: it had a copy.
-    fn send_copy(&self, message: Vec<u8>) -> Result<Sent, SocketError> {
-        match self.dealer.send_copy(&message, zmq::DONTWAIT) {
+    fn send_copy(&self, message: Message) -> Result<Sent, SocketError> {
+        match self.dealer.send_copy(message.batch(), zmq::DONTWAIT) {
             Ok(()) => {
-                wire::recycle(message);
+                message.recycle();
                 Ok(Sent::Yes)
             }
-            Err(zmq::Error::EAGAIN) => Ok(Sent::Full(message.into())),
+            Err(zmq::Error::EAGAIN) => Ok(Sent::Full(message)),
             Err(error) => Err(error.into()),
         }
     }
@@ -95,7 +104,9 @@ impl Dealer {
         if !self.dealer.events()?.contains(zmq::POLLOUT) {
             return Ok(Sent::Full(message));
         }
-        match self.dealer.send_whole(message, None, zmq::DONTWAIT) {
+        let (batch, attachments) = message.into_parts();
+        let sent = self.dealer.send_attachments(attachments);
+        match sent.and_then(|()| self.dealer.send_whole(batch, None, zmq::DONTWAIT)) {
             Ok(()) => Ok(Sent::Yes),
             Err(zmq::Error::EAGAIN) => Ok(Sent::Unreachable),
             Err(error) => Err(error.into()),

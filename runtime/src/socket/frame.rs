@@ -4,21 +4,22 @@
 //! between the frames of one message, and then the very same frame must be offered again.
 
 use std::os::raw::c_void;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use zmq_sys::zmq_msg_t;
 
 use super::Receipt;
-use crate::wire::Message;
+use crate::wire::Buffer;
 
 /// What libzmq gives back when it is done with a buffer: whoever is to know, knows when this is dropped.
-type Owner = (Message, Option<Receipt>);
+type Owner = (Buffer, Option<Receipt>);
 
 /// A frame that libzmq has not taken yet.
 pub(super) struct OutFrame(zmq_msg_t);
 
 impl OutFrame {
     /// Hands the buffer over: libzmq frees it when the bytes have left.
-    pub(super) fn new(bytes: Message, receipt: Option<Receipt>) -> zmq::Result<Self> {
+    pub(super) fn new(bytes: Buffer, receipt: Option<Receipt>) -> zmq::Result<Self> {
         let mut frame = zmq_msg_t::default();
         let (data, length) = (bytes.as_ptr(), bytes.len());
         let owner: *mut Owner = Box::into_raw(Box::new((bytes, receipt)));
@@ -68,8 +69,9 @@ impl Drop for OutFrame {
 /// Called by libzmq, on whichever thread, when it is done with the bytes.
 unsafe extern "C" fn free(_data: *mut c_void, owner: *mut c_void) {
     // SAFETY: `owner` is the box that `OutFrame::new` gave away, and libzmq calls this once.
-    let (message, receipt) = *unsafe { Box::from_raw(owner.cast::<Owner>()) };
-    message.recycle();
+    let (bytes, receipt) = *unsafe { Box::from_raw(owner.cast::<Owner>()) };
+    // What is dropped may be a user's, in whose code it may panic; this is no place to do that.
+    let _ = catch_unwind(AssertUnwindSafe(|| bytes.recycle()));
     drop(receipt);
 }
 

@@ -19,7 +19,7 @@ mod tests;
 pub(crate) use dealer::{Dealer, RECONNECT};
 pub(crate) use flight::{Flight, Receipt};
 pub(crate) use monitor::Event;
-pub(crate) use router::{Routed, Router};
+pub(crate) use router::{Received, Routed, Router};
 
 use std::cell::Cell;
 use std::fmt;
@@ -32,7 +32,8 @@ use bytes::Bytes;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::wire::Message;
+use crate::codec::{Attachments, MOST_APART};
+use crate::wire::{Buffer, Message, frames_before};
 use frame::OutFrame;
 
 /// What went wrong with a socket, in libzmq's words.
@@ -202,11 +203,71 @@ impl Watched {
     /// Sends the buffer itself. What libzmq refuses is lost.
     fn send_whole(
         &mut self,
-        frame: impl Into<Message>,
+        frame: Buffer,
         receipt: Option<Receipt>,
         flags: i32,
     ) -> zmq::Result<()> {
-        OutFrame::new(frame.into(), receipt)?.send(&mut self.socket, flags)
+        OutFrame::new(frame, receipt)?.send(&mut self.socket, flags)
+    }
+
+    /// Sends the frames that come before that of a batch.
+    fn send_attachments(&mut self, attachments: Attachments) -> zmq::Result<()> {
+        let mut frames = attachments.into_frames();
+        frames.try_for_each(|frame| {
+            self.send_whole(Buffer::Attachment(frame), None, zmq::DONTWAIT | zmq::SNDMORE)
+        })
+    }
+}
+
+/// The frames of a message that have come before that of its batch, which is the last.
+#[derive(Default)]
+struct Before {
+    /// As many as may be kept, from the first on.
+    frames: Vec<zmq::Message>,
+    /// How many there were.
+    number: usize,
+    /// How many bytes are kept.
+    bytes: usize,
+}
+
+/// How many frames may be kept until their batch has come: what may belong to it, and the longest route.
+const MOST_BEFORE: usize = MOST_APART + router::MAX_ROUTE / 4;
+
+/// More frames, or more bytes in frames, than a message may have: some of them were not kept.
+#[derive(Debug, PartialEq, Eq)]
+enum TooMuch {
+    /// Of those that belong to the batch.
+    Own,
+    /// Of those before them, too.
+    Others,
+}
+
+impl Before {
+    /// One more, of which all that are kept may have so many bytes.
+    fn push(&mut self, frame: zmq::Message, most: usize) {
+        self.number += 1;
+        let kept = self.bytes.saturating_add(frame.len());
+        // None after one that was not kept: those at the beginning are the route.
+        if self.frames.len() + 1 == self.number && self.number <= MOST_BEFORE && kept <= most {
+            self.bytes = kept;
+            self.frames.push(frame);
+        }
+    }
+
+    /// Those that belong to their batch, taken out: those that are left are something else.
+    fn of(&mut self, batch: &[u8]) -> Result<Vec<Bytes>, TooMuch> {
+        if self.number == 0 {
+            return Ok(Vec::new());
+        }
+        let others = self.number.saturating_sub(frames_before(batch));
+        let (kept, number) = (self.frames.len(), self.number);
+        (self.number, self.bytes) = (0, 0);
+        let own = self.frames.split_off(others.min(kept));
+        match kept {
+            _ if kept < others => Err(TooMuch::Others),
+            _ if kept < number => Err(TooMuch::Own),
+            _ => Ok(own.into_iter().map(into_bytes).collect()),
+        }
     }
 }
 

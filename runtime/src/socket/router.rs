@@ -5,10 +5,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::{
-    COPY, Receipt, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc, receive_mark,
-    tune, uninterrupted,
+    Before, COPY, Receipt, SocketError, TooMuch, Tuning, Watched, context, endpoint, into_bytes, is_inproc,
+    largest_received, receive_mark, tune, uninterrupted,
 };
-use crate::wire;
+use crate::wire::{Buffer, Message};
 
 /// A server's socket. It names each message's sender by a route, which is the frames that came before the batch: that
 /// of the client's connection, and one more for each device on the way.
@@ -16,6 +16,10 @@ pub(crate) struct Router {
     socket: Watched,
     /// The route of the message that came in last, in the form of [`Router::receive`].
     route: Vec<u8>,
+    /// The other frames of the message that is coming in.
+    before: Before,
+    /// How many bytes these may have.
+    most: usize,
     /// Its endpoints within the process. There, messages are not copied but shared, and are done with when the client is done
     /// with what is in them.
     inproc: Vec<String>,
@@ -26,7 +30,7 @@ pub(crate) struct Router {
 const BACKLOG: i32 = 4_096;
 
 /// The longest route, in bytes. ZMTP's routing ids have up to 255 bytes, and a chain of devices is short.
-const MAX_ROUTE: usize = 2_048;
+pub(super) const MAX_ROUTE: usize = 2_048;
 
 /// What became of a message on its way to a client.
 #[derive(Debug)]
@@ -34,14 +38,23 @@ pub(crate) enum Routed {
     /// libzmq has it.
     Yes,
     /// The client's queue is full. The message comes back.
-    Full(Vec<u8>),
+    Full(Message),
     /// The client is gone. The message comes back, unless libzmq has taken it already.
-    Unreachable(Option<Vec<u8>>),
+    Unreachable(Option<Message>),
 }
 
 /// A message that can't be taken, or answered: its route is too long.
 #[derive(Debug)]
 pub(crate) struct RouteTooLong;
+
+/// A message that came in.
+pub(crate) struct Received<'a> {
+    /// From where: each frame after its length in four bytes.
+    pub(crate) route: &'a [u8],
+    pub(crate) batch: Bytes,
+    /// The frames that belong to the batch; `None` where there are too many of them, or too many bytes in them.
+    pub(crate) frames: Option<Vec<Bytes>>,
+}
 
 impl Router {
     /// A socket that is bound to every endpoint, and the endpoints as they came out. Must be called within a tokio
@@ -53,7 +66,9 @@ impl Router {
         let nowhere = |error: SocketError| (String::new(), error);
         let socket = Self::socket(endpoints, tuning).map_err(|error| nowhere(error.into()))?;
         let socket = Watched::new(socket).map_err(nowhere)?;
-        let mut this = Self { socket, route: Vec::new(), inproc: Vec::new() };
+        let most = largest_received(tuning.max_body);
+        let mut this =
+            Self { socket, route: Vec::new(), before: Before::default(), most, inproc: Vec::new() };
         let mut bound = Vec::with_capacity(endpoints.len());
         for endpoint in endpoints {
             let address = endpoint::bind(&mut this.socket.socket, endpoint);
@@ -73,35 +88,40 @@ impl Router {
         Ok(socket)
     }
 
-    /// The next message: its route, each frame after its length in four bytes, and its batch.
-    #[expect(clippy::type_complexity, reason = "three nested outcomes, each with its own meaning")]
-    pub(crate) fn receive(&mut self) -> Result<Option<Result<(&[u8], Bytes), RouteTooLong>>, SocketError> {
+    /// The next message.
+    pub(crate) fn receive(&mut self) -> Result<Option<Result<Received<'_>, RouteTooLong>>, SocketError> {
         self.route.clear();
-        let mut too_long = false;
         while let Some(frame) = self.socket.receive()? {
             if !frame.get_more() {
-                return Ok(Some(if too_long {
-                    Err(RouteTooLong)
-                } else {
-                    Ok((&self.route, into_bytes(frame)))
-                }));
+                return Ok(Some(self.received(into_bytes(frame))));
             }
-            too_long |= self.route.len() + 4 + frame.len() > MAX_ROUTE;
-            if !too_long {
-                // Below `MAX_ROUTE`, so it fits.
-                let length = u32::try_from(frame.len()).unwrap_or_default();
-                self.route.extend_from_slice(&length.to_be_bytes());
-                self.route.extend_from_slice(&frame);
+            // The first is that of the client's connection, or of the device that is nearest.
+            if self.route.is_empty() {
+                extend(&mut self.route, &frame);
+            } else {
+                self.before.push(frame, self.most);
             }
         }
         Ok(None)
+    }
+
+    fn received(&mut self, batch: Bytes) -> Result<Received<'_>, RouteTooLong> {
+        let frames = self.before.of(&batch);
+        let mut too_long = self.route.len() > MAX_ROUTE || matches!(frames, Err(TooMuch::Others));
+        for frame in self.before.frames.drain(..) {
+            too_long |= self.route.len() + 4 + frame.len() > MAX_ROUTE;
+            if !too_long {
+                extend(&mut self.route, &frame);
+            }
+        }
+        if too_long { Err(RouteTooLong) } else { Ok(Received { route: &self.route, batch, frames: frames.ok() }) }
     }
 
     /// Sends to where a message came from. A message with a receipt is handed over, so that libzmq says when it is done.
     pub(crate) fn send(
         &mut self,
         route: &[u8],
-        message: Vec<u8>,
+        message: Message,
         receipt: Option<Receipt>,
     ) -> Result<Routed, SocketError> {
         for (index, frame) in frames(route).enumerate() {
@@ -119,19 +139,21 @@ impl Router {
             }
         }
         // Nobody waits for a client to be done with what it has read: where it might keep that, nothing is counted.
-        match self.send_batch(message, receipt.filter(|_| self.inproc.is_empty())) {
+        let receipt = receipt.filter(|_| self.inproc.is_empty());
+        let (batch, attachments) = message.into_parts();
+        match self.socket.send_attachments(attachments).and_then(|()| self.send_batch(batch, receipt)) {
             Ok(()) => Ok(Routed::Yes),
             Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(Routed::Unreachable(None)),
             Err(error) => Err(error.into()),
         }
     }
 
-    fn send_batch(&mut self, message: Vec<u8>, receipt: Option<Receipt>) -> zmq::Result<()> {
-        if message.len() > COPY || receipt.is_some() {
-            return self.socket.send_whole(message, receipt, zmq::DONTWAIT);
+    fn send_batch(&mut self, batch: Buffer, receipt: Option<Receipt>) -> zmq::Result<()> {
+        if batch.len() > COPY || receipt.is_some() {
+            return self.socket.send_whole(batch, receipt, zmq::DONTWAIT);
         }
-        let sent = self.socket.send_copy(&message, zmq::DONTWAIT);
-        wire::recycle(message);
+        let sent = self.socket.send_copy(&batch, zmq::DONTWAIT);
+        batch.recycle();
         sent
     }
 
@@ -150,6 +172,14 @@ impl Drop for Router {
             let _ = uninterrupted(|| self.socket.socket.unbind(endpoint));
         }
     }
+}
+
+/// Adds a frame to a route.
+fn extend(route: &mut Vec<u8>, frame: &[u8]) {
+    // A frame whose length does not fit is longer than a route may be.
+    let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+    route.extend_from_slice(&length.to_be_bytes());
+    route.extend_from_slice(frame);
 }
 
 /// The frames of a route as [`Router::receive`] lays them out.

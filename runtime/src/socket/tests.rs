@@ -4,7 +4,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use super::{COPY, Dealer, Routed, Router, Sent, Tuning};
+use bytes::Bytes;
+
+use super::{COPY, Dealer, Received, Routed, Router, Sent, Tuning};
+use crate::codec::{Blob, List};
+use crate::wire::{Item, ItemHead, Message, Outbox};
 
 /// What takes so long never comes.
 const HANGS: Duration = Duration::from_secs(20);
@@ -44,12 +48,12 @@ impl Drop for Signals {
 }
 
 /// Sends, and again where the queue counts as full: libzmq looks only now and then how much the other side has read.
-fn until_sent(mut message: Vec<u8>, mut send: impl FnMut(Vec<u8>) -> Sent) {
+fn until_sent(mut message: Message, mut send: impl FnMut(Message) -> Sent) {
     let began = Instant::now();
     while began.elapsed() < HANGS {
         match send(message) {
             Sent::Yes => return,
-            Sent::Full(back) => message = back.into_bytes(),
+            Sent::Full(back) => message = back,
             Sent::Unreachable => panic!("the other side is there"),
         }
     }
@@ -67,7 +71,20 @@ fn until_received<T>(mut receive: impl FnMut() -> Option<T>) -> T {
     panic!("nothing comes");
 }
 
-/// Small messages are copied, large ones handed over; an interruption may come at any frame of either.
+/// A message with one item: a small one, a large one, or one of which two parts lie apart.
+fn message(round: usize) -> Message {
+    let bytes = |length| Bytes::from(vec![u8::try_from(round % 251).unwrap(); length]);
+    let value = match round % 3 {
+        0 => vec![bytes(10)],
+        1 => vec![bytes(COPY + round % 1_000)],
+        _ => vec![bytes(40_000), bytes(10), bytes(40_000 + round % 1_000)],
+    };
+    let mut outbox = Outbox::default();
+    outbox.push_item(1, Item::encode::<List<Blob>, _>(&ItemHead::new(1), &value).unwrap());
+    outbox.take().unwrap()
+}
+
+/// Small messages are copied, large ones handed over, some of them in several frames; an interruption may come at any frame.
 #[tokio::test]
 async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
     let tuning =
@@ -76,21 +93,19 @@ async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
     let mut dealer = Dealer::connect(&endpoints[0], tuning).unwrap();
     let signals = Signals::new();
     for round in 0..20_000_usize {
-        let length = if round % 2 == 0 { 10 } else { COPY + round % 1_000 };
-        let message = vec![u8::try_from(round % 251).unwrap(); length];
-        until_sent(message.clone(), |message| dealer.send(message.into()).unwrap());
-        let (route, batch) = until_received(|| {
-            let (route, batch) = router.receive().unwrap()?.unwrap();
-            Some((route.to_vec(), batch))
+        until_sent(message(round), |message| dealer.send(message).unwrap());
+        let (route, received) = until_received(|| {
+            let Received { route, batch, frames } = router.receive().unwrap()?.unwrap();
+            Some((route.to_vec(), (batch, frames.unwrap())))
         });
-        assert_eq!(batch, message);
-        until_sent(message.clone(), |message| match router.send(&route, message, None).unwrap() {
+        assert_eq!(received, message(round).into_received());
+        until_sent(message(round), |message| match router.send(&route, message, None).unwrap() {
             Routed::Yes => Sent::Yes,
-            Routed::Full(message) => Sent::Full(message.into()),
+            Routed::Full(message) => Sent::Full(message),
             Routed::Unreachable(_) => Sent::Unreachable,
         });
-        let answer = until_received(|| dealer.receive().unwrap());
-        assert_eq!(answer, message);
+        let (batch, frames) = until_received(|| dealer.receive().unwrap());
+        assert_eq!((batch, frames.unwrap()), message(round).into_received());
         assert!(dealer.has_changed().unwrap());
     }
     drop(signals);
@@ -109,7 +124,7 @@ async fn a_name_within_the_process_is_free_as_soon_as_its_router_is_dropped() {
         // One that comes too early is connected to the next.
         let mut dealer = Dealer::connect(&endpoints[1], tuning).unwrap();
         let (mut router, _) = Router::bind(&names, tuning).unwrap();
-        until_sent(vec![1], |message| dealer.send(message.into()).unwrap());
-        assert!(router.receive().unwrap().is_some_and(|received| received.unwrap().1 == [1][..]));
+        until_sent(vec![1].into(), |message| dealer.send(message).unwrap());
+        assert!(router.receive().unwrap().is_some_and(|received| received.unwrap().batch == [1][..]));
     }
 }

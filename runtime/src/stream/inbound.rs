@@ -6,7 +6,9 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
+use crate::codec::Body;
 use crate::status::Failure;
+use crate::wire::Part;
 
 /// The receiving half of a stream, between the socket's owner, which fills it, and [`super::Streaming`].
 #[derive(Debug)]
@@ -17,7 +19,7 @@ pub(crate) struct Inbound {
 #[derive(Debug)]
 struct State {
     /// Each one or more items laid end to end. At most the window and one message in all.
-    chunks: VecDeque<Bytes>,
+    chunks: VecDeque<Body>,
     /// Items after those: copied out of batches of which they were a small part.
     copied: Vec<u8>,
     /// How the stream ended, to be told after the last chunk.
@@ -61,9 +63,9 @@ impl Inbound {
     }
 
     /// Takes items, which are a part of a batch that came in. Whom to wake once no lock is held.
-    pub(crate) fn receive(&self, batch: &Bytes, items: &[u8]) -> Result<Option<Waker>, Overrun> {
+    pub(crate) fn receive(&self, batch: &Bytes, items: Part<'_>) -> Result<Option<Waker>, Overrun> {
         let mut state = self.lock();
-        if state.end.is_some() || items.is_empty() {
+        if state.end.is_some() || items.len() == 0 {
             return Ok(None);
         }
         if state.allowed <= 0 {
@@ -99,7 +101,7 @@ impl Inbound {
 
     /// The next items, or how the stream ended; `None` once that has been told.
     #[inline]
-    pub(crate) fn poll_chunk(&self, context: &Context<'_>) -> Poll<Option<Result<Bytes, Failure>>> {
+    pub(crate) fn poll_chunk(&self, context: &Context<'_>) -> Poll<Option<Result<Body, Failure>>> {
         let mut state = self.lock();
         if let Some(chunk) = state.take() {
             return Poll::Ready(Some(Ok(chunk)));
@@ -117,23 +119,24 @@ impl Inbound {
 impl State {
     /// A slice keeps its whole batch in memory. Where that is much more than the items, as in a batch of many streams, they
     /// are copied: what an unread stream takes is to be what was granted to it.
-    fn keep(&mut self, batch: &Bytes, items: &[u8]) {
-        if items.len() < SMALL || items.len() < batch.len() / SMALL_PART {
-            self.copied.extend_from_slice(items);
-        } else {
-            if !self.copied.is_empty() {
-                let copied = std::mem::take(&mut self.copied);
-                self.chunks.push_back(copied.into());
-            }
-            self.chunks.push_back(batch.slice_ref(items));
+    fn keep(&mut self, batch: &Bytes, items: Part<'_>) {
+        let is_small = |items: &&[u8]| items.len() < SMALL || items.len() < batch.len() / SMALL_PART;
+        if let Some(items) = items.whole().filter(is_small) {
+            return self.copied.extend_from_slice(items);
         }
+        if !self.copied.is_empty() {
+            let copied = std::mem::take(&mut self.copied);
+            self.chunks.push_back(Bytes::from(copied).into());
+        }
+        self.chunks.push_back(items.of(batch));
     }
 
     /// The next items.
     #[inline]
-    fn take(&mut self) -> Option<Bytes> {
+    fn take(&mut self) -> Option<Body> {
         let chunk = self.chunks.pop_front();
-        chunk.or_else(|| (!self.copied.is_empty()).then(|| std::mem::take(&mut self.copied).into()))
+        let copied = &mut self.copied;
+        chunk.or_else(|| (!copied.is_empty()).then(|| Bytes::from(std::mem::take(copied)).into()))
     }
 }
 
@@ -143,7 +146,7 @@ mod tests {
 
     fn receive(inbound: &Inbound, items: &'static [u8]) -> Result<(), Overrun> {
         let batch = Bytes::from_static(items);
-        inbound.receive(&batch, &batch).map(crate::stream::wake)
+        inbound.receive(&batch, Part::from(&batch[..])).map(crate::stream::wake)
     }
 
     #[test]
@@ -160,12 +163,12 @@ mod tests {
     fn a_small_part_of_a_batch_does_not_keep_it() {
         let inbound = Inbound::new(1_000_000);
         let batch = Bytes::from(vec![7; 100_000]);
-        inbound.receive(&batch, &batch[..10]).unwrap();
+        inbound.receive(&batch, Part::from(&batch[..10])).unwrap();
         assert!(batch.is_unique());
-        inbound.receive(&batch, &batch[..50_000]).unwrap();
+        inbound.receive(&batch, Part::from(&batch[..50_000])).unwrap();
         assert!(!batch.is_unique(), "a large part is not copied");
-        inbound.receive(&batch, &batch[..20]).unwrap();
-        inbound.receive(&batch, &batch[..30]).unwrap();
+        inbound.receive(&batch, Part::from(&batch[..20])).unwrap();
+        inbound.receive(&batch, Part::from(&batch[..30])).unwrap();
         let context = Context::from_waker(Waker::noop());
         let next = || match inbound.poll_chunk(&context) {
             Poll::Ready(Some(Ok(chunk))) => chunk.len(),
@@ -178,7 +181,7 @@ mod tests {
     fn small_items_do_not_keep_batches_of_their_own() {
         let inbound = Inbound::new(1_000_000);
         let batch = Bytes::from(vec![7; 100]);
-        inbound.receive(&batch, &batch[10..]).unwrap();
+        inbound.receive(&batch, Part::from(&batch[10..])).unwrap();
         assert!(batch.is_unique());
     }
 }

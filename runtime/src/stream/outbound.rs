@@ -328,7 +328,7 @@ mod tests {
         let mut outbox = Outbox::default();
         outbound.collect(&mut outbox, 1);
         // Version, array, kind, id, and the header of a `bin 32`.
-        outbox.take().map_or_else(Vec::new, |message| message[9..].to_vec())
+        outbox.take().map_or_else(Vec::new, |message| message.batch()[9..].to_vec())
     }
 
     fn stream() -> (Arc<Outbound>, Told) {

@@ -7,11 +7,10 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::Bytes;
 use futures_core::Stream;
 
 use super::{Inbound, Outgoing};
-use crate::codec::{self, Form};
+use crate::codec::{self, Body, Form};
 use crate::middleware::{Around, Step};
 use crate::server::unreadable;
 use crate::status::{CallError, Failure, Status};
@@ -27,10 +26,10 @@ use crate::wire;
 pub struct Streaming<T, E = Status> {
     half: Half,
     /// Items received and not yet decoded, laid end to end.
-    chunk: Bytes,
+    chunk: Body,
     /// Bytes read for which no credit has been given back yet.
     consumed: u64,
-    read: fn(&mut Bytes) -> Result<T, Status>,
+    read: fn(&mut Body) -> Result<T, Status>,
     ended: bool,
     error: PhantomData<fn() -> E>,
 }
@@ -60,8 +59,8 @@ impl<T, E: CallError> Streaming<T, E> {
         Self::new(half, read_item::<F, T>)
     }
 
-    fn new(half: Half, read: fn(&mut Bytes) -> Result<T, Status>) -> Self {
-        Self { half, chunk: Bytes::new(), consumed: 0, read, ended: false, error: PhantomData }
+    fn new(half: Half, read: fn(&mut Body) -> Result<T, Status>) -> Self {
+        Self { half, chunk: Body::default(), consumed: 0, read, ended: false, error: PhantomData }
     }
 
     /// The next item; `None` at the end.
@@ -175,13 +174,13 @@ impl<T, E: CallError> Streaming<T, E> {
     }
 }
 
-fn read_answer<F: Form<T>, T>(items: &mut Bytes) -> Result<T, Status> {
+fn read_answer<F: Form<T>, T>(items: &mut Body) -> Result<T, Status> {
     codec::decode_prefix::<F, T>(items).map_err(|error| {
         Status::unknown(format!("an item of the server's stream can't be read: {error}")).maybe_executed()
     })
 }
 
-fn read_item<F: Form<T>, T>(items: &mut Bytes) -> Result<T, Status> {
+fn read_item<F: Form<T>, T>(items: &mut Body) -> Result<T, Status> {
     let item = codec::decode_prefix::<F, T>(items).map_err(|error| unreadable(&error))?;
     codec::validate::<F, T>(&item).map_err(|violation| Status::invalid_argument(violation.to_string()))?;
     Ok(item)

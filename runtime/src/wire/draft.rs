@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::spare::{drafted, is_oversized, keep, spare};
-use super::{LARGE, Message, VERSION, kind, write};
-use crate::codec::{Encode, EncodeError, Form, encode, encode_params};
+use super::{Buffer, LARGE, Message, VERSION, kind, write};
+use crate::codec::{Attachments, Encode, EncodeError, Form, encode_apart, encode_params};
 use crate::metadata::Metadata;
 
 /// A record whose body is written in place: a whole message already, so that a large one is handed to libzmq as it
@@ -25,6 +25,8 @@ pub(crate) struct Draft {
     body: usize,
     /// Where the body ends and the tail begins.
     tail: usize,
+    /// What lies apart of the body.
+    attachments: Attachments,
 }
 
 /// The length of a `bin 32` header, which is kept free until the body's length is known.
@@ -34,6 +36,10 @@ const BIN32: usize = 5;
 const CALL_ID: usize = 3;
 /// The elements of a call that are always there: kind, id, method, body.
 const CALL_ELEMENTS: u8 = 4;
+/// Those that may be: time left, metadata, credit.
+const CALL_OPTIONS: u8 = 3;
+/// The elements of a reply that are always there: kind, id, body.
+const REPLY_ELEMENTS: u8 = 3;
 
 impl Draft {
     /// A call, or a one-way call, with its parameters. Its id is set by [`Draft::address`].
@@ -53,39 +59,54 @@ impl Draft {
     pub(crate) fn reply<F: Form<T>, T>(id: u64, value: &T) -> Result<Self, EncodeError> {
         let mut bytes = spare();
         bytes.push(VERSION);
-        write::head(&mut bytes, 3, kind::REPLY, id);
-        Self::around(bytes, |bytes| encode::<F, T>(value, bytes))
+        write::head(&mut bytes, REPLY_ELEMENTS, kind::REPLY, id);
+        let mut draft = Self::around(bytes, |bytes| encode_apart::<F, T>(value, bytes))?;
+        if !draft.attachments.is_empty() {
+            draft.attach(REPLY_ELEMENTS);
+        }
+        Ok(draft)
     }
 
     #[inline]
     fn around(
         mut bytes: Vec<u8>,
-        write_body: impl FnOnce(&mut Vec<u8>) -> Result<(), EncodeError>,
+        write_body: impl FnOnce(&mut Vec<u8>) -> Result<Attachments, EncodeError>,
     ) -> Result<Self, EncodeError> {
         bytes.extend_from_slice(&[0; BIN32]);
         let body = bytes.len();
-        if let Err(error) = write_body(&mut bytes) {
-            keep(bytes);
-            return Err(error);
-        }
+        let attachments = match write_body(&mut bytes) {
+            Ok(attachments) => attachments,
+            Err(error) => {
+                keep(bytes);
+                return Err(error);
+            }
+        };
         let tail = bytes.len();
         drafted(tail - body);
         let Ok(length) = u32::try_from(tail - body) else {
             return Err(EncodeError::too_large(tail - body));
         };
-        let start = write_header(&mut bytes[..body], length);
-        Ok(Self { bytes, shared: None, start, body, tail })
+        let alone = tail - body >= LARGE || !attachments.is_empty();
+        let start = write_header(&mut bytes[..body], length, alone);
+        Ok(Self { bytes, shared: None, start, body, tail, attachments })
+    }
+
+    /// Says at the end of the record, which has so many elements so far, what lies apart.
+    #[cold]
+    fn attach(&mut self, elements: u8) {
+        self.bytes[self.start + 1] = 0x90 | (elements + 1);
+        write::places(&mut self.bytes, &self.attachments);
     }
 
     /// The length of the body.
     #[inline]
     pub(crate) fn body_len(&self) -> usize {
-        self.tail - self.body
+        self.tail - self.body + self.attachments.bytes()
     }
 
     /// The length of the record, as far as it is complete.
     pub(crate) fn record_len(&self) -> usize {
-        self.bytes.len() - self.start
+        self.bytes.len() - self.start + self.attachments.bytes()
     }
 
     /// Gives a buffer back that is much larger than it needs to be, for one of its own size: a call that is kept may be kept
@@ -114,6 +135,7 @@ impl Draft {
         self.bytes[id_at..id_at + 4].copy_from_slice(&id.to_be_bytes());
         self.bytes.truncate(self.tail);
         let elements = match (timeout, metadata.is_empty(), credit) {
+            _ if !self.attachments.is_empty() => CALL_OPTIONS,
             (None, true, None) => 0,
             (Some(_), true, None) => 1,
             (_, false, None) => 2,
@@ -126,8 +148,13 @@ impl Draft {
         if elements > 1 {
             self.metadata(metadata);
         }
-        if let Some(credit) = credit {
-            write::uint(&mut self.bytes, credit);
+        match credit {
+            Some(credit) => write::uint(&mut self.bytes, credit),
+            None if elements == CALL_OPTIONS => self.bytes.push(0xc0),
+            None => {}
+        }
+        if !self.attachments.is_empty() {
+            self.attach(CALL_ELEMENTS + CALL_OPTIONS);
         }
     }
 
@@ -152,21 +179,23 @@ impl Draft {
     /// Whether it is to travel alone.
     #[inline]
     pub(super) fn is_large(&self) -> bool {
-        self.body_len() >= LARGE
+        self.tail - self.body >= LARGE || !self.attachments.is_empty()
     }
 
     /// The whole message.
     pub(super) fn into_message(self) -> Message {
-        match self.shared {
-            Some(shared) => Message::Shared(shared),
-            None => Message::Own(self.bytes),
-        }
+        let batch = match self.shared {
+            Some(shared) => Buffer::Shared(shared),
+            None => Buffer::Own(self.bytes),
+        };
+        Message::new(batch, self.attachments)
     }
 
     /// The whole message, which is kept here as well.
-    pub(super) fn share(&mut self) -> Arc<Vec<u8>> {
+    pub(super) fn share(&mut self) -> Message {
         let bytes = &mut self.bytes;
-        Arc::clone(self.shared.get_or_insert_with(|| Arc::new(std::mem::take(bytes))))
+        let shared = self.shared.get_or_insert_with(|| Arc::new(std::mem::take(bytes)));
+        Message::new(Buffer::Shared(Arc::clone(shared)), self.attachments.clone())
     }
 
     /// Appends the record to a batch.
@@ -177,15 +206,16 @@ impl Draft {
 }
 
 /// Writes the header of a body of so many bytes, as short as can be, at the end of what stands before the body; what was
-/// there before the place kept free for it moves up to it. Where that begins now.
+/// there before the place kept free for it moves up to it, unless the record is a message as it stands (`alone`). Where that
+/// begins now.
 #[inline]
-fn write_header(before: &mut [u8], length: u32) -> usize {
+fn write_header(before: &mut [u8], length: u32, alone: bool) -> usize {
     let [_, _, high, low] = length.to_be_bytes();
     let free = before.len() - BIN32;
     let gap = match length {
+        _ if alone => 0,
         0..=0xff => 3,
-        // A large one is a message as it stands.
-        0x100..=0xffff if (length as usize) < LARGE => 2,
+        0x100..=0xffff => 2,
         _ => 0,
     };
     before.copy_within(..free, gap);

@@ -1,8 +1,8 @@
 //! One item of a stream, encoded.
 
 use super::spare::{drafted, keep, spare};
-use super::{LARGE, Message, VERSION, kind, write};
-use crate::codec::{EncodeError, Form, encode};
+use super::{Buffer, LARGE, Message, VERSION, kind, write};
+use crate::codec::{Attachments, EncodeError, Form, encode_apart};
 
 /// An item, after all that makes a message of it: a large one travels alone, and is handed to libzmq as it is.
 #[derive(Debug)]
@@ -10,6 +10,10 @@ pub(crate) struct Item {
     bytes: Vec<u8>,
     /// Where the value begins.
     body: usize,
+    /// Its length, in bytes.
+    length: usize,
+    /// What lies apart of it, whose places stand behind it.
+    attachments: Attachments,
 }
 
 /// What stands before the value in a message with one item of a stream, but for the value's length: the same for each.
@@ -21,12 +25,14 @@ pub(crate) struct ItemHead {
 
 /// A version, the header of an array, a kind, the largest id, and the header of a `bin 32`.
 const MOST: usize = 1 + 1 + 1 + 9 + 5;
+/// The elements that are always there: kind, id, items.
+const ELEMENTS: u8 = 3;
 
 impl ItemHead {
     /// Of the stream of this call.
     pub(crate) fn new(id: u64) -> Self {
         let mut head = vec![VERSION];
-        write::head(&mut head, 3, kind::ITEMS, id);
+        write::head(&mut head, ELEMENTS, kind::ITEMS, id);
         head.extend_from_slice(&[0xc6, 0, 0, 0, 0]);
         let mut bytes = [0; MOST];
         bytes[..head.len()].copy_from_slice(&head);
@@ -40,26 +46,34 @@ impl Item {
         let mut bytes = spare();
         let body = head.length;
         bytes.extend_from_slice(&head.bytes[..body]);
-        if let Err(error) = encode::<F, T>(value, &mut bytes) {
-            keep(bytes);
-            return Err(error);
-        }
+        let attachments = match encode_apart::<F, T>(value, &mut bytes) {
+            Ok(attachments) => attachments,
+            Err(error) => {
+                keep(bytes);
+                return Err(error);
+            }
+        };
         let length = bytes.len() - body;
         drafted(length);
         let Ok(header) = u32::try_from(length) else {
             return Err(EncodeError::too_large(length));
         };
         bytes[body - 4..body].copy_from_slice(&header.to_be_bytes());
-        Ok(Self { bytes, body })
+        if !attachments.is_empty() {
+            bytes[1] = 0x90 | (ELEMENTS + 1);
+            write::places(&mut bytes, &attachments);
+        }
+        let length = length + attachments.bytes();
+        Ok(Self { bytes, body, length, attachments })
     }
 
     /// The length of the value, in bytes.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.bytes.len() - self.body
+        self.length
     }
 
-    /// The value.
+    /// The value, if nothing of it lies apart.
     #[inline]
     pub(crate) fn body(&self) -> &[u8] {
         &self.bytes[self.body..]
@@ -68,12 +82,12 @@ impl Item {
     /// Whether it is to travel alone.
     #[inline]
     pub(super) fn is_large(&self) -> bool {
-        self.len() >= LARGE
+        self.length >= LARGE || !self.attachments.is_empty()
     }
 
     /// A message with nothing but this item.
     pub(super) fn into_message(self) -> Message {
-        Message::Own(self.bytes)
+        Message::new(Buffer::Own(self.bytes), self.attachments)
     }
 
     /// Gives the buffer back.

@@ -1,31 +1,70 @@
 //! [`Message`]: a batch that is complete, and who else may have its bytes.
 
-use std::ops::Deref;
 use std::sync::Arc;
 
+use bytes::Bytes;
+
 use super::spare::keep;
+use crate::codec::Attachments;
 
 /// A message on its way to a socket.
 #[derive(Debug)]
-pub(crate) enum Message {
+pub(crate) struct Message {
+    batch: Buffer,
+    /// What lies apart of its one body: each is a frame before that of the batch.
+    attachments: Attachments,
+}
+
+/// A frame, and who else may have it.
+#[derive(Debug)]
+pub(crate) enum Buffer {
     /// Nobody else has it.
     Own(Vec<u8>),
     /// A large call that may be made again has it, too.
     Shared(Arc<Vec<u8>>),
+    /// It is a part of a value, and whoever has a clone of that has it, too.
+    Attachment(Bytes),
 }
 
 impl Message {
-    /// The bytes, copied if somebody else has them.
-    pub(crate) fn into_bytes(self) -> Vec<u8> {
-        match self {
-            Self::Own(bytes) => bytes,
-            Self::Shared(bytes) => Arc::unwrap_or_clone(bytes),
-        }
+    pub(super) fn new(batch: Buffer, attachments: Attachments) -> Self {
+        Self { batch, attachments }
+    }
+
+    /// The frame that holds records.
+    pub(crate) fn batch(&self) -> &[u8] {
+        &self.batch
+    }
+
+    /// How many bytes it has in all.
+    #[inline]
+    pub(crate) fn len(&self) -> usize {
+        self.batch.len() + self.attachments.bytes()
+    }
+
+    /// The batch, and the frames that come before it.
+    pub(crate) fn into_parts(self) -> (Buffer, Attachments) {
+        (self.batch, self.attachments)
+    }
+
+    /// As its receiver has it: the batch, copied if somebody else has it, and the frames before it.
+    pub(crate) fn into_received(self) -> (Bytes, Vec<Bytes>) {
+        let batch = match self.batch {
+            Buffer::Own(bytes) => bytes.into(),
+            Buffer::Shared(bytes) => Arc::unwrap_or_clone(bytes).into(),
+            Buffer::Attachment(bytes) => bytes,
+        };
+        (batch, self.attachments.into_frames().collect())
+    }
+
+    /// Keeps the buffer for what is to be sent next, unless somebody else still has it.
+    pub(crate) fn recycle(self) {
+        self.batch.recycle();
     }
 }
 
-impl Message {
-    /// Keeps the buffer for what is to be sent next, unless somebody else still has it.
+impl Buffer {
+    /// See [`Message::recycle`].
     pub(crate) fn recycle(self) {
         match self {
             Self::Own(bytes) => keep(bytes),
@@ -34,23 +73,25 @@ impl Message {
                     keep(bytes);
                 }
             }
+            Self::Attachment(_) => {}
         }
     }
 }
 
-impl Deref for Message {
+impl std::ops::Deref for Buffer {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
         match self {
             Self::Own(bytes) => bytes,
             Self::Shared(bytes) => bytes,
+            Self::Attachment(bytes) => bytes,
         }
     }
 }
 
 impl From<Vec<u8>> for Message {
     fn from(bytes: Vec<u8>) -> Self {
-        Self::Own(bytes)
+        Self { batch: Buffer::Own(bytes), attachments: Attachments::default() }
     }
 }

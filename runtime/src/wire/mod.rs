@@ -19,11 +19,10 @@ mod write;
 
 pub(crate) use draft::Draft;
 pub(crate) use item::{Item, ItemHead};
-pub(crate) use message::Message;
+pub(crate) use message::{Buffer, Message};
 pub(crate) use outbox::Outbox;
 pub(crate) use owed::owed;
-pub(crate) use read::{CallRecord, Malformed, Reader, Record, unknown_kind};
-pub(crate) use spare::keep as recycle;
+pub(crate) use read::{CallRecord, Malformed, Part, Reader, Record, frames_before, unknown_kind};
 pub(crate) use write::{cancel, credit, end, error, going_away, ping, pong};
 
 /// The first byte of every batch: the version of the protocol.

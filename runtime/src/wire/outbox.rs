@@ -45,7 +45,7 @@ impl Outbox {
     #[inline]
     pub(crate) fn push_copy(&mut self, draft: &mut Draft) {
         if draft.is_large() {
-            self.alone(Message::Shared(draft.share()));
+            self.alone(draft.share());
         } else {
             self.record(|batch| draft.append_to(batch));
             draft.fit();
@@ -123,13 +123,8 @@ impl Outbox {
         }
     }
 
-    /// The next message to send, for whoever never shares one.
-    pub(crate) fn take(&mut self) -> Option<Vec<u8>> {
-        self.take_message().map(Message::into_bytes)
-    }
-
     /// The next message to send.
-    pub(crate) fn take_message(&mut self) -> Option<Message> {
+    pub(crate) fn take(&mut self) -> Option<Message> {
         if self.sealed.is_empty() {
             self.seal();
         }
@@ -139,8 +134,7 @@ impl Outbox {
     }
 
     /// Puts back a message that could not be sent, as the next.
-    pub(crate) fn put_back(&mut self, message: impl Into<Message>) {
-        let message = message.into();
+    pub(crate) fn put_back(&mut self, message: Message) {
         self.bytes += message.len();
         self.sealed.push_front(message);
     }
@@ -159,7 +153,7 @@ impl Outbox {
 
     /// Hands out the ids of the calls that have not left yet, with 0 for each one-way call.
     pub(crate) fn calls(&self, mut found: impl FnMut(u64)) {
-        self.sealed.iter().for_each(|batch| calls_in(batch, &mut found));
+        self.sealed.iter().for_each(|message| calls_in(message.batch(), &mut found));
         calls_in(&self.open, &mut found);
     }
 
@@ -167,23 +161,23 @@ impl Outbox {
     pub(crate) fn take_out(&mut self, is_out: impl Fn(u64) -> bool) {
         self.open_items = None;
         let sealed = std::mem::take(&mut self.sealed);
-        self.sealed = sealed.into_iter().filter_map(|batch| rest_of(batch, &is_out)).collect();
+        self.sealed = sealed.into_iter().filter_map(|message| rest_of(message, &is_out)).collect();
         self.open = without(&self.open, &is_out).unwrap_or_default();
-        self.bytes = self.open.len() + self.sealed.iter().map(|batch| batch.len()).sum::<usize>();
+        self.bytes = self.open.len() + self.sealed.iter().map(Message::len).sum::<usize>();
     }
 
     /// Throws everything away.
     pub(crate) fn clear(&mut self) {
-        while let Some(message) = self.take_message() {
+        while let Some(message) = self.take() {
             message.recycle();
         }
     }
 }
 
-/// The message as it is where nothing is taken out.
-fn rest_of(batch: Message, is_out: &impl Fn(u64) -> bool) -> Option<Message> {
-    let rest = without(&batch, is_out)?;
-    Some(if rest.len() == batch.len() { batch } else { rest.into() })
+/// The message as it is where nothing is taken out, such as of one whose only record has something that lies apart.
+fn rest_of(message: Message, is_out: &impl Fn(u64) -> bool) -> Option<Message> {
+    let rest = without(message.batch(), is_out)?;
+    Some(if rest.len() == message.batch().len() { message } else { rest.into() })
 }
 
 /// Sets the `bin 32` length at `length_at` to reach to the end of the batch.
@@ -198,7 +192,7 @@ fn patch_length(batch: &mut [u8], length_at: usize) {
 mod tests {
     use super::*;
     use crate::codec::Plain;
-    use crate::wire::{ItemHead, Reader, Record, end, ping};
+    use crate::wire::{Buffer, ItemHead, Reader, Record, end, ping};
 
     fn item(id: u64, text: &str) -> Item {
         Item::encode::<Plain, String>(&ItemHead::new(id), &text.to_owned()).unwrap()
@@ -208,7 +202,7 @@ mod tests {
     fn messages(outbox: &mut Outbox) -> Vec<Vec<String>> {
         let mut messages = Vec::new();
         while let Some(message) = outbox.take() {
-            let mut reader = Reader::new(&message).unwrap();
+            let mut reader = Reader::new(message.batch()).unwrap();
             let mut records = Vec::new();
             while let Some(record) = reader.next().unwrap() {
                 records.push(match record {
@@ -285,14 +279,16 @@ mod tests {
         for id in 1..=3 {
             draft.address(id, None, &metadata, None);
             outbox.push_copy(&mut draft);
-            sent.extend(outbox.take_message());
+            sent.extend(outbox.take());
         }
         // What is still on its way stays as it is.
         for (message, expected) in sent.iter().zip(1..) {
-            assert!(matches!(message, Message::Shared(_)));
             let mut ids = Vec::new();
-            calls_in(message, |id| ids.push(id));
+            calls_in(message.batch(), |id| ids.push(id));
             assert_eq!(ids, [expected]);
+        }
+        for message in sent {
+            assert!(matches!(message.into_parts().0, Buffer::Shared(_)));
         }
         assert_eq!(draft.body_len(), super::super::LARGE + 4);
     }

@@ -34,7 +34,7 @@ mod tests {
         outbox.record(|out| error(out, 0, &failure));
         outbox.record(|out| ping(out, 0));
         outbox.record(|out| pong(out, 3));
-        assert_eq!(owed(&outbox.take().unwrap()), 2);
+        assert_eq!(owed(outbox.take().unwrap().batch()), 2);
         assert_eq!(owed(b""), 0);
     }
 }

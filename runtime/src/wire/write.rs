@@ -5,6 +5,7 @@
 use rmp::encode::{write_bin, write_str, write_uint};
 
 use super::{DECLARED, kind};
+use crate::codec::Attachments;
 use crate::metadata::{Metadata, MetadataValue};
 use crate::status::{Cause, Failure, Status};
 
@@ -29,6 +30,13 @@ pub(super) fn str(out: &mut Vec<u8>, value: &str) {
         Err(_) => return drop(write_str(out, value)),
     }
     out.extend_from_slice(value.as_bytes());
+}
+
+/// The places in a body of what lies apart of it.
+pub(super) fn places(out: &mut Vec<u8>, attachments: &Attachments) {
+    let places = attachments.as_slice().iter().map(|attachment| attachment.at as u64);
+    let _ = rmp::encode::write_array_len(out, u32::try_from(places.len()).unwrap_or(u32::MAX));
+    places.for_each(|place| uint(out, place));
 }
 
 pub(super) fn metadata(out: &mut Vec<u8>, metadata: &Metadata) {

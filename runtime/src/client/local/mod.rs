@@ -187,14 +187,14 @@ impl Host {
             any |= line.come_up(now, &mut self.routes, &mut self.wakers);
             let Up::Yes(route) = line.up else { continue };
             while let Some(message) = line.connection.take_message(&mut self.wakers) {
-                line.to_server.take_in(message.into_bytes(), now, rules.to_server);
+                line.to_server.take_in(message, now, rules.to_server);
                 any = true;
             }
             while let Some(message) = line.to_server.due(now) {
-                let batch = Bytes::from(message);
-                core.receive(&route, &batch);
+                let (batch, frames) = message.into_received();
+                core.receive(&route, &batch, &frames);
                 if rules.repeats {
-                    repeat(core, &batch);
+                    repeat(core, &batch, &frames);
                 }
                 any = true;
             }
@@ -207,7 +207,8 @@ impl Host {
         }
         for line in &mut self.lines {
             while let Some(message) = line.to_client.due(now) {
-                line.connection.receive(&Bytes::from(message), &mut self.wakers);
+                let (batch, frames) = message.into_received();
+                line.connection.receive(&batch, &frames, &mut self.wakers);
                 any = true;
             }
         }
@@ -299,7 +300,7 @@ impl Host {
 }
 
 /// Has the calls of idempotent methods in a batch arrive once more, as a client's second attempt would.
-fn repeat(core: &mut Core, batch: &Bytes) {
+fn repeat(core: &mut Core, batch: &Bytes, frames: &[Bytes]) {
     let Ok(mut reader) = Reader::new(batch) else { return };
     let mut again = vec![wire::VERSION];
     let mut start = reader.at();
@@ -312,7 +313,8 @@ fn repeat(core: &mut Core, batch: &Bytes) {
         start = reader.at();
     }
     if again.len() > 1 {
-        core.receive(AGAIN, &Bytes::from(again));
+        // Of frames there are some only where the batch has one record, which is among these then.
+        core.receive(AGAIN, &Bytes::from(again), frames);
     }
 }
 

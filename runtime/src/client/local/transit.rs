@@ -6,17 +6,18 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::place::Way;
+use crate::wire::Message;
 
 /// Later than that, nothing arrives in any test, and clocks end.
 const FAR: Duration = Duration::from_hours(24 * 365);
 
 /// Messages on their way, in the order in which they were sent, which is that in which they arrive.
 #[derive(Debug, Default)]
-pub(super) struct Transit(VecDeque<(Instant, Vec<u8>)>);
+pub(super) struct Transit(VecDeque<(Instant, Message)>);
 
 impl Transit {
     /// Takes a message in, or loses it.
-    pub(super) fn take_in(&mut self, message: Vec<u8>, now: Instant, way: Way) {
+    pub(super) fn take_in(&mut self, message: Message, now: Instant, way: Way) {
         if way.loses {
             return;
         }
@@ -27,7 +28,7 @@ impl Transit {
     }
 
     /// The next message that has arrived.
-    pub(super) fn due(&mut self, now: Instant) -> Option<Vec<u8>> {
+    pub(super) fn due(&mut self, now: Instant) -> Option<Message> {
         let (at, _) = self.0.front()?;
         if *at <= now { self.0.pop_front().map(|(_, message)| message) } else { None }
     }

@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use bytes::{Buf, Bytes};
+use bytes::Bytes;
 use rmpv::Value;
 use uuid::Uuid;
 
 use super::tape::{Amount, Flag, Side, Trade, trade};
 use super::tree::{Tree, tree};
 use super::{check, complaint, failed_write, read, written};
-use crate::codec::{Blob, Boxed, List, Map, Nanoseconds, Nothing, Optional, Plain, decode_prefix, encode};
+use crate::codec::{Blob, Body, Boxed, List, Map, Nanoseconds, Nothing, Optional, Plain, decode_prefix, encode};
 
 #[test]
 fn scalars() {
@@ -162,15 +162,16 @@ fn a_body_is_one_value() {
 #[test]
 fn values_end_to_end_are_taken_one_by_one() {
     let items = [tree(), Tree::default(), tree()];
-    let mut body = Bytes::from(items.iter().flat_map(written::<Plain, Tree>).collect::<Vec<_>>());
+    let written = items.iter().flat_map(written::<Plain, Tree>).collect::<Vec<_>>();
+    let mut body = Body::from(Bytes::from(written));
     for item in items {
         assert_eq!(decode_prefix::<Plain, Tree>(&mut body), Ok(item));
     }
-    assert!(!body.has_remaining());
+    assert!(body.is_empty());
     decode_prefix::<Plain, Tree>(&mut body).expect_err("nothing is left");
 
-    let mut broken = Bytes::from_static(&[1, 0xa1]);
+    let mut broken = Body::from(Bytes::from_static(&[1, 0xa1]));
     assert_eq!(decode_prefix::<Plain, u8>(&mut broken), Ok(1));
     decode_prefix::<Plain, String>(&mut broken).expect_err("a string without its bytes");
-    assert_eq!(&broken[..], [0xa1], "what is broken stays");
+    assert_eq!(&broken.bytes[..], [0xa1], "what is broken stays");
 }

@@ -31,7 +31,7 @@ fn failed_write<F: WriteForm<T>, T: ?Sized>(value: &T) -> EncodeError {
 }
 
 fn read<F: Form<T>, T>(bytes: &[u8]) -> Result<T, DecodeError> {
-    super::decode::<F, T>(&Bytes::copy_from_slice(bytes))
+    super::decode::<F, T>(&Bytes::copy_from_slice(bytes).into())
 }
 
 /// The message about bytes that are no such value.
