@@ -36,7 +36,7 @@ async fn call(steps: Vec<Step>) {
         match step {
             Step::Call(kind) if calls.len() < CALLS => begin(&mut calls, &probe, kind),
             Step::Call(_) => {}
-            Step::Receive(message) => client.receive(&message.bytes()),
+            Step::Receive(message) => client.receive(&message.batch(), &message.frames()),
             Step::Send => assert!(client.messages().iter().all(|message| is_readable(message))),
             Step::Reconnect => {
                 client.disconnect();

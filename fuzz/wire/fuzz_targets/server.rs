@@ -37,7 +37,9 @@ async fn serve(steps: Vec<Step>) {
     let mut server = FuzzedServer::new(builder).expect("two services with other methods");
     for step in steps {
         match step {
-            Step::Receive(client, message) => server.receive(&route(client), &message.bytes()),
+            Step::Receive(client, message) => {
+                server.receive(&route(client), &message.batch(), &message.frames());
+            }
             Step::Send => assert!(server.messages().iter().all(|(_, message)| is_readable(message))),
             Step::Lose(client) => server.lose(&route(client)),
             Step::Wait(millis) => {

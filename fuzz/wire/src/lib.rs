@@ -3,14 +3,15 @@
 //! The door into the runtime is there with `--cfg fuzzing` alone, which cargo-fuzz sets.
 
 use arbitrary::Arbitrary;
+use bytes::Bytes;
 
 /// One message, as a peer might send it.
 #[derive(Debug, Arbitrary)]
 pub enum Message {
     /// Any bytes.
     Raw(Vec<u8>),
-    /// Records behind the version byte, of which so many bytes are cut off at the end.
-    Records(Vec<Record>, u8),
+    /// Records behind the version byte, of which so many bytes are cut off at the end; and what is attached to the first.
+    Records(Vec<Record>, u8, Vec<Vec<u8>>),
 }
 
 /// One record.
@@ -40,6 +41,8 @@ pub enum Element {
     Text(String),
     /// Metadata.
     Map(Vec<(String, String)>),
+    /// The places of attachments.
+    Places(Vec<u8>),
 }
 
 /// Methods of every kind, and one that is none.
@@ -59,17 +62,26 @@ const METHODS: [&str; 12] = [
 ];
 
 impl Message {
-    /// Its bytes.
+    /// The bytes of its batch.
     #[must_use]
-    pub fn bytes(&self) -> Vec<u8> {
+    pub fn batch(&self) -> Vec<u8> {
         match self {
             Self::Raw(bytes) => bytes.clone(),
-            Self::Records(records, cut) => {
+            Self::Records(records, cut, _) => {
                 let mut bytes = vec![1];
                 records.iter().for_each(|record| record.write(&mut bytes));
                 bytes.truncate(bytes.len().saturating_sub(usize::from(cut % 8)));
                 bytes
             }
+        }
+    }
+
+    /// The frames before it.
+    #[must_use]
+    pub fn frames(&self) -> Vec<Bytes> {
+        match self {
+            Self::Raw(_) => Vec::new(),
+            Self::Records(_, _, frames) => frames.iter().map(|frame| Bytes::copy_from_slice(frame)).collect(),
         }
     }
 }
@@ -100,6 +112,10 @@ impl Element {
                 bin(out, &body);
             }
             Self::Text(string) => text(out, string),
+            Self::Places(places) => {
+                array(out, places.len());
+                places.iter().for_each(|place| uint(out, u64::from(*place)));
+            }
             Self::Map(entries) => {
                 // Writing into a vector does not fail.
                 let _ = rmp::encode::write_map_len(out, len(entries.len()));

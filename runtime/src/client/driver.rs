@@ -105,22 +105,18 @@ impl Driver {
         let most = self.connection.turn();
         let mut bytes = 0;
         for _ in 0..RECEIVE {
-            let (batch, frames, at) = match self.unfinished.take() {
-                Some((batch, at)) => (batch, Vec::new(), at),
-                None => match self.dealer.receive()? {
-                    Some((batch, Some(frames))) => (batch, frames, 0),
-                    Some((_, None)) => {
-                        self.connection.unreadable(TOO_MUCH, &mut self.wakers);
-                        continue;
-                    }
-                    None => return Ok(Received::All),
-                },
+            let (batch, frames, at) = if let Some((batch, at)) = self.unfinished.take() {
+                (batch, Vec::new(), at)
+            } else {
+                let Some(message) = self.dealer.receive()? else { return Ok(Received::All) };
+                telemetry::received(End::Client, message.len());
+                bytes += message.len();
+                let Some(frames) = message.frames else {
+                    self.connection.unreadable(TOO_MUCH, &mut self.wakers);
+                    continue;
+                };
+                (message.batch, frames, 0)
             };
-            if at == 0 {
-                let length = batch.len() + frames.iter().map(Bytes::len).sum::<usize>();
-                telemetry::received(End::Client, length);
-                bytes += length;
-            }
             let next = self.connection.receive_some(&batch, &frames, at, &mut self.wakers, most);
             self.unfinished = next.map(|at| (batch, at));
             if self.wakers.len() >= most || bytes >= BYTES && !self.wakers.is_empty() {

@@ -38,9 +38,12 @@ impl WriteForm<Bytes> for Blob {
 
 impl Form<Bytes> for Blob {
     fn decode(reader: &mut Reader<'_>) -> Result<Bytes, DecodeError> {
+        if let Some(bytes) = reader.attachment() {
+            return Ok(bytes);
+        }
         match reader.bin() {
             Some(slice) => Ok(reader.share(slice)),
-            None => reader.attachment().ok_or_else(|| reader.unexpected("bytes")),
+            None => Err(reader.unexpected("bytes")),
         }
     }
 }

@@ -217,6 +217,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Bytes that lie apart, if those come next.
+    #[inline]
     pub(super) fn attachment(&mut self) -> Option<Bytes> {
         let (first, others) = self.attachments.split_first()?;
         let (length, rest) = self.bin_header()?;

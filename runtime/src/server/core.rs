@@ -127,7 +127,10 @@ impl Core {
         while self.go_on() {}
         self.received = Instant::now();
         let Some(peer) = self.clients.heard_of(route, self.received) else { return 0 };
-        self.too_much(&peer, "a message of more frames, or of more bytes in them, than one may have".to_owned());
+        self.too_much(
+            &peer,
+            "a message of more frames, or of more bytes in them, than one may have".to_owned(),
+        );
         self.after_turn(&peer);
         1
     }

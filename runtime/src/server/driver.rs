@@ -6,13 +6,12 @@ use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::core::Core;
 use super::counters::Dropped;
 use super::peer::{Next, Peer};
-use crate::socket::{Received, Routed, Router, SocketError};
+use crate::socket::{Routed, Router, SocketError};
 use crate::telemetry::{self, End};
 use crate::wire;
 
@@ -123,13 +122,12 @@ impl Driver {
                     self.pace.none_left();
                     return Ok(false);
                 }
-                Some(Ok(Received { route, batch, frames })) => {
+                Some(Ok((route, message))) => {
                     self.pace.came();
-                    let length = batch.len() + frames.iter().flatten().map(Bytes::len).sum::<usize>();
-                    telemetry::received(End::Server, length);
-                    bytes += length;
-                    records += match frames {
-                        Some(frames) => self.core.receive(route, &batch, &frames),
+                    telemetry::received(End::Server, message.len());
+                    bytes += message.len();
+                    records += match message.frames {
+                        Some(frames) => self.core.receive(route, &message.batch, &frames),
                         None => self.core.refuse(route),
                     };
                 }

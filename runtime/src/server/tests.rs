@@ -76,7 +76,9 @@ fn told(core: &mut Core) -> Vec<String> {
         let mut reader = Reader::new(message.batch()).expect("it is a batch");
         while let Some(record) = reader.next().expect("it is well-formed") {
             told.push(match record {
-                Record::Items { id, items } => format!("items of {id}: {:?}", items.whole().unwrap_or_default()),
+                Record::Items { id, items } => {
+                    format!("items of {id}: {:?}", items.whole().unwrap_or_default())
+                }
                 Record::Error { id, failure: Failure::Status(status) } => {
                     format!("{id} {} {}", status.code(), status.outcome())
                 }
@@ -493,21 +495,14 @@ async fn items_that_have_gathered_come_before_the_end_of_their_call_and_never_in
     let (outgoing, outbound) = stream(&peer);
     assert!(send(&outgoing, &outbound, 5));
     peer.fail(outgoing.key, &Status::deadline_exceeded("too late"));
-    assert_eq!(
-        told(core),
-        ["items of 1: [5]", &*error(1, Code::DeadlineExceeded, Outcome::Executed)]
-    );
+    assert_eq!(told(core), ["items of 1: [5]", &*error(1, Code::DeadlineExceeded, Outcome::Executed)]);
 
     let (outgoing, outbound) = stream(&peer);
     assert!(send(&outgoing, &outbound, 6));
     peer.cancel(1);
     let (outgoing, outbound) = stream(&peer);
     assert!(send(&outgoing, &outbound, 7));
-    assert_eq!(
-        told(core),
-        ["items of 1: [7]"],
-        "nobody waits for those of a call that was given up"
-    );
+    assert_eq!(told(core), ["items of 1: [7]"], "nobody waits for those of a call that was given up");
 }
 
 #[tokio::test]

@@ -2,11 +2,9 @@
 
 use std::task::{Context, Poll};
 
-use bytes::Bytes;
-
 use super::monitor::{Event, Monitor};
 use super::{
-    Before, COPY, Sent, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc,
+    Before, COPY, Delivered, Sent, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc,
     largest_received, receive_mark, tune,
 };
 use crate::wire::Message;
@@ -15,7 +13,7 @@ use crate::wire::Message;
 pub(crate) struct Dealer {
     /// `None` for `inproc`, which has no connections to speak of.
     monitor: Option<Monitor>,
-    dealer: Watched,
+    socket: Watched,
     /// The frames of the message that is coming in.
     before: Before,
     /// How many bytes these may have.
@@ -31,13 +29,13 @@ const CONNECT: i32 = 5_000;
 impl Dealer {
     /// A socket that will be connected as soon as its peer is there. Must be called within a tokio runtime.
     pub(crate) fn connect(endpoint: &str, tuning: Tuning) -> Result<Self, SocketError> {
-        let dealer = Watched::new(Self::socket(endpoint, tuning)?)?;
+        let socket = Watched::new(Self::socket(endpoint, tuning)?)?;
         let most = largest_received(tuning.max_body);
-        let mut this = Self { monitor: None, dealer, before: Before::default(), most };
+        let mut this = Self { monitor: None, socket, before: Before::default(), most };
         if !is_inproc(endpoint) {
-            this.monitor = Some(Monitor::new(&mut this.dealer.socket)?);
+            this.monitor = Some(Monitor::new(&mut this.socket.socket)?);
         }
-        endpoint::connect(&mut this.dealer.socket, endpoint)?;
+        endpoint::connect(&mut this.socket.socket, endpoint)?;
         Ok(this)
     }
 
@@ -68,14 +66,13 @@ impl Dealer {
     }
 
     /// The next batch, and the frames that belong to it; others before it are passed over: some devices leave an empty one.
-    /// `None` in place of the frames where there are too many of them, or too many bytes in them.
-    pub(crate) fn receive(&mut self) -> Result<Option<(Bytes, Option<Vec<Bytes>>)>, SocketError> {
-        while let Some(frame) = self.dealer.receive()? {
+    pub(crate) fn receive(&mut self) -> Result<Option<Delivered>, SocketError> {
+        while let Some(frame) = self.socket.receive()? {
             if !frame.get_more() {
                 let batch = into_bytes(frame);
                 let frames = self.before.of(&batch);
                 self.before.frames.clear();
-                return Ok(Some((batch, frames.ok())));
+                return Ok(Some(Delivered { batch, frames: frames.ok() }));
             }
             self.before.push(frame, self.most);
         }
@@ -89,7 +86,7 @@ impl Dealer {
 
     /// What libzmq refuses is still here: it had a copy.
     fn send_copy(&self, message: Message) -> Result<Sent, SocketError> {
-        match self.dealer.send_copy(message.batch(), zmq::DONTWAIT) {
+        match self.socket.send_copy(message.batch(), zmq::DONTWAIT) {
             Ok(()) => {
                 message.recycle();
                 Ok(Sent::Yes)
@@ -101,12 +98,12 @@ impl Dealer {
 
     /// What libzmq refuses is lost, since it is its own by then: it is asked first whether it has room.
     fn send_whole(&mut self, message: Message) -> Result<Sent, SocketError> {
-        if !self.dealer.events()?.contains(zmq::POLLOUT) {
+        if !self.socket.events()?.contains(zmq::POLLOUT) {
             return Ok(Sent::Full(message));
         }
         let (batch, attachments) = message.into_parts();
-        let sent = self.dealer.send_attachments(attachments);
-        match sent.and_then(|()| self.dealer.send_whole(batch, None, zmq::DONTWAIT)) {
+        let sent = self.socket.send_attachments(attachments);
+        match sent.and_then(|()| self.socket.send_whole(batch, None, zmq::DONTWAIT)) {
             Ok(()) => Ok(Sent::Yes),
             Err(zmq::Error::EAGAIN) => Ok(Sent::Unreachable),
             Err(error) => Err(error.into()),
@@ -115,7 +112,7 @@ impl Dealer {
 
     /// Whether there is anything to receive, or room to send.
     pub(crate) fn has_changed(&self) -> Result<bool, SocketError> {
-        Ok(self.dealer.events()?.intersects(zmq::POLLIN | zmq::POLLOUT))
+        Ok(self.socket.events()?.intersects(zmq::POLLIN | zmq::POLLOUT))
     }
 
     /// Ready when something may have happened to the connection, of which [`Dealer::event`] tells.
@@ -125,14 +122,14 @@ impl Dealer {
 
     /// Ready when there may be something to receive, or room to send. See the head of [`super`].
     pub(crate) fn poll_changed(&self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        self.dealer.poll_changed(context)
+        self.socket.poll_changed(context)
     }
 }
 
 impl Drop for Dealer {
     fn drop(&mut self) {
         if self.monitor.is_some() {
-            Monitor::stop(&mut self.dealer.socket);
+            Monitor::stop(&mut self.socket.socket);
         }
     }
 }

@@ -19,7 +19,7 @@ mod tests;
 pub(crate) use dealer::{Dealer, RECONNECT};
 pub(crate) use flight::{Flight, Receipt};
 pub(crate) use monitor::Event;
-pub(crate) use router::{Received, Routed, Router};
+pub(crate) use router::{Routed, Router};
 
 use std::cell::Cell;
 use std::fmt;
@@ -201,12 +201,7 @@ impl Watched {
     }
 
     /// Sends the buffer itself. What libzmq refuses is lost.
-    fn send_whole(
-        &mut self,
-        frame: Buffer,
-        receipt: Option<Receipt>,
-        flags: i32,
-    ) -> zmq::Result<()> {
+    fn send_whole(&mut self, frame: Buffer, receipt: Option<Receipt>, flags: i32) -> zmq::Result<()> {
         OutFrame::new(frame, receipt)?.send(&mut self.socket, flags)
     }
 
@@ -216,6 +211,20 @@ impl Watched {
         frames.try_for_each(|frame| {
             self.send_whole(Buffer::Attachment(frame), None, zmq::DONTWAIT | zmq::SNDMORE)
         })
+    }
+}
+
+/// A message that came in.
+pub(crate) struct Delivered {
+    pub(crate) batch: Bytes,
+    /// The frames that belong to the batch. `None` where there are too many of them, or too many bytes in them.
+    pub(crate) frames: Option<Vec<Bytes>>,
+}
+
+impl Delivered {
+    /// How many bytes it has in all.
+    pub(crate) fn len(&self) -> usize {
+        self.batch.len() + self.frames.iter().flatten().map(Bytes::len).sum::<usize>()
     }
 }
 

@@ -5,8 +5,8 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::{
-    Before, COPY, Receipt, SocketError, TooMuch, Tuning, Watched, context, endpoint, into_bytes, is_inproc,
-    largest_received, receive_mark, tune, uninterrupted,
+    Before, COPY, Delivered, Receipt, SocketError, TooMuch, Tuning, Watched, context, endpoint, into_bytes,
+    is_inproc, largest_received, receive_mark, tune, uninterrupted,
 };
 use crate::wire::{Buffer, Message};
 
@@ -47,15 +47,6 @@ pub(crate) enum Routed {
 #[derive(Debug)]
 pub(crate) struct RouteTooLong;
 
-/// A message that came in.
-pub(crate) struct Received<'a> {
-    /// From where: each frame after its length in four bytes.
-    pub(crate) route: &'a [u8],
-    pub(crate) batch: Bytes,
-    /// The frames that belong to the batch; `None` where there are too many of them, or too many bytes in them.
-    pub(crate) frames: Option<Vec<Bytes>>,
-}
-
 impl Router {
     /// A socket that is bound to every endpoint, and the endpoints as they came out. Must be called within a tokio
     /// runtime.
@@ -88,12 +79,15 @@ impl Router {
         Ok(socket)
     }
 
-    /// The next message.
-    pub(crate) fn receive(&mut self) -> Result<Option<Result<Received<'_>, RouteTooLong>>, SocketError> {
+    /// The next message, after its route: each frame of that after its length in four bytes.
+    #[expect(clippy::type_complexity, reason = "three nested outcomes, each with its own meaning")]
+    pub(crate) fn receive(
+        &mut self,
+    ) -> Result<Option<Result<(&[u8], Delivered), RouteTooLong>>, SocketError> {
         self.route.clear();
         while let Some(frame) = self.socket.receive()? {
             if !frame.get_more() {
-                return Ok(Some(self.received(into_bytes(frame))));
+                return Ok(Some(self.deliver(into_bytes(frame))));
             }
             // The first is that of the client's connection, or of the device that is nearest.
             if self.route.is_empty() {
@@ -105,7 +99,7 @@ impl Router {
         Ok(None)
     }
 
-    fn received(&mut self, batch: Bytes) -> Result<Received<'_>, RouteTooLong> {
+    fn deliver(&mut self, batch: Bytes) -> Result<(&[u8], Delivered), RouteTooLong> {
         let frames = self.before.of(&batch);
         let mut too_long = self.route.len() > MAX_ROUTE || matches!(frames, Err(TooMuch::Others));
         for frame in self.before.frames.drain(..) {
@@ -114,7 +108,7 @@ impl Router {
                 extend(&mut self.route, &frame);
             }
         }
-        if too_long { Err(RouteTooLong) } else { Ok(Received { route: &self.route, batch, frames: frames.ok() }) }
+        if too_long { Err(RouteTooLong) } else { Ok((&self.route, Delivered { batch, frames: frames.ok() })) }
     }
 
     /// Sends to where a message came from. A message with a receipt is handed over, so that libzmq says when it is done.

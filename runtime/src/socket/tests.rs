@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{COPY, Dealer, Received, Routed, Router, Sent, Tuning};
+use super::{COPY, Dealer, Routed, Router, Sent, Tuning};
 use crate::codec::{Blob, List};
 use crate::wire::{Item, ItemHead, Message, Outbox};
 
@@ -95,8 +95,8 @@ async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
     for round in 0..20_000_usize {
         until_sent(message(round), |message| dealer.send(message).unwrap());
         let (route, received) = until_received(|| {
-            let Received { route, batch, frames } = router.receive().unwrap()?.unwrap();
-            Some((route.to_vec(), (batch, frames.unwrap())))
+            let (route, message) = router.receive().unwrap()?.unwrap();
+            Some((route.to_vec(), (message.batch, message.frames.unwrap())))
         });
         assert_eq!(received, message(round).into_received());
         until_sent(message(round), |message| match router.send(&route, message, None).unwrap() {
@@ -104,8 +104,8 @@ async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
             Routed::Full(message) => Sent::Full(message),
             Routed::Unreachable(_) => Sent::Unreachable,
         });
-        let (batch, frames) = until_received(|| dealer.receive().unwrap());
-        assert_eq!((batch, frames.unwrap()), message(round).into_received());
+        let received = until_received(|| dealer.receive().unwrap());
+        assert_eq!((received.batch, received.frames.unwrap()), message(round).into_received());
         assert!(dealer.has_changed().unwrap());
     }
     drop(signals);
@@ -125,6 +125,6 @@ async fn a_name_within_the_process_is_free_as_soon_as_its_router_is_dropped() {
         let mut dealer = Dealer::connect(&endpoints[1], tuning).unwrap();
         let (mut router, _) = Router::bind(&names, tuning).unwrap();
         until_sent(vec![1].into(), |message| dealer.send(message).unwrap());
-        assert!(router.receive().unwrap().is_some_and(|received| received.unwrap().batch == [1][..]));
+        assert!(router.receive().unwrap().is_some_and(|received| received.unwrap().1.batch == [1][..]));
     }
 }

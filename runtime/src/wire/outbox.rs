@@ -191,7 +191,9 @@ fn patch_length(batch: &mut [u8], length_at: usize) {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::codec::Plain;
+    use bytes::Bytes;
+
+    use crate::codec::{Blob, Encode, Plain, WriteForm, Writer};
     use crate::wire::{Buffer, ItemHead, Reader, Record, end, ping};
 
     fn item(id: u64, text: &str) -> Item {
@@ -264,6 +266,15 @@ mod tests {
         assert_eq!(outbox.len(), 0);
     }
 
+    /// Long bytes.
+    struct Attached(Bytes);
+
+    impl Encode for Attached {
+        fn encode(&self, out: &mut Writer) {
+            <Blob as WriteForm<Bytes>>::encode(&self.0, out);
+        }
+    }
+
     fn call(id: u32) -> Draft {
         let mut draft = Draft::call("a.B/c", false, &()).unwrap();
         draft.address(id, None, &crate::metadata::Metadata::default(), None);
@@ -291,6 +302,27 @@ mod tests {
             assert!(matches!(message.into_parts().0, Buffer::Shared(_)));
         }
         assert_eq!(draft.body_len(), super::super::LARGE + 4);
+    }
+
+    #[test]
+    fn what_is_attached_to_a_call_that_is_kept_is_sent_each_time() {
+        let metadata = crate::metadata::Metadata::default();
+        let long = Bytes::from(vec![7; 100_000]);
+        let mut draft = Draft::call("a.B/c", false, &Attached(long.clone())).unwrap();
+        let mut outbox = Outbox::default();
+        for id in 1..=3 {
+            draft.address(id, None, &metadata, None);
+            assert_eq!(draft.body_len(), 5 + long.len());
+            outbox.push_copy(&mut draft);
+            assert!(outbox.len() > long.len());
+            let (batch, frames) = outbox.take().unwrap().into_received();
+            assert!(outbox.is_empty());
+            assert_eq!(frames, [&long]);
+            let Some(Record::Call(call)) = Reader::received(&batch, &frames).unwrap().next().unwrap() else {
+                panic!("it is a call")
+            };
+            assert_eq!((call.id, call.body.len()), (u64::from(id), 5 + long.len()));
+        }
     }
 
     #[test]

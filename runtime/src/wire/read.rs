@@ -275,9 +275,10 @@ impl<'a> Reader<'a> {
         let mut last = 0;
         for frame in frames {
             let place = self.uint("a place in the body")?;
-            last = usize::try_from(place).ok().filter(|place| (last..=length).contains(place)).ok_or_else(
-                || self.expected("a place in the body, no earlier than the one before it,"),
-            )?;
+            last = usize::try_from(place)
+                .ok()
+                .filter(|place| (last..=length).contains(place))
+                .ok_or_else(|| self.expected("a place in the body, no earlier than the one before it,"))?;
             attachments.push(last, frame.clone());
         }
         // They are those of one record.
@@ -386,7 +387,10 @@ pub(crate) fn frames_before(batch: &[u8]) -> usize {
         reader.skip(before).ok()?;
         reader.optional(&mut rest, |reader| reader.array_len("an array")).ok()?
     };
-    announced().and_then(|places| usize::try_from(places).ok()).filter(|places| *places <= MOST_APART).unwrap_or(0)
+    announced()
+        .and_then(|places| usize::try_from(places).ok())
+        .filter(|places| *places <= MOST_APART)
+        .unwrap_or(0)
 }
 
 /// How many elements of a record are still to come.

@@ -10,7 +10,9 @@ use uuid::Uuid;
 use super::tape::{Amount, Flag, Side, Trade, trade};
 use super::tree::{Tree, tree};
 use super::{check, complaint, failed_write, read, written};
-use crate::codec::{Blob, Body, Boxed, List, Map, Nanoseconds, Nothing, Optional, Plain, decode_prefix, encode};
+use crate::codec::{
+    Blob, Body, Boxed, List, Map, Nanoseconds, Nothing, Optional, Plain, decode_prefix, encode,
+};
 
 #[test]
 fn scalars() {

@@ -11,8 +11,8 @@ use super::tape::{Order, Trade, trade};
 use super::tree::{Tree, tree};
 use super::{read, text, written};
 use crate::codec::{
-    Blob, Body, Boxed, Decode, DecodeError, Encode, Fields, List, MAX_DEPTH, Map, Nanoseconds, Nothing, Optional,
-    Plain, Reader, Timestamp, Writer, decode_prefix,
+    Blob, Body, Boxed, Decode, DecodeError, Encode, Fields, List, MAX_DEPTH, Map, Nanoseconds, Nothing,
+    Optional, Plain, Reader, Timestamp, Writer, decode_prefix,
 };
 
 /// Reads bytes as everything there is. The answers are not looked at: that there are any is the point.

@@ -3,6 +3,7 @@
 //! Byte strings are written out by hand where the form is the subject: they are the contract with peers in
 //! other languages, and a change of one is a change of the protocol.
 
+mod apart;
 mod bounds;
 mod errors;
 mod evolution;

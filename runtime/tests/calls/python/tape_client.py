@@ -1,4 +1,4 @@
-"""Calls every kind of method of a `market.v1.Tape` server: `python tape_client.py tcp://127.0.0.1:7100`.
+"""Calls every kind of method of a `market.v1.Tape` server, which has `shapes.v1.Shapes`, too: `python tape_client.py tcp://127.0.0.1:7100`.
 
 Says what it does, line by line, and stops with a traceback at the first thing that is not as it should be.
 """
@@ -6,7 +6,7 @@ Says what it does, line by line, and stops with a traceback at the first thing t
 import sys
 
 import msgpack
-from zsvc_peer import DEADLINE_EXCEEDED, INVALID_ARGUMENT, UNIMPLEMENTED, Client, Declared, Status
+from zsvc_peer import ATTACHED, DEADLINE_EXCEEDED, INVALID_ARGUMENT, UNIMPLEMENTED, Client, Declared, Status
 
 TAPE = "market.v1.Tape/"
 NOON = msgpack.Timestamp(1_772_366_400, 250_000_000)
@@ -71,11 +71,18 @@ def bidirectional(tape):
         assert list(fills) == []
 
 
+def attachments(tape):
+    echo = "shapes.v1.Shapes/echo"
+    for size in (ATTACHED - 1, ATTACHED, 3 * ATTACHED):
+        blob = bytes(size)
+        assert tape.unary(echo, [[8, blob]]) == [8, blob]
+
+
 def main(endpoint):
     tape = Client(endpoint)
     tape.ping()
     print("ping")
-    for step in (unary, errors, deadline, server_stream, client_stream, bidirectional):
+    for step in (unary, errors, deadline, server_stream, client_stream, bidirectional, attachments):
         step(tape)
         print(step.__name__)
     tape.one_way(TAPE + "note", ["from python"])

@@ -58,6 +58,7 @@ METHODS = {
     TAPE + "import": ("client stream", ["account"], take),
     TAPE + "converse": ("bidirectional", [], converse),
     TAPE + "note": ("one way", ["text"], note),
+    "shapes.v1.Shapes/echo": ("unary", ["shape"], lambda shape: shape),
 }
 
 

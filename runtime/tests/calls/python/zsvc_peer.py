@@ -22,6 +22,10 @@ RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 8, 12, 13, 14
 
 NOT_SENT, MAYBE_EXECUTED, EXECUTED = range(3)
 
+# Of each kind of record with a body, which element that is, and which one tells the places of attachments.
+BODY_AND_PLACES = {CALL: (1, 5), ONE_WAY: (1, 5), REPLY: (0, 1), ITEMS: (0, 1)}
+ATTACHED = 32 * 1024  # a body of this size is attached as a whole
+
 
 class Status(Exception):
     """How a call failed, when it was not by an error that its method declares."""
@@ -65,15 +69,59 @@ def batch(*records):
     return bytes([VERSION]) + b"".join(map(pack, records))
 
 
-def records_of(data):
-    """The records of a batch, each with nil for what it leaves off, so that no one need ask how long it is."""
+def message(*records):
+    """The frames of a message; a long body is one of its own."""
+    if len(records) == 1 and records[0][0] in BODY_AND_PLACES:
+        kind, call, *rest = records[0]
+        body_at, places_at = BODY_AND_PLACES[kind]
+        body = rest[body_at]
+        if len(body) >= ATTACHED:
+            rest += [None] * (places_at - len(rest)) + [[0]]
+            rest[body_at] = b""
+            return [body, batch([kind, call, *rest])]
+    return [batch(*records)]
+
+
+def open_message(frames):
+    """Of a message that came in, the frames that do not belong to its batch, and its records."""
+    *before, data = frames
+    start = len(before) - attachments_of(data)
+    return before[:start], records_of(data, before[start:])
+
+
+def attachments_of(data):
+    """How many frames before a batch belong to it. What is wrong with the batch will show when it is read."""
+    try:
+        kind, _, rest = next(records_of(data, None))
+        return len(rest[BODY_AND_PLACES[kind][1]] or ())
+    except (KeyError, StopIteration, ValueError, TypeError, msgpack.UnpackException):
+        return 0
+
+
+def joined(body, places, attachments):
+    """A body, with its attachments put in."""
+    if len(places) != len(attachments) or places != sorted(places) or any(place > len(body) for place in places):
+        raise ValueError("places that do not go with the body and its attachments")
+    ends = [*places, len(body)]
+    parts = [body[start:end] for start, end in zip([0, *places], ends)]
+    return b"".join(itertools.chain(*itertools.zip_longest(parts, attachments, fillvalue=b"")))
+
+
+def records_of(data, attachments):
+    """The records of a batch, each with nil for what it leaves off, so that no one need ask how long it is. Those of which
+    nobody knows the attachments are as they came."""
     if not data or data[0] != VERSION:
         raise ValueError(f"a batch of version {data[:1].hex() or '(none)'}")
     for record, _ in unpack_all(data[1:]):
         kind, call, *rest = record
         if kind > GOING_AWAY and kind >= FIRST_OPTIONAL_KIND:
             continue
-        yield kind, call, rest + [None] * 8
+        rest += [None] * 8
+        if attachments is not None and kind in BODY_AND_PLACES:
+            body_at, places_at = BODY_AND_PLACES[kind]
+            rest[body_at] = joined(rest[body_at], rest[places_at] or [], attachments)
+            attachments = []
+        yield kind, call, rest
 
 
 def failure_of(code, message, outcome, body):
@@ -163,7 +211,7 @@ class Client:
         return call
 
     def send(self, *records):
-        self.socket.send(batch(*records))
+        self.socket.send_multipart(message(*records))
 
     def read(self, until=None):
         """Takes one batch, and hands its records to their calls. `until` is a time after which it gives up."""
@@ -171,7 +219,8 @@ class Client:
         if not self.socket.poll(int(wait * 1000) + 1):
             raise TimeoutError("the server says nothing")
         try:
-            for kind, call, rest in records_of(self.socket.recv_multipart()[-1]):
+            _, records = open_message(self.socket.recv_multipart())
+            for kind, call, rest in records:
                 self.record(kind, call, rest)
         except (ValueError, TypeError, msgpack.UnpackException) as error:
             for call in self.calls.values():
@@ -304,8 +353,8 @@ class Server:
         """Serves until the function says so; it is asked now and then."""
         while not until():
             if self.socket.poll(self.next_wait()):
-                *route, data = self.socket.recv_multipart()
-                self.receive(tuple(route), data)
+                route, records = open_message(self.socket.recv_multipart())
+                self.receive(tuple(route), records)
             for call in list(self.calls.values()):
                 call.expire()
 
@@ -320,7 +369,7 @@ class Server:
 
     def send(self, route, *records):
         try:
-            self.socket.send_multipart([*route, batch(*records)])
+            self.socket.send_multipart([*route, *message(*records)])
         except zmq.ZMQError:  # the client is gone
             self.forget(route)
 
@@ -328,10 +377,10 @@ class Server:
         self.routes.discard(route)
         self.calls = {key: call for key, call in self.calls.items() if key[0] != route}
 
-    def receive(self, route, data):
+    def receive(self, route, records):
         self.routes.add(route)
         try:
-            for kind, call, rest in records_of(data):
+            for kind, call, rest in records:
                 self.record(route, kind, call, rest)
         except (ValueError, TypeError, msgpack.UnpackException) as error:
             self.send(route, [ERROR, 0, INVALID_ARGUMENT, f"can't read a batch: {error!r}", MAYBE_EXECUTED])

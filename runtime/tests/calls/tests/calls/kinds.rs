@@ -12,6 +12,7 @@ use crate::support::{ANY_PORT, Running, on_one_thread, on_threads};
 async fn call_everything(probe: &ProbeClient, journal: &Journal) {
     unary(probe).await;
     streams(probe).await;
+    long_values(probe).await;
     probe.note("noted").await.unwrap();
     journal.has("noted").await;
 }
@@ -42,6 +43,25 @@ async fn streams(probe: &ProbeClient) {
     }
     sink.finish();
     assert!(back.next().await.is_none());
+}
+
+/// Such as travel in frames of their own, among others.
+async fn long_values(probe: &ProbeClient) {
+    let long = |length| Bytes::from((0..length).map(|n: u32| n.to_le_bytes()[1]).collect::<Vec<_>>());
+    let (a, b, c) = (long(100_000), long(40_000), long(3_000_000));
+    let (first, second, third) =
+        tokio::join!(probe.echo(a.clone()), probe.echo(b.clone()), probe.echo(c.clone()));
+    assert!(first.unwrap() == a && second.unwrap() == b && third.unwrap() == c);
+    let (sink, back) = probe.mirror("mirror").await.unwrap();
+    let items = [&b[..5], &a, &b[..2_000], &c, &b, &b[..9]].map(Bytes::copy_from_slice);
+    let sent = async {
+        for item in &items {
+            sink.send(item.clone()).await.unwrap();
+        }
+        sink.finish();
+    };
+    let ((), came) = tokio::join!(sent, back.map(Result::unwrap).collect::<Vec<_>>());
+    assert!(came == items, "they keep their order");
 }
 
 async fn over(endpoint: String) {
@@ -80,6 +100,19 @@ fn every_kind_without_a_socket() {
         call_everything(&ProbeClient::local(probe), &journal).await;
     };
     on_one_thread(local);
+}
+
+/// A value that its handler gives back is the caller's own, all the way there and back.
+#[test]
+fn long_values_are_not_copied() {
+    on_one_thread(async {
+        let probe = ProbeClient::local(Probe::default());
+        let value = Bytes::from(vec![7; 100_000]);
+        assert_eq!(probe.echo(value.clone()).await.unwrap().as_ptr(), value.as_ptr());
+        let (sink, mut back) = probe.mirror("mirror").await.unwrap();
+        sink.send(value.clone()).await.unwrap();
+        assert_eq!(back.next().await.unwrap().unwrap().as_ptr(), value.as_ptr());
+    });
 }
 
 #[test]

@@ -5,6 +5,7 @@ use std::thread::{self, JoinHandle};
 use futures_util::{StreamExt, stream};
 use zsvc::{Code, Error, Outcome};
 use zsvc_calls::market::v1::{MarketOrder, Order, Side, TapeClient, TapeError};
+use zsvc_calls::shapes::v1::{Shape, ShapesClient};
 
 use crate::floor::trade;
 use crate::raw::{bind, socket};
@@ -77,6 +78,16 @@ fn streams_pass() {
         assert_eq!(trades.filter(|item| futures_util::future::ready(item.is_ok())).count().await, 20_000);
         let taken = tape.import("desk", stream::iter(vec![trade("ACME"); 20_000])).await;
         assert_eq!(taken, Ok(6_000_000));
+    });
+}
+
+#[test]
+fn attachments_pass() {
+    through_devices(async |tape, server| {
+        let shapes = ShapesClient::new(tape.channel().clone());
+        let blob = Shape::Blob(vec![7; 100_000].into());
+        assert_eq!(shapes.echo(blob.clone()).await, Ok(blob));
+        assert_eq!(server.counters.unreadable_batches(), 0);
     });
 }
 

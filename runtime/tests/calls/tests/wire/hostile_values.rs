@@ -55,8 +55,8 @@ fn values_that_end_too_soon_are_turned_away() {
     attacked(|_, attacker| {
         for listing in listings().iter().filter(|listing| listing.from == "value") {
             let variant = variant_of(&listing.name).expect("every listing has a type");
-            for length in 0..listing.bytes.len() {
-                let body = [&[0x91, 0x92, variant], &listing.bytes[..length]].concat();
+            for length in 0..listing.bytes().len() {
+                let body = [&[0x91, 0x92, variant], &listing.bytes()[..length]].concat();
                 attacker.say(&[echo(&body)]);
                 let (_, code, _) = attacker.next().error();
                 assert_eq!(code, INVALID_ARGUMENT, "`{}` up to {length}", listing.name);
@@ -107,7 +107,7 @@ fn changed_values_are_read_or_turned_away() {
             .filter(|listing| listing.from == "value")
             .map(|listing| {
                 let variant = variant_of(&listing.name).expect("every listing has a type");
-                [&[0x91, 0x92, variant], &listing.bytes[..]].concat()
+                [&[0x91, 0x92, variant], listing.bytes()].concat()
             })
             .collect();
         for _ in 0..50 {

@@ -8,20 +8,22 @@ use zsvc::{Channel, ChannelBuilder};
 use zsvc_calls::market::v1::TapeClient;
 
 use crate::floor::trade;
-use crate::listings::{bytes, names};
-use crate::raw::{Dealer, Record, Router, call, call_with_credit, kind, record, records};
+use crate::listings::{bytes, frames, names};
+use crate::raw::{Dealer, Record, Router, call, call_with_credit, kind, record, records, slices};
 use crate::rig::{Serving, against, assert_no_panics, waits};
 
 /// The listings that are tested here.
 pub(crate) const NAMES: &[&str] = &[
     "call",
     "call-by-name",
+    "call-with-attachments",
     "call-with-deadline",
     "call-with-everything",
     "call-without-parameters",
     "cancel",
     "credit-of-a-client",
     "items-of-a-client",
+    "items-with-attachments",
     "more-elements",
     "one-way-call",
     "ping",
@@ -58,6 +60,20 @@ fn calls_are_answered() {
         assert_eq!((reply.id(), symbol(&reply).as_str()), (2, "ACME"));
         dealer.send(bytes("call-without-parameters"));
         assert_eq!(dealer.next().bytes, records(&bytes("empty-reply"))[0].bytes);
+    });
+}
+
+#[test]
+fn attachments_are_put_into_bodies() {
+    served(|server, dealer| {
+        dealer.send_frames(&slices(&frames("call-with-attachments")));
+        assert_eq!(symbol(&dealer.next()), "ACME");
+        dealer.say(&[call(1, "import", &record!["desk"])]);
+        dealer.send_frames(&slices(&frames("items-with-attachments")));
+        dealer.say(&[record![kind::END, 1]]);
+        let reply = dealer.answer();
+        assert_eq!((reply.kind(), reply.bin(2)), (kind::REPLY, &[0xcd, 0x01, 0x2c][..]), "300");
+        assert_eq!(server.counters.unreadable_batches(), 0);
     });
 }
 

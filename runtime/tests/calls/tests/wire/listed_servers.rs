@@ -7,8 +7,8 @@ use zsvc::{Cause, Channel, Code, Error, Outcome, ServerBuilder, Status};
 use zsvc_calls::market::v1::{TapeClient, TapeError};
 
 use crate::floor::trade;
-use crate::listings::{bytes, names};
-use crate::raw::{Dealer, Record, call, call_with_credit, kind, record, records};
+use crate::listings::{bytes, frames, names};
+use crate::raw::{Dealer, Record, call, call_with_credit, kind, record, records, slices};
 use crate::rig::{PATIENCE, Serving, against, assert_no_panics, silent_client, waits};
 
 /// The listings that are tested here.
@@ -24,6 +24,7 @@ pub(crate) const NAMES: &[&str] = &[
     "ping-of-a-server",
     "pong",
     "reply",
+    "reply-with-attachments",
 ];
 
 /// Runs a client whose first call is answered with the listing.
@@ -32,7 +33,7 @@ fn answered<C: Future<Output = ()>>(name: &str, client: impl FnOnce(TapeClient) 
         |endpoint| async move { client(silent_client(endpoint)).await },
         |router| {
             assert_eq!(router.next_call(), 1);
-            router.send(bytes(name));
+            router.send_frames(&slices(&frames(name)));
         },
     );
 }
@@ -44,6 +45,9 @@ fn failed(code: Code, message: &str, outcome: Outcome) -> Status {
 #[test]
 fn replies_are_taken() {
     answered("reply", |tape| async move { assert_eq!(tape.last("ACME").await, Ok(trade("ACME"))) });
+    answered("reply-with-attachments", |tape| async move {
+        assert_eq!(tape.last("ACME").await, Ok(trade("ACME")));
+    });
     answered("empty-reply", |tape| async move { assert_eq!(tape.ping().await, Ok(())) });
 }
 

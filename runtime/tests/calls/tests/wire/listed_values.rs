@@ -50,7 +50,7 @@ fn values_are_written_as_the_document_says() {
     let mut dealer = Dealer::connect(&server.endpoint);
     for listing in listings().iter().filter(|listing| listing.from == "value") {
         let variant = variant_of(&listing.name).expect("every listing has a type");
-        assert_eq!(echoed(&mut dealer, variant, &listing.bytes), listing.bytes, "`{}`", listing.name);
+        assert_eq!(echoed(&mut dealer, variant, listing.bytes()), listing.bytes(), "`{}`", listing.name);
     }
     assert_no_panics();
 }
@@ -64,7 +64,7 @@ fn values_are_read_in_the_other_forms_too() {
         let variant = variant_of(&listing.name).expect("every listing has a type");
         let value = all.iter().find(|other| other.from == "value" && other.name == listing.name);
         let value = value.unwrap_or_else(|| panic!("`read {}` has a `value`", listing.name));
-        assert_eq!(echoed(&mut dealer, variant, &listing.bytes), value.bytes, "`{}`", listing.name);
+        assert_eq!(echoed(&mut dealer, variant, listing.bytes()), value.bytes(), "`{}`", listing.name);
     }
     assert_no_panics();
 }

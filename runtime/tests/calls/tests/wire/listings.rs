@@ -10,7 +10,16 @@ pub(crate) struct Listing {
     /// The runtime writes these very bytes.
     pub(crate) exact: bool,
     pub(crate) name: String,
-    pub(crate) bytes: Vec<u8>,
+    /// The last is the batch, or the value.
+    pub(crate) frames: Vec<Vec<u8>>,
+}
+
+impl Listing {
+    /// It is of one frame.
+    pub(crate) fn bytes(&self) -> &[u8] {
+        assert_eq!(self.frames.len(), 1, "`{}` has one frame", self.name);
+        &self.frames[0]
+    }
 }
 
 const DOCUMENT: &str = include_str!("../../../../../docs/protocol.md");
@@ -22,13 +31,22 @@ pub(crate) fn listings() -> Vec<Listing> {
     blocks.into_iter().map(listing).collect()
 }
 
-/// The bytes of a client's or a server's listing.
+/// The bytes of a client's or a server's listing of one frame.
 pub(crate) fn bytes(name: &str) -> Vec<u8> {
+    batch(name).bytes().to_vec()
+}
+
+/// The frames of a client's or a server's listing.
+pub(crate) fn frames(name: &str) -> Vec<Vec<u8>> {
+    batch(name).frames
+}
+
+fn batch(name: &str) -> Listing {
     let batches =
         listings().into_iter().filter(|listing| listing.from == "client" || listing.from == "server");
-    let found: Vec<_> = batches.filter(|listing| listing.name == name).collect();
+    let mut found: Vec<_> = batches.filter(|listing| listing.name == name).collect();
     assert_eq!(found.len(), 1, "docs/protocol.md has one listing `{name}`");
-    found.into_iter().next().map(|listing| listing.bytes).unwrap_or_default()
+    found.remove(0)
 }
 
 /// The names of those from one side, in order; whether they are exact.
@@ -46,7 +64,8 @@ fn listing(block: &str) -> Listing {
         _ => panic!("the first line of a listing is `bytes`, who writes it, and a name, not `{head}`"),
     };
     assert!(matches!(from, "client" | "server" | "value" | "read"), "`{from}` writes nothing");
-    Listing { from: from.to_owned(), exact, name: name.to_owned(), bytes: hex(name, body) }
+    let frames = body.split("\n--\n").map(|frame| hex(name, frame)).collect();
+    Listing { from: from.to_owned(), exact, name: name.to_owned(), frames }
 }
 
 fn hex(name: &str, body: &str) -> Vec<u8> {

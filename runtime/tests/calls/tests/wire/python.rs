@@ -11,6 +11,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use zsvc::{Code, Error, Outcome, Status};
 use zsvc_calls::market::v1::{MarketOrder, Order, Side, TapeClient, TapeError};
+use zsvc_calls::shapes::v1::{Shape, ShapesClient};
 
 use crate::floor::trade;
 use crate::rig::{PATIENCE, Serving, assert_no_panics, run};
@@ -118,6 +119,7 @@ fn a_python_client_calls_every_kind_of_method() {
         "server_stream",
         "client_stream",
         "bidirectional",
+        "attachments",
         "one_way",
         "done",
     ];
@@ -151,6 +153,17 @@ fn a_python_server_answers_calls() {
             panic!("it never comes")
         };
         assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::MaybeExecuted));
+    });
+}
+
+#[test]
+fn a_python_server_takes_and_makes_attachments() {
+    of_python(|tape| async move {
+        let shapes = ShapesClient::new(tape.channel().clone());
+        for size in [32 * 1024 - 1, 32 * 1024, 100_000] {
+            let blob = Shape::Blob(vec![7; size].into());
+            assert_eq!(shapes.echo(blob.clone()).await, Ok(blob));
+        }
     });
 }
 

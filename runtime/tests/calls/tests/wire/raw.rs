@@ -108,6 +108,11 @@ pub(crate) fn call_with_credit(id: u64, method: &str, params: &Value, credit: u6
     record![kind::CALL, id, tape(method), body, Value::Nil, Value::Nil, credit]
 }
 
+/// Frames, as sockets take them.
+pub(crate) fn slices(frames: &[Vec<u8>]) -> Vec<&[u8]> {
+    frames.iter().map(Vec::as_slice).collect()
+}
+
 fn context() -> &'static zmq::Context {
     static CONTEXT: OnceLock<zmq::Context> = OnceLock::new();
     CONTEXT.get_or_init(zmq::Context::new)
@@ -173,10 +178,15 @@ impl Dealer {
         self.socket.send_multipart(frames, 0).expect("the queue has no bound");
     }
 
+    /// The frames of the next message.
+    pub(crate) fn message(&self) -> Vec<Vec<u8>> {
+        self.socket.recv_multipart(0).expect("the server says something")
+    }
+
     /// The next record, whatever it is.
     pub(crate) fn next(&mut self) -> Record {
         while self.came.is_empty() {
-            let frames = self.socket.recv_multipart(0).expect("the server says something");
+            let frames = self.message();
             let batch = frames.last().expect("a message has a frame");
             self.came.extend(records(batch));
         }
@@ -241,6 +251,13 @@ impl Router {
 
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// The frames of the next message, the first of which is its route.
+    pub(crate) fn message(&mut self) -> Vec<Vec<u8>> {
+        let frames = self.socket.recv_multipart(0).expect("the client says something");
+        self.route = frames[..1].to_vec();
+        frames
     }
 
     /// The next record, whatever it is.

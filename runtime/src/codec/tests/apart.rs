@@ -1,0 +1,121 @@
+//! Long bytes, which lie apart of what is around them.
+
+use bytes::Bytes;
+use rmpv::Value;
+
+use super::tree::{Tree, tree};
+use super::written;
+use crate::codec::body::{APART, Attachments};
+use crate::codec::{
+    Blob, Body, Form, List, MOST_APART, Plain, WriteForm, decode, decode_prefix, encode_apart,
+};
+
+/// A value as it is sent.
+fn apart<F: WriteForm<T>, T: ?Sized>(value: &T) -> Body {
+    let mut bytes = vec![0xff; 3];
+    let attachments =
+        encode_apart::<F, T>(value, &mut bytes).expect("every value of these tests can be written");
+    Body::new(Bytes::from(bytes.split_off(3)), attachments)
+}
+
+fn blob(length: usize) -> Bytes {
+    (0..length).map(|n| n.to_le_bytes()[0]).collect()
+}
+
+#[test]
+fn long_ones_are_not_copied_either_way() {
+    let values = [blob(APART), blob(3), blob(APART - 1), blob(2 * APART)].to_vec();
+    let body = apart::<List<Blob>, Vec<Bytes>>(&values);
+    assert_eq!(body.attachments.as_slice().len(), 2);
+    assert_eq!(body.len(), written::<List<Blob>, Vec<Bytes>>(&values).len());
+    let read = decode::<List<Blob>, Vec<Bytes>>(&body).expect("a list of bytes");
+    assert_eq!(read, values);
+    let own = read.iter().zip(&values).map(|(read, value)| read.as_ptr() == value.as_ptr());
+    assert_eq!(own.collect::<Vec<_>>(), [true, false, false, true]);
+}
+
+#[test]
+fn there_are_no_more_of_them_than_may_be() {
+    let values = vec![blob(APART); MOST_APART + 1];
+    let body = apart::<List<Blob>, Vec<Bytes>>(&values);
+    assert_eq!(body.attachments.as_slice().len(), MOST_APART);
+    assert_eq!(decode::<List<Blob>, Vec<Bytes>>(&body), Ok(values));
+}
+
+/// As one that has a field of another number, or none.
+#[test]
+fn whoever_does_not_look_for_them_finds_them_all_the_same() {
+    let tree = Tree { blobs: vec![blob(APART), blob(APART)], ..tree() };
+    let (body, whole) = (apart::<Plain, Tree>(&tree), Bytes::from(written::<Plain, Tree>(&tree)));
+    assert!(!body.is_whole());
+    assert_eq!(decode::<Plain, Value>(&body), decode::<Plain, Value>(&whole.clone().into()));
+    let skipped = decode::<List<Plain>, Vec<u8>>(&body).map_err(|error| error.to_string());
+    assert_eq!(skipped, decode::<List<Plain>, Vec<u8>>(&whole.into()).map_err(|error| error.to_string()));
+}
+
+#[test]
+fn values_end_to_end_have_theirs() {
+    let items = [vec![blob(5)], vec![blob(APART), blob(APART + 1)], vec![], vec![blob(7), blob(APART)]];
+    let (mut bytes, mut attachments) = (Vec::new(), Attachments::default());
+    for item in &items {
+        let before = bytes.len();
+        for attachment in encode_apart::<List<Blob>, Vec<Bytes>>(item, &mut bytes).unwrap().as_slice() {
+            attachments.push(before + attachment.at, attachment.bytes.clone());
+        }
+    }
+    let mut body = Body::new(bytes.into(), attachments);
+    for item in items {
+        assert_eq!(decode_prefix::<List<Blob>, Vec<Bytes>>(&mut body), Ok(item));
+    }
+    assert!(body.is_empty());
+    decode_prefix::<List<Blob>, Vec<Bytes>>(&mut body).expect_err("nothing is left");
+}
+
+/// The same bytes, of which those between each two of these places lie apart, in as many pieces as there are such.
+fn cut(whole: &Bytes, places: &[usize]) -> Body {
+    let (mut bytes, mut attachments, mut from) = (Vec::new(), Attachments::default(), 0);
+    for (index, place) in places.iter().enumerate() {
+        let part = whole.slice(from..*place);
+        match index % 2 {
+            0 => bytes.extend_from_slice(&part),
+            _ => attachments.push(bytes.len(), part),
+        }
+        from = *place;
+    }
+    bytes.extend_from_slice(&whole[from..]);
+    Body::new(bytes.into(), attachments)
+}
+
+/// All that a reading comes to.
+fn outcome<F: Form<T>, T: std::fmt::Debug>(body: &Body) -> String {
+    let mut rest = body.clone();
+    let prefix = decode_prefix::<F, T>(&mut rest);
+    format!("{:?} {prefix:?} {} {:?}", decode::<F, T>(body), rest.len(), rest.joined().bytes)
+}
+
+/// It says the same however it is cut, and whether or not it is sound.
+#[test]
+fn a_body_is_what_its_parts_come_to() {
+    let long = Bytes::from(written::<Plain, Tree>(&Tree { blobs: vec![blob(300), blob(0)], ..tree() }));
+    let list = Bytes::from(written::<List<Blob>, Vec<Bytes>>(&vec![blob(2), blob(0), blob(4)]));
+    let two = Bytes::from([&list[..], &list].concat());
+    for place in 0..=long.len() {
+        let whole = outcome::<Plain, Tree>(&long.clone().into());
+        assert_eq!(outcome::<Plain, Tree>(&cut(&long, &[place, (place + 300).min(long.len())])), whole);
+        assert_eq!(outcome::<Plain, Tree>(&cut(&long, &[place, place])), whole);
+    }
+    for whole in [list.clone(), two, list.slice(..list.len() - 1), list.slice(1..)] {
+        let expected = outcome::<List<Blob>, Vec<Bytes>>(&whole.clone().into());
+        for first in 0..=whole.len() {
+            for second in first..=whole.len() {
+                let third = second.midpoint(whole.len());
+                for places in
+                    [&[first, second][..], &[first, second, second, third], &[first, second, third, third]]
+                {
+                    let cut = cut(&whole, places);
+                    assert_eq!(outcome::<List<Blob>, Vec<Bytes>>(&cut), expected, "{places:?} of {whole:?}");
+                }
+            }
+        }
+    }
+}
