@@ -8,7 +8,7 @@ use tokio::time::Instant;
 
 pub use crate::client::FuzzedClient;
 use crate::server::{Core, ServeError, ServerBuilder};
-use crate::wire::Reader;
+use crate::wire::{Batch, Reader};
 
 /// What a server makes of bytes.
 pub struct FuzzedServer {
@@ -26,7 +26,10 @@ impl FuzzedServer {
 
     /// Takes a message from the client of this route: a batch, and the frames before it that belong to it.
     pub fn receive(&mut self, route: &[u8], batch: &[u8], frames: &[Bytes]) {
-        self.core.receive(route, &Bytes::copy_from_slice(batch), frames);
+        match Batch::attach(Bytes::copy_from_slice(batch), frames.to_vec()) {
+            Ok(batch) => self.core.receive(route, &batch),
+            Err(malformed) => self.core.refuse(route, &malformed),
+        };
     }
 
     /// Looks at the clock.

@@ -407,15 +407,12 @@ impl<E: DeclaredError> CallError for Error<E> {
     fn into_failure(self) -> Failure {
         match self {
             Self::Status(status) => Failure::Status(status),
-            Self::Declared(error) => {
-                let mut body = Vec::new();
-                match codec::encode::<Declared, E>(&error, &mut body) {
-                    Ok(()) => Failure::Declared { body: body.into(), message: error.to_string() },
-                    Err(reason) => Failure::Status(Status::internal(format!(
-                        "the declared error `{error}` can't be encoded: {reason}"
-                    ))),
-                }
-            }
+            Self::Declared(error) => match codec::encode_whole::<Declared, E>(&error) {
+                Ok(body) => Failure::Declared { body, message: error.to_string() },
+                Err(reason) => Failure::Status(Status::internal(format!(
+                    "the declared error `{error}` can't be encoded: {reason}"
+                ))),
+            },
         }
     }
 

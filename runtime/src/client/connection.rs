@@ -441,7 +441,7 @@ mod tests {
                 Some(Unsent::new(Item::encode::<Plain, u64>(&ItemHead::new(u64::from(id)), &7).unwrap()));
             assert!(outbound.poll_send(&context, &*connection, u64::from(id), &mut item).is_pending());
             // The end, an unknown kind, and, of a call that is none, nothing.
-            connection.receive(&Bytes::from_static(*batch), &[], &mut wakers);
+            connection.receive(&Bytes::from_static(*batch).into(), &mut wakers);
             wake(wakers.drain(..));
             connection.abandon_call(id, "given up");
             assert_eq!(asking.woken.load(Ordering::Relaxed), 2 * (index + 1));
@@ -465,7 +465,7 @@ mod tests {
         let Poll::Ready(Ok(first)) = send() else { panic!("there is room for one") };
         assert!(send().is_pending());
         // Its answer has come, and nobody has looked.
-        connection.receive(&Bytes::from_static(b"\x01\x92\x06\x01"), &[], &mut Wakers::new());
+        connection.receive(&Bytes::from_static(b"\x01\x92\x06\x01").into(), &mut Wakers::new());
         assert_eq!(asking.woken.load(Ordering::Relaxed), 0);
         connection.abandon_call(first, "given up");
         assert_eq!(asking.woken.load(Ordering::Relaxed), 1);
@@ -477,7 +477,7 @@ mod tests {
         let connection = Connection::new("local".to_owned(), Limits::default(), Arc::default(), Link::Local);
         let dropped = || ChannelDropped::ALL.map(|reason| connection.counters.dropped(reason));
         let mut wakers = Wakers::new();
-        connection.receive(&Bytes::from_static(b"nonsense"), &[], &mut wakers);
+        connection.receive(&Bytes::from_static(b"nonsense").into(), &mut wakers);
         assert_eq!(dropped(), [0, 0, 1, 0]);
         for _ in 0..2 {
             let mut note = Draft::call("a.B/note", true, &()).unwrap();
@@ -487,13 +487,13 @@ mod tests {
         connection.disconnected(&mut wakers);
         assert_eq!(dropped(), [2, 0, 1, 0]);
         // Pings of a server that reads nothing.
-        let pings = Bytes::from([&[1][..], &b"\x92\x09\x01".repeat(1_000_000)].concat());
+        let pings = Bytes::from([&[1][..], &b"\x92\x09\x01".repeat(1_000_000)].concat()).into();
         for _ in 0..3 {
-            connection.receive(&pings, &[], &mut wakers);
+            connection.receive(&pings, &mut wakers);
         }
         assert!(dropped()[3] > 0);
         let before = connection.lock().outbox.len();
-        connection.receive(&pings, &[], &mut wakers);
+        connection.receive(&pings, &mut wakers);
         assert_eq!(connection.lock().outbox.len(), before);
         assert!(before < 9 * 1024 * 1024, "{before}");
     }

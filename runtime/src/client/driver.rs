@@ -5,7 +5,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::{Instant, Sleep, sleep_until};
 
@@ -18,6 +17,7 @@ use crate::bell::give_way;
 use crate::socket::{Dealer, Event, Sent, SocketError, Tuning};
 use crate::status::{Cause, Status};
 use crate::telemetry::{self, End};
+use crate::wire::Batch;
 
 /// Owns the DEALER: sends what calls have left in the outbox, and hands out what comes in.
 pub(super) struct Driver {
@@ -26,7 +26,7 @@ pub(super) struct Driver {
     /// What to wake when the lock is free.
     wakers: Wakers,
     /// A message of which some was taken, and where the rest of it begins.
-    unfinished: Option<(Bytes, usize)>,
+    unfinished: Option<(Batch, usize)>,
     tick: Pin<Box<Sleep>>,
     /// The queue in libzmq was full the last time: what is in the outbox waits for a change.
     blocked: bool,
@@ -45,8 +45,6 @@ pub(super) struct Driver {
 const LOOK: Duration = Duration::from_millis(crate::socket::RECONNECT / 2);
 /// After how many heartbeats without an answer a connection is dead, in tenths.
 const HEARTBEATS_LOST: u32 = 33;
-/// What is wrong with a message whose frames are too much.
-const TOO_MUCH: &str = "a message of more frames, or of more bytes in them, than one may have";
 /// Messages to send before it is received again.
 const SEND: usize = 64;
 /// Messages to take before it is sent again.
@@ -105,19 +103,22 @@ impl Driver {
         let most = self.connection.turn();
         let mut bytes = 0;
         for _ in 0..RECEIVE {
-            let (batch, frames, at) = if let Some((batch, at)) = self.unfinished.take() {
-                (batch, Vec::new(), at)
-            } else {
-                let Some(message) = self.dealer.receive()? else { return Ok(Received::All) };
-                telemetry::received(End::Client, message.len());
-                bytes += message.len();
-                let Some(frames) = message.frames else {
-                    self.connection.unreadable(TOO_MUCH, &mut self.wakers);
-                    continue;
-                };
-                (message.batch, frames, 0)
+            let (batch, at) = match self.unfinished.take() {
+                Some(unfinished) => unfinished,
+                None => match self.dealer.receive()? {
+                    Some(Ok(batch)) => (batch, 0),
+                    Some(Err(malformed)) => {
+                        self.connection.unreadable(&malformed, &mut self.wakers);
+                        continue;
+                    }
+                    None => return Ok(Received::All),
+                },
             };
-            let next = self.connection.receive_some(&batch, &frames, at, &mut self.wakers, most);
+            if at == 0 {
+                telemetry::received(End::Client, batch.len());
+                bytes += batch.len();
+            }
+            let next = self.connection.receive_some(&batch, at, &mut self.wakers, most);
             self.unfinished = next.map(|at| (batch, at));
             if self.wakers.len() >= most || bytes >= BYTES && !self.wakers.is_empty() {
                 return Ok(Received::Enough);

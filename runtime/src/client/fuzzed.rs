@@ -11,6 +11,7 @@ use super::counters::ChannelCounters;
 use super::endpoints::Endpoints;
 use super::limits::Limits;
 use super::state::Wakers;
+use crate::wire::Batch;
 
 /// What a client makes of bytes.
 pub struct FuzzedClient {
@@ -46,7 +47,10 @@ impl FuzzedClient {
 
     /// Takes a message from the server: a batch, and the frames before it that belong to it.
     pub fn receive(&mut self, batch: &[u8], frames: &[Bytes]) {
-        self.connection.receive(&Bytes::copy_from_slice(batch), frames, &mut self.wakers);
+        match Batch::attach(Bytes::copy_from_slice(batch), frames.to_vec()) {
+            Ok(batch) => self.connection.receive(&batch, &mut self.wakers),
+            Err(malformed) => self.connection.unreadable(&malformed, &mut self.wakers),
+        }
         self.wake();
     }
 

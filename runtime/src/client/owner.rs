@@ -1,10 +1,8 @@
 //! What the owner of a connection's socket tells it: what has come in, what has become of the connection, and that time has
 //! passed. The owner is [`super::driver`], or what stands in its place.
 
-use std::fmt::Display;
 use std::sync::{Arc, Weak};
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::connection::{Connection, Link};
@@ -15,7 +13,7 @@ use super::state::{Phase, Stale, State, Wakers};
 use super::watch::Watch;
 use crate::status::{Cause, Status};
 use crate::telemetry::{End, Up};
-use crate::wire::Message;
+use crate::wire::{Batch, Malformed, Message};
 
 /// What is left for the owner of the socket to do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,11 +28,11 @@ pub(super) enum Rest {
 
 /// What the owner of the socket calls.
 impl Connection {
-    /// Takes a message from the server: a batch, and the frames before it that belong to it. Whatever is in it, the worst that can happen is that calls fail.
-    pub(super) fn receive(&self, batch: &Bytes, frames: &[Bytes], wakers: &mut Wakers) {
+    /// Takes a message from the server. Whatever is in it, the worst that can happen is that calls fail.
+    pub(super) fn receive(&self, batch: &Batch, wakers: &mut Wakers) {
         let mut next = Some(0);
         while let Some(at) = next {
-            next = self.receive_some(batch, frames, at, wakers, usize::MAX);
+            next = self.receive_some(batch, at, wakers, usize::MAX);
         }
     }
 
@@ -42,8 +40,7 @@ impl Connection {
     /// one left.
     pub(super) fn receive_some(
         &self,
-        batch: &Bytes,
-        frames: &[Bytes],
+        batch: &Batch,
         at: usize,
         wakers: &mut Wakers,
         most: usize,
@@ -51,7 +48,7 @@ impl Connection {
         let mut state = self.lock();
         state.heard();
         let waiting = state.outbox.len();
-        let taken = records::take(&mut state, &self.counters, batch, frames, at, wakers, most);
+        let taken = records::take(&mut state, &self.counters, batch, at, wakers, most);
         let next = taken.unwrap_or_else(|malformed| {
             self.fail_unreadable(&mut state, &malformed, wakers);
             None
@@ -70,16 +67,16 @@ impl Connection {
     }
 
     /// What has come in can't be read.
-    pub(super) fn unreadable(&self, what: &str, wakers: &mut Wakers) {
+    pub(super) fn unreadable(&self, what: &Malformed, wakers: &mut Wakers) {
         let mut state = self.lock();
         state.heard();
-        self.fail_unreadable(&mut state, &what, wakers);
+        self.fail_unreadable(&mut state, what, wakers);
         drop(state);
         self.bell.ring();
     }
 
     /// What else was in it can't be known, so no call may go on waiting for it.
-    fn fail_unreadable(&self, state: &mut State, what: &dyn Display, wakers: &mut Wakers) {
+    fn fail_unreadable(&self, state: &mut State, what: &Malformed, wakers: &mut Wakers) {
         let why = Status::unknown(format!("the server at `{}` sent {what}", self.endpoint()));
         state.fail_sent(&why, wakers);
         self.counters.drops(ChannelDropped::Unreadable, 1);

@@ -1,30 +1,27 @@
 //! What the records that a server sends mean to the calls of a connection.
 
-use bytes::Bytes;
-
 use super::counters::{ChannelCounters, ChannelDropped};
 use super::state::{State, Wakers};
 use crate::status::{Cause, Code, Failure, Outcome, Status};
-use crate::wire::{self, Malformed, Part, Reader, Record};
+use crate::wire::{self, Batch, Malformed, Reader, Record};
 
-/// Takes records of a batch, which came after these frames, from this byte on, up to one that can't be read, or until so many are to be woken. Where the
+/// Takes records of a batch from this byte on, up to one that can't be read, or until so many are to be woken. Where the
 /// next record begins, if there is one left.
 pub(super) fn take(
     state: &mut State,
     counters: &ChannelCounters,
-    batch: &Bytes,
-    frames: &[Bytes],
+    batch: &Batch,
     at: usize,
     wakers: &mut Wakers,
     most: usize,
 ) -> Result<Option<usize>, Malformed> {
-    let mut reader = if at == 0 { Reader::received(batch, frames)? } else { Reader::resume(batch, at) };
+    let mut reader = if at == 0 { batch.records()? } else { Reader::resume(batch.bytes(), at) };
     while wakers.len() < most {
         let Some(record) = reader.next()? else { return Ok(None) };
         match record {
             Record::Reply { id, body } => with_id(id, |id| {
                 state.succeeded();
-                state.replied(id, body.of(batch), wakers);
+                state.replied(id, batch.body(body), wakers);
             }),
             Record::Error { id: 0, failure } => connection_error(state, &failure, wakers),
             Record::Error { id, failure } => with_id(id, |id| {
@@ -56,7 +53,7 @@ pub(super) fn take(
             Record::Call(_) | Record::OneWay(_) | Record::Cancel { .. } => {}
         }
     }
-    Ok((reader.at() < batch.len()).then_some(reader.at()))
+    Ok((reader.at() < batch.bytes().len()).then_some(reader.at()))
 }
 
 /// Ids that no call of ours can have are nobody's.
@@ -97,7 +94,7 @@ fn unknown_kind(state: &mut State, kind: u64, id: u32, wakers: &mut Wakers) {
     }
 }
 
-fn items_of(state: &mut State, id: u32, batch: &Bytes, items: Part<'_>, wakers: &mut Wakers) {
+fn items_of(state: &mut State, id: u32, batch: &Batch, items: &[u8], wakers: &mut Wakers) {
     let Some(inbound) = state.calls.get(id).and_then(|call| call.streams.inbound.as_ref()) else { return };
     if let Ok(waker) = inbound.receive(batch, items) {
         wakers.extend(waker);

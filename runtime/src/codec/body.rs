@@ -12,8 +12,9 @@ pub(crate) const MOST_APART: usize = 64;
 /// A part of a body that lies apart from the others.
 #[derive(Debug, Clone)]
 pub(crate) struct Attachment {
-    /// Before which of the bytes that lie together it belongs.
-    pub(crate) at: usize,
+    /// How many of the bytes that lie together come after it. Counted from there, it need not change while those before it
+    /// are read.
+    pub(crate) after: usize,
     pub(crate) bytes: Bytes,
 }
 
@@ -23,9 +24,18 @@ pub(crate) struct Attachment {
 pub(crate) struct Attachments(Option<Box<Vec<Attachment>>>);
 
 impl Attachments {
+    pub(crate) const fn none() -> Self {
+        Self(None)
+    }
+
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.0.is_none()
+    }
+
+    #[inline]
+    pub(crate) fn if_any(self) -> Option<Self> {
+        self.0.map(|all| Self(Some(all)))
     }
 
     /// In order.
@@ -41,8 +51,9 @@ impl Attachments {
     }
 
     /// Adds one behind the others.
-    pub(crate) fn push(&mut self, at: usize, bytes: Bytes) {
-        self.0.get_or_insert_default().push(Attachment { at, bytes });
+    #[cold]
+    pub(crate) fn push(&mut self, after: usize, bytes: Bytes) {
+        self.0.get_or_insert_default().push(Attachment { after, bytes });
     }
 
     /// The bytes that lie apart, in order.
@@ -50,21 +61,26 @@ impl Attachments {
         self.0.into_iter().flat_map(|all| all.into_iter().map(|attachment| attachment.bytes))
     }
 
-    /// Moves all by so many bytes, of what stands before the body.
-    pub(super) fn move_back(&mut self, by: usize) {
+    /// All of them, of which the bytes that were written before each were counted: there are so many of those.
+    #[cold]
+    pub(super) fn counted_from(mut self, written: usize) -> Self {
         for attachment in self.0.iter_mut().flat_map(|all| all.iter_mut()) {
-            attachment.at -= by;
+            attachment.after = written - attachment.after;
         }
+        self
     }
 
-    /// The last so many.
-    fn last(&self, left: usize) -> Self {
-        let all = self.as_slice();
-        let mut last = Self::default();
-        all[all.len() - left..].iter().for_each(|rest| last.push(rest.at, rest.bytes.clone()));
-        last
+    /// Lets go of all but the last so many.
+    fn keep_last(&mut self, left: usize) {
+        if let Some(all) = &mut self.0 {
+            all.drain(..all.len() - left);
+        }
+        self.0.take_if(|all| all.is_empty());
     }
 }
+
+/// Of nearly all bodies.
+pub(crate) static NONE: Attachments = Attachments::none();
 
 /// The bytes of a value, or of values that lie end to end.
 #[derive(Debug, Default, Clone)]
@@ -104,33 +120,38 @@ impl Body {
         }
     }
 
+    /// All of its bytes.
+    pub(super) fn into_bytes(self) -> Bytes {
+        if self.is_whole() { self.bytes } else { self.joined().bytes }
+    }
+
     /// The same bytes, all of which lie together.
     #[cold]
     pub(super) fn joined(&self) -> Self {
         let mut whole = BytesMut::with_capacity(self.len());
-        let mut from = 0;
-        for Attachment { at, bytes } in self.attachments.as_slice() {
-            whole.extend_from_slice(&self.bytes[from..*at]);
+        let mut rest = &self.bytes[..];
+        for Attachment { after, bytes } in self.attachments.as_slice() {
+            let (before, behind) = rest.split_at(rest.len() - after);
+            whole.extend_from_slice(before);
             whole.extend_from_slice(bytes);
-            from = *at;
+            rest = behind;
         }
-        whole.extend_from_slice(&self.bytes[from..]);
+        whole.extend_from_slice(rest);
         Self::from(whole.freeze())
     }
 
     /// Lets go of the bytes up to where so many that lie together, and so many attachments, are left. `false`, and nothing
     /// is done, where that would part an attachment from its place.
+    #[inline]
     pub(super) fn advance_to(&mut self, rest: usize, attachments: usize) -> bool {
-        let by = self.bytes.len() - rest;
         if !self.is_whole() {
-            let mut left = self.attachments.last(attachments);
-            if left.as_slice().iter().any(|attachment| attachment.at < by) {
+            let all = self.attachments.as_slice();
+            if all[all.len() - attachments..].first().is_some_and(|next| next.after > rest) {
                 return false;
             }
-            left.move_back(by);
-            self.attachments = left;
+            self.attachments.keep_last(attachments);
         }
-        self.bytes.advance(by);
+        self.bytes.advance(self.bytes.len() - rest);
         true
     }
 }

@@ -35,8 +35,6 @@ pub struct Reader<'a> {
     pub(super) rest: &'a [u8],
     /// The message, where it is long enough for anything in it to be shared.
     source: Option<&'a Bytes>,
-    /// How many bytes there were in all, but for those that lie apart.
-    length: usize,
     /// What lies apart and was not read yet.
     attachments: &'a [Attachment],
     /// How many more arrays and maps may be gone into.
@@ -48,6 +46,7 @@ pub struct Reader<'a> {
 type Foreign<'a> = rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'a, [u8]>>;
 
 impl<'a> Reader<'a> {
+    #[inline]
     pub(super) fn new(body: &'a Body) -> Self {
         // Where it is short, nothing in it can be long enough.
         let source = (body.bytes.len() > MIN_SHARED).then_some(&body.bytes);
@@ -55,9 +54,9 @@ impl<'a> Reader<'a> {
     }
 
     /// Reads bytes that nobody else holds.
+    #[inline]
     pub(super) fn over(bytes: &'a [u8]) -> Self {
-        let length = bytes.len();
-        Self { rest: bytes, source: None, length, attachments: &[], levels: MAX_DEPTH, kept: false }
+        Self { rest: bytes, source: None, attachments: &[], levels: MAX_DEPTH, kept: false }
     }
 
     #[inline]
@@ -219,9 +218,14 @@ impl<'a> Reader<'a> {
     /// Bytes that lie apart, if those come next.
     #[inline]
     pub(super) fn attachment(&mut self) -> Option<Bytes> {
+        if self.attachments.is_empty() { None } else { self.first_attachment() }
+    }
+
+    #[cold]
+    fn first_attachment(&mut self) -> Option<Bytes> {
         let (first, others) = self.attachments.split_first()?;
         let (length, rest) = self.bin_header()?;
-        if first.at != self.length - rest.len() || first.bytes.len() != length {
+        if first.after != rest.len() || first.bytes.len() != length {
             return None;
         }
         (self.rest, self.attachments) = (rest, others);

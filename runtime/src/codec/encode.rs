@@ -28,10 +28,17 @@ pub trait Encode {
 #[derive(Debug)]
 pub struct Writer {
     bytes: Vec<u8>,
-    /// Long `bytes`, which are not copied.
+    /// Long `bytes` may be left out of them.
+    may_attach: bool,
+    /// Of most values, nothing.
+    rare: Option<Box<Rare>>,
+}
+
+/// What few values have.
+#[derive(Debug, Default)]
+struct Rare {
+    /// Long `bytes`, which are not copied, each with the number of bytes that were written before it.
     attachments: Attachments,
-    /// How many more of them there may be.
-    apart: usize,
     /// What went wrong first. What was written since then is of no use.
     error: Option<EncodeError>,
 }
@@ -40,24 +47,30 @@ impl Writer {
     /// Appends to `bytes`.
     #[inline]
     pub(super) fn new(bytes: Vec<u8>) -> Self {
-        Self { bytes, attachments: Attachments::default(), apart: 0, error: None }
+        Self { bytes, may_attach: false, rare: None }
     }
 
     /// The same, but for long `bytes`, which are not copied.
     #[inline]
     pub(super) fn apart(bytes: Vec<u8>) -> Self {
-        Self { apart: MOST_APART, ..Self::new(bytes) }
+        Self { bytes, may_attach: true, rare: None }
     }
 
-    /// All that was written, what is not among it, each with its place in it, and what went wrong.
+    /// All that was written, what lies apart of it, and what went wrong.
     #[inline]
-    pub(super) fn finish(self) -> (Vec<u8>, Attachments, Option<EncodeError>) {
-        (self.bytes, self.attachments, self.error)
+    pub(super) fn finish(self) -> (Vec<u8>, Result<Attachments, EncodeError>) {
+        match self.rare {
+            None => (self.bytes, Ok(Attachments::none())),
+            Some(rare) => {
+                let result = rare.finish(self.bytes.len());
+                (self.bytes, result)
+            }
+        }
     }
 
     #[cold]
     pub(super) fn fail(&mut self, error: EncodeError) {
-        self.error.get_or_insert(error);
+        self.rare.get_or_insert_default().error.get_or_insert(error);
     }
 
     /// Whether one more struct or union may be written inside of those that are begun: otherwise its fields must not be.
@@ -169,15 +182,23 @@ impl Writer {
     }
 
     /// [`Writer::bin`] of what need not be copied where it is long.
+    #[inline]
     pub(super) fn shared_bin(&mut self, value: &Bytes) {
-        if value.len() < APART || self.apart == 0 {
+        if value.len() < APART { self.bin(value) } else { self.long_bin(value) }
+    }
+
+    #[cold]
+    fn long_bin(&mut self, value: &Bytes) {
+        let attached = self.rare.as_ref().map_or(0, |rare| rare.attachments.as_slice().len());
+        if !self.may_attach || attached >= MOST_APART {
             return self.bin(value);
         }
         self.bin_header(value.len());
-        self.apart -= 1;
-        self.attachments.push(self.bytes.len(), value.clone());
+        let written = self.bytes.len();
+        self.rare.get_or_insert_default().attachments.push(written, value.clone());
     }
 
+    #[inline]
     fn bin_header(&mut self, length: usize) {
         match u8::try_from(length) {
             Ok(length) => self.bytes.extend_from_slice(&[0xc4, length]),
@@ -221,6 +242,17 @@ impl Writer {
             _ => self.bytes.extend_from_slice(&[0xc7, 12, kind]),
         }
         self.bytes.extend_from_slice(data);
+    }
+}
+
+impl Rare {
+    /// Of a value of so many bytes, but for those that lie apart.
+    #[cold]
+    fn finish(self, written: usize) -> Result<Attachments, EncodeError> {
+        match self.error {
+            Some(error) => Err(error),
+            None => Ok(self.attachments.counted_from(written)),
+        }
     }
 }
 

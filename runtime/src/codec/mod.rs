@@ -34,8 +34,10 @@ mod union;
 mod validate;
 mod write;
 
+use bytes::Bytes;
+
 pub use blob::Blob;
-pub(crate) use body::{Attachments, Body, MOST_APART};
+pub(crate) use body::{Attachments, Body, MOST_APART, NONE};
 pub use decode::{Decode, Reader};
 pub use encode::{Encode, Writer};
 pub use error::{DecodeError, EncodeError};
@@ -55,18 +57,9 @@ pub use write::{FieldWriter, length};
 /// its value). Past it, reading fails with an error for which [`DecodeError::is_too_deep`] holds.
 pub(crate) const MAX_DEPTH: usize = 128;
 
-/// Appends the bytes of `value` to `out`; after an error `out` is as it was.
-pub(crate) fn encode<F: WriteForm<T>, T: ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<(), EncodeError> {
-    let _stack = stack::mark();
-    let start = out.len();
-    let mut writer = Writer::new(std::mem::take(out));
-    F::encode(value, &mut writer);
-    finish(writer, start, out).map(drop)
-}
-
-/// [`encode`], but for long `bytes`, which are not copied.
+/// Appends the bytes of `value` to `out`, but for long `bytes`, which are not copied; after an error `out` is as it was.
 #[inline]
-pub(crate) fn encode_apart<F: WriteForm<T>, T: ?Sized>(
+pub(crate) fn encode<F: WriteForm<T>, T: ?Sized>(
     value: &T,
     out: &mut Vec<u8>,
 ) -> Result<Attachments, EncodeError> {
@@ -74,24 +67,25 @@ pub(crate) fn encode_apart<F: WriteForm<T>, T: ?Sized>(
     let start = out.len();
     let mut writer = Writer::apart(std::mem::take(out));
     F::encode(value, &mut writer);
-    finish(writer, start, out)
-}
-
-/// [`encode_apart`] for the parameters of a method, which are a struct of the generator's own.
-pub(crate) fn encode_params(params: &dyn Encode, out: &mut Vec<u8>) -> Result<Attachments, EncodeError> {
-    encode_apart::<Plain, dyn Encode>(params, out)
-}
-
-#[inline]
-fn finish(writer: Writer, start: usize, out: &mut Vec<u8>) -> Result<Attachments, EncodeError> {
-    let (bytes, mut attachments, error) = writer.finish();
+    let (bytes, result) = writer.finish();
     *out = bytes;
-    if let Some(error) = error {
+    if result.is_err() {
         out.truncate(start);
-        return Err(error);
     }
-    attachments.move_back(start);
-    Ok(attachments)
+    result
+}
+
+/// [`encode`] for the parameters of a method, which are a struct of the generator's own.
+#[inline]
+pub(crate) fn encode_params(params: &dyn Encode, out: &mut Vec<u8>) -> Result<Attachments, EncodeError> {
+    encode::<Plain, dyn Encode>(params, out)
+}
+
+/// All bytes of a value.
+pub(crate) fn encode_whole<F: WriteForm<T>, T: ?Sized>(value: &T) -> Result<Bytes, EncodeError> {
+    let mut bytes = Vec::new();
+    let attachments = encode::<F, T>(value, &mut bytes)?;
+    Ok(Body::new(bytes.into(), attachments).into_bytes())
 }
 
 /// Reads a body that is one value; bytes behind it are an error.

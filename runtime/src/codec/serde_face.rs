@@ -31,8 +31,8 @@ fn to_value(value: &dyn Encode) -> Result<Value, String> {
     let mut out = Writer::new(Vec::new());
     value.encode(&mut out);
     match out.finish() {
-        (bytes, _, None) => rmpv::decode::read_value(&mut &*bytes).map_err(|error| error.to_string()),
-        (.., Some(error)) => Err(error.to_string()),
+        (bytes, Ok(_)) => rmpv::decode::read_value(&mut &*bytes).map_err(|error| error.to_string()),
+        (_, Err(error)) => Err(error.to_string()),
     }
 }
 

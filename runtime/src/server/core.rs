@@ -5,7 +5,6 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -21,7 +20,7 @@ use crate::id_map::Seeded;
 use crate::method::{Method, MethodKind};
 use crate::middleware::ServerStack;
 use crate::status::{Cause, Failure, Status};
-use crate::wire::{self, CallRecord, Malformed, Message, Reader, Record};
+use crate::wire::{self, Batch, CallRecord, Malformed, Message, Reader, Record};
 
 /// Records to take of a batch before anything else gets its turn: handlers are polled right here, and the client has work to
 /// do with the answers to the first while the others run.
@@ -56,7 +55,7 @@ pub(crate) struct Core {
 /// A batch that was too long for one turn.
 struct Unfinished {
     peer: Arc<Peer>,
-    batch: Bytes,
+    batch: Batch,
     /// Where the next record begins.
     at: usize,
     /// How many records were taken.
@@ -107,14 +106,14 @@ impl Core {
         self
     }
 
-    /// Takes a message from a client: a batch, and the frames before it that belong to it. Whatever is in it, the worst that can
-    /// happen is that it is answered with an error and counted. Where it is long, some of it is left for [`Core::go_on`]. How many records it took.
-    pub(crate) fn receive(&mut self, route: &[u8], batch: &Bytes, frames: &[Bytes]) -> usize {
+    /// Takes a message from a client. Whatever is in it, the worst that can happen is that it is answered with an error
+    /// and counted. Where it is long, some of it is left for [`Core::go_on`]. How many records it took.
+    pub(crate) fn receive(&mut self, route: &[u8], batch: &Batch) -> usize {
         // Whoever takes turns has done so; records keep their order in any case.
         while self.go_on() {}
         self.received = Instant::now();
         let Some(peer) = self.clients.heard_of(route, self.received) else { return 0 };
-        let taken = match Reader::received(batch, frames) {
+        let taken = match batch.records() {
             Ok(mut reader) => self.take_turn(&peer, batch, &mut reader, 0),
             Err(malformed) => self.malformed(&peer, &malformed),
         };
@@ -122,23 +121,20 @@ impl Core {
         taken
     }
 
-    /// A message came in that has more frames, or more bytes in them, than one may have.
-    pub(crate) fn refuse(&mut self, route: &[u8]) -> usize {
+    /// A message came in that has frames which can't be attached to its batch.
+    pub(crate) fn refuse(&mut self, route: &[u8], why: &Malformed) -> usize {
         while self.go_on() {}
         self.received = Instant::now();
         let Some(peer) = self.clients.heard_of(route, self.received) else { return 0 };
-        self.too_much(
-            &peer,
-            "a message of more frames, or of more bytes in them, than one may have".to_owned(),
-        );
+        let taken = self.malformed(&peer, why);
         self.after_turn(&peer);
-        1
+        taken
     }
 
     /// Takes more of a batch that was too long for one turn. `false` when there is none.
     pub(crate) fn go_on(&mut self) -> bool {
         let Some(Unfinished { peer, batch, at, taken }) = self.unfinished.take() else { return false };
-        self.take_turn(&peer, &batch, &mut Reader::resume(&batch, at), taken);
+        self.take_turn(&peer, &batch, &mut Reader::resume(batch.bytes(), at), taken);
         self.after_turn(&peer);
         true
     }
@@ -153,7 +149,7 @@ impl Core {
     fn take_turn(
         &mut self,
         peer: &Arc<Peer>,
-        batch: &Bytes,
+        batch: &Batch,
         reader: &mut Reader<'_>,
         before: usize,
     ) -> usize {
@@ -167,7 +163,7 @@ impl Core {
         let taken = before + TURN;
         if taken >= MOST_RECORDS {
             self.too_many_records(peer);
-        } else if reader.at() < batch.len() {
+        } else if reader.at() < batch.bytes().len() {
             let (peer, batch, at) = (Arc::clone(peer), batch.clone(), reader.at());
             self.unfinished = Some(Unfinished { peer, batch, at, taken });
         }
@@ -192,17 +188,14 @@ impl Core {
     }
 
     fn too_many_records(&self, peer: &Arc<Peer>) {
-        self.too_much(peer, format!("a batch of more than {MOST_RECORDS} records, as many as one may have"));
-    }
-
-    fn too_much(&self, peer: &Arc<Peer>, what: String) {
         count(&self.shared.counters.unreadable);
+        let what = format!("a batch of more than {MOST_RECORDS} records, as many as one may have");
         let failure = Failure::Status(Status::resource_exhausted(what).maybe_executed());
         peer.send(|out| wire::error(out, 0, &failure));
     }
 
     #[inline]
-    fn record(&mut self, peer: &Arc<Peer>, batch: &Bytes, record: Record<'_>) {
+    fn record(&mut self, peer: &Arc<Peer>, batch: &Batch, record: Record<'_>) {
         match record {
             Record::Call(call) => self.call(peer, batch, call),
             Record::OneWay(call) => self.one_way(peer, batch, call),
@@ -231,7 +224,7 @@ impl Core {
     }
 
     #[inline]
-    fn call(&mut self, peer: &Arc<Peer>, batch: &Bytes, record: CallRecord<'_>) {
+    fn call(&mut self, peer: &Arc<Peer>, batch: &Batch, record: CallRecord<'_>) {
         let id = record.id;
         if id == 0 {
             return self.refuse_nameless(peer);
@@ -241,16 +234,16 @@ impl Core {
             Err(refusal) => return self.refuse_unopened(peer, id, &refusal),
         };
         let deadline = self.deadline(&record);
-        match self.admit(&record, deadline, false) {
+        match self.admit(batch, &record, deadline, false) {
             Ok(target) => self.start(peer, Origin::Call(key), &target, batch, record, deadline),
             Err(status) => self.turn_away(peer, Some(key), status.not_sent()),
         }
     }
 
     #[inline]
-    fn one_way(&mut self, peer: &Arc<Peer>, batch: &Bytes, record: CallRecord<'_>) {
+    fn one_way(&mut self, peer: &Arc<Peer>, batch: &Batch, record: CallRecord<'_>) {
         let deadline = self.deadline(&record);
-        match self.admit(&record, deadline, true) {
+        match self.admit(batch, &record, deadline, true) {
             Ok(target) if peer.has_room_for_one_way() => {
                 self.start(peer, Origin::OneWay(None), &target, batch, record, deadline);
             }
@@ -268,6 +261,7 @@ impl Core {
     #[inline]
     fn admit(
         &self,
+        batch: &Batch,
         record: &CallRecord<'_>,
         deadline: Option<Instant>,
         one_way: bool,
@@ -292,10 +286,10 @@ impl Core {
             return Err(Status::deadline_exceeded(why).caused_by(Cause::Deadline));
         }
         let most = self.shared.limits.message_size;
-        if record.body.len() > most {
+        let length = batch.body_len(record.body);
+        if length > most {
             return Err(Status::resource_exhausted(format!(
-                "the call has {} bytes of parameters; a message may have {most}",
-                record.body.len()
+                "the call has {length} bytes of parameters; a message may have {most}"
             )));
         }
         record.metadata.excess().map_or(Ok(*target), |what| Err(Status::resource_exhausted(what)))

@@ -13,7 +13,7 @@ use super::counters::Dropped;
 use super::peer::{Next, Peer};
 use crate::socket::{Routed, Router, SocketError};
 use crate::telemetry::{self, End};
-use crate::wire;
+use crate::wire::{self, Batch};
 
 /// Owns the ROUTER: takes what comes in, sends what handlers have left with their peers, and sees to time.
 pub(super) struct Driver {
@@ -122,13 +122,14 @@ impl Driver {
                     self.pace.none_left();
                     return Ok(false);
                 }
-                Some(Ok((route, message))) => {
+                Some(Ok((route, batch))) => {
                     self.pace.came();
-                    telemetry::received(End::Server, message.len());
-                    bytes += message.len();
-                    records += match message.frames {
-                        Some(frames) => self.core.receive(route, &message.batch, &frames),
-                        None => self.core.refuse(route),
+                    let length = batch.as_ref().map_or(0, Batch::len);
+                    telemetry::received(End::Server, length);
+                    bytes += length;
+                    records += match &batch {
+                        Ok(batch) => self.core.receive(route, batch),
+                        Err(malformed) => self.core.refuse(route, malformed),
                     };
                 }
                 Some(Err(_too_long)) => {

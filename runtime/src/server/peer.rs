@@ -10,8 +10,7 @@ use crate::context::{PeerId, Signal};
 use crate::socket::{COPY, Flight, Receipt};
 use crate::status::{Cause, Failure, Status};
 use crate::stream::{Gathering, Outbound, Outgoing, wake};
-use crate::wire::{self, Draft, Item, Message, Outbox, Part};
-use bytes::Bytes;
+use crate::wire::{self, Batch, Draft, Item, Message, Outbox};
 use tokio::time::Instant;
 
 /// One client. Handlers answer into it from any thread; the socket's owner empties it.
@@ -276,7 +275,7 @@ impl Peer {
     }
 
     /// Items of a client's stream. Those of a call that is over crossed its answer on the way.
-    pub(crate) fn items(self: &Arc<Self>, id: u64, batch: &Bytes, items: Part<'_>) {
+    pub(crate) fn items(self: &Arc<Self>, id: u64, batch: &Batch, items: &[u8]) {
         let inbound = self.lock().calls.get(id).and_then(|call| call.inbound.clone());
         if let Some(inbound) = inbound
             && inbound.receive(batch, items).map(wake).is_err()

@@ -4,7 +4,6 @@
 use std::sync::Arc;
 use std::task::Poll;
 
-use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::calls::CallKey;
@@ -16,7 +15,7 @@ use super::peer::{Answer, OneWay, Peer};
 use super::queue::{Permit, Queue, Turn};
 use crate::context::Context;
 use crate::status::{Cause, Failure, Status};
-use crate::wire::CallRecord;
+use crate::wire::{Batch, CallRecord};
 
 /// Calls to run that have waited before anything else gets its turn.
 const QUEUED: usize = 64;
@@ -61,13 +60,13 @@ impl Core {
         peer: &Arc<Peer>,
         origin: Origin,
         target: &Target,
-        batch: &Bytes,
+        batch: &Batch,
         record: CallRecord<'_>,
         deadline: Option<Instant>,
     ) {
         let key = origin.key();
         let context = Context::new(target.method, deadline, record.metadata, Arc::clone(peer), key);
-        let params = record.body.of(batch);
+        let params = batch.body(record.body);
         let call = Incoming::new(context, params, record.credit, self.received);
         let ready = Ready { origin, target: *target, call };
         match self.queue.as_ref().map(Queue::may_run) {
@@ -78,7 +77,7 @@ impl Core {
     }
 
     /// As many handlers run as may: the call waits for its turn, if there is room.
-    fn enqueue(&mut self, peer: &Arc<Peer>, mut ready: Ready, batch: &Bytes) {
+    fn enqueue(&mut self, peer: &Arc<Peer>, mut ready: Ready, batch: &Batch) {
         if !self.has_room_in_queue() {
             let why = Status::resource_exhausted("as many calls run, and wait for their turn, as may");
             let why = why.caused_by(Cause::Overloaded).with_retry_after(RETRY_AFTER);
@@ -89,7 +88,7 @@ impl Core {
             held.get_or_insert_with(|| peer.hold_one_way());
         }
         // Or a small call would keep the whole batch for as long as it waits.
-        ready.call.params.detach(batch.len());
+        ready.call.params.detach(batch.bytes().len());
         let deadline = ready.call.context.deadline();
         if let Some(queue) = &mut self.queue {
             queue.push(ready, deadline);

@@ -66,7 +66,7 @@ fn call(id: u8, method: &str) -> Vec<u8> {
 }
 
 fn receive(core: &mut Core, route: &[u8], records: &[Vec<u8>]) {
-    core.receive(route, &Bytes::from([&[1], records.concat().as_slice()].concat()), &[]);
+    core.receive(route, &Bytes::from([&[1], records.concat().as_slice()].concat()).into());
 }
 
 /// What the clients are told, as short texts.
@@ -77,7 +77,7 @@ fn told(core: &mut Core) -> Vec<String> {
         while let Some(record) = reader.next().expect("it is well-formed") {
             told.push(match record {
                 Record::Items { id, items } => {
-                    format!("items of {id}: {:?}", items.whole().unwrap_or_default())
+                    format!("items of {id}: {items:?}")
                 }
                 Record::Error { id, failure: Failure::Status(status) } => {
                     format!("{id} {} {}", status.code(), status.outcome())

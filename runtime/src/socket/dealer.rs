@@ -4,10 +4,10 @@ use std::task::{Context, Poll};
 
 use super::monitor::{Event, Monitor};
 use super::{
-    Before, COPY, Delivered, Sent, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc,
+    Before, COPY, Sent, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc,
     largest_received, receive_mark, tune,
 };
-use crate::wire::Message;
+use crate::wire::{Batch, Malformed, Message};
 
 /// A client's socket, connected to one endpoint.
 pub(crate) struct Dealer {
@@ -65,14 +65,13 @@ impl Dealer {
         self.monitor.as_ref().map_or(Ok(None), Monitor::next)
     }
 
-    /// The next batch, and the frames that belong to it; others before it are passed over: some devices leave an empty one.
-    pub(crate) fn receive(&mut self) -> Result<Option<Delivered>, SocketError> {
+    /// The next batch, with what is attached to it; other frames before it are passed over: some devices leave an empty one.
+    pub(crate) fn receive(&mut self) -> Result<Option<Result<Batch, Malformed>>, SocketError> {
         while let Some(frame) = self.socket.receive()? {
             if !frame.get_more() {
-                let batch = into_bytes(frame);
-                let frames = self.before.of(&batch);
+                let (batch, _) = self.before.attach_to(into_bytes(frame));
                 self.before.frames.clear();
-                return Ok(Some(Delivered { batch, frames: frames.ok() }));
+                return Ok(Some(batch));
             }
             self.before.push(frame, self.most);
         }

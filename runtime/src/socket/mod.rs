@@ -7,6 +7,7 @@
 // Only here: two calls around an errno on which the `zmq` crate would panic, and one that it lacks.
 #![allow(unsafe_code)]
 
+mod before;
 mod dealer;
 mod endpoint;
 mod flight;
@@ -32,8 +33,9 @@ use bytes::Bytes;
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use crate::codec::{Attachments, MOST_APART};
-use crate::wire::{Buffer, Message, frames_before};
+use crate::codec::Attachments;
+use crate::wire::{Buffer, Message};
+use before::Before;
 use frame::OutFrame;
 
 /// What went wrong with a socket, in libzmq's words.
@@ -211,72 +213,6 @@ impl Watched {
         frames.try_for_each(|frame| {
             self.send_whole(Buffer::Attachment(frame), None, zmq::DONTWAIT | zmq::SNDMORE)
         })
-    }
-}
-
-/// A message that came in.
-pub(crate) struct Delivered {
-    pub(crate) batch: Bytes,
-    /// The frames that belong to the batch. `None` where there are too many of them, or too many bytes in them.
-    pub(crate) frames: Option<Vec<Bytes>>,
-}
-
-impl Delivered {
-    /// How many bytes it has in all.
-    pub(crate) fn len(&self) -> usize {
-        self.batch.len() + self.frames.iter().flatten().map(Bytes::len).sum::<usize>()
-    }
-}
-
-/// The frames of a message that have come before that of its batch, which is the last.
-#[derive(Default)]
-struct Before {
-    /// As many as may be kept, from the first on.
-    frames: Vec<zmq::Message>,
-    /// How many there were.
-    number: usize,
-    /// How many bytes are kept.
-    bytes: usize,
-}
-
-/// How many frames may be kept until their batch has come: what may belong to it, and the longest route.
-const MOST_BEFORE: usize = MOST_APART + router::MAX_ROUTE / 4;
-
-/// More frames, or more bytes in frames, than a message may have: some of them were not kept.
-#[derive(Debug, PartialEq, Eq)]
-enum TooMuch {
-    /// Of those that belong to the batch.
-    Own,
-    /// Of those before them, too.
-    Others,
-}
-
-impl Before {
-    /// One more, of which all that are kept may have so many bytes.
-    fn push(&mut self, frame: zmq::Message, most: usize) {
-        self.number += 1;
-        let kept = self.bytes.saturating_add(frame.len());
-        // None after one that was not kept: those at the beginning are the route.
-        if self.frames.len() + 1 == self.number && self.number <= MOST_BEFORE && kept <= most {
-            self.bytes = kept;
-            self.frames.push(frame);
-        }
-    }
-
-    /// Those that belong to their batch, taken out: those that are left are something else.
-    fn of(&mut self, batch: &[u8]) -> Result<Vec<Bytes>, TooMuch> {
-        if self.number == 0 {
-            return Ok(Vec::new());
-        }
-        let others = self.number.saturating_sub(frames_before(batch));
-        let (kept, number) = (self.frames.len(), self.number);
-        (self.number, self.bytes) = (0, 0);
-        let own = self.frames.split_off(others.min(kept));
-        match kept {
-            _ if kept < others => Err(TooMuch::Others),
-            _ if kept < number => Err(TooMuch::Own),
-            _ => Ok(own.into_iter().map(into_bytes).collect()),
-        }
     }
 }
 

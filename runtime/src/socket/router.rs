@@ -5,10 +5,10 @@ use std::task::{Context, Poll};
 use bytes::Bytes;
 
 use super::{
-    Before, COPY, Delivered, Receipt, SocketError, TooMuch, Tuning, Watched, context, endpoint, into_bytes,
-    is_inproc, largest_received, receive_mark, tune, uninterrupted,
+    Before, COPY, Receipt, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc,
+    largest_received, receive_mark, tune, uninterrupted,
 };
-use crate::wire::{Buffer, Message};
+use crate::wire::{Batch, Buffer, Malformed, Message};
 
 /// A server's socket. It names each message's sender by a route, which is the frames that came before the batch: that
 /// of the client's connection, and one more for each device on the way.
@@ -80,10 +80,10 @@ impl Router {
     }
 
     /// The next message, after its route: each frame of that after its length in four bytes.
-    #[expect(clippy::type_complexity, reason = "three nested outcomes, each with its own meaning")]
+    #[expect(clippy::type_complexity, reason = "nested outcomes, each with its own meaning")]
     pub(crate) fn receive(
         &mut self,
-    ) -> Result<Option<Result<(&[u8], Delivered), RouteTooLong>>, SocketError> {
+    ) -> Result<Option<Result<(&[u8], Result<Batch, Malformed>), RouteTooLong>>, SocketError> {
         self.route.clear();
         while let Some(frame) = self.socket.receive()? {
             if !frame.get_more() {
@@ -99,16 +99,16 @@ impl Router {
         Ok(None)
     }
 
-    fn deliver(&mut self, batch: Bytes) -> Result<(&[u8], Delivered), RouteTooLong> {
-        let frames = self.before.of(&batch);
-        let mut too_long = self.route.len() > MAX_ROUTE || matches!(frames, Err(TooMuch::Others));
+    fn deliver(&mut self, batch: Bytes) -> Result<(&[u8], Result<Batch, Malformed>), RouteTooLong> {
+        let (batch, is_whole) = self.before.attach_to(batch);
+        let mut too_long = self.route.len() > MAX_ROUTE || !is_whole;
         for frame in self.before.frames.drain(..) {
             too_long |= self.route.len() + 4 + frame.len() > MAX_ROUTE;
             if !too_long {
                 extend(&mut self.route, &frame);
             }
         }
-        if too_long { Err(RouteTooLong) } else { Ok((&self.route, Delivered { batch, frames: frames.ok() })) }
+        if too_long { Err(RouteTooLong) } else { Ok((&self.route, batch)) }
     }
 
     /// Sends to where a message came from. A message with a receipt is handed over, so that libzmq says when it is done.

@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use crate::codec::Body;
 use crate::status::Failure;
-use crate::wire::Part;
+use crate::wire::Batch;
 
 /// The receiving half of a stream, between the socket's owner, which fills it, and [`super::Streaming`].
 #[derive(Debug)]
@@ -63,16 +63,17 @@ impl Inbound {
     }
 
     /// Takes items, which are a part of a batch that came in. Whom to wake once no lock is held.
-    pub(crate) fn receive(&self, batch: &Bytes, items: Part<'_>) -> Result<Option<Waker>, Overrun> {
+    pub(crate) fn receive(&self, batch: &Batch, items: &[u8]) -> Result<Option<Waker>, Overrun> {
         let mut state = self.lock();
-        if state.end.is_some() || items.len() == 0 {
+        let length = batch.body_len(items);
+        if state.end.is_some() || length == 0 {
             return Ok(None);
         }
         if state.allowed <= 0 {
             return Err(Overrun);
         }
-        state.allowed = state.allowed.saturating_sub_unsigned(items.len() as u64);
-        state.received += items.len() as u64;
+        state.allowed = state.allowed.saturating_sub_unsigned(length as u64);
+        state.received += length as u64;
         state.keep(batch, items);
         Ok(state.waker.take())
     }
@@ -119,16 +120,16 @@ impl Inbound {
 impl State {
     /// A slice keeps its whole batch in memory. Where that is much more than the items, as in a batch of many streams, they
     /// are copied: what an unread stream takes is to be what was granted to it.
-    fn keep(&mut self, batch: &Bytes, items: Part<'_>) {
-        let is_small = |items: &&[u8]| items.len() < SMALL || items.len() < batch.len() / SMALL_PART;
-        if let Some(items) = items.whole().filter(is_small) {
+    fn keep(&mut self, batch: &Batch, items: &[u8]) {
+        let is_small = items.len() < SMALL || items.len() < batch.bytes().len() / SMALL_PART;
+        if is_small && batch.is_whole(items) {
             return self.copied.extend_from_slice(items);
         }
         if !self.copied.is_empty() {
             let copied = std::mem::take(&mut self.copied);
             self.chunks.push_back(Bytes::from(copied).into());
         }
-        self.chunks.push_back(items.of(batch));
+        self.chunks.push_back(batch.body(items));
     }
 
     /// The next items.
@@ -145,8 +146,8 @@ mod tests {
     use super::*;
 
     fn receive(inbound: &Inbound, items: &'static [u8]) -> Result<(), Overrun> {
-        let batch = Bytes::from_static(items);
-        inbound.receive(&batch, Part::from(&batch[..])).map(crate::stream::wake)
+        let batch = Batch::from(Bytes::from_static(items));
+        inbound.receive(&batch, batch.bytes()).map(crate::stream::wake)
     }
 
     #[test]
@@ -162,13 +163,14 @@ mod tests {
     #[test]
     fn a_small_part_of_a_batch_does_not_keep_it() {
         let inbound = Inbound::new(1_000_000);
-        let batch = Bytes::from(vec![7; 100_000]);
-        inbound.receive(&batch, Part::from(&batch[..10])).unwrap();
-        assert!(batch.is_unique());
-        inbound.receive(&batch, Part::from(&batch[..50_000])).unwrap();
-        assert!(!batch.is_unique(), "a large part is not copied");
-        inbound.receive(&batch, Part::from(&batch[..20])).unwrap();
-        inbound.receive(&batch, Part::from(&batch[..30])).unwrap();
+        let bytes = Bytes::from(vec![7; 100_000]);
+        let batch = || Batch::from(bytes.clone());
+        inbound.receive(&batch(), &bytes[..10]).unwrap();
+        assert!(bytes.is_unique());
+        inbound.receive(&batch(), &bytes[..50_000]).unwrap();
+        assert!(!bytes.is_unique(), "a large part is not copied");
+        inbound.receive(&batch(), &bytes[..20]).unwrap();
+        inbound.receive(&batch(), &bytes[..30]).unwrap();
         let context = Context::from_waker(Waker::noop());
         let next = || match inbound.poll_chunk(&context) {
             Poll::Ready(Some(Ok(chunk))) => chunk.len(),
@@ -180,8 +182,9 @@ mod tests {
     #[test]
     fn small_items_do_not_keep_batches_of_their_own() {
         let inbound = Inbound::new(1_000_000);
-        let batch = Bytes::from(vec![7; 100]);
-        inbound.receive(&batch, Part::from(&batch[10..])).unwrap();
-        assert!(batch.is_unique());
+        let bytes = Bytes::from(vec![7; 100]);
+        let batch = || Batch::from(bytes.clone());
+        inbound.receive(&batch(), &bytes[10..]).unwrap();
+        assert!(bytes.is_unique());
     }
 }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::spare::{drafted, is_oversized, keep, spare};
 use super::{Buffer, LARGE, Message, VERSION, kind, write};
-use crate::codec::{Attachments, Encode, EncodeError, Form, encode_apart, encode_params};
+use crate::codec::{Attachments, Encode, EncodeError, Form, NONE, encode, encode_params};
 use crate::metadata::Metadata;
 
 /// A record whose body is written in place: a whole message already, so that a large one is handed to libzmq as it
@@ -17,14 +17,21 @@ use crate::metadata::Metadata;
 pub(crate) struct Draft {
     /// Empty while they are shared.
     bytes: Vec<u8>,
-    /// A large call that was sent, and is kept to be sent again.
-    shared: Option<Arc<Vec<u8>>>,
+    /// Of most drafts, nothing.
+    large: Option<Box<Large>>,
     /// Where the version byte is.
     start: usize,
     /// Where the body's first byte is.
     body: usize,
     /// Where the body ends and the tail begins.
     tail: usize,
+}
+
+/// What only large drafts have.
+#[derive(Debug, Default)]
+struct Large {
+    /// Its bytes, if it is a call that was sent, and is kept to be sent again.
+    shared: Option<Arc<Vec<u8>>>,
     /// What lies apart of the body.
     attachments: Attachments,
 }
@@ -52,7 +59,7 @@ impl Draft {
         ]);
         bytes.extend_from_slice(&[0xce, 0, 0, 0, 0]);
         write::str(&mut bytes, method);
-        Self::around(bytes, |bytes| encode_params(params, bytes))
+        Self::around(bytes, None, |bytes| encode_params(params, bytes))
     }
 
     /// The reply to a call.
@@ -60,16 +67,14 @@ impl Draft {
         let mut bytes = spare();
         bytes.push(VERSION);
         write::head(&mut bytes, REPLY_ELEMENTS, kind::REPLY, id);
-        let mut draft = Self::around(bytes, |bytes| encode_apart::<F, T>(value, bytes))?;
-        if !draft.attachments.is_empty() {
-            draft.attach(REPLY_ELEMENTS);
-        }
-        Ok(draft)
+        Self::around(bytes, Some(REPLY_ELEMENTS), |bytes| encode::<F, T>(value, bytes))
     }
 
+    /// A record of so many elements, if nothing but the places of attachments may come after its body.
     #[inline]
     fn around(
         mut bytes: Vec<u8>,
+        elements: Option<u8>,
         write_body: impl FnOnce(&mut Vec<u8>) -> Result<Attachments, EncodeError>,
     ) -> Result<Self, EncodeError> {
         bytes.extend_from_slice(&[0; BIN32]);
@@ -88,25 +93,27 @@ impl Draft {
         };
         let alone = tail - body >= LARGE || !attachments.is_empty();
         let start = write_header(&mut bytes[..body], length, alone);
-        Ok(Self { bytes, shared: None, start, body, tail, attachments })
+        if let Some(elements) = elements.filter(|_| !attachments.is_empty()) {
+            attach(&mut bytes, elements, &attachments, tail - body);
+        }
+        let large = attachments.if_any().map(|attachments| Box::new(Large { shared: None, attachments }));
+        Ok(Self { bytes, large, start, body, tail })
     }
 
-    /// Says at the end of the record, which has so many elements so far, what lies apart.
-    #[cold]
-    fn attach(&mut self, elements: u8) {
-        self.bytes[self.start + 1] = 0x90 | (elements + 1);
-        write::places(&mut self.bytes, &self.attachments);
+    #[inline]
+    fn attachments(&self) -> &Attachments {
+        self.large.as_ref().map_or(&NONE, |large| &large.attachments)
     }
 
     /// The length of the body.
     #[inline]
     pub(crate) fn body_len(&self) -> usize {
-        self.tail - self.body + self.attachments.bytes()
+        self.tail - self.body + self.attachments().bytes()
     }
 
     /// The length of the record, as far as it is complete.
     pub(crate) fn record_len(&self) -> usize {
-        self.bytes.len() - self.start + self.attachments.bytes()
+        self.bytes.len() - self.start + self.attachments().bytes()
     }
 
     /// Gives a buffer back that is much larger than it needs to be, for one of its own size: a call that is kept may be kept
@@ -127,20 +134,18 @@ impl Draft {
         metadata: &Metadata,
         credit: Option<u64>,
     ) {
-        if let Some(shared) = self.shared.take() {
-            // A copy only where libzmq still has the bytes.
-            self.bytes = Arc::unwrap_or_clone(shared);
+        let elements = match (timeout, metadata.is_empty(), credit) {
+            (None, true, None) => 0,
+            (Some(_), true, None) => 1,
+            (_, false, None) => 2,
+            (_, _, Some(_)) => CALL_OPTIONS,
+        };
+        if self.large.is_some() {
+            self.take_back();
         }
         let id_at = self.start + CALL_ID + 1;
         self.bytes[id_at..id_at + 4].copy_from_slice(&id.to_be_bytes());
         self.bytes.truncate(self.tail);
-        let elements = match (timeout, metadata.is_empty(), credit) {
-            _ if !self.attachments.is_empty() => CALL_OPTIONS,
-            (None, true, None) => 0,
-            (Some(_), true, None) => 1,
-            (_, false, None) => 2,
-            (_, _, Some(_)) => 3,
-        };
         self.bytes[self.start + 1] = 0x90 | (CALL_ELEMENTS + elements);
         if elements > 0 {
             self.timeout(timeout);
@@ -148,13 +153,30 @@ impl Draft {
         if elements > 1 {
             self.metadata(metadata);
         }
-        match credit {
-            Some(credit) => write::uint(&mut self.bytes, credit),
-            None if elements == CALL_OPTIONS => self.bytes.push(0xc0),
-            None => {}
+        if let Some(credit) = credit {
+            write::uint(&mut self.bytes, credit);
         }
-        if !self.attachments.is_empty() {
-            self.attach(CALL_ELEMENTS + CALL_OPTIONS);
+        if self.large.is_some() {
+            self.attach_after(elements);
+        }
+    }
+
+    /// A copy only where libzmq still has the bytes.
+    #[cold]
+    fn take_back(&mut self) {
+        if let Some(shared) = self.large.as_mut().and_then(|large| large.shared.take()) {
+            self.bytes = Arc::unwrap_or_clone(shared);
+        }
+    }
+
+    /// Says what lies apart of the body, after so many of the options.
+    #[cold]
+    fn attach_after(&mut self, options: u8) {
+        let length = self.tail - self.body;
+        let attachments = self.large.as_ref().map_or(&NONE, |large| &large.attachments);
+        if !attachments.is_empty() {
+            (options..CALL_OPTIONS).for_each(|_| self.bytes.push(0xc0));
+            attach(&mut self.bytes, CALL_ELEMENTS + CALL_OPTIONS, attachments, length);
         }
     }
 
@@ -179,23 +201,20 @@ impl Draft {
     /// Whether it is to travel alone.
     #[inline]
     pub(super) fn is_large(&self) -> bool {
-        self.tail - self.body >= LARGE || !self.attachments.is_empty()
+        self.tail - self.body >= LARGE || !self.attachments().is_empty()
     }
 
     /// The whole message.
     pub(super) fn into_message(self) -> Message {
-        let batch = match self.shared {
-            Some(shared) => Buffer::Shared(shared),
-            None => Buffer::Own(self.bytes),
-        };
-        Message::new(batch, self.attachments)
+        let Large { shared, attachments } = self.large.map(|large| *large).unwrap_or_default();
+        Message::new(shared.map_or(Buffer::Own(self.bytes), Buffer::Shared), attachments)
     }
 
     /// The whole message, which is kept here as well.
     pub(super) fn share(&mut self) -> Message {
-        let bytes = &mut self.bytes;
-        let shared = self.shared.get_or_insert_with(|| Arc::new(std::mem::take(bytes)));
-        Message::new(Buffer::Shared(Arc::clone(shared)), self.attachments.clone())
+        let (bytes, large) = (&mut self.bytes, self.large.get_or_insert_default());
+        let shared = large.shared.get_or_insert_with(|| Arc::new(std::mem::take(bytes)));
+        Message::new(Buffer::Shared(Arc::clone(shared)), large.attachments.clone())
     }
 
     /// Appends the record to a batch.
@@ -203,6 +222,13 @@ impl Draft {
     pub(super) fn append_to(&self, batch: &mut Vec<u8>) {
         batch.extend_from_slice(&self.bytes[self.start + 1..]);
     }
+}
+
+/// Says at the end of a message of one record, which has so many elements so far, what lies apart of its body.
+#[cold]
+fn attach(message: &mut Vec<u8>, elements: u8, attachments: &Attachments, length: usize) {
+    message[1] = 0x90 | (elements + 1);
+    write::places(message, attachments, length);
 }
 
 /// Writes the header of a body of so many bytes, as short as can be, at the end of what stands before the body; what was
@@ -232,8 +258,12 @@ fn write_header(before: &mut [u8], length: u32, alone: bool) -> usize {
 
 impl Draft {
     /// Gives the buffer back.
+    #[inline]
     pub(crate) fn recycle(self) {
-        self.into_message().recycle();
+        match self.large {
+            None => keep(self.bytes),
+            Some(_) => self.into_message().recycle(),
+        }
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::spare::{drafted, keep, spare};
 use super::{Buffer, LARGE, Message, VERSION, kind, write};
-use crate::codec::{Attachments, EncodeError, Form, encode_apart};
+use crate::codec::{Attachments, EncodeError, Form, encode};
 
 /// An item, after all that makes a message of it: a large one travels alone, and is handed to libzmq as it is.
 #[derive(Debug)]
@@ -10,10 +10,15 @@ pub(crate) struct Item {
     bytes: Vec<u8>,
     /// Where the value begins.
     body: usize,
-    /// Its length, in bytes.
-    length: usize,
-    /// What lies apart of it, whose places stand behind it.
+    /// What lies apart of it, if anything does.
+    apart: Option<Box<Apart>>,
+}
+
+#[derive(Debug)]
+struct Apart {
     attachments: Attachments,
+    /// The length of the value in all, behind which the places of these stand.
+    length: usize,
 }
 
 /// What stands before the value in a message with one item of a stream, but for the value's length: the same for each.
@@ -46,7 +51,7 @@ impl Item {
         let mut bytes = spare();
         let body = head.length;
         bytes.extend_from_slice(&head.bytes[..body]);
-        let attachments = match encode_apart::<F, T>(value, &mut bytes) {
+        let attachments = match encode::<F, T>(value, &mut bytes) {
             Ok(attachments) => attachments,
             Err(error) => {
                 keep(bytes);
@@ -59,18 +64,15 @@ impl Item {
             return Err(EncodeError::too_large(length));
         };
         bytes[body - 4..body].copy_from_slice(&header.to_be_bytes());
-        if !attachments.is_empty() {
-            bytes[1] = 0x90 | (ELEMENTS + 1);
-            write::places(&mut bytes, &attachments);
-        }
-        let length = length + attachments.bytes();
-        Ok(Self { bytes, body, length, attachments })
+        let apart = attachments.if_any().map(|attachments| attach(&mut bytes, attachments, length));
+        let apart = apart.map(Box::new);
+        Ok(Self { bytes, body, apart })
     }
 
     /// The length of the value, in bytes.
     #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.length
+        self.apart.as_ref().map_or(self.bytes.len() - self.body, |apart| apart.length)
     }
 
     /// The value, if nothing of it lies apart.
@@ -82,17 +84,29 @@ impl Item {
     /// Whether it is to travel alone.
     #[inline]
     pub(super) fn is_large(&self) -> bool {
-        self.length >= LARGE || !self.attachments.is_empty()
+        self.len() >= LARGE || self.apart.is_some()
     }
 
     /// A message with nothing but this item.
     pub(super) fn into_message(self) -> Message {
-        Message::new(Buffer::Own(self.bytes), self.attachments)
+        let attachments = self.apart.map_or_else(Attachments::none, |apart| apart.attachments);
+        Message::new(Buffer::Own(self.bytes), attachments)
     }
 
     /// Gives the buffer back.
     #[inline]
     pub(crate) fn recycle(self) {
-        keep(self.bytes);
+        if self.apart.is_none() {
+            keep(self.bytes);
+        }
     }
+}
+
+/// Says at the end of an item's message what lies apart of its value.
+#[cold]
+fn attach(message: &mut Vec<u8>, attachments: Attachments, length: usize) -> Apart {
+    message[1] = 0x90 | (ELEMENTS + 1);
+    write::places(message, &attachments, length);
+    let length = length + attachments.bytes();
+    Apart { attachments, length }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::Batch;
 use super::spare::keep;
 use crate::codec::Attachments;
 
@@ -47,17 +48,18 @@ impl Message {
         (self.batch, self.attachments)
     }
 
-    /// As its receiver has it: the batch, copied if somebody else has it, and the frames before it.
-    pub(crate) fn into_received(self) -> (Bytes, Vec<Bytes>) {
+    /// As its receiver has it; copied if somebody else has it.
+    pub(crate) fn into_batch(self) -> Batch {
         let batch = match self.batch {
             Buffer::Own(bytes) => bytes.into(),
             Buffer::Shared(bytes) => Arc::unwrap_or_clone(bytes).into(),
             Buffer::Attachment(bytes) => bytes,
         };
-        (batch, self.attachments.into_frames().collect())
+        Batch::with(batch, self.attachments)
     }
 
     /// Keeps the buffer for what is to be sent next, unless somebody else still has it.
+    #[inline]
     pub(crate) fn recycle(self) {
         self.batch.recycle();
     }
@@ -65,6 +67,7 @@ impl Message {
 
 impl Buffer {
     /// See [`Message::recycle`].
+    #[inline]
     pub(crate) fn recycle(self) {
         match self {
             Self::Own(bytes) => keep(bytes),
@@ -81,6 +84,7 @@ impl Buffer {
 impl std::ops::Deref for Buffer {
     type Target = [u8];
 
+    #[inline]
     fn deref(&self) -> &[u8] {
         match self {
             Self::Own(bytes) => bytes,

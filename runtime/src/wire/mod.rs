@@ -3,10 +3,11 @@
 //! - [`Draft`]: one record in the making, around a body that is encoded straight into it.
 //! - [`Item`]: one item of a stream.
 //! - [`Outbox`]: records waiting for their socket's owner, packed into batches.
-//! - [`Reader`]: the records of a batch that came in.
+//! - [`Batch`] and [`Reader`]: a message that came in, and its records.
 //!
 //! What records mean to a call is in [`crate::client`] and [`crate::server`].
 
+mod batch;
 mod draft;
 mod item;
 mod message;
@@ -17,12 +18,13 @@ mod recall;
 mod spare;
 mod write;
 
+pub(crate) use batch::{Batch, frames_before};
 pub(crate) use draft::Draft;
 pub(crate) use item::{Item, ItemHead};
 pub(crate) use message::{Buffer, Message};
 pub(crate) use outbox::Outbox;
 pub(crate) use owed::owed;
-pub(crate) use read::{CallRecord, Malformed, Part, Reader, Record, frames_before, unknown_kind};
+pub(crate) use read::{CallRecord, Malformed, Reader, Record, unknown_kind};
 pub(crate) use write::{cancel, credit, end, error, going_away, ping, pong};
 
 /// The first byte of every batch: the version of the protocol.

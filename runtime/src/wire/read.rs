@@ -9,7 +9,6 @@ use bytes::Bytes;
 use rmp::Marker;
 
 use super::{DECLARED, VERSION, kind};
-use crate::codec::{Attachments, Body, MOST_APART};
 use crate::metadata::{Metadata, MetadataValue};
 use crate::status::{Cause, Code, Failure, Outcome, Status};
 
@@ -20,6 +19,8 @@ pub(crate) enum Malformed {
     Version(Option<u8>),
     /// A record that is not what it should be, at this byte.
     Record { at: usize, expected: &'static str },
+    /// More frames before the batch, or more bytes in them, than there may be.
+    TooMuchAttached,
 }
 
 impl fmt::Display for Malformed {
@@ -33,6 +34,9 @@ impl fmt::Display for Malformed {
             Self::Record { at, expected } => {
                 write!(f, "a malformed record: {expected} expected at byte {at}")
             }
+            Self::TooMuchAttached => {
+                f.write_str("a message of more frames, or of more bytes in them, than one may have")
+            }
         }
     }
 }
@@ -43,6 +47,7 @@ impl Malformed {
         let code = match self {
             Self::Version(_) => Code::Unimplemented,
             Self::Record { .. } => Code::InvalidArgument,
+            Self::TooMuchAttached => Code::ResourceExhausted,
         };
         Status::new(code, self.to_string()).maybe_executed()
     }
@@ -55,7 +60,7 @@ pub(crate) enum Record<'a> {
     OneWay(CallRecord<'a>),
     Reply {
         id: u64,
-        body: Part<'a>,
+        body: &'a [u8],
     },
     Error {
         id: u64,
@@ -63,7 +68,7 @@ pub(crate) enum Record<'a> {
     },
     Items {
         id: u64,
-        items: Part<'a>,
+        items: &'a [u8],
     },
     End {
         id: u64,
@@ -89,41 +94,6 @@ pub(crate) enum Record<'a> {
     },
 }
 
-/// A body, or items, in a batch.
-#[derive(Debug)]
-pub(crate) struct Part<'a> {
-    bytes: &'a [u8],
-    /// What came in frames before the batch.
-    attachments: Attachments,
-}
-
-impl<'a> Part<'a> {
-    /// How many bytes it has in all.
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len() + self.attachments.bytes()
-    }
-
-    /// Its bytes, if all of them are in the batch.
-    #[inline]
-    pub(crate) fn whole(&self) -> Option<&'a [u8]> {
-        self.attachments.is_empty().then_some(self.bytes)
-    }
-
-    /// The same, which keeps the batch that it was read from.
-    #[inline]
-    pub(crate) fn of(self, batch: &Bytes) -> Body {
-        Body::new(batch.slice_ref(self.bytes), self.attachments)
-    }
-}
-
-#[cfg(test)]
-impl<'a> From<&'a [u8]> for Part<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
-        Self { bytes, attachments: Attachments::default() }
-    }
-}
-
 /// What to say of a [`Record::Unknown`].
 pub(crate) fn unknown_kind(kind: u64) -> Status {
     Status::unimplemented(format!("a record of kind {kind}, which this version does not know"))
@@ -137,7 +107,7 @@ pub(crate) struct CallRecord<'a> {
     /// `package.Service/method`, as the client has written it: names are looked up by their bytes.
     pub(crate) method: &'a [u8],
     /// The parameters.
-    pub(crate) body: Part<'a>,
+    pub(crate) body: &'a [u8],
     /// The time left.
     pub(crate) timeout: Option<Duration>,
     pub(crate) metadata: Metadata,
@@ -150,31 +120,29 @@ pub(crate) struct CallRecord<'a> {
 pub(crate) struct Reader<'a> {
     batch: &'a [u8],
     at: usize,
-    /// The frames that came before the batch. `None` where nobody will read what lies in them.
-    frames: Option<&'a [Bytes]>,
+    /// How many attachments the next record must speak of. `None` where nobody will read what it speaks of.
+    attachments: Option<usize>,
 }
 
 impl<'a> Reader<'a> {
-    /// Checks the version. Of a body, what lies in frames of its own is left out.
+    /// Checks the version. What is attached to records is not looked at.
+    #[inline]
     pub(crate) fn new(batch: &'a [u8]) -> Result<Self, Malformed> {
-        Self::after(batch, None)
-    }
-
-    /// Checks the version of a batch that came in, after these frames.
-    pub(crate) fn received(batch: &'a [u8], frames: &'a [Bytes]) -> Result<Self, Malformed> {
-        Self::after(batch, Some(frames))
-    }
-
-    fn after(batch: &'a [u8], frames: Option<&'a [Bytes]>) -> Result<Self, Malformed> {
         match batch.first() {
-            Some(&VERSION) => Ok(Self { batch, at: 1, frames }),
+            Some(&VERSION) => Ok(Self { batch, at: 1, attachments: None }),
             other => Err(Malformed::Version(other.copied())),
         }
     }
 
+    /// The same, of a batch whose first record has so many attachments.
+    #[inline]
+    pub(super) fn with_attachments(self, number: usize) -> Self {
+        Self { attachments: Some(number), ..self }
+    }
+
     /// The records of a batch that came in from this byte on, at which one begins, and not the first.
     pub(crate) fn resume(batch: &'a [u8], at: usize) -> Self {
-        Self { batch, at, frames: Some(&[]) }
+        Self { batch, at, attachments: Some(0) }
     }
 
     /// Where the next record begins.
@@ -186,10 +154,16 @@ impl<'a> Reader<'a> {
     #[inline]
     pub(crate) fn next(&mut self) -> Result<Option<Record<'a>>, Malformed> {
         while self.at < self.batch.len() {
-            let (kind, id, mut rest) = self.head()?;
+            let elements = self.array_len()?;
+            if elements < 2 {
+                return Err(self.expected("an array of a kind and an id"));
+            }
+            let kind = self.uint("a record's kind")?;
+            let id = self.uint("a call's id")?;
+            let mut rest = Elements { left: elements - 2 };
             let record = self.record(kind, id, &mut rest)?;
             if rest.left > 0 {
-                self.skip(rest.left)?;
+                self.further(kind, rest.left)?;
             }
             if record.is_some() {
                 return Ok(record);
@@ -199,30 +173,13 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    fn head(&mut self) -> Result<(u64, u64, Elements), Malformed> {
-        let elements = self.array_len("a record, which is an array,")?;
-        if elements < 2 {
-            return Err(self.expected("an array of a kind and an id"));
-        }
-        let kind = self.uint("a record's kind")?;
-        let id = self.uint("a call's id")?;
-        Ok((kind, id, Elements { left: elements - 2 }))
-    }
-
-    #[inline]
     fn record(&mut self, kind: u64, id: u64, rest: &mut Elements) -> Result<Option<Record<'a>>, Malformed> {
         let record = match u8::try_from(kind) {
             Ok(kind::CALL) => Record::Call(self.call(id, rest)?),
             Ok(kind::ONE_WAY) => Record::OneWay(self.call(id, rest)?),
-            Ok(kind::REPLY) => {
-                let body = self.required(rest, "a body", Self::bin)?;
-                Record::Reply { id, body: self.part(body, rest)? }
-            }
+            Ok(kind::REPLY) => Record::Reply { id, body: self.required(rest, "a body", Self::bin)? },
             Ok(kind::ERROR) => Record::Error { id, failure: self.failure(rest)? },
-            Ok(kind::ITEMS) => {
-                let items = self.required(rest, "items", Self::bin)?;
-                Record::Items { id, items: self.part(items, rest)? }
-            }
+            Ok(kind::ITEMS) => Record::Items { id, items: self.required(rest, "items", Self::bin)? },
             Ok(kind::END) => Record::End { id },
             Ok(kind::CREDIT) => Record::Credit {
                 id,
@@ -246,44 +203,40 @@ impl<'a> Reader<'a> {
             self.optional(rest, |r| r.uint("a time left in microseconds"))?.map(Duration::from_micros);
         let metadata = self.optional(rest, Self::metadata)?.unwrap_or_default();
         let credit = self.optional(rest, |r| r.uint("a number of bytes"))?.unwrap_or(0);
-        let body = self.part(body, rest)?;
         Ok(CallRecord { id, method, body, timeout, metadata, credit })
     }
 
-    /// A body, with what lies apart of it, if anything does.
-    #[inline]
-    fn part(&mut self, bytes: &'a [u8], rest: &mut Elements) -> Result<Part<'a>, Malformed> {
-        let attachments = if rest.left > 0 {
-            self.optional(rest, |r| r.attachments(bytes.len()))?.unwrap_or_default()
-        } else {
-            Attachments::default()
-        };
-        Ok(Part { bytes, attachments })
+    /// Passes over so many elements beyond the others. The first of them tells the places of attachments, where there is a body.
+    #[cold]
+    fn further(&mut self, kind: u64, mut left: u64) -> Result<(), Malformed> {
+        let has_body =
+            matches!(u8::try_from(kind), Ok(kind::CALL | kind::ONE_WAY | kind::REPLY | kind::ITEMS));
+        if has_body && let Some(attachments) = self.attachments.as_mut().map(std::mem::take) {
+            let places = self.places()?;
+            self.check_places(places, attachments)?;
+            self.skip(places)?;
+            left -= 1;
+        }
+        self.skip(left)
     }
 
-    /// The places in a body of so many bytes, each with the frame that belongs there.
+    /// How many places follow.
     #[cold]
-    fn attachments(&mut self, length: usize) -> Result<Attachments, Malformed> {
-        let places = self.array_len("an array of places in the body")?;
-        let mut attachments = Attachments::default();
-        let Some(frames) = self.frames else {
-            return self.skip(places).map(|()| attachments);
-        };
-        if places != frames.len() as u64 {
-            return Err(self.expected("as many places in the body as frames before the batch"));
+    pub(super) fn places(&mut self) -> Result<u64, Malformed> {
+        let start = self.at;
+        if self.peek()? == Marker::Null {
+            self.at += 1;
+            return Ok(0);
         }
-        let mut last = 0;
-        for frame in frames {
-            let place = self.uint("a place in the body")?;
-            last = usize::try_from(place)
-                .ok()
-                .filter(|place| (last..=length).contains(place))
-                .ok_or_else(|| self.expected("a place in the body, no earlier than the one before it,"))?;
-            attachments.push(last, frame.clone());
+        let places = self.array_len();
+        places.map_err(|_| Malformed::Record { at: start, expected: "an array of places in the body" })
+    }
+
+    pub(super) fn check_places(&self, places: u64, attachments: usize) -> Result<(), Malformed> {
+        if places == attachments as u64 {
+            return Ok(());
         }
-        // They are those of one record.
-        self.frames = Some(&[]);
-        Ok(attachments)
+        Err(self.expected("as many places in the body as frames before the batch"))
     }
 
     fn failure(&mut self, rest: &mut Elements) -> Result<Failure, Malformed> {
@@ -373,26 +326,6 @@ impl<'a> Reader<'a> {
     }
 }
 
-/// How many frames before a batch belong to it, by its first record. What is wrong with that will show when it is read.
-pub(crate) fn frames_before(batch: &[u8]) -> usize {
-    let announced = || {
-        let mut reader = Reader::new(batch).ok()?;
-        let (kind, _, mut rest) = reader.head().ok()?;
-        let before = match u8::try_from(kind).ok()? {
-            kind::CALL | kind::ONE_WAY => 5,
-            kind::REPLY | kind::ITEMS => 1,
-            _ => return None,
-        };
-        rest.left = rest.left.checked_sub(before)?;
-        reader.skip(before).ok()?;
-        reader.optional(&mut rest, |reader| reader.array_len("an array")).ok()?
-    };
-    announced()
-        .and_then(|places| usize::try_from(places).ok())
-        .filter(|places| *places <= MOST_APART)
-        .unwrap_or(0)
-}
-
 /// How many elements of a record are still to come.
 struct Elements {
     left: u64,
@@ -410,7 +343,7 @@ impl Elements {
 /// The forms of MessagePack, <https://github.com/msgpack/msgpack/blob/master/spec.md>.
 impl<'a> Reader<'a> {
     #[cold]
-    fn expected(&self, expected: &'static str) -> Malformed {
+    pub(super) fn expected(&self, expected: &'static str) -> Malformed {
         Malformed::Record { at: self.at, expected }
     }
 
@@ -451,7 +384,7 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    fn uint(&mut self, expected: &'static str) -> Result<u64, Malformed> {
+    pub(super) fn uint(&mut self, expected: &'static str) -> Result<u64, Malformed> {
         match *self.batch.get(self.at..).unwrap_or_default() {
             [small @ ..0x80, ..] => {
                 self.at += 1;
@@ -489,18 +422,18 @@ impl<'a> Reader<'a> {
     }
 
     #[inline]
-    fn array_len(&mut self, expected: &'static str) -> Result<u64, Malformed> {
+    pub(super) fn array_len(&mut self) -> Result<u64, Malformed> {
         let start = self.at;
-        match self.marker(expected)? {
+        match self.marker("a record")? {
             Marker::FixArray(n) => Ok(u64::from(n)),
             Marker::Array16 => self.big_endian::<2>(),
             Marker::Array32 => self.big_endian::<4>(),
-            _ => Err(Malformed::Record { at: start, expected }),
+            _ => Err(Malformed::Record { at: start, expected: "a record, which is an array," }),
         }
     }
 
     #[inline]
-    fn bin(&mut self) -> Result<&'a [u8], Malformed> {
+    pub(super) fn bin(&mut self) -> Result<&'a [u8], Malformed> {
         let start = self.at;
         let length = match self.marker("a body")? {
             Marker::Bin8 => self.length::<1>()?,
@@ -532,7 +465,7 @@ impl<'a> Reader<'a> {
     }
 
     /// Passes over so many values, however deep they are: by counting, not by recursion.
-    fn skip(&mut self, values: u64) -> Result<(), Malformed> {
+    pub(super) fn skip(&mut self, values: u64) -> Result<(), Malformed> {
         let mut left = values;
         while left > 0 {
             left -= 1;

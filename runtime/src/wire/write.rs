@@ -32,9 +32,9 @@ pub(super) fn str(out: &mut Vec<u8>, value: &str) {
     out.extend_from_slice(value.as_bytes());
 }
 
-/// The places in a body of what lies apart of it.
-pub(super) fn places(out: &mut Vec<u8>, attachments: &Attachments) {
-    let places = attachments.as_slice().iter().map(|attachment| attachment.at as u64);
+/// The places of what lies apart of a body, in its bytes that lie together, of which there are so many.
+pub(super) fn places(out: &mut Vec<u8>, attachments: &Attachments, length: usize) {
+    let places = attachments.as_slice().iter().map(|attachment| (length - attachment.after) as u64);
     let _ = rmp::encode::write_array_len(out, u32::try_from(places.len()).unwrap_or(u32::MAX));
     places.for_each(|place| uint(out, place));
 }

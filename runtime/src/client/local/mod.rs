@@ -24,7 +24,7 @@ use super::owner::Rest;
 use super::state::Wakers;
 use crate::server::{self, Core, Service, Shared};
 use crate::status::{Cause, Status};
-use crate::wire::{self, Reader, Record};
+use crate::wire::{self, Batch, Record};
 use transit::Transit;
 
 /// Rounds before other tasks of the thread get their turn.
@@ -191,10 +191,10 @@ impl Host {
                 any = true;
             }
             while let Some(message) = line.to_server.due(now) {
-                let (batch, frames) = message.into_received();
-                core.receive(&route, &batch, &frames);
+                let batch = message.into_batch();
+                core.receive(&route, &batch);
                 if rules.repeats {
-                    repeat(core, &batch, &frames);
+                    repeat(core, &batch);
                 }
                 any = true;
             }
@@ -207,8 +207,7 @@ impl Host {
         }
         for line in &mut self.lines {
             while let Some(message) = line.to_client.due(now) {
-                let (batch, frames) = message.into_received();
-                line.connection.receive(&batch, &frames, &mut self.wakers);
+                line.connection.receive(&message.into_batch(), &mut self.wakers);
                 any = true;
             }
         }
@@ -300,21 +299,23 @@ impl Host {
 }
 
 /// Has the calls of idempotent methods in a batch arrive once more, as a client's second attempt would.
-fn repeat(core: &mut Core, batch: &Bytes, frames: &[Bytes]) {
-    let Ok(mut reader) = Reader::new(batch) else { return };
+fn repeat(core: &mut Core, batch: &Batch) {
+    let Ok(mut reader) = batch.records() else { return };
     let mut again = vec![wire::VERSION];
     let mut start = reader.at();
     while let Ok(Some(record)) = reader.next() {
         if let Record::Call(call) = record
             && core.is_idempotent(call.method)
         {
-            again.extend_from_slice(&batch[start..reader.at()]);
+            again.extend_from_slice(&batch.bytes()[start..reader.at()]);
         }
         start = reader.at();
     }
-    if again.len() > 1 {
-        // Of frames there are some only where the batch has one record, which is among these then.
-        core.receive(AGAIN, &Bytes::from(again), frames);
+    if again.len() == batch.bytes().len() {
+        // Also with what may be attached to it.
+        core.receive(AGAIN, batch);
+    } else if again.len() > 1 {
+        core.receive(AGAIN, &Bytes::from(again).into());
     }
 }
 

@@ -6,15 +6,12 @@ use rmpv::Value;
 use super::tree::{Tree, tree};
 use super::written;
 use crate::codec::body::{APART, Attachments};
-use crate::codec::{
-    Blob, Body, Form, List, MOST_APART, Plain, WriteForm, decode, decode_prefix, encode_apart,
-};
+use crate::codec::{Blob, Body, Form, List, MOST_APART, Plain, WriteForm, decode, decode_prefix, encode};
 
 /// A value as it is sent.
 fn apart<F: WriteForm<T>, T: ?Sized>(value: &T) -> Body {
     let mut bytes = vec![0xff; 3];
-    let attachments =
-        encode_apart::<F, T>(value, &mut bytes).expect("every value of these tests can be written");
+    let attachments = encode::<F, T>(value, &mut bytes).expect("every value of these tests can be written");
     Body::new(Bytes::from(bytes.split_off(3)), attachments)
 }
 
@@ -58,11 +55,12 @@ fn values_end_to_end_have_theirs() {
     let items = [vec![blob(5)], vec![blob(APART), blob(APART + 1)], vec![], vec![blob(7), blob(APART)]];
     let (mut bytes, mut attachments) = (Vec::new(), Attachments::default());
     for item in &items {
-        let before = bytes.len();
-        for attachment in encode_apart::<List<Blob>, Vec<Bytes>>(item, &mut bytes).unwrap().as_slice() {
-            attachments.push(before + attachment.at, attachment.bytes.clone());
+        let own = encode::<List<Blob>, Vec<Bytes>>(item, &mut bytes).unwrap();
+        for attachment in own.as_slice() {
+            attachments.push(bytes.len() - attachment.after, attachment.bytes.clone());
         }
     }
+    let attachments = attachments.counted_from(bytes.len());
     let mut body = Body::new(bytes.into(), attachments);
     for item in items {
         assert_eq!(decode_prefix::<List<Blob>, Vec<Bytes>>(&mut body), Ok(item));
@@ -83,6 +81,7 @@ fn cut(whole: &Bytes, places: &[usize]) -> Body {
         from = *place;
     }
     bytes.extend_from_slice(&whole[from..]);
+    let attachments = attachments.counted_from(bytes.len());
     Body::new(bytes.into(), attachments)
 }
 

@@ -22,13 +22,11 @@ use super::{DecodeError, EncodeError, Form, WriteForm};
 
 /// The bytes of a value.
 fn written<F: WriteForm<T>, T: ?Sized>(value: &T) -> Vec<u8> {
-    let mut out = Vec::new();
-    super::encode::<F, T>(value, &mut out).expect("every value of these tests can be written");
-    out
+    super::encode_whole::<F, T>(value).expect("every value of these tests can be written").into()
 }
 
 fn failed_write<F: WriteForm<T>, T: ?Sized>(value: &T) -> EncodeError {
-    super::encode::<F, T>(value, &mut Vec::new()).expect_err("this value can't be written")
+    super::encode_whole::<F, T>(value).expect_err("this value can't be written")
 }
 
 fn read<F: Form<T>, T>(bytes: &[u8]) -> Result<T, DecodeError> {
