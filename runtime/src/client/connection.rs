@@ -116,7 +116,7 @@ impl Connection {
         let mut wakers = Wakers::new();
         let mut state = self.lock();
         if !state.is_connected() {
-            self.counters.drops(ChannelDropped::OneWay, state.clear_outbox());
+            self.counters.drops(ChannelDropped::OneWay, state.clear_outbox(&mut wakers));
         }
         state.phase = Phase::Closed;
         state.line.all(&mut wakers);
@@ -404,10 +404,10 @@ mod tests {
 
     use super::*;
     use crate::client::in_flight::Streams;
-    use crate::codec::Plain;
+    use crate::codec::{Plain, decode};
     use crate::metadata::Metadata;
     use crate::stream::{Inbound, Unsent};
-    use crate::wire::{Draft, ItemHead};
+    use crate::wire::{Batch, Draft, ItemHead};
 
     /// Counts how often it was woken while the connection's lock was free, as a user's code may ask for it.
     struct Asking {
@@ -446,6 +446,23 @@ mod tests {
             connection.abandon_call(id, "given up");
             assert_eq!(asking.woken.load(Ordering::Relaxed), 2 * (index + 1));
         }
+    }
+
+    /// As when others are to be woken first.
+    #[test]
+    fn a_message_of_which_nothing_was_taken_keeps_what_is_attached_to_it() {
+        let connection = Connection::new("local".to_owned(), Limits::default(), Arc::default(), Link::Local);
+        let id = connection.lock().begin("method", None, Streams::default(), None, Instant::now());
+        let reply = Bytes::from_static(b"\x01\x94\x03\x01\xc4\x01\xa2\x91\x01");
+        let batch = Batch::attach(reply, vec![Bytes::from_static(b"hi")]).unwrap();
+        let mut wakers = Wakers::new();
+        let next = connection.receive_some(&batch, 0, &mut wakers, 0);
+        assert_eq!(next, Some(1));
+        assert_eq!(connection.receive_some(&batch, 1, &mut wakers, 1), None);
+        let Poll::Ready(Ok(body)) = connection.poll_reply(id, &Context::from_waker(Waker::noop())) else {
+            panic!("it has its answer")
+        };
+        assert_eq!(decode::<Plain, String>(&body), Ok("hi".to_owned()));
     }
 
     #[test]

@@ -103,21 +103,20 @@ impl Driver {
         let most = self.connection.turn();
         let mut bytes = 0;
         for _ in 0..RECEIVE {
-            let (batch, at) = match self.unfinished.take() {
-                Some(unfinished) => unfinished,
-                None => match self.dealer.receive()? {
-                    Some(Ok(batch)) => (batch, 0),
-                    Some(Err(malformed)) => {
+            let (batch, at) = if let Some(unfinished) = self.unfinished.take() {
+                unfinished
+            } else {
+                let Some(message) = self.dealer.receive()? else { return Ok(Received::All) };
+                telemetry::received(End::Client, message.bytes);
+                bytes += message.bytes;
+                match message.batch {
+                    Ok(batch) => (batch, 0),
+                    Err(malformed) => {
                         self.connection.unreadable(&malformed, &mut self.wakers);
                         continue;
                     }
-                    None => return Ok(Received::All),
-                },
+                }
             };
-            if at == 0 {
-                telemetry::received(End::Client, batch.len());
-                bytes += batch.len();
-            }
             let next = self.connection.receive_some(&batch, at, &mut self.wakers, most);
             self.unfinished = next.map(|at| (batch, at));
             if self.wakers.len() >= most || bytes >= BYTES && !self.wakers.is_empty() {

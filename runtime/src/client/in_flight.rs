@@ -63,6 +63,11 @@ impl ClientCall {
         }
     }
 
+    /// It has a reply, of which parts may be a user's: of a server in the same process.
+    pub(super) fn has_long_reply(&self) -> bool {
+        self.reply.as_ref().is_some_and(|reply| reply.as_ref().is_ok_and(|body| !body.is_whole()))
+    }
+
     /// It has not ended.
     #[inline]
     pub(super) fn is_open(&self) -> bool {

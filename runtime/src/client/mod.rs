@@ -19,6 +19,7 @@ mod channel;
 mod connection;
 mod counters;
 mod deadline;
+mod discard;
 mod driver;
 mod eject;
 mod endpoints;

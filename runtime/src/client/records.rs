@@ -3,7 +3,7 @@
 use super::counters::{ChannelCounters, ChannelDropped};
 use super::state::{State, Wakers};
 use crate::status::{Cause, Code, Failure, Outcome, Status};
-use crate::wire::{self, Batch, Malformed, Reader, Record};
+use crate::wire::{self, Batch, Malformed, Record};
 
 /// Takes records of a batch from this byte on, up to one that can't be read, or until so many are to be woken. Where the
 /// next record begins, if there is one left.
@@ -15,7 +15,7 @@ pub(super) fn take(
     wakers: &mut Wakers,
     most: usize,
 ) -> Result<Option<usize>, Malformed> {
-    let mut reader = if at == 0 { batch.records()? } else { Reader::resume(batch.bytes(), at) };
+    let mut reader = batch.records_from(at)?;
     while wakers.len() < most {
         let Some(record) = reader.next()? else { return Ok(None) };
         match record {

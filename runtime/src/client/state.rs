@@ -8,6 +8,7 @@ use tokio::time::Instant;
 
 use super::calls::Calls;
 use super::deadline::Deadline;
+use super::discard::discard;
 use super::eject::Health;
 use super::in_flight::{ClientCall, Due, PING, Streams};
 use super::line::Line;
@@ -380,14 +381,18 @@ impl State {
         let Some(call) = self.calls.remove(id) else { return false };
         self.open -= usize::from(call.is_open());
         call.give_up(&Status::cancelled(why).maybe_executed(), wakers);
-        call.is_open()
+        let is_open = call.is_open();
+        if call.has_long_reply() {
+            discard(vec![call], wakers);
+        }
+        is_open
     }
 
     /// The connection is lost: every call on it has failed, and what had not left yet never will. How many one-way calls
     /// are known not to have left.
     pub(super) fn fail_all(&mut self, why: &Status, wakers: &mut Wakers) -> usize {
         let (unsent, one_way) = self.unsent();
-        self.outbox.clear();
+        discard(self.outbox.clear(), wakers);
         self.one_way.lose();
         for id in self.in_flight() {
             let sent = !unsent.contains(&id);
@@ -398,9 +403,9 @@ impl State {
     }
 
     /// Nothing of what waits is to leave any more. How many one-way calls were among it.
-    pub(super) fn clear_outbox(&mut self) -> usize {
+    pub(super) fn clear_outbox(&mut self, wakers: &mut Wakers) -> usize {
         let (_, one_way) = self.unsent();
-        self.outbox.clear();
+        discard(self.outbox.clear(), wakers);
         one_way
     }
 
@@ -493,7 +498,8 @@ impl State {
         }
         let unsent: HashSet<u32> = self.unsent().0.intersection(&late).copied().collect();
         if !unsent.is_empty() {
-            self.outbox.take_out(|id| u32::try_from(id).is_ok_and(|id| unsent.contains(&id)));
+            let taken = self.outbox.take_out(|id| u32::try_from(id).is_ok_and(|id| unsent.contains(&id)));
+            discard(taken, wakers);
         }
         for id in late {
             let call = self.calls.get(id);

@@ -6,6 +6,9 @@ use bytes::{Buf, Bytes, BytesMut};
 /// piece more.
 pub(crate) const APART: usize = 32 * 1024;
 
+/// Parts of fewer bytes than this, on average, that came apart are joined.
+const WORTHWHILE: usize = 4 * 1024;
+
 /// No more of them lie apart in one body: each has its price for whoever carries it.
 pub(crate) const MOST_APART: usize = 64;
 
@@ -104,13 +107,21 @@ impl Body {
 
     #[inline]
     pub(crate) fn is_empty(&self) -> bool {
-        self.bytes.is_empty() && self.attachments.is_empty()
+        self.len() == 0
     }
 
     /// Nothing of it lies apart.
     #[inline]
     pub(crate) fn is_whole(&self) -> bool {
         self.attachments.is_empty()
+    }
+
+    /// The same, joined unless what lies apart is long enough to be worth the hundreds of bytes that it takes to keep each such
+    /// part, whatever is in it: a peer may send very many.
+    #[cold]
+    pub(crate) fn worthwhile(self) -> Self {
+        let least = WORTHWHILE.saturating_mul(self.attachments.as_slice().len());
+        if self.attachments.bytes() < least { self.joined() } else { self }
     }
 
     /// Copies what lies together, if it is a small part of the batch of so many bytes in which it came.
@@ -121,7 +132,7 @@ impl Body {
     }
 
     /// All of its bytes.
-    pub(super) fn into_bytes(self) -> Bytes {
+    pub(crate) fn into_bytes(self) -> Bytes {
         if self.is_whole() { self.bytes } else { self.joined().bytes }
     }
 

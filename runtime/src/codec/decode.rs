@@ -218,7 +218,8 @@ impl<'a> Reader<'a> {
     /// Bytes that lie apart, if those come next.
     #[inline]
     pub(super) fn attachment(&mut self) -> Option<Bytes> {
-        if self.attachments.is_empty() { None } else { self.first_attachment() }
+        // Inside a map from names, what is left is no longer the end of the body, from where places are counted.
+        if self.attachments.is_empty() || self.kept { None } else { self.first_attachment() }
     }
 
     #[cold]

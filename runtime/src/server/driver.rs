@@ -13,7 +13,7 @@ use super::counters::Dropped;
 use super::peer::{Next, Peer};
 use crate::socket::{Routed, Router, SocketError};
 use crate::telemetry::{self, End};
-use crate::wire::{self, Batch};
+use crate::wire;
 
 /// Owns the ROUTER: takes what comes in, sends what handlers have left with their peers, and sees to time.
 pub(super) struct Driver {
@@ -122,12 +122,11 @@ impl Driver {
                     self.pace.none_left();
                     return Ok(false);
                 }
-                Some(Ok((route, batch))) => {
+                Some(Ok((route, message))) => {
                     self.pace.came();
-                    let length = batch.as_ref().map_or(0, Batch::len);
-                    telemetry::received(End::Server, length);
-                    bytes += length;
-                    records += match &batch {
+                    telemetry::received(End::Server, message.bytes);
+                    bytes += message.bytes;
+                    records += match &message.batch {
                         Ok(batch) => self.core.receive(route, batch),
                         Err(malformed) => self.core.refuse(route, malformed),
                     };

@@ -86,15 +86,16 @@ impl State {
         }
     }
 
-    /// Throws away all that waits. How much of it the client was owed.
-    fn throw_away(&mut self) -> u64 {
+    /// Throws away all that waits. How much of it the client was owed; and what is to be dropped when no lock is held, since to
+    /// drop a user's bytes may run his code.
+    fn throw_away(&mut self) -> (u64, Vec<Message>) {
         self.gather();
-        let mut owed = 0;
+        let (mut owed, mut users) = (0, Vec::new());
         while let Some(message) = self.outbox.take() {
             owed += wire::owed(message.batch());
-            message.recycle();
+            if message.is_own() { message.recycle() } else { users.push(message) }
         }
-        owed
+        (owed, users)
     }
 }
 
@@ -330,10 +331,11 @@ impl Peer {
     pub(crate) fn hang_up(&self, why: &Status) -> u64 {
         let mut state = self.lock();
         state.gone = true;
-        let dropped = state.throw_away();
+        let (dropped, users) = state.throw_away();
         self.count_waiting(&mut state, 0);
         let calls = state.calls.drain();
         drop(state);
+        drop(users);
         for call in calls {
             self.shared.call_ended();
             call.abort(why);
@@ -349,11 +351,12 @@ impl Peer {
         if state.calls.is_empty() && state.outbox.len() <= state.notice {
             return Forsaken::default();
         }
-        let owed = state.throw_away();
+        let (owed, users) = state.throw_away();
         state.outbox.record(|out| wire::error(out, 0, &Failure::Status(why.clone())));
         state.notice = state.outbox.len();
         let calls = state.calls.drain();
         self.list(state);
+        drop(users);
         let forsaken = Forsaken { owed, calls: calls.len() };
         for call in calls {
             self.shared.call_ended();
@@ -435,7 +438,9 @@ impl Peer {
     #[inline]
     fn list(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         if state.gone {
-            let dropped = state.throw_away();
+            let (dropped, users) = state.throw_away();
+            drop(state);
+            drop(users);
             return self.shared.counters.drop_records(Dropped::Unreachable, dropped);
         }
         self.count_waiting_in_steps(&mut state);

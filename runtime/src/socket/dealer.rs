@@ -2,12 +2,13 @@
 
 use std::task::{Context, Poll};
 
+use super::before::Before;
 use super::monitor::{Event, Monitor};
 use super::{
-    Before, COPY, Sent, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc,
+    COPY, Delivered, Sent, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc,
     largest_received, receive_mark, tune,
 };
-use crate::wire::{Batch, Malformed, Message};
+use crate::wire::Message;
 
 /// A client's socket, connected to one endpoint.
 pub(crate) struct Dealer {
@@ -16,8 +17,6 @@ pub(crate) struct Dealer {
     socket: Watched,
     /// The frames of the message that is coming in.
     before: Before,
-    /// How many bytes these may have.
-    most: usize,
 }
 
 /// How soon a lost connection is tried again, and how slowly in the end, in milliseconds. It is never tried sooner.
@@ -30,8 +29,8 @@ impl Dealer {
     /// A socket that will be connected as soon as its peer is there. Must be called within a tokio runtime.
     pub(crate) fn connect(endpoint: &str, tuning: Tuning) -> Result<Self, SocketError> {
         let socket = Watched::new(Self::socket(endpoint, tuning)?)?;
-        let most = largest_received(tuning.max_body);
-        let mut this = Self { monitor: None, socket, before: Before::default(), most };
+        let before = Before::new(largest_received(tuning.max_body));
+        let mut this = Self { monitor: None, socket, before };
         if !is_inproc(endpoint) {
             this.monitor = Some(Monitor::new(&mut this.socket.socket)?);
         }
@@ -66,14 +65,13 @@ impl Dealer {
     }
 
     /// The next batch, with what is attached to it; other frames before it are passed over: some devices leave an empty one.
-    pub(crate) fn receive(&mut self) -> Result<Option<Result<Batch, Malformed>>, SocketError> {
+    pub(crate) fn receive(&mut self) -> Result<Option<Delivered>, SocketError> {
         while let Some(frame) = self.socket.receive()? {
             if !frame.get_more() {
-                let (batch, _) = self.before.attach_to(into_bytes(frame));
-                self.before.frames.clear();
-                return Ok(Some(batch));
+                let (message, _others) = self.before.deliver(into_bytes(frame));
+                return Ok(Some(message));
             }
-            self.before.push(frame, self.most);
+            self.before.push(frame);
         }
         Ok(None)
     }
@@ -101,8 +99,7 @@ impl Dealer {
             return Ok(Sent::Full(message));
         }
         let (batch, attachments) = message.into_parts();
-        let sent = self.socket.send_attachments(attachments);
-        match sent.and_then(|()| self.socket.send_whole(batch, None, zmq::DONTWAIT)) {
+        match self.socket.send_message(attachments, |socket| socket.send_whole(batch, None, zmq::DONTWAIT)) {
             Ok(()) => Ok(Sent::Yes),
             Err(zmq::Error::EAGAIN) => Ok(Sent::Unreachable),
             Err(error) => Err(error.into()),

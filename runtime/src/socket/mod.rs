@@ -34,8 +34,7 @@ use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
 use crate::codec::Attachments;
-use crate::wire::{Buffer, Message};
-use before::Before;
+use crate::wire::{Batch, Buffer, Malformed, Message};
 use frame::OutFrame;
 
 /// What went wrong with a socket, in libzmq's words.
@@ -207,13 +206,36 @@ impl Watched {
         OutFrame::new(frame, receipt)?.send(&mut self.socket, flags)
     }
 
-    /// Sends the frames that come before that of a batch.
-    fn send_attachments(&mut self, attachments: Attachments) -> zmq::Result<()> {
-        let mut frames = attachments.into_frames();
-        frames.try_for_each(|frame| {
-            self.send_whole(Buffer::Attachment(frame), None, zmq::DONTWAIT | zmq::SNDMORE)
-        })
+    /// Sends what comes before the frame of a batch, and then that, by `send_batch`.
+    fn send_message(
+        &mut self,
+        attachments: Attachments,
+        send_batch: impl FnOnce(&mut Self) -> zmq::Result<()>,
+    ) -> zmq::Result<()> {
+        let mut lost = None;
+        for (index, frame) in attachments.into_frames().enumerate() {
+            match self.send_whole(Buffer::Attachment(frame), None, zmq::DONTWAIT | zmq::SNDMORE) {
+                Ok(()) => {}
+                Err(error) if index == 0 => return Err(error),
+                Err(error) => {
+                    lost = Some(error);
+                    break;
+                }
+            }
+        }
+        // Where a DEALER has lost its connection in the middle of a message, it drops all up to the end of that. So that must
+        // come, or the next message would be dropped without a word (libzmq 4.3.4, `lb_t::sendpipe`).
+        let sent = send_batch(self);
+        lost.map_or(sent, Err)
     }
+}
+
+/// A message that came in.
+pub(crate) struct Delivered {
+    /// With what is attached to it, if that is as it should be.
+    pub(crate) batch: Result<Batch, Malformed>,
+    /// How many bytes it has in all.
+    pub(crate) bytes: usize,
 }
 
 /// Asks again when a signal came in between: libzmq gives up then, also where it would not have waited.

@@ -4,11 +4,12 @@ use std::task::{Context, Poll};
 
 use bytes::Bytes;
 
+use super::before::{Before, Others};
 use super::{
-    Before, COPY, Receipt, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc,
+    COPY, Delivered, Receipt, SocketError, Tuning, Watched, context, endpoint, into_bytes, is_inproc,
     largest_received, receive_mark, tune, uninterrupted,
 };
-use crate::wire::{Batch, Buffer, Malformed, Message};
+use crate::wire::{Buffer, Message};
 
 /// A server's socket. It names each message's sender by a route, which is the frames that came before the batch: that
 /// of the client's connection, and one more for each device on the way.
@@ -18,8 +19,6 @@ pub(crate) struct Router {
     route: Vec<u8>,
     /// The other frames of the message that is coming in.
     before: Before,
-    /// How many bytes these may have.
-    most: usize,
     /// Its endpoints within the process. There, messages are not copied but shared, and are done with when the client is done
     /// with what is in them.
     inproc: Vec<String>,
@@ -57,9 +56,8 @@ impl Router {
         let nowhere = |error: SocketError| (String::new(), error);
         let socket = Self::socket(endpoints, tuning).map_err(|error| nowhere(error.into()))?;
         let socket = Watched::new(socket).map_err(nowhere)?;
-        let most = largest_received(tuning.max_body);
-        let mut this =
-            Self { socket, route: Vec::new(), before: Before::default(), most, inproc: Vec::new() };
+        let before = Before::new(largest_received(tuning.max_body));
+        let mut this = Self { socket, route: Vec::new(), before, inproc: Vec::new() };
         let mut bound = Vec::with_capacity(endpoints.len());
         for endpoint in endpoints {
             let address = endpoint::bind(&mut this.socket.socket, endpoint);
@@ -83,7 +81,7 @@ impl Router {
     #[expect(clippy::type_complexity, reason = "nested outcomes, each with its own meaning")]
     pub(crate) fn receive(
         &mut self,
-    ) -> Result<Option<Result<(&[u8], Result<Batch, Malformed>), RouteTooLong>>, SocketError> {
+    ) -> Result<Option<Result<(&[u8], Delivered), RouteTooLong>>, SocketError> {
         self.route.clear();
         while let Some(frame) = self.socket.receive()? {
             if !frame.get_more() {
@@ -93,22 +91,22 @@ impl Router {
             if self.route.is_empty() {
                 extend(&mut self.route, &frame);
             } else {
-                self.before.push(frame, self.most);
+                self.before.push(frame);
             }
         }
         Ok(None)
     }
 
-    fn deliver(&mut self, batch: Bytes) -> Result<(&[u8], Result<Batch, Malformed>), RouteTooLong> {
-        let (batch, is_whole) = self.before.attach_to(batch);
-        let mut too_long = self.route.len() > MAX_ROUTE || !is_whole;
-        for frame in self.before.frames.drain(..) {
-            too_long |= self.route.len() + 4 + frame.len() > MAX_ROUTE;
-            if !too_long {
-                extend(&mut self.route, &frame);
+    fn deliver(&mut self, batch: Bytes) -> Result<(&[u8], Delivered), RouteTooLong> {
+        let (message, others) = self.before.deliver(batch);
+        let Others::All(others) = others else { return Err(RouteTooLong) };
+        for frame in others {
+            if self.route.len() > MAX_ROUTE {
+                return Err(RouteTooLong);
             }
+            extend(&mut self.route, &frame);
         }
-        if too_long { Err(RouteTooLong) } else { Ok((&self.route, batch)) }
+        if self.route.len() > MAX_ROUTE { Err(RouteTooLong) } else { Ok((&self.route, message)) }
     }
 
     /// Sends to where a message came from. A message with a receipt is handed over, so that libzmq says when it is done.
@@ -135,20 +133,12 @@ impl Router {
         // Nobody waits for a client to be done with what it has read: where it might keep that, nothing is counted.
         let receipt = receipt.filter(|_| self.inproc.is_empty());
         let (batch, attachments) = message.into_parts();
-        match self.socket.send_attachments(attachments).and_then(|()| self.send_batch(batch, receipt)) {
+        let sent = self.socket.send_message(attachments, |socket| send_batch(socket, batch, receipt));
+        match sent {
             Ok(()) => Ok(Routed::Yes),
             Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(Routed::Unreachable(None)),
             Err(error) => Err(error.into()),
         }
-    }
-
-    fn send_batch(&mut self, batch: Buffer, receipt: Option<Receipt>) -> zmq::Result<()> {
-        if batch.len() > COPY || receipt.is_some() {
-            return self.socket.send_whole(batch, receipt, zmq::DONTWAIT);
-        }
-        let sent = self.socket.send_copy(&batch, zmq::DONTWAIT);
-        batch.recycle();
-        sent
     }
 
     /// Ready when something may have changed. See the head of [`super`].
@@ -166,6 +156,15 @@ impl Drop for Router {
             let _ = uninterrupted(|| self.socket.socket.unbind(endpoint));
         }
     }
+}
+
+fn send_batch(socket: &mut Watched, batch: Buffer, receipt: Option<Receipt>) -> zmq::Result<()> {
+    if batch.len() > COPY || receipt.is_some() {
+        return socket.send_whole(batch, receipt, zmq::DONTWAIT);
+    }
+    let sent = socket.send_copy(&batch, zmq::DONTWAIT);
+    batch.recycle();
+    sent
 }
 
 /// Adds a frame to a route.

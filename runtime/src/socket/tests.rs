@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{COPY, Dealer, Routed, Router, Sent, Tuning};
+use super::{COPY, Dealer, Delivered, Routed, Router, Sent, Tuning};
 use crate::codec::{Blob, List, decode};
-use crate::wire::{Batch, Item, ItemHead, Malformed, Message, Outbox, Record};
+use crate::wire::{Item, ItemHead, Message, Outbox, Record};
 
 /// What takes so long never comes.
 const HANGS: Duration = Duration::from_secs(20);
@@ -87,9 +87,10 @@ fn value(round: usize) -> Vec<Bytes> {
     }
 }
 
-fn assert_same(received: Result<Batch, Malformed>, round: usize) {
-    let (received, sent) = (received.unwrap(), message(round).into_batch());
-    assert_eq!((received.bytes(), received.len()), (sent.bytes(), sent.len()));
+fn assert_same(received: Delivered, round: usize) {
+    let length = message(round).len();
+    let (bytes, received, sent) = (received.bytes, received.batch.unwrap(), message(round).into_batch());
+    assert_eq!((received.bytes(), bytes), (sent.bytes(), length));
     let Some(Record::Items { items, .. }) = received.records().unwrap().next().unwrap() else {
         panic!("it has one item")
     };
@@ -141,7 +142,7 @@ async fn a_name_within_the_process_is_free_as_soon_as_its_router_is_dropped() {
             router
                 .receive()
                 .unwrap()
-                .is_some_and(|received| received.unwrap().1.unwrap().bytes() == &[1][..])
+                .is_some_and(|received| received.unwrap().1.batch.unwrap().bytes() == &[1][..])
         );
     }
 }

@@ -125,11 +125,17 @@ impl State {
         if is_small && batch.is_whole(items) {
             return self.copied.extend_from_slice(items);
         }
+        let mut body = batch.body(items);
+        if body.len() < SMALL {
+            return self.copied.extend_from_slice(&body.into_bytes());
+        }
+        // Also of one of which parts lie apart.
+        body.detach(batch.bytes().len());
         if !self.copied.is_empty() {
             let copied = std::mem::take(&mut self.copied);
             self.chunks.push_back(Bytes::from(copied).into());
         }
-        self.chunks.push_back(batch.body(items));
+        self.chunks.push_back(body);
     }
 
     /// The next items.
@@ -177,6 +183,31 @@ mod tests {
             other => panic!("{other:?}"),
         };
         assert_eq!([next(), next(), next()], [10, 50_000, 50], "in the order in which they came");
+    }
+
+    /// Else a byte of credit would be worth all that it costs to keep an attachment, and the batch besides.
+    #[test]
+    fn what_is_attached_is_kept_apart_only_where_it_is_long() {
+        let inbound = Inbound::new(1_000_000);
+        let receive = |attachment: Bytes, inline: usize| {
+            let items = [&[1, 0x94, 5, 1, 0xc5], &u16::try_from(inline).unwrap().to_be_bytes()[..]].concat();
+            let batch = [items, vec![7; inline], vec![0x91, 0], [0x92, 64, 1].repeat(5_000)].concat();
+            let bytes = Bytes::from(batch);
+            let batch = Batch::attach(bytes.clone(), vec![attachment]).unwrap();
+            inbound.receive(&batch, &batch.bytes()[7..7 + inline]).unwrap();
+            bytes
+        };
+        let long = Bytes::from(vec![8; 5_000]);
+        for (attachment, inline) in [(Bytes::from_static(b"x"), 1), (long.clone(), 300)] {
+            assert!(receive(attachment, inline).is_unique(), "the batch is not kept");
+        }
+        assert!(!long.is_unique(), "what is long is not copied");
+        let context = Context::from_waker(Waker::noop());
+        let next = || match inbound.poll_chunk(&context) {
+            Poll::Ready(Some(Ok(chunk))) => chunk.into_bytes(),
+            other => panic!("{other:?}"),
+        };
+        assert_eq!([next(), next()], [Bytes::from_static(b"x\x07"), [&long[..], &[7; 300]].concat().into()]);
     }
 
     #[test]

@@ -6,6 +6,9 @@ use super::kind;
 use super::read::{Malformed, Reader};
 use crate::codec::{Attachments, Body, MOST_APART, NONE};
 
+/// Where the first record begins: behind the version.
+const FIRST: usize = 1;
+
 /// A message that came in: the frame that holds records, and what came in frames before it and is attached to the body of the
 /// first of them.
 #[derive(Debug, Clone)]
@@ -36,16 +39,16 @@ impl Batch {
         &self.bytes
     }
 
-    /// How many bytes the message has in all.
-    #[inline]
-    pub(crate) fn len(&self) -> usize {
-        self.bytes.len() + self.attachments.bytes()
-    }
-
     /// Its records.
     #[inline]
     pub(crate) fn records(&self) -> Result<Reader<'_>, Malformed> {
         Ok(Reader::new(&self.bytes)?.with_attachments(self.attachments.as_slice().len()))
+    }
+
+    /// Its records from this byte on, at which one begins, or from the first where it is nought.
+    #[inline]
+    pub(crate) fn records_from(&self, at: usize) -> Result<Reader<'_>, Malformed> {
+        if at <= FIRST { self.records() } else { Ok(Reader::resume(&self.bytes, at)) }
     }
 
     /// A body, or items, of a record in it.
@@ -55,7 +58,7 @@ impl Batch {
         if self.attachments.is_empty() {
             return bytes.into();
         }
-        Body::new(bytes, self.attached_to(body).clone())
+        Body::new(bytes, self.attached_to(body).clone()).worthwhile()
     }
 
     /// How many bytes these are in all.
@@ -88,7 +91,7 @@ impl From<Bytes> for Batch {
 /// or when it is read.
 pub(crate) fn frames_before(batch: &[u8]) -> usize {
     let number = Places::of(batch).map_or(0, |places| places.number);
-    usize::try_from(number).ok().filter(|number| *number <= MOST_APART).unwrap_or(0)
+    usize::try_from(number).unwrap_or(usize::MAX)
 }
 
 /// What the first record of a batch says of its attachments.
@@ -130,6 +133,9 @@ impl<'a> Places<'a> {
     /// Puts the frames in their places.
     fn attach(mut self, frames: Vec<Bytes>) -> Result<Attachments, Malformed> {
         self.reader.check_places(self.number, frames.len())?;
+        if frames.len() > MOST_APART {
+            return Err(self.reader.expected("at most 64 places in the body"));
+        }
         let (mut attachments, mut last) = (Attachments::none(), 0);
         for frame in frames {
             let place = self.reader.uint("a place in the body")?;
@@ -141,5 +147,33 @@ impl<'a> Places<'a> {
             attachments.push(self.length - place, frame);
         }
         Ok(attachments)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::wire::Record;
+
+    /// Whether a body of nothing but so many attachments of so many bytes is joined when it is taken.
+    fn is_joined(number: usize, bytes: usize) -> bool {
+        let places = [&[0xdc, 0, u8::try_from(number).unwrap()], &vec![0; number][..]].concat();
+        let record = [&[1, 0x94, 3, 1, 0xc4, 0], &places[..]].concat();
+        let frames = vec![Bytes::from(vec![7; bytes]); number];
+        let batch = Batch::attach(record.into(), frames).unwrap();
+        let Some(Record::Reply { body, .. }) = batch.records().unwrap().next().unwrap() else {
+            panic!("it is a reply")
+        };
+        assert_eq!(batch.body_len(body), number * bytes);
+        let body = batch.body(body);
+        assert_eq!(body.len(), number * bytes);
+        body.is_whole()
+    }
+
+    /// What it takes to keep one would else be worth many times what it holds.
+    #[test]
+    fn many_short_attachments_are_joined() {
+        assert!(is_joined(1, 0) && is_joined(64, 100) && is_joined(2, 4_095));
+        assert!(!is_joined(1, 5_000) && !is_joined(64, 4_096));
     }
 }

@@ -37,6 +37,11 @@ impl Message {
         &self.batch
     }
 
+    /// Nothing in it is a user's.
+    pub(crate) fn is_own(&self) -> bool {
+        self.attachments.is_empty()
+    }
+
     /// How many bytes it has in all.
     #[inline]
     pub(crate) fn len(&self) -> usize {

@@ -45,6 +45,7 @@ impl Outbox {
     #[inline]
     pub(crate) fn push_copy(&mut self, draft: &mut Draft) {
         if draft.is_large() {
+            draft.fit();
             self.alone(draft.share());
         } else {
             self.record(|batch| draft.append_to(batch));
@@ -157,27 +158,33 @@ impl Outbox {
         calls_in(&self.open, &mut found);
     }
 
-    /// Takes back all that was said of some calls.
-    pub(crate) fn take_out(&mut self, is_out: impl Fn(u64) -> bool) {
+    /// Takes back all that was said of some calls. What is handed out is to be dropped when no lock is held: to drop a user's
+    /// bytes may run his code.
+    pub(crate) fn take_out(&mut self, is_out: impl Fn(u64) -> bool) -> Vec<Message> {
         self.open_items = None;
-        let sealed = std::mem::take(&mut self.sealed);
-        self.sealed = sealed.into_iter().filter_map(|message| rest_of(message, &is_out)).collect();
+        let (mut kept, mut users) = (VecDeque::new(), Vec::new());
+        for message in std::mem::take(&mut self.sealed) {
+            match without(message.batch(), &is_out) {
+                Some(rest) if rest.len() == message.batch().len() => kept.push_back(message),
+                Some(rest) => kept.push_back(rest.into()),
+                None if message.is_own() => {}
+                None => users.push(message),
+            }
+        }
+        self.sealed = kept;
         self.open = without(&self.open, &is_out).unwrap_or_default();
         self.bytes = self.open.len() + self.sealed.iter().map(Message::len).sum::<usize>();
+        users
     }
 
-    /// Throws everything away.
-    pub(crate) fn clear(&mut self) {
+    /// Throws everything away, but for what is handed out, as by [`Outbox::take_out`].
+    pub(crate) fn clear(&mut self) -> Vec<Message> {
+        let mut users = Vec::new();
         while let Some(message) = self.take() {
-            message.recycle();
+            if message.is_own() { message.recycle() } else { users.push(message) }
         }
+        users
     }
-}
-
-/// The message as it is where nothing is taken out, such as of one whose only record has something that lies apart.
-fn rest_of(message: Message, is_out: &impl Fn(u64) -> bool) -> Option<Message> {
-    let rest = without(message.batch(), is_out)?;
-    Some(if rest.len() == message.batch().len() { message } else { rest.into() })
 }
 
 /// Sets the `bin 32` length at `length_at` to reach to the end of the batch.
@@ -326,6 +333,31 @@ mod tests {
     }
 
     #[test]
+    fn a_call_with_attachments_waits_and_is_taken_out_whole() {
+        let long = Bytes::from(vec![7; 100_000]);
+        let attached = |id| {
+            let mut draft = Draft::call("a.B/c", false, &Attached(long.clone())).unwrap();
+            draft.address(id, None, &crate::metadata::Metadata::default(), None);
+            draft
+        };
+        let mut outbox = Outbox::default();
+        (1..=3).for_each(|id| outbox.push(attached(id)));
+        let length = outbox.len();
+        let first = outbox.take().unwrap();
+        outbox.put_back(first);
+        assert_eq!(outbox.len(), length);
+        let mut ids = Vec::new();
+        outbox.calls(|id| ids.push(id));
+        assert_eq!(ids, [1, 2, 3]);
+        let users = outbox.take_out(|id| id == 2);
+        assert_eq!((users.len(), outbox.len()), (1, length / 3 * 2));
+        assert_eq!(outbox.clear().len(), 2);
+        assert!(outbox.is_empty());
+        drop(users);
+        assert!(long.is_unique(), "nothing of it is left");
+    }
+
+    #[test]
     fn a_small_call_that_is_kept_keeps_no_large_buffer() {
         let metadata = crate::metadata::Metadata::default();
         let large = || Draft::call("a.B/c", false, &vec!["x".repeat(1 << 20)]).unwrap();
@@ -335,6 +367,12 @@ mod tests {
             small.address(1, None, &metadata, None);
             Outbox::default().push_copy(&mut small);
             assert!(small.capacity() <= 1024, "{}", small.capacity());
+            large().recycle();
+            let mut attached = Draft::call("a.B/c", false, &Attached(vec![7; 100_000].into())).unwrap();
+            attached.address(1, None, &metadata, None);
+            Outbox::default().push_copy(&mut attached);
+            attached.address(2, None, &metadata, None);
+            assert!(attached.capacity() <= 1024, "{}", attached.capacity());
         }
     }
 
@@ -351,7 +389,7 @@ mod tests {
         let mut ids = Vec::new();
         outbox.calls(|id| ids.push(id));
         assert_eq!(ids, [1, 2]);
-        outbox.take_out(|id| id == 1);
+        assert!(outbox.take_out(|id| id == 1).is_empty());
         outbox.push_item(2, item(2, "c"));
         let length = outbox.len();
         let messages = messages(&mut outbox);

@@ -4,9 +4,12 @@ use bytes::Bytes;
 use rmpv::Value;
 
 use super::tree::{Tree, tree};
-use super::written;
+use super::{text, written};
 use crate::codec::body::{APART, Attachments};
-use crate::codec::{Blob, Body, Form, List, MOST_APART, Plain, WriteForm, decode, decode_prefix, encode};
+use crate::codec::{
+    Blob, Body, Decode, DecodeError, Encode, Fields, Form, List, MOST_APART, Plain, Reader, WriteForm,
+    Writer, decode, decode_prefix, encode,
+};
 
 /// A value as it is sent.
 fn apart<F: WriteForm<T>, T: ?Sized>(value: &T) -> Body {
@@ -85,11 +88,62 @@ fn cut(whole: &Bytes, places: &[usize]) -> Body {
     Body::new(bytes.into(), attachments)
 }
 
+/// In a map from names a value ends before the body does, and what is attached may seem to be where it is not.
+#[test]
+fn values_by_name_are_what_their_parts_come_to() {
+    let two = [&[0x82][..], &text("blob"), &[0xc4, 6, 0, 0, 7, 7, 7, 7], &text("more"), &[0xc4, 2, 9, 9]];
+    let whole = Bytes::from(two.concat());
+    let expected = outcome::<Plain, Two>(&whole.clone().into());
+    assert!(expected.contains("Two"), "it can be read: {expected}");
+    for first in 0..=whole.len() {
+        for second in first..=whole.len() {
+            assert_eq!(outcome::<Plain, Two>(&cut(&whole, &[first, second])), expected, "{first}..{second}");
+        }
+    }
+    let seeming =
+        [&[0x82][..], &text("blob"), &[0xc4, 4, 7, 7, 7, 7], &text("more"), &[0xc4, 6, 0, 0]].concat();
+    let (seeming, rest) = (Bytes::from(seeming), [0xc4, 2, 9, 9]);
+    let attached = Body::new([&seeming[..seeming.len() - 4], &rest].concat().into(), {
+        let mut attachments = Attachments::none();
+        attachments.push(4, seeming.slice(seeming.len() - 4..));
+        attachments
+    });
+    let whole = attached.joined();
+    assert_eq!(outcome::<Plain, Two>(&attached), outcome::<Plain, Two>(&whole));
+}
+
+/// A struct of two.
+#[derive(Debug)]
+struct Two(Bytes, Bytes);
+
+impl Encode for Two {
+    fn encode(&self, out: &mut Writer) {
+        let mut fields = out.fields(2);
+        fields.write::<Blob, _>(1, &self.0);
+        fields.write::<Blob, _>(2, &self.1);
+        fields.end();
+    }
+}
+
+impl Decode for Two {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        let mut fields = Fields::new(reader, &["blob", "more"])?;
+        let value = Self(fields.required::<Blob, _>(1)?, fields.required::<Blob, _>(2)?);
+        fields.end()?;
+        Ok(value)
+    }
+}
+
 /// All that a reading comes to.
 fn outcome<F: Form<T>, T: std::fmt::Debug>(body: &Body) -> String {
-    let mut rest = body.clone();
-    let prefix = decode_prefix::<F, T>(&mut rest);
-    format!("{:?} {prefix:?} {} {:?}", decode::<F, T>(body), rest.len(), rest.joined().bytes)
+    let (mut rest, mut values) = (body.clone(), Vec::new());
+    while !rest.is_empty() {
+        values.push(decode_prefix::<F, T>(&mut rest));
+        if values.last().is_some_and(Result::is_err) {
+            break;
+        }
+    }
+    format!("{:?} {values:?} {:?}", decode::<F, T>(body), rest.joined().bytes)
 }
 
 /// It says the same however it is cut, and whether or not it is sound.

@@ -102,6 +102,19 @@ fn every_kind_without_a_socket() {
     on_one_thread(local);
 }
 
+/// So that callers wait for room, and are woken among answers.
+#[test]
+fn more_long_values_than_there_is_room_for_come_and_go() {
+    on_threads(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        let value = Bytes::from(vec![7; 64 * 1024]);
+        let calls = (0..256).map(|_| probe.echo(value.clone()));
+        let answers = futures_util::future::join_all(calls).await;
+        assert!(answers.into_iter().all(|answer| answer.unwrap() == value));
+    });
+}
+
 /// A value that its handler gives back is the caller's own, all the way there and back.
 #[test]
 fn long_values_are_not_copied() {

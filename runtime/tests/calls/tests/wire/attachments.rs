@@ -140,6 +140,11 @@ fn places_go_with_the_body_and_with_the_frames() {
     assert_eq!(dealer.next().error(), (0, 3, 1));
     assert_eq!(server.counters.unreadable_batches(), number as u64 + 1);
     dealer.good_call();
+    // However long they are, they are not taken for something else.
+    let mut message = vec![vec![7; ATTACHED]; 65];
+    message.push(batch(&[echo(&inline, &[5; 65])]));
+    dealer.send_frames(&slices(&message));
+    assert_eq!(dealer.next().error(), (0, 3, 1));
     // As many as there may be.
     let mut message = vec![vec![7]; 64];
     message.push(batch(&[echo(&[0x91, 0x92, 8, 0xc4, 64], &[5; 64])]));
@@ -165,6 +170,21 @@ fn attachments_count_as_what_they_are() {
     dealer.send_frames(&slices(&message));
     assert_eq!(dealer.next().error(), (0, 8, 1), "of all frames");
     dealer.good_call();
+    assert_no_panics();
+}
+
+/// Frames of which the batch says nothing are of the route, be they long or many.
+#[test]
+fn what_is_not_attached_is_the_route() {
+    let server = Serving::start().lossy();
+    let mut dealer = Dealer::connect(&server.endpoint);
+    let call = batch(&[echo(&[0x91, 0x92, 8, 0xc4, 1], &[5])]);
+    dealer.send_frames(&[b"device", &[7], &call]);
+    let reply = [&[1, 0x93, 3, 1, 0xc4, 5], &[0x92, 8, 0xc4, 1, 7][..]].concat();
+    assert_eq!(dealer.message(), [b"device".to_vec(), reply]);
+    dealer.send_frames(&[&[7; 3_000], &[7], &call]);
+    assert!(dealer.sync().is_empty(), "there is no way to answer");
+    assert_eq!(server.counters.dropped(zsvc::Dropped::RouteTooLong), 1);
     assert_no_panics();
 }
 

@@ -4,7 +4,7 @@ use rmpv::Value;
 
 use crate::damage::trade_bytes;
 use crate::hostile_clients::attacked;
-use crate::raw::{call, call_with_credit, kind, record};
+use crate::raw::{batch, call, call_with_credit, kind, record};
 
 #[test]
 fn records_may_come_in_any_order() {
@@ -42,6 +42,23 @@ fn items_without_credit_end_their_call() {
         attacker.say(&[record![kind::ITEMS, 1, Value::Binary(vec![0xc0; 262_144])]]);
         assert!(attacker.sync().is_empty());
         attacker.say(&[record![kind::ITEMS, 1, Value::Binary(vec![0xc0])]]);
+        let (id, code, _) = attacker.next().error();
+        assert_eq!((id, code), (1, 8));
+    });
+}
+
+/// What is attached counts as what it is.
+#[test]
+fn attached_items_without_credit_end_their_call() {
+    attacked(|_, attacker| {
+        attacker.say(&[call(1, "import", &record!["deaf"])]);
+        assert_eq!(attacker.next().kind(), kind::CREDIT);
+        let place = || Value::Array(vec![0.into()]);
+        let items = batch(&[record![kind::ITEMS, 1, Value::Binary(Vec::new()), place()]]);
+        attacker.send_frames(&[&vec![0xc0; 262_143], &items]);
+        attacker.send_frames(&[&[0xc0; 2], &items]);
+        assert!(attacker.sync().is_empty(), "the last may go past it");
+        attacker.send_frames(&[&[0xc0], &items]);
         let (id, code, _) = attacker.next().error();
         assert_eq!((id, code), (1, 8));
     });
