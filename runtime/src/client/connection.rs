@@ -403,10 +403,11 @@ mod tests {
     use bytes::Bytes;
 
     use super::*;
+    use crate::client::handle::CallHandle;
     use crate::client::in_flight::Streams;
     use crate::codec::{Plain, decode};
     use crate::metadata::Metadata;
-    use crate::stream::{Inbound, Unsent};
+    use crate::stream::{Inbound, StreamingHalf, Unsent};
     use crate::wire::{Batch, Draft, ItemHead};
 
     /// Counts how often it was woken while the connection's lock was free, as a user's code may ask for it.
@@ -446,6 +447,50 @@ mod tests {
             connection.abandon_call(id, "given up");
             assert_eq!(asking.woken.load(Ordering::Relaxed), 2 * (index + 1));
         }
+    }
+
+    /// A user's bytes, which in one process may be those of an item.
+    struct Users(Arc<Connection>, Arc<AtomicUsize>);
+
+    impl AsRef<[u8]> for Users {
+        fn as_ref(&self) -> &[u8] {
+            &[7; 5_000]
+        }
+    }
+
+    impl Drop for Users {
+        fn drop(&mut self) {
+            assert!(self.0.state.0.try_lock().is_ok(), "dropped under the lock");
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[test]
+    fn what_nobody_has_read_is_not_dropped_under_the_lock() {
+        let connection = Connection::new("local".to_owned(), Limits::default(), Arc::default(), Link::Local);
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let users = || Bytes::from_owner(Users(Arc::clone(&connection), Arc::clone(&dropped)));
+        let inbound = Arc::new(Inbound::new(100_000));
+        let streams = Streams { inbound: Some(Arc::clone(&inbound)), outbound: None };
+        let id = connection.lock().begin("method", None, streams, None, Instant::now());
+        let items = [&[1, 0x94, 5][..], &[u8::try_from(id).unwrap(), 0xc4, 0, 0x91, 0]].concat();
+        let batch = Batch::attach(items.into(), vec![users()]).unwrap();
+        connection.receive(&batch, &mut Wakers::new());
+        drop(batch);
+        let outgoing: Arc<dyn Outgoing> = Arc::<Connection>::clone(&connection);
+        let call: Option<Box<dyn std::any::Any + Send + Sync>> =
+            Some(Box::new(CallHandle::new(&connection, id)));
+        let (id, window) = (u64::from(id), 100_000);
+        drop(StreamingHalf { inbound, outgoing, id, window, call, around: None });
+        assert_eq!(dropped.load(Ordering::Relaxed), 1, "of an item of a stream");
+
+        let id = connection.lock().begin("method", None, Streams::default(), None, Instant::now());
+        let reply = [&[1, 0x94, 3][..], &[u8::try_from(id).unwrap(), 0xc4, 0, 0x91, 0]].concat();
+        let batch = Batch::attach(reply.into(), vec![users()]).unwrap();
+        connection.receive(&batch, &mut Wakers::new());
+        drop(batch);
+        drop(CallHandle::new(&connection, id));
+        assert_eq!(dropped.load(Ordering::Relaxed), 2, "of a reply");
     }
 
     /// As when others are to be woken first.

@@ -101,7 +101,7 @@ impl Router {
         let (message, others) = self.before.deliver(batch);
         let Others::All(others) = others else { return Err(RouteTooLong) };
         for frame in others {
-            if self.route.len() > MAX_ROUTE {
+            if self.route.len() + 4 + frame.len() > MAX_ROUTE {
                 return Err(RouteTooLong);
             }
             extend(&mut self.route, &frame);

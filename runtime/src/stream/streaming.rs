@@ -35,15 +35,18 @@ pub struct Streaming<T, E = Status> {
 }
 
 /// What a stream needs besides its types.
+///
+/// In this order: fields are dropped in theirs, and what is unread is to go after the call, or it would go with the lock of the
+/// call's connection held. To drop a user's bytes may run his code.
 pub(crate) struct Half {
+    /// What cancels a client's call when it is dropped; it goes when the stream has ended.
+    pub(crate) call: Option<Box<dyn Any + Send + Sync>>,
     pub(crate) inbound: Arc<Inbound>,
     pub(crate) outgoing: Arc<dyn Outgoing>,
     /// The call's.
     pub(crate) id: u64,
     /// The credit that the sender has while nothing is on its way.
     pub(crate) window: u64,
-    /// What cancels a client's call when it is dropped; it goes when the stream has ended.
-    pub(crate) call: Option<Box<dyn Any + Send + Sync>>,
     /// The middleware of a client's call, which is there until the stream ends.
     pub(crate) around: Option<Box<Around>>,
 }
