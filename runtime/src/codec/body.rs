@@ -36,6 +36,7 @@ impl Attachments {
         self.0.is_none()
     }
 
+    /// `None` where there are none.
     #[inline]
     pub(crate) fn if_any(self) -> Option<Self> {
         self.0.map(|all| Self(Some(all)))
@@ -126,7 +127,7 @@ impl Body {
 
     /// Copies what lies together, if it is a small part of the batch of so many bytes in which it came.
     pub(crate) fn detach(&mut self, batch: usize) {
-        if self.bytes.len() < batch / 4 {
+        if is_small_part(self.bytes.len(), batch) {
             self.bytes = Bytes::copy_from_slice(&self.bytes);
         }
     }
@@ -167,9 +168,15 @@ impl Body {
     }
 }
 
+/// So many bytes of a batch of so many are too few to keep all of it for.
+#[inline]
+pub(crate) fn is_small_part(bytes: usize, batch: usize) -> bool {
+    bytes < batch / 4
+}
+
 impl From<Bytes> for Body {
     #[inline]
     fn from(bytes: Bytes) -> Self {
-        Self { bytes, attachments: Attachments::default() }
+        Self { bytes, attachments: Attachments::none() }
     }
 }

@@ -37,7 +37,7 @@ mod write;
 use bytes::Bytes;
 
 pub use blob::Blob;
-pub(crate) use body::{Attachments, Body, MOST_APART, NONE};
+pub(crate) use body::{Attachments, Body, MOST_APART, NONE, is_small_part};
 pub use decode::{Decode, Reader};
 pub use encode::{Encode, Writer};
 pub use error::{DecodeError, EncodeError};

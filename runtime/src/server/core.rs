@@ -109,10 +109,7 @@ impl Core {
     /// Takes a message from a client. Whatever is in it, the worst that can happen is that it is answered with an error
     /// and counted. Where it is long, some of it is left for [`Core::go_on`]. How many records it took.
     pub(crate) fn receive(&mut self, route: &[u8], batch: &Batch) -> usize {
-        // Whoever takes turns has done so; records keep their order in any case.
-        while self.go_on() {}
-        self.received = Instant::now();
-        let Some(peer) = self.clients.heard_of(route, self.received) else { return 0 };
+        let Some(peer) = self.hear(route) else { return 0 };
         let taken = match batch.records() {
             Ok(mut reader) => self.take_turn(&peer, batch, &mut reader, 0),
             Err(malformed) => self.malformed(&peer, &malformed),
@@ -123,18 +120,25 @@ impl Core {
 
     /// A message came in that has frames which can't be attached to its batch.
     pub(crate) fn refuse(&mut self, route: &[u8], why: &Malformed) -> usize {
-        while self.go_on() {}
-        self.received = Instant::now();
-        let Some(peer) = self.clients.heard_of(route, self.received) else { return 0 };
+        let Some(peer) = self.hear(route) else { return 0 };
         let taken = self.malformed(&peer, why);
         self.after_turn(&peer);
         taken
     }
 
+    /// A message has come from there.
+    fn hear(&mut self, route: &[u8]) -> Option<Arc<Peer>> {
+        // Whoever takes turns has done so; records keep their order in any case.
+        while self.go_on() {}
+        self.received = Instant::now();
+        self.clients.heard_of(route, self.received)
+    }
+
     /// Takes more of a batch that was too long for one turn. `false` when there is none.
     pub(crate) fn go_on(&mut self) -> bool {
         let Some(Unfinished { peer, batch, at, taken }) = self.unfinished.take() else { return false };
-        self.take_turn(&peer, &batch, &mut Reader::resume(batch.bytes(), at), taken);
+        let Ok(mut reader) = batch.records_from(at) else { return false };
+        self.take_turn(&peer, &batch, &mut reader, taken);
         self.after_turn(&peer);
         true
     }

@@ -1,7 +1,8 @@
 //! What a server does with batches, without a socket: bytes in, records out. Over sockets: `runtime/tests/calls`.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::channel;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
@@ -518,4 +519,42 @@ async fn a_handler_whose_call_ended_before_it_was_spawned_is_dropped() {
         drop(held);
     });
     assert!(dropped.await.is_err());
+}
+
+/// A user's bytes, whose owner asks something of the peer when it is dropped, as his code may.
+struct Asking(Arc<Peer>, Arc<AtomicUsize>);
+
+impl AsRef<[u8]> for Asking {
+    fn as_ref(&self) -> &[u8] {
+        static LONG: [u8; 40_000] = [7; 40_000];
+        &LONG
+    }
+}
+
+impl Drop for Asking {
+    fn drop(&mut self) {
+        let (peer, (told, answer)) = (Arc::clone(&self.0), channel());
+        std::thread::spawn(move || told.send(peer.waiting()));
+        assert!(answer.recv_timeout(Duration::from_secs(20)).is_ok(), "dropped under the lock");
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+#[tokio::test]
+async fn what_a_client_never_reads_is_not_dropped_under_the_lock() {
+    let core = &mut core(|_| ());
+    receive(core, b"a", &[]);
+    let (peer, dropped) = (core.clients.of(b"a"), Arc::new(AtomicUsize::new(0)));
+    let answer = |id| {
+        let body = Bytes::from_owner(Asking(Arc::clone(&peer), Arc::clone(&dropped)));
+        let key = peer.open(id).unwrap();
+        peer.answer(key, Answer::Reply(Draft::reply::<Blob, Bytes>(id, &body).unwrap()));
+    };
+    let why = Status::unavailable("gone");
+    answer(1);
+    peer.forsake(&why);
+    assert_eq!(dropped.load(Ordering::Relaxed), 1);
+    answer(2);
+    peer.hang_up(&why);
+    assert_eq!(dropped.load(Ordering::Relaxed), 2);
 }

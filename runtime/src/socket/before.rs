@@ -49,7 +49,6 @@ impl Before {
     /// The message that ends in this frame, and what of it is something else.
     pub(super) fn deliver(&mut self, batch: Bytes) -> (Delivered, Others<'_>) {
         if self.number == 0 {
-            // Where there should be some, whoever reads the batch sees it.
             let bytes = batch.len();
             return (Delivered { batch: Ok(batch.into()), bytes }, Others::All(self.frames.drain(..)));
         }

@@ -6,7 +6,7 @@ use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 
-use crate::codec::Body;
+use crate::codec::{Body, is_small_part};
 use crate::status::Failure;
 use crate::wire::Batch;
 
@@ -31,9 +31,7 @@ struct State {
     waker: Option<Waker>,
 }
 
-/// Items that are less than this part of their batch are copied out of it.
-const SMALL_PART: usize = 4;
-/// So are items of fewer bytes than this, whatever their batch: what keeps a batch costs some hundred bytes by itself.
+/// Items of fewer bytes than this are copied, whatever their batch: what keeps a batch costs some hundred bytes by itself.
 const SMALL: usize = 1024;
 
 /// The peer sent items without credit.
@@ -121,7 +119,7 @@ impl State {
     /// A slice keeps its whole batch in memory. Where that is much more than the items, as in a batch of many streams, they
     /// are copied: what an unread stream takes is to be what was granted to it.
     fn keep(&mut self, batch: &Batch, items: &[u8]) {
-        let is_small = items.len() < SMALL || items.len() < batch.bytes().len() / SMALL_PART;
+        let is_small = items.len() < SMALL || is_small_part(items.len(), batch.bytes().len());
         if is_small && batch.is_whole(items) {
             return self.copied.extend_from_slice(items);
         }

@@ -22,13 +22,18 @@ pub(crate) struct Batch {
 impl Batch {
     /// With these frames before it, of which there are as many as [`frames_before`] has said.
     pub(crate) fn attach(bytes: Bytes, frames: Vec<Bytes>) -> Result<Self, Malformed> {
-        let Some(places) = Places::of(&bytes) else { return Ok(bytes.into()) };
+        // Where there should be some and are none, whoever reads the batch sees it.
+        let places = if frames.is_empty() { None } else { Places::of(&bytes) };
+        let Some(places) = places else { return Ok(bytes.into()) };
         let (body, attachments) = (places.body, places.attach(frames)?);
         Ok(Self { bytes, attachments, body })
     }
 
-    /// What a message of ours is for its receiver: whose body, if it has any, is known.
+    /// What a message of ours is for its receiver.
     pub(super) fn with(bytes: Bytes, attachments: Attachments) -> Self {
+        if attachments.is_empty() {
+            return bytes.into();
+        }
         let body = Places::of(&bytes).map_or(0, |places| places.body);
         Self { bytes, attachments, body }
     }

@@ -94,7 +94,7 @@ impl Draft {
         let alone = tail - body >= LARGE || !attachments.is_empty();
         let start = write_header(&mut bytes[..body], length, alone);
         if let Some(elements) = elements.filter(|_| !attachments.is_empty()) {
-            attach(&mut bytes, elements, &attachments, tail - body);
+            write::places(&mut bytes, elements, &attachments, tail - body);
         }
         let large = attachments.if_any().map(|attachments| Box::new(Large { shared: None, attachments }));
         Ok(Self { bytes, large, start, body, tail })
@@ -176,7 +176,7 @@ impl Draft {
         let attachments = self.large.as_ref().map_or(&NONE, |large| &large.attachments);
         if !attachments.is_empty() {
             (options..CALL_OPTIONS).for_each(|_| self.bytes.push(0xc0));
-            attach(&mut self.bytes, CALL_ELEMENTS + CALL_OPTIONS, attachments, length);
+            write::places(&mut self.bytes, CALL_ELEMENTS + CALL_OPTIONS, attachments, length);
         }
     }
 
@@ -222,13 +222,6 @@ impl Draft {
     pub(super) fn append_to(&self, batch: &mut Vec<u8>) {
         batch.extend_from_slice(&self.bytes[self.start + 1..]);
     }
-}
-
-/// Says at the end of a message of one record, which has so many elements so far, what lies apart of its body.
-#[cold]
-fn attach(message: &mut Vec<u8>, elements: u8, attachments: &Attachments, length: usize) {
-    message[1] = 0x90 | (elements + 1);
-    write::places(message, attachments, length);
 }
 
 /// Writes the header of a body of so many bytes, as short as can be, at the end of what stands before the body; what was

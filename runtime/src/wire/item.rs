@@ -105,8 +105,7 @@ impl Item {
 /// Says at the end of an item's message what lies apart of its value.
 #[cold]
 fn attach(message: &mut Vec<u8>, attachments: Attachments, length: usize) -> Apart {
-    message[1] = 0x90 | (ELEMENTS + 1);
-    write::places(message, &attachments, length);
+    write::places(message, ELEMENTS, &attachments, length);
     let length = length + attachments.bytes();
     Apart { attachments, length }
 }

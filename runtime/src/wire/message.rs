@@ -101,6 +101,6 @@ impl std::ops::Deref for Buffer {
 
 impl From<Vec<u8>> for Message {
     fn from(bytes: Vec<u8>) -> Self {
-        Self { batch: Buffer::Own(bytes), attachments: Attachments::default() }
+        Self { batch: Buffer::Own(bytes), attachments: Attachments::none() }
     }
 }

@@ -44,12 +44,11 @@ impl Outbox {
     /// Adds a record with a body that its owner keeps: a large one is shared, not copied.
     #[inline]
     pub(crate) fn push_copy(&mut self, draft: &mut Draft) {
+        draft.fit();
         if draft.is_large() {
-            draft.fit();
             self.alone(draft.share());
         } else {
             self.record(|batch| draft.append_to(batch));
-            draft.fit();
         }
     }
 
@@ -197,9 +196,9 @@ fn patch_length(batch: &mut [u8], length_at: usize) {
 
 #[cfg(test)]
 mod tests {
-    use super::*;
     use bytes::Bytes;
 
+    use super::*;
     use crate::codec::{Blob, Encode, Plain, WriteForm, Writer, decode};
     use crate::wire::{Buffer, ItemHead, Reader, Record, end, ping};
 

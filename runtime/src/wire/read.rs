@@ -141,7 +141,7 @@ impl<'a> Reader<'a> {
     }
 
     /// The records of a batch that came in from this byte on, at which one begins, and not the first.
-    pub(crate) fn resume(batch: &'a [u8], at: usize) -> Self {
+    pub(super) fn resume(batch: &'a [u8], at: usize) -> Self {
         Self { batch, at, attachments: Some(0) }
     }
 

@@ -32,11 +32,15 @@ pub(super) fn str(out: &mut Vec<u8>, value: &str) {
     out.extend_from_slice(value.as_bytes());
 }
 
-/// The places of what lies apart of a body, in its bytes that lie together, of which there are so many.
-pub(super) fn places(out: &mut Vec<u8>, attachments: &Attachments, length: usize) {
+/// Says at the end of a message of one record, which has so many elements so far, where in its body what lies apart belongs:
+/// among the bytes that lie together, of which there are so many.
+#[cold]
+pub(super) fn places(message: &mut Vec<u8>, elements: u8, attachments: &Attachments, length: usize) {
+    // Behind the version.
+    message[1] = 0x90 | (elements + 1);
     let places = attachments.as_slice().iter().map(|attachment| (length - attachment.after) as u64);
-    let _ = rmp::encode::write_array_len(out, u32::try_from(places.len()).unwrap_or(u32::MAX));
-    places.for_each(|place| uint(out, place));
+    let _ = rmp::encode::write_array_len(message, u32::try_from(places.len()).unwrap_or(u32::MAX));
+    places.for_each(|place| uint(message, place));
 }
 
 pub(super) fn metadata(out: &mut Vec<u8>, metadata: &Metadata) {

@@ -56,7 +56,7 @@ fn whoever_does_not_look_for_them_finds_them_all_the_same() {
 #[test]
 fn values_end_to_end_have_theirs() {
     let items = [vec![blob(5)], vec![blob(APART), blob(APART + 1)], vec![], vec![blob(7), blob(APART)]];
-    let (mut bytes, mut attachments) = (Vec::new(), Attachments::default());
+    let (mut bytes, mut attachments) = (Vec::new(), Attachments::none());
     for item in &items {
         let own = encode::<List<Blob>, Vec<Bytes>>(item, &mut bytes).unwrap();
         for attachment in own.as_slice() {
@@ -74,7 +74,7 @@ fn values_end_to_end_have_theirs() {
 
 /// The same bytes, of which those between each two of these places lie apart, in as many pieces as there are such.
 fn cut(whole: &Bytes, places: &[usize]) -> Body {
-    let (mut bytes, mut attachments, mut from) = (Vec::new(), Attachments::default(), 0);
+    let (mut bytes, mut attachments, mut from) = (Vec::new(), Attachments::none(), 0);
     for (index, place) in places.iter().enumerate() {
         let part = whole.slice(from..*place);
         match index % 2 {
