@@ -6,25 +6,21 @@
 //!
 //! What is sent is in the project's `docs/protocol.md`; how this crate is laid out in its `ARCHITECTURE.md`.
 
-mod bell;
 mod client;
-mod codec;
 mod context;
+mod flush;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 #[doc(hidden)]
 pub mod generated;
-mod id_map;
-mod metadata;
-mod method;
 pub mod middleware;
 mod server;
 mod socket;
-mod status;
 mod stream;
 mod telemetry;
 pub mod testing;
-mod wire;
+
+pub(crate) use zsvc_proto::{codec, flow, id_map, metadata, method, status, wire};
 
 pub use bytes::Bytes;
 pub use futures_core::Stream;

@@ -22,10 +22,11 @@ use super::limits::Patience;
 use super::overlap::Turn;
 use super::upload::Upload;
 use crate::codec::{self, Body, Form};
+use crate::flow::{InboundStream as Inbound, OutboundStream as Outbound};
 use crate::metadata::MetadataValue;
 use crate::middleware::{Around, ClientRequest};
 use crate::status::{CallError, Failure, Status};
-use crate::stream::{Inbound, Outbound, Sink, SinkHalf, Streaming, StreamingHalf};
+use crate::stream::{Sink, SinkHalf, StreamLayer, Streaming, StreamingHalf};
 use crate::wire::INITIAL_CREDIT;
 
 /// The options of every kind of call.
@@ -278,7 +279,14 @@ fn half_of_answers(
 ) -> StreamingHalf {
     let outgoing: Arc<Connection> = Arc::clone(handle.connection());
     let (id, call) = (handle.id(), Box::new((handle, turn)));
-    StreamingHalf { inbound, outgoing, id, window, call: Some(call), around }
+    StreamingHalf {
+        inbound,
+        outgoing,
+        id,
+        window,
+        call: Some(call),
+        layer: around.map(|around| around as Box<dyn StreamLayer>),
+    }
 }
 
 impl<T, R, E: CallError> BidirectionalCall<T, R, E> {

@@ -14,10 +14,11 @@ use super::limits::{Limits, Patience};
 use super::records;
 use super::state::{Phase, State, Wakers};
 use super::watch::Watch;
-use crate::bell::{Bell, give_way};
 use crate::codec::Body;
+use crate::flow::{OutboundStream as Outbound, wake};
+use crate::flush::{DriverNotify, yield_to_driver};
 use crate::status::{Cause, Failure, Status};
-use crate::stream::{Outbound, Outgoing, wake};
+use crate::stream::Outgoing;
 use crate::wire::{self, Item};
 
 /// One connection to a server.
@@ -26,7 +27,7 @@ pub(crate) struct Connection {
     endpoint: String,
     pub(super) limits: Limits,
     pub(super) counters: Arc<ChannelCounters>,
-    pub(super) bell: Arc<Bell>,
+    pub(super) notify: Arc<DriverNotify>,
     state: Aligned<Mutex<State>>,
     link: Link,
     /// All of its channel: who waits for one that is down may go by another.
@@ -79,7 +80,7 @@ impl Connection {
             endpoint,
             limits,
             counters,
-            bell: Arc::new(Bell::new()),
+            notify: Arc::new(DriverNotify::new()),
             state: Aligned(Mutex::new(state)),
             link,
             siblings: OnceLock::new(),
@@ -121,7 +122,7 @@ impl Connection {
         state.phase = Phase::Closed;
         state.line.all(&mut wakers);
         drop(state);
-        self.bell.ring();
+        self.notify.notify();
         wake(wakers);
     }
 
@@ -134,7 +135,7 @@ impl Connection {
         }
         state.line.all(&mut wakers);
         drop(state);
-        self.bell.ring();
+        self.notify.notify();
         wake(wakers);
     }
 
@@ -180,7 +181,7 @@ impl Connection {
         let mut state = self.lock();
         let id = state.is_connected().then(|| state.begin_ping(deadline, Instant::now()))?;
         drop(state);
-        self.bell.ring();
+        self.notify.notify();
         Some(id)
     }
 
@@ -218,14 +219,14 @@ impl Connection {
         }
         if state.take_overdue(now) {
             drop(state);
-            self.bell.ring();
-            give_way(context);
+            self.notify.notify();
+            yield_to_driver(context);
             return Poll::Pending;
         }
         let at = wait.deadline.map(|deadline| deadline.at);
         if state.poll_room(context, self.limits.calls, ticket, at).is_pending() {
             drop(state);
-            self.bell.ring();
+            self.notify.notify();
             return Poll::Pending;
         }
         let written = write(&mut state);
@@ -254,7 +255,7 @@ impl Connection {
     fn hand_over(&self, state: MutexGuard<'_, State>) {
         let alone = state.is_alone();
         drop(state);
-        if alone { self.bell.ring() } else { self.bell.ring_soon() }
+        if alone { self.notify.notify() } else { self.notify.notify_deferred() }
     }
 
     #[inline]
@@ -321,7 +322,7 @@ impl Connection {
         wakers.extend(state.next_in_line(self.limits.calls));
         drop(state);
         if abandoned {
-            self.bell.ring();
+            self.notify.notify();
         }
         wake(wakers);
     }
@@ -334,7 +335,7 @@ impl Connection {
             state.cancel(id, why, &mut wakers);
         }
         drop(state);
-        self.bell.ring();
+        self.notify.notify();
         wake(wakers);
     }
 }
@@ -348,9 +349,9 @@ fn closed() -> Status {
 const UNFINISHED: &str = "the sink was dropped before it was finished; call `finish` to end the stream";
 
 impl Outgoing for Connection {
-    fn record(&self, write: &mut dyn FnMut(&mut Vec<u8>)) {
+    fn grant(&self, id: u64, bytes: u64) {
         let mut state = self.lock();
-        state.outbox.record(write);
+        state.outbox.record(|out| wire::credit(out, id, bytes));
         self.hand_over(state);
     }
 
@@ -359,7 +360,7 @@ impl Outgoing for Connection {
         if state.has_call(id) {
             state.gathering.announce(id, outbound);
             drop(state);
-            self.bell.ring_soon();
+            self.notify.notify_deferred();
         }
     }
 
@@ -371,11 +372,11 @@ impl Outgoing for Connection {
         }
         state.gathering.flush(&mut state.outbox, id, outbound, last);
         drop(guard);
-        self.bell.ring_soon();
+        self.notify.notify_deferred();
     }
 
     fn hurry(&self) {
-        self.bell.ring();
+        self.notify.notify();
     }
 
     fn finish(&self, id: u64, outbound: &Outbound) {
@@ -406,9 +407,10 @@ mod tests {
     use crate::client::handle::CallHandle;
     use crate::client::in_flight::Streams;
     use crate::codec::{Plain, decode};
+    use crate::flow::InboundStream as Inbound;
     use crate::metadata::Metadata;
-    use crate::stream::{Inbound, StreamingHalf, Unsent};
-    use crate::wire::{Batch, Draft, ItemHead};
+    use crate::stream::StreamingHalf;
+    use crate::wire::{Batch, ItemHead, RecordBuilder};
 
     /// Counts how often it was woken while the connection's lock was free, as a user's code may ask for it.
     struct Asking {
@@ -438,9 +440,8 @@ mod tests {
                 Streams { inbound: Some(Arc::clone(&inbound)), outbound: Some(Arc::clone(&outbound)) };
             let id = connection.lock().begin("method", None, streams, None, Instant::now());
             assert!(inbound.poll_chunk(&context).is_pending());
-            let mut item =
-                Some(Unsent::new(Item::encode::<Plain, u64>(&ItemHead::new(u64::from(id)), &7).unwrap()));
-            assert!(outbound.poll_send(&context, &*connection, u64::from(id), &mut item).is_pending());
+            let mut item = Some(Item::encode::<Plain, u64>(&ItemHead::new(u64::from(id)), &7).unwrap());
+            assert!(outbound.poll_push(&context, &mut item).is_pending());
             // The end, an unknown kind, and, of a call that is none, nothing.
             connection.receive(&Bytes::from_static(*batch).into(), &mut wakers);
             wake(wakers.drain(..));
@@ -481,7 +482,7 @@ mod tests {
         let call: Option<Box<dyn std::any::Any + Send + Sync>> =
             Some(Box::new(CallHandle::new(&connection, id)));
         let (id, window) = (u64::from(id), 100_000);
-        drop(StreamingHalf { inbound, outgoing, id, window, call, around: None });
+        drop(StreamingHalf { inbound, outgoing, id, window, call, layer: None });
         assert_eq!(dropped.load(Ordering::Relaxed), 1, "of an item of a stream");
 
         let id = connection.lock().begin("method", None, Streams::default(), None, Instant::now());
@@ -542,7 +543,7 @@ mod tests {
         connection.receive(&Bytes::from_static(b"nonsense").into(), &mut wakers);
         assert_eq!(dropped(), [0, 0, 1, 0]);
         for _ in 0..2 {
-            let mut note = Draft::call("a.B/note", true, &()).unwrap();
+            let mut note = RecordBuilder::call("a.B/note", true, &()).unwrap();
             note.address(0, None, &Metadata::default(), None);
             connection.lock().outbox.push(note);
         }

@@ -13,7 +13,7 @@ use super::counters::{ChannelCounters, ChannelDropped};
 use super::limits::Limits;
 use super::owner::Rest;
 use super::state::Wakers;
-use crate::bell::give_way;
+use crate::flush::yield_to_driver;
 use crate::socket::{Dealer, Event, Sent, SocketError, Tuning};
 use crate::status::{Cause, Status};
 use crate::telemetry::{self, End};
@@ -200,7 +200,7 @@ impl Driver {
     }
 
     fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        let _at_work = self.connection.bell.at_work();
+        let _entered = self.connection.notify.enter();
         let mut now = Instant::now();
         self.catch_up(now)?;
         // Before the socket is drained, not after: what is seen here need not be looked for twice.
@@ -208,7 +208,7 @@ impl Driver {
         for _ in 0..ROUNDS {
             // What nobody has rung for yet is going to have company. Sending may swallow the signal of what came in, so receiving
             // is last.
-            if self.connection.bell.answer() || self.blocked || self.unsent {
+            if self.connection.notify.begin_turn() || self.blocked || self.unsent {
                 self.send()?;
             }
             let received = self.receive()?;
@@ -237,7 +237,7 @@ impl Driver {
             self.wake();
             if ticked {
                 now = Instant::now();
-            } else if self.connection.bell.sleep(context.waker()) {
+            } else if self.connection.notify.sleep(context.waker()) {
                 return Poll::Pending;
             }
         }
@@ -245,7 +245,7 @@ impl Driver {
         let _ = self.poll_tick(context, Instant::now());
         self.wake();
         if self.alone {
-            give_way(context);
+            yield_to_driver(context);
         } else {
             context.waker().wake_by_ref();
         }

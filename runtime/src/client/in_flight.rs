@@ -8,8 +8,8 @@ use tokio::time::Instant;
 use super::deadline::Deadline;
 use super::state::Wakers;
 use crate::codec::Body;
+use crate::flow::{InboundStream as Inbound, OutboundStream as Outbound};
 use crate::status::{Failure, Status};
-use crate::stream::{Inbound, Outbound};
 
 /// A call in flight, or one whose reply has come and was not looked at yet.
 #[derive(Debug)]

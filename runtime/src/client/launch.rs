@@ -21,14 +21,14 @@ use crate::metadata::{Metadata, MetadataValue};
 use crate::method::{Method, MethodKind};
 use crate::middleware::{ClientStack, Inherited};
 use crate::status::Status;
-use crate::wire::Draft;
+use crate::wire::RecordBuilder;
 
 /// A call that has not been sent yet, or is to be sent again. Dropped before it was sent, it never happened.
 pub(super) struct Launch {
     endpoints: Arc<Endpoints>,
     method: &'static Method,
     /// Taken when it is sent, unless it is kept.
-    draft: Option<Result<Draft, Status>>,
+    draft: Option<Result<RecordBuilder, Status>>,
     /// It may be sent again by the channel.
     kept: bool,
     /// It may be sent again by middleware.
@@ -94,10 +94,9 @@ enum Time {
 /// What a caller may say.
 impl Launch {
     pub(super) fn new(endpoints: &Arc<Endpoints>, method: &'static Method, params: &dyn Encode) -> Self {
-        let draft =
-            Draft::call(method.name(), method.kind() == MethodKind::OneWay, params).map_err(|error| {
-                Status::invalid_argument(format!("the parameters can't be encoded: {error}")).not_sent()
-            });
+        let draft = RecordBuilder::call(method.name(), method.kind() == MethodKind::OneWay, params).map_err(
+            |error| Status::invalid_argument(format!("the parameters can't be encoded: {error}")).not_sent(),
+        );
         Self {
             endpoints: Arc::clone(endpoints),
             method,
@@ -195,7 +194,7 @@ impl Launch {
     }
 
     pub(super) fn parameter_bytes(&self) -> usize {
-        self.draft.as_ref().and_then(|draft| draft.as_ref().ok()).map_or(0, Draft::body_len)
+        self.draft.as_ref().and_then(|draft| draft.as_ref().ok()).map_or(0, RecordBuilder::body_len)
     }
 
     pub(super) fn take_metadata(&mut self) -> Metadata {
@@ -296,7 +295,7 @@ impl Launch {
     fn poll_send<R>(
         &mut self,
         context: &mut Context<'_>,
-        write: impl Fn(&mut State, &mut Draft, Option<Deadline>, &Metadata, Instant) -> R,
+        write: impl Fn(&mut State, &mut RecordBuilder, Option<Deadline>, &Metadata, Instant) -> R,
     ) -> Poll<Result<R, Status>> {
         let now = Instant::now();
         if self.begun.is_none() {
@@ -367,9 +366,9 @@ impl Launch {
 #[inline]
 fn queue<R>(
     state: &mut State,
-    draft: &mut Option<Result<Draft, Status>>,
+    draft: &mut Option<Result<RecordBuilder, Status>>,
     kept: bool,
-    write: impl FnOnce(&mut State, &mut Draft) -> R,
+    write: impl FnOnce(&mut State, &mut RecordBuilder) -> R,
 ) -> Result<R, Status> {
     let own = match draft {
         Some(Ok(own)) => own,
@@ -400,7 +399,11 @@ fn default_deadline(method: &Method, limits: &Limits) -> Option<Duration> {
 
 /// Finds what can be found wrong with a call before it waits for anything.
 #[inline]
-fn check(draft: Option<&Result<Draft, Status>>, metadata: &Metadata, limits: &Limits) -> Result<(), Status> {
+fn check(
+    draft: Option<&Result<RecordBuilder, Status>>,
+    metadata: &Metadata,
+    limits: &Limits,
+) -> Result<(), Status> {
     let size = draft.ok_or_else(awaited_again)?.as_ref().map_err(Status::clone)?.body_len();
     if size > limits.message_size {
         let what = format!("the parameters have {size} bytes; a message may have {}", limits.message_size);

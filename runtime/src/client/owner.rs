@@ -58,7 +58,7 @@ impl Connection {
         let answers = state.outbox.len() != waiting;
         drop(state);
         if answers {
-            self.bell.ring();
+            self.notify.notify();
         }
         if changed {
             self.tell_change();
@@ -72,7 +72,7 @@ impl Connection {
         state.heard();
         self.fail_unreadable(&mut state, what, wakers);
         drop(state);
-        self.bell.ring();
+        self.notify.notify();
     }
 
     /// What else was in it can't be known, so no call may go on waiting for it.
@@ -154,7 +154,7 @@ impl Connection {
         self.fail_all(&mut state, why, wakers);
         state.line.all(wakers);
         drop(state);
-        self.bell.ring();
+        self.notify.notify();
         self.tell_change();
     }
 
@@ -168,7 +168,7 @@ impl Connection {
             }
             state.expire(now, wakers);
             if state.outbox.len() != waiting {
-                self.bell.ring();
+                self.notify.notify();
             }
         }
         state.look_at
@@ -185,7 +185,7 @@ impl Connection {
         } else {
             self.fail_all(state, &why, wakers);
             state.stale = Stale::Yes;
-            self.bell.ring();
+            self.notify.notify();
         }
     }
 

@@ -19,7 +19,7 @@ use super::driver;
 use super::endpoints::Endpoints;
 use super::owner::Rest;
 use super::state::Wakers;
-use crate::stream::wake;
+use crate::flow::wake;
 
 /// Finds the addresses of a name. By default the system does; see
 /// [`ChannelBuilder::resolver`](crate::ChannelBuilder::resolver).
@@ -221,7 +221,7 @@ impl Future for Lobby {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         loop {
-            self.connection.bell.answer();
+            self.connection.notify.begin_turn();
             let mut wakers = Wakers::new();
             let next = self.connection.expire(Instant::now(), &mut wakers);
             wake(wakers);
@@ -233,7 +233,7 @@ impl Future for Lobby {
                 self.tick.as_mut().reset(next);
                 ticked = self.tick.as_mut().poll(context).is_ready();
             }
-            if !ticked && self.connection.bell.sleep(context.waker()) {
+            if !ticked && self.connection.notify.sleep(context.waker()) {
                 return Poll::Pending;
             }
         }

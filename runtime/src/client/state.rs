@@ -14,10 +14,11 @@ use super::in_flight::{ClientCall, Due, PING, Streams};
 use super::line::Line;
 use super::one_way::OneWay;
 use super::watch::{Step, Watch};
-use crate::bell::OVERDUE;
+
 use crate::codec::Body;
+const OVERDUE: Duration = Duration::from_millis(1);
+use crate::flow::PendingStreams as Gathering;
 use crate::status::{Failure, Status};
-use crate::stream::Gathering;
 use crate::telemetry::Up;
 use crate::wire::{self, Message, Outbox};
 
@@ -537,11 +538,11 @@ mod tests {
     use super::*;
     use crate::metadata::Metadata;
     use crate::status::Outcome;
-    use crate::wire::Draft;
+    use crate::wire::RecordBuilder;
 
     fn begin(state: &mut State, deadline: Option<Deadline>) -> u32 {
         let id = state.begin("a.B/c", deadline, Streams::default(), None, Instant::now());
-        let mut draft = Draft::call("a.B/c", false, &()).unwrap();
+        let mut draft = RecordBuilder::call("a.B/c", false, &()).unwrap();
         draft.address(id, None, &Metadata::default(), None);
         state.outbox.push(draft);
         id
@@ -588,7 +589,7 @@ mod tests {
         let left = begin(&mut state, None);
         drop(state.take_message());
         let here = begin(&mut state, None);
-        let mut note = Draft::call("a.B/note", true, &()).unwrap();
+        let mut note = RecordBuilder::call("a.B/note", true, &()).unwrap();
         note.address(0, None, &Metadata::default(), None);
         state.outbox.push(note);
         assert_eq!(state.fail_all(&Status::unavailable("lost"), &mut Wakers::new()), 1);

@@ -12,9 +12,10 @@ use super::handle::CallHandle;
 use super::in_flight::Streams;
 use super::launch::Launch;
 use crate::codec::{Body, EncodeError, Form};
+use crate::flow::OutboundStream as Outbound;
 use crate::middleware::ClientRequest;
 use crate::status::{Failure, Status};
-use crate::stream::{Outbound, SinkHalf, Unsent};
+use crate::stream::{SinkHalf, Unsent};
 use crate::wire::{INITIAL_CREDIT, Item, ItemHead};
 
 /// A call that sends a stream, until it is answered.
@@ -90,9 +91,12 @@ impl<S: Stream<Item = T>, T> Upload<S, T> {
     fn poll_items(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
         while let Some(items) = &mut self.items {
-            if sending.next.is_some() && ready!(sending.sink.poll_send(context, &mut sending.next)).is_err() {
-                self.items = None;
-                return Poll::Ready(Ok(()));
+            if let Some(next) = &mut sending.next {
+                if ready!(sending.sink.poll_send(context, next)).is_err() {
+                    self.items = None;
+                    return Poll::Ready(Ok(()));
+                }
+                sending.next = None;
             }
             if let Some(item) = ready!(items.as_mut().poll_next(context)) {
                 sending.next = Some(sending.encode(self.encode, &item)?);

@@ -20,6 +20,7 @@ use crate::codec::Body;
 use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::status::{Cause, Failure, Outcome, Status};
+use crate::stream::{LayerStep, StreamLayer};
 
 /// Code around the calls that a client makes, of every kind.
 ///
@@ -344,6 +345,21 @@ pub(crate) enum Step {
     Cancel,
     /// The call is to go on, if it is made; the middleware waits for it or for something else.
     Wait,
+}
+
+impl StreamLayer for Around {
+    fn step(&mut self, context: &mut Context<'_>) -> LayerStep {
+        match Self::step(self, context) {
+            Step::Wait => LayerStep::Wait,
+            Step::Call(_) => LayerStep::CallAgain,
+            Step::Cancel => LayerStep::Cancel,
+            Step::Done(response) => LayerStep::Done(response.into_reply().map(drop)),
+        }
+    }
+
+    fn ended(&mut self, result: Result<(), Failure>) {
+        Self::ended(self, result.map(|()| None));
+    }
 }
 
 impl Around {

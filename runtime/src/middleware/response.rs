@@ -4,9 +4,9 @@ use std::fmt;
 use std::sync::Arc;
 
 use crate::codec::Body;
+use crate::flow::{InboundStream as Inbound, OutboundStream as Outbound};
 use crate::status::{Code, Failure, Outcome, Status};
-use crate::stream::{Inbound, Outbound};
-use crate::wire::Draft;
+use crate::wire::RecordBuilder;
 
 /// How a call ended: well, with the error that its method declares, or with a [`Status`].
 ///
@@ -21,7 +21,7 @@ pub struct Response {
 /// What a call that ended well was answered with.
 pub(crate) enum Reply {
     /// A reply, at the server.
-    Draft(Draft),
+    RecordBuilder(RecordBuilder),
     /// A reply, at the client.
     Body(Body),
     /// Nothing: a stream has ended, or the call has no answer.
@@ -83,7 +83,7 @@ impl Response {
     #[must_use]
     pub fn answer_bytes(&self) -> u64 {
         let bytes = match &self.result {
-            Ok(Reply::Draft(draft)) => draft.body_len(),
+            Ok(Reply::RecordBuilder(draft)) => draft.body_len(),
             Ok(Reply::Body(body)) => body.len(),
             Err(Failure::Declared { body, .. }) => body.len(),
             Ok(Reply::Nothing) | Err(Failure::Status(_)) => 0,
@@ -97,7 +97,9 @@ impl Response {
             Ok(Reply::Body(body)) => Ok(body),
             Ok(Reply::Nothing) => Ok(Body::default()),
             // A middleware of a server and one of a client, in one process, have passed each other what is not theirs.
-            Ok(Reply::Draft(_)) => Err(Failure::Status(Status::internal("this is a server's response"))),
+            Ok(Reply::RecordBuilder(_)) => {
+                Err(Failure::Status(Status::internal("this is a server's response")))
+            }
             Err(failure) => Err(failure),
         }
     }

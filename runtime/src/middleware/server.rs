@@ -249,7 +249,7 @@ impl From<Answer> for Response {
     fn from(answer: Answer) -> Self {
         Self {
             result: match answer {
-                Answer::Reply(draft) => Ok(Reply::Draft(draft)),
+                Answer::Reply(draft) => Ok(Reply::RecordBuilder(draft)),
                 Answer::End => Ok(Reply::Nothing),
                 Answer::Failure(failure) => Err(failure),
             },
@@ -260,7 +260,7 @@ impl From<Answer> for Response {
 impl From<Response> for Answer {
     fn from(response: Response) -> Self {
         match response.result {
-            Ok(Reply::Draft(draft)) => Self::Reply(draft),
+            Ok(Reply::RecordBuilder(draft)) => Self::Reply(draft),
             // A client's reply can't get here: a server's middleware is given none, and can't make one.
             Ok(Reply::Nothing | Reply::Body(_)) => Self::End,
             Err(failure) => Self::Failure(failure),

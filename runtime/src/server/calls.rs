@@ -7,9 +7,9 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::context::{CancelReason, Signal, announce};
+use crate::flow::{InboundStream as Inbound, OutboundStream as Outbound, wake};
 use crate::id_map::IdMap;
 use crate::status::{Failure, Status};
-use crate::stream::{Inbound, Outbound, wake};
 
 /// One call of a client. Its id alone may mean another by now: a client may use an id again once the call has ended for
 /// it, which its handler need not know yet.

@@ -85,7 +85,7 @@ impl Core {
             }
         }
         let concurrency = shared.limits.concurrency;
-        let queue = concurrency.map(|limit| Queue::new(limit, Arc::clone(&shared.bell)));
+        let queue = concurrency.map(|limit| Queue::new(limit, Arc::clone(&shared.notify)));
         let (clients, unheard) = (Clients::new(Arc::clone(&shared)), JoinSet::new());
         Ok(Self {
             shared,

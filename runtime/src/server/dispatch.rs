@@ -13,12 +13,13 @@ use super::counters::Counters;
 use super::peer::{Answer, Peer, PeerOutgoing};
 use crate::codec::{self, Body, Decode, DecodeError, Form, Validate};
 use crate::context::Context;
+use crate::flow::{InboundStream as Inbound, OutboundStream as Outbound};
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Direction, Traffic};
 use crate::status::{CallError, Code, Failure, Status};
-use crate::stream::{Inbound, Outbound, Outgoing, Sink, Streaming};
+use crate::stream::{Outgoing, Sink, Streaming};
 use crate::stream::{SinkHalf, StreamingHalf};
-use crate::wire::{self, Draft, INITIAL_CREDIT};
+use crate::wire::{self, INITIAL_CREDIT, RecordBuilder};
 
 /// A service that a [`crate::Server`] can offer. Generated code implements it for `…Server<T>`.
 pub trait Service: Send + Sync + 'static {
@@ -170,7 +171,7 @@ impl Incoming {
                 Ok(()) => Ok(params),
                 Err(violation) => Err(Status::invalid_argument(violation.to_string())),
             },
-            Err(error) => Err(unreadable(&error)),
+            Err(error) => Err(crate::stream::undecodable(&error)),
         }
     }
 
@@ -250,7 +251,7 @@ impl Incoming {
             self.peer().send(|out| wire::credit(out, id, window - INITIAL_CREDIT));
         }
         let outgoing = self.outgoing(key);
-        Streaming::items::<I>(StreamingHalf { inbound, outgoing, id, window, call: None, around: None })
+        Streaming::items::<I>(StreamingHalf { inbound, outgoing, id, window, call: None, layer: None })
     }
 }
 
@@ -291,12 +292,6 @@ impl Handling {
     pub(crate) fn panicked() -> Status {
         Status::internal("the handler panicked").maybe_executed()
     }
-}
-
-/// What a client is told whose parameters or items can't be read.
-pub(crate) fn unreadable(error: &DecodeError) -> Status {
-    let code = if error.is_too_deep() { Code::ResourceExhausted } else { Code::InvalidArgument };
-    Status::new(code, error.to_string())
 }
 
 pin_project! {
@@ -364,7 +359,7 @@ impl Responder {
 
     fn encode<F: Form<R>, R>(self, value: &R) -> Answer {
         let most = self.most;
-        let status = match Draft::reply::<F, R>(self.id, value) {
+        let status = match RecordBuilder::reply::<F, R>(self.id, value) {
             Ok(draft) if draft.body_len() <= most => return Answer::Reply(draft),
             Ok(draft) => Status::resource_exhausted(format!(
                 "the answer has {} bytes; a message may have {most}",

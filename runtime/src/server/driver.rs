@@ -170,7 +170,7 @@ impl Driver {
                     return Ok(Emptied { sent, full: true });
                 }
                 Routed::Unreachable(message) => {
-                    let owed = message.map_or(0, |message| wire::owed(message.batch()));
+                    let owed = message.map_or(0, |message| wire::count_responses(message.batch()));
                     self.core.shared.counters.drop_records(Dropped::Unreachable, owed);
                     self.core.clients.lose(peer);
                 }
@@ -269,13 +269,13 @@ impl Driver {
     }
 
     fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
-        let _at_work = self.core.shared.bell.at_work();
+        let _entered = self.core.shared.notify.enter();
         // Before the socket is drained, not after: what is seen here need not be looked for twice.
         let _ = self.router.poll_changed(context)?;
         for _ in 0..ROUNDS {
-            let mut rung = self.core.shared.bell.answer();
+            let mut rung = self.core.shared.notify.begin_turn();
             let more = self.receive()? | self.core.run_queued();
-            rung |= self.core.shared.bell.answer();
+            rung |= self.core.shared.notify.begin_turn();
             // What nobody has rung for yet is going to have company. Sending may swallow the signal of what came in, so whoever
             // has sent receives once more.
             if rung && self.send()? || more {
@@ -291,7 +291,7 @@ impl Driver {
             if changed || self.poll_tick(context, now).is_ready() {
                 continue;
             }
-            if self.core.shared.bell.sleep(context.waker()) {
+            if self.core.shared.notify.sleep(context.waker()) {
                 return Poll::Pending;
             }
         }

@@ -27,7 +27,6 @@ pub use dispatch::{Handling, Incoming, Params, Service, Starting};
 
 pub(crate) use self::core::Core;
 pub(crate) use calls::CallKey;
-pub(crate) use dispatch::unreadable;
 use limits::Concurrency;
 pub(crate) use limits::Limits;
 pub(crate) use peer::Answer;

@@ -7,10 +7,11 @@ use super::counters::Dropped;
 use super::limits::STEP;
 use super::shared::Shared;
 use crate::context::{PeerId, Signal};
+use crate::flow::{OutboundStream as Outbound, PendingStreams as Gathering, wake};
 use crate::socket::{COPY, Flight, Receipt};
 use crate::status::{Cause, Failure, Status};
-use crate::stream::{Gathering, Outbound, Outgoing, wake};
-use crate::wire::{self, Batch, Draft, Item, Message, Outbox};
+use crate::stream::Outgoing;
+use crate::wire::{self, Batch, Item, Message, Outbox, RecordBuilder};
 use tokio::time::Instant;
 
 /// One client. Handlers answer into it from any thread; the socket's owner empties it.
@@ -92,7 +93,7 @@ impl State {
         self.gather();
         let (mut owed, mut users) = (0, Vec::new());
         while let Some(message) = self.outbox.take() {
-            owed += wire::owed(message.batch());
+            owed += wire::count_responses(message.batch());
             if message.is_own() { message.recycle() } else { users.push(message) }
         }
         (owed, users)
@@ -126,7 +127,7 @@ pub(crate) enum Refusal {
 /// How a call ended, as it is told to the client.
 pub(crate) enum Answer {
     /// A unary or client-streaming one, with its reply.
-    Reply(Draft),
+    Reply(RecordBuilder),
     /// A streaming one, with the end of its stream.
     End,
     /// Any one, badly.
@@ -135,7 +136,7 @@ pub(crate) enum Answer {
 
 impl Peer {
     pub(crate) fn new(id: PeerId, shared: Arc<Shared>) -> Arc<Self> {
-        let flight = Flight::new(Arc::clone(&shared.bell));
+        let flight = Flight::new(Arc::clone(&shared.notify));
         Arc::new(Self { id, shared, flight, state: Mutex::default() })
     }
 
@@ -490,10 +491,10 @@ impl PeerOutgoing {
 }
 
 impl Outgoing for PeerOutgoing {
-    fn record(&self, write: &mut dyn FnMut(&mut Vec<u8>)) {
+    fn grant(&self, id: u64, bytes: u64) {
         let mut state = self.peer.lock();
         if state.calls.of(self.key).is_some() {
-            state.outbox.record(write);
+            state.outbox.record(|out| wire::credit(out, id, bytes));
             self.peer.list(state);
         }
     }
@@ -512,7 +513,7 @@ impl Outgoing for PeerOutgoing {
     }
 
     fn hurry(&self) {
-        self.peer.shared.bell.ring();
+        self.peer.shared.notify.notify();
     }
 
     /// A handler's stream ends with its handler.

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::limits::Concurrency;
-use crate::bell::Bell;
+use crate::flush::DriverNotify;
 
 /// How long a full queue is left alone once room was looked for in it.
 const FULL: Duration = Duration::from_millis(5);
@@ -36,7 +36,7 @@ impl<T> Entry<T> {
 #[derive(Debug)]
 struct Running {
     count: AtomicUsize,
-    bell: Arc<Bell>,
+    notify: Arc<DriverNotify>,
 }
 
 /// A call that runs. Dropped, there is room for another, and the server's owner is told.
@@ -46,7 +46,7 @@ pub(super) struct Permit(Arc<Running>);
 impl Drop for Permit {
     fn drop(&mut self) {
         self.0.count.fetch_sub(1, Ordering::AcqRel);
-        self.0.bell.ring_soon();
+        self.0.notify.notify_deferred();
     }
 }
 
@@ -59,8 +59,8 @@ pub(super) enum Turn<T> {
 }
 
 impl<T> Queue<T> {
-    pub(super) fn new(limit: Concurrency, bell: Arc<Bell>) -> Self {
-        let running = Arc::new(Running { count: AtomicUsize::new(0), bell });
+    pub(super) fn new(limit: Concurrency, notify: Arc<DriverNotify>) -> Self {
+        let running = Arc::new(Running { count: AtomicUsize::new(0), notify });
         Self { limit, waiting: VecDeque::new(), full_until: None, running }
     }
 

@@ -8,13 +8,13 @@ use tokio::sync::watch;
 use super::counters::Counters;
 use super::limits::Limits;
 use super::peer::Peer;
-use crate::bell::Bell;
+use crate::flush::DriverNotify;
 
 /// What the socket's owner and the handlers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) limits: Limits,
-    pub(crate) bell: Arc<Bell>,
+    pub(crate) notify: Arc<DriverNotify>,
     pub(crate) counters: Arc<Counters>,
     /// Calls in flight.
     pub(crate) calls: AtomicUsize,
@@ -32,7 +32,7 @@ impl Shared {
     pub(crate) fn new(limits: Limits) -> Arc<Self> {
         Arc::new(Self {
             limits,
-            bell: Arc::new(Bell::new()),
+            notify: Arc::new(DriverNotify::new()),
             counters: Arc::default(),
             calls: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
@@ -46,7 +46,11 @@ impl Shared {
     pub(super) fn list(&self, peer: Arc<Peer>) {
         self.listed.lock().unwrap_or_else(PoisonError::into_inner).push(peer);
         // Where other calls are in flight, more handlers may be about to answer, and what they say is to go with this.
-        if self.calls.load(Ordering::Relaxed) == 0 { self.bell.ring() } else { self.bell.ring_soon() }
+        if self.calls.load(Ordering::Relaxed) == 0 {
+            self.notify.notify()
+        } else {
+            self.notify.notify_deferred()
+        }
     }
 
     /// Moves everyone on the list to `to`.
@@ -101,21 +105,21 @@ impl Shared {
     pub(super) fn call_ended(&self) {
         let left = self.calls.fetch_sub(1, Ordering::AcqRel) - 1;
         if left == 0 && self.draining.load(Ordering::Acquire) {
-            self.bell.ring();
+            self.notify.notify();
         }
     }
 
     /// The owner was rung for, most often since there is something to send, and no call is in flight that could add to it.
     #[inline]
     pub(super) fn is_rung_and_idle(&self) -> bool {
-        self.calls.load(Ordering::Acquire) == 0 && self.bell.is_rung()
+        self.calls.load(Ordering::Acquire) == 0 && self.notify.is_notified()
     }
 
     /// From now on, no new calls.
     pub(crate) fn drain(&self) {
         self.draining.store(true, Ordering::Release);
         self.drains.send_replace(true);
-        self.bell.ring();
+        self.notify.notify();
     }
 
     /// Whether there are no new calls any more.

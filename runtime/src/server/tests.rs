@@ -17,12 +17,13 @@ use super::limits::{Concurrency, Limits};
 use super::peer::{Answer, Next, Peer, PeerOutgoing};
 use super::shared::Shared;
 use crate::codec::{Blob, Plain};
+use crate::flow::OutboundStream as Outbound;
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, ServerStack};
 use crate::socket::Receipt;
 use crate::status::Failure;
-use crate::stream::{Outbound, Outgoing, Unsent};
-use crate::wire::{self, Draft, Item, ItemHead, Reader, Record};
+use crate::stream::{Outgoing, SinkHalf, Unsent};
+use crate::wire::{self, Item, ItemHead, Reader, Record, RecordBuilder};
 use crate::{Code, Outcome, Status};
 
 /// A service whose handlers never end, but for one that is never begun, and two that are done at once.
@@ -297,7 +298,7 @@ async fn an_answer_for_which_there_is_no_room_is_an_error_that_says_so() {
     let keys: Vec<_> = (1..=4).map(|id| peer.open(id).unwrap()).collect();
     for key in keys {
         let body = Bytes::from(vec![7; 90_000]);
-        peer.answer(key, Answer::Reply(Draft::reply::<Blob, Bytes>(key.id, &body).unwrap()));
+        peer.answer(key, Answer::Reply(RecordBuilder::reply::<Blob, Bytes>(key.id, &body).unwrap()));
     }
     assert_eq!(core.shared.counters.dropped(Dropped::NoRoom), 1);
     let told = told(core);
@@ -315,13 +316,13 @@ async fn too_much_for_all_is_not_the_fault_of_those_who_read() {
         let peer = core.clients.of(&[client]);
         let body = if client == 5 { &few } else { &fill };
         let [held, answered] = [1, 2].map(|id| peer.open(id).unwrap());
-        peer.answer(answered, Answer::Reply(Draft::reply::<Blob, Bytes>(2, body).unwrap()));
+        peer.answer(answered, Answer::Reply(RecordBuilder::reply::<Blob, Bytes>(2, body).unwrap()));
         assert_eq!(peer.in_flight(1), Some(held));
     }
     let shared = Arc::clone(&core.shared);
     assert!(!shared.is_too_much_waiting());
     let more = core.clients.of(&[3]).open(3).unwrap();
-    core.clients.of(&[3]).answer(more, Answer::Reply(Draft::reply::<Blob, Bytes>(3, &fill).unwrap()));
+    core.clients.of(&[3]).answer(more, Answer::Reply(RecordBuilder::reply::<Blob, Bytes>(3, &fill).unwrap()));
     assert!(shared.is_too_much_waiting());
     core.clients.relieve();
     assert!(!shared.is_too_much_waiting());
@@ -340,7 +341,7 @@ fn client_of(core: &mut Core, route: &[u8]) -> Arc<Peer> {
 fn queue_answer(peer: &Arc<Peer>, bytes: usize) {
     let key = peer.open(1).unwrap();
     let body = Bytes::from(vec![7; bytes]);
-    peer.answer(key, Answer::Reply(Draft::reply::<Blob, Bytes>(key.id, &body).unwrap()));
+    peer.answer(key, Answer::Reply(RecordBuilder::reply::<Blob, Bytes>(key.id, &body).unwrap()));
 }
 
 /// libzmq is full at every first try, and done with all that it takes.
@@ -435,7 +436,7 @@ async fn a_handler_says_nothing_of_another_call_with_the_id_of_its_own() {
     let outgoing = PeerOutgoing { peer: Arc::clone(&peer), key: earlier };
     let outbound = Arc::new(Outbound::new(100));
     outgoing.flush(1, &outbound, Some(Item::encode::<Plain, u64>(&ItemHead::new(1), &7).unwrap()));
-    outgoing.record(&mut |out| wire::credit(out, 1, 100));
+    outgoing.grant(1, 100);
     peer.fail(earlier, &Status::deadline_exceeded("too late"));
     peer.answer(earlier, Answer::End);
     assert_eq!(told(core), Vec::<String>::new());
@@ -445,9 +446,10 @@ async fn a_handler_says_nothing_of_another_call_with_the_id_of_its_own() {
 
 /// Sends an item of one byte, which is there to stay until somebody comes for it.
 fn send(outgoing: &PeerOutgoing, outbound: &Arc<Outbound>, item: u64) -> bool {
-    let mut item = Some(Unsent::new(Item::encode::<Plain, u64>(&ItemHead::new(1), &item).unwrap()));
-    let context = Context::from_waker(Waker::noop());
-    matches!(outbound.poll_send(&context, outgoing, outgoing.key.id, &mut item), Poll::Ready(Ok(())))
+    let (peer, key) = (Arc::clone(&outgoing.peer), outgoing.key);
+    let half = SinkHalf::new(Arc::clone(outbound), Arc::new(PeerOutgoing { peer, key }), key.id);
+    let mut item = Unsent::new(Item::encode::<Plain, u64>(&ItemHead::new(1), &item).unwrap());
+    matches!(half.poll_send(&Context::from_waker(Waker::noop()), &mut item), Poll::Ready(Ok(())))
 }
 
 /// A stream of a client's call with the id 1.
@@ -548,7 +550,7 @@ async fn what_a_client_never_reads_is_not_dropped_under_the_lock() {
     let answer = |id| {
         let body = Bytes::from_owner(Asking(Arc::clone(&peer), Arc::clone(&dropped)));
         let key = peer.open(id).unwrap();
-        peer.answer(key, Answer::Reply(Draft::reply::<Blob, Bytes>(id, &body).unwrap()));
+        peer.answer(key, Answer::Reply(RecordBuilder::reply::<Blob, Bytes>(id, &body).unwrap()));
     };
     let why = Status::unavailable("gone");
     answer(1);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::bell::Bell;
+use crate::flush::DriverNotify;
 
 /// What was handed to libzmq for one peer, counted in bytes from the first on. libzmq sends in order, and says when it is
 /// done with a buffer that it was given, so it is done with all that came before, too.
@@ -15,7 +15,7 @@ pub(crate) struct Flight {
     done: AtomicU64,
     /// The sender waits until this many are done; 0 when it does not wait.
     wanted: AtomicU64,
-    bell: Arc<Bell>,
+    notify: Arc<DriverNotify>,
 }
 
 /// Goes with a buffer. Dropped, libzmq is done with the buffer and with everything before it.
@@ -28,8 +28,8 @@ pub(crate) struct Receipt {
 
 impl Flight {
     /// Rings when what was waited for is done.
-    pub(crate) fn new(bell: Arc<Bell>) -> Arc<Self> {
-        Arc::new(Self { done: AtomicU64::new(0), wanted: AtomicU64::new(0), bell })
+    pub(crate) fn new(notify: Arc<DriverNotify>) -> Arc<Self> {
+        Arc::new(Self { done: AtomicU64::new(0), wanted: AtomicU64::new(0), notify })
     }
 
     /// How many bytes libzmq is done with.
@@ -66,7 +66,7 @@ impl Drop for Receipt {
         let done = self.flight.done.fetch_max(self.through, Ordering::SeqCst).max(self.through);
         let wanted = self.flight.wanted.load(Ordering::SeqCst);
         if wanted != 0 && done >= wanted && self.flight.wanted.swap(0, Ordering::SeqCst) != 0 {
-            self.flight.bell.ring();
+            self.flight.notify.notify();
         }
     }
 }
@@ -77,7 +77,7 @@ mod tests {
 
     #[test]
     fn what_is_done_is_done_up_to_there() {
-        let flight = Flight::new(Arc::new(Bell::new()));
+        let flight = Flight::new(Arc::new(DriverNotify::new()));
         let (first, second) = (flight.receipt(100), flight.receipt(250));
         assert!(flight.wait_for(100));
         drop(second);

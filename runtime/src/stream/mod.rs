@@ -1,47 +1,44 @@
-//! The two halves of a stream, and the credit that bounds what is on its way between them.
+//! What users write a stream to and read it from: [`Sink`] and [`Streaming`].
 //!
-//! Credit is in bytes of encoded items, per stream and direction. A sender may send while its credit is above zero,
-//! and the last item may take it below, so an item larger than the window still passes. What a receiver holds is thus
-//! at most its window and one message. The same code serves both ends; where records go is behind [`Outgoing`].
+//! Credit and what has gathered is in [`zsvc_proto::flow`]. Where the records of a stream go is behind [`Outgoing`], and what surrounds
+//! a client's stream until it ends behind [`StreamLayer`]: a stream knows neither its connection nor middleware.
 
-mod gathering;
-mod inbound;
-mod outbound;
 mod sink;
 mod streaming;
 
-pub(crate) use gathering::Gathering;
-pub(crate) use inbound::Inbound;
-pub(crate) use outbound::{Outbound, Unsent};
 pub(crate) use sink::Half as SinkHalf;
 pub use sink::Sink;
-pub(crate) use streaming::Half as StreamingHalf;
+pub(crate) use sink::Unsent;
 pub use streaming::Streaming;
+pub(crate) use streaming::{Half as StreamingHalf, LayerStep, StreamLayer};
 
 use std::sync::Arc;
-use std::task::Waker;
 
+use crate::codec::DecodeError;
+use crate::flow::OutboundStream;
+use crate::status::{Code, Status};
 use crate::wire::Item;
-
-/// Wakes those of whom a half of a stream says that they wait. A waker is its user's code: no lock may be held.
-pub(crate) fn wake(wakers: impl IntoIterator<Item = Waker>) {
-    wakers.into_iter().for_each(Waker::wake);
-}
 
 /// Where the records of a stream go: a client's connection, or a server's peer.
 pub(crate) trait Outgoing: Send + Sync {
-    /// Queues a record that the function writes.
-    fn record(&self, write: &mut dyn FnMut(&mut Vec<u8>));
-    /// Items have begun to gather: whoever owns the socket is to come for them soon.
-    fn announce(&self, id: u64, outbound: &Arc<Outbound>);
-    /// Queues the items that have gathered, and this one after them.
-    fn flush(&self, id: u64, outbound: &Arc<Outbound>, last: Option<Item>);
-    /// Whoever owns the socket is to come at once, and not when its thread has nothing else to do.
+    /// Queues a record that grants the peer `bytes` of credit for the stream of the call `id`.
+    fn grant(&self, id: u64, bytes: u64);
+    /// Announces that items have begun to gather in a stream, which the session collects.
+    fn announce(&self, id: u64, stream: &Arc<OutboundStream>);
+    /// Queues the items that have gathered in a stream, and `last` after them.
+    fn flush(&self, id: u64, stream: &Arc<OutboundStream>, last: Option<Item>);
+    /// Tells the driver at once, because a sender yields to it.
     fn hurry(&self);
-    /// Ends a client's stream, after the items that have gathered.
-    fn finish(&self, id: u64, outbound: &Outbound);
-    /// Gives the call up: its sink was dropped in the middle of the stream.
+    /// Ends a client's stream, after the items that have gathered. A handler's stream ends with its handler.
+    fn finish(&self, id: u64, stream: &OutboundStream);
+    /// Cancels a client's call whose sink was dropped in the middle of the stream.
     fn abandon(&self, id: u64);
-    /// The largest body or item, either way.
+    /// Returns the largest body or item in bytes, either way.
     fn max_body(&self) -> usize;
+}
+
+/// Returns the status for a peer whose parameters or items can't be decoded.
+pub(crate) fn undecodable(error: &DecodeError) -> Status {
+    let code = if error.is_too_deep() { Code::ResourceExhausted } else { Code::InvalidArgument };
+    Status::new(code, error.to_string())
 }

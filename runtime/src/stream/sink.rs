@@ -1,59 +1,76 @@
-//! [`Sink`]: what a stream is written to.
+//! [`Sink`]: the sending side of a stream, as users see it.
 
 use std::fmt;
 use std::future::poll_fn;
 use std::pin::pin;
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::{Outbound, Outgoing, Unsent};
+use super::Outgoing;
 use crate::codec::{EncodeError, Form};
+use crate::flow::{OutboundStream, Pushed};
+use crate::flush::{StreamPacer, yield_to_driver};
 use crate::status::Status;
 use crate::wire::{Item, ItemHead};
 
-/// The sending side of a stream: of a handler's answers, or of a client's items.
+/// The sending side of a stream: a handler's answers, or a client's items.
 ///
-/// A handler's stream ends when the handler returns. **A client's ends well by [`finish`](Sink::finish) alone**: a sink that
-/// is dropped without it, by a `?`, a timeout or a panic of the task that sends, cancels the call, and its answers end
-/// in `cancelled`. Otherwise the server would take half a stream for a whole one.
+/// A handler's stream ends when the handler returns. **A client's stream ends well only by [`finish`](Sink::finish)**: a sink that is
+/// dropped without it, by a `?`, a timeout or a panic of the task that sends, cancels the call, and its answers end in `cancelled`.
+/// Otherwise the server would take half a stream for a whole one.
 pub struct Sink<T> {
     half: Half,
     encode: fn(&ItemHead, &T) -> Result<Item, EncodeError>,
-    /// A client's, which has not ended its stream yet.
+    /// Whether this is a client's sink whose stream has not ended.
     unfinished: bool,
 }
 
-/// What a sink needs besides its item's type.
+/// The part of a sink that does not depend on its item's type.
 pub(crate) struct Half {
-    outbound: Arc<Outbound>,
+    stream: Arc<OutboundStream>,
     outgoing: Arc<dyn Outgoing>,
-    /// The call's.
+    pacer: StreamPacer,
+    /// Id of the call.
     id: u64,
     head: ItemHead,
     max_body: usize,
 }
 
+/// An encoded item that its stream has not taken yet.
+#[derive(Debug)]
+pub(crate) struct Unsent {
+    item: Option<Item>,
+    /// Whether its sender has yielded to the driver.
+    has_yielded: bool,
+}
+
+impl Unsent {
+    pub(crate) fn new(item: Item) -> Self {
+        Self { item: Some(item), has_yielded: false }
+    }
+}
+
 impl<T> Sink<T> {
-    /// The sink of a handler, or (`finishes`) of a client.
+    /// Creates the sink of a handler, or (`finishes`) of a client.
     pub(crate) fn new<F: Form<T>>(half: Half, finishes: bool) -> Self {
         Self { half, encode: Item::encode::<F, T>, unfinished: finishes }
     }
 
-    /// Sends one item: encodes it at once, then waits until the reader has room for it. It leaves, together with others, once
-    /// its thread has run what else is ready. Whoever sends one and then computes for long, without waiting for anything,
-    /// holds it up meanwhile, and may let it go first by `tokio::task::yield_now`; another item that is sent a millisecond
-    /// later sees to that by itself.
+    /// Sends one item: encodes it at once, then waits until the reader has room for it.
     ///
-    /// Several may be under way at a time; their order is then that in which they are first polled, as long as none
-    /// has to wait.
+    /// The item leaves, together with others, once its thread has run its other ready tasks. A task that sends an item and then
+    /// computes for long, without waiting for anything, holds the item up meanwhile; it may call `tokio::task::yield_now` first. The
+    /// next item that is sent a millisecond later does so by itself.
+    ///
+    /// Several sends may be under way at a time. Their order is then that in which they are first polled, as long as none has to wait.
     ///
     /// # Errors
-    /// The call is over (then the status says why), or the item can't be encoded or is larger than a message may be.
+    /// The call is over (the status says why), or the item can't be encoded or is larger than a message may be.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, the item is not sent.
+    /// If the future is dropped before it completes, the item is not sent.
     pub async fn send(&self, item: T) -> Result<(), Status> {
         let encoded = self
             .half
@@ -61,14 +78,14 @@ impl<T> Sink<T> {
             .map_err(|error| Status::internal(format!("an item of the stream can't be encoded: {error}")))?;
         drop(item);
         self.half.check(&encoded)?;
-        let mut unsent = Some(Unsent::new(encoded));
+        let mut unsent = Unsent::new(encoded);
         poll_fn(|context| self.half.poll_send(context, &mut unsent)).await
     }
 
-    /// Sends every item of a stream, waiting for the reader's room.
+    /// Sends every item of a stream, and waits for the reader's room.
     ///
     /// # Errors
-    /// As for [`Sink::send`]; what is left of the stream is dropped.
+    /// As for [`Sink::send`]; the rest of the stream is dropped.
     pub async fn send_all(&self, items: impl Stream<Item = T>) -> Result<(), Status> {
         let mut items = pin!(items);
         while let Some(item) = poll_fn(|context| items.as_mut().poll_next(context)).await {
@@ -77,8 +94,8 @@ impl<T> Sink<T> {
         Ok(())
     }
 
-    /// Ends a client's stream: the server has been sent all of it. Its answers go on. A handler's stream ends when the
-    /// handler returns, whether or not its sink was finished.
+    /// Ends a client's stream as complete. Its answers go on. A handler's stream ends when the handler returns, whether or not its
+    /// sink was finished.
     pub fn finish(mut self) {
         if std::mem::take(&mut self.unfinished) {
             self.half.finish();
@@ -87,9 +104,9 @@ impl<T> Sink<T> {
 }
 
 impl Half {
-    pub(crate) fn new(outbound: Arc<Outbound>, outgoing: Arc<dyn Outgoing>, id: u64) -> Self {
+    pub(crate) fn new(stream: Arc<OutboundStream>, outgoing: Arc<dyn Outgoing>, id: u64) -> Self {
         let max_body = outgoing.max_body();
-        Self { outbound, outgoing, id, head: ItemHead::new(id), max_body }
+        Self { stream, outgoing, pacer: StreamPacer::new(), id, head: ItemHead::new(id), max_body }
     }
 
     /// Encodes an item.
@@ -104,28 +121,42 @@ impl Half {
 
     /// Ends a client's stream.
     pub(crate) fn finish(&self) {
-        self.outgoing.finish(self.id, &self.outbound);
+        self.outgoing.finish(self.id, &self.stream);
     }
 
     /// Refuses an item that is larger than a message may be.
     #[inline]
     pub(crate) fn check(&self, item: &Item) -> Result<(), Status> {
-        let (size, most) = (item.len(), self.max_body);
-        if size <= most {
+        let (size, max) = (item.len(), self.max_body);
+        if size <= max {
             return Ok(());
         }
-        let what = format!("an item of the stream has {size} bytes; a message may have {most}");
+        let what = format!("an item of the stream has {size} bytes; a message may have {max}");
         Err(Status::resource_exhausted(what))
     }
 
-    /// See [`Outbound::poll_send`].
+    /// Sends an item as soon as there is credit for it. `unsent` is empty afterwards.
+    ///
+    /// # Errors
+    /// The call is over.
     #[inline]
-    pub(crate) fn poll_send(
-        &self,
-        context: &Context<'_>,
-        unsent: &mut Option<Unsent>,
-    ) -> Poll<Result<(), Status>> {
-        self.outbound.poll_send(context, &*self.outgoing, self.id, unsent)
+    pub(crate) fn poll_send(&self, context: &Context<'_>, unsent: &mut Unsent) -> Poll<Result<(), Status>> {
+        if unsent.item.is_none() {
+            return Poll::Ready(Ok(()));
+        }
+        if self.pacer.must_yield(&mut unsent.has_yielded, || self.stream.is_announced()) {
+            self.outgoing.hurry();
+            yield_to_driver(context);
+            return Poll::Pending;
+        }
+        let pushed = ready!(self.stream.poll_push(context, &mut unsent.item))?;
+        self.pacer.sent(matches!(pushed, Pushed::First));
+        match pushed {
+            Pushed::Gathered => {}
+            Pushed::First => self.outgoing.announce(self.id, &self.stream),
+            Pushed::Flush(item) => self.outgoing.flush(self.id, &self.stream, item),
+        }
+        Poll::Ready(Ok(()))
     }
 }
 

@@ -1,4 +1,4 @@
-//! [`Streaming`]: what a stream is read from.
+//! [`Streaming`]: the receiving side of a stream, as users see it.
 
 use std::any::Any;
 use std::fmt;
@@ -9,55 +9,73 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::{Inbound, Outgoing};
+use super::{Outgoing, undecodable};
 use crate::codec::{self, Body, Form};
-use crate::middleware::{Around, Step};
-use crate::server::unreadable;
+use crate::flow::InboundStream;
 use crate::status::{CallError, Failure, Status};
-use crate::wire;
 
 /// The receiving side of a stream: a client's answers, or a handler's items.
 ///
-/// It is a [`Stream`] of `Result<T, E>`; after an error it has ended. Reading gives the sender credit, so a reader that
-/// stops stops its sender, and nobody else. A client that drops it cancels the call.
+/// A [`Stream`] of `Result<T, E>` that ends after an error. Reading gives the sender credit, so a reader that stops reading stops its own
+/// sender and no other. A client that drops the stream cancels the call.
 ///
 /// # Cancel safety
-/// Waiting for an item and giving up loses nothing.
+/// If a wait for an item is dropped, no item is lost.
 pub struct Streaming<T, E = Status> {
     half: Half,
     /// Items received and not yet decoded, laid end to end.
     chunk: Body,
-    /// Bytes read for which no credit has been given back yet.
+    /// Number of bytes read for which no credit was given back yet.
     consumed: u64,
     read: fn(&mut Body) -> Result<T, Status>,
     ended: bool,
     error: PhantomData<fn() -> E>,
 }
 
-/// What a stream needs besides its types.
+/// The part of a stream that does not depend on its types.
 ///
-/// In this order: fields are dropped in theirs, and what is unread is to go after the call, or it would go with the lock of the
-/// call's connection held. To drop a user's bytes may run his code.
+/// In this order: fields are dropped in theirs, and unread items must be dropped after the call, or they would be dropped while the lock
+/// of the call's connection is held. Dropping a user's bytes may run the user's code.
 pub(crate) struct Half {
-    /// What cancels a client's call when it is dropped; it goes when the stream has ended.
+    /// Cancels a client's call when it is dropped; it goes when the stream has ended.
     pub(crate) call: Option<Box<dyn Any + Send + Sync>>,
-    pub(crate) inbound: Arc<Inbound>,
+    pub(crate) inbound: Arc<InboundStream>,
     pub(crate) outgoing: Arc<dyn Outgoing>,
-    /// The call's.
+    /// Id of the call.
     pub(crate) id: u64,
-    /// The credit that the sender has while nothing is on its way.
+    /// Credit in bytes that the sender has while nothing is on its way.
     pub(crate) window: u64,
-    /// The middleware of a client's call, which is there until the stream ends.
-    pub(crate) around: Option<Box<Around>>,
+    /// What surrounds a client's call until the stream ends, if anything does.
+    pub(crate) layer: Option<Box<dyn StreamLayer>>,
+}
+
+/// What surrounds a client's call that streams: in practice, its channel's middleware.
+pub(crate) trait StreamLayer: Send + Sync {
+    /// Runs the layer as far as it gets. Called before the stream is read, and after [`StreamLayer::ended`].
+    fn step(&mut self, context: &mut Context<'_>) -> LayerStep;
+    /// Tells the layer how the stream has ended.
+    fn ended(&mut self, result: Result<(), Failure>);
+}
+
+/// What a layer wants of the stream that it surrounds.
+pub(crate) enum LayerStep {
+    /// To go on reading.
+    Wait,
+    /// To make the call once more, which a stream can't.
+    CallAgain,
+    /// To cancel the call.
+    Cancel,
+    /// To end, like this.
+    Done(Result<(), Failure>),
 }
 
 impl<T, E: CallError> Streaming<T, E> {
-    /// A client's answers, taken as they come.
+    /// Creates a client's stream of answers, taken as they come.
     pub(crate) fn answers<F: Form<T>>(half: Half) -> Self {
         Self::new(half, read_answer::<F, T>)
     }
 
-    /// A handler's items, which must keep to their bounds.
+    /// Creates a handler's stream of items, which must keep to their bounds.
     pub(crate) fn items<F: Form<T>>(half: Half) -> Self {
         Self::new(half, read_item::<F, T>)
     }
@@ -66,43 +84,42 @@ impl<T, E: CallError> Streaming<T, E> {
         Self { half, chunk: Body::default(), consumed: 0, read, ended: false, error: PhantomData }
     }
 
-    /// The next item; `None` at the end.
+    /// Returns the next item, or `None` at the end.
     ///
     /// # Errors
-    /// How the call failed. Nothing comes after it.
+    /// The call failed. Nothing comes after an error.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, no item is lost.
+    /// If the future is dropped before it completes, no item is lost.
     pub async fn next(&mut self) -> Option<Result<T, E>> {
         std::future::poll_fn(|context| Pin::new(&mut *self).poll_next(context)).await
     }
 
-    /// The next item, or the end that the middleware makes of the stream's.
-    fn poll_around(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, E>>> {
-        while let Some(around) = &mut self.half.around {
-            match around.step(context) {
-                Step::Wait => {}
-                Step::Call(_) => {
+    /// Returns the next item, or the end that the layer around the call makes of the stream's.
+    fn poll_layered(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<T, E>>> {
+        while let Some(layer) = &mut self.half.layer {
+            match layer.step(context) {
+                LayerStep::Wait => {}
+                LayerStep::CallAgain => {
                     let why = Status::failed_precondition("a call that streams can't be made again");
-                    around.ended(Err(Failure::Status(why.not_sent())));
+                    layer.ended(Err(Failure::Status(why.not_sent())));
                     continue;
                 }
-                Step::Cancel => self.end(),
-                Step::Done(response) => {
+                LayerStep::Cancel => self.end(),
+                LayerStep::Done(result) => {
                     self.end();
-                    self.half.around = None;
-                    let failure = response.into_reply().err();
-                    return Poll::Ready(failure.map(|failure| Err(E::from_failure(failure))));
+                    self.half.layer = None;
+                    return Poll::Ready(result.err().map(|failure| Err(E::from_failure(failure))));
                 }
             }
             let item = if self.ended { Poll::Pending } else { self.poll_item(context) };
             let ended = match ready!(item) {
                 Some(Ok(item)) => return Poll::Ready(Some(Ok(item))),
                 Some(Err(failure)) => Err(failure),
-                None => Ok(None),
+                None => Ok(()),
             };
-            if let Some(around) = &mut self.half.around {
-                around.ended(ended);
+            if let Some(layer) = &mut self.half.layer {
+                layer.ended(ended);
             }
         }
         Poll::Ready(None)
@@ -147,32 +164,32 @@ impl<T, E: CallError> Streaming<T, E> {
         }
     }
 
-    /// A sender keeps to its own bound, which may be another.
+    /// Refuses an item past this side's bound. The sender keeps to its own, which may be another.
     #[inline]
     fn check_size(&mut self, size: usize) -> Result<(), Status> {
-        let most = self.half.outgoing.max_body();
-        if size <= most {
+        let max = self.half.outgoing.max_body();
+        if size <= max {
             return Ok(());
         }
         self.end();
-        let what = format!("an item of the stream has {size} bytes; a message may have {most}");
+        let what = format!("an item of the stream has {size} bytes; a message may have {max}");
         Err(Status::resource_exhausted(what).maybe_executed())
     }
 
-    /// Nothing comes after this, so others need not wait for the stream to be dropped.
+    /// Ends the stream, and lets go of the call: others need not wait until the stream is dropped.
     fn end(&mut self) {
         self.ended = true;
         self.half.call = None;
     }
 
-    /// Credit goes back in halves of the window: seldom enough to cost little, soon enough that the sender need not wait.
+    /// Gives credit back in halves of the window: seldom enough to cost little, soon enough that the sender need not wait.
     #[inline]
     fn give_back(&mut self, bytes: u64) {
         self.consumed += bytes;
         if self.consumed * 2 >= self.half.window {
             let bytes = std::mem::take(&mut self.consumed);
             self.half.inbound.grant(bytes);
-            self.half.outgoing.record(&mut |out| wire::credit(out, self.half.id, bytes));
+            self.half.outgoing.grant(self.half.id, bytes);
         }
     }
 }
@@ -184,7 +201,7 @@ fn read_answer<F: Form<T>, T>(items: &mut Body) -> Result<T, Status> {
 }
 
 fn read_item<F: Form<T>, T>(items: &mut Body) -> Result<T, Status> {
-    let item = codec::decode_prefix::<F, T>(items).map_err(|error| unreadable(&error))?;
+    let item = codec::decode_prefix::<F, T>(items).map_err(|error| undecodable(&error))?;
     codec::validate::<F, T>(&item).map_err(|violation| Status::invalid_argument(violation.to_string()))?;
     Ok(item)
 }
@@ -193,14 +210,14 @@ impl<T, E: CallError> Stream for Streaming<T, E> {
     type Item = Result<T, E>;
 
     fn poll_next(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        if self.half.around.is_some() {
-            return self.poll_around(context);
+        if self.half.layer.is_some() {
+            return self.poll_layered(context);
         }
         self.poll_item(context).map(|item| item.map(|item| item.map_err(E::from_failure)))
     }
 }
 
-// Nothing in it is pinned: items are made anew, and the error type is only named.
+// Nothing in it is pinned: items are decoded into new values, and the error type is only named.
 impl<T, E> Unpin for Streaming<T, E> {}
 
 impl<T, E> fmt::Debug for Streaming<T, E> {

@@ -276,23 +276,23 @@ impl Host {
 
     /// About to look at everything.
     fn answer_bells(&self) {
-        self.place.bell.answer();
+        self.place.notify.begin_turn();
         for line in &self.lines {
-            line.connection.bell.answer();
+            line.connection.notify.begin_turn();
         }
         if let Some(core) = &self.core {
-            core.shared.bell.answer();
+            core.shared.notify.begin_turn();
         }
     }
 
     /// All of them are asked: each is to wake this task.
     fn bells_are_quiet(&self, context: &Context<'_>) -> bool {
-        let mut quiet = self.place.bell.sleep(context.waker());
+        let mut quiet = self.place.notify.sleep(context.waker());
         for line in &self.lines {
-            quiet &= line.connection.bell.sleep(context.waker());
+            quiet &= line.connection.notify.sleep(context.waker());
         }
         if let Some(core) = &self.core {
-            quiet &= core.shared.bell.sleep(context.waker());
+            quiet &= core.shared.notify.sleep(context.waker());
         }
         quiet
     }

@@ -3,13 +3,13 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::bell::Bell;
 use crate::client::connection::Connection;
+use crate::flush::DriverNotify;
 use crate::server::Core;
 
 /// What is known to the server's task, to the channels, and to whoever gives orders.
 pub(crate) struct Place {
-    pub(super) bell: Bell,
+    pub(super) notify: DriverNotify,
     state: Mutex<State>,
 }
 
@@ -54,7 +54,7 @@ pub(crate) enum Order {
 
 impl Place {
     pub(crate) fn new() -> Arc<Self> {
-        Arc::new(Self { bell: Bell::new(), state: Mutex::default() })
+        Arc::new(Self { notify: DriverNotify::new(), state: Mutex::default() })
     }
 
     fn lock(&self) -> MutexGuard<'_, State> {
@@ -64,7 +64,7 @@ impl Place {
 
     fn change(&self, change: impl FnOnce(&mut State)) {
         change(&mut self.lock());
-        self.bell.ring();
+        self.notify.notify();
     }
 
     /// A connection is to be served.

@@ -1,0 +1,161 @@
+//! What goes wrong between values and bytes, as texts that a caller can act on.
+//!
+//! Not a status: the rest of the runtime decides which code a broken body gets. Where in the value it
+//! happened is told by a path in front of the text; see [`super::path`].
+
+use std::error::Error;
+use std::fmt::{self, Display, Formatter};
+
+use super::MAX_DEPTH;
+use super::path::{prefix, split};
+
+/// The longest text that is kept of a foreign error: serde's quote the peer's strings in full.
+const MAX_TEXT: usize = 240;
+
+/// A value that can't be written, such as a duration of more nanoseconds than 64 bits hold.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EncodeError {
+    text: String,
+}
+
+/// Bytes that are not the value they should be. In a box, since it stands in the result of every field.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DecodeError(Box<Wrong>);
+
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Wrong {
+    text: String,
+    too_deep: bool,
+}
+
+impl EncodeError {
+    /// A body that no message can carry.
+    #[cold]
+    pub fn too_large(bytes: usize) -> Self {
+        Self { text: format!("it has {bytes} bytes, more than a message can carry") }
+    }
+
+    #[cold]
+    pub(super) fn new(text: String) -> Self {
+        Self { text }
+    }
+}
+
+impl DecodeError {
+    /// What a foreign error says, in the words of this crate.
+    #[cold]
+    pub(super) fn new(error: &dyn Display) -> Self {
+        Self::of(describe(error))
+    }
+
+    #[cold]
+    fn of(text: String) -> Self {
+        let too_deep = split(&text).1 == too_deep();
+        Self(Box::new(Wrong { text, too_deep }))
+    }
+
+    #[cold]
+    pub(super) fn too_deep() -> Self {
+        Self::of(too_deep())
+    }
+
+    #[cold]
+    pub(super) fn missing(field: &str) -> Self {
+        Self::of(format!("field `{field}` is missing"))
+    }
+
+    #[cold]
+    pub(super) fn trailing_bytes() -> Self {
+        Self::of("more bytes follow the value".to_owned())
+    }
+
+    #[cold]
+    pub(super) fn truncated() -> Self {
+        Self::of(TRUNCATED.to_owned())
+    }
+
+    /// The same, as it is called one step further out, in the field `step` or at the index `[2]`.
+    #[cold]
+    pub(super) fn inside(mut self, step: &str) -> Self {
+        self.0.text = prefix(step, &self.0.text);
+        self
+    }
+
+    /// Whether the value broke the bound on nesting, rather than not being what its type says.
+    pub fn is_too_deep(&self) -> bool {
+        self.0.too_deep
+    }
+}
+
+impl Display for EncodeError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl Display for DecodeError {
+    fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0.text)
+    }
+}
+
+impl Error for EncodeError {}
+impl Error for DecodeError {}
+
+const TRUNCATED: &str = "the bytes end in the middle of the value";
+
+/// What is said of both bounds on nesting.
+pub(super) fn too_deep() -> String {
+    format!("nested too deep to be read, which may be {MAX_DEPTH} levels, or fewer of large structs")
+}
+
+/// What is said of a value that would take too much of the stack to be written.
+pub(super) fn too_deep_to_write() -> String {
+    format!("nested too deep to be written; peers read up to {MAX_DEPTH} levels")
+}
+
+/// The text of a foreign error in the words of this crate, and of bounded length.
+#[cold]
+pub(super) fn describe(error: &dyn Display) -> String {
+    let text = error.to_string();
+    let text = text.strip_prefix("error while decoding value: ").unwrap_or(&text);
+    if split(text).0.is_some() {
+        // A step further in has been here already.
+        return text.to_owned();
+    }
+    if let Some(marker) = text.strip_prefix("wrong msgpack marker ") {
+        return format!("invalid type: {}", name_of_marker(marker));
+    }
+    if text.starts_with("IO error while reading") {
+        return TRUNCATED.to_owned();
+    }
+    if text == "depth limit exceeded" {
+        return too_deep();
+    }
+    match text.strip_prefix("invalid type: unit value") {
+        Some(rest) => format!("invalid type: nil{rest}"),
+        None => shorten(text),
+    }
+}
+
+fn shorten(text: &str) -> String {
+    let end = text.floor_char_boundary(MAX_TEXT);
+    if end < text.len() { format!("{}…", &text[..end]) } else { text.to_owned() }
+}
+
+/// What `rmp-serde` has met, given as the name of its marker, in serde's words for types.
+fn name_of_marker(marker: &str) -> &'static str {
+    const NAMES: [(&str, &str); 9] = [
+        ("Null", "nil"),
+        ("Str", "string"),
+        ("Bin", "byte array"),
+        ("Array", "sequence"),
+        ("Map", "map"),
+        ("Ext", "extension type"),
+        ("Reserved", "the byte 0xc1, which MessagePack never uses"),
+        ("True", "boolean"),
+        ("False", "boolean"),
+    ];
+    let kind = marker.strip_prefix("Fix").unwrap_or(marker);
+    NAMES.iter().find(|(start, _)| kind.starts_with(start)).map_or("number", |(_, name)| name)
+}

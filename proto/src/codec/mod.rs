@@ -1,0 +1,135 @@
+//! Values to bytes and back: how every type of a `.svc` file is written, read and checked.
+//!
+//! The bytes are MessagePack; what the project adds are the shapes that evolve (structs by field number, unions by variant
+//! number), the bounds on what a peer may send, and errors that name the field. Nothing here knows of records, calls or
+//! sockets: that is `wire` and above.
+//!
+//! - [`encode`](mod@encode) and [`decode`](mod@decode) are the writer and the reader, and scalars; [`kept`] and [`skip`] help to read.
+//! - [`form`] says what a form is; [`nested`] holds the forms of optionals, lists and maps, [`blob`] that of bytes.
+//! - [`body`] is what is read: bytes that lie together, and long ones that lie apart.
+//! - [`write`](mod@write) and [`fields`] are structs, [`named`] is a struct sent as a map of names, [`union`] is unions.
+//! - [`validate`](mod@validate) checks `@len` and `@range`; [`timestamp`] is the one scalar of the project's own.
+//! - [`serde_face`] is what other crates make of the types through serde.
+//! - [`path`] and [`error`] tell where in a value things went wrong.
+
+// MessagePack is a name, and stands in every other sentence.
+#![allow(clippy::doc_markdown)]
+
+mod blob;
+mod body;
+mod decode;
+mod encode;
+mod error;
+mod fields;
+mod form;
+mod kept;
+mod named;
+mod nested;
+mod path;
+mod serde_face;
+mod skip;
+mod stack;
+mod timestamp;
+mod union;
+mod validate;
+mod write;
+
+use bytes::Bytes;
+
+pub use blob::Blob;
+pub use body::{Attachments, Body, MOST_APART, NONE, is_small_part};
+pub use decode::{Decode, Reader};
+pub use encode::{Encode, Writer};
+pub use error::{DecodeError, EncodeError};
+pub use fields::Fields;
+pub use form::{Bounded, Foreign, Form, Nanoseconds, Nothing, Plain, WriteForm};
+pub use nested::{Boxed, List, Map, Optional};
+pub use serde_face::{deserialize, serialize};
+pub use timestamp::{ParseTimestampError, Timestamp, TimestampOutOfRange};
+pub use union::{Payload, UnknownVariant};
+pub use validate::{Len, Validate, Violation, check_inside, check_len, check_range};
+pub use write::{FieldWriter, length};
+
+/// How many arrays and maps may lie inside each other in a value that a peer sends.
+///
+/// Reading recurses, so this is what stands between hostile bytes and the end of the stack, together with
+/// [`stack`] for structs of unusual size. Each struct, list and map takes one level, a union two (itself and
+/// its value). Past it, reading fails with an error for which [`DecodeError::is_too_deep`] holds.
+pub const MAX_DEPTH: usize = 128;
+
+/// Appends the bytes of `value` to `out`, but for long `bytes`, which are not copied; after an error `out` is as it was.
+#[inline]
+pub fn encode<F: WriteForm<T>, T: ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<Attachments, EncodeError> {
+    let _stack = stack::mark();
+    let start = out.len();
+    let mut writer = Writer::apart(std::mem::take(out));
+    F::encode(value, &mut writer);
+    let (bytes, result) = writer.finish();
+    *out = bytes;
+    if result.is_err() {
+        out.truncate(start);
+    }
+    result
+}
+
+/// [`encode`] for the parameters of a method, which are a struct of the generator's own.
+#[inline]
+pub fn encode_params(params: &dyn Encode, out: &mut Vec<u8>) -> Result<Attachments, EncodeError> {
+    encode::<Plain, dyn Encode>(params, out)
+}
+
+/// All bytes of a value.
+pub fn encode_whole<F: WriteForm<T>, T: ?Sized>(value: &T) -> Result<Bytes, EncodeError> {
+    let mut bytes = Vec::new();
+    let attachments = encode::<F, T>(value, &mut bytes)?;
+    Ok(Body::new(bytes.into(), attachments).into_bytes())
+}
+
+/// Reads a body that is one value; bytes behind it are an error.
+pub fn decode<F: Form<T>, T>(body: &Body) -> Result<T, DecodeError> {
+    let _stack = stack::mark();
+    let mut reader = Reader::new(body);
+    match F::decode(&mut reader) {
+        Ok(value) if reader.is_at_end() => Ok(value),
+        // What lies apart was not where it was looked for.
+        _ if !body.is_whole() => decode::<F, T>(&body.joined()),
+        Ok(_) => Err(DecodeError::trailing_bytes()),
+        error => error,
+    }
+}
+
+/// [`decode`] for the parameters of a method.
+pub fn decode_params<P: Decode>(body: &Body) -> Result<P, DecodeError> {
+    let _stack = stack::mark();
+    let mut reader = Reader::new(body);
+    match P::decode(&mut reader) {
+        Ok(value) if reader.is_at_end() => Ok(value),
+        _ if !body.is_whole() => decode_params::<P>(&body.joined()),
+        Ok(_) => Err(DecodeError::trailing_bytes()),
+        error => error,
+    }
+}
+
+/// Takes one value off the front of `body`, in which values lie end to end.
+///
+/// After an error `body` holds what it did: where a value is broken, nobody can tell where the next one starts.
+pub fn decode_prefix<F: Form<T>, T>(body: &mut Body) -> Result<T, DecodeError> {
+    let _stack = stack::mark();
+    let mut reader = Reader::new(body);
+    let value = F::decode(&mut reader);
+    let (rest, attachments) = reader.left();
+    if value.is_ok() && body.advance_to(rest, attachments) || body.is_whole() {
+        return value;
+    }
+    *body = body.joined();
+    decode_prefix::<F, T>(body)
+}
+
+/// Checks the bounds of a value, as a server does before its handler sees it.
+#[inline]
+pub fn validate<F: Form<T>, T>(value: &T) -> Result<(), Violation> {
+    F::validate(value)
+}
+
+#[cfg(test)]
+mod tests;

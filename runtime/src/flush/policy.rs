@@ -1,0 +1,77 @@
+//! [`FlushPolicy`]: when a driver hears of a new record.
+
+use std::pin::pin;
+use std::task::Context;
+use std::time::{Duration, Instant};
+
+/// Records that have waited for a driver for this long make their senders yield to it: it may be waiting for this very thread.
+pub(super) const OVERDUE_AFTER: Duration = Duration::from_millis(1);
+
+/// When a driver is told of new records.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flush {
+    /// At once.
+    Now,
+    /// After the other tasks of this thread, whose records are to leave with it.
+    Deferred,
+}
+
+/// Decides, for one connection or server, when its driver is told of new records. It lies under the lock of the records.
+#[derive(Debug)]
+pub(crate) struct FlushPolicy {
+    /// When the records that wait are overdue.
+    overdue_at: Instant,
+}
+
+impl FlushPolicy {
+    pub(crate) fn new(now: Instant) -> Self {
+        Self { overdue_at: now + OVERDUE_AFTER }
+    }
+
+    /// Returns when to tell the driver of a new record while `calls` are in flight, the record's own among them. A single call has
+    /// no company to wait for; among several, more tasks may be about to go on.
+    #[inline]
+    pub(crate) fn after_queueing(calls: usize) -> Flush {
+        if calls <= 1 { Flush::Now } else { Flush::Deferred }
+    }
+
+    /// Reports whether a sender has to yield to the driver before it queues more, because records have waited for too long
+    /// (`is_waiting`: there are any). The time counts anew from then on.
+    #[inline]
+    pub(crate) fn must_yield(&mut self, now: Instant, is_waiting: bool) -> bool {
+        let is_overdue = is_waiting && now >= self.overdue_at;
+        if is_overdue || !is_waiting {
+            self.overdue_at = now + OVERDUE_AFTER;
+        }
+        is_overdue
+    }
+}
+
+/// Has the task woken once its thread has nothing else to do, or has run some dozens of tasks.
+pub(crate) fn yield_to_driver(context: &Context<'_>) {
+    // The first poll does all of it: outside of a runtime it wakes at once.
+    let _ = pin!(tokio::task::yield_now()).poll(&mut Context::from_waker(context.waker()));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_sender_yields_once_records_have_waited_and_then_again_after_as_long() {
+        let start = Instant::now();
+        let mut policy = FlushPolicy::new(start);
+        let late = start + OVERDUE_AFTER;
+        assert!(!policy.must_yield(start, true));
+        assert!(!policy.must_yield(late, false), "nothing waits");
+        assert!(!policy.must_yield(late, true), "the time counts from when something waits");
+        assert!(policy.must_yield(late + OVERDUE_AFTER, true));
+        assert!(!policy.must_yield(late + OVERDUE_AFTER, true));
+        assert!(policy.must_yield(late + 2 * OVERDUE_AFTER, true));
+    }
+
+    #[test]
+    fn a_single_call_waits_for_no_company() {
+        assert_eq!([0, 1, 2].map(FlushPolicy::after_queueing), [Flush::Now, Flush::Now, Flush::Deferred]);
+    }
+}

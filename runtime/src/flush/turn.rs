@@ -1,0 +1,108 @@
+//! How much a driver takes in before it sends: [`Turn`] at a server, [`wakes_per_turn`] at a client.
+//!
+//! A server that answers a batch of a thousand calls as one lets its client stand idle meanwhile, and stands idle itself after that.
+//! So turns are small, and end in sending.
+
+/// Records that a server takes before it sends: enough to gather their answers in a batch, and few enough that a client that waits
+/// for the first has them early.
+const RECORDS_PER_TURN: usize = 16;
+/// Bytes that a server takes before it sends, for the same reason.
+const BYTES_PER_TURN: usize = 64 * 1024;
+
+/// What a server has taken in since it last sent.
+#[derive(Debug, Default)]
+pub(crate) struct Turn {
+    records: usize,
+    bytes: usize,
+}
+
+impl Turn {
+    /// Counts a message.
+    #[inline]
+    pub(crate) fn took(&mut self, records: usize, bytes: usize) {
+        self.records += records;
+        self.bytes += bytes;
+    }
+
+    /// Reports whether to send before more is taken. `is_answered`: answers wait, and no call is in flight that could add to them.
+    #[inline]
+    pub(crate) fn is_over(&self, pace: &Pace, is_answered: impl FnOnce() -> bool) -> bool {
+        self.records >= RECORDS_PER_TURN
+            || self.bytes >= BYTES_PER_TURN
+            // Where messages come one at a time, asking the transport for another only holds the answers up.
+            || self.records > 0 && pace.is_one_at_a_time() && is_answered()
+    }
+}
+
+/// How messages arrive: one at a time, or several at once.
+#[derive(Debug, Default)]
+pub(crate) struct Pace {
+    /// Number of messages since there was none.
+    messages: usize,
+    /// Whether a single message came the last time.
+    one_at_a_time: bool,
+}
+
+impl Pace {
+    /// Counts a message.
+    pub(crate) fn came(&mut self) {
+        self.messages += 1;
+        self.one_at_a_time &= self.messages == 1;
+    }
+
+    /// Says that there is no further message. Finding none where none was expected tells nothing.
+    pub(crate) fn none_left(&mut self) {
+        if self.messages > 0 {
+            self.one_at_a_time = self.messages == 1;
+            self.messages = 0;
+        }
+    }
+
+    fn is_one_at_a_time(&self) -> bool {
+        self.one_at_a_time
+    }
+}
+
+/// In this many turns a client wakes the callers in flight, within the bounds below: for fewer than the least a message is not worth
+/// its cost, and for more than the most none gets cheaper by company.
+const TURNS: usize = 4;
+const MIN_WAKES_PER_TURN: usize = 16;
+const MAX_WAKES_PER_TURN: usize = 128;
+
+/// Returns how many callers a client wakes before they run, of `open` calls. Not all of them at once where there are many: the
+/// server has work to do with the calls of the first while the others get their answers.
+pub(crate) fn wakes_per_turn(open: usize) -> usize {
+    (open / TURNS).clamp(MIN_WAKES_PER_TURN, MAX_WAKES_PER_TURN)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_one_at_a_time_where_one_came_alone() {
+        let mut pace = Pace::default();
+        let mut run = |messages: usize| {
+            (0..messages).for_each(|_| pace.came());
+            pace.none_left();
+            pace.one_at_a_time
+        };
+        assert_eq!([run(0), run(1), run(0), run(5), run(0), run(1)], [false, true, true, false, false, true]);
+        pace.came();
+        assert!(pace.one_at_a_time);
+        pace.came();
+        assert!(!pace.one_at_a_time, "a second one, before there was none");
+    }
+
+    #[test]
+    fn a_turn_is_over_with_enough_or_where_a_single_message_was_answered() {
+        let (mut turn, mut pace) = (Turn::default(), Pace::default());
+        assert!(!turn.is_over(&pace, || true), "nothing was taken");
+        pace.came();
+        pace.none_left();
+        turn.took(1, 10);
+        assert!(turn.is_over(&pace, || true) && !turn.is_over(&pace, || false));
+        turn.took(RECORDS_PER_TURN, 10);
+        assert!(turn.is_over(&pace, || false));
+    }
+}
