@@ -1,45 +1,45 @@
-//! [`ClientCall`]: a call in flight, as its connection knows it.
+//! [`ClientCall`]: a call in flight, as its session knows it.
 
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Instant;
 
-use tokio::time::Instant;
-
-use super::deadline::Deadline;
-use super::state::Wakers;
 use crate::codec::Body;
-use crate::flow::{InboundStream as Inbound, OutboundStream as Outbound};
+use crate::flow::{InboundStream, OutboundStream};
+use crate::session::Deadline;
 use crate::status::{Failure, Status};
 
-/// A call in flight, or one whose reply has come and was not looked at yet.
+/// A call in flight, or one whose reply has arrived and was not taken yet.
 #[derive(Debug)]
 pub(super) struct ClientCall {
     pub(super) method: &'static str,
     pub(super) deadline: Option<Deadline>,
     pub(super) streams: Streams,
-    /// How it ended, until somebody looks.
+    /// How the call ended, until its caller takes it.
     reply: Option<Result<Body, Failure>>,
     waker: Option<Waker>,
-    /// Which one it is of all that were begun.
+    /// Sequence number of the call.
     pub(super) number: u64,
 }
 
-/// What a call that streams has besides.
+/// The streams of a call, if it has any.
 #[derive(Debug, Default, Clone)]
-pub(super) struct Streams {
-    pub(super) inbound: Option<Arc<Inbound>>,
-    pub(super) outbound: Option<Arc<Outbound>>,
+pub struct Streams {
+    /// The server's stream.
+    pub inbound: Option<Arc<InboundStream>>,
+    /// The client's stream.
+    pub outbound: Option<Arc<OutboundStream>>,
 }
 
-/// Which record ends a call well.
+/// The record that ends a call well.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Due {
+pub(super) enum Ending {
     Reply,
     End,
     Pong,
 }
 
-/// What a ping has for a method. No method is called so: theirs have a service before a slash.
+/// The method name of a ping. No method has it: their names have a service before a slash.
 pub(super) const PING: &str = "ping";
 
 impl ClientCall {
@@ -54,32 +54,33 @@ impl ClientCall {
         Self { method, deadline, streams, reply: None, waker, number }
     }
 
+    /// Returns the record that ends this call well.
     #[inline]
-    pub(super) fn due(&self) -> Due {
+    pub(super) fn ending(&self) -> Ending {
         match self.streams.inbound {
-            Some(_) => Due::End,
-            None if self.method == PING => Due::Pong,
-            None => Due::Reply,
+            Some(_) => Ending::End,
+            None if self.method == PING => Ending::Pong,
+            None => Ending::Reply,
         }
     }
 
-    /// It has a reply, of which parts may be a user's: of a server in the same process.
+    /// Reports whether a reply waits of which parts may be a user's bytes, of a server in the same process.
     pub(super) fn has_long_reply(&self) -> bool {
         self.reply.as_ref().is_some_and(|reply| reply.as_ref().is_ok_and(|body| !body.is_whole()))
     }
 
-    /// It has not ended.
+    /// Reports whether the call has not ended.
     #[inline]
     pub(super) fn is_open(&self) -> bool {
         self.reply.is_none()
     }
 
-    /// Its time is up, and it has not ended.
+    /// Reports whether the call is out of time and has not ended.
     pub(super) fn is_late(&self, now: Instant) -> bool {
         self.is_open() && self.deadline.is_some_and(|deadline| deadline.at <= now)
     }
 
-    /// How it ended, once it has.
+    /// Returns how the call ended, once it has.
     #[inline]
     pub(super) fn poll_reply(&mut self, context: &Context<'_>) -> Poll<Result<Body, Failure>> {
         if let Some(reply) = self.reply.take() {
@@ -91,10 +92,9 @@ impl ClientCall {
         Poll::Pending
     }
 
-    /// It has ended so; only the first time counts. Whether there is nobody who would ask: how a stream ended stands at
-    /// its end.
+    /// Ends the call; only the first time counts. Returns `true` if its caller will not ask how: a stream carries its end itself.
     #[inline]
-    pub(super) fn end(&mut self, result: Result<Body, Failure>, wakers: &mut Wakers) -> bool {
+    pub(super) fn end(&mut self, result: Result<Body, Failure>, wakers: &mut Vec<Waker>) -> bool {
         wakers.extend(self.waker.take());
         if let Some(outbound) = &self.streams.outbound {
             wakers.extend(outbound.close(end_of_sending(&result)));
@@ -107,8 +107,8 @@ impl ClientCall {
         true
     }
 
-    /// Its caller has given it up.
-    pub(super) fn give_up(&self, why: &Status, wakers: &mut Wakers) {
+    /// Closes the streams of a call that its caller has given up.
+    pub(super) fn give_up(&self, why: &Status, wakers: &mut Vec<Waker>) {
         if let Some(inbound) = &self.streams.inbound {
             wakers.extend(inbound.finish(Err(Failure::Status(why.clone()))));
         }
@@ -117,6 +117,7 @@ impl ClientCall {
         }
     }
 
+    /// Returns the failure of a call that was answered by a record of the wrong kind.
     #[cold]
     pub(super) fn wrong_answer(&self, what: &str) -> Failure {
         let what = format!("the server answered `{}` with {what}, which does not go with it", self.method);
@@ -124,7 +125,7 @@ impl ClientCall {
     }
 }
 
-/// Why nothing more can be sent on a call that has ended.
+/// Returns why nothing more can be sent on a call that has ended.
 fn end_of_sending(result: &Result<Body, Failure>) -> Status {
     match result {
         Err(Failure::Status(status)) => status.clone(),

@@ -1,22 +1,24 @@
 //! [`Calls`]: the calls in flight on one connection, by their ids.
 
-use super::in_flight::ClientCall;
+use super::call::ClientCall;
 
-/// Calls by their ids, which are given out here, one after the other.
+/// Calls by their ids, which are given out here in sequence.
 ///
-/// A call stands in the slot that the last bits of its id name, so it is found without hashing or searching. An id whose
-/// slot is taken is passed over. There are at least twice as many slots as calls, so that this is rare.
+/// A call stands in the slot that the last bits of its id name, so it is found without hashing or searching. An id whose slot is taken is
+/// passed over. There are at least twice as many slots as calls, so that this is rare.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
-    /// A power of two of them, or none at all.
+    /// A power of two of slots, or none at all.
     slots: Vec<Option<(u32, ClientCall)>>,
     len: usize,
-    /// The id that was given out last. They wrap around; 0 is no call's.
+    /// The id that was given out last. Ids wrap around; 0 is no call's.
     last_id: u32,
 }
 
-/// The first slots. So many are left, too, when a crowd of calls has ended.
-const FEW: usize = 16;
+/// Number of slots at first.
+const FIRST_SLOTS: usize = 16;
+/// With more slots than this, they are freed once the last call has ended.
+const MAX_IDLE_SLOTS: usize = 64 * FIRST_SLOTS;
 
 impl Calls {
     #[inline]
@@ -24,7 +26,7 @@ impl Calls {
         self.len
     }
 
-    /// Adds a call, and gives it an id.
+    /// Adds a call, and returns its id.
     #[inline]
     pub(super) fn insert(&mut self, call: ClientCall) -> u32 {
         if (self.len + 1) * 2 > self.slots.len() {
@@ -37,7 +39,7 @@ impl Calls {
         id
     }
 
-    /// The next id that no call has.
+    /// Returns the next id that no call has.
     #[inline]
     pub(super) fn unused_id(&mut self) -> u32 {
         loop {
@@ -49,7 +51,7 @@ impl Calls {
         }
     }
 
-    /// Where the call of an id is, if it is anywhere.
+    /// Returns the slot of an id.
     #[inline]
     fn slot(&self, id: u32) -> usize {
         id as usize & self.slots.len().wrapping_sub(1)
@@ -73,7 +75,7 @@ impl Calls {
         let slot = self.slot(id);
         let (_, call) = self.slots.get_mut(slot)?.take_if(|(found, _)| *found == id)?;
         self.len -= 1;
-        if self.len == 0 && self.slots.len() > 64 * FEW {
+        if self.len == 0 && self.slots.len() > MAX_IDLE_SLOTS {
             self.slots = Vec::new();
         }
         Some(call)
@@ -83,17 +85,17 @@ impl Calls {
         self.slots.iter().flatten().map(|(id, call)| (*id, call))
     }
 
-    /// Twice as many slots. Calls that had slots of their own have them then, too.
+    /// Doubles the slots. Calls that had different slots have different ones then, too.
     fn grow(&mut self) {
         let mut slots = Vec::new();
-        slots.resize_with((self.slots.len() * 2).max(FEW), || None);
+        slots.resize_with((self.slots.len() * 2).max(FIRST_SLOTS), || None);
         for (id, call) in std::mem::replace(&mut self.slots, slots).into_iter().flatten() {
             let slot = self.slot(id);
             self.slots[slot] = Some((id, call));
         }
     }
 
-    /// As if so many ids had been given out.
+    /// Continues after an id.
     #[cfg(test)]
     pub(super) fn skip_to(&mut self, last_id: u32) {
         self.last_id = last_id;
@@ -102,7 +104,7 @@ impl Calls {
 
 #[cfg(test)]
 mod tests {
-    use super::super::in_flight::Streams;
+    use super::super::call::Streams;
     use super::*;
 
     fn call(number: u64) -> ClientCall {
@@ -119,7 +121,7 @@ mod tests {
             assert_eq!(calls.get(*id).map(|call| call.number), Some(number));
             assert_eq!(calls.get_mut(*id).map(|call| call.number), Some(number));
         }
-        // One that shares its slot with another.
+        // An id that shares its slot with another.
         assert!(calls.get(ids[0] + 2_048).is_none() && calls.remove(ids[0] + 2_048).is_none());
         for id in &ids {
             assert!(calls.remove(*id).is_some() && calls.get(*id).is_none());
@@ -128,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_wrap_around_past_nought_and_those_in_flight() {
+    fn ids_wrap_around_past_zero_and_those_in_flight() {
         let mut calls = Calls::default();
         assert_eq!([0, 1].map(|number| calls.insert(call(number))), [1, 2]);
         assert!(calls.remove(2).is_some());
@@ -145,6 +147,6 @@ mod tests {
             let id = calls.insert(call(number));
             assert!(calls.remove(id).is_some());
         }
-        assert_eq!((calls.get(stays).map(|call| call.number), calls.slots.len()), (Some(0), FEW));
+        assert_eq!((calls.get(stays).map(|call| call.number), calls.slots.len()), (Some(0), FIRST_SLOTS));
     }
 }
