@@ -1,5 +1,5 @@
-//! Servers and clients in processes of their own. Each has a deadline, and is killed when it is dropped; what it says on its
-//! standard error is kept for the message if it fails.
+//! Servers and clients in separate processes. Each has a deadline, and is killed when dropped. Its standard error is
+//! kept for the error message in case it fails.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -24,13 +24,13 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts it.
+    /// Starts the process.
     pub(crate) fn start(mut command: Command) -> Result<Self, Failure> {
         let mut process =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (sender, lines) = mpsc::channel();
         if let Some(stdout) = process.stdout.take() {
-            // It ends with the child's output, or when nobody wants its lines any more.
+            // The thread ends with the child's output, or when the receiver of the lines was dropped.
             thread::spawn(move || {
                 BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
             });
@@ -43,12 +43,12 @@ impl Child {
         Ok(Self { process, lines, said, listener })
     }
 
-    /// The process.
+    /// Returns the process.
     pub(crate) fn process(&self) -> Process {
         Process(self.process.id())
     }
 
-    /// The next line that it prints; none if it has ended well.
+    /// Returns the next line that the child prints; `None` if it ended successfully.
     pub(crate) fn line<T: DeserializeOwned>(&mut self, deadline: Instant) -> Result<Option<T>, Failure> {
         match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
             Ok(line) => serde_json::from_str(&line).map(Some).map_err(|_| format!("it said: {line}").into()),
@@ -57,7 +57,7 @@ impl Child {
         }
     }
 
-    /// All lines that it prints until it ends.
+    /// Returns all lines that the child prints until it ends.
     pub(crate) fn rest<T: DeserializeOwned>(&mut self, patience: Duration) -> Result<Vec<T>, Failure> {
         let deadline = Instant::now() + patience;
         let mut all = Vec::new();
@@ -67,7 +67,7 @@ impl Child {
         Ok(all)
     }
 
-    /// Its output has ended, so it is about to.
+    /// Waits for the end of the child, whose output has ended.
     fn end(&mut self) -> Result<(), Failure> {
         let status = self.process.wait()?;
         if status.success() { Ok(()) } else { Err(self.failure(&format!("it ended with {status}"))) }
@@ -89,13 +89,13 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // It may have ended by itself, which is as well.
+        // The error when the process has already ended is expected.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// How much of what a child says is kept.
+/// Size of the end of a child's standard error that is kept, in bytes.
 const KEPT: usize = 4 << 10;
 
 fn keep(stream: impl Read, said: &Mutex<String>) {
@@ -111,32 +111,32 @@ fn keep(stream: impl Read, said: &Mutex<String>) {
 /// What a server prints once it listens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Listening {
-    /// Where clients connect to.
+    /// Endpoint for clients.
     pub endpoint: String,
-    /// Where its control thread listens, if it has one.
+    /// Address of the control thread, if the server has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<SocketAddr>,
 }
 
-/// How long a server may take until it listens. Generous: a slow machine is no failure.
+/// Time that a server may take to start listening. Generous, since a slow machine is not a failure.
 const START: Duration = Duration::from_mins(1);
 
-/// A server in a process of its own.
+/// A server in a separate process.
 pub(crate) struct Server {
     child: Child,
-    /// Where it listens.
+    /// Addresses at which the server listens.
     pub listening: Listening,
 }
 
 impl Server {
-    /// Starts it, and waits until it listens.
+    /// Starts the server, and waits until it listens.
     pub(crate) fn start(command: Command) -> Result<Self, Failure> {
         let mut child = Child::start(command)?;
         let listening = child.line(Instant::now() + START)?.ok_or("it ended before it listened")?;
         Ok(Self { child, listening })
     }
 
-    /// The process.
+    /// Returns the process.
     pub(crate) fn process(&self) -> Process {
         self.child.process()
     }

@@ -1,4 +1,4 @@
-//! One measure of one system in one round: its server, its client, and what they print.
+//! One measure of one system in one round: its server, its client, and their output.
 
 use std::collections::HashMap;
 use std::process::Command;
@@ -14,7 +14,7 @@ use crate::sample::Reading;
 use crate::statistics::{median, to_f64};
 use crate::system::System;
 
-/// Takes rounds, and keeps the servers between them.
+/// Takes rounds, and keeps the servers running between them.
 pub(crate) struct Rounds {
     window: Window,
     python: Option<Environment>,
@@ -22,7 +22,7 @@ pub(crate) struct Rounds {
 }
 
 impl Rounds {
-    /// Without a server yet.
+    /// Returns a value without servers.
     pub(crate) fn new(window: Window, python: Option<Environment>) -> Self {
         Self { window, python, servers: HashMap::new() }
     }
@@ -82,12 +82,12 @@ impl Rounds {
     }
 
     fn drive(&self, system: System, task: &Task) -> Result<Vec<Reading>, Failure> {
-        // It warms up and measures up to four times; the rest is patience.
+        // The client warms up and measures up to four times; the rest of the deadline is slack.
         let time = (task.window.warm_up + task.window.length) * 4;
         Child::start(self.drive_command(system, task)?)?.rest(PATIENCE + time)
     }
 
-    /// From the start of a client process until its first answer, some times.
+    /// Measures the time from the start of a client process to its first answer, several times.
     fn cold_start(&self, system: System, task: &Task) -> Result<Vec<Reading>, Failure> {
         let mut times = Vec::new();
         for _ in 0..STARTS {
@@ -100,14 +100,14 @@ impl Rounds {
         Ok(vec![Reading::new(task.measure.name(), median(&times), "ms")])
     }
 
-    /// The memory of a fresh server before and after it has these connections, and the rate of calls over another meanwhile;
-    /// beside the rate of a server that is as fresh and has none.
+    /// Measures the memory of a fresh server before and after the idle connections are opened, and the rate of calls
+    /// over another connection meanwhile; also the rate of a fresh server without idle connections.
     fn idle(&mut self, system: System, task: &Task) -> Result<Vec<Reading>, Failure> {
         let (name, count) = (task.measure.name(), task.measure.idle());
         let without = self.rate(system, task)?;
         self.end();
         let task = self.task(task.measure, system)?;
-        // So that what the first connection of all costs is not counted.
+        // Makes one call first, so that the one-time costs of the first connection are not counted.
         self.drive(system, &Task { measure: Measure::ColdStart, ..task.clone() })?;
         let before = task.server.memory()?;
         let mut holder = Child::start(Hold::command(system, &task.endpoint, count)?)?;
@@ -122,7 +122,7 @@ impl Rounds {
         ])
     }
 
-    /// Calls per second with 1,000 in flight.
+    /// Returns calls per second with 1,000 in flight.
     fn rate(&self, system: System, task: &Task) -> Result<f64, Failure> {
         let task = Task { measure: Measure::InFlight1000, ..task.clone() };
         let readings = self.drive(system, &task)?;
@@ -131,7 +131,8 @@ impl Rounds {
     }
 }
 
-/// zerorpc makes some thousand calls a second. In a window in which those in flight can't all be answered, it would have none.
+/// Returns a longer window for zerorpc, which makes a few thousand calls per second. In a window in which the calls
+/// in flight can't all be answered, it would complete none.
 fn python_window(system: System, task: &Task) -> Window {
     let Window { warm_up, length } = task.window;
     let calls = u32::try_from(task.measure.in_flight()).unwrap_or(u32::MAX);
@@ -143,15 +144,16 @@ fn python_window(system: System, task: &Task) -> Window {
     }
 }
 
-/// What a call of zerorpc takes, about.
+/// Approximate duration of a call of zerorpc.
 const CALL: Duration = Duration::from_millis(1);
 
 const NO_PYTHON: &str = "there is no environment for Python";
 
-/// How many cold starts a round has.
+/// Number of cold starts per round.
 const STARTS: usize = 5;
 
-/// Whether what came before in the same server would change the figures, which are about its memory.
+/// Reports whether the measure needs a fresh server, since earlier calls would change its memory, which is what is
+/// measured.
 fn has_its_own_server(measure: Measure) -> bool {
     matches!(measure, Measure::Payload1m | Measure::Allocations | Measure::Idle1000 | Measure::Idle10000)
 }

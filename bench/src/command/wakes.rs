@@ -1,6 +1,5 @@
-//! `wakes`: what it takes, by tokio and one lock alone, that tasks wait and are woken in bursts, which is what callers on one
-//! connection do. None of the systems that are measured has anything to do with it: callers behind one lock pay this, whatever
-//! else they do.
+//! `wakes`: the cost, with tokio and one lock alone, of tasks that wait and are woken in bursts, as callers on one
+//! connection are. No measured system is involved: callers behind one lock pay this cost whatever else they do.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -15,30 +14,30 @@ use tokio::runtime::{Builder, Runtime};
 use crate::Failure;
 use crate::usage::Process;
 
-/// Tasks that stand in one line, and one that wakes them.
+/// Measures tasks that wait in one queue, and a task that wakes them.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// How many tasks wait.
+    /// Number of tasks that wait.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     tasks: u32,
-    /// How many are woken before they run.
+    /// Number of tasks that are woken before any of them runs.
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
     burst: u32,
-    /// For how long each runtime is measured, in seconds.
+    /// Duration of the measurement on each runtime, in seconds.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
 }
 
-/// Where tasks wait, under the one lock that they share.
+/// The queue in which tasks wait, behind the one lock that they share.
 #[derive(Debug, Default)]
 struct Line {
     waiting: VecDeque<Waker>,
-    /// Whoever wakes them, where nobody waits yet.
+    /// Waker of the task that wakes the others, set while the queue is empty.
     owner: Option<Waker>,
 }
 
 impl Line {
-    /// Stands in line. Whom to wake, where the line was empty.
+    /// Joins the queue. Returns the waker of the driver if the queue was empty.
     fn join(&mut self, context: &Context<'_>) -> Option<Waker> {
         self.waiting.push_back(context.waker().clone());
         self.owner.take()
@@ -80,7 +79,7 @@ fn measure(name: &str, runtime: &Runtime, arguments: &Arguments) -> Result<(), F
 }
 
 async fn wait_again_and_again(line: Arc<Mutex<Line>>, woken: Arc<AtomicU64>) {
-    /// So many are counted at a time, or the count would be what is measured.
+    /// Number of wake-ups between updates of the shared counter, so that counting does not dominate the measurement.
     const COUNTED: u64 = 64;
     loop {
         for _ in 0..COUNTED {
@@ -114,7 +113,7 @@ async fn wake_again_and_again(line: Arc<Mutex<Line>>, burst: usize) {
         }
         let now = waiting.len().min(burst);
         waiting.drain(..now).for_each(Waker::wake);
-        // After those who were woken, but for those that another thread takes over.
+        // The driver runs after the woken tasks, except those that another worker thread takes over.
         context.waker().wake_by_ref();
         Poll::Pending
     })
