@@ -13,7 +13,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         .files(["svc/probe.svc", "svc/shapes.svc"])
         .mocks()
         .compile()?;
-    // Two ages of some schemas, each in a file of its own: their packages have the same names.
+    // Two versions of some schemas, each in a file of its own, since their packages have the same names.
     let mut ages = String::new();
     for (age, docs) in [("old", "The older of two ages of one schema."), ("new", "The newer of them.")] {
         let folder = out.join(age);

@@ -17,7 +17,7 @@ NOON = msgpack.Timestamp(1_772_366_400, 250_000_000)
 
 
 def trade(symbol):
-    """`struct Trade`, by the numbers of its fields; 8 and 9 are holes."""
+    """`struct Trade`, by field number; the fields 8 and 9 are holes."""
     if symbol == "NOPE":
         raise Declared(1, ["NOPE"], "no such symbol: NOPE")
     return [symbol, [12345, 2, "EUR"], 300, NOON, None, [2], {"desk": "7"}, None, None, 1]
@@ -42,7 +42,7 @@ def take(account, trades):
 
 def converse(order):
     number, value = order
-    if number != 3:  # CancelAll fills nothing
+    if number != 3:  # CancelAll fills no order
         yield trade(value[0])
 
 
