@@ -1,4 +1,4 @@
-//! Processes of their own, for tests that kill one: this test binary again, with a part to play.
+//! Separate processes, for tests that kill one: this test binary is started again with a role.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,14 +11,14 @@ use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 
 use crate::support::{ANY_PORT, on_one_thread};
 
-/// The variable that says which part a child plays.
+/// The variable that holds the role of a child.
 const PART: &str = "ZSVC_CALLS_PART";
-/// What a child's line begins with that says where its server is.
+/// Prefix of the line in which a child prints the endpoint of its server.
 const AT: &str = "serving at ";
-/// A child whose parent was killed goes by itself.
+/// Time after which a child ends by itself, in case its parent was killed.
 const LIFE: Duration = Duration::from_secs(15);
 
-/// A server in another process. It is killed when dropped.
+/// Starts a server in another process. The process is killed when dropped.
 pub(crate) async fn server() -> (Child, String) {
     let mut child = command("serve").stdout(Stdio::piped()).spawn().expect("the test binary can be run");
     let output = child.stdout.take().expect("its output was asked for");
@@ -31,7 +31,7 @@ pub(crate) async fn server() -> (Child, String) {
     panic!("the child has not served");
 }
 
-/// A client in another process that holds a call under this name at a server. It is killed when dropped.
+/// Starts a client in another process that makes a call of `hold` with this name. The process is killed when dropped.
 pub(crate) fn holder(endpoint: &str, name: &str) -> Child {
     let mut command = command(&format!("{name} at {endpoint}"));
     command.stdout(Stdio::null()).spawn().expect("the test binary can be run")
@@ -43,7 +43,7 @@ fn command(part: &str) -> Command {
     command
 }
 
-/// What a child does. In the test binary itself, nothing.
+/// Plays the role of a child. Does nothing in the test binary itself.
 #[test]
 fn plays_its_part() {
     let Ok(part) = std::env::var(PART) else { return };

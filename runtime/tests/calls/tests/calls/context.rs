@@ -1,4 +1,4 @@
-//! What a handler sees of its call: metadata, deadline, method, caller.
+//! What a handler knows of its call: metadata, deadline, method, caller.
 
 use std::time::Duration;
 

@@ -1,4 +1,4 @@
-//! Bounds: past each of them a call ends in `resource_exhausted`, and its connection lives on.
+//! Limits: a call past a limit ends in `resource_exhausted`, and its connection stays usable.
 
 use std::time::Duration;
 
@@ -60,7 +60,7 @@ fn calls_that_nobody_waits_for_count_too() {
         }
         server.journal.has_times("a began", 2).await;
         refused(probe.echo("x").no_retry().await);
-        // Turned away without a word, but counted.
+        // The one-way call is refused without an answer, but counted.
         probe.note("unheard").await.unwrap();
         refused(probe.echo("x").no_retry().await);
         assert_eq!((server.journal.count("unheard"), server.counters.refused_calls()), (0, 3));
@@ -85,7 +85,7 @@ fn a_client_waits_for_room_within_its_deadline() {
     });
 }
 
-/// A call that has failed but still lies around must not hold up those behind it.
+/// A call that has failed but was not dropped yet must not block those behind it.
 #[test]
 fn a_call_that_waited_in_vain_frees_its_place_at_once() {
     on_one_thread(async {
@@ -102,7 +102,7 @@ fn a_call_that_waited_in_vain_frees_its_place_at_once() {
     });
 }
 
-/// The one whom a reply woke, and whose time was up before it ran, wakes the next.
+/// A call that a reply woke, and whose deadline passed before it ran, wakes the next.
 #[test]
 fn a_call_that_was_woken_too_late_wakes_the_next() {
     on_one_thread(async {
@@ -113,7 +113,7 @@ fn a_call_that_was_woken_too_late_wakes_the_next() {
         let mut late = Box::pin(probe.echo("late").deadline(Duration::from_millis(50)));
         assert!(late.as_mut().now_or_never().is_none());
         let next = tokio::spawn(probe.echo("next"));
-        // Whoever is first in line is not polled while it is woken: by the reply, and by the time.
+        // The first call in the queue is not polled while it is woken: by the reply, and by its deadline.
         server.journal.open("a");
         held.await.unwrap();
         assert!(server.client().await.hold_briefly("b").await.is_err(), "its deadline is 100 ms");
@@ -122,7 +122,7 @@ fn a_call_that_was_woken_too_late_wakes_the_next() {
     });
 }
 
-/// Nothing is waited for: the other tasks of the thread must get their turn all the same.
+/// The refused calls never wait; the other tasks of the thread must run all the same.
 #[test]
 fn calls_that_are_refused_again_and_again_starve_nobody() {
     on_one_thread(async {
@@ -163,7 +163,7 @@ fn parameters_too_large_for_the_server_are_refused_and_the_connection_lives_on()
 #[test]
 fn an_answer_too_large_is_an_error_of_a_call_that_ran() {
     on_one_thread(async {
-        // Metadata are not part of the parameters, but come back in the answer.
+        // Metadata do not count as parameters, but are part of the answer.
         let server = Running::with(|server| server.max_message_size(1_000));
         let status = server.client().await.look().metadata("x", vec![0; 2_000]).await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::Executed));
@@ -179,7 +179,7 @@ fn an_answer_too_large_is_an_error_of_a_call_that_ran() {
 fn an_error_too_large_is_another_error_of_a_call_that_ran() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_message_size(1_000));
-        // A few bytes more than in the parameters stand around it in the error.
+        // The error adds a few bytes to the text, which alone fits the limit.
         let error = server.client().await.refuse(Some("x".repeat(996))).await.unwrap_err();
         let Error::Status(status) = error else { panic!("{error}") };
         assert_eq!(
@@ -209,7 +209,7 @@ fn answers_that_nobody_reads() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_message_size(100_000).max_waiting_per_peer(1_600_000));
         let dealer = raw::dealer(server.endpoint());
-        // Handled in one go: there is no time to send an answer in between.
+        // All calls are handled before any answer can be sent.
         dealer.send(raw::calls_of_fill(1_000, 90_000), 0).unwrap();
         server.client().await.echo("another's").await.unwrap();
         while server.counters.calls() + server.counters.refused_calls() < 1_001 {
@@ -220,7 +220,7 @@ fn answers_that_nobody_reads() {
     });
 }
 
-/// All handlers are done before any of their answers can leave.
+/// All handlers end before any of their answers can be sent.
 #[test]
 fn answers_past_all_that_may_wait_are_errors_that_say_so() {
     on_one_thread(async {

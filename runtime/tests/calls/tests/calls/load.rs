@@ -27,7 +27,7 @@ fn twenty_thousand_calls_at_once_from_many_tasks() {
     });
 }
 
-/// More than a client may have in flight: the rest waits its turn.
+/// More calls than a client may have in flight: the others wait.
 #[test]
 fn more_calls_than_there_is_room_for() {
     on_one_thread(async {

@@ -1,4 +1,4 @@
-//! Every call that failed says what became of it, and says it truthfully.
+//! Every failed call reports its outcome, and the reported outcome is true.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -75,7 +75,7 @@ fn the_parameters_can_not_be_read() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
-        // Text, where a chest is due.
+        // A string where a chest is expected.
         let call = probe.channel().unary::<Plain, u32, Status>(&PUT, &vec!["text".to_owned()]);
         let status = call.await.unwrap_err();
         assert_eq!(of(&status), (Code::InvalidArgument, Outcome::NotSent));
@@ -118,7 +118,7 @@ fn the_server_is_dropped_while_calls_run() {
         let held = probe.hold("a").no_deadline();
         let streamed = async {
             let mut numbers = probe.hold_stream("a").await.unwrap();
-            // What came right before the end may be lost with the connection.
+            // Calls right before the end may be lost with the connection.
             loop {
                 if let Err(status) = numbers.next().await.unwrap() {
                     break status;
@@ -176,12 +176,12 @@ fn a_server_whose_handlers_panicked_still_ends() {
     on_one_thread(async {
         let server = Running::start();
         panics_are_answered(&server).await;
-        // It waits for all calls in flight: none may have been forgotten.
+        // The server waits for all calls in flight: none may have been forgotten.
         server.stop().await;
     });
 }
 
-/// The calls whose marks stand in what a bare ROUTER receives, up to the last.
+/// Returns the calls whose marks occur in what a bare ROUTER receives, up to the last.
 fn received(router: &zmq::Socket) -> BTreeSet<usize> {
     let mut arrived = BTreeSet::new();
     loop {
@@ -199,8 +199,8 @@ fn mark(call: usize) -> String {
     format!("<{call}>")
 }
 
-/// A server that does not read for so long that the client's queues fill up. Calls then wait at every stage of their way
-/// out when their time is up.
+/// The server does not read for so long that the client's queues fill up. When their deadlines pass, calls wait at
+/// every stage of being sent.
 #[test]
 fn what_is_said_not_to_have_been_sent_never_arrives() {
     const CALLS: usize = 800;
@@ -226,7 +226,7 @@ fn what_is_said_not_to_have_been_sent_never_arrives() {
     });
 }
 
-/// That its own call was not sent does not undo what the handler has done.
+/// A handler whose own call was not sent has still run.
 #[test]
 fn what_a_handler_passes_on_is_its_own_answer() {
     on_one_thread(async {

@@ -1,4 +1,4 @@
-//! Methods that say what becomes of a call that is made while another of theirs runs.
+//! `@overlap`: what happens to a call that is made while another call of the same method runs.
 
 use std::time::Duration;
 
@@ -21,7 +21,7 @@ fn the_later_call_waits_for_its_turn() {
             tokio::task::yield_now().await;
         }
         server.journal.has("a began").await;
-        // Other methods, and another client's calls, do not mind.
+        // Other methods, and calls of other clients, are not affected.
         probe.echo("x").await.unwrap();
         assert_eq!(server.client().await.echo("x").await.unwrap(), "x");
         assert_eq!(server.journal.lines(), ["a began"]);
@@ -48,7 +48,7 @@ fn waiting_for_a_turn_takes_of_the_deadline_and_is_given_up_by_dropping() {
         let given_up = tokio::spawn(probe.hold_in_turn("c"));
         tokio::task::yield_now().await;
         given_up.abort();
-        // The first gives its turn back also where it is dropped.
+        // The first call gives its permit back also when it is dropped.
         first.abort();
         server.journal.has("a dropped").await;
         server.journal.open("d");
@@ -123,7 +123,7 @@ fn a_stream_runs_until_its_end() {
         assert!(!second.is_finished());
         server.journal.open("a");
         assert_eq!((first.next().await, first.next().await), (Some(Ok(1)), None));
-        // It is still there, but has ended.
+        // The second call was not dropped, but has ended.
         let mut second = second.await.unwrap().unwrap();
         assert_eq!(second.next().await, Some(Ok(0)));
         assert_eq!(first.next().await, None);

@@ -1,4 +1,4 @@
-//! Servers in the process of a test, which fail as the test says, on a clock that is paused.
+//! Servers in the process of the test that fail as the test says, on a paused clock.
 
 use std::time::Duration;
 
@@ -7,10 +7,11 @@ use zsvc::{Cause, Channel, Code, Outcome, Server, ServerBuilder, Status};
 use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 
-/// A test that waits for so long, on a clock that goes on whenever there is nothing to do, waits for what never comes.
+/// Time after which a test hangs. The clock advances whenever there is nothing to do, so this is reached only by a
+/// test that waits for an event that never comes.
 const HANGS: Duration = Duration::from_hours(24);
 
-/// Runs a test whose clock stands still while anything is to be done, and then goes on to what is next.
+/// Runs a test on a clock that stands still while there is work, and then advances to the next timer.
 fn on_paused_clock<F: Future>(test: F) -> F::Output {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime = builder.enable_all().start_paused(true).build().expect("a runtime can be made");
@@ -60,7 +61,7 @@ fn what_is_delayed_arrives_later_and_in_order() {
         let late = tokio::spawn(probe.echo(vec![2]).no_deadline());
         tokio::task::yield_now().await;
         server.heal();
-        // It was sent later and over a shorter way, and yet comes after.
+        // The call was sent later and over a faster link, and still arrives after the other.
         probe.echo(vec![3]).no_deadline().await.unwrap();
         assert!(late.is_finished());
         let status = {

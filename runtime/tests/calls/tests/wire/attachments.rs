@@ -1,4 +1,4 @@
-//! Attachments: what the runtime attaches, what it makes of what others do, and how it refuses what is none.
+//! Attachments: what the runtime attaches, how it reads attachments of other peers, and how it refuses invalid ones.
 
 use rmpv::Value;
 use zsvc::{Channel, ChannelBuilder, Code, Outcome, Retry};
@@ -7,22 +7,22 @@ use zsvc_calls::shapes::v1::{Shape, ShapesClient};
 use crate::raw::{Dealer, batch, call, kind, record, slices};
 use crate::rig::{Serving, against, assert_no_panics};
 
-/// From so many bytes on.
+/// Size in bytes from which on values are attached.
 const ATTACHED: usize = 32 * 1024;
 
-/// The body of an echo whose bytes are attached, and what is to be attached.
+/// Returns the body of an `echo` whose bytes are attached, and the attachment.
 fn long_echo() -> (Vec<u8>, Vec<u8>) {
     (vec![0x91, 0x92, 8, 0xc5, 0x80, 0], vec![7; ATTACHED])
 }
 
-/// A record of a call of `echo` with the id 1, which says that so many frames belong to it.
+/// Returns the record of a call of `echo` with the id 1, to which one frame per position belongs.
 fn echo(body: &[u8], places: &[u64]) -> Value {
     let places = Value::Array(places.iter().copied().map(Value::from).collect());
     let nil = || Value::Nil;
     record![kind::CALL, 1, "shapes.v1.Shapes/echo", Value::Binary(body.to_vec()), nil(), nil(), nil(), places]
 }
 
-/// A client that has not said anything yet, and calls but once.
+/// Returns a client that has sent nothing yet, and does not retry.
 fn shapes(endpoint: &str, configure: impl FnOnce(ChannelBuilder) -> ChannelBuilder) -> ShapesClient {
     let channel = configure(Channel::builder().endpoint(endpoint).retry(Retry::none()));
     ShapesClient::new(channel.connect_lazy().expect("a port of this machine is an endpoint"))
@@ -73,7 +73,7 @@ fn a_client_attaches_them_too() {
     );
 }
 
-/// Wherever a body is cut, and in however many pieces.
+/// The body may be cut at any place, and into any number of pieces.
 #[test]
 fn a_body_may_be_attached_anywhere() {
     let server = Serving::start();
@@ -105,7 +105,7 @@ fn only_the_first_record_has_attachments() {
     dealer.send_frames(&[&bytes[..], &first(echo(&inline, &[5]))]);
     assert_eq!(dealer.next().id(), 1);
     assert_eq!(dealer.next().error(), (0, 3, 1));
-    // Here the frame is one of the route, since the first record says nothing of it.
+    // Here the frame belongs to the route, since the first record does not mention it.
     let second = batch(&[call(2, "last", &record!["ACME"]), echo(&inline, &[5])]);
     dealer.send_frames(&[&bytes[..], &second]);
     assert_eq!(dealer.next().id(), 2);
@@ -140,12 +140,12 @@ fn places_go_with_the_body_and_with_the_frames() {
     assert_eq!(dealer.next().error(), (0, 3, 1));
     assert_eq!(server.counters.unreadable_batches(), number as u64 + 1);
     dealer.good_call();
-    // However long they are, they are not taken for something else.
+    // However long the frames are, they are not taken for attachments.
     let mut message = vec![vec![7; ATTACHED]; 65];
     message.push(batch(&[echo(&inline, &[5; 65])]));
     dealer.send_frames(&slices(&message));
     assert_eq!(dealer.next().error(), (0, 3, 1));
-    // As many as there may be.
+    // The maximum number of frames.
     let mut message = vec![vec![7]; 64];
     message.push(batch(&[echo(&[0x91, 0x92, 8, 0xc4, 64], &[5; 64])]));
     dealer.send_frames(&slices(&message));
@@ -164,7 +164,7 @@ fn attachments_count_as_what_they_are() {
     };
     attached(995);
     assert_eq!(dealer.next().error(), (1, 8, 0), "of the body");
-    // Far more than any message may have, in frames none of which is too large.
+    // Far more bytes than a message may have, in frames none of which is too large.
     let mut message = vec![vec![7; 200_000]; 4];
     message.push(batch(&[echo(&[0x91, 0x92, 8, 0xc6, 0, 0x0c, 0x35, 0], &[8; 4])]));
     dealer.send_frames(&slices(&message));
@@ -173,7 +173,7 @@ fn attachments_count_as_what_they_are() {
     assert_no_panics();
 }
 
-/// Frames of which the batch says nothing are of the route, be they long or many.
+/// Frames that the batch does not mention belong to the route, be they long or many.
 #[test]
 fn what_is_not_attached_is_the_route() {
     let server = Serving::start().lossy();
@@ -188,7 +188,7 @@ fn what_is_not_attached_is_the_route() {
     assert_no_panics();
 }
 
-/// A client can't go on that does not know what it was told.
+/// A client can't continue if it does not know what the server sent.
 #[test]
 fn a_server_that_attaches_what_it_does_not_say_fails_the_calls() {
     let too_much = vec![7; 150_000];

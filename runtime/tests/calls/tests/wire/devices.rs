@@ -1,4 +1,4 @@
-//! A device between client and server: `zmq_proxy`, as it is.
+//! A device between client and server: the unmodified `zmq_proxy`.
 
 use std::thread::{self, JoinHandle};
 
@@ -11,7 +11,7 @@ use crate::floor::trade;
 use crate::raw::{bind, socket};
 use crate::rig::{PATIENCE, Serving, assert_no_panics, run};
 
-/// A proxy in front of a server, until it is dropped.
+/// A proxy in front of a server, which runs until it is dropped.
 struct Device {
     endpoint: String,
     control: zmq::Socket,
@@ -27,7 +27,7 @@ impl Device {
         let control = socket(zmq::PAIR);
         let mut told = socket(zmq::PAIR);
         told.connect(&bind(&control)).expect("it is bound");
-        // It waits for as long as nobody says anything.
+        // The proxy waits until it gets a command.
         told.set_rcvtimeo(-1).expect("libzmq has this option");
         let running = thread::spawn(move || {
             zmq::proxy_steerable(&mut clients, &mut servers, &mut told)

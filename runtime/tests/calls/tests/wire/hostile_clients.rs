@@ -1,4 +1,5 @@
-//! Clients that keep to nothing, against a real server: it answers or counts, and serves everybody else as before.
+//! Clients that violate the protocol, against a real server: it answers or counts the violation, and serves all other
+//! clients as before.
 
 use rmpv::Value;
 use zsvc::Dropped;
@@ -7,7 +8,8 @@ use crate::damage::{Random, client_records, huge_announcements, truncations, wro
 use crate::raw::{Dealer, Record, batch, call, call_with_credit, kind, packed, record, tape};
 use crate::rig::{Serving, assert_no_panics};
 
-/// Runs an attack. After it, the attacker and another client can make a call, and nothing has panicked.
+/// Runs an attack. Afterwards, checks that the attacker and another client can make a call, and that nothing has
+/// panicked.
 pub(crate) fn attacked(attack: impl FnOnce(&Serving, &mut Dealer)) {
     attacked_with(&Serving::start(), attack);
 }
@@ -20,7 +22,7 @@ pub(crate) fn attacked_with(server: &Serving, attack: impl FnOnce(&Serving, &mut
     assert_no_panics();
 }
 
-/// The errors that speak of batches; nothing else may have come.
+/// Returns the number of errors about batches. Fails if there are other records.
 fn batch_errors(records: &[Record]) -> u64 {
     assert!(records.iter().all(|record| record.error() == (0, 3, 1)), "{records:?}");
     records.len() as u64
@@ -95,7 +97,7 @@ fn records_of_calls_that_are_not_there_are_ignored() {
     });
 }
 
-/// It speaks of a call that must be there.
+/// Reports whether the record refers to a call that must exist.
 fn is_about_a_call(record: &Value) -> bool {
     matches!(record[0].as_u64(), Some(kind::ITEMS | kind::END | kind::CREDIT | kind::CANCEL))
 }
@@ -221,11 +223,11 @@ fn bodies_have_a_bound_and_messages_a_harder_one() {
     attacked_with(&server, |server, attacker| {
         attacker.say(&[call(1, "poll", &record!["x".repeat(2000)])]);
         assert_eq!(attacker.next().error(), (1, 8, 0));
-        // The answer would be past the bound, too.
+        // The answer would be past the limit, too.
         attacker.say(&[call(1, "poll", &record!["x".repeat(1000)])]);
         let (id, code, _) = attacker.next().error();
         assert_eq!((id, code, server.counters.refused_calls()), (1, 8, 1));
-        // Past the hard bound the connection is cut, and others don't see anything of it.
+        // Past the hard limit the connection is cut, which other clients do not notice.
         let cut = Dealer::connect(&server.endpoint);
         cut.send(vec![1; 2_000_000]);
         attacker.good_call();
@@ -274,7 +276,7 @@ fn many_routes_are_many_clients() {
         for route in 0..20_000_u32 {
             attacker.send_frames(&[&route.to_be_bytes(), &ping]);
         }
-        // Those whose queue was full come later than the others.
+        // Pongs of clients whose queue was full arrive later than the others.
         let mut pongs = attacker.sync().len();
         while pongs < 20_000 {
             assert_eq!(attacker.next().kind(), kind::PONG);
@@ -307,7 +309,7 @@ fn a_client_that_does_not_read_is_told_that_it_was_given_up() {
     while server.counters.lost_peers() == 0 {
         other.good_call();
     }
-    // It reads at last: answers, and then that there will be no more of them.
+    // The client reads at last: answers, and then the notice that no more will follow.
     let told = loop {
         let record = attacker.next();
         if record.kind() == kind::ERROR {

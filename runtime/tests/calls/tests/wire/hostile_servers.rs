@@ -1,4 +1,4 @@
-//! Servers that keep to nothing, against a real client: calls end, somehow and once, and the next one is fine.
+//! Servers that violate the protocol, against a real client: each call ends exactly once, and the next one works.
 
 use futures_util::{StreamExt, stream};
 use rmpv::Value;
@@ -14,7 +14,7 @@ fn reply(id: u64) -> Value {
     record![kind::REPLY, id, Value::Binary(trade_bytes())]
 }
 
-/// Answers the next call well.
+/// Sends a valid answer to the next call.
 fn answer_well(router: &mut Router) {
     let id = router.next_call();
     router.say(&[reply(id)]);
@@ -24,7 +24,7 @@ async fn good_call(tape: &TapeClient) {
     assert_eq!(tape.last("ACME").await, Ok(trade("ACME")));
 }
 
-/// A call fails with this status; the next does not.
+/// Checks that a call fails with this status, and that the next call does not.
 fn fails(answer: impl FnOnce(&Router, u64), code: Code, outcome: Outcome) {
     against(
         |endpoint| async move {
@@ -48,7 +48,7 @@ fn failed(result: Result<Trade, Error<TapeError>>) -> Status {
     }
 }
 
-/// The server says this before it answers well, and the call does not mind.
+/// Checks that a call succeeds although the server sends something else before the answer.
 fn does_not_mind(before: impl FnOnce(&Router, u64)) {
     against(
         |endpoint| async move {
@@ -174,7 +174,7 @@ fn errors_are_read_with_what_they_leave_off() {
     error(|id| record![kind::ERROR, id, 5, Value::Nil, 0], Code::NotFound, Outcome::NotSent);
     error(|id| record![kind::ERROR, id, 200, "?", 9], Code::Unknown, Outcome::MaybeExecuted);
     error(|id| record![kind::ERROR, id, u64::MAX, "?", u64::MAX], Code::Unknown, Outcome::MaybeExecuted);
-    // A declared error without its body, and one that can't be read.
+    // A declared error without its body, and one that can't be decoded.
     error(|id| record![kind::ERROR, id, 0, "declared", 2], Code::Unknown, Outcome::MaybeExecuted);
     fails(
         |router, id| router.say(&[record![kind::ERROR, id, 0, "?", 2, Value::Binary(vec![0xc1])]]),
@@ -216,7 +216,7 @@ fn items_without_credit_end_their_call() {
         |router| {
             let id = router.next_call();
             let window = trade_bytes().repeat((1 << 20) / trade_bytes().len() + 1);
-            // In one batch, so that nothing of it is read before all has come.
+            // In one batch, so that nothing of it is read before everything has arrived.
             let items = record![kind::ITEMS, id, Value::Binary(window)];
             router.say(&[items.clone(), items]);
             assert_eq!(router.next_of(kind::CANCEL).id(), id);
@@ -281,8 +281,8 @@ fn items_that_cannot_be_read_end_their_stream() {
     );
 }
 
-/// Makes calls for as long as the server has batches to answer them with, each followed by a good answer; after that they
-/// get a good answer alone.
+/// Makes calls as long as the server has batches to answer them with, each followed by a valid answer. After that,
+/// calls get a valid answer alone.
 fn besieged(batches: impl FnOnce(&mut dyn FnMut(&[Vec<u8>])) + Send) {
     against(
         |endpoint| async move {
@@ -290,14 +290,14 @@ fn besieged(batches: impl FnOnce(&mut dyn FnMut(&[Vec<u8>])) + Send) {
             let mut connected = false;
             loop {
                 let call = tape.last("ACME").no_deadline();
-                // A server that says it goes away is waited for, unless a call is not to wait.
+                // A call waits for the next server after one has announced that it drains, except with `fail_fast`.
                 let call = if std::mem::replace(&mut connected, true) { call.fail_fast() } else { call };
-                // However it ends: it ends.
+                // The result does not matter, only that the call ends.
                 match call.await {
                     Ok(trade) if trade.symbol == LAST => {
                         break tape.note("enough").await.expect("it is taken");
                     }
-                    // One of them said that the server goes away.
+                    // One of the batches announced that the server drains.
                     Err(error) if error.outcome() == Outcome::NotSent => {
                         tape = silent_client(endpoint.as_str());
                         connected = false;
@@ -315,7 +315,7 @@ fn besieged(batches: impl FnOnce(&mut dyn FnMut(&[Vec<u8>])) + Send) {
                 router.say(&[reply(id)]);
             });
             let last = [&b"\x9a\xa5"[..], LAST.as_bytes(), &trade_bytes()[6..]].concat();
-            // Calls that have failed long ago are among those that come.
+            // Calls that failed long ago are among those that arrive.
             loop {
                 let record = router.next();
                 match record.kind() {
@@ -330,7 +330,7 @@ fn besieged(batches: impl FnOnce(&mut dyn FnMut(&[Vec<u8>])) + Send) {
     );
 }
 
-/// The symbol of the trade that ends a siege.
+/// The symbol of the trade that ends [`besieged`].
 const LAST: &str = "AMENS";
 
 #[test]

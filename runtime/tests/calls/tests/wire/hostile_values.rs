@@ -1,4 +1,4 @@
-//! Values that are not what their types say, inside records that are fine: the calls fail, one by one.
+//! Values that do not match their types, in valid records: only the affected calls fail.
 
 use rmpv::Value;
 
@@ -11,7 +11,7 @@ use crate::rig::{Serving, assert_no_panics};
 const INVALID_ARGUMENT: u64 = 3;
 const RESOURCE_EXHAUSTED: u64 = 8;
 
-/// Runs an attack, after which the server is as it was.
+/// Runs an attack, and checks that the server works as before.
 fn attacked(attack: impl FnOnce(&Serving, &mut Dealer)) {
     let server = Serving::start();
     let mut attacker = Dealer::connect(&server.endpoint);
@@ -78,7 +78,7 @@ fn nesting_has_a_bound() {
             attacker.say(&[echo(&body)]);
             assert_eq!(attacker.next().error(), (1, RESOURCE_EXHAUSTED, 0));
         }
-        // Where the value is only skipped, too: behind the parameters, and in their place.
+        // Also where the value is only skipped: behind the parameters, and in place of them.
         let behind = [&b"\x92\xa4ACME"[..], &[0x91].repeat(1_000_000), &[0xc0]].concat();
         attacker.say(&[record![kind::CALL, 1, tape("last"), Value::Binary(behind)]]);
         assert_eq!(attacker.next().kind(), kind::ERROR);
@@ -117,7 +117,7 @@ fn changed_values_are_read_or_turned_away() {
             };
             let calls: Vec<Value> = (0..100).map(|_| changed()).collect();
             attacker.say(&calls);
-            // Every one is answered, since each has ended when the next comes.
+            // Every call is answered, since each has ended when the next arrives.
             let answers = attacker.sync();
             assert_eq!(answers.len(), calls.len());
         }

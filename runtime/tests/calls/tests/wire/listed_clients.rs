@@ -1,4 +1,4 @@
-//! What the document lists as written by clients: a real server takes it, and a real client writes it.
+//! The listings in the document that clients write: a real server accepts them, and a real client writes them.
 
 use std::future::pending;
 
@@ -42,7 +42,7 @@ fn served(check: impl FnOnce(&Serving, &mut Dealer)) {
     assert_no_panics();
 }
 
-/// The symbol of the trade that a reply carries.
+/// Returns the symbol of the trade in a reply.
 fn symbol(reply: &Record) -> String {
     assert_eq!(reply.kind(), kind::REPLY, "{reply:?}");
     let trade = rmpv::decode::read_value(&mut reply.bin(2)).expect("a value");
@@ -92,7 +92,7 @@ fn a_call_brings_metadata_and_credit() {
         assert_eq!(dealer.next().kind(), kind::ITEMS);
         assert_eq!(dealer.next().kind(), kind::END);
     });
-    // The same metadata on a call that shows them.
+    // The same metadata on a call whose answer contains them.
     served(|_, dealer| {
         let everything = records(&bytes("call-with-everything"))[0].elements.clone();
         let Value::Array(mut elements) = call(1, "last", &record!["META"]) else { return };
@@ -129,7 +129,8 @@ fn credit_lets_a_stream_go_on() {
         assert_eq!(dealer.next().kind(), kind::ITEMS);
         assert!(dealer.sync().is_empty(), "one byte of credit is one item");
         dealer.send(bytes("credit-of-a-client"));
-        // The item of 45 bytes took the credit 44 below zero, so the grant brings it to 40: one more, and no third.
+        // The item of 45 bytes took the credit to -44, so the grant brings it to 40: enough for one more item, but
+        // not for a third.
         let items = dealer.next();
         assert_eq!((items.kind(), items.bin(2).len()), (kind::ITEMS, 45));
         assert!(dealer.sync().is_empty());
@@ -187,7 +188,7 @@ fn an_unknown_kind_ends_the_call_that_it_belongs_to() {
     });
 }
 
-/// Has a client do something, and compares what it sends with the listing, after the server has done its part.
+/// Runs a client, and compares the bytes it sends with the listing, after the server has done its part.
 fn written<C: Future<Output = ()>>(
     name: &str,
     client: impl FnOnce(ChannelBuilder) -> C + Send,
@@ -197,7 +198,7 @@ fn written<C: Future<Output = ()>>(
     let (seen, wait) = tokio::sync::oneshot::channel::<()>();
     against(
         |endpoint| async move {
-            // Nobody answers it, so it may not be done when all was seen.
+            // The call is never answered, so it may still be pending when all bytes were compared.
             tokio::select! {
                 _ = wait => {}
                 () = async { client(Channel::builder().endpoint(endpoint).stream_window(256 * 1024)).await; pending().await } => {}
@@ -213,7 +214,7 @@ fn written<C: Future<Output = ()>>(
     );
 }
 
-/// A client that has not said anything yet.
+/// Returns a client that has sent nothing yet.
 fn silent(channel: ChannelBuilder) -> TapeClient {
     TapeClient::new(channel.connect_lazy().expect("a port of this machine is an endpoint"))
 }
@@ -251,7 +252,7 @@ fn cancels_are_written_so() {
             let tape = silent(channel);
             let mut call = tape.last("ACME");
             assert!(waits(&mut call).await);
-            // Once the connection is there, the call leaves; the server's ping tells.
+            // Once the connection is up, the call is sent; the server's ping shows it.
             let _ = tokio::time::timeout(std::time::Duration::from_millis(50), &mut call).await;
             drop(call);
         },

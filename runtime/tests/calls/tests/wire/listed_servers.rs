@@ -1,4 +1,4 @@
-//! What the document lists as written by servers: a real client takes it, and a real server writes it.
+//! The listings in the document that servers write: a real client accepts them, and a real server writes them.
 
 use std::time::Duration;
 
@@ -116,7 +116,7 @@ fn credit_lets_a_client_go_on() {
             let tape = silent_client(endpoint);
             let (sink, _fills) = tape.converse().await.expect("the call is on its way");
             let order = || zsvc_calls::market::v1::Order::CancelAll;
-            // Each order has 3 bytes, and the last may go past what there is.
+            // Each order takes 3 bytes, and the last may exceed the credit.
             for _ in 0..65_536_u32.div_ceil(3) {
                 sink.send(order()).await.expect("the stream begins with so much credit");
             }
@@ -183,7 +183,7 @@ fn a_server_that_goes_away_gets_no_new_calls() {
     );
 }
 
-/// Has a server answer, and looks for the listing among what it sends.
+/// Makes a server answer, and looks for the listing among the records it sends.
 fn written(name: &str, ask: impl FnOnce(&mut Dealer)) {
     written_by(|server| server, name, ask);
 }
@@ -203,7 +203,7 @@ fn written_by(
     assert_no_panics();
 }
 
-/// The next record of the same kind.
+/// Returns the next record of the same kind.
 fn next_like(dealer: &mut Dealer, listed: &Record) -> Record {
     loop {
         let record = dealer.next();
@@ -269,7 +269,7 @@ fn a_client_without_a_sign_of_life_is_told_that_it_was_given_up() {
     dealer.good_call();
 }
 
-/// What the document says to those who are behind a device: a connection may outlive its server.
+/// As the document describes for clients behind a device: a connection may outlive its server.
 #[test]
 fn a_client_that_lives_keeps_its_calls() {
     let server = Serving::with(|server| server.peer_timeout(Duration::from_millis(300)));

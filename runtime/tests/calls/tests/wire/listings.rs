@@ -1,21 +1,21 @@
-//! The byte listings of `docs/protocol.md`, by their names.
+//! The byte listings of `docs/protocol.md`, by name.
 
 use std::collections::BTreeMap;
 
-/// One of the document's fenced blocks.
+/// A fenced block of the document.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Listing {
     /// `client`, `server`, `value` or `read`.
     pub(crate) from: String,
-    /// The runtime writes these very bytes.
+    /// Whether the runtime writes exactly these bytes.
     pub(crate) exact: bool,
     pub(crate) name: String,
-    /// The last is the batch, or the value.
+    /// Frames; the last is the batch, or the value.
     pub(crate) frames: Vec<Vec<u8>>,
 }
 
 impl Listing {
-    /// It is of one frame.
+    /// Returns the bytes of a listing with a single frame.
     pub(crate) fn bytes(&self) -> &[u8] {
         assert_eq!(self.frames.len(), 1, "`{}` has one frame", self.name);
         &self.frames[0]
@@ -24,19 +24,19 @@ impl Listing {
 
 const DOCUMENT: &str = include_str!("../../../../../docs/protocol.md");
 
-/// All listings, in the order of the document.
+/// Returns all listings, in the order of the document.
 pub(crate) fn listings() -> Vec<Listing> {
     let blocks = DOCUMENT.split("\n```bytes ").skip(1);
     let blocks: Vec<&str> = blocks.map(|rest| rest.split("\n```").next().unwrap_or(rest)).collect();
     blocks.into_iter().map(listing).collect()
 }
 
-/// The bytes of a client's or a server's listing of one frame.
+/// Returns the bytes of a listing of one frame by a client or a server.
 pub(crate) fn bytes(name: &str) -> Vec<u8> {
     batch(name).bytes().to_vec()
 }
 
-/// The frames of a client's or a server's listing.
+/// Returns the frames of a listing by a client or a server.
 pub(crate) fn frames(name: &str) -> Vec<Vec<u8>> {
     batch(name).frames
 }
@@ -49,7 +49,7 @@ fn batch(name: &str) -> Listing {
     found.remove(0)
 }
 
-/// The names of those from one side, in order; whether they are exact.
+/// Returns the names of the listings from one side, and whether they are exact.
 pub(crate) fn names(from: &str) -> BTreeMap<String, bool> {
     let listings = listings().into_iter().filter(|listing| listing.from == from);
     listings.map(|listing| (listing.name, listing.exact)).collect()

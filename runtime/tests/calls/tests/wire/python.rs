@@ -1,4 +1,4 @@
-//! The peer in Python, which was written from `docs/protocol.md` alone: it calls a server in Rust, and is called.
+//! The peer in Python, which was written from `docs/protocol.md` alone: as a client and as a server of a Rust peer.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -16,14 +16,15 @@ use zsvc_calls::shapes::v1::{Shape, ShapesClient};
 use crate::floor::trade;
 use crate::rig::{PATIENCE, Serving, assert_no_panics, run};
 
-/// What the peer needs, pinned.
+/// The packages that the peer needs, with pinned versions.
 const PACKAGES: [&str; 2] = ["pyzmq==27.3.0", "msgpack==1.2.4"];
 
-/// A Python with the packages, in an environment under the target directory that is made once for all tests and runs.
+/// Returns a Python with the packages, in an environment under the target directory that is created once for all
+/// tests and runs.
 fn python() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{}", PACKAGES.join("-")));
     fs::create_dir_all(&folder).expect("the target directory can be written to");
-    // Other tests, and other processes, wait here for whoever comes first.
+    // Other tests and processes wait here for the first one.
     let lock = File::create(folder.join("lock")).expect("the target directory can be written to");
     lock.lock().expect("the file system has locks");
     let (environment, ready) = (folder.join("venv"), folder.join("ready"));
@@ -39,7 +40,7 @@ fn python() -> PathBuf {
     python
 }
 
-/// Runs a command to its end, which must be a good one.
+/// Runs a command to its end. Panics if it fails.
 fn finish(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| {
         panic!("this test needs Python 3.9 or newer with `venv`, as `python3`; {command:?} did not start: {error}")
@@ -48,11 +49,11 @@ fn finish(command: &mut Command) {
     assert!(output.status.success(), "{command:?} failed; this test needs Python 3 with `venv`:\n{told}");
 }
 
-/// A script of the peer's that runs, until it is dropped.
+/// A running script of the peer, which is killed when dropped.
 struct Script {
     child: Child,
     lines: Receiver<String>,
-    /// What it has said on standard error, once it is done.
+    /// Returns what the script has written to standard error, once it has ended.
     complaints: Option<thread::JoinHandle<String>>,
 }
 
@@ -82,7 +83,7 @@ impl Script {
         Self { child, lines, complaints: Some(complaints) }
     }
 
-    /// The next line that it prints.
+    /// Returns the next line that the script prints.
     fn line(&mut self) -> String {
         match self.lines.recv_timeout(PATIENCE) {
             Ok(line) => line,
@@ -93,7 +94,7 @@ impl Script {
         }
     }
 
-    /// Ends it; what it has complained of.
+    /// Kills the script, and returns what it has written to standard error.
     fn end(&mut self) -> String {
         let _ = self.child.kill();
         let _ = self.child.wait();

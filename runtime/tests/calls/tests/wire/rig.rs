@@ -1,4 +1,4 @@
-//! Servers and clients of the runtime, each with threads of its own, so that a test can play the other side by hand.
+//! Servers and clients of the runtime, each with its own threads, so that a test can play the other side by hand.
 
 use std::panic::PanicHookInfo;
 use std::pin::Pin;
@@ -20,7 +20,7 @@ use zsvc_calls::shapes::v1::ShapesServer;
 use crate::floor::Floor;
 use crate::raw::Router;
 
-/// How long a test waits for what must come. It is long: only what hangs takes that time.
+/// Time that a test waits for an expected event. Long: only a test that hangs takes it.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A server of [`Floor`] at a port of its own, which stops when it is dropped.
@@ -39,7 +39,7 @@ impl Serving {
         Self::with(|server| server)
     }
 
-    /// With other bounds than by default.
+    /// Starts a server with other limits than the defaults.
     pub(crate) fn with(configure: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         count_panics();
         let runtime = Builder::new_multi_thread()
@@ -71,18 +71,18 @@ impl Serving {
         }
     }
 
-    /// Has it drop something, which no server does that is not made to.
+    /// Allows the server to drop something. Otherwise the test fails if it has.
     pub(crate) fn lossy(mut self) -> Self {
         self.lossy = true;
         self
     }
 
-    /// Tells it to stop, as its user would.
+    /// Asks the server to stop, as its user would.
     pub(crate) fn stop(&mut self) {
         self.stop.take();
     }
 
-    /// Waits until it has stopped, which it was told to.
+    /// Waits until the server has stopped, after [`Serving::stop`].
     pub(crate) fn stopped(&mut self) -> Result<(), ServeError> {
         let (runtime, ended) = (self.runtime.as_ref(), self.ended.take());
         let (runtime, ended) = runtime.zip(ended).expect("it is asked once, before it is dropped");
@@ -91,7 +91,7 @@ impl Serving {
         })
     }
 
-    /// The next note.
+    /// Returns the next note.
     pub(crate) fn note(&self) -> String {
         self.notes.recv_timeout(PATIENCE).expect("a note comes")
     }
@@ -110,8 +110,8 @@ impl Drop for Serving {
 
 /// Runs a client against a server that is played by hand, each on its own thread.
 ///
-/// The client's runtime has one thread, so what it sends together leaves together, the same way every time. It goes on
-/// until the server has seen all that it wants to.
+/// The client's runtime has one thread, so calls made together are sent together, deterministically. The client keeps
+/// running until the server side has finished.
 pub(crate) fn against<C: Future<Output = ()>>(
     client: impl FnOnce(String) -> C + Send,
     server: impl FnOnce(&mut Router),
@@ -126,7 +126,7 @@ pub(crate) fn against<C: Future<Output = ()>>(
             .spawn_scoped(scope, move || {
                 run(async {
                     client(endpoint).await;
-                    // Nothing is ever sent: it ends with the other end.
+                    // Nothing is ever sent: the wait ends when the other end is dropped.
                     let _ = wait.await;
                 });
             })
@@ -139,28 +139,29 @@ pub(crate) fn against<C: Future<Output = ()>>(
     });
 }
 
-/// Runs a future on this thread, for as long as [`PATIENCE`] allows.
+/// Runs a future on this thread, for no longer than [`PATIENCE`].
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("a runtime needs a few descriptors, which tests have");
     runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("it comes to an end") })
 }
 
-/// A client that has not said anything yet: its first call has the id 1. It makes no call again by itself, so that each of its
-/// calls says what became of the bytes that answered it.
+/// Returns a client that has sent nothing yet: its first call has the id 1. It does not retry, so that each of its
+/// calls reports the outcome of the bytes that answered it.
 pub(crate) fn silent_client(endpoint: impl Into<String>) -> TapeClient {
     let channel = Channel::builder().endpoint(endpoint).retry(Retry::none()).connect_lazy();
     TapeClient::new(channel.expect("a port of this machine is an endpoint"))
 }
 
-/// The name of the threads on which nothing may panic.
+/// Name of the threads on which nothing may panic.
 const THREAD: &str = "zsvc-serving";
-/// The name of the threads on which clients and their assertions run.
+/// Name of the threads on which clients and their assertions run.
 const CLIENT: &str = "zsvc-client";
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
-/// Counts the panics of servers, whose runtime would swallow them. On a client's thread a panic ends its test anyway.
+/// Counts the panics on threads of servers, whose runtime would hide them. A panic on a client's thread fails its
+/// test anyway.
 fn count_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -174,12 +175,12 @@ fn count_panics() {
     });
 }
 
-/// No server of this process has ever panicked, nor one of its handlers.
+/// Checks that no server of this process has panicked, nor any of its handlers.
 pub(crate) fn assert_no_panics() {
     assert_eq!(PANICS.load(Ordering::Relaxed), 0, "a server's thread panicked; see above");
 }
 
-/// Polls a future once; whether it still waits.
+/// Polls a future once, and reports whether it is pending.
 pub(crate) async fn waits<F: Future + Unpin>(future: &mut F) -> bool {
     std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context).is_pending())).await
 }

@@ -1,4 +1,4 @@
-//! At the client: what a middleware sees of a call, what it may do to it, and for how long it is there.
+//! Client middleware: what it sees of a call, what it may change, and how long it lives.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn short(request: &ClientRequest) -> &'static str {
     request.method().name().rsplit('/').next().unwrap_or_default()
 }
 
-/// Writes how calls begin and end.
+/// Writes the start and end of calls to the journal.
 struct Watching(&'static str, Journal);
 
 impl ClientMiddleware for Watching {
@@ -82,7 +82,7 @@ fn it_stands_around_every_kind_of_call() {
     on_threads(every_kind());
 }
 
-/// Sets an entry, and says which one was there.
+/// Sets a metadata entry, and records the previous one.
 struct Adding(&'static str, Journal);
 
 impl ClientMiddleware for Adding {
@@ -106,7 +106,7 @@ fn it_reads_metadata_and_adds_to_them_the_first_being_the_outermost() {
     });
 }
 
-/// Lets nothing out.
+/// Refuses every call.
 struct Closed;
 
 impl ClientMiddleware for Closed {
@@ -176,14 +176,14 @@ fn it_may_not_make_a_call_again_whose_items_are_gone() {
         let server = Running::start();
         let probe = client(&server, Stubborn).await;
         let broken: Vec<_> = probe.burst(1).await.unwrap().collect().await;
-        // Nobody can tell what became of it all.
+        // The outcome of all attempts together is unknown.
         let last = broken.last().unwrap().as_ref().unwrap_err();
         assert_eq!(of(last), (Code::FailedPrecondition, Outcome::MaybeExecuted), "{last}");
         assert_eq!(server.counters.calls(), 1);
     });
 }
 
-/// Never takes no for an answer.
+/// Repeats a call until it succeeds.
 struct Endless;
 
 impl ClientMiddleware for Endless {
@@ -212,7 +212,7 @@ fn one_that_tries_again_for_ever_leaves_others_their_turn() {
     });
 }
 
-/// Gives a call up when the journal has the line that its metadata name.
+/// Drops a call when the journal has the line that the metadata name.
 struct Impatient(Journal);
 
 impl ClientMiddleware for Impatient {
@@ -303,7 +303,7 @@ fn its_panic_ends_the_call_and_no_other() {
     });
 }
 
-/// Waits for what never comes: before the call, or after it.
+/// Waits forever, before the call or after it.
 struct Lost(Journal);
 
 impl ClientMiddleware for Lost {
@@ -318,7 +318,7 @@ impl ClientMiddleware for Lost {
     }
 }
 
-/// In a middleware that does anything but its call.
+/// Deadline for calls whose middleware never finishes.
 const LATE: Duration = Duration::from_millis(50);
 
 #[test]

@@ -1,4 +1,5 @@
-//! The limits that come along: what is past them is turned away at once, and told when to call again.
+//! The limits that the runtime provides as middleware: calls past a limit are refused at once, and told when to
+//! retry.
 
 use std::time::Duration;
 
@@ -30,7 +31,7 @@ fn past_the_most_calls_at_a_time_they_are_turned_away() {
         server.journal.open("a");
         first.await.unwrap().unwrap();
         assert_eq!(other.echo("x").await.unwrap(), "x");
-        // A stream that is dropped makes room, too.
+        // A stream that is dropped makes room as well.
         assert_eq!(stream.next().await, Some(Ok(0)));
         drop(stream);
         server.journal.has("b dropped").await;

@@ -1,4 +1,4 @@
-//! At the server: what a middleware sees of a call, what it may do to it, and what it can't break.
+//! Server middleware: what it sees of a call, what it may change, and what it can't break.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use zsvc_calls::{Journal, Probe};
 
 use crate::support::{ANY_PORT, Running, on_one_thread, on_threads};
 
-/// A server of the probe with a journal that its middleware has, too.
+/// Starts a server of the probe whose journal is shared with its middleware.
 fn running(set: impl FnOnce(ServerBuilder, Journal) -> ServerBuilder) -> Running {
     let probe = Probe::default();
     let journal = probe.journal.clone();
     Running::of(probe, |server| set(server.bind(ANY_PORT), journal))
 }
 
-/// Writes how calls begin and end.
+/// Writes the start and end of calls to the journal.
 struct Watching {
     name: &'static str,
     journal: Journal,
@@ -62,7 +62,7 @@ async fn call_every_kind(probe: &ProbeClient) {
     probe.note("noted").await.unwrap();
 }
 
-/// What it sees is the same for every kind, and over every runtime.
+/// Middleware sees the same for every kind of method, and on every runtime.
 async fn every_kind() {
     let server = running(|server, journal| server.middleware(Watching { name: "w", journal }));
     call_every_kind(&server.client().await).await;
@@ -109,7 +109,7 @@ fn the_first_is_the_outermost() {
     });
 }
 
-/// Lets nobody through who does not say for whom they call.
+/// Refuses calls without the metadata entry `tenant`.
 struct Tenants;
 
 impl ServerMiddleware for Tenants {
@@ -143,7 +143,7 @@ fn a_call_that_it_refuses_is_seen_by_no_handler_and_nothing_of_it_is_read() {
         let probe = server.client().await;
         let refused = (Code::Unauthenticated, Outcome::NotSent);
         assert_eq!(of(&probe.echo("x").await.unwrap_err()), refused);
-        // Text, where a chest is due.
+        // A string where a chest is expected.
         let unreadable = probe.channel().unary::<Plain, u32, Status>(&PUT, &vec!["text".to_owned()]).await;
         assert_eq!(of(&unreadable.unwrap_err()), refused);
         let streamed = probe.count(3).await.unwrap().next().await.unwrap().unwrap_err();
@@ -160,7 +160,7 @@ fn a_call_that_it_refuses_is_seen_by_no_handler_and_nothing_of_it_is_read() {
     });
 }
 
-/// Waits at a gate before it lets a call through, named after the method.
+/// Waits at a gate named after the method before it lets a call through.
 struct Gate(Journal);
 
 impl ServerMiddleware for Gate {
@@ -185,7 +185,7 @@ fn what_a_client_sends_while_it_waits_is_kept() {
         }
         sink.finish();
         server.journal.has("gate mirror began").await;
-        // Whatever was sent before it has come in by then: records keep their order.
+        // Everything that was sent before has arrived by then: records keep their order.
         server.journal.open("gate look");
         probe.look().await.unwrap();
         server.journal.open("gate mirror");
@@ -239,7 +239,7 @@ fn a_deadline_holds_for_it() {
     });
 }
 
-/// Panics where the metadata say so.
+/// Panics if the metadata ask for it.
 struct Clumsy(Journal);
 
 impl ServerMiddleware for Clumsy {
@@ -295,7 +295,7 @@ fn it_sees_the_panic_of_a_handler() {
     });
 }
 
-/// Says something else than the handler, after it or in the middle of it.
+/// Replaces the handler's result, after the handler or while it runs.
 struct Impatient(Journal);
 
 impl ServerMiddleware for Impatient {
