@@ -95,7 +95,7 @@ impl Drop for Child {
     }
 }
 
-/// Size of the end of a child's standard error that is kept, in bytes.
+/// Size in bytes of the beginning of a child's standard error that is kept; whole lines, so slightly more.
 const KEPT: usize = 4 << 10;
 
 fn keep(stream: impl Read, said: &Mutex<String>) {

@@ -20,8 +20,8 @@ pub fn choose_part() {
     }
 }
 
-/// Writes a file unless it exists already: Cargo treats a file that is newer than the last run of its build script as
-/// changed.
+/// Writes a file unless it already has this text: Cargo treats a file that is newer than the last run of its build
+/// script as changed.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
     if fs::read_to_string(path).is_ok_and(|there| there == text) { Ok(()) } else { fs::write(path, text) }
 }

@@ -1,6 +1,7 @@
-"""Calls every kind of method of a `market.v1.Tape` server, which has `shapes.v1.Shapes`, too: `python tape_client.py tcp://127.0.0.1:7100`.
+"""Calls every kind of method of a server of `market.v1.Tape` and `shapes.v1.Shapes`:
+`python tape_client.py tcp://127.0.0.1:7100`.
 
-Says what it does, line by line, and stops with a traceback at the first thing that is not as it should be.
+Prints what it does, line by line, and stops with a traceback at the first unexpected result.
 """
 
 import sys

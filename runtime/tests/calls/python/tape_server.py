@@ -1,7 +1,6 @@
 """A server of `market.v1.Tape`: `python tape_server.py tcp://127.0.0.1:7100`.
 
-Prints the endpoint that it has bound, and a line for every note. It says that it goes away, and stops, when its
-standard input ends.
+Prints its endpoint, and a line for every note. Announces that it drains, and stops, when its standard input ends.
 """
 
 import os

@@ -1,7 +1,7 @@
 """A client and a server of zsvc in Python, written from docs/protocol.md alone.
 
-It is plain on purpose: one thread, values as MessagePack gives them, no generated code. `tape_client.py` and
-`tape_server.py` use it; they are what the project's tests start. It needs pyzmq and msgpack.
+Simple on purpose: one thread, values as MessagePack decodes them, no generated code. Used by `tape_client.py` and
+`tape_server.py`, which the project's tests start. Needs pyzmq and msgpack.
 """
 
 import itertools
@@ -54,7 +54,7 @@ def unpack(body):
 
 
 def unpack_all(data):
-    """Returns the values of a sequence, such as the records of a batch or the items of a stream, with their sizes in bytes."""
+    """Yields concatenated values (the records of a batch, the items of a stream), with their sizes in bytes."""
     unpacker = msgpack.Unpacker(strict_map_key=False, max_buffer_size=0)
     unpacker.feed(data)
     start = 0
@@ -326,15 +326,15 @@ LATER = object()  # a handler returns this to leave the call unanswered until it
 
 
 class Server:
-    """Answers calls. `methods` has for each method's full name its form, its parameters' names, and a function:
+    """Answers calls. `methods` maps each method's full name to its form, the names of its parameters, and a function:
 
     - "unary": `f(*params)` returns the answer
     - "server stream": `f(*params)` yields the items
-    - "client stream": `f(*params, items)` returns the answer, once all items are there
+    - "client stream": `f(*params, items)` returns the answer, called once all items have arrived
     - "bidirectional": `f(*params, item)` yields items for each item
     - "one way": `f(*params)`
 
-    They may raise `Status` or `Declared`. One that takes long holds up the others.
+    A function may raise `Status` or `Declared`. A slow function blocks all others.
     """
 
     def __init__(self, endpoint, methods):

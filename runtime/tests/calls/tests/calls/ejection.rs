@@ -10,7 +10,7 @@ use zsvc_calls::probe::v1::ProbeClient;
 
 use crate::support::{Running, on_one_thread};
 
-/// Fails all calls while it is set.
+/// Fails all calls while the flag is set.
 #[derive(Clone, Default)]
 struct Sick(Arc<AtomicBool>);
 

@@ -163,7 +163,7 @@ fn parameters_too_large_for_the_server_are_refused_and_the_connection_lives_on()
 #[test]
 fn an_answer_too_large_is_an_error_of_a_call_that_ran() {
     on_one_thread(async {
-        // Metadata do not count as parameters, but are part of the answer.
+        // The metadata are not among the parameters, but the answer contains them.
         let server = Running::with(|server| server.max_message_size(1_000));
         let status = server.client().await.look().metadata("x", vec![0; 2_000]).await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::Executed));

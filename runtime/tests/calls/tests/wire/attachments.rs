@@ -15,7 +15,7 @@ fn long_echo() -> (Vec<u8>, Vec<u8>) {
     (vec![0x91, 0x92, 8, 0xc5, 0x80, 0], vec![7; ATTACHED])
 }
 
-/// Returns the record of a call of `echo` with the id 1, to which one frame per position belongs.
+/// Returns the record of a call of `echo` with the id 1 and attachments at the given positions of its body.
 fn echo(body: &[u8], places: &[u64]) -> Value {
     let places = Value::Array(places.iter().copied().map(Value::from).collect());
     let nil = || Value::Nil;

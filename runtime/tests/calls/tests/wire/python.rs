@@ -53,7 +53,7 @@ fn finish(command: &mut Command) {
 struct Script {
     child: Child,
     lines: Receiver<String>,
-    /// Returns what the script has written to standard error, once it has ended.
+    /// Collects what the script writes to standard error, until the script ends.
     complaints: Option<thread::JoinHandle<String>>,
 }
 
