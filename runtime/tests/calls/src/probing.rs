@@ -138,7 +138,7 @@ impl v1::Probe for Probe {
         if later {
             be_suspended().await;
         }
-        panic!("as the test asked for");
+        panic!("requested by the test");
     }
 
     async fn look_behind(&self, _: &Context, route: Route) -> Result<Seen, Status> {
@@ -239,7 +239,7 @@ impl v1::Probe for Probe {
             out.send(u64::from(number)).await?;
         }
         be_suspended().await;
-        panic!("as the test asked for");
+        panic!("requested by the test");
     }
 
     async fn sum(&self, _: &Context, name: String, mut items: Streaming<u64>) -> Result<u64, Status> {
@@ -323,7 +323,7 @@ impl v1::Probe for Probe {
 
     async fn blow_up_unheard(&self, _: &Context) {
         be_suspended().await;
-        panic!("as the test asked for");
+        panic!("requested by the test");
     }
 
     async fn hold_unheard(&self, _: &Context, name: String) {

@@ -36,7 +36,7 @@ fn builder() -> ServerBuilder {
 /// Opens a connection that has announced its socket type and made its calls. It reads only the greeting, for which
 /// libzmq waits before it continues, and nothing more.
 fn connect(address: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).expect("the server is there");
+    let mut stream = TcpStream::connect(address).expect("the server is up");
     let greeting = [&[0xff][..], &[0; 8], &[0x7f, 3, 0], b"NULL", &[0; 16], &[0; 32]].concat();
     stream.write_all(&greeting).expect("the server takes it");
     stream.read_exact(&mut [0; 64]).expect("the server greets, too");
@@ -79,7 +79,7 @@ fn peak() -> u64 {
 fn a_thousand_clients_that_do_not_read_take_no_more_memory_than_is_said() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let test = async { tokio::time::timeout(HANGS, slow_readers()).await.expect("the test hangs") };
-    runtime.expect("a runtime can be made").block_on(test);
+    runtime.expect("the system has descriptors for a runtime").block_on(test);
 }
 
 async fn slow_readers() {
@@ -88,7 +88,7 @@ async fn slow_readers() {
     let server = builder.listen().expect("any port will do");
     let (endpoint, counters) = (server.endpoints()[0].clone(), server.counters());
     tokio::spawn(server.serve());
-    let reader = ProbeClient::connect(&endpoint).await.expect("the server is there");
+    let reader = ProbeClient::connect(&endpoint).await.expect("the server is up");
     let before = peak();
     let address = endpoint.strip_prefix("tcp://").expect("it is TCP").to_owned();
     let crowd = move || (0..CLIENTS).map(|_| connect(&address)).collect::<Vec<_>>();

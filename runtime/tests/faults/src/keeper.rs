@@ -124,7 +124,7 @@ impl Ledger for Keeper {
 
     async fn blow_up(&self, _: &Context) -> Result<(), Status> {
         let _running = self.begin();
-        panic!("as the test asked for");
+        panic!("requested by the test");
     }
 
     async fn note(&self, _: &Context, key: u64) {

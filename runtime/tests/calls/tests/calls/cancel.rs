@@ -15,7 +15,7 @@ use crate::support::{ANY_PORT, Running, on_one_thread, on_threads};
 /// Polls a call until the journal has the line, and then drops it.
 async fn drop_after(call: impl Future, server: &Running, line: &str) {
     tokio::select! {
-        _ = call => panic!("the call has ended"),
+        _ = call => panic!("the call has ended early"),
         () = server.journal.has(line) => {}
     }
 }
@@ -137,7 +137,7 @@ fn work_that_a_handler_has_spawned_is_told_when_the_call_is_answered() {
 }
 
 #[test]
-fn work_that_a_handler_has_spawned_is_told_when_time_is_up() {
+fn work_that_a_handler_has_spawned_is_told_when_the_deadline_passes() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -186,7 +186,7 @@ fn a_handler_that_computes_may_ask_whether_its_call_is_over() {
 
 /// Each hop is a call that a handler makes, and is dropped with that handler.
 #[test]
-fn a_dropped_call_is_cancelled_at_every_server_behind() {
+fn a_dropped_call_is_cancelled_at_every_server_in_the_chain() {
     on_one_thread(async {
         let last = Running::start();
         let middle = behind(&last).await;

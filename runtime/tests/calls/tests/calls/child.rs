@@ -21,14 +21,14 @@ const LIFE: Duration = Duration::from_secs(15);
 /// Starts a server in another process. The process is killed when dropped.
 pub(crate) async fn server() -> (Child, String) {
     let mut child = command("serve").stdout(Stdio::piped()).spawn().expect("the test binary can be run");
-    let output = child.stdout.take().expect("its output was asked for");
+    let output = child.stdout.take().expect("the output is piped");
     let mut lines = BufReader::new(output).lines();
-    while let Some(line) = lines.next_line().await.expect("its output is text") {
+    while let Some(line) = lines.next_line().await.expect("the output is UTF-8") {
         if let Some((_, endpoint)) = line.split_once(AT) {
             return (child, endpoint.to_owned());
         }
     }
-    panic!("the child has not served");
+    panic!("the child has not printed its endpoint");
 }
 
 /// Starts a client in another process that makes a call of `hold` with this name. The process is killed when dropped.

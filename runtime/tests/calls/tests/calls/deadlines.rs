@@ -42,7 +42,7 @@ fn the_server_keeps_the_deadline_by_itself() {
 }
 
 #[test]
-fn a_stream_whose_time_is_up_ends_in_the_same_way() {
+fn a_stream_past_its_deadline_ends_in_the_same_way() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -89,7 +89,7 @@ fn a_call_without_time_is_not_sent() {
 }
 
 #[test]
-fn a_call_whose_time_is_up_before_there_is_a_connection_is_not_sent() {
+fn a_call_whose_deadline_passes_before_there_is_a_connection_is_not_sent() {
     on_one_thread(async {
         let endpoint = free_endpoint();
         let channel = Channel::builder().endpoint(endpoint.clone()).connect_lazy().unwrap();
@@ -110,7 +110,7 @@ async fn two_servers() -> (Running, Running, ProbeClient) {
 }
 
 #[test]
-fn a_call_made_in_a_handler_inherits_the_time_that_is_left() {
+fn a_call_made_in_a_handler_inherits_the_remaining_time() {
     on_one_thread(async {
         let (_back, _front, probe) = two_servers().await;
         let ten = Duration::from_secs(10);
@@ -134,7 +134,7 @@ fn a_call_made_in_a_handler_may_waive_the_deadline() {
 }
 
 #[test]
-fn a_call_made_in_a_handler_keeps_its_own_deadline_where_that_is_sooner() {
+fn a_call_made_in_a_handler_keeps_its_own_deadline_if_it_is_sooner() {
     on_one_thread(async {
         let (_back, _front, probe) = two_servers().await;
         // The channel's default of 30 s is sooner than an hour.

@@ -82,7 +82,7 @@ fn a_server_that_keeps_failing_is_left_alone_until_it_is_well() {
 }
 
 #[test]
-fn where_there_is_no_other_the_sick_one_is_called() {
+fn without_another_server_the_failing_one_is_called() {
     on_one_thread(async {
         let (_server, sick, probe) = sick_among(&[]).await;
         sick.0.store(true, Ordering::SeqCst);
@@ -95,7 +95,7 @@ fn where_there_is_no_other_the_sick_one_is_called() {
 }
 
 #[test]
-fn where_all_are_sick_all_are_called() {
+fn if_all_servers_fail_all_are_called() {
     on_one_thread(async {
         let well = Running::start();
         let (_server, sick, probe) = sick_among(&[&well]).await;

@@ -166,7 +166,7 @@ fn a_stream_stays_where_it_began() {
 }
 
 #[test]
-fn how_the_connections_are_can_be_asked_and_watched() {
+fn connection_states_can_be_read_and_watched() {
     on_one_thread(async {
         let server = Running::start();
         let absent = free_endpoint();

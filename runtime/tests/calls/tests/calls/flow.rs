@@ -16,7 +16,7 @@ const SERVERS: usize = 1024 * 1024;
 const CLIENTS: usize = 256 * 1024;
 
 #[test]
-fn a_reader_that_stops_stops_its_own_sender_and_nobody_else() {
+fn a_reader_that_stops_stops_only_its_own_sender() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -41,7 +41,7 @@ fn a_reader_that_stops_stops_its_own_sender_and_nobody_else() {
 }
 
 #[test]
-fn a_handler_that_does_not_read_stops_its_client_and_nobody_else() {
+fn a_handler_that_does_not_read_stops_only_its_client() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -96,7 +96,7 @@ fn large_values_pass_in_every_direction() {
 
 /// A sender that computes between items and never waits still gets them sent.
 #[test]
-fn items_leave_although_their_sender_keeps_the_thread() {
+fn items_are_sent_although_their_sender_keeps_the_thread() {
     let test = async || {
         let server = Running::start();
         let (sink, mut back) = server.client().await.mirror("a").await.unwrap();
@@ -198,7 +198,7 @@ fn a_sink_that_is_dropped_unfinished_cancels_its_call() {
 }
 
 #[test]
-fn a_client_s_task_that_panics_with_a_sink_does_not_end_its_stream_well() {
+fn a_client_task_that_panics_with_a_sink_does_not_complete_its_stream() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -220,7 +220,7 @@ fn a_client_s_task_that_panics_with_a_sink_does_not_end_its_stream_well() {
 }
 
 #[test]
-fn items_that_panic_while_they_are_made_do_not_end_their_stream_well() {
+fn a_panic_of_the_item_source_does_not_complete_its_stream() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -311,7 +311,7 @@ fn a_stream_outlives_the_client_that_it_came_from() {
 /// More messages than the server sends to one client before it serves others, and more bytes than it hands to libzmq
 /// at once.
 #[test]
-fn many_large_answers_all_come() {
+fn many_large_answers_all_arrive() {
     on_threads(async {
         let server = Running::start();
         let (probe, other) = (server.client().await, server.client().await);
@@ -325,7 +325,7 @@ fn many_large_answers_all_come() {
 
 /// The client reads throughout, but slower than it asked for, and for longer than a client may go without reading.
 #[test]
-fn a_client_that_reads_all_the_time_is_not_given_up() {
+fn a_client_that_reads_slowly_is_not_dropped() {
     on_threads(async {
         let timeout = Duration::from_secs(2);
         let server = Running::with(|server| server.peer_timeout(timeout));

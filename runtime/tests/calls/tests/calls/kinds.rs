@@ -61,7 +61,7 @@ async fn long_values(probe: &ProbeClient) {
         sink.finish();
     };
     let ((), came) = tokio::join!(sent, back.map(Result::unwrap).collect::<Vec<_>>());
-    assert!(came == items, "they keep their order");
+    assert!(came == items, "items keep their order");
 }
 
 async fn over(endpoint: String) {
@@ -104,7 +104,7 @@ fn every_kind_without_a_socket() {
 
 /// Callers have to wait for room, and are woken between answers.
 #[test]
-fn more_long_values_than_there_is_room_for_come_and_go() {
+fn more_long_values_than_fit_are_sent_and_answered() {
     on_threads(async {
         let server = Running::start();
         let probe = server.client().await;

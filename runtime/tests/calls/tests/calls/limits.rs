@@ -51,7 +51,7 @@ fn calls_in_flight_of_all_clients() {
 }
 
 #[test]
-fn calls_that_nobody_waits_for_count_too() {
+fn one_way_calls_count_too() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_calls(2)).lossy();
         let probe = server.client().await;
@@ -87,7 +87,7 @@ fn a_client_waits_for_room_within_its_deadline() {
 
 /// A call that has failed but was not dropped yet must not block those behind it.
 #[test]
-fn a_call_that_waited_in_vain_frees_its_place_at_once() {
+fn a_call_whose_wait_timed_out_frees_its_place_at_once() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client_with(|channel| channel.max_calls(1)).await;
@@ -116,7 +116,10 @@ fn a_call_that_was_woken_too_late_wakes_the_next() {
         // The first call in the queue is not polled while it is woken: by the reply, and by its deadline.
         server.journal.open("a");
         held.await.unwrap();
-        assert!(server.client().await.hold_briefly("b").await.is_err(), "its deadline is 100 ms");
+        assert!(
+            server.client().await.hold_briefly("b").await.is_err(),
+            "`hold_briefly` has a deadline of 100 ms"
+        );
         assert!(late.await.is_err());
         assert_eq!(next.await.unwrap().unwrap(), "next");
     });
@@ -124,7 +127,7 @@ fn a_call_that_was_woken_too_late_wakes_the_next() {
 
 /// The refused calls never wait; the other tasks of the thread must run all the same.
 #[test]
-fn calls_that_are_refused_again_and_again_starve_nobody() {
+fn repeatedly_refused_calls_do_not_starve_other_tasks() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -156,7 +159,7 @@ fn parameters_too_large_for_the_server_are_refused_and_the_connection_lives_on()
         let before = probe.look().await.unwrap().peer;
         refused(probe.echo(vec![0; 1_000]).await);
         refused(probe.echo(vec![0; 100_000]).await);
-        assert_eq!(probe.look().await.unwrap().peer, before, "it is another connection");
+        assert_eq!(probe.look().await.unwrap().peer, before, "the connection was replaced");
     });
 }
 
@@ -205,7 +208,7 @@ fn a_message_far_past_the_bound_costs_the_connection_and_the_next_call_has_anoth
 }
 
 #[test]
-fn answers_that_nobody_reads() {
+fn unread_answers() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_message_size(100_000).max_waiting_per_peer(1_600_000));
         let dealer = raw::dealer(server.endpoint());
@@ -216,7 +219,7 @@ fn answers_that_nobody_reads() {
             server.client().await.echo("x").await.unwrap();
         }
         let refused = server.counters.refused_calls();
-        assert!((900..1_000).contains(&refused), "{refused} calls were turned away");
+        assert!((900..1_000).contains(&refused), "{refused} calls were refused");
     });
 }
 
@@ -236,14 +239,14 @@ fn answers_past_all_that_may_wait_are_errors_that_say_so() {
                 failed += 1;
             }
         }
-        assert!((1..20).contains(&failed), "{failed} answers found no room");
+        assert!((1..20).contains(&failed), "{failed} answers did not fit the queue");
         assert_eq!(server.counters.dropped(Dropped::NoRoom), failed);
         assert_eq!(probe.echo("room again").await.unwrap(), "room again");
     });
 }
 
 #[test]
-fn items_that_nobody_reads_whatever_credit_there_was() {
+fn unread_items_whatever_the_credit() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_message_size(100_000)).lossy();
         let dealer = raw::dealer(server.endpoint());

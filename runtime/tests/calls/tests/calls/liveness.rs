@@ -56,7 +56,7 @@ fn the_handlers_of_a_client_that_stays_but_never_answers_are_dropped() {
 }
 
 #[test]
-fn a_client_that_has_gone_is_found_out_while_others_keep_the_server_busy() {
+fn a_client_that_disappears_is_detected_while_others_keep_the_server_busy() {
     on_threads(async {
         let server = impatient().lossy();
         let busy = server.client().await;
@@ -107,7 +107,7 @@ fn the_handlers_of_a_client_that_has_gone_behind_a_device_are_dropped() {
 /// While every thread is blocked, the runtime neither reads nor checks clients nor answers them. It then reads what
 /// clients sent meanwhile before it gives up any of them.
 #[test]
-fn no_client_is_taken_for_dead_while_handlers_hold_up_every_thread() {
+fn no_client_is_taken_for_dead_while_handlers_block_every_thread() {
     let timeout = Duration::from_millis(600);
     on_threads(async {
         let server = Running::with(|server| server.peer_timeout(timeout));

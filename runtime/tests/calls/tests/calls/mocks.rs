@@ -42,7 +42,7 @@ fn a_stream_is_handled_by_its_closure() {
 }
 
 #[test]
-fn what_has_no_closure_says_so() {
+fn a_method_without_a_closure_fails_with_a_clear_message() {
     on_one_thread(async {
         let mock = ProbeMock::new();
         let server = TestServer::of(ProbeServer::new(mock.clone())).unwrap();

@@ -10,7 +10,7 @@ use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 use crate::support::{Running, free_endpoint, on_one_thread};
 
 #[test]
-fn closing_proves_that_all_has_arrived() {
+fn closing_proves_that_every_call_has_arrived() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -24,7 +24,7 @@ fn closing_proves_that_all_has_arrived() {
 
 /// A caller that computes between its calls and never waits still gets them sent.
 #[test]
-fn they_leave_although_their_caller_keeps_the_thread() {
+fn they_are_sent_although_their_caller_keeps_the_thread() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -54,7 +54,7 @@ fn closing_proves_it_while_the_server_drains() {
         let held_until_then = server.journal.clone();
         probe.channel().clone().close(Duration::from_secs(10)).await.unwrap();
         assert_eq!(held_until_then.count("noted"), 1);
-        assert!(held.await.unwrap().is_err(), "closing ends what is in flight");
+        assert!(held.await.unwrap().is_err(), "closing ends calls in flight");
         server.is_out().await.unwrap();
     });
 }
@@ -129,7 +129,7 @@ fn closing_takes_no_longer_than_it_may() {
 
 /// Timeouts beyond the range of the clock.
 #[test]
-fn times_may_be_as_long_as_they_like() {
+fn timeouts_may_be_arbitrarily_long() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client_with(|channel| channel.connect_timeout(Duration::MAX)).await;
@@ -166,7 +166,7 @@ fn it_waits_for_the_connection() {
 }
 
 #[test]
-fn it_is_told_when_there_was_no_connection_in_time() {
+fn it_fails_when_there_is_no_connection_in_time() {
     on_one_thread(async {
         let channel = Channel::builder().endpoint(free_endpoint()).connect_lazy().unwrap();
         let note = ProbeClient::new(channel).note("never").deadline(Duration::from_millis(50));

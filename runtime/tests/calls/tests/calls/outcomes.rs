@@ -29,7 +29,7 @@ fn nobody_listens_there() {
 }
 
 #[test]
-fn an_endpoint_is_no_endpoint() {
+fn an_endpoint_is_invalid() {
     on_one_thread(async {
         for endpoint in ["", "nonsense", "tcp://", "tcp://127.0.0.1", "carrier-pigeon://roof", "tcp://a\0b:1"]
         {
@@ -70,7 +70,7 @@ fn the_server_does_not_offer_the_service() {
 }
 
 #[test]
-fn the_parameters_can_not_be_read() {
+fn the_parameters_can_not_be_decoded() {
     static PUT: Method = Method::new("probe.v1.Probe/put", MethodKind::Unary);
     on_one_thread(async {
         let server = Running::start();
@@ -85,7 +85,7 @@ fn the_parameters_can_not_be_read() {
 }
 
 #[test]
-fn a_method_is_called_as_one_of_another_kind() {
+fn a_method_is_called_as_another_kind() {
     static ONE_WAY: Method = Method::new("probe.v1.Probe/echo", MethodKind::OneWay);
     static UNARY: Method = Method::new("probe.v1.Probe/note", MethodKind::Unary);
     static STREAM: Method = Method::new("probe.v1.Probe/echo", MethodKind::ServerStream);
@@ -202,7 +202,7 @@ fn mark(call: usize) -> String {
 /// The server does not read for so long that the client's queues fill up. When their deadlines pass, calls wait at
 /// every stage of being sent.
 #[test]
-fn what_is_said_not_to_have_been_sent_never_arrives() {
+fn calls_reported_as_not_sent_never_arrive() {
     const CALLS: usize = 800;
     on_threads(async {
         let router = zmq::Context::new().socket(zmq::ROUTER).unwrap();
@@ -228,7 +228,7 @@ fn what_is_said_not_to_have_been_sent_never_arrives() {
 
 /// A handler whose own call was not sent has still run.
 #[test]
-fn what_a_handler_passes_on_is_its_own_answer() {
+fn a_status_that_a_handler_forwards_is_its_own_answer() {
     on_one_thread(async {
         let nowhere = Channel::builder().endpoint(free_endpoint()).deadline(Duration::from_millis(20));
         let behind = Some(ProbeClient::new(nowhere.connect_lazy().unwrap()));

@@ -11,7 +11,7 @@ fn of(status: &Status) -> (Code, Outcome, Option<Cause>) {
 }
 
 #[test]
-fn the_later_call_waits_for_its_turn() {
+fn the_later_call_waits_for_the_earlier() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -37,7 +37,7 @@ fn the_later_call_waits_for_its_turn() {
 }
 
 #[test]
-fn waiting_for_a_turn_takes_of_the_deadline_and_is_given_up_by_dropping() {
+fn waiting_counts_against_the_deadline_and_ends_when_the_call_is_dropped() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -58,7 +58,7 @@ fn waiting_for_a_turn_takes_of_the_deadline_and_is_given_up_by_dropping() {
 }
 
 #[test]
-fn the_later_call_takes_the_place_of_the_earlier() {
+fn the_later_call_replaces_the_earlier() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -76,7 +76,7 @@ fn the_later_call_takes_the_place_of_the_earlier() {
 }
 
 #[test]
-fn a_call_that_is_replaced_before_it_was_sent_never_is() {
+fn a_call_that_is_replaced_before_it_was_sent_is_never_sent() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client_with(|channel| channel.max_calls(1)).await;

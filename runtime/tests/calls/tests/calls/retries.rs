@@ -33,7 +33,7 @@ fn of(status: &Status) -> (Code, Outcome, Option<Cause>) {
 }
 
 #[test]
-fn what_fails_for_now_is_made_again_if_it_may_run_twice() {
+fn transient_failures_are_retried_if_the_call_may_run_twice() {
     on_one_thread(async {
         let server = Running::start();
         let probe = client_with(&server, eager()).await;
@@ -45,7 +45,7 @@ fn what_fails_for_now_is_made_again_if_it_may_run_twice() {
 
 /// The bytes of the call were handed to libzmq, and the client still has them.
 #[test]
-fn a_large_call_is_made_again_as_well() {
+fn a_large_call_is_retried_as_well() {
     on_one_thread(async {
         let server = Running::start();
         let probe = client_with(&server, eager()).await;
@@ -56,7 +56,7 @@ fn a_large_call_is_made_again_as_well() {
 }
 
 #[test]
-fn what_fails_for_good_or_may_not_run_twice_is_made_once() {
+fn permanent_failures_and_calls_that_may_not_run_twice_are_not_retried() {
     on_one_thread(async {
         let server = Running::start();
         let probe = client_with(&server, eager()).await;
@@ -69,7 +69,7 @@ fn what_fails_for_good_or_may_not_run_twice_is_made_once() {
 }
 
 #[test]
-fn a_call_and_a_channel_may_do_without() {
+fn retries_can_be_disabled_per_call_and_per_channel() {
     on_one_thread(async {
         let server = Running::start();
         let probe = client_with(&server, eager()).await;
@@ -85,7 +85,7 @@ fn a_call_and_a_channel_may_do_without() {
 }
 
 #[test]
-fn what_a_busy_server_has_turned_away_is_made_again_although_it_may_not_run_twice() {
+fn calls_refused_by_a_busy_server_are_retried_although_they_may_not_run_twice() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_calls_per_peer(1));
         let probe = client_with(&server, eager().attempts(u32::MAX)).await;
@@ -103,14 +103,14 @@ fn what_a_busy_server_has_turned_away_is_made_again_although_it_may_not_run_twic
 }
 
 #[test]
-fn a_server_is_called_again_when_it_has_asked_to_be() {
+fn a_retry_waits_for_the_time_that_the_server_names() {
     on_one_thread(async {
         let server = Running::with(|server| server.middleware(RateLimit::per_method(20).burst(1)));
         let probe = client_with(&server, eager()).await;
         for _ in 0..3 {
             probe.echo("x").await.unwrap();
         }
-        assert_eq!(retries(&probe), (2, 0), "it was waited for, and no more often than it takes");
+        assert_eq!(retries(&probe), (2, 0), "each retry waited for the limit");
         // The pause is longer than the time left of the call.
         let calls = [probe.echo("x"), probe.echo("x")].map(|call| call.deadline(20 * MOMENT));
         let [.., last] = &join_all(calls).await[..] else { panic!("two calls have two ends") };
@@ -151,7 +151,7 @@ fn the_budget_bounds_what_an_outage_is_multiplied_by() {
 }
 
 #[test]
-fn a_call_whose_connection_is_lost_is_made_again_if_it_may_run_twice() {
+fn a_call_whose_connection_is_lost_is_retried_if_it_may_run_twice() {
     on_one_thread(async {
         let server = Running::start();
         let (endpoint, probe) = (server.endpoint().to_owned(), server.client().await);
@@ -171,7 +171,7 @@ fn a_call_whose_connection_is_lost_is_made_again_if_it_may_run_twice() {
 }
 
 #[test]
-fn a_call_that_was_made_twice_does_not_say_that_it_was_never_sent() {
+fn a_retried_call_does_not_report_that_it_was_not_sent() {
     on_one_thread(async {
         let server = Running::start();
         let probe = client_with(&server, eager()).await;

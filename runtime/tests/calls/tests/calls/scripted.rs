@@ -14,7 +14,8 @@ const HANGS: Duration = Duration::from_hours(24);
 /// Runs a test on a clock that stands still while there is work, and then advances to the next timer.
 fn on_paused_clock<F: Future>(test: F) -> F::Output {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_all().start_paused(true).build().expect("a runtime can be made");
+    let runtime =
+        builder.enable_all().start_paused(true).build().expect("the system has descriptors for a runtime");
     runtime.block_on(async { tokio::time::timeout(HANGS, test).await.expect("the test hangs") })
 }
 
@@ -24,7 +25,7 @@ fn probe() -> (Probe, ServerBuilder) {
 }
 
 async fn client(server: &TestServer) -> ProbeClient {
-    ProbeClient::connect(server.endpoint()).await.expect("the server is there")
+    ProbeClient::connect(server.endpoint()).await.expect("the server is up")
 }
 
 fn told(status: &Status) -> (Code, Outcome, Option<Cause>) {
@@ -35,7 +36,7 @@ const LOST: (Code, Outcome, Option<Cause>) =
     (Code::Unavailable, Outcome::MaybeExecuted, Some(Cause::ConnectionLost));
 
 #[test]
-fn calls_come_to_the_same_as_over_sockets() {
+fn calls_have_the_same_results_as_over_sockets() {
     on_paused_clock(async {
         let server = TestServer::start(probe().1).unwrap();
         let probe = client(&server).await;
@@ -49,7 +50,7 @@ fn calls_come_to_the_same_as_over_sockets() {
 }
 
 #[test]
-fn what_is_delayed_arrives_later_and_in_order() {
+fn delayed_messages_arrive_later_and_in_order() {
     on_paused_clock(async {
         let server = TestServer::start(probe().1).unwrap();
         let probe = client(&server).await;
@@ -94,7 +95,7 @@ fn calls_whose_answers_are_lost_have_run() {
 }
 
 #[test]
-fn a_cut_fails_what_is_in_flight_and_no_more() {
+fn a_cut_fails_only_calls_in_flight() {
     on_paused_clock(async {
         let (handlers, builder) = probe();
         let server = TestServer::start(builder).unwrap();
@@ -129,7 +130,7 @@ fn a_server_that_crashed_serves_again_once_it_is_restarted() {
 }
 
 #[test]
-fn a_server_that_drains_ends_what_it_has_and_sends_the_rest_elsewhere() {
+fn a_server_that_drains_finishes_its_calls_and_others_go_elsewhere() {
     on_paused_clock(async {
         let ((handlers, one), (_, other)) = (probe(), probe());
         let (one, other) = (TestServer::start(one).unwrap(), TestServer::start(other).unwrap());
@@ -147,7 +148,7 @@ fn a_server_that_drains_ends_what_it_has_and_sends_the_rest_elsewhere() {
 }
 
 #[test]
-fn what_is_idempotent_may_arrive_twice_and_nothing_else_does() {
+fn only_idempotent_calls_may_arrive_twice() {
     on_paused_clock(async {
         let (handlers, builder) = probe();
         let server = TestServer::start(builder).unwrap();
@@ -180,7 +181,7 @@ fn no_time_is_too_long() {
 }
 
 #[test]
-fn there_is_no_test_server_that_was_dropped() {
+fn a_dropped_test_server_can_not_be_reached() {
     on_paused_clock(async {
         let server = TestServer::start(probe().1).unwrap();
         let endpoint = server.endpoint().to_owned();

@@ -48,7 +48,7 @@ fn what_is_in_flight_may_finish_and_what_is_new_is_turned_away() {
 }
 
 #[test]
-fn what_is_in_flight_when_the_grace_time_ends_is_told_so() {
+fn calls_in_flight_at_the_end_of_the_grace_time_fail_with_that_reason() {
     on_one_thread(async {
         let server = Running::with(|server| server.grace(Duration::from_millis(100)));
         let probe = server.client().await;
@@ -68,7 +68,7 @@ fn what_is_in_flight_when_the_grace_time_ends_is_told_so() {
 
 /// The stream has no end of its own.
 #[test]
-fn a_handler_that_is_told_of_the_end_may_end_well() {
+fn a_handler_that_sees_the_drain_may_end_successfully() {
     on_one_thread(async {
         let server = Running::with(|server| server.grace(Duration::from_hours(1)));
         let mut numbers = server.client().await.hold_until_draining().await.unwrap();
@@ -80,7 +80,7 @@ fn a_handler_that_is_told_of_the_end_may_end_well() {
 }
 
 #[test]
-fn handlers_that_nobody_waits_for_end_with_the_grace_time_or_the_server() {
+fn one_way_handlers_end_with_the_grace_time_or_the_server() {
     on_one_thread(async {
         let server = Running::with(|server| server.grace(Duration::from_millis(100)));
         let (probe, journal) = (server.client().await, server.journal.clone());
@@ -99,7 +99,7 @@ fn handlers_that_nobody_waits_for_end_with_the_grace_time_or_the_server() {
 
 /// A grace time beyond the range of the clock.
 #[test]
-fn a_server_may_wait_for_ever() {
+fn the_grace_time_may_be_unlimited() {
     on_one_thread(async {
         let server = Running::with(|server| server.grace(Duration::MAX).peer_timeout(Duration::MAX));
         let (probe, journal) = (server.client().await, server.journal.clone());
@@ -114,7 +114,7 @@ fn a_server_may_wait_for_ever() {
 }
 
 #[test]
-fn an_idle_server_is_out_at_once() {
+fn an_idle_server_stops_at_once() {
     on_one_thread(async {
         let server = Running::with(|server| server.grace(Duration::from_hours(1)));
         let probe = server.client().await;
@@ -184,7 +184,7 @@ fn calls_that_wait_for_a_server_that_restarts_then_succeed() {
 }
 
 #[test]
-fn a_call_may_be_made_before_its_server_is_there() {
+fn a_call_may_be_made_before_its_server_is_up() {
     on_one_thread(async {
         let endpoint = free_endpoint();
         let channel = Channel::builder().endpoint(&endpoint).connect_lazy().unwrap();
@@ -226,7 +226,7 @@ fn a_client_of_a_server_that_drains_goes_to_another() {
 
 /// This project's clients stop calling once they are told; others may not.
 #[test]
-fn a_server_is_out_although_somebody_goes_on_calling() {
+fn a_server_stops_although_a_client_keeps_calling() {
     on_threads(async {
         let server = Running::with(|server| server.grace(Duration::from_millis(200)));
         let probe = server.client().await;
@@ -241,7 +241,7 @@ fn a_server_is_out_although_somebody_goes_on_calling() {
 
 /// The servers and clients of a process share one context: what some of them leave behind must not hold up others.
 #[test]
-fn servers_and_clients_that_go_in_any_order_disturb_nobody_else() {
+fn servers_and_clients_that_end_in_any_order_do_not_affect_others() {
     on_threads(async {
         let bystander = Running::start();
         let probe = bystander.client().await;

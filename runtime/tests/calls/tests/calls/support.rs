@@ -37,7 +37,7 @@ pub(crate) fn on_threads<F: Future>(test: F) -> F::Output {
 }
 
 fn run<F: Future>(builder: &mut tokio::runtime::Builder, test: F) -> F::Output {
-    let runtime = builder.enable_all().build().expect("a runtime can be made");
+    let runtime = builder.enable_all().build().expect("the system has descriptors for a runtime");
     runtime.block_on(async { tokio::time::timeout(HANGS, test).await.expect("the test hangs") })
 }
 
@@ -107,7 +107,7 @@ impl Running {
 
     /// Connects a client with default settings.
     pub(crate) async fn client(&self) -> ProbeClient {
-        ProbeClient::connect(self.endpoint()).await.expect("the server is there")
+        ProbeClient::connect(self.endpoint()).await.expect("the server is up")
     }
 
     /// Connects a client whose channel has other settings.
@@ -116,7 +116,7 @@ impl Running {
         set: impl FnOnce(zsvc::ChannelBuilder) -> zsvc::ChannelBuilder,
     ) -> ProbeClient {
         let channel = set(Channel::builder().endpoint(self.endpoint())).connect().await;
-        ProbeClient::new(channel.expect("the server is there"))
+        ProbeClient::new(channel.expect("the server is up"))
     }
 
     /// Asks the server to drain, and returns at once.
@@ -132,7 +132,7 @@ impl Running {
     /// Drains the server, and waits until it has stopped.
     pub(crate) async fn stop(mut self) {
         self.begin_to_stop();
-        self.is_out().await.expect("the server ends well");
+        self.is_out().await.expect("the server ends without an error");
     }
 
     /// Drops the server in the middle of its work, and waits until it is gone.

@@ -64,7 +64,7 @@ fn items_that_are_ready_together_share_a_message() {
 
 /// Also many calls in one task, none of which waits for another.
 #[test]
-fn a_call_that_waits_holds_nobody_else_up() {
+fn a_call_that_waits_does_not_delay_others() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -87,7 +87,7 @@ fn a_call_that_waits_holds_nobody_else_up() {
 
 /// More answers than are delivered at once, to callers on several threads.
 #[test]
-fn a_caller_that_keeps_its_thread_holds_nobody_else_up() {
+fn a_caller_that_blocks_its_thread_does_not_delay_others() {
     const CALLERS: usize = 100;
     on_threads(async {
         let server = Running::start();

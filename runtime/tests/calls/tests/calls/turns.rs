@@ -16,7 +16,7 @@ fn of(status: &Status) -> (Code, Outcome, Option<Cause>) {
 }
 
 #[test]
-fn calls_run_in_their_turn() {
+fn calls_run_in_order() {
     on_one_thread(async {
         let server = one_at_a_time(10);
         let probe = server.client().await;

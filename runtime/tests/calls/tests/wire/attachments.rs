@@ -25,7 +25,7 @@ fn echo(body: &[u8], places: &[u64]) -> Value {
 /// Returns a client that has sent nothing yet, and does not retry.
 fn shapes(endpoint: &str, configure: impl FnOnce(ChannelBuilder) -> ChannelBuilder) -> ShapesClient {
     let channel = configure(Channel::builder().endpoint(endpoint).retry(Retry::none()));
-    ShapesClient::new(channel.connect_lazy().expect("a port of this machine is an endpoint"))
+    ShapesClient::new(channel.connect_lazy().expect("the endpoint is valid"))
 }
 
 #[test]
@@ -101,7 +101,7 @@ fn only_the_first_record_has_attachments() {
     let (inline, bytes) = ([0x91, 0x92, 8, 0xc4, 1], [7]);
     let first = |second| batch(&[echo(&inline, &[5]), second]);
     dealer.send_frames(&[&bytes[..], &first(call(2, "last", &record!["ACME"]))]);
-    assert_eq!([dealer.next().id(), dealer.next().id()], [1, 2], "others may follow it");
+    assert_eq!([dealer.next().id(), dealer.next().id()], [1, 2], "other records may follow");
     dealer.send_frames(&[&bytes[..], &first(echo(&inline, &[5]))]);
     assert_eq!(dealer.next().id(), 1);
     assert_eq!(dealer.next().error(), (0, 3, 1));
@@ -115,7 +115,7 @@ fn only_the_first_record_has_attachments() {
 }
 
 #[test]
-fn places_go_with_the_body_and_with_the_frames() {
+fn positions_must_fit_the_body_and_the_frames() {
     let server = Serving::start();
     let mut dealer = Dealer::connect(&server.endpoint);
     let inline = [0x91, 0x92, 8, 0xc4, 2];
@@ -154,7 +154,7 @@ fn places_go_with_the_body_and_with_the_frames() {
 }
 
 #[test]
-fn attachments_count_as_what_they_are() {
+fn attachments_count_against_the_size_limit() {
     let server = Serving::with(|server| server.max_message_size(1_000));
     let mut dealer = Dealer::connect(&server.endpoint);
     let attached = |bytes: usize| {
@@ -175,7 +175,7 @@ fn attachments_count_as_what_they_are() {
 
 /// Frames that the batch does not mention belong to the route, be they long or many.
 #[test]
-fn what_is_not_attached_is_the_route() {
+fn other_frames_belong_to_the_route() {
     let server = Serving::start().lossy();
     let mut dealer = Dealer::connect(&server.endpoint);
     let call = batch(&[echo(&[0x91, 0x92, 8, 0xc4, 1], &[5])]);
@@ -183,14 +183,14 @@ fn what_is_not_attached_is_the_route() {
     let reply = [&[1, 0x93, 3, 1, 0xc4, 5], &[0x92, 8, 0xc4, 1, 7][..]].concat();
     assert_eq!(dealer.message(), [b"device".to_vec(), reply]);
     dealer.send_frames(&[&[7; 3_000], &[7], &call]);
-    assert!(dealer.sync().is_empty(), "there is no way to answer");
+    assert!(dealer.sync().is_empty(), "an answer can't be addressed");
     assert_eq!(server.counters.dropped(zsvc::Dropped::RouteTooLong), 1);
     assert_no_panics();
 }
 
 /// A client can't continue if it does not know what the server sent.
 #[test]
-fn a_server_that_attaches_what_it_does_not_say_fails_the_calls() {
+fn undeclared_attachments_of_a_server_fail_the_calls() {
     let too_much = vec![7; 150_000];
     let broken: [&[&[u8]]; 3] = [
         &[b"a", b"\x01\x94\x03\x01\xc4\x00\x92\x00\x00"],

@@ -23,7 +23,7 @@ impl Device {
         let mut clients = socket(zmq::ROUTER);
         let mut servers = socket(zmq::DEALER);
         let endpoint = bind(&clients);
-        servers.connect(server).expect("a port of this machine is an endpoint");
+        servers.connect(server).expect("the endpoint is valid");
         let control = socket(zmq::PAIR);
         let mut told = socket(zmq::PAIR);
         told.connect(&bind(&control)).expect("it is bound");
@@ -108,7 +108,7 @@ fn conversations_pass() {
 #[test]
 fn one_way_calls_and_cancels_pass() {
     through_devices(async |tape, server| {
-        tape.note("from afar").await.expect("it is taken");
+        tape.note("from afar").await.expect("the one-way call is accepted");
         let mut trades = tape.watch(["FOREVER"]).await.expect("the call is on its way");
         assert_eq!(trades.next().await, Some(Ok(trade("FOREVER"))));
         drop(trades);

@@ -103,7 +103,7 @@ fn answers_of_the_wrong_kind_end_a_call() {
 }
 
 #[test]
-fn what_does_not_belong_to_a_call_is_ignored() {
+fn records_of_no_call_are_ignored() {
     does_not_mind(|router, id| {
         router.say(&[record![kind::PONG, id], record![kind::CREDIT, id, 5]]);
         router.say(&[record![kind::ITEMS, id, Value::Binary(vec![0xc1])]]);
@@ -120,7 +120,7 @@ fn is_batch_error(record: &Value) -> bool {
 }
 
 #[test]
-fn what_only_clients_say_is_ignored() {
+fn records_that_only_clients_send_are_ignored() {
     does_not_mind(|router, id| {
         let body = || Value::Binary(vec![0x90]);
         router.say(&[record![kind::CALL, id, "a/b", body()], record![kind::ONE_WAY, 0, "a/b", body()]]);
@@ -138,7 +138,7 @@ fn kinds_from_64_on_and_more_elements_are_skipped() {
 }
 
 #[test]
-fn an_unknown_kind_ends_its_call_alone() {
+fn an_unknown_kind_ends_only_its_call() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
@@ -166,7 +166,7 @@ fn a_batch_that_cannot_be_read_ends_the_calls_that_were_sent() {
 }
 
 #[test]
-fn errors_are_read_with_what_they_leave_off() {
+fn errors_may_omit_elements() {
     let error = |record: fn(u64) -> Value, code, outcome| {
         fails(move |router, id| router.say(&[record(id)]), code, outcome);
     };
@@ -184,7 +184,7 @@ fn errors_are_read_with_what_they_leave_off() {
 }
 
 #[test]
-fn answers_that_cannot_be_read_are_told() {
+fn undecodable_answers_are_reported() {
     for body in [&b""[..], b"\xc0", b"\x90", b"\x9a\xa4ACME", b"\xc1", b"\xdd\xff\xff\xff\xff"] {
         fails(
             |router, id| router.say(&[record![kind::REPLY, id, Value::Binary(body.to_vec())]]),
@@ -195,7 +195,7 @@ fn answers_that_cannot_be_read_are_told() {
 }
 
 #[test]
-fn frames_before_the_batch_are_passed_over() {
+fn frames_before_the_batch_are_ignored() {
     does_not_mind(|router, id| {
         router.send_frames(&[b"", &batch(&[record![kind::CREDIT, id, 1]])]);
         router.send_frames(&[b"", b"\xff", &[7; 3000], &[1]]);
@@ -226,7 +226,7 @@ fn items_without_credit_end_their_call() {
 }
 
 #[test]
-fn no_credit_is_too_much() {
+fn any_amount_of_credit_is_accepted() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
@@ -259,7 +259,7 @@ fn a_server_may_answer_before_the_client_is_done() {
 }
 
 #[test]
-fn items_that_cannot_be_read_end_their_stream() {
+fn undecodable_items_end_their_stream() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
@@ -295,7 +295,7 @@ fn besieged(batches: impl FnOnce(&mut dyn FnMut(&[Vec<u8>])) + Send) {
                 // The result does not matter, only that the call ends.
                 match call.await {
                     Ok(trade) if trade.symbol == LAST => {
-                        break tape.note("enough").await.expect("it is taken");
+                        break tape.note("enough").await.expect("the one-way call is accepted");
                     }
                     // One of the batches announced that the server drains.
                     Err(error) if error.outcome() == Outcome::NotSent => {
@@ -354,7 +354,7 @@ fn elements_of_wrong_types_do_no_harm() {
 }
 
 #[test]
-fn what_is_announced_need_not_come() {
+fn announced_lengths_are_not_trusted() {
     besieged(|answer| huge_announcements().into_iter().for_each(|bytes| answer(&[bytes])));
 }
 

@@ -64,7 +64,7 @@ fn calls_are_answered() {
 }
 
 #[test]
-fn attachments_are_put_into_bodies() {
+fn attachments_are_inserted_into_bodies() {
     served(|server, dealer| {
         dealer.send_frames(&slices(&frames("call-with-attachments")));
         assert_eq!(symbol(&dealer.next()), "ACME");
@@ -86,7 +86,7 @@ fn a_deadline_ends_its_call() {
 }
 
 #[test]
-fn a_call_brings_metadata_and_credit() {
+fn a_call_carries_metadata_and_credit() {
     served(|_, dealer| {
         dealer.send(bytes("call-with-everything"));
         assert_eq!(dealer.next().kind(), kind::ITEMS);
@@ -164,7 +164,7 @@ fn pings_are_answered_and_pongs_are_taken() {
 }
 
 #[test]
-fn what_is_not_known_is_told_or_skipped() {
+fn unknown_records_are_reported_or_skipped() {
     served(|server, dealer| {
         dealer.send(bytes("skipped-kind"));
         let pong = dealer.next();
@@ -194,7 +194,7 @@ fn written<C: Future<Output = ()>>(
     client: impl FnOnce(ChannelBuilder) -> C + Send,
     server: impl FnOnce(&mut Router),
 ) {
-    assert_eq!(names("client").get(name), Some(&true), "`{name}` is said to be exact");
+    assert_eq!(names("client").get(name), Some(&true), "`{name}` is marked as exact");
     let (seen, wait) = tokio::sync::oneshot::channel::<()>();
     against(
         |endpoint| async move {
@@ -216,11 +216,11 @@ fn written<C: Future<Output = ()>>(
 
 /// Returns a client that has sent nothing yet.
 fn silent(channel: ChannelBuilder) -> TapeClient {
-    TapeClient::new(channel.connect_lazy().expect("a port of this machine is an endpoint"))
+    TapeClient::new(channel.connect_lazy().expect("the endpoint is valid"))
 }
 
 #[test]
-fn calls_are_written_so() {
+fn calls_are_written_as_listed() {
     written("call", |channel| async move { drop(silent(channel).last("ACME").no_deadline().await) }, |_| {});
     written(
         "call-without-parameters",
@@ -245,7 +245,7 @@ fn calls_are_written_so() {
 }
 
 #[test]
-fn cancels_are_written_so() {
+fn cancels_are_written_as_listed() {
     written(
         "cancel",
         |channel| async move {
@@ -263,7 +263,7 @@ fn cancels_are_written_so() {
 }
 
 #[test]
-fn items_are_written_so() {
+fn items_are_written_as_listed() {
     written(
         "items-of-a-client",
         |channel| async move {
@@ -276,7 +276,7 @@ fn items_are_written_so() {
 }
 
 #[test]
-fn credit_is_written_so() {
+fn credit_is_written_as_listed() {
     written(
         "credit-of-a-client",
         |channel| async move {
@@ -295,7 +295,7 @@ fn credit_is_written_so() {
 }
 
 #[test]
-fn pings_and_pongs_are_written_so() {
+fn pings_and_pongs_are_written_as_listed() {
     written("ping", |channel| async move { drop(channel.connect().await) }, |_| {});
     written(
         "pong-of-a-client",

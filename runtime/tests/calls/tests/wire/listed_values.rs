@@ -56,7 +56,7 @@ fn values_are_written_as_the_document_says() {
 }
 
 #[test]
-fn values_are_read_in_the_other_forms_too() {
+fn values_are_read_in_other_encodings_too() {
     let server = Serving::start();
     let mut dealer = Dealer::connect(&server.endpoint);
     let all = listings();

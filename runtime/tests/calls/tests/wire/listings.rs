@@ -56,14 +56,14 @@ pub(crate) fn names(from: &str) -> BTreeMap<String, bool> {
 }
 
 fn listing(block: &str) -> Listing {
-    let (head, body) = block.split_once('\n').expect("a block has lines");
+    let (head, body) = block.split_once('\n').expect("a block has more than one line");
     let words: Vec<&str> = head.split_whitespace().collect();
     let (from, exact, name) = match words[..] {
         [from, "exact", name] => (from, true, name),
         [from, name] => (from, false, name),
         _ => panic!("the first line of a listing is `bytes`, who writes it, and a name, not `{head}`"),
     };
-    assert!(matches!(from, "client" | "server" | "value" | "read"), "`{from}` writes nothing");
+    assert!(matches!(from, "client" | "server" | "value" | "read"), "`{from}` is not a known writer");
     let frames = body.split("\n--\n").map(|frame| hex(name, frame)).collect();
     Listing { from: from.to_owned(), exact, name: name.to_owned(), frames }
 }
@@ -72,8 +72,9 @@ fn hex(name: &str, body: &str) -> Vec<u8> {
     let digits: String =
         body.lines().flat_map(|line| line.split('#').next().unwrap_or_default().split_whitespace()).collect();
     let digit = |digit: u8| {
-        let value = char::from(digit).to_digit(16).unwrap_or_else(|| panic!("`{name}` has a digit of 16"));
-        u8::try_from(value).expect("it is below 16")
+        let value =
+            char::from(digit).to_digit(16).unwrap_or_else(|| panic!("`{name}` has only hexadecimal digits"));
+        u8::try_from(value).expect("a hexadecimal digit is below 16")
     };
     assert!(digits.len().is_multiple_of(2), "`{name}` has two digits to a byte");
     digits.as_bytes().chunks(2).map(|pair| digit(pair[0]) << 4 | digit(pair[1])).collect()

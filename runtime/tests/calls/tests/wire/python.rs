@@ -26,12 +26,12 @@ fn python() -> PathBuf {
     fs::create_dir_all(&folder).expect("the target directory can be written to");
     // Other tests and processes wait here for the first one.
     let lock = File::create(folder.join("lock")).expect("the target directory can be written to");
-    lock.lock().expect("the file system has locks");
+    lock.lock().expect("the file system supports locks");
     let (environment, ready) = (folder.join("venv"), folder.join("ready"));
     let python = environment.join("bin/python");
     if !ready.exists() {
         let _ = fs::remove_dir_all(&environment);
-        let environment = environment.to_str().expect("the target directory's path is text");
+        let environment = environment.to_str().expect("the path of the target directory is UTF-8");
         finish(Command::new("python3").args(["-m", "venv", environment]));
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
         finish(Command::new(&python).args(pip).args(PACKAGES));
@@ -70,11 +70,11 @@ impl Script {
             .spawn()
             .expect("the environment has a Python");
         let (said, lines) = channel();
-        let output = child.stdout.take().expect("it is piped");
+        let output = child.stdout.take().expect("the stream is piped");
         thread::spawn(move || {
             BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| said.send(line))
         });
-        let mut errors = child.stderr.take().expect("it is piped");
+        let mut errors = child.stderr.take().expect("the stream is piped");
         let complaints = thread::spawn(move || {
             let mut text = String::new();
             let _ = errors.read_to_string(&mut text);
@@ -89,7 +89,7 @@ impl Script {
             Ok(line) => line,
             Err(error) => {
                 let complaints = self.end();
-                panic!("the script says nothing more ({error}):\n{complaints}");
+                panic!("the script prints no further line ({error}):\n{complaints}");
             }
         }
     }
@@ -137,7 +137,7 @@ fn of_python<C: Future<Output = ()>>(client: impl FnOnce(TapeClient) -> C) -> Sc
     let mut server = Script::start("tape_server.py", "tcp://127.0.0.1:*");
     let endpoint = server.line();
     run(async {
-        client(TapeClient::connect(endpoint).await.expect("a pong comes")).await;
+        client(TapeClient::connect(endpoint).await.expect("the server answers a ping")).await;
     });
     server
 }
@@ -151,14 +151,14 @@ fn a_python_server_answers_calls() {
         assert_eq!(error, Error::Declared(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() }));
         let within = Duration::from_millis(100);
         let Err(Error::Status(status)) = tape.last("SLOW").deadline(within).await else {
-            panic!("it never comes")
+            panic!("the call is never answered")
         };
         assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::MaybeExecuted));
     });
 }
 
 #[test]
-fn a_python_server_takes_and_makes_attachments() {
+fn a_python_server_reads_and_writes_attachments() {
     of_python(|tape| async move {
         let shapes = ShapesClient::new(tape.channel().clone());
         for size in [32 * 1024 - 1, 32 * 1024, 100_000] {
@@ -185,7 +185,7 @@ fn a_python_server_streams() {
 }
 
 #[test]
-fn a_python_server_takes_streams() {
+fn a_python_server_reads_streams() {
     of_python(|tape| async move {
         let sum = tape.import("desk", stream::iter(vec![trade("ACME"); 20_000])).await;
         assert_eq!(sum, Ok(6_000_000));
@@ -203,9 +203,9 @@ fn a_python_server_takes_streams() {
 }
 
 #[test]
-fn a_python_server_hears_notes_and_goes_away() {
+fn a_python_server_receives_one_way_calls_and_drains() {
     let mut server = of_python(|tape| async move {
-        tape.note("from rust").await.expect("it is taken");
+        tape.note("from rust").await.expect("the one-way call is accepted");
         tape.channel().clone().close(PATIENCE).await.expect("everything was read");
     });
     assert_eq!(server.line(), "note: from rust");

@@ -82,7 +82,7 @@ pub(crate) fn batch(records: &[Value]) -> Vec<u8> {
 /// Returns the encoding of a value.
 pub(crate) fn packed(value: &Value) -> Vec<u8> {
     let mut bytes = Vec::new();
-    rmpv::encode::write_value(&mut bytes, value).expect("a `Vec` takes all that is written to it");
+    rmpv::encode::write_value(&mut bytes, value).expect("writing to a `Vec` can't fail");
     bytes
 }
 
@@ -120,8 +120,8 @@ fn context() -> &'static zmq::Context {
 
 /// Returns a socket that waits no longer than [`PATIENCE`], and queues any number of messages.
 pub(crate) fn socket(kind: zmq::SocketType) -> zmq::Socket {
-    let socket = context().socket(kind).expect("tests have descriptors");
-    let patience = i32::try_from(PATIENCE.as_millis()).expect("it is less than a month");
+    let socket = context().socket(kind).expect("the process has free descriptors");
+    let patience = i32::try_from(PATIENCE.as_millis()).expect("the timeout is less than 24 days");
     socket.set_rcvtimeo(patience).expect("libzmq has this option");
     socket.set_sndtimeo(patience).expect("libzmq has this option");
     socket.set_linger(0).expect("libzmq has this option");
@@ -133,7 +133,7 @@ pub(crate) fn socket(kind: zmq::SocketType) -> zmq::Socket {
 /// Binds to any free port, and returns the endpoint.
 pub(crate) fn bind(socket: &zmq::Socket) -> String {
     socket.bind("tcp://127.0.0.1:*").expect("there is a free port");
-    socket.get_last_endpoint().expect("it is bound").expect("it is text")
+    socket.get_last_endpoint().expect("the socket is bound").expect("the endpoint is UTF-8")
 }
 
 /// A client's socket.
@@ -158,7 +158,7 @@ impl Dealer {
     }
 
     fn over(socket: zmq::Socket, endpoint: &str) -> Self {
-        socket.connect(endpoint).expect("a port of this machine is an endpoint");
+        socket.connect(endpoint).expect("the endpoint is valid");
         // Far from the ids that tests use for their calls.
         Self { socket, came: VecDeque::new(), last_ping: 1_000_000 }
     }
@@ -180,7 +180,7 @@ impl Dealer {
 
     /// Returns the frames of the next message.
     pub(crate) fn message(&self) -> Vec<Vec<u8>> {
-        self.socket.recv_multipart(0).expect("the server says something")
+        self.socket.recv_multipart(0).expect("the server sends a message")
     }
 
     /// Returns the next record of any kind.
@@ -190,7 +190,7 @@ impl Dealer {
             let batch = frames.last().expect("a message has a frame");
             self.came.extend(records(batch));
         }
-        self.came.pop_front().expect("there is one")
+        self.came.pop_front().expect("a record was received")
     }
 
     /// Returns the next record that is not a grant of credit.
@@ -255,7 +255,7 @@ impl Router {
 
     /// Returns the frames of the next message, the first of which is its route.
     pub(crate) fn message(&mut self) -> Vec<Vec<u8>> {
-        let frames = self.socket.recv_multipart(0).expect("the client says something");
+        let frames = self.socket.recv_multipart(0).expect("the client sends a message");
         self.route = frames[..1].to_vec();
         frames
     }
@@ -263,12 +263,12 @@ impl Router {
     /// Returns the next record of any kind.
     pub(crate) fn next(&mut self) -> Record {
         while self.came.is_empty() {
-            let mut frames = self.socket.recv_multipart(0).expect("the client says something");
+            let mut frames = self.socket.recv_multipart(0).expect("the client sends a message");
             let batch = frames.pop().expect("a message has a frame");
             self.route = frames;
             self.came.extend(records(&batch));
         }
-        self.came.pop_front().expect("there is one")
+        self.came.pop_front().expect("a record was received")
     }
 
     /// Returns the next record of the given kind, ignoring others.

@@ -47,7 +47,7 @@ impl Serving {
             .thread_name(THREAD)
             .enable_all()
             .build()
-            .expect("a runtime needs a thread and a few descriptors, which tests have");
+            .expect("the system has a thread and descriptors for a runtime");
         let (notes_in, notes) = channel();
         let floor = Arc::new(Floor { notes: notes_in });
         let builder = Server::builder()
@@ -55,7 +55,7 @@ impl Serving {
             .service(ShapesServer::from_arc(floor))
             .bind("tcp://127.0.0.1:*");
         let entered = runtime.enter();
-        let server = configure(builder).listen().expect("any free port will do");
+        let server = configure(builder).listen().expect("there is a free port");
         let (endpoint, counters) = (server.endpoints()[0].clone(), server.counters());
         let (stop, stopped) = oneshot::channel();
         let ended = runtime.spawn(server.serve_until(stopped));
@@ -85,15 +85,18 @@ impl Serving {
     /// Waits until the server has stopped, after [`Serving::stop`].
     pub(crate) fn stopped(&mut self) -> Result<(), ServeError> {
         let (runtime, ended) = (self.runtime.as_ref(), self.ended.take());
-        let (runtime, ended) = runtime.zip(ended).expect("it is asked once, before it is dropped");
+        let (runtime, ended) = runtime.zip(ended).expect("`stopped` is called once, before the drop");
         runtime.block_on(async {
-            tokio::time::timeout(PATIENCE, ended).await.expect("it stops").expect("it does not panic")
+            tokio::time::timeout(PATIENCE, ended)
+                .await
+                .expect("the server stops")
+                .expect("the server does not panic")
         })
     }
 
     /// Returns the next note.
     pub(crate) fn note(&self) -> String {
-        self.notes.recv_timeout(PATIENCE).expect("a note comes")
+        self.notes.recv_timeout(PATIENCE).expect("a note arrives")
     }
 }
 
@@ -130,7 +133,7 @@ pub(crate) fn against<C: Future<Output = ()>>(
                     let _ = wait.await;
                 });
             })
-            .expect("tests have threads");
+            .expect("the system has a free thread");
         server(&mut router);
         drop(seen);
         if let Err(panic) = client.join() {
@@ -142,15 +145,15 @@ pub(crate) fn against<C: Future<Output = ()>>(
 /// Runs a future on this thread, for no longer than [`PATIENCE`].
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("a runtime needs a few descriptors, which tests have");
-    runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("it comes to an end") })
+    let runtime = runtime.expect("the system has descriptors for a runtime");
+    runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("the future completes") })
 }
 
 /// Returns a client that has sent nothing yet: its first call has the id 1. It does not retry, so that each of its
 /// calls reports the outcome of the bytes that answered it.
 pub(crate) fn silent_client(endpoint: impl Into<String>) -> TapeClient {
     let channel = Channel::builder().endpoint(endpoint).retry(Retry::none()).connect_lazy();
-    TapeClient::new(channel.expect("a port of this machine is an endpoint"))
+    TapeClient::new(channel.expect("the endpoint is valid"))
 }
 
 /// Name of the threads on which nothing may panic.

@@ -84,7 +84,7 @@ fn five_thousand_connections_that_connect_and_vanish_leave_nothing_behind() {
             tokio::task::yield_now().await;
         }
         let condition = ledger.look().await.unwrap();
-        assert!(condition.calls > 1_000, "the calls came in: {condition:?}");
+        assert!(condition.calls > 1_000, "the calls arrived: {condition:?}");
     });
 }
 

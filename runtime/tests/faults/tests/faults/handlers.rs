@@ -40,7 +40,7 @@ fn handlers_that_hold_up_every_thread_have_nobody_taken_for_dead() {
         assert_eq!(meanwhile.unwrap(), 1);
         let condition = ledger.look().await.unwrap();
         assert_eq!((condition.lost_peers, condition.dropped, condition.running), (0, 0, 1));
-        assert!(!waiting.is_finished(), "nobody was taken for dead");
+        assert!(!waiting.is_finished(), "neither end was taken for dead");
         waiting.abort();
         until(&ledger, |server| server.running == 0).await.unwrap();
     });

@@ -33,7 +33,7 @@ fn a_server_that_is_killed_fails_its_calls_at_once_and_serves_again_when_it_is_b
             }
         };
         assert_eq!((end.code(), end.outcome()), LOST, "{end}");
-        assert_eq!(server.written(1), 1, "it may have run, and has");
+        assert_eq!(server.written(1), 1, "the call may have run, and has");
 
         server.again().await;
         assert_eq!(ledger.enter(2, Duration::ZERO).await.unwrap(), 2);

@@ -17,7 +17,7 @@ pub(crate) fn run<F: Future>(test: F) -> F::Output {
         .worker_threads(2)
         .enable_all()
         .build()
-        .expect("a runtime can be made");
+        .expect("the system has descriptors for a runtime");
     runtime.block_on(async { tokio::time::timeout(HANGS, test).await.expect("the test hangs") })
 }
 
@@ -36,14 +36,14 @@ impl Served {
 
     /// Starts a server with default settings, except for these arguments.
     pub(crate) async fn with(arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder can be made");
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
         let (process, endpoint) = serve(&folder, arguments).await;
         Self { process, endpoint, folder }
     }
 
     /// Starts a server that may have the given number of open files, including sockets.
     pub(crate) async fn with_files(files: usize) -> Self {
-        let folder = tempfile::tempdir().expect("a folder can be made");
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
         let command = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
         let (process, endpoint) = serve_by(&folder, &["sh", "-c", &command, SERVER], &[]).await;
         Self { process, endpoint, folder }
@@ -51,8 +51,8 @@ impl Served {
 
     /// Returns the number of its open files.
     pub(crate) fn open_files(&self) -> usize {
-        let id = self.process.id().expect("it has not been waited for");
-        std::fs::read_dir(format!("/proc/{id}/fd")).expect("it is there").count()
+        let id = self.process.id().expect("the process has not been waited for");
+        std::fs::read_dir(format!("/proc/{id}/fd")).expect("the process is running").count()
     }
 
     /// Starts the server again after it has ended, at the same endpoint and with the same book.
@@ -67,19 +67,19 @@ impl Served {
     }
 
     pub(crate) async fn signal(&self, signal: Signal) {
-        self.process.signal(signal).await.expect("the server is there");
+        self.process.signal(signal).await.expect("the server is up");
     }
 
     /// Kills the server, and waits until it is gone.
     pub(crate) async fn kill(&mut self) {
         self.signal(Signal::Kill).await;
-        self.process.ended().await.expect("the system tells of its children");
+        self.process.ended().await.expect("the system reports the status of children");
     }
 
     /// Asks the server to end, and waits until it has.
     pub(crate) async fn stop(&mut self) {
         self.signal(Signal::Terminate).await;
-        let status = self.process.ended().await.expect("the system tells of its children");
+        let status = self.process.ended().await.expect("the system reports the status of children");
         assert!(status.success(), "{status}");
     }
 
@@ -90,7 +90,7 @@ impl Served {
 
     /// Returns how often a key was written.
     pub(crate) fn written(&self, key: u64) -> usize {
-        let keys = Book::read(&book(&self.folder)).expect("the server has made it");
+        let keys = Book::read(&book(&self.folder)).expect("the server has created the book");
         keys.get(&key).copied().unwrap_or(0)
     }
 }
@@ -108,7 +108,7 @@ async fn serve(folder: &TempDir, arguments: &[&str]) -> (Process, String) {
 /// Starts a server with a command, to which the server's arguments are appended.
 async fn serve_by(folder: &TempDir, command: &[&str], arguments: &[&str]) -> (Process, String) {
     let book = book(folder);
-    let book = ["--book", book.to_str().expect("temporary folders have names of text")];
+    let book = ["--book", book.to_str().expect("the path of a temporary folder is UTF-8")];
     let all = [&command[1..], &book, arguments].concat();
     let mut process = Process::run(command[0], &all).expect("the server can be run");
     let endpoint = process.says("serving at ").await.expect("the server serves");
@@ -135,7 +135,7 @@ pub(crate) async fn client_with(
     set: impl FnOnce(ChannelBuilder) -> ChannelBuilder,
 ) -> LedgerClient {
     let channel = set(Channel::builder().endpoint(endpoint)).connect().await;
-    LedgerClient::new(channel.expect("the server is there"))
+    LedgerClient::new(channel.expect("the server is up"))
 }
 
 /// Polls the state of a server until the condition holds. The time limit of the test applies.

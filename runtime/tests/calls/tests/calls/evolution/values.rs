@@ -85,7 +85,7 @@ macro_rules! reader {
             let server = serve([$reader::RowsServer::from_arc(Arc::clone(&desk))]);
             let client = $writer::RowsClient::connect(server).await.unwrap();
             let taken = client.take(row.clone()).await;
-            let as_parameter = taken.map(|()| desk.get().expect("the handler has put it there"));
+            let as_parameter = taken.map(|()| desk.get().expect("the handler has stored the value"));
             let server = serve([$writer::RowsServer::from_arc(Desk::with(Some(row)))]);
             let client = $reader::RowsClient::connect(server).await.unwrap();
             Crossing { as_parameter, as_answer: client.give().await }

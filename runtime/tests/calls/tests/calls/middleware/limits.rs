@@ -15,7 +15,7 @@ fn is_overload(status: &Status) -> bool {
 }
 
 #[test]
-fn past_the_most_calls_at_a_time_they_are_turned_away() {
+fn calls_past_the_concurrency_limit_are_refused() {
     on_one_thread(async {
         let limit = ConcurrencyLimit::all(2).retry_after(Duration::from_millis(7));
         let server = Running::with(|server| server.middleware(limit));
@@ -41,7 +41,7 @@ fn past_the_most_calls_at_a_time_they_are_turned_away() {
 }
 
 #[test]
-fn a_limit_of_a_method_or_a_client_is_nobody_elses() {
+fn a_limit_per_method_or_client_does_not_affect_others() {
     on_one_thread(async {
         let server = Running::with(|server| {
             server.middleware(ConcurrencyLimit::per_method(2)).middleware(ConcurrencyLimit::per_peer(1))
@@ -64,7 +64,7 @@ fn a_limit_of_a_method_or_a_client_is_nobody_elses() {
 }
 
 #[test]
-fn past_the_rate_calls_are_turned_away() {
+fn calls_past_the_rate_limit_are_refused() {
     on_one_thread(async {
         let server = Running::with(|server| server.middleware(RateLimit::per_method(1).burst(3)));
         let probe = server.client().await;

@@ -147,6 +147,6 @@ fn the_runtime_counts_by_itself() {
         }
         server.stop().await;
         let dropped = |key: &&String| key.contains("dropped_total");
-        assert_eq!(recorded.seen.keys().find(dropped), None, "nothing was thrown away");
+        assert_eq!(recorded.seen.keys().find(dropped), None, "nothing was dropped");
     });
 }

@@ -80,7 +80,7 @@ async fn every_kind() {
 }
 
 #[test]
-fn it_stands_around_every_kind_of_call() {
+fn it_wraps_every_kind_of_call() {
     on_one_thread(every_kind());
     on_threads(every_kind());
 }
@@ -124,7 +124,7 @@ impl ServerMiddleware for Tenants {
 }
 
 #[test]
-fn it_reads_metadata_and_adds_to_them() {
+fn it_reads_and_adds_metadata() {
     on_one_thread(async {
         let server = running(|server, _| server.middleware(Tenants));
         let probe = server.client().await;
@@ -136,7 +136,7 @@ fn it_reads_metadata_and_adds_to_them() {
 }
 
 #[test]
-fn a_call_that_it_refuses_is_seen_by_no_handler_and_nothing_of_it_is_read() {
+fn a_call_that_it_refuses_reaches_no_handler_and_is_not_read() {
     static PUT: Method = Method::new("probe.v1.Probe/put", MethodKind::Unary);
     on_one_thread(async {
         let server = running(|server, _| server.middleware(Tenants)).lossy();
@@ -211,14 +211,14 @@ fn a_cancelled_call_drops_it() {
         });
         let probe = server.client().await;
         tokio::select! {
-            _ = probe.hold("a") => panic!("the call has ended"),
+            _ = probe.hold("a") => panic!("the call has ended early"),
             () = server.journal.has("gate hold began") => {}
         }
         server.journal.has("gate hold dropped").await;
         server.journal.has("w hold dropped").await;
         server.journal.open("gate hold");
         tokio::select! {
-            _ = probe.hold("b") => panic!("the call has ended"),
+            _ = probe.hold("b") => panic!("the call has ended early"),
             () = server.journal.has("b began") => {}
         }
         server.journal.has("b dropped").await;
@@ -245,12 +245,12 @@ struct Clumsy(Journal);
 impl ServerMiddleware for Clumsy {
     async fn handle(&self, request: ServerRequest, next: ServerNext<'_>) -> Response {
         let when = request.metadata().text("panic").unwrap_or_default().to_owned();
-        assert_ne!(when, "at once", "as the test asked for");
+        assert_ne!(when, "at once", "requested by the test");
         tokio::task::yield_now().await;
-        assert_ne!(when, "later", "as the test asked for");
+        assert_ne!(when, "later", "requested by the test");
         let response = next.run(request).await;
         self.0.write(format!("saw {response}"));
-        assert_ne!(when, "after", "as the test asked for");
+        assert_ne!(when, "after", "requested by the test");
         response
     }
 }

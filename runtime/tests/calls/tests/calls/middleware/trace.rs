@@ -136,7 +136,7 @@ fn over_two_servers(route: Route) {
 }
 
 #[test]
-fn a_trace_that_a_caller_is_in_goes_on_with_its_state() {
+fn the_trace_and_state_of_a_caller_are_continued() {
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
     captured(|spans| async move {
         let back = server(None);
@@ -148,13 +148,13 @@ fn a_trace_that_a_caller_is_in_goes_on_with_its_state() {
         assert_eq!(outer.get("parent_id"), "b7ad6b7169203331");
         assert_eq!(outer.get("trace_id"), "0af7651916cd43dd8448eb211c80319c");
         assert!(seen.texts["traceparent"].starts_with("00-0af7651916cd43dd8448eb211c80319c-"));
-        assert!(seen.texts["traceparent"].ends_with("-00"), "it is not sampled");
+        assert!(seen.texts["traceparent"].ends_with("-00"), "the trace is not sampled");
         assert_eq!(seen.texts["tracestate"], "vendor=1");
     });
 }
 
 #[test]
-fn what_is_no_trace_begins_a_new_one() {
+fn an_invalid_trace_starts_a_new_one() {
     captured(|spans| async move {
         let server = server(None);
         // A client may send an arbitrary trace context.
@@ -163,13 +163,13 @@ fn what_is_no_trace_begins_a_new_one() {
         let seen = call.await.unwrap();
         let span = spans.one("handle", "look");
         assert_eq!((span.get("parent_id"), span.get("trace_id").len()), ("", 32));
-        assert_eq!(seen.texts.get("tracestate"), None, "it is the state of another trace");
+        assert_eq!(seen.texts.get("tracestate"), None, "the state belongs to another trace");
         assert!(seen.texts["traceparent"].contains(span.get("trace_id")));
     });
 }
 
 #[test]
-fn spans_tell_how_calls_end() {
+fn spans_record_how_calls_end() {
     captured(|spans| async move {
         let server = server(None);
         let probe = client(&server).await;
