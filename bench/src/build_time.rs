@@ -62,7 +62,7 @@ pub(crate) fn steps(rounds: usize) -> usize {
 pub(crate) fn measure(rounds: usize, step: &mut dyn FnMut(&str)) -> Result<Vec<Measurement>, BuildError> {
     for package in &PACKAGES {
         build(package, Part::Nothing)?;
-        step(&format!("what {} depends on", package.name));
+        step(&format!("dependencies of {}", package.name));
     }
     let mut readings = PACKAGES.map(|_| Vec::new());
     for _ in 0..rounds {
@@ -216,18 +216,18 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCargo(reason) => {
-                write!(f, "`cargo` did not start ({reason}); `build` needs it in the PATH")
+                write!(f, "`cargo` did not start ({reason}); add it to the `PATH`")
             }
             Self::Failed { package, told } => write!(f, "`{package}` could not be built:\n{told}"),
             Self::NotAlone { package, others } => {
                 let others = others.join(", ");
                 write!(
                     f,
-                    "building `{package}` built {others} anew, too; change no sources while `build` is measured"
+                    "building `{package}` also rebuilt {others}; change no sources while `build` is measured"
                 )
             }
             Self::NoOutDir { package } => {
-                write!(f, "Cargo does not say where the build script of `{package}` writes")
+                write!(f, "Cargo did not report the output folder of the build script of `{package}`")
             }
             Self::Read { file, reason } => write!(f, "`{}` can't be read: {reason}", file.display()),
         }

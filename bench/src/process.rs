@@ -51,7 +51,9 @@ impl Child {
     /// Returns the next line that the child prints; `None` if it ended successfully.
     pub(crate) fn line<T: DeserializeOwned>(&mut self, deadline: Instant) -> Result<Option<T>, Failure> {
         match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(line) => serde_json::from_str(&line).map(Some).map_err(|_| format!("it said: {line}").into()),
+            Ok(line) => {
+                serde_json::from_str(&line).map(Some).map_err(|_| format!("unexpected output: {line}").into())
+            }
             Err(RecvTimeoutError::Timeout) => Err(self.failure("it was killed, since it took too long")),
             Err(RecvTimeoutError::Disconnected) => self.end().map(|()| None),
         }
@@ -132,7 +134,7 @@ impl Server {
     /// Starts the server, and waits until it listens.
     pub(crate) fn start(command: Command) -> Result<Self, Failure> {
         let mut child = Child::start(command)?;
-        let listening = child.line(Instant::now() + START)?.ok_or("it ended before it listened")?;
+        let listening = child.line(Instant::now() + START)?.ok_or("the server ended before it listened")?;
         Ok(Self { child, listening })
     }
 

@@ -64,12 +64,12 @@ impl Environment {
 
     fn make(&self, folder: &Path, requirements: &str) -> Result<(), Unready> {
         finish(
-            "making an environment by `python3 -m venv`",
+            "creating an environment with `python3 -m venv`",
             Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder),
         )?;
         let packages = requirements.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         let pip = ["-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", "--retries=1"];
-        finish("installing packages by pip", Command::new(&self.python).args(pip).args(packages))
+        finish("installing packages with pip", Command::new(&self.python).args(pip).args(packages))
     }
 
     /// Returns the command for a server, which prints `{"endpoint": …}` and serves until its standard input ends.

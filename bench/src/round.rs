@@ -38,7 +38,7 @@ impl Rounds {
             Measure::Idle1000 | Measure::Idle10000 => self.idle(system, &task)?,
             _ => self.drive(system, &task)?,
         };
-        if readings.is_empty() { Err("its client has printed no result".into()) } else { Ok(readings) }
+        if readings.is_empty() { Err("the client printed no result".into()) } else { Ok(readings) }
     }
 
     /// Ends the servers.
@@ -95,7 +95,7 @@ impl Rounds {
             let mut child = Child::start(self.drive_command(system, task)?)?;
             let answered = child.line::<Reading>(start + PATIENCE)?;
             times.push(start.elapsed().as_secs_f64() * 1e3);
-            answered.ok_or("its client has ended without an answer")?;
+            answered.ok_or("the client ended without an answer")?;
         }
         Ok(vec![Reading::new(task.measure.name(), median(&times), "ms")])
     }
@@ -127,7 +127,7 @@ impl Rounds {
         let task = Task { measure: Measure::InFlight1000, ..task.clone() };
         let readings = self.drive(system, &task)?;
         let found = readings.iter().find(|reading| reading.name == task.measure.name());
-        Ok(found.ok_or("its client has printed no rate")?.value)
+        Ok(found.ok_or("the client printed no rate")?.value)
     }
 }
 
@@ -147,7 +147,7 @@ fn python_window(system: System, task: &Task) -> Window {
 /// Approximate duration of a call of zerorpc.
 const CALL: Duration = Duration::from_millis(1);
 
-const NO_PYTHON: &str = "there is no environment for Python";
+const NO_PYTHON: &str = "there is no Python environment";
 
 /// Number of cold starts per round.
 const STARTS: usize = 5;

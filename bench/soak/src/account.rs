@@ -107,7 +107,7 @@ impl Account {
         for entry in &*self.keyed.lock().unwrap_or_else(PoisonError::into_inner) {
             let times = written.get(&entry.key).copied().unwrap_or(0);
             if !entry.fate.allows(times, entry.may_repeat) {
-                wrong.push(format!("call {} is {:?}, and ran {times} times", entry.key, entry.fate));
+                wrong.push(format!("call {} is {:?}, but ran {times} times", entry.key, entry.fate));
             }
         }
         wrong.truncate(20);

@@ -118,12 +118,12 @@ impl Caller {
         let mut count = 0;
         while let Some(item) = stream.next().await {
             if item?.len() != size as usize {
-                self.account.complain("an item has another size".to_owned());
+                self.account.complain("an item has the wrong size".to_owned());
             }
             count += 1;
         }
         if count != items {
-            self.account.complain(format!("a stream of {items} items ended well after {count}"));
+            self.account.complain(format!("a stream of {items} items ended without an error after {count}"));
         }
         Ok(())
     }
@@ -136,7 +136,7 @@ impl Caller {
         if let Ok(total) = &answer
             && *total != items * u64::from(size)
         {
-            self.account.complain(format!("{items} items of {size} bytes were gathered as {total} bytes"));
+            self.account.complain(format!("{items} items of {size} bytes were counted as {total} bytes"));
         }
         call.ended(&answer);
     }
@@ -158,14 +158,14 @@ impl Caller {
         let item = Bytes::from(vec![7; size as usize]);
         for _ in 0..items {
             sink.send(item.clone()).await?;
-            stream.next().await.unwrap_or_else(|| Err(Status::data_loss("the mirror ended early")))?;
+            stream.next().await.unwrap_or_else(|| Err(Status::data_loss("`mirror` ended early")))?;
         }
         sink.finish();
         match stream.next().await {
             None => Ok(()),
             Some(Err(status)) => Err(status),
             Some(Ok(_)) => {
-                self.account.complain("the mirror showed more than was before it".to_owned());
+                self.account.complain("`mirror` returned more items than were sent".to_owned());
                 Ok(())
             }
         }

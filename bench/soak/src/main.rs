@@ -88,7 +88,7 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Failure> {
     println!("memory {} MiB after warming up, {} MiB at the end", before >> 20, after >> 20);
     let mut wrong = verdict;
     if !all_ended {
-        wrong.push(format!("calls were still going on {REST:?} after the last fault"));
+        wrong.push(format!("calls were still in flight {REST:?} after the last fault"));
     }
     if after > before + before / 10 + SLACK {
         wrong.push("memory has grown".to_owned());
@@ -96,7 +96,7 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Failure> {
     for line in &wrong {
         println!("wrong: {line}");
     }
-    println!("{}", if wrong.is_empty() { "every call is accounted for" } else { "not all is well" });
+    println!("{}", if wrong.is_empty() { "every call is accounted for" } else { "some checks failed" });
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 

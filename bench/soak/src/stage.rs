@@ -124,7 +124,7 @@ impl Stage {
 
     /// Returns how often each key was written, by both servers together.
     pub(crate) fn written(&self) -> Result<BTreeMap<u64, usize>, Failure> {
-        debug_assert!(self.folder.path().is_dir(), "the books are there until the stage is dropped");
+        debug_assert!(self.folder.path().is_dir(), "the folder exists until the stage is dropped");
         let mut all = BTreeMap::new();
         for server in &self.servers {
             for (key, times) in Book::read(server.book.as_ref())? {
@@ -189,7 +189,7 @@ impl Actor {
 /// Starts a server in a separate process: this program with the subcommand `serve`.
 async fn serve(bind: &str, book: &str) -> Result<(Process, String), Failure> {
     let program = std::env::current_exe()?;
-    let program = program.to_str().ok_or("this program's path is no text")?;
+    let program = program.to_str().ok_or("the path of this program is not UTF-8")?;
     let arguments = ["serve", "--bind", bind, "--book", book, "--heartbeat", "500", "--peer-timeout", "3000"];
     // libzmq closes sockets in its own thread, so the port may still be in use for a while.
     let until = Instant::now() + Duration::from_secs(20);

@@ -31,7 +31,7 @@ fn measure(in_flight: &str) -> Result<Measure, String> {
         "8" => Ok(Measure::InFlight8),
         "64" => Ok(Measure::InFlight64),
         "1000" => Ok(Measure::InFlight1000),
-        other => Err(format!("`{other}` is none of 1, 8, 64 and 1000")),
+        other => Err(format!("`{other}` is not one of 1, 8, 64 and 1000")),
     }
 }
 

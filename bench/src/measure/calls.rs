@@ -48,7 +48,7 @@ impl<C: Client> Echo<C> {
 impl<C: Client> Call for Echo<C> {
     async fn call(&mut self) -> Result<(), Failure> {
         let length = self.client.echo(self.payload.clone()).await?;
-        if length == self.payload.len() { Ok(()) } else { Err("the echo is not what was sent".into()) }
+        if length == self.payload.len() { Ok(()) } else { Err("the answer differs from the payload".into()) }
     }
 }
 

@@ -31,7 +31,7 @@ fn round(
     let made = send(time)?;
     let count = control.received(before + made)? - before;
     if count != made {
-        return Err(format!("{made} calls were made, and {count} came").into());
+        return Err(format!("{made} calls were made, but {count} arrived").into());
     }
     Ok(Rate { count, time: start.elapsed() })
 }

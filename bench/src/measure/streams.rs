@@ -49,7 +49,7 @@ async fn send<C: Streams>(task: &Task) -> Result<Rate, Failure> {
     let count = client.collect(task.measure.payload(), ticket.clone()).await?;
     let time = start.elapsed();
     if count != ticket.counted() {
-        return Err(format!("{} items were sent, and {count} came", ticket.counted()).into());
+        return Err(format!("{} items were sent, but {count} arrived", ticket.counted()).into());
     }
     Ok(Rate { count, time })
 }

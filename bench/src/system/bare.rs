@@ -40,7 +40,7 @@ fn unbounded(context: &Context, kind: zmq::SocketType) -> Result<Socket, zmq::Er
 
 fn bind(socket: &Socket) -> Result<String, Failure> {
     socket.bind("tcp://127.0.0.1:*")?;
-    socket.get_last_endpoint()?.map_err(|_| "libzmq's endpoint is not text".into())
+    socket.get_last_endpoint()?.map_err(|_| "the endpoint from libzmq is not UTF-8".into())
 }
 
 fn echo(router: &Socket) -> Result<(), Failure> {
@@ -99,7 +99,11 @@ impl Dealer {
     fn receive(&self) -> Result<(), Failure> {
         let mut answer = Message::new();
         self.socket.recv(&mut answer, 0)?;
-        if answer.len() == self.payload.len() { Ok(()) } else { Err("the echo is not what was sent".into()) }
+        if answer.len() == self.payload.len() {
+            Ok(())
+        } else {
+            Err("the answer differs from the payload".into())
+        }
     }
 
     fn call(&self) -> Result<(), Failure> {
@@ -123,7 +127,7 @@ impl Dealer {
 
 /// Splits the string into the endpoints for unary and for one-way calls.
 fn endpoints(both: &str) -> Result<(&str, &str), Failure> {
-    both.split_once(SEPARATOR).ok_or_else(|| format!("two endpoints were expected: {both}").into())
+    both.split_once(SEPARATOR).ok_or_else(|| format!("expected two endpoints: {both}").into())
 }
 
 /// Makes each of the dealers keep `count` calls in flight, in its own thread.
@@ -231,7 +235,7 @@ pub(crate) fn idle(endpoint: &str, count: usize, payload: &[u8]) -> Result<Socke
 /// Returns the endpoint with a source address that no other connection uses: libzmq makes no second connection of a
 /// DEALER to the same endpoint.
 fn from_its_own_address(endpoint: &str, connection: usize) -> Result<String, Failure> {
-    let target = endpoint.strip_prefix("tcp://").ok_or("only connections over TCP can be held")?;
+    let target = endpoint.strip_prefix("tcp://").ok_or("idle connections need an endpoint with `tcp://`")?;
     let [.., high, low] = (connection + 256).to_be_bytes();
     Ok(format!("tcp://127.1.{high}.{low}:0;{target}"))
 }

@@ -138,7 +138,7 @@ impl System {
     }
 }
 
-const IN_PYTHON: &str = "this system is a program in Python, see `python/`";
+const IN_PYTHON: &str = "this system is a Python program; see `python/`";
 
 /// Prints the endpoints for the parent process.
 fn announce(endpoint: &str, control: Option<SocketAddr>) -> Result<(), Failure> {

@@ -87,7 +87,7 @@ impl Echo for Host {
 /// Serves until the process ends.
 pub(crate) async fn serve() -> Result<(), Failure> {
     let server = zsvc::Server::builder().service(EchoServer::new(Host)).bind("tcp://127.0.0.1:*").listen()?;
-    let endpoint = server.endpoints().first().ok_or("it is bound to an endpoint")?;
+    let endpoint = server.endpoints().first().ok_or("the server has no endpoint")?;
     super::announce(endpoint, Some(control::listen()?))?;
     Ok(server.serve().await?)
 }

@@ -36,7 +36,7 @@ fn a_server_attaches_long_bytes_and_copies_shorter_ones() {
     dealer.say(&[echo(&[&body[..], &bytes].concat(), &[])]);
     let expected = [&[1, 0x94, 3, 1, 0xc6, 0, 0, 0, 5], &body[1..], &[0x91, 5]].concat();
     let message = dealer.message();
-    assert!(message[0] == bytes, "whose difference nobody wants to see");
+    assert!(message[0] == bytes, "the bytes differ; too long to print");
     assert_eq!(message[1..], [expected]);
     let shorter = [&[0x91, 0x92, 8, 0xc5, 0x7f, 0xff], &vec![7; ATTACHED - 1][..]].concat();
     dealer.say(&[echo(&shorter, &[])]);
@@ -57,7 +57,7 @@ fn a_client_attaches_them_too() {
         |router| {
             let mut message = router.message();
             assert_eq!(message.len(), 3);
-            assert!(message[1] == bytes, "whose difference nobody wants to see");
+            assert!(message[1] == bytes, "the bytes differ; too long to print");
             let expected = [
                 &[1, 0x98, 1, 0xce, 0, 0, 0, 1, 0xb5],
                 &b"shapes.v1.Shapes/echo"[..],
