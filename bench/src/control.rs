@@ -16,10 +16,10 @@ use crate::allocator;
 pub(crate) static RECEIVED: AtomicU64 = AtomicU64::new(0);
 
 /// Interval at which the server checks the number of received calls. Checking rarely leaves the time to receiving.
-const LOOK: Duration = Duration::from_millis(1);
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
 /// Time without a new call after which the server stops waiting.
-const PATIENCE: Duration = Duration::from_secs(10);
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 const BEGIN: u8 = 1;
 const END: u8 = 2;
@@ -64,10 +64,10 @@ fn receive(enough: u64) -> u64 {
         if now != before {
             (before, changed) = (now, Instant::now());
         }
-        if now >= enough || changed.elapsed() > PATIENCE {
+        if now >= enough || changed.elapsed() > RECEIVE_TIMEOUT {
             return now;
         }
-        thread::sleep(LOOK);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 

@@ -60,8 +60,8 @@ impl Child {
     }
 
     /// Returns all lines that the child prints until it ends.
-    pub(crate) fn rest<T: DeserializeOwned>(&mut self, patience: Duration) -> Result<Vec<T>, Failure> {
-        let deadline = Instant::now() + patience;
+    pub(crate) fn rest<T: DeserializeOwned>(&mut self, timeout: Duration) -> Result<Vec<T>, Failure> {
+        let deadline = Instant::now() + timeout;
         let mut all = Vec::new();
         while let Some(line) = self.line(deadline)? {
             all.push(line);
@@ -98,12 +98,12 @@ impl Drop for Child {
 }
 
 /// Size in bytes of the beginning of a child's standard error that is kept; whole lines, so slightly more.
-const KEPT: usize = 4 << 10;
+const MAX_STDERR_BYTES: usize = 4 << 10;
 
 fn keep(stream: impl Read, said: &Mutex<String>) {
     for line in BufReader::new(stream).lines().map_while(Result::ok) {
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.len() < KEPT {
+        if said.len() < MAX_STDERR_BYTES {
             said.push_str(&line);
             said.push('\n');
         }
@@ -121,7 +121,7 @@ pub(crate) struct Listening {
 }
 
 /// Time that a server may take to start listening. Generous, since a slow machine is not a failure.
-const START: Duration = Duration::from_mins(1);
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// A server in a separate process.
 pub(crate) struct Server {
@@ -134,7 +134,8 @@ impl Server {
     /// Starts the server, and waits until it listens.
     pub(crate) fn start(command: Command) -> Result<Self, Failure> {
         let mut child = Child::start(command)?;
-        let listening = child.line(Instant::now() + START)?.ok_or("the server ended before it listened")?;
+        let listening =
+            child.line(Instant::now() + START_TIMEOUT)?.ok_or("the server ended before it listened")?;
         Ok(Self { child, listening })
     }
 
@@ -156,13 +157,13 @@ mod tests {
 
     #[test]
     fn lines_are_read_until_a_child_ends() -> Result<(), Failure> {
-        assert_eq!(shell("echo 1; echo 2")?.rest::<u32>(START)?, [1, 2]);
+        assert_eq!(shell("echo 1; echo 2")?.rest::<u32>(START_TIMEOUT)?, [1, 2]);
         Ok(())
     }
 
     #[test]
     fn a_failure_tells_what_the_child_said() -> Result<(), Failure> {
-        let failure = shell("echo no luck >&2; exit 3")?.rest::<u32>(START).expect_err("it failed");
+        let failure = shell("echo no luck >&2; exit 3")?.rest::<u32>(START_TIMEOUT).expect_err("it failed");
         assert_eq!(failure.to_string(), "it ended with exit status: 3, and said: no luck");
         Ok(())
     }

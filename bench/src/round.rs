@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use crate::Failure;
 use crate::command::{Drive, Hold, Serve};
 use crate::load::Window;
-use crate::measure::{Measure, PATIENCE, Task};
+use crate::measure::{CALL_TIMEOUT, Measure, Task};
 use crate::process::{Child, Server};
 use crate::python::Environment;
 use crate::sample::Reading;
@@ -84,16 +84,16 @@ impl Rounds {
     fn drive(&self, system: System, task: &Task) -> Result<Vec<Reading>, Failure> {
         // The client warms up and measures up to four times; the rest of the deadline is slack.
         let time = (task.window.warm_up + task.window.length) * 4;
-        Child::start(self.drive_command(system, task)?)?.rest(PATIENCE + time)
+        Child::start(self.drive_command(system, task)?)?.rest(CALL_TIMEOUT + time)
     }
 
     /// Measures the time from the start of a client process to its first answer, several times.
     fn cold_start(&self, system: System, task: &Task) -> Result<Vec<Reading>, Failure> {
         let mut times = Vec::new();
-        for _ in 0..STARTS {
+        for _ in 0..COLD_STARTS_PER_ROUND {
             let start = Instant::now();
             let mut child = Child::start(self.drive_command(system, task)?)?;
-            let answered = child.line::<Reading>(start + PATIENCE)?;
+            let answered = child.line::<Reading>(start + CALL_TIMEOUT)?;
             times.push(start.elapsed().as_secs_f64() * 1e3);
             answered.ok_or("the client ended without an answer")?;
         }
@@ -111,7 +111,7 @@ impl Rounds {
         self.drive(system, &Task { measure: Measure::ColdStart, ..task.clone() })?;
         let before = task.server.memory()?;
         let mut holder = Child::start(Hold::command(system, &task.endpoint, count)?)?;
-        let held: Option<bool> = holder.line(Instant::now() + PATIENCE)?;
+        let held: Option<bool> = holder.line(Instant::now() + CALL_TIMEOUT)?;
         held.ok_or("the process that holds the connections has ended")?;
         let growth = task.server.memory()?.saturating_sub(before);
         let with = self.rate(system, &task)?;
@@ -137,20 +137,21 @@ fn python_window(system: System, task: &Task) -> Window {
     let Window { warm_up, length } = task.window;
     let calls = u32::try_from(task.measure.in_flight()).unwrap_or(u32::MAX);
     match system {
-        System::Zerorpc => {
-            Window { warm_up: warm_up.max(CALL * calls), length: length.max(CALL * 2 * calls) }
-        }
+        System::Zerorpc => Window {
+            warm_up: warm_up.max(ZERORPC_CALL_DURATION * calls),
+            length: length.max(ZERORPC_CALL_DURATION * 2 * calls),
+        },
         _ => task.window,
     }
 }
 
 /// Approximate duration of a call of zerorpc.
-const CALL: Duration = Duration::from_millis(1);
+const ZERORPC_CALL_DURATION: Duration = Duration::from_millis(1);
 
 const NO_PYTHON: &str = "there is no Python environment";
 
 /// Number of cold starts per round.
-const STARTS: usize = 5;
+const COLD_STARTS_PER_ROUND: usize = 5;
 
 /// Reports whether the measure needs a fresh server, since earlier calls would change its memory, which is what is
 /// measured.

@@ -53,7 +53,7 @@ type Failure = Box<dyn std::error::Error>;
 
 /// Time that calls get to end after no new ones are started. All of them have deadlines, or end with their
 /// connection.
-const REST: Duration = Duration::from_mins(1);
+const DRAIN_TIMEOUT: Duration = Duration::from_mins(1);
 
 fn main() -> Result<ExitCode, Failure> {
     let arguments = Arguments::parse();
@@ -79,7 +79,7 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Failure> {
     stage.act_for(time.saturating_sub(began.elapsed())).await?;
     let after = resident()?;
     stage.heal();
-    let all_ended = load.end(REST).await;
+    let all_ended = load.end(DRAIN_TIMEOUT).await;
     stage.end().await?;
 
     let verdict = account.check(&stage.written()?);
@@ -88,9 +88,9 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Failure> {
     println!("memory {} MiB after warming up, {} MiB at the end", before >> 20, after >> 20);
     let mut wrong = verdict;
     if !all_ended {
-        wrong.push(format!("calls were still in flight {REST:?} after the last fault"));
+        wrong.push(format!("calls were still in flight {DRAIN_TIMEOUT:?} after the last fault"));
     }
-    if after > before + before / 10 + SLACK {
+    if after > before + before / 10 + MEMORY_SLACK_BYTES {
         wrong.push("memory has grown".to_owned());
     }
     for line in &wrong {
@@ -102,7 +102,7 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Failure> {
 
 /// How much memory may grow beyond a tenth, in bytes: faults leave more or less data in transit at any moment, and
 /// the fate of every call is kept until the end, at a few bytes each.
-const SLACK: u64 = 24 << 20;
+const MEMORY_SLACK_BYTES: u64 = 24 << 20;
 
 async fn connect(stage: &Stage) -> Result<Channel, zsvc::Status> {
     let endpoints = stage.endpoints();

@@ -30,17 +30,17 @@ pub(crate) struct Arguments {
 
 /// The queue in which tasks wait, behind the one lock that they share.
 #[derive(Debug, Default)]
-struct Line {
+struct WaitQueue {
     waiting: VecDeque<Waker>,
     /// Waker of the task that wakes the others, set while the queue is empty.
-    owner: Option<Waker>,
+    driver: Option<Waker>,
 }
 
-impl Line {
+impl WaitQueue {
     /// Joins the queue. Returns the waker of the driver if the queue was empty.
     fn join(&mut self, context: &Context<'_>) -> Option<Waker> {
         self.waiting.push_back(context.waker().clone());
-        self.owner.take()
+        self.driver.take()
     }
 }
 
@@ -55,11 +55,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn measure(name: &str, runtime: &Runtime, arguments: &Arguments) -> Result<(), Failure> {
     let woken = Arc::new(AtomicU64::new(0));
-    let line = Arc::new(Mutex::new(Line::default()));
+    let queue = Arc::new(Mutex::new(WaitQueue::default()));
     runtime.block_on(async {
         let tasks: Vec<_> = (0..arguments.tasks)
-            .map(|_| tokio::spawn(wait_again_and_again(Arc::clone(&line), Arc::clone(&woken))))
-            .chain([tokio::spawn(wake_again_and_again(Arc::clone(&line), arguments.burst as usize))])
+            .map(|_| tokio::spawn(wait_again_and_again(Arc::clone(&queue), Arc::clone(&woken))))
+            .chain([tokio::spawn(wake_again_and_again(Arc::clone(&queue), arguments.burst as usize))])
             .collect();
         tokio::time::sleep(Duration::from_millis(200)).await;
         let before = (woken.load(Ordering::Relaxed), Process::this().cpu()?, Instant::now());
@@ -78,36 +78,36 @@ fn measure(name: &str, runtime: &Runtime, arguments: &Arguments) -> Result<(), F
     })
 }
 
-async fn wait_again_and_again(line: Arc<Mutex<Line>>, woken: Arc<AtomicU64>) {
+async fn wait_again_and_again(queue: Arc<Mutex<WaitQueue>>, woken: Arc<AtomicU64>) {
     /// Number of wake-ups between updates of the shared counter, so that counting does not dominate the measurement.
-    const COUNTED: u64 = 64;
+    const WAKES_PER_UPDATE: u64 = 64;
     loop {
-        for _ in 0..COUNTED {
+        for _ in 0..WAKES_PER_UPDATE {
             let mut joined = false;
             poll_fn(|context| {
                 if std::mem::replace(&mut joined, true) {
                     return Poll::Ready(());
                 }
-                let owner = line.lock().unwrap_or_else(PoisonError::into_inner).join(context);
-                if let Some(owner) = owner {
-                    owner.wake();
+                let driver = queue.lock().unwrap_or_else(PoisonError::into_inner).join(context);
+                if let Some(driver) = driver {
+                    driver.wake();
                 }
                 Poll::Pending
             })
             .await;
         }
-        woken.fetch_add(COUNTED, Ordering::Relaxed);
+        woken.fetch_add(WAKES_PER_UPDATE, Ordering::Relaxed);
     }
 }
 
-async fn wake_again_and_again(line: Arc<Mutex<Line>>, burst: usize) {
+async fn wake_again_and_again(queue: Arc<Mutex<WaitQueue>>, burst: usize) {
     let mut waiting = VecDeque::new();
     poll_fn(|context| {
         if waiting.is_empty() {
-            let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::swap(&mut waiting, &mut line.waiting);
+            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::swap(&mut waiting, &mut queue.waiting);
             if waiting.is_empty() {
-                line.owner = Some(context.waker().clone());
+                queue.driver = Some(context.waker().clone());
                 return Poll::<()>::Pending;
             }
         }

@@ -165,7 +165,7 @@ impl Task {
 }
 
 /// Time after which a call that was not answered fails the process that made it.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
 /// Reports at once that the first answer arrived, before anything is shut down. The parent process takes the time.
 pub(crate) fn answered(task: &Task) -> Result<Vec<Reading>, Failure> {

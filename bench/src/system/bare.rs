@@ -217,14 +217,14 @@ pub(crate) fn idle(endpoint: &str, count: usize, payload: &[u8]) -> Result<Socke
     socket.set_linger(0)?;
     for connection in 1..=count {
         socket.connect(&from_its_own_address(endpoint, connection)?)?;
-        if connection % BACKLOG == 0 {
+        if connection % CONNECTS_PER_PAUSE == 0 {
             thread::sleep(PAUSE);
         }
     }
     for _ in 0..count {
         socket.send(payload, 0)?;
     }
-    socket.set_rcvtimeo(i32::try_from(measure::PATIENCE.as_millis())?)?;
+    socket.set_rcvtimeo(i32::try_from(measure::CALL_TIMEOUT.as_millis())?)?;
     let mut answer = Message::new();
     for _ in 0..count {
         socket.recv(&mut answer, 0)?;
@@ -241,5 +241,5 @@ fn from_its_own_address(endpoint: &str, connection: usize) -> Result<String, Fai
 }
 
 /// Number of connections that may wait to be accepted without being refused for a second; libzmq's own limit is 100.
-const BACKLOG: usize = 50;
+const CONNECTS_PER_PAUSE: usize = 50;
 const PAUSE: Duration = Duration::from_millis(10);

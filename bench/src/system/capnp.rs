@@ -248,7 +248,7 @@ impl Streams for CapnpClient {
 }
 
 /// Interval at which the end of the window is checked. The count is taken by then.
-const LOOK: Duration = Duration::from_millis(5);
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
 /// Runs a call until the window is over, then drops it, which ends it at the server.
 async fn until_stopped<T>(
@@ -257,7 +257,7 @@ async fn until_stopped<T>(
 ) -> Result<(), Failure> {
     let stopped = async {
         while !ticket.stopped() {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
     tokio::select! {

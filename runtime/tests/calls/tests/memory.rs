@@ -15,11 +15,11 @@ use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 
 const CLIENTS: usize = 1_000;
 /// Time after which the test hangs.
-const HANGS: Duration = Duration::from_mins(2);
+const TEST_TIMEOUT: Duration = Duration::from_mins(2);
 /// Number of times that each client makes its calls.
 const ROUNDS: usize = 30;
 /// Memory that the server may use for clients that do not read, in bytes.
-const WAITING: usize = 32 << 20;
+const MAX_UNREAD_BYTES: usize = 32 << 20;
 
 /// Returns the settings of a careful user whose server many clients can reach.
 fn builder() -> ServerBuilder {
@@ -30,7 +30,7 @@ fn builder() -> ServerBuilder {
         .max_calls_per_peer(2)
         .stream_window(64 << 10)
         .max_waiting_per_peer(512 << 10)
-        .max_waiting(WAITING)
+        .max_waiting(MAX_UNREAD_BYTES)
 }
 
 /// Opens a connection that has announced its socket type and made its calls. It reads only the greeting, for which
@@ -78,7 +78,7 @@ fn peak() -> u64 {
 #[test]
 fn a_thousand_clients_that_do_not_read_take_no_more_memory_than_is_said() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let test = async { tokio::time::timeout(HANGS, slow_readers()).await.expect("the test hangs") };
+    let test = async { tokio::time::timeout(TEST_TIMEOUT, slow_readers()).await.expect("the test hangs") };
     runtime.expect("the system has descriptors for a runtime").block_on(test);
 }
 
@@ -95,7 +95,8 @@ async fn slow_readers() {
     let crowd = tokio::task::spawn_blocking(crowd).await.expect("all of them connect");
     // Meanwhile, and for some time after, clients that read are served.
     let mut answers = 0;
-    while answers < 50 || counters.dropped(Dropped::NotRead) == 0 || peak() - before < WAITING as u64 {
+    while answers < 50 || counters.dropped(Dropped::NotRead) == 0 || peak() - before < MAX_UNREAD_BYTES as u64
+    {
         reader.echo("still here").await.expect("who reads is served");
         answers += 1;
     }

@@ -17,7 +17,7 @@ use tokio::time::{Instant, sleep, sleep_until};
 
 /// The faults in one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Line {
+pub struct LinkRules {
     /// Additional latency.
     pub delay: Duration,
     /// Bandwidth limit in bytes per second. `None` for no limit.
@@ -32,9 +32,9 @@ pub struct Line {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rules {
     /// Faults from clients to the server.
-    pub to_server: Line,
+    pub to_server: LinkRules,
     /// Faults from the server to clients.
-    pub to_client: Line,
+    pub to_client: LinkRules,
     /// Whether new connections are closed at once.
     pub refuses: bool,
     /// Number of cuts. Incrementing it cuts every existing connection.
@@ -124,38 +124,38 @@ async fn both(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
     tokio::join!(one, other);
 }
 
-/// Number of reads, of at most [`READ`] bytes each, that may be in transit in a pipe.
-const ON_THE_WAY: usize = 64;
+/// Number of reads, of at most [`MAX_READ_BYTES`] bytes each, that may be in transit in a pipe.
+const MAX_READS_IN_TRANSIT: usize = 64;
 /// Maximum size of a read in bytes.
-const READ: usize = 16 * 1024;
+const MAX_READ_BYTES: usize = 16 * 1024;
 /// Number of writes per second with a bandwidth limit.
-const PULSES: u32 = 20;
+const WRITES_PER_SECOND: u32 = 20;
 
 /// Bytes, and the time at which they arrive.
-type Parcel = (Instant, Bytes);
+type Packet = (Instant, Bytes);
 
 /// Forwards one direction until it ends.
 async fn pipe(
     from: OwnedReadHalf,
     to: OwnedWriteHalf,
     rules: watch::Receiver<Rules>,
-    line: fn(&Rules) -> Line,
+    line: fn(&Rules) -> LinkRules,
 ) {
-    let (sender, receiver) = mpsc::channel(ON_THE_WAY);
+    let (sender, receiver) = mpsc::channel(MAX_READS_IN_TRANSIT);
     tokio::join!(read(from, sender, rules.clone(), line), write(to, receiver, rules, line));
 }
 
 /// Reads from the sender until it ends, or the rules close its half.
 async fn read(
     mut from: OwnedReadHalf,
-    parcels: mpsc::Sender<Parcel>,
+    parcels: mpsc::Sender<Packet>,
     mut rules: watch::Receiver<Rules>,
-    line: fn(&Rules) -> Line,
+    line: fn(&Rules) -> LinkRules,
 ) {
     let mut buffer = BytesMut::new();
     let mut closed = rules.clone();
     loop {
-        buffer.reserve(READ);
+        buffer.reserve(MAX_READ_BYTES);
         let read = tokio::select! {
             read = from.read_buf(&mut buffer) => read,
             _ = closed.wait_for(|rules| line(rules).half_closed) => break,
@@ -179,21 +179,21 @@ async fn read(
 /// Writes bytes as they arrive, and then closes this half.
 async fn write(
     mut to: OwnedWriteHalf,
-    mut parcels: mpsc::Receiver<Parcel>,
+    mut parcels: mpsc::Receiver<Packet>,
     rules: watch::Receiver<Rules>,
-    line: fn(&Rules) -> Line,
+    line: fn(&Rules) -> LinkRules,
 ) {
     while let Some((at, mut bytes)) = parcels.recv().await {
         sleep_until(at).await;
         while !bytes.is_empty() {
             let rate = line(&rules.borrow()).bytes_per_second;
-            let most = rate.map_or(usize::MAX, |rate| (rate / PULSES).max(1) as usize);
+            let most = rate.map_or(usize::MAX, |rate| (rate / WRITES_PER_SECOND).max(1) as usize);
             let now = bytes.split_to(bytes.len().min(most));
             if to.write_all(&now).await.is_err() {
                 return;
             }
             if rate.is_some() {
-                sleep(Duration::from_secs(1) / PULSES).await;
+                sleep(Duration::from_secs(1) / WRITES_PER_SECOND).await;
             }
         }
     }

@@ -12,11 +12,11 @@ use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 use crate::support::{ANY_PORT, on_one_thread};
 
 /// The variable that holds the role of a child.
-const PART: &str = "ZSVC_CALLS_PART";
+const ROLE_VARIABLE: &str = "ZSVC_CALLS_PART";
 /// Prefix of the line in which a child prints the endpoint of its server.
-const AT: &str = "serving at ";
+const SERVING_AT: &str = "serving at ";
 /// Time after which a child ends by itself, in case its parent was killed.
-const LIFE: Duration = Duration::from_secs(15);
+const LIFETIME: Duration = Duration::from_secs(15);
 
 /// Starts a server in another process. The process is killed when dropped.
 pub(crate) async fn server() -> (Child, String) {
@@ -24,7 +24,7 @@ pub(crate) async fn server() -> (Child, String) {
     let output = child.stdout.take().expect("the output is piped");
     let mut lines = BufReader::new(output).lines();
     while let Some(line) = lines.next_line().await.expect("the output is UTF-8") {
-        if let Some((_, endpoint)) = line.split_once(AT) {
+        if let Some((_, endpoint)) = line.split_once(SERVING_AT) {
             return (child, endpoint.to_owned());
         }
     }
@@ -39,16 +39,19 @@ pub(crate) fn holder(endpoint: &str, name: &str) -> Child {
 
 fn command(part: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("the test binary has a path"));
-    command.args(["--exact", "child::plays_its_part", "--nocapture"]).env(PART, part).kill_on_drop(true);
+    command
+        .args(["--exact", "child::plays_its_role", "--nocapture"])
+        .env(ROLE_VARIABLE, part)
+        .kill_on_drop(true);
     command
 }
 
 /// Plays the role of a child. Does nothing in the test binary itself.
 #[test]
-fn plays_its_part() {
-    let Ok(part) = std::env::var(PART) else { return };
+fn plays_its_role() {
+    let Ok(part) = std::env::var(ROLE_VARIABLE) else { return };
     on_one_thread(async {
-        let _ = tokio::time::timeout(LIFE, play(&part)).await;
+        let _ = tokio::time::timeout(LIFETIME, play(&part)).await;
     });
 }
 
@@ -59,7 +62,7 @@ async fn play(part: &str) {
     } else {
         let server = Server::builder().service(ProbeServer::new(Probe::default())).bind(ANY_PORT);
         let server = server.listen().unwrap();
-        println!("{AT}{}", server.endpoints()[0]);
+        println!("{SERVING_AT}{}", server.endpoints()[0]);
         server.serve().await.unwrap();
     }
 }

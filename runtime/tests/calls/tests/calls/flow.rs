@@ -12,8 +12,8 @@ use crate::raw;
 use crate::support::{Running, on_one_thread, on_threads};
 
 /// Default windows of streams in bytes: of streams that a server sends, and of those that a client sends.
-const SERVERS: usize = 1024 * 1024;
-const CLIENTS: usize = 256 * 1024;
+const SERVER_WINDOW: usize = 1024 * 1024;
+const CLIENT_WINDOW: usize = 256 * 1024;
 
 #[test]
 fn a_reader_that_stops_stops_only_its_own_sender() {
@@ -27,7 +27,7 @@ fn a_reader_that_stops_stops_only_its_own_sender() {
             probe.echo("x").await.unwrap();
         }
         let accepted = server.journal.count("slow accepted");
-        assert!((1..=SERVERS / 1_000 + 1).contains(&accepted), "{accepted} items were accepted");
+        assert!((1..=SERVER_WINDOW / 1_000 + 1).contains(&accepted), "{accepted} items were accepted");
         assert_eq!(server.journal.count("slow done"), 0);
         // The stream continues where it stopped.
         let mut read = 0;
@@ -55,7 +55,7 @@ fn a_handler_that_does_not_read_stops_only_its_client() {
         server.journal.has("slow began").await;
         assert_eq!(probe.sum("fast", stream::iter(0..100_000)).await, Ok(99_999 * 50_000));
         let sent = sent.load(Ordering::SeqCst);
-        assert!((1..=CLIENTS / 1_000 + 2).contains(&sent), "{sent} items were taken from the client");
+        assert!((1..=CLIENT_WINDOW / 1_000 + 2).contains(&sent), "{sent} items were taken from the client");
         server.journal.open("slow");
         assert_eq!(slow.await.unwrap(), Ok(5_000 * 1_000));
     });

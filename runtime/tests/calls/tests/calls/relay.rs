@@ -22,7 +22,7 @@ struct Shared {
 }
 
 /// Interval at which the relay checks whether it is to stop, in milliseconds.
-const LOOK: i64 = 20;
+const POLL_INTERVAL_MS: i64 = 20;
 
 impl Relay {
     /// Starts a relay to a server, with an endpoint of its own.
@@ -62,7 +62,7 @@ impl Relay {
 fn carry(front: &zmq::Socket, back: &zmq::Socket, shared: &Shared) {
     while !shared.stop.load(Ordering::SeqCst) {
         let mut items = [front.as_poll_item(zmq::POLLIN), back.as_poll_item(zmq::POLLIN)];
-        if zmq::poll(&mut items, LOOK).is_err() {
+        if zmq::poll(&mut items, POLL_INTERVAL_MS).is_err() {
             return;
         }
         pass(front, &shared.to_server, |frames| {

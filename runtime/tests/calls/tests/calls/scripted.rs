@@ -9,14 +9,14 @@ use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 
 /// Time after which a test hangs. The clock advances whenever there is nothing to do, so this is reached only by a
 /// test that waits for an event that never comes.
-const HANGS: Duration = Duration::from_hours(24);
+const TEST_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// Runs a test on a clock that stands still while there is work, and then advances to the next timer.
 fn on_paused_clock<F: Future>(test: F) -> F::Output {
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime =
         builder.enable_all().start_paused(true).build().expect("the system has descriptors for a runtime");
-    runtime.block_on(async { tokio::time::timeout(HANGS, test).await.expect("the test hangs") })
+    runtime.block_on(async { tokio::time::timeout(TEST_TIMEOUT, test).await.expect("the test hangs") })
 }
 
 fn probe() -> (Probe, ServerBuilder) {

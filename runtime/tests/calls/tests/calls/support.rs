@@ -11,7 +11,7 @@ use zsvc_calls::probe::v1::{ClockServer, ProbeClient, ProbeServer};
 use zsvc_calls::{Journal, Probe, Ticker, losses};
 
 /// Time after which a test hangs.
-const HANGS: Duration = Duration::from_secs(20);
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
 /// A local endpoint with any free port.
 pub(crate) const ANY_PORT: &str = "tcp://127.0.0.1:*";
@@ -38,7 +38,7 @@ pub(crate) fn on_threads<F: Future>(test: F) -> F::Output {
 
 fn run<F: Future>(builder: &mut tokio::runtime::Builder, test: F) -> F::Output {
     let runtime = builder.enable_all().build().expect("the system has descriptors for a runtime");
-    runtime.block_on(async { tokio::time::timeout(HANGS, test).await.expect("the test hangs") })
+    runtime.block_on(async { tokio::time::timeout(TEST_TIMEOUT, test).await.expect("the test hangs") })
 }
 
 /// A server of `Probe` and `Clock` that runs in a task.

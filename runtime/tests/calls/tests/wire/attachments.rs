@@ -8,11 +8,11 @@ use crate::raw::{Dealer, batch, call, kind, record, slices};
 use crate::rig::{Serving, against, assert_no_panics};
 
 /// Size in bytes from which on values are attached.
-const ATTACHED: usize = 32 * 1024;
+const MIN_ATTACHMENT_BYTES: usize = 32 * 1024;
 
 /// Returns the body of an `echo` whose bytes are attached, and the attachment.
 fn long_echo() -> (Vec<u8>, Vec<u8>) {
-    (vec![0x91, 0x92, 8, 0xc5, 0x80, 0], vec![7; ATTACHED])
+    (vec![0x91, 0x92, 8, 0xc5, 0x80, 0], vec![7; MIN_ATTACHMENT_BYTES])
 }
 
 /// Returns the record of a call of `echo` with the id 1 and attachments at the given positions of its body.
@@ -38,7 +38,7 @@ fn a_server_attaches_long_bytes_and_copies_shorter_ones() {
     let message = dealer.message();
     assert!(message[0] == bytes, "the bytes differ; too long to print");
     assert_eq!(message[1..], [expected]);
-    let shorter = [&[0x91, 0x92, 8, 0xc5, 0x7f, 0xff], &vec![7; ATTACHED - 1][..]].concat();
+    let shorter = [&[0x91, 0x92, 8, 0xc5, 0x7f, 0xff], &vec![7; MIN_ATTACHMENT_BYTES - 1][..]].concat();
     dealer.say(&[echo(&shorter, &[])]);
     assert_eq!(dealer.message().len(), 1, "one frame");
     assert_no_panics();
@@ -141,7 +141,7 @@ fn positions_must_fit_the_body_and_the_frames() {
     assert_eq!(server.counters.unreadable_batches(), number as u64 + 1);
     dealer.good_call();
     // However long the frames are, they are not taken for attachments.
-    let mut message = vec![vec![7; ATTACHED]; 65];
+    let mut message = vec![vec![7; MIN_ATTACHMENT_BYTES]; 65];
     message.push(batch(&[echo(&inline, &[5; 65])]));
     dealer.send_frames(&slices(&message));
     assert_eq!(dealer.next().error(), (0, 3, 1));

@@ -9,7 +9,7 @@ use zsvc_calls::shapes::v1::{Shape, ShapesClient};
 
 use crate::floor::trade;
 use crate::raw::{bind, socket};
-use crate::rig::{PATIENCE, Serving, assert_no_panics, run};
+use crate::rig::{Serving, TIMEOUT, assert_no_panics, run};
 
 /// A proxy in front of a server, which runs until it is dropped.
 struct Device {
@@ -113,7 +113,7 @@ fn one_way_calls_and_cancels_pass() {
         assert_eq!(trades.next().await, Some(Ok(trade("FOREVER"))));
         drop(trades);
         assert_eq!(tape.last("ACME").await, Ok(trade("ACME")));
-        tape.channel().clone().close(PATIENCE).await.expect("everything was read");
+        tape.channel().clone().close(TIMEOUT).await.expect("everything was read");
         assert_eq!(server.note(), "from afar");
     });
 }

@@ -294,7 +294,7 @@ fn besieged(batches: impl FnOnce(&mut dyn FnMut(&[Vec<u8>])) + Send) {
                 let call = if std::mem::replace(&mut connected, true) { call.fail_fast() } else { call };
                 // The result does not matter, only that the call ends.
                 match call.await {
-                    Ok(trade) if trade.symbol == LAST => {
+                    Ok(trade) if trade.symbol == LAST_SYMBOL => {
                         break tape.note("enough").await.expect("the one-way call is accepted");
                     }
                     // One of the batches announced that the server drains.
@@ -314,7 +314,7 @@ fn besieged(batches: impl FnOnce(&mut dyn FnMut(&[Vec<u8>])) + Send) {
                 }
                 router.say(&[reply(id)]);
             });
-            let last = [&b"\x9a\xa5"[..], LAST.as_bytes(), &trade_bytes()[6..]].concat();
+            let last = [&b"\x9a\xa5"[..], LAST_SYMBOL.as_bytes(), &trade_bytes()[6..]].concat();
             // Calls that failed long ago are among those that arrive.
             loop {
                 let record = router.next();
@@ -331,7 +331,7 @@ fn besieged(batches: impl FnOnce(&mut dyn FnMut(&[Vec<u8>])) + Send) {
 }
 
 /// The symbol of the trade that ends [`besieged`].
-const LAST: &str = "AMENS";
+const LAST_SYMBOL: &str = "AMENS";
 
 #[test]
 fn records_that_end_too_soon_do_no_harm() {

@@ -9,7 +9,7 @@ use zsvc_calls::market::v1::{TapeClient, TapeError};
 use crate::floor::trade;
 use crate::listings::{bytes, frames, names};
 use crate::raw::{Dealer, Record, call, call_with_credit, kind, record, records, slices};
-use crate::rig::{PATIENCE, Serving, against, assert_no_panics, silent_client, waits};
+use crate::rig::{Serving, TIMEOUT, against, assert_no_panics, silent_client, waits};
 
 /// The listings that are tested here.
 pub(crate) const NAMES: &[&str] = &[
@@ -291,7 +291,7 @@ fn closing_waits_for_a_pong() {
     crate::rig::run(async {
         let tape = TapeClient::connect(server.endpoint.as_str()).await.expect("the server is up");
         tape.note("before").await.expect("the one-way call is accepted");
-        tape.channel().clone().close(PATIENCE).await.expect("everything was read");
+        tape.channel().clone().close(TIMEOUT).await.expect("everything was read");
     });
     assert_eq!(server.note(), "before");
 }

@@ -14,7 +14,7 @@ use zsvc_calls::market::v1::{MarketOrder, Order, Side, TapeClient, TapeError};
 use zsvc_calls::shapes::v1::{Shape, ShapesClient};
 
 use crate::floor::trade;
-use crate::rig::{PATIENCE, Serving, assert_no_panics, run};
+use crate::rig::{Serving, TIMEOUT, assert_no_panics, run};
 
 /// The packages that the peer needs, with pinned versions.
 const PACKAGES: [&str; 2] = ["pyzmq==27.3.0", "msgpack==1.2.4"];
@@ -85,7 +85,7 @@ impl Script {
 
     /// Returns the next line that the script prints.
     fn line(&mut self) -> String {
-        match self.lines.recv_timeout(PATIENCE) {
+        match self.lines.recv_timeout(TIMEOUT) {
             Ok(line) => line,
             Err(error) => {
                 let complaints = self.end();
@@ -206,7 +206,7 @@ fn a_python_server_reads_streams() {
 fn a_python_server_receives_one_way_calls_and_drains() {
     let mut server = of_python(|tape| async move {
         tape.note("from rust").await.expect("the one-way call is accepted");
-        tape.channel().clone().close(PATIENCE).await.expect("everything was read");
+        tape.channel().clone().close(TIMEOUT).await.expect("everything was read");
     });
     assert_eq!(server.line(), "note: from rust");
     drop(server.child.stdin.take());

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 
 use rmpv::Value;
 
-use crate::rig::PATIENCE;
+use crate::rig::TIMEOUT;
 
 /// A received record: its elements, and its bytes.
 #[derive(Debug, Clone, PartialEq)]
@@ -118,10 +118,10 @@ fn context() -> &'static zmq::Context {
     CONTEXT.get_or_init(zmq::Context::new)
 }
 
-/// Returns a socket that waits no longer than [`PATIENCE`], and queues any number of messages.
+/// Returns a socket that waits no longer than [`TIMEOUT`], and queues any number of messages.
 pub(crate) fn socket(kind: zmq::SocketType) -> zmq::Socket {
     let socket = context().socket(kind).expect("the process has free descriptors");
-    let patience = i32::try_from(PATIENCE.as_millis()).expect("the timeout is less than 24 days");
+    let patience = i32::try_from(TIMEOUT.as_millis()).expect("the timeout is less than 24 days");
     socket.set_rcvtimeo(patience).expect("libzmq has this option");
     socket.set_sndtimeo(patience).expect("libzmq has this option");
     socket.set_linger(0).expect("libzmq has this option");

@@ -21,7 +21,7 @@ use crate::floor::Floor;
 use crate::raw::Router;
 
 /// Time that a test waits for an expected event. Long: only a test that hangs takes it.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A server of [`Floor`] at a port of its own, which stops when it is dropped.
 pub(crate) struct Serving {
@@ -87,7 +87,7 @@ impl Serving {
         let (runtime, ended) = (self.runtime.as_ref(), self.ended.take());
         let (runtime, ended) = runtime.zip(ended).expect("`stopped` is called once, before the drop");
         runtime.block_on(async {
-            tokio::time::timeout(PATIENCE, ended)
+            tokio::time::timeout(TIMEOUT, ended)
                 .await
                 .expect("the server stops")
                 .expect("the server does not panic")
@@ -96,7 +96,7 @@ impl Serving {
 
     /// Returns the next note.
     pub(crate) fn note(&self) -> String {
-        self.notes.recv_timeout(PATIENCE).expect("a note arrives")
+        self.notes.recv_timeout(TIMEOUT).expect("a note arrives")
     }
 }
 
@@ -142,11 +142,11 @@ pub(crate) fn against<C: Future<Output = ()>>(
     });
 }
 
-/// Runs a future on this thread, for no longer than [`PATIENCE`].
+/// Runs a future on this thread, for no longer than [`TIMEOUT`].
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = Builder::new_current_thread().enable_all().build();
     let runtime = runtime.expect("the system has descriptors for a runtime");
-    runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("the future completes") })
+    runtime.block_on(async { tokio::time::timeout(TIMEOUT, future).await.expect("the future completes") })
 }
 
 /// Returns a client that has sent nothing yet: its first call has the id 1. It does not retry, so that each of its

@@ -111,7 +111,7 @@ fn a_server_without_descriptors_serves_whom_it_has_and_takes_others_once_it_can(
 
 const STREAMS: u64 = 100_000;
 /// Size of the smallest allocation in bytes: if each stream leaked even one, the test would fail.
-const SMALLEST: u64 = 32;
+const MIN_ALLOCATION_BYTES: u64 = 32;
 
 #[test]
 fn a_hundred_thousand_streams_leave_no_memory_behind() {
@@ -125,7 +125,7 @@ fn a_hundred_thousand_streams_leave_no_memory_behind() {
         open_and_close(&ledger, STREAMS).await;
         let after = until(&ledger, |server| server.running == 0).await.unwrap();
         assert_eq!(after.dropped, 0);
-        let most = before.resident + SMALLEST * STREAMS;
+        let most = before.resident + MIN_ALLOCATION_BYTES * STREAMS;
         assert!(after.resident <= most, "before: {}, after: {}", before.resident, after.resident);
         assert_eq!(ledger.enter(1, Duration::ZERO).await.unwrap(), 1);
     });

@@ -15,7 +15,7 @@ const BLOCK: &[u8] = b"\0\x23\x01\x94\x01\x01\xb6faults.v1.Ledger/block\xc4\x06\
 /// A message: a one-way call of `note` with the key 7.
 const NOTE: &[u8] = b"\0\x1e\x01\x94\x02\0\xb5faults.v1.Ledger/note\xc4\x02\x91\x07";
 /// Number of messages; more than libzmq queues for a peer where it is told to queue few.
-const FLOOD: usize = 1_000;
+const FLOOD_MESSAGES: usize = 1_000;
 
 /// Checks that a server reads everything that a client has sent behind a call that blocks it, and serves earlier and
 /// later clients.
@@ -24,7 +24,7 @@ async fn survives(server: &Served, last: &[u8]) {
     let address = server.endpoint().strip_prefix("tcp://").unwrap();
     let mut connection = TcpStream::connect(address).await.unwrap();
     greet(&mut connection).await;
-    say_and_reset(connection, &[READY, BLOCK, &EMPTY.repeat(FLOOD), last, NOTE].concat()).await;
+    say_and_reset(connection, &[READY, BLOCK, &EMPTY.repeat(FLOOD_MESSAGES), last, NOTE].concat()).await;
     while server.written(7) == 0 {
         before.look().await.unwrap();
     }
@@ -59,7 +59,7 @@ fn a_server_that_floods_a_busy_client_and_resets_its_connection_does_not_take_it
         let flood = async {
             let (mut connection, _) = server.accept().await.unwrap();
             greet(&mut connection).await;
-            say_and_reset(connection, &[READY_ROUTER, &EMPTY.repeat(FLOOD)].concat()).await;
+            say_and_reset(connection, &[READY_ROUTER, &EMPTY.repeat(FLOOD_MESSAGES)].concat()).await;
         };
         let (mut client, ()) = tokio::join!(played(&endpoint, "daze"), flood);
         assert!(client.ended().await.unwrap().success());

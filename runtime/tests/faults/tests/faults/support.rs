@@ -9,7 +9,7 @@ use zsvc_faults::faults::v1::{Condition, LedgerClient};
 use zsvc_faults::{Book, Process, Signal};
 
 /// Time after which a test hangs. With default settings, dead connections are detected in about thirteen seconds.
-const HANGS: Duration = Duration::from_secs(50);
+const TEST_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// Runs a test on several threads.
 pub(crate) fn run<F: Future>(test: F) -> F::Output {
@@ -18,7 +18,7 @@ pub(crate) fn run<F: Future>(test: F) -> F::Output {
         .enable_all()
         .build()
         .expect("the system has descriptors for a runtime");
-    runtime.block_on(async { tokio::time::timeout(HANGS, test).await.expect("the test hangs") })
+    runtime.block_on(async { tokio::time::timeout(TEST_TIMEOUT, test).await.expect("the test hangs") })
 }
 
 /// A server in a separate process, and its book.
