@@ -15,5 +15,5 @@ zsvc::include_generated!();
 pub use book::Book;
 pub use keeper::{Keeper, resident};
 pub use process::{Process, Signal};
-pub use proxy::{Line, Proxy, Rules};
+pub use proxy::{LinkRules, Proxy, Rules};
 pub use serving::Serving;
