@@ -25,7 +25,7 @@ mod usage;
 
 /// Generated from `capnp/echo.capnp`. The generated code refers to itself by its path from the crate root.
 #[path = "../capnp/echo_capnp.rs"]
-#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "it is as capnp generates it")]
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
 #[rustfmt::skip]
 mod echo_capnp;
 

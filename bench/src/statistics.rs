@@ -63,7 +63,7 @@ pub(crate) fn to_f64(count: u64) -> f64 {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a place in a slice, rounded down"
+    reason = "an index into a slice, rounded down"
 )]
 fn to_index(place: f64) -> usize {
     place as usize

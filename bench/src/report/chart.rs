@@ -161,7 +161,7 @@ fn text_style(size: i32, weight: FontStyle, ink: RGBColor, anchor: HPos) -> Text
 }
 
 /// Returns the length of a bar. The shortest bar is still visible.
-#[expect(clippy::cast_possible_truncation, reason = "it is at most the width of the chart")]
+#[expect(clippy::cast_possible_truncation, reason = "at most the width of the chart")]
 fn length(value: f64, longest: f64) -> i32 {
     let share = if longest > 0.0 { value / longest } else { 0.0 };
     ((share * f64::from(RIGHT - LEFT)).round() as i32).max(2)

@@ -17,7 +17,7 @@ use crate::load::Ticket;
 use crate::measure::{Client, Streams};
 
 mod generated {
-    #![allow(missing_docs, unreachable_pub, clippy::pedantic, reason = "it is as tonic generates it")]
+    #![allow(missing_docs, unreachable_pub, clippy::pedantic, reason = "generated code")]
     tonic::include_proto!("bench.v1");
 }
 use generated::echo_client::EchoClient;

@@ -4,7 +4,7 @@
 #[cfg(generated)]
 pub mod fleet {
     /// Package `fleet.v1`.
-    #[allow(clippy::large_enum_variant, reason = "it is not written by hand")]
+    #[allow(clippy::large_enum_variant, reason = "generated code")]
     pub mod v1 {
         tonic::include_proto!("fleet.v1");
     }

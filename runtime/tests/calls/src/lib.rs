@@ -14,4 +14,4 @@ pub use journal::Journal;
 pub use losses::losses;
 pub use probing::{Probe, Ticker};
 
-include!(concat!(env!("OUT_DIR"), "/ages.rs"));
+include!(concat!(env!("OUT_DIR"), "/versions.rs"));

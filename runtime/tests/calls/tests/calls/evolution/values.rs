@@ -286,7 +286,7 @@ pub(super) fn widen_bounds() {
 }
 
 #[test]
-#[expect(deprecated, reason = "that is the change")]
+#[expect(deprecated, reason = "the deprecation is the change under test")]
 pub(super) fn change_words_about_a_value() {
     on_one_thread(async {
         let (older, newer) = (old::Row::ChangeWords { kept: 1 }, new::Row::ChangeWords { kept: 1 });
