@@ -37,7 +37,7 @@ for member in metadata["workspace_members"]:
     needing = [
         (version(packages[id]["rust_version"]), f"{packages[id]['name']} {packages[id]['version']}")
         for id in built_from(member)
-        if id != member and packages[id]["rust_version"]
+        if id not in metadata["workspace_members"] and packages[id]["rust_version"]
     ]
     highest, name = max(needing, default=((0, 0), "no dependency"))
     print(f"{package['name']}: Rust {stated} stated; {name} needs {highest[0]}.{highest[1]}")
