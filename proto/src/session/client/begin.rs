@@ -138,13 +138,21 @@ impl Session {
         is_known
     }
 
-    /// Queues the items that have gathered in the stream of a call, and `last` after them. Returns `false` if there is no such call any more.
-    pub fn flush(&mut self, id: u64, stream: &Arc<OutboundStream>, last: Option<Item>) -> bool {
-        let is_known = self.has_call(id);
-        if is_known {
-            self.pending.flush(&mut self.outbox, id, stream, last);
+    /// Queues the items that have gathered in the stream of a call, and `last` after them.
+    ///
+    /// # Errors
+    /// There is no such call any more. `last` comes back, to be dropped once no lock is held.
+    pub fn flush(
+        &mut self,
+        id: u64,
+        stream: &Arc<OutboundStream>,
+        last: Option<Item>,
+    ) -> Result<(), Option<Item>> {
+        if !self.has_call(id) {
+            return Err(last);
         }
-        is_known
+        self.pending.flush(&mut self.outbox, id, stream, last);
+        Ok(())
     }
 
     /// Ends the client's stream of a call, after the items that have gathered in it.

@@ -264,6 +264,13 @@ impl Session {
         self.open
     }
 
+    /// Returns the size in bytes of what waits to be sent.
+    #[inline]
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.outbox.len()
+    }
+
     /// Reports whether records wait to be sent.
     #[inline]
     #[must_use]

@@ -1,4 +1,4 @@
-//! What a channel's builder may set, as its connections and calls see it.
+//! [`Config`]: what a channel's builder may set, as its connections and calls see it.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,12 +8,12 @@ use crate::middleware::ClientStack;
 
 /// The settings of a channel.
 #[derive(Debug, Clone)]
-pub(crate) struct Limits {
+pub(crate) struct Config {
     /// The largest body of a call, a reply or an item, in bytes.
     pub(crate) message_size: usize,
-    /// Calls in flight over one connection. Past it, calls wait.
+    /// Maximum number of calls in flight over one connection. Past it, calls wait.
     pub(crate) calls: usize,
-    /// Credit of a server's stream, in bytes.
+    /// Credit of a server's stream in bytes.
     pub(crate) stream_window: u64,
     /// How often a silent server is asked for a sign of life.
     pub(crate) heartbeat: Duration,
@@ -23,26 +23,17 @@ pub(crate) struct Limits {
     pub(crate) connect_timeout: Duration,
     /// How often names are looked up again.
     pub(crate) lookup_interval: Duration,
-    /// What a call does where nothing is connected.
-    pub(crate) patience: Patience,
+    /// Whether a call waits, within its deadline, while no server is connected. Otherwise it fails at once.
+    pub(crate) wait_for_ready: bool,
     /// When failed calls are made again.
     pub(crate) retry: Retry,
-    /// What stands around every call, if anything does.
+    /// The middleware around every call, if there is any.
     pub(crate) middleware: Option<Arc<ClientStack>>,
-    /// How long a server may say nothing while calls are in flight; `None` for as long as it likes.
+    /// How long a server may say nothing while calls are in flight; `None` for any time.
     pub(crate) server_timeout: Option<Duration>,
 }
 
-/// What a call does where nothing is connected.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Patience {
-    /// It waits, within its deadline.
-    Wait,
-    /// It fails at once.
-    FailFast,
-}
-
-impl Default for Limits {
+impl Default for Config {
     fn default() -> Self {
         Self {
             message_size: crate::DEFAULT_MESSAGE_SIZE,
@@ -52,10 +43,10 @@ impl Default for Limits {
             deadline: Some(Duration::from_secs(30)),
             connect_timeout: Duration::from_secs(5),
             lookup_interval: Duration::from_secs(30),
-            patience: Patience::Wait,
+            wait_for_ready: true,
             retry: Retry::default(),
             middleware: None,
-            server_timeout: Some(Duration::from_mins(1)),
+            server_timeout: Some(Duration::from_secs(60)),
         }
     }
 }

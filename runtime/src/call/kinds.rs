@@ -1,7 +1,6 @@
-//! Calls as values: nothing happens until they are awaited, and their options hang on them.
+//! The kinds of calls, as values: nothing happens until they are awaited, and their options hang on them.
 
 use std::fmt;
-use std::future::poll_fn;
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -9,77 +8,73 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use futures_core::Stream;
-use tokio::time::Instant;
 
-use super::around::{Layer, Made, poll_around};
-use super::attempt::Attempts;
-use super::connection::{Connection, Wait};
-use super::deadline::Deadline;
-use super::handle::{CallHandle, Ticket};
-use super::in_flight::Streams;
-use super::launch::Launch;
-use super::limits::Patience;
-use super::overlap::Turn;
+use super::attempts::Attempts;
+use super::handle::CallHandle;
+use super::layer::{Layer, Made, poll_around};
+use super::pending_call::PendingCall;
 use super::upload::Upload;
 use crate::codec::{self, Body, Form};
-use crate::flow::{InboundStream as Inbound, OutboundStream as Outbound};
+use crate::connection::{Connection, OverlapPermit};
+use crate::flow::{InboundStream, OutboundStream};
 use crate::metadata::MetadataValue;
 use crate::middleware::{Around, ClientRequest};
+use crate::session::client::Streams;
 use crate::status::{CallError, Failure, Status};
 use crate::stream::{Sink, SinkHalf, StreamLayer, Streaming, StreamingHalf};
 use crate::wire::INITIAL_CREDIT;
 
 /// The options of every kind of call.
 macro_rules! options {
-    ($call:ident<$($parameter:ident),*>, $($launch:ident).+) => {
+    ($call:ident<$($parameter:ident),*>, $($pending:ident).+) => {
         impl<$($parameter),*> $call<$($parameter),*> {
             /// How long the call may take from when it is first polled, waiting for a connection included. Without it,
             /// the method's `@deadline` holds, or else the channel's; a call made in a handler never outlives the
             /// handler's own deadline. At the server, the handler is dropped when time is up.
             pub fn deadline(mut self, within: Duration) -> Self {
-                self.$($launch).+.deadline(within);
+                self.$($pending).+.deadline(within);
                 self
             }
 
             /// Without any deadline, be it the method's, the channel's or one inherited from a handler.
             pub fn no_deadline(mut self) -> Self {
-                self.$($launch).+.no_deadline();
+                self.$($pending).+.no_deadline();
                 self
             }
 
             /// Fails at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is
             /// connected.
             pub fn fail_fast(mut self) -> Self {
-                self.$($launch).+.patience(Patience::FailFast);
+                self.$($pending).+.wait_for_ready(false);
                 self
             }
 
             /// Waits, within the deadline, where no server is connected. It does anyway, unless the channel is set up to
             /// fail fast.
             pub fn wait_for_ready(mut self) -> Self {
-                self.$($launch).+.patience(Patience::Wait);
+                self.$($pending).+.wait_for_ready(true);
                 self
             }
 
             /// Sends a name and a value along, which the handler finds in its [`crate::Context`].
             pub fn metadata(mut self, name: impl Into<String>, value: impl Into<MetadataValue>) -> Self {
-                self.$($launch).+.metadata(name, value);
+                self.$($pending).+.metadata(name, value);
                 self
             }
         }
 
         impl<$($parameter),*> fmt::Debug for $call<$($parameter),*> {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-                self.$($launch).+.fmt(f)
+                self.$($pending).+.fmt(f)
             }
         }
     };
 }
 
-options!(UnaryCall<R, E>, attempts.launch);
-options!(ServerStreamCall<R, E>, launch);
-options!(ClientStreamCall<S, T, R, E>, upload.launch);
-options!(BidirectionalCall<T, R, E>, launch);
+options!(UnaryCall<R, E>, attempts.call);
+options!(ServerStreamCall<R, E>, call);
+options!(ClientStreamCall<S, T, R, E>, upload.call);
+options!(BidirectionalCall<T, R, E>, call);
 
 /// A call that is answered once. Awaited, it is `Result<R, E>`. Where it fails in a way that may pass, it is made again if
 /// that is safe: see [`crate::Retry`].
@@ -100,9 +95,9 @@ pub struct UnaryCall<R, E> {
 /// Dropped before it is done, nothing was sent. The stream cancels the call when it is dropped.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct ServerStreamCall<R, E> {
-    launch: Launch,
+    call: PendingCall,
     layer: Layer,
-    inbound: Arc<Inbound>,
+    inbound: Arc<InboundStream>,
     window: u64,
     answers: fn(StreamingHalf) -> Streaming<R, E>,
 }
@@ -127,10 +122,10 @@ pub struct ClientStreamCall<S, T, R, E> {
 /// the sink unless it was finished.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct BidirectionalCall<T, R, E> {
-    launch: Launch,
+    call: PendingCall,
     layer: Layer,
-    inbound: Arc<Inbound>,
-    outbound: Arc<Outbound>,
+    inbound: Arc<InboundStream>,
+    outbound: Arc<OutboundStream>,
     window: u64,
     sink: fn(SinkHalf) -> Sink<T>,
     answers: fn(StreamingHalf) -> Streaming<R, E>,
@@ -143,7 +138,7 @@ pub struct BidirectionalCall<T, R, E> {
 /// Dropped before it is done, nothing was sent.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct OneWayCall {
-    launch: Launch,
+    call: PendingCall,
     layer: Layer,
 }
 
@@ -166,13 +161,13 @@ impl<R, E: CallError> Answer<R, E> {
 }
 
 impl<R, E: CallError> UnaryCall<R, E> {
-    pub(super) fn new<F: Form<R>>(launch: Launch) -> Self {
-        Self { attempts: Attempts::new(launch), layer: Layer::Unasked, answer: Answer::new::<F>() }
+    pub(crate) fn new<F: Form<R>>(call: PendingCall) -> Self {
+        Self { attempts: Attempts::new(call), layer: Layer::Unasked, answer: Answer::new::<F>() }
     }
 
     /// Makes the call once, whatever comes of it: what a retry is good for is then the caller's to say.
     pub fn no_retry(mut self) -> Self {
-        self.attempts.launch.no_retry();
+        self.attempts.call.no_retry();
         self
     }
 }
@@ -182,7 +177,7 @@ impl<R, E: CallError> Future for UnaryCall<R, E> {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let reply = match this.layer.of(&mut this.attempts.launch, &Streams::default()) {
+        let reply = match this.layer.of(&mut this.attempts.call, &Streams::default()) {
             None => ready!(this.attempts.poll(context)),
             Some(around) => ready!(poll_around(around, &mut this.attempts, context)),
         };
@@ -194,7 +189,7 @@ impl<R, E: CallError> Future for UnaryCall<R, E> {
 
 /// A call whose answers, or whose way to send, its caller has once it is queued.
 struct Opening<'a> {
-    launch: &'a mut Launch,
+    call: &'a mut PendingCall,
     streams: &'a Streams,
     window: u64,
     handle: Option<CallHandle>,
@@ -202,13 +197,13 @@ struct Opening<'a> {
 
 impl Made for Opening<'_> {
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
-        self.launch.begin_again(request.metadata)
+        self.call.begin_again(request.metadata)
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>> {
-        match ready!(self.launch.poll_call(context, self.streams, Some(self.window))) {
+        match ready!(self.call.poll_call(context, self.streams, Some(self.window))) {
             Ok(id) => {
-                self.handle = Some(CallHandle::new(self.launch.connection(), id));
+                self.handle = Some(CallHandle::new(self.call.connection(), id));
                 // How it ends is told by its stream.
                 Poll::Pending
             }
@@ -223,34 +218,34 @@ impl Made for Opening<'_> {
 
 /// Sends a call that is answered with a stream.
 fn poll_open<E: CallError>(
-    launch: &mut Launch,
+    call: &mut PendingCall,
     layer: &mut Layer,
     streams: &Streams,
     window: u64,
     context: &mut Context<'_>,
 ) -> Poll<Result<CallHandle, E>> {
-    let Some(around) = layer.of(launch, streams) else {
-        let opened = ready!(launch.poll_call(context, streams, Some(window)));
+    let Some(around) = layer.of(call, streams) else {
+        let opened = ready!(call.poll_call(context, streams, Some(window)));
         if opened.is_err() {
-            launch.give_up();
+            call.give_up();
         }
-        return Poll::Ready(opened.map(|id| CallHandle::new(launch.connection(), id)).map_err(E::from));
+        return Poll::Ready(opened.map(|id| CallHandle::new(call.connection(), id)).map_err(E::from));
     };
-    let mut opening = Opening { launch, streams, window, handle: None };
+    let mut opening = Opening { call, streams, window, handle: None };
     let reply = poll_around(around, &mut opening, context);
     if let Some(handle) = opening.handle {
         return Poll::Ready(Ok(handle));
     }
     let reply = ready!(reply);
     *layer = Layer::None;
-    launch.give_up();
+    call.give_up();
     Poll::Ready(Err(reply.map_or_else(E::from_failure, |_| Status::internal("the call was not made").into())))
 }
 
 impl<R, E: CallError> ServerStreamCall<R, E> {
-    pub(super) fn new<F: Form<R>>(launch: Launch, window: u64) -> Self {
-        let (layer, inbound) = (Layer::Unasked, Arc::new(Inbound::new(window)));
-        Self { launch, layer, inbound, window, answers: Streaming::answers::<F> }
+    pub(crate) fn new<F: Form<R>>(call: PendingCall, window: u64) -> Self {
+        let (layer, inbound) = (Layer::Unasked, Arc::new(InboundStream::new(window)));
+        Self { call, layer, inbound, window, answers: Streaming::answers::<F> }
     }
 }
 
@@ -262,23 +257,23 @@ impl<R, E: CallError> Future for ServerStreamCall<R, E> {
         let inbound = Arc::clone(&this.inbound);
         let streams = Streams { inbound: Some(Arc::clone(&inbound)), outbound: None };
         let handle =
-            ready!(poll_open::<E>(&mut this.launch, &mut this.layer, &streams, this.window, context))?;
-        let (turn, around) = (this.launch.take_turn(), this.layer.take());
-        let half = half_of_answers(inbound, handle, this.window, turn, around);
+            ready!(poll_open::<E>(&mut this.call, &mut this.layer, &streams, this.window, context))?;
+        let (overlap, around) = (this.call.take_overlap(), this.layer.take());
+        let half = half_of_answers(inbound, handle, this.window, overlap, around);
         Poll::Ready(Ok((this.answers)(half)))
     }
 }
 
 /// The stream keeps the call, the turn of its method and its middleware until it ends.
 fn half_of_answers(
-    inbound: Arc<Inbound>,
+    inbound: Arc<InboundStream>,
     handle: CallHandle,
     window: u64,
-    turn: Option<Box<Turn>>,
+    overlap: Option<Box<OverlapPermit>>,
     around: Option<Box<Around>>,
 ) -> StreamingHalf {
     let outgoing: Arc<Connection> = Arc::clone(handle.connection());
-    let (id, call) = (handle.id(), Box::new((handle, turn)));
+    let (id, call) = (handle.id(), Box::new((handle, overlap)));
     StreamingHalf {
         inbound,
         outgoing,
@@ -290,12 +285,12 @@ fn half_of_answers(
 }
 
 impl<T, R, E: CallError> BidirectionalCall<T, R, E> {
-    pub(super) fn new<I: Form<T>, F: Form<R>>(launch: Launch, window: u64) -> Self {
+    pub(crate) fn new<I: Form<T>, F: Form<R>>(call: PendingCall, window: u64) -> Self {
         Self {
-            launch,
+            call,
             layer: Layer::Unasked,
-            inbound: Arc::new(Inbound::new(window)),
-            outbound: Arc::new(Outbound::new(INITIAL_CREDIT)),
+            inbound: Arc::new(InboundStream::new(window)),
+            outbound: Arc::new(OutboundStream::new(INITIAL_CREDIT)),
             window,
             sink: |half| Sink::new::<I>(half, true),
             answers: Streaming::answers::<F>,
@@ -311,18 +306,18 @@ impl<T, R, E: CallError> Future for BidirectionalCall<T, R, E> {
         let (inbound, outbound) = (Arc::clone(&this.inbound), Arc::clone(&this.outbound));
         let streams = Streams { inbound: Some(Arc::clone(&inbound)), outbound: Some(Arc::clone(&outbound)) };
         let handle =
-            ready!(poll_open::<E>(&mut this.launch, &mut this.layer, &streams, this.window, context))?;
+            ready!(poll_open::<E>(&mut this.call, &mut this.layer, &streams, this.window, context))?;
         let outgoing: Arc<Connection> = Arc::clone(handle.connection());
         let sink = (this.sink)(SinkHalf::new(outbound, outgoing, handle.id()));
-        let (turn, around) = (this.launch.take_turn(), this.layer.take());
-        let half = half_of_answers(inbound, handle, this.window, turn, around);
+        let (overlap, around) = (this.call.take_overlap(), this.layer.take());
+        let half = half_of_answers(inbound, handle, this.window, overlap, around);
         Poll::Ready(Ok((sink, (this.answers)(half))))
     }
 }
 
 impl<S, T, R, E: CallError> ClientStreamCall<S, T, R, E> {
-    pub(super) fn new<I: Form<T>, F: Form<R>>(launch: Launch, items: S) -> Self {
-        let upload = Upload::new::<I>(launch, items);
+    pub(crate) fn new<I: Form<T>, F: Form<R>>(call: PendingCall, items: S) -> Self {
+        let upload = Upload::new::<I>(call, items);
         Self { upload, layer: Layer::Unasked, answer: Answer::new::<F>() }
     }
 }
@@ -333,7 +328,7 @@ impl<S: Stream<Item = T>, T, R, E: CallError> Future for ClientStreamCall<S, T, 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
         let upload = &mut this.upload;
-        let reply = match this.layer.of(&mut upload.launch, &upload.streams) {
+        let reply = match this.layer.of(&mut upload.call, &upload.streams) {
             None => ready!(upload.poll_reply(context)),
             Some(around) => ready!(poll_around(around, upload, context)),
         };
@@ -347,39 +342,39 @@ impl<S: Stream<Item = T>, T, R, E: CallError> Future for ClientStreamCall<S, T, 
 impl<S, T, R, E> Unpin for ClientStreamCall<S, T, R, E> {}
 
 impl OneWayCall {
-    pub(super) fn new(launch: Launch) -> Self {
-        Self { launch, layer: Layer::Unasked }
+    pub(crate) fn new(call: PendingCall) -> Self {
+        Self { call, layer: Layer::Unasked }
     }
 
     /// How long the call may wait to be accepted for sending, and then to reach its handler. Without it, the method's
     /// `@deadline` holds, or else the channel's.
     pub fn deadline(mut self, within: Duration) -> Self {
-        self.launch.deadline(within);
+        self.call.deadline(within);
         self
     }
 
     /// Waits for as long as it takes.
     pub fn no_deadline(mut self) -> Self {
-        self.launch.no_deadline();
+        self.call.no_deadline();
         self
     }
 
     /// Fails at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is connected.
     pub fn fail_fast(mut self) -> Self {
-        self.launch.patience(Patience::FailFast);
+        self.call.wait_for_ready(false);
         self
     }
 
     /// Waits, within the deadline, where no server is connected. It does anyway, unless the channel is set up to fail
     /// fast.
     pub fn wait_for_ready(mut self) -> Self {
-        self.launch.patience(Patience::Wait);
+        self.call.wait_for_ready(true);
         self
     }
 
     /// Sends a name and a value along, which the handler finds in its [`crate::Context`].
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<MetadataValue>) -> Self {
-        self.launch.metadata(name, value);
+        self.call.metadata(name, value);
         self
     }
 }
@@ -389,23 +384,23 @@ impl Future for OneWayCall {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let sent = match this.layer.of(&mut this.launch, &Streams::default()) {
-            None => ready!(this.launch.poll_one_way(context)),
+        let sent = match this.layer.of(&mut this.call, &Streams::default()) {
+            None => ready!(this.call.poll_one_way(context)),
             Some(around) => {
-                let reply = ready!(poll_around(around, &mut Unheard(&mut this.launch), context));
+                let reply = ready!(poll_around(around, &mut OneWay(&mut this.call), context));
                 reply.map(drop).map_err(Status::from_failure)
             }
         };
         this.layer = Layer::None;
-        this.launch.give_up();
+        this.call.give_up();
         Poll::Ready(sent)
     }
 }
 
 /// A call that is over once it is queued.
-struct Unheard<'a>(&'a mut Launch);
+struct OneWay<'a>(&'a mut PendingCall);
 
-impl Made for Unheard<'_> {
+impl Made for OneWay<'_> {
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
         self.0.begin_again(request.metadata)
     }
@@ -419,26 +414,6 @@ impl Made for Unheard<'_> {
 
 impl fmt::Debug for OneWayCall {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.launch.fmt(f)
-    }
-}
-
-/// Waits for the pong to a ping, which proves that the server has read all that was sent before.
-pub(super) async fn ping(connection: &Arc<Connection>, deadline: Option<Deadline>) -> Result<(), Status> {
-    let mut ticket = Ticket::new(Arc::clone(connection));
-    let id = if let Some(id) = connection.ping_now(deadline) {
-        id
-    } else {
-        let wait = Wait { deadline, patience: Patience::Wait };
-        poll_fn(|context| {
-            let now = Instant::now();
-            ticket.poll_send(context, wait, now, |state| state.begin_ping(deadline, now))
-        })
-        .await?
-    };
-    let mut handle = CallHandle::new(connection, id);
-    match poll_fn(|context| handle.poll_reply(context)).await {
-        Ok(_) => Ok(()),
-        Err(failure) => Err(Status::from_failure(failure)),
+        self.call.fmt(f)
     }
 }

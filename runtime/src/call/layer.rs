@@ -2,41 +2,40 @@
 
 use std::task::{Context, Poll};
 
-use tokio::time::Instant;
-
-use super::in_flight::Streams;
-use super::launch::Launch;
+use super::pending_call::PendingCall;
+use crate::clock;
 use crate::codec::Body;
 use crate::middleware::{Around, ClientRequest, Direction, Step, Traffic};
+use crate::session::client::Streams;
 use crate::status::{Failure, Status};
 
 /// The middleware around a call.
 pub(super) enum Layer {
     /// The call was not polled yet.
     Unasked,
-    /// There is none, or it is done.
+    /// There is no middleware, or it is done.
     None,
     Around(Box<Around>),
 }
 
-/// A call as its middleware has it made.
+/// A call that its middleware has made.
 pub(super) trait Made {
-    /// Makes it, for the first time or again.
+    /// Makes the call, for the first time or again.
     ///
     /// # Errors
-    /// It can't be made again.
+    /// The call can't be made again.
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status>;
-    /// Looks how it ends; `None` for one that has no answer.
+    /// Returns how the call ends; `None` for one that has no answer.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>>;
-    /// Cancels it, if it is made.
+    /// Cancels the call, if it is made.
     fn cancel(&mut self);
 }
 
 impl Layer {
-    /// The middleware of the call's channel, if it has any. To be called whenever the call is polled.
-    pub(super) fn of(&mut self, launch: &mut Launch, streams: &Streams) -> Option<&mut Around> {
+    /// Returns the middleware of the call's channel, if it has any. Called whenever the call is polled.
+    pub(super) fn of(&mut self, call: &mut PendingCall, streams: &Streams) -> Option<&mut Around> {
         if let Self::Unasked = self {
-            *self = launch.around(streams).map_or(Self::None, |around| Self::Around(Box::new(around)));
+            *self = call.around(streams).map_or(Self::None, |around| Self::Around(Box::new(around)));
         }
         match self {
             Self::Around(around) => Some(around),
@@ -44,7 +43,7 @@ impl Layer {
         }
     }
 
-    /// There is none any more.
+    /// Takes the middleware away.
     pub(super) fn take(&mut self) -> Option<Box<Around>> {
         match std::mem::replace(self, Self::None) {
             Self::Around(around) => Some(around),
@@ -53,7 +52,7 @@ impl Layer {
     }
 }
 
-/// Makes a call as its middleware says. How it ended is for the middleware to say, too.
+/// Makes a call as its middleware says. The middleware also says how it ended.
 pub(super) fn poll_around(
     around: &mut Around,
     call: &mut impl Made,
@@ -84,18 +83,17 @@ pub(super) fn poll_around(
     }
 }
 
-/// What middleware needs.
-impl Launch {
+impl PendingCall {
     fn around(&mut self, streams: &Streams) -> Option<Around> {
         let stack = self.middleware()?;
-        let deadline = self.fix_deadline(Instant::now());
+        let deadline = self.fix_deadline(clock::now());
         let traffic = Traffic {
             params: self.parameter_bytes() as u64,
             items: streams.outbound.clone().map_or(Direction::None, Direction::Out),
             answers: streams.inbound.clone().map_or(Direction::None, Direction::In),
         };
         let (method, metadata, trace) = (self.method(), self.take_metadata(), self.take_trace());
-        let until = deadline.map(|deadline| deadline.at);
+        let until = deadline.map(|deadline| tokio::time::Instant::from_std(deadline.at));
         let request = ClientRequest { method, metadata, deadline: until, traffic, trace };
         Some(stack.around(request, deadline))
     }

@@ -1,4 +1,4 @@
-//! [`Upload`]: a client's stream on its way, and the one answer to it. As a future it is in [`super::call`].
+//! [`Upload`]: a client's stream on its way, and the one answer to it. As a future it is in [`super::kinds`].
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -6,23 +6,23 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::around::Made;
-use super::connection::Connection;
 use super::handle::CallHandle;
-use super::in_flight::Streams;
-use super::launch::Launch;
+use super::layer::Made;
+use super::pending_call::PendingCall;
 use crate::codec::{Body, EncodeError, Form};
-use crate::flow::OutboundStream as Outbound;
+use crate::connection::Connection;
+use crate::flow::OutboundStream;
 use crate::middleware::ClientRequest;
+use crate::session::client::Streams;
 use crate::status::{Failure, Status};
 use crate::stream::{SinkHalf, Unsent};
 use crate::wire::{INITIAL_CREDIT, Item, ItemHead};
 
 /// A call that sends a stream, until it is answered.
 pub(super) struct Upload<S, T> {
-    pub(super) launch: Launch,
+    pub(super) call: PendingCall,
     pub(super) streams: Streams,
-    outbound: Arc<Outbound>,
+    outbound: Arc<OutboundStream>,
     sending: Option<Sending>,
     items: Option<Pin<Box<S>>>,
     encode: fn(&ItemHead, &T) -> Result<Item, EncodeError>,
@@ -37,10 +37,10 @@ struct Sending {
 }
 
 impl<S, T> Upload<S, T> {
-    pub(super) fn new<I: Form<T>>(launch: Launch, items: S) -> Self {
-        let outbound = Arc::new(Outbound::new(INITIAL_CREDIT));
+    pub(super) fn new<I: Form<T>>(call: PendingCall, items: S) -> Self {
+        let outbound = Arc::new(OutboundStream::new(INITIAL_CREDIT));
         Self {
-            launch,
+            call,
             streams: Streams { inbound: None, outbound: Some(Arc::clone(&outbound)) },
             outbound,
             sending: None,
@@ -51,8 +51,8 @@ impl<S, T> Upload<S, T> {
 
     fn poll_start(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         if self.sending.is_none() {
-            let id = ready!(self.launch.poll_call(context, &self.streams, None))?;
-            let handle = CallHandle::new(self.launch.connection(), id);
+            let id = ready!(self.call.poll_call(context, &self.streams, None))?;
+            let handle = CallHandle::new(self.call.connection(), id);
             let connection: Arc<Connection> = Arc::clone(handle.connection());
             let sink = SinkHalf::new(Arc::clone(&self.outbound), connection, handle.id());
             self.sending = Some(Sending { handle, sink, next: None });
@@ -62,15 +62,15 @@ impl<S, T> Upload<S, T> {
 }
 
 impl<S, T> Upload<S, T> {
-    /// The call is over, and its items are of no use any more.
+    /// Ends the call, and drops its items.
     pub(super) fn give_up(&mut self) {
         (self.sending, self.items) = (None, None);
-        self.launch.give_up();
+        self.call.give_up();
     }
 }
 
 impl<S: Stream<Item = T>, T> Upload<S, T> {
-    /// Sends the stream, and waits for the answer.
+    /// Sends the stream, and returns the answer.
     pub(super) fn poll_reply(&mut self, context: &mut Context<'_>) -> Poll<Result<Body, Failure>> {
         if let Err(status) = ready!(self.poll_start(context)) {
             return Poll::Ready(Err(Failure::Status(status)));
@@ -84,10 +84,10 @@ impl<S: Stream<Item = T>, T> Upload<S, T> {
         sending.handle.poll_reply(context)
     }
 
-    /// Sends items for as long as there are some and the server has room for them.
+    /// Sends items while there are some and the server has room for them.
     ///
     /// # Errors
-    /// An item can't be sent at all. That the call is over is none: its reply says how.
+    /// An item can't be sent at all. The end of the call is no error: its reply says how.
     fn poll_items(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
         while let Some(items) = &mut self.items {
@@ -127,7 +127,7 @@ impl Sending {
 impl<S: Stream<Item = T>, T> Made for Upload<S, T> {
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
         self.sending = None;
-        self.launch.begin_again(request.metadata)
+        self.call.begin_again(request.metadata)
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>> {

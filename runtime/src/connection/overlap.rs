@@ -1,7 +1,5 @@
-//! Calls of a method that does not run twice at a time: the later one waits, takes the place of the earlier, or is not
-//! made. What the words mean is in [`crate::Overlap`].
-//!
-//! Nothing here is touched by calls of other methods.
+//! [`OverlapPermit`]: calls of a method that does not run twice at a time. The later one waits, takes the place of the earlier, or is not made, as
+//! [`crate::Overlap`] says. Calls of other methods touch nothing here.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -9,51 +7,51 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
 
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Sleep, sleep_until};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connection::Connection;
-use super::deadline::Deadline;
 use crate::method::{Method, Overlap};
+use crate::session::Deadline;
 use crate::status::{Cause, Status};
 
-/// The methods of a channel that do not run twice at a time, by their names. No more of them than there are methods.
+/// The methods of a channel that do not run twice at a time, by their names: no more than there are methods.
 #[derive(Debug, Default)]
-pub(super) struct Overlaps(Mutex<HashMap<&'static str, Arc<Lane>>>);
+pub(crate) struct Overlaps(Mutex<HashMap<&'static str, Arc<Lane>>>);
 
-/// What is known of one method.
+/// The calls of one method.
 #[derive(Debug)]
 struct Lane {
-    /// For one call at a time, in the order in which they came.
+    /// Lets one call run at a time, in the order in which they came.
     one: Arc<Semaphore>,
-    /// The call that came last, where it replaces the one before.
+    /// The newest call, where it replaces the one before.
     latest: Mutex<Weak<Running>>,
 }
 
-/// A call on its way to its turn, or having it. Dropped, the next has its turn.
-pub(super) enum Turn {
+/// A call that waits for its turn, or has it. Dropped, the next one has its turn.
+pub(crate) enum OverlapPermit {
     /// Another call runs.
     Waiting(Waiting),
-    /// It is this call's turn, and nobody else's.
+    /// This call runs alone.
     Alone { _permit: OwnedSemaphorePermit },
-    /// It is this call's turn until another replaces it.
+    /// This call runs until another replaces it.
     Latest(Arc<Running>),
 }
 
 type Permit = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send + Sync>>;
 
-/// What a call that waits for its turn waits for.
-pub(super) struct Waiting {
+/// What a call waits for until its turn.
+pub(crate) struct Waiting {
     permit: Permit,
     deadline: Option<(Deadline, Pin<Box<Sleep>>)>,
 }
 
 /// A call that may be replaced.
 #[derive(Debug)]
-pub(super) struct Running(Mutex<Stage>);
+pub(crate) struct Running(Mutex<Stage>);
 
 #[derive(Debug)]
 enum Stage {
-    /// It was not sent yet, or is to be sent again. Whom to wake.
+    /// It was not sent yet, or is to be sent again. Holds the task to wake.
     Starting(Option<Waker>),
     InFlight(Arc<Connection>, u32),
     Replaced,
@@ -61,7 +59,7 @@ enum Stage {
 
 impl Overlaps {
     fn lane(&self, method: &Method) -> Arc<Lane> {
-        // Nothing panics while it holds the lock but for lack of memory.
+        // Nothing panics while the lock is held but for lack of memory.
         let mut lanes = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         let lane = lanes.entry(method.name()).or_insert_with(|| {
             Arc::new(Lane { one: Arc::new(Semaphore::new(1)), latest: Mutex::new(Weak::new()) })
@@ -69,28 +67,28 @@ impl Overlaps {
         Arc::clone(lane)
     }
 
-    /// A call begins. `None` where calls of the method do not mind each other.
+    /// Begins a call. Returns `None` if calls of the method may overlap.
     ///
     /// # Errors
     /// Another call of the method runs, and this one is not to be made.
     #[inline]
-    pub(super) fn begin(
+    pub(crate) fn begin(
         &self,
         method: &Method,
         deadline: Option<Deadline>,
-    ) -> Result<Option<Box<Turn>>, Status> {
+    ) -> Result<Option<Box<OverlapPermit>>, Status> {
         let turn = match method.overlap() {
             Overlap::Parallel => return Ok(None),
             Overlap::Queue => {
                 let permit = Box::pin(Arc::clone(&self.lane(method).one).acquire_owned());
-                let deadline = deadline.map(|deadline| (deadline, Box::pin(sleep_until(deadline.at))));
-                Turn::Waiting(Waiting { permit, deadline })
+                let deadline = deadline.map(|deadline| (deadline, Box::pin(sleep_until(Instant::from_std(deadline.at)))));
+                OverlapPermit::Waiting(Waiting { permit, deadline })
             }
             Overlap::Ignore => match Arc::clone(&self.lane(method).one).try_acquire_owned() {
-                Ok(permit) => Turn::Alone { _permit: permit },
+                Ok(permit) => OverlapPermit::Alone { _permit: permit },
                 Err(_) => return Err(ignored(method)),
             },
-            Overlap::Replace => Turn::Latest(self.lane(method).replace(method)),
+            Overlap::Replace => OverlapPermit::Latest(self.lane(method).replace(method)),
         };
         Ok(Some(Box::new(turn)))
     }
@@ -106,7 +104,7 @@ fn replaced(method: &str) -> Status {
 }
 
 impl Lane {
-    /// Puts a new call into the place of the one before.
+    /// Puts a new call in the place of the one before.
     fn replace(&self, method: &Method) -> Arc<Running> {
         let new = Arc::new(Running(Mutex::new(Stage::Starting(None))));
         let mut latest = self.latest.lock().unwrap_or_else(PoisonError::into_inner);
@@ -125,7 +123,7 @@ impl Running {
     }
 
     fn be_replaced(&self, method: &str) {
-        // Nobody is woken, and no other lock taken, under this one.
+        // No task is woken, and no other lock taken, under this one.
         let stage = std::mem::replace(&mut *self.lock(), Stage::Replaced);
         match stage {
             Stage::Starting(waker) => waker.into_iter().for_each(Waker::wake),
@@ -137,12 +135,12 @@ impl Running {
     }
 }
 
-impl Turn {
+impl OverlapPermit {
     /// Waits until the call may be sent.
     ///
     /// # Errors
     /// It took too long, or another call has taken its place.
-    pub(super) fn poll(&mut self, context: &mut Context<'_>, method: &str) -> Poll<Result<(), Status>> {
+    pub(crate) fn poll(&mut self, context: &mut Context<'_>, method: &str) -> Poll<Result<(), Status>> {
         match self {
             Self::Alone { .. } => Poll::Ready(Ok(())),
             Self::Latest(running) => {
@@ -161,8 +159,8 @@ impl Turn {
         }
     }
 
-    /// The call was sent.
-    pub(super) fn sent(&self, connection: &Arc<Connection>, id: u32, method: &str) {
+    /// Says that the call was sent.
+    pub(crate) fn sent(&self, connection: &Arc<Connection>, id: u32, method: &str) {
         let Self::Latest(running) = self else { return };
         let mut stage = running.lock();
         let late = matches!(*stage, Stage::Replaced);
@@ -183,7 +181,7 @@ impl Waiting {
         method: &str,
     ) -> Poll<Result<OwnedSemaphorePermit, Status>> {
         if let Poll::Ready(permit) = self.permit.as_mut().poll(context) {
-            // Nobody closes the semaphore; if somebody did, no call could ever have its turn.
+            // The semaphore is never closed; if it were, no call could ever have its turn.
             return Poll::Ready(permit.map_err(|_| Status::internal("the line was closed").not_sent()));
         }
         if let Some((deadline, sleep)) = &mut self.deadline {

@@ -1,0 +1,5 @@
+//! Drivers: the tasks that own a transport. One loop per side, over the traits of [`crate::transport`] and the sessions of connections and peers.
+
+mod client;
+
+pub(crate) use client::ClientDriver;
