@@ -16,5 +16,6 @@ pub mod flow;
 pub mod id_map;
 pub mod metadata;
 pub mod method;
+pub mod session;
 pub mod status;
 pub mod wire;
