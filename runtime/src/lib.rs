@@ -8,6 +8,8 @@
 
 mod client;
 mod context;
+mod dispatch;
+mod driver;
 mod flush;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -20,7 +22,7 @@ mod stream;
 mod telemetry;
 pub mod testing;
 
-pub(crate) use zsvc_proto::{codec, flow, id_map, metadata, method, status, wire};
+pub(crate) use zsvc_proto::{codec, flow, metadata, method, session, status, wire};
 
 pub use bytes::Bytes;
 pub use futures_core::Stream;
@@ -34,9 +36,10 @@ pub use client::{
 };
 pub use codec::{ParseTimestampError, Timestamp, TimestampOutOfRange, UnknownVariant};
 pub use context::{CancelReason, Cancelled, Context, Draining, PeerId};
+pub use dispatch::Service;
 pub use metadata::{Metadata, MetadataValue};
 pub use method::{Method, MethodKind, Overlap};
-pub use server::{Counters, Dropped, ServeError, Server, ServerBuilder, Service};
+pub use server::{Counters, Dropped, ServeError, Server, ServerBuilder};
 pub use status::{CallError, Cause, Code, DeclaredError, Error, Outcome, Status};
 pub use stream::{Sink, Streaming};
 

@@ -33,7 +33,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use crate::client::{Host, Order, Place, Way};
-use crate::server::{ServeError, Server, ServerBuilder, Service};
+use crate::dispatch::Service;
+use crate::server::{ServeError, Server, ServerBuilder};
 
 /// What the endpoints of test servers start with.
 const SCHEME: &str = "test://";

@@ -22,9 +22,9 @@ use super::resolve::{self, Lobby, Name, Resolve, Resolver, named};
 use super::retry::Retry;
 use super::states::{EndpointState, StateWatch};
 use crate::codec::{Encode, Form};
+use crate::dispatch::Service;
 use crate::method::Method;
 use crate::middleware::ClientMiddleware;
-use crate::server::Service;
 use crate::status::{CallError, Status};
 use crate::testing;
 

@@ -82,6 +82,12 @@ impl DropReason {
 }
 
 impl Counts {
+    /// Reports whether there is nothing to count.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     /// Returns the number of records that were dropped for a reason.
     #[must_use]
     pub fn dropped(&self, reason: DropReason) -> u64 {
@@ -102,13 +108,10 @@ impl<C> Default for Effects<C> {
 }
 
 impl<C> Effects<C> {
-    /// Wakes tasks, and drops what the session has discarded. Returns the calls to stop.
-    ///
-    /// No lock may be held.
-    pub fn run(self) -> Vec<Ended<C>> {
+    /// Wakes tasks, and drops what the session has discarded. No lock may be held. Calls in `ended` are the application's to stop.
+    pub fn run(self) {
         self.wakers.first.into_iter().chain(self.wakers.more).for_each(Waker::wake);
         drop(self.discarded);
-        self.ended
     }
 
     #[inline]

@@ -10,7 +10,6 @@ pub(crate) use place::{Order, Place, Way};
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -22,7 +21,9 @@ use super::counters::ChannelCounters;
 use super::limits::Limits;
 use super::owner::Rest;
 use super::state::Wakers;
-use crate::server::{self, Core, Service, Shared};
+use crate::dispatch::Service;
+use crate::server::{self, Core};
+use crate::session::server::{Drain, DrainStep};
 use crate::status::{Cause, Status};
 use crate::wire::{self, Batch, Record};
 use transit::Transit;
@@ -43,7 +44,7 @@ pub(super) fn connect(
     counters: Arc<ChannelCounters>,
 ) -> Arc<Connection> {
     let connection = Connection::new("local".to_owned(), limits, counters, Link::Local);
-    match Core::new(vec![service], Shared::new(server::Limits::default())) {
+    match Core::new(vec![service], server::Config::default()) {
         Ok(core) => {
             let place = Place::new();
             place.arrive(Arc::clone(&connection));
@@ -77,22 +78,13 @@ pub(crate) struct Host {
     /// None while the server is down.
     core: Option<Core>,
     /// How far the server is on its way out.
-    ending: Option<Ending>,
+    drain: Drain,
     lines: Vec<Line>,
     /// Each time a line is up it has a route of its own, as in ZeroMQ.
     routes: u64,
     wakers: Wakers,
     tick: Pin<Box<Sleep>>,
     check_at: Instant,
-}
-
-/// Where a server is on its way out.
-#[derive(Clone, Copy)]
-enum Ending {
-    /// Calls in flight may go on until then, or for as long as they like.
-    Draining(Option<Instant>),
-    /// Everything is answered, and on its way.
-    Leaving,
 }
 
 /// What lies between one connection and the server.
@@ -118,7 +110,7 @@ impl Host {
         Self {
             place,
             core: Some(core),
-            ending: None,
+            drain: Drain::new(Duration::MAX),
             lines: Vec::new(),
             routes: 0,
             wakers: Wakers::new(),
@@ -157,24 +149,24 @@ impl Host {
             if let Some(route) = line.break_off(now + RECONNECT, &mut self.wakers)
                 && let Some(core) = &mut self.core
             {
-                core.clients.lose_by(&route);
+                core.peers.lose_by(&route);
             }
         }
     }
 
     fn crash(&mut self, now: Instant) {
         self.core = None;
-        self.ending = None;
+        self.drain = Drain::new(Duration::MAX);
         for line in &mut self.lines {
             line.break_off(now + RECONNECT, &mut self.wakers);
         }
     }
 
     fn drain(&mut self, now: Instant, grace: Duration) {
-        if let (Some(core), None) = (&self.core, self.ending) {
+        let Some(core) = &self.core else { return };
+        if self.drain.begin(now.into_std(), grace) {
             core.shared.drain();
-            core.clients.say_going_away();
-            self.ending = Some(Ending::Draining(now.checked_add(grace)));
+            core.peers.go_away();
         }
     }
 
@@ -192,7 +184,7 @@ impl Host {
             }
             while let Some(message) = line.to_server.due(now) {
                 let batch = message.into_batch();
-                core.receive(&route, &batch);
+                core.receive(&route, batch.clone());
                 if rules.repeats {
                     repeat(core, &batch);
                 }
@@ -218,24 +210,17 @@ impl Host {
     fn advance(&mut self, now: Instant) -> bool {
         let Some(core) = &mut self.core else { return false };
         if now >= self.check_at {
-            core.clients.check(now);
+            core.peers.check(now);
             self.check_at = now + CHECK;
         }
-        match self.ending {
-            Some(Ending::Draining(until))
-                if core.shared.calls.load(Ordering::Acquire) == 0
-                    || until.is_some_and(|until| now >= until) =>
-            {
-                core.fail_all();
-                self.ending = Some(Ending::Leaving);
-                true
-            }
-            Some(Ending::Leaving) if self.lines.iter().all(|line| line.to_client.is_empty()) => {
-                self.crash(now);
-                true
-            }
-            _ => false,
+        let is_idle = core.shared.sessions.calls() == 0;
+        let is_flushed = || self.lines.iter().all(|line| line.to_client.is_empty());
+        match self.drain.handle_timeout(now.into_std(), is_idle, is_flushed) {
+            DrainStep::Wait => return false,
+            DrainStep::Flush => core.end_calls(),
+            DrainStep::Done => self.crash(now),
         }
+        true
     }
 
     /// Ends what is out of time, and tells when to look again.
@@ -251,12 +236,10 @@ impl Host {
             }
         }
         if let Some(core) = &self.core {
-            let busy = core.shared.calls.load(Ordering::Acquire) > 0;
+            let busy = core.shared.sessions.calls() > 0;
             at_latest(busy.then_some(self.check_at));
         }
-        if let Some(Ending::Draining(until)) = self.ending {
-            at_latest(until);
-        }
+        at_latest(self.drain.poll_timeout().map(Instant::from_std));
         next
     }
 
@@ -313,9 +296,9 @@ fn repeat(core: &mut Core, batch: &Batch) {
     }
     if again.len() == batch.bytes().len() {
         // Also with what may be attached to it.
-        core.receive(AGAIN, batch);
+        core.receive(AGAIN, batch.clone());
     } else if again.len() > 1 {
-        core.receive(AGAIN, &Bytes::from(again).into());
+        core.receive(AGAIN, Bytes::from(again).into());
     }
 }
 
