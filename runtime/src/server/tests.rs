@@ -476,7 +476,7 @@ async fn what_a_client_never_reads_is_not_dropped_under_the_lock() {
     let answer = |id| {
         let body = Bytes::from_owner(Asking(Arc::clone(&peer), Arc::clone(&dropped)));
         let key = open(&peer, id);
-        peer.answer(key, Answer::Reply(RecordBuilder::reply::<Blob, Bytes>(id, &body).unwrap()));
+        peer.answer(key, Answer::Reply(RecordBuilder::reply::<Blob, Bytes>(key.id(), &body).unwrap()));
     };
     answer(1);
     peer.with(Session::shed);
