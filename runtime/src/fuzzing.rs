@@ -1,8 +1,6 @@
 //! The door through which the fuzzer in `fuzz/wire` reaches what both ends make of bytes, without sockets. It is there only with
 //! `--cfg fuzzing`, which nobody but a fuzzer sets.
 
-use std::sync::Arc;
-
 use bytes::Bytes;
 use tokio::time::Instant;
 
@@ -27,19 +25,19 @@ impl FuzzedServer {
     /// Takes a message from the client of this route: a batch, and the frames before it that belong to it.
     pub fn receive(&mut self, route: &[u8], batch: &[u8], frames: &[Bytes]) {
         match Batch::attach(Bytes::copy_from_slice(batch), frames.to_vec()) {
-            Ok(batch) => self.core.receive(route, &batch),
+            Ok(batch) => self.core.receive(route, batch),
             Err(malformed) => self.core.refuse(route, &malformed),
         };
     }
 
     /// Looks at the clock.
     pub fn check(&mut self) {
-        self.core.clients.check(Instant::now());
+        self.core.peers.check(Instant::now());
     }
 
     /// The client of this route is gone.
     pub fn lose(&mut self, route: &[u8]) {
-        self.core.clients.lose_by(route);
+        self.core.peers.lose_by(route);
     }
 
     /// What it has to send, and to whom.
@@ -51,8 +49,7 @@ impl FuzzedServer {
     /// How many calls are in flight.
     #[must_use]
     pub fn calls(&self) -> usize {
-        let shared = Arc::clone(&self.core.shared);
-        shared.calls.load(std::sync::atomic::Ordering::Acquire)
+        self.core.shared.sessions.calls()
     }
 }
 

@@ -6,7 +6,7 @@ pub use crate::codec::{
     List, Map, Nanoseconds, Nothing, Optional, Payload, Plain, Reader, Validate, Violation, WriteForm,
     Writer, check_inside, check_len, check_range, deserialize, length, serialize,
 };
-pub use crate::server::{Handling, Incoming, Params, Starting};
+pub use crate::dispatch::{Handling, Incoming, Params, Starting};
 pub use crate::testing::{MockMethod, Unset};
 pub use serde;
 

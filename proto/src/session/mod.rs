@@ -16,5 +16,6 @@
 
 pub mod client;
 mod deadline;
+pub mod server;
 
 pub use deadline::Deadline;

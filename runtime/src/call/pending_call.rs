@@ -313,17 +313,19 @@ impl PendingCall {
         };
         loop {
             let connection = route.connection(&self.endpoints);
-            match connection.poll_ready(context, ticket, route.wait, now) {
+            let refused = match connection.poll_ready(context, ticket, route.wait, now) {
                 Poll::Ready(Ok(permit)) => {
                     let record = take_record(&mut self.record, self.keeps)?;
                     let sent = send(permit, what, &self.request, route.wait.deadline, record, now);
                     self.dispatch = Dispatch::Sent;
                     return Poll::Ready(Ok(sent));
                 }
-                // It stands in the queue by now, so it hears of all that comes later.
-                Poll::Pending | Poll::Ready(Err(_)) if route.go_by_another(&self.endpoints, ticket, now) => {}
-                Poll::Ready(Err(status)) => return Poll::Ready(Err(status)),
-                Poll::Pending => return Poll::Pending,
+                Poll::Ready(Err(status)) => Poll::Ready(Err(status)),
+                Poll::Pending => Poll::Pending,
+            };
+            // The call stands in the queue by now, so it hears of all that comes later.
+            if !route.go_by_another(&self.endpoints, ticket, now) {
+                return refused;
             }
         }
     }

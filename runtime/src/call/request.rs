@@ -39,7 +39,7 @@ impl Request {
             time: TimeLimit::Default,
             wait_for_ready: None,
             metadata: Metadata::default(),
-            inherited: inherited_deadline(),
+            inherited: inherited(),
         }
     }
 
@@ -52,7 +52,7 @@ impl Request {
             TimeLimit::Default => self.method.default_deadline().or_else(|| channel_default(self.method, config)),
         };
         let own = within.and_then(|within| Deadline::within(now, within));
-        let inherited = match (self.inherited, inherited_deadline()) {
+        let inherited = match (self.inherited, inherited()) {
             (None, None) => return own,
             _ if matches!(self.time, TimeLimit::None) => return own,
             (Some(made), Some(awaited)) => made.min(awaited),
@@ -74,6 +74,12 @@ impl Request {
         }
         self.metadata.excess().map_or(Ok(()), |what| Err(Status::resource_exhausted(what).not_sent()))
     }
+}
+
+/// Returns the deadline of the handler that runs on this thread.
+#[inline]
+fn inherited() -> Option<Instant> {
+    inherited_deadline().map(tokio::time::Instant::into_std)
 }
 
 /// Returns the channel's deadline for calls that are answered once: a stream may go on for as long as both sides like.

@@ -270,7 +270,7 @@ impl Connection {
     }
 
     /// Takes no new calls, and ends once it is idle.
-    pub(super) fn retire(&self) {
+    pub(crate) fn retire(&self) {
         self.with(Session::retire);
         self.notify.notify();
     }
@@ -281,7 +281,7 @@ impl Connection {
     }
 
     /// Says that nothing is known to keep it from coming up. Returns whether something was.
-    pub(super) fn clear_trouble(&self) -> bool {
+    pub(crate) fn clear_trouble(&self) -> bool {
         self.lock().session.clear_trouble()
     }
 }

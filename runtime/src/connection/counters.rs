@@ -59,23 +59,23 @@ impl ChannelCounters {
     }
 
     #[inline]
-    pub(super) fn called(&self) {
+    pub(crate) fn called(&self) {
         self.calls.add_one();
     }
 
-    pub(super) fn retried(&self) {
+    pub(crate) fn retried(&self) {
         self.retries.add(1);
     }
 
-    pub(super) fn retry_denied(&self) {
+    pub(crate) fn retry_denied(&self) {
         self.retries_denied.add(1);
     }
 
-    pub(super) fn reconnected(&self) {
+    pub(crate) fn reconnected(&self) {
         self.reconnects.add(1);
     }
 
-    pub(super) fn drops(&self, reason: ChannelDropped, count: usize) {
+    pub(crate) fn drops(&self, reason: ChannelDropped, count: usize) {
         self.dropped[reason as usize].add(count as u64);
     }
 }

@@ -24,7 +24,7 @@ pub enum CancelReason {
 }
 
 impl CancelReason {
-    /// What a call was ended for that is answered with this status.
+    /// Returns why a call was ended that is answered with this status.
     pub(crate) fn of(why: &Status) -> Self {
         match why.cause() {
             Some(Cause::Deadline) => Self::Deadline,
@@ -34,7 +34,7 @@ impl CancelReason {
         }
     }
 
-    /// In words, as in "the call is over: the client gave it up".
+    /// Returns the reason in words, as in "the call is over: the client gave it up".
     const fn text(self) -> &'static str {
         match self {
             Self::Finished => "the handler came to its end",
@@ -52,10 +52,10 @@ impl fmt::Display for CancelReason {
     }
 }
 
-/// The end of one call, once it has come. Whoever ends the call says so first; its context says the rest.
+/// The end of one call, once it has come. What ends the call from outside announces it first; its context announces every other end.
 pub(crate) type Signal = Arc<watch::Sender<Option<CancelReason>>>;
 
-/// Tells everyone who waits. Only the first reason counts.
+/// Announces the end of a call to all tasks that wait for it. Only the first reason counts.
 pub(crate) fn announce(signal: &Signal, reason: CancelReason) {
     signal.send_if_modified(|known| {
         let first = known.is_none();
@@ -64,7 +64,7 @@ pub(crate) fn announce(signal: &Signal, reason: CancelReason) {
     });
 }
 
-/// Tells when a call is over, and why: answered, cancelled or out of time. See
+/// A signal that a call is over, and why: answered, cancelled or out of time. See
 /// [`Context::cancelled`](crate::Context::cancelled).
 #[derive(Debug, Clone)]
 pub struct Cancelled(watch::Receiver<Option<CancelReason>>);
@@ -74,7 +74,7 @@ impl Cancelled {
         Self(signal.subscribe())
     }
 
-    /// Waits until the call is over.
+    /// Waits until the call is over, and returns why.
     ///
     /// # Cancel safety
     /// May be dropped and waited for anew.
@@ -84,20 +84,20 @@ impl Cancelled {
         reason.ok().flatten().unwrap_or(CancelReason::Finished)
     }
 
-    /// Why the call is over, if it is.
+    /// Returns why the call is over, if it is.
     #[must_use]
     pub fn reason(&self) -> Option<CancelReason> {
         *self.0.borrow()
     }
 
-    /// Whether the call is over.
+    /// Reports whether the call is over.
     #[must_use]
     pub fn is_cancelled(&self) -> bool {
         self.reason().is_some()
     }
 }
 
-/// Tells when a server begins to drain. See [`Context::draining`](crate::Context::draining).
+/// A signal that a server begins to drain. See [`Context::draining`](crate::Context::draining).
 #[derive(Debug, Clone)]
 pub struct Draining(watch::Receiver<bool>);
 
@@ -115,7 +115,7 @@ impl Draining {
         let _ = self.0.wait_for(|begun| *begun).await;
     }
 
-    /// Whether the server has stopped to take new calls.
+    /// Reports whether the server has stopped to take new calls.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         *self.0.borrow()

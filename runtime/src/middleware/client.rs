@@ -16,6 +16,7 @@ use super::Inherited;
 use super::caught::{Caught, Panicked};
 use super::response::{Reply, Response, Traffic};
 use crate::session::Deadline;
+use crate::clock;
 use crate::codec::Body;
 use crate::metadata::Metadata;
 use crate::method::Method;
@@ -306,7 +307,7 @@ struct Limit {
 
 impl Limit {
     fn is_past(&self) -> bool {
-        self.deadline.at <= Instant::now()
+        self.deadline.at <= clock::now()
     }
 
     /// The clock is asked as well: where a task has had its share, the timer says nothing.
@@ -314,7 +315,7 @@ impl Limit {
         if self.is_past() {
             return Poll::Ready(());
         }
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(self.deadline.at)));
+        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(Instant::from_std(self.deadline.at))));
         sleep.as_mut().poll(context)
     }
 

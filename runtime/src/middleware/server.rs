@@ -9,11 +9,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::caught::{Caught, Panicked};
-use super::response::{Reply, Response, Traffic};
+use super::response::{Direction, Reply, Response, Traffic};
 use crate::context::PeerId;
+use crate::dispatch::{Handling, Incoming, Service};
 use crate::metadata::Metadata;
 use crate::method::{Method, MethodKind};
-use crate::server::{Answer, Handling, Incoming, Service};
+use crate::session::server::Answer;
 use crate::status::{Failure, Outcome, Status};
 
 /// Code around the calls that a server takes, of every kind.
@@ -57,61 +58,71 @@ impl ServerRequest {
     /// The method that is called.
     #[must_use]
     pub fn method(&self) -> &'static Method {
-        self.incoming.context.method()
+        self.incoming.method()
     }
 
     /// What the caller sent beside the parameters, and what other middleware has added.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
-        self.incoming.context.metadata()
+        self.incoming.metadata()
     }
 
     /// The same, to be changed: the handler finds it in its [`Context`](crate::Context). What a caller sent is no proof of
     /// anything; a middleware that vouches for an entry sets it in any case.
     pub fn metadata_mut(&mut self) -> &mut Metadata {
-        self.incoming.context.metadata_mut()
+        self.incoming.metadata_mut()
     }
 
     /// Who called: the same for every call over one connection.
     #[must_use]
     pub fn peer(&self) -> &PeerId {
-        self.incoming.context.peer()
+        self.incoming.peer_id()
     }
 
     /// When time is up.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        self.incoming.context.deadline()
+        self.incoming.deadline()
     }
 
     /// The time left, zero when it is up; `None` without a deadline.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
-        self.incoming.context.time_left()
+        self.incoming.time_left()
     }
 
     /// When the message came in that the call was in. What has passed since is the time that it waited in queues.
     #[must_use]
     pub fn received(&self) -> Instant {
-        self.incoming.received
+        self.incoming.received()
     }
 
     /// The size of the parameters, in bytes as encoded.
     #[must_use]
     pub fn parameter_bytes(&self) -> usize {
-        self.incoming.params.len()
+        self.incoming.params_len()
     }
 
     /// What the call carries, to be read while it runs and after.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
-        self.incoming.traffic()
+        let (inbound, outbound) = self.incoming.streams();
+        Traffic {
+            params: self.incoming.params_len() as u64,
+            items: inbound.cloned().map_or(Direction::None, Direction::In),
+            answers: outbound.cloned().map_or(Direction::None, Direction::Out),
+        }
     }
 }
 
 impl fmt::Debug for ServerRequest {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerRequest").field("context", &self.incoming.context).finish_non_exhaustive()
+        f.debug_struct("ServerRequest")
+            .field("method", self.method())
+            .field("peer", self.peer())
+            .field("deadline", &self.deadline())
+            .field("metadata", self.metadata())
+            .finish_non_exhaustive()
     }
 }
 
@@ -234,11 +245,11 @@ impl ServerStack {
         let stack = Arc::clone(self);
         Handling::of(async move {
             let target = Target { service, method, progress: AtomicU8::new(UNSEEN) };
-            let (counters, unheard) = (call.counters(), call.context.method().kind() == MethodKind::OneWay);
+            let (counters, is_one_way) = (call.counters(), call.method().kind() == MethodKind::OneWay);
             let next = ServerNext { rest: &stack.layers, target: &target };
             let response = next.run(ServerRequest { incoming: call }).await;
             if !response.is_ok() && target.progress.load(Ordering::Relaxed) == UNSEEN {
-                if unheard { counters.count_refused_unheard() } else { counters.count_refused() }
+                if is_one_way { counters.count_refused_one_way() } else { counters.count_refused() }
             }
             response.into()
         })

@@ -1,32 +1,33 @@
-//! What a server counts, for its users and their metrics.
+//! [`Counters`]: what a server counts, for its users and their metrics.
 
+use crate::session::server::{Counts, DropReason};
 use crate::telemetry::Counter;
 
 /// What a server has counted since it started. Every number only grows.
 #[derive(Debug)]
 pub struct Counters {
-    pub(super) calls: Counter,
-    pub(super) refused: Counter,
-    pub(super) unreadable: Counter,
-    pub(super) lost_peers: Counter,
+    calls: Counter,
+    refused: Counter,
+    unreadable: Counter,
+    lost_peers: Counter,
     dropped: [Counter; Dropped::ALL.len()],
 }
 
-/// Why a server has dropped something: an answer, an item of a stream, the end of one, or a call that nobody waits for.
+/// Why a server has dropped something: an answer, an item of a stream, the end of one, or a one-way call.
 /// Nothing is dropped without being counted under one of these.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum Dropped {
-    /// What a client was owed that can't be reached any more.
+    /// What a client was to be sent that can't be reached any more.
     Unreachable,
-    /// What has waited for a client that does not read it. Its calls are over, and it is told so once it reads again.
+    /// What has waited for a client that does not read it. The client's calls are over, and it is told so once it reads again.
     NotRead,
     /// An answer for which there was no room any more. In its place, the client is told so.
     NoRoom,
     /// What was left for a client when the server ended.
     ServerEnded,
-    /// A one-way call that was turned away. Nobody waits for an answer that could say so.
+    /// A one-way call that was turned away. It has no answer that could say so.
     OneWay,
     /// A message of a client past the most that a server knows at a time.
     TooManyClients,
@@ -35,7 +36,7 @@ pub enum Dropped {
 }
 
 impl Dropped {
-    /// All reasons that there are.
+    /// All reasons.
     pub const ALL: [Self; 7] = [
         Self::Unreachable,
         Self::NotRead,
@@ -46,7 +47,7 @@ impl Dropped {
         Self::RouteTooLong,
     ];
 
-    /// Its name in `snake_case`, for metrics.
+    /// Returns the reason's name in `snake_case`, for metrics.
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
@@ -61,11 +62,23 @@ impl Dropped {
     }
 }
 
+impl Dropped {
+    fn of(reason: DropReason) -> Self {
+        match reason {
+            DropReason::Unreachable => Self::Unreachable,
+            DropReason::NotRead => Self::NotRead,
+            DropReason::NoRoom => Self::NoRoom,
+            DropReason::ServerEnded => Self::ServerEnded,
+            DropReason::OneWay => Self::OneWay,
+        }
+    }
+}
+
 impl Default for Counters {
     fn default() -> Self {
         let dropped = |reason: Dropped| Counter::because("zsvc_server_dropped_total", reason.name());
         Self {
-            // Those are recorded by middleware, with the method and how they end.
+            // Calls are recorded by middleware, with the method and how they end.
             calls: Counter::unnamed(),
             refused: Counter::named("zsvc_server_refused_calls_total"),
             unreadable: Counter::named("zsvc_server_unreadable_total"),
@@ -76,55 +89,66 @@ impl Default for Counters {
 }
 
 impl Counters {
-    /// Calls that were dispatched to a handler, one-way calls among them.
+    /// Returns the number of calls that were dispatched to a handler, one-way calls among them.
     #[must_use]
     pub fn calls(&self) -> u64 {
         self.calls.get()
     }
 
-    /// Calls that were turned away before a handler saw them: unknown methods, bad parameters, bounds reached.
+    /// Returns the number of calls that were turned away before a handler saw them: unknown methods, bad parameters, bounds reached.
     #[must_use]
     pub fn refused_calls(&self) -> u64 {
         self.refused.get()
     }
 
-    pub(crate) fn count_refused(&self) {
-        count(&self.refused);
+    /// Counts a call that runs. Only the driver does, so its thread need not wait for others.
+    #[inline]
+    pub(crate) fn count_call(&self) {
+        self.calls.add_alone();
     }
 
-    /// A one-way call was turned away, of which nobody can be told.
-    pub(crate) fn count_refused_unheard(&self) {
+    pub(crate) fn count_refused(&self) {
+        self.refused.add(1);
+    }
+
+    /// Counts a one-way call that was turned away, which its caller can't be told.
+    pub(crate) fn count_refused_one_way(&self) {
         self.count_refused();
         self.drop_records(Dropped::OneWay, 1);
     }
 
-    /// Messages that were no batch, were of another version, or held a malformed record.
+    /// Returns the number of messages that were no batch, were of another version, or held a malformed record.
     #[must_use]
     pub fn unreadable_batches(&self) -> u64 {
         self.unreadable.get()
     }
 
-    /// What was dropped for this reason.
+    /// Returns the number of records that were dropped for a reason.
     #[must_use]
     pub fn dropped(&self, reason: Dropped) -> u64 {
         self.dropped[reason as usize].get()
     }
 
-    /// So much more was dropped.
-    pub(super) fn drop_records(&self, reason: Dropped, records: u64) {
+    /// Counts records that were dropped for a reason.
+    pub(crate) fn drop_records(&self, reason: Dropped, records: u64) {
         self.dropped[reason as usize].add(records);
     }
 
-    /// Clients that were given up with calls in flight.
+    /// Adds what a session has counted.
+    pub(super) fn add(&self, counts: &Counts) {
+        self.refused.add(counts.refused);
+        self.unreadable.add(counts.unreadable);
+        self.lost_peers.add(counts.lost);
+        for reason in DropReason::ALL {
+            self.drop_records(Dropped::of(reason), counts.dropped(reason));
+        }
+    }
+
+    /// Returns the number of times that a client was given up with calls in flight.
     #[must_use]
     pub fn lost_peers(&self) -> u64 {
         self.lost_peers.get()
     }
-}
-
-/// One more.
-pub(super) fn count(counter: &Counter) {
-    counter.add(1);
 }
 
 #[cfg(test)]

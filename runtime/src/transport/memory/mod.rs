@@ -7,11 +7,14 @@ mod client;
 mod due;
 mod link;
 mod network;
+mod registry;
 mod server;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use client::MemoryClient;
-pub(crate) use link::LinkRules;
+pub(crate) use link::Fault;
 pub(crate) use network::SimNetwork;
-pub(crate) use server::{IsIdempotent, MemoryServer};
+pub(crate) use registry::{find, register, unregister};
+#[cfg(test)]
+use server::MemoryServer;

@@ -7,43 +7,39 @@ use std::task::{Context, Poll, Waker};
 
 use tokio::time::{Instant, Sleep};
 
-use super::calls::CallKey;
-use super::dispatch::{Handling, Work};
-use super::peer::{Answer, Peer};
+use super::handling::{Handling, Work};
 use crate::context::with_deadline;
+use crate::server::Peer;
+use crate::session::server::{Answer, CallKey};
 use crate::status::{Cause, Failure, Status};
 
-/// A handler, the time that it has, and the answer that it owes.
+/// A handler, its deadline, and the answer that its call waits for.
 pub(super) struct Handler {
     work: Work,
     deadline: Option<Instant>,
-    debt: Debt,
+    answer: PendingAnswer,
 }
 
-/// Owes a call its answer. Dropped without one, it says so to the client.
-struct Debt {
+/// The answer that a call waits for. Dropped without one, it tells the client so.
+struct PendingAnswer {
     peer: Arc<Peer>,
-    /// The call's; `None` where it was answered, or nobody waits for an answer.
+    /// The call; `None` if it was answered, or is one-way.
     key: Option<CallKey>,
 }
 
 impl Handler {
     #[inline]
     pub(super) fn new(work: Work, deadline: Option<Instant>, peer: Arc<Peer>, key: Option<CallKey>) -> Self {
-        Self { work, deadline, debt: Debt { peer, key } }
+        Self { work, deadline, answer: PendingAnswer { peer, key } }
     }
 }
 
-impl Debt {
+impl PendingAnswer {
     #[inline]
-    fn answer(&mut self, answer: Answer) {
+    fn set(&mut self, answer: Answer) {
         if let Some(key) = self.key.take() {
             self.peer.answer(key, answer);
         }
-    }
-
-    fn fail(&mut self, why: Status) {
-        self.answer(Answer::Failure(Failure::Status(why)));
     }
 
     fn expire(&mut self) {
@@ -54,10 +50,11 @@ impl Debt {
     }
 }
 
-impl Drop for Debt {
+impl Drop for PendingAnswer {
     fn drop(&mut self) {
         if self.key.is_some() {
-            self.fail(Status::cancelled("the server dropped the call").maybe_executed());
+            let status = Status::cancelled("the server dropped the call").maybe_executed();
+            self.set(Answer::Failure(Failure::Status(status)));
         }
     }
 }
@@ -67,11 +64,11 @@ impl Future for Handler {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
         let this = &mut *self;
-        poll_work(&mut this.work, this.deadline, context).map(|answer| this.debt.answer(answer))
+        poll_work(&mut this.work, this.deadline, context).map(|answer| this.answer.set(answer))
     }
 }
 
-/// Polls what a handler does. It is not to be polled again after a panic, which is an answer, too.
+/// Polls a handler. It must not be polled again after a panic, which is an answer, too.
 #[inline]
 fn poll_work(work: &mut Work, deadline: Option<Instant>, context: &mut Context<'_>) -> Poll<Answer> {
     let poll = || with_deadline(deadline, || work.as_mut().poll(context));
@@ -79,8 +76,8 @@ fn poll_work(work: &mut Work, deadline: Option<Instant>, context: &mut Context<'
         .unwrap_or_else(|_| Poll::Ready(Answer::Failure(Failure::Status(Handling::panicked()))))
 }
 
-/// Polls a handler once, here. What is not done is to be spawned: its first poll there tells it whom to wake, so a
-/// waker that does nothing is enough here.
+/// Polls a handler once, in place. One that is not done must be spawned: its first poll there tells it what to wake, so a waker
+/// that does nothing is enough here.
 #[inline]
 pub(super) fn poll_once(work: &mut Work, deadline: Option<Instant>) -> Poll<Answer> {
     poll_work(work, deadline, &mut Context::from_waker(Waker::noop()))
@@ -94,7 +91,7 @@ pub(super) async fn run(handler: Handler) {
     }
 }
 
-/// A handler with a deadline. When it passes, the call is answered first and the handler dropped then, so that the
+/// A handler with a deadline. When the deadline passes, the call is answered first and the handler dropped then, so that the
 /// caller hears of the deadline and not of the drop.
 struct Timed {
     handler: Handler,
@@ -111,7 +108,7 @@ impl Future for Timed {
         if self.sleep.as_mut().poll(context).is_pending() {
             return Poll::Pending;
         }
-        self.handler.debt.expire();
+        self.handler.answer.expire();
         Poll::Ready(())
     }
 }

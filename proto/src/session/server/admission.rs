@@ -1,0 +1,232 @@
+//! Which calls are taken, and why others are turned away. The order is that of the tests in [`State::admit`] and
+//! [`State::check_room`]: bounds first, for a call that can't be counted need not be looked at.
+
+use std::time::{Duration, Instant};
+
+use super::calls::CallKey;
+use super::session::State;
+use super::{DropReason, Methods};
+use crate::codec::Body;
+use crate::metadata::Metadata;
+use crate::method::{Method, MethodKind};
+use crate::status::{Cause, Failure, Status};
+use crate::wire::{self, Batch, CallRecord};
+
+/// What a client is told to wait when there are as many calls in flight as may be. When there are fewer can't be known; the hint
+/// only keeps clients from asking all the time.
+pub const RETRY_AFTER: Duration = Duration::from_millis(100);
+
+/// What came out of a message for the application.
+#[derive(Debug)]
+pub enum Event {
+    /// A call that is to be answered, by [`Session::answer`](super::Session::answer).
+    Call {
+        /// Names the call from here on.
+        key: CallKey,
+        /// What is to be done.
+        call: IncomingCall,
+    },
+    /// A call that nothing waits for. It is not in flight yet: see [`Session::begin_one_way`](super::Session::begin_one_way).
+    OneWay(IncomingCall),
+}
+
+/// A call that was taken.
+#[derive(Debug)]
+pub struct IncomingCall {
+    /// Index of the method in [`Methods`].
+    pub target: usize,
+    /// The method.
+    pub method: &'static Method,
+    /// The parameters, not decoded.
+    pub params: Body,
+    /// What the client sent beside the parameters.
+    pub metadata: Metadata,
+    /// When the call's time is up.
+    pub deadline: Option<Instant>,
+    /// Bytes of items that the client can take at first.
+    pub credit: u64,
+    /// When the message came in that the call was in.
+    pub received: Instant,
+    /// Size in bytes of that message, for [`Body::detach`].
+    pub batch_bytes: usize,
+}
+
+/// The message that a call came in.
+#[derive(Clone, Copy)]
+pub(super) struct Origin<'a> {
+    pub(super) batch: &'a Batch,
+    /// When it came in.
+    pub(super) received: Instant,
+}
+
+impl Origin<'_> {
+    /// Returns when a call's time is up. A time too long for the clock is no deadline.
+    #[inline]
+    fn deadline(self, record: &CallRecord<'_>) -> Option<Instant> {
+        record.timeout.and_then(|left| self.received.checked_add(left))
+    }
+
+    #[inline]
+    fn call(self, target: (usize, &'static Method), record: CallRecord<'_>) -> IncomingCall {
+        IncomingCall {
+            target: target.0,
+            method: target.1,
+            params: self.batch.body(record.body),
+            deadline: self.deadline(&record),
+            metadata: record.metadata,
+            credit: record.credit,
+            received: self.received,
+            batch_bytes: self.batch.bytes().len(),
+        }
+    }
+}
+
+impl<C: Default> State<C> {
+    /// Takes a call, or tells the client why not.
+    #[inline]
+    pub(super) fn call(
+        &mut self,
+        origin: Origin<'_>,
+        record: CallRecord<'_>,
+        methods: &Methods,
+        now: impl FnOnce() -> Instant,
+    ) -> Option<Event> {
+        let id = record.id;
+        if let Err(why) = self.check_room(id) {
+            self.refuse(id, why);
+            return None;
+        }
+        match self.admit(origin, &record, methods, now, false) {
+            Ok(target) => {
+                let key = self.calls.open(id, C::default());
+                Some(Event::Call { key, call: origin.call(target, record) })
+            }
+            Err(why) => {
+                self.shared.end_calls(1);
+                self.refuse(id, why.not_sent());
+                None
+            }
+        }
+    }
+
+    /// Takes a one-way call, or drops it.
+    #[inline]
+    pub(super) fn one_way(
+        &mut self,
+        origin: Origin<'_>,
+        record: CallRecord<'_>,
+        methods: &Methods,
+        now: impl FnOnce() -> Instant,
+    ) -> Option<Event> {
+        match self.admit(origin, &record, methods, now, true) {
+            Ok(target) if self.has_room_for_one_way() => Some(Event::OneWay(origin.call(target, record))),
+            _ => {
+                self.effects.count().refused += 1;
+                self.effects.count_dropped(DropReason::OneWay, 1);
+                None
+            }
+        }
+    }
+}
+
+impl<C> State<C> {
+    #[inline]
+    fn is_full(&self) -> bool {
+        // One-way calls count, too.
+        self.calls.len() + self.one_way >= self.shared.config().max_calls_per_peer
+    }
+
+    #[inline]
+    fn has_room_for_one_way(&self) -> bool {
+        !self.is_full() && self.shared.has_room_for_call()
+    }
+
+    /// Counts a call as in flight if there is room for it.
+    #[inline]
+    fn check_room(&self, id: u64) -> Result<(), Status> {
+        if id == 0 {
+            return Err(no_id());
+        }
+        let config = self.shared.config();
+        if self.is_full() {
+            let max = config.max_calls_per_peer;
+            return Err(full(format!("this client has {max} calls in flight, as many as one may")));
+        }
+        if self.outbox.len() > config.waiting_per_peer() {
+            let max = config.waiting_per_peer();
+            return Err(full(format!(
+                "more than {max} bytes wait for this client, as many as may: it does not read them fast enough"
+            )));
+        }
+        if self.calls.contains(id) {
+            return Err(
+                Status::invalid_argument(format!("a call with id {id} is in flight already")).not_sent()
+            );
+        }
+        if !self.shared.begin_call() {
+            let max = config.max_calls;
+            return Err(full(format!("the server has {max} calls in flight, as many as it may")));
+        }
+        Ok(())
+    }
+
+    /// Returns the method that a call is for, or why the call is turned away.
+    #[inline]
+    fn admit(
+        &self,
+        origin: Origin<'_>,
+        record: &CallRecord<'_>,
+        methods: &Methods,
+        now: impl FnOnce() -> Instant,
+        is_one_way: bool,
+    ) -> Result<(usize, &'static Method), Status> {
+        let target = methods.find(record.method).ok_or_else(|| methods.unknown(record.method))?;
+        let method = target.1;
+        if is_one_way != (method.kind() == MethodKind::OneWay) {
+            return Err(wrong_kind(method, is_one_way));
+        }
+        // A one-way call can't be told that it was turned away, so it still runs.
+        if !is_one_way && self.shared.is_draining() {
+            return Err(Status::unavailable("the server is shutting down").caused_by(Cause::GoingAway));
+        }
+        // Measured from when the batch came in: calls late in a long one may have waited for those before them.
+        if origin.deadline(record).is_some_and(|deadline| deadline <= now()) {
+            let why = "the deadline passed before the call reached its handler";
+            return Err(Status::deadline_exceeded(why).caused_by(Cause::Deadline));
+        }
+        let max = self.shared.config().max_body;
+        let length = origin.batch.body_len(record.body);
+        if length > max {
+            let what = format!("the call has {length} bytes of parameters; a message may have {max}");
+            return Err(Status::resource_exhausted(what));
+        }
+        match record.metadata.excess() {
+            Some(what) => Err(Status::resource_exhausted(what)),
+            None => Ok(target),
+        }
+    }
+
+    /// Tells the client that a call is turned away.
+    #[cold]
+    fn refuse(&mut self, id: u64, why: Status) {
+        self.effects.count().refused += 1;
+        self.outbox.record(|out| wire::error(out, id, &Failure::Status(why)));
+    }
+}
+
+/// Returns the status of a call with the id 0. It can't be answered but as if a whole batch were meant, whose other calls may run.
+#[cold]
+fn no_id() -> Status {
+    Status::invalid_argument("a call has the id 0, which is no call's").maybe_executed()
+}
+
+#[cold]
+fn full(what: String) -> Status {
+    Status::resource_exhausted(what).caused_by(Cause::Overloaded).with_retry_after(RETRY_AFTER).not_sent()
+}
+
+#[cold]
+fn wrong_kind(method: &Method, is_one_way: bool) -> Status {
+    let kind = if is_one_way { "call: it answers" } else { "one-way call: it has no answer" };
+    Status::invalid_argument(format!("`{}` must be called by a record of kind {kind}", method.name()))
+}

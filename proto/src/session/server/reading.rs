@@ -1,0 +1,218 @@
+//! What the records of a client's messages mean. Whatever is in a message, the worst that can happen is that it is answered with
+//! an error and counted.
+
+use std::time::Instant;
+
+use super::Methods;
+use super::admission::{Event, Origin};
+use super::session::{Session, State};
+use crate::status::{Failure, Status};
+use crate::wire::{self, Batch, Malformed, Record};
+
+/// Records that are read before anything else gets its turn: handlers are polled in between, and the client has work to do with
+/// the answers to the first while the others run.
+const RECORDS_PER_TURN: usize = 128;
+
+/// Maximum number of records of a batch. One of 128 KiB, at which a client should begin another, has fewer, however short they
+/// are; and a batch holds up all other clients until it is done.
+const MAX_RECORDS: usize = 512 * RECORDS_PER_TURN;
+
+/// A message that is being read.
+#[derive(Debug)]
+pub(super) struct Reading {
+    batch: Batch,
+    /// When it came in.
+    received: Instant,
+    /// Where the next record begins.
+    at: usize,
+    /// Number of records that may still be read in this turn.
+    turn: usize,
+}
+
+/// What reading one record came to.
+enum Step {
+    /// The application has to do with it.
+    Event(Event),
+    /// The session has seen to it.
+    Done,
+    /// There is no further record, or none that can be read.
+    End,
+}
+
+impl<C: Default> Session<C> {
+    /// Takes a message from the client, whose records [`Session::poll_event`] reads. A message before it must have been read: the
+    /// rest of one that was not is dropped.
+    #[inline]
+    pub fn handle_message(&mut self, now: Instant, batch: Batch) {
+        self.state.liveness.heard();
+        self.records_read = 0;
+        self.reading = Some(Reading { batch, received: now, at: 0, turn: RECORDS_PER_TURN });
+    }
+
+    /// Takes a message that can't be read, since it has frames that can't be attached to its batch.
+    pub fn handle_unreadable(&mut self, why: &Malformed) {
+        self.state.liveness.heard();
+        self.records_read = 1;
+        self.state.malformed(why);
+        self.end_turn();
+    }
+
+    /// Reads on until there is something for the application. Returns `None` at the end of the message, or of a turn: then
+    /// [`Session::has_unread`], and others may be heard before this is called again.
+    ///
+    /// `now` is asked for the time only if a call has a deadline: reading the clock costs as much as reading a record.
+    #[inline]
+    pub fn poll_event(&mut self, methods: &Methods, now: impl Fn() -> Instant) -> Option<Event> {
+        let state = &mut self.state;
+        let reading = self.reading.as_mut()?;
+        while reading.turn > 0 {
+            reading.turn -= 1;
+            match state.next(reading, methods, &now, &mut self.records_read) {
+                Step::Event(event) => {
+                    state.queued();
+                    return Some(event);
+                }
+                Step::Done => {}
+                Step::End => {
+                    self.reading = None;
+                    self.end_turn();
+                    return None;
+                }
+            }
+        }
+        reading.turn = RECORDS_PER_TURN;
+        self.check_records();
+        self.end_turn();
+        None
+    }
+
+    /// Reports whether some of the last message was not read yet.
+    #[must_use]
+    #[inline]
+    pub fn has_unread(&self) -> bool {
+        self.reading.is_some()
+    }
+
+    /// Returns the number of records read so far of the message that came last. One that can't be read counts.
+    #[must_use]
+    #[inline]
+    pub fn records_read(&self) -> usize {
+        self.records_read
+    }
+
+    /// At the end of a turn: cuts a batch that has too many records, and lets go of one that is done.
+    fn check_records(&mut self) {
+        if self.records_read >= MAX_RECORDS {
+            self.reading = None;
+            self.state.too_many_records();
+        } else {
+            self.reading.take_if(|reading| reading.at >= reading.batch.bytes().len());
+        }
+    }
+
+    /// At the end of a turn: keeps what waits within its bounds. Here and not at the end of the batch, which may ask for far more
+    /// than it holds: also pongs and errors must not pile up for a client that never reads.
+    fn end_turn(&mut self) {
+        let state = &mut self.state;
+        // What was queued after the last ping needs a proof of its own.
+        if state.shared.is_flushing() && !state.outbox.is_empty() {
+            state.ping();
+        }
+        if state.outbox.len() > state.shared.config().shed_at() {
+            state.shed();
+            // No call in the rest of the batch waits: the client has been told that all of its calls are over.
+            self.reading = None;
+        }
+        self.state.queued();
+    }
+}
+
+impl<C: Default> State<C> {
+    /// Reads the next record.
+    #[inline]
+    fn next(
+        &mut self,
+        reading: &mut Reading,
+        methods: &Methods,
+        now: &impl Fn() -> Instant,
+        records_read: &mut usize,
+    ) -> Step {
+        let Reading { batch, received, at, .. } = reading;
+        let mut reader = match batch.records_from(*at) {
+            Ok(reader) => reader,
+            Err(malformed) => {
+                *records_read += 1;
+                return self.malformed(&malformed);
+            }
+        };
+        let record = match reader.next() {
+            Ok(Some(record)) => record,
+            Ok(None) => return Step::End,
+            Err(malformed) => {
+                *records_read += 1;
+                return self.malformed(&malformed);
+            }
+        };
+        *at = reader.at();
+        *records_read += 1;
+        self.record(Origin { batch, received: *received }, record, methods, now)
+    }
+
+    #[inline]
+    fn record(
+        &mut self,
+        origin: Origin<'_>,
+        record: Record<'_>,
+        methods: &Methods,
+        now: &impl Fn() -> Instant,
+    ) -> Step {
+        match record {
+            Record::Call(call) => {
+                return self.call(origin, call, methods, now).map_or(Step::Done, Step::Event);
+            }
+            Record::OneWay(call) => {
+                return self.one_way(origin, call, methods, now).map_or(Step::Done, Step::Event);
+            }
+            Record::Items { id, items } => self.items(id, origin.batch, items),
+            Record::End { id } => self.end_of_items(id),
+            Record::Credit { id, bytes } => self.credit(id, bytes),
+            Record::Cancel { id } => self.cancel(id),
+            Record::Ping { id } => self.outbox.record(|out| wire::pong(out, id)),
+            Record::Pong { .. } => self.liveness.ponged(),
+            // What only a server says; and an error that speaks of an answer of ours is not answered with another.
+            Record::Reply { .. } | Record::Error { .. } | Record::GoingAway => {
+                self.effects.count().unreadable += 1;
+            }
+            Record::Unknown { kind, id } => self.unknown_kind(kind, id),
+        }
+        Step::Done
+    }
+}
+
+impl<C> State<C> {
+    /// Answers a record of an unknown kind. What it asks for is not done, so a call that it belongs to must not look as if it were.
+    fn unknown_kind(&mut self, kind: u64, id: u64) {
+        self.effects.count().unreadable += 1;
+        let status = wire::unknown_kind(kind);
+        match self.calls.key(id) {
+            Some(key) => self.fail(key, &status),
+            None => self.outbox.record(|out| wire::error(out, id, &Failure::Status(status))),
+        }
+    }
+
+    /// Answers a message whose rest can't be read.
+    #[cold]
+    fn malformed(&mut self, malformed: &Malformed) -> Step {
+        self.effects.count().unreadable += 1;
+        self.outbox.record(|out| wire::error(out, 0, &Failure::Status(malformed.status())));
+        Step::End
+    }
+
+    #[cold]
+    fn too_many_records(&mut self) {
+        self.effects.count().unreadable += 1;
+        let what = format!("a batch of more than {MAX_RECORDS} records, as many as one may have");
+        let failure = Failure::Status(Status::resource_exhausted(what).maybe_executed());
+        self.outbox.record(|out| wire::error(out, 0, &failure));
+    }
+}

@@ -1,0 +1,21 @@
+//! [`Caller`]: what a [`Context`](super::Context) knows of the connection that its call came over.
+
+use tokio::sync::watch;
+use tokio::time::Instant;
+
+use super::{PeerId, Signal};
+use crate::session::server::CallKey;
+
+/// The connection that a call came over, as far as its context needs it. The server's `Peer` is one; a context does not know that.
+pub(crate) trait Caller: Send + Sync {
+    /// Returns the connection's identity.
+    fn id(&self) -> &PeerId;
+    /// Has `signal` told when the call is ended from outside its handler. Returns `false` if the call is over.
+    fn watch(&self, key: CallKey, signal: &Signal, deadline: Option<Instant>) -> bool;
+    /// Reports whether the client can't be reached any more.
+    fn is_gone(&self) -> bool;
+    /// Reports whether the server takes no new calls.
+    fn is_draining(&self) -> bool;
+    /// Returns a receiver that becomes `true` when the server begins to drain.
+    fn draining(&self) -> watch::Receiver<bool>;
+}

@@ -1,0 +1,251 @@
+//! [`Dispatcher`]: how calls that a session has taken come to their handlers: at once, or when it is their turn where it is bounded
+//! how many run. How handlers run is in [`super::handler`].
+
+use std::sync::Arc;
+use std::task::Poll;
+
+use tokio::task::JoinSet;
+use tokio::time::Instant;
+
+use super::handler::{Handler, poll_once, run};
+use super::handling::Handling;
+use super::incoming::{Incoming, Service};
+use super::queue::{AdmissionQueue, Admitted, Permit};
+use crate::middleware::ServerStack;
+use crate::server::{OneWay, Peer, Shared};
+use crate::session::server::{Answer, CallKey, Event, Methods, RETRY_AFTER};
+use crate::status::{Cause, Failure, Status};
+
+/// Number of calls that have waited and are run before anything else gets its turn.
+const QUEUED_PER_TURN: usize = 64;
+
+/// The services of a server, what stands around them, and the calls that wait for them.
+pub(crate) struct Dispatcher {
+    shared: Arc<Shared>,
+    services: Vec<Arc<dyn Service>>,
+    /// Of each method of [`Methods`], by its index there.
+    targets: Vec<Target>,
+    /// What stands around every handler.
+    middleware: Arc<ServerStack>,
+    /// The handlers of one-way calls: they are not ended by the loss of a client, but by the end of the server.
+    one_way: JoinSet<()>,
+    /// Where it is bounded how many calls run.
+    queue: Option<AdmissionQueue<Ready>>,
+}
+
+/// Where a method is handled.
+#[derive(Clone, Copy)]
+struct Target {
+    /// Index of the service.
+    service: usize,
+    /// Index of the method among those of the service.
+    method: usize,
+}
+
+/// What a handler is started for.
+enum Origin {
+    /// A call that waits for an answer.
+    Call(CallKey),
+    /// A one-way call. It is counted as in flight once it waits for its turn, or its handler for anything: most handlers are done
+    /// at once, and nothing can come in meanwhile.
+    OneWay(Option<OneWay>),
+}
+
+/// A call that may run, once it is its turn.
+struct Ready {
+    origin: Origin,
+    target: Target,
+    call: Incoming,
+}
+
+impl Ready {
+    /// Reports whether the call was cancelled, or given up, while it waited.
+    fn is_over(&self) -> bool {
+        self.origin.key().is_some_and(|key| !self.call.peer().is_in_flight(key))
+    }
+}
+
+impl Origin {
+    #[inline]
+    fn key(&self) -> Option<CallKey> {
+        match self {
+            Self::Call(key) => Some(*key),
+            Self::OneWay(_) => None,
+        }
+    }
+}
+
+impl Dispatcher {
+    /// Creates the dispatcher of these services, and the table of their methods.
+    ///
+    /// # Errors
+    /// Two services have a method of this name.
+    pub(crate) fn new(
+        services: Vec<Arc<dyn Service>>,
+        shared: Arc<Shared>,
+    ) -> Result<(Self, Methods), &'static str> {
+        let tables = || services.iter().map(|service| service.methods());
+        let methods = Methods::new(tables().flatten()).map_err(|duplicate| duplicate.0)?;
+        let targets = tables().enumerate();
+        let targets = targets
+            .flat_map(|(service, table)| (0..table.len()).map(move |method| Target { service, method }));
+        let targets = targets.collect();
+        let running = shared.config.running;
+        let queue = running.map(|limit| AdmissionQueue::new(limit, Arc::clone(&shared.notify)));
+        let (middleware, one_way) = (Arc::default(), JoinSet::new());
+        Ok((Self { shared, services, targets, middleware, one_way, queue }, methods))
+    }
+
+    /// Puts middleware around every handler.
+    pub(crate) fn set_middleware(&mut self, stack: ServerStack) {
+        self.middleware = Arc::new(stack);
+    }
+
+    /// Runs the handler of a call, or has the call wait for its turn.
+    #[inline]
+    pub(crate) fn start(&mut self, peer: &Arc<Peer>, event: Event) {
+        let (origin, call) = match event {
+            Event::Call { key, call } => (Origin::Call(key), call),
+            Event::OneWay(call) => (Origin::OneWay(None), call),
+        };
+        let (target, batch_bytes) = (self.targets[call.target], call.batch_bytes);
+        let call = Incoming::new(Arc::clone(peer), origin.key(), call);
+        let ready = Ready { origin, target, call };
+        match self.queue.as_ref().map(AdmissionQueue::try_admit) {
+            None => self.run(peer, ready, None),
+            Some(Some(permit)) => self.run(peer, ready, Some(permit)),
+            Some(None) => self.enqueue(peer, ready, batch_bytes),
+        }
+    }
+
+    /// Has a call wait for its turn, if there is room: as many handlers run as may.
+    fn enqueue(&mut self, peer: &Arc<Peer>, mut ready: Ready, batch_bytes: usize) {
+        if !self.has_room_in_queue(ready.call.received()) {
+            let why = Status::resource_exhausted("as many calls run, and wait for their turn, as may");
+            let why = why.caused_by(Cause::Overloaded).with_retry_after(RETRY_AFTER);
+            return self.turn_away(peer, ready.origin.key(), why.not_sent());
+        }
+        ready.call.open_streams();
+        if let Origin::OneWay(held) = &mut ready.origin {
+            held.get_or_insert_with(|| peer.hold_one_way());
+        }
+        ready.call.detach(batch_bytes);
+        let deadline = ready.call.deadline();
+        if let Some(queue) = &mut self.queue {
+            queue.push(ready, deadline);
+        }
+    }
+
+    /// Reports whether one more call may wait, when those are out that need not wait any more.
+    fn has_room_in_queue(&mut self, now: Instant) -> bool {
+        let Some(queue) = &mut self.queue else { return false };
+        let late = queue.make_room(now, Ready::is_over);
+        let has_room = queue.has_room();
+        for ready in &late {
+            self.turn_away_late(ready);
+        }
+        has_room
+    }
+
+    /// Runs calls that have waited for their turn, up to a number. Returns whether there may be more whose turn has come.
+    pub(crate) fn run_queued(&mut self) -> bool {
+        for _ in 0..QUEUED_PER_TURN {
+            match self.queue.as_mut().and_then(|queue| queue.next(Instant::now)) {
+                None => return false,
+                Some(Admitted::Run(ready, _) | Admitted::Late(ready)) if ready.is_over() => {}
+                Some(Admitted::Run(ready, permit)) => {
+                    let peer = Arc::clone(ready.call.peer());
+                    self.run(&peer, ready, Some(permit));
+                }
+                Some(Admitted::Late(ready)) => self.turn_away_late(&ready),
+            }
+        }
+        true
+    }
+
+    #[inline]
+    fn run(&mut self, peer: &Arc<Peer>, ready: Ready, permit: Option<Permit>) {
+        self.shared.counters.count_call();
+        let Ready { origin, target, call } = ready;
+        let (key, deadline) = (origin.key(), call.deadline());
+        let mut work = match self.handling(target, call).begin() {
+            Ok(work) => work,
+            Err(why) => return self.turn_away(peer, key, why),
+        };
+        if let Poll::Ready(answer) = poll_once(&mut work, deadline) {
+            if let Some(key) = key {
+                peer.answer(key, answer);
+            }
+            return;
+        }
+        let rest = run(Handler::new(work, deadline, Arc::clone(peer), key));
+        match permit {
+            None => self.spawn(origin, peer, rest),
+            Some(permit) => self.spawn(origin, peer, async move {
+                let _permit = permit;
+                rest.await;
+            }),
+        }
+    }
+
+    #[inline]
+    fn handling(&self, target: Target, call: Incoming) -> Handling {
+        let service = &self.services[target.service];
+        if self.middleware.is_empty() {
+            Handling::by(&**service, target.method, call)
+        } else {
+            self.middleware.around(Arc::clone(service), target.method, call)
+        }
+    }
+
+    fn spawn(&mut self, origin: Origin, peer: &Arc<Peer>, rest: impl Future<Output = ()> + Send + 'static) {
+        match origin {
+            Origin::Call(key) => peer.spawn(key, rest),
+            Origin::OneWay(held) => {
+                let in_flight = held.unwrap_or_else(|| peer.hold_one_way());
+                self.spawn_one_way(in_flight, rest);
+            }
+        }
+    }
+
+    fn spawn_one_way(&mut self, in_flight: OneWay, handler: impl Future<Output = ()> + Send + 'static) {
+        while self.one_way.try_join_next().is_some() {}
+        self.one_way.spawn(async move {
+            let _in_flight = in_flight;
+            handler.await;
+        });
+    }
+}
+
+/// Calls that no handler has seen.
+impl Dispatcher {
+    fn turn_away(&self, peer: &Arc<Peer>, key: Option<CallKey>, why: Status) {
+        match key {
+            Some(key) => {
+                self.shared.counters.count_refused();
+                peer.answer(key, Answer::Failure(Failure::Status(why)));
+            }
+            None => self.shared.counters.count_refused_one_way(),
+        }
+    }
+
+    fn turn_away_late(&self, ready: &Ready) {
+        let why = Status::deadline_exceeded("the deadline passed before it was the call's turn");
+        let why = why.caused_by(Cause::Deadline).not_sent();
+        self.turn_away(ready.call.peer(), ready.origin.key(), why);
+    }
+
+    /// Turns away every call that waits for its turn.
+    pub(crate) fn turn_away_queued(&mut self, why: &Status) {
+        let waiting: Vec<Ready> =
+            self.queue.as_mut().map(|queue| queue.drain().collect()).unwrap_or_default();
+        for ready in waiting {
+            self.turn_away(ready.call.peer(), ready.origin.key(), why.clone());
+        }
+    }
+
+    /// Drops the handlers of one-way calls.
+    pub(crate) fn abort_one_way(&mut self) {
+        self.one_way.abort_all();
+    }
+}

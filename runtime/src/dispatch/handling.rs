@@ -1,0 +1,174 @@
+//! [`Handling`]: a handler as a future that ends in its answer, so that whatever stands around it sees how it ended, and whatever
+//! runs it answers.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use pin_project_lite::pin_project;
+
+use super::incoming::{Incoming, Service};
+use crate::codec::Form;
+use crate::session::server::Answer;
+use crate::status::{CallError, Failure, Status};
+use crate::wire::RecordBuilder;
+
+/// A handler that is about to run, or why there is none.
+pub struct Handling(Result<Work, Status>);
+
+/// A handler, as a future that ends in its answer. Nothing of it has run.
+pub(crate) type Work = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// What runs a handler, by its future.
+pub struct Starting(Responder);
+
+impl Starting {
+    #[inline]
+    pub(super) fn new(id: u64, max_body: usize) -> Self {
+        Self(Responder { id, max_body })
+    }
+
+    /// Runs a handler that answers once.
+    #[inline]
+    pub fn answering<F, R, E, H>(self, handler: H) -> Result<Handling, Status>
+    where
+        F: Form<R>,
+        R: Send + 'static,
+        E: CallError,
+        H: Future<Output = Result<R, E>> + Send + 'static,
+    {
+        Ok(Handling::answering(handler, self.0, Responder::reply::<F, R, E>))
+    }
+
+    /// Runs a handler that answers with a stream.
+    #[inline]
+    pub fn streaming<E, H>(self, handler: H) -> Result<Handling, Status>
+    where
+        E: CallError,
+        H: Future<Output = Result<(), E>> + Send + 'static,
+    {
+        Ok(Handling::answering(handler, self.0, Responder::end::<E>))
+    }
+
+    /// Runs the handler of a one-way call.
+    #[inline]
+    pub fn unheard<H: Future<Output = ()> + Send + 'static>(self, handler: H) -> Result<Handling, Status> {
+        Ok(Handling::answering(handler, self.0, |_, ()| Answer::End))
+    }
+}
+
+impl Handling {
+    pub(crate) fn of(handler: impl Future<Output = Answer> + Send + 'static) -> Self {
+        Self(Ok(Box::pin(handler)))
+    }
+
+    /// Boxes a handler, and the function that makes an answer of what it returns.
+    #[inline]
+    fn answering<H>(handler: H, responder: Responder, answer: fn(Responder, H::Output) -> Answer) -> Self
+    where
+        H: Future<Output: 'static> + Send + 'static,
+    {
+        Self(Ok(Box::pin(Answering { handler, responder, answer })))
+    }
+
+    /// Reads the parameters of a call and makes its handler's future. Both run code of the user's.
+    pub(crate) fn by(service: &dyn Service, method: usize, call: Incoming) -> Self {
+        match catch_unwind(AssertUnwindSafe(|| service.dispatch(method, call))) {
+            Ok(Ok(handling)) => handling,
+            Ok(Err(refusal)) => Self::refused(refusal),
+            Err(_) => Self(Err(Self::panicked())),
+        }
+    }
+
+    /// Turns a call away that no handler has seen.
+    pub(crate) fn refused(why: Status) -> Self {
+        Self(Err(why.not_sent()))
+    }
+
+    /// Returns the handler, or why the call is turned away.
+    pub(crate) fn begin(self) -> Result<Work, Status> {
+        self.0
+    }
+
+    /// Returns what a caller is told of a handler that panicked.
+    pub(crate) fn panicked() -> Status {
+        Status::internal("the handler panicked").maybe_executed()
+    }
+}
+
+pin_project! {
+    /// A handler, and the function that makes an answer of what it returns. An `async` block would do the same, but have room for the
+    /// handler twice: where it was captured, and where it is awaited.
+    struct Answering<H: Future> {
+        #[pin]
+        handler: H,
+        responder: Responder,
+        // No closure, which would be compiled anew for each handler.
+        answer: fn(Responder, H::Output) -> Answer,
+    }
+}
+
+impl<H: Future> Future for Answering<H> {
+    type Output = Answer;
+
+    fn poll(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
+        let this = self.project();
+        match this.handler.poll(context) {
+            Poll::Ready(output) => Poll::Ready((this.answer)(*this.responder, output)),
+            Poll::Pending => Poll::Pending,
+        }
+    }
+}
+
+/// What makes an answer of what a handler returns.
+#[derive(Clone, Copy)]
+struct Responder {
+    /// Id of the call.
+    id: u64,
+    /// Largest body of an answer, in bytes.
+    max_body: usize,
+}
+
+impl Responder {
+    fn reply<F: Form<R>, R, E: CallError>(self, result: Result<R, E>) -> Answer {
+        match result {
+            Ok(value) => self.encode::<F, R>(&value),
+            Err(error) => self.failure(error),
+        }
+    }
+
+    fn end<E: CallError>(self, result: Result<(), E>) -> Answer {
+        match result {
+            Ok(()) => Answer::End,
+            Err(error) => self.failure(error),
+        }
+    }
+
+    fn failure<E: CallError>(self, error: E) -> Answer {
+        let max = self.max_body;
+        Answer::Failure(match error.into_failure() {
+            Failure::Declared { body, message } if body.len() > max => {
+                let size = body.len();
+                Failure::Status(Status::resource_exhausted(format!(
+                    "the declared error `{}` has {size} bytes; a message may have {max}",
+                    message.chars().take(200).collect::<String>()
+                )))
+            }
+            Failure::Status(status) => Failure::Status(status.of_handler()),
+            declared @ Failure::Declared { .. } => declared,
+        })
+    }
+
+    fn encode<F: Form<R>, R>(self, value: &R) -> Answer {
+        let max = self.max_body;
+        let status = match RecordBuilder::reply::<F, R>(self.id, value) {
+            Ok(reply) if reply.body_len() <= max => return Answer::Reply(reply),
+            Ok(reply) => Status::resource_exhausted(format!(
+                "the answer has {} bytes; a message may have {max}",
+                reply.body_len()
+            )),
+            Err(error) => Status::internal(format!("the answer can't be encoded: {error}")),
+        };
+        Answer::Failure(Failure::Status(status))
+    }
+}

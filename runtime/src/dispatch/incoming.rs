@@ -1,0 +1,265 @@
+//! What a generated server is made of: [`Service`], and the [`Incoming`] call that it hands to a handler.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::handling::{Handling, Starting};
+use super::outgoing::PeerOutgoing;
+use crate::codec::{self, Body, Decode, Form, Validate};
+use crate::context::{Context, PeerId};
+use crate::flow::{InboundStream, OutboundStream};
+use crate::metadata::Metadata;
+use crate::method::{Method, MethodKind};
+use crate::server::{Counters, Peer};
+use crate::session::server::{CallKey, IncomingCall};
+use crate::status::Status;
+use crate::stream::{Outgoing, Sink, SinkHalf, Streaming, StreamingHalf};
+use crate::wire::INITIAL_CREDIT;
+
+/// A service that a [`crate::Server`] can offer. Generated code implements it for `…Server<T>`.
+pub trait Service: Send + Sync + 'static {
+    /// Returns the service's methods. The index into them is what [`Service::dispatch`] is called with.
+    fn methods(&self) -> &'static [Method];
+
+    /// Starts the handler of one call.
+    ///
+    /// # Errors
+    /// There is none, or its parameters are not what they should be.
+    fn dispatch(&self, method: usize, call: Incoming) -> Result<Handling, Status>;
+}
+
+/// The parameters of a method.
+pub trait Params: Decode + Validate + Send + 'static {}
+
+impl<P: Decode + Validate + Send + 'static> Params for P {}
+
+/// One call on its way to its handler.
+///
+/// It becomes a [`Context`] only when its handler is made: until then, the connection is held once and not twice.
+pub struct Incoming {
+    peer: Arc<Peer>,
+    /// The call; `None` for a one-way call.
+    key: Option<CallKey>,
+    method: &'static Method,
+    deadline: Option<Instant>,
+    metadata: Metadata,
+    params: Body,
+    /// Bytes of the handler's stream that the client can take at first.
+    credit: u64,
+    /// When the message came in that the call was in.
+    received: Instant,
+    streams: Streams,
+}
+
+/// The streams of a call that were opened before its handler was made.
+#[derive(Default)]
+struct Streams {
+    inbound: Option<Arc<InboundStream>>,
+    outbound: Option<Arc<OutboundStream>>,
+}
+
+impl Incoming {
+    #[inline]
+    pub(super) fn new(peer: Arc<Peer>, key: Option<CallKey>, call: IncomingCall) -> Self {
+        Self {
+            peer,
+            key,
+            method: call.method,
+            deadline: call.deadline.map(Instant::from_std),
+            metadata: call.metadata,
+            params: call.params,
+            credit: call.credit,
+            received: Instant::from_std(call.received),
+            streams: Streams::default(),
+        }
+    }
+
+    /// Returns what a handler takes that answers once, and what runs it.
+    #[inline]
+    pub fn unary<P: Params>(self) -> Result<(Context, P, Starting), Status> {
+        let (params, key) = self.accept()?;
+        let (context, starting) = self.into_parts(key);
+        Ok((context, params, starting))
+    }
+
+    /// Returns what a handler takes that answers with a stream, and what runs it.
+    #[inline]
+    pub fn server_stream<P: Params, F: Form<R>, R>(
+        mut self,
+    ) -> Result<(Context, P, Sink<R>, Starting), Status> {
+        let (params, key) = self.accept()?;
+        let sink = self.sink::<F, R>(key);
+        let (context, starting) = self.into_parts(key);
+        Ok((context, params, sink, starting))
+    }
+
+    /// Returns what a handler takes that reads a stream and answers once, and what runs it.
+    #[inline]
+    pub fn client_stream<P: Params, I: Form<T>, T>(
+        mut self,
+    ) -> Result<(Context, P, Streaming<T>, Starting), Status> {
+        let (params, key) = self.accept()?;
+        let items = self.items::<I, T>(key);
+        let (context, starting) = self.into_parts(key);
+        Ok((context, params, items, starting))
+    }
+
+    /// Returns what a handler takes that reads a stream and answers with one, and what runs it.
+    #[allow(clippy::type_complexity, reason = "as the others, and one more")]
+    pub fn bidirectional<P: Params, I: Form<T>, T, F: Form<R>, R>(
+        mut self,
+    ) -> Result<(Context, P, Streaming<T>, Sink<R>, Starting), Status> {
+        let (params, key) = self.accept()?;
+        let items = self.items::<I, T>(key);
+        let sink = self.sink::<F, R>(key);
+        let (context, starting) = self.into_parts(key);
+        Ok((context, params, items, sink, starting))
+    }
+
+    /// Returns what a handler takes that does not answer, and what runs it.
+    #[inline]
+    pub fn one_way<P: Params>(self) -> Result<(Context, P, Starting), Status> {
+        let params = self.params()?;
+        Ok((self.into_context(), params, Starting::new(0, 0)))
+    }
+
+    /// Turns away a call of a method that the table has and the code does not: a generated file that was edited.
+    pub fn unimplemented(&self) -> Result<Handling, Status> {
+        let name = self.method.name();
+        Err(Status::unimplemented(format!("the server does not handle the method `{name}`")))
+    }
+
+    /// Returns the parameters of a call that is answered, and its key; or what is wrong with them.
+    #[inline]
+    fn accept<P: Params>(&self) -> Result<(P, CallKey), Status> {
+        match (self.key, self.params()) {
+            (Some(key), Ok(params)) => Ok((params, key)),
+            (None, _) => Err(Status::invalid_argument("a one-way call of a method that answers")),
+            (_, Err(refusal)) => Err(refusal),
+        }
+    }
+
+    fn params<P: Params>(&self) -> Result<P, Status> {
+        match codec::decode_params::<P>(&self.params) {
+            Ok(params) => match params.validate() {
+                Ok(()) => Ok(params),
+                Err(violation) => Err(Status::invalid_argument(violation.to_string())),
+            },
+            Err(error) => Err(crate::stream::undecodable(&error)),
+        }
+    }
+
+    #[inline]
+    fn into_parts(self, key: CallKey) -> (Context, Starting) {
+        let max_body = self.peer.shared().config.session.max_body;
+        (self.into_context(), Starting::new(key.id(), max_body))
+    }
+
+    #[inline]
+    fn into_context(self) -> Context {
+        Context::new(self.method, self.deadline, self.metadata, self.peer, self.key)
+    }
+}
+
+/// What a call is, for its middleware and its dispatcher.
+impl Incoming {
+    pub(crate) fn method(&self) -> &'static Method {
+        self.method
+    }
+
+    #[inline]
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.deadline
+    }
+
+    pub(crate) fn time_left(&self) -> Option<Duration> {
+        self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
+    }
+
+    pub(crate) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    pub(crate) fn metadata_mut(&mut self) -> &mut Metadata {
+        &mut self.metadata
+    }
+
+    pub(crate) fn peer_id(&self) -> &PeerId {
+        self.peer.id()
+    }
+
+    pub(super) fn peer(&self) -> &Arc<Peer> {
+        &self.peer
+    }
+
+    /// Returns when the message came in that the call was in.
+    pub(crate) fn received(&self) -> Instant {
+        self.received
+    }
+
+    /// Returns the size of the parameters in bytes, as encoded.
+    pub(crate) fn params_len(&self) -> usize {
+        self.params.len()
+    }
+
+    /// Returns the call's streams, as far as they were opened: the client's, and the handler's.
+    pub(crate) fn streams(&self) -> (Option<&Arc<InboundStream>>, Option<&Arc<OutboundStream>>) {
+        (self.streams.inbound.as_ref(), self.streams.outbound.as_ref())
+    }
+
+    /// Returns what is counted at the server.
+    pub(crate) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.peer.shared().counters)
+    }
+
+    /// Copies the parameters if they are a small part of their message, of `batch_bytes`: a small call that waits would keep all of it.
+    pub(super) fn detach(&mut self, batch_bytes: usize) {
+        self.params.detach(batch_bytes);
+    }
+
+    /// Opens the call's streams, for a handler that may not begin at once: what the client sends meanwhile is kept for it, up to the
+    /// credit that every stream has from the start.
+    pub(crate) fn open_streams(&mut self) {
+        let Some(key) = self.key else { return };
+        let kind = self.method.kind();
+        if matches!(kind, MethodKind::ClientStream | MethodKind::Bidirectional) {
+            self.inbound(key);
+        }
+        if matches!(kind, MethodKind::ServerStream | MethodKind::Bidirectional) {
+            self.outbound(key);
+        }
+    }
+
+    fn inbound(&mut self, key: CallKey) -> Arc<InboundStream> {
+        let (peer, window) = (&self.peer, self.peer.shared().config.stream_window());
+        let open = || peer.with(|session| session.open_inbound(key, window));
+        Arc::clone(self.streams.inbound.get_or_insert_with(open))
+    }
+
+    fn outbound(&mut self, key: CallKey) -> Arc<OutboundStream> {
+        let (peer, credit) = (&self.peer, self.credit);
+        let open = || peer.with(|session| session.open_outbound(key, credit));
+        Arc::clone(self.streams.outbound.get_or_insert_with(open))
+    }
+
+    fn outgoing(&self, key: CallKey) -> Arc<dyn Outgoing> {
+        Arc::new(PeerOutgoing { peer: Arc::clone(&self.peer), key })
+    }
+
+    fn sink<F: Form<R>, R>(&mut self, key: CallKey) -> Sink<R> {
+        let outbound = self.outbound(key);
+        Sink::new::<F>(SinkHalf::new(outbound, self.outgoing(key), key.id()), false)
+    }
+
+    fn items<I: Form<T>, T>(&mut self, key: CallKey) -> Streaming<T> {
+        let (id, window) = (key.id(), self.peer.shared().config.stream_window());
+        let inbound = self.inbound(key);
+        if window > INITIAL_CREDIT {
+            self.peer.with(|session| session.grant(key, window - INITIAL_CREDIT));
+        }
+        let outgoing = self.outgoing(key);
+        Streaming::items::<I>(StreamingHalf { inbound, outgoing, id, window, call: None, layer: None })
+    }
+}

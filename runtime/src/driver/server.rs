@@ -1,0 +1,283 @@
+//! [`ServerDriver`]: the task that owns a server's transport.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep, sleep_until};
+
+use crate::flush::{Pace, Turn};
+use crate::server::{Core, Dropped, Next, Peer};
+use crate::session::server::{Drain, DrainStep};
+use crate::transport::{Arrival, Routed, ServerTransport, TransportError};
+use crate::telemetry::{self, End};
+use crate::wire;
+
+/// Owns a server's transport: takes what arrives, sends what handlers have left with their peers, and sees to time.
+pub(crate) struct ServerDriver<T> {
+    transport: T,
+    core: Core,
+    drain: Drain,
+    pace: Pace,
+    /// Peers with something to send, taken off the list that handlers put them on.
+    ready: Vec<Arc<Peer>>,
+    /// Peers whose queue in the transport was full, and since when.
+    blocked: Vec<(Arc<Peer>, Instant)>,
+    /// When blocked peers are tried again.
+    retry_at: Instant,
+    /// Whether there was reason to try them before that.
+    is_retry_due: bool,
+    tick: Pin<Box<Sleep>>,
+    /// When clients are looked at again.
+    check_at: Instant,
+}
+
+/// Number of messages to take before peers are emptied again.
+const MESSAGES_PER_TURN: usize = 64;
+/// Number of messages to send to one peer before others get their turn.
+const SENDS_PER_PEER: usize = 64;
+/// Number of rounds before other tasks of the thread get their turn.
+const ROUNDS_PER_POLL: usize = 16;
+/// Time after which a full queue is tried again: libzmq does not always tell when it has room.
+const RETRY_INTERVAL: Duration = Duration::from_millis(10);
+/// Time to leave full queues alone after they were tried, for each of them: about ten times what trying one takes.
+const RETRY_PAUSE_PER_PEER: Duration = Duration::from_micros(2);
+/// Time that clients have to prove that they have read everything before the server is gone.
+const FLUSH_TIME: Duration = Duration::from_secs(1);
+
+impl<T: ServerTransport> ServerDriver<T> {
+    pub(crate) fn new(transport: T, core: Core) -> Self {
+        Self {
+            transport,
+            core,
+            drain: Drain::new(FLUSH_TIME),
+            pace: Pace::default(),
+            ready: Vec::new(),
+            blocked: Vec::new(),
+            retry_at: Instant::now(),
+            is_retry_due: false,
+            tick: Box::pin(sleep_until(Instant::now())),
+            check_at: Instant::now(),
+        }
+    }
+
+    /// Takes messages, until there are some records to answer or up to a number. Returns whether there may be more.
+    fn receive(&mut self) -> Result<bool, TransportError> {
+        if self.core.go_on() {
+            return Ok(true);
+        }
+        let mut turn = Turn::default();
+        for _ in 0..MESSAGES_PER_TURN {
+            if turn.is_over(&self.pace, || self.core.shared.is_notified_and_idle()) {
+                break;
+            }
+            match self.transport.receive()? {
+                None => {
+                    self.pace.none_left();
+                    return Ok(false);
+                }
+                Some(Arrival::Message { route, message }) => {
+                    self.pace.came();
+                    telemetry::received(End::Server, message.bytes);
+                    let records = match message.batch {
+                        Ok(batch) => self.core.receive(route, batch),
+                        Err(malformed) => self.core.refuse(route, &malformed),
+                    };
+                    turn.took(records, message.bytes);
+                }
+                Some(Arrival::PeerLost { route }) => self.core.peers.lose_by(route),
+                Some(Arrival::RouteTooLong) => {
+                    self.core.shared.counters.drop_records(Dropped::RouteTooLong, 1);
+                }
+            }
+        }
+        Ok(true)
+    }
+
+    /// Sends what peers have to send. Returns whether there was anything.
+    fn send(&mut self) -> Result<bool, TransportError> {
+        let mut ready = std::mem::take(&mut self.ready);
+        self.core.peers.ready().take(&mut ready);
+        let any = !ready.is_empty();
+        for peer in ready.drain(..) {
+            if self.empty(&peer)?.is_full {
+                self.blocked.push((peer, Instant::now()));
+            }
+        }
+        self.ready = ready;
+        Ok(any)
+    }
+
+    /// Sends what there is for a peer. One for which there is still more then goes to the end of the list.
+    fn empty(&mut self, peer: &Arc<Peer>) -> Result<Emptied, TransportError> {
+        for turn in 0..SENDS_PER_PEER {
+            let has_sent = turn > 0;
+            let (message, receipt) = match peer.next_message() {
+                Next::Message(message, receipt) => (message, receipt),
+                Next::Nothing => return Ok(Emptied { has_sent, is_full: false }),
+                Next::Full => return Ok(Emptied { has_sent, is_full: true }),
+            };
+            let bytes = message.len();
+            match self.transport.send(peer.id().route(), message, receipt)? {
+                Routed::Sent => telemetry::sent(End::Server, bytes),
+                Routed::Full(message) => {
+                    peer.put_back(message);
+                    return Ok(Emptied { has_sent, is_full: true });
+                }
+                Routed::Unreachable(message) => {
+                    let lost = message.map_or(0, |message| wire::count_responses(message.batch()));
+                    self.core.shared.counters.drop_records(Dropped::Unreachable, lost);
+                    self.core.peers.lose(peer);
+                }
+            }
+        }
+        // The peer may be empty by now, and is then taken off the list.
+        peer.list();
+        Ok(Emptied { has_sent: true, is_full: false })
+    }
+
+    /// Tries blocked peers again, unless that was done just now: there may be very many that do not read, and those that do should
+    /// not notice.
+    fn retry_in_time(&mut self, now: Instant) -> Result<bool, TransportError> {
+        self.is_retry_due = now < self.retry_at && !self.blocked.is_empty();
+        if self.is_retry_due {
+            return Ok(false);
+        }
+        let number = u32::try_from(self.blocked.len()).unwrap_or(u32::MAX);
+        self.retry_at = now + RETRY_PAUSE_PER_PEER.saturating_mul(number).min(RETRY_INTERVAL);
+        self.retry(now)
+    }
+
+    /// Tries blocked peers again, and sheds those that have not read for too long. Returns whether it sent anything.
+    fn retry(&mut self, now: Instant) -> Result<bool, TransportError> {
+        let mut any = false;
+        for (peer, since) in std::mem::take(&mut self.blocked) {
+            let Emptied { has_sent, is_full } = self.empty(&peer)?;
+            any |= has_sent;
+            if !is_full {
+                continue;
+            }
+            // A peer that reads all the time, and too slowly, meets its bounds and not the clock.
+            let since = if has_sent { now } else { since };
+            if now.duration_since(since) < self.core.shared.config.session.peer_timeout {
+                self.blocked.push((peer, since));
+            } else if self.core.peers.shed(&peer) {
+                self.blocked.push((peer, now));
+            }
+        }
+        Ok(any)
+    }
+
+    /// Does what is due by the clock, and by how far the server is on its way out. Called when nothing else is left to do, or after
+    /// many rounds in which there always was.
+    fn advance(&mut self, now: Instant) -> Result<Progress, TransportError> {
+        let has_sent = self.retry_in_time(now)?;
+        if self.core.shared.sessions.is_too_much_waiting() {
+            self.core.peers.shed_load();
+        }
+        if now >= self.check_at {
+            self.core.peers.check(now);
+            self.check_at = now + self.core.peers.check_interval();
+        }
+        // What has sent receives once more.
+        let otherwise = if has_sent { Progress::Some } else { Progress::None };
+        Ok(self.advance_drain(now).unwrap_or(otherwise))
+    }
+
+    /// Goes on with the way out, if the server is on it.
+    fn advance_drain(&mut self, now: Instant) -> Option<Progress> {
+        let (sessions, now) = (&self.core.shared.sessions, now.into_std());
+        if sessions.is_draining() && self.drain.begin(now, self.core.shared.grace()) {
+            self.core.peers.go_away();
+            return Some(Progress::Some);
+        }
+        let is_idle = sessions.calls() == 0;
+        match self.drain.handle_timeout(now, is_idle, || self.core.peers.are_flushed()) {
+            DrainStep::Wait => None,
+            DrainStep::Flush => {
+                self.core.end_calls();
+                self.core.peers.flush();
+                Some(Progress::Some)
+            }
+            DrainStep::Done => Some(Progress::Done),
+        }
+    }
+
+    /// Returns when to look at the clock again, if at all.
+    fn next_tick(&self, now: Instant) -> Option<Instant> {
+        let drain = self.drain.poll_timeout().map(Instant::from_std);
+        let check = (self.core.shared.sessions.calls() > 0).then_some(self.check_at);
+        let retry = (!self.blocked.is_empty())
+            .then(|| if self.is_retry_due { self.retry_at } else { now + RETRY_INTERVAL });
+        [drain, check, retry].into_iter().flatten().min()
+    }
+
+    fn poll_tick(&mut self, context: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let Some(next) = self.next_tick(now) else { return Poll::Pending };
+        if self.tick.is_elapsed() || next < self.tick.deadline() {
+            self.tick.as_mut().reset(next);
+        }
+        self.tick.as_mut().poll(context)
+    }
+
+    fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        let _entered = self.core.shared.notify.enter();
+        // Before the transport is drained, not after: what is seen here need not be looked for twice.
+        let _ = self.transport.poll_changed(context)?;
+        for _ in 0..ROUNDS_PER_POLL {
+            let mut is_notified = self.core.shared.notify.begin_turn();
+            let may_have_more = self.receive()? | self.core.run_queued();
+            is_notified |= self.core.shared.notify.begin_turn();
+            // Records of which the driver was not notified yet are going to have company. Sending may swallow the signal of what
+            // came in, so what has sent receives once more.
+            if is_notified && self.send()? || may_have_more {
+                continue;
+            }
+            let now = Instant::now();
+            match self.advance(now)? {
+                Progress::Done => return Poll::Ready(Ok(())),
+                Progress::Some => continue,
+                Progress::None => {}
+            }
+            let has_changed = self.transport.poll_changed(context)?.is_ready();
+            if has_changed || self.poll_tick(context, now).is_ready() {
+                continue;
+            }
+            if self.core.shared.notify.sleep(context.waker()) {
+                return Poll::Pending;
+            }
+        }
+        // Or a client that keeps the server busy would keep it from ever looking at the clock.
+        if let Progress::Done = self.advance(Instant::now())? {
+            return Poll::Ready(Ok(()));
+        }
+        context.waker().wake_by_ref();
+        Poll::Pending
+    }
+}
+
+/// What [`ServerDriver::empty`] came to.
+struct Emptied {
+    /// Whether something was sent.
+    has_sent: bool,
+    /// Whether the peer's queue in the transport is full, and the rest waits with the peer.
+    is_full: bool,
+}
+
+/// What [`ServerDriver::advance`] came to.
+enum Progress {
+    None,
+    /// There may be something to send, or to receive.
+    Some,
+    /// The server is out.
+    Done,
+}
+
+impl<T: ServerTransport> Future for ServerDriver<T> {
+    type Output = Result<(), TransportError>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        self.poll_driver(context)
+    }
+}

@@ -1,0 +1,45 @@
+//! [`ServeError`]: why a server could not start, or had to stop.
+
+use std::fmt;
+
+/// Why a server could not start, or had to stop.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ServeError {
+    /// [`ServerBuilder::bind`] was never called.
+    NoEndpoint,
+    /// An endpoint can't be bound.
+    Bind {
+        /// The endpoint.
+        endpoint: String,
+        /// What libzmq says.
+        reason: String,
+    },
+    /// Two of the services have a method of this name.
+    DuplicateMethod {
+        /// `package.Service/method`
+        method: &'static str,
+    },
+    /// The socket failed.
+    Socket {
+        /// What libzmq says.
+        reason: String,
+    },
+}
+
+impl fmt::Display for ServeError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::NoEndpoint => f.write_str(
+                "the server has no endpoint; call `bind`, for example with `tcp://127.0.0.1:7100`",
+            ),
+            Self::Bind { endpoint, reason } => write!(f, "can't bind `{endpoint}`: {reason}"),
+            Self::DuplicateMethod { method } => {
+                write!(f, "two services of the server have the method `{method}`; add each service once")
+            }
+            Self::Socket { reason } => write!(f, "the server's socket failed: {reason}"),
+        }
+    }
+}
+
+impl std::error::Error for ServeError {}

@@ -1,0 +1,210 @@
+//! [`Peers`]: the clients of a server as a whole: which are known, which show signs of life, and for which too much waits. What one
+//! client has in flight is in its session.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::counters::Dropped;
+use super::peer::Peer;
+use super::ready_list::ReadyList;
+use super::shared::Shared;
+use crate::context::PeerId;
+use crate::session::server::{DropReason, ListeningClock, Session};
+use crate::status::{Cause, Status};
+use crate::telemetry::{End, Up};
+
+/// Time after which a client is forgotten that was not heard of and has no calls in flight.
+const IDLE: Duration = Duration::from_mins(1);
+
+/// Maximum number of clients. At so many, those without calls in flight are forgotten whenever they were heard of: routes cost a
+/// sender nothing to make up. All that a forgotten client misses is that the server goes away. If all have calls in flight, or
+/// something waits for them, what comes from others is dropped and counted.
+pub(super) const MAX_PEERS: usize = 131_072;
+
+/// Time during which no client to forget is looked for, once none was found.
+const SWEEP_PAUSE: Duration = Duration::from_millis(250);
+
+/// Number of clients below which none is forgotten.
+const MIN_SWEPT_PEERS: usize = 64;
+
+/// All clients that a server knows.
+pub(crate) struct Peers {
+    shared: Arc<Shared>,
+    ready: Arc<ReadyList<Peer>>,
+    known: HashMap<PeerId, Known>,
+    /// Number of clients at which idle ones are next looked for: twice what was left the last time.
+    sweep_at: usize,
+    /// Until when looking is of no use, since all clients are busy and there are as many as there may be.
+    full_until: Option<Instant>,
+    clock: ListeningClock,
+}
+
+/// A client, and when it was last heard of.
+struct Known {
+    peer: Arc<Peer>,
+    heard: Instant,
+    _up: Up,
+}
+
+impl Peers {
+    pub(super) fn new(shared: Arc<Shared>) -> Self {
+        Self {
+            clock: ListeningClock::new(&shared.config.session),
+            ready: ReadyList::new(),
+            known: HashMap::new(),
+            sweep_at: MIN_SWEPT_PEERS,
+            full_until: None,
+            shared,
+        }
+    }
+
+    /// Returns the list of clients with something to send.
+    pub(crate) fn ready(&self) -> &Arc<ReadyList<Peer>> {
+        &self.ready
+    }
+
+    /// Returns the client of a route, of which something has come in just now; `None` for a new one past [`MAX_PEERS`].
+    pub(super) fn heard_of(&mut self, route: &[u8], now: Instant) -> Option<Arc<Peer>> {
+        if let Some(known) = self.known.get_mut(route) {
+            known.heard = now;
+            return Some(Arc::clone(&known.peer));
+        }
+        self.sweep(now);
+        if self.known.len() >= MAX_PEERS {
+            self.shared.counters.drop_records(Dropped::TooManyClients, 1);
+            return None;
+        }
+        let id = PeerId::new(route);
+        let peer = Peer::new(id.clone(), Arc::clone(&self.shared), Arc::clone(&self.ready));
+        let known = Known { peer: Arc::clone(&peer), heard: now, _up: Up::new(End::Server) };
+        self.known.insert(id, known);
+        Some(peer)
+    }
+
+    /// Forgets idle clients, when there are many more than the last time.
+    fn sweep(&mut self, now: Instant) {
+        if self.known.len() < self.sweep_at || self.full_until.is_some_and(|until| now < until) {
+            return;
+        }
+        let idle = if self.known.len() < MAX_PEERS { IDLE } else { Duration::ZERO };
+        self.known.retain(|_, known| now.duration_since(known.heard) < idle || known.peer.is_busy());
+        self.sweep_at = (self.known.len() * 2).clamp(MIN_SWEPT_PEERS, MAX_PEERS);
+        // All of them are busy. Looking at them again for every message would cost more than the message is worth.
+        self.full_until = (self.known.len() >= MAX_PEERS).then(|| now + SWEEP_PAUSE);
+    }
+
+    /// Returns the time after which [`Peers::check`] is to be called again while calls are in flight.
+    pub(crate) fn check_interval(&self) -> Duration {
+        self.shared.config.session.check_interval()
+    }
+
+    /// Asks clients with calls in flight for a sign of life, and gives up those that have shown none for as long as the peer
+    /// timeout. None is given up that was not asked, and not listened to since: a client is not dead because the server was busy.
+    pub(crate) fn check(&mut self, now: Instant) {
+        let now = self.clock.look(now.into_std());
+        for known in self.known.values() {
+            known.peer.with(|session| session.handle_timeout(now));
+        }
+    }
+
+    /// Throws away what waits for a client that does not read it. Returns `false` for a client that is not known any more, which
+    /// is not even told.
+    pub(crate) fn shed(&mut self, peer: &Arc<Peer>) -> bool {
+        let is_known = self.is_known(peer);
+        peer.with(if is_known { Session::shed } else { Session::forget });
+        is_known
+    }
+
+    fn is_known(&self, peer: &Arc<Peer>) -> bool {
+        self.known.get(peer.id().route()).is_some_and(|known| Arc::ptr_eq(&known.peer, peer))
+    }
+
+    /// Sheds, when too much waits for all clients together, those for which most waits, until a quarter of the bound is free, so that
+    /// this is not looked for again at once. A client that reads has little waiting.
+    pub(crate) fn shed_load(&mut self) {
+        // Counted anew, since the bound may be passed by nothing but steps: a client with little left may count for one.
+        let waiting = self.known.values().map(|known| {
+            let waiting = known.peer.with(Session::count_waiting);
+            (waiting, Arc::clone(&known.peer))
+        });
+        let mut waiting: Vec<(usize, Arc<Peer>)> = waiting.collect();
+        if !self.shared.sessions.is_too_much_waiting() {
+            return;
+        }
+        waiting.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+        let enough = self.shared.config.session.max_waiting / 4 * 3;
+        let mut left: usize = waiting.iter().map(|(bytes, _)| bytes).sum();
+        for (bytes, peer) in waiting {
+            if left <= enough {
+                break;
+            }
+            left -= bytes;
+            self.shed(&peer);
+        }
+    }
+
+    /// Ends the session of a client that can't be reached. With calls in flight, it is lost.
+    pub(crate) fn lose(&mut self, peer: &Arc<Peer>) {
+        if self.is_known(peer) {
+            self.known.remove(peer.id().route());
+        }
+        peer.with(Session::handle_disconnected);
+    }
+
+    /// Does the same for the client of a route.
+    pub(crate) fn lose_by(&mut self, route: &[u8]) {
+        if let Some(known) = self.known.get(route) {
+            let peer = Arc::clone(&known.peer);
+            self.lose(&peer);
+        }
+    }
+}
+
+/// The way out.
+impl Peers {
+    /// Tells every client that no new calls are taken.
+    pub(crate) fn go_away(&self) {
+        self.each(Session::go_away);
+    }
+
+    /// Ends what is still in flight when the time for draining is up.
+    pub(super) fn fail_all(&self, why: &Status) {
+        self.each(|session| session.fail_all(why));
+    }
+
+    /// Asks every client for a pong, which proves that it has read all that was sent before.
+    pub(crate) fn flush(&self) {
+        self.shared.sessions.flush();
+        self.each(Session::ask);
+    }
+
+    /// Reports whether every client has answered every ping.
+    pub(crate) fn are_flushed(&self) -> bool {
+        self.known.values().all(|known| known.peer.is_flushed())
+    }
+
+    /// Throws away everything that is in flight or waiting: the server is no more.
+    pub(super) fn close(&mut self) {
+        let why = Status::unavailable("the server was dropped").caused_by(Cause::Closed);
+        for known in std::mem::take(&mut self.known).into_values() {
+            known.peer.with(|session| session.close(&why, DropReason::ServerEnded));
+        }
+        // Peers hold the list, and it holds them: the circle is cut here.
+        self.ready.take(&mut Vec::new());
+    }
+
+    fn each(&self, step: impl Fn(&mut Session<super::peer::Running>)) {
+        self.known.values().for_each(|known| known.peer.with(&step));
+    }
+}
+
+#[cfg(test)]
+impl Peers {
+    /// Returns the client of a route, which has been heard of.
+    pub(super) fn of(&self, route: &[u8]) -> Arc<Peer> {
+        Arc::clone(&self.known[route].peer)
+    }
+}
