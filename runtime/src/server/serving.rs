@@ -14,7 +14,7 @@ use super::error::ServeError;
 use super::shared::Shared;
 use crate::driver::ServerDriver;
 
-/// A server that is bound, and serves once it is told until when.
+/// A server that is bound, and serves once it is told for how long.
 pub struct Server {
     driver: ServerDriver,
     shared: Arc<Shared>,

@@ -236,7 +236,7 @@ async fn a_full_queue_is_not_looked_through_for_every_call_that_comes() {
     assert_eq!(told(core), refused);
 }
 
-/// Those for whom most waits are given up, and nobody else.
+/// The clients for which most waits are shed, and no others.
 #[tokio::test]
 async fn too_much_for_all_is_not_the_fault_of_those_who_read() {
     let core = &mut core(|config| config.session.max_waiting = 1_000_000);
@@ -321,7 +321,7 @@ async fn clients_that_have_read_everything_take_no_room_of_others() {
 }
 
 #[tokio::test]
-async fn nobody_is_given_up_for_what_is_counted_in_steps() {
+async fn no_client_is_shed_for_what_is_counted_in_steps() {
     let core = &mut core(|config| config.session.max_waiting = 1_000_000);
     for route in 0..15_u8 {
         let peer = client_of(core, &[route]);
@@ -352,7 +352,7 @@ async fn nothing_of_a_one_way_call_outlives_its_server() {
 async fn past_the_most_clients_that_are_busy_new_ones_are_not_heard() {
     let mut core = core(|_| ());
     let ping = [vec![0x92, 9, 5]];
-    // Nobody takes the pongs, so all of them are busy.
+    // The pongs are not taken, so all clients are busy.
     for route in 0..MAX_PEERS + 10 {
         receive(&mut core, &route.to_be_bytes(), &ping);
     }
@@ -370,7 +370,7 @@ async fn a_client_that_does_not_read_is_told_once_and_is_not_busy_with_that() {
     assert_eq!(told(&mut core), [error(0, Code::Unavailable, Outcome::MaybeExecuted)]);
     receive(&mut core, b"a", &[vec![0x92, 9, 5]]);
     core.peers.lose(&peer);
-    assert!(!core.peers.shed(&peer), "nobody is there to be told");
+    assert!(!core.peers.shed(&peer), "no client is there to be told");
     assert_eq!(told(&mut core), Vec::<String>::new());
 }
 
@@ -393,7 +393,7 @@ async fn a_handler_says_nothing_of_another_call_with_the_id_of_its_own() {
     assert_eq!(told(core), ["End { id: 1 }"]);
 }
 
-/// Sends an item of one byte, which is there to stay until somebody comes for it.
+/// Sends an item of one byte, which gathers until it is collected.
 fn send(outgoing: &PeerOutgoing, outbound: &Arc<Outbound>, item: u64) -> bool {
     let (peer, key) = (Arc::clone(&outgoing.peer), outgoing.key);
     let half = SinkHalf::new(Arc::clone(outbound), Arc::new(PeerOutgoing { peer, key }), key.id());
@@ -415,7 +415,7 @@ async fn items_that_have_gathered_come_before_the_end_of_their_call_and_never_in
     let peer = core.peers.of(b"a");
     let (outgoing, outbound) = stream(&peer);
     assert!(send(&outgoing, &outbound, 1) && send(&outgoing, &outbound, 2));
-    assert_eq!(told(core), ["items of 1: [1, 2]"], "the owner comes for them");
+    assert_eq!(told(core), ["items of 1: [1, 2]"], "the driver collects them");
     assert!(send(&outgoing, &outbound, 3));
     peer.answer(outgoing.key, Answer::End);
     assert_eq!(told(core), ["items of 1: [3]", "End { id: 1 }"]);
@@ -431,7 +431,7 @@ async fn items_that_have_gathered_come_before_the_end_of_their_call_and_never_in
     cancel(&peer, 1);
     let (outgoing, outbound) = stream(&peer);
     assert!(send(&outgoing, &outbound, 7));
-    assert_eq!(told(core), ["items of 1: [7]"], "nobody waits for those of a call that was given up");
+    assert_eq!(told(core), ["items of 1: [7]"], "those of a call that was cancelled are not sent");
 }
 
 #[tokio::test]
@@ -449,7 +449,7 @@ async fn a_handler_whose_call_ended_before_it_was_spawned_is_dropped() {
     assert!(dropped.await.is_err());
 }
 
-/// A user's bytes, whose owner asks something of the peer when it is dropped, as his code may.
+/// A user's bytes, which ask something of the peer when they are dropped, as a user's code may.
 struct Asking(Arc<Peer>, Arc<AtomicUsize>);
 
 impl AsRef<[u8]> for Asking {

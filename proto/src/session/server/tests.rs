@@ -165,7 +165,7 @@ fn what_is_not_to_be_run_is_turned_away() {
     let records = [
         call(1, "t.Odd/none"),
         call(2, "t.Other/x"),
-        vec![&[0x94, 2, 0, 0xab], &b"t.Odd/unary"[..], &[0xc4, 1, 0x90]].concat(),
+        [&[0x94, 2, 0, 0xab], &b"t.Odd/unary"[..], &[0xc4, 1, 0x90]].concat(),
         call(3, "t.Odd/unary"),
         call(4, "t.Odd/unary"),
         call(0, "t.Odd/unheard"),
@@ -300,7 +300,9 @@ fn a_client_is_not_given_up_for_the_time_in_which_the_server_was_held_up() {
 fn an_answer_for_which_there_is_no_room_is_an_error_that_says_so() {
     let mut client = Client::new(|config| config.max_waiting_per_peer = Some(100_000));
     let keys = [1, 2, 3, 4].map(|id| client.open(id));
-    keys.into_iter().for_each(|key| client.reply(key, 90_000));
+    for key in keys {
+        client.reply(key, 90_000);
+    }
     assert_eq!(client.counts().dropped(DropReason::NoRoom), 1);
     let told = client.told();
     assert_eq!(told.len(), 4);
@@ -501,7 +503,9 @@ fn what_a_client_never_reads_is_dropped_with_the_effects_and_not_before() {
         let reply = RecordBuilder::reply::<Blob, Bytes>(key.id(), &body).unwrap();
         session.answer(key, Answer::Reply(reply))
     };
-    keys.into_iter().for_each(|key| answer(&mut client.session, key).unwrap());
+    for key in keys {
+        answer(&mut client.session, key).unwrap();
+    }
     assert!(answer(&mut client.session, keys[0]).is_err(), "dropped here, by its caller");
     client.session.shed();
     assert_eq!(dropped.load(Ordering::Relaxed), 1);
