@@ -12,6 +12,7 @@ pub type IdMap<K, V> = HashMap<K, V, Seeded>;
 pub struct Seeded(u64);
 
 impl Default for Seeded {
+    #[inline]
     fn default() -> Self {
         static SEED: OnceLock<u64> = OnceLock::new();
         Self(*SEED.get_or_init(|| RandomState::new().hash_one(0) | 1))
@@ -21,11 +22,13 @@ impl Default for Seeded {
 impl BuildHasher for Seeded {
     type Hasher = IdHasher;
 
+    #[inline]
     fn build_hasher(&self) -> IdHasher {
         IdHasher { seed: self.0, hash: 0 }
     }
 }
 
+/// The hasher of [`Seeded`].
 #[derive(Debug)]
 pub struct IdHasher {
     seed: u64,
@@ -33,6 +36,7 @@ pub struct IdHasher {
 }
 
 impl Hasher for IdHasher {
+    #[inline]
     fn write(&mut self, bytes: &[u8]) {
         let (words, rest) = bytes.as_chunks::<8>();
         for word in words {
@@ -43,10 +47,12 @@ impl Hasher for IdHasher {
         self.write_u64(u64::from_ne_bytes(last));
     }
 
+    #[inline]
     fn write_u32(&mut self, id: u32) {
         self.write_u64(u64::from(id));
     }
 
+    #[inline]
     fn write_u64(&mut self, id: u64) {
         // The high half of the product depends on every bit of the id; the map looks at both ends of the hash.
         let product = u128::from(self.hash ^ id).wrapping_mul(u128::from(self.seed));
@@ -55,6 +61,7 @@ impl Hasher for IdHasher {
         self.hash = high ^ low;
     }
 
+    #[inline]
     fn finish(&self) -> u64 {
         self.hash
     }

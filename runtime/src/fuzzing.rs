@@ -1,5 +1,4 @@
-//! The door through which the fuzzer in `fuzz/wire` reaches what both ends make of bytes, without sockets. It is there only with
-//! `--cfg fuzzing`, which nobody but a fuzzer sets.
+//! Both ends without sockets, for the fuzzer in `fuzz/wire`. Compiled only with `--cfg fuzzing`, which only a fuzzer sets.
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -8,13 +7,13 @@ pub use crate::client::FuzzedClient;
 use crate::server::{Core, ServeError, ServerBuilder};
 use crate::wire::{Batch, Reader};
 
-/// What a server makes of bytes.
+/// A server that is fed bytes.
 pub struct FuzzedServer {
     core: Core,
 }
 
 impl FuzzedServer {
-    /// A server with the services and bounds of a builder. Must be called within a tokio runtime.
+    /// Creates a server with the services and bounds of a builder. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// Two services have a method of the same name.
@@ -30,30 +29,30 @@ impl FuzzedServer {
         };
     }
 
-    /// Looks at the clock.
+    /// Looks at the clients, by the clock.
     pub fn check(&mut self) {
         self.core.peers.check(Instant::now());
     }
 
-    /// The client of this route is gone.
+    /// Says that the client of this route is gone.
     pub fn lose(&mut self, route: &[u8]) {
         self.core.peers.lose_by(route);
     }
 
-    /// What it has to send, and to whom.
+    /// Returns what the server has to send, with the routes.
     pub fn messages(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let messages = self.core.take_messages().into_iter();
         messages.map(|(peer, message)| (peer.route().to_vec(), message.batch().to_vec())).collect()
     }
 
-    /// How many calls are in flight.
+    /// Returns the number of calls in flight.
     #[must_use]
     pub fn calls(&self) -> usize {
         self.core.shared.sessions.calls()
     }
 }
 
-/// Whether all of a message can be read.
+/// Reports whether all of a message can be read.
 #[must_use]
 pub fn is_readable(batch: &[u8]) -> bool {
     let Ok(mut reader) = Reader::new(batch) else { return false };

@@ -1,4 +1,4 @@
-//! [`ConcurrencyLimit`]: so many calls at a time, and no more.
+//! [`ConcurrencyLimit`]: a bound on the number of calls at a time.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,8 +8,8 @@ use super::scope::{Key, Scope};
 use super::{Response, ServerMiddleware, ServerNext, ServerRequest};
 use crate::status::{Cause, Status};
 
-/// Lets so many calls run at a time. One more is turned away at once, with `resource_exhausted`, not sent, and a
-/// [hint](Status::retry_after) when to call again: a server that has more to do than it can is of use to nobody.
+/// Bounds how many calls run at a time. One more is turned away at once, with `resource_exhausted`, not sent, and a
+/// [hint](Status::retry_after) when to call again: an overloaded server serves no client well.
 ///
 /// A stream is a call for as long as it goes on. One-way calls past the limit are dropped, and counted as refused.
 ///
@@ -22,50 +22,50 @@ use crate::status::{Cause, Status};
 #[must_use = "a limit holds once it is a server's middleware"]
 pub struct ConcurrencyLimit {
     scope: Scope,
-    most: usize,
+    max: usize,
     retry_after: Duration,
-    /// How many calls run. Where none does, there is no entry.
+    /// Number of calls that run. There is no entry for none.
     running: Mutex<HashMap<Key, usize>>,
 }
 
 impl ConcurrencyLimit {
-    /// For the calls of all methods and all clients together.
-    pub fn all(most: usize) -> Self {
-        Self::new(Scope::All, most)
+    /// Creates a limit for the calls of all methods and all clients together.
+    pub fn all(max: usize) -> Self {
+        Self::new(Scope::All, max)
     }
 
-    /// For the calls of each method by themselves.
-    pub fn per_method(most: usize) -> Self {
-        Self::new(Scope::Method, most)
+    /// Creates a limit for the calls of each method by themselves.
+    pub fn per_method(max: usize) -> Self {
+        Self::new(Scope::Method, max)
     }
 
-    /// For the calls over each connection by themselves.
-    pub fn per_peer(most: usize) -> Self {
-        Self::new(Scope::Peer, most)
+    /// Creates a limit for the calls over each connection by themselves.
+    pub fn per_peer(max: usize) -> Self {
+        Self::new(Scope::Peer, max)
     }
 
-    fn new(scope: Scope, most: usize) -> Self {
-        Self { scope, most: most.max(1), retry_after: Duration::from_millis(100), running: Mutex::default() }
+    fn new(scope: Scope, max: usize) -> Self {
+        Self { scope, max: max.max(1), retry_after: Duration::from_millis(100), running: Mutex::default() }
     }
 
-    /// When those that are turned away may call again; 100 ms by default. Nobody knows when there is room: the hint keeps
-    /// clients from asking all the time.
+    /// Sets when calls that are turned away may be made again; 100 ms by default. When there will be room can't be known: the hint
+    /// keeps clients from asking all the time.
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = wait;
         self
     }
 
     fn lock(&self) -> MutexGuard<'_, HashMap<Key, usize>> {
-        // Nothing panics while it holds the lock.
+        // Nothing panics while the lock is held.
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn begin(&self, key: Key) -> Result<Running<'_>, Status> {
         let mut running = self.lock();
         let count = running.get(&key).copied().unwrap_or_default();
-        if count >= self.most {
-            let (whose, most) = (self.scope.of_what(), self.most);
-            let what = format!("{whose} has {most} calls running, as many as may");
+        if count >= self.max {
+            let (subject, max) = (self.scope.subject(), self.max);
+            let what = format!("{subject} has {max} calls running, as many as may");
             return Err(Status::resource_exhausted(what)
                 .caused_by(Cause::Overloaded)
                 .with_retry_after(self.retry_after));

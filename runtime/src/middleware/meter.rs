@@ -1,4 +1,4 @@
-//! [`Metrics`]: what a program's calls come to, in numbers, for the `metrics` facade.
+//! [`Metrics`]: numbers and times of a program's calls, for the `metrics` facade.
 //!
 //! The names are documented in the project's `docs/operations.md`. What the runtime counts besides is in
 //! [`crate::telemetry`].
@@ -22,14 +22,14 @@ use crate::method::{Method, MethodKind};
 pub struct Metrics;
 
 impl Metrics {
-    /// For both ends.
+    /// Creates the middleware, for either end.
     #[must_use]
     pub fn new() -> Self {
         Self
     }
 }
 
-/// The names of one end's metrics.
+/// Names of the metrics of one end.
 struct Names {
     calls: &'static str,
     seconds: &'static str,

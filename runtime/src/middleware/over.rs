@@ -1,8 +1,8 @@
-//! [`Over`]: how a call ended that was dropped.
+//! [`Over`]: reports calls that were dropped before they ended.
 
 use tokio::time::Instant;
 
-/// Says that a call was dropped, and why, unless it came to its end by itself.
+/// Reports that a call was dropped, and why, unless the call has ended by itself.
 pub(super) struct Over<F: FnMut(&'static str)> {
     deadline: Option<Instant>,
     dropped: Option<F>,
@@ -13,7 +13,7 @@ impl<F: FnMut(&'static str)> Over<F> {
         Self { deadline, dropped: Some(dropped) }
     }
 
-    /// It came to its end.
+    /// Says that the call has ended by itself, which is not reported.
     pub(super) fn by_itself(mut self) {
         self.dropped = None;
     }

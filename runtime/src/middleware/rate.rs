@@ -1,4 +1,4 @@
-//! [`RateLimit`]: so many calls in a time, and no more.
+//! [`RateLimit`]: a bound on the number of calls per second.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,9 +10,9 @@ use super::scope::{Key, Scope};
 use super::{Response, ServerMiddleware, ServerNext, ServerRequest};
 use crate::status::{Cause, Status};
 
-/// Lets so many calls begin per second: a bucket of tokens, one to a call, which fills at that rate. A call that finds it
+/// Bounds how many calls begin per second: a bucket of tokens, one to a call, which fills at that rate. A call that finds it
 /// empty is turned away at once, with `resource_exhausted`, not sent, and a [hint](Status::retry_after) that says when there
-/// will be one.
+/// will be a token.
 ///
 /// The bucket holds what comes in a second, unless [`RateLimit::burst`] says otherwise. One-way calls past the limit are
 /// dropped, and counted as refused.
@@ -32,35 +32,35 @@ pub struct RateLimit {
     buckets: Mutex<Buckets>,
 }
 
-/// When each bucket is full again. One that is full already need not stand here.
+/// When each bucket is full again. One that is full already has no entry.
 #[derive(Debug, Default)]
 struct Buckets {
     full_at: HashMap<Key, Instant>,
-    /// At how many buckets those that are full are next looked for: twice what was left the last time.
+    /// Number of buckets at which those that are full are next looked for: twice what was left the last time.
     sweep_at: usize,
-    /// Until when there is no use in looking, since there are as many as there may be.
-    looked_until: Option<Instant>,
+    /// Until when looking is of no use, since there are as many buckets as there may be.
+    full_until: Option<Instant>,
 }
 
-/// The most buckets that are not full at a time. A connection's route costs its sender nothing to make up; past this, those of
-/// whom nothing is known are turned away.
-const MOST: usize = 131_072;
+/// Maximum number of buckets that are not full. A connection's route costs its sender nothing to make up; past this, calls of clients
+/// without a bucket are turned away.
+const MAX_BUCKETS: usize = 131_072;
 
-/// How long no full bucket is looked for, once there was none.
-const LOOKED: Duration = Duration::from_millis(250);
+/// Time during which no full bucket is looked for, once there was none.
+const SWEEP_PAUSE: Duration = Duration::from_millis(250);
 
 impl RateLimit {
-    /// For the calls of all methods and all clients together.
+    /// Creates a limit for the calls of all methods and all clients together.
     pub fn all(per_second: u32) -> Self {
         Self::new(Scope::All, per_second)
     }
 
-    /// For the calls of each method by themselves.
+    /// Creates a limit for the calls of each method by themselves.
     pub fn per_method(per_second: u32) -> Self {
         Self::new(Scope::Method, per_second)
     }
 
-    /// For the calls over each connection by themselves.
+    /// Creates a limit for the calls over each connection by themselves.
     pub fn per_peer(per_second: u32) -> Self {
         Self::new(Scope::Peer, per_second)
     }
@@ -70,27 +70,27 @@ impl RateLimit {
         Self { scope, rate, burst: rate, buckets: Mutex::default() }
     }
 
-    /// How many calls may begin at once after a time without any; at least 1.
+    /// Sets how many calls may begin at once after a time without any; at least 1.
     pub fn burst(mut self, calls: u32) -> Self {
         self.burst = calls.max(1);
         self
     }
 
-    /// Takes a token.
+    /// Takes a token, or says when there will be one.
     fn take(&self, key: Key, now: Instant) -> Result<(), Status> {
-        // Nothing panics while it holds the lock.
+        // Nothing panics while the lock is held.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if !buckets.has_room_for(&key, now) {
             let what = "more clients have called of late than can be told apart";
-            return Err(overload(what.to_owned(), LOOKED));
+            return Err(overload(what.to_owned(), SWEEP_PAUSE));
         }
         let step = Duration::from_secs(1) / self.rate;
         let full_at = buckets.full_at.get(&key).map_or(now, |at| (*at).max(now));
-        // What the bucket lacks, in time. There is a token as long as it lacks one less than it holds, or fewer.
+        // What the bucket lacks, in time. There is a token as long as the bucket lacks fewer than it holds.
         let wait = (full_at - now).saturating_sub(step.saturating_mul(self.burst - 1));
         if !wait.is_zero() {
-            let (whose, rate) = (self.scope.of_what(), self.rate);
-            let what = format!("{whose} takes {rate} calls a second, and has had as many");
+            let (subject, rate) = (self.scope.subject(), self.rate);
+            let what = format!("{subject} takes {rate} calls a second, and has had as many");
             return Err(overload(what, wait));
         }
         buckets.full_at.insert(key, full_at + step);
@@ -101,18 +101,18 @@ impl RateLimit {
 impl Buckets {
     fn has_room_for(&mut self, key: &Key, now: Instant) -> bool {
         self.sweep(now);
-        self.full_at.len() < MOST || self.full_at.contains_key(key)
+        self.full_at.len() < MAX_BUCKETS || self.full_at.contains_key(key)
     }
 
-    /// Forgets buckets that are full, when there are many more than the last time.
+    /// Removes buckets that are full, when there are many more than the last time.
     fn sweep(&mut self, now: Instant) {
-        if self.full_at.len() < self.sweep_at || self.looked_until.is_some_and(|until| now < until) {
+        if self.full_at.len() < self.sweep_at || self.full_until.is_some_and(|until| now < until) {
             return;
         }
         self.full_at.retain(|_, at| *at > now);
-        self.sweep_at = (self.full_at.len() * 2).clamp(64, MOST);
-        // To look at them all for every call would cost more than the call is worth.
-        self.looked_until = (self.full_at.len() >= MOST).then(|| now + LOOKED);
+        self.sweep_at = (self.full_at.len() * 2).clamp(64, MAX_BUCKETS);
+        // Looking at them all for every call would cost more than the call is worth.
+        self.full_until = (self.full_at.len() >= MAX_BUCKETS).then(|| now + SWEEP_PAUSE);
     }
 }
 
@@ -144,7 +144,7 @@ mod tests {
         assert_eq!([take(none), take(none), take(none), take(none)], [Ok(()), Ok(()), Ok(()), wait(100)]);
         assert_eq!(take(Duration::from_millis(40)), wait(60));
         assert_eq!([take(Duration::from_millis(100)), take(Duration::from_millis(100))], [Ok(()), wait(100)]);
-        // However long nobody has called.
+        // However long no call has come.
         let later = || take(SECOND * 3_600);
         assert_eq!([later(), later(), later(), later()], [Ok(()), Ok(()), Ok(()), wait(100)]);
     }
@@ -166,11 +166,11 @@ mod tests {
     #[test]
     fn more_callers_than_can_be_told_apart_are_turned_away_until_others_are_gone() {
         let (limit, now) = (RateLimit::per_peer(1).burst(2), Instant::now());
-        assert!((0..MOST).all(|number| limit.take(peer(number), now).is_ok()));
-        assert!((0..10).all(|number| limit.take(peer(MOST + number), now).is_err()));
-        assert_eq!(limit.buckets.lock().unwrap().full_at.len(), MOST);
+        assert!((0..MAX_BUCKETS).all(|number| limit.take(peer(number), now).is_ok()));
+        assert!((0..10).all(|number| limit.take(peer(MAX_BUCKETS + number), now).is_err()));
+        assert_eq!(limit.buckets.lock().unwrap().full_at.len(), MAX_BUCKETS);
         assert!(limit.take(peer(0), now).is_ok(), "it is known");
-        assert!(limit.take(peer(MOST), now + 2 * SECOND).is_ok());
+        assert!(limit.take(peer(MAX_BUCKETS), now + 2 * SECOND).is_ok());
         assert_eq!(limit.buckets.lock().unwrap().full_at.len(), 1);
     }
 }

@@ -1,41 +1,41 @@
-//! [`Response`]: how a call ended, as its middleware sees it; [`Traffic`]: what its streams have carried.
+//! [`Response`]: how a call ended, as its middleware sees it; [`Traffic`]: the bytes that its streams have carried.
 
 use std::fmt;
 use std::sync::Arc;
 
 use crate::codec::Body;
-use crate::flow::{InboundStream as Inbound, OutboundStream as Outbound};
+use crate::flow::{InboundStream, OutboundStream};
 use crate::status::{Code, Failure, Outcome, Status};
 use crate::wire::RecordBuilder;
 
 /// How a call ended: well, with the error that its method declares, or with a [`Status`].
 ///
 /// A middleware hands on what [`ServerNext::run`](super::ServerNext::run) gave it, or puts a status in its place, by
-/// `Status::…("…").into()`. The outcome is then seen to: of a call that a middleware has refused, its caller hears that it is
+/// `Status::…("…").into()`. The outcome is then corrected: the caller of a call that a middleware has refused hears that the call was
 /// not sent, and so that it is safe to send again.
 #[must_use = "the call ends with what its middleware returns"]
 pub struct Response {
     pub(crate) result: Result<Reply, Failure>,
 }
 
-/// What a call that ended well was answered with.
+/// The answer of a call that ended well.
 pub(crate) enum Reply {
-    /// A reply, at the server.
+    /// A reply, not sent yet, at the server.
     RecordBuilder(RecordBuilder),
-    /// A reply, at the client.
+    /// A reply that came in, at the client.
     Body(Body),
-    /// Nothing: a stream has ended, or the call has no answer.
+    /// No reply: a stream has ended, or the call has no answer.
     Nothing,
 }
 
 impl Response {
-    /// It ended well.
+    /// Reports whether the call ended well.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.result.is_ok()
     }
 
-    /// How it failed, unless it ended well or with a declared error.
+    /// Returns how the call failed; `None` if it ended well or with a declared error.
     #[must_use]
     pub fn status(&self) -> Option<&Status> {
         match &self.result {
@@ -44,13 +44,13 @@ impl Response {
         }
     }
 
-    /// Why it failed, unless it ended well or with a declared error.
+    /// Returns the code with which the call failed; `None` if it ended well or with a declared error.
     #[must_use]
     pub fn code(&self) -> Option<Code> {
         self.status().map(Status::code)
     }
 
-    /// The text of the declared error with which it ended.
+    /// Returns the text of the declared error with which the call ended, if it did.
     #[must_use]
     pub fn declared(&self) -> Option<&str> {
         match &self.result {
@@ -59,7 +59,7 @@ impl Response {
         }
     }
 
-    /// What became of a call that failed; `None` for one that ended well.
+    /// Returns the outcome of a call that failed; `None` for one that ended well.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         match &self.result {
@@ -69,7 +69,7 @@ impl Response {
         }
     }
 
-    /// How it ended, in a word: `ok`, `declared`, or the name of the code. For logs and metrics.
+    /// Returns how the call ended in a word: `ok`, `declared`, or the name of the code. For logs and metrics.
     #[must_use]
     pub fn ending(&self) -> &'static str {
         match &self.result {
@@ -79,7 +79,7 @@ impl Response {
         }
     }
 
-    /// The size of the answer, or of the declared error, in bytes as encoded. What a stream has carried is in [`Traffic`].
+    /// Returns the size of the answer, or of the declared error, in bytes as encoded. What a stream has carried is in [`Traffic`].
     #[must_use]
     pub fn answer_bytes(&self) -> u64 {
         let bytes = match &self.result {
@@ -91,12 +91,12 @@ impl Response {
         bytes as u64
     }
 
-    /// As a client's call ends in it.
+    /// Returns the reply that a client's call ends in.
     pub(crate) fn into_reply(self) -> Result<Body, Failure> {
         match self.result {
             Ok(Reply::Body(body)) => Ok(body),
             Ok(Reply::Nothing) => Ok(Body::default()),
-            // A middleware of a server and one of a client, in one process, have passed each other what is not theirs.
+            // A middleware of a server and one of a client, in one process, have passed a response from one to the other.
             Ok(Reply::RecordBuilder(_)) => {
                 Err(Failure::Status(Status::internal("this is a server's response")))
             }
@@ -104,14 +104,14 @@ impl Response {
         }
     }
 
-    /// The runtime's own word: its cause stands.
+    /// Creates the response of a call that the runtime has failed: the cause of the status stays.
     pub(crate) fn failed(status: Status) -> Self {
         Self { result: Err(Failure::Status(status)) }
     }
 }
 
 impl From<Status> for Response {
-    /// Ends the call so. What the status says of the call that it came from, if it came from another, is left out.
+    /// Ends the call with a status. What the status says of the call that it came from, if it came from another, is left out.
     fn from(status: Status) -> Self {
         Self::failed(status.of_handler())
     }
@@ -133,25 +133,26 @@ impl fmt::Debug for Response {
     }
 }
 
-/// What a call's parameters and streams have carried so far. It may be read at any time, also once the call is over or was
+/// The bytes that a call's parameters and streams have carried so far. It may be read at any time, also once the call is over or was
 /// dropped.
 #[derive(Debug, Clone)]
 pub struct Traffic {
+    /// Size of the parameters in bytes.
     pub(crate) params: u64,
-    /// What the client sends.
+    /// The client's stream.
     pub(crate) items: Direction,
-    /// What the server sends.
+    /// The handler's stream.
     pub(crate) answers: Direction,
 }
 
 /// One direction of a stream, from either of its ends.
 #[derive(Debug, Clone, Default)]
 pub(crate) enum Direction {
-    /// The method has no such stream.
+    /// No stream.
     #[default]
     None,
-    In(Arc<Inbound>),
-    Out(Arc<Outbound>),
+    In(Arc<InboundStream>),
+    Out(Arc<OutboundStream>),
 }
 
 impl Direction {
@@ -165,13 +166,13 @@ impl Direction {
 }
 
 impl Traffic {
-    /// The bytes of the parameters and of the client's stream, as encoded.
+    /// Returns the bytes of the parameters and of the client's stream, as encoded.
     #[must_use]
     pub fn request_bytes(&self) -> u64 {
         self.params.saturating_add(self.items.bytes())
     }
 
-    /// The bytes of the server's stream, as encoded. A single answer is not one: see [`Response::answer_bytes`].
+    /// Returns the bytes of the server's stream, as encoded. A single answer is not part of one: see [`Response::answer_bytes`].
     #[must_use]
     pub fn answer_bytes(&self) -> u64 {
         self.answers.bytes()

@@ -1,9 +1,9 @@
-//! What a limit holds for: every call, or those of one method or one caller by themselves.
+//! [`Scope`]: the calls that share a limit: all, those of one method, or those of one client.
 
 use super::ServerRequest;
 use crate::context::PeerId;
 
-/// What a limit holds for.
+/// The calls that share a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     All,
@@ -11,7 +11,7 @@ pub(super) enum Scope {
     Peer,
 }
 
-/// Calls that share a limit.
+/// One group of calls that share a limit.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(super) enum Key {
     All,
@@ -20,6 +20,7 @@ pub(super) enum Key {
 }
 
 impl Scope {
+    /// Returns the group of a call.
     pub(super) fn key(self, request: &ServerRequest) -> Key {
         match self {
             Self::All => Key::All,
@@ -28,8 +29,8 @@ impl Scope {
         }
     }
 
-    /// Whose limit was reached, for messages.
-    pub(super) fn of_what(self) -> &'static str {
+    /// Returns what has reached its limit, for messages.
+    pub(super) fn subject(self) -> &'static str {
         match self {
             Self::All => "the server",
             Self::Method => "the method",

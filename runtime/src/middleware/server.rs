@@ -17,7 +17,7 @@ use crate::method::{Method, MethodKind};
 use crate::session::server::Answer;
 use crate::status::{Failure, Outcome, Status};
 
-/// Code around the calls that a server takes, of every kind.
+/// Code of the user's around the calls that a server takes, of every kind.
 ///
 /// It runs where the handler will run, within the call's deadline: once the call is cancelled or out of time, its future is
 /// dropped, and the handler's with it. Calls that it makes inherit the deadline. A panic ends the call with `internal`, and
@@ -27,7 +27,7 @@ use crate::status::{Failure, Outcome, Status};
 /// use zsvc::Status;
 /// use zsvc::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest};
 ///
-/// /// Turns away whoever does not say for whom they call.
+/// /// Turns calls away that name no tenant.
 /// struct Tenants;
 ///
 /// impl ServerMiddleware for Tenants {
@@ -55,55 +55,55 @@ pub struct ServerRequest {
 }
 
 impl ServerRequest {
-    /// The method that is called.
+    /// Returns the method that is called.
     #[must_use]
     pub fn method(&self) -> &'static Method {
         self.incoming.method()
     }
 
-    /// What the caller sent beside the parameters, and what other middleware has added.
+    /// Returns what the caller sent beside the parameters, and what other middleware has added.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         self.incoming.metadata()
     }
 
-    /// The same, to be changed: the handler finds it in its [`Context`](crate::Context). What a caller sent is no proof of
-    /// anything; a middleware that vouches for an entry sets it in any case.
+    /// Returns the metadata to be changed: the handler finds it in its [`Context`](crate::Context). What a caller sent proves
+    /// nothing; a middleware that vouches for an entry sets it in any case.
     pub fn metadata_mut(&mut self) -> &mut Metadata {
         self.incoming.metadata_mut()
     }
 
-    /// Who called: the same for every call over one connection.
+    /// Returns the caller's identity: the same for every call over one connection.
     #[must_use]
     pub fn peer(&self) -> &PeerId {
         self.incoming.peer_id()
     }
 
-    /// When time is up.
+    /// Returns when time is up.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.incoming.deadline()
     }
 
-    /// The time left, zero when it is up; `None` without a deadline.
+    /// Returns the time left, zero when it is up; `None` without a deadline.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         self.incoming.time_left()
     }
 
-    /// When the message came in that the call was in. What has passed since is the time that it waited in queues.
+    /// Returns when the message came in that the call was in. What has passed since is the time that the call waited in queues.
     #[must_use]
     pub fn received(&self) -> Instant {
         self.incoming.received()
     }
 
-    /// The size of the parameters, in bytes as encoded.
+    /// Returns the size of the parameters in bytes, as encoded.
     #[must_use]
     pub fn parameter_bytes(&self) -> usize {
         self.incoming.params_len()
     }
 
-    /// What the call carries, to be read while it runs and after.
+    /// Returns the bytes that the call carries, to be read while it runs and after.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
         let (inbound, outbound) = self.incoming.streams();
@@ -133,12 +133,12 @@ pub struct ServerNext<'a> {
 }
 
 impl ServerNext<'_> {
-    /// Runs it, and tells how the call ended. Parameters are read only once the last middleware has called this.
+    /// Runs the rest, and returns how the call ended. Parameters are read only once the last middleware has called this.
     ///
     /// A handler that panics has ended with `internal`, and so has a middleware in between.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, the handler is dropped, too. What its caller is told is then for the middleware to say.
+    /// If the future is dropped before it completes, the handler is dropped, too. The middleware then decides what the caller is told.
     pub async fn run(self, request: ServerRequest) -> Response {
         let Some((first, rest)) = self.rest.split_first() else { return self.target.run(request).await };
         let next = ServerNext { rest, target: self.target };
@@ -155,7 +155,7 @@ impl fmt::Debug for ServerNext<'_> {
     }
 }
 
-/// What all [`ServerMiddleware`] can be held as.
+/// A [`ServerMiddleware`] as an object.
 trait Erased: Send + Sync {
     fn handle<'a>(&'a self, request: ServerRequest, next: ServerNext<'a>) -> Handled<'a>;
 }
@@ -172,13 +172,13 @@ impl<M: ServerMiddleware> Erased for M {
 struct Target {
     service: Arc<dyn Service>,
     method: usize,
-    /// One of [`UNSEEN`], [`RUNNING`] and [`DONE`]. It is written by the call's own future alone.
+    /// One of [`UNSEEN`], [`RUNNING`] and [`DONE`]. Only the call's own future writes it.
     progress: AtomicU8,
 }
 
 /// No handler has seen the call.
 const UNSEEN: u8 = 0;
-/// The handler was begun. If it is dropped, this stays.
+/// The handler was begun. If the handler is dropped, this stays.
 const RUNNING: u8 = 1;
 /// The handler has ended.
 const DONE: u8 = 2;
@@ -187,7 +187,7 @@ impl Target {
     async fn run(&self, request: ServerRequest) -> Response {
         match Handling::by(&*self.service, self.method, request.incoming).begin() {
             Err(refusal) => {
-                // What reads the parameters has panicked, and nobody can tell how far it got.
+                // What reads the parameters has panicked, and how far it got can't be known.
                 if refusal.outcome() != Outcome::NotSent {
                     self.progress.store(RUNNING, Ordering::Relaxed);
                 }
@@ -202,7 +202,7 @@ impl Target {
         }
     }
 
-    /// What a middleware says of the outcome is replaced where it can't be.
+    /// Corrects the outcome of a response where it contradicts how far the call has come.
     fn settle(&self, mut response: Response) -> Response {
         if let Err(Failure::Status(status)) = &mut response.result {
             let outcome = match (self.progress.load(Ordering::Relaxed), status.outcome()) {
@@ -233,7 +233,7 @@ impl ServerStack {
         self.layers.is_empty()
     }
 
-    /// A handler with all of the middleware around it.
+    /// Returns a handler with all of the middleware around it.
     pub(crate) fn around(
         self: &Arc<Self>,
         service: Arc<dyn Service>,
@@ -260,7 +260,7 @@ impl From<Answer> for Response {
     fn from(answer: Answer) -> Self {
         Self {
             result: match answer {
-                Answer::Reply(draft) => Ok(Reply::RecordBuilder(draft)),
+                Answer::Reply(reply) => Ok(Reply::RecordBuilder(reply)),
                 Answer::End => Ok(Reply::Nothing),
                 Answer::Failure(failure) => Err(failure),
             },
@@ -271,8 +271,8 @@ impl From<Answer> for Response {
 impl From<Response> for Answer {
     fn from(response: Response) -> Self {
         match response.result {
-            Ok(Reply::RecordBuilder(draft)) => Self::Reply(draft),
-            // A client's reply can't get here: a server's middleware is given none, and can't make one.
+            Ok(Reply::RecordBuilder(reply)) => Self::Reply(reply),
+            // A client's reply can't get here: a server's middleware is given none, and can't create one.
             Ok(Reply::Nothing | Reply::Body(_)) => Self::End,
             Err(failure) => Self::Failure(failure),
         }

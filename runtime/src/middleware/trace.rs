@@ -37,7 +37,7 @@ use crate::method::Method;
 pub struct Tracing;
 
 impl Tracing {
-    /// For both ends.
+    /// Creates the middleware, for either end.
     #[must_use]
     pub fn new() -> Self {
         Self
@@ -47,7 +47,7 @@ impl Tracing {
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
 
-/// Where a trace is, and what others want passed on of it.
+/// A place in a trace, and what other programs want passed on with it.
 #[derive(Debug, Clone)]
 struct Position {
     parent: TraceParent,
@@ -55,7 +55,7 @@ struct Position {
 }
 
 impl Position {
-    /// What the metadata say, if that is valid.
+    /// Reads the position from metadata, if it is valid.
     fn read(metadata: &Metadata) -> Option<Self> {
         let parent = TraceParent::parse(metadata.text(TRACEPARENT)?)?;
         Some(Self { parent, state: metadata.text(TRACESTATE).map(Arc::from) })
@@ -65,12 +65,12 @@ impl Position {
         metadata.insert(TRACEPARENT, self.parent.to_string());
         match &self.state {
             Some(state) => metadata.insert(TRACESTATE, &**state),
-            // It speaks of a trace that is not this one.
+            // It belongs to another trace.
             None => drop(metadata.remove(TRACESTATE)),
         }
     }
 
-    /// A span below this one, or the first of a new trace.
+    /// Returns the position of a span below this one, or of the first of a new trace.
     fn below(parent: Option<&Self>) -> Self {
         match parent {
             Some(Self { parent, state }) => Self { parent: parent.child(), state: state.clone() },
@@ -84,23 +84,23 @@ impl Position {
 pub(crate) struct Inherited(Option<Position>);
 
 impl Inherited {
-    /// That of the handler that is being polled on this thread.
+    /// Returns the trace of the handler that is being polled on this thread.
     pub(crate) fn here() -> Self {
         Self(HERE.with_borrow(Clone::clone))
     }
 
-    /// The one of the two that there is.
+    /// Returns this trace if there is one, or the other.
     fn or(self, other: impl FnOnce() -> Self) -> Self {
         if self.0.is_some() { self } else { other() }
     }
 }
 
 thread_local! {
-    /// Where the handler is that is being polled on this thread.
+    /// Position of the handler that is being polled on this thread.
     static HERE: RefCell<Option<Position>> = const { RefCell::new(None) };
 }
 
-/// A handler within its trace.
+/// A handler, polled within its trace.
 struct Within<F> {
     future: F,
     position: Position,
@@ -110,7 +110,7 @@ impl<F: Future + Unpin> Future for Within<F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
-        /// Puts the outer handler's back, also when this one panics.
+        /// Restores the outer handler's position, also when this one panics.
         struct Restore(Option<Position>);
         impl Drop for Restore {
             fn drop(&mut self) {
@@ -123,7 +123,7 @@ impl<F: Future + Unpin> Future for Within<F> {
     }
 }
 
-/// Makes the span, and the place in the trace at which it is.
+/// Creates a span, and its position in the trace.
 fn open(span: impl FnOnce() -> Span, method: &Method, parent: Option<&Position>) -> (Span, Position) {
     let (span, mut position) = (span(), Position::below(parent));
     let (service, name) = method.name().rsplit_once('/').unwrap_or(("", method.name()));
@@ -146,7 +146,7 @@ fn close(span: &Span, response: &Response) {
     }
 }
 
-/// A span with all the fields that are set later.
+/// Creates a span with all fields that are set later.
 macro_rules! span {
     ($name:literal, $kind:literal) => {
         || {
@@ -172,7 +172,7 @@ impl ServerMiddleware for Tracing {
     async fn handle(&self, mut request: ServerRequest, next: ServerNext<'_>) -> Response {
         let caller = Position::read(request.metadata());
         let (span, position) = open(span!("handle", "server"), request.method(), caller.as_ref());
-        // What a handler passes on by hand is to be right, too.
+        // Also for what a handler passes on by hand.
         position.write(request.metadata_mut());
         let over = Over::new(request.deadline(), |ending| {
             span.record("ending", ending);

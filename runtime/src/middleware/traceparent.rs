@@ -1,4 +1,4 @@
-//! `traceparent`, by which calls of one trace know each other: read and written as W3C Trace Context has it.
+//! `traceparent`, the header by which calls belong to one trace: read and written as W3C Trace Context has it.
 //!
 //! <https://www.w3.org/TR/trace-context/#traceparent-header>
 
@@ -6,7 +6,7 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
 
-/// Where a trace is: which one, in which span, and whether it is recorded.
+/// A position in a trace: which trace, which span, and whether it is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TraceParent {
     /// Not zero.
@@ -20,22 +20,22 @@ pub(super) struct TraceParent {
 /// nor passed on.
 const SAMPLED: u8 = 1;
 
-/// The length of version 00, and where in it the parts begin.
+/// Length of version 00 in bytes.
 const LENGTH: usize = 55;
 
 impl TraceParent {
-    /// A new trace.
+    /// Begins a new trace.
     pub(super) fn root() -> Self {
         let trace = u128::from(random()) << 64 | u128::from(random());
         Self { trace, span: random(), sampled: true }
     }
 
-    /// Another span of the same trace.
+    /// Returns another span of the same trace.
     pub(super) fn child(self) -> Self {
         Self { span: random(), ..self }
     }
 
-    /// `None` for what is not valid, as which a trace begins anew.
+    /// Parses a header. Returns `None` for one that is not valid, where a new trace begins.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let bytes = text.as_bytes();
         let dashes = [2, 35, 52].iter().all(|at| bytes.get(*at) == Some(&b'-'));
@@ -61,7 +61,7 @@ impl fmt::Display for TraceParent {
     }
 }
 
-/// Digits in lower case, which alone are valid.
+/// Parses hexadecimal digits. Only those in lower case are valid.
 fn hex(digits: &[u8]) -> Option<u128> {
     digits.iter().try_fold(0, |number, digit| {
         let value = match digit {
@@ -73,7 +73,7 @@ fn hex(digits: &[u8]) -> Option<u128> {
     })
 }
 
-/// A number that is not zero and that nobody else has. The keys of hash maps are random enough for that.
+/// Returns a number that is not zero and not used elsewhere. The keys of hash maps are random enough for that.
 fn random() -> u64 {
     RandomState::new().hash_one(0).max(1)
 }

@@ -54,27 +54,27 @@ impl ServerBuilder {
         self
     }
 
-    /// The largest encoding of parameters, an answer or an item, in bytes. Past it the call fails with
+    /// Sets the largest encoding of parameters, an answer or an item, in bytes. Past it the call fails with
     /// `resource_exhausted`; far past it (four times) the sender's connection is cut. 16 MiB by default.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.config.session.max_body = bytes;
         self
     }
 
-    /// The most calls in flight, of all clients together. Past it a call fails with `resource_exhausted`. 100,000 by
+    /// Sets the maximum number of calls in flight, of all clients together. Past it a call fails with `resource_exhausted`. 100,000 by
     /// default.
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.config.session.max_calls = calls;
         self
     }
 
-    /// The most calls in flight of one client. Past it a call fails with `resource_exhausted`. 20,000 by default.
+    /// Sets the maximum number of calls in flight of one client. Past it a call fails with `resource_exhausted`. 20,000 by default.
     pub fn max_calls_per_peer(mut self, calls: usize) -> Self {
         self.config.session.max_calls_per_peer = calls;
         self
     }
 
-    /// How many calls run at a time, and how many more wait for their turn; past that a call fails with
+    /// Sets how many calls run at a time, and how many more wait for their turn; past that a call fails with
     /// `resource_exhausted`, not sent, and a [hint](crate::Status::retry_after) when to call again. A call whose deadline
     /// passes while it waits is not run. Streams are calls for as long as they go on. No bound but
     /// [`max_calls`](Self::max_calls) by default; in [`crate::middleware`] there are bounds by methods and by clients.
@@ -83,57 +83,57 @@ impl ServerBuilder {
         self
     }
 
-    /// How many bytes of answers and items may wait for one client before its new calls are turned away with
-    /// `resource_exhausted`; at twice that, with one message more, its calls are given up. What waits for a client was
-    /// asked for by it and is not read. Sixteen messages of the largest size by default, and at least 16 MiB, since a client of
+    /// Sets how many bytes of answers and items may wait for one client before its new calls are turned away with
+    /// `resource_exhausted`; at twice that, with one message more, its calls are given up. What waits for a client is
+    /// what it has asked for and does not read. Sixteen messages of the largest size by default, and at least 16 MiB, since a client of
     /// this project asks for 1 MiB of each stream.
     pub fn max_waiting_per_peer(mut self, bytes: usize) -> Self {
         self.config.session.max_waiting_per_peer = Some(bytes);
         self
     }
 
-    /// How many bytes of answers and items may wait for all clients together. Past it the calls of those are given up for
-    /// whom most waits, so clients that read need not fear for theirs. 1 GiB by default.
+    /// Sets how many bytes of answers and items may wait for all clients together. Past it, the server gives up the calls of the
+    /// clients for which most waits, so clients that read keep theirs. 1 GiB by default.
     pub fn max_waiting(mut self, bytes: usize) -> Self {
         self.config.session.max_waiting = bytes;
         self
     }
 
-    /// How many bytes of items of a client's stream may be on their way or waiting to be read; at least the 64 KiB that
+    /// Sets how many bytes of items of a client's stream may be on their way or waiting to be read; at least the 64 KiB that
     /// the protocol grants every stream. 256 KiB by default.
     pub fn stream_window(mut self, bytes: u64) -> Self {
         self.config.session.stream_window = bytes;
         self
     }
 
-    /// After how long a client with calls in flight is given up if nothing is heard of it, or if it does not read what
-    /// it is sent. It is asked for a sign of life after a third of that. 15 s by default.
+    /// Sets the time after which a client with calls in flight is given up if nothing is heard of it, or if it does not read what
+    /// it is sent. The client is asked for a sign of life after a third of that. 15 s by default.
     pub fn peer_timeout(mut self, timeout: Duration) -> Self {
         self.config.session.peer_timeout = timeout;
         self
     }
 
-    /// How often a connection is asked for a sign of life; without one within a third of that, but no less than 5 s, it
-    /// is closed, so that connections which were cut off hold no file descriptors (`ZMQ_HEARTBEAT_IVL`). A message must get
-    /// through in that time, which bounds how narrow a link may be. What becomes of calls is the
-    /// [peer timeout](Self::peer_timeout)'s matter. 30 s by default.
+    /// Sets how often a connection is asked for a sign of life; without one within a third of that, but no less than 5 s, the
+    /// connection is closed, so that connections which were cut off hold no file descriptors (`ZMQ_HEARTBEAT_IVL`). A message must
+    /// get through in that time, which bounds how slow a link may be. When calls are given up is set by the
+    /// [peer timeout](Self::peer_timeout). 30 s by default.
     ///
-    /// What libzmq's thread does for it grows with the square of the number of connections: with ten thousand and 3 s, it
-    /// would do nothing else.
+    /// The work of libzmq's thread for it grows with the square of the number of connections: with ten thousand connections and 3 s,
+    /// the thread would do nothing else.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.config.heartbeat = interval;
         self
     }
 
-    /// How long calls in flight may go on once the server drains; those that have not ended then fail with
+    /// Sets how long calls in flight may go on once the server drains; those that have not ended then fail with
     /// `unavailable`. 10 s by default.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// The most memory, in bytes, that a server with these settings comes to take for so many clients, as long as it takes
-    /// what they send as fast as that comes in. It is the sum of
+    /// Returns the most memory in bytes that a server with these settings takes for this many clients, as long as it takes what they
+    /// send as fast as that comes in. It is the sum of
     ///
     /// - what waits for clients that do not read: [`max_waiting`](Self::max_waiting) and a quarter, with 64 KiB for each
     ///   client, or twice [`max_waiting_per_peer`](Self::max_waiting_per_peer) and one message for each client, where that is
@@ -146,12 +146,12 @@ impl ServerBuilder {
     ///   `bytes` lie; and what that stream may hold unread, which is four times [`stream_window`](Self::stream_window) and one message;
     /// - for each call that may wait for its turn by [`max_running`](Self::max_running), four times `max_message_size`.
     ///
-    /// Not in it is what handlers hold, the values that they are called with among it, and what middleware does; and what has
-    /// come in and was not taken yet. That is next to nothing, unless handlers hold up every thread: then it is all that
-    /// clients send meanwhile. Those of this project send their calls in flight, what is granted to streams, and 4 MiB of one-way
-    /// calls; others may send without end, and so may one that floods faster than it can be read, for libzmq has no bound for
-    /// it that a client could not use to end the process. A server that also binds `inproc` shares memory with its clients
-    /// there, of which nobody knows how much.
+    /// The sum leaves out what handlers hold, the values that they are called with among it; what middleware holds; and what has come
+    /// in and was not taken yet. The last is next to nothing, unless handlers hold up every thread: then it is all that clients send
+    /// meanwhile. Clients of this project send their calls in flight, what is granted to streams, and 4 MiB of one-way calls. Other
+    /// clients may send without end, and so may one that floods faster than it can be read, for libzmq has no bound for it that a
+    /// client could not use to end the process. A server that also binds `inproc` shares memory with its clients there, in an amount
+    /// that can't be known.
     #[must_use]
     pub fn worst_case_memory(&self, clients: usize) -> u64 {
         self.config.worst_case_memory(clients)

@@ -6,7 +6,7 @@ use std::fmt;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ServeError {
-    /// [`ServerBuilder::bind`] was never called.
+    /// [`ServerBuilder::bind`](crate::ServerBuilder::bind) was never called.
     NoEndpoint,
     /// An endpoint can't be bound.
     Bind {

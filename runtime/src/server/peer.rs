@@ -165,9 +165,13 @@ impl Peer {
         }
         let ended = std::mem::take(&mut effects.ended);
         // Before tasks are woken: a handler that ends by itself now would give another reason.
-        ended.iter().for_each(|ended| ended.app.announce(&ended.why));
+        for ended in &ended {
+            ended.app.announce(&ended.why);
+        }
         effects.run();
-        ended.iter().for_each(|ended| ended.app.abort());
+        for ended in &ended {
+            ended.app.abort();
+        }
     }
 
     /// Takes a message and reads its first records.

@@ -17,7 +17,7 @@ use crate::driver::ServerDriver;
 use crate::transport::TransportError;
 use crate::transport::libzmq::Router;
 
-/// A server that is bound, and serves once it is told until when.
+/// A server that is bound, and serves once it is told for how long.
 pub struct Server {
     driver: ServerDriver<Router>,
     shared: Arc<Shared>,

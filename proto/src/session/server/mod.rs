@@ -1,6 +1,6 @@
 //! The server's side of a connection: [`Session`], one for each client.
 //!
-//! What it is not: it knows no socket, no task and no clock. Who the clients are, and how handlers run, is the runtime's business.
+//! A session knows no socket, no task and no clock. Which clients there are, and how handlers run, is the runtime's business.
 //!
 //! The order of calls:
 //!
@@ -11,7 +11,7 @@
 //!    [`Session::return_transmit`] puts back what the transport had no room for.
 //! 4. [`Session::handle_timeout`] is called every [`Config::check_interval`] while [`Session::has_calls`], with the time of a
 //!    [`ListeningClock`].
-//! 5. After each of these: if [`Session::has_effects`], whoever holds the lock around the session calls
+//! 5. After each of these: if [`Session::has_effects`], the holder of the lock around the session calls
 //!    [`Session::take_effects`], lets go of the lock, and only then acts on the [`Effects`]. Wakers and dropped bytes may run a
 //!    user's code, which may want the same lock.
 //!

@@ -18,8 +18,8 @@ use crate::wire::{self, Message, Outbox, RecordBuilder};
 /// One client of a server. `C` is what the application keeps with each call: the runtime its task, a router the call that it makes
 /// in turn.
 ///
-/// **A call is answered by whoever takes it out of the table of calls in flight, and by nobody else**: a reply, a deadline, a
-/// cancellation and a panic may come at the same time, and one of them wins. Each of the methods does so within itself.
+/// Invariant: **a call is answered only by the code that takes it out of the table of calls in flight.** A reply, a deadline, a
+/// cancellation and a panic may come at the same time; one of them wins.
 pub struct Session<C> {
     /// The message that is being read.
     pub(super) reading: Option<Reading>,

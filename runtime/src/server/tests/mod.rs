@@ -1,9 +1,10 @@
 //! A server without a socket: bytes in, records out. A session alone is tested in `zsvc-proto`, sockets in `runtime/tests/calls`.
 
+mod streams;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::channel;
-use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,16 +15,14 @@ use super::core::Core;
 use super::counters::Dropped;
 use super::peer::{Next, Peer, Read};
 use super::peers::MAX_PEERS;
-use crate::codec::{Blob, Plain};
-use crate::dispatch::{Handling, Incoming, PeerOutgoing, Service};
-use crate::flow::OutboundStream as Outbound;
+use crate::codec::Blob;
+use crate::dispatch::{Handling, Incoming, Service};
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, ServerStack};
 use crate::session::server::{Answer, CallKey, Event, Methods, Session};
 use crate::transport::SendReceipt as Receipt;
 use crate::status::Failure;
-use crate::stream::{Outgoing, SinkHalf, Unsent};
-use crate::wire::{Batch, Item, ItemHead, Reader, Record, RecordBuilder};
+use crate::wire::{Batch, Reader, Record, RecordBuilder};
 use crate::{Code, Outcome, Status};
 
 /// A service whose handlers never end, but for one that is never begun, and two that are done at once.
@@ -236,7 +235,7 @@ async fn a_full_queue_is_not_looked_through_for_every_call_that_comes() {
     assert_eq!(told(core), refused);
 }
 
-/// Those for whom most waits are given up, and nobody else.
+/// The clients for which most waits are shed, and no others.
 #[tokio::test]
 async fn too_much_for_all_is_not_the_fault_of_those_who_read() {
     let core = &mut core(|config| config.session.max_waiting = 1_000_000);
@@ -321,7 +320,7 @@ async fn clients_that_have_read_everything_take_no_room_of_others() {
 }
 
 #[tokio::test]
-async fn nobody_is_given_up_for_what_is_counted_in_steps() {
+async fn no_client_is_shed_for_what_is_counted_in_steps() {
     let core = &mut core(|config| config.session.max_waiting = 1_000_000);
     for route in 0..15_u8 {
         let peer = client_of(core, &[route]);
@@ -352,7 +351,7 @@ async fn nothing_of_a_one_way_call_outlives_its_server() {
 async fn past_the_most_clients_that_are_busy_new_ones_are_not_heard() {
     let mut core = core(|_| ());
     let ping = [vec![0x92, 9, 5]];
-    // Nobody takes the pongs, so all of them are busy.
+    // The pongs are not taken, so all clients are busy.
     for route in 0..MAX_PEERS + 10 {
         receive(&mut core, &route.to_be_bytes(), &ping);
     }
@@ -370,68 +369,8 @@ async fn a_client_that_does_not_read_is_told_once_and_is_not_busy_with_that() {
     assert_eq!(told(&mut core), [error(0, Code::Unavailable, Outcome::MaybeExecuted)]);
     receive(&mut core, b"a", &[vec![0x92, 9, 5]]);
     core.peers.lose(&peer);
-    assert!(!core.peers.shed(&peer), "nobody is there to be told");
+    assert!(!core.peers.shed(&peer), "no client is there to be told");
     assert_eq!(told(&mut core), Vec::<String>::new());
-}
-
-#[tokio::test]
-async fn a_handler_says_nothing_of_another_call_with_the_id_of_its_own() {
-    let core = &mut core(|_| ());
-    receive(core, b"a", &[]);
-    let peer = core.peers.of(b"a");
-    let earlier = open(&peer, 1);
-    cancel(&peer, 1);
-    let later = open(&peer, 1);
-    let outgoing = PeerOutgoing { peer: Arc::clone(&peer), key: earlier };
-    let outbound = Arc::new(Outbound::new(100));
-    outgoing.flush(1, &outbound, Some(Item::encode::<Plain, u64>(&ItemHead::new(1), &7).unwrap()));
-    outgoing.grant(1, 100);
-    peer.fail(earlier, &Status::deadline_exceeded("too late"));
-    peer.answer(earlier, Answer::End);
-    assert_eq!(told(core), Vec::<String>::new());
-    peer.answer(later, Answer::End);
-    assert_eq!(told(core), ["End { id: 1 }"]);
-}
-
-/// Sends an item of one byte, which is there to stay until somebody comes for it.
-fn send(outgoing: &PeerOutgoing, outbound: &Arc<Outbound>, item: u64) -> bool {
-    let (peer, key) = (Arc::clone(&outgoing.peer), outgoing.key);
-    let half = SinkHalf::new(Arc::clone(outbound), Arc::new(PeerOutgoing { peer, key }), key.id());
-    let mut item = Unsent::new(Item::encode::<Plain, u64>(&ItemHead::new(1), &item).unwrap());
-    matches!(half.poll_send(&Context::from_waker(Waker::noop()), &mut item), Poll::Ready(Ok(())))
-}
-
-/// A stream of a client's call with the id 1.
-fn stream(peer: &Arc<Peer>) -> (PeerOutgoing, Arc<Outbound>) {
-    let key = open(peer, 1);
-    let outbound = peer.with(|session| session.open_outbound(key, 100_000));
-    (PeerOutgoing { peer: Arc::clone(peer), key }, outbound)
-}
-
-#[tokio::test(start_paused = true)]
-async fn items_that_have_gathered_come_before_the_end_of_their_call_and_never_in_another() {
-    let core = &mut core(|_| ());
-    receive(core, b"a", &[]);
-    let peer = core.peers.of(b"a");
-    let (outgoing, outbound) = stream(&peer);
-    assert!(send(&outgoing, &outbound, 1) && send(&outgoing, &outbound, 2));
-    assert_eq!(told(core), ["items of 1: [1, 2]"], "the owner comes for them");
-    assert!(send(&outgoing, &outbound, 3));
-    peer.answer(outgoing.key, Answer::End);
-    assert_eq!(told(core), ["items of 1: [3]", "End { id: 1 }"]);
-    assert!(!send(&outgoing, &outbound, 4));
-
-    let (outgoing, outbound) = stream(&peer);
-    assert!(send(&outgoing, &outbound, 5));
-    peer.fail(outgoing.key, &Status::deadline_exceeded("too late"));
-    assert_eq!(told(core), ["items of 1: [5]", &*error(1, Code::DeadlineExceeded, Outcome::Executed)]);
-
-    let (outgoing, outbound) = stream(&peer);
-    assert!(send(&outgoing, &outbound, 6));
-    cancel(&peer, 1);
-    let (outgoing, outbound) = stream(&peer);
-    assert!(send(&outgoing, &outbound, 7));
-    assert_eq!(told(core), ["items of 1: [7]"], "nobody waits for those of a call that was given up");
 }
 
 #[tokio::test]
@@ -449,7 +388,7 @@ async fn a_handler_whose_call_ended_before_it_was_spawned_is_dropped() {
     assert!(dropped.await.is_err());
 }
 
-/// A user's bytes, whose owner asks something of the peer when it is dropped, as his code may.
+/// A user's bytes, which ask something of the peer when they are dropped, as a user's code may.
 struct Asking(Arc<Peer>, Arc<AtomicUsize>);
 
 impl AsRef<[u8]> for Asking {

@@ -1,15 +1,16 @@
-//! A session alone: bytes in, records out, on a made-up clock.
+//! A session alone: bytes in, records out, on a made-up clock. Streams are tested in `streams`.
+
+mod streams;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
 use super::*;
 use crate::codec::{Blob, Plain};
-use crate::flow::{OutboundStream, Pushed};
+use crate::flow::OutboundStream;
 use crate::method::{Method, MethodKind};
 use crate::status::{Code, Failure, Outcome, Status};
 use crate::wire::{Item, ItemHead, Malformed, Reader, Record, RecordBuilder};
@@ -165,7 +166,7 @@ fn what_is_not_to_be_run_is_turned_away() {
     let records = [
         call(1, "t.Odd/none"),
         call(2, "t.Other/x"),
-        vec![&[0x94, 2, 0, 0xab], &b"t.Odd/unary"[..], &[0xc4, 1, 0x90]].concat(),
+        [&[0x94, 2, 0, 0xab], &b"t.Odd/unary"[..], &[0xc4, 1, 0x90]].concat(),
         call(3, "t.Odd/unary"),
         call(4, "t.Odd/unary"),
         call(0, "t.Odd/unheard"),
@@ -300,7 +301,9 @@ fn a_client_is_not_given_up_for_the_time_in_which_the_server_was_held_up() {
 fn an_answer_for_which_there_is_no_room_is_an_error_that_says_so() {
     let mut client = Client::new(|config| config.max_waiting_per_peer = Some(100_000));
     let keys = [1, 2, 3, 4].map(|id| client.open(id));
-    keys.into_iter().for_each(|key| client.reply(key, 90_000));
+    for key in keys {
+        client.reply(key, 90_000);
+    }
     assert_eq!(client.counts().dropped(DropReason::NoRoom), 1);
     let told = client.told();
     assert_eq!(told.len(), 4);
@@ -386,94 +389,6 @@ fn a_handler_says_nothing_of_another_call_with_the_id_of_its_own() {
     assert_eq!(client.told(), ["End { id: 1 }"]);
 }
 
-/// Sends an item of one byte, as a sink does. Returns whether its call goes on.
-fn send(client: &mut Client, key: CallKey, stream: &Arc<OutboundStream>, item: u64) -> bool {
-    let item = Item::encode::<Plain, u64>(&ItemHead::new(key.id()), &item).unwrap();
-    match stream.poll_push(&Context::from_waker(Waker::noop()), &mut Some(item)) {
-        Poll::Ready(Ok(Pushed::First)) => client.session.announce(key, stream),
-        Poll::Ready(Ok(Pushed::Flush(item))) => client.session.flush(key, stream, item),
-        Poll::Ready(Ok(Pushed::Gathered)) => {}
-        Poll::Ready(Err(_)) | Poll::Pending => return false,
-    }
-    true
-}
-
-fn stream(client: &mut Client, id: u8) -> (CallKey, Arc<OutboundStream>) {
-    let key = client.receive(&[call(id, "t.Odd/both")])[0];
-    (key, client.session.open_outbound(key, 100_000))
-}
-
-#[test]
-fn items_that_have_gathered_count_among_what_was_dropped() {
-    let mut client = Client::new(|_| ());
-    let (key, outbound) = stream(&mut client, 1);
-    assert!(send(&mut client, key, &outbound, 1) && send(&mut client, key, &outbound, 2));
-    client.session.close(&Status::unavailable("gone"), DropReason::ServerEnded);
-    assert_eq!(client.counts().dropped(DropReason::ServerEnded), 1, "a record of both");
-    assert!(!send(&mut client, key, &outbound, 3));
-}
-
-#[test]
-fn a_client_that_does_not_read_small_items_gets_no_more_of_them() {
-    let mut client = Client::new(|config| config.max_waiting_per_peer = Some(50));
-    let ((key, outbound), other) = (stream(&mut client, 1), client.open(2));
-    client.reply(other, 200);
-    assert!(send(&mut client, key, &outbound, 1));
-    assert!(!client.session.is_in_flight(key));
-    assert!(!send(&mut client, key, &outbound, 2), "its call has failed");
-    assert_eq!(client.session.take_effects().ended.len(), 1);
-}
-
-#[test]
-fn items_that_have_gathered_come_before_the_end_of_their_call_and_never_in_another() {
-    let client = &mut Client::new(|_| ());
-    let (key, outbound) = stream(client, 1);
-    assert!(send(client, key, &outbound, 1) && send(client, key, &outbound, 2));
-    assert_eq!(client.told(), ["items of 1: [1, 2]"]);
-    assert!(send(client, key, &outbound, 3));
-    assert!(client.session.answer(key, Answer::End).is_ok());
-    assert_eq!(client.told(), ["items of 1: [3]", "End { id: 1 }"]);
-    assert!(!send(client, key, &outbound, 4));
-
-    let (key, outbound) = stream(client, 1);
-    assert!(send(client, key, &outbound, 5));
-    client.session.fail(key, &Status::deadline_exceeded("too late"));
-    assert_eq!(client.told(), ["items of 1: [5]", &*error(1, Code::DeadlineExceeded, Outcome::Executed)]);
-
-    let (key, outbound) = stream(client, 1);
-    assert!(send(client, key, &outbound, 6));
-    client.cancel(1);
-    let (key, outbound) = stream(client, 1);
-    assert!(send(client, key, &outbound, 7));
-    assert_eq!(client.told(), ["items of 1: [7]"], "those of a call that was cancelled are not sent");
-}
-
-#[derive(Default)]
-struct Count(AtomicUsize);
-
-impl Wake for Count {
-    fn wake(self: Arc<Self>) {
-        self.0.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-#[test]
-fn readers_are_woken_without_the_lock_and_items_without_credit_end_their_call() {
-    let mut client = Client::new(|_| ());
-    let key = client.receive(&[call(1, "t.Odd/both")])[0];
-    let (inbound, count) = (client.session.open_inbound(key, 2), Arc::new(Count::default()));
-    let waker = Waker::from(Arc::clone(&count));
-    assert!(inbound.poll_chunk(&Context::from_waker(&waker)).is_pending());
-    let items = vec![0x93, 5, 1, 0xc4, 3, 1, 2, 3];
-    client.receive(std::slice::from_ref(&items));
-    assert_eq!(count.0.load(Ordering::Relaxed), 0, "it is woken later");
-    client.session.take_effects().run();
-    assert_eq!(count.0.load(Ordering::Relaxed), 1);
-    client.receive(&[items]);
-    assert_eq!(client.told(), [error(1, Code::ResourceExhausted, Outcome::MaybeExecuted)]);
-    assert_eq!(client.session.take_effects().ended.len(), 1);
-}
-
 /// A user's bytes, which count when they are dropped.
 struct Owned(Arc<AtomicUsize>);
 
@@ -501,7 +416,9 @@ fn what_a_client_never_reads_is_dropped_with_the_effects_and_not_before() {
         let reply = RecordBuilder::reply::<Blob, Bytes>(key.id(), &body).unwrap();
         session.answer(key, Answer::Reply(reply))
     };
-    keys.into_iter().for_each(|key| answer(&mut client.session, key).unwrap());
+    for key in keys {
+        answer(&mut client.session, key).unwrap();
+    }
     assert!(answer(&mut client.session, keys[0]).is_err(), "dropped here, by its caller");
     client.session.shed();
     assert_eq!(dropped.load(Ordering::Relaxed), 1);
