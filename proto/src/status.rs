@@ -15,7 +15,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use crate::codec::{self, DecodeError, Foreign, Form, Reader, WriteForm, Writer};
+use crate::codec::{self, DecodeError, Form, Reader, ViaSerde, WriteForm, Writer};
 
 /// Why a call failed: the canonical codes of gRPC, with their numbers.
 ///
@@ -341,13 +341,13 @@ pub trait DeclaredError: std::error::Error + Serialize + DeserializeOwned + Send
     /// Writes it.
     #[doc(hidden)]
     fn write(&self, out: &mut Writer) {
-        <Foreign as WriteForm<Self>>::encode(self, out);
+        <ViaSerde as WriteForm<Self>>::encode(self, out);
     }
 
     /// Reads it.
     #[doc(hidden)]
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        <Foreign as Form<Self>>::decode(reader)
+        <ViaSerde as Form<Self>>::decode(reader)
     }
 }
 

@@ -4,13 +4,13 @@ use bytes::{Buf, Bytes, BytesMut};
 
 /// From so many bytes on, a value of `bytes` lies apart from the bytes around it: to copy it takes longer than to carry one
 /// piece more.
-pub const APART: usize = 32 * 1024;
+pub const OUT_OF_LINE_BYTES: usize = 32 * 1024;
 
 /// Parts of fewer bytes than this, on average, that came apart are joined.
 const WORTHWHILE: usize = 4 * 1024;
 
 /// No more of them lie apart in one body: each has its price for whoever carries it.
-pub const MOST_APART: usize = 64;
+pub const MAX_ATTACHMENTS: usize = 64;
 
 /// A part of a body that lies apart from the others.
 #[derive(Debug, Clone)]
@@ -84,7 +84,7 @@ impl Attachments {
 }
 
 /// Of nearly all bodies.
-pub static NONE: Attachments = Attachments::none();
+pub static NO_ATTACHMENTS: Attachments = Attachments::none();
 
 /// The bytes of a value, or of values that lie end to end.
 #[derive(Debug, Default, Clone)]

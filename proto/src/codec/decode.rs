@@ -1,7 +1,7 @@
 //! Bytes to values: the [`Reader`] that goes through a message, and [`Decode`] for what can be made of it.
 //!
 //! Nothing here is generic over what is read from, so that a type is compiled once. What comes as it is expected is read
-//! here, straight through. All else goes to serde and `rmp-serde`, by [`Reader::foreign`]: numbers in roundabout forms, what
+//! here, straight through. All else goes to serde and `rmp-serde`, by [`Reader::via_serde`]: numbers in roundabout forms, what
 //! is broken, and types of the user's.
 
 use std::collections::BTreeMap;
@@ -43,7 +43,7 @@ pub struct Reader<'a> {
     pub(super) kept: bool,
 }
 
-type Foreign<'a> = rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'a, [u8]>>;
+type SerdeDeserializer<'a> = rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'a, [u8]>>;
 
 impl<'a> Reader<'a> {
     #[inline]
@@ -95,17 +95,21 @@ impl<'a> Reader<'a> {
 
     /// Reads by serde: a type of the user's, or what does not come as it is expected.
     #[cold]
-    pub(super) fn foreign<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
-        self.foreign_by(PhantomData)
+    pub(super) fn via_serde<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
+        self.via_serde_seed(PhantomData)
     }
 
-    /// [`Reader::foreign`], with a seed.
+    /// [`Reader::via_serde`], with a seed.
     #[cold]
-    pub(super) fn foreign_by<S: DeserializeSeed<'a>>(&mut self, seed: S) -> Result<S::Value, DecodeError> {
+    pub(super) fn via_serde_seed<S: DeserializeSeed<'a>>(
+        &mut self,
+        seed: S,
+    ) -> Result<S::Value, DecodeError> {
         let result = if self.kept {
-            Value::deserialize(&mut self.foreigner()).and_then(|value| seed.deserialize(Kept::new(value)))
+            Value::deserialize(&mut self.serde_deserializer())
+                .and_then(|value| seed.deserialize(Kept::new(value)))
         } else {
-            seed.deserialize(&mut self.foreigner())
+            seed.deserialize(&mut self.serde_deserializer())
         };
         match result {
             Ok(value) => self.step_over().map(|()| value),
@@ -113,17 +117,17 @@ impl<'a> Reader<'a> {
         }
     }
 
-    fn foreigner(&self) -> Foreign<'a> {
-        let mut foreigner = Foreign::from_read_ref(self.rest);
+    fn serde_deserializer(&self) -> SerdeDeserializer<'a> {
+        let mut deserializer = SerdeDeserializer::from_read_ref(self.rest);
         // It refuses the level at which its count reaches nought.
-        foreigner.set_max_depth(self.levels + 1);
-        foreigner
+        deserializer.set_max_depth(self.levels + 1);
+        deserializer
     }
 
     /// Tells what there is instead of what is `expected`.
     #[cold]
     pub(super) fn unexpected(&mut self, expected: &'static str) -> DecodeError {
-        match self.foreign_by(Expected(expected)) {
+        match self.via_serde_seed(Expected(expected)) {
             Ok(never) => match never {},
             Err(error) => error,
         }
@@ -135,7 +139,8 @@ impl<'a> Reader<'a> {
             return Ok(());
         }
         if !self.kept {
-            IgnoredAny::deserialize(&mut self.foreigner()).map_err(|error| DecodeError::new(&error))?;
+            IgnoredAny::deserialize(&mut self.serde_deserializer())
+                .map_err(|error| DecodeError::new(&error))?;
         }
         self.step_over()
     }
@@ -351,7 +356,7 @@ macro_rules! numbers {
             fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
                 match reader.$read() {
                     Some(number) => Ok(number),
-                    None => reader.foreign(),
+                    None => reader.via_serde(),
                 }
             }
         }
@@ -368,7 +373,7 @@ impl Decode for bool {
                 reader.rest = rest;
                 Ok(value == 0xc3)
             }
-            _ => reader.foreign(),
+            _ => reader.via_serde(),
         }
     }
 }
@@ -380,7 +385,7 @@ impl Decode for f32 {
                 reader.rest = rest;
                 Ok(Self::from_be_bytes([a, b, c, d]))
             }
-            _ => reader.foreign(),
+            _ => reader.via_serde(),
         }
     }
 }
@@ -393,7 +398,7 @@ impl Decode for f64 {
             reader.rest = rest;
             return Ok(Self::from_be_bytes(*number));
         }
-        reader.foreign()
+        reader.via_serde()
     }
 }
 
@@ -401,21 +406,21 @@ impl Decode for String {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         match reader.str() {
             Some(text) => Ok(text.to_owned()),
-            None => reader.foreign(),
+            None => reader.via_serde(),
         }
     }
 }
 
 impl Decode for () {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        if reader.nil() { Ok(()) } else { reader.foreign() }
+        if reader.nil() { Ok(()) } else { reader.via_serde() }
     }
 }
 
 impl Decode for Uuid {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        let [0xc4, 16, rest @ ..] = reader.rest else { return reader.foreign() };
-        let Some((id, rest)) = rest.split_first_chunk() else { return reader.foreign() };
+        let [0xc4, 16, rest @ ..] = reader.rest else { return reader.via_serde() };
+        let Some((id, rest)) = rest.split_first_chunk() else { return reader.via_serde() };
         reader.rest = rest;
         Ok(Self::from_bytes(*id))
     }
@@ -423,7 +428,7 @@ impl Decode for Uuid {
 
 impl Decode for Value {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
-        reader.foreign()
+        reader.via_serde()
     }
 }
 

@@ -10,7 +10,7 @@ use rmpv::Value;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::body::{APART, Attachments, MOST_APART};
+use super::body::{Attachments, MAX_ATTACHMENTS, OUT_OF_LINE_BYTES};
 use super::error::{EncodeError, too_deep_to_write};
 use super::form::{Plain, WriteForm};
 use super::nested::{write_list, write_map};
@@ -52,7 +52,7 @@ impl Writer {
 
     /// The same, but for long `bytes`, which are not copied.
     #[inline]
-    pub(super) fn apart(bytes: Vec<u8>) -> Self {
+    pub(super) fn out_of_line(bytes: Vec<u8>) -> Self {
         Self { bytes, may_attach: true, rare: None }
     }
 
@@ -121,7 +121,7 @@ impl Writer {
     }
 
     /// Writes a value by its serde implementation.
-    pub(super) fn foreign<T: Serialize + ?Sized>(&mut self, value: &T) {
+    pub(super) fn via_serde<T: Serialize + ?Sized>(&mut self, value: &T) {
         let written = value.serialize(&mut rmp_serde::Serializer::new(&mut self.bytes));
         if let Err(error) = written {
             self.fail(EncodeError::new(error.to_string()));
@@ -184,13 +184,13 @@ impl Writer {
     /// [`Writer::bin`] of what need not be copied where it is long.
     #[inline]
     pub(super) fn shared_bin(&mut self, value: &Bytes) {
-        if value.len() < APART { self.bin(value) } else { self.long_bin(value) }
+        if value.len() < OUT_OF_LINE_BYTES { self.bin(value) } else { self.long_bin(value) }
     }
 
     #[cold]
     fn long_bin(&mut self, value: &Bytes) {
         let attached = self.rare.as_ref().map_or(0, |rare| rare.attachments.as_slice().len());
-        if !self.may_attach || attached >= MOST_APART {
+        if !self.may_attach || attached >= MAX_ATTACHMENTS {
             return self.bin(value);
         }
         self.bin_header(value.len());

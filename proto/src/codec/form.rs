@@ -43,7 +43,7 @@ pub enum Bounded {}
 
 /// A type of the user's, which serde knows.
 #[derive(Debug)]
-pub enum Foreign {}
+pub enum ViaSerde {}
 
 /// A [`Duration`] as a count of nanoseconds, in 64 bits without a sign: up to 584 years.
 #[derive(Debug)]
@@ -86,15 +86,15 @@ impl<T: Encode + Decode + Validate> Form<T> for Bounded {
     }
 }
 
-impl<T: Serialize + ?Sized> WriteForm<T> for Foreign {
+impl<T: Serialize + ?Sized> WriteForm<T> for ViaSerde {
     fn encode(value: &T, out: &mut Writer) {
-        out.foreign(value);
+        out.via_serde(value);
     }
 }
 
-impl<T: Serialize + DeserializeOwned> Form<T> for Foreign {
+impl<T: Serialize + DeserializeOwned> Form<T> for ViaSerde {
     fn decode(reader: &mut Reader<'_>) -> Result<T, DecodeError> {
-        reader.foreign()
+        reader.via_serde()
     }
 }
 

@@ -37,12 +37,12 @@ mod write;
 use bytes::Bytes;
 
 pub use blob::Blob;
-pub use body::{Attachments, Body, MOST_APART, NONE, is_small_part};
+pub use body::{Attachments, Body, MAX_ATTACHMENTS, NO_ATTACHMENTS, is_small_part};
 pub use decode::{Decode, Reader};
 pub use encode::{Encode, Writer};
 pub use error::{DecodeError, EncodeError};
 pub use fields::Fields;
-pub use form::{Bounded, Foreign, Form, Nanoseconds, Nothing, Plain, WriteForm};
+pub use form::{Bounded, Form, Nanoseconds, Nothing, Plain, ViaSerde, WriteForm};
 pub use nested::{Boxed, List, Map, Optional};
 pub use serde_face::{deserialize, serialize};
 pub use timestamp::{ParseTimestampError, Timestamp, TimestampOutOfRange};
@@ -62,7 +62,7 @@ pub const MAX_DEPTH: usize = 128;
 pub fn encode<F: WriteForm<T>, T: ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<Attachments, EncodeError> {
     let _stack = stack::mark();
     let start = out.len();
-    let mut writer = Writer::apart(std::mem::take(out));
+    let mut writer = Writer::out_of_line(std::mem::take(out));
     F::encode(value, &mut writer);
     let (bytes, result) = writer.finish();
     *out = bytes;

@@ -72,7 +72,7 @@ impl<'a> Named<'a> {
 fn field(reader: &mut Reader<'_>, names: &'static [&'static str]) -> Result<Option<usize>, DecodeError> {
     match reader.str() {
         Some(name) => Ok(place(name, names)),
-        None => reader.foreign_by(Name(names)),
+        None => reader.via_serde_seed(Name(names)),
     }
 }
 

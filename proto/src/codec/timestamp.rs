@@ -176,7 +176,7 @@ impl Decode for Timestamp {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         match reader.extension(TYPE, parse) {
             Some(time) => Ok(time),
-            None => reader.foreign(),
+            None => reader.via_serde(),
         }
     }
 }

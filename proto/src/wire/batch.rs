@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::kind;
 use super::read::{Malformed, Reader};
-use crate::codec::{Attachments, Body, MOST_APART, NONE};
+use crate::codec::{Attachments, Body, MAX_ATTACHMENTS, NO_ATTACHMENTS};
 
 /// Where the first record begins: behind the version.
 const FIRST: usize = 1;
@@ -81,7 +81,7 @@ impl Batch {
     #[cold]
     fn attached_to(&self, body: &[u8]) -> &Attachments {
         let is_first = std::ptr::eq(self.bytes[self.body..].as_ptr(), body.as_ptr());
-        if is_first { &self.attachments } else { &NONE }
+        if is_first { &self.attachments } else { &NO_ATTACHMENTS }
     }
 }
 
@@ -138,7 +138,7 @@ impl<'a> Places<'a> {
     /// Puts the frames in their places.
     fn attach(mut self, frames: Vec<Bytes>) -> Result<Attachments, Malformed> {
         self.reader.check_places(self.number, frames.len())?;
-        if frames.len() > MOST_APART {
+        if frames.len() > MAX_ATTACHMENTS {
             return Err(self.reader.expected("at most 64 places in the body"));
         }
         let (mut attachments, mut last) = (Attachments::none(), 0);

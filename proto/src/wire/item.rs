@@ -1,7 +1,7 @@
 //! One item of a stream, encoded.
 
 use super::pool::{drafted, keep, spare};
-use super::{Buffer, LARGE, Message, VERSION, kind, write};
+use super::{Buffer, Message, SEPARATE_MESSAGE_BYTES, VERSION, kind, write};
 use crate::codec::{Attachments, EncodeError, Form, encode};
 
 /// An item, after all that makes a message of it: a large one travels alone, and is handed to libzmq as it is.
@@ -11,11 +11,11 @@ pub struct Item {
     /// Where the value begins.
     body: usize,
     /// What lies apart of it, if anything does.
-    apart: Option<Box<Apart>>,
+    apart: Option<Box<OutOfLine>>,
 }
 
 #[derive(Debug)]
-struct Apart {
+struct OutOfLine {
     attachments: Attachments,
     /// The length of the value in all, behind which the places of these stand.
     length: usize,
@@ -84,7 +84,7 @@ impl Item {
     /// Whether it is to travel alone.
     #[inline]
     pub(super) fn is_large(&self) -> bool {
-        self.len() >= LARGE || self.apart.is_some()
+        self.len() >= SEPARATE_MESSAGE_BYTES || self.apart.is_some()
     }
 
     /// A message with nothing but this item.
@@ -104,8 +104,8 @@ impl Item {
 
 /// Says at the end of an item's message what lies apart of its value.
 #[cold]
-fn attach(message: &mut Vec<u8>, attachments: Attachments, length: usize) -> Apart {
+fn attach(message: &mut Vec<u8>, attachments: Attachments, length: usize) -> OutOfLine {
     write::places(message, ELEMENTS, &attachments, length);
     let length = length + attachments.bytes();
-    Apart { attachments, length }
+    OutOfLine { attachments, length }
 }

@@ -34,14 +34,14 @@ pub const VERSION: u8 = 1;
 pub const INITIAL_CREDIT: u64 = 65_536;
 
 /// A record with a body of this size or more travels as a message of its own, and is not copied into a batch.
-const LARGE: usize = 16 * 1024;
+const SEPARATE_MESSAGE_BYTES: usize = 16 * 1024;
 
 /// A batch that has reached this size is closed, and the next record starts another. It bounds how long one message
 /// keeps libzmq busy, and how much memory a high-water mark counted in messages can stand for.
-const BATCH_LIMIT: usize = 128 * 1024;
+const SEAL_BATCH_AT_BYTES: usize = 128 * 1024;
 
 /// A batch of small records is no larger: the last that it takes may come to so much.
-pub const LARGEST_BATCH: usize = BATCH_LIMIT + 2 * LARGE;
+pub const MAX_BATCH_BYTES: usize = SEAL_BATCH_AT_BYTES + 2 * SEPARATE_MESSAGE_BYTES;
 
 /// The kinds of records, by their numbers on the wire.
 mod kind {

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use super::pool::spare_for;
 use super::unsent::{calls_in, without};
-use super::{BATCH_LIMIT, Item, Message, RecordBuilder, VERSION, kind, write};
+use super::{Item, Message, RecordBuilder, SEAL_BATCH_AT_BYTES, VERSION, kind, write};
 
 /// What one peer is to be sent, in order. Whatever has gathered by the time the owner runs leaves as one message.
 #[derive(Debug, Default)]
@@ -110,7 +110,7 @@ impl Outbox {
 
     #[inline]
     fn seal_if_full(&mut self) {
-        if self.open.len() >= BATCH_LIMIT {
+        if self.open.len() >= SEAL_BATCH_AT_BYTES {
             self.seal();
         }
     }
@@ -189,7 +189,7 @@ impl Outbox {
 /// Sets the `bin 32` length at `length_at` to reach to the end of the batch.
 #[inline]
 fn patch_length(batch: &mut [u8], length_at: usize) {
-    // A batch is closed soon after `BATCH_LIMIT`, and what joins it is smaller than `LARGE`.
+    // A batch is closed soon after `SEAL_BATCH_AT_BYTES`, and what joins it is smaller than `SEPARATE_MESSAGE_BYTES`.
     let length = u32::try_from(batch.len() - length_at - 4).unwrap_or(u32::MAX);
     batch[length_at..length_at + 4].copy_from_slice(&length.to_be_bytes());
 }
@@ -250,7 +250,7 @@ mod tests {
     #[test]
     fn a_large_item_travels_alone_and_keeps_its_place() {
         let mut outbox = Outbox::default();
-        let large = "x".repeat(super::super::LARGE);
+        let large = "x".repeat(super::super::SEPARATE_MESSAGE_BYTES);
         outbox.push_item(1, item(1, "a"));
         outbox.push_item(1, item(1, &large));
         outbox.push_item(1, item(1, "b"));
@@ -268,7 +268,7 @@ mod tests {
         while let Some(message) = outbox.take() {
             sizes.push(message.len());
         }
-        assert!(sizes.len() > 1 && sizes.iter().all(|size| *size < BATCH_LIMIT + 2_000), "{sizes:?}");
+        assert!(sizes.len() > 1 && sizes.iter().all(|size| *size < SEAL_BATCH_AT_BYTES + 2_000), "{sizes:?}");
         assert_eq!(outbox.len(), 0);
     }
 
@@ -290,7 +290,9 @@ mod tests {
     #[test]
     fn a_large_call_that_is_kept_is_shared_until_it_is_sent_again() {
         let metadata = crate::metadata::Metadata::default();
-        let mut draft = RecordBuilder::call("a.B/c", false, &vec!["x".repeat(super::super::LARGE)]).unwrap();
+        let mut draft =
+            RecordBuilder::call("a.B/c", false, &vec!["x".repeat(super::super::SEPARATE_MESSAGE_BYTES)])
+                .unwrap();
         let mut outbox = Outbox::default();
         let mut sent = Vec::new();
         for id in 1..=3 {
@@ -307,7 +309,7 @@ mod tests {
         for message in sent {
             assert!(matches!(message.into_parts().0, Buffer::Shared(_)));
         }
-        assert_eq!(draft.body_len(), super::super::LARGE + 4);
+        assert_eq!(draft.body_len(), super::super::SEPARATE_MESSAGE_BYTES + 4);
     }
 
     #[test]
@@ -381,8 +383,8 @@ mod tests {
         let mut outbox = Outbox::default();
         outbox.push(call(1));
         outbox.push_item(1, item(1, "a"));
-        outbox.push_item(2, item(2, &"x".repeat(super::super::LARGE)));
-        outbox.push_item(1, item(1, &"x".repeat(super::super::LARGE)));
+        outbox.push_item(2, item(2, &"x".repeat(super::super::SEPARATE_MESSAGE_BYTES)));
+        outbox.push_item(1, item(1, &"x".repeat(super::super::SEPARATE_MESSAGE_BYTES)));
         outbox.push(call(2));
         outbox.push_item(1, item(1, "b"));
         outbox.record(|out| ping(out, 1));

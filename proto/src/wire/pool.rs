@@ -7,7 +7,7 @@ use std::cell::{Cell, RefCell};
 use std::sync::{Mutex, PoisonError};
 use std::thread::LocalKey;
 
-use super::LARGE;
+use super::SEPARATE_MESSAGE_BYTES;
 
 /// Up to which size a buffer counts as short, as most drafts are: a call that is kept to be made again keeps its buffer, which
 /// is to be no larger than it needs.
@@ -71,7 +71,7 @@ pub(super) fn spare_for(length: usize) -> Vec<u8> {
     let used = if length <= SHORT {
         let last = SHORT_ONE.try_with(Cell::take).unwrap_or_default();
         if last.capacity() > 0 { Some(last) } else { take(&SHORT_ONES) }
-    } else if length < LARGE {
+    } else if length < SEPARATE_MESSAGE_BYTES {
         take(&OTHERS)
     } else {
         take_large()
@@ -162,13 +162,13 @@ mod tests {
         // Other tests have large drafts, too, and may be the next.
         let is_used_again = || {
             keep(Vec::with_capacity(SPARE_SIZE + 1));
-            drafted(LARGE);
+            drafted(SEPARATE_MESSAGE_BYTES);
             let one = spare();
             one.is_empty() && one.capacity() > SPARE_SIZE
         };
         assert!((0..100).any(|_| is_used_again()));
         keep(Vec::with_capacity(SHORT + 1));
-        drafted(LARGE - 1);
+        drafted(SEPARATE_MESSAGE_BYTES - 1);
         assert!((SHORT + 1..=SPARE_SIZE).contains(&spare().capacity()));
         drafted(SHORT);
         assert!(spare().capacity() <= SHORT);

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::pool::{drafted, is_oversized, keep, spare};
-use super::{Buffer, LARGE, Message, VERSION, kind, write};
-use crate::codec::{Attachments, Encode, EncodeError, Form, NONE, encode, encode_params};
+use super::{Buffer, Message, SEPARATE_MESSAGE_BYTES, VERSION, kind, write};
+use crate::codec::{Attachments, Encode, EncodeError, Form, NO_ATTACHMENTS, encode, encode_params};
 use crate::metadata::Metadata;
 
 /// A record whose body is written in place: a whole message already, so that a large one is handed to libzmq as it
@@ -91,7 +91,7 @@ impl RecordBuilder {
         let Ok(length) = u32::try_from(tail - body) else {
             return Err(EncodeError::too_large(tail - body));
         };
-        let alone = tail - body >= LARGE || !attachments.is_empty();
+        let alone = tail - body >= SEPARATE_MESSAGE_BYTES || !attachments.is_empty();
         let start = write_header(&mut bytes[..body], length, alone);
         if let Some(elements) = elements.filter(|_| !attachments.is_empty()) {
             write::places(&mut bytes, elements, &attachments, tail - body);
@@ -102,7 +102,7 @@ impl RecordBuilder {
 
     #[inline]
     fn attachments(&self) -> &Attachments {
-        self.large.as_ref().map_or(&NONE, |large| &large.attachments)
+        self.large.as_ref().map_or(&NO_ATTACHMENTS, |large| &large.attachments)
     }
 
     /// The length of the body.
@@ -167,7 +167,7 @@ impl RecordBuilder {
     #[cold]
     fn attach_after(&mut self, options: u8) {
         let length = self.tail - self.body;
-        let attachments = self.large.as_ref().map_or(&NONE, |large| &large.attachments);
+        let attachments = self.large.as_ref().map_or(&NO_ATTACHMENTS, |large| &large.attachments);
         if !attachments.is_empty() {
             (options..CALL_OPTIONS).for_each(|_| self.bytes.push(0xc0));
             write::places(&mut self.bytes, CALL_ELEMENTS + CALL_OPTIONS, attachments, length);
@@ -195,7 +195,7 @@ impl RecordBuilder {
     /// Whether it is to travel alone.
     #[inline]
     pub(super) fn is_large(&self) -> bool {
-        self.tail - self.body >= LARGE || !self.attachments().is_empty()
+        self.tail - self.body >= SEPARATE_MESSAGE_BYTES || !self.attachments().is_empty()
     }
 
     /// The whole message.

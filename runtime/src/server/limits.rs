@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::socket::{Tuning, largest_received};
-use crate::wire::{INITIAL_CREDIT, LARGEST_BATCH};
+use crate::wire::{INITIAL_CREDIT, MAX_BATCH_BYTES};
 
 /// What waits for a client is counted with that of all others in steps of so many bytes, so that small answers, which leave
 /// soon, cost nothing there. So often libzmq says, too, that it is done with small messages.
@@ -139,7 +139,7 @@ impl Limits {
 
     /// The largest message that is sent: a batch, whose last record may be as large as any.
     fn largest_sent(&self) -> usize {
-        self.message_size.saturating_add(LARGEST_BATCH)
+        self.message_size.saturating_add(MAX_BATCH_BYTES)
     }
 }
 

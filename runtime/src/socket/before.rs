@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::router::MAX_ROUTE;
 use super::{Delivered, into_bytes};
-use crate::codec::MOST_APART;
+use crate::codec::MAX_ATTACHMENTS;
 use crate::wire::{Batch, Malformed, frames_before};
 
 /// The frames of a message that have come before that of its batch.
@@ -28,7 +28,7 @@ pub(super) enum Others<'a> {
 }
 
 /// How many frames may be kept until their batch has come: what may belong to it, and the longest route.
-const MOST_BEFORE: usize = MOST_APART + MAX_ROUTE / 4;
+const MOST_BEFORE: usize = MAX_ATTACHMENTS + MAX_ROUTE / 4;
 
 impl Before {
     /// Of messages that may have so many bytes.

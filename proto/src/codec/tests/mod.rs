@@ -3,13 +3,13 @@
 //! Byte strings are written out by hand where the form is the subject: they are the contract with peers in
 //! other languages, and a change of one is a change of the protocol.
 
-mod apart;
 mod bounds;
 mod errors;
 mod evolution;
 mod forms;
 mod hostile;
 mod names;
+mod out_of_line;
 mod sharing;
 mod tape;
 mod timestamps;

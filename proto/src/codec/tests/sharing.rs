@@ -9,7 +9,7 @@ use super::tree::Tree;
 use super::written;
 use crate::codec::blob::MIN_SHARED;
 use crate::codec::{
-    Blob, Decode, DecodeError, Encode, Fields, Foreign, Form, List, Plain, Reader, Writer, decode,
+    Blob, Decode, DecodeError, Encode, Fields, Form, List, Plain, Reader, ViaSerde, Writer, decode,
     decode_prefix,
 };
 
@@ -117,7 +117,7 @@ struct Pair(Bytes);
 impl Encode for Pair {
     fn encode(&self, out: &mut Writer) {
         let mut fields = out.fields(2);
-        fields.write::<Foreign, _>(1, &Nested);
+        fields.write::<ViaSerde, _>(1, &Nested);
         fields.write::<Blob, _>(2, &self.0);
         fields.end();
     }
@@ -126,7 +126,7 @@ impl Encode for Pair {
 impl Decode for Pair {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut fields = Fields::new(reader, &["nested", "blob"])?;
-        fields.required::<Foreign, Nested>(1)?;
+        fields.required::<ViaSerde, Nested>(1)?;
         let value = Self(fields.required::<Blob, _>(2)?);
         fields.end()?;
         Ok(value)
