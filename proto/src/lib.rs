@@ -16,5 +16,6 @@ pub mod flow;
 pub mod id_map;
 pub mod metadata;
 pub mod method;
+mod msgpack;
 pub mod status;
 pub mod wire;

@@ -6,8 +6,8 @@ use bytes::{Buf, Bytes, BytesMut};
 /// piece more.
 pub const OUT_OF_LINE_BYTES: usize = 32 * 1024;
 
-/// Parts of fewer bytes than this, on average, that came apart are joined.
-const WORTHWHILE: usize = 4 * 1024;
+/// Out-of-line parts that were received and have fewer bytes than this, on average, are joined.
+const MIN_AVERAGE_PART_BYTES: usize = 4 * 1024;
 
 /// No more of them lie apart in one body: each has its price for whoever carries it.
 pub const MAX_ATTACHMENTS: usize = 64;
@@ -117,12 +117,18 @@ impl Body {
         self.attachments.is_empty()
     }
 
-    /// The same, joined unless what lies apart is long enough to be worth the hundreds of bytes that it takes to keep each such
-    /// part, whatever is in it: a peer may send very many.
+    /// Joins the parts unless the out-of-line ones are long on average: each takes some hundred bytes to keep, whatever is in it,
+    /// and a peer may send very many. A body that is one long part alone becomes that part.
     #[cold]
-    pub fn worthwhile(self) -> Self {
-        let least = WORTHWHILE.saturating_mul(self.attachments.as_slice().len());
-        if self.attachments.bytes() < least { self.joined() } else { self }
+    pub(crate) fn joined_if_short(self) -> Self {
+        let parts = self.attachments.as_slice();
+        if self.attachments.bytes() < MIN_AVERAGE_PART_BYTES.saturating_mul(parts.len()) {
+            return self.joined();
+        }
+        match parts {
+            [only] if self.bytes.is_empty() => only.bytes.clone().into(),
+            _ => self,
+        }
     }
 
     /// Copies what lies together, if it is a small part of the batch of so many bytes in which it came.

@@ -37,7 +37,8 @@ mod write;
 use bytes::Bytes;
 
 pub use blob::Blob;
-pub use body::{Attachments, Body, MAX_ATTACHMENTS, NO_ATTACHMENTS, is_small_part};
+pub use body::{Attachments, Body, MAX_ATTACHMENTS};
+pub(crate) use body::{NO_ATTACHMENTS, OUT_OF_LINE_BYTES, is_small_part};
 pub use decode::{Decode, Reader};
 pub use encode::{Encode, Writer};
 pub use error::{DecodeError, EncodeError};
