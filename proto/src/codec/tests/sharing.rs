@@ -7,7 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::tree::Tree;
 use super::written;
-use crate::codec::blob::MIN_SHARED;
+use crate::codec::blob::MIN_SHARED_BYTES;
 use crate::codec::{
     Blob, Decode, DecodeError, Encode, Fields, Form, List, Plain, Reader, ViaSerde, Writer, decode,
     decode_prefix,
@@ -23,7 +23,7 @@ fn blobs(lengths: &[usize]) -> Vec<Bytes> {
 
 #[test]
 fn long_ones_are_shared_and_short_ones_copied() {
-    let values = blobs(&[0, MIN_SHARED - 1, MIN_SHARED, 100_000]);
+    let values = blobs(&[0, MIN_SHARED_BYTES - 1, MIN_SHARED_BYTES, 100_000]);
     let body = Bytes::from(written::<List<Blob>, _>(&values));
     let read = decode::<List<Blob>, Vec<Bytes>>(&body.clone().into()).expect("a list of bytes");
     assert_eq!(read, values);
@@ -32,7 +32,7 @@ fn long_ones_are_shared_and_short_ones_copied() {
 
 #[test]
 fn the_shortest_message_that_can_hold_a_long_one_is_shared() {
-    let values = blobs(&[MIN_SHARED]);
+    let values = blobs(&[MIN_SHARED_BYTES]);
     let body = Bytes::from(written::<Blob, _>(&values[0]));
     assert!(lies_in(&decode::<Blob, Bytes>(&body.clone().into()).expect("bytes"), &body));
 }

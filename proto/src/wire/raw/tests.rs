@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::*;
-use crate::codec::{Blob, Encode, Plain, WriteForm, Writer};
+use crate::codec::{Blob, Encode, Plain, Writer};
 use crate::metadata::{Metadata, MetadataValue};
 use crate::status::{Cause, Failure, Status};
 use crate::wire::{
