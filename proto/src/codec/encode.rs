@@ -156,7 +156,7 @@ impl Writer {
 
     fn str(&mut self, value: &str) {
         let header = write::str_header(&mut self.bytes, value.len());
-        self.check(header, value.len());
+        self.check(&header, value.len());
         self.bytes.extend_from_slice(value.as_bytes());
     }
 
@@ -185,22 +185,22 @@ impl Writer {
     #[inline]
     fn bin_header(&mut self, length: usize) {
         let header = write::bin_header(&mut self.bytes, length);
-        self.check(header, length);
+        self.check(&header, length);
     }
 
     pub(super) fn array(&mut self, length: usize) {
         let header = write::array_header(&mut self.bytes, length);
-        self.check(header, length);
+        self.check(&header, length);
     }
 
     pub(super) fn map(&mut self, length: usize) {
         let header = write::map_header(&mut self.bytes, length);
-        self.check(header, length);
+        self.check(&header, length);
     }
 
     /// Notes the error of a length that no header holds.
     #[inline]
-    fn check(&mut self, header: Result<(), write::TooLong>, length: usize) {
+    fn check(&mut self, header: &Result<(), write::TooLong>, length: usize) {
         if header.is_err() {
             self.fail(EncodeError::too_large(length));
         }

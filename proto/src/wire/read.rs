@@ -275,7 +275,7 @@ impl Elements {
     }
 }
 
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     /// Reads the next element, which must be there.
     #[inline]
     pub(super) fn required<T>(

@@ -14,7 +14,7 @@ use crate::codec::{
 };
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tree {
+pub(super) struct Tree {
     pub next: Option<Box<Tree>>,
     pub children: Vec<Tree>,
     pub named: BTreeMap<String, Tree>,
@@ -81,7 +81,7 @@ impl Decode for Tree {
 }
 
 /// A tree with something in every field.
-pub fn tree() -> Tree {
+pub(super) fn tree() -> Tree {
     let leaf = Tree { blobs: vec![Bytes::from_static(b"leaf")], ..Tree::default() };
     Tree {
         next: Some(Box::new(leaf.clone())),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::RecordKind as K;
 use super::*;
 use crate::codec::{Blob, Encode, Plain, Writer};
 use crate::metadata::{Metadata, MetadataValue};
@@ -230,7 +231,6 @@ fn records_of_every_kind_keep_all_but_their_id() {
     while let Some(record) = reader.next().unwrap() {
         kinds.push(record.kind());
     }
-    use RecordKind as K;
     let expected = [K::Call, K::Error, K::Error, K::Error, K::End, K::Credit, K::Cancel, K::Ping, K::Pong];
     assert_eq!(kinds[..9], expected);
     assert_eq!(kinds[9..], [K::GoingAway, K::Other(12), K::OneWay]);
@@ -338,13 +338,13 @@ fn reading_goes_on_where_it_stopped() {
 fn what_can_be_forwarded_can_be_read() {
     let bytes = one_of_each();
     for end in 0..bytes.len() {
-        compare(Bytes::copy_from_slice(&bytes[..end]).into());
+        compare(&Bytes::copy_from_slice(&bytes[..end]).into());
     }
     for at in 0..bytes.len() {
         for byte in 0..=u8::MAX {
             let mut bytes = bytes.clone();
             bytes[at] = byte;
-            compare(Bytes::from(bytes).into());
+            compare(&Bytes::from(bytes).into());
         }
     }
 }
@@ -357,19 +357,19 @@ fn attachments_that_do_not_go_with_the_record_are_found() {
             let mut reply = reply;
             reply[at] = byte;
             let bytes = Bytes::from([&[VERSION][..], &reply, &[0x92, 9, 1]].concat());
-            compare(bytes.clone().into());
+            compare(&bytes.clone().into());
             let frames = vec![Bytes::from_static(b"ab"); super::super::frames_before(&bytes).min(3)];
             if let Ok(batch) = Batch::attach(bytes, frames) {
-                compare(batch);
+                compare(&batch);
             }
         }
     }
 }
 
 /// Compares what is forwarded with what is read. Records that may be skipped are forwarded, and not read.
-fn compare(batch: Batch) {
-    let (expected, whole) = read_all(&batch);
-    let (batches, result) = forward_all(&batch, 5, None);
+fn compare(batch: &Batch) {
+    let (expected, whole) = read_all(batch);
+    let (batches, result) = forward_all(batch, 5, None);
     assert_eq!(result.is_ok(), whole.is_ok(), "{result:?} {whole:?} of {:02x?}", batch.bytes());
     let found = batches.iter().flat_map(|batch| {
         let (records, result) = read_all(batch);
