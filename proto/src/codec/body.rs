@@ -26,8 +26,7 @@ pub struct Attachments(Option<Box<Vec<Attachment>>>);
 
 impl Attachments {
     /// Returns no parts.
-    #[must_use]
-    pub const fn none() -> Self {
+    pub(crate) const fn none() -> Self {
         Self(None)
     }
 
@@ -51,8 +50,7 @@ impl Attachments {
 
     /// Returns the sum of their lengths in bytes.
     #[inline]
-    #[must_use]
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.as_slice().iter().map(|attachment| attachment.bytes.len()).sum()
     }
 
@@ -99,8 +97,7 @@ pub struct Body {
 
 impl Body {
     /// Creates a body of in-line bytes and out-of-line parts.
-    #[must_use]
-    pub fn new(bytes: Bytes, attachments: Attachments) -> Self {
+    pub(crate) fn new(bytes: Bytes, attachments: Attachments) -> Self {
         Self { bytes, attachments }
     }
 

@@ -75,12 +75,12 @@ pub fn encode<F: WriteForm<T>, T: ?Sized>(value: &T, out: &mut Vec<u8>) -> Resul
 
 /// Appends the bytes of a method's parameters, which are a struct of generated code. Otherwise as [`encode`](fn@encode).
 #[inline]
-pub fn encode_params(params: &dyn Encode, out: &mut Vec<u8>) -> Result<Attachments, EncodeError> {
+pub(crate) fn encode_params(params: &dyn Encode, out: &mut Vec<u8>) -> Result<Attachments, EncodeError> {
     encode::<Plain, dyn Encode>(params, out)
 }
 
 /// Returns all bytes of a value in one piece.
-pub fn encode_whole<F: WriteForm<T>, T: ?Sized>(value: &T) -> Result<Bytes, EncodeError> {
+pub(crate) fn encode_whole<F: WriteForm<T>, T: ?Sized>(value: &T) -> Result<Bytes, EncodeError> {
     let mut bytes = Vec::new();
     let attachments = encode::<F, T>(value, &mut bytes)?;
     Ok(Body::new(bytes.into(), attachments).into_bytes())

@@ -30,9 +30,7 @@ pub enum Cause {
 
 impl Cause {
     /// Returns the number on the wire, for causes that a server can know of. The others are known to the client alone.
-    #[doc(hidden)] // For the runtime; the type is public in `zsvc`.
-    #[must_use]
-    pub const fn number(self) -> Option<u8> {
+    pub(crate) const fn number(self) -> Option<u8> {
         match self {
             Self::GoingAway => Some(1),
             Self::Overloaded => Some(2),
@@ -43,9 +41,7 @@ impl Cause {
     }
 
     /// Returns the cause with this number, if this version knows it.
-    #[doc(hidden)] // For the runtime; the type is public in `zsvc`.
-    #[must_use]
-    pub const fn from_number(number: u64) -> Option<Self> {
+    pub(crate) const fn from_number(number: u64) -> Option<Self> {
         match number {
             1 => Some(Self::GoingAway),
             2 => Some(Self::Overloaded),

@@ -16,16 +16,12 @@ pub enum Outcome {
 
 impl Outcome {
     /// Returns the number on the wire.
-    #[doc(hidden)] // For the runtime; the type is public in `zsvc`.
-    #[must_use]
-    pub const fn number(self) -> u8 {
+    pub(crate) const fn number(self) -> u8 {
         self as u8
     }
 
     /// Returns the outcome with this number, or [`Outcome::MaybeExecuted`] for a number that this version does not know.
-    #[doc(hidden)] // For the runtime; the type is public in `zsvc`.
-    #[must_use]
-    pub const fn from_number(number: u8) -> Self {
+    pub(crate) const fn from_number(number: u8) -> Self {
         match number {
             0 => Self::NotSent,
             2 => Self::Executed,

@@ -85,8 +85,7 @@ impl Batch {
 
     /// Reports whether a body of one of its records has no attachments.
     #[inline]
-    #[must_use]
-    pub fn is_whole(&self, body: &[u8]) -> bool {
+    pub(crate) fn is_whole(&self, body: &[u8]) -> bool {
         self.attachments.is_empty() || self.attached_to(body).is_empty()
     }
 

@@ -80,8 +80,7 @@ impl Item {
 
     /// Returns the value, provided that it has no out-of-line parts.
     #[inline]
-    #[must_use]
-    pub fn body(&self) -> &[u8] {
+    pub(crate) fn body(&self) -> &[u8] {
         &self.bytes[self.body..]
     }
 
@@ -99,7 +98,7 @@ impl Item {
 
     /// Returns the buffer to the pool.
     #[inline]
-    pub fn recycle(self) {
+    pub(crate) fn recycle(self) {
         if self.out_of_line.is_none() {
             BufferPool::release(self.bytes);
         }

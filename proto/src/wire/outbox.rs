@@ -79,7 +79,7 @@ impl Outbox {
 
     /// Queues items of a stream that are laid end to end and take fewer bytes than a separate message. They join the record that the
     /// batch ends in, if that holds items of the same stream.
-    pub fn push_items(&mut self, id: u64, items: &[u8]) {
+    pub(crate) fn push_items(&mut self, id: u64, items: &[u8]) {
         match self.open_items {
             Some((stream, length_at)) if stream == id => self.append(|batch| {
                 batch.extend_from_slice(items);
