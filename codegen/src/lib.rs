@@ -39,3 +39,8 @@ pub use files::{Disk, Freshness, freshness, reason, update};
 pub use generate::{Placement, generate};
 pub use options::{Choices, Options, OptionsError, Sides};
 pub use project::{FolderError, Output, PROJECT_FILE, Project, Wrong, is_taken, svc_files};
+
+/// The example of README.md, compiled as a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub mod readme {}

@@ -40,16 +40,11 @@ pub(crate) fn range(site: Site<'_>, range: &Range) -> TokenStream {
     }
 }
 
-/// In the largest unit that it is a whole number of. At most `u64::MAX` nanoseconds; a longer one, which no schema holds,
-/// becomes that.
+/// Returns a `Duration` in the largest unit that it is a whole number of; not in minutes or hours, whose constructors need
+/// Rust 1.91 of the user. At most `u64::MAX` nanoseconds; a longer one, which no schema holds, becomes that.
 pub(crate) fn duration(value: Duration) -> TokenStream {
-    const UNITS: [(u64, &str); 5] = [
-        (3_600_000_000_000, "from_hours"),
-        (60_000_000_000, "from_mins"),
-        (1_000_000_000, "from_secs"),
-        (1_000_000, "from_millis"),
-        (1_000, "from_micros"),
-    ];
+    const UNITS: [(u64, &str); 3] =
+        [(1_000_000_000, "from_secs"), (1_000_000, "from_millis"), (1_000, "from_micros")];
     let nanoseconds = u64::try_from(value.as_nanos()).unwrap_or(u64::MAX);
     let whole = UNITS.iter().find(|(unit, _)| nanoseconds > 0 && nanoseconds.is_multiple_of(*unit));
     let (unit, name) = whole.copied().unwrap_or((1, "from_nanos"));

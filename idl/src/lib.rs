@@ -83,3 +83,8 @@ pub fn compile_with(
     }
     Compilation { schema, diagnostics: report.finish(), sources: program.sources }
 }
+
+/// The example of README.md, compiled as a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub mod readme {}

@@ -18,4 +18,5 @@ pub mod metadata;
 pub mod method;
 mod msgpack;
 pub mod status;
+mod text;
 pub mod wire;

@@ -15,10 +15,10 @@ pub mod fuzzing;
 pub mod generated;
 pub mod middleware;
 mod server;
-mod socket;
 mod stream;
 mod telemetry;
 pub mod testing;
+mod transport;
 
 pub(crate) use zsvc_proto::{codec, flow, id_map, metadata, method, status, wire};
 

@@ -78,6 +78,7 @@ impl Flattener {
     fn word(&mut self, word: &impl Display) {
         let mut text = mem::take(&mut self.text);
         text.clear();
+        // Writing to a `String` never fails.
         write!(text, "{word}").expect("strings take any text");
         self.push(if is_keyword(&text) { Kind::Keyword } else { Kind::Word }, &text);
         self.level().expects_body |= has_body(&text);
@@ -230,6 +231,7 @@ impl Flattener {
     fn push_shown(&mut self, kind: Kind, shown: &impl Display) {
         let mut text = mem::take(&mut self.text);
         text.clear();
+        // Writing to a `String` never fails.
         write!(text, "{shown}").expect("strings take any text");
         self.push(kind, &text);
         self.text = text;

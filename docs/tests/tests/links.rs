@@ -13,9 +13,10 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// All documents: those at the root of the repository and those in `docs/`.
+/// All documents: those at the root of the repository, those in `docs/`, and the READMEs of the published crates.
 fn documents() -> Vec<PathBuf> {
-    let folders = [repository(), repository().join("docs")];
+    let folders =
+        ["", "docs", "idl", "codegen", "proto", "runtime", "cli"].map(|folder| repository().join(folder));
     let entries =
         folders.iter().flat_map(|folder| std::fs::read_dir(folder).expect("a folder of the repository"));
     let paths = entries.map(|entry| entry.expect("a readable entry").path());
@@ -74,7 +75,7 @@ fn links_lead_somewhere() {
 
 /// What stands in backticks and looks like a path from the root of the repository.
 fn paths(line: &str) -> impl Iterator<Item = &str> {
-    let folders = ["idl/", "codegen/", "runtime/", "cli/", "examples/", "docs/", "bench/", ".ci/"];
+    let folders = ["idl/", "codegen/", "proto/", "runtime/", "cli/", "examples/", "docs/", "bench/", ".ci/"];
     let quoted = line.split('`').skip(1).step_by(2);
     let paths = quoted.filter(move |text| folders.iter().any(|folder| text.starts_with(folder)));
     // With a word for any name in it, it is a pattern.

@@ -168,8 +168,8 @@ impl<'a> Excerpt<'a> {
         let text = self.file.text();
         for (label, kind) in &self.marks {
             let at = (label.span.start as usize).min(line.end);
-            let start = text.floor_char_boundary(at.saturating_sub(AROUND).max(line.start));
-            let end = text.ceil_char_boundary((at + 2 * AROUND).min(line.end));
+            let start = floor_char_boundary(text, at.saturating_sub(AROUND).max(line.start));
+            let end = ceil_char_boundary(text, (at + 2 * AROUND).min(line.end));
             let column = text[line.start..at].chars().count() + 1;
             let origin = Origin::path(self.file.path()).line(self.lines.0 + 1).char_column(column);
             let snippet = Snippet::source(&text[start..end]).line_start(self.lines.0 + 1);
@@ -204,4 +204,15 @@ fn visible(text: &str) -> String {
         .chain(ellipsis.chars())
         .map(|character| if character.is_control() { '\u{fffd}' } else { character })
         .collect()
+}
+
+/// Returns the last place of `text` up to `at` where a character starts. As `str::floor_char_boundary`, which needs
+/// Rust 1.91.
+fn floor_char_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|&place| text.is_char_boundary(place)).unwrap_or(0)
+}
+
+/// Returns the first place of `text` from `at` on where a character starts, or its end.
+fn ceil_char_boundary(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|&place| text.is_char_boundary(place)).unwrap_or(text.len())
 }

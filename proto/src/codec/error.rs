@@ -8,6 +8,7 @@ use std::fmt::{self, Display, Formatter};
 
 use super::MAX_DEPTH;
 use super::path::{prefix, split};
+use crate::text::cut;
 
 /// Longest text in bytes that is kept of an error of another crate: serde's quote the peer's strings in full.
 const MAX_TEXT_BYTES: usize = 240;
@@ -141,8 +142,8 @@ pub(super) fn describe(error: &dyn Display) -> String {
 }
 
 fn shorten(text: &str) -> String {
-    let end = text.floor_char_boundary(MAX_TEXT_BYTES);
-    if end < text.len() { format!("{}…", &text[..end]) } else { text.to_owned() }
+    let shown = cut(text, MAX_TEXT_BYTES);
+    if shown.len() < text.len() { format!("{shown}…") } else { text.to_owned() }
 }
 
 /// Returns serde's word for the type that `rmp-serde` met and names by its marker.

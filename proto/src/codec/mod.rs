@@ -4,13 +4,13 @@
 //! what a peer may send, and errors that name the field. Records, calls and sockets are not known here: see [`crate::wire`] and
 //! above.
 //!
-//! - [`encode`](mod@encode) and [`decode`](mod@decode) are the writer and the reader, and scalars; [`kept`] helps to read.
-//! - [`form`] says what a form is; [`nested`] holds the forms of optionals, lists and maps, [`blob`] that of bytes.
-//! - [`body`] is what is read: bytes that lie together, and long ones out of line.
-//! - [`write`](mod@write) and [`fields`] are structs, [`named`] is a struct sent as a map of names, [`union`] is unions.
-//! - [`validate`](mod@validate) checks `@len` and `@range`; [`timestamp`] is the one scalar of the project's own.
-//! - [`serde_bridge`] lets other crates use the types through serde.
-//! - [`path`] and [`error`] say where in a value an error is.
+//! - `encode` and `decode` are the writer and the reader, and scalars; `kept` helps to read.
+//! - `form` says what a form is; `nested` holds the forms of optionals, lists and maps, `blob` that of bytes.
+//! - `body` is what is read: bytes that lie together, and long ones out of line.
+//! - `write` and `fields` are structs, `named` is a struct sent as a map of names, `union` is unions.
+//! - `validate` checks `@len` and `@range`; `timestamp` is the one scalar of the project's own.
+//! - `serde_bridge` lets other crates use the types through serde.
+//! - `path` and `error` say where in a value an error is.
 
 // MessagePack is a name, and stands in every other sentence.
 #![allow(clippy::doc_markdown)]

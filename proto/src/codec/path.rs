@@ -4,6 +4,8 @@
 //! has failed. An error of serde is opaque text, so the path is put in front of that text and found again by its shape. All of this
 //! is on the cold path.
 
+use crate::text::cut;
+
 /// Bytes of a path that are shown, not counting its outermost step.
 const MAX_PATH_BYTES: usize = 160;
 
@@ -25,16 +27,16 @@ pub(super) fn index_step(index: usize) -> String {
 
 /// Returns the step to the value of `key` in a map.
 pub(super) fn key_step(key: &str) -> String {
-    let end = key.floor_char_boundary(MAX_KEY_BYTES);
-    if end < key.len() { format!("[{:?}]", format!("{}…", &key[..end])) } else { format!("[{key:?}]") }
+    let shown = cut(key, MAX_KEY_BYTES);
+    if shown.len() < key.len() { format!("[{:?}]", format!("{shown}…")) } else { format!("[{key:?}]") }
 }
 
 /// Adds one step to the front of a path, which is cut if it is long, as in a linked list.
 pub(super) fn join(step: &str, path: &str) -> String {
     let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
-    let end = path.floor_char_boundary(MAX_PATH_BYTES);
-    let more = if end < path.len() { "…" } else { "" };
-    format!("{step}{dot}{}{more}", &path[..end])
+    let shown = cut(path, MAX_PATH_BYTES);
+    let more = if shown.len() < path.len() { "…" } else { "" };
+    format!("{step}{dot}{shown}{more}")
 }
 
 /// Splits a text that [`prefix`] has made into its path and the rest.

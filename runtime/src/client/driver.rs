@@ -14,9 +14,12 @@ use super::limits::Limits;
 use super::owner::Rest;
 use super::state::Wakers;
 use crate::flush::yield_to_driver;
-use crate::socket::{Dealer, Event, Sent, SocketError, Tuning};
 use crate::status::{Cause, Status};
 use crate::telemetry::{self, End};
+use crate::transport::libzmq::Dealer;
+use crate::transport::{
+    ClientTransport, LinkConfig, LinkEvent as Event, Sent, TransportError as SocketError,
+};
 use crate::wire::Batch;
 
 /// Owns the DEALER: sends what calls have left in the outbox, and hands out what comes in.
@@ -40,9 +43,9 @@ pub(super) struct Driver {
     alone: bool,
 }
 
-/// A connection that is lost takes at least [`crate::socket::RECONNECT`] to be back. So, of two things that lie no further
+/// A connection that is lost takes at least 50 ms to be back. So, of two things that lie no further
 /// apart than this, the second can't have gone over another connection than the first without anyone knowing.
-const LOOK: Duration = Duration::from_millis(crate::socket::RECONNECT / 2);
+const LOOK: Duration = Duration::from_millis(25);
 /// After how many heartbeats without an answer a connection is dead, in tenths.
 const HEARTBEATS_LOST: u32 = 33;
 /// Messages to send before it is received again.
@@ -74,7 +77,10 @@ pub(super) fn connect(
 
 fn dial(endpoint: &str, limits: &Limits) -> Result<Dealer, SocketError> {
     let silence = limits.heartbeat.saturating_mul(HEARTBEATS_LOST) / 10;
-    Dealer::connect(endpoint, Tuning { max_body: limits.message_size, heartbeat: limits.heartbeat, silence })
+    Dealer::connect(
+        endpoint,
+        LinkConfig { max_body: limits.message_size, heartbeat: limits.heartbeat, silence },
+    )
 }
 
 impl Driver {
@@ -133,7 +139,7 @@ impl Driver {
             let Some(message) = self.connection.take_message(&mut self.wakers) else { return Ok(()) };
             let bytes = message.len();
             match self.dealer.send(message)? {
-                Sent::Yes => telemetry::sent(End::Client, bytes),
+                Sent::Sent => telemetry::sent(End::Client, bytes),
                 // `ZMQ_FD` tells when there is room again.
                 Sent::Full(message) => {
                     self.connection.lock().outbox.put_back(message);

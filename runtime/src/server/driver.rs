@@ -11,8 +11,9 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::core::Core;
 use super::counters::Dropped;
 use super::peer::{Next, Peer};
-use crate::socket::{Routed, Router, SocketError};
 use crate::telemetry::{self, End};
+use crate::transport::libzmq::Router;
+use crate::transport::{Arrival, Routed, ServerTransport, TransportError as SocketError};
 use crate::wire;
 
 /// Owns the ROUTER: takes what comes in, sends what handlers have left with their peers, and sees to time.
@@ -122,7 +123,7 @@ impl Driver {
                     self.pace.none_left();
                     return Ok(false);
                 }
-                Some(Ok((route, message))) => {
+                Some(Arrival::Message { route, message }) => {
                     self.pace.came();
                     telemetry::received(End::Server, message.bytes);
                     bytes += message.bytes;
@@ -131,7 +132,11 @@ impl Driver {
                         Err(malformed) => self.core.refuse(route, malformed),
                     };
                 }
-                Some(Err(_too_long)) => {
+                Some(Arrival::PeerLost { route }) => {
+                    let route = route.to_vec();
+                    self.core.clients.lose_by(&route);
+                }
+                Some(Arrival::RouteTooLong) => {
                     self.core.shared.counters.drop_records(Dropped::RouteTooLong, 1);
                 }
             }
@@ -164,7 +169,7 @@ impl Driver {
             };
             let bytes = message.len();
             match self.router.send(peer.id().route(), message, receipt)? {
-                Routed::Yes => telemetry::sent(End::Server, bytes),
+                Routed::Sent => telemetry::sent(End::Server, bytes),
                 Routed::Full(message) => {
                     peer.put_back(message);
                     return Ok(Emptied { sent, full: true });

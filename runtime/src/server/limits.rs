@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use crate::socket::{Tuning, largest_received};
+use crate::transport::{LinkConfig as Tuning, max_received as largest_received};
 use crate::wire::{INITIAL_CREDIT, MAX_BATCH_BYTES};
 
 /// What waits for a client is counted with that of all others in steps of so many bytes, so that small answers, which leave

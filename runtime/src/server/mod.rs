@@ -43,7 +43,7 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use crate::middleware::{ServerMiddleware, ServerStack};
-use crate::socket::Router;
+use crate::transport::libzmq::Router;
 use driver::Driver;
 
 /// Why a server could not start, or had to stop.
@@ -172,7 +172,7 @@ async fn either<F: Future + Unpin>(mut first: F, second: impl Future) -> Option<
     .await
 }
 
-struct AbortOnDrop(JoinHandle<Result<(), crate::socket::SocketError>>);
+struct AbortOnDrop(JoinHandle<Result<(), crate::transport::TransportError>>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {

@@ -8,9 +8,9 @@ use super::limits::STEP;
 use super::shared::Shared;
 use crate::context::{PeerId, Signal};
 use crate::flow::{OutboundStream as Outbound, PendingStreams as Gathering, wake};
-use crate::socket::{COPY, Flight, Receipt};
 use crate::status::{Cause, Failure, Status};
 use crate::stream::Outgoing;
+use crate::transport::{BytesInFlight as Flight, COPIED_BELOW_BYTES as COPY, SendReceipt as Receipt};
 use crate::wire::{self, Batch, Item, Message, Outbox, RecordBuilder};
 use tokio::time::Instant;
 

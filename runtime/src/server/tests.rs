@@ -20,9 +20,9 @@ use crate::codec::{Blob, Plain};
 use crate::flow::OutboundStream as Outbound;
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, ServerStack};
-use crate::socket::Receipt;
 use crate::status::Failure;
 use crate::stream::{Outgoing, SinkHalf, Unsent};
+use crate::transport::SendReceipt as Receipt;
 use crate::wire::{self, Item, ItemHead, Reader, Record, RecordBuilder};
 use crate::{Code, Outcome, Status};
 

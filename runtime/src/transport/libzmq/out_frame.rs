@@ -1,25 +1,25 @@
-//! A frame on its way out, which is still here when libzmq was interrupted.
+//! [`OutFrame`]: a frame on its way out that survives an interrupted call.
 //!
-//! The `zmq` crate gives a message up whatever comes of sending it. But a signal may interrupt libzmq at any call, also
-//! between the frames of one message, and then the very same frame must be offered again.
+//! The `zmq` crate gives a message up whatever the result of sending it. But a signal may interrupt libzmq at any call, also between the
+//! frames of one message, and then the very same frame must be offered again.
 
 use std::os::raw::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use zmq_sys::zmq_msg_t;
 
-use super::Receipt;
+use crate::transport::SendReceipt;
 use crate::wire::Buffer;
 
-/// What libzmq gives back when it is done with a buffer: whoever is to know, knows when this is dropped.
-type Owner = (Buffer, Option<Receipt>);
+/// What libzmq gives back when it is done with a buffer. Dropping the receipt tells the driver.
+type Owner = (Buffer, Option<SendReceipt>);
 
 /// A frame that libzmq has not taken yet.
 pub(super) struct OutFrame(zmq_msg_t);
 
 impl OutFrame {
-    /// Hands the buffer over: libzmq frees it when the bytes have left.
-    pub(super) fn new(bytes: Buffer, receipt: Option<Receipt>) -> zmq::Result<Self> {
+    /// Makes a frame of a buffer, which libzmq gives back when the bytes have left.
+    pub(super) fn new(bytes: Buffer, receipt: Option<SendReceipt>) -> zmq::Result<Self> {
         let mut frame = zmq_msg_t::default();
         let (data, length) = (bytes.as_ptr(), bytes.len());
         let owner: *mut Owner = Box::into_raw(Box::new((bytes, receipt)));
@@ -42,7 +42,7 @@ impl OutFrame {
         Err(errno())
     }
 
-    /// Offers the frame until libzmq takes it or says why not.
+    /// Offers the frame until libzmq takes it or refuses it.
     pub(super) fn send(mut self, socket: &mut zmq::Socket, flags: i32) -> zmq::Result<()> {
         loop {
             // SAFETY: the frame was initialized, and is not sent yet; the socket is open, as `zmq::Socket` keeps it until it
@@ -70,12 +70,12 @@ impl Drop for OutFrame {
 unsafe extern "C" fn free(_data: *mut c_void, owner: *mut c_void) {
     // SAFETY: `owner` is the box that `OutFrame::new` gave away, and libzmq calls this once.
     let (bytes, receipt) = *unsafe { Box::from_raw(owner.cast::<Owner>()) };
-    // What is dropped may be a user's, in whose code it may panic; this is no place to do that.
+    // The bytes may be a user's, and dropping them may run the user's code, which may panic. A panic must not leave this function.
     let _ = catch_unwind(AssertUnwindSafe(|| bytes.recycle()));
     drop(receipt);
 }
 
-/// What libzmq said last on this thread. Sending has few ways to fail, all of which the `zmq` crate knows.
+/// Returns the last error of libzmq on this thread. Sending has few ways to fail, all of which the `zmq` crate knows.
 fn errno() -> zmq::Error {
     // SAFETY: it has no conditions.
     zmq::Error::from_raw(unsafe { zmq_sys::zmq_errno() })

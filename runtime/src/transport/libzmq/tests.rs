@@ -1,4 +1,4 @@
-//! Sockets among themselves, without a protocol.
+//! Sockets among themselves, without sessions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -6,16 +6,19 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 
-use super::{COPY, Dealer, Delivered, Routed, Router, Sent, Tuning};
+use super::{Dealer, Router};
 use crate::codec::{Blob, List, decode};
+use crate::transport::{
+    Arrival, COPIED_BELOW_BYTES, ClientTransport, Delivered, LinkConfig, Routed, Sent, ServerTransport,
+};
 use crate::wire::{Item, ItemHead, Message, Outbox, Record};
 
-/// What takes so long never comes.
+/// After this long, a test has failed.
 const HANGS: Duration = Duration::from_secs(20);
 
 extern "C" fn nothing(_: libc::c_int) {}
 
-/// Signals this thread without pause for as long as it lives, as profilers do, if not so often.
+/// Signals this thread without pause until it is dropped, as profilers do, if less often.
 struct Signals {
     stop: Arc<AtomicBool>,
     sender: Option<std::thread::JoinHandle<()>>,
@@ -47,12 +50,12 @@ impl Drop for Signals {
     }
 }
 
-/// Sends, and again where the queue counts as full: libzmq looks only now and then how much the other side has read.
+/// Sends, again and again while the queue counts as full: libzmq looks only now and then how much the other side has read.
 fn until_sent(mut message: Message, mut send: impl FnMut(Message) -> Sent) {
     let began = Instant::now();
     while began.elapsed() < HANGS {
         match send(message) {
-            Sent::Yes => return,
+            Sent::Sent => return,
             Sent::Full(back) => message = back,
             Sent::Unreachable => panic!("the other side is there"),
         }
@@ -60,7 +63,7 @@ fn until_sent(mut message: Message, mut send: impl FnMut(Message) -> Sent) {
     panic!("there is no room");
 }
 
-/// Takes what comes.
+/// Receives until something arrives.
 fn until_received<T>(mut receive: impl FnMut() -> Option<T>) -> T {
     let began = Instant::now();
     while began.elapsed() < HANGS {
@@ -71,7 +74,7 @@ fn until_received<T>(mut receive: impl FnMut() -> Option<T>) -> T {
     panic!("nothing comes");
 }
 
-/// A message with one item: a small one, a large one, or one of which two parts lie apart.
+/// A message with one item: a small one, a large one, or one with two out-of-line parts.
 fn message(round: usize) -> Message {
     let mut outbox = Outbox::default();
     outbox.push_item(1, Item::encode::<List<Blob>, _>(&ItemHead::new(1), &value(round)).unwrap());
@@ -82,7 +85,7 @@ fn value(round: usize) -> Vec<Bytes> {
     let bytes = |length| Bytes::from(vec![u8::try_from(round % 251).unwrap(); length]);
     match round % 3 {
         0 => vec![bytes(10)],
-        1 => vec![bytes(COPY + round % 1_000)],
+        1 => vec![bytes(COPIED_BELOW_BYTES + round % 1_000)],
         _ => vec![bytes(40_000), bytes(10), bytes(40_000 + round % 1_000)],
     }
 }
@@ -100,20 +103,25 @@ fn assert_same(received: Delivered, round: usize) {
 /// Small messages are copied, large ones handed over, some of them in several frames; an interruption may come at any frame.
 #[tokio::test]
 async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
-    let tuning =
-        Tuning { max_body: COPY, heartbeat: Duration::from_secs(3), silence: Duration::from_secs(10) };
-    let (mut router, endpoints) = Router::bind(&["inproc://signals".to_owned()], tuning).unwrap();
-    let mut dealer = Dealer::connect(&endpoints[0], tuning).unwrap();
+    let config = LinkConfig {
+        max_body: COPIED_BELOW_BYTES,
+        heartbeat: Duration::from_secs(3),
+        silence: Duration::from_secs(10),
+    };
+    let (mut router, endpoints) = Router::bind(&["inproc://signals".to_owned()], config).unwrap();
+    let mut dealer = Dealer::connect(&endpoints[0], config).unwrap();
     let signals = Signals::new();
     for round in 0..20_000_usize {
         until_sent(message(round), |message| dealer.send(message).unwrap());
         let (route, received) = until_received(|| {
-            let (route, message) = router.receive().unwrap()?.unwrap();
+            let Arrival::Message { route, message } = router.receive().unwrap()? else {
+                panic!("a short route")
+            };
             Some((route.to_vec(), message))
         });
         assert_same(received, round);
         until_sent(message(round), |message| match router.send(&route, message, None).unwrap() {
-            Routed::Yes => Sent::Yes,
+            Routed::Sent => Sent::Sent,
             Routed::Full(message) => Sent::Full(message),
             Routed::Unreachable(_) => Sent::Unreachable,
         });
@@ -127,22 +135,23 @@ async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
 /// libzmq's own thread closes sockets in its own time.
 #[tokio::test]
 async fn a_name_within_the_process_is_free_as_soon_as_its_router_is_dropped() {
-    let tuning =
-        Tuning { max_body: COPY, heartbeat: Duration::from_secs(3), silence: Duration::from_secs(10) };
+    let config = LinkConfig {
+        max_body: COPIED_BELOW_BYTES,
+        heartbeat: Duration::from_secs(3),
+        silence: Duration::from_secs(10),
+    };
     let names = ["inproc://free".to_owned(), "inproc://as-well".to_owned()];
     for _ in 0..50 {
-        let (router, endpoints) = Router::bind(&names, tuning).unwrap();
-        assert!(Router::bind(&["inproc://free-again".to_owned(), names[0].clone()], tuning).is_err());
+        let (router, endpoints) = Router::bind(&names, config).unwrap();
+        assert!(Router::bind(&["inproc://free-again".to_owned(), names[0].clone()], config).is_err());
         drop(router);
-        // One that comes too early is connected to the next.
-        let mut dealer = Dealer::connect(&endpoints[1], tuning).unwrap();
-        let (mut router, _) = Router::bind(&names, tuning).unwrap();
+        // A client that connects too early is connected to the next server.
+        let mut dealer = Dealer::connect(&endpoints[1], config).unwrap();
+        let (mut router, _) = Router::bind(&names, config).unwrap();
         until_sent(vec![1].into(), |message| dealer.send(message).unwrap());
-        assert!(
-            router
-                .receive()
-                .unwrap()
-                .is_some_and(|received| received.unwrap().1.batch.unwrap().bytes() == &[1][..])
-        );
+        let Some(Arrival::Message { message, .. }) = router.receive().unwrap() else {
+            panic!("the message has arrived")
+        };
+        assert_eq!(message.batch.unwrap().bytes(), &[1][..]);
     }
 }
