@@ -26,6 +26,7 @@ const NANOSECONDS_PER_SECOND: u32 = 1_000_000_000;
 /// A point in time, to the nanosecond.
 ///
 /// ```
+/// # mod zsvc { pub use zsvc_proto::codec::{ParseTimestampError, Timestamp}; }
 /// let noon: zsvc::Timestamp = "2026-03-01T12:00:00Z".parse()?;
 /// assert_eq!(noon.seconds(), 1_772_366_400);
 /// assert_eq!(noon.to_string(), "2026-03-01T12:00:00Z");
