@@ -123,17 +123,11 @@ impl Body {
     }
 
     /// Joins the parts unless the out-of-line ones are long on average: each takes some hundred bytes to keep, whatever is in it,
-    /// and a peer may send very many. A body that is one long part alone becomes that part.
+    /// and a peer may send very many. What keeps its parts may be users' bytes, in one process, whose code runs when they are dropped.
     #[cold]
     pub(crate) fn joined_if_short(self) -> Self {
-        let parts = self.attachments.as_slice();
-        if self.attachments.bytes() < MIN_AVERAGE_PART_BYTES.saturating_mul(parts.len()) {
-            return self.joined();
-        }
-        match parts {
-            [only] if self.bytes.is_empty() => only.bytes.clone().into(),
-            _ => self,
-        }
+        let least = MIN_AVERAGE_PART_BYTES.saturating_mul(self.attachments.as_slice().len());
+        if self.attachments.bytes() < least { self.copied() } else { self }
     }
 
     /// Copies the in-line bytes if they are a small part of the batch in which they came, which has `batch` bytes.
@@ -149,9 +143,17 @@ impl Body {
         if self.is_whole() { self.bytes } else { self.joined().bytes }
     }
 
-    /// Copies all of its bytes into one piece.
+    /// Returns all of its bytes in one piece. They are copied, unless the body is one out-of-line part alone, as a router makes it.
     #[cold]
     pub(super) fn joined(&self) -> Self {
+        match self.attachments.as_slice() {
+            [only] if self.bytes.is_empty() => only.bytes.clone().into(),
+            _ => self.copied(),
+        }
+    }
+
+    /// Copies all of its bytes into one piece.
+    fn copied(&self) -> Self {
         let mut whole = BytesMut::with_capacity(self.len());
         let mut rest = &self.bytes[..];
         for Attachment { after, bytes } in self.attachments.as_slice() {

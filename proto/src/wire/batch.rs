@@ -200,7 +200,7 @@ mod tests {
         assert!(is_copied(1, 4_095) && is_copied(64, 100) && is_copied(2, 4_095));
     }
 
-    /// A router makes an attachment of a long body.
+    /// A router turns a long body into an attachment.
     #[test]
     fn a_body_that_is_one_long_attachment_is_not_copied() {
         assert!(!is_copied(1, 5_000));

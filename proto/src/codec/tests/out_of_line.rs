@@ -1,4 +1,4 @@
-//! Long bytes, which lie apart of what is around them.
+//! Long bytes, which travel out of line.
 
 use bytes::Bytes;
 use rmpv::Value;
@@ -11,7 +11,7 @@ use crate::codec::{
     Writer, decode, decode_prefix, encode,
 };
 
-/// A value as it is sent.
+/// Returns a value as it is sent.
 fn out_of_line<F: WriteForm<T>, T: ?Sized>(value: &T) -> Body {
     let mut bytes = vec![0xff; 3];
     let attachments = encode::<F, T>(value, &mut bytes).expect("every value of these tests can be written");
@@ -43,9 +43,9 @@ fn there_are_no_more_of_them_than_may_be() {
     assert_eq!(decode::<List<Blob>, Vec<Bytes>>(&body), Ok(values));
 }
 
-/// As one that has a field of another number, or none.
+/// As a reader whose schema has another field there, or none.
 #[test]
-fn whoever_does_not_look_for_them_finds_them_all_the_same() {
+fn readers_that_do_not_look_for_them_find_them_all_the_same() {
     let tree = Tree { blobs: vec![blob(OUT_OF_LINE_BYTES), blob(OUT_OF_LINE_BYTES)], ..tree() };
     let (body, whole) = (out_of_line::<Plain, Tree>(&tree), Bytes::from(written::<Plain, Tree>(&tree)));
     assert!(!body.is_whole());
@@ -78,7 +78,7 @@ fn values_end_to_end_have_theirs() {
     decode_prefix::<List<Blob>, Vec<Bytes>>(&mut body).expect_err("nothing is left");
 }
 
-/// The same bytes, of which those between each two of these places lie apart, in as many pieces as there are such.
+/// Returns the same bytes, those from every first to every second place out of line.
 fn cut(whole: &Bytes, places: &[usize]) -> Body {
     let (mut bytes, mut attachments, mut from) = (Vec::new(), Attachments::none(), 0);
     for (index, place) in places.iter().enumerate() {
@@ -94,7 +94,7 @@ fn cut(whole: &Bytes, places: &[usize]) -> Body {
     Body::new(bytes.into(), attachments)
 }
 
-/// In a map from names a value ends before the body does, and what is attached may seem to be where it is not.
+/// In a map from names a value ends before the body does, and an attachment may seem to be where it is not.
 #[test]
 fn values_by_name_are_what_their_parts_come_to() {
     let two = [&[0x82][..], &text("blob"), &[0xc4, 6, 0, 0, 7, 7, 7, 7], &text("more"), &[0xc4, 2, 9, 9]];
@@ -118,7 +118,7 @@ fn values_by_name_are_what_their_parts_come_to() {
     assert_eq!(outcome::<Plain, Two>(&attached), outcome::<Plain, Two>(&whole));
 }
 
-/// A struct of two.
+/// A struct of two fields.
 #[derive(Debug)]
 struct Two(Bytes, Bytes);
 
@@ -140,7 +140,7 @@ impl Decode for Two {
     }
 }
 
-/// All that a reading comes to.
+/// Returns all that is read, as text.
 fn outcome<F: Form<T>, T: std::fmt::Debug>(body: &Body) -> String {
     let (mut rest, mut values) = (body.clone(), Vec::new());
     while !rest.is_empty() {
@@ -152,7 +152,7 @@ fn outcome<F: Form<T>, T: std::fmt::Debug>(body: &Body) -> String {
     format!("{:?} {values:?} {:?}", decode::<F, T>(body), rest.joined().bytes)
 }
 
-/// It says the same however it is cut, and whether or not it is sound.
+/// The result is the same however a body is cut, and whether or not it is valid.
 #[test]
 fn a_body_is_what_its_parts_come_to() {
     let long = Bytes::from(written::<Plain, Tree>(&Tree { blobs: vec![blob(300), blob(0)], ..tree() }));

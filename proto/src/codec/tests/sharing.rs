@@ -1,4 +1,4 @@
-//! Bytes that are shared with the message they came in, proved by where they lie.
+//! Bytes that are shared with the message they came in, proved by their addresses.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -87,7 +87,7 @@ fn a_copy_serves_where_nothing_is_lent() {
     assert_eq!(read, blob);
 }
 
-/// A type of the user's that reads another message, in the middle of this one.
+/// A user's type that reads another message in the middle of this one.
 struct Nested;
 
 thread_local! {
@@ -147,5 +147,5 @@ fn a_panic_leaves_nothing_lent() {
     let panicked = catch_unwind(AssertUnwindSafe(|| decode::<Plain, Pair>(&body.clone().into())));
     PANICS.set(false);
     assert!(panicked.is_err());
-    assert!(body.is_unique(), "nobody but the test holds the message");
+    assert!(body.is_unique(), "only the test holds the message");
 }

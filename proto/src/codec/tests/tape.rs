@@ -1,4 +1,4 @@
-//! The types of `tape.svc`, written as the generator writes them: what it emits is thin, and this is all of it.
+//! The types of `tape.svc`, written as generated code has them.
 
 use std::collections::BTreeMap;
 

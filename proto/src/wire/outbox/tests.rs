@@ -11,7 +11,7 @@ fn item(id: u64, text: &str) -> Item {
     Item::encode::<Plain, String>(&ItemHead::new(id), &text.to_owned()).unwrap()
 }
 
-/// The records of every message, in order, as short texts.
+/// Takes all messages and returns their records in order, as short texts.
 fn messages(outbox: &mut Outbox) -> Vec<Vec<String>> {
     let mut messages = Vec::new();
     while let Some(message) = outbox.take() {
@@ -77,7 +77,7 @@ fn a_full_batch_is_closed_also_within_a_stream() {
     assert_eq!(outbox.len(), 0);
 }
 
-/// Long bytes.
+/// Bytes that travel out of line if they are long.
 struct Attached(Bytes);
 
 impl Encode for Attached {
@@ -103,7 +103,7 @@ fn a_large_call_that_is_kept_is_shared_until_it_is_sent_again() {
         outbox.push_copy(&mut record);
         sent.extend(outbox.take());
     }
-    // What is still on its way stays as it is.
+    // Messages that are still on their way do not change.
     for (message, expected) in sent.iter().zip(1..) {
         let mut ids = Vec::new();
         calls_in(message.batch(), |id| ids.push(id));

@@ -1,5 +1,4 @@
-//! Tests of [`RawRecord`]: what is forwarded decodes to what came in, but for the id and the time left, and what can be forwarded
-//! can be read by its receiver.
+//! Tests of [`RawRecord`]: a forwarded record decodes to the original but for its id and time left, and its receiver can read it.
 
 use std::hash::{DefaultHasher, Hasher};
 use std::time::Duration;
@@ -19,7 +18,7 @@ use crate::wire::{
 /// Ids of every width on the wire.
 const IDS: [u64; 8] = [0, 1, 0x7f, 0x80, 0xffff, 0x1_0000, 0x1_0000_0000, u64::MAX];
 
-/// Length and hash of a body, with its attachments.
+/// Returns the length and a hash of a body, with its attachments.
 fn digest(batch: &Batch, body: &[u8]) -> String {
     let mut hasher = DefaultHasher::new();
     let body = batch.body(body).into_bytes();
@@ -27,7 +26,7 @@ fn digest(batch: &Batch, body: &[u8]) -> String {
     format!("{} bytes {:x}", body.len(), hasher.finish())
 }
 
-/// What is left of a record when its id and its time left are not looked at, as text.
+/// Returns the id and the time left of a record, and everything else of it as text.
 fn content(batch: &Batch, record: Record<'_>) -> (u64, Option<Duration>, String) {
     let call = |call: CallRecord<'_>, kind: &str| {
         let CallRecord { id, method, body, timeout, metadata, credit } = call;
@@ -53,7 +52,7 @@ fn content(batch: &Batch, record: Record<'_>) -> (u64, Option<Duration>, String)
 
 type Read = (Vec<(u64, Option<Duration>, String)>, Result<(), Malformed>);
 
-/// All records of a batch up to its end or the first that can't be read.
+/// Returns all records of a batch up to its end or the first that can't be read.
 fn read_all(batch: &Batch) -> Read {
     let mut records = Vec::new();
     let mut reader = match batch.records() {
@@ -90,7 +89,7 @@ fn forward_all(batch: &Batch, id: u64, time_left: Option<Duration>) -> (Vec<Batc
     (batches, result)
 }
 
-/// Checks that what is forwarded is what came in.
+/// Checks that forwarded records equal the originals but for id and time left.
 fn check(batch: &Batch) {
     let (expected, whole) = read_all(batch);
     for id in IDS {
@@ -191,7 +190,7 @@ fn answers_and_items_keep_all_but_their_id() {
     assert!(messages > 4, "{messages}");
 }
 
-/// For the form alone; nothing reads it.
+/// Needed for the form; never called.
 impl crate::codec::Decode for Attached {
     fn decode(_: &mut crate::codec::Reader<'_>) -> Result<Self, crate::codec::DecodeError> {
         unreachable!("it is only written")
@@ -366,7 +365,7 @@ fn attachments_that_do_not_go_with_the_record_are_found() {
     }
 }
 
-/// Compares what is forwarded with what is read. Records that may be skipped are forwarded, and not read.
+/// Compares forwarded records with those that are read. Records that may be skipped are forwarded, but not read.
 fn compare(batch: &Batch) {
     let (expected, whole) = read_all(batch);
     let (batches, result) = forward_all(batch, 5, None);
