@@ -1,10 +1,12 @@
 //! Everything through which generated code reaches this crate and others. Not for use by hand: it changes with the
 //! generator, and a generated file says which of the two it was made for.
 
+/// The name by which generated code calls it today.
+pub use crate::codec::ViaSerde as Foreign;
 pub use crate::codec::{
-    Blob, Bounded, Boxed, Decode, DecodeError, Encode, EncodeError, FieldWriter, Fields, Foreign, Form, Len,
-    List, Map, Nanoseconds, Nothing, Optional, Payload, Plain, Reader, Validate, Violation, WriteForm,
-    Writer, check_inside, check_len, check_range, deserialize, length, serialize,
+    Blob, Bounded, Boxed, Decode, DecodeError, Encode, EncodeError, FieldWriter, Fields, Form, Len, List,
+    Map, Nanoseconds, Nothing, Optional, Payload, Plain, Reader, Validate, Violation, WriteForm, Writer,
+    check_inside, check_len, check_range, deserialize, length, serialize,
 };
 pub use crate::dispatch::{Handling, Incoming, Params, Starting};
 pub use crate::testing::{MockMethod, Unset};

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 
 use super::Delivered;
-use crate::codec::MOST_APART;
+use crate::codec::MAX_ATTACHMENTS;
 use crate::wire::{Batch, Malformed, frames_before};
 
 /// The longest route in bytes. ZMTP's routing ids have up to 255 bytes, and a chain of devices is short.
@@ -30,7 +30,7 @@ pub(crate) enum OtherFrames<'a> {
 }
 
 /// Maximum number of frames that are kept until their batch has arrived: what may belong to it, and the longest route.
-const MAX_FRAMES: usize = MOST_APART + MAX_ROUTE_BYTES / 4;
+const MAX_FRAMES: usize = MAX_ATTACHMENTS + MAX_ROUTE_BYTES / 4;
 
 impl FrameAssembler {
     /// Creates an assembler for messages of up to `max_bytes` bytes.

@@ -1,7 +1,7 @@
-//! Generated types as serde knows them: for programs that keep them in other formats, or inside of types of their own.
+//! Implementations of serde's traits for generated types: for programs that store them in other formats, or inside their own types.
 //!
-//! By way of MessagePack and a [`Value`], since this is where a type is least often read and written: an implementation of
-//! each type's own, for every format, would be most of what there is to compile of it.
+//! Values go by way of MessagePack and a [`Value`], since types are rarely read and written so: an implementation for each type and
+//! every format would be most of what there is to compile.
 
 use bytes::Bytes;
 use rmpv::Value;
@@ -12,6 +12,9 @@ use super::encode::{Encode, Writer};
 use super::stack;
 
 /// Writes a value by a serializer of any format.
+///
+/// # Errors
+/// The value can't be encoded, or the serializer fails.
 pub fn serialize<S: Serializer>(value: &dyn Encode, serializer: S) -> Result<S::Ok, S::Error> {
     match to_value(value) {
         Ok(value) => value.serialize(serializer),
@@ -20,6 +23,9 @@ pub fn serialize<S: Serializer>(value: &dyn Encode, serializer: S) -> Result<S::
 }
 
 /// Reads a value by a deserializer of any format.
+///
+/// # Errors
+/// The input is not such a value.
 pub fn deserialize<'de, T: Decode, D: Deserializer<'de>>(deserializer: D) -> Result<T, D::Error> {
     let bytes = to_bytes(&Value::deserialize(deserializer)?);
     let _stack = stack::mark_within();

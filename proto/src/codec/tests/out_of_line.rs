@@ -1,18 +1,18 @@
-//! Long bytes, which lie apart of what is around them.
+//! Long bytes, which travel out of line.
 
 use bytes::Bytes;
 use rmpv::Value;
 
 use super::tree::{Tree, tree};
 use super::{text, written};
-use crate::codec::body::{APART, Attachments};
+use crate::codec::body::{Attachments, OUT_OF_LINE_BYTES};
 use crate::codec::{
-    Blob, Body, Decode, DecodeError, Encode, Fields, Form, List, MOST_APART, Plain, Reader, WriteForm,
+    Blob, Body, Decode, DecodeError, Encode, Fields, Form, List, MAX_ATTACHMENTS, Plain, Reader, WriteForm,
     Writer, decode, decode_prefix, encode,
 };
 
-/// A value as it is sent.
-fn apart<F: WriteForm<T>, T: ?Sized>(value: &T) -> Body {
+/// Returns a value as it is sent.
+fn out_of_line<F: WriteForm<T>, T: ?Sized>(value: &T) -> Body {
     let mut bytes = vec![0xff; 3];
     let attachments = encode::<F, T>(value, &mut bytes).expect("every value of these tests can be written");
     Body::new(Bytes::from(bytes.split_off(3)), attachments)
@@ -24,8 +24,9 @@ fn blob(length: usize) -> Bytes {
 
 #[test]
 fn long_ones_are_not_copied_either_way() {
-    let values = [blob(APART), blob(3), blob(APART - 1), blob(2 * APART)].to_vec();
-    let body = apart::<List<Blob>, Vec<Bytes>>(&values);
+    let values =
+        [blob(OUT_OF_LINE_BYTES), blob(3), blob(OUT_OF_LINE_BYTES - 1), blob(2 * OUT_OF_LINE_BYTES)].to_vec();
+    let body = out_of_line::<List<Blob>, Vec<Bytes>>(&values);
     assert_eq!(body.attachments.as_slice().len(), 2);
     assert_eq!(body.len(), written::<List<Blob>, Vec<Bytes>>(&values).len());
     let read = decode::<List<Blob>, Vec<Bytes>>(&body).expect("a list of bytes");
@@ -36,17 +37,17 @@ fn long_ones_are_not_copied_either_way() {
 
 #[test]
 fn there_are_no_more_of_them_than_may_be() {
-    let values = vec![blob(APART); MOST_APART + 1];
-    let body = apart::<List<Blob>, Vec<Bytes>>(&values);
-    assert_eq!(body.attachments.as_slice().len(), MOST_APART);
+    let values = vec![blob(OUT_OF_LINE_BYTES); MAX_ATTACHMENTS + 1];
+    let body = out_of_line::<List<Blob>, Vec<Bytes>>(&values);
+    assert_eq!(body.attachments.as_slice().len(), MAX_ATTACHMENTS);
     assert_eq!(decode::<List<Blob>, Vec<Bytes>>(&body), Ok(values));
 }
 
-/// As one that has a field of another number, or none.
+/// As a reader whose schema has another field there, or none.
 #[test]
-fn whoever_does_not_look_for_them_finds_them_all_the_same() {
-    let tree = Tree { blobs: vec![blob(APART), blob(APART)], ..tree() };
-    let (body, whole) = (apart::<Plain, Tree>(&tree), Bytes::from(written::<Plain, Tree>(&tree)));
+fn readers_that_do_not_look_for_them_find_them_all_the_same() {
+    let tree = Tree { blobs: vec![blob(OUT_OF_LINE_BYTES), blob(OUT_OF_LINE_BYTES)], ..tree() };
+    let (body, whole) = (out_of_line::<Plain, Tree>(&tree), Bytes::from(written::<Plain, Tree>(&tree)));
     assert!(!body.is_whole());
     assert_eq!(decode::<Plain, Value>(&body), decode::<Plain, Value>(&whole.clone().into()));
     let skipped = decode::<List<Plain>, Vec<u8>>(&body).map_err(|error| error.to_string());
@@ -55,7 +56,12 @@ fn whoever_does_not_look_for_them_finds_them_all_the_same() {
 
 #[test]
 fn values_end_to_end_have_theirs() {
-    let items = [vec![blob(5)], vec![blob(APART), blob(APART + 1)], vec![], vec![blob(7), blob(APART)]];
+    let items = [
+        vec![blob(5)],
+        vec![blob(OUT_OF_LINE_BYTES), blob(OUT_OF_LINE_BYTES + 1)],
+        vec![],
+        vec![blob(7), blob(OUT_OF_LINE_BYTES)],
+    ];
     let (mut bytes, mut attachments) = (Vec::new(), Attachments::none());
     for item in &items {
         let own = encode::<List<Blob>, Vec<Bytes>>(item, &mut bytes).unwrap();
@@ -72,7 +78,7 @@ fn values_end_to_end_have_theirs() {
     decode_prefix::<List<Blob>, Vec<Bytes>>(&mut body).expect_err("nothing is left");
 }
 
-/// The same bytes, of which those between each two of these places lie apart, in as many pieces as there are such.
+/// Returns the same bytes, those from every first to every second place out of line.
 fn cut(whole: &Bytes, places: &[usize]) -> Body {
     let (mut bytes, mut attachments, mut from) = (Vec::new(), Attachments::none(), 0);
     for (index, place) in places.iter().enumerate() {
@@ -88,7 +94,7 @@ fn cut(whole: &Bytes, places: &[usize]) -> Body {
     Body::new(bytes.into(), attachments)
 }
 
-/// In a map from names a value ends before the body does, and what is attached may seem to be where it is not.
+/// In a map from names a value ends before the body does, and an attachment may seem to be where it is not.
 #[test]
 fn values_by_name_are_what_their_parts_come_to() {
     let two = [&[0x82][..], &text("blob"), &[0xc4, 6, 0, 0, 7, 7, 7, 7], &text("more"), &[0xc4, 2, 9, 9]];
@@ -112,7 +118,7 @@ fn values_by_name_are_what_their_parts_come_to() {
     assert_eq!(outcome::<Plain, Two>(&attached), outcome::<Plain, Two>(&whole));
 }
 
-/// A struct of two.
+/// A struct of two fields.
 #[derive(Debug)]
 struct Two(Bytes, Bytes);
 
@@ -134,7 +140,7 @@ impl Decode for Two {
     }
 }
 
-/// All that a reading comes to.
+/// Returns all that is read, as text.
 fn outcome<F: Form<T>, T: std::fmt::Debug>(body: &Body) -> String {
     let (mut rest, mut values) = (body.clone(), Vec::new());
     while !rest.is_empty() {
@@ -146,7 +152,7 @@ fn outcome<F: Form<T>, T: std::fmt::Debug>(body: &Body) -> String {
     format!("{:?} {values:?} {:?}", decode::<F, T>(body), rest.joined().bytes)
 }
 
-/// It says the same however it is cut, and whether or not it is sound.
+/// The result is the same however a body is cut, and whether or not it is valid.
 #[test]
 fn a_body_is_what_its_parts_come_to() {
     let long = Bytes::from(written::<Plain, Tree>(&Tree { blobs: vec![blob(300), blob(0)], ..tree() }));
