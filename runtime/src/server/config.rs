@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::session::server::{self, COUNT_STEP_BYTES};
 use crate::transport::{LinkConfig, max_received};
-use crate::wire::{INITIAL_CREDIT, LARGEST_BATCH};
+use crate::wire::{INITIAL_CREDIT, MAX_BATCH_BYTES};
 
 /// Largest value of [`Config::max_in_flight`], in bytes.
 const MAX_IN_FLIGHT_BYTES: u64 = 1024 * 1024;
@@ -115,7 +115,7 @@ impl Config {
 
     /// Returns the size of the largest message that is sent: a batch, whose last record may be as large as any.
     fn largest_sent(&self) -> usize {
-        self.session.max_body.saturating_add(LARGEST_BATCH)
+        self.session.max_body.saturating_add(MAX_BATCH_BYTES)
     }
 }
 

@@ -26,8 +26,6 @@ mod tests;
 
 pub(crate) use self::core::Core;
 pub use builder::ServerBuilder;
-#[cfg(test)]
-pub(crate) use config::Config;
 pub(crate) use config::MaxRunning;
 pub use counters::{Counters, Dropped};
 pub use error::ServeError;
