@@ -102,10 +102,10 @@ pub(crate) fn print(generation: &Generation<'_>, parts: &[Part<'_>], place: usiz
 
 /// The tokens of an item.
 fn tokens(generation: &Generation<'_>, kind: &Kind<'_>) -> TokenStream {
-    let site = |package: &PackageId| Site { generation, package: *package };
+    let site = |package: &PackageId| Site::new(generation, *package);
     match kind {
         Kind::Check => quote!(
-            const _: () = ::zsvc::generated::made_for(2);
+            const _: () = ::zsvc::generated::made_for(3);
         ),
         Kind::Constant(package, name, constant) => item::constant(site(package), name, constant),
         Kind::Type(package, id) => item::definition(site(package), *id),

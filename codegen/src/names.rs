@@ -34,9 +34,9 @@ const PRIMITIVES: &[&str] = &[
 /// `#[rustfmt::skip]` for something in it.
 const TOOLS: &[&str] = &["rustfmt"];
 
-/// What a variable in generated functions must not be called: names that they bind or see as statics themselves, and
-/// those of the prelude that a pattern would take for a variant.
-const OUR_BINDINGS: &[&str] = &["METHODS", "formatter", "out", "fields", "None", "Some", "Ok", "Err"];
+/// Names that a variable in generated functions must not have: names that they bind themselves, and those of the prelude
+/// that a pattern would take for a variant.
+const OUR_BINDINGS: &[&str] = &["formatter", "out", "fields", "None", "Some", "Ok", "Err"];
 
 /// How many underscores follow a name of the generator that others have already. Where these were not enough, a number
 /// follows: a schema may hold thousands of names that all come down to one.
@@ -135,9 +135,19 @@ fn capitalized(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
 }
 
-/// `UnknownSymbol` as `unknown symbol`, for messages. Capitals in a row are one word, but for the last of them where
-/// that starts the next: `HTTPError` is `http error`.
+/// `TapeArchive` as `tape_archive`, for modules.
+fn snake(name: &str) -> String {
+    lower_case_words(name, '_')
+}
+
+/// `UnknownSymbol` as `unknown symbol`, for messages.
 pub(crate) fn words(name: &str) -> String {
+    lower_case_words(name, ' ').replace('_', " ").trim().to_owned()
+}
+
+/// Writes a name in lower case, with a separator between its words. Capitals in a row are one word, except for the last
+/// of them where that starts the next: `HTTPError` is `http error`.
+fn lower_case_words(name: &str, separator: char) -> String {
     let mut text = String::new();
     let mut last = ' ';
     let mut letters = name.chars().peekable();
@@ -145,12 +155,12 @@ pub(crate) fn words(name: &str) -> String {
         let starts_next = letters.peek().is_some_and(char::is_ascii_lowercase);
         let follows = last.is_ascii_lowercase() || last.is_ascii_digit();
         if letter.is_ascii_uppercase() && (follows || last.is_ascii_uppercase() && starts_next) {
-            text.push(' ');
+            text.push(separator);
         }
-        text.push(if letter == '_' { ' ' } else { letter.to_ascii_lowercase() });
+        text.push(letter.to_ascii_lowercase());
         last = letter;
     }
-    text.trim().to_owned()
+    text
 }
 
 /// The identifiers of everything that other items refer to.
@@ -203,6 +213,8 @@ pub(crate) struct ServiceNames {
     pub(crate) server: Ident,
     /// `TapeMock`
     pub(crate) mock: Ident,
+    /// `tape_methods`
+    pub(crate) methods: Ident,
 }
 
 /// A module, and those inside it.
@@ -316,12 +328,16 @@ impl PackageNames {
             service: name,
             client: scope.add(&format!("{}Client", service.name)),
             server: scope.add(&format!("{}Server", service.name)),
-            // Named below, so that nothing is called otherwise for a mock that may not even be wanted.
+            // Named below, so that nothing gets another name for a mock that may not be wanted, or for what is private.
             mock: ident("unnamed"),
+            methods: ident("unnamed"),
         });
         self.services = services.collect();
         for (names, service) in self.services.iter_mut().zip(&package.services) {
             names.mock = scope.add(&format!("{}Mock", service.name));
+        }
+        for (names, service) in self.services.iter_mut().zip(&package.services) {
+            names.methods = scope.add(&format!("{}_methods", snake(&service.name)));
         }
 
         // Upper case, whatever the schema says: a lower-case constant would turn variables into patterns.
@@ -378,6 +394,13 @@ mod tests {
         assert_eq!(pascal("last_trade"), "LastTrade");
         assert_eq!(pascal("_1"), "_1");
         assert_eq!(pascal("_"), "_");
+    }
+
+    #[test]
+    fn modules_are_in_snake_case() {
+        assert_eq!(snake("TapeArchive"), "tape_archive");
+        assert_eq!(snake("HTTPGate2Way"), "http_gate2_way");
+        assert_eq!(snake("_tape"), "_tape");
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! Every path in generated code is either absolute (`::zsvc::Status`) or starts with `self` or `super`
 //! (`super::super::money::v1::Amount`), so no name of the schema can stand in the way of another.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::quote;
 use zsvc_idl::schema::{Builtin, Field, PackageId, Schema, Type, TypeDefinition, TypeId, TypeKind};
 
@@ -31,6 +31,8 @@ pub(crate) struct Site<'a> {
     pub(crate) generation: &'a Generation<'a>,
     /// The package whose module it is.
     pub(crate) package: PackageId,
+    /// Whether it is not the package's module itself, but one of the generator's own inside it.
+    pub(crate) is_inside: bool,
 }
 
 /// What a field or a variant holds: a type, in a box where that would hold itself.
@@ -47,6 +49,16 @@ impl<'a> From<&'a Field> for Held<'a> {
 }
 
 impl<'a> Site<'a> {
+    /// The module of a package.
+    pub(crate) fn new(generation: &'a Generation<'a>, package: PackageId) -> Self {
+        Self { generation, package, is_inside: false }
+    }
+
+    /// A module of the generator's own inside this one.
+    pub(crate) fn inside(self) -> Self {
+        Self { is_inside: true, ..self }
+    }
+
     /// The definition behind an id.
     pub(crate) fn definition(self, id: TypeId) -> &'a TypeDefinition {
         self.generation.schema.definition(id)
@@ -66,14 +78,15 @@ impl<'a> Site<'a> {
     pub(crate) fn path(self, id: TypeId) -> TokenStream {
         let generation = self.generation;
         if let Some(replacement) = generation.choices.replacement(id) {
-            return replacement;
+            return if self.is_inside { one_module_down(replacement) } else { replacement };
         }
         let name = generation.names.definition(id);
         let package = generation.schema.definition(id).package;
         if package == self.package {
-            return quote!(self::#name);
+            return if self.is_inside { quote!(super::#name) } else { quote!(self::#name) };
         }
-        let up = self.names().path.iter().map(|_| quote!(super::));
+        let up = self.names().path.len() + usize::from(self.is_inside);
+        let up = (0..up).map(|_| quote!(super::));
         let down = &generation.names.package(package).path;
         quote!(#(#up)*#(#down::)*#name)
     }
@@ -137,6 +150,28 @@ impl<'a> Site<'a> {
             _ => None,
         }
     }
+}
+
+/// Rewrites a user's type for the module below that for which it was written: relative paths start one module higher.
+fn one_module_down(ty: TokenStream) -> TokenStream {
+    let mut starts_path = true;
+    let mut trees = ty.into_iter().peekable();
+    let mut moved = TokenStream::new();
+    while let Some(tree) = trees.next() {
+        let is_root =
+            starts_path && matches!(trees.peek(), Some(TokenTree::Punct(next)) if next.as_char() == ':');
+        starts_path = !matches!(&tree, TokenTree::Punct(punct) if punct.as_char() == ':');
+        match tree {
+            TokenTree::Ident(root) if is_root && root == "self" => moved.extend(quote!(super)),
+            TokenTree::Ident(root) if is_root && root == "super" => moved.extend(quote!(super::#root)),
+            TokenTree::Group(group) => {
+                let inside = one_module_down(group.stream());
+                moved.extend([TokenTree::Group(Group::new(group.delimiter(), inside))]);
+            }
+            tree => moved.extend([tree]),
+        }
+    }
+    moved
 }
 
 fn builtin_type(builtin: Builtin) -> TokenStream {

@@ -38,7 +38,9 @@ pub(crate) fn error(
         path,
         &quote! {
             #(#arms)*
-            Self::#unknown(variant) => ::core::write!(formatter, "unknown error {}", variant.number),
+            Self::#unknown(variant) => {
+                ::core::write!(formatter, "unknown error {}", variant.number)
+            }
         },
     )
 }

@@ -2,8 +2,8 @@
 
 use std::collections::HashMap;
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
 use zsvc_idl::schema::{Field, Method, MethodKind, Overlap, Service, StreamParameter, Type};
 
 use super::fields;
@@ -15,6 +15,9 @@ use crate::site::Site;
 /// made in the same manner, whatever their services hold.
 const CLIENT_FUNCTIONS: &[&str] = &["new", "connect", "local", "channel"];
 
+/// The table of methods.
+const TABLE: &str = "METHODS";
+
 /// A method with its names.
 pub(crate) struct Named<'a> {
     /// The method.
@@ -23,12 +26,14 @@ pub(crate) struct Named<'a> {
     pub(crate) name: Ident,
     /// The function in the client: another name where every client has a function of that one.
     pub(crate) call: Ident,
-    /// The hidden struct of its parameters, which is that of the first method with the same ones.
+    /// The type that stands for it in the module of its service's methods.
+    pub(crate) marker: Ident,
+    /// The constant there that holds the index of its row in the table.
+    pub(crate) row: Ident,
+    /// The struct of its parameters there, which is that of the first method with the same ones.
     pub(crate) parameters: Ident,
-    /// It is the first.
+    /// Whether it is the first.
     pub(crate) declares_parameters: bool,
-    /// Its place in the table of methods.
-    pub(crate) index: usize,
 }
 
 /// The methods of a service, in order of declaration.
@@ -36,15 +41,16 @@ pub(crate) fn named(service: &Service) -> Vec<Named<'_>> {
     let names = || service.methods.iter().map(|method| method.name.as_str());
     let calls = Scope::without(CLIENT_FUNCTIONS.iter().copied()).declare(names());
     let idents = names::distinct(names()).into_iter().zip(calls);
-    let mut hidden = Scope::default();
+    let (mut types, mut rows) = (Scope::default(), Scope::without([TABLE]));
+    let markers: Vec<Ident> = names().map(|name| types.add(&names::pascal(name))).collect();
     let mut declared = Parameters::default();
-    let methods = service.methods.iter().zip(idents).enumerate();
-    let methods = methods.map(|(index, (method, (name, call)))| {
-        let stem = hidden.add(&names::pascal(&method.name));
-        let own = format_ident!("{}Params", stem);
+    let methods = service.methods.iter().zip(idents).zip(markers);
+    let methods = methods.map(|((method, (name, call)), marker)| {
+        let row = rows.add(&method.name.to_ascii_uppercase());
+        let own = types.add(&format!("{marker}Params"));
         let parameters = declared.of(&method.parameters, &own);
         let declares_parameters = parameters == own;
-        Named { method, name, call, parameters, declares_parameters, index }
+        Named { method, name, call, marker, row, parameters, declares_parameters }
     });
     methods.collect()
 }
@@ -80,10 +86,10 @@ fn are_bounded_alike(some: &[Field], others: &[Field]) -> bool {
 
 /// The table of methods, in the order of their indices.
 pub(crate) fn table(site: Site<'_>, service: &Service) -> TokenStream {
-    let count = service.methods.len();
+    let count = Literal::usize_unsuffixed(service.methods.len());
     let full_name = site.prefix() + &service.name;
     let rows = service.methods.iter().map(|method| row(&full_name, method));
-    quote!(static METHODS: [::zsvc::Method; #count] = [#(#rows),*];)
+    quote!(pub(super) static METHODS: [::zsvc::Method; #count] = [#(#rows),*];)
 }
 
 fn row(service: &str, method: &Method) -> TokenStream {

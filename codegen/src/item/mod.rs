@@ -1,7 +1,7 @@
 //! What is emitted for each declared thing: one kind of item per file, each function a single `quote!` or nearly.
 //!
-//! What is on the wire, and hidden items (parameters, fields of variants, tables), sit in a `const _: () = { … };`
-//! beside what they serve, where their names meet nobody else's.
+//! How a type is written and read stands in a `const _: () = { … };` below it, and what belongs to the methods of a
+//! service in a module of its own, where no name of the schema meets another.
 //!
 //! Not here: the order of items ([`crate::module`]) and what things are called ([`crate::names`]).
 
@@ -17,6 +17,7 @@ mod enumeration;
 mod fields;
 mod handler;
 mod method;
+mod methods;
 mod mock;
 mod parameters;
 mod server;
@@ -34,7 +35,7 @@ use crate::site::Site;
 pub(crate) use constant::constant;
 pub(crate) use service::service;
 
-/// Items that nobody is to name. In here, and nowhere else, the runtime's support for generated code is `wire`.
+/// Items without names of their own. In here and in modules of methods, the runtime's support for generated code is `wire`.
 fn hidden(items: &TokenStream) -> TokenStream {
     quote! {
         const _: () = {

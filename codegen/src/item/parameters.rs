@@ -17,8 +17,8 @@ pub(crate) fn parameters(site: Site<'_>, named: &Named<'_>) -> TokenStream {
     let wire = structure::wire(site, fields, &path);
     let validate = validate::structure(site, fields, &path);
     quote! {
-        struct #name {
-            #(#members: #types,)*
+        pub(super) struct #name {
+            #(pub(super) #members: #types,)*
         }
         #wire
         #validate

@@ -63,9 +63,7 @@ pub(crate) fn encode_by(body: &TokenStream, path: &TokenStream) -> TokenStream {
 pub(crate) fn decode_by(body: &TokenStream, path: &TokenStream) -> TokenStream {
     quote! {
         impl wire::Decode for #path {
-            fn decode(
-                reader: &mut wire::Reader<'_>,
-            ) -> ::core::result::Result<Self, wire::DecodeError> {
+            fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
                 #body
             }
         }
@@ -74,21 +72,5 @@ pub(crate) fn decode_by(body: &TokenStream, path: &TokenStream) -> TokenStream {
 
 /// `Serialize` and `Deserialize`, of which the wire needs neither.
 pub(crate) fn serde(path: &TokenStream) -> TokenStream {
-    quote! {
-        impl wire::serde::Serialize for #path {
-            fn serialize<S: wire::serde::Serializer>(
-                &self,
-                serializer: S,
-            ) -> ::core::result::Result<S::Ok, S::Error> {
-                wire::serialize(self, serializer)
-            }
-        }
-        impl<'de> wire::serde::Deserialize<'de> for #path {
-            fn deserialize<D: wire::serde::Deserializer<'de>>(
-                deserializer: D,
-            ) -> ::core::result::Result<Self, D::Error> {
-                wire::deserialize(deserializer)
-            }
-        }
-    }
+    quote!(wire::implement_serde!(#path);)
 }

@@ -180,11 +180,11 @@ impl Flattener {
     fn close(&mut self, text: &str) {
         let Some(level) = self.levels.pop() else { return };
         let Level { bracket: Some(bracket), open, role, .. } = level else { return };
-        let is_list = self.is_list(bracket, &level);
+        let is_empty = self.tokens.len() == open + 1;
+        let is_list = !is_empty && self.is_list(bracket, &level);
         if is_list {
             self.tokens.drop_comma();
         }
-        let is_empty = self.tokens.len() == open + 1;
         self.push(Kind::Close(bracket), text);
         let close = self.tokens.len() - 1;
         self.tokens.tokens[close].breaks += usize::from(role == Role::Body && !is_empty);
@@ -202,7 +202,8 @@ impl Flattener {
             Bracket::Parenthesis => is_call || pieces > 1 || pieces == 1 && !self.tokens.ends_with(","),
             Bracket::Square => pieces > 0 && !has_semicolon,
             Bracket::Brace => is_call && !has_semicolon && !self.tokens.ends_with(".."),
-            Bracket::Angle | Bracket::Binder => false,
+            // A qualified path, `<T as Trait>`, is the one form without a list.
+            Bracket::Angle | Bracket::Binder => !self.tokens.has_between(level.open + 1, "as"),
         }
     }
 

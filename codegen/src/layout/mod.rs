@@ -64,6 +64,12 @@ mod tests {
             &["const A: X = <B as C<_>>::d::<E, _>(&f, -1..=3, 2.., || g[0]?, |()| Self { h, i: *j })"],
         );
         check(quote!(let a = b - c;), &["let a = b - c;"]);
+        check(
+            quote!(
+                type A = <B<C> as D>::E;
+            ),
+            &["type A = <B<C> as D>::E;"],
+        );
     }
 
     #[test]
@@ -130,7 +136,7 @@ mod tests {
         );
         check(
             quote!(fn f() -> impl A<B = #name<C, #name>> + D;),
-            &["fn f() -> impl A<", &format!("    B = {name}<C, {name}>"), "> + D;"],
+            &["fn f() -> impl A<", &format!("    B = {name}<C, {name}>,"), "> + D;"],
         );
         check(
             quote!(fn f() { self.a::<_, B>(&#name, &C { #name }) }),
@@ -152,6 +158,70 @@ mod tests {
                 &format!("        c: {name},"),
                 "    })",
                 "}",
+            ],
+        );
+    }
+
+    #[test]
+    fn bounds_go_on_below_the_first_or_behind_its_brackets() {
+        let name = quote::format_ident!("a{}", "b".repeat(75));
+        check(quote!(fn f() -> impl A<B = #name> + D;), &[&format!("fn f() -> impl A<B = {name}>"), "+ D;"]);
+        check(
+            quote!(fn f() -> impl A + B { #name }),
+            &["fn f() -> impl A + B {", &format!("    {name}"), "}"],
+        );
+    }
+
+    #[test]
+    fn a_long_value_has_a_line_of_its_own() {
+        let name = quote::format_ident!("a{}", "b".repeat(60));
+        check(
+            quote!(fn f() { let (#name, c) = d.e::<#name>()?; let a = B { #name, #name: 1 }; }),
+            &[
+                "fn f() {",
+                &format!("    let ({name}, c) ="),
+                &format!("        d.e::<{name}>()?;"),
+                "    let a = B {",
+                &format!("        {name},"),
+                &format!("        {name}: 1,"),
+                "    };",
+                "}",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_await_follows_a_call_of_several_lines_on_a_line_of_its_own() {
+        let name = quote::format_ident!("a{}", "b".repeat(60));
+        check(
+            quote!(fn f() { g(#name, #name).await }),
+            &[
+                "fn f() {",
+                "    g(",
+                &format!("        {name},"),
+                &format!("        {name},"),
+                "    )",
+                "    .await",
+                "}",
+            ],
+        );
+    }
+
+    #[test]
+    fn constants_without_docs_stand_together() {
+        check(
+            quote!(
+                pub(super) const A: u8 = 1;
+                pub(super) const B: u8 = 2;
+                #[doc = " c"]
+                pub const C: u8 = 3;
+            ),
+            &[
+                "pub(super) const A: u8 = 1;",
+                "pub(super) const B: u8 = 2;",
+                "",
+                "/// c",
+                "pub const C: u8 = 3;",
             ],
         );
     }

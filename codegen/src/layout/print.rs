@@ -9,6 +9,9 @@ use super::{INDENT, WIDTH};
 /// What an item starts with that is set apart from the item before it.
 const STARTS: &[&str] = &["#", "const", "fn", "impl", "pub", "static", "struct"];
 
+/// What a piece starts with whose value may have a line of its own.
+const BINDINGS: &[&str] = &["const", "let", "pub", "static"];
+
 /// Writes all tokens, each piece from a line of its own.
 pub(super) fn items(tokens: &Tokens, indent: usize, text: &mut String) {
     let mut printer = Printer { tokens, text, line: 0, indent };
@@ -27,10 +30,10 @@ impl Printer<'_> {
     /// Pieces from one token up to another, a line or more each, every one of which ends. `commas`, where the last is to
     /// have one like the others.
     fn pieces(&mut self, from: usize, to: usize, commas: bool) {
-        let mut start = from;
+        let (mut start, mut last) = (from, from);
         while start < to {
             let end = self.end_of_piece(start, to);
-            if start > from && self.is_set_apart(start) {
+            if start > from && self.is_set_apart(start) && !(self.is_row(last) && self.is_row(start)) {
                 self.text.push('\n');
             }
             self.start_line();
@@ -39,7 +42,7 @@ impl Printer<'_> {
                 self.text.push(',');
             }
             self.text.push('\n');
-            start = end;
+            (last, start) = (start, end);
         }
     }
 
@@ -60,7 +63,23 @@ impl Printer<'_> {
     fn is_set_apart(&self, start: usize) -> bool {
         let ends = matches!(self.tokens.text(start - 1), "}" | ";");
         let is_docs = self.tokens.at(start).kind == Kind::Docs;
-        ends && (is_docs || STARTS.contains(&self.tokens.text(start)))
+        ends && (is_docs || STARTS.contains(&self.tokens.text(start)) || self.is_macro_call(start))
+    }
+
+    /// Whether a piece is an item or a statement by a macro.
+    fn is_macro_call(&self, start: usize) -> bool {
+        let is_path =
+            |index: &usize| self.tokens.at(*index).kind == Kind::Word || self.tokens.text(*index) == "::";
+        let name_end = (start..self.tokens.len()).find(|index| !is_path(index));
+        name_end.is_some_and(|end| end > start && self.tokens.text(end) == "!")
+    }
+
+    /// Whether an item is a constant without docs, of which several stand together.
+    fn is_row(&self, start: usize) -> bool {
+        let visibility_end = self.tokens.at((start + 1).min(self.tokens.len() - 1)).close;
+        self.tokens.text(start) == "pub"
+            && visibility_end + 1 < self.tokens.len()
+            && self.tokens.text(visibility_end + 1) == "const"
     }
 
     /// A piece: documentation and attributes on lines of their own, then the rest.
@@ -93,12 +112,19 @@ impl Printer<'_> {
         }
         let outer = self.indent;
         let is_chain = !self.tokens.breaks(start, end) && (start..end).any(|index| self.is_link(index));
+        let value = self.value_on_a_line_of_its_own(start, end);
+        let mut breaks_bounds = None;
         let mut index = start;
         while index < end {
-            if is_chain && self.is_link(index) {
+            if is_chain && self.is_link(index) || value == Some(index) {
                 self.indent = outer + INDENT;
-                self.text.push('\n');
-                self.start_line();
+                self.break_line();
+            } else if index > start
+                && self.is_bound(index)
+                && *breaks_bounds.get_or_insert_with(|| self.breaks_bounds(index, end))
+                || self.awaits_broken_call(start, index)
+            {
+                self.break_line();
             } else if index > start && self.tokens.is_spaced(index) {
                 self.text.push(' ');
             }
@@ -134,6 +160,48 @@ impl Printer<'_> {
         self.text.push_str(self.tokens.text(close));
     }
 
+    /// Where the value of a binding starts that does not fit behind its name, but would on the next line.
+    fn value_on_a_line_of_its_own(&self, start: usize, end: usize) -> Option<usize> {
+        if !BINDINGS.contains(&self.tokens.text(start)) || self.tokens.breaks(start, end) {
+            return None;
+        }
+        let mut index = start;
+        while index < end && self.tokens.text(index) != "=" {
+            index = self.tokens.at(index).close + 1;
+        }
+        let value = index + 1;
+        let fits = value < end && self.indent + INDENT + self.tokens.flat(value, end).len() <= WIDTH;
+        (fits && !self.tokens.flat(value, end).ends_with("};")).then_some(value)
+    }
+
+    /// Whether this is the sign between two bounds.
+    fn is_bound(&self, index: usize) -> bool {
+        self.tokens.text(index) == "+"
+    }
+
+    /// Whether bounds stand one below the other, from the second. They do not behind one that was broken itself.
+    fn breaks_bounds(&self, index: usize, end: usize) -> bool {
+        let mut stop = index;
+        while stop < end && self.is_bound(stop) {
+            stop = self.stop(stop + 1, Bracket::Parenthesis, end, false);
+        }
+        !self.follows_broken_brackets() && !self.fits(index, stop)
+    }
+
+    /// Whether this is the dot before an `await` of a call that takes several lines.
+    fn awaits_broken_call(&self, start: usize, index: usize) -> bool {
+        index > start
+            && index + 1 < self.tokens.len()
+            && self.tokens.text(index) == "."
+            && self.tokens.text(index + 1) == "await"
+            && self.follows_broken_brackets()
+    }
+
+    /// Whether there is nothing on this line but the end of brackets.
+    fn follows_broken_brackets(&self) -> bool {
+        matches!(self.text[self.line..].trim_start(), ")" | ">" | "]")
+    }
+
     /// Up to where a line goes on behind brackets before it may be broken again.
     fn stop(&self, after: usize, bracket: Bracket, end: usize, is_chain: bool) -> usize {
         let mut index = after;
@@ -148,7 +216,7 @@ impl Printer<'_> {
             if is_last {
                 return index + 1;
             }
-            if is_chain && self.is_link(index) {
+            if is_chain && self.is_link(index) || self.is_bound(index) {
                 return index;
             }
             index = token.close + 1;
@@ -189,6 +257,11 @@ impl Printer<'_> {
     fn fits(&self, from: usize, to: usize) -> bool {
         !self.tokens.breaks(from, to)
             && self.text.len() - self.line + self.tokens.flat(from, to).len() <= WIDTH
+    }
+
+    fn break_line(&mut self) {
+        self.text.push('\n');
+        self.start_line();
     }
 
     fn start_line(&mut self) {

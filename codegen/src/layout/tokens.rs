@@ -95,6 +95,18 @@ impl Tokens {
         self.len().checked_sub(1).is_some_and(|last| self.text(last) == operator)
     }
 
+    /// Whether a word stands somewhere after a place, outside of brackets that are closed again.
+    pub(super) fn has_between(&self, from: usize, word: &str) -> bool {
+        let mut index = from;
+        while index < self.len() {
+            if self.text(index) == word {
+                return true;
+            }
+            index = self.at(index).close + 1;
+        }
+        false
+    }
+
     /// Whether generic parameters come, if anything in angles does.
     pub(super) fn ends_with_binder(&self) -> bool {
         let is_keyword = self.last().is_some_and(|last| last.kind == Kind::Keyword);

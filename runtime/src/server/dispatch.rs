@@ -13,6 +13,9 @@ use super::counters::Counters;
 use super::peer::{Answer, Peer, PeerOutgoing};
 use crate::codec::{self, Body, Decode, DecodeError, Form, Validate};
 use crate::context::Context;
+use crate::generated::{
+    BidirectionalMethod, ClientStreamMethod, OneWayMethod, ServerStreamMethod, UnaryMethod,
+};
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Direction, Traffic};
 use crate::status::{CallError, Code, Failure, Status};
@@ -54,36 +57,22 @@ pub struct Incoming {
     streams: Streams,
 }
 
-/// What runs a handler, by its future.
-pub struct Starting(Responder);
+/// A call whose parameters were read, which waits for its handler. `O` is what the handler comes to.
+pub struct AcceptedCall<O> {
+    responder: Responder,
+    // No closure, which would be compiled anew for each handler.
+    answer: fn(Responder, O) -> Answer,
+}
 
-impl Starting {
-    /// One that answers once.
+impl<O: 'static> AcceptedCall<O> {
+    /// Has the call handled by a future.
+    ///
+    /// # Errors
+    /// None; this is what generated code returns.
     #[inline]
-    pub fn answering<F, R, E, H>(self, handler: H) -> Result<Handling, Status>
-    where
-        F: Form<R>,
-        R: Send + 'static,
-        E: CallError,
-        H: Future<Output = Result<R, E>> + Send + 'static,
-    {
-        Ok(Handling::answering(handler, self.0, Responder::reply::<F, R, E>))
-    }
-
-    /// One that answers with a stream.
-    #[inline]
-    pub fn streaming<E, H>(self, handler: H) -> Result<Handling, Status>
-    where
-        E: CallError,
-        H: Future<Output = Result<(), E>> + Send + 'static,
-    {
-        Ok(Handling::answering(handler, self.0, Responder::end::<E>))
-    }
-
-    /// One that nobody waits for.
-    #[inline]
-    pub fn unheard<H: Future<Output = ()> + Send + 'static>(self, handler: H) -> Result<Handling, Status> {
-        Ok(Handling::answering(handler, self.0, |_, ()| Answer::End))
+    pub fn handle<H: Future<Output = O> + Send + 'static>(self, handler: H) -> Result<Handling, Status> {
+        let Self { responder, answer } = self;
+        Ok(Handling(Ok(Box::pin(Answering { handler, responder, answer }))))
     }
 }
 
@@ -99,53 +88,63 @@ impl Incoming {
         Self { context, params, credit, received, streams: Streams::default() }
     }
 
-    /// What a handler takes that answers once, and what runs it.
+    /// Returns what a handler takes that answers once, and the call that it is to handle.
     #[inline]
-    pub fn unary<P: Params>(self) -> Result<(Context, P, Starting), Status> {
+    #[allow(clippy::type_complexity, reason = "each part is what a handler takes")]
+    pub fn unary<M: UnaryMethod>(
+        self,
+    ) -> Result<(Context, M::Params, AcceptedCall<Result<M::Answer, M::Error>>), Status> {
         let (params, key) = self.accept()?;
-        let (context, starting) = self.into_parts(key);
-        Ok((context, params, starting))
+        let (context, call) = self.into_parts(key, Responder::reply::<M::AnswerForm, _, _>);
+        Ok((context, params, call))
     }
 
-    /// What a handler takes that answers with a stream, and what runs it.
+    /// Returns what a handler takes that answers with a stream, and the call that it is to handle.
     #[inline]
-    pub fn server_stream<P: Params, F: Form<R>, R>(
+    #[allow(clippy::type_complexity, reason = "each part is what a handler takes")]
+    pub fn server_stream<M: ServerStreamMethod>(
         mut self,
-    ) -> Result<(Context, P, Sink<R>, Starting), Status> {
+    ) -> Result<(Context, M::Params, Sink<M::Answer>, AcceptedCall<Result<(), M::Error>>), Status> {
         let (params, key) = self.accept()?;
-        let sink = self.sink::<F, R>(key);
-        let (context, starting) = self.into_parts(key);
-        Ok((context, params, sink, starting))
+        let sink = self.sink::<M::AnswerForm, _>(key);
+        let (context, call) = self.into_parts(key, Responder::end);
+        Ok((context, params, sink, call))
     }
 
-    /// What a handler takes that reads a stream and answers once, and what runs it.
+    /// Returns what a handler takes that reads a stream and answers once, and the call that it is to handle.
     #[inline]
-    pub fn client_stream<P: Params, I: Form<T>, T>(
+    #[allow(clippy::type_complexity, reason = "each part is what a handler takes")]
+    pub fn client_stream<M: ClientStreamMethod>(
         mut self,
-    ) -> Result<(Context, P, Streaming<T>, Starting), Status> {
+    ) -> Result<(Context, M::Params, Streaming<M::Item>, AcceptedCall<Result<M::Answer, M::Error>>), Status>
+    {
         let (params, key) = self.accept()?;
-        let items = self.items::<I, T>(key);
-        let (context, starting) = self.into_parts(key);
-        Ok((context, params, items, starting))
+        let items = self.items::<M::ItemForm, _>(key);
+        let (context, call) = self.into_parts(key, Responder::reply::<M::AnswerForm, _, _>);
+        Ok((context, params, items, call))
     }
 
-    /// What a handler takes that reads a stream and answers with one, and what runs it.
-    #[allow(clippy::type_complexity, reason = "as the others, and one more")]
-    pub fn bidirectional<P: Params, I: Form<T>, T, F: Form<R>, R>(
+    /// Returns what a handler takes that reads a stream and answers with one, and the call that it is to handle.
+    #[allow(clippy::type_complexity, reason = "each part is what a handler takes")]
+    pub fn bidirectional<M: BidirectionalMethod>(
         mut self,
-    ) -> Result<(Context, P, Streaming<T>, Sink<R>, Starting), Status> {
+    ) -> Result<
+        (Context, M::Params, Streaming<M::Item>, Sink<M::Answer>, AcceptedCall<Result<(), M::Error>>),
+        Status,
+    > {
         let (params, key) = self.accept()?;
-        let items = self.items::<I, T>(key);
-        let sink = self.sink::<F, R>(key);
-        let (context, starting) = self.into_parts(key);
-        Ok((context, params, items, sink, starting))
+        let items = self.items::<M::ItemForm, _>(key);
+        let sink = self.sink::<M::AnswerForm, _>(key);
+        let (context, call) = self.into_parts(key, Responder::end);
+        Ok((context, params, items, sink, call))
     }
 
-    /// What a handler takes that nobody waits for, and what runs it.
+    /// Returns what a handler takes that is not answered, and the call that it is to handle.
     #[inline]
-    pub fn one_way<P: Params>(self) -> Result<(Context, P, Starting), Status> {
+    pub fn one_way<M: OneWayMethod>(self) -> Result<(Context, M::Params, AcceptedCall<()>), Status> {
         let params = self.params()?;
-        Ok((self.context, params, Starting(Responder { id: 0, most: 0 })))
+        let responder = Responder { id: 0, most: 0 };
+        Ok((self.context, params, AcceptedCall { responder, answer: |_, ()| Answer::End }))
     }
 
     /// Turns away a call of a method that the table has and the code does not: a generated file that was edited.
@@ -175,9 +174,9 @@ impl Incoming {
     }
 
     #[inline]
-    fn into_parts(self, key: CallKey) -> (Context, Starting) {
-        let most = self.peer().shared().limits.message_size;
-        (self.context, Starting(Responder { id: key.id, most }))
+    fn into_parts<O>(self, key: CallKey, answer: fn(Responder, O) -> Answer) -> (Context, AcceptedCall<O>) {
+        let responder = Responder { id: key.id, most: self.peer().shared().limits.message_size };
+        (self.context, AcceptedCall { responder, answer })
     }
 
     /// What is counted at the server.
@@ -259,15 +258,6 @@ impl Handling {
         Self(Ok(Box::pin(handler)))
     }
 
-    /// A handler, and how its call is answered by what it comes to.
-    #[inline]
-    fn answering<H>(handler: H, responder: Responder, answer: fn(Responder, H::Output) -> Answer) -> Self
-    where
-        H: Future<Output: 'static> + Send + 'static,
-    {
-        Self(Ok(Box::pin(Answering { handler, responder, answer })))
-    }
-
     /// Reads the parameters and makes the handler's future. Both run code of the user's.
     pub(crate) fn by(service: &dyn Service, method: usize, call: Incoming) -> Self {
         match catch_unwind(AssertUnwindSafe(|| service.dispatch(method, call))) {
@@ -306,7 +296,6 @@ pin_project! {
         #[pin]
         handler: H,
         responder: Responder,
-        // No closure, which would be compiled anew for each handler.
         answer: fn(Responder, H::Output) -> Answer,
     }
 }

@@ -23,7 +23,7 @@ mod start;
 mod tests;
 
 pub use counters::{Counters, Dropped};
-pub use dispatch::{Handling, Incoming, Params, Service, Starting};
+pub use dispatch::{AcceptedCall, Handling, Incoming, Params, Service};
 
 pub(crate) use self::core::Core;
 pub(crate) use calls::CallKey;
