@@ -27,7 +27,8 @@ fn main() -> Result<(), Error> {
         .derive("shapes.Empty", "Default")
         .derive("market.v1.MarketOrder", "PartialEq, Eq, PartialOrd, ::core::cmp::Ord")
         .replace("money.v1.Amount", "crate::Price")
-        .replace("market.v1.Symbol", "crate::Ticker")
+        // Relative to the module of the package, which code in modules of methods must see to.
+        .replace("market.v1.Symbol", "super::super::super::Ticker")
         .out_dir(out.join("replaced"))
         .compile()
 }
