@@ -1,4 +1,4 @@
-//! A method of a client: parameters in, a call out, which does nothing until awaited.
+//! A method of a client: it takes parameters and returns a call, which does nothing until it is awaited.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -10,7 +10,7 @@ use crate::docs;
 use crate::names::ServiceNames;
 use crate::site::{self, Site};
 
-/// What is the same for all kinds of methods.
+/// The parts that all kinds of methods share.
 struct Call {
     /// Docs and deprecation.
     attributes: TokenStream,
@@ -26,7 +26,7 @@ struct Call {
     failure: TokenStream,
 }
 
-/// The method of a client for a method of its service.
+/// Returns the client's method for a method of the service.
 pub(crate) fn call(site: Site<'_>, service: &ServiceNames, method: &Named<'_>) -> TokenStream {
     let call = Call::new(site, service, method);
     match &method.method.kind {
@@ -96,7 +96,7 @@ impl Call {
         }
     }
 
-    /// The stream is no parameter here: a call of this kind comes to a sink and a stream.
+    /// The stream is not a parameter here: such a call returns a sink and a stream.
     fn bidirectional(&self, site: Site<'_>, items: &StreamParameter, item: &Type) -> TokenStream {
         let Self { attributes, name, arguments, marker, params, failure, .. } = self;
         let (items, item) = (site.ty(&items.item), site.ty(item));
@@ -119,7 +119,7 @@ impl Call {
     }
 }
 
-/// The members of the struct of parameters, made of a client's arguments.
+/// Returns the members of the struct of parameters, converted from a client's arguments.
 fn members(method: &Method, variables: &[Ident], arguments: &[Argument]) -> Vec<TokenStream> {
     let members = method::members(method).into_iter().zip(variables).zip(arguments);
     members

@@ -1,4 +1,4 @@
-//! `TapeClient`: a service, as its callers see it.
+//! `TapeClient`: the client of a service.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -11,7 +11,7 @@ use crate::names::ServiceNames;
 use crate::options::Sides;
 use crate::site::Site;
 
-/// The type, which holds a channel, and its methods.
+/// Returns the type, which holds a channel, and its methods.
 pub(crate) fn client(
     site: Site<'_>,
     names: &ServiceNames,
@@ -42,7 +42,7 @@ pub(crate) fn client(
 
 fn constructors() -> TokenStream {
     quote! {
-        /// Returns a client that calls over `channel`, which other clients may share.
+        /// Returns a client that makes its calls over `channel`, which other clients may share.
         #[must_use]
         pub fn new(channel: ::zsvc::Channel) -> Self {
             Self { channel }

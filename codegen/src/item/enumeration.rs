@@ -10,7 +10,7 @@ use crate::names::EnumNames;
 use crate::site::Site;
 use crate::{docs, literal};
 
-/// The enum, its numbers and its names. Its numbers are how it is written and read.
+/// Returns the enum, its numbers and its names. It is encoded as its number.
 pub(crate) fn enumeration(site: Site<'_>, id: TypeId, values: &[EnumValue]) -> TokenStream {
     let names = site.generation.names.enumeration(id);
     let declaration = declaration(site, id, values, names);
@@ -41,7 +41,7 @@ fn declaration(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNam
         #derives
         pub enum #name {
             #(#documented,)*
-            /// A value of a newer schema, by its number.
+            /// A value of a newer schema: its number.
             #unknown(u32),
         }
     }
@@ -53,7 +53,7 @@ fn numbers(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNames) 
     let EnumNames { values, unknown, number, from_number } = names;
     quote! {
         impl #path {
-            /// The number on the wire.
+            /// Returns the number on the wire.
             #[must_use]
             pub const fn #number(self) -> u32 {
                 match self {
@@ -61,7 +61,7 @@ fn numbers(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNames) 
                     Self::#unknown(number) => number,
                 }
             }
-            /// The value of a number on the wire.
+            /// Returns the value of a number on the wire.
             #[must_use]
             pub const fn #from_number(number: u32) -> Self {
                 match number {

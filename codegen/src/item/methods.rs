@@ -1,6 +1,6 @@
-//! `mod tape_methods`: the table of a service's methods, and a type for each that says how it is called and answered.
+//! `mod tape_methods`: the table of a service's methods, and a type for each that describes how it is called and answered.
 //!
-//! In a module of its own, since the names of methods are the schema's: here they meet no type of the package.
+//! The module is a namespace of its own, so that types named after methods do not collide with types of the package.
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
@@ -13,7 +13,7 @@ use crate::form::Form;
 use crate::names::ServiceNames;
 use crate::site::Site;
 
-/// The module; nothing for a service without methods.
+/// Returns the module; nothing for a service without methods.
 pub(crate) fn methods(
     site: Site<'_>,
     names: &ServiceNames,
@@ -43,7 +43,7 @@ pub(crate) fn methods(
     }
 }
 
-/// The type of a method, and the struct of its parameters if no method before it has the same.
+/// Returns the type of a method, and the struct of its parameters unless an earlier method has the same.
 fn marker(site: Site<'_>, named: &Named<'_>) -> TokenStream {
     let Named { method, marker, row, parameters: params, .. } = named;
     let (kind, types) = types(site, method);
@@ -59,7 +59,7 @@ fn marker(site: Site<'_>, named: &Named<'_>) -> TokenStream {
     }
 }
 
-/// The runtime's trait for the kind of a method, and the types in it that say what is sent back and forth.
+/// Returns the runtime's trait for the kind of a method, and the associated types for items, answers and errors.
 fn types(site: Site<'_>, method: &Method) -> (TokenStream, TokenStream) {
     let (kind, item, answer) = match &method.kind {
         MethodKind::Unary(answer) => (quote!(UnaryMethod), None, Some(answer.as_ref())),

@@ -1,7 +1,7 @@
-//! What is emitted for each declared thing: one kind of item per file, each function a single `quote!` or nearly.
+//! The items that are emitted for declarations: one kind per file, each function a single `quote!` or nearly.
 //!
-//! How a type is written and read stands in a `const _: () = { … };` below it, and what belongs to the methods of a
-//! service in a module of its own, where no name of the schema meets another.
+//! Implementations that encode and decode a type are in a `const _: () = { … };` below it. What belongs to the methods of
+//! a service is in a module of its own, where their names collide with no other.
 //!
 //! Not here: the order of items ([`crate::module`]) and what things are called ([`crate::names`]).
 
@@ -35,7 +35,7 @@ use crate::site::Site;
 pub(crate) use constant::constant;
 pub(crate) use service::service;
 
-/// Items without names of their own. In here and in modules of methods, the runtime's support for generated code is `wire`.
+/// Returns an anonymous scope. In there and in modules of methods, `wire` is the runtime's support for generated code.
 fn hidden(items: &TokenStream) -> TokenStream {
     quote! {
         const _: () = {
@@ -45,7 +45,7 @@ fn hidden(items: &TokenStream) -> TokenStream {
     }
 }
 
-/// A named type and all that belongs to it.
+/// Returns a named type and everything that belongs to it.
 pub(crate) fn definition(site: Site<'_>, id: TypeId) -> TokenStream {
     match &site.definition(id).kind {
         TypeKind::Alias(target) => alias::alias(site, id, target),

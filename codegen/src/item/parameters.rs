@@ -7,7 +7,7 @@ use super::method::Named;
 use super::{method, structure, validate};
 use crate::site::Site;
 
-/// The hidden struct of a method's parameters, and how it is written, read and checked.
+/// Returns the struct of a method's parameters and its implementations.
 pub(crate) fn parameters(site: Site<'_>, named: &Named<'_>) -> TokenStream {
     let fields = &named.method.parameters;
     let name = &named.parameters;

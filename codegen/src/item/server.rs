@@ -1,4 +1,4 @@
-//! `TapeServer`: a user's service, as the runtime's server takes it.
+//! `TapeServer`: connects a user's service to the runtime's server.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -8,7 +8,7 @@ use super::method::{self, Named};
 use crate::docs;
 use crate::names::ServiceNames;
 
-/// The type, which holds the user's service, and how calls reach that.
+/// Returns the type, which holds the user's service, and its dispatch of calls.
 pub(crate) fn server(names: &ServiceNames, service: &Service, methods: &[Named<'_>]) -> TokenStream {
     let declaration = declaration(names, service);
     let dispatch = dispatch(names, methods);
@@ -25,11 +25,11 @@ fn declaration(names: &ServiceNames, service: &Service) -> TokenStream {
             service: ::std::sync::Arc<T>,
         }
         impl<T: self::#contract> self::#server<T> {
-            /// Serves a service.
+            /// Returns a server of a service.
             pub fn new(service: T) -> Self {
                 Self::from_arc(::std::sync::Arc::new(service))
             }
-            /// Serves a shared service.
+            /// Returns a server of a shared service.
             pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
                 Self { service }
             }
@@ -42,7 +42,7 @@ fn declaration(names: &ServiceNames, service: &Service) -> TokenStream {
     }
 }
 
-/// The runtime's `Service`. The index of a method's row says which handler a call is for.
+/// Returns the implementation of the runtime's `Service`. Calls are matched by the rows of their methods.
 fn dispatch(names: &ServiceNames, methods: &[Named<'_>]) -> TokenStream {
     let ServiceNames { service: contract, server, methods: module, .. } = names;
     let table = if methods.is_empty() { quote!(&[]) } else { quote!(&#module::METHODS) };
@@ -86,7 +86,7 @@ fn arm(service: &ServiceNames, method: &Named<'_>) -> TokenStream {
     }
 }
 
-/// The runtime's function that gives what a handler of this kind takes, and the streams among that.
+/// Returns the runtime's function that accepts a call of this kind, and the streams that it returns.
 fn kind(kind: &MethodKind) -> (TokenStream, Vec<TokenStream>) {
     let (stream, sink) = (quote!(stream), quote!(sink));
     match kind {

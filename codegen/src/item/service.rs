@@ -12,7 +12,7 @@ use crate::names::ServiceNames;
 use crate::options::Sides;
 use crate::site::Site;
 
-/// All that belongs to a service. What only one side needs is left out for the other.
+/// Returns everything that belongs to a service. Code that only one side needs is omitted for the other.
 pub(crate) fn service(site: Site<'_>, names: &ServiceNames, service: &Service) -> TokenStream {
     let (methods, choices) = (method::named(service), site.generation.choices);
     let serving = (choices.sides() != Sides::Client).then(|| {
@@ -26,7 +26,7 @@ pub(crate) fn service(site: Site<'_>, names: &ServiceNames, service: &Service) -
     quote!(#serving #client #methods)
 }
 
-/// The trait that a user implements.
+/// Returns the trait that a user implements.
 fn contract(site: Site<'_>, names: &ServiceNames, service: &Service, methods: &[Named<'_>]) -> TokenStream {
     let attributes = docs::attributes(&service.notes, &format!("The service `{}`.", service.name));
     let name = &names.service;

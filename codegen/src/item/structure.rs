@@ -10,7 +10,7 @@ use super::{fields, hidden, validate};
 use crate::docs;
 use crate::site::Site;
 
-/// The struct, and how it is written, read and checked.
+/// Returns the struct and its implementations.
 pub(crate) fn structure(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenStream {
     let definition = site.definition(id);
     let attributes = docs::attributes(&definition.notes, &format!("The struct `{}`.", definition.name));
@@ -34,7 +34,7 @@ pub(crate) fn structure(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenSt
     }
 }
 
-/// How a struct by that path is written and read.
+/// Returns `Encode` and `Decode` of a struct.
 pub(crate) fn wire(site: Site<'_>, fields: &[Field], path: &TokenStream) -> TokenStream {
     let start = |length: TokenStream| quote!(out.fields(#length));
     let encode = fields::write(site, fields, start, |name: &Ident| quote!(self.#name), &quote!(&));
@@ -48,7 +48,7 @@ pub(crate) fn wire(site: Site<'_>, fields: &[Field], path: &TokenStream) -> Toke
     }
 }
 
-/// `Encode` with this body.
+/// Returns `Encode` with this body.
 pub(crate) fn encode_by(body: &TokenStream, path: &TokenStream) -> TokenStream {
     quote! {
         impl wire::Encode for #path {
@@ -59,7 +59,7 @@ pub(crate) fn encode_by(body: &TokenStream, path: &TokenStream) -> TokenStream {
     }
 }
 
-/// `Decode` with this body.
+/// Returns `Decode` with this body.
 pub(crate) fn decode_by(body: &TokenStream, path: &TokenStream) -> TokenStream {
     quote! {
         impl wire::Decode for #path {
@@ -70,7 +70,7 @@ pub(crate) fn decode_by(body: &TokenStream, path: &TokenStream) -> TokenStream {
     }
 }
 
-/// `Serialize` and `Deserialize`, of which the wire needs neither.
+/// Returns `Serialize` and `Deserialize`. The wire needs neither.
 pub(crate) fn serde(path: &TokenStream) -> TokenStream {
     quote!(wire::implement_serde!(#path);)
 }

@@ -11,7 +11,7 @@ use crate::names::Scope;
 use crate::site::{self, Held, Site};
 use crate::{docs, literal};
 
-/// What a union consists of, named.
+/// The identifiers of a union's variants.
 pub(crate) struct Names {
     pub(crate) variants: Vec<Ident>,
     pub(crate) unknown: Ident,
@@ -27,7 +27,7 @@ impl Names {
     }
 }
 
-/// The union, and how it is written, read and checked.
+/// Returns the union and its implementations.
 pub(crate) fn union(site: Site<'_>, id: TypeId, variants: &[Variant]) -> TokenStream {
     let names = Names::new(variants);
     let declaration = declaration(site, id, variants, &names, "union");
@@ -38,7 +38,7 @@ pub(crate) fn union(site: Site<'_>, id: TypeId, variants: &[Variant]) -> TokenSt
     }
 }
 
-/// A union that is also an error, with a message.
+/// Returns a union that is also an error, with messages.
 pub(crate) fn error(site: Site<'_>, id: TypeId, variants: &[Variant]) -> TokenStream {
     let names = Names::new(variants);
     let path = site.path(id);
@@ -66,7 +66,7 @@ fn declaration(site: Site<'_>, id: TypeId, variants: &[Variant], names: &Names, 
         #derives
         pub enum #name {
             #(#documented,)*
-            /// A variant of a newer schema, kept as it came.
+            /// A variant of a newer schema, kept as received.
             #unknown(::zsvc::UnknownVariant),
         }
     }

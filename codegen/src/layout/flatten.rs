@@ -1,6 +1,6 @@
-//! Puts tokens on one line: spaces between them, and what is to be known to break it.
+//! Puts tokens on one line, with spaces between them, and records what is needed to break it.
 //!
-//! One pass from left to right, with what is known of each bracket that is open.
+//! One pass from left to right, with a stack of open brackets.
 
 use std::fmt::{Display, Write};
 use std::iter::Peekable;
@@ -12,7 +12,7 @@ use proc_macro2::{Delimiter, Group, Punct, Spacing, TokenStream, TokenTree};
 use super::spacing::{is_keyword, is_operand, is_spaced};
 use super::tokens::{Bracket, Kind, Token, Tokens};
 
-/// Tokens on a line.
+/// Returns the tokens on a line.
 pub(super) fn flatten(stream: TokenStream) -> Tokens {
     let mut flattener = Flattener::default();
     flattener.stream(stream);
@@ -22,18 +22,18 @@ pub(super) fn flatten(stream: TokenStream) -> Tokens {
     flattener.tokens
 }
 
-/// What brackets are to what is around them.
+/// The role of brackets in their context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Role {
-    /// Braces of an item or a block: never on one line, where a value or a pattern may be.
+    /// Braces of an item or a block, which are never on one line, unlike those of a value or pattern.
     Body,
-    /// Behind what is called, applied or filled in.
+    /// Arguments of a call or fields of a struct expression.
     Call,
     #[default]
     Other,
 }
 
-/// What is known of brackets while they are open.
+/// State of brackets while they are open.
 #[derive(Debug, Default)]
 struct Level {
     /// `None` outside of all.

@@ -1,11 +1,11 @@
-//! Tokens as text that people can read: what `rustfmt` would make of them, or nearly.
+//! Prints tokens as readable text: as `rustfmt` would lay them out, or nearly.
 //!
-//! Made for what this crate emits and no more, and so many times as fast as a parser and a printer for all of Rust: a
-//! schema of ten thousand types is some ten million tokens. `flatten` puts them on one line, with spaces where they belong
-//! (`spacing`); `print` breaks that line where it is too long, or where a line has to end.
+//! Supports what this crate emits and no more, which makes it many times faster than a parser and printer for all of Rust:
+//! a schema of ten thousand types is some ten million tokens. `flatten` puts them on one line, with spaces by the rules of
+//! `spacing`; `print` breaks that line where it is too long, or where a line must end.
 //!
-//! **The text holds the tokens that were given, in order**, but for the comma behind the last of a list, which stands
-//! where the list takes several lines. Should a rule here not know some form, it looks odd and still compiles.
+//! **The text holds the given tokens, in order**, except for the comma after the last element of a list, which is present
+//! if the list takes several lines. A form that no rule here covers looks odd and still compiles.
 
 mod flatten;
 mod print;
@@ -14,13 +14,13 @@ mod tokens;
 
 use proc_macro2::TokenStream;
 
-/// How wide a line is to be, if there is a place to break it.
+/// Width of a line in characters, if there is a place to break it.
 const WIDTH: usize = 100;
 
-/// How far one level is indented.
+/// Width of one level of indentation in spaces.
 const INDENT: usize = 4;
 
-/// Adds items or the head of one to `text`, each from a line of its own, and indented so many levels.
+/// Appends items, or the start of one, to `text`: each on a line of its own, indented by `depth` levels.
 pub(crate) fn print(items: TokenStream, depth: usize, text: &mut String) {
     print::items(&flatten::flatten(items), depth * INDENT, text);
 }

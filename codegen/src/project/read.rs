@@ -1,4 +1,4 @@
-//! Reads a `zsvc.toml`: every mistake at its place, all in one run but for those of form.
+//! Reads a `zsvc.toml`. All mistakes are reported at once, each at its place, except those of syntax.
 //!
 //! The keys and what they mean are in docs/tool.md; the names of keys stand here once, in [`KEYS`] and
 //! [`GENERATE_KEYS`].
@@ -23,7 +23,7 @@ const GENERATE_KEYS: [&str; 6] = ["out", "files", "sides", "mocks", "derive", "r
 type Key<'t, 'i> = &'t Spanned<DeString<'i>>;
 type Value<'t, 'i> = &'t Spanned<DeValue<'i>>;
 
-/// What the bytes of a project's file say. `folder` is put before each path in it.
+/// Reads the bytes of a project's file. `folder` is put before each path in it.
 pub(super) fn project(path: &str, folder: &str, bytes: Vec<u8>) -> Result<Project, Wrong> {
     let mut sources = SourceMap::default();
     let (text, is_text) = match String::from_utf8(bytes) {
@@ -42,7 +42,7 @@ pub(super) fn project(path: &str, folder: &str, bytes: Vec<u8>) -> Result<Projec
         reader.add(Code::PROJECT_TEXT, 0..0, what, help);
         return Err(wrong(reader.diagnostics, sources));
     }
-    // One mistake of form makes others, so the first is told alone.
+    // One mistake of syntax causes others, so only the first is reported.
     let table = match DeTable::parse(&text) {
         Ok(table) => table,
         Err(error) => {
@@ -142,7 +142,7 @@ impl Reader<'_> {
         folders
     }
 
-    /// A path of the file as one from where the search began.
+    /// Returns a path of the file, relative to where the search began.
     fn placed(&self, text: &str) -> String {
         if text.starts_with('/') { text.to_owned() } else { format!("{}{text}", self.folder) }
     }
@@ -199,7 +199,7 @@ impl Reader<'_> {
         output
     }
 
-    /// A folder that need not be there yet, and may lie anywhere.
+    /// Reads a folder that need not exist yet, and may lie anywhere.
     fn out(&mut self, value: Value) -> Option<PathBuf> {
         let text = self.string(value)?;
         if text.is_empty() {
@@ -226,7 +226,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Pairs of a type's name and some text; `lists` may be lists of text as well.
+    /// Reads pairs of a type's name and some text; with `lists` also lists of text.
     fn by_type(
         &mut self,
         value: Value,
@@ -288,7 +288,7 @@ impl Reader<'_> {
         levels
     }
 
-    /// The strings of a list, each with its place.
+    /// Returns the strings of a list, each with its place.
     fn strings<'t, 'i>(&mut self, value: Value<'t, 'i>) -> Vec<(String, Value<'t, 'i>)> {
         let Some(array) = value.get_ref().as_array() else {
             self.value(value, "a list of strings belongs here", "write `[\"…\"]`");
@@ -336,7 +336,7 @@ impl Reader<'_> {
     }
 }
 
-/// A folder without the `/` behind it; the one that the search began in has a name, too.
+/// Returns a folder without the `/` at its end; `.` for the one in which the search began.
 fn or_here(path: &str) -> String {
     match path.strip_suffix('/').unwrap_or(path) {
         "" if path.is_empty() => ".".to_owned(),
@@ -345,7 +345,7 @@ fn or_here(path: &str) -> String {
     }
 }
 
-/// What a path may lead to.
+/// What a path may refer to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Folder,
@@ -356,7 +356,7 @@ fn did_you_mean(text: &str, known: &[&str]) -> Option<String> {
     suggest::nearest(text, known.iter().copied()).map(|nearest| format!("did you mean `{nearest}`?"))
 }
 
-/// The folder of an output by the letters of its path: `./o` and `a/../o` as `o`.
+/// Returns the folder of an output, normalized without access to the disk: `./o` and `a/../o` as `o`.
 fn folded(output: &Output) -> Option<PathBuf> {
     let mut folded = PathBuf::new();
     for component in output.out.as_ref()?.components() {

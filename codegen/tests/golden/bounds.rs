@@ -120,7 +120,7 @@ pub mod golden {
         },
         /// Variant 3, `None`.
         None,
-        /// A variant of a newer schema, kept as it came.
+        /// A variant of a newer schema, kept as received.
         Unknown(::zsvc::UnknownVariant),
     }
 

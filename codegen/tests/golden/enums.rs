@@ -25,12 +25,12 @@ pub mod golden {
         Buy,
         /// Value 2, `Sell`.
         Sell,
-        /// A value of a newer schema, by its number.
+        /// A value of a newer schema: its number.
         Unknown(u32),
     }
 
     impl self::Side {
-        /// The number on the wire.
+        /// Returns the number on the wire.
         #[must_use]
         pub const fn number(self) -> u32 {
             match self {
@@ -40,7 +40,7 @@ pub mod golden {
             }
         }
 
-        /// The value of a number on the wire.
+        /// Returns the value of a number on the wire.
         #[must_use]
         pub const fn from_number(number: u32) -> Self {
             match number {

@@ -36,7 +36,7 @@ pub mod golden {
         TooLate,
         /// Variant 4, `TLSError`.
         TLSError,
-        /// A variant of a newer schema, kept as it came.
+        /// A variant of a newer schema, kept as received.
         Unknown(::zsvc::UnknownVariant),
     }
 

@@ -23,7 +23,7 @@ pub mod golden {
     pub enum Wrong {
         /// Variant 1, `Way`.
         Way,
-        /// A variant of a newer schema, kept as it came.
+        /// A variant of a newer schema, kept as received.
         Unknown(::zsvc::UnknownVariant),
     }
 
@@ -100,12 +100,12 @@ pub mod golden {
     }
 
     impl<T: self::Tape> self::TapeServer<T> {
-        /// Serves a service.
+        /// Returns a server of a service.
         pub fn new(service: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(service))
         }
 
-        /// Serves a shared service.
+        /// Returns a server of a shared service.
         pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
             Self { service }
         }
@@ -171,15 +171,15 @@ pub mod golden {
     }
 
     impl self::TapeMock {
-        /// A mock without any closure.
+        /// Returns a mock without closures.
         #[must_use]
         pub fn new() -> Self {
             <Self as ::core::default::Default>::default()
         }
 
-        /// Has `last` handled by a closure.
+        /// Handles `last` by a closure.
         ///
-        /// What the future needs of the context, the closure takes out of it.
+        /// The closure copies what its future needs out of the context.
         #[must_use]
         pub fn on_last<
             R: ::core::future::Future<
@@ -196,15 +196,15 @@ pub mod golden {
             self
         }
 
-        /// How many calls of `last` have come.
+        /// Returns the number of calls of `last` so far.
         #[must_use]
         pub fn last_calls(&self) -> usize {
             self.last.calls()
         }
 
-        /// Has `converse` handled by a closure.
+        /// Handles `converse` by a closure.
         ///
-        /// What the future needs of the context, the closure takes out of it.
+        /// The closure copies what its future needs out of the context.
         #[must_use]
         pub fn on_converse<
             R: ::core::future::Future<Output = ::core::result::Result<(), ::zsvc::Status>>
@@ -222,15 +222,15 @@ pub mod golden {
             self
         }
 
-        /// How many calls of `converse` have come.
+        /// Returns the number of calls of `converse` so far.
         #[must_use]
         pub fn converse_calls(&self) -> usize {
             self.converse.calls()
         }
 
-        /// Has `note` handled by a closure.
+        /// Handles `note` by a closure.
         ///
-        /// What the future needs of the context, the closure takes out of it.
+        /// The closure copies what its future needs out of the context.
         #[must_use]
         pub fn on_note<R: ::core::future::Future<Output = ()> + ::core::marker::Send + 'static>(
             mut self,
@@ -243,7 +243,7 @@ pub mod golden {
             self
         }
 
-        /// How many calls of `note` have come.
+        /// Returns the number of calls of `note` so far.
         #[must_use]
         pub fn note_calls(&self) -> usize {
             self.note.calls()

@@ -72,12 +72,12 @@ pub mod r#type {
             number,
             /// Value 2, `Self`.
             Self_,
-            /// A value of a newer schema, by its number.
+            /// A value of a newer schema: its number.
             Unknown_(u32),
         }
 
         impl self::Value {
-            /// The number on the wire.
+            /// Returns the number on the wire.
             #[must_use]
             pub const fn number_(self) -> u32 {
                 match self {
@@ -88,7 +88,7 @@ pub mod r#type {
                 }
             }
 
-            /// The value of a number on the wire.
+            /// Returns the value of a number on the wire.
             #[must_use]
             pub const fn from_number(number: u32) -> Self {
                 match number {
@@ -164,12 +164,12 @@ pub mod r#type {
         }
 
         impl<T: self::Tape> self::TapeServer<T> {
-            /// Serves a service.
+            /// Returns a server of a service.
             pub fn new(service: T) -> Self {
                 Self::from_arc(::std::sync::Arc::new(service))
             }
 
-            /// Serves a shared service.
+            /// Returns a server of a shared service.
             pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
                 Self { service }
             }
@@ -219,7 +219,7 @@ pub mod r#type {
         }
 
         impl self::TapeClient_ {
-            /// Returns a client that calls over `channel`, which other clients may share.
+            /// Returns a client that makes its calls over `channel`, which other clients may share.
             #[must_use]
             pub fn new(channel: ::zsvc::Channel) -> Self {
                 Self { channel }

@@ -35,12 +35,12 @@ pub mod golden {
     }
 
     impl<T: self::Tape> self::TapeServer<T> {
-        /// Serves a service.
+        /// Returns a server of a service.
         pub fn new(service: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(service))
         }
 
-        /// Serves a shared service.
+        /// Returns a server of a shared service.
         pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
             Self { service }
         }
@@ -82,7 +82,7 @@ pub mod golden {
     }
 
     impl self::TapeClient {
-        /// Returns a client that calls over `channel`, which other clients may share.
+        /// Returns a client that makes its calls over `channel`, which other clients may share.
         #[must_use]
         pub fn new(channel: ::zsvc::Channel) -> Self {
             Self { channel }

@@ -72,7 +72,7 @@ pub mod golden {
         },
         /// Variant 3, `Same`.
         Same(::std::boxed::Box<self::Tree>),
-        /// A variant of a newer schema, kept as it came.
+        /// A variant of a newer schema, kept as received.
         Unknown(::zsvc::UnknownVariant),
     }
 

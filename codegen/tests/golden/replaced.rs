@@ -55,7 +55,7 @@ pub mod golden {
     }
 
     impl self::TapeClient {
-        /// Returns a client that calls over `channel`, which other clients may share.
+        /// Returns a client that makes its calls over `channel`, which other clients may share.
         #[must_use]
         pub fn new(channel: ::zsvc::Channel) -> Self {
             Self { channel }

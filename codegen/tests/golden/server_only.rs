@@ -96,12 +96,12 @@ pub mod golden {
     }
 
     impl<T: self::Tape> self::TapeServer<T> {
-        /// Serves a service.
+        /// Returns a server of a service.
         pub fn new(service: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(service))
         }
 
-        /// Serves a shared service.
+        /// Returns a server of a shared service.
         pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
             Self { service }
         }

@@ -23,7 +23,7 @@ pub mod golden {
     pub enum Failure {
         /// Variant 1, `Halted`.
         Halted,
-        /// A variant of a newer schema, kept as it came.
+        /// A variant of a newer schema, kept as received.
         Unknown(::zsvc::UnknownVariant),
     }
 
@@ -93,12 +93,12 @@ pub mod golden {
     }
 
     impl<T: self::Tape> self::TapeServer<T> {
-        /// Serves a service.
+        /// Returns a server of a service.
         pub fn new(service: T) -> Self {
             Self::from_arc(::std::sync::Arc::new(service))
         }
 
-        /// Serves a shared service.
+        /// Returns a server of a shared service.
         pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
             Self { service }
         }
@@ -153,7 +153,7 @@ pub mod golden {
     }
 
     impl self::TapeClient {
-        /// Returns a client that calls over `channel`, which other clients may share.
+        /// Returns a client that makes its calls over `channel`, which other clients may share.
         #[must_use]
         pub fn new(channel: ::zsvc::Channel) -> Self {
             Self { channel }

@@ -34,7 +34,7 @@ pub mod golden {
         CancelAll,
         /// Variant 4, `Nothing`.
         Nothing {},
-        /// A variant of a newer schema, kept as it came.
+        /// A variant of a newer schema, kept as received.
         Unknown(::zsvc::UnknownVariant),
     }
 

@@ -30,7 +30,7 @@ pub mod climate {
                 /// Field 1, `room`.
                 room: ::std::string::String,
             },
-            /// A variant of a newer schema, kept as it came.
+            /// A variant of a newer schema, kept as received.
             Unknown(::zsvc::UnknownVariant),
         }
 
@@ -116,12 +116,12 @@ pub mod climate {
         }
 
         impl<T: self::Climate> self::ClimateServer<T> {
-            /// Serves a service.
+            /// Returns a server of a service.
             pub fn new(service: T) -> Self {
                 Self::from_arc(::std::sync::Arc::new(service))
             }
 
-            /// Serves a shared service.
+            /// Returns a server of a shared service.
             pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
                 Self { service }
             }
@@ -170,7 +170,7 @@ pub mod climate {
         }
 
         impl self::ClimateClient {
-            /// Returns a client that calls over `channel`, which other clients may share.
+            /// Returns a client that makes its calls over `channel`, which other clients may share.
             #[must_use]
             pub fn new(channel: ::zsvc::Channel) -> Self {
                 Self { channel }
