@@ -128,7 +128,7 @@ impl FolderError {
     #[must_use]
     pub fn help(&self) -> &'static str {
         match self {
-            Self::Unreadable { .. } => "check the path and who may read it",
+            Self::Unreadable { .. } => "check the path and its permissions",
             Self::TooMuch { .. } => "name the folders that hold the .svc files",
         }
     }

@@ -153,7 +153,7 @@ fn wrong(diagnostics: Vec<Diagnostic>, sources: SourceMap) -> Wrong {
 
 fn unreadable(path: &str, why: &str) -> Wrong {
     let diagnostic = Diagnostic::new(Code::UNREADABLE, format!("`{path}` can't be read: {why}"));
-    wrong(vec![diagnostic.help("check who may read it")], SourceMap::default())
+    wrong(vec![diagnostic.help("check its permissions")], SourceMap::default())
 }
 
 /// Returns a folder as a prefix of paths: empty if the search began there, else the whole path.
