@@ -235,15 +235,15 @@ impl OptionsError {
     pub fn message(&self) -> String {
         match self {
             Self::UnknownType { name } => format!("no file declares a type `{name}`"),
-            Self::AliasDerive { name } => format!("`{name}` is an alias, which derives nothing"),
+            Self::AliasDerive { name } => format!("`{name}` is an alias, which has no derives"),
             Self::ReplacedDerive { name } => {
-                format!("`{name}` is replaced by a type of yours, so nothing is derived for it")
+                format!("`{name}` is replaced by a type of yours, so it gets no derives")
             }
             Self::InvalidDerive { name, derives, reason } => {
-                format!("`{derives}` is no list of derives for `{name}`: {reason}")
+                format!("`{derives}` is not a list of derives for `{name}`: {reason}")
             }
             Self::InvalidReplacement { name, replacement, reason } => {
-                format!("`{replacement}` is no Rust type to stand for `{name}`: {reason}")
+                format!("`{replacement}` is not a Rust type that could replace `{name}`: {reason}")
             }
         }
     }

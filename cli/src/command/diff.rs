@@ -51,10 +51,10 @@ fn allowance(text: &str) -> Result<Allowance, String> {
     }
     match Code::named(text).filter(|code| code.id().starts_with('D')) {
         Some(code) => Ok(Allowance::Code(code)),
-        None => Err(
-            "it is none of `source`, `wire` and the codes from D0101 on, which `zsvc explain --all` lists"
-                .to_owned(),
-        ),
+        None => {
+            Err("it must be `source`, `wire` or a code from D0101 on; `zsvc explain --all` lists them"
+                .to_owned())
+        }
     }
 }
 
@@ -109,7 +109,7 @@ impl Diff {
     fn two(&self) -> Result<(Vec<Change>, Sources), Outcome> {
         let [old, new] = self.paths.as_slice() else {
             let help = "write `zsvc diff OLD NEW`, each a file or a folder, or `zsvc diff --against-git REV`";
-            self.report.error(&format!("two paths are compared, and not {}", self.paths.len()), help);
+            self.report.error(&format!("`zsvc diff` compares two paths, not {}", self.paths.len()), help);
             return Err(Outcome::Unusable);
         };
         let disk = Disk::default();

@@ -55,12 +55,13 @@ impl Revision {
     /// Looks up the revision.
     pub(crate) fn open(name: &str) -> Result<Self, GitError> {
         let top = git(&["rev-parse", "--show-toplevel"])?.map_err(|said| GitError {
-            message: format!("the working folder is in no git repository: {said}"),
+            message: format!("the working folder is not in a git repository: {said}"),
             help: "run the command in a repository, or compare two paths: `zsvc diff OLD NEW`".to_owned(),
         })?;
         let unknown = |said: String| GitError {
             message: format!("git knows no revision `{name}`{said}"),
-            help: "name a commit, branch or tag; `git fetch` gets those that are elsewhere".to_owned(),
+            help: "name a commit, branch or tag; `git fetch` downloads those of other repositories"
+                .to_owned(),
         };
         let here = git(&["rev-parse", "--show-prefix"])?.map_err(&unknown)?;
         // Git would take it for an option.
@@ -276,12 +277,12 @@ fn git(arguments: &[&str]) -> Result<Result<String, String>, GitError> {
         return Ok(Ok(text(&output.stdout)));
     }
     let said = text(&output.stderr);
-    Ok(Err(said.lines().next().unwrap_or("it does not say why").to_owned()))
+    Ok(Err(said.lines().next().unwrap_or("no reason given").to_owned()))
 }
 
 fn failed(error: &io::Error) -> GitError {
     GitError {
-        message: format!("`git` can't be run, by which the older files are read: {}", reason(error)),
+        message: format!("`git`, which reads the older files, can't be run: {}", reason(error)),
         help: "install git, or compare two paths: `zsvc diff OLD NEW`".to_owned(),
     }
 }

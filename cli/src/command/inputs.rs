@@ -101,7 +101,7 @@ pub(crate) fn files(
 
 /// Reports that no files are named and there is no project.
 pub(crate) fn nothing_named(report: Report) -> Outcome {
-    let message = "no file is named, and neither here nor above is there a `zsvc.toml`";
+    let message = "no file is named, and there is no `zsvc.toml` here or in a folder above";
     report.error(message, "name the files to read, or write a `zsvc.toml` where your project starts");
     Outcome::Unusable
 }
@@ -110,7 +110,7 @@ fn named(paths: &[String], report: Report) -> Result<Vec<String>, Outcome> {
     let mut files = Vec::new();
     for path in paths {
         if path == "-" {
-            let message = "`-` would be standard input, which `zsvc fmt` alone reads";
+            let message = "`-` is standard input, which only `zsvc fmt` reads";
             report.error(message, "name a file; one of this name is `./-`");
             return Err(Outcome::Unusable);
         }

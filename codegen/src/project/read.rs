@@ -110,17 +110,17 @@ impl Reader<'_> {
                 continue;
             }
             if text.starts_with('/') || parts.contains(&"..") {
-                let help = "write a path below the folder of this file; `include` is for what lies elsewhere";
-                self.value(item, &format!("`{text}` does not lie in the project"), help);
+                let help = "write a path below the folder of this file; `include` is for folders elsewhere";
+                self.value(item, &format!("`{text}` is outside of the project"), help);
                 continue;
             }
             let path = or_here(&format!("{}{}", self.folder, parts.join("/")));
             match fs::metadata(&path) {
                 Ok(found) if found.is_dir() || wanted == Wanted::Any => paths.push(path),
-                Ok(_) => self.value(item, &format!("`{text}` is no folder"), "a root is a folder"),
+                Ok(_) => self.value(item, &format!("`{text}` is not a folder"), "a root is a folder"),
                 Err(_) => {
                     let what = if wanted == Wanted::Folder { "folder" } else { "file or folder" };
-                    let help = "the path starts at the folder of this file: check how it is spelt";
+                    let help = "the path starts at the folder of this file: check its spelling";
                     self.value(item, &format!("there is no {what} `{text}`"), help);
                 }
             }
@@ -135,7 +135,7 @@ impl Reader<'_> {
             if fs::metadata(&path).is_ok_and(|found| found.is_dir()) {
                 folders.push(path);
             } else {
-                let help = "the path starts at the folder of this file: check how it is spelt";
+                let help = "the path starts at the folder of this file: check its spelling";
                 self.value(item, &format!("there is no folder `{text}`"), help);
             }
         }
@@ -235,7 +235,7 @@ impl Reader<'_> {
     ) -> Vec<(String, String)> {
         let Some(table) = value.get_ref().as_table() else {
             let help = "write it as a table: `\"market.v1.Side\" = \"Ord\"`";
-            self.value(value, "types and what becomes of them belong here", help);
+            self.value(value, "this must be a table of types", help);
             return Vec::new();
         };
         let mut pairs = Vec::new();
@@ -261,7 +261,7 @@ impl Reader<'_> {
         let Some(table) = value.get_ref().as_table() else {
             self.value(
                 value,
-                "rules and their levels belong here",
+                "this must be a table of rules and levels",
                 "write `[lint]`, then `missing-docs = \"deny\"`",
             );
             return Vec::new();
@@ -291,7 +291,7 @@ impl Reader<'_> {
     /// Returns the strings of a list, each with its place.
     fn strings<'t, 'i>(&mut self, value: Value<'t, 'i>) -> Vec<(String, Value<'t, 'i>)> {
         let Some(array) = value.get_ref().as_array() else {
-            self.value(value, "a list of strings belongs here", "write `[\"…\"]`");
+            self.value(value, "this must be a list of strings", "write `[\"…\"]`");
             return Vec::new();
         };
         array.iter().filter_map(|item| Some((self.string(item)?, item))).collect()
@@ -300,7 +300,7 @@ impl Reader<'_> {
     fn string(&mut self, value: Value) -> Option<String> {
         let text = value.get_ref().as_str().map(str::to_owned);
         if text.is_none() {
-            self.value(value, "a string belongs here", "write it between quotes");
+            self.value(value, "this must be a string", "write it between quotes");
         }
         text
     }
@@ -308,7 +308,7 @@ impl Reader<'_> {
     fn boolean(&mut self, value: Value) -> bool {
         let boolean = value.get_ref().as_bool();
         if boolean.is_none() {
-            self.value(value, "`true` or `false` belongs here", "write it without quotes");
+            self.value(value, "this must be `true` or `false`", "write it without quotes");
         }
         boolean.unwrap_or_default()
     }
