@@ -34,10 +34,8 @@ pub use uuid::Uuid;
 
 pub use call::{BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
 pub use channel::{Channel, ChannelBuilder, Resolve};
-pub use connection::{
-    ChannelCounters, ChannelDropped, ConnectionState, EndpointState, Retry, StateWatch,
-};
 pub use codec::{ParseTimestampError, Timestamp, TimestampOutOfRange, UnknownVariant};
+pub use connection::{ChannelCounters, ChannelDropped, ConnectionState, EndpointState, Retry, StateWatch};
 pub use context::{CancelReason, Cancelled, Context, Draining, PeerId};
 pub use dispatch::Service;
 pub use metadata::{Metadata, MetadataValue};

@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::{Outcome, Status};
-use crate::codec::{self, DecodeError, Form, Reader, ViaSerde, WriteForm, Writer};
+use crate::codec::{self, Decode, DecodeError, Encode, Form, Reader, ViaSerde, WriteForm, Writer};
 
 /// How a call of a method with `throws` failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,21 @@ pub trait DeclaredError: std::error::Error + Serialize + DeserializeOwned + Send
     #[doc(hidden)]
     fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         <ViaSerde as Form<Self>>::decode(reader)
+    }
+}
+
+/// Errors of a `.svc` file are written and read like all types of one. An error of a user's own, which may stand in the
+/// place of one, is not `Encode`, and so may implement the trait by hand.
+impl<E> DeclaredError for E
+where
+    E: std::error::Error + Encode + Decode + Serialize + DeserializeOwned + Send + Sync + 'static,
+{
+    fn write(&self, out: &mut Writer) {
+        self.encode(out);
+    }
+
+    fn read(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        Self::decode(reader)
     }
 }
 

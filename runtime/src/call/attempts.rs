@@ -106,7 +106,8 @@ impl Attempts {
         self.failures += 1;
         let verdict = classify(&failure, self.call.is_idempotent());
         let retry = self.call.retry();
-        if verdict == Verdict::Final || !self.call.may_be_retried() || !retry.allows_more_than(self.failures) {
+        if verdict == Verdict::Final || !self.call.may_be_retried() || !retry.allows_more_than(self.failures)
+        {
             return Err(failure);
         }
         if verdict != Verdict::AtOnce {

@@ -256,8 +256,7 @@ impl<R, E: CallError> Future for ServerStreamCall<R, E> {
         let this = &mut *self;
         let inbound = Arc::clone(&this.inbound);
         let streams = Streams { inbound: Some(Arc::clone(&inbound)), outbound: None };
-        let handle =
-            ready!(poll_open::<E>(&mut this.call, &mut this.layer, &streams, this.window, context))?;
+        let handle = ready!(poll_open::<E>(&mut this.call, &mut this.layer, &streams, this.window, context))?;
         let (overlap, around) = (this.call.take_overlap(), this.layer.take());
         let half = half_of_answers(inbound, handle, this.window, overlap, around);
         Poll::Ready(Ok((this.answers)(half)))
@@ -305,8 +304,7 @@ impl<T, R, E: CallError> Future for BidirectionalCall<T, R, E> {
         let this = &mut *self;
         let (inbound, outbound) = (Arc::clone(&this.inbound), Arc::clone(&this.outbound));
         let streams = Streams { inbound: Some(Arc::clone(&inbound)), outbound: Some(Arc::clone(&outbound)) };
-        let handle =
-            ready!(poll_open::<E>(&mut this.call, &mut this.layer, &streams, this.window, context))?;
+        let handle = ready!(poll_open::<E>(&mut this.call, &mut this.layer, &streams, this.window, context))?;
         let outgoing: Arc<Connection> = Arc::clone(handle.connection());
         let sink = (this.sink)(SinkHalf::new(outbound, outgoing, handle.id()));
         let (overlap, around) = (this.call.take_overlap(), this.layer.take());

@@ -89,7 +89,11 @@ impl Route {
 #[derive(Clone, Copy)]
 enum Sending<'a> {
     /// A call, with the task to wake at its end.
-    Call { streams: &'a Streams, credit: Option<u64>, waker: &'a Waker },
+    Call {
+        streams: &'a Streams,
+        credit: Option<u64>,
+        waker: &'a Waker,
+    },
     OneWay,
 }
 

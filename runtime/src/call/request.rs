@@ -49,7 +49,9 @@ impl Request {
         let within = match self.time {
             TimeLimit::Within(within) => Some(within),
             TimeLimit::None => None,
-            TimeLimit::Default => self.method.default_deadline().or_else(|| channel_default(self.method, config)),
+            TimeLimit::Default => {
+                self.method.default_deadline().or_else(|| channel_default(self.method, config))
+            }
         };
         let own = within.and_then(|within| Deadline::within(now, within));
         let inherited = match (self.inherited, inherited()) {

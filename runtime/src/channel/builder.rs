@@ -165,4 +165,3 @@ impl Drop for Given {
         self.0.iter().for_each(|connection| connection.close_when_sent());
     }
 }
-

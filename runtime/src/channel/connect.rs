@@ -6,9 +6,9 @@ use super::resolve::{Lobby, Name, Resolver, UNKNOWN, named};
 use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Link};
 use crate::driver::ClientDriver;
 use crate::status::Status;
+use crate::transport::LinkConfig;
 use crate::transport::libzmq::Dealer;
 use crate::transport::memory::{self, MemoryClient};
-use crate::transport::LinkConfig;
 
 /// After this many tenths of a heartbeat's interval without an answer a connection is dead.
 const HEARTBEATS_LOST_TENTHS: u32 = 33;

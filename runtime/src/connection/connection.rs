@@ -155,7 +155,9 @@ impl Connection {
         events.extend(std::iter::from_fn(|| state.session.poll_event()));
         for event in &events {
             match event {
-                Event::Connected { .. } => state.up = (self.link == Link::Monitored).then(|| Up::new(End::Client)),
+                Event::Connected { .. } => {
+                    state.up = (self.link == Link::Monitored).then(|| Up::new(End::Client))
+                }
                 Event::Disconnected => state.up = None,
                 Event::Renew => state.must_renew = true,
                 _ => {}

@@ -81,7 +81,8 @@ impl Overlaps {
             Overlap::Parallel => return Ok(None),
             Overlap::Queue => {
                 let permit = Box::pin(Arc::clone(&self.lane(method).one).acquire_owned());
-                let deadline = deadline.map(|deadline| (deadline, Box::pin(sleep_until(Instant::from_std(deadline.at)))));
+                let deadline = deadline
+                    .map(|deadline| (deadline, Box::pin(sleep_until(Instant::from_std(deadline.at)))));
                 OverlapPermit::Waiting(Waiting { permit, deadline })
             }
             Overlap::Ignore => match Arc::clone(&self.lane(method).one).try_acquire_owned() {

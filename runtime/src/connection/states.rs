@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Weak};
 
-use tokio::sync::watch;
 use super::connection::{Connection, Link};
 use super::endpoints::Endpoints;
 use crate::clock;
 use crate::session::client::{HealthState, Phase};
+use tokio::sync::watch;
 
 /// One connection of a channel. See [`Channel::states`](crate::Channel::states).
 #[derive(Debug, Clone, PartialEq, Eq)]

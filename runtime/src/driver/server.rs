@@ -10,8 +10,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::flush::{Pace, Turn};
 use crate::server::{Core, Dropped, Next, Peer};
 use crate::session::server::{Drain, DrainStep};
-use crate::transport::{Arrival, Routed, ServerTransport, TransportError};
 use crate::telemetry::{self, End};
+use crate::transport::{Arrival, Routed, ServerTransport, TransportError};
 use crate::wire;
 
 /// Owns a server's transport: takes what arrives, sends what handlers have left with their peers, and sees to time.

@@ -15,11 +15,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::Inherited;
 use super::caught::{Caught, Panicked};
 use super::response::{Reply, Response, Traffic};
-use crate::session::Deadline;
 use crate::clock;
 use crate::codec::Body;
 use crate::metadata::Metadata;
 use crate::method::Method;
+use crate::session::Deadline;
 use crate::status::{Cause, Failure, Outcome, Status};
 use crate::stream::{LayerStep, StreamLayer};
 
@@ -315,7 +315,8 @@ impl Limit {
         if self.is_past() {
             return Poll::Ready(());
         }
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(Instant::from_std(self.deadline.at))));
+        let sleep =
+            self.sleep.get_or_insert_with(|| Box::pin(sleep_until(Instant::from_std(self.deadline.at))));
         sleep.as_mut().poll(context)
     }
 

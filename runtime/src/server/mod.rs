@@ -20,9 +20,9 @@ mod peers;
 mod ready_list;
 mod serving;
 mod shared;
-mod within;
 #[cfg(test)]
 mod tests;
+mod within;
 
 pub(crate) use self::core::Core;
 pub use builder::ServerBuilder;

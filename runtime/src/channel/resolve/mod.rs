@@ -87,7 +87,6 @@ pub(super) fn named(endpoint: &str) -> Option<(&str, u16)> {
 /// What keeps a name's calls waiting until it was looked up.
 pub(super) const UNKNOWN: &str = "its addresses are not known yet";
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
