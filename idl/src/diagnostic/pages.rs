@@ -10,14 +10,14 @@ use super::codes::Code;
 const HEAD: &str = "\
 # All diagnostics
 
-Every code that `zsvc` tells, why there is such a rule, and what to do. The same text is printed by `zsvc explain CODE`, and
-this whole document by `zsvc explain --all`; it is generated, so change the pages in `idl/src/diagnostic/pages` and not this
-file. What the forms of the language mean is in [the reference](language.md), how to use the command in
-[its own](tool.md).
+After reading the page of a code you know why the rule exists and how to fix what it reports. This document has a page for
+every code that `zsvc` reports, each with a wrong and a right example where a short one exists. `zsvc explain CODE` prints the
+same page, and `zsvc explain --all` this whole document. It is generated: edit the pages in `idl/src/diagnostic/pages` and not
+this file. [The language](language.md) defines the forms of a `.svc` file, and [the tool](tool.md) describes the command.
 
 A code never changes its meaning, and its number is never used again. `E` is an error: there is no schema. `W` is a warning,
-which fails nothing unless asked to. `D` is a change between two schemas. An example is one file, or several
-with a line `// file: …` before each but the first.
+which fails nothing unless a project or an option makes it an error. `D` is a change between two schemas. An example is one
+file, or several with a line `// file: …` before each but the first.
 
 ";
 
