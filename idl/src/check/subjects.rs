@@ -31,7 +31,7 @@ pub(crate) enum Node<'a> {
 }
 
 impl Subject<'_> {
-    /// Where its name stands.
+    /// Span of the name.
     pub(crate) fn span(&self) -> Span {
         match self.node {
             Node::Package(package) => package.path.span,

@@ -90,7 +90,7 @@ pub(super) fn aliases_of_aliases(model: &Model) -> Vec<Vec<usize>> {
     edges.collect()
 }
 
-/// Recursion is bounded by how deep types may be written.
+/// Recursion is bounded: types nest at most `MAX_TYPE_DEPTH` deep.
 fn aliases_in(model: &Model, file: FileId, ty: &TypeUse) -> Vec<usize> {
     let mut found: Vec<usize> =
         ty.arguments.iter().flat_map(|argument| aliases_in(model, file, argument)).collect();

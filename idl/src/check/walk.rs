@@ -130,7 +130,7 @@ pub(super) fn uses<'a>(model: &Model<'a>) -> Vec<(FileId, &'a Type)> {
     uses
 }
 
-/// Recursion is bounded by how deep types may be written.
+/// Recursion is bounded: types nest at most `MAX_TYPE_DEPTH` deep.
 fn push_with_inner<'a>(types: &mut Vec<(FileId, &'a Type)>, file: FileId, ty: &'a Type) {
     types.push((file, ty));
     for argument in &ty.arguments {

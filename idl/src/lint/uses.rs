@@ -51,7 +51,7 @@ struct Uses<'a, 'm> {
 }
 
 impl Uses<'_, '_> {
-    /// Recursion is bounded by how deep types may be written.
+    /// Recursion is bounded: types nest at most `MAX_TYPE_DEPTH` deep.
     fn ty(&mut self, ty: &Type) {
         self.path(&ty.path);
         ty.arguments.iter().for_each(|argument| self.ty(argument));
