@@ -18,3 +18,4 @@ pub mod metadata;
 pub mod method;
 pub mod status;
 pub mod wire;
+pub mod zmtp;
