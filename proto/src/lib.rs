@@ -21,3 +21,4 @@ pub mod session;
 pub mod status;
 mod text;
 pub mod wire;
+pub mod zmtp;
