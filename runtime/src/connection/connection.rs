@@ -156,7 +156,7 @@ impl Connection {
         for event in &events {
             match event {
                 Event::Connected { .. } => {
-                    state.up = (self.link == Link::Monitored).then(|| Up::new(End::Client))
+                    state.up = (self.link == Link::Monitored).then(|| Up::new(End::Client));
                 }
                 Event::Disconnected => state.up = None,
                 Event::Renew => state.must_renew = true,
@@ -173,13 +173,15 @@ impl Connection {
                     if again {
                         self.counters.reconnected();
                     }
-                    watcher.iter().for_each(|watcher| {
+                    if let Some(watcher) = &watcher {
                         watcher.connected(self);
                         watcher.changed();
-                    });
+                    }
                 }
                 Event::Disconnected | Event::Changed | _ => {
-                    watcher.iter().for_each(|watcher| watcher.changed());
+                    if let Some(watcher) = &watcher {
+                        watcher.changed();
+                    }
                 }
             }
         }
@@ -188,10 +190,6 @@ impl Connection {
     /// Returns where it goes.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
-    }
-
-    pub(crate) fn config(&self) -> &Config {
-        &self.config
     }
 
     pub(crate) fn link(&self) -> Link {
@@ -314,7 +312,7 @@ impl Connection {
         let mut state = self.lock();
         if let Err(status) = state.session.check_ready(ticket, wait, now) {
             budget.made_progress();
-            self.release(state);
+            Self::release(state);
             return Poll::Ready(Err(status));
         }
         let State { flush, session, .. } = &mut *state;
@@ -336,7 +334,7 @@ impl Connection {
 
     /// Lets go of the lock, and wakes the tasks that were collected.
     #[inline]
-    fn release(&self, mut state: MutexGuard<'_, State>) {
+    fn release(mut state: MutexGuard<'_, State>) {
         let mut wakers = Vec::new();
         state.session.take_wakers(&mut wakers);
         drop(state);
@@ -348,7 +346,7 @@ impl Connection {
     #[inline]
     fn hand_over(&self, mut state: MutexGuard<'_, State>) {
         let mut wakers = Vec::new();
-        let when = FlushPolicy::after_queueing(state.session.open_calls());
+        let when = FlushPolicy::of_client(state.session.open_calls());
         state.session.take_wakers(&mut wakers);
         drop(state);
         self.notify.flush(when);
@@ -378,7 +376,7 @@ impl Connection {
     pub(crate) fn poll_reply(&self, id: u32, context: &Context<'_>) -> Poll<Result<Body, Failure>> {
         let mut state = self.lock();
         let reply = state.session.poll_reply(id, context);
-        self.release(state);
+        Self::release(state);
         reply
     }
 

@@ -120,7 +120,7 @@ impl<T: ServerTransport> ServerDriver<T> {
             };
             let bytes = message.len();
             match self.transport.send(peer.id().route(), message, receipt)? {
-                Routed::Sent => telemetry::sent(End::Server, bytes),
+                Routed::Yes => telemetry::sent(End::Server, bytes),
                 Routed::Full(message) => {
                     peer.put_back(message);
                     return Ok(Emptied { has_sent, is_full: true });

@@ -17,7 +17,7 @@ use crate::status::{Cause, Status};
 use crate::telemetry::{End, Up};
 
 /// Time after which a client is forgotten that was not heard of and has no calls in flight.
-const IDLE: Duration = Duration::from_mins(1);
+const IDLE: Duration = Duration::from_secs(60);
 
 /// Maximum number of clients. At so many, those without calls in flight are forgotten whenever they were heard of: routes cost a
 /// sender nothing to make up. All that a forgotten client misses is that the server goes away. If all have calls in flight, or

@@ -12,7 +12,7 @@ use crate::session::Deadline;
 use crate::wire::{self, Item, RecordBuilder};
 
 /// What a call is sent with beside its parameters.
-#[derive(Debug)]
+#[derive(Debug, Clone, Copy)]
 pub struct NewCall<'a> {
     /// `package.Service/method`
     pub method: &'static str,

@@ -291,8 +291,11 @@ impl Session {
     }
 
     pub(super) fn dropped(&mut self, reason: Dropped, count: usize) {
-        if count > 0 {
-            self.events.push_back(Event::Dropped { reason, count });
+        match self.events.back_mut() {
+            _ if count == 0 => {}
+            // Merged, so that a server can't make the events many.
+            Some(Event::Dropped { reason: last, count: before }) if *last == reason => *before += count,
+            _ => self.events.push_back(Event::Dropped { reason, count }),
         }
     }
 }

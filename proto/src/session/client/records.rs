@@ -65,7 +65,7 @@ impl Session {
     #[inline]
     fn succeeded(&mut self, now: Instant) {
         if self.health.succeeded(now) {
-            self.events.push_back(Event::Changed);
+            self.changed();
         }
     }
 
@@ -73,6 +73,13 @@ impl Session {
     #[cold]
     fn failed(&mut self, now: Instant) {
         if self.health.failed(now) {
+            self.changed();
+        }
+    }
+
+    /// Says that something has changed, once for all records of a message.
+    fn changed(&mut self) {
+        if self.events.back() != Some(&Event::Changed) {
             self.events.push_back(Event::Changed);
         }
     }
@@ -96,7 +103,7 @@ impl Session {
     pub(super) fn going_away(&mut self, now: Instant) {
         if self.phase == Phase::Ready {
             self.phase = Phase::GoingAway { until: now + GOING_AWAY };
-            self.events.push_back(Event::Changed);
+            self.changed();
             self.queue.collect_all(&mut self.wakers);
         }
     }
