@@ -1,5 +1,5 @@
 @0xb3f1d2a09c5e7746;
-# The service of `svc/echo.svc`, for Cap'n Proto. `echo_capnp.rs` is made of it; `README.md` says how.
+# The service of `svc/echo.svc`, for Cap'n Proto. `echo_capnp.rs` is generated from it; see `README.md`.
 
 struct Amount {
   units @0 :Int64;

@@ -1,4 +1,4 @@
-"""pyzmq: ROUTER and DEALER, one message per call, nothing around it."""
+"""pyzmq: ROUTER and DEALER sockets, one message per call, no protocol around it."""
 
 import os
 import threading
@@ -10,7 +10,7 @@ import results
 
 
 def unbounded(kind):
-    """A socket whose queues have no bound, so that any number of messages may be in flight."""
+    """Returns a socket whose queues have no bound, so that any number of messages may be in flight."""
     socket = zmq.Context.instance().socket(kind)
     socket.linger = 0
     socket.sndhwm = socket.rcvhwm = 0
@@ -38,7 +38,7 @@ def call(dealer):
 
 
 def calls_for(dealer, payload, seconds):
-    """Sends a message for each that comes back. Looks at the clock once in so many of them."""
+    """Sends a message for each reply. Reads the clock only once per batch of messages."""
     calls, start = 0, time.perf_counter()
     between = 1 if len(payload) > 1024 else 50
     while time.perf_counter() - start < seconds:
@@ -50,7 +50,7 @@ def calls_for(dealer, payload, seconds):
 
 
 def load(name, endpoint, warm_up, window):
-    """Keeps some messages in flight."""
+    """Keeps a fixed number of messages in flight."""
     in_flight, size = results.LOADS[name]
     dealer, payload = connect(endpoint), b"\x07" * size
     for _ in range(in_flight):
@@ -60,7 +60,7 @@ def load(name, endpoint, warm_up, window):
 
 
 def sync_clients(name, endpoint, warm_up, window):
-    """A thread for each client, as a program without an event loop would have it."""
+    """Runs one thread per client, as a program without an event loop would."""
     counts = [0] * results.SYNC_CLIENTS
 
     def calling(index):
@@ -91,7 +91,7 @@ def drive(measure, endpoint, warm_up, window):
         sync_clients(measure, endpoint, warm_up, window)
     else:
         return False
-    # Threads in the midst of calls have no end of their own.
+    # Threads that are in the middle of calls do not end by themselves.
     os._exit(0)
 
 

@@ -1,7 +1,7 @@
-"""What both peers have in common: arguments, the time that is measured in, and results as lines of JSON.
+"""What both Python peers share: arguments, the measured time, and results as lines of JSON.
 
-`PEER.py serve` prints where it listens and serves until its standard input ends.
-`PEER.py drive MEASURE ENDPOINT WARM_UP WINDOW` measures, for so many seconds, and prints its results.
+`PEER.py serve` prints its endpoint and serves until its standard input ends.
+`PEER.py drive MEASURE ENDPOINT WARM_UP WINDOW` warms up and measures, both times in seconds, and prints its results.
 """
 
 import json
@@ -12,7 +12,7 @@ import time
 
 PAYLOAD = b"\x07" * 64
 
-# How many calls each measure of a rate keeps in flight over one connection, and with how many bytes.
+# Calls in flight over one connection, and payload size in bytes, for each measure of a rate.
 LOADS = {
     "in-flight-8": (8, 64),
     "in-flight-64": (64, 64),
@@ -22,21 +22,21 @@ LOADS = {
     "payload-1m": (8, 1024 * 1024),
 }
 
-# The connections of `sync-clients`, each of which makes one call at a time.
+# Number of clients of `sync-clients`. Each has a connection and makes one call at a time.
 SYNC_CLIENTS = 12
 
 
-# Whatever the user's locale, the other end reads UTF-8.
+# The parent process reads UTF-8, whatever the user's locale is.
 sys.stdout.reconfigure(encoding="utf-8")
 
 
 def tell(line):
-    """Prints one line, now: whoever started this reads along."""
+    """Prints one line and flushes it: the parent process reads along."""
     print(json.dumps(line, ensure_ascii=False), flush=True)
 
 
 def serve_until_stdin_ends():
-    """Ends the process when whoever started it is gone. A thread watches, since loops of servers know no other end."""
+    """Ends the process when the parent process is gone. A thread watches, since the loops of the servers do not end."""
 
     def watch():
         while os.read(0, 4096):
@@ -47,7 +47,7 @@ def serve_until_stdin_ends():
 
 
 def latency(call, warm_up, window):
-    """Makes one call after the other, and tells the median and the 99th percentile of their times."""
+    """Makes one call after another, and prints the median and the 99th percentile of their times."""
     end = time.perf_counter() + warm_up
     while time.perf_counter() < end:
         call()
@@ -64,7 +64,7 @@ def latency(call, warm_up, window):
 
 
 def tell_rate(name, calls, seconds):
-    """Tells how many calls were made in a second, or how many bytes they had where these are measured."""
+    """Prints calls per second, or bytes per second for the payload measures."""
     if name.startswith("payload-"):
         tell({"name": name, "value": calls * LOADS[name][1] / seconds, "unit": "bytes/s"})
     else:
@@ -72,13 +72,13 @@ def tell_rate(name, calls, seconds):
 
 
 def tell_first_answer(call):
-    """Makes one call. How long it took since this process began is for whoever has started it to say."""
+    """Makes one call. The parent process measures the time since this process was started."""
     call()
     tell({"name": "cold-start", "value": 0.0, "unit": "ms"})
 
 
 def main(serve, drive):
-    """Does what the arguments say."""
+    """Runs the command that the arguments name."""
     arguments = sys.argv[1:]
     if arguments == ["serve"]:
         serve()

@@ -1,6 +1,6 @@
-"""zerorpc: a method that gives back what it was given, and greenlets that call it.
+"""zerorpc: a method that returns its argument, and greenlets that call it.
 
-Its server and its client have their defaults, heartbeats among them.
+Server and client use the defaults, including heartbeats.
 """
 
 import os
@@ -13,7 +13,7 @@ import results
 
 
 class Echo:
-    """What is served."""
+    """The served object."""
 
     def echo(self, payload):
         return payload
@@ -34,7 +34,7 @@ def connect(endpoint):
 
 
 def rate(name, clients, payload, warm_up, window):
-    """Counts the calls of one greenlet for each of `clients`, which may be one client many times."""
+    """Counts the calls of one greenlet per entry of `clients`, which may contain one client many times."""
     calls, over = 0, False
 
     def calling(client):
@@ -44,7 +44,7 @@ def rate(name, clients, payload, warm_up, window):
             calls += 1
 
     def wait(seconds, rounds):
-        """Until the time is over and so many calls were made for each greenlet: a thousand come and go in bursts."""
+        """Runs until the time is over and every greenlet has made a minimum of calls: 1,000 in flight come and go in bursts."""
         before, start = calls, time.perf_counter()
         while time.perf_counter() - start < seconds or calls - before < rounds * len(greenlets):
             gevent.sleep(0.01)
@@ -57,7 +57,7 @@ def rate(name, clients, payload, warm_up, window):
     wait(warm_up, rounds=1)
     made, seconds = wait(window, rounds=2)
     over = True
-    # Calls in flight come to their end, so that the server has no work left of them.
+    # Calls in flight finish first, so that the server has no work left from them.
     gevent.joinall(greenlets, timeout=30, raise_error=True)
     results.tell_rate(name, made, seconds)
 
@@ -77,7 +77,7 @@ def drive(measure, endpoint, warm_up, window):
         rate(measure, clients, results.PAYLOAD, warm_up, window)
     else:
         return False
-    # Its heartbeats have no end of their own.
+    # The heartbeats do not end by themselves.
     os._exit(0)
 
 

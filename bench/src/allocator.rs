@@ -1,6 +1,7 @@
-//! The system's allocator, which counts while it is asked to: allocations per call are a measure.
+//! The system's allocator with a counter, for the measure `allocations`.
 //!
-//! While it is not, it costs one load of a flag that nobody writes. A reallocation counts as an allocation.
+//! While it does not count, the cost is one load of a flag that no thread writes. A reallocation counts as an
+//! allocation.
 
 use std::alloc::{GlobalAlloc, Layout, System};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -8,13 +9,13 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 static COUNTING: AtomicBool = AtomicBool::new(false);
 static ALLOCATIONS: AtomicU64 = AtomicU64::new(0);
 
-/// Begins to count, from 0.
+/// Resets the counter to 0 and starts counting.
 pub(crate) fn begin() {
     ALLOCATIONS.store(0, Ordering::Relaxed);
     COUNTING.store(true, Ordering::Relaxed);
 }
 
-/// Stops counting, and tells how many there were since [`begin`].
+/// Stops counting, and returns the number of allocations since [`begin`].
 pub(crate) fn end() -> u64 {
     COUNTING.store(false, Ordering::Relaxed);
     ALLOCATIONS.load(Ordering::Relaxed)
@@ -26,15 +27,15 @@ fn note() {
     }
 }
 
-/// Counts, and passes everything on.
+/// Counts allocations, and forwards them to the system's allocator.
 pub(crate) struct Counting;
 
 #[expect(unsafe_code, reason = "an allocator can't be written without it")]
-// SAFETY: every call goes to the system's allocator with what it was given, and its answer is given back.
+// SAFETY: every call is forwarded to the system's allocator with the same arguments, and its result is returned.
 unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         note();
-        // SAFETY: the caller keeps to the contract of `alloc`, which is the same here.
+        // SAFETY: the caller fulfils the contract of `alloc`, which is the same here.
         unsafe { System.alloc(layout) }
     }
 
@@ -46,7 +47,7 @@ unsafe impl GlobalAlloc for Counting {
 
     unsafe fn realloc(&self, block: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         note();
-        // SAFETY: `block` came from the system's allocator, as all blocks do here; the rest is the caller's word.
+        // SAFETY: `block` came from the system's allocator, as all blocks do here; the caller guarantees the rest.
         unsafe { System.realloc(block, layout, size) }
     }
 

@@ -1,9 +1,10 @@
-//! The measure `build`: how long a service of 200 methods takes to build, and how much code is generated for it, with zsvc and
+//! The measure `build`: time to build a service of 200 methods, and size of the code generated for it, with zsvc and
 //! with tonic.
 //!
-//! What is built is in `build-time/`, a workspace of its own, by the Cargo that builds this program. Both crates have a part that
-//! is empty: it is built before each round, untimed, so that all that they depend on is there and rustc has nothing
-//! left of the round before. Then Cargo is timed while it runs the build script and compiles the crate, in the dev profile.
+//! The crates are in `build-time/`, a separate workspace, and are built by the Cargo that builds this program. Both
+//! crates can be built with no contents: this is done before each round, untimed, so that all dependencies are built
+//! and no incremental state is left from the previous round. Then Cargo is timed while it runs the build script and
+//! compiles the crate, in the dev profile.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -15,11 +16,11 @@ use serde::Deserialize;
 use crate::sample::{Measurement, Reading};
 use crate::statistics::{summarize, to_f64};
 
-/// A system's crate in `build-time/`.
+/// A crate in `build-time/`.
 struct Package {
     system: &'static str,
     name: &'static str,
-    /// What its generator writes, below the folder that Cargo gives to its build script.
+    /// Path of the generated file, relative to the build script's `OUT_DIR`.
     generated: &'static str,
 }
 
@@ -28,18 +29,18 @@ const PACKAGES: [Package; 2] = [
     Package { system: "tonic", name: "tonic-200", generated: "fleet.v1.rs" },
 ];
 
-/// How much of a crate is built.
+/// The part of a crate to build.
 #[derive(Clone, Copy)]
 enum Part {
     Nothing,
-    /// The generated code, by itself.
+    /// Only the generated code.
     Generated,
-    /// A handler and a call for each method, too: only then is code compiled that is generic over its users.
+    /// Also a handler and a call for each method: code that is generic over its users is compiled only then.
     Used,
 }
 
 impl Part {
-    /// As the build scripts know it.
+    /// Returns the name that the build scripts use for the part.
     fn name(self) -> &'static str {
         match self {
             Self::Nothing => "nothing",
@@ -49,18 +50,19 @@ impl Part {
     }
 }
 
-/// How often `measure` tells of a step.
+/// Returns the number of times that `measure` reports a step.
 pub(crate) fn steps(rounds: usize) -> usize {
     PACKAGES.len() * (1 + 2 * rounds)
 }
 
-/// Builds both crates in turn, in so many rounds; `step` is called with a word about each build that is done.
+/// Builds both crates alternately for the given number of rounds. `step` is called with a description after each
+/// build.
 ///
-/// The first time, all that they depend on is built before, which takes minutes.
+/// The first run builds all dependencies beforehand, which takes minutes.
 pub(crate) fn measure(rounds: usize, step: &mut dyn FnMut(&str)) -> Result<Vec<Measurement>, BuildError> {
     for package in &PACKAGES {
         build(package, Part::Nothing)?;
-        step(&format!("what {} depends on", package.name));
+        step(&format!("dependencies of {}", package.name));
     }
     let mut readings = PACKAGES.map(|_| Vec::new());
     for _ in 0..rounds {
@@ -80,7 +82,7 @@ pub(crate) fn measure(rounds: usize, step: &mut dyn FnMut(&str)) -> Result<Vec<M
         .collect())
 }
 
-/// Builds one part of a crate, with all that it depends on there.
+/// Builds one part of a crate, with its dependencies built beforehand.
 fn timed(package: &Package, part: Part) -> Result<Vec<Reading>, BuildError> {
     build(package, Part::Nothing)?;
     let built = build(package, part)?;
@@ -95,7 +97,7 @@ fn timed(package: &Package, part: Part) -> Result<Vec<Reading>, BuildError> {
     Ok(readings)
 }
 
-/// How much was generated.
+/// Returns the size of the generated code.
 fn size(file: &Path) -> Result<[Reading; 2], BuildError> {
     let text =
         fs::read_to_string(file).map_err(|reason| BuildError::Read { file: file.to_owned(), reason })?;
@@ -106,11 +108,11 @@ fn size(file: &Path) -> Result<[Reading; 2], BuildError> {
     ])
 }
 
-/// What one run of Cargo came to.
+/// The result of one run of Cargo.
 struct Built {
     seconds: f64,
     out_dir: PathBuf,
-    /// What was compiled besides the crate itself.
+    /// Packages that were compiled besides the crate itself.
     others: Vec<String>,
 }
 
@@ -130,7 +132,7 @@ fn build(package: &Package, part: Part) -> Result<Built, BuildError> {
 
 fn cargo(package: &Package, part: Part) -> Command {
     let bench = Path::new(env!("CARGO_MANIFEST_DIR"));
-    // What runs this program by `cargo run` says which Cargo it is.
+    // `cargo run`, which started this program, names itself in `CARGO`.
     let mut cargo = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
     cargo
         .args(["build", "--locked", "--message-format", "json-render-diagnostics", "--package", package.name])
@@ -143,14 +145,14 @@ fn cargo(package: &Package, part: Part) -> Command {
     cargo
 }
 
-/// What Cargo has told of a run, as far as it matters here.
+/// The relevant messages of one run of Cargo.
 #[derive(Debug, Default, PartialEq)]
 struct Messages {
     out_dir: Option<PathBuf>,
     others: Vec<String>,
 }
 
-/// One line of it.
+/// One message (a line of JSON).
 #[derive(Deserialize)]
 struct Message {
     reason: String,
@@ -180,32 +182,32 @@ impl Messages {
 /// Why the measure could not be taken.
 #[derive(Debug)]
 pub(crate) enum BuildError {
-    /// Cargo did not start.
+    /// Cargo could not be started.
     NoCargo(io::Error),
     /// A build failed.
     Failed {
-        /// Of what.
+        /// The package that was built.
         package: &'static str,
-        /// What Cargo said.
+        /// The output of Cargo.
         told: String,
     },
-    /// Something else was built in the time that was measured.
+    /// Other packages were built during the measured time.
     NotAlone {
-        /// Beside what.
+        /// The package that was measured.
         package: &'static str,
-        /// What it was.
+        /// The other packages.
         others: Vec<String>,
     },
-    /// Cargo did not tell where the build script has written.
+    /// Cargo did not report the `OUT_DIR` of the build script.
     NoOutDir {
-        /// Whose.
+        /// The package that was built.
         package: &'static str,
     },
-    /// What was generated can't be read.
+    /// The generated code can't be read.
     Read {
-        /// Where it should be.
+        /// Expected path of the file.
         file: PathBuf,
-        /// Why not.
+        /// The error.
         reason: io::Error,
     },
 }
@@ -214,18 +216,18 @@ impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::NoCargo(reason) => {
-                write!(f, "`cargo` did not start ({reason}); `build` needs it in the PATH")
+                write!(f, "`cargo` did not start ({reason}); add it to the `PATH`")
             }
             Self::Failed { package, told } => write!(f, "`{package}` could not be built:\n{told}"),
             Self::NotAlone { package, others } => {
                 let others = others.join(", ");
                 write!(
                     f,
-                    "building `{package}` built {others} anew, too; change no sources while `build` is measured"
+                    "building `{package}` also rebuilt {others}; change no sources while `build` is measured"
                 )
             }
             Self::NoOutDir { package } => {
-                write!(f, "Cargo does not say where the build script of `{package}` writes")
+                write!(f, "Cargo did not report the output folder of the build script of `{package}`")
             }
             Self::Read { file, reason } => write!(f, "`{}` can't be read: {reason}", file.display()),
         }

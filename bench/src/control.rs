@@ -1,7 +1,8 @@
-//! How a client asks the server process of its system for what only that knows: how much it allocated, and how many one-way
-//! calls it received. Over a connection of its own, served by a thread of its own, so that the measured one has no part in it.
+//! The control connection: a client asks the server process for what only that process knows, namely how many
+//! allocations it made and how many one-way calls it received. The connection and the thread that serves it are
+//! separate from the measured ones, so that they do not affect the measurement.
 //!
-//! A request is one byte and one number, an answer one number, both in eight bytes, the least significant first.
+//! A request is one byte and a number, an answer is a number. Numbers are 8 bytes, little-endian.
 
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -11,26 +12,26 @@ use std::time::{Duration, Instant};
 
 use crate::allocator;
 
-/// How many one-way calls this process has received.
+/// Number of one-way calls that this process has received.
 pub(crate) static RECEIVED: AtomicU64 = AtomicU64::new(0);
 
-/// How often the server looks whether it has received enough. Rarely, so as not to take time from receiving.
-const LOOK: Duration = Duration::from_millis(1);
+/// Interval at which the server checks the number of received calls. Checking rarely leaves the time to receiving.
+const POLL_INTERVAL: Duration = Duration::from_millis(1);
 
-/// How long it looks without anything coming before it gives up.
-const PATIENCE: Duration = Duration::from_secs(10);
+/// Time without a new call after which the server stops waiting.
+const RECEIVE_TIMEOUT: Duration = Duration::from_secs(10);
 
 const BEGIN: u8 = 1;
 const END: u8 = 2;
 const RECEIVE: u8 = 3;
 
-/// Answers requests, in a thread, for as long as this process lives.
+/// Starts a thread that answers requests for the lifetime of this process. Returns its address.
 pub(crate) fn listen() -> io::Result<SocketAddr> {
     let listener = TcpListener::bind("127.0.0.1:0")?;
     let address = listener.local_addr()?;
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
-            // It ends when the client goes away, which is no failure.
+            // The error when the client closes the connection is expected.
             thread::spawn(move || answer(stream));
         }
     });
@@ -54,7 +55,7 @@ fn answer(mut stream: TcpStream) -> io::Result<()> {
     }
 }
 
-/// Waits until so many one-way calls were received, or nothing comes any more; tells how many were.
+/// Waits until the given number of one-way calls was received, or no more arrive. Returns the number received.
 fn receive(enough: u64) -> u64 {
     let mut before = RECEIVED.load(Ordering::Relaxed);
     let mut changed = Instant::now();
@@ -63,10 +64,10 @@ fn receive(enough: u64) -> u64 {
         if now != before {
             (before, changed) = (now, Instant::now());
         }
-        if now >= enough || changed.elapsed() > PATIENCE {
+        if now >= enough || changed.elapsed() > RECEIVE_TIMEOUT {
             return now;
         }
-        thread::sleep(LOOK);
+        thread::sleep(POLL_INTERVAL);
     }
 }
 
@@ -74,23 +75,23 @@ fn receive(enough: u64) -> u64 {
 pub(crate) struct Control(TcpStream);
 
 impl Control {
-    /// Connects to where [`listen`] said.
+    /// Connects to the address that [`listen`] returned.
     pub(crate) fn connect(address: SocketAddr) -> io::Result<Self> {
         TcpStream::connect(address).map(Self)
     }
 
-    /// Has the server count its allocations from now on.
+    /// Makes the server start counting its allocations.
     pub(crate) fn begin(&mut self) -> io::Result<()> {
         self.ask(BEGIN, 0).map(drop)
     }
 
-    /// How many allocations the server made since then.
+    /// Returns the number of allocations that the server made since [`Control::begin`].
     pub(crate) fn end(&mut self) -> io::Result<u64> {
         self.ask(END, 0)
     }
 
-    /// Waits until the server has received so many one-way calls since it started; tells how many it has. Fewer, if no more
-    /// came for long.
+    /// Waits until the server has received the given number of one-way calls since it started. Returns the number
+    /// received, which is smaller if no more arrived for a long time.
     pub(crate) fn received(&mut self, enough: u64) -> io::Result<u64> {
         self.ask(RECEIVE, enough)
     }

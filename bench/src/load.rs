@@ -1,7 +1,7 @@
-//! The load: so many tasks that each make one call after the other, and a meter that counts what they do in a window of time.
+//! The load: tasks that each make one call after another, and a meter that counts the calls in a time window.
 //!
-//! No task reads a clock. Each counts in a cell of its own, and the meter adds the cells up when the window opens and when it
-//! closes; so counting costs next to nothing and the same for every system.
+//! No task reads a clock. Each task counts in its own cell, and the meter adds up the cells when the window opens and
+//! when it closes, so counting costs almost nothing, and the same for every system.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -14,37 +14,37 @@ use futures_util::{Stream, StreamExt, stream};
 use crate::Failure;
 use crate::statistics::to_f64;
 
-/// How long to warm up, and then to measure.
+/// Duration of the warm-up and of the measurement.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Window {
-    /// What is done before counts for nothing.
+    /// Warm-up time; calls in it are not counted.
     pub warm_up: Duration,
-    /// How long it is counted.
+    /// Measured time after the warm-up.
     pub length: Duration,
 }
 
-/// What was counted in a window.
+/// The count of a window.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Rate {
-    /// How many.
+    /// Number of calls or items.
     pub count: u64,
-    /// In what time.
+    /// Duration of the window.
     pub time: Duration,
 }
 
 impl Rate {
-    /// How many in a second.
+    /// Returns the count per second.
     pub(crate) fn per_second(self) -> f64 {
         to_f64(self.count) / self.time.as_secs_f64()
     }
 }
 
-/// One count, in cache lines of its own: cells that share one would slow each other's writers down.
+/// A counter in its own cache lines: counters that share one would slow down each other's writers.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Cell(AtomicU64);
 
-/// With what a task counts, and learns that it may end.
+/// A task's handle to count with, and to learn that it may stop.
 #[derive(Debug, Clone)]
 pub(crate) struct Ticket {
     cell: Arc<Cell>,
@@ -52,7 +52,7 @@ pub(crate) struct Ticket {
 }
 
 impl Ticket {
-    /// One that is stopped after so long.
+    /// Returns a ticket that is stopped after the given time.
     pub(crate) fn for_time(time: Duration) -> Self {
         let ticket = Meter::default().ticket();
         let stop = Arc::clone(&ticket.stop);
@@ -63,22 +63,22 @@ impl Ticket {
         ticket
     }
 
-    /// Counts one. Only one task may count with a ticket: this is no atomic addition.
+    /// Counts one. Only one task may count with a ticket, since this is not an atomic addition.
     pub(crate) fn count(&self) {
         self.cell.0.store(self.counted() + 1, Ordering::Relaxed);
     }
 
-    /// How many it has counted.
+    /// Returns the count.
     pub(crate) fn counted(&self) -> u64 {
         self.cell.0.load(Ordering::Relaxed)
     }
 
-    /// Whether the window is over.
+    /// Reports whether the window is over.
     pub(crate) fn stopped(&self) -> bool {
         self.stop.load(Ordering::Relaxed)
     }
 
-    /// The item, again and again, until the window is over. Counts what it gives.
+    /// Returns a stream that repeats the item until the window is over, and counts the items.
     pub(crate) fn repeat(self, item: Bytes) -> impl Stream<Item = Bytes> + Send + 'static {
         stream::iter(std::iter::from_fn(move || {
             (!self.stopped()).then(|| {
@@ -88,7 +88,7 @@ impl Ticket {
         }))
     }
 
-    /// Reads a stream and counts its items, until the window is over.
+    /// Reads a stream and counts its items until the window is over.
     pub(crate) async fn read<T, E: Into<Failure>>(
         &self,
         stream: impl Stream<Item = Result<T, E>>,
@@ -102,15 +102,15 @@ impl Ticket {
     }
 }
 
-/// Looks at something else when the window opens and when it closes.
+/// An observer that is called when the window opens and when it closes.
 pub(crate) trait Observer {
-    /// The window opens.
+    /// Called when the window opens.
     fn begin(&mut self) -> Result<(), Failure>;
-    /// It closes.
+    /// Called when the window closes.
     fn end(&mut self) -> Result<(), Failure>;
 }
 
-/// Looks at nothing.
+/// Observes nothing.
 impl Observer for () {
     fn begin(&mut self) -> Result<(), Failure> {
         Ok(())
@@ -121,7 +121,7 @@ impl Observer for () {
     }
 }
 
-/// Counts what all holders of its tickets do.
+/// Adds up the counts of all tickets.
 #[derive(Debug, Default)]
 pub(crate) struct Meter {
     cells: Vec<Arc<Cell>>,
@@ -129,14 +129,14 @@ pub(crate) struct Meter {
 }
 
 impl Meter {
-    /// A ticket for one task.
+    /// Returns a ticket for one task.
     pub(crate) fn ticket(&mut self) -> Ticket {
         let cell = Arc::<Cell>::default();
         self.cells.push(Arc::clone(&cell));
         Ticket { cell, stop: Arc::clone(&self.stop) }
     }
 
-    /// Counts in the window, and stops the holders then.
+    /// Counts for the duration of the window, then stops the ticket holders.
     pub(crate) async fn watch(&self, window: Window, observer: &mut impl Observer) -> Result<Rate, Failure> {
         tokio::time::sleep(window.warm_up).await;
         observer.begin()?;
@@ -148,7 +148,7 @@ impl Meter {
         Ok(rate)
     }
 
-    /// The same in a thread that may wait.
+    /// Like [`Meter::watch`], for a thread that may block.
     pub(crate) fn watch_blocking(
         &self,
         window: Window,
@@ -174,13 +174,13 @@ impl Meter {
     }
 }
 
-/// A call that can be made again and again.
+/// A call that can be made repeatedly.
 pub(crate) trait Call: Send + 'static {
-    /// Makes it, and checks the answer.
+    /// Makes the call, and checks the answer.
     fn call(&mut self) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// Has each of the calls made in a task of its own, one after the other.
+/// Runs each of the calls in its own task, repeatedly.
 pub(crate) async fn in_flight<C: Call>(
     calls: impl IntoIterator<Item = C>,
     window: Window,

@@ -1,10 +1,12 @@
-//! Measures zsvc beside bare libzmq and beside its peers, in one run; `README.md` says what and how.
+//! Benchmarks: measures zsvc, bare libzmq and comparable systems in one run. `README.md` describes what is measured
+//! and how.
 //!
 //! `cargo run --release --manifest-path bench/Cargo.toml -- compare`
 //!
-//! In reading order: [`command`] does what the arguments say; [`round`] takes one measure of one system once, with a server and a
-//! client in processes of their own ([`process`]); in the client, [`measure`] says what is done, [`load`] does it, and [`system`]
-//! has the systems; [`statistics`] makes measurements of readings ([`sample`]), which [`report`] shows.
+//! In reading order: [`command`] runs the subcommands; [`round`] takes one measure of one system once, with a server
+//! and a client in separate processes ([`process`]); in the client, [`measure`] defines the measures, [`load`] makes
+//! the calls, and [`system`] holds the systems; [`statistics`] turns readings into measurements ([`sample`]), which
+//! [`report`] presents.
 
 mod allocator;
 mod build_time;
@@ -21,9 +23,9 @@ mod statistics;
 mod system;
 mod usage;
 
-/// Made of `capnp/echo.capnp`. Its code looks for itself at the root of the crate.
+/// Generated from `capnp/echo.capnp`. The generated code refers to itself by its path from the crate root.
 #[path = "../capnp/echo_capnp.rs"]
-#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "it is as capnp generates it")]
+#[allow(missing_docs, unreachable_pub, clippy::all, clippy::pedantic, reason = "generated code")]
 #[rustfmt::skip]
 mod echo_capnp;
 
@@ -31,16 +33,17 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Why something could not be done, for people to read.
+/// An error for people to read.
 type Failure = Box<dyn std::error::Error + Send + Sync>;
 
-/// In the whole program, but it counts only where allocations are the measure.
+/// Installed for the whole program, but counts only while allocations are measured.
 #[global_allocator]
 static ALLOCATOR: allocator::Counting = allocator::Counting;
 
-/// Measures zsvc beside bare libzmq and beside its peers.
+/// Measures zsvc, bare libzmq and comparable systems.
 ///
-/// Exit status: 0 when everything was measured, however fast; 1 when something could not be; 2 when the arguments are wrong.
+/// Exit status: 0 if everything was measured, however fast; 1 if something could not be measured; 2 if the arguments
+/// are wrong.
 #[derive(Debug, Parser)]
 #[command(name = "zsvc-bench")]
 struct Arguments {
@@ -50,7 +53,8 @@ struct Arguments {
 
 fn main() -> ExitCode {
     let command = Arguments::parse().command;
-    // Thousands of connections are files; where no more are allowed, it is told when they are opened.
+    // Each connection needs a file descriptor. If the limit can't be raised, opening thousands of connections reports
+    // it.
     let _ = rlimit::increase_nofile_limit(u64::MAX);
     command.run().unwrap_or_else(|failure| {
         eprintln!("{failure}");

@@ -1,5 +1,5 @@
-//! Servers and clients in processes of their own. Each has a deadline, and is killed when it is dropped; what it says on its
-//! standard error is kept for the message if it fails.
+//! Servers and clients in separate processes. Each has a deadline, and is killed when dropped. Its standard error is
+//! kept for the error message in case it fails.
 
 use std::io::{BufRead, BufReader, Read};
 use std::net::SocketAddr;
@@ -24,13 +24,13 @@ pub(crate) struct Child {
 }
 
 impl Child {
-    /// Starts it.
+    /// Starts the process.
     pub(crate) fn start(mut command: Command) -> Result<Self, Failure> {
         let mut process =
             command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn()?;
         let (sender, lines) = mpsc::channel();
         if let Some(stdout) = process.stdout.take() {
-            // It ends with the child's output, or when nobody wants its lines any more.
+            // The thread ends with the child's output, or when the receiver of the lines was dropped.
             thread::spawn(move || {
                 BufReader::new(stdout).lines().map_while(Result::ok).try_for_each(|line| sender.send(line))
             });
@@ -43,23 +43,25 @@ impl Child {
         Ok(Self { process, lines, said, listener })
     }
 
-    /// The process.
+    /// Returns the process.
     pub(crate) fn process(&self) -> Process {
         Process(self.process.id())
     }
 
-    /// The next line that it prints; none if it has ended well.
+    /// Returns the next line that the child prints; `None` if it ended successfully.
     pub(crate) fn line<T: DeserializeOwned>(&mut self, deadline: Instant) -> Result<Option<T>, Failure> {
         match self.lines.recv_timeout(deadline.saturating_duration_since(Instant::now())) {
-            Ok(line) => serde_json::from_str(&line).map(Some).map_err(|_| format!("it said: {line}").into()),
+            Ok(line) => {
+                serde_json::from_str(&line).map(Some).map_err(|_| format!("unexpected output: {line}").into())
+            }
             Err(RecvTimeoutError::Timeout) => Err(self.failure("it was killed, since it took too long")),
             Err(RecvTimeoutError::Disconnected) => self.end().map(|()| None),
         }
     }
 
-    /// All lines that it prints until it ends.
-    pub(crate) fn rest<T: DeserializeOwned>(&mut self, patience: Duration) -> Result<Vec<T>, Failure> {
-        let deadline = Instant::now() + patience;
+    /// Returns all lines that the child prints until it ends.
+    pub(crate) fn rest<T: DeserializeOwned>(&mut self, timeout: Duration) -> Result<Vec<T>, Failure> {
+        let deadline = Instant::now() + timeout;
         let mut all = Vec::new();
         while let Some(line) = self.line(deadline)? {
             all.push(line);
@@ -67,7 +69,7 @@ impl Child {
         Ok(all)
     }
 
-    /// Its output has ended, so it is about to.
+    /// Waits for the end of the child, whose output has ended.
     fn end(&mut self) -> Result<(), Failure> {
         let status = self.process.wait()?;
         if status.success() { Ok(()) } else { Err(self.failure(&format!("it ended with {status}"))) }
@@ -89,19 +91,19 @@ impl Child {
 
 impl Drop for Child {
     fn drop(&mut self) {
-        // It may have ended by itself, which is as well.
+        // The error when the process has already ended is expected.
         let _ = self.process.kill();
         let _ = self.process.wait();
     }
 }
 
-/// How much of what a child says is kept.
-const KEPT: usize = 4 << 10;
+/// Size in bytes of the beginning of a child's standard error that is kept; whole lines, so slightly more.
+const MAX_STDERR_BYTES: usize = 4 << 10;
 
 fn keep(stream: impl Read, said: &Mutex<String>) {
     for line in BufReader::new(stream).lines().map_while(Result::ok) {
         let mut said = said.lock().unwrap_or_else(PoisonError::into_inner);
-        if said.len() < KEPT {
+        if said.len() < MAX_STDERR_BYTES {
             said.push_str(&line);
             said.push('\n');
         }
@@ -111,32 +113,33 @@ fn keep(stream: impl Read, said: &Mutex<String>) {
 /// What a server prints once it listens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Listening {
-    /// Where clients connect to.
+    /// Endpoint for clients.
     pub endpoint: String,
-    /// Where its control thread listens, if it has one.
+    /// Address of the control thread, if the server has one.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub control: Option<SocketAddr>,
 }
 
-/// How long a server may take until it listens. Generous: a slow machine is no failure.
-const START: Duration = Duration::from_mins(1);
+/// Time that a server may take to start listening. Generous, since a slow machine is not a failure.
+const START_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// A server in a process of its own.
+/// A server in a separate process.
 pub(crate) struct Server {
     child: Child,
-    /// Where it listens.
+    /// Addresses at which the server listens.
     pub listening: Listening,
 }
 
 impl Server {
-    /// Starts it, and waits until it listens.
+    /// Starts the server, and waits until it listens.
     pub(crate) fn start(command: Command) -> Result<Self, Failure> {
         let mut child = Child::start(command)?;
-        let listening = child.line(Instant::now() + START)?.ok_or("it ended before it listened")?;
+        let listening =
+            child.line(Instant::now() + START_TIMEOUT)?.ok_or("the server ended before it listened")?;
         Ok(Self { child, listening })
     }
 
-    /// The process.
+    /// Returns the process.
     pub(crate) fn process(&self) -> Process {
         self.child.process()
     }
@@ -154,13 +157,13 @@ mod tests {
 
     #[test]
     fn lines_are_read_until_a_child_ends() -> Result<(), Failure> {
-        assert_eq!(shell("echo 1; echo 2")?.rest::<u32>(START)?, [1, 2]);
+        assert_eq!(shell("echo 1; echo 2")?.rest::<u32>(START_TIMEOUT)?, [1, 2]);
         Ok(())
     }
 
     #[test]
     fn a_failure_tells_what_the_child_said() -> Result<(), Failure> {
-        let failure = shell("echo no luck >&2; exit 3")?.rest::<u32>(START).expect_err("it failed");
+        let failure = shell("echo no luck >&2; exit 3")?.rest::<u32>(START_TIMEOUT).expect_err("it failed");
         assert_eq!(failure.to_string(), "it ended with exit status: 3, and said: no luck");
         Ok(())
     }

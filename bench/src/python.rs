@@ -1,20 +1,20 @@
-//! The peers in Python, which are scripts in `python/`, and the environment that they run in: made on demand below `target/`, and
-//! used again as long as it is complete and what it must hold has not changed.
+//! The peers in Python, which are scripts in `python/`, and their environment. The environment is created on demand
+//! below `target/`, and reused while it is complete and its requirements are unchanged.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Duration;
 use std::{fmt, fs, io};
 
-/// What is installed, a package and its version a line.
+/// The packages to install, one package with its version per line.
 const REQUIREMENTS: &str = include_str!("../python/requirements.txt");
 
-/// A system that is a script.
+/// A system that is a Python script.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peer {
     /// The package `zerorpc`.
     Zerorpc,
-    /// DEALER and ROUTER of the package `pyzmq`.
+    /// DEALER and ROUTER sockets of the package `pyzmq`.
     Pyzmq,
 }
 
@@ -27,21 +27,21 @@ impl Peer {
     }
 }
 
-/// A Python that has what the scripts need.
+/// A Python environment with the packages that the scripts need.
 #[derive(Debug, Clone)]
 pub(crate) struct Environment {
     python: PathBuf,
 }
 
 impl Environment {
-    /// The environment below `target/`, which is made first where it is not there.
+    /// Returns the environment below `target/`, after creating it if necessary.
     pub(crate) fn ready() -> Result<Self, Unready> {
         Self::in_folder(&Path::new(env!("CARGO_MANIFEST_DIR")).join("target/python"), REQUIREMENTS)
     }
 
     fn in_folder(folder: &Path, requirements: &str) -> Result<Self, Unready> {
         let environment = Self { python: folder.join("bin/python") };
-        // Written last, so that an environment without it is taken for half made.
+        // Written last, so that an environment without this file is recognized as incomplete.
         let complete = folder.join("complete");
         if !fs::read_to_string(&complete).is_ok_and(|made_of| made_of == requirements)
             || !environment.starts()
@@ -55,7 +55,7 @@ impl Environment {
         Ok(environment)
     }
 
-    /// Whether its Python is still there: it is a link to the system's, which may have gone.
+    /// Reports whether its Python still starts: it is a link to the system's, which may have been removed.
     fn starts(&self) -> bool {
         let version =
             Command::new(&self.python).arg("--version").stdout(Stdio::null()).stderr(Stdio::null()).status();
@@ -64,22 +64,22 @@ impl Environment {
 
     fn make(&self, folder: &Path, requirements: &str) -> Result<(), Unready> {
         finish(
-            "making an environment by `python3 -m venv`",
+            "creating an environment with `python3 -m venv`",
             Command::new("python3").args(["-m", "venv", "--clear"]).arg(folder),
         )?;
         let packages = requirements.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
         let pip = ["-m", "pip", "install", "-qq", "--disable-pip-version-check", "--no-input", "--retries=1"];
-        finish("installing packages by pip", Command::new(&self.python).args(pip).args(packages))
+        finish("installing packages with pip", Command::new(&self.python).args(pip).args(packages))
     }
 
-    /// A server, which prints `{"endpoint": …}` and serves until its standard input ends.
+    /// Returns the command for a server, which prints `{"endpoint": …}` and serves until its standard input ends.
     pub(crate) fn serve(&self, peer: Peer) -> Command {
         let mut command = self.script(peer);
         command.arg("serve");
         command
     }
 
-    /// A client, which takes one measure and prints its readings, one a line.
+    /// Returns the command for a client, which takes one measure and prints its readings, one per line.
     pub(crate) fn drive(
         &self,
         peer: Peer,
@@ -95,7 +95,7 @@ impl Environment {
         command
     }
 
-    /// `-B`: nothing is written beside the scripts.
+    /// `-B`: do not write bytecode beside the scripts.
     fn script(&self, peer: Peer) -> Command {
         let mut command = Command::new(&self.python);
         command.arg("-B").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(peer.script()));
@@ -103,7 +103,7 @@ impl Environment {
     }
 }
 
-/// Runs a command to its end, which must be a good one.
+/// Runs a command to its end. Fails if the command does.
 fn finish(doing: &str, command: &mut Command) -> Result<(), Unready> {
     let unready = |told: String| Unready { doing: doing.to_owned(), told };
     let output =
@@ -115,7 +115,7 @@ fn finish(doing: &str, command: &mut Command) -> Result<(), Unready> {
     Err(unready(told.join("\n").trim().to_owned()))
 }
 
-/// Why there is no environment: most often no Python 3, its `venv` not installed, or no network.
+/// Why there is no environment: usually Python 3 or its module `venv` is missing, or there is no network.
 #[derive(Debug)]
 pub(crate) struct Unready {
     doing: String,

@@ -1,38 +1,38 @@
-//! The numbers that pass through this program: a reading is what one run of a child found, a measurement what all rounds of it came to.
+//! The numbers in this program: a reading is the result of one run of a child, a measurement that of all rounds.
 
 use serde::{Deserialize, Serialize};
 
-/// What one child found in one round, as it prints it.
+/// A result of one child in one round, as the child prints it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Reading {
-    /// Which number this is; see the list in `README.md`.
+    /// Name of the number; `README.md` lists them.
     pub name: String,
     /// The number.
     pub value: f64,
-    /// What it is a number of.
+    /// Unit of the number.
     pub unit: String,
 }
 
 impl Reading {
-    /// A reading of this name.
+    /// Returns a reading.
     pub(crate) fn new(name: impl Into<String>, value: f64, unit: &str) -> Self {
         Self { name: name.into(), value, unit: unit.to_owned() }
     }
 }
 
-/// One number that was measured, as JSON has it.
+/// One measured number, as it is written to JSON.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Measurement {
-    /// Which number this is; see the list in `README.md`.
+    /// Name of the number; `README.md` lists them.
     pub name: String,
-    /// Of which system.
+    /// Name of the system.
     pub system: String,
-    /// The median over the rounds.
+    /// Median over the rounds.
     pub value: f64,
-    /// What it is a number of.
+    /// Unit of the number.
     pub unit: String,
-    /// How many rounds there were.
+    /// Number of rounds.
     pub rounds: usize,
-    /// The interquartile range of the rounds, as a fraction of the median.
+    /// Interquartile range of the rounds, as a fraction of the median.
     pub spread: f64,
 }

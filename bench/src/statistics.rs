@@ -1,8 +1,9 @@
-//! Medians and spread, and measurements made of readings.
+//! Medians, spreads, and the summary of readings as measurements.
 
 use crate::sample::{Measurement, Reading};
 
-/// The value that so large a part of the values is below, between neighbours where it falls between. 0 where there are none.
+/// Returns the quantile of the values at `part` (0 to 1), interpolated between neighbours. Returns 0 if there are no
+/// values.
 pub(crate) fn quantile(values: &[f64], part: f64) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_by(f64::total_cmp);
@@ -13,18 +14,19 @@ pub(crate) fn quantile(values: &[f64], part: f64) -> f64 {
     at(below) + (at(below + 1.0) - at(below)) * (place - below)
 }
 
-/// The median of the values.
+/// Returns the median of the values.
 pub(crate) fn median(values: &[f64]) -> f64 {
     quantile(values, 0.5)
 }
 
-/// The interquartile range as a fraction of the median; 0 where the median is.
+/// Returns the interquartile range as a fraction of the median; 0 if the median is 0.
 pub(crate) fn spread(values: &[f64]) -> f64 {
     let middle = median(values);
     if middle == 0.0 { 0.0 } else { (quantile(values, 0.75) - quantile(values, 0.25)) / middle }
 }
 
-/// What the rounds of one measure of one system came to: one measurement for each name, in the order in which they first came.
+/// Summarizes the rounds of one measure of one system: one measurement per name, in the order in which the names
+/// first occur.
 pub(crate) fn summarize(system: &str, rounds: &[Vec<Reading>]) -> Vec<Measurement> {
     let mut names: Vec<&Reading> = Vec::new();
     for reading in rounds.iter().flatten() {
@@ -52,7 +54,7 @@ fn summary_of(first: &Reading, system: &str, rounds: &[Vec<Reading>]) -> Measure
     }
 }
 
-/// A count as a number to divide by. Counts here are far below 2⁵³, up to which this is exact.
+/// Converts a count to `f64`. Counts here are far below 2⁵³, up to which the conversion is exact.
 #[expect(clippy::cast_precision_loss, reason = "counts are far below 2⁵³")]
 pub(crate) fn to_f64(count: u64) -> f64 {
     count as f64
@@ -61,7 +63,7 @@ pub(crate) fn to_f64(count: u64) -> f64 {
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
-    reason = "a place in a slice, rounded down"
+    reason = "an index into a slice, rounded down"
 )]
 fn to_index(place: f64) -> usize {
     place as usize

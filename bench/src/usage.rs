@@ -1,4 +1,5 @@
-//! What a process uses, as the kernel tells it in `/proc`: CPU time and memory, of this process or another of the same user.
+//! Resource usage of a process according to the kernel's `/proc`: CPU time and memory of this process or another of
+//! the same user.
 
 use std::fs;
 use std::io;
@@ -9,30 +10,30 @@ use std::time::Duration;
 pub(crate) struct Process(pub u32);
 
 impl Process {
-    /// This one.
+    /// Returns this process.
     pub(crate) fn this() -> Self {
         Self(std::process::id())
     }
 
-    /// The CPU time of its threads, user and system, to the nanosecond. Threads that have ended are not in it: take the
-    /// difference of two times between which none ends.
+    /// Returns the user and system CPU time of its threads, in nanoseconds. Threads that have ended are not included:
+    /// take the difference of two times between which no thread ends.
     pub(crate) fn cpu(self) -> io::Result<Duration> {
         let mut nanoseconds = 0;
         for thread in fs::read_dir(format!("/proc/{}/task", self.0))? {
             let file = thread?.path().join("schedstat");
-            // A thread may end between the two reads, and has no file then.
+            // A thread may end between the two reads; its file is gone then.
             let Ok(text) = fs::read_to_string(file) else { continue };
             nanoseconds += text.split(' ').next().and_then(|first| first.parse().ok()).unwrap_or(0);
         }
         Ok(Duration::from_nanos(nanoseconds))
     }
 
-    /// Its memory now, in bytes.
+    /// Returns the current memory in bytes.
     pub(crate) fn memory(self) -> io::Result<u64> {
         self.status("VmRSS:")
     }
 
-    /// The most memory that it ever had, in bytes.
+    /// Returns the peak memory in bytes.
     pub(crate) fn peak_memory(self) -> io::Result<u64> {
         self.status("VmHWM:")
     }

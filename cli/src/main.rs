@@ -1,6 +1,6 @@
 //! The `zsvc` command: checks `.svc` files and generates Rust from them.
 //!
-//! Here is the way from arguments to an exit status; what each subcommand does is in [`command`].
+//! Turns arguments into an exit status; the subcommands are in [`command`].
 
 mod command;
 

@@ -202,7 +202,7 @@ fn a_minus_is_no_file() {
     let folder = repository();
     let (status, _, said) = run(zsvc(folder.path(), &["-", "svc"]));
     assert_eq!(status, Some(2), "{said}");
-    assert!(said.contains("`zsvc fmt` alone reads") && said.contains("`./-`"), "{said}");
+    assert!(said.contains("only `zsvc fmt` reads") && said.contains("`./-`"), "{said}");
 }
 
 #[test]
@@ -219,7 +219,7 @@ fn what_git_does_not_have() {
     command.env("GIT_CEILING_DIRECTORIES", elsewhere.path().parent().expect("it lies somewhere"));
     let (status, _, said) = run(command);
     assert_eq!(status, Some(2), "{said}");
-    assert!(said.contains("the working folder is in no git repository"), "{said}");
+    assert!(said.contains("the working folder is not in a git repository"), "{said}");
 }
 
 #[test]
@@ -229,7 +229,7 @@ fn without_git() {
     command.env("PATH", folder.path());
     let (status, _, said) = run(command);
     assert_eq!(status, Some(2), "{said}");
-    assert!(said.contains("`git` can't be run"), "{said}");
+    assert!(said.contains("`git`, which reads the older files, can't be run"), "{said}");
 }
 
 #[test]

@@ -80,7 +80,7 @@ fn an_output_that_names_an_unknown_type_is_told_in_the_project_file() {
 fn a_project_without_outputs_or_files_says_so() {
     let folder = project("roots = [\"svc\"]\n");
     let (status, told) = zsvc(folder.path(), "gen --format short");
-    assert_eq!((status, told.as_str()), (2, "error: `zsvc.toml` says nothing of what to generate\n"));
+    assert_eq!((status, told.as_str()), (2, "error: `zsvc.toml` has no `[[generate]]`\n"));
     fs::remove_file(folder.path().join("svc/shop.svc")).expect("it was there");
     let (status, told) = zsvc(folder.path(), "check --format short");
     assert_eq!(

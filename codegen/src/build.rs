@@ -1,6 +1,6 @@
-//! The face for build scripts: [`compile`] for one file, [`Builder`] for all else.
+//! The interface for build scripts: [`compile`] for one file, [`Builder`] for everything else.
 //!
-//! What Cargo is to know goes to standard output, as its protocol for build scripts wants; nothing else is printed.
+//! Cargo's instructions go to standard output, as the protocol for build scripts requires; nothing else is printed.
 
 use std::env;
 use std::path::{MAIN_SEPARATOR_STR, Path, PathBuf};
@@ -20,7 +20,7 @@ pub fn compile(file: impl AsRef<Path>) -> Result<(), Error> {
     Builder::new().file(file).compile()
 }
 
-/// Generates Rust from `.svc` files, with a say in what it looks like.
+/// Generates Rust from `.svc` files, with options.
 ///
 /// Where a `zsvc.toml` lies in the folder of `Cargo.toml` or above it, its include paths and levels of lints hold here,
 /// too, and so does what its `[[generate]]` says of these files where the builder says nothing. A builder without files
@@ -45,7 +45,7 @@ pub struct Builder {
 }
 
 impl Builder {
-    /// A builder without files.
+    /// Returns a builder without files.
     #[must_use]
     pub fn new() -> Self {
         Self::default()
@@ -82,15 +82,15 @@ impl Builder {
     }
 
     /// Derives more traits for a type, by its full name: `.derive("market.v1.Trade", "PartialOrd")`. Several are
-    /// divided by commas; one that the type has already is left out.
+    /// separated by commas; those that the type already derives are skipped.
     #[must_use]
     pub fn derive(mut self, name: impl Into<String>, derives: impl Into<String>) -> Self {
         self.options.derives.push((name.into(), derives.into()));
         self
     }
 
-    /// Puts a Rust type of yours in the place of a generated one: `.replace("market.v1.Trade", "::my::Trade")`.
-    /// See [`Options::replacements`] for what it has to be.
+    /// Replaces a generated type by a Rust type of yours: `.replace("market.v1.Trade", "::my::Trade")`.
+    /// See [`Options::replacements`] for what that type must implement.
     #[must_use]
     pub fn replace(mut self, name: impl Into<String>, replacement: impl Into<String>) -> Self {
         self.options.replacements.push((name.into(), replacement.into()));
@@ -119,7 +119,7 @@ impl Builder {
         self
     }
 
-    /// Reads the files and writes the Rust of them, unless it is there already.
+    /// Reads the files and writes the generated Rust, unless the file already holds it.
     pub fn compile(self) -> Result<(), Error> {
         let folder = self.folder.clone().or_else(default_folder).ok_or(Error::NoOutputFolder)?;
         let plan = self.plan().map_err(|wrong| Error::Project { rendered: rendered(&wrong) })?;
@@ -139,18 +139,18 @@ impl Builder {
     }
 }
 
-/// What a builder does, once its project is known.
+/// A run of a builder, whose project is known.
 struct Plan {
     files: Vec<String>,
     includes: Vec<String>,
     levels: Levels,
     options: Options,
-    /// On what it depends besides the files that it reads.
+    /// Paths that the output depends on besides the files that are read.
     told_to_cargo: Vec<String>,
 }
 
 impl Builder {
-    /// What the builder says, and for what it says nothing about, what the project does.
+    /// Options of the builder, completed by those of the project.
     fn plan(self) -> Result<Plan, Wrong> {
         let Self { files, includes, options, .. } = self;
         let mut plan =
@@ -168,7 +168,7 @@ impl Plan {
         let output = project.output_for(&self.files)?;
         if self.files.is_empty() {
             self.files = output.map_or_else(|| project.files(), |output| project.files_of(output))?;
-            // A file that is new there is one of them.
+            // A new file in the folder becomes one of them.
             let roots = project.roots.iter().filter(|root| !holds_output(Path::new(root)));
             self.told_to_cargo.extend(roots.map(|root| format!("cargo:rerun-if-changed={root}")));
         }
@@ -181,22 +181,22 @@ impl Plan {
     }
 }
 
-/// Whether Cargo's own folder lies in one: it changes with each run, and would cause the next.
+/// Reports whether Cargo's target folder lies in a folder: it changes with each run, and would cause the next.
 fn holds_output(folder: &Path) -> bool {
     let real = |path: &Path| path.canonicalize().ok();
     let out = env::var_os("OUT_DIR").and_then(|out| real(Path::new(&out)));
     out.is_none_or(|out| real(folder).is_none_or(|folder| out.starts_with(folder)))
 }
 
-/// The project that a build script belongs to. What runs elsewhere has none.
+/// Returns the project that a build script belongs to. Outside of build scripts there is none.
 fn project() -> Result<Option<Project>, Wrong> {
     let Some(package) = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from) else { return Ok(None) };
-    // Build scripts run in the folder of their package, where short paths do.
+    // Build scripts run in the folder of their package, so relative paths are enough.
     let is_here = env::current_dir().is_ok_and(|here| here == package);
     Project::find(if is_here { Path::new(".") } else { &package })
 }
 
-/// What is below `OUT_DIR` is reached by `include!`, what is elsewhere by `mod`.
+/// Files below `OUT_DIR` are included by `include!`, others are modules.
 fn placement(folder: &Path) -> Placement {
     let below = env::var_os("OUT_DIR").is_some_and(|out| folder.starts_with(out));
     if below { Placement::Included } else { Placement::Module }
@@ -206,15 +206,15 @@ fn default_folder() -> Option<PathBuf> {
     env::var_os("OUT_DIR").map(|folder| PathBuf::from(folder).join("zsvc"))
 }
 
-/// A path as `zsvc-idl` takes it, and as it is shown: the same on every system.
+/// Returns a path as `zsvc-idl` takes it and messages show it: the same on every system.
 fn slashed(path: impl AsRef<Path>) -> String {
     path.as_ref().to_string_lossy().replace(MAIN_SEPARATOR_STR, "/")
 }
 
-/// On what the output depends, and what there is to warn of, in Cargo's words.
+/// Returns the dependencies and warnings in Cargo's protocol.
 ///
-/// A place where an import was looked for in vain is not named: Cargo takes a missing file for a changed one, and
-/// would run the build script every time.
+/// Paths where an import was not found are left out: Cargo treats a missing file as a changed one, and would run the
+/// build script every time.
 fn told_to_cargo(disk: &Disk, compilation: &Compilation) -> Vec<String> {
     let files = disk.files_read().into_iter().map(|file| format!("cargo:rerun-if-changed={file}"));
     let warnings = compilation.diagnostics.iter().filter(|it| it.severity() == Severity::Warning);
@@ -223,7 +223,7 @@ fn told_to_cargo(disk: &Disk, compilation: &Compilation) -> Vec<String> {
     files.chain(warnings).collect()
 }
 
-/// Cargo shows a warning of a line each.
+/// Returns one line: Cargo shows only the first of a warning.
 fn on_one_line(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
     let place = diagnostic.primary.as_ref().map(|label| {
         let location = sources.location(label.span);

@@ -1,20 +1,20 @@
 //! Docs and deprecations, as attributes.
 //!
-//! Docs of a schema are Markdown that nobody wrote for rustdoc: what rustdoc would run as a test is made plain text
-//! here, unless a fence names its language.
+//! Docs of a schema are Markdown that was not written for rustdoc. Code that rustdoc would run as a test becomes plain
+//! text here, unless a fence names its language.
 
 use proc_macro2::TokenStream;
 use quote::quote;
 use zsvc_idl::schema::Notes;
 
-/// The attributes of a declared thing. `fallback` is its documentation where the schema has none.
+/// Returns the attributes of a declaration. `fallback` is its documentation if the schema has none.
 pub(crate) fn attributes(notes: &Notes, fallback: &str) -> TokenStream {
     let docs = if notes.docs.trim().is_empty() { doc(fallback) } else { doc(&notes.docs) };
     let deprecated = notes.deprecated.as_ref().map(|note| quote!(#[deprecated(note = #note)]));
     quote!(#docs #deprecated)
 }
 
-/// A text as doc comments, a line each.
+/// Returns a text as doc comments, one per line.
 pub(crate) fn doc(text: &str) -> TokenStream {
     let lines = lines_of(text).into_iter().map(|line| match line {
         line if line.is_empty() => line,
@@ -23,7 +23,7 @@ pub(crate) fn doc(text: &str) -> TokenStream {
     quote!(#(#[doc = #lines])*)
 }
 
-/// The lines of a text, of which none is code that rustdoc would take for Rust.
+/// Returns the lines of a text, changed so that rustdoc takes none for Rust.
 fn lines_of(text: &str) -> Vec<String> {
     let mut lines = Vec::new();
     let mut fence: Option<Fence> = None;
@@ -40,7 +40,7 @@ fn lines_of(text: &str) -> Vec<String> {
                     lines.push(line);
                     continue;
                 }
-                // The quote or list ends, and the fence with it. Said so that nobody takes its other end for a new one.
+                // The quote or list ends, and the fence with it. Close it, or its closing fence would open another.
                 None => lines.push(open.end()),
             }
         }
@@ -55,7 +55,7 @@ fn lines_of(text: &str) -> Vec<String> {
     lines
 }
 
-/// A code fence that is open.
+/// An open code fence.
 #[derive(Debug)]
 struct Fence {
     /// Its backticks or tildes.
@@ -67,8 +67,8 @@ struct Fence {
 }
 
 impl Fence {
-    /// What follows the indentation of a line, and the markers of quotes, that are those of the fence; `None` for a line
-    /// that is no longer in the same list or quote.
+    /// Returns a line without the indentation and quote markers of the fence; `None` for a line that is no longer in the
+    /// same list or quote.
     fn rest<'l>(&self, line: &'l str) -> Option<&'l str> {
         let mut quotes = self.prefix.split('>');
         let mut rest = indented(line, self.indentation(quotes.next().unwrap_or_default()))?;
@@ -80,7 +80,7 @@ impl Fence {
         Some(rest)
     }
 
-    /// How far a line must be indented to be in the list that this part of the prefix starts or goes on with.
+    /// Returns the indentation that a line needs to be in the list that this part of the prefix starts or continues.
     fn indentation(&self, part: &str) -> usize {
         if self.has_list { part.len() } else { 0 }
     }
@@ -90,27 +90,27 @@ impl Fence {
         rest.len() - content.len() <= 3 && content.starts_with(&self.marker) && content == marker(content)
     }
 
-    /// A line that closes it, in the list or quote that it is in.
+    /// Returns a line that closes the fence, in its list or quote.
     fn end(&self) -> String {
         self.prefix.replace(|letter| letter != '>', " ") + &self.marker
     }
 }
 
-/// What follows that many spaces; a line without anything has as many as one likes.
+/// Strips a number of spaces; a blank line counts as having enough.
 fn indented(line: &str, spaces: usize) -> Option<&str> {
     let found = line.len() - line.trim_start_matches(' ').len();
     if found == line.len() { Some("") } else { (found >= spaces).then(|| &line[spaces..]) }
 }
 
-/// Takes out what a comment of generated code must not hold: control characters, and those that turn the
-/// direction of text, which rustc refuses.
+/// Removes what comments must not contain: control characters, and those that change the direction of text, which rustc
+/// rejects.
 fn clean(line: &str) -> String {
     let turns = |letter: char| matches!(letter, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let harmless = line.trim_end().chars().filter(|&letter| !turns(letter));
     harmless.map(|letter| if letter.is_control() { ' ' } else { letter }).collect()
 }
 
-/// Cuts a line after the indentation and the markers of lists and quotes that it begins with.
+/// Splits a line after its indentation and the markers of lists and quotes at its start.
 fn split_prefix(line: &str) -> (&str, &str) {
     let mut content = line;
     loop {
@@ -121,20 +121,20 @@ fn split_prefix(line: &str) -> (&str, &str) {
     line.split_at(line.len() - content.len())
 }
 
-/// What follows the marker of an ordered list: `1.` or `1)`, and then a space.
+/// Strips the marker of an ordered list: `1.` or `1)`, and then a space.
 fn after_number(content: &str) -> Option<&str> {
     let rest = content.trim_start_matches(|letter: char| letter.is_ascii_digit());
     let marked = rest.strip_prefix(['.', ')']).filter(|after| after.is_empty() || after.starts_with(' '));
     marked.filter(|_| rest.len() < content.len())
 }
 
-/// The backticks or tildes that make a line a fence, or nothing.
+/// Returns the backticks or tildes that make a line a fence; empty if it is none.
 fn marker(content: &str) -> &str {
     let marks = ['`', '~'].map(|mark| &content[..content.len() - content.trim_start_matches(mark).len()]);
     marks.into_iter().find(|mark| mark.len() >= 3).unwrap_or_default()
 }
 
-/// Keeps at most three spaces in a row: four would make a code block.
+/// Keeps at most three spaces of indentation: four would start a code block.
 fn shallow(prefix: &str) -> String {
     let mut kept = String::new();
     for letter in prefix.chars() {

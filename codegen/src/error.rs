@@ -7,17 +7,17 @@ use std::path::PathBuf;
 use crate::files;
 use crate::options::OptionsError;
 
-/// Why there is no generated code. Its `Debug` form is its `Display` form, so that a `main` that returns one shows
-/// it readably in Cargo's output.
+/// Why no code was generated. Its `Debug` output is its `Display` output, so that a `main` that returns it prints it
+/// readably in Cargo's output.
 pub enum Error {
-    /// The `.svc` files have errors: all of them, as text with the lines that they are about.
+    /// The `.svc` files have errors.
     Schema {
-        /// What `zsvc check` would print.
+        /// All errors with their lines, as `zsvc check` prints them.
         rendered: String,
     },
-    /// The project's `zsvc.toml`, or what it leads to, is wrong.
+    /// The project's `zsvc.toml`, or a file or folder that it names, is wrong.
     Project {
-        /// What `zsvc check` would print.
+        /// All errors with their lines, as `zsvc check` prints them.
         rendered: String,
     },
     /// The options do not fit the files.

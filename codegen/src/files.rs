@@ -1,6 +1,6 @@
 //! The file system: reading `.svc` files, and writing generated ones.
 //!
-//! The one place of this crate that touches it. What is to be read and written, and when, is up to the callers:
+//! The only module of this crate that accesses it. The callers decide what is read and written, and when:
 //! [`crate::build`] and the command line.
 
 use std::cell::RefCell;
@@ -13,14 +13,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use zsvc_idl::source::MAX_FILE_BYTES;
 use zsvc_idl::{LoadError, Loader};
 
-/// Loads `.svc` files from disk, and remembers which ones.
+/// Loads `.svc` files from disk, and records their paths.
 #[derive(Debug, Default)]
 pub struct Disk {
     read: RefCell<BTreeSet<String>>,
 }
 
 impl Disk {
-    /// The paths of all files that were read, in order.
+    /// Returns the paths of all files that were read, in order.
     #[must_use]
     pub fn files_read(&self) -> Vec<String> {
         self.read.borrow().iter().cloned().collect()
@@ -39,20 +39,20 @@ impl Loader for Disk {
         }
     }
 
-    /// The path without links, from the root; where that is no text, paths are compared by their letters.
+    /// Returns the absolute path with links resolved. Where that is not UTF-8, paths are compared as written.
     fn identity(&self, path: &str) -> Option<String> {
         fs::canonicalize(path).ok()?.into_os_string().into_string().ok()
     }
 }
 
-/// Reads one byte past the limit, which then says that there are more: a device may have no end.
+/// Reads at most one byte past the limit, which shows that the file is longer: a device may have no end.
 pub(crate) fn read_at_most(path: &str, limit: usize) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     File::open(path)?.take(limit as u64 + 1).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 
-/// Why something failed, as messages of this project say it: in lower case, without the system's number for it.
+/// Returns why an operation failed, as messages of this project say it: in lower case, without the error number.
 #[must_use]
 pub fn reason(error: &io::Error) -> String {
     let text = error.to_string();
@@ -63,15 +63,15 @@ pub fn reason(error: &io::Error) -> String {
 /// How a file on disk compares to what it should hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Freshness {
-    /// It holds just that.
+    /// The file holds exactly that.
     Current,
-    /// It holds something else.
+    /// The file holds something else.
     Stale,
     /// There is no such file.
     Missing,
 }
 
-/// Compares a file to what it should hold.
+/// Compares a file with the text that it should hold.
 pub fn freshness(path: &Path, text: &str) -> io::Result<Freshness> {
     match fs::read(path) {
         Ok(bytes) if bytes == text.as_bytes() => Ok(Freshness::Current),
@@ -81,8 +81,8 @@ pub fn freshness(path: &Path, text: &str) -> io::Result<Freshness> {
     }
 }
 
-/// Writes a file, and the folders above it, unless it holds just that already: an unchanged time of change keeps
-/// Cargo from building what depends on it.
+/// Writes a file, and creates the folders above it, unless it already holds the text: an unchanged modification time
+/// keeps Cargo from rebuilding what depends on it.
 pub fn update(path: &Path, text: &str) -> io::Result<()> {
     match freshness(path, text)? {
         Freshness::Current => Ok(()),
@@ -94,8 +94,8 @@ pub fn update(path: &Path, text: &str) -> io::Result<()> {
     }
 }
 
-/// Writes beside the file and renames, so that nobody ever reads half of it, and the old one stays where that fails. A
-/// link stays one: the file is replaced that it leads to. Who may do what with it stays, too.
+/// Writes beside the file and renames, so that no reader sees half of it, and the old file stays if that fails. A link
+/// stays a link: its target is replaced. Permissions are kept.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let real = match fs::canonicalize(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => path.to_owned(),
@@ -105,21 +105,21 @@ fn replace(path: &Path, text: &str) -> io::Result<()> {
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         metadata => Some(metadata?.permissions()),
     };
-    // Renaming asks for nothing but a folder that can be written.
+    // Renaming requires a writable folder only, so the file's own permissions are checked here.
     if permissions.as_ref().is_some_and(Permissions::readonly) {
         return Err(io::Error::new(ErrorKind::PermissionDenied, "it is read-only"));
     }
     let (beside, file) = create_beside(&real)?;
     let replaced = write(file, text, permissions).and_then(|()| fs::rename(&beside, &real));
     if replaced.is_err() {
-        // The first error is the one to tell; that the rest of it stays behind is not worth a second.
+        // The first error is reported; that the temporary file stays behind is not worth a second.
         let _ = fs::remove_file(&beside);
     }
     replaced
 }
 
-/// A new file under a hidden name in the same folder, so that renaming never leads from one disk to another. The name is
-/// short, whatever that of the file; what lies there already, a link perhaps, is not touched.
+/// Creates a file with a hidden name in the same folder, so that renaming never crosses file systems. The name is short,
+/// however long that of the file; an existing file or link of that name is not touched.
 fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     static NEXT: AtomicU32 = AtomicU32::new(0);
     loop {
@@ -132,7 +132,7 @@ fn create_beside(path: &Path) -> io::Result<(PathBuf, File)> {
     }
 }
 
-/// All of it is on disk in the end: a name must not lead to an empty file when the power goes.
+/// Writes the text and syncs it: the name must not lead to an empty file after a power failure.
 fn write(mut file: File, text: &str, permissions: Option<Permissions>) -> io::Result<()> {
     file.write_all(text.as_bytes())?;
     permissions.map_or(Ok(()), |permissions| file.set_permissions(permissions))?;

@@ -1,7 +1,7 @@
-//! Which of the runtime's *forms* a type has on the wire.
+//! The *form* of a type on the wire.
 //!
-//! A form is a marker type that says how a Rust type is written, read and checked. Most types are `Plain`: they know it
-//! themselves.
+//! A form is a marker type of the runtime that says how a Rust type is written, read and checked. Most types are `Plain`:
+//! they implement it themselves.
 
 use proc_macro2::TokenStream;
 use quote::{ToTokens, quote};
@@ -9,12 +9,12 @@ use zsvc_idl::schema::{Builtin, Type};
 
 use crate::site::{Held, Site};
 
-/// A form, as the runtime has it.
+/// A form of the runtime.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum Form {
     Plain,
     Bounded,
-    Foreign,
+    ViaSerde,
     Nanoseconds,
     Blob,
     Nothing,
@@ -25,7 +25,7 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    /// The form of a type.
+    /// Returns the form of a type.
     pub(crate) fn of(site: Site<'_>, ty: &Type) -> Self {
         match site.resolved(ty) {
             Type::Builtin(Builtin::Duration) => Self::Nanoseconds,
@@ -37,40 +37,40 @@ impl Form {
                 (Self::Plain, Self::Plain) => Self::Plain,
                 (key, value) => Self::Map(Box::new(key), Box::new(value)),
             },
-            ty if site.is_replaced(ty) => Self::Foreign,
+            ty if site.is_replaced(ty) => Self::ViaSerde,
             Type::Named(id) if site.generation.reach.is_bounded(*id) => Self::Bounded,
             Type::Named(_) => Self::Plain,
         }
     }
 
-    /// The form of a method's answer, which may be nothing.
+    /// Returns the form of a method's answer, which may be nothing.
     pub(crate) fn of_answer(site: Site<'_>, answer: Option<&Type>) -> Self {
         answer.map_or(Self::Nothing, |ty| Self::of(site, ty))
     }
 
-    /// The form of what a field or payload holds.
+    /// Returns the form of a field or payload.
     pub(crate) fn of_held(site: Site<'_>, held: Held<'_>) -> Self {
         let form = Self::of_present(site, held);
         if site.optional(held.ty).is_some() { form.inside(Self::Optional) } else { form }
     }
 
-    /// The form of what a field or payload holds, if it is optional and there is something.
+    /// Returns the form of a field or payload without its optional type: that of a value that is present.
     pub(crate) fn of_present(site: Site<'_>, held: Held<'_>) -> Self {
         let form = Self::of(site, site.optional(held.ty).unwrap_or(held.ty));
         if held.boxed { form.inside(Self::Boxed) } else { form }
     }
 
-    /// Whether a value of this form can break a bound.
+    /// Reports whether a value of this form can violate a bound.
     pub(crate) fn is_bounded(&self) -> bool {
         match self {
             Self::Bounded => true,
-            Self::Plain | Self::Foreign | Self::Nanoseconds | Self::Blob | Self::Nothing => false,
+            Self::Plain | Self::ViaSerde | Self::Nanoseconds | Self::Blob | Self::Nothing => false,
             Self::Optional(inner) | Self::List(inner) | Self::Boxed(inner) => inner.is_bounded(),
             Self::Map(key, value) => key.is_bounded() || value.is_bounded(),
         }
     }
 
-    /// Wraps any form but `Plain`, which is the form of a container of plain values, too.
+    /// Wraps any form except `Plain`, which is also the form of a container of plain values.
     fn inside(self, wrap: fn(Box<Self>) -> Self) -> Self {
         if self == Self::Plain { self } else { wrap(Box::new(self)) }
     }
@@ -81,7 +81,7 @@ impl ToTokens for Form {
         tokens.extend(match self {
             Self::Plain => quote!(wire::Plain),
             Self::Bounded => quote!(wire::Bounded),
-            Self::Foreign => quote!(wire::Foreign),
+            Self::ViaSerde => quote!(wire::ViaSerde),
             Self::Nanoseconds => quote!(wire::Nanoseconds),
             Self::Blob => quote!(wire::Blob),
             Self::Nothing => quote!(wire::Nothing),

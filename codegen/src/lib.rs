@@ -1,6 +1,6 @@
 //! Compiles `.svc` files to Rust for the `zsvc` crate: pure Rust, without a C compiler, libzmq or tokio.
 //!
-//! A build script needs one line of it:
+//! A build script needs one line:
 //!
 //! ```no_run
 //! fn main() -> Result<(), zsvc_codegen::Error> {
@@ -8,12 +8,12 @@
 //! }
 //! ```
 //!
-//! The program then says `zsvc::include_generated!();` where it wants the modules. [`Builder`] is the longer form.
+//! The program writes `zsvc::include_generated!();` where the modules are to be. [`Builder`] has options.
 //!
 //! Inside, a [`zsvc_idl::Schema`](zsvc_idl::schema::Schema) becomes text in one step that cannot fail
 //! ([`generate`](generate())): `names` gives each declared thing its Rust identifier, `module` the order of the file,
-//! `item` holds one emitted item per file, `layout` makes text of tokens. What is written is thin; whatever moves bytes
-//! is a function of the runtime.
+//! `item` holds one emitted item per file, `layout` turns tokens into text. Generated code is thin: everything that moves
+//! bytes is a function of the runtime.
 //!
 //! Not here: reading the language and its rules (`zsvc-idl`), and the wire (`zsvc`).
 
@@ -39,3 +39,8 @@ pub use files::{Disk, Freshness, freshness, reason, update};
 pub use generate::{Placement, generate};
 pub use options::{Choices, Options, OptionsError, Sides};
 pub use project::{FolderError, Output, PROJECT_FILE, Project, Wrong, is_taken, svc_files};
+
+/// The example of README.md, compiled as a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub mod readme {}

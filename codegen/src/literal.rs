@@ -8,7 +8,7 @@ use zsvc_idl::schema::{Literal, Range, TypeId};
 
 use crate::site::Site;
 
-/// A value as a constant expression: a string stays a `&str`.
+/// Returns a value as a constant expression: a string stays a `&str`.
 pub(crate) fn constant(site: Site<'_>, value: &Literal) -> TokenStream {
     match value {
         Literal::Bool(value) => quote!(#value),
@@ -21,7 +21,7 @@ pub(crate) fn constant(site: Site<'_>, value: &Literal) -> TokenStream {
     }
 }
 
-/// A value as one that a field can own.
+/// Returns a value as an expression of an owned type.
 pub(crate) fn owned(site: Site<'_>, value: &Literal) -> TokenStream {
     match value {
         Literal::String(text) => quote!(::std::string::String::from(#text)),
@@ -29,7 +29,7 @@ pub(crate) fn owned(site: Site<'_>, value: &Literal) -> TokenStream {
     }
 }
 
-/// A range of lengths or numbers, in Rust's notation.
+/// Returns a range of lengths or numbers, in Rust's notation.
 pub(crate) fn range(site: Site<'_>, range: &Range) -> TokenStream {
     let min = range.min.as_ref().map(|min| constant(site, min));
     let max = range.max.as_ref().map(|max| constant(site, max));
@@ -40,16 +40,11 @@ pub(crate) fn range(site: Site<'_>, range: &Range) -> TokenStream {
     }
 }
 
-/// In the largest unit that it is a whole number of. At most `u64::MAX` nanoseconds; a longer one, which no schema holds,
-/// becomes that.
+/// Returns a duration in the largest unit of which it is a whole number; not in minutes or hours, whose constructors need Rust 1.91 of the
+/// user. Longer ones than `u64::MAX` nanoseconds, which no schema holds, become that.
 pub(crate) fn duration(value: Duration) -> TokenStream {
-    const UNITS: [(u64, &str); 5] = [
-        (3_600_000_000_000, "from_hours"),
-        (60_000_000_000, "from_mins"),
-        (1_000_000_000, "from_secs"),
-        (1_000_000, "from_millis"),
-        (1_000, "from_micros"),
-    ];
+    const UNITS: [(u64, &str); 3] =
+        [(1_000_000_000, "from_secs"), (1_000_000, "from_millis"), (1_000, "from_micros")];
     let nanoseconds = u64::try_from(value.as_nanos()).unwrap_or(u64::MAX);
     let whole = UNITS.iter().find(|(unit, _)| nanoseconds > 0 && nanoseconds.is_multiple_of(*unit));
     let (unit, name) = whole.copied().unwrap_or((1, "from_nanos"));
@@ -57,14 +52,14 @@ pub(crate) fn duration(value: Duration) -> TokenStream {
     quote!(::core::time::Duration::#name(#count))
 }
 
-/// A float; one of many zeros by its exponent.
+/// Returns a float; one with many zeros has an exponent.
 fn float(value: f64) -> Token {
     let plain = Token::f64_unsuffixed(value);
     let is_short = value == 0.0 || (1e-4..1e6).contains(&value);
     if is_short { plain } else { format!("{value:e}").parse().unwrap_or(plain) }
 }
 
-/// A number of many digits is easier to read, and by clippy to be written, in groups of three.
+/// Returns a number, in groups of three digits if it is long, as clippy demands.
 pub(crate) fn integer(value: impl Into<u128>) -> Token {
     let value = value.into();
     let digits = value.to_string();

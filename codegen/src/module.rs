@@ -14,19 +14,19 @@ use crate::names::{ChildNames, ModuleNames, ServiceNames};
 use crate::site::{Generation, Site};
 use crate::{docs, item, layout};
 
-/// A stretch of the file.
+/// A part of the file.
 #[derive(Debug)]
 pub(crate) struct Part<'a> {
-    /// In how many modules it is.
+    /// Number of modules around it.
     depth: usize,
     kind: Kind<'a>,
 }
 
 #[derive(Debug)]
 enum Kind<'a> {
-    /// That the runtime is one that this code was made for.
+    /// The check that the runtime has the version that this code was made for.
     Check,
-    /// The head of a module; `prefix` is what the package's name starts with.
+    /// The start of a module; `prefix` is the start of the package's name.
     Open {
         child: &'a ChildNames,
         prefix: String,
@@ -38,7 +38,7 @@ enum Kind<'a> {
     Close,
 }
 
-/// The whole file.
+/// Returns the parts of the whole file.
 pub(crate) fn parts<'a>(generation: &'a Generation<'a>) -> Vec<Part<'a>> {
     let mut parts = vec![Part { depth: 0, kind: Kind::Check }];
     modules(generation, &generation.names.root, "", 0, &mut parts);
@@ -63,7 +63,7 @@ fn modules<'a>(
     }
 }
 
-/// What a package declares.
+/// Returns the items that a package declares.
 fn items<'a>(generation: &'a Generation<'a>, id: PackageId) -> impl Iterator<Item = Kind<'a>> {
     let (package, names) = (generation.schema.package(id), generation.names.package(id));
     let constants = names.constants.iter().zip(&package.constants);
@@ -78,7 +78,7 @@ fn is_replaced(generation: &Generation<'_>, id: TypeId) -> bool {
     generation.choices.is_replaced(id)
 }
 
-/// Adds the part at a place to the text of those before it.
+/// Appends the part at an index to the text of those before it.
 pub(crate) fn print(generation: &Generation<'_>, parts: &[Part<'_>], place: usize, text: &mut String) {
     let Part { depth, kind } = &parts[place];
     let follows_head = place.checked_sub(1).is_none_or(|last| matches!(parts[last].kind, Kind::Open { .. }));
@@ -100,12 +100,12 @@ pub(crate) fn print(generation: &Generation<'_>, parts: &[Part<'_>], place: usiz
     }
 }
 
-/// The tokens of an item.
+/// Returns the tokens of an item.
 fn tokens(generation: &Generation<'_>, kind: &Kind<'_>) -> TokenStream {
-    let site = |package: &PackageId| Site { generation, package: *package };
+    let site = |package: &PackageId| Site::new(generation, *package);
     match kind {
         Kind::Check => quote!(
-            const _: () = ::zsvc::generated::made_for(2);
+            const _: () = ::zsvc::generated::made_for(3);
         ),
         Kind::Constant(package, name, constant) => item::constant(site(package), name, constant),
         Kind::Type(package, id) => item::definition(site(package), *id),
@@ -114,7 +114,7 @@ fn tokens(generation: &Generation<'_>, kind: &Kind<'_>) -> TokenStream {
     }
 }
 
-/// A module up to its brace.
+/// Prints the start of a module, without its brace.
 fn open(generation: &Generation<'_>, child: &ChildNames, prefix: &str, depth: usize, text: &mut String) {
     let ChildNames { part, name, module } = child;
     let full_name = format!("{prefix}{part}");
@@ -128,7 +128,7 @@ fn open(generation: &Generation<'_>, child: &ChildNames, prefix: &str, depth: us
     text.truncate(text.trim_end().len());
 }
 
-/// What users' lints and formatting must not be applied to, for an outermost module and all in it.
+/// Returns the attributes of an outermost module that keep users' lints and formatting off generated code.
 fn lints() -> TokenStream {
     quote! {
         #[allow(

@@ -1,9 +1,9 @@
 //! Rust identifiers for what a schema declares.
 //!
-//! A name of the schema stays as it is wherever Rust allows: a keyword is written raw (`r#type`), and the few that
-//! cannot be raw (`self`, `crate`, …) get a trailing underscore. Where a name that the generator adds meets one of
-//! the schema's, the generator's gives way, by a trailing underscore too; but a client's methods give way to what every
-//! client has. So generation never fails over a name.
+//! A name of the schema is kept wherever Rust allows: a keyword is written raw (`r#type`), and the few that cannot be raw
+//! (`self`, `crate`, …) get a trailing underscore. Where a name that the generator adds collides with one of the schema,
+//! the generator's gets a trailing underscore; only a client's methods make way for the functions that every client has.
+//! So generation never fails because of a name.
 //!
 //! Not here: paths from one module to another ([`crate::site`]).
 
@@ -21,50 +21,50 @@ const KEYWORDS: &[&str] = &[
     "true", "try", "type", "typeof", "unsafe", "unsized", "use", "virtual", "where", "while", "yield",
 ];
 
-/// What is no identifier at all, not even raw.
+/// Names that are no identifiers, not even raw.
 const NEVER_NAMES: &[&str] = &["_", "self", "Self", "super", "crate"];
 
-/// Names that a type or module must leave alone: generated code says `u32` and means it.
+/// Names that no type or module may have: generated code uses the primitives by name.
 const PRIMITIVES: &[&str] = &[
     "bool", "char", "f16", "f32", "f64", "f128", "i8", "i16", "i32", "i64", "i128", "isize", "str", "u8",
     "u16", "u32", "u64", "u128", "usize",
 ];
 
-/// Names that an outermost module must leave alone: beside a module `rustfmt`, rustc takes the attribute
-/// `#[rustfmt::skip]` for something in it.
+/// Names that no outermost module may have: beside a module `rustfmt`, rustc looks for the attribute `#[rustfmt::skip]`
+/// in it.
 const TOOLS: &[&str] = &["rustfmt"];
 
-/// What a variable in generated functions must not be called: names that they bind or see as statics themselves, and
-/// those of the prelude that a pattern would take for a variant.
-const OUR_BINDINGS: &[&str] = &["METHODS", "formatter", "out", "fields", "None", "Some", "Ok", "Err"];
+/// Names that a variable in generated functions must not have: names that they bind themselves, and those of the prelude
+/// that a pattern would take for a variant.
+const OUR_BINDINGS: &[&str] = &["formatter", "out", "fields", "None", "Some", "Ok", "Err"];
 
-/// How many underscores follow a name of the generator that others have already. Where these were not enough, a number
-/// follows: a schema may hold thousands of names that all come down to one.
+/// Most underscores that are appended to a name of the generator that is taken. After that a number is appended: a schema
+/// may hold thousands of names that become the same.
 const MAX_UNDERSCORES: usize = 4;
 
-/// Names that share a namespace, each taken once.
+/// Names of one namespace, each taken once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
-    /// Taken from the start. Shared, since a scope is made for each variant, and a package may have many of both.
+    /// Names that are taken from the start. Shared, since there is a scope per variant, and a package may have many of both.
     never: Rc<BTreeSet<String>>,
     taken: BTreeSet<String>,
-    /// The last number that followed a name.
+    /// Last number that was appended to a name.
     numbers: BTreeMap<String, usize>,
 }
 
 impl Scope {
-    /// A scope in which some names are taken already.
+    /// Returns a scope in which some names are taken.
     pub(crate) fn without<'n>(taken: impl IntoIterator<Item = &'n str>) -> Self {
         let never = taken.into_iter().map(str::to_owned).collect();
         Self { never: Rc::new(never), ..Self::default() }
     }
 
-    /// Identifiers for names of the schema. Those that can stay as they are do, whatever their order.
+    /// Returns identifiers for names of the schema. Those that can be kept are, whatever their order.
     pub(crate) fn declare<'n>(&mut self, names: impl IntoIterator<Item = &'n str>) -> Vec<Ident> {
         self.declare_as(names, str::to_owned)
     }
 
-    /// As [`Scope::declare`], but for names that are to be spelt in another way.
+    /// Returns identifiers as [`Scope::declare`] does, for names that are converted by `spell` first.
     fn declare_as<'n>(
         &mut self,
         names: impl IntoIterator<Item = &'n str>,
@@ -78,7 +78,7 @@ impl Scope {
             .collect()
     }
 
-    /// An identifier for a name that the generator adds: underscores follow until it is nobody else's.
+    /// Returns an identifier for a name that the generator adds, with underscores appended until it is free.
     pub(crate) fn add(&mut self, name: &str) -> Ident {
         let mut candidate = name.to_owned();
         for _ in 0..=MAX_UNDERSCORES {
@@ -103,13 +103,13 @@ impl Scope {
         ident(&free)
     }
 
-    /// Takes `name` if it is free and can be an identifier.
+    /// Takes `name` if it is free and can be an identifier. Reports whether it did.
     fn claim(&mut self, name: &str) -> bool {
         !NEVER_NAMES.contains(&name) && !self.never.contains(name) && self.taken.insert(name.to_owned())
     }
 }
 
-/// The identifier of a name that can be one.
+/// Returns the identifier of a name that can be one.
 fn ident(name: &str) -> Ident {
     if KEYWORDS.contains(&name) {
         Ident::new_raw(name, Span::call_site())
@@ -118,12 +118,12 @@ fn ident(name: &str) -> Ident {
     }
 }
 
-/// Identifiers for names that share a namespace with nothing else: fields, variants' fields, methods.
+/// Returns identifiers for names that have a namespace of their own: fields, variants' fields, methods.
 pub(crate) fn distinct<'n>(names: impl IntoIterator<Item = &'n str>) -> Vec<Ident> {
     Scope::default().declare(names)
 }
 
-/// `last_trade` as `LastTrade`, for hidden types. Underscores in front stay: `_1` has to be a name still.
+/// Returns `last_trade` as `LastTrade`, for types. Leading underscores are kept: `_1` must stay a name.
 pub(crate) fn pascal(name: &str) -> String {
     let words = name.trim_start_matches('_');
     let underscores = &name[..name.len() - words.len()];
@@ -135,9 +135,19 @@ fn capitalized(word: &str) -> String {
     letters.next().map_or_else(String::new, |first| first.to_ascii_uppercase().to_string() + letters.as_str())
 }
 
-/// `UnknownSymbol` as `unknown symbol`, for messages. Capitals in a row are one word, but for the last of them where
-/// that starts the next: `HTTPError` is `http error`.
+/// Returns `TapeArchive` as `tape_archive`, for modules.
+fn snake(name: &str) -> String {
+    lower_case_words(name, '_')
+}
+
+/// Returns `UnknownSymbol` as `unknown symbol`, for messages.
 pub(crate) fn words(name: &str) -> String {
+    lower_case_words(name, ' ').replace('_', " ").trim().to_owned()
+}
+
+/// Writes a name in lower case, with a separator between its words. Capitals in a row are one word, except for the last
+/// of them where that starts the next: `HTTPError` is `http error`.
+fn lower_case_words(name: &str, separator: char) -> String {
     let mut text = String::new();
     let mut last = ' ';
     let mut letters = name.chars().peekable();
@@ -145,12 +155,12 @@ pub(crate) fn words(name: &str) -> String {
         let starts_next = letters.peek().is_some_and(char::is_ascii_lowercase);
         let follows = last.is_ascii_lowercase() || last.is_ascii_digit();
         if letter.is_ascii_uppercase() && (follows || last.is_ascii_uppercase() && starts_next) {
-            text.push(' ');
+            text.push(separator);
         }
-        text.push(if letter == '_' { ' ' } else { letter.to_ascii_lowercase() });
+        text.push(letter.to_ascii_lowercase());
         last = letter;
     }
-    text.trim().to_owned()
+    text
 }
 
 /// The identifiers of everything that other items refer to.
@@ -158,37 +168,37 @@ pub(crate) fn words(name: &str) -> String {
 pub(crate) struct Names {
     /// By [`TypeId`].
     types: Vec<Ident>,
-    /// By [`TypeId`]; without values for what is no enum.
+    /// By [`TypeId`]; without values for types that are not enums.
     enums: Vec<EnumNames>,
     /// By [`PackageId`].
     packages: Vec<PackageNames>,
-    /// The tree of modules; the root has no name of its own.
+    /// Tree of modules; the root has no name.
     pub(crate) root: ModuleNames,
 }
 
 /// The identifiers of one package.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct PackageNames {
-    /// The modules from the root of the generated file to this one.
+    /// Modules from the root of the generated file to this one.
     pub(crate) path: Vec<Ident>,
     /// In order of declaration.
     pub(crate) constants: Vec<Ident>,
     /// In order of declaration.
     pub(crate) services: Vec<ServiceNames>,
-    /// What a variable must not be called here: a constant or variant of that name would be taken for a pattern.
+    /// Scope for variables, without names of constants: in a pattern such a variable would be the constant.
     pub(crate) bindings: Scope,
 }
 
-/// The identifiers of what belongs to an enum.
+/// The identifiers of an enum.
 #[derive(Debug)]
 pub(crate) struct EnumNames {
     /// In order of declaration.
     pub(crate) values: Vec<Ident>,
     /// The variant for a value of a newer schema.
     pub(crate) unknown: Ident,
-    /// The function that gives a value's number.
+    /// The function that returns a value's number.
     pub(crate) number: Ident,
-    /// And the one that gives a number's value.
+    /// The function that returns a number's value.
     pub(crate) from_number: Ident,
 }
 
@@ -203,12 +213,14 @@ pub(crate) struct ServiceNames {
     pub(crate) server: Ident,
     /// `TapeMock`
     pub(crate) mock: Ident,
+    /// `tape_methods`
+    pub(crate) methods: Ident,
 }
 
-/// A module, and those inside it.
+/// A module and those inside it.
 #[derive(Debug, Default)]
 pub(crate) struct ModuleNames {
-    /// The package whose items it holds, if there is one of exactly this name.
+    /// Package whose items it holds, if one has exactly this name.
     pub(crate) package: Option<PackageId>,
     /// In order of their packages' names.
     pub(crate) children: Vec<ChildNames>,
@@ -217,16 +229,16 @@ pub(crate) struct ModuleNames {
 /// A module inside another.
 #[derive(Debug)]
 pub(crate) struct ChildNames {
-    /// The part of the packages' names that it stands for.
+    /// Part of the packages' names that it stands for.
     pub(crate) part: String,
-    /// What it is called.
+    /// Its identifier.
     pub(crate) name: Ident,
-    /// What it holds.
+    /// Its content.
     pub(crate) module: ModuleNames,
 }
 
 impl Names {
-    /// Names everything in `schema`.
+    /// Computes the identifiers of everything in `schema`.
     pub(crate) fn new(schema: &Schema) -> Self {
         let mut names = Self {
             types: vec![ident("unnamed"); schema.types.len()],
@@ -240,22 +252,23 @@ impl Names {
         names
     }
 
-    /// The identifier of a type, without a path.
+    /// Returns the identifier of a type, without a path.
     pub(crate) fn definition(&self, id: TypeId) -> &Ident {
         &self.types[id.0 as usize]
     }
 
-    /// The identifiers in an enum.
+    /// Returns the identifiers of an enum.
     pub(crate) fn enumeration(&self, id: TypeId) -> &EnumNames {
         &self.enums[id.0 as usize]
     }
 
-    /// The identifiers of a package.
+    /// Returns the identifiers of a package.
     pub(crate) fn package(&self, id: PackageId) -> &PackageNames {
         &self.packages[id.0 as usize]
     }
 
-    /// Names the module at `path` and all below it: `packages` are those under it, with the rest of their names.
+    /// Computes the identifiers of the module at `path` and all below it. `packages` are those below it, each with the rest
+    /// of its name.
     fn module(
         &mut self,
         schema: &Schema,
@@ -309,22 +322,26 @@ impl EnumNames {
 }
 
 impl PackageNames {
-    /// Services, then what the generator adds for them, then constants, which are a namespace of their own.
+    /// Declares services, then what the generator adds for them, then constants, which have a namespace of their own.
     fn declare_ours(&mut self, package: &Package, scope: &mut Scope) {
         let services = scope.declare(package.services.iter().map(|service| service.name.as_str()));
         let services = services.into_iter().zip(&package.services).map(|(name, service)| ServiceNames {
             service: name,
             client: scope.add(&format!("{}Client", service.name)),
             server: scope.add(&format!("{}Server", service.name)),
-            // Named below, so that nothing is called otherwise for a mock that may not even be wanted.
+            // Set below, so that mocks, which are optional, and private modules change no other name.
             mock: ident("unnamed"),
+            methods: ident("unnamed"),
         });
         self.services = services.collect();
         for (names, service) in self.services.iter_mut().zip(&package.services) {
             names.mock = scope.add(&format!("{}Mock", service.name));
         }
+        for (names, service) in self.services.iter_mut().zip(&package.services) {
+            names.methods = scope.add(&format!("{}_methods", snake(&service.name)));
+        }
 
-        // Upper case, whatever the schema says: a lower-case constant would turn variables into patterns.
+        // Upper case, whatever the schema says: a lower-case constant would turn variables in patterns into constants.
         let names = package.constants.iter().map(|constant| constant.name.as_str());
         self.constants = Scope::default().declare_as(names, str::to_ascii_uppercase);
         let constants: Vec<String> = self.constants.iter().map(Ident::to_string).collect();
@@ -378,6 +395,13 @@ mod tests {
         assert_eq!(pascal("last_trade"), "LastTrade");
         assert_eq!(pascal("_1"), "_1");
         assert_eq!(pascal("_"), "_");
+    }
+
+    #[test]
+    fn modules_are_in_snake_case() {
+        assert_eq!(snake("TapeArchive"), "tape_archive");
+        assert_eq!(snake("HTTPGate2Way"), "http_gate2_way");
+        assert_eq!(snake("_tape"), "_tape");
     }
 
     #[test]

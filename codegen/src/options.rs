@@ -1,4 +1,4 @@
-//! What a user may choose about the generated code: [`Options`] as written, [`Choices`] once a schema is known.
+//! Options of generated code: [`Options`] as written, [`Choices`] once they are checked against a schema.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,22 +9,22 @@ use syn::parse::Parser;
 use syn::punctuated::Punctuated;
 use zsvc_idl::schema::{Schema, TypeId, TypeKind};
 
-/// Choices about generated code, by the full names of types.
+/// Options of generated code, by the full names of types.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
-    /// Pairs of a type's full name and the derives that it gets beside its own: `("market.v1.Trade", "PartialOrd")`.
+    /// Pairs of a type's full name and additional derives: `("market.v1.Trade", "PartialOrd")`.
     pub derives: Vec<(String, String)>,
-    /// Pairs of a type's full name and the Rust type that stands in its place: `("market.v1.Trade", "::my::Trade")`.
-    /// That type has to be `Clone + Debug + PartialEq`, `serde::Serialize` and `serde::Deserialize` in the wire's form,
-    /// and sees to `@len` and `@range` itself.
+    /// Pairs of a type's full name and the Rust type that replaces it: `("market.v1.Trade", "::my::Trade")`.
+    /// That type must be `Clone + Debug + PartialEq`, `serde::Serialize` and `serde::Deserialize` in the form of the wire,
+    /// and checks `@len` and `@range` itself.
     pub replacements: Vec<(String, String)>,
-    /// For which ends of a call code is generated.
+    /// Sides of a call for which code is generated.
     pub sides: Sides,
-    /// Whether there are mocks of services, for tests. They implement the traits, so clients alone have none.
+    /// Whether mocks of services are generated, for tests. They implement the traits, so clients alone have none.
     pub mocks: bool,
 }
 
-/// The ends of a call that code is generated for.
+/// Sides of a call for which code is generated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Sides {
     /// Traits, servers and clients.
@@ -36,7 +36,7 @@ pub enum Sides {
     Server,
 }
 
-/// What is wrong with an option.
+/// An invalid option.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OptionsError {
     /// An option names a type that no file declares.
@@ -44,12 +44,12 @@ pub enum OptionsError {
         /// The name.
         name: String,
     },
-    /// An option has an alias derive something.
+    /// An option adds derives to an alias.
     AliasDerive {
         /// The alias.
         name: String,
     },
-    /// An option has a type derive something that another option has replaced.
+    /// An option adds derives to a type that another option replaces.
     ReplacedDerive {
         /// The type.
         name: String,
@@ -74,27 +74,27 @@ pub enum OptionsError {
     },
 }
 
-/// [`Options`] that fit a schema: emission from here on cannot fail.
+/// [`Options`] that fit a schema: from here on, emission cannot fail.
 #[derive(Debug, Default)]
 pub struct Choices {
     derives: BTreeMap<TypeId, Vec<Derive>>,
-    /// The text of a type each: tokens can't go from thread to thread.
+    /// As text: tokens can't be sent from one thread to another.
     replacements: BTreeMap<TypeId, String>,
     sides: Sides,
     mocks: bool,
 }
 
-/// A trait that a user has derived for a type.
+/// A trait that an option derives for a type.
 #[derive(Debug)]
 pub(crate) struct Derive {
-    /// The last part of its path.
+    /// Last segment of its path.
     pub(crate) name: String,
-    /// The text of its path.
+    /// Its path, as text.
     path: String,
 }
 
 impl Options {
-    /// Takes from others what these say nothing about.
+    /// Fills in from `others` what is not set here.
     pub(crate) fn or(&mut self, others: &Self) {
         if self.derives.is_empty() {
             self.derives.clone_from(&others.derives);
@@ -108,7 +108,7 @@ impl Options {
         self.mocks |= others.mocks;
     }
 
-    /// Looks the types up that the options name.
+    /// Looks up the types that the options name.
     pub fn resolve(&self, schema: &Schema) -> Result<Choices, OptionsError> {
         let types = by_full_name(schema);
         let find =
@@ -161,7 +161,7 @@ fn parse_replacement(name: &str, replacement: &str) -> Result<String, OptionsErr
     Ok(ty.to_token_stream().to_string())
 }
 
-/// The tokens of a text that was made of tokens, and so can be read; else rustc says best what is missing.
+/// Parses text that was printed from tokens, and so is valid; if it is not, rustc reports what is missing.
 fn tokens(text: &str) -> TokenStream {
     text.parse().unwrap_or_default()
 }
@@ -172,12 +172,12 @@ impl Derive {
         Self { name, path: path.to_token_stream().to_string() }
     }
 
-    /// Its path.
+    /// Returns its path.
     pub(crate) fn path(&self) -> TokenStream {
         tokens(&self.path)
     }
 
-    /// Whether both are the same trait, as far as paths tell: one of the standard library goes by its name alone, too.
+    /// Reports whether both are the same trait, as far as paths tell. Traits of the standard library may have none.
     fn is(&self, other: &Self) -> bool {
         self.full_name() == other.full_name()
     }
@@ -191,34 +191,34 @@ impl Derive {
 }
 
 impl Choices {
-    /// The derives that a type gets beside its own.
+    /// Returns the additional derives of a type.
     pub(crate) fn derives(&self, id: TypeId) -> &[Derive] {
         self.derives.get(&id).map_or(&[], Vec::as_slice)
     }
 
-    /// The Rust type in place of a generated one.
+    /// Returns the Rust type that replaces a generated one.
     pub(crate) fn replacement(&self, id: TypeId) -> Option<TokenStream> {
         self.replacements.get(&id).map(|text| tokens(text))
     }
 
-    /// Whether a Rust type stands in place of a generated one.
+    /// Reports whether a Rust type replaces a generated one.
     pub(crate) fn is_replaced(&self, id: TypeId) -> bool {
         self.replacements.contains_key(&id)
     }
 
-    /// The ends of a call that code is generated for.
+    /// Sides of a call for which code is generated.
     pub(crate) fn sides(&self) -> Sides {
         self.sides
     }
 
-    /// Whether services get mocks.
+    /// Reports whether services get mocks.
     pub(crate) fn has_mocks(&self) -> bool {
         self.mocks && self.sides != Sides::Client
     }
 }
 
 impl OptionsError {
-    /// The type that it is about, as the option has it.
+    /// Returns the name of the type, as the option has it.
     #[must_use]
     pub fn name(&self) -> &str {
         match self {
@@ -230,25 +230,25 @@ impl OptionsError {
         }
     }
 
-    /// What is wrong.
+    /// Returns what is wrong.
     #[must_use]
     pub fn message(&self) -> String {
         match self {
             Self::UnknownType { name } => format!("no file declares a type `{name}`"),
-            Self::AliasDerive { name } => format!("`{name}` is an alias, which derives nothing"),
+            Self::AliasDerive { name } => format!("`{name}` is an alias, which has no derives"),
             Self::ReplacedDerive { name } => {
-                format!("`{name}` is replaced by a type of yours, so nothing is derived for it")
+                format!("`{name}` is replaced by a type of yours, so it gets no derives")
             }
             Self::InvalidDerive { name, derives, reason } => {
-                format!("`{derives}` is no list of derives for `{name}`: {reason}")
+                format!("`{derives}` is not a list of derives for `{name}`: {reason}")
             }
             Self::InvalidReplacement { name, replacement, reason } => {
-                format!("`{replacement}` is no Rust type to stand for `{name}`: {reason}")
+                format!("`{replacement}` is not a Rust type that could replace `{name}`: {reason}")
             }
         }
     }
 
-    /// What to do about it.
+    /// Returns what to do about it.
     #[must_use]
     pub fn help(&self) -> &'static str {
         match self {
@@ -264,7 +264,7 @@ impl OptionsError {
 impl fmt::Display for OptionsError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            // What is said of what can't be read is long enough.
+            // Messages about text that can't be parsed are long enough without help.
             Self::InvalidDerive { .. } | Self::InvalidReplacement { .. } => {
                 formatter.write_str(&self.message())
             }

@@ -1,20 +1,20 @@
-//! What a type holds, in itself or in the types that it is made of.
+//! Properties that types inherit from the types that they contain.
 //!
-//! A type that holds a bound (`@len`, `@range`) is checked when it arrives; one that holds a number without total
-//! equality gets no `Eq` and no `Hash`.
+//! A type that contains a bound (`@len`, `@range`) is checked when it arrives; one that contains a number without total
+//! equality is neither `Eq` nor `Hash`.
 
 use zsvc_idl::schema::{Builtin, Field, Payload, Schema, Type, TypeId, TypeKind, Variant};
 
 use crate::options::Choices;
 
-/// The answers for every type of a schema.
+/// The properties of every type of a schema.
 #[derive(Debug)]
 pub(crate) struct Reach {
     bounded: Vec<bool>,
     inexact: Vec<bool>,
 }
 
-/// What one type says by itself, and which others it is made of.
+/// The properties of one type by itself, and the types that contain it.
 #[derive(Debug, Default)]
 struct Parts {
     bounded: bool,
@@ -23,8 +23,8 @@ struct Parts {
 }
 
 impl Reach {
-    /// Looks at every type of `schema` once. A type that is replaced is not looked into: nothing is known of it,
-    /// so it counts as one without bounds and without total equality.
+    /// Visits every type of `schema` once. Nothing is known of a replaced type, so it counts as one without bounds and
+    /// without total equality.
     pub(crate) fn new(schema: &Schema, choices: &Choices) -> Self {
         let mut parts: Vec<Parts> = schema.types.iter().map(|_| Parts::default()).collect();
         for (id, definition) in (0..).map(TypeId).zip(&schema.types) {
@@ -43,18 +43,18 @@ impl Reach {
         Self { bounded: spread(&parts, |part| part.bounded), inexact: spread(&parts, |part| part.inexact) }
     }
 
-    /// Whether a value of this type can break a bound.
+    /// Reports whether a value of this type can violate a bound.
     pub(crate) fn is_bounded(&self, id: TypeId) -> bool {
         self.bounded[id.0 as usize]
     }
 
-    /// Whether equality of this type is total, so that it can be `Eq` and `Hash`.
+    /// Reports whether equality of this type is total, so that it can be `Eq` and `Hash`.
     pub(crate) fn is_exact(&self, id: TypeId) -> bool {
         !self.inexact[id.0 as usize]
     }
 }
 
-/// Carries a property from types to all that are made of them.
+/// Propagates a property from types to all that contain them.
 fn spread(parts: &[Parts], property: impl Fn(&Parts) -> bool) -> Vec<bool> {
     let mut reached: Vec<bool> = parts.iter().map(property).collect();
     let mut open: Vec<usize> = (0..parts.len()).filter(|&index| reached[index]).collect();
@@ -68,7 +68,7 @@ fn spread(parts: &[Parts], property: impl Fn(&Parts) -> bool) -> Vec<bool> {
     reached
 }
 
-/// Notes what one type is made of.
+/// Records the types that one type contains.
 struct Visitor<'a> {
     user: TypeId,
     parts: &'a mut [Parts],
@@ -76,7 +76,7 @@ struct Visitor<'a> {
 
 impl Visitor<'_> {
     fn variants(&mut self, variants: &[Variant]) {
-        // A variant not known yet is kept as a `Value`, which may hold a float.
+        // An unknown variant is kept as a `Value`, which may hold a float.
         self.own().inexact = true;
         for variant in variants {
             match &variant.payload {

@@ -1,9 +1,10 @@
-//! Where an item is emitted, and how it names the types of the schema from there.
+//! The module that an item is emitted into, and the paths of types from there.
 //!
 //! Every path in generated code is either absolute (`::zsvc::Status`) or starts with `self` or `super`
-//! (`super::super::money::v1::Amount`), so no name of the schema can stand in the way of another.
+//! (`super::super::money::v1::Amount`), so no name of the schema can shadow another. Modules
+//! of methods are the exception: code beside one names it alone.
 
-use proc_macro2::{Ident, TokenStream};
+use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::quote;
 use zsvc_idl::schema::{Builtin, Field, PackageId, Schema, Type, TypeDefinition, TypeId, TypeKind};
 
@@ -11,29 +12,31 @@ use crate::names::{Names, PackageNames};
 use crate::options::Choices;
 use crate::reach::Reach;
 
-/// All that is known when emission starts.
+/// Everything that emission needs to know.
 #[derive(Debug)]
 pub(crate) struct Generation<'a> {
-    /// What to emit.
+    /// Schema to emit.
     pub(crate) schema: &'a Schema,
-    /// What the user chose.
+    /// The user's options.
     pub(crate) choices: &'a Choices,
-    /// What it is called.
+    /// Identifiers of everything in the schema.
     pub(crate) names: Names,
-    /// What its types hold.
+    /// Properties of its types.
     pub(crate) reach: Reach,
 }
 
 /// The module that items are emitted into.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Site<'a> {
-    /// All that is known.
+    /// Everything that emission needs to know.
     pub(crate) generation: &'a Generation<'a>,
-    /// The package whose module it is.
+    /// Package of the module.
     pub(crate) package: PackageId,
+    /// Whether it is a module of the generator's own inside the package's module.
+    pub(crate) is_inside: bool,
 }
 
-/// What a field or a variant holds: a type, in a box where that would hold itself.
+/// The type of a field or payload, boxed where the type would contain itself.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Held<'a> {
     pub(crate) ty: &'a Type,
@@ -47,38 +50,49 @@ impl<'a> From<&'a Field> for Held<'a> {
 }
 
 impl<'a> Site<'a> {
-    /// The definition behind an id.
+    /// Returns the module of a package.
+    pub(crate) fn new(generation: &'a Generation<'a>, package: PackageId) -> Self {
+        Self { generation, package, is_inside: false }
+    }
+
+    /// Returns a module of the generator's own inside this one.
+    pub(crate) fn inside(self) -> Self {
+        Self { is_inside: true, ..self }
+    }
+
+    /// Returns the definition of an id.
     pub(crate) fn definition(self, id: TypeId) -> &'a TypeDefinition {
         self.generation.schema.definition(id)
     }
 
-    /// The identifiers of this package.
+    /// Returns the identifiers of this package.
     pub(crate) fn names(self) -> &'a PackageNames {
         self.generation.names.package(self.package)
     }
 
-    /// What the full name of anything in this package starts with: `market.v1.`
+    /// Returns the start of all full names in this package: `market.v1.`
     pub(crate) fn prefix(self) -> String {
         self.generation.schema.package(self.package).full_name() + "."
     }
 
-    /// `self::Trade`, `super::super::money::v1::Amount`, or what the user put in its place.
+    /// Returns `self::Trade`, `super::super::money::v1::Amount`, or the user's replacement.
     pub(crate) fn path(self, id: TypeId) -> TokenStream {
         let generation = self.generation;
         if let Some(replacement) = generation.choices.replacement(id) {
-            return replacement;
+            return if self.is_inside { one_module_down(replacement) } else { replacement };
         }
         let name = generation.names.definition(id);
         let package = generation.schema.definition(id).package;
         if package == self.package {
-            return quote!(self::#name);
+            return if self.is_inside { quote!(super::#name) } else { quote!(self::#name) };
         }
-        let up = self.names().path.iter().map(|_| quote!(super::));
+        let up = self.names().path.len() + usize::from(self.is_inside);
+        let up = (0..up).map(|_| quote!(super::));
         let down = &generation.names.package(package).path;
         quote!(#(#up)*#(#down::)*#name)
     }
 
-    /// The Rust type of a use of a type.
+    /// Returns the Rust type of a type.
     pub(crate) fn ty(self, ty: &Type) -> TokenStream {
         match ty {
             Type::Builtin(builtin) => builtin_type(*builtin),
@@ -98,7 +112,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// The Rust type of a field or payload, which is boxed where it would hold itself.
+    /// Returns the Rust type of a field or payload, boxed where it would contain itself.
     pub(crate) fn held(self, held: Held<'_>) -> TokenStream {
         match self.resolved(held.ty) {
             _ if !held.boxed => self.ty(held.ty),
@@ -113,7 +127,7 @@ impl<'a> Site<'a> {
         }
     }
 
-    /// `ty` with the aliases at its top followed, up to one that the user replaced.
+    /// Returns `ty` with aliases resolved, up to one that is replaced.
     pub(crate) fn resolved(self, mut ty: &'a Type) -> &'a Type {
         while let Type::Named(id) = ty {
             let TypeKind::Alias(target) = &self.definition(*id).kind else { break };
@@ -125,18 +139,40 @@ impl<'a> Site<'a> {
         ty
     }
 
-    /// Whether the user put a type of their own in the place of this one.
+    /// Reports whether a user's type replaces this one.
     pub(crate) fn is_replaced(self, ty: &'a Type) -> bool {
         matches!(self.resolved(ty), Type::Named(id) if self.generation.choices.is_replaced(*id))
     }
 
-    /// What is inside an optional type; `None` for any other.
+    /// Returns the type inside an optional type; `None` for any other.
     pub(crate) fn optional(self, ty: &'a Type) -> Option<&'a Type> {
         match self.resolved(ty) {
             Type::Optional(inner) => Some(inner),
             _ => None,
         }
     }
+}
+
+/// Rewrites a user's type, written for a package's module, for a module inside that: relative paths get one more `super`.
+fn one_module_down(ty: TokenStream) -> TokenStream {
+    let mut starts_path = true;
+    let mut trees = ty.into_iter().peekable();
+    let mut moved = TokenStream::new();
+    while let Some(tree) = trees.next() {
+        let is_root =
+            starts_path && matches!(trees.peek(), Some(TokenTree::Punct(next)) if next.as_char() == ':');
+        starts_path = !matches!(&tree, TokenTree::Punct(punct) if punct.as_char() == ':');
+        match tree {
+            TokenTree::Ident(root) if is_root && root == "self" => moved.extend(quote!(super)),
+            TokenTree::Ident(root) if is_root && root == "super" => moved.extend(quote!(super::#root)),
+            TokenTree::Group(group) => {
+                let inside = one_module_down(group.stream());
+                moved.extend([TokenTree::Group(Group::new(group.delimiter(), inside))]);
+            }
+            tree => moved.extend([tree]),
+        }
+    }
+    moved
 }
 
 fn builtin_type(builtin: Builtin) -> TokenStream {
@@ -161,7 +197,7 @@ fn builtin_type(builtin: Builtin) -> TokenStream {
     }
 }
 
-/// A field in a pattern or an initializer: `symbol`, or `symbol: symbol_` where the variable has another name.
+/// Returns a field of a pattern or an initializer: `symbol`, or `symbol: symbol_` where the variable has another name.
 pub(crate) fn bound(field: &Ident, variable: &Ident) -> TokenStream {
     if field == variable { quote!(#field) } else { quote!(#field: #variable) }
 }

@@ -60,7 +60,7 @@ fn options_about_unknown_types_are_errors() {
 #[test]
 fn derives_of_aliases_are_errors() {
     let text = message("package test;\ntype Name = string;\n", |builder| builder.derive("test.Name", "Hash"));
-    assert_eq!(text, "`test.Name` is an alias, which derives nothing: name the type that it stands for");
+    assert_eq!(text, "`test.Name` is an alias, which has no derives: name the type that it stands for");
 }
 
 #[test]
@@ -78,13 +78,13 @@ fn derives_that_are_given_twice_are_written_once() {
 #[test]
 fn derives_that_are_none_are_errors() {
     let text = message(GOOD, |builder| builder.derive("test.Thing", "Hash Eq"));
-    assert!(text.starts_with("`Hash Eq` is no list of derives for `test.Thing`: "), "{text}");
+    assert!(text.starts_with("`Hash Eq` is not a list of derives for `test.Thing`: "), "{text}");
 }
 
 #[test]
 fn replacements_that_are_no_types_are_errors() {
     let text = message(GOOD, |builder| builder.replace("test.Thing", "::my::"));
-    assert!(text.starts_with("`::my::` is no Rust type to stand for `test.Thing`: "), "{text}");
+    assert!(text.starts_with("`::my::` is not a Rust type that could replace `test.Thing`: "), "{text}");
 }
 
 #[test]

@@ -1,4 +1,4 @@
-//! The Rust of one construct at a time, compared to `golden/NAME.rs`. `SNAPSHOTS=overwrite` blesses what has changed.
+//! Compares the Rust of one construct at a time with `golden/NAME.rs`. `SNAPSHOTS=overwrite` accepts changes.
 
 use std::path::PathBuf;
 

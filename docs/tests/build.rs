@@ -1,11 +1,11 @@
-//! Takes the code out of the documents and makes it something to compile:
+//! Extracts the code from the documents and turns it into something that compiles:
 //!
-//! - every whole `svc` block of README.md and the guide, with the example `tape`, becomes generated modules;
-//! - `rust,example` blocks become doctests, with a function around them that has what they use;
+//! - whole `svc` blocks of README.md and the guide, and the example `tape`, become generated modules;
+//! - `rust,example` blocks become doctests, inside a function that provides the names they use;
 //! - `rust,program` blocks become modules for `tests/readme.rs`, which runs them;
 //! - `rust,handler` blocks of the guide become one implementation of `Tape` for `tests/guide.rs`.
 //!
-//! Other Rust blocks are doctests as they stand.
+//! Other Rust blocks are doctests, unchanged. CONTRIBUTING.md, "Documents", lists all kinds of blocks.
 
 #[path = "src/blocks.rs"]
 #[allow(unreachable_pub, reason = "the library has it too, where it can be reached")]
@@ -18,7 +18,7 @@ use std::{env, fs, io};
 use blocks::{Part, parts, texts};
 use zsvc_idl::MemoryLoader;
 
-/// What an example may use without saying where it is from. Hidden lines of a doctest.
+/// Hidden lines before an example in its doctest: the names that it may use without importing them.
 const BEFORE_EXAMPLE: &str = "\
 # #![allow(unused, deprecated)]
 # use std::time::Duration;
@@ -29,6 +29,7 @@ const BEFORE_EXAMPLE: &str = "\
 # use zsvc_docs::money::v1::Amount;
 # async fn example(floor: impl Tape, context: &Context, tape: TapeClient) -> Result<(), Box<dyn std::error::Error>> {
 ";
+/// Hidden lines after an example in its doctest.
 const AFTER_EXAMPLE: &str = "\
 # Ok(())
 # }
@@ -61,7 +62,7 @@ fn write(path: &Path, text: &str) -> io::Result<()> {
     zsvc_codegen::update(path, text)
 }
 
-/// Compiles the `.svc` files that the documents hold, and those of the example that the guide speaks of.
+/// Generates code from the `.svc` blocks of the documents and from the files of the example `tape`, which the guide uses.
 fn generate(out: &Path, documents: &[&str]) -> Result<(), Box<dyn Error>> {
     let mut names = vec!["tape.svc".to_owned()];
     let mut loader = MemoryLoader::default()
@@ -82,7 +83,7 @@ fn generate(out: &Path, documents: &[&str]) -> Result<(), Box<dyn Error>> {
     Ok(write(&out.join("zsvc/mod.rs"), &code)?)
 }
 
-/// The document as rustdoc is to see it.
+/// Returns the document with its blocks marked as rustdoc expects them.
 fn doctests(markdown: &str) -> String {
     let parts = parts(markdown).into_iter().map(|part| match part {
         Part::Line(line) => format!("{line}\n"),
@@ -95,7 +96,7 @@ fn doctests(markdown: &str) -> String {
     parts.collect()
 }
 
-/// A program as a module of another one, with an endpoint that nobody else on the machine can be at.
+/// Turns a program into a module of another one, with an endpoint that no other process can use.
 fn in_process(program: &str) -> String {
     program
         .replace("async fn main", "pub(super) async fn main")

@@ -1,4 +1,4 @@
-//! Compiles the service's description to Rust.
+//! Generates Rust from the service's description; `src/main.rs` includes it.
 
 fn main() -> Result<(), zsvc_codegen::Error> {
     zsvc_codegen::compile("svc/greeter.svc")

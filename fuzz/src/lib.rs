@@ -1,4 +1,4 @@
-//! What the targets share: what has to hold is written beside the tests that replay what was found.
+//! What the fuzz targets share. The properties that must hold are in the files of the tests that replay past findings.
 
 #![allow(dead_code, reason = "the modules are those of tests, which need a little more")]
 
@@ -9,22 +9,22 @@ pub(crate) mod files;
 #[path = "../../idl/tests/support/holds.rs"]
 mod idl;
 
-/// Any bytes, through rendering in every way.
+/// Compiles any bytes and renders the diagnostics in every way.
 pub fn check(bytes: &[u8]) {
     idl::check(bytes);
 }
 
-/// Any bytes, to the canonical style and again.
+/// Formats any bytes, and formats the result again.
 pub fn format(bytes: &[u8]) {
     idl::formats(bytes);
 }
 
-/// Any bytes, or two of them with a line `//===` between, as two ages of a schema.
+/// Compares two schemas, separated by a line `//===`, or one with itself.
 pub fn diff(bytes: &[u8]) {
     idl::compares(bytes);
 }
 
-/// Any bytes, to Rust.
+/// Generates Rust from any bytes.
 pub fn generate(bytes: &[u8]) {
     codegen::generates(bytes);
 }

@@ -1,6 +1,6 @@
-//! What the files say, as written: the syntax tree, with a span on everything that a message may have to point at.
+//! The syntax tree of a file, as written, with a span on everything that a message may have to point at.
 //!
-//! Nothing here is known to be true: names may not exist, numbers may be taken. [`crate::parse`] makes it,
+//! Nothing here is checked: names may not exist, numbers may be taken. [`crate::parse`] builds the tree,
 //! [`crate::resolve`] and [`crate::check`] read it, and [`crate::lower`] turns it into a [`crate::schema::Schema`].
 
 use std::time::Duration;
@@ -14,20 +14,20 @@ pub(crate) struct File {
     pub(crate) package: Option<Package>,
     pub(crate) imports: Vec<Import>,
     pub(crate) items: Vec<Item>,
-    /// Names of declarations that are too broken to be looked at: their uses are not reported again.
+    /// Names of declarations that are too broken to be checked: their uses are not reported again.
     pub(crate) broken_names: Vec<String>,
-    /// Something is broken of which not even the name is known, so any unknown name may be its.
+    /// Whether something broken has an unknown name, so that any unknown name may refer to it.
     pub(crate) incomplete: bool,
 }
 
-/// A word, and where it stands.
+/// A word and its span.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Name {
     pub(crate) text: String,
     pub(crate) span: Span,
 }
 
-/// Words with dots between: `money.v1.Amount`. Never empty.
+/// Words separated by dots: `money.v1.Amount`. Never empty.
 #[derive(Debug, Clone)]
 pub(crate) struct Path {
     pub(crate) segments: Vec<Name>,
@@ -45,12 +45,12 @@ pub(crate) struct Package {
 #[derive(Debug)]
 pub(crate) struct Import {
     pub(crate) path: String,
-    /// The string, quotes included.
+    /// Span of the string, quotes included.
     pub(crate) path_span: Span,
     pub(crate) alias: Option<Name>,
 }
 
-/// Docs and attributes in front of something.
+/// Docs and attributes in front of a declaration or member.
 #[derive(Debug, Default)]
 pub(crate) struct Preamble {
     pub(crate) docs: String,
@@ -61,13 +61,13 @@ pub(crate) struct Preamble {
 #[derive(Debug)]
 pub(crate) struct Attribute {
     pub(crate) name: Name,
-    /// Empty also where the parentheses are missing.
+    /// The arguments; empty also where the parentheses are missing.
     pub(crate) arguments: Vec<Value>,
-    /// From `@` to the closing parenthesis.
+    /// Span from `@` to the closing parenthesis.
     pub(crate) span: Span,
 }
 
-/// Something that stands for a value.
+/// A value as written.
 #[derive(Debug, Clone)]
 pub(crate) struct Value {
     pub(crate) kind: ValueKind,
@@ -83,14 +83,14 @@ pub(crate) enum ValueKind {
     Duration(Duration),
     /// `[]`
     Empty,
-    /// A constant or an enum's value.
+    /// The path of a constant or of an enum's value.
     Path(Path),
     Range(Box<RangeValue>),
-    /// Already reported.
+    /// An invalid value, already reported.
     Invalid,
 }
 
-/// `a..b`, `a..=b`, either end open.
+/// `a..b` or `a..=b`; either end may be open.
 #[derive(Debug, Clone)]
 pub(crate) struct RangeValue {
     pub(crate) min: Option<Value>,
@@ -98,16 +98,16 @@ pub(crate) struct RangeValue {
     pub(crate) inclusive: bool,
 }
 
-/// How deep types may nest, written out or through aliases: `list<list<…>>`. A Rust type of more than about 25 lists is
-/// past what rustc follows by default.
+/// Maximum nesting of a type, written out or through aliases: `list<list<…>>`. rustc does not follow a Rust type of
+/// more than about 25 lists by default.
 pub(crate) const MAX_TYPE_DEPTH: usize = 16;
 
-/// A use of a type: a path, what stands between `<` and `>`, and question marks.
+/// A use of a type: a path, its arguments between `<` and `>`, and question marks.
 #[derive(Debug)]
 pub(crate) struct Type {
     pub(crate) path: Path,
     pub(crate) arguments: Vec<Type>,
-    /// One for each `?`; more than one is an error of its own.
+    /// One span for each `?`; more than one is an error.
     pub(crate) optional: Vec<Span>,
     pub(crate) span: Span,
 }
@@ -118,12 +118,12 @@ pub(crate) struct Item {
     pub(crate) preamble: Preamble,
     pub(crate) name: Name,
     pub(crate) kind: ItemKind,
-    /// Some member could not be parsed and is missing here.
+    /// Whether some member could not be parsed and is missing here.
     pub(crate) damaged: bool,
 }
 
 impl Item {
-    /// The type that an alias stands for.
+    /// Returns the type that an alias stands for.
     pub(crate) fn aliased(&self) -> Option<&Type> {
         match &self.kind {
             ItemKind::Alias(ty) => Some(ty),
@@ -142,7 +142,7 @@ pub(crate) enum ItemKind {
     Service(Vec<Method>),
 }
 
-/// The members of a struct, or of a variant with fields of its own.
+/// The members of a struct, or of a variant with its own fields.
 #[derive(Debug, Default)]
 pub(crate) struct Fields {
     pub(crate) fields: Vec<Field>,
@@ -160,7 +160,7 @@ pub(crate) struct Field {
 /// A wire number as written.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Number {
-    /// Absent where it was no integer, which is already reported.
+    /// The value; `None` if it was not an integer, which is already reported.
     pub(crate) value: Option<i128>,
     pub(crate) span: Span,
 }
@@ -180,7 +180,7 @@ pub(crate) struct EnumValue {
 
 #[derive(Debug, Default)]
 pub(crate) struct Union {
-    /// Declared with `error`.
+    /// Whether it was declared with `error`.
     pub(crate) is_error: bool,
     pub(crate) variants: Vec<Variant>,
     pub(crate) reserved: Vec<Reserved>,
@@ -211,21 +211,21 @@ pub(crate) struct Reserved {
 #[derive(Debug)]
 pub(crate) enum ReservedKind {
     Name(String),
-    /// From and to, both inclusive; an open end is absent.
+    /// From and to, both inclusive; an open end is `None`.
     Numbers {
         min: Option<i128>,
         max: Option<i128>,
-        /// The end was written without `=`, so it is one more than `max`.
+        /// Whether the end was written without `=`, so that it is one more than `max`.
         exclusive: bool,
     },
-    /// Already reported.
+    /// An invalid entry, already reported.
     Invalid,
 }
 
 #[derive(Debug)]
 pub(crate) struct Method {
     pub(crate) preamble: Preamble,
-    /// The word `oneway`, where it is one.
+    /// Span of the word `oneway`, if present.
     pub(crate) oneway: Option<Span>,
     pub(crate) name: Name,
     pub(crate) parameters: Vec<Parameter>,
@@ -237,17 +237,17 @@ pub(crate) struct Method {
 pub(crate) struct Parameter {
     pub(crate) preamble: Preamble,
     pub(crate) name: Name,
-    /// The word `stream`, where it is one.
+    /// Span of the word `stream`, if present.
     pub(crate) stream: Option<Span>,
     pub(crate) ty: Type,
 }
 
-/// What stands behind `->`.
+/// The part of a method after `->`.
 #[derive(Debug)]
 pub(crate) struct Answer {
     pub(crate) stream: bool,
     pub(crate) ty: Type,
-    /// From `->` to the end of the type.
+    /// Span from `->` to the end of the type.
     pub(crate) span: Span,
 }
 
@@ -265,7 +265,7 @@ impl File {
 }
 
 impl Path {
-    /// The words with dots between.
+    /// Returns the words joined by dots.
     pub(crate) fn text(&self) -> String {
         let words: Vec<&str> = self.segments.iter().map(|segment| segment.text.as_str()).collect();
         words.join(".")

@@ -1,11 +1,12 @@
-//! Circles in a graph: of files that import each other, of aliases, of types that hold themselves.
+//! Finds cycles in a graph: files that import each other, aliases of each other, types that hold themselves.
 //!
 //! Nodes are numbers. Nothing here recurses, since a file may hold a chain of a hundred thousand types.
 
 use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, VecDeque};
 
-/// The strongly connected component of each node. Two nodes have the same number exactly if each leads to the other.
+/// Returns the strongly connected component of each node. Two nodes have the same number exactly if each leads to the
+/// other.
 pub(crate) fn components(edges: &[Vec<usize>]) -> Vec<usize> {
     let mut search = Search {
         edges,
@@ -24,7 +25,7 @@ pub(crate) fn components(edges: &[Vec<usize>]) -> Vec<usize> {
     search.component
 }
 
-/// Tarjan's algorithm with a stack of its own.
+/// The state of Tarjan's algorithm, with an explicit stack instead of recursion.
 struct Search<'a> {
     edges: &'a [Vec<usize>],
     order: Vec<usize>,
@@ -80,7 +81,8 @@ impl Search<'_> {
     }
 }
 
-/// One shortest circle for each component that has any, starting with its lowest node, in the order of these nodes.
+/// Returns one shortest cycle for each component that has any, starting with its lowest node, in the order of these
+/// nodes.
 pub(crate) fn cycles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let component = components(edges);
     let mut told = vec![false; edges.len()];
@@ -94,7 +96,7 @@ pub(crate) fn cycles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     cycles
 }
 
-/// A shortest way from a node back to itself, found breadth first inside its component.
+/// Returns a shortest path from a node back to itself, found breadth first inside its component.
 fn cycle_through(edges: &[Vec<usize>], component: &[usize], start: usize) -> Option<Vec<usize>> {
     let mut came_from = BTreeMap::new();
     let mut queue = VecDeque::from([start]);
@@ -117,10 +119,10 @@ fn cycle_through(edges: &[Vec<usize>], component: &[usize], start: usize) -> Opt
     None
 }
 
-/// How many steps of a circle are named.
+/// Maximum number of steps of a cycle that are named in a message.
 const MAX_NAMED: usize = 6;
 
-/// `` `A` holds `B`, which holds `A` ``; of a long circle the start and the end.
+/// Describes a cycle: `` `A` holds `B`, which holds `A` ``. Of a long one only the start and the end are named.
 pub(crate) fn told(names: &[&str], verb: &str) -> String {
     let Some((first, rest)) = names.split_first() else { return String::new() };
     if rest.is_empty() {

@@ -1,10 +1,10 @@
-//! The `.svc` language: from text to a [`schema::Schema`] in which every name is resolved and every rule holds.
+//! The `.svc` language: compiles text to a [`schema::Schema`] in which every name is resolved and every rule holds.
 //!
-//! The stages, in the order in which a file goes through them: `load` reads it and what it imports, `parse` makes a
-//! tree of each, `resolve` finds what each name means, `check` holds the rules against it, `lower` writes the
-//! schema. All of them add to one report; a schema comes out only if there is no error in it.
+//! The stages, in order: `load` reads a file and its imports, `parse` makes a syntax tree of each, `resolve` finds what
+//! each name means, `check` applies the rules, `lower` writes the schema. All stages add to one report; there is a
+//! schema only if the report has no error.
 //!
-//! Nothing here does any I/O or prints: a [`Loader`] is handed in, and [`diagnostic::render`] gives text back.
+//! Nothing here does I/O or prints: the caller passes a [`Loader`], and [`diagnostic::render`] returns text.
 
 mod ast;
 mod check;
@@ -31,40 +31,40 @@ use lint::Levels;
 use schema::Schema;
 use source::SourceMap;
 
-/// What became of some files.
+/// The result of compiling a set of files.
 #[derive(Debug)]
 pub struct Compilation {
-    /// What they declare; absent exactly if there is an error among the diagnostics.
+    /// The schema; `None` exactly if there is an error among the diagnostics.
     pub schema: Option<Schema>,
-    /// All there is to say, by file and place.
+    /// All diagnostics, sorted by file and position.
     pub diagnostics: Vec<Diagnostic>,
-    /// Every file that was read: those named, then what they import.
+    /// Every file that was read: the named files, then their imports.
     pub sources: SourceMap,
 }
 
 impl Compilation {
-    /// There is no schema.
+    /// Reports whether compilation failed, so that there is no schema.
     #[must_use]
     pub fn has_errors(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.severity() == Severity::Error)
     }
 
-    /// A file that was named, or that an import leads to, is there but can't be read, or one that was named is not
-    /// there: the fault is not in what any file says.
+    /// Reports whether a file could not be read: a named or imported file is unreadable, or a named file does not
+    /// exist. The fault is then not in what any file says.
     #[must_use]
     pub fn has_unreadable_file(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.code == diagnostic::UNREADABLE_FILE)
     }
 }
 
-/// Compiles some files and all that they import. An import is looked for beside the file that has it, then in each of
-/// the include paths.
+/// Compiles some files and all their imports. An import is searched for beside the importing file, then in each of the
+/// include paths.
 #[must_use]
 pub fn compile(loader: &dyn Loader, files: &[String], include_paths: &[String]) -> Compilation {
     compile_with(loader, files, include_paths, &Levels::of_check())
 }
 
-/// As [`compile`], with a say in which lints are looked at, and which of them are errors.
+/// Compiles like [`compile`], with chosen levels for the lints.
 #[must_use]
 pub fn compile_with(
     loader: &dyn Loader,
@@ -83,3 +83,8 @@ pub fn compile_with(
     }
     Compilation { schema, diagnostics: report.finish(), sources: program.sources }
 }
+
+/// The example of README.md, compiled as a doctest.
+#[cfg(doctest)]
+#[doc = include_str!("../README.md")]
+pub mod readme {}

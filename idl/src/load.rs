@@ -1,6 +1,6 @@
-//! Reads the files that were named and all that they import, and parses each once.
+//! Reads the named files and all their imports, and parses each once.
 //!
-//! Where bytes come from is a [`Loader`]'s matter; what must hold of them before they are text is [`text`]'s.
+//! Where bytes come from is up to the [`Loader`]; how bytes become text is in [`text`].
 
 mod text;
 
@@ -13,27 +13,27 @@ use crate::parse;
 use crate::source::{FileId, SourceMap, Span};
 use text::Text;
 
-/// How many imports of a circle are shown beside the first.
+/// Maximum number of imports of a cycle that are shown beside the first.
 const MAX_RELATED: usize = 6;
 
-/// Where the bytes of a file come from.
+/// A source of files.
 pub trait Loader {
-    /// The bytes under a path, whose parts are divided by `/`.
+    /// Returns the bytes of the file at a path, whose parts are separated by `/`.
     fn load(&self, path: &str) -> Result<Vec<u8>, LoadError>;
 
-    /// A name that is the same for all paths to one file, where that can be told: links are followed. Without one, paths
-    /// are compared by their letters.
+    /// Returns a name that is the same for all paths to one file, links followed. If there is none, paths are compared
+    /// as strings.
     fn identity(&self, _path: &str) -> Option<String> {
         None
     }
 }
 
-/// Why there are no bytes.
+/// Why a file could not be loaded.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum LoadError {
-    /// There is no such file. For an import the next place is tried.
+    /// There is no such file. An import is then searched for in the next place.
     NotFound,
-    /// There is one, but it can't be read: why.
+    /// The file exists but can't be read; holds the reason.
     Unreadable(String),
 }
 
@@ -44,7 +44,7 @@ pub struct MemoryLoader {
 }
 
 impl MemoryLoader {
-    /// Holds one more file.
+    /// Adds a file.
     #[must_use]
     pub fn with(mut self, path: impl Into<String>, bytes: impl Into<Vec<u8>>) -> Self {
         self.files.insert(normalized(&path.into()), bytes.into());
@@ -63,14 +63,14 @@ impl Loader for MemoryLoader {
 pub(crate) struct Program {
     pub(crate) sources: SourceMap,
     pub(crate) files: Vec<File>,
-    /// For each file and each of its imports the file that is meant; absent where there is none.
+    /// For each file, the file that each of its imports refers to; `None` if not found.
     pub(crate) targets: Vec<Vec<Option<FileId>>>,
-    /// How many files were named; those behind them are imported.
+    /// Number of files that were named; the files after them are imports.
     pub(crate) named: usize,
 }
 
 impl Program {
-    /// Whether a file was named, and is not only imported.
+    /// Reports whether a file was named, and not only imported.
     pub(crate) fn is_named(&self, file: FileId) -> bool {
         (file.0 as usize) < self.named
     }
@@ -88,7 +88,7 @@ pub(crate) fn load(
         reader.root(path);
     }
     reader.program.named = reader.program.files.len();
-    // Imports add files behind the ones that are being looked at.
+    // Imports append files to the ones that this loop goes through.
     let mut next = 0;
     while next < reader.program.files.len() {
         let imports = std::mem::take(&mut reader.program.files[next].imports);
@@ -108,7 +108,7 @@ struct Reader<'a> {
     include_paths: &'a [String],
     report: &'a mut Report,
     program: Program,
-    /// Which files were read already, by the shortest form of each path to them and by their identities.
+    /// Files already read, by the shortest form of each path to them and by their identities.
     known: BTreeMap<String, FileId>,
 }
 
@@ -155,7 +155,7 @@ impl Reader<'_> {
         None
     }
 
-    /// The file behind a path, if it was read already, also by another path.
+    /// Returns the file at a path if it was already read, also under another path.
     fn known(&mut self, path: &str) -> Option<FileId> {
         let shortest = normalized(path);
         if let Some(file) = self.known.get(&shortest) {
@@ -187,7 +187,7 @@ impl Reader<'_> {
     }
 }
 
-/// Reads one file, without what it imports. Absent where it is not there, or not text all through.
+/// Reads one file without its imports. Returns `None` if it does not exist, or is not text throughout.
 pub(crate) fn one(
     loader: &dyn Loader,
     path: &str,
@@ -218,12 +218,12 @@ fn not_found(import: &Import, include_paths: &[String]) -> Diagnostic {
         .help(help)
 }
 
-/// Apart from all paths: none holds a NUL.
+/// Makes a key that differs from every path: no path holds a NUL.
 fn identity_key(identity: &str) -> String {
     format!("\0{identity}")
 }
 
-/// `a/./b/../c` as `a/c`: by the letters alone, without a look at links.
+/// Shortens `a/./b/../c` to `a/c`, as strings alone: links are not followed.
 fn normalized(path: &str) -> String {
     let mut parts: Vec<&str> = Vec::new();
     for part in path.split('/') {
@@ -257,7 +257,7 @@ fn imported_twice(program: &Program, report: &mut Report) {
     }
 }
 
-/// One error for each circle of files, at an import of the one that was read first.
+/// Reports one error for each import cycle, at an import of the file that was read first.
 fn import_cycles(program: &Program, report: &mut Report) {
     let edges: Vec<Vec<usize>> = program.targets.iter().map(|targets| indices(targets)).collect();
     for cycle in graph::cycles(&edges) {
@@ -277,7 +277,7 @@ fn import_cycles(program: &Program, report: &mut Report) {
     }
 }
 
-/// How one file imports another.
+/// Returns the import by which one file imports another.
 fn import_of(program: &Program, file: usize, target: usize) -> Option<&Import> {
     let mut imports = program.files[file].imports.iter().zip(&program.targets[file]);
     imports.find(|(_, id)| id.is_some_and(|id| id.0 as usize == target)).map(|(import, _)| import)

@@ -1,7 +1,7 @@
-//! Writes the [`Schema`] of files in which every rule holds.
+//! Builds the [`Schema`] of files in which every rule holds.
 //!
-//! Nothing is looked for or checked anew here. The functions return an `Option` because what they ask the resolver
-//! could be absent for wrong input; for right input it never is.
+//! Nothing is looked up or checked anew here. The functions return an `Option` because the resolver's answers could be
+//! absent for wrong input; for checked input they never are.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::shape::Shape;
 use crate::source::{FileId, Span};
 use crate::value::{self, Bounded};
 
-/// The schema. Absent only if the checks have let something pass that they must not.
+/// Returns the schema, or `None` only if the checks have let something wrong pass.
 pub(crate) fn lower(model: &Model) -> Option<Schema> {
     let mut lowering = Lowering { model, shape: Shape::of(model), unread: Report::default() };
     let packages = model.packages.iter().map(|name| empty_package(name)).collect();
@@ -46,7 +46,7 @@ pub(crate) fn lower(model: &Model) -> Option<Schema> {
     Some(schema)
 }
 
-/// What to say where there is neither a schema nor an error.
+/// Returns the diagnostic for a compilation that has neither a schema nor an error.
 pub(crate) fn contradiction() -> Diagnostic {
     Diagnostic::new(diagnostic::CONTRADICTION, "the checks found nothing wrong, yet there is no schema")
         .help("this is a mistake of the compiler: please report it, with the files")
@@ -64,7 +64,7 @@ fn empty_package(name: &str) -> Package {
     }
 }
 
-/// The docs of one package may stand in several files.
+/// Appends docs: those of one package may be spread over several files.
 fn add_docs(all: &mut String, more: &str) {
     if !all.is_empty() && !more.is_empty() {
         all.push_str("\n\n");
@@ -148,7 +148,7 @@ impl Lowering<'_, '_> {
         fields.collect()
     }
 
-    /// What a field and a plain parameter have in common.
+    /// Lowers what a field and a plain parameter have in common.
     fn slot(
         &mut self,
         file: FileId,
@@ -265,7 +265,7 @@ impl Lowering<'_, '_> {
         })
     }
 
-    /// The error itself, where `throws` names an alias of one.
+    /// Returns the error itself where `throws` names an alias of one.
     fn error(&self, id: TypeId) -> Option<TypeId> {
         match self.model.resolved(&Type::Named(id))? {
             Type::Named(id) => Some(id),
@@ -297,7 +297,7 @@ impl Lowering<'_, '_> {
         })
     }
 
-    /// Nothing, where there is no such attribute.
+    /// Returns `Some(None)` if there is no such attribute.
     #[allow(clippy::option_option, reason = "the outer one is every lowering's, the inner one is the answer")]
     fn deadline(&mut self, file: FileId, preamble: &Preamble) -> Option<Option<Duration>> {
         let Some(value) = preamble.find("deadline").and_then(|attribute| attribute.arguments.first()) else {
@@ -319,7 +319,7 @@ fn notes(preamble: &Preamble) -> Notes {
     Notes { docs: preamble.docs.clone(), deprecated }
 }
 
-/// What a declaration keeps from coming back.
+/// Returns the names and numbers that a declaration reserves.
 fn declared_reserved(item: &Item) -> Vec<Reserved> {
     match &item.kind {
         ItemKind::Struct(fields) => reserved(&fields.reserved),
@@ -343,7 +343,7 @@ fn payload_span(payload: &ast::Payload) -> Option<Span> {
     }
 }
 
-/// An end that is past all numbers is none.
+/// Lowers `reserved` entries. A range end beyond all numbers counts as open.
 fn reserved(entries: &[ast::Reserved]) -> Vec<Reserved> {
     let number = |number: i128| u32::try_from(number.max(0)).unwrap_or(u32::MAX);
     let entries = entries.iter().filter_map(|entry| {
@@ -359,14 +359,14 @@ fn reserved(entries: &[ast::Reserved]) -> Vec<Reserved> {
     entries.collect()
 }
 
-/// Fields in ascending order of their numbers, which is the order of the wire.
+/// Returns fields in ascending order of their numbers, which is the order on the wire.
 pub(crate) fn by_number(fields: &ast::Fields) -> Vec<&ast::Field> {
     let mut sorted: Vec<&ast::Field> = fields.fields.iter().collect();
     sorted.sort_by_key(|field| field.number.value);
     sorted
 }
 
-/// The fields that a variant has of its own, as a message counts them.
+/// Returns a variant's own fields in the order in which a message's indices count them.
 pub(crate) fn own_fields(payload: &ast::Payload) -> Vec<&ast::Field> {
     match payload {
         ast::Payload::Fields(fields) => by_number(fields),

@@ -1,7 +1,7 @@
-//! The resolved form of a set of `.svc` files: what code generation works from.
+//! The resolved form of a set of `.svc` files: the input of code generation.
 //!
-//! **A [`Schema`] cannot hold an unresolved name or a broken rule.** It is made by [`crate::compile`] alone, so
-//! whoever reads one needs no error path. Names are resolved to ids into arenas, attributes to typed fields.
+//! **A [`Schema`] cannot hold an unresolved name or a broken rule.** Only [`crate::compile`] makes one, so its readers
+//! need no error path. Names are resolved to ids into arenas, attributes to typed fields.
 //!
 //! Not here: spans of syntax (`crate::ast`) and the rules themselves (`crate::check`).
 
@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use crate::source::Span;
 
-/// Everything that a set of files declares, all names resolved.
+/// Everything that a set of files declares, with all names resolved.
 #[derive(Debug, Clone, Default)]
 pub struct Schema {
     /// Packages in order of their full names. Several files may share one.
@@ -18,7 +18,7 @@ pub struct Schema {
     pub types: Vec<TypeDefinition>,
 }
 
-/// One package and what its files declare, in the order of declaration.
+/// One package and what its files declare, in order of declaration.
 #[derive(Debug, Clone)]
 pub struct Package {
     /// The parts of the dotted name: `["market", "v1"]`.
@@ -31,23 +31,22 @@ pub struct Package {
     pub types: Vec<TypeId>,
     /// Services.
     pub services: Vec<Service>,
-    /// Where its name stands, in each file that has it. Never empty.
+    /// Span of the name in each file of the package. Never empty.
     pub spans: Vec<Span>,
 }
 
-/// The place of a named type in [`Schema::types`].
+/// Index of a named type in [`Schema::types`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct TypeId(pub u32);
 
-/// The place of a package in [`Schema::packages`].
+/// Index of a package in [`Schema::packages`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PackageId(pub u32);
 
-/// What every declared thing may carry besides its meaning.
+/// Docs and deprecation, which every declaration and member may have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notes {
-    /// The text of its `///` lines, one string with `\n` between lines, without the marker and one space after it.
-    /// Empty when there are none.
+    /// The text of the `///` lines, joined by `\n`, without the marker and one space after it. Empty if there are none.
     pub docs: String,
     /// The text of `@deprecated("…")`.
     pub deprecated: Option<String>,
@@ -56,37 +55,37 @@ pub struct Notes {
 /// A type with a name.
 #[derive(Debug, Clone)]
 pub struct TypeDefinition {
-    /// Its name as declared: `Trade`.
+    /// The name as declared: `Trade`.
     pub name: String,
     /// The package that declares it.
     pub package: PackageId,
     /// Docs and deprecation.
     pub notes: Notes,
-    /// Where its name stands.
+    /// Span of the name.
     pub span: Span,
-    /// What it is.
+    /// The kind of type, with its members.
     pub kind: TypeKind,
-    /// What its members may not be; those of a variant's own fields are in [`Variant::reserved`].
+    /// Reserved names and numbers of members; those of a variant's own fields are in [`Variant::reserved`].
     pub reserved: Vec<Reserved>,
-    /// Where the type stands that an alias is for; nowhere for others.
+    /// Span of the type that an alias stands for; `None` for other kinds.
     pub target_span: Option<Span>,
 }
 
-/// What `reserved` keeps from coming back.
+/// One name or range of numbers that `reserved` keeps from being used again.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Reserved {
     /// A number, a range of them or a name.
     pub kind: ReservedKind,
-    /// Where it stands.
+    /// Span of the entry.
     pub span: Span,
 }
 
-/// One entry of a `reserved`.
+/// What one entry of a `reserved` list names.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum ReservedKind {
     /// A name.
     Name(String),
-    /// From and to, both inclusive; an open end is that of all numbers.
+    /// From and to, both inclusive; an open end is the least or the greatest allowed number.
     Numbers(u32, u32),
 }
 
@@ -108,68 +107,68 @@ pub enum TypeKind {
 /// The fields of a struct.
 #[derive(Debug, Clone)]
 pub struct Struct {
-    /// In ascending order of their numbers.
+    /// The fields, in ascending order of their numbers.
     pub fields: Vec<Field>,
 }
 
 /// One field of a struct or variant, or one plain parameter of a method.
 #[derive(Debug, Clone)]
 pub struct Field {
-    /// `snake_case` by convention, any identifier in fact.
+    /// The name: `snake_case` by convention, but any identifier is allowed.
     pub name: String,
-    /// 1 to 255; a parameter's is its position, from 1.
+    /// The number, 1 to 255; that of a parameter is its position, from 1.
     pub number: u8,
-    /// Its type. A [`Type::Optional`] or [`Field::default`] makes it one that may be absent.
+    /// The type. The field may be absent if this is a [`Type::Optional`] or if there is a [`Field::default`].
     pub ty: Type,
     /// The value of `@default(…)`, of a kind that `ty` can hold.
     pub default: Option<Literal>,
-    /// `@len(…)` in Unicode scalar values, bytes, elements or entries.
+    /// The bounds of `@len(…)`, in Unicode scalar values, bytes, elements or entries.
     pub len: Option<Range>,
-    /// `@range(…)`.
+    /// The bounds of `@range(…)`.
     pub range: Option<Range>,
-    /// The type holds itself by value through this field, so generated code boxes the named type in it:
-    /// `Option<Box<Node>>` where `ty` is optional (after aliases are followed), else `Box<Node>`.
+    /// Whether the type holds itself by value through this field. Generated code then boxes the named type:
+    /// `Option<Box<Node>>` if `ty` is optional (after aliases are followed), else `Box<Node>`.
     pub boxed: bool,
     /// Docs and deprecation.
     pub notes: Notes,
-    /// Where its name stands.
+    /// Span of the name.
     pub span: Span,
-    /// Where its type stands.
+    /// Span of the type.
     pub type_span: Span,
 }
 
 /// One value of an enum.
 #[derive(Debug, Clone)]
 pub struct EnumValue {
-    /// `PascalCase` by convention.
+    /// The name, `PascalCase` by convention.
     pub name: String,
-    /// 0 to 2^31 - 1.
+    /// The number, 0 to 2^31 - 1.
     pub number: u32,
     /// Docs and deprecation.
     pub notes: Notes,
-    /// Where its name stands.
+    /// Span of the name.
     pub span: Span,
 }
 
 /// One variant of a union or error.
 #[derive(Debug, Clone)]
 pub struct Variant {
-    /// `PascalCase` by convention.
+    /// The name, `PascalCase` by convention.
     pub name: String,
-    /// 1 to 2^31 - 1.
+    /// The number, 1 to 2^31 - 1.
     pub number: u32,
-    /// What it carries.
+    /// The payload.
     pub payload: Payload,
-    /// `@message("…")` of an error's variant, cut into its parts. Only variants with fields have
+    /// The text of `@message("…")` on an error's variant, split into parts. Only variants with fields have
     /// [`MessagePart::Field`]s.
     pub message: Option<Vec<MessagePart>>,
     /// Docs and deprecation.
     pub notes: Notes,
-    /// Where its name stands.
+    /// Span of the name.
     pub span: Span,
-    /// What the fields of its own may not be.
+    /// Reserved names and numbers of the variant's own fields.
     pub reserved: Vec<Reserved>,
-    /// Where the type stands that it carries, if it carries one.
+    /// Span of the type carried, if there is one.
     pub type_span: Option<Span>,
 }
 
@@ -189,75 +188,75 @@ pub enum Payload {
     Fields(Vec<Field>),
 }
 
-/// A stretch of an error's message.
+/// One part of an error's message.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum MessagePart {
-    /// Text to copy; `{{` and `}}` are already single braces.
+    /// Text to copy; `{{` and `}}` are already unescaped.
     Text(String),
-    /// The value of the variant's field at this index of [`Payload::Fields`].
+    /// The value of the field at this index of [`Payload::Fields`].
     Field(usize),
 }
 
 /// `const NAME: T = value;`
 #[derive(Debug, Clone)]
 pub struct Constant {
-    /// `UPPER_SNAKE` by convention.
+    /// The name, `UPPER_SNAKE` by convention.
     pub name: String,
-    /// A number, `bool`, `string` or `duration`, or an alias of one.
+    /// The type: a number, `bool`, `string` or `duration`, or an alias of one.
     pub ty: Type,
-    /// Of that type.
+    /// The value, of type `ty`.
     pub value: Literal,
     /// Docs and deprecation.
     pub notes: Notes,
-    /// Where its name stands.
+    /// Span of the name.
     pub span: Span,
-    /// Where its type stands.
+    /// Span of the type.
     pub type_span: Span,
-    /// Where its value stands.
+    /// Span of the value.
     pub value_span: Span,
 }
 
 /// A group of methods.
 #[derive(Debug, Clone)]
 pub struct Service {
-    /// As declared: `Tape`.
+    /// The name as declared: `Tape`.
     pub name: String,
-    /// In order of declaration.
+    /// The methods, in order of declaration.
     pub methods: Vec<Method>,
     /// Docs and deprecation.
     pub notes: Notes,
-    /// Where its name stands.
+    /// Span of the name.
     pub span: Span,
 }
 
 /// One method.
 #[derive(Debug, Clone)]
 pub struct Method {
-    /// As declared: `last`. On the wire it is `package.Service/method`.
+    /// The name as declared: `last`. On the wire the method is `package.Service/method`.
     pub name: String,
     /// The plain parameters, numbered by position.
     pub parameters: Vec<Field>,
-    /// Whether it answers, and which sides stream.
+    /// Whether the method replies, and which sides stream.
     pub kind: MethodKind,
-    /// The error or union of kind [`TypeKind::Error`] that it `throws`.
+    /// The error that the method `throws`, of kind [`TypeKind::Error`].
     pub throws: Option<TypeId>,
-    /// `@deadline(…)`.
+    /// The duration of `@deadline(…)`.
     pub deadline: Option<Duration>,
-    /// `@idempotent`.
+    /// Whether the method has `@idempotent`.
     pub idempotent: bool,
-    /// `@overlap(…)`; of a `oneway` method always [`Overlap::Parallel`].
+    /// The value of `@overlap(…)`; for a `oneway` method always [`Overlap::Parallel`].
     pub overlap: Overlap,
     /// Docs and deprecation.
     pub notes: Notes,
-    /// Where its name stands.
+    /// Span of the name.
     pub span: Span,
-    /// Where its answer stands, from `->` on, if it has one.
+    /// Span of the result from `->` on, if there is one.
     pub answer_span: Option<Span>,
-    /// Where the error stands that it throws, if it throws one.
+    /// Span of the error after `throws`, if there is one.
     pub throws_span: Option<Span>,
 }
 
-/// What a client does where a method is called again while an earlier call of it runs.
+/// What a client does when a method is called while an earlier call of it is running.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Overlap {
     /// Both run.
@@ -274,7 +273,7 @@ pub enum Overlap {
 /// How a method is called.
 #[derive(Debug, Clone)]
 pub enum MethodKind {
-    /// `rpc m(…) -> T`; `None` answers with nothing but the fact that it is done.
+    /// `rpc m(…) -> T`; with `None` the reply only says that the call is done.
     Unary(Option<Type>),
     /// `rpc m(…) -> stream T`
     ServerStream(Type),
@@ -289,30 +288,30 @@ pub enum MethodKind {
 /// A method's `stream` parameter.
 #[derive(Debug, Clone)]
 pub struct StreamParameter {
-    /// Its name.
+    /// The parameter's name.
     pub name: String,
-    /// The type of its items.
+    /// The type of the items.
     pub item: Type,
-    /// Where its name stands.
+    /// Span of the name.
     pub span: Span,
 }
 
 /// A use of a type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Type {
-    /// A type of the language itself.
+    /// A built-in type.
     Builtin(Builtin),
     /// `list<T>`
     List(Box<Type>),
-    /// `map<K, V>`; K is a string, integer, bool, uuid or enum, or an alias of one.
+    /// `map<K, V>`; `K` is a string, integer, bool, uuid or enum, or an alias of one.
     Map(Box<Type>, Box<Type>),
-    /// `T?`; T is never optional itself, also not through an alias.
+    /// `T?`; `T` is never optional itself, not even through an alias.
     Optional(Box<Type>),
-    /// A declared type, an alias included.
+    /// A declared type or alias.
     Named(TypeId),
 }
 
-/// The types of the language itself.
+/// The built-in types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[allow(missing_docs, reason = "each is the keyword that names it")]
 pub enum Builtin {
@@ -340,11 +339,11 @@ pub enum Builtin {
 pub enum Literal {
     /// `true`, `false`
     Bool(bool),
-    /// Any integer type; wide enough for `u64` and `i64`.
+    /// A value of any integer type; wide enough for `u64` and `i64`.
     Integer(i128),
-    /// `f32` and `f64`; finite.
+    /// A finite value of `f32` or `f64`.
     Float(f64),
-    /// A string, escapes resolved.
+    /// A string with its escapes resolved.
     String(String),
     /// `500ms`; at most `u64::MAX` nanoseconds.
     Duration(Duration),
@@ -354,31 +353,31 @@ pub enum Literal {
     Empty,
 }
 
-/// What `@len` and `@range` allow: a range in Rust's notation, either end open.
+/// The values that `@len` or `@range` allows: a range in Rust's notation; either end may be open.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Range {
-    /// The least value allowed, always inclusive.
+    /// The least allowed value, always inclusive.
     pub min: Option<Literal>,
-    /// The greatest value, of the same kind as `min`. For integers always inclusive (`1..5` is kept as 1 to 4).
+    /// The greatest value, of the same kind as `min`. Always inclusive for integers (`1..5` is stored as 1 to 4).
     pub max: Option<Literal>,
-    /// `max` itself is not allowed: only for floats (`0.0..1.0`).
+    /// Whether `max` itself is not allowed; only for floats (`0.0..1.0`).
     pub max_exclusive: bool,
 }
 
 impl Schema {
-    /// The definition behind an id.
+    /// Returns the definition of a type.
     #[must_use]
     pub fn definition(&self, id: TypeId) -> &TypeDefinition {
         &self.types[id.0 as usize]
     }
 
-    /// The package behind an id.
+    /// Returns a package.
     #[must_use]
     pub fn package(&self, id: PackageId) -> &Package {
         &self.packages[id.0 as usize]
     }
 
-    /// `ty` with every alias at its top followed.
+    /// Returns `ty` with every alias at its top level followed.
     #[must_use]
     pub fn resolved<'a>(&'a self, mut ty: &'a Type) -> &'a Type {
         while let Type::Named(id) = ty {
@@ -390,7 +389,7 @@ impl Schema {
 }
 
 impl Package {
-    /// `market.v1`
+    /// Returns the full name: `market.v1`.
     #[must_use]
     pub fn full_name(&self) -> String {
         self.name.join(".")

@@ -1,6 +1,6 @@
-//! Which types hold which by value: what decides whether a type ever ends, and where it needs a box.
+//! Finds which types hold which by value: this decides whether a type is finite, and where it needs a box.
 //!
-//! Lists and maps hold their elements elsewhere, so they end every such chain.
+//! Lists and maps store their elements elsewhere, so every such chain ends at them.
 
 use crate::ast::{ItemKind, Payload};
 use crate::graph;
@@ -8,9 +8,9 @@ use crate::resolve::Model;
 use crate::schema::{Type, TypeId};
 use crate::source::FileId;
 
-/// The types that lead back to themselves by value, through optionals and unions too.
+/// The types that lead back to themselves by value, also through optionals and unions.
 pub(crate) struct Shape {
-    /// By [`TypeId`]: types of the same number lead to each other.
+    /// Component of each [`TypeId`]: types of the same component lead to each other.
     component: Vec<usize>,
 }
 
@@ -20,14 +20,14 @@ impl Shape {
         Self { component: graph::components(&edges) }
     }
 
-    /// `ty`, held by value in `owner`, leads back to `owner`.
+    /// Reports whether `ty`, held by value in `owner`, leads back to `owner`.
     pub(crate) fn returns(&self, model: &Model, owner: TypeId, ty: &Type) -> bool {
         let component = |id: TypeId| self.component[id.0 as usize];
         by_value(model, ty).is_some_and(|target| component(target) == component(owner))
     }
 }
 
-/// The struct or union that a value of `ty` holds in itself, present or not.
+/// Returns the struct or union that a value of `ty` holds by value, if present.
 pub(crate) fn by_value(model: &Model, ty: &Type) -> Option<TypeId> {
     match model.inner(ty)? {
         Type::Named(id) => {

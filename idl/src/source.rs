@@ -4,32 +4,32 @@
 
 use std::ops::Range;
 
-/// The largest file that is read, in bytes. A larger one is an error before anything of it is looked at; far below
-/// what the 32-bit offsets of a [`Span`] can tell.
+/// Maximum size of a file in bytes. A larger one is an error before any of it is parsed; the limit is far below what
+/// the 32-bit offsets of a [`Span`] can address.
 pub const MAX_FILE_BYTES: usize = 64 * 1024 * 1024;
 
-/// A stretch of one file: which, and from which byte to which.
+/// A range of bytes in one file.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Span {
-    /// Whose text it is in.
+    /// The file.
     pub file: FileId,
-    /// The first byte.
+    /// Offset of the first byte.
     pub start: u32,
-    /// The byte after the last.
+    /// Offset of the byte after the last.
     pub end: u32,
 }
 
-/// The place of a file in its source map.
+/// Index of a file in its source map.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct FileId(pub u32);
 
-/// Where a span starts, as people count.
+/// The line and column at which a span starts, for people.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Location {
-    /// From 1.
+    /// Line number, from 1.
     pub line: usize,
-    /// From 1, in Unicode scalar values: a tab, a wide and a combining character each count one, as editors and
-    /// `rustc` have it.
+    /// Column, from 1, in Unicode scalar values: a tab, a wide and a combining character each count one, as in editors
+    /// and `rustc`.
     pub column: usize,
 }
 
@@ -38,7 +38,7 @@ pub struct Location {
 pub struct SourceFile {
     path: String,
     text: String,
-    /// The first byte of each line, ascending; never empty.
+    /// Offset of the first byte of each line, ascending; never empty.
     line_starts: Vec<u32>,
 }
 
@@ -49,19 +49,19 @@ pub struct SourceMap {
 }
 
 impl Span {
-    /// The stretch from the start of this one to the end of `other`, both in the same file.
+    /// Returns the span from the start of this one to the end of `other`. Both must be in the same file.
     #[must_use]
     pub fn to(self, other: Span) -> Span {
         Span { end: other.end.max(self.end), ..self }
     }
 
-    /// The place right behind this stretch, nothing wide.
+    /// Returns the empty span right after this one.
     #[must_use]
     pub fn after(self) -> Span {
         Span { start: self.end, ..self }
     }
 
-    /// As a range of bytes.
+    /// Returns the range of bytes.
     #[must_use]
     pub fn range(self) -> Range<usize> {
         self.start as usize..self.end as usize
@@ -76,24 +76,24 @@ impl SourceFile {
         Self { path, text, line_starts }
     }
 
-    /// The path under which it was read.
+    /// Returns the path under which the file was read.
     #[must_use]
     pub fn path(&self) -> &str {
         &self.path
     }
 
-    /// The text, without a byte order mark. Where a file is no UTF-8, what is no text is replaced by U+FFFD.
+    /// Returns the text without a byte order mark. Invalid UTF-8 is replaced by U+FFFD.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.text
     }
 
-    /// The line, from 0, that holds a byte.
+    /// Returns the index, from 0, of the line that holds a byte.
     pub(crate) fn line_of(&self, at: u32) -> usize {
         self.line_starts.partition_point(|start| *start <= at).saturating_sub(1)
     }
 
-    /// The bytes of a line, from 0, without its line break.
+    /// Returns the byte range of the line at an index, from 0, without its line break.
     pub(crate) fn line(&self, line: usize) -> Range<usize> {
         let start = self.line_starts.get(line).map_or(self.text.len(), |start| *start as usize);
         let end = self.line_starts.get(line + 1).map_or(self.text.len(), |next| *next as usize);
@@ -104,35 +104,35 @@ impl SourceFile {
 }
 
 impl SourceMap {
-    /// Takes a file in. Its text may not be longer than `u32::MAX` bytes, which [`MAX_FILE_BYTES`] sees to.
+    /// Adds a file. Its text must not be longer than `u32::MAX` bytes, which [`MAX_FILE_BYTES`] ensures.
     pub fn add(&mut self, path: impl Into<String>, text: impl Into<String>) -> FileId {
         let id = FileId(offset(self.files.len()));
         self.files.push(SourceFile::new(path.into(), text.into()));
         id
     }
 
-    /// The file behind an id.
+    /// Returns the file of an id.
     ///
     /// # Panics
-    /// For an id of another map.
+    /// Panics if the id is from another map.
     #[must_use]
     pub fn file(&self, id: FileId) -> &SourceFile {
         &self.files[id.0 as usize]
     }
 
-    /// All files, in the order of their ids.
+    /// Returns all files, in the order of their ids.
     #[must_use]
     pub fn files(&self) -> &[SourceFile] {
         &self.files
     }
 
-    /// The text under a span.
+    /// Returns the text under a span.
     #[must_use]
     pub fn text(&self, span: Span) -> &str {
         &self.file(span.file).text[span.range()]
     }
 
-    /// Where a span starts.
+    /// Returns the line and column at which a span starts.
     #[must_use]
     pub fn location(&self, span: Span) -> Location {
         let file = self.file(span.file);
@@ -142,7 +142,7 @@ impl SourceMap {
     }
 }
 
-/// A byte offset. Files are far smaller than 4 GiB, so nothing is ever cut off.
+/// Converts a byte offset. Files are far smaller than 4 GiB, so nothing is ever truncated.
 pub(crate) fn offset(at: usize) -> u32 {
     u32::try_from(at).unwrap_or(u32::MAX)
 }

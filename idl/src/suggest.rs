@@ -1,11 +1,12 @@
-//! The nearest known name, for "did you mean".
+//! Finds the nearest known name, for "did you mean".
 
-/// How many names are compared at most: help may not cost more than the rest of the work.
+/// Maximum number of names compared: a suggestion must not cost more than the rest of the work.
 const MAX_CANDIDATES: usize = 5_000;
-/// Nobody misspells a longer name by a letter or two; comparing costs the square of the length.
+/// Maximum length of a name compared, in bytes. Longer names are seldom misspelt by a letter or two, and comparing
+/// costs the square of the length.
 const MAX_LENGTH: usize = 60;
 
-/// The candidate that `name` was most likely meant to be, if any is near. Of equally near ones the first.
+/// Returns the candidate nearest to `name`, if any is near enough. Of equally near ones it is the first.
 #[must_use]
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let length = name.len();

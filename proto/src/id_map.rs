@@ -1,4 +1,4 @@
-//! Maps whose keys are call ids: hashing such a number need not cost what hashing text costs.
+//! [`IdMap`]: a map by call id. Hashing a number need not cost what hashing text costs.
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher, Hasher, RandomState};
@@ -7,7 +7,7 @@ use std::sync::OnceLock;
 /// A map by call id.
 pub type IdMap<K, V> = HashMap<K, V, Seeded>;
 
-/// Multiplies by an odd number that a peer can't know, so that it can't choose ids that collide.
+/// A hasher that multiplies by an odd number which a peer can't know, so that it can't choose ids that collide.
 #[derive(Debug, Clone, Copy)]
 pub struct Seeded(u64);
 
@@ -28,7 +28,7 @@ impl BuildHasher for Seeded {
     }
 }
 
-/// The hasher of [`Seeded`].
+/// The state of a hash. See [`Seeded`].
 #[derive(Debug)]
 pub struct IdHasher {
     seed: u64,

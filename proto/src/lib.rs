@@ -1,6 +1,6 @@
-//! The protocol of **zsvc**, services over ZeroMQ: what is said on the wire and what it means, without I/O.
+//! The protocol of **zsvc**, services over ZeroMQ: records and their meaning, without I/O.
 //!
-//! Nothing here knows tokio, a socket, a thread or a clock: messages are handed in and out, and time is handed in as
+//! No tokio, sockets, threads or clocks: messages are handed in and out, and time is handed in as
 //! [`std::time::Instant`]. The runtime (the crate `zsvc`) moves the messages; a router, a gateway or a fuzzer can do so, too.
 //! Programs that offer or call services use `zsvc`, not this crate: its API follows the runtime's needs.
 //!
@@ -16,6 +16,9 @@ pub mod flow;
 pub mod id_map;
 pub mod metadata;
 pub mod method;
+mod msgpack;
 pub mod session;
 pub mod status;
+mod text;
 pub mod wire;
+pub mod zmtp;

@@ -1,4 +1,4 @@
-//! What travels beside a call's parameters: names and values that middleware and handlers may read.
+//! [`Metadata`]: names and values beside a call's parameters, for middleware and handlers.
 
 use std::fmt;
 
@@ -6,7 +6,7 @@ use bytes::Bytes;
 
 /// Names and values beside a call's parameters, for example `traceparent` (W3C Trace Context).
 ///
-/// A name stands once; it is compared byte by byte. A call whose metadata are past [`Metadata::MAX_ENTRIES`] or
+/// A name has one value; names are compared byte by byte. A call whose metadata is past [`Metadata::MAX_ENTRIES`] or
 /// [`Metadata::MAX_BYTES`] fails with `resource_exhausted`.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
@@ -23,12 +23,12 @@ pub enum MetadataValue {
 }
 
 impl Metadata {
-    /// The most entries that a call may carry.
+    /// Largest number of entries of a call.
     pub const MAX_ENTRIES: usize = 64;
-    /// The most bytes that names and values may add up to.
+    /// Largest sum in bytes of the names and values of a call.
     pub const MAX_BYTES: usize = 16 * 1024;
 
-    /// Sets a value, in place of the one that the name had.
+    /// Sets the value of a name, and replaces the one that it had.
     pub fn insert(&mut self, name: impl Into<String>, value: impl Into<MetadataValue>) {
         let (name, value) = (name.into(), value.into());
         match self.entries.iter_mut().find(|(known, _)| *known == name) {
@@ -37,19 +37,19 @@ impl Metadata {
         }
     }
 
-    /// Takes a name out, with its value.
+    /// Removes a name, and returns its value.
     pub fn remove(&mut self, name: &str) -> Option<MetadataValue> {
         let at = self.entries.iter().position(|(known, _)| known == name)?;
         Some(self.entries.remove(at).1)
     }
 
-    /// The value of a name.
+    /// Returns the value of a name.
     #[must_use]
     pub fn get(&self, name: &str) -> Option<&MetadataValue> {
         self.entries.iter().find(|(known, _)| known == name).map(|(_, value)| value)
     }
 
-    /// The value of a name, where it is text.
+    /// Returns the value of a name if it is text.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         match self.get(name)? {
@@ -58,26 +58,28 @@ impl Metadata {
         }
     }
 
-    /// All names and values, in the order in which they were first set.
+    /// Returns all names and values, in the order in which they were first set.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &MetadataValue)> {
         self.entries.iter().map(|(name, value)| (name.as_str(), value))
     }
 
-    /// How many there are.
+    /// Returns the number of entries.
     #[must_use]
     #[inline]
     pub fn len(&self) -> usize {
         self.entries.len()
     }
 
-    /// There are none.
+    /// Reports whether there are no entries.
     #[must_use]
     #[inline]
     pub fn is_empty(&self) -> bool {
         self.entries.is_empty()
     }
 
-    /// What is past its bound, if anything is.
+    /// Returns a text that says what is past its limit, if anything is.
+    #[doc(hidden)] // For the runtime; the type is public in `zsvc`.
+    #[must_use]
     #[inline]
     pub fn excess(&self) -> Option<String> {
         if self.len() > Self::MAX_ENTRIES {
@@ -95,7 +97,7 @@ impl Metadata {
 }
 
 impl MetadataValue {
-    /// Its bytes; those of text are its UTF-8.
+    /// Returns the bytes; for text, its UTF-8.
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {

@@ -1,12 +1,14 @@
 //! The runtime of **zsvc**: services over ZeroMQ, described in an IDL and compiled to Rust.
 //!
-//! What users write is a `.svc` file, an implementation of the trait that is generated from it, and calls of the client
-//! that is generated too; `zsvc-codegen` does that in `build.rs`. This crate carries the calls. Start with [`Server`] for
-//! the one side and [`Channel`] for the other; the project's `docs/guide.md` leads through both.
+//! A user writes a `.svc` file, implements the trait that `zsvc-codegen` generates from it in `build.rs`, and calls the generated client. This
+//! crate carries the calls. Start with [`Server`] on one side and [`Channel`] on the other; the project's `docs/guide.md` leads through both.
 //!
 //! What is sent is in the project's `docs/protocol.md`; how this crate is laid out in its `ARCHITECTURE.md`.
 
-mod client;
+mod call;
+mod channel;
+mod clock;
+mod connection;
 mod context;
 mod dispatch;
 mod driver;
@@ -17,10 +19,10 @@ pub mod fuzzing;
 pub mod generated;
 pub mod middleware;
 mod server;
-mod socket;
 mod stream;
 mod telemetry;
 pub mod testing;
+mod transport;
 
 pub(crate) use zsvc_proto::{codec, flow, metadata, method, session, status, wire};
 
@@ -30,11 +32,10 @@ pub use futures_core::Stream;
 pub use rmpv::Value;
 pub use uuid::Uuid;
 
-pub use client::{
-    BidirectionalCall, Channel, ChannelBuilder, ChannelCounters, ChannelDropped, ClientStreamCall,
-    ConnectionState, EndpointState, OneWayCall, Resolve, Retry, ServerStreamCall, StateWatch, UnaryCall,
-};
+pub use call::{BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
+pub use channel::{Channel, ChannelBuilder, Resolve};
 pub use codec::{ParseTimestampError, Timestamp, TimestampOutOfRange, UnknownVariant};
+pub use connection::{ChannelCounters, ChannelDropped, ConnectionState, EndpointState, Retry, StateWatch};
 pub use context::{CancelReason, Cancelled, Context, Draining, PeerId};
 pub use dispatch::Service;
 pub use metadata::{Metadata, MetadataValue};

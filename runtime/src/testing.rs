@@ -1,10 +1,10 @@
-//! Servers in the process of a test, which fail as the test says: to test what a program does about failures.
+//! Servers in the process of a test that fail when the test says so: to test what a program does about failures.
 //!
-//! A [`TestServer`] is a server without a socket, at an endpoint that channels of the same process connect to as to any other: calls
-//! are encoded, wait, have deadlines and credit, are tried again and cancelled as ever, on tokio's clock and on nothing else. So with a
-//! paused clock (`tokio::time::pause`), a test that waits out a deadline of a minute takes no time.
+//! A [`TestServer`] is a server without a socket, at an endpoint that channels of the same process connect to as to any other. Calls are encoded, wait, have
+//! deadlines and credit, are retried and cancelled as with a socket, on tokio's clock alone. So with a paused clock (`tokio::time::pause`), a test that waits for a
+//! deadline of a minute takes no time.
 //!
-//! What such a server answers can be said by a mock, which `zsvc_codegen::Builder::mocks` generates for each service.
+//! A mock, which `zsvc_codegen::Builder::mocks` generates for each service, can say what such a server answers.
 //!
 //! ```
 //! # use std::time::Duration;
@@ -26,141 +26,126 @@ mod mock;
 #[doc(hidden)]
 pub use mock::{MockMethod, Unset};
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use crate::client::{Host, Order, Place, Way};
-use crate::dispatch::Service;
-use crate::server::{ServeError, Server, ServerBuilder};
+use tokio::runtime::Handle;
 
-/// What the endpoints of test servers start with.
-const SCHEME: &str = "test://";
+use crate::dispatch::Service;
+use crate::server::{ServeError, Server, ServerBuilder, ServerWithin};
+use crate::transport::memory::{self, Fault, SimNetwork};
 
 /// A server in this process that fails when it is told to. Dropped, it is gone for good, and its clients can't reach it.
 pub struct TestServer {
     endpoint: String,
-    place: Arc<Place>,
-}
-
-/// All test servers, by their endpoints.
-static SERVERS: Mutex<BTreeMap<String, Weak<Place>>> = Mutex::new(BTreeMap::new());
-
-fn servers() -> MutexGuard<'static, BTreeMap<String, Weak<Place>>> {
-    // Nothing panics while it holds the lock but for lack of memory; the map is whole in any case.
-    SERVERS.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// The test server at an endpoint, if it is one's.
-pub(crate) fn find(endpoint: &str) -> Option<Result<Arc<Place>, String>> {
-    endpoint.starts_with(SCHEME).then(|| {
-        let place = servers().get(endpoint).and_then(Weak::upgrade);
-        place.ok_or_else(|| "there is no such `TestServer` in this process, or it was dropped".to_owned())
-    })
+    network: Arc<SimNetwork>,
+    runtime: Handle,
+    server: Mutex<ServerWithin>,
 }
 
 impl TestServer {
-    /// Starts a server, with the services, bounds and middleware of a builder; what it was to bind is not bound. Must be called within a
-    /// tokio runtime.
+    /// Starts a server with the services, bounds and middleware of a builder; the builder's endpoints are not bound. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// Two services have a method of the same name.
     pub fn start(server: ServerBuilder) -> Result<Self, ServeError> {
-        static NEXT: AtomicU64 = AtomicU64::new(1);
         let core = server.into_core()?;
-        let endpoint = format!("{SCHEME}{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        let place = Place::new();
-        servers().insert(endpoint.clone(), Arc::downgrade(&place));
-        tokio::spawn(Host::new(Arc::clone(&place), core));
-        Ok(Self { endpoint, place })
+        let network = SimNetwork::new();
+        let server = Mutex::new(ServerWithin::start(&network, core));
+        Ok(Self { endpoint: memory::register(&network), network, runtime: Handle::current(), server })
     }
 
     /// Starts a server of one service, with everything as it is by default. Must be called within a tokio runtime.
     ///
     /// # Errors
-    /// As for [`TestServer::start`], where generated code was edited.
+    /// As for [`TestServer::start`], if generated code was edited.
     pub fn of(service: impl Service) -> Result<Self, ServeError> {
         Self::start(Server::builder().service(service))
     }
 
-    /// Where clients find it: for `connect` of generated clients, and for [`crate::ChannelBuilder::endpoint`].
+    /// Returns the endpoint for clients: for `connect` of generated clients, and for [`crate::ChannelBuilder::endpoint`].
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Has messages arrive so much later, both ways. They keep their order.
+    /// Delays messages by this much, both ways. They keep their order.
     pub fn delay(&self, by: Duration) {
         self.delay_calls(by);
         self.delay_answers(by);
     }
 
-    /// Has what clients send arrive so much later.
+    /// Delays what clients send.
     pub fn delay_calls(&self, by: Duration) {
-        self.place.set(|rules| rules.to_server.delay = by);
+        self.network.change_rules(|rules| rules.to_server.delay = by);
     }
 
-    /// Has what the server sends arrive so much later.
+    /// Delays what the server sends.
     pub fn delay_answers(&self, by: Duration) {
-        self.place.set(|rules| rules.to_client.delay = by);
+        self.network.change_rules(|rules| rules.to_client.delay = by);
     }
 
-    /// What clients send never arrives, and nobody is told: as behind a device that has lost its server.
+    /// Loses what clients send, without a word: as a device does that has lost its server.
     pub fn lose_calls(&self) {
-        self.place.set(|rules| rules.to_server.loses = true);
+        self.network.change_rules(|rules| rules.to_server.loses = true);
     }
 
-    /// What the server sends never arrives, and nobody is told: calls run, and their callers don't hear of it.
+    /// Loses what the server sends, without a word: calls run, and their callers don't hear of it.
     pub fn lose_answers(&self) {
-        self.place.set(|rules| rules.to_client.loses = true);
+        self.network.change_rules(|rules| rules.to_client.loses = true);
     }
 
-    /// Has calls of `@idempotent` methods arrive twice, the second time as if another client had made them. Of what is not
-    /// idempotent, no fault makes two calls.
+    /// Has calls of `@idempotent` methods arrive twice, the second time as if another client had made them. No fault makes two calls of one that is not
+    /// idempotent.
     pub fn repeat_idempotent(&self) {
-        self.place.set(|rules| rules.repeats = true);
+        self.network.change_rules(|rules| rules.repeats = true);
     }
 
-    /// Nothing is delayed, lost or repeated any more. What was lost stays lost.
+    /// Ends all delays, losses and repetitions. What was lost stays lost.
     pub fn heal(&self) {
-        self.place.set(|rules| {
-            (rules.to_server, rules.to_client, rules.repeats) = (Way::default(), Way::default(), false);
+        self.network.change_rules(|rules| {
+            (rules.to_server, rules.to_client, rules.repeats) = (Fault::default(), Fault::default(), false);
         });
     }
 
     /// Ends every connection, with all that is on its way, as when a cable is pulled. Clients connect again a tenth of a second later.
     pub fn cut(&self) {
-        self.place.order(Order::Cut);
+        self.network.cut();
     }
 
-    /// The server is gone, with all that it was doing, as when its process is killed.
+    /// Ends the server, with all that it was doing, as when its process is killed.
     pub fn crash(&self) {
-        self.place.order(Order::Crash);
+        self.network.crash();
     }
 
-    /// Shuts down as [`Server::serve_until`] does: clients are told, calls in flight may go on for so long, and then it is gone.
+    /// Shuts down as [`Server::serve_until`] does: clients are told, calls in flight may go on for `grace`, and then the server is gone.
     pub fn drain(&self, grace: Duration) {
-        self.place.order(Order::Drain(grace));
+        self.server().drain(grace);
     }
 
-    /// A server is there again, at the same endpoint, in place of one that may still be there. Clients connect to it a tenth of a
-    /// second after they lost the one before.
+    /// Starts a server again at the same endpoint, in place of one that may still be there. Clients connect to it a tenth of a second after they lost the one
+    /// before.
     ///
     /// # Errors
     /// As for [`TestServer::start`]. Everything stays as it was then.
     pub fn restart(&self, server: ServerBuilder) -> Result<(), ServeError> {
-        self.place.order(Order::Start(Box::new(server.into_core()?)));
+        let core = server.into_core()?;
+        let _runtime = self.runtime.enter();
+        *self.server() = ServerWithin::start(&self.network, core);
         Ok(())
+    }
+
+    fn server(&self) -> MutexGuard<'_, ServerWithin> {
+        // Nothing panics while the lock is held but for lack of memory.
+        self.server.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for TestServer {
     fn drop(&mut self) {
-        servers().remove(&self.endpoint);
-        self.place.order(Order::Crash);
-        self.place.close();
+        memory::unregister(&self.endpoint);
+        self.network.crash();
     }
 }
 

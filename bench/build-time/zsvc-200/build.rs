@@ -1,4 +1,4 @@
-//! Writes the service as a `.svc` file and compiles it, as a user's build script does.
+//! Writes the service as a `.svc` file and compiles it, as the build script of a user does.
 
 use std::error::Error;
 use std::path::PathBuf;

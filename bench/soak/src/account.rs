@@ -1,4 +1,4 @@
-//! [`Account`]: what became of each call, and whether what its caller was told is true.
+//! [`Account`]: how each call ended, and whether what its caller was told is true.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,20 +6,20 @@ use std::sync::{Mutex, PoisonError};
 
 use zsvc::{Outcome, Status};
 
-/// What its caller knows of a call that leaves something behind.
+/// What the caller knows about a call that writes a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Fate {
-    /// It was answered.
+    /// The call was answered.
     Answered,
-    /// It was accepted for sending, and nobody answers it.
+    /// The one-way call was accepted for sending.
     Accepted,
-    /// It was given up.
+    /// The caller cancelled the call.
     GivenUp,
-    /// It failed, and no handler saw it.
+    /// The call failed, and no handler ran.
     NotSent,
-    /// It failed, and may have run.
+    /// The call failed, and its handler may have run.
     MaybeExecuted,
-    /// It failed, and has run.
+    /// The call failed, and its handler ran.
     Executed,
 }
 
@@ -32,7 +32,7 @@ impl Fate {
         }
     }
 
-    /// Whether it goes with how often the call ran.
+    /// Reports whether this fate is consistent with the number of times that the handler ran.
     fn allows(self, times: usize, may_repeat: bool) -> bool {
         match self {
             Self::Answered | Self::Executed => times == 1 || may_repeat && times > 1,
@@ -42,17 +42,17 @@ impl Fate {
     }
 }
 
-/// Every call, until the end.
+/// All calls of a run.
 #[derive(Debug, Default)]
 pub(crate) struct Account {
     started: AtomicU64,
     ended: AtomicU64,
     next_key: AtomicU64,
-    /// Calls that leave a key behind.
+    /// Calls that write a key.
     keyed: Mutex<Vec<Entry>>,
-    /// Calls that leave nothing behind, by how they ended.
+    /// Number of calls that write no key, by how they ended.
     others: Mutex<BTreeMap<String, u64>>,
-    /// What was wrong at once.
+    /// Errors that were noticed while the calls ran.
     wrong: Mutex<Vec<String>>,
 }
 
@@ -60,26 +60,26 @@ pub(crate) struct Account {
 struct Entry {
     key: u64,
     fate: Fate,
-    /// Its method is idempotent: it may have been tried again.
+    /// Whether the method is idempotent, so that the call may have been retried.
     may_repeat: bool,
 }
 
-/// A call that was started. It must end; dropped before, it is one that was given up.
+/// A call that was started. Dropping it before it is marked as ended records it as given up.
 #[derive(Debug)]
 pub(crate) struct Started<'a> {
     account: &'a Account,
-    /// What it leaves behind.
+    /// The key that the handler writes.
     pub(crate) key: u64,
     kind: Kind,
     open: bool,
 }
 
-/// What a call leaves behind.
+/// What the handler of a call writes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
-    /// A key, once.
+    /// A key, at most once.
     Once,
-    /// A key, perhaps more than once.
+    /// A key, possibly more than once.
     Repeatable,
     /// Nothing.
     Traceless,
@@ -92,12 +92,12 @@ impl Account {
         Started { account: self, key, kind, open: true }
     }
 
-    /// Something that must never be.
+    /// Records an error that must never occur.
     pub(crate) fn complain(&self, what: String) {
         self.wrong.lock().unwrap_or_else(PoisonError::into_inner).push(what);
     }
 
-    /// Everything that is not as it must be.
+    /// Returns all inconsistencies between the calls and the keys that the servers wrote.
     pub(crate) fn check(&self, written: &BTreeMap<u64, usize>) -> Vec<String> {
         let mut wrong = self.wrong.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let (started, ended) = (self.started.load(Ordering::Relaxed), self.ended.load(Ordering::Relaxed));
@@ -107,14 +107,14 @@ impl Account {
         for entry in &*self.keyed.lock().unwrap_or_else(PoisonError::into_inner) {
             let times = written.get(&entry.key).copied().unwrap_or(0);
             if !entry.fate.allows(times, entry.may_repeat) {
-                wrong.push(format!("call {} is {:?}, and ran {times} times", entry.key, entry.fate));
+                wrong.push(format!("call {} is {:?}, but ran {times} times", entry.key, entry.fate));
             }
         }
         wrong.truncate(20);
         wrong
     }
 
-    /// One line on all calls.
+    /// Returns a one-line summary of all calls.
     pub(crate) fn summary(&self) -> String {
         let mut fates: BTreeMap<String, u64> =
             self.others.lock().unwrap_or_else(PoisonError::into_inner).clone();
@@ -127,12 +127,12 @@ impl Account {
 }
 
 impl Started<'_> {
-    /// It ended so.
+    /// Records the result of the call.
     pub(crate) fn ended<T>(mut self, result: &Result<T, Status>) {
         self.close(result.as_ref().map_or_else(Fate::of, |_| Fate::Answered));
     }
 
-    /// A one-way call was accepted, or not.
+    /// Records whether a one-way call was accepted.
     pub(crate) fn accepted(mut self, result: &Result<(), Status>) {
         self.close(result.as_ref().map_or_else(Fate::of, |()| Fate::Accepted));
     }

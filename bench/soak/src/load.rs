@@ -1,4 +1,4 @@
-//! [`Load`]: callers that make calls of every kind, and give some of them up.
+//! [`Load`]: callers that make calls of every kind, and cancel some of them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -13,20 +13,21 @@ use zsvc_faults::faults::v1::LedgerClient;
 
 use crate::account::{Account, Kind, Started};
 
-/// Callers at work.
+/// A set of running callers.
 pub(crate) struct Load {
     stop: Arc<AtomicBool>,
     callers: JoinSet<()>,
 }
 
-/// One of them.
+/// One caller.
 struct Caller {
     ledger: LedgerClient,
     account: Arc<Account>,
     rng: fastrand::Rng,
 }
 
-/// The deadline of calls; streams have it, too, or one behind a connection that says nothing would hold up the end.
+/// Deadline of calls. Streams have it, too: without it, a stream over a connection that went silent would hold up the
+/// end.
 const DEADLINE: Duration = Duration::from_secs(8);
 
 impl Load {
@@ -46,7 +47,7 @@ impl Load {
         Self { stop, callers: tasks }
     }
 
-    /// Begins nothing new, and waits for what goes on. Whether all of it has ended in time.
+    /// Stops starting calls, and waits for those in flight. Reports whether all of them ended in time.
     pub(crate) async fn end(mut self, within: Duration) -> bool {
         self.stop.store(true, Ordering::Relaxed);
         let all = async {
@@ -59,7 +60,7 @@ impl Load {
 }
 
 impl Caller {
-    /// Makes one call, and gives it up in the middle now and then.
+    /// Makes one call, and cancels it midway now and then.
     async fn call(&mut self) {
         let gives_up = self.rng.u8(..10) == 0;
         let patience = Duration::from_millis(self.rng.u64(..50));
@@ -95,7 +96,7 @@ impl Caller {
         self.is_its_own(call, &answer);
     }
 
-    /// Calls that answer with their key must not be answered with another's.
+    /// Checks that a call that returns its key was not answered with the key of another call.
     fn is_its_own(&self, call: Started<'_>, answer: &Result<u64, Status>) {
         if let Ok(key) = answer
             && *key != call.key
@@ -111,18 +112,18 @@ impl Caller {
         call.ended(&ended);
     }
 
-    /// A stream that ends well has all of its items.
+    /// Reads a stream, and checks that one that ends well has all of its items.
     async fn read(&self, items: u64, size: u32) -> Result<(), Status> {
         let mut stream = self.ledger.watch(items, size).deadline(DEADLINE).await?;
         let mut count = 0;
         while let Some(item) = stream.next().await {
             if item?.len() != size as usize {
-                self.account.complain("an item has another size".to_owned());
+                self.account.complain("an item has the wrong size".to_owned());
             }
             count += 1;
         }
         if count != items {
-            self.account.complain(format!("a stream of {items} items ended well after {count}"));
+            self.account.complain(format!("a stream of {items} items ended without an error after {count}"));
         }
         Ok(())
     }
@@ -135,7 +136,7 @@ impl Caller {
         if let Ok(total) = &answer
             && *total != items * u64::from(size)
         {
-            self.account.complain(format!("{items} items of {size} bytes were gathered as {total} bytes"));
+            self.account.complain(format!("{items} items of {size} bytes were counted as {total} bytes"));
         }
         call.ended(&answer);
     }
@@ -157,14 +158,14 @@ impl Caller {
         let item = Bytes::from(vec![7; size as usize]);
         for _ in 0..items {
             sink.send(item.clone()).await?;
-            stream.next().await.unwrap_or_else(|| Err(Status::data_loss("the mirror ended early")))?;
+            stream.next().await.unwrap_or_else(|| Err(Status::data_loss("`mirror` ended early")))?;
         }
         sink.finish();
         match stream.next().await {
             None => Ok(()),
             Some(Err(status)) => Err(status),
             Some(Ok(_)) => {
-                self.account.complain("the mirror showed more than was before it".to_owned());
+                self.account.complain("`mirror` returned more items than were sent".to_owned());
                 Ok(())
             }
         }

@@ -1,9 +1,10 @@
-//! Mixed calls, streams and cancels against two servers that are killed, stopped and restarted, through connections that fail in
-//! every way; at the end every call is accounted for: what its caller was told agrees with what the servers wrote down.
+//! Soak test: mixed calls, streams and cancellations against two servers that are killed, stopped and restarted,
+//! through connections that fail in every way. At the end every call is accounted for: what its caller was told
+//! agrees with what the servers wrote.
 //!
-//! - [`stage`]: the servers, the proxies before them, and what happens to both.
+//! - [`stage`]: the servers, the proxies in front of them, and the faults.
 //! - [`load`]: the callers.
-//! - [`account`]: what became of each call, and whether it is true.
+//! - [`account`]: how each call ended, and whether it is consistent.
 
 mod account;
 mod load;
@@ -24,34 +25,35 @@ use stage::Stage;
 
 /// Calls two servers through faulty connections, and accounts for every call.
 ///
-/// Exit status: 0 when every call ended, all that callers were told is true, and memory stayed flat; 1 when not.
+/// Exit status: 0 if every call ended, everything that callers were told is true, and memory stayed flat; 1 if not.
 #[derive(Debug, Parser)]
 #[command(name = "soak", args_conflicts_with_subcommands = true)]
 struct Arguments {
     #[command(subcommand)]
     part: Option<Part>,
-    /// For how long.
+    /// Duration of the run in seconds.
     #[arg(long, default_value_t = 600)]
     seconds: u64,
-    /// Callers at a time.
+    /// Number of concurrent callers.
     #[arg(long, default_value_t = 32)]
     callers: usize,
-    /// What the faults and calls are drawn from; the order in which things happen also depends on the machine.
+    /// Seed for the faults and calls. The order in which things happen also depends on the machine.
     #[arg(long)]
     seed: Option<u64>,
 }
 
 #[derive(Debug, Subcommand)]
 enum Part {
-    /// Is one of the servers. For the program itself.
+    /// Runs one of the servers. For internal use by this program.
     #[command(hide = true)]
     Serve(Serving),
 }
 
 type Failure = Box<dyn std::error::Error>;
 
-/// How long calls may go on once nothing new is begun. All of them have deadlines, or end with their connection.
-const REST: Duration = Duration::from_mins(1);
+/// Time that calls get to end after no new ones are started. All of them have deadlines, or end with their
+/// connection.
+const DRAIN_TIMEOUT: Duration = Duration::from_mins(1);
 
 fn main() -> Result<ExitCode, Failure> {
     let arguments = Arguments::parse();
@@ -77,7 +79,7 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Failure> {
     stage.act_for(time.saturating_sub(began.elapsed())).await?;
     let after = resident()?;
     stage.heal();
-    let all_ended = load.end(REST).await;
+    let all_ended = load.end(DRAIN_TIMEOUT).await;
     stage.end().await?;
 
     let verdict = account.check(&stage.written()?);
@@ -86,21 +88,21 @@ async fn soak(arguments: &Arguments) -> Result<ExitCode, Failure> {
     println!("memory {} MiB after warming up, {} MiB at the end", before >> 20, after >> 20);
     let mut wrong = verdict;
     if !all_ended {
-        wrong.push(format!("calls were still going on {REST:?} after the last fault"));
+        wrong.push(format!("calls were still in flight {DRAIN_TIMEOUT:?} after the last fault"));
     }
-    if after > before + before / 10 + SLACK {
+    if after > before + before / 10 + MEMORY_SLACK_BYTES {
         wrong.push("memory has grown".to_owned());
     }
     for line in &wrong {
         println!("wrong: {line}");
     }
-    println!("{}", if wrong.is_empty() { "every call is accounted for" } else { "not all is well" });
+    println!("{}", if wrong.is_empty() { "every call is accounted for" } else { "some checks failed" });
     Ok(if wrong.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What memory may vary by beside a tenth: faults leave more or less on its way at any moment. And every call's fate is kept
-/// until the end, which is some bytes each.
-const SLACK: u64 = 24 << 20;
+/// How much memory may grow beyond a tenth, in bytes: faults leave more or less data in transit at any moment, and
+/// the fate of every call is kept until the end, at a few bytes each.
+const MEMORY_SLACK_BYTES: u64 = 24 << 20;
 
 async fn connect(stage: &Stage) -> Result<Channel, zsvc::Status> {
     let endpoints = stage.endpoints();

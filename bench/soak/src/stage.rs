@@ -1,4 +1,4 @@
-//! [`Stage`]: two servers in processes of their own, each behind a proxy, and what happens to them.
+//! [`Stage`]: two servers in separate processes, each behind a proxy, and the faults that are applied to them.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -10,10 +10,10 @@ use zsvc_faults::{Book, Process, Proxy, Signal};
 
 use crate::Failure;
 
-/// How often silent connections are asked for a sign of life, so that dead ones are found within the time of a fault.
+/// Heartbeat interval of silent connections, short enough to find dead ones within the duration of a fault.
 pub(crate) const HEARTBEAT: Duration = Duration::from_millis(500);
 
-/// The servers, and the means to harm them.
+/// The servers, their proxies, and the state of the faults.
 pub(crate) struct Stage {
     rng: fastrand::Rng,
     servers: Vec<Actor>,
@@ -28,7 +28,7 @@ struct Actor {
     book: String,
 }
 
-/// What may happen.
+/// A fault.
 #[derive(Debug, Clone, Copy)]
 enum Fault {
     Kill,
@@ -56,7 +56,7 @@ const FAULTS: [Fault; 10] = [
     Fault::Refuse,
 ];
 
-/// How often each has happened.
+/// Number of times that each fault was applied.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Faults(BTreeMap<String, usize>);
 
@@ -81,12 +81,12 @@ impl Stage {
         Ok(Self { rng, servers, faults: Faults::default(), folder })
     }
 
-    /// Where clients find the servers.
+    /// Returns the endpoints of the proxies, to which clients connect.
     pub(crate) fn endpoints(&self) -> Vec<String> {
         self.servers.iter().map(|server| server.proxy.endpoint().to_owned()).collect()
     }
 
-    /// Lets things happen for a while, one after another, to one server or the other.
+    /// Applies faults for a while, one after another, each to one of the servers.
     pub(crate) async fn act_for(&mut self, time: Duration) -> Result<(), Failure> {
         let end = Instant::now() + time;
         while Instant::now() < end {
@@ -100,12 +100,12 @@ impl Stage {
         Ok(())
     }
 
-    /// Everything passes again.
+    /// Removes all faults from the connections.
     pub(crate) fn heal(&self) {
         self.servers.iter().for_each(|server| server.proxy.heal());
     }
 
-    /// Has the servers end as they are asked to.
+    /// Terminates the servers gracefully.
     pub(crate) async fn end(&mut self) -> Result<(), Failure> {
         for server in &mut self.servers {
             server.process.signal(Signal::Terminate).await?;
@@ -117,14 +117,14 @@ impl Stage {
         Ok(())
     }
 
-    /// What has happened.
+    /// Returns how often each fault was applied.
     pub(crate) fn faults(&self) -> Faults {
         self.faults.clone()
     }
 
-    /// How often each key was written down, by both servers together.
+    /// Returns how often each key was written, by both servers together.
     pub(crate) fn written(&self) -> Result<BTreeMap<u64, usize>, Failure> {
-        debug_assert!(self.folder.path().is_dir(), "the books are there until the stage is dropped");
+        debug_assert!(self.folder.path().is_dir(), "the folder exists until the stage is dropped");
         let mut all = BTreeMap::new();
         for server in &self.servers {
             for (key, times) in Book::read(server.book.as_ref())? {
@@ -178,7 +178,7 @@ impl Actor {
             self.proxy.cut();
         }
         sleep(lasts).await;
-        // What was swallowed is lost, and with it the rest of what the connection carries: nothing may follow it.
+        // Swallowed bytes are lost, and with them the framing of the connection: no bytes may follow on it.
         if matches!(fault, Fault::SwallowAnswers | Fault::SwallowCalls) {
             self.proxy.cut();
         }
@@ -186,12 +186,12 @@ impl Actor {
     }
 }
 
-/// A server in a process of its own: this program, in its other part.
+/// Starts a server in a separate process: this program with the subcommand `serve`.
 async fn serve(bind: &str, book: &str) -> Result<(Process, String), Failure> {
     let program = std::env::current_exe()?;
-    let program = program.to_str().ok_or("this program's path is no text")?;
+    let program = program.to_str().ok_or("the path of this program is not UTF-8")?;
     let arguments = ["serve", "--bind", bind, "--book", book, "--heartbeat", "500", "--peer-timeout", "3000"];
-    // libzmq gives a port back in its own time.
+    // libzmq closes sockets in its own thread, so the port may still be in use for a while.
     let until = Instant::now() + Duration::from_secs(20);
     loop {
         let mut process = Process::run(program, &arguments)?;

@@ -1,4 +1,4 @@
-//! The processes that `compare` starts, from both sides: how they are told what to do, and how they do it.
+//! The processes that `compare` starts, from both sides: their arguments, and what they do.
 
 use std::net::SocketAddr;
 use std::process::Command;
@@ -13,23 +13,23 @@ use crate::measure::{Measure, Task};
 use crate::system::{self, System};
 use crate::usage::Process;
 
-/// Is a server.
+/// Runs a server.
 #[derive(Debug, Args)]
 pub(crate) struct Serve {
-    /// Of which system.
+    /// The system to serve.
     system: System,
 }
 
 impl Serve {
-    /// The command that starts one.
+    /// Returns the command that starts a server.
     pub(crate) fn command(system: System) -> io::Result<Command> {
         this_program(["serve", &system.name()])
     }
 
-    /// Serves.
+    /// Serves until standard input ends.
     pub(crate) fn run(&self) -> Result<(), Failure> {
         thread::spawn(|| {
-            // Whoever has started this process keeps its input open, and is gone when that ends.
+            // The parent process keeps standard input open; the input ends when the parent does.
             let _ = io::copy(&mut io::stdin(), &mut io::sink());
             process::exit(0);
         });
@@ -37,31 +37,31 @@ impl Serve {
     }
 }
 
-/// Is a client.
+/// Runs a client.
 #[derive(Debug, Args)]
 pub(crate) struct Drive {
-    /// Of which system.
+    /// The system to measure.
     system: System,
-    /// What to measure.
+    /// The measure to take.
     measure: Measure,
-    /// Where the server listens.
+    /// Endpoint of the server.
     endpoint: String,
-    /// The server's process.
+    /// Process id of the server.
     #[arg(long)]
     server: u32,
-    /// Where the server's control thread listens.
+    /// Address of the server's control thread.
     #[arg(long)]
     control: Option<SocketAddr>,
-    /// How long to warm up, in milliseconds.
+    /// Warm-up time in milliseconds.
     #[arg(long)]
     warm_up: u64,
-    /// How long to measure then, in milliseconds.
+    /// Measured time after the warm-up, in milliseconds.
     #[arg(long)]
     length: u64,
 }
 
 impl Drive {
-    /// The command that starts one.
+    /// Returns the command that starts a client.
     pub(crate) fn command(system: System, task: &Task) -> io::Result<Command> {
         let mut command = this_program(["drive", &system.name(), &task.measure.name(), &task.endpoint])?;
         command.args(["--server", &task.server.0.to_string()]);
@@ -73,7 +73,7 @@ impl Drive {
         Ok(command)
     }
 
-    /// Measures.
+    /// Takes the measure, and prints the readings.
     pub(crate) fn run(self) -> Result<(), Failure> {
         let length = Duration::from_millis(self.length);
         let window = Window { warm_up: Duration::from_millis(self.warm_up), length };
@@ -90,21 +90,21 @@ impl Drive {
 /// Holds idle connections.
 #[derive(Debug, Args)]
 pub(crate) struct Hold {
-    /// Of which system.
+    /// The system to connect to.
     system: System,
-    /// Where the server listens.
+    /// Endpoint of the server.
     endpoint: String,
-    /// How many.
+    /// Number of connections.
     count: usize,
 }
 
 impl Hold {
-    /// The command that starts one.
+    /// Returns the command that starts such a process.
     pub(crate) fn command(system: System, endpoint: &str, count: usize) -> io::Result<Command> {
         this_program(["hold", &system.name(), endpoint, &count.to_string()])
     }
 
-    /// Holds them.
+    /// Opens the connections and holds them.
     pub(crate) fn run(&self) -> Result<(), Failure> {
         system::hold(self.system, &self.endpoint, self.count)
     }

@@ -1,4 +1,5 @@
-//! `compare`: all systems side by side, round after round, and what came of it as tables, JSON and charts.
+//! `compare`: measures all systems side by side, round after round, and reports the results as tables, JSON and
+//! charts.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -22,16 +23,16 @@ pub(crate) struct Arguments {
     /// Takes at most 3 minutes: fewer and shorter rounds.
     #[arg(long)]
     quick: bool,
-    /// Takes one measure.
+    /// Takes only this measure.
     #[arg(long, value_name = "NAME")]
     only: Option<Measure>,
-    /// Takes one system. Ratios need two; this is to look at one of them.
+    /// Measures only this system; may be repeated. Ratios need two systems.
     #[arg(long, value_name = "NAME")]
     system: Vec<System>,
-    /// How many rounds.
+    /// Number of rounds.
     #[arg(long)]
     rounds: Option<usize>,
-    /// Writes what was measured into this file.
+    /// Writes all measurements to this file.
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
     /// Draws charts into this folder.
@@ -39,7 +40,7 @@ pub(crate) struct Arguments {
     charts: Option<PathBuf>,
 }
 
-/// Measures, and reports. Fails where a measure could not be taken.
+/// Takes all measures, and reports them. Fails if a measure could not be taken.
 pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     let (systems, python) = systems(arguments);
     let plan = Plan::new(arguments.quick, arguments.only, arguments.rounds, systems);
@@ -65,7 +66,7 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
     Ok(if failures.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// The systems that were asked for and that this machine has, and what those in Python need.
+/// Returns the requested systems that are available on this machine, and the environment for those in Python.
 fn systems(arguments: &Arguments) -> (Vec<System>, Option<Environment>) {
     let asked = |system: &System| arguments.system.is_empty() || arguments.system.contains(system);
     let mut systems: Vec<System> = System::all().iter().copied().filter(asked).collect();
@@ -94,7 +95,7 @@ fn progress(plan: &Plan) -> ProgressBar {
     bar
 }
 
-/// What has come of it so far.
+/// Results so far.
 #[derive(Default)]
 struct Found {
     measurements: Vec<Measurement>,
@@ -122,7 +123,7 @@ impl Run {
         self.bar.finish_and_clear();
     }
 
-    /// Takes a measure of each system in turn, as many times as there are rounds. A system that fails is left out from then on.
+    /// Takes a measure of each system in turn, once per round. A system that fails is left out of later rounds.
     fn take(&mut self, measure: Measure) -> Vec<Measurement> {
         let mut systems: Vec<(System, Vec<Vec<Reading>>)> =
             self.plan.systems_of(measure).into_iter().map(|system| (system, Vec::new())).collect();

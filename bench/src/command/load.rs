@@ -1,4 +1,4 @@
-//! `load`: so many calls in flight for as long as a profiler wants to watch. The client is this process, the server its child.
+//! `load`: keeps calls in flight for as long as a profiler needs. The client is this process, the server its child.
 
 use std::time::Duration;
 
@@ -14,13 +14,13 @@ use crate::system::System;
 /// Keeps calls in flight.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// Calls in flight: 1, 8, 64 or 1000.
+    /// Number of calls in flight: 1, 8, 64 or 1000.
     #[arg(value_parser = measure)]
     in_flight: Measure,
-    /// Of which system.
+    /// The system to load.
     #[arg(long, value_enum, default_value_t = System::Zsvc)]
     system: System,
-    /// For how long, in seconds.
+    /// Duration in seconds.
     #[arg(long, default_value_t = 5)]
     seconds: u64,
 }
@@ -31,11 +31,11 @@ fn measure(in_flight: &str) -> Result<Measure, String> {
         "8" => Ok(Measure::InFlight8),
         "64" => Ok(Measure::InFlight64),
         "1000" => Ok(Measure::InFlight1000),
-        other => Err(format!("`{other}` is none of 1, 8, 64 and 1000")),
+        other => Err(format!("`{other}` is not one of 1, 8, 64 and 1000")),
     }
 }
 
-/// Makes the calls.
+/// Starts the server and makes the calls.
 pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
     let server = Server::start(Serve::command(arguments.system)?)?;
     let length = Duration::from_secs(arguments.seconds);

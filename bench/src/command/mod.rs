@@ -1,4 +1,4 @@
-//! What the program can be told to do. `serve`, `drive` and `hold` are for itself: the processes that `compare` starts.
+//! The subcommands. `serve`, `drive` and `hold` are internal: they are the processes that `compare` starts.
 
 mod child;
 mod compare;
@@ -18,23 +18,23 @@ pub(crate) use child::{Drive, Hold, Serve};
 pub(crate) enum Command {
     /// Measures all systems side by side.
     Compare(compare::Arguments),
-    /// Keeps calls in flight for a profiler to watch.
+    /// Keeps calls in flight while a profiler runs.
     Load(load::Arguments),
-    /// Measures what tokio alone takes for tasks that are woken.
+    /// Measures the cost of waking tasks with tokio alone.
     Wakes(wakes::Arguments),
-    /// Is a server: prints where it listens, and serves until its standard input ends.
+    /// Runs a server: prints its endpoint, and serves until standard input ends.
     #[command(hide = true)]
     Serve(child::Serve),
-    /// Is a client: takes one measure, and prints what it has found.
+    /// Runs a client: takes one measure, and prints the readings.
     #[command(hide = true)]
     Drive(child::Drive),
-    /// Holds idle connections until its standard input ends.
+    /// Holds idle connections until standard input ends.
     #[command(hide = true)]
     Hold(child::Hold),
 }
 
 impl Command {
-    /// Does it.
+    /// Runs the subcommand.
     pub(crate) fn run(self) -> Result<ExitCode, Failure> {
         match self {
             Self::Compare(arguments) => compare::run(&arguments),

@@ -1,4 +1,4 @@
-//! What a run of `compare` takes: which measures of which systems, in how many rounds, and for how long.
+//! The plan of a run of `compare`: which measures of which systems, in how many rounds, and for how long.
 
 use std::time::Duration;
 
@@ -6,25 +6,25 @@ use crate::load::Window;
 use crate::measure::Measure;
 use crate::system::System;
 
-/// How much to do.
+/// What to measure, and how often.
 #[derive(Debug, Clone)]
 pub(crate) struct Plan {
-    /// The measures, in their order.
+    /// The measures, in the order in which they are taken.
     pub measures: Vec<Measure>,
-    /// Which readings are wanted, by how their names begin. All, if none is named.
+    /// Prefix of the names of wanted readings. `None` for all readings.
     pub only: Option<&'static str>,
-    /// The systems that can be measured here.
+    /// The systems that can be measured on this machine.
     pub systems: Vec<System>,
-    /// How many rounds.
+    /// Number of rounds.
     pub rounds: usize,
-    /// How many of those whose figures hardly vary, or that take long.
+    /// Number of rounds of measures whose values hardly vary, or that take long.
     pub few: usize,
-    /// How long each measure takes in each round.
+    /// Duration of each measure in each round.
     pub window: Window,
 }
 
 impl Plan {
-    /// The plan for these arguments.
+    /// Returns the plan for the given arguments.
     pub(crate) fn new(
         quick: bool,
         only: Option<Measure>,
@@ -40,7 +40,7 @@ impl Plan {
         Self { measures, only: wanted(only), systems, rounds, few: few.min(rounds), window }
     }
 
-    /// How many rounds of a measure.
+    /// Returns the number of rounds of a measure.
     pub(crate) fn rounds_of(&self, measure: Measure) -> usize {
         match measure {
             Measure::Allocations | Measure::Idle1000 | Measure::Idle10000 | Measure::Build => self.few,
@@ -48,18 +48,19 @@ impl Plan {
         }
     }
 
-    /// The systems that a measure is taken of.
+    /// Returns the systems for which the measure is taken.
     pub(crate) fn systems_of(&self, measure: Measure) -> Vec<System> {
         self.systems.iter().copied().filter(|system| system.takes(measure)).collect()
     }
 
-    /// Whether a reading of this name is wanted.
+    /// Reports whether a reading with this name is wanted.
     pub(crate) fn wants(&self, name: &str) -> bool {
         self.only.is_none_or(|prefix| name.starts_with(prefix))
     }
 }
 
-/// CPU time is read in the windows of others.
+/// Returns the measures to take. `cpu` has no window of its own: CPU time is read in those of `in-flight-64` and
+/// `in-flight-1000`.
 fn measures(only: Option<Measure>) -> Vec<Measure> {
     match only {
         None => Measure::all().iter().copied().filter(|measure| *measure != Measure::Cpu).collect(),

@@ -1,6 +1,5 @@
-//! `wakes`: what it takes, by tokio and one lock alone, that tasks wait and are woken in bursts, which is what callers on one
-//! connection do. None of the systems that are measured has anything to do with it: callers behind one lock pay this, whatever
-//! else they do.
+//! `wakes`: the cost, with tokio and one lock alone, of tasks that wait and are woken in bursts, as callers on one
+//! connection are. No measured system is involved: callers behind one lock pay this cost whatever else they do.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -15,33 +14,33 @@ use tokio::runtime::{Builder, Runtime};
 use crate::Failure;
 use crate::usage::Process;
 
-/// Tasks that stand in one line, and one that wakes them.
+/// Measures tasks that wait in one queue, and a task that wakes them.
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
-    /// How many tasks wait.
+    /// Number of tasks that wait.
     #[arg(long, default_value_t = 1000, value_parser = clap::value_parser!(u32).range(1..))]
     tasks: u32,
-    /// How many are woken before they run.
+    /// Number of tasks that are woken before any of them runs.
     #[arg(long, default_value_t = 128, value_parser = clap::value_parser!(u32).range(1..))]
     burst: u32,
-    /// For how long each runtime is measured, in seconds.
+    /// Duration of the measurement on each runtime, in seconds.
     #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..))]
     seconds: u64,
 }
 
-/// Where tasks wait, under the one lock that they share.
+/// The queue in which tasks wait, behind the one lock that they share.
 #[derive(Debug, Default)]
-struct Line {
+struct WaitQueue {
     waiting: VecDeque<Waker>,
-    /// Whoever wakes them, where nobody waits yet.
-    owner: Option<Waker>,
+    /// Waker of the task that wakes the others, set while the queue is empty.
+    driver: Option<Waker>,
 }
 
-impl Line {
-    /// Stands in line. Whom to wake, where the line was empty.
+impl WaitQueue {
+    /// Joins the queue. Returns the waker of the driver if the queue was empty.
     fn join(&mut self, context: &Context<'_>) -> Option<Waker> {
         self.waiting.push_back(context.waker().clone());
-        self.owner.take()
+        self.driver.take()
     }
 }
 
@@ -56,11 +55,11 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
 
 fn measure(name: &str, runtime: &Runtime, arguments: &Arguments) -> Result<(), Failure> {
     let woken = Arc::new(AtomicU64::new(0));
-    let line = Arc::new(Mutex::new(Line::default()));
+    let queue = Arc::new(Mutex::new(WaitQueue::default()));
     runtime.block_on(async {
         let tasks: Vec<_> = (0..arguments.tasks)
-            .map(|_| tokio::spawn(wait_again_and_again(Arc::clone(&line), Arc::clone(&woken))))
-            .chain([tokio::spawn(wake_again_and_again(Arc::clone(&line), arguments.burst as usize))])
+            .map(|_| tokio::spawn(wait_again_and_again(Arc::clone(&queue), Arc::clone(&woken))))
+            .chain([tokio::spawn(wake_again_and_again(Arc::clone(&queue), arguments.burst as usize))])
             .collect();
         tokio::time::sleep(Duration::from_millis(200)).await;
         let before = (woken.load(Ordering::Relaxed), Process::this().cpu()?, Instant::now());
@@ -79,42 +78,42 @@ fn measure(name: &str, runtime: &Runtime, arguments: &Arguments) -> Result<(), F
     })
 }
 
-async fn wait_again_and_again(line: Arc<Mutex<Line>>, woken: Arc<AtomicU64>) {
-    /// So many are counted at a time, or the count would be what is measured.
-    const COUNTED: u64 = 64;
+async fn wait_again_and_again(queue: Arc<Mutex<WaitQueue>>, woken: Arc<AtomicU64>) {
+    /// Number of wake-ups between updates of the shared counter, so that counting does not dominate the measurement.
+    const WAKES_PER_UPDATE: u64 = 64;
     loop {
-        for _ in 0..COUNTED {
+        for _ in 0..WAKES_PER_UPDATE {
             let mut joined = false;
             poll_fn(|context| {
                 if std::mem::replace(&mut joined, true) {
                     return Poll::Ready(());
                 }
-                let owner = line.lock().unwrap_or_else(PoisonError::into_inner).join(context);
-                if let Some(owner) = owner {
-                    owner.wake();
+                let driver = queue.lock().unwrap_or_else(PoisonError::into_inner).join(context);
+                if let Some(driver) = driver {
+                    driver.wake();
                 }
                 Poll::Pending
             })
             .await;
         }
-        woken.fetch_add(COUNTED, Ordering::Relaxed);
+        woken.fetch_add(WAKES_PER_UPDATE, Ordering::Relaxed);
     }
 }
 
-async fn wake_again_and_again(line: Arc<Mutex<Line>>, burst: usize) {
+async fn wake_again_and_again(queue: Arc<Mutex<WaitQueue>>, burst: usize) {
     let mut waiting = VecDeque::new();
     poll_fn(|context| {
         if waiting.is_empty() {
-            let mut line = line.lock().unwrap_or_else(PoisonError::into_inner);
-            std::mem::swap(&mut waiting, &mut line.waiting);
+            let mut queue = queue.lock().unwrap_or_else(PoisonError::into_inner);
+            std::mem::swap(&mut waiting, &mut queue.waiting);
             if waiting.is_empty() {
-                line.owner = Some(context.waker().clone());
+                queue.driver = Some(context.waker().clone());
                 return Poll::<()>::Pending;
             }
         }
         let now = waiting.len().min(burst);
         waiting.drain(..now).for_each(Waker::wake);
-        // After those who were woken, but for those that another thread takes over.
+        // The driver runs after the woken tasks, except those that another worker thread takes over.
         context.waker().wake_by_ref();
         Poll::Pending
     })

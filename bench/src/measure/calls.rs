@@ -1,4 +1,4 @@
-//! The measures of calls that are answered once.
+//! The measures of unary calls.
 
 use std::time::Instant;
 
@@ -33,12 +33,12 @@ struct Echo<C> {
 impl<C: Client> Echo<C> {
     async fn connect(task: &Task) -> Result<Self, Failure> {
         let mut echo = Self { client: C::connect(&task.endpoint).await?, payload: task.measure.payload() };
-        // The connection is up once something was answered.
+        // The connection is established once a call was answered.
         echo.call().await?;
         Ok(echo)
     }
 
-    /// So many of them that share the connection.
+    /// Returns the given number of clones, which share the connection.
     fn times(&self, count: usize) -> impl Iterator<Item = Self> {
         std::iter::repeat_with(|| Self { client: self.client.clone(), payload: self.payload.clone() })
             .take(count)
@@ -48,7 +48,7 @@ impl<C: Client> Echo<C> {
 impl<C: Client> Call for Echo<C> {
     async fn call(&mut self) -> Result<(), Failure> {
         let length = self.client.echo(self.payload.clone()).await?;
-        if length == self.payload.len() { Ok(()) } else { Err("the echo is not what was sent".into()) }
+        if length == self.payload.len() { Ok(()) } else { Err("the answer differs from the payload".into()) }
     }
 }
 
@@ -70,7 +70,7 @@ async fn latency<C: Client>(task: &Task) -> Result<Vec<Reading>, Failure> {
     Ok(latencies(&times))
 }
 
-/// The times of calls in microseconds, one after the other for so long.
+/// Returns the durations of calls in microseconds, made one after another for the given time.
 async fn times_of(call: &mut impl Call, time: std::time::Duration) -> Result<Vec<f64>, Failure> {
     let mut times = Vec::new();
     let start = Instant::now();
@@ -82,7 +82,7 @@ async fn times_of(call: &mut impl Call, time: std::time::Duration) -> Result<Vec
     Ok(times)
 }
 
-/// The readings of `latency`, of the times of calls in microseconds.
+/// Returns the readings of `latency` from the durations of calls in microseconds.
 pub(crate) fn latencies(times: &[f64]) -> Vec<Reading> {
     let at = |name, part| Reading::new(name, quantile(times, part), "µs");
     vec![at("latency p50", 0.5), at("latency p99", 0.99)]
@@ -143,7 +143,7 @@ async fn allocations<C: Client>(task: &Task) -> Result<Vec<Reading>, Failure> {
     Ok(readings)
 }
 
-/// Allocations take no time to settle, and are counted in several windows.
+/// Returns a third of the window. Allocation counts settle at once, and are taken in several windows.
 fn third(window: Window) -> Window {
     Window { warm_up: window.warm_up, length: window.length / 3 }
 }

@@ -1,5 +1,5 @@
-//! What is measured. A [`Measure`] is taken by a client process, which is given a [`Task`] and prints readings; [`calls`] and
-//! [`streams`] take all of them for every system whose client implements [`Client`] and [`Streams`].
+//! The measures. A client process takes a [`Measure`] according to its [`Task`] and prints the readings; [`calls`]
+//! and [`streams`] take the measures of every system whose client implements [`Client`] and [`Streams`].
 
 mod calls;
 mod observe;
@@ -23,10 +23,10 @@ pub(crate) use observe::{Cpu, Peaks};
 pub(crate) use one_way::one_way;
 pub(crate) use streams::streams;
 
-/// What can be measured, by the names that `--only` takes.
+/// A measure. The names are those that `--only` takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum Measure {
-    /// One call at a time: median and 99th percentile of its time.
+    /// One call at a time: median and 99th percentile of its duration.
     Latency,
     /// 8 calls in flight over one connection.
     #[value(name = "in-flight-8")]
@@ -37,30 +37,30 @@ pub(crate) enum Measure {
     /// 1,000 calls in flight over one connection.
     #[value(name = "in-flight-1000")]
     InFlight1000,
-    /// CPU time of client and server per call, taken together with 64 and 1,000 in flight.
+    /// CPU time of client and server per call, taken together with 64 and 1,000 calls in flight.
     Cpu,
-    /// 64 calls in flight that are answered with a struct.
+    /// 64 calls in flight that return a struct.
     Trade,
     /// 12 clients with a connection each and one call at a time.
     SyncClients,
-    /// Calls that nobody answers.
+    /// One-way calls.
     OneWay,
-    /// Items from the server, of 64 bytes.
+    /// Items from the server, 64 bytes each.
     #[value(name = "server-stream-64")]
     ServerStream64,
-    /// Items from the server, of 4 KiB.
+    /// Items from the server, 4 KiB each.
     #[value(name = "server-stream-4k")]
     ServerStream4k,
-    /// Items from the client, of 64 bytes.
+    /// Items from the client, 64 bytes each.
     #[value(name = "client-stream-64")]
     ClientStream64,
-    /// Items from the client, of 4 KiB.
+    /// Items from the client, 4 KiB each.
     #[value(name = "client-stream-4k")]
     ClientStream4k,
-    /// Items to the server and back, of 64 bytes.
+    /// Items to the server and back, 64 bytes each.
     #[value(name = "bidi-64")]
     Bidi64,
-    /// Items to the server and back, of 4 KiB.
+    /// Items to the server and back, 4 KiB each.
     #[value(name = "bidi-4k")]
     Bidi4k,
     /// Structs from the server.
@@ -71,35 +71,35 @@ pub(crate) enum Measure {
     /// Echo of 64 KiB, 8 in flight.
     #[value(name = "payload-64k")]
     Payload64k,
-    /// Echo of 1 MiB, 8 in flight, and the memory that it takes.
+    /// Echo of 1 MiB, 8 in flight, and the memory it needs.
     #[value(name = "payload-1m")]
     Payload1m,
     /// Rust allocations per call and per item of a stream.
     Allocations,
-    /// From the start of a client process to its first answer.
+    /// Time from the start of a client process to its first answer.
     ColdStart,
-    /// Memory of 1,000 idle connections, and what they cost others.
+    /// Memory of 1,000 idle connections, and their effect on other calls.
     #[value(name = "idle-1000")]
     Idle1000,
-    /// Memory of 10,000 idle connections, and what they cost others.
+    /// Memory of 10,000 idle connections, and their effect on other calls.
     #[value(name = "idle-10000")]
     Idle10000,
-    /// Time to build the code of a service of 200 methods, and its size.
+    /// Time to build the generated code of a service of 200 methods, and its size.
     Build,
 }
 
 impl Measure {
-    /// All of them, in the order in which they are taken.
+    /// Returns all measures, in the order in which they are taken.
     pub(crate) fn all() -> &'static [Self] {
         Self::value_variants()
     }
 
-    /// Its name on the command line and in readings.
+    /// Returns the name on the command line and in readings.
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// How many calls are in flight, for the measures that are about this.
+    /// Returns the number of calls in flight, for the measures that define one.
     pub(crate) fn in_flight(self) -> usize {
         match self {
             Self::InFlight8 | Self::Payload1k | Self::Payload64k | Self::Payload1m => 8,
@@ -110,7 +110,7 @@ impl Measure {
         }
     }
 
-    /// How many bytes a payload or an item has.
+    /// Returns the size of a payload or an item in bytes.
     pub(crate) fn size(self) -> usize {
         match self {
             Self::Payload1k => 1 << 10,
@@ -121,7 +121,7 @@ impl Measure {
         }
     }
 
-    /// How many connections are idle meanwhile.
+    /// Returns the number of idle connections during the measure.
     pub(crate) fn idle(self) -> usize {
         match self {
             Self::Idle1000 => 1_000,
@@ -130,7 +130,7 @@ impl Measure {
         }
     }
 
-    /// A payload of its size.
+    /// Returns a payload of the measure's size.
     pub(crate) fn payload(self) -> Bytes {
         Bytes::from(vec![7; self.size()])
     }
@@ -139,64 +139,64 @@ impl Measure {
 /// What a client process is to do.
 #[derive(Debug, Clone)]
 pub(crate) struct Task {
-    /// What to measure.
+    /// The measure to take.
     pub measure: Measure,
-    /// Where the server listens.
+    /// Endpoint of the server.
     pub endpoint: String,
-    /// Where the server's control thread listens.
+    /// Address of the server's control thread.
     pub control: Option<SocketAddr>,
-    /// The server's process.
+    /// Process of the server.
     pub server: Process,
-    /// For how long.
+    /// Duration of the measure.
     pub window: Window,
 }
 
 impl Task {
-    /// A connection to the server's control thread.
+    /// Connects to the server's control thread.
     pub(crate) fn control(&self) -> Result<Control, Failure> {
         let address = self.control.ok_or("this server has no control thread")?;
         Ok(Control::connect(address)?)
     }
 
-    /// That this measure can't be taken of a system.
+    /// Returns the error that this measure can't be taken of a system.
     pub(crate) fn unknown<T>(&self) -> Result<T, Failure> {
         Err(format!("`{}` can't be measured of this system", self.measure.name()).into())
     }
 }
 
-/// How long one call may take before the process that makes it gives up.
-pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
+/// Time after which a call that was not answered fails the process that made it.
+pub(crate) const CALL_TIMEOUT: Duration = Duration::from_mins(1);
 
-/// Says at once that the first answer has come, before anything is taken down. Who started this process takes the time.
+/// Reports at once that the first answer arrived, before anything is shut down. The parent process takes the time.
 pub(crate) fn answered(task: &Task) -> Result<Vec<Reading>, Failure> {
     println!("{}", serde_json::to_string(&Reading::new(task.measure.name(), 0.0, "ms"))?);
     Ok(Vec::new())
 }
 
-/// A client of one system. Its clones share a connection.
+/// A client of one system. Clones share a connection.
 pub(crate) trait Client: Clone + Send + Sync + 'static {
     /// Connects to a server of the same system.
     fn connect(endpoint: &str) -> impl Future<Output = Result<Self, Failure>> + Send;
 
-    /// Calls `echo`, and tells how long the answer was.
+    /// Calls `echo`, and returns the length of the answer in bytes.
     fn echo(&mut self, payload: Bytes) -> impl Future<Output = Result<usize, Failure>> + Send;
 
-    /// Calls `last`, and tells how long the symbol of the answer was.
+    /// Calls `last`, and returns the length of the symbol in the answer, in bytes.
     fn last(&mut self, symbol: &str) -> impl Future<Output = Result<usize, Failure>> + Send;
 }
 
-/// A client of a system that has streams. Each of these counts items by the ticket until that is stopped.
+/// A client of a system that has streams. Each method counts items with the ticket until it is stopped.
 pub(crate) trait Streams: Client {
-    /// Calls `items` and reads.
+    /// Calls `items` and reads the stream.
     fn items(&mut self, size: usize, ticket: &Ticket) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Calls `trades` and reads.
+    /// Calls `trades` and reads the stream.
     fn trades(&mut self, ticket: &Ticket) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Calls `collect` and sends the item again and again; tells how many the server has counted.
+    /// Calls `collect` and sends the item repeatedly. Returns the number of items that the server counted.
     fn collect(&mut self, item: Bytes, ticket: Ticket) -> impl Future<Output = Result<u64, Failure>> + Send;
 
-    /// Calls `exchange`, sends the item again and again, and reads what comes back.
+    /// Calls `exchange`, sends the item repeatedly, and reads the items that come back.
     fn exchange(&mut self, item: Bytes, ticket: &Ticket) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 

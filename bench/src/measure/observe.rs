@@ -1,4 +1,4 @@
-//! What is looked at beside the count: CPU time, allocations and memory, of the client, which is this process, and the server.
+//! Observers of a window: CPU time, allocations and memory of the client, which is this process, and of the server.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ pub(crate) struct Cpu {
 }
 
 impl Cpu {
-    /// Of this process and the server of the task.
+    /// Observes this process and the server of the task.
     pub(crate) fn of(task: &Task) -> Self {
         Self { processes: [Process::this(), task.server], time: Duration::ZERO }
     }
@@ -27,7 +27,7 @@ impl Cpu {
         Ok(client.cpu()? + server.cpu()?)
     }
 
-    /// How much of it a call took.
+    /// Returns the CPU time per call.
     pub(crate) fn reading(&self, name: String, rate: Rate) -> Reading {
         Reading::new(name, self.time.as_secs_f64() * 1e6 / to_f64(rate.count.max(1)), "µs")
     }
@@ -53,12 +53,12 @@ pub(super) struct Allocations {
 }
 
 impl Allocations {
-    /// Of this process and the server of the task.
+    /// Observes this process and the server of the task.
     pub(super) fn of(task: &Task) -> Result<Self, Failure> {
         Ok(Self { control: task.control()?, client: 0, server: 0 })
     }
 
-    /// How many there were for each thing that was counted.
+    /// Returns the number of allocations per counted call or item.
     pub(super) fn readings(&self, name: &str, rate: Rate) -> [Reading; 2] {
         let each = |side: &str, count: u64| {
             Reading::new(format!("{name} {side}"), to_f64(count) / to_f64(rate.count.max(1)), "allocations")
@@ -81,20 +81,20 @@ impl Observer for Allocations {
     }
 }
 
-/// By how much the most memory that client and server ever had grows.
+/// Growth of the peak memory of client and server.
 pub(crate) struct Peaks {
     processes: [Process; 2],
     before: [u64; 2],
 }
 
 impl Peaks {
-    /// Begins with what they have now.
+    /// Starts from the current memory.
     pub(crate) fn begin(task: &Task) -> Result<Self, Failure> {
         let processes = [Process::this(), task.server];
         Ok(Self { processes, before: [processes[0].memory()?, processes[1].memory()?] })
     }
 
-    /// The growth, in payloads per call in flight.
+    /// Returns the growth, in payloads per call in flight.
     pub(crate) fn readings(&self, task: &Task) -> Result<Vec<Reading>, Failure> {
         let payloads = to_f64((task.measure.size() * task.measure.in_flight()) as u64);
         let sides = ["client", "server"].into_iter().zip(self.processes).zip(self.before);

@@ -1,5 +1,5 @@
-//! Calls that nobody answers. What counts is what was received: the time ends when the last one was, as the server tells
-//! through its control thread.
+//! One-way calls. The count is that of received calls: the time ends when the last call was received, which the
+//! server reports through its control thread.
 
 use std::time::{Duration, Instant};
 
@@ -9,7 +9,8 @@ use crate::control::Control;
 use crate::load::Rate;
 use crate::sample::Reading;
 
-/// Measures with `send`, which makes calls for so long and tells how many. Blocks its thread while it waits for the server.
+/// Measures `send`, which makes calls for a given time and returns their number. Blocks its thread while it waits for
+/// the server.
 pub(crate) fn one_way(
     task: &Task,
     mut send: impl FnMut(Duration) -> Result<u64, Failure>,
@@ -30,7 +31,7 @@ fn round(
     let made = send(time)?;
     let count = control.received(before + made)? - before;
     if count != made {
-        return Err(format!("{made} calls were made, and {count} came").into());
+        return Err(format!("{made} calls were made, but {count} arrived").into());
     }
     Ok(Rate { count, time: start.elapsed() })
 }

@@ -1,5 +1,5 @@
-//! The measures of streams, one at a time. The sender is ready at any time, so what is measured is how fast the system carries
-//! items with its own flow control.
+//! The measures of streams, one stream at a time. The sender is always ready, so the measured rate is that at which
+//! the system carries items with its own flow control.
 
 use std::time::Instant;
 
@@ -9,7 +9,7 @@ use crate::Failure;
 use crate::load::{Meter, Observer, Rate, Ticket};
 use crate::sample::Reading;
 
-/// Takes the measure that the task names, of calls too.
+/// Takes the measure that the task names, including measures of calls.
 pub(crate) async fn streams<C: Streams>(task: Task) -> Result<Vec<Reading>, Failure> {
     let rate = match task.measure {
         Measure::ServerStream64
@@ -40,7 +40,7 @@ async fn read<C: Streams>(task: &Task, observer: &mut impl Observer) -> Result<R
     Ok(rate)
 }
 
-/// Sends a stream to its end; the server tells how many items have come.
+/// Sends a stream to its end. The server returns the number of items that arrived.
 async fn send<C: Streams>(task: &Task) -> Result<Rate, Failure> {
     let mut client = C::connect(&task.endpoint).await?;
     client.collect(task.measure.payload(), Ticket::for_time(task.window.warm_up)).await?;
@@ -49,7 +49,7 @@ async fn send<C: Streams>(task: &Task) -> Result<Rate, Failure> {
     let count = client.collect(task.measure.payload(), ticket.clone()).await?;
     let time = start.elapsed();
     if count != ticket.counted() {
-        return Err(format!("{} items were sent, and {count} came", ticket.counted()).into());
+        return Err(format!("{} items were sent, but {count} arrived", ticket.counted()).into());
     }
     Ok(Rate { count, time })
 }

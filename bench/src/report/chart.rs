@@ -1,7 +1,7 @@
-//! Bar charts for people who read the project's first page: one file for each of a few measures, the best system on top.
+//! Bar charts for the front page of the project: one file for each of a few measures, the best system on top.
 //!
-//! They are drawn on white with a border, so that they look the same on light and dark pages. Lengths begin at nothing and are
-//! never logarithmic: what looks twice as long is twice as much.
+//! Charts have a white background and a border, so that they look the same on light and dark pages. Bars start at
+//! zero and are never logarithmic: a bar of twice the length is twice the value.
 
 use std::path::{Path, PathBuf};
 use std::{fmt, fs, io};
@@ -16,14 +16,14 @@ use plotters::style::{FontStyle, TextStyle};
 
 use crate::sample::Measurement;
 
-/// What one chart shows.
+/// The contents of one chart.
 struct Chart {
-    /// The name of the measurements.
+    /// Name of the measurements.
     name: &'static str,
     title: &'static str,
-    /// Below the title.
+    /// Subtitle.
     about: &'static str,
-    /// The end of the values that is better.
+    /// Whether high or low values are better.
     best: Best,
 }
 
@@ -73,19 +73,19 @@ const INK: RGBColor = RGBColor(0x1F, 0x23, 0x28);
 const PALE_INK: RGBColor = RGBColor(0x59, 0x63, 0x6E);
 const BORDER: RGBColor = RGBColor(0xD0, 0xD7, 0xDE);
 
-// All in pixels, from the upper left corner.
+// All coordinates are in pixels, from the upper left corner.
 const WIDTH: i32 = 760;
 const MARGIN: i32 = 24;
-/// Where the first bar's row begins.
+/// Top of the first bar's row.
 const HEAD: i32 = 84;
 const ROW: i32 = 34;
 const BAR: i32 = 22;
-/// Where bars begin.
+/// Left end of the bars.
 const LEFT: i32 = 190;
-/// Where the longest bar ends, so that its value has room.
+/// Right end of the longest bar, which leaves room for its value.
 const RIGHT: i32 = WIDTH - 130;
 
-/// Draws the charts that there are measurements for into a folder, and gives their files.
+/// Draws the charts for which there are measurements into a folder, and returns the paths of their files.
 pub(crate) fn draw(measurements: &[Measurement], folder: &Path) -> Result<Vec<PathBuf>, ChartError> {
     let failed = |file: &Path| {
         let file = file.to_owned();
@@ -105,7 +105,7 @@ pub(crate) fn draw(measurements: &[Measurement], folder: &Path) -> Result<Vec<Pa
     Ok(files)
 }
 
-/// What a chart is of, the best first.
+/// Returns the measurements of a chart, the best first.
 fn bars<'a>(chart: &Chart, measurements: &'a [Measurement]) -> Vec<&'a Measurement> {
     let mut bars: Vec<_> = measurements.iter().filter(|it| it.name == chart.name).collect();
     bars.sort_by(|left, right| left.value.total_cmp(&right.value));
@@ -160,8 +160,8 @@ fn text_style(size: i32, weight: FontStyle, ink: RGBColor, anchor: HPos) -> Text
     TextStyle { color: ink.to_backend_color(), pos: Pos::new(anchor, VPos::Center), ..text }
 }
 
-/// A bar's length; even the shortest can be seen.
-#[expect(clippy::cast_possible_truncation, reason = "it is at most the width of the chart")]
+/// Returns the length of a bar. The shortest bar is still visible.
+#[expect(clippy::cast_possible_truncation, reason = "at most the width of the chart")]
 fn length(value: f64, longest: f64) -> i32 {
     let share = if longest > 0.0 { value / longest } else { 0.0 };
     ((share * f64::from(RIGHT - LEFT)).round() as i32).max(2)
@@ -179,7 +179,7 @@ fn color(bar: &Measurement) -> RGBColor {
     }
 }
 
-/// A system as readers know it.
+/// Returns the label of a system.
 fn label(system: &str) -> String {
     match system {
         "bare" => "bare libzmq".to_owned(),
@@ -201,7 +201,7 @@ fn value(bar: &Measurement) -> String {
     }
 }
 
-/// Three digits that count, and commas between thousands.
+/// Formats with three significant digits, and commas between thousands.
 fn digits(value: f64) -> String {
     let decimals = match value {
         _ if value >= 99.95 => 0,
@@ -212,7 +212,7 @@ fn digits(value: f64) -> String {
         return format!("{value:.decimals$}");
     }
     let whole = format!("{value:.0}");
-    // What is beyond the third digit becomes zeros.
+    // Digits beyond the third become zeros.
     let scale = 10f64.powi(i32::try_from(whole.len()).unwrap_or(3) - 3);
     let whole = format!("{:.0}", (value / scale).round() * scale);
     let commas = |(place, digit): (usize, char)| {
@@ -222,7 +222,7 @@ fn digits(value: f64) -> String {
     whole.chars().enumerate().flat_map(commas).collect()
 }
 
-/// A chart that could not be drawn.
+/// A chart could not be drawn.
 #[derive(Debug)]
 pub(crate) struct ChartError {
     file: PathBuf,

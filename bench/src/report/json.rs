@@ -1,4 +1,4 @@
-//! What was measured as JSON: an array with one object for each number.
+//! The measurements as JSON: an array with one object per number.
 
 use std::fs::File;
 use std::io::{self, Write};

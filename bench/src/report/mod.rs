@@ -1,4 +1,4 @@
-//! What was measured, for people and for programs.
+//! Reports of the measurements, for people and for programs.
 
 pub(crate) mod chart;
 pub(crate) mod json;

@@ -1,4 +1,4 @@
-//! Tables for a terminal: one for each number, with the systems below each other.
+//! Tables for a terminal: one per number, with a row for each system.
 
 use std::fmt::Write;
 
@@ -6,7 +6,7 @@ use comfy_table::{CellAlignment, Table, presets};
 
 use crate::sample::Measurement;
 
-/// The tables of all numbers among these, in their order.
+/// Returns the tables of all numbers in the measurements, in order.
 pub(crate) fn of(measurements: &[Measurement]) -> String {
     let mut names: Vec<&str> = measurements.iter().map(|measurement| measurement.name.as_str()).collect();
     let mut seen = Vec::new();
@@ -41,7 +41,7 @@ fn table_of(name: &str, group: &[&Measurement]) -> Table {
     table
 }
 
-/// An empty table whose first column is text, and the others are numbers.
+/// Returns an empty table whose first column is text and whose other columns are numbers.
 pub(super) fn plain<const N: usize>(header: [&str; N]) -> Table {
     let mut table = Table::new();
     table.load_style(presets::NOTHING).set_header(header);
@@ -51,7 +51,8 @@ pub(super) fn plain<const N: usize>(header: [&str; N]) -> Table {
     table
 }
 
-/// What the others are compared with: bare libzmq where it was measured, else the best peer of zsvc.
+/// Returns the measurement that the others are compared with: bare libzmq if it was measured, else the best peer of
+/// zsvc.
 fn reference<'a>(group: &[&'a Measurement]) -> Option<&'a Measurement> {
     let peers = || group.iter().copied().filter(|measurement| !measurement.system.starts_with("zsvc"));
     let by_value = |left: &&Measurement, right: &&Measurement| left.value.total_cmp(&right.value);
@@ -64,7 +65,7 @@ fn ratio_of(value: f64, reference: f64) -> String {
     if reference == 0.0 { "–".to_owned() } else { format!("{:.2}", value / reference) }
 }
 
-/// With as many digits as mean something, and a comma between thousands.
+/// Formats with the significant digits only, and commas between thousands.
 pub(super) fn number(value: f64) -> String {
     let decimals = match value.abs() {
         0.0 => 0,

@@ -1,11 +1,12 @@
-//! What zsvc is to reach, and whether it did. Not to reach a target is no failure of a run: it is what the run has found.
+//! The performance targets of zsvc, and whether they were met. A missed target does not fail the run: it is one of
+//! its results.
 
 use comfy_table::Table;
 
 use super::table::{number, plain};
 use crate::sample::Measurement;
 
-/// What a number may be.
+/// The allowed range of a number.
 #[derive(Debug, Clone, Copy)]
 enum Bound {
     AtLeast(f64),
@@ -45,7 +46,7 @@ const fn plainly(name: &'static str, bound: Bound) -> Target {
     Target { name, of: None, bound }
 }
 
-/// The multi-thread runtime is to reach three quarters of what the current-thread runtime does.
+/// The multi-thread runtime is to reach three quarters of the rate of the current-thread runtime.
 const THREADS: Bound = AtLeast(0.75);
 
 const TARGETS: &[Target] = &[
@@ -85,7 +86,7 @@ const TARGETS: &[Target] = &[
     against("build", "tonic", AtMost(0.5)),
 ];
 
-/// What each target came to, on both of tokio's runtimes.
+/// Returns a table of all targets and what was reached, on both of tokio's runtimes.
 pub(crate) fn table(measurements: &[Measurement]) -> Table {
     let mut table = plain(["Targets", "target", "zsvc", "met", "zsvc-current", "met"]);
     for target in TARGETS {
@@ -94,7 +95,7 @@ pub(crate) fn table(measurements: &[Measurement]) -> Table {
         let [threads, thread] =
             ["zsvc", "zsvc-current"].map(|ours| verdict(target, value_of(target, ours, measurements)));
         let (value, met) = threads;
-        // What compares the two runtimes has one number.
+        // A target that compares the two runtimes has one value.
         let (value_of_one, met_by_one) =
             if target.of == Some("zsvc-current") { (String::new(), String::new()) } else { thread };
         table.add_row([what, target.bound.text(), value, met, value_of_one, met_by_one]);

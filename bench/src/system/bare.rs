@@ -1,7 +1,7 @@
-//! The floor: sockets of the `zmq` crate, one message per call, nothing around it. DEALER and ROUTER for calls, PUSH and PULL for
-//! those that nobody answers.
+//! The baseline: sockets of the `zmq` crate, one message per call, no protocol around it. DEALER and ROUTER for unary
+//! calls, PUSH and PULL for one-way calls.
 //!
-//! DEALER and ROUTER have no high-water mark, since a ROUTER drops what is above it. PUSH and PULL have theirs by default.
+//! DEALER and ROUTER have no high-water mark, since a ROUTER drops messages above it. PUSH and PULL keep the default.
 
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -17,7 +17,7 @@ use crate::measure::{self, Cpu, Measure, Peaks, Task};
 use crate::sample::Reading;
 use crate::statistics::to_f64;
 
-/// Where clients connect: the endpoint of the ROUTER, and that of the PULL socket.
+/// Separates the endpoint of the ROUTER from that of the PULL socket in the string that clients get.
 const SEPARATOR: char = ' ';
 
 /// Serves until the process ends.
@@ -40,7 +40,7 @@ fn unbounded(context: &Context, kind: zmq::SocketType) -> Result<Socket, zmq::Er
 
 fn bind(socket: &Socket) -> Result<String, Failure> {
     socket.bind("tcp://127.0.0.1:*")?;
-    socket.get_last_endpoint()?.map_err(|_| "libzmq's endpoint is not text".into())
+    socket.get_last_endpoint()?.map_err(|_| "the endpoint from libzmq is not UTF-8".into())
 }
 
 fn echo(router: &Socket) -> Result<(), Failure> {
@@ -74,7 +74,7 @@ pub(crate) fn drive(task: &Task) -> Result<Vec<Reading>, Failure> {
     }
 }
 
-/// A DEALER, and what it sends.
+/// A DEALER, and the payload that it sends.
 struct Dealer {
     socket: Socket,
     payload: Bytes,
@@ -99,7 +99,11 @@ impl Dealer {
     fn receive(&self) -> Result<(), Failure> {
         let mut answer = Message::new();
         self.socket.recv(&mut answer, 0)?;
-        if answer.len() == self.payload.len() { Ok(()) } else { Err("the echo is not what was sent".into()) }
+        if answer.len() == self.payload.len() {
+            Ok(())
+        } else {
+            Err("the answer differs from the payload".into())
+        }
     }
 
     fn call(&self) -> Result<(), Failure> {
@@ -107,7 +111,7 @@ impl Dealer {
         self.receive()
     }
 
-    /// Sends so many, and then one for each answer.
+    /// Sends `count` messages, and then one for each answer.
     fn keep_in_flight(&self, count: usize, ticket: &Ticket) -> Result<(), Failure> {
         for _ in 0..count {
             self.send()?;
@@ -121,12 +125,12 @@ impl Dealer {
     }
 }
 
-/// The endpoints for calls, and for those that nobody answers.
+/// Splits the string into the endpoints for unary and for one-way calls.
 fn endpoints(both: &str) -> Result<(&str, &str), Failure> {
-    both.split_once(SEPARATOR).ok_or_else(|| format!("two endpoints were expected: {both}").into())
+    both.split_once(SEPARATOR).ok_or_else(|| format!("expected two endpoints: {both}").into())
 }
 
-/// Has each of the dealers keep so many calls in flight, in a thread of its own.
+/// Makes each of the dealers keep `count` calls in flight, in its own thread.
 fn in_flight(
     dealers: Vec<Dealer>,
     count: usize,
@@ -205,22 +209,22 @@ fn cold_start(task: &Task) -> Result<Vec<Reading>, Failure> {
     measure::answered(task)
 }
 
-/// So many connections that have each made one call, until they are dropped. One socket has them all: it deals its messages to
-/// one after the other, so each gets one.
+/// Opens `count` connections that have each made one call; they stay open until the socket is dropped. One socket has
+/// all of them: it distributes its messages round-robin, so each connection gets one.
 pub(crate) fn idle(endpoint: &str, count: usize, payload: &[u8]) -> Result<Socket, Failure> {
     let endpoint = endpoint.split(SEPARATOR).next().unwrap_or(endpoint);
     let socket = unbounded(&Context::new(), DEALER)?;
     socket.set_linger(0)?;
     for connection in 1..=count {
         socket.connect(&from_its_own_address(endpoint, connection)?)?;
-        if connection % BACKLOG == 0 {
+        if connection % CONNECTS_PER_PAUSE == 0 {
             thread::sleep(PAUSE);
         }
     }
     for _ in 0..count {
         socket.send(payload, 0)?;
     }
-    socket.set_rcvtimeo(i32::try_from(measure::PATIENCE.as_millis())?)?;
+    socket.set_rcvtimeo(i32::try_from(measure::CALL_TIMEOUT.as_millis())?)?;
     let mut answer = Message::new();
     for _ in 0..count {
         socket.recv(&mut answer, 0)?;
@@ -228,14 +232,14 @@ pub(crate) fn idle(endpoint: &str, count: usize, payload: &[u8]) -> Result<Socke
     Ok(socket)
 }
 
-/// The endpoint, connected to from an address that no other connection has: libzmq makes no second connection of a DEALER to the
-/// same endpoint.
+/// Returns the endpoint with a source address that no other connection uses: libzmq makes no second connection of a
+/// DEALER to the same endpoint.
 fn from_its_own_address(endpoint: &str, connection: usize) -> Result<String, Failure> {
-    let target = endpoint.strip_prefix("tcp://").ok_or("only connections over TCP can be held")?;
+    let target = endpoint.strip_prefix("tcp://").ok_or("idle connections need an endpoint with `tcp://`")?;
     let [.., high, low] = (connection + 256).to_be_bytes();
     Ok(format!("tcp://127.1.{high}.{low}:0;{target}"))
 }
 
-/// As many as may wait to be accepted without being turned away for a second; libzmq's own bound is 100.
-const BACKLOG: usize = 50;
+/// Number of connections that may wait to be accepted without being refused for a second; libzmq's own limit is 100.
+const CONNECTS_PER_PAUSE: usize = 50;
 const PAUSE: Duration = Duration::from_millis(10);

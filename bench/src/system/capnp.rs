@@ -1,8 +1,8 @@
-//! Cap'n Proto by capnp-rpc, over TCP. Its defaults.
+//! Cap'n Proto by capnp-rpc, over TCP, with its defaults.
 //!
-//! It keeps a connection to one thread. So both sides run on the current-thread runtime, and what is not `Send` is wrapped so
-//! that the measures can treat it as the other systems: a [`SendWrapper`] panics if it comes to another thread, which it can't
-//! there.
+//! capnp-rpc keeps a connection on one thread, so both sides run on the current-thread runtime. Values that are not
+//! `Send` are wrapped, so that the measures can treat this system like the others: a [`SendWrapper`] panics if it is
+//! used on another thread, which can't happen there.
 
 use bytes::Bytes;
 use capnp::Error;
@@ -108,7 +108,7 @@ async fn send(sink: &sink::Client, item: &[u8]) -> Result<(), Error> {
     request.send().await
 }
 
-/// Counts the items that come, and tells at the end.
+/// Counts the received items, and returns the count at the end.
 #[derive(Default)]
 struct Collected(Cell<u64>);
 
@@ -125,7 +125,7 @@ impl sink::Server for Collected {
     }
 }
 
-/// Sends back what comes.
+/// Sends the received items back.
 struct Back(sink::Client);
 
 impl sink::Server for Back {
@@ -134,7 +134,7 @@ impl sink::Server for Back {
     }
 }
 
-/// Counts the items that come by the ticket.
+/// Counts the received items with the ticket.
 struct Counted(Ticket);
 
 impl sink::Server for Counted {
@@ -165,7 +165,7 @@ pub(crate) async fn serve() -> Result<(), Failure> {
     }
 }
 
-/// As in the examples of capnp-rpc.
+/// Returns the network of a connection, as in the examples of capnp-rpc.
 fn network(stream: TcpStream, side: Side) -> Result<Box<Network>, Failure> {
     stream.set_nodelay(true)?;
     let (reader, writer) = stream.into_split();
@@ -175,7 +175,7 @@ fn network(stream: TcpStream, side: Side) -> Result<Box<Network>, Failure> {
 
 type Network = VatNetwork<BufReader<tokio_util::compat::Compat<tokio::net::tcp::OwnedReadHalf>>>;
 
-/// The client that is measured.
+/// The measured client.
 #[derive(Clone)]
 pub(crate) struct CapnpClient(SendWrapper<echo::Client>);
 
@@ -247,17 +247,17 @@ impl Streams for CapnpClient {
     }
 }
 
-/// How often it is looked whether the window is over; the count is taken by then.
-const LOOK: Duration = Duration::from_millis(5);
+/// Interval at which the end of the window is checked. The count is taken by then.
+const POLL_INTERVAL: Duration = Duration::from_millis(5);
 
-/// Has a call go on until the window is over. It is dropped then, which ends it at the server.
+/// Runs a call until the window is over, then drops it, which ends it at the server.
 async fn until_stopped<T>(
     call: impl Future<Output = Result<T, Error>>,
     ticket: &Ticket,
 ) -> Result<(), Failure> {
     let stopped = async {
         while !ticket.stopped() {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
         }
     };
     tokio::select! {

@@ -1,14 +1,16 @@
-//! Connections that have made one call and do nothing since.
+//! Idle connections that have each made one call.
 //!
-//! A process has 1,023 sockets of libzmq, but one DEALER may have many connections, each of which a server takes for a client.
-//! So those to zsvc are made of a DEALER, too, and what it sends is written by hand after `docs/protocol.md`.
+//! A process can have 1,023 libzmq sockets, but one DEALER can have many connections, each of which a server treats
+//! as a client. So the connections to zsvc are made by a DEALER, too, with a message encoded by hand according to
+//! `docs/protocol.md`.
 
 use super::{System, bare, tarpc, tonic};
 use crate::Failure;
 use crate::measure::Client;
 use bytes::Bytes;
 
-/// Makes so many connections with one call each, says so, and holds them until this process is killed.
+/// Opens `count` connections, makes one call over each, reports that, and holds the connections until this process is
+/// killed.
 pub(crate) fn hold(system: System, endpoint: &str, count: usize) -> Result<(), Failure> {
     match system {
         System::Bare => held(bare::idle(endpoint, count, &PAYLOAD)?),
@@ -21,7 +23,7 @@ pub(crate) fn hold(system: System, endpoint: &str, count: usize) -> Result<(), F
 
 const PAYLOAD: [u8; 64] = [7; 64];
 
-/// A batch with one call of `echo`.
+/// Returns a batch with one call of `echo`.
 fn echo_batch() -> Vec<u8> {
     const METHOD: &[u8] = b"bench.v1.Echo/echo";
     let body = [&[0x91, 0xc4, 64], &PAYLOAD[..]].concat();
@@ -40,13 +42,13 @@ fn many<C: Client>(system: System, endpoint: &str, count: usize) -> Result<(), F
         }
         Ok::<_, Failure>(clients)
     })?;
-    // Connections close themselves down in tasks of the runtime, which goes on meanwhile.
+    // Connections are closed by tasks of the runtime, which keeps running meanwhile.
     runtime.block_on(async { tokio::task::spawn_blocking(|| held(clients)).await? })
 }
 
 fn held<T>(connections: T) -> Result<(), Failure> {
     println!("true");
-    // It ends with the process that has started this one.
+    // Standard input ends when the parent process ends.
     std::io::copy(&mut std::io::stdin(), &mut std::io::sink())?;
     drop(connections);
     Ok(())

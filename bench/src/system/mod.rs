@@ -1,4 +1,4 @@
-//! The systems that are measured, one file each: its server, and its client as the measures use it.
+//! The measured systems, one file each: the server, and the client as the measures use it.
 
 mod bare;
 mod capnp;
@@ -20,10 +20,10 @@ use crate::sample::Reading;
 
 pub(crate) use idle::hold;
 
-/// A system, by the name that it has on the command line and in readings.
+/// A system. The names are those on the command line and in readings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub(crate) enum System {
-    /// zsvc on tokio's multi-thread runtime, as `#[tokio::main]` makes it.
+    /// zsvc on tokio's multi-thread runtime, as `#[tokio::main]` configures it.
     Zsvc,
     /// zsvc on tokio's current-thread runtime.
     ZsvcCurrent,
@@ -46,17 +46,17 @@ pub(crate) enum System {
 }
 
 impl System {
-    /// All of them.
+    /// Returns all systems.
     pub(crate) fn all() -> &'static [Self] {
         Self::value_variants()
     }
 
-    /// Its name.
+    /// Returns the name.
     pub(crate) fn name(self) -> String {
         self.to_possible_value().map_or_else(String::new, |value| value.get_name().to_owned())
     }
 
-    /// Which one it is of those in Python, if it is.
+    /// Returns the Python peer of this system, if it is one.
     pub(crate) fn python(self) -> Option<Peer> {
         match self {
             Self::Zerorpc => Some(Peer::Zerorpc),
@@ -65,7 +65,7 @@ impl System {
         }
     }
 
-    /// Whether the measure is taken of it.
+    /// Reports whether the measure is taken of this system.
     pub(crate) fn takes(self, measure: Measure) -> bool {
         use Measure as M;
         let [zsvc, bare, capnp, tonic] = [
@@ -94,7 +94,7 @@ impl System {
         }
     }
 
-    /// The runtime that its server and its client run on.
+    /// Returns the runtime for its server and its client.
     pub(crate) fn runtime(self) -> Result<Runtime, Failure> {
         let mut builder = match self {
             Self::ZsvcCurrent | Self::TonicCurrent | Self::TarpcCurrent | Self::Capnp => {
@@ -129,7 +129,7 @@ impl System {
         }
     }
 
-    /// In a task, as a user's code mostly is: what `block_on` runs is beside the workers.
+    /// Runs a future in a task, as user code mostly is: `block_on` polls its own future outside of the workers.
     fn run<T: Send + 'static>(
         self,
         work: impl Future<Output = Result<T, Failure>> + Send + 'static,
@@ -138,9 +138,9 @@ impl System {
     }
 }
 
-const IN_PYTHON: &str = "this system is a program in Python, see `python/`";
+const IN_PYTHON: &str = "this system is a Python program; see `python/`";
 
-/// Tells whoever started this process where it listens.
+/// Prints the endpoints for the parent process.
 fn announce(endpoint: &str, control: Option<SocketAddr>) -> Result<(), Failure> {
     println!("{}", serde_json::to_string(&Listening { endpoint: endpoint.to_owned(), control })?);
     Ok(())

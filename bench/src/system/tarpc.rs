@@ -1,4 +1,5 @@
-//! tarpc with bincode over TCP. Its defaults, but for the bound on the length of a frame, which is raised. It has no streams.
+//! tarpc with bincode over TCP, with its defaults except for a higher limit on the length of a frame. It has no
+//! streams.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,7 @@ use crate::Failure;
 use crate::control;
 use crate::measure;
 
-/// Of money.
+/// An amount of money.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 struct Amount {
     units: i64,
@@ -28,7 +29,7 @@ enum Flag {
     Odd,
 }
 
-/// As that of `tape.svc`.
+/// Same as `Trade` in `tape.svc`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Trade {
     symbol: String,
@@ -59,10 +60,10 @@ fn trade(symbol: String) -> Trade {
 /// The service.
 #[tarpc::service]
 pub(crate) trait Echo {
-    /// The same bytes. `Bytes` and not `Vec<u8>`, which serde writes byte by byte.
+    /// Returns the same bytes. `Bytes` and not `Vec<u8>`, which serde writes byte by byte.
     async fn echo(payload: Bytes) -> Bytes;
 
-    /// The last trade of a symbol.
+    /// Returns the last trade of a symbol.
     async fn last(symbol: String) -> Trade;
 }
 
@@ -109,5 +110,5 @@ impl measure::Client for EchoClient {
     }
 }
 
-/// The client that is measured.
+/// The measured client.
 pub(crate) type TarpcClient = EchoClient;

@@ -1,5 +1,5 @@
-//! gRPC by tonic, over HTTP/2 on TCP loopback. Its defaults, but for the bound on messages, which is raised. (`TCP_NODELAY` is
-//! its default.)
+//! gRPC by tonic, over HTTP/2 on TCP loopback, with its defaults (which include `TCP_NODELAY`) except for a higher
+//! limit on the size of messages.
 
 use std::pin::Pin;
 
@@ -17,7 +17,7 @@ use crate::load::Ticket;
 use crate::measure::{Client, Streams};
 
 mod generated {
-    #![allow(missing_docs, unreachable_pub, clippy::pedantic, reason = "it is as tonic generates it")]
+    #![allow(missing_docs, unreachable_pub, clippy::pedantic, reason = "generated code")]
     tonic::include_proto!("bench.v1");
 }
 use generated::echo_client::EchoClient;
@@ -86,7 +86,7 @@ impl Echo for Host {
 pub(crate) async fn serve() -> Result<(), Failure> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     super::announce(&format!("http://{}", listener.local_addr()?), Some(control::listen()?))?;
-    // What `Server::serve` does, which does not tell the port.
+    // Equivalent to `Server::serve`, which does not report the port.
     let incoming = TcpIncoming::from(listener).with_nodelay(Some(true));
     let service = EchoServer::new(Host).max_decoding_message_size(usize::MAX);
     Ok(Server::builder().add_service(service).serve_with_incoming(incoming).await?)
@@ -129,5 +129,5 @@ impl Streams for EchoClient<Channel> {
     }
 }
 
-/// The client that is measured.
+/// The measured client.
 pub(crate) type TonicClient = EchoClient<Channel>;

@@ -1,4 +1,4 @@
-//! zsvc as a user has it: generated code, typed values, and every option as it is by default.
+//! zsvc as a user has it: generated code, typed values, and the default of every option.
 
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -20,7 +20,7 @@ use money::v1::Amount;
 
 struct Host;
 
-/// What a trade is like that has something in every field.
+/// Returns a trade with a value in every field.
 fn trade(symbol: String) -> Trade {
     Trade {
         symbol,
@@ -87,7 +87,7 @@ impl Echo for Host {
 /// Serves until the process ends.
 pub(crate) async fn serve() -> Result<(), Failure> {
     let server = zsvc::Server::builder().service(EchoServer::new(Host)).bind("tcp://127.0.0.1:*").listen()?;
-    let endpoint = server.endpoints().first().ok_or("it is bound to an endpoint")?;
+    let endpoint = server.endpoints().first().ok_or("the server has no endpoint")?;
     super::announce(endpoint, Some(control::listen()?))?;
     Ok(server.serve().await?)
 }
@@ -99,7 +99,7 @@ pub(crate) async fn drive(task: Task) -> Result<Vec<Reading>, Failure> {
     }
     let client = <EchoClient as Client>::connect(&task.endpoint).await?;
     let runtime = Handle::current();
-    // A thread of its own may wait for the server, while the runtime goes on to send.
+    // A blocking thread may wait for the server while the runtime continues to send.
     let send =
         move |time| runtime.block_on(tokio::spawn(notes(client.clone(), task.measure.payload(), time)))?;
     tokio::task::spawn_blocking(move || measure::one_way(&task, send)).await?
@@ -144,7 +144,7 @@ impl Streams for EchoClient {
     async fn exchange(&mut self, item: Bytes, ticket: &Ticket) -> Result<(), Failure> {
         let (sink, back) = EchoClient::exchange(self).await?;
         let sender = tokio::spawn(async move {
-            // It goes on until the call is dropped, and fails then.
+            // Sending continues until the call is dropped, and fails then.
             while sink.send(item.clone()).await.is_ok() {}
         });
         let read = ticket.read(back).await;

@@ -17,7 +17,7 @@ pub(crate) struct Check {
 }
 
 impl Check {
-    /// Reads the files; what there is to say of them is all that it does.
+    /// Reads the files and reports their diagnostics.
     pub(crate) fn run(self) -> Outcome {
         self.check().map_or_else(|outcome| outcome, |()| Outcome::Fine)
     }

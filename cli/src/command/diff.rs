@@ -1,7 +1,7 @@
 //! `zsvc diff OLD NEW` and `zsvc diff --against-git REV [FILE…]`
 //!
-//! What a change is, and whom it hurts, is `zsvc_idl::compat`'s matter; here it is which files are the older ones, and what
-//! of it fails the command. How files of another revision are read is [`super::git`]'s.
+//! `zsvc_idl::compat` finds changes and what they break. This module chooses the files to compare, and which changes fail
+//! the command. [`super::git`] reads the files of another revision.
 
 use std::path::Path;
 
@@ -37,7 +37,7 @@ pub(crate) struct Diff {
     report: Report,
 }
 
-/// What may change.
+/// A kind of change that is allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Allowance {
     Kind(Kind),
@@ -51,23 +51,23 @@ fn allowance(text: &str) -> Result<Allowance, String> {
     }
     match Code::named(text).filter(|code| code.id().starts_with('D')) {
         Some(code) => Ok(Allowance::Code(code)),
-        None => Err(
-            "it is none of `source`, `wire` and the codes from D0101 on, which `zsvc explain --all` lists"
-                .to_owned(),
-        ),
+        None => {
+            Err("it must be `source`, `wire` or a code from D0101 on; `zsvc explain --all` lists them"
+                .to_owned())
+        }
     }
 }
 
-/// The files of one side, and what to make of them.
+/// The files of one side, and how to load them.
 struct Side<'a> {
     loader: &'a dyn Loader,
     files: Vec<String>,
     include: Vec<String>,
-    /// What a path is called in messages.
+    /// Returns the name of a path in messages.
     name: &'a dyn Fn(&str) -> String,
 }
 
-/// What is wrong with a side.
+/// Diagnostics of a side.
 struct Wrong {
     diagnostics: Vec<Diagnostic>,
     sources: Sources,
@@ -87,13 +87,13 @@ impl Side<'_> {
     }
 }
 
-/// The include paths of a project, if there is one.
+/// Returns the include paths of a project, if there is one.
 fn included(project: Option<&Project>) -> impl Iterator<Item = String> {
     project.into_iter().flat_map(|project| project.include.iter().cloned())
 }
 
 impl Diff {
-    /// Compares, tells all changes, and fails if some break what is not allowed to break.
+    /// Compares, reports all changes, and fails if some break what is not allowed to break.
     pub(crate) fn run(self) -> Outcome {
         let compared = match &self.against_git {
             Some(revision) => self.against(revision),
@@ -105,11 +105,11 @@ impl Diff {
         }
     }
 
-    /// Of two paths.
+    /// Compares two paths.
     fn two(&self) -> Result<(Vec<Change>, Sources), Outcome> {
         let [old, new] = self.paths.as_slice() else {
             let help = "write `zsvc diff OLD NEW`, each a file or a folder, or `zsvc diff --against-git REV`";
-            self.report.error(&format!("two paths are compared, and not {}", self.paths.len()), help);
+            self.report.error(&format!("`zsvc diff` compares two paths, not {}", self.paths.len()), help);
             return Err(Outcome::Unusable);
         };
         let disk = Disk::default();
@@ -123,7 +123,7 @@ impl Diff {
         self.compare(&side(old)?, &side(new)?)
     }
 
-    /// Of a revision and what lies on the disk.
+    /// Compares a revision with the files on disk.
     fn against(&self, revision: &str) -> Result<(Vec<Change>, Sources), Outcome> {
         let revision = Revision::open(revision).map_err(|error| {
             self.report.error(&error.message, &error.help);
@@ -154,7 +154,7 @@ impl Diff {
         self.compare(&old, &new)
     }
 
-    /// The newer files. What is not there any more, and was there once, has been removed.
+    /// Returns the newer files. A path that exists in the older revision only was removed, which is no error.
     fn present(
         &self,
         paths: &[String],
@@ -175,7 +175,7 @@ impl Diff {
         Ok(files)
     }
 
-    /// Says what is wrong with either side; else what has changed.
+    /// Reports what is wrong with either side, or else what has changed.
     fn compare(&self, old: &Side<'_>, new: &Side<'_>) -> Result<(Vec<Change>, Sources), Outcome> {
         match (old.compile(), new.compile()) {
             (Ok((old_schema, old_sources)), Ok((new_schema, new_sources))) => {

@@ -30,7 +30,7 @@ impl Explain {
     }
 }
 
-/// Whoever closes the other end has read enough.
+/// Prints; a closed standard output is no error, since its reader has read enough.
 fn print(text: &str) -> Outcome {
     let _ = std::io::stdout().write_all(text.as_bytes());
     Outcome::Fine

@@ -1,4 +1,4 @@
-//! `zsvc fmt [FILE…]`: what the style is, and that nothing is lost by it, is [`zsvc_idl::format()`]'s matter.
+//! `zsvc fmt [FILE…]`. The style itself is in [`zsvc_idl::format()`], which also sees to it that nothing is lost.
 
 use std::io::{self, Read, Write};
 use std::mem;
@@ -15,10 +15,10 @@ use super::Outcome;
 use super::inputs::{files, project};
 use super::report::Report;
 
-/// How long to look for the smallest difference of a file before any will do.
+/// Time to search for the smallest difference of a file; after that any is shown.
 const MAX_DIFF_TIME: Duration = Duration::from_secs(2);
 
-/// The name under which standard input is told of.
+/// Name of standard input in messages.
 const STDIN: &str = "<stdin>";
 
 /// The arguments of `fmt`.
@@ -44,7 +44,7 @@ enum Action {
     Show,
 }
 
-/// The bytes of a file that was read already: it must be the same that are compared.
+/// Loads a file that was read already, so that the bytes that are compared are those that were formatted.
 struct Given(Result<Vec<u8>, LoadError>);
 
 impl Loader for Given {
@@ -54,7 +54,7 @@ impl Loader for Given {
 }
 
 impl Format {
-    /// Formats each file, whatever becomes of the others.
+    /// Formats each file, even if others fail.
     pub(crate) fn run(self) -> Outcome {
         let action = match (self.diff, self.check) {
             (true, _) => Action::Show,
@@ -88,13 +88,13 @@ impl Format {
     }
 }
 
-/// One file after the other.
+/// State while files are formatted one after the other.
 struct Run {
     disk: Disk,
     action: Action,
-    /// Something is wrong with a file that was read already.
+    /// Whether diagnostics of an earlier file were printed.
     told: bool,
-    /// Standard output takes no more, so what is asked for of further files would be lost as well.
+    /// Whether standard output failed, so that the output for further files would be lost, too.
     lost: bool,
 }
 
@@ -137,14 +137,14 @@ impl Run {
         }
     }
 
-    /// Says of a file that it is not in the style.
+    /// Reports that a file is not in the style.
     fn tell(&mut self, text: &str) -> Outcome {
         let printed = print(text);
         self.lost = printed.is_err();
         printed.map_or_else(|outcome| outcome, |()| Outcome::Wrong)
     }
 
-    /// The file in the style; why there is none is said, with a blank line behind what was said of another.
+    /// Returns the file in the style, or reports why there is none, with a blank line after the report of another.
     fn formatted(&mut self, path: &str, given: &Given) -> Result<String, Outcome> {
         let formatting = format(given, path);
         if !formatting.diagnostics.is_empty() && mem::replace(&mut self.told, true) {
@@ -161,14 +161,13 @@ fn write(path: &str, text: &str) -> Outcome {
         Ok(()) => Outcome::Fine,
         Err(error) => {
             let message = format!("`{path}` can't be written: {}", reason(&error));
-            Report::default()
-                .error(&message, "check the path and who may write there; the file is as it was");
+            Report::default().error(&message, "check the path and its permissions; the file is unchanged");
             Outcome::Unusable
         }
     }
 }
 
-/// What would change, as a patch with three lines around each change.
+/// Returns what would change, as a patch with three lines around each change.
 fn difference(path: &str, before: &[u8], after: &str) -> String {
     let before = String::from_utf8_lossy(before);
     let diff = TextDiff::configure().timeout(MAX_DIFF_TIME).diff_lines(before.as_ref(), after);
@@ -186,7 +185,7 @@ fn coloured(line: &str) -> String {
     format!("{colour}{text}\x1b[0m{}", &line[text.len()..])
 }
 
-/// To standard output. Where that fails what was asked for is lost, so it is told, but where nobody reads on.
+/// Prints to standard output. A failure is reported, since the output is lost, unless the reader has closed it.
 fn print(text: &str) -> Result<(), Outcome> {
     let mut out = anstream::stdout().lock();
     let written = out.write_all(text.as_bytes()).and_then(|()| out.flush());

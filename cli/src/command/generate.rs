@@ -1,4 +1,4 @@
-//! `zsvc gen [FILE…] --out DIR`, or without arguments what a project says. With `--check` nothing is written.
+//! `zsvc gen [FILE…] --out DIR`, or without arguments the outputs of a project. With `--check` nothing is written.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
@@ -49,7 +49,7 @@ pub(crate) struct Generate {
 }
 
 impl Generate {
-    /// Generates, and writes or compares. A file that holds the right text already is left alone.
+    /// Generates, and writes or compares. A file that already holds the right text is not touched.
     pub(crate) fn run(self) -> Outcome {
         let target = Target { check: self.check, report: self.report };
         let names_files = !self.inputs.files.is_empty();
@@ -82,11 +82,11 @@ fn pair(text: &str) -> Result<(String, String), String> {
 }
 
 fn no_folder(report: Report) -> Outcome {
-    report.error("nothing says where to write what becomes of these files", "give the folder: `--out DIR`");
+    report.error("there is no folder to write the generated code to", "give the folder: `--out DIR`");
     Outcome::Unusable
 }
 
-/// What the arguments say.
+/// Returns the options of the arguments.
 fn one(setting: &Setting, out: &Path, options: &Options, target: Target) -> Result<Outcome, Outcome> {
     let (schema, sources) = setting.compile(&setting.files()?, &setting.levels(Levels::of_check()))?;
     let choices = options.resolve(&schema).map_err(|error| {
@@ -96,12 +96,12 @@ fn one(setting: &Setting, out: &Path, options: &Options, target: Target) -> Resu
     Ok(target.reach(&schema, &choices, &sources, out))
 }
 
-/// What the project says. Files of several outputs are read, and told of, once.
+/// Generates the outputs of the project. Files of several outputs are read, and reported, once.
 fn all(setting: &Setting, project: &Project, target: Target) -> Result<Outcome, Outcome> {
     let outputs: Vec<(&Output, &Path)> =
         project.outputs.iter().filter_map(|output| Some((output, output.out.as_deref()?))).collect();
     if outputs.is_empty() {
-        let message = format!("`{}` says nothing of what to generate", project.path);
+        let message = format!("`{}` has no `[[generate]]`", project.path);
         target
             .report
             .error(&message, "write `[[generate]]` and `out = \"src/generated\"` there, or give `--out DIR`");
@@ -129,13 +129,13 @@ fn all(setting: &Setting, project: &Project, target: Target) -> Result<Outcome, 
     Ok(worst)
 }
 
-/// What another output with the same file has not brought up already.
+/// Returns the diagnostics that no other output with the same file has reported.
 fn not_told_yet(compilation: &Compilation, told: &mut BTreeSet<String>) -> Vec<Diagnostic> {
     let is_new = |it: &&Diagnostic| told.insert(render(it, &compilation.sources, RenderStyle::Plain));
     compilation.diagnostics.iter().filter(is_new).cloned().collect()
 }
 
-/// What is done with generated code.
+/// What to do with generated code.
 #[derive(Clone, Copy)]
 struct Target {
     check: bool,
@@ -155,7 +155,7 @@ impl Target {
         match freshness(path, text) {
             Ok(Freshness::Current) => Outcome::Fine,
             Ok(Freshness::Stale) => {
-                let message = format!("`{shown}` is stale: its .svc files say something else by now");
+                let message = format!("`{shown}` is stale: its .svc files generate something else now");
                 self.report.error(&message, again);
                 Outcome::Wrong
             }
@@ -165,7 +165,7 @@ impl Target {
             }
             Err(error) => {
                 let message = format!("`{shown}` can't be read: {}", reason(&error));
-                self.report.error(&message, "check the path and who may read it");
+                self.report.error(&message, "check the path and its permissions");
                 Outcome::Unusable
             }
         }
@@ -176,7 +176,7 @@ impl Target {
             Ok(()) => Outcome::Fine,
             Err(error) => {
                 let message = format!("`{}` can't be written: {}", path.display(), reason(&error));
-                self.report.error(&message, "check the path and who may write there");
+                self.report.error(&message, "check the path and its permissions");
                 Outcome::Unusable
             }
         }

@@ -1,7 +1,7 @@
-//! The files of a revision, as git has them.
+//! Reads the files of a git revision.
 //!
-//! Git itself is called, as everyone has it who needs this. Two processes are started to look at the revision, one to list
-//! each path, and one that then gives out any number of files.
+//! Runs the `git` command, which users of this have anyway: two processes to look up the revision, one per path to list
+//! files, and one that returns the content of any number of files.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -13,31 +13,31 @@ use zsvc_codegen::{Disk, is_taken, reason};
 use zsvc_idl::source::MAX_FILE_BYTES;
 use zsvc_idl::{LoadError, Loader};
 
-/// Why a revision can't be looked at, and what to do.
+/// Why a revision can't be read, and what to do.
 #[derive(Debug)]
 pub(crate) struct GitError {
     pub(crate) message: String,
     pub(crate) help: String,
 }
 
-/// A revision of the repository that the working folder belongs to. Paths start at the working folder, as on the disk.
+/// A revision of the repository of the working folder. Paths are relative to the working folder, as on disk.
 pub(crate) struct Revision {
     /// As the user names it.
     name: String,
-    /// Of the commit.
+    /// Hash of the commit.
     hash: String,
     /// The folder of the repository.
     top: PathBuf,
-    /// The working folder, from there.
+    /// The working folder, relative to that.
     here: PathBuf,
     objects: RefCell<Objects>,
-    /// The objects of files, by path: paths of one object lead to one file, as links do.
+    /// Objects of files, by path: paths with the same object are one file, as links are.
     known: RefCell<BTreeMap<String, String>>,
-    /// What lies outside the repository has no older state.
+    /// Loads files outside the repository, which have no older state.
     outside: Disk,
 }
 
-/// What a name leads to, links followed.
+/// The object of a name, with links followed.
 enum Object {
     File { hash: String, bytes: Vec<u8> },
     Folder { hash: String },
@@ -52,18 +52,19 @@ struct Objects {
 }
 
 impl Revision {
-    /// Looks the revision up.
+    /// Looks up the revision.
     pub(crate) fn open(name: &str) -> Result<Self, GitError> {
         let top = git(&["rev-parse", "--show-toplevel"])?.map_err(|said| GitError {
-            message: format!("the working folder is in no git repository: {said}"),
+            message: format!("the working folder is not in a git repository: {said}"),
             help: "run the command in a repository, or compare two paths: `zsvc diff OLD NEW`".to_owned(),
         })?;
         let unknown = |said: String| GitError {
             message: format!("git knows no revision `{name}`{said}"),
-            help: "name a commit, branch or tag; `git fetch` gets those that are elsewhere".to_owned(),
+            help: "name a commit, branch or tag; `git fetch` downloads those of other repositories"
+                .to_owned(),
         };
         let here = git(&["rev-parse", "--show-prefix"])?.map_err(&unknown)?;
-        // What starts so would be taken for an option.
+        // Git would take it for an option.
         if name.starts_with('-') || name.is_empty() {
             return Err(unknown(String::new()));
         }
@@ -76,13 +77,13 @@ impl Revision {
         Ok(Self { name: name.to_owned(), hash, top, here, objects, known, outside })
     }
 
-    /// What a file of this revision is called in messages.
+    /// Returns the name of a file of this revision in messages.
     pub(crate) fn name(&self, path: &str) -> String {
         format!("{}:{path}", self.name)
     }
 
-    /// The `.svc` files that are, or lie below, some paths, by the rules of [`zsvc_codegen::svc_files`]; none for a path
-    /// that the revision does not have.
+    /// Returns the `.svc` files at or below some paths, by the rules of [`zsvc_codegen::svc_files`]; none for a path that the
+    /// revision does not have.
     pub(crate) fn files(&self, paths: &[String]) -> Result<Vec<String>, GitError> {
         let mut files = Vec::new();
         for path in paths {
@@ -108,7 +109,7 @@ impl Revision {
         Ok(files)
     }
 
-    /// Takes what a link leads to: a file, or those of a folder, of which each is looked into once.
+    /// Adds the target of a link: a file, or those of a folder, each of which is searched once.
     fn follow(
         &self,
         link: &str,
@@ -134,7 +135,7 @@ impl Revision {
         Ok(())
     }
 
-    /// Whether a path is another, or lies below it, however they are written.
+    /// Reports whether a path equals another or lies below it, however they are written.
     pub(crate) fn is_below(&self, path: &str, folder: &str) -> bool {
         match (self.inside(path), self.inside(folder)) {
             (Some(path), Some(folder)) => path.starts_with(folder),
@@ -142,14 +143,14 @@ impl Revision {
         }
     }
 
-    /// A path from a folder above it.
+    /// Returns a path relative to a folder above it.
     fn below(&self, path: &str, folder: &str) -> PathBuf {
         let (path, folder) = (self.inside(path).unwrap_or_default(), self.inside(folder).unwrap_or_default());
         path.strip_prefix(folder).map(Path::to_owned).unwrap_or(path)
     }
 
-    /// A path from the folder of the repository; none of what lies outside. Those that are not absolute start at the working
-    /// folder.
+    /// Returns a path relative to the folder of the repository; `None` outside of it. Paths that are not absolute start at the
+    /// working folder.
     fn inside(&self, path: &str) -> Option<PathBuf> {
         let path = Path::new(path);
         let whole = if path.is_absolute() {
@@ -170,7 +171,7 @@ impl Revision {
 
     fn object(&self, path: &str) -> io::Result<Object> {
         let inside = self.inside(path);
-        // Names are parted by line breaks.
+        // Names are separated by line breaks.
         match inside.as_deref().and_then(Path::to_str).filter(|inside| !inside.contains('\n')) {
             Some(inside) => self.objects.borrow_mut().get(&format!("{}:{inside}", self.hash)),
             None => Ok(Object::Nothing),
@@ -178,7 +179,7 @@ impl Revision {
     }
 }
 
-/// The paths that `git ls-tree -z` lists, and which of them are links: `120000 blob HASH\tPATH`.
+/// Returns the paths that `git ls-tree -z` lists, and which of them are links: `120000 blob HASH\tPATH`.
 fn entries(listed: &str) -> impl Iterator<Item = (&str, bool)> {
     let parted = listed.split('\0').filter_map(|entry| entry.split_once('\t'));
     parted.map(|(head, path)| (path, head.starts_with("120000 ")))
@@ -225,8 +226,8 @@ impl Objects {
         Ok(Self { child, names, bytes: BufReader::new(bytes) })
     }
 
-    /// Asks for an object, and reads the answer: a line that says what it is, then its bytes and a line break. A link that
-    /// leads nowhere, round in a circle or out of the repository is answered as such, with where it leads for bytes.
+    /// Asks for an object, and reads the answer: a line that describes it, then its bytes and a line break. A link that is
+    /// broken, circular or leads out of the repository is answered as such, with its target in place of bytes.
     fn get(&mut self, object: &str) -> io::Result<Object> {
         let names = self.names.as_mut().ok_or(io::ErrorKind::BrokenPipe)?;
         writeln!(names, "{object}")?;
@@ -235,7 +236,7 @@ impl Objects {
         if self.bytes.read_line(&mut head)? == 0 {
             return Err(io::ErrorKind::UnexpectedEof.into());
         }
-        // What is missing is told by its name, which may hold spaces, and without a size.
+        // A missing object is answered by its name, which may contain spaces, and without a size.
         let mut words = head.trim_end().rsplit(' ');
         let (size, kind) = (words.next().and_then(|size| size.parse::<u64>().ok()), words.next());
         let (Some(size), Some(kind)) = (size, kind) else { return Ok(Object::Nothing) };
@@ -248,7 +249,7 @@ impl Objects {
         })
     }
 
-    /// No more than one byte past the limit is kept, which says that there are more.
+    /// Keeps at most one byte past the limit, which shows that there are more.
     fn take(&mut self, size: u64) -> io::Result<Vec<u8>> {
         let kept = size.min(MAX_FILE_BYTES as u64 + 1);
         let mut bytes = Vec::new();
@@ -260,14 +261,14 @@ impl Objects {
 }
 
 impl Drop for Objects {
-    /// Ends when there are no more names to come. Nobody asks how.
+    /// The process ends when its input does. Its status does not matter.
     fn drop(&mut self) {
         drop(self.names.take());
         let _ = self.child.wait();
     }
 }
 
-/// What git prints, without the line break at the end; or what it says is wrong.
+/// Returns what git prints, without the line break at the end; or its error message.
 fn git(arguments: &[&str]) -> Result<Result<String, String>, GitError> {
     let output =
         Command::new("git").args(arguments).stdin(Stdio::null()).output().map_err(|error| failed(&error))?;
@@ -276,12 +277,12 @@ fn git(arguments: &[&str]) -> Result<Result<String, String>, GitError> {
         return Ok(Ok(text(&output.stdout)));
     }
     let said = text(&output.stderr);
-    Ok(Err(said.lines().next().unwrap_or("it does not say why").to_owned()))
+    Ok(Err(said.lines().next().unwrap_or("no reason given").to_owned()))
 }
 
 fn failed(error: &io::Error) -> GitError {
     GitError {
-        message: format!("`git` can't be run, by which the older files are read: {}", reason(error)),
+        message: format!("`git`, which reads the older files, can't be run: {}", reason(error)),
         help: "install git, or compare two paths: `zsvc diff OLD NEW`".to_owned(),
     }
 }

@@ -1,4 +1,4 @@
-//! Which files to read: those that are named, or those of the project that the working folder belongs to.
+//! The files to read: those that are named, or those of the working folder's project.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use zsvc_idl::{Compilation, compile_with};
 use super::Outcome;
 use super::report::Report;
 
-/// Which files to read, and where to look for what they import.
+/// The files to read, and where to look for what they import.
 #[derive(Debug, Args)]
 pub(crate) struct Inputs {
     /// The .svc files, or folders that hold some; without any, those of the project.
@@ -23,11 +23,11 @@ pub(crate) struct Inputs {
     include: Vec<String>,
 }
 
-/// The inputs, once the project is known that the working folder belongs to.
+/// The inputs, with the working folder's project.
 pub(crate) struct Setting {
     pub(crate) project: Option<Project>,
     files: Vec<String>,
-    /// Those of the command line, then the project's.
+    /// Include paths of the command line, then the project's.
     include: Vec<String>,
     report: Report,
 }
@@ -43,12 +43,12 @@ impl Inputs {
 }
 
 impl Setting {
-    /// The files that are meant, whether named or the project's.
+    /// Returns the files to read, whether named or the project's.
     pub(crate) fn files(&self) -> Result<Vec<String>, Outcome> {
         files(&self.files, self.project.as_ref(), self.report)
     }
 
-    /// The levels of lints: some to start from, and what the project says of any.
+    /// Returns the levels of lints: those given, overridden by the project's.
     pub(crate) fn levels(&self, levels: Levels) -> Levels {
         match &self.project {
             Some(project) => project.levels(levels),
@@ -56,20 +56,20 @@ impl Setting {
         }
     }
 
-    /// Reads files and says what is to be said about them. Without an error there is a schema.
+    /// Reads files and reports their diagnostics. Returns the schema if there is no error.
     pub(crate) fn compile(&self, files: &[String], levels: &Levels) -> Result<(Schema, SourceMap), Outcome> {
         let compilation = self.read(files, levels);
         self.report.diagnostics(&compilation.diagnostics, &compilation.sources);
         compiled(compilation)
     }
 
-    /// Reads files, and says nothing.
+    /// Reads files without reporting.
     pub(crate) fn read(&self, files: &[String], levels: &Levels) -> Compilation {
         compile_with(&Disk::default(), files, &self.include, levels)
     }
 }
 
-/// The schema, if there is one.
+/// Returns the schema, if there is one.
 pub(crate) fn compiled(compilation: Compilation) -> Result<(Schema, SourceMap), Outcome> {
     let unusable = compilation.has_unreadable_file();
     match compilation {
@@ -79,12 +79,12 @@ pub(crate) fn compiled(compilation: Compilation) -> Result<(Schema, SourceMap), 
     }
 }
 
-/// The project that the working folder belongs to, if any.
+/// Returns the project that the working folder belongs to, if any.
 pub(crate) fn project(report: Report) -> Result<Option<Project>, Outcome> {
     Project::find(Path::new(".")).map_err(|wrong| tell(&wrong, report))
 }
 
-/// The files that are meant by some paths, which may be folders: where there are none, those of the project.
+/// Returns the files at some paths, which may be folders; without paths, those of the project.
 pub(crate) fn files(
     paths: &[String],
     project: Option<&Project>,
@@ -99,9 +99,9 @@ pub(crate) fn files(
     }
 }
 
-/// Says that there is nothing to do anything with.
+/// Reports that no files are named and there is no project.
 pub(crate) fn nothing_named(report: Report) -> Outcome {
-    let message = "no file is named, and neither here nor above is there a `zsvc.toml`";
+    let message = "no file is named, and there is no `zsvc.toml` here or in a folder above";
     report.error(message, "name the files to read, or write a `zsvc.toml` where your project starts");
     Outcome::Unusable
 }
@@ -110,7 +110,7 @@ fn named(paths: &[String], report: Report) -> Result<Vec<String>, Outcome> {
     let mut files = Vec::new();
     for path in paths {
         if path == "-" {
-            let message = "`-` would be standard input, which `zsvc fmt` alone reads";
+            let message = "`-` is standard input, which only `zsvc fmt` reads";
             report.error(message, "name a file; one of this name is `./-`");
             return Err(Outcome::Unusable);
         }
@@ -131,7 +131,7 @@ fn named(paths: &[String], report: Report) -> Result<Vec<String>, Outcome> {
     Ok(files)
 }
 
-/// Says what is wrong with a project.
+/// Reports what is wrong with a project.
 pub(crate) fn tell(wrong: &Compilation, report: Report) -> Outcome {
     report.diagnostics(&wrong.diagnostics, &wrong.sources);
     if wrong.has_unreadable_file() { Outcome::Unusable } else { Outcome::Wrong }

@@ -12,7 +12,7 @@ use super::report::Report;
 pub(crate) struct Lint {
     #[command(flatten)]
     inputs: Inputs,
-    /// Does not look at a rule; may be given several times.
+    /// Turns a rule off; may be given several times.
     #[arg(short = 'A', long, value_name = "RULE")]
     allow: Vec<String>,
     /// Warns of what a rule finds; may be given several times.
@@ -24,7 +24,7 @@ pub(crate) struct Lint {
     /// The level of a rule: off, warn or deny; may be given several times.
     #[arg(long, value_name = "RULE=LEVEL", value_parser = level)]
     level: Vec<(String, Level)>,
-    /// Prints all rules with their codes and levels, and looks at no file.
+    /// Prints all rules with their codes and levels, and reads no file.
     #[arg(long)]
     list: bool,
     #[command(flatten)]
@@ -32,7 +32,7 @@ pub(crate) struct Lint {
 }
 
 impl Lint {
-    /// Looks at every rule that is not off. Warnings fail nothing.
+    /// Checks every rule that is not off. Warnings do not fail the command.
     pub(crate) fn run(self) -> Outcome {
         self.lint().map_or_else(|outcome| outcome, |()| Outcome::Fine)
     }
@@ -48,8 +48,8 @@ impl Lint {
         setting.compile(&setting.files()?, &levels).map(|_| ())
     }
 
-    /// What the arguments say of rules. Of several that are about one rule the strictest holds, but for `--level`, which
-    /// comes last.
+    /// Returns the levels that the arguments set. Of several for one rule the strictest holds, except for `--level`, which comes
+    /// last.
     fn choices(&self) -> Vec<(String, Level)> {
         let of =
             |names: &[String], level| names.iter().map(move |name| (name.clone(), level)).collect::<Vec<_>>();
@@ -58,7 +58,7 @@ impl Lint {
     }
 }
 
-/// The levels of the run: what the rules have by themselves, then what the project says, then the arguments.
+/// Returns the levels of the run: the defaults of the rules, overridden by the project, then by the arguments.
 fn levels(setting: &Setting, choices: &[(String, Level)], report: Report) -> Result<Levels, Outcome> {
     let mut levels = setting.levels(Levels::of_lint());
     for (name, level) in choices.iter().filter(|(name, level)| !is_all_warnings(name, *level)) {

@@ -29,20 +29,20 @@ pub(crate) struct Arguments {
 enum Command {
     /// Checks .svc files and all that they import; prints nothing when all is well.
     Check(check::Check),
-    /// Tells what in .svc files is allowed but better done otherwise.
+    /// Reports what in .svc files is allowed but better done otherwise.
     Lint(lint::Lint),
     /// Generates Rust from .svc files and all that they import.
     Gen(generate::Generate),
-    /// Writes .svc files in the one style of the language, or tells which are not in it.
+    /// Writes .svc files in the one style of the language, or reports which are not in it.
     Fmt(format::Format),
-    /// Tells what changes from older .svc files to newer ones, and which programs can't go on with it.
+    /// Reports what changes from older .svc files to newer ones, and which programs it breaks.
     Diff(diff::Diff),
     /// Prints why there is a rule and what to do, with a wrong and a right example.
     Explain(explain::Explain),
 }
 
 impl Arguments {
-    /// Does what the arguments say.
+    /// Runs the subcommand.
     pub(crate) fn run(self) -> Outcome {
         match self.command {
             Command::Check(check) => check.run(),
@@ -55,7 +55,7 @@ impl Arguments {
     }
 }
 
-/// What became of a command. Each is an exit status; of several the greatest tells.
+/// The result of a command: an exit status. Of several the greatest counts.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Outcome {
     /// All is well.

@@ -1,8 +1,8 @@
-//! What a command says of files and of itself, in the format that was asked for: for people to standard error, as JSON to
-//! standard output, since there it is what was asked for. docs/tool.md has the contract.
+//! What a command reports, in the chosen format: for people to standard error; as JSON to standard output, since then it is
+//! the requested output. docs/tool.md has the contract.
 //!
-//! Colours only on a terminal, and not against `NO_COLOR`: `anstream` sees to that. Where a stream is closed there is
-//! nobody to tell, so failures to write are let pass.
+//! Colours are used on a terminal only, and not if `NO_COLOR` is set: `anstream` sees to that. Failures to write are
+//! ignored, since a closed stream has no reader.
 
 use std::io::Write;
 
@@ -12,10 +12,10 @@ use zsvc_idl::compat::{Change, Kind, Sources};
 use zsvc_idl::diagnostic::{Diagnostic, Label, RenderStyle, Severity, brief, render};
 use zsvc_idl::source::{Location, SourceMap};
 
-/// How to say what there is to say.
+/// The format of diagnostics.
 #[derive(Debug, Clone, Copy, Default, Args)]
 pub(crate) struct Report {
-    /// How diagnostics are told: with the lines that they are about, in one line each, or as JSON.
+    /// Format of diagnostics: with the lines that they are about, in one line each, or as JSON.
     #[arg(long, value_enum, value_name = "FORMAT", default_value_t = Format::Human)]
     format: Format,
 }
@@ -32,7 +32,7 @@ enum Format {
 }
 
 impl Report {
-    /// Everything there is to say about some files.
+    /// Reports all diagnostics of some files.
     pub(crate) fn diagnostics(self, diagnostics: &[Diagnostic], sources: &SourceMap) {
         match self.format {
             Format::Human => {
@@ -51,14 +51,14 @@ impl Report {
         }
     }
 
-    /// Parts what is said of one thing from what is said of the next, where that takes several lines.
+    /// Separates reports from each other by a blank line, in the format with several lines.
     pub(crate) fn part(self) {
         if self.format == Format::Human {
             say("\n");
         }
     }
 
-    /// Every change between two schemas, and how many there are of each kind. To standard output: they are what was asked for.
+    /// Prints every change between two schemas, and the number of each kind. To standard output: they are what was requested.
     pub(crate) fn changes(self, changes: &[Change], sources: &Sources, breaking: usize) {
         let lines = |shown: fn(&Sources, &Change) -> String, between: &str| {
             changes.iter().map(|change| shown(sources, change) + "\n").collect::<Vec<_>>().join(between)
@@ -80,7 +80,7 @@ impl Report {
         let _ = anstream::stdout().write_all(text.as_bytes());
     }
 
-    /// One error that is about no place in a file, and what to do.
+    /// Reports an error without a place in a file, and what to do.
     pub(crate) fn error(self, message: &str, help: &str) {
         match self.format {
             Format::Human => {
@@ -92,7 +92,7 @@ impl Report {
     }
 }
 
-/// How many changes there are of each kind.
+/// Returns the number of changes of each kind, as text.
 fn summary(changes: &[Change], breaking: usize) -> String {
     let count = |kind: Kind| changes.iter().filter(|change| change.kind() == kind).count();
     let kinds = [Kind::Wire, Kind::Source, Kind::Safe].map(|kind| format!("{} {}", count(kind), kind.name()));
@@ -105,7 +105,7 @@ fn summary(changes: &[Change], breaking: usize) -> String {
     format!("{} change{plural}: {}; {end}", changes.len(), kinds.join(", "))
 }
 
-/// To standard error.
+/// Prints to standard error.
 fn say(text: &str) {
     let _ = anstream::stderr().write_all(text.as_bytes());
 }
@@ -113,7 +113,7 @@ fn say(text: &str) {
 fn print_lines(objects: impl Iterator<Item = impl Serialize>) {
     let mut out = std::io::stdout().lock();
     for object in objects {
-        // Text and numbers always become JSON; only writing can fail, and then there is nobody to tell.
+        // Text and numbers always become JSON; only writing can fail, and then there is no reader.
         let written = serde_json::to_writer(&mut out, &object).is_ok() && out.write_all(b"\n").is_ok();
         if !written {
             return;
@@ -121,7 +121,7 @@ fn print_lines(objects: impl Iterator<Item = impl Serialize>) {
     }
 }
 
-/// A line of JSON. The names of its fields are a promise: docs/tool.md.
+/// A line of JSON. The names of its fields are part of the contract in docs/tool.md.
 #[derive(Serialize)]
 struct Object<'a> {
     code: Option<&'static str>,
@@ -133,7 +133,7 @@ struct Object<'a> {
     help: Option<&'a str>,
 }
 
-/// A stretch of a file, and what is said of it. All is null where there is no place.
+/// A span of a file and its label. All fields are null if there is no place.
 #[derive(Default, Serialize)]
 struct Place<'a> {
     file: Option<&'a str>,
@@ -176,8 +176,8 @@ impl<'a> Object<'a> {
     }
 }
 
-/// A change as a line of JSON: as a diagnostic, with its kind where that has its severity. Its place is the newer one, where
-/// there is one; the older is then related.
+/// Returns a change as a line of JSON: as a diagnostic, with its kind in place of the severity. Its place is the newer one,
+/// if there is one; the older is then related.
 #[derive(Serialize)]
 struct ChangeObject<'a> {
     #[serde(flatten)]

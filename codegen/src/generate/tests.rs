@@ -1,4 +1,4 @@
-//! What holds of the text of every schema, tried on schemas made up at random.
+//! Properties of the text of every schema, tested with random schemas.
 
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicUsize;
@@ -10,7 +10,7 @@ use super::random::Random;
 use super::*;
 use crate::layout;
 
-/// As many as a debug build goes through in a few seconds, which is three packages, some 25 types each.
+/// Number of random schemas: a debug build takes a few seconds. Each has three packages of some 25 types.
 const SEEDS: u64 = 32;
 
 fn compiled(files: &[String]) -> Compilation {
@@ -27,7 +27,7 @@ fn random_files(seed: u64) -> Vec<String> {
     (0..3).map(|index| random.file(index)).collect()
 }
 
-/// The text for a seed, and the files that it came from, to show where something is wrong.
+/// Returns the text for a seed, and its files for messages.
 fn random_text(seed: u64) -> (String, String) {
     let files = random_files(seed);
     let shown = format!("seed {seed}:\n{}", files.join("\n"));
@@ -59,7 +59,7 @@ fn a_text_that_is_laid_out_again_stays_as_it_is() {
     }
 }
 
-/// Names that meet another of their namespace: of items, of members, of what functions take.
+/// Collects names that are declared twice in a namespace: items, members and parameters.
 fn names_given_twice(items: &[syn::Item], twice: &mut Vec<String>) {
     let (mut types, mut values) = (BTreeSet::new(), BTreeSet::new());
     for item in items {
@@ -138,7 +138,7 @@ fn add(name: &syn::Ident, taken: &mut BTreeSet<String>, twice: &mut Vec<String>)
     }
 }
 
-/// A schema that is worth several threads, and then some.
+/// Returns a schema that is large enough for several threads.
 fn large() -> Compilation {
     let structs = (0..40 * CHUNK).map(|number| format!("struct S{number} {{ next: S{number}? = 1; }}\n"));
     let services = (0..4).map(|number| format!("service T{number} {{ rpc call(s: S{number}); }}\n"));

@@ -7,7 +7,7 @@ use zsvc_idl::schema::{Type, TypeId};
 use crate::docs;
 use crate::site::Site;
 
-/// The type alias of an alias.
+/// Returns the Rust type alias of an alias.
 pub(crate) fn alias(site: Site<'_>, id: TypeId, target: &Type) -> TokenStream {
     let definition = site.definition(id);
     let attributes = docs::attributes(&definition.notes, &format!("The alias `{}`.", definition.name));

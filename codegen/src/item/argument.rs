@@ -1,4 +1,4 @@
-//! What a client's method takes for a parameter: whatever turns into it without loss, where that spares a user
+//! The arguments of a client's methods: they take any type that converts into the parameter, where that spares the caller
 //! an `.into()` or a `.collect()`.
 
 use proc_macro2::{Ident, TokenStream};
@@ -14,7 +14,7 @@ pub(crate) struct Argument {
     conversion: Conversion,
 }
 
-/// How an argument becomes a parameter.
+/// How an argument is converted into a parameter.
 enum Conversion {
     None,
     Into,
@@ -23,7 +23,7 @@ enum Conversion {
 }
 
 impl Argument {
-    /// How a client takes this parameter.
+    /// Returns the argument for a parameter.
     pub(crate) fn of(site: Site<'_>, parameter: &Field) -> Self {
         match site.resolved(&parameter.ty) {
             ty if converts(ty) => Self { ty: into(site, ty), conversion: Conversion::Into },
@@ -35,7 +35,7 @@ impl Argument {
         }
     }
 
-    /// The parameter made of the argument in `variable`; `None` where it is one already.
+    /// Returns the parameter converted from the argument in `variable`; `None` if no conversion is needed.
     pub(crate) fn convert(&self, variable: &Ident) -> Option<TokenStream> {
         match self.conversion {
             Conversion::None => None,
@@ -48,7 +48,7 @@ impl Argument {
     }
 }
 
-/// Whether other types are as good as this one, such as `&str` for a string.
+/// Reports whether other types are accepted for this one, such as `&str` for a string.
 fn converts(ty: &Type) -> bool {
     matches!(ty, Type::Builtin(Builtin::String | Builtin::Bytes | Builtin::Value))
 }

@@ -1,16 +1,16 @@
-//! A method of a client: parameters in, a call out, which does nothing until awaited.
+//! A method of a client: it takes parameters and returns a call, which does nothing until it is awaited.
 
-use proc_macro2::{Ident, Literal, TokenStream};
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use zsvc_idl::schema::{Method, MethodKind, StreamParameter, Type};
 
 use super::argument::Argument;
 use super::method::{self, Named, Variables};
 use crate::docs;
-use crate::form::Form;
+use crate::names::ServiceNames;
 use crate::site::{self, Site};
 
-/// What is the same for all kinds of methods.
+/// The parts that all kinds of methods share.
 struct Call {
     /// Docs and deprecation.
     attributes: TokenStream,
@@ -19,15 +19,17 @@ struct Call {
     arguments: TokenStream,
     /// The parameter that is a stream.
     stream: Option<Ident>,
-    /// The method's row of the table, and its parameters.
-    request: TokenStream,
+    /// The type that stands for the method.
+    marker: TokenStream,
+    /// A reference to its parameters.
+    params: TokenStream,
     failure: TokenStream,
 }
 
-/// The method of a client for a method of its service.
-pub(crate) fn call(site: Site<'_>, named: &Named<'_>) -> TokenStream {
-    let call = Call::new(site, named);
-    match &named.method.kind {
+/// Returns the client's method for a method of the service.
+pub(crate) fn call(site: Site<'_>, service: &ServiceNames, method: &Named<'_>) -> TokenStream {
+    let call = Call::new(site, service, method);
+    match &method.method.kind {
         MethodKind::Unary(answer) => call.unary(site, answer.as_ref()),
         MethodKind::ServerStream(item) => call.server_stream(site, item),
         MethodKind::ClientStream(items, answer) => call.client_stream(site, items, answer.as_ref()),
@@ -37,51 +39,51 @@ pub(crate) fn call(site: Site<'_>, named: &Named<'_>) -> TokenStream {
 }
 
 impl Call {
-    fn new(site: Site<'_>, named: &Named<'_>) -> Self {
-        let Named { method, call, parameters, index, .. } = named;
+    fn new(site: Site<'_>, service: &ServiceNames, method: &Named<'_>) -> Self {
+        let Named { method, call, marker, parameters, .. } = method;
+        let methods = &service.methods;
         let variables = Variables::new(site, method);
         let arguments: Vec<Argument> =
             method.parameters.iter().map(|parameter| Argument::of(site, parameter)).collect();
         let types = arguments.iter().map(|argument| &argument.ty);
         let parameter_names = &variables.parameters;
         let members = members(method, parameter_names, &arguments);
-        let index = Literal::usize_unsuffixed(*index);
         Self {
             attributes: docs::attributes(&method.notes, &format!("Calls `{}`.", method.name)),
             name: call.clone(),
             arguments: quote!(#(#parameter_names: #types,)*),
             stream: variables.stream,
-            request: quote!(&METHODS[#index], &#parameters { #(#members),* }),
+            marker: quote!(#methods::#marker),
+            params: quote!(&#methods::#parameters { #(#members),* }),
             failure: method::failure(site, method),
         }
     }
 
     fn unary(&self, site: Site<'_>, answer: Option<&Type>) -> TokenStream {
-        let Self { attributes, name, arguments, request, failure, .. } = self;
-        let (form, answer) = (Form::of_answer(site, answer), method::answer(site, answer));
+        let Self { attributes, name, arguments, marker, params, failure, .. } = self;
+        let answer = method::answer(site, answer);
         quote! {
             #attributes
             pub fn #name(&self, #arguments) -> ::zsvc::UnaryCall<#answer, #failure> {
-                self.channel.unary::<#form, _, _>(#request)
+                self.channel.call_unary::<#marker>(#params)
             }
         }
     }
 
     fn server_stream(&self, site: Site<'_>, item: &Type) -> TokenStream {
-        let Self { attributes, name, arguments, request, failure, .. } = self;
-        let (form, item) = (Form::of(site, item), site.ty(item));
+        let Self { attributes, name, arguments, marker, params, failure, .. } = self;
+        let item = site.ty(item);
         quote! {
             #attributes
             pub fn #name(&self, #arguments) -> ::zsvc::ServerStreamCall<#item, #failure> {
-                self.channel.server_stream::<#form, _, _>(#request)
+                self.channel.call_server_stream::<#marker>(#params)
             }
         }
     }
 
     fn client_stream(&self, site: Site<'_>, items: &StreamParameter, answer: Option<&Type>) -> TokenStream {
-        let Self { attributes, name, arguments, stream, request, failure } = self;
-        let (items_form, items) = (Form::of(site, &items.item), site.ty(&items.item));
-        let (form, answer) = (Form::of_answer(site, answer), method::answer(site, answer));
+        let Self { attributes, name, arguments, stream, marker, params, failure } = self;
+        let (items, answer) = (site.ty(&items.item), method::answer(site, answer));
         quote! {
             #attributes
             pub fn #name<S: ::zsvc::Stream<Item = #items>>(
@@ -89,36 +91,35 @@ impl Call {
                 #arguments
                 #stream: S,
             ) -> ::zsvc::ClientStreamCall<S, #items, #answer, #failure> {
-                self.channel.client_stream::<#items_form, _, _, #form, _, _>(#request, #stream)
+                self.channel.call_client_stream::<#marker, S>(#params, #stream)
             }
         }
     }
 
-    /// The stream is no parameter here: a call of this kind comes to a sink and a stream.
+    /// The stream is not a parameter here: such a call returns a sink and a stream.
     fn bidirectional(&self, site: Site<'_>, items: &StreamParameter, item: &Type) -> TokenStream {
-        let Self { attributes, name, arguments, request, failure, .. } = self;
-        let (items_form, items) = (Form::of(site, &items.item), site.ty(&items.item));
-        let (form, item) = (Form::of(site, item), site.ty(item));
+        let Self { attributes, name, arguments, marker, params, failure, .. } = self;
+        let (items, item) = (site.ty(&items.item), site.ty(item));
         quote! {
             #attributes
             pub fn #name(&self, #arguments) -> ::zsvc::BidirectionalCall<#items, #item, #failure> {
-                self.channel.bidirectional::<#items_form, _, #form, _, _>(#request)
+                self.channel.call_bidirectional::<#marker>(#params)
             }
         }
     }
 
     fn one_way(&self) -> TokenStream {
-        let Self { attributes, name, arguments, request, .. } = self;
+        let Self { attributes, name, arguments, marker, params, .. } = self;
         quote! {
             #attributes
             pub fn #name(&self, #arguments) -> ::zsvc::OneWayCall {
-                self.channel.one_way(#request)
+                self.channel.call_one_way::<#marker>(#params)
             }
         }
     }
 }
 
-/// The members of the struct of parameters, made of a client's arguments.
+/// Returns the members of the struct of parameters, converted from a client's arguments.
 fn members(method: &Method, variables: &[Ident], arguments: &[Argument]) -> Vec<TokenStream> {
     let members = method::members(method).into_iter().zip(variables).zip(arguments);
     members

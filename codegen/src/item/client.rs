@@ -1,4 +1,4 @@
-//! `TapeClient`: a service, as its callers see it.
+//! `TapeClient`: the client of a service.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -11,29 +11,27 @@ use crate::names::ServiceNames;
 use crate::options::Sides;
 use crate::site::Site;
 
-/// The type, which holds a channel.
-pub(crate) fn client(names: &ServiceNames, service: &Service) -> TokenStream {
+/// Returns the type, which holds a channel, and its methods.
+pub(crate) fn client(
+    site: Site<'_>,
+    names: &ServiceNames,
+    service: &Service,
+    methods: &[Named<'_>],
+) -> TokenStream {
     let client = &names.client;
     let docs = docs::doc(&format!("Calls `{}`. Cheap to clone.", service.name));
+    let constructors = constructors();
+    let local = match site.generation.choices.sides() {
+        Sides::Both => Some(local(names)),
+        Sides::Client | Sides::Server => None,
+    };
+    let calls = methods.iter().map(|named| call(site, names, named));
     quote! {
         #docs
         #[derive(Clone, Debug)]
         pub struct #client {
             channel: ::zsvc::Channel,
         }
-    }
-}
-
-/// What a client can do.
-pub(crate) fn calling(site: Site<'_>, names: &ServiceNames, methods: &[Named<'_>]) -> TokenStream {
-    let client = &names.client;
-    let constructors = constructors();
-    let local = match site.generation.choices.sides() {
-        Sides::Both => Some(local(names)),
-        Sides::Client | Sides::Server => None,
-    };
-    let calls = methods.iter().map(|named| call(site, named));
-    quote! {
         impl self::#client {
             #constructors
             #local
@@ -44,12 +42,12 @@ pub(crate) fn calling(site: Site<'_>, names: &ServiceNames, methods: &[Named<'_>
 
 fn constructors() -> TokenStream {
     quote! {
-        /// A client over a channel, which other clients may share.
+        /// Returns a client that makes its calls over `channel`, which other clients may share.
         #[must_use]
         pub fn new(channel: ::zsvc::Channel) -> Self {
             Self { channel }
         }
-        /// A client of the server at an endpoint, such as `tcp://127.0.0.1:7100`.
+        /// Connects to the server at an endpoint, such as `tcp://127.0.0.1:7100`.
         ///
         /// # Errors
         /// As for [`zsvc::Channel::connect`].
@@ -58,7 +56,7 @@ fn constructors() -> TokenStream {
         ) -> ::core::result::Result<Self, ::zsvc::Status> {
             ::zsvc::Channel::connect(endpoint).await.map(Self::new)
         }
-        /// The channel that calls go over.
+        /// Returns the channel that calls go over.
         #[must_use]
         pub fn channel(&self) -> &::zsvc::Channel {
             &self.channel
@@ -69,7 +67,7 @@ fn constructors() -> TokenStream {
 fn local(names: &ServiceNames) -> TokenStream {
     let ServiceNames { service, server, .. } = names;
     quote! {
-        /// A client of a service in this process, without a socket. For tests.
+        /// Returns a client of a service in this process, without a socket. For tests.
         #[must_use]
         pub fn local(service: impl self::#service) -> Self {
             Self::new(::zsvc::Channel::local(self::#server::new(service)))

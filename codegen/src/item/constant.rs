@@ -7,7 +7,7 @@ use zsvc_idl::schema::{Builtin, Constant, Type};
 use crate::site::Site;
 use crate::{docs, literal};
 
-/// The constant of a constant; one of type `string` is a `&str`.
+/// Returns the Rust constant of a constant; one of type `string` is a `&str`.
 pub(crate) fn constant(site: Site<'_>, name: &Ident, constant: &Constant) -> TokenStream {
     let attributes = docs::attributes(&constant.notes, &format!("The constant `{}`.", constant.name));
     let ty = match site.resolved(&constant.ty) {

@@ -1,8 +1,8 @@
-//! `Default` for structs of which nothing has to be there.
+//! `Default` for structs without required fields.
 //!
-//! **`Default` is what an empty struct on the wire reads as**: no value for an optional field, its `@default` for a
-//! field with one, nil for a `value`. A struct with any other field has no `Default`: an empty string or list is an
-//! answer, not the lack of one.
+//! **`Default` is the value that an empty struct on the wire decodes to**: `None` for an optional field, the `@default` of a
+//! field that has one, nil for a `value`. A struct with any other field has no `Default`: an empty string or list is a
+//! value, not the lack of one.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -11,7 +11,7 @@ use zsvc_idl::schema::{Field, TypeId, TypeKind};
 use super::fields::{self, Presence};
 use crate::site::Site;
 
-/// The implementation, if there is one.
+/// Returns the implementation, if there is one.
 pub(crate) fn default(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenStream {
     let path = site.path(id);
     let values: Option<Vec<TokenStream>> =
@@ -27,7 +27,7 @@ pub(crate) fn default(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenStre
     })
 }
 
-/// Whether a type has an implementation.
+/// Reports whether a type has an implementation.
 pub(crate) fn is_written(site: Site<'_>, id: TypeId) -> bool {
     let TypeKind::Struct(structure) = &site.definition(id).kind else { return false };
     structure.fields.iter().all(|field| !matches!(fields::presence(site, field), Presence::Required))

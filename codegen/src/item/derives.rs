@@ -8,16 +8,16 @@ use super::default;
 use crate::options::Derive;
 use crate::site::Site;
 
-/// What a type derives.
+/// The kind of a type, which decides what it derives.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Derives {
-    /// A number with a name: all that numbers have, but arithmetic.
+    /// A number with a name: everything that numbers derive, without arithmetic.
     Number,
-    /// A value made of others: what all of them have.
+    /// A value made of others: what all of them derive.
     Composite,
 }
 
-/// The attribute of a type: its own derives, then the user's that it does not have yet.
+/// Returns the attribute of a type: its own derives, then the user's that are not among them.
 pub(crate) fn derives(site: Site<'_>, id: TypeId, derives: Derives) -> TokenStream {
     let own: &[&str] = match derives {
         Derives::Number => &["Clone", "Copy", "Debug", "PartialEq", "Eq", "Hash", "PartialOrd", "Ord"],

@@ -8,7 +8,7 @@ use super::fields;
 use crate::names;
 use crate::site::{self, Site};
 
-/// A value of an enum shows its name, one of a newer schema its number.
+/// Returns `Display` of an enum: the name of a value, or the number of one of a newer schema.
 pub(crate) fn enumeration(
     path: &TokenStream,
     values: &[EnumValue],
@@ -25,7 +25,7 @@ pub(crate) fn enumeration(
     )
 }
 
-/// An error shows its `@message`, or its name in words.
+/// Returns `Display` of an error: its `@message`, or its name in words.
 pub(crate) fn error(
     site: Site<'_>,
     path: &TokenStream,
@@ -38,7 +38,9 @@ pub(crate) fn error(
         path,
         &quote! {
             #(#arms)*
-            Self::#unknown(variant) => ::core::write!(formatter, "unknown error {}", variant.number),
+            Self::#unknown(variant) => {
+                ::core::write!(formatter, "unknown error {}", variant.number)
+            }
         },
     )
 }
@@ -64,11 +66,11 @@ fn error_arm(site: Site<'_>, variant: &Variant, name: &Ident) -> TokenStream {
     quote!(Self::#name { .. } => formatter.write_str(#text),)
 }
 
-/// A message that shows fields.
+/// Returns the arm of an error whose message shows fields.
 fn message_arm(site: Site<'_>, name: &Ident, message: &[MessagePart], fields: &[Field]) -> TokenStream {
     let variables = site.names().bindings.clone().declare(fields.iter().map(|field| field.name.as_str()));
     let members = fields::idents(fields);
-    // Within a format, a name can't be raw.
+    // A name in a format string can't be raw.
     let are_plain = !variables.iter().any(|variable| variable.to_string().starts_with("r#"));
     let (mut format, mut used) = (String::new(), Vec::new());
     for part in message {
@@ -95,7 +97,7 @@ fn text_of(part: &MessagePart) -> &str {
     }
 }
 
-/// How a value goes into a message, behind its name: as text if it has one.
+/// Returns the format of a field in a message: as text if its type has one.
 fn placeholder(site: Site<'_>, ty: &Type) -> &'static str {
     match site.resolved(ty) {
         Type::Builtin(builtin) if !matches!(builtin, Builtin::Bytes | Builtin::Duration) => "",
@@ -104,7 +106,7 @@ fn placeholder(site: Site<'_>, ty: &Type) -> &'static str {
     }
 }
 
-/// Whether a named type has a `Display` that is known of.
+/// Reports whether a named type is known to have a `Display`.
 fn has_text(site: Site<'_>, id: TypeId) -> bool {
     let is_replaced = site.generation.choices.is_replaced(id);
     !is_replaced && matches!(site.definition(id).kind, TypeKind::Enum(_) | TypeKind::Error(_))

@@ -5,23 +5,23 @@ use quote::quote;
 use zsvc_idl::schema::{EnumValue, TypeId};
 
 use super::derives::{Derives, derives};
-use super::{display, hidden, structure};
+use super::display;
 use crate::names::EnumNames;
 use crate::site::Site;
 use crate::{docs, literal};
 
-/// The enum, its numbers and its names.
+/// Returns the enum, its numbers and its names. It is encoded as its number.
 pub(crate) fn enumeration(site: Site<'_>, id: TypeId, values: &[EnumValue]) -> TokenStream {
     let names = site.generation.names.enumeration(id);
     let declaration = declaration(site, id, values, names);
     let numbers = numbers(site, id, values, names);
-    let wire = wire(site, id, names);
-    let display = display::enumeration(&site.path(id), values, &names.values, &names.unknown);
+    let (path, EnumNames { number, from_number, .. }) = (site.path(id), names);
+    let display = display::enumeration(&path, values, &names.values, &names.unknown);
     quote! {
         #declaration
         #numbers
         #display
-        #wire
+        ::zsvc::generated::implement_enum!(#path, #number, #from_number);
     }
 }
 
@@ -41,7 +41,7 @@ fn declaration(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNam
         #derives
         pub enum #name {
             #(#documented,)*
-            /// A value of a newer schema, by its number.
+            /// A value of a newer schema: its number.
             #unknown(u32),
         }
     }
@@ -53,7 +53,7 @@ fn numbers(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNames) 
     let EnumNames { values, unknown, number, from_number } = names;
     quote! {
         impl #path {
-            /// The number on the wire.
+            /// Returns the number on the wire.
             #[must_use]
             pub const fn #number(self) -> u32 {
                 match self {
@@ -61,7 +61,7 @@ fn numbers(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNames) 
                     Self::#unknown(number) => number,
                 }
             }
-            /// The value of a number on the wire.
+            /// Returns the value of a number on the wire.
             #[must_use]
             pub const fn #from_number(number: u32) -> Self {
                 match number {
@@ -71,18 +71,4 @@ fn numbers(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNames) 
             }
         }
     }
-}
-
-fn wire(site: Site<'_>, id: TypeId, names: &EnumNames) -> TokenStream {
-    let path = site.path(id);
-    let EnumNames { number, from_number, .. } = names;
-    let encode = structure::encode_by(&quote!(wire::Encode::encode(&self.#number(), out);), &path);
-    let decode = quote!(<u32 as wire::Decode>::decode(reader).map(Self::#from_number));
-    let decode = structure::decode_by(&decode, &path);
-    let serde = structure::serde(&path);
-    hidden(&quote! {
-        #encode
-        #decode
-        #serde
-    })
 }

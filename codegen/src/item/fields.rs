@@ -1,4 +1,4 @@
-//! Numbered fields, wherever they are: in structs, in variants, and as the parameters of methods.
+//! Numbered fields: those of structs, of variants and of methods, as parameters.
 
 use proc_macro2::{Ident, Literal as Token, TokenStream};
 use quote::quote;
@@ -8,7 +8,7 @@ use crate::form::Form;
 use crate::site::Site;
 use crate::{docs, literal, names};
 
-/// What it means that a field is not there.
+/// The meaning of an absent field.
 pub(crate) enum Presence {
     /// An error.
     Required,
@@ -18,7 +18,7 @@ pub(crate) enum Presence {
     OrElse(TokenStream),
 }
 
-/// What it means that this field is not there.
+/// Returns the meaning of an absent field.
 pub(crate) fn presence(site: Site<'_>, field: &Field) -> Presence {
     match (site.resolved(&field.ty), &field.default) {
         (_, Some(value)) => Presence::OrElse(literal::owned(site, value)),
@@ -28,12 +28,12 @@ pub(crate) fn presence(site: Site<'_>, field: &Field) -> Presence {
     }
 }
 
-/// The identifiers of fields.
+/// Returns the identifiers of fields.
 pub(crate) fn idents(fields: &[Field]) -> Vec<Ident> {
     names::distinct(fields.iter().map(|field| field.name.as_str()))
 }
 
-/// A declaration for each field, with its docs. Those of a struct need a visibility, those of a variant have none.
+/// Returns a declaration for each field, with its docs. Fields of a struct need a visibility, those of a variant have none.
 pub(crate) fn documented(site: Site<'_>, fields: &[Field], visibility: &TokenStream) -> Vec<TokenStream> {
     let declared = fields.iter().zip(idents(fields)).map(|(field, name)| {
         let attributes =
@@ -44,8 +44,8 @@ pub(crate) fn documented(site: Site<'_>, fields: &[Field], visibility: &TokenStr
     declared.collect()
 }
 
-/// Statements that write these fields. `start` begins an array of a length, `value` is where a field is, and `borrow` what
-/// makes a reference of that.
+/// Returns statements that write these fields. `start` begins an array of a length, `value` returns the place of a field,
+/// and `borrow` makes it a reference.
 pub(crate) fn write(
     site: Site<'_>,
     fields: &[Field],
@@ -70,7 +70,7 @@ pub(crate) fn write(
     }
 }
 
-/// How many fields are written: up to the last that is there.
+/// Returns the number of fields that are written: up to the last that is present.
 fn length(site: Site<'_>, fields: &[Field], values: &[TokenStream]) -> TokenStream {
     let is_optional = |field: &Field| matches!(presence(site, field), Presence::Optional);
     let always =
@@ -88,8 +88,8 @@ fn length(site: Site<'_>, fields: &[Field], values: &[TokenStream]) -> TokenStre
     if sometimes.is_empty() { quote!(#always) } else { quote!(wire::length(#always, &[#(#sometimes),*])) }
 }
 
-/// Statements that read these fields, and bind to `value` what `constructor` makes of them. `start` begins it, given their
-/// names.
+/// Returns statements that read these fields, and bind what `constructor` makes of them to `value`. `start` begins to read,
+/// given their names.
 pub(crate) fn read(
     site: Site<'_>,
     fields: &[Field],
@@ -130,7 +130,7 @@ fn read_field(site: Site<'_>, field: &Field) -> TokenStream {
     }
 }
 
-/// The names of fields by number, from 1; `""` is a hole.
+/// Returns the names of fields by number, from 1; `""` is a gap.
 fn name_table(fields: &[Field]) -> Vec<&str> {
     let last = fields.iter().map(|field| usize::from(field.number)).max().unwrap_or(0);
     let mut table = vec![""; last];

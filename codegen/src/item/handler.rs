@@ -1,4 +1,4 @@
-//! A handler, as the trait of its service declares it and as a mock implements it.
+//! A handler: declared by the trait of its service, implemented by its mock.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -11,15 +11,15 @@ use crate::site::Site;
 /// The variables and types of a handler.
 pub(crate) struct Handler {
     name: Ident,
-    /// The variable of the context.
+    /// Variable of the context.
     pub(crate) context: Ident,
     /// Parameters, then a stream and a sink where the method has them.
     pub(crate) arguments: Vec<Ident>,
     /// The types of the arguments.
     pub(crate) types: Vec<TokenStream>,
-    /// What the handler comes to.
+    /// Output of the handler's future.
     pub(crate) output: TokenStream,
-    /// Names that are no variables yet.
+    /// Scope of the variables.
     pub(crate) left: Scope,
 }
 
@@ -43,7 +43,7 @@ impl Handler {
         Self { name: name.clone(), context, arguments, types, output: output(site, method), left }
     }
 
-    /// All up to the body.
+    /// Returns everything up to the body.
     pub(crate) fn signature(&self) -> TokenStream {
         let Self { name, context, arguments, types, output, .. } = self;
         quote! {
@@ -63,7 +63,7 @@ fn sink_item(method: &Method) -> Option<&Type> {
     }
 }
 
-/// What a handler comes to.
+/// Returns the output of a handler's future.
 fn output(site: Site<'_>, method: &Method) -> TokenStream {
     let answer = match &method.kind {
         MethodKind::OneWay => return quote!(()),

@@ -1,9 +1,9 @@
-//! What the trait, the server and the client of a service all need to know of a method.
+//! Properties of a method that the trait, the server and the client of a service all need.
 
 use std::collections::HashMap;
 
-use proc_macro2::{Ident, TokenStream};
-use quote::{format_ident, quote};
+use proc_macro2::{Ident, Literal, TokenStream};
+use quote::quote;
 use zsvc_idl::schema::{Field, Method, MethodKind, Overlap, Service, StreamParameter, Type};
 
 use super::fields;
@@ -11,9 +11,12 @@ use crate::literal;
 use crate::names::{self, Scope};
 use crate::site::Site;
 
-/// The functions of every client that are no methods of its service. Here it is the method that gives way: clients are
-/// made in the same manner, whatever their services hold.
+/// The functions that every client has besides the methods of its service. A method of such a name is renamed, so that all
+/// clients are constructed in the same way.
 const CLIENT_FUNCTIONS: &[&str] = &["new", "connect", "local", "channel"];
+
+/// The table of methods.
+const TABLE: &str = "METHODS";
 
 /// A method with its names.
 pub(crate) struct Named<'a> {
@@ -21,35 +24,38 @@ pub(crate) struct Named<'a> {
     pub(crate) method: &'a Method,
     /// The function in the trait.
     pub(crate) name: Ident,
-    /// The function in the client: another name where every client has a function of that one.
+    /// The function in the client: renamed if it is one of [`CLIENT_FUNCTIONS`].
     pub(crate) call: Ident,
-    /// The hidden struct of its parameters, which is that of the first method with the same ones.
+    /// The type that stands for it in the module of its service's methods.
+    pub(crate) marker: Ident,
+    /// The constant there that holds the index of its row in the table.
+    pub(crate) row: Ident,
+    /// The struct of its parameters there: that of the first method with the same parameters.
     pub(crate) parameters: Ident,
-    /// It is the first.
+    /// Whether it is that first method.
     pub(crate) declares_parameters: bool,
-    /// Its place in the table of methods.
-    pub(crate) index: usize,
 }
 
-/// The methods of a service, in order of declaration.
+/// Returns the methods of a service, in order of declaration.
 pub(crate) fn named(service: &Service) -> Vec<Named<'_>> {
     let names = || service.methods.iter().map(|method| method.name.as_str());
     let calls = Scope::without(CLIENT_FUNCTIONS.iter().copied()).declare(names());
     let idents = names::distinct(names()).into_iter().zip(calls);
-    let mut hidden = Scope::default();
+    let (mut types, mut rows) = (Scope::default(), Scope::without([TABLE]));
+    let markers: Vec<Ident> = names().map(|name| types.add(&names::pascal(name))).collect();
     let mut declared = Parameters::default();
-    let methods = service.methods.iter().zip(idents).enumerate();
-    let methods = methods.map(|(index, (method, (name, call)))| {
-        let stem = hidden.add(&names::pascal(&method.name));
-        let own = format_ident!("{}Params", stem);
+    let methods = service.methods.iter().zip(idents).zip(markers);
+    let methods = methods.map(|((method, (name, call)), marker)| {
+        let row = rows.add(&method.name.to_ascii_uppercase());
+        let own = types.add(&format!("{marker}Params"));
         let parameters = declared.of(&method.parameters, &own);
         let declares_parameters = parameters == own;
-        Named { method, name, call, parameters, declares_parameters, index }
+        Named { method, name, call, marker, row, parameters, declares_parameters }
     });
     methods.collect()
 }
 
-/// The structs of parameters so far. Methods often take the same, such as an id: to compile all of it once is enough.
+/// Structs of parameters so far. Methods with the same parameters, such as an id, share one, so that it is compiled once.
 #[derive(Default)]
 struct Parameters<'a>(HashMap<Vec<NameAndType<'a>>, Vec<Declared<'a>>>);
 
@@ -58,7 +64,7 @@ type NameAndType<'a> = (&'a str, &'a Type);
 type Declared<'a> = (&'a [Field], Ident);
 
 impl<'a> Parameters<'a> {
-    /// The struct of these, which is called `own` if there is none yet.
+    /// Returns the struct of these fields. If there is none yet, that is `own`.
     fn of(&mut self, fields: &'a [Field], own: &Ident) -> Ident {
         let key = fields.iter().map(|field| (field.name.as_str(), &field.ty)).collect();
         let alike = self.0.entry(key).or_default();
@@ -70,7 +76,7 @@ impl<'a> Parameters<'a> {
     }
 }
 
-/// Whether fields with the same names and types have the same defaults and bounds.
+/// Reports whether fields with the same names and types have the same defaults and bounds.
 fn are_bounded_alike(some: &[Field], others: &[Field]) -> bool {
     let rest = |field: &Field| {
         (field.number, field.boxed, field.default.clone(), field.len.clone(), field.range.clone())
@@ -78,12 +84,12 @@ fn are_bounded_alike(some: &[Field], others: &[Field]) -> bool {
     some.iter().map(rest).eq(others.iter().map(rest))
 }
 
-/// The table of methods, in the order of their indices.
+/// Returns the table of methods, in the order of their rows.
 pub(crate) fn table(site: Site<'_>, service: &Service) -> TokenStream {
-    let count = service.methods.len();
+    let count = Literal::usize_unsuffixed(service.methods.len());
     let full_name = site.prefix() + &service.name;
     let rows = service.methods.iter().map(|method| row(&full_name, method));
-    quote!(static METHODS: [::zsvc::Method; #count] = [#(#rows),*];)
+    quote!(pub(super) static METHODS: [::zsvc::Method; #count] = [#(#rows),*];)
 }
 
 fn row(service: &str, method: &Method) -> TokenStream {
@@ -104,7 +110,7 @@ fn row(service: &str, method: &Method) -> TokenStream {
     quote!(::zsvc::Method::new(#name, ::zsvc::MethodKind::#kind) #deadline #idempotent #overlap)
 }
 
-/// What the runtime calls it, if that is to be said.
+/// Returns the runtime's name of an overlap; `None` for the default.
 fn overlap(overlap: Overlap) -> Option<TokenStream> {
     match overlap {
         Overlap::Parallel => None,
@@ -114,12 +120,12 @@ fn overlap(overlap: Overlap) -> Option<TokenStream> {
     }
 }
 
-/// The Rust type of an answer.
+/// Returns the Rust type of an answer.
 pub(crate) fn answer(site: Site<'_>, answer: Option<&Type>) -> TokenStream {
     answer.map_or_else(|| quote!(()), |ty| site.ty(ty))
 }
 
-/// The Rust type of a method's failure.
+/// Returns the Rust type of a method's failure.
 pub(crate) fn failure(site: Site<'_>, method: &Method) -> TokenStream {
     match method.throws {
         None => quote!(::zsvc::Status),
@@ -130,7 +136,7 @@ pub(crate) fn failure(site: Site<'_>, method: &Method) -> TokenStream {
     }
 }
 
-/// The stream that a method takes.
+/// Returns the stream that a method takes.
 pub(crate) fn stream(method: &Method) -> Option<&StreamParameter> {
     match &method.kind {
         MethodKind::ClientStream(stream, _) | MethodKind::Bidirectional(stream, _) => Some(stream),
@@ -138,7 +144,7 @@ pub(crate) fn stream(method: &Method) -> Option<&StreamParameter> {
     }
 }
 
-/// The variables that stand for a method's plain parameters, and for its stream. The names left are in the scope.
+/// The variables of a method's plain parameters and of its stream, and the scope that they were declared in.
 pub(crate) struct Variables {
     pub(crate) parameters: Vec<Ident>,
     pub(crate) stream: Option<Ident>,
@@ -156,7 +162,7 @@ impl Variables {
     }
 }
 
-/// The hidden structs of parameters hold them under these names.
+/// Returns the fields of a method's struct of parameters.
 pub(crate) fn members(method: &Method) -> Vec<Ident> {
     fields::idents(&method.parameters)
 }

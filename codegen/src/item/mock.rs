@@ -1,4 +1,4 @@
-//! `TapeMock`: a service whose methods are closures that a test gives, where a test wants one.
+//! `TapeMock`: a service for tests, whose methods are closures.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -20,7 +20,7 @@ struct Mocked<'a> {
     counter: Ident,
 }
 
-/// The mock of a service, and how it implements the trait.
+/// Returns the mock of a service, and its implementation of the trait.
 pub(crate) fn mock(
     site: Site<'_>,
     names: &ServiceNames,
@@ -44,7 +44,7 @@ pub(crate) fn mock(
             #(#fields,)*
         }
         impl self::#mock {
-            /// A mock without any closure.
+            /// Returns a mock without closures.
             #[must_use]
             pub fn new() -> Self {
                 <Self as ::core::default::Default>::default()
@@ -57,7 +57,7 @@ pub(crate) fn mock(
     }
 }
 
-/// Setters have their names first: those are what tests are made of.
+/// Names the functions. Setters come first, so that they keep their names: tests use them most.
 fn mocked<'a>(site: Site<'_>, methods: &'a [Named<'a>]) -> Vec<Mocked<'a>> {
     let mut scope = Scope::without(["new"]);
     let mut add = |before: &str, after: &str| -> Vec<Ident> {
@@ -86,10 +86,10 @@ impl Mocked<'_> {
         let Handler { context, arguments, types, output, .. } = &self.handler;
         let handler = self.handler.left.clone().add("handler");
         let sets = docs::doc(&format!(
-            "Has `{}` handled by a closure.\n\nWhat the future needs of the context, the closure takes out of it.",
+            "Handles `{}` by a closure.\n\nThe closure copies what its future needs out of the context.",
             method.name
         ));
-        let counts = docs::doc(&format!("How many calls of `{}` have come.", method.name));
+        let counts = docs::doc(&format!("Returns the number of calls of `{}` so far.", method.name));
         quote! {
             #sets
             #[must_use]

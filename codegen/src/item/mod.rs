@@ -1,7 +1,7 @@
-//! What is emitted for each declared thing: one kind of item per file, each function a single `quote!` or nearly.
+//! The items that are emitted for declarations: one kind per file, each function a single `quote!` or nearly.
 //!
-//! What is on the wire, and hidden items (parameters, fields of variants, tables), sit in a `const _: () = { … };`
-//! beside what they serve, where their names meet nobody else's.
+//! Implementations that encode and decode a type are in a `const _: () = { … };` below it. What belongs to the methods of
+//! a service is in a module of its own, where their names collide with no other.
 //!
 //! Not here: the order of items ([`crate::module`]) and what things are called ([`crate::names`]).
 
@@ -17,6 +17,7 @@ mod enumeration;
 mod fields;
 mod handler;
 mod method;
+mod methods;
 mod mock;
 mod parameters;
 mod server;
@@ -34,7 +35,7 @@ use crate::site::Site;
 pub(crate) use constant::constant;
 pub(crate) use service::service;
 
-/// Items that nobody is to name. In here, and nowhere else, the runtime's support for generated code is `wire`.
+/// Returns an anonymous scope. In there and in modules of methods, `wire` is the runtime's support for generated code.
 fn hidden(items: &TokenStream) -> TokenStream {
     quote! {
         const _: () = {
@@ -44,7 +45,7 @@ fn hidden(items: &TokenStream) -> TokenStream {
     }
 }
 
-/// A named type and all that belongs to it.
+/// Returns a named type and everything that belongs to it.
 pub(crate) fn definition(site: Site<'_>, id: TypeId) -> TokenStream {
     match &site.definition(id).kind {
         TypeKind::Alias(target) => alias::alias(site, id, target),

@@ -7,7 +7,7 @@ use super::method::Named;
 use super::{method, structure, validate};
 use crate::site::Site;
 
-/// The hidden struct of a method's parameters, and how it is written, read and checked.
+/// Returns the struct of a method's parameters and its implementations.
 pub(crate) fn parameters(site: Site<'_>, named: &Named<'_>) -> TokenStream {
     let fields = &named.method.parameters;
     let name = &named.parameters;
@@ -17,8 +17,8 @@ pub(crate) fn parameters(site: Site<'_>, named: &Named<'_>) -> TokenStream {
     let wire = structure::wire(site, fields, &path);
     let validate = validate::structure(site, fields, &path);
     quote! {
-        struct #name {
-            #(#members: #types,)*
+        pub(super) struct #name {
+            #(pub(super) #members: #types,)*
         }
         #wire
         #validate

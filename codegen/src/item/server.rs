@@ -1,19 +1,23 @@
-//! `TapeServer`: a user's service, as the runtime's server takes it.
+//! `TapeServer`: connects a user's service to the runtime's server.
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
 use zsvc_idl::schema::{MethodKind, Service};
 
 use super::method::{self, Named};
-use crate::form::Form;
+use crate::docs;
 use crate::names::ServiceNames;
-use crate::site::Site;
 
-/// The type, which holds the user's service.
-pub(crate) fn server(names: &ServiceNames, service: &Service) -> TokenStream {
+/// Returns the type, which holds the user's service, and its dispatch of calls.
+pub(crate) fn server(names: &ServiceNames, service: &Service, methods: &[Named<'_>]) -> TokenStream {
+    let declaration = declaration(names, service);
+    let dispatch = dispatch(names, methods);
+    quote!(#declaration #dispatch)
+}
+
+fn declaration(names: &ServiceNames, service: &Service) -> TokenStream {
     let ServiceNames { service: contract, server, .. } = names;
-    let docs =
-        crate::docs::doc(&format!("Serves `{}` by an implementation of [`{contract}`].", service.name));
+    let docs = docs::doc(&format!("Serves `{}` by an implementation of [`{contract}`].", service.name));
     quote! {
         #docs
         #[derive(Debug)]
@@ -21,11 +25,11 @@ pub(crate) fn server(names: &ServiceNames, service: &Service) -> TokenStream {
             service: ::std::sync::Arc<T>,
         }
         impl<T: self::#contract> self::#server<T> {
-            /// A server of this service.
+            /// Returns a server of a service.
             pub fn new(service: T) -> Self {
                 Self::from_arc(::std::sync::Arc::new(service))
             }
-            /// A server of a service that others hold, too.
+            /// Returns a server of a shared service.
             pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
                 Self { service }
             }
@@ -38,22 +42,23 @@ pub(crate) fn server(names: &ServiceNames, service: &Service) -> TokenStream {
     }
 }
 
-/// How calls reach the user's service.
-pub(crate) fn serving(site: Site<'_>, names: &ServiceNames, methods: &[Named<'_>]) -> TokenStream {
-    let ServiceNames { service: contract, server, .. } = names;
+/// Returns the implementation of the runtime's `Service`. Calls are matched by the rows of their methods.
+fn dispatch(names: &ServiceNames, methods: &[Named<'_>]) -> TokenStream {
+    let ServiceNames { service: contract, server, methods: module, .. } = names;
+    let table = if methods.is_empty() { quote!(&[]) } else { quote!(&#module::METHODS) };
     let service =
         (!methods.is_empty()).then(|| quote!(let service = ::std::sync::Arc::clone(&self.service);));
-    let arms = methods.iter().map(|named| arm(site, named, &quote!(<T as self::#contract>)));
+    let arms = methods.iter().map(|named| arm(names, named));
     quote! {
         impl<T: self::#contract> ::zsvc::Service for self::#server<T> {
             fn methods(&self) -> &'static [::zsvc::Method] {
-                &METHODS
+                #table
             }
             fn dispatch(
                 &self,
                 method: usize,
-                call: wire::Incoming,
-            ) -> ::core::result::Result<wire::Handling, ::zsvc::Status> {
+                call: ::zsvc::generated::Incoming,
+            ) -> ::core::result::Result<::zsvc::generated::Handling, ::zsvc::Status> {
                 #service
                 match method {
                     #(#arms)*
@@ -64,59 +69,31 @@ pub(crate) fn serving(site: Site<'_>, names: &ServiceNames, methods: &[Named<'_>
     }
 }
 
-fn arm(site: Site<'_>, named: &Named<'_>, contract: &TokenStream) -> TokenStream {
-    let Named { method, name, parameters, index, .. } = named;
-    let index = Literal::usize_unsuffixed(*index);
+fn arm(service: &ServiceNames, method: &Named<'_>) -> TokenStream {
+    let ServiceNames { service: contract, methods: module, .. } = service;
+    let Named { method, name, marker, row, .. } = method;
     let members = method::members(method);
     let params = if members.is_empty() { quote!(_) } else { quote!(params) };
-    let Parts { take, streams, run } = parts(site, method, &quote!(#parameters));
+    let (kind, streams) = kind(&method.kind);
     let end = matches!(method.kind, MethodKind::OneWay).then(|| quote!(;));
     quote! {
-        #index => {
-            let (context, #params #(, #streams)*, start) = call.#take()?;
-            start.#run(async move {
-                #contract::#name(&service, &context #(, params.#members)* #(, #streams)*).await #end
+        #module::#row => {
+            let (context, #params #(, #streams)*, call) = call.#kind::<#module::#marker>()?;
+            call.handle(async move {
+                <T as self::#contract>::#name(&service, &context #(, params.#members)* #(, #streams)*).await #end
             })
         }
     }
 }
 
-/// What differs from one kind of method to the next.
-struct Parts {
-    /// The runtime's function that gives what a handler takes.
-    take: TokenStream,
-    /// The streams among that.
-    streams: Vec<TokenStream>,
-    /// The runtime's function that runs the handler.
-    run: TokenStream,
-}
-
-fn parts(site: Site<'_>, method: &zsvc_idl::schema::Method, params: &TokenStream) -> Parts {
+/// Returns the runtime's function that accepts a call of this kind, and the streams that it returns.
+fn kind(kind: &MethodKind) -> (TokenStream, Vec<TokenStream>) {
     let (stream, sink) = (quote!(stream), quote!(sink));
-    let answering = |form: Form| quote!(answering::<#form, _, _, _>);
-    let streaming = quote!(streaming);
-    match &method.kind {
-        MethodKind::Unary(answer) => {
-            let run = answering(Form::of_answer(site, answer.as_ref()));
-            Parts { take: quote!(unary::<#params>), streams: vec![], run }
-        }
-        MethodKind::ServerStream(item) => {
-            let form = Form::of(site, item);
-            let take = quote!(server_stream::<#params, #form, _>);
-            Parts { take, streams: vec![sink], run: streaming }
-        }
-        MethodKind::ClientStream(items, answer) => {
-            let items = Form::of(site, &items.item);
-            let run = answering(Form::of_answer(site, answer.as_ref()));
-            Parts { take: quote!(client_stream::<#params, #items, _>), streams: vec![stream], run }
-        }
-        MethodKind::Bidirectional(items, item) => {
-            let (items, item) = (Form::of(site, &items.item), Form::of(site, item));
-            let take = quote!(bidirectional::<#params, #items, _, #item, _>);
-            Parts { take, streams: vec![stream, sink], run: streaming }
-        }
-        MethodKind::OneWay => {
-            Parts { take: quote!(one_way::<#params>), streams: vec![], run: quote!(unheard) }
-        }
+    match kind {
+        MethodKind::Unary(_) => (quote!(unary), vec![]),
+        MethodKind::ServerStream(_) => (quote!(server_stream), vec![sink]),
+        MethodKind::ClientStream(..) => (quote!(client_stream), vec![stream]),
+        MethodKind::Bidirectional(..) => (quote!(bidirectional), vec![stream, sink]),
+        MethodKind::OneWay => (quote!(one_way), vec![]),
     }
 }

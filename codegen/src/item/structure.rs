@@ -10,7 +10,7 @@ use super::{fields, hidden, validate};
 use crate::docs;
 use crate::site::Site;
 
-/// The struct, and how it is written, read and checked.
+/// Returns the struct and its implementations.
 pub(crate) fn structure(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenStream {
     let definition = site.definition(id);
     let attributes = docs::attributes(&definition.notes, &format!("The struct `{}`.", definition.name));
@@ -34,7 +34,7 @@ pub(crate) fn structure(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenSt
     }
 }
 
-/// How a struct by that path is written and read.
+/// Returns `Encode` and `Decode` of a struct.
 pub(crate) fn wire(site: Site<'_>, fields: &[Field], path: &TokenStream) -> TokenStream {
     let start = |length: TokenStream| quote!(out.fields(#length));
     let encode = fields::write(site, fields, start, |name: &Ident| quote!(self.#name), &quote!(&));
@@ -48,7 +48,7 @@ pub(crate) fn wire(site: Site<'_>, fields: &[Field], path: &TokenStream) -> Toke
     }
 }
 
-/// `Encode` with this body.
+/// Returns `Encode` with this body.
 pub(crate) fn encode_by(body: &TokenStream, path: &TokenStream) -> TokenStream {
     quote! {
         impl wire::Encode for #path {
@@ -59,36 +59,18 @@ pub(crate) fn encode_by(body: &TokenStream, path: &TokenStream) -> TokenStream {
     }
 }
 
-/// `Decode` with this body.
+/// Returns `Decode` with this body.
 pub(crate) fn decode_by(body: &TokenStream, path: &TokenStream) -> TokenStream {
     quote! {
         impl wire::Decode for #path {
-            fn decode(
-                reader: &mut wire::Reader<'_>,
-            ) -> ::core::result::Result<Self, wire::DecodeError> {
+            fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
                 #body
             }
         }
     }
 }
 
-/// `Serialize` and `Deserialize`, of which the wire needs neither.
+/// Returns `Serialize` and `Deserialize`. The wire needs neither.
 pub(crate) fn serde(path: &TokenStream) -> TokenStream {
-    quote! {
-        impl wire::serde::Serialize for #path {
-            fn serialize<S: wire::serde::Serializer>(
-                &self,
-                serializer: S,
-            ) -> ::core::result::Result<S::Ok, S::Error> {
-                wire::serialize(self, serializer)
-            }
-        }
-        impl<'de> wire::serde::Deserialize<'de> for #path {
-            fn deserialize<D: wire::serde::Deserializer<'de>>(
-                deserializer: D,
-            ) -> ::core::result::Result<Self, D::Error> {
-                wire::deserialize(deserializer)
-            }
-        }
-    }
+    quote!(wire::implement_serde!(#path);)
 }

@@ -11,7 +11,7 @@ use crate::names::Scope;
 use crate::site::{self, Held, Site};
 use crate::{docs, literal};
 
-/// What a union consists of, named.
+/// The identifiers of a union's variants.
 pub(crate) struct Names {
     pub(crate) variants: Vec<Ident>,
     pub(crate) unknown: Ident,
@@ -27,24 +27,24 @@ impl Names {
     }
 }
 
-/// The union, and how it is written, read and checked.
+/// Returns the union and its implementations.
 pub(crate) fn union(site: Site<'_>, id: TypeId, variants: &[Variant]) -> TokenStream {
     let names = Names::new(variants);
     let declaration = declaration(site, id, variants, &names, "union");
-    let wire = wire(site, id, variants, &names, None);
+    let wire = wire(site, id, variants, &names);
     quote! {
         #declaration
         #wire
     }
 }
 
-/// A union that is also an error, with a message.
+/// Returns a union that is also an error, with messages.
 pub(crate) fn error(site: Site<'_>, id: TypeId, variants: &[Variant]) -> TokenStream {
     let names = Names::new(variants);
     let path = site.path(id);
     let declaration = declaration(site, id, variants, &names, "error");
     let display = display::error(site, &path, variants, &names.variants, &names.unknown);
-    let wire = wire(site, id, variants, &names, Some(&declared(&path)));
+    let wire = wire(site, id, variants, &names);
     quote! {
         #declaration
         #display
@@ -66,7 +66,7 @@ fn declaration(site: Site<'_>, id: TypeId, variants: &[Variant], names: &Names, 
         #derives
         pub enum #name {
             #(#documented,)*
-            /// A variant of a newer schema, kept as it came.
+            /// A variant of a newer schema, kept as received.
             #unknown(::zsvc::UnknownVariant),
         }
     }
@@ -89,29 +89,7 @@ fn documented(site: Site<'_>, variant: &Variant, name: &Ident) -> TokenStream {
     quote!(#attributes #name #payload)
 }
 
-/// That an error may be declared, and is written as it writes itself.
-fn declared(path: &TokenStream) -> TokenStream {
-    quote! {
-        impl ::zsvc::DeclaredError for #path {
-            fn write(&self, out: &mut wire::Writer) {
-                wire::Encode::encode(self, out);
-            }
-            fn read(
-                reader: &mut wire::Reader<'_>,
-            ) -> ::core::result::Result<Self, wire::DecodeError> {
-                wire::Decode::decode(reader)
-            }
-        }
-    }
-}
-
-fn wire(
-    site: Site<'_>,
-    id: TypeId,
-    variants: &[Variant],
-    names: &Names,
-    declared: Option<&TokenStream>,
-) -> TokenStream {
+fn wire(site: Site<'_>, id: TypeId, variants: &[Variant], names: &Names) -> TokenStream {
     let path = site.path(id);
     let encode = structure::encode_by(&encode(site, variants, names), &path);
     let decode = structure::decode_by(&decode(site, variants, names), &path);
@@ -123,7 +101,6 @@ fn wire(
         #decode
         #validate
         #serde
-        #declared
     })
 }
 

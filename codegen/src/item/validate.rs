@@ -1,4 +1,4 @@
-//! `Validate`: the bounds of a schema, checked on what has arrived.
+//! `Validate`: checks received values against the bounds of the schema.
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
@@ -9,7 +9,7 @@ use crate::form::Form;
 use crate::literal;
 use crate::site::{self, Held, Site};
 
-/// The implementation for a struct.
+/// Returns the implementation for a struct.
 pub(crate) fn structure(site: Site<'_>, fields: &[Field], path: &TokenStream) -> TokenStream {
     let checks = fields
         .iter()
@@ -22,7 +22,7 @@ pub(crate) fn structure(site: Site<'_>, fields: &[Field], path: &TokenStream) ->
     implementation(path, &quote!(#(#checks)* ::core::result::Result::Ok(())))
 }
 
-/// The implementation for a union.
+/// Returns the implementation for a union.
 pub(crate) fn union(
     site: Site<'_>,
     variants: &[Variant],
@@ -49,8 +49,8 @@ fn implementation(path: &TokenStream, body: &TokenStream) -> TokenStream {
     }
 }
 
-/// The check of a variant, if anything in it can break a bound. Variants are no step of the path that is told,
-/// here as when reading: a union's value is in the place of the union.
+/// Returns the check of a variant, if anything in it can violate a bound. A variant adds no step to the path in messages,
+/// as in errors of reading: a union's value has the path of the union.
 fn arm(site: Site<'_>, variant: &Variant, name: &Ident) -> Option<TokenStream> {
     match &variant.payload {
         Payload::Nothing => None,
@@ -84,7 +84,7 @@ fn fields_arm(site: Site<'_>, fields: &[Field], name: &Ident) -> Option<TokenStr
     })
 }
 
-/// The check of one field, given as a reference, if it can break a bound.
+/// Returns the check of one field, given as a reference, if it can violate a bound.
 fn check(site: Site<'_>, field: &Field, value: &TokenStream) -> Option<TokenStream> {
     let optional = site.optional(&field.ty).is_some();
     let held = if optional { quote!(value) } else { value.clone() };
@@ -100,7 +100,7 @@ fn check(site: Site<'_>, field: &Field, value: &TokenStream) -> Option<TokenStre
     }
 }
 
-/// What a type of the user's allows is up to that type: it has no length and no order that is known of.
+/// Returns the checks of a value. There are none for a type of the user's, whose length and order are unknown.
 fn checks(site: Site<'_>, field: &Field, value: &TokenStream) -> Vec<TokenStream> {
     if site.is_replaced(site.optional(&field.ty).unwrap_or(&field.ty)) {
         return Vec::new();

@@ -1,6 +1,6 @@
-//! Puts tokens on one line: spaces between them, and what is to be known to break it.
+//! Puts tokens on one line, with spaces between them, and records what is needed to break it.
 //!
-//! One pass from left to right, with what is known of each bracket that is open.
+//! One pass from left to right, with a stack of open brackets.
 
 use std::fmt::{Display, Write};
 use std::iter::Peekable;
@@ -12,7 +12,7 @@ use proc_macro2::{Delimiter, Group, Punct, Spacing, TokenStream, TokenTree};
 use super::spacing::{is_keyword, is_operand, is_spaced};
 use super::tokens::{Bracket, Kind, Token, Tokens};
 
-/// Tokens on a line.
+/// Returns the tokens on a line.
 pub(super) fn flatten(stream: TokenStream) -> Tokens {
     let mut flattener = Flattener::default();
     flattener.stream(stream);
@@ -22,18 +22,18 @@ pub(super) fn flatten(stream: TokenStream) -> Tokens {
     flattener.tokens
 }
 
-/// What brackets are to what is around them.
+/// The role of brackets in their context.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 enum Role {
-    /// Braces of an item or a block: never on one line, where a value or a pattern may be.
+    /// Braces of an item or a block, which are never on one line, unlike those of a value or pattern.
     Body,
-    /// Behind what is called, applied or filled in.
+    /// Arguments of a call or fields of a struct expression.
     Call,
     #[default]
     Other,
 }
 
-/// What is known of brackets while they are open.
+/// State of brackets while they are open.
 #[derive(Debug, Default)]
 struct Level {
     /// `None` outside of all.
@@ -78,6 +78,7 @@ impl Flattener {
     fn word(&mut self, word: &impl Display) {
         let mut text = mem::take(&mut self.text);
         text.clear();
+        // Writing to a `String` never fails.
         write!(text, "{word}").expect("strings take any text");
         self.push(if is_keyword(&text) { Kind::Keyword } else { Kind::Word }, &text);
         self.level().expects_body |= has_body(&text);
@@ -180,11 +181,11 @@ impl Flattener {
     fn close(&mut self, text: &str) {
         let Some(level) = self.levels.pop() else { return };
         let Level { bracket: Some(bracket), open, role, .. } = level else { return };
-        let is_list = self.is_list(bracket, &level);
+        let is_empty = self.tokens.len() == open + 1;
+        let is_list = !is_empty && self.is_list(bracket, &level);
         if is_list {
             self.tokens.drop_comma();
         }
-        let is_empty = self.tokens.len() == open + 1;
         self.push(Kind::Close(bracket), text);
         let close = self.tokens.len() - 1;
         self.tokens.tokens[close].breaks += usize::from(role == Role::Body && !is_empty);
@@ -202,7 +203,8 @@ impl Flattener {
             Bracket::Parenthesis => is_call || pieces > 1 || pieces == 1 && !self.tokens.ends_with(","),
             Bracket::Square => pieces > 0 && !has_semicolon,
             Bracket::Brace => is_call && !has_semicolon && !self.tokens.ends_with(".."),
-            Bracket::Angle | Bracket::Binder => false,
+            // A qualified path, `<T as Trait>`, is the one form without a list.
+            Bracket::Angle | Bracket::Binder => !self.tokens.has_between(level.open + 1, "as"),
         }
     }
 
@@ -230,6 +232,7 @@ impl Flattener {
     fn push_shown(&mut self, kind: Kind, shown: &impl Display) {
         let mut text = mem::take(&mut self.text);
         text.clear();
+        // Writing to a `String` never fails.
         write!(text, "{shown}").expect("strings take any text");
         self.push(kind, &text);
         self.text = text;

@@ -1,11 +1,11 @@
-//! Tokens as text that people can read: what `rustfmt` would make of them, or nearly.
+//! Prints tokens as readable text: as `rustfmt` would lay them out, or nearly.
 //!
-//! Made for what this crate emits and no more, and so many times as fast as a parser and a printer for all of Rust: a
-//! schema of ten thousand types is some ten million tokens. `flatten` puts them on one line, with spaces where they belong
-//! (`spacing`); `print` breaks that line where it is too long, or where a line has to end.
+//! Supports what this crate emits and no more, which makes it many times faster than a parser and printer for all of Rust:
+//! a schema of ten thousand types is some ten million tokens. `flatten` puts them on one line, with spaces by the rules of
+//! `spacing`; `print` breaks that line where it is too long, or where a line must end.
 //!
-//! **The text holds the tokens that were given, in order**, but for the comma behind the last of a list, which stands
-//! where the list takes several lines. Should a rule here not know some form, it looks odd and still compiles.
+//! **The text holds the given tokens, in order**, except for the comma after the last element of a list, which is present
+//! if the list takes several lines. A form that no rule here covers looks odd and still compiles.
 
 mod flatten;
 mod print;
@@ -14,13 +14,13 @@ mod tokens;
 
 use proc_macro2::TokenStream;
 
-/// How wide a line is to be, if there is a place to break it.
+/// Width of a line in characters, if there is a place to break it.
 const WIDTH: usize = 100;
 
-/// How far one level is indented.
+/// Width of one level of indentation in spaces.
 const INDENT: usize = 4;
 
-/// Adds items or the head of one to `text`, each from a line of its own, and indented so many levels.
+/// Appends items, or the start of one, to `text`: each on a line of its own, indented by `depth` levels.
 pub(crate) fn print(items: TokenStream, depth: usize, text: &mut String) {
     print::items(&flatten::flatten(items), depth * INDENT, text);
 }
@@ -64,6 +64,12 @@ mod tests {
             &["const A: X = <B as C<_>>::d::<E, _>(&f, -1..=3, 2.., || g[0]?, |()| Self { h, i: *j })"],
         );
         check(quote!(let a = b - c;), &["let a = b - c;"]);
+        check(
+            quote!(
+                type A = <B<C> as D>::E;
+            ),
+            &["type A = <B<C> as D>::E;"],
+        );
     }
 
     #[test]
@@ -130,7 +136,7 @@ mod tests {
         );
         check(
             quote!(fn f() -> impl A<B = #name<C, #name>> + D;),
-            &["fn f() -> impl A<", &format!("    B = {name}<C, {name}>"), "> + D;"],
+            &["fn f() -> impl A<", &format!("    B = {name}<C, {name}>,"), "> + D;"],
         );
         check(
             quote!(fn f() { self.a::<_, B>(&#name, &C { #name }) }),
@@ -152,6 +158,70 @@ mod tests {
                 &format!("        c: {name},"),
                 "    })",
                 "}",
+            ],
+        );
+    }
+
+    #[test]
+    fn bounds_go_on_below_the_first_or_behind_its_brackets() {
+        let name = quote::format_ident!("a{}", "b".repeat(75));
+        check(quote!(fn f() -> impl A<B = #name> + D;), &[&format!("fn f() -> impl A<B = {name}>"), "+ D;"]);
+        check(
+            quote!(fn f() -> impl A + B { #name }),
+            &["fn f() -> impl A + B {", &format!("    {name}"), "}"],
+        );
+    }
+
+    #[test]
+    fn a_long_value_has_a_line_of_its_own() {
+        let name = quote::format_ident!("a{}", "b".repeat(60));
+        check(
+            quote!(fn f() { let (#name, c) = d.e::<#name>()?; let a = B { #name, #name: 1 }; }),
+            &[
+                "fn f() {",
+                &format!("    let ({name}, c) ="),
+                &format!("        d.e::<{name}>()?;"),
+                "    let a = B {",
+                &format!("        {name},"),
+                &format!("        {name}: 1,"),
+                "    };",
+                "}",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_await_follows_a_call_of_several_lines_on_a_line_of_its_own() {
+        let name = quote::format_ident!("a{}", "b".repeat(60));
+        check(
+            quote!(fn f() { g(#name, #name).await }),
+            &[
+                "fn f() {",
+                "    g(",
+                &format!("        {name},"),
+                &format!("        {name},"),
+                "    )",
+                "    .await",
+                "}",
+            ],
+        );
+    }
+
+    #[test]
+    fn constants_without_docs_stand_together() {
+        check(
+            quote!(
+                pub(super) const A: u8 = 1;
+                pub(super) const B: u8 = 2;
+                #[doc = " c"]
+                pub const C: u8 = 3;
+            ),
+            &[
+                "pub(super) const A: u8 = 1;",
+                "pub(super) const B: u8 = 2;",
+                "",
+                "/// c",
+                "pub const C: u8 = 3;",
             ],
         );
     }

@@ -1,25 +1,25 @@
-//! Where a space stands between two tokens on one line.
+//! Decides where a space stands between two tokens on one line.
 
 use super::tokens::{Bracket, Kind};
 
-/// Words before a path, a type or an expression, which a space divides from it. The roots of paths (`self`) and
-/// `await` are none of them.
+/// Words that a space separates from the path, type or expression after them. The roots of paths (`self`) and `await` are
+/// not among them.
 const KEYWORDS: &[&str] = &[
     "as", "async", "break", "const", "dyn", "else", "enum", "extern", "fn", "for", "if", "impl", "in", "let",
     "loop", "match", "mod", "move", "mut", "pub", "ref", "return", "static", "struct", "trait", "type",
     "unsafe", "use", "where", "while",
 ];
 
-/// Whether a word is a keyword, for the sake of spaces.
+/// Reports whether a word is a keyword, as far as spaces are concerned.
 pub(super) fn is_keyword(word: &str) -> bool {
     KEYWORDS.contains(&word)
 }
 
-/// A token and the text of it.
+/// A token's kind and text.
 pub(super) type Seen<'a> = (Kind, &'a str);
 
-/// Whether a space stands between these two. `glued` says that the first sticks to whatever follows: a sign rather than
-/// an operation, the first bar of a closure.
+/// Reports whether a space stands between these two. With `glued` the first sticks to the second: a sign rather than an
+/// operator, or the first bar of a closure.
 pub(super) fn is_spaced(previous: Seen<'_>, next: Seen<'_>, glued: bool) -> bool {
     match (previous.0, next.0) {
         (Kind::Open(Bracket::Brace), Kind::Close(_)) => false,
@@ -38,12 +38,12 @@ pub(super) fn is_spaced(previous: Seen<'_>, next: Seen<'_>, glued: bool) -> bool
     }
 }
 
-/// Whether a value or type may end with this token.
+/// Reports whether a value or type may end with this token.
 pub(super) fn is_operand(kind: Kind) -> bool {
     matches!(kind, Kind::Word | Kind::Literal | Kind::Close(_))
 }
 
-/// Keywords and operators that parentheses follow without a space.
+/// Reports whether parentheses follow this keyword or operator without a space.
 fn is_called(text: &str) -> bool {
     matches!(text, "fn" | "pub" | "!" | "#" | "?")
 }

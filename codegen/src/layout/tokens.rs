@@ -43,9 +43,9 @@ pub(super) struct Token {
     pub(super) close: usize,
     /// Whether it is the last of a field, an argument, a statement, an item.
     pub(super) ends_piece: bool,
-    /// For an opening bracket: whether a comma follows the last piece where each has a line of its own.
+    /// For an opening bracket: whether the last piece gets a comma when each has a line of its own.
     pub(super) is_list: bool,
-    /// How many tokens up to this one, and with it, can't be on one line with what is around them.
+    /// Number of tokens, up to and including this one, that can't be on one line with others.
     pub(super) breaks: usize,
 }
 
@@ -65,24 +65,24 @@ impl Tokens {
         &self.tokens[index]
     }
 
-    /// The text of a token.
+    /// Returns the text of a token.
     pub(super) fn text(&self, index: usize) -> &str {
         let token = self.at(index);
         &self.line[token.start..token.end]
     }
 
-    /// The text from one token up to another, on one line.
+    /// Returns the text from one token up to another, on one line.
     pub(super) fn flat(&self, from: usize, to: usize) -> &str {
         if from == to { "" } else { &self.line[self.at(from).start..self.at(to - 1).end] }
     }
 
-    /// Whether something from one token up to another can't be on one line.
+    /// Reports whether the tokens from one up to another can't be on one line.
     pub(super) fn breaks(&self, from: usize, to: usize) -> bool {
         let before = from.checked_sub(1).map_or(0, |index| self.at(index).breaks);
         from != to && self.at(to - 1).breaks > before
     }
 
-    /// A token, for the sake of spaces.
+    /// Returns a token's kind and text.
     pub(super) fn seen(&self, index: usize) -> Seen<'_> {
         (self.at(index).kind, self.text(index))
     }
@@ -95,13 +95,25 @@ impl Tokens {
         self.len().checked_sub(1).is_some_and(|last| self.text(last) == operator)
     }
 
-    /// Whether generic parameters come, if anything in angles does.
+    /// Reports whether a word follows a place, outside of brackets that are closed again.
+    pub(super) fn has_between(&self, from: usize, word: &str) -> bool {
+        let mut index = from;
+        while index < self.len() {
+            if self.text(index) == word {
+                return true;
+            }
+            index = self.at(index).close + 1;
+        }
+        false
+    }
+
+    /// Reports whether angle brackets that follow would be generic parameters.
     pub(super) fn ends_with_binder(&self) -> bool {
         let is_keyword = self.last().is_some_and(|last| last.kind == Kind::Keyword);
         is_keyword && (self.ends_with("impl") || self.ends_with("for"))
     }
 
-    /// Takes off a comma at the end.
+    /// Removes a comma at the end.
     pub(super) fn drop_comma(&mut self) {
         if self.ends_with(",")
             && let Some(comma) = self.tokens.pop()
@@ -110,7 +122,7 @@ impl Tokens {
         }
     }
 
-    /// Whether a space stands before a token on the line.
+    /// Reports whether a space stands before a token on the line.
     pub(super) fn is_spaced(&self, index: usize) -> bool {
         index > 0 && self.at(index - 1).end < self.at(index).start
     }

@@ -1,4 +1,4 @@
-//! Which `.svc` files lie in a folder, and in those below it.
+//! Finds the `.svc` files in a folder and the folders below it.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -9,10 +9,10 @@ use std::path::{Path, PathBuf};
 
 use crate::files::reason;
 
-/// How many entries of folders are looked at. Past it the search is given up: the folder is most likely not meant.
+/// Most entries of folders that a search reads. Past it the search fails: most likely another folder was meant.
 const MAX_ENTRIES: usize = 1_000_000;
 
-/// Why the files of a folder are not known.
+/// Why the files of a folder could not be found.
 #[derive(Debug)]
 pub enum FolderError {
     /// A folder or one of its entries can't be read.
@@ -22,19 +22,19 @@ pub enum FolderError {
         /// Why.
         why: String,
     },
-    /// There is too much in it.
+    /// There are too many entries in it.
     TooMuch {
         /// The folder that was to be searched.
         folder: String,
-        /// How many entries were looked at.
+        /// Number of entries that were read.
         most: usize,
     },
 }
 
-/// The paths of all `.svc` files of a folder and those below it, in order.
+/// Returns the paths of all `.svc` files in a folder and those below it, in order.
 ///
-/// Names that start with a dot and folders called `target` are passed over. Links are followed, into each folder once,
-/// so that a link to a folder above ends nowhere; a link that leads nowhere is passed over.
+/// Names that start with a dot and folders called `target` are skipped. Links are followed, into each folder once, so
+/// that a link to a folder above ends the search there; broken links are skipped.
 pub fn svc_files(folder: &str) -> Result<Vec<String>, FolderError> {
     svc_files_among(folder, MAX_ENTRIES)
 }
@@ -52,10 +52,10 @@ fn svc_files_among(folder: &str, most: usize) -> Result<Vec<String>, FolderError
 
 struct Search<'a> {
     folder: &'a str,
-    /// How many entries may be looked at, and how many were.
+    /// Number of entries that may be read, and of those that were.
     most: usize,
     entries: usize,
-    /// Folders by where they really are.
+    /// Canonical paths of the folders that were read.
     seen: BTreeSet<PathBuf>,
     found: Vec<String>,
     left: Vec<String>,
@@ -63,7 +63,7 @@ struct Search<'a> {
 
 impl Search<'_> {
     fn enter(&mut self, path: String) {
-        // Where it can't be told where a folder really is, reading it says why.
+        // If a folder has no canonical path, reading it tells why.
         let is_new = fs::canonicalize(&path).map_or(true, |real| self.seen.insert(real));
         if is_new {
             self.left.push(path);
@@ -81,10 +81,10 @@ impl Search<'_> {
             }
             names.push(entry.map_err(unreadable)?.file_name());
         }
-        // In order, so that of two links to one folder the same is taken each time. Last in is first out.
+        // Sorted, so that of two links to one folder the same is taken each time. A stack: last in, first out.
         names.sort_by(|one, other| other.cmp(one));
         for name in names {
-            // The language's paths are text; what is none can be named by nobody.
+            // Paths of the language are text; a name that is not UTF-8 can't be imported.
             let Some(name) = name.to_str().filter(|name| !is_hidden(name)) else { continue };
             let child =
                 if path.is_empty() || path == "." { name.to_owned() } else { format!("{path}/{name}") };
@@ -102,7 +102,7 @@ impl Search<'_> {
     }
 }
 
-/// Whether [`svc_files`] of a folder takes a file, by its path from that folder.
+/// Reports whether [`svc_files`] of a folder finds a file, by its path from that folder.
 #[must_use]
 pub fn is_taken(below: &Path) -> bool {
     let names: Option<Vec<&str>> = below.iter().map(OsStr::to_str).collect();
@@ -114,7 +114,7 @@ fn is_hidden(name: &str) -> bool {
     name.starts_with('.')
 }
 
-/// The folder of what Cargo builds.
+/// Name of Cargo's target folder.
 fn is_built(folder: &str) -> bool {
     folder == "target"
 }
@@ -124,11 +124,11 @@ fn is_svc(name: &str) -> bool {
 }
 
 impl FolderError {
-    /// What to do about it.
+    /// Returns what to do about it.
     #[must_use]
     pub fn help(&self) -> &'static str {
         match self {
-            Self::Unreadable { .. } => "check the path and who may read it",
+            Self::Unreadable { .. } => "check the path and its permissions",
             Self::TooMuch { .. } => "name the folders that hold the .svc files",
         }
     }

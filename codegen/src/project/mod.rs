@@ -1,7 +1,7 @@
-//! A project: what its `zsvc.toml` says, and which files are its.
+//! A project: the settings in its `zsvc.toml`, and its files.
 //!
-//! The command line and build scripts find it alike, upward from where they run. How the file is read is [`read`]'s
-//! matter, which `.svc` files lie in a folder [`folder`]'s. docs/tool.md is the reference of the keys.
+//! The command line and build scripts find it in the same way, upward from where they run. [`read`] reads the file,
+//! [`folder`] finds the `.svc` files of a folder. docs/tool.md is the reference of the keys.
 
 mod folder;
 mod read;
@@ -21,25 +21,25 @@ use crate::options::{Options, OptionsError};
 
 pub use folder::{FolderError, is_taken, svc_files};
 
-/// What a project file is called.
+/// Name of a project file.
 pub const PROJECT_FILE: &str = "zsvc.toml";
 
-/// The largest project file that is read, in bytes. A larger one is an error.
+/// Size of the largest project file that is read, in bytes. A larger one is an error.
 const MAX_BYTES: usize = 1024 * 1024;
 
-/// What the `zsvc.toml` of a project says. All its paths start where those do that it was looked for from.
+/// The settings of a project's `zsvc.toml`. All paths are relative to where the search for it began.
 #[derive(Debug)]
 pub struct Project {
     /// The path of its `zsvc.toml`.
     pub path: String,
-    /// The folders whose `.svc` files are the project's.
+    /// Folders whose `.svc` files belong to the project.
     pub roots: Vec<String>,
-    /// Folders in which imports are looked for that are not beside the importing file.
+    /// Folders that are searched for imports that are not beside the importing file.
     pub include: Vec<String>,
-    /// What is generated, in the order of the file.
+    /// Outputs, in the order of the file.
     pub outputs: Vec<Output>,
     lint: Vec<(&'static Rule, Level)>,
-    /// Where `roots` stands, or the start of the file.
+    /// Place of `roots`, or the start of the file.
     roots_span: Span,
     sources: SourceMap,
 }
@@ -47,23 +47,23 @@ pub struct Project {
 /// One `[[generate]]` of a project.
 #[derive(Debug)]
 pub struct Output {
-    /// The folder to write `mod.rs` into. Without one it is for build scripts, which have their own.
+    /// Folder to write `mod.rs` into. `None` for build scripts, which have their own.
     pub out: Option<PathBuf>,
-    /// What the generated code looks like.
+    /// Options of the generated code.
     pub options: Options,
-    /// Files and folders; where there are none, all files of the project.
+    /// Files and folders; if empty, all files of the project.
     files: Vec<String>,
-    /// Where the entry stands.
+    /// Place of the entry.
     span: Span,
-    /// Where each type stands that the options name.
+    /// Place of each type that the options name.
     places: BTreeMap<String, Span>,
 }
 
-/// Why there is no project where there should be one: as for `.svc` files, with diagnostics and without a schema.
+/// Errors in a project: as for `.svc` files, with diagnostics and without a schema.
 pub type Wrong = Compilation;
 
 impl Project {
-    /// Looks for a project in a folder and all above it. What is wrong with its file is told all at once.
+    /// Looks for a project in a folder and all above it. All mistakes in its file are reported at once.
     pub fn find(from: &Path) -> Result<Option<Self>, Wrong> {
         let Ok(absolute) = std::path::absolute(from) else { return Ok(None) };
         for (steps, ancestor) in absolute.ancestors().enumerate() {
@@ -80,7 +80,7 @@ impl Project {
         Ok(None)
     }
 
-    /// The `.svc` files below the roots, in order, each once. It is an error if there are none.
+    /// Returns the `.svc` files below the roots, in order, each once. It is an error if there are none.
     pub fn files(&self) -> Result<Vec<String>, Wrong> {
         let files = self.below(&self.roots, self.roots_span)?;
         if files.is_empty() {
@@ -92,12 +92,12 @@ impl Project {
         Ok(files)
     }
 
-    /// The files that an output is generated from.
+    /// Returns the files that an output is generated from.
     pub fn files_of(&self, output: &Output) -> Result<Vec<String>, Wrong> {
         if output.files.is_empty() { self.files() } else { self.below(&output.files, output.span) }
     }
 
-    /// The first output that is generated from all of these files, or from others as well; of no files the first of all.
+    /// Returns the first output that is generated from all of these files, and perhaps others; for no files the first.
     pub(crate) fn output_for(&self, files: &[String]) -> Result<Option<&Output>, Wrong> {
         for output in &self.outputs {
             let own: BTreeSet<PathBuf> = self.files_of(output)?.iter().map(|file| real(file)).collect();
@@ -108,7 +108,7 @@ impl Project {
         Ok(None)
     }
 
-    /// The levels of lints: some to start from, and what the project says of any.
+    /// Returns the levels of lints: those given, overridden by the project's.
     #[must_use]
     pub fn levels(&self, mut levels: Levels) -> Levels {
         for (rule, level) in &self.lint {
@@ -117,7 +117,7 @@ impl Project {
         levels
     }
 
-    /// What is wrong with the options of an output, told of its place in the project's file.
+    /// Returns a diagnostic for a wrong option of an output, at its place in the project's file.
     #[must_use]
     pub fn wrong_option(&self, output: &Output, error: &OptionsError) -> Wrong {
         let span = output.places.get(error.name()).copied().unwrap_or(output.span);
@@ -153,10 +153,10 @@ fn wrong(diagnostics: Vec<Diagnostic>, sources: SourceMap) -> Wrong {
 
 fn unreadable(path: &str, why: &str) -> Wrong {
     let diagnostic = Diagnostic::new(Code::UNREADABLE, format!("`{path}` can't be read: {why}"));
-    wrong(vec![diagnostic.help("check who may read it")], SourceMap::default())
+    wrong(vec![diagnostic.help("check its permissions")], SourceMap::default())
 }
 
-/// A folder so that paths can be put behind it: in terms of where the search began, if that was here, else in full.
+/// Returns a folder as a prefix of paths: empty if the search began there, else the whole path.
 fn shown(from: &Path, ancestor: &Path, steps: usize) -> String {
     if from == Path::new(".") {
         return "../".repeat(steps);
@@ -165,12 +165,12 @@ fn shown(from: &Path, ancestor: &Path, steps: usize) -> String {
     if told.ends_with('/') { told } else { told + "/" }
 }
 
-/// The same for all paths of one file.
+/// Returns an identity of a file that is the same for all its paths.
 fn real(path: &str) -> PathBuf {
     fs::canonicalize(path).unwrap_or_else(|_| PathBuf::from(path))
 }
 
-/// A file that can't be read is an error. One in a folder that nobody may look into is none of ours.
+/// A file that can't be read is an error. A folder that can't be searched has none.
 fn is_there(path: &str, kind: ErrorKind) -> bool {
     !matches!(kind, ErrorKind::NotFound | ErrorKind::NotADirectory) && fs::symlink_metadata(path).is_ok()
 }

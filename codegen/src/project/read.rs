@@ -1,4 +1,4 @@
-//! Reads a `zsvc.toml`: every mistake at its place, all in one run but for those of form.
+//! Reads a `zsvc.toml`. All mistakes are reported at once, each at its place, except those of syntax.
 //!
 //! The keys and what they mean are in docs/tool.md; the names of keys stand here once, in [`KEYS`] and
 //! [`GENERATE_KEYS`].
@@ -23,7 +23,7 @@ const GENERATE_KEYS: [&str; 6] = ["out", "files", "sides", "mocks", "derive", "r
 type Key<'t, 'i> = &'t Spanned<DeString<'i>>;
 type Value<'t, 'i> = &'t Spanned<DeValue<'i>>;
 
-/// What the bytes of a project's file say. `folder` is put before each path in it.
+/// Reads the bytes of a project's file. `folder` is put before each path in it.
 pub(super) fn project(path: &str, folder: &str, bytes: Vec<u8>) -> Result<Project, Wrong> {
     let mut sources = SourceMap::default();
     let (text, is_text) = match String::from_utf8(bytes) {
@@ -42,7 +42,7 @@ pub(super) fn project(path: &str, folder: &str, bytes: Vec<u8>) -> Result<Projec
         reader.add(Code::PROJECT_TEXT, 0..0, what, help);
         return Err(wrong(reader.diagnostics, sources));
     }
-    // One mistake of form makes others, so the first is told alone.
+    // One mistake of syntax causes others, so only the first is reported.
     let table = match DeTable::parse(&text) {
         Ok(table) => table,
         Err(error) => {
@@ -110,17 +110,17 @@ impl Reader<'_> {
                 continue;
             }
             if text.starts_with('/') || parts.contains(&"..") {
-                let help = "write a path below the folder of this file; `include` is for what lies elsewhere";
-                self.value(item, &format!("`{text}` does not lie in the project"), help);
+                let help = "write a path below the folder of this file; `include` is for folders elsewhere";
+                self.value(item, &format!("`{text}` is outside of the project"), help);
                 continue;
             }
             let path = or_here(&format!("{}{}", self.folder, parts.join("/")));
             match fs::metadata(&path) {
                 Ok(found) if found.is_dir() || wanted == Wanted::Any => paths.push(path),
-                Ok(_) => self.value(item, &format!("`{text}` is no folder"), "a root is a folder"),
+                Ok(_) => self.value(item, &format!("`{text}` is not a folder"), "a root is a folder"),
                 Err(_) => {
                     let what = if wanted == Wanted::Folder { "folder" } else { "file or folder" };
-                    let help = "the path starts at the folder of this file: check how it is spelt";
+                    let help = "the path starts at the folder of this file: check its spelling";
                     self.value(item, &format!("there is no {what} `{text}`"), help);
                 }
             }
@@ -135,14 +135,14 @@ impl Reader<'_> {
             if fs::metadata(&path).is_ok_and(|found| found.is_dir()) {
                 folders.push(path);
             } else {
-                let help = "the path starts at the folder of this file: check how it is spelt";
+                let help = "the path starts at the folder of this file: check its spelling";
                 self.value(item, &format!("there is no folder `{text}`"), help);
             }
         }
         folders
     }
 
-    /// A path of the file as one from where the search began.
+    /// Returns a path of the file, relative to where the search began.
     fn placed(&self, text: &str) -> String {
         if text.starts_with('/') { text.to_owned() } else { format!("{}{text}", self.folder) }
     }
@@ -199,7 +199,7 @@ impl Reader<'_> {
         output
     }
 
-    /// A folder that need not be there yet, and may lie anywhere.
+    /// Reads a folder that need not exist yet, and may lie anywhere.
     fn out(&mut self, value: Value) -> Option<PathBuf> {
         let text = self.string(value)?;
         if text.is_empty() {
@@ -226,7 +226,7 @@ impl Reader<'_> {
         }
     }
 
-    /// Pairs of a type's name and some text; `lists` may be lists of text as well.
+    /// Reads pairs of a type's name and some text; with `lists` also lists of text.
     fn by_type(
         &mut self,
         value: Value,
@@ -235,7 +235,7 @@ impl Reader<'_> {
     ) -> Vec<(String, String)> {
         let Some(table) = value.get_ref().as_table() else {
             let help = "write it as a table: `\"market.v1.Side\" = \"Ord\"`";
-            self.value(value, "types and what becomes of them belong here", help);
+            self.value(value, "this must be a table of types", help);
             return Vec::new();
         };
         let mut pairs = Vec::new();
@@ -261,7 +261,7 @@ impl Reader<'_> {
         let Some(table) = value.get_ref().as_table() else {
             self.value(
                 value,
-                "rules and their levels belong here",
+                "this must be a table of rules and levels",
                 "write `[lint]`, then `missing-docs = \"deny\"`",
             );
             return Vec::new();
@@ -288,10 +288,10 @@ impl Reader<'_> {
         levels
     }
 
-    /// The strings of a list, each with its place.
+    /// Returns the strings of a list, each with its place.
     fn strings<'t, 'i>(&mut self, value: Value<'t, 'i>) -> Vec<(String, Value<'t, 'i>)> {
         let Some(array) = value.get_ref().as_array() else {
-            self.value(value, "a list of strings belongs here", "write `[\"…\"]`");
+            self.value(value, "this must be a list of strings", "write `[\"…\"]`");
             return Vec::new();
         };
         array.iter().filter_map(|item| Some((self.string(item)?, item))).collect()
@@ -300,7 +300,7 @@ impl Reader<'_> {
     fn string(&mut self, value: Value) -> Option<String> {
         let text = value.get_ref().as_str().map(str::to_owned);
         if text.is_none() {
-            self.value(value, "a string belongs here", "write it between quotes");
+            self.value(value, "this must be a string", "write it between quotes");
         }
         text
     }
@@ -308,7 +308,7 @@ impl Reader<'_> {
     fn boolean(&mut self, value: Value) -> bool {
         let boolean = value.get_ref().as_bool();
         if boolean.is_none() {
-            self.value(value, "`true` or `false` belongs here", "write it without quotes");
+            self.value(value, "this must be `true` or `false`", "write it without quotes");
         }
         boolean.unwrap_or_default()
     }
@@ -336,7 +336,7 @@ impl Reader<'_> {
     }
 }
 
-/// A folder without the `/` behind it; the one that the search began in has a name, too.
+/// Returns a folder without the `/` at its end; `.` for the one in which the search began.
 fn or_here(path: &str) -> String {
     match path.strip_suffix('/').unwrap_or(path) {
         "" if path.is_empty() => ".".to_owned(),
@@ -345,7 +345,7 @@ fn or_here(path: &str) -> String {
     }
 }
 
-/// What a path may lead to.
+/// What a path may refer to.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Wanted {
     Folder,
@@ -356,7 +356,7 @@ fn did_you_mean(text: &str, known: &[&str]) -> Option<String> {
     suggest::nearest(text, known.iter().copied()).map(|nearest| format!("did you mean `{nearest}`?"))
 }
 
-/// The folder of an output by the letters of its path: `./o` and `a/../o` as `o`.
+/// Returns the folder of an output, normalized without access to the disk: `./o` and `a/../o` as `o`.
 fn folded(output: &Output) -> Option<PathBuf> {
     let mut folded = PathBuf::new();
     for component in output.out.as_ref()?.components() {

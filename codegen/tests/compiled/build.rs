@@ -27,7 +27,8 @@ fn main() -> Result<(), Error> {
         .derive("shapes.Empty", "Default")
         .derive("market.v1.MarketOrder", "PartialEq, Eq, PartialOrd, ::core::cmp::Ord")
         .replace("money.v1.Amount", "crate::Price")
-        .replace("market.v1.Symbol", "crate::Ticker")
+        // Relative to the module of the package, so modules of methods must adapt it.
+        .replace("market.v1.Symbol", "super::super::super::Ticker")
         .out_dir(out.join("replaced"))
         .compile()
 }
@@ -46,7 +47,7 @@ fn generate_hazards(out: &Path) {
     update(&out.join("hazards/mod.rs"), &text).expect("the folder can be written to");
 }
 
-/// All that can be generated.
+/// Returns options that generate everything.
 fn with_mocks(schema: &Schema) -> Choices {
     let options = Options { mocks: true, ..Options::default() };
     options.resolve(schema).expect("no option names a type")
@@ -70,7 +71,7 @@ fn generate_linted(out: &Path) {
     update(&out.join("linted/mod.rs"), &linted).expect("the folder can be written to");
 }
 
-/// A thousand of each thing that there can be a thousand of.
+/// Writes a schema with a thousand of everything that may occur a thousand times.
 fn large(out: &Path) -> String {
     let mut text = "package large;\n".to_owned();
     let mut declare = |open: &str, member: fn(u32) -> String| {

@@ -1,5 +1,4 @@
-//! What holds of every input, whatever it is: what fuzzing looks for a counterexample of, and what a test replays the
-//! inputs for that once were one.
+//! Properties of every input. Fuzzing looks for counterexamples, and a test replays those that were found.
 
 use zsvc_codegen::{Options, Placement, generate};
 use zsvc_idl::compile;

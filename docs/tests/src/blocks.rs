@@ -3,13 +3,13 @@
 /// One fenced block.
 #[derive(Debug)]
 pub struct Block<'a> {
-    /// What stands behind the opening fence: `rust,example`.
+    /// Text after the opening fence: `rust,example`.
     pub info: &'a str,
-    /// What stands between the fences.
+    /// Lines between the fences.
     pub text: String,
 }
 
-/// A document, cut into its lines outside of blocks and its blocks.
+/// A part of a document: a line outside of blocks, or a block.
 #[derive(Debug)]
 pub enum Part<'a> {
     /// A line outside of any block.
@@ -18,7 +18,7 @@ pub enum Part<'a> {
     Block(Block<'a>),
 }
 
-/// All of a document, in order. A block that is not closed reaches to the end.
+/// Returns all parts of a document, in order. A block that is not closed extends to the end.
 #[must_use]
 pub fn parts(markdown: &str) -> Vec<Part<'_>> {
     let mut parts = Vec::new();
@@ -35,7 +35,7 @@ pub fn parts(markdown: &str) -> Vec<Part<'_>> {
     parts
 }
 
-/// The texts of all blocks with this info.
+/// Returns the texts of all blocks with this info.
 #[must_use]
 pub fn texts(markdown: &str, info: &str) -> Vec<String> {
     let blocks = parts(markdown).into_iter().filter_map(|part| match part {

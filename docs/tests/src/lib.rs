@@ -1,11 +1,11 @@
-//! Keeps the documents true: what README.md and the guide show is compiled, and run where it can be.
+//! Keeps the documents correct: the code in README.md and the guide is compiled, and run where possible.
 //!
-//! The build script makes code of the documents; the doctests and `tests/` are where it is used.
+//! The build script extracts the code from the documents; the doctests and `tests/` use it. This crate is not published.
 
 zsvc::include_generated!();
 
 pub mod blocks;
-/// What the service of README.md becomes, as `zsvc gen` writes it for code that is checked in.
+/// The code that `zsvc gen` writes for the service of README.md, as a project would check it in.
 pub mod generated;
 
 /// The examples of README.md.

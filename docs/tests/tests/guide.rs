@@ -1,4 +1,4 @@
-//! The handlers of the guide, together one implementation of `Tape`, called in the way that it shows under "Testing".
+//! Runs the handlers of the guide, which together implement `Tape`, through a local client as in its chapter "Testing".
 
 use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
@@ -16,7 +16,7 @@ struct Floor {
     feed: broadcast::Sender<Trade>,
 }
 
-/// What the guide leaves to `examples/tape`.
+/// The functions that the guide's handlers use and that it leaves to `examples/tape`.
 impl Floor {
     fn new() -> Self {
         Self { trades: Mutex::default(), feed: broadcast::channel(16).0 }
@@ -39,7 +39,7 @@ impl Floor {
 
     #[allow(clippy::unnecessary_wraps, reason = "the floor of the example may be closed")]
     fn publish(&self, trade: Trade) -> Result<(), TapeError> {
-        // Fails if nobody watches.
+        // Fails if there is no `watch`, which is no failure of the trade.
         let _ = self.feed.send(trade.clone());
         self.trades.lock().unwrap_or_else(PoisonError::into_inner).push(trade);
         Ok(())

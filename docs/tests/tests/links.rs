@@ -1,4 +1,4 @@
-//! Links between the documents lead somewhere, and ARCHITECTURE.md names what is there.
+//! Checks that links between the documents have targets, and that the paths and modules in ARCHITECTURE.md exist.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -13,16 +13,17 @@ fn read(path: &Path) -> String {
     std::fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
 }
 
-/// All documents: those at the root of the repository and those in `docs/`.
+/// Returns the paths of all documents: those at the root of the repository, those in `docs/`, and the READMEs of the published crates.
 fn documents() -> Vec<PathBuf> {
-    let folders = [repository(), repository().join("docs")];
+    let folders =
+        ["", "docs", "idl", "codegen", "proto", "runtime", "cli"].map(|folder| repository().join(folder));
     let entries =
         folders.iter().flat_map(|folder| std::fs::read_dir(folder).expect("a folder of the repository"));
     let paths = entries.map(|entry| entry.expect("a readable entry").path());
     paths.filter(|path| path.extension().is_some_and(|extension| extension == "md")).collect()
 }
 
-/// The lines of a document that are no code.
+/// Returns the lines of a document outside of code blocks.
 fn prose(markdown: &str) -> Vec<&str> {
     let lines = parts(markdown).into_iter().filter_map(|part| match part {
         Part::Line(line) => Some(line),
@@ -31,12 +32,12 @@ fn prose(markdown: &str) -> Vec<&str> {
     lines.collect()
 }
 
-/// What stands in `](…)`.
+/// Returns the link targets in a line: the text in `](…)`.
 fn targets(line: &str) -> impl Iterator<Item = &str> {
     line.split("](").skip(1).filter_map(|rest| rest.split(')').next())
 }
 
-/// A heading as it is named in links.
+/// Returns the anchor of a heading, as links name it.
 fn anchor(heading: &str) -> String {
     let kept = heading.trim_start_matches('#').trim().chars();
     let kept = kept.filter(|it| it.is_alphanumeric() || matches!(it, ' ' | '-' | '_'));
@@ -47,7 +48,7 @@ fn anchors(markdown: &str) -> BTreeSet<String> {
     prose(markdown).into_iter().filter(|line| line.starts_with('#')).map(anchor).collect()
 }
 
-/// What is wrong with a link of this document, if anything is.
+/// Returns an error message if a link of this document has no target.
 fn wrong(document: &Path, target: &str) -> Option<String> {
     if target.starts_with("http") {
         return None;
@@ -72,12 +73,12 @@ fn links_lead_somewhere() {
     assert!(all_wrong.is_empty(), "{}", all_wrong.join("\n"));
 }
 
-/// What stands in backticks and looks like a path from the root of the repository.
+/// Returns the texts in backticks that look like paths from the root of the repository.
 fn paths(line: &str) -> impl Iterator<Item = &str> {
-    let folders = ["idl/", "codegen/", "runtime/", "cli/", "examples/", "docs/", "bench/", ".ci/"];
+    let folders = ["idl/", "codegen/", "proto/", "runtime/", "cli/", "examples/", "docs/", "bench/", ".ci/"];
     let quoted = line.split('`').skip(1).step_by(2);
     let paths = quoted.filter(move |text| folders.iter().any(|folder| text.starts_with(folder)));
-    // With a word for any name in it, it is a pattern.
+    // A path that contains a placeholder is a pattern.
     paths.filter(|path| !path.contains("NAME") && !path.contains("CODE"))
 }
 
@@ -91,7 +92,7 @@ fn the_paths_that_are_named_are_there() {
     }
 }
 
-/// The modules of a crate's outermost level.
+/// Returns the names of a crate's top-level modules.
 fn modules(source: &str) -> Vec<String> {
     let entries = std::fs::read_dir(repository().join(source)).expect("the sources of a crate");
     let names =

@@ -1,4 +1,4 @@
-//! What docs/operations.md says is true: each fault names a test that there is, and metrics have the names that are recorded.
+//! Checks docs/operations.md: each fault names an existing test, and the metrics have the names that the runtime records.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,14 +7,14 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// The last cell of each row of the table under "Faults", but for its head.
+/// Returns the last cell of each row of the table under "Faults", without its head.
 fn named(markdown: &str) -> Vec<&str> {
     let section = markdown.split("\n## ").find(|section| section.starts_with("Faults\n"));
     let rows = section.expect("the section is there").lines().filter(|line| line.starts_with("| "));
     rows.skip(1).map(|row| row.trim_end_matches(" |").rsplit('|').next().unwrap_or_default().trim()).collect()
 }
 
-/// The names of all tests in a folder and those below it.
+/// Collects the names of all tests in a folder and the folders below it.
 fn tests_below(folder: &Path, tests: &mut BTreeSet<String>) {
     for entry in std::fs::read_dir(folder).expect("a folder of the repository") {
         let path = entry.expect("a readable entry").path();
@@ -43,13 +43,13 @@ fn every_fault_names_a_test_that_there_is() {
     assert_eq!(once.len(), named.len(), "each row has a test of its own");
 }
 
-/// Every word of a text that begins as the names of metrics do.
+/// Returns every word of a text that starts like the name of a metric.
 fn metrics_in(text: &str) -> BTreeSet<String> {
     let words = text.split(|letter: char| !letter.is_ascii_alphanumeric() && letter != '_');
     words.filter(|word| word.starts_with("zsvc_")).map(str::to_owned).collect()
 }
 
-/// The names in the first cells of the tables under "Metrics"; `END` is either end.
+/// Returns the names in the first cells of the tables under "Metrics"; `END` stands for both ends.
 fn documented_metrics(markdown: &str) -> BTreeSet<String> {
     let section = markdown.split("\n## ").find(|section| section.starts_with("Metrics\n"));
     let rows =

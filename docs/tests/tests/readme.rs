@@ -1,4 +1,4 @@
-//! Runs the first service of README.md, and holds its commands against what runs them.
+//! Runs the first service of README.md, and checks that CI runs its commands.
 
 #![allow(clippy::pedantic, missing_docs, reason = "the programs are README's, which a newcomer reads")]
 
@@ -19,7 +19,7 @@ mod client {
 
 #[test]
 fn the_first_service_runs() {
-    // It serves until Ctrl-C, which nobody presses here: it ends with the process.
+    // The server runs until Ctrl-C, which never comes here: it ends with the process.
     std::thread::spawn(server::main);
     let (done, result) = std::sync::mpsc::channel();
     std::thread::spawn(move || done.send(client::main().map_err(|error| error.to_string())));

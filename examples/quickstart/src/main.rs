@@ -1,5 +1,5 @@
 //! A server and a client in one program, with every kind of method. Start here: `svc/greeter.svc` describes the
-//! service, `Host` implements it, `main` calls it.
+//! service, `Host` implements it, `call_everything` calls it. `examples/tape` has the two sides as two programs.
 
 use std::time::Duration;
 
@@ -13,6 +13,7 @@ use greeter::v1::{GreetError, Greeter, GreeterClient, GreeterServer, Greeting, L
 /// The server's side: a type that implements the generated trait.
 struct Host;
 
+/// Makes a greeting, or fails with the error that `greet` and `converse` declare.
 fn greeting(name: String, language: Language) -> Result<Greeting, GreetError> {
     if name == "nobody" {
         return Err(GreetError::NoSuchName { name });
@@ -58,7 +59,7 @@ impl Greeter for Host {
     }
 
     async fn ponder(&self, _: &Context) -> Result<(), Status> {
-        // Dropped by the runtime when the caller's time is up.
+        // The runtime drops this future when the call's deadline passes.
         std::future::pending().await
     }
 
@@ -67,7 +68,7 @@ impl Greeter for Host {
     }
 }
 
-/// The client's side: a typed client, and an `async` method per method.
+/// Calls each method of the service once, by the generated client, and prints the results.
 async fn call_everything(client: &GreeterClient) -> Result<(), Box<dyn std::error::Error>> {
     let greeting = client.greet("Ada", Language::English).await?;
     println!("unary           {greeting:?}");

@@ -1,4 +1,4 @@
-//! The program as a user runs it: it ends well, and has shown each kind of method.
+//! Runs the program as a user would: it must succeed, and print a line for each kind of method.
 
 use std::process::Command;
 
@@ -7,7 +7,7 @@ fn every_kind_of_method_is_shown() {
     let output = Command::new(env!("CARGO_BIN_EXE_quickstart")).output().expect("the program starts");
     let text = String::from_utf8_lossy(&output.stdout);
     assert!(output.status.success(), "{text}\n{}", String::from_utf8_lossy(&output.stderr));
-    // The server notes one-way calls when they come, which may be a line earlier or later.
+    // The server prints a one-way call when it arrives, which may be a line earlier or later.
     let (noted, rest): (Vec<&str>, Vec<&str>) = text.lines().partition(|line| line.starts_with("oneway"));
     assert_eq!(noted, ["oneway          the server notes: that was all"]);
     let expected = [
@@ -22,7 +22,7 @@ fn every_kind_of_method_is_shown() {
         "bidirectional   sent Grace, got Greeting { name: \"Grace\", language: German, title: None }",
         "bidirectional   sent Linus, got Greeting { name: \"Linus\", language: German, title: None }",
         "two at once     A and B: calls made together leave together",
-        // Either end may have found out first, each in words of its own.
+        // Either end may have noticed first, and each has its own message.
         "deadline        deadline_exceeded (maybe executed)",
         "server          drained and stopped",
     ];

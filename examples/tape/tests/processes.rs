@@ -1,4 +1,4 @@
-//! Runs the two programs as a user would, and reads what they say.
+//! Runs the two programs as a user would, and compares their output.
 
 use std::process::{Output, Stdio};
 use std::time::Duration;
@@ -7,9 +7,10 @@ use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
 use tokio::process::{Child, ChildStdout, Command};
 use tokio::time::timeout;
 
-/// How long anything here may take on a busy machine.
-const DEADLINE: Duration = Duration::from_mins(1);
+/// Longest time that any step may take, on a busy machine.
+const DEADLINE: Duration = Duration::from_secs(60);
 
+/// Output of the client.
 const CALLED: &str = "\
 ping      the floor is there
 note      accepted for sending
@@ -26,6 +27,7 @@ watch     200 ACME at 101.49 USD, floor, []
 poll      3 trades of ACME
 ";
 
+/// Output of the server after its first line.
 const SERVED: &str = "\
 note: a client has come in
 import: 2 trades for `desk`
@@ -33,7 +35,7 @@ the floor closes
 everybody is out
 ";
 
-/// The server, killed when it is dropped.
+/// A server process, killed when it is dropped.
 struct Floor {
     process: Child,
     output: BufReader<ChildStdout>,
@@ -57,7 +59,7 @@ impl Floor {
         Self { process, output, endpoint }
     }
 
-    /// Presses Ctrl-C, waits until the server is out, and returns what it has said since it was open.
+    /// Sends SIGINT, waits until the server has ended, and returns its output after the first line.
     async fn close(mut self) -> String {
         let process = self.process.id().expect("it has not ended yet");
         let kill = Command::new("sh").args(["-c", &format!("kill -INT {process}")]).status();
@@ -95,7 +97,7 @@ async fn a_client_calls_everything_and_the_server_drains() {
 
 #[tokio::test]
 async fn a_client_without_a_server_says_so() {
-    // Nobody listens at port 1.
+    // No program listens at port 1.
     let output = client("tcp://127.0.0.1:1").await;
     let said = String::from_utf8_lossy(&output.stderr);
     let help = "start one with `cargo run -p tape --bin server`";

@@ -1,5 +1,5 @@
-//! Any messages of a server, in any order, to a client with calls of every kind in flight. It must not panic, what it sends
-//! must be readable, and once the connection is lost every call must have ended.
+//! Feeds arbitrary messages of a server, in any order, to a client with calls of every kind in flight. The client
+//! must not panic, what it sends must be readable, and every call must have ended once the connection is lost.
 
 #![no_main]
 
@@ -12,7 +12,7 @@ use zsvc::fuzzing::{FuzzedClient, is_readable};
 use zsvc_calls::probe::v1::ProbeClient;
 use zsvc_fuzz_wire::{Message, run, settle};
 
-/// What may happen.
+/// An event.
 #[derive(Debug, Arbitrary)]
 enum Step {
     Call(u8),
@@ -23,7 +23,7 @@ enum Step {
     GiveUp,
 }
 
-/// The most calls of one case.
+/// Maximum number of calls of one case.
 const CALLS: usize = 16;
 
 fuzz_target!(|steps: Vec<Step>| run(call(steps)));

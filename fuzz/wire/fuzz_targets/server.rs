@@ -1,5 +1,5 @@
-//! Any messages of a few clients, in any order, to a server whose handlers do all kinds of things. It must not panic, what it
-//! sends must be readable, and once the clients are gone there must be no call left.
+//! Feeds arbitrary messages of a few clients, in any order, to a server with handlers of all kinds. The server must
+//! not panic, what it sends must be readable, and no call may be left once the clients are gone.
 
 #![no_main]
 
@@ -13,7 +13,7 @@ use zsvc_calls::probe::v1::{ClockServer, ProbeServer};
 use zsvc_calls::{Probe, Ticker};
 use zsvc_fuzz_wire::{Message, run, settle};
 
-/// What may happen.
+/// An event.
 #[derive(Debug, Arbitrary)]
 enum Step {
     Receive(u8, Message),
@@ -52,7 +52,7 @@ async fn serve(steps: Vec<Step>) {
     }
     assert!(server.messages().iter().all(|(_, message)| is_readable(message)));
     (0..3).for_each(|client| server.lose(&route(client)));
-    // One-way calls outlive their clients; nothing else does.
+    // One-way calls outlive their clients; other calls do not.
     settle().await;
     server.messages();
     drop(server);

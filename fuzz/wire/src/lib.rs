@@ -1,20 +1,21 @@
-//! What the targets share: batches that are made of records, most of which are nearly right.
+//! Shared code of the targets: batches made of records, most of which are almost valid.
 //!
-//! The door into the runtime is there with `--cfg fuzzing` alone, which cargo-fuzz sets.
+//! The runtime's entry points for fuzzing exist only with `--cfg fuzzing`, which cargo-fuzz sets.
 
 use arbitrary::Arbitrary;
 use bytes::Bytes;
 
-/// One message, as a peer might send it.
+/// A message that a peer might send.
 #[derive(Debug, Arbitrary)]
 pub enum Message {
-    /// Any bytes.
+    /// Arbitrary bytes.
     Raw(Vec<u8>),
-    /// Records behind the version byte, of which so many bytes are cut off at the end; and what is attached to the first.
+    /// Records behind the version byte, truncated by the given number of bytes; and the attachments of the first
+    /// record.
     Records(Vec<Record>, u8, Vec<Vec<u8>>),
 }
 
-/// One record.
+/// A record.
 #[derive(Debug, Arbitrary)]
 pub struct Record {
     kind: u8,
@@ -22,12 +23,12 @@ pub struct Record {
     elements: Vec<Element>,
 }
 
-/// What a record may hold.
+/// An element of a record.
 #[derive(Debug, Arbitrary)]
 pub enum Element {
-    /// Nothing.
+    /// Nil.
     Nil,
-    /// A number.
+    /// A small number.
     Small(u8),
     /// A number of any size.
     Large(u64),
@@ -37,15 +38,15 @@ pub enum Element {
     Bin(Vec<u8>),
     /// Bytes that hold an array of numbers, as parameters and items do.
     Numbers(Vec<u8>),
-    /// Text.
+    /// A string.
     Text(String),
     /// Metadata.
     Map(Vec<(String, String)>),
-    /// The places of attachments.
+    /// The positions of attachments.
     Places(Vec<u8>),
 }
 
-/// Methods of every kind, and one that is none.
+/// Methods of every kind, and one that does not exist.
 const METHODS: [&str; 12] = [
     "probe.v1.Probe/echo",
     "probe.v1.Probe/hold",
@@ -62,7 +63,7 @@ const METHODS: [&str; 12] = [
 ];
 
 impl Message {
-    /// The bytes of its batch.
+    /// Returns the encoded batch.
     #[must_use]
     pub fn batch(&self) -> Vec<u8> {
         match self {
@@ -76,7 +77,7 @@ impl Message {
         }
     }
 
-    /// The frames before it.
+    /// Returns the frames before the batch.
     #[must_use]
     pub fn frames(&self) -> Vec<Bytes> {
         match self {
@@ -88,7 +89,7 @@ impl Message {
 
 impl Record {
     fn write(&self, out: &mut Vec<u8>) {
-        // Elements beyond a call's are skipped; a few of them are enough to see that.
+        // Elements beyond those of a call are skipped; eight are enough to test that.
         let elements = &self.elements[..self.elements.len().min(8)];
         array(out, elements.len() + 2);
         uint(out, u64::from(self.kind % 16));
@@ -117,7 +118,7 @@ impl Element {
                 places.iter().for_each(|place| uint(out, u64::from(*place)));
             }
             Self::Map(entries) => {
-                // Writing into a vector does not fail.
+                // Writing to a vector can't fail.
                 let _ = rmp::encode::write_map_len(out, len(entries.len()));
                 for (name, value) in entries {
                     text(out, name);
@@ -148,13 +149,13 @@ fn bin(out: &mut Vec<u8>, bytes: &[u8]) {
     let _ = rmp::encode::write_bin(out, bytes);
 }
 
-/// Runs one case on a clock of its own, which goes on when there is nothing to do.
+/// Runs one case on a paused clock, which advances when there is nothing to do.
 pub fn run(case: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
     runtime.expect("a runtime can be made").block_on(case);
 }
 
-/// Gives the tasks that were spawned their turns.
+/// Yields until the spawned tasks have run.
 pub async fn settle() {
     for _ in 0..4 {
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Rules about attributes, except those about the values that they give to fields ([`super::slots`]).
+//! Rules about attributes, except about the values that they give to fields ([`super::slots`]).
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::schema::{Builtin, Literal, Type};
 use crate::suggest;
 use crate::value::{literal, message, overlap_named, overlap_words};
 
-/// There are no attributes but those of the language.
+/// Reports attributes that the language does not have.
 pub(super) fn unknown(model: &Model, report: &mut Report) {
     for (_, _, preamble) in places::preambles(model) {
         for attribute in
@@ -36,7 +36,7 @@ pub(super) fn unknown(model: &Model, report: &mut Report) {
     }
 }
 
-/// Each attribute is given once.
+/// Reports attributes that are given twice.
 pub(super) fn given_twice(model: &Model, report: &mut Report) {
     for (_, _, preamble) in places::preambles(model) {
         for (index, attribute) in preamble.attributes.iter().enumerate() {
@@ -55,7 +55,7 @@ pub(super) fn given_twice(model: &Model, report: &mut Report) {
     }
 }
 
-/// Each attribute has its places, and means nothing elsewhere.
+/// Reports attributes in places where they are not allowed.
 pub(super) fn misplaced(model: &Model, report: &mut Report) {
     for (_, place, preamble) in places::preambles(model) {
         for attribute in &preamble.attributes {
@@ -78,7 +78,7 @@ fn misplaced_here(attribute: &Attribute, known: &Known, place: Place) -> Diagnos
     Diagnostic::new(diagnostic::MISPLACED_ATTRIBUTE, message).at(attribute.span, "").help(help)
 }
 
-/// Attributes where they belong, each once: what the rules about their arguments look at.
+/// Returns attributes in allowed places, each once: what the rules about their arguments check.
 fn placed<'a>(model: &Model<'a>, name: &'static str) -> Vec<(crate::source::FileId, &'a Attribute)> {
     let preambles = places::preambles(model);
     let belongs = |place| places::known(name).is_some_and(|known| known.places.contains(&place));
@@ -86,7 +86,7 @@ fn placed<'a>(model: &Model<'a>, name: &'static str) -> Vec<(crate::source::File
     here.filter_map(|(file, _, preamble)| Some((file, preamble.find(name)?))).collect()
 }
 
-/// Each attribute takes what is its own.
+/// Reports missing, extra and wrong arguments of attributes.
 pub(super) fn arguments(model: &Model, report: &mut Report) {
     for known in &ATTRIBUTES {
         for (_, attribute) in placed(model, known.name) {
@@ -122,7 +122,7 @@ fn is_word(value: &Value) -> bool {
     matches!(value.kind, ValueKind::Path(_) | ValueKind::Invalid)
 }
 
-/// `@overlap` knows a few words.
+/// Reports unknown words in `@overlap`.
 pub(super) fn overlaps(model: &Model, report: &mut Report) {
     for (_, attribute) in placed(model, "overlap") {
         let Some(Value { kind: ValueKind::Path(path), span }) = only_argument(attribute) else { continue };
@@ -135,7 +135,7 @@ pub(super) fn overlaps(model: &Model, report: &mut Report) {
     }
 }
 
-/// `@allow` names rules that there are.
+/// Reports unknown rules in `@allow`.
 pub(super) fn allows(model: &Model, report: &mut Report) {
     for (_, attribute) in placed(model, "allow") {
         for value in &attribute.arguments {
@@ -165,7 +165,7 @@ fn overlap_help(word: &str) -> String {
     format!("the ways are {}", words.join(", "))
 }
 
-/// The argument of an attribute that has just one.
+/// Returns the argument of an attribute that has just one.
 pub(super) fn only_argument(attribute: &Attribute) -> Option<&Value> {
     match attribute.arguments.as_slice() {
         [one] => Some(one),
@@ -173,7 +173,7 @@ pub(super) fn only_argument(attribute: &Attribute) -> Option<&Value> {
     }
 }
 
-/// A deadline is a duration, and some time.
+/// Reports deadlines that are not a duration, or zero.
 pub(super) fn deadlines(model: &Model, report: &mut Report) {
     for (file, attribute) in placed(model, "deadline") {
         let Some(value) = only_argument(attribute) else { continue };
@@ -187,7 +187,7 @@ pub(super) fn deadlines(model: &Model, report: &mut Report) {
     }
 }
 
-/// What a message shows are fields of its variant.
+/// Reports `@message` texts with anything other than fields of their variant in braces.
 pub(super) fn messages(model: &Model, report: &mut Report) {
     for (item, is_error, variant) in walk::variants(model) {
         if let Some(value) = variant.preamble.find("message").filter(|_| is_error).and_then(only_argument) {

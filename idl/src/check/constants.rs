@@ -6,7 +6,7 @@ use crate::resolve::Model;
 use crate::schema::{Builtin, Type};
 use crate::value::{describe, literal};
 
-/// A constant is a number, a bool, a string or a duration.
+/// Reports constants of types other than a number, a bool, a string or a duration.
 pub(super) fn types(model: &Model, report: &mut Report) {
     for (file, item) in model.items() {
         let ItemKind::Const { ty: written, .. } = &item.kind else { continue };
@@ -26,7 +26,7 @@ fn can_be_constant(ty: &Type) -> bool {
     matches!(ty, Type::Builtin(builtin) if !matches!(builtin, Bytes | Timestamp | Uuid | Value))
 }
 
-/// The value is written out, and is one of the type.
+/// Reports values that are not written out, or not of the constant's type.
 pub(super) fn values(model: &Model, report: &mut Report) {
     for (file, item) in model.items() {
         let ItemKind::Const { ty, value } = &item.kind else { continue };

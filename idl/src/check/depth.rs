@@ -1,7 +1,7 @@
-//! The rule that types nest only so deep, with all that their aliases stand for.
+//! The rule that bounds how deep types nest, including what their aliases stand for.
 //!
-//! What is written out is held to it when it is parsed, since parsing recurses. Here is what names add: through them a
-//! type of a few letters can nest as deep as the file is long, and whoever follows types relies on a bound.
+//! The parser already applies it to what is written out, since it recurses. This module adds names: through them a type
+//! of a few letters can nest as deep as the file is long, and code that follows types recursively relies on a bound.
 
 use super::{types, walk};
 use crate::ast::{MAX_TYPE_DEPTH, Type as TypeUse};
@@ -10,7 +10,7 @@ use crate::graph;
 use crate::resolve::{Model, Symbol};
 use crate::source::FileId;
 
-/// The first step past the bound is told, and nothing that is built on it.
+/// Reports the first step past the bound, and nothing that is built on it.
 pub(super) fn too_deep(model: &Model, report: &mut Report) {
     let depths = alias_depths(model);
     for (file, ty) in walk::uses(model) {
@@ -25,11 +25,11 @@ pub(super) fn too_deep(model: &Model, report: &mut Report) {
     }
 }
 
-/// By type id, how deep an alias nests. Absent where that has no end or is too deep, and for all that is built on it.
+/// Returns how deep each alias nests, by type id. `None` if it is endless or too deep, and for all that is built on it.
 fn alias_depths(model: &Model) -> Vec<Option<usize>> {
     let edges = types::aliases_of_aliases(model);
     let component = graph::components(&edges);
-    // A component is numbered only after all that it leads to, so what an alias is made of is known before it is.
+    // Components are numbered after all that they lead to, so what an alias is made of is known before it is.
     let mut order: Vec<usize> = (0..edges.len()).collect();
     order.sort_by_key(|index| component[*index]);
     let mut depths = vec![None; edges.len()];
@@ -42,7 +42,7 @@ fn alias_depths(model: &Model) -> Vec<Option<usize>> {
     depths
 }
 
-/// How many lists and maps lie around each other. The recursion is bounded by how deep types may be written.
+/// Returns how many lists and maps nest in each other. Recursion is bounded: types nest at most `MAX_TYPE_DEPTH` deep.
 fn depth(model: &Model, depths: &[Option<usize>], file: FileId, ty: &TypeUse) -> Option<usize> {
     let mut inside = None;
     for argument in &ty.arguments {

@@ -1,7 +1,7 @@
-//! The rule that a value of every type comes to an end.
+//! The rule that a value of every type is finite.
 //!
-//! A struct ends if all its mandatory fields do, a union if one of its variants does. Lists, maps and optionals end
-//! always, for they can be empty. What is left over when all that ends has been found never does.
+//! A struct is finite if all its mandatory fields are, a union if one of its variants is. Lists, maps and optionals are
+//! always finite, since they can be empty. What is left after all finite types have been found is endless.
 
 use crate::ast::{Field, Item, ItemKind, Payload, Type as TypeUse};
 use crate::diagnostic::{self, Diagnostic, Report};
@@ -10,19 +10,19 @@ use crate::resolve::Model;
 use crate::schema::Type;
 use crate::source::{FileId, Span};
 
-/// A way in which a value of a type can be made, and what it needs for that.
+/// One way to make a value of a type, and what it needs for that.
 struct Way {
     of: usize,
     needs: Vec<Need>,
 }
 
-/// A type that must be there, and where that is written.
+/// A type that must be present, and where it is written.
 struct Need {
     ty: usize,
     span: Span,
 }
 
-/// One error for each circle of types that hold each other, on the first step of it.
+/// Reports one error for each cycle of types that hold each other, at its first step.
 pub(super) fn endless(model: &Model, report: &mut Report) {
     let ways: Vec<Way> = (0..model.types.len()).flat_map(|index| ways(model, index)).collect();
     let ends = ending(model.types.len(), &ways);
@@ -44,7 +44,7 @@ pub(super) fn endless(model: &Model, report: &mut Report) {
     }
 }
 
-/// Which types end: found by going from what needs nothing to what needs only that.
+/// Returns which types are finite: starts from those that need nothing and goes on to those that need only these.
 fn ending(count: usize, ways: &[Way]) -> Vec<bool> {
     let mut ends = vec![true; count];
     let mut needed_by: Vec<Vec<usize>> = vec![Vec::new(); count];
@@ -74,7 +74,7 @@ fn ending(count: usize, ways: &[Way]) -> Vec<bool> {
     ends
 }
 
-/// None for what always ends: enums and aliases, and what is too broken to tell.
+/// Returns the ways to make a type; empty for what is always finite: enums, aliases, and what is too broken to tell.
 fn ways(model: &Model, index: usize) -> Vec<Way> {
     let declared = &model.types[index];
     let item: &Item = declared.item;

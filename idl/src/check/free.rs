@@ -1,11 +1,11 @@
-//! Which number to offer where one is taken or reserved.
+//! Suggests a number if one is taken or reserved.
 //!
-//! A body is looked at as a whole, which costs as much as it is long: whoever reports asks once for each body.
+//! The whole body is searched, which costs as much as it is long: a caller asks once for each body.
 
 use super::numbers::numbers;
 use super::walk::Body;
 
-/// What to do about a number that can't be had.
+/// Returns what to do about a number that can't be used.
 pub(super) fn help(body: &Body) -> String {
     match number(body) {
         Some(free) => format!("give it another number: {free} is free"),
@@ -13,8 +13,8 @@ pub(super) fn help(body: &Body) -> String {
     }
 }
 
-/// The first free number behind all that are taken, for a hole between them may be what an older schema had there.
-/// Where there is none, the first one in a hole.
+/// Returns the first free number after all that are taken, since a gap between them may have had a meaning in an older
+/// schema. If there is none, returns the first one in a gap.
 fn number(body: &Body) -> Option<i128> {
     let (least, greatest) = body.limits;
     let numbers_of_members = body.members.iter().filter_map(|(_, number)| number.value);
@@ -27,7 +27,7 @@ fn number(body: &Body) -> Option<i128> {
     free.into_iter().find(|free| *free <= greatest)
 }
 
-/// The least number from `from` on that is in none of the ranges, which ascend.
+/// Returns the least number from `from` on that is in none of the ranges, which are ascending.
 fn first_outside(ranges: &[(i128, i128)], from: i128) -> i128 {
     let mut free = from;
     for (min, max) in ranges {

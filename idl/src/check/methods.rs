@@ -7,7 +7,7 @@ use crate::resolve::{Model, Symbol, is_builtin};
 use crate::schema::Type;
 use crate::source::{FileId, Span};
 
-/// A method takes one stream at most, behind all plain parameters.
+/// Reports a second stream parameter, and one that is not after all plain parameters.
 pub(super) fn stream_place(model: &Model, report: &mut Report) {
     for (_, method) in walk::methods(model) {
         let streams: Vec<&Parameter> =
@@ -37,7 +37,7 @@ fn second_stream(first: &Parameter, second: &Parameter) -> Diagnostic {
         .help("make one stream of a union of both")
 }
 
-/// Only an `error` can be thrown.
+/// Reports `throws` of a type that is not an `error`.
 pub(super) fn throws_no_error(model: &Model, report: &mut Report) {
     for (file, method) in walk::methods(model) {
         let Some(path) = &method.throws else { continue };
@@ -56,7 +56,7 @@ pub(super) fn throws_no_error(model: &Model, report: &mut Report) {
     }
 }
 
-/// Absent where it is unknown.
+/// Returns whether a path names an error; `None` if it is unknown.
 fn is_error(model: &Model, file: FileId, path: &Path) -> Option<bool> {
     if is_builtin(path) {
         return Some(false);
@@ -66,7 +66,7 @@ fn is_error(model: &Model, file: FileId, path: &Path) -> Option<bool> {
     Some(matches!(&model.declared(id).item.kind, ItemKind::Union(union) if union.is_error))
 }
 
-/// Nobody answers a oneway call, and what it takes comes in one piece.
+/// Reports replies and streams of `oneway` methods: such a call has no reply, and its arguments are sent at once.
 pub(super) fn oneway_answers(model: &Model, report: &mut Report) {
     for (_, method) in walk::methods(model) {
         let Some(oneway) = method.oneway else { continue };
@@ -86,7 +86,7 @@ fn answering(method: &Method) -> Option<(Span, &'static str)> {
     stream.map(|span| (span, "takes no stream")).or(answer).or(throws)
 }
 
-/// Parameters are numbered by position, and numbers end.
+/// Reports methods with more parameters than there are numbers: they are numbered by position.
 pub(super) fn too_many_parameters(model: &Model, report: &mut Report) {
     let most = usize::from(u8::MAX);
     for (_, method) in walk::methods(model) {

@@ -1,8 +1,8 @@
 //! The rules that keep a schema sound, one function each.
 //!
-//! A rule looks at one thing and reports all that breaks it, in the order of the text. It stays silent about what is
-//! unknown: that is reported where it was found missing. Rules about names across files are [`crate::resolve`]'s, what
-//! a value means for a type is [`crate::value`]'s. `tests/cases` has at least one case for each code.
+//! A rule checks one thing and reports all that breaks it, in the order of the text. It is silent about what is
+//! unknown, which was reported where it was found missing. Rules about names across files are in [`crate::resolve`];
+//! what a value means for a type is in [`crate::value`]. `tests/cases` has at least one case for each code.
 
 mod attributes;
 mod constants;
@@ -21,7 +21,7 @@ pub(crate) mod walk;
 use crate::diagnostic::Report;
 use crate::resolve::Model;
 
-/// Holds all rules against all files.
+/// Applies all rules to all files.
 pub(crate) fn check(model: &Model, report: &mut Report) {
     names::builtin_names(model, report);
     names::duplicate_members(model, report);

@@ -1,4 +1,4 @@
-//! Rules about names inside one declaration, and about declarations that have too little in them.
+//! Rules about names inside one declaration, and about declarations without members.
 
 use std::collections::HashMap;
 
@@ -8,7 +8,7 @@ use crate::diagnostic::{self, Diagnostic, Report};
 use crate::resolve::{BUILTINS, Model};
 use crate::source::Span;
 
-/// A type of one's own may not hide one of the language.
+/// Reports types that are named like a built-in one.
 pub(super) fn builtin_names(model: &Model, report: &mut Report) {
     for (_, item) in model.items() {
         let is_type = !matches!(item.kind, ItemKind::Const { .. } | ItemKind::Service(_));
@@ -22,7 +22,7 @@ pub(super) fn builtin_names(model: &Model, report: &mut Report) {
     }
 }
 
-/// Fields, values, variants, methods and parameters have names of their own.
+/// Reports duplicate names of fields, values, variants, methods and parameters.
 pub(super) fn duplicate_members(model: &Model, report: &mut Report) {
     for body in walk::bodies(model) {
         duplicates(body.member, body.members.iter().map(|(name, _)| *name), report);
@@ -53,10 +53,11 @@ fn duplicates<'a>(member: &str, names: impl Iterator<Item = &'a Name>, report: &
     }
 }
 
-/// How many parts the name of a package may have. Each is a module in another, for whoever follows them.
+/// Maximum number of parts in a package's name. Each becomes a module inside another, and readers of the schema may
+/// recurse.
 const MAX_PACKAGE_PARTS: usize = 16;
 
-/// A package's name has a bound, at the first part past which it is told.
+/// Reports package names with too many parts, at the first part past the limit.
 pub(super) fn package_parts(model: &Model, report: &mut Report) {
     for package in model.program.files.iter().filter_map(|file| file.package.as_ref()) {
         let Some(first) = package.path.segments.get(MAX_PACKAGE_PARTS) else { continue };
@@ -70,7 +71,7 @@ pub(super) fn package_parts(model: &Model, report: &mut Report) {
     }
 }
 
-/// A value of an enum or union must be one of something.
+/// Reports enums and unions without members: a value must be one of something.
 pub(super) fn nothing_in_it(model: &Model, report: &mut Report) {
     for (_, item) in model.items().filter(|(_, item)| !item.damaged) {
         let (what, member) = match &item.kind {

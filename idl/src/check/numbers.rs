@@ -1,4 +1,4 @@
-//! Rules about wire numbers, and about what is reserved.
+//! Rules about wire numbers and `reserved`.
 
 use std::cell::LazyCell;
 use std::collections::{BTreeMap, HashMap};
@@ -10,7 +10,7 @@ use crate::diagnostic::{self, Diagnostic, Report};
 use crate::resolve::Model;
 use crate::source::Span;
 
-/// Each kind of member has its range of numbers.
+/// Reports numbers outside the range of their kind of member.
 pub(super) fn out_of_range(model: &Model, report: &mut Report) {
     for body in walk::bodies(model) {
         let (least, greatest) = body.limits;
@@ -31,7 +31,7 @@ pub(super) fn out_of_range(model: &Model, report: &mut Report) {
     }
 }
 
-/// The first end of each reserved range that is out of bounds, as it is written; one of them is enough to tell.
+/// Returns the first end of each reserved range that is out of bounds, as written; reporting one of them is enough.
 fn reserved_ends<'a>(body: &'a Body) -> impl Iterator<Item = (i128, Span)> + 'a {
     let limits = body.limits.0..=body.limits.1;
     body.reserved.iter().filter(|entry| !is_empty(entry)).filter_map(move |entry| match entry.kind {
@@ -44,7 +44,7 @@ fn reserved_ends<'a>(body: &'a Body) -> impl Iterator<Item = (i128, Span)> + 'a 
     })
 }
 
-/// A number means one member.
+/// Reports numbers used by two members.
 pub(super) fn duplicates(model: &Model, report: &mut Report) {
     for body in walk::bodies(model) {
         let mut seen: BTreeMap<i128, (&str, Span)> = BTreeMap::new();
@@ -65,7 +65,7 @@ pub(super) fn duplicates(model: &Model, report: &mut Report) {
     }
 }
 
-/// What was given up may not come back with another meaning.
+/// Reports numbers that are used although reserved: they must not return with another meaning.
 pub(super) fn reserved_numbers(model: &Model, report: &mut Report) {
     for body in walk::bodies(model) {
         let mut ranges: Vec<(i128, i128, Span)> = body.reserved.iter().filter_map(numbers).collect();
@@ -90,7 +90,7 @@ pub(super) fn reserved_numbers(model: &Model, report: &mut Report) {
     }
 }
 
-/// As [`reserved_numbers`], for names.
+/// Reports names that are used although reserved.
 pub(super) fn reserved_names(model: &Model, report: &mut Report) {
     for body in walk::bodies(model) {
         let reserved: HashMap<&str, Span> = body.reserved.iter().filter_map(name).collect();
@@ -106,7 +106,7 @@ pub(super) fn reserved_names(model: &Model, report: &mut Report) {
     }
 }
 
-/// What is reserved by name is one that a member could have.
+/// Reports reserved names that no member could have.
 pub(super) fn reserved_no_names(model: &Model, report: &mut Report) {
     for body in walk::bodies(model) {
         for (text, span) in body.reserved.iter().filter_map(name).filter(|(text, _)| !is_name(text)) {
@@ -133,7 +133,7 @@ fn is_name(text: &str) -> bool {
     text.bytes().all(is_word) && !text.starts_with(|first: char| first.is_ascii_digit()) && !text.is_empty()
 }
 
-/// Reserved ranges hold something, and nothing is reserved twice.
+/// Reports empty reserved ranges, and what is reserved twice.
 pub(super) fn reserved_twice(model: &Model, report: &mut Report) {
     for body in walk::bodies(model) {
         for entry in body.reserved.iter().filter(|entry| is_empty(entry)) {
@@ -179,7 +179,7 @@ fn is_empty(entry: &Reserved) -> bool {
     matches!(entry.kind, ReservedKind::Numbers { min: Some(min), max: Some(max), .. } if min > max)
 }
 
-/// The least and the greatest number of an entry that holds any, and where it stands.
+/// Returns the least and the greatest number of an entry that has any, and its span.
 pub(crate) fn numbers(entry: &Reserved) -> Option<(i128, i128, Span)> {
     match entry.kind {
         ReservedKind::Numbers { min, max, .. } if !is_empty(entry) => {

@@ -1,11 +1,11 @@
-//! Where attributes can stand, and which mean something where.
+//! The places where attributes may be, and which attribute is allowed where.
 
 use super::subjects::subjects;
 use crate::ast::{ItemKind, Preamble};
 use crate::resolve::Model;
 use crate::source::FileId;
 
-/// What an attribute may stand before.
+/// The kinds of things that an attribute may precede.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Place {
     Package,
@@ -49,18 +49,18 @@ impl Place {
     }
 }
 
-/// What stands between an attribute's parentheses.
+/// The arguments that an attribute takes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Takes {
-    /// There are none.
+    /// No arguments.
     Nothing,
     /// One string.
     String,
-    /// One word of the attribute's own.
+    /// One of the attribute's words.
     Word,
-    /// One word or more.
+    /// One or more words.
     Words,
-    /// One value, which the rules about values look at.
+    /// One value, which the rules about values check.
     Value,
 }
 
@@ -70,7 +70,7 @@ pub(super) struct Known {
     pub(super) places: &'static [Place],
     pub(super) belongs: &'static str,
     pub(super) takes: Takes,
-    /// What it looks like in use.
+    /// Example of its use.
     pub(super) example: &'static str,
 }
 
@@ -177,7 +177,7 @@ pub(super) fn known(name: &str) -> Option<&'static Known> {
     ATTRIBUTES.iter().find(|known| known.name == name)
 }
 
-/// Everything that attributes stand before.
+/// Returns every preamble with its file and place.
 pub(super) fn preambles<'a>(model: &Model<'a>) -> impl Iterator<Item = (FileId, Place, &'a Preamble)> {
     subjects(model).into_iter().map(|subject| (subject.file, subject.place, subject.preamble))
 }

@@ -1,4 +1,4 @@
-//! Rules about what fields and parameters may be given by `@len`, `@range` and `@default`.
+//! Rules about `@len`, `@range` and `@default` of fields and parameters.
 
 use super::attributes::only_argument;
 use super::walk;
@@ -14,9 +14,9 @@ struct Slot<'a> {
     file: FileId,
     preamble: &'a Preamble,
     name: &'a Name,
-    /// As written.
+    /// The type as written.
     ty: Type,
-    /// Neither an alias nor an optional.
+    /// The type without aliases and optionals around it.
     inner: Type,
 }
 
@@ -26,7 +26,7 @@ impl Slot<'_> {
     }
 }
 
-/// Those that have any attribute.
+/// Returns the fields and parameters that have any attribute.
 fn slots<'a>(model: &Model<'a>) -> Vec<Slot<'a>> {
     let fields = walk::fields(model).map(|(file, field)| (file, &field.preamble, &field.name, &field.ty));
     let parameters = walk::methods(model).flat_map(|(file, method)| {
@@ -49,7 +49,7 @@ fn slot<'a>(
     Some(Slot { file, preamble, name, ty, inner })
 }
 
-/// `@len` is for what has a length, `@range` for numbers.
+/// Reports `@len` on types without a length, and `@range` on types that are not numbers.
 pub(super) fn bounds_on_other_types(model: &Model, report: &mut Report) {
     for slot in slots(model) {
         let wrong = [("len", has_length(&slot.inner)), ("range", number(&slot.inner).is_some())];
@@ -81,7 +81,7 @@ fn number(ty: &Type) -> Option<Builtin> {
     }
 }
 
-/// What is absent is absent: an optional has no default.
+/// Reports defaults of optionals: their absence already has a meaning.
 pub(super) fn default_of_optional(model: &Model, report: &mut Report) {
     for slot in slots(model).iter().filter(|slot| is_optional(model, slot)) {
         let Some(attribute) = slot.preamble.find("default") else { continue };
@@ -97,7 +97,7 @@ fn is_optional(model: &Model, slot: &Slot) -> bool {
     matches!(model.resolved(&slot.ty), Some(Type::Optional(_)))
 }
 
-/// Bounds and defaults are of the right type, and the default is within the bounds.
+/// Reports bounds and defaults of the wrong type, and defaults outside the bounds.
 pub(super) fn values(model: &Model, report: &mut Report) {
     for slot in slots(model) {
         let mut bounds: Vec<(Range, Bounded)> = Vec::new();

@@ -1,6 +1,6 @@
-//! Everything that attributes may stand before, in the order of the text.
+//! Lists everything that attributes may precede, in the order of the text.
 //!
-//! Rules about attributes and lints look at all of it alike; what only some rules need is in [`super::walk`].
+//! Rules about attributes and lints treat all of it alike; what only some rules need is in [`super::walk`].
 
 use super::places::{Place, place_of};
 use crate::ast::{EnumValue, Field, Item, ItemKind, Method, Package, Parameter, Payload, Preamble, Variant};
@@ -12,13 +12,13 @@ use crate::source::{FileId, Span};
 pub(crate) struct Subject<'a> {
     pub(crate) file: FileId,
     pub(crate) place: Place,
-    /// How many others it stands in: a package in none, a declaration in its package, a member in its declaration.
+    /// Nesting depth: 0 for a package, 1 for a declaration, 2 for a member, and so on.
     pub(crate) depth: u8,
     pub(crate) preamble: &'a Preamble,
     pub(crate) node: Node<'a>,
 }
 
-/// What it is.
+/// What the subject is.
 #[derive(Clone, Copy)]
 pub(crate) enum Node<'a> {
     Package(&'a Package),
@@ -31,7 +31,7 @@ pub(crate) enum Node<'a> {
 }
 
 impl Subject<'_> {
-    /// Where its name stands.
+    /// Returns the span of its name.
     pub(crate) fn span(&self) -> Span {
         match self.node {
             Node::Package(package) => package.path.span,
@@ -44,7 +44,7 @@ impl Subject<'_> {
         }
     }
 
-    /// Its name; of a package the last part.
+    /// Returns its name; of a package the last part.
     pub(crate) fn name(&self) -> &str {
         match self.node {
             Node::Package(package) => package.path.segments.last().map_or("", |last| &last.text),
@@ -58,7 +58,7 @@ impl Subject<'_> {
     }
 }
 
-/// All subjects: each right before what stands in it.
+/// Returns all subjects, each right before those inside it.
 pub(crate) fn subjects<'a>(model: &Model<'a>) -> Vec<Subject<'a>> {
     let mut found = Vec::new();
     for file in &model.program.files {

@@ -1,4 +1,4 @@
-//! Rules about single uses of types, and about aliases.
+//! Rules about uses of types, and about aliases.
 
 use super::walk;
 use crate::ast::Type as TypeUse;
@@ -9,7 +9,7 @@ use crate::schema::{Builtin, Type};
 use crate::source::FileId;
 use crate::value::{describe, enum_values};
 
-/// The key of a map is a string, an integer, a bool, a uuid or an enum.
+/// Reports map keys that are not a string, an integer, a bool, a uuid or an enum.
 pub(super) fn map_keys(model: &Model, report: &mut Report) {
     for (file, map) in walk::types(model) {
         let [key, _] = map.arguments.as_slice() else { continue };
@@ -42,7 +42,7 @@ fn can_be_key(model: &Model, ty: &Type) -> bool {
     }
 }
 
-/// Something is there or it is not: there is no third.
+/// Reports optionals of optionals: a value is present or absent, there is no third state.
 pub(super) fn optional_twice(model: &Model, report: &mut Report) {
     for (file, ty) in walk::types(model) {
         let Some(mark) = ty.optional.last() else { continue };
@@ -69,7 +69,7 @@ fn is_optional_already(model: &Model, file: FileId, ty: &TypeUse) -> bool {
     }
 }
 
-/// An alias stands for another type, never for itself, not even inside a list.
+/// Reports aliases that stand for themselves, also inside a list.
 pub(super) fn alias_cycles(model: &Model, report: &mut Report) {
     for cycle in graph::cycles(&aliases_of_aliases(model)) {
         let names: Vec<&str> =
@@ -82,7 +82,7 @@ pub(super) fn alias_cycles(model: &Model, report: &mut Report) {
     }
 }
 
-/// By type id, the aliases that an alias is made of. None for what is no alias.
+/// Returns the aliases that each alias is made of, by type id. Empty for what is not an alias.
 pub(super) fn aliases_of_aliases(model: &Model) -> Vec<Vec<usize>> {
     let edges = model.types.iter().map(|declared| {
         declared.item.aliased().map(|ty| aliases_in(model, declared.file, ty)).unwrap_or_default()
@@ -90,7 +90,7 @@ pub(super) fn aliases_of_aliases(model: &Model) -> Vec<Vec<usize>> {
     edges.collect()
 }
 
-/// Recursion is bounded by how deep types may be written.
+/// Returns the aliases in a type. Recursion is bounded: types nest at most `MAX_TYPE_DEPTH` deep.
 fn aliases_in(model: &Model, file: FileId, ty: &TypeUse) -> Vec<usize> {
     let mut found: Vec<usize> =
         ty.arguments.iter().flat_map(|argument| aliases_in(model, file, argument)).collect();

@@ -1,23 +1,23 @@
-//! What the rules look at: the parts of all files, in the order of the text.
+//! Lists the parts of all files that the rules check, in the order of the text.
 
 use crate::ast::{Field, Fields, Item, ItemKind, Method, Name, Number, Payload, Reserved, Type, Variant};
 use crate::resolve::Model;
 use crate::source::FileId;
 
-/// Members that share a space of names and numbers.
+/// Members that share one set of names and numbers.
 pub(crate) struct Body<'a> {
-    /// What a member is called: `field`, `value`, `variant`.
+    /// Noun for a member: `field`, `value`, `variant`.
     pub(crate) member: &'static str,
     pub(crate) members: Vec<(&'a Name, Number)>,
     pub(crate) reserved: &'a [Reserved],
-    /// The least and the greatest number.
+    /// The least and the greatest allowed number.
     pub(crate) limits: (i128, i128),
 }
 
-/// What variants and enum values can count to.
+/// Maximum number of a variant or enum value.
 const MAX_NUMBER: i128 = (1 << 31) - 1;
 
-/// The bodies of structs, enums, unions, errors, and of variants with fields of their own.
+/// Returns the bodies of structs, enums, unions, errors, and of variants with their own fields.
 pub(crate) fn bodies<'a>(model: &Model<'a>) -> Vec<Body<'a>> {
     let mut bodies = Vec::new();
     for (_, item) in model.items() {
@@ -52,7 +52,7 @@ fn fields_body(fields: &Fields) -> Body<'_> {
     Body { member: "field", members, reserved: &fields.reserved, limits: (1, 255) }
 }
 
-/// The fields of structs and variants.
+/// Returns the fields of structs and variants.
 pub(super) fn fields<'a>(model: &Model<'a>) -> impl Iterator<Item = (FileId, &'a Field)> {
     model.items().flat_map(|(file, item)| {
         let lists: Vec<&Fields> = match &item.kind {
@@ -83,7 +83,7 @@ pub(super) fn methods<'a>(model: &Model<'a>) -> impl Iterator<Item = (FileId, &'
     })
 }
 
-/// Variants, with whether they are an error's, and whether something of their union is lost.
+/// Returns variants, with whether they are an error's, and whether some part of their union is lost.
 pub(super) fn variants<'a>(model: &Model<'a>) -> impl Iterator<Item = (&'a Item, bool, &'a Variant)> {
     model.items().flat_map(|(_, item)| {
         let (is_error, variants) = match &item.kind {
@@ -94,7 +94,7 @@ pub(super) fn variants<'a>(model: &Model<'a>) -> impl Iterator<Item = (&'a Item,
     })
 }
 
-/// Every use of a type, those inside others too.
+/// Returns every use of a type, nested ones too.
 pub(super) fn types<'a>(model: &Model<'a>) -> Vec<(FileId, &'a Type)> {
     let mut types = Vec::new();
     for (file, ty) in uses(model) {
@@ -103,7 +103,7 @@ pub(super) fn types<'a>(model: &Model<'a>) -> Vec<(FileId, &'a Type)> {
     types
 }
 
-/// Every use of a type that stands in no other.
+/// Returns every use of a type that is not nested in another.
 pub(super) fn uses<'a>(model: &Model<'a>) -> Vec<(FileId, &'a Type)> {
     let mut uses = Vec::new();
     for (file, item) in model.items() {
@@ -130,7 +130,7 @@ pub(super) fn uses<'a>(model: &Model<'a>) -> Vec<(FileId, &'a Type)> {
     uses
 }
 
-/// Recursion is bounded by how deep types may be written.
+/// Adds a type and those nested in it. Recursion is bounded: types nest at most `MAX_TYPE_DEPTH` deep.
 fn push_with_inner<'a>(types: &mut Vec<(FileId, &'a Type)>, file: FileId, ty: &'a Type) {
     types.push((file, ty));
     for argument in &ty.arguments {

@@ -1,4 +1,4 @@
-//! `@len` and `@range`: what is allowed now and was not, and the other way round. Only servers hold bounds.
+//! Compares `@len` and `@range`: what is newly allowed, and what no longer is. Only servers check bounds.
 
 use std::cmp::Ordering;
 
@@ -8,14 +8,14 @@ use super::{Comparison, Flow, shown};
 use crate::diagnostic;
 use crate::schema::{Field, Literal, Range, Schema, Type};
 
-/// What a field allows. An end is absent where any value is beyond it: then there is nothing to break.
+/// The values that a field allows. An end is `None` if any value is beyond it: then there is nothing to break.
 struct Allowed {
     min: Option<Literal>,
     max: Option<Literal>,
     max_exclusive: bool,
 }
 
-/// The two sides of one bound, as they are written.
+/// The two sides of one bound, as written.
 struct Written<'a> {
     attribute: &'a str,
     old: String,
@@ -23,7 +23,7 @@ struct Written<'a> {
 }
 
 impl Comparison<'_> {
-    /// Tells of bounds what the types of the two, which are so related, don't say by themselves.
+    /// Reports changes of bounds that the relation of the two types does not already imply.
     pub(super) fn bounds(
         &self,
         place: &Place,
@@ -32,7 +32,7 @@ impl Comparison<'_> {
         out: &mut Vec<Change>,
     ) {
         let types = (inner(self.old, &before.ty), inner(self.new, &after.ty));
-        // An alias that has come to stand for another type tells that itself.
+        // An alias that now stands for another type is reported by itself.
         let relation = relation | self.relate(types.0, types.1, place.flow);
         let old = Allowed::length(before.len.as_ref());
         let new = Allowed::length(after.len.as_ref());
@@ -54,7 +54,7 @@ impl Allowed {
         Self::of(range, Some(0), None)
     }
 
-    /// An integer is bounded by its type, so bounds as wide as the type are none.
+    /// Returns the bounds of an integer; bounds as wide as the type count as none.
     fn number(ty: &Type, range: Option<&Range>) -> Self {
         let limits = match ty {
             Type::Builtin(builtin) => integers(*builtin),
@@ -73,7 +73,7 @@ impl Allowed {
         }
     }
 
-    /// Whether something that `other` allows is not allowed here.
+    /// Reports whether some value that `other` allows is not allowed here.
     fn refuses_some_of(&self, other: &Self) -> bool {
         self.starts_above(other) || self.ends_below(other)
     }
@@ -99,7 +99,7 @@ impl Allowed {
     }
 }
 
-/// What a field is, if there is something.
+/// Returns the type without aliases and optionals around it.
 fn inner<'a>(schema: &'a Schema, ty: &'a Type) -> &'a Type {
     match schema.resolved(ty) {
         Type::Optional(inner) => schema.resolved(inner),
@@ -107,7 +107,7 @@ fn inner<'a>(schema: &'a Schema, ty: &'a Type) -> &'a Type {
     }
 }
 
-/// Both are of one kind, since both are bounds of one field.
+/// Compares two bounds. Both are of one kind, since they belong to one field.
 fn compare(one: &Literal, other: &Literal) -> Ordering {
     match (one, other) {
         (Literal::Integer(one), Literal::Integer(other)) => one.cmp(other),

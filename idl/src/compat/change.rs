@@ -1,13 +1,13 @@
-//! One change, and whom it hurts.
+//! One change, and which programs it breaks.
 
 use super::Flow;
 use crate::diagnostic::{Code, Label};
 use crate::source::Span;
 
-/// One thing that is not in the newer schema as it was in the older.
+/// One difference between the older and the newer schema.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Change {
-    /// Which rule tells it.
+    /// The rule that reports it.
     pub code: Code,
     /// What has changed.
     pub message: String,
@@ -15,40 +15,40 @@ pub struct Change {
     pub old: Option<Label>,
     /// The place in the newer files.
     pub new: Option<Label>,
-    /// Whom it hurts.
+    /// What it breaks.
     pub effects: Effects,
-    /// Why it has the kind that it has.
+    /// The reason for its kind.
     pub why: String,
-    /// What to do instead, or to think of.
+    /// What to do instead, or what to consider.
     pub help: String,
 }
 
-/// How bad a change is. The worst comes first.
+/// How severe a change is. The worst comes first.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Kind {
-    /// Some old and new programs can't talk, or misread each other.
+    /// Some old and new programs can't communicate, or misread each other.
     Wire,
-    /// Programs can talk, but generated Rust changes for its users.
+    /// Programs can communicate, but generated Rust changes for its users.
     Source,
-    /// Neither.
+    /// Neither of the two.
     Safe,
 }
 
-/// Whom a change hurts. It may break the wire and the source.
+/// What a change breaks. It may break both the wire and the source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Effects {
-    /// A program of the older schema refuses or misreads something that one of the newer schema writes.
+    /// A program of the older schema rejects or misreads some value that one of the newer schema writes.
     pub old_reads_new: bool,
-    /// A program of the newer schema refuses or misreads something that one of the older schema writes.
+    /// A program of the newer schema rejects or misreads some value that one of the older schema writes.
     pub new_reads_old: bool,
-    /// Code that uses what was generated may no longer compile.
+    /// Code that uses the generated code may no longer compile.
     pub source: bool,
-    /// Where values of what has changed travel.
+    /// Where values of the changed thing travel.
     pub flow: Flow,
 }
 
 impl Kind {
-    /// As it is written: `wire`.
+    /// Returns the kind as written: `wire`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -60,7 +60,7 @@ impl Kind {
 }
 
 impl Effects {
-    /// The worst of what it does.
+    /// Returns the worst kind among the effects.
     #[must_use]
     pub fn kind(self) -> Kind {
         match (self.old_reads_new || self.new_reads_old, self.source) {
@@ -70,7 +70,7 @@ impl Effects {
         }
     }
 
-    /// Which programs fail, in words; nothing where none does.
+    /// Returns which programs fail, in words; empty if none does.
     #[must_use]
     pub fn who(self) -> Option<String> {
         let cases = [
@@ -92,13 +92,13 @@ impl Effects {
 }
 
 impl Change {
-    /// The worst of what it does.
+    /// Returns the worst kind among its effects.
     #[must_use]
     pub fn kind(&self) -> Kind {
         self.effects.kind()
     }
 
-    /// A change that hurts nobody, until it is said whom.
+    /// Creates a change without effects.
     pub(super) fn new(code: Code, message: String) -> Self {
         let effects = Effects::default();
         Self { code, message, old: None, new: None, effects, why: String::new(), help: String::new() }
@@ -116,13 +116,13 @@ impl Change {
         Self { effects, ..self }
     }
 
-    /// Breaks the source and nothing else.
+    /// Marks it as breaking the source and nothing else.
     pub(super) fn source(mut self) -> Self {
         self.effects.source = true;
         self
     }
 
-    /// Neither side can go on with the other, whichever way values travel.
+    /// Marks it as breaking both sides, whichever way values travel.
     pub(super) fn both(self, flow: Flow) -> Self {
         self.effects(Effects { old_reads_new: true, new_reads_old: true, source: true, flow })
     }
@@ -135,7 +135,7 @@ impl Change {
         Self { help: help.into(), ..self }
     }
 
-    /// Changes are told in this order.
+    /// Returns the sort key of changes.
     pub(super) fn order(&self) -> (Kind, Option<Span>, Option<Span>, Code) {
         let new = self.new.as_ref().map(|label| label.span);
         let old = self.old.as_ref().map(|label| label.span);

@@ -1,4 +1,4 @@
-//! Rules about constants. They never travel: what bounds and defaults they stand for is told where those stand.
+//! Rules about constants. They never travel: the bounds and defaults that use them are reported at the uses.
 
 use std::collections::BTreeMap;
 

@@ -1,4 +1,4 @@
-//! Rules about fields, and about the plain parameters of a method, which are the fields of what a call carries.
+//! Rules about fields, and about the plain parameters of a method, which are the fields of its request.
 
 use super::change::{Change, Effects};
 use super::members::{Fate, Member, Owner, fates};
@@ -9,7 +9,7 @@ use crate::diagnostic;
 use crate::schema::{Builtin, Field, Literal, Schema, Type, TypeKind};
 
 impl Comparison<'_> {
-    /// The fields of a struct, or of a variant.
+    /// Compares the fields of a struct or of a variant.
     pub(super) fn fields(&self, owner: &Owner<'_>, old: &[Field], new: &[Field], out: &mut Vec<Change>) {
         for fate in fates(old, new) {
             match fate {
@@ -25,7 +25,7 @@ impl Comparison<'_> {
         reserved::freed(owner, new, out);
     }
 
-    /// One field, in both.
+    /// Compares one field that both sides have.
     fn field(&self, owner: &Owner<'_>, before: &Field, after: &Field, out: &mut Vec<Change>) {
         if before.name != after.name {
             if self.relate_fields(owner, before, after).fails() {
@@ -37,7 +37,7 @@ impl Comparison<'_> {
         self.slot(owner, "field", before, after, out);
     }
 
-    /// What a field and a parameter have in common.
+    /// Compares what a field and a parameter have in common.
     pub(super) fn slot(
         &self,
         owner: &Owner<'_>,
@@ -56,7 +56,7 @@ impl Comparison<'_> {
         notes(&place.what, (before.span, &before.notes), (after.span, &after.notes), out);
     }
 
-    /// The type of a field, and whether it may be absent.
+    /// Compares the type of a field, and whether it may be absent.
     fn field_type(&self, place: &Place, before: &Field, after: &Field, out: &mut Vec<Change>) -> Relation {
         if self.are_one_alias(&before.ty, &after.ty) {
             return Relation::default();
@@ -105,7 +105,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Where it is not optional on either side, so that a default can be told by itself.
+    /// Compares the default where the field is optional on neither side, so that the default can be reported by itself.
     fn default(&self, place: &Place, before: &Field, after: &Field, out: &mut Vec<Change>) {
         if stripped(self.old, &before.ty).0 || stripped(self.new, &after.ty).0 {
             return;
@@ -121,7 +121,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Values of an enum are the same by their number.
+    /// Reports whether two defaults are equal; values of an enum are equal if their numbers are.
     pub(super) fn same_value(&self, old: &Literal, new: &Literal) -> bool {
         match (old, new) {
             (Literal::EnumValue(..), Literal::EnumValue(..)) => {
@@ -140,7 +140,7 @@ fn enum_number(schema: &Schema, literal: &Literal) -> Option<u32> {
     }
 }
 
-/// Whether a type is optional, and what it is if there is something.
+/// Returns whether a type is optional, and the type without that.
 fn stripped<'a>(schema: &'a Schema, ty: &'a Type) -> (bool, &'a Type) {
     match schema.resolved(ty) {
         Type::Optional(inner) => (true, inner),
@@ -148,7 +148,7 @@ fn stripped<'a>(schema: &'a Schema, ty: &'a Type) -> (bool, &'a Type) {
     }
 }
 
-/// A reader does without it.
+/// Reports whether a reader accepts that the field is missing.
 pub(super) fn may_be_absent(schema: &Schema, field: &Field) -> bool {
     field.default.is_some()
         || matches!(schema.resolved(&field.ty), Type::Optional(_) | Type::Builtin(Builtin::Value))

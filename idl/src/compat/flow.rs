@@ -1,7 +1,7 @@
-//! Where values of a type travel: in requests, to servers, or in answers, to clients.
+//! Finds where values of a type travel: in requests, to servers, or in replies, to clients.
 //!
-//! It decides who reads what who has written, and whether bounds matter, which only servers hold. Only what both schemas
-//! have counts: methods of the same name, and in them what stands at the same places.
+//! This decides which side reads what the other has written, and whether bounds matter, which only servers check. Only
+//! what both schemas have counts: methods of the same name, and in them types at the same places.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use super::pairs::{Pairs, answer_uses, common_methods, definition_uses, inner_us
 use super::related::most_pairs;
 use crate::schema::{Method, Schema, Type, TypeId};
 
-/// Which ways something travels.
+/// The directions in which values travel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Flow {
     /// From clients to servers.
@@ -19,11 +19,11 @@ pub struct Flow {
 }
 
 impl Flow {
-    /// To servers alone.
+    /// To servers only.
     pub(super) const REQUESTS: Self = Self { requests: true, answers: false };
-    /// To clients alone.
+    /// To clients only.
     pub(super) const ANSWERS: Self = Self { requests: false, answers: true };
-    /// Both ways; also what counts for what no method of both schemas reaches, since nothing is known of who will use it.
+    /// In both directions; also used for what no method of both schemas reaches, since its later users are unknown.
     pub(super) const BOTH: Self = Self { requests: true, answers: true };
 }
 
@@ -33,7 +33,7 @@ pub(super) struct Flows {
     types: BTreeMap<TypeId, Flow>,
 }
 
-/// Methods' types at the same places.
+/// A function that lists the types of two methods at the same places.
 type Uses = for<'a> fn(&'a Method, &'a Method, &mut Vec<(&'a Type, &'a Type)>);
 
 impl Flows {
@@ -46,7 +46,8 @@ impl Flows {
     }
 }
 
-/// Nothing where there is too much to look at, see [`most_pairs`]: then all counts as travelling both ways.
+/// Returns `None` if there are too many pairs to compare, see [`most_pairs`]: then all types count as travelling both
+/// ways.
 fn travelling(old: &Schema, new: &Schema, pairs: &Pairs) -> Option<BTreeMap<TypeId, Flow>> {
     let mut types: BTreeMap<TypeId, Flow> = BTreeMap::new();
     for id in reached(old, new, pairs, request_uses)? {
@@ -65,7 +66,7 @@ fn answers<'a>(old: &'a Method, new: &'a Method, uses: &mut Vec<(&'a Type, &'a T
     answer_uses(old, new, uses);
 }
 
-/// The older types of all that such uses lead to.
+/// Returns the older types that such uses lead to.
 fn reached(old: &Schema, new: &Schema, pairs: &Pairs, of_method: Uses) -> Option<BTreeSet<TypeId>> {
     let mut uses = Vec::new();
     for (before, after) in services(old, new, pairs) {
@@ -76,7 +77,7 @@ fn reached(old: &Schema, new: &Schema, pairs: &Pairs, of_method: Uses) -> Option
     walk(old, new, uses, pairs)
 }
 
-/// The same for what methods throw.
+/// Returns the older types that `throws` leads to.
 fn thrown(old: &Schema, new: &Schema, pairs: &Pairs) -> Option<BTreeSet<TypeId>> {
     let mut found = BTreeSet::new();
     let mut uses = Vec::new();

@@ -1,4 +1,4 @@
-//! Members by number: which of the older is which of the newer. What is then told of each is in [`super::fields`],
+//! Matches members by number: which of the older is which of the newer. The rules about them are in [`super::fields`],
 //! [`super::variants`] and [`super::types`].
 
 use std::collections::BTreeMap;
@@ -9,9 +9,9 @@ use crate::diagnostic;
 use crate::schema::{EnumValue, Field, Reserved, Variant};
 use crate::source::Span;
 
-/// What has a name and a number.
+/// Something with a name and a number.
 pub(super) trait Member {
-    /// What it is called in messages.
+    /// Noun for it in messages.
     const NOUN: &'static str;
 
     fn name(&self) -> &str;
@@ -46,21 +46,21 @@ member!(Variant, "variant");
 /// What has become of a member.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Fate<'a, M> {
-    /// Both have the number, and the name is not that of another.
+    /// Both have the number, and the name is not that of another member.
     Stays(&'a M, &'a M),
-    /// Both have the name, at different numbers.
+    /// Both have the name, with different numbers.
     Renumbered(&'a M, &'a M),
     Gone(&'a M),
     Added(&'a M),
 }
 
-/// Members that have one number in both.
+/// Returns the members with the same number in both.
 pub(super) fn same_numbers<'a, M: Member>(old: &'a [M], new: &'a [M]) -> Vec<(&'a M, &'a M)> {
     let known: BTreeMap<u32, &M> = new.iter().map(|member| (member.number(), member)).collect();
     old.iter().filter_map(|member| Some((member, *known.get(&member.number())?))).collect()
 }
 
-/// What has become of each. A name that both have counts more than a number: who has moved a name means the same by it.
+/// Returns the fate of each member. A common name outweighs a number: an author who moves a name means the same member.
 pub(super) fn fates<'a, M: Member>(old: &'a [M], new: &'a [M]) -> Vec<Fate<'a, M>> {
     let names: BTreeMap<&str, &M> = old.iter().map(|member| (member.name(), member)).collect();
     let new_names: BTreeMap<&str, &M> = new.iter().map(|member| (member.name(), member)).collect();
@@ -88,22 +88,22 @@ pub(super) fn fates<'a, M: Member>(old: &'a [M], new: &'a [M]) -> Vec<Fate<'a, M
     fates
 }
 
-/// Whose members are compared: what it is called, and where it stands on both sides.
+/// The declaration whose members are compared: its name, and its place on both sides.
 #[derive(Debug, Clone)]
 pub(super) struct Owner<'a> {
-    /// `` `Trade` ``
+    /// The name in backticks: `` `Trade` ``
     pub(super) name: String,
     pub(super) old: Span,
     pub(super) new: Span,
-    /// What the older declaration keeps from coming back.
+    /// Reserved entries of the older declaration.
     pub(super) old_reserved: &'a [Reserved],
-    /// The same of the newer.
+    /// Reserved entries of the newer declaration.
     pub(super) new_reserved: &'a [Reserved],
     pub(super) flow: super::Flow,
 }
 
 impl Owner<'_> {
-    /// Told of a member whose number is another.
+    /// Returns the change of a member whose number is different.
     pub(super) fn renumbered<M: Member>(&self, before: &M, after: &M) -> Change {
         let (noun, name, owner) = (M::NOUN, after.name(), &self.name);
         let message = format!(
@@ -119,7 +119,7 @@ impl Owner<'_> {
             .help(format!("give it number {} again; a new {noun} takes a number that was never used", before.number()))
     }
 
-    /// Told of a member that is called otherwise.
+    /// Returns the change of a member whose name is different.
     pub(super) fn renamed<M: Member>(&self, before: &M, after: &M) -> Change {
         let (noun, owner) = (M::NOUN, &self.name);
         let message = format!("{noun} `{}` of {owner} is named `{}` now", before.name(), after.name());
@@ -131,7 +131,7 @@ impl Owner<'_> {
             .help(format!("if it means something else now, it is another {noun}: give it a number of its own"))
     }
 
-    /// Told where the number of a new member was kept from coming back.
+    /// Returns the change of a new member whose number was reserved, if it was.
     pub(super) fn reserved_number<M: Member>(&self, after: &M) -> Option<Change> {
         let entry = holder(self.old_reserved, after.number())?;
         let (noun, name, number) = (M::NOUN, after.name(), after.number());

@@ -74,7 +74,7 @@ impl Comparison<'_> {
         )
     }
 
-    /// What clients send as a stream.
+    /// Compares what clients stream.
     fn incoming(&self, what: &str, before: &Method, after: &Method, out: &mut Vec<Change>) {
         match (stream(before), stream(after)) {
             (Some(old), Some(new)) => {
@@ -142,7 +142,7 @@ fn is_one_way(method: &Method) -> bool {
     matches!(method.kind, MethodKind::OneWay)
 }
 
-/// Whether it answers with a stream.
+/// Reports whether a method replies with a stream.
 fn streams(method: &Method) -> bool {
     matches!(method.kind, MethodKind::ServerStream(_) | MethodKind::Bidirectional(..))
 }
@@ -154,12 +154,12 @@ fn stream(method: &Method) -> Option<&StreamParameter> {
     }
 }
 
-/// Whether nil is read as such a value: it is what a method answers that answers with nothing.
+/// Reports whether nil is read as a value of this type: a method without a result replies with nil.
 fn takes_nil(resolved: &Type) -> bool {
     matches!(resolved, Type::Optional(_) | Type::Builtin(Builtin::Value))
 }
 
-/// A parameter that stands elsewhere now.
+/// Returns a parameter that is at another position now, on both sides.
 fn moved<'a>(before: &'a Method, after: &'a Method) -> Option<(&'a Field, &'a Field)> {
     let known: BTreeMap<&str, &Field> =
         before.parameters.iter().map(|parameter| (parameter.name.as_str(), parameter)).collect();
@@ -288,7 +288,7 @@ fn throws_changed(what: &str, old: &str, new: &str, fails: bool) -> Change {
         .help("add variants to the error that it throws, under new numbers")
 }
 
-/// What only clients look at, each for itself.
+/// Compares attributes that only clients use, each by itself.
 fn attributes(what: &str, before: &Method, after: &Method, out: &mut Vec<Change>) {
     let told = |change: Change| change.was(before.span, "before").is(after.span, "now");
     if before.deadline != after.deadline {

@@ -1,14 +1,14 @@
-//! What changes from one schema to a newer one, and who can't go on with it.
+//! Compares a schema with a newer one: what has changed, and which programs break.
 //!
-//! [`compare`] tells each [`Change`] with its place on both sides, its [`Kind`], why, and what to do instead. The verdicts
-//! are those of the chapter on evolution in docs/language.md; `idl/tests/model` proves them by values that are written by one
-//! side and read by the other.
+//! [`compare`] returns each [`Change`] with its place on both sides, its [`Kind`], the reason, and what to do instead.
+//! The verdicts are those of the chapter on evolution in docs/language.md; `idl/tests/model` verifies them with values
+//! that one side writes and the other reads.
 //!
-//! First it is found out which package and type of the one schema is which of the other (`pairs`) and where values of a
-//! type travel (`flow`). Then each rule looks at one pair of things: `packages`, `types`, `members`, `variants`,
-//! `services`, `notes`. What one type reads of another is in `relation` and `related`.
+//! First, packages and types of the two schemas are matched (`pairs`), and it is found out where values of a type
+//! travel (`flow`). Then each rule compares one pair of things: `packages`, `types`, `members`, `variants`, `services`,
+//! `notes`. How one type reads values of another is in `relation` and `related`.
 //!
-//! Not here: where the older files come from, which is the command's matter, and how a diagnostic looks.
+//! Not here: where the older files come from, which is up to the command, and how a diagnostic is rendered.
 
 mod bounds;
 mod change;
@@ -40,7 +40,7 @@ use flow::Flows;
 use pairs::Pairs;
 use related::Related;
 
-/// All changes from `old` to `new`, the worst first, those of a kind by their places.
+/// Returns all changes from `old` to `new`, the worst first, those of a kind by their places.
 #[must_use]
 pub fn compare(old: &Schema, new: &Schema) -> Vec<Change> {
     let pairs = Pairs::of(old, new);
@@ -57,6 +57,6 @@ struct Comparison<'a> {
     new: &'a Schema,
     pairs: Pairs,
     flows: Flows,
-    /// What types of different names read of each other, as far as it has been found out. See `related`.
+    /// What types of different names read of each other, as far as known. See `related`.
     related: RefCell<Related>,
 }

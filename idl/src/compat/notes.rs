@@ -5,7 +5,7 @@ use crate::diagnostic;
 use crate::schema::Notes;
 use crate::source::Span;
 
-/// What both may have, by the places of their names.
+/// Compares the notes of something, given the spans of its names.
 pub(super) fn notes(
     what: &str,
     (old, before): (Span, &Notes),

@@ -1,4 +1,4 @@
-//! Rules about packages, and the way through all that they hold.
+//! Rules about packages, and the walk through all that they hold.
 
 use super::change::{Change, Effects};
 use super::{Comparison, Flow, notes};
@@ -7,7 +7,7 @@ use crate::schema::{Package, PackageId};
 use crate::source::Span;
 
 impl Comparison<'_> {
-    /// Every change there is, in no order.
+    /// Returns every change, unordered.
     pub(super) fn packages(&self) -> Vec<Change> {
         let mut out = Vec::new();
         for (id, before) in (0..).map(PackageId).zip(&self.old.packages) {
@@ -41,7 +41,7 @@ impl Comparison<'_> {
         self.constants(before, after, out);
     }
 
-    /// The types of a package, wherever they are now. Those that went with it are not told one by one.
+    /// Compares the types of a package, wherever they are now. Types of a removed package are not reported one by one.
     fn types_of(&self, id: PackageId, before: &Package, out: &mut Vec<Change>) {
         let is_gone = self.pairs.package(id).is_none();
         for old in before.types.iter().copied() {
@@ -58,7 +58,8 @@ fn first(package: &Package) -> Option<Span> {
     package.spans.first().copied()
 }
 
-/// A service is called by the name of its package: by old clients and, where it only has another name, by new ones.
+/// Returns the effects on a package's services, whose names include the package's: old clients call them, and if the
+/// package was renamed, new ones do as well.
 fn lost_services(package: &Package, renamed: bool) -> Effects {
     let is_called = package.services.iter().any(|service| !service.methods.is_empty());
     let flow = Flow::REQUESTS;

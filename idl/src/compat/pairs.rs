@@ -1,7 +1,8 @@
-//! Which package and type of the older schema is which of the newer.
+//! Matches packages and types of the older schema with those of the newer.
 //!
-//! Packages are matched by full name, types by package and name. What is left over on both sides may have been renamed: a
-//! package by what it declares, a type by its name in another package, or by standing where the other has stood.
+//! Packages are matched by full name, types by package and name. What is left over on both sides may have been renamed:
+//! a package is matched by what it declares, a type by its name in another package, or by being used where the other
+//! was.
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,7 +13,7 @@ use crate::schema::{
     TypeKind, Variant,
 };
 
-/// One to one, in both directions.
+/// Matched ids, one to one, in both directions.
 #[derive(Debug, Default)]
 pub(super) struct Pairs {
     packages: BTreeMap<PackageId, PackageId>,
@@ -70,7 +71,7 @@ impl Pairs {
         }
     }
 
-    /// A type that has kept its name, and is the only one of it that was left over in either schema.
+    /// Matches types that kept their name in another package, if the name is left over only once in each schema.
     fn moved(&mut self, old: &Schema, new: &Schema) {
         let gone = by_simple_name(ids(old).filter(|(id, _)| self.ty(*id).is_none()));
         let come = by_simple_name(ids(new).filter(|(id, _)| !self.has_type(*id)));
@@ -83,7 +84,7 @@ impl Pairs {
         }
     }
 
-    /// A type that stands where another has stood, both of them left over.
+    /// Matches types that are used where another was used, both of them left over.
     fn by_use(&mut self, old: &Schema, new: &Schema) {
         let mut open: Vec<(TypeId, TypeId)> = self.types.iter().map(|(old, new)| (*old, *new)).collect();
         let mut uses = Vec::new();
@@ -136,7 +137,7 @@ impl Pairs {
     }
 }
 
-/// The parts of two types that stand at the same places.
+/// Returns the parts of two types that are at the same places.
 pub(super) fn inner_uses<'a>(before: &'a Type, after: &'a Type, uses: &mut Vec<(&'a Type, &'a Type)>) {
     match (before, after) {
         (Type::List(before), Type::List(after)) | (Type::Optional(before), Type::Optional(after)) => {
@@ -152,7 +153,7 @@ pub(super) fn inner_uses<'a>(before: &'a Type, after: &'a Type, uses: &mut Vec<(
     }
 }
 
-/// The types that two definitions have at the same places.
+/// Returns the types that two definitions have at the same places.
 pub(super) fn definition_uses<'a>(
     old: &'a TypeDefinition,
     new: &'a TypeDefinition,
@@ -189,18 +190,18 @@ fn variant_uses<'a>(old: &'a [Variant], new: &'a [Variant], uses: &mut Vec<(&'a 
     }
 }
 
-/// What a client sends.
+/// Adds the types that a client sends.
 pub(super) fn request_uses<'a>(old: &'a Method, new: &'a Method, uses: &mut Vec<(&'a Type, &'a Type)>) {
     field_uses(&old.parameters, &new.parameters, uses);
     uses.extend(incoming(&old.kind).zip(incoming(&new.kind)));
 }
 
-/// What a server sends, but for its errors.
+/// Adds the types that a server sends, except errors.
 pub(super) fn answer_uses<'a>(old: &'a Method, new: &'a Method, uses: &mut Vec<(&'a Type, &'a Type)>) {
     uses.extend(answer(&old.kind).zip(answer(&new.kind)));
 }
 
-/// The type of the items that a method takes.
+/// Returns the type of the items that a method takes as a stream.
 pub(super) fn incoming(kind: &MethodKind) -> Option<&Type> {
     match kind {
         MethodKind::ClientStream(parameter, _) | MethodKind::Bidirectional(parameter, _) => {
@@ -210,7 +211,7 @@ pub(super) fn incoming(kind: &MethodKind) -> Option<&Type> {
     }
 }
 
-/// The type that a method answers with, be it once or many times.
+/// Returns the type of a method's result, be it one or a stream.
 pub(super) fn answer(kind: &MethodKind) -> Option<&Type> {
     match kind {
         MethodKind::Unary(answer) | MethodKind::ClientStream(_, answer) => answer.as_ref(),
@@ -219,7 +220,7 @@ pub(super) fn answer(kind: &MethodKind) -> Option<&Type> {
     }
 }
 
-/// The services that both schemas have.
+/// Returns the services that both schemas have.
 pub(super) fn services<'a>(
     old: &'a Schema,
     new: &'a Schema,
@@ -236,7 +237,7 @@ pub(super) fn services<'a>(
     found
 }
 
-/// The methods that both have.
+/// Returns the methods that both services have.
 pub(super) fn common_methods<'a>(old: &'a Service, new: &'a Service) -> Vec<(&'a Method, &'a Method)> {
     let known: BTreeMap<&str, &Method> =
         new.methods.iter().map(|method| (method.name.as_str(), method)).collect();
@@ -244,7 +245,7 @@ pub(super) fn common_methods<'a>(old: &'a Service, new: &'a Service) -> Vec<(&'a
     common.collect()
 }
 
-/// All types of a schema with their ids.
+/// Returns all types of a schema with their ids.
 pub(super) fn ids(schema: &Schema) -> impl Iterator<Item = (TypeId, &TypeDefinition)> {
     (0..).map(TypeId).zip(&schema.types)
 }
@@ -259,16 +260,17 @@ fn by_simple_name<'a>(
     found
 }
 
-/// Whether one can be the other under another name.
+/// Reports whether one can be the other under another name.
 fn same_kind(old: &TypeDefinition, new: &TypeDefinition) -> bool {
     std::mem::discriminant(&old.kind) == std::mem::discriminant(&new.kind)
 }
 
-/// How many of the packages that are new may declare a name that says which of them is which. What more of them declare, all
-/// may.
+/// A name counts for matching packages only if at most this number of the new packages declare it. What more of them
+/// declare is not distinctive.
 const TELLING: usize = 32;
 
-/// By full name; and what is left over with the one that declares most of the same, if that is at least half.
+/// Matches packages by full name, and the rest with the one that declares the most of the same names, if that is at
+/// least half.
 fn packages(old: &Schema, new: &Schema) -> BTreeMap<PackageId, PackageId> {
     let known: BTreeMap<&[String], PackageId> =
         (0..).map(PackageId).zip(&new.packages).map(|(id, package)| (package.name.as_slice(), id)).collect();
@@ -295,7 +297,7 @@ fn packages(old: &Schema, new: &Schema) -> BTreeMap<PackageId, PackageId> {
     pairs
 }
 
-/// Which of some packages declare a name, by their places among them.
+/// Returns which of some packages declare a name, as indices into them.
 fn by_declared_name<'a>(schema: &'a Schema, packages: &[PackageId]) -> BTreeMap<&'a str, Vec<usize>> {
     let mut found: BTreeMap<&str, Vec<usize>> = BTreeMap::new();
     for (at, id) in packages.iter().enumerate() {
@@ -306,7 +308,8 @@ fn by_declared_name<'a>(schema: &'a Schema, packages: &[PackageId]) -> BTreeMap<
     found
 }
 
-/// The package that declares the most of these names, and at least half of those that tell something; of several the first.
+/// Returns the package that declares the most of these names, and at least half of the distinctive ones; of several the
+/// first.
 fn renamed_to(
     names: &BTreeSet<&str>,
     by_name: &BTreeMap<&str, Vec<usize>>,
@@ -322,7 +325,7 @@ fn renamed_to(
     (2 * count >= telling.len()).then_some(at)
 }
 
-/// The names that a package declares.
+/// Returns the names that a package declares.
 fn declared<'a>(schema: &'a Schema, package: &'a Package) -> BTreeSet<&'a str> {
     let types = package.types.iter().map(|id| schema.definition(*id).name.as_str());
     let services = package.services.iter().map(|service| service.name.as_str());

@@ -1,11 +1,12 @@
-//! What declared types that are not one read of each other, however deep they lie and whether or not they hold themselves.
+//! Finds how different declared types read each other's values, however deep they nest and whether or not they are
+//! recursive.
 //!
-//! A pair of types is looked into by itself: for the pairs below it stands what is known of them by now, which is at first
-//! that they are alike. Pairs that this leads to are gathered on a list, and what is found out of one is handed on to those
-//! that hold it until nothing changes. A pair can only get worse, twice at most, so that ends; and since those below come
-//! first, a pair is mostly looked into once or twice. Nothing here recurses from one declared type into another.
+//! A pair of types is compared by itself: for the pairs nested in it, what is known so far is used, initially that they
+//! are alike. The pairs that it leads to are collected in a list, and a result is passed on to the pairs that hold it
+//! until nothing changes. A pair can only get worse, at most twice, so that terminates; and since nested pairs come
+//! first, most pairs are compared once or twice. Nothing here recurses from one declared type into another.
 //!
-//! What single types are to each other is in [`super::relation`].
+//! The relation of single types is in [`super::relation`].
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::BitOr;
@@ -17,50 +18,50 @@ use crate::schema::{Schema, TypeId};
 /// Two types, and whether servers read their values.
 type Key = (TypeId, TypeId, bool);
 
-/// What has been found out about pairs of types.
+/// What is known about pairs of types.
 #[derive(Debug, Default)]
 pub(super) struct Related {
     known: BTreeMap<Key, Relation>,
-    /// While a pair is looked into: the pairs that it holds.
+    /// The pairs that the current pair holds, while it is being compared.
     held: Option<Vec<Key>>,
 }
 
 impl Related {
-    /// Takes down that the pair that is looked into holds this one, if there is such a pair.
+    /// Records that the current pair holds this one, and reports whether there is a current pair.
     fn hold(&mut self, key: Key) -> bool {
         self.held.as_mut().map(|held| held.push(key)).is_some()
     }
 }
 
-/// A step on the way through all pairs below one.
+/// A step of the walk through all pairs below one.
 enum Step {
     Enter(Key),
-    /// All below have been entered.
+    /// All nested pairs have been entered.
     Leave(Key),
 }
 
-/// Pairs in the order in which they are settled: those below come first, but for those that hold themselves.
+/// Pairs in the order in which they are settled: nested ones first, except in recursive ones.
 #[derive(Default)]
 struct Order {
     ranks: BTreeMap<Key, usize>,
     holders: BTreeMap<Key, Vec<Key>>,
 }
 
-/// How many pairs are looked into for each type that there is. Where one type takes the place of another this is one; it is
-/// many where types hold each other in circles of different lengths. Past that they are taken for types that have nothing in
+/// Maximum number of pairs compared for each type of the schemas. If one type replaces another this is one; it is many
+/// if types hold each other in cycles of different lengths. Pairs past the limit count as types that have nothing in
 /// common.
 const PAIRS_OF_A_TYPE: usize = 16;
 
-/// How many are looked into at least.
+/// Minimum for the limit on compared pairs.
 const FEWEST: usize = 1_000;
 
-/// How many pairs of types are looked at for two schemas.
+/// Returns the maximum number of pairs compared for two schemas.
 pub(super) fn most_pairs(old: &Schema, new: &Schema) -> usize {
     FEWEST.max(PAIRS_OF_A_TYPE.saturating_mul(old.types.len() + new.types.len()))
 }
 
 impl Comparison<'_> {
-    /// What two types are to each other, neither of which is an alias.
+    /// Returns the relation of two types, neither of which is an alias.
     pub(super) fn relate_named(&self, old: TypeId, new: TypeId, flow: Flow) -> Relation {
         if self.pairs.are_one(old, new) {
             return Relation::default();
@@ -80,7 +81,7 @@ impl Comparison<'_> {
         self.related.borrow().known.get(&key).copied()
     }
 
-    /// Looks into a pair and all below it, once.
+    /// Compares a pair and all below it, once.
     fn gather(&self, first: Key) -> Order {
         let most = most_pairs(self.old, self.new);
         let mut order = Order::default();
@@ -105,7 +106,7 @@ impl Comparison<'_> {
         order
     }
 
-    /// Hands on what was found out to those that hold it.
+    /// Passes results on to the pairs that hold them.
     fn settle(&self, order: &Order) {
         let failing = order.ranks.keys().filter(|key| self.known(**key).is_some_and(Relation::fails));
         let mut open: BTreeSet<(usize, Key)> = failing.flat_map(|key| order.holders(*key)).collect();
@@ -119,7 +120,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// What two types are to each other by what is known of those that they hold, and which these are.
+    /// Returns the relation of two types by what is known of the pairs nested in them, and these pairs.
     fn look_into(&self, (old, new, requests): Key) -> (Relation, BTreeSet<Key>) {
         self.related.borrow_mut().held = Some(Vec::new());
         let mut changes = Vec::new();

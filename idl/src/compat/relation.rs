@@ -1,8 +1,8 @@
-//! What values of one type are to a reader of another.
+//! Finds what values of one type are to a reader of another.
 //!
-//! Types that are one (see [`super::pairs`]) are alike here, since what has changed in them is told where they are declared.
-//! Others are held against each other, member by member. They may hold themselves, and one another however deep, so a pair
-//! is never looked into from within another: see [`super::related`].
+//! Matched types (see [`super::pairs`]) count as alike here, since their changes are reported where they are declared.
+//! Others are compared member by member. They may be recursive and nest however deep, so a pair is never compared from
+//! within another: see [`super::related`].
 
 use std::ops::{BitOr, RangeInclusive};
 
@@ -12,22 +12,22 @@ use crate::diagnostic;
 use crate::schema::{Builtin, Type, TypeId, TypeKind};
 use crate::source::Span;
 
-/// How two types differ. By default not at all.
+/// How two types differ. The default is not at all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 #[allow(clippy::struct_excessive_bools, reason = "four questions, each with an answer of its own")]
 pub(super) struct Relation {
-    /// The older type refuses or misreads some value of the newer.
+    /// Whether the older type rejects or misreads some value of the newer.
     pub(super) old_fails: bool,
-    /// The newer type refuses or misreads some value of the older.
+    /// Whether the newer type rejects or misreads some value of the older.
     pub(super) new_fails: bool,
-    /// They are not the same in Rust.
+    /// Whether they are different types in Rust.
     pub(super) source: bool,
-    /// They are the same, under another name.
+    /// Whether they are the same under another name.
     pub(super) respelled: bool,
 }
 
 impl Relation {
-    /// The bytes are the same, but not the Rust.
+    /// The bytes are the same, but the Rust type differs.
     pub(super) const RUST_ALONE: Self =
         Self { old_fails: false, new_fails: false, source: true, respelled: false };
     /// Neither reads what the other writes.
@@ -55,10 +55,10 @@ impl BitOr for Relation {
     }
 }
 
-/// A use of a type: what it is the type of, and where it stands on both sides.
+/// A use of a type: what has the type, and its place on both sides.
 #[derive(Debug, Clone)]
 pub(super) struct Place {
-    /// `` field `size` of `Trade` ``
+    /// Description of what has the type: `` field `size` of `Trade` ``
     pub(super) what: String,
     pub(super) old: Span,
     pub(super) new: Span,
@@ -82,7 +82,7 @@ impl Comparison<'_> {
         let value = Type::Builtin(Builtin::Value);
         match (old, new) {
             (Type::Builtin(old), Type::Builtin(new)) if old == new => Relation::default(),
-            // Nil is a `value`, too, so an optional one holds nothing more.
+            // Nil is a `value` as well, so an optional `value` holds nothing more.
             (Type::Optional(old), new) if *self.old.resolved(old) == value && *new == value => {
                 Relation::RUST_ALONE
             }
@@ -111,7 +111,8 @@ impl Comparison<'_> {
         }
     }
 
-    /// What two types of one name are to each other of which only one is an alias, or which are of different kinds.
+    /// Returns the relation of two types of one name if only one of them is an alias, or if they are of different
+    /// kinds.
     pub(super) fn relate_targets(&self, old: TypeId, new: TypeId, flow: Flow) -> Relation {
         let (old, new) = (Type::Named(old), Type::Named(new));
         let (before, after) = (self.old.resolved(&old), self.new.resolved(&new));
@@ -122,7 +123,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Tells where a use of a type has another type now; gives what the two are to each other.
+    /// Reports a changed type at a use, and returns the relation of the two types.
     pub(super) fn type_change(
         &self,
         place: &Place,
@@ -140,7 +141,7 @@ impl Comparison<'_> {
         relation
     }
 
-    /// Both are the same alias, which tells itself what has become of it.
+    /// Reports whether both are the same alias, whose own change is reported at its declaration.
     pub(super) fn are_one_alias(&self, old: &Type, new: &Type) -> bool {
         let (Type::Named(before), Type::Named(after)) = (old, new) else { return false };
         self.pairs.are_one(*before, *after) && matches!(self.old.definition(*before).kind, TypeKind::Alias(_))
@@ -199,7 +200,7 @@ fn respelled(place: &Place, before: &str, after: &str) -> Change {
         .help("nothing needs to be done")
 }
 
-/// Two different types of the language.
+/// Returns the relation of two different built-in types.
 fn builtins(old: Builtin, new: Builtin) -> Relation {
     let source = Relation { source: true, ..Relation::default() };
     match (integers(old), integers(new), old, new) {
@@ -209,14 +210,14 @@ fn builtins(old: Builtin, new: Builtin) -> Relation {
             };
             Relation { old_fails: !holds(&old, &new), new_fails: !holds(&new, &old), ..source }
         }
-        // Reading a wide float as a narrow one rounds it.
+        // Reading an `f64` as an `f32` rounds it.
         (_, _, Builtin::F32, Builtin::F64) => Relation { old_fails: true, ..source },
         (_, _, Builtin::F64, Builtin::F32) => Relation { new_fails: true, ..source },
         _ => Relation::APART,
     }
 }
 
-/// What an integer type holds.
+/// Returns the range of an integer type.
 pub(super) fn integers(builtin: Builtin) -> Option<RangeInclusive<i128>> {
     Some(match builtin {
         Builtin::U8 => 0..=u8::MAX.into(),

@@ -1,11 +1,11 @@
-//! What `reserved` keeps from coming back: what was added to it, and what was let go.
+//! Compares `reserved`: what was added to it, and what was removed.
 
 use super::change::Change;
 use super::members::{Member, Owner};
 use crate::diagnostic;
 use crate::schema::{Reserved, ReservedKind};
 
-/// The entry that holds a number.
+/// Returns the entry that holds a number.
 pub(super) fn holder(entries: &[Reserved], number: u32) -> Option<&Reserved> {
     entries.iter().find(|entry| match entry.kind {
         ReservedKind::Numbers(min, max) => (min..=max).contains(&number),
@@ -13,7 +13,7 @@ pub(super) fn holder(entries: &[Reserved], number: u32) -> Option<&Reserved> {
     })
 }
 
-/// What is in one entry and not in others: ranges of numbers, or a name.
+/// Returns what is in one entry and not in others: ranges of numbers, or a name.
 fn missing(entry: &Reserved, others: &[Reserved]) -> Vec<ReservedKind> {
     match &entry.kind {
         ReservedKind::Name(_) if others.iter().any(|other| other.kind == entry.kind) => Vec::new(),
@@ -28,7 +28,7 @@ fn missing(entry: &Reserved, others: &[Reserved]) -> Vec<ReservedKind> {
     }
 }
 
-/// Ranges without the numbers of another.
+/// Returns ranges without the numbers of another.
 fn cut(ranges: &[(u32, u32)], from: u32, to: u32) -> Vec<(u32, u32)> {
     let mut left = Vec::new();
     for (min, max) in ranges.iter().copied() {
@@ -51,7 +51,7 @@ fn shown(kind: &ReservedKind) -> String {
     }
 }
 
-/// Whether an entry is about nothing but one of these members: its removal or its coming is told already.
+/// Reports whether an entry is about nothing but one of these members, whose removal or addition is already reported.
 fn is_about<M: Member>(kind: &ReservedKind, members: &[M]) -> bool {
     members.iter().any(|member| match kind {
         ReservedKind::Name(name) => member.name() == name,
@@ -59,7 +59,7 @@ fn is_about<M: Member>(kind: &ReservedKind, members: &[M]) -> bool {
     })
 }
 
-/// Numbers and names that are reserved now and were not, but for those of members that have gone.
+/// Reports numbers and names that are newly reserved, except those of removed members.
 pub(super) fn added<M: Member>(owner: &Owner<'_>, old: &[M], out: &mut Vec<Change>) {
     for entry in owner.new_reserved {
         for kind in missing(entry, owner.old_reserved).iter().filter(|kind| !is_about(kind, old)) {
@@ -74,7 +74,7 @@ pub(super) fn added<M: Member>(owner: &Owner<'_>, old: &[M], out: &mut Vec<Chang
     }
 }
 
-/// Numbers and names that were reserved and may be used again. One that is used already is told by
+/// Reports numbers and names that are no longer reserved. One that is already used again is reported by
 /// [`Owner::reserved_number`].
 pub(super) fn freed<M: Member>(owner: &Owner<'_>, new: &[M], out: &mut Vec<Change>) {
     for entry in owner.old_reserved {

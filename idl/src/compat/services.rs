@@ -1,4 +1,4 @@
-//! Rules about services as a whole, and which methods come and go.
+//! Rules about whole services, and added and removed methods.
 
 use std::collections::BTreeMap;
 
@@ -11,7 +11,7 @@ use crate::diagnostic;
 use crate::schema::{Method, MethodKind, Package, Service};
 
 impl Comparison<'_> {
-    /// The services of a package that has kept its name.
+    /// Compares the services of a package that has kept its name.
     pub(super) fn services(&self, old: &Package, new: &Package, out: &mut Vec<Change>) {
         let known = by_name(&old.services);
         let new_names = by_name(&new.services);
@@ -46,7 +46,7 @@ impl Comparison<'_> {
         notes(&what, (before.span, &before.notes), (after.span, &after.notes), out);
     }
 
-    /// It takes and gives the same, and something at all.
+    /// Reports whether two methods may be one under another name: they have the same types, and any at all.
     fn is_method_renamed(&self, old: &Method, new: &Method) -> bool {
         let alike = |old: Option<_>, new: Option<_>| match (old, new) {
             (Some(old), Some(new)) => {
@@ -77,19 +77,19 @@ fn has(service: &Service, method: &Method) -> bool {
     service.methods.iter().any(|other| other.name == method.name)
 }
 
-/// It has the same methods, and some.
+/// Reports whether two services may be one under another name: they have the same methods, and any at all.
 fn is_renamed(old: &Service, new: &Service) -> bool {
     !old.methods.is_empty()
         && old.methods.len() == new.methods.len()
         && old.methods.iter().all(|method| has(new, method))
 }
 
-/// Whoever calls it is told that there is no such thing.
+/// Returns the effects of something removed: its callers get the status that it is not implemented.
 fn unimplemented() -> Effects {
     Effects { new_reads_old: true, source: true, flow: Flow::REQUESTS, ..Effects::default() }
 }
 
-/// The same for both ages, since each calls what the other has not.
+/// Returns the effects of a rename: each side calls what the other does not have.
 fn unimplemented_both() -> Effects {
     Effects { old_reads_new: true, ..unimplemented() }
 }

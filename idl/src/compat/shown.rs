@@ -1,13 +1,13 @@
-//! Types and values as they are written in a file, for messages.
+//! Renders types and values as they are written in a file, for messages.
 
 use crate::schema::{Builtin, Literal, Range, Schema, Type, TypeId, TypeKind};
 
-/// A type, with the last name of what is declared.
+/// Returns a type, with the last name of what is declared.
 pub(super) fn ty(schema: &Schema, ty: &Type) -> String {
     spelled(ty, &|id| schema.definition(id).name.clone())
 }
 
-/// Two types, by their full names where they would look the same otherwise.
+/// Returns two types, with full names if they would look the same otherwise.
 pub(super) fn types(old: (&Schema, &Type), new: (&Schema, &Type)) -> (String, String) {
     let short = (ty(old.0, old.1), ty(new.0, new.1));
     if short.0 != short.1 {
@@ -17,7 +17,7 @@ pub(super) fn types(old: (&Schema, &Type), new: (&Schema, &Type)) -> (String, St
     (full(old), full(new))
 }
 
-/// `market.v1.Trade`
+/// Returns the full name: `market.v1.Trade`.
 pub(super) fn full_name(schema: &Schema, id: TypeId) -> String {
     let definition = schema.definition(id);
     format!("{}.{}", schema.package(definition.package).full_name(), definition.name)
@@ -57,7 +57,7 @@ fn builtin_name(builtin: Builtin) -> &'static str {
     }
 }
 
-/// What a kind of type is called.
+/// Returns the noun for a kind of type.
 pub(super) fn kind(kind: &TypeKind) -> &'static str {
     match kind {
         TypeKind::Alias(_) => "an alias",
@@ -68,7 +68,7 @@ pub(super) fn kind(kind: &TypeKind) -> &'static str {
     }
 }
 
-/// A value.
+/// Returns a value.
 pub(super) fn literal(schema: &Schema, literal: &Literal) -> String {
     match literal {
         Literal::Bool(value) => value.to_string(),
@@ -84,7 +84,7 @@ pub(super) fn literal(schema: &Schema, literal: &Literal) -> String {
     }
 }
 
-/// Bounds; none are `no bounds`.
+/// Returns bounds; if there are none, `no bounds`.
 pub(super) fn range(schema: &Schema, range: Option<&Range>) -> String {
     let Some(range) = range else { return "no bounds".to_owned() };
     let end = |end: &Option<Literal>| end.as_ref().map_or_else(String::new, |end| literal(schema, end));

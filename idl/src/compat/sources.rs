@@ -1,4 +1,4 @@
-//! The files of both sides in one map, so that a change can be shown as any diagnostic is.
+//! The files of both sides in one map, so that a change can be rendered like any diagnostic.
 
 use super::{Change, Kind};
 use crate::diagnostic::{Diagnostic, Heading, Label, RenderStyle, Severity, brief_as, render_as};
@@ -8,13 +8,13 @@ use crate::source::{FileId, SourceMap, Span, offset};
 #[derive(Debug, Clone)]
 pub struct Sources {
     map: SourceMap,
-    /// How many of the files are the older side's.
+    /// Number of files of the older side.
     older: u32,
 }
 
 impl Sources {
-    /// Takes the texts of both sides. `name` says what a file of the older side is to be called, which may have the same
-    /// path as one of the newer.
+    /// Takes the texts of both sides. `name` returns the display name of a file of the older side, which may have the
+    /// same path as one of the newer.
     #[must_use]
     pub fn new(old: &SourceMap, new: &SourceMap, name: impl Fn(&str) -> String) -> Self {
         let mut map = SourceMap::default();
@@ -27,13 +27,13 @@ impl Sources {
         Self { map, older: offset(old.files().len()) }
     }
 
-    /// All files. The spans of [`Self::diagnostic`] are into these.
+    /// Returns all files. The spans of [`Self::diagnostic`] are into these.
     #[must_use]
     pub fn map(&self) -> &SourceMap {
         &self.map
     }
 
-    /// A change as a diagnostic: the primary place is the newer one, where there is one, and the older is related.
+    /// Returns a change as a diagnostic: the primary place is the newer one, if there is one, and the older is related.
     #[must_use]
     pub fn diagnostic(&self, change: &Change) -> Diagnostic {
         let new = change.new.as_ref().map(|label| self.newer(label));
@@ -45,7 +45,7 @@ impl Sources {
         diagnostic
     }
 
-    /// A change as a person reads it, several lines without a line break at the end.
+    /// Renders a change for people, as several lines without a line break at the end.
     #[must_use]
     pub fn render(&self, change: &Change, style: RenderStyle) -> String {
         let mut notes = vec![change.why.clone()];
@@ -53,7 +53,7 @@ impl Sources {
         render_as(&self.diagnostic(change), heading(change.kind()), &notes, &self.map, style)
     }
 
-    /// A change in one line: `file:line:column: wire[D0308]: message`.
+    /// Renders a change in one line: `file:line:column: wire[D0308]: message`.
     #[must_use]
     pub fn brief(&self, change: &Change) -> String {
         brief_as(&self.diagnostic(change), heading(change.kind()), &self.map)

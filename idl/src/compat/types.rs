@@ -1,4 +1,4 @@
-//! Rules about declared types as a whole.
+//! Rules about whole declared types.
 
 use super::change::{Change, Kind};
 use super::members::Owner;
@@ -9,7 +9,7 @@ use crate::diagnostic;
 use crate::schema::{Type, TypeDefinition, TypeId, TypeKind};
 
 impl Comparison<'_> {
-    /// One type, in both.
+    /// Compares one type that both schemas have.
     pub(super) fn ty(&self, old: TypeId, new: TypeId, out: &mut Vec<Change>) {
         let (before, after) = (self.old.definition(old), self.new.definition(new));
         let is_same_package = self.pairs.package(before.package) == Some(after.package);
@@ -21,7 +21,7 @@ impl Comparison<'_> {
         notes(&what, (before.span, &before.notes), (after.span, &after.notes), out);
     }
 
-    /// What two types are made of, be they one or not.
+    /// Compares the members of two types, whether they are matched or not.
     pub(super) fn definitions(&self, old: TypeId, new: TypeId, flow: Flow, out: &mut Vec<Change>) {
         let (before, after) = (self.old.definition(old), self.new.definition(new));
         let owner = owner(before, after, flow);
@@ -64,7 +64,8 @@ impl Comparison<'_> {
         }));
     }
 
-    /// A struct that has become an enum, and so on; or an alias, which may be the same all the same.
+    /// Reports a type of another kind: a struct that has become an enum, and so on; or an alias, which may be the same
+    /// type after all.
     fn other_kind(&self, old: TypeId, new: TypeId, flow: Flow, out: &mut Vec<Change>) {
         let (before, after) = (self.old.definition(old), self.new.definition(new));
         let relation = self.relate_targets(old, new, flow);
@@ -128,7 +129,7 @@ fn owner<'a>(before: &'a TypeDefinition, after: &'a TypeDefinition, flow: Flow) 
     }
 }
 
-/// A change of type, told of what an alias stands for.
+/// Rewords a change of type for the target of an alias.
 fn of_alias(change: Change, before: &TypeDefinition, after: &TypeDefinition) -> Change {
     let message = if before.name == after.name {
         format!("alias `{}` stands for another type now", after.name)

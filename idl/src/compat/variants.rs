@@ -54,7 +54,7 @@ impl Comparison<'_> {
         }
     }
 
-    /// Nothing, a type or fields have become another of these.
+    /// Returns the change from no payload, a type or fields to another of these.
     fn payload_kind(&self, owner: &Owner<'_>, before: &Variant, after: &Variant) -> Change {
         let (old_fails, new_fails) = match (&before.payload, &after.payload) {
             (Payload::Nothing, new) => (false, !takes_nil(self.new, new)),
@@ -80,7 +80,7 @@ impl Comparison<'_> {
             .help("leave it as it is, and add a variant under a new number")
     }
 
-    /// A struct by name on one side, fields on the other: they are the same on the wire if their fields are.
+    /// Compares a named struct on one side with fields on the other: they are the same on the wire if their fields are.
     fn unlike_fields(
         &self,
         owner: &Owner<'_>,
@@ -98,7 +98,7 @@ impl Comparison<'_> {
     }
 }
 
-/// The values of an enum.
+/// Compares the values of an enum.
 pub(super) fn values(owner: &Owner<'_>, old: &[EnumValue], new: &[EnumValue], out: &mut Vec<Change>) {
     numbered(owner, old, new, out, |before, after, out| {
         if before.name != after.name {
@@ -109,7 +109,7 @@ pub(super) fn values(owner: &Owner<'_>, old: &[EnumValue], new: &[EnumValue], ou
     });
 }
 
-/// Values and variants come and go alike.
+/// Reports added and removed members, for values and variants alike.
 fn numbered<M: Member>(
     owner: &Owner<'_>,
     old: &[M],
@@ -147,7 +147,7 @@ fn breaks(change: &Change) -> bool {
     change.kind() == super::Kind::Wire
 }
 
-/// Whose fields those of a variant are.
+/// Returns the owner of a variant's fields.
 fn fields_owner<'a>(owner: &Owner<'a>, before: &'a Variant, after: &'a Variant) -> Owner<'a> {
     Owner {
         name: format!("variant `{}` of {}", after.name, owner.name),
@@ -159,7 +159,7 @@ fn fields_owner<'a>(owner: &Owner<'a>, before: &'a Variant, after: &'a Variant) 
     }
 }
 
-/// Whether a reader of this takes nil, which is what a variant that carries nothing is written with.
+/// Reports whether a reader of this payload accepts nil, which is how a variant without payload is written.
 fn takes_nil(schema: &Schema, payload: &Payload) -> bool {
     match payload {
         Payload::Nothing => true,
@@ -192,7 +192,7 @@ fn carries(payload: &Payload) -> &'static str {
     }
 }
 
-/// The text of a message, its fields by number, since their names may change without a word being changed.
+/// Returns the text of a message with its fields by number, since a field may be renamed while the text stays the same.
 fn worded(variant: &Variant) -> Option<Vec<Result<&str, u8>>> {
     let own: &[Field] = match &variant.payload {
         Payload::Fields(fields) => fields,

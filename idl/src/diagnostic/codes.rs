@@ -1,6 +1,6 @@
-//! All diagnostic codes, in one place. A code never changes its meaning, and a number is never used again.
+//! All diagnostic codes, in one place. A code never changes its meaning, and a number is never reused.
 //!
-//! Each has a page, `pages/CODE.md`, without which nothing compiles; what becomes of the pages is `pages`'.
+//! Each has a page, `pages/CODE.md`, without which this does not compile; `pages` renders them.
 
 use super::Severity;
 use crate::suggest;
@@ -14,26 +14,26 @@ impl Code {
     pub const UNREADABLE: Code = UNREADABLE_FILE;
     /// There is no lint of that name.
     pub const NO_SUCH_RULE: Code = UNKNOWN_RULE;
-    /// A project file is no TOML.
+    /// A project file is not TOML.
     pub const PROJECT_TEXT: Code = PROJECT_TEXT;
-    /// There is no such key in a project file.
+    /// A key of a project file is unknown.
     pub const PROJECT_KEY: Code = PROJECT_KEY;
-    /// What a project file says under a key means nothing.
+    /// The value of a key in a project file is invalid.
     pub const PROJECT_VALUE: Code = PROJECT_VALUE;
 
-    /// As it is written: `E0301`.
+    /// Returns the code as written: `E0301`.
     #[must_use]
     pub fn id(self) -> &'static str {
         self.0
     }
 
-    /// What it stands for, in a few words.
+    /// Returns the title: what the code means, in a few words.
     #[must_use]
     pub fn title(self) -> &'static str {
         self.entry().map_or("", |entry| entry.title)
     }
 
-    /// Its page: why the rule exists, what to do, and mostly a wrong and a right example, in Markdown.
+    /// Returns the page, in Markdown: why the rule exists, what to do, and usually a wrong and a right example.
     #[must_use]
     pub fn page(self) -> &'static str {
         self.entry().map_or("", |entry| entry.page)
@@ -43,19 +43,19 @@ impl Code {
         ALL.iter().find(|entry| entry.code == self)
     }
 
-    /// An `E` is an error, a `W` a warning.
+    /// Returns the severity: an `E` is an error, a `W` a warning.
     #[must_use]
     pub fn severity(self) -> Severity {
         if self.0.starts_with('E') { Severity::Error } else { Severity::Warning }
     }
 
-    /// The code that is written so, in upper or lower case.
+    /// Returns the code written like this, in upper or lower case.
     #[must_use]
     pub fn named(id: &str) -> Option<Code> {
         Code::all().find(|code| code.0.eq_ignore_ascii_case(id))
     }
 
-    /// The code that was likely meant by something that is none.
+    /// Returns the code that was likely meant by a name that is none.
     #[must_use]
     pub fn nearest(id: &str) -> Option<Code> {
         suggest::nearest(id, Code::all().map(Code::id)).and_then(Code::named)

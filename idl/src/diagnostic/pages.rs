@@ -1,27 +1,27 @@
-//! What there is to say about a code by itself: its page, and all pages as one document.
+//! The pages about codes: one page for a screen, and all pages as one document.
 //!
-//! A page is `pages/CODE.md`: some sentences, then examples as fenced blocks. `svc,wrong` gives just that code, `svc,right`
-//! gives nothing; for what `zsvc diff` tells they are `svc,old` and `svc,new`. An example is a whole file; more files follow
-//! behind lines `// file: money.svc`. `tests/pages.rs` runs them all.
+//! A page is `pages/CODE.md`: some sentences, then examples as fenced blocks. `svc,wrong` gives just that code,
+//! `svc,right` gives nothing; for the findings of `zsvc diff` they are `svc,old` and `svc,new`. An example is a whole
+//! file; further files follow after lines `// file: money.svc`. `tests/pages.rs` runs them all.
 
 use super::codes::Code;
 
-/// What stands before the pages in the document.
+/// The text before the pages in the document.
 const HEAD: &str = "\
 # All diagnostics
 
-Every code that `zsvc` tells, why there is such a rule, and what to do. The same text is printed by `zsvc explain CODE`, and
-this whole document by `zsvc explain --all`; it is generated, so change the pages in `idl/src/diagnostic/pages` and not this
-file. What the forms of the language mean is in [the reference](language.md), how to use the command in
-[its own](tool.md).
+After reading the page of a code you know why the rule exists and how to fix what it reports. This document has a page for
+every code that `zsvc` reports, each with a wrong and a right example where a short one exists. `zsvc explain CODE` prints the
+same page, and `zsvc explain --all` this whole document. It is generated: edit the pages in `idl/src/diagnostic/pages` and not
+this file. [The language](language.md) defines the forms of a `.svc` file, and [the tool](tool.md) describes the command.
 
 A code never changes its meaning, and its number is never used again. `E` is an error: there is no schema. `W` is a warning,
-which fails nothing unless asked to. `D` is a change between two schemas. An example is one file, or several
-with a line `// file: …` before each but the first.
+which fails nothing unless a project or an option makes it an error. `D` is a change between two schemas. An example is one
+file, or several with a line `// file: …` before each but the first.
 
 ";
 
-/// The page of a code as a person reads it on a screen: its title, why there is such a rule, what to do, and examples.
+/// Returns the page of a code for a screen: its title, the reason for the rule, what to do, and examples.
 #[must_use]
 pub fn explain(code: Code) -> String {
     let mut text = format!("{code}: {}\n\n", code.title());
@@ -43,7 +43,7 @@ pub fn explain(code: Code) -> String {
     text
 }
 
-/// All pages as one document, in Markdown: docs/diagnostics.md.
+/// Returns all pages as one Markdown document: docs/diagnostics.md.
 #[must_use]
 pub fn reference() -> String {
     let rows: String = Code::all().map(row).collect();
@@ -59,8 +59,8 @@ fn row(code: Code) -> String {
     format!("| [`{code}`](#{}) | {} |\n", anchor(code), code.title())
 }
 
-/// How the heading of a code is linked to: its letters, digits, hyphens and underscores in lower case, with hyphens for
-/// space, as in all Markdown that the common viewers show.
+/// Returns the link anchor of a code's heading: its letters, digits, hyphens and underscores in lower case, with
+/// hyphens for spaces, as the common Markdown viewers do it.
 fn anchor(code: Code) -> String {
     let heading = format!("{code}: {}", code.title()).to_lowercase();
     let kept = heading.chars().filter(|character| character.is_alphanumeric() || " -_".contains(*character));

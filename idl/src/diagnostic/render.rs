@@ -1,36 +1,36 @@
-//! Shows a diagnostic as text, with the lines that it is about. The only module that knows annotate-snippets.
+//! Renders a diagnostic as text, with the lines that it is about. The only module that knows annotate-snippets.
 //!
-//! The library is handed a few lines and never a whole file, so what a message costs does not depend on how large the
-//! file is; and of a very long line only the part around the place.
+//! The library is passed a few lines and never a whole file, so the cost of a message does not depend on the size of
+//! the file; of a very long line it gets only the part around the place.
 
 use annotate_snippets::{AnnotationKind, Element, Group, Level, Origin, Renderer, Snippet};
 
 use super::{Diagnostic, Label, Severity};
 use crate::source::{FileId, Location, SourceFile, SourceMap};
 
-/// Lines of one file that are at most this far apart are shown as one piece.
+/// Maximum distance, in lines, of places of one file that are shown in one excerpt.
 const NEAR: usize = 6;
-/// A line of more bytes than this is cut.
+/// Maximum length of a line in bytes; a longer one is cut.
 const LONG_LINE: usize = 4_000;
-/// How much of a cut line is shown before the place and behind it, in bytes.
+/// Number of bytes of a cut line that are shown before and after the place.
 const AROUND: usize = 60;
-/// A message, label or help of more characters than this is cut: a name may have a million.
+/// Maximum length of a message, label or help in characters; a longer one is cut, since a name may have a million.
 const MAX_TEXT: usize = 1_000;
 
-/// Whether the text carries ANSI colours.
+/// Whether the text has ANSI colours.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum RenderStyle {
-    /// Only text.
+    /// Without colours.
     Plain,
-    /// For a terminal.
+    /// With colours, for a terminal.
     Coloured,
 }
 
-/// What a diagnostic is called: `error`, `warning`, or a kind of change.
+/// What a diagnostic is headed by: `error`, `warning`, or a kind of change.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Heading {
     pub(crate) name: &'static str,
-    /// How bad it looks; absent for what is only told.
+    /// The severity that decides its looks; `None` for a mere note.
     pub(crate) severity: Option<Severity>,
 }
 
@@ -54,13 +54,13 @@ impl Heading {
     }
 }
 
-/// A diagnostic as a person reads it, several lines without a line break at the end.
+/// Renders a diagnostic for people, as several lines without a line break at the end.
 #[must_use]
 pub fn render(diagnostic: &Diagnostic, sources: &SourceMap, style: RenderStyle) -> String {
     render_as(diagnostic, Heading::of(diagnostic), &[], sources, style)
 }
 
-/// [`render()`] under another heading, with notes before the help.
+/// Renders like [`render()`] under another heading, with notes before the help.
 pub(crate) fn render_as(
     diagnostic: &Diagnostic,
     heading: Heading,
@@ -89,13 +89,13 @@ pub(crate) fn render_as(
     renderer.render(&[group])
 }
 
-/// A diagnostic in one line, as many editors read it: `file:line:column: error[E0301]: message`.
+/// Renders a diagnostic in one line, in a form that many editors read: `file:line:column: error[E0301]: message`.
 #[must_use]
 pub fn brief(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
     brief_as(diagnostic, Heading::of(diagnostic), sources)
 }
 
-/// [`brief`] under another heading.
+/// Renders like [`brief`] under another heading.
 pub(crate) fn brief_as(diagnostic: &Diagnostic, heading: Heading, sources: &SourceMap) -> String {
     let place = diagnostic.primary.as_ref().map(|label| {
         let Location { line, column } = sources.location(label.span);
@@ -109,12 +109,12 @@ pub(crate) fn brief_as(diagnostic: &Diagnostic, heading: Heading, sources: &Sour
 struct Excerpt<'a> {
     file: &'a SourceFile,
     id: FileId,
-    /// From 0, both inclusive.
+    /// Indices of the first and the last line, from 0, both inclusive.
     lines: (usize, usize),
     marks: Vec<(&'a Label, AnnotationKind)>,
 }
 
-/// The places of a diagnostic, those near each other together, the primary one's first.
+/// Groups the places of a diagnostic into excerpts, those near each other together, the primary one's first.
 fn excerpts<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Excerpt<'a>> {
     let primary = diagnostic.primary.iter().map(|label| (label, AnnotationKind::Primary));
     let related = diagnostic.related.iter().map(|label| (label, AnnotationKind::Context));
@@ -161,15 +161,15 @@ impl<'a> Excerpt<'a> {
         group.element(snippet)
     }
 
-    /// One line, of which only the part around the mark is shown. The place is told apart from it, so that its
+    /// Adds one line, of which only the part around the mark is shown. The position is printed separately, so that its
     /// column is that of the whole line.
     fn add_cut_line(self, mut group: Group<'a>) -> Group<'a> {
         let line = self.file.line(self.lines.0);
         let text = self.file.text();
         for (label, kind) in &self.marks {
             let at = (label.span.start as usize).min(line.end);
-            let start = text.floor_char_boundary(at.saturating_sub(AROUND).max(line.start));
-            let end = text.ceil_char_boundary((at + 2 * AROUND).min(line.end));
+            let start = floor_char_boundary(text, at.saturating_sub(AROUND).max(line.start));
+            let end = ceil_char_boundary(text, (at + 2 * AROUND).min(line.end));
             let column = text[line.start..at].chars().count() + 1;
             let origin = Origin::path(self.file.path()).line(self.lines.0 + 1).char_column(column);
             let snippet = Snippet::source(&text[start..end]).line_start(self.lines.0 + 1);
@@ -178,7 +178,7 @@ impl<'a> Excerpt<'a> {
         group
     }
 
-    /// A mark never reaches beyond its first line.
+    /// Adds a mark, which never reaches beyond its first line.
     fn mark(
         &self,
         label: &'a Label,
@@ -195,7 +195,7 @@ impl<'a> Excerpt<'a> {
     }
 }
 
-/// `text` without what would move a terminal's cursor, and no longer than a person reads.
+/// Returns `text` without characters that would move a terminal's cursor, and cut to [`MAX_TEXT`].
 fn visible(text: &str) -> String {
     let shown = text.char_indices().nth(MAX_TEXT).map_or(text, |(end, _)| &text[..end]);
     let ellipsis = if shown.len() < text.len() { "…" } else { "" };
@@ -204,4 +204,15 @@ fn visible(text: &str) -> String {
         .chain(ellipsis.chars())
         .map(|character| if character.is_control() { '\u{fffd}' } else { character })
         .collect()
+}
+
+/// Returns the last place of `text` up to `at` where a character starts. As `str::floor_char_boundary`, which needs
+/// Rust 1.91.
+fn floor_char_boundary(text: &str, at: usize) -> usize {
+    (0..=at.min(text.len())).rev().find(|&place| text.is_char_boundary(place)).unwrap_or(0)
+}
+
+/// Returns the first place of `text` from `at` on where a character starts, or its end.
+fn ceil_char_boundary(text: &str, at: usize) -> usize {
+    (at..text.len()).find(|&place| text.is_char_boundary(place)).unwrap_or(text.len())
 }

@@ -1,20 +1,20 @@
-//! Collects diagnostics, keeps them within bounds, and brings them into their order.
+//! Collects diagnostics, bounds their number, and sorts them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Code, Diagnostic, Severity, codes};
 use crate::source::{FileId, Span};
 
-/// How many errors, and how many warnings, of one file are told. The rest is counted.
+/// Maximum number of errors, and of warnings, that are reported for one file. The rest is counted.
 const MAX_PER_FILE: usize = 100;
 
-/// The diagnostics so far. Of one file and code no more than [`MAX_PER_FILE`] are kept: rules report in the order of
-/// the text, so these are enough to know the first of all codes together, and a file of millions of mistakes costs little.
+/// The diagnostics so far. At most [`MAX_PER_FILE`] of one file and code are kept: rules report in the order of the
+/// text, so these suffice to find the first ones over all codes, and a file of millions of mistakes costs little.
 #[derive(Debug, Default)]
 pub(crate) struct Report {
     kept: Vec<Diagnostic>,
     counts: BTreeMap<(Option<FileId>, Code), usize>,
-    /// The lints that are errors in this run: all of one code are, or none.
+    /// The lints that are errors in this run; applies to all diagnostics of a code.
     denied: BTreeSet<Code>,
 }
 
@@ -31,7 +31,7 @@ impl Report {
         }
     }
 
-    /// As [`Self::add`], for a diagnostic of this file and code: it is made only if it will be kept.
+    /// Adds like [`Self::add`], for a diagnostic of this file and code, which is only made if it is kept.
     pub(crate) fn add_with(&mut self, file: FileId, code: Code, make: impl FnOnce(Code) -> Diagnostic) {
         if self.is_full(file, code) {
             self.count(file, code);
@@ -40,12 +40,12 @@ impl Report {
         }
     }
 
-    /// One more that is not kept, where [`Self::is_full`].
+    /// Counts one more that is not kept, if [`Self::is_full`].
     pub(crate) fn count(&mut self, file: FileId, code: Code) {
         *self.counts.entry((Some(file), code)).or_default() += 1;
     }
 
-    /// No more of this code and file are kept, so costly help for one would be in vain.
+    /// Reports whether no more of this code and file are kept, so that computing a costly help would be wasted.
     pub(crate) fn is_full(&self, file: FileId, code: Code) -> bool {
         self.counts.get(&(Some(file), code)).is_some_and(|count| *count >= MAX_PER_FILE)
     }
@@ -58,7 +58,8 @@ impl Report {
         self.counts.keys().any(|(_, code)| self.severity(*code) == Severity::Error)
     }
 
-    /// By file and place; what has no place comes first. Past the bound one diagnostic tells how many more there are.
+    /// Returns the diagnostics sorted by file and position; those without a place come first. Past the limit, one
+    /// diagnostic tells how many more there are.
     pub(crate) fn finish(mut self) -> Vec<Diagnostic> {
         let totals = self.totals();
         self.kept.sort_by_key(|diagnostic| (place(diagnostic), diagnostic.code));
@@ -93,7 +94,7 @@ fn place(diagnostic: &Diagnostic) -> Option<Span> {
     diagnostic.primary.as_ref().map(|label| label.span)
 }
 
-/// Puts "N more" behind the last diagnostic of its kind.
+/// Inserts "N more" after the last diagnostic of its kind.
 fn insert_rest(diagnostics: &mut Vec<Diagnostic>, file: FileId, severity: Severity, rest: usize) {
     let is_of = |diagnostic: &Diagnostic| {
         diagnostic.severity() == severity && place(diagnostic).is_some_and(|span| span.file == file)

@@ -1,4 +1,4 @@
-//! The comments of a file, taken one by one as the words around them are laid out, and the lines that authors leave free.
+//! Returns the comments of a file one by one as the words around them are laid out, and finds the author's blank lines.
 
 use std::iter::Peekable;
 use std::ops::Range;
@@ -6,16 +6,16 @@ use std::vec;
 
 use crate::parse;
 
-/// The comments that are still to be taken, in the order of the text.
+/// The comments not taken yet, in the order of the text.
 pub(super) struct Comments<'a> {
     text: &'a str,
     left: Peekable<vec::IntoIter<Range<usize>>>,
 }
 
-/// A comment that stands on a line of its own.
+/// A comment on its own line.
 pub(super) struct Comment<'a> {
     pub(super) text: &'a str,
-    /// A free line comes before it.
+    /// Whether a blank line comes before it.
     pub(super) apart: bool,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Comments<'a> {
         Self { text, left: all.into_iter().peekable() }
     }
 
-    /// The comment behind a word that ends at a byte, on the same line.
+    /// Returns the comment on the same line after a word that ends at a byte.
     pub(super) fn behind(&mut self, end: usize) -> Option<&'a str> {
         let text = self.text;
         let is_behind = |comment: &Range<usize>| {
@@ -36,13 +36,13 @@ impl<'a> Comments<'a> {
         Some(text[comment].trim_ascii_end())
     }
 
-    /// The next comment, if it starts before a byte.
+    /// Returns the next comment if it starts before a byte.
     pub(super) fn before(&mut self, start: usize) -> Option<Comment<'a>> {
         let comment = self.left.next_if(|comment| comment.start < start)?;
         Some(Comment { apart: self.is_apart(comment.start), text: self.text[comment].trim_ascii_end() })
     }
 
-    /// Whether a free line comes before what starts at a byte.
+    /// Reports whether a blank line comes before what starts at a byte.
     pub(super) fn is_apart(&self, start: usize) -> bool {
         let space = self.text.as_bytes()[..start].iter().rev().take_while(|byte| byte.is_ascii_whitespace());
         space.filter(|byte| **byte == b'\n').count() > 1

@@ -1,40 +1,40 @@
-//! Text with places where it may be broken, and the choice of which of them are: as many as possible are not.
+//! A document of text and possible line breaks, and the algorithm that chooses as few breaks as possible.
 //!
-//! Nothing here knows the language. The documents are those of Wadler's "A prettier printer": a group stands on one line
-//! if it fits, and is broken at its own breaks if it does not. New is that comments end their lines wherever they stand.
+//! Nothing here knows the language. The documents are those of Wadler's "A prettier printer": a group stays on one line
+//! if it fits, else it is broken at its own breaks. An addition is that comments end their lines wherever they are.
 
 use std::mem;
 
-/// What one line may have, in characters.
+/// Maximum length of a line in characters.
 const WIDTH: usize = 100;
 const INDENT: usize = 4;
 
-/// A piece of text, or a place where it may be broken.
+/// A piece of text, or a possible line break.
 #[derive(Debug)]
 pub(super) enum Doc<'a> {
     Text(&'a str),
-    /// Text in the middle of something. Where a comment has ended the line before it, it stands further in.
+    /// Text inside a construct. If a comment has ended the line before it, it is indented further.
     Continued(&'a str),
     Space,
-    /// In a group that is not broken this: a space, or nothing.
+    /// A line break in a broken group; otherwise this text: a space, or nothing.
     Line(&'static str),
-    /// A line ends here, and so every group around it is broken.
+    /// A forced line break, which breaks every group around it.
     Hard,
-    /// As [`Doc::Hard`], and a line is left free.
+    /// A forced line break like [`Doc::Hard`] with a blank line.
     Blank,
-    /// A comma, behind the last word, also where comments have come since.
+    /// A comma right after the last word, even if comments have followed it.
     Comma,
-    /// The same, only where the group is broken.
+    /// A comma like [`Doc::Comma`], only if the group is broken.
     LastComma,
-    /// A comment behind something on its line.
+    /// A comment after something on its line.
     Trailing(&'a str),
-    /// A comment on a line of its own.
+    /// A comment on its own line.
     Own(&'a str),
-    /// As [`Doc::Own`], in the middle of something.
+    /// A comment like [`Doc::Own`], inside a construct.
     OwnContinued(&'a str),
     Indented(Vec<Doc<'a>>),
     Group(Group<'a>),
-    /// A group that what stands before it need not make room for: a line may end where it starts.
+    /// A group that what comes before it need not leave room for: a line may end where it starts.
     Chunk(Group<'a>),
 }
 
@@ -42,7 +42,7 @@ pub(super) enum Doc<'a> {
 pub(super) struct Group<'a> {
     docs: Vec<Doc<'a>>,
     is_broken: bool,
-    /// What its line may have.
+    /// Maximum length of its line in characters.
     width: usize,
 }
 
@@ -52,7 +52,7 @@ impl<'a> Group<'a> {
         Self { docs, is_broken, width: WIDTH }
     }
 
-    /// On a shorter line than others.
+    /// Limits the group to a shorter line than others.
     pub(super) fn within(mut self, width: usize) -> Self {
         self.width = width;
         self
@@ -65,7 +65,7 @@ impl<'a> Group<'a> {
 }
 
 impl Doc<'_> {
-    /// Whether it can't stand on one line.
+    /// Reports whether it can't be on one line.
     pub(super) fn is_broken(&self) -> bool {
         match self {
             Doc::Hard | Doc::Blank | Doc::Trailing(_) | Doc::Own(_) | Doc::OwnContinued(_) => true,
@@ -82,10 +82,10 @@ enum Mode {
     Broken,
 }
 
-/// What is still to be written, the next thing last: what, how far in, and how its breaks are.
+/// What is still to be written, the next item last: its mode, indentation and document.
 type Rest<'d, 'a> = Vec<(usize, Mode, &'d Doc<'a>)>;
 
-/// The text of some documents, in which lines end as [`WIDTH`] asks for. The last line has no end.
+/// Prints documents, with lines broken to fit [`WIDTH`]. The last line has no line feed.
 pub(super) fn print(docs: &[Doc]) -> String {
     let mut printer = Printer::default();
     let mut rest: Rest = docs.iter().rev().map(|doc| (0, Mode::Broken, doc)).collect();
@@ -117,13 +117,13 @@ fn inside<'d, 'a>(
 #[derive(Debug, Default)]
 struct Printer {
     text: String,
-    /// How many line feeds come before the next text; it is the next text that knows how far in it stands.
+    /// Number of line feeds before the next text; its indentation is known only when it is written.
     line_feeds: usize,
-    /// A space comes before the next text, unless a line feed does.
+    /// Whether a space comes before the next text, unless a line feed does.
     space: bool,
-    /// Characters since the last line feed.
+    /// Number of characters since the last line feed.
     column: usize,
-    /// Where the last text that is no comment ended, in bytes.
+    /// Offset in bytes of the end of the last text that is not a comment.
     word_end: usize,
 }
 
@@ -192,7 +192,7 @@ impl Printer {
         self.column += 1;
     }
 
-    /// Whether a group fits on the line, with what follows it up to where the line may end next.
+    /// Reports whether a group fits on the line, with what follows it up to the next possible line break.
     fn fits(&self, indent: usize, group: &Group, rest: &Rest) -> bool {
         let column = if self.line_feeds > 0 { indent } else { self.column + usize::from(self.space) };
         let Some(mut room) = group.width.checked_sub(column) else { return false };

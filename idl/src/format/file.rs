@@ -1,4 +1,4 @@
-//! What stands between the declarations of a file: the comments above them, and free lines.
+//! Formats what is between the declarations of a file: the comments above them, and blank lines.
 
 use super::document::print;
 use super::layout::Layout;
@@ -9,19 +9,19 @@ use crate::source::FileId;
 struct Writer<'a> {
     layout: Layout<'a>,
     written: String,
-    /// What was written last, unless nothing was.
+    /// What was written last; `None` at the start.
     last: Option<Last>,
 }
 
-/// What the lines between two declarations depend on.
+/// What decides the blank lines between two declarations.
 #[derive(Clone, Copy, PartialEq, Eq)]
 struct Last {
     part: Part,
-    /// It has more than one line.
+    /// Whether it has more than one line.
     is_long: bool,
 }
 
-/// The parts of a file.
+/// The kinds of items in a file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Part {
     Package,
@@ -29,7 +29,7 @@ enum Part {
     Declarations,
 }
 
-/// A file in its canonical form; absent where it is not of the grammar.
+/// Returns a file in its canonical form, or `None` if the grammar does not accept it.
 pub(super) fn formatted(file: FileId, text: &str) -> Option<String> {
     let mut writer = Writer { layout: Layout::new(text), written: String::new(), last: None };
     for node in parse::declarations(file, text) {
@@ -59,7 +59,7 @@ impl Writer<'_> {
         self.last = Some(this);
     }
 
-    /// The comments before a byte, each on its line, apart where the author has them apart.
+    /// Writes the comments before a byte, each on its line, with blank lines where the author has them.
     fn comments(&mut self, start: usize) {
         while let Some(comment) = self.layout.comments.before(start) {
             if comment.apart {
@@ -81,7 +81,7 @@ impl Writer<'_> {
     }
 }
 
-/// Whether a line is free in what stands between two declarations.
+/// Reports whether there is a blank line in the text between two declarations.
 fn has_free_line(between: &str) -> bool {
     between.starts_with('\n') || between.contains("\n\n")
 }

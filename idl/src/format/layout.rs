@@ -1,34 +1,34 @@
-//! How each part of a declaration is laid out: where spaces are, where lines may end and where they must.
+//! Lays out each part of a declaration: where spaces are, where lines may end and where they must.
 //!
-//! The rules are told to users in docs/language.md, "Format". How lines are chosen from what may be is
-//! [`super::document`]'s matter, and what stands between declarations [`super::file`]'s.
+//! The rules are documented for users in docs/language.md, "Format". [`super::document`] chooses among the possible
+//! line breaks, and [`super::file`] writes what is between declarations.
 
 use super::comments::Comments;
 use super::document::{Doc, Group};
 use crate::parse::{Node, Rule};
 
-/// How many members a body of one line has at most, and a service methods.
+/// Maximum number of members of a body on one line, except those of a service.
 const MAX_MEMBERS: usize = 3;
 const MAX_METHODS: usize = 1;
-/// How many characters a line with a whole body may have: less than others, for it says more.
+/// Maximum length in characters of a line with a whole body: shorter than others, because it is denser.
 const BODY_WIDTH: usize = 80;
 
 /// Lays out one part after the other, in the order of the text.
 pub(super) struct Layout<'a> {
     text: &'a str,
     pub(super) comments: Comments<'a>,
-    /// What the last word is, if the next one stands on the same line.
+    /// Rule of the last word, if the next one is on the same line.
     before: Option<Rule>,
-    /// Where the last word ends.
+    /// Offset of the end of the last word.
     end: usize,
 }
 
 /// How the members of a body may be written.
 #[derive(Clone, Copy)]
 enum Form {
-    /// On one line, where there is room.
+    /// On one line, if they fit.
     Short,
-    /// Each on its own.
+    /// Each on its own line.
     Open,
 }
 
@@ -37,7 +37,7 @@ impl<'a> Layout<'a> {
         Self { text, comments: Comments::of(text), before: None, end: 0 }
     }
 
-    /// A whole declaration, without the comments above it.
+    /// Lays out a whole declaration, without the comments above it.
     pub(super) fn item(&mut self, item: &Node) -> Vec<Doc<'a>> {
         self.before = None;
         let mut docs = Vec::new();
@@ -74,7 +74,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// What may have a body, and its body.
+    /// Lays out a part that may have a body, and its body.
     fn with_body(&mut self, parts: &[Node], form: Form, docs: &mut Vec<Doc<'a>>) {
         let Some(open) = parts.iter().position(|part| part.rule == Rule::open_brace) else {
             return self.parts(parts, docs);
@@ -85,7 +85,7 @@ impl<'a> Layout<'a> {
         self.parts(&parts[close + 1..], docs);
     }
 
-    /// From brace to brace.
+    /// Lays out a body from brace to brace.
     fn body(&mut self, parts: &[Node], form: Form, docs: &mut Vec<Doc<'a>>) {
         let [open, members @ .., close] = parts else { return };
         let mut group = Vec::new();
@@ -108,7 +108,7 @@ impl<'a> Layout<'a> {
         docs.extend(behind);
     }
 
-    /// The end of the line before a member, the comments above it, and lines left free as the author has.
+    /// Ends the line before a member; keeps the comments above it and the author's blank lines.
     fn free_line(&mut self, member: &Node, docs: &mut Vec<Doc<'a>>) {
         let is_first = docs.is_empty();
         self.before = None;
@@ -119,7 +119,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Comments before a byte, with free lines as the author has them, but none at the start of a body.
+    /// Writes the comments before a byte, with blank lines where the author has them, but none at the start of a body.
     fn comments_apart(&mut self, start: usize, docs: &mut Vec<Doc<'a>>) {
         while let Some(comment) = self.comments.before(start) {
             if comment.apart && docs.iter().any(|doc| !matches!(doc, Doc::Line(_))) {
@@ -154,7 +154,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// What a method answers and throws: behind the parameters, or each on a line of its own.
+    /// Lays out what a method returns and throws: after the parameters, or each on its own line.
     fn result(&mut self, method: &Node, docs: &mut Vec<Doc<'a>>) {
         let mut result = Vec::new();
         for part in method.children.iter().filter(|part| matches!(part.rule, Rule::answer | Rule::throws)) {
@@ -167,7 +167,7 @@ impl<'a> Layout<'a> {
         docs.extend(behind);
     }
 
-    /// A field, a value or a parameter: its attributes are on its line, where there is room.
+    /// Lays out a field, a value or a parameter: its attributes are on its line if they fit.
     fn attributes_beside(&mut self, node: &Node, docs: &mut Vec<Doc<'a>>) {
         let mut group = Vec::new();
         for part in &node.children {
@@ -186,7 +186,7 @@ impl<'a> Layout<'a> {
         docs.extend(behind);
     }
 
-    /// Docs and attributes above what they belong to.
+    /// Lays out docs and attributes above what they belong to.
     fn attributes_above(&mut self, preamble: &Node, docs: &mut Vec<Doc<'a>>) {
         let attributes = self.preamble(preamble, docs);
         if !attributes.is_empty() {
@@ -196,7 +196,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// Docs, each on its line, and what attributes are above docs. Comes back with the attributes below them.
+    /// Lays out docs, each line by itself, and attributes above docs. Returns the attributes below them.
     fn preamble(&mut self, preamble: &Node, docs: &mut Vec<Doc<'a>>) -> Vec<Doc<'a>> {
         let mut attributes = Vec::new();
         for part in &preamble.children {
@@ -219,7 +219,7 @@ impl<'a> Layout<'a> {
         attributes
     }
 
-    /// As many entries on a line as there is room for.
+    /// Lays out `reserved`, with as many entries on a line as fit.
     fn reserved(&mut self, reserved: &Node, docs: &mut Vec<Doc<'a>>) {
         let mut parts = reserved.children.iter().peekable();
         let mut is_first = true;
@@ -243,7 +243,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// From sign to sign, with commas between: on one line, or each entry on its own.
+    /// Lays out a list from sign to sign, with commas between: on one line, or each entry on its own.
     fn list(&mut self, list: &Node, docs: &mut Vec<Doc<'a>>) {
         let [open, parts @ .., close] = list.children.as_slice() else { return };
         let mut group = Vec::new();
@@ -290,7 +290,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// A comma is the style's to set or leave out; the comments around the written one stay.
+    /// Writes the comma that the style wants, or none; the comments around the written one stay.
     fn comma(&mut self, node: &Node, comma: Option<Doc<'a>>, docs: &mut Vec<Doc<'a>>) {
         self.own_comments(node.range.start, docs);
         docs.extend(comma);
@@ -320,7 +320,7 @@ impl<'a> Layout<'a> {
         }
     }
 
-    /// A word or sign, with the comments before it and the one behind it.
+    /// Writes a word or sign, with the comments before it and the one after it.
     fn word(&mut self, node: &Node, docs: &mut Vec<Doc<'a>>) {
         let is_inside = self.before.is_some() && !matches!(node.rule, Rule::close_paren | Rule::close_angle);
         while let Some(comment) = self.comments.before(node.range.start) {
@@ -345,12 +345,12 @@ impl<'a> Layout<'a> {
     }
 }
 
-/// Takes the comment behind the last word: it ends the line, but breaks nothing that stands before it.
+/// Takes the comment after the last word: it ends the line, but breaks no group before it.
 fn comment_at_end<'a>(docs: &mut Vec<Doc<'a>>) -> Option<Doc<'a>> {
     docs.pop_if(|doc| matches!(doc, Doc::Trailing(_)))
 }
 
-/// How many members of this sort one line may have.
+/// Returns how many members of this kind one line may have.
 fn most(members: &[Node]) -> usize {
     let has_body = |member: &Node| {
         member
@@ -365,7 +365,7 @@ fn most(members: &[Node]) -> usize {
     }
 }
 
-/// Whether a space stands between two words of one line.
+/// Reports whether there is a space between two words of one line.
 fn are_apart(before: Rule, next: Rule) -> bool {
     let clings_to_next =
         matches!(before, Rule::open_angle | Rule::open_paren | Rule::open_bracket | Rule::at | Rule::dots);

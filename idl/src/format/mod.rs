@@ -1,8 +1,8 @@
-//! One canonical style for `.svc` files: the same words and comments, with other space between them.
+//! Formats `.svc` files in one canonical style: the words and comments stay, white space changes.
 //!
-//! What the style is, docs/language.md tells under "Format". A file goes from [`crate::parse`]'s tokens through
-//! [`layout`], which says where lines may end, to [`document`], which says where they do; [`file`] writes what stands
-//! between declarations. That nothing of a file was lost is looked at before any of it is given back.
+//! docs/language.md documents the style under "Format". A file goes from [`crate::parse`]'s tokens through [`layout`],
+//! which says where lines may end, to [`document`], which says where they do; [`file`] writes what is between
+//! declarations. Before the result is returned, it is checked that no token was lost.
 
 mod comments;
 mod document;
@@ -14,27 +14,27 @@ use crate::load::{self, Loader};
 use crate::parse;
 use crate::source::{FileId, SourceMap, Span};
 
-/// What became of one file.
+/// The result of formatting one file.
 #[derive(Debug)]
 pub struct Formatting {
-    /// The file in the canonical style; absent exactly if it can't be read as one of this language.
+    /// The file in the canonical style; `None` exactly if it can't be parsed.
     pub text: Option<String>,
-    /// Why there is no text: what [`crate::compile`] says of the form of the file. Otherwise nothing.
+    /// Why there is no text: what [`crate::compile`] reports about the form of the file. Otherwise empty.
     pub diagnostics: Vec<Diagnostic>,
-    /// The file, unless there is none.
+    /// The file, unless it does not exist.
     pub sources: SourceMap,
 }
 
 impl Formatting {
-    /// The file can't be read: the fault is not in what it says.
+    /// Reports whether the file can't be read, so that the fault is not in what it says.
     #[must_use]
     pub fn has_unreadable_file(&self) -> bool {
         self.diagnostics.iter().any(|diagnostic| diagnostic.code == diagnostic::UNREADABLE_FILE)
     }
 }
 
-/// Formats one file. Names need not be known and rules need not hold, but its form must be that of the grammar.
-/// Formatting what was formatted changes nothing, and neither does formatting change what a file means.
+/// Formats one file. Names need not be known and rules need not hold, but the grammar must accept it. Formatting is
+/// idempotent and does not change what a file means.
 #[must_use]
 pub fn format(loader: &dyn Loader, path: &str) -> Formatting {
     let mut report = Report::default();
@@ -52,7 +52,7 @@ fn formatted(file: FileId, text: &str, report: &mut Report) -> Option<String> {
         }
         return None;
     };
-    // But for space, and for commas at the ends of lists.
+    // White space, and commas at the ends of lists, may differ.
     if !parse::words(text).eq(parse::words(&formatted)) {
         report.add(contradiction(file, "formatting would change more than space"));
         return None;
@@ -60,7 +60,7 @@ fn formatted(file: FileId, text: &str, report: &mut Report) -> Option<String> {
     Some(formatted)
 }
 
-/// Never a user's fault. The file stays as it is.
+/// Returns the diagnostic of an internal error, which is never the user's fault. The file stays as it is.
 fn contradiction(file: FileId, message: &str) -> Diagnostic {
     Diagnostic::new(diagnostic::CONTRADICTION, message)
         .at(Span { file, start: 0, end: 0 }, "")

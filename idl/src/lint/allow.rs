@@ -1,4 +1,4 @@
-//! Which `@allow` covers which place.
+//! Finds which `@allow` covers which place.
 
 use std::collections::BTreeMap;
 
@@ -10,18 +10,18 @@ use crate::source::{FileId, Span};
 
 /// All `@allow`s of all files.
 pub(super) struct Allows {
-    /// By file and code, in the order of the text.
+    /// Entries by file and code, in the order of the text.
     entries: BTreeMap<(FileId, Code), Vec<Allow>>,
 }
 
 /// One rule in one `@allow`.
 struct Allow {
-    /// Where the rule's name stands.
+    /// Span of the rule's name.
     span: Span,
-    /// What it is about, with all that stands in it, starts and ends at these bytes.
+    /// Offset of the start of the subject that it covers; `end` is that of its end.
     start: u32,
     end: u32,
-    /// The one of the same rule that this one stands in, by its place among the entries.
+    /// Index of the entry of the same rule around this one.
     outer: Option<usize>,
     used: bool,
 }
@@ -49,11 +49,11 @@ impl Allows {
         entries.push(Allow { span, start, end, outer, used: false });
     }
 
-    /// Whether a finding is allowed, which makes the innermost `@allow` around it a used one.
+    /// Reports whether a finding is allowed, and marks the innermost `@allow` around it as used.
     pub(super) fn cover(&mut self, code: Code, span: Span) -> bool {
         let Some(entries) = self.entries.get_mut(&(span.file, code)) else { return false };
         let mut at = entries.partition_point(|entry| entry.start <= span.start).checked_sub(1);
-        // Each stands in the next, so there are no more of them than attributes can nest.
+        // Each is inside the next, so there are at most as many as attributes can nest.
         while let Some(index) = at.filter(|index| entries[*index].end <= span.start) {
             at = entries[index].outer;
         }
@@ -62,7 +62,7 @@ impl Allows {
         true
     }
 
-    /// Of the rules that were looked at those that were allowed for nothing.
+    /// Returns the unused `@allow`s of the rules that were applied.
     pub(super) fn unused(&self, looked_at: &[&'static Rule]) -> Vec<(&'static Rule, Span)> {
         let mut unused = Vec::new();
         for ((_, code), entries) in &self.entries {
@@ -74,7 +74,7 @@ impl Allows {
     }
 }
 
-/// The rules that an attribute allows, and where each is named.
+/// Returns the rules that an attribute allows, and the span of each name.
 fn allowed(attribute: &Attribute) -> Vec<(&'static Rule, Span)> {
     if attribute.name.text != "allow" {
         return Vec::new();
@@ -86,13 +86,13 @@ fn allowed(attribute: &Attribute) -> Vec<(&'static Rule, Span)> {
     named.collect()
 }
 
-/// Where a subject starts: at its first attribute, or its name.
+/// Returns the start of a subject: its first attribute, or its name.
 fn start(subject: &Subject) -> u32 {
     let first = subject.preamble.attributes.first().map(|attribute| attribute.span.start);
     first.unwrap_or(subject.span().start)
 }
 
-/// Where each subject ends: where the next one starts that does not stand in it.
+/// Returns the end of each subject: the start of the next one that is not inside it.
 fn ends(subjects: &[Subject]) -> Vec<u32> {
     let mut ends = vec![u32::MAX; subjects.len()];
     let mut open: Vec<usize> = Vec::new();

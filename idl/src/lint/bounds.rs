@@ -1,4 +1,4 @@
-//! How much may come in.
+//! Lints about missing bounds on input.
 
 use super::context::{Context, Findings};
 use crate::ast::Type as TypeUse;
@@ -7,7 +7,7 @@ use crate::check::subjects::{Node, Subject};
 use crate::resolve::Model;
 use crate::schema::{Builtin, Type};
 
-/// A list or map of bytes says how many there may be.
+/// Reports lists and maps of bytes without a maximum number of elements.
 pub(super) fn unbounded_list(context: &Context, findings: &mut Findings) {
     for (subject, ty) in unbounded(context) {
         let Some(ty) = context.model.ty(subject.file, ty) else { continue };
@@ -18,7 +18,7 @@ pub(super) fn unbounded_list(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// A parameter that may be long says how long.
+/// Reports parameters of variable size without a maximum length.
 pub(super) fn unbounded_parameter(context: &Context, findings: &mut Findings) {
     for (subject, ty) in unbounded(context).filter(|(subject, _)| subject.place == Place::Parameter) {
         let ty = context.model.ty(subject.file, ty).and_then(|ty| context.model.inner(&ty));
@@ -30,7 +30,7 @@ pub(super) fn unbounded_parameter(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// Fields and plain parameters without `@len`, and their types.
+/// Returns fields and plain parameters without `@len`, and their types.
 fn unbounded<'c, 'm>(context: &'c Context<'_, 'm>) -> impl Iterator<Item = (&'c Subject<'m>, &'m TypeUse)> {
     context.subjects.iter().filter(|subject| subject.preamble.find("len").is_none()).filter_map(|subject| {
         match (subject.node, subject.place) {
@@ -45,8 +45,8 @@ fn is_many(model: &Model, ty: &Type) -> bool {
     matches!(model.inner(ty), Some(Type::List(_) | Type::Map(..)))
 }
 
-/// Through lists, maps, optionals and aliases, but not into structs: what stands in those has bounds of its own.
-/// Recursion is bounded by how deep types may nest, aliases included.
+/// Reports whether a type holds bytes, through lists, maps, optionals and aliases, but not structs: their fields have
+/// bounds of their own. Recursion is bounded by how deep types may nest, aliases included.
 fn holds_bytes(model: &Model, ty: &Type) -> bool {
     match model.inner(ty) {
         Some(Type::Builtin(builtin)) => builtin == Builtin::Bytes,

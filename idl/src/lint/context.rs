@@ -1,4 +1,4 @@
-//! What a rule looks at, and where it puts what it finds.
+//! The input of a lint rule, and where it puts its findings.
 
 use super::allow::Allows;
 use super::{Level, Reach, Rule};
@@ -7,14 +7,14 @@ use crate::diagnostic::{Diagnostic, Report};
 use crate::resolve::Model;
 use crate::source::Span;
 
-/// What rules look at.
+/// The input of rules.
 pub(super) struct Context<'a, 'm> {
     pub(super) model: &'a Model<'m>,
-    /// As [`crate::check::subjects`] gives them.
+    /// Subjects, as [`crate::check::subjects`] returns them.
     pub(super) subjects: Vec<Subject<'m>>,
 }
 
-/// Takes what one rule finds, as far as it is to be told.
+/// Collects the findings of one rule, except those that are allowed.
 pub(super) struct Findings<'a, 'm> {
     pub(super) rule: &'a Rule,
     pub(super) level: Level,
@@ -24,12 +24,12 @@ pub(super) struct Findings<'a, 'm> {
 }
 
 impl Findings<'_, '_> {
-    /// Tells a message at a place, with what to do about it.
+    /// Adds a finding at a place, with what to do about it.
     pub(super) fn add(&mut self, span: Span, message: impl Into<String>, help: impl Into<String>) {
         self.add_related(span, message, None, help);
     }
 
-    /// As [`Self::add`], with another place that matters.
+    /// Adds like [`Self::add`], with a related place.
     pub(super) fn add_related(
         &mut self,
         span: Span,
@@ -46,7 +46,7 @@ impl Findings<'_, '_> {
         self.report.add(if self.level == Level::Deny { diagnostic.denied() } else { diagnostic });
     }
 
-    /// Tells that an `@allow` has nothing to allow.
+    /// Reports an `@allow` that is not needed.
     pub(super) fn unused_allow(&mut self, rule: &Rule, span: Span) {
         let message = format!("`{}` finds nothing here", rule.name.replace('-', "_"));
         self.add(span, message, "remove it from the `@allow`");

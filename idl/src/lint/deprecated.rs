@@ -1,4 +1,4 @@
-//! Who uses what is deprecated.
+//! Finds uses of what is deprecated.
 
 use std::collections::BTreeMap;
 
@@ -7,13 +7,13 @@ use super::uses;
 use crate::check::subjects::{Node, Subject};
 use crate::source::Span;
 
-/// What is not deprecated itself uses nothing that is.
+/// Reports uses of deprecated declarations by ones that are not deprecated.
 pub(super) fn deprecated_use(context: &Context, findings: &mut Findings) {
     let deprecated = deprecated(&context.subjects);
     if deprecated.is_empty() {
         return;
     }
-    // The depth from which on all is deprecated, until something starts that does not stand in it.
+    // Depth of the deprecated subject around the current one, until a subject starts that is not inside it.
     let mut inside: Option<u8> = None;
     for subject in &context.subjects {
         inside = inside.filter(|depth| *depth < subject.depth);
@@ -33,7 +33,7 @@ pub(super) fn deprecated_use(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// The attributes of deprecated declarations, by where their names stand.
+/// Returns the attributes of deprecated declarations, by the spans of their names.
 fn deprecated(subjects: &[Subject]) -> BTreeMap<Span, Span> {
     let items = subjects.iter().filter(|subject| matches!(subject.node, Node::Item(_)));
     items.filter_map(|it| Some((it.span(), it.preamble.find("deprecated")?.span))).collect()

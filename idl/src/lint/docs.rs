@@ -1,10 +1,10 @@
-//! What is said of things: docs, and deprecations.
+//! Lints about docs and deprecations.
 
 use super::context::{Context, Findings};
 use crate::ast::ValueKind;
 use crate::check::places::Place;
 
-/// Declarations and methods have docs.
+/// Reports declarations and methods without docs.
 pub(super) fn missing_docs(context: &Context, findings: &mut Findings) {
     let wants_docs = |place| {
         use Place::{Alias, Const, Enum, Error, Oneway, Rpc, Service, Struct, Union};
@@ -13,9 +13,9 @@ pub(super) fn missing_docs(context: &Context, findings: &mut Findings) {
     undocumented(context, findings, wants_docs);
 }
 
-/// Fields, values and variants have docs.
+/// Reports fields, values and variants without docs.
 pub(super) fn missing_member_docs(context: &Context, findings: &mut Findings) {
-    // What an error's variant means is told by its message.
+    // The message of an error's variant explains it.
     undocumented(context, findings, |place| matches!(place, Place::Field | Place::Value | Place::Variant));
 }
 
@@ -32,7 +32,7 @@ fn undocumented(context: &Context, findings: &mut Findings, wants_docs: impl Fn(
     }
 }
 
-/// A deprecation says what to use instead.
+/// Reports deprecations that do not say what to use instead.
 pub(super) fn deprecated_hint(context: &Context, findings: &mut Findings) {
     for subject in &context.subjects {
         let Some(attribute) = subject.preamble.find("deprecated") else { continue };

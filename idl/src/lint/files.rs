@@ -1,10 +1,10 @@
-//! Packages, and the files that they are in.
+//! Lints about packages and their files.
 
 use super::context::{Context, Findings};
 use crate::ast::{File, ItemKind, Package};
 use crate::resolve::Model;
 
-/// A package with a service has a version, so that the next one can stand beside it.
+/// Reports packages with a service but no version; with one, the next version can coexist.
 pub(super) fn unversioned_package(context: &Context, findings: &mut Findings) {
     for (file, package) in packages(context.model) {
         let service = file.items.iter().find(|item| matches!(item.kind, ItemKind::Service(_)));
@@ -18,7 +18,7 @@ pub(super) fn unversioned_package(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// `v1`, `v2beta3`
+/// Reports whether a part is a version: `v1`, `v2beta3`.
 fn is_version(part: &str) -> bool {
     let Some(rest) = part.strip_prefix('v') else { return false };
     let after_number = rest.trim_start_matches(|digit: char| digit.is_ascii_digit());
@@ -26,7 +26,7 @@ fn is_version(part: &str) -> bool {
     after_number.len() < rest.len() && matches!(stage, "" | "alpha" | "beta")
 }
 
-/// A file lies in folders named like its package.
+/// Reports files outside the folders named like their package.
 pub(super) fn package_folder(context: &Context, findings: &mut Findings) {
     for (file, package) in packages(context.model) {
         let path = context.model.program.sources.file(file.id).path();
@@ -39,7 +39,7 @@ pub(super) fn package_folder(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// A file is named in `snake_case`.
+/// Reports file names that are not `snake_case`.
 pub(super) fn file_name(context: &Context, findings: &mut Findings) {
     for (file, package) in packages(context.model) {
         let path = context.model.program.sources.file(file.id).path();

@@ -1,14 +1,14 @@
-//! How much a rule weighs: by default, and as somebody has chosen.
+//! Levels of rules: the defaults, and what a user has chosen.
 
 use std::collections::BTreeMap;
 
 use super::{Reach, Rule};
 use crate::diagnostic::Code;
 
-/// What becomes of what a rule finds.
+/// How findings of a rule are treated.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
-    /// Nothing: it is not looked for.
+    /// The rule is not applied.
     Off,
     /// A warning, which fails nothing.
     Warn,
@@ -17,7 +17,7 @@ pub enum Level {
 }
 
 impl Level {
-    /// As it is written: `off`, `warn`, `deny`.
+    /// Returns the level as written: `off`, `warn`, `deny`.
     #[must_use]
     pub fn name(self) -> &'static str {
         match self {
@@ -27,7 +27,7 @@ impl Level {
         }
     }
 
-    /// The level of a name.
+    /// Returns the level of a name.
     #[must_use]
     pub fn named(name: &str) -> Option<Self> {
         [Self::Off, Self::Warn, Self::Deny].into_iter().find(|level| level.name() == name)
@@ -38,29 +38,29 @@ impl Level {
 #[derive(Debug, Clone, Default)]
 pub struct Levels {
     chosen: BTreeMap<Code, Level>,
-    /// Rules that nobody has chosen a level for have their default, instead of spelling alone.
+    /// Whether rules without a chosen level have their default, instead of only those about spelling.
     all: bool,
 }
 
 impl Levels {
-    /// What is looked at wherever a schema is read: how names are spelt.
+    /// Returns the levels for every command that reads a schema: only the spelling of names is checked.
     #[must_use]
     pub fn of_check() -> Self {
         Self::default()
     }
 
-    /// What `zsvc lint` looks at: each rule at its default level.
+    /// Returns the levels of `zsvc lint`: each rule at its default level.
     #[must_use]
     pub fn of_lint() -> Self {
         Self { all: true, ..Self::default() }
     }
 
-    /// Chooses the level of a rule.
+    /// Sets the level of a rule.
     pub fn set(&mut self, rule: &Rule, level: Level) {
         self.chosen.insert(rule.code, level);
     }
 
-    /// The level of a rule.
+    /// Returns the level of a rule.
     #[must_use]
     pub fn level(&self, rule: &Rule) -> Level {
         let unchosen = if self.all || rule.reach == Reach::Spelling { rule.level } else { Level::Off };

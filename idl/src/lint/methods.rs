@@ -1,4 +1,4 @@
-//! Services and methods.
+//! Lints about services and methods.
 
 use super::context::{Context, Findings};
 use crate::ast::{ItemKind, Method};
@@ -6,10 +6,10 @@ use crate::check::places::Place;
 use crate::check::subjects::{Node, Subject};
 use crate::schema::Type;
 
-/// More parameters than these are hard to tell apart where a method is called.
+/// Maximum number of parameters; more are hard to tell apart in a call.
 const MANY_PARAMETERS: usize = 7;
 
-/// An `rpc` that answers once has a deadline.
+/// Reports unary `rpc`s without a deadline.
 pub(super) fn unary_deadline(context: &Context, findings: &mut Findings) {
     for (subject, method) in timeless(context).filter(|(_, method)| !streams(method)) {
         let message = format!("`{}` has no deadline", method.name.text);
@@ -17,7 +17,7 @@ pub(super) fn unary_deadline(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// A stream has a deadline, or is meant to have none.
+/// Reports streams without a deadline, unless that is intended.
 pub(super) fn endless_stream(context: &Context, findings: &mut Findings) {
     for (subject, method) in timeless(context).filter(|(_, method)| streams(method)) {
         let message = format!("the stream of `{}` has no deadline", method.name.text);
@@ -27,7 +27,7 @@ pub(super) fn endless_stream(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// The `rpc` methods without a deadline.
+/// Returns the `rpc` methods without a deadline.
 fn timeless<'c, 'm>(context: &'c Context<'_, 'm>) -> impl Iterator<Item = (&'c Subject<'m>, &'m Method)> {
     let is_timeless =
         |subject: &&Subject| subject.place == Place::Rpc && subject.preamble.find("deadline").is_none();
@@ -42,7 +42,7 @@ fn streams(method: &Method) -> bool {
         || method.parameters.iter().any(|parameter| parameter.stream.is_some())
 }
 
-/// A method has few parameters.
+/// Reports methods with many parameters.
 pub(super) fn many_parameters(context: &Context, findings: &mut Findings) {
     for subject in &context.subjects {
         let Node::Method(method) = subject.node else { continue };
@@ -53,7 +53,7 @@ pub(super) fn many_parameters(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// What is answered can grow.
+/// Reports results that can't get more fields later.
 pub(super) fn bare_answer(context: &Context, findings: &mut Findings) {
     for subject in &context.subjects {
         let Node::Method(method) = subject.node else { continue };
@@ -66,7 +66,7 @@ pub(super) fn bare_answer(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// A service has methods.
+/// Reports services without methods.
 pub(super) fn empty_service(context: &Context, findings: &mut Findings) {
     for subject in &context.subjects {
         let Node::Item(item) = subject.node else { continue };
@@ -77,7 +77,7 @@ pub(super) fn empty_service(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// A service is not named like what is generated from it.
+/// Reports services named like what is generated from them.
 pub(super) fn service_suffix(context: &Context, findings: &mut Findings) {
     for subject in context.subjects.iter().filter(|subject| subject.place == Place::Service) {
         let name = subject.name();

@@ -1,8 +1,8 @@
-//! What is allowed, but better done otherwise: rules whose levels a user sets.
+//! Lints: rules about what is allowed but better done otherwise, with levels that a user sets.
 //!
-//! A rule is one function over a `Context` and an entry of `RULES`. `zsvc lint` looks at all of them; checking and
-//! generating looks at spelling, and at what a project's `zsvc.toml` names. [`Levels`] has both. What may never be is
-//! `check`'s matter. docs/diagnostics.md has a page for each rule.
+//! A rule is one function over a `Context` and an entry of `RULES`. `zsvc lint` applies all of them; checking and
+//! generating apply those about spelling, and those that a project's `zsvc.toml` names. [`Levels`] has both sets. What
+//! is never allowed is in `check`. docs/diagnostics.md has a page for each rule.
 
 mod allow;
 mod bounds;
@@ -35,12 +35,12 @@ pub struct Rule {
     run: fn(&Context, &mut Findings),
 }
 
-/// Where a rule is looked at.
+/// Where a rule is applied.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Reach {
-    /// Everywhere, also in files with errors and in imported ones: it is about the spelling of a name alone.
+    /// Everywhere, also in files with errors and in imported ones: the rule is about the spelling of a name alone.
     Spelling,
-    /// By `zsvc lint` and where it was asked for, in files that were named, and only where no file has an error.
+    /// By `zsvc lint` and where requested, in named files, and only if no file has an error.
     Lint,
 }
 
@@ -53,19 +53,19 @@ impl Rule {
         Self { code, name, level, reach: Reach::Lint, run }
     }
 
-    /// The code of what it tells.
+    /// Returns the code of its findings.
     #[must_use]
     pub fn code(&self) -> Code {
         self.code
     }
 
-    /// As `zsvc.toml` and the command line have it: `missing-docs`. In `@allow(…)` it is `missing_docs`.
+    /// Returns the name as in `zsvc.toml` and on the command line: `missing-docs`. In `@allow(…)` it is `missing_docs`.
     #[must_use]
     pub fn name(&self) -> &'static str {
         self.name
     }
 
-    /// The level that it has where nobody says anything.
+    /// Returns the level unless a user sets another.
     #[must_use]
     pub fn default_level(&self) -> Level {
         self.level
@@ -87,7 +87,7 @@ const RULES: &[Rule] = &[
     Rule::lint(diagnostic::MISSING_MEMBER_DOCS, "missing-member-docs", Level::Off, docs::missing_member_docs),
     Rule::lint(diagnostic::UNUSED_IMPORT, "unused-import", Level::Warn, unused::unused_import),
     Rule::lint(diagnostic::UNUSED_TYPE, "unused-type", Level::Warn, unused::unused_type),
-    // What it tells is known only when all others have been looked at.
+    // Its findings are known only after all other rules were applied.
     Rule::lint(diagnostic::UNUSED_ALLOW, "unused-allow", Level::Warn, |_, _| {}),
     Rule::lint(diagnostic::NUMBER_GAPS, "number-gaps", Level::Warn, numbers::number_gaps),
     Rule::lint(diagnostic::UNBOUNDED_LIST, "unbounded-list", Level::Warn, bounds::unbounded_list),
@@ -128,26 +128,26 @@ const RULES: &[Rule] = &[
     Rule::lint(diagnostic::BARE_ANSWER, "bare-answer", Level::Off, methods::bare_answer),
 ];
 
-/// All rules, in the order of their codes.
+/// Returns all rules, in the order of their codes.
 pub fn rules() -> impl Iterator<Item = &'static Rule> {
     RULES.iter()
 }
 
-/// The rule of a name, with hyphens or underscores.
+/// Returns the rule of a name, with hyphens or underscores.
 #[must_use]
 pub fn rule(name: &str) -> Option<&'static Rule> {
     let name = name.replace('_', "-");
     rules().find(|rule| rule.name == name)
 }
 
-/// The rule that was most likely meant by a name that no rule has.
+/// Returns the rule that was likely meant by an unknown name.
 #[must_use]
 pub fn nearest_rule(name: &str) -> Option<&'static Rule> {
     let names = rules().map(|rule| rule.name);
     crate::suggest::nearest(&name.replace('_', "-"), names).and_then(rule)
 }
 
-/// Looks at the rules whose levels are above [`Level::Off`].
+/// Applies the rules whose levels are above [`Level::Off`].
 pub(crate) fn lint(model: &Model, levels: &Levels, report: &mut Report) {
     let sound = !report.has_errors();
     let context = Context { model, subjects: subjects(model) };
@@ -159,7 +159,7 @@ pub(crate) fn lint(model: &Model, levels: &Levels, report: &mut Report) {
         let mut findings = Findings { rule, level: levels.level(rule), allows: &mut allows, model, report };
         (rule.run)(&context, &mut findings);
     }
-    // What it finds stands where it would be allowed, so an `@allow` of this rule is never unused itself.
+    // Its findings are at the `@allow` that would cover them, so an `@allow` of this rule is never unused itself.
     let (own, others): (Vec<&Rule>, Vec<&Rule>) =
         looked_at.into_iter().partition(|rule| rule.code == diagnostic::UNUSED_ALLOW);
     if let Some(rule) = own.first() {

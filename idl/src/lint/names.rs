@@ -1,4 +1,4 @@
-//! What names say, and say twice.
+//! Lints about what names say or repeat.
 
 use super::context::{Context, Findings};
 use super::spelling::to_snake;
@@ -6,7 +6,7 @@ use crate::check::places::Place;
 use crate::check::subjects::{Node, Subject};
 use crate::schema::{Builtin, Type};
 
-/// A value or variant does not start with the name of what it belongs to, which stands before it anyway.
+/// Reports values and variants that start with the name of their type, which always precedes them anyway.
 pub(super) fn repeated_value_name(context: &Context, findings: &mut Findings) {
     let mut owner = "";
     for subject in &context.subjects {
@@ -21,16 +21,16 @@ pub(super) fn repeated_value_name(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// What is left of a name behind another: `Buy` of `SideBuy`, `BUY` of `SIDE_BUY`.
+/// Returns the rest of a name after another: `Buy` of `SideBuy`, `BUY` of `SIDE_BUY`.
 fn after_prefix<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
     let shouted = to_snake(prefix).to_uppercase() + "_";
     let rest = name.strip_prefix(prefix).or_else(|| name.strip_prefix(shouted.as_str()))?;
     let rest = rest.trim_start_matches('_');
-    // `Sideways` is no `ways` of a `Side`, and `Side1` no `1`.
+    // `Sideways` is not `ways` of a `Side`, and `Side1` is not `1`.
     rest.starts_with(|first: char| first.is_ascii_uppercase()).then_some(rest)
 }
 
-/// A field does not start with the name of what it belongs to.
+/// Reports fields that start with the name of their type.
 pub(super) fn repeated_field_name(context: &Context, findings: &mut Findings) {
     let mut owner = "";
     for subject in &context.subjects {
@@ -53,7 +53,7 @@ fn told(findings: &mut Findings, subject: &Subject, owner: &str, rest: &str) {
     findings.add(subject.span(), message, format!("call it `{rest}`"));
 }
 
-/// What is a time, a duration or a uuid by its name is one by its type.
+/// Reports fields that are a time, a duration or a uuid by their name but not by their type.
 pub(super) fn fitting_type(context: &Context, findings: &mut Findings) {
     for subject in &context.subjects {
         let ty = match subject.node {
@@ -74,7 +74,7 @@ pub(super) fn fitting_type(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// Units that are words of nothing else.
+/// Units that are not also ordinary words.
 const UNITS: [&str; 11] = [
     "ms",
     "millis",
@@ -89,12 +89,12 @@ const UNITS: [&str; 11] = [
     "hours",
 ];
 
-/// Units, and those that are such only behind what is a time anyway: nobody waits a `contact_us`.
+/// Returns name endings with a unit, including those that are one only after a time: `contact_us` is not a duration.
 fn ends_of_units() -> impl Iterator<Item = &'static str> {
     UNITS.into_iter().chain(["s", "us", "ns"])
 }
 
-/// Whether a name is one of some words, or ends with one.
+/// Reports whether a name is one of some words, or ends with one.
 fn ends(name: &str, words: &[&str]) -> bool {
     let is_end =
         |word: &&str| name == *word || name.strip_suffix(*word).is_some_and(|rest| rest.ends_with('_'));

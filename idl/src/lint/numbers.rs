@@ -1,11 +1,11 @@
-//! Wire numbers.
+//! Lints about wire numbers.
 
 use super::context::{Context, Findings};
 use crate::check::numbers::numbers;
 use crate::check::walk::{self, Body};
 use crate::source::Span;
 
-/// Each number of a struct up to its last is a field's, or reserved.
+/// Reports numbers of a struct, up to its last, that are neither used nor reserved.
 pub(super) fn number_gaps(context: &Context, findings: &mut Findings) {
     for body in walk::bodies(context.model).iter().filter(|body| body.member == "field") {
         for Gap { ranges, first, span } in gaps(body) {
@@ -19,11 +19,11 @@ pub(super) fn number_gaps(context: &Context, findings: &mut Findings) {
 
 /// Numbers that nothing has.
 struct Gap {
-    /// As `reserved` has them: `4, 6..=8`.
+    /// The ranges as `reserved` takes them: `4, 6..=8`.
     ranges: String,
-    /// The least of them.
+    /// The least of the numbers.
     first: i128,
-    /// The number of the field that follows.
+    /// Span of the number of the following field.
     span: Span,
 }
 

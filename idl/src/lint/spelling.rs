@@ -1,4 +1,4 @@
-//! How names are spelt. Other spellings work all the same, but readers expect these.
+//! Lints about the spelling of names. Other spellings work as well, but readers expect these.
 
 use super::context::{Context, Findings};
 use crate::ast::Name;
@@ -7,18 +7,18 @@ use crate::check::subjects::Subject;
 use crate::resolve::BUILTINS;
 use crate::source::Span;
 
-/// Types, services, values and variants are `PascalCase`.
+/// Reports types, services, values and variants that are not `PascalCase`.
 pub(super) fn pascal_case(context: &Context, findings: &mut Findings) {
     for subject in &context.subjects {
         let name = subject.name();
-        // A declaration named like a type of the language is an error of its own.
+        // A declaration named like a built-in type is an error of its own.
         if is_type(subject.place) && !is_pascal(name) && !(subject.depth == 1 && BUILTINS.contains(&name)) {
             styled(findings, name, subject.span(), "PascalCase", &to_pascal(name));
         }
     }
 }
 
-/// Fields, methods, parameters and import aliases are `snake_case`.
+/// Reports fields, methods, parameters and import aliases that are not `snake_case`.
 pub(super) fn snake_case(context: &Context, findings: &mut Findings) {
     let has_capitals = |name: &str| name.bytes().any(|byte| byte.is_ascii_uppercase());
     for subject in context.subjects.iter().filter(|subject| is_member(subject.place)) {
@@ -34,7 +34,7 @@ pub(super) fn snake_case(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// Constants are `UPPER_SNAKE`.
+/// Reports constants that are not `UPPER_SNAKE`.
 pub(super) fn upper_snake_case(context: &Context, findings: &mut Findings) {
     let is_wrong = |subject: &&Subject| {
         subject.place == Place::Const && subject.name().bytes().any(|byte| byte.is_ascii_lowercase())
@@ -45,7 +45,7 @@ pub(super) fn upper_snake_case(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// Packages are in lower case.
+/// Reports packages that are not in lower case.
 pub(super) fn lower_case_package(context: &Context, findings: &mut Findings) {
     for package in context.model.program.files.iter().filter_map(|file| file.package.as_ref()) {
         let text = package.path.text();

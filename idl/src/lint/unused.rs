@@ -1,4 +1,4 @@
-//! What nobody uses: imports, and types that no call carries.
+//! Finds unused imports, and types that no call carries.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +9,7 @@ use crate::resolve::Model;
 use crate::schema::{PackageId, TypeId};
 use crate::source::{FileId, Span};
 
-/// A file uses something of each file that it imports.
+/// Reports imports of files of which nothing is used.
 pub(super) fn unused_import(context: &Context, findings: &mut Findings) {
     let model = context.model;
     let mut used: BTreeSet<(FileId, FileId)> = BTreeSet::new();
@@ -27,7 +27,7 @@ pub(super) fn unused_import(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// In a package with a service each type is carried by some call. A package without one is there for others to use.
+/// Reports types that no call carries, in packages with a service. A package without one is for others to use.
 pub(super) fn unused_type(context: &Context, findings: &mut Findings) {
     let reached = Reached::of(context);
     for (index, declared) in context.model.types.iter().enumerate() {
@@ -43,11 +43,11 @@ pub(super) fn unused_type(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// What calls and packages without services lead to.
+/// What calls, and packages without services, lead to.
 struct Reached {
     /// Packages that have a service.
     serving: BTreeSet<PackageId>,
-    /// By [`TypeId`].
+    /// Whether each type is reached, by [`TypeId`].
     types: Vec<bool>,
 }
 
@@ -84,7 +84,7 @@ impl Reached {
     }
 }
 
-/// Types by where their names stand.
+/// Returns types by the spans of their names.
 fn ids_by_name(model: &Model) -> BTreeMap<Span, TypeId> {
     model.types.iter().zip(0..).map(|(declared, id)| (declared.item.name.span, TypeId(id))).collect()
 }

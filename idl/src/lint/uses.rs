@@ -1,19 +1,19 @@
-//! What one thing uses of others: types, errors, constants and values.
+//! Finds what a subject uses of others: types, errors, constants and values.
 
 use crate::ast::{ItemKind, Path, Payload, Type, Value, ValueKind};
 use crate::check::subjects::{Node, Subject};
 use crate::resolve::{Model, Symbol};
 use crate::source::Span;
 
-/// One name that means something declared elsewhere.
+/// One name that refers to something declared elsewhere.
 pub(super) struct Use {
-    /// Where it is used.
+    /// Span of the use.
     pub(super) at: Span,
-    /// Where the name of what is meant stands.
+    /// Span of the declared name.
     pub(super) declared: Span,
 }
 
-/// What a subject uses by itself, without what stands in it.
+/// Returns what a subject uses itself, without what is inside it.
 pub(super) fn of(model: &Model, subject: &Subject) -> Vec<Use> {
     let mut uses = Uses { model, subject, found: Vec::new() };
     match subject.node {
@@ -51,7 +51,7 @@ struct Uses<'a, 'm> {
 }
 
 impl Uses<'_, '_> {
-    /// Recursion is bounded by how deep types may be written.
+    /// Adds the names in a type. Recursion is bounded: types nest at most `MAX_TYPE_DEPTH` deep.
     fn ty(&mut self, ty: &Type) {
         self.path(&ty.path);
         ty.arguments.iter().for_each(|argument| self.ty(argument));
@@ -67,7 +67,7 @@ impl Uses<'_, '_> {
         }
     }
 
-    /// A name, or the name of an enum before one of its values.
+    /// Adds a name, or the name of an enum before one of its values.
     fn path(&mut self, path: &Path) {
         let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
         let whole = self.declared(&words);

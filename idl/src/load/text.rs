@@ -1,37 +1,37 @@
-//! From bytes to text: what is no UTF-8, and characters that no reader sees.
+//! Decodes bytes to text: finds invalid UTF-8, and characters that are invisible or misleading.
 //!
-//! Each such place is told, and the rest is read as if there were space instead, so that it hides no other mistake. Only
-//! where so much is wrong that this can hardly be a text at all, the rest stays unread.
+//! Each such place is reported and replaced by something harmless, so that it hides no other mistake. Only if so much
+//! is wrong that this is hardly text at all, the rest is not parsed.
 
 use std::ops::Range;
 
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::source::{FileId, MAX_FILE_BYTES, SourceMap, Span, offset};
 
-/// Where more bytes are wrong than these, and more than one in so many, a file is no text.
+/// A file is not text if it has more than this number of invalid bytes, and more than one in this number is invalid.
 const FEW: usize = 32;
 const SOUND_SHARE: usize = 20;
 
-/// What of a file can be parsed.
+/// The part of a file that can be parsed.
 pub(super) enum Text {
-    /// All that it says.
+    /// All of the text.
     Sound,
-    /// This, each byte at its place; what is left out is reported.
+    /// The text with each byte at its place; what was replaced is reported.
     Mended(String),
-    /// Nothing, as is reported.
+    /// Nothing; already reported.
     Lost,
 }
 
-/// A stretch of bytes that are no UTF-8.
+/// A sequence of bytes that is not UTF-8.
 struct Foul {
-    /// Where U+FFFD stands for it in the text.
+    /// Range of the U+FFFD that stands for it in the text.
     place: Range<usize>,
-    /// Its first byte, and where in the file that is.
+    /// Its first byte, and the offset of that byte in the file.
     byte: u8,
     at: usize,
 }
 
-/// Takes the bytes of a file in, and tells what of them is no text.
+/// Decodes the bytes of a file, and reports what is not text.
 pub(super) fn take(
     path: &str,
     bytes: Vec<u8>,
@@ -58,7 +58,7 @@ pub(super) fn take(
     (file, without(text, &foul.chain(unseen).collect::<Vec<_>>()))
 }
 
-/// The text without a byte order mark, and what of it was no UTF-8.
+/// Returns the text without a byte order mark, and the invalid sequences in it.
 fn decoded(mut bytes: Vec<u8>) -> (String, Vec<Foul>) {
     let mark = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     bytes.drain(..mark);
@@ -82,8 +82,8 @@ fn decoded(mut bytes: Vec<u8>) -> (String, Vec<Foul>) {
     (text, foul)
 }
 
-/// The text with something harmless of the same length in these places: inside of a word a part of it, else what is given
-/// with the place. Nobody sees it but the parser; what is no UTF-8 was likely a letter.
+/// Replaces these places by something harmless of the same length: inside a word by a letter, else by the byte given
+/// with the place. Only the parser sees the result; invalid UTF-8 was likely a letter.
 fn without(text: &str, places: &[(Range<usize>, u8)]) -> Text {
     let wrong: usize = places.iter().map(|(place, _)| place.len()).sum();
     if wrong == 0 {
@@ -98,11 +98,12 @@ fn without(text: &str, places: &[(Range<usize>, u8)]) -> Text {
         let is_inside = place.start.checked_sub(1).is_some_and(|before| is_word(&bytes[before]));
         bytes[place.clone()].fill(if is_inside { b'x' } else { *instead });
     }
-    // Only whole characters were replaced, and by ASCII, so this is text again.
+    // Only whole characters were replaced, and by ASCII, so this is valid text again.
     String::from_utf8(bytes).map_or(Text::Lost, Text::Mended)
 }
 
-/// Characters that no editor shows, or that make text look other than it is; those of one kind in a row together.
+/// Returns characters that no editor shows, or that make text look different from what it is; adjacent ones of one kind
+/// are grouped.
 fn unseen(text: &str) -> Vec<(Range<usize>, char)> {
     let mut found: Vec<(Range<usize>, char)> = Vec::new();
     for (at, character) in text.char_indices() {

@@ -1,7 +1,7 @@
-//! Turns what pest found into the syntax tree: declarations and their members, made of what [`super::part`] builds.
+//! Turns pest's parse result into the syntax tree: declarations and members, made of what [`super::part`] builds.
 //!
-//! Each function knows the shape of one grammar rule. They return an `Option` because the shape is the grammar's to
-//! keep and not the compiler's; where the two disagree the piece counts as one that could not be parsed.
+//! Each function knows the shape of one grammar rule. They return an `Option` because only the grammar, not the
+//! compiler, guarantees that shape; where the two disagree, the piece counts as one that could not be parsed.
 
 use std::iter::Peekable;
 
@@ -18,12 +18,12 @@ use crate::source::{FileId, Span};
 /// Builds the pieces of one file.
 pub(super) struct Builder<'a> {
     pub(super) file: FileId,
-    /// Where the text that pest was given starts in the file.
+    /// Offset in the file at which the text that pest was given starts.
     pub(super) base: usize,
     pub(super) report: &'a mut Report,
 }
 
-/// One declaration of any sort.
+/// One declaration of any kind.
 pub(super) enum Declaration {
     Package(Package),
     Import(Import),
@@ -38,17 +38,17 @@ impl<'i> Parts<'i> {
         Self(pair.into_inner().peekable())
     }
 
-    /// The next part of this rule, past whatever stands before it.
+    /// Returns the next part of this rule, and skips what comes before it.
     pub(super) fn next(&mut self, rule: Rule) -> Option<Pair<'i, Rule>> {
         self.0.find(|pair| pair.as_rule() == rule)
     }
 
-    /// The next part, if it is of this rule.
+    /// Returns the next part if it is of this rule.
     pub(super) fn next_if(&mut self, rule: Rule) -> Option<Pair<'i, Rule>> {
         self.0.next_if(|pair| pair.as_rule() == rule)
     }
 
-    /// All parts of this rule that are left.
+    /// Returns all remaining parts of this rule.
     pub(super) fn all(self, rule: Rule) -> impl Iterator<Item = Pair<'i, Rule>> {
         self.0.filter(move |pair| pair.as_rule() == rule)
     }
@@ -72,7 +72,7 @@ impl Builder<'_> {
         })
     }
 
-    /// No attribute belongs to an import. It is told here, since nothing later sees it.
+    /// Reports attributes of an import: none is allowed. It is reported here since no later stage sees them.
     fn no_attributes(&mut self, preamble: &Preamble) {
         if let Some(attribute) = preamble.attributes.first() {
             let message = format!("`@{}` means nothing on an import", attribute.name.text);

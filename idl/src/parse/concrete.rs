@@ -1,7 +1,7 @@
-//! A file as the grammar sees it, every token in its place: what [`crate::format`] works on.
+//! The concrete syntax of a file, every token in its place: the input of [`crate::format`].
 //!
-//! Unlike the tree of [`crate::ast`] it leaves nothing out but space, and nothing is known of it but that the grammar
-//! takes it. Comments are told apart from it, by their places.
+//! Unlike the tree of [`crate::ast`] it omits only white space, and nothing is known of it except that the grammar
+//! accepts it. Comments are not in it; they are found by their positions.
 
 use std::ops::Range;
 
@@ -12,17 +12,17 @@ use super::{Parser, Rule, cut, first_pair};
 use crate::diagnostic::Report;
 use crate::source::FileId;
 
-/// One rule of the grammar and what it took. A token has no children; neither has a preamble of nothing.
+/// One grammar rule and the text that it matched. A token has no children; neither has an empty preamble.
 #[derive(Debug)]
 pub(crate) struct Node {
     pub(crate) rule: Rule,
-    /// Of a token exactly its bytes in the file; of anything else maybe with space behind them.
+    /// Byte range in the file: exact for a token; for anything else it may include space at the end.
     pub(crate) range: Range<usize>,
     pub(crate) children: Vec<Node>,
 }
 
 impl Node {
-    /// The depth is that of the grammar, whose only circle, types, is bounded by [`crate::ast::MAX_TYPE_DEPTH`].
+    /// The depth is that of the grammar, whose only recursion, types, is bounded by [`crate::ast::MAX_TYPE_DEPTH`].
     fn of(pair: Pair<Rule>, base: usize) -> Self {
         let (rule, span) = (pair.as_rule(), pair.as_span());
         let range = base + span.start()..base + span.end();
@@ -34,11 +34,11 @@ impl Node {
     }
 }
 
-/// The declarations of a file, one at a time; absent where one is not of the grammar.
+/// Returns the declarations of a file, one at a time; `None` for one that the grammar does not accept.
 pub(crate) fn declarations(file: FileId, text: &str) -> impl Iterator<Item = Option<Node>> {
     let tokens = tokens(text);
     let mut pieces = cut::declarations(text, &tokens).into_iter();
-    // Only asked whether the grammar may be asked; what is wrong is told by parsing.
+    // Used only to know whether the grammar may be run; errors are reported by parsing.
     let mut report = Report::default();
     std::iter::from_fn(move || {
         let piece = &tokens[pieces.next()?.tokens];
@@ -51,16 +51,16 @@ pub(crate) fn declarations(file: FileId, text: &str) -> impl Iterator<Item = Opt
     })
 }
 
-/// Where the comments of a text are, docs not among them.
+/// Returns the ranges of a text's comments, docs not included.
 pub(crate) fn comment_ranges(text: &str) -> impl Iterator<Item = Range<usize>> {
     comments(text).map(|token| token.start as usize..token.end as usize)
 }
 
-/// All that a text says, in order: its words, numbers, strings, signs, docs and comments, without the commas, of which
-/// lists may have one more or less.
+/// Returns all tokens of a text in order: words, numbers, strings, signs, docs and comments. Commas are left out, since
+/// a list may have a trailing one or not.
 pub(crate) fn words(text: &str) -> impl Iterator<Item = &str> {
     all(text).filter(|token| !token.is(b',')).map(|token| match token.kind {
-        // Space at the end of a line is no part of them.
+        // White space at the end of a line is not part of them.
         TokenKind::Doc | TokenKind::Comment => token.text(text).trim_ascii_end(),
         _ => token.text(text),
     })

@@ -1,25 +1,26 @@
-//! Cuts a file into declarations, and a declaration's body into members, before the grammar sees them.
+//! Splits a file into declarations, and a declaration's body into members, before the grammar sees them.
 //!
-//! So one mistake costs one member, the parser never holds more than one declaration, and no text, however deeply
-//! it nests, reaches the recursion of the grammar. A declaration ends with its `;` or `}`, and also where the next
-//! one plainly starts (`struct Name {`, which can stand nowhere inside another): a lost brace does not swallow the rest.
+//! So one mistake costs one member, the parser never holds more than one declaration, and no text, however deeply it
+//! nests, can overflow the recursion of the grammar. A declaration ends with its `;` or `}`, and also where the next
+//! one clearly starts (`struct Name {`, which is not allowed inside another): a missing brace does not swallow the
+//! rest.
 
 use std::ops::Range;
 
 use super::token::{Token, TokenKind};
 use crate::ast::MAX_TYPE_DEPTH;
 
-/// One declaration's tokens, as a range of the file's.
+/// One declaration, as a range of the file's tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) tokens: Range<usize>,
-    /// The innermost brace that is still open at the end.
+    /// Index of the innermost brace that is still open at the end.
     pub(super) unclosed: Option<usize>,
-    /// What stands between the outermost braces.
+    /// The tokens between the outermost braces.
     pub(super) body: Option<Range<usize>>,
 }
 
-/// The declarations of a file, in order; together they are all of its tokens.
+/// Returns the declarations of a file, in order; together they cover all of its tokens.
 pub(super) fn declarations(text: &str, tokens: &[Token]) -> Vec<Piece> {
     let mut pieces = Vec::new();
     let mut start = 0;
@@ -62,12 +63,12 @@ fn declaration(text: &str, tokens: &[Token], start: usize) -> Piece {
             continue;
         }
         match name {
-            // A brace too many, or a variant's whose opening one is lost.
+            // An extra brace, or that of a variant whose opening brace is missing.
             Some(name) if body.is_some() && goes_on(text, tokens, at) => {
                 open.push(name);
                 body = Some(body_behind(tokens, name));
             }
-            // The opening brace is lost, since there is one that closes.
+            // The opening brace is missing, since there is a closing one.
             Some(name) if body.is_none() && closes_later(text, &tokens[at..]) => {
                 open.push(name);
                 body = Some(body_behind(tokens, name));
@@ -81,10 +82,10 @@ fn declaration(text: &str, tokens: &[Token], start: usize) -> Piece {
     Piece { tokens: start..at, unclosed: open.last().copied(), body }
 }
 
-/// Words that start something with members between braces.
+/// Keywords of declarations with members between braces.
 const WITH_MEMBERS: [&str; 5] = ["enum", "error", "service", "struct", "union"];
 
-/// The name of a declaration that has members, if it is one.
+/// Returns the index of the name of a declaration that has members, if it is one.
 fn name_before_members(text: &str, tokens: &[Token]) -> Option<usize> {
     let (keyword, name) = head(tokens);
     let (keyword, name) = (keyword?, name?);
@@ -92,14 +93,15 @@ fn name_before_members(text: &str, tokens: &[Token]) -> Option<usize> {
     (WITH_MEMBERS.contains(&keyword.text(text)) && at + 1 < tokens.len()).then_some(at)
 }
 
-/// What belongs to a declaration of that name, whether its opening brace is there, something else, or nothing.
+/// Returns the tokens that belong to the declaration of that name: its body up to here, whether its opening brace is
+/// present, replaced or missing.
 fn body_behind(tokens: &[Token], name: usize) -> Range<usize> {
     let sign = matches!(tokens[name + 1].kind, TokenKind::Sign(sign) if sign != b'@');
     name + 1 + usize::from(sign)..tokens.len()
 }
 
-/// What stands behind a closing brace is the rest of a member, or another one, and there is another brace to close the
-/// declaration.
+/// Reports whether the declaration continues after a closing brace: what follows is the rest of a member, or another
+/// one, and there is another brace to close the declaration.
 fn goes_on(text: &str, tokens: &[Token], at: usize) -> bool {
     let is_rest = is_same_line(text, tokens, at) && !starts_loosely(text, &tokens[at..]);
     let rest = &tokens[at..];
@@ -115,7 +117,7 @@ fn goes_on(text: &str, tokens: &[Token], at: usize) -> bool {
     is_member && !starts_loosely(text, rest) && closes_later(text, rest)
 }
 
-/// How many tokens docs and attributes take.
+/// Returns the number of tokens that docs and attributes take.
 fn preamble(tokens: &[Token]) -> usize {
     let mut at = 0;
     while let Some(token) = tokens.get(at) {
@@ -134,28 +136,28 @@ fn preamble(tokens: &[Token]) -> usize {
     at.min(tokens.len())
 }
 
-/// Whether a brace is closed that was opened before these tokens, as long as no other declaration starts.
+/// Reports whether a brace is closed that was opened before these tokens, up to where another declaration starts.
 fn closes_later(text: &str, tokens: &[Token]) -> bool {
     let rest = tokens.iter().enumerate();
     closing(rest.take_while(|(at, _)| !starts_loosely(text, &tokens[*at..])).map(|(_, token)| token))
         .is_some()
 }
 
-/// As [`starts_declaration`], or a keyword and a name, whatever follows.
+/// Reports what [`starts_declaration`] does, or whether there is a keyword and a name, whatever follows.
 fn starts_loosely(text: &str, tokens: &[Token]) -> bool {
     let is_head = matches!(tokens, [first, second, ..]
         if second.kind == TokenKind::Word && WITH_MEMBERS.contains(&first.text(text)));
     is_head || starts_declaration(text, tokens)
 }
 
-/// Whether a token stands on the line of the one before.
+/// Reports whether a token is on the same line as the one before.
 pub(super) fn is_same_line(text: &str, tokens: &[Token], at: usize) -> bool {
     let before = &tokens[at - 1];
     tokens.get(at).is_some_and(|token| !text[before.end as usize..token.start as usize].contains('\n'))
 }
 
-/// The keyword and the name of a declaration, as far as they can be told without parsing: the first two words in a
-/// row that belong to no attribute.
+/// Returns the keyword and the name of a declaration, as far as they can be found without parsing: the first two words
+/// in a row that belong to no attribute.
 pub(super) fn head(tokens: &[Token]) -> (Option<Token>, Option<Token>) {
     let mut parens = 0_usize;
     let mut at = 0;
@@ -178,7 +180,8 @@ pub(super) fn head(tokens: &[Token]) -> (Option<Token>, Option<Token>) {
     (None, None)
 }
 
-/// Two names in a row and what must follow them, or `import "…"`: no member looks like that.
+/// Reports whether a declaration starts here: two names in a row and what must follow them, or `import "…"`. No member
+/// looks like that.
 fn starts_declaration(text: &str, tokens: &[Token]) -> bool {
     let [first, second, rest @ ..] = tokens else { return false };
     if first.kind != TokenKind::Word {
@@ -198,12 +201,12 @@ fn starts_declaration(text: &str, tokens: &[Token]) -> bool {
     follows && second.kind == TokenKind::Word
 }
 
-/// How many of the tokens right before `at` are docs: they belong to what starts there.
+/// Returns how many of the tokens right before `at` are docs: they belong to what starts there.
 fn docs_before(tokens: &[Token], first: usize, at: usize) -> usize {
     tokens[(first + 1).min(at)..at].iter().rev().take_while(|token| token.kind == TokenKind::Doc).count()
 }
 
-/// The members of a body: each ends with a `;` that stands in no braces of its own.
+/// Returns the members of a body: each ends with a `;` that is in no nested braces.
 pub(super) fn members(tokens: &[Token], body: Range<usize>) -> Vec<Range<usize>> {
     let mut members = Vec::new();
     let (mut start, mut depth) = (body.start, 0_usize);
@@ -224,7 +227,7 @@ pub(super) fn members(tokens: &[Token], body: Range<usize>) -> Vec<Range<usize>>
     members
 }
 
-/// The first brace that is closed but not opened.
+/// Returns the index of the first brace that is closed but not opened.
 pub(super) fn closing<'a>(mut tokens: impl Iterator<Item = &'a Token>) -> Option<usize> {
     let mut depth = 0_usize;
     tokens.position(|token| {
@@ -236,7 +239,7 @@ pub(super) fn closing<'a>(mut tokens: impl Iterator<Item = &'a Token>) -> Option
     })
 }
 
-/// The first `<` that nests too deep.
+/// Returns the first `<` that nests too deep.
 pub(super) fn too_deep(tokens: &[Token]) -> Option<Token> {
     let mut depth = 0_usize;
     let mut before = None;

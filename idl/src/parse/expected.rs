@@ -1,14 +1,14 @@
-//! Turns "these rules did not match here" into a sentence for a person: what was expected, what was found, and what
-//! to type. No name of a grammar rule ever reaches a user.
+//! Turns "these rules did not match here" into a sentence for users: what was expected, what was found, and what to
+//! type. No name of a grammar rule ever reaches a user.
 
 use pest::error::{Error, ErrorVariant, InputLocation};
 
 use super::Rule;
 use super::token::{Token, TokenKind};
 
-/// Why a piece of text is not what the grammar wants.
+/// Why the grammar does not accept a piece of text.
 pub(super) struct Failure {
-    /// The byte in the piece at which nothing fits.
+    /// Offset in the piece at which nothing matches.
     pub(super) at: usize,
     expected: Vec<Rule>,
 }
@@ -25,7 +25,8 @@ impl Failure {
         Self { at, expected }
     }
 
-    /// The grammar took the text but found nothing in it, which its entry rules rule out.
+    /// Returns a failure for a text that the grammar accepted without a pair in it, which its entry rules make
+    /// impossible.
     pub(super) fn nowhere(at: usize) -> Self {
         Self { at, expected: Vec::new() }
     }
@@ -34,12 +35,12 @@ impl Failure {
         self.expected.contains(&rule)
     }
 
-    /// `expected a type` or "expected `,` or `)`", the likeliest first.
+    /// Returns `expected a type` or "expected `,` or `)`", the most likely first.
     pub(super) fn expectation(&self) -> String {
         let mut known: Vec<(usize, &str)> = self.expected.iter().filter_map(|rule| words(*rule)).collect();
         known.sort_unstable();
         known.dedup();
-        // What may stand in many places and is seldom meant is told only where nothing else may.
+        // Tokens that are allowed in many places but seldom meant are named only if nothing else is expected.
         if known.iter().any(|(rank, _)| *rank < SELDOM) {
             known.retain(|(rank, _)| *rank < SELDOM);
         }
@@ -51,7 +52,7 @@ impl Failure {
         }
     }
 
-    /// What to type, where that can be told.
+    /// Returns what to type, if that is known.
     pub(super) fn help(&self) -> &'static str {
         HELP.iter()
             .find(|(rule, _)| self.wants(*rule))
@@ -61,7 +62,7 @@ impl Failure {
 
 const SELDOM: usize = 90;
 
-/// In the order in which they are to be preferred.
+/// Help by rule, in order of preference.
 const HELP: &[(Rule, &str)] = &[
     (Rule::number_sign, "each member has a number: `= 1`"),
     (Rule::close_bracket, "the only list that can be written is the empty one: `[]`"),
@@ -120,7 +121,7 @@ const HELP: &[(Rule, &str)] = &[
     (Rule::open_paren, "parameters stand between `(` and `)`, also where there are none"),
 ];
 
-/// How a person says it, and how early in a list of several.
+/// Returns the rank of a rule in a list of several, and its name for users.
 fn words(rule: Rule) -> Option<(usize, &'static str)> {
     let words = match rule {
         Rule::item | Rule::declaration => (0, "a declaration"),
@@ -165,7 +166,7 @@ fn words(rule: Rule) -> Option<(usize, &'static str)> {
     Some(words)
 }
 
-/// What stands somewhere, in words.
+/// Describes the token that was found.
 pub(super) fn found(token: Option<Token>, text: &str) -> String {
     let Some(token) = token else { return "the end of the file".to_owned() };
     match token.kind {

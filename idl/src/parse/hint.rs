@@ -1,22 +1,22 @@
-//! What to do about slips that many make who come from other languages: told by the words around the place, where
-//! what the grammar expects there would lead astray.
+//! Help for common slips of users who come from other languages, recognised by the words around the position. For
+//! these, what the grammar expects there would be misleading.
 
 use super::Rule;
 use super::expected::Failure;
 use super::token::{Token, TokenKind};
 use crate::suggest;
 
-/// Where parsing failed.
+/// The position at which parsing failed, and what is around it.
 pub(super) struct Place<'a> {
     pub(super) text: &'a str,
     pub(super) failure: &'a Failure,
-    /// A parenthesis is open.
+    /// Whether a parenthesis is open.
     pub(super) in_parameters: bool,
     pub(super) before: Option<Token>,
     pub(super) found: Option<Token>,
 }
 
-/// The help for a slip that is known.
+/// Returns the help for a known slip.
 pub(super) fn hint(place: &Place) -> Option<String> {
     let found = place.found?;
     match found.kind {
@@ -27,10 +27,10 @@ pub(super) fn hint(place: &Place) -> Option<String> {
     }
 }
 
-/// What starts a method in other languages.
+/// Words that start a method in other languages.
 const METHODS: [&str; 7] = ["async", "def", "fn", "fun", "func", "function", "method"];
 
-/// What declarations are called in other languages, the keyword here, and what to do.
+/// Words for declarations in other languages, the keyword in this one, and what to do.
 const DECLARATIONS: [(&[&str], &str, &str); 10] = [
     (
         &["message", "record", "class", "structure"],
@@ -60,12 +60,12 @@ const DECLARATIONS: [(&[&str], &str, &str); 10] = [
     (&["pub", "public", "export", "extern"], "", "leave it out: all that is declared is public"),
 ];
 
-/// What to do about a word that starts a declaration in other languages.
+/// Returns the help for a word that starts a declaration in other languages.
 fn declaration(word: &str) -> Option<&'static str> {
     DECLARATIONS.iter().find(|(words, _, _)| words.contains(&word)).map(|(_, _, help)| *help)
 }
 
-/// The keyword here for one of other languages.
+/// Returns the keyword in this language for one of other languages.
 pub(super) fn keyword(word: &str) -> Option<&'static str> {
     let known = DECLARATIONS.iter().find(|(words, _, _)| words.contains(&word));
     known.map(|(_, keyword, _)| *keyword).filter(|keyword| !keyword.is_empty())
@@ -76,7 +76,7 @@ impl Place<'_> {
         self.failure.wants(rule)
     }
 
-    /// One that stands in no file outside strings and comments.
+    /// Returns the help for a character that is valid in no file outside strings and comments.
     fn character(&self, text: &str) -> Option<String> {
         let character = text.chars().next()?;
         let is_inside = self.before.is_some_and(|before| {
@@ -136,7 +136,8 @@ impl Place<'_> {
         })
     }
 
-    /// The name and the type of a member that starts with this word: where another follows, the type came first.
+    /// Returns the name and the type of a member that starts with this word: if another word follows, the type came
+    /// first.
     fn named(&self, word: &str) -> (String, String) {
         let rest = self.found.map_or("", |found| &self.text[found.end as usize..]).trim_start();
         let end = rest.find(|next: char| !next.is_ascii_alphanumeric() && next != '_').unwrap_or(rest.len());
@@ -147,7 +148,7 @@ impl Place<'_> {
         }
     }
 
-    /// Whether a word was likely meant for a type.
+    /// Reports whether a word was likely meant as a type.
     fn is_type(&self, word: &str) -> bool {
         let is_scalar = !self.wants(Rule::open_brace) && crate::resolve::BUILTINS.contains(&word);
         is_scalar

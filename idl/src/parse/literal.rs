@@ -1,13 +1,13 @@
-//! Reads the numbers, durations and strings that the grammar lets through as single tokens.
+//! Parses the numbers, durations and strings that the grammar accepts as single tokens.
 //!
-//! The grammar takes them greedily, so that a slip inside one is told as what it is. Pure functions; what is wrong
-//! comes back as words, and [`super::build`] knows the place.
+//! The grammar takes them greedily, so that a slip inside one is reported as what it is. The functions are pure: a flaw
+//! comes back as words, and [`super::build`] knows its position.
 
 use std::time::Duration;
 
 use crate::ast::ValueKind;
 
-/// Why a token is no value: what is wrong and what to do.
+/// Why a token is not a valid value: what is wrong and what to do.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Flaw {
     pub(super) message: String,
@@ -23,7 +23,7 @@ const UNITS: [(&str, u64); 6] = [
     ("h", 3_600_000_000_000),
 ];
 
-/// `12`, `-1`, `0xff`, `1_000`, `1.5`, `2e-3`, `500ms`.
+/// Parses `12`, `-1`, `0xff`, `1_000`, `1.5`, `2e-3` or `500ms`.
 pub(super) fn number(text: &str) -> Result<ValueKind, Flaw> {
     let (negative, digits) = text.strip_prefix('-').map_or((false, text), |rest| (true, rest));
     if let Some((radix, digits)) = radix(digits) {
@@ -54,7 +54,7 @@ fn integer(text: &str, digits: &str, radix: u32, negative: bool) -> Result<Value
     if plain.is_empty() || !plain.chars().all(|digit| digit.is_digit(radix)) {
         return Err(no_number(text));
     }
-    // What does not even fit here is told apart from what is no number at all.
+    // A number that does not even fit here gets another message than what is not a number at all.
     match i128::from_str_radix(&plain, radix) {
         Ok(value) => Ok(ValueKind::Integer(if negative { -value } else { value })),
         Err(_) => Err(Flaw {
@@ -64,7 +64,7 @@ fn integer(text: &str, digits: &str, radix: u32, negative: bool) -> Result<Value
     }
 }
 
-/// The digits before a unit of time, and the unit in nanoseconds.
+/// Splits the digits from a unit of time, and returns the unit in nanoseconds.
 fn split_unit(digits: &str) -> Option<(&str, u64)> {
     let start = digits.find(|character: char| character.is_ascii_alphabetic())?;
     let (value, unit) = digits.split_at(start);
@@ -95,7 +95,7 @@ fn duration(text: &str, value: &str, unit: u64, negative: bool) -> Result<ValueK
     }
 }
 
-/// What `.digits` of a unit is, if it is whole.
+/// Returns `.digits` of a unit in nanoseconds, if that is a whole number.
 fn fraction_of(digits: &str, unit: u64) -> Option<u64> {
     let digits = digits.trim_end_matches('0');
     if digits.is_empty() {
@@ -128,7 +128,7 @@ fn no_number(text: &str) -> Flaw {
     }
 }
 
-/// `text`, cut where it is too long to be read in a message.
+/// Returns `text`, truncated if it is too long for a message.
 pub(super) fn shortened(text: &str) -> String {
     match text.char_indices().nth(40) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -136,7 +136,8 @@ pub(super) fn shortened(text: &str) -> String {
     }
 }
 
-/// A string without its quotes, its escapes resolved; or the first wrong escape, as bytes of `text`, and its flaw.
+/// Returns a string without its quotes and with its escapes resolved, or the range of the first wrong escape in `text`
+/// and its flaw.
 pub(super) fn string(text: &str) -> Result<String, (usize, usize, Flaw)> {
     let inner = text.get(1..text.len().saturating_sub(1)).unwrap_or_default();
     let mut resolved = String::with_capacity(inner.len());
@@ -153,7 +154,7 @@ pub(super) fn string(text: &str) -> Result<String, (usize, usize, Flaw)> {
     Ok(resolved)
 }
 
-/// The character that an escape stands for, and its length; or the length of what is wrong.
+/// Returns the character that an escape means, and the length of the escape; or the length of what is wrong.
 fn escape(text: &str) -> Result<(char, usize), (usize, Flaw)> {
     let Some(letter) = text[1..].chars().next() else { return Err((1, no_escape(text))) };
     let character = match letter {
@@ -171,7 +172,7 @@ fn escape(text: &str) -> Result<(char, usize), (usize, Flaw)> {
     Ok((character, 2))
 }
 
-/// `\u{1f600}`
+/// Parses `\u{1f600}`.
 fn unicode_escape(text: &str) -> Result<(char, usize), (usize, Flaw)> {
     let end = text.find('}').map_or(2, |end| end + 1);
     let digits = text.strip_prefix("\\u{").and_then(|_| text.get(3..end.saturating_sub(1)));

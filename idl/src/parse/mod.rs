@@ -1,8 +1,8 @@
-//! Text to syntax tree. The only module that knows pest.
+//! Parses text to a syntax tree. The only module that knows pest.
 //!
-//! A file is cut into declarations ([`cut`]), each is parsed by the grammar (`grammar.pest`) and built ([`build`],
-//! [`part`]); where one does not parse, it is read again member by member ([`recover`]), so that all of its mistakes are
-//! told and its sound members stay. What the parts mean is not looked at here.
+//! A file is split into declarations ([`cut`]), each is parsed by the grammar (`grammar.pest`) and built ([`build`],
+//! [`part`]). One that does not parse is read again member by member ([`recover`]), so that all of its mistakes are
+//! reported and its valid members stay. What the parts mean is not checked here.
 
 mod build;
 mod concrete;
@@ -29,16 +29,16 @@ use cut::Piece;
 use expected::Failure;
 use token::{Token, TokenKind};
 
-/// The most characters of a name. Past it is an error.
+/// Maximum length of a name in characters. A longer one is an error.
 const MAX_NAME: usize = 255;
-/// The most bytes of a string as it is written, with its quotes. Past it is an error.
+/// Maximum length of a string in bytes as written, with its quotes. A longer one is an error.
 const MAX_STRING: usize = 64 * 1024;
 
 #[derive(Parser)]
 #[grammar = "grammar.pest"]
 struct Grammar;
 
-/// Parses one file. What could be understood is in the tree, what could not is in the report.
+/// Parses one file. What could be parsed is in the tree, errors are in the report.
 pub(crate) fn parse(file: FileId, text: &str, report: &mut Report) -> ast::File {
     let tokens = token::tokens(text);
     let mut parser = Parser::new(file, text, &tokens, report);
@@ -55,9 +55,9 @@ struct Parser<'a> {
     tokens: &'a [Token],
     report: &'a mut Report,
     tree: ast::File,
-    /// There is a package, but not one that could be read.
+    /// Whether there is a package declaration that could not be parsed.
     lost_package: bool,
-    /// The token behind the last declaration that could not be read.
+    /// Index of the token after the last declaration that could not be parsed.
     broken_until: usize,
 }
 
@@ -74,7 +74,8 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// Words and strings have a bound, since they are written out wherever they are used. A name is told once.
+    /// Reports names and strings that are too long: they are written out wherever they are used. Each name is reported
+    /// once.
     fn too_long(&mut self) {
         let mut seen = HashSet::new();
         for token in self.tokens {
@@ -125,7 +126,7 @@ impl<'a> Parser<'a> {
         self.lose(piece);
     }
 
-    /// Takes a declaration in, and sees to it that `package` comes first and imports before all else.
+    /// Adds a declaration, and checks that `package` comes first and imports before all others.
     fn add(&mut self, declaration: Declaration, tokens: &[Token]) {
         let first = tokens.iter().find(|token| token.kind == TokenKind::Word);
         let span = first.map(|token| self.span(*token));
@@ -176,7 +177,7 @@ impl<'a> Parser<'a> {
         self.tree
     }
 
-    /// Remembers what could not be read, so that its uses are not reported as well.
+    /// Records what could not be parsed, so that its uses are not reported as well.
     fn lose(&mut self, piece: &Piece) {
         let tokens = &self.tokens[piece.tokens.clone()];
         let stray = |token: &&Token| matches!(token.kind, TokenKind::Sign(sign) if sign != b'@');
@@ -206,7 +207,7 @@ impl<'a> Parser<'a> {
         }
     }
 
-    /// What keeps the grammar from being asked at all.
+    /// Returns the reason why the grammar must not be run on these tokens, if there is one.
     fn obstacle(&self, tokens: &[Token]) -> Option<Diagnostic> {
         if tokens.iter().all(|token| token.kind == TokenKind::Doc) {
             return tokens.last().map(|token| self.stray_docs(*token));
@@ -237,7 +238,7 @@ impl<'a> Parser<'a> {
             .help("put them before a declaration or member, or write `//` for a comment")
     }
 
-    /// Nothing of an import goes into the generated code, so its docs would be lost.
+    /// Reports docs of an import: nothing of an import goes into the generated code, so they would be lost.
     fn docs_of_import(&mut self, token: Token) {
         let diagnostic = Diagnostic::new(diagnostic::STRAY_DOCS, "these docs belong to nothing")
             .at(self.span(token), "an import has no docs")
@@ -249,7 +250,7 @@ impl<'a> Parser<'a> {
         Builder { file: self.file, base, report: self.report }
     }
 
-    /// The text that some tokens span, and where it starts. What lies between tokens is space and comments.
+    /// Returns the text that some tokens span, and its offset. Between tokens there are only white space and comments.
     fn text_of(&self, tokens: &[Token]) -> (usize, &'a str) {
         match tokens {
             [] => (0, ""),
@@ -265,7 +266,7 @@ impl<'a> Parser<'a> {
     }
 }
 
-/// What a rule finds in a text, which it must take whole.
+/// Returns what a rule matches in a text, all of which it must match.
 fn first_pair(rule: Rule, text: &str) -> Result<Pair<'_, Rule>, Failure> {
     let mut pairs = Grammar::parse(rule, text).map_err(|error| Failure::of(&error))?;
     // The entry rules hold one pair and the end of the text.

@@ -1,4 +1,4 @@
-//! Builds what declarations and members are made of: types, preambles, values, names and places.
+//! Builds the parts of declarations and members: types, preambles, values, names and spans.
 //!
 //! Not here: what numbers and strings mean ([`super::literal`]), and the declarations themselves ([`super::build`]).
 
@@ -12,7 +12,7 @@ use crate::diagnostic::{self, Code, Diagnostic};
 use crate::source::{Span, offset};
 
 impl Builder<'_> {
-    /// Recursion is bounded by [`crate::ast::MAX_TYPE_DEPTH`].
+    /// Builds a type. Recursion is bounded by [`crate::ast::MAX_TYPE_DEPTH`].
     pub(super) fn ty(&mut self, pair: Pair<Rule>) -> Option<Type> {
         let mut parts = Parts::of(pair);
         let path = self.path(&parts.next(Rule::type_path)?);
@@ -88,7 +88,7 @@ impl Builder<'_> {
         Some(self.simple_value(&pair))
     }
 
-    /// A number, or a path, which may be `true` or `false`.
+    /// Builds a number, or a path, which may be `true` or `false`.
     fn simple_value(&mut self, pair: &Pair<Rule>) -> Value {
         let span = self.span(pair);
         let kind = match (pair.as_rule(), pair.as_str()) {
@@ -157,7 +157,7 @@ impl Builder<'_> {
         Span { file: self.file, start: offset(self.base + span.start()), end: offset(self.base + span.end()) }
     }
 
-    /// The span without the space that a rule with an optional end may have taken along.
+    /// Returns the span without white space at its end, which a rule with an optional end may include.
     pub(super) fn trimmed(&self, pair: &Pair<Rule>) -> Span {
         let span = self.span(pair);
         Span { end: span.start + offset(pair.as_str().trim_end().len()), ..span }

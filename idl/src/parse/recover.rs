@@ -1,5 +1,5 @@
-//! Reads a declaration that did not parse once more, member by member: every mistake in it is told, each once, and
-//! what is sound stays, so that later stages can look at it.
+//! Reads a declaration that did not parse again, member by member: every mistake in it is reported once, and valid
+//! members stay for later stages to check.
 
 use std::ops::Range;
 
@@ -14,8 +14,8 @@ use crate::diagnostic::{self, Diagnostic};
 use crate::source::Span;
 use crate::suggest;
 
-/// How often a member is read on behind a mistake. Each time costs a look at the rest of it, so this keeps a huge
-/// broken member from costing its length squared.
+/// Maximum number of times that reading of a member resumes after a mistake. Each time scans the rest of it, so the
+/// limit keeps a huge broken member from costing its length squared.
 const MAX_RESUMES: usize = 4;
 
 pub(super) const DECLARATIONS: [&str; 9] =
@@ -49,7 +49,8 @@ impl Parser<'_> {
         }
     }
 
-    /// Whether this is only what is left of the declaration before: it goes on in the same line, and no keyword is here.
+    /// Reports whether this is only the rest of the declaration before: it continues on the same line and has no
+    /// keyword.
     fn is_rest(&self, piece: &Piece, keyword: Option<Token>) -> bool {
         let start = piece.tokens.start;
         let has_keyword = keyword.is_some_and(|word| DECLARATIONS.contains(&meant(word.text(self.text))));
@@ -59,7 +60,7 @@ impl Parser<'_> {
             && !has_keyword
     }
 
-    /// What stands before the members.
+    /// Checks what comes before the members.
     fn head(
         &self,
         piece: &Piece,
@@ -80,15 +81,15 @@ impl Parser<'_> {
         }
     }
 
-    /// Reads all members, and tells whether any was broken.
+    /// Reads all members, and reports whether any was broken.
     fn members(&mut self, members: &mut Members, body: Range<usize>, unclosed: Option<usize>) -> bool {
         let mut broken = false;
         let body_end = body.end;
-        // A brace too many closes what a lost one has opened: what stands before it is no member of its own.
+        // An extra brace closes what a missing one has opened: what comes before it is not a member of its own.
         let lone =
             cut::closing(self.tokens[body.clone()].iter()).map_or(body.start, |lone| body.start + lone + 1);
         let mut inside_until = body.start;
-        // Where a member goes on in the same line that a stray `;` has cut in two.
+        // End of the part before a stray `;` that split a member on one line.
         let mut half = None;
         for mut member in cut::members(self.tokens, body) {
             if member.start < inside_until {
@@ -121,7 +122,7 @@ impl Parser<'_> {
         broken
     }
 
-    /// Reads one member, or tells at which token that failed.
+    /// Reads one member, or returns the token at which that failed.
     fn member(&mut self, members: &mut Members, range: Range<usize>) -> Option<Failed> {
         let tokens = &self.tokens[range.clone()];
         if self.obstacle(tokens).is_some() {
@@ -144,7 +145,7 @@ impl Parser<'_> {
         }
     }
 
-    /// Nothing is wrong but the end: a brace is open.
+    /// Reports that only the end is wrong: a brace is open.
     fn report_end(&mut self, piece: &Piece, failure: Option<&Failure>) {
         let Some(brace) = piece.unclosed else { return self.report_failure(piece.tokens.clone(), failure) };
         let diagnostic = Diagnostic::new(diagnostic::OPEN_BRACE, "this brace is never closed")
@@ -153,7 +154,7 @@ impl Parser<'_> {
         self.report.add(diagnostic);
     }
 
-    /// Tells what is wrong with some tokens: what keeps them from being parsed, or where parsing failed.
+    /// Reports what is wrong with some tokens: why the grammar can't be run on them, or where parsing failed.
     pub(super) fn report_failure(&mut self, range: Range<usize>, failure: Option<&Failure>) {
         let tokens = &self.tokens[range.clone()];
         if let Some(obstacle) = self.obstacle(tokens) {
@@ -195,7 +196,8 @@ impl Parser<'_> {
         diagnostic.help(self.syntax_help(place))
     }
 
-    /// What is missing belongs behind the word before, not before the first word of the next line.
+    /// Reports whether something missing belongs after the token before, rather than before the first token of the next
+    /// line.
     fn belongs_behind(&self, before: Token, found: Option<Token>) -> bool {
         let next = found.map_or(self.text.len(), |token| token.start as usize);
         let starts_anew = matches!(before.kind, TokenKind::Sign(b';' | b'{' | b'}') | TokenKind::Doc);
@@ -221,7 +223,7 @@ impl Parser<'_> {
         }
     }
 
-    /// The first token that starts at a byte or behind it.
+    /// Returns the index of the first token that starts at or after a byte.
     fn token_at(&self, at: usize) -> usize {
         self.tokens.partition_point(|token| (token.start as usize) < at)
     }
@@ -231,37 +233,37 @@ impl Parser<'_> {
     }
 }
 
-/// Whether a parenthesis is open behind these tokens.
+/// Reports whether a parenthesis is open after these tokens.
 fn is_in_parentheses(tokens: &[Token]) -> bool {
     let count = |sign| tokens.iter().filter(|token| token.is(sign)).count();
     count(b'(') > count(b')')
 }
 
-/// What stands before a declaration's members.
+/// State of what comes before a declaration's members.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Head {
-    /// What is wrong is not here.
+    /// Nothing is wrong there.
     Sound,
-    /// Something is wrong, but what was meant is clear: the keyword is misspelt, or the brace is missing.
+    /// Something is wrong, but the intent is clear: the keyword is misspelt, or the brace is missing.
     Clear,
     Broken,
 }
 
-/// The keyword that was meant.
+/// Returns the keyword that was likely meant.
 pub(super) fn meant(word: &str) -> &str {
     hint::keyword(word).or_else(|| suggest::nearest(word, DECLARATIONS)).unwrap_or(word)
 }
 
-/// Where a member could not be read.
+/// Where a member could not be parsed.
 struct Failed {
-    /// The token at which nothing fitted.
+    /// Index of the token at which nothing matched.
     at: usize,
     failure: Option<Failure>,
-    /// Only a `;` was missing at the end of a line, so what follows may be the next member.
+    /// Whether only a `;` was missing at the end of a line, so that what follows may be the next member.
     resumes: bool,
 }
 
-/// The sound members of a broken declaration.
+/// The valid members of a broken declaration.
 enum Members {
     Struct(Fields),
     Enum(Enum),
@@ -289,7 +291,7 @@ impl Members {
         }
     }
 
-    /// Whether a member may start so, apart from docs and attributes.
+    /// Reports whether a member may start like this, apart from docs and attributes.
     fn starts(&self, text: &str, tokens: &[Token]) -> bool {
         let word = tokens.first().filter(|token| token.kind == TokenKind::Word);
         let word = word.map(|token| token.text(text));

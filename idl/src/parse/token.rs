@@ -1,12 +1,12 @@
-//! The words and signs of a file, found by hand in one pass: just enough to cut the text into declarations and
-//! members ([`super::cut`]), to tell what stands where something else was expected ([`super::expected`]), and to know
-//! where comments are, which the grammar passes over ([`super::concrete`]).
+//! Splits a file into words and signs by hand in one pass: just enough to cut the text into declarations and members
+//! ([`super::cut`]), to tell what was found where something else was expected ([`super::expected`]), and to find
+//! comments, which the grammar skips ([`super::concrete`]).
 //!
-//! Not a second parser: what a declaration means is the grammar's matter alone.
+//! Not a second parser: only the grammar knows what a declaration means.
 
 use crate::source::offset;
 
-/// One word, number, string, sign, line of docs or comment.
+/// One word, number, string, sign, doc line or comment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct Token {
     pub(super) kind: TokenKind,
@@ -19,30 +19,30 @@ pub(super) enum TokenKind {
     Word,
     Number,
     String,
-    /// A string whose line ends before it does.
+    /// A string that is not closed on its line.
     OpenString,
     Doc,
-    /// From `//` to the end of its line.
+    /// A comment from `//` to the end of its line.
     Comment,
-    /// `/* … */`, which is no comment in this language; only `/*` where it has no end.
+    /// `/* … */`, which is not a comment in this language; only `/*` if it is not closed.
     BlockComment,
     /// An ASCII sign.
     Sign(u8),
-    /// One character that is nothing in this language.
+    /// A character that has no meaning in this language.
     Other,
 }
 
-/// All tokens of a text but its comments, in order.
+/// Returns all tokens of a text except comments, in order.
 pub(super) fn tokens(text: &str) -> Vec<Token> {
     all(text).filter(|token| token.kind != TokenKind::Comment).collect()
 }
 
-/// The comments of a text, in order.
+/// Returns the comments of a text, in order.
 pub(super) fn comments(text: &str) -> impl Iterator<Item = Token> {
     all(text).filter(|token| token.kind == TokenKind::Comment)
 }
 
-/// All tokens of a text, in order.
+/// Returns all tokens of a text, in order.
 pub(super) fn all(text: &str) -> impl Iterator<Item = Token> {
     let last_comment_end = text.rfind("*/").unwrap_or(0);
     let mut at = 0;
@@ -58,7 +58,7 @@ pub(super) fn all(text: &str) -> impl Iterator<Item = Token> {
     })
 }
 
-/// The kind, and the length, at least 1, of what `rest` starts with.
+/// Returns the kind of the first token of `rest`, and its length, at least 1.
 fn next_token(rest: &str) -> (TokenKind, usize) {
     let bytes = rest.as_bytes();
     match bytes[0] {
@@ -90,7 +90,7 @@ fn comment(bytes: &[u8]) -> (TokenKind, usize) {
     (if is_doc { TokenKind::Doc } else { TokenKind::Comment }, length)
 }
 
-/// As the grammar's `number`, without its sign.
+/// Returns the length of a number, as the grammar's `number` without its sign.
 fn number_length(bytes: &[u8]) -> usize {
     let whole = number_part(bytes);
     match bytes.get(whole..) {

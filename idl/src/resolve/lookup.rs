@@ -1,23 +1,23 @@
-//! What a path means in a file.
+//! Finds what a path means in a file.
 
 use super::{Model, Symbol};
 use crate::ast::{ItemKind, Path};
 use crate::schema::{Builtin, PackageId};
 use crate::source::FileId;
 
-/// Why a path means nothing.
+/// Why a path could not be resolved.
 pub(crate) enum NameError {
-    /// The last word is unknown where it is looked for.
+    /// The last word is unknown where it is looked up.
     Unknown,
     /// The words before the last are neither an alias nor a package.
     UnknownPrefix,
     /// An alias and a package of that name both have it.
     Ambiguous,
-    /// It may well be something that is already reported.
+    /// It may refer to something that is already reported.
     Silent,
 }
 
-/// A type of the language itself, by its name. `list` and `map` take arguments and are not here.
+/// Returns the built-in type of a name. `list` and `map` take arguments and are not here.
 pub(crate) fn builtin(name: &str) -> Option<Builtin> {
     Some(match name {
         "bool" => Builtin::Bool,
@@ -41,12 +41,12 @@ pub(crate) fn builtin(name: &str) -> Option<Builtin> {
     })
 }
 
-/// Whether a path is a type of the language itself.
+/// Reports whether a path names a built-in type.
 pub(crate) fn is_builtin(path: &Path) -> bool {
     matches!(path.segments.as_slice(), [one] if BUILTINS.contains(&one.text.as_str()))
 }
 
-/// The names of all types of the language itself.
+/// The names of all built-in types.
 pub(crate) const BUILTINS: [&str; 19] = [
     "bool",
     "u8",
@@ -70,7 +70,7 @@ pub(crate) const BUILTINS: [&str; 19] = [
 ];
 
 impl<'a> Model<'a> {
-    /// What a path means in a file.
+    /// Returns what a path means in a file.
     pub(crate) fn lookup(&self, file: FileId, path: &Path) -> Result<Symbol<'a>, NameError> {
         let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
         self.lookup_words(file, &words)
@@ -100,13 +100,13 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// A name of a package, as far as this file sees it.
+    /// Looks up a name of a package, as far as this file sees it.
     fn in_package(&self, file: FileId, package: PackageId, name: &str) -> Option<Symbol<'a>> {
         let files = self.scope_of(file).packages.get(&package)?;
         files.iter().find_map(|file| self.scope_of(*file).names.get(name).copied())
     }
 
-    /// The types that could be meant by a path with these words before the last.
+    /// Returns the types that a path with these words before the last could mean.
     pub(super) fn type_candidates(&self, file: FileId, prefix: &[&str]) -> Vec<&'a str> {
         let scope = self.scope_of(file);
         let prefix = prefix.join(".");
@@ -114,7 +114,7 @@ impl<'a> Model<'a> {
         let by_package =
             package.and_then(|package| scope.packages.get(&package)).into_iter().flatten().copied();
         let files = by_package.chain(scope.aliases.get(prefix.as_str()).copied().flatten());
-        // From the tree and not from the map of names, whose order is another each time.
+        // Taken from the tree, not from the map of names, whose order differs between runs.
         let items = files.flat_map(|file| &self.file(file).items);
         let types = items.filter(|item| !matches!(item.kind, ItemKind::Const { .. } | ItemKind::Service(_)));
         types.map(|item| item.name.text.as_str()).collect()

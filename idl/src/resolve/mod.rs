@@ -1,8 +1,8 @@
 //! Finds what every name means, across files.
 //!
-//! [`Model`] is the answer: all declarations by package, and a look-up for paths as a file may write them. A file sees
-//! its own declarations and those of the files that it imports itself, by alias, by the package's full name, or plainly
-//! where it is the same package. What rules hold of the things found is [`crate::check`]'s matter.
+//! The result is a [`Model`]: all declarations by package, and a look-up for paths as a file may write them. A file
+//! sees its own declarations and those of the files that it imports itself, by alias, by the package's full name, or
+//! without a prefix if it is the same package. The rules are in [`crate::check`].
 
 mod lookup;
 mod report;
@@ -22,20 +22,20 @@ pub(crate) use lookup::{BUILTINS, NameError, builtin, is_builtin};
 /// All declarations of all files.
 pub(crate) struct Model<'a> {
     pub(crate) program: &'a Program,
-    /// In order of their names, each once.
+    /// Package names, sorted, each once.
     pub(crate) packages: Vec<String>,
-    /// By [`TypeId`]: in the order of files, and of the text in each.
+    /// Types by [`TypeId`]: in the order of files, and of the text in each.
     pub(crate) types: Vec<Declared<'a>>,
-    /// By [`FileId`].
+    /// Scopes by [`FileId`].
     scopes: Vec<Scope<'a>>,
-    /// By [`TypeId`]: the type that an alias comes down to, itself no alias. Absent for what is no alias, is unknown,
-    /// or is an alias of itself.
+    /// By [`TypeId`], the type that an alias stands for in the end, itself not an alias. `None` for what is not an
+    /// alias, is unknown, or is an alias of itself.
     targets: Vec<Option<Type>>,
-    /// By [`TypeId`]: where each value of an enum stands among them, the first of each name. Empty for other types.
+    /// By [`TypeId`], the index of each value of an enum, the first of each name. Empty for other types.
     values: Vec<HashMap<&'a str, usize>>,
 }
 
-/// A named type, and where it is declared.
+/// A named type and its file.
 pub(crate) struct Declared<'a> {
     pub(crate) file: FileId,
     pub(crate) package: PackageId,
@@ -56,11 +56,11 @@ pub(crate) enum Symbol<'a> {
 struct Scope<'a> {
     package: PackageId,
     names: HashMap<&'a str, Symbol<'a>>,
-    /// Imported files by alias; the file is absent where the import is broken.
+    /// Imported files by alias; `None` if the import is broken.
     aliases: BTreeMap<&'a str, Option<FileId>>,
-    /// The file itself and those that it imports, by their packages.
+    /// By package, the file itself and those that it imports.
     packages: BTreeMap<PackageId, Vec<FileId>>,
-    /// Some import or declaration is lost, so a name that is unknown may be its.
+    /// Whether some import or declaration is lost, so that an unknown name may refer to it.
     incomplete: bool,
 }
 
@@ -105,7 +105,7 @@ fn values_by_name(item: &Item) -> HashMap<&str, usize> {
     found
 }
 
-/// Empty where the file has none, which is reported.
+/// Returns the name of a file's package; empty if there is none, which is reported.
 fn package_name(file: &crate::ast::File) -> String {
     file.package.as_ref().map(|package| package.path.text()).unwrap_or_default()
 }
@@ -127,7 +127,8 @@ impl<'a> Model<'a> {
         let imports = file.imports.iter().zip(targets);
         let aliases =
             imports.filter_map(|(import, target)| Some((import.alias.as_ref()?.text.as_str(), *target)));
-        // What an alias leads to is known by the alias: only other imports may lack a name that is used plainly.
+        // An import with an alias is used by that alias: only imports without one may lack a name that is used without
+        // a prefix.
         let plain = file.imports.iter().zip(targets).filter(|(import, _)| import.alias.is_none());
         let is_incomplete = |target: &Option<FileId>| target.is_none_or(|file| self.file(file).incomplete);
         let incomplete = file.incomplete || plain.map(|(_, target)| target).any(is_incomplete);
@@ -169,18 +170,18 @@ impl<'a> Model<'a> {
         &self.scopes[id.0 as usize]
     }
 
-    /// The package of that full name, if there is one.
+    /// Returns the package of that full name.
     fn package_named(&self, name: &str) -> Option<PackageId> {
         let at = self.packages.binary_search_by(|other| other.as_str().cmp(name)).ok()?;
         Some(PackageId(crate::source::offset(at)))
     }
 
-    /// The package that a file belongs to.
+    /// Returns the package of a file.
     pub(crate) fn package(&self, file: FileId) -> PackageId {
         self.scope_of(file).package
     }
 
-    /// Every declaration, in the order of files and text.
+    /// Returns every declaration, in the order of files and text.
     pub(crate) fn items(&self) -> impl Iterator<Item = (FileId, &'a Item)> + use<'a> {
         self.program.files.iter().flat_map(|file| file.items.iter().map(move |item| (file.id, item)))
     }
@@ -189,12 +190,12 @@ impl<'a> Model<'a> {
         &self.types[id.0 as usize]
     }
 
-    /// Where a value stands in an enum, by its name.
+    /// Returns the index of an enum's value by its name.
     pub(crate) fn value_named(&self, id: TypeId, name: &str) -> Option<usize> {
         self.values[id.0 as usize].get(name).copied()
     }
 
-    /// `ty` with aliases at its top followed. Absent where that leads nowhere, which is reported.
+    /// Returns `ty` with aliases at its top level followed, or `None` if they lead nowhere, which is reported.
     pub(crate) fn resolved(&self, ty: &Type) -> Option<Type> {
         match ty {
             Type::Named(id) if matches!(self.declared(*id).item.kind, ItemKind::Alias(_)) => {
@@ -204,7 +205,7 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// What a use of a type comes down to: neither an optional nor an alias. Absent where that is unknown.
+    /// Returns the type without optionals and aliases around it, or `None` if it is unknown.
     pub(crate) fn inner(&self, ty: &Type) -> Option<Type> {
         match self.resolved(ty)? {
             Type::Optional(inner) => self.resolved(&inner),
@@ -212,7 +213,8 @@ impl<'a> Model<'a> {
         }
     }
 
-    /// The type that a use means. Absent where any part of it is wrong, which [`report::unknown_names`] tells.
+    /// Returns the type that a use means, or `None` if any part of it is wrong, which [`report::unknown_names`]
+    /// reports.
     pub(crate) fn ty(&self, file: FileId, ty: &TypeUse) -> Option<Type> {
         let named = match builtin_use(ty) {
             Some(Ok(ty)) => ty,
@@ -231,7 +233,7 @@ impl<'a> Model<'a> {
     }
 }
 
-/// A type of the language itself: whole, or the arguments that it still needs.
+/// Returns a built-in type if it is complete, or the arguments that it still needs.
 fn builtin_use(ty: &TypeUse) -> Option<Result<Type, &[TypeUse]>> {
     let [name] = ty.path.segments.as_slice() else { return None };
     if matches!(name.text.as_str(), "list" | "map") {
@@ -255,7 +257,7 @@ fn alias_targets(model: &Model) -> Vec<Option<Type>> {
     let direct: Vec<Option<Type>> = model.types.iter().map(|declared| alias_of(model, declared)).collect();
     let next: Vec<Vec<usize>> = direct.iter().map(|ty| next_alias(model, ty.as_ref())).collect();
     let component = graph::components(&next);
-    // A component is numbered only after all that it leads to, so each alias finds its target already followed.
+    // Components are numbered after all that they lead to, so the target of each alias is already resolved.
     let mut order: Vec<usize> = (0..direct.len()).collect();
     order.sort_by_key(|index| component[*index]);
     let mut targets: Vec<Option<Type>> = vec![None; direct.len()];

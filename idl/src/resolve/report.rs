@@ -1,4 +1,4 @@
-//! Tells what names are declared twice, hidden, or unknown.
+//! Reports names that are declared twice, hidden, or unknown.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -9,7 +9,7 @@ use crate::schema::PackageId;
 use crate::source::{FileId, Span};
 use crate::suggest;
 
-/// Types, services and constants of a package share one space of names, across its files.
+/// Reports names declared twice: types, services and constants of a package share one namespace, across its files.
 pub(super) fn duplicate_names(model: &Model, report: &mut Report) {
     let mut seen: HashMap<(PackageId, &str), &Name> = HashMap::new();
     for (file, item) in model.items() {
@@ -27,7 +27,7 @@ pub(super) fn duplicate_names(model: &Model, report: &mut Report) {
     }
 }
 
-/// An alias may not be another alias, a name of this file's package, or a package of one word.
+/// Reports aliases that are also another alias, a name of this file's package, or a package of one word.
 pub(super) fn taken_aliases(model: &Model, report: &mut Report) {
     for file in &model.program.files {
         let mut seen: BTreeMap<&str, &Name> = BTreeMap::new();
@@ -46,7 +46,7 @@ pub(super) fn taken_aliases(model: &Model, report: &mut Report) {
     }
 }
 
-/// Every use of a type means one. What constants and attributes name is looked at with their values.
+/// Reports uses of unknown types. Names in constants and attributes are checked together with their values.
 pub(super) fn unknown_names(model: &Model, report: &mut Report) {
     let mut unknown = Unknown::default();
     for (file, item) in model.items() {
@@ -61,7 +61,7 @@ pub(super) fn unknown_names(model: &Model, report: &mut Report) {
                 for method in methods {
                     method.parameters.iter().for_each(|parameter| uses.ty(&parameter.ty));
                     method.answer.iter().for_each(|answer| uses.ty(&answer.ty));
-                    // A type of the language is known well enough to be told that it is no error.
+                    // A built-in type is known, so the check for errors reports it instead.
                     for path in method.throws.iter().filter(|path| !is_builtin(path)) {
                         uses.named(path);
                     }
@@ -132,7 +132,7 @@ impl<'m> Uses<'_, 'm> {
         }
     }
 
-    /// Tells whether the name is wrong, which is reported.
+    /// Reports whether the name is wrong; if so, an error was added.
     fn named(&mut self, path: &'m Path) -> bool {
         let error = match self.model.lookup(self.file, path) {
             Ok(Symbol::Type(_) | Symbol::Broken) => return false,
@@ -155,15 +155,15 @@ fn no_type(path: &Path, symbol: Symbol) -> Diagnostic {
         )
 }
 
-/// How many more uses of an unknown name are shown beside the first.
+/// Maximum number of further uses of an unknown name that are shown beside the first.
 const MAX_RELATED: usize = 3;
 
-/// The names that mean nothing. One that is used in many places is mostly one mistake, where it should be declared, so a
-/// file is told of it once.
+/// The unknown names. One that is used in many places is usually one mistake, at its declaration, so it is reported
+/// once for each file.
 #[derive(Default)]
 struct Unknown<'m> {
     names: Vec<UnknownName<'m>>,
-    /// By file and what is unknown: the whole name, or what stands before its last dot.
+    /// Index of the entry, by file and the unknown part: the whole name, or the words before its last dot.
     known: HashMap<(FileId, String), usize>,
 }
 
@@ -172,12 +172,12 @@ struct UnknownName<'m> {
     path: &'m Path,
     error: NameError,
     more: Vec<Span>,
-    /// How many more there are that are not shown.
+    /// Number of further uses that are not shown.
     hidden: usize,
 }
 
 impl<'m> Unknown<'m> {
-    /// Tells whether the name is reported: it may well be something that is lost.
+    /// Adds a use, and reports whether the name is an error: it may refer to a declaration that could not be parsed.
     fn add(&mut self, file: FileId, path: &'m Path, error: NameError) -> bool {
         if matches!(error, NameError::Silent) && !is_misspelt(path) {
             return false;
@@ -227,7 +227,7 @@ impl UnknownName<'_> {
     }
 }
 
-/// What of a name is unknown: its last word, or what stands before.
+/// Returns the span of the unknown part of a name: its last word, or the words before.
 fn unknown_part(path: &Path, error: &NameError) -> Span {
     let last = path.segments.len().saturating_sub(1);
     match error {
@@ -237,7 +237,7 @@ fn unknown_part(path: &Path, error: &NameError) -> Span {
     }
 }
 
-/// A plain name that is nearly one of the language is hardly the one that is lost.
+/// Reports whether a name without a prefix is nearly that of a built-in type: it hardly refers to a lost declaration.
 fn is_misspelt(path: &Path) -> bool {
     matches!(path.segments.as_slice(), [name] if suggest::nearest(&name.text, BUILTINS).is_some())
 }
@@ -281,7 +281,8 @@ fn unknown_type(model: &Model, file: FileId, path: &Path, last: &str, prefix: &[
         .help(help)
 }
 
-/// What else was meant: a type that differs in case alone, one that other languages call so, or one of nearly that name.
+/// Returns what may have been meant: a type that differs in case alone, the type that other languages call so, or one
+/// of nearly that name.
 fn instead(model: &Model, file: FileId, last: &str, prefix: &[&str]) -> Option<String> {
     let builtins = if prefix.is_empty() { BUILTINS.as_slice() } else { &[] };
     let known = || builtins.iter().copied().chain(model.type_candidates(file, prefix));
@@ -298,7 +299,7 @@ fn instead(model: &Model, file: FileId, last: &str, prefix: &[&str]) -> Option<S
     Some(format!("did you mean `{nearest}`?"))
 }
 
-/// A file that declares such a type but is not imported.
+/// Returns a file that declares such a type but is not imported.
 fn elsewhere<'a>(model: &Model<'a>, file: FileId, name: &str) -> Option<&'a str> {
     let declares = |other: &&crate::ast::File| {
         other.id != file && matches!(model.scope_of(other.id).names.get(name), Some(Symbol::Type(_)))

@@ -1,6 +1,6 @@
-//! What types are called in other languages, and what to write here instead.
+//! Names of types in other languages, and what to write instead.
 
-/// By names in lower case. Not here: names that are spelt wrong, for which [`crate::suggest`] looks.
+/// The types by names in lower case. Misspelt names are not here; [`crate::suggest`] handles them.
 const SYNONYMS: [(&[&str], &str); 21] = [
     (&["boolean"], "`bool`"),
     (&["byte", "uint8", "uchar"], "`u8`"),
@@ -25,7 +25,7 @@ const SYNONYMS: [(&[&str], &str); 21] = [
     (&["optional", "option", "nullable", "maybe"], "`T?`"),
 ];
 
-/// What to write for a type of another language.
+/// Returns what to write for a type of another language.
 pub(super) fn meant(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     SYNONYMS.iter().find(|(names, _)| names.contains(&name.as_str())).map(|(_, meant)| *meant)

@@ -1,4 +1,4 @@
-//! What `@len` and `@range` allow.
+//! Reads and checks the ranges of `@len` and `@range`.
 
 use super::{as_held, integer_limits, is_negative, literal};
 use crate::ast::{RangeValue, Value, ValueKind};
@@ -7,16 +7,16 @@ use crate::resolve::Model;
 use crate::schema::{Builtin, Literal, Range, Type};
 use crate::source::{FileId, Span};
 
-/// What is bounded.
+/// What a range bounds.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Bounded {
-    /// How long something is.
+    /// The length of a value.
     Length,
     /// A number of this type.
     Number(Builtin),
 }
 
-/// What a range in an attribute means. Absent where it means nothing, which is reported.
+/// Returns the range in an attribute, or `None` if it is invalid, which is reported.
 pub(crate) fn bounds(
     model: &Model,
     file: FileId,
@@ -45,7 +45,7 @@ pub(crate) fn bounds(
     }
 }
 
-/// The range that a value is, if it is one and has an end.
+/// Returns the value as a range, if it is one and has an end.
 fn written<'a>(value: &'a Value, report: &mut Report) -> Option<&'a RangeValue> {
     let ValueKind::Range(range) = &value.kind else {
         if !matches!(value.kind, ValueKind::Invalid) {
@@ -68,7 +68,7 @@ fn written<'a>(value: &'a Value, report: &mut Report) -> Option<&'a RangeValue> 
 
 type Ends = (Option<Literal>, Option<Literal>);
 
-/// Both ends as values of the type, unless one of them is none.
+/// Returns both ends as values of the type, unless one of them is invalid.
 fn ends(
     model: &Model,
     file: FileId,
@@ -102,7 +102,7 @@ fn integers(
     Some(Range { min: min.map(Literal::Integer), max: max.map(Literal::Integer), max_exclusive: false })
 }
 
-/// The ends are compared as the type holds them: two numbers may be one as `f32`.
+/// Reads both ends as the type stores them: two different numbers may be equal as `f32`.
 fn floats(
     builtin: Builtin,
     ends: Ends,
@@ -128,7 +128,7 @@ fn empty(span: Span) -> Diagnostic {
         .help("its start must be below its end; `a..=b` takes in `b`, `a..b` does not")
 }
 
-/// Whether a value, or its length, is within a range.
+/// Reports whether a value, or its length, is within a range.
 pub(crate) fn allows(range: &Range, bounded: Bounded, value: &Literal) -> bool {
     match (bounded, value) {
         (Bounded::Length, Literal::String(text)) => {

@@ -1,4 +1,4 @@
-//! Whether a value can be one of a type.
+//! Checks that a value is one of a type.
 
 use super::describe;
 use crate::ast::{Enum, Item, ItemKind, Path, Value, ValueKind};
@@ -8,7 +8,8 @@ use crate::schema::{Builtin, Literal, Type, TypeId};
 use crate::source::{FileId, Span};
 use crate::suggest;
 
-/// `value` as one of `ty`, which is no alias and no optional. Absent where it is none, which is reported.
+/// Returns `value` as one of `ty`, which is neither an alias nor an optional, or `None` if it is not one, which is
+/// reported.
 pub(crate) fn literal(
     model: &Model,
     file: FileId,
@@ -26,7 +27,7 @@ pub(crate) fn literal(
     fit(model, ty, &constant.kind, value.span, report)
 }
 
-/// The values of an enum.
+/// Returns the values of an enum.
 pub(crate) fn enum_values<'a>(model: &Model<'a>, id: TypeId) -> Option<&'a Enum> {
     match &model.declared(id).item.kind {
         ItemKind::Enum(values) => Some(values),
@@ -34,7 +35,7 @@ pub(crate) fn enum_values<'a>(model: &Model<'a>, id: TypeId) -> Option<&'a Enum>
     }
 }
 
-/// `Buy`, `Side.Buy` or `market.v1.Side.Buy`.
+/// Reads `Buy`, `Side.Buy` or `market.v1.Side.Buy`.
 fn enum_value(
     model: &Model,
     file: FileId,
@@ -71,7 +72,7 @@ fn is_type(model: &Model, file: FileId, words: &[&str], id: TypeId) -> bool {
     model.resolved(&Type::Named(found)) == Some(Type::Named(id))
 }
 
-/// The written value of the constant that a path names.
+/// Returns the value of the constant that a path names, as written.
 fn constant<'a>(model: &Model<'a>, file: FileId, path: &Path, report: &mut Report) -> Option<&'a Value> {
     let message = match model.lookup(file, path) {
         Ok(Symbol::Constant(item)) => match &item.kind {
@@ -96,7 +97,7 @@ fn constant<'a>(model: &Model<'a>, file: FileId, path: &Path, report: &mut Repor
     None
 }
 
-/// Whether a value is an integer below zero, by itself or as a constant.
+/// Reports whether a value is a negative integer, literally or as a constant.
 pub(crate) fn is_negative(model: &Model, file: FileId, value: &Value) -> bool {
     let value = match &value.kind {
         ValueKind::Path(path) => match model.lookup(file, path) {
@@ -137,7 +138,7 @@ fn whole(value: i128) -> f64 {
     value as f64
 }
 
-/// The least and the greatest value of an integer type.
+/// Returns the least and the greatest value of an integer type.
 pub(crate) fn integer_limits(builtin: Builtin) -> Option<(i128, i128)> {
     Some(match builtin {
         Builtin::U8 => (0, i128::from(u8::MAX)),
@@ -176,7 +177,7 @@ fn float(builtin: Builtin, value: f64, span: Span, report: &mut Report) -> Optio
     None
 }
 
-/// What a float type makes of a value: `f32` holds the nearest that it has, which past its greatest is infinity.
+/// Returns a value as a float type stores it: `f32` takes the nearest one, which is infinity beyond its greatest.
 pub(crate) fn as_held(builtin: Builtin, value: f64) -> f64 {
     #[allow(clippy::cast_possible_truncation, reason = "the rounding is what is asked for")]
     let rounded = f64::from(value as f32);

@@ -1,4 +1,4 @@
-//! Cuts the text of `@message` into what is copied and what is a field's value.
+//! Splits the text of `@message` into text to copy and fields' values.
 
 use std::collections::HashMap;
 
@@ -8,8 +8,8 @@ use crate::schema::MessagePart;
 use crate::source::{SourceMap, Span, offset};
 use crate::suggest;
 
-/// The parts of a message; fields are told by their place in order of their numbers. Absent where one is wrong, which
-/// is reported, an unknown field only if all fields are known.
+/// Returns the parts of a message; fields are indices in order of their numbers. Returns `None` if a part is wrong,
+/// which is reported; an unknown field only if all fields are known.
 pub(crate) fn message(
     sources: &SourceMap,
     value: &Value,
@@ -18,7 +18,7 @@ pub(crate) fn message(
     report: &mut Report,
 ) -> Option<Vec<MessagePart>> {
     let ValueKind::String(text) = &value.kind else { return None };
-    // From the last to the first, so that of two fields of one name the first is meant.
+    // In reverse, so that of two fields of one name the first is used.
     let places: HashMap<&str, usize> =
         fields.iter().enumerate().rev().map(|(index, field)| (field.name.text.as_str(), index)).collect();
     let mut parts = Parts::default();
@@ -78,7 +78,7 @@ fn lone_brace(span: Span, brace: &str) -> Diagnostic {
         .help(format!("write `{{name}}` for a field's value, `{brace}{brace}` for the brace itself"))
 }
 
-/// The span of `{name}` in the string, where it is written there as it is meant.
+/// Returns the span of `{name}` in the string, if it is there literally and not through escapes.
 fn placeholder(sources: &SourceMap, string: Span, name: &str) -> Span {
     let written = format!("{{{name}}}");
     match sources.text(string).find(&written) {

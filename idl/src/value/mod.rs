@@ -1,7 +1,7 @@
-//! What values mean for the types that they are given for: literals, bounds, messages.
+//! Evaluates values for the types that they are given for: literals, bounds, messages.
 //!
-//! [`crate::check`] asks with the report that users see, [`crate::lower`] with one that nobody reads, since there
-//! everything is known to be right.
+//! [`crate::check`] passes the report that users see; [`crate::lower`] passes one that is dropped, since by then
+//! everything is known to be valid.
 
 mod bounds;
 mod literal;
@@ -18,13 +18,13 @@ use crate::resolve::Model;
 use crate::schema::{Builtin, Type};
 
 impl Preamble {
-    /// The attribute of a name. A second one is an error of its own.
+    /// Returns the attribute of a name, the first if there are several, which is an error of its own.
     pub(crate) fn find(&self, name: &str) -> Option<&Attribute> {
         self.attributes.iter().find(|attribute| attribute.name.text == name)
     }
 }
 
-/// A type as a person writes it.
+/// Returns a type as it is written in a file.
 pub(crate) fn describe(model: &Model, ty: &Type) -> String {
     match ty {
         Type::Builtin(builtin) => keyword(*builtin).to_owned(),

@@ -1,6 +1,6 @@
 //! The words that `@overlap` takes.
 //!
-//! Not here: that the attribute stands where it belongs and has one word, which is `crate::check`'s matter.
+//! Not here: that the attribute is allowed in its place and has one word, which `crate::check` ensures.
 
 use crate::ast::{Preamble, ValueKind};
 use crate::schema::Overlap;
@@ -12,17 +12,17 @@ const WORDS: [(&str, Overlap); 4] = [
     ("ignore", Overlap::Ignore),
 ];
 
-/// The words in the order in which the language tells them.
+/// Returns the words in the order in which the language documents them.
 pub(crate) fn overlap_words() -> impl Iterator<Item = &'static str> {
     WORDS.iter().map(|(word, _)| *word)
 }
 
-/// What a word means. Absent where it is none of them.
+/// Returns the meaning of a word, or `None` if it is not one of them.
 pub(crate) fn overlap_named(word: &str) -> Option<Overlap> {
     WORDS.iter().find(|(known, _)| *known == word).map(|(_, overlap)| *overlap)
 }
 
-/// What a method says, or the default where it says nothing. Absent where it says what means nothing.
+/// Returns a method's overlap, or the default if it has no such attribute. Returns `None` if its word is invalid.
 pub(crate) fn overlap(preamble: &Preamble) -> Option<Overlap> {
     match preamble.find("overlap").map(|attribute| attribute.arguments.as_slice()) {
         None => Some(Overlap::default()),

@@ -1,5 +1,5 @@
-//! Bytes that are read as slices of the message they came in, not copied. Small ones are copied, many into one block of
-//! memory. Long ones come and go apart from what is around them, as they are.
+//! The form of `bytes`: read as slices of the message they came in, without a copy. Short ones are copied, many into one block of
+//! memory. Long ones travel out of line.
 
 use std::cell::RefCell;
 
@@ -10,23 +10,22 @@ use super::encode::Writer;
 use super::error::DecodeError;
 use super::form::{Form, WriteForm};
 
-/// From how many bytes on a slice is shared. A shorter one costs no more to copy than to share, and would
-/// keep a whole batch of messages in memory for as long as it lives.
-pub(super) const MIN_SHARED: usize = 256;
+/// A slice of this many bytes or more is shared. A shorter one costs no more to copy than to share, and would keep a whole batch
+/// in memory for as long as it lives.
+pub(super) const MIN_SHARED_BYTES: usize = 256;
 
-/// Small slices are copied into blocks of so many bytes. Whoever keeps one of them keeps its block, and no more.
-const BLOCK: usize = 4 * 1024;
+/// Size in bytes of the blocks that short slices are copied into. To keep one slice is to keep its block.
+const BLOCK_BYTES: usize = 4 * 1024;
 
 thread_local! {
-    /// What is left of the block that this thread copies small slices into.
+    /// The free part of the block that this thread copies short slices into.
     static SPACE: RefCell<BytesMut> = RefCell::new(BytesMut::new());
 }
 
-/// [`Bytes`] as MessagePack `bin`, written and read without a copy where they are long.
+/// [`Bytes`] as MessagePack `bin`, written and read without a copy if they are long.
 ///
-/// Nothing else is taken for bytes: neither a string nor an array of small numbers. Both are what a peer
-/// sends whose schema or library differs (a `string` or a `list<u8>`), and a value that passes only as long
-/// as the text is not looked at, or at up to twice its size, is a mistake better told at once.
+/// Neither a string nor an array of small numbers is accepted. Both come from a peer whose schema or library differs (a `string` or
+/// a `list<u8>`). To accept them would hide the mistake until the text is looked at, and a list takes up to twice the size.
 #[derive(Debug)]
 pub enum Blob {}
 
@@ -48,7 +47,7 @@ impl Form<Bytes> for Blob {
     }
 }
 
-/// A copy that lies beside others: an allocation for each may cost more than all else about an item of a stream, and a
+/// Copies a slice into a block beside others: an allocation for each may cost more than all else about an item of a stream, and a
 /// twentieth of a call.
 pub(super) fn copy_into_block(slice: &[u8]) -> Bytes {
     if slice.is_empty() {
@@ -57,11 +56,11 @@ pub(super) fn copy_into_block(slice: &[u8]) -> Bytes {
     let copied = SPACE.try_with(|space| {
         let space = &mut *space.borrow_mut();
         if space.capacity() < slice.len() {
-            *space = BytesMut::with_capacity(BLOCK);
+            *space = BytesMut::with_capacity(BLOCK_BYTES);
         }
         space.extend_from_slice(slice);
         space.split().freeze()
     });
-    // Where the thread is ending, its block is gone already.
+    // At the end of a thread its block is gone.
     copied.unwrap_or_else(|_| Bytes::copy_from_slice(slice))
 }

@@ -1,71 +1,71 @@
-//! [`Body`]: the bytes of a value, of which long `bytes` may lie apart.
+//! [`Body`]: the bytes of a value, with long `bytes` out of line.
 
 use bytes::{Buf, Bytes, BytesMut};
 
-/// From so many bytes on, a value of `bytes` lies apart from the bytes around it: to copy it takes longer than to carry one
-/// piece more.
-pub const APART: usize = 32 * 1024;
+/// A value of `bytes` of this many bytes or more travels out of line: to copy it takes longer than to carry one more piece.
+pub(crate) const OUT_OF_LINE_BYTES: usize = 32 * 1024;
 
-/// Parts of fewer bytes than this, on average, that came apart are joined.
-const WORTHWHILE: usize = 4 * 1024;
+/// Out-of-line parts that were received and have fewer bytes than this, on average, are joined.
+const MIN_AVERAGE_PART_BYTES: usize = 4 * 1024;
 
-/// No more of them lie apart in one body: each has its price for whoever carries it.
-pub const MOST_APART: usize = 64;
+/// Largest number of out-of-line parts in one body, since each costs the transport a frame. What is past it is copied in line.
+pub const MAX_ATTACHMENTS: usize = 64;
 
-/// A part of a body that lies apart from the others.
+/// An out-of-line part of a body.
 #[derive(Debug, Clone)]
-pub struct Attachment {
-    /// How many of the bytes that lie together come after it. Counted from there, it need not change while those before it
-    /// are read.
-    pub after: usize,
-    pub bytes: Bytes,
+pub(crate) struct Attachment {
+    /// Number of in-line bytes that come after it. Counted from the end, it need not change while the bytes before it are read.
+    pub(crate) after: usize,
+    pub(crate) bytes: Bytes,
 }
 
-/// What lies apart in a body, in order. A pointer, and nothing behind it for all of those in which nothing does.
+/// The out-of-line parts of a body, in order. A null pointer for most bodies, which have none.
 #[derive(Debug, Default, Clone)]
 #[allow(clippy::box_collection, reason = "a vector is three times as large, in every call")]
 pub struct Attachments(Option<Box<Vec<Attachment>>>);
 
 impl Attachments {
-    pub const fn none() -> Self {
+    /// Returns no parts.
+    pub(crate) const fn none() -> Self {
         Self(None)
     }
 
+    /// Reports whether there are none.
     #[inline]
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.0.is_none()
     }
 
-    /// `None` where there are none.
+    /// Returns `None` if there are none.
     #[inline]
-    pub fn if_any(self) -> Option<Self> {
+    pub(crate) fn if_any(self) -> Option<Self> {
         self.0.map(|all| Self(Some(all)))
     }
 
-    /// In order.
     #[inline]
-    pub fn as_slice(&self) -> &[Attachment] {
+    pub(crate) fn as_slice(&self) -> &[Attachment] {
         self.0.as_ref().map_or(&[], |all| all)
     }
 
-    /// How many bytes lie apart.
+    /// Returns the sum of their lengths in bytes.
     #[inline]
-    pub fn bytes(&self) -> usize {
+    pub(crate) fn bytes(&self) -> usize {
         self.as_slice().iter().map(|attachment| attachment.bytes.len()).sum()
     }
 
-    /// Adds one behind the others.
+    /// Appends a part.
     #[cold]
-    pub fn push(&mut self, after: usize, bytes: Bytes) {
+    pub(crate) fn push(&mut self, after: usize, bytes: Bytes) {
         self.0.get_or_insert_default().push(Attachment { after, bytes });
     }
 
-    /// The bytes that lie apart, in order.
+    /// Returns their bytes in order, each of which is sent as a frame.
     pub fn into_frames(self) -> impl Iterator<Item = Bytes> {
         self.0.into_iter().flat_map(|all| all.into_iter().map(|attachment| attachment.bytes))
     }
 
-    /// All of them, of which the bytes that were written before each were counted: there are so many of those.
+    /// Turns the number of bytes before each part into that of the bytes after it, of `written` in-line bytes.
     #[cold]
     pub(super) fn counted_from(mut self, written: usize) -> Self {
         for attachment in self.0.iter_mut().flat_map(|all| all.iter_mut()) {
@@ -74,7 +74,7 @@ impl Attachments {
         self
     }
 
-    /// Lets go of all but the last so many.
+    /// Drops all but the last `left`.
     fn keep_last(&mut self, left: usize) {
         if let Some(all) = &mut self.0 {
             all.drain(..all.len() - left);
@@ -83,63 +83,77 @@ impl Attachments {
     }
 }
 
-/// Of nearly all bodies.
-pub static NONE: Attachments = Attachments::none();
+/// The out-of-line parts of nearly all bodies.
+pub(crate) static NO_ATTACHMENTS: Attachments = Attachments::none();
 
-/// The bytes of a value, or of values that lie end to end.
+/// The bytes of a value, or of values laid end to end.
 #[derive(Debug, Default, Clone)]
 pub struct Body {
-    /// What lies together.
+    /// The in-line bytes.
     pub(super) bytes: Bytes,
-    /// And what does not.
+    /// The out-of-line parts.
     pub(super) attachments: Attachments,
 }
 
 impl Body {
-    pub fn new(bytes: Bytes, attachments: Attachments) -> Self {
+    /// Creates a body of in-line bytes and out-of-line parts.
+    pub(crate) fn new(bytes: Bytes, attachments: Attachments) -> Self {
         Self { bytes, attachments }
     }
 
-    /// How many bytes it has in all.
+    /// Returns its length in bytes, out-of-line parts included.
     #[inline]
+    #[must_use]
     pub fn len(&self) -> usize {
         self.bytes.len() + self.attachments.bytes()
     }
 
+    /// Reports whether it has no bytes.
     #[inline]
+    #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Nothing of it lies apart.
+    /// Reports whether it has no out-of-line parts.
     #[inline]
+    #[must_use]
     pub fn is_whole(&self) -> bool {
         self.attachments.is_empty()
     }
 
-    /// The same, joined unless what lies apart is long enough to be worth the hundreds of bytes that it takes to keep each such
-    /// part, whatever is in it: a peer may send very many.
+    /// Joins the parts unless the out-of-line ones are long on average: each takes some hundred bytes to keep, whatever is in it,
+    /// and a peer may send very many. What keeps its parts may be users' bytes, in one process, whose code runs when they are dropped.
     #[cold]
-    pub fn worthwhile(self) -> Self {
-        let least = WORTHWHILE.saturating_mul(self.attachments.as_slice().len());
-        if self.attachments.bytes() < least { self.joined() } else { self }
+    pub(crate) fn joined_if_short(self) -> Self {
+        let least = MIN_AVERAGE_PART_BYTES.saturating_mul(self.attachments.as_slice().len());
+        if self.attachments.bytes() < least { self.copied() } else { self }
     }
 
-    /// Copies what lies together, if it is a small part of the batch of so many bytes in which it came.
+    /// Copies the in-line bytes if they are a small part of the batch in which they came, which has `batch` bytes.
     pub fn detach(&mut self, batch: usize) {
         if is_small_part(self.bytes.len(), batch) {
             self.bytes = Bytes::copy_from_slice(&self.bytes);
         }
     }
 
-    /// All of its bytes.
+    /// Returns all of its bytes in one piece.
+    #[must_use]
     pub fn into_bytes(self) -> Bytes {
         if self.is_whole() { self.bytes } else { self.joined().bytes }
     }
 
-    /// The same bytes, all of which lie together.
+    /// Returns all of its bytes in one piece. They are copied, unless the body is one out-of-line part alone, as a router makes it.
     #[cold]
     pub(super) fn joined(&self) -> Self {
+        match self.attachments.as_slice() {
+            [only] if self.bytes.is_empty() => only.bytes.clone().into(),
+            _ => self.copied(),
+        }
+    }
+
+    /// Copies all of its bytes into one piece.
+    fn copied(&self) -> Self {
         let mut whole = BytesMut::with_capacity(self.len());
         let mut rest = &self.bytes[..];
         for Attachment { after, bytes } in self.attachments.as_slice() {
@@ -152,8 +166,8 @@ impl Body {
         Self::from(whole.freeze())
     }
 
-    /// Lets go of the bytes up to where so many that lie together, and so many attachments, are left. `false`, and nothing
-    /// is done, where that would part an attachment from its place.
+    /// Drops the bytes in front until `rest` in-line bytes and `attachments` parts are left. Does nothing and returns `false` if that
+    /// would part an attachment from its place.
     #[inline]
     pub(super) fn advance_to(&mut self, rest: usize, attachments: usize) -> bool {
         if !self.is_whole() {
@@ -168,9 +182,9 @@ impl Body {
     }
 }
 
-/// So many bytes of a batch of so many are too few to keep all of it for.
+/// Reports whether `bytes` bytes are too small a part of a batch of `batch` bytes to keep all of it in memory.
 #[inline]
-pub fn is_small_part(bytes: usize, batch: usize) -> bool {
+pub(crate) fn is_small_part(bytes: usize, batch: usize) -> bool {
     bytes < batch / 4
 }
 

@@ -1,7 +1,7 @@
-//! Values to bytes: the [`Writer`] that everything is appended to, and [`Encode`] for what knows how to append itself.
+//! Values to bytes: the [`Writer`] that everything is appended to, and [`Encode`] for types that are written in one way.
 //!
-//! Nothing here is generic over what is written to, so that a type is compiled once. What goes wrong is noted in the
-//! writer and told at the end: to pass it on at every field would be most of the code of a struct.
+//! Nothing here is generic over the target, so that a type is compiled once. The first error is noted in the writer and returned
+//! at the end: to pass it on at every field would be most of the code of a struct.
 
 use std::collections::BTreeMap;
 
@@ -10,13 +10,14 @@ use rmpv::Value;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::body::{APART, Attachments, MOST_APART};
+use super::body::{Attachments, MAX_ATTACHMENTS, OUT_OF_LINE_BYTES};
 use super::error::{EncodeError, too_deep_to_write};
 use super::form::{Plain, WriteForm};
 use super::nested::{write_list, write_map};
 use super::stack;
 use super::union::UnknownVariant;
 use super::write::FieldWriter;
+use crate::msgpack::write;
 
 /// A type that is written in one way alone.
 pub trait Encode {
@@ -24,39 +25,39 @@ pub trait Encode {
     fn encode(&self, out: &mut Writer);
 }
 
-/// Where values are written to.
+/// A buffer that values are appended to.
 #[derive(Debug)]
 pub struct Writer {
     bytes: Vec<u8>,
-    /// Long `bytes` may be left out of them.
+    /// Whether long `bytes` are left out of the buffer and become attachments.
     may_attach: bool,
-    /// Of most values, nothing.
+    /// `None` for most values.
     rare: Option<Box<Rare>>,
 }
 
 /// What few values have.
 #[derive(Debug, Default)]
 struct Rare {
-    /// Long `bytes`, which are not copied, each with the number of bytes that were written before it.
+    /// Long `bytes`, which are not copied. While writing, `after` is the number of bytes written before each.
     attachments: Attachments,
-    /// What went wrong first. What was written since then is of no use.
+    /// The first error. Bytes written since then are of no use.
     error: Option<EncodeError>,
 }
 
 impl Writer {
-    /// Appends to `bytes`.
+    /// Creates a writer that appends to `bytes`.
     #[inline]
     pub(super) fn new(bytes: Vec<u8>) -> Self {
         Self { bytes, may_attach: false, rare: None }
     }
 
-    /// The same, but for long `bytes`, which are not copied.
+    /// Creates a writer that appends to `bytes`, but for long `bytes`, which become attachments.
     #[inline]
-    pub(super) fn apart(bytes: Vec<u8>) -> Self {
+    pub(super) fn out_of_line(bytes: Vec<u8>) -> Self {
         Self { bytes, may_attach: true, rare: None }
     }
 
-    /// All that was written, what lies apart of it, and what went wrong.
+    /// Returns the buffer, and the attachments or the first error.
     #[inline]
     pub(super) fn finish(self) -> (Vec<u8>, Result<Attachments, EncodeError>) {
         match self.rare {
@@ -73,7 +74,7 @@ impl Writer {
         self.rare.get_or_insert_default().error.get_or_insert(error);
     }
 
-    /// Whether one more struct or union may be written inside of those that are begun: otherwise its fields must not be.
+    /// Reports whether a further struct or union may be nested. If not, its fields must not be written.
     pub(super) fn may_nest(&mut self) -> bool {
         let may = !stack::is_exhausted();
         if !may {
@@ -82,7 +83,7 @@ impl Writer {
         may
     }
 
-    /// Begins a struct, whose array has so many elements.
+    /// Begins a struct whose array has `length` elements.
     pub fn fields(&mut self, length: usize) -> FieldWriter<'_> {
         let length = if self.may_nest() { length } else { 0 };
         self.array(length);
@@ -96,32 +97,33 @@ impl Writer {
         }
     }
 
-    /// Begins a variant with fields of its own, whose array has so many elements.
+    /// Begins a variant with fields of its own, whose array has `length` elements.
     pub fn variant_fields(&mut self, number: u32, length: usize) -> FieldWriter<'_> {
         self.begin_variant(number);
         self.fields(length)
     }
 
-    /// Writes a variant that carries nothing.
+    /// Writes a variant without a value.
     pub fn bare_variant(&mut self, number: u32) {
         self.begin_variant(number);
         self.nil();
     }
 
-    /// Writes a variant that was kept.
+    /// Writes a variant that this side's schema does not have.
     pub fn unknown_variant(&mut self, variant: &UnknownVariant) {
         self.variant::<Plain, _>(variant.number, &variant.value);
     }
 
     fn begin_variant(&mut self, number: u32) -> bool {
         let may = self.may_nest();
+        // An array of two.
         self.bytes.push(0x92);
         self.uint(number.into());
         may
     }
 
     /// Writes a value by its serde implementation.
-    pub(super) fn foreign<T: Serialize + ?Sized>(&mut self, value: &T) {
+    pub(super) fn via_serde<T: Serialize + ?Sized>(&mut self, value: &T) {
         let written = value.serialize(&mut rmp_serde::Serializer::new(&mut self.bytes));
         if let Err(error) = written {
             self.fail(EncodeError::new(error.to_string()));
@@ -129,20 +131,11 @@ impl Writer {
     }
 
     pub(super) fn nil(&mut self) {
-        self.bytes.push(0xc0);
+        write::nil(&mut self.bytes);
     }
 
     pub(super) fn uint(&mut self, value: u64) {
-        let bytes = value.to_be_bytes();
-        match value {
-            0..0x80 => self.bytes.push(bytes[7]),
-            0x80..0x100 => self.bytes.extend_from_slice(&[0xcc, bytes[7]]),
-            0x100..0x1_0000 => self.bytes.extend_from_slice(&[0xcd, bytes[6], bytes[7]]),
-            0x1_0000..0x1_0000_0000 => {
-                self.bytes.extend_from_slice(&[0xce, bytes[4], bytes[5], bytes[6], bytes[7]]);
-            }
-            _ => self.marked(0xcf, bytes),
-        }
+        write::uint(&mut self.bytes, value);
     }
 
     fn int(&mut self, value: i64) {
@@ -157,22 +150,13 @@ impl Writer {
             -0x8000_0000..-0x8000 => {
                 self.bytes.extend_from_slice(&[0xd2, bytes[4], bytes[5], bytes[6], bytes[7]]);
             }
-            _ => self.marked(0xd3, bytes),
+            _ => write::marked(&mut self.bytes, 0xd3, bytes),
         }
-    }
-
-    fn marked(&mut self, marker: u8, value: [u8; 8]) {
-        self.bytes.push(marker);
-        self.bytes.extend_from_slice(&value);
     }
 
     fn str(&mut self, value: &str) {
-        let length = value.len();
-        match u8::try_from(length) {
-            Ok(short @ 0..0x20) => self.bytes.push(0xa0 | short),
-            Ok(length) => self.bytes.extend_from_slice(&[0xd9, length]),
-            Err(_) => self.length(length, 0xda, 0xdb),
-        }
+        let header = write::str_header(&mut self.bytes, value.len());
+        self.check(&header, value.len());
         self.bytes.extend_from_slice(value.as_bytes());
     }
 
@@ -181,16 +165,16 @@ impl Writer {
         self.bytes.extend_from_slice(value);
     }
 
-    /// [`Writer::bin`] of what need not be copied where it is long.
+    /// Writes a binary, which becomes an attachment if it is long.
     #[inline]
     pub(super) fn shared_bin(&mut self, value: &Bytes) {
-        if value.len() < APART { self.bin(value) } else { self.long_bin(value) }
+        if value.len() < OUT_OF_LINE_BYTES { self.bin(value) } else { self.long_bin(value) }
     }
 
     #[cold]
     fn long_bin(&mut self, value: &Bytes) {
         let attached = self.rare.as_ref().map_or(0, |rare| rare.attachments.as_slice().len());
-        if !self.may_attach || attached >= MOST_APART {
+        if !self.may_attach || attached >= MAX_ATTACHMENTS {
             return self.bin(value);
         }
         self.bin_header(value.len());
@@ -200,40 +184,29 @@ impl Writer {
 
     #[inline]
     fn bin_header(&mut self, length: usize) {
-        match u8::try_from(length) {
-            Ok(length) => self.bytes.extend_from_slice(&[0xc4, length]),
-            Err(_) => self.length(length, 0xc5, 0xc6),
-        }
+        let header = write::bin_header(&mut self.bytes, length);
+        self.check(&header, length);
     }
 
     pub(super) fn array(&mut self, length: usize) {
-        match u8::try_from(length) {
-            Ok(short @ 0..0x10) => self.bytes.push(0x90 | short),
-            _ => self.length(length, 0xdc, 0xdd),
-        }
+        let header = write::array_header(&mut self.bytes, length);
+        self.check(&header, length);
     }
 
     pub(super) fn map(&mut self, length: usize) {
-        match u8::try_from(length) {
-            Ok(short @ 0..0x10) => self.bytes.push(0x80 | short),
-            _ => self.length(length, 0xde, 0xdf),
-        }
+        let header = write::map_header(&mut self.bytes, length);
+        self.check(&header, length);
     }
 
-    /// A length in 16 bits with one marker, or in 32 with another.
-    fn length(&mut self, length: usize, short: u8, long: u8) {
-        if let Ok(length) = u16::try_from(length) {
-            let [a, b] = length.to_be_bytes();
-            self.bytes.extend_from_slice(&[short, a, b]);
-        } else if let Ok(length) = u32::try_from(length) {
-            let [a, b, c, d] = length.to_be_bytes();
-            self.bytes.extend_from_slice(&[long, a, b, c, d]);
-        } else {
+    /// Notes the error of a length that no header holds.
+    #[inline]
+    fn check(&mut self, header: &Result<(), write::TooLong>, length: usize) {
+        if header.is_err() {
             self.fail(EncodeError::too_large(length));
         }
     }
 
-    /// An extension, of 4, 8 or 12 bytes.
+    /// Writes an extension of 4, 8 or 12 bytes.
     pub(super) fn extension(&mut self, kind: i8, data: &[u8]) {
         let [kind] = kind.to_be_bytes();
         match data.len() {
@@ -246,7 +219,7 @@ impl Writer {
 }
 
 impl Rare {
-    /// Of a value of so many bytes, but for those that lie apart.
+    /// Returns the attachments of a value that takes `written` bytes without them, or the first error.
     #[cold]
     fn finish(self, written: usize) -> Result<Attachments, EncodeError> {
         match self.error {
@@ -284,7 +257,7 @@ impl Encode for f32 {
 
 impl Encode for f64 {
     fn encode(&self, out: &mut Writer) {
-        out.marked(0xcb, self.to_be_bytes());
+        write::marked(&mut out.bytes, 0xcb, self.to_be_bytes());
     }
 }
 

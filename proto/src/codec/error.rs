@@ -1,16 +1,17 @@
-//! What goes wrong between values and bytes, as texts that a caller can act on.
+//! Errors of encoding and decoding, as texts that a caller can act on.
 //!
-//! Not a status: the rest of the runtime decides which code a broken body gets. Where in the value it
-//! happened is told by a path in front of the text; see [`super::path`].
+//! Not statuses: the session decides which code a broken body gets. A path in front of the text says where in the value the error
+//! is; see [`super::path`].
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 
 use super::MAX_DEPTH;
 use super::path::{prefix, split};
+use crate::text::cut;
 
-/// The longest text that is kept of a foreign error: serde's quote the peer's strings in full.
-const MAX_TEXT: usize = 240;
+/// Longest text in bytes that is kept of an error of another crate: serde's quote the peer's strings in full.
+const MAX_TEXT_BYTES: usize = 240;
 
 /// A value that can't be written, such as a duration of more nanoseconds than 64 bits hold.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -18,7 +19,7 @@ pub struct EncodeError {
     text: String,
 }
 
-/// Bytes that are not the value they should be. In a box, since it stands in the result of every field.
+/// Bytes that are not the value they should be. Boxed, because it is in the result of every field.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DecodeError(Box<Wrong>);
 
@@ -29,7 +30,8 @@ struct Wrong {
 }
 
 impl EncodeError {
-    /// A body that no message can carry.
+    /// Returns the error of a body that no message can carry.
+    #[must_use]
     #[cold]
     pub fn too_large(bytes: usize) -> Self {
         Self { text: format!("it has {bytes} bytes, more than a message can carry") }
@@ -42,7 +44,7 @@ impl EncodeError {
 }
 
 impl DecodeError {
-    /// What a foreign error says, in the words of this crate.
+    /// Converts an error of another crate, in the words of this one.
     #[cold]
     pub(super) fn new(error: &dyn Display) -> Self {
         Self::of(describe(error))
@@ -74,14 +76,15 @@ impl DecodeError {
         Self::of(TRUNCATED.to_owned())
     }
 
-    /// The same, as it is called one step further out, in the field `step` or at the index `[2]`.
+    /// Adds one step to the front of the path: a field's name, or an index such as `[2]`.
     #[cold]
     pub(super) fn inside(mut self, step: &str) -> Self {
         self.0.text = prefix(step, &self.0.text);
         self
     }
 
-    /// Whether the value broke the bound on nesting, rather than not being what its type says.
+    /// Reports whether the value broke the bound on nesting, rather than being of another type.
+    #[must_use]
     pub fn is_too_deep(&self) -> bool {
         self.0.too_deep
     }
@@ -104,23 +107,23 @@ impl Error for DecodeError {}
 
 const TRUNCATED: &str = "the bytes end in the middle of the value";
 
-/// What is said of both bounds on nesting.
+/// Returns the text for both bounds on nesting.
 pub(super) fn too_deep() -> String {
     format!("nested too deep to be read, which may be {MAX_DEPTH} levels, or fewer of large structs")
 }
 
-/// What is said of a value that would take too much of the stack to be written.
+/// Returns the text for a value that would take too much stack to be written.
 pub(super) fn too_deep_to_write() -> String {
     format!("nested too deep to be written; peers read up to {MAX_DEPTH} levels")
 }
 
-/// The text of a foreign error in the words of this crate, and of bounded length.
+/// Returns the text of another crate's error in the words of this one, and of bounded length.
 #[cold]
 pub(super) fn describe(error: &dyn Display) -> String {
     let text = error.to_string();
     let text = text.strip_prefix("error while decoding value: ").unwrap_or(&text);
     if split(text).0.is_some() {
-        // A step further in has been here already.
+        // Was converted already, one step further in.
         return text.to_owned();
     }
     if let Some(marker) = text.strip_prefix("wrong msgpack marker ") {
@@ -139,11 +142,11 @@ pub(super) fn describe(error: &dyn Display) -> String {
 }
 
 fn shorten(text: &str) -> String {
-    let end = text.floor_char_boundary(MAX_TEXT);
-    if end < text.len() { format!("{}…", &text[..end]) } else { text.to_owned() }
+    let shown = cut(text, MAX_TEXT_BYTES);
+    if shown.len() < text.len() { format!("{shown}…") } else { text.to_owned() }
 }
 
-/// What `rmp-serde` has met, given as the name of its marker, in serde's words for types.
+/// Returns serde's word for the type that `rmp-serde` met and names by its marker.
 fn name_of_marker(marker: &str) -> &'static str {
     const NAMES: [(&str, &str); 9] = [
         ("Null", "nil"),

@@ -1,34 +1,37 @@
-//! Bytes to structs: the fields by number, in whatever form they have been sent.
+//! Bytes to structs: fields by number, in either form in which a peer may send them.
 //!
-//! A peer with generated code sends an array, which is read here, straight through. One without may send a
-//! map from field names, which is looked through in [`super::named`]. Generated code asks for its fields by number, and does
-//! not see the difference. Writing is in [`super::write`](mod@super::write).
+//! A peer with generated code sends an array, which is read here, straight through. Others may send a map from field names, which
+//! is searched in [`super::named`]. Generated code asks for its fields by number and does not see the difference. Writing is in
+//! [`super::write`](mod@super::write).
 
 use super::decode::Reader;
 use super::error::DecodeError;
 use super::form::Form;
 use super::named::Named;
 
-/// The fields of a struct that is being read. Their numbers must be asked for in ascending order.
+/// Reads the fields of one struct. Must be asked for them in ascending order of their numbers.
 #[derive(Debug)]
 pub struct Fields<'f, 'a> {
     reader: &'f mut Reader<'a>,
     names: &'static [&'static str],
-    /// The field that was read last.
+    /// Number of the field that was read last.
     number: usize,
-    /// How many elements of the array are still to be read.
+    /// Number of elements of the array that are not read yet.
     left: usize,
-    /// Where they come by name; nothing is left of an array then.
+    /// The fields, if they came by name; `left` is 0 then.
     named: Option<Box<Named<'a>>>,
-    /// Nothing has been sent at all.
+    /// Whether nothing was sent at all, so that no array was entered.
     nothing: bool,
 }
 
 const STRUCT: &str = "an array of fields, or a map from their names";
 
 impl<'f, 'a> Fields<'f, 'a> {
-    /// Begins to read a struct, which may be an array or a map. The names are of each field at its number less one; an
-    /// empty name is a hole.
+    /// Begins to read a struct, which may be an array or a map. `names` holds the name of each field at its number less one; an empty
+    /// name is a hole.
+    ///
+    /// # Errors
+    /// The bytes are neither, or nested too deep.
     pub fn new(reader: &'f mut Reader<'a>, names: &'static [&'static str]) -> Result<Self, DecodeError> {
         Reader::check_stack()?;
         let Some(left) = reader.array() else { return Self::by_name(reader, names) };
@@ -44,15 +47,18 @@ impl<'f, 'a> Fields<'f, 'a> {
         Ok(Self { reader, names, number: 0, left: 0, named: Some(Box::new(entries)), nothing: false })
     }
 
-    /// The fields of nothing at all.
+    /// Creates a struct whose fields are all absent.
     pub(super) fn none(reader: &'f mut Reader<'a>, names: &'static [&'static str]) -> Self {
         Self { reader, names, number: 0, left: 0, named: None, nothing: true }
     }
 
-    /// A field without which there is no value.
+    /// Reads a field that must be there.
     ///
-    /// Takes nil for what its form takes it for, which is an error for all but a few: that error says more
-    /// than that the field is missing, and to look for nil first would cost every field that is there.
+    /// Nil is passed on to the form, for most of which it is an error: that error says more than that the field is missing, and
+    /// to look for nil first would cost time for every field that is there.
+    ///
+    /// # Errors
+    /// The field is absent, or not of its form.
     pub fn required<F: Form<T>, T>(&mut self, number: usize) -> Result<T, DecodeError> {
         if !self.go_to(number)? {
             return Err(DecodeError::missing(self.name(number)));
@@ -63,7 +69,10 @@ impl<'f, 'a> Fields<'f, 'a> {
         }
     }
 
-    /// A field that may be absent, or nil, which is the same.
+    /// Reads a field that may be absent or nil, which mean the same.
+    ///
+    /// # Errors
+    /// The field is not of its form.
     pub fn optional<F: Form<T>, T>(&mut self, number: usize) -> Result<Option<T>, DecodeError> {
         if !self.go_to(number)? || self.reader.nil() {
             return Ok(None);
@@ -74,7 +83,10 @@ impl<'f, 'a> Fields<'f, 'a> {
         }
     }
 
-    /// A field that is something else when absent.
+    /// Reads a field that has a default value.
+    ///
+    /// # Errors
+    /// The field is not of its form.
     pub fn or_else<F: Form<T>, T>(
         &mut self,
         number: usize,
@@ -83,7 +95,10 @@ impl<'f, 'a> Fields<'f, 'a> {
         Ok(self.optional::<F, T>(number)?.unwrap_or_else(default))
     }
 
-    /// Reads past the fields that a newer peer has added behind those known here.
+    /// Skips the fields that a newer peer has added at the end.
+    ///
+    /// # Errors
+    /// One of them is no value.
     #[inline]
     pub fn end(self) -> Result<(), DecodeError> {
         if self.left > 0 || self.named.is_some() || self.nothing {
@@ -108,7 +123,7 @@ impl<'f, 'a> Fields<'f, 'a> {
         Ok(())
     }
 
-    /// Goes to a field, if it is there.
+    /// Goes to the field `number`. Returns `false` if it is absent.
     #[inline]
     fn go_to(&mut self, number: usize) -> Result<bool, DecodeError> {
         if self.number + 1 == number && self.left > 0 {
@@ -118,7 +133,7 @@ impl<'f, 'a> Fields<'f, 'a> {
         self.go_far(number)
     }
 
-    /// Reads past the holes before a field, and past what a peer sends in them; or finds it by its name.
+    /// Skips the holes before a field, and what a peer sends in them; or finds the field by its name.
     fn go_far(&mut self, number: usize) -> Result<bool, DecodeError> {
         debug_assert!(self.number < number, "fields are asked for in ascending order");
         if let Some(named) = &mut self.named {
@@ -137,13 +152,13 @@ impl<'f, 'a> Fields<'f, 'a> {
         Ok(false)
     }
 
-    /// Puts the name of a field in front of an error.
+    /// Adds the name of a field to the front of an error's path.
     #[cold]
     fn blame(&self, number: usize, error: DecodeError) -> DecodeError {
         error.inside(self.name(number))
     }
 
-    /// What a field is called; a number without a name is the generator's mistake, and none to stop for.
+    /// Returns the name of a field. A number without a name is a mistake of the generator, and no reason to panic.
     #[cold]
     fn name(&self, number: usize) -> &'static str {
         number.checked_sub(1).and_then(|at| self.names.get(at)).copied().unwrap_or("?")

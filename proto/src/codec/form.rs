@@ -1,8 +1,8 @@
 //! Forms: how a Rust type is written, read and checked on the wire.
 //!
-//! A Rust type alone does not say it (a duration has no MessagePack type, a type of the user's has serde's
-//! implementations and no bounds). So generated code names a form with each value: a marker type that is never made.
-//! The forms of compound types are in [`super::nested`], that of bytes in [`super::blob`].
+//! The Rust type alone does not determine it: a duration has no MessagePack type, and a user's type has serde's implementations and
+//! no bounds. So generated code names a form with each value, a marker type without values. The forms of compound types are in
+//! [`super::nested`], that of bytes in [`super::blob`].
 
 use std::time::Duration;
 
@@ -14,7 +14,7 @@ use super::encode::{Encode, Writer};
 use super::error::{DecodeError, EncodeError};
 use super::validate::{Validate, Violation};
 
-/// The writing half of a form, for which `T` may be borrowed from what is only written.
+/// The writing half of a form, which also takes unsized types such as `str`.
 pub trait WriteForm<T: ?Sized> {
     /// Writes `value`.
     fn encode(value: &T, out: &mut Writer);
@@ -23,9 +23,15 @@ pub trait WriteForm<T: ?Sized> {
 /// How a `T` is written, read and checked.
 pub trait Form<T>: WriteForm<T> {
     /// Reads a value.
+    ///
+    /// # Errors
+    /// The bytes are not such a value.
     fn decode(reader: &mut Reader<'_>) -> Result<T, DecodeError>;
 
-    /// Checks the bounds of what is inside `value`; a form without any has nothing to check.
+    /// Checks the bounds inside `value`. By default there are none.
+    ///
+    /// # Errors
+    /// The first bound that is broken.
     #[inline]
     fn validate(value: &T) -> Result<(), Violation> {
         let _ = value;
@@ -33,23 +39,23 @@ pub trait Form<T>: WriteForm<T> {
     }
 }
 
-/// A type that knows how it is written and read, with no bounds inside.
+/// The form of a type that implements [`Encode`] and [`Decode`], without bounds inside.
 #[derive(Debug)]
 pub enum Plain {}
 
-/// A type that knows how it is written and read, with `@len` or `@range` somewhere inside.
+/// The form of a type that implements [`Encode`] and [`Decode`], with `@len` or `@range` somewhere inside.
 #[derive(Debug)]
 pub enum Bounded {}
 
-/// A type of the user's, which serde knows.
+/// The form of a user's type, which is written and read by its implementation of serde's traits.
 #[derive(Debug)]
-pub enum Foreign {}
+pub enum ViaSerde {}
 
-/// A [`Duration`] as a count of nanoseconds, in 64 bits without a sign: up to 584 years.
+/// The form of a [`Duration`]: a count of nanoseconds in 64 bits without a sign, so up to 584 years.
 #[derive(Debug)]
 pub enum Nanoseconds {}
 
-/// `()`, written as nil. Any value is read and skipped, so that a method may come to answer with one.
+/// The form of `()`: nil. Any value is read and skipped, so that a later version of a method may return one.
 #[derive(Debug)]
 pub enum Nothing {}
 
@@ -86,15 +92,15 @@ impl<T: Encode + Decode + Validate> Form<T> for Bounded {
     }
 }
 
-impl<T: Serialize + ?Sized> WriteForm<T> for Foreign {
+impl<T: Serialize + ?Sized> WriteForm<T> for ViaSerde {
     fn encode(value: &T, out: &mut Writer) {
-        out.foreign(value);
+        out.via_serde(value);
     }
 }
 
-impl<T: Serialize + DeserializeOwned> Form<T> for Foreign {
+impl<T: Serialize + DeserializeOwned> Form<T> for ViaSerde {
     fn decode(reader: &mut Reader<'_>) -> Result<T, DecodeError> {
-        reader.foreign()
+        reader.via_serde()
     }
 }
 

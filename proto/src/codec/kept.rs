@@ -1,5 +1,6 @@
-//! Values inside a map from field names, as serde reads them: what a scripting language sends is told of in serde's words
-//! for its types, and read as strictly as bytes are.
+//! [`Kept`]: a value inside a map from field names, for serde to read.
+//!
+//! Errors about what a scripting language sends use serde's words for types, and the values are read as strictly as bytes are.
 
 use std::marker::PhantomData;
 
@@ -11,7 +12,7 @@ use serde::{Deserializer, forward_to_deserialize_any};
 
 use super::error::describe;
 
-/// A value that has been kept, to be read as whatever it should be.
+/// A value of any kind, to be read as the type that it should be.
 pub(super) struct Kept<E> {
     value: Value,
     error: PhantomData<E>,
@@ -67,7 +68,7 @@ impl<'de, E: de::Error> Deserializer<'de> for Kept<E> {
         }
     }
 
-    /// As for all of MessagePack: a uuid is its bytes, and no text, in a map of names as well.
+    /// `false` as for all of MessagePack: a uuid is its bytes, not text, in a map of names as well.
     fn is_human_readable(&self) -> bool {
         false
     }

@@ -1,16 +1,16 @@
-//! Values to bytes and back: how every type of a `.svc` file is written, read and checked.
+//! Values to bytes and back: how each type of a `.svc` file is written, read and checked.
 //!
-//! The bytes are MessagePack; what the project adds are the shapes that evolve (structs by field number, unions by variant
-//! number), the bounds on what a peer may send, and errors that name the field. Nothing here knows of records, calls or
-//! sockets: that is `wire` and above.
+//! The bytes are MessagePack. The project adds shapes that evolve (structs by field number, unions by variant number), bounds on
+//! what a peer may send, and errors that name the field. Records, calls and sockets are not known here: see [`crate::wire`] and
+//! above.
 //!
-//! - [`encode`](mod@encode) and [`decode`](mod@decode) are the writer and the reader, and scalars; [`kept`] and [`skip`] help to read.
-//! - [`form`] says what a form is; [`nested`] holds the forms of optionals, lists and maps, [`blob`] that of bytes.
-//! - [`body`] is what is read: bytes that lie together, and long ones that lie apart.
-//! - [`write`](mod@write) and [`fields`] are structs, [`named`] is a struct sent as a map of names, [`union`] is unions.
-//! - [`validate`](mod@validate) checks `@len` and `@range`; [`timestamp`] is the one scalar of the project's own.
-//! - [`serde_face`] is what other crates make of the types through serde.
-//! - [`path`] and [`error`] tell where in a value things went wrong.
+//! - `encode` and `decode` are the writer and the reader, and scalars; `kept` helps to read.
+//! - `form` says what a form is; `nested` holds the forms of optionals, lists and maps, `blob` that of bytes.
+//! - `body` is what is read: bytes that lie together, and long ones out of line.
+//! - `write` and `fields` are structs, `named` is a struct sent as a map of names, `union` is unions.
+//! - `validate` checks `@len` and `@range`; `timestamp` is the one scalar of the project's own.
+//! - `serde_bridge` lets other crates use the types through serde.
+//! - `path` and `error` say where in a value an error is.
 
 // MessagePack is a name, and stands in every other sentence.
 #![allow(clippy::doc_markdown)]
@@ -26,8 +26,7 @@ mod kept;
 mod named;
 mod nested;
 mod path;
-mod serde_face;
-mod skip;
+mod serde_bridge;
 mod stack;
 mod timestamp;
 mod union;
@@ -37,32 +36,34 @@ mod write;
 use bytes::Bytes;
 
 pub use blob::Blob;
-pub use body::{Attachments, Body, MOST_APART, NONE, is_small_part};
+pub use body::{Attachments, Body, MAX_ATTACHMENTS};
+pub(crate) use body::{NO_ATTACHMENTS, OUT_OF_LINE_BYTES, is_small_part};
 pub use decode::{Decode, Reader};
 pub use encode::{Encode, Writer};
 pub use error::{DecodeError, EncodeError};
 pub use fields::Fields;
-pub use form::{Bounded, Foreign, Form, Nanoseconds, Nothing, Plain, WriteForm};
+pub use form::{Bounded, Form, Nanoseconds, Nothing, Plain, ViaSerde, WriteForm};
 pub use nested::{Boxed, List, Map, Optional};
-pub use serde_face::{deserialize, serialize};
+pub use serde_bridge::{deserialize, serialize};
 pub use timestamp::{ParseTimestampError, Timestamp, TimestampOutOfRange};
 pub use union::{Payload, UnknownVariant};
 pub use validate::{Len, Validate, Violation, check_inside, check_len, check_range};
 pub use write::{FieldWriter, length};
 
-/// How many arrays and maps may lie inside each other in a value that a peer sends.
+/// Number of arrays and maps that may be nested in a value that a peer sends.
 ///
-/// Reading recurses, so this is what stands between hostile bytes and the end of the stack, together with
-/// [`stack`] for structs of unusual size. Each struct, list and map takes one level, a union two (itself and
-/// its value). Past it, reading fails with an error for which [`DecodeError::is_too_deep`] holds.
+/// Reading recurses, so this bound keeps hostile bytes from overflowing the stack, together with `stack` for structs of unusual
+/// size. Each struct, list and map takes one level, a union two (itself and its value). Past it, reading fails with an error for
+/// which [`DecodeError::is_too_deep`] holds.
 pub const MAX_DEPTH: usize = 128;
 
-/// Appends the bytes of `value` to `out`, but for long `bytes`, which are not copied; after an error `out` is as it was.
+/// Appends the bytes of `value` to `out`, but for long `bytes`, which become attachments and are not copied. After an error `out` is
+/// as it was.
 #[inline]
 pub fn encode<F: WriteForm<T>, T: ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<Attachments, EncodeError> {
     let _stack = stack::mark();
     let start = out.len();
-    let mut writer = Writer::apart(std::mem::take(out));
+    let mut writer = Writer::out_of_line(std::mem::take(out));
     F::encode(value, &mut writer);
     let (bytes, result) = writer.finish();
     *out = bytes;
@@ -72,33 +73,33 @@ pub fn encode<F: WriteForm<T>, T: ?Sized>(value: &T, out: &mut Vec<u8>) -> Resul
     result
 }
 
-/// [`encode`] for the parameters of a method, which are a struct of the generator's own.
+/// Appends the bytes of a method's parameters, which are a struct of generated code. Otherwise as [`encode`](fn@encode).
 #[inline]
-pub fn encode_params(params: &dyn Encode, out: &mut Vec<u8>) -> Result<Attachments, EncodeError> {
+pub(crate) fn encode_params(params: &dyn Encode, out: &mut Vec<u8>) -> Result<Attachments, EncodeError> {
     encode::<Plain, dyn Encode>(params, out)
 }
 
-/// All bytes of a value.
-pub fn encode_whole<F: WriteForm<T>, T: ?Sized>(value: &T) -> Result<Bytes, EncodeError> {
+/// Returns all bytes of a value in one piece.
+pub(crate) fn encode_whole<F: WriteForm<T>, T: ?Sized>(value: &T) -> Result<Bytes, EncodeError> {
     let mut bytes = Vec::new();
     let attachments = encode::<F, T>(value, &mut bytes)?;
     Ok(Body::new(bytes.into(), attachments).into_bytes())
 }
 
-/// Reads a body that is one value; bytes behind it are an error.
+/// Reads a body that is one value. Bytes after it are an error.
 pub fn decode<F: Form<T>, T>(body: &Body) -> Result<T, DecodeError> {
     let _stack = stack::mark();
     let mut reader = Reader::new(body);
     match F::decode(&mut reader) {
         Ok(value) if reader.is_at_end() => Ok(value),
-        // What lies apart was not where it was looked for.
+        // An out-of-line part is not a whole value, as with a peer that splits a body elsewhere.
         _ if !body.is_whole() => decode::<F, T>(&body.joined()),
         Ok(_) => Err(DecodeError::trailing_bytes()),
         error => error,
     }
 }
 
-/// [`decode`] for the parameters of a method.
+/// Reads a method's parameters. Otherwise as [`decode`](fn@decode).
 pub fn decode_params<P: Decode>(body: &Body) -> Result<P, DecodeError> {
     let _stack = stack::mark();
     let mut reader = Reader::new(body);
@@ -112,7 +113,7 @@ pub fn decode_params<P: Decode>(body: &Body) -> Result<P, DecodeError> {
 
 /// Takes one value off the front of `body`, in which values lie end to end.
 ///
-/// After an error `body` holds what it did: where a value is broken, nobody can tell where the next one starts.
+/// After an error `body` is as it was: it can't be known where the value after a broken one starts.
 pub fn decode_prefix<F: Form<T>, T>(body: &mut Body) -> Result<T, DecodeError> {
     let _stack = stack::mark();
     let mut reader = Reader::new(body);
@@ -125,7 +126,7 @@ pub fn decode_prefix<F: Form<T>, T>(body: &mut Body) -> Result<T, DecodeError> {
     decode_prefix::<F, T>(body)
 }
 
-/// Checks the bounds of a value, as a server does before its handler sees it.
+/// Checks the bounds of a value, as a server does before a handler sees it.
 #[inline]
 pub fn validate<F: Form<T>, T>(value: &T) -> Result<(), Violation> {
     F::validate(value)

@@ -1,7 +1,7 @@
-//! Structs that come as a map from field names, which is what a person writes in a scripting language.
+//! Structs that come as a map from field names, as a hand-written client in a scripting language sends them.
 //!
-//! The entries come in any order and fields are asked for by number, so the map is looked through first. This is
-//! for convenience and not for speed: peers with generated code send arrays, which [`super::fields`] reads.
+//! The entries come in any order and fields are asked for by number, so the map is searched first. This is for convenience, not for
+//! speed: peers with generated code send arrays, which [`super::fields`] reads.
 
 use std::fmt::{self, Formatter};
 
@@ -14,17 +14,17 @@ use super::error::DecodeError;
 /// The fields of a map, by number.
 #[derive(Debug)]
 pub(super) struct Named<'a> {
-    /// At its number less one, the bytes of each field that has been sent; shorter where the rest is absent.
+    /// The bytes of each field that was sent, at its number less one. May be shorter than the number of fields.
     values: Vec<Option<&'a [u8]>>,
-    /// What comes after the map.
+    /// The bytes after the map.
     after: &'a [u8],
-    /// The map itself is inside of another.
+    /// Whether the map itself is inside another one.
     inside: bool,
 }
 
 impl<'a> Named<'a> {
-    /// Looks through the entries of a map. Unknown names are skipped, a name given twice is an error: which of the two
-    /// was meant is nothing to guess at.
+    /// Searches the entries of a map. Unknown names are skipped. A name given twice is an error, because it can't be known which of the
+    /// two values was meant.
     pub(super) fn read(
         reader: &mut Reader<'a>,
         entries: usize,
@@ -50,7 +50,7 @@ impl<'a> Named<'a> {
         Ok(Self { values, after: reader.rest, inside })
     }
 
-    /// Has the field of a number read next, unless it is absent, or nil, which is the same.
+    /// Makes the field `number` the next to be read. Returns `false` if it is absent or nil.
     pub(super) fn go_to(&mut self, reader: &mut Reader<'a>, number: usize) -> bool {
         let value = number.checked_sub(1).and_then(|at| self.values.get_mut(at)).and_then(Option::take);
         match value {
@@ -62,26 +62,26 @@ impl<'a> Named<'a> {
         }
     }
 
-    /// Goes on behind the map.
+    /// Goes on after the map.
     pub(super) fn end(self, reader: &mut Reader<'a>) {
         (reader.rest, reader.kept) = (self.after, self.inside);
     }
 }
 
-/// Reads a name and finds its place among those of the fields.
+/// Reads a name and returns its index among those of the fields, if it is one of them.
 fn field(reader: &mut Reader<'_>, names: &'static [&'static str]) -> Result<Option<usize>, DecodeError> {
     match reader.str() {
         Some(name) => Ok(place(name, names)),
-        None => reader.foreign_by(Name(names)),
+        None => reader.via_serde_seed(Name(names)),
     }
 }
 
-/// The empty name stands for the holes.
+/// Returns the index of a name. The empty name stands for holes and is never found.
 fn place(name: &str, names: &[&str]) -> Option<usize> {
     names.iter().position(|known| *known == name && !name.is_empty())
 }
 
-/// Tells of what is no name.
+/// Reads a name by serde, which tells what is wrong with one that is none.
 struct Name(&'static [&'static str]);
 
 impl<'de> DeserializeSeed<'de> for Name {

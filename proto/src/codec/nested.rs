@@ -1,7 +1,7 @@
-//! The forms of what holds other values: optionals, lists, maps and boxes.
+//! The forms of optionals, lists, maps and boxes.
 //!
-//! They are for where a form inside is more than [`Plain`](super::Plain), or where an error should name the
-//! element at fault; `Encode` and `Decode` of `Vec` and `BTreeMap` come here, too.
+//! Generated code names them if a form inside is not [`Plain`](super::Plain). `Encode` and `Decode` of `Vec` and `BTreeMap` use
+//! them as well, so that an error names the element.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;
@@ -13,22 +13,22 @@ use super::form::{Form, WriteForm};
 use super::path::{index_step, key_step};
 use super::validate::Violation;
 
-/// How many bytes are set aside for a list on the word of its header, before any element has been seen.
-const MAX_PREALLOCATED: usize = 4096;
+/// Number of bytes that are reserved for a list by what its header announces, before any element was read.
+const MAX_PREALLOCATED_BYTES: usize = 4096;
 
-/// An `Option` whose value has the form `F`; `None` is nil.
+/// The form of an `Option` whose value has the form `F`; `None` is nil.
 #[derive(Debug)]
 pub struct Optional<F>(PhantomData<F>);
 
-/// A `Vec` whose elements have the form `F`.
+/// The form of a `Vec` whose elements have the form `F`.
 #[derive(Debug)]
 pub struct List<F>(PhantomData<F>);
 
-/// A `BTreeMap` with keys of the form `K` and values of the form `V`. Of a key that is sent twice, the last value stays.
+/// The form of a `BTreeMap` with keys of the form `K` and values of the form `V`. A key that is sent twice has its last value.
 #[derive(Debug)]
 pub struct Map<K, V>(PhantomData<(K, V)>);
 
-/// A `Box` of what has the form `F`.
+/// The form of a `Box` of a value that has the form `F`.
 #[derive(Debug)]
 pub struct Boxed<F>(PhantomData<F>);
 
@@ -78,7 +78,7 @@ pub(super) fn write_list<F: WriteForm<T>, T>(list: &[T], out: &mut Writer) {
     }
 }
 
-/// How a value is read.
+/// A function that reads a value.
 type Read<T> = fn(&mut Reader<'_>) -> Result<T, DecodeError>;
 
 pub(super) fn read_list<T>(reader: &mut Reader<'_>, read: Read<T>) -> Result<Vec<T>, DecodeError> {
@@ -87,7 +87,7 @@ pub(super) fn read_list<T>(reader: &mut Reader<'_>, read: Read<T>) -> Result<Vec
         return read_list(&mut Reader::over(&numbers), read);
     };
     reader.enter()?;
-    let affordable = MAX_PREALLOCATED / size_of::<T>().max(1);
+    let affordable = MAX_PREALLOCATED_BYTES / size_of::<T>().max(1);
     let mut list = Vec::with_capacity(length.min(affordable));
     while list.len() < length {
         match read(reader) {
@@ -145,7 +145,7 @@ pub(super) fn read_map<K: WriteForm<A>, A: Ord, B>(
     Ok(map)
 }
 
-/// The step to the value of a key of any type that a key may have.
+/// Returns the step of a path to the value of a key, which may be of any type that keys have.
 #[cold]
 fn step_to<K: WriteForm<A>, A>(key: &A) -> String {
     let mut out = Writer::new(Vec::new());

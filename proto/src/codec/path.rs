@@ -1,16 +1,18 @@
-//! Paths such as `orders[2].limit.scale`: where inside a value something went wrong.
+//! Paths such as `orders[2].limit.scale`: where in a value an error is.
 //!
-//! One format for what can't be read and for what breaks a bound. Paths are made from the inside out, and
-//! only once something has failed. A serde error is opaque text, so a path stands in front of that text and
-//! is found again by its shape; all of this runs on the cold path only.
+//! One format for values that can't be read and for those that break a bound. A path is made from the inside out once something
+//! has failed. An error of serde is opaque text, so the path is put in front of that text and found again by its shape. All of this
+//! is on the cold path.
 
-/// How much of a path is shown, to which its outermost step comes.
-const MAX_PATH: usize = 160;
+use crate::text::cut;
 
-/// How much of a map's key is shown: it is the peer's, and may be as long as the message.
-const MAX_KEY: usize = 40;
+/// Bytes of a path that are shown, not counting its outermost step.
+const MAX_PATH_BYTES: usize = 160;
 
-/// A text of [`DecodeError`](super::DecodeError) with one more step in front of its path.
+/// Bytes of a map's key that are shown: it is the peer's, and may be as long as the message.
+const MAX_KEY_BYTES: usize = 40;
+
+/// Adds one step to the front of the path in a text of [`DecodeError`](super::DecodeError).
 pub(super) fn prefix(step: &str, text: &str) -> String {
     match split(text) {
         (Some(path), text) => format!("{}: {text}", join(step, path)),
@@ -18,29 +20,29 @@ pub(super) fn prefix(step: &str, text: &str) -> String {
     }
 }
 
-/// The step to the element `index` of a list.
+/// Returns the step to the element `index` of a list.
 pub(super) fn index_step(index: usize) -> String {
     format!("[{index}]")
 }
 
-/// The step to the value of `key` in a map.
+/// Returns the step to the value of `key` in a map.
 pub(super) fn key_step(key: &str) -> String {
-    let end = key.floor_char_boundary(MAX_KEY);
-    if end < key.len() { format!("[{:?}]", format!("{}…", &key[..end])) } else { format!("[{key:?}]") }
+    let shown = cut(key, MAX_KEY_BYTES);
+    if shown.len() < key.len() { format!("[{:?}]", format!("{shown}…")) } else { format!("[{key:?}]") }
 }
 
-/// The path `path` seen from one step further out, cut where it grows long, as in a list that is linked.
+/// Adds one step to the front of a path, which is cut if it is long, as in a linked list.
 pub(super) fn join(step: &str, path: &str) -> String {
     let dot = if path.is_empty() || path.starts_with('[') { "" } else { "." };
-    let end = path.floor_char_boundary(MAX_PATH);
-    let more = if end < path.len() { "…" } else { "" };
-    format!("{step}{dot}{}{more}", &path[..end])
+    let shown = cut(path, MAX_PATH_BYTES);
+    let more = if shown.len() < path.len() { "…" } else { "" };
+    format!("{step}{dot}{shown}{more}")
 }
 
-/// Splits what [`inside`] has made into its path and its text.
+/// Splits a text that [`prefix`] has made into its path and the rest.
 ///
-/// A path ends at the first `: ` and has no space outside a quoted key, which tells it from every
-/// text of serde, `rmp-serde` and this crate: those have a space before their first colon.
+/// A path ends at the first `: ` and has no space outside a quoted key. The texts of serde, `rmp-serde` and this crate all have a
+/// space before their first colon.
 pub(super) fn split(text: &str) -> (Option<&str>, &str) {
     let (mut quoted, mut escaped) = (false, false);
     for (at, byte) in text.bytes().enumerate() {

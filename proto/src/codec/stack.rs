@@ -1,21 +1,21 @@
-//! A bound on the stack that reading or writing a value may take.
+//! A bound on the stack that reading or writing a value may use.
 //!
-//! [`MAX_DEPTH`](super::MAX_DEPTH) counts levels, but what a level takes is the user's: a struct that holds
-//! itself may have hundreds of fields, and a build without optimization takes many times what one with it
-//! does. A stack that overflows ends the process, so large structs may nest less deep.
+//! [`MAX_DEPTH`](super::MAX_DEPTH) counts levels, but the size of a level depends on the user's schema and build: a struct that holds
+//! itself may have hundreds of fields, and a build without optimization uses many times the stack. A stack overflow ends the
+//! process, so large structs may be nested less deep.
 
 use std::cell::Cell;
 use std::ptr;
 
-/// Half of what a thread has, unless asked for otherwise; the rest is for what has been called before.
-const MAX_STACK: usize = 1024 * 1024;
+/// Bytes of stack that reading or writing may use: half of a thread's default of 2 MiB. The rest is for the callers.
+const MAX_STACK_BYTES: usize = 1024 * 1024;
 
 thread_local! {
-    /// Where the stack stood when the current body began to be read or written; nought while none is.
+    /// Address of the stack's end when reading or writing the current body began; 0 while there is none.
     static START: Cell<usize> = const { Cell::new(0) };
 }
 
-/// Marks where reading or writing starts, until it is dropped; one may contain another.
+/// Notes where reading or writing starts, until it is dropped. May be nested.
 #[must_use]
 pub(super) struct Marked(usize);
 
@@ -31,21 +31,21 @@ impl Drop for Marked {
     }
 }
 
-/// [`mark`], unless a body is being read or written already: for what is a part of it.
+/// Does as [`mark`], unless a body is being read or written already, for a part of it.
 pub(super) fn mark_within() -> Marked {
     let start = START.get();
     if start == 0 { mark() } else { Marked(start) }
 }
 
-/// Whether reading or writing has taken all that it may. Asked wherever a type may hold itself.
+/// Reports whether reading or writing has used all that it may. Checked wherever a type may hold itself.
 #[inline]
 pub(super) fn is_exhausted() -> bool {
-    // Stacks grow downwards. Outside of a reading, and on a stack that is not the one that was marked, the
-    // difference says nothing, and most often nothing that is too much.
-    START.get().saturating_sub(here()) > MAX_STACK
+    // Stacks grow downwards. Outside a body, and on another stack than the one marked, the difference means nothing, and is
+    // most often 0.
+    START.get().saturating_sub(here()) > MAX_STACK_BYTES
 }
 
-/// About where the stack ends.
+/// Returns about the address where the stack ends.
 #[inline]
 fn here() -> usize {
     let here = 0_u8;

@@ -1,7 +1,7 @@
-//! Points in time: MessagePack's own extension type -1.
+//! [`Timestamp`]: a point in time, MessagePack's own extension type -1.
 //!
-//! Nanoseconds since 1970 in UTC, without leap seconds. The text form is in [`text`]; there is no calendar
-//! and no time zone here, for which crates exist that convert from and to [`SystemTime`].
+//! Nanoseconds since 1970 in UTC, without leap seconds. The text form is in [`text`]. There is no calendar and no time zone here:
+//! other crates have them, and convert from and to [`SystemTime`].
 
 mod text;
 
@@ -18,7 +18,7 @@ use super::error::DecodeError;
 
 pub use text::ParseTimestampError;
 
-/// MessagePack's number for timestamps.
+/// Number of MessagePack's extension type for timestamps.
 const TYPE: i8 = -1;
 
 const NANOSECONDS_PER_SECOND: u32 = 1_000_000_000;
@@ -26,6 +26,7 @@ const NANOSECONDS_PER_SECOND: u32 = 1_000_000_000;
 /// A point in time, to the nanosecond.
 ///
 /// ```
+/// # mod zsvc { pub use zsvc_proto::codec::{ParseTimestampError, Timestamp}; }
 /// let noon: zsvc::Timestamp = "2026-03-01T12:00:00Z".parse()?;
 /// assert_eq!(noon.seconds(), 1_772_366_400);
 /// assert_eq!(noon.to_string(), "2026-03-01T12:00:00Z");
@@ -33,51 +34,51 @@ const NANOSECONDS_PER_SECOND: u32 = 1_000_000_000;
 /// ```
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp {
-    /// Counted down before 1970, so that [`Self::nanoseconds`] always counts up from here.
+    /// Whole seconds since 1970, rounded down, so that `nanoseconds` is never negative.
     seconds: i64,
-    /// Below 1,000,000,000.
+    /// Nanoseconds since the last whole second, below 1,000,000,000.
     nanoseconds: u32,
 }
 
 impl Timestamp {
     /// Midnight of 1 January 1970 in UTC.
     pub const EPOCH: Self = Self { seconds: 0, nanoseconds: 0 };
-    /// The earliest point in time that there is.
+    /// The earliest timestamp.
     pub const MIN: Self = Self { seconds: i64::MIN, nanoseconds: 0 };
-    /// The latest point in time that there is.
+    /// The latest timestamp.
     pub const MAX: Self = Self { seconds: i64::MAX, nanoseconds: NANOSECONDS_PER_SECOND - 1 };
 
-    /// A number of nanoseconds after a number of seconds since 1970; `None` for a whole second of them or more.
+    /// Creates a timestamp from seconds since 1970 and nanoseconds after them. Returns `None` for 1,000,000,000 nanoseconds or more.
     #[must_use]
     pub const fn new(seconds: i64, nanoseconds: u32) -> Option<Self> {
         if nanoseconds < NANOSECONDS_PER_SECOND { Some(Self { seconds, nanoseconds }) } else { None }
     }
 
-    /// A number of seconds since 1970, or before it.
+    /// Creates a timestamp from seconds since 1970, negative before it.
     #[must_use]
     pub const fn from_seconds(seconds: i64) -> Self {
         Self { seconds, nanoseconds: 0 }
     }
 
-    /// The present, by the system's clock.
+    /// Returns the present time of the system's clock.
     #[must_use]
     pub fn now() -> Self {
         SystemTime::now().into()
     }
 
-    /// Whole seconds since 1970, rounded down.
+    /// Returns the whole seconds since 1970, rounded down.
     #[must_use]
     pub const fn seconds(self) -> i64 {
         self.seconds
     }
 
-    /// Nanoseconds since the last whole second, below 1,000,000,000.
+    /// Returns the nanoseconds since the last whole second, below 1,000,000,000.
     #[must_use]
     pub const fn nanoseconds(self) -> u32 {
         self.nanoseconds
     }
 
-    /// `duration` later, or `None` past the end of time.
+    /// Adds a duration. Returns `None` past [`Self::MAX`].
     #[must_use]
     pub fn checked_add(self, duration: Duration) -> Option<Self> {
         let nanoseconds = self.nanoseconds + duration.subsec_nanos();
@@ -86,7 +87,7 @@ impl Timestamp {
         Self::new(seconds, nanoseconds % NANOSECONDS_PER_SECOND)
     }
 
-    /// `duration` earlier, or `None` before the start of time.
+    /// Subtracts a duration. Returns `None` before [`Self::MIN`].
     #[must_use]
     pub fn checked_sub(self, duration: Duration) -> Option<Self> {
         let (nanoseconds, borrow) = match self.nanoseconds.checked_sub(duration.subsec_nanos()) {
@@ -97,7 +98,7 @@ impl Timestamp {
         Self::new(seconds, nanoseconds)
     }
 
-    /// How long after `earlier` this is, or `None` where it is before.
+    /// Returns the duration from `earlier` to this timestamp, or `None` if this one is before it.
     #[must_use]
     pub fn checked_duration_since(self, earlier: Self) -> Option<Duration> {
         if self < earlier {
@@ -113,7 +114,8 @@ impl Timestamp {
 }
 
 impl From<SystemTime> for Timestamp {
-    /// No system's clock reaches further than a timestamp; one that did would end at [`Self::MIN`] or [`Self::MAX`].
+    /// Converts a time of the system's clock. None reaches further than a timestamp; one that did would become [`Self::MIN`] or
+    /// [`Self::MAX`].
     fn from(time: SystemTime) -> Self {
         match time.duration_since(UNIX_EPOCH) {
             Ok(after) => Self::EPOCH.checked_add(after).unwrap_or(Self::MAX),
@@ -122,7 +124,7 @@ impl From<SystemTime> for Timestamp {
     }
 }
 
-/// A point in time that the system's clock can't show.
+/// A timestamp that the system's clock can't represent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct TimestampOutOfRange(());
 
@@ -149,7 +151,7 @@ impl TryFrom<Timestamp> for SystemTime {
 }
 
 impl Timestamp {
-    /// The data of the extension, in the shortest of the three forms that holds it.
+    /// Writes the extension's data in the shortest of the three forms that holds it. Returns the part of `buffer` that is used.
     #[inline]
     fn data(self, buffer: &mut [u8; 12]) -> &[u8] {
         match (u32::try_from(self.seconds), u64::try_from(self.seconds)) {
@@ -176,7 +178,7 @@ impl Decode for Timestamp {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         match reader.extension(TYPE, parse) {
             Some(time) => Ok(time),
-            None => reader.foreign(),
+            None => reader.via_serde(),
         }
     }
 }
@@ -193,7 +195,7 @@ fn put<'a>(buffer: &'a mut [u8; 12], data: &[u8]) -> &'a [u8] {
     &buffer[..data.len()]
 }
 
-/// Bytes that serde shall not take for a list.
+/// Bytes that serde writes as bytes, not as a list.
 struct Data<'a>(&'a [u8]);
 
 impl Serialize for Data<'_> {
@@ -210,7 +212,7 @@ impl<'de> Deserialize<'de> for Timestamp {
     }
 }
 
-/// Visits an extension: a pair of its type and its data.
+/// Visits an extension, which is a pair of its type and its data.
 struct TimestampVisitor;
 
 impl<'de> Visitor<'de> for TimestampVisitor {
@@ -236,7 +238,7 @@ impl<'de> Visitor<'de> for TimestampVisitor {
     }
 }
 
-/// The data of the extension.
+/// A timestamp read from the extension's data.
 struct Parsed(Timestamp);
 
 impl<'de> Deserialize<'de> for Parsed {

@@ -1,7 +1,7 @@
-//! Unions and enums: what carries a number that an older peer may not know.
+//! Unions and enums, whose number an older peer may not know.
 //!
-//! An enum is its number. A union is `[number, value]`; `[number]` alone is read, too, where the variant
-//! carries nothing or its value may be absent. What is unknown is kept and written again unchanged.
+//! An enum is its number. A union is `[number, value]`; `[number]` alone is read, too, if the variant has no value or its value may
+//! be absent. Unknown variants are kept and written again unchanged.
 
 use rmpv::Value;
 
@@ -10,30 +10,32 @@ use super::error::DecodeError;
 use super::fields::Fields;
 use super::form::Form;
 
-/// A variant of a union that this side's schema does not have, as it came.
+/// A variant of a union that this side's schema does not have.
 ///
-/// It is written again as the bytes it was read from, as long as those were as short as MessagePack allows
-/// and its strings were UTF-8.
+/// It is written as the bytes it was read from, provided that those were as short as MessagePack allows and its strings were UTF-8.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnknownVariant {
-    /// The number of the variant.
+    /// Number of the variant.
     pub number: u32,
-    /// What it carries; nil where it carries nothing.
+    /// Value of the variant; nil if it has none.
     pub value: Value,
 }
 
-/// What a variant carries, still to be read.
+/// The value of a variant, not read yet.
 #[derive(Debug)]
 pub struct Payload<'p, 'a> {
     reader: &'p mut Reader<'a>,
-    /// How many elements of the array are still to be read, the value among them.
+    /// Number of elements of the array that are not read yet, the value among them.
     left: usize,
 }
 
 const UNION: &str = "an array of a variant's number and its value";
 
 impl<'p, 'a> Payload<'p, 'a> {
-    /// Begins to read a union, and tells the number of its variant.
+    /// Begins to read a union. Returns the number of its variant.
+    ///
+    /// # Errors
+    /// The bytes are no union, or nested too deep.
     pub fn new(reader: &'p mut Reader<'a>) -> Result<(u32, Self), DecodeError> {
         Reader::check_stack()?;
         let Some(left) = reader.array() else { return Err(reader.unexpected(UNION)) };
@@ -45,7 +47,10 @@ impl<'p, 'a> Payload<'p, 'a> {
         Ok((number, Self { reader, left }))
     }
 
-    /// A value of a type that has a name; absent, it is read as nil. The name is the variant's.
+    /// Reads a value of the form `F`. An absent one is read as nil. `variant` is the variant's name, for an error.
+    ///
+    /// # Errors
+    /// The value is not of its form.
     pub fn value<F: Form<T>, T>(self, variant: &str) -> Result<T, DecodeError> {
         if self.left == 0 {
             return F::decode(&mut Reader::over(&[0xc0])).map_err(|_| absent(variant));
@@ -55,7 +60,10 @@ impl<'p, 'a> Payload<'p, 'a> {
         Ok(value)
     }
 
-    /// The fields of the variant's own; absent or nil, all of them are absent.
+    /// Reads the fields that the variant itself has. If the value is absent or nil, all of them are absent.
+    ///
+    /// # Errors
+    /// The value is no struct.
     pub fn fields<'f>(&'f mut self, names: &'static [&'static str]) -> Result<Fields<'f, 'a>, DecodeError> {
         if self.left == 0 || self.reader.nil() {
             return Ok(Fields::none(self.reader, names));
@@ -63,7 +71,10 @@ impl<'p, 'a> Payload<'p, 'a> {
         Fields::new(self.reader, names)
     }
 
-    /// Nothing; what a newer peer has put there is skipped.
+    /// Reads a variant without a value. A value that a newer peer has added is skipped.
+    ///
+    /// # Errors
+    /// The bytes are no value.
     pub fn nothing(self) -> Result<(), DecodeError> {
         if self.left > 0 {
             self.reader.skip()?;
@@ -71,14 +82,20 @@ impl<'p, 'a> Payload<'p, 'a> {
         self.end()
     }
 
-    /// Anything.
+    /// Reads a value of any kind, of a variant that is not known.
+    ///
+    /// # Errors
+    /// The bytes are no value.
     pub fn unknown(self, number: u32) -> Result<UnknownVariant, DecodeError> {
         let value = if self.left == 0 { Value::Nil } else { Value::decode(self.reader)? };
         self.end()?;
         Ok(UnknownVariant { number, value })
     }
 
-    /// Reads past what a later protocol may have put behind the value.
+    /// Skips what a later version of the protocol may have added after the value.
+    ///
+    /// # Errors
+    /// The bytes are no value.
     pub fn end(self) -> Result<(), DecodeError> {
         for _ in 1..self.left {
             self.reader.skip()?;

@@ -1,7 +1,7 @@
 //! Bounds: `@len` and `@range`, checked before a handler sees a value.
 //!
-//! Reading a value never checks them, since a client may want to see what a server with wider bounds sends;
-//! generated code says what to check and the server runs it.
+//! Reading a value never checks them, since a client may want to see what a server with wider bounds sends. Generated code says what
+//! to check and the server runs it.
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -15,16 +15,19 @@ use super::path::join;
 
 /// A type that may have bounds inside.
 pub trait Validate {
-    /// Checks them, and tells of the first that is broken. A type without any has nothing to check.
+    /// Checks the bounds. By default there are none.
+    ///
+    /// # Errors
+    /// The first bound that is broken.
     fn validate(&self) -> Result<(), Violation> {
         Ok(())
     }
 }
 
-/// A bound that is broken, and by which part of a value: `orders[2].limit.scale: 300 is not in 0..=255`.
+/// A broken bound and the part of the value that breaks it: `orders[2].limit.scale: 300 is not in 0..=255`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Violation {
-    /// Empty where the value itself is meant.
+    /// Path of the part; empty for the value itself.
     path: String,
     text: String,
 }
@@ -35,7 +38,7 @@ impl Violation {
         Self { path: name.to_owned(), text }
     }
 
-    /// The same, as it is called one step further out.
+    /// Adds one step to the front of the path.
     #[cold]
     pub(super) fn inside(self, step: &str) -> Self {
         Self { path: join(step, &self.path), text: self.text }
@@ -53,10 +56,10 @@ impl Display for Violation {
 
 impl Error for Violation {}
 
-/// What has a length that `@len` can bound.
+/// A type whose length `@len` can bound.
 #[allow(clippy::len_without_is_empty, reason = "`@len` asks for the length alone")]
 pub trait Len {
-    /// A string's in characters (Unicode scalar values), of all else the number of bytes or elements.
+    /// Returns the length: of a string in characters (Unicode scalar values), otherwise in bytes or elements.
     fn len(&self) -> usize;
 }
 
@@ -89,13 +92,19 @@ impl<K, V> Len for BTreeMap<K, V> {
 }
 
 /// Checks an `@len`.
+///
+/// # Errors
+/// The length is out of range.
 #[inline]
 pub fn check_len<T: Len>(name: &str, value: &T, range: impl RangeBounds<usize>) -> Result<(), Violation> {
     let length = value.len();
     if range.contains(&length) { Ok(()) } else { Err(out_of_range(name, "length ", &length, &range)) }
 }
 
-/// Checks a `@range`; what is no number is in none.
+/// Checks a `@range`. A NaN is in no range.
+///
+/// # Errors
+/// The value is out of range.
 #[inline]
 pub fn check_range<T>(name: &str, value: &T, range: impl RangeBounds<T>) -> Result<(), Violation>
 where
@@ -105,7 +114,10 @@ where
     if is_number && range.contains(value) { Ok(()) } else { Err(out_of_range(name, "", value, &range)) }
 }
 
-/// Checks what is inside a field.
+/// Checks the bounds inside a field.
+///
+/// # Errors
+/// The first bound that is broken.
 #[inline]
 pub fn check_inside<F: Form<T>, T>(name: &str, value: &T) -> Result<(), Violation> {
     F::validate(value).map_err(|violation| violation.inside(name))
@@ -115,7 +127,7 @@ pub fn check_inside<F: Form<T>, T>(name: &str, value: &T) -> Result<(), Violatio
 fn out_of_range<T: Display>(name: &str, what: &str, value: &T, range: &impl RangeBounds<T>) -> Violation {
     let start = match range.start_bound() {
         Bound::Included(start) => start.to_string(),
-        // No range of the language leaves out its start.
+        // No range of the IDL excludes its start.
         Bound::Excluded(start) => format!("{start} (excluded)"),
         Bound::Unbounded => String::new(),
     };

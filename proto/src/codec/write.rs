@@ -5,8 +5,8 @@
 use super::encode::Writer;
 use super::form::WriteForm;
 
-/// How many elements a struct's array has: up to the highest field that is always written, or to the last
-/// of the optional ones, given as (number, whether it is present), that there is something to write for.
+/// Returns the number of elements of a struct's array: up to `always`, the highest field that is always written, or to the last
+/// optional one that is present. These are given as (number, whether it is present).
 #[inline]
 #[must_use]
 pub fn length(always: usize, optional: &[(usize, bool)]) -> usize {
@@ -19,7 +19,7 @@ pub fn length(always: usize, optional: &[(usize, bool)]) -> usize {
 pub struct FieldWriter<'a> {
     out: &'a mut Writer,
     length: usize,
-    /// How many elements have been written, so the number of the last field.
+    /// Number of elements written, which is the number of the last field.
     written: usize,
 }
 
@@ -29,7 +29,7 @@ impl<'a> FieldWriter<'a> {
         Self { out, length, written: 0 }
     }
 
-    /// Writes a field, with nil for every hole before it; one past the end has nothing to say and is left off.
+    /// Writes a field, with nil for every hole before it. One past the end is absent and left off.
     pub fn write<F: WriteForm<T>, T: ?Sized>(&mut self, number: usize, value: &T) {
         if self.go_to(number) {
             F::encode(value, self.out);
@@ -42,7 +42,7 @@ impl<'a> FieldWriter<'a> {
         self.fill(self.length);
     }
 
-    /// Whether there is room for the field.
+    /// Goes to the element `number`. Returns `false` if it is past the end.
     #[inline]
     fn go_to(&mut self, number: usize) -> bool {
         if number > self.length {

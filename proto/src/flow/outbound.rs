@@ -218,6 +218,7 @@ mod tests {
     use crate::flow::PendingStreams;
     use crate::wire::ItemHead;
 
+    #[expect(clippy::unnecessary_wraps, reason = "a sender holds its item so")]
     fn unsent<F: Form<T>, T>(value: &T) -> Option<Item> {
         Some(Item::encode::<F, T>(&ItemHead::new(1), value).unwrap())
     }

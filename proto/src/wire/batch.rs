@@ -1,35 +1,37 @@
-//! [`Batch`]: a message that came in.
+//! [`Batch`]: a message that was received.
 
 use bytes::Bytes;
 
-use super::kind;
-use super::read::{Malformed, Reader};
-use crate::codec::{Attachments, Body, MOST_APART, NONE};
+use super::{Malformed, Reader, kind};
+use crate::codec::{Attachments, Body, MAX_ATTACHMENTS, NO_ATTACHMENTS};
 
-/// Where the first record begins: behind the version.
-const FIRST: usize = 1;
+/// Index of the first record's first byte: the one after the version.
+const FIRST_RECORD_AT: usize = 1;
 
-/// A message that came in: the frame that holds records, and what came in frames before it and is attached to the body of the
-/// first of them.
+/// A message that was received: the frame that holds records, and the attachments of the first record's body, which came in
+/// frames before it.
 #[derive(Debug, Clone)]
 pub struct Batch {
     bytes: Bytes,
     attachments: Attachments,
-    /// Where the body begins that they belong to.
+    /// Index of the first byte of the body that the attachments belong to.
     body: usize,
 }
 
 impl Batch {
-    /// With these frames before it, of which there are as many as [`frames_before`] has said.
+    /// Creates a batch of `bytes` and the frames before it, whose number [`frames_before`] returned.
+    ///
+    /// # Errors
+    /// The first record's places do not go with the frames, or there are more than [`MAX_ATTACHMENTS`].
     pub fn attach(bytes: Bytes, frames: Vec<Bytes>) -> Result<Self, Malformed> {
-        // Where there should be some and are none, whoever reads the batch sees it.
+        // A batch that should have some and has none is found malformed when it is read.
         let places = if frames.is_empty() { None } else { Places::of(&bytes) };
         let Some(places) = places else { return Ok(bytes.into()) };
         let (body, attachments) = (places.body, places.attach(frames)?);
         Ok(Self { bytes, attachments, body })
     }
 
-    /// What a message of ours is for its receiver.
+    /// Creates the batch that the receiver of a message of this side has.
     pub(super) fn with(bytes: Bytes, attachments: Attachments) -> Self {
         if attachments.is_empty() {
             return bytes.into();
@@ -38,50 +40,65 @@ impl Batch {
         Self { bytes, attachments, body }
     }
 
-    /// The frame that holds records.
+    /// Returns the frame that holds records.
     #[inline]
+    #[must_use]
     pub fn bytes(&self) -> &Bytes {
         &self.bytes
     }
 
-    /// Its records.
+    /// Returns a reader of its records.
+    ///
+    /// # Errors
+    /// The batch is of another version.
     #[inline]
     pub fn records(&self) -> Result<Reader<'_>, Malformed> {
         Ok(Reader::new(&self.bytes)?.with_attachments(self.attachments.as_slice().len()))
     }
 
-    /// Its records from this byte on, at which one begins, or from the first where it is nought.
+    /// Returns a reader of its records from the byte `at` on, where a record begins, or from the first record if `at` is 0.
+    ///
+    /// # Errors
+    /// The batch is of another version.
     #[inline]
     pub fn records_from(&self, at: usize) -> Result<Reader<'_>, Malformed> {
-        if at <= FIRST { self.records() } else { Ok(Reader::resume(&self.bytes, at)) }
+        if at <= FIRST_RECORD_AT { self.records() } else { Ok(Reader::resume(&self.bytes, at)) }
     }
 
-    /// A body, or items, of a record in it.
+    /// Returns a body, or the items, of one of its records, with attachments. Short attachments are copied into one piece.
     #[inline]
+    #[must_use]
     pub fn body(&self, body: &[u8]) -> Body {
         let bytes = self.bytes.slice_ref(body);
         if self.attachments.is_empty() {
             return bytes.into();
         }
-        Body::new(bytes, self.attached_to(body).clone()).worthwhile()
+        Body::new(bytes, self.attached_to(body).clone()).joined_if_short()
     }
 
-    /// How many bytes these are in all.
+    /// Returns the length in bytes of a body of one of its records, with attachments.
     #[inline]
+    #[must_use]
     pub fn body_len(&self, body: &[u8]) -> usize {
         body.len() + if self.attachments.is_empty() { 0 } else { self.attached_to(body).bytes() }
     }
 
-    /// All of it is in the frame that holds records.
+    /// Reports whether a body of one of its records has no attachments.
     #[inline]
-    pub fn is_whole(&self, body: &[u8]) -> bool {
+    pub(crate) fn is_whole(&self, body: &[u8]) -> bool {
         self.attachments.is_empty() || self.attached_to(body).is_empty()
+    }
+
+    /// Returns the attachments of the body that begins at the byte `body`, if it has any.
+    #[inline]
+    pub(super) fn attachments_of(&self, body: usize) -> Option<&Attachments> {
+        (!self.attachments.is_empty() && body == self.body).then_some(&self.attachments)
     }
 
     #[cold]
     fn attached_to(&self, body: &[u8]) -> &Attachments {
         let is_first = std::ptr::eq(self.bytes[self.body..].as_ptr(), body.as_ptr());
-        if is_first { &self.attachments } else { &NONE }
+        if is_first { &self.attachments } else { &NO_ATTACHMENTS }
     }
 }
 
@@ -92,32 +109,33 @@ impl From<Bytes> for Batch {
     }
 }
 
-/// How many frames before a batch belong to it, by its first record. What is wrong with that will show when they are attached,
-/// or when it is read.
+/// Returns the number of frames before a batch that belong to it, according to its first record. Faults in the record show when the
+/// frames are attached or the batch is read.
+#[must_use]
 pub fn frames_before(batch: &[u8]) -> usize {
     let number = Places::of(batch).map_or(0, |places| places.number);
     usize::try_from(number).unwrap_or(usize::MAX)
 }
 
-/// What the first record of a batch says of its attachments.
+/// The places that the first record of a batch names.
 struct Places<'a> {
-    /// At the first of them.
+    /// Reader at the first place.
     reader: Reader<'a>,
-    /// How many there are.
+    /// Number of places.
     number: u64,
-    /// Where the body begins.
+    /// Index of the body's first byte.
     body: usize,
-    /// Its length, but for what is attached.
+    /// Length of the body in bytes, without attachments.
     length: usize,
 }
 
 impl<'a> Places<'a> {
-    /// If there are any, as far as they can be found.
+    /// Finds the places. Returns `None` if there are none, or if the record can't be read up to there.
     fn of(batch: &'a [u8]) -> Option<Self> {
         let mut reader = Reader::new(batch).ok()?;
         let elements = reader.array_len().ok()?;
         let (kind, _id) = (reader.uint("a kind").ok()?, reader.uint("an id").ok()?);
-        // How many elements there are before the body, and between it and the places.
+        // Number of elements before the body, and between it and the places.
         let (before, between) = match u8::try_from(kind).ok()? {
             kind::CALL | kind::ONE_WAY => (1, 3),
             kind::REPLY | kind::ITEMS => (0, 0),
@@ -135,10 +153,10 @@ impl<'a> Places<'a> {
         Some(Self { reader, number, body, length })
     }
 
-    /// Puts the frames in their places.
+    /// Makes attachments of the frames, one for each place.
     fn attach(mut self, frames: Vec<Bytes>) -> Result<Attachments, Malformed> {
         self.reader.check_places(self.number, frames.len())?;
-        if frames.len() > MOST_APART {
+        if frames.len() > MAX_ATTACHMENTS {
             return Err(self.reader.expected("at most 64 places in the body"));
         }
         let (mut attachments, mut last) = (Attachments::none(), 0);
@@ -160,11 +178,12 @@ mod tests {
     use super::*;
     use crate::wire::Record;
 
-    /// Whether a body of nothing but so many attachments of so many bytes is joined when it is taken.
-    fn is_joined(number: usize, bytes: usize) -> bool {
+    /// Reports whether the attachments of a body of nothing else, `number` of `bytes` bytes each, are copied when it is taken.
+    fn is_copied(number: usize, bytes: usize) -> bool {
         let places = [&[0xdc, 0, u8::try_from(number).unwrap()], &vec![0; number][..]].concat();
         let record = [&[1, 0x94, 3, 1, 0xc4, 0], &places[..]].concat();
-        let frames = vec![Bytes::from(vec![7; bytes]); number];
+        let attached = Bytes::from(vec![7; bytes]);
+        let frames = vec![attached.clone(); number];
         let batch = Batch::attach(record.into(), frames).unwrap();
         let Some(Record::Reply { body, .. }) = batch.records().unwrap().next().unwrap() else {
             panic!("it is a reply")
@@ -172,13 +191,19 @@ mod tests {
         assert_eq!(batch.body_len(body), number * bytes);
         let body = batch.body(body);
         assert_eq!(body.len(), number * bytes);
-        body.is_whole()
+        body.into_bytes().as_ptr() != attached.as_ptr()
     }
 
-    /// What it takes to keep one would else be worth many times what it holds.
+    /// To keep an attachment would cost many times the bytes in it.
     #[test]
     fn many_short_attachments_are_joined() {
-        assert!(is_joined(1, 0) && is_joined(64, 100) && is_joined(2, 4_095));
-        assert!(!is_joined(1, 5_000) && !is_joined(64, 4_096));
+        assert!(is_copied(1, 4_095) && is_copied(64, 100) && is_copied(2, 4_095));
+    }
+
+    /// A router turns a long body into an attachment.
+    #[test]
+    fn a_body_that_is_one_long_attachment_is_not_copied() {
+        assert!(!is_copied(1, 5_000));
+        assert!(is_copied(2, 5_000), "what is in two pieces is joined when it is asked for in one");
     }
 }

@@ -1,21 +1,22 @@
-//! What in a message its client was waiting for. Only for messages that are thrown away.
+//! Counts the responses in a message that is dropped.
 
 use super::{Reader, Record};
 
-/// How many answers, items and ends of streams a message of ours holds. What else there is, such as pings and credit, was
-/// owed to nobody.
+/// Returns the number of answers, items records and ends of streams in a message that this side wrote. Other records, such as pings
+/// and credit, are no responses.
+#[must_use]
 pub fn count_responses(message: &[u8]) -> u64 {
     let Ok(mut reader) = Reader::new(message) else { return 0 };
-    let mut owed = 0;
+    let mut responses = 0;
     while let Ok(Some(record)) = reader.next() {
-        let is_owed = match record {
+        let is_response = match record {
             Record::Reply { .. } | Record::Items { .. } | Record::End { .. } => true,
             Record::Error { id, .. } => id != 0,
             _ => false,
         };
-        owed += u64::from(is_owed);
+        responses += u64::from(is_response);
     }
-    owed
+    responses
 }
 
 #[cfg(test)]
@@ -26,7 +27,7 @@ mod tests {
     use crate::wire::{Outbox, end, error, ping, pong};
 
     #[test]
-    fn answers_are_owed_and_pings_are_not() {
+    fn answers_are_responses_and_pings_are_not() {
         let mut outbox = Outbox::default();
         let failure = Failure::Status(Status::internal("x"));
         outbox.record(|out| end(out, 1));

@@ -1,111 +1,114 @@
-//! One item of a stream, encoded.
+//! [`Item`]: one item of a stream, encoded.
 
-use super::pool::{drafted, keep, spare};
-use super::{Buffer, LARGE, Message, VERSION, kind, write};
+use super::pool::BufferPool;
+use super::{Buffer, Message, SEPARATE_MESSAGE_BYTES, VERSION, kind, write};
 use crate::codec::{Attachments, EncodeError, Form, encode};
 
-/// An item, after all that makes a message of it: a large one travels alone, and is handed to libzmq as it is.
+/// An encoded item with the start of a message in front of it, so that a large item is sent as it is, as a message of its own.
 #[derive(Debug)]
 pub struct Item {
     bytes: Vec<u8>,
-    /// Where the value begins.
+    /// Index of the value's first byte.
     body: usize,
-    /// What lies apart of it, if anything does.
-    apart: Option<Box<Apart>>,
+    /// Its out-of-line parts, if it has any.
+    out_of_line: Option<Box<OutOfLine>>,
 }
 
 #[derive(Debug)]
-struct Apart {
+struct OutOfLine {
     attachments: Attachments,
-    /// The length of the value in all, behind which the places of these stand.
+    /// Length of the value in bytes, these included. The record's places come after the value in `bytes`.
     length: usize,
 }
 
-/// What stands before the value in a message with one item of a stream, but for the value's length: the same for each.
+/// The bytes before the value in a message with one item of a stream. All but the value's length is the same for each item.
 #[derive(Debug, Clone, Copy)]
 pub struct ItemHead {
-    bytes: [u8; MOST],
+    bytes: [u8; MAX_HEAD_BYTES],
     length: usize,
 }
 
-/// A version, the header of an array, a kind, the largest id, and the header of a `bin 32`.
-const MOST: usize = 1 + 1 + 1 + 9 + 5;
-/// The elements that are always there: kind, id, items.
+/// Size in bytes of a version, the header of an array, a kind, the largest id, and the header of a `bin 32`.
+const MAX_HEAD_BYTES: usize = 1 + 1 + 1 + 9 + 5;
+/// Elements of an items record without places: kind, id, items.
 const ELEMENTS: u8 = 3;
 
 impl ItemHead {
-    /// Of the stream of this call.
+    /// Creates the head for items of the call `id`.
+    #[must_use]
     pub fn new(id: u64) -> Self {
         let mut head = vec![VERSION];
         write::head(&mut head, ELEMENTS, kind::ITEMS, id);
         head.extend_from_slice(&[0xc6, 0, 0, 0, 0]);
-        let mut bytes = [0; MOST];
+        let mut bytes = [0; MAX_HEAD_BYTES];
         bytes[..head.len()].copy_from_slice(&head);
         Self { bytes, length: head.len() }
     }
 }
 
 impl Item {
-    /// Encodes a value, for the stream of this head.
+    /// Encodes a value as an item of the stream that `head` is for.
     pub fn encode<F: Form<T>, T>(head: &ItemHead, value: &T) -> Result<Self, EncodeError> {
-        let mut bytes = spare();
+        let mut bytes = BufferPool::acquire();
         let body = head.length;
         bytes.extend_from_slice(&head.bytes[..body]);
         let attachments = match encode::<F, T>(value, &mut bytes) {
             Ok(attachments) => attachments,
             Err(error) => {
-                keep(bytes);
+                BufferPool::release(bytes);
                 return Err(error);
             }
         };
         let length = bytes.len() - body;
-        drafted(length);
+        BufferPool::note_body(length);
         let Ok(header) = u32::try_from(length) else {
             return Err(EncodeError::too_large(length));
         };
         bytes[body - 4..body].copy_from_slice(&header.to_be_bytes());
-        let apart = attachments.if_any().map(|attachments| attach(&mut bytes, attachments, length));
-        let apart = apart.map(Box::new);
-        Ok(Self { bytes, body, apart })
+        let out_of_line = attachments.if_any().map(|attachments| attach(&mut bytes, attachments, length));
+        let out_of_line = out_of_line.map(Box::new);
+        Ok(Self { bytes, body, out_of_line })
     }
 
-    /// The length of the value, in bytes.
+    /// Returns the length of the value in bytes, out-of-line parts included.
     #[inline]
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a value has at least one byte")]
     pub fn len(&self) -> usize {
-        self.apart.as_ref().map_or(self.bytes.len() - self.body, |apart| apart.length)
+        self.out_of_line.as_ref().map_or(self.bytes.len() - self.body, |parts| parts.length)
     }
 
-    /// The value, if nothing of it lies apart.
+    /// Returns the value, provided that it has no out-of-line parts.
     #[inline]
-    pub fn body(&self) -> &[u8] {
+    pub(crate) fn body(&self) -> &[u8] {
         &self.bytes[self.body..]
     }
 
-    /// Whether it is to travel alone.
+    /// Reports whether it travels as a message of its own.
     #[inline]
-    pub(super) fn is_large(&self) -> bool {
-        self.len() >= LARGE || self.apart.is_some()
+    pub(super) fn is_separate(&self) -> bool {
+        self.len() >= SEPARATE_MESSAGE_BYTES || self.out_of_line.is_some()
     }
 
-    /// A message with nothing but this item.
+    /// Returns a message with nothing but this item.
     pub(super) fn into_message(self) -> Message {
-        let attachments = self.apart.map_or_else(Attachments::none, |apart| apart.attachments);
+        let attachments = self.out_of_line.map_or_else(Attachments::none, |parts| parts.attachments);
         Message::new(Buffer::Own(self.bytes), attachments)
     }
 
-    /// Gives the buffer back.
+    /// Returns the buffer to the pool.
     #[inline]
-    pub fn recycle(self) {
-        if self.apart.is_none() {
-            keep(self.bytes);
+    pub(crate) fn recycle(self) {
+        if self.out_of_line.is_none() {
+            BufferPool::release(self.bytes);
         }
     }
 }
 
-/// Says at the end of an item's message what lies apart of its value.
+/// Appends the places of a value's out-of-line parts to its message. `length` is that of the value without them.
 #[cold]
-fn attach(message: &mut Vec<u8>, attachments: Attachments, length: usize) -> Apart {
+fn attach(message: &mut Vec<u8>, attachments: Attachments, length: usize) -> OutOfLine {
     write::places(message, ELEMENTS, &attachments, length);
     let length = length + attachments.bytes();
-    Apart { attachments, length }
+    OutOfLine { attachments, length }
 }

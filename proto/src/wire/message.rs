@@ -1,29 +1,29 @@
-//! [`Message`]: a batch that is complete, and who else may have its bytes.
+//! [`Message`]: a complete batch on its way out, and how its bytes are shared.
 
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::Batch;
-use super::pool::keep;
+use super::pool::BufferPool;
 use crate::codec::Attachments;
 
-/// A message on its way to a socket.
+/// A message on its way to a peer: a batch, and the attachments of its first record.
 #[derive(Debug)]
 pub struct Message {
     batch: Buffer,
-    /// What lies apart of its one body: each is a frame before that of the batch.
+    /// The out-of-line parts of its one body. Each is sent as a frame before the batch.
     attachments: Attachments,
 }
 
-/// A frame, and who else may have it.
+/// The bytes of a frame.
 #[derive(Debug)]
 pub enum Buffer {
-    /// Nobody else has it.
+    /// Bytes that nothing else refers to.
     Own(Vec<u8>),
-    /// A large call that may be made again has it, too.
+    /// Bytes that a large call refers to as well, which may be sent again.
     Shared(Arc<Vec<u8>>),
-    /// It is a part of a value, and whoever has a clone of that has it, too.
+    /// A part of a value, or of a message that was received; clones of it may be anywhere.
     Attachment(Bytes),
 }
 
@@ -32,28 +32,34 @@ impl Message {
         Self { batch, attachments }
     }
 
-    /// The frame that holds records.
+    /// Returns the frame that holds records.
+    #[must_use]
     pub fn batch(&self) -> &[u8] {
         &self.batch
     }
 
-    /// Nothing in it is a user's.
+    /// Reports whether nothing in it is a user's, whose code may run when it is dropped.
+    #[must_use]
     pub fn is_own(&self) -> bool {
         self.attachments.is_empty()
     }
 
-    /// How many bytes it has in all.
+    /// Returns its size in bytes, attachments included.
     #[inline]
+    #[must_use]
+    #[expect(clippy::len_without_is_empty, reason = "a message has at least one byte")]
     pub fn len(&self) -> usize {
         self.batch.len() + self.attachments.bytes()
     }
 
-    /// The batch, and the frames that come before it.
+    /// Splits the message into its batch and the attachments, which are sent before it.
+    #[must_use]
     pub fn into_parts(self) -> (Buffer, Attachments) {
         (self.batch, self.attachments)
     }
 
-    /// As its receiver has it; copied if somebody else has it.
+    /// Converts the message into what its receiver has of it. Copies the batch if a call refers to it as well.
+    #[must_use]
     pub fn into_batch(self) -> Batch {
         let batch = match self.batch {
             Buffer::Own(bytes) => bytes.into(),
@@ -63,7 +69,7 @@ impl Message {
         Batch::with(batch, self.attachments)
     }
 
-    /// Keeps the buffer for what is to be sent next, unless somebody else still has it.
+    /// Returns the buffer to the pool, unless something else refers to it.
     #[inline]
     pub fn recycle(self) {
         self.batch.recycle();
@@ -71,14 +77,14 @@ impl Message {
 }
 
 impl Buffer {
-    /// See [`Message::recycle`].
+    /// Returns the buffer to the pool, unless something else refers to it.
     #[inline]
     pub fn recycle(self) {
         match self {
-            Self::Own(bytes) => keep(bytes),
+            Self::Own(bytes) => BufferPool::release(bytes),
             Self::Shared(bytes) => {
                 if let Some(bytes) = Arc::into_inner(bytes) {
-                    keep(bytes);
+                    BufferPool::release(bytes);
                 }
             }
             Self::Attachment(_) => {}

@@ -1,19 +1,24 @@
-//! Records and bytes, and nothing else: how batches are written and read. `docs/protocol.md` is the contract.
+//! Records and batches: how they are written and read. The contract is the project's `docs/protocol.md`.
 //!
 //! - [`RecordBuilder`]: one record in the making, around a body that is encoded straight into it.
 //! - [`Item`]: one item of a stream.
-//! - [`Outbox`]: records waiting for their socket's owner, packed into batches.
-//! - [`Batch`] and [`Reader`]: a message that came in, and its records.
+//! - [`Outbox`]: records that wait for their driver, packed into batches.
+//! - [`Message`]: a complete batch on its way out.
+//! - [`Batch`] and [`Reader`]: a message that was received, and its records.
+//! - [`RawRecord`]: a record that a router passes on without reading it.
 //!
-//! What records mean to a call is in [`crate::session`].
+//! Values are in [`crate::codec`]. What a record means to its call is up to the session.
 
 mod batch;
 mod count;
 mod item;
+mod malformed;
 mod message;
 mod outbox;
 mod pool;
+mod raw;
 mod read;
+mod record;
 mod record_builder;
 mod unsent;
 mod write;
@@ -21,9 +26,12 @@ mod write;
 pub use batch::{Batch, frames_before};
 pub use count::count_responses;
 pub use item::{Item, ItemHead};
+pub use malformed::Malformed;
 pub use message::{Buffer, Message};
 pub use outbox::Outbox;
-pub use read::{CallRecord, Malformed, Reader, Record, unknown_kind};
+pub use raw::{RawReader, RawRecord, RecordKind};
+pub use read::Reader;
+pub use record::{CallRecord, Record, unknown_kind};
 pub use record_builder::RecordBuilder;
 pub use write::{cancel, credit, end, error, going_away, ping, pong};
 
@@ -33,17 +41,17 @@ pub const VERSION: u8 = 1;
 /// Credit in bytes that a client's stream has before the server has granted any.
 pub const INITIAL_CREDIT: u64 = 65_536;
 
-/// A record with a body of this size or more travels as a message of its own, and is not copied into a batch.
-const LARGE: usize = 16 * 1024;
+/// A record with a body of this many bytes or more travels as a message of its own, and is not copied into a batch.
+const SEPARATE_MESSAGE_BYTES: usize = 16 * 1024;
 
-/// A batch that has reached this size is closed, and the next record starts another. It bounds how long one message
-/// keeps libzmq busy, and how much memory a high-water mark counted in messages can stand for.
-const BATCH_LIMIT: usize = 128 * 1024;
+/// A batch that has reached this many bytes is sealed, and the next record starts another. It bounds how long one message keeps the
+/// transport busy, and how much memory a high-water mark counted in messages can stand for.
+const SEAL_BATCH_AT_BYTES: usize = 128 * 1024;
 
-/// A batch of small records is no larger: the last that it takes may come to so much.
-pub const LARGEST_BATCH: usize = BATCH_LIMIT + 2 * LARGE;
+/// Largest size in bytes of a batch of records that share it: the last record may come to the difference.
+pub const MAX_BATCH_BYTES: usize = SEAL_BATCH_AT_BYTES + 2 * SEPARATE_MESSAGE_BYTES;
 
-/// The kinds of records, by their numbers on the wire.
+/// Kinds of records by their numbers on the wire.
 mod kind {
     pub(super) const CALL: u8 = 1;
     pub(super) const ONE_WAY: u8 = 2;
@@ -56,9 +64,9 @@ mod kind {
     pub(super) const PING: u8 = 9;
     pub(super) const PONG: u8 = 10;
     pub(super) const GOING_AWAY: u8 = 11;
-    /// Kinds from here on may be skipped unread by whoever doesn't know them; an unknown kind below is an error.
+    /// A receiver skips kinds from this one on that it does not know; an unknown kind below is an error.
     pub(super) const FIRST_OPTIONAL: u64 = 64;
 }
 
-/// The code of an error record that carries a declared error.
+/// Code of an error record that carries a declared error.
 const DECLARED: u8 = 0;

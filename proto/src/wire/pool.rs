@@ -1,57 +1,59 @@
-//! Buffers that were used before: small ones, of which each thread has its own, and a few large ones for all.
+//! [`BufferPool`]: buffers that were used before: small ones, of which each thread has its own, and a few large ones for the process.
 //!
-//! A large buffer that is allocated anew for each message has its pages mapped and cleared anew, which takes longer than to
-//! fill them.
+//! A large buffer that is allocated anew for each message has its pages mapped and cleared anew, which takes longer than to fill
+//! them.
 
 use std::cell::{Cell, RefCell};
 use std::sync::{Mutex, PoisonError};
 use std::thread::LocalKey;
 
-use super::LARGE;
+use super::SEPARATE_MESSAGE_BYTES;
 
-/// Up to which size a buffer counts as short, as most drafts are: a call that is kept to be made again keeps its buffer, which
-/// is to be no larger than it needs.
-const SHORT: usize = 1024;
-/// Up to which size a thread keeps a buffer for its next drafts and batches.
-const SPARE_SIZE: usize = 64 * 1024;
-/// How many bytes a thread keeps, of short ones and of others.
-const SPARE_BYTES: usize = 1024 * 1024;
+/// Buffers of up to this many bytes count as short, as most records are: a call that is kept to be sent again keeps its buffer,
+/// which is to be no larger than it needs.
+const SHORT_BYTES: usize = 1024;
+/// A thread keeps buffers of up to this many bytes for its next records and batches; the process keeps larger ones.
+const MAX_THREAD_BUFFER_BYTES: usize = 64 * 1024;
+/// Bytes that a thread keeps of short buffers, and as many again of others. Past it, a buffer goes back to the allocator.
+const MAX_THREAD_BYTES: usize = 1024 * 1024;
+/// Bytes that the process keeps of larger buffers. Past it, a buffer goes back to the allocator.
+const MAX_PROCESS_BYTES: usize = 8 * 1024 * 1024;
+/// Capacity in bytes of a buffer for which there was no used one.
+const NEW_BUFFER_BYTES: usize = 256;
 
-/// How many bytes of larger ones the process keeps. What has no room there is given back to the allocator.
-const LARGE_BYTES: usize = 8 * 1024 * 1024;
-
-/// Buffers up to a number of bytes.
-struct Spares {
+/// A stack of buffers.
+struct Stack {
     buffers: Vec<Vec<u8>>,
+    /// Sum of their capacities in bytes. Invariant: at most `max_bytes`.
     bytes: usize,
-    most: usize,
+    max_bytes: usize,
 }
 
 thread_local! {
-    /// The short one that was kept last, apart from the others: to find it again need not cost what they cost.
-    static SHORT_ONE: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    static SHORT_ONES: RefCell<Spares> = const { RefCell::new(Spares::up_to(SPARE_BYTES)) };
-    static OTHERS: RefCell<Spares> = const { RefCell::new(Spares::up_to(SPARE_BYTES)) };
-    /// To how many bytes the draft before came: the next may come to as many.
-    static EXPECTED: Cell<usize> = const { Cell::new(0) };
+    /// The short buffer that was released last. Apart from the others, because to find it again need not cost what they cost.
+    static LAST_SHORT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    static SHORT: RefCell<Stack> = const { RefCell::new(Stack::new(MAX_THREAD_BYTES)) };
+    static MEDIUM: RefCell<Stack> = const { RefCell::new(Stack::new(MAX_THREAD_BYTES)) };
+    /// Size of the previous body in bytes; capacity hint for the next.
+    static PREVIOUS_BODY_BYTES: Cell<usize> = const { Cell::new(0) };
 }
 
-static LARGE_ONES: Mutex<Spares> = Mutex::new(Spares::up_to(LARGE_BYTES));
+static LARGE: Mutex<Stack> = Mutex::new(Stack::new(MAX_PROCESS_BYTES));
 
-impl Spares {
-    const fn up_to(most: usize) -> Self {
-        Self { buffers: Vec::new(), bytes: 0, most }
+impl Stack {
+    const fn new(max_bytes: usize) -> Self {
+        Self { buffers: Vec::new(), bytes: 0, max_bytes }
     }
 
-    fn take(&mut self) -> Option<Vec<u8>> {
+    fn pop(&mut self) -> Option<Vec<u8>> {
         let buffer = self.buffers.pop()?;
         self.bytes -= buffer.capacity();
         Some(buffer)
     }
 
-    fn keep(&mut self, mut buffer: Vec<u8>) {
+    fn push(&mut self, mut buffer: Vec<u8>) {
         let size = buffer.capacity();
-        if size > 0 && self.bytes + size <= self.most {
+        if size > 0 && self.bytes + size <= self.max_bytes {
             buffer.clear();
             self.bytes += size;
             self.buffers.push(buffer);
@@ -59,74 +61,79 @@ impl Spares {
     }
 }
 
-/// An empty buffer for a draft, a used one where there is one.
-#[inline]
-pub(super) fn spare() -> Vec<u8> {
-    spare_for(EXPECTED.get())
+/// The buffers of this thread, and those that all threads share.
+pub(super) struct BufferPool;
+
+impl BufferPool {
+    /// Returns an empty buffer for a record whose body may be as large as the previous one of this thread.
+    #[inline]
+    pub(super) fn acquire() -> Vec<u8> {
+        Self::acquire_for(PREVIOUS_BODY_BYTES.get())
+    }
+
+    /// Returns an empty buffer for about `bytes` bytes; a used one if there is one.
+    #[inline]
+    pub(super) fn acquire_for(bytes: usize) -> Vec<u8> {
+        let used = if bytes <= SHORT_BYTES {
+            let last = LAST_SHORT.try_with(Cell::take).unwrap_or_default();
+            if last.capacity() > 0 { Some(last) } else { pop(&SHORT) }
+        } else if bytes < SEPARATE_MESSAGE_BYTES {
+            pop(&MEDIUM)
+        } else {
+            pop_large()
+        };
+        used.unwrap_or_else(|| Vec::with_capacity(NEW_BUFFER_BYTES))
+    }
+
+    /// Takes note of the size of a body that this thread has encoded, as a hint for [`BufferPool::acquire`].
+    #[inline]
+    pub(super) fn note_body(bytes: usize) {
+        PREVIOUS_BODY_BYTES.set(bytes);
+    }
+
+    /// Keeps a buffer for what comes next.
+    #[inline]
+    pub(super) fn release(mut buffer: Vec<u8>) {
+        if buffer.capacity() > SHORT_BYTES {
+            return release_longer(buffer);
+        }
+        buffer.clear();
+        // At the end of a thread nothing comes next.
+        let before = LAST_SHORT.try_with(|last| last.replace(buffer)).unwrap_or_default();
+        if before.capacity() > 0 {
+            let _ = SHORT.try_with(|stack| stack.borrow_mut().push(before));
+        }
+    }
+
+    /// Reports whether a buffer is much larger than what is in it.
+    #[inline]
+    pub(super) fn is_oversized(capacity: usize, length: usize) -> bool {
+        capacity > SHORT_BYTES && capacity / 4 > length
+    }
 }
 
-/// An empty buffer for about so many bytes, a used one where there is one.
 #[inline]
-pub(super) fn spare_for(length: usize) -> Vec<u8> {
-    let used = if length <= SHORT {
-        let last = SHORT_ONE.try_with(Cell::take).unwrap_or_default();
-        if last.capacity() > 0 { Some(last) } else { take(&SHORT_ONES) }
-    } else if length < LARGE {
-        take(&OTHERS)
-    } else {
-        take_large()
-    };
-    used.unwrap_or_else(|| Vec::with_capacity(256))
-}
-
-#[inline]
-fn take(spares: &'static LocalKey<RefCell<Spares>>) -> Option<Vec<u8>> {
-    // Where the thread is ending, its buffers are gone already.
-    spares.try_with(|spares| spares.borrow_mut().take()).ok().flatten()
+fn pop(stack: &'static LocalKey<RefCell<Stack>>) -> Option<Vec<u8>> {
+    // At the end of a thread its buffers are gone.
+    stack.try_with(|stack| stack.borrow_mut().pop()).ok().flatten()
 }
 
 #[cold]
-fn take_large() -> Option<Vec<u8>> {
-    // Nothing panics while it holds the lock; what is in it is whole in any case.
-    LARGE_ONES.lock().unwrap_or_else(PoisonError::into_inner).take()
+fn pop_large() -> Option<Vec<u8>> {
+    // Nothing panics while it holds the lock; the state is whole in any case.
+    LARGE.lock().unwrap_or_else(PoisonError::into_inner).pop()
 }
 
-/// Whether a buffer is much larger than what is in it.
-#[inline]
-pub(super) fn is_oversized(capacity: usize, length: usize) -> bool {
-    capacity > SHORT && capacity / 4 > length
-}
-
-/// A draft of this thread has come to so many bytes.
-#[inline]
-pub(super) fn drafted(length: usize) {
-    EXPECTED.set(length);
-}
-
-/// Keeps a buffer for what comes next.
-#[inline]
-pub fn keep(mut buffer: Vec<u8>) {
-    if buffer.capacity() > SHORT {
-        return keep_longer(buffer);
+fn release_longer(buffer: Vec<u8>) {
+    if buffer.capacity() > MAX_THREAD_BUFFER_BYTES {
+        return release_large(buffer);
     }
-    buffer.clear();
-    // Where the thread is ending, nothing comes next.
-    let before = SHORT_ONE.try_with(|last| last.replace(buffer)).unwrap_or_default();
-    if before.capacity() > 0 {
-        let _ = SHORT_ONES.try_with(|spares| spares.borrow_mut().keep(before));
-    }
-}
-
-fn keep_longer(buffer: Vec<u8>) {
-    if buffer.capacity() > SPARE_SIZE {
-        return keep_large(buffer);
-    }
-    let _ = OTHERS.try_with(|spares| spares.borrow_mut().keep(buffer));
+    let _ = MEDIUM.try_with(|stack| stack.borrow_mut().push(buffer));
 }
 
 #[cold]
-fn keep_large(buffer: Vec<u8>) {
-    LARGE_ONES.lock().unwrap_or_else(PoisonError::into_inner).keep(buffer);
+fn release_large(buffer: Vec<u8>) {
+    LARGE.lock().unwrap_or_else(PoisonError::into_inner).push(buffer);
 }
 
 #[cfg(test)]
@@ -135,42 +142,43 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_may_be() {
-        let mut spares = Spares::up_to(1_000);
+        let mut stack = Stack::new(1_000);
         for size in [600, 600, 300, 0] {
-            spares.keep(Vec::with_capacity(size));
+            stack.push(Vec::with_capacity(size));
         }
-        assert_eq!((spares.buffers.len(), spares.bytes), (2, 900));
-        assert!(spares.take().is_some() && spares.take().is_some() && spares.take().is_none());
-        assert_eq!(spares.bytes, 0);
+        assert_eq!((stack.buffers.len(), stack.bytes), (2, 900));
+        assert!(stack.pop().is_some() && stack.pop().is_some() && stack.pop().is_none());
+        assert_eq!(stack.bytes, 0);
     }
 
     #[test]
     fn short_buffers_come_back_the_last_first() {
-        let kept = [10, 20, 30].map(|size| {
+        let released = [10, 20, 30].map(|size| {
             let buffer = Vec::with_capacity(size);
             let at = buffer.as_ptr();
-            keep(buffer);
+            BufferPool::release(buffer);
             at
         });
-        let found = [(); 3].map(|()| spare_for(0));
-        assert_eq!(found.each_ref().map(Vec::as_ptr), [kept[2], kept[1], kept[0]]);
+        let found = [(); 3].map(|()| BufferPool::acquire_for(0));
+        assert_eq!(found.each_ref().map(Vec::as_ptr), [released[2], released[1], released[0]]);
         assert!(found.iter().all(Vec::is_empty));
     }
 
     #[test]
-    fn what_comes_after_a_large_draft_may_use_its_buffer() {
-        // Other tests have large drafts, too, and may be the next.
+    fn a_record_after_a_large_one_may_use_its_buffer() {
+        // Other tests have large records, too, and may be the next.
         let is_used_again = || {
-            keep(Vec::with_capacity(SPARE_SIZE + 1));
-            drafted(LARGE);
-            let one = spare();
-            one.is_empty() && one.capacity() > SPARE_SIZE
+            BufferPool::release(Vec::with_capacity(MAX_THREAD_BUFFER_BYTES + 1));
+            BufferPool::note_body(SEPARATE_MESSAGE_BYTES);
+            let one = BufferPool::acquire();
+            one.is_empty() && one.capacity() > MAX_THREAD_BUFFER_BYTES
         };
         assert!((0..100).any(|_| is_used_again()));
-        keep(Vec::with_capacity(SHORT + 1));
-        drafted(LARGE - 1);
-        assert!((SHORT + 1..=SPARE_SIZE).contains(&spare().capacity()));
-        drafted(SHORT);
-        assert!(spare().capacity() <= SHORT);
+        BufferPool::release(Vec::with_capacity(SHORT_BYTES + 1));
+        BufferPool::note_body(SEPARATE_MESSAGE_BYTES - 1);
+        let medium = BufferPool::acquire().capacity();
+        assert!((SHORT_BYTES + 1..=MAX_THREAD_BUFFER_BYTES).contains(&medium));
+        BufferPool::note_body(SHORT_BYTES);
+        assert!(BufferPool::acquire().capacity() <= SHORT_BYTES);
     }
 }

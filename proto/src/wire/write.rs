@@ -1,15 +1,15 @@
-//! Records without a body, and those whose body is short and at hand.
-//!
-//! Writing into a `Vec` can't fail, so results of the `rmp` functions are dropped here, and only here.
+//! Writes records without a body, and those whose body is short and at hand.
 
-use rmp::encode::{write_bin, write_str, write_uint};
+use std::time::Duration;
 
 use super::{DECLARED, kind};
 use crate::codec::Attachments;
 use crate::metadata::{Metadata, MetadataValue};
-use crate::status::{Cause, Failure, Status};
+use crate::msgpack::write::{array_header, bin_header, map_header, nil, str_header, uint};
+use crate::status::{Cause, Failure, Outcome, Status};
+use crate::text::cut;
 
-/// The head that every record has: how many elements, fewer than 16, its kind and its call's id.
+/// Appends what every record begins with: its number of elements, which is below 16, its kind and its call's id.
 #[inline]
 pub(super) fn head(out: &mut Vec<u8>, elements: u8, kind: u8, id: u64) {
     out.extend_from_slice(&[0x90 | elements, kind]);
@@ -17,54 +17,58 @@ pub(super) fn head(out: &mut Vec<u8>, elements: u8, kind: u8, id: u64) {
 }
 
 #[inline]
-pub(super) fn uint(out: &mut Vec<u8>, value: u64) {
-    let _ = write_uint(out, value);
-}
-
-#[inline]
 pub(super) fn str(out: &mut Vec<u8>, value: &str) {
-    // As `rmp` writes it, and as nearly all are: names of methods.
-    match u8::try_from(value.len()) {
-        Ok(short @ ..0x20) => out.push(0xa0 | short),
-        Ok(length) => out.extend_from_slice(&[0xd9, length]),
-        Err(_) => return drop(write_str(out, value)),
-    }
+    // Names and messages, bounded far below what a header holds by `Metadata` and by `MAX_MESSAGE_BYTES`.
+    let _ = str_header(out, value.len());
     out.extend_from_slice(value.as_bytes());
 }
 
-/// Says at the end of a message of one record, which has so many elements so far, where in its body what lies apart belongs:
-/// among the bytes that lie together, of which there are so many.
+/// Appends a binary. One past `u32::MAX` bytes, which no declared error or metadata comes to, is sent as an empty one.
+fn bin(out: &mut Vec<u8>, value: &[u8]) {
+    let value = if u32::try_from(value.len()).is_ok() { value } else { &[] };
+    let _ = bin_header(out, value.len());
+    out.extend_from_slice(value);
+}
+
+/// Appends a time in whole microseconds.
+#[inline]
+pub(super) fn micros(out: &mut Vec<u8>, time: Duration) {
+    // A time beyond 584,000 years is as good as that.
+    uint(out, u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
+}
+
+/// Appends the places of attachments to a message of one record, which has `elements` elements so far and a body of `length` bytes
+/// without them.
 #[cold]
 pub(super) fn places(message: &mut Vec<u8>, elements: u8, attachments: &Attachments, length: usize) {
-    // Behind the version.
+    // The byte after the version is the record's header.
     message[1] = 0x90 | (elements + 1);
     let places = attachments.as_slice().iter().map(|attachment| (length - attachment.after) as u64);
-    let _ = rmp::encode::write_array_len(message, u32::try_from(places.len()).unwrap_or(u32::MAX));
+    let _ = array_header(message, places.len());
     places.for_each(|place| uint(message, place));
 }
 
 pub(super) fn metadata(out: &mut Vec<u8>, metadata: &Metadata) {
-    // Bounded far below by `Metadata` itself.
-    let _ = rmp::encode::write_map_len(out, u32::try_from(metadata.len()).unwrap_or(u32::MAX));
+    let _ = map_header(out, metadata.len());
     for (key, value) in metadata.iter() {
         str(out, key);
         match value {
             MetadataValue::Text(text) => str(out, text),
-            MetadataValue::Bytes(bytes) => drop(write_bin(out, bytes)),
+            MetadataValue::Bytes(bytes) => bin(out, bytes),
         }
     }
 }
 
-/// A call's failure. Id 0 speaks of the connection: a batch that could not be read.
+/// Appends a call's failure. Id 0 is about the connection: a batch that could not be read.
 pub fn error(out: &mut Vec<u8>, id: u64, failure: &Failure) {
     match failure {
         Failure::Status(status) => error_status(out, id, status),
         Failure::Declared { body, message } => {
             head(out, 6, kind::ERROR, id);
             out.push(DECLARED);
-            str(out, cut(message));
-            out.push(crate::status::Outcome::Executed.number());
-            let _ = write_bin(out, body);
+            str(out, cut(message, MAX_MESSAGE_BYTES));
+            out.push(Outcome::Executed.number());
+            bin(out, body);
         }
     }
 }
@@ -78,14 +82,12 @@ fn error_status(out: &mut Vec<u8>, id: u64, status: &Status) {
     };
     head(out, 5 + more, kind::ERROR, id);
     out.push(status.code().number());
-    str(out, cut(status.message()));
+    str(out, cut(status.message(), MAX_MESSAGE_BYTES));
     out.push(status.outcome().number());
     if more > 0 {
         nil(out); // No declared error.
-        // Bounded far below by `Status` itself.
-        let micros = status.retry_after().map(|wait| u64::try_from(wait.as_micros()).unwrap_or(u64::MAX));
-        match micros {
-            Some(micros) => uint(out, micros),
+        match status.retry_after() {
+            Some(wait) => micros(out, wait),
             None => nil(out),
         }
     }
@@ -94,45 +96,36 @@ fn error_status(out: &mut Vec<u8>, id: u64, status: &Status) {
     }
 }
 
-fn nil(out: &mut Vec<u8>) {
-    out.push(0xc0);
-}
+/// Longest message of an error in bytes; the rest is cut off. Messages are for people, and no bound on bodies applies to them.
+const MAX_MESSAGE_BYTES: usize = 16 * 1024;
 
-/// The longest message of an error, in bytes. It is for people, and no bound on bodies holds it.
-const MESSAGE: usize = 16 * 1024;
-
-/// As much of an error's message as is sent.
-fn cut(message: &str) -> &str {
-    &message[..message.floor_char_boundary(MESSAGE)]
-}
-
-/// This side's stream ends here.
+/// Appends the end of this side's stream.
 pub fn end(out: &mut Vec<u8>, id: u64) {
     head(out, 2, kind::END, id);
 }
 
-/// The peer's stream may carry so many bytes more.
+/// Appends credit: the peer may send `bytes` bytes more of its stream.
 pub fn credit(out: &mut Vec<u8>, id: u64, bytes: u64) {
     head(out, 3, kind::CREDIT, id);
     uint(out, bytes);
 }
 
-/// The client no longer waits for this call.
+/// Appends a cancel: the client no longer waits for this call.
 pub fn cancel(out: &mut Vec<u8>, id: u64) {
     head(out, 2, kind::CANCEL, id);
 }
 
-/// Asks for a pong with the same id.
+/// Appends a ping, which asks for a pong with the same id.
 pub fn ping(out: &mut Vec<u8>, id: u64) {
     head(out, 2, kind::PING, id);
 }
 
-/// Answers a ping.
+/// Appends the answer to a ping.
 pub fn pong(out: &mut Vec<u8>, id: u64) {
     head(out, 2, kind::PONG, id);
 }
 
-/// The server takes no new calls.
+/// Appends a going-away record: the server takes no new calls.
 pub fn going_away(out: &mut Vec<u8>) {
     head(out, 2, kind::GOING_AWAY, 0);
 }
@@ -144,7 +137,7 @@ mod tests {
     use super::*;
     use crate::wire::{Reader, Record};
 
-    /// Written and read again.
+    /// Writes a status and reads it again.
     fn there_and_back(status: Status) -> Status {
         let mut batch = vec![crate::wire::VERSION];
         error(&mut batch, 1, &Failure::Status(status));
@@ -171,7 +164,6 @@ mod tests {
     #[test]
     fn a_long_message_is_cut_between_two_characters() {
         let status = there_and_back(Status::internal("x".to_owned() + &"\u{20ac}".repeat(10_000)));
-        assert_eq!(status.message().len(), 1 + (MESSAGE - 1) / 3 * 3);
-        assert_eq!(cut("short"), "short");
+        assert_eq!(status.message().len(), 1 + (MAX_MESSAGE_BYTES - 1) / 3 * 3);
     }
 }

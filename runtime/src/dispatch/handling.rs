@@ -19,56 +19,59 @@ pub struct Handling(Result<Work, Status>);
 /// A handler, as a future that ends in its answer. Nothing of it has run.
 pub(crate) type Work = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
-/// What runs a handler, by its future.
-pub struct Starting(Responder);
+/// A call whose parameters were read, which waits for its handler. `O` is what the handler returns.
+pub struct AcceptedCall<O> {
+    responder: Responder,
+    // No closure, which would be compiled anew for each handler.
+    answer: fn(Responder, O) -> Answer,
+}
 
-impl Starting {
+impl<O> AcceptedCall<O> {
     #[inline]
-    pub(super) fn new(id: u64, max_body: usize) -> Self {
-        Self(Responder { id, max_body })
+    fn new(id: u64, max_body: usize, answer: fn(Responder, O) -> Answer) -> Self {
+        Self { responder: Responder { id, max_body }, answer }
     }
+}
 
-    /// Runs a handler that answers once.
+impl<O: 'static> AcceptedCall<O> {
+    /// Has the call handled by a future.
+    ///
+    /// # Errors
+    /// Never fails; this is what generated code returns.
     #[inline]
-    pub fn answering<F, R, E, H>(self, handler: H) -> Result<Handling, Status>
-    where
-        F: Form<R>,
-        R: Send + 'static,
-        E: CallError,
-        H: Future<Output = Result<R, E>> + Send + 'static,
-    {
-        Ok(Handling::answering(handler, self.0, Responder::reply::<F, R, E>))
+    pub fn handle<H: Future<Output = O> + Send + 'static>(self, handler: H) -> Result<Handling, Status> {
+        let Self { responder, answer } = self;
+        Ok(Handling(Ok(Box::pin(Answering { handler, responder, answer }))))
     }
+}
 
-    /// Runs a handler that answers with a stream.
+impl<R, E: CallError> AcceptedCall<Result<R, E>> {
+    /// Accepts a call that is answered once.
     #[inline]
-    pub fn streaming<E, H>(self, handler: H) -> Result<Handling, Status>
-    where
-        E: CallError,
-        H: Future<Output = Result<(), E>> + Send + 'static,
-    {
-        Ok(Handling::answering(handler, self.0, Responder::end::<E>))
+    pub(super) fn replying<F: Form<R>>(id: u64, max_body: usize) -> Self {
+        Self::new(id, max_body, Responder::reply::<F, R, E>)
     }
+}
 
-    /// Runs the handler of a one-way call.
+impl<E: CallError> AcceptedCall<Result<(), E>> {
+    /// Accepts a call that is answered with a stream.
     #[inline]
-    pub fn unheard<H: Future<Output = ()> + Send + 'static>(self, handler: H) -> Result<Handling, Status> {
-        Ok(Handling::answering(handler, self.0, |_, ()| Answer::End))
+    pub(super) fn streaming(id: u64, max_body: usize) -> Self {
+        Self::new(id, max_body, Responder::end::<E>)
+    }
+}
+
+impl AcceptedCall<()> {
+    /// Accepts a one-way call.
+    #[inline]
+    pub(super) fn one_way() -> Self {
+        Self::new(0, 0, |_, ()| Answer::End)
     }
 }
 
 impl Handling {
     pub(crate) fn of(handler: impl Future<Output = Answer> + Send + 'static) -> Self {
         Self(Ok(Box::pin(handler)))
-    }
-
-    /// Boxes a handler, and the function that makes an answer of what it returns.
-    #[inline]
-    fn answering<H>(handler: H, responder: Responder, answer: fn(Responder, H::Output) -> Answer) -> Self
-    where
-        H: Future<Output: 'static> + Send + 'static,
-    {
-        Self(Ok(Box::pin(Answering { handler, responder, answer })))
     }
 
     /// Reads the parameters of a call and makes its handler's future. Both run code of the user's.
@@ -103,7 +106,6 @@ pin_project! {
         #[pin]
         handler: H,
         responder: Responder,
-        // No closure, which would be compiled anew for each handler.
         answer: fn(Responder, H::Output) -> Answer,
     }
 }

@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::handling::{Handling, Starting};
+use super::handling::{AcceptedCall, Handling};
 use super::outgoing::PeerOutgoing;
 use crate::codec::{self, Body, Decode, Form, Validate};
 use crate::context::{Context, PeerId};
 use crate::flow::{InboundStream, OutboundStream};
+use crate::generated::{
+    BidirectionalMethod, ClientStreamMethod, OneWayMethod, ServerStreamMethod, UnaryMethod,
+};
 use crate::metadata::Metadata;
 use crate::method::{Method, MethodKind};
 use crate::server::{Counters, Peer};
@@ -76,53 +79,62 @@ impl Incoming {
         }
     }
 
-    /// Returns what a handler takes that answers once, and what runs it.
+    /// Returns what a handler takes that answers once, and the call that it is to handle.
     #[inline]
-    pub fn unary<P: Params>(self) -> Result<(Context, P, Starting), Status> {
+    #[allow(clippy::type_complexity, reason = "each part is what a handler takes")]
+    pub fn unary<M: UnaryMethod>(
+        self,
+    ) -> Result<(Context, M::Params, AcceptedCall<Result<M::Answer, M::Error>>), Status> {
         let (params, key) = self.accept()?;
-        let (context, starting) = self.into_parts(key);
-        Ok((context, params, starting))
+        let call = AcceptedCall::replying::<M::AnswerForm>(key.id(), self.max_body());
+        Ok((self.into_context(), params, call))
     }
 
-    /// Returns what a handler takes that answers with a stream, and what runs it.
+    /// Returns what a handler takes that answers with a stream, and the call that it is to handle.
     #[inline]
-    pub fn server_stream<P: Params, F: Form<R>, R>(
+    #[allow(clippy::type_complexity, reason = "each part is what a handler takes")]
+    pub fn server_stream<M: ServerStreamMethod>(
         mut self,
-    ) -> Result<(Context, P, Sink<R>, Starting), Status> {
+    ) -> Result<(Context, M::Params, Sink<M::Answer>, AcceptedCall<Result<(), M::Error>>), Status> {
         let (params, key) = self.accept()?;
-        let sink = self.sink::<F, R>(key);
-        let (context, starting) = self.into_parts(key);
-        Ok((context, params, sink, starting))
+        let sink = self.sink::<M::AnswerForm, _>(key);
+        let call = AcceptedCall::streaming(key.id(), self.max_body());
+        Ok((self.into_context(), params, sink, call))
     }
 
-    /// Returns what a handler takes that reads a stream and answers once, and what runs it.
+    /// Returns what a handler takes that reads a stream and answers once, and the call that it is to handle.
     #[inline]
-    pub fn client_stream<P: Params, I: Form<T>, T>(
+    #[allow(clippy::type_complexity, reason = "each part is what a handler takes")]
+    pub fn client_stream<M: ClientStreamMethod>(
         mut self,
-    ) -> Result<(Context, P, Streaming<T>, Starting), Status> {
+    ) -> Result<(Context, M::Params, Streaming<M::Item>, AcceptedCall<Result<M::Answer, M::Error>>), Status>
+    {
         let (params, key) = self.accept()?;
-        let items = self.items::<I, T>(key);
-        let (context, starting) = self.into_parts(key);
-        Ok((context, params, items, starting))
+        let items = self.items::<M::ItemForm, _>(key);
+        let call = AcceptedCall::replying::<M::AnswerForm>(key.id(), self.max_body());
+        Ok((self.into_context(), params, items, call))
     }
 
-    /// Returns what a handler takes that reads a stream and answers with one, and what runs it.
-    #[allow(clippy::type_complexity, reason = "as the others, and one more")]
-    pub fn bidirectional<P: Params, I: Form<T>, T, F: Form<R>, R>(
+    /// Returns what a handler takes that reads a stream and answers with one, and the call that it is to handle.
+    #[allow(clippy::type_complexity, reason = "each part is what a handler takes")]
+    pub fn bidirectional<M: BidirectionalMethod>(
         mut self,
-    ) -> Result<(Context, P, Streaming<T>, Sink<R>, Starting), Status> {
+    ) -> Result<
+        (Context, M::Params, Streaming<M::Item>, Sink<M::Answer>, AcceptedCall<Result<(), M::Error>>),
+        Status,
+    > {
         let (params, key) = self.accept()?;
-        let items = self.items::<I, T>(key);
-        let sink = self.sink::<F, R>(key);
-        let (context, starting) = self.into_parts(key);
-        Ok((context, params, items, sink, starting))
+        let items = self.items::<M::ItemForm, _>(key);
+        let sink = self.sink::<M::AnswerForm, _>(key);
+        let call = AcceptedCall::streaming(key.id(), self.max_body());
+        Ok((self.into_context(), params, items, sink, call))
     }
 
-    /// Returns what a handler takes that does not answer, and what runs it.
+    /// Returns what a handler takes that is not answered, and the call that it is to handle.
     #[inline]
-    pub fn one_way<P: Params>(self) -> Result<(Context, P, Starting), Status> {
+    pub fn one_way<M: OneWayMethod>(self) -> Result<(Context, M::Params, AcceptedCall<()>), Status> {
         let params = self.params()?;
-        Ok((self.into_context(), params, Starting::new(0, 0)))
+        Ok((self.into_context(), params, AcceptedCall::one_way()))
     }
 
     /// Turns away a call of a method that the table has and the code does not: a generated file that was edited.
@@ -152,9 +164,8 @@ impl Incoming {
     }
 
     #[inline]
-    fn into_parts(self, key: CallKey) -> (Context, Starting) {
-        let max_body = self.peer.shared().config.session.max_body;
-        (self.into_context(), Starting::new(key.id(), max_body))
+    fn max_body(&self) -> usize {
+        self.peer.shared().config.session.max_body
     }
 
     #[inline]

@@ -17,7 +17,7 @@ mod outgoing;
 mod queue;
 
 pub(crate) use dispatcher::Dispatcher;
-pub use handling::{Handling, Starting};
+pub use handling::{AcceptedCall, Handling};
 pub use incoming::{Incoming, Params, Service};
 #[cfg(test)]
 pub(crate) use outgoing::PeerOutgoing;

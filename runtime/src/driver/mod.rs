@@ -1,5 +1,7 @@
-//! The loops that own a transport each, one for each side: they take messages in, send what others have left, and see to time.
+//! Drivers: the tasks that own a transport. One loop per side, over the traits of [`crate::transport`] and the sessions of connections and peers.
 
+mod client;
 mod server;
 
+pub(crate) use client::ClientDriver;
 pub(crate) use server::ServerDriver;

@@ -1,4 +1,4 @@
-//! [`ServerDriver`]: the task that owns a server's socket.
+//! [`ServerDriver`]: the task that owns a server's transport.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -10,21 +10,19 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use crate::flush::{Pace, Turn};
 use crate::server::{Core, Dropped, Next, Peer};
 use crate::session::server::{Drain, DrainStep};
-use crate::socket::{Routed, Router, SocketError};
 use crate::telemetry::{self, End};
+use crate::transport::{Arrival, Routed, ServerTransport, TransportError};
 use crate::wire;
 
-/// Owns the ROUTER: takes what comes in, sends what handlers have left with their peers, and sees to time.
-pub(crate) struct ServerDriver {
-    router: Router,
+/// Owns a server's transport: takes what arrives, sends what handlers have left with their peers, and sees to time.
+pub(crate) struct ServerDriver<T> {
+    transport: T,
     core: Core,
     drain: Drain,
-    /// Time that calls in flight have once the server drains.
-    grace: Duration,
     pace: Pace,
     /// Peers with something to send, taken off the list that handlers put them on.
     ready: Vec<Arc<Peer>>,
-    /// Peers whose queue in libzmq was full, and since when.
+    /// Peers whose queue in the transport was full, and since when.
     blocked: Vec<(Arc<Peer>, Instant)>,
     /// When blocked peers are tried again.
     retry_at: Instant,
@@ -48,13 +46,12 @@ const RETRY_PAUSE_PER_PEER: Duration = Duration::from_micros(2);
 /// Time that clients have to prove that they have read everything before the server is gone.
 const FLUSH_TIME: Duration = Duration::from_secs(1);
 
-impl ServerDriver {
-    pub(crate) fn new(router: Router, core: Core, grace: Duration) -> Self {
+impl<T: ServerTransport> ServerDriver<T> {
+    pub(crate) fn new(transport: T, core: Core) -> Self {
         Self {
-            router,
+            transport,
             core,
             drain: Drain::new(FLUSH_TIME),
-            grace,
             pace: Pace::default(),
             ready: Vec::new(),
             blocked: Vec::new(),
@@ -66,7 +63,7 @@ impl ServerDriver {
     }
 
     /// Takes messages, until there are some records to answer or up to a number. Returns whether there may be more.
-    fn receive(&mut self) -> Result<bool, SocketError> {
+    fn receive(&mut self) -> Result<bool, TransportError> {
         if self.core.go_on() {
             return Ok(true);
         }
@@ -75,12 +72,12 @@ impl ServerDriver {
             if turn.is_over(&self.pace, || self.core.shared.is_notified_and_idle()) {
                 break;
             }
-            match self.router.receive()? {
+            match self.transport.receive()? {
                 None => {
                     self.pace.none_left();
                     return Ok(false);
                 }
-                Some(Ok((route, message))) => {
+                Some(Arrival::Message { route, message }) => {
                     self.pace.came();
                     telemetry::received(End::Server, message.bytes);
                     let records = match message.batch {
@@ -89,7 +86,8 @@ impl ServerDriver {
                     };
                     turn.took(records, message.bytes);
                 }
-                Some(Err(_too_long)) => {
+                Some(Arrival::PeerLost { route }) => self.core.peers.lose_by(route),
+                Some(Arrival::RouteTooLong) => {
                     self.core.shared.counters.drop_records(Dropped::RouteTooLong, 1);
                 }
             }
@@ -98,7 +96,7 @@ impl ServerDriver {
     }
 
     /// Sends what peers have to send. Returns whether there was anything.
-    fn send(&mut self) -> Result<bool, SocketError> {
+    fn send(&mut self) -> Result<bool, TransportError> {
         let mut ready = std::mem::take(&mut self.ready);
         self.core.peers.ready().take(&mut ready);
         let any = !ready.is_empty();
@@ -112,7 +110,7 @@ impl ServerDriver {
     }
 
     /// Sends what there is for a peer. One for which there is still more then goes to the end of the list.
-    fn empty(&mut self, peer: &Arc<Peer>) -> Result<Emptied, SocketError> {
+    fn empty(&mut self, peer: &Arc<Peer>) -> Result<Emptied, TransportError> {
         for turn in 0..SENDS_PER_PEER {
             let has_sent = turn > 0;
             let (message, receipt) = match peer.next_message() {
@@ -121,8 +119,8 @@ impl ServerDriver {
                 Next::Full => return Ok(Emptied { has_sent, is_full: true }),
             };
             let bytes = message.len();
-            match self.router.send(peer.id().route(), message, receipt)? {
-                Routed::Yes => telemetry::sent(End::Server, bytes),
+            match self.transport.send(peer.id().route(), message, receipt)? {
+                Routed::Sent => telemetry::sent(End::Server, bytes),
                 Routed::Full(message) => {
                     peer.put_back(message);
                     return Ok(Emptied { has_sent, is_full: true });
@@ -141,7 +139,7 @@ impl ServerDriver {
 
     /// Tries blocked peers again, unless that was done just now: there may be very many that do not read, and those that do should
     /// not notice.
-    fn retry_in_time(&mut self, now: Instant) -> Result<bool, SocketError> {
+    fn retry_in_time(&mut self, now: Instant) -> Result<bool, TransportError> {
         self.is_retry_due = now < self.retry_at && !self.blocked.is_empty();
         if self.is_retry_due {
             return Ok(false);
@@ -152,7 +150,7 @@ impl ServerDriver {
     }
 
     /// Tries blocked peers again, and sheds those that have not read for too long. Returns whether it sent anything.
-    fn retry(&mut self, now: Instant) -> Result<bool, SocketError> {
+    fn retry(&mut self, now: Instant) -> Result<bool, TransportError> {
         let mut any = false;
         for (peer, since) in std::mem::take(&mut self.blocked) {
             let Emptied { has_sent, is_full } = self.empty(&peer)?;
@@ -173,7 +171,7 @@ impl ServerDriver {
 
     /// Does what is due by the clock, and by how far the server is on its way out. Called when nothing else is left to do, or after
     /// many rounds in which there always was.
-    fn advance(&mut self, now: Instant) -> Result<Progress, SocketError> {
+    fn advance(&mut self, now: Instant) -> Result<Progress, TransportError> {
         let has_sent = self.retry_in_time(now)?;
         if self.core.shared.sessions.is_too_much_waiting() {
             self.core.peers.shed_load();
@@ -190,7 +188,7 @@ impl ServerDriver {
     /// Goes on with the way out, if the server is on it.
     fn advance_drain(&mut self, now: Instant) -> Option<Progress> {
         let (sessions, now) = (&self.core.shared.sessions, now.into_std());
-        if sessions.is_draining() && self.drain.begin(now, self.grace) {
+        if sessions.is_draining() && self.drain.begin(now, self.core.shared.grace()) {
             self.core.peers.go_away();
             return Some(Progress::Some);
         }
@@ -223,10 +221,10 @@ impl ServerDriver {
         self.tick.as_mut().poll(context)
     }
 
-    fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), SocketError>> {
+    fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         let _entered = self.core.shared.notify.enter();
-        // Before the socket is drained, not after: what is seen here need not be looked for twice.
-        let _ = self.router.poll_changed(context)?;
+        // Before the transport is drained, not after: what is seen here need not be looked for twice.
+        let _ = self.transport.poll_changed(context)?;
         for _ in 0..ROUNDS_PER_POLL {
             let mut is_notified = self.core.shared.notify.begin_turn();
             let may_have_more = self.receive()? | self.core.run_queued();
@@ -242,7 +240,7 @@ impl ServerDriver {
                 Progress::Some => continue,
                 Progress::None => {}
             }
-            let has_changed = self.router.poll_changed(context)?.is_ready();
+            let has_changed = self.transport.poll_changed(context)?.is_ready();
             if has_changed || self.poll_tick(context, now).is_ready() {
                 continue;
             }
@@ -263,7 +261,7 @@ impl ServerDriver {
 struct Emptied {
     /// Whether something was sent.
     has_sent: bool,
-    /// Whether the peer's queue in libzmq is full, and the rest waits with the peer.
+    /// Whether the peer's queue in the transport is full, and the rest waits with the peer.
     is_full: bool,
 }
 
@@ -276,8 +274,8 @@ enum Progress {
     Done,
 }
 
-impl Future for ServerDriver {
-    type Output = Result<(), SocketError>;
+impl<T: ServerTransport> Future for ServerDriver<T> {
+    type Output = Result<(), TransportError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         self.poll_driver(context)

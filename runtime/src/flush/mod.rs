@@ -14,5 +14,5 @@ mod turn;
 
 pub(crate) use notify::DriverNotify;
 pub(crate) use pacer::StreamPacer;
-pub(crate) use policy::{Flush, FlushPolicy, yield_to_driver};
+pub(crate) use policy::{FlushPolicy, yield_to_driver};
 pub(crate) use turn::{Pace, Turn, wakes_per_turn};

@@ -1,6 +1,6 @@
 //! The client's side: [`ClientMiddleware`], and the stack that runs it around a call.
 //!
-//! A call's future makes the call; the stack says when, and with what metadata. They meet in a [`Passage`], since a stream
+//! A call's future makes the call; the stack says when, and with what metadata. They meet in a [`Handoff`], since a stream
 //! goes on long after the call that gave it to its caller, and its middleware with it.
 
 use std::fmt;
@@ -15,10 +15,11 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::Inherited;
 use super::caught::{Caught, Panicked};
 use super::response::{Reply, Response, Traffic};
-use crate::client::Deadline;
+use crate::clock;
 use crate::codec::Body;
 use crate::metadata::Metadata;
 use crate::method::Method;
+use crate::session::Deadline;
 use crate::status::{Cause, Failure, Outcome, Status};
 use crate::stream::{LayerStep, StreamLayer};
 
@@ -109,7 +110,7 @@ impl ClientRequest {
 /// The rest of the way out: the middleware that was added later, then the call itself, with the retries of the channel.
 pub struct ClientNext<'a> {
     rest: &'a [Arc<dyn Erased>],
-    passage: &'a Passage,
+    handoff: &'a Handoff,
 }
 
 impl ClientNext<'_> {
@@ -123,12 +124,12 @@ impl ClientNext<'_> {
     pub async fn run(&mut self, request: ClientRequest) -> Response {
         // What is refused waits for nothing: without this, whoever tries again at once would starve its thread's other tasks.
         consume_budget().await;
-        let Some((first, rest)) = self.rest.split_first() else { return self.passage.run(request).await };
-        let next = ClientNext { rest, passage: self.passage };
+        let Some((first, rest)) = self.rest.split_first() else { return self.handoff.run(request).await };
+        let next = ClientNext { rest, handoff: self.handoff };
         let response = Caught(first.handle(request, next)).await.unwrap_or_else(|Panicked| {
             Response::failed(Status::internal("a middleware of the client panicked"))
         });
-        self.passage.settle(response)
+        self.handoff.settle(response)
     }
 }
 
@@ -165,11 +166,11 @@ impl ClientStack {
     /// The middleware around one call, which has not begun.
     pub(crate) fn around(self: &Arc<Self>, request: ClientRequest, deadline: Option<Deadline>) -> Around {
         let limit = deadline.map(|deadline| Limit { deadline, method: request.method, sleep: None });
-        let (stack, passage) = (Arc::clone(self), Arc::new(Passage::default()));
-        let within = Arc::clone(&passage);
+        let (stack, handoff) = (Arc::clone(self), Arc::new(Handoff::default()));
+        let within = Arc::clone(&handoff);
         let future =
-            Box::pin(async move { ClientNext { rest: &stack.layers, passage: &within }.run(request).await });
-        Around { future: Mutex::new(future), passage, made: Made::No, limit }
+            Box::pin(async move { ClientNext { rest: &stack.layers, handoff: &within }.run(request).await });
+        Around { future: Mutex::new(future), handoff, made: Made::No, limit }
     }
 }
 
@@ -181,7 +182,7 @@ impl fmt::Debug for ClientStack {
 
 /// Where the stack and the call's future meet.
 #[derive(Default)]
-struct Passage {
+struct Handoff {
     state: Mutex<State>,
 }
 
@@ -214,7 +215,7 @@ enum Wanted {
     Cancel,
 }
 
-impl Passage {
+impl Handoff {
     fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while it holds the lock.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
@@ -225,7 +226,7 @@ impl Passage {
             let mut state = self.lock();
             (state.wanted, state.ended) = (Wanted::Call(request), None);
         }
-        let mut waiting = Waiting { passage: self, over: false };
+        let mut waiting = Waiting { handoff: self, over: false };
         let result = std::future::poll_fn(|context| waiting.poll(context)).await;
         Response { result }
     }
@@ -248,13 +249,13 @@ impl Passage {
 
 /// The stack's wait for the end of a call. Dropped before that, the call is cancelled.
 struct Waiting<'a> {
-    passage: &'a Passage,
+    handoff: &'a Handoff,
     over: bool,
 }
 
 impl Waiting<'_> {
     fn poll(&mut self, context: &Context<'_>) -> Poll<Result<Reply, Failure>> {
-        let mut state = self.passage.lock();
+        let mut state = self.handoff.lock();
         let Some(result) = state.ended.take() else {
             state.waker = Some(context.waker().clone());
             return Poll::Pending;
@@ -268,7 +269,7 @@ impl Waiting<'_> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if !self.over {
-            let mut state = self.passage.lock();
+            let mut state = self.handoff.lock();
             // One that was not begun yet never happened.
             if let Wanted::Call(_) = state.wanted {
                 state.wanted = Wanted::Nothing;
@@ -291,7 +292,7 @@ fn outcome(result: &Result<Reply, Failure>) -> Outcome {
 pub(crate) struct Around {
     /// Locked only through `&mut`: so a stream may be shared, as it may without middleware.
     future: Mutex<Pin<Box<dyn Future<Output = Response> + Send>>>,
-    passage: Arc<Passage>,
+    handoff: Arc<Handoff>,
     made: Made,
     limit: Option<Limit>,
 }
@@ -306,7 +307,7 @@ struct Limit {
 
 impl Limit {
     fn is_past(&self) -> bool {
-        self.deadline.at <= Instant::now()
+        self.deadline.at <= clock::now()
     }
 
     /// The clock is asked as well: where a task has had its share, the timer says nothing.
@@ -314,7 +315,8 @@ impl Limit {
         if self.is_past() {
             return Poll::Ready(());
         }
-        let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(self.deadline.at)));
+        let sleep =
+            self.sleep.get_or_insert_with(|| Box::pin(sleep_until(Instant::from_std(self.deadline.at))));
         sleep.as_mut().poll(context)
     }
 
@@ -371,7 +373,7 @@ impl Around {
             self.made = Made::Ended;
             return Step::Done(response);
         }
-        let wanted = std::mem::take(&mut self.passage.lock().wanted);
+        let wanted = std::mem::take(&mut self.handoff.lock().wanted);
         let again = self.made != Made::No;
         self.made = match wanted {
             Wanted::Nothing => self.made,
@@ -400,7 +402,7 @@ impl Around {
     /// Time is up: what the middleware does is dropped.
     #[cold]
     fn give_up(&mut self, response: Response) -> Response {
-        let response = self.passage.settle(response);
+        let response = self.handoff.settle(response);
         *self.future.get_mut().unwrap_or_else(PoisonError::into_inner) = Box::pin(std::future::pending());
         self.made = Made::Ended;
         response
@@ -414,7 +416,7 @@ impl Around {
     /// Tells the middleware how the call has ended.
     pub(crate) fn ended(&mut self, result: Result<Option<Body>, Failure>) {
         self.made = Made::Ended;
-        let mut state = self.passage.lock();
+        let mut state = self.handoff.lock();
         state.ended = Some(result.map(|body| body.map_or(Reply::Nothing, Reply::Body)));
         let waker = state.waker.take();
         drop(state);

@@ -11,7 +11,7 @@ use super::serving::Server;
 use crate::dispatch::Service;
 use crate::driver::ServerDriver;
 use crate::middleware::{ServerMiddleware, ServerStack};
-use crate::socket::Router;
+use crate::transport::libzmq::Router;
 
 /// Sets a server up. See [`Server::builder`].
 #[must_use = "a server serves nothing until it is told to"]
@@ -166,11 +166,11 @@ impl ServerBuilder {
         if self.endpoints.is_empty() {
             return Err(ServeError::NoEndpoint);
         }
-        let tuning = self.config.tuning();
+        let link = self.config.link();
         let (addresses, grace) = (self.endpoints.clone(), self.grace);
         let core = self.into_core()?;
         let shared = Arc::clone(&core.shared);
-        let (router, endpoints) = Router::bind(&addresses, tuning).map_err(|(endpoint, error)| {
+        let (router, endpoints) = Router::bind(&addresses, link).map_err(|(endpoint, error)| {
             let reason = error.to_string();
             if endpoint.is_empty() {
                 ServeError::Socket { reason }
@@ -178,7 +178,7 @@ impl ServerBuilder {
                 ServeError::Bind { endpoint, reason }
             }
         })?;
-        Ok(Server::new(ServerDriver::new(router, core, grace), shared, endpoints))
+        Ok(Server::new(ServerDriver::new(router, core), shared, grace, endpoints))
     }
 
     /// Creates the server without its sockets.

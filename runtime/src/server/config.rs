@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use crate::session::server::{self, COUNT_STEP_BYTES};
-use crate::socket::{Tuning, largest_received};
-use crate::wire::{INITIAL_CREDIT, LARGEST_BATCH};
+use crate::transport::{LinkConfig, max_received};
+use crate::wire::{INITIAL_CREDIT, MAX_BATCH_BYTES};
 
 /// Largest value of [`Config::max_in_flight`], in bytes.
 const MAX_IN_FLIGHT_BYTES: u64 = 1024 * 1024;
@@ -60,10 +60,10 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Returns what the socket has to know.
-    pub(super) fn tuning(&self) -> Tuning {
+    /// Returns what the transport has to know.
+    pub(super) fn link(&self) -> LinkConfig {
         let silence = (self.heartbeat / 3).max(MIN_HEARTBEAT_TIMEOUT);
-        Tuning { max_body: self.session.max_body, heartbeat: self.heartbeat, silence }
+        LinkConfig { max_body: self.session.max_body, heartbeat: self.heartbeat, silence }
     }
 
     /// Returns the credit in bytes of a client's stream: at least what the protocol grants every stream.
@@ -102,20 +102,20 @@ impl Config {
     fn memory_of_connection(&self) -> u64 {
         let sent =
             BUFFER_SLACK.saturating_mul(self.max_in_flight().saturating_add(self.largest_sent() as u64));
-        CONNECTION_BYTES.saturating_add(sent).saturating_add(largest_received(self.session.max_body) as u64)
+        CONNECTION_BYTES.saturating_add(sent).saturating_add(max_received(self.session.max_body) as u64)
     }
 
     /// Returns the memory of a call: a stream that is not read may hold its window, and one message more.
     fn memory_of_call(&self) -> u64 {
         let window = self.stream_window();
         let unread =
-            BATCH_SLACK.saturating_mul(window).saturating_add(largest_received(self.session.max_body) as u64);
+            BATCH_SLACK.saturating_mul(window).saturating_add(max_received(self.session.max_body) as u64);
         CALL_BYTES.saturating_add(unread)
     }
 
     /// Returns the size of the largest message that is sent: a batch, whose last record may be as large as any.
     fn largest_sent(&self) -> usize {
-        self.session.max_body.saturating_add(LARGEST_BATCH)
+        self.session.max_body.saturating_add(MAX_BATCH_BYTES)
     }
 }
 
@@ -127,10 +127,10 @@ mod tests {
     #[test]
     fn an_answer_to_a_heartbeat_is_due_long_before_the_next() {
         for heartbeat in [Config::default().heartbeat, Duration::from_mins(5)] {
-            let tuning = Config { heartbeat, ..Config::default() }.tuning();
-            assert!(heartbeat >= Duration::from_secs(15) && tuning.silence <= heartbeat / 3, "{tuning:?}");
+            let link = Config { heartbeat, ..Config::default() }.link();
+            assert!(heartbeat >= Duration::from_secs(15) && link.silence <= heartbeat / 3, "{link:?}");
         }
         let often = Config { heartbeat: Duration::from_millis(1), ..Config::default() };
-        assert_eq!(often.tuning().silence, MIN_HEARTBEAT_TIMEOUT, "no connection dies of a hiccup");
+        assert_eq!(often.link().silence, MIN_HEARTBEAT_TIMEOUT, "no connection dies of a hiccup");
     }
 }

@@ -3,20 +3,26 @@
 //! What records mean is in [`crate::session::server`], how calls come to their handlers in [`crate::dispatch`]. The loop that moves
 //! messages is in [`crate::driver`].
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use tokio::time::Instant;
 
 use super::config::Config;
-use super::peer::{Next, Peer, Progress};
+#[cfg(any(test, fuzzing))]
+use super::peer::Next;
+use super::peer::{Peer, Progress};
 use super::peers::Peers;
 use super::shared::Shared;
+#[cfg(any(test, fuzzing))]
 use crate::context::PeerId;
 use crate::dispatch::{Dispatcher, Service};
 use crate::middleware::ServerStack;
 use crate::session::server::{Event, Methods};
 use crate::status::{Cause, Status};
-use crate::wire::{Batch, Malformed, Message};
+#[cfg(any(test, fuzzing))]
+use crate::wire::Message;
+use crate::wire::{Batch, Malformed};
 
 /// The services of a server, and its clients.
 pub(crate) struct Core {
@@ -114,13 +120,15 @@ impl Core {
     }
 }
 
-/// For what carries messages without a socket.
+/// For what tests a server without a transport.
 impl Core {
-    /// Reports whether a method of this name may run twice.
-    pub(crate) fn is_idempotent(&self, method: &[u8]) -> bool {
-        self.methods.find(method).is_some_and(|(_, method)| method.is_idempotent())
+    /// Returns the names of the methods that may run twice.
+    pub(crate) fn idempotent_methods(&self) -> HashSet<&'static [u8]> {
+        let methods = self.methods.iter().filter(|method| method.is_idempotent());
+        methods.map(|method| method.name().as_bytes()).collect()
     }
 
+    #[cfg(any(test, fuzzing))]
     /// Returns everything that there is to send, with the peers that it is for.
     pub(crate) fn take_messages(&mut self) -> Vec<(PeerId, Message)> {
         while self.go_on() {}

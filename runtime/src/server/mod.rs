@@ -22,12 +22,14 @@ mod serving;
 mod shared;
 #[cfg(test)]
 mod tests;
+mod within;
 
 pub(crate) use self::core::Core;
 pub use builder::ServerBuilder;
-pub(crate) use config::{Config, MaxRunning};
+pub(crate) use config::MaxRunning;
 pub use counters::{Counters, Dropped};
 pub use error::ServeError;
 pub(crate) use peer::{Next, OneWay, Peer};
 pub use serving::Server;
 pub(crate) use shared::Shared;
+pub(crate) use within::{ServerWithin, serve_within};

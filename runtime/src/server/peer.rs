@@ -13,8 +13,8 @@ use super::ready_list::ReadyList;
 use super::shared::Shared;
 use crate::context::{Caller, CancelReason, PeerId, Signal, announce};
 use crate::session::server::{Answer, COUNT_STEP_BYTES, CallKey, Effects, Event, Methods, Session};
-use crate::socket::{COPY as MAX_COPIED_BYTES, Flight as BytesInFlight, Receipt as SendReceipt};
 use crate::status::Status;
+use crate::transport::{BytesInFlight, COPIED_BELOW_BYTES, SendReceipt};
 use crate::wire::{Batch, Message};
 
 /// One client. Handlers answer into it from any thread; the driver sends what they leave.
@@ -258,7 +258,7 @@ impl Peer {
         };
         state.sent += message.len() as u64;
         let is_known =
-            message.len() > MAX_COPIED_BYTES || state.sent - state.receipted >= COUNT_STEP_BYTES as u64;
+            message.len() > COPIED_BELOW_BYTES || state.sent - state.receipted >= COUNT_STEP_BYTES as u64;
         let receipt = is_known.then(|| {
             state.receipted = state.sent;
             self.in_flight.receipt(state.sent)

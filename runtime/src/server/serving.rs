@@ -5,6 +5,7 @@ use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
@@ -13,11 +14,15 @@ use super::counters::Counters;
 use super::error::ServeError;
 use super::shared::Shared;
 use crate::driver::ServerDriver;
+use crate::transport::TransportError;
+use crate::transport::libzmq::Router;
 
 /// A server that is bound, and serves once it is told for how long.
 pub struct Server {
-    driver: ServerDriver,
+    driver: ServerDriver<Router>,
     shared: Arc<Shared>,
+    /// Time that calls in flight have once the server drains.
+    grace: Duration,
     endpoints: Vec<String>,
 }
 
@@ -27,8 +32,13 @@ impl Server {
         ServerBuilder::new()
     }
 
-    pub(super) fn new(driver: ServerDriver, shared: Arc<Shared>, endpoints: Vec<String>) -> Self {
-        Self { driver, shared, endpoints }
+    pub(super) fn new(
+        driver: ServerDriver<Router>,
+        shared: Arc<Shared>,
+        grace: Duration,
+        endpoints: Vec<String>,
+    ) -> Self {
+        Self { driver, shared, grace, endpoints }
     }
 
     /// Returns the endpoints as they were bound: `tcp://127.0.0.1:*` has got its port.
@@ -58,7 +68,7 @@ impl Server {
         let ended = if let Some(ended) = either(&mut task.0, stop).await {
             ended
         } else {
-            shared.drain();
+            shared.drain(self.grace);
             (&mut task.0).await
         };
         match ended {
@@ -86,7 +96,7 @@ async fn either<F: Future + Unpin>(mut first: F, second: impl Future) -> Option<
     .await
 }
 
-struct AbortOnDrop(JoinHandle<Result<(), crate::socket::SocketError>>);
+struct AbortOnDrop(JoinHandle<Result<(), TransportError>>);
 
 impl Drop for AbortOnDrop {
     fn drop(&mut self) {

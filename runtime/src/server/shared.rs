@@ -1,6 +1,7 @@
 //! [`Shared`]: what a server's driver shares with the handlers that run elsewhere.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use tokio::sync::watch;
 
@@ -17,6 +18,8 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     /// What the sessions of all clients share.
     pub(crate) sessions: Arc<server::Shared>,
+    /// Time that calls in flight have once the server drains; set when that begins.
+    grace: OnceLock<Duration>,
     /// Whether the server drains, for handlers to wait for.
     drains: watch::Sender<bool>,
 }
@@ -27,6 +30,7 @@ impl Shared {
             notify: Arc::new(DriverNotify::new()),
             counters: Arc::default(),
             sessions: server::Shared::new(config.session.clone()),
+            grace: OnceLock::new(),
             drains: watch::Sender::new(false),
             config,
         })
@@ -59,10 +63,17 @@ impl Shared {
     }
 
     /// Has new calls turned away from now on, and the server end once those in flight have ended.
-    pub(crate) fn drain(&self) {
+    /// Calls in flight have `grace`; only the first call sets it.
+    pub(crate) fn drain(&self, grace: Duration) {
+        let _ = self.grace.set(grace);
         self.sessions.drain();
         self.drains.send_replace(true);
         self.notify.notify();
+    }
+
+    /// Returns the time that calls in flight have once the server drains.
+    pub(crate) fn grace(&self) -> Duration {
+        self.grace.get().copied().unwrap_or_default()
     }
 
     /// Returns a receiver that becomes `true` when the server begins to drain.

@@ -7,19 +7,26 @@ use std::{env, fs};
 use zsvc_codegen::Builder;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or("Cargo says where output goes")?;
+    let out = env::var_os("OUT_DIR").map(PathBuf::from).ok_or("Cargo sets `OUT_DIR`")?;
     Builder::new()
         .file("../../../examples/tape/svc/tape.svc")
         .files(["svc/probe.svc", "svc/shapes.svc"])
         .mocks()
         .compile()?;
-    // Two ages of some schemas, each in a file of its own: their packages have the same names.
-    let mut ages = String::new();
-    for (age, docs) in [("old", "The older of two ages of one schema."), ("new", "The newer of them.")] {
-        let folder = out.join(age);
-        let files = ["shop", "rows", "branch"].map(|name| format!("svc/{age}/{name}.svc"));
+    // Two versions of some schemas, each in a file of its own, since their packages have the same names.
+    let mut versions = String::new();
+    for (version, docs) in [
+        ("old", "The older of two versions of one schema."),
+        ("new", "The newer of two versions of one schema."),
+    ] {
+        let folder = out.join(version);
+        let files = ["shop", "rows", "branch"].map(|name| format!("svc/{version}/{name}.svc"));
         Builder::new().files(files).out_dir(&folder).compile()?;
-        writeln!(ages, "/// {docs}\n#[path = \"{}\"]\npub mod {age};", folder.join("mod.rs").display())?;
+        writeln!(
+            versions,
+            "/// {docs}\n#[path = \"{}\"]\npub mod {version};",
+            folder.join("mod.rs").display()
+        )?;
     }
-    Ok(fs::write(out.join("ages.rs"), ages)?)
+    Ok(fs::write(out.join("versions.rs"), versions)?)
 }

@@ -1,8 +1,8 @@
-//! What the service is about: ten kinds of things that a forwarder keeps books of, with twenty methods for each.
+//! The contents of the service: ten kinds of objects in a forwarder's records, with twenty methods for each kind.
 
 use crate::{Answers, Enum, Field, Method, Schema, Struct, Takes, Type, Union};
 
-/// The kinds of things: one, several, and the states that one can be in.
+/// The kinds of objects: singular, plural, and the states of an object.
 const THINGS: [(&str, &str, [&str; 5]); 10] = [
     ("order", "orders", ["Draft", "Open", "Shipped", "Closed", "Cancelled"]),
     ("shipment", "shipments", ["Planned", "Loaded", "OnTheWay", "Delivered", "Lost"]),
@@ -17,7 +17,7 @@ const THINGS: [(&str, &str, [&str; 5]); 10] = [
 ];
 
 impl Schema {
-    /// The service `Fleet` of the package `fleet.v1`.
+    /// Returns the service `Fleet` of the package `fleet.v1`.
     #[must_use]
     pub fn fleet() -> Self {
         let mut schema =
@@ -48,7 +48,7 @@ fn list(of: Type) -> Type {
     Type::List(Box::new(of))
 }
 
-/// What all kinds of things are made of.
+/// Returns the structs that all kinds of objects use.
 fn shared() -> Vec<Struct> {
     let shared =
         |name: &str, docs: &str, fields| Struct { name: name.to_owned(), docs: docs.to_owned(), fields };
@@ -140,8 +140,8 @@ fn change(one: &str) -> Union {
     Union { docs: format!("One change of one {one}."), name: format!("{name}Change"), variants }
 }
 
-/// The twenty methods of a kind of thing: 16 that answer once, two with a stream, one that takes a stream, one for nobody to
-/// answer.
+/// Returns the twenty methods for one kind of object: 16 that answer once, two that return a stream, one that takes a
+/// stream, and one one-way method.
 fn methods(one: &str, several: &str) -> Vec<Method> {
     let thing = crate::pascal(one);
     let (answer, page) = (|| Answers::One(thing.clone()), || Answers::One(format!("{thing}Page")));

@@ -1,9 +1,10 @@
-//! A service of 200 methods, and the texts of it that the two crates beside this one are built from.
+//! A service of 200 methods, and the schema texts that the crates `zsvc-200` and `tonic-200` are built from.
 //!
-//! [`Schema::fleet`] describes it once, so that both are the same service: the same methods, structs, enums and unions, with
-//! the same docs. [`Schema::to_svc`] writes it as a user of zsvc would, [`Schema::to_proto`] as a user of tonic would.
-//! What the languages have not in common is left out: bounds, deadlines and declared errors on the one side; on the other,
-//! messages are shared by methods that take the same, where the style guides of Protobuf ask for one for each method.
+//! [`Schema::fleet`] describes the service once, so that both crates have the same methods, structs, enums and
+//! unions, with the same docs. [`Schema::to_svc`] writes it as a user of zsvc would, [`Schema::to_proto`] as a user
+//! of tonic would. What only one of the languages has is left out: bounds, deadlines and declared errors in `.svc`;
+//! in `.proto`, methods that take the same parameters share a message, where the style guides of Protobuf ask for one
+//! message per method.
 
 mod fleet;
 mod part;
@@ -31,18 +32,18 @@ struct Struct {
 struct Enum {
     name: String,
     docs: String,
-    /// Numbered from 0.
+    /// Names of the values, numbered from 0.
     values: Vec<&'static str>,
 }
 
-/// One of several, which a `.proto` file says with a `oneof` in a message.
+/// A choice between variants. In a `.proto` file it is a message with a `oneof`.
 struct Union {
     name: String,
     docs: String,
     variants: Vec<Field>,
 }
 
-/// A field, a variant of a union, or a parameter. Numbers follow from the order.
+/// A field, a variant of a union, or a parameter. The order determines the numbers.
 #[derive(Clone, PartialEq, Eq)]
 struct Field {
     name: &'static str,
@@ -58,17 +59,17 @@ enum Type {
     F64,
     Text,
     Time,
-    /// A struct or a union.
+    /// A struct or a union, by name.
     Message(String),
     Enum(String),
     Optional(Box<Type>),
     List(Box<Type>),
-    /// From text to text.
+    /// A map from strings to strings.
     Texts,
 }
 
 struct Method {
-    /// In snake case.
+    /// Name in snake case.
     name: String,
     docs: String,
     takes: Takes,
@@ -76,30 +77,30 @@ struct Method {
 }
 
 enum Takes {
-    /// Parameters; in a `.proto` file they are the fields of the message with this name.
+    /// Parameters. In a `.proto` file they are the fields of the message `message`.
     Parameters { message: String, parameters: Vec<Field> },
-    /// A stream of a struct.
+    /// A stream of the named struct.
     Stream(String),
 }
 
 enum Answers {
-    /// That it is done.
+    /// An empty answer.
     Done,
-    /// A struct.
+    /// The named struct.
     One(String),
-    /// A stream of a struct.
+    /// A stream of the named struct.
     Stream(String),
-    /// Nothing ever; in a `.proto` file this is an answer without fields.
+    /// No answer (a one-way method). In a `.proto` file, an answer without fields.
     Never,
 }
 
-/// `get_order` as `GetOrder`.
+/// Converts `get_order` to `GetOrder`.
 fn pascal(snake: &str) -> String {
     let capital = |word: &str| word[..1].to_uppercase() + &word[1..];
     snake.split('_').map(capital).collect()
 }
 
-/// `OrderState` as `ORDER_STATE`.
+/// Converts `OrderState` to `ORDER_STATE`.
 fn shouted(pascal: &str) -> String {
     let mut text = String::new();
     for (place, letter) in pascal.char_indices() {

@@ -1,10 +1,12 @@
-//! What build scripts have in common: which part of a crate is built, and files that are not newer than they must be.
+//! Helpers for the build scripts: selecting the part of a crate to build, and writing files without touching
+//! unchanged ones.
 
 use std::path::Path;
 use std::{env, fs, io};
 
-/// Has Cargo build so much of the crate as the variable `BUILD_PART` says: `nothing`, what is `generated`, or, without it, all
-/// of it `used`, too. Another value has the build script run again and the crate be built again, and nothing else.
+/// Selects the part of the crate to build from the variable `BUILD_PART`: `nothing`, the `generated` code, or, if it
+/// is not set, all of it including what is `used`. A change of the variable makes Cargo run the build script and
+/// build the crate again, and nothing else.
 pub fn choose_part() {
     println!("cargo:rerun-if-env-changed=BUILD_PART");
     println!("cargo:rustc-check-cfg=cfg(generated, used)");
@@ -18,7 +20,8 @@ pub fn choose_part() {
     }
 }
 
-/// Writes a file, unless it is there: Cargo would take one that is newer than its build script's last run for changed.
+/// Writes a file unless it already has this text: Cargo treats a file that is newer than the last run of its build
+/// script as changed.
 pub fn write(path: &Path, text: &str) -> io::Result<()> {
     if fs::read_to_string(path).is_ok_and(|there| there == text) { Ok(()) } else { fs::write(path, text) }
 }

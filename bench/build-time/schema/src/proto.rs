@@ -1,4 +1,4 @@
-//! The service as a `.proto` file.
+//! Writes the service as a `.proto` file.
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
@@ -15,7 +15,7 @@ import \"google/protobuf/timestamp.proto\";
 ";
 
 impl Schema {
-    /// Writes it as a user of tonic would.
+    /// Returns the `.proto` file that a user of tonic would write.
     #[must_use]
     pub fn to_proto(&self) -> String {
         let mut text = HEAD.to_owned();
@@ -30,7 +30,7 @@ impl Schema {
         text + "}\n"
     }
 
-    /// The messages that methods take, each once.
+    /// Returns the request messages of all methods, each once.
     fn requests(&self) -> BTreeMap<&str, &[Field]> {
         self.methods
             .iter()

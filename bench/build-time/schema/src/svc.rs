@@ -1,11 +1,11 @@
-//! The service as a `.svc` file.
+//! Writes the service as a `.svc` file.
 
 use std::fmt::Write as _;
 
 use crate::{Answers, Enum, Field, Method, Schema, Struct, Takes, Type, Union};
 
 impl Schema {
-    /// Writes it as a user of zsvc would.
+    /// Returns the `.svc` file that a user of zsvc would write.
     #[must_use]
     pub fn to_svc(&self) -> String {
         let mut text = "/// The books of a forwarder.\npackage fleet.v1;\n".to_owned();

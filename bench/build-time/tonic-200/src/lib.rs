@@ -1,16 +1,16 @@
 //! The service of 200 methods, as a user of tonic has it.
 
-/// What is generated.
+/// Generated code.
 #[cfg(generated)]
 pub mod fleet {
-    /// Its first version.
-    #[allow(clippy::large_enum_variant, reason = "it is not written by hand")]
+    /// Package `fleet.v1`.
+    #[allow(clippy::large_enum_variant, reason = "generated code")]
     pub mod v1 {
         tonic::include_proto!("fleet.v1");
     }
 }
 
-/// All of it in use.
+/// Handlers and calls that use all of the generated code.
 #[cfg(used)]
 pub mod used {
     use crate::fleet::v1::fleet_client::FleetClient;

@@ -3,7 +3,7 @@
 #[cfg(generated)]
 zsvc::include_generated!();
 
-/// All of it in use.
+/// Handlers and calls that use all of the generated code.
 #[cfg(used)]
 pub mod used {
     use crate::fleet::v1::*;

@@ -2,7 +2,7 @@
 
 //! Services and their types: a module for each package.
 
-const _: () = ::zsvc::generated::made_for(2);
+const _: () = ::zsvc::generated::made_for(3);
 
 /// Packages below `climate`.
 #[allow(
@@ -30,7 +30,7 @@ pub mod climate {
                 /// Field 1, `room`.
                 room: ::std::string::String,
             },
-            /// A variant of a newer schema, kept as it came.
+            /// A variant of a newer schema, kept as received.
             Unknown(::zsvc::UnknownVariant),
         }
 
@@ -41,11 +41,9 @@ pub mod climate {
                         formatter,
                         "there is no room `{room}`",
                     ),
-                    Self::Unknown(variant) => ::core::write!(
-                        formatter,
-                        "unknown error {}",
-                        variant.number,
-                    ),
+                    Self::Unknown(variant) => {
+                        ::core::write!(formatter, "unknown error {}", variant.number)
+                    }
                 }
             }
         }
@@ -69,9 +67,7 @@ pub mod climate {
             }
 
             impl wire::Decode for self::ClimateError {
-                fn decode(
-                    reader: &mut wire::Reader<'_>,
-                ) -> ::core::result::Result<Self, wire::DecodeError> {
+                fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
                     let (number, mut payload) = wire::Payload::new(reader)?;
                     match number {
                         1 => {
@@ -88,34 +84,7 @@ pub mod climate {
                 }
             }
 
-            impl wire::serde::Serialize for self::ClimateError {
-                fn serialize<S: wire::serde::Serializer>(
-                    &self,
-                    serializer: S,
-                ) -> ::core::result::Result<S::Ok, S::Error> {
-                    wire::serialize(self, serializer)
-                }
-            }
-
-            impl<'de> wire::serde::Deserialize<'de> for self::ClimateError {
-                fn deserialize<D: wire::serde::Deserializer<'de>>(
-                    deserializer: D,
-                ) -> ::core::result::Result<Self, D::Error> {
-                    wire::deserialize(deserializer)
-                }
-            }
-
-            impl ::zsvc::DeclaredError for self::ClimateError {
-                fn write(&self, out: &mut wire::Writer) {
-                    wire::Encode::encode(self, out);
-                }
-
-                fn read(
-                    reader: &mut wire::Reader<'_>,
-                ) -> ::core::result::Result<Self, wire::DecodeError> {
-                    wire::Decode::decode(reader)
-                }
-            }
+            wire::implement_serde!(self::ClimateError);
         };
 
         /// Temperatures in a house, in degrees Celsius.
@@ -126,7 +95,7 @@ pub mod climate {
                 context: &::zsvc::Context,
                 room: ::std::string::String,
             ) -> impl ::core::future::Future<
-                Output = ::core::result::Result<f64, ::zsvc::Error<self::ClimateError>>
+                Output = ::core::result::Result<f64, ::zsvc::Error<self::ClimateError>>,
             > + ::core::marker::Send;
 
             /// The same, whenever it changes.
@@ -136,7 +105,7 @@ pub mod climate {
                 room: ::std::string::String,
                 sink: ::zsvc::Sink<f64>,
             ) -> impl ::core::future::Future<
-                Output = ::core::result::Result<(), ::zsvc::Error<self::ClimateError>>
+                Output = ::core::result::Result<(), ::zsvc::Error<self::ClimateError>>,
             > + ::core::marker::Send;
         }
 
@@ -147,12 +116,12 @@ pub mod climate {
         }
 
         impl<T: self::Climate> self::ClimateServer<T> {
-            /// A server of this service.
+            /// Returns a server of a service.
             pub fn new(service: T) -> Self {
                 Self::from_arc(::std::sync::Arc::new(service))
             }
 
-            /// A server of a service that others hold, too.
+            /// Returns a server of a shared service.
             pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
                 Self { service }
             }
@@ -164,23 +133,117 @@ pub mod climate {
             }
         }
 
+        impl<T: self::Climate> ::zsvc::Service for self::ClimateServer<T> {
+            fn methods(&self) -> &'static [::zsvc::Method] {
+                &climate_methods::METHODS
+            }
+
+            fn dispatch(
+                &self,
+                method: usize,
+                call: ::zsvc::generated::Incoming,
+            ) -> ::core::result::Result<::zsvc::generated::Handling, ::zsvc::Status> {
+                let service = ::std::sync::Arc::clone(&self.service);
+                match method {
+                    climate_methods::READ => {
+                        let (context, params, call) = call.unary::<climate_methods::Read>()?;
+                        call.handle(async move {
+                            <T as self::Climate>::read(&service, &context, params.room).await
+                        })
+                    }
+                    climate_methods::WATCH => {
+                        let (context, params, sink, call) =
+                            call.server_stream::<climate_methods::Watch>()?;
+                        call.handle(async move {
+                            <T as self::Climate>::watch(&service, &context, params.room, sink).await
+                        })
+                    }
+                    _ => call.unimplemented(),
+                }
+            }
+        }
+
         /// Calls `Climate`. Cheap to clone.
         #[derive(Clone, Debug)]
         pub struct ClimateClient {
             channel: ::zsvc::Channel,
         }
 
-        const _: () = {
+        impl self::ClimateClient {
+            /// Returns a client that makes its calls over `channel`, which other clients may share.
+            #[must_use]
+            pub fn new(channel: ::zsvc::Channel) -> Self {
+                Self { channel }
+            }
+
+            /// Connects to the server at an endpoint, such as `tcp://127.0.0.1:7100`.
+            ///
+            /// # Errors
+            /// As for [`zsvc::Channel::connect`].
+            pub async fn connect(
+                endpoint: impl ::core::convert::Into<::std::string::String>,
+            ) -> ::core::result::Result<Self, ::zsvc::Status> {
+                ::zsvc::Channel::connect(endpoint).await.map(Self::new)
+            }
+
+            /// Returns the channel that calls go over.
+            #[must_use]
+            pub fn channel(&self) -> &::zsvc::Channel {
+                &self.channel
+            }
+
+            /// Returns a client of a service in this process, without a socket. For tests.
+            #[must_use]
+            pub fn local(service: impl self::Climate) -> Self {
+                Self::new(::zsvc::Channel::local(self::ClimateServer::new(service)))
+            }
+
+            /// The temperature of a room right now.
+            pub fn read(
+                &self,
+                room: impl ::core::convert::Into<::std::string::String>,
+            ) -> ::zsvc::UnaryCall<f64, ::zsvc::Error<self::ClimateError>> {
+                self.channel.call_unary::<climate_methods::Read>(&climate_methods::ReadParams {
+                    room: room.into(),
+                })
+            }
+
+            /// The same, whenever it changes.
+            pub fn watch(
+                &self,
+                room: impl ::core::convert::Into<::std::string::String>,
+            ) -> ::zsvc::ServerStreamCall<f64, ::zsvc::Error<self::ClimateError>> {
+                self.channel.call_server_stream::<climate_methods::Watch>(
+                    &climate_methods::WatchParams { room: room.into() },
+                )
+            }
+        }
+
+        /// The methods of `Climate`: their table, and how each is called.
+        mod climate_methods {
             use ::zsvc::generated as wire;
 
-            static METHODS: [::zsvc::Method; 2usize] = [
+            pub(super) static METHODS: [::zsvc::Method; 2] = [
                 ::zsvc::Method::new("climate.v1.Climate/read", ::zsvc::MethodKind::Unary)
                     .deadline(::core::time::Duration::from_millis(500)),
                 ::zsvc::Method::new("climate.v1.Climate/watch", ::zsvc::MethodKind::ServerStream),
             ];
 
-            struct ReadParams {
-                room: ::std::string::String,
+            pub(super) const READ: usize = 0;
+            pub(super) const WATCH: usize = 1;
+
+            pub(super) enum Read {}
+
+            impl wire::UnaryMethod for Read {
+                const METHOD: &'static ::zsvc::Method = &METHODS[READ];
+                type Params = ReadParams;
+                type Answer = f64;
+                type AnswerForm = wire::Plain;
+                type Error = ::zsvc::Error<super::ClimateError>;
+            }
+
+            pub(super) struct ReadParams {
+                pub(super) room: ::std::string::String,
             }
 
             impl wire::Encode for ReadParams {
@@ -192,9 +255,7 @@ pub mod climate {
             }
 
             impl wire::Decode for ReadParams {
-                fn decode(
-                    reader: &mut wire::Reader<'_>,
-                ) -> ::core::result::Result<Self, wire::DecodeError> {
+                fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
                     let mut fields = wire::Fields::new(reader, &["room"])?;
                     let value = Self { room: fields.required::<wire::Plain, _>(1)? };
                     fields.end()?;
@@ -209,8 +270,18 @@ pub mod climate {
                 }
             }
 
-            struct WatchParams {
-                room: ::std::string::String,
+            pub(super) enum Watch {}
+
+            impl wire::ServerStreamMethod for Watch {
+                const METHOD: &'static ::zsvc::Method = &METHODS[WATCH];
+                type Params = WatchParams;
+                type Answer = f64;
+                type AnswerForm = wire::Plain;
+                type Error = ::zsvc::Error<super::ClimateError>;
+            }
+
+            pub(super) struct WatchParams {
+                pub(super) room: ::std::string::String,
             }
 
             impl wire::Encode for WatchParams {
@@ -222,9 +293,7 @@ pub mod climate {
             }
 
             impl wire::Decode for WatchParams {
-                fn decode(
-                    reader: &mut wire::Reader<'_>,
-                ) -> ::core::result::Result<Self, wire::DecodeError> {
+                fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
                     let mut fields = wire::Fields::new(reader, &["room"])?;
                     let value = Self { room: fields.required::<wire::Plain, _>(1)? };
                     fields.end()?;
@@ -233,96 +302,6 @@ pub mod climate {
             }
 
             impl wire::Validate for WatchParams {}
-
-            impl<T: self::Climate> ::zsvc::Service for self::ClimateServer<T> {
-                fn methods(&self) -> &'static [::zsvc::Method] {
-                    &METHODS
-                }
-
-                fn dispatch(
-                    &self,
-                    method: usize,
-                    call: wire::Incoming,
-                ) -> ::core::result::Result<wire::Handling, ::zsvc::Status> {
-                    let service = ::std::sync::Arc::clone(&self.service);
-                    match method {
-                        0 => {
-                            let (context, params, start) = call.unary::<ReadParams>()?;
-                            start.answering::<wire::Plain, _, _, _>(async move {
-                                <T as self::Climate>::read(&service, &context, params.room).await
-                            })
-                        }
-                        1 => {
-                            let (context, params, sink, start) = call.server_stream::<
-                                WatchParams,
-                                wire::Plain,
-                                _
-                            >()?;
-                            start.streaming(async move {
-                                <T as self::Climate>::watch(
-                                    &service,
-                                    &context,
-                                    params.room,
-                                    sink,
-                                ).await
-                            })
-                        }
-                        _ => call.unimplemented(),
-                    }
-                }
-            }
-
-            impl self::ClimateClient {
-                /// A client over a channel, which other clients may share.
-                #[must_use]
-                pub fn new(channel: ::zsvc::Channel) -> Self {
-                    Self { channel }
-                }
-
-                /// A client of the server at an endpoint, such as `tcp://127.0.0.1:7100`.
-                ///
-                /// # Errors
-                /// As for [`zsvc::Channel::connect`].
-                pub async fn connect(
-                    endpoint: impl ::core::convert::Into<::std::string::String>,
-                ) -> ::core::result::Result<Self, ::zsvc::Status> {
-                    ::zsvc::Channel::connect(endpoint).await.map(Self::new)
-                }
-
-                /// The channel that calls go over.
-                #[must_use]
-                pub fn channel(&self) -> &::zsvc::Channel {
-                    &self.channel
-                }
-
-                /// A client of a service in this process, without a socket. For tests.
-                #[must_use]
-                pub fn local(service: impl self::Climate) -> Self {
-                    Self::new(::zsvc::Channel::local(self::ClimateServer::new(service)))
-                }
-
-                /// The temperature of a room right now.
-                pub fn read(
-                    &self,
-                    room: impl ::core::convert::Into<::std::string::String>,
-                ) -> ::zsvc::UnaryCall<f64, ::zsvc::Error<self::ClimateError>> {
-                    self.channel.unary::<wire::Plain, _, _>(
-                        &METHODS[0],
-                        &ReadParams { room: room.into() },
-                    )
-                }
-
-                /// The same, whenever it changes.
-                pub fn watch(
-                    &self,
-                    room: impl ::core::convert::Into<::std::string::String>,
-                ) -> ::zsvc::ServerStreamCall<f64, ::zsvc::Error<self::ClimateError>> {
-                    self.channel.server_stream::<wire::Plain, _, _>(
-                        &METHODS[1],
-                        &WatchParams { room: room.into() },
-                    )
-                }
-            }
-        };
+        }
     }
 }

@@ -1,6 +1,7 @@
-//! Someone who trades on the floor: it calls every method of `svc/tape.svc`.
+//! A client of the floor: it calls every method of `svc/tape.svc` and prints the results.
 //!
-//! Run with `cargo run -p tape --bin client [ENDPOINT]` while the server runs.
+//! Run with `cargo run -p tape --bin client [ENDPOINT]` while the server runs. Without a server it fails within two seconds
+//! and says how to start one.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -13,12 +14,12 @@ use zsvc::{Channel, Code, Error, Timestamp};
 
 type Failure = Box<dyn std::error::Error>;
 
-/// Dollars and cents.
+/// Returns an amount of US dollars.
 fn dollars(cents: i64) -> Amount {
     Amount { units: cents, scale: 2, currency: Some("USD".to_owned()) }
 }
 
-/// A trade of another exchange.
+/// Returns a trade of another exchange.
 fn imported(symbol: &str, cents: i64, size: u32) -> Trade {
     Trade {
         symbol: symbol.to_owned(),
@@ -32,6 +33,7 @@ fn imported(symbol: &str, cents: i64, size: u32) -> Trade {
     }
 }
 
+/// Formats a trade as one line.
 fn shown(trade: &Trade) -> String {
     let Trade { symbol, price, size, venue, flags, .. } = trade;
     let (whole, part) = (price.units / 100, price.units % 100);
@@ -42,7 +44,7 @@ fn shown(trade: &Trade) -> String {
     )
 }
 
-/// `rpc ping()`: an answer and nothing in it. `oneway note(…)`: no answer at all.
+/// Calls `rpc ping()`, whose answer is empty, and `oneway note(…)`, which has no answer.
 async fn say_hello(tape: &TapeClient) -> Result<(), Failure> {
     tape.ping().await?;
     println!("ping      the floor is there");
@@ -51,7 +53,7 @@ async fn say_hello(tape: &TapeClient) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `rpc import(…, trades: stream Trade) -> u64`
+/// Calls `rpc import(…, trades: stream Trade) -> u64`.
 async fn import(tape: &TapeClient) -> Result<(), Failure> {
     let trades = [imported("ACME", 10_150, 10_000), imported("INIT", 4_205, 300)];
     let taken = tape.import("desk", stream::iter(trades)).await?;
@@ -59,12 +61,12 @@ async fn import(tape: &TapeClient) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `rpc last(…) -> Trade throws TapeError`
+/// Calls `rpc last(…) -> Trade throws TapeError`, also with symbols that it refuses.
 async fn ask(tape: &TapeClient) -> Result<(), Failure> {
     let trade = tape.last("ACME").await?;
     println!("last      {}", shown(&trade));
 
-    // Made together, they leave together.
+    // Calls that are made together leave together.
     let (acme, init) = tokio::try_join!(tape.last("ACME"), tape.last("INIT"))?;
     println!("last      {} and {} in one message", acme.symbol, init.symbol);
 
@@ -79,7 +81,7 @@ async fn ask(tape: &TapeClient) -> Result<(), Failure> {
     Ok(())
 }
 
-/// `rpc converse(orders: stream Order) -> stream Trade throws TapeError`
+/// Calls `rpc converse(orders: stream Order) -> stream Trade throws TapeError`.
 async fn trade(tape: &TapeClient) -> Result<(), Failure> {
     let (orders, mut fills) = tape.converse().await?;
     orders.send(Order::Limit { symbol: "ACME".to_owned(), side: Side::Buy, limit: dollars(10_149) }).await?;
@@ -95,7 +97,7 @@ async fn trade(tape: &TapeClient) -> Result<(), Failure> {
 
 async fn call_everything(tape: &TapeClient) -> Result<(), Failure> {
     say_hello(tape).await?;
-    // `rpc watch(…) -> stream Trade`. What the floor calls out from here on waits in the stream.
+    // `rpc watch(…) -> stream Trade`. Trades that the floor publishes from here on wait in the stream.
     let mut watched = tape.watch(["ACME"]).await?;
     import(tape).await?;
     ask(tape).await?;
@@ -104,7 +106,7 @@ async fn call_everything(tape: &TapeClient) -> Result<(), Failure> {
         let trade = watched.next().await.ok_or("the floor stopped calling trades out")??;
         println!("watch     {}", shown(&trade));
     }
-    // The floor learns that nobody watches any more.
+    // Cancels the call: the server drops its handler.
     drop(watched);
 
     #[expect(deprecated, reason = "every method is shown, this one too")]

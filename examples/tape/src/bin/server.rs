@@ -1,7 +1,7 @@
-//! The floor of a toy exchange: it implements every method of `svc/tape.svc`.
+//! The floor of a toy exchange: a server that implements every method of `svc/tape.svc`.
 //!
-//! Run with `cargo run -p tape --bin server [ENDPOINT]`. Ctrl-C closes the floor: streams end, calls under way are
-//! finished, and the program is out.
+//! Run with `cargo run -p tape --bin server [ENDPOINT]`. Ctrl-C closes the floor: streams end, calls in flight are
+//! answered, and the program ends.
 
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -12,21 +12,21 @@ use tape::money::v1::Amount;
 use tokio::sync::broadcast::{self, error::RecvError};
 use zsvc::{Context, Error, ServeError, Server, Sink, Status, Streaming, Timestamp};
 
-/// The floor: what was traded last, and who watches.
+/// The service: the last trades, and the feed of new ones.
 struct Floor {
     state: Mutex<State>,
 }
 
 struct State {
-    /// The last trades of each symbol, the newest at the end.
+    /// Last trades of each symbol, the newest at the end; at most [`KEPT`].
     trades: BTreeMap<String, Vec<Trade>>,
-    /// Where trades are called out; nowhere once the floor is closed.
+    /// Feed of new trades; `None` once the floor is closed.
     feed: Option<broadcast::Sender<Trade>>,
 }
 
-/// Trades that one who watches may be behind by.
+/// Number of trades that the reader of a feed may be behind by.
 const BEHIND: usize = 1_024;
-/// Trades of a symbol that are kept for `poll`.
+/// Number of trades of a symbol that are kept for `poll`.
 const KEPT: usize = 10;
 
 impl Floor {
@@ -36,20 +36,20 @@ impl Floor {
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
-        // A panic elsewhere leaves the state whole: each change is one insertion.
+        // A panic elsewhere leaves the state consistent, because each change is a single insertion.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// No more trades: every `watch` comes to its end.
+    /// Closes the feed: no more trades are accepted, and every `watch` ends.
     fn close(&self) {
         self.state().feed = None;
     }
 
-    /// Remembers a trade and calls it out.
+    /// Stores a trade and sends it to every `watch`.
     fn publish(&self, trade: Trade) -> Result<(), TapeError> {
         let mut state = self.state();
         let Some(feed) = &state.feed else { return Err(TapeError::Halted) };
-        // Fails if nobody watches, which is no failure of the trade's.
+        // Fails if there is no `watch`, which is no failure of the trade.
         let _ = feed.send(trade.clone());
         let kept = state.trades.entry(trade.symbol.clone()).or_default();
         if kept.len() == KEPT {
@@ -65,7 +65,7 @@ impl Floor {
         last.ok_or_else(|| TapeError::UnknownSymbol { symbol: symbol.to_owned() })
     }
 
-    /// Turns an order into the trade that fills it, if it is one to fill.
+    /// Returns the trade that fills an order, or `None` if the order needs no trade.
     fn fill(&self, order: Order) -> Result<Option<Trade>, Error<TapeError>> {
         match order {
             Order::Limit { symbol, limit, .. } => Ok(Some(trade(symbol, limit, 1))),
@@ -74,7 +74,7 @@ impl Floor {
                 Ok(Some(trade(symbol, price, size)))
             }
             Order::CancelAll => Ok(None),
-            // A newer client knows kinds of orders that this floor does not.
+            // A newer client may send kinds of orders that this server does not know.
             Order::Unknown(order) => {
                 let what = format!("orders of kind {} are not traded here", order.number);
                 Err(Status::unimplemented(what).into())
@@ -83,7 +83,7 @@ impl Floor {
     }
 }
 
-/// A trade on this floor, right now.
+/// Returns a trade on this floor at the current time.
 fn trade(symbol: String, price: Amount, size: u32) -> Trade {
     Trade {
         symbol,
@@ -134,7 +134,7 @@ impl Tape for Floor {
     ) -> Result<u64, Status> {
         let mut count = 0;
         while let Some(trade) = trades.next().await {
-            // `import` declares no errors, so this one has to become a status.
+            // `import` declares no errors, so this one becomes a status.
             self.publish(trade?).map_err(|error| Status::failed_precondition(error.to_string()))?;
             count += 1;
         }
@@ -177,7 +177,7 @@ async fn run(endpoint: String) -> Result<(), ServeError> {
     println!("the floor is open at {}", server.endpoints()[0]);
 
     let stop = async {
-        // Where the signal can't be waited for, the only way out is to be killed.
+        // If waiting for the signal fails, the program runs until it is killed.
         if tokio::signal::ctrl_c().await.is_err() {
             std::future::pending::<()>().await;
         }

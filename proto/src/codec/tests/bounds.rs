@@ -9,7 +9,7 @@ use crate::codec::{
     Violation, Writer, check_inside, check_len, check_range, validate,
 };
 
-/// A struct with a bound, as the generator writes it.
+/// A struct with a bound, as generated code has it.
 #[derive(Debug)]
 struct Scaled {
     scale: u32,

@@ -1,4 +1,4 @@
-//! What is said of bytes that are not what they should be, and of which part of them.
+//! Messages about bytes that are not of the expected type, and the path in them.
 
 use std::collections::BTreeMap;
 

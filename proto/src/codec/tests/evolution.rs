@@ -1,4 +1,4 @@
-//! The table of the language's reference: which change an old and a new schema survive, in both directions.
+//! The table in the language reference: which changes of a schema are compatible, in both directions.
 
 use std::fmt::Debug;
 
@@ -10,7 +10,7 @@ use crate::codec::{
     Blob, Decode, DecodeError, Encode, Fields, Form, Optional, Plain, Reader, WriteForm, Writer, length,
 };
 
-/// A struct as the generator writes it: each field with its number, its form and how it is read and written.
+/// A struct as generated code has it: each field with its number, its form and how it is read and written.
 macro_rules! structure {
     ($name:ident { $($field:ident: $type:ty = $number:literal, $read:ident::<$form:ty>($($default:expr)?);)* }, $names:expr, $always:literal) => {
         #[derive(Debug, Clone, PartialEq)]
@@ -86,7 +86,7 @@ fn new() -> New {
     }
 }
 
-/// What one schema's value is to another.
+/// Writes a value by one schema and reads it by another.
 fn as_seen_by<A: WriteForm<T>, T: Debug, B: Form<U>, U>(value: &T) -> U {
     read::<B, U>(&written::<A, T>(value)).unwrap_or_else(|error| panic!("{value:?}: {error}"))
 }
@@ -105,7 +105,7 @@ fn a_removed_field_is_absent_to_the_old_and_ignored_by_the_new() {
     let seen = as_seen_by::<Plain, _, Plain, New>(&old());
     assert_eq!((seen.second, seen.lot, seen.last), (None, 7, None));
     assert_eq!(as_seen_by::<Plain, _, Plain, Old>(&new()), old());
-    // A field that nobody may leave out is missed, by its name.
+    // A required field that is absent is named.
     assert_eq!(complaint::<Plain, Old>(&written::<Plain, _>(&NothingLeft {})), "field `first` is missing");
 }
 
@@ -139,7 +139,7 @@ fn an_unknown_variant_is_kept_and_passed_on() {
     let seen = read::<Plain, New>(&bytes).expect("an unknown variant is no error");
     assert!(matches!(seen.last, Some(Order::Unknown(_))));
     assert_eq!(written::<Plain, _>(&seen), bytes);
-    // And what both know is the same to both.
+    // Fields that both know are the same for both.
     let order = Order::Market(MarketOrder { symbol: "A".to_owned(), side: Side::Unknown(3), size: 1 });
     assert_eq!(as_seen_by::<Plain, _, Plain, Order>(&order), order);
 }

@@ -155,7 +155,7 @@ fn a_failed_write_leaves_nothing_behind() {
 #[test]
 fn a_body_is_one_value() {
     assert_eq!(complaint::<Plain, u8>(&[1, 2]), "more bytes follow the value");
-    // Nor is the start of another value, even a broken one, taken for the end.
+    // The start of another value, even a broken one, is not taken for the end either.
     assert_eq!(complaint::<Plain, u8>(&[1, 0x91]), "more bytes follow the value");
     assert_eq!(complaint::<Plain, u8>(&[1, 0xc0]), "more bytes follow the value");
     assert_eq!(complaint::<Plain, u8>(&[]), "the bytes end in the middle of the value");

@@ -1,5 +1,5 @@
-//! Bytes that mean harm: random, cut, changed, nested and with lengths that lie. Nothing may panic, exhaust
-//! the stack or set aside more memory than the bytes can be worth.
+//! Hostile bytes: random, cut, changed, nested and with false lengths. Nothing may panic, exhaust the stack or reserve more
+//! memory than the bytes can be worth.
 
 use std::collections::BTreeMap;
 
@@ -15,7 +15,7 @@ use crate::codec::{
     Optional, Plain, Reader, Timestamp, Writer, decode_prefix,
 };
 
-/// Reads bytes as everything there is. The answers are not looked at: that there are any is the point.
+/// Reads bytes as each type in turn. The results do not matter, only that there are any.
 fn read_as_everything(bytes: &[u8]) {
     let _ = read::<Plain, Trade>(bytes);
     let _ = read::<Plain, Order>(bytes);
@@ -31,7 +31,7 @@ fn read_as_everything(bytes: &[u8]) {
     while decode_prefix::<Plain, Value>(&mut rest).is_ok() {}
 }
 
-/// Numbers without any order to speak of, the same in every run.
+/// Pseudorandom numbers, the same in every run.
 struct Random(u64);
 
 impl Random {
@@ -91,7 +91,7 @@ fn changed_bytes() {
     }
 }
 
-/// A shell around a value, so many times.
+/// Puts a shell around a value, a number of times.
 fn nested(shell: &[u8], times: usize, inside: &[u8]) -> Vec<u8> {
     [shell.repeat(times), inside.to_vec()].concat()
 }
@@ -119,7 +119,7 @@ fn a_type_that_holds_itself_is_read_up_to_a_bound() {
     let named = [&[0x81][..], &text("named"), &[0x81], &text("k")].concat();
     for (shell, levels) in [(&[0x91][..], 1), (&[0x92, 0xc0, 0x91], 2), (&next, 1), (&child, 2), (&named, 2)]
     {
-        // Without optimization the stack's bound comes before that on levels, so not all of them.
+        // Without optimization the bound on the stack is reached before that on levels, so not all levels.
         let fits = nested(shell, MAX_DEPTH / levels / 3, &[0x90]);
         assert!(read::<Plain, Tree>(&fits).is_ok(), "{shell:02x?}");
         let deep = nested(shell, MAX_DEPTH / levels + 1, &[0x90]);
@@ -161,7 +161,7 @@ fn large_structs_nest_less_deep() {
     assert!(is_too_deep(&read::<Plain, Wide>(&nested(&[0x91], MAX_DEPTH - 1, &[0x90]))));
     let next = [&[0x81][..], &text("next")].concat();
     assert!(is_too_deep(&read::<Plain, Wide>(&nested(&next, MAX_DEPTH - 1, &[0x90]))));
-    // The bound is one on a reading: many of them may follow each other.
+    // The bound applies to one value: many of them may follow each other.
     let many = nested(&[0x91], 2, &[0x90]).repeat(1000);
     let mut rest = Body::from(Bytes::from(many));
     while !rest.is_empty() {
@@ -196,7 +196,7 @@ fn no_nesting_exhausts_the_stack() {
 
 #[test]
 fn lengths_that_lie_set_nothing_aside() {
-    // Arrays, maps, strings, bytes and extensions of 2^32 - 1; were they believed, each would take gigabytes.
+    // Arrays, maps, strings, bytes and extensions of 2^32 - 1: if they were believed, each would take gigabytes.
     for marker in [0xdd, 0xdf, 0xdb, 0xc6, 0xc9] {
         let header = [marker, 255, 255, 255, 255];
         read_as_everything(&header);

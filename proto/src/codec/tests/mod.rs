@@ -1,15 +1,15 @@
 //! Tests of the codec by subject. [`tape`] and [`tree`] are the types that the tests read and write.
 //!
-//! Byte strings are written out by hand where the form is the subject: they are the contract with peers in
-//! other languages, and a change of one is a change of the protocol.
+//! Tests of forms have byte strings written by hand: they are the contract with peers in other languages, and a change of one is a
+//! change of the protocol.
 
-mod apart;
 mod bounds;
 mod errors;
 mod evolution;
 mod forms;
 mod hostile;
 mod names;
+mod out_of_line;
 mod sharing;
 mod tape;
 mod timestamps;
@@ -20,7 +20,7 @@ use bytes::Bytes;
 
 use super::{DecodeError, EncodeError, Form, WriteForm};
 
-/// The bytes of a value.
+/// Returns the bytes of a value.
 fn written<F: WriteForm<T>, T: ?Sized>(value: &T) -> Vec<u8> {
     super::encode_whole::<F, T>(value).expect("every value of these tests can be written").into()
 }
@@ -33,7 +33,7 @@ fn read<F: Form<T>, T>(bytes: &[u8]) -> Result<T, DecodeError> {
     super::decode::<F, T>(&Bytes::copy_from_slice(bytes).into())
 }
 
-/// The message about bytes that are no such value.
+/// Returns the message about bytes that are no such value.
 fn complaint<F: Form<T>, T>(bytes: &[u8]) -> String {
     match read::<F, T>(bytes) {
         Ok(_) => "no complaint".to_owned(),
@@ -47,7 +47,7 @@ fn check<F: Form<T>, T: PartialEq + std::fmt::Debug>(value: &T, bytes: &[u8]) {
     assert_eq!(read::<F, T>(bytes).as_ref(), Ok(value), "what {bytes:02x?} says");
 }
 
-/// The bytes of a text that is written here as text, such as a name inside a map.
+/// Returns the bytes of a string, such as a name inside a map.
 fn text(text: &str) -> Vec<u8> {
     written::<super::Plain, str>(text)
 }

@@ -7,7 +7,7 @@ use super::tree::{Tree, tree};
 use super::{complaint, read, text, written};
 use crate::codec::Plain;
 
-/// A map of names and values, as a scripting language would send it.
+/// Returns a map of names and values, as a scripting language would send it.
 fn map(entries: &[(&str, Value)]) -> Vec<u8> {
     let entries = entries.iter().map(|(name, value)| (Value::from(*name), value.clone())).collect();
     written::<Plain, _>(&Value::Map(entries))
@@ -16,7 +16,7 @@ fn map(entries: &[(&str, Value)]) -> Vec<u8> {
 const TRADE: &[&str] = &["symbol", "price", "size", "at", "venue", "flags", "attributes", "", "", "lot"];
 const TREE: &[&str] = &["next", "children", "named", "blobs", "age", "id", "order", "any"];
 
-/// The struct whose bytes these are, as a map of names instead of an array.
+/// Converts the bytes of a struct from an array to a map of names.
 fn named(names: &[&str], bytes: &[u8]) -> Vec<u8> {
     let Ok(Value::Array(fields)) = read::<Plain, Value>(bytes) else { panic!("a struct is an array") };
     let entries = names.iter().zip(fields).filter(|(name, _)| !name.is_empty());

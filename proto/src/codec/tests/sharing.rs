@@ -1,4 +1,4 @@
-//! Bytes that are shared with the message they came in, proved by where they lie.
+//! Bytes that are shared with the message they came in, proved by their addresses.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -7,9 +7,9 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::tree::Tree;
 use super::written;
-use crate::codec::blob::MIN_SHARED;
+use crate::codec::blob::MIN_SHARED_BYTES;
 use crate::codec::{
-    Blob, Decode, DecodeError, Encode, Fields, Foreign, Form, List, Plain, Reader, Writer, decode,
+    Blob, Decode, DecodeError, Encode, Fields, Form, List, Plain, Reader, ViaSerde, Writer, decode,
     decode_prefix,
 };
 
@@ -23,7 +23,7 @@ fn blobs(lengths: &[usize]) -> Vec<Bytes> {
 
 #[test]
 fn long_ones_are_shared_and_short_ones_copied() {
-    let values = blobs(&[0, MIN_SHARED - 1, MIN_SHARED, 100_000]);
+    let values = blobs(&[0, MIN_SHARED_BYTES - 1, MIN_SHARED_BYTES, 100_000]);
     let body = Bytes::from(written::<List<Blob>, _>(&values));
     let read = decode::<List<Blob>, Vec<Bytes>>(&body.clone().into()).expect("a list of bytes");
     assert_eq!(read, values);
@@ -32,7 +32,7 @@ fn long_ones_are_shared_and_short_ones_copied() {
 
 #[test]
 fn the_shortest_message_that_can_hold_a_long_one_is_shared() {
-    let values = blobs(&[MIN_SHARED]);
+    let values = blobs(&[MIN_SHARED_BYTES]);
     let body = Bytes::from(written::<Blob, _>(&values[0]));
     assert!(lies_in(&decode::<Blob, Bytes>(&body.clone().into()).expect("bytes"), &body));
 }
@@ -87,7 +87,7 @@ fn a_copy_serves_where_nothing_is_lent() {
     assert_eq!(read, blob);
 }
 
-/// A type of the user's that reads another message, in the middle of this one.
+/// A user's type that reads another message in the middle of this one.
 struct Nested;
 
 thread_local! {
@@ -117,7 +117,7 @@ struct Pair(Bytes);
 impl Encode for Pair {
     fn encode(&self, out: &mut Writer) {
         let mut fields = out.fields(2);
-        fields.write::<Foreign, _>(1, &Nested);
+        fields.write::<ViaSerde, _>(1, &Nested);
         fields.write::<Blob, _>(2, &self.0);
         fields.end();
     }
@@ -126,7 +126,7 @@ impl Encode for Pair {
 impl Decode for Pair {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         let mut fields = Fields::new(reader, &["nested", "blob"])?;
-        fields.required::<Foreign, Nested>(1)?;
+        fields.required::<ViaSerde, Nested>(1)?;
         let value = Self(fields.required::<Blob, _>(2)?);
         fields.end()?;
         Ok(value)
@@ -147,5 +147,5 @@ fn a_panic_leaves_nothing_lent() {
     let panicked = catch_unwind(AssertUnwindSafe(|| decode::<Plain, Pair>(&body.clone().into())));
     PANICS.set(false);
     assert!(panicked.is_err());
-    assert!(body.is_unique(), "nobody but the test holds the message");
+    assert!(body.is_unique(), "only the test holds the message");
 }

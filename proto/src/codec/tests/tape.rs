@@ -1,4 +1,4 @@
-//! The types of `tape.svc`, written as the generator writes them: what it emits is thin, and this is all of it.
+//! The types of `tape.svc`, written as generated code has them.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use crate::codec::{
 };
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Amount {
+pub(super) struct Amount {
     pub units: i64,
     pub scale: u8,
     pub currency: Option<String>,
@@ -38,7 +38,7 @@ impl Decode for Amount {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Trade {
+pub(super) struct Trade {
     pub symbol: String,
     pub price: Amount,
     pub size: u32,
@@ -88,7 +88,7 @@ impl Decode for Trade {
 macro_rules! enumeration {
     ($name:ident { $($variant:ident = $number:literal),* }) => {
         #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
-        pub enum $name {
+        pub(super) enum $name {
             $($variant,)*
             Unknown(u32),
         }
@@ -118,7 +118,7 @@ enumeration!(Side { Buy = 1, Sell = 2 });
 enumeration!(Flag { Block = 1, Odd = 2 });
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct MarketOrder {
+pub(super) struct MarketOrder {
     pub symbol: String,
     pub side: Side,
     pub size: u32,
@@ -148,7 +148,7 @@ impl Decode for MarketOrder {
 }
 
 #[derive(Debug, Clone, PartialEq)]
-pub enum Order {
+pub(super) enum Order {
     Limit { symbol: String, side: Side, limit: Amount },
     Market(MarketOrder),
     CancelAll,
@@ -194,7 +194,7 @@ impl Decode for Order {
     }
 }
 
-pub fn trade() -> Trade {
+pub(super) fn trade() -> Trade {
     Trade {
         symbol: "ACME".to_owned(),
         price: Amount { units: 12_345, scale: 2, currency: Some("EUR".to_owned()) },

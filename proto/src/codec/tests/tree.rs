@@ -1,4 +1,4 @@
-//! A struct that holds itself in every way that the language allows, and all that is not in `tape.svc`.
+//! A struct that holds itself in every way that the IDL allows, with all types that are not in `tape.svc`.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -14,7 +14,7 @@ use crate::codec::{
 };
 
 #[derive(Debug, Clone, PartialEq)]
-pub struct Tree {
+pub(super) struct Tree {
     pub next: Option<Box<Tree>>,
     pub children: Vec<Tree>,
     pub named: BTreeMap<String, Tree>,
@@ -80,8 +80,8 @@ impl Decode for Tree {
     }
 }
 
-/// A tree with something in every field.
-pub fn tree() -> Tree {
+/// Returns a tree with a value in every field.
+pub(super) fn tree() -> Tree {
     let leaf = Tree { blobs: vec![Bytes::from_static(b"leaf")], ..Tree::default() };
     Tree {
         next: Some(Box::new(leaf.clone())),

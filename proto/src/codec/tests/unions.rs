@@ -1,4 +1,4 @@
-//! Unions, and what of them a peer need not know.
+//! Unions, and variants that a peer does not know.
 
 use rmpv::Value;
 

@@ -1,7 +1,6 @@
 //! Timestamps as text: RFC 3339 in UTC, `2026-03-01T12:00:00.25Z`.
 //!
-//! Its years go from 0 to 9999. Outside of them a timestamp is written as seconds since 1970, `-62167219201.5`,
-//! which is read back, too.
+//! Years go from 0 to 9999. Outside of them a timestamp is written as seconds since 1970, `-62167219201.5`, which can be read, too.
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
@@ -10,10 +9,10 @@ use std::str::FromStr;
 use super::{NANOSECONDS_PER_SECOND, Timestamp};
 
 const SECONDS_PER_DAY: i64 = 86_400;
-/// 1 January of the year 0, and of the year 10000.
-const CALENDAR: std::ops::Range<i64> = -62_167_219_200..253_402_300_800;
+/// The seconds since 1970 that RFC 3339 can express: from 1 January of the year 0 to before that of the year 10000.
+const CALENDAR_SECONDS: std::ops::Range<i64> = -62_167_219_200..253_402_300_800;
 
-/// A text that is no timestamp.
+/// The error of a text that is no timestamp.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct ParseTimestampError(());
 
@@ -27,7 +26,7 @@ impl Error for ParseTimestampError {}
 
 impl Display for Timestamp {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
-        if !CALENDAR.contains(&self.seconds) {
+        if !CALENDAR_SECONDS.contains(&self.seconds) {
             return write_seconds(*self, f);
         }
         let (year, month, day) = date_of(self.seconds.div_euclid(SECONDS_PER_DAY));
@@ -44,7 +43,7 @@ fn write_seconds(time: Timestamp, f: &mut Formatter<'_>) -> fmt::Result {
         write!(f, "{}", time.seconds)?;
         return write_fraction(time.nanoseconds, f);
     }
-    // The nanoseconds count up from a second below, while the digits count away from nought.
+    // The nanoseconds count up from the second below, while the digits count away from zero.
     write!(f, "-{}", (time.seconds + 1).unsigned_abs())?;
     write_fraction(NANOSECONDS_PER_SECOND - time.nanoseconds, f)
 }
@@ -59,7 +58,7 @@ fn write_fraction(nanoseconds: u32, f: &mut Formatter<'_>) -> fmt::Result {
 impl FromStr for Timestamp {
     type Err = ParseTimestampError;
 
-    /// Reads what `Display` writes, and RFC 3339 with any offset; digits past the ninth are cut off.
+    /// Reads what `Display` writes, and RFC 3339 with any offset. Digits past the ninth are cut off.
     fn from_str(text: &str) -> Result<Self, ParseTimestampError> {
         parse_date_time(text).or_else(|| parse_seconds(text)).ok_or(ParseTimestampError(()))
     }
@@ -95,23 +94,23 @@ fn parse_seconds(text: &str) -> Option<Timestamp> {
     Timestamp::new(i64::try_from(whole).ok()?, nanoseconds)
 }
 
-/// What is left of a text that is being read.
+/// The part of a text that is not read yet.
 struct Digits<'a>(&'a [u8]);
 
 impl Digits<'_> {
-    /// A number of exactly so many digits.
+    /// Takes a number of exactly `digits` digits.
     fn number(&mut self, digits: usize) -> Option<i64> {
         let digits = self.0.split_off(..digits)?;
         digits.iter().try_fold(0, |number, digit| Some(number * 10 + value_of(*digit)?))
     }
 
-    /// A number of so many digits, after one of these characters.
+    /// Takes a number of exactly `digits` digits after one of the separators.
     fn after(&mut self, separators: &[u8], digits: usize) -> Option<i64> {
         let separator = self.0.split_off_first()?;
         if separators.contains(separator) { self.number(digits) } else { None }
     }
 
-    /// The nanoseconds after a decimal point, or none where there is no such point.
+    /// Takes the nanoseconds after a decimal point, or 0 if there is no point.
     fn fraction(&mut self) -> Option<u32> {
         if !self.0.starts_with(b".") {
             return Some(0);
@@ -123,7 +122,7 @@ impl Digits<'_> {
         (!digits.is_empty()).then_some(number)
     }
 
-    /// The seconds that a local time is ahead of UTC.
+    /// Takes an offset. Returns the seconds by which the local time is ahead of UTC.
     fn offset(&mut self) -> Option<i64> {
         let sign = match self.0.first()? {
             b'Z' | b'z' => return self.0.split_off_first().map(|_| 0),
@@ -143,7 +142,7 @@ fn value_of(digit: u8) -> Option<i64> {
 // The calendar in both directions, by eras of 400 years that start on 1 March, so that the leap day is the
 // last of its year: http://howardhinnant.github.io/date_algorithms.html
 
-/// Year, month and day of a day counted from 1970.
+/// Returns year, month and day of a day counted from 1970.
 fn date_of(day: i64) -> (i64, i64, i64) {
     let day = day + 719_468;
     let (era, day_of_era) = (day.div_euclid(146_097), day.rem_euclid(146_097));
@@ -155,7 +154,7 @@ fn date_of(day: i64) -> (i64, i64, i64) {
     (era * 400 + year_of_era + i64::from(month <= 2), month, day)
 }
 
-/// The day counted from 1970, or `None` for a date that does not exist.
+/// Returns the day counted from 1970, or `None` for a date that does not exist.
 fn day_of(year: i64, month: i64, day: i64) -> Option<i64> {
     if !(1..=12).contains(&month) {
         return None;

@@ -38,6 +38,11 @@ impl Methods {
         self.by_name.get(name).copied()
     }
 
+    /// Returns all methods, in no order.
+    pub fn iter(&self) -> impl Iterator<Item = &'static Method> {
+        self.by_name.values().map(|(_, method)| *method)
+    }
+
     /// Returns the status of a call of a method that is not here. It says which half of the name is wrong.
     #[cold]
     pub(super) fn unknown(&self, name: &[u8]) -> Status {

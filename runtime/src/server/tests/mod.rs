@@ -20,8 +20,8 @@ use crate::dispatch::{Handling, Incoming, Service};
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, ServerStack};
 use crate::session::server::{Answer, CallKey, Event, Methods, Session};
-use crate::socket::Receipt;
 use crate::status::Failure;
+use crate::transport::SendReceipt as Receipt;
 use crate::wire::{Batch, Reader, Record, RecordBuilder};
 use crate::{Code, Outcome, Status};
 

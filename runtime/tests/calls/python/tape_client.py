@@ -1,6 +1,7 @@
-"""Calls every kind of method of a `market.v1.Tape` server, which has `shapes.v1.Shapes`, too: `python tape_client.py tcp://127.0.0.1:7100`.
+"""Calls every kind of method of a server of `market.v1.Tape` and `shapes.v1.Shapes`:
+`python tape_client.py tcp://127.0.0.1:7100`.
 
-Says what it does, line by line, and stops with a traceback at the first thing that is not as it should be.
+Prints what it does, line by line, and stops with a traceback at the first unexpected result.
 """
 
 import sys
@@ -10,16 +11,16 @@ from zsvc_peer import ATTACHED, DEADLINE_EXCEEDED, INVALID_ARGUMENT, UNIMPLEMENT
 
 TAPE = "market.v1.Tape/"
 NOON = msgpack.Timestamp(1_772_366_400, 250_000_000)
-ENOUGH = 20_000  # items: far more than the credit that a stream begins with
+ENOUGH = 20_000  # items: far more than the initial credit of a stream
 
 
 def trade(symbol):
-    """`struct Trade`, by the numbers of its fields; 8 and 9 are holes."""
+    """`struct Trade`, by field number; the fields 8 and 9 are holes."""
     return [symbol, [12345, 2, "EUR"], 300, NOON, None, [2], {"desk": "7"}, None, None, 1]
 
 
 def failure(call):
-    """The exception that a call ends in."""
+    """Returns the exception that a call raises."""
     try:
         call()
     except (Declared, Status) as error:
@@ -87,7 +88,7 @@ def main(endpoint):
         print(step.__name__)
     tape.one_way(TAPE + "note", ["from python"])
     print("one_way")
-    tape.ping()  # the note has been read
+    tape.ping()  # the note was read before the pong
     tape.close()
     print("done")
 

@@ -1,7 +1,6 @@
 """A server of `market.v1.Tape`: `python tape_server.py tcp://127.0.0.1:7100`.
 
-Prints the endpoint that it has bound, and a line for every note. It says that it goes away, and stops, when its
-standard input ends.
+Prints its endpoint, and a line for every note. Announces that it drains, and stops, when its standard input ends.
 """
 
 import os
@@ -17,7 +16,7 @@ NOON = msgpack.Timestamp(1_772_366_400, 250_000_000)
 
 
 def trade(symbol):
-    """`struct Trade`, by the numbers of its fields; 8 and 9 are holes."""
+    """`struct Trade`, by field number; the fields 8 and 9 are holes."""
     if symbol == "NOPE":
         raise Declared(1, ["NOPE"], "no such symbol: NOPE")
     return [symbol, [12345, 2, "EUR"], 300, NOON, None, [2], {"desk": "7"}, None, None, 1]
@@ -42,7 +41,7 @@ def take(account, trades):
 
 def converse(order):
     number, value = order
-    if number != 3:  # CancelAll fills nothing
+    if number != 3:  # CancelAll fills no order
         yield trade(value[0])
 
 

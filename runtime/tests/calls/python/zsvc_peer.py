@@ -1,7 +1,7 @@
 """A client and a server of zsvc in Python, written from docs/protocol.md alone.
 
-It is plain on purpose: one thread, values as MessagePack gives them, no generated code. `tape_client.py` and
-`tape_server.py` use it; they are what the project's tests start. It needs pyzmq and msgpack.
+Simple on purpose: one thread, values as MessagePack decodes them, no generated code. Used by `tape_client.py` and
+`tape_server.py`, which the project's tests start. Needs pyzmq and msgpack.
 """
 
 import itertools
@@ -11,8 +11,8 @@ import msgpack
 import zmq
 
 VERSION = 1
-INITIAL_CREDIT = 65_536  # what a client's stream begins with
-WINDOW = 128 * 1024  # what this peer grants for streams that it receives
+INITIAL_CREDIT = 65_536  # initial credit of a client's stream, in bytes
+WINDOW = 128 * 1024  # credit that this peer grants for streams that it receives, in bytes
 
 CALL, ONE_WAY, REPLY, ERROR, ITEMS, END, CREDIT, CANCEL, PING, PONG, GOING_AWAY = range(1, 12)
 FIRST_OPTIONAL_KIND = 64
@@ -22,13 +22,13 @@ RESOURCE_EXHAUSTED, UNIMPLEMENTED, INTERNAL, UNAVAILABLE = 8, 12, 13, 14
 
 NOT_SENT, MAYBE_EXECUTED, EXECUTED = range(3)
 
-# Of each kind of record with a body, which element that is, and which one tells the places of attachments.
+# For each kind of record with a body: the index of the body, and of the positions of its attachments.
 BODY_AND_PLACES = {CALL: (1, 5), ONE_WAY: (1, 5), REPLY: (0, 1), ITEMS: (0, 1)}
-ATTACHED = 32 * 1024  # a body of this size is attached as a whole
+ATTACHED = 32 * 1024  # bodies of at least this size in bytes are attached as a whole
 
 
 class Status(Exception):
-    """How a call failed, when it was not by an error that its method declares."""
+    """A call failed, other than by an error that its method declares."""
 
     def __init__(self, code, message="", outcome=EXECUTED):
         super().__init__(f"status {code}: {message} (outcome {outcome})")
@@ -36,7 +36,7 @@ class Status(Exception):
 
 
 class Declared(Exception):
-    """An error that a method declares: the number of its variant, and what the variant has."""
+    """An error that a method declares: the number of its variant, and its value."""
 
     def __init__(self, number, value, message=""):
         super().__init__(message)
@@ -44,17 +44,17 @@ class Declared(Exception):
 
 
 def pack(value):
-    """A value, or a record, as bytes."""
+    """Returns the encoding of a value or a record."""
     return msgpack.packb(value)
 
 
 def unpack(body):
-    """The one value of a body."""
+    """Returns the single value of a body."""
     return msgpack.unpackb(body, strict_map_key=False)
 
 
 def unpack_all(data):
-    """Values that lie end to end, the records of a batch or the items of a stream, and how many bytes each one has."""
+    """Yields concatenated values (the records of a batch, the items of a stream), with their sizes in bytes."""
     unpacker = msgpack.Unpacker(strict_map_key=False, max_buffer_size=0)
     unpacker.feed(data)
     start = 0
@@ -70,7 +70,7 @@ def batch(*records):
 
 
 def message(*records):
-    """The frames of a message; a long body is one of its own."""
+    """Returns the frames of a message; a long body is a frame of its own."""
     if len(records) == 1 and records[0][0] in BODY_AND_PLACES:
         kind, call, *rest = records[0]
         body_at, places_at = BODY_AND_PLACES[kind]
@@ -83,14 +83,14 @@ def message(*records):
 
 
 def open_message(frames):
-    """Of a message that came in, the frames that do not belong to its batch, and its records."""
+    """Returns the frames of a received message that do not belong to its batch, and its records."""
     *before, data = frames
     start = len(before) - attachments_of(data)
     return before[:start], records_of(data, before[start:])
 
 
 def attachments_of(data):
-    """How many frames before a batch belong to it. What is wrong with the batch will show when it is read."""
+    """Returns how many frames before a batch belong to it. Errors in the batch show up when it is decoded."""
     try:
         kind, _, rest = next(records_of(data, None))
         return len(rest[BODY_AND_PLACES[kind][1]] or ())
@@ -99,7 +99,7 @@ def attachments_of(data):
 
 
 def joined(body, places, attachments):
-    """A body, with its attachments put in."""
+    """Returns a body with its attachments inserted."""
     if len(places) != len(attachments) or places != sorted(places) or any(place > len(body) for place in places):
         raise ValueError("places that do not go with the body and its attachments")
     ends = [*places, len(body)]
@@ -108,8 +108,8 @@ def joined(body, places, attachments):
 
 
 def records_of(data, attachments):
-    """The records of a batch, each with nil for what it leaves off, so that no one need ask how long it is. Those of which
-    nobody knows the attachments are as they came."""
+    """Returns the records of a batch, with nil in place of omitted elements, so that no caller has to check lengths.
+    Records whose attachments are unknown are returned as received."""
     if not data or data[0] != VERSION:
         raise ValueError(f"a batch of version {data[:1].hex() or '(none)'}")
     for record, _ in unpack_all(data[1:]):
@@ -125,7 +125,7 @@ def records_of(data, attachments):
 
 
 def failure_of(code, message, outcome, body):
-    """The elements of an error record, as an exception."""
+    """Returns the exception for the elements of an error record."""
     if code == 0:
         number, value = unpack(body)
         return Declared(number, value, message)
@@ -133,7 +133,7 @@ def failure_of(code, message, outcome, body):
 
 
 def params_of(value, names):
-    """Parameters, sent by position or by name: one more than there are is skipped, one that is absent is nil."""
+    """Returns parameters, sent by position or by name: extra ones are ignored, missing ones are nil."""
     if isinstance(value, dict):
         return [value.get(name) for name in names]
     if not isinstance(value, list):
@@ -150,7 +150,7 @@ def error_record(call, error):
 
 
 class Client:
-    """Calls the methods of one server. One call at a time is read, others may be in flight."""
+    """Calls the methods of one server. Reads one call at a time; others may be in flight."""
 
     def __init__(self, endpoint, wait=10.0):
         self.socket = zmq.Context.instance().socket(zmq.DEALER)
@@ -161,7 +161,7 @@ class Client:
         self.ids = itertools.count(1)
         self.calls = {}
         self.going_away = False
-        self.wait = wait  # no call waits longer than that for the server's next word
+        self.wait = wait  # a call waits no longer than this for the next message, in seconds
 
     def close(self):
         self.socket.close()
@@ -184,21 +184,21 @@ class Client:
             return call.answer()
 
     def bidirectional(self, method, params=(), **options):
-        """The call itself: send to it, finish it, and read its items, in any order; use it in a `with`."""
+        """Returns the call itself: send to it, finish it, and read its items, in any order; use it in a `with`."""
         return self.begin(method, params, credit=WINDOW, **options)
 
     def one_way(self, method, params=(), metadata=None):
         self.send([ONE_WAY, 0, method, pack(params), None, metadata])
 
     def ping(self):
-        """Waits for a pong: the server is there, and has read everything that was sent before."""
+        """Waits for a pong: the server is up, and has read everything that was sent before."""
         call = self.calls[next_id] = ClientCall(self, next_id := next(self.ids))
         with call:
             self.send([PING, call.id])
             while not call.over:
                 self.read()
 
-    # ---- what they are made of
+    # ---- their common parts
 
     def begin(self, method, params=(), timeout=None, metadata=None, credit=None):
         """`timeout` is in seconds."""
@@ -214,7 +214,7 @@ class Client:
         self.socket.send_multipart(message(*records))
 
     def read(self, until=None):
-        """Takes one batch, and hands its records to their calls. `until` is a time after which it gives up."""
+        """Receives one batch, and passes its records to their calls. Gives up at the time `until`."""
         wait = self.wait if until is None else max(0.0, until - time.monotonic())
         if not self.socket.poll(int(wait * 1000) + 1):
             raise TimeoutError("the server says nothing")
@@ -239,7 +239,7 @@ class Client:
 
 
 class ClientCall:
-    """A call in flight. Left before it is over, it is cancelled."""
+    """A call in flight. Leaving the `with` before the call is over cancels it."""
 
     def __init__(self, client, call, timeout=None, window=0):
         self.client, self.id, self.window = client, call, window
@@ -292,7 +292,7 @@ class ClientCall:
         return unpack(self.reply)
 
     def items(self):
-        """The items of a method that streams, up to its end. Reading them gives the server credit."""
+        """Yields the items of a stream, up to its end. Reading them grants credit to the server."""
         while True:
             while not self.received and not self.over:
                 self.read()
@@ -308,7 +308,7 @@ class ClientCall:
             raise self.failure
 
     def send(self, item):
-        """Sends one item, as soon as there is credit. Once the call is over there is nobody to send it to."""
+        """Sends one item, as soon as there is credit. Does nothing once the call is over."""
         while self.credit <= 0 and not self.over:
             self.read()
         if not self.over:
@@ -322,19 +322,19 @@ class ClientCall:
             self.client.send([END, self.id])
 
 
-LATER = object()  # what a handler returns that does not answer, for as long as there is time
+LATER = object()  # a handler returns this to leave the call unanswered until its deadline
 
 
 class Server:
-    """Answers calls. `methods` has for each method's full name its form, its parameters' names, and a function:
+    """Answers calls. `methods` maps each method's full name to its form, the names of its parameters, and a function:
 
     - "unary": `f(*params)` returns the answer
     - "server stream": `f(*params)` yields the items
-    - "client stream": `f(*params, items)` returns the answer, once all items are there
+    - "client stream": `f(*params, items)` returns the answer, called once all items have arrived
     - "bidirectional": `f(*params, item)` yields items for each item
     - "one way": `f(*params)`
 
-    They may raise `Status` or `Declared`. One that takes long holds up the others.
+    A function may raise `Status` or `Declared`. A slow function blocks all others.
     """
 
     def __init__(self, endpoint, methods):
@@ -350,7 +350,7 @@ class Server:
         self.routes = set()
 
     def serve(self, until=lambda: False):
-        """Serves until the function says so; it is asked now and then."""
+        """Serves until `until` returns true; it is called now and then."""
         while not until():
             if self.socket.poll(self.next_wait()):
                 route, records = open_message(self.socket.recv_multipart())
@@ -427,7 +427,7 @@ class Server:
 
 
 class ServerCall:
-    """A call in flight, and what its handler has said so far."""
+    """A call in flight, and the state of its answers."""
 
     def __init__(self, server, route, call, form, handler, params, timeout, credit):
         self.server, self.route, self.id = server, route, call
@@ -436,8 +436,8 @@ class ServerCall:
         self.credit = credit
         self.granted = INITIAL_CREDIT
         self.items = []
-        self.answers = iter(())  # still to be sent
-        self.complete = False  # nothing is to be added to the answers
+        self.answers = iter(())  # answers that are still to be sent
+        self.complete = False  # no answers will be added
 
     def start(self):
         if self.form == "one way":
@@ -492,7 +492,7 @@ class ServerCall:
     def guarded(self, run):
         try:
             run()
-        except Exception as error:  # whatever a handler raises is its caller's to know
+        except Exception as error:  # every exception of a handler is reported to its caller
             self.fail(error)
 
     def reply(self, value):

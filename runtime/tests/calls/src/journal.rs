@@ -1,11 +1,12 @@
-//! [`Journal`]: what happened to handlers, for tests to wait for, and the gates by which tests hold handlers up.
+//! [`Journal`]: records what happened to handlers, for tests to wait for, and holds the gates at which tests make
+//! handlers wait.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use tokio::sync::watch;
 
-/// Lines that handlers write, and gates that tests open. Clones are the same journal.
+/// Lines written by handlers, and gates opened by tests. Clones share the same journal.
 #[derive(Debug, Clone)]
 pub struct Journal {
     state: Arc<watch::Sender<State>>,
@@ -29,29 +30,29 @@ impl Journal {
         self.state.send_modify(|state| state.lines.push(line.into()));
     }
 
-    /// All lines so far.
+    /// Returns all lines so far.
     #[must_use]
     pub fn lines(&self) -> Vec<String> {
         self.state.borrow().lines.clone()
     }
 
-    /// How often a line stands in it.
+    /// Returns how often a line occurs.
     #[must_use]
     pub fn count(&self, line: &str) -> usize {
         self.state.borrow().lines.iter().filter(|known| *known == line).count()
     }
 
-    /// Waits for a line.
+    /// Waits until a line occurs.
     pub async fn has(&self, line: &str) {
         self.has_times(line, 1).await;
     }
 
-    /// Waits until a line stands in it so often.
+    /// Waits until a line occurs the given number of times.
     pub async fn has_times(&self, line: &str, times: usize) {
         self.until(|state| state.lines.iter().filter(|known| *known == line).count() >= times).await;
     }
 
-    /// Lets everyone through who is held up under a name, now and later.
+    /// Opens a gate: handlers that wait at it continue, and later ones do not wait.
     pub fn open(&self, gate: impl Into<String>) {
         self.state.send_modify(|state| {
             state.open.insert(gate.into());
@@ -65,11 +66,11 @@ impl Journal {
 
     async fn until(&self, condition: impl Fn(&State) -> bool) {
         let mut changes = self.state.subscribe();
-        // The sender is held by `self`.
+        // `self` holds the sender, so waiting can't fail.
         let _ = changes.wait_for(|state| condition(state)).await;
     }
 
-    /// Writes `NAME began` now, and later `NAME done`, or `NAME dropped` where the handler got no further.
+    /// Writes `NAME began` now, and later `NAME done`, or `NAME dropped` if the handler was dropped before its end.
     #[must_use]
     pub fn begin(&self, name: impl Into<String>) -> Entry {
         let entry = Entry { journal: self.clone(), name: name.into(), done: false };
@@ -87,7 +88,7 @@ pub struct Entry {
 }
 
 impl Entry {
-    /// The handler got to its end.
+    /// Records that the handler reached its end.
     pub fn done(mut self) {
         self.done = true;
     }

@@ -1,7 +1,8 @@
-//! The generated services that the tests call, and what the tests share.
+//! The generated services that the tests call, and code that the tests share.
 //!
-//! [`probe`] is a service whose methods do what a test asks for; [`Probe`] implements it and writes a [`Journal`] of what
-//! happened to its handlers. [`old`] and [`new`] are two ages of one schema. `market` is the service of the examples.
+//! [`probe`] is a service whose methods do what a test asks for; [`Probe`] implements it and writes what happens to
+//! its handlers to a [`Journal`]. [`old`] and [`new`] are two versions of one schema. `market` is the service of the
+//! examples.
 
 mod journal;
 mod losses;
@@ -13,4 +14,4 @@ pub use journal::Journal;
 pub use losses::losses;
 pub use probing::{Probe, Ticker};
 
-include!(concat!(env!("OUT_DIR"), "/ages.rs"));
+include!(concat!(env!("OUT_DIR"), "/versions.rs"));

@@ -1,8 +1,8 @@
-//! Nothing is dropped in silence: whether a server has counted anything as dropped.
+//! Checks that nothing is dropped silently: what a server has counted as dropped.
 
 use zsvc::{Counters, Dropped};
 
-/// What a server has dropped, by reasons, where it is not nothing.
+/// Returns what a server has dropped, as counts by reason. Counts of 0 are left out.
 #[must_use]
 pub fn losses(counters: &Counters) -> Vec<(&'static str, u64)> {
     let counted = Dropped::ALL.into_iter().map(|reason| (reason.name(), counters.dropped(reason)));

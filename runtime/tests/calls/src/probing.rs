@@ -1,4 +1,4 @@
-//! [`Probe`]: the service of the tests, which does what a test asks for.
+//! [`Probe`]: the service of the tests, whose methods do what a test asks for.
 
 use std::collections::BTreeMap;
 
@@ -11,9 +11,9 @@ use crate::probe::v1::{self, Chest, Clock, ProbeClient, Refused, Route, Seen};
 /// Implements the service `Probe`.
 #[derive(Debug, Clone, Default)]
 pub struct Probe {
-    /// What its handlers write, and what holds them up.
+    /// The journal to which handlers write, with the gates at which they wait.
     pub journal: Journal,
-    /// The server behind this one.
+    /// Client of the next server, for methods that call it.
     pub behind: Option<ProbeClient>,
 }
 
@@ -28,7 +28,7 @@ impl Clock for Ticker {
 }
 
 impl Probe {
-    /// Held up until the gate of this name is open.
+    /// Waits until the gate is open.
     async fn hold_up(&self, name: String) -> String {
         let entry = self.journal.begin(&name);
         self.journal.gate(&name).await;
@@ -38,7 +38,7 @@ impl Probe {
 }
 
 impl Probe {
-    /// Spawns a task that writes why the call is over, once it is.
+    /// Spawns a task that waits until the call is over and writes the reason to the journal.
     fn watch(&self, context: &Context, name: &str) {
         let (journal, mut cancelled, name) = (self.journal.clone(), context.cancelled(), name.to_owned());
         assert_eq!(cancelled.reason(), None, "the call has just begun");
@@ -49,12 +49,12 @@ impl Probe {
         });
     }
 
-    /// Calls the server behind this one.
+    /// Calls the next server.
     async fn behind(&self, route: Route) -> Result<Seen, Status> {
         let behind = self.behind.as_ref().ok_or_else(|| Status::failed_precondition("nothing behind"))?;
         match route {
             Route::Unlimited => behind.look().no_deadline().await,
-            // Awaited where no handler is polled: what it inherits was fixed when it was made.
+            // Awaited outside of a handler's poll: what the call inherits was fixed when it was created.
             Route::Spawned => {
                 tokio::spawn(behind.look()).await.map_err(|e| Status::internal(e.to_string()))?
             }
@@ -67,7 +67,7 @@ impl Probe {
     }
 }
 
-/// Gives everyone else a turn, so that the handler was suspended once.
+/// Yields once, so that the handler was suspended.
 async fn be_suspended() {
     tokio::task::yield_now().await;
 }
@@ -138,7 +138,7 @@ impl v1::Probe for Probe {
         if later {
             be_suspended().await;
         }
-        panic!("as the test asked for");
+        panic!("requested by the test");
     }
 
     async fn look_behind(&self, _: &Context, route: Route) -> Result<Seen, Status> {
@@ -239,7 +239,7 @@ impl v1::Probe for Probe {
             out.send(u64::from(number)).await?;
         }
         be_suspended().await;
-        panic!("as the test asked for");
+        panic!("requested by the test");
     }
 
     async fn sum(&self, _: &Context, name: String, mut items: Streaming<u64>) -> Result<u64, Status> {
@@ -323,7 +323,7 @@ impl v1::Probe for Probe {
 
     async fn blow_up_unheard(&self, _: &Context) {
         be_suspended().await;
-        panic!("as the test asked for");
+        panic!("requested by the test");
     }
 
     async fn hold_unheard(&self, _: &Context, name: String) {

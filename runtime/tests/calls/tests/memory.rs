@@ -1,8 +1,9 @@
-//! A thousand clients that ask for as much as they may and never read: the server takes no more memory than its settings come
-//! to, gives up whom it must, counts what that costs, and serves who reads as ever.
+//! Memory under attack: 1,000 clients ask for as much as they may and never read. The server takes no more memory
+//! than its settings allow, drops the clients that it must, counts what that costs, and serves clients that read as
+//! usual.
 //!
-//! In a process of its own, since it is this process whose memory is measured. The clients are bare TCP connections that speak
-//! just enough of ZMTP, so next to nothing of that memory is theirs.
+//! The test is a separate process, since the memory of this process is measured. The clients are bare TCP connections
+//! that speak just enough of ZMTP, so almost none of that memory is theirs.
 
 use std::io::{Read, Write};
 use std::net::TcpStream;
@@ -13,14 +14,14 @@ use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 
 const CLIENTS: usize = 1_000;
-/// A test that takes so long hangs.
-const HANGS: Duration = Duration::from_mins(2);
-/// How often each client makes its calls.
+/// Time after which the test hangs.
+const TEST_TIMEOUT: Duration = Duration::from_mins(2);
+/// Number of times that each client makes its calls.
 const ROUNDS: usize = 30;
-/// What the server may keep for clients that do not read.
-const WAITING: usize = 32 << 20;
+/// Memory that the server may use for clients that do not read, in bytes.
+const MAX_UNREAD_BYTES: usize = 32 << 20;
 
-/// As a careful user would set a server up that many may reach.
+/// Returns the settings of a careful user whose server many clients can reach.
 fn builder() -> ServerBuilder {
     Server::builder()
         .service(ProbeServer::new(Probe::default()))
@@ -29,13 +30,13 @@ fn builder() -> ServerBuilder {
         .max_calls_per_peer(2)
         .stream_window(64 << 10)
         .max_waiting_per_peer(512 << 10)
-        .max_waiting(WAITING)
+        .max_waiting(MAX_UNREAD_BYTES)
 }
 
-/// A connection that has said which socket it is of, and has made its calls. Of what it is sent it reads the greeting, for
-/// which libzmq waits before it goes on, and nothing more.
+/// Opens a connection that has announced its socket type and made its calls. It reads only the greeting, for which
+/// libzmq waits before it continues, and nothing more.
 fn connect(address: &str) -> TcpStream {
-    let mut stream = TcpStream::connect(address).expect("the server is there");
+    let mut stream = TcpStream::connect(address).expect("the server is up");
     let greeting = [&[0xff][..], &[0; 8], &[0x7f, 3, 0], b"NULL", &[0; 16], &[0; 32]].concat();
     stream.write_all(&greeting).expect("the server takes it");
     stream.read_exact(&mut [0; 64]).expect("the server greets, too");
@@ -45,7 +46,7 @@ fn connect(address: &str) -> TcpStream {
     stream
 }
 
-/// A frame of ZMTP, <https://rfc.zeromq.org/spec/23/>.
+/// Returns a frame of ZMTP, <https://rfc.zeromq.org/spec/23/>.
 fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
     match u8::try_from(body.len()) {
         Ok(length) => [&[flags, length], body].concat(),
@@ -53,7 +54,7 @@ fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
     }
 }
 
-/// A batch with calls of `pour`, each of endless items of 15 KiB for a reader that says it can take any number.
+/// Returns a batch with calls of `pour`, each of endless items of 15 KiB with unlimited credit.
 fn calls() -> Vec<u8> {
     let mut batch = vec![1];
     for id in 1..=2 {
@@ -65,7 +66,7 @@ fn calls() -> Vec<u8> {
     batch
 }
 
-/// The most memory that this process has ever had, in bytes. Source: `proc_pid_status(5)`, `VmHWM`.
+/// Returns the peak memory of this process in bytes. Source: `proc_pid_status(5)`, `VmHWM`.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
     let line =
@@ -77,8 +78,8 @@ fn peak() -> u64 {
 #[test]
 fn a_thousand_clients_that_do_not_read_take_no_more_memory_than_is_said() {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
-    let test = async { tokio::time::timeout(HANGS, slow_readers()).await.expect("the test hangs") };
-    runtime.expect("a runtime can be made").block_on(test);
+    let test = async { tokio::time::timeout(TEST_TIMEOUT, slow_readers()).await.expect("the test hangs") };
+    runtime.expect("the system has descriptors for a runtime").block_on(test);
 }
 
 async fn slow_readers() {
@@ -87,14 +88,15 @@ async fn slow_readers() {
     let server = builder.listen().expect("any port will do");
     let (endpoint, counters) = (server.endpoints()[0].clone(), server.counters());
     tokio::spawn(server.serve());
-    let reader = ProbeClient::connect(&endpoint).await.expect("the server is there");
+    let reader = ProbeClient::connect(&endpoint).await.expect("the server is up");
     let before = peak();
     let address = endpoint.strip_prefix("tcp://").expect("it is TCP").to_owned();
     let crowd = move || (0..CLIENTS).map(|_| connect(&address)).collect::<Vec<_>>();
     let crowd = tokio::task::spawn_blocking(crowd).await.expect("all of them connect");
-    // Meanwhile, and for some time after that, whoever reads is served.
+    // Meanwhile, and for some time after, clients that read are served.
     let mut answers = 0;
-    while answers < 50 || counters.dropped(Dropped::NotRead) == 0 || peak() - before < WAITING as u64 {
+    while answers < 50 || counters.dropped(Dropped::NotRead) == 0 || peak() - before < MAX_UNREAD_BYTES as u64
+    {
         reader.echo("still here").await.expect("who reads is served");
         answers += 1;
     }

@@ -1,18 +1,18 @@
-//! [`Book`]: which keys handlers have written down, in a file that outlives them.
+//! [`Book`]: the keys that handlers have written, in a file that outlives the process.
 
 use std::collections::BTreeMap;
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;
 
-/// A file of keys, eight bytes each. Several processes may write into one: each key is a single write to its end.
+/// A file of keys of 8 bytes. Several processes may append to one file: each key is a single write to its end.
 #[derive(Debug)]
 pub struct Book {
     file: File,
 }
 
 impl Book {
-    /// The book at a path, which is made if it is not there.
+    /// Opens the book at a path. Creates the file if it does not exist.
     ///
     /// # Errors
     /// The file can't be opened for writing.
@@ -20,7 +20,7 @@ impl Book {
         Ok(Self { file: OpenOptions::new().create(true).append(true).open(path)? })
     }
 
-    /// Writes a key down. Once this returns, the death of the process does not undo it.
+    /// Writes a key. Once this returns, the death of the process does not undo it.
     ///
     /// # Errors
     /// The file can't be written.
@@ -28,7 +28,7 @@ impl Book {
         (&self.file).write_all(&key.to_le_bytes())
     }
 
-    /// How often each key stands in the book at a path.
+    /// Returns how often each key occurs in the book at a path.
     ///
     /// # Errors
     /// The file can't be read.

@@ -17,7 +17,7 @@ pub struct Keeper {
     tally: Arc<Tally>,
 }
 
-/// What a keeper counts, and where it finds what its server does.
+/// The counts of a keeper, and access to the counters of its server.
 #[derive(Debug, Default)]
 pub struct Tally {
     running: AtomicU64,
@@ -26,14 +26,14 @@ pub struct Tally {
 }
 
 impl Tally {
-    /// Has the keeper tell of the server that it runs in.
+    /// Makes the keeper report the counters of the server that it runs in.
     pub fn tell_of(&self, counters: Arc<Counters>) {
-        // A keeper runs in one server; the first stays.
+        // A keeper runs in one server; later values are ignored.
         let _ = self.counters.set(counters);
     }
 }
 
-/// A handler that has begun, until it ends in whatever way.
+/// A running handler. Dropped when the handler ends in any way.
 struct Running(Arc<Tally>);
 
 impl Drop for Running {
@@ -43,13 +43,13 @@ impl Drop for Running {
 }
 
 impl Keeper {
-    /// A keeper of a book.
+    /// Returns a keeper with the given book.
     #[must_use]
     pub fn new(book: Book) -> Self {
         Self { book, tally: Arc::default() }
     }
 
-    /// What it counts.
+    /// Returns its counts.
     #[must_use]
     pub fn tally(&self) -> Arc<Tally> {
         Arc::clone(&self.tally)
@@ -124,7 +124,7 @@ impl Ledger for Keeper {
 
     async fn blow_up(&self, _: &Context) -> Result<(), Status> {
         let _running = self.begin();
-        panic!("as the test asked for");
+        panic!("requested by the test");
     }
 
     async fn note(&self, _: &Context, key: u64) {
@@ -148,7 +148,7 @@ impl Ledger for Keeper {
     }
 }
 
-/// Resident memory of this process, in bytes. Source: `proc_pid_status(5)`, `VmRSS`.
+/// Returns the resident memory of this process in bytes. Source: `proc_pid_status(5)`, `VmRSS`.
 ///
 /// # Errors
 /// The system has no `/proc/self/status`, or one without that line.

@@ -1,8 +1,8 @@
-//! What the tests of faults are made of: a service that keeps a book of what ran ([`Book`], [`Keeper`], [`Serving`]), processes that can be
-//! killed and stopped ([`Process`]), and a TCP proxy that does to a connection what networks do ([`Proxy`]).
+//! Building blocks of the fault tests: a service that records which calls ran ([`Book`], [`Keeper`], [`Serving`]),
+//! processes that can be killed and stopped ([`Process`]), and a TCP proxy that causes network faults ([`Proxy`]).
 //!
-//! The tests are in `tests/faults`; the soak program in `bench/soak` uses the same parts. What each fault looks like to users is in
-//! `docs/operations.md`, by the names of the tests.
+//! The tests are in `tests/faults`; the soak program in `bench/soak` uses the same parts. `docs/operations.md`
+//! describes what each fault looks like to users, with the names of the tests.
 
 mod book;
 mod keeper;
@@ -15,5 +15,5 @@ zsvc::include_generated!();
 pub use book::Book;
 pub use keeper::{Keeper, resident};
 pub use process::{Process, Signal};
-pub use proxy::{Line, Proxy, Rules};
+pub use proxy::{LinkRules, Proxy, Rules};
 pub use serving::Serving;

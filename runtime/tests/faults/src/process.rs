@@ -1,4 +1,4 @@
-//! [`Process`]: a server or client in a process of its own, which can be killed, stopped and told to end.
+//! [`Process`]: a server or client in a separate process, which can be killed, stopped and terminated.
 
 use std::io;
 use std::process::{ExitStatus, Stdio};
@@ -6,31 +6,31 @@ use std::process::{ExitStatus, Stdio};
 use tokio::io::{AsyncBufReadExt, BufReader, Lines};
 use tokio::process::{Child, ChildStdout, Command};
 
-/// A process that says on its standard output how far it has come. It is killed when dropped.
+/// A process that reports its progress on standard output. It is killed when dropped.
 #[derive(Debug)]
 pub struct Process {
     child: Child,
     lines: Lines<BufReader<ChildStdout>>,
 }
 
-/// What may be done to a process from outside.
+/// A signal to a process.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Signal {
-    /// It ends at once, and does nothing more.
+    /// Ends the process at once (`SIGKILL`).
     Kill,
-    /// It stands still, all threads of it.
+    /// Suspends all threads of the process (`SIGSTOP`).
     Stop,
-    /// It goes on where it stood.
+    /// Resumes a stopped process (`SIGCONT`).
     Continue,
-    /// It is asked to end.
+    /// Asks the process to end (`SIGTERM`).
     Terminate,
 }
 
 impl Process {
-    /// Runs a program with arguments.
+    /// Starts a program with arguments.
     ///
     /// # Errors
-    /// It can't be run.
+    /// The program can't be started.
     pub fn run(program: &str, arguments: &[&str]) -> io::Result<Self> {
         let mut child =
             Command::new(program).args(arguments).stdout(Stdio::piped()).kill_on_drop(true).spawn()?;
@@ -38,16 +38,16 @@ impl Process {
         Ok(Self { child, lines: BufReader::new(output).lines() })
     }
 
-    /// Its id; none once it has ended and somebody has waited for that.
+    /// Returns the process id; `None` once the process has ended and was waited for.
     #[must_use]
     pub fn id(&self) -> Option<u32> {
         self.child.id()
     }
 
-    /// What follows `start` in the next line that begins with it.
+    /// Returns what follows `start` in the next line that begins with it.
     ///
     /// # Errors
-    /// The process has ended, or written what is no text.
+    /// The process has ended, or its output is not UTF-8.
     pub async fn says(&mut self, start: &str) -> io::Result<String> {
         while let Some(line) = self.lines.next_line().await? {
             if let Some(rest) = line.strip_prefix(start) {
@@ -57,10 +57,10 @@ impl Process {
         Err(io::Error::other(format!("the process ended before it said `{start}`")))
     }
 
-    /// Sends it a signal.
+    /// Sends a signal to the process.
     ///
     /// # Errors
-    /// It has ended already, or `kill(1)` can't be run.
+    /// The process has already ended, or `kill(1)` can't be run.
     pub async fn signal(&self, signal: Signal) -> io::Result<()> {
         let id = self.child.id().ok_or_else(|| io::Error::other("the process has ended"))?;
         let name = match signal {
@@ -73,10 +73,10 @@ impl Process {
         if status.success() { Ok(()) } else { Err(io::Error::other(format!("kill {name}: {status}"))) }
     }
 
-    /// Waits until it has ended.
+    /// Waits until the process has ended.
     ///
     /// # Errors
-    /// The system can't tell.
+    /// The system can't report its status.
     pub async fn ended(&mut self) -> io::Result<ExitStatus> {
         self.child.wait().await
     }

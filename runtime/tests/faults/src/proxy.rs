@@ -1,6 +1,7 @@
-//! [`Proxy`]: a TCP proxy that does to connections what networks do: delays, narrows, swallows, half-closes and cuts them.
+//! [`Proxy`]: a TCP proxy that causes network faults: delays, low bandwidth, lost bytes, half-closed and cut
+//! connections.
 //!
-//! Each direction of each connection is a [`Pipe`]: one task reads, one writes, with a bounded queue between.
+//! Each direction of each connection is a `pipe`: one task reads, one writes, with a bounded queue between them.
 
 use std::io;
 use std::net::SocketAddr;
@@ -14,33 +15,33 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
 
-/// What happens to bytes on their way in one direction.
+/// The faults in one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Line {
-    /// How much later they arrive.
+pub struct LinkRules {
+    /// Additional latency.
     pub delay: Duration,
-    /// How many may pass per second, if not all.
+    /// Bandwidth limit in bytes per second. `None` for no limit.
     pub bytes_per_second: Option<u32>,
-    /// They are taken and never arrive; the connection stays open.
+    /// Whether bytes are read and discarded while the connection stays open.
     pub swallows: bool,
-    /// After what is on its way, the end of the stream, as if the sender had closed its half. For good.
+    /// Whether the stream ends after the bytes in transit, as if the sender had closed its half. Permanent.
     pub half_closed: bool,
 }
 
-/// What happens to all connections through a proxy, in both directions.
+/// The faults of all connections through a proxy, in both directions.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Rules {
-    /// From clients to the server.
-    pub to_server: Line,
-    /// From the server to clients.
-    pub to_client: Line,
-    /// New connections are closed at once.
+    /// Faults from clients to the server.
+    pub to_server: LinkRules,
+    /// Faults from the server to clients.
+    pub to_client: LinkRules,
+    /// Whether new connections are closed at once.
     pub refuses: bool,
-    /// Raised by one to cut every connection that there is.
+    /// Number of cuts. Incrementing it cuts every existing connection.
     cuts: u64,
 }
 
-/// A proxy in front of a server. Dropped, it and its connections are gone.
+/// A proxy in front of a server. Dropping it closes its connections.
 #[derive(Debug)]
 pub struct Proxy {
     endpoint: String,
@@ -55,10 +56,10 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// A proxy to a server's endpoint, `tcp://address:port`, with an endpoint of its own.
+    /// Starts a proxy to a server's endpoint, `tcp://address:port`, with an endpoint of its own.
     ///
     /// # Errors
-    /// The endpoint is no address, or there is no port to listen at.
+    /// The endpoint is not an address, or no port can be bound.
     pub async fn to(server: &str) -> io::Result<Self> {
         let address = server.strip_prefix("tcp://").unwrap_or(server);
         let server = address.parse().map_err(|error| io::Error::other(format!("`{address}`: {error}")))?;
@@ -68,23 +69,23 @@ impl Proxy {
         Ok(Self { endpoint, rules, task: tokio::spawn(accept(listener, server, seen)) })
     }
 
-    /// Where clients find it.
+    /// Returns the endpoint for clients.
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// Changes what happens, from now on and to the connections that there are.
+    /// Changes the faults of existing and new connections.
     pub fn set(&self, change: impl FnOnce(&mut Rules)) {
         self.rules.send_modify(change);
     }
 
-    /// Everything passes again; what was cut or closed stays so.
+    /// Removes all faults. Connections that were cut or half-closed stay so.
     pub fn heal(&self) {
         self.set(|rules| *rules = Rules { cuts: rules.cuts, ..Rules::default() });
     }
 
-    /// Cuts every connection that there is. New ones may be made.
+    /// Cuts every existing connection. New ones may be made.
     pub fn cut(&self) {
         self.set(|rules| rules.cuts += 1);
     }
@@ -100,11 +101,11 @@ async fn accept(listener: TcpListener, server: SocketAddr, rules: watch::Receive
     }
 }
 
-/// Carries one connection until it ends at both sides, or is cut.
+/// Forwards one connection until both sides have ended it, or it is cut.
 async fn carry(client: TcpStream, server: SocketAddr, rules: watch::Receiver<Rules>) {
     let cuts = rules.borrow().cuts;
     let Ok(server) = TcpStream::connect(server).await else { return };
-    // Only what the rules say is to delay anything.
+    // Only the rules may delay bytes.
     if client.set_nodelay(true).and(server.set_nodelay(true)).is_err() {
         return;
     }
@@ -123,38 +124,38 @@ async fn both(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
     tokio::join!(one, other);
 }
 
-/// How much a pipe holds that is on its way, in reads of at most [`READ`] bytes.
-const ON_THE_WAY: usize = 64;
-/// The most that is read at once, in bytes.
-const READ: usize = 16 * 1024;
-/// A narrow line lets something through so often per second.
-const PULSES: u32 = 20;
+/// Number of reads, of at most [`MAX_READ_BYTES`] bytes each, that may be in transit in a pipe.
+const MAX_READS_IN_TRANSIT: usize = 64;
+/// Maximum size of a read in bytes.
+const MAX_READ_BYTES: usize = 16 * 1024;
+/// Number of writes per second with a bandwidth limit.
+const WRITES_PER_SECOND: u32 = 20;
 
-/// Bytes, and when they arrive.
-type Parcel = (Instant, Bytes);
+/// Bytes, and the time at which they arrive.
+type Packet = (Instant, Bytes);
 
-/// Carries one direction until it ends.
+/// Forwards one direction until it ends.
 async fn pipe(
     from: OwnedReadHalf,
     to: OwnedWriteHalf,
     rules: watch::Receiver<Rules>,
-    line: fn(&Rules) -> Line,
+    line: fn(&Rules) -> LinkRules,
 ) {
-    let (sender, receiver) = mpsc::channel(ON_THE_WAY);
+    let (sender, receiver) = mpsc::channel(MAX_READS_IN_TRANSIT);
     tokio::join!(read(from, sender, rules.clone(), line), write(to, receiver, rules, line));
 }
 
-/// Takes what the sender sends, until it ends or its half is closed by the rules.
+/// Reads from the sender until it ends, or the rules close its half.
 async fn read(
     mut from: OwnedReadHalf,
-    parcels: mpsc::Sender<Parcel>,
+    parcels: mpsc::Sender<Packet>,
     mut rules: watch::Receiver<Rules>,
-    line: fn(&Rules) -> Line,
+    line: fn(&Rules) -> LinkRules,
 ) {
     let mut buffer = BytesMut::new();
     let mut closed = rules.clone();
     loop {
-        buffer.reserve(READ);
+        buffer.reserve(MAX_READ_BYTES);
         let read = tokio::select! {
             read = from.read_buf(&mut buffer) => read,
             _ = closed.wait_for(|rules| line(rules).half_closed) => break,
@@ -168,34 +169,34 @@ async fn read(
             return;
         }
     }
-    // The other half goes on; what still comes on this one is taken, or the sender would be held up.
+    // The other direction continues; further bytes in this one are read, or the sender would be blocked.
     drop(parcels);
     while matches!(from.read_buf(&mut buffer).await, Ok(1..)) {
         buffer.clear();
     }
 }
 
-/// Hands on what has arrived, and then the end.
+/// Writes bytes as they arrive, and then closes this half.
 async fn write(
     mut to: OwnedWriteHalf,
-    mut parcels: mpsc::Receiver<Parcel>,
+    mut parcels: mpsc::Receiver<Packet>,
     rules: watch::Receiver<Rules>,
-    line: fn(&Rules) -> Line,
+    line: fn(&Rules) -> LinkRules,
 ) {
     while let Some((at, mut bytes)) = parcels.recv().await {
         sleep_until(at).await;
         while !bytes.is_empty() {
             let rate = line(&rules.borrow()).bytes_per_second;
-            let most = rate.map_or(usize::MAX, |rate| (rate / PULSES).max(1) as usize);
+            let most = rate.map_or(usize::MAX, |rate| (rate / WRITES_PER_SECOND).max(1) as usize);
             let now = bytes.split_to(bytes.len().min(most));
             if to.write_all(&now).await.is_err() {
                 return;
             }
             if rate.is_some() {
-                sleep(Duration::from_secs(1) / PULSES).await;
+                sleep(Duration::from_secs(1) / WRITES_PER_SECOND).await;
             }
         }
     }
-    // Where the receiver is gone already, it needs no end.
+    // The error when the receiver is already gone is expected.
     let _ = to.shutdown().await;
 }

@@ -13,28 +13,29 @@ use crate::{Book, Keeper};
 /// How and where to serve `Ledger`.
 #[derive(Debug, Args)]
 pub struct Serving {
-    /// Where.
+    /// Endpoint to bind.
     #[arg(long, default_value = "tcp://127.0.0.1:*")]
     bind: String,
-    /// The file that keys are written into.
+    /// File to which keys are written.
     #[arg(long)]
     book: PathBuf,
-    /// After how many milliseconds a silent client is given up.
+    /// Milliseconds after which a silent client is dropped.
     #[arg(long)]
     peer_timeout: Option<u64>,
-    /// After how many milliseconds of silence a connection is asked for a sign of life.
+    /// Milliseconds of silence after which a connection is sent a heartbeat.
     #[arg(long)]
     heartbeat: Option<u64>,
-    /// For how many milliseconds calls in flight may go on after it was asked to end.
+    /// Milliseconds that calls in flight get to end after the server was asked to stop.
     #[arg(long)]
     grace: Option<u64>,
-    /// Worker threads, if not one per core.
+    /// Number of worker threads; one per core by default.
     #[arg(long)]
     threads: Option<usize>,
 }
 
 impl Serving {
-    /// Serves until the process is asked to end (`SIGTERM`), then drains. Says `serving at ENDPOINT`, and `out` at the end.
+    /// Serves until the process is asked to end (`SIGTERM`), then drains. Prints `serving at ENDPOINT`, and `out` at
+    /// the end.
     ///
     /// # Errors
     /// The book can't be opened, the endpoint can't be bound, or the socket failed.
@@ -59,7 +60,7 @@ impl Serving {
         if let Some(grace) = self.grace {
             builder = builder.grace(Duration::from_millis(grace));
         }
-        // Handlers panic by the hundred when they are asked to; the tests look at what calls come to.
+        // Handlers panic by the hundred on request; the tests check the results of the calls.
         std::panic::set_hook(Box::new(|_| {}));
         let mut terminate = signal(SignalKind::terminate())?;
         let server = builder.listen()?;

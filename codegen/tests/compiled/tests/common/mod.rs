@@ -6,23 +6,23 @@ use rmpv::Value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-/// The bytes of a value.
+/// Returns the bytes of a value.
 pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
     rmp_serde::to_vec(value).expect("every value can be written")
 }
 
-/// The value of some bytes, or what is wrong with them.
+/// Returns the value of some bytes, or what is wrong with them.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     rmp_serde::from_slice(bytes).map_err(|error| error.to_string())
 }
 
-/// A value as MessagePack shows it to those who don't know its type.
+/// Returns a value as generic MessagePack, without its type.
 pub(crate) fn shown(value: &impl Serialize) -> String {
     let bytes = encode(value);
     rmpv::decode::read_value(&mut bytes.as_slice()).expect("MessagePack").to_string()
 }
 
-/// What `T` makes of any MessagePack.
+/// Reads a `T` from any MessagePack.
 pub(crate) fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
     let mut bytes = Vec::new();
     rmpv::encode::write_value(&mut bytes, value).expect("a vector takes any bytes");

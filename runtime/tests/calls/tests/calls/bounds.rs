@@ -1,4 +1,4 @@
-//! `@len` and `@range` hold before a handler sees a value, at any depth.
+//! `@len` and `@range` are checked before a handler sees a value, at any depth.
 
 use std::collections::BTreeMap;
 
@@ -16,7 +16,7 @@ fn closed(lid: Lid) -> Chest {
     Chest { lid: Some(Box::new(lid)), ..chest() }
 }
 
-/// Chests that break a bound, and how that is told.
+/// Returns chests that break a bound, with the expected messages.
 fn broken() -> Vec<(Chest, &'static str)> {
     let low = Chest { level: 0, ..chest() };
     let long = Chest { label: "123456789".to_owned(), ..chest() };

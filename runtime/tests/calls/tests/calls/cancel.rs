@@ -1,4 +1,4 @@
-//! Whoever drops a call cancels it: its handler is dropped at the server.
+//! Dropping a call cancels it: the server drops its handler.
 
 use std::pin::pin;
 use std::time::Duration;
@@ -12,10 +12,10 @@ use zsvc_calls::probe::v1::ProbeClient;
 use crate::raw;
 use crate::support::{ANY_PORT, Running, on_one_thread, on_threads};
 
-/// Polls a call until a line stands in the journal, and then drops it.
+/// Polls a call until the journal has the line, and then drops it.
 async fn drop_after(call: impl Future, server: &Running, line: &str) {
     tokio::select! {
-        _ = call => panic!("the call has ended"),
+        _ = call => panic!("the call has ended early"),
         () = server.journal.has(line) => {}
     }
 }
@@ -98,7 +98,7 @@ fn many_dropped_calls_leave_room_for_others() {
         let probe = server.client_with(|channel| channel.max_calls(10)).await;
         for round in 1..=5 {
             {
-                // In tasks, since one that is polled but once may have given way, and be nowhere yet.
+                // Spawned, since a call that is polled only once may have yielded before it was queued.
                 let mut calls = JoinSet::new();
                 for _ in 0..10 {
                     calls.spawn(probe.hold("a").into_future());
@@ -137,7 +137,7 @@ fn work_that_a_handler_has_spawned_is_told_when_the_call_is_answered() {
 }
 
 #[test]
-fn work_that_a_handler_has_spawned_is_told_when_time_is_up() {
+fn work_that_a_handler_has_spawned_is_told_when_the_deadline_passes() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -172,7 +172,7 @@ fn work_that_a_handler_has_spawned_is_told_when_the_client_is_gone_or_the_server
     });
 }
 
-/// Nobody can drop a handler that does not wait; it has to look.
+/// A handler that does not await can't be dropped; it has to check.
 #[test]
 fn a_handler_that_computes_may_ask_whether_its_call_is_over() {
     on_threads(async {
@@ -184,9 +184,9 @@ fn a_handler_that_computes_may_ask_whether_its_call_is_over() {
     });
 }
 
-/// Each hop is a call of a handler's own, which goes with the handler.
+/// Each hop is a call that a handler makes, and is dropped with that handler.
 #[test]
-fn a_dropped_call_is_cancelled_at_every_server_behind() {
+fn a_dropped_call_is_cancelled_at_every_server_in_the_chain() {
     on_one_thread(async {
         let last = Running::start();
         let middle = behind(&last).await;
@@ -202,7 +202,7 @@ fn a_dropped_call_is_cancelled_at_every_server_behind() {
     });
 }
 
-/// A server whose handlers call another.
+/// Starts a server whose handlers call another server.
 async fn behind(another: &Running) -> Running {
     let probe = Probe { behind: Some(another.client().await), ..Probe::default() };
     Running::of(probe, |server| server.bind(ANY_PORT))

@@ -1,4 +1,4 @@
-//! Processes of their own, for tests that kill one: this test binary again, with a part to play.
+//! Separate processes, for tests that kill one: this test binary is started again with a role.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -11,27 +11,27 @@ use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 
 use crate::support::{ANY_PORT, on_one_thread};
 
-/// The variable that says which part a child plays.
-const PART: &str = "ZSVC_CALLS_PART";
-/// What a child's line begins with that says where its server is.
-const AT: &str = "serving at ";
-/// A child whose parent was killed goes by itself.
-const LIFE: Duration = Duration::from_secs(15);
+/// The variable that holds the role of a child.
+const ROLE_VARIABLE: &str = "ZSVC_CALLS_PART";
+/// Prefix of the line in which a child prints the endpoint of its server.
+const SERVING_AT: &str = "serving at ";
+/// Time after which a child ends by itself, in case its parent was killed.
+const LIFETIME: Duration = Duration::from_secs(15);
 
-/// A server in another process. It is killed when dropped.
+/// Starts a server in another process. The process is killed when dropped.
 pub(crate) async fn server() -> (Child, String) {
     let mut child = command("serve").stdout(Stdio::piped()).spawn().expect("the test binary can be run");
-    let output = child.stdout.take().expect("its output was asked for");
+    let output = child.stdout.take().expect("the output is piped");
     let mut lines = BufReader::new(output).lines();
-    while let Some(line) = lines.next_line().await.expect("its output is text") {
-        if let Some((_, endpoint)) = line.split_once(AT) {
+    while let Some(line) = lines.next_line().await.expect("the output is UTF-8") {
+        if let Some((_, endpoint)) = line.split_once(SERVING_AT) {
             return (child, endpoint.to_owned());
         }
     }
-    panic!("the child has not served");
+    panic!("the child has not printed its endpoint");
 }
 
-/// A client in another process that holds a call under this name at a server. It is killed when dropped.
+/// Starts a client in another process that makes a call of `hold` with this name. The process is killed when dropped.
 pub(crate) fn holder(endpoint: &str, name: &str) -> Child {
     let mut command = command(&format!("{name} at {endpoint}"));
     command.stdout(Stdio::null()).spawn().expect("the test binary can be run")
@@ -39,16 +39,19 @@ pub(crate) fn holder(endpoint: &str, name: &str) -> Child {
 
 fn command(part: &str) -> Command {
     let mut command = Command::new(std::env::current_exe().expect("the test binary has a path"));
-    command.args(["--exact", "child::plays_its_part", "--nocapture"]).env(PART, part).kill_on_drop(true);
+    command
+        .args(["--exact", "child::plays_its_role", "--nocapture"])
+        .env(ROLE_VARIABLE, part)
+        .kill_on_drop(true);
     command
 }
 
-/// What a child does. In the test binary itself, nothing.
+/// Plays the role of a child. Does nothing in the test binary itself.
 #[test]
-fn plays_its_part() {
-    let Ok(part) = std::env::var(PART) else { return };
+fn plays_its_role() {
+    let Ok(part) = std::env::var(ROLE_VARIABLE) else { return };
     on_one_thread(async {
-        let _ = tokio::time::timeout(LIFE, play(&part)).await;
+        let _ = tokio::time::timeout(LIFETIME, play(&part)).await;
     });
 }
 
@@ -59,7 +62,7 @@ async fn play(part: &str) {
     } else {
         let server = Server::builder().service(ProbeServer::new(Probe::default())).bind(ANY_PORT);
         let server = server.listen().unwrap();
-        println!("{AT}{}", server.endpoints()[0]);
+        println!("{SERVING_AT}{}", server.endpoints()[0]);
         server.serve().await.unwrap();
     }
 }

@@ -1,4 +1,4 @@
-//! What a handler sees of its call: metadata, deadline, method, caller.
+//! What a handler knows of its call: metadata, deadline, method, caller.
 
 use std::time::Duration;
 
@@ -30,7 +30,7 @@ fn metadata_arrive_as_text_and_as_bytes() {
 }
 
 #[test]
-fn metadata_past_a_bound_are_not_sent() {
+fn metadata_past_a_limit_are_not_sent() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -48,7 +48,7 @@ fn metadata_past_a_bound_are_not_sent() {
 }
 
 #[test]
-fn the_time_left_is_sent_and_not_the_time_of_day() {
+fn the_remaining_time_is_sent_and_not_the_time_of_day() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -58,7 +58,7 @@ fn the_time_left_is_sent_and_not_the_time_of_day() {
         let default = probe.look().await.unwrap().time_left.unwrap();
         assert!(default > Duration::from_secs(20) && default <= Duration::from_secs(30), "{default:?}");
         let forever = probe.look().deadline(Duration::MAX).await.unwrap().time_left;
-        assert_eq!(forever, None, "longer than any clock");
+        assert_eq!(forever, None, "beyond the range of the clock");
     });
 }
 
@@ -74,7 +74,7 @@ fn a_channel_sets_the_deadline_of_calls_that_set_none() {
 }
 
 #[test]
-fn a_caller_is_the_same_over_one_connection_and_another_over_another() {
+fn the_peer_is_the_same_for_one_connection_and_differs_for_another() {
     on_one_thread(async {
         let server = Running::start();
         let (one, other) = (server.client().await, server.client().await);

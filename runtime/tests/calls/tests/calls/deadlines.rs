@@ -1,4 +1,5 @@
-//! Deadlines: kept at both ends, sent as the time left, inherited, waived.
+//! Deadlines: enforced at both ends, sent as the remaining time, inherited by calls of handlers, and disabled on
+//! request.
 
 use std::time::Duration;
 
@@ -9,7 +10,7 @@ use zsvc_calls::probe::v1::{ProbeClient, Route};
 use crate::relay::Relay;
 use crate::support::{ANY_PORT, Running, free_endpoint, on_one_thread, on_threads};
 
-/// Long enough for a call to reach its handler, and not worth waiting for twice.
+/// Long enough for a call to reach its handler, and short enough to wait for.
 const SOON: Duration = Duration::from_millis(150);
 
 #[test]
@@ -31,7 +32,7 @@ fn the_server_keeps_the_deadline_by_itself() {
         let probe = ProbeClient::connect(relay.endpoint()).await.unwrap();
         let deaf = async {
             server.journal.has("a began").await;
-            // The client's word that it waits no longer does not get through.
+            // The client's cancellation does not reach the server.
             relay.turn_deaf();
         };
         let (result, ()) = tokio::join!(probe.hold("a").deadline(SOON), deaf);
@@ -41,7 +42,7 @@ fn the_server_keeps_the_deadline_by_itself() {
 }
 
 #[test]
-fn a_stream_whose_time_is_up_ends_in_the_same_way() {
+fn a_stream_past_its_deadline_ends_in_the_same_way() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -66,7 +67,7 @@ fn a_method_has_its_own_deadline_unless_a_call_sets_another() {
         let unbounded = probe.hold_briefly("b").no_deadline();
         let open = async {
             server.journal.has_times("b began", 2).await;
-            // Past the method's own deadline.
+            // The call outlives the method's own deadline.
             let _ = probe.hold_briefly("c").await;
             server.journal.open("b");
         };
@@ -88,7 +89,7 @@ fn a_call_without_time_is_not_sent() {
 }
 
 #[test]
-fn a_call_whose_time_is_up_before_there_is_a_connection_is_not_sent() {
+fn a_call_whose_deadline_passes_before_there_is_a_connection_is_not_sent() {
     on_one_thread(async {
         let endpoint = free_endpoint();
         let channel = Channel::builder().endpoint(endpoint.clone()).connect_lazy().unwrap();
@@ -99,7 +100,7 @@ fn a_call_whose_time_is_up_before_there_is_a_connection_is_not_sent() {
     });
 }
 
-/// A server with another behind it.
+/// Starts two servers, where handlers of the first call the second.
 async fn two_servers() -> (Running, Running, ProbeClient) {
     let back = Running::start();
     let probe = Probe { behind: Some(back.client().await), ..Probe::default() };
@@ -109,7 +110,7 @@ async fn two_servers() -> (Running, Running, ProbeClient) {
 }
 
 #[test]
-fn a_call_made_in_a_handler_inherits_the_time_that_is_left() {
+fn a_call_made_in_a_handler_inherits_the_remaining_time() {
     on_one_thread(async {
         let (_back, _front, probe) = two_servers().await;
         let ten = Duration::from_secs(10);
@@ -133,10 +134,10 @@ fn a_call_made_in_a_handler_may_waive_the_deadline() {
 }
 
 #[test]
-fn a_call_made_in_a_handler_keeps_its_own_deadline_where_that_is_sooner() {
+fn a_call_made_in_a_handler_keeps_its_own_deadline_if_it_is_sooner() {
     on_one_thread(async {
         let (_back, _front, probe) = two_servers().await;
-        // The channel's own, of half a minute, is sooner than an hour.
+        // The channel's default of 30 s is sooner than an hour.
         let seen = probe.look_behind(Route::AtOnce).deadline(Duration::from_hours(1)).await.unwrap();
         assert!(seen.time_left.unwrap() <= Duration::from_secs(30));
         let seen = probe.look_behind(Route::AtOnce).no_deadline().await.unwrap();

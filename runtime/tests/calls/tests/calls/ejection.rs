@@ -1,4 +1,4 @@
-//! A server that keeps failing calls is left alone for a while, if there is another.
+//! Outlier detection: a server that keeps failing calls gets no calls for a while, if there is another server.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -10,7 +10,7 @@ use zsvc_calls::probe::v1::ProbeClient;
 
 use crate::support::{Running, on_one_thread};
 
-/// Fails all calls while the server is sick.
+/// Fails all calls while the flag is set.
 #[derive(Clone, Default)]
 struct Sick(Arc<AtomicBool>);
 
@@ -23,7 +23,7 @@ impl ServerMiddleware for Sick {
     }
 }
 
-/// A server that can be sick, and a client of it and of the others.
+/// Returns a server that can be made to fail, and a client of it and of the others.
 async fn sick_among(others: &[&Running]) -> (Running, Sick, ProbeClient) {
     let sick = Sick::default();
     let server = Running::with(|server| server.middleware(sick.clone()));
@@ -39,7 +39,7 @@ async fn sick_among(others: &[&Running]) -> (Running, Sick, ProbeClient) {
     (server, sick, ProbeClient::new(channel))
 }
 
-/// Calls one after the other until the first server is out. Returns how many failed.
+/// Makes calls one after another until the first server is ejected. Returns the number of failed calls.
 async fn until_ejected(probe: &ProbeClient) -> usize {
     let mut failed = 0;
     while probe.channel().states()[0].state != ConnectionState::Ejected {
@@ -64,14 +64,14 @@ fn a_server_that_keeps_failing_is_left_alone_until_it_is_well() {
         for _ in 0..50 {
             probe.echo("x").await.unwrap();
         }
-        // One call finds out that it is still sick.
+        // One call finds that the server still fails.
         pass(Duration::from_secs(5)).await;
         assert_eq!(probe.echo("x").await.unwrap_err().code(), Code::Internal);
         pass(Duration::from_secs(5)).await;
         for _ in 0..50 {
             probe.echo("x").await.unwrap();
         }
-        // And another, that it is well.
+        // Another call finds that the server has recovered.
         sick.0.store(false, Ordering::SeqCst);
         pass(Duration::from_secs(5)).await;
         let before = well.counters.calls();
@@ -82,7 +82,7 @@ fn a_server_that_keeps_failing_is_left_alone_until_it_is_well() {
 }
 
 #[test]
-fn where_there_is_no_other_the_sick_one_is_called() {
+fn without_another_server_the_failing_one_is_called() {
     on_one_thread(async {
         let (_server, sick, probe) = sick_among(&[]).await;
         sick.0.store(true, Ordering::SeqCst);
@@ -95,7 +95,7 @@ fn where_there_is_no_other_the_sick_one_is_called() {
 }
 
 #[test]
-fn where_all_are_sick_all_are_called() {
+fn if_all_servers_fail_all_are_called() {
     on_one_thread(async {
         let well = Running::start();
         let (_server, sick, probe) = sick_among(&[&well]).await;

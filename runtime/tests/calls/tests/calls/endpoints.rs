@@ -1,4 +1,4 @@
-//! Several endpoints of one channel: each call goes to the server that is there and has the least to do.
+//! Several endpoints in one channel: each call goes to the connected server with the fewest calls in flight.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -15,7 +15,7 @@ async fn channel(endpoints: &[&str]) -> Channel {
     endpoints.iter().fold(builder, |builder, endpoint| builder.endpoint(*endpoint)).connect().await.unwrap()
 }
 
-/// Waits until every server has been called: a connection may come up after the first one.
+/// Waits until every server was called: a connection may come up after the first call.
 async fn all_are_connected(probe: &ProbeClient, servers: &[&Running]) {
     let calls = || servers.iter().map(|server| server.counters.calls()).min().unwrap_or(0);
     while calls() == 0 {
@@ -47,14 +47,14 @@ fn a_dropped_call_is_cancelled_where_it_was_sent_and_no_other_is() {
         let servers = [Running::start(), Running::start()];
         let [one, other] = &servers;
         let probe = ProbeClient::new(channel(&[one.endpoint(), other.endpoint()]).await);
-        // Not by calls: the ids of both connections are to begin at the same.
+        // Waits without making calls: the call ids of both connections are to start at the same value.
         let mut watch = probe.channel().watch();
         while !probe.channel().states().iter().all(|endpoint| endpoint.state == ConnectionState::Ready) {
             watch.changed().await.unwrap();
         }
         let (mut kept, mut dropped) = (Vec::new(), Vec::new());
-        // The first endpoint is taken where both have as many calls. So what is dropped at one has the id of what is kept at
-        // the other.
+        // The first endpoint is chosen where both have the same number of calls. So the call dropped at one server
+        // has the id of the call kept at the other.
         kept.push(tokio::spawn(probe.hold("kept")));
         one.journal.has("kept began").await;
         dropped.push(tokio::spawn(probe.hold("dropped")));
@@ -111,7 +111,7 @@ fn a_server_that_is_lost_is_not_called_until_it_is_back() {
         let probe = ProbeClient::new(channel(&[lost.endpoint(), staying.endpoint()]).await);
         all_are_connected(&probe, &[&lost, &staying]).await;
         lost.kill().await;
-        // Calls that were on their way may fail; once one has, nobody is sent there.
+        // Calls that were in flight may fail; once one has, no further call is sent to the lost server.
         let before = staying.counters.calls();
         while staying.counters.calls() < before + 20 {
             let _ = probe.echo("x").deadline(Duration::from_secs(5)).await;
@@ -131,7 +131,7 @@ fn a_call_in_line_for_a_server_that_is_lost_goes_to_another() {
         let held = [tokio::spawn(probe.hold("a")), tokio::spawn(probe.hold("a"))];
         lost.journal.has("a began").await;
         staying.journal.has("a began").await;
-        // Both are full, so it stands in line at the first.
+        // Both connections are full, so the call waits in the queue of the first.
         let third = tokio::spawn(probe.echo("x"));
         tokio::task::yield_now().await;
         assert!(!third.is_finished());
@@ -166,7 +166,7 @@ fn a_stream_stays_where_it_began() {
 }
 
 #[test]
-fn how_the_connections_are_can_be_asked_and_watched() {
+fn connection_states_can_be_read_and_watched() {
     on_one_thread(async {
         let server = Running::start();
         let absent = free_endpoint();
@@ -194,7 +194,7 @@ fn how_the_connections_are_can_be_asked_and_watched() {
     });
 }
 
-/// Calls all the while, of methods that may run twice and of those that may not; every one is answered.
+/// Calls are made throughout, of methods that may run twice and of those that may not. Every call is answered.
 #[test]
 fn two_servers_are_restarted_in_turn_and_no_call_fails() {
     on_threads(async {
@@ -224,7 +224,7 @@ fn two_servers_are_restarted_in_turn_and_no_call_fails() {
             let leaving = std::mem::replace(&mut servers[index], Running::start());
             leaving.stop().await;
             servers[index] = Running::again(endpoint).await;
-            // It is called again before the other goes.
+            // The server is called again before the other one is stopped.
             while servers[index].counters.calls() < 10 || answered.load(Ordering::SeqCst) < before + 100 {
                 tokio::task::yield_now().await;
             }

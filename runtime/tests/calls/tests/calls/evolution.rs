@@ -1,9 +1,10 @@
-//! The table of `docs/language.md` that says what may change later: each row of it tested with an old and a new schema
-//! on both ends of real calls, in both directions.
+//! Schema evolution: each row of the table in `docs/language.md` of what may change later, tested with an old and a
+//! new schema at the two ends of real calls, in both directions.
 //!
-//! [`TABLE`] is that table with the tests of each row, and a test compares the two word by word: a row that is added,
-//! removed or reworded there has to be looked at here. Changes to values are in [`values`], changes to methods in
-//! [`methods`]; [`shop`] makes many of them at once. What a schema may change at all is the compiler's business.
+//! [`TABLE`] is that table with the tests of each row. A test compares the two word by word, so that a row that is
+//! added, removed or reworded in the document must be reviewed here. Changes to values are in [`values`], changes to
+//! methods in [`methods`]; [`shop`] makes many changes at once. Which changes are allowed at all is checked by the
+//! compiler's tests.
 
 mod desk;
 mod methods;
@@ -14,7 +15,7 @@ use zsvc::{Server, Service};
 
 use crate::support::ANY_PORT;
 
-/// A server of some services that serves in a task, and where it is.
+/// Starts a task that serves the given services, and returns the endpoint.
 fn serve<S: Service>(services: impl IntoIterator<Item = S>) -> String {
     let server = services.into_iter().fold(Server::builder(), zsvc::ServerBuilder::service);
     let server = server.bind(ANY_PORT).listen().unwrap();
@@ -23,10 +24,10 @@ fn serve<S: Service>(services: impl IntoIterator<Item = S>) -> String {
     endpoint
 }
 
-/// A row of the table: its cells, and the tests of it.
+/// A row of the table: its cells, and its tests.
 type Row = ([&'static str; 3], &'static [fn()]);
 
-/// The table of the document, in its order.
+/// The table of the document, in the same order.
 const TABLE: &[Row] = &[
     (
         [
@@ -217,12 +218,12 @@ const TABLE: &[Row] = &[
     ),
 ];
 
-/// The rows of the table in the document, each a list of its cells.
+/// Returns the rows of the table in the document, each a list of its cells.
 fn documented() -> Vec<Vec<&'static str>> {
     let language = include_str!("../../../../../docs/language.md");
     let chapter = language.split("\n## ").find(|chapter| chapter.starts_with("Evolution\n"));
     let lines = chapter.expect("it has a chapter on evolution").lines().filter(|line| line.starts_with('|'));
-    // The head and the line below it come first.
+    // Skips the header and the line below it.
     lines.skip(2).map(|line| line.trim_matches('|').split('|').map(str::trim).collect()).collect()
 }
 

@@ -1,4 +1,4 @@
-//! Flow control: a slow reader stops its own sender and nobody else, within its window; and how streams end.
+//! Flow control: a slow reader stops only its own sender, within its window. Also how streams end.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -11,12 +11,12 @@ use zsvc::{Code, Outcome};
 use crate::raw;
 use crate::support::{Running, on_one_thread, on_threads};
 
-/// The windows of streams as they are by default, in bytes: of a server's, and of a client's.
-const SERVERS: usize = 1024 * 1024;
-const CLIENTS: usize = 256 * 1024;
+/// Default windows of streams in bytes: of streams that a server sends, and of those that a client sends.
+const SERVER_WINDOW: usize = 1024 * 1024;
+const CLIENT_WINDOW: usize = 256 * 1024;
 
 #[test]
-fn a_reader_that_stops_stops_its_own_sender_and_nobody_else() {
+fn a_reader_that_stops_stops_only_its_own_sender() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -27,9 +27,9 @@ fn a_reader_that_stops_stops_its_own_sender_and_nobody_else() {
             probe.echo("x").await.unwrap();
         }
         let accepted = server.journal.count("slow accepted");
-        assert!((1..=SERVERS / 1_000 + 1).contains(&accepted), "{accepted} items were accepted");
+        assert!((1..=SERVER_WINDOW / 1_000 + 1).contains(&accepted), "{accepted} items were accepted");
         assert_eq!(server.journal.count("slow done"), 0);
-        // It goes on where it stopped.
+        // The stream continues where it stopped.
         let mut read = 0;
         while let Some(item) = slow.next().await {
             assert_eq!(item.unwrap().len(), 1_000);
@@ -41,7 +41,7 @@ fn a_reader_that_stops_stops_its_own_sender_and_nobody_else() {
 }
 
 #[test]
-fn a_handler_that_does_not_read_stops_its_client_and_nobody_else() {
+fn a_handler_that_does_not_read_stops_only_its_client() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -55,7 +55,7 @@ fn a_handler_that_does_not_read_stops_its_client_and_nobody_else() {
         server.journal.has("slow began").await;
         assert_eq!(probe.sum("fast", stream::iter(0..100_000)).await, Ok(99_999 * 50_000));
         let sent = sent.load(Ordering::SeqCst);
-        assert!((1..=CLIENTS / 1_000 + 2).contains(&sent), "{sent} items were taken from the client");
+        assert!((1..=CLIENT_WINDOW / 1_000 + 2).contains(&sent), "{sent} items were taken from the client");
         server.journal.open("slow");
         assert_eq!(slow.await.unwrap(), Ok(5_000 * 1_000));
     });
@@ -94,9 +94,9 @@ fn large_values_pass_in_every_direction() {
     });
 }
 
-/// A sender that works between its items, and waits for nothing, has them sent all the same.
+/// A sender that computes between items and never waits still gets them sent.
 #[test]
-fn items_leave_although_their_sender_keeps_the_thread() {
+fn items_are_sent_although_their_sender_keeps_the_thread() {
     let test = async || {
         let server = Running::start();
         let (sink, mut back) = server.client().await.mirror("a").await.unwrap();
@@ -105,7 +105,7 @@ fn items_leave_although_their_sender_keeps_the_thread() {
         let reader = tokio::spawn(async move {
             back.next().await.unwrap().unwrap();
             told.store(true, Ordering::Release);
-            // Dropped, it would cancel the call.
+            // Dropping the answers would cancel the call.
             back
         });
         let began = Instant::now();
@@ -156,7 +156,7 @@ fn a_handler_may_answer_before_it_has_read_everything() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
-        // Without an end: the call ends by its answer.
+        // The stream has no end: the answer ends the call.
         assert_eq!(probe.sum_first(3, stream::iter(5_u64..)).await, Ok(18));
         let quiet = stream::iter([1_u64, 2]).chain(stream::pending());
         assert_eq!(probe.sum_first(2, quiet).await, Ok(3));
@@ -178,7 +178,7 @@ fn a_sink_says_that_the_call_is_over() {
     });
 }
 
-/// By a `?`, a timeout or an abort of the task that sends: half a stream is not to pass for a whole one.
+/// By a `?`, a timeout or an abort of the sending task: an incomplete stream must not be taken for a complete one.
 #[test]
 fn a_sink_that_is_dropped_unfinished_cancels_its_call() {
     on_one_thread(async {
@@ -198,7 +198,7 @@ fn a_sink_that_is_dropped_unfinished_cancels_its_call() {
 }
 
 #[test]
-fn a_client_s_task_that_panics_with_a_sink_does_not_end_its_stream_well() {
+fn a_client_task_that_panics_with_a_sink_does_not_complete_its_stream() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -220,13 +220,13 @@ fn a_client_s_task_that_panics_with_a_sink_does_not_end_its_stream_well() {
 }
 
 #[test]
-fn items_that_panic_while_they_are_made_do_not_end_their_stream_well() {
+fn a_panic_of_the_item_source_does_not_complete_its_stream() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
         let items = stream::iter(0_u64..).map(|number| if number < 3 { number } else { panic!("as wanted") });
         assert!(tokio::spawn(probe.sum("a", items)).await.unwrap_err().is_panic());
-        // Whether the call got that far is up to chance; if so, it was not told that all is well.
+        // The server may have received the call or not. If it did, the stream must not end as if it were complete.
         probe.echo("x").await.unwrap();
         assert_eq!(server.journal.count("a done"), 0);
     });
@@ -242,14 +242,14 @@ fn an_item_too_large_is_refused_and_the_stream_goes_on() {
         assert_eq!(status.code(), Code::ResourceExhausted);
         sink.send(Bytes::from_static(b"small")).await.unwrap();
         assert_eq!(back.next().await.unwrap().unwrap(), "small");
-        // A call that takes its items from a stream has nobody to tell but its caller.
+        // A call that takes its items from a stream can report the error only to its caller.
         let items = stream::iter([Bytes::from(vec![0; 1_000])]).chain(stream::pending());
         let status = probe.hold_items("b", items).await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::MaybeExecuted));
     });
 }
 
-/// What comes in has the same bound as what goes out, whatever the sender's is.
+/// Received items have the same size limit as sent ones, whatever the sender's limit is.
 #[test]
 fn an_item_too_large_for_its_reader_ends_the_stream() {
     on_one_thread(async {
@@ -308,9 +308,10 @@ fn a_stream_outlives_the_client_that_it_came_from() {
     });
 }
 
-/// More messages than the server sends to one client before others get their turn, and more bytes than it hands to libzmq.
+/// More messages than the server sends to one client before it serves others, and more bytes than it hands to libzmq
+/// at once.
 #[test]
-fn many_large_answers_all_come() {
+fn many_large_answers_all_arrive() {
     on_threads(async {
         let server = Running::start();
         let (probe, other) = (server.client().await, server.client().await);
@@ -322,9 +323,9 @@ fn many_large_answers_all_come() {
     });
 }
 
-/// It reads, only slower than it has asked: for longer than one may not read at all.
+/// The client reads throughout, but slower than it asked for, and for longer than a client may go without reading.
 #[test]
-fn a_client_that_reads_all_the_time_is_not_given_up() {
+fn a_client_that_reads_slowly_is_not_dropped() {
     on_threads(async {
         let timeout = Duration::from_secs(2);
         let server = Running::with(|server| server.peer_timeout(timeout));

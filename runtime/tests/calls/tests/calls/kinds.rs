@@ -8,7 +8,7 @@ use zsvc_calls::{Journal, Probe};
 
 use crate::support::{ANY_PORT, Running, on_one_thread, on_threads};
 
-/// Calls a method of every kind, with every way in which it may end.
+/// Calls a method of every kind, with every way in which a call may end.
 async fn call_everything(probe: &ProbeClient, journal: &Journal) {
     unary(probe).await;
     streams(probe).await;
@@ -45,7 +45,7 @@ async fn streams(probe: &ProbeClient) {
     assert!(back.next().await.is_none());
 }
 
-/// Such as travel in frames of their own, among others.
+/// Calls with values that are sent as attachments, among others.
 async fn long_values(probe: &ProbeClient) {
     let long = |length| Bytes::from((0..length).map(|n: u32| n.to_le_bytes()[1]).collect::<Vec<_>>());
     let (a, b, c) = (long(100_000), long(40_000), long(3_000_000));
@@ -61,7 +61,7 @@ async fn long_values(probe: &ProbeClient) {
         sink.finish();
     };
     let ((), came) = tokio::join!(sent, back.map(Result::unwrap).collect::<Vec<_>>());
-    assert!(came == items, "they keep their order");
+    assert!(came == items, "items keep their order");
 }
 
 async fn over(endpoint: String) {
@@ -102,9 +102,9 @@ fn every_kind_without_a_socket() {
     on_one_thread(local);
 }
 
-/// So that callers wait for room, and are woken among answers.
+/// Callers have to wait for room, and are woken between answers.
 #[test]
-fn more_long_values_than_there_is_room_for_come_and_go() {
+fn more_long_values_than_fit_are_sent_and_answered() {
     on_threads(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -115,7 +115,7 @@ fn more_long_values_than_there_is_room_for_come_and_go() {
     });
 }
 
-/// A value that its handler gives back is the caller's own, all the way there and back.
+/// A value that its handler returns is the caller's own buffer, all the way there and back.
 #[test]
 fn long_values_are_not_copied() {
     on_one_thread(async {

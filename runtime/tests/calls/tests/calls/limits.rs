@@ -1,4 +1,4 @@
-//! Bounds: past each of them a call ends in `resource_exhausted`, and its connection lives on.
+//! Limits: a call past a limit ends in `resource_exhausted`, and its connection stays usable.
 
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ fn calls_in_flight_of_all_clients() {
 }
 
 #[test]
-fn calls_that_nobody_waits_for_count_too() {
+fn one_way_calls_count_too() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_calls(2)).lossy();
         let probe = server.client().await;
@@ -60,7 +60,7 @@ fn calls_that_nobody_waits_for_count_too() {
         }
         server.journal.has_times("a began", 2).await;
         refused(probe.echo("x").no_retry().await);
-        // Turned away without a word, but counted.
+        // The one-way call is refused without an answer, but counted.
         probe.note("unheard").await.unwrap();
         refused(probe.echo("x").no_retry().await);
         assert_eq!((server.journal.count("unheard"), server.counters.refused_calls()), (0, 3));
@@ -85,9 +85,9 @@ fn a_client_waits_for_room_within_its_deadline() {
     });
 }
 
-/// A call that has failed but still lies around must not hold up those behind it.
+/// A call that has failed but was not dropped yet must not block those behind it.
 #[test]
-fn a_call_that_waited_in_vain_frees_its_place_at_once() {
+fn a_call_whose_wait_timed_out_frees_its_place_at_once() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client_with(|channel| channel.max_calls(1)).await;
@@ -102,7 +102,7 @@ fn a_call_that_waited_in_vain_frees_its_place_at_once() {
     });
 }
 
-/// The one whom a reply woke, and whose time was up before it ran, wakes the next.
+/// A call that a reply woke, and whose deadline passed before it ran, wakes the next.
 #[test]
 fn a_call_that_was_woken_too_late_wakes_the_next() {
     on_one_thread(async {
@@ -113,18 +113,21 @@ fn a_call_that_was_woken_too_late_wakes_the_next() {
         let mut late = Box::pin(probe.echo("late").deadline(Duration::from_millis(50)));
         assert!(late.as_mut().now_or_never().is_none());
         let next = tokio::spawn(probe.echo("next"));
-        // Whoever is first in line is not polled while it is woken: by the reply, and by the time.
+        // The first call in the queue is not polled while it is woken: by the reply, and by its deadline.
         server.journal.open("a");
         held.await.unwrap();
-        assert!(server.client().await.hold_briefly("b").await.is_err(), "its deadline is 100 ms");
+        assert!(
+            server.client().await.hold_briefly("b").await.is_err(),
+            "`hold_briefly` has a deadline of 100 ms"
+        );
         assert!(late.await.is_err());
         assert_eq!(next.await.unwrap().unwrap(), "next");
     });
 }
 
-/// Nothing is waited for: the other tasks of the thread must get their turn all the same.
+/// The refused calls never wait; the other tasks of the thread must run all the same.
 #[test]
-fn calls_that_are_refused_again_and_again_starve_nobody() {
+fn repeatedly_refused_calls_do_not_starve_other_tasks() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -156,14 +159,14 @@ fn parameters_too_large_for_the_server_are_refused_and_the_connection_lives_on()
         let before = probe.look().await.unwrap().peer;
         refused(probe.echo(vec![0; 1_000]).await);
         refused(probe.echo(vec![0; 100_000]).await);
-        assert_eq!(probe.look().await.unwrap().peer, before, "it is another connection");
+        assert_eq!(probe.look().await.unwrap().peer, before, "the connection was replaced");
     });
 }
 
 #[test]
 fn an_answer_too_large_is_an_error_of_a_call_that_ran() {
     on_one_thread(async {
-        // Metadata are not part of the parameters, but come back in the answer.
+        // The metadata are not among the parameters, but the answer contains them.
         let server = Running::with(|server| server.max_message_size(1_000));
         let status = server.client().await.look().metadata("x", vec![0; 2_000]).await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::Executed));
@@ -179,7 +182,7 @@ fn an_answer_too_large_is_an_error_of_a_call_that_ran() {
 fn an_error_too_large_is_another_error_of_a_call_that_ran() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_message_size(1_000));
-        // A few bytes more than in the parameters stand around it in the error.
+        // The error adds a few bytes to the text, which alone fits the limit.
         let error = server.client().await.refuse(Some("x".repeat(996))).await.unwrap_err();
         let Error::Status(status) = error else { panic!("{error}") };
         assert_eq!(
@@ -205,22 +208,22 @@ fn a_message_far_past_the_bound_costs_the_connection_and_the_next_call_has_anoth
 }
 
 #[test]
-fn answers_that_nobody_reads() {
+fn unread_answers() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_message_size(100_000).max_waiting_per_peer(1_600_000));
         let dealer = raw::dealer(server.endpoint());
-        // Handled in one go: there is no time to send an answer in between.
+        // All calls are handled before any answer can be sent.
         dealer.send(raw::calls_of_fill(1_000, 90_000), 0).unwrap();
         server.client().await.echo("another's").await.unwrap();
         while server.counters.calls() + server.counters.refused_calls() < 1_001 {
             server.client().await.echo("x").await.unwrap();
         }
         let refused = server.counters.refused_calls();
-        assert!((900..1_000).contains(&refused), "{refused} calls were turned away");
+        assert!((900..1_000).contains(&refused), "{refused} calls were refused");
     });
 }
 
-/// All handlers are done before any of their answers can leave.
+/// All handlers end before any of their answers can be sent.
 #[test]
 fn answers_past_all_that_may_wait_are_errors_that_say_so() {
     on_one_thread(async {
@@ -236,14 +239,14 @@ fn answers_past_all_that_may_wait_are_errors_that_say_so() {
                 failed += 1;
             }
         }
-        assert!((1..20).contains(&failed), "{failed} answers found no room");
+        assert!((1..20).contains(&failed), "{failed} answers did not fit the queue");
         assert_eq!(server.counters.dropped(Dropped::NoRoom), failed);
         assert_eq!(probe.echo("room again").await.unwrap(), "room again");
     });
 }
 
 #[test]
-fn items_that_nobody_reads_whatever_credit_there_was() {
+fn unread_items_whatever_the_credit() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_message_size(100_000)).lossy();
         let dealer = raw::dealer(server.endpoint());

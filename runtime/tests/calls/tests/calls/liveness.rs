@@ -1,4 +1,5 @@
-//! A server learns that a client is gone, and drops its handlers; one that is merely busy is not taken for dead.
+//! Liveness: a server detects that a client is gone, and drops its handlers; a peer that is merely busy is not taken
+//! for dead.
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier};
@@ -55,7 +56,7 @@ fn the_handlers_of_a_client_that_stays_but_never_answers_are_dropped() {
 }
 
 #[test]
-fn a_client_that_has_gone_is_found_out_while_others_keep_the_server_busy() {
+fn a_client_that_disappears_is_detected_while_others_keep_the_server_busy() {
     on_threads(async {
         let server = impatient().lossy();
         let busy = server.client().await;
@@ -88,7 +89,7 @@ fn a_client_that_waits_for_long_is_not_taken_for_dead() {
     });
 }
 
-/// The device stays, and so does its connection.
+/// The device stays up, and so does its connection.
 #[test]
 fn the_handlers_of_a_client_that_has_gone_behind_a_device_are_dropped() {
     on_one_thread(async {
@@ -103,15 +104,15 @@ fn the_handlers_of_a_client_that_has_gone_behind_a_device_are_dropped() {
     });
 }
 
-/// Nobody reads, looks or answers while every thread is held up. What clients have said meanwhile is read before any of
-/// them is given up.
+/// While every thread is blocked, the runtime neither reads nor checks clients nor answers them. It then reads what
+/// clients sent meanwhile before it gives up any of them.
 #[test]
-fn no_client_is_taken_for_dead_while_handlers_hold_up_every_thread() {
+fn no_client_is_taken_for_dead_while_handlers_block_every_thread() {
     let timeout = Duration::from_millis(600);
     on_threads(async {
         let server = Running::with(|server| server.peer_timeout(timeout));
         let (endpoint, gate) = (server.endpoint().to_owned(), server.journal.clone());
-        // On a thread of its own, which is not held up.
+        // On a separate thread, which is not blocked.
         let client = std::thread::spawn(move || {
             on_one_thread(async { ProbeClient::connect(endpoint).await.unwrap().hold("a").await })
         });
@@ -119,7 +120,7 @@ fn no_client_is_taken_for_dead_while_handlers_hold_up_every_thread() {
         for _ in 0..2 {
             hold_up_every_thread(3 * timeout).await;
         }
-        // It still looks after its clients.
+        // The server still detects clients that are gone.
         let gone = raw::dealer(server.endpoint());
         gone.send(raw::call_of_hold("b"), 0).unwrap();
         server.journal.has("b dropped").await;
@@ -129,7 +130,7 @@ fn no_client_is_taken_for_dead_while_handlers_hold_up_every_thread() {
     });
 }
 
-/// As many handlers as there are threads, each of which waits for all others and then blocks for so long.
+/// Runs one handler per thread. Each waits for all others, and then blocks its thread for the given time.
 async fn hold_up_every_thread(time: Duration) {
     let all = Arc::new(Barrier::new(THREADS));
     let blocks = (0..THREADS).map(|_| {
@@ -143,7 +144,7 @@ async fn hold_up_every_thread(time: Duration) {
     join_all(blocks.collect::<Vec<_>>()).await;
 }
 
-/// libzmq does not tell what becomes of an `inproc` connection, so its client asks.
+/// libzmq reports nothing about the state of an `inproc` connection, so the client sends pings.
 #[test]
 fn calls_on_inproc_fail_when_their_server_has_gone() {
     on_one_thread(async {
@@ -160,7 +161,7 @@ fn calls_on_inproc_fail_when_their_server_has_gone() {
             assert_eq!(status.cause(), Some(Cause::ServerSilent));
         }
         tokio::time::resume();
-        // Another takes its place.
+        // Another server binds the same endpoint.
         let server = Running::of(Probe::default(), |server| server.bind("inproc://goes"));
         assert_eq!(probe.echo("x").await.unwrap(), "x");
         drop(server);
@@ -181,7 +182,7 @@ fn a_server_on_inproc_that_is_merely_quiet_is_not_taken_for_gone() {
     });
 }
 
-/// The device stays, and so does the connection to it.
+/// The device stays up, and so does the connection to it.
 #[test]
 fn a_server_that_says_nothing_behind_a_device_is_taken_for_gone() {
     on_one_thread(async {
@@ -192,7 +193,7 @@ fn a_server_that_says_nothing_behind_a_device_is_taken_for_gone() {
         let probe = ProbeClient::new(channel.connect().await.unwrap());
         let held = tokio::spawn(probe.hold("a").no_deadline());
         server.journal.has("a began").await;
-        // As long as it answers pings, it may be as slow as it likes.
+        // As long as the server answers pings, calls may take any time.
         let late = probe.hold("b").deadline(3 * timeout).await.unwrap_err();
         assert_eq!(late.cause(), Some(Cause::Deadline));
         relay.turn_deaf();
@@ -202,8 +203,8 @@ fn a_server_that_says_nothing_behind_a_device_is_taken_for_gone() {
     });
 }
 
-/// A server that speaks by hand. When it is told to go on, it is another behind the same endpoint; when it is told so once
-/// more, it answers.
+/// Starts a server that is played by hand. On the first signal it is replaced by another at the same endpoint; on the
+/// second, that one answers.
 fn restarting(endpoint: &str) -> (Sender<()>, Receiver<()>) {
     let (go_on, to_go_on) = channel();
     let (connected_in, connected) = channel();
@@ -227,7 +228,7 @@ fn restarting(endpoint: &str) -> (Sender<()>, Receiver<()>) {
     (go_on, connected)
 }
 
-/// A socket to which a client has connected.
+/// Returns a socket to which a client has connected.
 fn bound_and_connected(context: &zmq::Context, monitor: &str, endpoint: &str) -> zmq::Socket {
     let router = context.socket(zmq::ROUTER).unwrap();
     router.set_linger(0).unwrap();
@@ -235,7 +236,7 @@ fn bound_and_connected(context: &zmq::Context, monitor: &str, endpoint: &str) ->
     router.monitor(monitor, zmq::SocketEvent::HANDSHAKE_SUCCEEDED as i32).unwrap();
     let events = context.socket(zmq::PAIR).unwrap();
     events.connect(monitor).unwrap();
-    // The one before may not have let go of it yet.
+    // libzmq may not have closed the previous socket yet.
     while router.bind(endpoint).is_err() {
         std::thread::yield_now();
     }
@@ -251,7 +252,7 @@ fn a_call_over_a_connection_that_is_back_is_not_among_those_that_were_lost() {
         let channel = Channel::builder().endpoint(&endpoint).connect_lazy().unwrap();
         let mut watch = channel.watch();
         while watch.changed().await.unwrap()[0].state != ConnectionState::Ready {}
-        // The thread is kept from its work until the connection was lost and is back.
+        // This thread blocks until the connection was lost and is up again, so the client sees both at once.
         connected.recv().unwrap();
         go_on.send(()).unwrap();
         connected.recv().unwrap();

@@ -27,9 +27,9 @@ fn twenty_thousand_calls_at_once_from_many_tasks() {
     });
 }
 
-/// More than a client may have in flight: the rest waits its turn.
+/// More calls than a client may have in flight: the others wait.
 #[test]
-fn more_calls_than_there_is_room_for() {
+fn more_calls_than_may_be_in_flight() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_calls_per_peer(50));
         let probe = server.client_with(|channel| channel.max_calls(50)).await;

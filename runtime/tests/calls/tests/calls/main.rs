@@ -1,7 +1,7 @@
-//! The runtime over real sockets, with generated code on both ends: what it promises, each promise a test of its own.
+//! The runtime over real sockets, with generated code at both ends. Each test checks one guarantee.
 //!
-//! Handlers do what a test asks for, and write what becomes of them into a journal; see `src/probing.rs`. A test waits
-//! for lines of the journal, never for time to pass. What goes over the wire byte by byte is in `tests/wire`.
+//! Handlers do what a test asks for, and write their progress to a journal; see `src/probing.rs`. A test waits for
+//! lines of the journal, never for time to pass. Tests of the bytes on the wire are in `tests/wire`.
 
 mod bounds;
 mod cancel;

@@ -1,4 +1,4 @@
-//! Middleware: code of a program's own around its calls, and what comes along.
+//! Middleware: user code that runs around calls, and the middleware that the runtime provides.
 
 mod client;
 mod limits;

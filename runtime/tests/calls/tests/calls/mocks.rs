@@ -1,4 +1,4 @@
-//! Generated mocks: handled as a test says, counted, and plain about what a test has not said.
+//! Generated mocks: they answer as a test configures, count calls, and report calls that were not configured.
 
 use zsvc::testing::TestServer;
 use zsvc::{Code, Outcome, Status};
@@ -42,7 +42,7 @@ fn a_stream_is_handled_by_its_closure() {
 }
 
 #[test]
-fn what_has_no_closure_says_so() {
+fn a_method_without_a_closure_fails_with_a_clear_message() {
     on_one_thread(async {
         let mock = ProbeMock::new();
         let server = TestServer::of(ProbeServer::new(mock.clone())).unwrap();
@@ -51,7 +51,7 @@ fn what_has_no_closure_says_so() {
         assert_eq!((status.code(), status.outcome()), (Code::Unimplemented, Outcome::Executed));
         assert!(status.message().contains("`ProbeMock::on_echo`"), "{status}");
         probe.note("ignored").await.unwrap();
-        // What comes after it has been handled after it.
+        // Calls made after it are handled after it.
         probe.look().await.unwrap_err();
         assert_eq!((mock.echo_calls(), mock.note_calls(), mock.look_calls()), (1, 1, 1));
     });

@@ -1,4 +1,4 @@
-//! Endpoints with names: connections to all addresses of a name, as they come and go.
+//! Endpoints with host names: a channel connects to all addresses of a name, and follows changes.
 
 use std::io;
 use std::net::SocketAddr;
@@ -12,7 +12,7 @@ use crate::support::{Running, on_one_thread};
 
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// What a name leads to, as a test says; counts how often it was asked.
+/// A resolver whose addresses are set by the test; counts the lookups.
 #[derive(Clone)]
 struct Book(watch::Sender<Vec<SocketAddr>>, watch::Sender<usize>);
 
@@ -46,7 +46,7 @@ impl Resolve for Book {
     }
 }
 
-/// Waits until the connections are to these servers, and up.
+/// Waits until the channel has connections to exactly these servers, and all are up.
 async fn connected_to(channel: &Channel, servers: &[&Running]) {
     let mut watch = channel.watch();
     let mut expected: Vec<_> = servers.iter().map(|server| server.endpoint().to_owned()).collect();
@@ -95,7 +95,7 @@ fn addresses_come_and_go() {
         connected_to(&channel, &[&one, &other]).await;
         book.write(&[&other]);
         connected_to(&channel, &[&other]).await;
-        // What was in flight ends where it began; then the connection is closed.
+        // Calls in flight end on the old connection; then that connection is closed.
         let before = one.counters.calls();
         for _ in 0..20 {
             probe.echo("x").await.unwrap();
@@ -132,7 +132,7 @@ fn a_name_that_can_not_be_looked_up_is_waited_for() {
         tokio::task::yield_now().await;
         book.write(&[&server]);
         assert_eq!(waiting.await.unwrap().unwrap(), "x");
-        // A lookup that fails later takes nothing away.
+        // A later lookup that fails removes no connection.
         book.write(&[]);
         connected_to(&channel, &[&server]).await;
         probe.echo("x").await.unwrap();

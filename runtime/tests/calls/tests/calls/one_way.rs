@@ -1,4 +1,4 @@
-//! One-way calls: at most once, and never dropped unsaid.
+//! One-way calls: handled at most once, and never dropped without an error.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +10,7 @@ use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 use crate::support::{Running, free_endpoint, on_one_thread};
 
 #[test]
-fn closing_proves_that_all_has_arrived() {
+fn closing_proves_that_every_call_has_arrived() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -22,9 +22,9 @@ fn closing_proves_that_all_has_arrived() {
     });
 }
 
-/// A caller that works between its calls, and waits for nothing, has them sent all the same.
+/// A caller that computes between its calls and never waits still gets them sent.
 #[test]
-fn they_leave_although_their_caller_keeps_the_thread() {
+fn they_are_sent_although_their_caller_keeps_the_thread() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -35,7 +35,7 @@ fn they_leave_although_their_caller_keeps_the_thread() {
             if server.journal.count("noted") > 0 {
                 break;
             }
-            // tokio has whoever does 128 things without waiting give way.
+            // tokio makes a task yield after 128 operations without waiting.
             assert!(calls < 100, "nothing has arrived");
         }
     });
@@ -54,7 +54,7 @@ fn closing_proves_it_while_the_server_drains() {
         let held_until_then = server.journal.clone();
         probe.channel().clone().close(Duration::from_secs(10)).await.unwrap();
         assert_eq!(held_until_then.count("noted"), 1);
-        assert!(held.await.unwrap().is_err(), "closing ends what is in flight");
+        assert!(held.await.unwrap().is_err(), "closing ends calls in flight");
         server.is_out().await.unwrap();
     });
 }
@@ -71,7 +71,8 @@ fn closing_says_when_it_can_not_prove_it() {
     });
 }
 
-/// The connection was lost and is back: what had left before may never have arrived, and nobody was told.
+/// The connection was lost and is up again: calls that had been sent may never have arrived, and no answer reports
+/// it.
 #[test]
 fn closing_does_not_claim_what_a_lost_connection_may_have_swallowed() {
     on_one_thread(async {
@@ -105,7 +106,7 @@ fn closing_cancels_what_is_in_flight() {
     });
 }
 
-/// One time for all endpoints together, of which those that are there are asked at once.
+/// One time limit for all endpoints together; those that are connected are asked at once.
 #[test]
 fn closing_takes_no_longer_than_it_may() {
     on_one_thread(async {
@@ -126,9 +127,9 @@ fn closing_takes_no_longer_than_it_may() {
     });
 }
 
-/// As long as the clock does not reach.
+/// Timeouts beyond the range of the clock.
 #[test]
-fn times_may_be_as_long_as_they_like() {
+fn timeouts_may_be_arbitrarily_long() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client_with(|channel| channel.connect_timeout(Duration::MAX)).await;
@@ -165,7 +166,7 @@ fn it_waits_for_the_connection() {
 }
 
 #[test]
-fn it_is_told_when_there_was_no_connection_in_time() {
+fn it_fails_when_there_is_no_connection_in_time() {
     on_one_thread(async {
         let channel = Channel::builder().endpoint(free_endpoint()).connect_lazy().unwrap();
         let note = ProbeClient::new(channel).note("never").deadline(Duration::from_millis(50));
@@ -174,7 +175,7 @@ fn it_is_told_when_there_was_no_connection_in_time() {
     });
 }
 
-/// Nothing but that bounds what a server must hold that is kept from taking anything: here, one that does not serve yet.
+/// Only this bounds what a server that takes nothing must hold; here, a server that is not serving yet.
 #[test]
 fn they_wait_while_the_server_has_not_read_those_before() {
     on_one_thread(async {

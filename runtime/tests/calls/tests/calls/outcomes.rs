@@ -1,4 +1,4 @@
-//! Every call that failed says what became of it, and says it truthfully.
+//! Every failed call reports its outcome, and the reported outcome is true.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -29,7 +29,7 @@ fn nobody_listens_there() {
 }
 
 #[test]
-fn an_endpoint_is_no_endpoint() {
+fn an_endpoint_is_invalid() {
     on_one_thread(async {
         for endpoint in ["", "nonsense", "tcp://", "tcp://127.0.0.1", "carrier-pigeon://roof", "tcp://a\0b:1"]
         {
@@ -70,12 +70,12 @@ fn the_server_does_not_offer_the_service() {
 }
 
 #[test]
-fn the_parameters_can_not_be_read() {
+fn the_parameters_can_not_be_decoded() {
     static PUT: Method = Method::new("probe.v1.Probe/put", MethodKind::Unary);
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
-        // Text, where a chest is due.
+        // A string where a chest is expected.
         let call = probe.channel().unary::<Plain, u32, Status>(&PUT, &vec!["text".to_owned()]);
         let status = call.await.unwrap_err();
         assert_eq!(of(&status), (Code::InvalidArgument, Outcome::NotSent));
@@ -85,7 +85,7 @@ fn the_parameters_can_not_be_read() {
 }
 
 #[test]
-fn a_method_is_called_as_one_of_another_kind() {
+fn a_method_is_called_as_another_kind() {
     static ONE_WAY: Method = Method::new("probe.v1.Probe/echo", MethodKind::OneWay);
     static UNARY: Method = Method::new("probe.v1.Probe/note", MethodKind::Unary);
     static STREAM: Method = Method::new("probe.v1.Probe/echo", MethodKind::ServerStream);
@@ -118,7 +118,7 @@ fn the_server_is_dropped_while_calls_run() {
         let held = probe.hold("a").no_deadline();
         let streamed = async {
             let mut numbers = probe.hold_stream("a").await.unwrap();
-            // What came right before the end may be lost with the connection.
+            // Calls right before the end may be lost with the connection.
             loop {
                 if let Err(status) = numbers.next().await.unwrap() {
                     break status;
@@ -176,12 +176,12 @@ fn a_server_whose_handlers_panicked_still_ends() {
     on_one_thread(async {
         let server = Running::start();
         panics_are_answered(&server).await;
-        // It waits for all calls in flight: none may have been forgotten.
+        // The server waits for all calls in flight: none may have been forgotten.
         server.stop().await;
     });
 }
 
-/// The calls whose marks stand in what a bare ROUTER receives, up to the last.
+/// Returns the calls whose marks occur in what a bare ROUTER receives, up to the last.
 fn received(router: &zmq::Socket) -> BTreeSet<usize> {
     let mut arrived = BTreeSet::new();
     loop {
@@ -199,10 +199,10 @@ fn mark(call: usize) -> String {
     format!("<{call}>")
 }
 
-/// A server that does not read for so long that the client's queues fill up. Calls then wait at every stage of their way
-/// out when their time is up.
+/// The server does not read for so long that the client's queues fill up. When their deadlines pass, calls wait at
+/// every stage of being sent.
 #[test]
-fn what_is_said_not_to_have_been_sent_never_arrives() {
+fn calls_reported_as_not_sent_never_arrive() {
     const CALLS: usize = 800;
     on_threads(async {
         let router = zmq::Context::new().socket(zmq::ROUTER).unwrap();
@@ -226,9 +226,9 @@ fn what_is_said_not_to_have_been_sent_never_arrives() {
     });
 }
 
-/// That its own call was not sent does not undo what the handler has done.
+/// A handler whose own call was not sent has still run.
 #[test]
-fn what_a_handler_passes_on_is_its_own_answer() {
+fn a_status_that_a_handler_forwards_is_its_own_answer() {
     on_one_thread(async {
         let nowhere = Channel::builder().endpoint(free_endpoint()).deadline(Duration::from_millis(20));
         let behind = Some(ProbeClient::new(nowhere.connect_lazy().unwrap()));

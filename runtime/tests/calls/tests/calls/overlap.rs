@@ -1,4 +1,4 @@
-//! Methods that say what becomes of a call that is made while another of theirs runs.
+//! `@overlap`: what happens to a call that is made while another call of the same method runs.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ fn of(status: &Status) -> (Code, Outcome, Option<Cause>) {
 }
 
 #[test]
-fn the_later_call_waits_for_its_turn() {
+fn the_later_call_waits_for_the_earlier() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -21,7 +21,7 @@ fn the_later_call_waits_for_its_turn() {
             tokio::task::yield_now().await;
         }
         server.journal.has("a began").await;
-        // Other methods, and another client's calls, do not mind.
+        // Other methods, and calls of other clients, are not affected.
         probe.echo("x").await.unwrap();
         assert_eq!(server.client().await.echo("x").await.unwrap(), "x");
         assert_eq!(server.journal.lines(), ["a began"]);
@@ -37,7 +37,7 @@ fn the_later_call_waits_for_its_turn() {
 }
 
 #[test]
-fn waiting_for_a_turn_takes_of_the_deadline_and_is_given_up_by_dropping() {
+fn waiting_counts_against_the_deadline_and_ends_when_the_call_is_dropped() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -48,7 +48,7 @@ fn waiting_for_a_turn_takes_of_the_deadline_and_is_given_up_by_dropping() {
         let given_up = tokio::spawn(probe.hold_in_turn("c"));
         tokio::task::yield_now().await;
         given_up.abort();
-        // The first gives its turn back also where it is dropped.
+        // The first call gives its permit back also when it is dropped.
         first.abort();
         server.journal.has("a dropped").await;
         server.journal.open("d");
@@ -58,7 +58,7 @@ fn waiting_for_a_turn_takes_of_the_deadline_and_is_given_up_by_dropping() {
 }
 
 #[test]
-fn the_later_call_takes_the_place_of_the_earlier() {
+fn the_later_call_replaces_the_earlier() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -76,7 +76,7 @@ fn the_later_call_takes_the_place_of_the_earlier() {
 }
 
 #[test]
-fn a_call_that_is_replaced_before_it_was_sent_never_is() {
+fn a_call_that_is_replaced_before_it_was_sent_is_never_sent() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client_with(|channel| channel.max_calls(1)).await;
@@ -123,7 +123,7 @@ fn a_stream_runs_until_its_end() {
         assert!(!second.is_finished());
         server.journal.open("a");
         assert_eq!((first.next().await, first.next().await), (Some(Ok(1)), None));
-        // It is still there, but has ended.
+        // The second call was not dropped, but has ended.
         let mut second = second.await.unwrap().unwrap();
         assert_eq!(second.next().await, Some(Ok(0)));
         assert_eq!(first.next().await, None);

@@ -1,10 +1,10 @@
-//! Peers that are no peers of this project: bare sockets, for tests of what happens to those that misbehave.
+//! Bare sockets that act as peers, for tests of peers that violate the protocol.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-/// A DEALER that is connected to a server.
+/// Returns a DEALER that is connected to a server.
 pub(crate) fn dealer(endpoint: &str) -> zmq::Socket {
     let dealer = zmq::Context::new().socket(zmq::DEALER).unwrap();
     dealer.set_linger(0).unwrap();
@@ -12,7 +12,7 @@ pub(crate) fn dealer(endpoint: &str) -> zmq::Socket {
     dealer
 }
 
-/// The same, with little room for what it has not read.
+/// Like [`dealer`], with small receive buffers.
 pub(crate) fn narrow_dealer(endpoint: &str) -> zmq::Socket {
     let dealer = zmq::Context::new().socket(zmq::DEALER).unwrap();
     dealer.set_linger(0).unwrap();
@@ -22,18 +22,18 @@ pub(crate) fn narrow_dealer(endpoint: &str) -> zmq::Socket {
     dealer
 }
 
-/// A batch with one call of `hold`, whose id is 1.
+/// Returns a batch with one call of `hold`, whose id is 1.
 pub(crate) fn call_of_hold(name: &str) -> Vec<u8> {
     call_of("hold", name)
 }
 
-/// A batch with one call, whose id is 1, of a method that takes a name.
+/// Returns a batch with one call, whose id is 1, of a method that takes a name.
 pub(crate) fn call_of(method: &str, name: &str) -> Vec<u8> {
     let method = format!("probe.v1.Probe/{method}");
     [&[1], record(0xcc, &[1], &method, &short(0xa0, name), &[]).as_slice()].concat()
 }
 
-/// A batch with calls of `fill`, all in one message.
+/// Returns a batch with calls of `fill`, all in one message.
 pub(crate) fn calls_of_fill(calls: u16, size: u32) -> Vec<u8> {
     let size = [&[0xce], size.to_be_bytes().as_slice()].concat();
     let mut batch = vec![1];
@@ -43,7 +43,7 @@ pub(crate) fn calls_of_fill(calls: u16, size: u32) -> Vec<u8> {
     batch
 }
 
-/// A batch with one call of `pour` of endless items, whose reader says that it can take more than there is.
+/// Returns a batch with one call of `pour` of endless items, and credit for more than there is.
 pub(crate) fn call_of_pour(name: &str, size: u32) -> Vec<u8> {
     let number = |number: u32| [&[0xce], number.to_be_bytes().as_slice()].concat();
     let parameters = [short(0xa0, name), number(u32::MAX), number(size)].concat();
@@ -52,7 +52,7 @@ pub(crate) fn call_of_pour(name: &str, size: u32) -> Vec<u8> {
     [&[1], record(0xcc, &[1], "probe.v1.Probe/pour", &parameters, &credit).as_slice()].concat()
 }
 
-/// The record of a call: its id with the marker of its form, and its parameters, as elements of an array.
+/// Returns the record of a call: its id with the marker of its encoding, and its parameters, as elements of an array.
 fn record(marker: u8, id: &[u8], method: &str, parameters: &[u8], tail: &[u8]) -> Vec<u8> {
     let (elements, parameter_count) = if tail.is_empty() { (0x94, 0x91) } else { (0x97, 0x93) };
     let mut record = vec![elements, 1, marker];
@@ -65,14 +65,14 @@ fn record(marker: u8, id: &[u8], method: &str, parameters: &[u8], tail: &[u8]) -
     record
 }
 
-/// A string of up to 31 bytes.
+/// Returns the encoding of a string of up to 31 bytes.
 fn short(marker: u8, text: &str) -> Vec<u8> {
     let length = u8::try_from(text.len()).ok().filter(|length| *length < 32);
     let length = length.expect("a longer string has another form");
     [&[marker | length], text.as_bytes()].concat()
 }
 
-/// Threads that call as fast as they can, whatever they are told, until this is dropped.
+/// Threads that call as fast as they can, whatever the answers are, until this is dropped.
 pub(crate) struct Flood {
     stop: Arc<AtomicBool>,
     threads: Vec<JoinHandle<()>>,

@@ -1,11 +1,11 @@
-//! [`Relay`]: a device between clients and a server, which counts what passes, and can stop passing it on.
+//! [`Relay`]: a device between clients and a server, which counts messages and can stop forwarding them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::thread::JoinHandle;
 
-/// Carries messages between a ROUTER, to which clients connect, and a DEALER, which is connected to a server: what
-/// `zmq_proxy` does, and counting.
+/// Forwards messages between a ROUTER, to which clients connect, and a DEALER, which is connected to a server: what
+/// `zmq_proxy` does, with counters.
 pub(crate) struct Relay {
     endpoint: String,
     shared: Arc<Shared>,
@@ -15,17 +15,17 @@ pub(crate) struct Relay {
 #[derive(Default)]
 struct Shared {
     stop: AtomicBool,
-    /// What clients send is thrown away.
+    /// Whether messages of clients are discarded.
     deaf: AtomicBool,
     to_server: AtomicUsize,
     to_clients: AtomicUsize,
 }
 
-/// How often it looks whether it is to stop, in milliseconds.
-const LOOK: i64 = 20;
+/// Interval at which the relay checks whether it is to stop, in milliseconds.
+const POLL_INTERVAL_MS: i64 = 20;
 
 impl Relay {
-    /// A relay to a server, with an endpoint of its own.
+    /// Starts a relay to a server, with an endpoint of its own.
     pub(crate) fn to(server: &str) -> Self {
         let context = zmq::Context::new();
         let front = context.socket(zmq::ROUTER).unwrap();
@@ -42,17 +42,17 @@ impl Relay {
         Self { endpoint, shared, thread: Some(thread) }
     }
 
-    /// Where clients find it.
+    /// Returns the endpoint for clients.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoint
     }
 
-    /// From now on, nothing that clients send reaches the server.
+    /// Stops forwarding messages of clients to the server.
     pub(crate) fn turn_deaf(&self) {
         self.shared.deaf.store(true, Ordering::SeqCst);
     }
 
-    /// How many messages have passed: to the server, and to clients.
+    /// Returns the numbers of forwarded messages: to the server, and to clients.
     pub(crate) fn messages(&self) -> (usize, usize) {
         let (there, back) = (&self.shared.to_server, &self.shared.to_clients);
         (there.load(Ordering::SeqCst), back.load(Ordering::SeqCst))
@@ -62,7 +62,7 @@ impl Relay {
 fn carry(front: &zmq::Socket, back: &zmq::Socket, shared: &Shared) {
     while !shared.stop.load(Ordering::SeqCst) {
         let mut items = [front.as_poll_item(zmq::POLLIN), back.as_poll_item(zmq::POLLIN)];
-        if zmq::poll(&mut items, LOOK).is_err() {
+        if zmq::poll(&mut items, POLL_INTERVAL_MS).is_err() {
             return;
         }
         pass(front, &shared.to_server, |frames| {

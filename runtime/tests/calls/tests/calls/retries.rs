@@ -1,4 +1,4 @@
-//! Calls that are made again, and those that are not: what is safe, how often, for how long.
+//! Retries: which calls are retried, how often, and for how long.
 
 use std::time::Duration;
 
@@ -9,11 +9,11 @@ use zsvc_calls::probe::v1::ProbeClient;
 
 use crate::support::{Running, free_endpoint, on_one_thread};
 
-/// `unavailable`, by its number.
+/// The number of the code `unavailable`.
 const UNAVAILABLE: u8 = 14;
 const MOMENT: Duration = Duration::from_millis(1);
 
-/// With pauses that are not worth waiting for.
+/// Returns a retry policy with pauses that are too short to matter.
 fn eager() -> Retry {
     Retry::default().pauses(MOMENT, MOMENT)
 }
@@ -22,7 +22,7 @@ async fn client_with(server: &Running, retry: Retry) -> ProbeClient {
     server.client_with(|channel| channel.retry(retry)).await
 }
 
-/// How often calls were made again, and how often that was denied.
+/// Returns the number of retries, and the number of retries that were denied.
 fn retries(probe: &ProbeClient) -> (u64, u64) {
     let counters = probe.channel().counters();
     (counters.retries(), counters.retries_denied())
@@ -33,7 +33,7 @@ fn of(status: &Status) -> (Code, Outcome, Option<Cause>) {
 }
 
 #[test]
-fn what_fails_for_now_is_made_again_if_it_may_run_twice() {
+fn transient_failures_are_retried_if_the_call_may_run_twice() {
     on_one_thread(async {
         let server = Running::start();
         let probe = client_with(&server, eager()).await;
@@ -43,9 +43,9 @@ fn what_fails_for_now_is_made_again_if_it_may_run_twice() {
     });
 }
 
-/// Its bytes were handed over to libzmq, and are still here.
+/// The bytes of the call were handed to libzmq, and the client still has them.
 #[test]
-fn a_large_call_is_made_again_as_well() {
+fn a_large_call_is_retried_as_well() {
     on_one_thread(async {
         let server = Running::start();
         let probe = client_with(&server, eager()).await;
@@ -56,7 +56,7 @@ fn a_large_call_is_made_again_as_well() {
 }
 
 #[test]
-fn what_fails_for_good_or_may_not_run_twice_is_made_once() {
+fn permanent_failures_and_calls_that_may_not_run_twice_are_not_retried() {
     on_one_thread(async {
         let server = Running::start();
         let probe = client_with(&server, eager()).await;
@@ -69,7 +69,7 @@ fn what_fails_for_good_or_may_not_run_twice_is_made_once() {
 }
 
 #[test]
-fn a_call_and_a_channel_may_do_without() {
+fn retries_can_be_disabled_per_call_and_per_channel() {
     on_one_thread(async {
         let server = Running::start();
         let probe = client_with(&server, eager()).await;
@@ -85,7 +85,7 @@ fn a_call_and_a_channel_may_do_without() {
 }
 
 #[test]
-fn what_a_busy_server_has_turned_away_is_made_again_although_it_may_not_run_twice() {
+fn calls_refused_by_a_busy_server_are_retried_although_they_may_not_run_twice() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_calls_per_peer(1));
         let probe = client_with(&server, eager().attempts(u32::MAX)).await;
@@ -103,15 +103,15 @@ fn what_a_busy_server_has_turned_away_is_made_again_although_it_may_not_run_twic
 }
 
 #[test]
-fn a_server_is_called_again_when_it_has_asked_to_be() {
+fn a_retry_waits_for_the_time_that_the_server_names() {
     on_one_thread(async {
         let server = Running::with(|server| server.middleware(RateLimit::per_method(20).burst(1)));
         let probe = client_with(&server, eager()).await;
         for _ in 0..3 {
             probe.echo("x").await.unwrap();
         }
-        assert_eq!(retries(&probe), (2, 0), "it was waited for, and no more often than it takes");
-        // It takes longer than the call has time.
+        assert_eq!(retries(&probe), (2, 0), "each retry waited for the limit");
+        // The pause is longer than the time left of the call.
         let calls = [probe.echo("x"), probe.echo("x")].map(|call| call.deadline(20 * MOMENT));
         let [.., last] = &join_all(calls).await[..] else { panic!("two calls have two ends") };
         let status = last.as_ref().unwrap_err();
@@ -128,7 +128,7 @@ fn retries_keep_to_the_deadline() {
         let probe = client_with(&server, retry).await;
         let call = probe.fail_at_first("a", u32::MAX, UNAVAILABLE).deadline(200 * MOMENT);
         let status = tokio::time::timeout(Duration::from_secs(5), call).await.unwrap().unwrap_err();
-        // Either there was no time for one more, or the last had too little.
+        // Either no time was left for another attempt, or the last attempt had too little.
         let ends = [(Code::Unavailable, Outcome::Executed), (Code::DeadlineExceeded, Outcome::MaybeExecuted)];
         assert!(ends.contains(&(status.code(), status.outcome())), "{status}");
         assert!(retries(&probe).0 > 0);
@@ -142,7 +142,7 @@ fn the_budget_bounds_what_an_outage_is_multiplied_by() {
         let probe = client_with(&server, eager().attempts(2).budget(0, 1)).await;
         let calls = (0..50).map(|number| probe.fail_at_first(format!("{number}"), 9, UNAVAILABLE));
         assert!(join_all(calls).await.iter().all(Result::is_err));
-        // As many as ten seconds bring; one more if that took a second.
+        // As many as ten seconds allow; one more if the calls took a second.
         let (made, denied) = retries(&probe);
         assert!((10..=12).contains(&made) && made + denied == 50, "{made} made, {denied} denied");
         let names = (0..50).map(|number| server.journal.count(&format!("{number}")));
@@ -151,7 +151,7 @@ fn the_budget_bounds_what_an_outage_is_multiplied_by() {
 }
 
 #[test]
-fn a_call_whose_connection_is_lost_is_made_again_if_it_may_run_twice() {
+fn a_call_whose_connection_is_lost_is_retried_if_it_may_run_twice() {
     on_one_thread(async {
         let server = Running::start();
         let (endpoint, probe) = (server.endpoint().to_owned(), server.client().await);
@@ -171,7 +171,7 @@ fn a_call_whose_connection_is_lost_is_made_again_if_it_may_run_twice() {
 }
 
 #[test]
-fn a_call_that_was_made_twice_does_not_say_that_it_was_never_sent() {
+fn a_retried_call_does_not_report_that_it_was_not_sent() {
     on_one_thread(async {
         let server = Running::start();
         let probe = client_with(&server, eager()).await;
@@ -183,7 +183,7 @@ fn a_call_that_was_made_twice_does_not_say_that_it_was_never_sent() {
     });
 }
 
-/// A server that reads nothing, so that calls stay behind in the client.
+/// The server reads nothing, so calls stay in the client.
 #[test]
 fn a_call_whose_time_is_up_before_it_has_left_is_never_sent() {
     on_one_thread(async {
@@ -195,13 +195,14 @@ fn a_call_whose_time_is_up_before_it_has_left_is_never_sent() {
         let mut others = Vec::new();
         let never = loop {
             let body = format!("after {} others;", others.len());
-            // Until it does not get further than the outbox, and not merely into the line for it.
+            // Until a call gets as far as the outbox, and is not merely in the queue for it.
             let status = probe.echo(body.clone()).deadline(50 * MOMENT).await.unwrap_err();
             if status.outcome() == Outcome::NotSent && status.message().contains("was not answered") {
                 assert_eq!(of(&status), (Code::DeadlineExceeded, Outcome::NotSent, Some(Cause::Deadline)));
                 break body;
             }
-            // In tasks, since a call that is polled but once may have given way to those before it, and be nowhere yet.
+            // Spawned, since a call that is polled only once may have yielded to those before it, and not be queued
+            // yet.
             others.extend((0..10).map(|_| tokio::spawn(probe.echo(vec![7; 20_000]).no_deadline())));
         };
         router.set_rcvtimeo(500).unwrap();
@@ -214,7 +215,7 @@ fn a_call_whose_time_is_up_before_it_has_left_is_never_sent() {
             }
             calls
         });
-        // All the others have left, also those that were queued behind it.
+        // All other calls were sent, including those queued behind it.
         assert_eq!(read.await.unwrap(), others.len());
     });
 }

@@ -1,4 +1,4 @@
-//! Servers in the process of a test, which fail as the test says, on a clock that is paused.
+//! Servers in the process of the test that fail as the test says, on a paused clock.
 
 use std::time::Duration;
 
@@ -7,14 +7,16 @@ use zsvc::{Cause, Channel, Code, Outcome, Server, ServerBuilder, Status};
 use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 
-/// A test that waits for so long, on a clock that goes on whenever there is nothing to do, waits for what never comes.
-const HANGS: Duration = Duration::from_hours(24);
+/// Time after which a test hangs. The clock advances whenever there is nothing to do, so this is reached only by a
+/// test that waits for an event that never comes.
+const TEST_TIMEOUT: Duration = Duration::from_hours(24);
 
-/// Runs a test whose clock stands still while anything is to be done, and then goes on to what is next.
+/// Runs a test on a clock that stands still while there is work, and then advances to the next timer.
 fn on_paused_clock<F: Future>(test: F) -> F::Output {
     let mut builder = tokio::runtime::Builder::new_current_thread();
-    let runtime = builder.enable_all().start_paused(true).build().expect("a runtime can be made");
-    runtime.block_on(async { tokio::time::timeout(HANGS, test).await.expect("the test hangs") })
+    let runtime =
+        builder.enable_all().start_paused(true).build().expect("the system has descriptors for a runtime");
+    runtime.block_on(async { tokio::time::timeout(TEST_TIMEOUT, test).await.expect("the test hangs") })
 }
 
 fn probe() -> (Probe, ServerBuilder) {
@@ -23,7 +25,7 @@ fn probe() -> (Probe, ServerBuilder) {
 }
 
 async fn client(server: &TestServer) -> ProbeClient {
-    ProbeClient::connect(server.endpoint()).await.expect("the server is there")
+    ProbeClient::connect(server.endpoint()).await.expect("the server is up")
 }
 
 fn told(status: &Status) -> (Code, Outcome, Option<Cause>) {
@@ -34,7 +36,7 @@ const LOST: (Code, Outcome, Option<Cause>) =
     (Code::Unavailable, Outcome::MaybeExecuted, Some(Cause::ConnectionLost));
 
 #[test]
-fn calls_come_to_the_same_as_over_sockets() {
+fn calls_have_the_same_results_as_over_sockets() {
     on_paused_clock(async {
         let server = TestServer::start(probe().1).unwrap();
         let probe = client(&server).await;
@@ -48,7 +50,7 @@ fn calls_come_to_the_same_as_over_sockets() {
 }
 
 #[test]
-fn what_is_delayed_arrives_later_and_in_order() {
+fn delayed_messages_arrive_later_and_in_order() {
     on_paused_clock(async {
         let server = TestServer::start(probe().1).unwrap();
         let probe = client(&server).await;
@@ -60,7 +62,7 @@ fn what_is_delayed_arrives_later_and_in_order() {
         let late = tokio::spawn(probe.echo(vec![2]).no_deadline());
         tokio::task::yield_now().await;
         server.heal();
-        // It was sent later and over a shorter way, and yet comes after.
+        // The call was sent later and over a faster link, and still arrives after the other.
         probe.echo(vec![3]).no_deadline().await.unwrap();
         assert!(late.is_finished());
         let status = {
@@ -93,7 +95,7 @@ fn calls_whose_answers_are_lost_have_run() {
 }
 
 #[test]
-fn a_cut_fails_what_is_in_flight_and_no_more() {
+fn a_cut_fails_only_calls_in_flight() {
     on_paused_clock(async {
         let (handlers, builder) = probe();
         let server = TestServer::start(builder).unwrap();
@@ -128,7 +130,7 @@ fn a_server_that_crashed_serves_again_once_it_is_restarted() {
 }
 
 #[test]
-fn a_server_that_drains_ends_what_it_has_and_sends_the_rest_elsewhere() {
+fn a_server_that_drains_finishes_its_calls_and_others_go_elsewhere() {
     on_paused_clock(async {
         let ((handlers, one), (_, other)) = (probe(), probe());
         let (one, other) = (TestServer::start(one).unwrap(), TestServer::start(other).unwrap());
@@ -146,7 +148,7 @@ fn a_server_that_drains_ends_what_it_has_and_sends_the_rest_elsewhere() {
 }
 
 #[test]
-fn what_is_idempotent_may_arrive_twice_and_nothing_else_does() {
+fn only_idempotent_calls_may_arrive_twice() {
     on_paused_clock(async {
         let (handlers, builder) = probe();
         let server = TestServer::start(builder).unwrap();
@@ -179,7 +181,7 @@ fn no_time_is_too_long() {
 }
 
 #[test]
-fn there_is_no_test_server_that_was_dropped() {
+fn a_dropped_test_server_can_not_be_reached() {
     on_paused_clock(async {
         let server = TestServer::start(probe().1).unwrap();
         let endpoint = server.endpoint().to_owned();

@@ -1,4 +1,4 @@
-//! The way out: a server drains, and its clients go elsewhere or wait for the next.
+//! Shutdown: a server drains, and its clients go to other servers or wait for the next.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -12,7 +12,7 @@ use zsvc_calls::probe::v1::ProbeClient;
 use crate::raw;
 use crate::support::{Running, free_endpoint, on_one_thread, on_threads};
 
-/// Calls until a call is turned away, and returns how.
+/// Makes calls until one is refused, and returns its status.
 async fn turned_away(probe: &ProbeClient) -> Status {
     loop {
         if let Err(status) = probe.echo("x").no_retry().fail_fast().await {
@@ -34,7 +34,7 @@ fn what_is_in_flight_may_finish_and_what_is_new_is_turned_away() {
         server.begin_to_stop();
         let status = turned_away(&probe).await;
         assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::NotSent), "{status}");
-        // Streams flow on, both ways.
+        // Streams continue in both directions.
         sink.send(Bytes::from_static(b"x")).await.unwrap();
         assert_eq!(back.next().await.unwrap().unwrap(), "x");
         sink.finish();
@@ -48,7 +48,7 @@ fn what_is_in_flight_may_finish_and_what_is_new_is_turned_away() {
 }
 
 #[test]
-fn what_is_in_flight_when_the_grace_time_ends_is_told_so() {
+fn calls_in_flight_at_the_end_of_the_grace_time_fail_with_that_reason() {
     on_one_thread(async {
         let server = Running::with(|server| server.grace(Duration::from_millis(100)));
         let probe = server.client().await;
@@ -66,9 +66,9 @@ fn what_is_in_flight_when_the_grace_time_ends_is_told_so() {
     });
 }
 
-/// A stream that has no end of its own.
+/// The stream has no end of its own.
 #[test]
-fn a_handler_that_is_told_of_the_end_may_end_well() {
+fn a_handler_that_sees_the_drain_may_end_successfully() {
     on_one_thread(async {
         let server = Running::with(|server| server.grace(Duration::from_hours(1)));
         let mut numbers = server.client().await.hold_until_draining().await.unwrap();
@@ -80,7 +80,7 @@ fn a_handler_that_is_told_of_the_end_may_end_well() {
 }
 
 #[test]
-fn handlers_that_nobody_waits_for_end_with_the_grace_time_or_the_server() {
+fn one_way_handlers_end_with_the_grace_time_or_the_server() {
     on_one_thread(async {
         let server = Running::with(|server| server.grace(Duration::from_millis(100)));
         let (probe, journal) = (server.client().await, server.journal.clone());
@@ -97,9 +97,9 @@ fn handlers_that_nobody_waits_for_end_with_the_grace_time_or_the_server() {
     });
 }
 
-/// As long as the clock does not reach.
+/// A grace time beyond the range of the clock.
 #[test]
-fn a_server_may_wait_for_ever() {
+fn the_grace_time_may_be_unlimited() {
     on_one_thread(async {
         let server = Running::with(|server| server.grace(Duration::MAX).peer_timeout(Duration::MAX));
         let (probe, journal) = (server.client().await, server.journal.clone());
@@ -114,7 +114,7 @@ fn a_server_may_wait_for_ever() {
 }
 
 #[test]
-fn an_idle_server_is_out_at_once() {
+fn an_idle_server_stops_at_once() {
     on_one_thread(async {
         let server = Running::with(|server| server.grace(Duration::from_hours(1)));
         let probe = server.client().await;
@@ -123,7 +123,7 @@ fn an_idle_server_is_out_at_once() {
     });
 }
 
-/// Every call that a handler has run for is answered, however the server's end falls between.
+/// Every call whose handler has run is answered, whenever the server stops.
 #[test]
 fn no_answer_is_lost() {
     on_threads(async {
@@ -168,7 +168,7 @@ fn calls_that_wait_for_a_server_that_restarts_then_succeed() {
         let (endpoint, probe) = (server.endpoint().to_owned(), server.client().await);
         probe.echo("x").await.unwrap();
         server.kill().await;
-        // Until the client knows that the connection is lost, calls fail; from then on, they wait.
+        // Calls fail until the client detects the lost connection; from then on, they wait.
         let waiting = tokio::spawn(async move {
             loop {
                 if let Ok(echoed) = probe.echo("back").await {
@@ -184,7 +184,7 @@ fn calls_that_wait_for_a_server_that_restarts_then_succeed() {
 }
 
 #[test]
-fn a_call_may_be_made_before_its_server_is_there() {
+fn a_call_may_be_made_before_its_server_is_up() {
     on_one_thread(async {
         let endpoint = free_endpoint();
         let channel = Channel::builder().endpoint(&endpoint).connect_lazy().unwrap();
@@ -202,13 +202,13 @@ fn a_client_of_a_server_that_drains_goes_to_another() {
         let (mut leaving, staying) = (Running::start(), Running::start());
         let channel = Channel::builder().endpoint(leaving.endpoint()).endpoint(staying.endpoint());
         let probe = ProbeClient::new(channel.connect().await.unwrap());
-        // A server tells those of its going whom it knows.
+        // A server announces that it drains only to clients that it knows.
         while leaving.counters.calls() == 0 || staying.counters.calls() == 0 {
             join_all([probe.echo("x"), probe.echo("x")]).await;
         }
         let held = tokio::spawn(probe.hold("a"));
         leaving.begin_to_stop();
-        // A call that crosses the word of its going is turned away unread, and goes by the other at once.
+        // A call that crosses the announcement is refused unread, and goes to the other server at once.
         let calls_before = staying.counters.calls();
         while staying.counters.calls() < calls_before + 20 {
             probe.echo("x").await.unwrap();
@@ -224,9 +224,9 @@ fn a_client_of_a_server_that_drains_goes_to_another() {
     });
 }
 
-/// Clients of this project stop calling once they are told; others may not.
+/// This project's clients stop calling once they are told; others may not.
 #[test]
-fn a_server_is_out_although_somebody_goes_on_calling() {
+fn a_server_stops_although_a_client_keeps_calling() {
     on_threads(async {
         let server = Running::with(|server| server.grace(Duration::from_millis(200)));
         let probe = server.client().await;
@@ -239,9 +239,9 @@ fn a_server_is_out_although_somebody_goes_on_calling() {
     });
 }
 
-/// The servers and clients of a process share one context: what some leave behind must not hold up others.
+/// The servers and clients of a process share one context: what some of them leave behind must not hold up others.
 #[test]
-fn servers_and_clients_that_go_in_any_order_disturb_nobody_else() {
+fn servers_and_clients_that_end_in_any_order_do_not_affect_others() {
     on_threads(async {
         let bystander = Running::start();
         let probe = bystander.client().await;

@@ -1,4 +1,4 @@
-//! What the tests share: runtimes with a deadline, and a server that is started, stopped and killed.
+//! Shared code of the tests: runtimes with a time limit, and a server that is started, stopped and killed.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -10,20 +10,20 @@ use zsvc::{Channel, Counters, ServeError, Server, ServerBuilder};
 use zsvc_calls::probe::v1::{ClockServer, ProbeClient, ProbeServer};
 use zsvc_calls::{Journal, Probe, Ticker, losses};
 
-/// A test that takes so long hangs.
-const HANGS: Duration = Duration::from_secs(20);
+/// Time after which a test hangs.
+const TEST_TIMEOUT: Duration = Duration::from_secs(20);
 
-/// A local endpoint with a port that is free.
+/// A local endpoint with any free port.
 pub(crate) const ANY_PORT: &str = "tcp://127.0.0.1:*";
 
-/// A local endpoint where nobody listens: a file and not a port, which another test might be given meanwhile.
+/// Returns a local endpoint without a listener: a file and not a port, which another test might be given meanwhile.
 pub(crate) fn free_endpoint() -> String {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     let name = format!("zsvc-{}-{}", std::process::id(), NEXT.fetch_add(1, Ordering::Relaxed));
     format!("ipc://{}", std::env::temp_dir().join(name).display())
 }
 
-/// How many threads [`on_threads`] has.
+/// Number of threads of [`on_threads`].
 pub(crate) const THREADS: usize = 3;
 
 /// Runs a test on a runtime of one thread.
@@ -37,33 +37,33 @@ pub(crate) fn on_threads<F: Future>(test: F) -> F::Output {
 }
 
 fn run<F: Future>(builder: &mut tokio::runtime::Builder, test: F) -> F::Output {
-    let runtime = builder.enable_all().build().expect("a runtime can be made");
-    runtime.block_on(async { tokio::time::timeout(HANGS, test).await.expect("the test hangs") })
+    let runtime = builder.enable_all().build().expect("the system has descriptors for a runtime");
+    runtime.block_on(async { tokio::time::timeout(TEST_TIMEOUT, test).await.expect("the test hangs") })
 }
 
-/// A server of `Probe` and `Clock` that serves in a task.
+/// A server of `Probe` and `Clock` that runs in a task.
 pub(crate) struct Running {
     pub(crate) journal: Journal,
     pub(crate) counters: Arc<Counters>,
     endpoints: Vec<String>,
     stop: Option<oneshot::Sender<()>>,
     task: JoinHandle<Result<(), ServeError>>,
-    /// The test makes the server drop something.
+    /// Whether the test makes the server drop something.
     lossy: bool,
 }
 
 impl Running {
-    /// With everything as it is by default.
+    /// Starts a server with default settings.
     pub(crate) fn start() -> Self {
         Self::with(|server| server)
     }
 
-    /// With other settings.
+    /// Starts a server with other settings.
     pub(crate) fn with(set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         Self::of(Probe::default(), |server| set(server.bind(ANY_PORT)))
     }
 
-    /// With a probe of the caller's, bound to what the caller says.
+    /// Starts a server with the given probe, bound to the endpoints that `set` adds.
     pub(crate) fn of(probe: Probe, set: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         Self::try_of(probe, set).expect("the endpoints can be bound")
     }
@@ -78,7 +78,8 @@ impl Running {
         Ok(Self { journal, counters, endpoints, stop: Some(stop), task, lossy: false })
     }
 
-    /// At an endpoint where another was until just now: libzmq's own thread closes sockets in its own time.
+    /// Starts a server at an endpoint that another one just left, retrying while it is in use: libzmq closes sockets
+    /// in its own thread.
     pub(crate) async fn again(endpoint: &str) -> Self {
         loop {
             match Self::try_of(Probe::default(), |server| server.bind(endpoint)) {
@@ -88,53 +89,53 @@ impl Running {
         }
     }
 
-    /// Has it drop something, which no server does that is not made to.
+    /// Allows the server to drop something. Otherwise the test fails if it has.
     pub(crate) fn lossy(mut self) -> Self {
         self.lossy = true;
         self
     }
 
-    /// Where it is.
+    /// Returns its endpoint.
     pub(crate) fn endpoint(&self) -> &str {
         &self.endpoints[0]
     }
 
-    /// Everywhere it is.
+    /// Returns all its endpoints.
     pub(crate) fn endpoints(&self) -> &[String] {
         &self.endpoints
     }
 
-    /// A client with everything as it is by default.
+    /// Connects a client with default settings.
     pub(crate) async fn client(&self) -> ProbeClient {
-        ProbeClient::connect(self.endpoint()).await.expect("the server is there")
+        ProbeClient::connect(self.endpoint()).await.expect("the server is up")
     }
 
-    /// A client with a channel of other settings.
+    /// Connects a client whose channel has other settings.
     pub(crate) async fn client_with(
         &self,
         set: impl FnOnce(zsvc::ChannelBuilder) -> zsvc::ChannelBuilder,
     ) -> ProbeClient {
         let channel = set(Channel::builder().endpoint(self.endpoint())).connect().await;
-        ProbeClient::new(channel.expect("the server is there"))
+        ProbeClient::new(channel.expect("the server is up"))
     }
 
-    /// Asks it to drain, and goes on at once.
+    /// Asks the server to drain, and returns at once.
     pub(crate) fn begin_to_stop(&mut self) {
         drop(self.stop.take());
     }
 
-    /// Waits until it is out.
+    /// Waits until the server has stopped.
     pub(crate) async fn is_out(&mut self) -> Result<(), ServeError> {
         (&mut self.task).await.expect("the server does not panic")
     }
 
-    /// Drains, and waits until it is out.
+    /// Drains the server, and waits until it has stopped.
     pub(crate) async fn stop(mut self) {
         self.begin_to_stop();
-        self.is_out().await.expect("the server ends well");
+        self.is_out().await.expect("the server ends without an error");
     }
 
-    /// Drops it in the middle of whatever it does, and waits until it is gone.
+    /// Drops the server in the middle of its work, and waits until it is gone.
     pub(crate) async fn kill(mut self) {
         self.task.abort();
         let _ = (&mut self.task).await;

@@ -1,4 +1,4 @@
-//! Calls made together leave together: what has gathered goes out as one ZeroMQ message.
+//! Batching: calls made together are sent together, in one ZeroMQ message.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -62,9 +62,9 @@ fn items_that_are_ready_together_share_a_message() {
     });
 }
 
-/// Also many in one task, of which none waits for another.
+/// Also many calls in one task, none of which waits for another.
 #[test]
-fn a_call_that_waits_holds_nobody_else_up() {
+fn a_call_that_waits_does_not_delay_others() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
@@ -85,9 +85,9 @@ fn a_call_that_waits_holds_nobody_else_up() {
     });
 }
 
-/// More answers than are handed out in one turn, to callers on several threads.
+/// More answers than are delivered at once, to callers on several threads.
 #[test]
-fn a_caller_that_keeps_its_thread_holds_nobody_else_up() {
+fn a_caller_that_blocks_its_thread_does_not_delay_others() {
     const CALLERS: usize = 100;
     on_threads(async {
         let server = Running::start();
@@ -99,7 +99,7 @@ fn a_caller_that_keeps_its_thread_holds_nobody_else_up() {
     });
 }
 
-/// The first of so many callers that is answered keeps its thread until all others are.
+/// Makes calls of which the first to be answered blocks its thread until all others are answered.
 async fn keep_a_thread(endpoint: String, callers: usize) {
     let probe = ProbeClient::connect(endpoint).await.unwrap();
     let answered = Arc::new(AtomicUsize::new(0));

@@ -1,4 +1,4 @@
-//! Servers that bound how many calls run: others wait for their turn, and nobody for longer than a deadline.
+//! Servers that limit the number of running calls: other calls wait, and none beyond its deadline.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ fn of(status: &Status) -> (Code, Outcome, Option<Cause>) {
 }
 
 #[test]
-fn calls_run_in_their_turn() {
+fn calls_run_in_order() {
     on_one_thread(async {
         let server = one_at_a_time(10);
         let probe = server.client().await;
@@ -24,7 +24,7 @@ fn calls_run_in_their_turn() {
         server.journal.has("a began").await;
         let mut next = [Box::pin(probe.hold("b")), Box::pin(probe.hold("c"))];
         assert!(next.iter_mut().all(|call| call.as_mut().now_or_never().is_none()));
-        // Also calls with streams, whose items come before their turn does.
+        // Also calls with streams, whose items arrive before the call may run.
         let mut sum = Box::pin(probe.sum("d", stream::iter(0..100)));
         assert!(sum.as_mut().now_or_never().is_none());
         probe.note("e").await.unwrap();
@@ -53,7 +53,7 @@ fn a_call_whose_time_is_up_before_its_turn_does_not_run() {
         server.journal.has("a began").await;
         assert!(probe.hold("late").deadline(Duration::from_millis(50)).await.is_err());
         assert!(probe.hold("dropped").now_or_never().is_none());
-        // After it, and its cancel.
+        // Arrives after the dropped call and its cancellation.
         assert!(probe.echo("x").deadline(Duration::from_millis(50)).await.is_err());
         server.journal.open("a");
         held.await.unwrap().unwrap();
@@ -75,7 +75,7 @@ fn calls_past_those_that_may_wait_are_turned_away() {
         let status = probe.echo("x").no_retry().await.unwrap_err();
         assert_eq!(of(&status), (Code::ResourceExhausted, Outcome::NotSent, Some(Cause::Overloaded)));
         assert!(status.retry_after().is_some());
-        // What nobody waits for any more makes room.
+        // A waiting call that is dropped makes room.
         drop(waiting);
         let waiting = tokio::spawn(probe.echo("y"));
         tokio::task::yield_now().await;

@@ -1,4 +1,4 @@
-//! Attachments: what the runtime attaches, what it makes of what others do, and how it refuses what is none.
+//! Attachments: what the runtime attaches, how it reads attachments of other peers, and how it refuses invalid ones.
 
 use rmpv::Value;
 use zsvc::{Channel, ChannelBuilder, Code, Outcome, Retry};
@@ -7,25 +7,25 @@ use zsvc_calls::shapes::v1::{Shape, ShapesClient};
 use crate::raw::{Dealer, batch, call, kind, record, slices};
 use crate::rig::{Serving, against, assert_no_panics};
 
-/// From so many bytes on.
-const ATTACHED: usize = 32 * 1024;
+/// Size in bytes from which on values are attached.
+const MIN_ATTACHMENT_BYTES: usize = 32 * 1024;
 
-/// The body of an echo whose bytes are attached, and what is to be attached.
+/// Returns the body of an `echo` whose bytes are attached, and the attachment.
 fn long_echo() -> (Vec<u8>, Vec<u8>) {
-    (vec![0x91, 0x92, 8, 0xc5, 0x80, 0], vec![7; ATTACHED])
+    (vec![0x91, 0x92, 8, 0xc5, 0x80, 0], vec![7; MIN_ATTACHMENT_BYTES])
 }
 
-/// A record of a call of `echo` with the id 1, which says that so many frames belong to it.
+/// Returns the record of a call of `echo` with the id 1 and attachments at the given positions of its body.
 fn echo(body: &[u8], places: &[u64]) -> Value {
     let places = Value::Array(places.iter().copied().map(Value::from).collect());
     let nil = || Value::Nil;
     record![kind::CALL, 1, "shapes.v1.Shapes/echo", Value::Binary(body.to_vec()), nil(), nil(), nil(), places]
 }
 
-/// A client that has not said anything yet, and calls but once.
+/// Returns a client that has sent nothing yet, and does not retry.
 fn shapes(endpoint: &str, configure: impl FnOnce(ChannelBuilder) -> ChannelBuilder) -> ShapesClient {
     let channel = configure(Channel::builder().endpoint(endpoint).retry(Retry::none()));
-    ShapesClient::new(channel.connect_lazy().expect("a port of this machine is an endpoint"))
+    ShapesClient::new(channel.connect_lazy().expect("the endpoint is valid"))
 }
 
 #[test]
@@ -36,9 +36,9 @@ fn a_server_attaches_long_bytes_and_copies_shorter_ones() {
     dealer.say(&[echo(&[&body[..], &bytes].concat(), &[])]);
     let expected = [&[1, 0x94, 3, 1, 0xc6, 0, 0, 0, 5], &body[1..], &[0x91, 5]].concat();
     let message = dealer.message();
-    assert!(message[0] == bytes, "whose difference nobody wants to see");
+    assert!(message[0] == bytes, "the bytes differ; too long to print");
     assert_eq!(message[1..], [expected]);
-    let shorter = [&[0x91, 0x92, 8, 0xc5, 0x7f, 0xff], &vec![7; ATTACHED - 1][..]].concat();
+    let shorter = [&[0x91, 0x92, 8, 0xc5, 0x7f, 0xff], &vec![7; MIN_ATTACHMENT_BYTES - 1][..]].concat();
     dealer.say(&[echo(&shorter, &[])]);
     assert_eq!(dealer.message().len(), 1, "one frame");
     assert_no_panics();
@@ -57,7 +57,7 @@ fn a_client_attaches_them_too() {
         |router| {
             let mut message = router.message();
             assert_eq!(message.len(), 3);
-            assert!(message[1] == bytes, "whose difference nobody wants to see");
+            assert!(message[1] == bytes, "the bytes differ; too long to print");
             let expected = [
                 &[1, 0x98, 1, 0xce, 0, 0, 0, 1, 0xb5],
                 &b"shapes.v1.Shapes/echo"[..],
@@ -73,7 +73,7 @@ fn a_client_attaches_them_too() {
     );
 }
 
-/// Wherever a body is cut, and in however many pieces.
+/// The body may be cut at any place, and into any number of pieces.
 #[test]
 fn a_body_may_be_attached_anywhere() {
     let server = Serving::start();
@@ -101,11 +101,11 @@ fn only_the_first_record_has_attachments() {
     let (inline, bytes) = ([0x91, 0x92, 8, 0xc4, 1], [7]);
     let first = |second| batch(&[echo(&inline, &[5]), second]);
     dealer.send_frames(&[&bytes[..], &first(call(2, "last", &record!["ACME"]))]);
-    assert_eq!([dealer.next().id(), dealer.next().id()], [1, 2], "others may follow it");
+    assert_eq!([dealer.next().id(), dealer.next().id()], [1, 2], "other records may follow");
     dealer.send_frames(&[&bytes[..], &first(echo(&inline, &[5]))]);
     assert_eq!(dealer.next().id(), 1);
     assert_eq!(dealer.next().error(), (0, 3, 1));
-    // Here the frame is one of the route, since the first record says nothing of it.
+    // Here the frame belongs to the route, since the first record does not mention it.
     let second = batch(&[call(2, "last", &record!["ACME"]), echo(&inline, &[5])]);
     dealer.send_frames(&[&bytes[..], &second]);
     assert_eq!(dealer.next().id(), 2);
@@ -115,7 +115,7 @@ fn only_the_first_record_has_attachments() {
 }
 
 #[test]
-fn places_go_with_the_body_and_with_the_frames() {
+fn positions_must_fit_the_body_and_the_frames() {
     let server = Serving::start();
     let mut dealer = Dealer::connect(&server.endpoint);
     let inline = [0x91, 0x92, 8, 0xc4, 2];
@@ -140,12 +140,12 @@ fn places_go_with_the_body_and_with_the_frames() {
     assert_eq!(dealer.next().error(), (0, 3, 1));
     assert_eq!(server.counters.unreadable_batches(), number as u64 + 1);
     dealer.good_call();
-    // However long they are, they are not taken for something else.
-    let mut message = vec![vec![7; ATTACHED]; 65];
+    // However long the frames are, they are not taken for attachments.
+    let mut message = vec![vec![7; MIN_ATTACHMENT_BYTES]; 65];
     message.push(batch(&[echo(&inline, &[5; 65])]));
     dealer.send_frames(&slices(&message));
     assert_eq!(dealer.next().error(), (0, 3, 1));
-    // As many as there may be.
+    // The maximum number of frames.
     let mut message = vec![vec![7]; 64];
     message.push(batch(&[echo(&[0x91, 0x92, 8, 0xc4, 64], &[5; 64])]));
     dealer.send_frames(&slices(&message));
@@ -154,7 +154,7 @@ fn places_go_with_the_body_and_with_the_frames() {
 }
 
 #[test]
-fn attachments_count_as_what_they_are() {
+fn attachments_count_against_the_size_limit() {
     let server = Serving::with(|server| server.max_message_size(1_000));
     let mut dealer = Dealer::connect(&server.endpoint);
     let attached = |bytes: usize| {
@@ -164,7 +164,7 @@ fn attachments_count_as_what_they_are() {
     };
     attached(995);
     assert_eq!(dealer.next().error(), (1, 8, 0), "of the body");
-    // Far more than any message may have, in frames none of which is too large.
+    // Far more bytes than a message may have, in frames none of which is too large.
     let mut message = vec![vec![7; 200_000]; 4];
     message.push(batch(&[echo(&[0x91, 0x92, 8, 0xc6, 0, 0x0c, 0x35, 0], &[8; 4])]));
     dealer.send_frames(&slices(&message));
@@ -173,9 +173,9 @@ fn attachments_count_as_what_they_are() {
     assert_no_panics();
 }
 
-/// Frames of which the batch says nothing are of the route, be they long or many.
+/// Frames that the batch does not mention belong to the route, be they long or many.
 #[test]
-fn what_is_not_attached_is_the_route() {
+fn other_frames_belong_to_the_route() {
     let server = Serving::start().lossy();
     let mut dealer = Dealer::connect(&server.endpoint);
     let call = batch(&[echo(&[0x91, 0x92, 8, 0xc4, 1], &[5])]);
@@ -183,14 +183,14 @@ fn what_is_not_attached_is_the_route() {
     let reply = [&[1, 0x93, 3, 1, 0xc4, 5], &[0x92, 8, 0xc4, 1, 7][..]].concat();
     assert_eq!(dealer.message(), [b"device".to_vec(), reply]);
     dealer.send_frames(&[&[7; 3_000], &[7], &call]);
-    assert!(dealer.sync().is_empty(), "there is no way to answer");
+    assert!(dealer.sync().is_empty(), "an answer can't be addressed");
     assert_eq!(server.counters.dropped(zsvc::Dropped::RouteTooLong), 1);
     assert_no_panics();
 }
 
-/// A client can't go on that does not know what it was told.
+/// A client can't continue if it does not know what the server sent.
 #[test]
-fn a_server_that_attaches_what_it_does_not_say_fails_the_calls() {
+fn undeclared_attachments_of_a_server_fail_the_calls() {
     let too_much = vec![7; 150_000];
     let broken: [&[&[u8]]; 3] = [
         &[b"a", b"\x01\x94\x03\x01\xc4\x00\x92\x00\x00"],

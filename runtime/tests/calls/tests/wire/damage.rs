@@ -1,4 +1,4 @@
-//! Bytes that are not as they should be: cut off, of wrong types, changed at random.
+//! Malformed bytes: truncated, of wrong types, changed at random.
 
 use rmpv::Value;
 
@@ -12,7 +12,7 @@ pub(crate) struct Random {
 
 impl Random {
     pub(crate) fn new(seed: u64) -> Self {
-        // It may not be nought.
+        // The state must not be 0.
         Self { state: seed | 1, seed }
     }
 
@@ -23,7 +23,7 @@ impl Random {
         self.state
     }
 
-    /// Below `end`.
+    /// Returns a number below `end`.
     pub(crate) fn below(&mut self, end: usize) -> usize {
         let end = u64::try_from(end).expect("a size has no more than 64 bits");
         usize::try_from(self.next() % end).expect("it is below a size")
@@ -33,7 +33,7 @@ impl Random {
         self.next().to_le_bytes()[3]
     }
 
-    /// Bytes without any sense, half of which at least begin with the version.
+    /// Returns random bytes, at least half of which begin with the version.
     pub(crate) fn noise(&mut self) -> Vec<u8> {
         let length = self.below(120);
         let mut noise: Vec<u8> = (0..length).map(|_| self.byte()).collect();
@@ -45,7 +45,7 @@ impl Random {
         noise
     }
 
-    /// The same bytes with a few changes.
+    /// Returns the bytes with a few random changes.
     pub(crate) fn mutated(&mut self, bytes: &[u8]) -> Vec<u8> {
         let mut bytes = bytes.to_vec();
         for _ in 0..=self.below(3) {
@@ -71,7 +71,7 @@ impl Drop for Random {
     }
 }
 
-/// One record of each kind that clients send, of the call with this id.
+/// Returns one record of each kind that clients send, for the call with this id.
 pub(crate) fn client_records(id: u64) -> Vec<Value> {
     let body = |params: &Value| Value::Binary(packed(params));
     let metadata = Value::Map(vec![("a".into(), "b".into()), ("c".into(), Value::Binary(vec![1]))]);
@@ -87,7 +87,7 @@ pub(crate) fn client_records(id: u64) -> Vec<Value> {
     ]
 }
 
-/// One record of each kind that servers send, of the call with this id.
+/// Returns one record of each kind that servers send, for the call with this id.
 pub(crate) fn server_records(id: u64) -> Vec<Value> {
     let error = Value::Binary(packed(&record![1, record!["NOPE"]]));
     vec![
@@ -102,20 +102,20 @@ pub(crate) fn server_records(id: u64) -> Vec<Value> {
     ]
 }
 
-/// The encoding of the document's trade.
+/// Returns the encoding of the document's trade.
 pub(crate) fn trade_bytes() -> Vec<u8> {
     let reply = &crate::raw::records(&crate::listings::bytes("reply"))[0];
     reply.bin(2).to_vec()
 }
 
-/// A batch of this record that ends too soon, at each of its bytes.
+/// Returns batches of this record, truncated at each byte.
 pub(crate) fn truncations(record: &Value) -> impl Iterator<Item = Vec<u8>> {
     let whole = batch(std::slice::from_ref(record));
-    // After the version alone, a batch is empty and fine.
+    // After the version alone, a batch is empty and valid.
     (2..whole.len()).map(move |length| whole[..length].to_vec())
 }
 
-/// The record with each of its elements as a value of each other type.
+/// Returns the record with each of its elements replaced by a value of each other type.
 pub(crate) fn wrong_types(record: &Value) -> Vec<Value> {
     let Value::Array(elements) = record else { return Vec::new() };
     let mut wrong = Vec::new();
@@ -129,7 +129,7 @@ pub(crate) fn wrong_types(record: &Value) -> Vec<Value> {
     wrong
 }
 
-/// A value of each type.
+/// Returns a value of each type.
 fn strange_values() -> Vec<Value> {
     vec![
         Value::Nil,
@@ -149,7 +149,7 @@ fn is_other(value: &Value, than: &Value) -> bool {
     std::mem::discriminant(value) != std::mem::discriminant(than) || value.as_i64() == Some(-1)
 }
 
-/// Batches whose headers announce what does not come, or nests.
+/// Returns batches whose headers announce data that does not follow, or that nest too deep.
 pub(crate) fn huge_announcements() -> Vec<Vec<u8>> {
     let head = |bytes: &[u8]| [&[1], bytes].concat();
     let nested = |depth: usize| [&[1, 0x93, 0x40, 0x01][..], &vec![0x91; depth]].concat();

@@ -1,4 +1,4 @@
-//! A device between client and server: `zmq_proxy`, as it is.
+//! A device between client and server: the unmodified `zmq_proxy`.
 
 use std::thread::{self, JoinHandle};
 
@@ -9,9 +9,9 @@ use zsvc_calls::shapes::v1::{Shape, ShapesClient};
 
 use crate::floor::trade;
 use crate::raw::{bind, socket};
-use crate::rig::{PATIENCE, Serving, assert_no_panics, run};
+use crate::rig::{Serving, TIMEOUT, assert_no_panics, run};
 
-/// A proxy in front of a server, until it is dropped.
+/// A proxy in front of a server, which runs until it is dropped.
 struct Device {
     endpoint: String,
     control: zmq::Socket,
@@ -23,11 +23,11 @@ impl Device {
         let mut clients = socket(zmq::ROUTER);
         let mut servers = socket(zmq::DEALER);
         let endpoint = bind(&clients);
-        servers.connect(server).expect("a port of this machine is an endpoint");
+        servers.connect(server).expect("the endpoint is valid");
         let control = socket(zmq::PAIR);
         let mut told = socket(zmq::PAIR);
         told.connect(&bind(&control)).expect("it is bound");
-        // It waits for as long as nobody says anything.
+        // The proxy waits until it gets a command.
         told.set_rcvtimeo(-1).expect("libzmq has this option");
         let running = thread::spawn(move || {
             zmq::proxy_steerable(&mut clients, &mut servers, &mut told)
@@ -108,12 +108,12 @@ fn conversations_pass() {
 #[test]
 fn one_way_calls_and_cancels_pass() {
     through_devices(async |tape, server| {
-        tape.note("from afar").await.expect("it is taken");
+        tape.note("from afar").await.expect("the one-way call is accepted");
         let mut trades = tape.watch(["FOREVER"]).await.expect("the call is on its way");
         assert_eq!(trades.next().await, Some(Ok(trade("FOREVER"))));
         drop(trades);
         assert_eq!(tape.last("ACME").await, Ok(trade("ACME")));
-        tape.channel().clone().close(PATIENCE).await.expect("everything was read");
+        tape.channel().clone().close(TIMEOUT).await.expect("everything was read");
         assert_eq!(server.note(), "from afar");
     });
 }

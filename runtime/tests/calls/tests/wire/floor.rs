@@ -1,4 +1,4 @@
-//! A `Tape` whose answers follow from what it is asked.
+//! A `Tape` whose answers depend only on the parameters.
 
 use std::future::pending;
 use std::sync::mpsc::Sender;
@@ -8,17 +8,17 @@ use zsvc_calls::market::v1::{Flag, Order, Tape, TapeError, Trade};
 use zsvc_calls::money::v1::Amount;
 use zsvc_calls::shapes::v1::{Shape, Shapes};
 
-/// The floor of the tests. What a symbol does besides being traded:
+/// The service of the tests. Some symbols have a special meaning:
 ///
 /// - `NOPE` is unknown, trading of `HALT` is halted;
-/// - `SLOW` never comes, and a stream of `FOREVER` never ends;
-/// - `META` is traded at the venue that the metadata call `tenant`.
+/// - `SLOW` is never answered, and a stream of `FOREVER` never ends;
+/// - `META` is traded at the venue that the metadata entry `tenant` names.
 pub(crate) struct Floor {
-    /// Where notes go.
+    /// Receives the texts of notes.
     pub(crate) notes: Sender<String>,
 }
 
-/// The trade of the document's listings, in some symbol.
+/// Returns the trade of the document's listings, with the given symbol.
 pub(crate) fn trade(symbol: &str) -> Trade {
     Trade {
         symbol: symbol.to_owned(),
@@ -67,7 +67,7 @@ impl Tape for Floor {
         Ok(())
     }
 
-    /// The sum of all sizes. `nobody` has no account, and `deaf` does not listen.
+    /// Returns the sum of all sizes. `nobody` has no account, and `deaf` does not read the stream.
     async fn import(
         &self,
         _: &Context,
@@ -111,7 +111,7 @@ impl Tape for Floor {
     }
 
     async fn note(&self, _: &Context, text: String) {
-        // A test that has ended no longer reads them.
+        // A test that has ended no longer receives them.
         let _ = self.notes.send(text);
     }
 }

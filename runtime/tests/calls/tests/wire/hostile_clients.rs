@@ -1,4 +1,5 @@
-//! Clients that keep to nothing, against a real server: it answers or counts, and serves everybody else as before.
+//! Clients that violate the protocol, against a real server: it answers or counts the violation, and serves all other
+//! clients as before.
 
 use rmpv::Value;
 use zsvc::Dropped;
@@ -7,7 +8,8 @@ use crate::damage::{Random, client_records, huge_announcements, truncations, wro
 use crate::raw::{Dealer, Record, batch, call, call_with_credit, kind, packed, record, tape};
 use crate::rig::{Serving, assert_no_panics};
 
-/// Runs an attack. After it, the attacker and another client can make a call, and nothing has panicked.
+/// Runs an attack. Afterwards, checks that the attacker and another client can make a call, and that nothing has
+/// panicked.
 pub(crate) fn attacked(attack: impl FnOnce(&Serving, &mut Dealer)) {
     attacked_with(&Serving::start(), attack);
 }
@@ -20,7 +22,7 @@ pub(crate) fn attacked_with(server: &Serving, attack: impl FnOnce(&Serving, &mut
     assert_no_panics();
 }
 
-/// The errors that speak of batches; nothing else may have come.
+/// Returns the number of errors about batches. Fails if there are other records.
 fn batch_errors(records: &[Record]) -> u64 {
     assert!(records.iter().all(|record| record.error() == (0, 3, 1)), "{records:?}");
     records.len() as u64
@@ -58,7 +60,7 @@ fn elements_of_wrong_types_end_in_an_error_or_nothing() {
 }
 
 #[test]
-fn a_batch_stands_up_to_what_is_wrong_with_it() {
+fn a_batch_is_processed_up_to_the_malformed_record() {
     attacked(|server, attacker| {
         let mut bytes = batch(&[call(1, "last", &record!["ACME"])]);
         bytes.push(0xc0);
@@ -95,13 +97,13 @@ fn records_of_calls_that_are_not_there_are_ignored() {
     });
 }
 
-/// It speaks of a call that must be there.
+/// Reports whether the record refers to a call that must exist.
 fn is_about_a_call(record: &Value) -> bool {
     matches!(record[0].as_u64(), Some(kind::ITEMS | kind::END | kind::CREDIT | kind::CANCEL))
 }
 
 #[test]
-fn what_only_servers_say_is_counted() {
+fn records_that_only_servers_send_are_counted() {
     attacked(|server, attacker| {
         attacker.say(&[call(1, "last", &record!["SLOW"])]);
         attacker.say(&[record![kind::REPLY, 1, Value::Binary(vec![0xc0])]]);
@@ -113,7 +115,7 @@ fn what_only_servers_say_is_counted() {
 }
 
 #[test]
-fn other_versions_and_empty_messages_are_told() {
+fn other_versions_and_empty_messages_are_reported() {
     attacked(|server, attacker| {
         for version in [0, 2, 3, 0x7f, 0xff] {
             attacker.send([version]);
@@ -128,7 +130,7 @@ fn other_versions_and_empty_messages_are_told() {
 }
 
 #[test]
-fn unknown_kinds_are_told_or_skipped() {
+fn unknown_kinds_are_reported_or_skipped() {
     attacked(|_, attacker| {
         for unknown in 12..64_u64 {
             attacker.say(&[record![unknown, 5, "whatever"]]);
@@ -144,7 +146,7 @@ fn unknown_kinds_are_told_or_skipped() {
 }
 
 #[test]
-fn ids_are_unique_and_not_nought() {
+fn ids_are_unique_and_not_zero() {
     attacked(|server, attacker| {
         attacker.say(&[call(0, "last", &record!["ACME"])]);
         assert_eq!(attacker.next().error(), (0, 3, 1));
@@ -160,7 +162,7 @@ fn ids_are_unique_and_not_nought() {
 }
 
 #[test]
-fn methods_are_called_by_their_own_names_and_records() {
+fn methods_are_called_by_full_name_and_with_the_right_record() {
     attacked_with(&Serving::start().lossy(), |server, attacker| {
         let body = || Value::Binary(vec![0x90]);
         for name in ["", "/", "market.v1.Tape", "market.v1.Tape/", "market.v1.Tape/lost", "Tape/last"] {
@@ -170,7 +172,7 @@ fn methods_are_called_by_their_own_names_and_records() {
         attacker.say(&[record![kind::CALL, 1, "x".repeat(1_000_000), body()]]);
         let told = attacker.next();
         assert_eq!(told.error(), (1, 12, 0));
-        assert!(told.bytes.len() < 2_000, "a long name is not sent back whole");
+        assert!(told.bytes.len() < 2_000, "a long name is truncated in the error");
         attacker.say(&[call(1, "note", &record!["lunch"])]);
         assert_eq!(attacker.next().error(), (1, 3, 0));
         attacker.say(&[record![kind::ONE_WAY, 0, tape("last"), body()]]);
@@ -194,7 +196,7 @@ fn a_call_that_is_too_late_does_not_run() {
 }
 
 #[test]
-fn metadata_have_bounds() {
+fn metadata_have_limits() {
     attacked(|server, attacker| {
         let entry = |n: u32| (Value::from(n.to_string()), Value::from("v"));
         let with = |metadata: Vec<(Value, Value)>| {
@@ -216,16 +218,16 @@ fn metadata_have_bounds() {
 }
 
 #[test]
-fn bodies_have_a_bound_and_messages_a_harder_one() {
+fn bodies_have_a_limit_and_messages_a_hard_limit() {
     let server = Serving::with(|server| server.max_message_size(1024));
     attacked_with(&server, |server, attacker| {
         attacker.say(&[call(1, "poll", &record!["x".repeat(2000)])]);
         assert_eq!(attacker.next().error(), (1, 8, 0));
-        // The answer would be past the bound, too.
+        // The answer would be past the limit, too.
         attacker.say(&[call(1, "poll", &record!["x".repeat(1000)])]);
         let (id, code, _) = attacker.next().error();
         assert_eq!((id, code, server.counters.refused_calls()), (1, 8, 1));
-        // Past the hard bound the connection is cut, and others don't see anything of it.
+        // Past the hard limit the connection is cut, which other clients do not notice.
         let cut = Dealer::connect(&server.endpoint);
         cut.send(vec![1; 2_000_000]);
         attacker.good_call();
@@ -233,7 +235,7 @@ fn bodies_have_a_bound_and_messages_a_harder_one() {
 }
 
 #[test]
-fn calls_in_flight_have_a_bound() {
+fn calls_in_flight_have_a_limit() {
     let server = Serving::with(|server| server.max_calls_per_peer(2).max_calls(3));
     attacked_with(&server, |server, attacker| {
         for id in 1..=3 {
@@ -251,7 +253,7 @@ fn calls_in_flight_have_a_bound() {
 }
 
 #[test]
-fn a_message_may_have_a_route_but_not_any() {
+fn a_message_may_have_a_route_of_limited_size() {
     attacked_with(&Serving::start().lossy(), |server, attacker| {
         let ping = batch(&[record![kind::PING, 5]]);
         for frames in [vec![&b""[..], &ping], vec![b"a", b"", b"\0\xff", &ping], vec![&[7; 255], &ping]] {
@@ -262,7 +264,7 @@ fn a_message_may_have_a_route_but_not_any() {
         attacker.send_frames(&[&[7; 3000], &ping]);
         let many = vec![&b"x"[..]; 2000];
         attacker.send_frames(&many);
-        assert!(attacker.sync().is_empty(), "there is no way to answer");
+        assert!(attacker.sync().is_empty(), "an answer can't be addressed");
         assert_eq!(server.counters.dropped(Dropped::RouteTooLong), 2);
     });
 }
@@ -274,7 +276,7 @@ fn many_routes_are_many_clients() {
         for route in 0..20_000_u32 {
             attacker.send_frames(&[&route.to_be_bytes(), &ping]);
         }
-        // Those whose queue was full come later than the others.
+        // Pongs of clients whose queue was full arrive later than the others.
         let mut pongs = attacker.sync().len();
         while pongs < 20_000 {
             assert_eq!(attacker.next().kind(), kind::PONG);
@@ -284,7 +286,7 @@ fn many_routes_are_many_clients() {
 }
 
 #[test]
-fn what_is_announced_need_not_come() {
+fn announced_lengths_are_not_trusted() {
     attacked(|server, attacker| {
         for bytes in huge_announcements() {
             attacker.send(&bytes);
@@ -307,7 +309,7 @@ fn a_client_that_does_not_read_is_told_that_it_was_given_up() {
     while server.counters.lost_peers() == 0 {
         other.good_call();
     }
-    // It reads at last: answers, and then that there will be no more of them.
+    // The client reads at last: answers, and then the notice that no more will follow.
     let told = loop {
         let record = attacker.next();
         if record.kind() == kind::ERROR {
@@ -341,7 +343,7 @@ fn noise_is_told_and_counted() {
 }
 
 #[test]
-fn changed_records_are_told_taken_or_ignored() {
+fn mutated_records_are_reported_accepted_or_ignored() {
     attacked_with(&Serving::start().lossy(), |server, attacker| {
         let mut random = Random::new(0x5eed_0002);
         let mut good: Vec<Vec<u8>> =

@@ -1,4 +1,4 @@
-//! Servers that keep to nothing, against a real client: calls end, somehow and once, and the next one is fine.
+//! Servers that violate the protocol, against a real client: each call ends exactly once, and the next one works.
 
 use futures_util::{StreamExt, stream};
 use rmpv::Value;
@@ -14,7 +14,7 @@ fn reply(id: u64) -> Value {
     record![kind::REPLY, id, Value::Binary(trade_bytes())]
 }
 
-/// Answers the next call well.
+/// Sends a valid answer to the next call.
 fn answer_well(router: &mut Router) {
     let id = router.next_call();
     router.say(&[reply(id)]);
@@ -24,7 +24,7 @@ async fn good_call(tape: &TapeClient) {
     assert_eq!(tape.last("ACME").await, Ok(trade("ACME")));
 }
 
-/// A call fails with this status; the next does not.
+/// Checks that a call fails with this status, and that the next call does not.
 fn fails(answer: impl FnOnce(&Router, u64), code: Code, outcome: Outcome) {
     against(
         |endpoint| async move {
@@ -48,7 +48,7 @@ fn failed(result: Result<Trade, Error<TapeError>>) -> Status {
     }
 }
 
-/// The server says this before it answers well, and the call does not mind.
+/// Checks that a call succeeds although the server sends something else before the answer.
 fn does_not_mind(before: impl FnOnce(&Router, u64)) {
     against(
         |endpoint| async move {
@@ -103,7 +103,7 @@ fn answers_of_the_wrong_kind_end_a_call() {
 }
 
 #[test]
-fn what_does_not_belong_to_a_call_is_ignored() {
+fn records_of_no_call_are_ignored() {
     does_not_mind(|router, id| {
         router.say(&[record![kind::PONG, id], record![kind::CREDIT, id, 5]]);
         router.say(&[record![kind::ITEMS, id, Value::Binary(vec![0xc1])]]);
@@ -120,7 +120,7 @@ fn is_batch_error(record: &Value) -> bool {
 }
 
 #[test]
-fn what_only_clients_say_is_ignored() {
+fn records_that_only_clients_send_are_ignored() {
     does_not_mind(|router, id| {
         let body = || Value::Binary(vec![0x90]);
         router.say(&[record![kind::CALL, id, "a/b", body()], record![kind::ONE_WAY, 0, "a/b", body()]]);
@@ -138,7 +138,7 @@ fn kinds_from_64_on_and_more_elements_are_skipped() {
 }
 
 #[test]
-fn an_unknown_kind_ends_its_call_alone() {
+fn an_unknown_kind_ends_only_its_call() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
@@ -166,7 +166,7 @@ fn a_batch_that_cannot_be_read_ends_the_calls_that_were_sent() {
 }
 
 #[test]
-fn errors_are_read_with_what_they_leave_off() {
+fn errors_may_omit_elements() {
     let error = |record: fn(u64) -> Value, code, outcome| {
         fails(move |router, id| router.say(&[record(id)]), code, outcome);
     };
@@ -174,7 +174,7 @@ fn errors_are_read_with_what_they_leave_off() {
     error(|id| record![kind::ERROR, id, 5, Value::Nil, 0], Code::NotFound, Outcome::NotSent);
     error(|id| record![kind::ERROR, id, 200, "?", 9], Code::Unknown, Outcome::MaybeExecuted);
     error(|id| record![kind::ERROR, id, u64::MAX, "?", u64::MAX], Code::Unknown, Outcome::MaybeExecuted);
-    // A declared error without its body, and one that can't be read.
+    // A declared error without its body, and one that can't be decoded.
     error(|id| record![kind::ERROR, id, 0, "declared", 2], Code::Unknown, Outcome::MaybeExecuted);
     fails(
         |router, id| router.say(&[record![kind::ERROR, id, 0, "?", 2, Value::Binary(vec![0xc1])]]),
@@ -184,7 +184,7 @@ fn errors_are_read_with_what_they_leave_off() {
 }
 
 #[test]
-fn answers_that_cannot_be_read_are_told() {
+fn undecodable_answers_are_reported() {
     for body in [&b""[..], b"\xc0", b"\x90", b"\x9a\xa4ACME", b"\xc1", b"\xdd\xff\xff\xff\xff"] {
         fails(
             |router, id| router.say(&[record![kind::REPLY, id, Value::Binary(body.to_vec())]]),
@@ -195,7 +195,7 @@ fn answers_that_cannot_be_read_are_told() {
 }
 
 #[test]
-fn frames_before_the_batch_are_passed_over() {
+fn frames_before_the_batch_are_ignored() {
     does_not_mind(|router, id| {
         router.send_frames(&[b"", &batch(&[record![kind::CREDIT, id, 1]])]);
         router.send_frames(&[b"", b"\xff", &[7; 3000], &[1]]);
@@ -216,7 +216,7 @@ fn items_without_credit_end_their_call() {
         |router| {
             let id = router.next_call();
             let window = trade_bytes().repeat((1 << 20) / trade_bytes().len() + 1);
-            // In one batch, so that nothing of it is read before all has come.
+            // In one batch, so that nothing of it is read before everything has arrived.
             let items = record![kind::ITEMS, id, Value::Binary(window)];
             router.say(&[items.clone(), items]);
             assert_eq!(router.next_of(kind::CANCEL).id(), id);
@@ -226,7 +226,7 @@ fn items_without_credit_end_their_call() {
 }
 
 #[test]
-fn no_credit_is_too_much() {
+fn any_amount_of_credit_is_accepted() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
@@ -259,7 +259,7 @@ fn a_server_may_answer_before_the_client_is_done() {
 }
 
 #[test]
-fn items_that_cannot_be_read_end_their_stream() {
+fn undecodable_items_end_their_stream() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
@@ -281,8 +281,8 @@ fn items_that_cannot_be_read_end_their_stream() {
     );
 }
 
-/// Makes calls for as long as the server has batches to answer them with, each followed by a good answer; after that they
-/// get a good answer alone.
+/// Makes calls as long as the server has batches to answer them with, each followed by a valid answer. After that,
+/// calls get a valid answer alone.
 fn besieged(batches: impl FnOnce(&mut dyn FnMut(&[Vec<u8>])) + Send) {
     against(
         |endpoint| async move {
@@ -290,14 +290,14 @@ fn besieged(batches: impl FnOnce(&mut dyn FnMut(&[Vec<u8>])) + Send) {
             let mut connected = false;
             loop {
                 let call = tape.last("ACME").no_deadline();
-                // A server that says it goes away is waited for, unless a call is not to wait.
+                // A call waits for the next server after one has announced that it drains, except with `fail_fast`.
                 let call = if std::mem::replace(&mut connected, true) { call.fail_fast() } else { call };
-                // However it ends: it ends.
+                // The result does not matter, only that the call ends.
                 match call.await {
-                    Ok(trade) if trade.symbol == LAST => {
-                        break tape.note("enough").await.expect("it is taken");
+                    Ok(trade) if trade.symbol == LAST_SYMBOL => {
+                        break tape.note("enough").await.expect("the one-way call is accepted");
                     }
-                    // One of them said that the server goes away.
+                    // One of the batches announced that the server drains.
                     Err(error) if error.outcome() == Outcome::NotSent => {
                         tape = silent_client(endpoint.as_str());
                         connected = false;
@@ -314,8 +314,8 @@ fn besieged(batches: impl FnOnce(&mut dyn FnMut(&[Vec<u8>])) + Send) {
                 }
                 router.say(&[reply(id)]);
             });
-            let last = [&b"\x9a\xa5"[..], LAST.as_bytes(), &trade_bytes()[6..]].concat();
-            // Calls that have failed long ago are among those that come.
+            let last = [&b"\x9a\xa5"[..], LAST_SYMBOL.as_bytes(), &trade_bytes()[6..]].concat();
+            // Calls that failed long ago are among those that arrive.
             loop {
                 let record = router.next();
                 match record.kind() {
@@ -330,8 +330,8 @@ fn besieged(batches: impl FnOnce(&mut dyn FnMut(&[Vec<u8>])) + Send) {
     );
 }
 
-/// The symbol of the trade that ends a siege.
-const LAST: &str = "AMENS";
+/// The symbol of the trade that ends [`besieged`].
+const LAST_SYMBOL: &str = "AMENS";
 
 #[test]
 fn records_that_end_too_soon_do_no_harm() {
@@ -354,7 +354,7 @@ fn elements_of_wrong_types_do_no_harm() {
 }
 
 #[test]
-fn what_is_announced_need_not_come() {
+fn announced_lengths_are_not_trusted() {
     besieged(|answer| huge_announcements().into_iter().for_each(|bytes| answer(&[bytes])));
 }
 

@@ -1,4 +1,4 @@
-//! Clients that keep to nothing where streams are concerned: order, ends and credit.
+//! Clients that violate the protocol of streams: order, ends and credit.
 
 use rmpv::Value;
 
@@ -10,7 +10,7 @@ use crate::raw::{batch, call, call_with_credit, kind, record};
 fn records_may_come_in_any_order() {
     attacked(|_, attacker| {
         let items = record![kind::ITEMS, 1, Value::Binary(trade_bytes())];
-        // The end before the call is nobody's; the second end is one too many.
+        // The end before the call belongs to no call; the second end is one too many.
         attacker.say(&[record![kind::END, 1], items.clone(), call(1, "import", &record!["desk"])]);
         attacker.say(&[items.clone(), record![kind::END, 1], record![kind::END, 1], items]);
         let reply = attacker.answer();
@@ -38,7 +38,7 @@ fn items_without_credit_end_their_call() {
         attacker.say(&[call(1, "import", &record!["deaf"])]);
         let granted = attacker.next();
         assert_eq!((granted.kind(), granted.number(2)), (kind::CREDIT, 262_144 - 65_536));
-        // All of it in one, and then one byte more.
+        // All of the credit at once, and then one byte more.
         attacker.say(&[record![kind::ITEMS, 1, Value::Binary(vec![0xc0; 262_144])]]);
         assert!(attacker.sync().is_empty());
         attacker.say(&[record![kind::ITEMS, 1, Value::Binary(vec![0xc0])]]);
@@ -47,7 +47,7 @@ fn items_without_credit_end_their_call() {
     });
 }
 
-/// What is attached counts as what it is.
+/// Attached bytes count against the credit.
 #[test]
 fn attached_items_without_credit_end_their_call() {
     attacked(|_, attacker| {
@@ -79,13 +79,13 @@ fn the_last_item_may_go_past_the_credit() {
 }
 
 #[test]
-fn no_credit_is_too_much() {
+fn any_amount_of_credit_is_accepted() {
     attacked(|_, attacker| {
         attacker.say(&[call_with_credit(1, "watch", &record![record!["ACME", "ACME"]], u64::MAX)]);
         attacker.say(&[record![kind::CREDIT, 1, u64::MAX], record![kind::CREDIT, 1, u64::MAX]]);
         assert_eq!(attacker.next().kind(), kind::ITEMS);
         assert_eq!(attacker.next().kind(), kind::END);
-        // Also while the stream goes on.
+        // Also while the stream is in progress.
         attacker.say(&[call_with_credit(2, "watch", &record![record!["ACME", "SLOW"]], 1)]);
         attacker.say(&[record![kind::CREDIT, 2, u64::MAX], record![kind::CREDIT, 2, u64::MAX]]);
         assert_eq!(attacker.next().kind(), kind::ITEMS);

@@ -1,4 +1,4 @@
-//! Values that are not what their types say, inside records that are fine: the calls fail, one by one.
+//! Values that do not match their types, in valid records: only the affected calls fail.
 
 use rmpv::Value;
 
@@ -11,7 +11,7 @@ use crate::rig::{Serving, assert_no_panics};
 const INVALID_ARGUMENT: u64 = 3;
 const RESOURCE_EXHAUSTED: u64 = 8;
 
-/// Runs an attack, after which the server is as it was.
+/// Runs an attack, and checks that the server works as before.
 fn attacked(attack: impl FnOnce(&Serving, &mut Dealer)) {
     let server = Serving::start();
     let mut attacker = Dealer::connect(&server.endpoint);
@@ -26,7 +26,7 @@ fn echo(body: &[u8]) -> Value {
 }
 
 #[test]
-fn parameters_that_cannot_be_read_are_turned_away() {
+fn undecodable_parameters_are_refused() {
     attacked(|server, attacker| {
         let bodies: [&[u8]; 12] = [
             b"",
@@ -51,7 +51,7 @@ fn parameters_that_cannot_be_read_are_turned_away() {
 }
 
 #[test]
-fn values_that_end_too_soon_are_turned_away() {
+fn truncated_values_are_refused() {
     attacked(|_, attacker| {
         for listing in listings().iter().filter(|listing| listing.from == "value") {
             let variant = variant_of(&listing.name).expect("every listing has a type");
@@ -66,7 +66,7 @@ fn values_that_end_too_soon_are_turned_away() {
 }
 
 #[test]
-fn nesting_has_a_bound() {
+fn nesting_has_a_limit() {
     let tree = |depth: usize| [&[0x91, 0x92, 21][..], &[0x91].repeat(2 * depth), &[0x91, 0x90]].concat();
     let any = |depth: usize| [&[0x91, 0x92, 12][..], &[0x91].repeat(depth), &[0xc0]].concat();
     attacked(|_, attacker| {
@@ -78,7 +78,7 @@ fn nesting_has_a_bound() {
             attacker.say(&[echo(&body)]);
             assert_eq!(attacker.next().error(), (1, RESOURCE_EXHAUSTED, 0));
         }
-        // Where the value is only skipped, too: behind the parameters, and in their place.
+        // Also where the value is only skipped: behind the parameters, and in place of them.
         let behind = [&b"\x92\xa4ACME"[..], &[0x91].repeat(1_000_000), &[0xc0]].concat();
         attacker.say(&[record![kind::CALL, 1, tape("last"), Value::Binary(behind)]]);
         assert_eq!(attacker.next().kind(), kind::ERROR);
@@ -86,7 +86,7 @@ fn nesting_has_a_bound() {
 }
 
 #[test]
-fn values_need_not_hold_what_they_announce() {
+fn announced_lengths_of_values_are_not_trusted() {
     attacked(|_, attacker| {
         for (variant, header) in
             [(7, 0xdb), (8, 0xc6), (12, 0xdd), (12, 0xdf), (13, 0xdd), (14, 0xdf), (21, 0xdd)]
@@ -99,7 +99,7 @@ fn values_need_not_hold_what_they_announce() {
 }
 
 #[test]
-fn changed_values_are_read_or_turned_away() {
+fn mutated_values_are_decoded_or_refused() {
     attacked(|_, attacker| {
         let mut random = Random::new(0x5eed_0003);
         let values: Vec<Vec<u8>> = listings()
@@ -117,7 +117,7 @@ fn changed_values_are_read_or_turned_away() {
             };
             let calls: Vec<Value> = (0..100).map(|_| changed()).collect();
             attacker.say(&calls);
-            // Every one is answered, since each has ended when the next comes.
+            // Every call is answered, since each has ended when the next arrives.
             let answers = attacker.sync();
             assert_eq!(answers.len(), calls.len());
         }
@@ -125,7 +125,7 @@ fn changed_values_are_read_or_turned_away() {
 }
 
 #[test]
-fn items_that_cannot_be_read_end_their_stream() {
+fn undecodable_items_end_their_stream() {
     attacked(|_, attacker| {
         for broken in [&b"\xc1"[..], b"\x01", b"\x9a\xa4ACME", b"\xc0"] {
             let items = [&trade_bytes()[..], broken].concat();
@@ -140,7 +140,7 @@ fn items_that_cannot_be_read_end_their_stream() {
 }
 
 #[test]
-fn items_that_cannot_be_read_do_not_undo_those_before() {
+fn undecodable_items_do_not_affect_earlier_ones() {
     attacked(|_, attacker| {
         attacker.say(&[
             call_with_credit(1, "converse", &record![], 1000),

@@ -1,4 +1,4 @@
-//! What the document lists as written by clients: a real server takes it, and a real client writes it.
+//! The listings in the document that clients write: a real server accepts them, and a real client writes them.
 
 use std::future::pending;
 
@@ -42,7 +42,7 @@ fn served(check: impl FnOnce(&Serving, &mut Dealer)) {
     assert_no_panics();
 }
 
-/// The symbol of the trade that a reply carries.
+/// Returns the symbol of the trade in a reply.
 fn symbol(reply: &Record) -> String {
     assert_eq!(reply.kind(), kind::REPLY, "{reply:?}");
     let trade = rmpv::decode::read_value(&mut reply.bin(2)).expect("a value");
@@ -64,7 +64,7 @@ fn calls_are_answered() {
 }
 
 #[test]
-fn attachments_are_put_into_bodies() {
+fn attachments_are_inserted_into_bodies() {
     served(|server, dealer| {
         dealer.send_frames(&slices(&frames("call-with-attachments")));
         assert_eq!(symbol(&dealer.next()), "ACME");
@@ -86,13 +86,13 @@ fn a_deadline_ends_its_call() {
 }
 
 #[test]
-fn a_call_brings_metadata_and_credit() {
+fn a_call_carries_metadata_and_credit() {
     served(|_, dealer| {
         dealer.send(bytes("call-with-everything"));
         assert_eq!(dealer.next().kind(), kind::ITEMS);
         assert_eq!(dealer.next().kind(), kind::END);
     });
-    // The same metadata on a call that shows them.
+    // The same metadata on a call whose answer contains them.
     served(|_, dealer| {
         let everything = records(&bytes("call-with-everything"))[0].elements.clone();
         let Value::Array(mut elements) = call(1, "last", &record!["META"]) else { return };
@@ -129,7 +129,8 @@ fn credit_lets_a_stream_go_on() {
         assert_eq!(dealer.next().kind(), kind::ITEMS);
         assert!(dealer.sync().is_empty(), "one byte of credit is one item");
         dealer.send(bytes("credit-of-a-client"));
-        // The item of 45 bytes took the credit 44 below zero, so the grant brings it to 40: one more, and no third.
+        // The item of 45 bytes took the credit to -44, so the grant brings it to 40: enough for one more item, but
+        // not for a third.
         let items = dealer.next();
         assert_eq!((items.kind(), items.bin(2).len()), (kind::ITEMS, 45));
         assert!(dealer.sync().is_empty());
@@ -163,7 +164,7 @@ fn pings_are_answered_and_pongs_are_taken() {
 }
 
 #[test]
-fn what_is_not_known_is_told_or_skipped() {
+fn unknown_records_are_reported_or_skipped() {
     served(|server, dealer| {
         dealer.send(bytes("skipped-kind"));
         let pong = dealer.next();
@@ -187,17 +188,17 @@ fn an_unknown_kind_ends_the_call_that_it_belongs_to() {
     });
 }
 
-/// Has a client do something, and compares what it sends with the listing, after the server has done its part.
+/// Runs a client, and compares the bytes it sends with the listing, after the server has done its part.
 fn written<C: Future<Output = ()>>(
     name: &str,
     client: impl FnOnce(ChannelBuilder) -> C + Send,
     server: impl FnOnce(&mut Router),
 ) {
-    assert_eq!(names("client").get(name), Some(&true), "`{name}` is said to be exact");
+    assert_eq!(names("client").get(name), Some(&true), "`{name}` is marked as exact");
     let (seen, wait) = tokio::sync::oneshot::channel::<()>();
     against(
         |endpoint| async move {
-            // Nobody answers it, so it may not be done when all was seen.
+            // The call is never answered, so it may still be pending when all bytes were compared.
             tokio::select! {
                 _ = wait => {}
                 () = async { client(Channel::builder().endpoint(endpoint).stream_window(256 * 1024)).await; pending().await } => {}
@@ -213,13 +214,13 @@ fn written<C: Future<Output = ()>>(
     );
 }
 
-/// A client that has not said anything yet.
+/// Returns a client that has sent nothing yet.
 fn silent(channel: ChannelBuilder) -> TapeClient {
-    TapeClient::new(channel.connect_lazy().expect("a port of this machine is an endpoint"))
+    TapeClient::new(channel.connect_lazy().expect("the endpoint is valid"))
 }
 
 #[test]
-fn calls_are_written_so() {
+fn calls_are_written_as_listed() {
     written("call", |channel| async move { drop(silent(channel).last("ACME").no_deadline().await) }, |_| {});
     written(
         "call-without-parameters",
@@ -244,14 +245,14 @@ fn calls_are_written_so() {
 }
 
 #[test]
-fn cancels_are_written_so() {
+fn cancels_are_written_as_listed() {
     written(
         "cancel",
         |channel| async move {
             let tape = silent(channel);
             let mut call = tape.last("ACME");
             assert!(waits(&mut call).await);
-            // Once the connection is there, the call leaves; the server's ping tells.
+            // Once the connection is up, the call is sent; the server's ping shows it.
             let _ = tokio::time::timeout(std::time::Duration::from_millis(50), &mut call).await;
             drop(call);
         },
@@ -262,7 +263,7 @@ fn cancels_are_written_so() {
 }
 
 #[test]
-fn items_are_written_so() {
+fn items_are_written_as_listed() {
     written(
         "items-of-a-client",
         |channel| async move {
@@ -275,7 +276,7 @@ fn items_are_written_so() {
 }
 
 #[test]
-fn credit_is_written_so() {
+fn credit_is_written_as_listed() {
     written(
         "credit-of-a-client",
         |channel| async move {
@@ -294,7 +295,7 @@ fn credit_is_written_so() {
 }
 
 #[test]
-fn pings_and_pongs_are_written_so() {
+fn pings_and_pongs_are_written_as_listed() {
     written("ping", |channel| async move { drop(channel.connect().await) }, |_| {});
     written(
         "pong-of-a-client",

@@ -1,4 +1,4 @@
-//! What the document lists as written by servers: a real client takes it, and a real server writes it.
+//! The listings in the document that servers write: a real client accepts them, and a real server writes them.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use zsvc_calls::market::v1::{TapeClient, TapeError};
 use crate::floor::trade;
 use crate::listings::{bytes, frames, names};
 use crate::raw::{Dealer, Record, call, call_with_credit, kind, record, records, slices};
-use crate::rig::{PATIENCE, Serving, against, assert_no_panics, silent_client, waits};
+use crate::rig::{Serving, TIMEOUT, against, assert_no_panics, silent_client, waits};
 
 /// The listings that are tested here.
 pub(crate) const NAMES: &[&str] = &[
@@ -110,15 +110,15 @@ fn items_are_taken_up_to_their_end() {
 }
 
 #[test]
-fn credit_lets_a_client_go_on() {
+fn credit_lets_a_client_continue() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
             let (sink, _fills) = tape.converse().await.expect("the call is on its way");
             let order = || zsvc_calls::market::v1::Order::CancelAll;
-            // Each order has 3 bytes, and the last may go past what there is.
+            // Each order takes 3 bytes, and the last may exceed the credit.
             for _ in 0..65_536_u32.div_ceil(3) {
-                sink.send(order()).await.expect("the stream begins with so much credit");
+                sink.send(order()).await.expect("the initial credit suffices");
             }
             let mut late = std::pin::pin!(sink.send(order()));
             assert!(waits(&mut late).await);
@@ -141,7 +141,7 @@ fn credit_lets_a_client_go_on() {
 fn pongs_end_pings() {
     against(
         |endpoint| async move {
-            let channel = Channel::connect(endpoint).await.expect("a pong is all it takes");
+            let channel = Channel::connect(endpoint).await.expect("the server has answered a ping");
             drop(channel);
         },
         |router| {
@@ -155,7 +155,7 @@ fn pongs_end_pings() {
 fn pings_are_answered() {
     against(
         |endpoint| async move {
-            drop(silent_client(endpoint).last("ACME").await.expect("it is answered in the end"));
+            drop(silent_client(endpoint).last("ACME").await.expect("the call is answered"));
         },
         |router| {
             router.next_call();
@@ -167,12 +167,14 @@ fn pings_are_answered() {
 }
 
 #[test]
-fn a_server_that_goes_away_gets_no_new_calls() {
+fn a_server_that_drains_gets_no_new_calls() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
             assert_eq!(tape.last("ACME").await, Ok(trade("ACME")), "a call in flight is answered");
-            let Err(Error::Status(status)) = tape.last("ACME").await else { panic!("it takes no calls") };
+            let Err(Error::Status(status)) = tape.last("ACME").await else {
+                panic!("the server accepts no calls")
+            };
             assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::NotSent));
         },
         |router| {
@@ -183,7 +185,7 @@ fn a_server_that_goes_away_gets_no_new_calls() {
     );
 }
 
-/// Has a server answer, and looks for the listing among what it sends.
+/// Makes a server answer, and looks for the listing among the records it sends.
 fn written(name: &str, ask: impl FnOnce(&mut Dealer)) {
     written_by(|server| server, name, ask);
 }
@@ -193,7 +195,7 @@ fn written_by(
     name: &str,
     ask: impl FnOnce(&mut Dealer),
 ) {
-    assert_eq!(names("server").get(name), Some(&true), "`{name}` is said to be exact");
+    assert_eq!(names("server").get(name), Some(&true), "`{name}` is marked as exact");
     let server = Serving::with(configure);
     let mut dealer = Dealer::connect(&server.endpoint);
     ask(&mut dealer);
@@ -203,7 +205,7 @@ fn written_by(
     assert_no_panics();
 }
 
-/// The next record of the same kind.
+/// Returns the next record of the same kind.
 fn next_like(dealer: &mut Dealer, listed: &Record) -> Record {
     loop {
         let record = dealer.next();
@@ -214,7 +216,7 @@ fn next_like(dealer: &mut Dealer, listed: &Record) -> Record {
 }
 
 #[test]
-fn answers_are_written_so() {
+fn answers_are_written_as_listed() {
     written("reply", |dealer| dealer.say(&[call(1, "last", &record!["ACME"])]));
     written("empty-reply", |dealer| dealer.say(&[call(1, "ping", &record![])]));
     written("error", |dealer| dealer.say(&[call(1, "import", &record!["nobody"])]));
@@ -227,7 +229,7 @@ fn answers_are_written_so() {
 }
 
 #[test]
-fn streams_are_written_so() {
+fn streams_are_written_as_listed() {
     written("items", |dealer| {
         dealer.say(&[call_with_credit(1, "watch", &record![record!["ACME", "ACME"]], 1000)]);
     });
@@ -235,7 +237,7 @@ fn streams_are_written_so() {
 }
 
 #[test]
-fn pings_and_pongs_are_written_so() {
+fn pings_and_pongs_are_written_as_listed() {
     written("pong", |dealer| dealer.say(&[record![kind::PING, 1]]));
     let brief = Duration::from_millis(300);
     written_by(
@@ -246,7 +248,7 @@ fn pings_and_pongs_are_written_so() {
 }
 
 #[test]
-fn going_away_is_written_so() {
+fn going_away_is_written_as_listed() {
     let mut server = Serving::start();
     let mut dealer = Dealer::connect(&server.endpoint);
     dealer.good_call();
@@ -259,7 +261,7 @@ fn going_away_is_written_so() {
 }
 
 #[test]
-fn a_client_without_a_sign_of_life_is_told_that_it_was_given_up() {
+fn a_silent_client_is_told_that_it_was_dropped() {
     let server = Serving::with(|server| server.peer_timeout(Duration::from_millis(300)));
     let mut dealer = Dealer::connect(&server.endpoint);
     dealer.say(&[call(1, "last", &record!["SLOW"])]);
@@ -269,9 +271,9 @@ fn a_client_without_a_sign_of_life_is_told_that_it_was_given_up() {
     dealer.good_call();
 }
 
-/// What the document says to those who are behind a device: a connection may outlive its server.
+/// As the document describes for clients behind a device: a connection may outlive its server.
 #[test]
-fn a_client_that_lives_keeps_its_calls() {
+fn a_client_that_answers_pings_keeps_its_calls() {
     let server = Serving::with(|server| server.peer_timeout(Duration::from_millis(300)));
     let mut dealer = Dealer::connect(&server.endpoint);
     dealer.say(&[call(1, "last", &record!["SLOW"])]);
@@ -284,12 +286,12 @@ fn a_client_that_lives_keeps_its_calls() {
 }
 
 #[test]
-fn a_client_by_hand_is_not_needed_to_wait_for_a_pong() {
+fn closing_waits_for_a_pong() {
     let server = Serving::start();
     crate::rig::run(async {
-        let tape = TapeClient::connect(server.endpoint.as_str()).await.expect("the server is there");
-        tape.note("before").await.expect("it is taken");
-        tape.channel().clone().close(PATIENCE).await.expect("everything was read");
+        let tape = TapeClient::connect(server.endpoint.as_str()).await.expect("the server is up");
+        tape.note("before").await.expect("the one-way call is accepted");
+        tape.channel().clone().close(TIMEOUT).await.expect("everything was read");
     });
     assert_eq!(server.note(), "before");
 }

@@ -1,4 +1,4 @@
-//! The values of the document, sent through a service that reads each one and writes it again.
+//! The values in the document, sent through a service that decodes and encodes each of them.
 
 use rmpv::Value;
 
@@ -6,7 +6,7 @@ use crate::listings::listings;
 use crate::raw::{Dealer, kind, record};
 use crate::rig::{Serving, assert_no_panics};
 
-/// The variant of `Shape` that has the type of a listing.
+/// Returns the variant of `Shape` with the type of a listing.
 pub(crate) fn variant_of(name: &str) -> Option<u8> {
     Some(match name {
         "bool" => 1,
@@ -33,7 +33,7 @@ pub(crate) fn variant_of(name: &str) -> Option<u8> {
     })
 }
 
-/// What comes back for a value of some type.
+/// Returns the answer to a value of the given variant's type.
 fn echoed(dealer: &mut Dealer, variant: u8, value: &[u8]) -> Vec<u8> {
     let body = [&[0x91, 0x92, variant], value].concat();
     dealer.say(&[record![kind::CALL, 1, "shapes.v1.Shapes/echo", Value::Binary(body)]]);
@@ -56,7 +56,7 @@ fn values_are_written_as_the_document_says() {
 }
 
 #[test]
-fn values_are_read_in_the_other_forms_too() {
+fn values_are_read_in_other_encodings_too() {
     let server = Serving::start();
     let mut dealer = Dealer::connect(&server.endpoint);
     let all = listings();

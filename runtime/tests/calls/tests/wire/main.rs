@@ -1,12 +1,14 @@
-//! The wire: that both sides keep to `docs/protocol.md`, whatever the other one sends.
+//! The wire protocol: both sides follow `docs/protocol.md`, whatever the other one sends.
 //!
-//! - [`listed_clients`], [`listed_servers`], [`listed_values`]: the byte listings of the document, by [`listings`].
-//! - [`attachments`]: parts of bodies in frames of their own, where the document lists none because they are long.
+//! - [`listed_clients`], [`listed_servers`], [`listed_values`]: the byte listings of the document, read by
+//!   [`listings`].
+//! - [`attachments`]: parts of bodies in separate frames; the document does not list them because they are long.
 //! - [`python`]: a peer in another language, written from the document alone.
-//! - [`hostile_clients`], [`hostile_streams`], [`hostile_values`], [`hostile_servers`]: peers that keep to nothing, with bytes by [`damage`].
-//! - [`devices`]: a proxy on the way.
+//! - [`hostile_clients`], [`hostile_streams`], [`hostile_values`], [`hostile_servers`]: peers that violate the
+//!   protocol, with bytes from [`damage`].
+//! - [`devices`]: a proxy between client and server.
 //!
-//! [`floor`] is the service that they call, [`rig`] starts servers and clients, [`raw`] holds bare sockets for the other side.
+//! [`floor`] is the service, [`rig`] starts servers and clients, [`raw`] holds bare sockets for the other side.
 
 mod attachments;
 mod damage;

@@ -1,4 +1,4 @@
-//! The peer in Python, which was written from `docs/protocol.md` alone: it calls a server in Rust, and is called.
+//! The peer in Python, which was written from `docs/protocol.md` alone: as a client and as a server of a Rust peer.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -14,23 +14,24 @@ use zsvc_calls::market::v1::{MarketOrder, Order, Side, TapeClient, TapeError};
 use zsvc_calls::shapes::v1::{Shape, ShapesClient};
 
 use crate::floor::trade;
-use crate::rig::{PATIENCE, Serving, assert_no_panics, run};
+use crate::rig::{Serving, TIMEOUT, assert_no_panics, run};
 
-/// What the peer needs, pinned.
+/// The packages that the peer needs, with pinned versions.
 const PACKAGES: [&str; 2] = ["pyzmq==27.3.0", "msgpack==1.2.4"];
 
-/// A Python with the packages, in an environment under the target directory that is made once for all tests and runs.
+/// Returns a Python with the packages, in an environment under the target directory that is created once for all
+/// tests and runs.
 fn python() -> PathBuf {
     let folder = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("python-{}", PACKAGES.join("-")));
     fs::create_dir_all(&folder).expect("the target directory can be written to");
-    // Other tests, and other processes, wait here for whoever comes first.
+    // Other tests and processes wait here for the first one.
     let lock = File::create(folder.join("lock")).expect("the target directory can be written to");
-    lock.lock().expect("the file system has locks");
+    lock.lock().expect("the file system supports locks");
     let (environment, ready) = (folder.join("venv"), folder.join("ready"));
     let python = environment.join("bin/python");
     if !ready.exists() {
         let _ = fs::remove_dir_all(&environment);
-        let environment = environment.to_str().expect("the target directory's path is text");
+        let environment = environment.to_str().expect("the path of the target directory is UTF-8");
         finish(Command::new("python3").args(["-m", "venv", environment]));
         let pip = ["-m", "pip", "install", "--quiet", "--disable-pip-version-check"];
         finish(Command::new(&python).args(pip).args(PACKAGES));
@@ -39,7 +40,7 @@ fn python() -> PathBuf {
     python
 }
 
-/// Runs a command to its end, which must be a good one.
+/// Runs a command to its end. Panics if it fails.
 fn finish(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| {
         panic!("this test needs Python 3.9 or newer with `venv`, as `python3`; {command:?} did not start: {error}")
@@ -48,11 +49,11 @@ fn finish(command: &mut Command) {
     assert!(output.status.success(), "{command:?} failed; this test needs Python 3 with `venv`:\n{told}");
 }
 
-/// A script of the peer's that runs, until it is dropped.
+/// A running script of the peer, which is killed when dropped.
 struct Script {
     child: Child,
     lines: Receiver<String>,
-    /// What it has said on standard error, once it is done.
+    /// Collects what the script writes to standard error, until the script ends.
     complaints: Option<thread::JoinHandle<String>>,
 }
 
@@ -69,11 +70,11 @@ impl Script {
             .spawn()
             .expect("the environment has a Python");
         let (said, lines) = channel();
-        let output = child.stdout.take().expect("it is piped");
+        let output = child.stdout.take().expect("the stream is piped");
         thread::spawn(move || {
             BufReader::new(output).lines().map_while(Result::ok).try_for_each(|line| said.send(line))
         });
-        let mut errors = child.stderr.take().expect("it is piped");
+        let mut errors = child.stderr.take().expect("the stream is piped");
         let complaints = thread::spawn(move || {
             let mut text = String::new();
             let _ = errors.read_to_string(&mut text);
@@ -82,18 +83,18 @@ impl Script {
         Self { child, lines, complaints: Some(complaints) }
     }
 
-    /// The next line that it prints.
+    /// Returns the next line that the script prints.
     fn line(&mut self) -> String {
-        match self.lines.recv_timeout(PATIENCE) {
+        match self.lines.recv_timeout(TIMEOUT) {
             Ok(line) => line,
             Err(error) => {
                 let complaints = self.end();
-                panic!("the script says nothing more ({error}):\n{complaints}");
+                panic!("the script prints no further line ({error}):\n{complaints}");
             }
         }
     }
 
-    /// Ends it; what it has complained of.
+    /// Kills the script, and returns what it has written to standard error.
     fn end(&mut self) -> String {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -136,7 +137,7 @@ fn of_python<C: Future<Output = ()>>(client: impl FnOnce(TapeClient) -> C) -> Sc
     let mut server = Script::start("tape_server.py", "tcp://127.0.0.1:*");
     let endpoint = server.line();
     run(async {
-        client(TapeClient::connect(endpoint).await.expect("a pong comes")).await;
+        client(TapeClient::connect(endpoint).await.expect("the server answers a ping")).await;
     });
     server
 }
@@ -150,14 +151,14 @@ fn a_python_server_answers_calls() {
         assert_eq!(error, Error::Declared(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() }));
         let within = Duration::from_millis(100);
         let Err(Error::Status(status)) = tape.last("SLOW").deadline(within).await else {
-            panic!("it never comes")
+            panic!("the call is never answered")
         };
         assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::MaybeExecuted));
     });
 }
 
 #[test]
-fn a_python_server_takes_and_makes_attachments() {
+fn a_python_server_reads_and_writes_attachments() {
     of_python(|tape| async move {
         let shapes = ShapesClient::new(tape.channel().clone());
         for size in [32 * 1024 - 1, 32 * 1024, 100_000] {
@@ -184,7 +185,7 @@ fn a_python_server_streams() {
 }
 
 #[test]
-fn a_python_server_takes_streams() {
+fn a_python_server_reads_streams() {
     of_python(|tape| async move {
         let sum = tape.import("desk", stream::iter(vec![trade("ACME"); 20_000])).await;
         assert_eq!(sum, Ok(6_000_000));
@@ -202,10 +203,10 @@ fn a_python_server_takes_streams() {
 }
 
 #[test]
-fn a_python_server_hears_notes_and_goes_away() {
+fn a_python_server_receives_one_way_calls_and_drains() {
     let mut server = of_python(|tape| async move {
-        tape.note("from rust").await.expect("it is taken");
-        tape.channel().clone().close(PATIENCE).await.expect("everything was read");
+        tape.note("from rust").await.expect("the one-way call is accepted");
+        tape.channel().clone().close(TIMEOUT).await.expect("everything was read");
     });
     assert_eq!(server.line(), "note: from rust");
     drop(server.child.stdin.take());

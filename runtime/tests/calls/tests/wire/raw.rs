@@ -1,20 +1,20 @@
-//! Bare sockets, and just enough of the protocol to tell records apart: what a peer by hand is made of.
+//! Bare sockets, and just enough of the protocol to parse records, for peers that a test plays by hand.
 
 use std::collections::VecDeque;
 use std::sync::OnceLock;
 
 use rmpv::Value;
 
-use crate::rig::PATIENCE;
+use crate::rig::TIMEOUT;
 
-/// A record as it came: its elements, and its bytes.
+/// A received record: its elements, and its bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Record {
     pub(crate) elements: Vec<Value>,
     pub(crate) bytes: Vec<u8>,
 }
 
-/// The kinds of records, by the names of the document.
+/// The kinds of records, with the names in the document.
 pub(crate) mod kind {
     pub(crate) const CALL: u64 = 1;
     pub(crate) const ONE_WAY: u64 = 2;
@@ -38,24 +38,24 @@ impl Record {
         self.number(1)
     }
 
-    /// An element that is a number.
+    /// Returns an element that is a number.
     pub(crate) fn number(&self, index: usize) -> u64 {
         self.elements[index].as_u64().unwrap_or_else(|| panic!("a number at {index} of {self:?}"))
     }
 
-    /// An element that is a `bin`.
+    /// Returns an element that is a `bin`.
     pub(crate) fn bin(&self, index: usize) -> &[u8] {
         self.elements[index].as_slice().unwrap_or_else(|| panic!("a bin at {index} of {self:?}"))
     }
 
-    /// It is an error: its call, its code and its outcome.
+    /// Returns the call, the code and the outcome of an error record.
     pub(crate) fn error(&self) -> (u64, u64, u64) {
         assert_eq!(self.kind(), kind::ERROR, "{self:?}");
         (self.id(), self.number(2), self.number(4))
     }
 }
 
-/// The records of a batch that is as it should be.
+/// Returns the records of a valid batch.
 pub(crate) fn records(batch: &[u8]) -> Vec<Record> {
     assert_eq!(batch.first(), Some(&1), "the version of {batch:02x?}");
     let mut rest = &batch[1..];
@@ -70,7 +70,7 @@ pub(crate) fn records(batch: &[u8]) -> Vec<Record> {
     records
 }
 
-/// A batch of records.
+/// Returns a batch of records.
 pub(crate) fn batch(records: &[Value]) -> Vec<u8> {
     let mut batch = vec![1];
     for record in records {
@@ -79,36 +79,36 @@ pub(crate) fn batch(records: &[Value]) -> Vec<u8> {
     batch
 }
 
-/// A value as bytes.
+/// Returns the encoding of a value.
 pub(crate) fn packed(value: &Value) -> Vec<u8> {
     let mut bytes = Vec::new();
-    rmpv::encode::write_value(&mut bytes, value).expect("a `Vec` takes all that is written to it");
+    rmpv::encode::write_value(&mut bytes, value).expect("writing to a `Vec` can't fail");
     bytes
 }
 
-/// A record of elements that are numbers, texts, or values of their own.
+/// Builds a record of elements that are numbers, strings, or values.
 macro_rules! record {
     ($($element:expr),* $(,)?) => { ::rmpv::Value::Array(vec![$(::rmpv::Value::from($element)),*]) };
 }
 pub(crate) use record;
 
-/// The full name of a method of the tape.
+/// Returns the full name of a method of the tape.
 pub(crate) fn tape(method: &str) -> String {
     format!("market.v1.Tape/{method}")
 }
 
-/// A call of the tape.
+/// Returns the record of a call of the tape.
 pub(crate) fn call(id: u64, method: &str, params: &Value) -> Value {
     record![kind::CALL, id, tape(method), Value::Binary(packed(params))]
 }
 
-/// A call of the tape that is answered with a stream.
+/// Returns the record of a call of the tape that is answered with a stream.
 pub(crate) fn call_with_credit(id: u64, method: &str, params: &Value, credit: u64) -> Value {
     let body = Value::Binary(packed(params));
     record![kind::CALL, id, tape(method), body, Value::Nil, Value::Nil, credit]
 }
 
-/// Frames, as sockets take them.
+/// Returns frames as slices, as sockets take them.
 pub(crate) fn slices(frames: &[Vec<u8>]) -> Vec<&[u8]> {
     frames.iter().map(Vec::as_slice).collect()
 }
@@ -118,10 +118,10 @@ fn context() -> &'static zmq::Context {
     CONTEXT.get_or_init(zmq::Context::new)
 }
 
-/// A socket that waits for no longer than [`PATIENCE`], and takes as much as the test gives it.
+/// Returns a socket that waits no longer than [`TIMEOUT`], and queues any number of messages.
 pub(crate) fn socket(kind: zmq::SocketType) -> zmq::Socket {
-    let socket = context().socket(kind).expect("tests have descriptors");
-    let patience = i32::try_from(PATIENCE.as_millis()).expect("it is less than a month");
+    let socket = context().socket(kind).expect("the process has free descriptors");
+    let patience = i32::try_from(TIMEOUT.as_millis()).expect("the timeout is less than 24 days");
     socket.set_rcvtimeo(patience).expect("libzmq has this option");
     socket.set_sndtimeo(patience).expect("libzmq has this option");
     socket.set_linger(0).expect("libzmq has this option");
@@ -130,16 +130,16 @@ pub(crate) fn socket(kind: zmq::SocketType) -> zmq::Socket {
     socket
 }
 
-/// Binds to any free port; its endpoint.
+/// Binds to any free port, and returns the endpoint.
 pub(crate) fn bind(socket: &zmq::Socket) -> String {
     socket.bind("tcp://127.0.0.1:*").expect("there is a free port");
-    socket.get_last_endpoint().expect("it is bound").expect("it is text")
+    socket.get_last_endpoint().expect("the socket is bound").expect("the endpoint is UTF-8")
 }
 
 /// A client's socket.
 pub(crate) struct Dealer {
     socket: zmq::Socket,
-    /// Records that came and were not looked at yet.
+    /// Records that were received and not returned yet.
     came: VecDeque<Record>,
     last_ping: u64,
 }
@@ -149,7 +149,7 @@ impl Dealer {
         Self::over(socket(zmq::DEALER), endpoint)
     }
 
-    /// One that holds next to nothing of what it does not read.
+    /// Connects with very small receive buffers.
     pub(crate) fn connect_narrow(endpoint: &str) -> Self {
         let socket = socket(zmq::DEALER);
         socket.set_rcvhwm(1).expect("libzmq has this option");
@@ -158,12 +158,12 @@ impl Dealer {
     }
 
     fn over(socket: zmq::Socket, endpoint: &str) -> Self {
-        socket.connect(endpoint).expect("a port of this machine is an endpoint");
-        // Far from the ids that tests give to their calls.
+        socket.connect(endpoint).expect("the endpoint is valid");
+        // Far from the ids that tests use for their calls.
         Self { socket, came: VecDeque::new(), last_ping: 1_000_000 }
     }
 
-    /// Sends bytes as they are.
+    /// Sends bytes unchanged.
     pub(crate) fn send(&self, batch: impl AsRef<[u8]>) {
         self.socket.send(batch.as_ref(), 0).expect("the queue has no bound");
     }
@@ -178,22 +178,22 @@ impl Dealer {
         self.socket.send_multipart(frames, 0).expect("the queue has no bound");
     }
 
-    /// The frames of the next message.
+    /// Returns the frames of the next message.
     pub(crate) fn message(&self) -> Vec<Vec<u8>> {
-        self.socket.recv_multipart(0).expect("the server says something")
+        self.socket.recv_multipart(0).expect("the server sends a message")
     }
 
-    /// The next record, whatever it is.
+    /// Returns the next record of any kind.
     pub(crate) fn next(&mut self) -> Record {
         while self.came.is_empty() {
             let frames = self.message();
             let batch = frames.last().expect("a message has a frame");
             self.came.extend(records(batch));
         }
-        self.came.pop_front().expect("there is one")
+        self.came.pop_front().expect("a record was received")
     }
 
-    /// The next record that is no grant of credit.
+    /// Returns the next record that is not a grant of credit.
     pub(crate) fn answer(&mut self) -> Record {
         loop {
             let record = self.next();
@@ -203,7 +203,7 @@ impl Dealer {
         }
     }
 
-    /// Asks for a pong; all that came before it. Everything sent until now has been read then.
+    /// Sends a ping, and returns all records before the pong. Everything sent earlier was read by then.
     pub(crate) fn sync(&mut self) -> Vec<Record> {
         self.last_ping += 1;
         let ping = self.last_ping;
@@ -218,7 +218,7 @@ impl Dealer {
         }
     }
 
-    /// Makes a call that can't fail, among whatever else comes.
+    /// Makes a call that can't fail, and ignores other records.
     pub(crate) fn good_call(&mut self) {
         self.last_ping += 1;
         let id = self.last_ping;
@@ -237,7 +237,7 @@ impl Dealer {
 pub(crate) struct Router {
     socket: zmq::Socket,
     endpoint: String,
-    /// Where the last message came from.
+    /// Route of the last message.
     route: Vec<Vec<u8>>,
     came: VecDeque<Record>,
 }
@@ -253,25 +253,25 @@ impl Router {
         &self.endpoint
     }
 
-    /// The frames of the next message, the first of which is its route.
+    /// Returns the frames of the next message, the first of which is its route.
     pub(crate) fn message(&mut self) -> Vec<Vec<u8>> {
-        let frames = self.socket.recv_multipart(0).expect("the client says something");
+        let frames = self.socket.recv_multipart(0).expect("the client sends a message");
         self.route = frames[..1].to_vec();
         frames
     }
 
-    /// The next record, whatever it is.
+    /// Returns the next record of any kind.
     pub(crate) fn next(&mut self) -> Record {
         while self.came.is_empty() {
-            let mut frames = self.socket.recv_multipart(0).expect("the client says something");
+            let mut frames = self.socket.recv_multipart(0).expect("the client sends a message");
             let batch = frames.pop().expect("a message has a frame");
             self.route = frames;
             self.came.extend(records(&batch));
         }
-        self.came.pop_front().expect("there is one")
+        self.came.pop_front().expect("a record was received")
     }
 
-    /// The next record of some kind; others are passed over.
+    /// Returns the next record of the given kind, ignoring others.
     pub(crate) fn next_of(&mut self, kind: u64) -> Record {
         loop {
             let record = self.next();
@@ -281,12 +281,12 @@ impl Router {
         }
     }
 
-    /// The next call; its id.
+    /// Returns the id of the next call.
     pub(crate) fn next_call(&mut self) -> u64 {
         self.next_of(kind::CALL).id()
     }
 
-    /// Sends bytes as they are, to whom the last message came from.
+    /// Sends bytes unchanged to the sender of the last message.
     pub(crate) fn send(&self, batch: impl AsRef<[u8]>) {
         self.send_frames(&[batch.as_ref()]);
     }

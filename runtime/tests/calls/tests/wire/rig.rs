@@ -1,4 +1,4 @@
-//! Servers and clients of the runtime, each with threads of its own, so that a test can play the other side by hand.
+//! Servers and clients of the runtime, each with its own threads, so that a test can play the other side by hand.
 
 use std::panic::PanicHookInfo;
 use std::pin::Pin;
@@ -20,8 +20,8 @@ use zsvc_calls::shapes::v1::ShapesServer;
 use crate::floor::Floor;
 use crate::raw::Router;
 
-/// How long a test waits for what must come. It is long: only what hangs takes that time.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// Time that a test waits for an expected event. Long: only a test that hangs takes it.
+pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
 
 /// A server of [`Floor`] at a port of its own, which stops when it is dropped.
 pub(crate) struct Serving {
@@ -39,7 +39,7 @@ impl Serving {
         Self::with(|server| server)
     }
 
-    /// With other bounds than by default.
+    /// Starts a server with other limits than the defaults.
     pub(crate) fn with(configure: impl FnOnce(ServerBuilder) -> ServerBuilder) -> Self {
         count_panics();
         let runtime = Builder::new_multi_thread()
@@ -47,7 +47,7 @@ impl Serving {
             .thread_name(THREAD)
             .enable_all()
             .build()
-            .expect("a runtime needs a thread and a few descriptors, which tests have");
+            .expect("the system has a thread and descriptors for a runtime");
         let (notes_in, notes) = channel();
         let floor = Arc::new(Floor { notes: notes_in });
         let builder = Server::builder()
@@ -55,7 +55,7 @@ impl Serving {
             .service(ShapesServer::from_arc(floor))
             .bind("tcp://127.0.0.1:*");
         let entered = runtime.enter();
-        let server = configure(builder).listen().expect("any free port will do");
+        let server = configure(builder).listen().expect("there is a free port");
         let (endpoint, counters) = (server.endpoints()[0].clone(), server.counters());
         let (stop, stopped) = oneshot::channel();
         let ended = runtime.spawn(server.serve_until(stopped));
@@ -71,29 +71,32 @@ impl Serving {
         }
     }
 
-    /// Has it drop something, which no server does that is not made to.
+    /// Allows the server to drop something. Otherwise the test fails if it has.
     pub(crate) fn lossy(mut self) -> Self {
         self.lossy = true;
         self
     }
 
-    /// Tells it to stop, as its user would.
+    /// Asks the server to stop, as its user would.
     pub(crate) fn stop(&mut self) {
         self.stop.take();
     }
 
-    /// Waits until it has stopped, which it was told to.
+    /// Waits until the server has stopped, after [`Serving::stop`].
     pub(crate) fn stopped(&mut self) -> Result<(), ServeError> {
         let (runtime, ended) = (self.runtime.as_ref(), self.ended.take());
-        let (runtime, ended) = runtime.zip(ended).expect("it is asked once, before it is dropped");
+        let (runtime, ended) = runtime.zip(ended).expect("`stopped` is called once, before the drop");
         runtime.block_on(async {
-            tokio::time::timeout(PATIENCE, ended).await.expect("it stops").expect("it does not panic")
+            tokio::time::timeout(TIMEOUT, ended)
+                .await
+                .expect("the server stops")
+                .expect("the server does not panic")
         })
     }
 
-    /// The next note.
+    /// Returns the next note.
     pub(crate) fn note(&self) -> String {
-        self.notes.recv_timeout(PATIENCE).expect("a note comes")
+        self.notes.recv_timeout(TIMEOUT).expect("a note arrives")
     }
 }
 
@@ -110,8 +113,8 @@ impl Drop for Serving {
 
 /// Runs a client against a server that is played by hand, each on its own thread.
 ///
-/// The client's runtime has one thread, so what it sends together leaves together, the same way every time. It goes on
-/// until the server has seen all that it wants to.
+/// The client's runtime has one thread, so calls made together are sent together, deterministically. The client keeps
+/// running until the server side has finished.
 pub(crate) fn against<C: Future<Output = ()>>(
     client: impl FnOnce(String) -> C + Send,
     server: impl FnOnce(&mut Router),
@@ -126,11 +129,11 @@ pub(crate) fn against<C: Future<Output = ()>>(
             .spawn_scoped(scope, move || {
                 run(async {
                     client(endpoint).await;
-                    // Nothing is ever sent: it ends with the other end.
+                    // Nothing is ever sent: the wait ends when the other end is dropped.
                     let _ = wait.await;
                 });
             })
-            .expect("tests have threads");
+            .expect("the system has a free thread");
         server(&mut router);
         drop(seen);
         if let Err(panic) = client.join() {
@@ -139,28 +142,29 @@ pub(crate) fn against<C: Future<Output = ()>>(
     });
 }
 
-/// Runs a future on this thread, for as long as [`PATIENCE`] allows.
+/// Runs a future on this thread, for no longer than [`TIMEOUT`].
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     let runtime = Builder::new_current_thread().enable_all().build();
-    let runtime = runtime.expect("a runtime needs a few descriptors, which tests have");
-    runtime.block_on(async { tokio::time::timeout(PATIENCE, future).await.expect("it comes to an end") })
+    let runtime = runtime.expect("the system has descriptors for a runtime");
+    runtime.block_on(async { tokio::time::timeout(TIMEOUT, future).await.expect("the future completes") })
 }
 
-/// A client that has not said anything yet: its first call has the id 1. It makes no call again by itself, so that each of its
-/// calls says what became of the bytes that answered it.
+/// Returns a client that has sent nothing yet: its first call has the id 1. It does not retry, so that each of its
+/// calls reports the outcome of the bytes that answered it.
 pub(crate) fn silent_client(endpoint: impl Into<String>) -> TapeClient {
     let channel = Channel::builder().endpoint(endpoint).retry(Retry::none()).connect_lazy();
-    TapeClient::new(channel.expect("a port of this machine is an endpoint"))
+    TapeClient::new(channel.expect("the endpoint is valid"))
 }
 
-/// The name of the threads on which nothing may panic.
+/// Name of the threads on which nothing may panic.
 const THREAD: &str = "zsvc-serving";
-/// The name of the threads on which clients and their assertions run.
+/// Name of the threads on which clients and their assertions run.
 const CLIENT: &str = "zsvc-client";
 
 static PANICS: AtomicUsize = AtomicUsize::new(0);
 
-/// Counts the panics of servers, whose runtime would swallow them. On a client's thread a panic ends its test anyway.
+/// Counts the panics on threads of servers, whose runtime would hide them. A panic on a client's thread fails its
+/// test anyway.
 fn count_panics() {
     static ONCE: Once = Once::new();
     ONCE.call_once(|| {
@@ -174,12 +178,12 @@ fn count_panics() {
     });
 }
 
-/// No server of this process has ever panicked, nor one of its handlers.
+/// Checks that no server of this process has panicked, nor any of its handlers.
 pub(crate) fn assert_no_panics() {
     assert_eq!(PANICS.load(Ordering::Relaxed), 0, "a server's thread panicked; see above");
 }
 
-/// Polls a future once; whether it still waits.
+/// Polls a future once, and reports whether it is pending.
 pub(crate) async fn waits<F: Future + Unpin>(future: &mut F) -> bool {
     std::future::poll_fn(|context| Poll::Ready(Pin::new(&mut *future).poll(context).is_pending())).await
 }

@@ -1,6 +1,6 @@
-//! A client of `Ledger` in a process of its own, for tests that do to it what happens to processes.
+//! A client of `Ledger` in a separate process, which tests can kill, stop and continue.
 //!
-//! It says `ready` once its call has reached the server.
+//! It prints `ready` once its call has reached the server.
 
 use std::time::Duration;
 
@@ -13,10 +13,10 @@ use zsvc_faults::faults::v1::LedgerClient;
 /// Calls `Ledger`.
 #[derive(Debug, Parser)]
 struct Arguments {
-    /// Where.
+    /// Endpoint of the server.
     #[arg(long)]
     connect: String,
-    /// What to do there.
+    /// What to do.
     #[arg(long)]
     part: Part,
 }
@@ -24,13 +24,13 @@ struct Arguments {
 /// What a client does.
 #[derive(Debug, Clone, Copy, ValueEnum)]
 enum Part {
-    /// Reads a stream without an end.
+    /// Reads an endless stream.
     Watch,
-    /// Opens a stream without an end and never reads it.
+    /// Opens an endless stream and never reads it.
     Hoard,
-    /// Sends an item, and never the end.
+    /// Sends an item, and never ends the stream.
     Dawdle,
-    /// Connects and calls nothing; whatever comes, it takes nothing for a second.
+    /// Connects, makes no call, and blocks its thread for a second, so that it receives nothing.
     Daze,
 }
 
@@ -47,7 +47,7 @@ async fn play(connect: &str, part: Part) -> Result<(), Box<dyn std::error::Error
     if let Part::Daze = part {
         let channel = Channel::builder().endpoint(connect).heartbeat(Duration::from_millis(100));
         let _channel = channel.connect_lazy()?;
-        // Holds up the only thread that there is.
+        // Blocks the only thread.
         std::thread::sleep(Duration::from_secs(1));
         println!("ready");
         return Ok(());

@@ -1,4 +1,4 @@
-//! A server of `Ledger` in a process of its own, for tests that do to it what happens to processes.
+//! A server of `Ledger` in a separate process, which tests can kill, stop and continue.
 
 use clap::Parser;
 use zsvc_faults::Serving;

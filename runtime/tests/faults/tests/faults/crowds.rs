@@ -1,5 +1,6 @@
-//! Too much of everything: clients that never read or never end, connections by the thousand, descriptors that run out, and streams
-//! opened and closed without end. Whoever behaves is served throughout, and afterwards everything is as before.
+//! Resource exhaustion: clients that never read or never finish, thousands of connections, no free descriptors, and
+//! streams opened and closed endlessly. Well-behaved clients are served throughout, and afterwards the server is as
+//! before.
 
 use std::time::Duration;
 
@@ -33,22 +34,22 @@ fn clients_that_never_read_or_never_end_hold_up_nobody_else() {
         }
         let after = ledger.look().await.unwrap();
         assert_eq!((after.running, after.lost_peers, after.dropped), (4, 0, 0));
-        // What is granted to four readers is a megabyte in all; the rest of the slack is the allocator's.
+        // Four readers have 1 MiB of credit in all; the rest of the slack is for the allocator.
         assert!(after.resident < before.resident + 16 * 1024 * 1024, "{before:?} {after:?}");
     });
 }
 
-/// A message: a call of `wait` with the id 1 and no deadline, as docs/protocol.md has it.
+/// A message: a call of `wait` with the id 1 and no deadline, according to docs/protocol.md.
 const CALL: &[u8] = b"\0\x1d\x01\x94\x01\x01\xb5faults.v1.Ledger/wait\xc4\x01\x90";
 
-/// How a connection comes and goes.
+/// What a connection does before it is closed.
 #[derive(Clone, Copy)]
 enum Visit {
-    /// Nothing is said.
+    /// Sends nothing.
     Mute,
-    /// In the middle of the handshake.
+    /// Ends in the middle of the handshake.
     Half,
-    /// With a call that never ends.
+    /// Makes a call that never ends.
     Calling,
 }
 
@@ -60,7 +61,7 @@ async fn visit(address: &str, visit: Visit) {
         Visit::Calling => {
             raw::greet(&mut connection).await;
             connection.write_all(&[READY, CALL].concat()).await.unwrap();
-            // What was sent would be lost with a connection that is dropped with something unread.
+            // Dropping a connection with unread data would lose what was sent.
             connection.shutdown().await.unwrap();
             connection.read_to_end(&mut Vec::new()).await.unwrap();
         }
@@ -83,7 +84,7 @@ fn five_thousand_connections_that_connect_and_vanish_leave_nothing_behind() {
             tokio::task::yield_now().await;
         }
         let condition = ledger.look().await.unwrap();
-        assert!(condition.calls > 1_000, "the calls came in: {condition:?}");
+        assert!(condition.calls > 1_000, "the calls arrived: {condition:?}");
     });
 }
 
@@ -96,7 +97,7 @@ fn a_server_without_descriptors_serves_whom_it_has_and_takes_others_once_it_can(
         let mut crowd = Vec::new();
         while server.open_files() < 40 {
             crowd.push(TcpStream::connect(address).await.unwrap());
-            // The backlog takes more than the server can.
+            // The backlog accepts more connections than the server can.
             tokio::task::yield_now().await;
         }
         for key in 0..100 {
@@ -109,28 +110,28 @@ fn a_server_without_descriptors_serves_whom_it_has_and_takes_others_once_it_can(
 }
 
 const STREAMS: u64 = 100_000;
-/// What the smallest allocation takes, in bytes: no stream leaves even one behind.
-const SMALLEST: u64 = 32;
+/// Size of the smallest allocation in bytes: if each stream leaked even one, the test would fail.
+const MIN_ALLOCATION_BYTES: u64 = 32;
 
 #[test]
 fn a_hundred_thousand_streams_leave_no_memory_behind() {
     run(async {
         let server = Served::start().await;
-        // As much as one takes before it is dropped.
+        // A small window: about as many bytes as a stream reads before it is dropped.
         let ledger = client_with(server.endpoint(), |channel| channel.stream_window(200)).await;
-        // What the first ones need stays: pools, tables, the allocator's arenas.
+        // Memory for the first streams stays allocated: pools, tables, the allocator's arenas.
         open_and_close(&ledger, 50_000).await;
         let before = ledger.look().await.unwrap();
         open_and_close(&ledger, STREAMS).await;
         let after = until(&ledger, |server| server.running == 0).await.unwrap();
         assert_eq!(after.dropped, 0);
-        let most = before.resident + SMALLEST * STREAMS;
+        let most = before.resident + MIN_ALLOCATION_BYTES * STREAMS;
         assert!(after.resident <= most, "before: {}, after: {}", before.resident, after.resident);
         assert_eq!(ledger.enter(1, Duration::ZERO).await.unwrap(), 1);
     });
 }
 
-/// Every other stream is read to its end, the others are dropped after their first item.
+/// Reads every other stream to its end, and drops the others after their first item.
 async fn open_and_close(ledger: &LedgerClient, streams: u64) {
     let open = |nth: u64| async move {
         let items = if nth.is_multiple_of(2) { 3 } else { u64::MAX };

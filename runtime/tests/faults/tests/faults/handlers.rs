@@ -1,4 +1,4 @@
-//! Handlers that panic, hold up the threads that they run on, or never end: what else the server does is not touched.
+//! Handlers that panic, block their threads, or never end: the rest of the server is not affected.
 
 use std::time::Duration;
 
@@ -23,8 +23,8 @@ fn handlers_that_panic_fail_their_own_calls_alone() {
     });
 }
 
-/// For longer than a connection may be silent, and than a client may be: neither is taken for dead for it, since libzmq's
-/// own thread answers heartbeats, and a client is given up only once it was asked.
+/// Threads are blocked for longer than a connection and a client may be silent. Neither is taken for dead, since
+/// libzmq's own thread answers heartbeats, and a client is dropped only after it was pinged.
 #[test]
 fn handlers_that_hold_up_every_thread_have_nobody_taken_for_dead() {
     run(async {
@@ -40,7 +40,7 @@ fn handlers_that_hold_up_every_thread_have_nobody_taken_for_dead() {
         assert_eq!(meanwhile.unwrap(), 1);
         let condition = ledger.look().await.unwrap();
         assert_eq!((condition.lost_peers, condition.dropped, condition.running), (0, 0, 1));
-        assert!(!waiting.is_finished(), "nobody was taken for dead");
+        assert!(!waiting.is_finished(), "neither end was taken for dead");
         waiting.abort();
         until(&ledger, |server| server.running == 0).await.unwrap();
     });

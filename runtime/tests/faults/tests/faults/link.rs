@@ -1,4 +1,4 @@
-//! Connections that are slow, narrow, deaf, dumb or cut, by a proxy between client and server.
+//! Connections that are slow, narrow, silent in one direction, or cut, by a proxy between client and server.
 
 use std::time::Duration;
 
@@ -35,13 +35,13 @@ fn a_narrow_connection_carries_a_stream_whole_and_is_not_taken_for_dead() {
     run(async {
         let server = Served::with(&[]).await;
         let proxy = Proxy::to(server.endpoint()).await.unwrap();
-        // What is granted is on its way at once, and a sign of life waits behind it.
+        // The credit granted is in transit at once, and heartbeats wait behind it.
         let ledger = client_with(proxy.endpoint(), |channel| channel.stream_window(2_000)).await;
         proxy.set(|rules| {
             rules.to_server.bytes_per_second = Some(1_024);
             rules.to_client.bytes_per_second = Some(1_024);
         });
-        // Some 15 KB, which take longer than a connection may be silent.
+        // About 15 KB, which take longer than a connection may be silent.
         let mut items = ledger.watch(30, 500).await.unwrap();
         let mut count = 0;
         while let Some(item) = items.next().await {
@@ -90,7 +90,7 @@ fn swallowed(begin: fn(&Proxy)) {
         begin(&proxy);
         let status = waiting.await.unwrap().unwrap_err();
         assert_eq!((status.code(), status.outcome()), LOST, "{status}");
-        // The server finds it out by itself.
+        // The server detects it by itself.
         until(&direct, |server| server.running == 0).await.unwrap();
         proxy.heal();
         assert_eq!(ledger.enter(1, Duration::ZERO).no_deadline().await.unwrap(), 1);

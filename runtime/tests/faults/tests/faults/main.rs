@@ -1,4 +1,5 @@
-//! What calls come to when processes die and connections fail. `docs/operations.md` lists the faults with these tests' names.
+//! Results of calls when processes die and connections fail. `docs/operations.md` lists the faults with the names of
+//! these tests.
 
 mod crowds;
 mod handlers;

@@ -1,4 +1,4 @@
-//! Servers and clients that are killed or stopped in the middle of what they do.
+//! Servers and clients that are killed or stopped in the middle of their work.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use zsvc_faults::faults::v1::LedgerClient;
 
 use crate::support::{Served, client_with, played, run, until};
 
-/// What a caller is told whose server is there no more, and cannot say what it did.
+/// The status of a call whose server died before it answered.
 const LOST: (Code, Outcome) = (Code::Unavailable, Outcome::MaybeExecuted);
 
 #[test]
@@ -33,7 +33,7 @@ fn a_server_that_is_killed_fails_its_calls_at_once_and_serves_again_when_it_is_b
             }
         };
         assert_eq!((end.code(), end.outcome()), LOST, "{end}");
-        assert_eq!(server.written(1), 1, "it may have run, and has");
+        assert_eq!(server.written(1), 1, "the call may have run, and has");
 
         server.again().await;
         assert_eq!(ledger.enter(2, Duration::ZERO).await.unwrap(), 2);
@@ -93,7 +93,7 @@ fn the_handlers_of_a_client_that_stands_still_are_dropped_and_it_is_told_when_it
         client.signal(Signal::Stop).await.unwrap();
         until(&ledger, |server| server.running == 0 && server.lost_peers == 1).await.unwrap();
         client.signal(Signal::Continue).await.unwrap();
-        // Its stream ends in an error, with which it ends; it does not wait for ever.
+        // The stream ends in an error, and the client exits with it instead of waiting forever.
         let status = client.ended().await.unwrap();
         assert_eq!(status.code(), Some(1), "{status}");
     });

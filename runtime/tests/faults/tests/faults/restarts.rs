@@ -1,4 +1,4 @@
-//! Servers that are restarted while they are called.
+//! Servers that are restarted while clients call them.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -10,10 +10,10 @@ use zsvc_faults::faults::v1::LedgerClient;
 
 use crate::support::{Served, run};
 
-/// Callers that enter one key after another until they are told to stop.
+/// Callers that enter one key after another until they are stopped.
 struct Load {
     stop: Arc<AtomicBool>,
-    /// Keys are given out once.
+    /// The next key; each is used once.
     next: Arc<AtomicU64>,
     callers: JoinSet<Vec<(u64, Result<u64, Status>)>>,
 }
@@ -36,7 +36,7 @@ impl Load {
         Self { stop, next, callers: tasks }
     }
 
-    /// Waits for so many more calls.
+    /// Waits until the given number of further calls was started.
     async fn goes_on_for(&self, calls: u64) {
         let until = self.next.load(Ordering::Relaxed) + calls;
         while self.next.load(Ordering::Relaxed) < until {
@@ -44,7 +44,7 @@ impl Load {
         }
     }
 
-    /// Stops, and tells how every call ended.
+    /// Stops the callers, and returns the results of all calls.
     async fn end(self) -> Vec<(u64, Result<u64, Status>)> {
         self.stop.store(true, Ordering::Relaxed);
         self.callers.join_all().await.into_iter().flatten().collect()

@@ -1,4 +1,4 @@
-//! What the tests share: a deadline, servers in processes of their own, and clients of them.
+//! Shared code of the tests: a time limit, servers in separate processes, and clients of them.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -8,20 +8,20 @@ use zsvc::{Channel, ChannelBuilder, Status};
 use zsvc_faults::faults::v1::{Condition, LedgerClient};
 use zsvc_faults::{Book, Process, Signal};
 
-/// A test that takes so long hangs. With everything as it is by default, dead connections are found in some thirteen seconds.
-const HANGS: Duration = Duration::from_secs(50);
+/// Time after which a test hangs. With default settings, dead connections are detected in about thirteen seconds.
+const TEST_TIMEOUT: Duration = Duration::from_secs(50);
 
-/// Runs a test, on several threads.
+/// Runs a test on several threads.
 pub(crate) fn run<F: Future>(test: F) -> F::Output {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
         .build()
-        .expect("a runtime can be made");
-    runtime.block_on(async { tokio::time::timeout(HANGS, test).await.expect("the test hangs") })
+        .expect("the system has descriptors for a runtime");
+    runtime.block_on(async { tokio::time::timeout(TEST_TIMEOUT, test).await.expect("the test hangs") })
 }
 
-/// A server in a process of its own, and its book.
+/// A server in a separate process, and its book.
 pub(crate) struct Served {
     process: Process,
     endpoint: String,
@@ -29,33 +29,33 @@ pub(crate) struct Served {
 }
 
 impl Served {
-    /// That finds out soon what is dead.
+    /// Starts a server that detects dead clients quickly.
     pub(crate) async fn start() -> Self {
         Self::with(&["--heartbeat", "300", "--peer-timeout", "1500"]).await
     }
 
-    /// With everything as it is by default, but for these arguments.
+    /// Starts a server with default settings, except for these arguments.
     pub(crate) async fn with(arguments: &[&str]) -> Self {
-        let folder = tempfile::tempdir().expect("a folder can be made");
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
         let (process, endpoint) = serve(&folder, arguments).await;
         Self { process, endpoint, folder }
     }
 
-    /// That may have so many files open, sockets among them.
+    /// Starts a server that may have the given number of open files, including sockets.
     pub(crate) async fn with_files(files: usize) -> Self {
-        let folder = tempfile::tempdir().expect("a folder can be made");
+        let folder = tempfile::tempdir().expect("a temporary folder can be created");
         let command = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
         let (process, endpoint) = serve_by(&folder, &["sh", "-c", &command, SERVER], &[]).await;
         Self { process, endpoint, folder }
     }
 
-    /// How many files it has open.
+    /// Returns the number of its open files.
     pub(crate) fn open_files(&self) -> usize {
-        let id = self.process.id().expect("it has not been waited for");
-        std::fs::read_dir(format!("/proc/{id}/fd")).expect("it is there").count()
+        let id = self.process.id().expect("the process has not been waited for");
+        std::fs::read_dir(format!("/proc/{id}/fd")).expect("the process is running").count()
     }
 
-    /// Once more, at the same place and with the same book, after it has ended.
+    /// Starts the server again after it has ended, at the same endpoint and with the same book.
     pub(crate) async fn again(&mut self) {
         let arguments = ["--bind", &self.endpoint.clone()];
         let (process, _) = serve(&self.folder, &arguments).await;
@@ -67,30 +67,30 @@ impl Served {
     }
 
     pub(crate) async fn signal(&self, signal: Signal) {
-        self.process.signal(signal).await.expect("the server is there");
+        self.process.signal(signal).await.expect("the server is up");
     }
 
-    /// Kills it, and waits until it is gone.
+    /// Kills the server, and waits until it is gone.
     pub(crate) async fn kill(&mut self) {
         self.signal(Signal::Kill).await;
-        self.process.ended().await.expect("the system tells of its children");
+        self.process.ended().await.expect("the system reports the status of children");
     }
 
-    /// Asks it to end, and waits until it is out.
+    /// Asks the server to end, and waits until it has.
     pub(crate) async fn stop(&mut self) {
         self.signal(Signal::Terminate).await;
-        let status = self.process.ended().await.expect("the system tells of its children");
+        let status = self.process.ended().await.expect("the system reports the status of children");
         assert!(status.success(), "{status}");
     }
 
-    /// A client that finds out soon what is dead.
+    /// Returns a client that detects dead connections quickly.
     pub(crate) async fn client(&self) -> LedgerClient {
         client(self.endpoint()).await
     }
 
-    /// How often a key was written.
+    /// Returns how often a key was written.
     pub(crate) fn written(&self, key: u64) -> usize {
-        let keys = Book::read(&book(&self.folder)).expect("the server has made it");
+        let keys = Book::read(&book(&self.folder)).expect("the server has created the book");
         keys.get(&key).copied().unwrap_or(0)
     }
 }
@@ -105,17 +105,17 @@ async fn serve(folder: &TempDir, arguments: &[&str]) -> (Process, String) {
     serve_by(folder, &[SERVER], arguments).await
 }
 
-/// Serves by a command, whose arguments are to be followed by the server's.
+/// Starts a server with a command, to which the server's arguments are appended.
 async fn serve_by(folder: &TempDir, command: &[&str], arguments: &[&str]) -> (Process, String) {
     let book = book(folder);
-    let book = ["--book", book.to_str().expect("temporary folders have names of text")];
+    let book = ["--book", book.to_str().expect("the path of a temporary folder is UTF-8")];
     let all = [&command[1..], &book, arguments].concat();
     let mut process = Process::run(command[0], &all).expect("the server can be run");
     let endpoint = process.says("serving at ").await.expect("the server serves");
     (process, endpoint)
 }
 
-/// A client in a process of its own that plays a part, and has begun.
+/// Starts a client in a separate process with a role, and waits until it is ready.
 pub(crate) async fn played(endpoint: &str, part: &str) -> Process {
     let arguments = ["--connect", endpoint, "--part", part];
     let mut process =
@@ -124,21 +124,21 @@ pub(crate) async fn played(endpoint: &str, part: &str) -> Process {
     process
 }
 
-/// A client of an endpoint that finds out soon what is dead.
+/// Returns a client of an endpoint that detects dead connections quickly.
 pub(crate) async fn client(endpoint: &str) -> LedgerClient {
     client_with(endpoint, |channel| channel.heartbeat(Duration::from_millis(300))).await
 }
 
-/// A client of an endpoint with everything as it is by default, but for what is set.
+/// Returns a client of an endpoint with default settings, except for what `set` changes.
 pub(crate) async fn client_with(
     endpoint: &str,
     set: impl FnOnce(ChannelBuilder) -> ChannelBuilder,
 ) -> LedgerClient {
     let channel = set(Channel::builder().endpoint(endpoint)).connect().await;
-    LedgerClient::new(channel.expect("the server is there"))
+    LedgerClient::new(channel.expect("the server is up"))
 }
 
-/// Asks a server how it is until it is so. The deadline of the test bounds it.
+/// Polls the state of a server until the condition holds. The time limit of the test applies.
 pub(crate) async fn until(
     ledger: &LedgerClient,
     is_so: impl Fn(&Condition) -> bool,

@@ -1,5 +1,5 @@
-//! Servers of either age of `svc/*/rows.svc` and `svc/*/branch.svc`, whose handlers answer with what they have read,
-//! and clients of the other age. What is tested with them is in [`super::methods`].
+//! Servers with either version of `svc/*/rows.svc` and `svc/*/branch.svc`, whose handlers answer with what they
+//! decoded, and clients of the other version. The tests that use them are in [`super::methods`].
 
 use std::sync::Arc;
 
@@ -12,7 +12,7 @@ use zsvc_calls::old::rows::v1 as old;
 
 use crate::support::ANY_PORT;
 
-/// A server of either age.
+/// A server of either version.
 struct Desk;
 
 impl old::Calls for Desk {
@@ -199,14 +199,14 @@ impl new_branch::Branch for Desk {
     }
 }
 
-/// A server of everything old.
+/// Starts a server of all old services.
 pub(super) fn old_server() -> (String, Arc<Counters>) {
     let server =
         Server::builder().service(old::CallsServer::new(Desk)).service(old::RemovedServer::new(Desk));
     start(server.service(old_branch::BranchServer::new(Desk)).bind(ANY_PORT))
 }
 
-/// A server of everything new.
+/// Starts a server of all new services.
 pub(super) fn new_server() -> (String, Arc<Counters>) {
     let server = Server::builder().service(new::CallsServer::new(Desk)).service(new::AddedServer::new(Desk));
     start(server.service(new_branch::BranchServer::new(Desk)).bind(ANY_PORT))
@@ -219,12 +219,12 @@ fn start(server: zsvc::ServerBuilder) -> (String, Arc<Counters>) {
     at
 }
 
-/// A client of the new schema, a server of the old one.
+/// Returns a client of the new schema for a server of the old one.
 pub(super) async fn new_to_old() -> new::CallsClient {
     new::CallsClient::connect(old_server().0).await.unwrap()
 }
 
-/// A client of the old schema, a server of the new one.
+/// Returns a client of the old schema for a server of the new one.
 pub(super) async fn old_to_new() -> old::CallsClient {
     old::CallsClient::connect(new_server().0).await.unwrap()
 }

@@ -1,8 +1,9 @@
-//! Changes to methods, services and packages: what becomes of the calls of an old client to a new server, and the
-//! other way about.
+//! Changes to methods, services and packages: the outcome of calls from an old client to a new server, and vice
+//! versa.
 //!
-//! The services are `Calls`, `Removed` and `Added` of `svc/old/rows.svc` and `svc/new/rows.svc`, and `svc/*/branch.svc`.
-//! Their handlers, in [`super::desk`], answer with what they have read. Changes to values are in [`super::values`].
+//! The services are `Calls`, `Removed` and `Added` of `svc/old/rows.svc` and `svc/new/rows.svc`, and
+//! `svc/*/branch.svc`. Their handlers, in [`super::desk`], answer with what they decoded. Changes to values are in
+//! [`super::values`].
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -18,10 +19,10 @@ use zsvc_calls::old::rows::v1 as old;
 use super::desk::{new_server, new_to_old, old_server, old_to_new};
 use crate::support::on_one_thread;
 
-/// How long a call is given that is not expected to be answered.
+/// Deadline of a call that is expected not to be answered.
 const NEVER: Duration = Duration::from_millis(200);
 
-/// How long a call is given that is answered at once.
+/// Deadline of a call that is answered at once.
 const PLENTY: Duration = Duration::from_secs(10);
 
 #[track_caller]
@@ -71,7 +72,7 @@ pub(super) fn rename_a_parameter() {
     });
 }
 
-/// A call as a person writes it in a scripting language: with a map of the parameters.
+/// Makes a call as in a scripting language: with a map of the parameters.
 async fn rename_by_name(channel: &zsvc::Channel, parameter: &str) -> Result<String, Status> {
     static RENAME: zsvc::Method = zsvc::Method::new("rows.v1.Calls/rename", zsvc::MethodKind::Unary);
     let parameters = BTreeMap::from([(parameter.to_owned(), 1_u32)]);
@@ -92,7 +93,7 @@ pub(super) fn change_words_about_a_method() {
         let (newer, older) = (new_to_old().await, old_to_new().await);
         assert_eq!(newer.change_words("same").await.as_deref(), Ok("same"));
         assert_eq!(older.change_words("same").await.as_deref(), Ok("same"));
-        // The error is the same; each side has its own words for it.
+        // The error is the same; only the message differs between versions.
         let error = newer.fail(2).await.unwrap_err();
         assert_eq!(error, Error::Declared(new::Failure::Reworded));
         assert_eq!(error.to_string(), "new words");
@@ -132,7 +133,7 @@ pub(super) fn add_a_method_or_service() {
         unimplemented::<()>(Err(status));
         let added = new::AddedClient::connect(old_server().0).await.unwrap();
         unimplemented(added.call().await);
-        // An old client goes on with what it knows.
+        // An old client continues with the method that it knows.
         assert_eq!(old_to_new().await.take_no_stream(1, stream::empty()).await, Ok(1));
     });
 }
@@ -167,7 +168,7 @@ pub(super) fn reorder_parameters() {
         refused(newer.reorder(1, "a").await, Code::InvalidArgument, expected);
         let expected = "number: invalid type: string";
         refused(older.reorder("a", 1).await, Code::InvalidArgument, expected);
-        // Of the same type they are taken for each other: only their order tells them apart.
+        // Two parameters of the same type are swapped: only their order identifies them.
         assert_eq!(newer.reorder_alike(2, 1).await.as_deref(), Ok("first 2, second 1"));
         assert_eq!(older.reorder_alike(1, 2).await.as_deref(), Ok("first 2, second 1"));
     });
@@ -177,7 +178,7 @@ pub(super) fn reorder_parameters() {
 pub(super) fn add_or_take_away_a_stream_of_answers() {
     on_one_thread(async {
         let (newer, older) = (new_to_old().await, old_to_new().await);
-        // A reply to a call that expects items.
+        // A reply to a call that expects a stream.
         for answer in [
             newer.answer_with_stream(1).await.unwrap().collect::<Vec<_>>().await,
             older.answer_without_stream(1).await.unwrap().collect::<Vec<_>>().await,
@@ -185,8 +186,8 @@ pub(super) fn add_or_take_away_a_stream_of_answers() {
             let [Err(status)] = answer.as_slice() else { panic!("{answer:?}") };
             assert_eq!(status.code(), Code::Unknown, "{status}");
         }
-        // An end to a call that expects a reply; and with items, which need credit that such a client never grants,
-        // there is not even an end.
+        // An end of stream for a call that expects a reply. If there are items, which need credit that such a client
+        // never grants, not even the end is sent.
         for (items, code) in [(0, Code::Unknown), (1, Code::DeadlineExceeded)] {
             let within = if items == 0 { PLENTY } else { NEVER };
             let status = newer.answer_without_stream(items).deadline(within).await.unwrap_err();
@@ -204,7 +205,7 @@ pub(super) fn add_or_take_away_a_stream_parameter() {
         // The items are not read.
         assert_eq!(newer.take_stream(1, stream::iter([2, 3])).await, Ok(1));
         assert_eq!(older.take_no_stream(1, stream::iter([2, 3])).await, Ok(1));
-        // The stream of a client that sends none never ends.
+        // The stream of a client that does not send one never ends.
         let status = newer.take_no_stream(1).deadline(NEVER).await.unwrap_err();
         assert_eq!(status.code(), Code::DeadlineExceeded, "{status}");
         let status = older.take_stream(1).deadline(NEVER).await.unwrap_err();
@@ -242,7 +243,8 @@ pub(super) fn turn_oneway_into_rpc() {
     });
 }
 
-/// Makes two calls, the second of them to a method that isn't there, so that the first has been seen when both are refused.
+/// Makes two calls, the second of a method that does not exist, so that the first was processed when both are
+/// refused.
 async fn one_way_call_of_an_rpc_is_counted_and_gone<C: Future<Output = ()>>(
     (endpoint, counters): (String, Arc<Counters>),
     call_twice: impl FnOnce(String) -> C,

@@ -1,8 +1,8 @@
-//! What a shop goes through when its schema is extended in the ways that keep everybody in business: whole values, also
-//! inside lists, maps and variants and in the items of streams.
+//! Compatible changes to the schema of a shop, many at once: whole values, also inside lists, maps and variants and
+//! in the items of streams.
 //!
-//! The schemas are `svc/old/shop.svc` and `svc/new/shop.svc`. Servers give back what they were given, so that what
-//! comes back has been read and written again by the other age. Change by change is in the other files here.
+//! The schemas are `svc/old/shop.svc` and `svc/new/shop.svc`. Servers return their parameters, so the results were
+//! decoded and encoded by the other version. The other files here test the changes one by one.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +14,7 @@ use zsvc_calls::old::shop::v1 as old;
 use super::serve;
 use crate::support::on_one_thread;
 
-/// A shop of either age.
+/// A shop server of either version.
 struct Mirror;
 
 impl old::Shop for Mirror {
@@ -105,12 +105,12 @@ impl new::Shop for Mirror {
     }
 }
 
-/// A client of the new schema, a server of the old one.
+/// Returns a client of the new schema for a server of the old one.
 async fn new_to_old() -> new::ShopClient {
     new::ShopClient::connect(serve([old::ShopServer::new(Mirror)])).await.unwrap()
 }
 
-/// A client of the old schema, a server of the new one.
+/// Returns a client of the old schema for a server of the new one.
 async fn old_to_new() -> old::ShopClient {
     old::ShopClient::connect(serve([new::ShopServer::new(Mirror)])).await.unwrap()
 }
@@ -133,7 +133,7 @@ fn item() -> old::Item {
 pub(super) fn an_added_field_is_ignored_by_the_old_and_absent_or_its_default_for_the_new() {
     on_one_thread(async {
         let back = new_to_old().await.echo_item(product()).await.unwrap();
-        // The old server knows none of the three, and wrote none back.
+        // The old server knows none of the three fields, and wrote none of them back.
         let expected = new::Product { color: None, pack: 1, origin: "shop".to_owned(), ..product() };
         assert_eq!(back, expected);
     });
@@ -156,7 +156,7 @@ pub(super) fn an_unknown_enum_value_comes_back_through_a_server_that_does_not_kn
             shop.echo_size(new::Size::Unknown(4_000_000_000)).await,
             Ok(new::Size::Unknown(4_000_000_000))
         );
-        // The other way, an old client sees the number.
+        // In the other direction, an old client sees the number.
         let shop = old_to_new().await;
         assert_eq!(shop.echo_size(old::Size::Unknown(700)).await, Ok(old::Size::Unknown(700)));
         assert_eq!(shop.echo_size(old::Size::Small).await, Ok(old::Size::Small));
@@ -215,7 +215,7 @@ fn basket() -> new::Basket {
     }
 }
 
-/// What is left of it once an old peer has read and written it.
+/// Returns the basket after an old peer has decoded and encoded it.
 fn basket_through_the_old() -> new::Basket {
     let known = new::Product { color: None, pack: 1, origin: "shop".to_owned(), ..product() };
     new::Basket { items: vec![known.clone(), known], note: None, ..basket() }
@@ -225,7 +225,7 @@ fn basket_through_the_old() -> new::Basket {
 pub(super) fn changes_hold_inside_lists_maps_and_variants() {
     on_one_thread(async {
         let back = new_to_old().await.echo_basket(basket()).await.unwrap();
-        // The product in the variant is whole: nobody who doesn't know the variant takes it apart.
+        // The product in the variant is complete: a peer that does not know a variant keeps its encoding as it is.
         assert_eq!(back, basket_through_the_old());
     });
 }
@@ -285,7 +285,7 @@ pub(super) fn a_method_that_the_server_does_not_have_yet_is_unimplemented() {
     });
 }
 
-/// The same bytes whatever the names: only numbers travel.
+/// The bytes are the same whatever the names are: only numbers are sent.
 #[test]
 pub(super) fn renamed_types_fields_and_parameters_make_no_difference() {
     on_one_thread(async {

@@ -1,8 +1,9 @@
-//! Changes to structs, enums and unions: what an old peer reads of a new one's values, and a new one of an old one's.
+//! Changes to structs, enums and unions: what a peer with the old schema decodes from a new peer's values, and vice
+//! versa.
 //!
-//! The schemas are `svc/old/rows.svc` and `svc/new/rows.svc`; each variant of their `Row` is a change. Each value goes
-//! both ways: as a parameter that a server reads, and as an answer that a client reads. Changes to methods are in
-//! [`super::methods`].
+//! The schemas are `svc/old/rows.svc` and `svc/new/rows.svc`; each variant of their `Row` is a change. Each value is
+//! sent in both directions: as a parameter that a server reads, and as an answer that a client reads. Changes to
+//! methods are in [`super::methods`].
 
 use std::fmt::Debug;
 use std::sync::{Arc, Mutex};
@@ -14,7 +15,7 @@ use zsvc_calls::old::rows::v1 as old;
 use super::serve;
 use crate::support::on_one_thread;
 
-/// A server that keeps what it takes, and gives what it was made with.
+/// A server that stores what it receives, and returns what it was created with.
 struct Desk<R>(Mutex<Option<R>>);
 
 impl<R> Desk<R> {
@@ -31,24 +32,24 @@ impl<R> Desk<R> {
     }
 }
 
-/// What one age reads of a value that the other has written.
+/// What one version decodes from a value that the other has encoded.
 struct Crossing<R> {
     as_parameter: Result<R, Status>,
     as_answer: Result<R, Status>,
 }
 
 impl<R: Debug + PartialEq> Crossing<R> {
-    /// The same value, both times.
+    /// Checks that the value was the same in both directions.
     #[track_caller]
     fn is(self, expected: R) {
         assert_eq!(self.as_parameter.as_ref(), Ok(&expected));
         assert_eq!(self.as_answer, Ok(expected));
     }
 
-    /// Refused both times, for the same reason.
+    /// Checks that the value was refused in both directions, for the same reason.
     #[track_caller]
     fn both_are_refused(self, reason: &str) {
-        // The path goes on where there is one.
+        // The path in the message continues where the reason starts with one.
         let separator = if reason.starts_with("field `") { ": " } else { "." };
         self.parameter_is_refused(&format!("row{separator}{reason}"));
         let status = self.as_answer.unwrap_err();
@@ -64,7 +65,8 @@ impl<R: Debug + PartialEq> Crossing<R> {
     }
 }
 
-/// A server of the age `$reader`, and a function that has that age read what `$writer` has written.
+/// Defines a server of the version `$reader`, and a function that makes that version decode what `$writer` has
+/// encoded.
 macro_rules! reader {
     ($name:ident: $reader:ident reads $writer:ident) => {
         impl $reader::Rows for Desk<$reader::Row> {
@@ -83,7 +85,7 @@ macro_rules! reader {
             let server = serve([$reader::RowsServer::from_arc(Arc::clone(&desk))]);
             let client = $writer::RowsClient::connect(server).await.unwrap();
             let taken = client.take(row.clone()).await;
-            let as_parameter = taken.map(|()| desk.get().expect("the handler has put it there"));
+            let as_parameter = taken.map(|()| desk.get().expect("the handler has stored the value"));
             let server = serve([$writer::RowsServer::from_arc(Desk::with(Some(row)))]);
             let client = $reader::RowsClient::connect(server).await.unwrap();
             Crossing { as_parameter, as_answer: client.give().await }
@@ -98,7 +100,7 @@ fn text(text: &str) -> String {
     text.to_owned()
 }
 
-/// What the variant of a number carries, however it may be written; for peers that are of neither age.
+/// Returns an unknown variant with the given number and arbitrary contents, for peers of neither version.
 fn by_hand(number: u32, value: Value) -> UnknownVariant {
     UnknownVariant { number, value }
 }
@@ -187,7 +189,7 @@ pub(super) fn change_the_value_of_a_default() {
             old_reads(newer.clone()).await.is(older.clone());
             new_reads(older).await.is(newer);
         }
-        // Generated code always writes it, so it is absent only from what a peer without the field has written.
+        // Generated code always encodes the field, so it is absent only from the values of a peer without it.
         let absent = || by_hand(9, Value::Array(Vec::new()));
         old_reads(new::Row::Unknown(absent())).await.is(old::Row::ChangeDefault { lot: 1 });
         new_reads(old::Row::Unknown(absent())).await.is(new::Row::ChangeDefault { lot: 2 });
@@ -261,7 +263,7 @@ pub(super) fn tighten_bounds() {
         number.parameter_is_refused("row.number: 11 is not in ..=10");
         let long = new_reads(older(10, "longer")).await;
         long.parameter_is_refused("row.text: length 6 is not in ..=4");
-        // A client takes from its server what it is given.
+        // A client accepts out-of-bounds values from its server.
         assert_eq!(number.as_answer, Ok(newer(11, "four")));
         assert_eq!(long.as_answer, Ok(newer(10, "longer")));
     });
@@ -284,7 +286,7 @@ pub(super) fn widen_bounds() {
 }
 
 #[test]
-#[expect(deprecated, reason = "that is the change")]
+#[expect(deprecated, reason = "the deprecation is the change under test")]
 pub(super) fn change_words_about_a_value() {
     on_one_thread(async {
         let (older, newer) = (old::Row::ChangeWords { kept: 1 }, new::Row::ChangeWords { kept: 1 });
@@ -306,7 +308,7 @@ pub(super) fn change_a_type_to_one_of_another_form() {
 #[test]
 pub(super) fn change_a_type_to_one_of_the_same_form() {
     on_one_thread(async {
-        // What fits is read as the other type, whatever it was meant to be.
+        // A number that fits is decoded as the other type, whatever it was meant to be.
         let (older, newer) = (old::Row::ChangeWidth { changed: 255 }, new::Row::ChangeWidth { changed: 255 });
         old_reads(newer.clone()).await.is(older.clone());
         new_reads(older).await.is(newer);
@@ -323,7 +325,7 @@ pub(super) fn change_a_type_to_one_of_the_same_form() {
 #[test]
 pub(super) fn reuse_a_number() {
     on_one_thread(async {
-        // Nothing on the wire tells the two apart: that is why numbers are reserved.
+        // The two can't be distinguished on the wire: that is why numbers are reserved.
         let (older, newer) = (old::Row::ReuseNumber { length: 3 }, new::Row::ReuseNumber { weight: 3 });
         old_reads(newer.clone()).await.is(older.clone());
         new_reads(older).await.is(newer);

@@ -1,4 +1,4 @@
-//! At the client: what a middleware sees of a call, what it may do to it, and for how long it is there.
+//! Client middleware: what it sees of a call, what it may change, and how long it lives.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ fn short(request: &ClientRequest) -> &'static str {
     request.method().name().rsplit('/').next().unwrap_or_default()
 }
 
-/// Writes how calls begin and end.
+/// Writes the start and end of calls to the journal.
 struct Watching(&'static str, Journal);
 
 impl ClientMiddleware for Watching {
@@ -59,7 +59,7 @@ async fn every_kind() {
     assert_eq!(journal.count("w mirror done"), 0);
     sink.finish();
     assert!(back.next().await.is_none());
-    assert!(back.next().await.is_none(), "it has ended for good");
+    assert!(back.next().await.is_none(), "the stream has ended");
     probe.note("noted").await.unwrap();
     server.journal.has("noted").await;
     let ended: Vec<_> = journal.lines().into_iter().filter(|line| line.contains(':')).collect();
@@ -77,12 +77,12 @@ async fn every_kind() {
 }
 
 #[test]
-fn it_stands_around_every_kind_of_call() {
+fn it_wraps_every_kind_of_call() {
     on_one_thread(every_kind());
     on_threads(every_kind());
 }
 
-/// Sets an entry, and says which one was there.
+/// Sets a metadata entry, and records the previous one.
 struct Adding(&'static str, Journal);
 
 impl ClientMiddleware for Adding {
@@ -95,7 +95,7 @@ impl ClientMiddleware for Adding {
 }
 
 #[test]
-fn it_reads_metadata_and_adds_to_them_the_first_being_the_outermost() {
+fn it_reads_and_adds_metadata_and_the_first_is_the_outermost() {
     on_one_thread(async {
         let (server, journal) = (Running::start(), Journal::default());
         let (outer, inner) = (Adding("outer", journal.clone()), Adding("inner", journal.clone()));
@@ -106,7 +106,7 @@ fn it_reads_metadata_and_adds_to_them_the_first_being_the_outermost() {
     });
 }
 
-/// Lets nothing out.
+/// Refuses every call.
 struct Closed;
 
 impl ClientMiddleware for Closed {
@@ -128,7 +128,7 @@ fn a_call_that_it_refuses_is_not_sent() {
         assert_eq!(of(&probe.note("x").await.unwrap_err()), refused);
         let mut call = probe.echo("x");
         assert_eq!(of(&(&mut call).await.unwrap_err()), refused);
-        assert_eq!((&mut call).await.unwrap_err().code(), Code::Internal, "it was awaited again");
+        assert_eq!((&mut call).await.unwrap_err().code(), Code::Internal, "the call was awaited again");
         server.client().await.look().await.unwrap();
         assert_eq!(server.counters.calls(), 1);
     });
@@ -152,7 +152,7 @@ impl ClientMiddleware for Stubborn {
 }
 
 #[test]
-fn it_may_make_a_call_again_that_is_answered_once() {
+fn it_may_repeat_a_call_which_is_answered_once() {
     on_one_thread(async {
         let server = Running::start();
         let probe = client(&server, Stubborn).await;
@@ -166,24 +166,28 @@ fn it_may_make_a_call_again_that_is_answered_once() {
         assert_eq!(server.counters.calls(), 10);
         probe.note("again").metadata("greedy", "yes").await.unwrap();
         server.journal.has_times("again", 3).await;
-        assert_eq!(probe.channel().counters().calls(), 5, "each once however often it was made");
+        assert_eq!(
+            probe.channel().counters().calls(),
+            5,
+            "each call counts once, however often it was retried"
+        );
     });
 }
 
 #[test]
-fn it_may_not_make_a_call_again_whose_items_are_gone() {
+fn it_may_not_repeat_a_call_whose_items_are_consumed() {
     on_one_thread(async {
         let server = Running::start();
         let probe = client(&server, Stubborn).await;
         let broken: Vec<_> = probe.burst(1).await.unwrap().collect().await;
-        // Nobody can tell what became of it all.
+        // The outcome of all attempts together is unknown.
         let last = broken.last().unwrap().as_ref().unwrap_err();
         assert_eq!(of(last), (Code::FailedPrecondition, Outcome::MaybeExecuted), "{last}");
         assert_eq!(server.counters.calls(), 1);
     });
 }
 
-/// Never takes no for an answer.
+/// Repeats a call until it succeeds.
 struct Endless;
 
 impl ClientMiddleware for Endless {
@@ -198,7 +202,7 @@ impl ClientMiddleware for Endless {
 }
 
 #[test]
-fn one_that_tries_again_for_ever_leaves_others_their_turn() {
+fn one_that_retries_forever_does_not_starve_others() {
     on_one_thread(async {
         let server = Running::start();
         let hopeless = server.client_with(|channel| channel.middleware(Endless).middleware(Closed)).await;
@@ -212,7 +216,7 @@ fn one_that_tries_again_for_ever_leaves_others_their_turn() {
     });
 }
 
-/// Gives a call up when the journal has the line that its metadata name.
+/// Drops a call when the journal has the line that the metadata name.
 struct Impatient(Journal);
 
 impl ClientMiddleware for Impatient {
@@ -226,7 +230,7 @@ impl ClientMiddleware for Impatient {
 }
 
 #[test]
-fn what_it_gives_up_is_cancelled_and_may_have_run() {
+fn a_call_that_it_drops_is_cancelled_and_may_have_run() {
     on_one_thread(async {
         let server = Running::start();
         let probe = client(&server, Impatient(server.journal.clone())).await;
@@ -253,7 +257,7 @@ fn it_is_dropped_with_its_call_and_with_its_stream() {
         let (server, journal) = (Running::start(), Journal::default());
         let probe = client(&server, Watching("w", journal.clone())).await;
         tokio::select! {
-            _ = probe.hold("a") => panic!("the call has ended"),
+            _ = probe.hold("a") => panic!("the call has ended early"),
             () = server.journal.has("a began") => {}
         }
         assert_eq!(journal.lines(), ["w hold began", "w hold dropped"]);
@@ -268,7 +272,7 @@ fn it_is_dropped_with_its_call_and_with_its_stream() {
         drop(sink);
         let last = back.collect::<Vec<_>>().await.pop().unwrap().unwrap_err();
         assert_eq!(last.code(), Code::Cancelled);
-        assert_eq!(journal.count("w mirror done"), 1, "it has seen that");
+        assert_eq!(journal.count("w mirror done"), 1, "the middleware has seen that");
         drop(probe.look());
         assert_eq!(journal.count("w look began"), 0, "a call does nothing until it is awaited");
     });
@@ -280,9 +284,9 @@ struct Clumsy;
 impl ClientMiddleware for Clumsy {
     async fn handle(&self, request: ClientRequest, mut next: ClientNext<'_>) -> Response {
         let when = request.metadata().text("panic").unwrap_or_default().to_owned();
-        assert_ne!(when, "before", "as the test asked for");
+        assert_ne!(when, "before", "requested by the test");
         let response = next.run(request).await;
-        assert_ne!(when, "after", "as the test asked for");
+        assert_ne!(when, "after", "requested by the test");
         response
     }
 }
@@ -303,7 +307,7 @@ fn its_panic_ends_the_call_and_no_other() {
     });
 }
 
-/// Waits for what never comes: before the call, or after it.
+/// Waits forever, before the call or after it.
 struct Lost(Journal);
 
 impl ClientMiddleware for Lost {
@@ -318,7 +322,7 @@ impl ClientMiddleware for Lost {
     }
 }
 
-/// In a middleware that does anything but its call.
+/// Deadline for calls whose middleware never finishes.
 const LATE: Duration = Duration::from_millis(50);
 
 #[test]
@@ -348,7 +352,7 @@ fn the_deadline_holds_for_what_it_does_besides() {
 }
 
 #[test]
-fn it_hears_of_the_deadline_from_its_call_and_can_go_on_no_longer() {
+fn it_sees_the_deadline_of_its_call_and_ends_soon_after() {
     on_one_thread(async {
         let (server, journal) = (Running::start(), Journal::default());
         let probe = client(&server, Watching("w", journal.clone())).await;

@@ -1,4 +1,5 @@
-//! The limits that come along: what is past them is turned away at once, and told when to call again.
+//! The limits that the runtime provides as middleware: calls past a limit are refused at once, and told when to
+//! retry.
 
 use std::time::Duration;
 
@@ -14,7 +15,7 @@ fn is_overload(status: &Status) -> bool {
 }
 
 #[test]
-fn past_the_most_calls_at_a_time_they_are_turned_away() {
+fn calls_past_the_concurrency_limit_are_refused() {
     on_one_thread(async {
         let limit = ConcurrencyLimit::all(2).retry_after(Duration::from_millis(7));
         let server = Running::with(|server| server.middleware(limit));
@@ -30,7 +31,7 @@ fn past_the_most_calls_at_a_time_they_are_turned_away() {
         server.journal.open("a");
         first.await.unwrap().unwrap();
         assert_eq!(other.echo("x").await.unwrap(), "x");
-        // A stream that is dropped makes room, too.
+        // A stream that is dropped makes room as well.
         assert_eq!(stream.next().await, Some(Ok(0)));
         drop(stream);
         server.journal.has("b dropped").await;
@@ -40,7 +41,7 @@ fn past_the_most_calls_at_a_time_they_are_turned_away() {
 }
 
 #[test]
-fn a_limit_of_a_method_or_a_client_is_nobody_elses() {
+fn a_limit_per_method_or_client_does_not_affect_others() {
     on_one_thread(async {
         let server = Running::with(|server| {
             server.middleware(ConcurrencyLimit::per_method(2)).middleware(ConcurrencyLimit::per_peer(1))
@@ -63,7 +64,7 @@ fn a_limit_of_a_method_or_a_client_is_nobody_elses() {
 }
 
 #[test]
-fn past_the_rate_calls_are_turned_away() {
+fn calls_past_the_rate_limit_are_refused() {
     on_one_thread(async {
         let server = Running::with(|server| server.middleware(RateLimit::per_method(1).burst(3)));
         let probe = server.client().await;

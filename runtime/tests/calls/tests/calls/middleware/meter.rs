@@ -1,4 +1,4 @@
-//! Numbers of calls, as a recorder of the `metrics` crate is given them.
+//! Metrics of calls, as a recorder of the `metrics` crate receives them.
 
 use std::collections::BTreeMap;
 
@@ -12,8 +12,8 @@ use zsvc_calls::Probe;
 
 use crate::support::{ANY_PORT, Running, on_one_thread};
 
-/// What was recorded since the last look: `name{label=value,…}`, and a sum, or how many values there were. The debugging
-/// recorder forgets what it has shown, so everything is added up here.
+/// What was recorded since the last snapshot: `name{label=value,…}`, with the sum, or the number of values. The
+/// debugging recorder forgets what it has returned, so the values are added up here.
 struct Recorded {
     snapshotter: Snapshotter,
     seen: BTreeMap<String, f64>,
@@ -46,7 +46,7 @@ impl Recorded {
     }
 }
 
-/// Runs a test with a recorder of its own, on one thread, so that it is the recorder of all that the test begins.
+/// Runs a test with its own recorder, on one thread, so that the recorder applies to everything that the test starts.
 fn recorded<F: Future<Output = ()>>(test: impl FnOnce(Recorded) -> F) {
     let recorder = DebuggingRecorder::new();
     let so_far = Recorded { snapshotter: recorder.snapshotter(), seen: BTreeMap::new() };
@@ -111,7 +111,7 @@ fn streams_are_open_until_they_end_or_are_dropped() {
             recorded.is(&format!("zsvc_{end}_streams_open{{{POUR}}}"), 0.0);
             recorded.is(&format!("zsvc_{end}_calls_total{{{POUR},ending=ok}}"), 1.0);
             recorded.is(&format!("zsvc_{end}_calls_total{{{POUR},ending=cancelled}}"), 1.0);
-            // An item of one and an item of the other, and then the second of the first.
+            // An item of one stream and an item of the other, and then the second item of the first.
             recorded.is(&format!("zsvc_{end}_answer_bytes_total{{{POUR}}}"), 3.0);
             recorded.is(&format!("zsvc_{end}_request_bytes_total{{method=probe.v1.Probe/sum}}"), 13.0);
         }
@@ -128,7 +128,7 @@ fn the_runtime_counts_by_itself() {
         let probe = server.client().await;
         let twice = tokio::try_join!(probe.echo(Bytes::new()), probe.echo(Bytes::new()));
         twice.unwrap();
-        // Text, where a chest is due.
+        // A string where a chest is expected.
         let unreadable = probe.channel().unary::<Plain, u32, Status>(&PUT, &vec!["text".to_owned()]).await;
         unreadable.unwrap_err();
         recorded.is("zsvc_client_connections{}", 1.0);
@@ -147,6 +147,6 @@ fn the_runtime_counts_by_itself() {
         }
         server.stop().await;
         let dropped = |key: &&String| key.contains("dropped_total");
-        assert_eq!(recorded.seen.keys().find(dropped), None, "nothing was thrown away");
+        assert_eq!(recorded.seen.keys().find(dropped), None, "nothing was dropped");
     });
 }

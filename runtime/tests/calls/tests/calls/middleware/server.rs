@@ -1,4 +1,4 @@
-//! At the server: what a middleware sees of a call, what it may do to it, and what it can't break.
+//! Server middleware: what it sees of a call, what it may change, and what it can't break.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use zsvc_calls::{Journal, Probe};
 
 use crate::support::{ANY_PORT, Running, on_one_thread, on_threads};
 
-/// A server of the probe with a journal that its middleware has, too.
+/// Starts a server of the probe whose journal is shared with its middleware.
 fn running(set: impl FnOnce(ServerBuilder, Journal) -> ServerBuilder) -> Running {
     let probe = Probe::default();
     let journal = probe.journal.clone();
     Running::of(probe, |server| set(server.bind(ANY_PORT), journal))
 }
 
-/// Writes how calls begin and end.
+/// Writes the start and end of calls to the journal.
 struct Watching {
     name: &'static str,
     journal: Journal,
@@ -62,7 +62,7 @@ async fn call_every_kind(probe: &ProbeClient) {
     probe.note("noted").await.unwrap();
 }
 
-/// What it sees is the same for every kind, and over every runtime.
+/// Middleware sees the same for every kind of method, and on every runtime.
 async fn every_kind() {
     let server = running(|server, journal| server.middleware(Watching { name: "w", journal }));
     call_every_kind(&server.client().await).await;
@@ -80,7 +80,7 @@ async fn every_kind() {
 }
 
 #[test]
-fn it_stands_around_every_kind_of_call() {
+fn it_wraps_every_kind_of_call() {
     on_one_thread(every_kind());
     on_threads(every_kind());
 }
@@ -109,7 +109,7 @@ fn the_first_is_the_outermost() {
     });
 }
 
-/// Lets nobody through who does not say for whom they call.
+/// Refuses calls without the metadata entry `tenant`.
 struct Tenants;
 
 impl ServerMiddleware for Tenants {
@@ -124,7 +124,7 @@ impl ServerMiddleware for Tenants {
 }
 
 #[test]
-fn it_reads_metadata_and_adds_to_them() {
+fn it_reads_and_adds_metadata() {
     on_one_thread(async {
         let server = running(|server, _| server.middleware(Tenants));
         let probe = server.client().await;
@@ -136,14 +136,14 @@ fn it_reads_metadata_and_adds_to_them() {
 }
 
 #[test]
-fn a_call_that_it_refuses_is_seen_by_no_handler_and_nothing_of_it_is_read() {
+fn a_call_that_it_refuses_reaches_no_handler_and_is_not_read() {
     static PUT: Method = Method::new("probe.v1.Probe/put", MethodKind::Unary);
     on_one_thread(async {
         let server = running(|server, _| server.middleware(Tenants)).lossy();
         let probe = server.client().await;
         let refused = (Code::Unauthenticated, Outcome::NotSent);
         assert_eq!(of(&probe.echo("x").await.unwrap_err()), refused);
-        // Text, where a chest is due.
+        // A string where a chest is expected.
         let unreadable = probe.channel().unary::<Plain, u32, Status>(&PUT, &vec!["text".to_owned()]).await;
         assert_eq!(of(&unreadable.unwrap_err()), refused);
         let streamed = probe.count(3).await.unwrap().next().await.unwrap().unwrap_err();
@@ -160,7 +160,7 @@ fn a_call_that_it_refuses_is_seen_by_no_handler_and_nothing_of_it_is_read() {
     });
 }
 
-/// Waits at a gate before it lets a call through, named after the method.
+/// Waits at a gate named after the method before it lets a call through.
 struct Gate(Journal);
 
 impl ServerMiddleware for Gate {
@@ -185,7 +185,7 @@ fn what_a_client_sends_while_it_waits_is_kept() {
         }
         sink.finish();
         server.journal.has("gate mirror began").await;
-        // Whatever was sent before it has come in by then: records keep their order.
+        // Everything that was sent before has arrived by then: records keep their order.
         server.journal.open("gate look");
         probe.look().await.unwrap();
         server.journal.open("gate mirror");
@@ -211,14 +211,14 @@ fn a_cancelled_call_drops_it() {
         });
         let probe = server.client().await;
         tokio::select! {
-            _ = probe.hold("a") => panic!("the call has ended"),
+            _ = probe.hold("a") => panic!("the call has ended early"),
             () = server.journal.has("gate hold began") => {}
         }
         server.journal.has("gate hold dropped").await;
         server.journal.has("w hold dropped").await;
         server.journal.open("gate hold");
         tokio::select! {
-            _ = probe.hold("b") => panic!("the call has ended"),
+            _ = probe.hold("b") => panic!("the call has ended early"),
             () = server.journal.has("b began") => {}
         }
         server.journal.has("b dropped").await;
@@ -239,18 +239,18 @@ fn a_deadline_holds_for_it() {
     });
 }
 
-/// Panics where the metadata say so.
+/// Panics if the metadata ask for it.
 struct Clumsy(Journal);
 
 impl ServerMiddleware for Clumsy {
     async fn handle(&self, request: ServerRequest, next: ServerNext<'_>) -> Response {
         let when = request.metadata().text("panic").unwrap_or_default().to_owned();
-        assert_ne!(when, "at once", "as the test asked for");
+        assert_ne!(when, "at once", "requested by the test");
         tokio::task::yield_now().await;
-        assert_ne!(when, "later", "as the test asked for");
+        assert_ne!(when, "later", "requested by the test");
         let response = next.run(request).await;
         self.0.write(format!("saw {response}"));
-        assert_ne!(when, "after", "as the test asked for");
+        assert_ne!(when, "after", "requested by the test");
         response
     }
 }
@@ -295,7 +295,7 @@ fn it_sees_the_panic_of_a_handler() {
     });
 }
 
-/// Says something else than the handler, after it or in the middle of it.
+/// Replaces the handler's result, after the handler or while it runs.
 struct Impatient(Journal);
 
 impl ServerMiddleware for Impatient {

@@ -1,4 +1,4 @@
-//! Spans of calls: one at each end, in one trace over any number of servers.
+//! Tracing: a span at each end of a call, in one trace across any number of servers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use zsvc_calls::probe::v1::{ProbeClient, Route};
 
 use crate::support::{ANY_PORT, Running, on_one_thread};
 
-/// A span that was opened, with its fields.
+/// A span with its fields.
 #[derive(Debug, Clone, Default)]
 struct Opened {
     name: &'static str,
@@ -38,7 +38,7 @@ impl Opened {
     }
 }
 
-/// Keeps all spans of the target `zsvc`.
+/// Collects all spans of the target `zsvc`.
 #[derive(Clone, Default)]
 struct Captured(Arc<Mutex<Spans>>);
 
@@ -49,7 +49,7 @@ struct Spans {
 }
 
 impl Captured {
-    /// The only span of this name for this method, which is closed by now.
+    /// Returns the only span with this name for this method, which must be closed.
     fn one(&self, name: &str, method: &str) -> Opened {
         let spans = self.0.lock().unwrap();
         let fits = |span: &&Opened| span.name == name && span.get("rpc.method") == method;
@@ -75,14 +75,14 @@ impl Layer<Registry> for Captured {
     }
 
     fn on_close(&self, id: Id, _: Context<'_, Registry>) {
-        // The registry uses its ids again.
+        // The registry reuses its ids.
         let mut spans = self.0.lock().unwrap();
         let closed = spans.open.remove(&id.into_u64());
         spans.closed.extend(closed);
     }
 }
 
-/// Runs a test with a subscriber that captures, and hands its spans to the test.
+/// Runs a test with a subscriber that collects spans, and passes the spans to the test.
 fn captured<F: Future<Output = ()>>(test: impl FnOnce(Captured) -> F) {
     let captured = Captured::default();
     let subscriber = tracing_subscriber::registry().with(captured.clone());
@@ -129,14 +129,14 @@ fn over_two_servers(route: Route) {
         }
         assert_eq!(outer.get("otel.name"), "probe.v1.Probe/look_behind");
         assert_eq!((outer.get("otel.kind"), handled.get("otel.kind")), ("client", "server"));
-        // What the handler would pass on by hand names its own span.
+        // The context that the handler would forward by hand names its own span.
         let own = format!("00-{}-{}-01", innermost.get("trace_id"), innermost.get("span_id"));
         assert_eq!(seen.texts["traceparent"], own);
     });
 }
 
 #[test]
-fn a_trace_that_a_caller_is_in_goes_on_with_its_state() {
+fn the_trace_and_state_of_a_caller_are_continued() {
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-00";
     captured(|spans| async move {
         let back = server(None);
@@ -148,28 +148,28 @@ fn a_trace_that_a_caller_is_in_goes_on_with_its_state() {
         assert_eq!(outer.get("parent_id"), "b7ad6b7169203331");
         assert_eq!(outer.get("trace_id"), "0af7651916cd43dd8448eb211c80319c");
         assert!(seen.texts["traceparent"].starts_with("00-0af7651916cd43dd8448eb211c80319c-"));
-        assert!(seen.texts["traceparent"].ends_with("-00"), "it is not sampled");
+        assert!(seen.texts["traceparent"].ends_with("-00"), "the trace is not sampled");
         assert_eq!(seen.texts["tracestate"], "vendor=1");
     });
 }
 
 #[test]
-fn what_is_no_trace_begins_a_new_one() {
+fn an_invalid_trace_starts_a_new_one() {
     captured(|spans| async move {
         let server = server(None);
-        // Its client says what it likes.
+        // A client may send an arbitrary trace context.
         let probe = server.client().await;
         let call = probe.look().metadata("traceparent", "00-0-0-00").metadata("tracestate", "vendor=1");
         let seen = call.await.unwrap();
         let span = spans.one("handle", "look");
         assert_eq!((span.get("parent_id"), span.get("trace_id").len()), ("", 32));
-        assert_eq!(seen.texts.get("tracestate"), None, "it is the state of another trace");
+        assert_eq!(seen.texts.get("tracestate"), None, "the state belongs to another trace");
         assert!(seen.texts["traceparent"].contains(span.get("trace_id")));
     });
 }
 
 #[test]
-fn spans_tell_how_calls_end() {
+fn spans_record_how_calls_end() {
     captured(|spans| async move {
         let server = server(None);
         let probe = client(&server).await;

@@ -1,0 +1,298 @@
+//! How calls end: by the server, by their callers, by time, and with the connection.
+
+use std::collections::HashSet;
+use std::task::{Context, Poll};
+use std::time::Instant;
+
+use super::call::{ClientCall, Ending};
+use super::defer_drop::defer_drop;
+use super::liveness::{Liveness, Step};
+use super::session::{Dropped, Event, Phase, SWEEP, Session, closed};
+use crate::codec::Body;
+use crate::status::{Cause, Failure, Status};
+use crate::wire;
+
+/// By its caller.
+impl Session {
+    /// Returns how a call ended, once it has; it is forgotten then. A call that is not known was given up from this side.
+    #[inline]
+    pub fn poll_reply(&mut self, id: u32, context: &Context<'_>) -> Poll<Result<Body, Failure>> {
+        let Some(call) = self.calls.get_mut(id) else { return Poll::Ready(Err(given_up())) };
+        let reply = call.poll_reply(context);
+        if reply.is_ready() {
+            self.calls.remove(id);
+            self.wake_next();
+        }
+        reply
+    }
+
+    /// Gives a call up, and tells the server, unless it has ended. Returns whether there is something to send.
+    pub fn abandon(&mut self, id: u32, why: &str) -> bool {
+        self.collect_stream(id);
+        let Some(call) = self.calls.remove(id) else { return false };
+        let is_open = call.is_open();
+        self.open -= usize::from(is_open);
+        call.give_up(&Status::cancelled(why).maybe_executed(), &mut self.wakers);
+        if call.has_long_reply() {
+            defer_drop(vec![call], &mut self.wakers);
+        }
+        if is_open {
+            self.outbox.record(|out| wire::cancel(out, u64::from(id)));
+        }
+        // A call that had ended took up room, too, until its caller asked how.
+        self.wake_next();
+        is_open
+    }
+
+    /// Ends a call from this side and tells the server, unless it has ended. Its caller still wants to know how.
+    pub fn cancel_open(&mut self, id: u32, why: Status, now: Instant) {
+        if self.calls.get(id).is_some_and(ClientCall::is_open) {
+            self.cancel(id, why, now);
+        }
+    }
+
+    pub(super) fn cancel(&mut self, id: u32, why: Status, now: Instant) {
+        self.collect_stream(id);
+        self.end(id, Err(Failure::Status(why)), now);
+        self.outbox.record(|out| wire::cancel(out, u64::from(id)));
+    }
+
+    /// Queues what has gathered in a call's stream: the record by which this side ends the call comes after it.
+    fn collect_stream(&mut self, id: u32) {
+        if let Some(stream) = self.calls.get(id).and_then(|call| call.streams.outbound.as_ref()) {
+            stream.collect(&mut self.outbox, u64::from(id));
+        }
+    }
+}
+
+#[cold]
+fn given_up() -> Failure {
+    Failure::Status(Status::cancelled("the call was given up").maybe_executed())
+}
+
+/// By the server.
+impl Session {
+    /// Ends a call; only the first time counts.
+    #[inline]
+    pub(super) fn end(&mut self, id: u32, result: Result<Body, Failure>, now: Instant) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        self.open -= usize::from(call.is_open());
+        let asked = self.one_way.ended(id, result.is_ok());
+        if call.end(result, &mut self.wakers) || asked {
+            self.calls.remove(id);
+        }
+        if asked && self.phase == Phase::Ready {
+            // Callers that wait for room would not be woken by anything else.
+            self.ask_for_one_way(now);
+        }
+    }
+
+    /// Ends a call that was answered with a value.
+    #[inline]
+    pub(super) fn replied(&mut self, id: u32, body: Body, now: Instant) {
+        let Some(call) = self.calls.get(id) else { return };
+        let result = match call.ending() {
+            Ending::Reply if body.len() > self.config.max_body => Err(self.too_large(&body)),
+            Ending::Reply => Ok(body),
+            Ending::End | Ending::Pong => Err(call.wrong_answer("a reply")),
+        };
+        self.end(id, result, now);
+    }
+
+    #[cold]
+    fn too_large(&self, body: &Body) -> Failure {
+        let (size, max) = (body.len(), self.config.max_body);
+        let what = format!("the answer has {size} bytes; a message may have {max}");
+        Failure::Status(Status::resource_exhausted(what))
+    }
+
+    /// Ends a call whose stream the server has ended.
+    pub(super) fn ended(&mut self, id: u32, now: Instant) {
+        let Some(call) = self.calls.get(id) else { return };
+        let result = match call.ending() {
+            Ending::End => Ok(Body::default()),
+            Ending::Reply | Ending::Pong => Err(call.wrong_answer("the end of a stream")),
+        };
+        self.end(id, result, now);
+    }
+
+    /// Ends a ping. A pong of any other id is ignored.
+    pub(super) fn ponged(&mut self, id: u32, now: Instant) {
+        let Some(call) = self.calls.get(id).filter(|call| call.ending() == Ending::Pong) else { return };
+        // The server reads in order.
+        self.one_way.read_to(call.number);
+        self.end(id, Ok(Body::default()), now);
+    }
+}
+
+/// By time.
+impl Session {
+    /// Says that the time of [`Session::poll_timeout`] has passed: ends calls whose time is up, and asks the server for a sign of life.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        if self.look_at.is_none() {
+            return;
+        }
+        self.look_at_server(now);
+        if self.look_at.is_some_and(|at| at <= now) {
+            self.expire_calls(now);
+            self.queue.collect_late(now, &mut self.wakers);
+            if matches!(self.phase, Phase::GoingAway { until } if until <= now) {
+                // Callers may try.
+                self.queue.collect_all(&mut self.wakers);
+            }
+            self.look_at = self.next_look(now);
+        }
+    }
+
+    /// Asks the server now and then whether it is there, where the transport does not tell.
+    fn look_at_server(&mut self, now: Instant) {
+        let in_flight = self.open > 0;
+        match self.liveness.as_mut().map_or(Step::Wait, |liveness| liveness.look(now, in_flight)) {
+            Step::Wait => {}
+            Step::Ask => {
+                // No task waits for this pong: any record of the server's will do.
+                let id = self.calls.unused_id();
+                self.outbox.record(|out| wire::ping(out, u64::from(id)));
+            }
+            Step::Gone => self.server_is_silent(now),
+        }
+    }
+
+    fn server_is_silent(&mut self, now: Instant) {
+        self.health.failed(now);
+        let silence = self.liveness.as_ref().map(Liveness::silence).unwrap_or_default();
+        let what =
+            format!("the server at `{}` did not answer a ping within {silence:?}", self.config.endpoint);
+        let why = Status::unavailable(what).caused_by(Cause::ServerSilent);
+        if self.config.is_monitored {
+            // It may be there again, behind its device, and should know that no caller waits.
+            self.fail_sent(&why, now);
+        } else {
+            self.fail_all(&why, now);
+            self.events.push_back(Event::Renew);
+        }
+    }
+
+    fn expire_calls(&mut self, now: Instant) {
+        let late = self.calls.iter().filter(|(_, call)| call.is_late(now)).map(|(id, _)| id);
+        let late: HashSet<u32> = late.collect();
+        if late.is_empty() {
+            return;
+        }
+        let unsent: HashSet<u32> = self.unsent().0.intersection(&late).copied().collect();
+        if !unsent.is_empty() {
+            let taken = self.outbox.take_out(|id| u32::try_from(id).is_ok_and(|id| unsent.contains(&id)));
+            defer_drop(taken, &mut self.wakers);
+        }
+        for id in late {
+            let call = self.calls.get(id);
+            let Some((deadline, method)) = call.and_then(|call| Some((call.deadline?, call.method))) else {
+                continue;
+            };
+            let status = deadline.exceeded(method);
+            if unsent.contains(&id) {
+                self.end(id, Err(Failure::Status(status.not_sent())), now);
+            } else {
+                // The server sees to the deadline itself, but its clock began later.
+                self.cancel(id, status.maybe_executed(), now);
+            }
+        }
+        self.wake_next();
+    }
+
+    fn next_look(&self, now: Instant) -> Option<Instant> {
+        let calls = self.calls.iter().filter(|(_, call)| call.is_open());
+        let calls = calls.filter_map(|(_, call)| call.deadline.map(|deadline| deadline.at));
+        let server = self.liveness.as_ref().and_then(Liveness::next);
+        let until = match self.phase {
+            Phase::GoingAway { until } => Some(until),
+            _ => None,
+        };
+        let all = calls.chain(self.queue.deadlines()).chain(server).chain(until);
+        let next = all.filter(|at| *at > now).min()?;
+        // Where much waits to leave, each look goes through all of it.
+        let soonest = if self.outbox.is_empty() { now } else { now + SWEEP };
+        Some(next.max(soonest))
+    }
+}
+
+/// With the connection.
+impl Session {
+    /// Ends every call because the connection is lost; what had not left yet never will.
+    pub(super) fn fail_all(&mut self, why: &Status, now: Instant) {
+        let (unsent, one_way) = self.unsent();
+        defer_drop(self.outbox.clear(), &mut self.wakers);
+        self.one_way.lose();
+        for id in self.open_ids() {
+            let is_sent = !unsent.contains(&id);
+            let why = if is_sent { why.clone().maybe_executed() } else { why.clone().not_sent() };
+            self.end(id, Err(Failure::Status(why)), now);
+        }
+        self.dropped(Dropped::OneWay, one_way);
+    }
+
+    /// Ends every call that has left: what has left may have been lost on the way. The server, which may know of some, is told that no caller waits for
+    /// them. The others go on.
+    pub(super) fn fail_sent(&mut self, why: &Status, now: Instant) {
+        let (unsent, _) = self.unsent();
+        for id in self.open_ids().into_iter().filter(|id| !unsent.contains(id)) {
+            self.cancel(id, why.clone().maybe_executed(), now);
+        }
+    }
+
+    /// Takes nothing more. The session is done once what is queued has left and the calls in flight have ended.
+    pub fn close_when_sent(&mut self) {
+        if !self.is_connected() {
+            let (_, one_way) = self.unsent();
+            defer_drop(self.outbox.clear(), &mut self.wakers);
+            self.dropped(Dropped::OneWay, one_way);
+        }
+        self.phase = Phase::Closed;
+        self.queue.collect_all(&mut self.wakers);
+    }
+
+    /// Takes nothing more, and ends the calls in flight. The session is done once the server was told.
+    pub fn close_and_cancel(&mut self, now: Instant) {
+        for id in self.open_ids() {
+            self.cancel(id, closed().maybe_executed(), now);
+        }
+        self.close_when_sent();
+    }
+
+    /// Takes nothing more and sends nothing more, and ends the calls in flight: `why`, or because the channel is closed.
+    pub fn close(&mut self, why: Option<Status>, now: Instant) {
+        self.phase = Phase::Closed;
+        self.fail_all(&why.unwrap_or_else(closed), now);
+        self.queue.collect_all(&mut self.wakers);
+        self.events.push_back(Event::Disconnected);
+    }
+
+    /// Takes no new calls, as if the server were going away for good. The session is done once it is idle.
+    pub fn retire(&mut self) {
+        if self.phase != Phase::Closed {
+            self.phase = Phase::Retiring;
+        }
+        self.queue.collect_all(&mut self.wakers);
+    }
+
+    /// Returns the ids of calls that have not ended.
+    fn open_ids(&self) -> Vec<u32> {
+        self.calls.iter().filter(|(_, call)| call.is_open()).map(|(id, _)| id).collect()
+    }
+
+    /// Returns the calls that have not left yet, and the number of one-way calls that have not.
+    pub(super) fn unsent(&self) -> (HashSet<u32>, usize) {
+        let (mut calls, mut one_way) = (HashSet::new(), 0);
+        self.outbox.calls(|id| match u32::try_from(id) {
+            Ok(id @ 1..) => drop(calls.insert(id)),
+            _ => one_way += 1,
+        });
+        (calls, one_way)
+    }
+
+    pub(super) fn dropped(&mut self, reason: Dropped, count: usize) {
+        if count > 0 {
+            self.events.push_back(Event::Dropped { reason, count });
+        }
+    }
+}

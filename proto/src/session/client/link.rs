@@ -1,0 +1,97 @@
+//! What the driver tells a session: that the connection is up or lost, and what has arrived.
+
+use std::time::Instant;
+
+use super::session::{Dropped, Event, Phase, Session};
+use crate::status::{Cause, Status};
+use crate::wire::{Batch, Malformed};
+
+impl Session {
+    /// Says that messages go out from now on.
+    pub fn handle_connected(&mut self) {
+        if !matches!(self.phase, Phase::Closed | Phase::Retiring) {
+            self.phase = Phase::Ready;
+            self.trouble = None;
+        }
+        let again = std::mem::replace(&mut self.was_up, true);
+        self.events.push_back(Event::Connected { again });
+        self.wake_next();
+    }
+
+    /// Says that the connection is lost; it may come back. Every call on it has failed.
+    pub fn handle_disconnected(&mut self, now: Instant) {
+        // Nothing would tell that a connection which is not monitored is up again.
+        if self.config.is_monitored && !matches!(self.phase, Phase::Closed | Phase::Retiring) {
+            self.phase = Phase::Connecting;
+        }
+        if self.open > 0 {
+            self.health.failed(now);
+        }
+        let why = format!("the connection to `{}` was lost", self.config.endpoint);
+        self.fail_all(&Status::unavailable(why).caused_by(Cause::ConnectionLost), now);
+        // Another connection of the channel may have room.
+        self.queue.collect_all(&mut self.wakers);
+        self.events.push_back(Event::Disconnected);
+    }
+
+    /// Says that the transport has lost a message as it took it: the connection has just gone.
+    pub fn handle_lost_message(&mut self, now: Instant) {
+        self.dropped(Dropped::Unreachable, 1);
+        self.handle_disconnected(now);
+    }
+
+    /// Sets what keeps the connection from coming up.
+    pub fn set_trouble(&mut self, why: impl Into<String>) {
+        self.trouble = Some(why.into());
+    }
+
+    /// Says that nothing is known to keep the connection from coming up. Returns whether something was.
+    pub fn clear_trouble(&mut self) -> bool {
+        self.trouble.take().is_some()
+    }
+
+    /// Says that the name of a connection without a transport has led to a server.
+    pub fn mark_up(&mut self) {
+        self.was_up = true;
+    }
+
+    /// Takes a message of the server's from byte `at` on, until `max_wakes` tasks are to be woken. Returns where the next record begins, or `None` if all of it
+    /// was taken. Whatever is in the message, the worst that can happen is that calls fail.
+    pub fn handle_message(
+        &mut self,
+        batch: &Batch,
+        at: usize,
+        max_wakes: usize,
+        now: Instant,
+    ) -> Option<usize> {
+        self.heard();
+        let next = match self.take_records(batch, at, max_wakes, now) {
+            Ok(next) => next,
+            Err(malformed) => {
+                self.fail_unreadable(&malformed, now);
+                None
+            }
+        };
+        self.wake_next();
+        next
+    }
+
+    /// Says that a message of the server's has arrived that can't be read at all.
+    pub fn handle_unreadable(&mut self, what: &Malformed, now: Instant) {
+        self.heard();
+        self.fail_unreadable(what, now);
+    }
+
+    fn heard(&mut self) {
+        if let Some(liveness) = &mut self.liveness {
+            liveness.heard();
+        }
+    }
+
+    /// Ends every call that has left: what else was in the message can't be known, so none may wait for it.
+    fn fail_unreadable(&mut self, what: &Malformed, now: Instant) {
+        let why = Status::unknown(format!("the server at `{}` sent {what}", self.config.endpoint));
+        self.fail_sent(&why, now);
+        self.dropped(Dropped::Unreadable, 1);
+    }
+}

@@ -1,0 +1,142 @@
+//! What the records that a server sends mean to the calls of a session.
+
+use std::time::{Duration, Instant};
+
+use super::call::ClientCall;
+use super::session::{Dropped, Event, Phase, Session};
+use crate::status::{Cause, Code, Failure, Outcome, Status};
+use crate::wire::{self, Batch, Malformed, Record};
+
+/// How long a going-away record holds. It ends with the connection; but behind a device the connection outlives the server, and a client that waited for it to
+/// end would never call again.
+const GOING_AWAY: Duration = Duration::from_secs(5);
+
+impl Session {
+    /// Takes records of a batch from byte `at` on, up to one that can't be read, or until `max_wakes` tasks are to be woken. Returns where the next record
+    /// begins, if there is one.
+    pub(super) fn take_records(
+        &mut self,
+        batch: &Batch,
+        at: usize,
+        max_wakes: usize,
+        now: Instant,
+    ) -> Result<Option<usize>, Malformed> {
+        let mut reader = batch.records_from(at)?;
+        while self.wakers.len() < max_wakes {
+            let Some(record) = reader.next()? else { return Ok(None) };
+            self.take_record(batch, record, now);
+        }
+        Ok((reader.at() < batch.bytes().len()).then_some(reader.at()))
+    }
+
+    #[inline]
+    fn take_record(&mut self, batch: &Batch, record: Record<'_>, now: Instant) {
+        match record {
+            Record::Reply { id, body } => with_id(id, |id| {
+                self.succeeded(now);
+                self.replied(id, batch.body(body), now);
+            }),
+            Record::Error { id: 0, failure } => self.connection_error(&failure, now),
+            Record::Error { id, failure } => with_id(id, |id| {
+                self.classify(&failure, now);
+                self.end(id, Err(failure), now);
+            }),
+            Record::Items { id, items } => with_id(id, |id| self.items(id, batch, items, now)),
+            Record::End { id } => with_id(id, |id| {
+                self.succeeded(now);
+                self.ended(id, now);
+            }),
+            Record::Credit { id, bytes } => with_id(id, |id| self.credit(id, bytes)),
+            Record::Ping { id } if self.has_room_to_answer() => {
+                self.outbox.record(|out| wire::pong(out, id));
+            }
+            // A server that does not read what it asks for has no use for an answer.
+            Record::Ping { .. } => self.dropped(Dropped::Pong, 1),
+            Record::Pong { id } => with_id(id, |id| self.ponged(id, now)),
+            Record::GoingAway => self.going_away(now),
+            Record::Unknown { kind, id: 0 } => self.fail_sent(&wire::unknown_kind(kind), now),
+            Record::Unknown { kind, id } => with_id(id, |id| self.unknown_kind(kind, id, now)),
+            // Only a client says these.
+            Record::Call(_) | Record::OneWay(_) | Record::Cancel { .. } => {}
+        }
+    }
+
+    /// Counts an answer of the server.
+    #[inline]
+    fn succeeded(&mut self, now: Instant) {
+        if self.health.succeeded(now) {
+            self.events.push_back(Event::Changed);
+        }
+    }
+
+    /// Counts a failure that speaks of the server.
+    #[cold]
+    fn failed(&mut self, now: Instant) {
+        if self.health.failed(now) {
+            self.events.push_back(Event::Changed);
+        }
+    }
+
+    /// Takes from a failed call what it says of the server.
+    fn classify(&mut self, failure: &Failure, now: Instant) {
+        let Failure::Status(status) = failure else { return self.succeeded(now) };
+        match status.code() {
+            // A device does not pass on that the connection behind it is another, so a server that goes away says so with every call.
+            Code::Unavailable if status.cause() == Some(Cause::GoingAway) => {
+                if status.outcome() == Outcome::NotSent {
+                    self.going_away(now);
+                }
+            }
+            Code::Unavailable | Code::Internal => self.failed(now),
+            _ => self.succeeded(now),
+        }
+    }
+
+    /// Says that the server takes no new calls.
+    pub(super) fn going_away(&mut self, now: Instant) {
+        if self.phase == Phase::Ready {
+            self.phase = Phase::GoingAway { until: now + GOING_AWAY };
+            self.events.push_back(Event::Changed);
+            self.queue.collect_all(&mut self.wakers);
+        }
+    }
+
+    /// Ends every call that has left: the server could not read a message, and can't say which calls were in it.
+    fn connection_error(&mut self, failure: &Failure, now: Instant) {
+        let why = match failure {
+            Failure::Status(status) => status.clone(),
+            Failure::Declared { message, .. } => Status::unknown(message.clone()),
+        };
+        self.fail_sent(&why, now);
+    }
+
+    /// Ends a call of which the server said something that this side does not understand: it can't go on.
+    fn unknown_kind(&mut self, kind: u64, id: u32, now: Instant) {
+        if self.calls.get(id).is_some_and(ClientCall::is_open) {
+            self.cancel(id, wire::unknown_kind(kind), now);
+        }
+    }
+
+    fn items(&mut self, id: u32, batch: &Batch, items: &[u8], now: Instant) {
+        let Some(inbound) = self.calls.get(id).and_then(|call| call.streams.inbound.as_ref()) else { return };
+        if let Ok(waker) = inbound.receive(batch, items) {
+            self.wakers.extend(waker);
+        } else {
+            let why = Status::resource_exhausted("the server sent items of its stream without credit");
+            self.cancel(id, why.maybe_executed(), now);
+        }
+    }
+
+    fn credit(&mut self, id: u32, bytes: u64) {
+        if let Some(outbound) = self.calls.get(id).and_then(|call| call.streams.outbound.as_ref()) {
+            self.wakers.extend(outbound.grant(bytes));
+        }
+    }
+}
+
+/// Runs `then` for an id that a call of this side can have.
+fn with_id(id: u64, then: impl FnOnce(u32)) {
+    if let Ok(id) = u32::try_from(id) {
+        then(id);
+    }
+}

@@ -1,0 +1,467 @@
+//! [`Session`]: its state, and whether there is room for one more call.
+
+use std::collections::VecDeque;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::calls::Calls;
+use super::health::{HealthState, OutlierDetection};
+use super::liveness::Liveness;
+use super::one_way::OneWay;
+use super::wait_queue::{Ticket, WaitQueue};
+use crate::flow::PendingStreams;
+use crate::session::Deadline;
+use crate::status::{Cause, Status};
+use crate::wire::{Message, Outbox};
+
+/// The configuration of a session.
+#[derive(Debug)]
+pub struct Config {
+    /// Where the connection goes, for messages.
+    pub endpoint: String,
+    /// Maximum size in bytes of an answer. A call with a larger one fails with `resource_exhausted`.
+    pub max_body: usize,
+    /// Maximum number of calls in flight. Past it, calls wait.
+    pub max_calls: usize,
+    /// How the server is asked for signs of life, if it is.
+    pub liveness: Option<Liveness>,
+    /// Whether the transport tells when the connection is up and when it is lost. Otherwise it counts as up from the start, and is made anew where the
+    /// server does not answer.
+    pub is_monitored: bool,
+    /// Whether the connection counts as up from the start.
+    pub is_connected: bool,
+}
+
+/// The client's side of a connection.
+///
+/// In this order: what every call touches lies together, behind the session's lock. Callers on several threads take turns at it, and each has to
+/// fetch every cache line that the one before has written to.
+#[derive(Debug)]
+#[repr(C)]
+pub struct Session {
+    pub(super) phase: Phase,
+    /// Number of calls that have not ended.
+    pub(super) open: usize,
+    /// Number of calls that were begun so far.
+    pub(super) begun: u64,
+    /// No deadline of any call or caller in here is before this time.
+    pub(super) look_at: Option<Instant>,
+    /// Calls in flight, and those whose reply has arrived and was not taken yet.
+    pub(super) calls: Calls,
+    pub(super) outbox: Outbox,
+    pub(super) queue: WaitQueue,
+    pub(super) one_way: OneWay,
+    /// Tasks to wake once no lock is held.
+    pub(super) wakers: Vec<Waker>,
+    pub(super) liveness: Option<Liveness>,
+    pub(super) health: OutlierDetection,
+    /// Streams in which items gather.
+    pub(super) pending: PendingStreams,
+    /// Whether a message was ever taken out of the outbox.
+    pub(super) has_sent: bool,
+    /// Whether the connection was up at least once.
+    pub(super) was_up: bool,
+    /// What last kept the connection from coming up.
+    pub(super) trouble: Option<String>,
+    pub(super) events: VecDeque<Event>,
+    pub(super) config: Settings,
+}
+
+/// What stays of a [`Config`].
+#[derive(Debug)]
+pub(super) struct Settings {
+    pub(super) endpoint: String,
+    pub(super) max_body: usize,
+    pub(super) max_calls: usize,
+    pub(super) is_monitored: bool,
+}
+
+/// Whether a connection takes calls.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Phase {
+    /// It is not up, or not yet.
+    Connecting,
+    /// Messages go out.
+    Ready,
+    /// The server takes no new calls. After that time, one may try.
+    GoingAway {
+        /// Until when the server's word holds.
+        until: Instant,
+    },
+    /// Its address is no longer the channel's: it takes no new calls, and ends once it is idle.
+    Retiring,
+    /// It will never be used again.
+    Closed,
+}
+
+/// What a session tells its channel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The connection is up; `again`: it was up before.
+    Connected {
+        /// Whether it was up before.
+        again: bool,
+    },
+    /// The connection is lost. It may come back.
+    Disconnected,
+    /// Something else that a channel shows of its connections has changed.
+    Changed,
+    /// The connection leads nowhere, and the transport has to connect anew.
+    Renew,
+    /// Something was dropped.
+    Dropped {
+        /// Why.
+        reason: Dropped,
+        /// How many times.
+        count: usize,
+    },
+}
+
+/// Why a client has dropped something. Calls that wait for an answer have failed then, and said so; for one-way calls, this is all that is said.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum Dropped {
+    /// A one-way call that was accepted for sending and had not left when its connection was lost, or its channel was dropped without one. Of those that
+    /// had left, nothing is known.
+    OneWay,
+    /// A message that was handed to a connection just as that was lost.
+    Unreachable,
+    /// A message of a server that can't be read, and may have held answers.
+    Unreadable,
+    /// An answer to a ping of a server that does not read.
+    Pong,
+}
+
+impl Dropped {
+    /// All reasons that there are.
+    pub const ALL: [Self; 4] = [Self::OneWay, Self::Unreachable, Self::Unreadable, Self::Pong];
+
+    /// Returns its name in `snake_case`, for metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::OneWay => "one_way",
+            Self::Unreachable => "unreachable",
+            Self::Unreadable => "unreadable",
+            Self::Pong => "pong",
+        }
+    }
+}
+
+/// How long a call waits for a connection and for room on it.
+#[derive(Debug, Clone, Copy)]
+pub struct Wait {
+    /// Until when, if not for ever.
+    pub deadline: Option<Deadline>,
+    /// Whether it waits for a connection at all. It always waits for room.
+    pub for_ready: bool,
+}
+
+/// How late a deadline may be noticed while calls wait in the outbox: each look goes through all of them.
+pub(super) const SWEEP: Duration = Duration::from_millis(5);
+
+/// Room in the outbox, in bytes. Past it, calls wait.
+const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
+
+impl Session {
+    /// Creates the session of a connection that is being made.
+    #[must_use]
+    pub fn new(config: Config) -> Self {
+        let Config { endpoint, max_body, max_calls, liveness, is_monitored, is_connected } = config;
+        Self {
+            phase: if is_connected { Phase::Ready } else { Phase::Connecting },
+            open: 0,
+            begun: 0,
+            look_at: None,
+            calls: Calls::default(),
+            outbox: Outbox::default(),
+            queue: WaitQueue::default(),
+            one_way: OneWay::default(),
+            wakers: Vec::new(),
+            liveness,
+            health: OutlierDetection::default(),
+            pending: PendingStreams::default(),
+            has_sent: false,
+            was_up: is_connected,
+            trouble: None,
+            events: VecDeque::new(),
+            config: Settings { endpoint, max_body, max_calls, is_monitored },
+        }
+    }
+
+    /// Moves the tasks to wake to `to`. They are to be woken once no lock is held.
+    #[inline]
+    pub fn take_wakers(&mut self, to: &mut Vec<Waker>) {
+        to.append(&mut self.wakers);
+    }
+
+    /// Returns the number of tasks that [`Session::take_wakers`] would hand out.
+    #[inline]
+    #[must_use]
+    pub fn wakers(&self) -> usize {
+        self.wakers.len()
+    }
+
+    /// Returns the next thing that the channel has to know.
+    #[inline]
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// Returns when [`Session::handle_timeout`] is to be called at the latest.
+    #[inline]
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.look_at
+    }
+
+    /// Returns where the connection goes.
+    #[must_use]
+    pub fn endpoint(&self) -> &str {
+        &self.config.endpoint
+    }
+}
+
+/// What a channel asks.
+impl Session {
+    /// Returns whether the connection takes calls.
+    #[inline]
+    #[must_use]
+    pub fn phase(&self) -> Phase {
+        self.phase
+    }
+
+    /// Reports whether messages go out, as far as is known, be it to a server that takes no new calls.
+    #[must_use]
+    pub fn is_connected(&self) -> bool {
+        matches!(self.phase, Phase::Ready | Phase::GoingAway { .. } | Phase::Retiring)
+    }
+
+    /// Reports whether a message was ever taken out of the outbox, or stands in it.
+    #[must_use]
+    pub fn was_used(&self) -> bool {
+        self.has_sent || !self.outbox.is_empty()
+    }
+
+    /// Reports whether one-way calls may have been lost with a connection.
+    #[must_use]
+    pub fn has_lost_one_way(&self) -> bool {
+        self.one_way.lost
+    }
+
+    /// Returns the number of calls in flight, with those whose reply was not taken yet.
+    #[must_use]
+    pub fn calls(&self) -> usize {
+        self.calls.len()
+    }
+
+    /// Returns the number of calls that have not ended.
+    #[inline]
+    #[must_use]
+    pub fn open_calls(&self) -> usize {
+        self.open
+    }
+
+    /// Returns the size in bytes of what waits to be sent.
+    #[inline]
+    #[must_use]
+    pub fn waiting_bytes(&self) -> usize {
+        self.outbox.len()
+    }
+
+    /// Reports whether records wait to be sent.
+    #[inline]
+    #[must_use]
+    pub fn has_waiting(&self) -> bool {
+        !self.outbox.is_empty()
+    }
+
+    /// Reports whether the connection has ended: it takes nothing more, and what it took has left and ended. Streams outlive the channel that they
+    /// came from.
+    #[must_use]
+    pub fn is_done(&self) -> bool {
+        let takes_none = matches!(self.phase, Phase::Closed | Phase::Retiring);
+        takes_none && self.outbox.is_empty() && self.open == 0
+    }
+
+    /// Returns how good a choice the connection is, the least being the best, or `None` if it takes no calls.
+    pub fn rank(&mut self, now: Instant) -> Option<(HealthState, usize)> {
+        self.look_at_phase(now);
+        (self.phase == Phase::Ready).then(|| (self.health.state(now), self.calls.len()))
+    }
+
+    /// Returns whether the server is worth calling.
+    #[must_use]
+    pub fn health(&self, now: Instant) -> HealthState {
+        self.health.state(now)
+    }
+
+    /// Says that the connection was chosen for a call, which may be the one that brings an ejected server back.
+    pub fn chosen(&mut self, now: Instant) {
+        self.health.try_out(now);
+    }
+
+    /// Returns what last kept the connection from coming up, if that is known.
+    #[must_use]
+    pub fn trouble(&self) -> Option<&str> {
+        self.trouble.as_deref()
+    }
+}
+
+/// Room for calls.
+impl Session {
+    /// Checks whether a call may wait, or be sent if there is room.
+    ///
+    /// # Errors
+    /// The deadline has passed, the connection takes nothing more, or there is none and the call does not wait. The caller has left the queue then.
+    #[inline]
+    pub fn check_ready(
+        &mut self,
+        ticket: &mut Option<Ticket>,
+        wait: Wait,
+        now: Instant,
+    ) -> Result<(), Status> {
+        self.look_at_phase(now);
+        let Some(status) = self.refusal(wait, now) else { return Ok(()) };
+        // Now and not when the call is dropped: it may lie around, and others wait behind it.
+        self.leave_queue(ticket);
+        Err(status.not_sent())
+    }
+
+    /// Is ready if there is room and no other caller was there before; otherwise queues the caller under a ticket, to be woken when there may be room.
+    #[inline]
+    pub fn poll_room(
+        &mut self,
+        context: &Context<'_>,
+        ticket: &mut Option<Ticket>,
+        deadline: Option<Instant>,
+        now: Instant,
+    ) -> Poll<()> {
+        if self.queue.is_first(*ticket) && self.has_room() {
+            self.queue.leave(ticket);
+            return Poll::Ready(());
+        }
+        if self.phase == Phase::Ready {
+            self.ask_for_one_way(now);
+        }
+        self.queue.join(context, ticket, deadline);
+        self.look_no_later_than(deadline);
+        if let Phase::GoingAway { until } = self.phase {
+            self.look_no_later_than(Some(until));
+        }
+        Poll::Pending
+    }
+
+    /// Gives a place in the queue back, if there is one.
+    pub fn leave_queue(&mut self, ticket: &mut Option<Ticket>) {
+        self.queue.leave(ticket);
+        self.wake_next();
+    }
+
+    #[inline]
+    pub(super) fn has_room(&self) -> bool {
+        self.phase == Phase::Ready
+            && self.calls.len() < self.config.max_calls
+            && self.outbox.len() < MAX_WAITING_BYTES
+            && self.one_way.has_room()
+    }
+
+    /// Reports whether a ping may be answered. A server that asks and does not read takes no more of the client's memory than this.
+    pub(super) fn has_room_to_answer(&self) -> bool {
+        self.outbox.len() < 2 * MAX_WAITING_BYTES
+    }
+
+    /// Collects the first caller of the queue if there may be room for it.
+    #[inline]
+    pub(super) fn wake_next(&mut self) {
+        if let Some(first) = self.queue.first()
+            && self.has_room()
+        {
+            self.wakers.push(first.clone());
+        }
+    }
+
+    /// Wakes every caller of the queue, because another connection may have room.
+    pub fn wake_queue(&mut self) {
+        self.queue.collect_all(&mut self.wakers);
+    }
+
+    #[inline]
+    pub(super) fn look_no_later_than(&mut self, at: Option<Instant>) {
+        if let Some(at) = at {
+            self.look_at = Some(self.look_at.map_or(at, |known| known.min(at)));
+        }
+    }
+
+    /// Ends the time of a server that was going away: another may be there by now.
+    #[inline]
+    pub(super) fn look_at_phase(&mut self, now: Instant) {
+        if matches!(self.phase, Phase::GoingAway { until } if until <= now) {
+            self.phase = Phase::Ready;
+        }
+    }
+
+    #[inline]
+    fn refusal(&self, wait: Wait, now: Instant) -> Option<Status> {
+        if self.phase == Phase::Closed {
+            return Some(closed());
+        }
+        if self.phase != Phase::Ready && !wait.for_ready {
+            return Some(self.not_connected("there is no connection to"));
+        }
+        let after = wait.deadline.filter(|deadline| deadline.at <= now)?.after;
+        let status = match self.phase {
+            _ if after.is_zero() => {
+                Status::deadline_exceeded("the deadline had passed before the call was made")
+            }
+            Phase::Ready => Status::deadline_exceeded(format!("no room to send the call within {after:?}")),
+            _ => return Some(self.not_connected(&format!("within {after:?} there was no connection to"))),
+        };
+        Some(status.caused_by(Cause::Deadline))
+    }
+
+    /// Returns why there is no connection.
+    #[cold]
+    fn not_connected(&self, what: &str) -> Status {
+        let endpoint = &self.config.endpoint;
+        let (cause, why) = match (self.phase, &self.trouble) {
+            (Phase::GoingAway { .. } | Phase::Retiring, _) => {
+                (Cause::GoingAway, ": the server is going away".to_owned())
+            }
+            (_, Some(trouble)) => (Cause::NeverConnected, format!(": {trouble}")),
+            _ if self.was_up => (Cause::ConnectionLost, ": it was lost, and is not back".to_owned()),
+            _ => (Cause::NeverConnected, String::new()),
+        };
+        let cause = if self.was_up && cause == Cause::NeverConnected { Cause::ConnectionLost } else { cause };
+        Status::unavailable(format!("{what} `{endpoint}`{why}")).caused_by(cause)
+    }
+}
+
+#[cold]
+pub(super) fn closed() -> Status {
+    Status::unavailable("the channel is closed").caused_by(Cause::Closed)
+}
+
+/// What is to be sent.
+impl Session {
+    /// Returns the next message to send.
+    #[inline]
+    pub fn poll_transmit(&mut self) -> Option<Message> {
+        let calls = &self.calls;
+        self.pending.collect(&mut self.outbox, |id| {
+            let id = u32::try_from(id).ok()?;
+            calls.get(id)?.streams.outbound.as_ref()
+        });
+        let message = self.outbox.take();
+        self.has_sent |= message.is_some();
+        self.wake_next();
+        message
+    }
+
+    /// Takes a message back that the transport had no room for: it has not left, and is the next.
+    pub fn return_transmit(&mut self, message: Message) {
+        self.outbox.put_back(message);
+    }
+}

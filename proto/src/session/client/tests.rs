@@ -1,0 +1,199 @@
+//! A session by itself, on a made-up clock.
+
+use std::collections::HashSet;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use super::*;
+use crate::metadata::Metadata;
+use crate::session::Deadline;
+use crate::status::{Failure, Outcome};
+use crate::wire::{Batch, RecordBuilder};
+
+fn session() -> Session {
+    let liveness = None;
+    let (endpoint, max_body, max_calls) = ("there".to_owned(), 1_000, 2);
+    Session::new(Config { endpoint, max_body, max_calls, liveness, is_monitored: true, is_connected: true })
+}
+
+fn record(method: &str, one_way: bool) -> RecordBuilder {
+    RecordBuilder::call(method, one_way, &()).unwrap()
+}
+
+fn begin(session: &mut Session, deadline: Option<Deadline>, now: Instant) -> u32 {
+    let (metadata, streams) = (&Metadata::default(), &Streams::default());
+    let call = NewCall { method: "a.B/c", deadline, metadata, streams, credit: None, waker: None };
+    session.begin_call(call, CallRecord::Once(record("a.B/c", false)), now)
+}
+
+fn send_note(session: &mut Session, now: Instant) {
+    let note = CallRecord::Once(record("a.B/note", true));
+    session.begin_one_way(None, &Metadata::default(), note, now);
+}
+
+fn outcome(session: &mut Session, id: u32) -> Option<Outcome> {
+    match session.poll_reply(id, &Context::from_waker(Waker::noop())) {
+        Poll::Ready(Err(Failure::Status(status))) => Some(status.outcome()),
+        _ => None,
+    }
+}
+
+fn events(session: &mut Session) -> Vec<Event> {
+    std::iter::from_fn(|| session.poll_event()).collect()
+}
+
+fn receive(session: &mut Session, bytes: &[u8], now: Instant) {
+    let batch = Batch::from(bytes::Bytes::copy_from_slice(bytes));
+    assert_eq!(session.handle_message(&batch, 0, usize::MAX, now), None);
+}
+
+#[test]
+fn a_server_that_went_away_may_be_tried_again() {
+    let (mut session, now) = (session(), Instant::now());
+    receive(&mut session, b"\x01\x92\x0b\x00", now);
+    assert!(matches!(session.phase(), Phase::GoingAway { .. }));
+    assert_eq!(events(&mut session), [Event::Changed]);
+    let Phase::GoingAway { until } = session.phase() else { panic!("it is going away") };
+    assert!(session.rank(until - Duration::from_millis(1)).is_none());
+    assert!(session.rank(until).is_some());
+}
+
+#[test]
+fn a_call_whose_time_is_up_before_it_has_left_is_never_sent() {
+    let (mut session, now) = (session(), Instant::now());
+    let deadline = Some(Deadline { at: now, after: Duration::ZERO });
+    let left = begin(&mut session, deadline, now);
+    let message = session.poll_transmit();
+    let late = begin(&mut session, deadline, now);
+    let other = begin(&mut session, None, now);
+    session.handle_timeout(now);
+    assert_eq!(outcome(&mut session, left), Some(Outcome::MaybeExecuted));
+    assert_eq!(outcome(&mut session, late), Some(Outcome::NotSent));
+    assert_eq!(outcome(&mut session, other), None);
+    assert_eq!(session.unsent(), (HashSet::from([other]), 0));
+    // What the transport has not taken has not left.
+    session.return_transmit(message.unwrap());
+    assert_eq!(session.unsent(), (HashSet::from([left, other]), 0));
+}
+
+#[test]
+fn calls_in_the_outbox_when_the_connection_is_lost_were_not_sent() {
+    let (mut session, now) = (session(), Instant::now());
+    let left = begin(&mut session, None, now);
+    drop(session.poll_transmit());
+    let here = begin(&mut session, None, now);
+    send_note(&mut session, now);
+    session.handle_disconnected(now);
+    assert_eq!(outcome(&mut session, left), Some(Outcome::MaybeExecuted));
+    assert_eq!(outcome(&mut session, here), Some(Outcome::NotSent));
+    let lost = Event::Dropped { reason: Dropped::OneWay, count: 1 };
+    assert_eq!(events(&mut session), [lost, Event::Disconnected]);
+    session.handle_connected();
+    assert_eq!(events(&mut session), [Event::Connected { again: true }]);
+}
+
+#[test]
+fn the_server_is_asked_what_it_has_read_until_there_is_room() {
+    let (mut session, now) = (session(), Instant::now());
+    session.one_way.begin(0, 2 << 20);
+    session.ask_for_one_way(now);
+    // The ping goes out before this one, and so its pong proves nothing of it.
+    session.one_way.begin(0, 5 << 20);
+    for has_room in [false, true] {
+        while session.poll_transmit().is_some() {}
+        let (asked, _) = session.calls.iter().next().unwrap();
+        session.ponged(asked, now);
+        assert_eq!((session.has_room(), session.has_waiting()), (has_room, !has_room));
+    }
+}
+
+#[test]
+fn a_caller_waits_for_room_and_is_woken_when_there_is_some() {
+    let (mut session, now, mut ticket) = (session(), Instant::now(), None);
+    let calls = [(); 2].map(|()| begin(&mut session, None, now));
+    let context = Context::from_waker(Waker::noop());
+    assert!(session.poll_room(&context, &mut ticket, None, now).is_pending());
+    // The answer has come, and was not taken.
+    receive(&mut session, b"\x01\x92\x06\x01", now);
+    assert_eq!(session.wakers(), 0);
+    assert!(outcome(&mut session, calls[0]).is_some());
+    let mut wakers = Vec::new();
+    session.take_wakers(&mut wakers);
+    assert_eq!((wakers.len(), session.wakers()), (1, 0));
+    assert!(session.poll_room(&context, &mut ticket, None, now).is_ready() && ticket.is_none());
+    begin(&mut session, None, now);
+    assert!(session.poll_room(&context, &mut ticket, None, now).is_pending());
+    session.abandon(calls[1], "given up");
+    assert_eq!(session.wakers(), 1, "one that is given up makes room, too");
+}
+
+#[test]
+fn a_message_is_taken_until_enough_are_to_be_woken() {
+    let (mut session, now) = (session(), Instant::now());
+    let ids = [(); 2].map(|()| begin(&mut session, None, now));
+    let context = Context::from_waker(Waker::noop());
+    for id in ids {
+        assert!(session.poll_reply(id, &context).is_pending());
+    }
+    let batch = Batch::from(bytes::Bytes::from_static(b"\x01\x92\x06\x01\x92\x06\x02"));
+    let next = session.handle_message(&batch, 0, 1, now);
+    assert_eq!((next, session.wakers()), (Some(4), 1));
+    session.take_wakers(&mut Vec::new());
+    assert_eq!(session.handle_message(&batch, 4, 1, now), None);
+    assert_eq!(session.wakers(), 1);
+}
+
+#[test]
+fn what_is_dropped_is_told_by_its_reason() {
+    let (mut session, now) = (session(), Instant::now());
+    receive(&mut session, b"nonsense", now);
+    assert_eq!(events(&mut session), [Event::Dropped { reason: Dropped::Unreadable, count: 1 }]);
+    session.handle_lost_message(now);
+    let lost = Event::Dropped { reason: Dropped::Unreachable, count: 1 };
+    assert_eq!(events(&mut session), [lost, Event::Disconnected]);
+    // Pings of a server that reads nothing.
+    let pings = [&[1][..], &b"\x92\x09\x01".repeat(1_000_000)].concat();
+    (0..3).for_each(|_| receive(&mut session, &pings, now));
+    assert!(events(&mut session).contains(&Event::Dropped { reason: Dropped::Pong, count: 1 }));
+    let before = session.outbox.len();
+    receive(&mut session, &pings, now);
+    assert_eq!(session.outbox.len(), before);
+    assert!(before < 9 * 1024 * 1024, "{before}");
+}
+
+#[test]
+fn a_session_that_is_closed_is_done_once_its_calls_have_ended_and_all_has_left() {
+    let (mut session, now) = (session(), Instant::now());
+    let id = begin(&mut session, None, now);
+    session.close_when_sent();
+    assert!(!session.is_done());
+    let wait = Wait { deadline: None, for_ready: true };
+    let refused = session.check_ready(&mut None, wait, now).unwrap_err();
+    assert_eq!((refused.outcome(), refused.message()), (Outcome::NotSent, "the channel is closed"));
+    while session.poll_transmit().is_some() {}
+    assert!(!session.is_done());
+    session.abandon(id, "given up");
+    while session.poll_transmit().is_some() {}
+    assert!(session.is_done());
+}
+
+#[test]
+fn a_server_that_does_not_answer_ends_the_calls_on_it() {
+    let now = Instant::now();
+    for is_monitored in [true, false] {
+        let liveness = Some(Liveness::within(Duration::from_secs(8)));
+        let (endpoint, max_body, max_calls) = ("there".to_owned(), 1_000, 2);
+        let config = Config { endpoint, max_body, max_calls, liveness, is_monitored, is_connected: true };
+        let mut session = Session::new(config);
+        let id = begin(&mut session, None, now);
+        while session.poll_transmit().is_some() {}
+        let mut at = now;
+        while let Some(next) = session.poll_timeout() {
+            at = next;
+            session.handle_timeout(at);
+        }
+        assert!(at - now <= Duration::from_secs(8), "{:?}", at - now);
+        assert_eq!(outcome(&mut session, id), Some(Outcome::MaybeExecuted));
+        assert_eq!(events(&mut session).contains(&Event::Renew), !is_monitored);
+    }
+}

@@ -1,0 +1,120 @@
+//! Signs of life: when to ping a peer, and when to take it for dead.
+
+use std::time::{Duration, Instant};
+
+/// When a peer is pinged, and how long it may leave that unanswered.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Heartbeat {
+    /// The peer is pinged after it has sent nothing for this long.
+    pub interval: Duration,
+    /// It is dead if it sends nothing for this long after that.
+    pub timeout: Duration,
+}
+
+/// What is known of a peer's life. Any byte of it is a sign of life, also one in the middle of a long message.
+#[derive(Debug)]
+pub(super) struct Liveness {
+    config: Option<Heartbeat>,
+    /// When the peer was last heard of.
+    heard: Instant,
+    /// When it was pinged, if it was not heard of since.
+    pinged: Option<Instant>,
+    /// How long it wants to be waited for, by the last ping of its own that said so.
+    time_to_live: Option<Duration>,
+}
+
+/// What is to be done about a peer.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Look {
+    Nothing,
+    Ping,
+    /// The peer is dead, after it has sent nothing for this long.
+    Dead(Duration),
+}
+
+impl Liveness {
+    pub(super) fn new(config: Option<Heartbeat>, now: Instant) -> Self {
+        Self { config, heard: now, pinged: None, time_to_live: None }
+    }
+
+    pub(super) fn heard(&mut self, now: Instant) {
+        (self.heard, self.pinged) = (now, None);
+    }
+
+    /// Says that the peer knows no pings, as those that speak ZMTP 3.0: it is not to be pinged.
+    pub(super) fn peer_knows_no_pings(&mut self) {
+        self.config = None;
+    }
+
+    /// Takes the time to live that a ping of the peer has announced; zero stands for none.
+    pub(super) fn announced(&mut self, time_to_live: Duration) {
+        self.time_to_live = Some(time_to_live).filter(|time| !time.is_zero());
+    }
+
+    /// Returns when to look next.
+    pub(super) fn next(&self) -> Option<Instant> {
+        let own = self.config.map(|config| match self.pinged {
+            Some(pinged) => pinged + config.timeout,
+            None => self.heard + config.interval,
+        });
+        let theirs = self.time_to_live.map(|time| self.heard + time);
+        [own, theirs].into_iter().flatten().min()
+    }
+
+    /// Looks what is to be done.
+    pub(super) fn look(&mut self, now: Instant) -> Look {
+        if let Some(time) = self.time_to_live
+            && now >= self.heard + time
+        {
+            return Look::Dead(time);
+        }
+        let Some(config) = self.config else { return Look::Nothing };
+        match self.pinged {
+            Some(pinged) if now >= pinged + config.timeout => Look::Dead(config.timeout),
+            None if now >= self.heard + config.interval => {
+                self.pinged = Some(now);
+                Look::Ping
+            }
+            _ => Look::Nothing,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    #[test]
+    fn a_silent_peer_is_pinged_once_and_dead_after_that() {
+        let start = Instant::now();
+        let config = Heartbeat { interval: 3 * SECOND, timeout: SECOND };
+        let mut liveness = Liveness::new(Some(config), start);
+        assert_eq!((liveness.look(start), liveness.next()), (Look::Nothing, Some(start + 3 * SECOND)));
+        assert_eq!(liveness.look(start + 3 * SECOND), Look::Ping);
+        assert_eq!(liveness.look(start + 3 * SECOND), Look::Nothing);
+        assert_eq!(liveness.next(), Some(start + 4 * SECOND));
+        liveness.heard(start + 3 * SECOND);
+        assert_eq!(liveness.look(start + 4 * SECOND), Look::Nothing);
+        assert_eq!(liveness.look(start + 6 * SECOND), Look::Ping);
+        assert_eq!(liveness.look(start + 7 * SECOND), Look::Dead(SECOND));
+    }
+
+    #[test]
+    fn a_peer_may_say_how_long_it_wants_to_be_waited_for() {
+        let start = Instant::now();
+        let mut liveness = Liveness::new(None, start);
+        assert_eq!(liveness.next(), None);
+        liveness.announced(2 * SECOND);
+        assert_eq!(
+            (liveness.next(), liveness.look(start + SECOND)),
+            (Some(start + 2 * SECOND), Look::Nothing)
+        );
+        liveness.heard(start + SECOND);
+        assert_eq!(liveness.look(start + 2 * SECOND), Look::Nothing);
+        assert_eq!(liveness.look(start + 3 * SECOND), Look::Dead(2 * SECOND));
+        liveness.announced(Duration::ZERO);
+        assert_eq!(liveness.next(), None);
+    }
+}

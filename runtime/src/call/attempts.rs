@@ -1,0 +1,164 @@
+//! [`Attempts`]: a call that is answered once, from the first time it is sent to the answer that stands.
+//!
+//! What is made again, and when, is decided in [`crate::connection`]'s `retry`; what a single sending takes is in [`super::pending_call`].
+
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::time::{Sleep, sleep};
+
+use super::handle::GIVEN_UP;
+use super::layer::Made;
+use super::pending_call::PendingCall;
+use crate::clock;
+use crate::codec::Body;
+use crate::connection::{Verdict, classify};
+use crate::middleware::ClientRequest;
+use crate::session::client::Streams;
+use crate::status::{Failure, Outcome, Status};
+
+/// A call that is answered once, and made again where that is safe. Dropped, it is cancelled.
+pub(super) struct Attempts {
+    pub(super) call: PendingCall,
+    stage: Stage,
+    /// Number of attempts that have failed.
+    failures: u32,
+    /// Whether a handler may have run in an earlier attempt.
+    may_have_run: bool,
+}
+
+enum Stage {
+    Sending,
+    /// Under this id, over the call's connection: it is given up before the call forgets which that is, or another call of the same id would be.
+    InFlight(u32),
+    /// It has failed, and is made again after a pause.
+    Pausing(Pin<Box<Sleep>>),
+}
+
+impl Attempts {
+    pub(super) fn new(mut call: PendingCall) -> Self {
+        call.keep_for_retry();
+        Self { call, stage: Stage::Sending, failures: 0, may_have_run: false }
+    }
+
+    /// Returns the answer, or the failure that stands.
+    pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Body, Failure>> {
+        loop {
+            match &mut self.stage {
+                Stage::Sending => match ready!(self.call.poll_call(context, &Streams::default(), None)) {
+                    Ok(id) => {
+                        self.stage = Stage::InFlight(id);
+                        return Poll::Pending;
+                    }
+                    Err(status) => return Poll::Ready(Err(self.last(Failure::Status(status)))),
+                },
+                Stage::InFlight(id) => match ready!(self.call.connection().poll_reply(*id, context)) {
+                    Ok(answer) => {
+                        self.stage = Stage::Sending;
+                        return Poll::Ready(Ok(answer));
+                    }
+                    Err(failure) => {
+                        self.stage = Stage::Sending;
+                        if let Err(failure) = self.go_on(failure) {
+                            return Poll::Ready(Err(self.last(failure)));
+                        }
+                    }
+                },
+                Stage::Pausing(pause) => {
+                    if let Poll::Ready(Err(status)) = self.call.poll_overlap(context) {
+                        return Poll::Ready(Err(self.last(Failure::Status(status))));
+                    }
+                    ready!(pause.as_mut().poll(context));
+                    self.stage = Stage::Sending;
+                }
+            }
+        }
+    }
+
+    /// Ends the call, with what it holds for its answer.
+    #[inline]
+    pub(super) fn give_up(&mut self) {
+        self.abandon();
+        self.call.give_up();
+    }
+
+    /// Begins anew, as if the call had never been made.
+    fn reset(&mut self) {
+        self.abandon();
+        (self.failures, self.may_have_run) = (0, false);
+    }
+
+    /// Cancels the call if it is in flight.
+    #[inline]
+    fn abandon(&mut self) {
+        if let Stage::InFlight(id) = self.stage {
+            self.call.connection().abandon_call(id, GIVEN_UP);
+        }
+        self.stage = Stage::Sending;
+    }
+
+    /// Makes the call again, if that is worth it and allowed.
+    ///
+    /// # Errors
+    /// The failure stands.
+    #[cold]
+    fn go_on(&mut self, failure: Failure) -> Result<(), Failure> {
+        self.failures += 1;
+        let verdict = classify(&failure, self.call.is_idempotent());
+        let retry = self.call.retry();
+        if verdict == Verdict::Final || !self.call.may_be_retried() || !retry.allows_more_than(self.failures)
+        {
+            return Err(failure);
+        }
+        if verdict != Verdict::AtOnce {
+            let hint = if let Failure::Status(status) = &failure { status.retry_after() } else { None };
+            let Some(pause) = retry.pause(self.failures, hint) else { return Err(failure) };
+            let now = clock::now();
+            if self.call.time_left(now).is_some_and(|left| left <= pause) || !self.call.take_retry(now) {
+                return Err(failure);
+            }
+            self.stage = Stage::Pausing(Box::pin(sleep(pause)));
+        }
+        self.may_have_run |= outcome(&failure) != Outcome::NotSent;
+        self.call.prepare_retry();
+        Ok(())
+    }
+
+    /// Returns the failure for the caller, which speaks of all attempts.
+    fn last(&self, failure: Failure) -> Failure {
+        match failure {
+            Failure::Status(status) if self.may_have_run && status.outcome() == Outcome::NotSent => {
+                Failure::Status(status.maybe_executed())
+            }
+            failure => failure,
+        }
+    }
+}
+
+impl Drop for Attempts {
+    fn drop(&mut self) {
+        self.abandon();
+    }
+}
+
+impl Made for Attempts {
+    fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
+        self.reset();
+        self.call.begin_again(request.metadata)
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>> {
+        self.poll(context).map_ok(Some)
+    }
+
+    fn cancel(&mut self) {
+        self.reset();
+    }
+}
+
+fn outcome(failure: &Failure) -> Outcome {
+    match failure {
+        Failure::Status(status) => status.outcome(),
+        Failure::Declared { .. } => Outcome::Executed,
+    }
+}

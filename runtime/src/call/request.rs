@@ -1,0 +1,103 @@
+//! [`Request`]: what a caller has asked for.
+
+use std::fmt;
+use std::time::{Duration, Instant};
+
+use crate::connection::Config;
+use crate::context::inherited_deadline;
+use crate::metadata::Metadata;
+use crate::method::{Method, MethodKind};
+use crate::session::Deadline;
+use crate::status::Status;
+
+/// What a caller has asked for beside the parameters. It does not change once the call is polled.
+pub(super) struct Request {
+    pub(super) method: &'static Method,
+    pub(super) time: TimeLimit,
+    /// Whether to wait while no server is connected; the channel's setting if the caller has not said.
+    pub(super) wait_for_ready: Option<bool>,
+    pub(super) metadata: Metadata,
+    /// The deadline of the handler that made the call, which holds wherever the call is awaited.
+    inherited: Option<Instant>,
+}
+
+/// What the caller has said about time.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum TimeLimit {
+    /// Nothing: the method's deadline holds, or the channel's.
+    Default,
+    /// This long.
+    Within(Duration),
+    /// Without limit.
+    None,
+}
+
+impl Request {
+    pub(super) fn new(method: &'static Method) -> Self {
+        Self {
+            method,
+            time: TimeLimit::Default,
+            wait_for_ready: None,
+            metadata: Metadata::default(),
+            inherited: inherited(),
+        }
+    }
+
+    /// Returns when the call's time is up, if it begins now.
+    #[inline]
+    pub(super) fn deadline_from(&self, now: Instant, config: &Config) -> Option<Deadline> {
+        let within = match self.time {
+            TimeLimit::Within(within) => Some(within),
+            TimeLimit::None => None,
+            TimeLimit::Default => {
+                self.method.default_deadline().or_else(|| channel_default(self.method, config))
+            }
+        };
+        let own = within.and_then(|within| Deadline::within(now, within));
+        let inherited = match (self.inherited, inherited()) {
+            (None, None) => return own,
+            _ if matches!(self.time, TimeLimit::None) => return own,
+            (Some(made), Some(awaited)) => made.min(awaited),
+            (Some(only), None) | (None, Some(only)) => only,
+        };
+        Deadline::sooner(own, Some(Deadline::at(now, inherited)))
+    }
+
+    /// Checks what can be checked before the call waits for anything.
+    ///
+    /// # Errors
+    /// The parameters, of `parameter_bytes` bytes, or the metadata are past their bounds.
+    #[inline]
+    pub(super) fn check(&self, parameter_bytes: usize, config: &Config) -> Result<(), Status> {
+        let max = config.message_size;
+        if parameter_bytes > max {
+            let what = format!("the parameters have {parameter_bytes} bytes; a message may have {max}");
+            return Err(Status::resource_exhausted(what).not_sent());
+        }
+        self.metadata.excess().map_or(Ok(()), |what| Err(Status::resource_exhausted(what).not_sent()))
+    }
+}
+
+/// Returns the deadline of the handler that runs on this thread.
+#[inline]
+fn inherited() -> Option<Instant> {
+    inherited_deadline().map(tokio::time::Instant::into_std)
+}
+
+/// Returns the channel's deadline for calls that are answered once: a stream may go on for as long as both sides like.
+fn channel_default(method: &Method, config: &Config) -> Option<Duration> {
+    match method.kind() {
+        MethodKind::Unary | MethodKind::OneWay | MethodKind::ClientStream => config.deadline,
+        MethodKind::ServerStream | MethodKind::Bidirectional => None,
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ", self.method.name())?;
+        f.debug_struct("call")
+            .field("time", &self.time)
+            .field("metadata", &self.metadata)
+            .finish_non_exhaustive()
+    }
+}

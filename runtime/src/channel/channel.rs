@@ -1,0 +1,219 @@
+//! [`Channel`]: where a client's calls go.
+
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_core::Stream;
+
+use super::builder::ChannelBuilder;
+use super::local;
+use super::resolve::Resolver;
+use crate::call::{
+    self, BidirectionalCall, ClientStreamCall, OneWayCall, PendingCall, ServerStreamCall, UnaryCall,
+};
+use crate::clock;
+use crate::codec::{Encode, Form};
+use crate::connection::{ChannelCounters, Config, Connection, EndpointState, Endpoints, StateWatch};
+use crate::dispatch::Service;
+use crate::method::Method;
+use crate::session::Deadline;
+use crate::status::{CallError, Status};
+
+/// Where a client's calls go: one endpoint, or several that serve the same. Cheap to clone; clones share connections, which are closed when the last is dropped.
+///
+/// A connection that is lost is brought up again. While it is down, calls wait for it within their deadline; calls that were on it have failed at once, with
+/// `unavailable`.
+#[derive(Clone)]
+pub struct Channel {
+    endpoints: Arc<Endpoints>,
+}
+
+impl Channel {
+    pub(super) fn of(endpoints: Arc<Endpoints>) -> Self {
+        Self { endpoints }
+    }
+}
+
+impl Channel {
+    /// Returns a builder without endpoints.
+    pub fn builder() -> ChannelBuilder {
+        ChannelBuilder { endpoints: Vec::new(), config: Config::default(), resolver: Resolver::default() }
+    }
+
+    /// Connects to one endpoint, with all settings as they are by default.
+    ///
+    /// # Errors
+    /// As for [`ChannelBuilder::connect`].
+    pub async fn connect(endpoint: impl Into<String>) -> Result<Self, Status> {
+        Self::builder().endpoint(endpoint).connect().await
+    }
+
+    /// Calls a service in this process, without a socket but otherwise as ever: encoded, with deadlines, credit and
+    /// cancellation. For tests. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn local(service: impl Service) -> Self {
+        let (config, counters) = (Config::default(), Arc::<ChannelCounters>::default());
+        let connection = local::connect(Arc::new(service), &config, &counters);
+        Self { endpoints: Endpoints::new(vec![connection], config, counters) }
+    }
+
+    /// Waits, for up to `within`, until the servers have read everything sent so far; then closes the channel for all its clones.
+    ///
+    /// # Errors
+    /// A server has not confirmed it in time, or a connection was lost in between with one-way calls on it: some may never have arrived. The channel is closed
+    /// in any case.
+    pub async fn close(self, within: Duration) -> Result<(), Status> {
+        let mut result = self.all_answers(within).await;
+        for connection in self.endpoints.all() {
+            if connection.has_lost_one_way() {
+                result = result.and(Err(one_way_lost(&connection)));
+            }
+            connection.close_and_cancel();
+        }
+        result
+    }
+
+    /// Returns the endpoints, in the order in which they were given.
+    pub fn endpoints(&self) -> impl Iterator<Item = &str> {
+        self.endpoints.given().iter().map(|connection| connection.endpoint())
+    }
+
+    /// Returns the state of each connection: one for each endpoint, or for each address of an endpoint that has a name.
+    #[must_use]
+    pub fn states(&self) -> Vec<EndpointState> {
+        EndpointState::all(&self.endpoints)
+    }
+
+    /// Reports changes of these states, from now on. The watch does not keep the channel open.
+    #[must_use]
+    pub fn watch(&self) -> StateWatch {
+        StateWatch::new(&self.endpoints)
+    }
+
+    /// Returns what the channel, with all its clones, has counted so far.
+    #[must_use]
+    pub fn counters(&self) -> Arc<ChannelCounters> {
+        Arc::clone(&self.endpoints.counters)
+    }
+
+    /// Waits until every server that was sent something has read it.
+    async fn all_answers(&self, timeout: Duration) -> Result<(), Status> {
+        let deadline = Deadline::within(clock::now(), timeout);
+        let all = self.endpoints.all();
+        let used = all.iter().filter(|connection| connection.was_used());
+        let mut pings: Vec<_> = used.map(|connection| Box::pin(call::ping(connection, deadline))).collect();
+        let mut all = Ok(());
+        std::future::poll_fn(|context| {
+            while let Some((index, result)) = first_ready(&mut pings, context) {
+                drop(pings.swap_remove(index));
+                all = std::mem::replace(&mut all, Ok(())).and(result);
+            }
+            if pings.is_empty() { Poll::Ready(()) } else { Poll::Pending }
+        })
+        .await;
+        all
+    }
+
+    /// Waits until a server has answered a ping. Names may come to more connections meanwhile.
+    pub(super) async fn first_answer(&self, timeout: Duration) -> Result<(), Status> {
+        let deadline = Deadline::within(clock::now(), timeout);
+        let mut asked: Vec<Arc<Connection>> = Vec::new();
+        let mut pings = Vec::new();
+        std::future::poll_fn(|context| {
+            // A ping that waits for an address of a name is woken when one is connected.
+            for connection in self.endpoints.all() {
+                if !asked.iter().any(|known| Arc::ptr_eq(known, &connection)) {
+                    asked.push(Arc::clone(&connection));
+                    pings.push(Box::pin(async move { call::ping(&connection, deadline).await }));
+                }
+            }
+            let mut last = None;
+            while let Some((index, result)) = first_ready(&mut pings, context) {
+                drop(pings.swap_remove(index));
+                match result {
+                    Ok(()) => return Poll::Ready(Ok(())),
+                    // No call was made yet.
+                    Err(status) => last = Some(status.not_sent()),
+                }
+            }
+            last.filter(|_| pings.is_empty()).map_or(Poll::Pending, |status| Poll::Ready(Err(status)))
+        })
+        .await
+    }
+
+    fn window(&self) -> u64 {
+        self.endpoints.config.stream_window
+    }
+}
+
+/// Returns the first future that is done, with its output.
+fn first_ready<F: Future>(
+    futures: &mut [Pin<Box<F>>],
+    context: &mut Context<'_>,
+) -> Option<(usize, F::Output)> {
+    futures.iter_mut().enumerate().find_map(|(index, future)| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Some((index, output)),
+        Poll::Pending => None,
+    })
+}
+
+fn one_way_lost(connection: &Connection) -> Status {
+    let endpoint = connection.endpoint();
+    let what =
+        format!("the connection to `{endpoint}` was lost with one-way calls on it, which may not have run");
+    Status::unavailable(what).maybe_executed()
+}
+
+/// What generated clients call.
+impl Channel {
+    /// Returns a call that is answered once.
+    pub fn unary<F: Form<R>, R, E: CallError>(
+        &self,
+        method: &'static Method,
+        params: &dyn Encode,
+    ) -> UnaryCall<R, E> {
+        UnaryCall::new::<F>(PendingCall::new(&self.endpoints, method, params))
+    }
+
+    /// Returns a call that is answered with a stream.
+    pub fn server_stream<F: Form<R>, R, E: CallError>(
+        &self,
+        method: &'static Method,
+        params: &dyn Encode,
+    ) -> ServerStreamCall<R, E> {
+        ServerStreamCall::new::<F>(PendingCall::new(&self.endpoints, method, params), self.window())
+    }
+
+    /// Returns a call that sends a stream and is answered once.
+    pub fn client_stream<I: Form<T>, S: Stream<Item = T>, T, F: Form<R>, R, E: CallError>(
+        &self,
+        method: &'static Method,
+        params: &dyn Encode,
+        items: S,
+    ) -> ClientStreamCall<S, T, R, E> {
+        ClientStreamCall::new::<I, F>(PendingCall::new(&self.endpoints, method, params), items)
+    }
+
+    /// Returns a call that sends a stream and is answered with one.
+    pub fn bidirectional<I: Form<T>, T, F: Form<R>, R, E: CallError>(
+        &self,
+        method: &'static Method,
+        params: &dyn Encode,
+    ) -> BidirectionalCall<T, R, E> {
+        BidirectionalCall::new::<I, F>(PendingCall::new(&self.endpoints, method, params), self.window())
+    }
+
+    /// Returns a call that is not answered.
+    pub fn one_way(&self, method: &'static Method, params: &dyn Encode) -> OneWayCall {
+        OneWayCall::new(PendingCall::new(&self.endpoints, method, params))
+    }
+}
+
+impl fmt::Debug for Channel {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Channel").field("endpoints", &self.endpoints().collect::<Vec<_>>()).finish()
+    }
+}

@@ -1,0 +1,84 @@
+//! How a channel's connections are made: by a socket, by a link within the process, or without a transport for a name.
+
+use std::sync::Arc;
+
+use super::resolve::{Lobby, Name, Resolver, UNKNOWN, named};
+use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Link};
+use crate::driver::ClientDriver;
+use crate::status::Status;
+use crate::transport::LinkConfig;
+use crate::transport::libzmq::Dealer;
+use crate::transport::memory::{self, MemoryClient};
+
+/// After this many tenths of a heartbeat's interval without an answer a connection is dead.
+const HEARTBEATS_LOST_TENTHS: u32 = 33;
+
+/// Makes a connection to an endpoint: by a socket, or to a server that a test has within this process. Must be called within a tokio runtime.
+pub(super) fn to(
+    endpoint: String,
+    config: &Config,
+    counters: &Arc<ChannelCounters>,
+) -> Result<Arc<Connection>, Status> {
+    match memory::find(&endpoint) {
+        None => by_socket(endpoint, config, counters),
+        Some(Ok(network)) => Ok(by_link(network.connect(), endpoint, config, counters, Link::Monitored)),
+        Some(Err(why)) => Err(refused(&endpoint, why)),
+    }
+}
+
+/// Makes a connection by a socket. Must be called within a tokio runtime.
+pub(super) fn by_socket(
+    endpoint: String,
+    config: &Config,
+    counters: &Arc<ChannelCounters>,
+) -> Result<Arc<Connection>, Status> {
+    let silence = config.heartbeat.saturating_mul(HEARTBEATS_LOST_TENTHS) / 10;
+    let link = LinkConfig { max_body: config.message_size, heartbeat: config.heartbeat, silence };
+    let dealer = Dealer::connect(&endpoint, link).map_err(|error| refused(&endpoint, error))?;
+    let link = if dealer.is_unmonitored() { Link::Unmonitored } else { Link::Monitored };
+    let connection = Connection::new(endpoint, config.clone(), Arc::clone(counters), link);
+    tokio::spawn(ClientDriver::new(dealer, Arc::clone(&connection)));
+    Ok(connection)
+}
+
+/// Makes a connection by a link within the process. Must be called within a tokio runtime.
+pub(super) fn by_link(
+    client: MemoryClient,
+    endpoint: String,
+    config: &Config,
+    counters: &Arc<ChannelCounters>,
+    link: Link,
+) -> Arc<Connection> {
+    let connection = Connection::new(endpoint, config.clone(), Arc::clone(counters), link);
+    tokio::spawn(ClientDriver::new(client, Arc::clone(&connection)));
+    connection
+}
+
+/// Makes the connection at which calls wait for an address of a name.
+pub(super) fn lobby(endpoint: String, config: &Config, counters: &Arc<ChannelCounters>) -> Arc<Connection> {
+    let connection = Connection::new(endpoint, config.clone(), Arc::clone(counters), Link::None);
+    connection.set_trouble(UNKNOWN);
+    tokio::spawn(Lobby::new(Arc::clone(&connection)));
+    connection
+}
+
+/// Has the names of a channel looked up, now and then, for as long as the channel is there.
+pub(super) fn keep_names_up(endpoints: &Arc<Endpoints>, resolver: &Resolver) {
+    for given in endpoints.given() {
+        if let Some((host, port)) = named(given.endpoint()) {
+            let name = Name {
+                host: host.to_owned(),
+                port,
+                resolver: resolver.clone(),
+                lobby: Arc::clone(given),
+                endpoints: Arc::downgrade(endpoints),
+                changes: endpoints.changes(),
+            };
+            tokio::spawn(name.keep_up());
+        }
+    }
+}
+
+fn refused(endpoint: &str, why: impl std::fmt::Display) -> Status {
+    Status::invalid_argument(format!("can't connect to `{endpoint}`: {why}")).not_sent()
+}

@@ -1,0 +1,112 @@
+//! Endpoints with names: one connection for each address that a name has, now and later.
+//!
+//! [`Resolve`] finds addresses; [`Name`] keeps the connections of one name up to date; calls that find none of them up wait in a [`Lobby`], which is a connection
+//! without a transport.
+
+mod lobby;
+mod name;
+
+pub(super) use lobby::Lobby;
+pub(super) use name::Name;
+
+use std::fmt;
+use std::future::Future;
+use std::io;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+
+/// Finds the addresses of a name. By default the system does; see
+/// [`ChannelBuilder::resolver`](crate::ChannelBuilder::resolver).
+pub trait Resolve: Send + Sync + 'static {
+    /// Returns the addresses at which servers of this name listen, with the port of each. Their order means nothing.
+    ///
+    /// # Errors
+    /// The addresses can't be found. The channel keeps those that it knows, and asks again.
+    fn resolve(&self, name: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
+}
+
+/// [`Resolve`] for trait objects.
+trait AnyResolve: Send + Sync {
+    fn resolve<'a>(&'a self, name: &'a str, port: u16) -> Lookup<'a>;
+}
+
+type Lookup<'a> = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send + 'a>>;
+
+impl<R: Resolve> AnyResolve for R {
+    fn resolve<'a>(&'a self, name: &'a str, port: u16) -> Lookup<'a> {
+        Box::pin(Resolve::resolve(self, name, port))
+    }
+}
+
+/// Asks the operating system.
+struct System;
+
+impl Resolve for System {
+    async fn resolve(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(tokio::net::lookup_host((name, port)).await?.collect())
+    }
+}
+
+/// Finds the addresses of a channel's names.
+#[derive(Clone)]
+pub(super) struct Resolver(Arc<dyn AnyResolve>);
+
+impl Resolver {
+    fn lookup<'a>(&'a self, name: &'a str, port: u16) -> Lookup<'a> {
+        self.0.resolve(name, port)
+    }
+}
+
+impl Resolver {
+    pub(super) fn new(resolve: impl Resolve) -> Self {
+        Self(Arc::new(resolve))
+    }
+}
+
+impl Default for Resolver {
+    fn default() -> Self {
+        Self::new(System)
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Resolver")
+    }
+}
+
+/// Returns the name and the port of an endpoint that has a name: `tcp://tape.example:7100`. Any other form is for the transport to understand.
+pub(super) fn named(endpoint: &str) -> Option<(&str, u16)> {
+    let (name, port) = endpoint.strip_prefix("tcp://")?.rsplit_once(':')?;
+    let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
+    let port = port.parse().ok().filter(|port| *port > 0)?;
+    (is_name && !name.is_empty() && name.parse::<Ipv4Addr>().is_err()).then_some((name, port))
+}
+
+/// What keeps a name's calls waiting until it was looked up.
+pub(super) const UNKNOWN: &str = "its addresses are not known yet";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_names_are_looked_up() {
+        assert_eq!(named("tcp://tape.example:7100"), Some(("tape.example", 7100)));
+        assert_eq!(named("tcp://localhost:1"), Some(("localhost", 1)));
+        for endpoint in [
+            "tcp://10.0.0.1:7100",
+            "tcp://[::1]:7100",
+            "tcp://eth0;tape.example:7100",
+            "tcp://*:7100",
+            "tcp://tape.example",
+            "tcp://tape.example:*",
+            "tcp://:7100",
+            "ipc:///run/tape.example:7100",
+            "inproc://tape:7100",
+        ] {
+            assert_eq!(named(endpoint), None, "{endpoint}");
+        }
+    }
+}

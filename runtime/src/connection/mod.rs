@@ -1,0 +1,23 @@
+//! The connections of a channel: each a session with a lock around it, which the calls on it and its driver share.
+//!
+//! - [`Connection`]: one of them. It tells its channel what happens by events, and does not know it.
+//! - [`Endpoints`]: all of a channel, and which of them a call goes by; [`overlap`]: calls of a method that does not run twice at a time.
+//! - [`Config`]: what a channel's builder sets; [`retry`]: when calls are made again; [`counters`], [`states`]: what users ask.
+
+mod config;
+#[expect(clippy::module_inception, reason = "the type that the folder is about")]
+mod connection;
+mod counters;
+mod endpoints;
+mod overlap;
+mod retry;
+mod states;
+
+pub(crate) use config::Config;
+pub(crate) use connection::{Connection, DriverAction, Link, SendPermit};
+pub use counters::{ChannelCounters, ChannelDropped};
+pub(crate) use endpoints::Endpoints;
+pub(crate) use overlap::OverlapPermit;
+pub use retry::Retry;
+pub(crate) use retry::{Verdict, classify};
+pub use states::{ConnectionState, EndpointState, StateWatch};

@@ -1,0 +1,51 @@
+//! Implementations that are the same for many generated types.
+//!
+//! Serde's traits need a macro, since no crate may implement another's trait for all types; declared errors need none.
+
+/// Implements `Serialize` and `Deserialize` for a type that is `Encode` and `Decode`. The wire needs neither.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __implement_serde {
+    ($type:ty $(,)?) => {
+        impl $crate::generated::serde::Serialize for $type {
+            fn serialize<S: $crate::generated::serde::Serializer>(
+                &self,
+                serializer: S,
+            ) -> ::core::result::Result<S::Ok, S::Error> {
+                $crate::generated::serialize(self, serializer)
+            }
+        }
+
+        impl<'de> $crate::generated::serde::Deserialize<'de> for $type {
+            fn deserialize<D: $crate::generated::serde::Deserializer<'de>>(
+                deserializer: D,
+            ) -> ::core::result::Result<Self, D::Error> {
+                $crate::generated::deserialize(deserializer)
+            }
+        }
+    };
+}
+
+/// Implements `Encode`, `Decode`, `Serialize` and `Deserialize` for an enum, whose values are their numbers on the wire.
+/// The two functions convert one into the other.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __implement_enum {
+    ($type:ty, $number:ident, $from_number:ident $(,)?) => {
+        impl $crate::generated::Encode for $type {
+            fn encode(&self, out: &mut $crate::generated::Writer) {
+                $crate::generated::Encode::encode(&self.$number(), out);
+            }
+        }
+
+        impl $crate::generated::Decode for $type {
+            fn decode(reader: &mut $crate::generated::Reader<'_>) -> $crate::generated::Decoded<Self> {
+                <u32 as $crate::generated::Decode>::decode(reader).map(Self::$from_number)
+            }
+        }
+
+        $crate::generated::implement_serde!($type);
+    };
+}
+
+pub use crate::{__implement_enum as implement_enum, __implement_serde as implement_serde};

@@ -1,0 +1,35 @@
+//! Everything through which generated code reaches this crate and others. Not for use by hand: it changes with the
+//! generator, and a generated file states which version it was made for.
+//!
+//! - [`method`](mod@method): what generated code declares of each method, one trait for each kind.
+//! - [`call`]: how generated clients make calls by such a declaration. How servers take them is in `dispatch`.
+//! - [`implement`]: implementations that are the same for many types: macros and blankets.
+
+mod call;
+mod implement;
+mod method;
+
+pub use crate::codec::{
+    Blob, Bounded, Boxed, Decode, DecodeError, Encode, EncodeError, FieldWriter, Fields, Form, Len, List,
+    Map, Nanoseconds, Nothing, Optional, Payload, Plain, Reader, Validate, ViaSerde, Violation, WriteForm,
+    Writer, check_inside, check_len, check_range, deserialize, length, serialize,
+};
+pub use crate::dispatch::{AcceptedCall, Handling, Incoming, Params};
+pub use crate::testing::{MockMethod, Unset};
+pub use implement::{implement_enum, implement_serde};
+pub use method::{BidirectionalMethod, ClientStreamMethod, OneWayMethod, ServerStreamMethod, UnaryMethod};
+pub use serde;
+
+/// What reading a value returns.
+pub type Decoded<T> = Result<T, DecodeError>;
+
+/// Version of the interface between generated code and this crate. Raised by every change to it.
+pub const VERSION: u32 = 3;
+
+/// Fails to compile in a generated file that was made for another version of this crate.
+pub const fn made_for(version: u32) {
+    assert!(
+        version == VERSION,
+        "this file was generated for another version of the `zsvc` crate; generate it again"
+    );
+}

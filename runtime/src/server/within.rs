@@ -1,0 +1,39 @@
+//! Servers within the process: what [`crate::Channel::local`] and [`crate::testing`] start.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::config::Config;
+use super::core::{Core, DuplicateMethod};
+use super::shared::Shared;
+use crate::dispatch::Service;
+use crate::driver::ServerDriver;
+use crate::transport::memory::SimNetwork;
+
+/// A server at a network within the process. Dropped, it goes on.
+pub(crate) struct ServerWithin(Arc<Shared>);
+
+impl ServerWithin {
+    /// Puts a server there, in place of the one before. Must be called within a tokio runtime.
+    pub(crate) fn start(network: &Arc<SimNetwork>, core: Core) -> Self {
+        let (shared, methods) = (Arc::clone(&core.shared), core.idempotent_methods());
+        let transport = network.listen(Box::new(move |method| methods.contains(method)));
+        tokio::spawn(ServerDriver::new(transport, core));
+        Self(shared)
+    }
+
+    /// Has the server end once its calls have ended, or after `grace`.
+    pub(crate) fn drain(&self, grace: Duration) {
+        self.0.drain(grace);
+    }
+}
+
+/// Serves services at a network, with everything as it is by default. Must be called within a tokio runtime.
+pub(crate) fn serve_within(
+    network: &Arc<SimNetwork>,
+    services: Vec<Arc<dyn Service>>,
+) -> Result<(), DuplicateMethod> {
+    let core = Core::new(services, Config::default())?;
+    ServerWithin::start(network, core);
+    Ok(())
+}

@@ -1,0 +1,123 @@
+//! [`FrameAssembler`]: the frames of a message until its batch has arrived. The batch is the last frame, and it alone tells how many of the
+//! frames before it are its own.
+
+use bytes::Bytes;
+
+use super::Delivered;
+use crate::codec::MAX_ATTACHMENTS;
+use crate::wire::{Batch, Malformed, frames_before};
+
+/// The longest route in bytes. ZMTP's routing ids have up to 255 bytes, and a chain of devices is short.
+pub(crate) const MAX_ROUTE_BYTES: usize = 2_048;
+
+/// Collects the frames of a message that come before that of its batch.
+pub(crate) struct FrameAssembler {
+    /// The first frames, as many as may be kept.
+    frames: Vec<Bytes>,
+    /// Number of frames that came.
+    count: usize,
+    /// Size of those frames in bytes.
+    bytes: usize,
+    /// Maximum size of a message in bytes.
+    max_bytes: usize,
+}
+
+/// The frames of a message that do not belong to its batch: at a server, its route.
+pub(crate) enum OtherFrames<'a> {
+    All(std::vec::Drain<'a, Bytes>),
+    /// There were more than are kept.
+    Lost,
+}
+
+/// Maximum number of frames that are kept until their batch has arrived: what may belong to it, and the longest route.
+const MAX_FRAMES: usize = MAX_ATTACHMENTS + MAX_ROUTE_BYTES / 4;
+
+impl FrameAssembler {
+    /// Creates an assembler for messages of up to `max_bytes` bytes.
+    pub(crate) fn new(max_bytes: usize) -> Self {
+        Self { frames: Vec::new(), count: 0, bytes: 0, max_bytes }
+    }
+
+    /// Adds a frame that is not the last.
+    pub(crate) fn push(&mut self, frame: Bytes) {
+        self.count += 1;
+        self.bytes = self.bytes.saturating_add(frame.len());
+        // No frame is kept after one that was not: those at the beginning are the route.
+        if self.frames.len() + 1 == self.count && self.count <= MAX_FRAMES && self.bytes <= self.max_bytes {
+            self.frames.push(frame);
+        }
+    }
+
+    /// Completes the message by its last frame. Returns it, and the frames that are not its batch's.
+    pub(crate) fn complete(&mut self, batch: Bytes) -> (Delivered, OtherFrames<'_>) {
+        if self.count == 0 {
+            let bytes = batch.len();
+            let message = Delivered::anonymous(Ok(batch.into()), bytes);
+            return (message, OtherFrames::All(self.frames.drain(..)));
+        }
+        let others = self.count.saturating_sub(frames_before(&batch));
+        let bytes = self.bytes.saturating_add(batch.len());
+        let (kept, count) = (self.frames.len(), self.count);
+        (self.count, self.bytes) = (0, 0);
+        let own = self.frames.split_off(others.min(kept));
+        let batch = if kept < count || bytes > self.max_bytes {
+            Err(Malformed::TooMuchAttached)
+        } else {
+            Batch::attach(batch, own)
+        };
+        let rest = self.frames.drain(..);
+        let others = if others <= kept { OtherFrames::All(rest) } else { OtherFrames::Lost };
+        (Delivered::anonymous(batch, bytes), others)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::codec::{Blob, List};
+    use crate::wire::{Item, ItemHead, Outbox};
+
+    /// Assembles a message of one item with two attachments, after other frames. Returns its size or what is wrong with it, and the number
+    /// of the others that came with it.
+    fn assemble(others: &[&[u8]], max: usize) -> (Result<usize, Malformed>, Option<usize>) {
+        let value = vec![Bytes::from(vec![7; 40_000]); 2];
+        let mut outbox = Outbox::default();
+        outbox.push_item(1, Item::encode::<List<Blob>, _>(&ItemHead::new(1), &value).unwrap());
+        let (batch, attachments) = outbox.take().unwrap().into_parts();
+        let mut assembler = FrameAssembler::new(max);
+        let attachments: Vec<_> = attachments.into_frames().collect();
+        for frame in others.iter().copied().chain(attachments.iter().map(|frame| &frame[..])) {
+            assembler.push(Bytes::copy_from_slice(frame));
+        }
+        let (message, others) = {
+            let (message, others) = assembler.complete(Bytes::copy_from_slice(&batch));
+            let others = if let OtherFrames::All(others) = others { Some(others.len()) } else { None };
+            (message, others)
+        };
+        let (next, _) = assembler.complete(Bytes::from_static(b"\x01"));
+        assert!(next.batch.is_ok() && next.bytes == 1, "nothing is left for the next message");
+        (message.batch.map(|_| message.bytes), others)
+    }
+
+    #[test]
+    fn frames_of_a_batch_are_told_from_others() {
+        let (whole, others) = assemble(&[], 1_000_000);
+        let whole = whole.unwrap();
+        assert_eq!((whole > 80_000, others), (true, Some(0)));
+        assert_eq!(assemble(&[b"", b"route"], 1_000_000), (Ok(whole + 5), Some(2)));
+        assert_eq!(assemble(&[&b""[..]; MAX_FRAMES - 2], 1_000_000), (Ok(whole), Some(MAX_FRAMES - 2)));
+    }
+
+    #[test]
+    fn a_message_keeps_to_its_bounds() {
+        let too_much = Err(Malformed::TooMuchAttached);
+        let (whole, _) = assemble(&[], 1_000_000);
+        let whole = whole.unwrap();
+        assert_eq!(assemble(&[b"route"], whole + 5), (Ok(whole + 5), Some(1)));
+        // The route is known, so the peer can be told.
+        assert_eq!(assemble(&[b"route"], whole + 4), (too_much.clone(), Some(1)));
+        assert_eq!(assemble(&[b"route"], 50_000), (too_much.clone(), Some(1)));
+        assert_eq!(assemble(&[&b""[..]; MAX_FRAMES], 1_000_000), (too_much.clone(), Some(MAX_FRAMES)));
+        assert_eq!(assemble(&[&b""[..]; MAX_FRAMES + 1], 1_000_000), (too_much, None));
+    }
+}

@@ -1,0 +1,141 @@
+//! [`Dealer`]: the DEALER socket of a client.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::monitor::Monitor;
+use super::{Watched, configure, context, endpoint, into_bytes, is_inproc, receive_high_water_mark};
+use crate::transport::frame_assembler::FrameAssembler;
+use crate::transport::{
+    COPIED_BELOW_BYTES, ClientTransport, Delivered, LinkConfig, LinkEvent, Sent, TransportError, max_received,
+};
+use crate::wire::Message;
+
+/// A client's socket, connected to one endpoint.
+pub(crate) struct Dealer {
+    endpoint: String,
+    config: LinkConfig,
+    /// `None` for `inproc`, which has no connections to speak of.
+    monitor: Option<Monitor>,
+    socket: Watched,
+    /// The frames of the message that is arriving.
+    assembler: FrameAssembler,
+}
+
+/// How soon a lost connection is tried again, in milliseconds. It is never tried sooner.
+const RECONNECT_MS: u16 = 50;
+/// The longest time between two tries, in milliseconds.
+const MAX_RECONNECT_MS: i32 = 2_000;
+/// How long TCP may try to reach a peer before it starts over, in milliseconds.
+const CONNECT_MS: i32 = 5_000;
+
+impl Dealer {
+    /// Makes a socket that is connected as soon as its peer is there. Must be called within a tokio runtime.
+    pub(crate) fn connect(endpoint: &str, config: LinkConfig) -> Result<Self, TransportError> {
+        let socket = Watched::new(Self::socket(endpoint, config)?)?;
+        let assembler = FrameAssembler::new(max_received(config.max_body));
+        let mut this = Self { endpoint: endpoint.to_owned(), config, monitor: None, socket, assembler };
+        if !is_inproc(endpoint) {
+            this.monitor = Some(Monitor::new(&mut this.socket.socket)?);
+        }
+        endpoint::connect(&mut this.socket.socket, endpoint)?;
+        Ok(this)
+    }
+
+    fn socket(endpoint: &str, config: LinkConfig) -> zmq::Result<zmq::Socket> {
+        let socket = context().socket(zmq::DEALER)?;
+        configure(&socket, config)?;
+        // What a server sends is bounded all the same, as long as it keeps to what it is granted: an answer to each call in flight, and the
+        // windows of their streams.
+        socket.set_rcvhwm(receive_high_water_mark(std::iter::once(endpoint)))?;
+        // Otherwise libzmq does not take the address.
+        socket.set_ipv6(endpoint.starts_with("tcp://["))?;
+        // Otherwise messages queue up for a peer that is not there, and a call does not know that it was not sent.
+        socket.set_immediate(true)?;
+        socket.set_reconnect_ivl(RECONNECT_MS.into())?;
+        socket.set_reconnect_ivl_max(MAX_RECONNECT_MS)?;
+        socket.set_connect_timeout(CONNECT_MS)?;
+        Ok(socket)
+    }
+
+    /// Reports whether there are no events to wait for: the connection counts as up from the start.
+    pub(crate) fn is_unmonitored(&self) -> bool {
+        self.monitor.is_none()
+    }
+
+    /// Sends a copy: what libzmq refuses is still here.
+    fn send_copy(&self, message: Message) -> Result<Sent, TransportError> {
+        match self.socket.send_copy(message.batch(), zmq::DONTWAIT) {
+            Ok(()) => {
+                message.recycle();
+                Ok(Sent::Sent)
+            }
+            Err(zmq::Error::EAGAIN) => Ok(Sent::Full(message)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Hands the message over. libzmq owns it by then, even if it refuses it; so it is asked first whether it has room.
+    fn send_whole(&mut self, message: Message) -> Result<Sent, TransportError> {
+        if !self.socket.events()?.contains(zmq::POLLOUT) {
+            return Ok(Sent::Full(message));
+        }
+        let (batch, attachments) = message.into_parts();
+        match self.socket.send_message(attachments, |socket| socket.send_whole(batch, None, zmq::DONTWAIT)) {
+            Ok(()) => Ok(Sent::Sent),
+            Err(zmq::Error::EAGAIN) => Ok(Sent::Unreachable),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+impl ClientTransport for Dealer {
+    fn event(&mut self) -> Result<Option<LinkEvent>, TransportError> {
+        self.monitor.as_ref().map_or(Ok(None), Monitor::next)
+    }
+
+    /// Frames that do not belong to the batch are passed over: some devices leave an empty one.
+    fn receive(&mut self) -> Result<Option<Delivered>, TransportError> {
+        while let Some(frame) = self.socket.receive()? {
+            if !frame.get_more() {
+                let (message, _others) = self.assembler.complete(into_bytes(frame));
+                return Ok(Some(message));
+            }
+            self.assembler.push(into_bytes(frame));
+        }
+        Ok(None)
+    }
+
+    fn send(&mut self, message: Message) -> Result<Sent, TransportError> {
+        if message.len() <= COPIED_BELOW_BYTES { self.send_copy(message) } else { self.send_whole(message) }
+    }
+
+    fn has_changed(&mut self) -> Result<bool, TransportError> {
+        Ok(self.socket.events()?.intersects(zmq::POLLIN | zmq::POLLOUT))
+    }
+
+    fn poll_happened(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        self.monitor.as_ref().map_or(Poll::Pending, |monitor| monitor.poll_changed(context))
+    }
+
+    fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        self.socket.poll_changed(context)
+    }
+
+    fn renew(&mut self) -> Result<(), TransportError> {
+        *self = Self::connect(&self.endpoint, self.config)?;
+        Ok(())
+    }
+
+    fn min_reconnect(&self) -> Duration {
+        Duration::from_millis(RECONNECT_MS.into())
+    }
+}
+
+impl Drop for Dealer {
+    fn drop(&mut self) {
+        if self.monitor.is_some() {
+            Monitor::stop(&mut self.socket.socket);
+        }
+    }
+}

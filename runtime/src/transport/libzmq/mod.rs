@@ -1,0 +1,203 @@
+//! The only code that talks to libzmq: a ROUTER and a DEALER that never block, for the drivers that own them.
+//!
+//! `ZMQ_FD` is edge-triggered: it tells that something has changed since libzmq was last asked, and nothing more. So a driver drains its
+//! socket until there is nothing left, and only then waits; and since sending may swallow the signal of a message that has arrived, it
+//! receives once more after it has sent. Source: `zmq_getsockopt(3)`, `ZMQ_FD`.
+
+// Only here: two calls around an errno on which the `zmq` crate would panic, and one that it lacks.
+#![allow(unsafe_code)]
+
+mod dealer;
+mod endpoint;
+mod monitor;
+mod out_frame;
+mod router;
+#[cfg(test)]
+mod tests;
+
+pub(crate) use dealer::Dealer;
+pub(crate) use router::Router;
+
+use std::cell::Cell;
+use std::os::fd::RawFd;
+use std::sync::OnceLock;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
+
+use super::{LinkConfig, SendReceipt, TransportError, max_received};
+use crate::codec::Attachments;
+use crate::wire::Buffer;
+use out_frame::OutFrame;
+
+/// libzmq has 1,023 sockets for a process, unless it is built otherwise; a connection takes three, a server one.
+const TOO_MANY: &str =
+    "too many sockets or files are open in this process; share connections, or raise `ulimit -n`";
+
+impl From<zmq::Error> for TransportError {
+    fn from(error: zmq::Error) -> Self {
+        Self::new(if error == zmq::Error::EMFILE { TOO_MANY } else { error.message() })
+    }
+}
+
+/// Returns the context of the whole process, so that `inproc` endpoints meet. It is never terminated: closing a socket does not wait, and
+/// nothing that a user holds can keep the process from ending.
+fn context() -> &'static zmq::Context {
+    static CONTEXT: OnceLock<zmq::Context> = OnceLock::new();
+    CONTEXT.get_or_init(zmq::Context::new)
+}
+
+/// Number of messages that libzmq may hold for one peer, and of one that is in the same process. A message is a batch or a large body, so
+/// this is bytes enough; libzmq's own 1,000 could stand for gigabytes.
+const HIGH_WATER_MARK: i32 = 128;
+/// Number of messages of a peer behind a connection that libzmq may hold until they are taken: unbounded.
+///
+/// At a bound, libzmq stops reading from the connection. If the connection is reset then, half of it stays until there is room again; and
+/// the next ping meanwhile, one that libzmq would send as much as one of the peer's that it has read already, ends the whole process:
+/// `Assertion failed: !_io_error`, <https://github.com/zeromq/libzmq/issues/4841>. A peer needs a few hundred bytes for that. Neither does
+/// libzmq read the peer's pongs then, and takes it for dead.
+const UNBOUNDED: i32 = 0;
+/// How long the messages that were sent last may take to leave after their socket is closed, in milliseconds.
+const LINGER_MS: i32 = 1_000;
+/// A peer that has not finished the ZMTP handshake after this many milliseconds is cut off: it holds a file descriptor.
+const HANDSHAKE_MS: i32 = 10_000;
+
+/// Sets the options that both kinds of sockets share.
+///
+/// libzmq's own thread sends and answers heartbeats. For each answer, libzmq (4.3.4, `poller_base_t::cancel_timer`) passes over every timer
+/// of the thread that is due before that of the question: over one for each connection, if `silence` is longer than `heartbeat`.
+fn configure(socket: &zmq::Socket, config: LinkConfig) -> zmq::Result<()> {
+    socket.set_sndhwm(HIGH_WATER_MARK)?;
+    socket.set_linger(LINGER_MS)?;
+    socket.set_handshake_ivl(HANDSHAKE_MS)?;
+    socket.set_heartbeat_ivl(millis(config.heartbeat))?;
+    socket.set_heartbeat_timeout(millis(config.silence))?;
+    socket.set_maxmsgsize(i64::try_from(max_received(config.max_body)).unwrap_or(i64::MAX))
+}
+
+/// Returns the number of messages that libzmq may hold of a peer at one of these endpoints. Peers in the same process have no connection
+/// that could be reset, and are made to wait.
+fn receive_high_water_mark<'a>(mut endpoints: impl Iterator<Item = &'a str>) -> i32 {
+    if endpoints.all(is_inproc) { HIGH_WATER_MARK } else { UNBOUNDED }
+}
+
+/// Reports whether an endpoint lies within the process. libzmq watches no such connection.
+pub(crate) fn is_inproc(endpoint: &str) -> bool {
+    endpoint.starts_with("inproc://")
+}
+
+/// Converts a time to milliseconds for libzmq, which takes 0 for never: a shorter time than one is one.
+fn millis(time: Duration) -> i32 {
+    i32::try_from(time.as_millis()).unwrap_or(i32::MAX).max(1)
+}
+
+/// A socket, with the descriptor by which libzmq tells that something has changed.
+struct Watched {
+    // Dropped before the socket, whose descriptor it watches.
+    signal: AsyncFd<RawFd>,
+    socket: zmq::Socket,
+    /// Whether the descriptor was never looked at. A message that arrived before the descriptor was watched may have swallowed its signal, so the first
+    /// look counts as a change.
+    fresh: Cell<bool>,
+}
+
+impl Watched {
+    /// Watches a socket. Must be called within a tokio runtime with I/O enabled.
+    fn new(socket: zmq::Socket) -> Result<Self, TransportError> {
+        let descriptor = socket.get_fd()?;
+        // SAFETY: the descriptor is the socket's, which keeps it the same and open until it is closed; that is when this
+        // struct is dropped, after `signal`.
+        let signal = unsafe { AsyncFd::register_with_interest(descriptor, Interest::READABLE) };
+        Ok(Self { signal: signal.map_err(std::io::Error::from)?, socket, fresh: Cell::new(true) })
+    }
+
+    /// Is ready when something may have changed; the caller must then drain the socket before it asks again.
+    fn poll_changed(&self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        if self.fresh.replace(false) {
+            return Poll::Ready(Ok(()));
+        }
+        match self.signal.poll_read_ready(context) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Err(error)) => Poll::Ready(Err(error.into())),
+            Poll::Ready(Ok(mut ready)) => {
+                // Before draining: a signal that comes meanwhile must not be lost.
+                ready.clear_ready();
+                Poll::Ready(Ok(()))
+            }
+        }
+    }
+
+    /// Returns the next frame, if there is one.
+    fn receive(&self) -> Result<Option<zmq::Message>, TransportError> {
+        let mut frame = zmq::Message::new();
+        match uninterrupted(|| self.socket.recv(&mut frame, zmq::DONTWAIT)) {
+            Ok(()) => Ok(Some(frame)),
+            Err(zmq::Error::EAGAIN) => Ok(None),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Returns whether there is something to receive, or room to send.
+    fn events(&self) -> Result<zmq::PollEvents, TransportError> {
+        Ok(uninterrupted(|| self.socket.get_events())?)
+    }
+
+    /// Sends a copy of a frame. If libzmq refuses it, the caller still has it.
+    fn send_copy(&self, frame: &[u8], flags: i32) -> zmq::Result<()> {
+        uninterrupted(|| self.socket.send(frame, flags))
+    }
+
+    /// Hands a frame's buffer over. If libzmq refuses it, it is lost.
+    fn send_whole(&mut self, frame: Buffer, receipt: Option<SendReceipt>, flags: i32) -> zmq::Result<()> {
+        OutFrame::new(frame, receipt)?.send(&mut self.socket, flags)
+    }
+
+    /// Sends the frames before that of a batch, and then that one, by `send_batch`.
+    fn send_message(
+        &mut self,
+        attachments: Attachments,
+        send_batch: impl FnOnce(&mut Self) -> zmq::Result<()>,
+    ) -> zmq::Result<()> {
+        let mut lost = None;
+        for (index, frame) in attachments.into_frames().enumerate() {
+            match self.send_whole(Buffer::Attachment(frame), None, zmq::DONTWAIT | zmq::SNDMORE) {
+                Ok(()) => {}
+                Err(error) if index == 0 => return Err(error),
+                Err(error) => {
+                    lost = Some(error);
+                    break;
+                }
+            }
+        }
+        // A DEALER that loses its connection in the middle of a message drops everything up to the end of that message. So the end must
+        // be sent, or the next message would be dropped silently (libzmq 4.3.4, `lb_t::sendpipe`).
+        let sent = send_batch(self);
+        lost.map_or(sent, Err)
+    }
+}
+
+/// Repeats a call that a signal has interrupted: libzmq gives up then, even if it would not have waited.
+fn uninterrupted<T>(mut call: impl FnMut() -> zmq::Result<T>) -> zmq::Result<T> {
+    loop {
+        match call() {
+            Err(zmq::Error::EINTR) => {}
+            result => return result,
+        }
+    }
+}
+
+/// A frame that has arrived, as bytes that can be shared and sliced without copying.
+struct Frame(zmq::Message);
+
+impl AsRef<[u8]> for Frame {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+fn into_bytes(frame: zmq::Message) -> Bytes {
+    Bytes::from_owner(Frame(frame))
+}

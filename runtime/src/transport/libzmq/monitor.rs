@@ -1,0 +1,69 @@
+//! [`Monitor`]: what libzmq reports of a socket's connections, `zmq_socket_monitor(3)`.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll};
+
+use super::{Watched, context};
+use crate::transport::{LinkEvent, TransportError};
+
+/// Receives the events of one socket.
+pub(super) struct Monitor {
+    events: Watched,
+}
+
+const CONNECTED: u16 = zmq::SocketEvent::HANDSHAKE_SUCCEEDED as u16;
+const DISCONNECTED: u16 = zmq::SocketEvent::DISCONNECTED as u16;
+const HANDSHAKE_FAILED: u16 = zmq::SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as u16
+    | zmq::SocketEvent::HANDSHAKE_FAILED_PROTOCOL as u16
+    | zmq::SocketEvent::HANDSHAKE_FAILED_AUTH as u16;
+
+impl Monitor {
+    /// Watches a socket that is not connected yet.
+    pub(super) fn new(socket: &mut zmq::Socket) -> Result<Self, TransportError> {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        let endpoint = format!("inproc://zsvc-monitor-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+        socket.monitor(&endpoint, i32::from(CONNECTED | DISCONNECTED | HANDSHAKE_FAILED))?;
+        Self::listen(&endpoint).inspect_err(|_| Self::stop(socket))
+    }
+
+    fn listen(endpoint: &str) -> Result<Self, TransportError> {
+        let events = context().socket(zmq::PAIR)?;
+        // Events that are not read are no loss: the socket goes with its driver.
+        events.set_linger(0)?;
+        // No bound: libzmq's own thread waits if there is no room for an event, and user code may keep the driver from reading. Events come
+        // no faster than connections are tried.
+        events.set_rcvhwm(0)?;
+        events.connect(endpoint)?;
+        Ok(Self { events: Watched::new(events)? })
+    }
+
+    /// Ends libzmq's reports on a socket. Must be called before the monitor is dropped: libzmq's own thread, which carries all connections
+    /// of the process, waits for ever if an event has no reader.
+    pub(super) fn stop(socket: &mut zmq::Socket) {
+        // SAFETY: the socket is open, as `zmq::Socket` keeps it until it is dropped, and used by this thread alone, as the
+        // `&mut` shows; a null endpoint means none.
+        unsafe { zmq_sys::zmq_socket_monitor(socket.as_mut_ptr(), std::ptr::null(), 0) };
+    }
+
+    /// Returns the next event, if there is one.
+    pub(super) fn next(&self) -> Result<Option<LinkEvent>, TransportError> {
+        while let Some(frame) = self.events.receive()? {
+            // The first frame holds the event's number and a value, the second the endpoint.
+            let number = frame.first_chunk().map(|number| u16::from_ne_bytes(*number));
+            match number.filter(|_| frame.get_more()) {
+                Some(CONNECTED) => return Ok(Some(LinkEvent::Connected)),
+                Some(DISCONNECTED) => return Ok(Some(LinkEvent::Disconnected)),
+                Some(number) if number & HANDSHAKE_FAILED != 0 => {
+                    return Ok(Some(LinkEvent::HandshakeFailed));
+                }
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    /// Is ready when there may be events. See the head of [`super`].
+    pub(super) fn poll_changed(&self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        self.events.poll_changed(context)
+    }
+}

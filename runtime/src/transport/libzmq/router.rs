@@ -1,0 +1,185 @@
+//! [`Router`]: the ROUTER socket of a server.
+
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+
+use super::{
+    Watched, configure, context, endpoint, into_bytes, is_inproc, receive_high_water_mark, uninterrupted,
+};
+use crate::transport::frame_assembler::{FrameAssembler, MAX_ROUTE_BYTES, OtherFrames};
+use crate::transport::{
+    Arrival, COPIED_BELOW_BYTES, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError,
+    max_received,
+};
+use crate::wire::{Buffer, Message};
+
+/// A server's socket. The route of a message is the frames before its batch: that of the client's connection, and one more for each device
+/// on the way.
+pub(crate) struct Router {
+    socket: Watched,
+    /// Route of the message that arrived last: each frame after its length in four bytes.
+    route: Vec<u8>,
+    /// The other frames of the message that is arriving.
+    assembler: FrameAssembler,
+    /// Endpoints within the process. Their messages are not copied but shared, and libzmq is done with one when the client is done with
+    /// what is in it.
+    inproc: Vec<String>,
+}
+
+/// Number of connections that may wait to be accepted. With libzmq's 100, ten thousand clients that connect at once wait for a minute,
+/// through retries of TCP.
+const BACKLOG: i32 = 4_096;
+
+impl Router {
+    /// Binds a socket to every endpoint. Returns it, and the endpoints with what was chosen for them, such as ports. Must be called within a
+    /// tokio runtime.
+    ///
+    /// # Errors
+    /// The endpoint that can't be bound, and why; an empty one if the socket itself can't be made.
+    pub(crate) fn bind(
+        endpoints: &[String],
+        config: LinkConfig,
+    ) -> Result<(Self, Vec<String>), (String, TransportError)> {
+        let nowhere = |error: TransportError| (String::new(), error);
+        let socket = Self::socket(endpoints, config).map_err(|error| nowhere(error.into()))?;
+        let socket = Watched::new(socket).map_err(nowhere)?;
+        let assembler = FrameAssembler::new(max_received(config.max_body));
+        let mut this = Self { socket, route: Vec::new(), assembler, inproc: Vec::new() };
+        let mut bound = Vec::with_capacity(endpoints.len());
+        for endpoint in endpoints {
+            let address = endpoint::bind(&mut this.socket.socket, endpoint);
+            bound.push(address.map_err(|error| (endpoint.clone(), error))?);
+            this.inproc.extend(is_inproc(endpoint).then(|| endpoint.clone()));
+        }
+        Ok((this, bound))
+    }
+
+    fn socket(endpoints: &[String], config: LinkConfig) -> zmq::Result<zmq::Socket> {
+        let socket = context().socket(zmq::ROUTER)?;
+        configure(&socket, config)?;
+        socket.set_rcvhwm(receive_high_water_mark(endpoints.iter().map(String::as_str)))?;
+        socket.set_backlog(BACKLOG)?;
+        // Otherwise a message to a client that is gone, or whose queue is full, is dropped silently.
+        socket.set_router_mandatory(true)?;
+        Ok(socket)
+    }
+
+    /// Completes the message whose last frame has arrived.
+    fn deliver(&mut self, batch: Bytes) -> Arrival<'_> {
+        let (message, others) = self.assembler.complete(batch);
+        let OtherFrames::All(others) = others else { return Arrival::RouteTooLong };
+        for frame in others {
+            if self.route.len() + 4 + frame.len() > MAX_ROUTE_BYTES {
+                return Arrival::RouteTooLong;
+            }
+            extend_route(&mut self.route, &frame);
+        }
+        if self.route.len() > MAX_ROUTE_BYTES {
+            return Arrival::RouteTooLong;
+        }
+        Arrival::Message { route: &self.route, message }
+    }
+}
+
+impl ServerTransport for Router {
+    fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError> {
+        self.route.clear();
+        while let Some(frame) = self.socket.receive()? {
+            if !frame.get_more() {
+                return Ok(Some(self.deliver(into_bytes(frame))));
+            }
+            // The first is that of the client's connection, or of the nearest device.
+            if self.route.is_empty() {
+                extend_route(&mut self.route, &frame);
+            } else {
+                self.assembler.push(into_bytes(frame));
+            }
+        }
+        Ok(None)
+    }
+
+    fn send(
+        &mut self,
+        route: &[u8],
+        message: Message,
+        receipt: Option<SendReceipt>,
+    ) -> Result<Routed, TransportError> {
+        for (index, frame) in route_frames(route).enumerate() {
+            match self.socket.send_copy(frame, zmq::DONTWAIT | zmq::SNDMORE) {
+                Ok(()) => {}
+                // Decided by the first frame; the others follow it.
+                Err(zmq::Error::EAGAIN) if index == 0 => {
+                    receipt.into_iter().for_each(SendReceipt::void);
+                    return Ok(Routed::Full(message));
+                }
+                Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => {
+                    return Ok(Routed::Unreachable(Some(message)));
+                }
+                Err(error) => return Err(error.into()),
+            }
+        }
+        // A client within the process may keep what it has read for as long as it likes, so nothing is counted there.
+        let receipt = receipt.filter(|_| self.inproc.is_empty());
+        let (batch, attachments) = message.into_parts();
+        match self.socket.send_message(attachments, |socket| send_batch(socket, batch, receipt)) {
+            Ok(()) => Ok(Routed::Sent),
+            Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(Routed::Unreachable(None)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        self.socket.poll_changed(context)
+    }
+}
+
+impl Drop for Router {
+    fn drop(&mut self) {
+        // libzmq's own thread closes sockets in its own time. A client that connects before that to a name within this process would be
+        // connected to a socket that is closing, and would not be told; a server that binds the name would be refused.
+        for endpoint in &self.inproc {
+            // It fails only if the name is not there any more.
+            let _ = uninterrupted(|| self.socket.socket.unbind(endpoint));
+        }
+    }
+}
+
+fn send_batch(socket: &mut Watched, batch: Buffer, receipt: Option<SendReceipt>) -> zmq::Result<()> {
+    if batch.len() > COPIED_BELOW_BYTES || receipt.is_some() {
+        return socket.send_whole(batch, receipt, zmq::DONTWAIT);
+    }
+    let sent = socket.send_copy(&batch, zmq::DONTWAIT);
+    batch.recycle();
+    sent
+}
+
+/// Adds a frame to a route.
+fn extend_route(route: &mut Vec<u8>, frame: &[u8]) {
+    // A frame whose length does not fit is longer than a route may be.
+    let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
+    route.extend_from_slice(&length.to_be_bytes());
+    route.extend_from_slice(frame);
+}
+
+/// Returns the frames of a route as [`extend_route`] lays them out.
+fn route_frames(mut route: &[u8]) -> impl Iterator<Item = &[u8]> {
+    std::iter::from_fn(move || {
+        let (length, rest) = route.split_first_chunk::<4>()?;
+        let (frame, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
+        route = rest;
+        Some(frame)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::route_frames;
+
+    #[test]
+    fn a_route_is_split_into_its_frames() {
+        let route = [&[0, 0, 0, 2], &b"ab"[..], &[0, 0, 0, 0], &[0, 0, 0, 1], b"c"].concat();
+        assert_eq!(route_frames(&route).collect::<Vec<_>>(), [&b"ab"[..], b"", b"c"]);
+        assert_eq!(route_frames(&route[..5]).count(), 0, "a broken one is not read past its end");
+    }
+}

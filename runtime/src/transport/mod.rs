@@ -1,0 +1,180 @@
+//! The seam: what a driver needs of what carries messages, for both sides. A driver, and everything above it, knows these traits and no
+//! engine.
+//!
+//! - [`libzmq`]: ROUTER and DEALER sockets of libzmq, and the only code that talks to it.
+//! - [`memory`]: queues within the process, on tokio's clock, with faults on demand: for [`crate::Channel::local`] and [`crate::testing`].
+//! - [`BytesInFlight`] and [`SendReceipt`]: how much of what was sent to a peer the transport still holds.
+//!
+//! A transport never blocks, and tells by `poll_changed` that something may have changed since it was last asked, and nothing more. So a
+//! driver drains its transport until there is nothing left, and only then waits. Sending may swallow the signal of a message that has
+//! arrived, so a driver receives once more after it has sent.
+
+mod frame_assembler;
+pub(crate) mod libzmq;
+pub(crate) mod memory;
+mod receipt;
+
+pub(crate) use receipt::{BytesInFlight, SendReceipt};
+
+use std::fmt;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use crate::wire::{Batch, Malformed, Message};
+
+/// What carries the messages of a server.
+pub(crate) trait ServerTransport: Send + Unpin + 'static {
+    /// Returns the next arrival, or `None` if there is none right now.
+    fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError>;
+
+    /// Sends a message along a route. A receipt goes with the message, and is dropped once the transport is done with its bytes.
+    fn send(
+        &mut self,
+        route: &[u8],
+        message: Message,
+        receipt: Option<SendReceipt>,
+    ) -> Result<Routed, TransportError>;
+
+    /// Is ready when something may have changed. See the head of this module.
+    fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>>;
+}
+
+/// Something that has arrived at a server.
+pub(crate) enum Arrival<'a> {
+    /// A message of the peer behind this route.
+    Message { route: &'a [u8], message: Delivered },
+    /// A message whose route is too long to be answered.
+    RouteTooLong,
+    /// The peer behind this route is gone. Not every transport can tell.
+    PeerLost { route: &'a [u8] },
+}
+
+/// What became of a message on its way to a client.
+#[derive(Debug)]
+pub(crate) enum Routed {
+    /// The transport has it.
+    Sent,
+    /// The client's queue is full. The message comes back.
+    Full(Message),
+    /// The client is gone. The message comes back, unless the transport has taken it already.
+    Unreachable(Option<Message>),
+}
+
+/// What carries the messages of a client's connection.
+pub(crate) trait ClientTransport: Send + Unpin + 'static {
+    /// Returns the next thing that happened to the connection.
+    fn event(&mut self) -> Result<Option<LinkEvent>, TransportError>;
+
+    /// Returns the next message, or `None` if there is none right now.
+    fn receive(&mut self) -> Result<Option<Delivered>, TransportError>;
+
+    /// Sends a message.
+    fn send(&mut self, message: Message) -> Result<Sent, TransportError>;
+
+    /// Reports whether there is something to receive, or room to send.
+    fn has_changed(&mut self) -> Result<bool, TransportError>;
+
+    /// Is ready when something may have happened to the connection, of which [`ClientTransport::event`] tells.
+    fn poll_happened(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>>;
+
+    /// Is ready when there may be something to receive, or room to send. See the head of this module.
+    fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>>;
+
+    /// Connects anew, where the connection leads nowhere and the transport does not do so by itself.
+    fn renew(&mut self) -> Result<(), TransportError>;
+
+    /// Returns the shortest time in which a connection that was lost can be back. Of two things that happen within half of it, the second
+    /// can't have gone over another connection than the first without an event.
+    fn min_reconnect(&self) -> Duration;
+}
+
+/// What happened to a client's connection.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum LinkEvent {
+    /// It is up: messages go out.
+    Connected,
+    /// It is down; the transport tries to bring it up again.
+    Disconnected,
+    /// The peer's handshake failed: it does not speak ZMTP, or not with these settings.
+    HandshakeFailed,
+}
+
+/// What became of a message of a client.
+#[derive(Debug)]
+pub(crate) enum Sent {
+    /// The transport has it.
+    Sent,
+    /// The queue is full. The message comes back.
+    Full(Message),
+    /// The server is gone, and the message with it.
+    Unreachable,
+}
+
+/// A message that has arrived.
+pub(crate) struct Delivered {
+    /// The batch with its attachments, or what is wrong with its frames.
+    pub(crate) batch: Result<Batch, Malformed>,
+    /// Size of all of its frames in bytes.
+    pub(crate) bytes: usize,
+    /// What the transport knows of its sender.
+    pub(crate) identity: Identity,
+}
+
+/// Who a peer has proved to be. No transport authenticates peers today, so there is nothing in it.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub(crate) struct Identity {}
+
+impl Delivered {
+    /// A message of a peer that has proved nothing.
+    pub(crate) fn anonymous(batch: Result<Batch, Malformed>, bytes: usize) -> Self {
+        Self { batch, bytes, identity: Identity::default() }
+    }
+}
+
+/// What went wrong with a transport, in its own words.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct TransportError(String);
+
+impl TransportError {
+    pub(crate) fn new(what: impl Into<String>) -> Self {
+        Self(what.into())
+    }
+}
+
+impl fmt::Display for TransportError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl From<std::io::Error> for TransportError {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// Bounds and times of a connection, for both sides.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct LinkConfig {
+    /// The largest body in bytes that is answered at all.
+    pub(crate) max_body: usize,
+    /// How often a peer is asked for a sign of life that has sent nothing.
+    pub(crate) heartbeat: Duration,
+    /// How long a peer may leave that unanswered before its connection is dead.
+    pub(crate) silence: Duration,
+}
+
+/// A message larger than this many times the bound of a body is not received at all: its connection is cut. Between the two there is an
+/// answer, `resource_exhausted`.
+const HARD_LIMIT_FACTOR: usize = 4;
+/// And this many bytes more, for batches of small records.
+const HARD_LIMIT_EXTRA_BYTES: usize = 256 * 1024;
+
+/// Returns the size in bytes of the largest message that is received at all.
+pub(crate) fn max_received(max_body: usize) -> usize {
+    max_body.saturating_mul(HARD_LIMIT_FACTOR).saturating_add(HARD_LIMIT_EXTRA_BYTES)
+}
+
+/// Messages of up to this size in bytes are copied by a transport as it takes them, which is cheaper than to hand a buffer over; the
+/// transport is done with them at once, and a receipt for one is given only now and then.
+pub(crate) const COPIED_BELOW_BYTES: usize = 8 * 1024;
