@@ -110,11 +110,10 @@ impl Dispatcher {
         };
         let (target, batch_bytes) = (self.targets[call.target], call.batch_bytes);
         let call = Incoming::new(Arc::clone(peer), origin.key(), call);
-        let ready = Ready { origin, target, call };
         match self.queue.as_ref().map(AdmissionQueue::try_admit) {
-            None => self.run(peer, ready, None),
-            Some(Some(permit)) => self.run(peer, ready, Some(permit)),
-            Some(None) => self.enqueue(peer, ready, batch_bytes),
+            None => self.run(peer, origin, target, call, None),
+            Some(Some(permit)) => self.run(peer, origin, target, call, Some(permit)),
+            Some(None) => self.enqueue(peer, Ready { origin, target, call }, batch_bytes),
         }
     }
 
@@ -154,8 +153,8 @@ impl Dispatcher {
                 None => return false,
                 Some(Admitted::Run(ready, _) | Admitted::Late(ready)) if ready.is_over() => {}
                 Some(Admitted::Run(ready, permit)) => {
-                    let peer = Arc::clone(ready.call.peer());
-                    self.run(&peer, ready, Some(permit));
+                    let Ready { origin, target, call } = ready;
+                    self.run(&Arc::clone(call.peer()), origin, target, call, Some(permit));
                 }
                 Some(Admitted::Late(ready)) => self.turn_away_late(&ready),
             }
@@ -164,9 +163,15 @@ impl Dispatcher {
     }
 
     #[inline]
-    fn run(&mut self, peer: &Arc<Peer>, ready: Ready, permit: Option<Permit>) {
+    fn run(
+        &mut self,
+        peer: &Arc<Peer>,
+        origin: Origin,
+        target: Target,
+        call: Incoming,
+        permit: Option<Permit>,
+    ) {
         self.shared.counters.count_call();
-        let Ready { origin, target, call } = ready;
         let (key, deadline) = (origin.key(), call.deadline());
         let mut work = match self.handling(target, call).begin() {
             Ok(work) => work,
