@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::core::Core;
 use crate::flush::{Pace, Turn};
-use crate::server::{Core, Dropped, Next, Peer};
+use crate::peer::{Dropped, Next, Peer};
 use crate::session::server::{Drain, DrainStep};
 use crate::telemetry::{self, End};
 use crate::transport::{Arrival, Routed, ServerTransport, TransportError};

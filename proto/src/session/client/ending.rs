@@ -6,8 +6,9 @@ use std::time::Instant;
 
 use super::call::{ClientCall, Ending};
 use super::defer_drop::defer_drop;
+use super::event::{Dropped, Event};
 use super::liveness::{Liveness, Step};
-use super::session::{Dropped, Event, Phase, SWEEP, Session, closed};
+use super::session::{Phase, SWEEP, Session, closed};
 use crate::codec::Body;
 use crate::status::{Cause, Failure, Status};
 use crate::wire;

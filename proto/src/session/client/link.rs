@@ -2,7 +2,8 @@
 
 use std::time::Instant;
 
-use super::session::{Dropped, Event, Phase, Session};
+use super::event::{Dropped, Event};
+use super::session::{Phase, Session};
 use crate::status::{Cause, Status};
 use crate::wire::{Batch, Malformed};
 

@@ -11,6 +11,7 @@ mod call;
 mod calls;
 mod defer_drop;
 mod ending;
+mod event;
 mod health;
 mod link;
 mod liveness;
@@ -23,7 +24,8 @@ mod wait_queue;
 
 pub use begin::{CallRecord, NewCall};
 pub use call::Streams;
+pub use event::{Dropped, Event};
 pub use health::HealthState;
 pub use liveness::Liveness;
-pub use session::{Config, Dropped, Event, Phase, Session, Wait};
+pub use session::{Config, Phase, Session, Wait};
 pub use wait_queue::Ticket;

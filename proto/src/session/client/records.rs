@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use super::call::ClientCall;
-use super::session::{Dropped, Event, Phase, Session};
+use super::event::{Dropped, Event};
+use super::session::{Phase, Session};
 use crate::status::{Cause, Code, Failure, Outcome, Status};
 use crate::wire::{self, Batch, Malformed, Record};
 

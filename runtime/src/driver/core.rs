@@ -8,16 +8,13 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::config::Config;
-#[cfg(any(test, fuzzing))]
-use super::peer::Next;
-use super::peer::{Peer, Progress};
-use super::peers::Peers;
-use super::shared::Shared;
 #[cfg(any(test, fuzzing))]
 use crate::context::PeerId;
 use crate::dispatch::{Dispatcher, Service};
 use crate::middleware::ServerStack;
+#[cfg(any(test, fuzzing))]
+use crate::peer::Next;
+use crate::peer::{Config, Peer, Peers, Progress, Shared};
 use crate::session::server::{Event, Methods};
 use crate::status::{Cause, Status};
 #[cfg(any(test, fuzzing))]
@@ -49,7 +46,9 @@ impl Core {
 
     /// Puts middleware around every handler.
     pub(crate) fn with_middleware(mut self, stack: ServerStack) -> Self {
-        self.dispatcher.set_middleware(stack);
+        if !stack.is_empty() {
+            self.dispatcher.set_layer(Arc::new(stack));
+        }
         self
     }
 

@@ -10,15 +10,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, advance};
 
-use super::config::{Config, MaxRunning};
 use super::core::Core;
-use super::counters::Dropped;
-use super::peer::{Next, Peer, Progress};
-use super::peers::MAX_PEERS;
 use crate::codec::Blob;
 use crate::dispatch::{Handling, Incoming, Service};
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, ServerStack};
+use crate::peer::{Config, Dropped, MAX_PEERS, MaxRunning, Next, Peer, Progress};
 use crate::session::server::{Answer, CallKey, Event, Methods, Session};
 use crate::status::Failure;
 use crate::transport::SendReceipt as Receipt;

@@ -230,7 +230,7 @@ impl Peer {
     }
 
     /// Reports whether calls are in flight, or more is to be sent than that the client was shed.
-    pub(super) fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.lock().session.is_busy()
     }
 
