@@ -1,17 +1,23 @@
 //! [`Connection`]: the session of one connection, and the lock that its calls and its driver share.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::Waker;
+use std::task::{Context, Poll, Waker, ready};
 use std::time::Instant;
+
+use tokio::task::coop::{RestoreOnPending, poll_proceed};
 
 use super::config::Config;
 use super::counters::ChannelCounters;
 use crate::clock;
+use crate::codec::Body;
 use crate::flow::wake;
-use crate::flush::{DriverNotify, FlushPolicy};
-use crate::session::client::{self, Event, HealthState, Liveness, Phase, Session};
-use crate::status::Status;
+use crate::flush::{DriverNotify, FlushPolicy, yield_to_driver};
+use crate::metadata::Metadata;
+use crate::session::Deadline;
+use crate::session::client::{self, CallRecord, Event, Liveness, NewCall, Session, Ticket, Wait};
+use crate::status::{Failure, Status};
 use crate::telemetry::{End, Up};
+use crate::wire::{Batch, Malformed, Message};
 
 /// One connection to a server.
 ///
@@ -192,88 +198,231 @@ impl Connection {
     }
 }
 
-/// What a channel asks of its connections, and has them do.
+/// Room for one call. It holds the connection's lock: to be used at once.
+#[must_use]
+pub(crate) struct SendPermit<'a> {
+    connection: &'a Connection,
+    state: MutexGuard<'a, State>,
+}
+
+/// What calls use.
 impl Connection {
-    /// Reports whether anything was ever sent over it.
-    pub(crate) fn was_used(&self) -> bool {
-        self.lock().session.was_used()
+    /// Waits for room.
+    ///
+    /// # Errors
+    /// Time ran out, the connection takes nothing more, or there is none and the call does not wait. In any case nothing was sent.
+    pub(crate) fn poll_ready(
+        &self,
+        context: &mut Context<'_>,
+        ticket: &mut Option<Ticket>,
+        wait: Wait,
+        now: Instant,
+    ) -> Poll<Result<SendPermit<'_>, Status>> {
+        // A task that sends without ever waiting, or tries again at once what was refused, would starve its thread's other tasks, and with them perhaps
+        // the driver.
+        let budget: RestoreOnPending = ready!(poll_proceed(context));
+        let mut state = self.lock();
+        if let Err(status) = state.session.check_ready(ticket, wait, now) {
+            budget.made_progress();
+            Self::release(state);
+            return Poll::Ready(Err(status));
+        }
+        let State { flush, session, .. } = &mut *state;
+        if flush.must_yield(now, session.has_waiting()) {
+            drop(state);
+            self.notify.notify();
+            yield_to_driver(context);
+            return Poll::Pending;
+        }
+        let deadline = wait.deadline.map(|deadline| deadline.at);
+        if session.poll_room(context, ticket, deadline, now).is_pending() {
+            drop(state);
+            self.notify.notify();
+            return Poll::Pending;
+        }
+        budget.made_progress();
+        Poll::Ready(Ok(SendPermit { connection: self, state }))
     }
 
-    /// Reports whether it will never take a call again, while its channel may.
-    pub(crate) fn is_retiring(&self) -> bool {
-        self.link != Link::None && matches!(self.lock().session.phase(), Phase::Retiring | Phase::Closed)
+    /// Lets go of the lock, and wakes the tasks that were collected.
+    #[inline]
+    fn release(mut state: MutexGuard<'_, State>) {
+        let mut wakers = Vec::new();
+        state.session.take_wakers(&mut wakers);
+        drop(state);
+        wake(wakers);
     }
 
-    pub(crate) fn is_closed(&self) -> bool {
-        self.lock().session.phase() == Phase::Closed
+    /// Tells the driver of new records, and lets go of the lock. Where several calls are in flight, more of their tasks may be about to go on, and what they
+    /// send is to go with this.
+    #[inline]
+    pub(super) fn hand_over(&self, mut state: MutexGuard<'_, State>) {
+        let mut wakers = Vec::new();
+        let when = FlushPolicy::of_client(state.session.open_calls());
+        state.session.take_wakers(&mut wakers);
+        drop(state);
+        self.notify.flush(when);
+        wake(wakers);
     }
 
-    /// Reports whether one-way calls may have been lost with a connection.
-    pub(crate) fn has_lost_one_way(&self) -> bool {
-        self.lock().session.has_lost_one_way()
+    /// Gives a place in the queue back to the next caller, if it is one.
+    #[inline]
+    pub(crate) fn leave_queue(&self, ticket: &mut Option<Ticket>) {
+        if ticket.is_some() {
+            self.with(|session| session.leave_queue(ticket));
+        }
     }
 
-    /// Returns how good a choice it is, the least being the best, or `None` if it takes no calls.
-    pub(crate) fn rank(&self, now: Instant) -> Option<(HealthState, usize)> {
-        self.lock().session.rank(now)
+    /// Queues a ping if there is a connection, past the queue of callers that wait for room. A server that takes no new calls still answers it. Returns its id.
+    pub(crate) fn ping_now(&self, deadline: Option<Deadline>) -> Option<u32> {
+        let mut state = self.lock();
+        let is_connected = state.session.is_connected();
+        let id = is_connected.then(|| state.session.begin_ping(deadline, clock::now()))?;
+        drop(state);
+        self.notify.notify();
+        Some(id)
     }
 
-    /// Says that it was chosen for a call.
-    pub(super) fn chosen(&self, now: Instant) {
-        self.lock().session.chosen(now);
+    /// Returns how a call ended, once it has.
+    #[inline]
+    pub(crate) fn poll_reply(&self, id: u32, context: &Context<'_>) -> Poll<Result<Body, Failure>> {
+        let mut state = self.lock();
+        let reply = state.session.poll_reply(id, context);
+        Self::release(state);
+        reply
     }
 
-    /// Calls the session to read what a channel shows of it.
-    pub(super) fn read<R>(&self, read: impl FnOnce(&Session) -> R) -> R {
-        read(&self.lock().session)
+    /// Gives a call up, and tells the server, unless it has ended.
+    pub(crate) fn abandon_call(&self, id: u32, why: &str) {
+        if self.with(|session| session.abandon(id, why)) {
+            self.notify.notify();
+        }
     }
 
-    /// Wakes the callers that wait here, because another connection is up. `is_known`: its name has led to a server.
-    pub(super) fn wake_waiting(&self, is_known: bool) {
-        self.with(|session| {
-            if is_known {
-                session.mark_up();
-            }
-            if session.phase() != Phase::Ready {
-                session.wake_queue();
-            }
+    /// Ends a call from this side whose caller still wants to know how.
+    pub(super) fn cancel_call(&self, id: u32, why: Status) {
+        let now = clock::now();
+        self.with(|session| session.cancel_open(id, why, now));
+        self.notify.notify();
+    }
+}
+
+impl SendPermit<'_> {
+    /// Sends a call. Returns its id.
+    #[inline]
+    pub(crate) fn call(mut self, call: NewCall<'_>, record: CallRecord<'_>, now: Instant) -> u32 {
+        let id = self.state.session.begin_call(call, record, now);
+        self.connection.hand_over(self.state);
+        id
+    }
+
+    /// Sends a one-way call.
+    #[inline]
+    pub(crate) fn one_way(
+        mut self,
+        deadline: Option<Deadline>,
+        metadata: &Metadata,
+        record: CallRecord<'_>,
+        now: Instant,
+    ) {
+        self.state.session.begin_one_way(deadline, metadata, record, now);
+        self.connection.hand_over(self.state);
+    }
+
+    /// Sends a ping. Returns its id.
+    pub(crate) fn ping(mut self, deadline: Option<Deadline>, now: Instant) -> u32 {
+        let id = self.state.session.begin_ping(deadline, now);
+        self.connection.hand_over(self.state);
+        id
+    }
+}
+
+/// What a driver uses.
+impl Connection {
+    /// See [`Session::handle_connected`].
+    pub(crate) fn handle_connected(&self, wakers: &mut Vec<Waker>) {
+        self.collecting(wakers, Session::handle_connected);
+    }
+
+    /// See [`Session::handle_disconnected`].
+    pub(crate) fn handle_disconnected(&self, wakers: &mut Vec<Waker>) {
+        let now = clock::now();
+        self.collecting(wakers, |session| session.handle_disconnected(now));
+    }
+
+    /// See [`Session::handle_lost_message`].
+    pub(crate) fn handle_lost_message(&self, wakers: &mut Vec<Waker>) {
+        let now = clock::now();
+        self.collecting(wakers, |session| session.handle_lost_message(now));
+    }
+
+    /// Takes a message from byte `at` on, until `wakers` holds `max_wakes` tasks. Returns where the next record begins, or `None` if all of it was taken.
+    pub(crate) fn handle_message(
+        &self,
+        batch: &Batch,
+        at: usize,
+        wakers: &mut Vec<Waker>,
+        max_wakes: usize,
+        now: Instant,
+    ) -> Option<usize> {
+        let max_wakes = max_wakes.saturating_sub(wakers.len());
+        let (next, answers) = self.collecting(wakers, |session| {
+            let waiting = session.waiting_bytes();
+            let next = session.handle_message(batch, at, max_wakes, now);
+            (next, session.waiting_bytes() != waiting)
         });
+        if answers {
+            self.notify.notify();
+        }
+        next
     }
 
-    /// Takes nothing more, and ends once what is queued has left and the calls in flight have ended.
-    pub(crate) fn close_when_sent(&self) {
-        self.with(Session::close_when_sent);
-        self.notify.notify();
-    }
-
-    /// Takes nothing more, ends the calls in flight, and ends once the server was told.
-    pub(crate) fn close_and_cancel(&self) {
+    /// See [`Session::handle_unreadable`].
+    pub(crate) fn handle_unreadable(&self, what: &Malformed, wakers: &mut Vec<Waker>) {
         let now = clock::now();
-        self.with(|session| session.close_and_cancel(now));
+        self.collecting(wakers, |session| session.handle_unreadable(what, now));
         self.notify.notify();
     }
 
-    /// Takes nothing more, sends nothing more, and ends the calls in flight: `why`, or because the channel is closed.
-    pub(crate) fn close_now(&self, why: Option<Status>) {
-        let now = clock::now();
-        self.with(|session| session.close(why, now));
-        self.notify.notify();
+    /// Ends what is out of time. Returns when to look again.
+    pub(crate) fn handle_timeout(&self, now: Instant, wakers: &mut Vec<Waker>) -> Option<Instant> {
+        let (next, answers) = self.collecting(wakers, |session| {
+            let waiting = session.waiting_bytes();
+            session.handle_timeout(now);
+            (session.poll_timeout(), session.waiting_bytes() != waiting)
+        });
+        if answers {
+            self.notify.notify();
+        }
+        next
     }
 
-    /// Takes no new calls, and ends once it is idle.
-    pub(crate) fn retire(&self) {
-        self.with(Session::retire);
-        self.notify.notify();
+    /// Returns the next message to send.
+    #[inline]
+    pub(crate) fn poll_transmit(&self, wakers: &mut Vec<Waker>) -> Option<Message> {
+        self.collecting(wakers, Session::poll_transmit)
     }
 
-    /// Sets what keeps the connection from coming up.
-    pub(crate) fn set_trouble(&self, why: impl Into<String>) {
-        self.lock().session.set_trouble(why);
+    /// Takes a message back that the transport had no room for.
+    pub(crate) fn return_transmit(&self, message: Message) {
+        self.lock().session.return_transmit(message);
     }
 
-    /// Says that nothing is known to keep it from coming up. Returns whether something was.
-    pub(crate) fn clear_trouble(&self) -> bool {
-        self.lock().session.clear_trouble()
+    /// Returns the number of calls that have not ended.
+    pub(crate) fn open_calls(&self) -> usize {
+        self.lock().session.open_calls()
+    }
+
+    /// Returns what is left to do besides sending and receiving.
+    pub(crate) fn next_action(&self) -> DriverAction {
+        let mut state = self.lock();
+        if state.session.is_done() {
+            DriverAction::End
+        } else if std::mem::take(&mut state.must_renew) {
+            DriverAction::Renew
+        } else {
+            DriverAction::Wait
+        }
     }
 }
 

@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::call::ClientCall;
+use super::call::{ClientCall, Ending};
 use super::event::{Dropped, Event};
 use super::session::{Phase, Session};
+use crate::codec::Body;
 use crate::status::{Cause, Code, Failure, Outcome, Status};
 use crate::wire::{self, Batch, Malformed, Record};
 
@@ -139,6 +140,61 @@ impl Session {
         if let Some(outbound) = self.calls.get(id).and_then(|call| call.streams.outbound.as_ref()) {
             self.wakers.extend(outbound.grant(bytes));
         }
+    }
+}
+
+/// How a record ends a call.
+impl Session {
+    /// Ends a call; only the first time counts.
+    #[inline]
+    pub(super) fn end(&mut self, id: u32, result: Result<Body, Failure>, now: Instant) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        self.open -= usize::from(call.is_open());
+        let asked = self.one_way.ended(id, result.is_ok());
+        if call.end(result, &mut self.wakers) || asked {
+            self.calls.remove(id);
+        }
+        if asked && self.phase == Phase::Ready {
+            // Callers that wait for room would not be woken by anything else.
+            self.ask_for_one_way(now);
+        }
+    }
+
+    /// Ends a call that was answered with a value.
+    #[inline]
+    pub(super) fn replied(&mut self, id: u32, body: Body, now: Instant) {
+        let Some(call) = self.calls.get(id) else { return };
+        let result = match call.ending() {
+            Ending::Reply if body.len() > self.config.max_body => Err(self.too_large(&body)),
+            Ending::Reply => Ok(body),
+            Ending::End | Ending::Pong => Err(call.wrong_answer("a reply")),
+        };
+        self.end(id, result, now);
+    }
+
+    #[cold]
+    fn too_large(&self, body: &Body) -> Failure {
+        let (size, max) = (body.len(), self.config.max_body);
+        let what = format!("the answer has {size} bytes; a message may have {max}");
+        Failure::Status(Status::resource_exhausted(what))
+    }
+
+    /// Ends a call whose stream the server has ended.
+    pub(super) fn ended(&mut self, id: u32, now: Instant) {
+        let Some(call) = self.calls.get(id) else { return };
+        let result = match call.ending() {
+            Ending::End => Ok(Body::default()),
+            Ending::Reply | Ending::Pong => Err(call.wrong_answer("the end of a stream")),
+        };
+        self.end(id, result, now);
+    }
+
+    /// Ends a ping. A pong of any other id is ignored.
+    pub(super) fn ponged(&mut self, id: u32, now: Instant) {
+        let Some(call) = self.calls.get(id).filter(|call| call.ending() == Ending::Pong) else { return };
+        // The server reads in order.
+        self.one_way.read_to(call.number);
+        self.end(id, Ok(Body::default()), now);
     }
 }
 
