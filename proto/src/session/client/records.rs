@@ -14,9 +14,49 @@ use crate::wire::{self, Batch, Malformed, Record};
 const GOING_AWAY: Duration = Duration::from_secs(5);
 
 impl Session {
+    /// Takes a message of the server's from byte `at` on, until `max_wakes` tasks are to be woken. Returns where the next record begins, or `None` if all of it
+    /// was taken. Whatever is in the message, the worst that can happen is that calls fail.
+    pub fn handle_message(
+        &mut self,
+        batch: &Batch,
+        at: usize,
+        max_wakes: usize,
+        now: Instant,
+    ) -> Option<usize> {
+        self.heard();
+        let next = match self.take_records(batch, at, max_wakes, now) {
+            Ok(next) => next,
+            Err(malformed) => {
+                self.fail_unreadable(&malformed, now);
+                None
+            }
+        };
+        self.wake_next();
+        next
+    }
+
+    /// Says that a message of the server's has arrived that can't be read at all.
+    pub fn handle_unreadable(&mut self, what: &Malformed, now: Instant) {
+        self.heard();
+        self.fail_unreadable(what, now);
+    }
+
+    fn heard(&mut self) {
+        if let Some(liveness) = &mut self.liveness {
+            liveness.heard();
+        }
+    }
+
+    /// Ends every call that has left: what else was in the message can't be known, so none may wait for it.
+    fn fail_unreadable(&mut self, what: &Malformed, now: Instant) {
+        let why = Status::unknown(format!("the server at `{}` sent {what}", self.config.endpoint));
+        self.fail_sent(&why, now);
+        self.dropped(Dropped::Unreadable, 1);
+    }
+
     /// Takes records of a batch from byte `at` on, up to one that can't be read, or until `max_wakes` tasks are to be woken. Returns where the next record
     /// begins, if there is one.
-    pub(super) fn take_records(
+    fn take_records(
         &mut self,
         batch: &Batch,
         at: usize,
