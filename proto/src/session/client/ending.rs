@@ -9,7 +9,6 @@ use super::event::{Dropped, Event};
 use super::liveness::{Liveness, Step};
 use super::sending::closed;
 use super::session::{Phase, SWEEP, Session};
-use crate::codec::Body;
 use crate::status::{Cause, Failure, Status};
 use crate::wire;
 
