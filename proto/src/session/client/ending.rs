@@ -26,6 +26,12 @@ impl Session {
         reply
     }
 
+    /// Reports whether a call is in flight: it has not ended, and was not given up.
+    #[must_use]
+    pub fn is_call_open(&self, id: u32) -> bool {
+        self.calls.get(id).is_some_and(ClientCall::is_open)
+    }
+
     /// Gives a call up, and tells the server, unless it has ended. Returns whether there is something to send.
     pub fn abandon(&mut self, id: u32, why: &str) -> bool {
         self.collect_stream(id);

@@ -1,0 +1,354 @@
+//! [`Step`]: what may happen in a history, and how it happens.
+
+use std::time::Duration;
+
+use zsvc_proto::session::client::Phase;
+use zsvc_proto::session::server::DropReason;
+use zsvc_proto::status::Status;
+
+use crate::server::Conn;
+use crate::world::{Link, World};
+
+/// A kind of step. What it is done to is random.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Step {
+    Begin,
+    Retry,
+    LeaveQueue,
+    Look,
+    Write,
+    Finish,
+    Abandon,
+    Cancel,
+    ClientSends,
+    ClientReceives,
+    ClientTimeout,
+    ServerReceives,
+    ServerSends,
+    ServerTimeout,
+    Answer,
+    Fail,
+    HandlerWrites,
+    HandlerReads,
+    NoteEnds,
+    Ask,
+    Shed,
+    Wait,
+    Connect,
+    Cut,
+    ClientLearnsOfCut,
+    ServerLearnsOfCut,
+    Block,
+    LoseOne,
+    Forget,
+    Garbage,
+    GoAway,
+    Drain,
+    Flush,
+    Close,
+}
+
+/// Steps of every history, by how often they are taken.
+const COMMON: [(Step, usize); 23] = [
+    (Step::Begin, 10),
+    (Step::Retry, 2),
+    (Step::LeaveQueue, 1),
+    (Step::Look, 12),
+    (Step::Write, 6),
+    (Step::Finish, 2),
+    (Step::Abandon, 1),
+    (Step::Cancel, 1),
+    (Step::ClientSends, 12),
+    (Step::ClientReceives, 12),
+    (Step::ClientTimeout, 4),
+    (Step::ServerReceives, 14),
+    (Step::ServerSends, 12),
+    (Step::ServerTimeout, 3),
+    (Step::Answer, 6),
+    (Step::Fail, 1),
+    (Step::HandlerWrites, 8),
+    (Step::HandlerReads, 6),
+    (Step::NoteEnds, 2),
+    (Step::Ask, 1),
+    (Step::Wait, 10),
+    (Step::Connect, 3),
+    (Step::GoAway, 0),
+];
+/// Steps of histories in which connections are lost.
+const FAULTS: [(Step, usize); 8] = [
+    (Step::Cut, 1),
+    (Step::ClientLearnsOfCut, 2),
+    (Step::ServerLearnsOfCut, 3),
+    (Step::Connect, 3),
+    (Step::Block, 1),
+    (Step::Forget, 1),
+    (Step::Garbage, 1),
+    (Step::Shed, 1),
+];
+const DRAINS: [(Step, usize); 3] = [(Step::GoAway, 1), (Step::Drain, 1), (Step::Flush, 1)];
+
+impl World {
+    /// Returns the steps that may be taken, as often as is likely.
+    pub(crate) fn choices(&self) -> Vec<Step> {
+        let faults: &[_] = if self.kind.has_faults { &FAULTS } else { &[] };
+        let drains: &[_] = if self.kind.may_drain { &DRAINS } else { &[] };
+        let all = COMMON.iter().chain(faults).chain(drains);
+        let mut choices: Vec<_> = all.flat_map(|(step, times)| std::iter::repeat_n(*step, *times)).collect();
+        if self.kind.may_miss {
+            choices.extend([Step::LoseOne, Step::LoseOne]);
+        }
+        choices
+    }
+
+    /// Takes a step.
+    pub(crate) fn take(&mut self, step: Step) {
+        match step {
+            Step::Begin => self.begin(),
+            Step::Retry => self.with_waiter(Self::retry),
+            Step::LeaveQueue => self.with_waiter(Self::leave),
+            Step::Look => drop(self.with_call(Self::look)),
+            Step::Write => drop(self.with_call(Self::write)),
+            Step::Finish => drop(self.with_call(Self::finish)),
+            Step::Abandon => drop(self.with_call(Self::abandon)),
+            Step::Cancel => drop(self.with_call(Self::cancel)),
+            Step::ClientSends => self.client_sends(),
+            Step::ClientReceives => drop(self.client_receives()),
+            Step::ClientTimeout => self.client_timeout(),
+            Step::ServerReceives => drop(self.server_receives()),
+            Step::ServerSends => self.server_sends(),
+            Step::Wait => self.wait(),
+            Step::Answer
+            | Step::Fail
+            | Step::HandlerWrites
+            | Step::HandlerReads
+            | Step::NoteEnds
+            | Step::ServerTimeout
+            | Step::Ask
+            | Step::Shed
+            | Step::GoAway
+            | Step::Drain
+            | Step::Flush => self.server_step(step),
+            Step::Connect => self.reconnect(),
+            Step::Cut => self.cut(),
+            Step::ClientLearnsOfCut => self.client_learns(),
+            Step::ServerLearnsOfCut => self.server_learns(),
+            Step::Block => self.block(),
+            Step::LoseOne => self.lose_one(),
+            Step::Forget => self.forget(),
+            Step::Garbage => self.garbage(),
+            Step::Close => self.close(),
+        }
+    }
+
+    fn with_waiter(&mut self, then: impl FnOnce(&mut Self, usize)) {
+        if let Some(index) = self.rng.index(self.waiters.len()) {
+            then(self, index);
+        }
+    }
+
+    fn leave(&mut self, index: usize) {
+        let mut waiter = self.waiters.swap_remove(index);
+        self.client.leave_queue(&mut waiter.ticket);
+        self.wake();
+    }
+
+    /// Chooses one of the last calls, whether or not it has ended.
+    fn with_call<T>(&mut self, then: impl FnOnce(&mut Self, usize) -> T) -> Option<T> {
+        let recent = self.calls.len().min(8);
+        let back = self.rng.index(recent)?;
+        Some(then(self, self.calls.len() - 1 - back))
+    }
+
+    fn wait(&mut self) {
+        let millis = self.rng.pick(&[1, 1, 5, 20, 100, 1_000, 6_000]);
+        self.now += Duration::from_millis(millis);
+    }
+
+    pub(crate) fn client_sends(&mut self) {
+        if self.link == Link::Down {
+            return;
+        }
+        while let Some(message) = self.client.poll_transmit() {
+            if self.rng.one_in(8) {
+                // The transport has no room.
+                self.client.return_transmit(message);
+                break;
+            }
+            if self.link == Link::Up {
+                self.to_server.send(self.now, message.into_batch(), &mut self.rng);
+            }
+        }
+        self.wake();
+    }
+
+    /// Returns whether a message has arrived.
+    pub(crate) fn client_receives(&mut self) -> bool {
+        let Some(batch) = self.to_client.take(self.now) else { return false };
+        let (mut at, max_wakes) = (Some(0), self.rng.pick(&[1, 2, usize::MAX]));
+        while let Some(next) = at {
+            at = self.client.handle_message(&batch, next, max_wakes, self.now);
+            self.wake();
+        }
+        true
+    }
+
+    /// Timers may fire early, and late.
+    pub(crate) fn client_timeout(&mut self) {
+        self.client.handle_timeout(self.now);
+        if let Some(at) = self.client.poll_timeout() {
+            assert!(at > self.now, "a timer fires again and again");
+        }
+        self.wake();
+        let late = |call: &&crate::model::Call| call.deadline.is_some_and(|at| at <= self.now);
+        for call in self.calls.iter().filter(|call| call.is_open() && call.reader.is_none()).filter(late) {
+            assert!(!self.client.is_call_open(call.id), "a call is in flight past its deadline");
+        }
+    }
+
+    /// Returns whether there was something to read.
+    pub(crate) fn server_receives(&mut self) -> bool {
+        let arrived = if self.link == Link::Up { self.to_server.take(self.now) } else { None };
+        let Some(conn) = self.conns.last_mut() else { return false };
+        conn.inbox.extend(arrived);
+        let Some(index) = self.rng.index(self.conns.len()) else { return false };
+        let index = if self.rng.one_in(3) { index } else { self.conns.len() - 1 };
+        if self.conns[index].session.is_gone() {
+            return false;
+        }
+        self.conns[index].read(&self.methods, &mut self.calls, &mut self.notes_read, self.now)
+    }
+
+    pub(crate) fn server_sends(&mut self) {
+        let last = self.conns.len().wrapping_sub(1);
+        for (index, conn) in self.conns.iter_mut().enumerate() {
+            while let Some(message) = conn.transmit(&mut self.rng) {
+                if index == last && self.link == Link::Up {
+                    self.to_client.send(self.now, message.into_batch(), &mut self.rng);
+                }
+            }
+            conn.act();
+        }
+    }
+
+    fn server_step(&mut self, step: Step) {
+        let Some(conn) = self.rng.index(self.conns.len()) else { return };
+        let (conn, calls, rng) = (&mut self.conns[conn], &mut self.calls, &mut self.rng);
+        let handler = rng.index(conn.handlers.len());
+        match (step, handler) {
+            (Step::Answer, Some(handler)) => conn.answer(handler, calls, rng),
+            (Step::Fail, Some(handler)) => conn.fail(handler, calls),
+            (Step::HandlerWrites, Some(handler)) => drop(conn.write(handler, rng)),
+            (Step::HandlerReads, Some(handler)) => drop(conn.read_item(handler, calls, self.kind.may_miss)),
+            (Step::NoteEnds, _) => conn.end_note(),
+            (Step::ServerTimeout, _) => conn.timeout(self.now),
+            (Step::Ask, _) => conn.session.ask(),
+            (Step::Shed, _) => {
+                // Calls that have left and were not read fail, too.
+                conn.session.shed();
+                self.is_clean = false;
+            }
+            (Step::GoAway, _) => conn.session.go_away(),
+            (Step::Drain, _) => conn.shared.drain(),
+            (Step::Flush, _) => conn.shared.flush(),
+            _ => {}
+        }
+        conn.act();
+    }
+
+    fn reconnect(&mut self) {
+        match self.link {
+            Link::Down => self.connect(),
+            Link::Broken if !self.kind.is_monitored => self.accept(),
+            _ => {}
+        }
+    }
+
+    pub(crate) fn client_learns(&mut self) {
+        if self.link != Link::Broken || !self.kind.is_monitored {
+            return;
+        }
+        self.link = Link::Down;
+        // A transport may find out as it is handed a message.
+        match self.rng.one_in(3).then(|| self.client.poll_transmit()).flatten() {
+            Some(_) => self.client.handle_lost_message(self.now),
+            None => self.client.handle_disconnected(self.now),
+        }
+        self.wake();
+        assert_eq!(self.client.open_calls(), 0, "a call outlives its connection");
+    }
+
+    fn server_learns(&mut self) {
+        let Some(index) = self.rng.index(self.conns.len()) else { return };
+        if self.link != Link::Up || index + 1 < self.conns.len() {
+            let how = self.rng.below(3);
+            disconnect(&mut self.conns[index], how);
+        }
+    }
+
+    fn block(&mut self) {
+        self.is_clean = false;
+        if self.rng.one_in(2) {
+            self.to_server.is_blocked = true;
+        } else {
+            self.to_client.is_blocked = true;
+        }
+    }
+
+    fn lose_one(&mut self) {
+        self.is_clean = false;
+        let way = if self.rng.one_in(2) { &mut self.to_server } else { &mut self.to_client };
+        if let Some(index) = self.rng.index(way.messages.len()) {
+            way.messages.remove(index);
+        }
+    }
+
+    /// The server forgets the client, which goes on as if nothing had happened.
+    fn forget(&mut self) {
+        if self.link != Link::Up {
+            return;
+        }
+        self.is_clean = false;
+        let conn = self.conns.last_mut().expect("the link is up");
+        conn.session.forget();
+        conn.act();
+        conn.inbox.clear();
+        let conn = Conn::new(&conn.shared);
+        self.conns.push(conn);
+    }
+
+    /// A message arrives that can't be read.
+    fn garbage(&mut self) {
+        if self.link != Link::Up {
+            return;
+        }
+        self.is_clean = false;
+        // The first is no batch. The second has a record of an unknown kind.
+        let bytes: &[u8] = if self.rng.one_in(2) { b"nonsense" } else { b"\x01\x92\x0c\x01" };
+        let way = if self.rng.one_in(2) { &mut self.to_server } else { &mut self.to_client };
+        way.send(self.now, bytes::Bytes::from_static(bytes).into(), &mut self.rng);
+    }
+
+    pub(crate) fn close(&mut self) {
+        self.is_closed = true;
+        self.is_clean = false;
+        match self.rng.below(4) {
+            0 => self.client.close_when_sent(),
+            1 => self.client.close_and_cancel(self.now),
+            2 => self.client.close(None, self.now),
+            _ => self.client.retire(),
+        }
+        assert!(matches!(self.client.phase(), Phase::Closed | Phase::Retiring));
+        self.wake();
+    }
+}
+
+/// Ends a session of the server in one of three ways.
+pub(crate) fn disconnect(conn: &mut Conn, how: u64) {
+    match how {
+        0 => conn.session.handle_disconnected(),
+        1 => conn.session.forget(),
+        _ => conn.session.close(&Status::unavailable("the server has ended"), DropReason::ServerEnded),
+    }
+    conn.inbox.clear();
+    conn.act();
+}
