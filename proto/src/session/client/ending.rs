@@ -177,6 +177,11 @@ impl Session {
             self.fail_all(&why, now);
             self.events.push_back(Event::Renew);
         }
+        // Calls that have not left go on, and may leave for a server that stays silent. No other call need begin meanwhile.
+        if self.open > 0 {
+            let look = self.liveness.as_mut().map(|liveness| liveness.begin(now));
+            self.look_no_later_than(look);
+        }
     }
 
     fn expire_calls(&mut self, now: Instant) {
