@@ -11,7 +11,7 @@ use zsvc_proto::session::client::{CallRecord, NewCall, Streams, Wait};
 use zsvc_proto::status::{Outcome, Status};
 use zsvc_proto::wire::{INITIAL_CREDIT, RecordBuilder};
 
-use crate::model::{Call, METHODS, NOTE, PING, Waiter, ready, streams_down, streams_up};
+use crate::model::{Call, Ended, METHODS, NOTE, PING, Waiter, ready, streams_down, streams_up};
 use crate::stream::{Poller, Reader, Writer, text};
 use crate::world::World;
 
@@ -23,7 +23,7 @@ impl World {
     pub(crate) fn begin(&mut self) {
         let rng = &mut self.rng;
         let kind = rng.pick(&[0, 0, 1, 1, 2, 3, 3, NOTE, NOTE, PING]);
-        let millis = rng.pick(&[None, None, Some(0), Some(20), Some(3_000), Some(60_000)]);
+        let millis = rng.pick(&[None, None, None, None, None, None, Some(0), Some(20), Some(3_000), Some(60_000)]);
         let deadline = millis.and_then(|after| Deadline::within(self.now, Duration::from_millis(after)));
         let wait = Wait { deadline, for_ready: rng.one_in(2) };
         self.waiters.push(Waiter { kind, deadline, wait, ticket: None, poller: Poller::default() });
@@ -105,8 +105,7 @@ impl World {
             poller: Arc::new(poller),
             reader: streams.inbound.map(|inbound| Reader::new(inbound, window)),
             writer: streams.outbound.map(|outbound| Writer::new(outbound, u64::from(id))),
-            has_ended: false,
-            is_given_up: false,
+            ended: None,
             was_seen: false,
             answered: None,
             items_down: 0,
@@ -119,7 +118,7 @@ impl World {
         if call.reader.is_some() {
             return self.read_item(index);
         }
-        if call.has_ended {
+        if !call.is_open() {
             return false;
         }
         let poller = Arc::clone(&call.poller);
@@ -183,8 +182,8 @@ impl World {
     pub(crate) fn abandon(&mut self, index: usize) {
         let call = &mut self.calls[index];
         let was_open = self.client.abandon(call.id, "given up");
-        assert!(!(was_open && call.has_ended), "a call was in flight of which its caller knew the end");
-        (call.has_ended, call.is_given_up) = (true, true);
+        assert!(!was_open || call.is_open(), "a call was in flight of which its caller knew the end");
+        call.ended.get_or_insert(Ended::GivenUp);
         self.wake();
     }
 

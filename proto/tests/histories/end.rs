@@ -9,8 +9,8 @@ use crate::world::{Link, World};
 const MAX_ROUNDS: usize = 2_000;
 
 impl World {
-    /// Brings the history to its end. `show` is told what happens.
-    pub(crate) fn end(&mut self, mut show: impl FnMut(&str)) {
+    /// Brings the history to its end. `show` is told what happens. Returns whether both sides came to rest first.
+    pub(crate) fn end(&mut self, mut show: impl FnMut(&str)) -> bool {
         let may_calm = self.link == Link::Up && self.is_clean && !self.is_closed;
         if may_calm {
             show("calm: everything is delivered and read");
@@ -27,6 +27,7 @@ impl World {
         self.end_connection();
         self.check_client();
         self.check_server();
+        may_calm
     }
 
     /// Delivers and reads everything until nothing moves.
@@ -84,7 +85,7 @@ impl World {
             for index in 0..self.conns[conn].handlers.len() {
                 let handler = &self.conns[conn].handlers[index];
                 let call = &self.calls[handler.call];
-                if !handler.is_live || call.has_ended {
+                if !handler.is_live || !call.is_open() {
                     continue;
                 }
                 let call = handler.call;
@@ -114,7 +115,7 @@ impl World {
     /// Where nothing was lost, every call that was sent has been answered.
     fn check_answered(&self) {
         for call in &self.calls {
-            assert!(call.has_ended, "a call was not answered: {call:?}");
+            assert!(!call.is_open(), "a call was not answered: {call:?}");
         }
     }
 
@@ -143,7 +144,7 @@ impl World {
         // What the loss of a connection ends, and nothing else: callers know of all others by now.
         for index in 0..self.calls.len() {
             let call = &self.calls[index];
-            assert!(call.has_ended, "a call has not ended at its caller: {call:?}");
+            assert!(!call.is_open(), "a call has not ended at its caller: {call:?}");
         }
         assert_eq!(self.client.open_calls(), 0);
     }

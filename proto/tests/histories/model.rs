@@ -55,6 +55,17 @@ pub(crate) enum Answered {
     Status,
 }
 
+/// How a call ended for its caller.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Ended {
+    Well,
+    Declared,
+    NotSent,
+    MaybeExecuted,
+    Executed,
+    GivenUp,
+}
+
 /// A call, as its caller knows it, and what the test knows of its way.
 #[derive(Debug)]
 pub(crate) struct Call {
@@ -64,10 +75,8 @@ pub(crate) struct Call {
     pub(crate) poller: Arc<Poller>,
     pub(crate) reader: Option<Reader>,
     pub(crate) writer: Option<Writer>,
-    /// Whether the caller knows how it ended, or has given it up.
-    pub(crate) has_ended: bool,
-    /// Whether the caller has given it up.
-    pub(crate) is_given_up: bool,
+    /// How it ended, once its caller knows that or has given it up.
+    pub(crate) ended: Option<Ended>,
     /// Whether the server handed it to a handler.
     pub(crate) was_seen: bool,
     /// How it was answered, if it was.
@@ -79,55 +88,70 @@ pub(crate) struct Call {
 impl Call {
     /// Ends the call at its caller, who was told `result`, which must be true.
     pub(crate) fn end(&mut self, result: Result<Body, Failure>) {
-        assert!(!self.has_ended, "a call has ended twice");
-        self.has_ended = true;
-        match result {
-            Ok(body) if self.kind == PING => assert!(body.is_empty()),
+        let ended = match result {
+            Ok(body) if self.kind == PING => {
+                assert!(body.is_empty());
+                Ended::Well
+            }
             Ok(body) => {
                 let reply = decode::<Plain, String>(&body).expect("replies are texts");
                 assert_eq!(self.answered, Some(Answered::Reply(reply)), "the reply is not what was answered");
+                Ended::Well
             }
             Err(failure) => self.check_failure(&failure),
-        }
+        };
+        self.ends(ended);
     }
 
     /// Checks that the call's stream may end as it did.
     pub(crate) fn end_of_items(&mut self, may_miss: bool) {
         let reader = self.reader.as_ref().expect("only calls with a reader are read");
         let items = reader.items;
-        match reader.end.as_ref().expect("the stream has ended") {
+        let ended = match reader.end.as_ref().expect("the stream has ended") {
             Ok(()) => {
                 assert_eq!(self.answered, Some(Answered::End), "a stream ended well that its handler did not end");
                 assert!(items == self.items_down || may_miss, "{items} of {} items", self.items_down);
+                Ended::Well
             }
             Err(failure) => self.check_failure(failure),
-        }
-        if !self.is_given_up {
-            assert!(!self.has_ended, "a call has ended twice");
-            self.has_ended = true;
+        };
+        // A caller that has given its call up may still read how the stream ended.
+        if self.ended != Some(Ended::GivenUp) {
+            self.ends(ended);
         }
     }
 
-    fn check_failure(&self, failure: &Failure) {
+    fn ends(&mut self, how: Ended) {
+        assert_eq!(self.ended.replace(how), None, "a call has ended twice");
+    }
+
+    fn check_failure(&self, failure: &Failure) -> Ended {
         let status = match failure {
             Failure::Status(status) => status,
             Failure::Declared { message, .. } => {
                 let answered = Some(Answered::Declared(message.clone()));
-                return assert_eq!(self.answered, answered, "the error is not what was answered");
+                assert_eq!(self.answered, answered, "the error is not what was answered");
+                return Ended::Declared;
             }
         };
         assert!(!status.message().contains("without credit"), "credit went wrong: {status}");
         assert!(!status.message().contains("does not go with it"), "a record of the wrong kind: {status}");
         match status.outcome() {
-            Outcome::NotSent => assert!(!self.was_seen, "a handler has seen a call that was not sent: {status}"),
-            Outcome::Executed => assert!(self.answered.is_some(), "no handler has answered: {status}"),
-            Outcome::MaybeExecuted => {}
+            Outcome::NotSent => {
+                assert!(!self.was_seen, "a handler has seen a call that was not sent: {status}");
+                Ended::NotSent
+            }
+            Outcome::Executed => {
+                assert!(self.answered.is_some(), "no handler has answered: {status}");
+                Ended::Executed
+            }
+            Outcome::MaybeExecuted => Ended::MaybeExecuted,
         }
     }
 
     /// Reports whether its caller still waits for it.
     pub(crate) fn is_open(&self) -> bool {
-        !self.has_ended
+        self.ended.is_none()
     }
 }
 

@@ -49,30 +49,29 @@ pub(crate) enum Step {
 }
 
 /// Steps of every history, by how often they are taken.
-const COMMON: [(Step, usize); 23] = [
-    (Step::Begin, 10),
-    (Step::Retry, 2),
+const COMMON: [(Step, usize); 22] = [
+    (Step::Begin, 30),
+    (Step::Retry, 30),
     (Step::LeaveQueue, 1),
-    (Step::Look, 12),
-    (Step::Write, 6),
-    (Step::Finish, 2),
-    (Step::Abandon, 1),
+    (Step::Look, 40),
+    (Step::Write, 24),
+    (Step::Finish, 5),
+    (Step::Abandon, 2),
     (Step::Cancel, 1),
-    (Step::ClientSends, 12),
-    (Step::ClientReceives, 12),
-    (Step::ClientTimeout, 4),
-    (Step::ServerReceives, 14),
-    (Step::ServerSends, 12),
-    (Step::ServerTimeout, 3),
-    (Step::Answer, 6),
+    (Step::ClientSends, 40),
+    (Step::ClientReceives, 40),
+    (Step::ClientTimeout, 10),
+    (Step::ServerReceives, 50),
+    (Step::ServerSends, 40),
+    (Step::ServerTimeout, 8),
+    (Step::Answer, 24),
     (Step::Fail, 1),
-    (Step::HandlerWrites, 8),
-    (Step::HandlerReads, 6),
-    (Step::NoteEnds, 2),
-    (Step::Ask, 1),
-    (Step::Wait, 10),
-    (Step::Connect, 3),
-    (Step::GoAway, 0),
+    (Step::HandlerWrites, 30),
+    (Step::HandlerReads, 24),
+    (Step::NoteEnds, 8),
+    (Step::Ask, 2),
+    (Step::Wait, 30),
+    (Step::Connect, 20),
 ];
 /// Steps of histories in which connections are lost.
 const FAULTS: [(Step, usize); 8] = [
@@ -88,12 +87,21 @@ const FAULTS: [(Step, usize); 8] = [
 const DRAINS: [(Step, usize); 3] = [(Step::GoAway, 1), (Step::Drain, 1), (Step::Flush, 1)];
 
 impl World {
-    /// Returns the steps that may be taken, as often as is likely.
-    pub(crate) fn choices(&self) -> Vec<Step> {
+    /// Returns the steps that may be taken, as often as is likely. Histories differ in what is likely, and in what happens at all:
+    /// otherwise all would look the same.
+    pub(crate) fn choices(&mut self) -> Vec<Step> {
+        let rng = &mut self.rng;
+        let mut choices = Vec::new();
+        for (step, times) in COMMON {
+            let times = times * rng.pick(&[1, 1, 2, 4]);
+            choices.extend(std::iter::repeat_n(step, times));
+        }
         let faults: &[_] = if self.kind.has_faults { &FAULTS } else { &[] };
         let drains: &[_] = if self.kind.may_drain { &DRAINS } else { &[] };
-        let all = COMMON.iter().chain(faults).chain(drains);
-        let mut choices: Vec<_> = all.flat_map(|(step, times)| std::iter::repeat_n(*step, *times)).collect();
+        for (step, times) in faults.iter().chain(drains) {
+            let times = if rng.one_in(2) { times * rng.pick(&[1, 1, 4]) } else { 0 };
+            choices.extend(std::iter::repeat_n(*step, times));
+        }
         if self.kind.may_miss {
             choices.extend([Step::LoseOne, Step::LoseOne]);
         }
@@ -104,10 +112,18 @@ impl World {
     pub(crate) fn take(&mut self, step: Step) {
         match step {
             Step::Begin => self.begin(),
-            Step::Retry => self.with_waiter(Self::retry),
+            Step::Retry => self.with_waiter(|world, index| {
+                // Mostly the one whose turn it is.
+                let first = (0..world.waiters.len()).min_by_key(|at| world.waiters[*at].ticket);
+                let is_any = world.rng.one_in(4);
+                world.retry(first.filter(|_| !is_any).unwrap_or(index));
+            }),
             Step::LeaveQueue => self.with_waiter(Self::leave),
             Step::Look => drop(self.with_call(Self::look)),
-            Step::Write => drop(self.with_call(Self::write)),
+            Step::Write => drop(self.with_call(|world, index| {
+                let items = world.rng.pick(&[1, 1, 3, 10]);
+                (0..items).all(|_| world.write(index))
+            })),
             Step::Finish => drop(self.with_call(Self::finish)),
             Step::Abandon => drop(self.with_call(Self::abandon)),
             Step::Cancel => drop(self.with_call(Self::cancel)),
@@ -152,15 +168,17 @@ impl World {
         self.wake();
     }
 
-    /// Chooses one of the last calls, whether or not it has ended.
+    /// Chooses one of the calls, mostly one that has not ended.
     fn with_call<T>(&mut self, then: impl FnOnce(&mut Self, usize) -> T) -> Option<T> {
-        let recent = self.calls.len().min(8);
-        let back = self.rng.index(recent)?;
-        Some(then(self, self.calls.len() - 1 - back))
+        let may_have_ended = self.rng.one_in(8);
+        let is_chosen = |at: &usize| may_have_ended || self.calls[*at].is_open();
+        let from: Vec<usize> = (0..self.calls.len()).filter(is_chosen).collect();
+        let index = from[self.rng.index(from.len())?];
+        Some(then(self, index))
     }
 
     fn wait(&mut self) {
-        let millis = self.rng.pick(&[1, 1, 5, 20, 100, 1_000, 6_000]);
+        let millis = self.rng.pick(&[1, 1, 1, 1, 5, 5, 20, 20, 100, 100, 1_000, 6_000]);
         self.now += Duration::from_millis(millis);
     }
 
@@ -231,13 +249,23 @@ impl World {
     }
 
     fn server_step(&mut self, step: Step) {
-        let Some(conn) = self.rng.index(self.conns.len()) else { return };
+        let Some(mut conn) = self.rng.index(self.conns.len()) else { return };
+        if !self.rng.one_in(4) {
+            conn = self.conns.len() - 1;
+        }
         let (conn, calls, rng) = (&mut self.conns[conn], &mut self.calls, &mut self.rng);
-        let handler = rng.index(conn.handlers.len());
+        // Mostly one whose call is in flight.
+        let may_be_over = rng.one_in(8);
+        let is_chosen = |at: &usize| may_be_over || conn.handlers[*at].is_live;
+        let from: Vec<usize> = (0..conn.handlers.len()).filter(is_chosen).collect();
+        let handler = rng.index(from.len()).map(|at| from[at]);
         match (step, handler) {
             (Step::Answer, Some(handler)) => conn.answer(handler, calls, rng),
             (Step::Fail, Some(handler)) => conn.fail(handler, calls),
-            (Step::HandlerWrites, Some(handler)) => drop(conn.write(handler, rng)),
+            (Step::HandlerWrites, Some(handler)) => {
+                let items = rng.pick(&[1, 1, 3, 10]);
+                let _ = (0..items).all(|_| conn.write(handler, rng));
+            }
             (Step::HandlerReads, Some(handler)) => drop(conn.read_item(handler, calls, self.kind.may_miss)),
             (Step::NoteEnds, _) => conn.end_note(),
             (Step::ServerTimeout, _) => conn.timeout(self.now),

@@ -135,6 +135,8 @@ pub(crate) struct Writer {
     unsent: Option<Item>,
     /// Number of items that the stream has taken.
     pub(crate) items: u64,
+    /// Number of times that the writer had to wait for credit.
+    pub(crate) waits: u64,
     /// Whether the stream was ended by its writer.
     pub(crate) is_finished: bool,
 }
@@ -142,7 +144,7 @@ pub(crate) struct Writer {
 impl Writer {
     pub(crate) fn new(stream: Arc<OutboundStream>, id: u64) -> Self {
         let head = ItemHead::new(id);
-        Self { stream, poller: Poller::default(), head, unsent: None, items: 0, is_finished: false }
+        Self { stream, poller: Poller::default(), head, unsent: None, items: 0, waits: 0, is_finished: false }
     }
 
     /// Pushes the item that waits, or a new one.
@@ -156,6 +158,7 @@ impl Writer {
         let (stream, unsent) = (&self.stream, &mut self.unsent);
         let pushed = self.poller.poll("a sender", |context| stream.poll_push(context, unsent));
         self.items += u64::from(matches!(pushed, Poll::Ready(Ok(_))));
+        self.waits += u64::from(pushed.is_pending());
         pushed
     }
 }

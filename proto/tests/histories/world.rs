@@ -37,7 +37,7 @@ impl Way {
         if self.is_blocked {
             return;
         }
-        let delay = Duration::from_millis(rng.pick(&[0, 0, 1, 5, 50, 2_000]));
+        let delay = Duration::from_millis(rng.pick(&[0, 0, 0, 1, 1, 5, 5, 50, 50, 2_000]));
         let at = self.messages.back().map_or(now, |(last, _)| *last).max(now + delay);
         self.messages.push_back((at, batch));
     }
@@ -108,7 +108,7 @@ impl World {
             has_faults,
             may_miss: has_faults && rng.one_in(4),
             may_drain: rng.one_in(8),
-            steps: 60 + rng.index(140).unwrap_or(0),
+            steps: 100 + rng.index(400).unwrap_or(0),
         };
         let client = client(kind, &mut rng);
         let link = if kind.is_monitored { Link::Down } else { Link::Up };
@@ -228,8 +228,8 @@ fn client(kind: Kind, rng: &mut Rng) -> client::Session {
     };
     client::Session::new(client::Config {
         endpoint: "there".to_owned(),
-        max_body: rng.pick(&[1_000, 1 << 20]),
-        max_calls: rng.pick(&[2, 5, 100]),
+        max_body: rng.pick(&[1_000, 1 << 20, 1 << 20]),
+        max_calls: rng.pick(&[2, 8, 100]),
         liveness,
         is_monitored: kind.is_monitored,
         is_connected: !kind.is_monitored,
@@ -240,10 +240,10 @@ fn shared(rng: &mut Rng) -> Arc<Shared> {
     Shared::new(server::Config {
         max_body: rng.pick(&[15_000, 1 << 20]),
         max_calls: rng.pick(&[8, 100]),
-        max_calls_per_peer: rng.pick(&[3, 100]),
+        max_calls_per_peer: rng.pick(&[3, 100, 100]),
         stream_window: INITIAL_CREDIT + rng.pick(&[0, 0, 50_000]),
         peer_timeout: Duration::from_secs(rng.pick(&[3, 15])),
-        max_waiting: rng.pick(&[60_000, 1 << 30]),
-        max_waiting_per_peer: rng.pick(&[Some(3_000), Some(100_000), None]),
+        max_waiting: rng.pick(&[60_000, 1 << 30, 1 << 30, 1 << 30]),
+        max_waiting_per_peer: rng.pick(&[Some(3_000), Some(100_000), None, None, None]),
     })
 }
