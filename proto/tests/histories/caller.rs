@@ -23,7 +23,8 @@ impl World {
     pub(crate) fn begin(&mut self) {
         let rng = &mut self.rng;
         let kind = rng.pick(&[0, 0, 1, 1, 2, 3, 3, NOTE, NOTE, PING]);
-        let millis = rng.pick(&[None, None, None, None, None, None, Some(0), Some(20), Some(3_000), Some(60_000)]);
+        let millis =
+            rng.pick(&[None, None, None, None, None, None, Some(0), Some(20), Some(3_000), Some(60_000)]);
         let deadline = millis.and_then(|after| Deadline::within(self.now, Duration::from_millis(after)));
         let wait = Wait { deadline, for_ready: rng.one_in(2) };
         self.waiters.push(Waiter { kind, deadline, wait, ticket: None, poller: Poller::default() });
@@ -80,7 +81,8 @@ impl World {
         let credit = streams_down(kind).then_some(window);
         let (metadata, waker) = (&Metadata::default(), waker.as_ref());
         let call = NewCall { method, deadline, metadata, streams: &streams, credit, waker };
-        let record = if self.rng.one_in(2) { CallRecord::Kept(&mut record) } else { CallRecord::Once(record) };
+        let record =
+            if self.rng.one_in(2) { CallRecord::Kept(&mut record) } else { CallRecord::Once(record) };
         let id = self.client.begin_call(call, record, self.now);
         self.keep_call(kind, id, deadline, poller, streams, window);
     }

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use zsvc_proto::session::client::Phase;
+
 use crate::steps::disconnect;
 use crate::world::{Link, World};
 
@@ -16,6 +18,8 @@ impl World {
             show("calm: everything is delivered and read");
             self.settle();
             self.check_streams();
+            self.check_queue();
+            self.settle();
             show("every handler answers");
             self.answer_all();
             self.settle();
@@ -50,7 +54,8 @@ impl World {
             }
             moved |= self.read_all();
             self.check();
-            if !moved && !self.client.has_waiting() && !self.conns.iter().any(|c| c.session.wants_transmit()) {
+            if !moved && !self.client.has_waiting() && !self.conns.iter().any(|c| c.session.wants_transmit())
+            {
                 return;
             }
         }
@@ -102,6 +107,17 @@ impl World {
                 }
             }
         }
+    }
+
+    /// A caller for which there is room has been woken.
+    fn check_queue(&mut self) {
+        // A server's word that it goes away ends by time.
+        self.client_timeout();
+        let first = (0..self.waiters.len()).min_by_key(|at| self.waiters[*at].ticket);
+        let Some(index) = first.filter(|_| self.client.phase() == Phase::Ready) else { return };
+        let (was_woken, before) = (self.waiters[index].poller.is_woken(), self.waiters.len());
+        self.retry(index);
+        assert!(was_woken || self.waiters.len() == before, "a caller was not woken for which there is room");
     }
 
     fn answer_all(&mut self) {

@@ -106,9 +106,15 @@ impl Reached {
 
     /// Checks that every part of the sessions had its turn, and often.
     fn check(&self) {
-        assert!(self.ended.len() == 6 && self.ended.values().all(|count| *count > HISTORIES / 20), "{self:?}");
+        assert!(
+            self.ended.len() == 6 && self.ended.values().all(|count| *count > HISTORIES / 20),
+            "{self:?}"
+        );
         assert!(self.items.iter().all(|count| *count > HISTORIES), "{self:?}");
-        assert!(self.waits > HISTORIES / 2 && self.notes > HISTORIES && self.calm > HISTORIES / 4, "{self:?}");
+        assert!(
+            self.waits > HISTORIES / 2 && self.notes > HISTORIES && self.calm > HISTORIES / 4,
+            "{self:?}"
+        );
     }
 }
 

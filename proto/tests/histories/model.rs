@@ -109,7 +109,11 @@ impl Call {
         let items = reader.items;
         let ended = match reader.end.as_ref().expect("the stream has ended") {
             Ok(()) => {
-                assert_eq!(self.answered, Some(Answered::End), "a stream ended well that its handler did not end");
+                assert_eq!(
+                    self.answered,
+                    Some(Answered::End),
+                    "a stream ended well that its handler did not end"
+                );
                 assert!(items == self.items_down || may_miss, "{items} of {} items", self.items_down);
                 Ended::Well
             }

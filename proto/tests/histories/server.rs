@@ -248,7 +248,10 @@ impl Conn {
             self.end_note();
         }
         while self.session.wants_transmit() {
-            assert!(self.session.poll_transmit().is_none(), "something is to be sent to a client that is gone");
+            assert!(
+                self.session.poll_transmit().is_none(),
+                "something is to be sent to a client that is gone"
+            );
         }
         assert_eq!((self.in_flight(), self.session.waiting(), self.session.has_unread()), (0, 0, false));
         assert!(self.session.is_gone() && !self.session.is_busy());

@@ -41,6 +41,11 @@ impl Poller {
         Waker::from(Arc::clone(&self.0))
     }
 
+    /// Reports whether the task was woken since it last looked.
+    pub(crate) fn is_woken(&self) -> bool {
+        self.0.0.load(Ordering::Relaxed)
+    }
+
     /// Polls, and checks that what is ready was announced by a wake-up.
     pub(crate) fn poll<T>(&self, what: &str, poll: impl FnOnce(&Context<'_>) -> Poll<T>) -> Poll<T> {
         let was_woken = self.0.0.swap(false, Ordering::Relaxed);
@@ -109,7 +114,11 @@ impl Reader {
         let before = self.chunk.len();
         let item: String = decode_prefix::<Plain, _>(&mut self.chunk).expect("items are texts");
         let number = number(&item);
-        assert!(number == self.items || may_miss && number > self.items, "item {number} after {}", self.items);
+        assert!(
+            number == self.items || may_miss && number > self.items,
+            "item {number} after {}",
+            self.items
+        );
         self.items = number + 1;
         Some(self.return_credit((before - self.chunk.len()) as u64))
     }

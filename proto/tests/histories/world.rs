@@ -12,6 +12,9 @@ use crate::model::{Call, METHODS, Waiter};
 use crate::rng::Rng;
 use crate::server::Conn;
 
+/// How late a session may notice a deadline while messages wait to be sent.
+const MAX_DEADLINE_DELAY: Duration = Duration::from_millis(5);
+
 /// How the connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Link {
@@ -201,6 +204,15 @@ impl World {
         let timeout = self.client.poll_timeout();
         if self.client.open_calls() > 0 && self.kind.has_liveness {
             assert!(timeout.is_some(), "calls are in flight, and the server is not asked for signs of life");
+        }
+        let is_in_flight = |call: &&Call| call.is_open() && self.client.is_call_open(call.id);
+        let calls = self.calls.iter().filter(is_in_flight).filter_map(|call| call.deadline);
+        // Those whose time is up were woken, and leave the queue by themselves.
+        let waiters = self.waiters.iter().filter(|waiter| waiter.ticket.is_some());
+        let waiters = waiters.filter_map(|waiter| waiter.deadline).map(|deadline| deadline.at);
+        for deadline in calls.chain(waiters.filter(|at| *at > self.now)) {
+            let latest = deadline.max(self.now + MAX_DEADLINE_DELAY);
+            assert!(timeout.is_some_and(|at| at <= latest), "a deadline is forgotten");
         }
     }
 

@@ -205,8 +205,7 @@ fn a_server_that_was_silent_is_asked_again_for_calls_that_had_not_left() {
     let now = Instant::now();
     let liveness = Some(Liveness::within(Duration::from_secs(8)));
     let (endpoint, max_body, max_calls) = ("there".to_owned(), 1_000, 2);
-    let config =
-        Config { endpoint, max_body, max_calls, liveness, is_monitored: true, is_connected: true };
+    let config = Config { endpoint, max_body, max_calls, liveness, is_monitored: true, is_connected: true };
     let mut session = Session::new(config);
     begin(&mut session, None, now);
     while session.poll_transmit().is_some() {}
