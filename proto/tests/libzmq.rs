@@ -185,7 +185,7 @@ fn plain_is_spoken_by_both() {
         let mut router = Ours::accept(&listener, Mechanism::PlainServer);
         match router.next() {
             Event::Ready(peer) => {
-                assert_eq!((password, peer.username.as_deref()), ("secret", Some(&b"ada"[..])))
+                assert_eq!((password, peer.username.as_deref()), ("secret", Some(&b"ada"[..])));
             }
             Event::Failed(error) => assert_eq!(
                 (password, error.to_string()),

@@ -4,7 +4,8 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 pub use crate::client::FuzzedClient;
-use crate::server::{Core, ServeError, ServerBuilder};
+use crate::driver::Core;
+use crate::server::{ServeError, ServerBuilder};
 use crate::wire::{Batch, Reader};
 
 /// A server that is fed bytes.

@@ -10,6 +10,7 @@ mod channel;
 mod clock;
 mod connection;
 mod context;
+mod declaration;
 mod dispatch;
 mod driver;
 mod flush;
@@ -18,6 +19,7 @@ pub mod fuzzing;
 #[doc(hidden)]
 pub mod generated;
 pub mod middleware;
+mod peer;
 mod server;
 mod stream;
 mod telemetry;
@@ -40,7 +42,8 @@ pub use context::{CancelReason, Cancelled, Context, Draining, PeerId};
 pub use dispatch::Service;
 pub use metadata::{Metadata, MetadataValue};
 pub use method::{Method, MethodKind, Overlap};
-pub use server::{Counters, Dropped, ServeError, Server, ServerBuilder};
+pub use peer::{Counters, Dropped};
+pub use server::{ServeError, Server, ServerBuilder};
 pub use status::{CallError, Cause, Code, DeclaredError, Error, Outcome, Status};
 pub use stream::{Sink, Streaming};
 

@@ -34,7 +34,9 @@ pub(super) fn write(name: &str, data: &[&[u8]]) -> Vec<u8> {
     let mut frame = Vec::with_capacity(length + 9);
     FrameHeader::command(length).write(&mut frame);
     short_string(&mut frame, name.as_bytes());
-    data.iter().for_each(|part| frame.extend_from_slice(part));
+    for part in data {
+        frame.extend_from_slice(part);
+    }
     frame
 }
 

@@ -267,11 +267,11 @@ impl Connection {
 
     /// Takes a header from the front of `bytes`. One that is cut is kept until its rest comes.
     fn take_header(&mut self, bytes: &mut &[u8]) -> Result<Option<FrameHeader>, Error> {
-        if self.partial.is_empty() {
-            if let Some((header, size)) = FrameHeader::read(bytes)? {
-                *bytes = &bytes[size..];
-                return Ok(Some(header));
-            }
+        if self.partial.is_empty()
+            && let Some((header, size)) = FrameHeader::read(bytes)?
+        {
+            *bytes = &bytes[size..];
+            return Ok(Some(header));
         }
         // A byte at a time: it is a header's rest, nine bytes at most.
         while let Some((first, rest)) = bytes.split_first() {

@@ -41,12 +41,11 @@ impl FrameHeader {
     #[inline]
     pub fn write(self, out: &mut impl BufMut) {
         let flags = if self.has_more { MORE } else { 0 } | if self.is_command { COMMAND } else { 0 };
-        match u8::try_from(self.length) {
-            Ok(short) => out.put_slice(&[flags, short]),
-            Err(_) => {
-                out.put_u8(flags | LONG);
-                out.put_u64(self.length);
-            }
+        if let Ok(short) = u8::try_from(self.length) {
+            out.put_slice(&[flags, short]);
+        } else {
+            out.put_u8(flags | LONG);
+            out.put_u64(self.length);
         }
     }
 

@@ -45,7 +45,7 @@ impl Credentials {
     #[must_use]
     pub fn new(username: impl Into<Bytes>, password: impl Into<Bytes>) -> Option<Self> {
         let (username, password) = (username.into(), password.into());
-        let fits = |text: &Bytes| text.len() <= usize::from(u8::MAX);
+        let fits = |text: &Bytes| u8::try_from(text.len()).is_ok();
         (fits(&username) && fits(&password)).then_some(Self { username, password })
     }
 

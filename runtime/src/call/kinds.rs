@@ -1,7 +1,6 @@
-//! The kinds of calls, as values: nothing happens until they are awaited, and their options hang on them.
+//! The kinds of calls, as values: nothing happens until they are awaited, and their options hang on them. The unary one is in [`super::unary`].
 
 use std::fmt;
-use std::marker::PhantomData;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -9,12 +8,12 @@ use std::time::Duration;
 
 use futures_core::Stream;
 
-use super::attempts::Attempts;
 use super::handle::CallHandle;
 use super::layer::{Layer, Made, poll_around};
 use super::pending_call::PendingCall;
+use super::unary::{Answer, UnaryCall};
 use super::upload::Upload;
-use crate::codec::{self, Body, Form};
+use crate::codec::{Body, Form};
 use crate::connection::{Connection, OverlapPermit};
 use crate::flow::{InboundStream, OutboundStream};
 use crate::metadata::MetadataValue;
@@ -76,18 +75,6 @@ options!(ServerStreamCall<R, E>, call);
 options!(ClientStreamCall<S, T, R, E>, upload.call);
 options!(BidirectionalCall<T, R, E>, call);
 
-/// A call that is answered once. Awaited, it is `Result<R, E>`. Where it fails in a way that may pass, it is made again if
-/// that is safe: see [`crate::Retry`].
-///
-/// # Cancel safety
-/// Dropped before it is done, the call is cancelled at the server.
-#[must_use = "a call does nothing until it is awaited"]
-pub struct UnaryCall<R, E> {
-    attempts: Attempts,
-    layer: Layer,
-    answer: Answer<R, E>,
-}
-
 /// A call that is answered with a stream. Awaited, it is `Result<Streaming<R, E>, E>`, as soon as it is queued for
 /// sending: how the call itself fails is told by the stream.
 ///
@@ -140,51 +127,6 @@ pub struct BidirectionalCall<T, R, E> {
 pub struct OneWayCall {
     call: PendingCall,
     layer: Layer,
-}
-
-/// How an answer is read.
-struct Answer<R, E> {
-    decode: fn(&Body) -> Result<R, codec::DecodeError>,
-    error: PhantomData<fn() -> E>,
-}
-
-impl<R, E: CallError> Answer<R, E> {
-    fn new<F: Form<R>>() -> Self {
-        Self { decode: codec::decode::<F, R>, error: PhantomData }
-    }
-
-    fn read(&self, reply: Result<Body, Failure>) -> Result<R, E> {
-        let body = reply.map_err(E::from_failure)?;
-        (self.decode)(&body)
-            .map_err(|error| Status::unknown(format!("the server's answer can't be read: {error}")).into())
-    }
-}
-
-impl<R, E: CallError> UnaryCall<R, E> {
-    pub(crate) fn new<F: Form<R>>(call: PendingCall) -> Self {
-        Self { attempts: Attempts::new(call), layer: Layer::Unasked, answer: Answer::new::<F>() }
-    }
-
-    /// Makes the call once, whatever comes of it: what a retry is good for is then the caller's to say.
-    pub fn no_retry(mut self) -> Self {
-        self.attempts.call.no_retry();
-        self
-    }
-}
-
-impl<R, E: CallError> Future for UnaryCall<R, E> {
-    type Output = Result<R, E>;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
-        let this = &mut *self;
-        let reply = match this.layer.of(&mut this.attempts.call, &Streams::default()) {
-            None => ready!(this.attempts.poll(context)),
-            Some(around) => ready!(poll_around(around, &mut this.attempts, context)),
-        };
-        this.layer = Layer::None;
-        this.attempts.give_up();
-        Poll::Ready(this.answer.read(reply))
-    }
 }
 
 /// A call whose answers, or whose way to send, its caller has once it is queued.

@@ -26,7 +26,7 @@ pub(crate) struct PendingCall {
     /// What may send the call again, and so keeps its record.
     keeps: Keeps,
     /// The deadline, once middleware was told of it: it holds however often the call is made.
-    fixed_deadline: Option<Option<Deadline>>,
+    fixed_deadline: Fixed,
     /// The trace of the handler that made the call, for middleware.
     trace: Inherited,
     dispatch: Dispatch,
@@ -41,6 +41,13 @@ struct Keeps {
     retry: bool,
     /// The channel's middleware.
     middleware: bool,
+}
+
+/// Whether a call's deadline stands.
+#[derive(Clone, Copy)]
+enum Fixed {
+    No,
+    To(Option<Deadline>),
 }
 
 /// How far a call has come.
@@ -110,7 +117,7 @@ impl PendingCall {
             request: Request::new(method),
             record: Some(record),
             keeps: Keeps::default(),
-            fixed_deadline: None,
+            fixed_deadline: Fixed::No,
             trace: if has_middleware { Inherited::here() } else { Inherited::default() },
             dispatch: Dispatch::Waiting,
             route: None,
@@ -211,7 +218,7 @@ impl PendingCall {
     pub(super) fn fix_deadline(&mut self, now: Instant) -> Option<Deadline> {
         self.endpoints.counters.called();
         let deadline = self.request.deadline_from(now, &self.endpoints.config);
-        self.fixed_deadline = Some(deadline);
+        self.fixed_deadline = Fixed::To(deadline);
         deadline
     }
 
@@ -293,10 +300,13 @@ impl PendingCall {
     fn begin(&mut self, now: Instant) -> Result<(), Status> {
         let config = &self.endpoints.config;
         self.request.check(record_of(&mut self.record)?.body_len(), config)?;
-        let deadline = self.fixed_deadline.unwrap_or_else(|| {
-            self.endpoints.counters.called();
-            self.request.deadline_from(now, config)
-        });
+        let deadline = match self.fixed_deadline {
+            Fixed::To(deadline) => deadline,
+            Fixed::No => {
+                self.endpoints.counters.called();
+                self.request.deadline_from(now, config)
+            }
+        };
         let for_ready = self.request.wait_for_ready.unwrap_or(config.wait_for_ready);
         let overlap = self.endpoints.overlaps.begin(self.request.method, deadline)?;
         self.dispatch = Dispatch::Queued(None);

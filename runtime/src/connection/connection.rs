@@ -10,17 +10,14 @@ use super::config::Config;
 use super::counters::ChannelCounters;
 use crate::clock;
 use crate::codec::Body;
-use crate::flow::{OutboundStream, wake};
+use crate::flow::wake;
 use crate::flush::{DriverNotify, FlushPolicy, yield_to_driver};
 use crate::metadata::Metadata;
 use crate::session::Deadline;
-use crate::session::client::{
-    self, CallRecord, Event, HealthState, Liveness, NewCall, Phase, Session, Ticket, Wait,
-};
+use crate::session::client::{self, CallRecord, Event, Liveness, NewCall, Session, Ticket, Wait};
 use crate::status::{Failure, Status};
-use crate::stream::Outgoing;
 use crate::telemetry::{End, Up};
-use crate::wire::{Batch, Item, Malformed, Message};
+use crate::wire::{Batch, Malformed, Message};
 
 /// One connection to a server.
 ///
@@ -28,9 +25,9 @@ use crate::wire::{Batch, Item, Malformed, Message};
 #[derive(Debug)]
 pub(crate) struct Connection {
     endpoint: String,
-    config: Config,
-    counters: Arc<ChannelCounters>,
-    notify: Arc<DriverNotify>,
+    pub(super) config: Config,
+    pub(super) counters: Arc<ChannelCounters>,
+    pub(super) notify: Arc<DriverNotify>,
     state: Aligned<Mutex<State>>,
     link: Link,
     /// What is told of the connection's events: its channel.
@@ -45,11 +42,11 @@ struct Aligned<T>(T);
 /// What lies behind the lock. What every call touches comes first.
 #[derive(Debug)]
 #[repr(C)]
-struct State {
-    flush: FlushPolicy,
-    session: Session,
+pub(super) struct State {
+    pub(super) flush: FlushPolicy,
+    pub(super) session: Session,
     /// Whether the transport has to connect anew.
-    must_renew: bool,
+    pub(super) must_renew: bool,
     /// Counts the connection as up, where the transport tells.
     up: Option<Up>,
 }
@@ -123,14 +120,14 @@ impl Connection {
     }
 
     #[inline]
-    fn lock(&self) -> MutexGuard<'_, State> {
+    pub(super) fn lock(&self) -> MutexGuard<'_, State> {
         // Nothing panics while the lock is held but for lack of memory; the state is whole in any case.
         self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Calls the session; then wakes tasks and tells events, with the lock released.
     #[inline]
-    fn with<R>(&self, run: impl FnOnce(&mut Session) -> R) -> R {
+    pub(super) fn with<R>(&self, run: impl FnOnce(&mut Session) -> R) -> R {
         let mut wakers = Vec::new();
         let returned = self.collecting(&mut wakers, run);
         wake(wakers);
@@ -139,7 +136,7 @@ impl Connection {
 
     /// Calls the session; then tells events, with the lock released. The caller wakes tasks.
     #[inline]
-    fn collecting<R>(&self, wakers: &mut Vec<Waker>, run: impl FnOnce(&mut Session) -> R) -> R {
+    pub(super) fn collecting<R>(&self, wakers: &mut Vec<Waker>, run: impl FnOnce(&mut Session) -> R) -> R {
         let mut state = self.lock();
         let returned = run(&mut state.session);
         state.session.take_wakers(wakers);
@@ -156,7 +153,7 @@ impl Connection {
         for event in &events {
             match event {
                 Event::Connected { .. } => {
-                    state.up = (self.link == Link::Monitored).then(|| Up::new(End::Client))
+                    state.up = (self.link == Link::Monitored).then(|| Up::new(End::Client));
                 }
                 Event::Disconnected => state.up = None,
                 Event::Renew => state.must_renew = true,
@@ -173,13 +170,15 @@ impl Connection {
                     if again {
                         self.counters.reconnected();
                     }
-                    watcher.iter().for_each(|watcher| {
+                    if let Some(watcher) = &watcher {
                         watcher.connected(self);
                         watcher.changed();
-                    });
+                    }
                 }
                 Event::Disconnected | Event::Changed | _ => {
-                    watcher.iter().for_each(|watcher| watcher.changed());
+                    if let Some(watcher) = &watcher {
+                        watcher.changed();
+                    }
                 }
             }
         }
@@ -190,101 +189,12 @@ impl Connection {
         &self.endpoint
     }
 
-    pub(crate) fn config(&self) -> &Config {
-        &self.config
-    }
-
     pub(crate) fn link(&self) -> Link {
         self.link
     }
 
     pub(crate) fn notify(&self) -> &Arc<DriverNotify> {
         &self.notify
-    }
-}
-
-/// What a channel asks of its connections, and has them do.
-impl Connection {
-    /// Reports whether anything was ever sent over it.
-    pub(crate) fn was_used(&self) -> bool {
-        self.lock().session.was_used()
-    }
-
-    /// Reports whether it will never take a call again, while its channel may.
-    pub(crate) fn is_retiring(&self) -> bool {
-        self.link != Link::None && matches!(self.lock().session.phase(), Phase::Retiring | Phase::Closed)
-    }
-
-    pub(crate) fn is_closed(&self) -> bool {
-        self.lock().session.phase() == Phase::Closed
-    }
-
-    /// Reports whether one-way calls may have been lost with a connection.
-    pub(crate) fn has_lost_one_way(&self) -> bool {
-        self.lock().session.has_lost_one_way()
-    }
-
-    /// Returns how good a choice it is, the least being the best, or `None` if it takes no calls.
-    pub(crate) fn rank(&self, now: Instant) -> Option<(HealthState, usize)> {
-        self.lock().session.rank(now)
-    }
-
-    /// Says that it was chosen for a call.
-    pub(super) fn chosen(&self, now: Instant) {
-        self.lock().session.chosen(now);
-    }
-
-    /// Calls the session to read what a channel shows of it.
-    pub(super) fn read<R>(&self, read: impl FnOnce(&Session) -> R) -> R {
-        read(&self.lock().session)
-    }
-
-    /// Wakes the callers that wait here, because another connection is up. `is_known`: its name has led to a server.
-    pub(super) fn wake_waiting(&self, is_known: bool) {
-        self.with(|session| {
-            if is_known {
-                session.mark_up();
-            }
-            if session.phase() != Phase::Ready {
-                session.wake_queue();
-            }
-        });
-    }
-
-    /// Takes nothing more, and ends once what is queued has left and the calls in flight have ended.
-    pub(crate) fn close_when_sent(&self) {
-        self.with(Session::close_when_sent);
-        self.notify.notify();
-    }
-
-    /// Takes nothing more, ends the calls in flight, and ends once the server was told.
-    pub(crate) fn close_and_cancel(&self) {
-        let now = clock::now();
-        self.with(|session| session.close_and_cancel(now));
-        self.notify.notify();
-    }
-
-    /// Takes nothing more, sends nothing more, and ends the calls in flight: `why`, or because the channel is closed.
-    pub(crate) fn close_now(&self, why: Option<Status>) {
-        let now = clock::now();
-        self.with(|session| session.close(why, now));
-        self.notify.notify();
-    }
-
-    /// Takes no new calls, and ends once it is idle.
-    pub(crate) fn retire(&self) {
-        self.with(Session::retire);
-        self.notify.notify();
-    }
-
-    /// Sets what keeps the connection from coming up.
-    pub(crate) fn set_trouble(&self, why: impl Into<String>) {
-        self.lock().session.set_trouble(why);
-    }
-
-    /// Says that nothing is known to keep it from coming up. Returns whether something was.
-    pub(crate) fn clear_trouble(&self) -> bool {
-        self.lock().session.clear_trouble()
     }
 }
 
@@ -314,7 +224,7 @@ impl Connection {
         let mut state = self.lock();
         if let Err(status) = state.session.check_ready(ticket, wait, now) {
             budget.made_progress();
-            self.release(state);
+            Self::release(state);
             return Poll::Ready(Err(status));
         }
         let State { flush, session, .. } = &mut *state;
@@ -336,7 +246,7 @@ impl Connection {
 
     /// Lets go of the lock, and wakes the tasks that were collected.
     #[inline]
-    fn release(&self, mut state: MutexGuard<'_, State>) {
+    fn release(mut state: MutexGuard<'_, State>) {
         let mut wakers = Vec::new();
         state.session.take_wakers(&mut wakers);
         drop(state);
@@ -346,9 +256,9 @@ impl Connection {
     /// Tells the driver of new records, and lets go of the lock. Where several calls are in flight, more of their tasks may be about to go on, and what they
     /// send is to go with this.
     #[inline]
-    fn hand_over(&self, mut state: MutexGuard<'_, State>) {
+    pub(super) fn hand_over(&self, mut state: MutexGuard<'_, State>) {
         let mut wakers = Vec::new();
-        let when = FlushPolicy::after_queueing(state.session.open_calls());
+        let when = FlushPolicy::of_client(state.session.open_calls());
         state.session.take_wakers(&mut wakers);
         drop(state);
         self.notify.flush(when);
@@ -378,7 +288,7 @@ impl Connection {
     pub(crate) fn poll_reply(&self, id: u32, context: &Context<'_>) -> Poll<Result<Body, Failure>> {
         let mut state = self.lock();
         let reply = state.session.poll_reply(id, context);
-        self.release(state);
+        Self::release(state);
         reply
     }
 
@@ -513,51 +423,6 @@ impl Connection {
         } else {
             DriverAction::Wait
         }
-    }
-}
-
-/// Why the answers end of a call whose items did not.
-const UNFINISHED: &str = "the sink was dropped before it was finished; call `finish` to end the stream";
-
-impl Outgoing for Connection {
-    fn grant(&self, id: u64, bytes: u64) {
-        let mut state = self.lock();
-        state.session.grant(id, bytes);
-        self.hand_over(state);
-    }
-
-    fn announce(&self, id: u64, stream: &Arc<OutboundStream>) {
-        if self.lock().session.announce(id, stream) {
-            self.notify.notify_deferred();
-        }
-    }
-
-    fn flush(&self, id: u64, stream: &Arc<OutboundStream>, last: Option<Item>) {
-        let flushed = self.lock().session.flush(id, stream, last);
-        if flushed.is_ok() {
-            self.notify.notify_deferred();
-        }
-    }
-
-    fn hurry(&self) {
-        self.notify.notify();
-    }
-
-    fn finish(&self, id: u64, stream: &OutboundStream) {
-        let mut state = self.lock();
-        state.session.finish(id, stream);
-        self.hand_over(state);
-    }
-
-    fn abandon(&self, id: u64) {
-        // No call of this side has a longer id.
-        if let Ok(id) = u32::try_from(id) {
-            self.abandon_call(id, UNFINISHED);
-        }
-    }
-
-    fn max_body(&self) -> usize {
-        self.config.message_size
     }
 }
 

@@ -1,14 +1,17 @@
 //! The connections of a channel: each a session with a lock around it, which the calls on it and its driver share.
 //!
-//! - [`Connection`]: one of them. It tells its channel what happens by events, and does not know it.
+//! - [`Connection`]: one of them. It tells its channel what happens by events, and does not know it. What its calls and its driver
+//!   do to it is with it; what its channel does, in `control`; what streams do, in `outgoing`.
 //! - [`Endpoints`]: all of a channel, and which of them a call goes by; [`overlap`]: calls of a method that does not run twice at a time.
 //! - [`Config`]: what a channel's builder sets; [`retry`]: when calls are made again; [`counters`], [`states`]: what users ask.
 
 mod config;
 #[expect(clippy::module_inception, reason = "the type that the folder is about")]
 mod connection;
+mod control;
 mod counters;
 mod endpoints;
+mod outgoing;
 mod overlap;
 mod retry;
 mod states;

@@ -1,16 +1,17 @@
 //! What a connection does about its lock: no user code runs while it is held.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::Wake;
+use std::task::{Context, Poll, Wake};
 
 use bytes::Bytes;
 
 use super::*;
 use crate::codec::{Plain, decode};
-use crate::flow::InboundStream;
-use crate::session::client::Streams;
-use crate::stream::StreamingHalf;
-use crate::wire::{ItemHead, RecordBuilder};
+use crate::flow::{InboundStream, OutboundStream};
+use crate::metadata::Metadata;
+use crate::session::client::{CallRecord, NewCall, Streams, Ticket, Wait};
+use crate::stream::{Outgoing, StreamingHalf};
+use crate::wire::{Batch, Item, ItemHead, RecordBuilder};
 
 /// Counts how often it was woken while the connection's lock was free, as user code may want it.
 struct Locking {

@@ -11,8 +11,7 @@ use super::handler::{Handler, poll_once, run};
 use super::handling::Handling;
 use super::incoming::{Incoming, Service};
 use super::queue::{AdmissionQueue, Admitted, Permit};
-use crate::middleware::ServerStack;
-use crate::server::{OneWay, Peer, Shared};
+use crate::peer::{OneWay, Peer, Shared};
 use crate::session::server::{Answer, CallKey, Event, Methods, RETRY_AFTER};
 use crate::status::{Cause, Failure, Status};
 
@@ -25,12 +24,18 @@ pub(crate) struct Dispatcher {
     services: Vec<Arc<dyn Service>>,
     /// Of each method of [`Methods`], by its index there.
     targets: Vec<Target>,
-    /// What stands around every handler.
-    middleware: Arc<ServerStack>,
+    /// What surrounds every handler, if anything does.
+    layer: Option<Arc<dyn HandlerLayer>>,
     /// The handlers of one-way calls: they are not ended by the loss of a client, but by the end of the server.
     one_way: JoinSet<()>,
     /// Where it is bounded how many calls run.
     queue: Option<AdmissionQueue<Ready>>,
+}
+
+/// What surrounds every handler of a server: in practice, its middleware.
+pub(crate) trait HandlerLayer: Send + Sync {
+    /// Returns the handling of a call, whose handler is to be begun from within.
+    fn surround(self: Arc<Self>, service: Arc<dyn Service>, method: usize, call: Incoming) -> Handling;
 }
 
 /// Where a method is handled.
@@ -92,13 +97,13 @@ impl Dispatcher {
         let targets = targets.collect();
         let running = shared.config.running;
         let queue = running.map(|limit| AdmissionQueue::new(limit, Arc::clone(&shared.notify)));
-        let (middleware, one_way) = (Arc::default(), JoinSet::new());
-        Ok((Self { shared, services, targets, middleware, one_way, queue }, methods))
+        let (layer, one_way) = (None, JoinSet::new());
+        Ok((Self { shared, services, targets, layer, one_way, queue }, methods))
     }
 
-    /// Puts middleware around every handler.
-    pub(crate) fn set_middleware(&mut self, stack: ServerStack) {
-        self.middleware = Arc::new(stack);
+    /// Has a layer surround every handler.
+    pub(crate) fn set_layer(&mut self, layer: Arc<dyn HandlerLayer>) {
+        self.layer = Some(layer);
     }
 
     /// Runs the handler of a call, or has the call wait for its turn.
@@ -110,11 +115,10 @@ impl Dispatcher {
         };
         let (target, batch_bytes) = (self.targets[call.target], call.batch_bytes);
         let call = Incoming::new(Arc::clone(peer), origin.key(), call);
-        let ready = Ready { origin, target, call };
         match self.queue.as_ref().map(AdmissionQueue::try_admit) {
-            None => self.run(peer, ready, None),
-            Some(Some(permit)) => self.run(peer, ready, Some(permit)),
-            Some(None) => self.enqueue(peer, ready, batch_bytes),
+            None => self.run(peer, origin, target, call, None),
+            Some(Some(permit)) => self.run(peer, origin, target, call, Some(permit)),
+            Some(None) => self.enqueue(peer, Ready { origin, target, call }, batch_bytes),
         }
     }
 
@@ -154,8 +158,8 @@ impl Dispatcher {
                 None => return false,
                 Some(Admitted::Run(ready, _) | Admitted::Late(ready)) if ready.is_over() => {}
                 Some(Admitted::Run(ready, permit)) => {
-                    let peer = Arc::clone(ready.call.peer());
-                    self.run(&peer, ready, Some(permit));
+                    let Ready { origin, target, call } = ready;
+                    self.run(&Arc::clone(call.peer()), origin, target, call, Some(permit));
                 }
                 Some(Admitted::Late(ready)) => self.turn_away_late(&ready),
             }
@@ -164,9 +168,15 @@ impl Dispatcher {
     }
 
     #[inline]
-    fn run(&mut self, peer: &Arc<Peer>, ready: Ready, permit: Option<Permit>) {
+    fn run(
+        &mut self,
+        peer: &Arc<Peer>,
+        origin: Origin,
+        target: Target,
+        call: Incoming,
+        permit: Option<Permit>,
+    ) {
         self.shared.counters.count_call();
-        let Ready { origin, target, call } = ready;
         let (key, deadline) = (origin.key(), call.deadline());
         let mut work = match self.handling(target, call).begin() {
             Ok(work) => work,
@@ -191,10 +201,9 @@ impl Dispatcher {
     #[inline]
     fn handling(&self, target: Target, call: Incoming) -> Handling {
         let service = &self.services[target.service];
-        if self.middleware.is_empty() {
-            Handling::by(&**service, target.method, call)
-        } else {
-            self.middleware.around(Arc::clone(service), target.method, call)
+        match &self.layer {
+            None => Handling::by(&**service, target.method, call),
+            Some(layer) => Arc::clone(layer).surround(Arc::clone(service), target.method, call),
         }
     }
 

@@ -9,7 +9,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::handling::{Handling, Work};
 use crate::context::with_deadline;
-use crate::server::Peer;
+use crate::peer::Peer;
 use crate::session::server::{Answer, CallKey};
 use crate::status::{Cause, Failure, Status};
 

@@ -7,15 +7,15 @@ use tokio::time::Instant;
 
 use super::handling::{AcceptedCall, Handling};
 use super::outgoing::PeerOutgoing;
-use crate::codec::{self, Body, Decode, Form, Validate};
+use crate::codec::{self, Body, Form};
 use crate::context::{Context, PeerId};
-use crate::flow::{InboundStream, OutboundStream};
-use crate::generated::{
-    BidirectionalMethod, ClientStreamMethod, OneWayMethod, ServerStreamMethod, UnaryMethod,
+use crate::declaration::{
+    BidirectionalMethod, ClientStreamMethod, OneWayMethod, Params, ServerStreamMethod, UnaryMethod,
 };
+use crate::flow::{InboundStream, OutboundStream};
 use crate::metadata::Metadata;
 use crate::method::{Method, MethodKind};
-use crate::server::{Counters, Peer};
+use crate::peer::{Counters, Peer};
 use crate::session::server::{CallKey, IncomingCall};
 use crate::status::Status;
 use crate::stream::{Outgoing, Sink, SinkHalf, Streaming, StreamingHalf};
@@ -32,11 +32,6 @@ pub trait Service: Send + Sync + 'static {
     /// There is none, or its parameters are not what they should be.
     fn dispatch(&self, method: usize, call: Incoming) -> Result<Handling, Status>;
 }
-
-/// The parameters of a method.
-pub trait Params: Decode + Validate + Send + 'static {}
-
-impl<P: Decode + Validate + Send + 'static> Params for P {}
 
 /// One call on its way to its handler.
 ///

@@ -16,8 +16,8 @@ mod incoming;
 mod outgoing;
 mod queue;
 
-pub(crate) use dispatcher::Dispatcher;
+pub(crate) use dispatcher::{Dispatcher, HandlerLayer};
 pub use handling::{AcceptedCall, Handling};
-pub use incoming::{Incoming, Params, Service};
+pub use incoming::{Incoming, Service};
 #[cfg(test)]
 pub(crate) use outgoing::PeerOutgoing;

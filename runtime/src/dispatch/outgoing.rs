@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use crate::flow::OutboundStream;
-use crate::server::Peer;
+use crate::peer::Peer;
 use crate::session::server::CallKey;
 use crate::stream::Outgoing;
 use crate::wire::Item;

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::flush::DriverNotify;
-use crate::server::MaxRunning;
+use crate::peer::MaxRunning;
 
 /// Time during which a full queue is left alone once room was looked for in it.
 const FULL_PAUSE: Duration = Duration::from_millis(5);

@@ -170,7 +170,7 @@ impl<T: ClientTransport> ClientDriver<T> {
             let Some(message) = self.connection.poll_transmit(&mut self.wakers) else { return Ok(()) };
             let bytes = message.len();
             match self.transport.send(message)? {
-                Sent::Sent => telemetry::sent(End::Client, bytes),
+                Sent::Yes => telemetry::sent(End::Client, bytes),
                 // The transport tells when there is room again.
                 Sent::Full(message) => {
                     self.connection.return_transmit(message);

@@ -1,7 +1,11 @@
 //! Drivers: the tasks that own a transport. One loop per side, over the traits of [`crate::transport`] and the sessions of connections and peers.
 
 mod client;
+mod core;
 mod server;
+#[cfg(test)]
+mod tests;
 
+pub(crate) use self::core::{Core, DuplicateMethod};
 pub(crate) use client::ClientDriver;
 pub(crate) use server::ServerDriver;

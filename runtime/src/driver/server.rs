@@ -7,8 +7,9 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::core::Core;
 use crate::flush::{Pace, Turn};
-use crate::server::{Core, Dropped, Next, Peer};
+use crate::peer::{Dropped, Next, Peer};
 use crate::session::server::{Drain, DrainStep};
 use crate::telemetry::{self, End};
 use crate::transport::{Arrival, Routed, ServerTransport, TransportError};
@@ -120,7 +121,7 @@ impl<T: ServerTransport> ServerDriver<T> {
             };
             let bytes = message.len();
             match self.transport.send(peer.id().route(), message, receipt)? {
-                Routed::Sent => telemetry::sent(End::Server, bytes),
+                Routed::Yes => telemetry::sent(End::Server, bytes),
                 Routed::Full(message) => {
                     peer.put_back(message);
                     return Ok(Emptied { has_sent, is_full: true });

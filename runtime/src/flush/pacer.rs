@@ -71,7 +71,7 @@ impl StreamPacer {
 
     #[inline]
     fn is_overdue(&self) -> bool {
-        self.now().saturating_sub(self.since.load(Ordering::Relaxed)) >= OVERDUE_AFTER.as_nanos() as u64
+        u128::from(self.now().saturating_sub(self.since.load(Ordering::Relaxed))) >= OVERDUE_AFTER.as_nanos()
     }
 
     #[inline]

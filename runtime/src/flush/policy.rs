@@ -28,11 +28,18 @@ impl FlushPolicy {
         Self { overdue_at: now + OVERDUE_AFTER }
     }
 
-    /// Returns when to tell the driver of a new record while `calls` are in flight, the record's own among them. A single call has
-    /// no company to wait for; among several, more tasks may be about to go on.
+    /// Returns when to tell a client's driver of a new record while `calls` are in flight. A single call has no company to wait for; among several, and
+    /// after a one-way call, more tasks may be about to send.
     #[inline]
-    pub(crate) fn after_queueing(calls: usize) -> Flush {
-        if calls <= 1 { Flush::Now } else { Flush::Deferred }
+    pub(crate) fn of_client(calls: usize) -> Flush {
+        if calls == 1 { Flush::Now } else { Flush::Deferred }
+    }
+
+    /// Returns when to tell a server's driver of a new record while `others` calls are in flight: their handlers may be about to answer, and their answers are
+    /// to go with this one.
+    #[inline]
+    pub(crate) fn of_server(others: usize) -> Flush {
+        if others == 0 { Flush::Now } else { Flush::Deferred }
     }
 
     /// Reports whether a sender has to yield to the driver before it queues more, because records have waited for too long
@@ -72,6 +79,7 @@ mod tests {
 
     #[test]
     fn a_single_call_waits_for_no_company() {
-        assert_eq!([0, 1, 2].map(FlushPolicy::after_queueing), [Flush::Now, Flush::Now, Flush::Deferred]);
+        assert_eq!([0, 1, 2].map(FlushPolicy::of_client), [Flush::Deferred, Flush::Now, Flush::Deferred]);
+        assert_eq!([0, 1].map(FlushPolicy::of_server), [Flush::Now, Flush::Deferred]);
     }
 }

@@ -1,23 +1,24 @@
 //! Everything through which generated code reaches this crate and others. Not for use by hand: it changes with the
 //! generator, and a generated file states which version it was made for.
 //!
-//! - [`method`](mod@method): what generated code declares of each method, one trait for each kind.
+//! - [`crate::declaration`]: what generated code declares of each method, one trait for each kind.
 //! - [`call`]: how generated clients make calls by such a declaration. How servers take them is in `dispatch`.
 //! - [`implement`]: implementations that are the same for many types: macros and blankets.
 
 mod call;
 mod implement;
-mod method;
 
 pub use crate::codec::{
     Blob, Bounded, Boxed, Decode, DecodeError, Encode, EncodeError, FieldWriter, Fields, Form, Len, List,
     Map, Nanoseconds, Nothing, Optional, Payload, Plain, Reader, Validate, ViaSerde, Violation, WriteForm,
     Writer, check_inside, check_len, check_range, deserialize, length, serialize,
 };
-pub use crate::dispatch::{AcceptedCall, Handling, Incoming, Params};
+pub use crate::declaration::{
+    BidirectionalMethod, ClientStreamMethod, OneWayMethod, Params, ServerStreamMethod, UnaryMethod,
+};
+pub use crate::dispatch::{AcceptedCall, Handling, Incoming};
 pub use crate::testing::{MockMethod, Unset};
 pub use implement::{implement_enum, implement_serde};
-pub use method::{BidirectionalMethod, ClientStreamMethod, OneWayMethod, ServerStreamMethod, UnaryMethod};
 pub use serde;
 
 /// What reading a value returns.

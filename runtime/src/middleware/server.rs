@@ -11,7 +11,7 @@ use tokio::time::Instant;
 use super::caught::{Caught, Panicked};
 use super::response::{Direction, Reply, Response, Traffic};
 use crate::context::PeerId;
-use crate::dispatch::{Handling, Incoming, Service};
+use crate::dispatch::{HandlerLayer, Handling, Incoming, Service};
 use crate::metadata::Metadata;
 use crate::method::{Method, MethodKind};
 use crate::session::server::Answer;
@@ -232,17 +232,14 @@ impl ServerStack {
     pub(crate) fn is_empty(&self) -> bool {
         self.layers.is_empty()
     }
+}
 
+impl HandlerLayer for ServerStack {
     /// Returns a handler with all of the middleware around it.
-    pub(crate) fn around(
-        self: &Arc<Self>,
-        service: Arc<dyn Service>,
-        method: usize,
-        mut call: Incoming,
-    ) -> Handling {
+    fn surround(self: Arc<Self>, service: Arc<dyn Service>, method: usize, mut call: Incoming) -> Handling {
         // Middleware may wait, and what the client sends meanwhile must find its stream.
         call.open_streams();
-        let stack = Arc::clone(self);
+        let stack = self;
         Handling::of(async move {
             let target = Target { service, method, progress: AtomicU8::new(UNSEEN) };
             let (counters, is_one_way) = (call.counters(), call.method().kind() == MethodKind::OneWay);

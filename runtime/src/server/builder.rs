@@ -4,13 +4,13 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::{Config, MaxRunning};
-use super::core::Core;
 use super::error::ServeError;
 use super::serving::Server;
 use crate::dispatch::Service;
+use crate::driver::Core;
 use crate::driver::ServerDriver;
 use crate::middleware::{ServerMiddleware, ServerStack};
+use crate::peer::{Config, MaxRunning};
 use crate::transport::libzmq::Router;
 
 /// Sets a server up. See [`Server::builder`].

@@ -10,10 +10,9 @@ use std::time::Duration;
 use tokio::task::JoinHandle;
 
 use super::builder::ServerBuilder;
-use super::counters::Counters;
 use super::error::ServeError;
-use super::shared::Shared;
 use crate::driver::ServerDriver;
+use crate::peer::{Counters, Shared};
 use crate::transport::TransportError;
 use crate::transport::libzmq::Router;
 

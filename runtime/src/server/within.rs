@@ -3,11 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::config::Config;
-use super::core::{Core, DuplicateMethod};
-use super::shared::Shared;
 use crate::dispatch::Service;
-use crate::driver::ServerDriver;
+use crate::driver::{Core, DuplicateMethod, ServerDriver};
+use crate::peer::{Config, Shared};
 use crate::transport::memory::SimNetwork;
 
 /// A server at a network within the process. Dropped, it goes on.

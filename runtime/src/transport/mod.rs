@@ -53,7 +53,7 @@ pub(crate) enum Arrival<'a> {
 #[derive(Debug)]
 pub(crate) enum Routed {
     /// The transport has it.
-    Sent,
+    Yes,
     /// The client's queue is full. The message comes back.
     Full(Message),
     /// The client is gone. The message comes back, unless the transport has taken it already.
@@ -103,7 +103,7 @@ pub(crate) enum LinkEvent {
 #[derive(Debug)]
 pub(crate) enum Sent {
     /// The transport has it.
-    Sent,
+    Yes,
     /// The queue is full. The message comes back.
     Full(Message),
     /// The server is gone, and the message with it.
@@ -117,6 +117,7 @@ pub(crate) struct Delivered {
     /// Size of all of its frames in bytes.
     pub(crate) bytes: usize,
     /// What the transport knows of its sender.
+    #[expect(dead_code, reason = "no transport authenticates peers yet, and so nothing asks")]
     pub(crate) identity: Identity,
 }
 

@@ -1,13 +1,15 @@
-//! How calls end: by the server, by their callers, by time, and with the connection.
+//! How calls end other than by the server, for which see `records`: by their callers, by time, and with the connection.
 
 use std::collections::HashSet;
 use std::task::{Context, Poll};
 use std::time::Instant;
 
-use super::call::{ClientCall, Ending};
+use super::call::ClientCall;
 use super::defer_drop::defer_drop;
+use super::event::{Dropped, Event};
 use super::liveness::{Liveness, Step};
-use super::session::{Dropped, Event, Phase, SWEEP, Session, closed};
+use super::sending::closed;
+use super::session::{Phase, SWEEP, Session};
 use crate::codec::Body;
 use crate::status::{Cause, Failure, Status};
 use crate::wire;
@@ -74,61 +76,6 @@ impl Session {
 #[cold]
 fn given_up() -> Failure {
     Failure::Status(Status::cancelled("the call was given up").maybe_executed())
-}
-
-/// By the server.
-impl Session {
-    /// Ends a call; only the first time counts.
-    #[inline]
-    pub(super) fn end(&mut self, id: u32, result: Result<Body, Failure>, now: Instant) {
-        let Some(call) = self.calls.get_mut(id) else { return };
-        self.open -= usize::from(call.is_open());
-        let asked = self.one_way.ended(id, result.is_ok());
-        if call.end(result, &mut self.wakers) || asked {
-            self.calls.remove(id);
-        }
-        if asked && self.phase == Phase::Ready {
-            // Callers that wait for room would not be woken by anything else.
-            self.ask_for_one_way(now);
-        }
-    }
-
-    /// Ends a call that was answered with a value.
-    #[inline]
-    pub(super) fn replied(&mut self, id: u32, body: Body, now: Instant) {
-        let Some(call) = self.calls.get(id) else { return };
-        let result = match call.ending() {
-            Ending::Reply if body.len() > self.config.max_body => Err(self.too_large(&body)),
-            Ending::Reply => Ok(body),
-            Ending::End | Ending::Pong => Err(call.wrong_answer("a reply")),
-        };
-        self.end(id, result, now);
-    }
-
-    #[cold]
-    fn too_large(&self, body: &Body) -> Failure {
-        let (size, max) = (body.len(), self.config.max_body);
-        let what = format!("the answer has {size} bytes; a message may have {max}");
-        Failure::Status(Status::resource_exhausted(what))
-    }
-
-    /// Ends a call whose stream the server has ended.
-    pub(super) fn ended(&mut self, id: u32, now: Instant) {
-        let Some(call) = self.calls.get(id) else { return };
-        let result = match call.ending() {
-            Ending::End => Ok(Body::default()),
-            Ending::Reply | Ending::Pong => Err(call.wrong_answer("the end of a stream")),
-        };
-        self.end(id, result, now);
-    }
-
-    /// Ends a ping. A pong of any other id is ignored.
-    pub(super) fn ponged(&mut self, id: u32, now: Instant) {
-        let Some(call) = self.calls.get(id).filter(|call| call.ending() == Ending::Pong) else { return };
-        // The server reads in order.
-        self.one_way.read_to(call.number);
-        self.end(id, Ok(Body::default()), now);
-    }
 }
 
 /// By time.
@@ -302,8 +249,11 @@ impl Session {
     }
 
     pub(super) fn dropped(&mut self, reason: Dropped, count: usize) {
-        if count > 0 {
-            self.events.push_back(Event::Dropped { reason, count });
+        match self.events.back_mut() {
+            _ if count == 0 => {}
+            // Merged, so that a server can't make the events many.
+            Some(Event::Dropped { reason: last, count: before }) if *last == reason => *before += count,
+            _ => self.events.push_back(Event::Dropped { reason, count }),
         }
     }
 }

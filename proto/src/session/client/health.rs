@@ -124,7 +124,7 @@ mod tests {
         assert_eq!(health.state(now), HealthState::Out, "one at a time");
         assert_eq!(health.state(now + TRIAL), HealthState::Trial, "it may never come back");
         assert!(health.failed(now));
-        assert_eq!(health.state(now + 2 * FIRST_EJECTION - MOMENT), HealthState::Out);
+        assert_eq!(health.state(now + (2 * FIRST_EJECTION).saturating_sub(MOMENT)), HealthState::Out);
         now += 2 * FIRST_EJECTION;
         health.try_out(now);
         assert!(health.succeeded(now));
@@ -140,7 +140,7 @@ mod tests {
             health.try_out(now);
             assert!(health.failed(now));
         }
-        assert_eq!(health.state(now + MAX_EJECTION - MOMENT), HealthState::Out);
+        assert_eq!(health.state(now + MAX_EJECTION.saturating_sub(MOMENT)), HealthState::Out);
         assert_eq!(health.state(now + MAX_EJECTION), HealthState::Trial);
     }
 }

@@ -1,10 +1,10 @@
-//! What the driver tells a session: that the connection is up or lost, and what has arrived.
+//! What the driver tells a session of its connection: that it is up or lost, or does not come up. What has arrived is in `records`.
 
 use std::time::Instant;
 
-use super::session::{Dropped, Event, Phase, Session};
+use super::event::{Dropped, Event};
+use super::session::{Phase, Session};
 use crate::status::{Cause, Status};
-use crate::wire::{Batch, Malformed};
 
 impl Session {
     /// Says that messages go out from now on.
@@ -53,45 +53,5 @@ impl Session {
     /// Says that the name of a connection without a transport has led to a server.
     pub fn mark_up(&mut self) {
         self.was_up = true;
-    }
-
-    /// Takes a message of the server's from byte `at` on, until `max_wakes` tasks are to be woken. Returns where the next record begins, or `None` if all of it
-    /// was taken. Whatever is in the message, the worst that can happen is that calls fail.
-    pub fn handle_message(
-        &mut self,
-        batch: &Batch,
-        at: usize,
-        max_wakes: usize,
-        now: Instant,
-    ) -> Option<usize> {
-        self.heard();
-        let next = match self.take_records(batch, at, max_wakes, now) {
-            Ok(next) => next,
-            Err(malformed) => {
-                self.fail_unreadable(&malformed, now);
-                None
-            }
-        };
-        self.wake_next();
-        next
-    }
-
-    /// Says that a message of the server's has arrived that can't be read at all.
-    pub fn handle_unreadable(&mut self, what: &Malformed, now: Instant) {
-        self.heard();
-        self.fail_unreadable(what, now);
-    }
-
-    fn heard(&mut self) {
-        if let Some(liveness) = &mut self.liveness {
-            liveness.heard();
-        }
-    }
-
-    /// Ends every call that has left: what else was in the message can't be known, so none may wait for it.
-    fn fail_unreadable(&mut self, what: &Malformed, now: Instant) {
-        let why = Status::unknown(format!("the server at `{}` sent {what}", self.config.endpoint));
-        self.fail_sent(&why, now);
-        self.dropped(Dropped::Unreadable, 1);
     }
 }

@@ -2,8 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use super::call::ClientCall;
-use super::session::{Dropped, Event, Phase, Session};
+use super::call::{ClientCall, Ending};
+use super::event::{Dropped, Event};
+use super::session::{Phase, Session};
+use crate::codec::Body;
 use crate::status::{Cause, Code, Failure, Outcome, Status};
 use crate::wire::{self, Batch, Malformed, Record};
 
@@ -12,9 +14,49 @@ use crate::wire::{self, Batch, Malformed, Record};
 const GOING_AWAY: Duration = Duration::from_secs(5);
 
 impl Session {
+    /// Takes a message of the server's from byte `at` on, until `max_wakes` tasks are to be woken. Returns where the next record begins, or `None` if all of it
+    /// was taken. Whatever is in the message, the worst that can happen is that calls fail.
+    pub fn handle_message(
+        &mut self,
+        batch: &Batch,
+        at: usize,
+        max_wakes: usize,
+        now: Instant,
+    ) -> Option<usize> {
+        self.heard();
+        let next = match self.take_records(batch, at, max_wakes, now) {
+            Ok(next) => next,
+            Err(malformed) => {
+                self.fail_unreadable(&malformed, now);
+                None
+            }
+        };
+        self.wake_next();
+        next
+    }
+
+    /// Says that a message of the server's has arrived that can't be read at all.
+    pub fn handle_unreadable(&mut self, what: &Malformed, now: Instant) {
+        self.heard();
+        self.fail_unreadable(what, now);
+    }
+
+    fn heard(&mut self) {
+        if let Some(liveness) = &mut self.liveness {
+            liveness.heard();
+        }
+    }
+
+    /// Ends every call that has left: what else was in the message can't be known, so none may wait for it.
+    fn fail_unreadable(&mut self, what: &Malformed, now: Instant) {
+        let why = Status::unknown(format!("the server at `{}` sent {what}", self.config.endpoint));
+        self.fail_sent(&why, now);
+        self.dropped(Dropped::Unreadable, 1);
+    }
+
     /// Takes records of a batch from byte `at` on, up to one that can't be read, or until `max_wakes` tasks are to be woken. Returns where the next record
     /// begins, if there is one.
-    pub(super) fn take_records(
+    fn take_records(
         &mut self,
         batch: &Batch,
         at: usize,
@@ -65,7 +107,7 @@ impl Session {
     #[inline]
     fn succeeded(&mut self, now: Instant) {
         if self.health.succeeded(now) {
-            self.events.push_back(Event::Changed);
+            self.changed();
         }
     }
 
@@ -73,6 +115,13 @@ impl Session {
     #[cold]
     fn failed(&mut self, now: Instant) {
         if self.health.failed(now) {
+            self.changed();
+        }
+    }
+
+    /// Says that something has changed, once for all records of a message.
+    fn changed(&mut self) {
+        if self.events.back() != Some(&Event::Changed) {
             self.events.push_back(Event::Changed);
         }
     }
@@ -96,7 +145,7 @@ impl Session {
     pub(super) fn going_away(&mut self, now: Instant) {
         if self.phase == Phase::Ready {
             self.phase = Phase::GoingAway { until: now + GOING_AWAY };
-            self.events.push_back(Event::Changed);
+            self.changed();
             self.queue.collect_all(&mut self.wakers);
         }
     }
@@ -131,6 +180,61 @@ impl Session {
         if let Some(outbound) = self.calls.get(id).and_then(|call| call.streams.outbound.as_ref()) {
             self.wakers.extend(outbound.grant(bytes));
         }
+    }
+}
+
+/// How a record ends a call.
+impl Session {
+    /// Ends a call; only the first time counts.
+    #[inline]
+    pub(super) fn end(&mut self, id: u32, result: Result<Body, Failure>, now: Instant) {
+        let Some(call) = self.calls.get_mut(id) else { return };
+        self.open -= usize::from(call.is_open());
+        let asked = self.one_way.ended(id, result.is_ok());
+        if call.end(result, &mut self.wakers) || asked {
+            self.calls.remove(id);
+        }
+        if asked && self.phase == Phase::Ready {
+            // Callers that wait for room would not be woken by anything else.
+            self.ask_for_one_way(now);
+        }
+    }
+
+    /// Ends a call that was answered with a value.
+    #[inline]
+    pub(super) fn replied(&mut self, id: u32, body: Body, now: Instant) {
+        let Some(call) = self.calls.get(id) else { return };
+        let result = match call.ending() {
+            Ending::Reply if body.len() > self.config.max_body => Err(self.too_large(&body)),
+            Ending::Reply => Ok(body),
+            Ending::End | Ending::Pong => Err(call.wrong_answer("a reply")),
+        };
+        self.end(id, result, now);
+    }
+
+    #[cold]
+    fn too_large(&self, body: &Body) -> Failure {
+        let (size, max) = (body.len(), self.config.max_body);
+        let what = format!("the answer has {size} bytes; a message may have {max}");
+        Failure::Status(Status::resource_exhausted(what))
+    }
+
+    /// Ends a call whose stream the server has ended.
+    pub(super) fn ended(&mut self, id: u32, now: Instant) {
+        let Some(call) = self.calls.get(id) else { return };
+        let result = match call.ending() {
+            Ending::End => Ok(Body::default()),
+            Ending::Reply | Ending::Pong => Err(call.wrong_answer("the end of a stream")),
+        };
+        self.end(id, result, now);
+    }
+
+    /// Ends a ping. A pong of any other id is ignored.
+    pub(super) fn ponged(&mut self, id: u32, now: Instant) {
+        let Some(call) = self.calls.get(id).filter(|call| call.ending() == Ending::Pong) else { return };
+        // The server reads in order.
+        self.one_way.read_to(call.number);
+        self.end(id, Ok(Body::default()), now);
     }
 }
 

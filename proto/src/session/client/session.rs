@@ -1,18 +1,18 @@
 //! [`Session`]: its state, and whether there is room for one more call.
 
 use std::collections::VecDeque;
-use std::task::{Context, Poll, Waker};
+use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use super::calls::Calls;
+use super::event::Event;
 use super::health::{HealthState, OutlierDetection};
 use super::liveness::Liveness;
 use super::one_way::OneWay;
-use super::wait_queue::{Ticket, WaitQueue};
+use super::wait_queue::WaitQueue;
 use crate::flow::PendingStreams;
 use crate::session::Deadline;
-use crate::status::{Cause, Status};
-use crate::wire::{Message, Outbox};
+use crate::wire::Outbox;
 
 /// The configuration of a session.
 #[derive(Debug)]
@@ -94,62 +94,6 @@ pub enum Phase {
     Closed,
 }
 
-/// What a session tells its channel.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Event {
-    /// The connection is up; `again`: it was up before.
-    Connected {
-        /// Whether it was up before.
-        again: bool,
-    },
-    /// The connection is lost. It may come back.
-    Disconnected,
-    /// Something else that a channel shows of its connections has changed.
-    Changed,
-    /// The connection leads nowhere, and the transport has to connect anew.
-    Renew,
-    /// Something was dropped.
-    Dropped {
-        /// Why.
-        reason: Dropped,
-        /// How many times.
-        count: usize,
-    },
-}
-
-/// Why a client has dropped something. Calls that wait for an answer have failed then, and said so; for one-way calls, this is all that is said.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-#[repr(u8)]
-pub enum Dropped {
-    /// A one-way call that was accepted for sending and had not left when its connection was lost, or its channel was dropped without one. Of those that
-    /// had left, nothing is known.
-    OneWay,
-    /// A message that was handed to a connection just as that was lost.
-    Unreachable,
-    /// A message of a server that can't be read, and may have held answers.
-    Unreadable,
-    /// An answer to a ping of a server that does not read.
-    Pong,
-}
-
-impl Dropped {
-    /// All reasons that there are.
-    pub const ALL: [Self; 4] = [Self::OneWay, Self::Unreachable, Self::Unreadable, Self::Pong];
-
-    /// Returns its name in `snake_case`, for metrics.
-    #[must_use]
-    pub const fn name(self) -> &'static str {
-        match self {
-            Self::OneWay => "one_way",
-            Self::Unreachable => "unreachable",
-            Self::Unreadable => "unreadable",
-            Self::Pong => "pong",
-        }
-    }
-}
-
 /// How long a call waits for a connection and for room on it.
 #[derive(Debug, Clone, Copy)]
 pub struct Wait {
@@ -161,9 +105,6 @@ pub struct Wait {
 
 /// How late a deadline may be noticed while calls wait in the outbox: each look goes through all of them.
 pub(super) const SWEEP: Duration = Duration::from_millis(5);
-
-/// Room in the outbox, in bytes. Past it, calls wait.
-const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 
 impl Session {
     /// Creates the session of a connection that is being made.
@@ -307,161 +248,5 @@ impl Session {
     #[must_use]
     pub fn trouble(&self) -> Option<&str> {
         self.trouble.as_deref()
-    }
-}
-
-/// Room for calls.
-impl Session {
-    /// Checks whether a call may wait, or be sent if there is room.
-    ///
-    /// # Errors
-    /// The deadline has passed, the connection takes nothing more, or there is none and the call does not wait. The caller has left the queue then.
-    #[inline]
-    pub fn check_ready(
-        &mut self,
-        ticket: &mut Option<Ticket>,
-        wait: Wait,
-        now: Instant,
-    ) -> Result<(), Status> {
-        self.look_at_phase(now);
-        let Some(status) = self.refusal(wait, now) else { return Ok(()) };
-        // Now and not when the call is dropped: it may lie around, and others wait behind it.
-        self.leave_queue(ticket);
-        Err(status.not_sent())
-    }
-
-    /// Is ready if there is room and no other caller was there before; otherwise queues the caller under a ticket, to be woken when there may be room.
-    #[inline]
-    pub fn poll_room(
-        &mut self,
-        context: &Context<'_>,
-        ticket: &mut Option<Ticket>,
-        deadline: Option<Instant>,
-        now: Instant,
-    ) -> Poll<()> {
-        if self.queue.is_first(*ticket) && self.has_room() {
-            self.queue.leave(ticket);
-            return Poll::Ready(());
-        }
-        if self.phase == Phase::Ready {
-            self.ask_for_one_way(now);
-        }
-        self.queue.join(context, ticket, deadline);
-        self.look_no_later_than(deadline);
-        if let Phase::GoingAway { until } = self.phase {
-            self.look_no_later_than(Some(until));
-        }
-        Poll::Pending
-    }
-
-    /// Gives a place in the queue back, if there is one.
-    pub fn leave_queue(&mut self, ticket: &mut Option<Ticket>) {
-        self.queue.leave(ticket);
-        self.wake_next();
-    }
-
-    #[inline]
-    pub(super) fn has_room(&self) -> bool {
-        self.phase == Phase::Ready
-            && self.calls.len() < self.config.max_calls
-            && self.outbox.len() < MAX_WAITING_BYTES
-            && self.one_way.has_room()
-    }
-
-    /// Reports whether a ping may be answered. A server that asks and does not read takes no more of the client's memory than this.
-    pub(super) fn has_room_to_answer(&self) -> bool {
-        self.outbox.len() < 2 * MAX_WAITING_BYTES
-    }
-
-    /// Collects the first caller of the queue if there may be room for it.
-    #[inline]
-    pub(super) fn wake_next(&mut self) {
-        if let Some(first) = self.queue.first()
-            && self.has_room()
-        {
-            self.wakers.push(first.clone());
-        }
-    }
-
-    /// Wakes every caller of the queue, because another connection may have room.
-    pub fn wake_queue(&mut self) {
-        self.queue.collect_all(&mut self.wakers);
-    }
-
-    #[inline]
-    pub(super) fn look_no_later_than(&mut self, at: Option<Instant>) {
-        if let Some(at) = at {
-            self.look_at = Some(self.look_at.map_or(at, |known| known.min(at)));
-        }
-    }
-
-    /// Ends the time of a server that was going away: another may be there by now.
-    #[inline]
-    pub(super) fn look_at_phase(&mut self, now: Instant) {
-        if matches!(self.phase, Phase::GoingAway { until } if until <= now) {
-            self.phase = Phase::Ready;
-        }
-    }
-
-    #[inline]
-    fn refusal(&self, wait: Wait, now: Instant) -> Option<Status> {
-        if self.phase == Phase::Closed {
-            return Some(closed());
-        }
-        if self.phase != Phase::Ready && !wait.for_ready {
-            return Some(self.not_connected("there is no connection to"));
-        }
-        let after = wait.deadline.filter(|deadline| deadline.at <= now)?.after;
-        let status = match self.phase {
-            _ if after.is_zero() => {
-                Status::deadline_exceeded("the deadline had passed before the call was made")
-            }
-            Phase::Ready => Status::deadline_exceeded(format!("no room to send the call within {after:?}")),
-            _ => return Some(self.not_connected(&format!("within {after:?} there was no connection to"))),
-        };
-        Some(status.caused_by(Cause::Deadline))
-    }
-
-    /// Returns why there is no connection.
-    #[cold]
-    fn not_connected(&self, what: &str) -> Status {
-        let endpoint = &self.config.endpoint;
-        let (cause, why) = match (self.phase, &self.trouble) {
-            (Phase::GoingAway { .. } | Phase::Retiring, _) => {
-                (Cause::GoingAway, ": the server is going away".to_owned())
-            }
-            (_, Some(trouble)) => (Cause::NeverConnected, format!(": {trouble}")),
-            _ if self.was_up => (Cause::ConnectionLost, ": it was lost, and is not back".to_owned()),
-            _ => (Cause::NeverConnected, String::new()),
-        };
-        let cause = if self.was_up && cause == Cause::NeverConnected { Cause::ConnectionLost } else { cause };
-        Status::unavailable(format!("{what} `{endpoint}`{why}")).caused_by(cause)
-    }
-}
-
-#[cold]
-pub(super) fn closed() -> Status {
-    Status::unavailable("the channel is closed").caused_by(Cause::Closed)
-}
-
-/// What is to be sent.
-impl Session {
-    /// Returns the next message to send.
-    #[inline]
-    pub fn poll_transmit(&mut self) -> Option<Message> {
-        let calls = &self.calls;
-        self.pending.collect(&mut self.outbox, |id| {
-            let id = u32::try_from(id).ok()?;
-            calls.get(id)?.streams.outbound.as_ref()
-        });
-        let message = self.outbox.take();
-        self.has_sent |= message.is_some();
-        self.wake_next();
-        message
-    }
-
-    /// Takes a message back that the transport had no room for: it has not left, and is the next.
-    pub fn return_transmit(&mut self, message: Message) {
-        self.outbox.put_back(message);
     }
 }

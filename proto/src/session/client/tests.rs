@@ -56,7 +56,7 @@ fn a_server_that_went_away_may_be_tried_again() {
     assert!(matches!(session.phase(), Phase::GoingAway { .. }));
     assert_eq!(events(&mut session), [Event::Changed]);
     let Phase::GoingAway { until } = session.phase() else { panic!("it is going away") };
-    assert!(session.rank(until - Duration::from_millis(1)).is_none());
+    assert!(session.rank(now).is_none());
     assert!(session.rank(until).is_some());
 }
 
@@ -156,7 +156,8 @@ fn what_is_dropped_is_told_by_its_reason() {
     // Pings of a server that reads nothing.
     let pings = [&[1][..], &b"\x92\x09\x01".repeat(1_000_000)].concat();
     (0..3).for_each(|_| receive(&mut session, &pings, now));
-    assert!(events(&mut session).contains(&Event::Dropped { reason: Dropped::Pong, count: 1 }));
+    let told = events(&mut session);
+    assert!(matches!(told[..], [Event::Dropped { reason: Dropped::Pong, count: 100_000.. }]), "{told:?}");
     let before = session.outbox.len();
     receive(&mut session, &pings, now);
     assert_eq!(session.outbox.len(), before);

@@ -90,21 +90,20 @@ impl<C: Default> State<C> {
         record: CallRecord<'_>,
         methods: &Methods,
         now: impl FnOnce() -> Instant,
-    ) -> Option<Event> {
+        event: &mut Option<Event>,
+    ) {
         let id = record.id;
         if let Err(why) = self.check_room(id) {
-            self.refuse(id, why);
-            return None;
+            return self.refuse(id, why);
         }
         match self.admit(origin, &record, methods, now, false) {
             Ok(target) => {
                 let key = self.calls.open(id, C::default());
-                Some(Event::Call { key, call: origin.call(target, record) })
+                *event = Some(Event::Call { key, call: origin.call(target, record) });
             }
             Err(why) => {
                 self.shared.end_calls(1);
                 self.refuse(id, why.not_sent());
-                None
             }
         }
     }
@@ -117,13 +116,15 @@ impl<C: Default> State<C> {
         record: CallRecord<'_>,
         methods: &Methods,
         now: impl FnOnce() -> Instant,
-    ) -> Option<Event> {
+        event: &mut Option<Event>,
+    ) {
         match self.admit(origin, &record, methods, now, true) {
-            Ok(target) if self.has_room_for_one_way() => Some(Event::OneWay(origin.call(target, record))),
+            Ok(target) if self.has_room_for_one_way() => {
+                *event = Some(Event::OneWay(origin.call(target, record)));
+            }
             _ => {
                 self.effects.count().refused += 1;
                 self.effects.count_dropped(DropReason::OneWay, 1);
-                None
             }
         }
     }

@@ -31,9 +31,7 @@ pub(super) struct Reading {
 
 /// What reading one record came to.
 enum Step {
-    /// The application has to do with it.
-    Event(Event),
-    /// The session has seen to it.
+    /// The session has seen to it, or there is an event.
     Done,
     /// There is no further record, or none that can be read.
     End,
@@ -65,25 +63,25 @@ impl<C: Default> Session<C> {
     pub fn poll_event(&mut self, methods: &Methods, now: impl Fn() -> Instant) -> Option<Event> {
         let state = &mut self.state;
         let reading = self.reading.as_mut()?;
+        // Written in place: a call has more bytes than are cheap to move from function to function.
+        let mut event = None;
         while reading.turn > 0 {
             reading.turn -= 1;
-            match state.next(reading, methods, &now, &mut self.records_read) {
-                Step::Event(event) => {
-                    state.queued();
-                    return Some(event);
-                }
-                Step::Done => {}
-                Step::End => {
-                    self.reading = None;
-                    self.end_turn();
-                    return None;
-                }
+            let step = state.next(reading, methods, &now, &mut self.records_read, &mut event);
+            if event.is_some() {
+                state.queued();
+                return event;
+            }
+            if let Step::End = step {
+                self.reading = None;
+                self.end_turn();
+                return event;
             }
         }
         reading.turn = RECORDS_PER_TURN;
         self.check_records();
         self.end_turn();
-        None
+        event
     }
 
     /// Reports whether some of the last message was not read yet.
@@ -136,6 +134,7 @@ impl<C: Default> State<C> {
         methods: &Methods,
         now: &impl Fn() -> Instant,
         records_read: &mut usize,
+        event: &mut Option<Event>,
     ) -> Step {
         let Reading { batch, received, at, .. } = reading;
         let mut reader = match batch.records_from(*at) {
@@ -155,7 +154,8 @@ impl<C: Default> State<C> {
         };
         *at = reader.at();
         *records_read += 1;
-        self.record(Origin { batch, received: *received }, record, methods, now)
+        self.record(Origin { batch, received: *received }, record, methods, now, event);
+        Step::Done
     }
 
     #[inline]
@@ -165,14 +165,11 @@ impl<C: Default> State<C> {
         record: Record<'_>,
         methods: &Methods,
         now: &impl Fn() -> Instant,
-    ) -> Step {
+        event: &mut Option<Event>,
+    ) {
         match record {
-            Record::Call(call) => {
-                return self.call(origin, call, methods, now).map_or(Step::Done, Step::Event);
-            }
-            Record::OneWay(call) => {
-                return self.one_way(origin, call, methods, now).map_or(Step::Done, Step::Event);
-            }
+            Record::Call(call) => self.call(origin, call, methods, now, event),
+            Record::OneWay(call) => self.one_way(origin, call, methods, now, event),
             Record::Items { id, items } => self.items(id, origin.batch, items),
             Record::End { id } => self.end_of_items(id),
             Record::Credit { id, bytes } => self.credit(id, bytes),
@@ -185,7 +182,6 @@ impl<C: Default> State<C> {
             }
             Record::Unknown { kind, id } => self.unknown_kind(kind, id),
         }
-        Step::Done
     }
 }
 

@@ -52,7 +52,7 @@ impl Name {
                 Ok(Ok(_)) => self.lobby.set_trouble("the name has no address"),
                 Ok(Err(error)) => self.lobby.set_trouble(format!("the name can't be looked up: {error}")),
                 Err(_) => {
-                    self.lobby.set_trouble(format!("the name was looked up in vain for {LOOKUP_TIMEOUT:?}"))
+                    self.lobby.set_trouble(format!("the name was looked up in vain for {LOOKUP_TIMEOUT:?}"));
                 }
             }
             let interval = endpoints.config.lookup_interval;

@@ -68,7 +68,7 @@ impl Dealer {
         match self.socket.send_copy(message.batch(), zmq::DONTWAIT) {
             Ok(()) => {
                 message.recycle();
-                Ok(Sent::Sent)
+                Ok(Sent::Yes)
             }
             Err(zmq::Error::EAGAIN) => Ok(Sent::Full(message)),
             Err(error) => Err(error.into()),
@@ -82,7 +82,7 @@ impl Dealer {
         }
         let (batch, attachments) = message.into_parts();
         match self.socket.send_message(attachments, |socket| socket.send_whole(batch, None, zmq::DONTWAIT)) {
-            Ok(()) => Ok(Sent::Sent),
+            Ok(()) => Ok(Sent::Yes),
             Err(zmq::Error::EAGAIN) => Ok(Sent::Unreachable),
             Err(error) => Err(error.into()),
         }

@@ -123,7 +123,7 @@ impl ServerTransport for Router {
         let receipt = receipt.filter(|_| self.inproc.is_empty());
         let (batch, attachments) = message.into_parts();
         match self.socket.send_message(attachments, |socket| send_batch(socket, batch, receipt)) {
-            Ok(()) => Ok(Routed::Sent),
+            Ok(()) => Ok(Routed::Yes),
             Err(zmq::Error::EAGAIN | zmq::Error::EHOSTUNREACH) => Ok(Routed::Unreachable(None)),
             Err(error) => Err(error.into()),
         }

@@ -55,7 +55,7 @@ fn until_sent(mut message: Message, mut send: impl FnMut(Message) -> Sent) {
     let began = Instant::now();
     while began.elapsed() < HANGS {
         match send(message) {
-            Sent::Sent => return,
+            Sent::Yes => return,
             Sent::Full(back) => message = back,
             Sent::Unreachable => panic!("the other side is there"),
         }
@@ -121,7 +121,7 @@ async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
         });
         assert_same(received, round);
         until_sent(message(round), |message| match router.send(&route, message, None).unwrap() {
-            Routed::Sent => Sent::Sent,
+            Routed::Yes => Sent::Yes,
             Routed::Full(message) => Sent::Full(message),
             Routed::Unreachable(_) => Sent::Unreachable,
         });

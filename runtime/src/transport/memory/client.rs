@@ -52,7 +52,7 @@ impl ClientTransport for MemoryClient {
             return Ok(Sent::Full(message));
         }
         self.network.lock().wake_server();
-        Ok(Sent::Sent)
+        Ok(Sent::Yes)
     }
 
     fn has_changed(&mut self) -> Result<bool, TransportError> {

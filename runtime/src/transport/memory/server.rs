@@ -105,7 +105,7 @@ impl ServerTransport for MemoryServer {
             None if route == REPEATED => {}
             None => return Ok(Routed::Unreachable(Some(message))),
         }
-        Ok(Routed::Sent)
+        Ok(Routed::Yes)
     }
 
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {

@@ -30,7 +30,7 @@ fn network() -> (Arc<SimNetwork>, MemoryServer, MemoryClient) {
 }
 
 fn send(client: &mut MemoryClient, byte: u8) -> bool {
-    matches!(client.send(message(byte)), Ok(Sent::Sent))
+    matches!(client.send(message(byte)), Ok(Sent::Yes))
 }
 
 #[tokio::test(start_paused = true)]
@@ -48,7 +48,7 @@ async fn messages_are_delayed_in_order_or_lost() {
     assert_eq!([first.clone().unwrap().1, second.unwrap().1], [1, 2]);
     assert_eq!(third, None);
     let (route, _) = first.unwrap();
-    assert!(matches!(server.send(&route, message(4), None), Ok(Routed::Sent)));
+    assert!(matches!(server.send(&route, message(4), None), Ok(Routed::Yes)));
     assert_eq!(client.receive().unwrap().unwrap().bytes, 1);
 }
 
@@ -98,7 +98,7 @@ async fn what_a_server_sent_last_arrives_before_its_links_go_down() {
     assert!(send(&mut client, 1));
     let (route, _) = arrived(&mut server).unwrap();
     network.change_rules(|rules| rules.to_client.delay = Duration::from_secs(1));
-    assert!(matches!(server.send(&route, message(2), None), Ok(Routed::Sent)));
+    assert!(matches!(server.send(&route, message(2), None), Ok(Routed::Yes)));
     drop(server);
     assert!(!send(&mut client, 3));
     assert!(client.receive().unwrap().is_none());
@@ -132,6 +132,6 @@ async fn drivers_are_woken_by_what_concerns_them() {
     assert!(
         client.poll_changed(&mut context).is_pending() && client.poll_happened(&mut context).is_pending()
     );
-    assert!(matches!(server.send(&route, message(2), None), Ok(Routed::Sent)));
+    assert!(matches!(server.send(&route, message(2), None), Ok(Routed::Yes)));
     assert!(client.poll_changed(&mut context).is_ready() && client.has_changed().unwrap());
 }

@@ -4,10 +4,14 @@
 //! the method alone. *Answer* is what comes from the server, be it one value or each item of a stream; *item* is what comes
 //! in the client's stream. The types are never made.
 
-use crate::codec::{Encode, Form};
-use crate::dispatch::Params;
+use crate::codec::{Decode, Encode, Form, Validate};
 use crate::method::Method;
 use crate::status::CallError;
+
+/// The parameters of a method.
+pub trait Params: Decode + Validate + Send + 'static {}
+
+impl<P: Decode + Validate + Send + 'static> Params for P {}
 
 /// A method that is answered once.
 pub trait UnaryMethod {

@@ -61,7 +61,7 @@ impl Default for Config {
 
 impl Config {
     /// Returns what the transport has to know.
-    pub(super) fn link(&self) -> LinkConfig {
+    pub(crate) fn link(&self) -> LinkConfig {
         let silence = (self.heartbeat / 3).max(MIN_HEARTBEAT_TIMEOUT);
         LinkConfig { max_body: self.session.max_body, heartbeat: self.heartbeat, silence }
     }
@@ -75,12 +75,12 @@ impl Config {
     /// Returns the number of bytes, and one message more, that libzmq may hold for one client; the rest waits in its outbox, where it
     /// can be thrown away. Fast links are kept busy by far less: what the system has taken to send is not counted.
     #[inline]
-    pub(super) fn max_in_flight(&self) -> u64 {
+    pub(crate) fn max_in_flight(&self) -> u64 {
         (self.session.waiting_per_peer() as u64 / 4).clamp(COUNT_STEP_BYTES as u64, MAX_IN_FLIGHT_BYTES)
     }
 
     /// Returns the most memory in bytes that a server of this many clients takes. See [`crate::ServerBuilder::worst_case_memory`].
-    pub(super) fn worst_case_memory(&self, clients: usize) -> u64 {
+    pub(crate) fn worst_case_memory(&self, clients: usize) -> u64 {
         let clients = clients as u64;
         let calls =
             clients.saturating_mul(self.session.max_calls_per_peer as u64).min(self.session.max_calls as u64);

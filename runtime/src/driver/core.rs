@@ -8,17 +8,14 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
-use super::config::Config;
-#[cfg(any(test, fuzzing))]
-use super::peer::Next;
-use super::peer::{Peer, Read};
-use super::peers::Peers;
-use super::shared::Shared;
 #[cfg(any(test, fuzzing))]
 use crate::context::PeerId;
 use crate::dispatch::{Dispatcher, Service};
 use crate::middleware::ServerStack;
-use crate::session::server::Methods;
+#[cfg(any(test, fuzzing))]
+use crate::peer::Next;
+use crate::peer::{Config, Peer, Peers, Progress, Shared};
+use crate::session::server::{Event, Methods};
 use crate::status::{Cause, Status};
 #[cfg(any(test, fuzzing))]
 use crate::wire::Message;
@@ -49,7 +46,9 @@ impl Core {
 
     /// Puts middleware around every handler.
     pub(crate) fn with_middleware(mut self, stack: ServerStack) -> Self {
-        self.dispatcher.set_middleware(stack);
+        if !stack.is_empty() {
+            self.dispatcher.set_layer(Arc::new(stack));
+        }
         self
     }
 
@@ -57,8 +56,9 @@ impl Core {
     #[inline]
     pub(crate) fn receive(&mut self, route: &[u8], batch: Batch) -> usize {
         let Some((peer, now)) = self.hear(route) else { return 0 };
-        let first = peer.receive(now, batch, &self.methods);
-        self.handle(peer, first)
+        let mut progress = Progress::default();
+        let first = peer.receive(now, batch, &self.methods, &mut progress);
+        self.handle(peer, first, progress)
     }
 
     /// Takes a message that has frames which can't be attached to its batch. Returns the number of records that it counts for.
@@ -80,8 +80,9 @@ impl Core {
     /// Takes more of a message that was too long for one turn. Returns `false` if there is none.
     pub(crate) fn go_on(&mut self) -> bool {
         let Some(peer) = self.unread.take() else { return false };
-        let first = peer.read_on(&self.methods);
-        self.handle(peer, first);
+        let mut progress = Progress::default();
+        let first = peer.read_on(&self.methods, &mut progress);
+        self.handle(peer, first, progress);
         true
     }
 
@@ -93,18 +94,14 @@ impl Core {
 
     /// Starts the calls of a message to the end of a turn. Returns the number of records taken.
     #[inline]
-    fn handle(&mut self, peer: Arc<Peer>, first: Read) -> usize {
-        let mut read = first;
-        loop {
-            match read {
-                Read::Event(event) => self.dispatcher.start(&peer, event),
-                Read::Done { records, has_unread } => {
-                    self.unread = has_unread.then_some(peer);
-                    return records;
-                }
-            }
-            read = peer.read_on(&self.methods);
+    fn handle(&mut self, peer: Arc<Peer>, first: Option<Event>, mut progress: Progress) -> usize {
+        let mut next = first;
+        while let Some(event) = next {
+            self.dispatcher.start(&peer, event);
+            next = peer.read_on(&self.methods, &mut progress);
         }
+        self.unread = progress.has_unread.then_some(peer);
+        progress.records
     }
 
     /// Runs calls that have waited for their turn. Returns whether there may be more whose turn has come.

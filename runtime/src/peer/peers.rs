@@ -17,12 +17,12 @@ use crate::status::{Cause, Status};
 use crate::telemetry::{End, Up};
 
 /// Time after which a client is forgotten that was not heard of and has no calls in flight.
-const IDLE: Duration = Duration::from_mins(1);
+const IDLE: Duration = Duration::from_secs(60);
 
 /// Maximum number of clients. At so many, those without calls in flight are forgotten whenever they were heard of: routes cost a
 /// sender nothing to make up. All that a forgotten client misses is that the server goes away. If all have calls in flight, or
 /// something waits for them, what comes from others is dropped and counted.
-pub(super) const MAX_PEERS: usize = 131_072;
+pub(crate) const MAX_PEERS: usize = 131_072;
 
 /// Time during which no client to forget is looked for, once none was found.
 const SWEEP_PAUSE: Duration = Duration::from_millis(250);
@@ -50,7 +50,7 @@ struct Known {
 }
 
 impl Peers {
-    pub(super) fn new(shared: Arc<Shared>) -> Self {
+    pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
             clock: ListeningClock::new(&shared.config.session),
             ready: ReadyList::new(),
@@ -67,7 +67,7 @@ impl Peers {
     }
 
     /// Returns the client of a route, of which something has come in just now; `None` for a new one past [`MAX_PEERS`].
-    pub(super) fn heard_of(&mut self, route: &[u8], now: Instant) -> Option<Arc<Peer>> {
+    pub(crate) fn heard_of(&mut self, route: &[u8], now: Instant) -> Option<Arc<Peer>> {
         if let Some(known) = self.known.get_mut(route) {
             known.heard = now;
             return Some(Arc::clone(&known.peer));
@@ -171,7 +171,7 @@ impl Peers {
     }
 
     /// Ends what is still in flight when the time for draining is up.
-    pub(super) fn fail_all(&self, why: &Status) {
+    pub(crate) fn fail_all(&self, why: &Status) {
         self.each(|session| session.fail_all(why));
     }
 
@@ -187,7 +187,7 @@ impl Peers {
     }
 
     /// Throws away everything that is in flight or waiting: the server is no more.
-    pub(super) fn close(&mut self) {
+    pub(crate) fn close(&mut self) {
         let why = Status::unavailable("the server was dropped").caused_by(Cause::Closed);
         for known in std::mem::take(&mut self.known).into_values() {
             known.peer.with(|session| session.close(&why, DropReason::ServerEnded));
@@ -204,7 +204,7 @@ impl Peers {
 #[cfg(test)]
 impl Peers {
     /// Returns the client of a route, which has been heard of.
-    pub(super) fn of(&self, route: &[u8]) -> Arc<Peer> {
+    pub(crate) fn of(&self, route: &[u8]) -> Arc<Peer> {
         Arc::clone(&self.known[route].peer)
     }
 }

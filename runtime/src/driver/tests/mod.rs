@@ -10,15 +10,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::time::{Instant, advance};
 
-use super::config::{Config, MaxRunning};
 use super::core::Core;
-use super::counters::Dropped;
-use super::peer::{Next, Peer, Read};
-use super::peers::MAX_PEERS;
 use crate::codec::Blob;
 use crate::dispatch::{Handling, Incoming, Service};
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, ServerStack};
+use crate::peer::{Config, Dropped, MAX_PEERS, MaxRunning, Next, Peer, Progress};
 use crate::session::server::{Answer, CallKey, Event, Methods, Session};
 use crate::status::Failure;
 use crate::transport::SendReceipt as Receipt;
@@ -267,17 +264,19 @@ async fn too_much_for_all_is_not_the_fault_of_those_who_read() {
 /// Opens a call whose handler is the test.
 fn open(peer: &Arc<Peer>, id: u8) -> CallKey {
     let methods = Methods::new(&METHODS).expect("its methods have names of their own");
-    let read = peer.receive(Instant::now(), batch(&[call(id, "t.Odd/hold")]), &methods);
-    let Read::Event(Event::Call { key, .. }) = read else { panic!("it is turned away") };
-    assert!(matches!(peer.read_on(&methods), Read::Done { records: 1, has_unread: false }));
+    let mut progress = Progress::default();
+    let event = peer.receive(Instant::now(), batch(&[call(id, "t.Odd/hold")]), &methods, &mut progress);
+    let Some(Event::Call { key, .. }) = event else { panic!("it is turned away") };
+    assert!(peer.read_on(&methods, &mut progress).is_none());
+    assert_eq!(progress, Progress { records: 1, has_unread: false });
     key
 }
 
 /// The client cancels a call.
 fn cancel(peer: &Arc<Peer>, id: u8) {
     let methods = Methods::new(&METHODS).expect("its methods have names of their own");
-    let read = peer.receive(Instant::now(), batch(&[vec![0x92, 8, id]]), &methods);
-    assert!(matches!(read, Read::Done { records: 1, has_unread: false }));
+    let event = peer.receive(Instant::now(), batch(&[vec![0x92, 8, id]]), &methods, &mut Progress::default());
+    assert!(event.is_none());
 }
 
 /// A client of a server whose driver is the test.

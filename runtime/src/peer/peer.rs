@@ -71,16 +71,13 @@ impl Running {
     }
 }
 
-/// What reading on in a peer's message came to.
-pub(crate) enum Read {
-    /// A call.
-    Event(Event),
-    /// The message, or a turn, is over.
-    Done {
-        /// Number of records read so far of the message.
-        records: usize,
-        has_unread: bool,
-    },
+/// How far a peer's message has been read.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Progress {
+    /// Number of records read so far.
+    pub(crate) records: usize,
+    /// Whether there are more.
+    pub(crate) has_unread: bool,
 }
 
 /// The next message for a client.
@@ -174,19 +171,25 @@ impl Peer {
         }
     }
 
-    /// Takes a message and reads its first records.
+    /// Takes a message and reads up to its first call. Returns `None` at the end of the message, or of a turn.
     #[inline]
-    pub(crate) fn receive(self: &Arc<Self>, now: Instant, batch: Batch, methods: &Methods) -> Read {
+    pub(crate) fn receive(
+        self: &Arc<Self>,
+        now: Instant,
+        batch: Batch,
+        methods: &Methods,
+        progress: &mut Progress,
+    ) -> Option<Event> {
         self.with(|session| {
             session.handle_message(now.into_std(), batch);
-            read_on(session, methods)
+            read_on(session, methods, progress)
         })
     }
 
-    /// Reads on in the message that was taken last.
+    /// Reads on, up to the next call, in the message that was taken last.
     #[inline]
-    pub(crate) fn read_on(self: &Arc<Self>, methods: &Methods) -> Read {
-        self.with(|session| read_on(session, methods))
+    pub(crate) fn read_on(self: &Arc<Self>, methods: &Methods, progress: &mut Progress) -> Option<Event> {
+        self.with(|session| read_on(session, methods, progress))
     }
 
     /// Ends a call and tells the client how. Does nothing for a call that has ended.
@@ -227,7 +230,7 @@ impl Peer {
     }
 
     /// Reports whether calls are in flight, or more is to be sent than that the client was shed.
-    pub(super) fn is_busy(&self) -> bool {
+    pub(crate) fn is_busy(&self) -> bool {
         self.lock().session.is_busy()
     }
 
@@ -276,11 +279,10 @@ impl Peer {
 }
 
 #[inline]
-fn read_on(session: &mut Session<Running>, methods: &Methods) -> Read {
-    match session.poll_event(methods, || Instant::now().into_std()) {
-        Some(event) => Read::Event(event),
-        None => Read::Done { records: session.records_read(), has_unread: session.has_unread() },
-    }
+fn read_on(session: &mut Session<Running>, methods: &Methods, progress: &mut Progress) -> Option<Event> {
+    let event = session.poll_event(methods, || Instant::now().into_std());
+    *progress = Progress { records: session.records_read(), has_unread: session.has_unread() };
+    event
 }
 
 impl Caller for Peer {

@@ -7,7 +7,7 @@ use super::{cancel, core, error, open, receive, told};
 use crate::codec::Plain;
 use crate::dispatch::PeerOutgoing;
 use crate::flow::OutboundStream;
-use crate::server::Peer;
+use crate::peer::Peer;
 use crate::session::server::Answer;
 use crate::stream::{Outgoing, SinkHalf, Unsent};
 use crate::wire::{Item, ItemHead};

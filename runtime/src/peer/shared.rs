@@ -7,7 +7,7 @@ use tokio::sync::watch;
 
 use super::config::Config;
 use super::counters::Counters;
-use crate::flush::DriverNotify;
+use crate::flush::{DriverNotify, FlushPolicy};
 use crate::session::server;
 
 /// What a server's driver and its handlers share.
@@ -39,12 +39,7 @@ impl Shared {
     /// Tells the driver that a peer has something to send.
     #[inline]
     pub(super) fn notify_of_records(&self) {
-        // While other calls are in flight, more handlers may be about to answer, and their answers are to go with this one.
-        if self.sessions.calls() == 0 {
-            self.notify.notify();
-        } else {
-            self.notify.notify_deferred();
-        }
+        self.notify.flush(FlushPolicy::of_server(self.sessions.calls()));
     }
 
     /// Tells the driver if the last call has ended that it waits for.

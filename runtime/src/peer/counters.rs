@@ -135,7 +135,7 @@ impl Counters {
     }
 
     /// Adds what a session has counted.
-    pub(super) fn add(&self, counts: &Counts) {
+    pub(crate) fn add(&self, counts: &Counts) {
         self.refused.add(counts.refused);
         self.unreadable.add(counts.unreadable);
         self.lost_peers.add(counts.lost);

@@ -1,21 +1,79 @@
-//! [`Attempts`]: a call that is answered once, from the first time it is sent to the answer that stands.
+//! [`UnaryCall`]: a call that is answered once, from the first time it is sent to the answer that stands.
 //!
-//! What is made again, and when, is decided in [`crate::connection`]'s `retry`; what a single sending takes is in [`super::pending_call`].
+//! What is made again, and when, is decided in `connection/retry.rs`; what a single sending takes is in [`super::pending_call`].
 
+use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
 use tokio::time::{Sleep, sleep};
 
 use super::handle::GIVEN_UP;
-use super::layer::Made;
+use super::layer::{Layer, Made, poll_around};
 use super::pending_call::PendingCall;
 use crate::clock;
-use crate::codec::Body;
+use crate::codec::{self, Body, Form};
 use crate::connection::{Verdict, classify};
 use crate::middleware::ClientRequest;
 use crate::session::client::Streams;
-use crate::status::{Failure, Outcome, Status};
+use crate::status::{CallError, Failure, Outcome, Status};
+
+/// A call that is answered once. Awaited, it is `Result<R, E>`. Where it fails in a way that may pass, it is made again if
+/// that is safe: see [`crate::Retry`].
+///
+/// # Cancel safety
+/// Dropped before it is done, the call is cancelled at the server.
+#[must_use = "a call does nothing until it is awaited"]
+pub struct UnaryCall<R, E> {
+    pub(super) attempts: Attempts,
+    layer: Layer,
+    answer: Answer<R, E>,
+}
+
+/// How an answer is read.
+pub(super) struct Answer<R, E> {
+    decode: fn(&Body) -> Result<R, codec::DecodeError>,
+    error: PhantomData<fn() -> E>,
+}
+
+impl<R, E: CallError> Answer<R, E> {
+    pub(super) fn new<F: Form<R>>() -> Self {
+        Self { decode: codec::decode::<F, R>, error: PhantomData }
+    }
+
+    pub(super) fn read(&self, reply: Result<Body, Failure>) -> Result<R, E> {
+        let body = reply.map_err(E::from_failure)?;
+        (self.decode)(&body)
+            .map_err(|error| Status::unknown(format!("the server's answer can't be read: {error}")).into())
+    }
+}
+
+impl<R, E: CallError> UnaryCall<R, E> {
+    pub(crate) fn new<F: Form<R>>(call: PendingCall) -> Self {
+        Self { attempts: Attempts::new(call), layer: Layer::Unasked, answer: Answer::new::<F>() }
+    }
+
+    /// Makes the call once, whatever comes of it: what a retry is good for is then the caller's to say.
+    pub fn no_retry(mut self) -> Self {
+        self.attempts.call.no_retry();
+        self
+    }
+}
+
+impl<R, E: CallError> Future for UnaryCall<R, E> {
+    type Output = Result<R, E>;
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        let this = &mut *self;
+        let reply = match this.layer.of(&mut this.attempts.call, &Streams::default()) {
+            None => ready!(this.attempts.poll(context)),
+            Some(around) => ready!(poll_around(around, &mut this.attempts, context)),
+        };
+        this.layer = Layer::None;
+        this.attempts.give_up();
+        Poll::Ready(this.answer.read(reply))
+    }
+}
 
 /// A call that is answered once, and made again where that is safe. Dropped, it is cancelled.
 pub(super) struct Attempts {

@@ -1,0 +1,93 @@
+//! What a channel does to a connection: chooses it, reads how it is, and ends it.
+
+use std::time::Instant;
+
+use super::connection::{Connection, Link};
+use crate::clock;
+use crate::session::client::{HealthState, Phase, Session};
+use crate::status::Status;
+
+/// What a channel asks of its connections, and has them do.
+impl Connection {
+    /// Reports whether anything was ever sent over it.
+    pub(crate) fn was_used(&self) -> bool {
+        self.lock().session.was_used()
+    }
+
+    /// Reports whether it will never take a call again, while its channel may.
+    pub(crate) fn is_retiring(&self) -> bool {
+        self.link() != Link::None && matches!(self.lock().session.phase(), Phase::Retiring | Phase::Closed)
+    }
+
+    pub(crate) fn is_closed(&self) -> bool {
+        self.lock().session.phase() == Phase::Closed
+    }
+
+    /// Reports whether one-way calls may have been lost with a connection.
+    pub(crate) fn has_lost_one_way(&self) -> bool {
+        self.lock().session.has_lost_one_way()
+    }
+
+    /// Returns how good a choice it is, the least being the best, or `None` if it takes no calls.
+    pub(crate) fn rank(&self, now: Instant) -> Option<(HealthState, usize)> {
+        self.lock().session.rank(now)
+    }
+
+    /// Says that it was chosen for a call.
+    pub(super) fn chosen(&self, now: Instant) {
+        self.lock().session.chosen(now);
+    }
+
+    /// Calls the session to read what a channel shows of it.
+    pub(super) fn read<R>(&self, read: impl FnOnce(&Session) -> R) -> R {
+        read(&self.lock().session)
+    }
+
+    /// Wakes the callers that wait here, because another connection is up. `is_known`: its name has led to a server.
+    pub(super) fn wake_waiting(&self, is_known: bool) {
+        self.with(|session| {
+            if is_known {
+                session.mark_up();
+            }
+            if session.phase() != Phase::Ready {
+                session.wake_queue();
+            }
+        });
+    }
+
+    /// Takes nothing more, and ends once what is queued has left and the calls in flight have ended.
+    pub(crate) fn close_when_sent(&self) {
+        self.with(Session::close_when_sent);
+        self.notify.notify();
+    }
+
+    /// Takes nothing more, ends the calls in flight, and ends once the server was told.
+    pub(crate) fn close_and_cancel(&self) {
+        let now = clock::now();
+        self.with(|session| session.close_and_cancel(now));
+        self.notify.notify();
+    }
+
+    /// Takes nothing more, sends nothing more, and ends the calls in flight: `why`, or because the channel is closed.
+    pub(crate) fn close_now(&self, why: Option<Status>) {
+        let now = clock::now();
+        self.with(|session| session.close(why, now));
+        self.notify.notify();
+    }
+
+    /// Takes no new calls, and ends once it is idle.
+    pub(crate) fn retire(&self) {
+        self.with(Session::retire);
+        self.notify.notify();
+    }
+
+    /// Sets what keeps the connection from coming up.
+    pub(crate) fn set_trouble(&self, why: impl Into<String>) {
+        self.lock().session.set_trouble(why);
+    }
+
+    /// Says that nothing is known to keep it from coming up. Returns whether something was.
+    pub(crate) fn clear_trouble(&self) -> bool {
+        self.lock().session.clear_trouble()
+    }
+}

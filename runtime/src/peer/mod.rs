@@ -1,0 +1,22 @@
+//! The clients of a server, as the runtime holds them.
+//!
+//! - [`Peer`]: the lock around the session of one client; [`Peers`]: all of them; `ready_list`: those with something to send.
+//! - [`Config`], [`Counters`]: what is bounded, and what is counted. [`Shared`]: what a driver shares with handlers.
+//!
+//! What records mean, and what answers a call, is in [`crate::session::server`].
+
+mod config;
+mod counters;
+#[expect(clippy::module_inception, reason = "the type that the folder is about")]
+mod peer;
+mod peers;
+mod ready_list;
+mod shared;
+
+pub(crate) use config::{Config, MaxRunning};
+pub use counters::{Counters, Dropped};
+pub(crate) use peer::{Next, OneWay, Peer, Progress};
+#[cfg(test)]
+pub(crate) use peers::MAX_PEERS;
+pub(crate) use peers::Peers;
+pub(crate) use shared::Shared;
