@@ -127,7 +127,9 @@ impl World {
         let poll = poller.poll("a reply", |context| self.client.poll_reply(call.id, context));
         let reply = ready(poll);
         let is_ready = reply.is_some();
-        reply.into_iter().for_each(|reply| call.end(reply));
+        if let Some(reply) = reply {
+            call.end(reply);
+        }
         self.wake();
         is_ready
     }

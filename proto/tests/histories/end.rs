@@ -150,7 +150,9 @@ impl World {
             }
             _ => {
                 let open: Vec<_> = (0..self.calls.len()).filter(|at| self.calls[*at].is_open()).collect();
-                open.into_iter().for_each(|index| self.abandon(index));
+                for index in open {
+                    self.abandon(index);
+                }
             }
         }
         while let Some(mut waiter) = self.waiters.pop() {

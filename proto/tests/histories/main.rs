@@ -40,7 +40,9 @@ fn whatever_happens_each_call_ends_once_and_nothing_is_held() {
         let mut shown = VecDeque::new();
         if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(seed, start, &mut shown, &mut reached))) {
             eprintln!("the history of SEED={seed} fails; its last steps:");
-            shown.iter().for_each(|step| eprintln!("  {step}"));
+            for step in &shown {
+                eprintln!("  {step}");
+            }
             resume_unwind(panic);
         }
     }

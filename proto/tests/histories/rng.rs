@@ -1,6 +1,6 @@
 //! [`Rng`]: the generator of random numbers. The same seed gives the same numbers on every machine.
 
-/// A SplitMix64 generator. Source: <https://prng.di.unimi.it/splitmix64.c>.
+/// A `SplitMix64` generator. Source: <https://prng.di.unimi.it/splitmix64.c>.
 #[derive(Debug, Clone)]
 pub(crate) struct Rng(u64);
 

@@ -47,8 +47,8 @@ impl Way {
 
     /// Takes the next message, if it has arrived by now.
     pub(crate) fn take(&mut self, now: Instant) -> Option<Batch> {
-        let (_, batch) = self.messages.pop_front_if(|(at, _)| *at <= now)?;
-        Some(batch)
+        let has_arrived = self.messages.front().is_some_and(|(at, _)| *at <= now);
+        if has_arrived { self.messages.pop_front().map(|(_, batch)| batch) } else { None }
     }
 
     /// Loses everything on its way.
@@ -59,9 +59,11 @@ impl Way {
 
 /// What may happen in a history.
 #[derive(Debug, Clone, Copy)]
+#[expect(clippy::struct_excessive_bools, reason = "each is drawn by itself")]
 pub(crate) struct Kind {
     /// Whether the transport tells the client when the connection is up and lost.
     pub(crate) is_monitored: bool,
+    /// Whether the client asks the server for signs of life.
     pub(crate) has_liveness: bool,
     /// Whether connections are lost, and messages with them.
     pub(crate) has_faults: bool,
