@@ -7,7 +7,7 @@ use std::time::Duration;
 use zsvc_proto::flow::{InboundStream, OutboundStream, Pushed};
 use zsvc_proto::metadata::Metadata;
 use zsvc_proto::session::Deadline;
-use zsvc_proto::session::client::{CallRecord, NewCall, Streams, Wait};
+use zsvc_proto::session::client::{CallRecord, NewCall, Phase, Streams, Wait};
 use zsvc_proto::status::{Outcome, Status};
 use zsvc_proto::wire::{INITIAL_CREDIT, RecordBuilder};
 
@@ -34,20 +34,27 @@ impl World {
     /// Has a caller that waits for room look once more.
     pub(crate) fn retry(&mut self, index: usize) {
         let waiter = &mut self.waiters[index];
+        // A server's word that it goes away may end just because time passes.
+        let may_enter = waiter.poller.is_woken() || matches!(self.client.phase(), Phase::GoingAway { .. });
         if let Err(status) = self.client.check_ready(&mut waiter.ticket, waiter.wait, self.now) {
             assert_eq!((status.outcome(), waiter.ticket), (Outcome::NotSent, None));
             self.waiters.swap_remove(index);
             return self.wake();
         }
+        if waiter.kind == PING {
+            // Past the queue.
+            let waiter = self.waiters.swap_remove(index);
+            self.ping(waiter.deadline);
+            return self.wake();
+        }
         let (ticket, at) = (&mut waiter.ticket, waiter.deadline.map(|deadline| deadline.at));
-        // Without a check for lost wake-ups: a phase may end just because time passes.
         let waker = waiter.poller.asleep();
         let context = std::task::Context::from_waker(&waker);
         if self.client.poll_room(&context, ticket, at, self.now).is_ready() {
+            assert!(may_enter, "a wake-up was lost: a caller has room, and was not woken");
             let waiter = self.waiters.swap_remove(index);
             match waiter.kind {
                 NOTE => self.send_note(waiter.deadline),
-                PING => self.ping(waiter.deadline),
                 kind => self.begin_call(kind, waiter.deadline),
             }
         }

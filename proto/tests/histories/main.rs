@@ -2,7 +2,8 @@
 //!
 //! - `world` holds the two sides and the way between them, and checks what must hold at any time.
 //! - `steps` is what may happen; `caller` and `server` are what the tasks of either side do.
-//! - `model` is what the test knows of each call; `stream` has the ends of streams.
+//! - `model` is what the test knows of each call; `stream` has the ends of streams; `witness` reads along
+//!   what is sent.
 //! - `end` brings a history to its end, after which nothing may be held.
 
 mod caller;
@@ -12,6 +13,7 @@ mod rng;
 mod server;
 mod steps;
 mod stream;
+mod witness;
 mod world;
 
 use std::collections::{BTreeMap, VecDeque};

@@ -14,6 +14,7 @@ use zsvc_proto::wire::{Batch, INITIAL_CREDIT, Message, RecordBuilder};
 use crate::model::{Answered, Call, Handler, METHODS, NOTE, streams_down, streams_up};
 use crate::rng::Rng;
 use crate::stream::{Reader, Writer, number, text};
+use crate::witness::Witness;
 
 /// A client as a server sees it.
 pub(crate) struct Conn {
@@ -21,6 +22,7 @@ pub(crate) struct Conn {
     pub(crate) session: Session<usize>,
     pub(crate) shared: Arc<Shared>,
     clock: ListeningClock,
+    pub(crate) sent: Witness,
     /// Messages that have arrived and were not read.
     pub(crate) inbox: VecDeque<Batch>,
     pub(crate) handlers: Vec<Handler>,
@@ -36,6 +38,7 @@ impl Conn {
             session: Session::new(Arc::clone(shared)),
             shared: Arc::clone(shared),
             clock: ListeningClock::new(shared.config()),
+            sent: Witness::default(),
             inbox: VecDeque::new(),
             handlers: Vec::new(),
             notes_in_flight: 0,

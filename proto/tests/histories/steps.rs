@@ -7,7 +7,7 @@ use zsvc_proto::session::server::DropReason;
 use zsvc_proto::status::Status;
 
 use crate::server::Conn;
-use crate::world::{Link, World};
+use crate::world::{Link, MAX_DEADLINE_DELAY, World};
 
 /// A kind of step. What it is done to is random.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -192,8 +192,10 @@ impl World {
                 self.client.return_transmit(message);
                 break;
             }
+            let batch = message.into_batch();
+            self.sent.client_sends(&batch);
             if self.link == Link::Up {
-                self.to_server.send(self.now, message.into_batch(), &mut self.rng);
+                self.to_server.send(self.now, batch, &mut self.rng);
             }
         }
         self.wake();
@@ -217,7 +219,8 @@ impl World {
             assert!(at > self.now, "a timer fires again and again");
         }
         self.wake();
-        let late = |call: &&crate::model::Call| call.deadline.is_some_and(|at| at <= self.now);
+        let late =
+            |call: &&crate::model::Call| call.deadline.is_some_and(|at| at + MAX_DEADLINE_DELAY <= self.now);
         for call in self.calls.iter().filter(|call| call.is_open() && call.reader.is_none()).filter(late) {
             assert!(!self.client.is_call_open(call.id), "a call is in flight past its deadline");
         }
@@ -240,8 +243,12 @@ impl World {
         let last = self.conns.len().wrapping_sub(1);
         for (index, conn) in self.conns.iter_mut().enumerate() {
             while let Some(message) = conn.transmit(&mut self.rng) {
+                let batch = message.into_batch();
+                if self.is_clean {
+                    conn.sent.server_sends(&batch);
+                }
                 if index == last && self.link == Link::Up {
-                    self.to_client.send(self.now, message.into_batch(), &mut self.rng);
+                    self.to_client.send(self.now, batch, &mut self.rng);
                 }
             }
             conn.act();

@@ -11,9 +11,10 @@ use zsvc_proto::wire::{Batch, INITIAL_CREDIT};
 use crate::model::{Call, METHODS, Waiter};
 use crate::rng::Rng;
 use crate::server::Conn;
+use crate::witness::Witness;
 
 /// How late a session may notice a deadline while messages wait to be sent.
-const MAX_DEADLINE_DELAY: Duration = Duration::from_millis(5);
+pub(crate) const MAX_DEADLINE_DELAY: Duration = Duration::from_millis(5);
 
 /// How the connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +83,8 @@ pub(crate) struct World {
     pub(crate) now: Instant,
     pub(crate) rng: Rng,
     pub(crate) client: client::Session,
+    /// What the client has sent.
+    pub(crate) sent: Witness,
     pub(crate) link: Link,
     pub(crate) to_server: Way,
     pub(crate) to_client: Way,
@@ -125,6 +128,7 @@ impl World {
             now: start,
             rng,
             client,
+            sent: Witness::default(),
             link,
             to_server: Way::default(),
             to_client: Way::default(),

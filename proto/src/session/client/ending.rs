@@ -56,6 +56,8 @@ impl Session {
     pub fn cancel_open(&mut self, id: u32, why: Status, now: Instant) {
         if self.calls.get(id).is_some_and(ClientCall::is_open) {
             self.cancel(id, why, now);
+            // A call that streams takes up no room any more.
+            self.wake_next();
         }
     }
 
@@ -124,6 +126,7 @@ impl Session {
             self.fail_all(&why, now);
             self.events.push_back(Event::Renew);
         }
+        self.wake_next();
         // Calls that have not left go on, and may leave for a server that stays silent. No other call need begin meanwhile.
         if self.open > 0 {
             let look = self.liveness.as_mut().map(|liveness| liveness.begin(now));

@@ -132,6 +132,8 @@ impl Session {
     pub(super) fn look_at_phase(&mut self, now: Instant) {
         if matches!(self.phase, Phase::GoingAway { until } if until <= now) {
             self.phase = Phase::Ready;
+            // The timer finds nothing to do for those that wait any more.
+            self.wake_next();
         }
     }
 

@@ -9,7 +9,7 @@ use super::*;
 use crate::flow::{InboundStream, OutboundStream};
 use crate::metadata::Metadata;
 use crate::session::Deadline;
-use crate::status::{Failure, Outcome};
+use crate::status::{Failure, Outcome, Status};
 use crate::wire::{Batch, RecordBuilder};
 
 fn session() -> Session {
@@ -224,6 +224,33 @@ fn a_server_that_was_silent_is_asked_again_for_calls_that_had_not_left() {
     }
     assert_eq!(outcome(&mut session, waits), Some(Outcome::MaybeExecuted));
     assert!(at - now <= Duration::from_secs(16), "{:?}", at - now);
+}
+
+#[test]
+fn a_caller_that_waits_for_a_server_that_went_away_is_woken_though_another_looks_first() {
+    let (mut session, now, context) = (session(), Instant::now(), Context::from_waker(Waker::noop()));
+    receive(&mut session, b"\x01\x92\x0b\x00", now);
+    assert!(session.poll_room(&context, &mut None, None, now).is_pending());
+    let at = session.poll_timeout().expect("its word ends by time");
+    assert_eq!(session.wakers(), 0);
+    // The time has come, and a channel looks for a connection before the timer fires.
+    assert!(session.rank(at).is_some());
+    session.handle_timeout(at);
+    assert_eq!(session.wakers(), 1);
+}
+
+#[test]
+fn a_call_with_a_stream_that_is_cancelled_makes_room() {
+    let (mut session, now, context) = (session(), Instant::now(), Context::from_waker(Waker::noop()));
+    let (metadata, credit) = (&Metadata::default(), Some(100));
+    let streams = &Streams { inbound: Some(Arc::new(InboundStream::new(100))), outbound: None };
+    let call = NewCall { method: "a.B/c", deadline: None, metadata, streams, credit, waker: None };
+    let id = session.begin_call(call, CallRecord::Once(record("a.B/c", false)), now);
+    begin(&mut session, None, now);
+    assert!(session.poll_room(&context, &mut None, None, now).is_pending());
+    assert_eq!(session.wakers(), 0);
+    session.cancel_open(id, Status::cancelled("replaced"), now);
+    assert_eq!(session.wakers(), 1);
 }
 
 #[test]
