@@ -26,6 +26,11 @@ impl World {
         let millis =
             rng.pick(&[None, None, None, None, None, None, Some(0), Some(20), Some(3_000), Some(60_000)]);
         let deadline = millis.and_then(|after| Deadline::within(self.now, Duration::from_millis(after)));
+        if kind == PING && self.client.phase() == Phase::Ready && rng.one_in(2) {
+            // Past the queue.
+            self.ping(deadline);
+            return self.wake();
+        }
         let wait = Wait { deadline, for_ready: rng.one_in(2) };
         self.waiters.push(Waiter { kind, deadline, wait, ticket: None, poller: Poller::default() });
         self.retry(self.waiters.len() - 1);
@@ -41,12 +46,6 @@ impl World {
             self.waiters.swap_remove(index);
             return self.wake();
         }
-        if waiter.kind == PING {
-            // Past the queue.
-            let waiter = self.waiters.swap_remove(index);
-            self.ping(waiter.deadline);
-            return self.wake();
-        }
         let (ticket, at) = (&mut waiter.ticket, waiter.deadline.map(|deadline| deadline.at));
         let waker = waiter.poller.asleep();
         let context = std::task::Context::from_waker(&waker);
@@ -55,6 +54,7 @@ impl World {
             let waiter = self.waiters.swap_remove(index);
             match waiter.kind {
                 NOTE => self.send_note(waiter.deadline),
+                PING => self.ping(waiter.deadline),
                 kind => self.begin_call(kind, waiter.deadline),
             }
         }
