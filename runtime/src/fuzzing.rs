@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tokio::time::Instant;
 
-pub use crate::client::FuzzedClient;
+pub use crate::channel::FuzzedClient;
 use crate::driver::Core;
 use crate::server::{ServeError, ServerBuilder};
 use crate::wire::{Batch, Reader};

@@ -1,7 +1,6 @@
 //! How calls end other than by the server, for which see `records`: by their callers, by time, and with the connection.
 
 use std::collections::HashSet;
-use std::task::{Context, Poll};
 use std::time::Instant;
 
 use super::call::ClientCall;
@@ -16,18 +15,6 @@ use crate::wire;
 
 /// By its caller.
 impl Session {
-    /// Returns how a call ended, once it has; it is forgotten then. A call that is not known was given up from this side.
-    #[inline]
-    pub fn poll_reply(&mut self, id: u32, context: &Context<'_>) -> Poll<Result<Body, Failure>> {
-        let Some(call) = self.calls.get_mut(id) else { return Poll::Ready(Err(given_up())) };
-        let reply = call.poll_reply(context);
-        if reply.is_ready() {
-            self.calls.remove(id);
-            self.wake_next();
-        }
-        reply
-    }
-
     /// Reports whether a call is in flight: it has not ended, and was not given up.
     #[must_use]
     pub fn is_call_open(&self, id: u32) -> bool {
@@ -73,11 +60,6 @@ impl Session {
             stream.collect(&mut self.outbox, u64::from(id));
         }
     }
-}
-
-#[cold]
-fn given_up() -> Failure {
-    Failure::Status(Status::cancelled("the call was given up").maybe_executed())
 }
 
 /// By time.

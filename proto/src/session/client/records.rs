@@ -1,5 +1,6 @@
-//! What the records that a server sends mean to the calls of a session.
+//! What the records that a server sends mean to the calls of a session, and how callers take what they came to.
 
+use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 
 use super::call::{ClientCall, Ending};
@@ -183,8 +184,20 @@ impl Session {
     }
 }
 
-/// How a record ends a call.
+/// How a record ends a call, and how its caller takes that.
 impl Session {
+    /// Returns how a call ended, once it has; it is forgotten then. A call that is not known was given up from this side.
+    #[inline]
+    pub fn poll_reply(&mut self, id: u32, context: &Context<'_>) -> Poll<Result<Body, Failure>> {
+        let Some(call) = self.calls.get_mut(id) else { return Poll::Ready(Err(given_up())) };
+        let reply = call.poll_reply(context);
+        if reply.is_ready() {
+            self.calls.remove(id);
+            self.wake_next();
+        }
+        reply
+    }
+
     /// Ends a call; only the first time counts.
     #[inline]
     pub(super) fn end(&mut self, id: u32, result: Result<Body, Failure>, now: Instant) {
@@ -236,6 +249,11 @@ impl Session {
         self.one_way.read_to(call.number);
         self.end(id, Ok(Body::default()), now);
     }
+}
+
+#[cold]
+fn given_up() -> Failure {
+    Failure::Status(Status::cancelled("the call was given up").maybe_executed())
 }
 
 /// Runs `then` for an id that a call of this side can have.

@@ -3,7 +3,8 @@
 use std::time::Duration;
 
 use futures_util::{FutureExt, stream};
-use zsvc::{Cause, Code, Outcome, Status};
+use zsvc::generated::Plain;
+use zsvc::{Cause, Code, Method, MethodKind, Outcome, Status};
 
 use crate::support::{Running, on_one_thread};
 
@@ -13,6 +14,13 @@ fn one_at_a_time(queued: usize) -> Running {
 
 fn of(status: &Status) -> (Code, Outcome, Option<Cause>) {
     (status.code(), status.outcome(), status.cause())
+}
+
+/// Waits until the server has read everything that was sent before. A call of a method that it does not have is refused at once, without a turn.
+async fn server_has_read(channel: &zsvc::Channel) {
+    static NONE: Method = Method::new("probe.v1.Probe/none", MethodKind::Unary);
+    let refused = channel.unary::<Plain, (), Status>(&NONE, &()).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unimplemented);
 }
 
 #[test]
@@ -55,6 +63,8 @@ fn a_call_whose_time_is_up_before_its_turn_does_not_run() {
         assert!(probe.hold("dropped").now_or_never().is_none());
         // Arrives after the dropped call and its cancellation.
         assert!(probe.echo("x").deadline(Duration::from_millis(50)).await.is_err());
+        // The server's clock begins later than the client's, so it is the cancellation of the late calls that counts here.
+        server_has_read(probe.channel()).await;
         server.journal.open("a");
         held.await.unwrap().unwrap();
         assert_eq!(probe.echo("next").await.unwrap(), "next");
