@@ -14,6 +14,12 @@ use crate::wire;
 
 /// By its caller.
 impl Session {
+    /// Reports whether a call is in flight: it has not ended, and was not given up.
+    #[must_use]
+    pub fn is_call_open(&self, id: u32) -> bool {
+        self.calls.get(id).is_some_and(ClientCall::is_open)
+    }
+
     /// Gives a call up, and tells the server, unless it has ended. Returns whether there is something to send.
     pub fn abandon(&mut self, id: u32, why: &str) -> bool {
         self.collect_stream(id);
@@ -36,6 +42,8 @@ impl Session {
     pub fn cancel_open(&mut self, id: u32, why: Status, now: Instant) {
         if self.calls.get(id).is_some_and(ClientCall::is_open) {
             self.cancel(id, why, now);
+            // A call that streams takes up no room any more.
+            self.wake_next();
         }
     }
 
@@ -98,6 +106,12 @@ impl Session {
         } else {
             self.fail_all(&why, now);
             self.events.push_back(Event::Renew);
+        }
+        self.wake_next();
+        // Calls that have not left go on, and may leave for a server that stays silent. No other call need begin meanwhile.
+        if self.open > 0 {
+            let look = self.liveness.as_mut().map(|liveness| liveness.begin(now));
+            self.look_no_later_than(look);
         }
     }
 

@@ -132,6 +132,8 @@ impl Session {
     pub(super) fn look_at_phase(&mut self, now: Instant) {
         if matches!(self.phase, Phase::GoingAway { until } if until <= now) {
             self.phase = Phase::Ready;
+            // The timer finds nothing to do for those that wait any more.
+            self.wake_next();
         }
     }
 
@@ -212,6 +214,8 @@ impl Session {
     pub fn begin_ping(&mut self, deadline: Option<Deadline>, now: Instant) -> u32 {
         let id = self.begin(PING, deadline, Streams::default(), None, now);
         self.outbox.record(|out| wire::ping(out, u64::from(id)));
+        // A ping may also have waited in the queue.
+        self.wake_next();
         id
     }
 
@@ -285,9 +289,17 @@ impl Session {
         u32::try_from(id).is_ok_and(|id| self.calls.get(id).is_some())
     }
 
-    /// Grants the server `bytes` of credit for the stream of a call.
+    /// Reports whether the server may be told something of a call. A record about one that has ended may be the only thing in the outbox
+    /// of a connection that is closed and not up, which would never be done then.
+    fn is_open(&self, id: u64) -> bool {
+        u32::try_from(id).is_ok_and(|id| self.is_call_open(id))
+    }
+
+    /// Grants the server `bytes` of credit for the stream of a call. Does nothing for a call that has ended.
     pub fn grant(&mut self, id: u64, bytes: u64) {
-        self.outbox.record(|out| wire::credit(out, id, bytes));
+        if self.is_open(id) {
+            self.outbox.record(|out| wire::credit(out, id, bytes));
+        }
     }
 
     /// Announces that items have begun to gather in the stream of a call. Returns `false` if there is no such call any more.
@@ -316,9 +328,11 @@ impl Session {
         Ok(())
     }
 
-    /// Ends the client's stream of a call, after the items that have gathered in it.
+    /// Ends the client's stream of a call, after the items that have gathered in it. Does nothing for a call that has ended.
     pub fn finish(&mut self, id: u64, stream: &OutboundStream) {
-        stream.collect(&mut self.outbox, id);
-        self.outbox.record(|out| wire::end(out, id));
+        if self.is_open(id) {
+            stream.collect(&mut self.outbox, id);
+            self.outbox.record(|out| wire::end(out, id));
+        }
     }
 }

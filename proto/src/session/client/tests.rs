@@ -1,13 +1,15 @@
 //! A session by itself, on a made-up clock.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
 use super::*;
+use crate::flow::{InboundStream, OutboundStream};
 use crate::metadata::Metadata;
 use crate::session::Deadline;
-use crate::status::{Failure, Outcome};
+use crate::status::{Failure, Outcome, Status};
 use crate::wire::{Batch, RecordBuilder};
 
 fn session() -> Session {
@@ -197,4 +199,73 @@ fn a_server_that_does_not_answer_ends_the_calls_on_it() {
         assert_eq!(outcome(&mut session, id), Some(Outcome::MaybeExecuted));
         assert_eq!(events(&mut session).contains(&Event::Renew), !is_monitored);
     }
+}
+
+#[test]
+fn a_server_that_was_silent_is_asked_again_for_calls_that_had_not_left() {
+    let now = Instant::now();
+    let liveness = Some(Liveness::within(Duration::from_secs(8)));
+    let (endpoint, max_body, max_calls) = ("there".to_owned(), 1_000, 2);
+    let config = Config { endpoint, max_body, max_calls, liveness, is_monitored: true, is_connected: true };
+    let mut session = Session::new(config);
+    begin(&mut session, None, now);
+    while session.poll_transmit().is_some() {}
+    let waits = begin(&mut session, None, now);
+    let mut at = now;
+    while session.open_calls() == 2 {
+        at = session.poll_timeout().expect("calls are in flight");
+        session.handle_timeout(at);
+    }
+    // It leaves now, and no other call begins.
+    while session.poll_transmit().is_some() {}
+    while let Some(next) = session.poll_timeout() {
+        at = next;
+        session.handle_timeout(at);
+    }
+    assert_eq!(outcome(&mut session, waits), Some(Outcome::MaybeExecuted));
+    assert!(at - now <= Duration::from_secs(16), "{:?}", at - now);
+}
+
+#[test]
+fn a_caller_that_waits_for_a_server_that_went_away_is_woken_though_another_looks_first() {
+    let (mut session, now, context) = (session(), Instant::now(), Context::from_waker(Waker::noop()));
+    receive(&mut session, b"\x01\x92\x0b\x00", now);
+    assert!(session.poll_room(&context, &mut None, None, now).is_pending());
+    let at = session.poll_timeout().expect("its word ends by time");
+    assert_eq!(session.wakers(), 0);
+    // The time has come, and a channel looks for a connection before the timer fires.
+    assert!(session.rank(at).is_some());
+    session.handle_timeout(at);
+    assert_eq!(session.wakers(), 1);
+}
+
+#[test]
+fn a_call_with_a_stream_that_is_cancelled_makes_room() {
+    let (mut session, now, context) = (session(), Instant::now(), Context::from_waker(Waker::noop()));
+    let (metadata, credit) = (&Metadata::default(), Some(100));
+    let streams = &Streams { inbound: Some(Arc::new(InboundStream::new(100))), outbound: None };
+    let call = NewCall { method: "a.B/c", deadline: None, metadata, streams, credit, waker: None };
+    let id = session.begin_call(call, CallRecord::Once(record("a.B/c", false)), now);
+    begin(&mut session, None, now);
+    assert!(session.poll_room(&context, &mut None, None, now).is_pending());
+    assert_eq!(session.wakers(), 0);
+    session.cancel_open(id, Status::cancelled("replaced"), now);
+    assert_eq!(session.wakers(), 1);
+}
+
+#[test]
+fn nothing_is_sent_of_streams_whose_call_has_ended() {
+    let (mut session, now) = (session(), Instant::now());
+    let outbound = Arc::new(OutboundStream::new(100));
+    let streams = Streams { inbound: Some(Arc::new(InboundStream::new(100))), outbound: Some(outbound) };
+    let (metadata, credit) = (&Metadata::default(), Some(100));
+    let call = NewCall { method: "a.B/c", deadline: None, metadata, streams: &streams, credit, waker: None };
+    let id = session.begin_call(call, CallRecord::Once(record("a.B/c", false)), now).into();
+    session.handle_disconnected(now);
+    session.close_when_sent();
+    // What had arrived is read now, and the sink is finished.
+    session.grant(id, 50);
+    session.finish(id, streams.outbound.as_deref().unwrap());
+    assert_eq!(session.waiting_bytes(), 0);
+    assert!(session.is_done(), "a connection that is closed ends");
 }

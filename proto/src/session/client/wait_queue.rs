@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::task::{Context, Waker};
 use std::time::Instant;
 
+use super::Session;
+
 /// A caller's place in the queue. Callers are served in the order of their tickets.
 pub type Ticket = u64;
 
@@ -68,5 +70,13 @@ impl WaitQueue {
     /// Returns when the time to wait is up, of each caller that has such a time.
     pub(super) fn deadlines(&self) -> impl Iterator<Item = Instant> {
         self.waiting.values().filter_map(|waiting| waiting.deadline)
+    }
+}
+
+impl Session {
+    /// Returns the number of callers that wait for room.
+    #[must_use]
+    pub fn queued_callers(&self) -> usize {
+        self.queue.waiting.len()
     }
 }

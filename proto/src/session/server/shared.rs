@@ -79,6 +79,12 @@ impl Shared {
         self.phase.load(Ordering::Acquire) >= FLUSHING
     }
 
+    /// Returns the number of bytes that wait to be sent to all clients, as sessions have counted them: in steps.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
     /// Reports whether so much waits for all clients together that those for which most waits are to be shed.
     #[must_use]
     #[inline]
