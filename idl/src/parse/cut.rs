@@ -64,14 +64,14 @@ fn declaration(text: &str, tokens: &[Token], start: usize) -> Piece {
         }
         match name {
             // An extra brace, or that of a variant whose opening brace is missing.
-            Some(name) if body.is_some() && goes_on(text, tokens, at) => {
+            Some(name) if body.is_some() && continues_after_brace(text, tokens, at) => {
                 open.push(name);
-                body = Some(body_behind(tokens, name));
+                body = Some(body_after(tokens, name));
             }
             // The opening brace is missing, since there is a closing one.
             Some(name) if body.is_none() && closes_later(text, &tokens[at..]) => {
                 open.push(name);
-                body = Some(body_behind(tokens, name));
+                body = Some(body_after(tokens, name));
             }
             None if token.is(b'}') && body.is_none() && is_same_line(text, tokens, at) => {}
             _ => break,
@@ -95,14 +95,14 @@ fn name_before_members(text: &str, tokens: &[Token]) -> Option<usize> {
 
 /// Returns the tokens that belong to the declaration of that name: its body up to here, whether its opening brace is
 /// present, replaced or missing.
-fn body_behind(tokens: &[Token], name: usize) -> Range<usize> {
+fn body_after(tokens: &[Token], name: usize) -> Range<usize> {
     let sign = matches!(tokens[name + 1].kind, TokenKind::Sign(sign) if sign != b'@');
     name + 1 + usize::from(sign)..tokens.len()
 }
 
 /// Reports whether the declaration continues after a closing brace: what follows is the rest of a member, or another
 /// one, and there is another brace to close the declaration.
-fn goes_on(text: &str, tokens: &[Token], at: usize) -> bool {
+fn continues_after_brace(text: &str, tokens: &[Token], at: usize) -> bool {
     let is_rest = is_same_line(text, tokens, at) && !starts_loosely(text, &tokens[at..]);
     let rest = &tokens[at..];
     let rest = &rest[preamble(rest)..];

@@ -5,8 +5,8 @@
 //! in the client's stream. The types are never made.
 
 use crate::codec::{Encode, Form};
-use crate::method::Method;
 use crate::dispatch::Params;
+use crate::method::Method;
 use crate::status::CallError;
 
 /// A method that is answered once.
