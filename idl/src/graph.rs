@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_circle_for_each_component() {
+    fn each_component_has_one_cycle() {
         let edges = vec![vec![1], vec![2, 0], vec![0], vec![3], vec![0], vec![]];
         assert_eq!(cycles(&edges), [vec![0, 1], vec![3]]);
         let component = components(&edges);
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn circles_are_told_in_words() {
+    fn cycles_are_described_in_words() {
         assert_eq!(describe_cycle(&["A"], "holds"), "`A` holds itself");
         assert_eq!(describe_cycle(&["A", "B"], "holds"), "`A` holds `B`, which holds `A`");
         let names = ["A", "B", "C", "D", "E", "F", "G", "H"];

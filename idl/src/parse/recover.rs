@@ -23,6 +23,7 @@ pub(super) const DECLARATIONS: [&str; 9] =
 const METHODS: [&str; 2] = ["oneway", "rpc"];
 
 impl Parser<'_> {
+    /// Reads the members of a declaration that the grammar rejected with `failure`, or reports why it has none.
     pub(super) fn recover(&mut self, piece: &Piece, failure: Option<&Failure>) {
         let tokens = &self.tokens[piece.tokens.clone()];
         let (keyword, name) = cut::head(tokens);
@@ -60,7 +61,7 @@ impl Parser<'_> {
             && !has_keyword
     }
 
-    /// Checks what comes before the members.
+    /// Returns the state of what comes before the members.
     fn head(
         &self,
         piece: &Piece,
@@ -85,7 +86,7 @@ impl Parser<'_> {
     fn members(&mut self, members: &mut Members, body: Range<usize>, unclosed: Option<usize>) -> bool {
         let mut broken = false;
         let body_end = body.end;
-        // An extra brace closes what a missing one has opened: what comes before it is not a member of its own.
+        // A `}` too many is that of a variant whose `{` is missing: tokens up to it belong to that variant.
         let lone =
             cut::closing(self.tokens[body.clone()].iter()).map_or(body.start, |lone| body.start + lone + 1);
         let mut inside_until = body.start;
