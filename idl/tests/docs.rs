@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use support::{Folder, blocks, rendered, repository};
 use zsvc_idl::{Compilation, LoadError, Loader, MemoryLoader, compile, format};
 
-/// Loads the files of the examples, and the one under test.
+/// A loader of the files of the examples, and of the one under test.
 struct Beside {
     examples: Folder,
     text: String,

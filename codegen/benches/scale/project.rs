@@ -64,21 +64,21 @@ fn head(file: usize, imports: &[usize]) -> String {
 /// Returns the alias, the enum, the union and the error of a file.
 fn small_types(file: usize) -> String {
     format!(
-        r#"/// The most symbols that one may ask for.
+        r#"/// Maximum number of symbols of a request.
 const MAX_SYMBOLS_{file}: u32 = 500;
 
-/// What the floor calls a thing that is traded.
+/// Name of a traded instrument.
 type Symbol{file} = string;
 
 /// The side of an order.
 enum Side{file} {{
-    /// Not said.
+    /// Unknown side.
     Unset = 0;
-    /// Takes.
+    /// The account buys.
     Buy = 1;
-    /// Gives.
+    /// The account sells.
     Sell = 2;
-    /// Gives what it does not have.
+    /// The account sells what it does not have.
     SellShort = 3;
     Cross = 4;
 }}
@@ -89,7 +89,7 @@ union Order{file} {{
     Limit {{ symbol: Symbol{file} = 1; side: Side{file} = 2; limit: i64 = 3; note: string? = 4; }} = 1;
     /// At any price.
     Market: Record{file}x0 = 2;
-    /// Forgets all orders.
+    /// Cancels all orders.
     CancelAll = 3;
     Many: list<Record{file}x1> = 4;
 }}
@@ -165,14 +165,14 @@ service Tape{file} {{
     @deadline(500ms) @idempotent
     rpc last(@len(1..=12) symbol: Symbol{file}) -> Record{file}x0 throws Failure{file};
 
-    /// All that is known of a symbol.
+    /// Returns all data of a symbol.
     @idempotent
     rpc find(symbol: Symbol{file}, side: Side{file}, limit: u32?) -> list<Record{file}x1> throws Failure{file};
 
-    /// Puts a record down.
+    /// Stores a record.
     rpc put(record: Record{file}x2) throws Failure{file};
 
-    /// Puts an order down, and says its number.
+    /// Stores an order, and returns its number.
     rpc order(account: string, order: Order{file}) -> u64 throws Failure{file};
 
     /// The state of an account.
@@ -186,7 +186,7 @@ service Tape{file} {{
     /// Takes trades from another tape.
     rpc import(account: string, trades: stream Record{file}x4) -> u64;
 
-    /// Orders in, fills out, for as long as both sides like.
+    /// Takes orders and returns fills until either side ends the stream.
     rpc converse(orders: stream Order{file}) -> stream Record{file}x5 throws Failure{file};
 
     /// Writes a line into the floor's log, without an answer.

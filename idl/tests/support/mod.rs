@@ -12,7 +12,7 @@ use zsvc_idl::diagnostic::{RenderStyle, render};
 use zsvc_idl::lint::{Level, Levels, rules};
 use zsvc_idl::{Compilation, LoadError, Loader};
 
-/// Loads files of a folder.
+/// A loader of the files in a folder.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {

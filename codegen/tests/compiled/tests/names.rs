@@ -24,7 +24,7 @@ const OURS: &str = "
     Streaming Sink Stream Bytes Value Timestamp Uuid Duration Unknown number from_number str usize context sink service
     call params fields length serializer deserializer formatter payload variant drop dispatch methods out reader start";
 
-/// Returns the names used in each kind of place.
+/// The names used in each kind of place.
 #[derive(Default)]
 struct Places {
     parts_of_packages: BTreeSet<String>,

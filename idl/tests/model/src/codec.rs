@@ -117,7 +117,7 @@ fn write_union(schema: &Schema, variants: &[Variant], value: &Value) -> Raw {
     Raw::Array(vec![number.into(), raw])
 }
 
-/// Reads values by a schema.
+/// A reader of values of a schema.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
     /// The schema that resolves types.

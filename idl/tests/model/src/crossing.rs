@@ -45,7 +45,7 @@ struct Sides<'a> {
     bounds: Bounds,
     client: &'a Schema,
     server: &'a Schema,
-    /// Returns the reader of requests, and the reader of answers.
+    /// The reader of requests, and the reader of answers.
     ways: (Way, Way),
 }
 

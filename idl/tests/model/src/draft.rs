@@ -93,7 +93,7 @@ pub struct Method {
     pub answer: Option<String>,
     /// Error that it throws.
     pub throws: Option<String>,
-    /// Attributes, as `@deadline(1s)`, as written in the file.
+    /// Attributes such as `@deadline(1s)`, as written in the file.
     pub attributes: &'static str,
 }
 

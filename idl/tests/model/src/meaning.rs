@@ -143,7 +143,7 @@ fn is_nil(value: &Value) -> bool {
     *value == Value::Absent || *value == Value::Any(rmpv::Value::Nil)
 }
 
-/// Returns the value that a reader has for an absent field.
+/// Reports whether a value is the one that a reader has for an absent field.
 fn is_absent(schema: &Schema, field: &Field, value: &Value) -> bool {
     match &field.default {
         Some(default) => *value == literal(schema, &field.ty, default),
@@ -156,7 +156,7 @@ fn same_enum(old: &[EnumValue], new: &[EnumValue], written: &Value, read: &Value
     before == after && same_number(old, new, *before)
 }
 
-/// Reports whether a number that one side knows belongs to no other member on the other side.
+/// Reports whether a number belongs to one member: the member that has it on one side has no other number on the other.
 fn same_number<M: Member>(old: &[M], new: &[M], number: u32) -> bool {
     let of = |members: &[M]| members.iter().position(|member| member.number() == number);
     let forth =

@@ -25,7 +25,7 @@ impl Random {
         usize::try_from(self.number() % end).unwrap_or(0)
     }
 
-    /// Reports true once in `times` calls on average.
+    /// Returns true once in `times` calls on average.
     pub fn one_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }

@@ -5,7 +5,7 @@ use zsvc_idl::schema::{Builtin, Field, Literal, Payload, Range, Schema, Type, Ty
 
 use crate::random::Random;
 
-/// Returns a random value of a type. Numbers with another meaning than their own, as of enums and durations, are variants of their own.
+/// A value of a type. Numbers with another meaning than their own, as of enums and durations, are variants of their own.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "each is the type that names it")]
 pub enum Value {
@@ -37,7 +37,7 @@ pub enum Value {
 /// Nesting depth of random values from which on they end wherever the type allows.
 const DEEP: usize = 4;
 
-/// Makes random values of the types of one schema; they keep its bounds, unless asked not to.
+/// A maker of random values of the types of one schema, which keep its bounds unless asked not to.
 #[derive(Debug)]
 pub struct Maker<'a> {
     schema: &'a Schema,
@@ -194,7 +194,7 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// Returns an end of a range as a number.
+/// Returns a literal, such as an end of a range, as an integer.
 pub(crate) fn integer(literal: Option<&Literal>) -> Option<i128> {
     match literal {
         Some(Literal::Integer(number)) => Some(*number),
