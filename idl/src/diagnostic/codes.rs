@@ -61,7 +61,7 @@ impl Code {
         suggest::nearest(id, Code::all().map(Code::id)).and_then(Code::named)
     }
 
-    /// Every code there is, in order.
+    /// Returns every code, in order.
     pub fn all() -> impl Iterator<Item = Code> {
         ALL.iter().map(|entry| entry.code)
     }

@@ -5,7 +5,7 @@ use super::layout::Layout;
 use crate::parse::{self, Node, Rule};
 use crate::source::FileId;
 
-/// Writes one declaration after the other.
+/// A writer of one declaration after the other.
 struct Writer<'a> {
     layout: Layout<'a>,
     written: String,

@@ -14,7 +14,7 @@ const MAX_METHODS: usize = 1;
 /// Maximum length in characters of a line with a whole body: shorter than others, because it is denser.
 const BODY_WIDTH: usize = 80;
 
-/// Lays out one part after the other, in the order of the text.
+/// The layout of one part after the other, in the order of the text.
 pub(super) struct Layout<'a> {
     text: &'a str,
     pub(super) comments: Comments<'a>,
