@@ -1,4 +1,4 @@
-//! `zsvc diff --against-git`: in repositories that are made for the test, by git itself.
+//! Tests `zsvc diff --against-git` in repositories that the test creates with git.
 
 use std::fs;
 use std::path::Path;
@@ -10,7 +10,7 @@ const OLD: &str = "package shop.v1;\n\nimport \"parts.svc\" as parts;\n\nservice
 const PARTS: &str = "package parts.v1;\n\nstruct Part {\n    size: u32 = 1;\n}\n";
 const CHANGED: &str = "package parts.v1;\n\nstruct Part {\n    size: string = 1;\n}\n";
 
-/// A repository with `svc/shop.svc`, which imports `svc/parts.svc`, both committed.
+/// Creates a repository with `svc/shop.svc`, which imports `svc/parts.svc`, both committed.
 fn repository() -> TempDir {
     let folder = tempfile::tempdir().expect("a folder for the test");
     git(folder.path(), &["init", "-q"]);
@@ -43,7 +43,7 @@ fn zsvc(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// The status, what was asked for, and what was said besides.
+/// Returns the exit status, the standard output and the standard error.
 fn run(mut command: Command) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } = command.output().expect("the command is built");
     let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();

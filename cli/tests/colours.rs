@@ -1,8 +1,8 @@
-//! Colours are for terminals, and not for those who do not want them.
+//! Checks that output has colours only on terminals, and only if they are not turned off.
 
 use std::process::Command;
 
-/// What `zsvc check` says of a missing file, in this environment.
+/// Returns the output of `zsvc check` for a missing file, in this environment.
 fn said(environment: &[(&str, &str)]) -> String {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zsvc"));
     command.args(["check", "no/such.svc"]).env_remove("NO_COLOR").env_remove("CLICOLOR_FORCE");

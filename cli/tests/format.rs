@@ -1,4 +1,4 @@
-//! What of `fmt` needs more than a command line to be shown: standard input, links, and files that can't be written.
+//! Tests what of `fmt` needs more than a command line: standard input, links, and files that can't be written.
 
 use std::fs;
 use std::io::Write;

@@ -1,11 +1,11 @@
-//! `--format json` says the same as the other formats, of each case that the language's own tests have.
+//! Checks that `--format json` reports the same as the other formats, for each case of the tests of `zsvc-idl`.
 
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use serde_json::Value;
 
-/// The cases of `zsvc-idl`.
+/// Returns the cases of `zsvc-idl`.
 fn cases() -> Vec<PathBuf> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../idl/tests/cases");
     let entries = std::fs::read_dir(folder).expect("the folder is part of the repository");
@@ -16,7 +16,7 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-/// Writes the files of a case, which start behind lines `//--- path`, into a folder; gives the first one's name.
+/// Writes the files of a case, which start after lines `//--- path`, into a folder; returns the first one's name.
 fn unpack(case: &Path, folder: &Path) -> String {
     let name = case.file_name().and_then(|name| name.to_str()).expect("cases have plain names").to_owned();
     let bytes = std::fs::read(case).expect("the case was listed a moment ago");
@@ -51,7 +51,7 @@ fn lines(bytes: Vec<u8>) -> Vec<String> {
     String::from_utf8(bytes).expect("text").lines().map(str::to_owned).collect()
 }
 
-/// `file:line:column: error[E0301]: message`, put together from an object.
+/// Returns `file:line:column: error[E0301]: message` for an object.
 fn brief(object: &Value) -> String {
     let place = object["file"].as_str().map_or_else(String::new, |file| {
         format!("{file}:{}:{}: ", object["start"]["line"], object["start"]["column"])
@@ -65,14 +65,14 @@ fn number(value: &Value) -> usize {
     usize::try_from(value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))).expect("a small number")
 }
 
-/// The byte that a line and a column mean, both from 1.
+/// Returns the byte offset of a line and a column, both from 1.
 fn byte(text: &str, point: &Value) -> usize {
     let line = text.split_inclusive('\n').take(number(&point["line"]) - 1).map(str::len).sum::<usize>();
     let before = text[line..].chars().take(number(&point["column"]) - 1);
     line + before.map(char::len_utf8).sum::<usize>()
 }
 
-/// Lines and columns mean the same places as bytes do.
+/// Checks that lines and columns mean the same places as byte offsets.
 fn assert_place(folder: &Path, place: &Value) {
     let Some(file) = place["file"].as_str() else { return };
     let bytes = std::fs::read(folder.join(file)).expect("a file of the case");

@@ -1,6 +1,6 @@
-//! Projects as the command finds them: from folders below, with what is wrong with them, and with outputs that get stale.
+//! Tests projects as the command finds them: from folders below, with their errors, and with stale outputs.
 //!
-//! What a project file may say is `zsvc-codegen`'s matter, and has its cases there.
+//! The content of project files is tested in `zsvc-codegen`.
 
 use std::fs;
 use std::path::Path;
@@ -19,7 +19,7 @@ fn project(toml: &str) -> TempDir {
     folder
 }
 
-/// Runs a command line in a folder: its exit status, and what it says.
+/// Runs a command line in a folder; returns its exit status and its output.
 fn zsvc(folder: &Path, arguments: &str) -> (i32, String) {
     let mut command = Command::new(env!("CARGO_BIN_EXE_zsvc"));
     let command = command.args(arguments.split_whitespace()).current_dir(folder);

@@ -58,7 +58,7 @@ fn lines_of(text: &str) -> Vec<String> {
 /// An open code fence.
 #[derive(Debug)]
 struct Fence {
-    /// Its backticks or tildes.
+    /// Backticks or tildes that open the fence.
     marker: String,
     /// The indentation and the markers of lists and quotes before it.
     prefix: String,

@@ -229,11 +229,11 @@ pub(crate) struct ModuleNames {
 /// A module inside another.
 #[derive(Debug)]
 pub(crate) struct ChildNames {
-    /// Part of the packages' names that it stands for.
+    /// Part of the packages' names that the module stands for.
     pub(crate) part: String,
-    /// Its identifier.
+    /// Identifier of the module.
     pub(crate) name: Ident,
-    /// Its content.
+    /// Content of the module.
     pub(crate) module: ModuleNames,
 }
 

@@ -87,9 +87,9 @@ pub struct Choices {
 /// A trait that an option derives for a type.
 #[derive(Debug)]
 pub(crate) struct Derive {
-    /// Last segment of its path.
+    /// Last segment of the path.
     pub(crate) name: String,
-    /// Its path, as text.
+    /// Whole path, as text.
     path: String,
 }
 

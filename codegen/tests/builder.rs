@@ -1,4 +1,4 @@
-//! `Builder` as build scripts use it: what it writes, and how its errors read.
+//! Tests `Builder` as build scripts use it: what it writes, and the text of its errors.
 
 use std::fs;
 use std::path::Path;

@@ -1,4 +1,4 @@
-//! What fuzzing has found once, and the cases of the language, become Rust or errors and nothing else.
+//! Checks that what fuzzing has found, and the cases of the language, give Rust or errors and never panic.
 
 #[path = "../../idl/tests/support/files.rs"]
 mod files;

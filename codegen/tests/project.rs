@@ -1,4 +1,4 @@
-//! Project files: what is wrong with each of `project/*.toml` is in the golden beside it, and what is right is honoured.
+//! Tests project files: the errors of each of `project/*.toml` are in the golden beside it, and valid options take effect.
 //!
 //! `SNAPSHOTS=overwrite cargo test -p zsvc-codegen` writes the goldens anew.
 
@@ -16,7 +16,7 @@ use zsvc_idl::{Compilation, compile};
 
 const SHOP: &str = "package shop.v1;\ntype Name = string;\nstruct Item { name: Name = 1; }\n";
 
-/// A folder with a project: `svc` has a file, `empty` has none.
+/// Creates a folder with a project: `svc` has a file, `empty` has none.
 fn project(toml: &str) -> TempDir {
     let folder = tempfile::tempdir().expect("a folder for the test");
     for below in ["svc", "empty"] {
@@ -27,7 +27,7 @@ fn project(toml: &str) -> TempDir {
     folder
 }
 
-/// All that is wrong with a project and the options of its outputs, without the path of the test's folder.
+/// Returns all errors of a project and the options of its outputs, without the path of the test's folder.
 fn told(folder: &Path) -> String {
     let rendered = |wrong: &Compilation| {
         let texts = wrong.diagnostics.iter().map(|it| render(it, &wrong.sources, RenderStyle::Plain) + "\n");
@@ -94,7 +94,7 @@ fn a_project_is_found_from_below() {
     assert_eq!(found.levels(Levels::of_check()).level(rule), Level::Deny);
 }
 
-/// Runs a test of this program by itself, as Cargo runs a build script: in the folder of a package.
+/// Runs one test of this program in its own process, as Cargo runs a build script: in the folder of a package.
 fn as_build_script(test: &str, folder: &Path) -> Output {
     let out = folder.join("target/out");
     fs::create_dir_all(&out).expect("a folder for the output");

@@ -85,10 +85,10 @@ impl Search<'_> {
 /// nodes.
 pub(crate) fn cycles(edges: &[Vec<usize>]) -> Vec<Vec<usize>> {
     let component = components(edges);
-    let mut told = vec![false; edges.len()];
+    let mut is_visited = vec![false; edges.len()];
     let mut cycles = Vec::new();
     for node in 0..edges.len() {
-        let seen = std::mem::replace(&mut told[component[node]], true);
+        let seen = std::mem::replace(&mut is_visited[component[node]], true);
         if !seen && let Some(cycle) = cycle_through(edges, &component, node) {
             cycles.push(cycle);
         }
@@ -123,7 +123,7 @@ fn cycle_through(edges: &[Vec<usize>], component: &[usize], start: usize) -> Opt
 const MAX_NAMED: usize = 6;
 
 /// Describes a cycle: `` `A` holds `B`, which holds `A` ``. Of a long one only the start and the end are named.
-pub(crate) fn told(names: &[&str], verb: &str) -> String {
+pub(crate) fn describe_cycle(names: &[&str], verb: &str) -> String {
     let Some((first, rest)) = names.split_first() else { return String::new() };
     if rest.is_empty() {
         return format!("`{first}` {verb} itself");
@@ -143,7 +143,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn one_circle_for_each_component() {
+    fn each_component_has_one_cycle() {
         let edges = vec![vec![1], vec![2, 0], vec![0], vec![3], vec![0], vec![]];
         assert_eq!(cycles(&edges), [vec![0, 1], vec![3]]);
         let component = components(&edges);
@@ -152,13 +152,13 @@ mod tests {
     }
 
     #[test]
-    fn circles_are_told_in_words() {
-        assert_eq!(told(&["A"], "holds"), "`A` holds itself");
-        assert_eq!(told(&["A", "B"], "holds"), "`A` holds `B`, which holds `A`");
+    fn cycles_are_described_in_words() {
+        assert_eq!(describe_cycle(&["A"], "holds"), "`A` holds itself");
+        assert_eq!(describe_cycle(&["A", "B"], "holds"), "`A` holds `B`, which holds `A`");
         let names = ["A", "B", "C", "D", "E", "F", "G", "H"];
         let expected = "`A` holds `B`, which holds `C`, which holds `D`, which holds `E`, which holds `F`, \
                         which holds `G` and so on through 1 more, the last of which holds `A`";
-        assert_eq!(told(&names, "holds"), expected);
+        assert_eq!(describe_cycle(&names, "holds"), expected);
     }
 
     #[test]

@@ -180,9 +180,9 @@ impl Reader<'_> {
     fn parse(&mut self, path: &str, bytes: Vec<u8>) -> File {
         let (id, text) = text::take(path, bytes, &mut self.program.sources, self.report);
         match text {
-            Text::Sound => parse::parse(id, self.program.sources.file(id).text(), self.report),
-            Text::Mended(text) => parse::parse(id, &text, self.report),
-            Text::Lost => File { incomplete: true, ..File::empty(id) },
+            Text::Unchanged => parse::parse(id, self.program.sources.file(id).text(), self.report),
+            Text::Replaced(text) => parse::parse(id, &text, self.report),
+            Text::NotText => File { incomplete: true, ..File::empty(id) },
         }
     }
 }
@@ -196,7 +196,7 @@ pub(crate) fn one(
 ) -> Option<FileId> {
     let bytes = loader.load(path).map_err(|error| report.add(unreadable(path, error))).ok()?;
     let (id, text) = text::take(path, bytes, sources, report);
-    matches!(text, Text::Sound).then_some(id)
+    matches!(text, Text::Unchanged).then_some(id)
 }
 
 fn unreadable(path: &str, error: LoadError) -> Diagnostic {
@@ -264,9 +264,10 @@ fn import_cycles(program: &Program, report: &mut Report) {
         let files: Vec<&str> = cycle.iter().map(|file| program.sources.files()[*file].path()).collect();
         let next = cycle.get(1).copied().unwrap_or(cycle[0]);
         let Some(closing) = import_of(program, cycle[0], next) else { continue };
-        let mut diagnostic = Diagnostic::new(diagnostic::IMPORT_CYCLE, graph::told(&files, "imports"))
-            .at(closing.path_span, "part of the circle")
-            .help("move what both need into a file that imports neither");
+        let mut diagnostic =
+            Diagnostic::new(diagnostic::IMPORT_CYCLE, graph::describe_cycle(&files, "imports"))
+                .at(closing.path_span, "part of the circle")
+                .help("move what both need into a file that imports neither");
         for (index, file) in cycle.iter().enumerate().skip(1).take(MAX_RELATED) {
             let next = cycle.get(index + 1).copied().unwrap_or(cycle[0]);
             if let Some(import) = import_of(program, *file, next) {

@@ -22,7 +22,7 @@ fn compiled(text: &str, money: &str) -> Compilation {
     compile(&loader, &["tape.svc".to_owned()], &[])
 }
 
-/// Where words, numbers, strings and signs are; comments and docs are none.
+/// Returns the ranges of words, numbers, strings and signs, without comments and docs.
 fn tokens(text: &str) -> Vec<Range<usize>> {
     let bytes = text.as_bytes();
     let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || *byte == b'_';
@@ -51,7 +51,7 @@ fn tokens(text: &str) -> Vec<Range<usize>> {
     found
 }
 
-/// How many errors each change brought about: how often, and the worst of them as text.
+/// Number of changes by the number of errors that they cause, and the worst changes as text.
 #[derive(Default)]
 struct Counts {
     by_errors: BTreeMap<usize, usize>,
@@ -69,7 +69,7 @@ impl Counts {
         }
     }
 
-    /// Of the changes that were mistakes, those with just one error, in a thousand; and the most errors of any.
+    /// Returns, of the changes that are mistakes, how many per thousand have just one error; and the maximum number of errors.
     fn measured(&self, name: &str) -> (usize, usize) {
         let wrong: usize = self.by_errors.range(1..).map(|(_, changes)| changes).sum();
         let one = self.by_errors.get(&1).copied().unwrap_or_default();
@@ -82,7 +82,7 @@ impl Counts {
     }
 }
 
-/// Changes each token in turn.
+/// Changes each token in turn, and counts the errors.
 fn each(change: impl Fn(&str) -> Option<String>) -> Counts {
     let (tape, money) = (example("tape.svc"), example("money.svc"));
     let mut counts = Counts::default();

@@ -1,4 +1,5 @@
-//! Each file in `cases/` is compiled, with a look at the lint that it is named by, if any, and all that is said about it compared with its golden, `NAME.txt`.
+//! Compiles each file in `cases/`, with the lint that it is named after, if any, and compares all diagnostics with its
+//! golden, `NAME.txt`.
 //!
 //! `SNAPSHOTS=overwrite cargo test -p zsvc-idl` writes the goldens anew; look at what changed before you commit it.
 
@@ -14,11 +15,11 @@ use support::{levels_for, rendered, repository};
 use zsvc_idl::diagnostic::Code;
 use zsvc_idl::{Compilation, LoadError, Loader, MemoryLoader, compile, compile_with};
 
-/// Codes that no text brings about.
+/// Codes that no text can cause.
 const WITHOUT_CASE: [&str; 4] = [
-    // The compiler's own mistake: if there were a case, it would be mended.
+    // An internal error of the compiler: a known case would be fixed.
     "E0010",
-    // What is wrong with a project file, which is read by `zsvc-codegen`: its cases are in `codegen/tests/project`.
+    // An error in a project file, which `zsvc-codegen` reads: the cases are in `codegen/tests/project`.
     "E0501", "E0502", "E0503",
 ];
 
@@ -26,7 +27,7 @@ fn folder() -> PathBuf {
     repository().join("idl/tests/cases")
 }
 
-/// The names of all cases.
+/// Returns the names of all cases.
 fn names() -> BTreeSet<String> {
     let entries = std::fs::read_dir(folder()).expect("the folder is part of the repository");
     let paths = entries.map(|entry| entry.expect("a readable entry").path());
@@ -96,7 +97,7 @@ fn a_file_that_is_not_there() {
     assert_golden("E0001_unreadable_file", &compilation);
 }
 
-/// Has one file, and another that is there but may not be read.
+/// A loader with one readable file, and one that exists but can't be read.
 struct Locked;
 
 impl Loader for Locked {

@@ -1,7 +1,7 @@
-//! What `compare` tells: each folder of `diff/` is an older and a newer schema, and all that is told of them.
+//! Tests `compare`: each folder of `diff/` has an older and a newer schema, and all changes reported for them.
 //!
-//! `SNAPSHOTS=overwrite cargo test -p zsvc-idl` writes the goldens anew; look at what changed before you commit it. That the
-//! verdicts are true is proved in `idl/tests/model`.
+//! `SNAPSHOTS=overwrite cargo test -p zsvc-idl` writes the goldens anew; look at what changed before you commit it. The
+//! verdicts themselves are tested in `idl/tests/model`.
 
 mod support;
 
@@ -21,20 +21,20 @@ fn folder() -> PathBuf {
     repository().join("idl/tests/diff")
 }
 
-/// The names of all cases: `D0101_what`.
+/// Returns the names of all cases: `D0101_what`.
 fn names() -> BTreeSet<String> {
     let entries = std::fs::read_dir(folder()).expect("the folder is part of the repository");
     entries.map(|entry| entry.expect("a readable entry").file_name().to_string_lossy().into_owned()).collect()
 }
 
-/// Compiles what must be right.
+/// Compiles a text that must have no errors.
 fn compiled(loader: &dyn Loader, file: &str, include: &str) -> (Schema, SourceMap) {
     let Compilation { schema, diagnostics, sources, .. } =
         compile(loader, &[file.to_owned()], &[include.to_owned()]);
     (schema.unwrap_or_else(|| panic!("{file}: {diagnostics:#?}")), sources)
 }
 
-/// One side of a case. What it imports lies in a folder of the side's name.
+/// Compiles one side of a case. Its imports are in a folder with the side's name.
 fn side(name: &str, side: &str) -> (Schema, SourceMap) {
     let loader = Folder::of_repository(&format!("idl/tests/diff/{name}"));
     compiled(&loader, &format!("{side}.svc"), side)
@@ -88,7 +88,7 @@ fn every_change_says_why_and_what_to_do() {
     }
 }
 
-/// The files of an example: the first is the one that is compiled.
+/// Returns the files of an example: the first is the one that is compiled.
 fn files(text: &str) -> MemoryLoader {
     let mut pieces = text.split("// file: ");
     let first = pieces.next().unwrap_or_default();

@@ -1,5 +1,5 @@
-//! Comparisons of schemas that are large, deep or go round in circles: each ends in time that grows with the schemas alone,
-//! and tells what a small one of its shape tells.
+//! Compares schemas that are large, deep or recursive: the time grows only linearly with the schemas, and the result is that
+//! of a small schema of the same shape.
 
 use std::fmt::Write;
 use std::sync::mpsc;
@@ -18,24 +18,24 @@ fn schema(text: &str) -> Schema {
     compilation.schema.unwrap_or_else(|| panic!("{:#?}", compilation.diagnostics.first()))
 }
 
-/// What is told of two texts, on a stack as small as that of a thread that somebody starts, and in time.
+/// Returns the changes between two texts, found in time and on a stack as small as that of a spawned thread.
 fn told(old: String, new: String) -> Vec<Change> {
     let (sender, receiver) = mpsc::channel();
     thread::spawn(move || sender.send(compare(&schema(&old), &schema(&new))));
     receiver.recv_timeout(LIMIT).expect("it ends in time, and without a panic")
 }
 
-/// The codes of those changes that break the wire.
+/// Returns the codes of the changes that break the wire.
 fn broken(changes: &[Change]) -> Vec<&'static str> {
     changes.iter().filter(|change| change.kind() == Kind::Wire).map(|change| change.code.id()).collect()
 }
 
-/// Two families of structs, and one that holds the first of a family.
+/// Writes two families of structs, and a struct that holds the first of a family.
 fn families(holds: char, family: impl Fn(char) -> String) -> String {
     format!("package a.v1;\n{}{}struct R {{ a: {holds}0 = 1; }}\n", family('A'), family('B'))
 }
 
-/// Each struct holds the next, and the last of the families differ.
+/// Writes structs that each hold the next; the last ones of the families differ.
 fn line(holds: char, count: usize) -> String {
     families(holds, |family| {
         let mut text = String::new();
@@ -48,7 +48,7 @@ fn line(holds: char, count: usize) -> String {
     })
 }
 
-/// Each struct holds the next and another, the last the first; one of them differs, if asked.
+/// Writes structs that each hold the next and another, the last one the first; one of them differs, if asked.
 fn circle(family: char, count: usize, odd: Option<usize>) -> String {
     let mut text = String::new();
     for index in 0..count {
@@ -96,7 +96,7 @@ fn a_circle_of_3000_types_that_others_take_the_place_of() {
     assert_eq!(broken(&changes), ["D0308"], "{changes:#?}");
 }
 
-/// Each of the one circle stands beside each of the other: a million pairs, most of which are not looked at.
+/// Each type of one cycle is paired with each of the other: a million pairs, most of which are not compared.
 #[test]
 fn circles_of_different_lengths_are_taken_for_different() {
     let text = |holds, method: &str| {
@@ -108,7 +108,7 @@ fn circles_of_different_lengths_are_taken_for_different() {
     assert_eq!(broken(&changes), ["D0308", "D0308"], "{changes:#?}");
 }
 
-/// Circles of different lengths that are few, so that all pairs are looked at.
+/// Cycles of different lengths, few enough that all pairs are compared.
 #[test]
 fn circles_of_different_lengths_may_be_the_same() {
     let text = |holds| families(holds, |family| circle(family, if family == 'A' { 4 } else { 5 }, None));
@@ -116,7 +116,7 @@ fn circles_of_different_lengths_may_be_the_same() {
     assert_eq!(broken(&changes), [""; 0], "{changes:#?}");
 }
 
-/// Packages that declare the same names, or have some in common, each named otherwise.
+/// Packages that declare the same names, or have some in common, each with another name.
 #[test]
 fn a_thousand_packages_are_renamed() {
     let text = |version| {

@@ -1,7 +1,7 @@
-//! The `svc` blocks of the documents say what is true.
+//! Tests the `svc` blocks of the documents.
 //!
-//! A plain block compiles without a word. One marked `fragment` holds members or declarations that need others, so only
-//! its form is looked at. One marked `error=CODE` shows a mistake, which is told by that code and no other. The blocks of
+//! A plain block compiles without any diagnostic. One marked `fragment` holds members or declarations that need others, so only
+//! its syntax is checked. One marked `error=CODE` shows a mistake, which has that code and no other. The blocks of
 //! docs/diagnostics.md are those of the pages, which `pages.rs` compiles.
 
 mod support;
@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use support::{Folder, blocks, rendered, repository};
 use zsvc_idl::{Compilation, LoadError, Loader, MemoryLoader, compile, format};
 
-/// The examples' files, beside one that is under test.
+/// A loader of the files of the examples, and of the one under test.
 struct Beside {
     examples: Folder,
     text: String,
@@ -30,7 +30,7 @@ fn compiled(text: &str) -> Compilation {
     compile(&loader, &["block.svc".to_owned()], &[])
 }
 
-/// All documents that have blocks.
+/// Returns all documents that have blocks.
 fn documents() -> Vec<PathBuf> {
     let entries = std::fs::read_dir(repository().join("docs")).expect("the folder is part of the repository");
     let paths = entries.map(|entry| entry.expect("a readable entry").path());
@@ -42,7 +42,7 @@ fn documents() -> Vec<PathBuf> {
     documents
 }
 
-/// Declarations, or members of one of the things that have any.
+/// Parses declarations, or members of any kind of declaration.
 fn is_well_formed(text: &str) -> bool {
     let wrapped =
         ["struct", "enum", "union", "error", "service"].map(|what| format!("{what} Block {{\n{text}}}\n"));
@@ -52,7 +52,7 @@ fn is_well_formed(text: &str) -> bool {
     })
 }
 
-/// What can be formatted by itself is in the style.
+/// Checks that a block that can be formatted on its own follows the style.
 fn assert_style(place: &str, text: &str) {
     let loader = MemoryLoader::default().with("block.svc", text);
     if let Some(formatted) = format(&loader, "block.svc").text {

@@ -1,4 +1,4 @@
-//! The examples of the repository compile without a word.
+//! Checks that the examples of the repository compile without any diagnostic.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! `format`: what the style is, in `format/NAME.in.svc` and `format/NAME.svc`, and what holds of all files: every comment
-//! keeps its place, nothing is changed but space, and the space of a file says nothing that is not in its words.
+//! Tests `format`: the style, by `format/NAME.in.svc` and `format/NAME.svc`, and properties of all files: every comment
+//! keeps its place, only space is changed, and the result does not depend on the space of the input.
 //!
 //! `SNAPSHOTS=overwrite cargo test -p zsvc-idl` writes `NAME.svc` anew; look at what changed before you commit it.
 
@@ -14,9 +14,9 @@ use support::words::{Numbers, scrambled, without_commas, words};
 use support::{holds, repository};
 use zsvc_idl::{Formatting, MemoryLoader, format};
 
-/// Files that are well formed and not in the style, since their space or commas are what they are about.
+/// Well-formed files that do not follow the style, since they test space or commas.
 const OTHERWISE: [&str; 6] = [
-    // Their lines are as long as what they are about.
+    // Lines have to be as long as what is tested.
     "idl/tests/cases/E0113_long_name.svc",
     "idl/tests/cases/E0114_long_string.svc",
     // Starts with a byte order mark, which the style leaves out.
@@ -33,13 +33,13 @@ fn formatting(text: impl Into<Vec<u8>>) -> Formatting {
     format(&MemoryLoader::default().with("text.svc", text), "text.svc")
 }
 
-/// What a text without a mistake of form becomes.
+/// Returns the formatted text, which must have no syntax error.
 fn formatted(text: &str, place: &str) -> String {
     let formatting = formatting(text);
     formatting.text.unwrap_or_else(|| panic!("{place} is refused: {:?}\n{text}", formatting.diagnostics))
 }
 
-/// All `.svc` files below a folder, but not those in `target` and in hidden folders.
+/// Returns all `.svc` files below a folder, except those in `target` and in hidden folders.
 fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
     let entries = fs::read_dir(folder).expect("a folder of the repository");
     let mut paths: Vec<PathBuf> = entries.map(|entry| entry.expect("a readable entry").path()).collect();
@@ -54,7 +54,7 @@ fn files_below(folder: &Path, files: &mut Vec<PathBuf>) {
     }
 }
 
-/// The path of each file of the repository that can be formatted, and its text.
+/// Returns the path and the text of each file of the repository that can be formatted.
 fn repository_files() -> Vec<(String, String)> {
     let mut paths = Vec::new();
     files_below(&repository(), &mut paths);
@@ -79,13 +79,13 @@ fn cases() -> Vec<PathBuf> {
     cases
 }
 
-/// Nothing but space and commas differs, and formatting again changes nothing.
+/// Checks that only space and commas differ, and that formatting again changes nothing.
 fn assert_sound(text: &str, formatted_text: &str, place: &str) {
     assert_eq!(without_commas(text), without_commas(formatted_text), "{place}");
     assert_eq!(formatted(formatted_text, place), formatted_text, "{place}");
 }
 
-/// What a text means, without where it stands; it may import the example's amounts.
+/// Returns the schema of a text without its spans; the text may import the example's amounts.
 fn meaning(text: &str) -> Vec<String> {
     let money = fs::read(repository().join("examples/tape/svc/money.svc")).expect("part of the repository");
     holds::meaning(&MemoryLoader::default().with(holds::PATH, text).with("money.svc", money))
@@ -110,7 +110,7 @@ fn each_case_comes_out_as_its_golden() {
 
 #[test]
 fn the_files_of_the_repository_are_in_the_style() {
-    // What formatting is tried on.
+    // The inputs of formatting.
     let is_input = |path: &str| path.ends_with(".in.svc") || path.starts_with("cli/tests/cmd/fmt.in/");
     let is_wrong = |(path, text): &(String, String)| {
         !is_input(path) && (formatted(text, path) != *text) != OTHERWISE.contains(&path.as_str())
@@ -141,7 +141,7 @@ fn nothing_is_changed_but_space() {
     }
 }
 
-/// A comment between any two words, on a line of its own and not, one at a time and at all of them at once.
+/// Tries a comment between any two words, on its own line and not, one at a time and all at once.
 #[test]
 fn a_comment_stays_where_it_is() {
     let tape =
@@ -162,7 +162,7 @@ fn a_comment_stays_where_it_is() {
     }
 }
 
-/// Also where a comment was behind something, it is afterwards, and where it was not, it is not.
+/// Also checks that a comment follows a word on its line exactly if it did before.
 #[test]
 fn a_comment_stays_on_its_line_or_its_own() {
     let text = "package a; // 1\n// 2\nstruct A { // 3\n// 4\nx: u8 = 1; // 5\n// 6\n} // 7\n";

@@ -1,5 +1,5 @@
-//! What fuzzing has found once, in `found/`, and what it starts from, in `cases/`: what has to hold of any input holds of
-//! these. `fuzz/` looks for more.
+//! Checks the properties of all inputs for what fuzzing has found, in `found/`, and for what it starts from, in `cases/`.
+//! `fuzz/` looks for more.
 
 mod support;
 

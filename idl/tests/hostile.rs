@@ -1,5 +1,5 @@
-//! Files that nobody writes on purpose, or only on purpose: huge, deep, no text at all. Each gives a result or a clear
-//! error, in time that grows with its length alone.
+//! Compiles hostile files: huge, deeply nested, not text at all. Each gives a result or a clear error, in time that grows
+//! only linearly with its length.
 
 mod support;
 
@@ -11,7 +11,7 @@ use zsvc_idl::{Compilation, MemoryLoader, compile};
 /// Far above what any of these takes, far below what anything that is not linear would take.
 const LIMIT: Duration = Duration::from_secs(60);
 const TEN_MEGABYTES: usize = 10 * 1024 * 1024;
-/// Enough to tell what is not linear.
+/// Length that is enough to notice time that is not linear.
 const ONE_MEGABYTE: usize = 1024 * 1024;
 
 fn compiled(text: impl Into<Vec<u8>>) -> Compilation {
@@ -31,7 +31,7 @@ fn codes(compilation: &Compilation) -> Vec<&'static str> {
     compilation.diagnostics.iter().map(|diagnostic| diagnostic.code.id()).collect()
 }
 
-/// As many pieces as fit.
+/// Returns a text of as many pieces as fit into a number of bytes.
 fn many(size: usize, start: &str, piece: impl Fn(usize) -> String, end: &str) -> String {
     let mut text = start.to_owned();
     let mut count = 0;
@@ -113,7 +113,7 @@ fn a_megabyte_of_mistakes() {
     assert_eq!(told.diagnostics.len(), 101);
     assert_eq!(codes(&told)[99..], ["E0201", "E0009"]);
     assert_eq!(codes(&compiled(many(ONE_MEGABYTE, "package a;\n", |_| "x\n".to_owned(), "")))[0], "E0101");
-    // What is left of a mistake in the same line is none of its own.
+    // The rest of a mistake in the same line is not reported again.
     assert_eq!(codes(&compiled(many(ONE_MEGABYTE, "package a;\n", |_| ";".to_owned(), ""))), ["E0101"]);
     assert_eq!(
         codes(&compiled(many(ONE_MEGABYTE, "package a;\n", |_| ";\n".to_owned(), "")))[99..],
@@ -251,7 +251,7 @@ fn sixteen_deep_is_fine() {
     assert_eq!(codes(&compiled(text)), [""; 0]);
 }
 
-/// `T0` and what is built on it by a number of steps.
+/// Returns `T0` and types that are built on it in a number of steps.
 fn aliases(count: usize, step: impl Fn(&str) -> String) -> String {
     let steps = (1..=count).map(|index| format!("type T{index} = {};\n", step(&format!("T{}", index - 1))));
     format!("package a;\ntype T0 = u8;\n{}", steps.collect::<String>())

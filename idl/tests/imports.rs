@@ -1,4 +1,4 @@
-//! How files find each other, and how names reach across them.
+//! Tests how files are found by imports, and how names refer to other files.
 
 mod support;
 
@@ -76,7 +76,7 @@ fn the_same_files_give_the_same_words_each_time() {
     }
 }
 
-/// Files in memory, with a folder `link` that is `real` by another name.
+/// Files in memory, with a folder `link` that is an alias of `real`.
 struct Linked(MemoryLoader);
 
 impl Loader for Linked {

@@ -1,4 +1,4 @@
-//! Lints and their levels: what is looked at where, and what becomes of what is found. What each rule finds is in `cases`.
+//! Tests lints and their levels: which rules run where, and how findings are reported. What each rule finds is in `cases`.
 
 mod support;
 
@@ -16,7 +16,7 @@ fn compiled(text: &str, levels: &Levels) -> Compilation {
     compile_with(&loader, &["a.svc".to_owned()], &[], levels)
 }
 
-/// What is told, as `a.svc W0001`, an error as `a.svc W0001!`.
+/// Returns the findings as `a.svc W0001`, an error as `a.svc W0001!`.
 fn told(text: &str, levels: &Levels) -> Vec<String> {
     let compilation = compiled(text, levels);
     let told = compilation.diagnostics.iter().map(|diagnostic| {

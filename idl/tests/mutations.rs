@@ -1,7 +1,7 @@
-//! Thousands of files that are nearly right: the tape with bytes or words exchanged, removed, doubled. Whatever comes
-//! of it is compiled, rendered and formatted; nothing may panic, and what is told must have a place in the text.
+//! Thousands of files that are nearly valid: the tape with bytes or words exchanged, removed or doubled. Each is compiled,
+//! rendered and formatted; nothing may panic, and each diagnostic must have a place in the text.
 //!
-//! The numbers are not random but follow from a seed, so that a failure is there the next time too.
+//! The numbers follow from a fixed seed, so that a failure can be reproduced.
 
 mod support;
 
@@ -17,7 +17,7 @@ fn tape() -> Vec<u8> {
         .expect("the file is part of the repository")
 }
 
-/// Compiles and renders, and looks at what every diagnostic must have.
+/// Compiles and renders a text, and checks what every diagnostic must have.
 fn survives(text: Vec<u8>, round: u64) {
     holds::formats(&text);
     let money = std::fs::read(repository().join("examples/tape/svc/money.svc"));

@@ -1,4 +1,4 @@
-//! The page of each code says what is true: its examples are compiled, and docs/diagnostics.md holds all pages.
+//! Tests the page of each code: compiles its examples, and compares docs/diagnostics.md with all pages.
 //!
 //! `SNAPSHOTS=overwrite cargo test -p zsvc-idl` writes docs/diagnostics.md anew.
 
@@ -10,7 +10,7 @@ use support::{blocks, levels_for, rendered, repository};
 use zsvc_idl::diagnostic::{Code, explain, reference};
 use zsvc_idl::{MemoryLoader, compile_with};
 
-/// Codes that no short text shows, each with the reason.
+/// Codes that no short text can show, each with the reason.
 const WITHOUT_EXAMPLES: [(&str, &str); 15] = [
     ("E0001", "it is about a file that can't be read, not about what one says"),
     ("E0006", "the example would have 64 MiB"),
@@ -29,7 +29,7 @@ const WITHOUT_EXAMPLES: [(&str, &str); 15] = [
     ("W0118", "it is about what a file is called"),
 ];
 
-/// The files of an example: the first is the one that is compiled.
+/// Returns the files of an example: the first is the one that is compiled.
 fn files(text: &str) -> MemoryLoader {
     let mut pieces = text.split("// file: ");
     let first = pieces.next().unwrap_or_default();
@@ -39,19 +39,19 @@ fn files(text: &str) -> MemoryLoader {
     })
 }
 
-/// Codes of what is said about one set of files. Changes, which take two, are run in `compat.rs`.
+/// Returns the codes about one set of files. Those of changes, which take two, are tested in `compat.rs`.
 fn diagnostics() -> impl Iterator<Item = Code> {
     Code::all().filter(|code| !code.id().starts_with('D'))
 }
 
-/// Compiles an example, with a look at the lint that it is for: all that is told by its codes, and as text.
+/// Compiles an example with the lint that it is for; returns the codes of all diagnostics, and their text.
 fn told(code: Code, text: &str) -> (Vec<&'static str>, String) {
     let compilation = compile_with(&files(text), &["main.svc".to_owned()], &[], &levels_for(code.id()));
     let codes = compilation.diagnostics.iter().map(|diagnostic| diagnostic.code.id()).collect();
     (codes, rendered(&compilation))
 }
 
-/// The examples of a page: what each is, and its text.
+/// Returns the examples of a page: the kind of each, and its text.
 fn examples(code: Code) -> Vec<(String, String)> {
     let page = code.page();
     blocks(page).into_iter().map(|(_, info, text)| (info, text)).collect()

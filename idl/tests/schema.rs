@@ -1,4 +1,4 @@
-//! What comes out for right input.
+//! Tests the schema of valid input.
 
 mod support;
 
@@ -21,7 +21,7 @@ fn definition<'a>(schema: &'a Schema, name: &str) -> &'a TypeDefinition {
     schema.types.iter().find(|definition| definition.name == name).expect("the text declares it")
 }
 
-/// The names of a type's fields, each with `*` where it is boxed.
+/// Returns the names of a type's fields, with `*` after each that is boxed.
 fn fields(schema: &Schema, name: &str) -> Vec<String> {
     let of = |fields: &[zsvc_idl::schema::Field]| {
         fields

@@ -1,8 +1,8 @@
-//! The text under the primary label of each diagnostic: exactly what has to be changed, nothing beside it.
+//! Tests the text under the primary label of each diagnostic: exactly what has to be changed.
 
 use zsvc_idl::{MemoryLoader, compile};
 
-/// Compiles the body of a file; each diagnostic as its code and the text under its label.
+/// Compiles the body of a file; returns the code of each diagnostic and the text under its label.
 fn labels(text: &str) -> Vec<String> {
     let text = format!("package a.v1;\n{text}");
     let loader = MemoryLoader::default().with("a.svc", text).with("b.svc", "package b.v1; struct B {}");
@@ -62,7 +62,7 @@ fn methods() {
 #[test]
 fn syntax() {
     check("struct A { a u8 = 1; }", &["E0101 u8"]);
-    // What is missing at the end of a line belongs right behind it: nothing is under the label.
+    // What is missing at the end of a line belongs right after it: the label is empty.
     check("struct A { a: u8 = 1\n b: u8 = 2; }", &["E0101 "]);
     check("struct A {", &["E0103 {"]);
     check("const A: string = \"a;", &["E0102 \"a;"]);

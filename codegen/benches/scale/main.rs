@@ -1,10 +1,10 @@
-//! What a large project costs: how long it takes to check and to generate, and how much memory, as it grows.
+//! Measures a large project: time and memory to check it and to generate from it, as it grows.
 //!
 //! `cargo bench -p zsvc-codegen --bench scale` measures 1,000, 2,000 and 4,000 files, each in a process of its own, so
-//! that their memory is told apart. `-- make FOLDER FILES` only writes such a project, for the command to be measured
-//! with: `time zsvc check FOLDER/*.svc`. What was measured stands in `docs/tool.md`.
+//! that their memory is measured separately. `-- make FOLDER FILES` only writes such a project, to measure the command
+//! with: `time zsvc check FOLDER/*.svc`. The results are in `docs/tool.md`.
 //!
-//! Not a test: it fails for no time that it takes.
+//! Not a test: there is no limit on the time.
 
 mod project;
 
@@ -17,10 +17,10 @@ use zsvc_codegen::{Choices, Disk, Placement, generate, update};
 
 use project::{METHODS_PER_FILE, TYPES_PER_FILE};
 
-/// How many files the first project has.
+/// Number of files of the first project.
 const FILES: usize = 1000;
 
-/// How often each is measured. The least of them counts: whatever else the machine does only adds.
+/// Number of measurements of each. The minimum counts, since other load on the machine only adds time.
 const ROUNDS: usize = 3;
 
 fn main() -> io::Result<()> {
@@ -35,7 +35,7 @@ fn main() -> io::Result<()> {
     }
 }
 
-/// Measures growing projects, a process each.
+/// Measures growing projects, each in its own process.
 fn compare() -> io::Result<()> {
     println!("| files | types | methods | input | check | generate | output | peak memory |");
     println!("|---|---|---|---|---|---|---|---|");
@@ -82,7 +82,7 @@ fn megabytes(bytes: u64) -> String {
     format!("{}.{} MB", bytes / 1_000_000, bytes / 100_000 % 10)
 }
 
-/// The most memory that this process has had, where the system tells.
+/// Returns the peak memory of this process, if the system reports it.
 fn peak_memory() -> io::Result<String> {
     let status = match fs::read_to_string("/proc/self/status") {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok("not told".to_owned()),

@@ -1,6 +1,6 @@
-//! A project that is made up to be measured: as many files as asked for, each with ten types and a service of ten methods.
+//! Writes a synthetic project for measurements: a given number of files, each with ten types and a service of ten methods.
 //!
-//! The same to the byte every time, and much like what people write: documented, with types of other files in use.
+//! The files are the same to the byte every time, and resemble handwritten ones: documented, using types of other files.
 //! Five files share a package, so that a thousand files are two hundred packages.
 
 use std::fmt::Write;
@@ -8,15 +8,15 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// How many types a file declares.
+/// Number of types that a file declares.
 pub(crate) const TYPES_PER_FILE: usize = 10;
 
-/// How many methods a file's service has.
+/// Number of methods of a file's service.
 pub(crate) const METHODS_PER_FILE: usize = 10;
 
 const STRUCTS_PER_FILE: usize = 6;
 
-/// Writes the files below `folder`, and says where they are.
+/// Writes the files below `folder`, and returns their paths.
 pub(crate) fn write(folder: &Path, files: usize) -> io::Result<Vec<PathBuf>> {
     fs::create_dir_all(folder)?;
     let written = (0..files).map(|file| {
@@ -30,7 +30,7 @@ fn stem(file: usize) -> String {
     format!("part{file:05}")
 }
 
-/// The text of one file.
+/// Returns the text of one file.
 fn text(file: usize) -> String {
     let imports = imports(file);
     let mut text = head(file, &imports);
@@ -42,8 +42,8 @@ fn text(file: usize) -> String {
     text
 }
 
-/// The files that one imports: its neighbour, one some way off and one far off, so that no chain is as long as the
-/// project.
+/// Returns the files that one imports: its neighbour, one at some distance and one far away, so that no chain of imports is
+/// as long as the project.
 fn imports(file: usize) -> Vec<usize> {
     let mut imports = vec![file / 2, file / 3, file / 7];
     imports.retain(|&import| import != file);
@@ -61,24 +61,24 @@ fn head(file: usize, imports: &[usize]) -> String {
     )
 }
 
-/// The alias, the enum, the union and the error of a file.
+/// Returns the alias, the enum, the union and the error of a file.
 fn small_types(file: usize) -> String {
     format!(
-        r#"/// The most symbols that one may ask for.
+        r#"/// Maximum number of symbols of a request.
 const MAX_SYMBOLS_{file}: u32 = 500;
 
-/// What the floor calls a thing that is traded.
+/// Name of a traded instrument.
 type Symbol{file} = string;
 
 /// The side of an order.
 enum Side{file} {{
-    /// Not said.
+    /// Unknown side.
     Unset = 0;
-    /// Takes.
+    /// The account buys.
     Buy = 1;
-    /// Gives.
+    /// The account sells.
     Sell = 2;
-    /// Gives what it does not have.
+    /// The account sells what it does not have.
     SellShort = 3;
     Cross = 4;
 }}
@@ -89,14 +89,14 @@ union Order{file} {{
     Limit {{ symbol: Symbol{file} = 1; side: Side{file} = 2; limit: i64 = 3; note: string? = 4; }} = 1;
     /// At any price.
     Market: Record{file}x0 = 2;
-    /// Forgets all orders.
+    /// Cancels all orders.
     CancelAll = 3;
     Many: list<Record{file}x1> = 4;
 }}
 
 /// Why something was not done.
 error Failure{file} {{
-    /// Nobody has heard of it.
+    /// It is unknown.
     @message("no such symbol: {{symbol}}")
     UnknownSymbol {{ symbol: Symbol{file} = 1; }} = 1;
     @message("trading is halted")
@@ -109,7 +109,7 @@ error Failure{file} {{
     )
 }
 
-/// A struct of eight to twelve fields.
+/// Returns a struct of eight to twelve fields.
 fn structure(file: usize, index: usize, imports: &[usize]) -> String {
     let mut text = format!(
         "/// Record {index} of part {file}, as the tape has it.\n///\n/// It is kept for a year.\nstruct Record{file}x{index} {{\n"
@@ -128,7 +128,7 @@ fn structure(file: usize, index: usize, imports: &[usize]) -> String {
 
 const TAKES_ANY: &str = "strings take any text";
 
-/// The attributes and the type of a field, among all kinds in turn.
+/// Returns the attributes and the type of a field, of all kinds in turn.
 fn field(file: usize, index: usize, number: usize, imports: &[usize]) -> (&'static str, String) {
     let plain = |ty: &str| ("", ty.to_owned());
     match (number * 7 + index * 3 + file) % 20 {
@@ -156,7 +156,7 @@ fn field(file: usize, index: usize, number: usize, imports: &[usize]) -> (&'stat
     }
 }
 
-/// A service with methods of every kind.
+/// Returns a service with methods of every kind.
 fn service(file: usize) -> String {
     format!(
         r"/// What happens on floor {file}, and orders for it.
@@ -165,14 +165,14 @@ service Tape{file} {{
     @deadline(500ms) @idempotent
     rpc last(@len(1..=12) symbol: Symbol{file}) -> Record{file}x0 throws Failure{file};
 
-    /// All that is known of a symbol.
+    /// Returns all data of a symbol.
     @idempotent
     rpc find(symbol: Symbol{file}, side: Side{file}, limit: u32?) -> list<Record{file}x1> throws Failure{file};
 
-    /// Puts a record down.
+    /// Stores a record.
     rpc put(record: Record{file}x2) throws Failure{file};
 
-    /// Puts an order down, and says its number.
+    /// Stores an order, and returns its number.
     rpc order(account: string, order: Order{file}) -> u64 throws Failure{file};
 
     /// The state of an account.
@@ -186,10 +186,10 @@ service Tape{file} {{
     /// Takes trades from another tape.
     rpc import(account: string, trades: stream Record{file}x4) -> u64;
 
-    /// Orders in, fills out, for as long as both sides like.
+    /// Takes orders and returns fills until either side ends the stream.
     rpc converse(orders: stream Order{file}) -> stream Record{file}x5 throws Failure{file};
 
-    /// Writes a line into the floor's log; nobody answers.
+    /// Writes a line into the floor's log, without an answer.
     oneway note(text: string);
 }}
 "

@@ -9,7 +9,7 @@ use crate::site::Site;
 
 /// A parameter as a client takes it.
 pub(crate) struct Argument {
-    /// Its type.
+    /// Type of the parameter in the client's method.
     pub(crate) ty: TokenStream,
     conversion: Conversion,
 }

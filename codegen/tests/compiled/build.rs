@@ -10,7 +10,7 @@ use zsvc_idl::schema::Schema;
 /// The example that users see, and that tests of options start from.
 const TAPE: &str = "../../../examples/tape/svc/tape.svc";
 
-/// A service without methods, of which either side is next to nothing.
+/// A service without methods, for which almost no code is generated.
 const IDLE: &str = "svc/idle.svc";
 
 fn main() -> Result<(), Error> {
@@ -33,7 +33,7 @@ fn main() -> Result<(), Error> {
         .compile()
 }
 
-/// All of `svc/` as one file. Not by `Builder`, which would warn of every odd name in there.
+/// Generates all of `svc/` as one file. Does not use `Builder`, which would warn of every odd name in there.
 fn generate_hazards(out: &Path) {
     println!("cargo:rerun-if-changed=svc");
     let files =
@@ -53,8 +53,8 @@ fn with_mocks(schema: &Schema) -> Choices {
     options.resolve(schema).expect("no option names a type")
 }
 
-/// What is generated for ordinary names, but without leave to break lints: those that it does break are for
-/// `src/lib.rs` to allow, one by one.
+/// Generates code for ordinary names, but without `allow` attributes: `src/lib.rs` allows the lints that it violates one
+/// by one.
 fn generate_linted(out: &Path) {
     let files = [TAPE, "svc/bounds.svc", "svc/builtins.svc", "svc/shapes.svc"].map(str::to_owned);
     let compilation = zsvc_idl::compile(&Disk::default(), &files, &[]);
@@ -88,7 +88,7 @@ fn large(out: &Path) -> String {
     path.to_string_lossy().into_owned()
 }
 
-/// As many fields and parameters as there can be, and names as long as they can be.
+/// Writes as many fields and parameters as are allowed, and names as long as allowed.
 fn widest() -> String {
     let long = "long".repeat((255 - "Variant".len()) / 4);
     let fields: Vec<String> =
@@ -105,7 +105,7 @@ fn widest() -> String {
     )
 }
 
-/// As deep as types can nest, in all places where one stands.
+/// Writes types nested as deep as allowed, in all places that a type can have.
 fn deepest() -> String {
     let nested = |start: &str, levels: usize| format!("{}u8{}", start.repeat(levels), ">".repeat(levels));
     let (lists, maps) = (nested("list<", 15), nested("map<string, ", 15));

@@ -10,7 +10,7 @@ use zsvc_idl::{MemoryLoader, compile};
 use zsvc_model::draft::Draft;
 use zsvc_model::random::Random;
 
-/// How many schemas there are: enough that each type of the language stands in each place.
+/// Number of schemas: enough that each type of the language is used in each place.
 const SCHEMAS: u64 = 30;
 
 fn main() {
@@ -30,7 +30,7 @@ fn main() {
     fs::write(out.join("table.rs"), table(&schema, &texts)).expect("the folder can be written to");
 }
 
-/// The first schema from a seed on that compiles, in a package of its own.
+/// Returns the first schema from a seed on that compiles, in its own package.
 fn random(seed: u64) -> String {
     let mut random = Random::new(1000 * seed);
     loop {
@@ -44,7 +44,7 @@ fn random(seed: u64) -> String {
     }
 }
 
-/// Each type that reads and writes itself, which aliases don't.
+/// Returns each type that has its own codec, which aliases don't.
 fn table(schema: &Schema, texts: &[String]) -> String {
     let mut table = "pub const TYPES: &[(&str, crate::Again)] = &[\n".to_owned();
     for definition in schema.types.iter().filter(|definition| !matches!(definition.kind, TypeKind::Alias(_)))

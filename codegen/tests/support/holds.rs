@@ -5,7 +5,7 @@ use zsvc_idl::compile;
 
 use super::files::files;
 
-/// What has a schema becomes Rust, as far as its grammar goes: that it compiles is shown elsewhere.
+/// Checks that Rust generated for a schema can be parsed; that it compiles is tested elsewhere.
 pub(crate) fn generates(bytes: &[u8]) {
     let compilation = compile(&files("input.svc", bytes), &["input.svc".to_owned()], &[]);
     let Some(schema) = compilation.schema else { return };

@@ -71,7 +71,7 @@ fn misplaced_here(attribute: &Attribute, known: &Known, place: Place) -> Diagnos
     let message = format!("`@{}` means nothing on {}", known.name, place.described());
     let help = match (known.name, place) {
         ("deadline" | "idempotent" | "overlap", Place::Oneway) => {
-            "nobody waits for a oneway call: remove it".to_owned()
+            "no client waits for the end of a oneway call: remove it".to_owned()
         }
         _ => format!("it belongs on {}", known.belongs),
     };

@@ -36,10 +36,12 @@ pub(super) fn endless(model: &Model, report: &mut Report) {
         let Some(step) = steps.into_iter().find(|need| need.ty == next) else { continue };
         let names: Vec<&str> =
             cycle.iter().map(|index| model.types[*index].item.name.text.as_str()).collect();
-        let diagnostic =
-            Diagnostic::new(diagnostic::ENDLESS, format!("{}, without end", graph::told(&names, "holds")))
-                .at(step.span, "needs one more inside")
-                .help("make it optional with `?`, or put a `list` between");
+        let diagnostic = Diagnostic::new(
+            diagnostic::ENDLESS,
+            format!("{}, without end", graph::describe_cycle(&names, "holds")),
+        )
+        .at(step.span, "needs one more inside")
+        .help("make it optional with `?`, or put a `list` between");
         report.add(diagnostic);
     }
 }

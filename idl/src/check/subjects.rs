@@ -12,7 +12,7 @@ use crate::source::{FileId, Span};
 pub(crate) struct Subject<'a> {
     pub(crate) file: FileId,
     pub(crate) place: Place,
-    /// Nesting depth: 0 for a package, 1 for a declaration, 2 for a member, and so on.
+    /// Nesting depth: 0 for a package, 1 for a declaration, 2 for a member, 3 for a parameter or a field of a variant.
     pub(crate) depth: u8,
     pub(crate) preamble: &'a Preamble,
     pub(crate) node: Node<'a>,
@@ -31,7 +31,7 @@ pub(crate) enum Node<'a> {
 }
 
 impl Subject<'_> {
-    /// Returns the span of its name.
+    /// Returns the span of the subject's name; of a package the whole path.
     pub(crate) fn span(&self) -> Span {
         match self.node {
             Node::Package(package) => package.path.span,
@@ -44,7 +44,7 @@ impl Subject<'_> {
         }
     }
 
-    /// Returns its name; of a package the last part.
+    /// Returns the subject's name; of a package the last part.
     pub(crate) fn name(&self) -> &str {
         match self.node {
             Node::Package(package) => package.path.segments.last().map_or("", |last| &last.text),

@@ -74,7 +74,7 @@ pub(super) fn alias_cycles(model: &Model, report: &mut Report) {
     for cycle in graph::cycles(&aliases_of_aliases(model)) {
         let names: Vec<&str> =
             cycle.iter().map(|index| model.types[*index].item.name.text.as_str()).collect();
-        let message = format!("{}, without end", graph::told(&names, "stands for"));
+        let message = format!("{}, without end", graph::describe_cycle(&names, "stands for"));
         let diagnostic = Diagnostic::new(diagnostic::ALIAS_CYCLE, message)
             .at(model.types[cycle[0]].item.name.span, "")
             .help("a type that holds itself is a `struct` or a `union`");

@@ -141,11 +141,11 @@ fn tightened(place: &Place, before: &Field, after: &Field, written: &Written<'_>
         .is(after.span, format!("{} here", written.new))
         .effects(Effects { new_reads_old: fails, flow: Flow::REQUESTS, ..Effects::default() })
         .why(if fails {
-            "new servers refuse from old clients what was allowed to them"
+            "new servers reject requests of old clients that were allowed before"
         } else {
             CLIENTS_TAKE_ALL
         })
-        .help("leave the bounds as they were, and refuse in the handler; or bring out the clients first")
+        .help("leave the bounds as they were, and refuse in the handler; or deploy the clients first")
 }
 
 fn widened(place: &Place, before: &Field, after: &Field, written: &Written<'_>) -> Change {
@@ -160,7 +160,7 @@ fn widened(place: &Place, before: &Field, after: &Field, written: &Written<'_>) 
         } else {
             CLIENTS_TAKE_ALL
         })
-        .help("bring out the servers first, and clients that make use of it when no old server is left")
+        .help("deploy the servers first, and clients that make use of it when no old server is left")
 }
 
 const CLIENTS_TAKE_ALL: &str =

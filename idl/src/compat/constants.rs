@@ -49,7 +49,7 @@ impl Comparison<'_> {
         .was(place.old, format!("`{old}` here"))
         .is(place.new, format!("`{new}` here"))
         .source()
-        .why("constants don't travel, but Rust code may use it")
+        .why("constants are not sent, but Rust code may use it")
         .help("leave it as it is, and declare another")
     }
 
@@ -61,15 +61,15 @@ impl Comparison<'_> {
         )
         .was(before.value_span, "the value before")
         .is(after.value_span, "the value now")
-        .why("constants don't travel: each side has its own; what it bounds is told where the bound stands")
-        .help("make sure that programs of both ages may have different ideas of it")
+        .why("constants are not sent: each side has its own; a bound that uses it is reported where the bound is")
+        .help("make sure that old and new programs may use different values of it")
     }
 }
 
 fn added(after: &Constant) -> Change {
     Change::new(diagnostic::CONSTANT_ADDED, format!("constant `{}` is new", after.name))
         .is(after.span, "new")
-        .why("constants don't travel")
+        .why("constants are not sent")
         .help("nothing needs to be done")
 }
 
@@ -77,6 +77,6 @@ fn removed(before: &Constant) -> Change {
     Change::new(diagnostic::CONSTANT_REMOVED, format!("constant `{}` is gone", before.name))
         .was(before.span, "there before")
         .source()
-        .why("constants don't travel, but Rust code may use it")
+        .why("constants are not sent, but Rust code may use it")
         .help("keep it, and say by `@deprecated` that it should not be used")
 }

@@ -164,7 +164,7 @@ fn reused(owner: &Owner<'_>, before: &Field, after: &Field) -> Change {
         .was(before.span, "this field before")
         .is(after.span, "another now")
         .both(owner.flow)
-        .why("a number is all that there is of a field on the wire, so each side takes the one for the other")
+        .why("on the wire a field is only its number, so each side takes one field for the other")
         .help(format!(
             "reserve {number} and \"{}\", and give `{}` a number that was never used",
             before.name, after.name
@@ -186,7 +186,7 @@ pub(super) fn mandatory_added(owner: &Owner<'_>, noun: &str, after: &Field, sour
         .was(owner.old, "not there yet")
         .is(after.span, "new")
         .effects(Effects { new_reads_old: true, source, flow: owner.flow, ..Effects::default() })
-        .why("new programs refuse what old ones write, since it is missing there")
+        .why("new programs reject what old ones write, since the field is missing there")
         .help("make it optional by `?`, or give it a `@default`")
 }
 
@@ -206,7 +206,7 @@ pub(super) fn mandatory_removed(owner: &Owner<'_>, noun: &str, before: &Field) -
         .was(before.span, "there before")
         .is(owner.new, "gone")
         .effects(Effects { old_reads_new: true, source: true, flow: owner.flow, ..Effects::default() })
-        .why("old programs refuse what new ones write, since it is missing there")
+        .why("old programs reject what new ones write, since the field is missing there")
         .help(format!("keep it, and say by `@deprecated` that `{}` should not be used", before.name))
 }
 
@@ -254,9 +254,7 @@ fn default_given(place: &Place, after: &Field, value: &str) -> Change {
     Change::new(diagnostic::DEFAULT_GIVEN, format!("{} has the default `{value}` now", place.what))
         .was(place.old, "no default")
         .is(after.span, format!("`{value}` where it is absent"))
-        .why(
-            "a default is always written, so nobody sees it but who reads what was written without the field",
-        )
+        .why("a default is always written, so only readers of data that was written without the field see it")
         .help("nothing needs to be done")
 }
 
@@ -264,7 +262,7 @@ fn default_taken(place: &Place, before: &Field, value: &str) -> Change {
     Change::new(diagnostic::DEFAULT_TAKEN, format!("{} no longer has the default `{value}`", place.what))
         .was(before.span, format!("`{value}` where it is absent"))
         .is(place.new, "no default")
-        .why("a default is always written, so these two schemas go together; but programs older than the field, and peers written by hand, may leave it off, and are refused now")
+        .why("a default is always written, so these two schemas go together; but programs older than the field, and peers written by hand, may leave it off, and are rejected now")
         .help("keep the default for as long as there may be such programs")
 }
 
@@ -273,6 +271,6 @@ fn default_changed(place: &Place, before: &Field, after: &Field, values: &(Strin
     Change::new(diagnostic::DEFAULT_CHANGED, format!("{} has the default `{new}`, which was `{old}`", place.what))
         .was(before.span, format!("`{old}` where it is absent"))
         .is(after.span, format!("`{new}` where it is absent"))
-        .why("a default is always written, so it counts only for who reads what was written without the field: each has its own")
+        .why("a default is always written, so it matters only to readers of data that was written without the field: each uses its own default")
         .help("make sure that nothing relies on the old one")
 }

@@ -6,7 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::pairs::{Pairs, answer_uses, common_methods, definition_uses, inner_uses, request_uses, services};
-use super::related::most_pairs;
+use super::related::max_pairs;
 use crate::schema::{Method, Schema, Type, TypeId};
 
 /// The directions in which values travel.
@@ -46,7 +46,7 @@ impl Flows {
     }
 }
 
-/// Returns `None` if there are too many pairs to compare, see [`most_pairs`]: then all types count as travelling both
+/// Returns `None` if there are too many pairs to compare, see [`max_pairs`]: then all types count as travelling both
 /// ways.
 fn travelling(old: &Schema, new: &Schema, pairs: &Pairs) -> Option<BTreeMap<TypeId, Flow>> {
     let mut types: BTreeMap<TypeId, Flow> = BTreeMap::new();
@@ -106,7 +106,7 @@ fn walk<'a>(
             if !seen.insert((*before, *after)) {
                 continue;
             }
-            if seen.len() > most_pairs(old, new) {
+            if seen.len() > max_pairs(old, new) {
                 return None;
             }
             if pairs.are_one(*before, *after) {

@@ -115,8 +115,11 @@ impl Owner<'_> {
             .was(before.span(), format!("number {} here", before.number()))
             .is(after.span(), format!("number {} here", after.number()))
             .both(self.flow)
-            .why("on the wire a number is all that there is of a name, so each side takes it for something else")
-            .help(format!("give it number {} again; a new {noun} takes a number that was never used", before.number()))
+            .why("on the wire a name is only its number, so each side takes it for something else")
+            .help(format!(
+                "give it number {} again; a new {noun} takes a number that was never used",
+                before.number()
+            ))
     }
 
     /// Returns the change of a member whose name is different.
@@ -127,7 +130,7 @@ impl Owner<'_> {
             .was(before.span(), "named so")
             .is(after.span(), "the same number")
             .source()
-            .why("names don't travel, so programs go on talking; but Rust code uses the name, and so do peers that send maps from names")
+            .why("names are not sent, so old and new programs still understand each other; but Rust code uses the name, and so do peers that send maps from names")
             .help(format!("if it means something else now, it is another {noun}: give it a number of its own"))
     }
 

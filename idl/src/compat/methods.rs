@@ -187,16 +187,16 @@ fn parameters_moved(what: &str, (old, new): (&Field, &Field)) -> Change {
         .was(old.span, format!("number {from} here"))
         .is(new.span, format!("number {to} here"))
         .both(Flow::REQUESTS)
-        .why("parameters count by position, so each side takes the one for the other")
-        .help("leave them in their order, and put a new one, which may be absent, behind all others")
+        .why("parameters are sent by position, so each side takes one parameter for the other")
+        .help("keep their order, and add a new one, which may be absent, after all others")
 }
 
 fn parameter_renamed(what: &str, (old, old_span): (&str, Span), (new, new_span): (&str, Span)) -> Change {
     Change::new(diagnostic::PARAMETER_RENAMED, format!("parameter `{old}` of {what} is named `{new}` now"))
         .was(old_span, "named so")
         .is(new_span, "at the same place")
-        .why("parameters count by position, on the wire and in Rust; only peers that send maps from names have to change")
-        .help("if it means something else now, it is another parameter: put that behind all others")
+        .why("parameters are passed by position, on the wire and in Rust; only peers that send maps from names have to change")
+        .help("if it means something else now, it is another parameter: add that one after all others")
 }
 
 fn incoming_stream(
@@ -244,7 +244,7 @@ fn answer_given(what: &str, before: &Method, after: &Method, takes_nil: bool) ->
         .is(after.answer_span.unwrap_or(after.span), "answers with this")
         .effects(effects)
         .why(why)
-        .help("bring out the servers before the clients; or let it answer with an optional")
+        .help("deploy the servers before the clients; or let it answer with an optional")
 }
 
 fn answer_taken(what: &str, before: &Method, after: &Method, takes_nil: bool) -> Change {
@@ -307,8 +307,8 @@ fn deadline(what: &str, before: &Method, after: &Method) -> Change {
         |method: &Method| method.deadline.map_or("none".to_owned(), |deadline| format!("`{deadline:?}`"));
     let message = format!("the deadline of {what} was {}, and is {} now", shown(before), shown(after));
     Change::new(diagnostic::DEADLINE_CHANGED, message)
-        .why("a client gives its own to each call, and a server takes what it is given")
-        .help("make sure that handlers are done in time for clients of both ages")
+        .why("a client sends its own with each call, and a server uses the one that it is sent")
+        .help("make sure that handlers finish in time for old and new clients")
 }
 
 fn idempotent(what: &str, after: &Method) -> Change {
@@ -323,12 +323,12 @@ fn idempotent(what: &str, after: &Method) -> Change {
         "let the handler bear being called twice for as long as there are old clients"
     };
     Change::new(diagnostic::IDEMPOTENT_CHANGED, message)
-        .why("nothing of it travels: a client tries again by what its own schema says")
+        .why("it is not sent: a client tries again by what its own schema says")
         .help(help)
 }
 
 fn overlap(what: &str) -> Change {
     Change::new(diagnostic::OVERLAP_CHANGED, format!("{what} says something else of calls that overlap"))
-        .why("nothing of it travels: a client goes by what its own schema says")
-        .help("make sure that handlers bear clients of both ages")
+        .why("it is not sent: a client goes by what its own schema says")
+        .help("make sure that handlers work with old and new clients")
 }

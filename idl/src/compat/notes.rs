@@ -41,6 +41,6 @@ fn deprecated(what: &str, (old, before): (Span, &Notes), (new, after): (Span, &N
     Change::new(diagnostic::DEPRECATED_CHANGED, message)
         .was(old, shown(before))
         .is(new, shown(after))
-        .why("nothing of it travels; in Rust the compiler warns whoever uses it")
-        .help("nothing needs to be done, unless warnings are errors to somebody")
+        .why("it is not sent; in Rust the compiler warns about each use")
+        .help("nothing needs to be done, unless a crate that uses it denies warnings")
 }

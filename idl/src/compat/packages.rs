@@ -73,7 +73,7 @@ fn at(change: Change, old: Option<Span>, new: Option<Span>, texts: (&str, &str))
 
 fn added(after: &Package) -> Change {
     let change = Change::new(diagnostic::PACKAGE_ADDED, format!("package `{}` is new", after.full_name()));
-    at(change, None, first(after), ("", "new")).why("nobody knows it yet").help("nothing needs to be done")
+    at(change, None, first(after), ("", "new")).why("no program uses it yet").help("nothing needs to be done")
 }
 
 fn removed(before: &Package) -> Change {
@@ -87,15 +87,15 @@ fn removed(before: &Package) -> Change {
     at(change, first(before), None, ("there before", ""))
         .effects(lost_services(before, false))
         .why(why)
-        .help("keep it until nobody uses it; several versions may stand side by side")
+        .help("keep it until no program uses it; several versions can exist side by side")
 }
 
 fn renamed(before: &Package, after: &Package) -> Change {
     let message = format!("package `{}` is named `{}` now", before.full_name(), after.full_name());
     let why = if before.services.is_empty() {
-        "names of types don't travel, so programs go on talking; but in Rust it is another module"
+        "names of types are not sent, so old and new programs still understand each other; but in Rust it is another module"
     } else {
-        "a method travels by its package's name, so calls between old and new are answered with `unimplemented`"
+        "a call names its package, so calls between old and new are answered with `unimplemented`"
     };
     at(
         Change::new(diagnostic::PACKAGE_RENAMED, message),
@@ -105,5 +105,5 @@ fn renamed(before: &Package, after: &Package) -> Change {
     )
     .effects(lost_services(before, true))
     .why(why)
-    .help("keep the old package beside the new one until nobody uses it, and serve both")
+    .help("keep the old package beside the new one until no program uses it, and serve both")
 }

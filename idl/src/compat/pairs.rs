@@ -265,9 +265,9 @@ fn same_kind(old: &TypeDefinition, new: &TypeDefinition) -> bool {
     std::mem::discriminant(&old.kind) == std::mem::discriminant(&new.kind)
 }
 
-/// A name counts for matching packages only if at most this number of the new packages declare it. What more of them
-/// declare is not distinctive.
-const TELLING: usize = 32;
+/// Maximum number of new packages that declare a name for it to count when packages are matched. A name that more of
+/// them declare is not distinctive.
+const MAX_PACKAGES_PER_NAME: usize = 32;
 
 /// Matches packages by full name, and the rest with the one that declares the most of the same names, if that is at
 /// least half.
@@ -316,13 +316,13 @@ fn renamed_to(
     is_taken: impl Fn(usize) -> bool,
 ) -> Option<usize> {
     let places = names.iter().map(|name| by_name.get(name).map_or(&[][..], Vec::as_slice));
-    let telling: Vec<&[usize]> = places.filter(|places| places.len() <= TELLING).collect();
+    let distinctive: Vec<&[usize]> = places.filter(|places| places.len() <= MAX_PACKAGES_PER_NAME).collect();
     let mut counts: BTreeMap<usize, usize> = BTreeMap::new();
-    for at in telling.iter().copied().flatten().copied().filter(|at| !is_taken(*at)) {
+    for at in distinctive.iter().copied().flatten().copied().filter(|at| !is_taken(*at)) {
         *counts.entry(at).or_default() += 1;
     }
     let (at, count) = counts.into_iter().max_by_key(|(at, count)| (*count, Reverse(*at)))?;
-    (2 * count >= telling.len()).then_some(at)
+    (2 * count >= distinctive.len()).then_some(at)
 }
 
 /// Returns the names that a package declares.

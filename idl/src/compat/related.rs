@@ -50,14 +50,14 @@ struct Order {
 /// Maximum number of pairs compared for each type of the schemas. If one type replaces another this is one; it is many
 /// if types hold each other in cycles of different lengths. Pairs past the limit count as types that have nothing in
 /// common.
-const PAIRS_OF_A_TYPE: usize = 16;
+const MAX_PAIRS_PER_TYPE: usize = 16;
 
 /// Minimum for the limit on compared pairs.
-const FEWEST: usize = 1_000;
+const MIN_PAIR_LIMIT: usize = 1_000;
 
 /// Returns the maximum number of pairs compared for two schemas.
-pub(super) fn most_pairs(old: &Schema, new: &Schema) -> usize {
-    FEWEST.max(PAIRS_OF_A_TYPE.saturating_mul(old.types.len() + new.types.len()))
+pub(super) fn max_pairs(old: &Schema, new: &Schema) -> usize {
+    MIN_PAIR_LIMIT.max(MAX_PAIRS_PER_TYPE.saturating_mul(old.types.len() + new.types.len()))
 }
 
 impl Comparison<'_> {
@@ -68,13 +68,13 @@ impl Comparison<'_> {
         }
         let key = (old, new, flow.requests);
         if self.related.borrow_mut().hold(key) {
-            return self.known(key).unwrap_or(Relation::RUST_ALONE);
+            return self.known(key).unwrap_or(Relation::RUST_ONLY);
         }
         if self.known(key).is_none() {
             let order = self.gather(key);
             self.settle(&order);
         }
-        self.known(key).unwrap_or(Relation::APART)
+        self.known(key).unwrap_or(Relation::INCOMPATIBLE)
     }
 
     fn known(&self, key: Key) -> Option<Relation> {
@@ -83,19 +83,19 @@ impl Comparison<'_> {
 
     /// Compares a pair and all below it, once.
     fn gather(&self, first: Key) -> Order {
-        let most = most_pairs(self.old, self.new);
+        let limit = max_pairs(self.old, self.new);
         let mut order = Order::default();
         let mut steps = vec![Step::Enter(first)];
         while let Some(step) = steps.pop() {
             match step {
                 Step::Leave(key) => order.left(key),
                 Step::Enter(key) if self.known(key).is_some() => {}
-                Step::Enter(key) if self.related.borrow().known.len() >= most => {
-                    self.related.borrow_mut().known.insert(key, Relation::APART);
+                Step::Enter(key) if self.related.borrow().known.len() >= limit => {
+                    self.related.borrow_mut().known.insert(key, Relation::INCOMPATIBLE);
                     order.left(key);
                 }
                 Step::Enter(key) => {
-                    let (relation, held) = self.look_into(key);
+                    let (relation, held) = self.compare_pair(key);
                     self.related.borrow_mut().known.insert(key, relation);
                     steps.push(Step::Leave(key));
                     steps.extend(held.iter().copied().map(Step::Enter));
@@ -112,7 +112,7 @@ impl Comparison<'_> {
         let mut open: BTreeSet<(usize, Key)> = failing.flat_map(|key| order.holders(*key)).collect();
         while let Some((_, key)) = open.pop_first() {
             let before = self.known(key).unwrap_or_default();
-            let after = before | self.look_into(key).0;
+            let after = before | self.compare_pair(key).0;
             if before != after {
                 self.related.borrow_mut().known.insert(key, after);
                 open.extend(order.holders(key));
@@ -121,7 +121,7 @@ impl Comparison<'_> {
     }
 
     /// Returns the relation of two types by what is known of the pairs nested in them, and these pairs.
-    fn look_into(&self, (old, new, requests): Key) -> (Relation, BTreeSet<Key>) {
+    fn compare_pair(&self, (old, new, requests): Key) -> (Relation, BTreeSet<Key>) {
         self.related.borrow_mut().held = Some(Vec::new());
         let mut changes = Vec::new();
         self.definitions(old, new, Flow { requests, answers: true }, &mut changes);
@@ -131,7 +131,7 @@ impl Comparison<'_> {
             new_fails: change.effects.new_reads_old,
             ..Relation::default()
         });
-        (relations.fold(Relation::RUST_ALONE, Relation::bitor), held.into_iter().collect())
+        (relations.fold(Relation::RUST_ONLY, Relation::bitor), held.into_iter().collect())
     }
 }
 

@@ -28,10 +28,11 @@ pub(super) struct Relation {
 
 impl Relation {
     /// The bytes are the same, but the Rust type differs.
-    pub(super) const RUST_ALONE: Self =
+    pub(super) const RUST_ONLY: Self =
         Self { old_fails: false, new_fails: false, source: true, respelled: false };
     /// Neither reads what the other writes.
-    pub(super) const APART: Self = Self { old_fails: true, new_fails: true, source: true, respelled: false };
+    pub(super) const INCOMPATIBLE: Self =
+        Self { old_fails: true, new_fails: true, source: true, respelled: false };
 
     pub(super) fn fails(self) -> bool {
         self.old_fails || self.new_fails
@@ -84,13 +85,13 @@ impl Comparison<'_> {
             (Type::Builtin(old), Type::Builtin(new)) if old == new => Relation::default(),
             // Nil is a `value` as well, so an optional `value` holds nothing more.
             (Type::Optional(old), new) if *self.old.resolved(old) == value && *new == value => {
-                Relation::RUST_ALONE
+                Relation::RUST_ONLY
             }
             (old, Type::Optional(new)) if *self.new.resolved(new) == value && *old == value => {
-                Relation::RUST_ALONE
+                Relation::RUST_ONLY
             }
-            (old, _) if *old == value => Relation { old_fails: false, ..Relation::APART },
-            (_, new) if *new == value => Relation { new_fails: false, ..Relation::APART },
+            (old, _) if *old == value => Relation { old_fails: false, ..Relation::INCOMPATIBLE },
+            (_, new) if *new == value => Relation { new_fails: false, ..Relation::INCOMPATIBLE },
             (Type::Builtin(old), Type::Builtin(new)) => builtins(*old, *new),
             (Type::Optional(old), Type::Optional(new)) | (Type::List(old), Type::List(new)) => {
                 self.relate(old, new, flow)
@@ -107,7 +108,7 @@ impl Comparison<'_> {
                 self.relate(old_key, new_key, flow) | self.relate(old_value, new_value, flow)
             }
             (Type::Named(old), Type::Named(new)) => self.relate_named(*old, *new, flow),
-            _ => Relation::APART,
+            _ => Relation::INCOMPATIBLE,
         }
     }
 
@@ -119,7 +120,7 @@ impl Comparison<'_> {
         if is_alias(&old, before) || is_alias(&new, after) {
             self.relate_resolved(before, after, flow) | Relation { source: true, ..Relation::default() }
         } else {
-            Relation::APART
+            Relation::INCOMPATIBLE
         }
     }
 
@@ -213,7 +214,7 @@ fn builtins(old: Builtin, new: Builtin) -> Relation {
         // Reading an `f64` as an `f32` rounds it.
         (_, _, Builtin::F32, Builtin::F64) => Relation { old_fails: true, ..source },
         (_, _, Builtin::F64, Builtin::F32) => Relation { new_fails: true, ..source },
-        _ => Relation::APART,
+        _ => Relation::INCOMPATIBLE,
     }
 }
 

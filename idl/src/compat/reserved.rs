@@ -67,7 +67,7 @@ pub(super) fn added<M: Member>(owner: &Owner<'_>, old: &[M], out: &mut Vec<Chang
             let change = Change::new(diagnostic::RESERVED_ADDED, message)
                 .was(owner.old, "not reserved here")
                 .is(entry.span, "reserved here")
-                .why("nothing that travels has it")
+                .why("nothing that is sent uses it")
                 .help("nothing needs to be done");
             out.push(change);
         }
@@ -83,7 +83,7 @@ pub(super) fn freed<M: Member>(owner: &Owner<'_>, new: &[M], out: &mut Vec<Chang
             let change = Change::new(diagnostic::RESERVED_REMOVED, message)
                 .was(entry.span, "reserved here")
                 .is(owner.new, "not reserved here")
-                .why("nothing has changed for anyone yet; but now it may come back as something else, which old programs would misread")
+                .why("nothing has changed on the wire yet; but it can now be reused for something else, which old programs would misread")
                 .help("reserve it again: that costs nothing");
             out.push(change);
         }

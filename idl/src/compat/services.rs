@@ -46,7 +46,8 @@ impl Comparison<'_> {
         notes(&what, (before.span, &before.notes), (after.span, &after.notes), out);
     }
 
-    /// Reports whether two methods may be one under another name: they have the same types, and any at all.
+    /// Reports whether two methods may be one under another name: their kind, types and names of parameters are the same,
+    /// and at least one type or `oneway` makes them distinctive.
     fn is_method_renamed(&self, old: &Method, new: &Method) -> bool {
         let alike = |old: Option<_>, new: Option<_>| match (old, new) {
             (Some(old), Some(new)) => {
@@ -77,19 +78,20 @@ fn has(service: &Service, method: &Method) -> bool {
     service.methods.iter().any(|other| other.name == method.name)
 }
 
-/// Reports whether two services may be one under another name: they have the same methods, and any at all.
+/// Reports whether two services may be one under another name: their methods have the same names, and there is at least
+/// one.
 fn is_renamed(old: &Service, new: &Service) -> bool {
     !old.methods.is_empty()
         && old.methods.len() == new.methods.len()
         && old.methods.iter().all(|method| has(new, method))
 }
 
-/// Returns the effects of something removed: its callers get the status that it is not implemented.
+/// Returns the effects of a removal: new servers answer calls of old clients with `unimplemented`.
 fn unimplemented() -> Effects {
     Effects { new_reads_old: true, source: true, flow: Flow::REQUESTS, ..Effects::default() }
 }
 
-/// Returns the effects of a rename: each side calls what the other does not have.
+/// Returns the effects of a rename: [`unimplemented`], and old servers answer calls of new clients so, too.
 fn unimplemented_both() -> Effects {
     Effects { old_reads_new: true, ..unimplemented() }
 }
@@ -97,8 +99,8 @@ fn unimplemented_both() -> Effects {
 fn added(after: &Service) -> Change {
     Change::new(diagnostic::SERVICE_ADDED, format!("service `{}` is new", after.name))
         .is(after.span, "new")
-        .why("nobody calls it yet; old servers answer calls of it with `unimplemented`")
-        .help("bring out the servers before the clients that call it")
+        .why("no client calls it yet; old servers answer calls of it with `unimplemented`")
+        .help("deploy the servers before the clients that call it")
 }
 
 fn removed(before: &Service) -> Change {
@@ -106,7 +108,7 @@ fn removed(before: &Service) -> Change {
         .was(before.span, "there before")
         .effects(unimplemented())
         .why("calls of old clients are answered with `unimplemented`")
-        .help("keep it, and say by `@deprecated` that it should not be used, until nobody calls it")
+        .help("keep it, and say by `@deprecated` that it should not be used, until no client calls it")
 }
 
 fn renamed(before: &Service, after: &Service) -> Change {
@@ -115,8 +117,8 @@ fn renamed(before: &Service, after: &Service) -> Change {
         .was(before.span, "named so")
         .is(after.span, "the same methods")
         .effects(unimplemented_both())
-        .why("a method travels by its service's name, so calls between old and new are answered with `unimplemented`")
-        .help("keep the old service beside the new one until nobody calls it, and serve both")
+        .why("a call names its service, so calls between old and new are answered with `unimplemented`")
+        .help("keep the old service beside the new one until no client calls it, and serve both")
 }
 
 fn method_added(before: &Service, service: &Service, after: &Method) -> Change {
@@ -124,8 +126,8 @@ fn method_added(before: &Service, service: &Service, after: &Method) -> Change {
         .was(before.span, "not there yet")
         .is(after.span, "new")
         .source()
-        .why("nobody calls it yet, and old servers answer calls of it with `unimplemented`; but Rust code that implements the service has to have it")
-        .help("bring out the servers before the clients that call it")
+        .why("no client calls it yet, and old servers answer calls of it with `unimplemented`; but Rust code that implements the service must implement it")
+        .help("deploy the servers before the clients that call it")
 }
 
 fn method_removed(service: &Service, before: &Method) -> Change {
@@ -134,7 +136,7 @@ fn method_removed(service: &Service, before: &Method) -> Change {
         .is(service.span, "gone")
         .effects(unimplemented())
         .why("calls of old clients are answered with `unimplemented`")
-        .help("keep it, and say by `@deprecated` that it should not be used, until nobody calls it")
+        .help("keep it, and say by `@deprecated` that it should not be used, until no client calls it")
 }
 
 fn method_renamed(service: &Service, before: &Method, after: &Method) -> Change {
@@ -143,6 +145,6 @@ fn method_renamed(service: &Service, before: &Method, after: &Method) -> Change 
         .was(before.span, "named so")
         .is(after.span, "takes and gives the same")
         .effects(unimplemented_both())
-        .why("a method travels by its name, so calls between old and new are answered with `unimplemented`")
-        .help("keep the old method beside the new one, with `@deprecated`, until nobody calls it")
+        .why("a call names its method, so calls between old and new are answered with `unimplemented`")
+        .help("keep the old method beside the new one, with `@deprecated`, until no client calls it")
 }

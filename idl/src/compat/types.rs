@@ -93,7 +93,7 @@ impl Comparison<'_> {
         let after = self.new.definition(new);
         Change::new(diagnostic::TYPE_ADDED, format!("`{}` is new", after.name))
             .is(after.span, "new")
-            .why("nobody knows it yet")
+            .why("no program uses it yet")
             .help("nothing needs to be done")
     }
 
@@ -102,7 +102,7 @@ impl Comparison<'_> {
         Change::new(diagnostic::TYPE_REMOVED, format!("`{}` is gone", before.name))
             .was(before.span, "there before")
             .source()
-            .why("names of types don't travel, so it hurts nobody on the wire that it is gone: what takes its place is told where that stands; but Rust code may use it")
+            .why("names of types are not sent, so its removal alone breaks nothing on the wire; a type that replaces it is reported where it is used; but Rust code may use the name")
             .help("keep it, and say by `@deprecated` that it should not be used")
     }
 
@@ -113,7 +113,7 @@ impl Comparison<'_> {
             .was(before.span, "named so")
             .is(after.span, "the same type")
             .source()
-            .why("names of types don't travel, so programs go on talking; but Rust code uses the name")
+            .why("names of types are not sent, so old and new programs still understand each other; but Rust code uses the name")
             .help(format!("to let Rust code be, keep the old name: `type {} = {};`", before.name, after.name))
     }
 }

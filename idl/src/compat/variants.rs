@@ -138,8 +138,8 @@ fn message(what: &str, before: &Variant, after: &Variant, out: &mut Vec<Change>)
     let change = Change::new(diagnostic::MESSAGE_CHANGED, format!("{what} has another message"))
         .was(before.span, "the old words")
         .is(after.span, "the new words")
-        .why("a message does not travel with a declared error: each side has its own")
-        .help("nothing needs to be done, unless somebody reads messages by program");
+        .why("a declared error is sent without its message: each side has its own")
+        .help("nothing needs to be done, unless a program parses messages");
     out.push(change);
 }
 
@@ -244,6 +244,9 @@ fn reused(owner: &Owner<'_>, before: &Variant, after: &Variant) -> Change {
         .was(before.span, "this variant before")
         .is(after.span, "another now")
         .both(Flow { ..owner.flow })
-        .why("a number is all that there is of a variant on the wire, so each side takes the one for the other")
-        .help(format!("reserve {number} and \"{}\", and give `{}` a number that was never used", before.name, after.name))
+        .why("on the wire a variant is only its number, so each side takes one variant for the other")
+        .help(format!(
+            "reserve {number} and \"{}\", and give `{}` a number that was never used",
+            before.name, after.name
+        ))
 }

@@ -61,7 +61,7 @@ impl Code {
         suggest::nearest(id, Code::all().map(Code::id)).and_then(Code::named)
     }
 
-    /// Every code there is, in order.
+    /// Returns every code, in order.
     pub fn all() -> impl Iterator<Item = Code> {
         ALL.iter().map(|entry| entry.code)
     }
@@ -79,7 +79,7 @@ impl std::fmt::Display for Code {
     }
 }
 
-/// What there is to say about a code by itself.
+/// Documentation of a code, independent of any finding.
 struct Entry {
     code: Code,
     title: &'static str,
@@ -210,7 +210,7 @@ codes! {
     MANY_PARAMETERS = "W0121", "a method of many parameters";
     BARE_ANSWER = "W0122", "an answer that can't grow";
 
-    // Changes of packages, which `compat` tells.
+    // Changes of packages, which `compat` reports.
     PACKAGE_ADDED = "D0101", "a new package";
     PACKAGE_REMOVED = "D0102", "a package that is gone";
     PACKAGE_RENAMED = "D0103", "a package of another name";

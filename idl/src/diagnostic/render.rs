@@ -9,11 +9,11 @@ use super::{Diagnostic, Label, Severity};
 use crate::source::{FileId, Location, SourceFile, SourceMap};
 
 /// Maximum distance, in lines, of places of one file that are shown in one excerpt.
-const NEAR: usize = 6;
-/// Maximum length of a line in bytes; a longer one is cut.
-const LONG_LINE: usize = 4_000;
-/// Number of bytes of a cut line that are shown before and after the place.
-const AROUND: usize = 60;
+const MAX_EXCERPT_GAP_LINES: usize = 6;
+/// Maximum length of a line in bytes; a longer line is cut.
+const MAX_LINE_BYTES: usize = 4_000;
+/// Number of bytes of a cut line that are shown before the place; twice as many are shown from it on.
+const CUT_LINE_CONTEXT_BYTES: usize = 60;
 /// Maximum length of a message, label or help in characters; a longer one is cut, since a name may have a million.
 const MAX_TEXT: usize = 1_000;
 
@@ -135,14 +135,15 @@ fn excerpts<'a>(diagnostic: &'a Diagnostic, sources: &'a SourceMap) -> Vec<Excer
 
 impl<'a> Excerpt<'a> {
     fn takes(&self, file: FileId, line: usize) -> bool {
-        let is_long = |line| self.file.line(line).len() > LONG_LINE;
-        let near = line + NEAR >= self.lines.0 && line <= self.lines.1 + NEAR;
+        let is_long = |line| self.file.line(line).len() > MAX_LINE_BYTES;
+        let near =
+            line + MAX_EXCERPT_GAP_LINES >= self.lines.0 && line <= self.lines.1 + MAX_EXCERPT_GAP_LINES;
         let (first, last) = (self.lines.0.min(line), self.lines.1.max(line));
         self.id == file && near && !(first..=last).any(is_long)
     }
 
     fn add_to(self, group: Group<'a>) -> Group<'a> {
-        if self.file.line(self.lines.0).len() > LONG_LINE {
+        if self.file.line(self.lines.0).len() > MAX_LINE_BYTES {
             self.add_cut_line(group)
         } else {
             self.add_lines(group)
@@ -168,8 +169,8 @@ impl<'a> Excerpt<'a> {
         let text = self.file.text();
         for (label, kind) in &self.marks {
             let at = (label.span.start as usize).min(line.end);
-            let start = floor_char_boundary(text, at.saturating_sub(AROUND).max(line.start));
-            let end = ceil_char_boundary(text, (at + 2 * AROUND).min(line.end));
+            let start = floor_char_boundary(text, at.saturating_sub(CUT_LINE_CONTEXT_BYTES).max(line.start));
+            let end = ceil_char_boundary(text, (at + 2 * CUT_LINE_CONTEXT_BYTES).min(line.end));
             let column = text[line.start..at].chars().count() + 1;
             let origin = Origin::path(self.file.path()).line(self.lines.0 + 1).char_column(column);
             let snippet = Snippet::source(&text[start..end]).line_start(self.lines.0 + 1);

@@ -5,7 +5,7 @@ use super::layout::Layout;
 use crate::parse::{self, Node, Rule};
 use crate::source::FileId;
 
-/// Writes one declaration after the other.
+/// A writer of one declaration after the other.
 struct Writer<'a> {
     layout: Layout<'a>,
     written: String,
@@ -44,15 +44,15 @@ impl Writer<'_> {
         let start = node.range.start;
         let above = self.written.len();
         self.comments(start);
-        let is_apart = self.layout.comments.is_apart(start);
+        let has_blank_line = self.layout.comments.has_blank_line_before(start);
         let text = print(&self.layout.item(node));
         let this = Last { part: part(node), is_long: text.trim_end().contains('\n') };
-        let must_be_apart =
+        let needs_blank_line =
             self.last.is_some_and(|last| last.part != this.part || last.is_long || this.is_long);
-        if is_apart {
+        if has_blank_line {
             self.free_line();
         }
-        if must_be_apart && !has_free_line(&self.written[above..]) {
+        if needs_blank_line && !has_free_line(&self.written[above..]) {
             self.written.insert(above, '\n');
         }
         self.line(&text);
@@ -62,7 +62,7 @@ impl Writer<'_> {
     /// Writes the comments before a byte, each on its line, with blank lines where the author has them.
     fn comments(&mut self, start: usize) {
         while let Some(comment) = self.layout.comments.before(start) {
-            if comment.apart {
+            if comment.has_blank_line_before {
                 self.free_line();
             }
             self.line(comment.text);

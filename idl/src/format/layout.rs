@@ -9,11 +9,12 @@ use crate::parse::{Node, Rule};
 
 /// Maximum number of members of a body on one line, except those of a service.
 const MAX_MEMBERS: usize = 3;
+/// Maximum number of methods of a service on one line.
 const MAX_METHODS: usize = 1;
 /// Maximum length in characters of a line with a whole body: shorter than others, because it is denser.
 const BODY_WIDTH: usize = 80;
 
-/// Lays out one part after the other, in the order of the text.
+/// The layout of one part after the other, in the order of the text.
 pub(super) struct Layout<'a> {
     text: &'a str,
     pub(super) comments: Comments<'a>,
@@ -65,9 +66,9 @@ impl<'a> Layout<'a> {
         for part in &constant.children {
             if part.rule == Rule::value {
                 let mut value = self.on_next_line(part);
-                let behind = comment_at_end(&mut value);
+                let trailing = comment_at_end(&mut value);
                 docs.push(Doc::Group(Group::of(vec![Doc::Indented(value)])));
-                docs.extend(behind);
+                docs.extend(trailing);
             } else {
                 self.part(part, docs);
             }
@@ -95,17 +96,18 @@ impl<'a> Layout<'a> {
             self.free_line(member, &mut inside);
             self.member(member, &mut inside);
         }
-        self.comments_apart(close.range.start, &mut inside);
+        self.comments_above(close.range.start, &mut inside);
         if !inside.is_empty() {
             group.push(Doc::Indented(inside));
             group.push(Doc::Line(" "));
         }
         self.before = None;
         self.part(close, &mut group);
-        let is_open = matches!(form, Form::Open) && !members.is_empty() || members.len() > most(members);
-        let behind = comment_at_end(&mut group);
+        let is_open = matches!(form, Form::Open) && !members.is_empty()
+            || members.len() > max_members_on_a_line(members);
+        let trailing = comment_at_end(&mut group);
         docs.push(Doc::Group(Group::of(group).within(BODY_WIDTH).broken_if(is_open)));
-        docs.extend(behind);
+        docs.extend(trailing);
     }
 
     /// Ends the line before a member; keeps the comments above it and the author's blank lines.
@@ -113,16 +115,16 @@ impl<'a> Layout<'a> {
         let is_first = docs.is_empty();
         self.before = None;
         docs.push(Doc::Line(" "));
-        self.comments_apart(member.range.start, docs);
-        if self.comments.is_apart(member.range.start) && !(is_first && docs.len() == 1) {
+        self.comments_above(member.range.start, docs);
+        if self.comments.has_blank_line_before(member.range.start) && !(is_first && docs.len() == 1) {
             docs.push(Doc::Blank);
         }
     }
 
     /// Writes the comments before a byte, with blank lines where the author has them, but none at the start of a body.
-    fn comments_apart(&mut self, start: usize, docs: &mut Vec<Doc<'a>>) {
+    fn comments_above(&mut self, start: usize, docs: &mut Vec<Doc<'a>>) {
         while let Some(comment) = self.comments.before(start) {
-            if comment.apart && docs.iter().any(|doc| !matches!(doc, Doc::Line(_))) {
+            if comment.has_blank_line_before && docs.iter().any(|doc| !matches!(doc, Doc::Line(_))) {
                 docs.push(Doc::Blank);
             }
             docs.push(Doc::Own(comment.text));
@@ -160,11 +162,11 @@ impl<'a> Layout<'a> {
         for part in method.children.iter().filter(|part| matches!(part.rule, Rule::answer | Rule::throws)) {
             result.extend(self.on_next_line(part));
         }
-        let behind = comment_at_end(&mut result);
+        let trailing = comment_at_end(&mut result);
         if !result.is_empty() {
             docs.push(Doc::Group(Group::of(vec![Doc::Indented(result)])));
         }
-        docs.extend(behind);
+        docs.extend(trailing);
     }
 
     /// Lays out a field, a value or a parameter: its attributes are on its line if they fit.
@@ -181,9 +183,9 @@ impl<'a> Layout<'a> {
                 self.part(part, &mut group);
             }
         }
-        let behind = comment_at_end(&mut group);
+        let trailing = comment_at_end(&mut group);
         docs.push(Doc::Group(Group::of(group)));
-        docs.extend(behind);
+        docs.extend(trailing);
     }
 
     /// Lays out docs and attributes above what they belong to.
@@ -211,9 +213,9 @@ impl<'a> Layout<'a> {
                 self.part(part, &mut attributes);
             } else {
                 let mut next = self.on_next_line(part);
-                let behind = comment_at_end(&mut next);
+                let trailing = comment_at_end(&mut next);
                 attributes.push(Doc::Chunk(Group::of(next)));
-                attributes.extend(behind);
+                attributes.extend(trailing);
             }
         }
         attributes
@@ -227,9 +229,9 @@ impl<'a> Layout<'a> {
             match part.rule {
                 Rule::reserved_entry if !is_first => {
                     let mut entry = self.on_next_line(part);
-                    let behind = comment_at_end(&mut entry);
+                    let trailing = comment_at_end(&mut entry);
                     docs.push(Doc::Chunk(Group::of(vec![Doc::Indented(entry)])));
-                    docs.extend(behind);
+                    docs.extend(trailing);
                 }
                 Rule::comma => {
                     let is_last = parts.peek().is_none_or(|next| next.rule != Rule::reserved_entry);
@@ -272,9 +274,9 @@ impl<'a> Layout<'a> {
             self.before = None;
         }
         self.part(close, &mut group);
-        let behind = comment_at_end(&mut group);
+        let trailing = comment_at_end(&mut group);
         docs.push(Doc::Group(Group::of(group)));
-        docs.extend(behind);
+        docs.extend(trailing);
     }
 
     fn entry(&mut self, entry: &Node, docs: &mut Vec<Doc<'a>>) {
@@ -296,7 +298,7 @@ impl<'a> Layout<'a> {
         docs.extend(comma);
         self.end = node.range.end;
         self.before = Some(Rule::comma);
-        self.comment_behind(docs);
+        self.trailing_comment(docs);
     }
 
     fn on_next_line(&mut self, node: &Node) -> Vec<Doc<'a>> {
@@ -326,7 +328,7 @@ impl<'a> Layout<'a> {
         while let Some(comment) = self.comments.before(node.range.start) {
             docs.push(if is_inside { Doc::OwnContinued(comment.text) } else { Doc::Own(comment.text) });
         }
-        if self.before.is_some_and(|before| are_apart(before, node.rule)) {
+        if self.before.is_some_and(|before| has_space_between(before, node.rule)) {
             docs.push(Doc::Space);
         }
         let text = self.text[node.range.clone()].trim_ascii_end();
@@ -337,11 +339,11 @@ impl<'a> Layout<'a> {
             docs.push(Doc::Hard);
             self.before = None;
         }
-        self.comment_behind(docs);
+        self.trailing_comment(docs);
     }
 
-    fn comment_behind(&mut self, docs: &mut Vec<Doc<'a>>) {
-        docs.extend(self.comments.behind(self.end).map(Doc::Trailing));
+    fn trailing_comment(&mut self, docs: &mut Vec<Doc<'a>>) {
+        docs.extend(self.comments.trailing(self.end).map(Doc::Trailing));
     }
 }
 
@@ -350,8 +352,8 @@ fn comment_at_end<'a>(docs: &mut Vec<Doc<'a>>) -> Option<Doc<'a>> {
     docs.pop_if(|doc| matches!(doc, Doc::Trailing(_)))
 }
 
-/// Returns how many members of this kind one line may have.
-fn most(members: &[Node]) -> usize {
+/// Returns the maximum number of members of this kind on one line.
+fn max_members_on_a_line(members: &[Node]) -> usize {
     let has_body = |member: &Node| {
         member
             .children
@@ -366,7 +368,7 @@ fn most(members: &[Node]) -> usize {
 }
 
 /// Reports whether there is a space between two words of one line.
-fn are_apart(before: Rule, next: Rule) -> bool {
+fn has_space_between(before: Rule, next: Rule) -> bool {
     let clings_to_next =
         matches!(before, Rule::open_angle | Rule::open_paren | Rule::open_bracket | Rule::at | Rule::dots);
     let clings_to_last = match next {

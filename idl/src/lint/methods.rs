@@ -11,7 +11,7 @@ const MANY_PARAMETERS: usize = 7;
 
 /// Reports unary `rpc`s without a deadline.
 pub(super) fn unary_deadline(context: &Context, findings: &mut Findings) {
-    for (subject, method) in timeless(context).filter(|(_, method)| !streams(method)) {
+    for (subject, method) in methods_without_deadline(context).filter(|(_, method)| !streams(method)) {
         let message = format!("`{}` has no deadline", method.name.text);
         findings.add(subject.span(), message, "say how long a call may take: `@deadline(5s)`");
     }
@@ -19,7 +19,7 @@ pub(super) fn unary_deadline(context: &Context, findings: &mut Findings) {
 
 /// Reports streams without a deadline, unless that is intended.
 pub(super) fn endless_stream(context: &Context, findings: &mut Findings) {
-    for (subject, method) in timeless(context).filter(|(_, method)| streams(method)) {
+    for (subject, method) in methods_without_deadline(context).filter(|(_, method)| streams(method)) {
         let message = format!("the stream of `{}` has no deadline", method.name.text);
         let help =
             "say how long it may last: `@deadline(1h)`, or that it has no end: `@allow(endless_stream)`";
@@ -28,10 +28,12 @@ pub(super) fn endless_stream(context: &Context, findings: &mut Findings) {
 }
 
 /// Returns the `rpc` methods without a deadline.
-fn timeless<'c, 'm>(context: &'c Context<'_, 'm>) -> impl Iterator<Item = (&'c Subject<'m>, &'m Method)> {
-    let is_timeless =
+fn methods_without_deadline<'c, 'm>(
+    context: &'c Context<'_, 'm>,
+) -> impl Iterator<Item = (&'c Subject<'m>, &'m Method)> {
+    let has_no_deadline =
         |subject: &&Subject| subject.place == Place::Rpc && subject.preamble.find("deadline").is_none();
-    context.subjects.iter().filter(is_timeless).filter_map(|subject| match subject.node {
+    context.subjects.iter().filter(has_no_deadline).filter_map(|subject| match subject.node {
         Node::Method(method) => Some((subject, method)),
         _ => None,
     })

@@ -1,33 +1,36 @@
 //! Decodes bytes to text: finds invalid UTF-8, and characters that are invisible or misleading.
 //!
-//! Each such place is reported and replaced by something harmless, so that it hides no other mistake. Only if so much
-//! is wrong that this is hardly text at all, the rest is not parsed.
+//! Each such place is reported and replaced by ASCII that parses, so that it hides no other mistake. A file with too
+//! many invalid bytes to be text is not parsed.
 
 use std::ops::Range;
 
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::source::{FileId, MAX_FILE_BYTES, SourceMap, Span, offset};
 
-/// A file is not text if it has more than this number of invalid bytes, and more than one in this number is invalid.
-const FEW: usize = 32;
-const SOUND_SHARE: usize = 20;
+/// Number of invalid bytes up to which a file always counts as text.
+const MAX_IGNORED_INVALID_BYTES: usize = 32;
+
+/// A file with more invalid bytes than that is not text if more than one byte in this number is invalid.
+const MIN_BYTES_PER_INVALID_BYTE: usize = 20;
 
 /// The part of a file that can be parsed.
 pub(super) enum Text {
     /// All of the text.
-    Sound,
+    Unchanged,
     /// The text with each byte at its place; what was replaced is reported.
-    Mended(String),
+    Replaced(String),
     /// Nothing; already reported.
-    Lost,
+    NotText,
 }
 
 /// A sequence of bytes that is not UTF-8.
-struct Foul {
+struct InvalidBytes {
     /// Range of the U+FFFD that stands for it in the text.
     place: Range<usize>,
-    /// Its first byte, and the offset of that byte in the file.
+    /// The first byte of the sequence.
     byte: u8,
+    /// Offset of that byte in the file.
     at: usize,
 }
 
@@ -41,56 +44,56 @@ pub(super) fn take(
     if bytes.len() > MAX_FILE_BYTES {
         let id = sources.add(path, "");
         report.add(too_large(id));
-        return (id, Text::Lost);
+        return (id, Text::NotText);
     }
-    let (text, foul) = decoded(bytes);
+    let (text, invalid) = decoded(bytes);
     let file = sources.add(path, text);
     let text = sources.file(file).text();
     let unseen = unseen(text);
-    for problem in &foul {
+    for problem in &invalid {
         report.add_with(file, diagnostic::NO_UTF8, |_| no_utf8(file, problem));
     }
     for (place, character) in &unseen {
         report.add_with(file, diagnostic::CONTROL_CHARACTER, |_| control_character(file, place, *character));
     }
-    let foul = foul.into_iter().map(|problem| (problem.place, b'X'));
+    let invalid = invalid.into_iter().map(|problem| (problem.place, b'X'));
     let unseen = unseen.into_iter().map(|(place, _)| (place, b' '));
-    (file, without(text, &foul.chain(unseen).collect::<Vec<_>>()))
+    (file, without(text, &invalid.chain(unseen).collect::<Vec<_>>()))
 }
 
 /// Returns the text without a byte order mark, and the invalid sequences in it.
-fn decoded(mut bytes: Vec<u8>) -> (String, Vec<Foul>) {
+fn decoded(mut bytes: Vec<u8>) -> (String, Vec<InvalidBytes>) {
     let mark = if bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
     bytes.drain(..mark);
     let bytes = match String::from_utf8(bytes) {
         Ok(text) => return (text, Vec::new()),
         Err(error) => error.into_bytes(),
     };
-    let (mut text, mut foul, mut at) = (String::with_capacity(bytes.len()), Vec::<Foul>::new(), mark);
+    let (mut text, mut invalid, mut at) =
+        (String::with_capacity(bytes.len()), Vec::<InvalidBytes>::new(), mark);
     for chunk in bytes.utf8_chunks() {
         text.push_str(chunk.valid());
         at += chunk.valid().len();
         let Some(byte) = chunk.invalid().first() else { continue };
         let start = text.len();
         text.push(char::REPLACEMENT_CHARACTER);
-        match foul.last_mut() {
+        match invalid.last_mut() {
             Some(last) if last.place.end == start => last.place.end = text.len(),
-            _ => foul.push(Foul { place: start..text.len(), byte: *byte, at }),
+            _ => invalid.push(InvalidBytes { place: start..text.len(), byte: *byte, at }),
         }
         at += chunk.invalid().len();
     }
-    (text, foul)
+    (text, invalid)
 }
 
-/// Replaces these places by something harmless of the same length: inside a word by a letter, else by the byte given
-/// with the place. Only the parser sees the result; invalid UTF-8 was likely a letter.
+/// Replaces these places by ASCII of the same length: inside a word by a letter, else by the byte given with the place. Only the parser sees the result; invalid UTF-8 was likely a letter.
 fn without(text: &str, places: &[(Range<usize>, u8)]) -> Text {
     let wrong: usize = places.iter().map(|(place, _)| place.len()).sum();
     if wrong == 0 {
-        return Text::Sound;
+        return Text::Unchanged;
     }
-    if wrong > FEW && wrong * SOUND_SHARE > text.len() {
-        return Text::Lost;
+    if wrong > MAX_IGNORED_INVALID_BYTES && wrong * MIN_BYTES_PER_INVALID_BYTE > text.len() {
+        return Text::NotText;
     }
     let mut bytes = text.as_bytes().to_vec();
     for (place, instead) in places {
@@ -99,7 +102,7 @@ fn without(text: &str, places: &[(Range<usize>, u8)]) -> Text {
         bytes[place.clone()].fill(if is_inside { b'x' } else { *instead });
     }
     // Only whole characters were replaced, and by ASCII, so this is valid text again.
-    String::from_utf8(bytes).map_or(Text::Lost, Text::Mended)
+    String::from_utf8(bytes).map_or(Text::NotText, Text::Replaced)
 }
 
 /// Returns characters that no editor shows, or that make text look different from what it is; adjacent ones of one kind
@@ -134,7 +137,7 @@ fn too_large(file: FileId) -> Diagnostic {
         .help("split it into several files that import each other's types")
 }
 
-fn no_utf8(file: FileId, problem: &Foul) -> Diagnostic {
+fn no_utf8(file: FileId, problem: &InvalidBytes) -> Diagnostic {
     let message = format!("this file is not UTF-8: byte {} is 0x{:02x}", problem.at, problem.byte);
     Diagnostic::new(diagnostic::NO_UTF8, message)
         .at(span(file, &problem.place), "not UTF-8")

@@ -14,7 +14,7 @@ use crate::ast::MAX_TYPE_DEPTH;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Piece {
     pub(super) tokens: Range<usize>,
-    /// Index of the innermost brace that is still open at the end.
+    /// Index of the innermost brace that is still open at the end, or of the declaration's name if its brace is missing.
     pub(super) unclosed: Option<usize>,
     /// The tokens between the outermost braces.
     pub(super) body: Option<Range<usize>>,
@@ -64,14 +64,14 @@ fn declaration(text: &str, tokens: &[Token], start: usize) -> Piece {
         }
         match name {
             // An extra brace, or that of a variant whose opening brace is missing.
-            Some(name) if body.is_some() && goes_on(text, tokens, at) => {
+            Some(name) if body.is_some() && continues_after_brace(text, tokens, at) => {
                 open.push(name);
-                body = Some(body_behind(tokens, name));
+                body = Some(body_after(tokens, name));
             }
             // The opening brace is missing, since there is a closing one.
             Some(name) if body.is_none() && closes_later(text, &tokens[at..]) => {
                 open.push(name);
-                body = Some(body_behind(tokens, name));
+                body = Some(body_after(tokens, name));
             }
             None if token.is(b'}') && body.is_none() && is_same_line(text, tokens, at) => {}
             _ => break,
@@ -85,7 +85,7 @@ fn declaration(text: &str, tokens: &[Token], start: usize) -> Piece {
 /// Keywords of declarations with members between braces.
 const WITH_MEMBERS: [&str; 5] = ["enum", "error", "service", "struct", "union"];
 
-/// Returns the index of the name of a declaration that has members, if it is one.
+/// Returns the index of the declaration's name, if the keyword is one of [`WITH_MEMBERS`] and a token follows the name.
 fn name_before_members(text: &str, tokens: &[Token]) -> Option<usize> {
     let (keyword, name) = head(tokens);
     let (keyword, name) = (keyword?, name?);
@@ -93,16 +93,16 @@ fn name_before_members(text: &str, tokens: &[Token]) -> Option<usize> {
     (WITH_MEMBERS.contains(&keyword.text(text)) && at + 1 < tokens.len()).then_some(at)
 }
 
-/// Returns the tokens that belong to the declaration of that name: its body up to here, whether its opening brace is
-/// present, replaced or missing.
-fn body_behind(tokens: &[Token], name: usize) -> Range<usize> {
+/// Returns the range of a body without an opening brace: from after the name, or after the sign that replaces the brace,
+/// to the last token of the file.
+fn body_after(tokens: &[Token], name: usize) -> Range<usize> {
     let sign = matches!(tokens[name + 1].kind, TokenKind::Sign(sign) if sign != b'@');
     name + 1 + usize::from(sign)..tokens.len()
 }
 
 /// Reports whether the declaration continues after a closing brace: what follows is the rest of a member, or another
 /// one, and there is another brace to close the declaration.
-fn goes_on(text: &str, tokens: &[Token], at: usize) -> bool {
+fn continues_after_brace(text: &str, tokens: &[Token], at: usize) -> bool {
     let is_rest = is_same_line(text, tokens, at) && !starts_loosely(text, &tokens[at..]);
     let rest = &tokens[at..];
     let rest = &rest[preamble(rest)..];
@@ -143,7 +143,8 @@ fn closes_later(text: &str, tokens: &[Token]) -> bool {
         .is_some()
 }
 
-/// Reports what [`starts_declaration`] does, or whether there is a keyword and a name, whatever follows.
+/// Reports whether a declaration may start here: what [`starts_declaration`] finds, or a keyword of [`WITH_MEMBERS`] and a
+/// word, whatever follows.
 fn starts_loosely(text: &str, tokens: &[Token]) -> bool {
     let is_head = matches!(tokens, [first, second, ..]
         if second.kind == TokenKind::Word && WITH_MEMBERS.contains(&first.text(text)));
@@ -156,8 +157,8 @@ pub(super) fn is_same_line(text: &str, tokens: &[Token], at: usize) -> bool {
     tokens.get(at).is_some_and(|token| !text[before.end as usize..token.start as usize].contains('\n'))
 }
 
-/// Returns the keyword and the name of a declaration, as far as they can be found without parsing: the first two words
-/// in a row that belong to no attribute.
+/// Returns the keyword and the name of a declaration, as far as they can be found without parsing: the first word that
+/// belongs to no attribute, and the token after it if that is a word.
 pub(super) fn head(tokens: &[Token]) -> (Option<Token>, Option<Token>) {
     let mut parens = 0_usize;
     let mut at = 0;
@@ -201,7 +202,7 @@ fn starts_declaration(text: &str, tokens: &[Token]) -> bool {
     follows && second.kind == TokenKind::Word
 }
 
-/// Returns how many of the tokens right before `at` are docs: they belong to what starts there.
+/// Returns the number of docs right before `at`: they belong to what starts there.
 fn docs_before(tokens: &[Token], first: usize, at: usize) -> usize {
     tokens[(first + 1).min(at)..at].iter().rev().take_while(|token| token.kind == TokenKind::Doc).count()
 }

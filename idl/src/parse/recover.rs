@@ -23,6 +23,7 @@ pub(super) const DECLARATIONS: [&str; 9] =
 const METHODS: [&str; 2] = ["oneway", "rpc"];
 
 impl Parser<'_> {
+    /// Reads the members of a declaration that the grammar rejected with `failure`, or reports why it has none.
     pub(super) fn recover(&mut self, piece: &Piece, failure: Option<&Failure>) {
         let tokens = &self.tokens[piece.tokens.clone()];
         let (keyword, name) = cut::head(tokens);
@@ -60,7 +61,7 @@ impl Parser<'_> {
             && !has_keyword
     }
 
-    /// Checks what comes before the members.
+    /// Returns the state of what comes before the members.
     fn head(
         &self,
         piece: &Piece,
@@ -85,18 +86,18 @@ impl Parser<'_> {
     fn members(&mut self, members: &mut Members, body: Range<usize>, unclosed: Option<usize>) -> bool {
         let mut broken = false;
         let body_end = body.end;
-        // An extra brace closes what a missing one has opened: what comes before it is not a member of its own.
+        // A `}` too many is that of a variant whose `{` is missing: tokens up to it belong to that variant.
         let lone =
             cut::closing(self.tokens[body.clone()].iter()).map_or(body.start, |lone| body.start + lone + 1);
         let mut inside_until = body.start;
-        // End of the part before a stray `;` that split a member on one line.
-        let mut half = None;
+        // Where a broken member was cut by a `;`, if text follows on its line: that is the rest of the same member.
+        let mut cut_at = None;
         for mut member in cut::members(self.tokens, body) {
             if member.start < inside_until {
                 continue;
             }
             let is_rest =
-                half == Some(member.start) && !members.starts(self.text, &self.tokens[member.clone()]);
+                cut_at == Some(member.start) && !members.starts(self.text, &self.tokens[member.clone()]);
             for _ in 0..=MAX_RESUMES {
                 let Some(failed) = self.member(members, member.clone()) else { break };
                 let at_end = failed.at >= member.end && member.end == body_end;
@@ -108,7 +109,7 @@ impl Parser<'_> {
                     self.report_failure(member.clone(), failed.failure.as_ref());
                 }
                 let is_cut = is_rest || failed.at + 1 == member.end;
-                half =
+                cut_at =
                     Some(member.end).filter(|end| is_cut && cut::is_same_line(self.text, self.tokens, *end));
                 if matches!(members, Members::Union(_)) {
                     inside_until = lone;
@@ -138,7 +139,7 @@ impl Parser<'_> {
                 let at = self.token_at(base + failure.at);
                 let before = at.checked_sub(1).map(|before| self.tokens[before]);
                 let is_next_line =
-                    before.is_some_and(|before| self.belongs_behind(before, self.tokens.get(at).copied()));
+                    before.is_some_and(|before| self.belongs_after(before, self.tokens.get(at).copied()));
                 let resumes = is_next_line && failure.wants(Rule::semicolon);
                 Some(Failed { at, failure: Some(failure), resumes })
             }
@@ -186,7 +187,7 @@ impl Parser<'_> {
         let message = format!("{expectation}, found {}", expected::found(found, self.text));
         let diagnostic = Diagnostic::new(diagnostic::SYNTAX, message);
         let diagnostic = match (before, found) {
-            (Some(before), found) if self.belongs_behind(before, found) => {
+            (Some(before), found) if self.belongs_after(before, found) => {
                 diagnostic.at(self.span(before).after(), expectation)
             }
             (_, Some(found)) => diagnostic.at(self.span(found), ""),
@@ -198,7 +199,7 @@ impl Parser<'_> {
 
     /// Reports whether something missing belongs after the token before, rather than before the first token of the next
     /// line.
-    fn belongs_behind(&self, before: Token, found: Option<Token>) -> bool {
+    fn belongs_after(&self, before: Token, found: Option<Token>) -> bool {
         let next = found.map_or(self.text.len(), |token| token.start as usize);
         let starts_anew = matches!(before.kind, TokenKind::Sign(b';' | b'{' | b'}') | TokenKind::Doc);
         !starts_anew && self.text[before.end as usize..next].contains('\n')

@@ -13,7 +13,7 @@ pub(crate) enum NameError {
     UnknownPrefix,
     /// An alias and a package of that name both have it.
     Ambiguous,
-    /// It may refer to something that is already reported.
+    /// The name may refer to something that is already reported.
     Silent,
 }
 

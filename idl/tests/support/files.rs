@@ -1,8 +1,8 @@
-//! Several files in one, as cases and fuzzing have them.
+//! Splits one text into several files, as cases and fuzzing use them.
 
 use zsvc_idl::MemoryLoader;
 
-/// A text may hold more files: each starts behind a line `//--- path`.
+/// Returns the files of a text: each one but the first starts after a line `//--- path`.
 pub(crate) fn files(path: &str, bytes: &[u8]) -> MemoryLoader {
     let mut loader = MemoryLoader::default();
     let mut path = path.to_owned();

@@ -1,5 +1,5 @@
-//! What holds of every input, whatever it is: what fuzzing looks for a counterexample of, and what tests replay the
-//! inputs for that once were one. Each function panics where it does not hold.
+//! Properties of every input. Fuzzing looks for counterexamples, and tests replay those that were found. Each function
+//! panics if its property does not hold.
 
 use zsvc_idl::compat::{Sources, compare};
 use zsvc_idl::diagnostic::{RenderStyle, brief, render};
@@ -7,14 +7,14 @@ use zsvc_idl::{Compilation, MemoryLoader, compile, format};
 
 use super::files::files;
 
-/// What the input is called.
+/// Name of the input.
 pub(crate) const PATH: &str = "input.svc";
 
 fn compiled(loader: &MemoryLoader) -> Compilation {
     compile(loader, &[PATH.to_owned()], &[])
 }
 
-/// There is a schema or an error, and all that is told has a place and can be shown in each way.
+/// Checks that there is a schema or an error, and that each diagnostic has a place and can be shown in each format.
 pub(crate) fn check(bytes: &[u8]) {
     let compilation = compiled(&files(PATH, bytes));
     assert_eq!(compilation.schema.is_none(), compilation.has_errors());
@@ -34,7 +34,8 @@ pub(crate) fn check(bytes: &[u8]) {
     }
 }
 
-/// A text can be formatted or has an error of form. Formatting again changes nothing, and what it means is the same.
+/// Checks that a text can be formatted or has a syntax error, that formatting again changes nothing, and that the schema
+/// stays the same.
 pub(crate) fn formats(bytes: &[u8]) {
     let loader = MemoryLoader::default().with(PATH, bytes);
     let formatting = format(&loader, PATH);
@@ -49,7 +50,7 @@ pub(crate) fn formats(bytes: &[u8]) {
 /// The line between the older and the newer side, where an input has two.
 const NEWER: &[u8] = b"//===\n";
 
-/// Two schemas can be compared and each change be shown, and a schema has not changed since itself.
+/// Checks that two schemas can be compared and each change be shown, and that a schema has no changes to itself.
 pub(crate) fn compares(bytes: &[u8]) {
     let cut = bytes.windows(NEWER.len()).position(|window| window == NEWER);
     let (old, new) = cut.map_or((bytes, bytes), |at| (&bytes[..at], &bytes[at + NEWER.len()..]));
@@ -69,7 +70,7 @@ pub(crate) fn compares(bytes: &[u8]) {
     }
 }
 
-/// What a file means, or what is wrong with it, without where it stands.
+/// Returns the schema of a file, or its diagnostics, without spans.
 pub(crate) fn meaning(loader: &MemoryLoader) -> Vec<String> {
     let Compilation { schema, diagnostics, .. } = compiled(loader);
     match schema {

@@ -1,4 +1,4 @@
-//! What the tests share: a loader for folders, and diagnostics as one text.
+//! Helpers of several tests: a loader for folders, and diagnostics as one text.
 
 #![allow(dead_code, reason = "each test program uses a part of it")]
 
@@ -12,11 +12,11 @@ use zsvc_idl::diagnostic::{RenderStyle, render};
 use zsvc_idl::lint::{Level, Levels, rules};
 use zsvc_idl::{Compilation, LoadError, Loader};
 
-/// Loads what lies in a folder.
+/// A loader of the files in a folder.
 pub(crate) struct Folder(PathBuf);
 
 impl Folder {
-    /// A folder, told from the root of the repository.
+    /// Returns the loader of a folder, relative to the root of the repository.
     pub(crate) fn of_repository(path: &str) -> Self {
         Self(repository().join(path))
     }
@@ -31,12 +31,12 @@ impl Loader for Folder {
     }
 }
 
-/// The root of the repository.
+/// Returns the root of the repository.
 pub(crate) fn repository() -> PathBuf {
     PathBuf::from(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))
 }
 
-/// All diagnostics, with an empty line between them.
+/// Returns all diagnostics as text, with an empty line between them.
 pub(crate) fn rendered(compilation: &Compilation) -> String {
     let texts = compilation.diagnostics.iter();
     let texts: Vec<String> =
@@ -44,7 +44,7 @@ pub(crate) fn rendered(compilation: &Compilation) -> String {
     texts.join("\n")
 }
 
-/// The blocks of a document whose info starts with `svc`: the line, the info, the text.
+/// Returns the code blocks of a document whose info starts with `svc`: line, info and text.
 pub(crate) fn blocks(document: &str) -> Vec<(usize, String, String)> {
     let mut blocks = Vec::new();
     let mut lines = document.lines().enumerate();
@@ -59,7 +59,7 @@ pub(crate) fn blocks(document: &str) -> Vec<(usize, String, String)> {
     blocks
 }
 
-/// What is looked at where a code is to be shown: spelling, and the rule of that code, if it is a lint's.
+/// Returns the lints to run for a case of a code: spelling, and the lint of that code, if there is one.
 pub(crate) fn levels_for(code: &str) -> Levels {
     let mut levels = Levels::of_check();
     for rule in rules().filter(|rule| rule.code().id() == code) {

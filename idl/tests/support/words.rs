@@ -1,4 +1,4 @@
-//! A text as words and the space between them, for tests that change the space.
+//! Splits a text into words and the space between them, for tests that change the space.
 
 /// A word, number, string, sign, line of docs or comment, and the space before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,7 +17,7 @@ impl Word<'_> {
     }
 }
 
-/// All words of a text that has no mistake of form, and the space behind the last.
+/// Returns all words of a text without syntax errors, and the space after the last.
 pub(crate) fn words(text: &str) -> (Vec<Word<'_>>, &str) {
     let mut words = Vec::new();
     let mut rest = text;
@@ -82,12 +82,12 @@ fn string_length(text: &str) -> usize {
     text.len()
 }
 
-/// The texts of all words but commas, of which formatting may set one more or less.
+/// Returns the texts of all words except commas, which formatting may add or remove.
 pub(crate) fn without_commas(text: &str) -> Vec<&str> {
     words(text).0.into_iter().map(|word| word.text).filter(|text| *text != ",").collect()
 }
 
-/// Xorshift: even enough for tests, and the same everywhere.
+/// A xorshift generator: even enough for tests, and the same on every platform.
 pub(crate) struct Numbers(pub(crate) u64);
 
 impl Numbers {
@@ -103,8 +103,8 @@ impl Numbers {
     }
 }
 
-/// The same words, with other space between them. What is kept of space is what the style keeps of it: that a comment is
-/// on a line of its own or behind something, and whether a line is free between members, declarations and comments.
+/// Returns the same words with other space between them. Only what the style keeps of space is kept: whether a comment is
+/// on its own line, and whether a line is blank between members, declarations and comments.
 pub(crate) fn scrambled(text: &str, numbers: &mut Numbers) -> String {
     let (words, _) = words(text);
     let mut scrambled = space(numbers, 0, 3);
@@ -134,7 +134,7 @@ fn space_between(before: &Word, word: &Word, numbers: &mut Numbers) -> String {
     if space.is_empty() && needs_space(before.text, word.text) { " ".to_owned() } else { space }
 }
 
-/// Some space with so many line feeds.
+/// Returns random space with a number of line feeds.
 fn space(numbers: &mut Numbers, least: usize, most: usize) -> String {
     let ends = ["\n", "\r\n", "\t\n", "  \n"];
     let count = least + numbers.below(most - least + 1);
@@ -143,7 +143,7 @@ fn space(numbers: &mut Numbers, least: usize, most: usize) -> String {
     space
 }
 
-/// Whether two words would be one without space between them.
+/// Reports whether two words would be one without space between them.
 fn needs_space(before: &str, word: &str) -> bool {
     let is_word =
         |byte: Option<&u8>| byte.is_some_and(|byte| is_part_of_word(*byte) || b".-/".contains(byte));

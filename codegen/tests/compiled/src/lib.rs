@@ -1,18 +1,18 @@
-//! Everything that `svc/` holds, as a user's crate would have it: with all warnings denied.
+//! Code generated from everything in `svc/`, as a user's crate would include it, with all warnings denied.
 //!
-//! That it compiles is half of the test; what the types do is in `tests/`.
+//! That it compiles is half of the test; the behaviour of the types is tested in `tests/`.
 
 #![deny(warnings, missing_docs, rust_2018_idioms, unreachable_pub)]
 #![warn(clippy::pedantic)]
 
 zsvc::include_generated!();
 
-/// All that `svc/` holds.
+/// Code generated from all of `svc/`.
 pub mod hazards {
     include!(concat!(env!("OUT_DIR"), "/hazards/mod.rs"));
 }
 
-/// Held to all that clippy says of code by hand, but for what is named here.
+/// Code checked by all lints that clippy has for handwritten code, except those named here.
 #[allow(
     clippy::default_trait_access,
     clippy::derivable_impls,
@@ -25,25 +25,25 @@ pub mod linted {
     include!(concat!(env!("OUT_DIR"), "/linted/mod.rs"));
 }
 
-/// Without traits and servers.
+/// Code without traits and servers.
 pub mod client {
     include!(concat!(env!("OUT_DIR"), "/client/mod.rs"));
 }
 
-/// Without clients.
+/// Code without clients.
 pub mod server {
     include!(concat!(env!("OUT_DIR"), "/server/mod.rs"));
 }
 
-/// With types of this crate in place of generated ones, and with more derives.
+/// Code with types of this crate in place of generated ones, and with more derives.
 pub mod replaced {
     include!(concat!(env!("OUT_DIR"), "/replaced/mod.rs"));
 }
 
-/// Stands for `money.v1.Amount`.
+/// Replacement of `money.v1.Amount`.
 #[derive(Clone, Debug, PartialEq, PartialOrd, serde::Serialize, serde::Deserialize)]
 pub struct Price(f64);
 
-/// Stands for `market.v1.Symbol`.
+/// Replacement of `market.v1.Symbol`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, serde::Serialize, serde::Deserialize)]
 pub struct Ticker(String);

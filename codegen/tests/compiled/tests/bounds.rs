@@ -1,4 +1,4 @@
-//! `@len` and `@range`: what breaks them, and how that is told.
+//! Tests `@len` and `@range`: which values violate them, and the errors.
 
 use std::collections::BTreeMap;
 
@@ -50,7 +50,7 @@ fn too_long() -> Lengths {
     Lengths { text: "abcdef".to_owned(), ..lengths() }
 }
 
-/// Checks what is said of a value.
+/// Checks the error of a value.
 fn check(value: &impl Validate, expected: &str) {
     let said = value.validate().expect_err("a broken bound").to_string();
     assert_eq!(said, expected);

@@ -1,5 +1,5 @@
-//! That the schemas in `svc/` try every word that Rust keeps for itself, and every name that generated code uses, in every
-//! place that a name can have. That they compile is shown by this test's crate being there.
+//! Checks that the schemas in `svc/` use every keyword of Rust, and every name that generated code uses, in every place
+//! that a name can have. That they compile is tested by building this crate.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -17,14 +17,14 @@ const KEYWORDS: &str = "
     abstract become box do final gen macro override priv try typeof unsized virtual yield
     macro_rules raw safe union";
 
-/// Names that mean something in generated code.
+/// Names that have a meaning in generated code.
 const OURS: &str = "
     new connect local channel Result Option Box String Vec Ok Err Some None std core alloc zsvc serde wire Default Clone
     Debug Display Send Sync Iterator Into From Future Arc BTreeMap Context Channel Status Error Service Method METHODS
     Streaming Sink Stream Bytes Value Timestamp Uuid Duration Unknown number from_number str usize context sink service
     call params fields length serializer deserializer formatter payload variant drop dispatch methods out reader start";
 
-/// The words that each place holds somewhere.
+/// The names used in each kind of place.
 #[derive(Default)]
 struct Places {
     parts_of_packages: BTreeSet<String>,

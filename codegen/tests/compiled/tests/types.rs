@@ -1,4 +1,4 @@
-//! Structs, enums, unions and errors: their bytes, their defaults, their texts.
+//! Tests structs, enums, unions and errors: bytes, defaults and texts.
 
 mod common;
 
@@ -189,7 +189,7 @@ fn builtins_have_their_forms() {
     assert_eq!(decode::<builtins::Once>(&bytes), Ok(once));
 }
 
-/// A zero of each builtin, in the order in which the language lists them.
+/// Returns a zero of each built-in type, in the order in which the language lists them.
 fn zero() -> Value {
     let numbers = std::iter::repeat_n(Value::from(0), 8);
     let floats = [Value::from(0.0), Value::from(0.0)];

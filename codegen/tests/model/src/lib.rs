@@ -1,5 +1,4 @@
-//! Code that was generated for random schemas, and what the tests need of it: to read bytes as a type, and to write what was
-//! read again.
+//! Code generated for random schemas, and a way to read bytes as one of its types and write the value again.
 
 include!(concat!(env!("OUT_DIR"), "/mod.rs"));
 
@@ -8,10 +7,10 @@ pub mod table {
     include!(concat!(env!("OUT_DIR"), "/table.rs"));
 }
 
-/// Reads bytes as a type, and gives those that it is written with.
+/// Reads bytes as a type, and returns the bytes of the value.
 pub type Again = fn(&[u8]) -> Result<Vec<u8>, String>;
 
-/// [`Again`] for a type.
+/// Implements [`Again`] for a type.
 fn again<T: serde::Serialize + serde::de::DeserializeOwned>(bytes: &[u8]) -> Result<Vec<u8>, String> {
     let value: T = rmp_serde::from_slice(bytes).map_err(|error| error.to_string())?;
     rmp_serde::to_vec(&value).map_err(|error| error.to_string())

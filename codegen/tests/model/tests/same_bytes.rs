@@ -1,4 +1,4 @@
-//! The model of the codec, which verdicts on changes are proved by, and generated code write and read the same bytes.
+//! Checks that generated code reads and writes the same bytes as the codec of the model that tests verdicts on changes.
 
 use zsvc_codegen_model::table::{TEXTS, TYPES};
 use zsvc_idl::schema::{Schema, Type, TypeId};
@@ -7,7 +7,7 @@ use zsvc_model::codec::{Reader, bytes, parsed, write};
 use zsvc_model::random::Random;
 use zsvc_model::value::Maker;
 
-/// How many values of each type are tried.
+/// Number of values of each type that are tried.
 const VALUES: usize = 100;
 
 fn schema(text: &str) -> Schema {
@@ -15,7 +15,7 @@ fn schema(text: &str) -> Schema {
     compile(&loader, &["random.svc".to_owned()], &[]).schema.expect("it compiled when this was built")
 }
 
-/// Each type of a schema with its full name.
+/// Returns each type of a schema with its full name.
 fn named(schema: &Schema) -> impl Iterator<Item = (String, Type)> {
     (0..).map(TypeId).zip(&schema.types).map(|(id, definition)| {
         let package = schema.package(definition.package).full_name();
@@ -72,7 +72,7 @@ fn both_refuse_the_same_bytes() {
         let types: Vec<(String, Type)> = named(&schema).collect();
         for (name, ty) in &types {
             let Some((_, again)) = TYPES.iter().find(|(known, _)| known == name) else { continue };
-            // What another type writes is mostly nothing for this one.
+            // Bytes of another type are mostly invalid for this one.
             for (_, other) in &types {
                 let raw = write(&schema, other, &Maker::new(&schema, &mut random).value(other));
                 let (model, generated) = (reader.read(ty, &raw), again(&bytes(&raw)));

@@ -1,14 +1,14 @@
-//! Values as bytes, and bytes as values, by a schema alone: the chapter *Values* of docs/protocol.md.
+//! Encodes and decodes values by a schema alone, as the chapter *Values* of docs/protocol.md says.
 
 use rmpv::Value as Raw;
 use zsvc_idl::schema::{Builtin, Field, Literal, Payload, Range, Schema, Type, TypeKind, Variant};
 
 use crate::value::{Value, holds_float, integer, limits};
 
-/// Why bytes are not what they should be.
+/// Why bytes are not a value of the type.
 pub type Refusal = String;
 
-/// The bytes of a value.
+/// Returns the bytes of a value.
 ///
 /// # Panics
 /// Never: a vector takes any bytes.
@@ -19,12 +19,12 @@ pub fn bytes(raw: &Raw) -> Vec<u8> {
     bytes
 }
 
-/// What bytes hold.
+/// Returns the value that bytes hold.
 pub fn parsed(mut bytes: &[u8]) -> Result<Raw, Refusal> {
     rmpv::decode::read_value(&mut bytes).map_err(|error| error.to_string())
 }
 
-/// A value of a type as MessagePack.
+/// Returns a value of a type as MessagePack.
 #[must_use]
 pub fn write(schema: &Schema, ty: &Type, value: &Value) -> Raw {
     match (schema.resolved(ty), value) {
@@ -72,7 +72,7 @@ fn write_builtin(builtin: Builtin, value: &Value) -> Raw {
     }
 }
 
-/// The shortest of the three forms that hold it.
+/// Returns the shortest of the three forms of a timestamp that hold it.
 fn write_timestamp(seconds: i64, nanoseconds: u32) -> Vec<u8> {
     match (u64::try_from(seconds), u32::try_from(seconds)) {
         (_, Ok(seconds)) if nanoseconds == 0 => seconds.to_be_bytes().to_vec(),
@@ -83,7 +83,7 @@ fn write_timestamp(seconds: i64, nanoseconds: u32) -> Vec<u8> {
     }
 }
 
-/// An array by number: nil for holes and what is absent, which is left off at the end.
+/// Returns an array by number, with nil for gaps and for absent values; absent values at the end are left out.
 #[must_use]
 pub fn write_fields(schema: &Schema, fields: &[Field], value: &Value) -> Raw {
     let Value::Struct(values) = value else { return Raw::Nil };
@@ -117,17 +117,17 @@ fn write_union(schema: &Schema, variants: &[Variant], value: &Value) -> Raw {
     Raw::Array(vec![number.into(), raw])
 }
 
-/// Reads values by a schema.
+/// A reader of values of a schema.
 #[derive(Debug, Clone, Copy)]
 pub struct Reader<'a> {
-    /// What types mean.
+    /// The schema that resolves types.
     pub schema: &'a Schema,
-    /// A server holds bounds, a client takes what it is given.
+    /// Whether bounds are checked: servers check them, clients do not.
     pub is_server: bool,
 }
 
 impl Reader<'_> {
-    /// A value of a type.
+    /// Reads a value of a type.
     pub fn read(self, ty: &Type, raw: &Raw) -> Result<Value, Refusal> {
         match self.schema.resolved(ty) {
             Type::Optional(_) if raw.is_nil() => Ok(Value::Absent),
@@ -153,7 +153,7 @@ impl Reader<'_> {
         }
     }
 
-    /// The fields of a struct, or the parameters of a method.
+    /// Reads the fields of a struct, or the parameters of a method.
     pub fn fields(self, fields: &[Field], raw: &Raw) -> Result<Value, Refusal> {
         if let Raw::Map(entries) = raw {
             return self.fields(fields, &by_number(fields, entries)?);
@@ -195,7 +195,7 @@ impl Reader<'_> {
     }
 }
 
-/// A map from names of fields, as the array that it stands for. Names that are unknown are skipped.
+/// Converts a map from names of fields to the array that means the same. Unknown names are skipped.
 fn by_number(fields: &[Field], entries: &[(Raw, Raw)]) -> Result<Raw, Refusal> {
     let mut array = Vec::new();
     for (name, value) in entries {
@@ -258,7 +258,7 @@ fn read_timestamp(raw: &Raw) -> Option<Value> {
     }
 }
 
-/// The value of a default.
+/// Returns the value of a default.
 #[must_use]
 pub fn literal(schema: &Schema, ty: &Type, literal: &Literal) -> Value {
     match literal {
@@ -276,7 +276,7 @@ pub fn literal(schema: &Schema, ty: &Type, literal: &Literal) -> Value {
     }
 }
 
-/// Holds a value against bounds.
+/// Checks a value against bounds.
 fn hold(value: &Value, len: Option<&Range>, range: Option<&Range>) -> Result<(), Refusal> {
     let length = match value {
         Value::String(text) => text.chars().count(),

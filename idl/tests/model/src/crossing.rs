@@ -1,7 +1,7 @@
-//! Values that cross from programs of one schema to those of another, and who refuses or misreads them.
+//! Sends values from programs of one schema to those of another, and finds which side rejects or misreads them.
 //!
-//! It is told for each way by itself: what servers read and what clients read, of either age. What verdicts say to that is
-//! not known here.
+//! Each direction is recorded separately: what old and new servers read, and what old and new clients read. Nothing here
+//! knows the verdicts of `compat`.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::meaning::{Seen, same, same_fields};
 use crate::random::Random;
 use crate::value::Maker;
 
-/// Who reads what a program of the other age has written.
+/// The side that reads what a program of the other schema has written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 #[allow(missing_docs, reason = "each is the age and the kind of the reader")]
 pub enum Way {
@@ -21,35 +21,35 @@ pub enum Way {
     NewServer,
     OldClient,
     NewClient,
-    /// A value of a type, whether a method leads to it or not.
+    /// A reader of a value of a type, whether a method uses the type or not.
     OldType,
     NewType,
 }
 
-/// Why values were refused or misread, for each way the first of them.
+/// Why values were rejected or misread: the first reason for each reader.
 pub type Failures = BTreeMap<Way, String>;
 
-/// Who holds bounds.
+/// Which programs check bounds.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Bounds {
-    /// Writers, and the servers that methods lead to.
+    /// Writers, and servers that read requests.
     OfServers,
-    /// Also whoever reads a value of a type by itself.
+    /// Also readers of a value of a type outside of a method.
     OfAll,
-    /// Nobody: anything of a type may be written, and is read.
+    /// None: every value of a type may be written, and is read.
     Nowhere,
 }
 
-/// Who calls whom.
+/// Which client calls which server.
 struct Sides<'a> {
     bounds: Bounds,
     client: &'a Schema,
     server: &'a Schema,
-    /// Who reads requests, and who reads answers.
+    /// The reader of requests, and the reader of answers.
     ways: (Way, Way),
 }
 
-/// One value on its way: what wrote it, and who reads it.
+/// One value that is sent: the side that wrote it, and the side that reads it.
 struct Crossing<'a> {
     writer: &'a Schema,
     reader: Reader<'a>,
@@ -63,7 +63,7 @@ impl Crossing<'_> {
         if self.bounds == Bounds::Nowhere { maker.without_bounds() } else { maker }
     }
 
-    /// Why a value of one type can't be read as the other, if this one can't.
+    /// Returns why a random value of one type can't be read as the other type, if it can't.
     fn of_type(&mut self, written: &Type, read: &Type) -> Result<(), Refusal> {
         let value = self.maker().value(written);
         let raw = parsed(&bytes(&write(self.writer, written, &value)))?;
@@ -77,7 +77,7 @@ impl Crossing<'_> {
         let value = self.maker().fields(&written.parameters, 0);
         let raw = parsed(&bytes(&write_fields(self.writer, &written.parameters, &value)))?;
         let found = self.reader.fields(&read.parameters, &raw)?;
-        // Parameters count by position, and a name says what one means.
+        // Parameters are matched by position, but their names say what they mean.
         let any = Type::List(Box::new(Type::Named(TypeId(0))));
         let sides = (
             Seen { schema: self.writer, ty: &any, value: &value },
@@ -88,7 +88,7 @@ impl Crossing<'_> {
     }
 }
 
-/// Everything once, in all ways.
+/// Sends everything once, in all directions.
 #[must_use]
 pub fn cross(old: &Schema, new: &Schema, bounds: Bounds, random: &mut Random) -> Failures {
     let mut failures = Failures::new();
@@ -113,14 +113,14 @@ fn calls(sides: &Sides<'_>, random: &mut Random, failures: &mut Failures) {
         };
         match known.get(&name) {
             Some(method) => call(sides, called, method, random).into_iter().for_each(&mut failed),
-            // That an old server does not have a new method is nobody's fault.
+            // An old server without a new method is no failure.
             None if sides.ways.0 == Way::OldServer => {}
             None => failed((sides.ways.0, "unimplemented".to_owned())),
         }
     }
 }
 
-/// A call of what the client knows, at a server that knows it so.
+/// Calls a method as the client has it, at a server that has it as `server` says.
 fn call(sides: &Sides<'_>, called: &Method, method: &Method, random: &mut Random) -> Vec<(Way, Refusal)> {
     let is_one_way = |it: &Method| matches!(it.kind, MethodKind::OneWay);
     if is_one_way(called) != is_one_way(method) {
@@ -151,7 +151,7 @@ fn reply(sides: &Sides<'_>, called: &Method, method: &Method, random: &mut Rando
     let mut crossing = answering(sides, random);
     match (given, answer) {
         (Some(written), Some(read)) => crossing.of_type(written, read),
-        // Nil is what a method answers that answers with nothing.
+        // A method without an answer type answers with nil.
         (None, Some(read)) => crossing.reader.read(read, &Raw::Nil).map(drop),
         (_, None) => Ok(()),
     }
@@ -171,7 +171,7 @@ fn answering<'a>(sides: &Sides<'a>, random: &'a mut Random) -> Crossing<'a> {
     Crossing { writer: sides.server, reader, bounds: sides.bounds, random }
 }
 
-/// By their full names.
+/// Returns the methods of a schema by their full names.
 fn methods(schema: &Schema) -> BTreeMap<String, &Method> {
     let services = schema
         .packages
@@ -184,7 +184,7 @@ fn methods(schema: &Schema) -> BTreeMap<String, &Method> {
     named.collect()
 }
 
-/// What a method takes as a stream.
+/// Returns the type of the items that a method takes as a stream.
 fn incoming(method: &Method) -> Option<&Type> {
     match &method.kind {
         MethodKind::ClientStream(stream, _) | MethodKind::Bidirectional(stream, _) => Some(&stream.item),
@@ -192,7 +192,7 @@ fn incoming(method: &Method) -> Option<&Type> {
     }
 }
 
-/// What a method answers with, and whether that is a stream.
+/// Returns the type that a method answers with, and whether that is a stream.
 fn outgoing(method: &Method) -> (Option<&Type>, bool) {
     match &method.kind {
         MethodKind::Unary(answer) | MethodKind::ClientStream(_, answer) => (answer.as_ref(), false),
@@ -201,11 +201,11 @@ fn outgoing(method: &Method) -> (Option<&Type>, bool) {
     }
 }
 
-/// Has a value of each type that both have cross, whether a method leads to it or not. Types are known by their names alone,
-/// since a package may be named otherwise.
+/// Sends a value of each type that both schemas have, whether a method uses it or not. Types are matched by their names
+/// alone, since packages may be renamed.
 ///
 /// # Errors
-/// Why the first is refused or misread that is.
+/// Returns why the first value that is rejected or misread is.
 pub fn types(writer: &Schema, reader: &Schema, bounds: Bounds, random: &mut Random) -> Result<(), Refusal> {
     let known: BTreeMap<&str, TypeId> =
         reader.types.iter().map(|definition| definition.name.as_str()).zip((0..).map(TypeId)).collect();

@@ -1,36 +1,36 @@
-//! Schemas in the making: random ones, which can be changed, and written as a file.
+//! Random schemas that can be changed, and written as a file.
 
 use std::fmt::Write;
 
 use crate::random::Random;
 
-/// A file.
+/// A schema of one file.
 #[derive(Debug, Clone)]
 pub struct Draft {
-    /// Its package.
+    /// Name of the package.
     pub package: String,
-    /// Its types, each of which may use those before it.
+    /// Declared types, each of which may use those before it.
     pub types: Vec<Declared>,
     /// The methods of its service.
     pub methods: Vec<Method>,
-    /// How many names were given out.
+    /// Number of names given out so far.
     pub names: usize,
 }
 
 /// A declared type.
 #[derive(Debug, Clone)]
 pub struct Declared {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// `///`
+    /// Text of the docs; empty if there are none.
     pub docs: String,
-    /// What it is.
+    /// Kind and members of the type.
     pub body: Body,
-    /// Numbers that may not come back.
+    /// Reserved numbers.
     pub reserved: Vec<u32>,
 }
 
-/// What a type is.
+/// The kind of a type, and its members.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "each is the keyword that declares it")]
 pub enum Body {
@@ -41,33 +41,33 @@ pub enum Body {
     Alias(String),
 }
 
-/// A field, or a parameter, whose number is its position.
+/// A field, or a parameter; the number of a parameter is its position.
 #[derive(Debug, Clone)]
 pub struct Member {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its number.
+    /// Number on the wire.
     pub number: u32,
-    /// Its type, as it is written.
+    /// Type, as written in the file.
     pub ty: String,
-    /// Its default, as it is written.
+    /// Default, as written in the file.
     pub default: Option<&'static str>,
-    /// The name of an attribute, the least and the most that it allows.
+    /// Name of an attribute, and the minimum and maximum that it allows.
     pub bound: Option<(&'static str, u32, u32)>,
 }
 
 /// A variant.
 #[derive(Debug, Clone)]
 pub struct Variant {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Its number.
+    /// Number on the wire.
     pub number: u32,
-    /// What it carries.
+    /// Payload of the variant.
     pub payload: Payload,
 }
 
-/// What a variant carries.
+/// The payload of a variant.
 #[derive(Debug, Clone)]
 #[allow(missing_docs, reason = "as in a schema")]
 pub enum Payload {
@@ -79,25 +79,25 @@ pub enum Payload {
 /// A method.
 #[derive(Debug, Clone)]
 pub struct Method {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// `oneway`.
+    /// Whether it is `oneway`.
     pub one_way: bool,
-    /// Its plain parameters.
+    /// Parameters that are not streams.
     pub parameters: Vec<Member>,
-    /// The type of the items that it takes.
+    /// Type of the items that it takes as a stream.
     pub incoming: Option<String>,
     /// Whether it answers with a stream.
     pub streams: bool,
-    /// What it answers with.
+    /// Type that it answers with.
     pub answer: Option<String>,
-    /// What it throws.
+    /// Error that it throws.
     pub throws: Option<String>,
-    /// `@deadline(1s)` and the like, as it is written.
+    /// Attributes such as `@deadline(1s)`, as written in the file.
     pub attributes: &'static str,
 }
 
-/// Types of the language that schemas are made of.
+/// Built-in types that random schemas use.
 pub const BUILTINS: [&str; 16] = [
     "bool",
     "u8",
@@ -118,7 +118,7 @@ pub const BUILTINS: [&str; 16] = [
 ];
 
 impl Draft {
-    /// A random one.
+    /// Returns a random schema.
     #[must_use]
     pub fn random(random: &mut Random) -> Self {
         let mut draft =
@@ -134,13 +134,13 @@ impl Draft {
         draft
     }
 
-    /// A name that no other has.
+    /// Returns a name that nothing else has.
     pub fn fresh(&mut self, start: &str) -> String {
         self.names += 1;
         format!("{start}{}", self.names)
     }
 
-    /// A type of the language, or one that is declared already, or one of these in something.
+    /// Returns a built-in type, one that is declared already, or a list, map or optional of one.
     pub fn ty(&self, random: &mut Random) -> String {
         let plain = if self.types.is_empty() || random.one_in(2) {
             (*random.pick(&BUILTINS)).to_owned()
@@ -159,7 +159,7 @@ impl Draft {
         }
     }
 
-    /// A field with a name of its own.
+    /// Returns a random field with an unused name.
     pub fn member(&mut self, random: &mut Random, number: u32) -> Member {
         let ty = self.ty(random);
         let bound = match ty.as_str() {
@@ -192,7 +192,7 @@ impl Draft {
         members.collect()
     }
 
-    /// A variant with a name of its own.
+    /// Returns a random variant with an unused name.
     pub fn variant(&mut self, random: &mut Random, number: u32) -> Variant {
         let payload = match random.below(3) {
             0 => Payload::Nothing,
@@ -202,12 +202,12 @@ impl Draft {
         Variant { name: self.fresh("Variant"), number, payload }
     }
 
-    /// A type with a name of its own.
+    /// Returns a random type with an unused name.
     pub fn declared(&mut self, random: &mut Random) -> Declared {
         let name = self.fresh("Type");
         let body = match random.below(8) {
             0..=3 => {
-                // A struct without fields has one value alone, which never tells what it was meant for.
+                // A struct without fields has only one value, from which no misreading can be seen.
                 let mut fields = self.members(random);
                 if fields.is_empty() {
                     fields.push(self.member(random, 1));
@@ -226,7 +226,7 @@ impl Draft {
         Declared { name, docs: String::new(), body, reserved: Vec::new() }
     }
 
-    /// A method with a name of its own.
+    /// Returns a random method with an unused name.
     pub fn method(&mut self, random: &mut Random) -> Method {
         let parameters = (1..).take(random.below(4)).map(|number| self.member(random, number)).collect();
         let one_way = random.one_in(6);
@@ -246,7 +246,7 @@ impl Draft {
         }
     }
 
-    /// As a file.
+    /// Returns the text of the file.
     ///
     /// # Panics
     /// Never: strings take any text.

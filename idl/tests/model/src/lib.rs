@@ -1,9 +1,9 @@
-//! What it takes to prove the verdicts of `zsvc diff`: random schemas and changes of them ([`draft`], [`mutate`]), random
+//! A model that checks the verdicts of `zsvc diff`: random schemas and changes of them ([`draft`], [`mutate`]), random
 //! values of their types ([`value`]), and a codec ([`codec`]) that writes and reads such values by a schema alone, made from
-//! docs/protocol.md and independent of the runtime. Whether a value that was read means what was written is told by
-//! [`meaning`], and who reads what of whom by [`crossing`].
+//! docs/protocol.md and independent of the runtime. [`meaning`] decides whether a value that was read means what was
+//! written, and [`crossing`] which side reads what.
 //!
-//! `tests/verdicts.rs` holds `zsvc_idl::compat` against it. That this codec and generated code write the same bytes is
+//! `tests/verdicts.rs` compares `zsvc_idl::compat` with it. That this codec and generated code write the same bytes is
 //! tested in `codegen/tests/model`. Nothing here is for use outside of tests.
 
 pub mod codec;

@@ -1,7 +1,7 @@
-//! Whether a value that was read means what was written.
+//! Decides whether a value that was read means what was written.
 //!
 //! Members are the same if they have the same name; where a name is gone on one side, if they have the same number and the
-//! other name is new. That is what a person means by a schema, and it is told here without looking at what `compat` does.
+//! other name is new. That is what an author means by a schema, and it is decided here independently of `compat`.
 
 use zsvc_idl::schema::{Builtin, EnumValue, Field, Payload, Schema, Type, TypeKind, Variant};
 
@@ -11,11 +11,11 @@ use crate::value::Value;
 /// A value as one side has it.
 #[derive(Debug, Clone, Copy)]
 pub struct Seen<'a> {
-    /// Of that side.
+    /// Schema of that side.
     pub schema: &'a Schema,
-    /// As that side has it.
+    /// Type on that side.
     pub ty: &'a Type,
-    /// As that side wrote or read it.
+    /// Value as that side wrote or read it.
     pub value: &'a Value,
 }
 
@@ -25,7 +25,7 @@ impl<'a> Seen<'a> {
     }
 }
 
-/// Whether what was read means what was written.
+/// Reports whether what was read means what was written.
 #[must_use]
 pub fn same(written: Seen<'_>, read: Seen<'_>) -> bool {
     let (old, new) = (written.schema.resolved(written.ty), read.schema.resolved(read.ty));
@@ -76,7 +76,7 @@ pub fn same(written: Seen<'_>, read: Seen<'_>) -> bool {
     }
 }
 
-/// What has a name and a number.
+/// A member with a name and a number.
 trait Member {
     fn name(&self) -> &str;
     fn number(&self) -> u32;
@@ -98,14 +98,14 @@ macro_rules! member {
 
 member!(Field, EnumValue, Variant);
 
-/// The member of `others` that `member` is.
+/// Returns the member of `others` that is the same as `member`.
 fn counterpart<'a, M: Member>(member: &M, own: &[M], others: &'a [M]) -> Option<&'a M> {
     let named = others.iter().find(|other| other.name() == member.name());
     let is_new = |other: &&M| own.iter().all(|own| own.name() != other.name());
     named.or_else(|| others.iter().find(|other| other.number() == member.number()).filter(is_new))
 }
 
-/// Whether fields mean the same. The types of `written` and `read` don't matter, only their sides and values.
+/// Reports whether fields mean the same. The types of `written` and `read` don't matter, only their sides and values.
 #[must_use]
 pub fn same_fields((written, old): (Seen<'_>, &[Field]), (read, new): (Seen<'_>, &[Field])) -> bool {
     let forth = old.iter().all(|before| match counterpart(before, old, new) {
@@ -138,12 +138,12 @@ fn same_field(written: Seen<'_>, (schema, field, value): (&Schema, &Field, &Valu
     same(written, Seen { schema, ty: &field.ty, value })
 }
 
-/// An optional without a value, and a `value` of nil, which are the same.
+/// Reports whether a value is absent: an optional without a value, or a `value` of nil, which are the same.
 fn is_nil(value: &Value) -> bool {
     *value == Value::Absent || *value == Value::Any(rmpv::Value::Nil)
 }
 
-/// What a reader has where there is nothing.
+/// Reports whether a value is the one that a reader has for an absent field.
 fn is_absent(schema: &Schema, field: &Field, value: &Value) -> bool {
     match &field.default {
         Some(default) => *value == literal(schema, &field.ty, default),
@@ -156,7 +156,7 @@ fn same_enum(old: &[EnumValue], new: &[EnumValue], written: &Value, read: &Value
     before == after && same_number(old, new, *before)
 }
 
-/// A number that one side knows must not be another's on the other.
+/// Reports whether a number belongs to one member: the member that has it on one side has no other number on the other.
 fn same_number<M: Member>(old: &[M], new: &[M], number: u32) -> bool {
     let of = |members: &[M]| members.iter().position(|member| member.number() == number);
     let forth =
@@ -196,7 +196,7 @@ fn same_union((written, old): (Seen<'_>, &[Variant]), (read, new): (Seen<'_>, &[
     same_payload((written, &before.payload), (read, &after.payload))
 }
 
-/// Whether a variant of another name is more than a new name: one of them carries nothing, and the other has to.
+/// Reports whether a variant with another name is more than renamed: one has no payload, and the other requires one.
 fn is_other((old_schema, before): (&Schema, &Variant), (new_schema, after): (&Schema, &Variant)) -> bool {
     match (&before.payload, &after.payload) {
         (Payload::Nothing, Payload::Nothing) => false,
@@ -220,7 +220,7 @@ fn has_to_be_there(schema: &Schema, payload: &Payload) -> bool {
 
 fn same_payload((written, old): (Seen<'_>, &Payload), (read, new): (Seen<'_>, &Payload)) -> bool {
     match (old, new) {
-        // What there is of the one is ignored by the other, or absent.
+        // The payload of one is ignored by the other, or absent there.
         (Payload::Nothing, _) | (_, Payload::Nothing) => true,
         (Payload::Type { ty: old, .. }, Payload::Type { ty: new, .. }) => {
             same(written.with(old, written.value), read.with(new, read.value))
@@ -232,7 +232,7 @@ fn same_payload((written, old): (Seen<'_>, &Payload), (read, new): (Seen<'_>, &P
     }
 }
 
-/// The fields of a payload, its own or those of a struct.
+/// Returns the fields of a payload, its own or those of a struct.
 fn fields<'a>(schema: &'a Schema, payload: &'a Payload) -> Option<&'a [Field]> {
     match payload {
         Payload::Fields(fields) => Some(fields),

@@ -5,39 +5,39 @@ use zsvc_idl::schema::{Builtin, Field, Literal, Payload, Range, Schema, Type, Ty
 
 use crate::random::Random;
 
-/// A value, of the kind that its type says: numbers that mean something else are of another kind.
+/// A value of a type. Numbers with another meaning than their own, as of enums and durations, are variants of their own.
 #[derive(Debug, Clone, PartialEq)]
 #[allow(missing_docs, reason = "each is the type that names it")]
 pub enum Value {
-    /// Of an optional.
+    /// The absent value of an optional.
     Absent,
-    /// Of a variant that carries nothing, and of a method that answers with nothing.
+    /// The value of a variant without a payload, and the answer of a method without an answer type.
     Nothing,
     Bool(bool),
     Integer(i128),
     Float(f64),
     String(String),
     Bytes(Vec<u8>),
-    /// Seconds, and nanoseconds of the next.
+    /// Seconds, and nanoseconds added to them.
     Timestamp(i64, u32),
     Duration(u64),
     Uuid([u8; 16]),
     Any(Raw),
     List(Vec<Value>),
     Map(Vec<(Value, Value)>),
-    /// Fields by number, all that the schema has.
+    /// All fields that the schema has, by number.
     Struct(Vec<(u8, Value)>),
     Enum(u32),
     /// A variant that the schema has.
     Union(u32, Box<Value>),
-    /// One that it has not, as it came.
+    /// A variant that the schema lacks, as it was read.
     Unknown(u32, Raw),
 }
 
-/// How deep random values go before they end where they can.
+/// Nesting depth of random values from which on they end wherever the type allows.
 const DEEP: usize = 4;
 
-/// Makes values of one schema that hold its bounds, unless told otherwise.
+/// A maker of random values of the types of one schema, which keep its bounds unless asked not to.
 #[derive(Debug)]
 pub struct Maker<'a> {
     schema: &'a Schema,
@@ -46,23 +46,23 @@ pub struct Maker<'a> {
 }
 
 impl<'a> Maker<'a> {
-    /// For the types of a schema.
+    /// Returns a maker of values that keep bounds.
     pub fn new(schema: &'a Schema, random: &'a mut Random) -> Self {
         Self { schema, random, holds_bounds: true }
     }
 
-    /// The same, for values that need not hold bounds.
+    /// Returns a maker of values that need not keep bounds.
     #[must_use]
     pub fn without_bounds(self) -> Self {
         Self { holds_bounds: false, ..self }
     }
 
-    /// A value of a type.
+    /// Returns a random value of a type.
     pub fn value(&mut self, ty: &Type) -> Value {
         self.bounded(ty, None, None, 0)
     }
 
-    /// The fields of a struct, or the parameters of a method.
+    /// Returns random values of the fields of a struct, or of the parameters of a method.
     pub fn fields(&mut self, fields: &[Field], depth: usize) -> Value {
         let values = fields.iter().map(|field| {
             let value = self.bounded(&field.ty, field.len.as_ref(), field.range.as_ref(), depth + 1);
@@ -89,7 +89,7 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// Entries with different keys, in the order of the keys.
+    /// Returns entries with different keys, sorted by key.
     fn entries(&mut self, key: &Type, value: &Type, count: usize, depth: usize) -> Vec<(Value, Value)> {
         let mut entries: Vec<(Value, Value)> = Vec::new();
         for _ in 0..8 * count {
@@ -106,7 +106,7 @@ impl<'a> Maker<'a> {
         match &self.schema.definition(id).kind {
             TypeKind::Alias(ty) => self.bounded(ty, None, None, depth),
             TypeKind::Struct(structure) => self.fields(&structure.fields, depth),
-            // Now and then a number that nobody knows.
+            // Now and then a number that the schema does not have.
             TypeKind::Enum(_) if self.random.one_in(8) => Value::Enum(1_000_000),
             TypeKind::Enum(values) => Value::Enum(self.random.pick(values).number),
             TypeKind::Union(variants) | TypeKind::Error(variants) => self.variant(variants, depth),
@@ -114,7 +114,7 @@ impl<'a> Maker<'a> {
     }
 
     fn variant(&mut self, variants: &[Variant], depth: usize) -> Value {
-        // Deep down the one that leads the least further.
+        // At depth, the variant that nests least.
         let ends = |variant: &&Variant| matches!(variant.payload, Payload::Nothing);
         let variant = match variants.iter().find(ends) {
             Some(variant) if depth > DEEP => variant,
@@ -154,14 +154,14 @@ impl<'a> Maker<'a> {
         }
     }
 
-    /// One of some, or of others that every float type has.
+    /// Returns one of these numbers, or one of those that every float type has.
     fn float(&mut self, some: &[f64], range: Option<&Range>) -> f64 {
         let all = some.iter().copied().chain([0.0, -1.5, 0.5, 7.0, 50.0, 89.5, 95.0, 99.0]);
         let inside: Vec<f64> = all.filter(|number| holds_float(range, *number)).collect();
         *self.random.pick(&inside)
     }
 
-    /// Ends and what lies beside them, more often than not.
+    /// Returns an integer of a range; more often than not one of its ends or next to one.
     fn integer(&mut self, builtin: Builtin, range: Option<&Range>) -> i128 {
         let (least, most) = limits(builtin);
         let least = range.and_then(|range| integer(range.min.as_ref())).unwrap_or(least);
@@ -194,7 +194,7 @@ impl<'a> Maker<'a> {
     }
 }
 
-/// A number that a range ends with.
+/// Returns a literal, such as an end of a range, as an integer.
 pub(crate) fn integer(literal: Option<&Literal>) -> Option<i128> {
     match literal {
         Some(Literal::Integer(number)) => Some(*number),
@@ -202,7 +202,7 @@ pub(crate) fn integer(literal: Option<&Literal>) -> Option<i128> {
     }
 }
 
-/// Whether a range of floats holds a number.
+/// Reports whether a number is in a range of floats.
 pub(crate) fn holds_float(range: Option<&Range>, number: f64) -> bool {
     let Some(range) = range else { return true };
     let end = |end: &Option<Literal>| match end {
@@ -213,7 +213,7 @@ pub(crate) fn holds_float(range: Option<&Range>, number: f64) -> bool {
     above && end(&range.max).is_none_or(|max| number < max || number <= max && !range.max_exclusive)
 }
 
-/// What an integer type holds.
+/// Returns the range of an integer type.
 pub(crate) fn limits(builtin: Builtin) -> (i128, i128) {
     match builtin {
         Builtin::U8 => (0, u8::MAX.into()),
@@ -231,7 +231,7 @@ fn anything() -> Vec<Raw> {
     vec![Raw::Nil, 5.into(), "text".into(), Raw::Array(vec![1.into(), Raw::Nil]), Raw::Ext(5, vec![7])]
 }
 
-/// Keys as Rust orders them.
+/// Compares keys as Rust orders them.
 fn order(one: &Value, other: &Value) -> std::cmp::Ordering {
     match (one, other) {
         (Value::Bool(one), Value::Bool(other)) => one.cmp(other),

@@ -1,12 +1,12 @@
-//! The verdicts of `compat`, held against values that really cross from one schema to the other.
+//! Compares the verdicts of `compat` with values that are really sent from one schema to the other.
 //!
-//! Random schemas are changed at random, most of them once. Each way is looked at by itself, old and new servers and old and
-//! new clients: where no change is told as `wire` for it, every random value must be read there, and mean the same. Where one
-//! is, a value must be found that is refused or misread by the side that is told to fail, old or new. Most changes are alone,
-//! so that this holds of each rule, and not of several together. [`CAREFUL`] lists those that are meant to be stricter.
+//! Random schemas are changed at random, most of them once. Each direction is checked separately, old and new servers and old
+//! and new clients: where no change is reported as `wire` for it, every random value must be read there, and mean the same.
+//! Where one is, a value must be found that the side reported to fail, old or new, rejects or misreads. Most pairs have
+//! only one change, so that each rule is checked alone. [`CAREFUL`] lists those that are meant to be stricter.
 //!
-//! `ZSVC_SEED=7 ZSVC_PAIRS=10000 cargo test -p zsvc-model` tries others, and more. A failure says the seed of its pair, which
-//! alone is tried again by `ZSVC_SEED=… ZSVC_PAIRS=1`.
+//! `ZSVC_SEED=7 ZSVC_PAIRS=10000 cargo test -p zsvc-model` tries others, and more. A failure names the seed of its pair;
+//! `ZSVC_SEED=… ZSVC_PAIRS=1` tries that pair alone again.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,42 +20,43 @@ use zsvc_model::draft::Draft;
 use zsvc_model::mutate::mutate;
 use zsvc_model::random::Random;
 
-/// How many pairs are tried, unless `ZSVC_PAIRS` says otherwise.
+/// Number of pairs that are tried, unless `ZSVC_PAIRS` is set.
 const PAIRS: u64 = 2_500;
 
-/// How often values of all that a pair has must cross where nothing is to fail.
+/// Number of times that values of all types of a pair are sent where nothing may fail.
 const ROUNDS: usize = 12;
 
-/// How many wrong verdicts are told before it is left at that.
+/// Maximum number of wrong verdicts that are reported.
 const WRONGS: usize = 20;
 
-/// How often a value that fails is looked for.
+/// Number of attempts to find a value that fails.
 const SEARCH: usize = 3_000;
 
-/// Who must be seen to fail: the side that reads, or either of some.
+/// The readers at least one of which must fail.
 type Needed = &'static [Reader];
 
-/// Who reads what the other has written.
+/// The side that reads what the other has written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Reader {
     Old,
     New,
 }
 
-/// A verdict that is meant to be more careful than what crosses between two schemas shows.
+/// A verdict that is intentionally stricter than what values sent between two schemas show.
 struct Careful {
     code: &'static str,
-    /// What is to be seen all the same.
+    /// The failure that must be observed nevertheless.
     needed: &'static [Needed],
 }
 
-/// All verdicts for which a value need not fail wherever they say so. What fails there must be told all the same.
+/// All verdicts for which a value need not fail in each direction that they name. A value that fails there must still be
+/// reported.
 const CAREFUL: &[Careful] = &[
-    // Programs of the number's first meaning misread it, which a test of its own shows, and neither of these two.
+    // Programs of the number's first meaning misread it, which a separate test shows; neither of these two does.
     Careful { code: "D0317", needed: &[] },
-    // What has both another name and another form is another member, whichever way its bytes can be read.
+    // A member with another name and another form is another member, even if its bytes can be read.
     Careful { code: "D0307", needed: &[&[Reader::Old, Reader::New]] },
-    // New clients call by a name that old servers don't know, as they do with what is merely new.
+    // New clients call a name that old servers don't know, as with a method that is merely new.
     Careful { code: "D0103", needed: &[&[Reader::New]] },
     Careful { code: "D0403", needed: &[&[Reader::New]] },
     Careful { code: "D0406", needed: &[&[Reader::New]] },
@@ -71,7 +72,7 @@ fn schema(text: &str) -> Option<Schema> {
     compile(&MemoryLoader::default().with("model.svc", text), &["model.svc".to_owned()], &[]).schema
 }
 
-/// A schema, and the same after one change or some.
+/// Returns a schema, and the same after one or several changes.
 fn pair(random: &mut Random) -> Pair {
     loop {
         let draft = Draft::random(random);
@@ -93,7 +94,7 @@ fn wire_codes(changes: &[Change]) -> Vec<Code> {
     changes.iter().filter(|change| change.kind() == Kind::Wire).map(|change| change.code).collect()
 }
 
-/// The ways in which a change says that values are refused or misread.
+/// Returns the directions in which a change says that values are rejected or misread.
 fn ways(effects: Effects) -> impl Iterator<Item = Way> {
     let Effects { old_reads_new, new_reads_old, flow, .. } = effects;
     let all = [
@@ -107,7 +108,7 @@ fn ways(effects: Effects) -> impl Iterator<Item = Way> {
     all.into_iter().filter(|(_, fails)| *fails).map(|(way, _)| way)
 }
 
-/// Who must be seen to fail for a change.
+/// Returns the readers that must fail for a change.
 fn needed(change: &Change) -> Vec<Needed> {
     match CAREFUL.iter().find(|careful| careful.code == change.code.id()) {
         Some(careful) if change.kind() == Kind::Wire => careful.needed.to_vec(),
@@ -120,7 +121,7 @@ fn needed(change: &Change) -> Vec<Needed> {
     }
 }
 
-/// Who reads, whichever way values travel.
+/// Returns the reading sides, in whichever direction values are sent.
 fn reader(way: Way) -> Reader {
     match way {
         Way::OldServer | Way::OldClient | Way::OldType => Reader::Old,
@@ -128,7 +129,7 @@ fn reader(way: Way) -> Reader {
     }
 }
 
-/// Holds the verdicts of one pair against what crosses.
+/// Compares the verdicts of one pair with the values that are sent.
 fn check(pair: &Pair, random: &mut Random) -> Result<Vec<Change>, String> {
     let (old, new) = (&pair.old.0, &pair.new.0);
     let changes = compare(old, new);
@@ -144,7 +145,7 @@ fn check(pair: &Pair, random: &mut Random) -> Result<Vec<Change>, String> {
         if unseen.is_empty() {
             return Ok(changes.into_iter().filter(|change| change.kind() == Kind::Wire).collect());
         }
-        // What is beyond bounds may be written all the same, but then what fails must not be for the bounds.
+        // Values out of bounds may be written too, but then a failure must not be due to the bounds.
         let bounds = if round % 2 == 0 { Bounds::OfAll } else { Bounds::Nowhere };
         for way in cross(old, new, bounds, random).into_keys() {
             unseen.retain(|readers| !readers.contains(&reader(way)));
@@ -159,7 +160,7 @@ fn from_environment(name: &str) -> Option<u64> {
         .map(|text| text.parse().unwrap_or_else(|_| panic!("{name} is a number, and not `{text}`")))
 }
 
-/// What a person has to know of a pair for which a verdict is wrong.
+/// Describes a pair for which a verdict is wrong.
 fn wrong(seed: u64, pair: &Pair, error: &str) -> String {
     let changes: Vec<String> = compare(&pair.old.0, &pair.new.0)
         .iter()
@@ -208,7 +209,7 @@ fn the_same_seed_makes_the_same_pair() {
     assert_ne!(texts(5), texts(6));
 }
 
-/// The number of a field that was removed and reserved long ago, and is used for something else now.
+/// Tests the number of a field that was removed and reserved long ago, and is used for something else now.
 #[test]
 fn a_reserved_number_that_is_used_again_is_misread_by_programs_of_its_first_meaning() {
     let texts = [
@@ -220,12 +221,12 @@ fn a_reserved_number_that_is_used_again_is_misread_by_programs_of_its_first_mean
     assert_eq!(wire_codes(&compare(&old, &new)).len(), 1);
     assert_eq!(wire_codes(&compare(&first, &old)), []);
     let mut random = Random::new(1);
-    // Between these two all is well …
+    // These two are compatible …
     for _ in 0..ROUNDS {
         assert_eq!(types(&old, &new, Bounds::OfAll, &mut random), Ok(()));
         assert_eq!(types(&new, &old, Bounds::OfAll, &mut random), Ok(()));
     }
-    // … and a note of the first age is a price to the last.
+    // … but the last schema reads a note of the first as a price.
     let order = Type::Named(TypeId(0));
     let note = parsed(&[0x92, 1, 7]).expect("MessagePack");
     let read = |schema| codec::Reader { schema, is_server: true }.read(&order, &note);

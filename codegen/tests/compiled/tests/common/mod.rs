@@ -1,4 +1,4 @@
-//! What all of these tests do: write a value, look at it, read it again.
+//! Helpers of these tests: write a value, inspect its bytes, read it again.
 
 use std::fmt::Debug;
 
@@ -11,7 +11,7 @@ pub(crate) fn encode(value: &impl Serialize) -> Vec<u8> {
     rmp_serde::to_vec(value).expect("every value can be written")
 }
 
-/// Returns the value of some bytes, or what is wrong with them.
+/// Returns the value of some bytes, or the error.
 pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, String> {
     rmp_serde::from_slice(bytes).map_err(|error| error.to_string())
 }
@@ -29,7 +29,7 @@ pub(crate) fn read<T: DeserializeOwned>(value: &Value) -> Result<T, String> {
     decode(&bytes)
 }
 
-/// Checks that a value is written so, and read again as it was.
+/// Checks that a value is written as given, and read again unchanged.
 pub(crate) fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(value: &T, expected: &str) {
     assert_eq!(shown(value), expected);
     assert_eq!(decode::<T>(&encode(value)).as_ref(), Ok(value));

@@ -1,0 +1,119 @@
+//! Random changes of methods and of their parameters.
+
+use crate::draft::{Body, Draft, Member, Method};
+use crate::random::Random;
+
+pub(super) fn add_method(draft: &mut Draft, random: &mut Random) {
+    let method = draft.method(random);
+    draft.methods.push(method);
+}
+
+pub(super) fn remove_method(draft: &mut Draft, random: &mut Random) {
+    if !draft.methods.is_empty() {
+        draft.methods.remove(random.below(draft.methods.len()));
+    }
+}
+
+/// Changes a random method.
+fn method(draft: &mut Draft, random: &mut Random, change: impl FnOnce(&mut Method, &mut Random)) {
+    let count = draft.methods.len();
+    if count > 0 {
+        change(&mut draft.methods[random.below(count)], random);
+    }
+}
+
+pub(super) fn rename_method(draft: &mut Draft, random: &mut Random) {
+    let name = draft.fresh("renamed_");
+    method(draft, random, |method, _| method.name = name);
+}
+
+pub(super) fn one_way(draft: &mut Draft, random: &mut Random) {
+    method(draft, random, |method, _| {
+        method.one_way = !method.one_way;
+        (method.incoming, method.streams, method.answer, method.throws) = (None, false, None, None);
+    });
+}
+
+pub(super) fn answer_stream(draft: &mut Draft, random: &mut Random) {
+    method(draft, random, |method, _| method.streams = !method.streams && method.answer.is_some());
+}
+
+pub(super) fn incoming_stream(draft: &mut Draft, random: &mut Random) {
+    let ty = draft.ty(random);
+    method(draft, random, |method, random| {
+        method.incoming = if method.incoming.is_some() && random.one_in(2) { None } else { Some(ty) };
+    });
+}
+
+pub(super) fn answer(draft: &mut Draft, random: &mut Random) {
+    let ty = draft.ty(random);
+    method(draft, random, |method, random| {
+        method.answer = if method.answer.is_some() && random.one_in(2) { None } else { Some(ty) };
+        method.streams &= method.answer.is_some();
+    });
+}
+
+pub(super) fn throws(draft: &mut Draft, random: &mut Random) {
+    let errors: Vec<String> = draft
+        .types
+        .iter()
+        .filter(|known| matches!(known.body, Body::Error(_)))
+        .map(|known| known.name.clone())
+        .collect();
+    method(draft, random, |method, random| {
+        let other = (!errors.is_empty()).then(|| random.pick(&errors).clone());
+        method.throws = if method.throws.is_some() && random.one_in(2) { None } else { other };
+    });
+}
+
+fn renumber(parameters: &mut [Member]) {
+    parameters.iter_mut().zip(1..).for_each(|(parameter, number)| parameter.number = number);
+}
+
+pub(super) fn add_parameter(draft: &mut Draft, random: &mut Random) {
+    let mut added = draft.member(random, 0);
+    if random.one_in(2) && !added.ty.ends_with('?') && added.default.is_none() {
+        added.ty.push('?');
+    }
+    method(draft, random, |method, random| {
+        let at = if random.one_in(4) { 0 } else { method.parameters.len() };
+        method.parameters.insert(at, added);
+        renumber(&mut method.parameters);
+    });
+}
+
+pub(super) fn remove_parameter(draft: &mut Draft, random: &mut Random) {
+    method(draft, random, |method, random| {
+        if !method.parameters.is_empty() {
+            let last = method.parameters.len() - 1;
+            method.parameters.remove(if random.one_in(3) { 0 } else { last });
+            renumber(&mut method.parameters);
+        }
+    });
+}
+
+pub(super) fn swap_parameters(draft: &mut Draft, random: &mut Random) {
+    method(draft, random, |method, _| {
+        method.parameters.reverse();
+        renumber(&mut method.parameters);
+    });
+}
+
+pub(super) fn rename_parameter(draft: &mut Draft, random: &mut Random) {
+    let name = draft.fresh("renamed_");
+    method(draft, random, |method, _| {
+        if let Some(parameter) = method.parameters.first_mut() {
+            parameter.name = name;
+        }
+    });
+}
+
+pub(super) fn attributes(draft: &mut Draft, random: &mut Random) {
+    method(draft, random, |method, random| {
+        method.attributes = if method.one_way {
+            ""
+        } else {
+            *random.pick(&["@deadline(2s)", "@idempotent", "@overlap(queue)"])
+        };
+    });
+}
