@@ -1,4 +1,4 @@
-//! [`FuzzedClient`]: what a client makes of bytes. See [`crate::fuzzing`].
+//! [`FuzzedClient`]: a client without a socket, to which a fuzzer passes messages. See [`crate::fuzzing`].
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use super::limits::Limits;
 use super::state::Wakers;
 use crate::wire::Batch;
 
-/// What a client makes of bytes.
+/// A client to which a fuzzer passes messages and events.
 pub struct FuzzedClient {
     connection: Arc<Connection>,
     channel: Channel,
@@ -27,7 +27,7 @@ impl Default for FuzzedClient {
 }
 
 impl FuzzedClient {
-    /// A client with everything as it is by default, which is connected.
+    /// Creates a connected client with the default settings.
     #[must_use]
     pub fn new() -> Self {
         let (limits, counters) = (Limits::default(), Arc::<ChannelCounters>::default());
@@ -39,7 +39,7 @@ impl FuzzedClient {
         this
     }
 
-    /// Where its calls go.
+    /// Returns the client's channel.
     #[must_use]
     pub fn channel(&self) -> Channel {
         self.channel.clone()
@@ -54,25 +54,25 @@ impl FuzzedClient {
         self.wake();
     }
 
-    /// The connection is up.
+    /// Reports that the connection is up.
     pub fn connect(&mut self) {
         self.connection.connected(&mut self.wakers);
         self.wake();
     }
 
-    /// The connection is lost.
+    /// Reports that the connection is lost.
     pub fn disconnect(&mut self) {
         self.connection.disconnected(&mut self.wakers);
         self.wake();
     }
 
-    /// Looks at the clock.
+    /// Does what is due by the clock.
     pub fn check(&mut self) {
         let _ = self.connection.expire(Instant::now(), &mut self.wakers);
         self.wake();
     }
 
-    /// What it has to send.
+    /// Returns the messages that the client has to send.
     pub fn messages(&mut self) -> Vec<Vec<u8>> {
         let mut messages = Vec::new();
         while let Some(message) = self.connection.take_message(&mut self.wakers) {
