@@ -1,8 +1,8 @@
 //! Methods as types, which generated code declares: one trait for each kind of method.
 //!
-//! A type per method names its parameters, its answer and how they are written, so that clients and servers need to name
-//! the method alone. *Answer* is what comes from the server, be it one value or each item of a stream; *item* is what comes
-//! in the client's stream. The types are never made.
+//! One type per method names its parameters, its answer and their encodings, so that clients and servers need to name only the
+//! method. *Answer* is what the server sends, one value or each item of a stream; *item* is an item of the client's stream. No
+//! value of these types exists.
 
 use crate::codec::{Decode, Encode, Form, Validate};
 use crate::method::Method;
@@ -15,72 +15,72 @@ impl<P: Decode + Validate + Send + 'static> Params for P {}
 
 /// A method that is answered once.
 pub trait UnaryMethod {
-    /// Its row in the table of its service.
+    /// The method's row in the table of its service.
     const METHOD: &'static Method;
-    /// Its parameters.
+    /// The method's parameters.
     type Params: Params + Encode;
     /// The answer.
     type Answer: Send + 'static;
-    /// How an answer is written and read.
+    /// Encoding of an answer.
     type AnswerForm: Form<Self::Answer>;
-    /// How it may fail.
+    /// The error that a call may fail with.
     type Error: CallError;
 }
 
 /// A method that is answered with a stream.
 pub trait ServerStreamMethod {
-    /// Its row in the table of its service.
+    /// The method's row in the table of its service.
     const METHOD: &'static Method;
-    /// Its parameters.
+    /// The method's parameters.
     type Params: Params + Encode;
     /// An item of the server's stream.
     type Answer;
-    /// How such an item is written and read.
+    /// Encoding of such an item.
     type AnswerForm: Form<Self::Answer>;
-    /// How it may fail.
+    /// The error that a call may fail with.
     type Error: CallError;
 }
 
 /// A method that takes a stream and is answered once.
 pub trait ClientStreamMethod {
-    /// Its row in the table of its service.
+    /// The method's row in the table of its service.
     const METHOD: &'static Method;
-    /// Its parameters.
+    /// The method's parameters.
     type Params: Params + Encode;
     /// An item of the client's stream.
     type Item;
-    /// How such an item is written and read.
+    /// Encoding of such an item.
     type ItemForm: Form<Self::Item>;
     /// The answer.
     type Answer: Send + 'static;
-    /// How an answer is written and read.
+    /// Encoding of an answer.
     type AnswerForm: Form<Self::Answer>;
-    /// How it may fail.
+    /// The error that a call may fail with.
     type Error: CallError;
 }
 
 /// A method that takes a stream and is answered with one.
 pub trait BidirectionalMethod {
-    /// Its row in the table of its service.
+    /// The method's row in the table of its service.
     const METHOD: &'static Method;
-    /// Its parameters.
+    /// The method's parameters.
     type Params: Params + Encode;
     /// An item of the client's stream.
     type Item;
-    /// How such an item is written and read.
+    /// Encoding of such an item.
     type ItemForm: Form<Self::Item>;
     /// An item of the server's stream.
     type Answer;
-    /// How such an item is written and read.
+    /// Encoding of such an item.
     type AnswerForm: Form<Self::Answer>;
-    /// How it may fail.
+    /// The error that a call may fail with.
     type Error: CallError;
 }
 
-/// A method that is not answered.
+/// A method without an answer.
 pub trait OneWayMethod {
-    /// Its row in the table of its service.
+    /// The method's row in the table of its service.
     const METHOD: &'static Method;
-    /// Its parameters.
+    /// The method's parameters.
     type Params: Params + Encode;
 }

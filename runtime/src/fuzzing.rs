@@ -1,4 +1,4 @@
-//! Both ends without sockets, for the fuzzer in `fuzz/wire`. Compiled only with `--cfg fuzzing`, which only a fuzzer sets.
+//! A client and a server without sockets, for the fuzzer in `fuzz/wire`. Compiled only with `--cfg fuzzing`, which only a fuzzer sets.
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -30,17 +30,17 @@ impl FuzzedServer {
         };
     }
 
-    /// Looks at the clients, by the clock.
+    /// Does what is due by the clock: asks clients for signs of life, and ends calls of those without any.
     pub fn check(&mut self) {
         self.core.peers.check(Instant::now());
     }
 
-    /// Says that the client of this route is gone.
+    /// Reports that the client of this route is gone.
     pub fn lose(&mut self, route: &[u8]) {
         self.core.peers.lose_by(route);
     }
 
-    /// Returns what the server has to send, with the routes.
+    /// Returns the messages that the server has to send, each with its route.
     pub fn messages(&mut self) -> Vec<(Vec<u8>, Vec<u8>)> {
         let messages = self.core.take_messages().into_iter();
         messages.map(|(peer, message)| (peer.route().to_vec(), message.batch().to_vec())).collect()
@@ -53,7 +53,7 @@ impl FuzzedServer {
     }
 }
 
-/// Reports whether all of a message can be read.
+/// Reports whether every record of a message can be read.
 #[must_use]
 pub fn is_readable(batch: &[u8]) -> bool {
     let Ok(mut reader) = Reader::new(batch) else { return false };

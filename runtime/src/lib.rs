@@ -1,9 +1,10 @@
 //! The runtime of **zsvc**: services over ZeroMQ, described in an IDL and compiled to Rust.
 //!
-//! A user writes a `.svc` file, implements the trait that `zsvc-codegen` generates from it in `build.rs`, and calls the generated client. This
-//! crate carries the calls. Start with [`Server`] on one side and [`Channel`] on the other; the project's `docs/guide.md` leads through both.
+//! A user writes a `.svc` file, implements the trait that `zsvc-codegen` generates from it in `build.rs`, and calls the generated
+//! client. This crate carries the calls. Start with [`Server`] on one side and [`Channel`] on the other; the project's
+//! `docs/guide.md` shows how to use both.
 //!
-//! What is sent is in the project's `docs/protocol.md`; how this crate is laid out in its `ARCHITECTURE.md`.
+//! The wire format is in the project's `docs/protocol.md`; the layout of this crate is in its `ARCHITECTURE.md`.
 
 mod call;
 mod channel;
@@ -47,10 +48,10 @@ pub use server::{ServeError, Server, ServerBuilder};
 pub use status::{CallError, Cause, Code, DeclaredError, Error, Outcome, Status};
 pub use stream::{Sink, Streaming};
 
-/// The largest body that either side takes by default, in bytes.
+/// Default of the maximum size of a body in bytes, at either side.
 const DEFAULT_MESSAGE_SIZE: usize = 16 * 1024 * 1024;
 
-/// Includes what `zsvc_codegen::compile` has written for this crate in its build script: one module per package.
+/// Includes the code that `zsvc_codegen::compile` has generated in the build script of the current crate: one module per package.
 #[macro_export]
 macro_rules! include_generated {
     () => {

@@ -1,7 +1,7 @@
-//! What the runtime counts by itself: for one server or channel, and, with the feature `metrics`, for the recorder that the
-//! program has installed. Without the feature, a counter is a number and everything else is nothing.
+//! Counters that the runtime keeps by itself: for one server or channel, and, with the feature `metrics`, for the recorder that the
+//! program has installed. Without the feature, a counter is only a number, and the rest compiles to nothing.
 //!
-//! What calls come to is recorded by [`crate::middleware`]. The names are documented in the project's
+//! How calls end is recorded by [`crate::middleware`]. The names are documented in the project's
 //! `docs/operations.md`.
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
@@ -14,7 +14,7 @@ pub(crate) struct Counter {
     metric: Option<Metric>,
 }
 
-/// Under what a counter is recorded.
+/// The name and label that a counter is recorded under.
 #[cfg(feature = "metrics")]
 #[derive(Debug)]
 struct Metric {
@@ -33,9 +33,9 @@ impl Metric {
     }
 }
 
-#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "there is nobody to tell the names"))]
+#[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "names are for the recorder alone"))]
 impl Counter {
-    /// One that is recorded elsewhere, or not at all.
+    /// Creates a counter that is not recorded here.
     pub(crate) const fn unnamed() -> Self {
         Self {
             value: AtomicU64::new(0),
@@ -44,7 +44,7 @@ impl Counter {
         }
     }
 
-    /// One that is recorded under a name.
+    /// Creates a counter that is recorded under a name.
     pub(crate) const fn named(name: &'static str) -> Self {
         Self {
             #[cfg(feature = "metrics")]
@@ -53,7 +53,7 @@ impl Counter {
         }
     }
 
-    /// One of several that are recorded under a name, apart by a label.
+    /// Creates one of several counters that are recorded under one name, with the label `reason` to tell them apart.
     pub(crate) const fn because(name: &'static str, reason: &'static str) -> Self {
         Self {
             #[cfg(feature = "metrics")]
@@ -71,7 +71,7 @@ impl Counter {
         }
     }
 
-    /// One more, where nobody else adds to it.
+    /// Adds one, without an atomic addition. Only for a counter to which a single thread adds.
     #[inline]
     pub(crate) fn add_alone(&self) {
         self.value.store(self.get() + 1, Ordering::Relaxed);
@@ -87,23 +87,23 @@ impl Counter {
     }
 }
 
-/// A number that only grows, to which every thread of a program may add all the time. Each adds to a part of its own, or
-/// they would wait for each other: an addition to memory that another core has written to takes ten times as long.
+/// A number that only grows, for many threads that add to it all the time. Each thread adds to a part of its own: an addition to
+/// memory that another core has written to takes ten times as long.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     parts: [Part; PARTS],
 }
 
-/// More threads than that share parts.
+/// Number of parts. More threads than that share parts.
 const PARTS: usize = 8;
 
-/// Two lines of a cache: they are fetched in pairs.
+/// One part of a [`Tally`]. Aligned to two cache lines, which are fetched in pairs.
 #[derive(Debug, Default)]
 #[repr(align(128))]
 struct Part(AtomicU64);
 
 impl Tally {
-    /// One more.
+    /// Adds one.
     #[inline]
     pub(crate) fn add_one(&self) {
         self.parts[PART.try_with(|part| *part).unwrap_or(0)].0.fetch_add(1, Ordering::Relaxed);
@@ -114,27 +114,27 @@ impl Tally {
     }
 }
 
-/// How many threads have added to any tally.
+/// Number of threads that have added to any tally.
 static THREADS: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
-    /// The part of every tally that this thread adds to.
+    /// Index of the part that this thread adds to, in every tally.
     static PART: usize = THREADS.fetch_add(1, Ordering::Relaxed) % PARTS;
 }
 
-/// Which end of a connection something happens at.
+/// The end of a connection that a number is recorded for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum End {
     Client,
     Server,
 }
 
-/// So many bytes have come out of a socket.
+/// Counts bytes that a socket has received.
 pub(crate) use on::received;
-/// So many bytes have gone into a socket.
+/// Counts bytes that were handed to a socket.
 pub(crate) use on::sent;
 
-/// A connection that is up, for as long as this is there.
+/// A connection that is up. Counted in a gauge until this is dropped.
 #[derive(Debug)]
 pub(crate) struct Up {
     #[cfg(feature = "metrics")]
@@ -199,7 +199,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_many_threads_add_is_all_there() {
+    fn additions_of_many_threads_are_all_counted() {
         let tally = Tally::default();
         std::thread::scope(|scope| {
             for _ in 0..2 * PARTS {

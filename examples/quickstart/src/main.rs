@@ -1,5 +1,5 @@
 //! A server and a client in one program, with every kind of method. Start here: `svc/greeter.svc` describes the
-//! service, `Host` implements it, `call_everything` calls it. `examples/tape` has the two sides as two programs.
+//! service, `Host` implements it, `call_everything` calls it. `examples/tape` has server and client as two programs.
 
 use std::time::Duration;
 
@@ -13,9 +13,9 @@ use greeter::v1::{GreetError, Greeter, GreeterClient, GreeterServer, Greeting, L
 /// The server's side: a type that implements the generated trait.
 struct Host;
 
-/// Makes a greeting, or fails with the error that `greet` and `converse` declare.
+/// Returns a greeting, or fails with the error that `greet` and `converse` declare.
 fn greeting(name: String, language: Language) -> Result<Greeting, GreetError> {
-    if name == "nobody" {
+    if name == "Unknown" {
         return Err(GreetError::NoSuchName { name });
     }
     Ok(Greeting { name, language, title: None })
@@ -73,11 +73,11 @@ async fn call_everything(client: &GreeterClient) -> Result<(), Box<dyn std::erro
     let greeting = client.greet("Ada", Language::English).await?;
     println!("unary           {greeting:?}");
 
-    match client.greet("nobody", Language::English).await {
+    match client.greet("Unknown", Language::English).await {
         Err(Error::Declared(GreetError::NoSuchName { name })) => {
             println!("declared error  no such name: {name}");
         }
-        other => return Err(format!("nobody was greeted: {other:?}").into()),
+        other => return Err(format!("an unknown name was greeted: {other:?}").into()),
     }
 
     let mut numbers = client.countdown(3).await?;

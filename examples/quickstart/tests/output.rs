@@ -13,7 +13,7 @@ fn every_kind_of_method_is_shown() {
     let expected = [
         "server          listens at tcp://127.0.0.1:",
         "unary           Greeting { name: \"Ada\", language: English, title: None }",
-        "declared error  no such name: nobody",
+        "declared error  no such name: Unknown",
         "server stream   3",
         "server stream   2",
         "server stream   1",

@@ -1,4 +1,5 @@
-//! The kinds of calls, as values: nothing happens until they are awaited, and their options hang on them. The unary one is in [`super::unary`].
+//! The kinds of calls, as futures: nothing happens until they are awaited, and their methods set options. The unary call is in
+//! [`super::unary`].
 
 use std::fmt;
 use std::pin::Pin;
@@ -9,7 +10,7 @@ use std::time::Duration;
 use futures_core::Stream;
 
 use super::handle::CallHandle;
-use super::layer::{Layer, Made, poll_around};
+use super::layer::{Layer, LayeredCall, poll_around};
 use super::pending_call::PendingCall;
 use super::unary::{Answer, UnaryCall};
 use super::upload::Upload;
@@ -27,35 +28,35 @@ use crate::wire::INITIAL_CREDIT;
 macro_rules! options {
     ($call:ident<$($parameter:ident),*>, $($pending:ident).+) => {
         impl<$($parameter),*> $call<$($parameter),*> {
-            /// How long the call may take from when it is first polled, waiting for a connection included. Without it,
-            /// the method's `@deadline` holds, or else the channel's; a call made in a handler never outlives the
-            /// handler's own deadline. At the server, the handler is dropped when time is up.
+            /// Sets how long the call may take, from its first poll on and with the wait for a connection. By default, the
+            /// method's `@deadline` applies, or else the channel's; a call made in a handler never outlives the
+            /// handler's own deadline. Past it, the call fails with `deadline_exceeded`, and the server drops the handler.
             pub fn deadline(mut self, within: Duration) -> Self {
                 self.$($pending).+.deadline(within);
                 self
             }
 
-            /// Without any deadline, be it the method's, the channel's or one inherited from a handler.
+            /// Removes any deadline: the method's, the channel's, and one inherited from a handler.
             pub fn no_deadline(mut self) -> Self {
                 self.$($pending).+.no_deadline();
                 self
             }
 
-            /// Fails at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is
+            /// Makes the call fail at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is
             /// connected.
             pub fn fail_fast(mut self) -> Self {
                 self.$($pending).+.wait_for_ready(false);
                 self
             }
 
-            /// Waits, within the deadline, where no server is connected. It does anyway, unless the channel is set up to
-            /// fail fast.
+            /// Makes the call wait, within its deadline, where no server is connected. This is the default, unless the channel
+            /// is set to fail fast.
             pub fn wait_for_ready(mut self) -> Self {
                 self.$($pending).+.wait_for_ready(true);
                 self
             }
 
-            /// Sends a name and a value along, which the handler finds in its [`crate::Context`].
+            /// Adds an entry to the metadata, which the handler reads from its [`crate::Context`].
             pub fn metadata(mut self, name: impl Into<String>, value: impl Into<MetadataValue>) -> Self {
                 self.$($pending).+.metadata(name, value);
                 self
@@ -75,11 +76,11 @@ options!(ServerStreamCall<R, E>, call);
 options!(ClientStreamCall<S, T, R, E>, upload.call);
 options!(BidirectionalCall<T, R, E>, call);
 
-/// A call that is answered with a stream. Awaited, it is `Result<Streaming<R, E>, E>`, as soon as it is queued for
-/// sending: how the call itself fails is told by the stream.
+/// A call that is answered with a stream. Its output is `Result<Streaming<R, E>, E>`, as soon as the call is queued for
+/// sending; if the call fails later, the stream returns the failure.
 ///
 /// # Cancel safety
-/// Dropped before it is done, nothing was sent. The stream cancels the call when it is dropped.
+/// If the future is dropped before it completes, nothing was sent. The stream cancels the call when it is dropped.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct ServerStreamCall<R, E> {
     call: PendingCall,
@@ -89,11 +90,11 @@ pub struct ServerStreamCall<R, E> {
     answers: fn(StreamingHalf) -> Streaming<R, E>,
 }
 
-/// A call that sends a stream and is answered once. Awaited, it is `Result<R, E>`; items are taken from the stream as
-/// the server has room for them, and no more once it has answered.
+/// A call that sends a stream and is answered once. Its output is `Result<R, E>`. Items are taken from the stream as the
+/// server has room for them, and no more once the server has answered.
 ///
 /// # Cancel safety
-/// Dropped before it is done, the call is cancelled at the server.
+/// If the future is dropped before it completes, the call is cancelled at the server.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct ClientStreamCall<S, T, R, E> {
     upload: Upload<S, T>,
@@ -101,12 +102,12 @@ pub struct ClientStreamCall<S, T, R, E> {
     answer: Answer<R, E>,
 }
 
-/// A call that sends a stream and is answered with one. Awaited, it is `Result<(Sink<T>, Streaming<R, E>), E>`, as soon
-/// as it is queued for sending. The client's stream ends well by [`Sink::finish`] alone.
+/// A call that sends a stream and is answered with one. Its output is `Result<(Sink<T>, Streaming<R, E>), E>`, as soon as the
+/// call is queued for sending. Only [`Sink::finish`] ends the client's stream normally.
 ///
 /// # Cancel safety
-/// Dropped before it is done, nothing was sent. The stream of answers cancels the call when it is dropped, and so does
-/// the sink unless it was finished.
+/// If the future is dropped before it completes, nothing was sent. The stream of answers cancels the call when it is dropped,
+/// and so does the sink unless it was finished.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct BidirectionalCall<T, R, E> {
     call: PendingCall,
@@ -118,18 +119,18 @@ pub struct BidirectionalCall<T, R, E> {
     answers: fn(StreamingHalf) -> Streaming<R, E>,
 }
 
-/// A call that nobody answers. Awaited, it is `Result<(), Status>`: `Ok` says that it was accepted for sending. It runs
-/// at most once; if the connection is lost right then, it may not run at all.
+/// A call without an answer. Its output is `Result<(), Status>`: `Ok` means that the call was accepted for sending. The call
+/// runs at most once; if the connection is lost at that moment, it may not run at all.
 ///
 /// # Cancel safety
-/// Dropped before it is done, nothing was sent.
+/// If the future is dropped before it completes, nothing was sent.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct OneWayCall {
     call: PendingCall,
     layer: Layer,
 }
 
-/// A call whose answers, or whose way to send, its caller has once it is queued.
+/// A call with streams, from the middleware's view: its caller gets the streams once it is queued.
 struct Opening<'a> {
     call: &'a mut PendingCall,
     streams: &'a Streams,
@@ -137,7 +138,7 @@ struct Opening<'a> {
     handle: Option<CallHandle>,
 }
 
-impl Made for Opening<'_> {
+impl LayeredCall for Opening<'_> {
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
         self.call.begin_again(request.metadata)
     }
@@ -146,7 +147,7 @@ impl Made for Opening<'_> {
         match ready!(self.call.poll_call(context, self.streams, Some(self.window))) {
             Ok(id) => {
                 self.handle = Some(CallHandle::new(self.call.connection(), id));
-                // How it ends is told by its stream.
+                // The stream returns how the call ends.
                 Poll::Pending
             }
             Err(status) => Poll::Ready(Err(Failure::Status(status))),
@@ -186,7 +187,7 @@ fn poll_open<E: CallError>(
 
 impl<R, E: CallError> ServerStreamCall<R, E> {
     pub(crate) fn new<F: Form<R>>(call: PendingCall, window: u64) -> Self {
-        let (layer, inbound) = (Layer::Unasked, Arc::new(InboundStream::new(window)));
+        let (layer, inbound) = (Layer::Unpolled, Arc::new(InboundStream::new(window)));
         Self { call, layer, inbound, window, answers: Streaming::answers::<F> }
     }
 }
@@ -205,7 +206,7 @@ impl<R, E: CallError> Future for ServerStreamCall<R, E> {
     }
 }
 
-/// The stream keeps the call, the turn of its method and its middleware until it ends.
+/// Returns the stream of answers, which keeps the call, its overlap permit and its middleware until the stream ends.
 fn half_of_answers(
     inbound: Arc<InboundStream>,
     handle: CallHandle,
@@ -229,7 +230,7 @@ impl<T, R, E: CallError> BidirectionalCall<T, R, E> {
     pub(crate) fn new<I: Form<T>, F: Form<R>>(call: PendingCall, window: u64) -> Self {
         Self {
             call,
-            layer: Layer::Unasked,
+            layer: Layer::Unpolled,
             inbound: Arc::new(InboundStream::new(window)),
             outbound: Arc::new(OutboundStream::new(INITIAL_CREDIT)),
             window,
@@ -258,7 +259,7 @@ impl<T, R, E: CallError> Future for BidirectionalCall<T, R, E> {
 impl<S, T, R, E: CallError> ClientStreamCall<S, T, R, E> {
     pub(crate) fn new<I: Form<T>, F: Form<R>>(call: PendingCall, items: S) -> Self {
         let upload = Upload::new::<I>(call, items);
-        Self { upload, layer: Layer::Unasked, answer: Answer::new::<F>() }
+        Self { upload, layer: Layer::Unpolled, answer: Answer::new::<F>() }
     }
 }
 
@@ -278,41 +279,42 @@ impl<S: Stream<Item = T>, T, R, E: CallError> Future for ClientStreamCall<S, T, 
     }
 }
 
-// Nothing in it is pinned but the items, which have a box of their own.
+// Only the items are pinned, and they have a box of their own.
 impl<S, T, R, E> Unpin for ClientStreamCall<S, T, R, E> {}
 
 impl OneWayCall {
     pub(crate) fn new(call: PendingCall) -> Self {
-        Self { call, layer: Layer::Unasked }
+        Self { call, layer: Layer::Unpolled }
     }
 
-    /// How long the call may wait to be accepted for sending, and then to reach its handler. Without it, the method's
-    /// `@deadline` holds, or else the channel's.
+    /// Sets how long the call may wait to be accepted for sending, and then to reach its handler. By default, the method's
+    /// `@deadline` applies, or else the channel's.
     pub fn deadline(mut self, within: Duration) -> Self {
         self.call.deadline(within);
         self
     }
 
-    /// Waits for as long as it takes.
+    /// Removes any deadline: the call waits for as long as it takes.
     pub fn no_deadline(mut self) -> Self {
         self.call.no_deadline();
         self
     }
 
-    /// Fails at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is connected.
+    /// Makes the call fail at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is
+    /// connected.
     pub fn fail_fast(mut self) -> Self {
         self.call.wait_for_ready(false);
         self
     }
 
-    /// Waits, within the deadline, where no server is connected. It does anyway, unless the channel is set up to fail
-    /// fast.
+    /// Makes the call wait, within its deadline, where no server is connected. This is the default, unless the channel is set
+    /// to fail fast.
     pub fn wait_for_ready(mut self) -> Self {
         self.call.wait_for_ready(true);
         self
     }
 
-    /// Sends a name and a value along, which the handler finds in its [`crate::Context`].
+    /// Adds an entry to the metadata, which the handler reads from its [`crate::Context`].
     pub fn metadata(mut self, name: impl Into<String>, value: impl Into<MetadataValue>) -> Self {
         self.call.metadata(name, value);
         self
@@ -337,10 +339,10 @@ impl Future for OneWayCall {
     }
 }
 
-/// A call that is over once it is queued.
+/// A one-way call, from the middleware's view: it ends once it is queued.
 struct OneWay<'a>(&'a mut PendingCall);
 
-impl Made for OneWay<'_> {
+impl LayeredCall for OneWay<'_> {
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
         self.0.begin_again(request.metadata)
     }

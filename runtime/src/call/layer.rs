@@ -1,4 +1,4 @@
-//! [`Layer`]: what makes a call when its channel's middleware says so. What the middleware is: [`crate::middleware`].
+//! [`Layer`]: makes a call when the middleware of its channel asks for it. The middleware itself is in [`crate::middleware`].
 
 use std::task::{Context, Poll};
 
@@ -12,50 +12,50 @@ use crate::status::{Failure, Status};
 /// The middleware around a call.
 pub(super) enum Layer {
     /// The call was not polled yet.
-    Unasked,
+    Unpolled,
     /// There is no middleware, or it is done.
     None,
     Around(Box<Around>),
 }
 
-/// A call that its middleware has made.
-pub(super) trait Made {
+/// A call that is made by its middleware.
+pub(super) trait LayeredCall {
     /// Makes the call, for the first time or again.
     ///
     /// # Errors
     /// The call can't be made again.
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status>;
-    /// Returns how the call ends; `None` for one that has no answer.
+    /// Returns the answer of the call; `None` for a call that has no answer.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>>;
-    /// Cancels the call, if it is made.
+    /// Cancels the call, if it is in flight.
     fn cancel(&mut self);
 }
 
 impl Layer {
     /// Returns the middleware of the call's channel, if it has any. Called whenever the call is polled.
     pub(super) fn of(&mut self, call: &mut PendingCall, streams: &Streams) -> Option<&mut Around> {
-        if let Self::Unasked = self {
+        if let Self::Unpolled = self {
             *self = call.around(streams).map_or(Self::None, |around| Self::Around(Box::new(around)));
         }
         match self {
             Self::Around(around) => Some(around),
-            Self::Unasked | Self::None => None,
+            Self::Unpolled | Self::None => None,
         }
     }
 
-    /// Takes the middleware away.
+    /// Takes the middleware out of the layer.
     pub(super) fn take(&mut self) -> Option<Box<Around>> {
         match std::mem::replace(self, Self::None) {
             Self::Around(around) => Some(around),
-            Self::Unasked | Self::None => None,
+            Self::Unpolled | Self::None => None,
         }
     }
 }
 
-/// Makes a call as its middleware says. The middleware also says how it ended.
+/// Makes a call as its middleware asks, and returns the result that the middleware decides on.
 pub(super) fn poll_around(
     around: &mut Around,
-    call: &mut impl Made,
+    call: &mut impl LayeredCall,
     context: &mut Context<'_>,
 ) -> Poll<Result<Body, Failure>> {
     loop {
@@ -73,7 +73,7 @@ pub(super) fn poll_around(
             Step::Cancel => call.cancel(),
             Step::Wait => {}
         }
-        if !around.is_made() {
+        if !around.is_in_flight() {
             return Poll::Pending;
         }
         match call.poll(context) {

@@ -1,6 +1,6 @@
-//! [`UnaryCall`]: a call that is answered once, from the first time it is sent to the answer that stands.
+//! [`UnaryCall`]: a call that is answered once, from its first attempt to the answer that its caller gets.
 //!
-//! What is made again, and when, is decided in `connection/retry.rs`; what a single sending takes is in [`super::pending_call`].
+//! Which calls are retried, and when, is decided in `connection/retry.rs`; how a single attempt is sent is in [`super::pending_call`].
 
 use std::marker::PhantomData;
 use std::pin::Pin;
@@ -9,7 +9,7 @@ use std::task::{Context, Poll, ready};
 use tokio::time::{Sleep, sleep};
 
 use super::handle::GIVEN_UP;
-use super::layer::{Layer, Made, poll_around};
+use super::layer::{Layer, LayeredCall, poll_around};
 use super::pending_call::PendingCall;
 use crate::clock;
 use crate::codec::{self, Body, Form};
@@ -18,11 +18,11 @@ use crate::middleware::ClientRequest;
 use crate::session::client::Streams;
 use crate::status::{CallError, Failure, Outcome, Status};
 
-/// A call that is answered once. Awaited, it is `Result<R, E>`. Where it fails in a way that may pass, it is made again if
+/// A call that is answered once. Its output is `Result<R, E>`. A call that fails for a reason that may pass is made again if
 /// that is safe: see [`crate::Retry`].
 ///
 /// # Cancel safety
-/// Dropped before it is done, the call is cancelled at the server.
+/// If the future is dropped before it completes, the call is cancelled at the server.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct UnaryCall<R, E> {
     pub(super) attempts: Attempts,
@@ -30,7 +30,7 @@ pub struct UnaryCall<R, E> {
     answer: Answer<R, E>,
 }
 
-/// How an answer is read.
+/// Reads the answer to a call.
 pub(super) struct Answer<R, E> {
     decode: fn(&Body) -> Result<R, codec::DecodeError>,
     error: PhantomData<fn() -> E>,
@@ -50,10 +50,10 @@ impl<R, E: CallError> Answer<R, E> {
 
 impl<R, E: CallError> UnaryCall<R, E> {
     pub(crate) fn new<F: Form<R>>(call: PendingCall) -> Self {
-        Self { attempts: Attempts::new(call), layer: Layer::Unasked, answer: Answer::new::<F>() }
+        Self { attempts: Attempts::new(call), layer: Layer::Unpolled, answer: Answer::new::<F>() }
     }
 
-    /// Makes the call once, whatever comes of it: what a retry is good for is then the caller's to say.
+    /// Disables retries: the call is made once, however it ends.
     pub fn no_retry(mut self) -> Self {
         self.attempts.call.no_retry();
         self
@@ -75,7 +75,7 @@ impl<R, E: CallError> Future for UnaryCall<R, E> {
     }
 }
 
-/// A call that is answered once, and made again where that is safe. Dropped, it is cancelled.
+/// A call that is answered once, and made again where that is safe. Dropping this cancels the call.
 pub(super) struct Attempts {
     pub(super) call: PendingCall,
     stage: Stage,
@@ -87,9 +87,10 @@ pub(super) struct Attempts {
 
 enum Stage {
     Sending,
-    /// Under this id, over the call's connection: it is given up before the call forgets which that is, or another call of the same id would be.
+    /// In flight with this id, over the call's connection. Must be abandoned before the call takes another connection: the id could
+    /// belong to another call there.
     InFlight(u32),
-    /// It has failed, and is made again after a pause.
+    /// The last attempt has failed; the next is made after this pause.
     Pausing(Pin<Box<Sleep>>),
 }
 
@@ -99,7 +100,7 @@ impl Attempts {
         Self { call, stage: Stage::Sending, failures: 0, may_have_run: false }
     }
 
-    /// Returns the answer, or the failure that stands.
+    /// Returns the answer, or the failure that the caller gets.
     pub(super) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Body, Failure>> {
         loop {
             match &mut self.stage {
@@ -108,7 +109,7 @@ impl Attempts {
                         self.stage = Stage::InFlight(id);
                         return Poll::Pending;
                     }
-                    Err(status) => return Poll::Ready(Err(self.last(Failure::Status(status)))),
+                    Err(status) => return Poll::Ready(Err(self.for_all_attempts(Failure::Status(status)))),
                 },
                 Stage::InFlight(id) => match ready!(self.call.connection().poll_reply(*id, context)) {
                     Ok(answer) => {
@@ -117,14 +118,14 @@ impl Attempts {
                     }
                     Err(failure) => {
                         self.stage = Stage::Sending;
-                        if let Err(failure) = self.go_on(failure) {
-                            return Poll::Ready(Err(self.last(failure)));
+                        if let Err(failure) = self.retry(failure) {
+                            return Poll::Ready(Err(self.for_all_attempts(failure)));
                         }
                     }
                 },
                 Stage::Pausing(pause) => {
                     if let Poll::Ready(Err(status)) = self.call.poll_overlap(context) {
-                        return Poll::Ready(Err(self.last(Failure::Status(status))));
+                        return Poll::Ready(Err(self.for_all_attempts(Failure::Status(status))));
                     }
                     ready!(pause.as_mut().poll(context));
                     self.stage = Stage::Sending;
@@ -133,14 +134,14 @@ impl Attempts {
         }
     }
 
-    /// Ends the call, with what it holds for its answer.
+    /// Ends the call, and releases what it holds.
     #[inline]
     pub(super) fn give_up(&mut self) {
         self.abandon();
         self.call.give_up();
     }
 
-    /// Begins anew, as if the call had never been made.
+    /// Starts over, as if the call had never been made.
     fn reset(&mut self) {
         self.abandon();
         (self.failures, self.may_have_run) = (0, false);
@@ -155,12 +156,12 @@ impl Attempts {
         self.stage = Stage::Sending;
     }
 
-    /// Makes the call again, if that is worth it and allowed.
+    /// Prepares the next attempt, if the failure may pass and a retry is allowed.
     ///
     /// # Errors
-    /// The failure stands.
+    /// There is no further attempt: returns the failure.
     #[cold]
-    fn go_on(&mut self, failure: Failure) -> Result<(), Failure> {
+    fn retry(&mut self, failure: Failure) -> Result<(), Failure> {
         self.failures += 1;
         let verdict = classify(&failure, self.call.is_idempotent());
         let retry = self.call.retry();
@@ -182,8 +183,8 @@ impl Attempts {
         Ok(())
     }
 
-    /// Returns the failure for the caller, which speaks of all attempts.
-    fn last(&self, failure: Failure) -> Failure {
+    /// Returns the failure for the caller, with the outcome of all attempts together.
+    fn for_all_attempts(&self, failure: Failure) -> Failure {
         match failure {
             Failure::Status(status) if self.may_have_run && status.outcome() == Outcome::NotSent => {
                 Failure::Status(status.maybe_executed())
@@ -199,7 +200,7 @@ impl Drop for Attempts {
     }
 }
 
-impl Made for Attempts {
+impl LayeredCall for Attempts {
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
         self.reset();
         self.call.begin_again(request.metadata)

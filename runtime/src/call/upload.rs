@@ -1,4 +1,4 @@
-//! [`Upload`]: a client's stream on its way, and the one answer to it. As a future it is in [`super::kinds`].
+//! [`Upload`]: a call that sends a client's stream and is answered once. Its future for users is in [`super::kinds`].
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use futures_core::Stream;
 
 use super::handle::CallHandle;
-use super::layer::Made;
+use super::layer::LayeredCall;
 use super::pending_call::PendingCall;
 use crate::codec::{Body, EncodeError, Form};
 use crate::connection::Connection;
@@ -28,11 +28,11 @@ pub(super) struct Upload<S, T> {
     encode: fn(&ItemHead, &T) -> Result<Item, EncodeError>,
 }
 
-/// A client stream on its way.
+/// A client's stream that is being sent.
 struct Sending {
     handle: CallHandle,
     sink: SinkHalf,
-    /// An item that waits for credit.
+    /// Item that waits for credit.
     next: Option<Unsent>,
 }
 
@@ -76,7 +76,7 @@ impl<S: Stream<Item = T>, T> Upload<S, T> {
             return Poll::Ready(Err(Failure::Status(status)));
         }
         if let Poll::Ready(Err(status)) = self.poll_items(context) {
-            // Dropped here, the call is cancelled at the server.
+            // Dropping the handle cancels the call at the server.
             self.sending = None;
             return Poll::Ready(Err(Failure::Status(status)));
         }
@@ -84,10 +84,10 @@ impl<S: Stream<Item = T>, T> Upload<S, T> {
         sending.handle.poll_reply(context)
     }
 
-    /// Sends items while there are some and the server has room for them.
+    /// Sends items as long as there are some and the server grants credit.
     ///
     /// # Errors
-    /// An item can't be sent at all. The end of the call is no error: its reply says how.
+    /// An item can't be sent at all. The end of the call is no error: the reply tells how it ended.
     fn poll_items(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         let Some(sending) = &mut self.sending else { return Poll::Ready(Ok(())) };
         while let Some(items) = &mut self.items {
@@ -124,7 +124,7 @@ impl Sending {
     }
 }
 
-impl<S: Stream<Item = T>, T> Made for Upload<S, T> {
+impl<S: Stream<Item = T>, T> LayeredCall for Upload<S, T> {
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
         self.sending = None;
         self.call.begin_again(request.metadata)

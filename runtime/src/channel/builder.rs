@@ -1,4 +1,4 @@
-//! [`ChannelBuilder`]: sets a channel up.
+//! [`ChannelBuilder`]: the settings of a channel, and how it connects.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,9 +10,9 @@ use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Retry};
 use crate::middleware::ClientMiddleware;
 use crate::status::Status;
 
-/// Sets a channel up. See [`Channel::builder`].
+/// The settings of a channel that is not connected yet. See [`Channel::builder`].
 #[derive(Debug, Clone)]
-#[must_use = "a channel is there once it is connected"]
+#[must_use = "a builder does nothing until it connects"]
 pub struct ChannelBuilder {
     pub(super) endpoints: Vec<String>,
     pub(super) config: Config,
@@ -21,28 +21,29 @@ pub struct ChannelBuilder {
 
 impl ChannelBuilder {
     /// Adds a server to call: `tcp://tape.example:7100`, `ipc:///run/tape.sock`, `inproc://tape`. With several, each call goes
-    /// to the one that is connected and has the fewest calls in flight; a stream stays where it began.
+    /// to the connected one with the fewest calls in flight; a stream stays on its connection.
     ///
-    /// libzmq does not watch `inproc`: where such a server goes, or holds its thread up, calls on it fail as `unavailable` only
-    /// some twelve seconds later; then the channel connects anew.
+    /// libzmq does not monitor `inproc`: if such a server ends, or blocks its thread, calls to it fail with `unavailable` only
+    /// about twelve seconds later; then the channel connects again.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
         self
     }
 
-    /// Sets the deadline of calls that are answered once, where neither the call nor its method sets one. 30 s by default.
+    /// Sets the deadline of calls that are answered once, where neither the call nor its method sets one. Past it, a call fails with
+    /// `deadline_exceeded`. 30 s by default.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.config.deadline = Some(deadline);
         self
     }
 
-    /// Sets no deadline but those of calls and methods.
+    /// Removes the channel's deadline: only calls and methods set one.
     pub fn no_deadline(mut self) -> Self {
         self.config.deadline = None;
         self
     }
 
-    /// Sets how long [`ChannelBuilder::connect`] waits for the first server to answer. 5 s by default.
+    /// Sets how long [`ChannelBuilder::connect`] waits for the first server to answer; then it fails. 5 s by default.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
         self.config.connect_timeout = timeout;
         self
@@ -54,63 +55,65 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets the largest encoding of parameters, an answer or an item, in bytes. Past it a call fails with
+    /// Sets the maximum size of encoded parameters, of an answer and of an item, in bytes. A call with larger ones fails with
     /// `resource_exhausted`. 16 MiB by default.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.config.message_size = bytes;
         self
     }
 
-    /// Sets how many bytes of items of a server's stream may be on their way or waiting to be read. 1 MiB by default.
+    /// Sets how many bytes of items a server's stream may have in transit or unread; past it, the server waits until items are read.
+    /// 1 MiB by default.
     pub fn stream_window(mut self, bytes: u64) -> Self {
         self.config.stream_window = bytes.max(1);
         self
     }
 
-    /// Sets how often a server is asked for a sign of life that has sent nothing; without one for a little over three times
-    /// that, the connection is dead. libzmq's own threads ask and answer, so a busy server is not taken for dead; but
-    /// a message must get through in that time, which bounds how narrow a link may be (`ZMQ_HEARTBEAT_IVL`). 3 s by default.
+    /// Sets the interval between heartbeats to a server (`ZMQ_HEARTBEAT_IVL`); after a little over three intervals without a sign of life,
+    /// the connection is dead. libzmq's own threads send and answer heartbeats, so a busy server is not considered dead; but a
+    /// message must get through in that time, which bounds how slow a link may be. 3 s by default.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.config.heartbeat = interval;
         self
     }
 
-    /// Has calls fail at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is
-    /// connected. By default they wait for one, within their deadline.
+    /// Makes calls fail at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is
+    /// connected. By default, calls wait for a server within their deadline.
     pub fn fail_fast(mut self) -> Self {
         self.config.wait_for_ready = false;
         self
     }
 
-    /// Sets when calls that have failed are made again. [`Retry::default`] by default; [`Retry::none`] for never.
+    /// Sets which failed calls are made again, and when. [`Retry::default`] by default; [`Retry::none`] disables retries.
     pub fn retry(mut self, retry: Retry) -> Self {
         self.config.retry = retry;
         self
     }
 
-    /// Puts middleware around every call. The first is the outermost. See [`crate::middleware`].
+    /// Adds a middleware around every call. The first one added is the outermost. See [`crate::middleware`].
     pub fn middleware(mut self, middleware: impl ClientMiddleware) -> Self {
         Arc::make_mut(self.config.middleware.get_or_insert_default()).push(middleware);
         self
     }
 
-    /// Sets how long a server may say nothing while calls are in flight, and leave a ping unanswered, until they fail as
-    /// `unavailable` ([`Cause::ServerSilent`](crate::Cause::ServerSilent)). A server that died is found out sooner by its
-    /// [heartbeat](Self::heartbeat); this is for those that hang, and those behind a device, which answers in their stead. A
-    /// server whose handlers keep all its threads busy answers no ping either, so this is generous: 60 s by default.
+    /// Sets how long a server with calls in flight may send nothing, and not answer a ping, until those calls fail with `unavailable`
+    /// ([`Cause::ServerSilent`](crate::Cause::ServerSilent)). A server that died is detected sooner by its
+    /// [heartbeat](Self::heartbeat); this timeout is for servers that hang, and for servers behind a device, which answers heartbeats in
+    /// their place. A server whose handlers keep all its threads busy answers no ping either, so the timeout is long: 60 s by
+    /// default, at least 4 ms.
     pub fn server_timeout(mut self, timeout: Duration) -> Self {
         self.config.server_timeout = Some(timeout.max(Duration::from_millis(4)));
         self
     }
 
-    /// Sets how often the names of endpoints are looked up again. 30 s by default; sooner, but not more than twice a second,
-    /// where none of a name's addresses is connected.
+    /// Sets the interval at which the names of endpoints are looked up again. 30 s by default, at least 1 ms. A name without any
+    /// connected address is looked up sooner, up to twice a second.
     pub fn lookup_interval(mut self, interval: Duration) -> Self {
         self.config.lookup_interval = interval.max(Duration::from_millis(1));
         self
     }
 
-    /// Sets what finds the addresses of names. The operating system by default.
+    /// Sets the resolver that looks up the addresses of names. The operating system's by default.
     pub fn resolver(mut self, resolver: impl Resolve) -> Self {
         self.resolver = Resolver::new(resolver);
         self
@@ -119,7 +122,7 @@ impl ChannelBuilder {
     /// Connects, and waits until one of the servers has answered.
     ///
     /// # Errors
-    /// An endpoint is no endpoint, or no server has answered within the connect timeout.
+    /// An endpoint is invalid, or no server has answered within the connect timeout.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, no connection is left.
@@ -134,7 +137,7 @@ impl ChannelBuilder {
     /// tokio runtime.
     ///
     /// # Errors
-    /// There is no endpoint, or one is no endpoint.
+    /// There is no endpoint, or one is invalid.
     pub fn connect_lazy(self) -> Result<Channel, Status> {
         if self.endpoints.is_empty() {
             return Err(Status::invalid_argument(
@@ -157,7 +160,7 @@ impl ChannelBuilder {
     }
 }
 
-/// Connections of a channel that is being made. If one can't be made, those before it are closed.
+/// Connections of a channel that is being created. If one can't be created, dropping this closes those before it.
 struct Given(Vec<Arc<Connection>>);
 
 impl Drop for Given {

@@ -1,4 +1,4 @@
-//! [`Channel`]: where a client's calls go.
+//! [`Channel`]: what a client's calls are made on. How it is set up is in [`super::builder`].
 
 use std::fmt;
 use std::pin::Pin;
@@ -22,10 +22,11 @@ use crate::method::Method;
 use crate::session::Deadline;
 use crate::status::{CallError, Status};
 
-/// Where a client's calls go: one endpoint, or several that serve the same. Cheap to clone; clones share connections, which are closed when the last is dropped.
+/// A client's connections: to one endpoint, or to several that offer the same services. Cheap to clone; clones share the connections,
+/// which are closed when the last clone is dropped.
 ///
-/// A connection that is lost is brought up again. While it is down, calls wait for it within their deadline; calls that were on it have failed at once, with
-/// `unavailable`.
+/// A lost connection is connected again. Calls that were in flight on it fail at once, with `unavailable`; new calls wait for it within
+/// their deadline.
 #[derive(Clone)]
 pub struct Channel {
     endpoints: Arc<Endpoints>,
@@ -43,7 +44,7 @@ impl Channel {
         ChannelBuilder { endpoints: Vec::new(), config: Config::default(), resolver: Resolver::default() }
     }
 
-    /// Connects to one endpoint, with all settings as they are by default.
+    /// Connects to one endpoint, with the default settings.
     ///
     /// # Errors
     /// As for [`ChannelBuilder::connect`].
@@ -51,8 +52,8 @@ impl Channel {
         Self::builder().endpoint(endpoint).connect().await
     }
 
-    /// Calls a service in this process, without a socket but otherwise as ever: encoded, with deadlines, credit and
-    /// cancellation. For tests. Must be called within a tokio runtime.
+    /// Returns a channel to a service in this process, without a socket. Calls are otherwise the same: encoded, with deadlines, credit
+    /// and cancellation. For tests. Must be called within a tokio runtime.
     #[must_use]
     pub fn local(service: impl Service) -> Self {
         let (config, counters) = (Config::default(), Arc::<ChannelCounters>::default());
@@ -60,11 +61,11 @@ impl Channel {
         Self { endpoints: Endpoints::new(vec![connection], config, counters) }
     }
 
-    /// Waits, for up to `within`, until the servers have read everything sent so far; then closes the channel for all its clones.
+    /// Waits, for up to `within`, until the servers have read everything sent so far; then closes the channel and all its clones.
     ///
     /// # Errors
-    /// A server has not confirmed it in time, or a connection was lost in between with one-way calls on it: some may never have arrived. The channel is closed
-    /// in any case.
+    /// A server has not confirmed this in time, or a connection with one-way calls was lost, some of which may never have arrived. The
+    /// channel is closed in any case.
     pub async fn close(self, within: Duration) -> Result<(), Status> {
         let mut result = self.all_answers(within).await;
         for connection in self.endpoints.all() {
@@ -87,19 +88,19 @@ impl Channel {
         EndpointState::all(&self.endpoints)
     }
 
-    /// Reports changes of these states, from now on. The watch does not keep the channel open.
+    /// Returns a watch that reports changes of these states from now on. The watch does not keep the channel open.
     #[must_use]
     pub fn watch(&self) -> StateWatch {
         StateWatch::new(&self.endpoints)
     }
 
-    /// Returns what the channel, with all its clones, has counted so far.
+    /// Returns the counters of the channel and all its clones.
     #[must_use]
     pub fn counters(&self) -> Arc<ChannelCounters> {
         Arc::clone(&self.endpoints.counters)
     }
 
-    /// Waits until every server that was sent something has read it.
+    /// Waits until every server that was sent something has answered a ping.
     async fn all_answers(&self, timeout: Duration) -> Result<(), Status> {
         let deadline = Deadline::within(clock::now(), timeout);
         let all = self.endpoints.all();
@@ -117,7 +118,7 @@ impl Channel {
         all
     }
 
-    /// Waits until a server has answered a ping. Names may come to more connections meanwhile.
+    /// Waits until a server has answered a ping. Names may resolve to more connections meanwhile.
     pub(super) async fn first_answer(&self, timeout: Duration) -> Result<(), Status> {
         let deadline = Deadline::within(clock::now(), timeout);
         let mut asked: Vec<Arc<Connection>> = Vec::new();
@@ -206,7 +207,7 @@ impl Channel {
         BidirectionalCall::new::<I, F>(PendingCall::new(&self.endpoints, method, params), self.window())
     }
 
-    /// Returns a call that is not answered.
+    /// Returns a one-way call.
     pub fn one_way(&self, method: &'static Method, params: &dyn Encode) -> OneWayCall {
         OneWayCall::new(PendingCall::new(&self.endpoints, method, params))
     }

@@ -1,4 +1,4 @@
-//! [`FuzzedClient`]: what a client makes of bytes. See [`crate::fuzzing`].
+//! [`FuzzedClient`]: a client without a socket, to which a fuzzer passes messages. See [`crate::fuzzing`].
 
 use std::sync::Arc;
 use std::task::Waker;
@@ -10,7 +10,7 @@ use crate::clock;
 use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Link};
 use crate::wire::Batch;
 
-/// What a client makes of bytes.
+/// A client to which a fuzzer passes messages and events.
 pub struct FuzzedClient {
     connection: Arc<Connection>,
     channel: Channel,
@@ -24,7 +24,7 @@ impl Default for FuzzedClient {
 }
 
 impl FuzzedClient {
-    /// Creates a client with everything as it is by default, which is connected.
+    /// Creates a connected client with the default settings.
     #[must_use]
     pub fn new() -> Self {
         let (config, counters) = (Config::default(), Arc::<ChannelCounters>::default());
@@ -36,7 +36,7 @@ impl FuzzedClient {
         this
     }
 
-    /// Returns where its calls go.
+    /// Returns the client's channel.
     #[must_use]
     pub fn channel(&self) -> Channel {
         self.channel.clone()
@@ -51,25 +51,25 @@ impl FuzzedClient {
         self.wake();
     }
 
-    /// Says that the connection is up.
+    /// Reports that the connection is up.
     pub fn connect(&mut self) {
         self.connection.handle_connected(&mut self.wakers);
         self.wake();
     }
 
-    /// Says that the connection is lost.
+    /// Reports that the connection is lost.
     pub fn disconnect(&mut self) {
         self.connection.handle_disconnected(&mut self.wakers);
         self.wake();
     }
 
-    /// Ends what is out of time.
+    /// Does what is due by the clock.
     pub fn check(&mut self) {
         let _ = self.connection.handle_timeout(clock::now(), &mut self.wakers);
         self.wake();
     }
 
-    /// Returns what it has to send.
+    /// Returns the messages that the client has to send.
     pub fn messages(&mut self) -> Vec<Vec<u8>> {
         let mut messages = Vec::new();
         while let Some(message) = self.connection.poll_transmit(&mut self.wakers) {

@@ -1,5 +1,5 @@
-//! [`OverlapPermit`]: calls of a method that does not run twice at a time. The later one waits, takes the place of the earlier, or is not made, as
-//! [`crate::Overlap`] says. Calls of other methods touch nothing here.
+//! [`OverlapPermit`]: permission to run for calls of a method that does not run twice at a time. The later call waits, replaces the
+//! earlier one, or is not made, as [`crate::Overlap`] says. Calls of other methods need no permit.
 
 use std::collections::HashMap;
 use std::pin::Pin;
@@ -14,7 +14,7 @@ use crate::method::{Method, Overlap};
 use crate::session::Deadline;
 use crate::status::{Cause, Status};
 
-/// The methods of a channel that do not run twice at a time, by their names: no more than there are methods.
+/// The methods of a channel that do not run twice at a time, by name. Bounded by the number of methods.
 #[derive(Debug, Default)]
 pub(crate) struct Overlaps(Mutex<HashMap<&'static str, Arc<Lane>>>);
 
@@ -23,11 +23,11 @@ pub(crate) struct Overlaps(Mutex<HashMap<&'static str, Arc<Lane>>>);
 struct Lane {
     /// Lets one call run at a time, in the order in which they came.
     one: Arc<Semaphore>,
-    /// The newest call, where it replaces the one before.
+    /// The newest call of a method whose calls replace each other.
     latest: Mutex<Weak<Running>>,
 }
 
-/// A call that waits for its turn, or has it. Dropped, the next one has its turn.
+/// The permit of one call, or its wait for one. Dropping this lets the next call run.
 pub(crate) enum OverlapPermit {
     /// Another call runs.
     Waiting(Waiting),
@@ -39,7 +39,7 @@ pub(crate) enum OverlapPermit {
 
 type Permit = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireError>> + Send + Sync>>;
 
-/// What a call waits for until its turn.
+/// The wait for the permit, within the call's deadline.
 pub(crate) struct Waiting {
     permit: Permit,
     deadline: Option<(Deadline, Pin<Box<Sleep>>)>,
@@ -51,7 +51,7 @@ pub(crate) struct Running(Mutex<Stage>);
 
 #[derive(Debug)]
 enum Stage {
-    /// It was not sent yet, or is to be sent again. Holds the task to wake.
+    /// The call was not sent yet, or is about to be sent again. Holds the task to wake.
     Starting(Option<Waker>),
     InFlight(Arc<Connection>, u32),
     Replaced,
@@ -77,7 +77,7 @@ impl Overlaps {
         method: &Method,
         deadline: Option<Deadline>,
     ) -> Result<Option<Box<OverlapPermit>>, Status> {
-        let turn = match method.overlap() {
+        let permit = match method.overlap() {
             Overlap::Parallel => return Ok(None),
             Overlap::Queue => {
                 let permit = Box::pin(Arc::clone(&self.lane(method).one).acquire_owned());
@@ -91,7 +91,7 @@ impl Overlaps {
             },
             Overlap::Replace => OverlapPermit::Latest(self.lane(method).replace(method)),
         };
-        Ok(Some(Box::new(turn)))
+        Ok(Some(Box::new(permit)))
     }
 }
 
@@ -112,7 +112,7 @@ impl Lane {
         let before = std::mem::replace(&mut *latest, Arc::downgrade(&new));
         drop(latest);
         if let Some(before) = before.upgrade() {
-            before.be_replaced(method.name());
+            before.set_replaced(method.name());
         }
         new
     }
@@ -123,7 +123,8 @@ impl Running {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn be_replaced(&self, method: &str) {
+    /// Ends the call, since a newer one replaces it.
+    fn set_replaced(&self, method: &str) {
         // No task is woken, and no other lock taken, under this one.
         let stage = std::mem::replace(&mut *self.lock(), Stage::Replaced);
         match stage {
@@ -140,7 +141,7 @@ impl OverlapPermit {
     /// Waits until the call may be sent.
     ///
     /// # Errors
-    /// It took too long, or another call has taken its place.
+    /// The deadline has passed, or a newer call has replaced this one.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>, method: &str) -> Poll<Result<(), Status>> {
         match self {
             Self::Alone { .. } => Poll::Ready(Ok(())),
@@ -160,7 +161,7 @@ impl OverlapPermit {
         }
     }
 
-    /// Says that the call was sent.
+    /// Records that the call was sent, so that a newer one can cancel it.
     pub(crate) fn sent(&self, connection: &Arc<Connection>, id: u32, method: &str) {
         let Self::Latest(running) = self else { return };
         let mut stage = running.lock();
@@ -182,8 +183,10 @@ impl Waiting {
         method: &str,
     ) -> Poll<Result<OwnedSemaphorePermit, Status>> {
         if let Poll::Ready(permit) = self.permit.as_mut().poll(context) {
-            // The semaphore is never closed; if it were, no call could ever have its turn.
-            return Poll::Ready(permit.map_err(|_| Status::internal("the line was closed").not_sent()));
+            // The semaphore is never closed.
+            return Poll::Ready(
+                permit.map_err(|_| Status::internal("the queue of calls was closed").not_sent()),
+            );
         }
         if let Some((deadline, sleep)) = &mut self.deadline {
             ready!(sleep.as_mut().poll(context));
@@ -208,7 +211,7 @@ mod tests {
     use crate::testing::TestServer;
     use crate::{Channel, Server};
 
-    /// No server has them, so that every call ends, and badly if anyone hears of it.
+    /// Methods that no server has, so that every call ends at once, with `unimplemented` unless it is one-way.
     const METHODS: [Method; 4] = [
         Method::new("t.Turns/unary", MethodKind::Unary).overlapping(Overlap::Queue),
         Method::new("t.Turns/upload", MethodKind::ClientStream).overlapping(Overlap::Queue),
@@ -247,7 +250,7 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_turn_is_over_with_its_call_and_not_only_when_that_is_dropped() {
+    async fn a_permit_is_released_when_its_call_ends_and_not_only_when_the_future_is_dropped() {
         let server = TestServer::start(Server::builder()).unwrap();
         let channel = || Channel::builder().endpoint(server.endpoint());
         call_twice(&channel().connect().await.unwrap()).await;

@@ -6,11 +6,11 @@ use tokio::time::Instant;
 use super::{PeerId, Signal};
 use crate::session::server::CallKey;
 
-/// The connection that a call came over, as far as its context needs it. The server's `Peer` is one; a context does not know that.
+/// The connection that a call came over. Implemented by the server's `Peer`, which a context does not know.
 pub(crate) trait Caller: Send + Sync {
     /// Returns the connection's identity.
     fn id(&self) -> &PeerId;
-    /// Has `signal` told when the call is ended from outside its handler. Returns `false` if the call is over.
+    /// Announces the end of the call to `signal` if it is ended from outside its handler. Returns `false` if the call is over.
     fn watch(&self, key: CallKey, signal: &Signal, deadline: Option<Instant>) -> bool;
     /// Reports whether the client can't be reached any more.
     fn is_gone(&self) -> bool;

@@ -1,4 +1,5 @@
-//! How a handler, and what it has spawned, hears that its call is over or that its server is to stop.
+//! [`Cancelled`] and [`Draining`]: signals for a handler, and tasks that it has spawned, that the call is over or that the server
+//! drains.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,11 +12,11 @@ use crate::status::{Cause, Status};
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum CancelReason {
-    /// The handler came to its end.
+    /// The handler has completed.
     Finished,
-    /// The client gave the call up.
+    /// The client has cancelled the call.
     Client,
-    /// The call's time was up.
+    /// The call's deadline has passed.
     Deadline,
     /// The client is gone, or does not read what it is sent.
     PeerLost,
@@ -24,7 +25,7 @@ pub enum CancelReason {
 }
 
 impl CancelReason {
-    /// Returns why a call was ended that is answered with this status.
+    /// Returns the reason for the end of a call that is answered with this status.
     pub(crate) fn of(why: &Status) -> Self {
         match why.cause() {
             Some(Cause::Deadline) => Self::Deadline,
@@ -34,12 +35,12 @@ impl CancelReason {
         }
     }
 
-    /// Returns the reason in words, as in "the call is over: the client gave it up".
+    /// Returns the reason in words, as in "the call is over: the client cancelled it".
     const fn text(self) -> &'static str {
         match self {
-            Self::Finished => "the handler came to its end",
-            Self::Client => "the client gave it up",
-            Self::Deadline => "its time was up",
+            Self::Finished => "the handler has completed",
+            Self::Client => "the client cancelled it",
+            Self::Deadline => "its deadline has passed",
             Self::PeerLost => "the client is gone",
             Self::Draining => "the server has shut down",
         }
@@ -52,7 +53,8 @@ impl fmt::Display for CancelReason {
     }
 }
 
-/// The end of one call, once it has come. What ends the call from outside announces it first; its context announces every other end.
+/// The end of one call, once it has come. An end from outside the handler is announced by its cause first; every other end is
+/// announced by the context.
 pub(crate) type Signal = Arc<watch::Sender<Option<CancelReason>>>;
 
 /// Announces the end of a call to all tasks that wait for it. Only the first reason counts.
@@ -64,7 +66,7 @@ pub(crate) fn announce(signal: &Signal, reason: CancelReason) {
     });
 }
 
-/// A signal that a call is over, and why: answered, cancelled or out of time. See
+/// A signal that a call is over, and why: answered, cancelled or past its deadline. See
 /// [`Context::cancelled`](crate::Context::cancelled).
 #[derive(Debug, Clone)]
 pub struct Cancelled(watch::Receiver<Option<CancelReason>>);
@@ -77,9 +79,9 @@ impl Cancelled {
     /// Waits until the call is over, and returns why.
     ///
     /// # Cancel safety
-    /// May be dropped and waited for anew.
+    /// The future may be dropped and created again.
     pub async fn wait(&mut self) -> CancelReason {
-        // The context gives a reason before it goes, and the signal with it.
+        // The context announces a reason before it is dropped, and the signal with it.
         let reason = self.0.wait_for(Option::is_some).await.map(|reason| *reason);
         reason.ok().flatten().unwrap_or(CancelReason::Finished)
     }
@@ -109,13 +111,13 @@ impl Draining {
     /// Waits until the server takes no new calls.
     ///
     /// # Cancel safety
-    /// May be dropped and waited for anew.
+    /// The future may be dropped and created again.
     pub async fn wait(&mut self) {
-        // An error: the server is no more.
+        // An error means that the server was dropped.
         let _ = self.0.wait_for(|begun| *begun).await;
     }
 
-    /// Reports whether the server has stopped to take new calls.
+    /// Reports whether the server takes no new calls any more.
     #[must_use]
     pub fn has_begun(&self) -> bool {
         *self.0.borrow()

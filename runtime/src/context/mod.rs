@@ -1,5 +1,5 @@
-//! [`Context`]: what a handler knows of its call besides the parameters. How a handler hears of the call's end is in `cancel`, what
-//! a context knows of the connection in `caller`, and what calls inherit that a handler makes in `polled`.
+//! [`Context`]: what a handler knows of its call besides the parameters. Signals of the call's end are in `cancel`, what a context
+//! needs of the connection is in `caller`, and what a handler's own calls inherit is in `polled`.
 
 mod caller;
 mod cancel;
@@ -28,9 +28,9 @@ pub struct Context {
     deadline: Option<Instant>,
     metadata: Metadata,
     caller: Arc<dyn Caller>,
-    /// The call; `None` for a one-way call.
+    /// Key of the call; `None` for a one-way call.
     key: Option<CallKey>,
-    /// Created when it is first asked for.
+    /// Signal of the call's end; created when it is first asked for.
     cancelled: OnceLock<Signal>,
 }
 
@@ -53,14 +53,14 @@ impl Context {
         self.method
     }
 
-    /// Returns when time is up, and the handler's future is dropped. Calls that the handler makes inherit it.
+    /// Returns the call's deadline, at which the handler's future is dropped. Calls that the handler makes inherit the deadline.
     #[must_use]
     #[inline]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
-    /// Returns the time left, zero when it is up; `None` without a deadline.
+    /// Returns the time left until the deadline, zero once it has passed; `None` without a deadline.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
@@ -78,13 +78,13 @@ impl Context {
         self.caller.id()
     }
 
-    /// Returns a signal, with its reason, for work that the handler has spawned, or that computes without waiting. A handler that
-    /// waits needs none: its future is dropped.
+    /// Returns a signal that the call is over, with the reason, for tasks that the handler has spawned and for computations that do not
+    /// wait. A handler that waits needs none: its future is dropped.
     #[must_use]
     pub fn cancelled(&self) -> Cancelled {
         let signal = self.cancelled.get_or_init(|| {
             let signal = Signal::default();
-            // The call may be over, while its handler runs on another thread: nothing else would say so then.
+            // The call may have ended already, while its handler runs on another thread: nothing else would announce that end.
             if self.key.is_some_and(|key| !self.caller.watch(key, &signal, self.deadline)) {
                 announce(&signal, self.dropped_for());
             }
@@ -93,8 +93,8 @@ impl Context {
         Cancelled::new(signal)
     }
 
-    /// Returns a signal that the server is about to shut down, for handlers that would go on for as long as they may: a stream
-    /// that has no end of its own does well to end then. Calls in flight have the server's grace time.
+    /// Returns a signal that the server is about to shut down. A stream without an end of its own should end then. Calls in flight have
+    /// the server's [grace time](crate::ServerBuilder::grace).
     #[must_use]
     pub fn draining(&self) -> Draining {
         Draining::new(self.caller.draining())
@@ -118,7 +118,7 @@ impl Context {
 impl Drop for Context {
     fn drop(&mut self) {
         if let Some(signal) = self.cancelled.get() {
-            // A handler that comes to its end, if only by a panic, does so while it is polled.
+            // A handler completes, or panics, while it is polled; it is dropped by others when it is not.
             let reason =
                 if polled::is_handler_polled() { CancelReason::Finished } else { self.dropped_for() };
             announce(signal, reason);

@@ -1,9 +1,9 @@
-//! [`PeerId`]: a client's connection, as names of it are compared.
+//! [`PeerId`]: the identity of a client's connection.
 
 use std::fmt;
 use std::sync::Arc;
 
-/// A client's connection, as the server sees it. It means nothing beyond being the same or not.
+/// The identity of a client's connection at the server. Only comparisons are meaningful.
 #[derive(Clone, PartialEq, Eq, Hash)]
 pub struct PeerId(Arc<[u8]>);
 
@@ -19,7 +19,7 @@ impl PeerId {
     }
 }
 
-/// So that a map of clients can be asked with the bytes of a route.
+/// Lets a map of clients be searched by the bytes of a route.
 impl std::borrow::Borrow<[u8]> for PeerId {
     fn borrow(&self) -> &[u8] {
         &self.0

@@ -1,10 +1,10 @@
-//! Which handler is polled on a thread: calls that it makes inherit its deadline.
+//! The handler that is being polled on a thread: calls that it makes inherit its deadline.
 
 use std::cell::Cell;
 
 use tokio::time::Instant;
 
-/// What is polled on a thread.
+/// What is being polled on a thread.
 #[derive(Clone, Copy)]
 enum Polled {
     /// No handler.
@@ -26,15 +26,15 @@ pub(crate) fn inherited_deadline() -> Option<Instant> {
     }
 }
 
-/// Reports whether a handler is polled on this thread.
+/// Reports whether a handler is being polled on this thread.
 pub(super) fn is_handler_polled() -> bool {
     matches!(POLLED.get(), Polled::Handler(_))
 }
 
-/// Runs `poll`, which polls a handler, such that the calls it makes inherit `deadline`.
+/// Runs `poll`, which polls a handler, so that calls made in it inherit `deadline`.
 #[inline]
 pub(crate) fn with_deadline<R>(deadline: Option<Instant>, poll: impl FnOnce() -> R) -> R {
-    /// Restores what was polled around it, also when a handler panics.
+    /// Restores the outer state, also when a handler panics.
     struct Restore(Polled);
     impl Drop for Restore {
         fn drop(&mut self) {

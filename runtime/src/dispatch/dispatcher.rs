@@ -1,5 +1,5 @@
-//! [`Dispatcher`]: how calls that a session has taken come to their handlers: at once, or when it is their turn where it is bounded
-//! how many run. How handlers run is in [`super::handler`].
+//! [`Dispatcher`]: starts the handlers of calls that a session has taken: at once, or, where the number of running calls is bounded,
+//! from a queue. How handlers run is in [`super::handler`].
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -15,30 +15,30 @@ use crate::peer::{OneWay, Peer, Shared};
 use crate::session::server::{Answer, CallKey, Event, Methods, RETRY_AFTER};
 use crate::status::{Cause, Failure, Status};
 
-/// Number of calls that have waited and are run before anything else gets its turn.
+/// Maximum number of queued calls that are started in one turn of the driver.
 const QUEUED_PER_TURN: usize = 64;
 
-/// The services of a server, what stands around them, and the calls that wait for them.
+/// The services of a server, the layer that surrounds them, and the queue of calls that wait.
 pub(crate) struct Dispatcher {
     shared: Arc<Shared>,
     services: Vec<Arc<dyn Service>>,
-    /// Of each method of [`Methods`], by its index there.
+    /// Target of each method, by its index in [`Methods`].
     targets: Vec<Target>,
-    /// What surrounds every handler, if anything does.
+    /// Layer that surrounds every handler, if there is one.
     layer: Option<Arc<dyn HandlerLayer>>,
-    /// The handlers of one-way calls: they are not ended by the loss of a client, but by the end of the server.
+    /// Handlers of one-way calls. The end of the server ends them; the loss of a client does not.
     one_way: JoinSet<()>,
-    /// Where it is bounded how many calls run.
+    /// Queue of waiting calls, if the number of running calls is bounded.
     queue: Option<AdmissionQueue<Ready>>,
 }
 
-/// What surrounds every handler of a server: in practice, its middleware.
+/// A layer that surrounds every handler of a server: in practice, its middleware.
 pub(crate) trait HandlerLayer: Send + Sync {
-    /// Returns the handling of a call, whose handler is to be begun from within.
+    /// Returns the handling of a call, which begins the call's handler.
     fn surround(self: Arc<Self>, service: Arc<dyn Service>, method: usize, call: Incoming) -> Handling;
 }
 
-/// Where a method is handled.
+/// The service and method that handle a call.
 #[derive(Clone, Copy)]
 struct Target {
     /// Index of the service.
@@ -47,16 +47,16 @@ struct Target {
     method: usize,
 }
 
-/// What a handler is started for.
+/// The kind of call that a handler is started for.
 enum Origin {
     /// A call that waits for an answer.
     Call(CallKey),
-    /// A one-way call. It is counted as in flight once it waits for its turn, or its handler for anything: most handlers are done
-    /// at once, and nothing can come in meanwhile.
+    /// A one-way call. Counted as in flight only once the call waits in the queue, or its handler waits for something: most handlers
+    /// complete at once, and no message can be received meanwhile.
     OneWay(Option<OneWay>),
 }
 
-/// A call that may run, once it is its turn.
+/// A call that waits in the queue.
 struct Ready {
     origin: Origin,
     target: Target,
@@ -64,7 +64,7 @@ struct Ready {
 }
 
 impl Ready {
-    /// Reports whether the call was cancelled, or given up, while it waited.
+    /// Reports whether the call has ended while it waited.
     fn is_over(&self) -> bool {
         self.origin.key().is_some_and(|key| !self.call.peer().is_in_flight(key))
     }
@@ -101,12 +101,12 @@ impl Dispatcher {
         Ok((Self { shared, services, targets, layer, one_way, queue }, methods))
     }
 
-    /// Has a layer surround every handler.
+    /// Sets the layer that surrounds every handler.
     pub(crate) fn set_layer(&mut self, layer: Arc<dyn HandlerLayer>) {
         self.layer = Some(layer);
     }
 
-    /// Runs the handler of a call, or has the call wait for its turn.
+    /// Runs the handler of a call, or queues the call.
     #[inline]
     pub(crate) fn start(&mut self, peer: &Arc<Peer>, event: Event) {
         let (origin, call) = match event {
@@ -122,10 +122,11 @@ impl Dispatcher {
         }
     }
 
-    /// Has a call wait for its turn, if there is room: as many handlers run as may.
+    /// Queues a call, if there is room, since the maximum number of calls runs already.
     fn enqueue(&mut self, peer: &Arc<Peer>, mut ready: Ready, batch_bytes: usize) {
         if !self.has_room_in_queue(ready.call.received()) {
-            let why = Status::resource_exhausted("as many calls run, and wait for their turn, as may");
+            let why =
+                Status::resource_exhausted("the maximum number of calls is running, and the queue is full");
             let why = why.caused_by(Cause::Overloaded).with_retry_after(RETRY_AFTER);
             return self.turn_away(peer, ready.origin.key(), why.not_sent());
         }
@@ -140,7 +141,7 @@ impl Dispatcher {
         }
     }
 
-    /// Reports whether one more call may wait, when those are out that need not wait any more.
+    /// Removes calls that need not wait any more if the queue is full, and reports whether one more call may wait.
     fn has_room_in_queue(&mut self, now: Instant) -> bool {
         let Some(queue) = &mut self.queue else { return false };
         let late = queue.make_room(now, Ready::is_over);
@@ -151,7 +152,7 @@ impl Dispatcher {
         has_room
     }
 
-    /// Runs calls that have waited for their turn, up to a number. Returns whether there may be more whose turn has come.
+    /// Runs queued calls, up to [`QUEUED_PER_TURN`]. Returns whether there may be more that can run.
     pub(crate) fn run_queued(&mut self) -> bool {
         for _ in 0..QUEUED_PER_TURN {
             match self.queue.as_mut().and_then(|queue| queue.next(Instant::now)) {
@@ -226,7 +227,7 @@ impl Dispatcher {
     }
 }
 
-/// Calls that no handler has seen.
+/// Calls that are turned away before a handler has seen them.
 impl Dispatcher {
     fn turn_away(&self, peer: &Arc<Peer>, key: Option<CallKey>, why: Status) {
         match key {
@@ -239,12 +240,12 @@ impl Dispatcher {
     }
 
     fn turn_away_late(&self, ready: &Ready) {
-        let why = Status::deadline_exceeded("the deadline passed before it was the call's turn");
+        let why = Status::deadline_exceeded("the deadline passed while the call waited to run");
         let why = why.caused_by(Cause::Deadline).not_sent();
         self.turn_away(ready.call.peer(), ready.origin.key(), why);
     }
 
-    /// Turns away every call that waits for its turn.
+    /// Turns away every queued call.
     pub(crate) fn turn_away_queued(&mut self, why: &Status) {
         let waiting: Vec<Ready> =
             self.queue.as_mut().map(|queue| queue.drain().collect()).unwrap_or_default();

@@ -1,4 +1,4 @@
-//! Running handlers: once where their call arrived, and as a task of their own only if they are not done by then.
+//! Runs handlers: polls each once where its call was received, and spawns it only if that poll did not complete it.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -20,10 +20,10 @@ pub(super) struct Handler {
     answer: PendingAnswer,
 }
 
-/// The answer that a call waits for. Dropped without one, it tells the client so.
+/// The answer that a call waits for. If this is dropped without an answer, the client is told that the server dropped the call.
 struct PendingAnswer {
     peer: Arc<Peer>,
-    /// The call; `None` if it was answered, or is one-way.
+    /// Key of the call; `None` if it was answered, or is one-way.
     key: Option<CallKey>,
 }
 
@@ -68,7 +68,7 @@ impl Future for Handler {
     }
 }
 
-/// Polls a handler. It must not be polled again after a panic, which is an answer, too.
+/// Polls a handler. A panic is returned as an answer; the handler must not be polled again after it.
 #[inline]
 fn poll_work(work: &mut Work, deadline: Option<Instant>, context: &mut Context<'_>) -> Poll<Answer> {
     let poll = || with_deadline(deadline, || work.as_mut().poll(context));
@@ -76,14 +76,14 @@ fn poll_work(work: &mut Work, deadline: Option<Instant>, context: &mut Context<'
         .unwrap_or_else(|_| Poll::Ready(Answer::Failure(Failure::Status(Handling::panicked()))))
 }
 
-/// Polls a handler once, in place. One that is not done must be spawned: its first poll there tells it what to wake, so a waker
-/// that does nothing is enough here.
+/// Polls a handler once, in place. A handler that is not done must be spawned: its first poll in the task registers that task's waker,
+/// so a waker that does nothing is enough here.
 #[inline]
 pub(super) fn poll_once(work: &mut Work, deadline: Option<Instant>) -> Poll<Answer> {
     poll_work(work, deadline, &mut Context::from_waker(Waker::noop()))
 }
 
-/// Runs a handler to its end, or until its time is up.
+/// Runs a handler until it completes or its deadline passes.
 pub(super) async fn run(handler: Handler) {
     match handler.deadline {
         None => handler.await,
@@ -91,8 +91,8 @@ pub(super) async fn run(handler: Handler) {
     }
 }
 
-/// A handler with a deadline. When the deadline passes, the call is answered first and the handler dropped then, so that the
-/// caller hears of the deadline and not of the drop.
+/// A handler with a deadline. When the deadline passes, the call is answered before the handler is dropped, so that the caller is told
+/// of the deadline and not of the drop.
 struct Timed {
     handler: Handler,
     sleep: Pin<Box<Sleep>>,

@@ -1,5 +1,5 @@
-//! [`Handling`]: a handler as a future that ends in its answer, so that whatever stands around it sees how it ended, and whatever
-//! runs it answers.
+//! [`Handling`]: a handler as a future that returns its answer, so that a layer around it sees how it ended, and its runner sends the
+//! answer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -16,13 +16,13 @@ use crate::wire::RecordBuilder;
 /// A handler that is about to run, or why there is none.
 pub struct Handling(Result<Work, Status>);
 
-/// A handler, as a future that ends in its answer. Nothing of it has run.
+/// A handler, as a future that returns its answer and was not polled yet.
 pub(crate) type Work = Pin<Box<dyn Future<Output = Answer> + Send>>;
 
 /// A call whose parameters were read, which waits for its handler. `O` is what the handler returns.
 pub struct AcceptedCall<O> {
     responder: Responder,
-    // No closure, which would be compiled anew for each handler.
+    // Not a closure, which would be compiled again for each handler.
     answer: fn(Responder, O) -> Answer,
 }
 
@@ -34,7 +34,7 @@ impl<O> AcceptedCall<O> {
 }
 
 impl<O: 'static> AcceptedCall<O> {
-    /// Has the call handled by a future.
+    /// Returns the handling of the call by a future.
     ///
     /// # Errors
     /// Never fails; this is what generated code returns.
@@ -74,7 +74,7 @@ impl Handling {
         Self(Ok(Box::pin(handler)))
     }
 
-    /// Reads the parameters of a call and makes its handler's future. Both run code of the user's.
+    /// Reads the parameters of a call and creates its handler's future. Both run user code, whose panic is caught.
     pub(crate) fn by(service: &dyn Service, method: usize, call: Incoming) -> Self {
         match catch_unwind(AssertUnwindSafe(|| service.dispatch(method, call))) {
             Ok(Ok(handling)) => handling,
@@ -83,7 +83,7 @@ impl Handling {
         }
     }
 
-    /// Turns a call away that no handler has seen.
+    /// Turns away a call that no handler has seen.
     pub(crate) fn refused(why: Status) -> Self {
         Self(Err(why.not_sent()))
     }
@@ -93,15 +93,15 @@ impl Handling {
         self.0
     }
 
-    /// Returns what a caller is told of a handler that panicked.
+    /// Returns the status of a call whose handler panicked.
     pub(crate) fn panicked() -> Status {
         Status::internal("the handler panicked").maybe_executed()
     }
 }
 
 pin_project! {
-    /// A handler, and the function that makes an answer of what it returns. An `async` block would do the same, but have room for the
-    /// handler twice: where it was captured, and where it is awaited.
+    /// A handler, and the function that turns its result into an answer. An `async` block would do the same, but would hold the handler
+    /// twice: where it was captured, and where it is awaited.
     struct Answering<H: Future> {
         #[pin]
         handler: H,
@@ -122,7 +122,7 @@ impl<H: Future> Future for Answering<H> {
     }
 }
 
-/// What makes an answer of what a handler returns.
+/// Turns the result of a handler into an answer.
 #[derive(Clone, Copy)]
 struct Responder {
     /// Id of the call.

@@ -1,4 +1,4 @@
-//! What a generated server is made of: [`Service`], and the [`Incoming`] call that it hands to a handler.
+//! What generated servers build on: [`Service`], and the [`Incoming`] call that is passed to a handler.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,35 +23,35 @@ use crate::wire::INITIAL_CREDIT;
 
 /// A service that a [`crate::Server`] can offer. Generated code implements it for `…Server<T>`.
 pub trait Service: Send + Sync + 'static {
-    /// Returns the service's methods. The index into them is what [`Service::dispatch`] is called with.
+    /// Returns the service's methods. [`Service::dispatch`] is called with an index into them.
     fn methods(&self) -> &'static [Method];
 
     /// Starts the handler of one call.
     ///
     /// # Errors
-    /// There is none, or its parameters are not what they should be.
+    /// There is no handler, or the parameters are invalid.
     fn dispatch(&self, method: usize, call: Incoming) -> Result<Handling, Status>;
 }
 
 /// One call on its way to its handler.
 ///
-/// It becomes a [`Context`] only when its handler is made: until then, the connection is held once and not twice.
+/// Converted to a [`Context`] only when the handler is created, so that the connection's reference count is raised once and not twice.
 pub struct Incoming {
     peer: Arc<Peer>,
-    /// The call; `None` for a one-way call.
+    /// Key of the call; `None` for a one-way call.
     key: Option<CallKey>,
     method: &'static Method,
     deadline: Option<Instant>,
     metadata: Metadata,
     params: Body,
-    /// Bytes of the handler's stream that the client can take at first.
+    /// Initial credit of the handler's stream in bytes.
     credit: u64,
-    /// When the message came in that the call was in.
+    /// When the message that holds the call was received.
     received: Instant,
     streams: Streams,
 }
 
-/// The streams of a call that were opened before its handler was made.
+/// The streams of a call that were opened before its handler was created.
 #[derive(Default)]
 struct Streams {
     inbound: Option<Arc<InboundStream>>,
@@ -74,9 +74,9 @@ impl Incoming {
         }
     }
 
-    /// Returns what a handler takes that answers once, and the call that it is to handle.
+    /// Returns the arguments of a handler that answers once, and the call that it handles.
     #[inline]
-    #[allow(clippy::type_complexity, reason = "each part is what a handler takes")]
+    #[allow(clippy::type_complexity, reason = "each part is an argument of the handler")]
     pub fn unary<M: UnaryMethod>(
         self,
     ) -> Result<(Context, M::Params, AcceptedCall<Result<M::Answer, M::Error>>), Status> {
@@ -85,9 +85,9 @@ impl Incoming {
         Ok((self.into_context(), params, call))
     }
 
-    /// Returns what a handler takes that answers with a stream, and the call that it is to handle.
+    /// Returns the arguments of a handler that answers with a stream, and the call that it handles.
     #[inline]
-    #[allow(clippy::type_complexity, reason = "each part is what a handler takes")]
+    #[allow(clippy::type_complexity, reason = "each part is an argument of the handler")]
     pub fn server_stream<M: ServerStreamMethod>(
         mut self,
     ) -> Result<(Context, M::Params, Sink<M::Answer>, AcceptedCall<Result<(), M::Error>>), Status> {
@@ -97,9 +97,9 @@ impl Incoming {
         Ok((self.into_context(), params, sink, call))
     }
 
-    /// Returns what a handler takes that reads a stream and answers once, and the call that it is to handle.
+    /// Returns the arguments of a handler that reads a stream and answers once, and the call that it handles.
     #[inline]
-    #[allow(clippy::type_complexity, reason = "each part is what a handler takes")]
+    #[allow(clippy::type_complexity, reason = "each part is an argument of the handler")]
     pub fn client_stream<M: ClientStreamMethod>(
         mut self,
     ) -> Result<(Context, M::Params, Streaming<M::Item>, AcceptedCall<Result<M::Answer, M::Error>>), Status>
@@ -110,8 +110,8 @@ impl Incoming {
         Ok((self.into_context(), params, items, call))
     }
 
-    /// Returns what a handler takes that reads a stream and answers with one, and the call that it is to handle.
-    #[allow(clippy::type_complexity, reason = "each part is what a handler takes")]
+    /// Returns the arguments of a handler that reads a stream and answers with one, and the call that it handles.
+    #[allow(clippy::type_complexity, reason = "each part is an argument of the handler")]
     pub fn bidirectional<M: BidirectionalMethod>(
         mut self,
     ) -> Result<
@@ -125,25 +125,25 @@ impl Incoming {
         Ok((self.into_context(), params, items, sink, call))
     }
 
-    /// Returns what a handler takes that is not answered, and the call that it is to handle.
+    /// Returns the arguments of a handler without an answer, and the call that it handles.
     #[inline]
     pub fn one_way<M: OneWayMethod>(self) -> Result<(Context, M::Params, AcceptedCall<()>), Status> {
         let params = self.params()?;
         Ok((self.into_context(), params, AcceptedCall::one_way()))
     }
 
-    /// Turns away a call of a method that the table has and the code does not: a generated file that was edited.
+    /// Turns away a call of a method that is in the table but not in the code, as in a generated file that was edited.
     pub fn unimplemented(&self) -> Result<Handling, Status> {
         let name = self.method.name();
         Err(Status::unimplemented(format!("the server does not handle the method `{name}`")))
     }
 
-    /// Returns the parameters of a call that is answered, and its key; or what is wrong with them.
+    /// Returns the parameters of a call that is answered, and its key, or the reason to turn the call away.
     #[inline]
     fn accept<P: Params>(&self) -> Result<(P, CallKey), Status> {
         match (self.key, self.params()) {
             (Some(key), Ok(params)) => Ok((params, key)),
-            (None, _) => Err(Status::invalid_argument("a one-way call of a method that answers")),
+            (None, _) => Err(Status::invalid_argument("the method answers, so it can't be called one-way")),
             (_, Err(refusal)) => Err(refusal),
         }
     }
@@ -169,7 +169,7 @@ impl Incoming {
     }
 }
 
-/// What a call is, for its middleware and its dispatcher.
+/// Properties of the call, for its middleware and its dispatcher.
 impl Incoming {
     pub(crate) fn method(&self) -> &'static Method {
         self.method
@@ -200,7 +200,7 @@ impl Incoming {
         &self.peer
     }
 
-    /// Returns when the message came in that the call was in.
+    /// Returns when the message that holds the call was received.
     pub(crate) fn received(&self) -> Instant {
         self.received
     }
@@ -215,18 +215,19 @@ impl Incoming {
         (self.streams.inbound.as_ref(), self.streams.outbound.as_ref())
     }
 
-    /// Returns what is counted at the server.
+    /// Returns the server's counters.
     pub(crate) fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.peer.shared().counters)
     }
 
-    /// Copies the parameters if they are a small part of their message, of `batch_bytes`: a small call that waits would keep all of it.
+    /// Copies the parameters if they are a small part of their message of `batch_bytes` bytes: a small call in the queue would keep all of
+    /// the message in memory.
     pub(super) fn detach(&mut self, batch_bytes: usize) {
         self.params.detach(batch_bytes);
     }
 
-    /// Opens the call's streams, for a handler that may not begin at once: what the client sends meanwhile is kept for it, up to the
-    /// credit that every stream has from the start.
+    /// Opens the call's streams, for a handler that may not begin at once: items that the client sends meanwhile are kept for the handler,
+    /// up to the initial credit of every stream.
     pub(crate) fn open_streams(&mut self) {
         let Some(key) = self.key else { return };
         let kind = self.method.kind();

@@ -1,13 +1,13 @@
-//! How calls that a session has taken come to their handlers, and how handlers run.
+//! Starts the handlers of calls that a session has taken, and runs them.
 //!
-//! - `incoming`: what generated code implements and calls: [`Service`], and the [`Incoming`] call that it hands to a handler.
-//! - `handling`: a handler as a future that ends in its answer.
-//! - `handler`: running it, once in place and then as a task.
+//! - `incoming`: what generated code implements and calls: [`Service`], and the [`Incoming`] call that is passed to a handler.
+//! - `handling`: a handler as a future that returns its answer.
+//! - `handler`: runs a handler, once in place and then as a task.
 //! - `queue`: calls that wait until fewer run.
-//! - `dispatcher`: from a call to its handler, by all of these.
-//! - `outgoing`: what a call's streams write to its peer.
+//! - `dispatcher`: takes a call to its handler, by all of these.
+//! - `outgoing`: how a call's streams write to its peer.
 //!
-//! Which calls are taken at all is decided in [`crate::session::server`].
+//! Which calls are accepted is decided in [`crate::session::server`].
 
 mod dispatcher;
 mod handler;

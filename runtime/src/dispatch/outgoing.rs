@@ -8,7 +8,7 @@ use crate::session::server::CallKey;
 use crate::stream::Outgoing;
 use crate::wire::Item;
 
-/// How the streams of one call write to its client. What they write once the call is over is dropped.
+/// The way from the streams of one call to its client. What they write after the call has ended is dropped.
 #[derive(Debug)]
 pub(crate) struct PeerOutgoing {
     pub(crate) peer: Arc<Peer>,
@@ -32,10 +32,10 @@ impl Outgoing for PeerOutgoing {
         self.peer.shared().notify.notify();
     }
 
-    /// A handler's stream ends with its handler.
+    /// Does nothing: a handler's stream ends with its handler.
     fn finish(&self, _: u64, _: &OutboundStream) {}
 
-    /// A handler's stream ends with its handler, so nothing is cancelled when its sink is dropped.
+    /// Does nothing: a handler's stream ends with its handler, so nothing is cancelled when its sink is dropped.
     fn abandon(&self, _: u64) {}
 
     fn max_body(&self) -> usize {

@@ -1,4 +1,5 @@
-//! [`AdmissionQueue`]: calls that wait until fewer run, for servers that bound how many do.
+//! [`AdmissionQueue`]: calls that wait until fewer run, for servers that bound the number of running calls. The bound is
+//! [`MaxRunning`].
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -10,14 +11,14 @@ use tokio::time::Instant;
 use crate::flush::DriverNotify;
 use crate::peer::MaxRunning;
 
-/// Time during which a full queue is left alone once room was looked for in it.
+/// Minimum time between two searches for room in a full queue.
 const FULL_PAUSE: Duration = Duration::from_millis(5);
 
-/// Calls in the order in which they came, and the number of those that run.
+/// Waiting calls in the order in which they arrived, and the number of running calls.
 pub(super) struct AdmissionQueue<T> {
     limit: MaxRunning,
     waiting: VecDeque<Entry<T>>,
-    /// Until when looking for calls that need not wait any more is of no use.
+    /// Time before which a full queue is not searched again for calls that need not wait any more.
     full_until: Option<Instant>,
     running: Arc<Running>,
 }
@@ -39,7 +40,7 @@ struct Running {
     notify: Arc<DriverNotify>,
 }
 
-/// A call that runs. Dropped, there is room for another, and the driver is notified.
+/// A call that runs. Dropping this makes room for another, and notifies the driver.
 #[derive(Debug)]
 pub(super) struct Permit(Arc<Running>);
 
@@ -50,11 +51,11 @@ impl Drop for Permit {
     }
 }
 
-/// The next call that has waited.
+/// The next call from the queue.
 pub(super) enum Admitted<T> {
-    /// It may run.
+    /// A call that may run.
     Run(T, Permit),
-    /// Its time was up before its turn came.
+    /// A call whose deadline has passed while it waited.
     Late(T),
 }
 
@@ -72,7 +73,7 @@ impl<T> AdmissionQueue<T> {
         })
     }
 
-    /// Lets a call run that comes now, if there is room and none waits that came before it.
+    /// Returns a permit for a new call, if there is room and no earlier call waits.
     pub(super) fn try_admit(&self) -> Option<Permit> {
         if self.waiting.is_empty() { self.permit() } else { None }
     }
@@ -82,8 +83,8 @@ impl<T> AdmissionQueue<T> {
         self.waiting.len() < self.limit.queued
     }
 
-    /// Takes out, where no more may wait, the calls that are over by now, and those whose time is up, which it returns. All calls are
-    /// looked at, so this pauses after each time: looking costs most when there are too many.
+    /// Removes, if the queue is full, the calls that have ended, and those whose deadline has passed, which are returned. Each search looks
+    /// at all calls, and costs most when there are too many: [`FULL_PAUSE`] must pass before the next.
     pub(super) fn make_room(&mut self, now: Instant, is_over: impl Fn(&T) -> bool) -> Vec<T> {
         if self.has_room() || self.full_until.is_some_and(|until| now < until) {
             return Vec::new();
@@ -95,12 +96,12 @@ impl<T> AdmissionQueue<T> {
         late.into_iter().map(|entry| entry.call).collect()
     }
 
-    /// Adds a call that may not run yet.
+    /// Adds a call to the end of the queue.
     pub(super) fn push(&mut self, call: T, deadline: Option<Instant>) {
         self.waiting.push_back(Entry { deadline, call });
     }
 
-    /// Returns the next call whose turn has come, or whose time is up.
+    /// Takes the next call that may run, or whose deadline has passed.
     pub(super) fn next(&mut self, now: impl Fn() -> Instant) -> Option<Admitted<T>> {
         let first = self.waiting.front()?;
         if first.deadline.is_some_and(|deadline| deadline <= now()) {
@@ -110,7 +111,7 @@ impl<T> AdmissionQueue<T> {
         self.waiting.pop_front().map(|entry| Admitted::Run(entry.call, permit))
     }
 
-    /// Takes out every call that waits.
+    /// Takes every call out of the queue.
     pub(super) fn drain(&mut self) -> impl Iterator<Item = T> {
         self.waiting.drain(..).map(|entry| entry.call)
     }

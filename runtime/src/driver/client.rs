@@ -1,4 +1,5 @@
-//! [`ClientDriver`]: the task that owns a client's transport.
+//! [`ClientDriver`]: the task that owns a client's transport. What records mean is in [`crate::session::client`], when calls end is in
+//! [`crate::connection`].
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -16,52 +17,52 @@ use crate::telemetry::{self, End};
 use crate::transport::{ClientTransport, LinkEvent, Sent, TransportError};
 use crate::wire::Batch;
 
-/// Owns a client's transport: sends what calls have left in the outbox, and hands out what arrives.
+/// Owns a client's transport: sends what calls have put into the outbox, and passes on what is received.
 pub(crate) struct ClientDriver<T> {
     transport: T,
     connection: Arc<Connection>,
-    /// Tasks to wake when no lock is held.
+    /// Tasks to wake once no lock is held.
     wakers: Vec<Waker>,
-    /// A message of which some was taken, and where the rest of it begins.
+    /// Message that was read in part, and the position of the rest.
     unfinished: Option<(Batch, usize)>,
     tick: Pin<Box<Sleep>>,
-    /// The transport had no room the last time: what is in the outbox waits for a change.
+    /// Whether the transport had no room the last time, so that the outbox waits for a change.
     is_blocked: bool,
-    /// There was more in the outbox the last time than is sent at a time.
+    /// Whether the outbox had more messages the last time than are sent at a time.
     has_unsent: bool,
-    /// When all was known that had happened to the connection.
+    /// When the events of the connection were last read.
     looked: Instant,
-    /// Whether the runtime has one thread: tasks that were woken run before this one in any case, and what they have to send may as well wait for the last of
-    /// them. Of several threads one may be kept, by a task that has waited for an answer, while others are idle; they can't take over a driver that has
-    /// yielded to that one.
+    /// Whether the runtime has a single thread. If so, woken tasks run before this one in any case, and what they send may wait for the
+    /// last of them. With several threads, a task that was woken may keep one of them busy while others are idle; those could not
+    /// take over a driver that has yielded to that task.
     has_one_thread: bool,
 }
 
-/// Messages to send before the transport is read again.
+/// Maximum number of messages to send before the transport is read again.
 const MAX_SENDS: usize = 64;
-/// Messages to take before the transport is written again.
+/// Maximum number of messages to receive before the transport is written again.
 const MAX_RECEIVES: usize = 64;
-/// Bytes to take before the tasks run that wait for them.
+/// Number of received bytes after which the tasks that wait for them run first.
 const MAX_RECEIVED_BYTES: usize = 64 * 1024;
-/// Rounds before other tasks of the thread get their turn.
+/// Maximum number of rounds before other tasks of the thread run.
 const MAX_ROUNDS: usize = 16;
 
-/// Why a connection does not come up although something listens.
+/// Reason for a connection that does not come up although something listens.
 const NO_HANDSHAKE: &str = "what listens there does not complete the ZeroMQ handshake";
 
-/// What [`ClientDriver::receive`] came to.
+/// The result of [`ClientDriver::receive`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Received {
-    /// There is nothing more.
+    /// All messages were received.
     All,
-    /// There may be more.
+    /// There may be more messages.
     Some,
-    /// There may be more, but first the tasks that are to be woken have to run.
+    /// There may be more messages, but the woken tasks must run first.
     Enough,
 }
 
 impl<T: ClientTransport> ClientDriver<T> {
-    /// Must be called within a tokio runtime.
+    /// Creates the driver. Must be called within a tokio runtime.
     pub(crate) fn new(transport: T, connection: Arc<Connection>) -> Self {
         Self {
             transport,
@@ -81,18 +82,18 @@ impl<T: ClientTransport> ClientDriver<T> {
         let _entered = connection.notify().enter();
         let mut now = clock::now();
         self.catch_up(now)?;
-        // Before the transport is drained, not after: what is seen here need not be looked for twice.
+        // Before the transport is drained, so that changes seen here need no second look.
         self.poll_changes(context)?;
         for _ in 0..MAX_ROUNDS {
-            // Records of which the driver was not notified yet are going to have company. Sending may swallow the signal of a message that has arrived, so
-            // receiving is last.
+            // Records of which the driver was not notified yet wait for more to join them. Sending may consume the signal of a received
+            // message, so receiving comes last.
             if connection.notify().begin_turn() || self.is_blocked || self.has_unsent {
                 self.send()?;
             }
             let received = self.receive(now)?;
             self.wake();
             if received == Received::Enough {
-                // What the woken tasks have to send goes out before more are woken.
+                // What the woken tasks send goes out before more are woken.
                 break;
             }
             match connection.next_action() {
@@ -104,7 +105,7 @@ impl<T: ClientTransport> ClientDriver<T> {
                 DriverAction::Wait if received == Received::All && !self.has_unsent => {}
                 DriverAction::Wait => continue,
             }
-            // Receiving may have swallowed the signal of room to send.
+            // Receiving may have consumed the signal of room to send.
             if self.is_blocked && self.transport.has_changed()? || self.poll_changes(context)? {
                 continue;
             }
@@ -120,7 +121,8 @@ impl<T: ClientTransport> ClientDriver<T> {
         Poll::Pending
     }
 
-    /// Lets other tasks run. The clock is looked at first, or a stream at full speed would keep the calls beside it from ever running out of time.
+    /// Lets other tasks run. Checks the clock first: otherwise, a stream at full speed would keep other calls from ever reaching their
+    /// deadlines.
     fn yield_turn(&mut self, context: &mut Context<'_>) {
         let _ = self.poll_tick(context, clock::now());
         self.wake();
@@ -135,7 +137,7 @@ impl<T: ClientTransport> ClientDriver<T> {
         self.wakers.drain(..).for_each(Waker::wake);
     }
 
-    /// Takes messages, up to a number, or until as many tasks are to be woken as may be at a time.
+    /// Receives messages, up to [`MAX_RECEIVES`], or until the maximum number of tasks is about to be woken.
     fn receive(&mut self, now: Instant) -> Result<Received, TransportError> {
         let max_wakes = wakes_per_turn(self.connection.open_calls());
         let mut bytes = 0;
@@ -163,7 +165,7 @@ impl<T: ClientTransport> ClientDriver<T> {
         Ok(Received::Some)
     }
 
-    /// Sends what is in the outbox, as far as there is room for it, up to a number of messages.
+    /// Sends what is in the outbox, up to [`MAX_SENDS`] messages, as long as the transport has room.
     fn send(&mut self) -> Result<(), TransportError> {
         (self.is_blocked, self.has_unsent) = (false, false);
         for _ in 0..MAX_SENDS {
@@ -171,13 +173,13 @@ impl<T: ClientTransport> ClientDriver<T> {
             let bytes = message.len();
             match self.transport.send(message)? {
                 Sent::Yes => telemetry::sent(End::Client, bytes),
-                // The transport tells when there is room again.
+                // The transport signals when there is room again.
                 Sent::Full(message) => {
                     self.connection.return_transmit(message);
                     self.is_blocked = true;
                     return Ok(());
                 }
-                // The transport had room before; it has none only if the connection has just gone. Where it would not tell that the connection is back, the
+                // The transport had room before, so the connection was just lost. Since the transport may not report that it is back, the
                 // session goes on as if it were.
                 Sent::Unreachable => self.connection.handle_lost_message(&mut self.wakers),
             }
@@ -186,13 +188,13 @@ impl<T: ClientTransport> ClientDriver<T> {
         Ok(())
     }
 
-    /// Takes all that has happened to the connection.
+    /// Reads all events of the connection.
     fn take_events(&mut self) -> Result<(), TransportError> {
         while let Some(event) = self.transport.event()? {
             match event {
                 LinkEvent::Connected => self.connection.handle_connected(&mut self.wakers),
                 LinkEvent::Disconnected => {
-                    // Answers that came before the end still count.
+                    // Answers that were received before the loss still count.
                     while self.receive(clock::now())? != Received::All {
                         self.wake();
                     }
@@ -204,7 +206,7 @@ impl<T: ClientTransport> ClientDriver<T> {
         Ok(())
     }
 
-    /// Takes what has happened to the connection, and reports whether anything may have changed.
+    /// Reads the events of the connection, and reports whether anything may have changed.
     fn poll_changes(&mut self, context: &mut Context<'_>) -> Result<bool, TransportError> {
         let has_events = self.transport.poll_happened(context)?.is_ready();
         if has_events {
@@ -213,8 +215,8 @@ impl<T: ClientTransport> ClientDriver<T> {
         Ok(self.transport.poll_changed(context)?.is_ready() || has_events)
     }
 
-    /// Reads what has happened if this task was kept from running: a connection may have been lost and be back, of which the transport tells only later. What is
-    /// sent now must not count among what was lost.
+    /// Reads the events of the connection if this task was kept from running: a connection may have been lost and be back, which the
+    /// transport reports only later. What is sent now must not be counted as lost.
     fn catch_up(&mut self, now: Instant) -> Result<(), TransportError> {
         if now.duration_since(self.looked) >= self.transport.min_reconnect() / 2 {
             self.take_events()?;
@@ -250,7 +252,7 @@ impl<T: ClientTransport> Future for ClientDriver<T> {
 
 impl<T> Drop for ClientDriver<T> {
     fn drop(&mut self) {
-        // The runtime is going down, or the channel was closed: no task may wait for what will not come.
+        // The runtime shuts down, or the channel was closed: no task may go on waiting.
         self.connection.close_now(None);
         self.wakers.drain(..).for_each(Waker::wake);
     }

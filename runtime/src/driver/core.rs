@@ -1,7 +1,7 @@
-//! [`Core`]: a server without its transport: messages go in, and its peers have messages to send.
+//! [`Core`]: a server without its transport: it takes messages, and its peers have messages to send.
 //!
-//! What records mean is in [`crate::session::server`], how calls come to their handlers in [`crate::dispatch`]. The loop that moves
-//! messages is in [`crate::driver`].
+//! What records mean is in [`crate::session::server`], how handlers are started is in [`crate::dispatch`]. The loop that moves
+//! messages is in [`super::server`].
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -27,11 +27,11 @@ pub(crate) struct Core {
     pub(crate) peers: Peers,
     methods: Methods,
     dispatcher: Dispatcher,
-    /// The peer whose message was too long for one turn.
+    /// Peer whose message was too long for one turn.
     unread: Option<Arc<Peer>>,
 }
 
-/// Two services that a server was given share this method.
+/// The name of a method that two services of a server share.
 #[derive(Debug)]
 pub(crate) struct DuplicateMethod(pub(crate) &'static str);
 
@@ -52,7 +52,7 @@ impl Core {
         self
     }
 
-    /// Takes a message from a client. If it is long, some of it is left for [`Core::go_on`]. Returns the number of records taken.
+    /// Takes a message from a client. The rest of a long message is left for [`Core::read_on`]. Returns the number of records taken.
     #[inline]
     pub(crate) fn receive(&mut self, route: &[u8], batch: Batch) -> usize {
         let Some((peer, now)) = self.hear(route) else { return 0 };
@@ -61,24 +61,24 @@ impl Core {
         self.handle(peer, first, progress)
     }
 
-    /// Takes a message that has frames which can't be attached to its batch. Returns the number of records that it counts for.
+    /// Takes a message whose frames can't be attached to its batch. Returns the number of records that the message counts for.
     pub(crate) fn refuse(&mut self, route: &[u8], why: &Malformed) -> usize {
         let Some((peer, _)) = self.hear(route) else { return 0 };
         peer.with(|session| session.handle_unreadable(why));
         1
     }
 
-    /// Returns the client of a route from which a message has come, and the time.
+    /// Returns the client whose message was received on a route, and the time.
     #[inline]
     fn hear(&mut self, route: &[u8]) -> Option<(Arc<Peer>, Instant)> {
-        // A driver that takes turns has done so before; records keep their order in any case.
-        while self.go_on() {}
+        // Records must keep their order. A driver has read the rest already, turn by turn.
+        while self.read_on() {}
         let now = Instant::now();
         Some((self.peers.heard_of(route, now)?, now))
     }
 
-    /// Takes more of a message that was too long for one turn. Returns `false` if there is none.
-    pub(crate) fn go_on(&mut self) -> bool {
+    /// Takes more of a message that was too long for one turn. Returns `false` if there is no such message.
+    pub(crate) fn read_on(&mut self) -> bool {
         let Some(peer) = self.unread.take() else { return false };
         let mut progress = Progress::default();
         let first = peer.read_on(&self.methods, &mut progress);
@@ -86,13 +86,13 @@ impl Core {
         true
     }
 
-    /// Reports whether a message is not done yet: no other may be taken.
+    /// Reports whether a message is not read to its end yet, so that no other may be taken.
     #[cfg(test)]
     pub(crate) fn is_unfinished(&self) -> bool {
         self.unread.is_some()
     }
 
-    /// Starts the calls of a message to the end of a turn. Returns the number of records taken.
+    /// Starts the calls of a message, up to the end of the turn. Returns the number of records taken.
     #[inline]
     fn handle(&mut self, peer: Arc<Peer>, first: Option<Event>, mut progress: Progress) -> usize {
         let mut next = first;
@@ -104,39 +104,39 @@ impl Core {
         progress.records
     }
 
-    /// Runs calls that have waited for their turn. Returns whether there may be more whose turn has come.
+    /// Runs queued calls. Returns whether there may be more that can run.
     pub(crate) fn run_queued(&mut self) -> bool {
         self.dispatcher.run_queued()
     }
 
-    /// Ends what is still in flight when the time for draining is up.
+    /// Ends what is still in flight at the end of the grace time.
     pub(crate) fn end_calls(&mut self) {
         let why = |what| Status::unavailable(what).caused_by(Cause::GoingAway);
-        let not_begun = why("the server shut down before it was the call's turn").not_sent();
+        let not_begun = why("the server shut down while the call waited to run").not_sent();
         self.dispatcher.turn_away_queued(&not_begun);
         self.peers.fail_all(&why("the server shut down before the handler was done").maybe_executed());
         self.dispatcher.abort_one_way();
     }
 }
 
-/// For what tests a server without a transport.
+/// Used by tests of a server without a transport.
 impl Core {
-    /// Returns the names of the methods that may run twice.
+    /// Returns the names of the idempotent methods.
     pub(crate) fn idempotent_methods(&self) -> HashSet<&'static [u8]> {
         let methods = self.methods.iter().filter(|method| method.is_idempotent());
         methods.map(|method| method.name().as_bytes()).collect()
     }
 
+    /// Returns every message that there is to send, with its peer.
     #[cfg(any(test, fuzzing))]
-    /// Returns everything that there is to send, with the peers that it is for.
     pub(crate) fn take_messages(&mut self) -> Vec<(PeerId, Message)> {
-        while self.go_on() {}
+        while self.read_on() {}
         while self.run_queued() {}
         let mut ready = Vec::new();
         self.peers.ready().take(&mut ready);
         let mut messages = Vec::new();
         for peer in ready {
-            while let Next::Message(message, _arrived) = peer.next_message() {
+            while let Next::Message(message, _receipt) = peer.next_message() {
                 messages.push((peer.id().clone(), message));
             }
         }

@@ -1,4 +1,5 @@
-//! Drivers: the tasks that own a transport. One loop per side, over the traits of [`crate::transport`] and the sessions of connections and peers.
+//! Drivers: the tasks that own a transport. One loop per side, over the traits of [`crate::transport`] and the sessions of
+//! connections and peers.
 
 mod client;
 mod core;

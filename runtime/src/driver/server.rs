@@ -1,4 +1,4 @@
-//! [`ServerDriver`]: the task that owns a server's transport.
+//! [`ServerDriver`]: the task that owns a server's transport. What messages mean is in [`super::core`].
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -15,36 +15,37 @@ use crate::telemetry::{self, End};
 use crate::transport::{Arrival, Routed, ServerTransport, TransportError};
 use crate::wire;
 
-/// Owns a server's transport: takes what arrives, sends what handlers have left with their peers, and sees to time.
+/// Owns a server's transport: receives messages, sends what handlers have put into their peers' outboxes, and does what is due by the
+/// clock.
 pub(crate) struct ServerDriver<T> {
     transport: T,
     core: Core,
     drain: Drain,
     pace: Pace,
-    /// Peers with something to send, taken off the list that handlers put them on.
+    /// Peers with something to send, taken from the list to which handlers add them.
     ready: Vec<Arc<Peer>>,
-    /// Peers whose queue in the transport was full, and since when.
+    /// Peers whose queue in the transport is full, and since when.
     blocked: Vec<(Arc<Peer>, Instant)>,
     /// When blocked peers are tried again.
     retry_at: Instant,
-    /// Whether there was reason to try them before that.
+    /// Whether there was a reason to try them before that time.
     is_retry_due: bool,
     tick: Pin<Box<Sleep>>,
-    /// When clients are looked at again.
+    /// When clients are checked for signs of life next.
     check_at: Instant,
 }
 
-/// Number of messages to take before peers are emptied again.
+/// Maximum number of messages to receive before peers' messages are sent again.
 const MESSAGES_PER_TURN: usize = 64;
-/// Number of messages to send to one peer before others get their turn.
+/// Maximum number of messages to send to one peer before others.
 const SENDS_PER_PEER: usize = 64;
-/// Number of rounds before other tasks of the thread get their turn.
+/// Maximum number of rounds before other tasks of the thread run.
 const ROUNDS_PER_POLL: usize = 16;
-/// Time after which a full queue is tried again: libzmq does not always tell when it has room.
+/// Time after which a full queue is tried again: libzmq does not always signal that it has room.
 const RETRY_INTERVAL: Duration = Duration::from_millis(10);
-/// Time to leave full queues alone after they were tried, for each of them: about ten times what trying one takes.
+/// Pause after full queues were tried, per queue: about ten times what trying one takes.
 const RETRY_PAUSE_PER_PEER: Duration = Duration::from_micros(2);
-/// Time that clients have to prove that they have read everything before the server is gone.
+/// Time that clients have to answer the last ping, which proves that they have read everything, before the server ends.
 const FLUSH_TIME: Duration = Duration::from_secs(1);
 
 impl<T: ServerTransport> ServerDriver<T> {
@@ -63,9 +64,9 @@ impl<T: ServerTransport> ServerDriver<T> {
         }
     }
 
-    /// Takes messages, until there are some records to answer or up to a number. Returns whether there may be more.
+    /// Receives messages, up to [`MESSAGES_PER_TURN`] or until there are records to answer. Returns whether there may be more.
     fn receive(&mut self) -> Result<bool, TransportError> {
-        if self.core.go_on() {
+        if self.core.read_on() {
             return Ok(true);
         }
         let mut turn = Turn::default();
@@ -110,7 +111,7 @@ impl<T: ServerTransport> ServerDriver<T> {
         Ok(any)
     }
 
-    /// Sends what there is for a peer. One for which there is still more then goes to the end of the list.
+    /// Sends a peer's messages, up to [`SENDS_PER_PEER`]. A peer with more goes to the end of the list.
     fn empty(&mut self, peer: &Arc<Peer>) -> Result<Emptied, TransportError> {
         for turn in 0..SENDS_PER_PEER {
             let has_sent = turn > 0;
@@ -133,13 +134,12 @@ impl<T: ServerTransport> ServerDriver<T> {
                 }
             }
         }
-        // The peer may be empty by now, and is then taken off the list.
+        // If the peer has nothing more to send, the next turn takes it off the list.
         peer.list();
         Ok(Emptied { has_sent: true, is_full: false })
     }
 
-    /// Tries blocked peers again, unless that was done just now: there may be very many that do not read, and those that do should
-    /// not notice.
+    /// Tries blocked peers again, unless that was done just now: many peers that do not read must not slow down those that do.
     fn retry_in_time(&mut self, now: Instant) -> Result<bool, TransportError> {
         self.is_retry_due = now < self.retry_at && !self.blocked.is_empty();
         if self.is_retry_due {
@@ -159,7 +159,7 @@ impl<T: ServerTransport> ServerDriver<T> {
             if !is_full {
                 continue;
             }
-            // A peer that reads all the time, and too slowly, meets its bounds and not the clock.
+            // A peer that reads, but too slowly, is stopped by its bounds and not by the clock.
             let since = if has_sent { now } else { since };
             if now.duration_since(since) < self.core.shared.config.session.peer_timeout {
                 self.blocked.push((peer, since));
@@ -170,8 +170,8 @@ impl<T: ServerTransport> ServerDriver<T> {
         Ok(any)
     }
 
-    /// Does what is due by the clock, and by how far the server is on its way out. Called when nothing else is left to do, or after
-    /// many rounds in which there always was.
+    /// Does what is due by the clock, and the next step of draining. Called when nothing else is left to do, and after the maximum number
+    /// of rounds.
     fn advance(&mut self, now: Instant) -> Result<Progress, TransportError> {
         let has_sent = self.retry_in_time(now)?;
         if self.core.shared.sessions.is_too_much_waiting() {
@@ -181,12 +181,12 @@ impl<T: ServerTransport> ServerDriver<T> {
             self.core.peers.check(now);
             self.check_at = now + self.core.peers.check_interval();
         }
-        // What has sent receives once more.
+        // Sending may have consumed the signal of a received message, so the loop receives once more.
         let otherwise = if has_sent { Progress::Some } else { Progress::None };
         Ok(self.advance_drain(now).unwrap_or(otherwise))
     }
 
-    /// Goes on with the way out, if the server is on it.
+    /// Takes the next step of draining, if the server drains.
     fn advance_drain(&mut self, now: Instant) -> Option<Progress> {
         let (sessions, now) = (&self.core.shared.sessions, now.into_std());
         if sessions.is_draining() && self.drain.begin(now, self.core.shared.grace()) {
@@ -205,7 +205,7 @@ impl<T: ServerTransport> ServerDriver<T> {
         }
     }
 
-    /// Returns when to look at the clock again, if at all.
+    /// Returns when [`ServerDriver::advance`] is due next, if at all.
     fn next_tick(&self, now: Instant) -> Option<Instant> {
         let drain = self.drain.poll_timeout().map(Instant::from_std);
         let check = (self.core.shared.sessions.calls() > 0).then_some(self.check_at);
@@ -224,14 +224,14 @@ impl<T: ServerTransport> ServerDriver<T> {
 
     fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         let _entered = self.core.shared.notify.enter();
-        // Before the transport is drained, not after: what is seen here need not be looked for twice.
+        // Before the transport is drained, so that changes seen here need no second look.
         let _ = self.transport.poll_changed(context)?;
         for _ in 0..ROUNDS_PER_POLL {
             let mut is_notified = self.core.shared.notify.begin_turn();
             let may_have_more = self.receive()? | self.core.run_queued();
             is_notified |= self.core.shared.notify.begin_turn();
-            // Records of which the driver was not notified yet are going to have company. Sending may swallow the signal of what
-            // came in, so what has sent receives once more.
+            // Records of which the driver was not notified yet wait for more to join them. Sending may consume the signal of a received
+            // message, so the loop receives once more after it.
             if is_notified && self.send()? || may_have_more {
                 continue;
             }
@@ -249,7 +249,7 @@ impl<T: ServerTransport> ServerDriver<T> {
                 return Poll::Pending;
             }
         }
-        // Or a client that keeps the server busy would keep it from ever looking at the clock.
+        // Otherwise, a client that keeps the server busy would keep it from ever checking the clock.
         if let Progress::Done = self.advance(Instant::now())? {
             return Poll::Ready(Ok(()));
         }
@@ -258,7 +258,7 @@ impl<T: ServerTransport> ServerDriver<T> {
     }
 }
 
-/// What [`ServerDriver::empty`] came to.
+/// The result of [`ServerDriver::empty`].
 struct Emptied {
     /// Whether something was sent.
     has_sent: bool,
@@ -266,12 +266,12 @@ struct Emptied {
     is_full: bool,
 }
 
-/// What [`ServerDriver::advance`] came to.
+/// The result of [`ServerDriver::advance`].
 enum Progress {
     None,
     /// There may be something to send, or to receive.
     Some,
-    /// The server is out.
+    /// The server has ended.
     Done,
 }
 

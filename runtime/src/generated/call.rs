@@ -1,6 +1,6 @@
-//! How generated clients make calls: by the type of the method alone.
+//! The functions by which generated clients make calls, given only the type of the method.
 //!
-//! Each of these is compiled for every method, so each only passes on what the type says; parameters go behind a
+//! Each function is compiled once per method, so each only passes on what the type declares; parameters go behind a
 //! `&dyn Encode`, as in the functions that are called here.
 
 use futures_core::Stream;
@@ -9,7 +9,7 @@ use super::{BidirectionalMethod, ClientStreamMethod, OneWayMethod, ServerStreamM
 use crate::call::{BidirectionalCall, ClientStreamCall, OneWayCall, ServerStreamCall, UnaryCall};
 use crate::channel::Channel;
 
-/// What generated clients call.
+/// The functions that generated clients call.
 #[doc(hidden)]
 impl Channel {
     /// Returns a call that is answered once.
@@ -42,7 +42,7 @@ impl Channel {
         self.bidirectional::<M::ItemForm, _, M::AnswerForm, _, _>(M::METHOD, params)
     }
 
-    /// Returns a call that is not answered.
+    /// Returns a one-way call.
     pub fn call_one_way<M: OneWayMethod>(&self, params: &M::Params) -> OneWayCall {
         self.one_way(M::METHOD, params)
     }

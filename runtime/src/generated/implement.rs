@@ -1,6 +1,6 @@
-//! Implementations that are the same for many generated types.
+//! Macros for implementations that are the same for many generated types.
 //!
-//! Serde's traits need a macro, since no crate may implement another's trait for all types; declared errors need none.
+//! Serde's traits need a macro, since no crate may implement another crate's trait for all types; declared errors need none.
 
 /// Implements `Serialize` and `Deserialize` for a type that is `Encode` and `Decode`. The wire needs neither.
 #[doc(hidden)]

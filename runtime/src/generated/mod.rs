@@ -1,9 +1,9 @@
-//! Everything through which generated code reaches this crate and others. Not for use by hand: it changes with the
-//! generator, and a generated file states which version it was made for.
+//! All that generated code uses of this crate and others. Not for use by hand: this module changes with the generator, and a
+//! generated file states which version it was made for.
 //!
-//! - [`crate::declaration`]: what generated code declares of each method, one trait for each kind.
-//! - [`call`]: how generated clients make calls by such a declaration. How servers take them is in `dispatch`.
-//! - [`implement`]: implementations that are the same for many types: macros and blankets.
+//! - [`crate::declaration`]: what generated code declares of each method: one trait for each kind.
+//! - [`call`]: how generated clients make calls from such a declaration. How servers accept them is in `dispatch`.
+//! - [`implement`]: macros for implementations that are the same for many types.
 
 mod call;
 mod implement;
@@ -21,7 +21,7 @@ pub use crate::testing::{MockMethod, Unset};
 pub use implement::{implement_enum, implement_serde};
 pub use serde;
 
-/// What reading a value returns.
+/// The result of reading a value.
 pub type Decoded<T> = Result<T, DecodeError>;
 
 /// Version of the interface between generated code and this crate. Raised by every change to it.

@@ -1,13 +1,13 @@
-//! [`Caught`]: a future whose panic is a value.
+//! [`Caught`]: a future whose panic is returned as a value.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-/// A future of the user's. Its panic ends it, and nothing around it.
+/// A future of user code. A panic ends this future alone, and is returned as [`Panicked`].
 pub(super) struct Caught<F>(pub(super) F);
 
-/// The future panicked. The panic's message was printed by then.
+/// The error of a future that panicked. The panic hook has printed the message by then.
 pub(super) struct Panicked;
 
 impl<F: Future + Unpin> Future for Caught<F> {

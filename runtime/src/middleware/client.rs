@@ -1,7 +1,7 @@
 //! The client's side: [`ClientMiddleware`], and the stack that runs it around a call.
 //!
-//! A call's future makes the call; the stack says when, and with what metadata. They meet in a [`Handoff`], since a stream
-//! goes on long after the call that gave it to its caller, and its middleware with it.
+//! A call's future makes the call; the stack decides when, and with which metadata. The two communicate through a [`Handoff`],
+//! since a stream, and the middleware around it, outlives the future that returned it to the caller.
 
 use std::fmt;
 use std::pin::Pin;
@@ -23,18 +23,18 @@ use crate::session::Deadline;
 use crate::status::{Cause, Failure, Outcome, Status};
 use crate::stream::{LayerStep, StreamLayer};
 
-/// Code around the calls that a client makes, of every kind.
+/// User code around the calls that a client makes, of every kind.
 ///
-/// Its future is a part of the call: it runs where the call is awaited, and is dropped where the call is. Around a call that
-/// is answered with a stream it goes on in the stream, until that ends or is dropped. A panic ends the call with `internal`.
+/// The future of a middleware is part of the call: it runs where the call is awaited, and is dropped with the call. If the call is
+/// answered with a stream, the future goes on in the stream, until that ends or is dropped. A panic ends the call with `internal`.
 ///
-/// The call's deadline holds for it, too: what it does when time is up, but for hearing of it from a call that it has made, is
-/// dropped, and the call ends with `deadline_exceeded`.
+/// The call's deadline bounds the middleware, too. When the deadline passes, the future is dropped and the call ends with
+/// `deadline_exceeded`, unless the future waits for a call that it has made: that call ends by itself, and the middleware learns of it.
 ///
 /// ```
 /// use zsvc::middleware::{ClientMiddleware, ClientNext, ClientRequest, Response};
 ///
-/// /// Says for whom all calls are.
+/// /// Names the tenant that all calls are for.
 /// struct Tenant(String);
 ///
 /// impl ClientMiddleware for Tenant {
@@ -48,81 +48,81 @@ pub trait ClientMiddleware: Send + Sync + 'static {
     /// Handles one call, in most cases by running what comes next.
     ///
     /// # Cancel safety
-    /// It is dropped when the call, or its stream, is, and when time is up.
+    /// The future is dropped with the call or its stream, and when the deadline passes.
     fn handle(&self, request: ClientRequest, next: ClientNext<'_>) -> impl Future<Output = Response> + Send;
 }
 
-/// A call that is to be made.
+/// A call that is about to be made.
 #[derive(Debug, Clone)]
 pub struct ClientRequest {
     pub(crate) method: &'static Method,
     pub(crate) metadata: Metadata,
     pub(crate) deadline: Option<Instant>,
     pub(crate) traffic: Traffic,
-    /// The trace of the handler that made the call.
-    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "nobody asks for it"))]
+    /// Trace of the handler that made the call.
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "only `Tracing` reads it"))]
     pub(crate) trace: Inherited,
 }
 
 impl ClientRequest {
-    /// The method that is called.
+    /// Returns the method that is called.
     #[must_use]
     pub fn method(&self) -> &'static Method {
         self.method
     }
 
-    /// What is sent beside the parameters.
+    /// Returns the metadata that is sent beside the parameters.
     #[must_use]
     pub fn metadata(&self) -> &Metadata {
         &self.metadata
     }
 
-    /// The same, to be changed.
+    /// Returns the metadata for changes.
     pub fn metadata_mut(&mut self) -> &mut Metadata {
         &mut self.metadata
     }
 
-    /// When time is up. It was fixed when the call was first awaited, and holds however often it is made.
+    /// Returns the call's deadline. The deadline was fixed when the call was first awaited, and does not move when the call is made again.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
     }
 
-    /// The time left, zero when it is up; `None` without a deadline.
+    /// Returns the time left until the deadline, zero once it has passed; `None` without a deadline.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         self.deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()))
     }
 
-    /// The size of the parameters, in bytes as encoded.
+    /// Returns the size of the encoded parameters in bytes.
     #[must_use]
     pub fn parameter_bytes(&self) -> u64 {
         self.traffic.params
     }
 
-    /// What the call carries, to be read while it runs and after.
+    /// Returns the counts of bytes that the call carries. They may be read while the call runs and after.
     #[must_use]
     pub fn traffic(&self) -> Traffic {
         self.traffic.clone()
     }
 }
 
-/// The rest of the way out: the middleware that was added later, then the call itself, with the retries of the channel.
+/// The rest of the stack: the middleware that was added later, then the call itself, with the retries of the channel.
 pub struct ClientNext<'a> {
     rest: &'a [Arc<dyn Erased>],
     handoff: &'a Handoff,
 }
 
 impl ClientNext<'_> {
-    /// Makes the call, and tells how it ended: for one that streams answers, once the stream has ended.
+    /// Makes the call, and returns how it ended. If the call is answered with a stream, this waits until the stream has ended.
     ///
-    /// A call that is answered once, or not at all, may be made again, as a rule with a clone of the request, as long as there
-    /// is time. One that streams may not, since items are gone: it ends with `failed_precondition`.
+    /// A call that is answered once, or not at all, may be made again until the deadline, usually with a clone of the request. A call
+    /// that streams may not, since items are gone: the second attempt ends with `failed_precondition`.
     ///
     /// # Cancel safety
-    /// Dropped before it is done, the call is cancelled at the server.
+    /// If the future is dropped before it completes, the call is cancelled at the server.
     pub async fn run(&mut self, request: ClientRequest) -> Response {
-        // What is refused waits for nothing: without this, whoever tries again at once would starve its thread's other tasks.
+        // A refused call waits for nothing: without this, a middleware that retries at once would starve its thread's other tasks.
         consume_budget().await;
         let Some((first, rest)) = self.rest.split_first() else { return self.handoff.run(request).await };
         let next = ClientNext { rest, handoff: self.handoff };
@@ -139,7 +139,7 @@ impl fmt::Debug for ClientNext<'_> {
     }
 }
 
-/// What all [`ClientMiddleware`] can be held as.
+/// A [`ClientMiddleware`] as an object.
 trait Erased: Send + Sync {
     fn handle<'a>(&'a self, request: ClientRequest, next: ClientNext<'a>) -> Handled<'a>;
 }
@@ -163,14 +163,14 @@ impl ClientStack {
         self.layers.push(Arc::new(middleware));
     }
 
-    /// The middleware around one call, which has not begun.
+    /// Returns the middleware around one call. Nothing of the call has begun.
     pub(crate) fn around(self: &Arc<Self>, request: ClientRequest, deadline: Option<Deadline>) -> Around {
         let limit = deadline.map(|deadline| Limit { deadline, method: request.method, sleep: None });
         let (stack, handoff) = (Arc::clone(self), Arc::new(Handoff::default()));
         let within = Arc::clone(&handoff);
         let future =
             Box::pin(async move { ClientNext { rest: &stack.layers, handoff: &within }.run(request).await });
-        Around { future: Mutex::new(future), handoff, made: Made::No, limit }
+        Around { future: Mutex::new(future), handoff, stage: CallStage::NotMade, limit }
     }
 }
 
@@ -180,7 +180,7 @@ impl fmt::Debug for ClientStack {
     }
 }
 
-/// Where the stack and the call's future meet.
+/// What the stack asks of the call's future, and what the call's future reports back.
 #[derive(Default)]
 struct Handoff {
     state: Mutex<State>,
@@ -188,18 +188,19 @@ struct Handoff {
 
 #[derive(Default)]
 struct State {
-    /// What the stack asks for.
+    /// Request of the stack to the call's future.
     wanted: Wanted,
-    /// How the call has ended, for the stack to take.
+    /// Result of the call, until the stack takes it.
     ended: Option<Result<Reply, Failure>>,
+    /// Wakes the stack when `ended` is set.
     waker: Option<Waker>,
-    /// What is known of all the times that the call was made; `None` before the first.
+    /// Outcome of all attempts together; `None` before the first.
     outcome: Option<Outcome>,
 }
 
 impl State {
-    /// The call was made, and came to that.
-    fn came_to(&mut self, outcome: Outcome) {
+    /// Adds the outcome of one attempt. A later attempt that was not sent does not undo an earlier one that was.
+    fn record_outcome(&mut self, outcome: Outcome) {
         if outcome != Outcome::NotSent || self.outcome.is_none() {
             self.outcome = Some(outcome);
         }
@@ -211,7 +212,7 @@ enum Wanted {
     #[default]
     Nothing,
     Call(ClientRequest),
-    /// It no longer waits for the call that it asked for.
+    /// The stack has dropped its wait for the call, which is to be cancelled.
     Cancel,
 }
 
@@ -221,17 +222,18 @@ impl Handoff {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Asks for the call, and waits for its result.
     async fn run(&self, request: ClientRequest) -> Response {
         {
             let mut state = self.lock();
             (state.wanted, state.ended) = (Wanted::Call(request), None);
         }
-        let mut waiting = Waiting { handoff: self, over: false };
+        let mut waiting = Waiting { handoff: self, is_over: false };
         let result = std::future::poll_fn(|context| waiting.poll(context)).await;
         Response { result }
     }
 
-    /// A middleware can't say that a call was not sent which was.
+    /// Corrects the outcome of a response where it contradicts the attempts: a middleware can't claim that a call was not sent when it was.
     fn settle(&self, mut response: Response) -> Response {
         if let Err(Failure::Status(status)) = &mut response.result {
             let outcome = match (self.lock().outcome, status.outcome()) {
@@ -247,10 +249,10 @@ impl Handoff {
     }
 }
 
-/// The stack's wait for the end of a call. Dropped before that, the call is cancelled.
+/// The stack's wait for the end of a call. If this is dropped before the call has ended, the call is cancelled.
 struct Waiting<'a> {
     handoff: &'a Handoff,
-    over: bool,
+    is_over: bool,
 }
 
 impl Waiting<'_> {
@@ -260,27 +262,28 @@ impl Waiting<'_> {
             state.waker = Some(context.waker().clone());
             return Poll::Pending;
         };
-        state.came_to(outcome(&result));
-        self.over = true;
+        state.record_outcome(outcome(&result));
+        self.is_over = true;
         Poll::Ready(result)
     }
 }
 
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
-        if !self.over {
+        if !self.is_over {
             let mut state = self.handoff.lock();
-            // One that was not begun yet never happened.
+            // A call that was not begun yet needs no cancellation.
             if let Wanted::Call(_) = state.wanted {
                 state.wanted = Wanted::Nothing;
             } else {
                 state.wanted = Wanted::Cancel;
-                state.came_to(Outcome::MaybeExecuted);
+                state.record_outcome(Outcome::MaybeExecuted);
             }
         }
     }
 }
 
+/// Returns the outcome of an attempt from its result.
 fn outcome(result: &Result<Reply, Failure>) -> Outcome {
     match result {
         Err(Failure::Status(status)) => status.outcome(),
@@ -288,20 +291,21 @@ fn outcome(result: &Result<Reply, Failure>) -> Outcome {
     }
 }
 
-/// The middleware around one call, as the call's future, or its stream, holds it.
+/// The middleware around one call. The call's future holds it, and later the call's stream.
 pub(crate) struct Around {
-    /// Locked only through `&mut`: so a stream may be shared, as it may without middleware.
+    /// Never locked, only reached through `&mut`. The mutex makes the type `Sync`, so that a stream may be shared with middleware as
+    /// without.
     future: Mutex<Pin<Box<dyn Future<Output = Response> + Send>>>,
     handoff: Arc<Handoff>,
-    made: Made,
+    stage: CallStage,
     limit: Option<Limit>,
 }
 
-/// How long the middleware may go on by itself. A call that is made has its own deadline, of which the middleware hears.
+/// Bound on the time that the middleware takes by itself. A call in flight keeps its own deadline, and reports it to the middleware.
 struct Limit {
     deadline: Deadline,
     method: &'static Method,
-    /// Only for a middleware that waits for something else than its call.
+    /// Timer for a middleware that waits for something other than its call; created when it is first needed.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -310,7 +314,7 @@ impl Limit {
         self.deadline.at <= clock::now()
     }
 
-    /// The clock is asked as well: where a task has had its share, the timer says nothing.
+    /// Returns ready once the deadline has passed. Reads the clock, too: in a task that has used up its budget, the timer stays pending.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.is_past() {
             return Poll::Ready(());
@@ -328,24 +332,24 @@ impl Limit {
     }
 }
 
-/// Whether the call is made right now.
+/// How far the call has come that the middleware asks for.
 #[derive(Clone, Copy, PartialEq, Eq)]
-enum Made {
-    No,
-    Yes,
-    /// It has ended, and the stack has been told.
+enum CallStage {
+    NotMade,
+    InFlight,
+    /// The call has ended, and the stack was told.
     Ended,
 }
 
-/// What the middleware wants of the one who holds it.
+/// What the holder of an [`Around`] does next.
 pub(crate) enum Step {
-    /// It is done, and so is the call.
+    /// The middleware is done, and so is the call.
     Done(Response),
-    /// The call is to be made, for the first time or again.
+    /// Makes the call, for the first time or again.
     Call(ClientRequest),
-    /// The call is to be cancelled.
+    /// Cancels the call.
     Cancel,
-    /// The call is to go on, if it is made; the middleware waits for it or for something else.
+    /// Lets the call go on, if it is in flight. The middleware waits for it or for something else.
     Wait,
 }
 
@@ -365,26 +369,25 @@ impl StreamLayer for Around {
 }
 
 impl Around {
-    /// Runs the middleware for as long as it can. To be asked before the call is looked after, and after
-    /// [`Around::ended`].
+    /// Runs the middleware until it waits. Must be called before the call is polled, and again after [`Around::ended`].
     pub(crate) fn step(&mut self, context: &mut Context<'_>) -> Step {
         let future = self.future.get_mut().unwrap_or_else(PoisonError::into_inner);
         if let Poll::Ready(response) = future.as_mut().poll(context) {
-            self.made = Made::Ended;
+            self.stage = CallStage::Ended;
             return Step::Done(response);
         }
         let wanted = std::mem::take(&mut self.handoff.lock().wanted);
-        let again = self.made != Made::No;
-        self.made = match wanted {
-            Wanted::Nothing => self.made,
-            Wanted::Call(_) => Made::Yes,
-            Wanted::Cancel => Made::No,
+        let again = self.stage != CallStage::NotMade;
+        self.stage = match wanted {
+            Wanted::Nothing => self.stage,
+            Wanted::Call(_) => CallStage::InFlight,
+            Wanted::Cancel => CallStage::NotMade,
         };
         if let Some(limit) = &mut self.limit {
             let late = match &wanted {
-                // How the first one ends is for the call to say; the middleware may wish to hear of it.
+                // The first attempt reports its own deadline, so that the middleware learns of it.
                 Wanted::Call(_) => again && limit.is_past(),
-                Wanted::Nothing if self.made == Made::Yes => false,
+                Wanted::Nothing if self.stage == CallStage::InFlight => false,
                 Wanted::Nothing | Wanted::Cancel => limit.poll(context).is_ready(),
             };
             if late {
@@ -399,23 +402,23 @@ impl Around {
         }
     }
 
-    /// Time is up: what the middleware does is dropped.
+    /// Drops the middleware's future once the deadline has passed.
     #[cold]
     fn give_up(&mut self, response: Response) -> Response {
         let response = self.handoff.settle(response);
         *self.future.get_mut().unwrap_or_else(PoisonError::into_inner) = Box::pin(std::future::pending());
-        self.made = Made::Ended;
+        self.stage = CallStage::Ended;
         response
     }
 
-    /// The call is made right now.
-    pub(crate) fn is_made(&self) -> bool {
-        self.made == Made::Yes
+    /// Reports whether the call is in flight.
+    pub(crate) fn is_in_flight(&self) -> bool {
+        self.stage == CallStage::InFlight
     }
 
     /// Tells the middleware how the call has ended.
     pub(crate) fn ended(&mut self, result: Result<Option<Body>, Failure>) {
-        self.made = Made::Ended;
+        self.stage = CallStage::Ended;
         let mut state = self.handoff.lock();
         state.ended = Some(result.map(|body| body.map_or(Reply::Nothing, Reply::Body)));
         let waker = state.waker.take();

@@ -1,4 +1,4 @@
-//! [`ConcurrencyLimit`]: a bound on the number of calls at a time.
+//! [`ConcurrencyLimit`]: a bound on the number of calls that run at a time. A bound on calls per second is in [`super::rate`].
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -8,10 +8,10 @@ use super::scope::{Key, Scope};
 use super::{Response, ServerMiddleware, ServerNext, ServerRequest};
 use crate::status::{Cause, Status};
 
-/// Bounds how many calls run at a time. One more is turned away at once, with `resource_exhausted`, not sent, and a
-/// [hint](Status::retry_after) when to call again: an overloaded server serves no client well.
+/// Bounds how many calls run at a time. A call past the limit is turned away at once, with `resource_exhausted`, the outcome `NotSent`
+/// and a [hint](Status::retry_after) when to call again: an overloaded server serves no client well.
 ///
-/// A stream is a call for as long as it goes on. One-way calls past the limit are dropped, and counted as refused.
+/// A stream counts as a call until it ends. One-way calls past the limit are dropped, and counted as refused.
 ///
 /// ```
 /// use zsvc::middleware::ConcurrencyLimit;
@@ -24,7 +24,7 @@ pub struct ConcurrencyLimit {
     scope: Scope,
     max: usize,
     retry_after: Duration,
-    /// Number of calls that run. There is no entry for none.
+    /// Number of running calls of each group. A group without any has no entry.
     running: Mutex<HashMap<Key, usize>>,
 }
 
@@ -34,12 +34,12 @@ impl ConcurrencyLimit {
         Self::new(Scope::All, max)
     }
 
-    /// Creates a limit for the calls of each method by themselves.
+    /// Creates a limit for the calls of each method, counted separately.
     pub fn per_method(max: usize) -> Self {
         Self::new(Scope::Method, max)
     }
 
-    /// Creates a limit for the calls over each connection by themselves.
+    /// Creates a limit for the calls over each connection, counted separately.
     pub fn per_peer(max: usize) -> Self {
         Self::new(Scope::Peer, max)
     }
@@ -48,8 +48,8 @@ impl ConcurrencyLimit {
         Self { scope, max: max.max(1), retry_after: Duration::from_millis(100), running: Mutex::default() }
     }
 
-    /// Sets when calls that are turned away may be made again; 100 ms by default. When there will be room can't be known: the hint
-    /// keeps clients from asking all the time.
+    /// Sets the time after which a call that was turned away may be made again; 100 ms by default. The server can't know when there
+    /// will be room: the hint keeps clients from retrying all the time.
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = wait;
         self
@@ -65,7 +65,7 @@ impl ConcurrencyLimit {
         let count = running.get(&key).copied().unwrap_or_default();
         if count >= self.max {
             let (subject, max) = (self.scope.subject(), self.max);
-            let what = format!("{subject} has {max} calls running, as many as may");
+            let what = format!("{subject} has {max} calls running, which is its limit");
             return Err(Status::resource_exhausted(what)
                 .caused_by(Cause::Overloaded)
                 .with_retry_after(self.retry_after));
@@ -75,7 +75,7 @@ impl ConcurrencyLimit {
     }
 }
 
-/// A call that runs. Dropped, there is room for another.
+/// A call that runs. Dropping this makes room for another.
 struct Running<'a> {
     limit: &'a ConcurrencyLimit,
     key: Key,

@@ -1,22 +1,22 @@
-//! [`Metrics`]: numbers and times of a program's calls, for the `metrics` facade.
+//! [`Metrics`]: counts and durations of a program's calls, for the `metrics` facade.
 //!
-//! The names are documented in the project's `docs/operations.md`. What the runtime counts besides is in
+//! The names are documented in the project's `docs/operations.md`. What the runtime counts by itself is in
 //! [`crate::telemetry`].
 
 use metrics::{Gauge, counter, gauge, histogram};
 use tokio::time::Instant;
 
-use super::over::Over;
+use super::on_drop::OnDrop;
 use super::{
     ClientMiddleware, ClientNext, ClientRequest, Response, ServerMiddleware, ServerNext, ServerRequest,
     Traffic,
 };
 use crate::method::{Method, MethodKind};
 
-/// Counts and times calls, of a client's or of a server's, for whichever recorder of the `metrics` crate the program has
+/// Counts and times the calls of a client or a server, for the recorder of the `metrics` crate that the program has
 /// installed. The names are in the project's `docs/operations.md`.
 ///
-/// As the outermost middleware it counts what others refuse, too.
+/// As the outermost middleware it also counts the calls that other middleware refuses.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Metrics;
@@ -63,6 +63,7 @@ struct Call {
     method: &'static str,
     began: Instant,
     traffic: Traffic,
+    /// Gauges that are decremented when the call ends: `running`, and `streams` if the method streams.
     gauges: [Option<Gauge>; 2],
 }
 
@@ -94,9 +95,9 @@ impl ServerMiddleware for Metrics {
         let call = Call::begin(&SERVER, request.method(), request.traffic());
         let queued = call.began.saturating_duration_since(request.received());
         histogram!("zsvc_server_queue_seconds", "method" => call.method).record(queued);
-        let over = Over::new(request.deadline(), |ending| call.end(ending, 0));
+        let on_drop = OnDrop::new(request.deadline(), |ending| call.end(ending, 0));
         let response = next.run(request).await;
-        over.by_itself();
+        on_drop.disarm();
         call.end(response.ending(), response.answer_bytes());
         response
     }
@@ -105,9 +106,9 @@ impl ServerMiddleware for Metrics {
 impl ClientMiddleware for Metrics {
     async fn handle(&self, request: ClientRequest, mut next: ClientNext<'_>) -> Response {
         let call = Call::begin(&CLIENT, request.method(), request.traffic());
-        let over = Over::new(request.deadline(), |ending| call.end(ending, 0));
+        let on_drop = OnDrop::new(request.deadline(), |ending| call.end(ending, 0));
         let response = next.run(request).await;
-        over.by_itself();
+        on_drop.disarm();
         call.end(response.ending(), response.answer_bytes());
         response
     }

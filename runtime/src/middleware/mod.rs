@@ -1,17 +1,17 @@
-//! Middleware: code of a program's own around every call, at the server, at the client, or both.
+//! Middleware: user code around every call, at the server, at the client, or both.
 //!
-//! A middleware is given the call and what comes [next](ServerNext). It may read and add metadata, refuse the call with a
-//! [`Status`](crate::Status), look at how it ended, measure it, or put something else in its place. Several are a stack;
-//! the one that was added first is the outermost.
+//! A middleware gets the call and the rest of the stack, [`ServerNext`] or [`ClientNext`]. It may read and add metadata, refuse the call
+//! with a [`Status`](crate::Status), read how the call ended, measure it, or replace the response. The middleware that was added first
+//! is the outermost.
 //!
 //! - At the server it implements [`ServerMiddleware`] and is added by
 //!   [`ServerBuilder::middleware`](crate::ServerBuilder::middleware).
 //! - At the client it implements [`ClientMiddleware`] and is added by
 //!   [`ChannelBuilder::middleware`](crate::ChannelBuilder::middleware).
-//! - [`ConcurrencyLimit`] and [`RateLimit`] come along, for servers; and for both ends `Tracing` and `Metrics`, with the features
+//! - Included are [`ConcurrencyLimit`] and [`RateLimit`] for servers; and for both ends `Tracing` and `Metrics`, with the features
 //!   `tracing` and `metrics`.
 //!
-//! A server or a channel without any runs as if there were none of this.
+//! A server or a channel without middleware pays nothing for this.
 
 mod caught;
 mod client;
@@ -19,7 +19,7 @@ mod concurrency;
 #[cfg(feature = "metrics")]
 mod meter;
 #[cfg(any(feature = "metrics", feature = "tracing"))]
-mod over;
+mod on_drop;
 mod rate;
 mod response;
 mod scope;
@@ -45,7 +45,7 @@ pub(crate) use client::{Around, ClientStack, Step};
 pub(crate) use response::Direction;
 pub(crate) use server::ServerStack;
 
-/// The trace that a call is made in; without the feature there are none.
+/// The trace that a call inherits: none without the feature `tracing`.
 #[cfg(not(feature = "tracing"))]
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Inherited;

@@ -1,4 +1,4 @@
-//! [`RateLimit`]: a bound on the number of calls per second.
+//! [`RateLimit`]: a bound on the number of calls per second. A bound on calls at a time is in [`super::concurrency`].
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
@@ -10,11 +10,11 @@ use super::scope::{Key, Scope};
 use super::{Response, ServerMiddleware, ServerNext, ServerRequest};
 use crate::status::{Cause, Status};
 
-/// Bounds how many calls begin per second: a bucket of tokens, one to a call, which fills at that rate. A call that finds it
-/// empty is turned away at once, with `resource_exhausted`, not sent, and a [hint](Status::retry_after) that says when there
-/// will be a token.
+/// Bounds how many calls begin per second, by a token bucket: each call takes a token, and tokens are added at that rate. A call that
+/// finds the bucket empty is turned away at once, with `resource_exhausted`, the outcome `NotSent` and a [hint](Status::retry_after)
+/// that says when there will be a token.
 ///
-/// The bucket holds what comes in a second, unless [`RateLimit::burst`] says otherwise. One-way calls past the limit are
+/// The bucket holds the tokens of one second, unless [`RateLimit::burst`] sets another number. One-way calls past the limit are
 /// dropped, and counted as refused.
 ///
 /// ```
@@ -28,25 +28,26 @@ pub struct RateLimit {
     scope: Scope,
     /// Calls per second.
     rate: u32,
+    /// Number of tokens in a full bucket.
     burst: u32,
     buckets: Mutex<Buckets>,
 }
 
-/// When each bucket is full again. One that is full already has no entry.
+/// When each bucket is full again. A bucket that is full has no entry.
 #[derive(Debug, Default)]
 struct Buckets {
     full_at: HashMap<Key, Instant>,
-    /// Number of buckets at which those that are full are next looked for: twice what was left the last time.
+    /// Number of buckets at which full ones are removed next: twice the number that the last sweep left.
     sweep_at: usize,
-    /// Until when looking is of no use, since there are as many buckets as there may be.
+    /// Time before which no sweep runs, since the last one left the maximum number of buckets.
     full_until: Option<Instant>,
 }
 
-/// Maximum number of buckets that are not full. A connection's route costs its sender nothing to make up; past this, calls of clients
-/// without a bucket are turned away.
+/// Maximum number of buckets that are not full. Past it, calls of clients without a bucket are turned away: routes cost a client
+/// nothing to make up, and each would get a bucket.
 const MAX_BUCKETS: usize = 131_072;
 
-/// Time during which no full bucket is looked for, once there was none.
+/// Time without a sweep after one that left the maximum number of buckets.
 const SWEEP_PAUSE: Duration = Duration::from_millis(250);
 
 impl RateLimit {
@@ -55,12 +56,12 @@ impl RateLimit {
         Self::new(Scope::All, per_second)
     }
 
-    /// Creates a limit for the calls of each method by themselves.
+    /// Creates a limit for the calls of each method, counted separately.
     pub fn per_method(per_second: u32) -> Self {
         Self::new(Scope::Method, per_second)
     }
 
-    /// Creates a limit for the calls over each connection by themselves.
+    /// Creates a limit for the calls over each connection, counted separately.
     pub fn per_peer(per_second: u32) -> Self {
         Self::new(Scope::Peer, per_second)
     }
@@ -70,27 +71,30 @@ impl RateLimit {
         Self { scope, rate, burst: rate, buckets: Mutex::default() }
     }
 
-    /// Sets how many calls may begin at once after a time without any; at least 1.
+    /// Sets the number of calls that may begin at once after a pause; at least 1. The calls of one second by default.
     pub fn burst(mut self, calls: u32) -> Self {
         self.burst = calls.max(1);
         self
     }
 
-    /// Takes a token, or says when there will be one.
+    /// Takes a token.
+    ///
+    /// # Errors
+    /// There is none; the status says when there will be.
     fn take(&self, key: Key, now: Instant) -> Result<(), Status> {
         // Nothing panics while the lock is held.
         let mut buckets = self.buckets.lock().unwrap_or_else(PoisonError::into_inner);
         if !buckets.has_room_for(&key, now) {
-            let what = "more clients have called of late than can be told apart";
+            let what = "the server has no room to count the calls of one more client";
             return Err(overload(what.to_owned(), SWEEP_PAUSE));
         }
         let step = Duration::from_secs(1) / self.rate;
         let full_at = buckets.full_at.get(&key).map_or(now, |at| (*at).max(now));
-        // What the bucket lacks, in time. There is a token as long as the bucket lacks fewer than it holds.
+        // `full_at - now` is the time to fill the bucket. The call may begin if at least one token is left.
         let wait = (full_at - now).saturating_sub(step.saturating_mul(self.burst - 1));
         if !wait.is_zero() {
             let (subject, rate) = (self.scope.subject(), self.rate);
-            let what = format!("{subject} takes {rate} calls a second, and has had as many");
+            let what = format!("{subject} has reached its limit of {rate} calls per second");
             return Err(overload(what, wait));
         }
         buckets.full_at.insert(key, full_at + step);
@@ -104,14 +108,14 @@ impl Buckets {
         self.full_at.len() < MAX_BUCKETS || self.full_at.contains_key(key)
     }
 
-    /// Removes buckets that are full, when there are many more than the last time.
+    /// Removes buckets that are full, once there are twice as many as the last sweep left.
     fn sweep(&mut self, now: Instant) {
         if self.full_at.len() < self.sweep_at || self.full_until.is_some_and(|until| now < until) {
             return;
         }
         self.full_at.retain(|_, at| *at > now);
         self.sweep_at = (self.full_at.len() * 2).clamp(64, MAX_BUCKETS);
-        // Looking at them all for every call would cost more than the call is worth.
+        // A sweep for every call would cost more than the calls themselves.
         self.full_until = (self.full_at.len() >= MAX_BUCKETS).then(|| now + SWEEP_PAUSE);
     }
 }
@@ -154,7 +158,7 @@ mod tests {
     }
 
     #[test]
-    fn callers_that_are_gone_take_no_room() {
+    fn buckets_of_silent_callers_are_removed() {
         let (limit, mut now) = (RateLimit::per_peer(1), Instant::now());
         for number in 0..10_000 {
             now += SECOND;
@@ -164,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn more_callers_than_can_be_told_apart_are_turned_away_until_others_are_gone() {
+    fn callers_past_the_maximum_number_of_buckets_are_turned_away_until_buckets_are_full() {
         let (limit, now) = (RateLimit::per_peer(1).burst(2), Instant::now());
         assert!((0..MAX_BUCKETS).all(|number| limit.take(peer(number), now).is_ok()));
         assert!((0..10).all(|number| limit.take(peer(MAX_BUCKETS + number), now).is_err()));

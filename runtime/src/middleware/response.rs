@@ -1,4 +1,4 @@
-//! [`Response`]: how a call ended, as its middleware sees it; [`Traffic`]: the bytes that its streams have carried.
+//! [`Response`]: how a call ended, from its middleware's view; [`Traffic`]: the bytes that its parameters and streams have carried.
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,20 +8,20 @@ use crate::flow::{InboundStream, OutboundStream};
 use crate::status::{Code, Failure, Outcome, Status};
 use crate::wire::RecordBuilder;
 
-/// How a call ended: well, with the error that its method declares, or with a [`Status`].
+/// How a call ended: with an answer, with an error that its method declares, or with a [`Status`].
 ///
-/// A middleware hands on what [`ServerNext::run`](super::ServerNext::run) gave it, or puts a status in its place, by
-/// `Status::…("…").into()`. The outcome is then corrected: the caller of a call that a middleware has refused hears that the call was
-/// not sent, and so that it is safe to send again.
+/// A middleware returns the response that [`ServerNext::run`](super::ServerNext::run) gave it, or a status in its place, by
+/// `Status::…("…").into()`. The outcome of that status is then corrected: if a middleware has refused the call, its caller learns that
+/// the call was not sent, so it is safe to send again.
 #[must_use = "the call ends with what its middleware returns"]
 pub struct Response {
     pub(crate) result: Result<Reply, Failure>,
 }
 
-/// The answer of a call that ended well.
+/// The answer of a call that succeeded.
 pub(crate) enum Reply {
     /// A reply, not sent yet, at the server.
-    RecordBuilder(RecordBuilder),
+    Record(RecordBuilder),
     /// A reply that came in, at the client.
     Body(Body),
     /// No reply: a stream has ended, or the call has no answer.
@@ -29,13 +29,13 @@ pub(crate) enum Reply {
 }
 
 impl Response {
-    /// Reports whether the call ended well.
+    /// Reports whether the call succeeded.
     #[must_use]
     pub fn is_ok(&self) -> bool {
         self.result.is_ok()
     }
 
-    /// Returns how the call failed; `None` if it ended well or with a declared error.
+    /// Returns how the call failed; `None` if it succeeded or ended with a declared error.
     #[must_use]
     pub fn status(&self) -> Option<&Status> {
         match &self.result {
@@ -44,7 +44,7 @@ impl Response {
         }
     }
 
-    /// Returns the code with which the call failed; `None` if it ended well or with a declared error.
+    /// Returns the code with which the call failed; `None` if it succeeded or ended with a declared error.
     #[must_use]
     pub fn code(&self) -> Option<Code> {
         self.status().map(Status::code)
@@ -59,7 +59,7 @@ impl Response {
         }
     }
 
-    /// Returns the outcome of a call that failed; `None` for one that ended well.
+    /// Returns the outcome of a call that failed; `None` for a call that succeeded.
     #[must_use]
     pub fn outcome(&self) -> Option<Outcome> {
         match &self.result {
@@ -83,7 +83,7 @@ impl Response {
     #[must_use]
     pub fn answer_bytes(&self) -> u64 {
         let bytes = match &self.result {
-            Ok(Reply::RecordBuilder(draft)) => draft.body_len(),
+            Ok(Reply::Record(reply)) => reply.body_len(),
             Ok(Reply::Body(body)) => body.len(),
             Err(Failure::Declared { body, .. }) => body.len(),
             Ok(Reply::Nothing) | Err(Failure::Status(_)) => 0,
@@ -96,10 +96,10 @@ impl Response {
         match self.result {
             Ok(Reply::Body(body)) => Ok(body),
             Ok(Reply::Nothing) => Ok(Body::default()),
-            // A middleware of a server and one of a client, in one process, have passed a response from one to the other.
-            Ok(Reply::RecordBuilder(_)) => {
-                Err(Failure::Status(Status::internal("this is a server's response")))
-            }
+            // A server's middleware has passed its response to a client's middleware in the same process.
+            Ok(Reply::Record(_)) => Err(Failure::Status(Status::internal(
+                "a middleware of the client returned a server's response",
+            ))),
             Err(failure) => Err(failure),
         }
     }
@@ -111,7 +111,7 @@ impl Response {
 }
 
 impl From<Status> for Response {
-    /// Ends the call with a status. What the status says of the call that it came from, if it came from another, is left out.
+    /// Ends the call with a status. If the status came from another call, its outcome and cause are left out.
     fn from(status: Status) -> Self {
         Self::failed(status.of_handler())
     }

@@ -1,9 +1,10 @@
-//! [`Scope`]: the calls that share a limit: all, those of one method, or those of one client.
+//! [`Scope`]: which calls share a limit: all, those of one method, or those of one client. The limits are in [`super::rate`] and
+//! [`super::concurrency`].
 
 use super::ServerRequest;
 use crate::context::PeerId;
 
-/// The calls that share a limit.
+/// Which calls share a limit.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Scope {
     All,
@@ -29,7 +30,7 @@ impl Scope {
         }
     }
 
-    /// Returns what has reached its limit, for messages.
+    /// Returns the name of what has reached its limit, for messages.
     pub(super) fn subject(self) -> &'static str {
         match self {
             Self::All => "the server",

@@ -17,17 +17,17 @@ use crate::method::{Method, MethodKind};
 use crate::session::server::Answer;
 use crate::status::{Failure, Outcome, Status};
 
-/// Code of the user's around the calls that a server takes, of every kind.
+/// User code around the calls that a server takes, of every kind.
 ///
-/// It runs where the handler will run, within the call's deadline: once the call is cancelled or out of time, its future is
-/// dropped, and the handler's with it. Calls that it makes inherit the deadline. A panic ends the call with `internal`, and
-/// the server goes on.
+/// A middleware runs where the handler will run, within the call's deadline: once the call is cancelled or its deadline passes, the
+/// middleware's future is dropped, and the handler's with it. Calls that a middleware makes inherit the deadline. A panic ends the
+/// call with `internal`, and the server goes on.
 ///
 /// ```
 /// use zsvc::Status;
 /// use zsvc::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest};
 ///
-/// /// Turns calls away that name no tenant.
+/// /// Turns away calls that name no tenant.
 /// struct Tenants;
 ///
 /// impl ServerMiddleware for Tenants {
@@ -45,7 +45,7 @@ pub trait ServerMiddleware: Send + Sync + 'static {
     /// For a method that streams, what comes next ends when the stream does.
     ///
     /// # Cancel safety
-    /// It is dropped when the call is cancelled or its time is up.
+    /// The future is dropped when the call is cancelled or its deadline passes.
     fn handle(&self, request: ServerRequest, next: ServerNext<'_>) -> impl Future<Output = Response> + Send;
 }
 
@@ -79,19 +79,19 @@ impl ServerRequest {
         self.incoming.peer_id()
     }
 
-    /// Returns when time is up.
+    /// Returns the call's deadline.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.incoming.deadline()
     }
 
-    /// Returns the time left, zero when it is up; `None` without a deadline.
+    /// Returns the time left until the deadline, zero once it has passed; `None` without a deadline.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         self.incoming.time_left()
     }
 
-    /// Returns when the message came in that the call was in. What has passed since is the time that the call waited in queues.
+    /// Returns when the message that holds the call was received. The time since then is what the call has waited in queues.
     #[must_use]
     pub fn received(&self) -> Instant {
         self.incoming.received()
@@ -126,7 +126,7 @@ impl fmt::Debug for ServerRequest {
     }
 }
 
-/// The rest of the way to the handler: the middleware that was added later, then the handler.
+/// The rest of the stack: the middleware that was added later, then the handler.
 pub struct ServerNext<'a> {
     rest: &'a [Arc<dyn Erased>],
     target: &'a Target,
@@ -257,7 +257,7 @@ impl From<Answer> for Response {
     fn from(answer: Answer) -> Self {
         Self {
             result: match answer {
-                Answer::Reply(reply) => Ok(Reply::RecordBuilder(reply)),
+                Answer::Reply(reply) => Ok(Reply::Record(reply)),
                 Answer::End => Ok(Reply::Nothing),
                 Answer::Failure(failure) => Err(failure),
             },
@@ -268,7 +268,7 @@ impl From<Answer> for Response {
 impl From<Response> for Answer {
     fn from(response: Response) -> Self {
         match response.result {
-            Ok(Reply::RecordBuilder(reply)) => Self::Reply(reply),
+            Ok(Reply::Record(reply)) => Self::Reply(reply),
             // A client's reply can't get here: a server's middleware is given none, and can't create one.
             Ok(Reply::Nothing | Reply::Body(_)) => Self::End,
             Err(failure) => Self::Failure(failure),

@@ -1,4 +1,5 @@
-//! [`Tracing`]: a span for every call, at both of its ends, in one trace.
+//! [`Tracing`]: a span for every call at the client and at the server, both in one trace. The header itself is in
+//! [`super::traceparent`].
 
 use std::cell::RefCell;
 use std::pin::Pin;
@@ -8,7 +9,7 @@ use std::task::{Context, Poll};
 use tracing::field::{Empty, display};
 use tracing::{Instrument, Span, info_span};
 
-use super::over::Over;
+use super::on_drop::OnDrop;
 use super::traceparent::TraceParent;
 use super::{
     ClientMiddleware, ClientNext, ClientRequest, Response, ServerMiddleware, ServerNext, ServerRequest,
@@ -16,11 +17,11 @@ use super::{
 use crate::metadata::Metadata;
 use crate::method::Method;
 
-/// A span of the `tracing` crate for every call, of the client's or of the server's.
+/// Opens a span of the `tracing` crate for every call, at the client or at the server.
 ///
-/// The two are one trace by the metadata `traceparent` and `tracestate` of
+/// The two spans belong to one trace by the metadata `traceparent` and `tracestate` of
 /// [W3C Trace Context](https://www.w3.org/TR/trace-context/): the server's span is the child of the client's, and calls that a
-/// handler makes are children of the handler's span, whichever channel they go by, if its middleware has this, too. A
+/// handler makes are children of the handler's span, over any channel that has this middleware, too. A
 /// `traceparent` that a caller has set on a call is the parent of that call's span. One that is not valid begins a new trace.
 ///
 /// Spans have the target `zsvc` and the level `INFO`, the name `call` at the client and `handle` at the server, and these
@@ -28,10 +29,10 @@ use crate::method::Method;
 /// end `ending` (`ok`, `declared`, or the name of the code; `cancelled` or `deadline_exceeded` for a call that was dropped) and,
 /// where there is one, `error`.
 ///
-/// It takes up to two of the entries that a call's [metadata](crate::Metadata::MAX_ENTRIES) may have.
+/// This middleware takes up to two of the entries that a call's [metadata](crate::Metadata::MAX_ENTRIES) may have.
 ///
-/// What inherits a trace is what inherits a deadline: a call that a handler makes, wherever it is awaited. One that is made in
-/// a task which the handler has spawned is of another trace.
+/// A call inherits a trace as it inherits a deadline: if a handler makes it, wherever it is awaited. A call that is made in a task
+/// spawned by the handler belongs to another trace.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Tracing;
@@ -47,7 +48,7 @@ impl Tracing {
 const TRACEPARENT: &str = "traceparent";
 const TRACESTATE: &str = "tracestate";
 
-/// A place in a trace, and what other programs want passed on with it.
+/// A position in a trace, and the `tracestate` that other programs want passed on with it.
 #[derive(Debug, Clone)]
 struct Position {
     parent: TraceParent,
@@ -65,12 +66,12 @@ impl Position {
         metadata.insert(TRACEPARENT, self.parent.to_string());
         match &self.state {
             Some(state) => metadata.insert(TRACESTATE, &**state),
-            // It belongs to another trace.
+            // The one that is there belongs to another trace.
             None => drop(metadata.remove(TRACESTATE)),
         }
     }
 
-    /// Returns the position of a span below this one, or of the first of a new trace.
+    /// Returns the position of a child of `parent`, or of the first span of a new trace.
     fn below(parent: Option<&Self>) -> Self {
         match parent {
             Some(Self { parent, state }) => Self { parent: parent.child(), state: state.clone() },
@@ -79,7 +80,7 @@ impl Position {
     }
 }
 
-/// The trace that a call is made in, wherever it is awaited.
+/// The trace that a call inherits from the handler that makes it.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Inherited(Option<Position>);
 
@@ -89,7 +90,7 @@ impl Inherited {
         Self(HERE.with_borrow(Clone::clone))
     }
 
-    /// Returns this trace if there is one, or the other.
+    /// Returns this trace if there is one, else the other.
     fn or(self, other: impl FnOnce() -> Self) -> Self {
         if self.0.is_some() { self } else { other() }
     }
@@ -100,7 +101,7 @@ thread_local! {
     static HERE: RefCell<Option<Position>> = const { RefCell::new(None) };
 }
 
-/// A handler, polled within its trace.
+/// A handler's future, polled with its position in `HERE`.
 struct Within<F> {
     future: F,
     position: Position,
@@ -124,7 +125,7 @@ impl<F: Future + Unpin> Future for Within<F> {
 }
 
 /// Creates a span, and its position in the trace.
-fn open(span: impl FnOnce() -> Span, method: &Method, parent: Option<&Position>) -> (Span, Position) {
+fn open_span(span: impl FnOnce() -> Span, method: &Method, parent: Option<&Position>) -> (Span, Position) {
     let (span, mut position) = (span(), Position::below(parent));
     let (service, name) = method.name().rsplit_once('/').unwrap_or(("", method.name()));
     span.record("otel.name", method.name()).record("rpc.service", service).record("rpc.method", name);
@@ -139,7 +140,8 @@ fn open(span: impl FnOnce() -> Span, method: &Method, parent: Option<&Position>)
     (span, position)
 }
 
-fn close(span: &Span, response: &Response) {
+/// Records how the call has ended.
+fn record_end(span: &Span, response: &Response) {
     span.record("ending", response.ending());
     if !response.is_ok() {
         span.record("error", display(response));
@@ -171,16 +173,16 @@ macro_rules! span {
 impl ServerMiddleware for Tracing {
     async fn handle(&self, mut request: ServerRequest, next: ServerNext<'_>) -> Response {
         let caller = Position::read(request.metadata());
-        let (span, position) = open(span!("handle", "server"), request.method(), caller.as_ref());
-        // Also for what a handler passes on by hand.
+        let (span, position) = open_span(span!("handle", "server"), request.method(), caller.as_ref());
+        // Also for a handler that passes the metadata on by hand.
         position.write(request.metadata_mut());
-        let over = Over::new(request.deadline(), |ending| {
+        let on_drop = OnDrop::new(request.deadline(), |ending| {
             span.record("ending", ending);
         });
         let future = Box::pin(next.run(request).instrument(span.clone()));
         let response = Within { future, position }.await;
-        over.by_itself();
-        close(&span, &response);
+        on_drop.disarm();
+        record_end(&span, &response);
         response
     }
 }
@@ -189,14 +191,14 @@ impl ClientMiddleware for Tracing {
     async fn handle(&self, mut request: ClientRequest, mut next: ClientNext<'_>) -> Response {
         let inherited = request.trace.clone().or(Inherited::here);
         let parent = Position::read(request.metadata()).or(inherited.0);
-        let (span, position) = open(span!("call", "client"), request.method(), parent.as_ref());
+        let (span, position) = open_span(span!("call", "client"), request.method(), parent.as_ref());
         position.write(request.metadata_mut());
-        let over = Over::new(request.deadline(), |ending| {
+        let on_drop = OnDrop::new(request.deadline(), |ending| {
             span.record("ending", ending);
         });
         let response = next.run(request).instrument(span.clone()).await;
-        over.by_itself();
-        close(&span, &response);
+        on_drop.disarm();
+        record_end(&span, &response);
         response
     }
 }

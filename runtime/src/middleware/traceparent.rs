@@ -1,4 +1,4 @@
-//! `traceparent`, the header by which calls belong to one trace: read and written as W3C Trace Context has it.
+//! [`TraceParent`]: the header `traceparent`, read and written as W3C Trace Context specifies it.
 //!
 //! <https://www.w3.org/TR/trace-context/#traceparent-header>
 
@@ -6,21 +6,20 @@ use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::BuildHasher;
 
-/// A position in a trace: which trace, which span, and whether it is recorded.
+/// A position in a trace: the ids of the trace and the span, and whether the trace is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) struct TraceParent {
-    /// Not zero.
+    /// Id of the trace; not zero.
     pub(super) trace: u128,
-    /// Not zero.
+    /// Id of the span; not zero.
     pub(super) span: u64,
     pub(super) sampled: bool,
 }
 
-/// The flag that says that the caller may have recorded its part. All others are of later versions: they are neither read
-/// nor passed on.
+/// Flag of a caller that may have recorded its part. Other flags are of later versions: they are neither read nor passed on.
 const SAMPLED: u8 = 1;
 
-/// Length of version 00 in bytes.
+/// Length of a header of version 00 in bytes.
 const LENGTH: usize = 55;
 
 impl TraceParent {
@@ -40,7 +39,7 @@ impl TraceParent {
         let bytes = text.as_bytes();
         let dashes = [2, 35, 52].iter().all(|at| bytes.get(*at) == Some(&b'-'));
         let version = u8::try_from(hex(bytes.get(..2)?)?).ok()?;
-        // A later version may have more, behind another dash.
+        // A later version may have more fields, after another dash.
         let end = match bytes.get(LENGTH) {
             None => bytes.len() == LENGTH,
             Some(next) => version > 0 && *next == b'-',
@@ -73,7 +72,7 @@ fn hex(digits: &[u8]) -> Option<u128> {
     })
 }
 
-/// Returns a number that is not zero and not used elsewhere. The keys of hash maps are random enough for that.
+/// Returns a random number that is not zero. The random keys of the standard hash maps are random enough for ids.
 fn random() -> u64 {
     RandomState::new().hash_one(0).max(1)
 }

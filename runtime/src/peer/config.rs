@@ -1,4 +1,4 @@
-//! [`Config`]: the bounds of a server, and the memory that it can come to take under them.
+//! [`Config`]: the bounds of a server, and the maximum memory that it takes within them.
 
 use std::time::Duration;
 
@@ -9,38 +9,39 @@ use crate::wire::{INITIAL_CREDIT, MAX_BATCH_BYTES};
 /// Largest value of [`Config::max_in_flight`], in bytes.
 const MAX_IN_FLIGHT_BYTES: u64 = 1024 * 1024;
 
-/// Bytes that a connection takes by itself: in libzmq, with its buffers, and in tables here.
+/// Bytes that an idle connection takes: in libzmq, with its buffers, and in this crate's tables.
 const CONNECTION_BYTES: u64 = 64 * 1024;
 
-/// Bytes that a call in flight takes by itself: its entries in tables, its task, an error in place of its answer, the items that
-/// gather in its stream, and the blocks that its short `bytes` lie in.
+/// Bytes that a call in flight takes besides its unread items: entries in tables, a task, an error in place of the answer, small items
+/// that are collected in its stream, and the blocks that hold its short `bytes` values.
 const CALL_BYTES: u64 = 20 * 1024;
 
-/// Shortest time after which a connection is taken for dead that was asked for a sign of life.
+/// Minimum time that a connection has to answer a heartbeat before it is considered dead.
 const MIN_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// Factor by which a buffer may be larger than what it holds: buffers grow by doubling.
+/// Maximum ratio of a buffer's capacity to its content: buffers grow by doubling.
 const BUFFER_SLACK: u64 = 2;
 
-/// Factor by which kept items may hold more memory than their size: items that are a quarter of their batch or more keep it whole.
+/// Maximum ratio of the memory that kept items hold to their size: an item of a quarter of its batch or more keeps all of the batch.
 const BATCH_SLACK: u64 = 4;
 
-/// The bounds of a server. Past each of them a call ends in `resource_exhausted`, and its connection lives on.
+/// The bounds of a server. Past each of them a call ends with `resource_exhausted`, and its connection stays up.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
-    /// The bounds that the sessions keep.
+    /// Bounds that the sessions enforce.
     pub(crate) session: server::Config,
-    /// Time between two signs of life that a client's connection is asked for.
+    /// Time between two heartbeats to a client's connection.
     pub(crate) heartbeat: Duration,
-    /// How many calls may run at a time, if that is bounded.
+    /// Bound on the number of running calls, if there is one.
     pub(crate) running: Option<MaxRunning>,
 }
 
-/// How many calls run at a time.
+/// The bound on the number of calls that run and wait.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct MaxRunning {
+    /// Maximum number of calls that run at a time.
     pub(crate) running: usize,
-    /// Number of calls that may wait besides.
+    /// Maximum number of calls that wait in the queue.
     pub(crate) queued: usize,
 }
 
@@ -60,7 +61,7 @@ impl Default for Config {
 }
 
 impl Config {
-    /// Returns what the transport has to know.
+    /// Returns the settings of the transport.
     pub(crate) fn link(&self) -> LinkConfig {
         let silence = (self.heartbeat / 3).max(MIN_HEARTBEAT_TIMEOUT);
         LinkConfig { max_body: self.session.max_body, heartbeat: self.heartbeat, silence }
@@ -72,14 +73,14 @@ impl Config {
         self.session.stream_window.max(INITIAL_CREDIT)
     }
 
-    /// Returns the number of bytes, and one message more, that libzmq may hold for one client; the rest waits in its outbox, where it
-    /// can be thrown away. Fast links are kept busy by far less: what the system has taken to send is not counted.
+    /// Returns the number of bytes that libzmq may hold for one client, not counting one message more. The rest waits in the outbox, where
+    /// it can be dropped. Far less is enough to keep fast links busy, since bytes that the operating system has accepted do not count.
     #[inline]
     pub(crate) fn max_in_flight(&self) -> u64 {
         (self.session.waiting_per_peer() as u64 / 4).clamp(COUNT_STEP_BYTES as u64, MAX_IN_FLIGHT_BYTES)
     }
 
-    /// Returns the most memory in bytes that a server of this many clients takes. See [`crate::ServerBuilder::worst_case_memory`].
+    /// Returns the maximum memory in bytes that a server takes for `clients` clients. See [`crate::ServerBuilder::worst_case_memory`].
     pub(crate) fn worst_case_memory(&self, clients: usize) -> u64 {
         let clients = clients as u64;
         let calls =
@@ -98,14 +99,14 @@ impl Config {
         .fold(0, u64::saturating_add)
     }
 
-    /// Returns the memory of a connection. Of what clients send, it is the message that is coming in: what came before is taken at once.
+    /// Returns the memory of a connection in bytes. It counts one message that is being received, since complete ones are taken at once.
     fn memory_of_connection(&self) -> u64 {
         let sent =
             BUFFER_SLACK.saturating_mul(self.max_in_flight().saturating_add(self.largest_sent() as u64));
         CONNECTION_BYTES.saturating_add(sent).saturating_add(max_received(self.session.max_body) as u64)
     }
 
-    /// Returns the memory of a call: a stream that is not read may hold its window, and one message more.
+    /// Returns the memory of a call in bytes: an unread stream may hold its window and one message more.
     fn memory_of_call(&self) -> u64 {
         let window = self.stream_window();
         let unread =
@@ -113,7 +114,7 @@ impl Config {
         CALL_BYTES.saturating_add(unread)
     }
 
-    /// Returns the size of the largest message that is sent: a batch, whose last record may be as large as any.
+    /// Returns the maximum size of a sent message in bytes: a full batch, whose last record may have the maximum size.
     fn largest_sent(&self) -> usize {
         self.session.max_body.saturating_add(MAX_BATCH_BYTES)
     }
@@ -123,7 +124,7 @@ impl Config {
 mod tests {
     use super::*;
 
-    /// By default, and wherever there may be many connections: or libzmq's thread has no time left for anything else.
+    /// Holds by default, and wherever there may be many connections: otherwise libzmq's thread has no time for anything else.
     #[test]
     fn an_answer_to_a_heartbeat_is_due_long_before_the_next() {
         for heartbeat in [Config::default().heartbeat, Duration::from_mins(5)] {

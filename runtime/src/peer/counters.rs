@@ -1,9 +1,9 @@
-//! [`Counters`]: what a server counts, for its users and their metrics.
+//! [`Counters`]: what a server counts, for users and for metrics. The counters themselves are in [`crate::telemetry`].
 
 use crate::session::server::{Counts, DropReason};
 use crate::telemetry::Counter;
 
-/// What a server has counted since it started. Every number only grows.
+/// The counters of a server since its start. Every number only grows.
 #[derive(Debug)]
 pub struct Counters {
     calls: Counter,
@@ -19,19 +19,19 @@ pub struct Counters {
 #[non_exhaustive]
 #[repr(u8)]
 pub enum Dropped {
-    /// What a client was to be sent that can't be reached any more.
+    /// A record for a client that can't be reached any more.
     Unreachable,
-    /// What has waited for a client that does not read it. The client's calls are over, and it is told so once it reads again.
+    /// A record for a client that does not read. The client's calls have ended, and the client is told so once it reads again.
     NotRead,
-    /// An answer for which there was no room any more. In its place, the client is told so.
+    /// An answer for which there was no room any more. The client gets an error in its place.
     NoRoom,
-    /// What was left for a client when the server ended.
+    /// A record that was not sent yet when the server ended.
     ServerEnded,
-    /// A one-way call that was turned away. It has no answer that could say so.
+    /// A one-way call that was turned away, which has no answer that could report this.
     OneWay,
-    /// A message of a client past the most that a server knows at a time.
+    /// A message of a new client, received while the server knows the maximum number of clients.
     TooManyClients,
-    /// A message that came by too long a route, and so can't be answered.
+    /// A message whose route is too long, so that it can't be answered.
     RouteTooLong,
 }
 
@@ -78,7 +78,7 @@ impl Default for Counters {
     fn default() -> Self {
         let dropped = |reason: Dropped| Counter::because("zsvc_server_dropped_total", reason.name());
         Self {
-            // Calls are recorded by middleware, with the method and how they end.
+            // Middleware records calls, with the method and how they end.
             calls: Counter::unnamed(),
             refused: Counter::named("zsvc_server_refused_calls_total"),
             unreadable: Counter::named("zsvc_server_unreadable_total"),
@@ -101,7 +101,7 @@ impl Counters {
         self.refused.get()
     }
 
-    /// Counts a call that runs. Only the driver does, so its thread need not wait for others.
+    /// Counts a call that runs. Only called by the driver, so no atomic addition is needed.
     #[inline]
     pub(crate) fn count_call(&self) {
         self.calls.add_alone();
@@ -134,7 +134,7 @@ impl Counters {
         self.dropped[reason as usize].add(records);
     }
 
-    /// Adds what a session has counted.
+    /// Adds the counts of a session.
     pub(crate) fn add(&self, counts: &Counts) {
         self.refused.add(counts.refused);
         self.unreadable.add(counts.unreadable);

@@ -1,7 +1,7 @@
 //! The clients of a server, as the runtime holds them.
 //!
 //! - [`Peer`]: the lock around the session of one client; [`Peers`]: all of them; `ready_list`: those with something to send.
-//! - [`Config`], [`Counters`]: what is bounded, and what is counted. [`Shared`]: what a driver shares with handlers.
+//! - [`Config`], [`Counters`]: bounds and counters. [`Shared`]: what a driver shares with handlers.
 //!
 //! What records mean, and what answers a call, is in [`crate::session::server`].
 

@@ -1,6 +1,6 @@
-//! [`Peer`]: the lock around the session of one client, and what of its messages is with the transport.
+//! [`Peer`]: the lock around the session of one client, and the number of its bytes that the transport holds.
 //!
-//! What records mean, and who answers a call, is the session's business: see [`crate::session::server`].
+//! What records mean, and how calls are answered, is decided in [`crate::session::server`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -17,13 +17,13 @@ use crate::status::Status;
 use crate::transport::{BytesInFlight, COPIED_BELOW_BYTES, SendReceipt};
 use crate::wire::{Batch, Message};
 
-/// One client. Handlers answer into it from any thread; the driver sends what they leave.
+/// One client of a server. Handlers add answers from any thread; the driver sends them.
 #[derive(Debug)]
 pub(crate) struct Peer {
     id: PeerId,
     shared: Arc<Shared>,
     ready: Arc<ReadyList<Self>>,
-    /// What the transport holds for the client.
+    /// Bytes that the transport holds for the client.
     in_flight: Arc<BytesInFlight>,
     state: Mutex<State>,
 }
@@ -31,31 +31,31 @@ pub(crate) struct Peer {
 #[derive(Debug)]
 struct State {
     session: Session<Running>,
-    /// Whether the peer is on a list of the driver's.
+    /// Whether the peer is on one of the driver's lists.
     is_listed: bool,
     /// Number of bytes handed to the transport so far.
     sent: u64,
-    /// Number of them that will be reported done.
+    /// Number of those bytes that a receipt covers, which reports when they are done.
     receipted: u64,
 }
 
 /// What the runtime keeps with a call in flight.
 #[derive(Debug, Default)]
 pub(crate) struct Running {
-    /// The handler, once it was spawned.
+    /// Task of the handler, once it was spawned.
     task: Option<AbortHandle>,
-    /// What is to be told of the call's end, if the handler has asked; and the call's deadline.
+    /// Signal of the call's end, if the handler has asked for one, and the call's deadline.
     signal: Option<(Signal, Option<Instant>)>,
 }
 
-/// Time by which the clock of a client may be ahead of the server's when it says that a call's time is up.
+/// Maximum time before the server's own deadline at which a client's cancellation still counts as the deadline.
 const CLOCK_DIFFERENCE: Duration = Duration::from_millis(10);
 
 impl Running {
     fn announce(&self, why: &Status) {
         let Some((signal, deadline)) = &self.signal else { return };
         let reason = match CancelReason::of(why) {
-            // A client whose time is up says so as the server's own clock comes to it, a little before or after.
+            // A client cancels a call at its deadline, a little before or after the server's own clock reaches it.
             CancelReason::Client if deadline.is_some_and(|at| at <= Instant::now() + CLOCK_DIFFERENCE) => {
                 CancelReason::Deadline
             }
@@ -71,23 +71,23 @@ impl Running {
     }
 }
 
-/// How far a peer's message has been read.
+/// The state of reading a peer's message.
 #[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Progress {
     /// Number of records read so far.
     pub(crate) records: usize,
-    /// Whether there are more.
+    /// Whether there are more records to read.
     pub(crate) has_unread: bool,
 }
 
 /// The next message for a client.
 #[derive(Debug)]
 pub(crate) enum Next {
-    /// This one, with what goes with its buffer, if anything does.
+    /// A message, and a receipt if its bytes are to be reported when they are done.
     Message(Message, Option<SendReceipt>),
-    /// None: the peer is on no list of the driver's any more.
+    /// No message. The peer is on none of the driver's lists any more.
     Nothing,
-    /// The transport holds as much for the client as it may.
+    /// The transport holds the maximum number of bytes for the client.
     Full,
 }
 
@@ -124,8 +124,8 @@ impl Peer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs one step of the session, and then what it leaves to be done without the lock. `step` must not run code of the user's;
-    /// what it returns is dropped without the lock.
+    /// Runs one step of the session under the lock, and the effects of that step without it. `step` must not run user code; its result is
+    /// dropped without the lock.
     #[inline]
     pub(crate) fn with<R>(self: &Arc<Self>, step: impl FnOnce(&mut Session<Running>) -> R) -> R {
         let mut state = self.lock();
@@ -134,7 +134,7 @@ impl Peer {
         result
     }
 
-    /// Puts the peer on the driver's list if there is something to send, lets go of the lock, and does what the session has left.
+    /// Puts the peer on the driver's list if there is something to send, releases the lock, and runs the session's effects.
     #[inline]
     fn settle(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
         let is_new = !state.is_listed && state.session.wants_transmit();
@@ -161,7 +161,7 @@ impl Peer {
             self.shared.counters.add(&effects.counts);
         }
         let ended = std::mem::take(&mut effects.ended);
-        // Before tasks are woken: a handler that ends by itself now would give another reason.
+        // Before tasks are woken: a handler that ends by itself now would announce another reason.
         for ended in &ended {
             ended.app.announce(&ended.why);
         }
@@ -171,7 +171,7 @@ impl Peer {
         }
     }
 
-    /// Takes a message and reads up to its first call. Returns `None` at the end of the message, or of a turn.
+    /// Takes a message and reads up to its first call. Returns `None` at the end of the message or of the turn.
     #[inline]
     pub(crate) fn receive(
         self: &Arc<Self>,
@@ -195,24 +195,24 @@ impl Peer {
     /// Ends a call and tells the client how. Does nothing for a call that has ended.
     #[inline]
     pub(crate) fn answer(self: &Arc<Self>, key: CallKey, answer: Answer) {
-        // Both a call that ends and an answer that comes too late are dropped here, without the lock.
+        // An ended call, or an answer that is too late, is dropped here, without the lock.
         drop(self.with(|session| session.answer(key, answer)));
     }
 
-    /// Ends a call from outside its handler, which is dropped, and tells the client why. Does nothing for a call that has ended.
+    /// Ends a call from outside its handler, drops the handler, and tells the client why. Does nothing for a call that has ended.
     pub(crate) fn fail(self: &Arc<Self>, key: CallKey, why: &Status) {
         self.with(|session| session.fail(key, why));
     }
 
-    /// Spawns the rest of a handler, such that the call's end ends it. Must be called within a tokio runtime.
+    /// Spawns the rest of a handler. The end of the call aborts the task. Must be called within a tokio runtime.
     pub(crate) fn spawn(self: &Arc<Self>, key: CallKey, handler: impl Future<Output = ()> + Send + 'static) {
-        // Not under the lock: a runtime that shuts down drops the handler right here, which answers its call.
+        // Not under the lock: a runtime that shuts down drops the handler in `spawn`, which answers the call.
         let task = tokio::spawn(handler).abort_handle();
         let unattached = match self.lock().session.app(key) {
             Some(running) => running.task.replace(task),
             None => Some(task),
         };
-        // What ended the call knew of no task to end. Aborting one that is done does nothing.
+        // The call ended before its task was known. Aborting a task that is done does nothing.
         if let Some(task) = unattached {
             task.abort();
         }
@@ -229,7 +229,7 @@ impl Peer {
         self.lock().session.is_in_flight(key)
     }
 
-    /// Reports whether calls are in flight, or more is to be sent than that the client was shed.
+    /// Reports whether calls are in flight, or records wait to be sent other than the notice that the client was shed.
     pub(crate) fn is_busy(&self) -> bool {
         self.lock().session.is_busy()
     }
@@ -247,7 +247,7 @@ impl Peer {
             return Next::Nothing;
         }
         let in_flight = state.sent.saturating_sub(self.in_flight.done());
-        // Half of it, so that there is more than one message to send when there is room again.
+        // Waits for half of it, so that there is more than one message to send when there is room again.
         let max = self.shared.config.max_in_flight();
         if in_flight >= max && self.in_flight.wait_for(state.sent - max / 2) {
             return Next::Full;
@@ -266,12 +266,12 @@ impl Peer {
         Next::Message(message, receipt)
     }
 
-    /// Takes a message back that the transport had no room for. The peer stays on a list of the driver's.
+    /// Takes back a message that the transport had no room for. The peer stays on one of the driver's lists.
     pub(crate) fn put_back(&self, message: Message) {
         let mut state = self.lock();
         state.sent -= message.len() as u64;
-        // Not what came before the message: only its receipt, which is void, may have spoken of that. What other receipts speak
-        // of is done or will be; asking for some of it once more costs a receipt.
+        // Back to the bytes that are done, not to those before the message: only the message's receipt, which is void, may have covered
+        // the bytes in between. Bytes that other receipts cover may be covered once more, at the cost of a receipt.
         state.receipted = self.in_flight.done().min(state.sent);
         state.session.return_transmit(message);
         state.is_listed = true;

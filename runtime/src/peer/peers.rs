@@ -1,5 +1,5 @@
-//! [`Peers`]: the clients of a server as a whole: which are known, which show signs of life, and for which too much waits. What one
-//! client has in flight is in its session.
+//! [`Peers`]: all clients of a server: which are known, which show signs of life, and for which too many bytes wait. The calls of one
+//! client are in its session.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -16,18 +16,18 @@ use crate::session::server::{DropReason, ListeningClock, Session};
 use crate::status::{Cause, Status};
 use crate::telemetry::{End, Up};
 
-/// Time after which a client is forgotten that was not heard of and has no calls in flight.
+/// Time after which a client without calls in flight is forgotten if it sends nothing.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Maximum number of clients. At so many, those without calls in flight are forgotten whenever they were heard of: routes cost a
-/// sender nothing to make up. All that a forgotten client misses is that the server goes away. If all have calls in flight, or
-/// something waits for them, what comes from others is dropped and counted.
+/// Maximum number of clients. At this number, all clients without calls in flight are forgotten, however recently they have sent
+/// something: routes cost a sender nothing to make up. A forgotten client only misses the notice that the server goes away. If all
+/// clients have calls in flight or records that wait, messages of others are dropped and counted.
 pub(crate) const MAX_PEERS: usize = 131_072;
 
-/// Time during which no client to forget is looked for, once none was found.
+/// Time without a sweep after one that left the maximum number of clients.
 const SWEEP_PAUSE: Duration = Duration::from_millis(250);
 
-/// Number of clients below which none is forgotten.
+/// Number of clients below which no client is forgotten.
 const MIN_SWEPT_PEERS: usize = 64;
 
 /// All clients that a server knows.
@@ -35,14 +35,14 @@ pub(crate) struct Peers {
     shared: Arc<Shared>,
     ready: Arc<ReadyList<Peer>>,
     known: HashMap<PeerId, Known>,
-    /// Number of clients at which idle ones are next looked for: twice what was left the last time.
+    /// Number of clients at which idle ones are removed next: twice the number that the last sweep left.
     sweep_at: usize,
-    /// Until when looking is of no use, since all clients are busy and there are as many as there may be.
+    /// Time before which no sweep runs, since the last one left the maximum number of clients, all of them busy.
     full_until: Option<Instant>,
     clock: ListeningClock,
 }
 
-/// A client, and when it was last heard of.
+/// A client, and when its last message was received.
 struct Known {
     peer: Arc<Peer>,
     heard: Instant,
@@ -66,7 +66,7 @@ impl Peers {
         &self.ready
     }
 
-    /// Returns the client of a route, of which something has come in just now; `None` for a new one past [`MAX_PEERS`].
+    /// Returns the client of a route on which something was just received; `None` for a new client past [`MAX_PEERS`].
     pub(crate) fn heard_of(&mut self, route: &[u8], now: Instant) -> Option<Arc<Peer>> {
         if let Some(known) = self.known.get_mut(route) {
             known.heard = now;
@@ -84,7 +84,7 @@ impl Peers {
         Some(peer)
     }
 
-    /// Forgets idle clients, when there are many more than the last time.
+    /// Forgets idle clients, once there are twice as many as the last sweep left.
     fn sweep(&mut self, now: Instant) {
         if self.known.len() < self.sweep_at || self.full_until.is_some_and(|until| now < until) {
             return;
@@ -92,17 +92,17 @@ impl Peers {
         let idle = if self.known.len() < MAX_PEERS { IDLE } else { Duration::ZERO };
         self.known.retain(|_, known| now.duration_since(known.heard) < idle || known.peer.is_busy());
         self.sweep_at = (self.known.len() * 2).clamp(MIN_SWEPT_PEERS, MAX_PEERS);
-        // All of them are busy. Looking at them again for every message would cost more than the message is worth.
+        // All of them are busy. A sweep for every message would cost more than the message itself.
         self.full_until = (self.known.len() >= MAX_PEERS).then(|| now + SWEEP_PAUSE);
     }
 
-    /// Returns the time after which [`Peers::check`] is to be called again while calls are in flight.
+    /// Returns the interval at which [`Peers::check`] must be called while calls are in flight.
     pub(crate) fn check_interval(&self) -> Duration {
         self.shared.config.session.check_interval()
     }
 
-    /// Asks clients with calls in flight for a sign of life, and gives up those that have shown none for as long as the peer
-    /// timeout. None is given up that was not asked, and not listened to since: a client is not dead because the server was busy.
+    /// Asks clients with calls in flight for a sign of life, and ends the calls of those without one for the peer timeout. Only time in
+    /// which the server has asked and has read its socket counts: a client is not dead because the server was busy.
     pub(crate) fn check(&mut self, now: Instant) {
         let now = self.clock.look(now.into_std());
         for known in self.known.values() {
@@ -110,8 +110,8 @@ impl Peers {
         }
     }
 
-    /// Throws away what waits for a client that does not read it. Returns `false` for a client that is not known any more, which
-    /// is not even told.
+    /// Drops what waits for a client that does not read. Returns `false` for a client that is not known any more; such a client is not
+    /// told.
     pub(crate) fn shed(&mut self, peer: &Arc<Peer>) -> bool {
         let is_known = self.is_known(peer);
         peer.with(if is_known { Session::shed } else { Session::forget });
@@ -122,10 +122,10 @@ impl Peers {
         self.known.get(peer.id().route()).is_some_and(|known| Arc::ptr_eq(&known.peer, peer))
     }
 
-    /// Sheds, when too much waits for all clients together, those for which most waits, until a quarter of the bound is free, so that
-    /// this is not looked for again at once. A client that reads has little waiting.
+    /// Sheds, if too many bytes wait for all clients together, the clients with the most bytes waiting, until a quarter of the bound is
+    /// free, so that this does not run again at once. A client that reads has few bytes waiting.
     pub(crate) fn shed_load(&mut self) {
-        // Counted anew, since the bound may be passed by nothing but steps: a client with little left may count for one.
+        // Counted exactly, since the total is kept in steps: a client with few bytes left may count for a whole step.
         let waiting = self.known.values().map(|known| {
             let waiting = known.peer.with(Session::count_waiting);
             (waiting, Arc::clone(&known.peer))
@@ -154,7 +154,7 @@ impl Peers {
         peer.with(Session::handle_disconnected);
     }
 
-    /// Does the same for the client of a route.
+    /// Ends the session of the client of a route, as [`Peers::lose`].
     pub(crate) fn lose_by(&mut self, route: &[u8]) {
         if let Some(known) = self.known.get(route) {
             let peer = Arc::clone(&known.peer);
@@ -163,7 +163,7 @@ impl Peers {
     }
 }
 
-/// The way out.
+/// Draining and closing.
 impl Peers {
     /// Tells every client that no new calls are taken.
     pub(crate) fn go_away(&self) {
@@ -186,13 +186,13 @@ impl Peers {
         self.known.values().all(|known| known.peer.is_flushed())
     }
 
-    /// Throws away everything that is in flight or waiting: the server is no more.
+    /// Drops everything that is in flight or waiting, since the server is being dropped.
     pub(crate) fn close(&mut self) {
         let why = Status::unavailable("the server was dropped").caused_by(Cause::Closed);
         for known in std::mem::take(&mut self.known).into_values() {
             known.peer.with(|session| session.close(&why, DropReason::ServerEnded));
         }
-        // Peers hold the list, and it holds them: the circle is cut here.
+        // Peers hold the list, and the list holds peers: this breaks the cycle.
         self.ready.take(&mut Vec::new());
     }
 
@@ -203,7 +203,7 @@ impl Peers {
 
 #[cfg(test)]
 impl Peers {
-    /// Returns the client of a route, which has been heard of.
+    /// Returns the client of a route, which must be known.
     pub(crate) fn of(&self, route: &[u8]) -> Arc<Peer> {
         Arc::clone(&self.known[route].peer)
     }

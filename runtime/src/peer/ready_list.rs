@@ -1,8 +1,8 @@
-//! [`ReadyList`]: peers with something to send.
+//! [`ReadyList`]: the peers with something to send. Handlers add peers, the driver takes them.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-/// Peers with something to send, which their driver takes off. Each knows by itself whether it is on the list.
+/// Peers with something to send, until the driver takes them. Each peer records whether it is on the list.
 #[derive(Debug)]
 pub(crate) struct ReadyList<P>(Mutex<Vec<Arc<P>>>);
 

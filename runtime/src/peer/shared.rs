@@ -1,4 +1,4 @@
-//! [`Shared`]: what a server's driver shares with the handlers that run elsewhere.
+//! [`Shared`]: what a server's driver shares with handlers on other threads.
 
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
@@ -16,11 +16,11 @@ pub(crate) struct Shared {
     pub(crate) config: Config,
     pub(crate) notify: Arc<DriverNotify>,
     pub(crate) counters: Arc<Counters>,
-    /// What the sessions of all clients share.
+    /// State that the sessions of all clients share.
     pub(crate) sessions: Arc<server::Shared>,
-    /// Time that calls in flight have once the server drains; set when that begins.
+    /// Time that calls in flight have once the server drains; set when draining begins.
     grace: OnceLock<Duration>,
-    /// Whether the server drains, for handlers to wait for.
+    /// Whether the server drains. Handlers wait for changes.
     drains: watch::Sender<bool>,
 }
 
@@ -36,13 +36,13 @@ impl Shared {
         })
     }
 
-    /// Tells the driver that a peer has something to send.
+    /// Notifies the driver that a peer has something to send.
     #[inline]
     pub(super) fn notify_of_records(&self) {
         self.notify.flush(FlushPolicy::of_server(self.sessions.calls()));
     }
 
-    /// Tells the driver if the last call has ended that it waits for.
+    /// Notifies the driver if the server drains and the last call has ended.
     #[inline]
     pub(super) fn notify_if_drained(&self) {
         if self.sessions.is_drained() {
@@ -50,15 +50,15 @@ impl Shared {
         }
     }
 
-    /// Reports whether the driver was notified, most often since there is something to send, and no call is in flight that could add
-    /// to it.
+    /// Reports whether the driver was notified, usually since there is something to send, while no call is in flight that could add to
+    /// it.
     #[inline]
     pub(crate) fn is_notified_and_idle(&self) -> bool {
         self.sessions.calls() == 0 && self.notify.is_notified()
     }
 
-    /// Has new calls turned away from now on, and the server end once those in flight have ended.
-    /// Calls in flight have `grace`; only the first call sets it.
+    /// Begins to drain: new calls are turned away, and the server ends once those in flight have ended. They have the time `grace`, which
+    /// only the first call of this function sets.
     pub(crate) fn drain(&self, grace: Duration) {
         let _ = self.grace.set(grace);
         self.sessions.drain();

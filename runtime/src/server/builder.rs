@@ -1,4 +1,4 @@
-//! [`ServerBuilder`]: what a server is set up with, and how its endpoints are bound.
+//! [`ServerBuilder`]: the settings of a server, and how its endpoints are bound. Serving is in [`super::serving`].
 
 use std::fmt;
 use std::sync::Arc;
@@ -13,8 +13,8 @@ use crate::middleware::{ServerMiddleware, ServerStack};
 use crate::peer::{Config, MaxRunning};
 use crate::transport::libzmq::Router;
 
-/// Sets a server up. See [`Server::builder`].
-#[must_use = "a server serves nothing until it is told to"]
+/// The settings of a server that is not bound yet. See [`Server::builder`].
+#[must_use = "a builder does nothing until it listens or serves"]
 pub struct ServerBuilder {
     services: Vec<Arc<dyn Service>>,
     middleware: ServerStack,
@@ -35,27 +35,27 @@ impl ServerBuilder {
         }
     }
 
-    /// Adds a service.
+    /// Adds a service. Two services with a method of the same name make [`listen`](Self::listen) fail.
     pub fn service(mut self, service: impl Service) -> Self {
         self.services.push(Arc::new(service));
         self
     }
 
-    /// Puts a middleware around every call of every service. The first is the outermost. See [`crate::middleware`].
+    /// Adds a middleware around every call of every service. The first one added is the outermost. See [`crate::middleware`].
     pub fn middleware(mut self, middleware: impl ServerMiddleware) -> Self {
         self.middleware.push(middleware);
         self
     }
 
-    /// Listens at an endpoint: `tcp://127.0.0.1:7100`, `tcp://*:7100`, `tcp://127.0.0.1:*` for any free port,
+    /// Adds an endpoint to listen at: `tcp://127.0.0.1:7100`, `tcp://*:7100`, `tcp://127.0.0.1:*` for any free port,
     /// `ipc:///run/tape.sock`, `inproc://tape`. May be called several times.
     pub fn bind(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
         self
     }
 
-    /// Sets the largest encoding of parameters, an answer or an item, in bytes. Past it the call fails with
-    /// `resource_exhausted`; far past it (four times) the sender's connection is cut. 16 MiB by default.
+    /// Sets the maximum size of encoded parameters, of an answer and of an item, in bytes. A call with larger ones fails with
+    /// `resource_exhausted`; a message of more than four times this size closes its sender's connection. 16 MiB by default.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.config.session.max_body = bytes;
         self
@@ -74,66 +74,66 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how many calls run at a time, and how many more wait for their turn; past that a call fails with
-    /// `resource_exhausted`, not sent, and a [hint](crate::Status::retry_after) when to call again. A call whose deadline
-    /// passes while it waits is not run. Streams are calls for as long as they go on. No bound but
-    /// [`max_calls`](Self::max_calls) by default; in [`crate::middleware`] there are bounds by methods and by clients.
+    /// Sets how many calls run at a time, and how many more wait in a queue; past both, a call fails with `resource_exhausted`, the
+    /// outcome [`NotSent`](crate::Outcome::NotSent) and a [hint](crate::Status::retry_after) when to call again. A call whose deadline
+    /// passes in the queue is not run. A stream counts as a call until it ends. No bound but [`max_calls`](Self::max_calls) by
+    /// default; [`crate::middleware`] has bounds per method and per client.
     pub fn max_running(mut self, running: usize, queued: usize) -> Self {
         self.config.running = Some(MaxRunning { running: running.max(1), queued });
         self
     }
 
-    /// Sets how many bytes of answers and items may wait for one client before its new calls are turned away with
-    /// `resource_exhausted`; at twice that, with one message more, its calls are given up. What waits for a client is
-    /// what it has asked for and does not read. Sixteen messages of the largest size by default, and at least 16 MiB, since a client of
-    /// this project asks for 1 MiB of each stream.
+    /// Sets how many bytes of answers and items may wait for one client. Past it, the client's new calls are turned away with
+    /// `resource_exhausted`; past twice that and one message more, its calls are ended. What waits for a client is what it has asked
+    /// for and does not read. Sixteen messages of the largest size by default, and at least 16 MiB, since a client of this project
+    /// asks for 1 MiB of each stream.
     pub fn max_waiting_per_peer(mut self, bytes: usize) -> Self {
         self.config.session.max_waiting_per_peer = Some(bytes);
         self
     }
 
-    /// Sets how many bytes of answers and items may wait for all clients together. Past it, the server gives up the calls of the
-    /// clients for which most waits, so clients that read keep theirs. 1 GiB by default.
+    /// Sets how many bytes of answers and items may wait for all clients together. Past it, the server ends the calls of the
+    /// clients with the most bytes waiting, so that clients that read keep their calls. 1 GiB by default.
     pub fn max_waiting(mut self, bytes: usize) -> Self {
         self.config.session.max_waiting = bytes;
         self
     }
 
-    /// Sets how many bytes of items of a client's stream may be on their way or waiting to be read; at least the 64 KiB that
-    /// the protocol grants every stream. 256 KiB by default.
+    /// Sets how many bytes of items a client's stream may have in transit or unread; past it, the client waits until items are read.
+    /// 256 KiB by default, at least the 64 KiB that the protocol grants every stream.
     pub fn stream_window(mut self, bytes: u64) -> Self {
         self.config.session.stream_window = bytes;
         self
     }
 
-    /// Sets the time after which a client with calls in flight is given up if nothing is heard of it, or if it does not read what
-    /// it is sent. The client is asked for a sign of life after a third of that. 15 s by default.
+    /// Sets the time after which a client with calls in flight is considered lost, and its calls end, if it sends nothing or reads
+    /// nothing. The client is asked for a sign of life after a third of that time. 15 s by default.
     pub fn peer_timeout(mut self, timeout: Duration) -> Self {
         self.config.session.peer_timeout = timeout;
         self
     }
 
-    /// Sets how often a connection is asked for a sign of life; without one within a third of that, but no less than 5 s, the
-    /// connection is closed, so that connections which were cut off hold no file descriptors (`ZMQ_HEARTBEAT_IVL`). A message must
-    /// get through in that time, which bounds how slow a link may be. When calls are given up is set by the
-    /// [peer timeout](Self::peer_timeout). 30 s by default.
+    /// Sets the interval between heartbeats on a connection (`ZMQ_HEARTBEAT_IVL`). A connection without an answer within a third of the
+    /// interval, and no less than 5 s, is closed, so that connections which were cut off hold no file descriptors. A message must get
+    /// through in that time, which bounds how slow a link may be. When calls end is set by the [peer timeout](Self::peer_timeout).
+    /// 30 s by default.
     ///
-    /// The work of libzmq's thread for it grows with the square of the number of connections: with ten thousand connections and 3 s,
+    /// The work of libzmq's thread for heartbeats grows with the square of the number of connections: with ten thousand connections and 3 s,
     /// the thread would do nothing else.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.config.heartbeat = interval;
         self
     }
 
-    /// Sets how long calls in flight may go on once the server drains; those that have not ended then fail with
-    /// `unavailable`. 10 s by default.
+    /// Sets how long calls in flight may go on once the server drains; those that have not ended by then fail with `unavailable`.
+    /// 10 s by default.
     pub fn grace(mut self, grace: Duration) -> Self {
         self.grace = grace;
         self
     }
 
-    /// Returns the most memory in bytes that a server with these settings takes for this many clients, as long as it takes what they
-    /// send as fast as that comes in. It is the sum of
+    /// Returns the maximum memory in bytes of a server with these settings for `clients` clients, if it reads what they send as fast as
+    /// that arrives. The sum of
     ///
     /// - what waits for clients that do not read: [`max_waiting`](Self::max_waiting) and a quarter, with 64 KiB for each
     ///   client, or twice [`max_waiting_per_peer`](Self::max_waiting_per_peer) and one message for each client, where that is
@@ -157,7 +157,7 @@ impl ServerBuilder {
         self.config.worst_case_memory(clients)
     }
 
-    /// Binds the endpoints. Clients may connect from here on; they are answered once the server serves. Must be called
+    /// Binds the endpoints. Clients may connect from then on, and are answered once the server serves. Must be called
     /// within a tokio runtime.
     ///
     /// # Errors

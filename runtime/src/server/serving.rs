@@ -1,4 +1,4 @@
-//! [`Server`]: a server that is bound, until it has ended.
+//! [`Server`]: a bound server, which serves until it is stopped. Its settings are in [`super::builder`], its loop in [`crate::driver`].
 
 use std::fmt;
 use std::future::poll_fn;
@@ -16,7 +16,7 @@ use crate::peer::{Counters, Shared};
 use crate::transport::TransportError;
 use crate::transport::libzmq::Router;
 
-/// A server that is bound, and serves once it is told for how long.
+/// A server that is bound to its endpoints, and serves once [`Server::serve_until`] or [`Server::serve`] is called.
 pub struct Server {
     driver: ServerDriver<Router>,
     shared: Arc<Shared>,
@@ -40,29 +40,29 @@ impl Server {
         Self { driver, shared, grace, endpoints }
     }
 
-    /// Returns the endpoints as they were bound: `tcp://127.0.0.1:*` has got its port.
+    /// Returns the endpoints as they were bound: `tcp://127.0.0.1:*` has its port.
     #[must_use]
     pub fn endpoints(&self) -> &[String] {
         &self.endpoints
     }
 
-    /// Returns what the server counts. The counters go on counting while it serves.
+    /// Returns the server's counters, which go on counting while it serves.
     #[must_use]
     pub fn counters(&self) -> Arc<Counters> {
         Arc::clone(&self.shared.counters)
     }
 
-    /// Serves until `stop` is done, for example `tokio::signal::ctrl_c`, then drains: new calls are turned away, those
-    /// in flight may finish within the grace time, and clients are given a second to have read their answers.
+    /// Serves until `stop` completes, for example `tokio::signal::ctrl_c`, then drains: new calls are turned away, those in flight
+    /// may finish within the [grace time](ServerBuilder::grace), and clients have one second to read their answers.
     ///
     /// # Errors
     /// The socket failed.
     ///
     /// # Cancel safety
-    /// Dropped, the server stops at once: handlers are dropped, and their clients wait for their own deadlines.
+    /// If the future is dropped, the server stops at once: handlers are dropped, and clients wait for their own deadlines.
     pub async fn serve_until(self, stop: impl Future) -> Result<(), ServeError> {
         let shared = self.shared;
-        // A task of its own: the caller may wait in `block_on`, which is a slower place to run.
+        // A task of its own: the caller may be in `block_on`, where futures run more slowly.
         let mut task = AbortOnDrop(tokio::spawn(self.driver));
         let ended = if let Some(ended) = either(&mut task.0, stop).await {
             ended
@@ -72,11 +72,11 @@ impl Server {
         };
         match ended {
             Ok(result) => result.map_err(|error| ServeError::Socket { reason: error.to_string() }),
-            Err(error) => Err(ServeError::Socket { reason: format!("its task ended: {error}") }),
+            Err(error) => Err(ServeError::Socket { reason: format!("the server's task ended: {error}") }),
         }
     }
 
-    /// Serves for as long as the future is polled, as [`Server::serve_until`] with a stop that never comes.
+    /// Serves until the future is dropped: [`Server::serve_until`] without a stop.
     ///
     /// # Errors
     /// The socket failed.
@@ -95,6 +95,7 @@ async fn either<F: Future + Unpin>(mut first: F, second: impl Future) -> Option<
     .await
 }
 
+/// A task that is aborted when this is dropped.
 struct AbortOnDrop(JoinHandle<Result<(), TransportError>>);
 
 impl Drop for AbortOnDrop {

@@ -1,6 +1,6 @@
-//! What generated mocks are made of: a [`MockMethod`] per method, which is handled as a test says, and counts its calls.
+//! The parts of generated mocks: a [`MockMethod`] per method, which runs the handler that a test has set, and counts calls.
 //!
-//! Not here: names, docs and the trait of a service; those are the generator's (`codegen/src/item/mock.rs`).
+//! The names, docs and traits of mocks are written by the generator (`codegen/src/item/mock.rs`).
 
 use std::fmt;
 use std::pin::Pin;
@@ -10,22 +10,22 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::context::Context;
 use crate::status::Status;
 
-/// What a call of a mock comes to, in a while.
+/// The future of a mocked call.
 type Mocked<O> = Pin<Box<dyn Future<Output = O> + Send>>;
 
-/// How a test handles a method: from the context and the arguments, as a tuple.
+/// A test's handler of a method: takes the context, and the arguments as a tuple.
 type Handler<A, O> = Arc<dyn Fn(&Context, A) -> Mocked<O> + Send + Sync>;
 
 /// One method of a mock. Clones share the count.
 pub struct MockMethod<A, O> {
-    /// `None` as long as the test says nothing of it.
+    /// Handler of the calls; `None` until the test sets one.
     handler: Option<Handler<A, O>>,
     calls: Arc<AtomicUsize>,
 }
 
-/// What a method comes to that a test says nothing of.
+/// The result of a method that has no handler.
 pub trait Unset {
-    /// `setter` is what to call: `TapeMock::on_last`.
+    /// Returns the result. `setter` names the function that sets a handler, for the message: `TapeMock::on_last`.
     fn unset(context: &Context, setter: &str) -> Self;
 }
 
@@ -34,19 +34,19 @@ impl Unset for () {
     fn unset(_: &Context, _: &str) -> Self {}
 }
 
-/// Any other is answered with [`Status::unimplemented`].
+/// Any other call is answered with [`Status::unimplemented`].
 impl<T, E: From<Status>> Unset for Result<T, E> {
     fn unset(context: &Context, setter: &str) -> Self {
         let method = context.method().name();
         let status = Status::unimplemented(format!(
-            "this mock has no handler of `{method}`: give it one by `{setter}`"
+            "this mock has no handler for `{method}`; set one with `{setter}`"
         ));
         Err(status.into())
     }
 }
 
 impl<A: Send + 'static, O: Unset + Send + 'static> MockMethod<A, O> {
-    /// Has calls handled by a closure, in place of the one before.
+    /// Sets the handler of the method's calls, in place of an earlier one.
     pub fn set<F, R>(&mut self, handler: F)
     where
         F: Fn(&Context, A) -> R + Send + Sync + 'static,
@@ -55,7 +55,7 @@ impl<A: Send + 'static, O: Unset + Send + 'static> MockMethod<A, O> {
         self.handler = Some(Arc::new(move |context, arguments| Box::pin(handler(context, arguments))));
     }
 
-    /// Counts a call, and has it handled.
+    /// Counts a call, and returns the future that handles it.
     pub fn call(&self, context: &Context, setter: &str, arguments: A) -> Mocked<O> {
         self.calls.fetch_add(1, Ordering::Relaxed);
         match &self.handler {
@@ -66,7 +66,7 @@ impl<A: Send + 'static, O: Unset + Send + 'static> MockMethod<A, O> {
 }
 
 impl<A, O> MockMethod<A, O> {
-    /// How many calls have reached it.
+    /// Returns the number of calls so far.
     #[must_use]
     pub fn calls(&self) -> usize {
         self.calls.load(Ordering::Relaxed)

@@ -37,7 +37,7 @@ impl OutFrame {
         if result == 0 {
             return Ok(Self(frame));
         }
-        // SAFETY: libzmq has refused, so the box is still ours, and nobody else's.
+        // SAFETY: libzmq has refused the frame, so it holds no pointer to the box, which is still ours alone.
         drop(unsafe { Box::from_raw(owner) });
         Err(errno())
     }

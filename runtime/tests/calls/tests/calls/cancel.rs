@@ -117,7 +117,7 @@ fn work_that_a_handler_has_spawned_is_told_when_the_call_is_cancelled() {
         let server = Running::start();
         let probe = server.client().await;
         drop_after(probe.hold_watched("a"), &server, "a began").await;
-        server.journal.has("a over: the client gave it up").await;
+        server.journal.has("a over: the client cancelled it").await;
         assert_eq!(server.journal.count("a done"), 0);
     });
 }
@@ -129,10 +129,10 @@ fn work_that_a_handler_has_spawned_is_told_when_the_call_is_answered() {
         let probe = server.client().await;
         server.journal.open("a");
         probe.hold_watched("a").await.unwrap();
-        server.journal.has("a over: the handler came to its end").await;
+        server.journal.has("a over: the handler has completed").await;
         server.journal.has("a done").await;
         probe.hold_unheard_watched("a").await.unwrap();
-        server.journal.has_times("a over: the handler came to its end", 2).await;
+        server.journal.has_times("a over: the handler has completed", 2).await;
     });
 }
 
@@ -143,9 +143,9 @@ fn work_that_a_handler_has_spawned_is_told_when_the_deadline_passes() {
         let probe = server.client().await;
         let brief = Duration::from_millis(50);
         assert!(probe.hold_watched("a").deadline(brief).await.is_err());
-        server.journal.has("a over: its time was up").await;
+        server.journal.has("a over: its deadline has passed").await;
         probe.hold_unheard_watched("b").deadline(brief).await.unwrap();
-        server.journal.has("b over: its time was up").await;
+        server.journal.has("b over: its deadline has passed").await;
     });
 }
 
@@ -179,7 +179,7 @@ fn a_handler_that_computes_may_ask_whether_its_call_is_over() {
         let server = Running::start();
         let probe = server.client().await;
         drop_after(probe.compute_watched("a"), &server, "a began").await;
-        server.journal.has("a over: the client gave it up").await;
+        server.journal.has("a over: the client cancelled it").await;
         server.journal.has("a done").await;
     });
 }

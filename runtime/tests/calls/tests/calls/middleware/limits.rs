@@ -27,7 +27,7 @@ fn calls_past_the_concurrency_limit_are_refused() {
         let status = other.echo("x").no_retry().await.unwrap_err();
         assert!(is_overload(&status), "{status}");
         assert_eq!(status.retry_after(), Some(Duration::from_millis(7)));
-        assert_eq!(status.message(), "the server has 2 calls running, as many as may");
+        assert_eq!(status.message(), "the server has 2 calls running, which is its limit");
         server.journal.open("a");
         first.await.unwrap().unwrap();
         assert_eq!(other.echo("x").await.unwrap(), "x");
@@ -73,7 +73,7 @@ fn calls_past_the_rate_limit_are_refused() {
         }
         let status = probe.echo(Bytes::new()).no_retry().await.unwrap_err();
         assert!(is_overload(&status), "{status}");
-        assert_eq!(status.message(), "the method takes 1 calls a second, and has had as many");
+        assert_eq!(status.message(), "the method has reached its limit of 1 calls per second");
         assert!(status.retry_after().unwrap() <= Duration::from_secs(1));
         assert_eq!(status.cause(), Some(Cause::Overloaded));
         probe.look().await.unwrap();
