@@ -31,7 +31,7 @@ pub mod golden {
         impl wire::Encode for self::Trade {
             fn encode(&self, out: &mut wire::Writer) {
                 let mut fields = out.fields(1);
-                fields.write::<wire::Foreign, _>(1, &self.amount);
+                fields.write::<wire::ViaSerde, _>(1, &self.amount);
                 fields.end();
             }
         }
@@ -39,7 +39,7 @@ pub mod golden {
         impl wire::Decode for self::Trade {
             fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
                 let mut fields = wire::Fields::new(reader, &["amount"])?;
-                let value = Self { amount: fields.required::<wire::Foreign, _>(1)? };
+                let value = Self { amount: fields.required::<wire::ViaSerde, _>(1)? };
                 fields.end()?;
                 ::core::result::Result::Ok(value)
             }
