@@ -182,7 +182,7 @@ impl Reader<'_> {
         match text {
             Text::Unchanged => parse::parse(id, self.program.sources.file(id).text(), self.report),
             Text::Replaced(text) => parse::parse(id, &text, self.report),
-            Text::NotText => File { incomplete: true, ..File::empty(id) },
+            Text::Unreadable => File { incomplete: true, ..File::empty(id) },
         }
     }
 }

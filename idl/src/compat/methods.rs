@@ -318,7 +318,7 @@ fn idempotent(what: &str, after: &Method) -> Change {
         format!("{what} may no longer be tried again")
     };
     let help = if after.idempotent {
-        "bring out servers for which this is true before the clients"
+        "deploy servers for which this is true before the clients"
     } else {
         "let the handler bear being called twice for as long as there are old clients"
     };

@@ -183,7 +183,7 @@ fn why_retyped(relation: Relation, before: &str, after: &str) -> String {
 fn help_retyped(relation: Relation) -> &'static str {
     match (relation.old_fails, relation.new_fails) {
         (true, false) => {
-            "add a member of the new type under a new number; or, if you must, bring out all that reads before anything that writes"
+            "add a member of the new type under a new number; or, if you must, deploy all readers before any writer"
         }
         (true | false, true) => {
             "leave it as it is, and add a member of the new type under a new number, which may be absent"

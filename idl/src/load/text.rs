@@ -21,7 +21,7 @@ pub(super) enum Text {
     /// The text with each byte at its place; what was replaced is reported.
     Replaced(String),
     /// Nothing; already reported.
-    NotText,
+    Unreadable,
 }
 
 /// A sequence of bytes that is not UTF-8.
@@ -44,7 +44,7 @@ pub(super) fn take(
     if bytes.len() > MAX_FILE_BYTES {
         let id = sources.add(path, "");
         report.add(too_large(id));
-        return (id, Text::NotText);
+        return (id, Text::Unreadable);
     }
     let (text, invalid) = decoded(bytes);
     let file = sources.add(path, text);
@@ -93,7 +93,7 @@ fn without(text: &str, places: &[(Range<usize>, u8)]) -> Text {
         return Text::Unchanged;
     }
     if wrong > MAX_IGNORED_INVALID_BYTES && wrong * MIN_BYTES_PER_INVALID_BYTE > text.len() {
-        return Text::NotText;
+        return Text::Unreadable;
     }
     let mut bytes = text.as_bytes().to_vec();
     for (place, instead) in places {
@@ -102,7 +102,7 @@ fn without(text: &str, places: &[(Range<usize>, u8)]) -> Text {
         bytes[place.clone()].fill(if is_inside { b'x' } else { *instead });
     }
     // Only whole characters were replaced, and by ASCII, so this is valid text again.
-    String::from_utf8(bytes).map_or(Text::NotText, Text::Replaced)
+    String::from_utf8(bytes).map_or(Text::Unreadable, Text::Replaced)
 }
 
 /// Returns characters that no editor shows, or that make text look different from what it is; adjacent ones of one kind
