@@ -96,7 +96,7 @@ union Order{file} {{
 
 /// Why something was not done.
 error Failure{file} {{
-    /// It is unknown.
+    /// The symbol is unknown.
     @message("no such symbol: {{symbol}}")
     UnknownSymbol {{ symbol: Symbol{file} = 1; }} = 1;
     @message("trading is halted")

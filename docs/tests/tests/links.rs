@@ -104,7 +104,7 @@ fn modules(source: &str) -> Vec<String> {
 #[test]
 fn the_code_map_has_every_module() {
     let text = read(&repository().join("ARCHITECTURE.md"));
-    for source in ["idl/src", "codegen/src", "runtime/src", "cli/src"] {
+    for source in ["idl/src", "codegen/src", "proto/src", "runtime/src", "cli/src"] {
         let start = text.find(&format!("### `{source}`")).expect("a section for each crate");
         let section = &text[start + 4..];
         let section = &section[..section.find("\n##").unwrap_or(section.len())];

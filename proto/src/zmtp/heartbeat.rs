@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 pub struct Heartbeat {
     /// The peer is pinged after it has sent nothing for this long.
     pub interval: Duration,
-    /// It is dead if it sends nothing for this long after that.
+    /// How long after that the peer counts as dead, if it sends nothing.
     pub timeout: Duration,
 }
 

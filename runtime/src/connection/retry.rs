@@ -101,11 +101,11 @@ fn share() -> f64 {
 /// What is to be done about a call that has failed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// It has failed for good.
+    /// The call has failed for good.
     Final,
     /// No server had work with it: it may go on at once.
     AtOnce,
-    /// It may pass, later.
+    /// The call may succeed later.
     Later,
 }
 

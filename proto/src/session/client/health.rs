@@ -32,11 +32,11 @@ pub(super) struct OutlierDetection {
 /// Whether to call an endpoint. The lesser of two is the better choice.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum HealthState {
-    /// It was ejected, and a single call is to find out how it is now.
+    /// The server was ejected, and a single call is to show how it is now.
     Trial,
-    /// It is as good as any.
+    /// The server gets calls.
     In,
-    /// It has failed too many calls, and is ejected.
+    /// The server has failed too many calls, and is ejected.
     Out,
 }
 
