@@ -63,7 +63,7 @@ fn documented_metrics(markdown: &str) -> BTreeSet<String> {
 fn every_metric_is_in_the_table_and_every_row_is_one() {
     let read = |path: &str| std::fs::read_to_string(repository().join(path)).expect("a readable file");
     let sources =
-        ["telemetry.rs", "middleware/meter.rs", "client/counters.rs", "server/counters.rs"].map(|file| {
+        ["telemetry.rs", "middleware/meter.rs", "connection/counters.rs", "peer/counters.rs"].map(|file| {
             let text = read(&format!("runtime/src/{file}"));
             metrics_in(&text)
         });
