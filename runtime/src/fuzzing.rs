@@ -1,4 +1,5 @@
-//! A client and a server without sockets, for the fuzzer in `fuzz/wire`. Compiled only with `--cfg fuzzing`, which only a fuzzer sets.
+//! A client and a server without sockets, for the fuzzer in `fuzz/wire`. Compiled only with `--cfg fuzzing`, which only a fuzzer
+//! sets.
 
 use bytes::Bytes;
 use tokio::time::Instant;

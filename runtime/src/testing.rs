@@ -1,8 +1,8 @@
 //! Servers in the process of a test that fail when the test says so: to test what a program does about failures.
 //!
-//! A [`TestServer`] is a server without a socket, at an endpoint that channels of the same process connect to as to any other. Calls are encoded, wait, have
-//! deadlines and credit, are retried and cancelled as with a socket, on tokio's clock alone. So with a paused clock (`tokio::time::pause`), a test that waits for a
-//! deadline of a minute takes no time.
+//! A [`TestServer`] is a server without a socket, at an endpoint that channels of the same process connect to as to any other.
+//! Calls are encoded, wait, have deadlines and credit, are retried and cancelled as with a socket, on tokio's clock alone. So
+//! with a paused clock (`tokio::time::pause`), a test that waits for a deadline of a minute takes no time.
 //!
 //! A mock, which `zsvc_codegen::Builder::mocks` generates for each service, can say what such a server answers.
 //!
@@ -45,7 +45,8 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// Starts a server with the services, bounds and middleware of a builder; the builder's endpoints are not bound. Must be called within a tokio runtime.
+    /// Starts a server with the services, bounds and middleware of a builder; the builder's endpoints are not bound. Must be
+    /// called within a tokio runtime.
     ///
     /// # Errors
     /// Two services have a method of the same name.
@@ -96,8 +97,8 @@ impl TestServer {
         self.network.change_rules(|rules| rules.to_client.loses = true);
     }
 
-    /// Has calls of `@idempotent` methods arrive twice, the second time as if another client had made them. No fault makes two calls of one that is not
-    /// idempotent.
+    /// Has calls of `@idempotent` methods arrive twice, the second time as if another client had made them. No fault makes two
+    /// calls of one that is not idempotent.
     pub fn repeat_idempotent(&self) {
         self.network.change_rules(|rules| rules.repeats = true);
     }
@@ -109,7 +110,8 @@ impl TestServer {
         });
     }
 
-    /// Ends every connection, with all that is on its way, as when a cable is pulled. Clients connect again a tenth of a second later.
+    /// Ends every connection, with all that is on its way, as when a cable is pulled. Clients connect again a tenth of a second
+    /// later.
     pub fn cut(&self) {
         self.network.cut();
     }
@@ -119,13 +121,14 @@ impl TestServer {
         self.network.crash();
     }
 
-    /// Shuts down as [`Server::serve_until`] does: clients are told, calls in flight may go on for `grace`, and then the server is gone.
+    /// Shuts down as [`Server::serve_until`] does: clients are told, calls in flight may go on for `grace`, and then the server
+    /// is gone.
     pub fn drain(&self, grace: Duration) {
         self.server().drain(grace);
     }
 
-    /// Starts a server again at the same endpoint, in place of one that may still be there. Clients connect to it a tenth of a second after they lost the one
-    /// before.
+    /// Starts a server again at the same endpoint, in place of one that may still be there. Clients connect to it a tenth of a
+    /// second after they lost the one before.
     ///
     /// # Errors
     /// As for [`TestServer::start`]. Everything stays as it was then.

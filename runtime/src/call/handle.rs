@@ -70,7 +70,7 @@ impl Drop for Place {
 /// Waits for the pong to a ping, which proves that the server has read all that was sent before.
 ///
 /// # Errors
-/// It did not come before the deadline, or the connection was lost.
+/// The answer was not received before the deadline, or the connection was lost.
 pub(crate) async fn ping(connection: &Arc<Connection>, deadline: Option<Deadline>) -> Result<(), Status> {
     let id = match connection.ping_now(deadline) {
         Some(id) => id,

@@ -53,9 +53,9 @@ enum Fixed {
 /// How far a call has come.
 #[derive(Debug)]
 enum Dispatch {
-    /// It was not polled yet.
+    /// The call was not polled yet.
     Waiting,
-    /// It waits for its turn and for room, perhaps with a place in the queue of its connection.
+    /// The call waits for its overlap permit and for room, perhaps with a place in the queue of its connection.
     Queued(Option<Ticket>),
     /// Its record is in an outbox.
     Sent,
@@ -63,8 +63,8 @@ enum Dispatch {
 
 /// What is fixed when a call is first polled.
 struct Route {
-    /// The connection by which it goes. `None` if the channel has one alone, which it holds for all of its calls: counting who else does would have every thread
-    /// that calls write to one place in memory.
+    /// The connection by which it goes. `None` if the channel has one alone, which it holds for all of its calls: counting who
+    /// else does would have every thread that calls write to one place in memory.
     chosen: Option<Arc<Connection>>,
     wait: Wait,
     /// Where the method does not run twice at a time.
@@ -92,7 +92,7 @@ impl Route {
     }
 }
 
-/// What is sent.
+/// The record to send.
 #[derive(Clone, Copy)]
 enum Sending<'a> {
     /// A call, with the task to wake at its end.
@@ -104,7 +104,7 @@ enum Sending<'a> {
     OneWay,
 }
 
-/// What a caller may say.
+/// Options that a caller may set.
 impl PendingCall {
     pub(crate) fn new(endpoints: &Arc<Endpoints>, method: &'static Method, params: &dyn Encode) -> Self {
         let is_one_way = method.kind() == MethodKind::OneWay;
@@ -151,7 +151,7 @@ impl PendingCall {
     }
 }
 
-/// What the loop of a call's attempts asks.
+/// Used by the loop of a call's attempts.
 impl PendingCall {
     pub(super) fn may_be_retried(&self) -> bool {
         self.keeps.retry && self.record.is_some()
@@ -190,7 +190,7 @@ impl PendingCall {
     }
 }
 
-/// What its middleware asks. See [`super::layer`].
+/// Used by the call's middleware. See [`super::layer`].
 impl PendingCall {
     pub(super) fn middleware(&mut self) -> Option<Arc<ClientStack>> {
         let stack = self.endpoints.config.middleware.clone()?;
@@ -225,7 +225,7 @@ impl PendingCall {
     /// Goes back to before the call was first sent.
     ///
     /// # Errors
-    /// It has left, and its items are gone.
+    /// The call was sent, and its items are gone.
     pub(super) fn begin_again(&mut self, metadata: Metadata) -> Result<(), Status> {
         self.request.metadata = metadata;
         self.forget();
@@ -262,7 +262,8 @@ impl PendingCall {
         self.route.as_ref().map_or_else(|| self.endpoints.first(), |route| route.connection(&self.endpoints))
     }
 
-    /// Sends the call once there is room for it, and returns its id. The task that polls this is woken when the call has ended, without having looked once more.
+    /// Sends the call once there is room for it, and returns its id. The task that polls this is woken when the call has ended,
+    /// without having looked once more.
     pub(super) fn poll_call(
         &mut self,
         context: &mut Context<'_>,

@@ -10,7 +10,7 @@ use crate::method::{Method, MethodKind};
 use crate::session::Deadline;
 use crate::status::Status;
 
-/// What a caller has asked for beside the parameters. It does not change once the call is polled.
+/// Options of a call beside its parameters. Fixed once the call is polled.
 pub(super) struct Request {
     pub(super) method: &'static Method,
     pub(super) time: TimeLimit,
@@ -21,12 +21,12 @@ pub(super) struct Request {
     inherited: Option<Instant>,
 }
 
-/// What the caller has said about time.
+/// The deadline that the caller has set.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum TimeLimit {
-    /// Nothing: the method's deadline holds, or the channel's.
+    /// No deadline was set: the method's applies, or else the channel's.
     Default,
-    /// This long.
+    /// The call may take this long.
     Within(Duration),
     /// Without limit.
     None,

@@ -1,6 +1,7 @@
 //! [`UnaryCall`]: a call that is answered once, from its first attempt to the answer that its caller gets.
 //!
-//! Which calls are retried, and when, is decided in `connection/retry.rs`; how a single attempt is sent is in [`super::pending_call`].
+//! Which calls are retried, and when, is decided in `connection/retry.rs`; how a single attempt is sent is in
+//! [`super::pending_call`].
 
 use std::marker::PhantomData;
 use std::pin::Pin;

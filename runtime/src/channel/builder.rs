@@ -30,8 +30,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets the deadline of calls that are answered once, where neither the call nor its method sets one. Past it, a call fails with
-    /// `deadline_exceeded`. 30 s by default.
+    /// Sets the deadline of calls that are answered once, where neither the call nor its method sets one. Past it, a call fails
+    /// with `deadline_exceeded`. 30 s by default.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.config.deadline = Some(deadline);
         self
@@ -49,7 +49,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets the maximum number of calls in flight over one connection; past it, calls wait within their deadline. 16,384 by default.
+    /// Sets the maximum number of calls in flight over one connection; past it, calls wait within their deadline. 16,384 by
+    /// default.
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.config.calls = calls.max(1);
         self
@@ -62,16 +63,16 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets how many bytes of items a server's stream may have in transit or unread; past it, the server waits until items are read.
-    /// 1 MiB by default.
+    /// Sets how many bytes of items a server's stream may have in transit or unread; past it, the server waits until items are
+    /// read. 1 MiB by default.
     pub fn stream_window(mut self, bytes: u64) -> Self {
         self.config.stream_window = bytes.max(1);
         self
     }
 
-    /// Sets the interval between heartbeats to a server (`ZMQ_HEARTBEAT_IVL`); after a little over three intervals without a sign of life,
-    /// the connection is dead. libzmq's own threads send and answer heartbeats, so a busy server is not considered dead; but a
-    /// message must get through in that time, which bounds how slow a link may be. 3 s by default.
+    /// Sets the interval between heartbeats to a server (`ZMQ_HEARTBEAT_IVL`); after a little over three intervals without a sign
+    /// of life, the connection is dead. libzmq's own threads send and answer heartbeats, so a busy server is not considered dead;
+    /// but a message must get through in that time, which bounds how slow a link may be. 3 s by default.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.config.heartbeat = interval;
         self
@@ -96,11 +97,11 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets how long a server with calls in flight may send nothing, and not answer a ping, until those calls fail with `unavailable`
-    /// ([`Cause::ServerSilent`](crate::Cause::ServerSilent)). A server that died is detected sooner by its
-    /// [heartbeat](Self::heartbeat); this timeout is for servers that hang, and for servers behind a device, which answers heartbeats in
-    /// their place. A server whose handlers keep all its threads busy answers no ping either, so the timeout is long: 60 s by
-    /// default, at least 4 ms.
+    /// Sets how long a server with calls in flight may send nothing, and not answer a ping, until those calls fail with
+    /// `unavailable` ([`Cause::ServerSilent`](crate::Cause::ServerSilent)). A server that died is detected sooner by its
+    /// [heartbeat](Self::heartbeat); this timeout is for servers that hang, and for servers behind a device, which answers
+    /// heartbeats in their place. A server whose handlers keep all its threads busy answers no ping either, so the timeout is
+    /// long: 60 s by default, at least 4 ms.
     pub fn server_timeout(mut self, timeout: Duration) -> Self {
         self.config.server_timeout = Some(timeout.max(Duration::from_millis(4)));
         self

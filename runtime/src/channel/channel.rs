@@ -22,11 +22,11 @@ use crate::method::Method;
 use crate::session::Deadline;
 use crate::status::{CallError, Status};
 
-/// A client's connections: to one endpoint, or to several that offer the same services. Cheap to clone; clones share the connections,
-/// which are closed when the last clone is dropped.
+/// A client's connections: to one endpoint, or to several that offer the same services. Cheap to clone; clones share the
+/// connections, which are closed when the last clone is dropped.
 ///
-/// A lost connection is connected again. Calls that were in flight on it fail at once, with `unavailable`; new calls wait for it within
-/// their deadline.
+/// A lost connection is connected again. Calls that were in flight on it fail at once, with `unavailable`; new calls wait for it
+/// within their deadline.
 #[derive(Clone)]
 pub struct Channel {
     endpoints: Arc<Endpoints>,
@@ -52,8 +52,8 @@ impl Channel {
         Self::builder().endpoint(endpoint).connect().await
     }
 
-    /// Returns a channel to a service in this process, without a socket. Calls are otherwise the same: encoded, with deadlines, credit
-    /// and cancellation. For tests. Must be called within a tokio runtime.
+    /// Returns a channel to a service in this process, without a socket. Calls are otherwise the same: encoded, with deadlines,
+    /// credit and cancellation. For tests. Must be called within a tokio runtime.
     #[must_use]
     pub fn local(service: impl Service) -> Self {
         let (config, counters) = (Config::default(), Arc::<ChannelCounters>::default());
@@ -64,8 +64,8 @@ impl Channel {
     /// Waits, for up to `within`, until the servers have read everything sent so far; then closes the channel and all its clones.
     ///
     /// # Errors
-    /// A server has not confirmed this in time, or a connection with one-way calls was lost, some of which may never have arrived. The
-    /// channel is closed in any case.
+    /// A server has not confirmed this in time, or a connection with one-way calls was lost, some of which may never have
+    /// arrived. The channel is closed in any case.
     pub async fn close(self, within: Duration) -> Result<(), Status> {
         let mut result = self.all_answers(within).await;
         for connection in self.endpoints.all() {
@@ -168,7 +168,7 @@ fn one_way_lost(connection: &Connection) -> Status {
     Status::unavailable(what).maybe_executed()
 }
 
-/// What generated clients call.
+/// The functions that generated clients call.
 impl Channel {
     /// Returns a call that is answered once.
     pub fn unary<F: Form<R>, R, E: CallError>(

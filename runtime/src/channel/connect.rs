@@ -13,7 +13,8 @@ use crate::transport::memory::{self, MemoryClient};
 /// After this many tenths of a heartbeat's interval without an answer a connection is dead.
 const HEARTBEATS_LOST_TENTHS: u32 = 33;
 
-/// Makes a connection to an endpoint: by a socket, or to a server that a test has within this process. Must be called within a tokio runtime.
+/// Makes a connection to an endpoint: by a socket, or to a server that a test has within this process. Must be called within a
+/// tokio runtime.
 pub(super) fn to(
     endpoint: String,
     config: &Config,

@@ -21,7 +21,8 @@ use crate::wire::{Batch, Malformed, Message};
 
 /// One connection to a server.
 ///
-/// Each method locks the session, calls it, and lets go of the lock before tasks are woken and events are told: both may run user code.
+/// Each method locks the session, calls it, and lets go of the lock before tasks are woken and events are told: both may run user
+/// code.
 #[derive(Debug)]
 pub(crate) struct Connection {
     endpoint: String,
@@ -218,8 +219,8 @@ impl Connection {
         wait: Wait,
         now: Instant,
     ) -> Poll<Result<SendPermit<'_>, Status>> {
-        // A task that sends without ever waiting, or tries again at once what was refused, would starve its thread's other tasks, and with them perhaps
-        // the driver.
+        // A task that sends without ever waiting, or tries again at once what was refused, would starve its thread's other tasks,
+        // and with them perhaps the driver.
         let budget: RestoreOnPending = ready!(poll_proceed(context));
         let mut state = self.lock();
         if let Err(status) = state.session.check_ready(ticket, wait, now) {
@@ -253,8 +254,8 @@ impl Connection {
         wake(wakers);
     }
 
-    /// Tells the driver of new records, and lets go of the lock. Where several calls are in flight, more of their tasks may be about to go on, and what they
-    /// send is to go with this.
+    /// Tells the driver of new records, and lets go of the lock. Where several calls are in flight, more of their tasks may be
+    /// about to go on, and what they send is to go with this.
     #[inline]
     pub(super) fn hand_over(&self, mut state: MutexGuard<'_, State>) {
         let mut wakers = Vec::new();
@@ -273,7 +274,8 @@ impl Connection {
         }
     }
 
-    /// Queues a ping if there is a connection, past the queue of callers that wait for room. A server that takes no new calls still answers it. Returns its id.
+    /// Queues a ping if there is a connection, past the queue of callers that wait for room. A server that takes no new calls
+    /// still answers it. Returns its id.
     pub(crate) fn ping_now(&self, deadline: Option<Deadline>) -> Option<u32> {
         let mut state = self.lock();
         let is_connected = state.session.is_connected();
@@ -356,7 +358,8 @@ impl Connection {
         self.collecting(wakers, |session| session.handle_lost_message(now));
     }
 
-    /// Takes a message from byte `at` on, until `wakers` holds `max_wakes` tasks. Returns where the next record begins, or `None` if all of it was taken.
+    /// Takes a message from byte `at` on, until `wakers` holds `max_wakes` tasks. Returns where the next record begins, or `None`
+    /// if all of it was taken.
     pub(crate) fn handle_message(
         &self,
         batch: &Batch,

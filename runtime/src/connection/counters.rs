@@ -52,7 +52,8 @@ impl ChannelCounters {
         self.reconnects.get()
     }
 
-    /// Returns how often something was dropped for this reason: never, if no connection is lost and every server keeps to the protocol.
+    /// Returns how often something was dropped for this reason: never, if no connection is lost and every server keeps to the
+    /// protocol.
     #[must_use]
     pub fn dropped(&self, reason: ChannelDropped) -> u64 {
         self.dropped[reason as usize].get()

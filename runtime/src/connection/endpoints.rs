@@ -15,8 +15,8 @@ use crate::session::client::HealthState;
 /// The connections of a channel, and what its clones share.
 #[derive(Debug)]
 pub(crate) struct Endpoints {
-    /// One for each endpoint that was given, and at least one. If the endpoint has a name, there is no transport behind it: calls wait there for one of
-    /// its addresses.
+    /// One for each endpoint that was given, and at least one. If the endpoint has a name, there is no transport behind it: calls
+    /// wait there for one of its addresses.
     given: Vec<Arc<Connection>>,
     /// Connections to the addresses of names.
     resolved: RwLock<Vec<Arc<Connection>>>,
@@ -84,7 +84,8 @@ impl Endpoints {
         resolved.extend(new);
     }
 
-    /// Returns the connection for a call: the best that is up, or else the first, to wait there; `None` for the first if it is the only one.
+    /// Returns the connection for a call: the best that is up, or else the first, to wait there; `None` for the first if it is
+    /// the only one.
     #[inline]
     pub(crate) fn pick(&self, now: Instant) -> Option<Arc<Connection>> {
         match &self.given[..] {
@@ -99,7 +100,8 @@ impl Endpoints {
         &self.given[0]
     }
 
-    /// Returns the connection that has the fewest calls in flight, of those that are up. One that keeps failing calls is chosen only if there is no other.
+    /// Returns the connection that has the fewest calls in flight, of those that are up. One that keeps failing calls is chosen
+    /// only if there is no other.
     pub(crate) fn pick_live(&self, now: Instant) -> Option<Arc<Connection>> {
         let mut best = None;
         self.each(|connection| {

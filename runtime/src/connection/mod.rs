@@ -2,7 +2,8 @@
 //!
 //! - [`Connection`]: one of them. It tells its channel what happens by events, and does not know it. What its calls and its driver
 //!   do to it is with it; what its channel does, in `control`; what streams do, in `outgoing`.
-//! - [`Endpoints`]: all of a channel, and which of them a call goes by; [`overlap`]: calls of a method that does not run twice at a time.
+//! - [`Endpoints`]: all of a channel, and which of them a call goes by; [`overlap`]: calls of a method that does not run twice at
+//!   a time.
 //! - [`Config`]: what a channel's builder sets; [`retry`]: when calls are made again; [`counters`], [`states`]: what users ask.
 
 mod config;

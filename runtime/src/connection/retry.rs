@@ -1,5 +1,5 @@
-//! [`Retry`]: when a failed call is made again. Which failures may pass, how long to wait, and how many calls may be made again at all. The loop that does it
-//! is in `call/attempts.rs`.
+//! [`Retry`]: when a failed call is made again. Which failures may pass, how long to wait, and how many calls may be made again
+//! at all. The loop that does it is in `call/attempts.rs`.
 
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hasher};
@@ -11,15 +11,16 @@ use crate::status::{Cause, Code, Failure, Outcome, Status};
 /// When calls that are answered once are made again after they have failed. See
 /// [`ChannelBuilder::retry`](crate::ChannelBuilder::retry).
 ///
-/// Two kinds of calls are made again: those that no handler has seen (the outcome is [`Outcome::NotSent`]), because the connection was lost before they left,
-/// the server is going away, or it has too much to do; and calls of `@idempotent` methods that failed with `unavailable` or `resource_exhausted`, whatever
-/// their outcome. A call whose time is up is never made again.
+/// Two kinds of calls are made again: those that no handler has seen (the outcome is [`Outcome::NotSent`]), because the
+/// connection was lost before they left, the server is going away, or it has too much to do; and calls of `@idempotent` methods
+/// that failed with `unavailable` or `resource_exhausted`, whatever their outcome. A call whose time is up is never made again.
 ///
-/// Retries stay inside the call's deadline, with random pauses that grow. A server's [`Status::retry_after`] is waited for, up to a minute, or up to the longest
-/// pause if that is longer. If the pause would take longer than the call has time, the call fails at once. A call that never reached a server, or that a server
-/// that is going away has turned away, goes on at once.
+/// Retries stay inside the call's deadline, with random pauses that grow. A server's [`Status::retry_after`] is waited for, up to
+/// a minute, or up to the longest pause if that is longer. If the pause would take longer than the call has time, the call fails
+/// at once. A call that never reached a server, or that a server that is going away has turned away, goes on at once.
 ///
-/// All calls of a channel share a budget, so that an outage is not made worse by calls that are made several times: past it, calls fail as they are.
+/// All calls of a channel share a budget, so that an outage is not made worse by calls that are made several times: past it,
+/// calls fail as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[must_use = "it is to be given to a channel's builder"]
 pub struct Retry {
@@ -55,7 +56,8 @@ impl Retry {
         Self { attempts: attempts.max(1), ..self }
     }
 
-    /// Sets how long to wait at most after the first failure, and after many. The bound doubles in between; the time is random between zero and the bound.
+    /// Sets how long to wait at most after the first failure, and after many. The bound doubles in between; the time is random
+    /// between zero and the bound.
     pub fn pauses(self, first: Duration, longest: Duration) -> Self {
         Self { first_pause: first, longest_pause: longest.max(first), ..self }
     }
@@ -75,8 +77,8 @@ impl Retry {
         attempts < self.attempts
     }
 
-    /// Returns how long to wait after a number of failures: a random time up to a bound that doubles, and no less than the server asked for; `None` if it asked
-    /// for more than a call may wait.
+    /// Returns how long to wait after a number of failures: a random time up to a bound that doubles, and no less than the server
+    /// asked for; `None` if it asked for more than a call may wait.
     pub(crate) fn pause(&self, failures: u32, hint: Option<Duration>) -> Option<Duration> {
         let hint = hint.unwrap_or_default();
         if hint > self.longest_pause.max(MAX_HINT) {
@@ -88,8 +90,8 @@ impl Retry {
     }
 }
 
-/// The longest time that a server may ask for, unless the longest pause is longer. Past it the call fails: without a deadline, it would wait for as long as any
-/// server says.
+/// The longest time that a server may ask for, unless the longest pause is longer. Past it the call fails: without a deadline, it
+/// would wait for as long as any server says.
 const MAX_HINT: Duration = Duration::from_secs(60);
 
 /// Returns a random number from 0 up to 1. The keys of hash maps are random enough for pauses.
@@ -125,7 +127,8 @@ pub(crate) fn classify(failure: &Failure, idempotent: bool) -> Verdict {
     }
 }
 
-/// Reports whether a failure speaks of load. The runtime's other bounds are about the call itself; a handler's status is taken at its word.
+/// Reports whether a failure speaks of load. The runtime's other bounds are about the call itself; a handler's status is taken at
+/// its word.
 fn is_overload(status: &Status, cause: Option<Cause>) -> bool {
     cause == Some(Cause::Overloaded)
         || status.retry_after().is_some()

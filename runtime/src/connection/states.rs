@@ -12,7 +12,8 @@ use tokio::sync::watch;
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct EndpointState {
-    /// Where it goes: the endpoint that was given, or one of its addresses if it has a name. The endpoint itself, while the name has no address.
+    /// Where it goes: the endpoint that was given, or one of its addresses if it has a name. The endpoint itself, while the name
+    /// has no address.
     pub endpoint: String,
     /// The state of the connection.
     pub state: ConnectionState,
@@ -75,8 +76,8 @@ impl StateWatch {
         Self { endpoints: Arc::downgrade(endpoints), changes: endpoints.changes() }
     }
 
-    /// Waits for a change. Returns how the connections are then, or `None` once the channel is gone. Of several changes between two calls, only the last
-    /// is seen.
+    /// Waits for a change. Returns how the connections are then, or `None` once the channel is gone. Of several changes between
+    /// two calls, only the last is seen.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, no change is missed.

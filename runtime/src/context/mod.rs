@@ -78,8 +78,8 @@ impl Context {
         self.caller.id()
     }
 
-    /// Returns a signal that the call is over, with the reason, for tasks that the handler has spawned and for computations that do not
-    /// wait. A handler that waits needs none: its future is dropped.
+    /// Returns a signal that the call is over, with the reason, for tasks that the handler has spawned and for computations that
+    /// do not wait. A handler that waits needs none: its future is dropped.
     #[must_use]
     pub fn cancelled(&self) -> Cancelled {
         let signal = self.cancelled.get_or_init(|| {
@@ -93,8 +93,8 @@ impl Context {
         Cancelled::new(signal)
     }
 
-    /// Returns a signal that the server is about to shut down. A stream without an end of its own should end then. Calls in flight have
-    /// the server's [grace time](crate::ServerBuilder::grace).
+    /// Returns a signal that the server is about to shut down. A stream without an end of its own should end then. Calls in
+    /// flight have the server's [grace time](crate::ServerBuilder::grace).
     #[must_use]
     pub fn draining(&self) -> Draining {
         Draining::new(self.caller.draining())

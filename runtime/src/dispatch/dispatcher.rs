@@ -1,5 +1,5 @@
-//! [`Dispatcher`]: starts the handlers of calls that a session has taken: at once, or, where the number of running calls is bounded,
-//! from a queue. How handlers run is in [`super::handler`].
+//! [`Dispatcher`]: starts the handlers of calls that a session has taken: at once, or, where the number of running calls is
+//! bounded, from a queue. How handlers run is in [`super::handler`].
 
 use std::sync::Arc;
 use std::task::Poll;
@@ -51,8 +51,8 @@ struct Target {
 enum Origin {
     /// A call that waits for an answer.
     Call(CallKey),
-    /// A one-way call. Counted as in flight only once the call waits in the queue, or its handler waits for something: most handlers
-    /// complete at once, and no message can be received meanwhile.
+    /// A one-way call. Counted as in flight only once the call waits in the queue, or its handler waits for something: most
+    /// handlers complete at once, and no message can be received meanwhile.
     OneWay(Option<OneWay>),
 }
 

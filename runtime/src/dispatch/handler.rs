@@ -76,8 +76,8 @@ fn poll_work(work: &mut Work, deadline: Option<Instant>, context: &mut Context<'
         .unwrap_or_else(|_| Poll::Ready(Answer::Failure(Failure::Status(Handling::panicked()))))
 }
 
-/// Polls a handler once, in place. A handler that is not done must be spawned: its first poll in the task registers that task's waker,
-/// so a waker that does nothing is enough here.
+/// Polls a handler once, in place. A handler that is not done must be spawned: its first poll in the task registers that task's
+/// waker, so a waker that does nothing is enough here.
 #[inline]
 pub(super) fn poll_once(work: &mut Work, deadline: Option<Instant>) -> Poll<Answer> {
     poll_work(work, deadline, &mut Context::from_waker(Waker::noop()))
@@ -91,8 +91,8 @@ pub(super) async fn run(handler: Handler) {
     }
 }
 
-/// A handler with a deadline. When the deadline passes, the call is answered before the handler is dropped, so that the caller is told
-/// of the deadline and not of the drop.
+/// A handler with a deadline. When the deadline passes, the call is answered before the handler is dropped, so that the caller is
+/// told of the deadline and not of the drop.
 struct Timed {
     handler: Handler,
     sleep: Pin<Box<Sleep>>,

@@ -1,5 +1,5 @@
-//! [`Handling`]: a handler as a future that returns its answer, so that a layer around it sees how it ended, and its runner sends the
-//! answer.
+//! [`Handling`]: a handler as a future that returns its answer, so that a layer around it sees how it ended, and its runner sends
+//! the answer.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -100,8 +100,8 @@ impl Handling {
 }
 
 pin_project! {
-    /// A handler, and the function that turns its result into an answer. An `async` block would do the same, but would hold the handler
-    /// twice: where it was captured, and where it is awaited.
+    /// A handler, and the function that turns its result into an answer. An `async` block would do the same, but would hold the
+    /// handler twice: where it was captured, and where it is awaited.
     struct Answering<H: Future> {
         #[pin]
         handler: H,

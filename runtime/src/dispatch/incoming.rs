@@ -35,7 +35,8 @@ pub trait Service: Send + Sync + 'static {
 
 /// One call on its way to its handler.
 ///
-/// Converted to a [`Context`] only when the handler is created, so that the connection's reference count is raised once and not twice.
+/// Converted to a [`Context`] only when the handler is created, so that the connection's reference count is raised once and not
+/// twice.
 pub struct Incoming {
     peer: Arc<Peer>,
     /// Key of the call; `None` for a one-way call.
@@ -220,14 +221,14 @@ impl Incoming {
         Arc::clone(&self.peer.shared().counters)
     }
 
-    /// Copies the parameters if they are a small part of their message of `batch_bytes` bytes: a small call in the queue would keep all of
-    /// the message in memory.
+    /// Copies the parameters if they are a small part of their message of `batch_bytes` bytes: a small call in the queue would
+    /// keep all of the message in memory.
     pub(super) fn detach(&mut self, batch_bytes: usize) {
         self.params.detach(batch_bytes);
     }
 
-    /// Opens the call's streams, for a handler that may not begin at once: items that the client sends meanwhile are kept for the handler,
-    /// up to the initial credit of every stream.
+    /// Opens the call's streams, for a handler that may not begin at once: items that the client sends meanwhile are kept for the
+    /// handler, up to the initial credit of every stream.
     pub(crate) fn open_streams(&mut self) {
         let Some(key) = self.key else { return };
         let kind = self.method.kind();

@@ -83,8 +83,8 @@ impl<T> AdmissionQueue<T> {
         self.waiting.len() < self.limit.queued
     }
 
-    /// Removes, if the queue is full, the calls that have ended, and those whose deadline has passed, which are returned. Each search looks
-    /// at all calls, and costs most when there are too many: [`FULL_PAUSE`] must pass before the next.
+    /// Removes, if the queue is full, the calls that have ended, and those whose deadline has passed, which are returned. Each
+    /// search looks at all calls, and costs most when there are too many: [`FULL_PAUSE`] must pass before the next.
     pub(super) fn make_room(&mut self, now: Instant, is_over: impl Fn(&T) -> bool) -> Vec<T> {
         if self.has_room() || self.full_until.is_some_and(|until| now < until) {
             return Vec::new();

@@ -1,5 +1,5 @@
-//! [`ClientDriver`]: the task that owns a client's transport. What records mean is in [`crate::session::client`], when calls end is in
-//! [`crate::connection`].
+//! [`ClientDriver`]: the task that owns a client's transport. What records mean is in [`crate::session::client`], when calls end
+//! is in [`crate::connection`].
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -32,9 +32,9 @@ pub(crate) struct ClientDriver<T> {
     has_unsent: bool,
     /// When the events of the connection were last read.
     looked: Instant,
-    /// Whether the runtime has a single thread. If so, woken tasks run before this one in any case, and what they send may wait for the
-    /// last of them. With several threads, a task that was woken may keep one of them busy while others are idle; those could not
-    /// take over a driver that has yielded to that task.
+    /// Whether the runtime has a single thread. If so, woken tasks run before this one in any case, and what they send may wait
+    /// for the last of them. With several threads, a task that was woken may keep one of them busy while others are idle; those
+    /// could not take over a driver that has yielded to that task.
     has_one_thread: bool,
 }
 
@@ -85,8 +85,8 @@ impl<T: ClientTransport> ClientDriver<T> {
         // Before the transport is drained, so that changes seen here need no second look.
         self.poll_changes(context)?;
         for _ in 0..MAX_ROUNDS {
-            // Records of which the driver was not notified yet wait for more to join them. Sending may consume the signal of a received
-            // message, so receiving comes last.
+            // Records of which the driver was not notified yet wait for more to join them. Sending may consume the signal of a
+            // received message, so receiving comes last.
             if connection.notify().begin_turn() || self.is_blocked || self.has_unsent {
                 self.send()?;
             }
@@ -121,8 +121,8 @@ impl<T: ClientTransport> ClientDriver<T> {
         Poll::Pending
     }
 
-    /// Lets other tasks run. Checks the clock first: otherwise, a stream at full speed would keep other calls from ever reaching their
-    /// deadlines.
+    /// Lets other tasks run. Checks the clock first: otherwise, a stream at full speed would keep other calls from ever reaching
+    /// their deadlines.
     fn yield_turn(&mut self, context: &mut Context<'_>) {
         let _ = self.poll_tick(context, clock::now());
         self.wake();
@@ -179,8 +179,8 @@ impl<T: ClientTransport> ClientDriver<T> {
                     self.is_blocked = true;
                     return Ok(());
                 }
-                // The transport had room before, so the connection was just lost. Since the transport may not report that it is back, the
-                // session goes on as if it were.
+                // The transport had room before, so the connection was just lost. Since the transport may not report that it is
+                // back, the session goes on as if it were.
                 Sent::Unreachable => self.connection.handle_lost_message(&mut self.wakers),
             }
         }
@@ -215,8 +215,8 @@ impl<T: ClientTransport> ClientDriver<T> {
         Ok(self.transport.poll_changed(context)?.is_ready() || has_events)
     }
 
-    /// Reads the events of the connection if this task was kept from running: a connection may have been lost and be back, which the
-    /// transport reports only later. What is sent now must not be counted as lost.
+    /// Reads the events of the connection if this task was kept from running: a connection may have been lost and be back, which
+    /// the transport reports only later. What is sent now must not be counted as lost.
     fn catch_up(&mut self, now: Instant) -> Result<(), TransportError> {
         if now.duration_since(self.looked) >= self.transport.min_reconnect() / 2 {
             self.take_events()?;

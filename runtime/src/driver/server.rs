@@ -15,8 +15,8 @@ use crate::telemetry::{self, End};
 use crate::transport::{Arrival, Routed, ServerTransport, TransportError};
 use crate::wire;
 
-/// Owns a server's transport: receives messages, sends what handlers have put into their peers' outboxes, and does what is due by the
-/// clock.
+/// Owns a server's transport: receives messages, sends what handlers have put into their peers' outboxes, and does what is due by
+/// the clock.
 pub(crate) struct ServerDriver<T> {
     transport: T,
     core: Core,
@@ -170,8 +170,8 @@ impl<T: ServerTransport> ServerDriver<T> {
         Ok(any)
     }
 
-    /// Does what is due by the clock, and the next step of draining. Called when nothing else is left to do, and after the maximum number
-    /// of rounds.
+    /// Does what is due by the clock, and the next step of draining. Called when nothing else is left to do, and after the
+    /// maximum number of rounds.
     fn advance(&mut self, now: Instant) -> Result<Progress, TransportError> {
         let has_sent = self.retry_in_time(now)?;
         if self.core.shared.sessions.is_too_much_waiting() {
@@ -230,8 +230,8 @@ impl<T: ServerTransport> ServerDriver<T> {
             let mut is_notified = self.core.shared.notify.begin_turn();
             let may_have_more = self.receive()? | self.core.run_queued();
             is_notified |= self.core.shared.notify.begin_turn();
-            // Records of which the driver was not notified yet wait for more to join them. Sending may consume the signal of a received
-            // message, so the loop receives once more after it.
+            // Records of which the driver was not notified yet wait for more to join them. Sending may consume the signal of a
+            // received message, so the loop receives once more after it.
             if is_notified && self.send()? || may_have_more {
                 continue;
             }

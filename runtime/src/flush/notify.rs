@@ -28,9 +28,9 @@ pub(crate) struct DriverNotify {
 thread_local! {
     /// The driver that runs on this thread.
     static RUNNING: Cell<*const DriverNotify> = const { Cell::new(std::ptr::null()) };
-    /// The driver that this thread will notify later; the last one, if there are several. **What a thread has deferred is woken or
-    /// dropped by the same thread**, as tokio has it (read in 1.54): by a worker's own list, which it empties before it parks, before
-    /// it blocks in place and where it has lost its core, or by `block_on`, which drops it.
+    /// The driver that this thread will notify later; the last one, if there are several. **What a thread has deferred is woken
+    /// or dropped by the same thread**, as tokio has it (read in 1.54): by a worker's own list, which it empties before it parks,
+    /// before it blocks in place and where it has lost its core, or by `block_on`, which drops it.
     static DEFERRED: Cell<*const DriverNotify> = const { Cell::new(std::ptr::null()) };
 }
 
@@ -47,8 +47,8 @@ impl DriverNotify {
         }
     }
 
-    /// Does the same once this thread has run its other tasks, so that the driver finds what they have left for it, too: one wake-up
-    /// and one message for many calls, in place of one for each.
+    /// Does the same once this thread has run its other tasks, so that the driver finds what they have left for it, too: one
+    /// wake-up and one message for many calls, in place of one for each.
     ///
     /// tokio prefers to run a task next that has just been woken. It defers a task that yields until its thread has nothing else to
     /// do, or has run some dozens of tasks: this takes the way of such a task's waker.

@@ -8,9 +8,9 @@ use super::policy::OVERDUE_AFTER;
 
 /// Decides, for the senders of one stream, whether one has to yield to the driver before it sends its item.
 ///
-/// A sender that never waits would keep its thread, and with it perhaps the driver. So, where the stream was announced to the driver
-/// a while ago and was not collected since, the sender yields. The clock is read for few items only: reading it costs as much as
-/// sending one.
+/// A sender that never waits would keep its thread, and with it perhaps the driver. So, where the stream was announced to the
+/// driver a while ago and was not collected since, the sender yields. The clock is read for few items only: reading it costs as
+/// much as sending one.
 #[derive(Debug)]
 pub(crate) struct StreamPacer {
     started: Instant,

@@ -28,15 +28,15 @@ impl FlushPolicy {
         Self { overdue_at: now + OVERDUE_AFTER }
     }
 
-    /// Returns when to tell a client's driver of a new record while `calls` are in flight. A single call has no company to wait for; among several, and
-    /// after a one-way call, more tasks may be about to send.
+    /// Returns when to tell a client's driver of a new record while `calls` are in flight. A single call has no company to wait
+    /// for; among several, and after a one-way call, more tasks may be about to send.
     #[inline]
     pub(crate) fn of_client(calls: usize) -> Flush {
         if calls == 1 { Flush::Now } else { Flush::Deferred }
     }
 
-    /// Returns when to tell a server's driver of a new record while `others` calls are in flight: their handlers may be about to answer, and their answers are
-    /// to go with this one.
+    /// Returns when to tell a server's driver of a new record while `others` calls are in flight: their handlers may be about to
+    /// answer, and their answers are to go with this one.
     #[inline]
     pub(crate) fn of_server(others: usize) -> Flush {
         if others == 0 { Flush::Now } else { Flush::Deferred }

@@ -1,7 +1,7 @@
 //! How much a driver takes in before it sends: [`Turn`] at a server, [`wakes_per_turn`] at a client.
 //!
-//! A server that answers a batch of a thousand calls as one lets its client stand idle meanwhile, and stands idle itself after that.
-//! So turns are small, and end in sending.
+//! A server that answers a batch of a thousand calls as one lets its client stand idle meanwhile, and stands idle itself after
+//! that. So turns are small, and end in sending.
 
 /// Records that a server takes before it sends: enough to gather their answers in a batch, and few enough that a client that waits
 /// for the first has them early.
@@ -63,8 +63,8 @@ impl Pace {
     }
 }
 
-/// In this many turns a client wakes the callers in flight, within the bounds below: for fewer than the least a message is not worth
-/// its cost, and for more than the most none gets cheaper by company.
+/// In this many turns a client wakes the callers in flight, within the bounds below: for fewer than the least a message is not
+/// worth its cost, and for more than the most none gets cheaper by company.
 const TURNS: usize = 4;
 const MIN_WAKES_PER_TURN: usize = 16;
 const MAX_WAKES_PER_TURN: usize = 128;

@@ -1,9 +1,9 @@
 //! All that generated code uses of this crate and others. Not for use by hand: this module changes with the generator, and a
 //! generated file states which version it was made for.
 //!
-//! - [`crate::declaration`]: what generated code declares of each method: one trait for each kind.
-//! - [`call`]: how generated clients make calls from such a declaration. How servers accept them is in `dispatch`.
-//! - [`implement`]: macros for implementations that are the same for many types.
+//! - `declaration`: what generated code declares of each method: one trait for each kind.
+//! - `call`: how generated clients make calls from such a declaration. How servers accept them is in `dispatch`.
+//! - `implement`: macros for implementations that are the same for many types.
 
 mod call;
 mod implement;

@@ -29,7 +29,8 @@ use crate::stream::{LayerStep, StreamLayer};
 /// answered with a stream, the future goes on in the stream, until that ends or is dropped. A panic ends the call with `internal`.
 ///
 /// The call's deadline bounds the middleware, too. When the deadline passes, the future is dropped and the call ends with
-/// `deadline_exceeded`, unless the future waits for a call that it has made: that call ends by itself, and the middleware learns of it.
+/// `deadline_exceeded`, unless the future waits for a call that it has made: that call ends by itself, and the middleware learns
+/// of it.
 ///
 /// ```
 /// use zsvc::middleware::{ClientMiddleware, ClientNext, ClientRequest, Response};
@@ -82,7 +83,8 @@ impl ClientRequest {
         &mut self.metadata
     }
 
-    /// Returns the call's deadline. The deadline was fixed when the call was first awaited, and does not move when the call is made again.
+    /// Returns the call's deadline. The deadline was fixed when the call was first awaited, and does not move when the call is
+    /// made again.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
         self.deadline
@@ -116,8 +118,8 @@ pub struct ClientNext<'a> {
 impl ClientNext<'_> {
     /// Makes the call, and returns how it ended. If the call is answered with a stream, this waits until the stream has ended.
     ///
-    /// A call that is answered once, or not at all, may be made again until the deadline, usually with a clone of the request. A call
-    /// that streams may not, since items are gone: the second attempt ends with `failed_precondition`.
+    /// A call that is answered once, or not at all, may be made again until the deadline, usually with a clone of the request. A
+    /// call that streams may not, since items are gone: the second attempt ends with `failed_precondition`.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, the call is cancelled at the server.
@@ -233,7 +235,8 @@ impl Handoff {
         Response { result }
     }
 
-    /// Corrects the outcome of a response where it contradicts the attempts: a middleware can't claim that a call was not sent when it was.
+    /// Corrects the outcome of a response where it contradicts the attempts: a middleware can't claim that a call was not sent
+    /// when it was.
     fn settle(&self, mut response: Response) -> Response {
         if let Err(Failure::Status(status)) = &mut response.result {
             let outcome = match (self.lock().outcome, status.outcome()) {
@@ -293,15 +296,16 @@ fn outcome(result: &Result<Reply, Failure>) -> Outcome {
 
 /// The middleware around one call. The call's future holds it, and later the call's stream.
 pub(crate) struct Around {
-    /// Never locked, only reached through `&mut`. The mutex makes the type `Sync`, so that a stream may be shared with middleware as
-    /// without.
+    /// Never locked, only reached through `&mut`. The mutex makes the type `Sync`, so that a stream may be shared with middleware
+    /// as without.
     future: Mutex<Pin<Box<dyn Future<Output = Response> + Send>>>,
     handoff: Arc<Handoff>,
     stage: CallStage,
     limit: Option<Limit>,
 }
 
-/// Bound on the time that the middleware takes by itself. A call in flight keeps its own deadline, and reports it to the middleware.
+/// Bound on the time that the middleware takes by itself. A call in flight keeps its own deadline, and reports it to the
+/// middleware.
 struct Limit {
     deadline: Deadline,
     method: &'static Method,
@@ -314,7 +318,8 @@ impl Limit {
         self.deadline.at <= clock::now()
     }
 
-    /// Returns ready once the deadline has passed. Reads the clock, too: in a task that has used up its budget, the timer stays pending.
+    /// Returns ready once the deadline has passed. Reads the clock, too: in a task that has used up its budget, the timer stays
+    /// pending.
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
         if self.is_past() {
             return Poll::Ready(());

@@ -8,8 +8,8 @@ use super::scope::{Key, Scope};
 use super::{Response, ServerMiddleware, ServerNext, ServerRequest};
 use crate::status::{Cause, Status};
 
-/// Bounds how many calls run at a time. A call past the limit is turned away at once, with `resource_exhausted`, the outcome `NotSent`
-/// and a [hint](Status::retry_after) when to call again: an overloaded server serves no client well.
+/// Bounds how many calls run at a time. A call past the limit is turned away at once, with `resource_exhausted`, the outcome
+/// `NotSent` and a [hint](Status::retry_after) when to call again: an overloaded server serves no client well.
 ///
 /// A stream counts as a call until it ends. One-way calls past the limit are dropped, and counted as refused.
 ///

@@ -1,8 +1,8 @@
 //! Middleware: user code around every call, at the server, at the client, or both.
 //!
-//! A middleware gets the call and the rest of the stack, [`ServerNext`] or [`ClientNext`]. It may read and add metadata, refuse the call
-//! with a [`Status`](crate::Status), read how the call ended, measure it, or replace the response. The middleware that was added first
-//! is the outermost.
+//! A middleware gets the call and the rest of the stack, [`ServerNext`] or [`ClientNext`]. It may read and add metadata, refuse
+//! the call with a [`Status`](crate::Status), read how the call ended, measure it, or replace the response. The middleware that
+//! was added first is the outermost.
 //!
 //! - At the server it implements [`ServerMiddleware`] and is added by
 //!   [`ServerBuilder::middleware`](crate::ServerBuilder::middleware).

@@ -10,9 +10,9 @@ use super::scope::{Key, Scope};
 use super::{Response, ServerMiddleware, ServerNext, ServerRequest};
 use crate::status::{Cause, Status};
 
-/// Bounds how many calls begin per second, by a token bucket: each call takes a token, and tokens are added at that rate. A call that
-/// finds the bucket empty is turned away at once, with `resource_exhausted`, the outcome `NotSent` and a [hint](Status::retry_after)
-/// that says when there will be a token.
+/// Bounds how many calls begin per second, by a token bucket: each call takes a token, and tokens are added at that rate. A call
+/// that finds the bucket empty is turned away at once, with `resource_exhausted`, the outcome `NotSent` and a
+/// [hint](Status::retry_after) that says when there will be a token.
 ///
 /// The bucket holds the tokens of one second, unless [`RateLimit::burst`] sets another number. One-way calls past the limit are
 /// dropped, and counted as refused.

@@ -11,8 +11,8 @@ use crate::wire::RecordBuilder;
 /// How a call ended: with an answer, with an error that its method declares, or with a [`Status`].
 ///
 /// A middleware returns the response that [`ServerNext::run`](super::ServerNext::run) gave it, or a status in its place, by
-/// `Status::…("…").into()`. The outcome of that status is then corrected: if a middleware has refused the call, its caller learns that
-/// the call was not sent, so it is safe to send again.
+/// `Status::…("…").into()`. The outcome of that status is then corrected: if a middleware has refused the call, its caller learns
+/// that the call was not sent, so it is safe to send again.
 #[must_use = "the call ends with what its middleware returns"]
 pub struct Response {
     pub(crate) result: Result<Reply, Failure>,
@@ -133,8 +133,8 @@ impl fmt::Debug for Response {
     }
 }
 
-/// The bytes that a call's parameters and streams have carried so far. It may be read at any time, also once the call is over or was
-/// dropped.
+/// The bytes that a call's parameters and streams have carried so far. It may be read at any time, also once the call is over or
+/// was dropped.
 #[derive(Debug, Clone)]
 pub struct Traffic {
     /// Size of the parameters in bytes.

@@ -138,7 +138,8 @@ impl ServerNext<'_> {
     /// A handler that panics has ended with `internal`, and so has a middleware in between.
     ///
     /// # Cancel safety
-    /// If the future is dropped before it completes, the handler is dropped, too. The middleware then decides what the caller is told.
+    /// If the future is dropped before it completes, the handler is dropped, too. The middleware then decides what the caller is
+    /// told.
     pub async fn run(self, request: ServerRequest) -> Response {
         let Some((first, rest)) = self.rest.split_first() else { return self.target.run(request).await };
         let next = ServerNext { rest, target: self.target };

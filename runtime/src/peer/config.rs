@@ -12,8 +12,8 @@ const MAX_IN_FLIGHT_BYTES: u64 = 1024 * 1024;
 /// Bytes that an idle connection takes: in libzmq, with its buffers, and in this crate's tables.
 const CONNECTION_BYTES: u64 = 64 * 1024;
 
-/// Bytes that a call in flight takes besides its unread items: entries in tables, a task, an error in place of the answer, small items
-/// that are collected in its stream, and the blocks that hold its short `bytes` values.
+/// Bytes that a call in flight takes besides its unread items: entries in tables, a task, an error in place of the answer, small
+/// items that are collected in its stream, and the blocks that hold its short `bytes` values.
 const CALL_BYTES: u64 = 20 * 1024;
 
 /// Minimum time that a connection has to answer a heartbeat before it is considered dead.
@@ -22,7 +22,8 @@ const MIN_HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(5);
 /// Maximum ratio of a buffer's capacity to its content: buffers grow by doubling.
 const BUFFER_SLACK: u64 = 2;
 
-/// Maximum ratio of the memory that kept items hold to their size: an item of a quarter of its batch or more keeps all of the batch.
+/// Maximum ratio of the memory that kept items hold to their size: an item of a quarter of its batch or more keeps all of the
+/// batch.
 const BATCH_SLACK: u64 = 4;
 
 /// The bounds of a server. Past each of them a call ends with `resource_exhausted`, and its connection stays up.
@@ -73,14 +74,16 @@ impl Config {
         self.session.stream_window.max(INITIAL_CREDIT)
     }
 
-    /// Returns the number of bytes that libzmq may hold for one client, not counting one message more. The rest waits in the outbox, where
-    /// it can be dropped. Far less is enough to keep fast links busy, since bytes that the operating system has accepted do not count.
+    /// Returns the number of bytes that libzmq may hold for one client, not counting one message more. The rest waits in the
+    /// outbox, where it can be dropped. Far less is enough to keep fast links busy, since bytes that the operating system has
+    /// accepted do not count.
     #[inline]
     pub(crate) fn max_in_flight(&self) -> u64 {
         (self.session.waiting_per_peer() as u64 / 4).clamp(COUNT_STEP_BYTES as u64, MAX_IN_FLIGHT_BYTES)
     }
 
-    /// Returns the maximum memory in bytes that a server takes for `clients` clients. See [`crate::ServerBuilder::worst_case_memory`].
+    /// Returns the maximum memory in bytes that a server takes for `clients` clients. See
+    /// [`crate::ServerBuilder::worst_case_memory`].
     pub(crate) fn worst_case_memory(&self, clients: usize) -> u64 {
         let clients = clients as u64;
         let calls =
@@ -99,7 +102,8 @@ impl Config {
         .fold(0, u64::saturating_add)
     }
 
-    /// Returns the memory of a connection in bytes. It counts one message that is being received, since complete ones are taken at once.
+    /// Returns the memory of a connection in bytes. It counts one message that is being received, since complete ones are taken
+    /// at once.
     fn memory_of_connection(&self) -> u64 {
         let sent =
             BUFFER_SLACK.saturating_mul(self.max_in_flight().saturating_add(self.largest_sent() as u64));

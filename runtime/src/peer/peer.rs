@@ -124,8 +124,8 @@ impl Peer {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs one step of the session under the lock, and the effects of that step without it. `step` must not run user code; its result is
-    /// dropped without the lock.
+    /// Runs one step of the session under the lock, and the effects of that step without it. `step` must not run user code; its
+    /// result is dropped without the lock.
     #[inline]
     pub(crate) fn with<R>(self: &Arc<Self>, step: impl FnOnce(&mut Session<Running>) -> R) -> R {
         let mut state = self.lock();
@@ -270,8 +270,8 @@ impl Peer {
     pub(crate) fn put_back(&self, message: Message) {
         let mut state = self.lock();
         state.sent -= message.len() as u64;
-        // Back to the bytes that are done, not to those before the message: only the message's receipt, which is void, may have covered
-        // the bytes in between. Bytes that other receipts cover may be covered once more, at the cost of a receipt.
+        // Back to the bytes that are done, not to those before the message: only the message's receipt, which is void, may have
+        // covered the bytes in between. Bytes that other receipts cover may be covered once more, at the cost of a receipt.
         state.receipted = self.in_flight.done().min(state.sent);
         state.session.return_transmit(message);
         state.is_listed = true;

@@ -1,5 +1,5 @@
-//! [`Peers`]: all clients of a server: which are known, which show signs of life, and for which too many bytes wait. The calls of one
-//! client are in its session.
+//! [`Peers`]: all clients of a server: which are known, which show signs of life, and for which too many bytes wait. The calls of
+//! one client are in its session.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -101,8 +101,8 @@ impl Peers {
         self.shared.config.session.check_interval()
     }
 
-    /// Asks clients with calls in flight for a sign of life, and ends the calls of those without one for the peer timeout. Only time in
-    /// which the server has asked and has read its socket counts: a client is not dead because the server was busy.
+    /// Asks clients with calls in flight for a sign of life, and ends the calls of those without one for the peer timeout. Only
+    /// time in which the server has asked and has read its socket counts: a client is not dead because the server was busy.
     pub(crate) fn check(&mut self, now: Instant) {
         let now = self.clock.look(now.into_std());
         for known in self.known.values() {
@@ -110,8 +110,8 @@ impl Peers {
         }
     }
 
-    /// Drops what waits for a client that does not read. Returns `false` for a client that is not known any more; such a client is not
-    /// told.
+    /// Drops what waits for a client that does not read. Returns `false` for a client that is not known any more; such a client
+    /// is not told.
     pub(crate) fn shed(&mut self, peer: &Arc<Peer>) -> bool {
         let is_known = self.is_known(peer);
         peer.with(if is_known { Session::shed } else { Session::forget });
@@ -122,8 +122,8 @@ impl Peers {
         self.known.get(peer.id().route()).is_some_and(|known| Arc::ptr_eq(&known.peer, peer))
     }
 
-    /// Sheds, if too many bytes wait for all clients together, the clients with the most bytes waiting, until a quarter of the bound is
-    /// free, so that this does not run again at once. A client that reads has few bytes waiting.
+    /// Sheds, if too many bytes wait for all clients together, the clients with the most bytes waiting, until a quarter of the
+    /// bound is free, so that this does not run again at once. A client that reads has few bytes waiting.
     pub(crate) fn shed_load(&mut self) {
         // Counted exactly, since the total is kept in steps: a client with few bytes left may count for a whole step.
         let waiting = self.known.values().map(|known| {

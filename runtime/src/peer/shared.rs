@@ -50,15 +50,15 @@ impl Shared {
         }
     }
 
-    /// Reports whether the driver was notified, usually since there is something to send, while no call is in flight that could add to
-    /// it.
+    /// Reports whether the driver was notified, usually since there is something to send, while no call is in flight that could
+    /// add to it.
     #[inline]
     pub(crate) fn is_notified_and_idle(&self) -> bool {
         self.sessions.calls() == 0 && self.notify.is_notified()
     }
 
-    /// Begins to drain: new calls are turned away, and the server ends once those in flight have ended. They have the time `grace`, which
-    /// only the first call of this function sets.
+    /// Begins to drain: new calls are turned away, and the server ends once those in flight have ended. They have the time
+    /// `grace`, which only the first call of this function sets.
     pub(crate) fn drain(&self, grace: Duration) {
         let _ = self.grace.set(grace);
         self.sessions.drain();

@@ -61,8 +61,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the maximum number of calls in flight, of all clients together. Past it a call fails with `resource_exhausted`. 100,000 by
-    /// default.
+    /// Sets the maximum number of calls in flight, of all clients together. Past it a call fails with `resource_exhausted`.
+    /// 100,000 by default.
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.config.session.max_calls = calls;
         self
@@ -74,19 +74,19 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how many calls run at a time, and how many more wait in a queue; past both, a call fails with `resource_exhausted`, the
-    /// outcome [`NotSent`](crate::Outcome::NotSent) and a [hint](crate::Status::retry_after) when to call again. A call whose deadline
-    /// passes in the queue is not run. A stream counts as a call until it ends. No bound but [`max_calls`](Self::max_calls) by
-    /// default; [`crate::middleware`] has bounds per method and per client.
+    /// Sets how many calls run at a time, and how many more wait in a queue; past both, a call fails with `resource_exhausted`,
+    /// the outcome [`NotSent`](crate::Outcome::NotSent) and a [hint](crate::Status::retry_after) when to call again. A call whose
+    /// deadline passes in the queue is not run. A stream counts as a call until it ends. No bound but
+    /// [`max_calls`](Self::max_calls) by default; [`crate::middleware`] has bounds per method and per client.
     pub fn max_running(mut self, running: usize, queued: usize) -> Self {
         self.config.running = Some(MaxRunning { running: running.max(1), queued });
         self
     }
 
     /// Sets how many bytes of answers and items may wait for one client. Past it, the client's new calls are turned away with
-    /// `resource_exhausted`; past twice that and one message more, its calls are ended. What waits for a client is what it has asked
-    /// for and does not read. Sixteen messages of the largest size by default, and at least 16 MiB, since a client of this project
-    /// asks for 1 MiB of each stream.
+    /// `resource_exhausted`; past twice that and one message more, its calls are ended. What waits for a client is what it has
+    /// asked for and does not read. Sixteen messages of the largest size by default, and at least 16 MiB, since a client of this
+    /// project asks for 1 MiB of each stream.
     pub fn max_waiting_per_peer(mut self, bytes: usize) -> Self {
         self.config.session.max_waiting_per_peer = Some(bytes);
         self
@@ -99,8 +99,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets how many bytes of items a client's stream may have in transit or unread; past it, the client waits until items are read.
-    /// 256 KiB by default, at least the 64 KiB that the protocol grants every stream.
+    /// Sets how many bytes of items a client's stream may have in transit or unread; past it, the client waits until items are
+    /// read. 256 KiB by default, at least the 64 KiB that the protocol grants every stream.
     pub fn stream_window(mut self, bytes: u64) -> Self {
         self.config.session.stream_window = bytes;
         self
@@ -113,13 +113,13 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the interval between heartbeats on a connection (`ZMQ_HEARTBEAT_IVL`). A connection without an answer within a third of the
-    /// interval, and no less than 5 s, is closed, so that connections which were cut off hold no file descriptors. A message must get
-    /// through in that time, which bounds how slow a link may be. When calls end is set by the [peer timeout](Self::peer_timeout).
-    /// 30 s by default.
+    /// Sets the interval between heartbeats on a connection (`ZMQ_HEARTBEAT_IVL`). A connection without an answer within a third
+    /// of the interval, and no less than 5 s, is closed, so that connections which were cut off hold no file descriptors. A
+    /// message must get through in that time, which bounds how slow a link may be. When calls end is set by the [peer
+    /// timeout](Self::peer_timeout). 30 s by default.
     ///
-    /// The work of libzmq's thread for heartbeats grows with the square of the number of connections: with ten thousand connections and 3 s,
-    /// the thread would do nothing else.
+    /// The work of libzmq's thread for heartbeats grows with the square of the number of connections: with ten thousand
+    /// connections and 3 s, the thread would do nothing else.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.config.heartbeat = interval;
         self
@@ -132,8 +132,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Returns the maximum memory in bytes of a server with these settings for `clients` clients, if it reads what they send as fast as
-    /// that arrives. The sum of
+    /// Returns the maximum memory in bytes of a server with these settings for `clients` clients, if it reads what they send as
+    /// fast as that arrives. The sum of
     ///
     /// - what waits for clients that do not read: [`max_waiting`](Self::max_waiting) and a quarter, with 64 KiB for each
     ///   client, or twice [`max_waiting_per_peer`](Self::max_waiting_per_peer) and one message for each client, where that is
@@ -141,17 +141,17 @@ impl ServerBuilder {
     /// - for each client, 64 KiB for its connection; what libzmq holds to be sent, which is a quarter of
     ///   `max_waiting_per_peer`, but 64 KiB to 1 MiB, and one message, twice; and the message that is coming in, which has up
     ///   to four times [`max_message_size`](Self::max_message_size) and 256 KiB;
-    /// - for each call in flight, of which there are [`max_calls_per_peer`](Self::max_calls_per_peer) for each client but no
-    ///   more than [`max_calls`](Self::max_calls) in all, 20 KiB, in which small items of its stream gather and its short
-    ///   `bytes` lie; and what that stream may hold unread, which is four times [`stream_window`](Self::stream_window) and one message;
+    /// - for each call in flight, of which there are [`max_calls_per_peer`](Self::max_calls_per_peer) for each client but no more
+    ///   than [`max_calls`](Self::max_calls) in all, 20 KiB, in which small items of its stream gather and its short `bytes` lie;
+    ///   and what that stream may hold unread, which is four times [`stream_window`](Self::stream_window) and one message;
     /// - for each call that may wait for its turn by [`max_running`](Self::max_running), four times `max_message_size`.
     ///
-    /// The sum leaves out what handlers hold, the values that they are called with among it; what middleware holds; and what has come
-    /// in and was not taken yet. The last is next to nothing, unless handlers hold up every thread: then it is all that clients send
-    /// meanwhile. Clients of this project send their calls in flight, what is granted to streams, and 4 MiB of one-way calls. Other
-    /// clients may send without end, and so may one that floods faster than it can be read, for libzmq has no bound for it that a
-    /// client could not use to end the process. A server that also binds `inproc` shares memory with its clients there, in an amount
-    /// that can't be known.
+    /// The sum leaves out what handlers hold, the values that they are called with among it; what middleware holds; and what has
+    /// come in and was not taken yet. The last is next to nothing, unless handlers hold up every thread: then it is all that
+    /// clients send meanwhile. Clients of this project send their calls in flight, what is granted to streams, and 4 MiB of
+    /// one-way calls. Other clients may send without end, and so may one that floods faster than it can be read, for libzmq has
+    /// no bound for it that a client could not use to end the process. A server that also binds `inproc` shares memory with its
+    /// clients there, in an amount that can't be known.
     #[must_use]
     pub fn worst_case_memory(&self, clients: usize) -> u64 {
         self.config.worst_case_memory(clients)

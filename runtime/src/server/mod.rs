@@ -1,7 +1,7 @@
 //! The server, as users see it: [`ServerBuilder`], [`Server`], and what can go wrong.
 //!
-//! How records become calls is in [`crate::session::server`], its clients in [`crate::peer`], its handlers in [`crate::dispatch`], and the loop over its
-//! transport in [`crate::driver`].
+//! How records become calls is in [`crate::session::server`], its clients in [`crate::peer`], its handlers in
+//! [`crate::dispatch`], and the loop over its transport in [`crate::driver`].
 
 mod builder;
 mod error;

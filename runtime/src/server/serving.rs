@@ -1,4 +1,5 @@
-//! [`Server`]: a bound server, which serves until it is stopped. Its settings are in [`super::builder`], its loop in [`crate::driver`].
+//! [`Server`]: a bound server, which serves until it is stopped. Its settings are in [`super::builder`], its loop in
+//! [`crate::driver`].
 
 use std::fmt;
 use std::future::poll_fn;

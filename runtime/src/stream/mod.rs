@@ -1,7 +1,7 @@
 //! What users write a stream to and read it from: [`Sink`] and [`Streaming`].
 //!
-//! Credit and what has gathered is in [`zsvc_proto::flow`]. Where the records of a stream go is behind [`Outgoing`], and what surrounds
-//! a client's stream until it ends behind [`StreamLayer`]: a stream knows neither its connection nor middleware.
+//! Credit and what has gathered is in [`zsvc_proto::flow`]. Where the records of a stream go is behind [`Outgoing`], and what
+//! surrounds a client's stream until it ends behind [`StreamLayer`]: a stream knows neither its connection nor middleware.
 
 mod sink;
 mod streaming;

@@ -17,9 +17,9 @@ use crate::wire::{Item, ItemHead};
 
 /// The sending side of a stream: a handler's answers, or a client's items.
 ///
-/// A handler's stream ends when the handler returns. **A client's stream ends well only by [`finish`](Sink::finish)**: a sink that is
-/// dropped without it, by a `?`, a timeout or a panic of the task that sends, cancels the call, and its answers end in `cancelled`.
-/// Otherwise the server would take half a stream for a whole one.
+/// A handler's stream ends when the handler returns. **A client's stream ends well only by [`finish`](Sink::finish)**: a sink
+/// that is dropped without it, by a `?`, a timeout or a panic of the task that sends, cancels the call, and its answers end in
+/// `cancelled`. Otherwise the server would take half a stream for a whole one.
 pub struct Sink<T> {
     half: Half,
     encode: fn(&ItemHead, &T) -> Result<Item, EncodeError>,
@@ -61,10 +61,11 @@ impl<T> Sink<T> {
     /// Sends one item: encodes it at once, then waits until the reader has room for it.
     ///
     /// The item leaves, together with others, once its thread has run its other ready tasks. A task that sends an item and then
-    /// computes for long, without waiting for anything, holds the item up meanwhile; it may call `tokio::task::yield_now` first. The
-    /// next item that is sent a millisecond later does so by itself.
+    /// computes for long, without waiting for anything, holds the item up meanwhile; it may call `tokio::task::yield_now` first.
+    /// The next item that is sent a millisecond later does so by itself.
     ///
-    /// Several sends may be under way at a time. Their order is then that in which they are first polled, as long as none has to wait.
+    /// Several sends may be under way at a time. Their order is then that in which they are first polled, as long as none has to
+    /// wait.
     ///
     /// # Errors
     /// The call is over (the status says why), or the item can't be encoded or is larger than a message may be.

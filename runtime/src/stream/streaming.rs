@@ -16,8 +16,8 @@ use crate::status::{CallError, Failure, Status};
 
 /// The receiving side of a stream: a client's answers, or a handler's items.
 ///
-/// A [`Stream`] of `Result<T, E>` that ends after an error. Reading gives the sender credit, so a reader that stops reading stops its own
-/// sender and no other. A client that drops the stream cancels the call.
+/// A [`Stream`] of `Result<T, E>` that ends after an error. Reading gives the sender credit, so a reader that stops reading stops
+/// its own sender and no other. A client that drops the stream cancels the call.
 ///
 /// # Cancel safety
 /// If a wait for an item is dropped, no item is lost.
@@ -34,8 +34,8 @@ pub struct Streaming<T, E = Status> {
 
 /// The part of a stream that does not depend on its types.
 ///
-/// In this order: fields are dropped in theirs, and unread items must be dropped after the call, or they would be dropped while the lock
-/// of the call's connection is held. Dropping a user's bytes may run the user's code.
+/// In this order: fields are dropped in theirs, and unread items must be dropped after the call, or they would be dropped while
+/// the lock of the call's connection is held. Dropping a user's bytes may run the user's code.
 pub(crate) struct Half {
     /// Cancels a client's call when it is dropped; it goes when the stream has ended.
     pub(crate) call: Option<Box<dyn Any + Send + Sync>>,

@@ -1,5 +1,5 @@
-//! [`FrameAssembler`]: the frames of a message until its batch has arrived. The batch is the last frame, and it alone tells how many of the
-//! frames before it are its own.
+//! [`FrameAssembler`]: the frames of a message until its batch has arrived. The batch is the last frame, and it alone tells how
+//! many of the frames before it are its own.
 
 use bytes::Bytes;
 
@@ -77,8 +77,8 @@ mod tests {
     use crate::codec::{Blob, List};
     use crate::wire::{Item, ItemHead, Outbox};
 
-    /// Assembles a message of one item with two attachments, after other frames. Returns its size or what is wrong with it, and the number
-    /// of the others that came with it.
+    /// Assembles a message of one item with two attachments, after other frames. Returns its size or what is wrong with it, and
+    /// the number of the others that came with it.
     fn assemble(others: &[&[u8]], max: usize) -> (Result<usize, Malformed>, Option<usize>) {
         let value = vec![Bytes::from(vec![7; 40_000]); 2];
         let mut outbox = Outbox::default();

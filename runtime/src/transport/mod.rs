@@ -1,13 +1,14 @@
-//! The seam: what a driver needs of what carries messages, for both sides. A driver, and everything above it, knows these traits and no
-//! engine.
+//! The seam: what a driver needs of what carries messages, for both sides. A driver, and everything above it, knows these traits
+//! and no engine.
 //!
 //! - [`libzmq`]: ROUTER and DEALER sockets of libzmq, and the only code that talks to it.
-//! - [`memory`]: queues within the process, on tokio's clock, with faults on demand: for [`crate::Channel::local`] and [`crate::testing`].
+//! - [`memory`]: queues within the process, on tokio's clock, with faults on demand: for [`crate::Channel::local`] and
+//!   [`crate::testing`].
 //! - [`BytesInFlight`] and [`SendReceipt`]: how much of what was sent to a peer the transport still holds.
 //!
-//! A transport never blocks, and tells by `poll_changed` that something may have changed since it was last asked, and nothing more. So a
-//! driver drains its transport until there is nothing left, and only then waits. Sending may swallow the signal of a message that has
-//! arrived, so a driver receives once more after it has sent.
+//! A transport never blocks, and tells by `poll_changed` that something may have changed since it was last asked, and nothing
+//! more. So a driver drains its transport until there is nothing left, and only then waits. Sending may swallow the signal of a
+//! message that has arrived, so a driver receives once more after it has sent.
 
 mod frame_assembler;
 pub(crate) mod libzmq;
@@ -83,17 +84,17 @@ pub(crate) trait ClientTransport: Send + Unpin + 'static {
     /// Connects anew, where the connection leads nowhere and the transport does not do so by itself.
     fn renew(&mut self) -> Result<(), TransportError>;
 
-    /// Returns the shortest time in which a connection that was lost can be back. Of two things that happen within half of it, the second
-    /// can't have gone over another connection than the first without an event.
+    /// Returns the shortest time in which a connection that was lost can be back. Of two things that happen within half of it,
+    /// the second can't have gone over another connection than the first without an event.
     fn min_reconnect(&self) -> Duration;
 }
 
 /// What happened to a client's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LinkEvent {
-    /// It is up: messages go out.
+    /// The connection is up: messages are sent.
     Connected,
-    /// It is down; the transport tries to bring it up again.
+    /// The connection is down; the transport tries to bring it up again.
     Disconnected,
     /// The peer's handshake failed: it does not speak ZMTP, or not with these settings.
     HandshakeFailed,
@@ -165,8 +166,8 @@ pub(crate) struct LinkConfig {
     pub(crate) silence: Duration,
 }
 
-/// A message larger than this many times the bound of a body is not received at all: its connection is cut. Between the two there is an
-/// answer, `resource_exhausted`.
+/// A message larger than this many times the bound of a body is not received at all: its connection is cut. Between the two there
+/// is an answer, `resource_exhausted`.
 const HARD_LIMIT_FACTOR: usize = 4;
 /// And this many bytes more, for batches of small records.
 const HARD_LIMIT_EXTRA_BYTES: usize = 256 * 1024;
@@ -176,6 +177,6 @@ pub(crate) fn max_received(max_body: usize) -> usize {
     max_body.saturating_mul(HARD_LIMIT_FACTOR).saturating_add(HARD_LIMIT_EXTRA_BYTES)
 }
 
-/// Messages of up to this size in bytes are copied by a transport as it takes them, which is cheaper than to hand a buffer over; the
-/// transport is done with them at once, and a receipt for one is given only now and then.
+/// Messages of up to this size in bytes are copied by a transport as it takes them, which is cheaper than to hand a buffer over;
+/// the transport is done with them at once, and a receipt for one is given only now and then.
 pub(crate) const COPIED_BELOW_BYTES: usize = 8 * 1024;

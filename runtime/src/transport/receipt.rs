@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::flush::DriverNotify;
 
-/// Number of bytes handed to the transport for one peer, counted from the first on, that it is done with. A transport sends in order, so
-/// when it is done with a buffer, it is done with all bytes before it, too.
+/// Number of bytes handed to the transport for one peer, counted from the first on, that it is done with. A transport sends in
+/// order, so when it is done with a buffer, it is done with all bytes before it, too.
 ///
 /// Small messages are copied by libzmq, which says nothing of them; now and then one is handed over as a buffer, to know.
 #[derive(Debug)]

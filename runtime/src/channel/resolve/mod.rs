@@ -1,7 +1,7 @@
 //! Endpoints with names: one connection for each address that a name has, now and later.
 //!
-//! [`Resolve`] finds addresses; [`Name`] keeps the connections of one name up to date; calls that find none of them up wait in a [`Lobby`], which is a connection
-//! without a transport.
+//! [`Resolve`] finds addresses; [`Name`] keeps the connections of one name up to date; calls that find none of them up wait in a
+//! [`Lobby`], which is a connection without a transport.
 
 mod lobby;
 mod name;
@@ -76,7 +76,8 @@ impl fmt::Debug for Resolver {
     }
 }
 
-/// Returns the name and the port of an endpoint that has a name: `tcp://tape.example:7100`. Any other form is for the transport to understand.
+/// Returns the name and the port of an endpoint that has a name: `tcp://tape.example:7100`. Any other form is for the transport
+/// to understand.
 pub(super) fn named(endpoint: &str) -> Option<(&str, u16)> {
     let (name, port) = endpoint.strip_prefix("tcp://")?.rsplit_once(':')?;
     let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));

@@ -45,8 +45,8 @@ impl Dealer {
     fn socket(endpoint: &str, config: LinkConfig) -> zmq::Result<zmq::Socket> {
         let socket = context().socket(zmq::DEALER)?;
         configure(&socket, config)?;
-        // What a server sends is bounded all the same, as long as it keeps to what it is granted: an answer to each call in flight, and the
-        // windows of their streams.
+        // What a server sends is bounded all the same, as long as it keeps to what it is granted: an answer to each call in
+        // flight, and the windows of their streams.
         socket.set_rcvhwm(receive_high_water_mark(std::iter::once(endpoint)))?;
         // Otherwise libzmq does not take the address.
         socket.set_ipv6(endpoint.starts_with("tcp://["))?;

@@ -1,8 +1,8 @@
 //! The only code that talks to libzmq: a ROUTER and a DEALER that never block, for the drivers that own them.
 //!
-//! `ZMQ_FD` is edge-triggered: it tells that something has changed since libzmq was last asked, and nothing more. So a driver drains its
-//! socket until there is nothing left, and only then waits; and since sending may swallow the signal of a message that has arrived, it
-//! receives once more after it has sent. Source: `zmq_getsockopt(3)`, `ZMQ_FD`.
+//! `ZMQ_FD` is edge-triggered: it tells that something has changed since libzmq was last asked, and nothing more. So a driver
+//! drains its socket until there is nothing left, and only then waits; and since sending may swallow the signal of a message that
+//! has arrived, it receives once more after it has sent. Source: `zmq_getsockopt(3)`, `ZMQ_FD`.
 
 // Only here: two calls around an errno on which the `zmq` crate would panic, and one that it lacks.
 #![allow(unsafe_code)]
@@ -43,22 +43,22 @@ impl From<zmq::Error> for TransportError {
     }
 }
 
-/// Returns the context of the whole process, so that `inproc` endpoints meet. It is never terminated: closing a socket does not wait, and
-/// nothing that a user holds can keep the process from ending.
+/// Returns the context of the whole process, so that `inproc` endpoints meet. It is never terminated: closing a socket does not
+/// wait, and nothing that a user holds can keep the process from ending.
 fn context() -> &'static zmq::Context {
     static CONTEXT: OnceLock<zmq::Context> = OnceLock::new();
     CONTEXT.get_or_init(zmq::Context::new)
 }
 
-/// Number of messages that libzmq may hold for one peer, and of one that is in the same process. A message is a batch or a large body, so
-/// this is bytes enough; libzmq's own 1,000 could stand for gigabytes.
+/// Number of messages that libzmq may hold for one peer, and of one that is in the same process. A message is a batch or a large
+/// body, so this is bytes enough; libzmq's own 1,000 could stand for gigabytes.
 const HIGH_WATER_MARK: i32 = 128;
 /// Number of messages of a peer behind a connection that libzmq may hold until they are taken: unbounded.
 ///
-/// At a bound, libzmq stops reading from the connection. If the connection is reset then, half of it stays until there is room again; and
-/// the next ping meanwhile, one that libzmq would send as much as one of the peer's that it has read already, ends the whole process:
-/// `Assertion failed: !_io_error`, <https://github.com/zeromq/libzmq/issues/4841>. A peer needs a few hundred bytes for that. Neither does
-/// libzmq read the peer's pongs then, and takes it for dead.
+/// At a bound, libzmq stops reading from the connection. If the connection is reset then, half of it stays until there is room
+/// again; and the next ping meanwhile, one that libzmq would send as much as one of the peer's that it has read already, ends the
+/// whole process: `Assertion failed: !_io_error`, <https://github.com/zeromq/libzmq/issues/4841>. A peer needs a few hundred
+/// bytes for that. Neither does libzmq read the peer's pongs then, and takes it for dead.
 const UNBOUNDED: i32 = 0;
 /// How long the messages that were sent last may take to leave after their socket is closed, in milliseconds.
 const LINGER_MS: i32 = 1_000;
@@ -67,8 +67,9 @@ const HANDSHAKE_MS: i32 = 10_000;
 
 /// Sets the options that both kinds of sockets share.
 ///
-/// libzmq's own thread sends and answers heartbeats. For each answer, libzmq (4.3.4, `poller_base_t::cancel_timer`) passes over every timer
-/// of the thread that is due before that of the question: over one for each connection, if `silence` is longer than `heartbeat`.
+/// libzmq's own thread sends and answers heartbeats. For each answer, libzmq (4.3.4, `poller_base_t::cancel_timer`) passes over
+/// every timer of the thread that is due before that of the question: over one for each connection, if `silence` is longer than
+/// `heartbeat`.
 fn configure(socket: &zmq::Socket, config: LinkConfig) -> zmq::Result<()> {
     socket.set_sndhwm(HIGH_WATER_MARK)?;
     socket.set_linger(LINGER_MS)?;
@@ -78,8 +79,8 @@ fn configure(socket: &zmq::Socket, config: LinkConfig) -> zmq::Result<()> {
     socket.set_maxmsgsize(i64::try_from(max_received(config.max_body)).unwrap_or(i64::MAX))
 }
 
-/// Returns the number of messages that libzmq may hold of a peer at one of these endpoints. Peers in the same process have no connection
-/// that could be reset, and are made to wait.
+/// Returns the number of messages that libzmq may hold of a peer at one of these endpoints. Peers in the same process have no
+/// connection that could be reset, and are made to wait.
 fn receive_high_water_mark<'a>(mut endpoints: impl Iterator<Item = &'a str>) -> i32 {
     if endpoints.all(is_inproc) { HIGH_WATER_MARK } else { UNBOUNDED }
 }
@@ -99,8 +100,8 @@ struct Watched {
     // Dropped before the socket, whose descriptor it watches.
     signal: AsyncFd<RawFd>,
     socket: zmq::Socket,
-    /// Whether the descriptor was never looked at. A message that arrived before the descriptor was watched may have swallowed its signal, so the first
-    /// look counts as a change.
+    /// Whether the descriptor was never looked at. A message that arrived before the descriptor was watched may have swallowed
+    /// its signal, so the first look counts as a change.
     fresh: Cell<bool>,
 }
 
@@ -172,8 +173,8 @@ impl Watched {
                 }
             }
         }
-        // A DEALER that loses its connection in the middle of a message drops everything up to the end of that message. So the end must
-        // be sent, or the next message would be dropped silently (libzmq 4.3.4, `lb_t::sendpipe`).
+        // A DEALER that loses its connection in the middle of a message drops everything up to the end of that message. So the
+        // end must be sent, or the next message would be dropped silently (libzmq 4.3.4, `lb_t::sendpipe`).
         let sent = send_batch(self);
         lost.map_or(sent, Err)
     }

@@ -30,15 +30,15 @@ impl Monitor {
         let events = context().socket(zmq::PAIR)?;
         // Events that are not read are no loss: the socket goes with its driver.
         events.set_linger(0)?;
-        // No bound: libzmq's own thread waits if there is no room for an event, and user code may keep the driver from reading. Events come
-        // no faster than connections are tried.
+        // No bound: libzmq's own thread waits if there is no room for an event, and user code may keep the driver from reading.
+        // Events come no faster than connections are tried.
         events.set_rcvhwm(0)?;
         events.connect(endpoint)?;
         Ok(Self { events: Watched::new(events)? })
     }
 
-    /// Ends libzmq's reports on a socket. Must be called before the monitor is dropped: libzmq's own thread, which carries all connections
-    /// of the process, waits for ever if an event has no reader.
+    /// Ends libzmq's reports on a socket. Must be called before the monitor is dropped: libzmq's own thread, which carries all
+    /// connections of the process, waits for ever if an event has no reader.
     pub(super) fn stop(socket: &mut zmq::Socket) {
         // SAFETY: the socket is open, as `zmq::Socket` keeps it until it is dropped, and used by this thread alone, as the
         // `&mut` shows; a null endpoint means none.

@@ -1,7 +1,7 @@
 //! [`OutFrame`]: a frame on its way out that survives an interrupted call.
 //!
-//! The `zmq` crate gives a message up whatever the result of sending it. But a signal may interrupt libzmq at any call, also between the
-//! frames of one message, and then the very same frame must be offered again.
+//! The `zmq` crate gives a message up whatever the result of sending it. But a signal may interrupt libzmq at any call, also
+//! between the frames of one message, and then the very same frame must be offered again.
 
 use std::os::raw::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};

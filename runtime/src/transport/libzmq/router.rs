@@ -14,26 +14,26 @@ use crate::transport::{
 };
 use crate::wire::{Buffer, Message};
 
-/// A server's socket. The route of a message is the frames before its batch: that of the client's connection, and one more for each device
-/// on the way.
+/// A server's socket. The route of a message is the frames before its batch: that of the client's connection, and one more for
+/// each device on the way.
 pub(crate) struct Router {
     socket: Watched,
     /// Route of the message that arrived last: each frame after its length in four bytes.
     route: Vec<u8>,
     /// The other frames of the message that is arriving.
     assembler: FrameAssembler,
-    /// Endpoints within the process. Their messages are not copied but shared, and libzmq is done with one when the client is done with
-    /// what is in it.
+    /// Endpoints within the process. Their messages are not copied but shared, and libzmq is done with one when the client is
+    /// done with what is in it.
     inproc: Vec<String>,
 }
 
-/// Number of connections that may wait to be accepted. With libzmq's 100, ten thousand clients that connect at once wait for a minute,
-/// through retries of TCP.
+/// Number of connections that may wait to be accepted. With libzmq's 100, ten thousand clients that connect at once wait for a
+/// minute, through retries of TCP.
 const BACKLOG: i32 = 4_096;
 
 impl Router {
-    /// Binds a socket to every endpoint. Returns it, and the endpoints with what was chosen for them, such as ports. Must be called within a
-    /// tokio runtime.
+    /// Binds a socket to every endpoint. Returns it, and the endpoints with what was chosen for them, such as ports. Must be
+    /// called within a tokio runtime.
     ///
     /// # Errors
     /// The endpoint that can't be bound, and why; an empty one if the socket itself can't be made.
@@ -136,8 +136,8 @@ impl ServerTransport for Router {
 
 impl Drop for Router {
     fn drop(&mut self) {
-        // libzmq's own thread closes sockets in its own time. A client that connects before that to a name within this process would be
-        // connected to a socket that is closing, and would not be told; a server that binds the name would be refused.
+        // libzmq's own thread closes sockets in its own time. A client that connects before that to a name within this process
+        // would be connected to a socket that is closing, and would not be told; a server that binds the name would be refused.
         for endpoint in &self.inproc {
             // It fails only if the name is not there any more.
             let _ = uninterrupted(|| self.socket.socket.unbind(endpoint));

@@ -26,9 +26,9 @@ pub(crate) struct LinkRules {
 /// What happens to messages in one direction.
 #[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Fault {
-    /// How much later they arrive.
+    /// Delay of each message.
     pub(crate) delay: Duration,
-    /// They never arrive.
+    /// Whether all messages are lost.
     pub(crate) loses: bool,
 }
 

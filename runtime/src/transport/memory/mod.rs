@@ -1,7 +1,8 @@
 //! Links within the process, on tokio's clock: the transport of [`crate::Channel::local`] and of [`crate::testing`].
 //!
-//! A [`SimNetwork`] is where one server is found by its clients, and where it is said what goes wrong on the way. Drivers and everything above
-//! them are the ordinary ones: all that differs from a socket is that a message may be delayed, lost or repeated as a test says.
+//! A [`SimNetwork`] is where one server is found by its clients, and where it is said what goes wrong on the way. Drivers and
+//! everything above them are the ordinary ones: all that differs from a socket is that a message may be delayed, lost or repeated
+//! as a test says.
 
 mod client;
 mod due;
