@@ -23,7 +23,7 @@ impl Session {
     /// Gives a call up, and tells the server, unless it has ended. Returns whether there is something to send.
     pub fn abandon(&mut self, id: u32, why: &str) -> bool {
         self.collect_stream(id);
-        let Some(call) = self.calls.remove(id) else { return false };
+        let Some(call) = self.remove_call(id) else { return false };
         let is_open = call.is_open();
         self.open -= usize::from(is_open);
         call.give_up(&Status::cancelled(why).maybe_executed(), &mut self.wakers);
@@ -33,8 +33,6 @@ impl Session {
         if is_open {
             self.outbox.record(|out| wire::cancel(out, u64::from(id)));
         }
-        // A call that had ended took up room, too, until its caller asked how.
-        self.wake_next();
         is_open
     }
 
@@ -42,8 +40,6 @@ impl Session {
     pub fn cancel_open(&mut self, id: u32, why: Status, now: Instant) {
         if self.calls.get(id).is_some_and(ClientCall::is_open) {
             self.cancel(id, why, now);
-            // A call that streams takes up no room any more.
-            self.wake_next();
         }
     }
 
@@ -107,7 +103,6 @@ impl Session {
             self.fail_all(&why, now);
             self.events.push_back(Event::Renew);
         }
-        self.wake_next();
         // Calls that have not left go on, and may leave for a server that stays silent. No other call need begin meanwhile.
         if self.open > 0 {
             let look = self.liveness.as_mut().map(|liveness| liveness.begin(now));
@@ -125,6 +120,8 @@ impl Session {
         if !unsent.is_empty() {
             let taken = self.outbox.take_out(|id| u32::try_from(id).is_ok_and(|id| unsent.contains(&id)));
             defer_drop(taken, &mut self.wakers);
+            self.made_room();
+            self.give_back_credit();
         }
         for id in late {
             let call = self.calls.get(id);
@@ -139,7 +136,6 @@ impl Session {
                 self.cancel(id, status.maybe_executed(), now);
             }
         }
-        self.wake_next();
     }
 
     fn next_look(&self, now: Instant) -> Option<Instant> {
@@ -165,6 +161,7 @@ impl Session {
         let (unsent, one_way) = self.unsent();
         defer_drop(self.outbox.clear(), &mut self.wakers);
         self.one_way.lose();
+        self.made_room();
         for id in self.open_ids() {
             let is_sent = !unsent.contains(&id);
             let why = if is_sent { why.clone().maybe_executed() } else { why.clone().not_sent() };

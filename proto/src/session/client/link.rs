@@ -15,7 +15,7 @@ impl Session {
         }
         let again = std::mem::replace(&mut self.was_up, true);
         self.events.push_back(Event::Connected { again });
-        self.wake_next();
+        self.made_room();
     }
 
     /// Says that the connection is lost; it may come back. Every call on it has failed.

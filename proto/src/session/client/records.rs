@@ -25,15 +25,10 @@ impl Session {
         now: Instant,
     ) -> Option<usize> {
         self.heard();
-        let next = match self.take_records(batch, at, max_wakes, now) {
-            Ok(next) => next,
-            Err(malformed) => {
-                self.fail_unreadable(&malformed, now);
-                None
-            }
-        };
-        self.wake_next();
-        next
+        self.take_records(batch, at, max_wakes, now).unwrap_or_else(|malformed| {
+            self.fail_unreadable(&malformed, now);
+            None
+        })
     }
 
     /// Says that a message of the server's has arrived that can't be read at all.
@@ -176,12 +171,6 @@ impl Session {
             self.cancel(id, why.maybe_executed(), now);
         }
     }
-
-    fn credit(&mut self, id: u32, bytes: u64) {
-        if let Some(outbound) = self.calls.get(id).and_then(|call| call.streams.outbound.as_ref()) {
-            self.wakers.extend(outbound.grant(bytes));
-        }
-    }
 }
 
 /// How a record ends a call, and how its caller takes that.
@@ -192,8 +181,7 @@ impl Session {
         let Some(call) = self.calls.get_mut(id) else { return Poll::Ready(Err(given_up())) };
         let reply = call.poll_reply(context);
         if reply.is_ready() {
-            self.calls.remove(id);
-            self.wake_next();
+            self.remove_call(id);
         }
         reply
     }
@@ -205,7 +193,7 @@ impl Session {
         self.open -= usize::from(call.is_open());
         let asked = self.one_way.ended(id, result.is_ok());
         if call.end(result, &mut self.wakers) || asked {
-            self.calls.remove(id);
+            self.remove_call(id);
         }
         if asked && self.phase == Phase::Ready {
             // Callers that wait for room would not be woken by anything else.

@@ -40,7 +40,7 @@ pub enum CallRecord<'a> {
 }
 
 /// Room in the outbox, in bytes. Past it, calls wait.
-const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 
 /// 1. Room for a call.
 impl Session {
@@ -73,6 +73,8 @@ impl Session {
     ) -> Poll<()> {
         if self.queue.is_first(*ticket) && self.has_room() {
             self.queue.leave(ticket);
+            // Also for the next, should this one send nothing after all.
+            self.made_room();
             return Poll::Ready(());
         }
         if self.phase == Phase::Ready {
@@ -89,7 +91,7 @@ impl Session {
     /// Gives a place in the queue back, if there is one.
     pub fn leave_queue(&mut self, ticket: &mut Option<Ticket>) {
         self.queue.leave(ticket);
-        self.wake_next();
+        self.made_room();
     }
 
     #[inline]
@@ -105,7 +107,8 @@ impl Session {
         self.outbox.len() < 2 * MAX_WAITING_BYTES
     }
 
-    /// Collects the first caller of the queue if there may be room for it.
+    /// Collects the first caller of the queue if there is room for it. Only [`Session::take_wakers`] calls this, where
+    /// [`Session::made_room`] was called since.
     #[inline]
     pub(super) fn wake_next(&mut self) {
         if let Some(first) = self.queue.first()
@@ -113,6 +116,19 @@ impl Session {
         {
             self.wakers.push(first.clone());
         }
+    }
+
+    /// Says that there may be room, or that another caller is the first of the queue.
+    #[inline]
+    pub(super) fn made_room(&mut self) {
+        self.has_news = true;
+    }
+
+    /// Removes a call, which makes room.
+    #[inline]
+    pub(super) fn remove_call(&mut self, id: u32) -> Option<ClientCall> {
+        self.made_room();
+        self.calls.remove(id)
     }
 
     /// Wakes every caller of the queue, because another connection may have room.
@@ -133,7 +149,7 @@ impl Session {
         if matches!(self.phase, Phase::GoingAway { until } if until <= now) {
             self.phase = Phase::Ready;
             // The timer finds nothing to do for those that wait any more.
-            self.wake_next();
+            self.made_room();
         }
     }
 
@@ -183,11 +199,12 @@ impl Session {
     /// Begins a call. Returns its id.
     #[inline]
     pub fn begin_call(&mut self, call: NewCall<'_>, record: CallRecord<'_>, now: Instant) -> u32 {
+        debug_assert!(self.has_room(), "the caller has asked");
         let NewCall { method, deadline, metadata, streams, credit, waker } = call;
         let id = self.begin(method, deadline, streams.clone(), waker, now);
         let left = deadline.map(|deadline| deadline.left(now));
         self.push(record, |record| record.address(id, left, metadata, credit));
-        self.wake_next();
+        self.made_room();
         id
     }
 
@@ -207,7 +224,7 @@ impl Session {
             record.record_len()
         });
         self.one_way.begin(self.begun, bytes);
-        self.wake_next();
+        self.made_room();
     }
 
     /// Begins a ping, past the queue of callers that wait for room: it takes none to speak of. Returns its id.
@@ -215,7 +232,7 @@ impl Session {
         let id = self.begin(PING, deadline, Streams::default(), None, now);
         self.outbox.record(|out| wire::ping(out, u64::from(id)));
         // A ping may also have waited in the queue.
-        self.wake_next();
+        self.made_room();
         id
     }
 
@@ -273,7 +290,8 @@ impl Session {
         });
         let message = self.outbox.take();
         self.has_sent |= message.is_some();
-        self.wake_next();
+        self.give_back_credit();
+        self.made_room();
         message
     }
 
@@ -285,10 +303,6 @@ impl Session {
 
 /// Streams.
 impl Session {
-    fn has_call(&self, id: u64) -> bool {
-        u32::try_from(id).is_ok_and(|id| self.calls.get(id).is_some())
-    }
-
     /// Reports whether the server may be told something of a call. A record about one that has ended may be the only thing in the outbox
     /// of a connection that is closed and not up, which would never be done then.
     fn is_open(&self, id: u64) -> bool {
@@ -304,7 +318,7 @@ impl Session {
 
     /// Announces that items have begun to gather in the stream of a call. Returns `false` if there is no such call any more.
     pub fn announce(&mut self, id: u64, stream: &Arc<OutboundStream>) -> bool {
-        let is_known = self.has_call(id);
+        let is_known = u32::try_from(id).is_ok_and(|id| self.calls.get(id).is_some());
         if is_known {
             self.pending.announce(id, stream);
         }
@@ -321,10 +335,11 @@ impl Session {
         stream: &Arc<OutboundStream>,
         last: Option<Item>,
     ) -> Result<(), Option<Item>> {
-        if !self.has_call(id) {
+        let Some(known) = u32::try_from(id).ok().filter(|id| self.calls.get(*id).is_some()) else {
             return Err(last);
-        }
+        };
         self.pending.flush(&mut self.outbox, id, stream, last);
+        self.check_room_for_items(known, stream);
         Ok(())
     }
 

@@ -7,10 +7,11 @@ use std::time::{Duration, Instant};
 use super::calls::Calls;
 use super::event::Event;
 use super::health::{HealthState, OutlierDetection};
-use super::liveness::Liveness;
+use super::liveness::{Liveness, LivenessConfig};
 use super::one_way::OneWay;
 use super::wait_queue::WaitQueue;
 use crate::flow::PendingStreams;
+use crate::id_map::IdMap;
 use crate::session::Deadline;
 use crate::wire::Outbox;
 
@@ -24,7 +25,7 @@ pub struct Config {
     /// Maximum number of calls in flight. Past it, calls wait.
     pub max_calls: usize,
     /// How the server is asked for signs of life, if it is.
-    pub liveness: Option<Liveness>,
+    pub liveness: Option<LivenessConfig>,
     /// Whether the transport tells when the connection is up and when it is lost. Otherwise it counts as up from the start, and is made anew where the
     /// server does not answer.
     pub is_monitored: bool,
@@ -50,6 +51,8 @@ pub struct Session {
     pub(super) calls: Calls,
     pub(super) outbox: Outbox,
     pub(super) queue: WaitQueue,
+    /// Whether there may be room that the first caller of the queue does not know of.
+    pub(super) has_news: bool,
     pub(super) one_way: OneWay,
     /// Tasks to wake once no lock is held.
     pub(super) wakers: Vec<Waker>,
@@ -57,6 +60,8 @@ pub struct Session {
     pub(super) health: OutlierDetection,
     /// Streams in which items gather.
     pub(super) pending: PendingStreams,
+    /// Number of bytes of credit that streams are yet to be given, by the ids of their calls.
+    pub(super) withheld: IdMap<u32, u64>,
     /// Whether a message was ever taken out of the outbox.
     pub(super) has_sent: bool,
     /// Whether the connection was up at least once.
@@ -119,11 +124,13 @@ impl Session {
             calls: Calls::default(),
             outbox: Outbox::default(),
             queue: WaitQueue::default(),
+            has_news: false,
             one_way: OneWay::default(),
             wakers: Vec::new(),
-            liveness,
+            liveness: liveness.map(Liveness::new),
             health: OutlierDetection::default(),
             pending: PendingStreams::default(),
+            withheld: IdMap::default(),
             has_sent: false,
             was_up: is_connected,
             trouble: None,
@@ -135,14 +142,10 @@ impl Session {
     /// Moves the tasks to wake to `to`. They are to be woken once no lock is held.
     #[inline]
     pub fn take_wakers(&mut self, to: &mut Vec<Waker>) {
+        if std::mem::take(&mut self.has_news) {
+            self.wake_next();
+        }
         to.append(&mut self.wakers);
-    }
-
-    /// Returns the number of tasks that [`Session::take_wakers`] would hand out.
-    #[inline]
-    #[must_use]
-    pub fn wakers(&self) -> usize {
-        self.wakers.len()
     }
 
     /// Returns the next thing that the channel has to know.
@@ -156,12 +159,6 @@ impl Session {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.look_at
-    }
-
-    /// Returns where the connection goes.
-    #[must_use]
-    pub fn endpoint(&self) -> &str {
-        &self.config.endpoint
     }
 }
 

@@ -54,7 +54,8 @@ async fn what_a_client_never_reads_is_not_dropped_under_the_lock() {
 
 /// A message with an item of the stream of the client's call 1, which is attached.
 fn attached_item(users: Bytes) -> Batch {
-    Batch::attach(Bytes::from_static(&[1, 0x94, 5, 1, 0xc4, 0, 0x91, 0]), vec![users]).expect("a place for it")
+    Batch::attach(Bytes::from_static(&[1, 0x94, 5, 1, 0xc4, 0, 0x91, 0]), vec![users])
+        .expect("a place for it")
 }
 
 #[tokio::test]
