@@ -8,7 +8,7 @@ use super::defer_drop::defer_drop;
 use super::event::{Dropped, Event};
 use super::liveness::{Liveness, Step};
 use super::sending::closed;
-use super::session::{Phase, SWEEP, Session};
+use super::session::{SWEEP, Session};
 use crate::status::{Cause, Failure, Status};
 use crate::wire;
 
@@ -68,7 +68,7 @@ impl Session {
         if self.look_at.is_some_and(|at| at <= now) {
             self.expire_calls(now);
             self.queue.collect_late(now, &mut self.wakers);
-            if matches!(self.phase, Phase::GoingAway { until } if until <= now) {
+            if self.phase.going_away_until().is_some_and(|until| until <= now) {
                 // Callers may try.
                 self.queue.collect_all(&mut self.wakers);
             }
@@ -142,11 +142,7 @@ impl Session {
         let calls = self.calls.iter().filter(|(_, call)| call.is_open());
         let calls = calls.filter_map(|(_, call)| call.deadline.map(|deadline| deadline.at));
         let server = self.liveness.as_ref().and_then(Liveness::next);
-        let until = match self.phase {
-            Phase::GoingAway { until } => Some(until),
-            _ => None,
-        };
-        let all = calls.chain(self.queue.deadlines()).chain(server).chain(until);
+        let all = calls.chain(self.queue.deadlines()).chain(server).chain(self.phase.going_away_until());
         let next = all.filter(|at| *at > now).min()?;
         // Where much waits to leave, each look goes through all of it.
         let soonest = if self.outbox.is_empty() { now } else { now + SWEEP };
@@ -186,7 +182,7 @@ impl Session {
             defer_drop(self.outbox.clear(), &mut self.wakers);
             self.dropped(Dropped::OneWay, one_way);
         }
-        self.phase = Phase::Closed;
+        self.phase.close();
         self.queue.collect_all(&mut self.wakers);
     }
 
@@ -200,7 +196,7 @@ impl Session {
 
     /// Takes nothing more and sends nothing more, and ends the calls in flight: `why`, or because the channel is closed.
     pub fn close(&mut self, why: Option<Status>, now: Instant) {
-        self.phase = Phase::Closed;
+        self.phase.close();
         self.fail_all(&why.unwrap_or_else(closed), now);
         self.queue.collect_all(&mut self.wakers);
         self.events.push_back(Event::Disconnected);
@@ -208,9 +204,7 @@ impl Session {
 
     /// Takes no new calls, as if the server were going away for good. The session is done once it is idle.
     pub fn retire(&mut self) {
-        if self.phase != Phase::Closed {
-            self.phase = Phase::Retiring;
-        }
+        self.phase.retire();
         self.queue.collect_all(&mut self.wakers);
     }
 

@@ -22,9 +22,9 @@
 //!
 //! From the inside out: `calls` (the calls in flight, each a `call`), `wait_queue` (the callers that wait for room), `one_way` (what
 //! the server has read of the calls that it does not answer), `liveness` (whether the server is there, where the transport does not
-//! tell), `health` (whether it is worth calling), the state of [`Session`] in `session`, `withheld` (credit that streams wait for);
-//! `link` (what the driver tells of the connection), `sending` (how calls leave), `records` (what the server says of them) and
-//! `ending` (how they end otherwise).
+//! tell), `health` (whether it is worth calling), `phase` (whether the connection takes calls), the state of [`Session`] in
+//! `session`, `withheld` (credit that streams wait for); `link` (what the driver tells of the connection), `sending` (how calls
+//! leave), `records` (what the server says of them) and `ending` (how they end otherwise).
 
 mod call;
 mod calls;
@@ -35,6 +35,7 @@ mod health;
 mod link;
 mod liveness;
 mod one_way;
+mod phase;
 mod records;
 mod sending;
 mod session;
@@ -47,6 +48,7 @@ pub use call::Streams;
 pub use event::{Dropped, Event};
 pub use health::HealthState;
 pub use liveness::LivenessConfig;
+pub use phase::Phase;
 pub use sending::{CallRecord, NewCall};
-pub use session::{Config, Phase, Session, Wait};
+pub use session::{Config, Session, Wait};
 pub use wait_queue::Ticket;

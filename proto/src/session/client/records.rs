@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::call::{ClientCall, Ending};
 use super::event::{Dropped, Event};
-use super::session::{Phase, Session};
+use super::session::Session;
 use crate::codec::Body;
 use crate::status::{Cause, Code, Failure, Outcome, Status};
 use crate::wire::{self, Batch, Malformed, Record};
@@ -139,8 +139,7 @@ impl Session {
 
     /// Says that the server takes no new calls.
     pub(super) fn going_away(&mut self, now: Instant) {
-        if self.phase == Phase::Ready {
-            self.phase = Phase::GoingAway { until: now + GOING_AWAY };
+        if self.phase.going_away(now + GOING_AWAY) {
             self.changed();
             self.queue.collect_all(&mut self.wakers);
         }
@@ -195,7 +194,7 @@ impl Session {
         if call.end(result, &mut self.wakers) || asked {
             self.remove_call(id);
         }
-        if asked && self.phase == Phase::Ready {
+        if asked && self.phase.is_ready() {
             // Callers that wait for room would not be woken by anything else.
             self.ask_for_one_way(now);
         }

@@ -5,7 +5,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use super::call::{ClientCall, PING, Streams};
-use super::session::{Phase, Session, Wait};
+use super::phase::Phase;
+use super::session::{Session, Wait};
 use super::wait_queue::Ticket;
 use crate::flow::OutboundStream;
 use crate::metadata::Metadata;
@@ -77,14 +78,12 @@ impl Session {
             self.made_room();
             return Poll::Ready(());
         }
-        if self.phase == Phase::Ready {
+        if self.phase.is_ready() {
             self.ask_for_one_way(now);
         }
         self.queue.join(context, ticket, deadline);
         self.look_no_later_than(deadline);
-        if let Phase::GoingAway { until } = self.phase {
-            self.look_no_later_than(Some(until));
-        }
+        self.look_no_later_than(self.phase.going_away_until());
         Poll::Pending
     }
 
@@ -96,7 +95,7 @@ impl Session {
 
     #[inline]
     pub(super) fn has_room(&self) -> bool {
-        self.phase == Phase::Ready
+        self.phase.is_ready()
             && self.calls.len() < self.config.max_calls
             && self.outbox.len() < MAX_WAITING_BYTES
             && self.one_way.has_room()
@@ -146,8 +145,7 @@ impl Session {
     /// Ends the time of a server that was going away: another may be there by now.
     #[inline]
     pub(super) fn look_at_phase(&mut self, now: Instant) {
-        if matches!(self.phase, Phase::GoingAway { until } if until <= now) {
-            self.phase = Phase::Ready;
+        if self.phase.look(now) {
             // The timer finds nothing to do for those that wait any more.
             self.made_room();
         }
@@ -155,14 +153,14 @@ impl Session {
 
     #[inline]
     fn refusal(&self, wait: Wait, now: Instant) -> Option<Status> {
-        if self.phase == Phase::Closed {
+        if self.phase.get() == Phase::Closed {
             return Some(closed());
         }
-        if self.phase != Phase::Ready && !wait.for_ready {
+        if !self.phase.is_ready() && !wait.for_ready {
             return Some(self.not_connected("there is no connection to"));
         }
         let after = wait.deadline.filter(|deadline| deadline.at <= now)?.after;
-        let status = match self.phase {
+        let status = match self.phase.get() {
             _ if after.is_zero() => {
                 Status::deadline_exceeded("the deadline had passed before the call was made")
             }
@@ -176,7 +174,7 @@ impl Session {
     #[cold]
     fn not_connected(&self, what: &str) -> Status {
         let endpoint = &self.config.endpoint;
-        let (cause, why) = match (self.phase, &self.trouble) {
+        let (cause, why) = match (self.phase.get(), &self.trouble) {
             (Phase::GoingAway { .. } | Phase::Retiring, _) => {
                 (Cause::GoingAway, ": the server is going away".to_owned())
             }

@@ -9,6 +9,7 @@ use super::event::Event;
 use super::health::{HealthState, OutlierDetection};
 use super::liveness::{Liveness, LivenessConfig};
 use super::one_way::OneWay;
+use super::phase::{Phase, PhaseState};
 use super::wait_queue::WaitQueue;
 use crate::flow::PendingStreams;
 use crate::id_map::IdMap;
@@ -40,7 +41,7 @@ pub struct Config {
 #[derive(Debug)]
 #[repr(C)]
 pub struct Session {
-    pub(super) phase: Phase,
+    pub(super) phase: PhaseState,
     /// Number of calls that have not ended.
     pub(super) open: usize,
     /// Number of calls that were begun so far.
@@ -81,24 +82,6 @@ pub(super) struct Settings {
     pub(super) is_monitored: bool,
 }
 
-/// Whether a connection takes calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// It is not up, or not yet.
-    Connecting,
-    /// Messages go out.
-    Ready,
-    /// The server takes no new calls. After that time, one may try.
-    GoingAway {
-        /// Until when the server's word holds.
-        until: Instant,
-    },
-    /// Its address is no longer the channel's: it takes no new calls, and ends once it is idle.
-    Retiring,
-    /// It will never be used again.
-    Closed,
-}
-
 /// How long a call waits for a connection and for room on it.
 #[derive(Debug, Clone, Copy)]
 pub struct Wait {
@@ -117,7 +100,7 @@ impl Session {
     pub fn new(config: Config) -> Self {
         let Config { endpoint, max_body, max_calls, liveness, is_monitored, is_connected } = config;
         Self {
-            phase: if is_connected { Phase::Ready } else { Phase::Connecting },
+            phase: PhaseState::new(is_connected),
             open: 0,
             begun: 0,
             look_at: None,
@@ -168,13 +151,13 @@ impl Session {
     #[inline]
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.phase
+        self.phase.get()
     }
 
     /// Reports whether messages go out, as far as is known, be it to a server that takes no new calls.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        matches!(self.phase, Phase::Ready | Phase::GoingAway { .. } | Phase::Retiring)
+        self.phase.is_connected()
     }
 
     /// Reports whether a message was ever taken out of the outbox, or stands in it.
@@ -220,14 +203,13 @@ impl Session {
     /// came from.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        let takes_none = matches!(self.phase, Phase::Closed | Phase::Retiring);
-        takes_none && self.outbox.is_empty() && self.open == 0
+        self.phase.is_over() && self.outbox.is_empty() && self.open == 0
     }
 
     /// Returns how good a choice the connection is, the least being the best, or `None` if it takes no calls.
     pub fn rank(&mut self, now: Instant) -> Option<(HealthState, usize)> {
         self.look_at_phase(now);
-        (self.phase == Phase::Ready).then(|| (self.health.state(now), self.calls.len()))
+        self.phase.is_ready().then(|| (self.health.state(now), self.calls.len()))
     }
 
     /// Returns whether the server is worth calling.
