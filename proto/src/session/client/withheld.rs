@@ -79,7 +79,7 @@ mod tests {
             match stream.poll_push(&Context::from_waker(Waker::noop()), &mut Some(item)) {
                 Poll::Ready(Ok(Pushed::Flush(item))) => assert!(session.flush(id, stream, item).is_ok()),
                 Poll::Pending => return sent,
-                other => panic!("{other:?}"),
+                other @ Poll::Ready(_) => panic!("{other:?}"),
             }
         }
         panic!("there is no end to what waits")

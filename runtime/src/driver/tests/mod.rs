@@ -15,7 +15,7 @@ use crate::dispatch::{Handling, Incoming, Service};
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, ServerStack};
 use crate::peer::{Config, Dropped, MAX_PEERS, MaxRunning, Next, Peer, Progress};
-use crate::session::server::{Answer, CallKey, Event, Methods, Session};
+use crate::session::server::{Answer, CallKey, Event, Methods};
 use crate::status::Failure;
 use crate::transport::SendReceipt as Receipt;
 use crate::wire::{Batch, Reader, Record, RecordBuilder};
