@@ -87,6 +87,14 @@ impl OutboundStream {
         std::mem::take(&mut state.wakers)
     }
 
+    /// Takes back what is left of the credit, so that senders wait. Returns the number of bytes, to be granted again.
+    pub(crate) fn take_back_credit(&self) -> u64 {
+        let mut state = self.lock();
+        let left = u64::try_from(state.credit).unwrap_or(0);
+        state.credit = state.credit.min(0);
+        left
+    }
+
     /// Closes the stream: nothing can be sent any more, and items that were not collected are dropped. Only the first call sets the
     /// reason. Returns the tasks to wake once no lock is held.
     #[must_use]

@@ -83,6 +83,12 @@ impl Batch {
         body.len() + if self.attachments.is_empty() { 0 } else { self.attached_to(body).bytes() }
     }
 
+    /// Reports whether it has attachments, which may be a user's bytes, of a client in the same process.
+    #[inline]
+    pub(crate) fn has_attachments(&self) -> bool {
+        !self.attachments.is_empty()
+    }
+
     /// Reports whether a body of one of its records has no attachments.
     #[inline]
     pub(crate) fn is_whole(&self, body: &[u8]) -> bool {

@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use zsvc_proto::session::client::{self, Liveness};
+use zsvc_proto::session::client::{self, LivenessConfig};
 use zsvc_proto::session::server::{self, Methods, Shared};
 use zsvc_proto::wire::{Batch, INITIAL_CREDIT};
 
@@ -240,8 +240,8 @@ impl World {
 
 fn client(kind: Kind, rng: &mut Rng) -> client::Session {
     let liveness = match kind.has_liveness {
-        true if kind.is_monitored => Some(Liveness::within(Duration::from_secs(8))),
-        true => Some(Liveness::unmonitored()),
+        true if kind.is_monitored => Some(LivenessConfig::within(Duration::from_secs(8))),
+        true => Some(LivenessConfig::unmonitored()),
         false => None,
     };
     client::Session::new(client::Config {

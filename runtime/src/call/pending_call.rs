@@ -326,6 +326,8 @@ impl PendingCall {
         let (Some(route), Dispatch::Queued(ticket)) = (&mut self.route, &mut self.dispatch) else {
             return Poll::Ready(Err(awaited_again()));
         };
+        // Before there is room, which is the next caller's if it is not used.
+        record_of(&mut self.record)?;
         loop {
             let connection = route.connection(&self.endpoints);
             let refused = match connection.poll_ready(context, ticket, route.wait, now) {

@@ -14,7 +14,7 @@ use crate::flow::wake;
 use crate::flush::{DriverNotify, FlushPolicy, yield_to_driver};
 use crate::metadata::Metadata;
 use crate::session::Deadline;
-use crate::session::client::{self, CallRecord, Event, Liveness, NewCall, Session, Ticket, Wait};
+use crate::session::client::{self, CallRecord, Event, LivenessConfig, NewCall, Session, Ticket, Wait};
 use crate::status::{Failure, Status};
 use crate::telemetry::{End, Up};
 use crate::wire::{Batch, Malformed, Message};
@@ -96,8 +96,8 @@ impl Connection {
             max_body: config.message_size,
             max_calls: config.calls,
             liveness: match link {
-                Link::Monitored => config.server_timeout.map(Liveness::within),
-                Link::Unmonitored => Some(Liveness::unmonitored()),
+                Link::Monitored => config.server_timeout.map(LivenessConfig::within),
+                Link::Unmonitored => Some(LivenessConfig::unmonitored()),
                 Link::Local | Link::None => None,
             },
             is_monitored: link == Link::Monitored,

@@ -8,7 +8,7 @@ use super::defer_drop::defer_drop;
 use super::event::{Dropped, Event};
 use super::liveness::{Liveness, Step};
 use super::sending::closed;
-use super::session::{Phase, SWEEP, Session};
+use super::session::{SWEEP, Session};
 use crate::status::{Cause, Failure, Status};
 use crate::wire;
 
@@ -23,7 +23,7 @@ impl Session {
     /// Gives a call up, and tells the server, unless it has ended. Returns whether there is something to send.
     pub fn abandon(&mut self, id: u32, why: &str) -> bool {
         self.collect_stream(id);
-        let Some(call) = self.calls.remove(id) else { return false };
+        let Some(call) = self.remove_call(id) else { return false };
         let is_open = call.is_open();
         self.open -= usize::from(is_open);
         call.give_up(&Status::cancelled(why).maybe_executed(), &mut self.wakers);
@@ -33,8 +33,6 @@ impl Session {
         if is_open {
             self.outbox.record(|out| wire::cancel(out, u64::from(id)));
         }
-        // A call that had ended took up room, too, until its caller asked how.
-        self.wake_next();
         is_open
     }
 
@@ -42,8 +40,6 @@ impl Session {
     pub fn cancel_open(&mut self, id: u32, why: Status, now: Instant) {
         if self.calls.get(id).is_some_and(ClientCall::is_open) {
             self.cancel(id, why, now);
-            // A call that streams takes up no room any more.
-            self.wake_next();
         }
     }
 
@@ -72,7 +68,7 @@ impl Session {
         if self.look_at.is_some_and(|at| at <= now) {
             self.expire_calls(now);
             self.queue.collect_late(now, &mut self.wakers);
-            if matches!(self.phase, Phase::GoingAway { until } if until <= now) {
+            if self.phase.going_away_until().is_some_and(|until| until <= now) {
                 // Callers may try.
                 self.queue.collect_all(&mut self.wakers);
             }
@@ -107,7 +103,6 @@ impl Session {
             self.fail_all(&why, now);
             self.events.push_back(Event::Renew);
         }
-        self.wake_next();
         // Calls that have not left go on, and may leave for a server that stays silent. No other call need begin meanwhile.
         if self.open > 0 {
             let look = self.liveness.as_mut().map(|liveness| liveness.begin(now));
@@ -125,6 +120,8 @@ impl Session {
         if !unsent.is_empty() {
             let taken = self.outbox.take_out(|id| u32::try_from(id).is_ok_and(|id| unsent.contains(&id)));
             defer_drop(taken, &mut self.wakers);
+            self.made_room();
+            self.give_back_credit();
         }
         for id in late {
             let call = self.calls.get(id);
@@ -139,18 +136,13 @@ impl Session {
                 self.cancel(id, status.maybe_executed(), now);
             }
         }
-        self.wake_next();
     }
 
     fn next_look(&self, now: Instant) -> Option<Instant> {
         let calls = self.calls.iter().filter(|(_, call)| call.is_open());
         let calls = calls.filter_map(|(_, call)| call.deadline.map(|deadline| deadline.at));
         let server = self.liveness.as_ref().and_then(Liveness::next);
-        let until = match self.phase {
-            Phase::GoingAway { until } => Some(until),
-            _ => None,
-        };
-        let all = calls.chain(self.queue.deadlines()).chain(server).chain(until);
+        let all = calls.chain(self.queue.deadlines()).chain(server).chain(self.phase.going_away_until());
         let next = all.filter(|at| *at > now).min()?;
         // Where much waits to leave, each look goes through all of it.
         let soonest = if self.outbox.is_empty() { now } else { now + SWEEP };
@@ -165,6 +157,7 @@ impl Session {
         let (unsent, one_way) = self.unsent();
         defer_drop(self.outbox.clear(), &mut self.wakers);
         self.one_way.lose();
+        self.made_room();
         for id in self.open_ids() {
             let is_sent = !unsent.contains(&id);
             let why = if is_sent { why.clone().maybe_executed() } else { why.clone().not_sent() };
@@ -189,7 +182,7 @@ impl Session {
             defer_drop(self.outbox.clear(), &mut self.wakers);
             self.dropped(Dropped::OneWay, one_way);
         }
-        self.phase = Phase::Closed;
+        self.phase.close();
         self.queue.collect_all(&mut self.wakers);
     }
 
@@ -203,7 +196,7 @@ impl Session {
 
     /// Takes nothing more and sends nothing more, and ends the calls in flight: `why`, or because the channel is closed.
     pub fn close(&mut self, why: Option<Status>, now: Instant) {
-        self.phase = Phase::Closed;
+        self.phase.close();
         self.fail_all(&why.unwrap_or_else(closed), now);
         self.queue.collect_all(&mut self.wakers);
         self.events.push_back(Event::Disconnected);
@@ -211,9 +204,7 @@ impl Session {
 
     /// Takes no new calls, as if the server were going away for good. The session is done once it is idle.
     pub fn retire(&mut self) {
-        if self.phase != Phase::Closed {
-            self.phase = Phase::Retiring;
-        }
+        self.phase.retire();
         self.queue.collect_all(&mut self.wakers);
     }
 

@@ -3,26 +3,25 @@
 use std::time::Instant;
 
 use super::event::{Dropped, Event};
-use super::session::{Phase, Session};
+use super::session::Session;
 use crate::status::{Cause, Status};
 
 impl Session {
     /// Says that messages go out from now on.
     pub fn handle_connected(&mut self) {
-        if !matches!(self.phase, Phase::Closed | Phase::Retiring) {
-            self.phase = Phase::Ready;
+        if self.phase.connected() {
             self.trouble = None;
         }
         let again = std::mem::replace(&mut self.was_up, true);
         self.events.push_back(Event::Connected { again });
-        self.wake_next();
+        self.made_room();
     }
 
     /// Says that the connection is lost; it may come back. Every call on it has failed.
     pub fn handle_disconnected(&mut self, now: Instant) {
         // Nothing would tell that a connection which is not monitored is up again.
-        if self.config.is_monitored && !matches!(self.phase, Phase::Closed | Phase::Retiring) {
-            self.phase = Phase::Connecting;
+        if self.config.is_monitored {
+            self.phase.lost();
         }
         if self.open > 0 {
             self.health.failed(now);

@@ -8,13 +8,19 @@ const UNMONITORED_INTERVAL: Duration = Duration::from_secs(2);
 /// After this silence a server that was asked over such a connection is gone.
 const UNMONITORED_SILENCE: Duration = Duration::from_secs(10);
 
+/// How a server is asked for a sign of life.
+#[derive(Debug, Clone, Copy)]
+pub struct LivenessConfig {
+    /// How often to look, while calls are in flight.
+    pub interval: Duration,
+    /// A server that says nothing for this long after it was asked is gone.
+    pub silence: Duration,
+}
+
 /// When a server was asked for a sign of life, and when to look again.
 #[derive(Debug)]
-pub struct Liveness {
-    /// How often to look, while calls are in flight.
-    interval: Duration,
-    /// A server that says nothing for this long after it was asked is gone.
-    silence: Duration,
+pub(super) struct Liveness {
+    config: LivenessConfig,
     /// When the server was asked, if it has said nothing since.
     asked: Option<Instant>,
     /// When to look next; `None` while no call is in flight.
@@ -32,26 +38,29 @@ pub(super) enum Step {
     Gone,
 }
 
-impl Liveness {
+impl LivenessConfig {
     /// For a connection of which the transport tells nothing at all.
     #[must_use]
     pub fn unmonitored() -> Self {
-        Self::new(UNMONITORED_INTERVAL, UNMONITORED_SILENCE)
+        Self { interval: UNMONITORED_INTERVAL, silence: UNMONITORED_SILENCE }
     }
 
     /// For a connection that the transport watches: the server may be behind a device. A server that has said nothing for `timeout` is gone by then.
     #[must_use]
     pub fn within(timeout: Duration) -> Self {
-        Self::new(timeout / 4, timeout / 2)
+        Self { interval: timeout / 4, silence: timeout / 2 }
     }
+}
 
-    fn new(interval: Duration, silence: Duration) -> Self {
-        Self { interval, silence, asked: None, next: None }
+impl Liveness {
+    /// Creates the state of a server that was not asked yet.
+    pub(super) fn new(config: LivenessConfig) -> Self {
+        Self { config, asked: None, next: None }
     }
 
     /// Returns how long a server may leave a ping unanswered.
     pub(super) fn silence(&self) -> Duration {
-        self.silence
+        self.config.silence
     }
 
     /// Forgets that the server was asked.
@@ -66,7 +75,7 @@ impl Liveness {
 
     /// Says that a call has begun. Returns when to look.
     pub(super) fn begin(&mut self, now: Instant) -> Instant {
-        *self.next.get_or_insert(now + self.interval)
+        *self.next.get_or_insert(now + self.config.interval)
     }
 
     /// Says that the server has said something.
@@ -83,13 +92,13 @@ impl Liveness {
         if self.next.is_some_and(|next| next > now) {
             return Step::Wait;
         }
-        self.next = Some(now + self.interval);
+        self.next = Some(now + self.config.interval);
         match self.asked {
             None => {
                 self.asked = Some(now);
                 Step::Ask
             }
-            Some(asked) if now.duration_since(asked) < self.silence => Step::Wait,
+            Some(asked) if now.duration_since(asked) < self.config.silence => Step::Wait,
             Some(_) => {
                 self.rest();
                 Step::Gone
@@ -104,7 +113,7 @@ mod tests {
 
     #[test]
     fn a_server_that_was_asked_and_is_silent_is_gone() {
-        let mut liveness = Liveness::unmonitored();
+        let mut liveness = Liveness::new(LivenessConfig::unmonitored());
         let mut now = Instant::now();
         let mut look = |liveness: &mut Liveness| {
             now += UNMONITORED_INTERVAL;

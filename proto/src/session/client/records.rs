@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::call::{ClientCall, Ending};
 use super::event::{Dropped, Event};
-use super::session::{Phase, Session};
+use super::session::Session;
 use crate::codec::Body;
 use crate::status::{Cause, Code, Failure, Outcome, Status};
 use crate::wire::{self, Batch, Malformed, Record};
@@ -25,15 +25,10 @@ impl Session {
         now: Instant,
     ) -> Option<usize> {
         self.heard();
-        let next = match self.take_records(batch, at, max_wakes, now) {
-            Ok(next) => next,
-            Err(malformed) => {
-                self.fail_unreadable(&malformed, now);
-                None
-            }
-        };
-        self.wake_next();
-        next
+        self.take_records(batch, at, max_wakes, now).unwrap_or_else(|malformed| {
+            self.fail_unreadable(&malformed, now);
+            None
+        })
     }
 
     /// Says that a message of the server's has arrived that can't be read at all.
@@ -144,8 +139,7 @@ impl Session {
 
     /// Says that the server takes no new calls.
     pub(super) fn going_away(&mut self, now: Instant) {
-        if self.phase == Phase::Ready {
-            self.phase = Phase::GoingAway { until: now + GOING_AWAY };
+        if self.phase.going_away(now + GOING_AWAY) {
             self.changed();
             self.queue.collect_all(&mut self.wakers);
         }
@@ -176,12 +170,6 @@ impl Session {
             self.cancel(id, why.maybe_executed(), now);
         }
     }
-
-    fn credit(&mut self, id: u32, bytes: u64) {
-        if let Some(outbound) = self.calls.get(id).and_then(|call| call.streams.outbound.as_ref()) {
-            self.wakers.extend(outbound.grant(bytes));
-        }
-    }
 }
 
 /// How a record ends a call, and how its caller takes that.
@@ -192,8 +180,7 @@ impl Session {
         let Some(call) = self.calls.get_mut(id) else { return Poll::Ready(Err(given_up())) };
         let reply = call.poll_reply(context);
         if reply.is_ready() {
-            self.calls.remove(id);
-            self.wake_next();
+            self.remove_call(id);
         }
         reply
     }
@@ -205,9 +192,9 @@ impl Session {
         self.open -= usize::from(call.is_open());
         let asked = self.one_way.ended(id, result.is_ok());
         if call.end(result, &mut self.wakers) || asked {
-            self.calls.remove(id);
+            self.remove_call(id);
         }
-        if asked && self.phase == Phase::Ready {
+        if asked && self.phase.is_ready() {
             // Callers that wait for room would not be woken by anything else.
             self.ask_for_one_way(now);
         }

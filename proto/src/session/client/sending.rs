@@ -5,7 +5,8 @@ use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
 use super::call::{ClientCall, PING, Streams};
-use super::session::{Phase, Session, Wait};
+use super::phase::Phase;
+use super::session::{Session, Wait};
 use super::wait_queue::Ticket;
 use crate::flow::OutboundStream;
 use crate::metadata::Metadata;
@@ -40,7 +41,7 @@ pub enum CallRecord<'a> {
 }
 
 /// Room in the outbox, in bytes. Past it, calls wait.
-const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const MAX_WAITING_BYTES: usize = 4 * 1024 * 1024;
 
 /// 1. Room for a call.
 impl Session {
@@ -73,28 +74,28 @@ impl Session {
     ) -> Poll<()> {
         if self.queue.is_first(*ticket) && self.has_room() {
             self.queue.leave(ticket);
+            // Also for the next, should this one send nothing after all.
+            self.made_room();
             return Poll::Ready(());
         }
-        if self.phase == Phase::Ready {
+        if self.phase.is_ready() {
             self.ask_for_one_way(now);
         }
         self.queue.join(context, ticket, deadline);
         self.look_no_later_than(deadline);
-        if let Phase::GoingAway { until } = self.phase {
-            self.look_no_later_than(Some(until));
-        }
+        self.look_no_later_than(self.phase.going_away_until());
         Poll::Pending
     }
 
     /// Gives a place in the queue back, if there is one.
     pub fn leave_queue(&mut self, ticket: &mut Option<Ticket>) {
         self.queue.leave(ticket);
-        self.wake_next();
+        self.made_room();
     }
 
     #[inline]
     pub(super) fn has_room(&self) -> bool {
-        self.phase == Phase::Ready
+        self.phase.is_ready()
             && self.calls.len() < self.config.max_calls
             && self.outbox.len() < MAX_WAITING_BYTES
             && self.one_way.has_room()
@@ -105,7 +106,8 @@ impl Session {
         self.outbox.len() < 2 * MAX_WAITING_BYTES
     }
 
-    /// Collects the first caller of the queue if there may be room for it.
+    /// Collects the first caller of the queue if there is room for it. Only [`Session::take_wakers`] calls this, where
+    /// [`Session::made_room`] was called since.
     #[inline]
     pub(super) fn wake_next(&mut self) {
         if let Some(first) = self.queue.first()
@@ -113,6 +115,19 @@ impl Session {
         {
             self.wakers.push(first.clone());
         }
+    }
+
+    /// Says that there may be room, or that another caller is the first of the queue.
+    #[inline]
+    pub(super) fn made_room(&mut self) {
+        self.has_news = true;
+    }
+
+    /// Removes a call, which makes room.
+    #[inline]
+    pub(super) fn remove_call(&mut self, id: u32) -> Option<ClientCall> {
+        self.made_room();
+        self.calls.remove(id)
     }
 
     /// Wakes every caller of the queue, because another connection may have room.
@@ -130,23 +145,22 @@ impl Session {
     /// Ends the time of a server that was going away: another may be there by now.
     #[inline]
     pub(super) fn look_at_phase(&mut self, now: Instant) {
-        if matches!(self.phase, Phase::GoingAway { until } if until <= now) {
-            self.phase = Phase::Ready;
+        if self.phase.look(now) {
             // The timer finds nothing to do for those that wait any more.
-            self.wake_next();
+            self.made_room();
         }
     }
 
     #[inline]
     fn refusal(&self, wait: Wait, now: Instant) -> Option<Status> {
-        if self.phase == Phase::Closed {
+        if self.phase.get() == Phase::Closed {
             return Some(closed());
         }
-        if self.phase != Phase::Ready && !wait.for_ready {
+        if !self.phase.is_ready() && !wait.for_ready {
             return Some(self.not_connected("there is no connection to"));
         }
         let after = wait.deadline.filter(|deadline| deadline.at <= now)?.after;
-        let status = match self.phase {
+        let status = match self.phase.get() {
             _ if after.is_zero() => {
                 Status::deadline_exceeded("the deadline had passed before the call was made")
             }
@@ -160,7 +174,7 @@ impl Session {
     #[cold]
     fn not_connected(&self, what: &str) -> Status {
         let endpoint = &self.config.endpoint;
-        let (cause, why) = match (self.phase, &self.trouble) {
+        let (cause, why) = match (self.phase.get(), &self.trouble) {
             (Phase::GoingAway { .. } | Phase::Retiring, _) => {
                 (Cause::GoingAway, ": the server is going away".to_owned())
             }
@@ -183,11 +197,12 @@ impl Session {
     /// Begins a call. Returns its id.
     #[inline]
     pub fn begin_call(&mut self, call: NewCall<'_>, record: CallRecord<'_>, now: Instant) -> u32 {
+        debug_assert!(self.has_room(), "the caller has asked");
         let NewCall { method, deadline, metadata, streams, credit, waker } = call;
         let id = self.begin(method, deadline, streams.clone(), waker, now);
         let left = deadline.map(|deadline| deadline.left(now));
         self.push(record, |record| record.address(id, left, metadata, credit));
-        self.wake_next();
+        self.made_room();
         id
     }
 
@@ -207,7 +222,7 @@ impl Session {
             record.record_len()
         });
         self.one_way.begin(self.begun, bytes);
-        self.wake_next();
+        self.made_room();
     }
 
     /// Begins a ping, past the queue of callers that wait for room: it takes none to speak of. Returns its id.
@@ -215,7 +230,7 @@ impl Session {
         let id = self.begin(PING, deadline, Streams::default(), None, now);
         self.outbox.record(|out| wire::ping(out, u64::from(id)));
         // A ping may also have waited in the queue.
-        self.wake_next();
+        self.made_room();
         id
     }
 
@@ -273,7 +288,8 @@ impl Session {
         });
         let message = self.outbox.take();
         self.has_sent |= message.is_some();
-        self.wake_next();
+        self.give_back_credit();
+        self.made_room();
         message
     }
 
@@ -285,10 +301,6 @@ impl Session {
 
 /// Streams.
 impl Session {
-    fn has_call(&self, id: u64) -> bool {
-        u32::try_from(id).is_ok_and(|id| self.calls.get(id).is_some())
-    }
-
     /// Reports whether the server may be told something of a call. A record about one that has ended may be the only thing in the outbox
     /// of a connection that is closed and not up, which would never be done then.
     fn is_open(&self, id: u64) -> bool {
@@ -304,7 +316,7 @@ impl Session {
 
     /// Announces that items have begun to gather in the stream of a call. Returns `false` if there is no such call any more.
     pub fn announce(&mut self, id: u64, stream: &Arc<OutboundStream>) -> bool {
-        let is_known = self.has_call(id);
+        let is_known = u32::try_from(id).is_ok_and(|id| self.calls.get(id).is_some());
         if is_known {
             self.pending.announce(id, stream);
         }
@@ -321,10 +333,11 @@ impl Session {
         stream: &Arc<OutboundStream>,
         last: Option<Item>,
     ) -> Result<(), Option<Item>> {
-        if !self.has_call(id) {
+        let Some(known) = u32::try_from(id).ok().filter(|id| self.calls.get(*id).is_some()) else {
             return Err(last);
-        }
+        };
         self.pending.flush(&mut self.outbox, id, stream, last);
+        self.check_room_for_items(known, stream);
         Ok(())
     }
 

@@ -7,10 +7,12 @@ use std::time::{Duration, Instant};
 use super::calls::Calls;
 use super::event::Event;
 use super::health::{HealthState, OutlierDetection};
-use super::liveness::Liveness;
+use super::liveness::{Liveness, LivenessConfig};
 use super::one_way::OneWay;
+use super::phase::{Phase, PhaseState};
 use super::wait_queue::WaitQueue;
 use crate::flow::PendingStreams;
+use crate::id_map::IdMap;
 use crate::session::Deadline;
 use crate::wire::Outbox;
 
@@ -24,7 +26,7 @@ pub struct Config {
     /// Maximum number of calls in flight. Past it, calls wait.
     pub max_calls: usize,
     /// How the server is asked for signs of life, if it is.
-    pub liveness: Option<Liveness>,
+    pub liveness: Option<LivenessConfig>,
     /// Whether the transport tells when the connection is up and when it is lost. Otherwise it counts as up from the start, and is made anew where the
     /// server does not answer.
     pub is_monitored: bool,
@@ -39,7 +41,7 @@ pub struct Config {
 #[derive(Debug)]
 #[repr(C)]
 pub struct Session {
-    pub(super) phase: Phase,
+    pub(super) phase: PhaseState,
     /// Number of calls that have not ended.
     pub(super) open: usize,
     /// Number of calls that were begun so far.
@@ -50,6 +52,8 @@ pub struct Session {
     pub(super) calls: Calls,
     pub(super) outbox: Outbox,
     pub(super) queue: WaitQueue,
+    /// Whether there may be room that the first caller of the queue does not know of.
+    pub(super) has_news: bool,
     pub(super) one_way: OneWay,
     /// Tasks to wake once no lock is held.
     pub(super) wakers: Vec<Waker>,
@@ -57,6 +61,8 @@ pub struct Session {
     pub(super) health: OutlierDetection,
     /// Streams in which items gather.
     pub(super) pending: PendingStreams,
+    /// Number of bytes of credit that streams are yet to be given, by the ids of their calls.
+    pub(super) withheld: IdMap<u32, u64>,
     /// Whether a message was ever taken out of the outbox.
     pub(super) has_sent: bool,
     /// Whether the connection was up at least once.
@@ -74,24 +80,6 @@ pub(super) struct Settings {
     pub(super) max_body: usize,
     pub(super) max_calls: usize,
     pub(super) is_monitored: bool,
-}
-
-/// Whether a connection takes calls.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Phase {
-    /// It is not up, or not yet.
-    Connecting,
-    /// Messages go out.
-    Ready,
-    /// The server takes no new calls. After that time, one may try.
-    GoingAway {
-        /// Until when the server's word holds.
-        until: Instant,
-    },
-    /// Its address is no longer the channel's: it takes no new calls, and ends once it is idle.
-    Retiring,
-    /// It will never be used again.
-    Closed,
 }
 
 /// How long a call waits for a connection and for room on it.
@@ -112,18 +100,20 @@ impl Session {
     pub fn new(config: Config) -> Self {
         let Config { endpoint, max_body, max_calls, liveness, is_monitored, is_connected } = config;
         Self {
-            phase: if is_connected { Phase::Ready } else { Phase::Connecting },
+            phase: PhaseState::new(is_connected),
             open: 0,
             begun: 0,
             look_at: None,
             calls: Calls::default(),
             outbox: Outbox::default(),
             queue: WaitQueue::default(),
+            has_news: false,
             one_way: OneWay::default(),
             wakers: Vec::new(),
-            liveness,
+            liveness: liveness.map(Liveness::new),
             health: OutlierDetection::default(),
             pending: PendingStreams::default(),
+            withheld: IdMap::default(),
             has_sent: false,
             was_up: is_connected,
             trouble: None,
@@ -135,14 +125,10 @@ impl Session {
     /// Moves the tasks to wake to `to`. They are to be woken once no lock is held.
     #[inline]
     pub fn take_wakers(&mut self, to: &mut Vec<Waker>) {
+        if std::mem::take(&mut self.has_news) {
+            self.wake_next();
+        }
         to.append(&mut self.wakers);
-    }
-
-    /// Returns the number of tasks that [`Session::take_wakers`] would hand out.
-    #[inline]
-    #[must_use]
-    pub fn wakers(&self) -> usize {
-        self.wakers.len()
     }
 
     /// Returns the next thing that the channel has to know.
@@ -157,12 +143,6 @@ impl Session {
     pub fn poll_timeout(&self) -> Option<Instant> {
         self.look_at
     }
-
-    /// Returns where the connection goes.
-    #[must_use]
-    pub fn endpoint(&self) -> &str {
-        &self.config.endpoint
-    }
 }
 
 /// What a channel asks.
@@ -171,13 +151,13 @@ impl Session {
     #[inline]
     #[must_use]
     pub fn phase(&self) -> Phase {
-        self.phase
+        self.phase.get()
     }
 
     /// Reports whether messages go out, as far as is known, be it to a server that takes no new calls.
     #[must_use]
     pub fn is_connected(&self) -> bool {
-        matches!(self.phase, Phase::Ready | Phase::GoingAway { .. } | Phase::Retiring)
+        self.phase.is_connected()
     }
 
     /// Reports whether a message was ever taken out of the outbox, or stands in it.
@@ -223,14 +203,13 @@ impl Session {
     /// came from.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        let takes_none = matches!(self.phase, Phase::Closed | Phase::Retiring);
-        takes_none && self.outbox.is_empty() && self.open == 0
+        self.phase.is_over() && self.outbox.is_empty() && self.open == 0
     }
 
     /// Returns how good a choice the connection is, the least being the best, or `None` if it takes no calls.
     pub fn rank(&mut self, now: Instant) -> Option<(HealthState, usize)> {
         self.look_at_phase(now);
-        (self.phase == Phase::Ready).then(|| (self.health.state(now), self.calls.len()))
+        self.phase.is_ready().then(|| (self.health.state(now), self.calls.len()))
     }
 
     /// Returns whether the server is worth calling.

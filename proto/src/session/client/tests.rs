@@ -10,11 +10,16 @@ use crate::flow::{InboundStream, OutboundStream};
 use crate::metadata::Metadata;
 use crate::session::Deadline;
 use crate::status::{Failure, Outcome, Status};
-use crate::wire::{Batch, RecordBuilder};
+use crate::wire::{Batch, Malformed, RecordBuilder};
 
-fn session() -> Session {
+pub(super) fn session() -> Session {
+    session_of(2)
+}
+
+/// Creates a session with room for `max_calls` calls.
+fn session_of(max_calls: usize) -> Session {
     let liveness = None;
-    let (endpoint, max_body, max_calls) = ("there".to_owned(), 1_000, 2);
+    let (endpoint, max_body) = ("there".to_owned(), 1_000);
     Session::new(Config { endpoint, max_body, max_calls, liveness, is_monitored: true, is_connected: true })
 }
 
@@ -40,11 +45,26 @@ fn outcome(session: &mut Session, id: u32) -> Option<Outcome> {
     }
 }
 
+/// Returns the number of tasks that are to be woken.
+pub(super) fn woken(session: &mut Session) -> usize {
+    let mut wakers = Vec::new();
+    session.take_wakers(&mut wakers);
+    wakers.len()
+}
+
+/// Begins a call with a client's stream, which is answered by another.
+pub(super) fn begin_stream(session: &mut Session, outbound: Arc<OutboundStream>, now: Instant) -> u32 {
+    let streams = &Streams { inbound: Some(Arc::new(InboundStream::new(100))), outbound: Some(outbound) };
+    let (metadata, credit) = (&Metadata::default(), Some(100));
+    let call = NewCall { method: "a.B/c", deadline: None, metadata, streams, credit, waker: None };
+    session.begin_call(call, CallRecord::Once(record("a.B/c", false)), now)
+}
+
 fn events(session: &mut Session) -> Vec<Event> {
     std::iter::from_fn(|| session.poll_event()).collect()
 }
 
-fn receive(session: &mut Session, bytes: &[u8], now: Instant) {
+pub(super) fn receive(session: &mut Session, bytes: &[u8], now: Instant) {
     let batch = Batch::from(bytes::Bytes::copy_from_slice(bytes));
     assert_eq!(session.handle_message(&batch, 0, usize::MAX, now), None);
 }
@@ -62,7 +82,7 @@ fn a_server_that_went_away_may_be_tried_again() {
 
 #[test]
 fn a_call_whose_time_is_up_before_it_has_left_is_never_sent() {
-    let (mut session, now) = (session(), Instant::now());
+    let (mut session, now) = (session_of(3), Instant::now());
     let deadline = Some(Deadline { at: now, after: Duration::ZERO });
     let left = begin(&mut session, deadline, now);
     let message = session.poll_transmit();
@@ -117,16 +137,14 @@ fn a_caller_waits_for_room_and_is_woken_when_there_is_some() {
     assert!(session.poll_room(&context, &mut ticket, None, now).is_pending());
     // The answer has come, and was not taken.
     receive(&mut session, b"\x01\x92\x06\x01", now);
-    assert_eq!(session.wakers(), 0);
+    assert_eq!(woken(&mut session), 0);
     assert!(outcome(&mut session, calls[0]).is_some());
-    let mut wakers = Vec::new();
-    session.take_wakers(&mut wakers);
-    assert_eq!((wakers.len(), session.wakers()), (1, 0));
+    assert_eq!((woken(&mut session), woken(&mut session)), (1, 0));
     assert!(session.poll_room(&context, &mut ticket, None, now).is_ready() && ticket.is_none());
     begin(&mut session, None, now);
     assert!(session.poll_room(&context, &mut ticket, None, now).is_pending());
     session.abandon(calls[1], "given up");
-    assert_eq!(session.wakers(), 1, "one that is given up makes room, too");
+    assert_eq!(woken(&mut session), 1, "one that is given up makes room, too");
 }
 
 #[test]
@@ -139,10 +157,9 @@ fn a_message_is_taken_until_enough_are_to_be_woken() {
     }
     let batch = Batch::from(bytes::Bytes::from_static(b"\x01\x92\x06\x01\x92\x06\x02"));
     let next = session.handle_message(&batch, 0, 1, now);
-    assert_eq!((next, session.wakers()), (Some(4), 1));
-    session.take_wakers(&mut Vec::new());
+    assert_eq!((next, woken(&mut session)), (Some(4), 1));
     assert_eq!(session.handle_message(&batch, 4, 1, now), None);
-    assert_eq!(session.wakers(), 1);
+    assert_eq!(woken(&mut session), 1);
 }
 
 #[test]
@@ -184,7 +201,7 @@ fn a_session_that_is_closed_is_done_once_its_calls_have_ended_and_all_has_left()
 fn a_server_that_does_not_answer_ends_the_calls_on_it() {
     let now = Instant::now();
     for is_monitored in [true, false] {
-        let liveness = Some(Liveness::within(Duration::from_secs(8)));
+        let liveness = Some(LivenessConfig::within(Duration::from_secs(8)));
         let (endpoint, max_body, max_calls) = ("there".to_owned(), 1_000, 2);
         let config = Config { endpoint, max_body, max_calls, liveness, is_monitored, is_connected: true };
         let mut session = Session::new(config);
@@ -204,7 +221,7 @@ fn a_server_that_does_not_answer_ends_the_calls_on_it() {
 #[test]
 fn a_server_that_was_silent_is_asked_again_for_calls_that_had_not_left() {
     let now = Instant::now();
-    let liveness = Some(Liveness::within(Duration::from_secs(8)));
+    let liveness = Some(LivenessConfig::within(Duration::from_secs(8)));
     let (endpoint, max_body, max_calls) = ("there".to_owned(), 1_000, 2);
     let config = Config { endpoint, max_body, max_calls, liveness, is_monitored: true, is_connected: true };
     let mut session = Session::new(config);
@@ -232,25 +249,58 @@ fn a_caller_that_waits_for_a_server_that_went_away_is_woken_though_another_looks
     receive(&mut session, b"\x01\x92\x0b\x00", now);
     assert!(session.poll_room(&context, &mut None, None, now).is_pending());
     let at = session.poll_timeout().expect("its word ends by time");
-    assert_eq!(session.wakers(), 0);
+    assert_eq!(woken(&mut session), 0);
     // The time has come, and a channel looks for a connection before the timer fires.
     assert!(session.rank(at).is_some());
     session.handle_timeout(at);
-    assert_eq!(session.wakers(), 1);
+    assert_eq!(woken(&mut session), 1);
 }
 
 #[test]
 fn a_call_with_a_stream_that_is_cancelled_makes_room() {
     let (mut session, now, context) = (session(), Instant::now(), Context::from_waker(Waker::noop()));
-    let (metadata, credit) = (&Metadata::default(), Some(100));
-    let streams = &Streams { inbound: Some(Arc::new(InboundStream::new(100))), outbound: None };
-    let call = NewCall { method: "a.B/c", deadline: None, metadata, streams, credit, waker: None };
-    let id = session.begin_call(call, CallRecord::Once(record("a.B/c", false)), now);
+    let id = begin_stream(&mut session, Arc::new(OutboundStream::new(100)), now);
     begin(&mut session, None, now);
     assert!(session.poll_room(&context, &mut None, None, now).is_pending());
-    assert_eq!(session.wakers(), 0);
+    assert_eq!(woken(&mut session), 0);
     session.cancel_open(id, Status::cancelled("replaced"), now);
-    assert_eq!(session.wakers(), 1);
+    assert_eq!(woken(&mut session), 1);
+}
+
+#[test]
+fn calls_with_streams_that_end_with_a_message_that_cannot_be_read_make_room() {
+    let (mut session, now, context) = (session(), Instant::now(), Context::from_waker(Waker::noop()));
+    let ends: [fn(&mut Session, Instant); 2] = [
+        |session, now| session.handle_unreadable(&Malformed::TooMuchAttached, now),
+        |session, now| receive(session, b"nonsense", now),
+    ];
+    for end in ends {
+        for _ in 0..2 {
+            begin_stream(&mut session, Arc::new(OutboundStream::new(100)), now);
+        }
+        while session.poll_transmit().is_some() {}
+        let mut ticket = None;
+        assert!(session.poll_room(&context, &mut ticket, None, now).is_pending());
+        assert_eq!(woken(&mut session), 0);
+        end(&mut session, now);
+        assert_eq!(woken(&mut session), 1);
+        session.leave_queue(&mut ticket);
+    }
+}
+
+#[test]
+fn a_caller_that_is_woken_and_sends_nothing_leaves_its_room_to_the_next() {
+    let (mut session, now, context) = (session(), Instant::now(), Context::from_waker(Waker::noop()));
+    let calls = [(); 2].map(|()| begin(&mut session, None, now));
+    let mut tickets = [None; 2];
+    for ticket in &mut tickets {
+        assert!(session.poll_room(&context, ticket, None, now).is_pending());
+    }
+    assert_eq!(woken(&mut session), 0);
+    session.abandon(calls[0], "given up");
+    assert_eq!(woken(&mut session), 1);
+    assert!(session.poll_room(&context, &mut tickets[0], None, now).is_ready());
+    assert_eq!(woken(&mut session), 1, "the second");
 }
 
 #[test]

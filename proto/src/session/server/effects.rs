@@ -1,11 +1,14 @@
 //! [`Effects`]: what a session leaves to be done once its lock is let go of.
 
-use std::task::Waker;
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
 use super::CallKey;
 use super::session::Answer;
+use crate::codec::Body;
+use crate::flow::InboundStream;
 use crate::status::Status;
-use crate::wire::{Item, Message};
+use crate::wire::{Batch, Item, Message};
 
 /// What a session leaves to be done without its lock: it may run code of the user's, which may want the lock.
 #[derive(Debug)]
@@ -45,6 +48,8 @@ enum Discarded {
     Message(Message),
     Answer(Answer),
     Item(Item),
+    Batch(Batch),
+    Body(Body),
 }
 
 /// What a session has counted since it was last asked.
@@ -148,6 +153,24 @@ impl<C> Effects<C> {
         self.discard(Discarded::Item(item));
     }
 
+    /// Takes a message that was read.
+    #[inline]
+    pub(super) fn discard_batch(&mut self, batch: Batch) {
+        if batch.has_attachments() {
+            self.discard(Discarded::Batch(batch));
+        }
+    }
+
+    /// Takes a client's stream that has ended. What its handler has not read is dropped here if the handler has let go of it, and by
+    /// the handler otherwise, which holds no lock then.
+    pub(super) fn discard_stream(&mut self, inbound: Arc<InboundStream>) {
+        let Some(inbound) = Arc::into_inner(inbound) else { return };
+        while let Poll::Ready(Some(Ok(chunk))) = inbound.poll_chunk(&Context::from_waker(Waker::noop())) {
+            self.discard(Discarded::Body(chunk));
+        }
+    }
+
+    #[cold]
     fn discard(&mut self, what: Discarded) {
         self.any = true;
         self.discarded.push(what);

@@ -44,6 +44,7 @@ impl<C: Default> Session<C> {
     pub fn handle_message(&mut self, now: Instant, batch: Batch) {
         self.state.liveness.heard();
         self.records_read = 0;
+        self.drop_reading();
         self.reading = Some(Reading { batch, received: now, at: 0, turn: RECORDS_PER_TURN });
     }
 
@@ -73,7 +74,7 @@ impl<C: Default> Session<C> {
                 return event;
             }
             if let Step::End = step {
-                self.reading = None;
+                self.drop_reading();
                 self.end_turn();
                 return event;
             }
@@ -101,10 +102,10 @@ impl<C: Default> Session<C> {
     /// At the end of a turn: cuts a batch that has too many records, and lets go of one that is done.
     fn check_records(&mut self) {
         if self.records_read >= MAX_RECORDS {
-            self.reading = None;
+            self.drop_reading();
             self.state.too_many_records();
-        } else {
-            self.reading.take_if(|reading| reading.at >= reading.batch.bytes().len());
+        } else if self.reading.as_ref().is_some_and(|reading| reading.at >= reading.batch.bytes().len()) {
+            self.drop_reading();
         }
     }
 
@@ -119,9 +120,19 @@ impl<C: Default> Session<C> {
         if state.outbox.len() > state.shared.config().shed_at() {
             state.shed();
             // No call in the rest of the batch waits: the client has been told that all of its calls are over.
-            self.reading = None;
+            self.drop_reading();
         }
         self.state.queued();
+    }
+}
+
+impl<C> Session<C> {
+    /// Lets go of the message that is being read. A user's bytes in it are dropped without the lock.
+    #[inline]
+    pub(super) fn drop_reading(&mut self) {
+        if let Some(reading) = self.reading.take() {
+            self.state.effects.discard_batch(reading.batch);
+        }
     }
 }
 

@@ -109,7 +109,7 @@ impl<C> Session<C> {
         }
         state.queued();
         if call.inbound.is_some() || call.outbound.is_some() {
-            state.close_streams(&call, &Status::cancelled("the call is over"));
+            return Ok(state.close_streams(call, &Status::cancelled("the call is over")));
         }
         Ok(call.app)
     }
@@ -148,8 +148,13 @@ impl<C> Session<C> {
 
     /// Counts a one-way call as no longer in flight.
     pub fn end_one_way(&mut self) {
-        self.state.one_way = self.state.one_way.saturating_sub(1);
-        self.state.shared.end_calls(1);
+        let state = &mut self.state;
+        debug_assert!(state.one_way > 0, "one that was begun");
+        // What all sessions share must stay right even if this one were told twice.
+        if state.one_way > 0 {
+            state.one_way -= 1;
+            state.shared.end_calls(1);
+        }
     }
 
     /// Reports whether calls are in flight that the client waits for.
@@ -244,7 +249,7 @@ impl<C> Session<C> {
     /// Ends the session of a client that can't be told anything any more: its calls end, and nothing is kept for it. What is thrown
     /// away is counted under `reason`.
     pub fn close(&mut self, why: &Status, reason: DropReason) {
-        self.reading = None;
+        self.drop_reading();
         let state = &mut self.state;
         state.is_gone = true;
         state.throw_away(reason);
@@ -319,8 +324,8 @@ impl<C> State<C> {
 
     /// Has a call stopped that was taken out of the table.
     fn end(&mut self, key: CallKey, call: Call<C>, why: &Status) {
-        self.close_streams(&call, why);
-        self.effects.end(key, call.app, why);
+        let app = self.close_streams(call, why);
+        self.effects.end(key, app, why);
     }
 
     fn end_all(&mut self, why: &Status) {
@@ -331,14 +336,16 @@ impl<C> State<C> {
         }
     }
 
-    /// Ends both streams of a call that is over.
-    fn close_streams(&mut self, call: &Call<C>, why: &Status) {
-        if let Some(inbound) = &call.inbound {
+    /// Ends both streams of a call that is over. Returns what the application kept with it.
+    fn close_streams(&mut self, call: Call<C>, why: &Status) -> C {
+        if let Some(inbound) = call.inbound {
             self.effects.wake(inbound.finish(Err(Failure::Status(why.clone()))));
+            self.effects.discard_stream(inbound);
         }
-        if let Some(outbound) = &call.outbound {
+        if let Some(outbound) = call.outbound {
             self.effects.wake(outbound.close(why.clone()));
         }
+        call.app
     }
 
     /// Reports whether as much waits for the client, or for all clients, as may: the client does not read, and will be shed soon.

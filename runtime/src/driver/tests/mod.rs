@@ -1,10 +1,9 @@
 //! A server without a socket: bytes in, records out. A session alone is tested in `zsvc-proto`, sockets in `runtime/tests/calls`.
 
 mod streams;
+mod users_bytes;
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,7 +15,7 @@ use crate::dispatch::{Handling, Incoming, Service};
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, ServerStack};
 use crate::peer::{Config, Dropped, MAX_PEERS, MaxRunning, Next, Peer, Progress};
-use crate::session::server::{Answer, CallKey, Event, Methods, Session};
+use crate::session::server::{Answer, CallKey, Event, Methods};
 use crate::status::Failure;
 use crate::transport::SendReceipt as Receipt;
 use crate::wire::{Batch, Reader, Record, RecordBuilder};
@@ -385,41 +384,4 @@ async fn a_handler_whose_call_ended_before_it_was_spawned_is_dropped() {
         drop(held);
     });
     assert!(dropped.await.is_err());
-}
-
-/// A user's bytes, which ask something of the peer when they are dropped, as a user's code may.
-struct Asking(Arc<Peer>, Arc<AtomicUsize>);
-
-impl AsRef<[u8]> for Asking {
-    fn as_ref(&self) -> &[u8] {
-        static LONG: [u8; 40_000] = [7; 40_000];
-        &LONG
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        let (peer, (told, answer)) = (Arc::clone(&self.0), channel());
-        std::thread::spawn(move || told.send(peer.with(|session| session.waiting())));
-        assert!(answer.recv_timeout(Duration::from_secs(20)).is_ok(), "dropped under the lock");
-        self.1.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
-#[tokio::test]
-async fn what_a_client_never_reads_is_not_dropped_under_the_lock() {
-    let core = &mut core(|_| ());
-    receive(core, b"a", &[]);
-    let (peer, dropped) = (core.peers.of(b"a"), Arc::new(AtomicUsize::new(0)));
-    let answer = |id| {
-        let body = Bytes::from_owner(Asking(Arc::clone(&peer), Arc::clone(&dropped)));
-        let key = open(&peer, id);
-        peer.answer(key, Answer::Reply(RecordBuilder::reply::<Blob, Bytes>(key.id(), &body).unwrap()));
-    };
-    answer(1);
-    peer.with(Session::shed);
-    assert_eq!(dropped.load(Ordering::Relaxed), 1);
-    answer(2);
-    peer.with(Session::handle_disconnected);
-    assert_eq!(dropped.load(Ordering::Relaxed), 2);
 }
