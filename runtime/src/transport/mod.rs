@@ -132,25 +132,30 @@ impl Delivered {
     }
 }
 
-/// What went wrong with a transport, in its own words.
+/// Why a transport has failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TransportError(String);
-
-impl TransportError {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self(what.into())
-    }
+pub(crate) enum TransportError {
+    /// The process, or libzmq, has no socket or file descriptor left. libzmq has 1,023 sockets for a process, unless it is built otherwise;
+    /// a connection takes three, a server one.
+    TooManyFiles,
+    /// The endpoint contains a NUL, which ends a text in C.
+    NulInEndpoint,
+    /// The server within the process was stopped, or the client's link is gone.
+    Stopped,
+    /// A socket failed for another reason, in the words of libzmq or the system.
+    Socket(String),
 }
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<std::io::Error> for TransportError {
-    fn from(error: std::io::Error) -> Self {
-        Self(error.to_string())
+        f.write_str(match self {
+            Self::TooManyFiles => {
+                "too many sockets or files are open in this process; share connections, or raise `ulimit -n`"
+            }
+            Self::NulInEndpoint => "an endpoint can't contain a NUL",
+            Self::Stopped => "the server within the process was stopped",
+            Self::Socket(reason) => reason,
+        })
     }
 }
 

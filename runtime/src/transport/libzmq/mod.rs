@@ -33,13 +33,21 @@ use crate::codec::Attachments;
 use crate::wire::Buffer;
 use out_frame::OutFrame;
 
-/// libzmq has 1,023 sockets for a process, unless it is built otherwise; a connection takes three, a server one.
-const TOO_MANY: &str =
-    "too many sockets or files are open in this process; share connections, or raise `ulimit -n`";
-
 impl From<zmq::Error> for TransportError {
     fn from(error: zmq::Error) -> Self {
-        Self::new(if error == zmq::Error::EMFILE { TOO_MANY } else { error.message() })
+        match error {
+            zmq::Error::EMFILE => Self::TooManyFiles,
+            error => Self::Socket(error.message().to_owned()),
+        }
+    }
+}
+
+impl From<std::io::Error> for TransportError {
+    fn from(error: std::io::Error) -> Self {
+        if error.raw_os_error() == Some(zmq::Error::EMFILE.to_raw()) {
+            return Self::TooManyFiles;
+        }
+        Self::Socket(error.to_string())
     }
 }
 
