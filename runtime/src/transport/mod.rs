@@ -1,13 +1,13 @@
-//! The seam: what a driver needs of what carries messages, for both sides. A driver, and everything above it, knows these traits and no
-//! engine.
+//! What a driver needs of a transport, which carries messages, for both sides. A driver, and everything above it, knows these traits, and
+//! does not know what implements them.
 //!
-//! - [`libzmq`]: ROUTER and DEALER sockets of libzmq, and the only code that talks to it.
-//! - [`memory`]: queues within the process, on tokio's clock, with faults on demand: for [`crate::Channel::local`] and [`crate::testing`].
-//! - [`BytesInFlight`] and [`SendReceipt`]: how much of what was sent to a peer the transport still holds.
+//! - [`libzmq`]: ROUTER and DEALER sockets of libzmq, and the only code that calls it.
+//! - [`memory`]: queues within the process, on tokio's clock, with the faults that a test asks for: for [`crate::Channel::local`] and [`crate::testing`].
+//! - [`BytesInFlight`] and [`SendReceipt`]: the number of bytes sent to a peer that the transport still holds.
 //!
-//! A transport never blocks, and tells by `poll_changed` that something may have changed since it was last asked, and nothing more. So a
-//! driver drains its transport until there is nothing left, and only then waits. Sending may swallow the signal of a message that has
-//! arrived, so a driver receives once more after it has sent.
+//! A transport never blocks. Its `poll_changed` reports that something may have changed since the last call, and not what. So a driver
+//! drains its transport until there is nothing left, and only then waits. Sending may consume the signal of a message that has arrived, so a
+//! driver receives once more after it has sent.
 
 mod frame_assembler;
 pub(crate) mod libzmq;
@@ -22,7 +22,7 @@ use std::time::Duration;
 
 use crate::wire::{Batch, Malformed, Message};
 
-/// What carries the messages of a server.
+/// Carries the messages of a server.
 pub(crate) trait ServerTransport: Send + Unpin + 'static {
     /// Returns the next arrival, or `None` if there is none right now.
     fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError>;
@@ -60,9 +60,9 @@ pub(crate) enum Routed {
     Unreachable(Option<Message>),
 }
 
-/// What carries the messages of a client's connection.
+/// Carries the messages of a client's connection.
 pub(crate) trait ClientTransport: Send + Unpin + 'static {
-    /// Returns the next thing that happened to the connection.
+    /// Returns the next event of the connection, or `None` if there is none right now.
     fn event(&mut self) -> Result<Option<LinkEvent>, TransportError>;
 
     /// Returns the next message, or `None` if there is none right now.
@@ -74,17 +74,17 @@ pub(crate) trait ClientTransport: Send + Unpin + 'static {
     /// Reports whether there is something to receive, or room to send.
     fn has_changed(&mut self) -> Result<bool, TransportError>;
 
-    /// Is ready when something may have happened to the connection, of which [`ClientTransport::event`] tells.
+    /// Is ready when there may be an event, which [`ClientTransport::event`] returns.
     fn poll_happened(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>>;
 
     /// Is ready when there may be something to receive, or room to send. See the head of this module.
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>>;
 
-    /// Connects anew, where the connection leads nowhere and the transport does not do so by itself.
+    /// Connects again, if the connection is of no use any more and the transport does not do so by itself.
     fn renew(&mut self) -> Result<(), TransportError>;
 
-    /// Returns the shortest time in which a connection that was lost can be back. Of two things that happen within half of it, the second
-    /// can't have gone over another connection than the first without an event.
+    /// Returns the minimum time between the loss of a connection and its return. If two messages are sent within half of that time and there is
+    /// no event, they went over the same connection.
     fn min_reconnect(&self) -> Duration;
 }
 

@@ -1,7 +1,7 @@
 //! Links by themselves, without drivers.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
@@ -11,9 +11,15 @@ use super::link::LinkRules;
 use super::server::REPEATED;
 use super::*;
 use crate::codec::Blob;
+use crate::dispatch::{Handling, Incoming, Service};
+use crate::driver::{Core, ServerDriver};
 use crate::flush::DriverNotify;
+use crate::method::{Method, MethodKind};
+use crate::peer::Config;
+use crate::session::server::Answer;
+use crate::status::Status;
 use crate::transport::{Arrival, BytesInFlight, ClientTransport, LinkEvent, Routed, Sent, ServerTransport};
-use crate::wire::{Item, ItemHead, Message, Outbox};
+use crate::wire::{Item, ItemHead, Message, Outbox, RecordBuilder};
 
 fn message(byte: u8) -> Message {
     vec![byte].into()
@@ -149,12 +155,12 @@ async fn clients_are_served_in_turn() {
     let mut other = network.connect();
     assert_eq!(other.event(), Ok(Some(LinkEvent::Connected)));
     assert!([1, 1, 1].map(|byte| send(&mut busy, byte)) == [true; 3] && send(&mut other, 2));
-    let served = [(); 4].map(|()| arrived(&mut server).unwrap().1);
-    assert_eq!(served, [1, 2, 1, 1]);
+    let bytes = [(); 4].map(|()| arrived(&mut server).unwrap().1);
+    assert_eq!(bytes, [1, 2, 1, 1]);
     assert!(send(&mut busy, 1) && send(&mut busy, 1));
     drop(other);
-    let served = [(); 3].map(|()| arrived(&mut server).unwrap().1);
-    assert_eq!(served, [0, 1, 1], "nor does the end of a link wait for others' messages");
+    let bytes = [(); 3].map(|()| arrived(&mut server).unwrap().1);
+    assert_eq!(bytes, [0, 1, 1], "nor does the end of a link wait for others' messages");
 }
 
 #[tokio::test(start_paused = true)]
@@ -294,4 +300,49 @@ async fn what_never_arrives_is_not_dropped_under_the_lock() {
     assert_eq!(dropped.load(Ordering::Relaxed), 1, "the client is gone");
     drop(server);
     assert_eq!(dropped.load(Ordering::Relaxed), 2, "and so is the server");
+}
+
+/// A service that answers its calls, whose ids are 1, 2 and so on, with a large body each.
+struct Large(AtomicU64);
+
+const LARGE_BYTES: usize = 400_000;
+
+impl Service for Large {
+    fn methods(&self) -> &'static [Method] {
+        const METHODS: [Method; 1] = [Method::new("t.Large/get", MethodKind::Unary)];
+        &METHODS
+    }
+
+    fn dispatch(&self, _: usize, _: Incoming) -> Result<Handling, Status> {
+        let id = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        let body = Bytes::from(vec![7; LARGE_BYTES]);
+        let reply = RecordBuilder::reply::<Blob, Bytes>(id, &body).unwrap();
+        Ok(Handling::of(std::future::ready(Answer::Reply(reply))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_sent_no_more_than_may_be_in_flight() {
+    let (network, config) = (SimNetwork::new(), Config::default());
+    // And one message more, with its header.
+    let max = usize::try_from(config.max_in_flight()).unwrap() + LARGE_BYTES + 100;
+    let core = Core::new(vec![Arc::new(Large(AtomicU64::new(0)))], config).unwrap();
+    tokio::spawn(ServerDriver::new(network.listen(Box::new(|_| false)), core));
+    let mut client = network.connect();
+    assert_eq!(client.event(), Ok(Some(LinkEvent::Connected)));
+    for id in 1..=10 {
+        let call = [&[1, 0x94, 1, id, 0xab], &b"t.Large/get"[..], &[0xc4, 1, 0x90]].concat();
+        assert!(matches!(client.send(call.into()), Ok(Sent::Yes)));
+    }
+    let mut received = 0;
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut at_once = 0;
+        while let Some(message) = client.receive().unwrap() {
+            at_once += message.bytes;
+        }
+        assert!(at_once <= max, "{at_once} bytes were in flight");
+        received += at_once;
+    }
+    assert!(received >= 10 * LARGE_BYTES, "the rest comes once there is room");
 }
