@@ -49,10 +49,10 @@ pub(crate) enum Arrival<'a> {
     PeerLost { route: &'a [u8] },
 }
 
-/// What became of a message on its way to a client.
+/// The result of [`ServerTransport::send`].
 #[derive(Debug)]
 pub(crate) enum Routed {
-    /// The transport has it.
+    /// The transport has taken the message.
     Yes,
     /// The client's queue is full. The message comes back.
     Full(Message),
@@ -88,25 +88,25 @@ pub(crate) trait ClientTransport: Send + Unpin + 'static {
     fn min_reconnect(&self) -> Duration;
 }
 
-/// What happened to a client's connection.
+/// An event of a client's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LinkEvent {
-    /// It is up: messages go out.
+    /// The connection is up: messages are sent.
     Connected,
-    /// It is down; the transport tries to bring it up again.
+    /// The connection is down; the transport tries to bring it up again.
     Disconnected,
     /// The peer's handshake failed: it does not speak ZMTP, or not with these settings.
     HandshakeFailed,
 }
 
-/// What became of a message of a client.
+/// The result of [`ClientTransport::send`].
 #[derive(Debug)]
 pub(crate) enum Sent {
-    /// The transport has it.
+    /// The transport has taken the message.
     Yes,
     /// The queue is full. The message comes back.
     Full(Message),
-    /// The server is gone, and the message with it.
+    /// The server is gone, and the message is lost.
     Unreachable,
 }
 
@@ -162,25 +162,25 @@ impl fmt::Display for TransportError {
 /// Bounds and times of a connection, for both sides.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LinkConfig {
-    /// The largest body in bytes that is answered at all.
+    /// Maximum size of a body in bytes. A larger one is answered with an error, or not received: see [`max_received`].
     pub(crate) max_body: usize,
-    /// How often a peer is asked for a sign of life that has sent nothing.
+    /// Time between two heartbeats to a peer that sends nothing.
     pub(crate) heartbeat: Duration,
-    /// How long a peer may leave that unanswered before its connection is dead.
+    /// Time that a peer has to answer a heartbeat before its connection is considered dead.
     pub(crate) silence: Duration,
 }
 
-/// A message larger than this many times the bound of a body is not received at all: its connection is cut. Between the two there is an
-/// answer, `resource_exhausted`.
+/// Ratio of the largest message that is received to the largest body. A larger message is not received, and its connection is cut; a
+/// smaller one with too large a body is answered with `resource_exhausted`.
 const HARD_LIMIT_FACTOR: usize = 4;
-/// And this many bytes more, for batches of small records.
+/// Number of bytes added to that, for batches of small records.
 const HARD_LIMIT_EXTRA_BYTES: usize = 256 * 1024;
 
-/// Returns the size in bytes of the largest message that is received at all.
+/// Returns the size in bytes of the largest message that is received.
 pub(crate) fn max_received(max_body: usize) -> usize {
     max_body.saturating_mul(HARD_LIMIT_FACTOR).saturating_add(HARD_LIMIT_EXTRA_BYTES)
 }
 
-/// Messages of up to this size in bytes are copied by a transport as it takes them, which is cheaper than to hand a buffer over; the
-/// transport is done with them at once, and a receipt for one is given only now and then.
+/// Maximum size in bytes of a message that a transport copies as it takes it, which is cheaper than to hand a buffer over. The transport is
+/// done with it at once; a receipt for such a message is given only now and then.
 pub(crate) const COPIED_BELOW_BYTES: usize = 8 * 1024;
