@@ -87,8 +87,8 @@ impl Counter {
     }
 }
 
-/// A number that only grows, for many threads that add to it all the time. Each thread adds to a part of its own: an addition to
-/// memory that another core has written to takes ten times as long.
+/// A number that only grows, and that many threads add to often. Each thread adds to a part of its own: adding to memory that another core
+/// has written to takes ten times as long.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     parts: [Part; PARTS],

@@ -36,7 +36,7 @@ use crate::dispatch::Service;
 use crate::server::{ServeError, Server, ServerBuilder, ServerWithin};
 use crate::transport::memory::{self, Fault, SimNetwork};
 
-/// A server in this process that fails when it is told to. Dropped, it is gone for good, and its clients can't reach it.
+/// A server in this process that fails when it is told to. If it is dropped, it ends, and its clients can't reach it any more.
 pub struct TestServer {
     endpoint: String,
     network: Arc<SimNetwork>,
@@ -71,7 +71,7 @@ impl TestServer {
         &self.endpoint
     }
 
-    /// Delays messages by this much, both ways. They keep their order.
+    /// Delays messages by this time in both directions. They keep their order.
     pub fn delay(&self, by: Duration) {
         self.delay_calls(by);
         self.delay_answers(by);
@@ -87,18 +87,18 @@ impl TestServer {
         self.network.change_rules(|rules| rules.to_client.delay = by);
     }
 
-    /// Loses what clients send, without a word: as a device does that has lost its server.
+    /// Loses what clients send, and reports nothing: as a device does that has lost its server.
     pub fn lose_calls(&self) {
         self.network.change_rules(|rules| rules.to_server.loses = true);
     }
 
-    /// Loses what the server sends, without a word: calls run, and their callers don't hear of it.
+    /// Loses what the server sends, and reports nothing: calls run, and their callers get no answer.
     pub fn lose_answers(&self) {
         self.network.change_rules(|rules| rules.to_client.loses = true);
     }
 
-    /// Has calls of `@idempotent` methods arrive twice, the second time as if another client had made them. No fault makes two
-    /// calls of one that is not idempotent.
+    /// Makes calls of `@idempotent` methods arrive twice, the second time as if another client had made them. No fault repeats a call of another
+    /// method.
     pub fn repeat_idempotent(&self) {
         self.network.change_rules(|rules| rules.repeats = true);
     }
@@ -110,8 +110,7 @@ impl TestServer {
         });
     }
 
-    /// Ends every connection, with all that is on its way, as when a cable is pulled. Clients connect again a tenth of a second
-    /// later.
+    /// Ends every connection, and loses all messages on their way, as when a cable is pulled. Clients connect again a tenth of a second later.
     pub fn cut(&self) {
         self.network.cut();
     }

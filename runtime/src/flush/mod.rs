@@ -1,11 +1,11 @@
-//! When what is queued leaves: the one place that decides whether a driver is woken now, after its thread's other tasks, or
-//! before a sender goes on; and how much a driver does before it sends.
+//! When queued records are sent. Decided only here: whether a driver is woken at once, after its thread's other tasks, or before a sender
+//! goes on; and how much a driver receives before it sends.
 //!
-//! - [`DriverNotify`]: tells a driver that there is work. It knows how tokio orders tasks, and nothing else in this crate does.
-//! - [`FlushPolicy`] and [`StreamPacer`]: what senders ask, of calls and of items.
-//! - [`Turn`] and [`Pace`]: what drivers ask, about how much they take before they send.
+//! - [`DriverNotify`]: tells a driver that there is work. Only its code depends on the order in which tokio runs tasks.
+//! - [`FlushPolicy`] and [`StreamPacer`]: decide for senders of calls and of items.
+//! - [`Turn`] and [`Pace`]: decide for drivers how much they receive before they send.
 //!
-//! Nothing waits for company: batches form from what is ready at the same time. The sizes were measured; see `bench/README.md`.
+//! No record waits for others to fill a batch: a batch is what is ready at the same time. The sizes were measured; see `bench/README.md`.
 
 mod notify;
 mod pacer;

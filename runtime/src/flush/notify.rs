@@ -16,7 +16,7 @@ const AWAKE: u8 = 1;
 /// There is work that the driver has not seen.
 const NOTIFIED: u8 = 2;
 
-/// Wakes a driver, and only when it sleeps: notifying one that runs costs an atomic swap.
+/// Wakes a driver if it sleeps. Notifying one that runs costs an atomic swap.
 ///
 /// Data must be stored before [`DriverNotify::notify`] is called; the driver reads it after [`DriverNotify::begin_turn`].
 #[derive(Debug)]
@@ -47,11 +47,11 @@ impl DriverNotify {
         }
     }
 
-    /// Does the same once this thread has run its other tasks, so that the driver finds what they have left for it, too: one
-    /// wake-up and one message for many calls, in place of one for each.
+    /// Does the same once this thread has run its other tasks, so that the driver finds their records, too: one wake-up and one message for
+    /// many calls, instead of one for each.
     ///
     /// tokio prefers to run a task next that has just been woken. It defers a task that yields until its thread has nothing else to
-    /// do, or has run some dozens of tasks: this takes the way of such a task's waker.
+    /// do, or has run some dozens of tasks: this function defers its waker as such a task does.
     #[inline]
     pub(crate) fn notify_deferred(self: &Arc<Self>) {
         let driver = Arc::as_ptr(self);
@@ -73,7 +73,7 @@ impl DriverNotify {
         }
     }
 
-    /// Marks the driver as running on this thread until the guard is dropped: it sees soon enough what it notifies itself of.
+    /// Marks the driver as running on this thread until the guard is dropped. Such a driver needs no deferred notification of itself.
     pub(crate) fn enter(self: &Arc<Self>) -> Entered {
         Entered(RUNNING.replace(Arc::as_ptr(self)))
     }
@@ -84,7 +84,7 @@ impl DriverNotify {
         self.state.load(Ordering::Acquire) == NOTIFIED
     }
 
-    /// Says that the driver is about to look at everything. Returns whether it was notified.
+    /// Records that the driver begins to look for work. Returns whether it was notified.
     pub(crate) fn begin_turn(&self) -> bool {
         self.state.swap(AWAKE, Ordering::AcqRel) == NOTIFIED
     }

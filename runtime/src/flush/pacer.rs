@@ -1,4 +1,4 @@
-//! [`StreamPacer`]: keeps a sender of items, which may never wait for anything, from keeping its driver from running.
+//! [`StreamPacer`]: makes a sender of items that never waits let its driver run.
 
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 
@@ -8,9 +8,8 @@ use super::policy::OVERDUE_AFTER;
 
 /// Decides, for the senders of one stream, whether one has to yield to the driver before it sends its item.
 ///
-/// A sender that never waits would keep its thread, and with it perhaps the driver. So, where the stream was announced to the
-/// driver a while ago and was not collected since, the sender yields. The clock is read for few items only: reading it costs as
-/// much as sending one.
+/// A sender that never waits would block its thread, and the driver if that runs on the same thread. So the sender yields if the stream was announced to the driver
+/// some time ago and was not collected since. The clock is read for few items only: reading it costs as much as sending one.
 #[derive(Debug)]
 pub(crate) struct StreamPacer {
     started: Instant,
@@ -54,7 +53,7 @@ impl StreamPacer {
         *has_yielded
     }
 
-    /// Counts an item as sent. `is_first`: it announces the stream, from when on the time counts.
+    /// Counts an item as sent. `is_first` tells whether it announces the stream, which starts the time.
     #[inline]
     pub(crate) fn sent(&self, is_first: bool) {
         if is_first {

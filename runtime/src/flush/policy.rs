@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::task::Context;
 use std::time::{Duration, Instant};
 
-/// Records that have waited for a driver for this long make their senders yield to it: it may be waiting for this very thread.
+/// Time that records may wait for a driver before their senders yield to it: the driver may be waiting for the sender's thread.
 pub(super) const OVERDUE_AFTER: Duration = Duration::from_millis(1);
 
 /// When a driver is told of new records.
@@ -12,11 +12,11 @@ pub(super) const OVERDUE_AFTER: Duration = Duration::from_millis(1);
 pub(crate) enum Flush {
     /// At once.
     Now,
-    /// After the other tasks of this thread, whose records are to leave with it.
+    /// After the other tasks of this thread, so that their records are sent in the same batch.
     Deferred,
 }
 
-/// Decides, for one connection or server, when its driver is told of new records. It lies under the lock of the records.
+/// Decides, for one connection or server, when its driver is told of new records. The lock of the records protects it.
 #[derive(Debug)]
 pub(crate) struct FlushPolicy {
     /// When the records that wait are overdue.
@@ -28,22 +28,22 @@ impl FlushPolicy {
         Self { overdue_at: now + OVERDUE_AFTER }
     }
 
-    /// Returns when to tell a client's driver of a new record while `calls` are in flight. A single call has no company to wait
-    /// for; among several, and after a one-way call, more tasks may be about to send.
+    /// Returns when to tell a client's driver of a new record while `calls` are in flight. For a single call that is at once; among several, and
+    /// after a one-way call, other tasks may be about to send, too.
     #[inline]
     pub(crate) fn of_client(calls: usize) -> Flush {
         if calls == 1 { Flush::Now } else { Flush::Deferred }
     }
 
-    /// Returns when to tell a server's driver of a new record while `others` calls are in flight: their handlers may be about to
-    /// answer, and their answers are to go with this one.
+    /// Returns when to tell a server's driver of a new record while `others` calls are in flight: their handlers may be about to answer, and one
+    /// batch should hold all answers.
     #[inline]
     pub(crate) fn of_server(others: usize) -> Flush {
         if others == 0 { Flush::Now } else { Flush::Deferred }
     }
 
     /// Reports whether a sender has to yield to the driver before it queues more, because records have waited for too long
-    /// (`is_waiting`: there are any). The time counts anew from then on.
+    /// (`is_waiting`: there are any). If so, the time starts again.
     #[inline]
     pub(crate) fn must_yield(&mut self, now: Instant, is_waiting: bool) -> bool {
         let is_overdue = is_waiting && now >= self.overdue_at;

@@ -1,15 +1,15 @@
-//! How much a driver takes in before it sends: [`Turn`] at a server, [`wakes_per_turn`] at a client.
+//! How much a driver receives before it sends: [`Turn`] at a server, [`wakes_per_turn`] at a client.
 //!
-//! A server that answers a batch of a thousand calls as one lets its client stand idle meanwhile, and stands idle itself after
-//! that. So turns are small, and end in sending.
+//! While a server answers a batch of a thousand calls in one turn, its client is idle, and after that the server is. So turns are small, and
+//! each ends with sending.
 
-/// Records that a server takes before it sends: enough to gather their answers in a batch, and few enough that a client that waits
-/// for the first has them early.
+/// Number of records that a server receives before it sends: enough for a batch of answers, and few enough that the first answer is not
+/// late.
 const RECORDS_PER_TURN: usize = 16;
-/// Bytes that a server takes before it sends, for the same reason.
+/// Number of bytes that a server receives before it sends, for the same reason.
 const BYTES_PER_TURN: usize = 64 * 1024;
 
-/// What a server has taken in since it last sent.
+/// What a server has received since it last sent.
 #[derive(Debug, Default)]
 pub(crate) struct Turn {
     records: usize,
@@ -50,7 +50,7 @@ impl Pace {
         self.one_at_a_time &= self.messages == 1;
     }
 
-    /// Says that there is no further message. Finding none where none was expected tells nothing.
+    /// Records that there is no further message. This says nothing about how messages arrive if none was expected.
     pub(crate) fn none_left(&mut self) {
         if self.messages > 0 {
             self.one_at_a_time = self.messages == 1;
@@ -63,14 +63,14 @@ impl Pace {
     }
 }
 
-/// In this many turns a client wakes the callers in flight, within the bounds below: for fewer than the least a message is not
-/// worth its cost, and for more than the most none gets cheaper by company.
+/// Number of turns in which a client wakes all callers in flight, within the bounds below. With fewer callers per turn than the minimum, a
+/// message costs more than it gains; with more than the maximum, a call costs no less.
 const TURNS: usize = 4;
 const MIN_WAKES_PER_TURN: usize = 16;
 const MAX_WAKES_PER_TURN: usize = 128;
 
-/// Returns how many callers a client wakes before they run, of `open` calls. Not all of them at once where there are many: the
-/// server has work to do with the calls of the first while the others get their answers.
+/// Returns how many callers a client wakes before they run, of `open` calls. If there are many, that is a part
+/// of them: the server can work on what they send while the client wakes the others.
 pub(crate) fn wakes_per_turn(open: usize) -> usize {
     (open / TURNS).clamp(MIN_WAKES_PER_TURN, MAX_WAKES_PER_TURN)
 }

@@ -1,5 +1,5 @@
-//! [`FrameAssembler`]: the frames of a message until its batch has arrived. The batch is the last frame, and it alone tells how
-//! many of the frames before it are its own.
+//! [`FrameAssembler`]: keeps the frames of a message until its batch has arrived. The batch is the last frame; only the batch tells how many
+//! of the frames before it belong to it.
 
 use bytes::Bytes;
 
@@ -7,14 +7,14 @@ use super::Delivered;
 use crate::codec::MAX_ATTACHMENTS;
 use crate::wire::{Batch, Malformed, frames_before};
 
-/// The longest route in bytes. ZMTP's routing ids have up to 255 bytes, and a chain of devices is short.
+/// Maximum length of a route in bytes. ZMTP's routing ids have up to 255 bytes, and a chain of devices is short.
 pub(crate) const MAX_ROUTE_BYTES: usize = 2_048;
 
 /// Collects the frames of a message that come before that of its batch.
 pub(crate) struct FrameAssembler {
-    /// The first frames, as many as may be kept.
+    /// The first frames, up to the maximum number.
     frames: Vec<Bytes>,
-    /// Number of frames that came.
+    /// Number of frames so far.
     count: usize,
     /// Size of those frames in bytes.
     bytes: usize,

@@ -1,14 +1,13 @@
-//! The seam: what a driver needs of what carries messages, for both sides. A driver, and everything above it, knows these traits
-//! and no engine.
+//! What a driver needs of a transport, which carries messages, for both sides. A driver, and everything above it, knows these traits, and
+//! does not know what implements them.
 //!
-//! - [`libzmq`]: ROUTER and DEALER sockets of libzmq, and the only code that talks to it.
-//! - [`memory`]: queues within the process, on tokio's clock, with faults on demand: for [`crate::Channel::local`] and
-//!   [`crate::testing`].
-//! - [`BytesInFlight`] and [`SendReceipt`]: how much of what was sent to a peer the transport still holds.
+//! - [`libzmq`]: ROUTER and DEALER sockets of libzmq, and the only code that calls it.
+//! - [`memory`]: queues within the process, on tokio's clock, with the faults that a test asks for: for [`crate::Channel::local`] and [`crate::testing`].
+//! - [`BytesInFlight`] and [`SendReceipt`]: the number of bytes sent to a peer that the transport still holds.
 //!
-//! A transport never blocks, and tells by `poll_changed` that something may have changed since it was last asked, and nothing
-//! more. So a driver drains its transport until there is nothing left, and only then waits. Sending may swallow the signal of a
-//! message that has arrived, so a driver receives once more after it has sent.
+//! A transport never blocks. Its `poll_changed` reports that something may have changed since the last call, and not what. So a driver
+//! drains its transport until there is nothing left, and only then waits. Sending may consume the signal of a message that has arrived, so a
+//! driver receives once more after it has sent.
 
 mod frame_assembler;
 pub(crate) mod libzmq;
@@ -23,7 +22,7 @@ use std::time::Duration;
 
 use crate::wire::{Batch, Malformed, Message};
 
-/// What carries the messages of a server.
+/// Carries the messages of a server.
 pub(crate) trait ServerTransport: Send + Unpin + 'static {
     /// Returns the next arrival, or `None` if there is none right now.
     fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError>;
@@ -50,10 +49,10 @@ pub(crate) enum Arrival<'a> {
     PeerLost { route: &'a [u8] },
 }
 
-/// What became of a message on its way to a client.
+/// The result of [`ServerTransport::send`].
 #[derive(Debug)]
 pub(crate) enum Routed {
-    /// The transport has it.
+    /// The transport has taken the message.
     Yes,
     /// The client's queue is full. The message comes back.
     Full(Message),
@@ -61,9 +60,9 @@ pub(crate) enum Routed {
     Unreachable(Option<Message>),
 }
 
-/// What carries the messages of a client's connection.
+/// Carries the messages of a client's connection.
 pub(crate) trait ClientTransport: Send + Unpin + 'static {
-    /// Returns the next thing that happened to the connection.
+    /// Returns the next event of the connection, or `None` if there is none right now.
     fn event(&mut self) -> Result<Option<LinkEvent>, TransportError>;
 
     /// Returns the next message, or `None` if there is none right now.
@@ -75,21 +74,21 @@ pub(crate) trait ClientTransport: Send + Unpin + 'static {
     /// Reports whether there is something to receive, or room to send.
     fn has_changed(&mut self) -> Result<bool, TransportError>;
 
-    /// Is ready when something may have happened to the connection, of which [`ClientTransport::event`] tells.
+    /// Is ready when there may be an event, which [`ClientTransport::event`] returns.
     fn poll_happened(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>>;
 
     /// Is ready when there may be something to receive, or room to send. See the head of this module.
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>>;
 
-    /// Connects anew, where the connection leads nowhere and the transport does not do so by itself.
+    /// Connects again, if the connection is of no use any more and the transport does not do so by itself.
     fn renew(&mut self) -> Result<(), TransportError>;
 
-    /// Returns the shortest time in which a connection that was lost can be back. Of two things that happen within half of it,
-    /// the second can't have gone over another connection than the first without an event.
+    /// Returns the minimum time between the loss of a connection and its return. If two messages are sent within half of that time and there is
+    /// no event, they went over the same connection.
     fn min_reconnect(&self) -> Duration;
 }
 
-/// What happened to a client's connection.
+/// An event of a client's connection.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum LinkEvent {
     /// The connection is up: messages are sent.
@@ -100,14 +99,14 @@ pub(crate) enum LinkEvent {
     HandshakeFailed,
 }
 
-/// What became of a message of a client.
+/// The result of [`ClientTransport::send`].
 #[derive(Debug)]
 pub(crate) enum Sent {
-    /// The transport has it.
+    /// The transport has taken the message.
     Yes,
     /// The queue is full. The message comes back.
     Full(Message),
-    /// The server is gone, and the message with it.
+    /// The server is gone, and the message is lost.
     Unreachable,
 }
 
@@ -133,50 +132,55 @@ impl Delivered {
     }
 }
 
-/// What went wrong with a transport, in its own words.
+/// Why a transport has failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(crate) struct TransportError(String);
-
-impl TransportError {
-    pub(crate) fn new(what: impl Into<String>) -> Self {
-        Self(what.into())
-    }
+pub(crate) enum TransportError {
+    /// The process, or libzmq, has no socket or file descriptor left. libzmq has 1,023 sockets for a process, unless it is built otherwise;
+    /// a connection takes three, a server one.
+    TooManyFiles,
+    /// The endpoint contains a NUL, which ends a text in C.
+    NulInEndpoint,
+    /// The server within the process was stopped, or the client's link is gone.
+    Stopped,
+    /// A socket failed for another reason, in the words of libzmq or the system.
+    Socket(String),
 }
 
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl From<std::io::Error> for TransportError {
-    fn from(error: std::io::Error) -> Self {
-        Self(error.to_string())
+        f.write_str(match self {
+            Self::TooManyFiles => {
+                "too many sockets or files are open in this process; share connections, or raise `ulimit -n`"
+            }
+            Self::NulInEndpoint => "an endpoint can't contain a NUL",
+            Self::Stopped => "the server within the process was stopped",
+            Self::Socket(reason) => reason,
+        })
     }
 }
 
 /// Bounds and times of a connection, for both sides.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct LinkConfig {
-    /// The largest body in bytes that is answered at all.
+    /// Maximum size of a body in bytes. A larger one is answered with an error, or not received: see [`max_received`].
     pub(crate) max_body: usize,
-    /// How often a peer is asked for a sign of life that has sent nothing.
+    /// Time between two heartbeats to a peer that sends nothing.
     pub(crate) heartbeat: Duration,
-    /// How long a peer may leave that unanswered before its connection is dead.
+    /// Time that a peer has to answer a heartbeat before its connection is considered dead.
     pub(crate) silence: Duration,
 }
 
-/// A message larger than this many times the bound of a body is not received at all: its connection is cut. Between the two there
-/// is an answer, `resource_exhausted`.
+/// Ratio of the largest message that is received to the largest body. A larger message is not received, and its connection is cut; a
+/// smaller one with too large a body is answered with `resource_exhausted`.
 const HARD_LIMIT_FACTOR: usize = 4;
-/// And this many bytes more, for batches of small records.
+/// Number of bytes added to that, for batches of small records.
 const HARD_LIMIT_EXTRA_BYTES: usize = 256 * 1024;
 
-/// Returns the size in bytes of the largest message that is received at all.
+/// Returns the size in bytes of the largest message that is received.
 pub(crate) fn max_received(max_body: usize) -> usize {
     max_body.saturating_mul(HARD_LIMIT_FACTOR).saturating_add(HARD_LIMIT_EXTRA_BYTES)
 }
 
-/// Messages of up to this size in bytes are copied by a transport as it takes them, which is cheaper than to hand a buffer over;
-/// the transport is done with them at once, and a receipt for one is given only now and then.
+/// Maximum size in bytes of a message that a transport copies as it takes it, which is cheaper than to hand a buffer over. The transport is
+/// done with it at once; a receipt for such a message is given only now and then.
 pub(crate) const COPIED_BELOW_BYTES: usize = 8 * 1024;

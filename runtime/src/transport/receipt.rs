@@ -1,14 +1,15 @@
-//! [`BytesInFlight`]: how much of what was sent to one peer the transport still holds.
+//! [`BytesInFlight`]: the number of bytes sent to one peer that the transport still holds.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::flush::DriverNotify;
 
-/// Number of bytes handed to the transport for one peer, counted from the first on, that it is done with. A transport sends in
-/// order, so when it is done with a buffer, it is done with all bytes before it, too.
+/// Counts the bytes of one peer that the transport is done with. A transport sends in order, so when it is done with a buffer, it is done
+/// with all bytes before it, too.
 ///
-/// Small messages are copied by libzmq, which says nothing of them; now and then one is handed over as a buffer, to know.
+/// Small messages are copied by libzmq, which does not report when it is done with them. So now and then one is handed over as a buffer,
+/// with a receipt.
 #[derive(Debug)]
 pub(crate) struct BytesInFlight {
     /// The transport is done with all bytes up to here.

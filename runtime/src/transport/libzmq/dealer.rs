@@ -15,22 +15,22 @@ use crate::wire::Message;
 pub(crate) struct Dealer {
     endpoint: String,
     config: LinkConfig,
-    /// `None` for `inproc`, which has no connections to speak of.
+    /// `None` for `inproc`, whose connections libzmq does not report.
     monitor: Option<Monitor>,
     socket: Watched,
     /// The frames of the message that is arriving.
     assembler: FrameAssembler,
 }
 
-/// How soon a lost connection is tried again, in milliseconds. It is never tried sooner.
+/// Minimum time between the loss of a connection and the next try, in milliseconds.
 const RECONNECT_MS: u16 = 50;
-/// The longest time between two tries, in milliseconds.
+/// Maximum time between two tries, in milliseconds.
 const MAX_RECONNECT_MS: i32 = 2_000;
-/// How long TCP may try to reach a peer before it starts over, in milliseconds.
+/// Time that TCP has to reach a peer before it starts over, in milliseconds.
 const CONNECT_MS: i32 = 5_000;
 
 impl Dealer {
-    /// Makes a socket that is connected as soon as its peer is there. Must be called within a tokio runtime.
+    /// Creates a socket, which is connected as soon as its peer listens. Must be called within a tokio runtime.
     pub(crate) fn connect(endpoint: &str, config: LinkConfig) -> Result<Self, TransportError> {
         let socket = Watched::new(Self::socket(endpoint, config)?)?;
         let assembler = FrameAssembler::new(max_received(config.max_body));
@@ -63,7 +63,7 @@ impl Dealer {
         self.monitor.is_none()
     }
 
-    /// Sends a copy: what libzmq refuses is still here.
+    /// Sends a copy of the message, which comes back if libzmq refuses it.
     fn send_copy(&self, message: Message) -> Result<Sent, TransportError> {
         match self.socket.send_copy(message.batch(), zmq::DONTWAIT) {
             Ok(()) => {
@@ -75,7 +75,7 @@ impl Dealer {
         }
     }
 
-    /// Hands the message over. libzmq owns it by then, even if it refuses it; so it is asked first whether it has room.
+    /// Hands the message over. libzmq then owns it, even if it refuses it; so it is asked first whether it has room.
     fn send_whole(&mut self, message: Message) -> Result<Sent, TransportError> {
         if !self.socket.events()?.contains(zmq::POLLOUT) {
             return Ok(Sent::Full(message));
@@ -94,7 +94,7 @@ impl ClientTransport for Dealer {
         self.monitor.as_ref().map_or(Ok(None), Monitor::next)
     }
 
-    /// Frames that do not belong to the batch are passed over: some devices leave an empty one.
+    /// Receives a message. Frames that do not belong to its batch are skipped: some devices leave an empty one.
     fn receive(&mut self) -> Result<Option<Delivered>, TransportError> {
         while let Some(frame) = self.socket.receive()? {
             if !frame.get_more() {

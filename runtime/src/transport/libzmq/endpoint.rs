@@ -24,15 +24,20 @@ pub(super) fn connect(socket: &mut zmq::Socket, endpoint: &str) -> Result<(), Tr
 }
 
 fn c_string(endpoint: &str) -> Result<CString, TransportError> {
-    CString::new(endpoint).map_err(|_| TransportError::new("an endpoint can't contain a NUL"))
+    CString::new(endpoint).map_err(|_| TransportError::NulInEndpoint)
 }
 
 fn check(result: i32) -> Result<(), TransportError> {
     if result == 0 {
         return Ok(());
     }
-    // SAFETY: `zmq_errno` has no conditions; `zmq_strerror` returns a string that lives as long as the process, or until
-    // the next call for an errno that only the C library knows, which is copied here before that.
-    let message = unsafe { CStr::from_ptr(zmq_sys::zmq_strerror(zmq_sys::zmq_errno())) };
-    Err(TransportError::new(message.to_string_lossy()))
+    // SAFETY: it has no conditions.
+    let errno = unsafe { zmq_sys::zmq_errno() };
+    if errno == zmq::Error::EMFILE.to_raw() {
+        return Err(TransportError::TooManyFiles);
+    }
+    // SAFETY: `zmq_strerror` returns a string that lives as long as the process, or until the next call for an errno that only the C
+    // library knows, which is copied here before that.
+    let message = unsafe { CStr::from_ptr(zmq_sys::zmq_strerror(errno)) };
+    Err(TransportError::Socket(message.to_string_lossy().into_owned()))
 }

@@ -1,8 +1,8 @@
-//! The only code that talks to libzmq: a ROUTER and a DEALER that never block, for the drivers that own them.
+//! The only code that calls libzmq: a ROUTER and a DEALER that never block, for the drivers that own them.
 //!
-//! `ZMQ_FD` is edge-triggered: it tells that something has changed since libzmq was last asked, and nothing more. So a driver
-//! drains its socket until there is nothing left, and only then waits; and since sending may swallow the signal of a message that
-//! has arrived, it receives once more after it has sent. Source: `zmq_getsockopt(3)`, `ZMQ_FD`.
+//! `ZMQ_FD` is edge-triggered: it signals that something has changed since libzmq was last called, and not what. So a driver drains its
+//! socket until there is nothing left, and only then waits. Since sending may consume the signal of a message that has arrived, the driver
+//! receives once more after it has sent. Source: `zmq_getsockopt(3)`, `ZMQ_FD`.
 
 // Only here: two calls around an errno on which the `zmq` crate would panic, and one that it lacks.
 #![allow(unsafe_code)]
@@ -33,13 +33,21 @@ use crate::codec::Attachments;
 use crate::wire::Buffer;
 use out_frame::OutFrame;
 
-/// libzmq has 1,023 sockets for a process, unless it is built otherwise; a connection takes three, a server one.
-const TOO_MANY: &str =
-    "too many sockets or files are open in this process; share connections, or raise `ulimit -n`";
-
 impl From<zmq::Error> for TransportError {
     fn from(error: zmq::Error) -> Self {
-        Self::new(if error == zmq::Error::EMFILE { TOO_MANY } else { error.message() })
+        match error {
+            zmq::Error::EMFILE => Self::TooManyFiles,
+            error => Self::Socket(error.message().to_owned()),
+        }
+    }
+}
+
+impl From<std::io::Error> for TransportError {
+    fn from(error: std::io::Error) -> Self {
+        if error.raw_os_error() == Some(zmq::Error::EMFILE.to_raw()) {
+            return Self::TooManyFiles;
+        }
+        Self::Socket(error.to_string())
     }
 }
 

@@ -1,7 +1,7 @@
-//! [`OutFrame`]: a frame on its way out that survives an interrupted call.
+//! [`OutFrame`]: a frame to send that is kept when the call is interrupted.
 //!
-//! The `zmq` crate gives a message up whatever the result of sending it. But a signal may interrupt libzmq at any call, also
-//! between the frames of one message, and then the very same frame must be offered again.
+//! The `zmq` crate drops a message whatever the result of sending it. But a signal may interrupt libzmq at any call, also between the
+//! frames of one message, and then the very same frame must be offered again.
 
 use std::os::raw::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -11,7 +11,7 @@ use zmq_sys::zmq_msg_t;
 use crate::transport::SendReceipt;
 use crate::wire::Buffer;
 
-/// What libzmq gives back when it is done with a buffer. Dropping the receipt tells the driver.
+/// The buffer that libzmq gives back when it is done with it, and its receipt. Dropping the receipt notifies the driver.
 type Owner = (Buffer, Option<SendReceipt>);
 
 /// A frame that libzmq has not taken yet.
@@ -66,7 +66,7 @@ impl Drop for OutFrame {
     }
 }
 
-/// Called by libzmq, on whichever thread, when it is done with the bytes.
+/// Called by libzmq, on any thread, when it is done with the bytes.
 unsafe extern "C" fn free(_data: *mut c_void, owner: *mut c_void) {
     // SAFETY: `owner` is the box that `OutFrame::new` gave away, and libzmq calls this once.
     let (bytes, receipt) = *unsafe { Box::from_raw(owner.cast::<Owner>()) };

@@ -7,12 +7,12 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::due::DueTimer;
-use super::link::{Link, RECONNECT};
+use super::link::RECONNECT;
 use super::network::SimNetwork;
 use crate::transport::{ClientTransport, Delivered, LinkEvent, Sent, TransportError};
 use crate::wire::Message;
 
-/// A client's end of a link. Dropped, the link is gone.
+/// A client's end of a link. Dropped, it ends the link.
 pub(crate) struct MemoryClient {
     network: Arc<SimNetwork>,
     number: u64,
@@ -23,65 +23,57 @@ impl MemoryClient {
     pub(super) fn new(network: Arc<SimNetwork>, number: u64) -> Self {
         Self { network, number, timer: DueTimer::default() }
     }
-
-    fn link<R>(&self, run: impl FnOnce(&mut Link) -> R) -> Result<R, TransportError> {
-        let mut state = self.network.lock();
-        let link = state.links.get_mut(&self.number);
-        link.map(run).ok_or_else(|| TransportError::new("the link within the process is gone"))
-    }
 }
 
 impl ClientTransport for MemoryClient {
     fn event(&mut self) -> Result<Option<LinkEvent>, TransportError> {
-        self.network.lock().bring_up(self.number, Instant::now());
-        self.link(Link::next_event)
+        let now = Instant::now();
+        self.network.with(|state| Ok(state.link_in_time(self.number, now)?.next_event()))
     }
 
     fn receive(&mut self) -> Result<Option<Delivered>, TransportError> {
-        let message = self.link(|link| link.arrived_at_client(Instant::now()))?;
-        Ok(message.map(|message| {
+        let now = Instant::now();
+        let parcel = self.network.with(|state| state.receive_at_client(self.number, now))?;
+        // The receipt is dropped here: the transport is done with the message.
+        Ok(parcel.map(|parcel| {
+            let message = parcel.into_message();
             let bytes = message.len();
             Delivered::anonymous(Ok(message.into_batch()), bytes)
         }))
     }
 
-    /// A message that can't be sent comes back: an event will say why.
+    /// Sends a message, or returns it if the link is down, of which an event tells.
     fn send(&mut self, message: Message) -> Result<Sent, TransportError> {
-        let fault = self.network.lock().rules.to_server;
-        if let Some(message) = self.link(|link| link.send_to_server(message, fault))? {
-            return Ok(Sent::Full(message));
-        }
-        self.network.lock().wake_server();
-        Ok(Sent::Yes)
+        let now = Instant::now();
+        let back = self.network.with(|state| state.send_to_server(self.number, message, now))?;
+        Ok(back.map_or(Sent::Yes, Sent::Full))
     }
 
     fn has_changed(&mut self) -> Result<bool, TransportError> {
-        self.link(|link| link.has_event() || link.next_at_client().is_some_and(|at| at <= Instant::now()))
+        let now = Instant::now();
+        self.network.with(|state| {
+            let link = state.link(self.number)?;
+            Ok(link.has_event() || link.next_at_client().is_some_and(|at| at <= now))
+        })
     }
 
     fn poll_happened(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        self.network.lock().bring_up(self.number, Instant::now());
-        match self.link(|link| {
-            link.watch(context.waker());
-            link.has_event()
-        }) {
-            Ok(true) => Poll::Ready(Ok(())),
-            Ok(false) => Poll::Pending,
-            Err(error) => Poll::Ready(Err(error)),
-        }
+        let now = Instant::now();
+        let has_event = self.network.with(|state| {
+            state.link_in_time(self.number, now).map(|link| {
+                link.watch(context.waker());
+                link.has_event()
+            })
+        })?;
+        if has_event { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        let has_server = self.network.lock().server.is_some();
-        let next = self.link(|link| {
-            link.watch(context.waker());
-            let up = if has_server { link.up_at() } else { None };
-            [link.next_at_client(), up].into_iter().flatten().min()
-        })?;
+        let next = self.network.with(|state| state.watch_client(self.number, context.waker()))?;
         self.timer.poll(context, next).map(Ok)
     }
 
-    /// A link within the process comes up again by itself.
+    /// Does nothing: a link within the process comes up again by itself.
     fn renew(&mut self) -> Result<(), TransportError> {
         Ok(())
     }
@@ -93,6 +85,7 @@ impl ClientTransport for MemoryClient {
 
 impl Drop for MemoryClient {
     fn drop(&mut self) {
-        self.network.lock().abandon(self.number);
+        let now = Instant::now();
+        self.network.with(|state| state.abandon(self.number, now));
     }
 }

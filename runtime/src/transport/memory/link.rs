@@ -1,4 +1,4 @@
-//! [`Link`]: what lies between one client and the server, and the [`LinkRules`] for messages on it.
+//! [`MemoryLink`]: what lies between one client and the server, and the [`LinkRules`] for messages on it.
 
 use std::collections::VecDeque;
 use std::task::Waker;
@@ -6,12 +6,12 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::transport::LinkEvent;
+use crate::transport::{LinkEvent, SendReceipt};
 use crate::wire::Message;
 
-/// How long after its end a link is up again.
+/// Time after which a link that went down comes up again.
 pub(super) const RECONNECT: Duration = Duration::from_millis(100);
-/// Later than this, nothing arrives in any test, and clocks end.
+/// The longest delay: longer than any test waits, and short enough for the clock.
 const MAX_DELAY: Duration = Duration::from_secs(60 * 60 * 24 * 365);
 
 /// What happens to messages on the links of a network.
@@ -32,18 +32,21 @@ pub(crate) struct Fault {
     pub(crate) loses: bool,
 }
 
-/// Names a link while it is up. Each time that it comes up it has another, as in ZeroMQ.
-pub(super) type Route = [u8; 8];
+/// Names a link while it is up: the number of its client in the first half, and in the second one that is new each time that the link comes
+/// up, as in ZeroMQ.
+pub(super) type Route = [u8; 2 * ROUTE_HALF];
+/// Number of bytes of each half of a route.
+pub(super) const ROUTE_HALF: usize = size_of::<u64>();
 
 /// What lies between one client and the server.
-pub(super) struct Link {
+pub(super) struct MemoryLink {
     up: Up,
     to_server: Transit,
     to_client: Transit,
     events: VecDeque<LinkEvent>,
-    /// The server has ended, and the link goes down once the client has been given what is on its way.
+    /// The server has ended, and the link goes down once the client has received what is on its way.
     is_leaving: bool,
-    /// The client is gone, and the link goes once what it has sent has arrived.
+    /// The client is gone, and the link is removed once the server has received what is on its way.
     is_abandoned: bool,
     /// Wakes the client's driver.
     waker: Option<Waker>,
@@ -58,7 +61,7 @@ enum Up {
     From(Instant),
 }
 
-impl Link {
+impl MemoryLink {
     /// Creates a link that comes up at `at`.
     pub(super) fn new(at: Instant) -> Self {
         Self {
@@ -72,7 +75,7 @@ impl Link {
         }
     }
 
-    /// Creates a link that is up, of which its client knows.
+    /// Creates a link that is up, without an event that says so.
     pub(super) fn connected(route: Route) -> Self {
         Self { up: Up::Yes(route), ..Self::new(Instant::now()) }
     }
@@ -98,30 +101,31 @@ impl Link {
         self.events.push_back(LinkEvent::Connected);
     }
 
-    /// Takes the link down, with all that is on its way. Returns the route that it had, if it was up.
-    pub(super) fn go_down(&mut self, now: Instant) -> Option<Route> {
+    /// Takes the link down, with all messages on their way. Returns the route that it had, if it was up.
+    pub(super) fn go_down(&mut self, now: Instant, discarded: &mut Discarded) -> Option<Route> {
         let route = self.route()?;
         self.up = Up::From(now + RECONNECT);
-        self.to_server.clear();
-        self.to_client.clear();
+        self.to_server.clear(discarded);
+        self.to_client.clear(discarded);
         self.is_leaving = false;
         self.events.push_back(LinkEvent::Disconnected);
         self.wake();
         Some(route)
     }
 
-    /// Takes the link down once the client has been given what is on its way to it.
-    pub(super) fn leave(&mut self, now: Instant) {
+    /// Takes the link down once the client, if it is not gone, has received what is on its way to it.
+    pub(super) fn leave(&mut self, now: Instant, discarded: &mut Discarded) {
         if self.to_client.is_empty() {
-            self.go_down(now);
+            self.go_down(now, discarded);
         } else if self.route().is_some() {
             self.is_leaving = true;
         }
     }
 
-    /// Marks the client as gone.
-    pub(super) fn abandon(&mut self) {
+    /// Marks the client as gone. It receives nothing any more.
+    pub(super) fn abandon(&mut self, discarded: &mut Discarded) {
         self.is_abandoned = true;
+        self.to_client.clear(discarded);
     }
 
     /// Reports whether the client is gone, and nothing of it is on its way.
@@ -137,33 +141,46 @@ impl Link {
         !self.events.is_empty()
     }
 
-    /// Takes a message of the client's. A link that is down hands it back.
-    pub(super) fn send_to_server(&mut self, message: Message, fault: Fault) -> Option<Message> {
+    /// Takes a message of the client. Returns it if the link is down.
+    pub(super) fn send_to_server(
+        &mut self,
+        parcel: Parcel,
+        now: Instant,
+        fault: Fault,
+        discarded: &mut Discarded,
+    ) -> Option<Parcel> {
         if self.route().is_none() || self.is_leaving {
-            return Some(message);
+            return Some(parcel);
         }
-        self.to_server.send(message, Instant::now(), fault);
+        self.to_server.send(parcel, now, fault, discarded);
         None
     }
 
-    /// Takes a message of the server's.
-    pub(super) fn send_to_client(&mut self, message: Message, fault: Fault) {
-        self.to_client.send(message, Instant::now(), fault);
+    /// Takes a message of the server. It is lost if the client is gone.
+    pub(super) fn send_to_client(
+        &mut self,
+        parcel: Parcel,
+        now: Instant,
+        fault: Fault,
+        discarded: &mut Discarded,
+    ) {
+        let loses = fault.loses || self.is_abandoned;
+        self.to_client.send(parcel, now, Fault { loses, ..fault }, discarded);
         self.wake();
     }
 
     /// Returns the next message that has arrived at the server.
-    pub(super) fn arrived_at_server(&mut self, now: Instant) -> Option<Message> {
+    pub(super) fn arrived_at_server(&mut self, now: Instant) -> Option<Parcel> {
         self.to_server.arrived(now)
     }
 
     /// Returns the next message that has arrived at the client.
-    pub(super) fn arrived_at_client(&mut self, now: Instant) -> Option<Message> {
-        let message = self.to_client.arrived(now);
-        if message.is_none() && self.is_leaving && self.to_client.is_empty() {
-            self.go_down(now);
+    pub(super) fn arrived_at_client(&mut self, now: Instant, discarded: &mut Discarded) -> Option<Parcel> {
+        let parcel = self.to_client.arrived(now);
+        if parcel.is_none() && self.is_leaving && self.to_client.is_empty() {
+            self.go_down(now, discarded);
         }
-        message
+        parcel
     }
 
     /// Returns when the next message arrives at the server.
@@ -181,32 +198,69 @@ impl Link {
         self.waker = Some(waker.clone());
     }
 
-    /// Wakes the client's driver. A driver's waker is the runtime's, not a user's: it may be woken under the network's lock.
+    /// Wakes the client's driver. It may be called under the network's lock: a driver's waker is the runtime's, not a user's.
     pub(super) fn wake(&mut self) {
         self.waker.take().into_iter().for_each(Waker::wake);
     }
 }
 
+/// A message with its receipt. Dropping it may run user code, since its bytes may be a user's; so no parcel is dropped under the network's
+/// lock, but added to [`Discarded`].
+pub(super) struct Parcel {
+    message: Message,
+    receipt: Option<SendReceipt>,
+}
+
+impl Parcel {
+    pub(super) fn new(message: Message, receipt: Option<SendReceipt>) -> Self {
+        Self { message, receipt }
+    }
+
+    /// Returns the message, and drops its receipt. Must be called without the lock if there is one, since that notifies a driver.
+    pub(super) fn into_message(self) -> Message {
+        drop(self.receipt);
+        self.message
+    }
+}
+
+/// What was removed under the network's lock, to be dropped once it is released.
+#[derive(Default)]
+pub(super) struct Discarded {
+    parcels: Vec<Parcel>,
+    links: Vec<MemoryLink>,
+}
+
+impl Discarded {
+    pub(super) fn add(&mut self, parcel: Parcel) {
+        self.parcels.push(parcel);
+    }
+
+    pub(super) fn add_link(&mut self, link: MemoryLink) {
+        self.links.push(link);
+    }
+}
+
 /// Messages on their way in one direction. They arrive in the order in which they were sent.
 #[derive(Default)]
-struct Transit(VecDeque<(Instant, Message)>);
+struct Transit(VecDeque<(Instant, Parcel)>);
 
 impl Transit {
-    /// Takes a message in, or loses it.
-    fn send(&mut self, message: Message, now: Instant, fault: Fault) {
+    /// Takes a message, or loses it.
+    fn send(&mut self, parcel: Parcel, now: Instant, fault: Fault, discarded: &mut Discarded) {
         if fault.loses {
+            discarded.add(parcel);
             return;
         }
         let at = now + fault.delay.min(MAX_DELAY);
         // A message does not overtake one that was sent before it with a longer delay.
         let at = self.0.back().map_or(at, |(last, _)| at.max(*last));
-        self.0.push_back((at, message));
+        self.0.push_back((at, parcel));
     }
 
     /// Returns the next message that has arrived.
-    fn arrived(&mut self, now: Instant) -> Option<Message> {
+    fn arrived(&mut self, now: Instant) -> Option<Parcel> {
         let (at, _) = self.0.front()?;
-        if *at <= now { self.0.pop_front().map(|(_, message)| message) } else { None }
+        if *at <= now { self.0.pop_front().map(|(_, parcel)| parcel) } else { None }
     }
 
     /// Returns when the next one arrives.
@@ -218,7 +272,7 @@ impl Transit {
         self.0.is_empty()
     }
 
-    fn clear(&mut self) {
-        self.0.clear();
+    fn clear(&mut self, discarded: &mut Discarded) {
+        self.0.drain(..).for_each(|(_, parcel)| discarded.add(parcel));
     }
 }

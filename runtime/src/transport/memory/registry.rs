@@ -1,4 +1,4 @@
-//! The endpoints of networks within the process: `test://NUMBER`.
+//! The endpoints by which clients find a network in their process, such as `test://1`.
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use super::network::SimNetwork;
 
-/// What these endpoints start with.
+/// The start of these endpoints.
 const SCHEME: &str = "test://";
 
 /// All networks that have an endpoint.
@@ -30,10 +30,10 @@ pub(crate) fn unregister(endpoint: &str) {
     networks().remove(endpoint);
 }
 
-/// Returns the network of an endpoint, or `None` if the endpoint is none of a network's.
+/// Returns the network of an endpoint, or `None` if the endpoint does not start with `test://`.
 ///
 /// # Errors
-/// There is no such network.
+/// No network has the endpoint.
 pub(crate) fn find(endpoint: &str) -> Option<Result<Arc<SimNetwork>, &'static str>> {
     endpoint.starts_with(SCHEME).then(|| {
         let network = networks().get(endpoint).and_then(Weak::upgrade);

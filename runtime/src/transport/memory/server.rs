@@ -7,38 +7,39 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::due::DueTimer;
-use super::link::Link;
+use super::link::{Parcel, Route};
 use super::network::SimNetwork;
+use super::state::Arrived;
 use crate::transport::{Arrival, Delivered, Routed, SendReceipt, ServerTransport, TransportError};
 use crate::wire::{Batch, Message, Record, VERSION};
 
 /// Reports whether the method of this name may run twice.
 pub(crate) type IsIdempotent = Box<dyn Fn(&[u8]) -> bool + Send>;
 
-/// The route of calls that arrive once more. No link has it, so the answers go nowhere.
-const REPEATED: &[u8] = b"again";
+/// The route of calls that arrive for a second time. No link has it, so their answers are dropped.
+pub(super) const REPEATED: Route = [0xff; size_of::<Route>()];
 
-/// A server's end of all links of a network. Dropped, every link goes down once what is on its way to its client has arrived.
+/// A server's end of all links of a network. Dropped, it ends each link once the client has what is on its way to it.
 pub(crate) struct MemoryServer {
     network: Arc<SimNetwork>,
     /// Tells this server from those before and after it.
     number: u64,
     is_idempotent: IsIdempotent,
     /// Route of the message that arrived last.
-    route: Vec<u8>,
-    /// Calls that are to arrive once more.
+    route: Route,
+    /// Calls that are to arrive for a second time.
     repeated: Option<Batch>,
     timer: DueTimer,
 }
 
 impl MemoryServer {
     pub(super) fn new(network: Arc<SimNetwork>, number: u64, is_idempotent: IsIdempotent) -> Self {
-        let (route, timer) = (Vec::new(), DueTimer::default());
+        let (route, timer) = (Route::default(), DueTimer::default());
         Self { network, number, is_idempotent, route, repeated: None, timer }
     }
 
-    fn deliver(&mut self, route: &[u8], batch: Batch, bytes: usize) -> Arrival<'_> {
-        self.route = route.to_vec();
+    fn deliver(&mut self, route: Route, batch: Batch, bytes: usize) -> Arrival<'_> {
+        self.route = route;
         Arrival::Message { route: &self.route, message: Delivered::anonymous(Ok(batch), bytes) }
     }
 
@@ -69,64 +70,54 @@ impl ServerTransport for MemoryServer {
             let bytes = batch.bytes().len();
             return Ok(Some(self.deliver(REPEATED, batch, bytes)));
         }
-        let mut state = self.network.lock();
-        state.remove_abandoned();
-        if state.has_ended(self.number) {
-            return Err(TransportError::new("the server within the process was stopped"));
-        }
         let now = Instant::now();
-        let arrived =
-            state.links.values_mut().find_map(|link| Some((link.route()?, link.arrived_at_server(now)?)));
-        if let Some((route, message)) = arrived {
-            let repeats = state.rules.repeats;
-            drop(state);
-            let (bytes, batch) = (message.len(), message.into_batch());
-            if repeats {
-                self.repeated = self.repeated_calls(&batch);
+        let (arrived, repeats) = self.network.with(|state| {
+            let arrived = state.receive_at_server(self.number, now);
+            (arrived, state.repeats())
+        });
+        match arrived? {
+            None => Ok(None),
+            Some(Arrived::Lost(route)) => {
+                self.route = route;
+                Ok(Some(Arrival::PeerLost { route: &self.route }))
             }
-            return Ok(Some(self.deliver(&route, batch, bytes)));
+            Some(Arrived::Message(route, parcel)) => {
+                let message = parcel.into_message();
+                let (bytes, batch) = (message.len(), message.into_batch());
+                if repeats {
+                    self.repeated = self.repeated_calls(&batch);
+                }
+                Ok(Some(self.deliver(route, batch, bytes)))
+            }
         }
-        let Some(route) = state.lost.pop_front() else { return Ok(None) };
-        drop(state);
-        self.route = route.to_vec();
-        Ok(Some(Arrival::PeerLost { route: &self.route }))
     }
 
+    /// Sends a message. Its receipt goes with it, and is dropped when the client has taken the message, or when the message is lost.
     fn send(
         &mut self,
         route: &[u8],
         message: Message,
-        _: Option<SendReceipt>,
+        receipt: Option<SendReceipt>,
     ) -> Result<Routed, TransportError> {
-        let state = &mut *self.network.lock();
-        let fault = state.rules.to_client;
-        match state.links.values_mut().find(|link| link.route().is_some_and(|own| own == route)) {
-            Some(link) => link.send_to_client(message, fault),
-            None if route == REPEATED => {}
-            None => return Ok(Routed::Unreachable(Some(message))),
-        }
-        Ok(Routed::Yes)
+        let (parcel, now) = (Parcel::new(message, receipt), Instant::now());
+        Ok(match self.network.with(|state| state.send_to_client(route, parcel, now)) {
+            Some(parcel) if route != REPEATED => Routed::Unreachable(Some(parcel.into_message())),
+            _ => Routed::Yes,
+        })
     }
 
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        let mut state = self.network.lock();
-        if state.has_ended(self.number) || !state.lost.is_empty() || self.repeated.is_some() {
-            return Poll::Ready(Ok(()));
-        }
-        let next = state.links.values().filter_map(Link::next_at_server).min();
-        state.server_waker = Some(context.waker().clone());
-        drop(state);
-        self.timer.poll(context, next).map(Ok)
+        let next = self.network.with(|state| {
+            let has_news = self.repeated.is_some() || state.has_news(self.number);
+            (!has_news).then(|| state.watch_server(context.waker()))
+        });
+        next.map_or(Poll::Ready(()), |next| self.timer.poll(context, next)).map(Ok)
     }
 }
 
 impl Drop for MemoryServer {
     fn drop(&mut self) {
-        let mut state = self.network.lock();
-        if state.server == Some(self.number) {
-            state.server = None;
-            let now = Instant::now();
-            state.links.values_mut().for_each(|link| link.leave(now));
-        }
+        let now = Instant::now();
+        self.network.with(|state| state.leave(self.number, now));
     }
 }

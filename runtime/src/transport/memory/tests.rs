@@ -1,12 +1,25 @@
 //! Links by themselves, without drivers.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Waker};
 use std::time::Duration;
 
+use bytes::Bytes;
+
+use super::link::LinkRules;
+use super::server::REPEATED;
 use super::*;
-use crate::transport::{Arrival, ClientTransport, LinkEvent, Routed, Sent, ServerTransport};
-use crate::wire::Message;
+use crate::codec::Blob;
+use crate::dispatch::{Handling, Incoming, Service};
+use crate::driver::{Core, ServerDriver};
+use crate::flush::DriverNotify;
+use crate::method::{Method, MethodKind};
+use crate::peer::Config;
+use crate::session::server::Answer;
+use crate::status::Status;
+use crate::transport::{Arrival, BytesInFlight, ClientTransport, LinkEvent, Routed, Sent, ServerTransport};
+use crate::wire::{Item, ItemHead, Message, Outbox, RecordBuilder};
 
 fn message(byte: u8) -> Message {
     vec![byte].into()
@@ -134,4 +147,202 @@ async fn drivers_are_woken_by_what_concerns_them() {
     );
     assert!(matches!(server.send(&route, message(2), None), Ok(Routed::Yes)));
     assert!(client.poll_changed(&mut context).is_ready() && client.has_changed().unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn clients_are_served_in_turn() {
+    let (network, mut server, mut busy) = network();
+    let mut other = network.connect();
+    assert_eq!(other.event(), Ok(Some(LinkEvent::Connected)));
+    assert!([1, 1, 1].map(|byte| send(&mut busy, byte)) == [true; 3] && send(&mut other, 2));
+    let bytes = [(); 4].map(|()| arrived(&mut server).unwrap().1);
+    assert_eq!(bytes, [1, 2, 1, 1]);
+    assert!(send(&mut busy, 1) && send(&mut busy, 1));
+    drop(other);
+    let bytes = [(); 3].map(|()| arrived(&mut server).unwrap().1);
+    assert_eq!(bytes, [0, 1, 1], "nor does the end of a link wait for others' messages");
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_link_of_a_client_that_is_gone_is_removed() {
+    let links = |network: &SimNetwork| network.with(|state| state.links());
+    // The server reads nothing any more.
+    let (network, mut server, mut client) = network();
+    assert!(send(&mut client, 1));
+    let (route, _) = arrived(&mut server).unwrap();
+    assert!(send(&mut client, 2));
+    drop(client);
+    assert!(matches!(server.send(&route, message(3), None), Ok(Routed::Yes)));
+    assert_eq!(links(&network), 1, "what it has sent is still there");
+    drop(server);
+    assert_eq!(links(&network), 0);
+
+    // The server has ended before the client.
+    let mut server = network.listen(Box::new(|_| false));
+    let mut client = network.connect();
+    assert_eq!(client.event(), Ok(Some(LinkEvent::Connected)));
+    assert!(send(&mut client, 1));
+    let (route, _) = arrived(&mut server).unwrap();
+    assert!(send(&mut client, 2));
+    assert!(matches!(server.send(&route, message(3), None), Ok(Routed::Yes)));
+    drop(server);
+    assert_eq!(links(&network), 1, "what the server has sent is still there");
+    drop(client);
+    assert_eq!(links(&network), 0);
+
+    // It is removed with its last message.
+    let mut server = network.listen(Box::new(|_| false));
+    let mut client = network.connect();
+    assert_eq!(client.event(), Ok(Some(LinkEvent::Connected)));
+    assert!(send(&mut client, 1));
+    drop(client);
+    assert_eq!([(); 2].map(|()| arrived(&mut server).unwrap().1), [1, 0]);
+    assert_eq!(links(&network), 0);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receipt_is_dropped_with_its_message_or_when_that_has_arrived() {
+    let (network, mut server, mut client) = network();
+    assert!(send(&mut client, 1));
+    let (route, _) = arrived(&mut server).unwrap();
+    let in_flight = BytesInFlight::new(Arc::new(DriverNotify::new()));
+    let mut answer = |route: &[u8], through| server.send(route, message(2), Some(in_flight.receipt(through)));
+    assert!(matches!(answer(&route, 100), Ok(Routed::Yes)) && matches!(answer(&route, 200), Ok(Routed::Yes)));
+    assert_eq!(in_flight.done(), 0, "the client has taken nothing");
+    assert!(client.receive().unwrap().is_some());
+    assert_eq!(in_flight.done(), 100);
+    network.cut();
+    assert_eq!(in_flight.done(), 200);
+    assert!(matches!(answer(&route, 300), Ok(Routed::Unreachable(Some(_)))));
+    assert_eq!(in_flight.done(), 300);
+}
+
+/// A user's bytes, whose drop uses the network.
+struct Users(Arc<SimNetwork>, Arc<AtomicUsize>);
+
+impl AsRef<[u8]> for Users {
+    fn as_ref(&self) -> &[u8] {
+        static LONG: [u8; 40_000] = [7; 40_000];
+        &LONG
+    }
+}
+
+impl Drop for Users {
+    fn drop(&mut self) {
+        let (network, (told, answer)) = (Arc::clone(&self.0), std::sync::mpsc::channel());
+        std::thread::spawn(move || {
+            network.change_rules(|_| ());
+            told.send(())
+        });
+        assert!(answer.recv_timeout(Duration::from_secs(20)).is_ok(), "dropped under the lock");
+        self.1.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// Both ends of a network, and messages whose bytes are a user's.
+struct UsersNetwork {
+    network: Arc<SimNetwork>,
+    server: MemoryServer,
+    client: MemoryClient,
+    route: Vec<u8>,
+    dropped: Arc<AtomicUsize>,
+}
+
+impl UsersNetwork {
+    fn new() -> Self {
+        let (network, mut server, mut client) = network();
+        assert!(send(&mut client, 1));
+        let (route, _) = arrived(&mut server).unwrap();
+        Self { network, server, client, route, dropped: Arc::default() }
+    }
+
+    fn message(&self) -> Message {
+        let bytes = Bytes::from_owner(Users(Arc::clone(&self.network), Arc::clone(&self.dropped)));
+        let mut outbox = Outbox::default();
+        outbox.push_item(1, Item::encode::<Blob, _>(&ItemHead::new(1), &bytes).unwrap());
+        outbox.take().unwrap()
+    }
+
+    fn send_both_ways(&mut self) {
+        let [call, answer] = [(); 2].map(|()| self.message());
+        assert!(matches!(self.client.send(call), Ok(Sent::Yes)));
+        assert!(matches!(self.server.send(&self.route, answer, None), Ok(Routed::Yes)));
+    }
+
+    fn dropped(&self) -> usize {
+        self.dropped.load(Ordering::Relaxed)
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_never_arrives_is_not_dropped_under_the_lock() {
+    let mut users = UsersNetwork::new();
+    users.network.change_rules(|rules| (rules.to_server.loses, rules.to_client.loses) = (true, true));
+    users.send_both_ways();
+    assert_eq!(users.dropped(), 2, "lost");
+    users.network.change_rules(|rules| *rules = LinkRules::default());
+    users.send_both_ways();
+    users.network.cut();
+    assert_eq!(users.dropped(), 4, "cut off");
+    let again = users.message();
+    assert!(matches!(users.server.send(&REPEATED, again, None), Ok(Routed::Yes)));
+    assert_eq!(users.dropped(), 5, "the answer to a call that arrived again");
+
+    let mut users = UsersNetwork::new();
+    users.send_both_ways();
+    users.network.crash();
+    assert_eq!(users.dropped(), 2, "the server was stopped");
+
+    let mut users = UsersNetwork::new();
+    users.send_both_ways();
+    let UsersNetwork { server, client, dropped, .. } = users;
+    drop(client);
+    assert_eq!(dropped.load(Ordering::Relaxed), 1, "the client is gone");
+    drop(server);
+    assert_eq!(dropped.load(Ordering::Relaxed), 2, "and so is the server");
+}
+
+/// A service that answers its calls, whose ids are 1, 2 and so on, with a large body each.
+struct Large(AtomicU64);
+
+const LARGE_BYTES: usize = 400_000;
+
+impl Service for Large {
+    fn methods(&self) -> &'static [Method] {
+        const METHODS: [Method; 1] = [Method::new("t.Large/get", MethodKind::Unary)];
+        &METHODS
+    }
+
+    fn dispatch(&self, _: usize, _: Incoming) -> Result<Handling, Status> {
+        let id = self.0.fetch_add(1, Ordering::Relaxed) + 1;
+        let body = Bytes::from(vec![7; LARGE_BYTES]);
+        let reply = RecordBuilder::reply::<Blob, Bytes>(id, &body).unwrap();
+        Ok(Handling::of(std::future::ready(Answer::Reply(reply))))
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_does_not_read_is_sent_no_more_than_may_be_in_flight() {
+    let (network, config) = (SimNetwork::new(), Config::default());
+    // And one message more, with its header.
+    let max = usize::try_from(config.max_in_flight()).unwrap() + LARGE_BYTES + 100;
+    let core = Core::new(vec![Arc::new(Large(AtomicU64::new(0)))], config).unwrap();
+    tokio::spawn(ServerDriver::new(network.listen(Box::new(|_| false)), core));
+    let mut client = network.connect();
+    assert_eq!(client.event(), Ok(Some(LinkEvent::Connected)));
+    for id in 1..=10 {
+        let call = [&[1, 0x94, 1, id, 0xab], &b"t.Large/get"[..], &[0xc4, 1, 0x90]].concat();
+        assert!(matches!(client.send(call.into()), Ok(Sent::Yes)));
+    }
+    let mut received = 0;
+    for _ in 0..10 {
+        tokio::time::sleep(Duration::from_millis(100)).await;
+        let mut at_once = 0;
+        while let Some(message) = client.receive().unwrap() {
+            at_once += message.bytes;
+        }
+        assert!(at_once <= max, "{at_once} bytes were in flight");
+        received += at_once;
+    }
+    assert!(received >= 10 * LARGE_BYTES, "the rest comes once there is room");
 }
