@@ -6,8 +6,8 @@
 /// Records that a server takes before it sends: enough to gather their answers in a batch, and few enough that a client that waits
 /// for the first has them early.
 const RECORDS_PER_TURN: usize = 16;
-/// Bytes that a server takes before it sends, for the same reason.
-const BYTES_PER_TURN: usize = 64 * 1024;
+/// Bytes that a server takes before it sends, for the same reason; and that a client takes before the tasks that wait for them run.
+pub(crate) const BYTES_PER_TURN: usize = 64 * 1024;
 
 /// What a server has taken in since it last sent.
 #[derive(Debug, Default)]
