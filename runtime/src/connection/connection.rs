@@ -16,7 +16,7 @@ use crate::flush::{DriverNotify, FlushPolicy, yield_to_driver};
 use crate::metadata::Metadata;
 use crate::session::Deadline;
 use crate::session::client::{self, CallRecord, Liveness, NewCall, Session, Ticket, Wait};
-use crate::status::{Failure, Status};
+use crate::status::{Cause, Failure, Status};
 use crate::wire::{Batch, Malformed, Message};
 
 /// One connection to a server.
@@ -302,10 +302,18 @@ impl Connection {
         self.collecting(wakers, Session::handle_connected);
     }
 
-    /// See [`Session::handle_disconnected`].
+    /// See [`Session::handle_disconnected`]. Closes a local connection, whose server has ended.
     pub(crate) fn handle_disconnected(&self, wakers: &mut Vec<Waker>) {
         let now = clock::now();
-        self.collecting(wakers, |session| session.handle_disconnected(now));
+        self.collecting(wakers, |session| {
+            if self.link == Link::Local {
+                // Its server was the only one: the link never comes up again.
+                let why = Status::unavailable("the server's task has ended").caused_by(Cause::Closed);
+                session.close(Some(why), now);
+            } else {
+                session.handle_disconnected(now);
+            }
+        });
     }
 
     /// See [`Session::handle_lost_message`].
