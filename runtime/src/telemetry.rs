@@ -134,16 +134,31 @@ pub(crate) use on::received;
 /// Counts bytes that were handed to a socket.
 pub(crate) use on::sent;
 
+/// Counts a connection as up.
+pub(crate) use on::connected;
+/// Counts a connection as up no longer.
+pub(crate) use on::disconnected;
+
 /// A connection that is up. Counted in a gauge until this is dropped.
 #[derive(Debug)]
-pub(crate) struct Up {
-    #[cfg(feature = "metrics")]
-    name: &'static str,
+pub(crate) struct Up(End);
+
+impl Up {
+    pub(crate) fn new(end: End) -> Self {
+        connected(end);
+        Self(end)
+    }
+}
+
+impl Drop for Up {
+    fn drop(&mut self) {
+        disconnected(self.0);
+    }
 }
 
 #[cfg(feature = "metrics")]
 mod on {
-    use super::{End, Up};
+    use super::End;
 
     pub(crate) fn received(end: End, bytes: usize) {
         let name = match end {
@@ -161,37 +176,33 @@ mod on {
         metrics::counter!(name).increment(bytes as u64);
     }
 
-    impl Up {
-        pub(crate) fn new(end: End) -> Self {
-            let name = match end {
-                End::Client => "zsvc_client_connections",
-                End::Server => "zsvc_server_connections",
-            };
-            metrics::gauge!(name).increment(1.0);
-            Self { name }
-        }
+    pub(crate) fn connected(end: End) {
+        metrics::gauge!(connections(end)).increment(1.0);
     }
 
-    impl Drop for Up {
-        fn drop(&mut self) {
-            metrics::gauge!(self.name).decrement(1.0);
+    pub(crate) fn disconnected(end: End) {
+        metrics::gauge!(connections(end)).decrement(1.0);
+    }
+
+    fn connections(end: End) -> &'static str {
+        match end {
+            End::Client => "zsvc_client_connections",
+            End::Server => "zsvc_server_connections",
         }
     }
 }
 
 #[cfg(not(feature = "metrics"))]
 mod on {
-    use super::{End, Up};
+    use super::End;
 
     pub(crate) fn received(_: End, _: usize) {}
 
     pub(crate) fn sent(_: End, _: usize) {}
 
-    impl Up {
-        pub(crate) fn new(_: End) -> Self {
-            Self {}
-        }
-    }
+    pub(crate) fn connected(_: End) {}
+
+    pub(crate) fn disconnected(_: End) {}
 }
 
 #[cfg(test)]

@@ -93,3 +93,68 @@ async fn ping_when_ready(connection: &Arc<Connection>, deadline: Option<Deadline
     })
     .await
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::Waker;
+
+    use bytes::Bytes;
+
+    use super::*;
+    use crate::connection::{Config, Link};
+    use crate::flow::InboundStream;
+    use crate::metadata::Metadata;
+    use crate::session::client::{CallRecord, NewCall, Streams};
+    use crate::stream::{Outgoing, StreamingHalf};
+    use crate::wire::{Batch, RecordBuilder};
+
+    /// A user's bytes, which within one process may be those of an item.
+    struct Users(Arc<Connection>, Arc<AtomicUsize>);
+
+    impl AsRef<[u8]> for Users {
+        fn as_ref(&self) -> &[u8] {
+            &[7; 5_000]
+        }
+    }
+
+    impl Drop for Users {
+        fn drop(&mut self) {
+            assert!(self.0.is_unlocked(), "dropped under the lock");
+            self.1.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn send(connection: &Arc<Connection>, streams: &Streams) -> CallHandle {
+        let (wait, now) = (Wait { deadline: None, for_ready: true }, clock::now());
+        let (method, metadata) = ("a.B/c", &Metadata::default());
+        let record = CallRecord::Once(RecordBuilder::call(method, false, &()).unwrap());
+        let call = NewCall { method, deadline: None, metadata, streams, credit: None, waker: None };
+        match connection.poll_ready(&mut Context::from_waker(Waker::noop()), &mut None, wait, now) {
+            Poll::Ready(Ok(permit)) => CallHandle::new(connection, permit.call(call, record, now)),
+            _ => panic!("there is room"),
+        }
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_is_dropped_cancels_its_call_and_drops_its_items_without_the_lock() {
+        let connection = Connection::new("local".to_owned(), Config::default(), Arc::default(), Link::Local);
+        let dropped = Arc::new(AtomicUsize::new(0));
+        let users = Bytes::from_owner(Users(Arc::clone(&connection), Arc::clone(&dropped)));
+        let inbound = Arc::new(InboundStream::new(100_000));
+        let streams = Streams { inbound: Some(Arc::clone(&inbound)), outbound: None };
+        let handle = send(&connection, &streams);
+        drop(streams);
+        let items = [&[1, 0x94, 5][..], &[u8::try_from(handle.id()).unwrap(), 0xc4, 0, 0x91, 0]].concat();
+        let batch = Batch::attach(items.into(), vec![users]).unwrap();
+        connection.handle_message(&batch, 0, &mut Vec::new(), usize::MAX, clock::now());
+        drop(batch);
+        assert_eq!(connection.open_calls(), 1);
+        let outgoing: Arc<dyn Outgoing> = Arc::<Connection>::clone(&connection);
+        let (id, window) = (handle.id(), 100_000);
+        let call: Option<Box<dyn std::any::Any + Send + Sync>> = Some(Box::new(handle));
+        drop(StreamingHalf { inbound, outgoing, id, window, call, layer: None });
+        assert_eq!(connection.open_calls(), 0, "it was cancelled");
+        assert_eq!(dropped.load(Ordering::Relaxed), 1);
+    }
+}

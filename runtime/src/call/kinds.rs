@@ -24,19 +24,17 @@ use crate::status::{CallError, Failure, Status};
 use crate::stream::{Sink, SinkHalf, StreamLayer, Streaming, StreamingHalf};
 use crate::wire::INITIAL_CREDIT;
 
-/// The options of every kind of call.
+/// Adds the options of every kind of call, and `Debug`. The first two texts document `deadline` and `no_deadline`.
 macro_rules! options {
-    ($call:ident<$($parameter:ident),*>, $($pending:ident).+) => {
-        impl<$($parameter),*> $call<$($parameter),*> {
-            /// Sets how long the call may take, from its first poll on and with the wait for a connection. By default, the
-            /// method's `@deadline` applies, or else the channel's; a call made in a handler never outlives the
-            /// handler's own deadline. Past it, the call fails with `deadline_exceeded`, and the server drops the handler.
+    ($call:ident $(<$($parameter:ident),*>)?, $($pending:ident).+, $deadline:expr, $no_deadline:expr) => {
+        impl $(<$($parameter),*>)? $call $(<$($parameter),*>)? {
+            #[doc = $deadline]
             pub fn deadline(mut self, within: Duration) -> Self {
                 self.$($pending).+.deadline(within);
                 self
             }
 
-            /// Removes any deadline: the method's, the channel's, and one inherited from a handler.
+            #[doc = $no_deadline]
             pub fn no_deadline(mut self) -> Self {
                 self.$($pending).+.no_deadline();
                 self
@@ -63,11 +61,20 @@ macro_rules! options {
             }
         }
 
-        impl<$($parameter),*> fmt::Debug for $call<$($parameter),*> {
+        impl $(<$($parameter),*>)? fmt::Debug for $call $(<$($parameter),*>)? {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 self.$($pending).+.fmt(f)
             }
         }
+    };
+    ($call:ident $(<$($parameter:ident),*>)?, $($pending:ident).+) => {
+        options!(
+            $call $(<$($parameter),*>)?, $($pending).+,
+            "Sets how long the call may take, from its first poll on and with the wait for a connection. By default, the \
+             method's `@deadline` applies, or else the channel's; a call made in a handler never outlives the handler's own \
+             deadline. Past it, the call fails with `deadline_exceeded`, and the server drops the handler.",
+            "Removes any deadline: the method's, the channel's, and one inherited from a handler."
+        );
     };
 }
 
@@ -75,6 +82,13 @@ options!(UnaryCall<R, E>, attempts.call);
 options!(ServerStreamCall<R, E>, call);
 options!(ClientStreamCall<S, T, R, E>, upload.call);
 options!(BidirectionalCall<T, R, E>, call);
+options!(
+    OneWayCall,
+    call,
+    "Sets how long the call may wait to be accepted for sending, and then to reach its handler. By default, the method's \
+     `@deadline` applies, or else the channel's; a call made in a handler never outlives the handler's own deadline.",
+    "Removes any deadline, also one inherited from a handler: the call waits for as long as it takes."
+);
 
 /// A call that is answered with a stream. Its output is `Result<Streaming<R, E>, E>`, as soon as the call is queued for
 /// sending; if the call fails later, the stream returns the failure.
@@ -286,39 +300,6 @@ impl OneWayCall {
     pub(crate) fn new(call: PendingCall) -> Self {
         Self { call, layer: Layer::Unpolled }
     }
-
-    /// Sets how long the call may wait to be accepted for sending, and then to reach its handler. By default, the method's
-    /// `@deadline` applies, or else the channel's.
-    pub fn deadline(mut self, within: Duration) -> Self {
-        self.call.deadline(within);
-        self
-    }
-
-    /// Removes any deadline: the call waits for as long as it takes.
-    pub fn no_deadline(mut self) -> Self {
-        self.call.no_deadline();
-        self
-    }
-
-    /// Makes the call fail at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is
-    /// connected.
-    pub fn fail_fast(mut self) -> Self {
-        self.call.wait_for_ready(false);
-        self
-    }
-
-    /// Makes the call wait, within its deadline, where no server is connected. This is the default, unless the channel is set
-    /// to fail fast.
-    pub fn wait_for_ready(mut self) -> Self {
-        self.call.wait_for_ready(true);
-        self
-    }
-
-    /// Adds an entry to the metadata, which the handler reads from its [`crate::Context`].
-    pub fn metadata(mut self, name: impl Into<String>, value: impl Into<MetadataValue>) -> Self {
-        self.call.metadata(name, value);
-        self
-    }
 }
 
 impl Future for OneWayCall {
@@ -352,10 +333,4 @@ impl LayeredCall for OneWay<'_> {
     }
 
     fn cancel(&mut self) {}
-}
-
-impl fmt::Debug for OneWayCall {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.call.fmt(f)
-    }
 }

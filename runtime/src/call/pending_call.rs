@@ -125,19 +125,19 @@ impl PendingCall {
     }
 
     pub(super) fn deadline(&mut self, within: Duration) {
-        self.request.time = TimeLimit::Within(within);
+        self.request.set_time(TimeLimit::Within(within));
     }
 
     pub(super) fn no_deadline(&mut self) {
-        self.request.time = TimeLimit::None;
+        self.request.set_time(TimeLimit::None);
     }
 
     pub(super) fn wait_for_ready(&mut self, wait: bool) {
-        self.request.wait_for_ready = Some(wait);
+        self.request.set_wait_for_ready(wait);
     }
 
     pub(super) fn metadata(&mut self, name: impl Into<String>, value: impl Into<MetadataValue>) {
-        self.request.metadata.insert(name, value);
+        self.request.insert_metadata(name, value);
     }
 
     /// Keeps what it takes to send the call again, if the channel ever does that.
@@ -158,7 +158,7 @@ impl PendingCall {
     }
 
     pub(super) fn is_idempotent(&self) -> bool {
-        self.request.method.is_idempotent()
+        self.request.method().is_idempotent()
     }
 
     pub(super) fn retry(&self) -> Retry {
@@ -199,7 +199,7 @@ impl PendingCall {
     }
 
     pub(super) fn method(&self) -> &'static Method {
-        self.request.method
+        self.request.method()
     }
 
     pub(super) fn parameter_bytes(&self) -> usize {
@@ -207,7 +207,7 @@ impl PendingCall {
     }
 
     pub(super) fn take_metadata(&mut self) -> Metadata {
-        std::mem::take(&mut self.request.metadata)
+        self.request.take_metadata()
     }
 
     pub(super) fn take_trace(&mut self) -> Inherited {
@@ -227,7 +227,7 @@ impl PendingCall {
     /// # Errors
     /// The call was sent, and its items are gone.
     pub(super) fn begin_again(&mut self, metadata: Metadata) -> Result<(), Status> {
-        self.request.metadata = metadata;
+        self.request.set_metadata(metadata);
         self.forget();
         if self.record.is_some() {
             return Ok(());
@@ -273,7 +273,7 @@ impl PendingCall {
         let waker = context.waker();
         let id = ready!(self.poll_send(context, Sending::Call { streams, credit, waker }))?;
         if let Some(overlap) = self.route.as_ref().and_then(|route| route.overlap.as_ref()) {
-            overlap.sent(self.connection(), id, self.request.method.name());
+            overlap.sent(self.connection(), id, self.request.method().name());
         }
         Poll::Ready(Ok(id))
     }
@@ -286,7 +286,7 @@ impl PendingCall {
     /// Waits until the method's other calls let this one go, if they mind.
     pub(super) fn poll_overlap(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         match self.route.as_mut().and_then(|route| route.overlap.as_mut()) {
-            Some(overlap) => overlap.poll(context, self.request.method.name()),
+            Some(overlap) => overlap.poll(context, self.request.method().name()),
             None => Poll::Ready(Ok(())),
         }
     }
@@ -308,8 +308,8 @@ impl PendingCall {
                 self.request.deadline_from(now, config)
             }
         };
-        let for_ready = self.request.wait_for_ready.unwrap_or(config.wait_for_ready);
-        let overlap = self.endpoints.overlaps.begin(self.request.method, deadline)?;
+        let for_ready = self.request.waits_for_ready(config);
+        let overlap = self.endpoints.overlaps.begin(self.request.method(), deadline)?;
         self.dispatch = Dispatch::Queued(None);
         let chosen = self.endpoints.pick(now);
         self.route = Some(Route { chosen, wait: Wait { deadline, for_ready }, overlap });
@@ -357,7 +357,7 @@ fn send(
     record: CallRecord<'_>,
     now: Instant,
 ) -> u32 {
-    let (method, metadata) = (request.method.name(), &request.metadata);
+    let (method, metadata) = (request.method().name(), request.metadata());
     match what {
         Sending::Call { streams, credit, waker } => {
             let call = NewCall { method, deadline, metadata, streams, credit, waker: Some(waker) };

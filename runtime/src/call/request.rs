@@ -5,18 +5,19 @@ use std::time::{Duration, Instant};
 
 use crate::connection::Config;
 use crate::context::inherited_deadline;
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, MetadataValue};
 use crate::method::{Method, MethodKind};
 use crate::session::Deadline;
 use crate::status::Status;
 
-/// Options of a call beside its parameters. Fixed once the call is polled.
+/// What a caller has asked for beside the parameters. Once the call is polled, only the metadata changes, and only if the channel has middleware: it
+/// takes the metadata out, and each attempt is given what the middleware has made of it.
 pub(super) struct Request {
-    pub(super) method: &'static Method,
-    pub(super) time: TimeLimit,
+    method: &'static Method,
+    time: TimeLimit,
     /// Whether to wait while no server is connected; the channel's setting if the caller has not said.
-    pub(super) wait_for_ready: Option<bool>,
-    pub(super) metadata: Metadata,
+    wait_for_ready: Option<bool>,
+    metadata: Metadata,
     /// The deadline of the handler that made the call, which holds wherever the call is awaited.
     inherited: Option<Instant>,
 }
@@ -41,6 +42,19 @@ impl Request {
             metadata: Metadata::default(),
             inherited: inherited(),
         }
+    }
+
+    pub(super) fn method(&self) -> &'static Method {
+        self.method
+    }
+
+    pub(super) fn metadata(&self) -> &Metadata {
+        &self.metadata
+    }
+
+    /// Returns whether to wait while no server is connected.
+    pub(super) fn waits_for_ready(&self, config: &Config) -> bool {
+        self.wait_for_ready.unwrap_or(config.wait_for_ready)
     }
 
     /// Returns when the call's time is up, if it begins now.
@@ -75,6 +89,34 @@ impl Request {
             return Err(Status::resource_exhausted(what).not_sent());
         }
         self.metadata.excess().map_or(Ok(()), |what| Err(Status::resource_exhausted(what).not_sent()))
+    }
+}
+
+/// What a caller sets before the call is polled.
+impl Request {
+    pub(super) fn set_time(&mut self, time: TimeLimit) {
+        self.time = time;
+    }
+
+    pub(super) fn set_wait_for_ready(&mut self, wait: bool) {
+        self.wait_for_ready = Some(wait);
+    }
+
+    pub(super) fn insert_metadata(&mut self, name: impl Into<String>, value: impl Into<MetadataValue>) {
+        self.metadata.insert(name, value);
+    }
+}
+
+/// What middleware does.
+impl Request {
+    /// Takes the metadata out, for the middleware to change.
+    pub(super) fn take_metadata(&mut self) -> Metadata {
+        std::mem::take(&mut self.metadata)
+    }
+
+    /// Sets the metadata of the next attempt.
+    pub(super) fn set_metadata(&mut self, metadata: Metadata) {
+        self.metadata = metadata;
     }
 }
 

@@ -8,15 +8,15 @@ use tokio::task::coop::{RestoreOnPending, poll_proceed};
 
 use super::config::Config;
 use super::counters::ChannelCounters;
+use super::events::{Watcher, count_up};
 use crate::clock;
 use crate::codec::Body;
 use crate::flow::wake;
 use crate::flush::{DriverNotify, FlushPolicy, yield_to_driver};
 use crate::metadata::Metadata;
 use crate::session::Deadline;
-use crate::session::client::{self, CallRecord, Event, LivenessConfig, NewCall, Session, Ticket, Wait};
-use crate::status::{Failure, Status};
-use crate::telemetry::{End, Up};
+use crate::session::client::{self, CallRecord, Liveness, NewCall, Session, Ticket, Wait};
+use crate::status::{Cause, Failure, Status};
 use crate::wire::{Batch, Malformed, Message};
 
 /// One connection to a server.
@@ -32,7 +32,7 @@ pub(crate) struct Connection {
     state: Aligned<Mutex<State>>,
     link: Link,
     /// What is told of the connection's events: its channel.
-    watcher: OnceLock<Weak<dyn Watcher>>,
+    pub(super) watcher: OnceLock<Weak<dyn Watcher>>,
 }
 
 /// At the beginning of a cache line, so that it takes no more of them than it has to.
@@ -48,16 +48,8 @@ pub(super) struct State {
     pub(super) session: Session,
     /// Whether the transport has to connect anew.
     pub(super) must_renew: bool,
-    /// Counts the connection as up, where the transport tells.
-    up: Option<Up>,
-}
-
-/// What hears of a connection's events. No lock is held.
-pub(super) trait Watcher: std::fmt::Debug + Send + Sync {
-    /// The connection is up.
-    fn connected(&self, connection: &Connection);
-    /// Something is different that a channel shows of its connections.
-    fn changed(&self);
+    /// Whether the metrics count the connection as up. The recorder, which is user code, is told once the lock is released.
+    pub(super) is_counted: bool,
 }
 
 /// How a connection learns whether its server is there.
@@ -104,20 +96,24 @@ impl Connection {
             is_connected: matches!(link, Link::Unmonitored | Link::Local),
         });
         let flush = FlushPolicy::new(clock::now());
+        // No transport tells of a link that is up from the start.
+        let is_counted = link == Link::Local;
+        count_up(false, is_counted);
         Arc::new(Self {
             endpoint,
             config,
             counters,
             notify: Arc::new(DriverNotify::new()),
-            state: Aligned(Mutex::new(State { flush, session, must_renew: false, up: None })),
+            state: Aligned(Mutex::new(State { flush, session, must_renew: false, is_counted })),
             link,
             watcher: OnceLock::new(),
         })
     }
 
-    /// Sets what is told of the connection's events. Only the first time counts.
-    pub(super) fn tell(&self, watcher: Weak<dyn Watcher>) {
-        let _ = self.watcher.set(watcher);
+    /// Reports whether the lock is free, as it is to be while user code runs.
+    #[cfg(test)]
+    pub(crate) fn is_unlocked(&self) -> bool {
+        self.state.0.try_lock().is_ok()
     }
 
     #[inline]
@@ -135,54 +131,16 @@ impl Connection {
         returned
     }
 
-    /// Calls the session; then tells events, with the lock released. The caller wakes tasks.
+    /// Calls the session; then tells events, with the lock released. The caller wakes tasks, those of other connections among them.
     #[inline]
     pub(super) fn collecting<R>(&self, wakers: &mut Vec<Waker>, run: impl FnOnce(&mut Session) -> R) -> R {
         let mut state = self.lock();
         let returned = run(&mut state.session);
         state.session.take_wakers(wakers);
         if let Some(event) = state.session.poll_event() {
-            self.tell_events(state, event);
+            self.tell_events(state, event, wakers);
         }
         returned
-    }
-
-    #[cold]
-    fn tell_events(&self, mut state: MutexGuard<'_, State>, first: Event) {
-        let mut events = vec![first];
-        events.extend(std::iter::from_fn(|| state.session.poll_event()));
-        for event in &events {
-            match event {
-                Event::Connected { .. } => {
-                    state.up = (self.link == Link::Monitored).then(|| Up::new(End::Client));
-                }
-                Event::Disconnected => state.up = None,
-                Event::Renew => state.must_renew = true,
-                _ => {}
-            }
-        }
-        drop(state);
-        let watcher = self.watcher.get().and_then(Weak::upgrade);
-        for event in events {
-            match event {
-                Event::Dropped { reason, count } => self.counters.drops(reason, count),
-                Event::Renew => self.notify.notify(),
-                Event::Connected { again } => {
-                    if again {
-                        self.counters.reconnected();
-                    }
-                    if let Some(watcher) = &watcher {
-                        watcher.connected(self);
-                        watcher.changed();
-                    }
-                }
-                Event::Disconnected | Event::Changed | _ => {
-                    if let Some(watcher) = &watcher {
-                        watcher.changed();
-                    }
-                }
-            }
-        }
     }
 
     /// Returns where it goes.
@@ -346,10 +304,18 @@ impl Connection {
         self.collecting(wakers, Session::handle_connected);
     }
 
-    /// See [`Session::handle_disconnected`].
+    /// See [`Session::handle_disconnected`]. Closes a local connection, whose server has ended.
     pub(crate) fn handle_disconnected(&self, wakers: &mut Vec<Waker>) {
         let now = clock::now();
-        self.collecting(wakers, |session| session.handle_disconnected(now));
+        self.collecting(wakers, |session| {
+            if self.link == Link::Local {
+                // Its server was the only one: the link never comes up again.
+                let why = Status::unavailable("the server's task has ended").caused_by(Cause::Closed);
+                session.close(Some(why), now);
+            } else {
+                session.handle_disconnected(now);
+            }
+        });
     }
 
     /// See [`Session::handle_lost_message`].

@@ -1,5 +1,6 @@
 //! What a channel does to a connection: chooses it, reads how it is, and ends it.
 
+use std::task::Waker;
 use std::time::Instant;
 
 use super::connection::{Connection, Link};
@@ -43,9 +44,9 @@ impl Connection {
         read(&self.lock().session)
     }
 
-    /// Wakes the callers that wait here, because another connection is up. `is_known`: its name has led to a server.
-    pub(super) fn wake_waiting(&self, is_known: bool) {
-        self.with(|session| {
+    /// Collects the callers that wait here, because another connection is up. `is_known`: its name has led to a server.
+    pub(super) fn collect_waiting(&self, is_known: bool, wakers: &mut Vec<Waker>) {
+        self.collecting(wakers, |session| {
             if is_known {
                 session.mark_up();
             }

@@ -1,13 +1,15 @@
 //! [`Endpoints`]: the connections of a channel, and which of them a call goes by.
 
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, Weak};
+use std::task::Waker;
 use std::time::Instant;
 
 use tokio::sync::watch;
 
 use super::config::Config;
-use super::connection::{Connection, Link, Watcher};
+use super::connection::{Connection, Link};
 use super::counters::ChannelCounters;
+use super::events::Watcher;
 use super::overlap::Overlaps;
 use super::retry::Budget;
 use crate::session::client::HealthState;
@@ -53,15 +55,15 @@ impl Endpoints {
         self.resolved.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a function for every connection.
-    pub(crate) fn each(&self, mut run: impl FnMut(&Arc<Connection>)) {
+    /// Runs a function for every connection, under a lock: it must not run user code, and so wake no task. See [`Endpoints::all`].
+    fn each(&self, mut run: impl FnMut(&Arc<Connection>)) {
         self.given.iter().for_each(&mut run);
         if self.has_names() {
             self.resolved().iter().for_each(run);
         }
     }
 
-    /// Returns all connections, in the order in which their endpoints were given.
+    /// Returns all connections as they are now, in the order in which their endpoints were given. No lock is held after that.
     pub(crate) fn all(&self) -> Vec<Arc<Connection>> {
         let mut all = Vec::with_capacity(self.given.len());
         self.each(|connection| all.push(Arc::clone(connection)));
@@ -80,8 +82,11 @@ impl Endpoints {
     /// Adds connections to the addresses of a name. Retired ones stay until they have ended.
     pub(crate) fn resolved_to(&self, new: Vec<Arc<Connection>>) {
         let mut resolved = self.resolved.write().unwrap_or_else(PoisonError::into_inner);
-        resolved.retain(|connection| !connection.is_closed());
+        let ended: Vec<_> = resolved.extract_if(.., |connection| connection.is_closed()).collect();
         resolved.extend(new);
+        drop(resolved);
+        // A connection may hold what is a user's.
+        drop(ended);
     }
 
     /// Returns the connection for a call: the best that is up, or else the first, to wait there; `None` for the first if it is
@@ -138,13 +143,13 @@ impl Endpoints {
 }
 
 impl Watcher for Endpoints {
-    /// Wakes the callers that wait for another connection that is down.
-    fn connected(&self, connection: &Connection) {
-        self.each(|other| {
-            if !std::ptr::eq(&raw const **other, connection) {
-                other.wake_waiting(other.link() == Link::None);
+    /// Collects the callers that wait for another connection that is down.
+    fn connected(&self, connection: &Connection, wakers: &mut Vec<Waker>) {
+        for other in self.all() {
+            if !std::ptr::eq(Arc::as_ptr(&other), connection) {
+                other.collect_waiting(other.link() == Link::None, wakers);
             }
-        });
+        }
     }
 
     fn changed(&self) {
@@ -154,8 +159,62 @@ impl Watcher for Endpoints {
 
 impl Drop for Endpoints {
     fn drop(&mut self) {
-        self.each(|connection| connection.close_when_sent());
+        self.all().iter().for_each(|connection| connection.close_when_sent());
         // The tasks that look names up find the channel gone.
         self.changed();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::OnceLock;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+    use std::task::{Context, Wake};
+
+    use super::*;
+    use crate::clock;
+    use crate::flow::wake;
+    use crate::session::client::Wait;
+
+    /// A task that reads and changes its channel's connections as it is woken, as user code may.
+    #[derive(Default)]
+    struct Meddling {
+        endpoints: OnceLock<Arc<Endpoints>>,
+        woken: AtomicUsize,
+    }
+
+    impl Wake for Meddling {
+        fn wake(self: Arc<Self>) {
+            let endpoints = self.endpoints.get().unwrap();
+            assert!(endpoints.resolved.try_write().is_ok(), "woken under the lock");
+            endpoints.resolved_to(Vec::new());
+            assert_eq!(endpoints.all().len(), 3);
+            self.woken.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    #[tokio::test]
+    async fn callers_that_wait_for_another_connection_are_woken_without_a_lock() {
+        let config = Config::default();
+        let connect = |link| Connection::new("tcp://a:1".to_owned(), config.clone(), Arc::default(), link);
+        let (first, second) = (connect(Link::Monitored), connect(Link::Monitored));
+        let endpoints = Endpoints::new(vec![connect(Link::None)], config.clone(), Arc::default());
+        let meddling = Arc::new(Meddling::default());
+        meddling.endpoints.set(Arc::clone(&endpoints)).unwrap();
+        let resolved = [Arc::clone(&first), Arc::clone(&second)];
+        for connection in &resolved {
+            endpoints.adopt(connection);
+        }
+        endpoints.resolved_to(resolved.to_vec());
+
+        let waker = Waker::from(Arc::clone(&meddling));
+        let (wait, mut ticket) = (Wait { deadline: None, for_ready: true }, None);
+        let room =
+            first.poll_ready(&mut Context::from_waker(&waker), &mut ticket, wait, clock::now()).is_pending();
+        assert!(room, "it is not up");
+        let mut wakers = Vec::new();
+        second.handle_connected(&mut wakers);
+        wake(wakers);
+        assert_eq!(meddling.woken.load(Ordering::Relaxed), 1);
     }
 }

@@ -10,7 +10,7 @@ use crate::codec::{Plain, decode};
 use crate::flow::{InboundStream, OutboundStream};
 use crate::metadata::Metadata;
 use crate::session::client::{CallRecord, NewCall, Streams, Ticket, Wait};
-use crate::stream::{Outgoing, StreamingHalf};
+use crate::stream::Outgoing;
 use crate::wire::{Batch, Item, ItemHead, RecordBuilder};
 
 /// Counts how often it was woken while the connection's lock was free, as user code may want it.
@@ -21,7 +21,7 @@ struct Locking {
 
 impl Wake for Locking {
     fn wake(self: Arc<Self>) {
-        assert!(self.connection.state.0.try_lock().is_ok(), "woken under the lock");
+        assert!(self.connection.is_unlocked(), "woken under the lock");
         self.woken.fetch_add(1, Ordering::Relaxed);
     }
 }
@@ -87,46 +87,24 @@ impl AsRef<[u8]> for Users {
 
 impl Drop for Users {
     fn drop(&mut self) {
-        assert!(self.0.state.0.try_lock().is_ok(), "dropped under the lock");
+        assert!(self.0.is_unlocked(), "dropped under the lock");
         self.1.fetch_add(1, Ordering::Relaxed);
     }
 }
 
-/// Cancels its call when it is dropped, as what a stream keeps does.
-struct Cancels(Arc<Connection>, u32);
-
-impl Drop for Cancels {
-    fn drop(&mut self) {
-        self.0.abandon_call(self.1, "given up");
-    }
-}
-
+/// Those of a stream's items are in `call/handle.rs`.
 #[tokio::test]
 async fn unread_bytes_are_not_dropped_under_the_lock() {
     let connection = connection(Config::default());
     let dropped = Arc::new(AtomicUsize::new(0));
     let users = || Bytes::from_owner(Users(Arc::clone(&connection), Arc::clone(&dropped)));
-    let inbound = Arc::new(InboundStream::new(100_000));
-    let streams = Streams { inbound: Some(Arc::clone(&inbound)), outbound: None };
-    let id = send(&connection, Waker::noop(), &mut None, &streams).unwrap();
-    drop(streams);
-    let items = [&[1, 0x94, 5][..], &[u8::try_from(id).unwrap(), 0xc4, 0, 0x91, 0]].concat();
-    let batch = Batch::attach(items.into(), vec![users()]).unwrap();
-    receive(&connection, &batch, usize::MAX);
-    drop(batch);
-    let outgoing: Arc<dyn Outgoing> = Arc::<Connection>::clone(&connection);
-    let call: Box<dyn std::any::Any + Send + Sync> = Box::new(Cancels(Arc::clone(&connection), id));
-    let (call, id, window) = (Some(call), u64::from(id), 100_000);
-    drop(StreamingHalf { inbound, outgoing, id, window, call, layer: None });
-    assert_eq!(dropped.load(Ordering::Relaxed), 1, "of an item of a stream");
-
     let id = send(&connection, Waker::noop(), &mut None, &Streams::default()).unwrap();
     let reply = [&[1, 0x94, 3][..], &[u8::try_from(id).unwrap(), 0xc4, 0, 0x91, 0]].concat();
     let batch = Batch::attach(reply.into(), vec![users()]).unwrap();
     receive(&connection, &batch, usize::MAX);
     drop(batch);
     connection.abandon_call(id, "given up");
-    assert_eq!(dropped.load(Ordering::Relaxed), 2, "of a reply");
+    assert_eq!(dropped.load(Ordering::Relaxed), 1, "of a reply");
 
     // An item of a call that is over.
     let value = users();
@@ -134,7 +112,7 @@ async fn unread_bytes_are_not_dropped_under_the_lock() {
     let stream = Arc::new(OutboundStream::new(1));
     connection.flush(u64::from(id), &stream, Some(item));
     drop(value);
-    assert_eq!(dropped.load(Ordering::Relaxed), 3, "of an item that was not sent");
+    assert_eq!(dropped.load(Ordering::Relaxed), 2, "of an item that was not sent");
 }
 
 /// As when others are to be woken first.
@@ -177,4 +155,89 @@ async fn what_is_dropped_is_counted_by_its_reason() {
     assert_eq!(dropped(), [0, 0, 1, 0]);
     connection.handle_lost_message(&mut Vec::new());
     assert_eq!(dropped(), [0, 1, 1, 0]);
+}
+
+/// A connection that was closed, or whose address is gone, may still come up, and is not counted.
+#[cfg(feature = "metrics")]
+#[test]
+fn the_recorder_counts_connections_that_are_up_and_runs_without_the_lock() {
+    let recorder = Recorder::default();
+    metrics::with_local_recorder(&recorder, || {
+        let ups = || recorder.gauge.ups.load(Ordering::Relaxed);
+        let local = connection(Config::default());
+        assert_eq!(ups(), 1, "a local connection is up from the start");
+        local.close_now(None);
+        assert_eq!(ups(), 0);
+        let connection =
+            Connection::new("tcp://a:1".to_owned(), Config::default(), Arc::default(), Link::Monitored);
+        *recorder.gauge.connection.lock().unwrap() = Some(Arc::clone(&connection));
+        connection.handle_connected(&mut Vec::new());
+        connection.handle_connected(&mut Vec::new());
+        assert_eq!(ups(), 1);
+        connection.handle_disconnected(&mut Vec::new());
+        assert_eq!(ups(), 0);
+        connection.retire();
+        connection.handle_connected(&mut Vec::new());
+        assert_eq!(ups(), 0);
+    });
+}
+
+/// Counts connections for a program, and, as user code may, wants a connection's lock.
+#[cfg(feature = "metrics")]
+#[derive(Default)]
+struct Gauge {
+    connection: std::sync::Mutex<Option<Arc<Connection>>>,
+    ups: std::sync::atomic::AtomicIsize,
+}
+
+#[cfg(feature = "metrics")]
+impl Gauge {
+    fn add(&self, more: isize) {
+        let connection = self.connection.lock().unwrap();
+        assert!(
+            connection.as_ref().is_none_or(|connection| connection.is_unlocked()),
+            "recorded under the lock"
+        );
+        self.ups.fetch_add(more, Ordering::Relaxed);
+    }
+}
+
+#[cfg(feature = "metrics")]
+impl metrics::GaugeFn for Gauge {
+    fn increment(&self, _: f64) {
+        self.add(1);
+    }
+
+    fn decrement(&self, _: f64) {
+        self.add(-1);
+    }
+
+    fn set(&self, _: f64) {}
+}
+
+#[cfg(feature = "metrics")]
+#[derive(Default)]
+struct Recorder {
+    gauge: Arc<Gauge>,
+}
+
+#[cfg(feature = "metrics")]
+impl metrics::Recorder for Recorder {
+    fn describe_counter(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
+
+    fn describe_gauge(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
+
+    fn describe_histogram(&self, _: metrics::KeyName, _: Option<metrics::Unit>, _: metrics::SharedString) {}
+
+    fn register_counter(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Counter {
+        metrics::Counter::noop()
+    }
+
+    fn register_gauge(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Gauge {
+        metrics::Gauge::from_arc(Arc::clone(&self.gauge))
+    }
+
+    fn register_histogram(&self, _: &metrics::Key, _: &metrics::Metadata<'_>) -> metrics::Histogram {
+        metrics::Histogram::noop()
+    }
 }

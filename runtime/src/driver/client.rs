@@ -6,12 +6,11 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Instant;
 
-use tokio::runtime::{Handle, RuntimeFlavor};
 use tokio::time::{Sleep, sleep_until};
 
 use crate::clock;
 use crate::connection::{Connection, DriverAction};
-use crate::flush::{wakes_per_turn, yield_to_driver};
+use crate::flush::{BYTES_PER_TURN, YieldTurn, wakes_per_turn};
 use crate::status::{Cause, Status};
 use crate::telemetry::{self, End};
 use crate::transport::{ClientTransport, LinkEvent, Sent, TransportError};
@@ -32,18 +31,13 @@ pub(crate) struct ClientDriver<T> {
     has_unsent: bool,
     /// When the events of the connection were last read.
     looked: Instant,
-    /// Whether the runtime has a single thread. If so, woken tasks run before this one in any case, and what they send may wait
-    /// for the last of them. With several threads, a task that was woken may keep one of them busy while others are idle; those
-    /// could not take over a driver that has yielded to that task.
-    has_one_thread: bool,
+    yielding: YieldTurn,
 }
 
 /// Maximum number of messages to send before the transport is read again.
 const MAX_SENDS: usize = 64;
 /// Maximum number of messages to receive before the transport is written again.
 const MAX_RECEIVES: usize = 64;
-/// Number of received bytes after which the tasks that wait for them run first.
-const MAX_RECEIVED_BYTES: usize = 64 * 1024;
 /// Maximum number of rounds before other tasks of the thread run.
 const MAX_ROUNDS: usize = 16;
 
@@ -73,7 +67,7 @@ impl<T: ClientTransport> ClientDriver<T> {
             is_blocked: false,
             has_unsent: false,
             looked: clock::now(),
-            has_one_thread: Handle::current().runtime_flavor() == RuntimeFlavor::CurrentThread,
+            yielding: YieldTurn::new(),
         }
     }
 
@@ -126,11 +120,7 @@ impl<T: ClientTransport> ClientDriver<T> {
     fn yield_turn(&mut self, context: &mut Context<'_>) {
         let _ = self.poll_tick(context, clock::now());
         self.wake();
-        if self.has_one_thread {
-            yield_to_driver(context);
-        } else {
-            context.waker().wake_by_ref();
-        }
+        self.yielding.yield_turn(context);
     }
 
     fn wake(&mut self) {
@@ -158,7 +148,7 @@ impl<T: ClientTransport> ClientDriver<T> {
             };
             let next = self.connection.handle_message(&batch, at, &mut self.wakers, max_wakes, now);
             self.unfinished = next.map(|at| (batch, at));
-            if self.wakers.len() >= max_wakes || bytes >= MAX_RECEIVED_BYTES && !self.wakers.is_empty() {
+            if self.wakers.len() >= max_wakes || bytes >= BYTES_PER_TURN && !self.wakers.is_empty() {
                 return Ok(Received::Enough);
             }
         }

@@ -6,8 +6,8 @@
 /// Number of records that a server receives before it sends: enough for a batch of answers, and few enough that the first answer is not
 /// late.
 const RECORDS_PER_TURN: usize = 16;
-/// Number of bytes that a server receives before it sends, for the same reason.
-const BYTES_PER_TURN: usize = 64 * 1024;
+/// Bytes that a server takes before it sends, for the same reason; and that a client takes before the tasks that wait for them run.
+pub(crate) const BYTES_PER_TURN: usize = 64 * 1024;
 
 /// What a server has received since it last sent.
 #[derive(Debug, Default)]

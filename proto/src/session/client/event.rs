@@ -2,7 +2,6 @@
 
 /// What a session tells its channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
 pub enum Event {
     /// The connection is up; `again`: it was up before.
     Connected {
