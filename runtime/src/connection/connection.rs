@@ -15,7 +15,7 @@ use crate::flow::wake;
 use crate::flush::{DriverNotify, FlushPolicy, yield_to_driver};
 use crate::metadata::Metadata;
 use crate::session::Deadline;
-use crate::session::client::{self, CallRecord, Liveness, NewCall, Session, Ticket, Wait};
+use crate::session::client::{self, CallRecord, LivenessConfig, NewCall, Session, Ticket, Wait};
 use crate::status::{Cause, Failure, Status};
 use crate::wire::{Batch, Malformed, Message};
 
@@ -188,14 +188,14 @@ impl Connection {
         }
         let State { flush, session, .. } = &mut *state;
         if flush.must_yield(now, session.has_waiting()) {
-            drop(state);
+            Self::release(state);
             self.notify.notify();
             yield_to_driver(context);
             return Poll::Pending;
         }
         let deadline = wait.deadline.map(|deadline| deadline.at);
         if session.poll_room(context, ticket, deadline, now).is_pending() {
-            drop(state);
+            Self::release(state);
             self.notify.notify();
             return Poll::Pending;
         }

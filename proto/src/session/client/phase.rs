@@ -5,7 +5,7 @@ use std::time::Instant;
 /// Whether a connection takes calls.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Phase {
-    /// It is not up, or not yet.
+    /// The connection is not up, or not yet.
     Connecting,
     /// Messages go out.
     Ready,
@@ -16,7 +16,7 @@ pub enum Phase {
     },
     /// Its address is no longer the channel's: it takes no new calls, and ends once it is idle.
     Retiring,
-    /// It will never be used again.
+    /// The connection will never be used again.
     Closed,
 }
 
@@ -37,6 +37,15 @@ impl PhaseState {
     #[inline]
     pub(super) fn is_ready(&self) -> bool {
         self.0 == Phase::Ready
+    }
+
+    /// Reports whether calls may begin by this time.
+    #[inline]
+    pub(super) fn is_ready_by(&self, now: Instant) -> bool {
+        match self.0 {
+            Phase::GoingAway { until } => until <= now,
+            phase => phase == Phase::Ready,
+        }
     }
 
     /// Reports whether messages go out, be it to a server that takes no new calls.

@@ -207,9 +207,9 @@ impl Session {
     }
 
     /// Returns how good a choice the connection is, the least being the best, or `None` if it takes no calls.
-    pub fn rank(&mut self, now: Instant) -> Option<(HealthState, usize)> {
-        self.look_at_phase(now);
-        self.phase.is_ready().then(|| (self.health.state(now), self.calls.len()))
+    #[must_use]
+    pub fn rank(&self, now: Instant) -> Option<(HealthState, usize)> {
+        self.phase.is_ready_by(now).then(|| (self.health.state(now), self.calls.len()))
     }
 
     /// Returns whether the server is worth calling.

@@ -250,8 +250,9 @@ fn a_caller_that_waits_for_a_server_that_went_away_is_woken_though_another_looks
     assert!(session.poll_room(&context, &mut None, None, now).is_pending());
     let at = session.poll_timeout().expect("its word ends by time");
     assert_eq!(woken(&mut session), 0);
-    // The time has come, and a channel looks for a connection before the timer fires.
+    // The time has come, and another call begins before the timer fires.
     assert!(session.rank(at).is_some());
+    assert!(session.check_ready(&mut None, Wait { deadline: None, for_ready: false }, at).is_ok());
     session.handle_timeout(at);
     assert_eq!(woken(&mut session), 1);
 }
