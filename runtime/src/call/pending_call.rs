@@ -118,7 +118,7 @@ impl PendingCall {
             record: Some(record),
             keeps: Keeps::default(),
             fixed_deadline: Fixed::No,
-            trace: if has_middleware { Inherited::here() } else { Inherited::default() },
+            trace: has_middleware.then(Inherited::here).unwrap_or_default(),
             dispatch: Dispatch::Waiting,
             route: None,
         }
