@@ -127,6 +127,7 @@ impl Session {
     #[inline]
     pub(super) fn remove_call(&mut self, id: u32) -> Option<ClientCall> {
         self.made_room();
+        self.forget_withheld(id);
         self.calls.remove(id)
     }
 

@@ -70,16 +70,7 @@ pub struct Session {
     /// What last kept the connection from coming up.
     pub(super) trouble: Option<String>,
     pub(super) events: VecDeque<Event>,
-    pub(super) config: Settings,
-}
-
-/// What stays of a [`Config`].
-#[derive(Debug)]
-pub(super) struct Settings {
-    pub(super) endpoint: String,
-    pub(super) max_body: usize,
-    pub(super) max_calls: usize,
-    pub(super) is_monitored: bool,
+    pub(super) config: Config,
 }
 
 /// How long a call waits for a connection and for room on it.
@@ -98,9 +89,8 @@ impl Session {
     /// Creates the session of a connection that is being made.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let Config { endpoint, max_body, max_calls, liveness, is_monitored, is_connected } = config;
         Self {
-            phase: PhaseState::new(is_connected),
+            phase: PhaseState::new(config.is_connected),
             open: 0,
             begun: 0,
             look_at: None,
@@ -110,15 +100,15 @@ impl Session {
             has_news: false,
             one_way: OneWay::default(),
             wakers: Vec::new(),
-            liveness: liveness.map(Liveness::new),
+            liveness: config.liveness.map(Liveness::new),
             health: OutlierDetection::default(),
             pending: PendingStreams::default(),
             withheld: IdMap::default(),
             has_sent: false,
-            was_up: is_connected,
+            was_up: config.is_connected,
             trouble: None,
             events: VecDeque::new(),
-            config: Settings { endpoint, max_body, max_calls, is_monitored },
+            config,
         }
     }
 

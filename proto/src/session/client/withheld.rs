@@ -8,10 +8,9 @@ use super::sending::MAX_WAITING_BYTES;
 use super::session::Session;
 use crate::flow::OutboundStream;
 
-/// Size in bytes of the outbox from which on streams have no credit. Each stream may add what it has gathered, and one item.
-const MAX_WAITING_ITEMS_BYTES: usize = MAX_WAITING_BYTES;
-/// Size in bytes of the outbox below which they have it again: there is room for more than one message then.
-const GIVE_BACK_BELOW_BYTES: usize = MAX_WAITING_ITEMS_BYTES / 2;
+/// Size in bytes of the outbox below which streams have credit again: there is room for more than one message then. They lose it at
+/// [`MAX_WAITING_BYTES`]; each may then add what it has gathered, and one item.
+const GIVE_BACK_BELOW_BYTES: usize = MAX_WAITING_BYTES / 2;
 
 impl Session {
     /// Takes credit for the client's stream of a call.
@@ -19,7 +18,7 @@ impl Session {
         let Some(outbound) = self.calls.get(id).and_then(|call| call.streams.outbound.as_ref()) else {
             return;
         };
-        if self.outbox.len() < MAX_WAITING_ITEMS_BYTES {
+        if self.outbox.len() < MAX_WAITING_BYTES {
             self.wakers.extend(outbound.grant(bytes));
         } else {
             self.withhold(id, bytes);
@@ -29,8 +28,16 @@ impl Session {
     /// Takes a stream's credit back if there is no room for its items.
     #[inline]
     pub(super) fn check_room_for_items(&mut self, id: u32, stream: &Arc<OutboundStream>) {
-        if self.outbox.len() >= MAX_WAITING_ITEMS_BYTES {
+        if self.outbox.len() >= MAX_WAITING_BYTES {
             self.withhold(id, stream.take_back_credit());
+        }
+    }
+
+    /// Forgets the credit of a call that has ended: its id may be another's later.
+    #[inline]
+    pub(super) fn forget_withheld(&mut self, id: u32) {
+        if !self.withheld.is_empty() {
+            self.withheld.remove(&id);
         }
     }
 
@@ -107,6 +114,17 @@ mod tests {
         assert!(left > GIVE_BACK_BELOW_BYTES - 200_000 && session.withheld.is_empty());
         assert_ne!(woken(&mut session), 0, "the sender");
         assert!(send_all(&mut session, id, &stream) > 200);
-        assert!(session.outbox.len() < MAX_WAITING_ITEMS_BYTES + 20_000);
+        assert!(session.outbox.len() < MAX_WAITING_BYTES + 20_000);
+    }
+
+    #[test]
+    fn nothing_is_kept_of_a_call_that_has_ended() {
+        let (mut session, now) = (session(), Instant::now());
+        let stream = Arc::new(OutboundStream::new(u64::from(u32::MAX)));
+        let id = begin_stream(&mut session, Arc::clone(&stream), now);
+        send_all(&mut session, id, &stream);
+        assert!(!session.withheld.is_empty());
+        session.abandon(id, "given up");
+        assert!(session.withheld.is_empty());
     }
 }
