@@ -26,6 +26,8 @@ mod stream;
 mod telemetry;
 pub mod testing;
 mod transport;
+#[cfg(test)]
+mod users_bytes;
 
 pub(crate) use zsvc_proto::{codec, flow, metadata, method, session, status, wire};
 

@@ -99,31 +99,14 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
     use std::task::Waker;
 
-    use bytes::Bytes;
-
     use super::*;
     use crate::connection::{Config, Link};
     use crate::flow::InboundStream;
     use crate::metadata::Metadata;
     use crate::session::client::{CallRecord, NewCall, Streams};
     use crate::stream::{Outgoing, StreamingHalf};
+    use crate::users_bytes::users_bytes;
     use crate::wire::{Batch, RecordBuilder};
-
-    /// A user's bytes, which within one process may be those of an item.
-    struct Users(Arc<Connection>, Arc<AtomicUsize>);
-
-    impl AsRef<[u8]> for Users {
-        fn as_ref(&self) -> &[u8] {
-            &[7; 5_000]
-        }
-    }
-
-    impl Drop for Users {
-        fn drop(&mut self) {
-            assert!(self.0.is_unlocked(), "dropped under the lock");
-            self.1.fetch_add(1, Ordering::Relaxed);
-        }
-    }
 
     fn send(connection: &Arc<Connection>, streams: &Streams) -> CallHandle {
         let (wait, now) = (Wait { deadline: None, for_ready: true }, clock::now());
@@ -140,7 +123,8 @@ mod tests {
     async fn a_stream_that_is_dropped_cancels_its_call_and_drops_its_items_without_the_lock() {
         let connection = Connection::new("local".to_owned(), Config::default(), Arc::default(), Link::Local);
         let dropped = Arc::new(AtomicUsize::new(0));
-        let users = Bytes::from_owner(Users(Arc::clone(&connection), Arc::clone(&dropped)));
+        let asked = Arc::clone(&connection);
+        let users = users_bytes(&dropped, move || _ = asked.open_calls());
         let inbound = Arc::new(InboundStream::new(100_000));
         let streams = Streams { inbound: Some(Arc::clone(&inbound)), outbound: None };
         let handle = send(&connection, &streams);

@@ -11,6 +11,7 @@ use crate::flow::{InboundStream, OutboundStream};
 use crate::metadata::Metadata;
 use crate::session::client::{CallRecord, NewCall, Streams, Ticket, Wait};
 use crate::stream::Outgoing;
+use crate::users_bytes::users_bytes;
 use crate::wire::{Batch, Item, ItemHead, RecordBuilder};
 
 /// Counts how often it was woken while the connection's lock was free, as user code may want it.
@@ -76,28 +77,15 @@ async fn no_task_is_woken_under_the_lock() {
     }
 }
 
-/// A user's bytes, which within one process may be those of an item.
-struct Users(Arc<Connection>, Arc<AtomicUsize>);
-
-impl AsRef<[u8]> for Users {
-    fn as_ref(&self) -> &[u8] {
-        &[7; 5_000]
-    }
-}
-
-impl Drop for Users {
-    fn drop(&mut self) {
-        assert!(self.0.is_unlocked(), "dropped under the lock");
-        self.1.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 /// Those of a stream's items are in `call/handle.rs`.
 #[tokio::test]
 async fn unread_bytes_are_not_dropped_under_the_lock() {
     let connection = connection(Config::default());
     let dropped = Arc::new(AtomicUsize::new(0));
-    let users = || Bytes::from_owner(Users(Arc::clone(&connection), Arc::clone(&dropped)));
+    let users = || {
+        let connection = Arc::clone(&connection);
+        users_bytes(&dropped, move || _ = connection.open_calls())
+    };
     let id = send(&connection, Waker::noop(), &mut None, &Streams::default()).unwrap();
     let reply = [&[1, 0x94, 3][..], &[u8::try_from(id).unwrap(), 0xc4, 0, 0x91, 0]].concat();
     let batch = Batch::attach(reply.into(), vec![users()]).unwrap();

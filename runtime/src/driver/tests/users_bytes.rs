@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::channel;
-use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -13,25 +11,13 @@ use crate::Status;
 use crate::codec::Blob;
 use crate::peer::{Peer, Progress};
 use crate::session::server::{Answer, CallKey, Methods, Session};
+use crate::users_bytes::users_bytes;
 use crate::wire::{Batch, RecordBuilder};
 
-/// A user's bytes, which ask something of the peer when they are dropped, as a user's code may.
-struct Asking(Arc<Peer>, Arc<AtomicUsize>);
-
-impl AsRef<[u8]> for Asking {
-    fn as_ref(&self) -> &[u8] {
-        static LONG: [u8; 40_000] = [7; 40_000];
-        &LONG
-    }
-}
-
-impl Drop for Asking {
-    fn drop(&mut self) {
-        let (peer, (told, answer)) = (Arc::clone(&self.0), channel());
-        std::thread::spawn(move || told.send(peer.with(|session| session.waiting())));
-        assert!(answer.recv_timeout(Duration::from_secs(20)).is_ok(), "dropped under the lock");
-        self.1.fetch_add(1, Ordering::Relaxed);
-    }
+/// A user's bytes, which ask something of the peer when they are dropped.
+fn of_user(peer: &Arc<Peer>, dropped: &Arc<AtomicUsize>) -> Bytes {
+    let peer = Arc::clone(peer);
+    users_bytes(dropped, move || _ = peer.with(|session| session.waiting()))
 }
 
 #[tokio::test]
@@ -40,7 +26,7 @@ async fn what_a_client_never_reads_is_not_dropped_under_the_lock() {
     receive(core, b"a", &[]);
     let (peer, dropped) = (core.peers.of(b"a"), Arc::new(AtomicUsize::new(0)));
     let answer = |id| {
-        let body = Bytes::from_owner(Asking(Arc::clone(&peer), Arc::clone(&dropped)));
+        let body = of_user(&peer, &dropped);
         let key = open(&peer, id);
         peer.answer(key, Answer::Reply(RecordBuilder::reply::<Blob, Bytes>(key.id(), &body).unwrap()));
     };
@@ -65,7 +51,7 @@ async fn what_a_handler_never_reads_is_not_dropped_under_the_lock() {
     let (peer, dropped) = (core.peers.of(b"a"), Arc::new(AtomicUsize::new(0)));
     let methods = Methods::new(&METHODS).expect("its methods have names of their own");
     let receive = |batch| peer.receive(Instant::now(), batch, &methods, &mut Progress::default());
-    let users = || Bytes::from_owner(Asking(Arc::clone(&peer), Arc::clone(&dropped)));
+    let users = || of_user(&peer, &dropped);
     let ends: [&dyn Fn(CallKey); 4] = [
         &|key| peer.answer(key, Answer::End),
         &|key| peer.fail(key, &Status::deadline_exceeded("too late")),
@@ -90,7 +76,7 @@ async fn a_message_of_which_nothing_is_kept_is_not_dropped_under_the_lock() {
     let (peer, dropped) = (core.peers.of(b"a"), Arc::new(AtomicUsize::new(0)));
     let methods = Methods::new(&METHODS).expect("its methods have names of their own");
     let receive = |batch| peer.receive(Instant::now(), batch, &methods, &mut Progress::default());
-    let users = || Bytes::from_owner(Asking(Arc::clone(&peer), Arc::clone(&dropped)));
+    let users = || of_user(&peer, &dropped);
     assert!(receive(attached_item(users())).is_none());
     assert_eq!(dropped.load(Ordering::Relaxed), 1, "of a call that is over");
     let refused = [&[1, 0x98, 1, 1, 0xa5], &b"t.X/y"[..], &[0xc4, 0, 0, 0x80, 0, 0x91, 0]].concat();

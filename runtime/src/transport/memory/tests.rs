@@ -19,6 +19,7 @@ use crate::peer::Config;
 use crate::session::server::Answer;
 use crate::status::Status;
 use crate::transport::{Arrival, BytesInFlight, ClientTransport, LinkEvent, Routed, Sent, ServerTransport};
+use crate::users_bytes::users_bytes;
 use crate::wire::{Item, ItemHead, Message, Outbox, RecordBuilder};
 
 fn message(byte: u8) -> Message {
@@ -217,28 +218,6 @@ async fn a_receipt_is_dropped_with_its_message_or_when_that_has_arrived() {
     assert_eq!(in_flight.done(), 300);
 }
 
-/// A user's bytes, whose drop uses the network.
-struct Users(Arc<SimNetwork>, Arc<AtomicUsize>);
-
-impl AsRef<[u8]> for Users {
-    fn as_ref(&self) -> &[u8] {
-        static LONG: [u8; 40_000] = [7; 40_000];
-        &LONG
-    }
-}
-
-impl Drop for Users {
-    fn drop(&mut self) {
-        let (network, (told, answer)) = (Arc::clone(&self.0), std::sync::mpsc::channel());
-        std::thread::spawn(move || {
-            network.change_rules(|_| ());
-            told.send(())
-        });
-        assert!(answer.recv_timeout(Duration::from_secs(20)).is_ok(), "dropped under the lock");
-        self.1.fetch_add(1, Ordering::Relaxed);
-    }
-}
-
 /// Both ends of a network, and messages whose bytes are a user's.
 struct UsersNetwork {
     network: Arc<SimNetwork>,
@@ -257,7 +236,8 @@ impl UsersNetwork {
     }
 
     fn message(&self) -> Message {
-        let bytes = Bytes::from_owner(Users(Arc::clone(&self.network), Arc::clone(&self.dropped)));
+        let network = Arc::clone(&self.network);
+        let bytes = users_bytes(&self.dropped, move || network.change_rules(|_| ()));
         let mut outbox = Outbox::default();
         outbox.push_item(1, Item::encode::<Blob, _>(&ItemHead::new(1), &bytes).unwrap());
         outbox.take().unwrap()
