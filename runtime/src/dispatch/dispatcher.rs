@@ -11,7 +11,8 @@ use super::handler::{Handler, poll_once, run};
 use super::handling::Handling;
 use super::incoming::{Incoming, Service};
 use super::queue::{AdmissionQueue, Admitted, Permit};
-use crate::peer::{OneWay, Peer, Shared};
+use super::running::{self, OneWay, Peer};
+use crate::peer::Shared;
 use crate::session::server::{Answer, CallKey, Event, Methods, RETRY_AFTER};
 use crate::status::{Cause, Failure, Status};
 
@@ -210,7 +211,7 @@ impl Dispatcher {
 
     fn spawn(&mut self, origin: Origin, peer: &Arc<Peer>, rest: impl Future<Output = ()> + Send + 'static) {
         match origin {
-            Origin::Call(key) => peer.spawn(key, rest),
+            Origin::Call(key) => running::spawn(peer, key, rest),
             Origin::OneWay(held) => {
                 let in_flight = held.unwrap_or_else(|| peer.hold_one_way());
                 self.spawn_one_way(in_flight, rest);

@@ -8,8 +8,8 @@ use std::task::{Context, Poll, Waker};
 use tokio::time::{Instant, Sleep};
 
 use super::handling::{Handling, Work};
+use super::running::Peer;
 use crate::context::with_deadline;
-use crate::peer::Peer;
 use crate::session::server::{Answer, CallKey};
 use crate::status::{Cause, Failure, Status};
 

@@ -7,6 +7,7 @@ use tokio::time::Instant;
 
 use super::handling::{AcceptedCall, Handling};
 use super::outgoing::PeerOutgoing;
+use super::running::Peer;
 use crate::codec::{self, Body, Form};
 use crate::context::{Context, PeerId};
 use crate::declaration::{
@@ -15,7 +16,7 @@ use crate::declaration::{
 use crate::flow::{InboundStream, OutboundStream};
 use crate::metadata::Metadata;
 use crate::method::{Method, MethodKind};
-use crate::peer::{Counters, Peer};
+use crate::peer::Counters;
 use crate::session::server::{CallKey, IncomingCall};
 use crate::status::Status;
 use crate::stream::{Outgoing, Sink, SinkHalf, Streaming, StreamingHalf};

@@ -3,6 +3,7 @@
 //! - `incoming`: what generated code implements and calls: [`Service`], and the [`Incoming`] call that is passed to a handler.
 //! - `handling`: a handler as a future that returns its answer.
 //! - `handler`: runs a handler, once in place and then as a task.
+//! - `running`: the task of a handler, which the end of its call aborts.
 //! - `queue`: calls that wait until fewer run.
 //! - `dispatcher`: takes a call to its handler, by all of these.
 //! - `outgoing`: how a call's streams write to its peer.
@@ -15,9 +16,13 @@ mod handling;
 mod incoming;
 mod outgoing;
 mod queue;
+mod running;
 
 pub(crate) use dispatcher::{Dispatcher, HandlerLayer};
 pub use handling::{AcceptedCall, Handling};
 pub use incoming::{Incoming, Service};
 #[cfg(test)]
 pub(crate) use outgoing::PeerOutgoing;
+#[cfg(test)]
+pub(crate) use running::spawn;
+pub(crate) use running::{Peer, Peers};

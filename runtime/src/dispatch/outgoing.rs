@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
+use super::running::Peer;
 use crate::flow::OutboundStream;
-use crate::peer::Peer;
 use crate::session::server::CallKey;
 use crate::stream::Outgoing;
 use crate::wire::Item;

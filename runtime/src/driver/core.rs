@@ -10,11 +10,11 @@ use tokio::time::Instant;
 
 #[cfg(any(test, fuzzing))]
 use crate::context::PeerId;
-use crate::dispatch::{Dispatcher, Service};
+use crate::dispatch::{Dispatcher, Peer, Peers, Service};
 use crate::middleware::ServerStack;
 #[cfg(any(test, fuzzing))]
 use crate::peer::Next;
-use crate::peer::{Config, Peer, Peers, Progress, Shared};
+use crate::peer::{Config, Progress, Shared};
 use crate::session::server::{Event, Methods};
 use crate::status::{Cause, Status};
 #[cfg(any(test, fuzzing))]

@@ -8,8 +8,9 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::core::Core;
+use crate::dispatch::Peer;
 use crate::flush::{Pace, Turn};
-use crate::peer::{Dropped, Next, Peer};
+use crate::peer::{Dropped, Next};
 use crate::session::server::{Drain, DrainStep};
 use crate::telemetry::{self, End};
 use crate::transport::{Arrival, Routed, ServerTransport, TransportError};

@@ -3,7 +3,8 @@
 //! - [`Peer`]: the lock around the session of one client; [`Peers`]: all of them; `ready_list`: those with something to send.
 //! - [`Config`], [`Counters`]: bounds and counters. [`Shared`]: what a driver shares with handlers.
 //!
-//! What records mean, and what answers a call, is in [`crate::session::server`].
+//! What records mean, and what answers a call, is in [`crate::session::server`]. What works on a call is a [`CallState`], which the owner of the
+//! server chooses: a handler, in [`crate::dispatch`].
 
 mod config;
 mod counters;
@@ -15,7 +16,7 @@ mod shared;
 
 pub(crate) use config::{Config, MaxRunning};
 pub use counters::{Counters, Dropped};
-pub(crate) use peer::{Next, OneWay, Peer, Progress};
+pub(crate) use peer::{CallState, Next, OneWay, Peer, Progress};
 #[cfg(test)]
 pub(crate) use peers::MAX_PEERS;
 pub(crate) use peers::Peers;

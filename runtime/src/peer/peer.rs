@@ -1,17 +1,14 @@
 //! [`Peer`]: the lock around the session of one client, and the number of its bytes that the transport holds.
 //!
-//! What records mean, and how calls are answered, is decided in [`crate::session::server`].
+//! What records mean, and how calls are answered, is decided in [`crate::session::server`]. What works on calls is behind [`CallState`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
-use tokio::sync::watch;
-use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use super::ready_list::ReadyList;
 use super::shared::Shared;
-use crate::context::{Caller, CancelReason, PeerId, Signal, announce};
+use crate::context::PeerId;
 use crate::session::server::{Answer, COUNT_STEP_BYTES, CallKey, Effects, Event, Methods, Session};
 use crate::status::Status;
 use crate::transport::{BytesInFlight, COPIED_BELOW_BYTES, SendReceipt};
@@ -19,18 +16,18 @@ use crate::wire::{Batch, Message};
 
 /// One client of a server. Handlers add answers from any thread; the driver sends them.
 #[derive(Debug)]
-pub(crate) struct Peer {
+pub(crate) struct Peer<C> {
     id: PeerId,
     shared: Arc<Shared>,
     ready: Arc<ReadyList<Self>>,
     /// Bytes that the transport holds for the client.
     in_flight: Arc<BytesInFlight>,
-    state: Mutex<State>,
+    state: Mutex<State<C>>,
 }
 
 #[derive(Debug)]
-struct State {
-    session: Session<Running>,
+struct State<C> {
+    session: Session<C>,
     /// Whether the peer is on one of the driver's lists.
     is_listed: bool,
     /// Number of bytes handed to the transport so far.
@@ -39,36 +36,12 @@ struct State {
     receipted: u64,
 }
 
-/// What the runtime keeps with a call in flight.
-#[derive(Debug, Default)]
-pub(crate) struct Running {
-    /// Task of the handler, once it was spawned.
-    task: Option<AbortHandle>,
-    /// Signal of the call's end, if the handler has asked for one, and the call's deadline.
-    signal: Option<(Signal, Option<Instant>)>,
-}
-
-/// Maximum time before the server's own deadline at which a client's cancellation still counts as the deadline.
-const CLOCK_DIFFERENCE: Duration = Duration::from_millis(10);
-
-impl Running {
-    fn announce(&self, why: &Status) {
-        let Some((signal, deadline)) = &self.signal else { return };
-        let reason = match CancelReason::of(why) {
-            // A client cancels a call at its deadline, a little before or after the server's own clock reaches it.
-            CancelReason::Client if deadline.is_some_and(|at| at <= Instant::now() + CLOCK_DIFFERENCE) => {
-                CancelReason::Deadline
-            }
-            reason => reason,
-        };
-        announce(signal, reason);
-    }
-
-    fn abort(&self) {
-        if let Some(task) = &self.task {
-            task.abort();
-        }
-    }
+/// What the owner of a server keeps with a call in flight: the handler that runs, for instance.
+pub(crate) trait CallState: Default + Send + 'static {
+    /// Says that the call has ended other than by its answer, and why. Called before any task is woken that the end concerns.
+    fn announce(&self, why: &Status);
+    /// Ends what works on the call.
+    fn abort(&self);
 }
 
 /// The state of reading a peer's message.
@@ -93,15 +66,15 @@ pub(crate) enum Next {
 
 /// A one-way call in flight, until this is dropped.
 #[derive(Debug)]
-pub(crate) struct OneWay(Arc<Peer>);
+pub(crate) struct OneWay<C: CallState>(Arc<Peer<C>>);
 
-impl Drop for OneWay {
+impl<C: CallState> Drop for OneWay<C> {
     fn drop(&mut self) {
         self.0.with(Session::end_one_way);
     }
 }
 
-impl Peer {
+impl<C: CallState> Peer<C> {
     pub(super) fn new(id: PeerId, shared: Arc<Shared>, ready: Arc<ReadyList<Self>>) -> Arc<Self> {
         let in_flight = BytesInFlight::new(Arc::clone(&shared.notify));
         let session = Session::new(Arc::clone(&shared.sessions));
@@ -119,7 +92,7 @@ impl Peer {
     }
 
     #[inline]
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, State<C>> {
         // Nothing panics while the lock is held but for lack of memory; the state is whole in any case.
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -127,7 +100,7 @@ impl Peer {
     /// Runs one step of the session under the lock, and the effects of that step without it. `step` must not run user code; its
     /// result is dropped without the lock.
     #[inline]
-    pub(crate) fn with<R>(self: &Arc<Self>, step: impl FnOnce(&mut Session<Running>) -> R) -> R {
+    pub(crate) fn with<R>(self: &Arc<Self>, step: impl FnOnce(&mut Session<C>) -> R) -> R {
         let mut state = self.lock();
         let result = step(&mut state.session);
         self.settle(state);
@@ -136,7 +109,7 @@ impl Peer {
 
     /// Puts the peer on the driver's list if there is something to send, releases the lock, and runs the session's effects.
     #[inline]
-    fn settle(self: &Arc<Self>, mut state: MutexGuard<'_, State>) {
+    fn settle(self: &Arc<Self>, mut state: MutexGuard<'_, State<C>>) {
         let is_new = !state.is_listed && state.session.wants_transmit();
         state.is_listed |= is_new;
         let effects = state.session.has_effects().then(|| state.session.take_effects());
@@ -156,7 +129,7 @@ impl Peer {
         self.shared.notify_of_records();
     }
 
-    fn run(&self, mut effects: Effects<Running>) {
+    fn run(&self, mut effects: Effects<C>) {
         if !effects.counts.is_empty() {
             self.shared.counters.add(&effects.counts);
         }
@@ -204,24 +177,20 @@ impl Peer {
         self.with(|session| session.fail(key, why));
     }
 
-    /// Spawns the rest of a handler. The end of the call aborts the task. Must be called within a tokio runtime.
-    pub(crate) fn spawn(self: &Arc<Self>, key: CallKey, handler: impl Future<Output = ()> + Send + 'static) {
-        // Not under the lock: a runtime that shuts down drops the handler in `spawn`, which answers the call.
-        let task = tokio::spawn(handler).abort_handle();
-        let unattached = match self.lock().session.app(key) {
-            Some(running) => running.task.replace(task),
-            None => Some(task),
-        };
-        // The call ended before its task was known. Aborting a task that is done does nothing.
-        if let Some(task) = unattached {
-            task.abort();
-        }
+    /// Runs a function on what is kept with a call, under the lock: it must not run user code. Returns `None` for a call that has ended.
+    pub(crate) fn with_call<R>(&self, key: CallKey, run: impl FnOnce(&mut C) -> R) -> Option<R> {
+        self.lock().session.app(key).map(run)
     }
 
     /// Counts a one-way call as in flight until what this returns is dropped.
-    pub(crate) fn hold_one_way(self: &Arc<Self>) -> OneWay {
+    pub(crate) fn hold_one_way(self: &Arc<Self>) -> OneWay<C> {
         self.lock().session.begin_one_way();
         OneWay(Arc::clone(self))
+    }
+
+    /// Reports whether the client is gone: it was lost, or the server has ended.
+    pub(crate) fn is_gone(&self) -> bool {
+        self.lock().session.is_gone()
     }
 
     /// Reports whether a call is in flight.
@@ -279,32 +248,12 @@ impl Peer {
 }
 
 #[inline]
-fn read_on(session: &mut Session<Running>, methods: &Methods, progress: &mut Progress) -> Option<Event> {
+fn read_on<C: CallState>(
+    session: &mut Session<C>,
+    methods: &Methods,
+    progress: &mut Progress,
+) -> Option<Event> {
     let event = session.poll_event(methods, || Instant::now().into_std());
     *progress = Progress { records: session.records_read(), has_unread: session.has_unread() };
     event
-}
-
-impl Caller for Peer {
-    fn id(&self) -> &PeerId {
-        &self.id
-    }
-
-    fn watch(&self, key: CallKey, signal: &Signal, deadline: Option<Instant>) -> bool {
-        let mut state = self.lock();
-        let running = state.session.app(key);
-        running.map(|running| running.signal = Some((Arc::clone(signal), deadline))).is_some()
-    }
-
-    fn is_gone(&self) -> bool {
-        self.lock().session.is_gone()
-    }
-
-    fn is_draining(&self) -> bool {
-        self.shared.sessions.is_draining()
-    }
-
-    fn draining(&self) -> watch::Receiver<bool> {
-        self.shared.draining()
-    }
 }

@@ -8,7 +8,7 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use super::counters::Dropped;
-use super::peer::Peer;
+use super::peer::{CallState, Peer};
 use super::ready_list::ReadyList;
 use super::shared::Shared;
 use crate::context::PeerId;
@@ -31,10 +31,10 @@ const SWEEP_PAUSE: Duration = Duration::from_millis(250);
 const MIN_SWEPT_PEERS: usize = 64;
 
 /// All clients that a server knows.
-pub(crate) struct Peers {
+pub(crate) struct Peers<C: CallState> {
     shared: Arc<Shared>,
-    ready: Arc<ReadyList<Peer>>,
-    known: HashMap<PeerId, Known>,
+    ready: Arc<ReadyList<Peer<C>>>,
+    known: HashMap<PeerId, Known<C>>,
     /// Number of clients at which idle ones are removed next: twice the number that the last sweep left.
     sweep_at: usize,
     /// Time before which no sweep runs, since the last one left the maximum number of clients, all of them busy.
@@ -43,13 +43,13 @@ pub(crate) struct Peers {
 }
 
 /// A client, and when its last message was received.
-struct Known {
-    peer: Arc<Peer>,
+struct Known<C> {
+    peer: Arc<Peer<C>>,
     heard: Instant,
     _up: Up,
 }
 
-impl Peers {
+impl<C: CallState> Peers<C> {
     pub(crate) fn new(shared: Arc<Shared>) -> Self {
         Self {
             clock: ListeningClock::new(&shared.config.session),
@@ -62,12 +62,12 @@ impl Peers {
     }
 
     /// Returns the list of clients with something to send.
-    pub(crate) fn ready(&self) -> &Arc<ReadyList<Peer>> {
+    pub(crate) fn ready(&self) -> &Arc<ReadyList<Peer<C>>> {
         &self.ready
     }
 
     /// Returns the client of a route on which something was just received; `None` for a new client past [`MAX_PEERS`].
-    pub(crate) fn heard_of(&mut self, route: &[u8], now: Instant) -> Option<Arc<Peer>> {
+    pub(crate) fn heard_of(&mut self, route: &[u8], now: Instant) -> Option<Arc<Peer<C>>> {
         if let Some(known) = self.known.get_mut(route) {
             known.heard = now;
             return Some(Arc::clone(&known.peer));
@@ -112,13 +112,13 @@ impl Peers {
 
     /// Drops what waits for a client that does not read. Returns `false` for a client that is not known any more; such a client
     /// is not told.
-    pub(crate) fn shed(&mut self, peer: &Arc<Peer>) -> bool {
+    pub(crate) fn shed(&mut self, peer: &Arc<Peer<C>>) -> bool {
         let is_known = self.is_known(peer);
         peer.with(if is_known { Session::shed } else { Session::forget });
         is_known
     }
 
-    fn is_known(&self, peer: &Arc<Peer>) -> bool {
+    fn is_known(&self, peer: &Arc<Peer<C>>) -> bool {
         self.known.get(peer.id().route()).is_some_and(|known| Arc::ptr_eq(&known.peer, peer))
     }
 
@@ -130,7 +130,7 @@ impl Peers {
             let waiting = known.peer.with(Session::count_waiting);
             (waiting, Arc::clone(&known.peer))
         });
-        let mut waiting: Vec<(usize, Arc<Peer>)> = waiting.collect();
+        let mut waiting: Vec<(usize, Arc<Peer<C>>)> = waiting.collect();
         if !self.shared.sessions.is_too_much_waiting() {
             return;
         }
@@ -147,7 +147,7 @@ impl Peers {
     }
 
     /// Ends the session of a client that can't be reached. With calls in flight, it is lost.
-    pub(crate) fn lose(&mut self, peer: &Arc<Peer>) {
+    pub(crate) fn lose(&mut self, peer: &Arc<Peer<C>>) {
         if self.is_known(peer) {
             self.known.remove(peer.id().route());
         }
@@ -164,7 +164,7 @@ impl Peers {
 }
 
 /// Draining and closing.
-impl Peers {
+impl<C: CallState> Peers<C> {
     /// Tells every client that no new calls are taken.
     pub(crate) fn go_away(&self) {
         self.each(Session::go_away);
@@ -196,15 +196,15 @@ impl Peers {
         self.ready.take(&mut Vec::new());
     }
 
-    fn each(&self, step: impl Fn(&mut Session<super::peer::Running>)) {
+    fn each(&self, step: impl Fn(&mut Session<C>)) {
         self.known.values().for_each(|known| known.peer.with(&step));
     }
 }
 
 #[cfg(test)]
-impl Peers {
+impl<C: CallState> Peers<C> {
     /// Returns the client of a route, which must be known.
-    pub(crate) fn of(&self, route: &[u8]) -> Arc<Peer> {
+    pub(crate) fn of(&self, route: &[u8]) -> Arc<Peer<C>> {
         Arc::clone(&self.known[route].peer)
     }
 }

@@ -11,10 +11,10 @@ use tokio::time::{Instant, advance};
 
 use super::core::Core;
 use crate::codec::Blob;
-use crate::dispatch::{Handling, Incoming, Service};
+use crate::dispatch::{Handling, Incoming, Peer, Service};
 use crate::method::{Method, MethodKind};
 use crate::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest, ServerStack};
-use crate::peer::{Config, Dropped, MAX_PEERS, MaxRunning, Next, Peer, Progress};
+use crate::peer::{Config, Dropped, MAX_PEERS, MaxRunning, Next, Progress};
 use crate::session::server::{Answer, CallKey, Event, Methods};
 use crate::status::Failure;
 use crate::transport::SendReceipt as Receipt;
@@ -379,7 +379,7 @@ async fn a_handler_whose_call_ended_before_it_was_spawned_is_dropped() {
     let key = open(&peer, 1);
     cancel(&peer, 1);
     let (held, dropped) = tokio::sync::oneshot::channel::<()>();
-    peer.spawn(key, async move {
+    crate::dispatch::spawn(&peer, key, async move {
         std::future::pending::<()>().await;
         drop(held);
     });

@@ -5,9 +5,8 @@ use std::task::{Context, Poll, Waker};
 
 use super::{cancel, core, error, open, receive, told};
 use crate::codec::Plain;
-use crate::dispatch::PeerOutgoing;
+use crate::dispatch::{Peer, PeerOutgoing};
 use crate::flow::OutboundStream;
-use crate::peer::Peer;
 use crate::session::server::Answer;
 use crate::stream::{Outgoing, SinkHalf, Unsent};
 use crate::wire::{Item, ItemHead};
