@@ -74,7 +74,7 @@ impl Config {
         self.session.stream_window.max(INITIAL_CREDIT)
     }
 
-    /// Returns the number of bytes that libzmq may hold for one client, not counting one message more. The rest waits in the
+    /// Returns the number of bytes that the transport may hold for one client, not counting one message more. The rest waits in the
     /// outbox, where it can be dropped. Far less is enough to keep fast links busy, since bytes that the operating system has
     /// accepted do not count.
     #[inline]

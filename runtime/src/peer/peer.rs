@@ -9,9 +9,9 @@ use tokio::time::Instant;
 use super::ready_list::ReadyList;
 use super::shared::Shared;
 use crate::context::PeerId;
-use crate::session::server::{Answer, COUNT_STEP_BYTES, CallKey, Effects, Event, Methods, Session};
+use crate::session::server::{Answer, CallKey, Effects, Event, Methods, Session};
 use crate::status::Status;
-use crate::transport::{BytesInFlight, COPIED_BELOW_BYTES, SendReceipt};
+use crate::transport::{SendReceipt, SendWindow};
 use crate::wire::{Batch, Message};
 
 /// One client of a server. Handlers add answers from any thread; the driver sends them.
@@ -20,8 +20,6 @@ pub(crate) struct Peer<C> {
     id: PeerId,
     shared: Arc<Shared>,
     ready: Arc<ReadyList<Self>>,
-    /// Bytes that the transport holds for the client.
-    in_flight: Arc<BytesInFlight>,
     state: Mutex<State<C>>,
 }
 
@@ -30,10 +28,8 @@ struct State<C> {
     session: Session<C>,
     /// Whether the peer is on one of the driver's lists.
     is_listed: bool,
-    /// Number of bytes handed to the transport so far.
-    sent: u64,
-    /// Number of those bytes that a receipt covers, which reports when they are done.
-    receipted: u64,
+    /// Bytes that the transport holds for the client.
+    window: SendWindow,
 }
 
 /// What the owner of a server keeps with a call in flight: the handler that runs, for instance.
@@ -76,10 +72,10 @@ impl<C: CallState> Drop for OneWay<C> {
 
 impl<C: CallState> Peer<C> {
     pub(super) fn new(id: PeerId, shared: Arc<Shared>, ready: Arc<ReadyList<Self>>) -> Arc<Self> {
-        let in_flight = BytesInFlight::new(Arc::clone(&shared.notify));
+        let window = SendWindow::new(Arc::clone(&shared.notify));
         let session = Session::new(Arc::clone(&shared.sessions));
-        let state = Mutex::new(State { session, is_listed: false, sent: 0, receipted: 0 });
-        Arc::new(Self { id, shared, ready, in_flight, state })
+        let state = Mutex::new(State { session, is_listed: false, window });
+        Arc::new(Self { id, shared, ready, state })
     }
 
     pub(crate) fn id(&self) -> &PeerId {
@@ -215,33 +211,21 @@ impl<C: CallState> Peer<C> {
             state.is_listed = false;
             return Next::Nothing;
         }
-        let in_flight = state.sent.saturating_sub(self.in_flight.done());
-        // Waits for half of it, so that there is more than one message to send when there is room again.
-        let max = self.shared.config.max_in_flight();
-        if in_flight >= max && self.in_flight.wait_for(state.sent - max / 2) {
+        if state.window.is_full(self.shared.config.max_in_flight()) {
             return Next::Full;
         }
         let Some(message) = state.session.poll_transmit() else {
             state.is_listed = false;
             return Next::Nothing;
         };
-        state.sent += message.len() as u64;
-        let is_known =
-            message.len() > COPIED_BELOW_BYTES || state.sent - state.receipted >= COUNT_STEP_BYTES as u64;
-        let receipt = is_known.then(|| {
-            state.receipted = state.sent;
-            self.in_flight.receipt(state.sent)
-        });
+        let receipt = state.window.count(message.len());
         Next::Message(message, receipt)
     }
 
     /// Takes back a message that the transport had no room for. The peer stays on one of the driver's lists.
     pub(crate) fn put_back(&self, message: Message) {
         let mut state = self.lock();
-        state.sent -= message.len() as u64;
-        // Back to the bytes that are done, not to those before the message: only the message's receipt, which is void, may have
-        // covered the bytes in between. Bytes that other receipts cover may be covered once more, at the cost of a receipt.
-        state.receipted = self.in_flight.done().min(state.sent);
+        state.window.put_back(message.len());
         state.session.return_transmit(message);
         state.is_listed = true;
     }

@@ -3,7 +3,7 @@
 //!
 //! - [`libzmq`]: ROUTER and DEALER sockets of libzmq, and the only code that calls it.
 //! - [`memory`]: queues within the process, on tokio's clock, with the faults that a test asks for: for [`crate::Channel::local`] and [`crate::testing`].
-//! - [`BytesInFlight`] and [`SendReceipt`]: the number of bytes sent to a peer that the transport still holds.
+//! - [`SendWindow`] and [`SendReceipt`]: the number of bytes sent to a peer that the transport still holds.
 //!
 //! A transport never blocks. Its `poll_changed` reports that something may have changed since the last call, and not what. So a driver
 //! drains its transport until there is nothing left, and only then waits. Sending may consume the signal of a message that has arrived, so a
@@ -14,7 +14,7 @@ pub(crate) mod libzmq;
 pub(crate) mod memory;
 mod receipt;
 
-pub(crate) use receipt::{BytesInFlight, SendReceipt};
+pub(crate) use receipt::{SendReceipt, SendWindow};
 
 use std::fmt;
 use std::task::{Context, Poll};

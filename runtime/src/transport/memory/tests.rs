@@ -18,7 +18,7 @@ use crate::method::{Method, MethodKind};
 use crate::peer::Config;
 use crate::session::server::Answer;
 use crate::status::Status;
-use crate::transport::{Arrival, BytesInFlight, ClientTransport, LinkEvent, Routed, Sent, ServerTransport};
+use crate::transport::{Arrival, ClientTransport, LinkEvent, Routed, SendWindow, Sent, ServerTransport};
 use crate::users_bytes::users_bytes;
 use crate::wire::{Item, ItemHead, Message, Outbox, RecordBuilder};
 
@@ -206,16 +206,17 @@ async fn a_receipt_is_dropped_with_its_message_or_when_that_has_arrived() {
     let (network, mut server, mut client) = network();
     assert!(send(&mut client, 1));
     let (route, _) = arrived(&mut server).unwrap();
-    let in_flight = BytesInFlight::new(Arc::new(DriverNotify::new()));
-    let mut answer = |route: &[u8], through| server.send(route, message(2), Some(in_flight.receipt(through)));
-    assert!(matches!(answer(&route, 100), Ok(Routed::Yes)) && matches!(answer(&route, 200), Ok(Routed::Yes)));
-    assert_eq!(in_flight.done(), 0, "the client has taken nothing");
+    let mut window = SendWindow::new(Arc::new(DriverNotify::new()));
+    let mut answer = |window: &mut SendWindow| server.send(&route, message(2), window.count(LARGE_BYTES));
+    let in_flight = |window: &SendWindow| (0..3).rfind(|count| window.is_full(count * LARGE_BYTES as u64));
+    assert!([(); 2].map(|()| answer(&mut window)).iter().all(|sent| matches!(sent, Ok(Routed::Yes))));
+    assert_eq!(in_flight(&window), Some(2), "the client has taken nothing");
     assert!(client.receive().unwrap().is_some());
-    assert_eq!(in_flight.done(), 100);
+    assert_eq!(in_flight(&window), Some(1));
     network.cut();
-    assert_eq!(in_flight.done(), 200);
-    assert!(matches!(answer(&route, 300), Ok(Routed::Unreachable(Some(_)))));
-    assert_eq!(in_flight.done(), 300);
+    assert_eq!(in_flight(&window), None);
+    assert!(matches!(answer(&mut window), Ok(Routed::Unreachable(Some(_)))));
+    assert_eq!(in_flight(&window), None);
 }
 
 /// Both ends of a network, and messages whose bytes are a user's.
