@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::session::server::{self, COUNT_STEP_BYTES};
-use crate::transport::{LinkConfig, max_received};
+use crate::transport::{LinkConfig, RECEIPT_STEP_BYTES, max_received};
 use crate::wire::{INITIAL_CREDIT, MAX_BATCH_BYTES};
 
 /// Largest value of [`Config::max_in_flight`], in bytes.
@@ -79,7 +79,7 @@ impl Config {
     /// accepted do not count.
     #[inline]
     pub(crate) fn max_in_flight(&self) -> u64 {
-        (self.session.waiting_per_peer() as u64 / 4).clamp(COUNT_STEP_BYTES as u64, MAX_IN_FLIGHT_BYTES)
+        (self.session.waiting_per_peer() as u64 / 4).clamp(RECEIPT_STEP_BYTES, MAX_IN_FLIGHT_BYTES)
     }
 
     /// Returns the maximum memory in bytes that a server takes for `clients` clients. See

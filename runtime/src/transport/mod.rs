@@ -14,7 +14,7 @@ pub(crate) mod libzmq;
 pub(crate) mod memory;
 mod receipt;
 
-pub(crate) use receipt::{SendReceipt, SendWindow};
+pub(crate) use receipt::{RECEIPT_STEP_BYTES, SendReceipt, SendWindow};
 
 use std::fmt;
 use std::task::{Context, Poll};

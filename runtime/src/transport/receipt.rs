@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::COPIED_BELOW_BYTES;
 use crate::flush::DriverNotify;
 
-/// Number of bytes after which a small message gets a receipt, too.
-const RECEIPT_STEP_BYTES: u64 = 64 * 1024;
+/// Number of bytes after which a small message gets a receipt, too. A window that is smaller would wait for a receipt that was never given.
+pub(crate) const RECEIPT_STEP_BYTES: u64 = 64 * 1024;
 
 /// Counts the bytes that are handed to the transport for one peer, and gives out receipts for some of them.
 #[derive(Debug)]
