@@ -85,11 +85,12 @@ fn a_call_that_waits_does_not_delay_others() {
     });
 }
 
-/// More answers than are delivered at once, to callers on several threads.
+/// More answers than are delivered at once, to callers on several threads. The server has one thread, so that the answers arrive
+/// together: after one that arrives alone, tokio has no other thread wait for I/O while its caller blocks.
 #[test]
 fn a_caller_that_blocks_its_thread_does_not_delay_others() {
     const CALLERS: usize = 100;
-    on_threads(async {
+    on_one_thread(async {
         let server = Running::start();
         let endpoint = server.endpoint().to_owned();
         let client = std::thread::spawn(|| on_threads(async { keep_a_thread(endpoint, CALLERS).await }));
