@@ -40,8 +40,8 @@ pub(crate) fn range(site: Site<'_>, range: &Range) -> TokenStream {
     }
 }
 
-/// Returns a duration in the largest unit of which it is a whole number; not in minutes or hours, whose constructors need Rust 1.91 of the
-/// user. Longer ones than `u64::MAX` nanoseconds, which no schema holds, become that.
+/// Returns a duration in the largest unit of which it is a whole number; not in minutes or hours, whose constructors
+/// need Rust 1.91 of the user. Longer ones than `u64::MAX` nanoseconds, which no schema holds, become that.
 pub(crate) fn duration(value: Duration) -> TokenStream {
     const UNITS: [(u64, &str); 3] =
         [(1_000_000_000, "from_secs"), (1_000_000, "from_millis"), (1_000, "from_micros")];

@@ -12,8 +12,8 @@ pub struct Method {
     overlap: Overlap,
 }
 
-/// What a channel does if a method is called again while an earlier call of it runs: `@overlap` of a `.svc` file. A call that streams
-/// runs until its stream has ended.
+/// What a channel does if a method is called again while an earlier call of it runs: `@overlap` of a `.svc` file. A
+/// call that streams runs until its stream has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
 pub enum Overlap {
     /// Both calls run.

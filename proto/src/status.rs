@@ -1,7 +1,8 @@
 //! How a call fails: status codes, what became of the call, and declared errors.
 //!
-//! A failed call ends in a [`Status`] or, if its method `throws`, in a declared error; [`Error`] holds either. How they travel is in
-//! [`crate::wire`]. Users of `zsvc` see these types; methods that only the runtime needs are hidden from their documentation.
+//! A failed call ends in a [`Status`] or, if its method `throws`, in a declared error; [`Error`] holds either. How they
+//! travel is in [`crate::wire`]. Users of `zsvc` see these types; methods that only the runtime needs are hidden from
+//! their documentation.
 
 mod cause;
 mod code;
@@ -72,8 +73,8 @@ impl Status {
         Self { outcome, ..self }
     }
 
-    /// Returns the status with a hint to wait at least that long before the next call, in whole milliseconds, rounded up. Zero is no
-    /// hint.
+    /// Returns the status with a hint to wait at least that long before the next call, in whole milliseconds, rounded
+    /// up. Zero is no hint.
     #[must_use]
     pub fn with_retry_after(self, wait: Duration) -> Self {
         let millis = u32::try_from(wait.as_micros().div_ceil(1_000)).unwrap_or(u32::MAX);
@@ -87,8 +88,8 @@ impl Status {
         Self { cause: Some(cause), ..self }
     }
 
-    /// Returns the status as a handler's own: a handler has run, and the cause is dropped. The status may be that of a call which the
-    /// handler made to another server, and then its cause is not of this runtime.
+    /// Returns the status as a handler's own: a handler has run, and the cause is dropped. The status may be that of a
+    /// call which the handler made to another server, and then its cause is not of this runtime.
     #[doc(hidden)] // For the runtime; the type is public in `zsvc`.
     #[must_use]
     pub fn of_handler(self) -> Self {

@@ -149,7 +149,8 @@ fn our_dealer_talks_to_a_router_of_libzmq_and_is_alive_while_it_says_nothing() {
     let stream = TcpStream::connect(endpoint.strip_prefix("tcp://").unwrap()).unwrap();
     let mut dealer = Ours::new(stream, SocketType::Dealer, Mechanism::Null);
     assert_eq!(dealer.ready().socket_type, SocketType::Router);
-    // Its pings come every 30 ms, and it gives a peer up that leaves one unanswered for 200 ms. The answers go out while `next` waits.
+    // Its pings come every 30 ms, and it gives a peer up that leaves one unanswered for 200 ms. The answers go out
+    // while `next` waits.
     router.set_rcvtimeo(0).unwrap();
     let began = Instant::now();
     while began.elapsed() < Duration::from_millis(600) {

@@ -1,5 +1,6 @@
-//! Counters that the runtime keeps by itself: for one server or channel, and, with the feature `metrics`, for the recorder that the
-//! program has installed. Without the feature, a counter is only a number, and the rest compiles to nothing.
+//! Counters that the runtime keeps by itself: for one server or channel, and, with the feature `metrics`, for the
+//! recorder that the program has installed. Without the feature, a counter is only a number, and the rest compiles to
+//! nothing.
 //!
 //! How calls end is recorded by [`crate::middleware`]. The names are documented in the project's
 //! `docs/operations.md`.
@@ -87,8 +88,8 @@ impl Counter {
     }
 }
 
-/// A number that only grows, and that many threads add to often. Each thread adds to a part of its own: adding to memory that another core
-/// has written to takes ten times as long.
+/// A number that only grows, and that many threads add to often. Each thread adds to a part of its own: adding to
+/// memory that another core has written to takes ten times as long.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     parts: [Part; PARTS],

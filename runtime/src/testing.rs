@@ -97,8 +97,8 @@ impl TestServer {
         self.network.change_rules(|rules| rules.to_client.loses = true);
     }
 
-    /// Makes calls of `@idempotent` methods arrive twice, the second time as if another client had made them. No fault repeats a call of another
-    /// method.
+    /// Makes calls of `@idempotent` methods arrive twice, the second time as if another client had made them. No fault
+    /// repeats a call of another method.
     pub fn repeat_idempotent(&self) {
         self.network.change_rules(|rules| rules.repeats = true);
     }
@@ -110,7 +110,8 @@ impl TestServer {
         });
     }
 
-    /// Ends every connection, and loses all messages on their way, as when a cable is pulled. Clients connect again a tenth of a second later.
+    /// Ends every connection, and loses all messages on their way, as when a cable is pulled. Clients connect again a
+    /// tenth of a second later.
     pub fn cut(&self) {
         self.network.cut();
     }

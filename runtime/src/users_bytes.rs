@@ -31,8 +31,8 @@ impl Drop for UsersBytes {
     }
 }
 
-/// Returns 40,000 bytes, long enough to be attached. Where they are dropped, another thread runs `ask`, which takes the lock that must not be held
-/// there, and `dropped` counts it.
+/// Returns 40,000 bytes, long enough to be attached. Where they are dropped, another thread runs `ask`, which takes the
+/// lock that must not be held there, and `dropped` counts it.
 ///
 /// # Panics
 /// Dropping them, if `ask` does not return.

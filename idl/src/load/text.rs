@@ -86,7 +86,8 @@ fn decoded(mut bytes: Vec<u8>) -> (String, Vec<InvalidBytes>) {
     (text, invalid)
 }
 
-/// Replaces these places by ASCII of the same length: inside a word by a letter, else by the byte given with the place. Only the parser sees the result; invalid UTF-8 was likely a letter.
+/// Replaces these places by ASCII of the same length: inside a word by a letter, else by the byte given with the place.
+/// Only the parser sees the result; invalid UTF-8 was likely a letter.
 fn without(text: &str, places: &[(Range<usize>, u8)]) -> Text {
     let wrong: usize = places.iter().map(|(place, _)| place.len()).sum();
     if wrong == 0 {

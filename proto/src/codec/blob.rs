@@ -24,8 +24,9 @@ thread_local! {
 
 /// [`Bytes`] as MessagePack `bin`, written and read without a copy if they are long.
 ///
-/// Neither a string nor an array of small numbers is accepted. Both come from a peer whose schema or library differs (a `string` or
-/// a `list<u8>`). To accept them would hide the mistake until the text is looked at, and a list takes up to twice the size.
+/// Neither a string nor an array of small numbers is accepted. Both come from a peer whose schema or library differs (a
+/// `string` or a `list<u8>`). To accept them would hide the mistake until the text is looked at, and a list takes up to
+/// twice the size.
 #[derive(Debug)]
 pub enum Blob {}
 

@@ -123,7 +123,8 @@ impl Body {
     }
 
     /// Joins the parts unless the out-of-line ones are long on average: each takes some hundred bytes to keep, whatever is in it,
-    /// and a peer may send very many. What keeps its parts may be users' bytes, in one process, whose code runs when they are dropped.
+    /// and a peer may send very many. What keeps its parts may be users' bytes, in one process, whose code runs when
+    /// they are dropped.
     #[cold]
     pub(crate) fn joined_if_short(self) -> Self {
         let least = MIN_AVERAGE_PART_BYTES.saturating_mul(self.attachments.as_slice().len());
@@ -143,7 +144,8 @@ impl Body {
         if self.is_whole() { self.bytes } else { self.joined().bytes }
     }
 
-    /// Returns all of its bytes in one piece. They are copied, unless the body is one out-of-line part alone, as a router makes it.
+    /// Returns all of its bytes in one piece. They are copied, unless the body is one out-of-line part alone, as a
+    /// router makes it.
     #[cold]
     pub(super) fn joined(&self) -> Self {
         match self.attachments.as_slice() {
@@ -166,8 +168,8 @@ impl Body {
         Self::from(whole.freeze())
     }
 
-    /// Drops the bytes in front until `rest` in-line bytes and `attachments` parts are left. Does nothing and returns `false` if that
-    /// would part an attachment from its place.
+    /// Drops the bytes in front until `rest` in-line bytes and `attachments` parts are left. Does nothing and returns
+    /// `false` if that would part an attachment from its place.
     #[inline]
     pub(super) fn advance_to(&mut self, rest: usize, attachments: usize) -> bool {
         if !self.is_whole() {

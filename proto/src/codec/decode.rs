@@ -1,8 +1,8 @@
 //! Bytes to values: the [`Reader`] that goes through a message, and [`Decode`] for types that are read in one way.
 //!
 //! Nothing here is generic over the source, so that a type is compiled once. What comes as expected is read here, straight
-//! through. All else goes to serde and `rmp-serde`, by [`Reader::via_serde`]: numbers in roundabout forms, broken bytes, and users'
-//! types. Scalars are in [`scalars`].
+//! through. All else goes to serde and `rmp-serde`, by [`Reader::via_serde`]: numbers in roundabout forms, broken
+//! bytes, and users' types. Scalars are in [`scalars`].
 
 mod scalars;
 

@@ -27,8 +27,8 @@ pub struct Fields<'f, 'a> {
 const STRUCT: &str = "an array of fields, or a map from their names";
 
 impl<'f, 'a> Fields<'f, 'a> {
-    /// Begins to read a struct, which may be an array or a map. `names` holds the name of each field at its number less one; an empty
-    /// name is a hole.
+    /// Begins to read a struct, which may be an array or a map. `names` holds the name of each field at its number less
+    /// one; an empty name is a hole.
     ///
     /// # Errors
     /// The bytes are neither, or nested too deep.

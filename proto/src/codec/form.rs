@@ -1,8 +1,8 @@
 //! Forms: how a Rust type is written, read and checked on the wire.
 //!
-//! The Rust type alone does not determine it: a duration has no MessagePack type, and a user's type has serde's implementations and
-//! no bounds. So generated code names a form with each value, a marker type without values. The forms of compound types are in
-//! [`super::nested`], that of bytes in [`super::blob`].
+//! The Rust type alone does not determine it: a duration has no MessagePack type, and a user's type has serde's
+//! implementations and no bounds. So generated code names a form with each value, a marker type without values. The
+//! forms of compound types are in [`super::nested`], that of bytes in [`super::blob`].
 
 use std::time::Duration;
 

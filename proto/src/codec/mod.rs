@@ -57,8 +57,8 @@ pub use write::{FieldWriter, length};
 /// which [`DecodeError::is_too_deep`] holds.
 pub const MAX_DEPTH: usize = 128;
 
-/// Appends the bytes of `value` to `out`, but for long `bytes`, which become attachments and are not copied. After an error `out` is
-/// as it was.
+/// Appends the bytes of `value` to `out`, but for long `bytes`, which become attachments and are not copied. After an
+/// error `out` is as it was.
 #[inline]
 pub fn encode<F: WriteForm<T>, T: ?Sized>(value: &T, out: &mut Vec<u8>) -> Result<Attachments, EncodeError> {
     let _stack = stack::mark();

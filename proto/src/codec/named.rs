@@ -1,7 +1,7 @@
 //! Structs that come as a map from field names, as a hand-written client in a scripting language sends them.
 //!
-//! The entries come in any order and fields are asked for by number, so the map is searched first. This is for convenience, not for
-//! speed: peers with generated code send arrays, which [`super::fields`] reads.
+//! The entries come in any order and fields are asked for by number, so the map is searched first. This is for
+//! convenience, not for speed: peers with generated code send arrays, which [`super::fields`] reads.
 
 use std::fmt::{self, Formatter};
 
@@ -23,8 +23,8 @@ pub(super) struct Named<'a> {
 }
 
 impl<'a> Named<'a> {
-    /// Searches the entries of a map. Unknown names are skipped. A name given twice is an error, because it can't be known which of the
-    /// two values was meant.
+    /// Searches the entries of a map. Unknown names are skipped. A name given twice is an error, because it can't be
+    /// known which of the two values was meant.
     pub(super) fn read(
         reader: &mut Reader<'a>,
         entries: usize,

@@ -1,8 +1,8 @@
 //! Paths such as `orders[2].limit.scale`: where in a value an error is.
 //!
 //! One format for values that can't be read and for those that break a bound. A path is made from the inside out once something
-//! has failed. An error of serde is opaque text, so the path is put in front of that text and found again by its shape. All of this
-//! is on the cold path.
+//! has failed. An error of serde is opaque text, so the path is put in front of that text and found again by its shape.
+//! All of this is on the cold path.
 
 use crate::text::cut;
 

@@ -1,7 +1,8 @@
-//! Implementations of serde's traits for generated types: for programs that store them in other formats, or inside their own types.
+//! Implementations of serde's traits for generated types: for programs that store them in other formats, or inside
+//! their own types.
 //!
-//! Values go by way of MessagePack and a [`Value`], since types are rarely read and written so: an implementation for each type and
-//! every format would be most of what there is to compile.
+//! Values go by way of MessagePack and a [`Value`], since types are rarely read and written so: an implementation for
+//! each type and every format would be most of what there is to compile.
 
 use bytes::Bytes;
 use rmpv::Value;

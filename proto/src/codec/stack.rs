@@ -1,8 +1,8 @@
 //! A bound on the stack that reading or writing a value may use.
 //!
-//! [`MAX_DEPTH`](super::MAX_DEPTH) counts levels, but the size of a level depends on the user's schema and build: a struct that holds
-//! itself may have hundreds of fields, and a build without optimization uses many times the stack. A stack overflow ends the
-//! process, so large structs may be nested less deep.
+//! [`MAX_DEPTH`](super::MAX_DEPTH) counts levels, but the size of a level depends on the user's schema and build: a
+//! struct that holds itself may have hundreds of fields, and a build without optimization uses many times the stack. A
+//! stack overflow ends the process, so large structs may be nested less deep.
 
 use std::cell::Cell;
 use std::ptr;

@@ -48,7 +48,8 @@ impl Timestamp {
     /// The latest timestamp.
     pub const MAX: Self = Self { seconds: i64::MAX, nanoseconds: NANOSECONDS_PER_SECOND - 1 };
 
-    /// Creates a timestamp from seconds since 1970 and nanoseconds after them. Returns `None` for 1,000,000,000 nanoseconds or more.
+    /// Creates a timestamp from seconds since 1970 and nanoseconds after them. Returns `None` for 1,000,000,000
+    /// nanoseconds or more.
     #[must_use]
     pub const fn new(seconds: i64, nanoseconds: u32) -> Option<Self> {
         if nanoseconds < NANOSECONDS_PER_SECOND { Some(Self { seconds, nanoseconds }) } else { None }

@@ -1,7 +1,7 @@
 //! Unions and enums, whose number an older peer may not know.
 //!
-//! An enum is its number. A union is `[number, value]`; `[number]` alone is read, too, if the variant has no value or its value may
-//! be absent. Unknown variants are kept and written again unchanged.
+//! An enum is its number. A union is `[number, value]`; `[number]` alone is read, too, if the variant has no value or
+//! its value may be absent. Unknown variants are kept and written again unchanged.
 
 use rmpv::Value;
 
@@ -12,7 +12,8 @@ use super::form::Form;
 
 /// A variant of a union that this side's schema does not have.
 ///
-/// It is written as the bytes it was read from, provided that those were as short as MessagePack allows and its strings were UTF-8.
+/// It is written as the bytes it was read from, provided that those were as short as MessagePack allows and its strings
+/// were UTF-8.
 #[derive(Debug, Clone, PartialEq)]
 pub struct UnknownVariant {
     /// Number of the variant.

@@ -1,7 +1,7 @@
 //! Bounds: `@len` and `@range`, checked before a handler sees a value.
 //!
-//! Reading a value never checks them, since a client may want to see what a server with wider bounds sends. Generated code says what
-//! to check and the server runs it.
+//! Reading a value never checks them, since a client may want to see what a server with wider bounds sends. Generated
+//! code says what to check and the server runs it.
 
 use std::collections::BTreeMap;
 use std::error::Error;

@@ -31,7 +31,8 @@ struct State {
     waker: Option<Waker>,
 }
 
-/// Items of fewer bytes than this are copied, whatever the size of their batch: keeping a batch costs some hundred bytes by itself.
+/// Items of fewer bytes than this are copied, whatever the size of their batch: keeping a batch costs some hundred
+/// bytes by itself.
 const COPY_BELOW_BYTES: usize = 1024;
 
 /// Items arrived for which the peer had no credit.
@@ -61,7 +62,8 @@ impl InboundStream {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes items, which are a part of `batch`. Returns the reader to wake once no lock is held. Items after the end are ignored.
+    /// Takes items, which are a part of `batch`. Returns the reader to wake once no lock is held. Items after the end
+    /// are ignored.
     ///
     /// # Errors
     /// The peer had no credit left.
@@ -121,8 +123,8 @@ impl InboundStream {
 }
 
 impl State {
-    /// Keeps items. A slice keeps its whole batch in memory, so items that are a small part of it, as in a batch of many streams, are
-    /// copied: an unread stream takes no more memory than was granted to it.
+    /// Keeps items. A slice keeps its whole batch in memory, so items that are a small part of it, as in a batch of
+    /// many streams, are copied: an unread stream takes no more memory than was granted to it.
     fn keep(&mut self, batch: &Batch, items: &[u8]) {
         let is_small = items.len() < COPY_BELOW_BYTES || is_small_part(items.len(), batch.bytes().len());
         if is_small && batch.is_whole(items) {

@@ -95,8 +95,8 @@ impl OutboundStream {
         left
     }
 
-    /// Closes the stream: nothing can be sent any more, and items that were not collected are dropped. Only the first call sets the
-    /// reason. Returns the tasks to wake once no lock is held.
+    /// Closes the stream: nothing can be sent any more, and items that were not collected are dropped. Only the first
+    /// call sets the reason. Returns the tasks to wake once no lock is held.
     #[must_use]
     pub fn close(&self, why: Status) -> Vec<Waker> {
         let mut state = self.lock();

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::OutboundStream;
 use crate::wire::{Item, Outbox};
 
-/// Streams, by the ids of their calls, in which items have begun to gather since the session last collected them. It lies under the
-/// same lock as the outbox.
+/// Streams, by the ids of their calls, in which items have begun to gather since the session last collected them. It
+/// lies under the same lock as the outbox.
 #[derive(Debug, Default)]
 pub struct PendingStreams {
     streams: Vec<(u64, Arc<OutboundStream>)>,
@@ -35,8 +35,8 @@ impl PendingStreams {
         }
     }
 
-    /// Queues all items that have gathered, of those streams that `stream_of` still gives for the ids of their calls: an id may be
-    /// another call's by now.
+    /// Queues all items that have gathered, of those streams that `stream_of` still gives for the ids of their calls:
+    /// an id may be another call's by now.
     #[inline]
     pub fn collect<'a>(
         &mut self,

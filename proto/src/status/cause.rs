@@ -2,8 +2,8 @@
 
 /// Why the runtime itself failed a call. A status made by a handler has none.
 ///
-/// Programs can tell "the server is dead", "the server is slow" and "there never was a server" apart by it, without parsing texts.
-/// What became of the call is its [`Outcome`](crate::status::Outcome), whatever the cause.
+/// Programs can tell "the server is dead", "the server is slow" and "there never was a server" apart by it, without
+/// parsing texts. What became of the call is its [`Outcome`](crate::status::Outcome), whatever the cause.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Cause {

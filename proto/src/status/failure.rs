@@ -1,4 +1,5 @@
-//! [`Failure`]: a failed call's status or declared error on its way to or from the wire, and [`Error`], which holds either for users.
+//! [`Failure`]: a failed call's status or declared error on its way to or from the wire, and [`Error`], which holds
+//! either for users.
 
 use std::fmt;
 

@@ -115,8 +115,8 @@ impl From<Bytes> for Batch {
     }
 }
 
-/// Returns the number of frames before a batch that belong to it, according to its first record. Faults in the record show when the
-/// frames are attached or the batch is read.
+/// Returns the number of frames before a batch that belong to it, according to its first record. Faults in the record
+/// show when the frames are attached or the batch is read.
 #[must_use]
 pub fn frames_before(batch: &[u8]) -> usize {
     let number = Places::of(batch).map_or(0, |places| places.number);

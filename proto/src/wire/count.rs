@@ -2,8 +2,8 @@
 
 use super::{Reader, Record};
 
-/// Returns the number of answers, items records and ends of streams in a message that this side wrote. Other records, such as pings
-/// and credit, are no responses.
+/// Returns the number of answers, items records and ends of streams in a message that this side wrote. Other records,
+/// such as pings and credit, are no responses.
 #[must_use]
 pub fn count_responses(message: &[u8]) -> u64 {
     let Ok(mut reader) = Reader::new(message) else { return 0 };

@@ -44,8 +44,8 @@ pub const INITIAL_CREDIT: u64 = 65_536;
 /// A record with a body of this many bytes or more travels as a message of its own, and is not copied into a batch.
 const SEPARATE_MESSAGE_BYTES: usize = 16 * 1024;
 
-/// A batch that has reached this many bytes is sealed, and the next record starts another. It bounds how long one message keeps the
-/// transport busy, and how much memory a high-water mark counted in messages can stand for.
+/// A batch that has reached this many bytes is sealed, and the next record starts another. It bounds how long one
+/// message keeps the transport busy, and how much memory a high-water mark counted in messages can stand for.
 const SEAL_BATCH_AT_BYTES: usize = 128 * 1024;
 
 /// Largest size in bytes of a batch of records that share it: the last record may come to the difference.

@@ -18,7 +18,8 @@ pub struct Outbox {
     open_items: Option<(u64, usize)>,
     /// Size of everything in here in bytes.
     bytes: usize,
-    /// Size of the previous batch in bytes; capacity hint for the next, since to grow it step by step is to copy it several times.
+    /// Size of the previous batch in bytes; capacity hint for the next, since to grow it step by step is to copy it
+    /// several times.
     previous_batch_bytes: usize,
 }
 
@@ -57,8 +58,8 @@ impl Outbox {
     ///
     /// If `time_left` is given and the record is a call, it replaces the time left; without, the call keeps the one it came with.
     /// Nothing else of the record changes. A short record is copied into the batch; one of 16 KiB or more travels as a message of
-    /// its own. Attachments are not copied, and a body of 32 KiB or more becomes one, which is a slice of the message that came in,
-    /// unless that message is more than four times as long.
+    /// its own. Attachments are not copied, and a body of 32 KiB or more becomes one, which is a slice of the message
+    /// that came in, unless that message is more than four times as long.
     pub fn forward(&mut self, record: &RawRecord<'_>, id: u64, time_left: Option<Duration>) {
         if record.is_separate() {
             self.push_message(record.to_message(id, time_left));
@@ -77,8 +78,8 @@ impl Outbox {
         }
     }
 
-    /// Queues items of a stream that are laid end to end and take fewer bytes than a separate message. They join the record that the
-    /// batch ends in, if that holds items of the same stream.
+    /// Queues items of a stream that are laid end to end and take fewer bytes than a separate message. They join the
+    /// record that the batch ends in, if that holds items of the same stream.
     pub(crate) fn push_items(&mut self, id: u64, items: &[u8]) {
         match self.open_items {
             Some((stream, length_at)) if stream == id => self.append(|batch| {

@@ -1,4 +1,5 @@
-//! [`BufferPool`]: buffers that were used before: small ones, of which each thread has its own, and a few large ones for the process.
+//! [`BufferPool`]: buffers that were used before: small ones, of which each thread has its own, and a few large ones
+//! for the process.
 //!
 //! A large buffer that is allocated anew for each message has its pages mapped and cleared anew, which takes longer than to fill
 //! them.

@@ -1,9 +1,9 @@
 //! [`RawRecord`]: a record that is passed on without being read, and [`RawReader`], which finds such records in a batch.
 //!
 //! This is what a router uses: it needs a record's kind, id, method and time left, and passes the rest on as bytes, by
-//! [`Outbox::forward`](super::Outbox::forward). Bodies, streams' items and declared errors are not looked into. All else is checked
-//! as strictly as [`Reader`] checks it, because one malformed record would cost the records after it in the batch that they share,
-//! which may be other peers'. Programs at either end of a call use [`Batch::records`].
+//! [`Outbox::forward`](super::Outbox::forward). Bodies, streams' items and declared errors are not looked into. All
+//! else is checked as strictly as [`Reader`] checks it, because one malformed record would cost the records after it in
+//! the batch that they share, which may be other peers'. Programs at either end of a call use [`Batch::records`].
 
 use std::ops::Range;
 use std::time::Duration;
@@ -222,7 +222,8 @@ impl<'a> RawRecord<'a> {
         self.is_call().then(|| &self.batch.bytes()[self.parts.method.clone()])
     }
 
-    /// Returns the time left of a call as its sender gave it. Whatever the record waits has to be taken off before it is passed on.
+    /// Returns the time left of a call as its sender gave it. Whatever the record waits has to be taken off before it
+    /// is passed on.
     #[must_use]
     pub fn time_left(&self) -> Option<Duration> {
         self.parts.time_left

@@ -128,8 +128,8 @@ impl<'a> Reader<'a> {
         self.required(rest, NUMBER_OF_BYTES, |r| r.uint(NUMBER_OF_BYTES))
     }
 
-    /// Skips the elements that are left. The first of them holds the places of attachments, where a record of this kind has a body;
-    /// returns the indices of that element's bytes.
+    /// Skips the elements that are left. The first of them holds the places of attachments, where a record of this kind
+    /// has a body; returns the indices of that element's bytes.
     #[cold]
     pub(super) fn further(
         &mut self,

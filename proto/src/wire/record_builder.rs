@@ -77,7 +77,8 @@ impl RecordBuilder {
         Self::around(bytes, Some(REPLY_ELEMENTS), |bytes| encode::<F, T>(value, bytes))
     }
 
-    /// Encodes a body behind what `bytes` holds. `elements` is the number of the record's elements if only places may follow the body.
+    /// Encodes a body behind what `bytes` holds. `elements` is the number of the record's elements if only places may
+    /// follow the body.
     #[inline]
     fn around(
         mut bytes: Vec<u8>,
@@ -226,8 +227,8 @@ impl RecordBuilder {
 }
 
 /// Writes the header of a body of `length` bytes in the shortest form at the end of `before`, the bytes before the body. Those
-/// before the place kept free for it move up to it, unless the record is sent as it is (`is_separate`). Returns the index where they
-/// begin now.
+/// before the place kept free for it move up to it, unless the record is sent as it is (`is_separate`). Returns the
+/// index where they begin now.
 #[inline]
 fn write_header(before: &mut [u8], length: u32, is_separate: bool) -> usize {
     let [_, _, high, low] = length.to_be_bytes();

@@ -37,8 +37,8 @@ pub(super) fn micros(out: &mut Vec<u8>, time: Duration) {
     uint(out, u64::try_from(time.as_micros()).unwrap_or(u64::MAX));
 }
 
-/// Appends the places of attachments to a message of one record, which has `elements` elements so far and a body of `length` bytes
-/// without them.
+/// Appends the places of attachments to a message of one record, which has `elements` elements so far and a body of
+/// `length` bytes without them.
 #[cold]
 pub(super) fn places(message: &mut Vec<u8>, elements: u8, attachments: &Attachments, length: usize) {
     // The byte after the version is the record's header.

@@ -40,8 +40,8 @@ pub(super) fn write(name: &str, data: &[&[u8]]) -> Vec<u8> {
     frame
 }
 
-/// Appends a string after its length in one byte. A longer one is cut: names and reasons of ours are short, and credentials are checked when
-/// they are set.
+/// Appends a string after its length in one byte. A longer one is cut: names and reasons of ours are short, and
+/// credentials are checked when they are set.
 pub(super) fn short_string(out: &mut Vec<u8>, text: &[u8]) {
     let length = u8::try_from(text.len()).unwrap_or(u8::MAX);
     out.put_u8(length);

@@ -22,7 +22,8 @@ pub struct Config {
     pub routing_id: Bytes,
     /// How peers prove who they are. Both sides must have the same.
     pub mechanism: Mechanism,
-    /// Maximum size in bytes of a message, all of its frames together. A peer that announces more is cut off, before anything is allocated.
+    /// Maximum size in bytes of a message, all of its frames together. A peer that announces more is cut off, before
+    /// anything is allocated.
     pub max_message_bytes: usize,
     /// Maximum number of frames of a message. A peer that sends more is cut off.
     pub max_frames: usize,
@@ -62,8 +63,8 @@ const TIME_TO_LIVE_UNIT: Duration = Duration::from_millis(100);
 
 /// One connection of ZMTP, without its bytes.
 ///
-/// What it holds is bounded: one frame that is arriving, of up to the size of a message; the events of the bytes that were handed in last; and
-/// the answers to handshake and pings.
+/// What it holds is bounded: one frame that is arriving, of up to the size of a message; the events of the bytes that
+/// were handed in last; and the answers to handshake and pings.
 #[derive(Debug)]
 pub struct Connection {
     stage: Stage,
@@ -139,8 +140,9 @@ impl Connection {
         }
     }
 
-    /// Returns where the next bytes may be read to without a copy: the body of a frame that is arriving, with room for more, and the number of bytes
-    /// that it lacks. Of a frame that lacks fewer than `min` bytes there is none: a larger read takes what comes after it along.
+    /// Returns where the next bytes may be read to without a copy: the body of a frame that is arriving, with room for
+    /// more, and the number of bytes that it lacks. Of a frame that lacks fewer than `min` bytes there is none: a
+    /// larger read takes what comes after it along.
     pub fn frame_buffer(&mut self, min: usize) -> Option<(&mut BytesMut, usize)> {
         let assembling = self.assembling.as_mut().filter(|assembling| assembling.missing() >= min.max(1))?;
         let missing = assembling.missing();

@@ -70,8 +70,8 @@ impl FrameHeader {
     }
 }
 
-/// Bytes that a body reserves when it begins. More are reserved as they arrive: a peer that announces a long body and sends none costs no more
-/// than this.
+/// Bytes that a body reserves when it begins. More are reserved as they arrive: a peer that announces a long body and
+/// sends none costs no more than this.
 const FIRST_RESERVE_BYTES: usize = 64 * 1024;
 
 /// The body of a frame whose header has arrived.

@@ -171,7 +171,8 @@ impl Handshake {
         }
     }
 
-    /// Takes the program's verdict on the credentials of a client. A name stands for a good one; a verdict that was not asked for is ignored.
+    /// Takes the program's verdict on the credentials of a client. A name stands for a good one; a verdict that was not
+    /// asked for is ignored.
     pub(super) fn judge(&mut self, username: Option<Bytes>) -> Result<Step, Error> {
         if self.stage != Stage::Verdict {
             return Ok(Step::Send(Vec::new()));

@@ -1,7 +1,8 @@
-//! ZMTP, the protocol by which ZeroMQ sockets talk over a connection, as a closed machine: greeting, handshake, commands and frames.
+//! ZMTP, the protocol by which ZeroMQ sockets talk over a connection, as a closed machine: greeting, handshake,
+//! commands and frames.
 //!
-//! Version 3.1 is spoken, and version 3.0 understood. Sources: RFC 23 (3.0), RFC 24 (PLAIN) and RFC 37 (3.1) of <https://rfc.zeromq.org>.
-//! What is in messages is not known here: see [`crate::wire`].
+//! Version 3.1 is spoken, and version 3.0 understood. Sources: RFC 23 (3.0), RFC 24 (PLAIN) and RFC 37 (3.1) of
+//! <https://rfc.zeromq.org>. What is in messages is not known here: see [`crate::wire`].
 //!
 //! # Order of calls
 //!
@@ -9,12 +10,13 @@
 //!
 //! 1. Inputs: [`Connection::handle_bytes`] for bytes that have arrived, or a read into [`Connection::frame_buffer`] followed by
 //!    [`Connection::handle_filled`]; [`Connection::handle_timeout`] once [`Connection::poll_timeout`] has passed.
-//! 2. Outputs, until there is none: [`Connection::poll_event`] for what has happened, [`Connection::poll_transmit`] for bytes to send before
-//!    any message.
+//! 2. Outputs, until there is none: [`Connection::poll_event`] for what has happened, [`Connection::poll_transmit`] for
+//!    bytes to send before any message.
 //! 3. Once [`Event::Ready`] has come, messages may be sent: each frame after its [`FrameHeader`], never between two parts of what
 //!    `poll_transmit` returns.
 //!
-//! After [`Event::Failed`] the connection is over: what `poll_transmit` still returns is to be sent, if possible, and nothing else.
+//! After [`Event::Failed`] the connection is over: what `poll_transmit` still returns is to be sent, if possible, and
+//! nothing else.
 
 mod command;
 mod connection;

@@ -54,7 +54,8 @@ impl SocketType {
 pub struct Peer {
     /// The type of its socket.
     pub socket_type: SocketType,
-    /// The routing id that it has announced, of up to 255 bytes. It is the peer's word and no more: another may announce the same.
+    /// The routing id that it has announced, of up to 255 bytes. It is the peer's word and no more: another may
+    /// announce the same.
     pub routing_id: Bytes,
     /// Minor version of ZMTP 3 that it speaks.
     pub minor_version: u8,

@@ -87,8 +87,8 @@ const FAULTS: [(Step, usize); 8] = [
 const DRAINS: [(Step, usize); 3] = [(Step::GoAway, 1), (Step::Drain, 1), (Step::Flush, 1)];
 
 impl World {
-    /// Returns the steps that may be taken, as often as is likely. Histories differ in what is likely, and in what happens at all:
-    /// otherwise all would look the same.
+    /// Returns the steps that may be taken, as often as is likely. Histories differ in what is likely, and in what
+    /// happens at all: otherwise all would look the same.
     pub(crate) fn choices(&mut self) -> Vec<Step> {
         let rng = &mut self.rng;
         let mut choices = Vec::new();

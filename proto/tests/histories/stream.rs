@@ -1,5 +1,5 @@
-//! The ends of a stream as a runtime uses them: [`Reader`] and [`Writer`], each with the checks of its side; [`Poller`] finds wake-ups that
-//! were lost.
+//! The ends of a stream as a runtime uses them: [`Reader`] and [`Writer`], each with the checks of its side; [`Poller`]
+//! finds wake-ups that were lost.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

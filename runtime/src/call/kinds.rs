@@ -40,8 +40,8 @@ macro_rules! options {
                 self
             }
 
-            /// Makes the call fail at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is
-            /// connected.
+            /// Makes the call fail at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent),
+            /// where no server is connected.
             pub fn fail_fast(mut self) -> Self {
                 self.$($pending).+.wait_for_ready(false);
                 self

@@ -10,8 +10,8 @@ use crate::method::{Method, MethodKind};
 use crate::session::Deadline;
 use crate::status::Status;
 
-/// What a caller has asked for beside the parameters. Once the call is polled, only the metadata changes, and only if the channel has middleware: it
-/// takes the metadata out, and each attempt is given what the middleware has made of it.
+/// What a caller has asked for beside the parameters. Once the call is polled, only the metadata changes, and only if
+/// the channel has middleware: it takes the metadata out, and each attempt is given what the middleware has made of it.
 pub(super) struct Request {
     method: &'static Method,
     time: TimeLimit,

@@ -88,8 +88,8 @@ pub(super) struct Attempts {
 
 enum Stage {
     Sending,
-    /// In flight with this id, over the call's connection. Must be abandoned before the call takes another connection: the id could
-    /// belong to another call there.
+    /// In flight with this id, over the call's connection. Must be abandoned before the call takes another connection:
+    /// the id could belong to another call there.
     InFlight(u32),
     /// The last attempt has failed; the next is made after this pause.
     Pausing(Pin<Box<Sleep>>),

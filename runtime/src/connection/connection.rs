@@ -131,7 +131,8 @@ impl Connection {
         returned
     }
 
-    /// Calls the session; then tells events, with the lock released. The caller wakes tasks, those of other connections among them.
+    /// Calls the session; then tells events, with the lock released. The caller wakes tasks, those of other connections
+    /// among them.
     #[inline]
     pub(super) fn collecting<R>(&self, wakers: &mut Vec<Waker>, run: impl FnOnce(&mut Session) -> R) -> R {
         let mut state = self.lock();
@@ -169,7 +170,8 @@ impl Connection {
     /// Waits for room.
     ///
     /// # Errors
-    /// Time ran out, the connection takes nothing more, or there is none and the call does not wait. In any case nothing was sent.
+    /// Time ran out, the connection takes nothing more, or there is none and the call does not wait. In any case
+    /// nothing was sent.
     pub(crate) fn poll_ready(
         &self,
         context: &mut Context<'_>,

@@ -30,7 +30,8 @@ pub(crate) struct Endpoints {
 }
 
 impl Endpoints {
-    /// Creates the endpoints of a channel from connections, at least one, that were made with the same configuration and counters.
+    /// Creates the endpoints of a channel from connections, at least one, that were made with the same configuration
+    /// and counters.
     pub(crate) fn new(
         given: Vec<Arc<Connection>>,
         config: Config,
@@ -55,7 +56,8 @@ impl Endpoints {
         self.resolved.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Runs a function for every connection, under a lock: it must not run user code, and so wake no task. See [`Endpoints::all`].
+    /// Runs a function for every connection, under a lock: it must not run user code, and so wake no task. See
+    /// [`Endpoints::all`].
     fn each(&self, mut run: impl FnMut(&Arc<Connection>)) {
         self.given.iter().for_each(&mut run);
         if self.has_names() {

@@ -1,8 +1,10 @@
 //! The connections of a channel: each a session with a lock around it, which the calls on it and its driver share.
 //!
-//! - [`Connection`]: one of them. What its calls and its driver do to it is with it; what its channel does, in `control`; what streams do, in `outgoing`.
-//!   It calls its channel for each event, with no lock held, and knows no more of it than a trait: see `events`.
-//! - [`Endpoints`]: all of a channel, and which of them a call goes by; [`overlap`]: calls of a method that does not run twice at a time.
+//! - [`Connection`]: one of them. What its calls and its driver do to it is with it; what its channel does, in
+//!   `control`; what streams do, in `outgoing`. It calls its channel for each event, with no lock held, and knows no
+//!   more of it than a trait: see `events`.
+//! - [`Endpoints`]: all of a channel, and which of them a call goes by; [`overlap`]: calls of a method that does not
+//!   run twice at a time.
 //! - [`Config`]: what a channel's builder sets; [`retry`]: when calls are made again; [`counters`], [`states`]: what users ask.
 
 mod config;

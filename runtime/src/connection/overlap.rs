@@ -1,5 +1,5 @@
-//! [`OverlapPermit`]: permission to run for calls of a method that does not run twice at a time. The later call waits, replaces the
-//! earlier one, or is not made, as [`crate::Overlap`] says. Calls of other methods need no permit.
+//! [`OverlapPermit`]: permission to run for calls of a method that does not run twice at a time. The later call waits,
+//! replaces the earlier one, or is not made, as [`crate::Overlap`] says. Calls of other methods need no permit.
 
 use std::collections::HashMap;
 use std::pin::Pin;

@@ -1,5 +1,5 @@
-//! [`Context`]: what a handler knows of its call besides the parameters. Signals of the call's end are in `cancel`, what a context
-//! needs of the connection is in `caller`, and what a handler's own calls inherit is in `polled`.
+//! [`Context`]: what a handler knows of its call besides the parameters. Signals of the call's end are in `cancel`,
+//! what a context needs of the connection is in `caller`, and what a handler's own calls inherit is in `polled`.
 
 mod caller;
 mod cancel;

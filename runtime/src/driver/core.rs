@@ -52,7 +52,8 @@ impl Core {
         self
     }
 
-    /// Takes a message from a client. The rest of a long message is left for [`Core::read_on`]. Returns the number of records taken.
+    /// Takes a message from a client. The rest of a long message is left for [`Core::read_on`]. Returns the number of
+    /// records taken.
     #[inline]
     pub(crate) fn receive(&mut self, route: &[u8], batch: Batch) -> usize {
         let Some((peer, now)) = self.hear(route) else { return 0 };

@@ -47,11 +47,11 @@ impl DriverNotify {
         }
     }
 
-    /// Does the same once this thread has run its other tasks, so that the driver finds their records, too: one wake-up and one message for
-    /// many calls, instead of one for each.
+    /// Does the same once this thread has run its other tasks, so that the driver finds their records, too: one wake-up
+    /// and one message for many calls, instead of one for each.
     ///
-    /// tokio prefers to run a task next that has just been woken. It defers a task that yields until its thread has nothing else to
-    /// do, or has run some dozens of tasks: this function defers its waker as such a task does.
+    /// tokio prefers to run a task next that has just been woken. It defers a task that yields until its thread has
+    /// nothing else to do, or has run some dozens of tasks: this function defers its waker as such a task does.
     #[inline]
     pub(crate) fn notify_deferred(self: &Arc<Self>) {
         let driver = Arc::as_ptr(self);
@@ -73,7 +73,8 @@ impl DriverNotify {
         }
     }
 
-    /// Marks the driver as running on this thread until the guard is dropped. Such a driver needs no deferred notification of itself.
+    /// Marks the driver as running on this thread until the guard is dropped. Such a driver needs no deferred
+    /// notification of itself.
     pub(crate) fn enter(self: &Arc<Self>) -> Entered {
         Entered(RUNNING.replace(Arc::as_ptr(self)))
     }

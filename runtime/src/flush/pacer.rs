@@ -8,8 +8,9 @@ use super::policy::OVERDUE_AFTER;
 
 /// Decides, for the senders of one stream, whether one has to yield to the driver before it sends its item.
 ///
-/// A sender that never waits would block its thread, and the driver if that runs on the same thread. So the sender yields if the stream was announced to the driver
-/// some time ago and was not collected since. The clock is read for few items only: reading it costs as much as sending one.
+/// A sender that never waits would block its thread, and the driver if that runs on the same thread. So the sender
+/// yields if the stream was announced to the driver some time ago and was not collected since. The clock is read for
+/// few items only: reading it costs as much as sending one.
 #[derive(Debug)]
 pub(crate) struct StreamPacer {
     started: Instant,

@@ -28,15 +28,15 @@ impl FlushPolicy {
         Self { overdue_at: now + OVERDUE_AFTER }
     }
 
-    /// Returns when to tell a client's driver of a new record while `calls` are in flight. For a single call that is at once; among several, and
-    /// after a one-way call, other tasks may be about to send, too.
+    /// Returns when to tell a client's driver of a new record while `calls` are in flight. For a single call that is at
+    /// once; among several, and after a one-way call, other tasks may be about to send, too.
     #[inline]
     pub(crate) fn of_client(calls: usize) -> Flush {
         if calls == 1 { Flush::Now } else { Flush::Deferred }
     }
 
-    /// Returns when to tell a server's driver of a new record while `others` calls are in flight: their handlers may be about to answer, and one
-    /// batch should hold all answers.
+    /// Returns when to tell a server's driver of a new record while `others` calls are in flight: their handlers may be
+    /// about to answer, and one batch should hold all answers.
     #[inline]
     pub(crate) fn of_server(others: usize) -> Flush {
         if others == 0 { Flush::Now } else { Flush::Deferred }

@@ -1,12 +1,13 @@
 //! How much a driver receives before it sends: [`Turn`] at a server, [`wakes_per_turn`] at a client.
 //!
-//! While a server answers a batch of a thousand calls in one turn, its client is idle, and after that the server is. So turns are small, and
-//! each ends with sending.
+//! While a server answers a batch of a thousand calls in one turn, its client is idle, and after that the server is. So
+//! turns are small, and each ends with sending.
 
-/// Number of records that a server receives before it sends: enough for a batch of answers, and few enough that the first answer is not
-/// late.
+/// Number of records that a server receives before it sends: enough for a batch of answers, and few enough that the
+/// first answer is not late.
 const RECORDS_PER_TURN: usize = 16;
-/// Bytes that a server takes before it sends, for the same reason; and that a client takes before the tasks that wait for them run.
+/// Bytes that a server takes before it sends, for the same reason; and that a client takes before the tasks that wait
+/// for them run.
 pub(crate) const BYTES_PER_TURN: usize = 64 * 1024;
 
 /// What a server has received since it last sent.
@@ -24,7 +25,8 @@ impl Turn {
         self.bytes += bytes;
     }
 
-    /// Reports whether to send before more is taken. `is_answered`: answers wait, and no call is in flight that could add to them.
+    /// Reports whether to send before more is taken. `is_answered`: answers wait, and no call is in flight that could
+    /// add to them.
     #[inline]
     pub(crate) fn is_over(&self, pace: &Pace, is_answered: impl FnOnce() -> bool) -> bool {
         self.records >= RECORDS_PER_TURN
@@ -63,8 +65,8 @@ impl Pace {
     }
 }
 
-/// Number of turns in which a client wakes all callers in flight, within the bounds below. With fewer callers per turn than the minimum, a
-/// message costs more than it gains; with more than the maximum, a call costs no less.
+/// Number of turns in which a client wakes all callers in flight, within the bounds below. With fewer callers per turn
+/// than the minimum, a message costs more than it gains; with more than the maximum, a call costs no less.
 const TURNS: usize = 4;
 const MIN_WAKES_PER_TURN: usize = 16;
 const MAX_WAKES_PER_TURN: usize = 128;

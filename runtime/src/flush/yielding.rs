@@ -9,9 +9,9 @@ use super::policy::yield_to_driver;
 /// Lets other tasks run between two turns of a driver, in the way that suits its runtime.
 #[derive(Debug)]
 pub(crate) struct YieldTurn {
-    /// Whether the runtime has a single thread. If so, woken tasks run before the driver in any case, and what they send may wait for the
-    /// last of them. With several threads, a task that was woken may keep one of them busy while others are idle; those could not
-    /// take over a driver that has yielded to that task.
+    /// Whether the runtime has a single thread. If so, woken tasks run before the driver in any case, and what they
+    /// send may wait for the last of them. With several threads, a task that was woken may keep one of them busy while
+    /// others are idle; those could not take over a driver that has yielded to that task.
     has_one_thread: bool,
 }
 

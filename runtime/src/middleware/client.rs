@@ -25,8 +25,9 @@ use crate::stream::{LayerStep, StreamLayer};
 
 /// User code around the calls that a client makes, of every kind.
 ///
-/// The future of a middleware is part of the call: it runs where the call is awaited, and is dropped with the call. If the call is
-/// answered with a stream, the future goes on in the stream, until that ends or is dropped. A panic ends the call with `internal`.
+/// The future of a middleware is part of the call: it runs where the call is awaited, and is dropped with the call. If
+/// the call is answered with a stream, the future goes on in the stream, until that ends or is dropped. A panic ends
+/// the call with `internal`.
 ///
 /// The call's deadline bounds the middleware, too. When the deadline passes, the future is dropped and the call ends with
 /// `deadline_exceeded`, unless the future waits for a call that it has made: that call ends by itself, and the middleware learns
@@ -124,7 +125,8 @@ impl ClientNext<'_> {
     /// # Cancel safety
     /// If the future is dropped before it completes, the call is cancelled at the server.
     pub async fn run(&mut self, request: ClientRequest) -> Response {
-        // A refused call waits for nothing: without this, a middleware that retries at once would starve its thread's other tasks.
+        // A refused call waits for nothing: without this, a middleware that retries at once would starve its thread's
+        // other tasks.
         consume_budget().await;
         let Some((first, rest)) = self.rest.split_first() else { return self.handoff.run(request).await };
         let next = ClientNext { rest, handoff: self.handoff };

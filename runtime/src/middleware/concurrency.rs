@@ -48,8 +48,8 @@ impl ConcurrencyLimit {
         Self { scope, max: max.max(1), retry_after: Duration::from_millis(100), running: Mutex::default() }
     }
 
-    /// Sets the time after which a call that was turned away may be made again; 100 ms by default. The server can't know when there
-    /// will be room: the hint keeps clients from retrying all the time.
+    /// Sets the time after which a call that was turned away may be made again; 100 ms by default. The server can't
+    /// know when there will be room: the hint keeps clients from retrying all the time.
     pub fn retry_after(mut self, wait: Duration) -> Self {
         self.retry_after = wait;
         self

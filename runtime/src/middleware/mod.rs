@@ -8,8 +8,8 @@
 //!   [`ServerBuilder::middleware`](crate::ServerBuilder::middleware).
 //! - At the client it implements [`ClientMiddleware`] and is added by
 //!   [`ChannelBuilder::middleware`](crate::ChannelBuilder::middleware).
-//! - Included are [`ConcurrencyLimit`] and [`RateLimit`] for servers; and for both ends `Tracing` and `Metrics`, with the features
-//!   `tracing` and `metrics`.
+//! - Included are [`ConcurrencyLimit`] and [`RateLimit`] for servers; and for both ends `Tracing` and `Metrics`, with
+//!   the features `tracing` and `metrics`.
 //!
 //! A server or a channel without middleware pays nothing for this.
 

@@ -1,4 +1,5 @@
-//! [`Response`]: how a call ended, from its middleware's view; [`Traffic`]: the bytes that its parameters and streams have carried.
+//! [`Response`]: how a call ended, from its middleware's view; [`Traffic`]: the bytes that its parameters and streams
+//! have carried.
 
 use std::fmt;
 use std::sync::Arc;
@@ -79,7 +80,8 @@ impl Response {
         }
     }
 
-    /// Returns the size of the answer, or of the declared error, in bytes as encoded. What a stream has carried is in [`Traffic`].
+    /// Returns the size of the answer, or of the declared error, in bytes as encoded. What a stream has carried is in
+    /// [`Traffic`].
     #[must_use]
     pub fn answer_bytes(&self) -> u64 {
         let bytes = match &self.result {

@@ -19,9 +19,9 @@ use crate::status::{Failure, Outcome, Status};
 
 /// User code around the calls that a server takes, of every kind.
 ///
-/// A middleware runs where the handler will run, within the call's deadline: once the call is cancelled or its deadline passes, the
-/// middleware's future is dropped, and the handler's with it. Calls that a middleware makes inherit the deadline. A panic ends the
-/// call with `internal`, and the server goes on.
+/// A middleware runs where the handler will run, within the call's deadline: once the call is cancelled or its deadline
+/// passes, the middleware's future is dropped, and the handler's with it. Calls that a middleware makes inherit the
+/// deadline. A panic ends the call with `internal`, and the server goes on.
 ///
 /// ```
 /// use zsvc::Status;

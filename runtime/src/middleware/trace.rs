@@ -31,8 +31,8 @@ use crate::method::Method;
 ///
 /// This middleware takes up to two of the entries that a call's [metadata](crate::Metadata::MAX_ENTRIES) may have.
 ///
-/// A call inherits a trace as it inherits a deadline: if a handler makes it, wherever it is awaited. A call that is made in a task
-/// spawned by the handler belongs to another trace.
+/// A call inherits a trace as it inherits a deadline: if a handler makes it, wherever it is awaited. A call that is
+/// made in a task spawned by the handler belongs to another trace.
 #[derive(Debug, Clone, Copy, Default)]
 #[non_exhaustive]
 pub struct Tracing;

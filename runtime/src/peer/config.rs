@@ -74,9 +74,9 @@ impl Config {
         self.session.stream_window.max(INITIAL_CREDIT)
     }
 
-    /// Returns the number of bytes that the transport may hold for one client, not counting one message more. The rest waits in the
-    /// outbox, where it can be dropped. Far less is enough to keep fast links busy, since bytes that the operating system has
-    /// accepted do not count.
+    /// Returns the number of bytes that the transport may hold for one client, not counting one message more. The rest
+    /// waits in the outbox, where it can be dropped. Far less is enough to keep fast links busy, since bytes that the
+    /// operating system has accepted do not count.
     #[inline]
     pub(crate) fn max_in_flight(&self) -> u64 {
         (self.session.waiting_per_peer() as u64 / 4).clamp(RECEIPT_STEP_BYTES, MAX_IN_FLIGHT_BYTES)

@@ -95,7 +95,8 @@ impl Counters {
         self.calls.get()
     }
 
-    /// Returns the number of calls that were turned away before a handler saw them: unknown methods, bad parameters, bounds reached.
+    /// Returns the number of calls that were turned away before a handler saw them: unknown methods, bad parameters,
+    /// bounds reached.
     #[must_use]
     pub fn refused_calls(&self) -> u64 {
         self.refused.get()

@@ -3,8 +3,8 @@
 //! - [`Peer`]: the lock around the session of one client; [`Peers`]: all of them; `ready_list`: those with something to send.
 //! - [`Config`], [`Counters`]: bounds and counters. [`Shared`]: what a driver shares with handlers.
 //!
-//! What records mean, and what answers a call, is in [`crate::session::server`]. What works on a call is a [`CallState`], which the owner of the
-//! server chooses: a handler, in [`crate::dispatch`].
+//! What records mean, and what answers a call, is in [`crate::session::server`]. What works on a call is a
+//! [`CallState`], which the owner of the server chooses: a handler, in [`crate::dispatch`].
 
 mod config;
 mod counters;

@@ -1,6 +1,7 @@
 //! [`Peer`]: the lock around the session of one client, and the number of its bytes that the transport holds.
 //!
-//! What records mean, and how calls are answered, is decided in [`crate::session::server`]. What works on calls is behind [`CallState`].
+//! What records mean, and how calls are answered, is decided in [`crate::session::server`]. What works on calls is
+//! behind [`CallState`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -173,7 +174,8 @@ impl<C: CallState> Peer<C> {
         self.with(|session| session.fail(key, why));
     }
 
-    /// Runs a function on what is kept with a call, under the lock: it must not run user code. Returns `None` for a call that has ended.
+    /// Runs a function on what is kept with a call, under the lock: it must not run user code. Returns `None` for a
+    /// call that has ended.
     pub(crate) fn with_call<R>(&self, key: CallKey, run: impl FnOnce(&mut C) -> R) -> Option<R> {
         self.lock().session.app(key).map(run)
     }

@@ -20,8 +20,8 @@ use crate::telemetry::{End, Up};
 const IDLE: Duration = Duration::from_secs(60);
 
 /// Maximum number of clients. At this number, all clients without calls in flight are forgotten, however recently they have sent
-/// something: routes cost a sender nothing to make up. A forgotten client only misses the notice that the server goes away. If all
-/// clients have calls in flight or records that wait, messages of others are dropped and counted.
+/// something: routes cost a sender nothing to make up. A forgotten client only misses the notice that the server goes
+/// away. If all clients have calls in flight or records that wait, messages of others are dropped and counted.
 pub(crate) const MAX_PEERS: usize = 131_072;
 
 /// Time without a sweep after one that left the maximum number of clients.

@@ -68,7 +68,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the maximum number of calls in flight of one client. Past it a call fails with `resource_exhausted`. 20,000 by default.
+    /// Sets the maximum number of calls in flight of one client. Past it a call fails with `resource_exhausted`. 20,000
+    /// by default.
     pub fn max_calls_per_peer(mut self, calls: usize) -> Self {
         self.config.session.max_calls_per_peer = calls;
         self
@@ -106,8 +107,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the time after which a client with calls in flight is considered lost, and its calls end, if it sends nothing or reads
-    /// nothing. The client is asked for a sign of life after a third of that time. 15 s by default.
+    /// Sets the time after which a client with calls in flight is considered lost, and its calls end, if it sends
+    /// nothing or reads nothing. The client is asked for a sign of life after a third of that time. 15 s by default.
     pub fn peer_timeout(mut self, timeout: Duration) -> Self {
         self.config.session.peer_timeout = timeout;
         self

@@ -53,8 +53,9 @@ impl Server {
         Arc::clone(&self.shared.counters)
     }
 
-    /// Serves until `stop` completes, for example `tokio::signal::ctrl_c`, then drains: new calls are turned away, those in flight
-    /// may finish within the [grace time](ServerBuilder::grace), and clients have one second to read their answers.
+    /// Serves until `stop` completes, for example `tokio::signal::ctrl_c`, then drains: new calls are turned away,
+    /// those in flight may finish within the [grace time](ServerBuilder::grace), and clients have one second to read
+    /// their answers.
     ///
     /// # Errors
     /// The socket failed.

@@ -95,8 +95,8 @@ impl<T> Sink<T> {
         Ok(())
     }
 
-    /// Ends a client's stream as complete. Its answers go on. A handler's stream ends when the handler returns, whether or not its
-    /// sink was finished.
+    /// Ends a client's stream as complete. Its answers go on. A handler's stream ends when the handler returns, whether
+    /// or not its sink was finished.
     pub fn finish(mut self) {
         if std::mem::take(&mut self.unfinished) {
             self.half.finish();

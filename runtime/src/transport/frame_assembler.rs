@@ -1,5 +1,5 @@
-//! [`FrameAssembler`]: keeps the frames of a message until its batch has arrived. The batch is the last frame; only the batch tells how many
-//! of the frames before it belong to it.
+//! [`FrameAssembler`]: keeps the frames of a message until its batch has arrived. The batch is the last frame; only the
+//! batch tells how many of the frames before it belong to it.
 
 use bytes::Bytes;
 

@@ -1,13 +1,14 @@
-//! What a driver needs of a transport, which carries messages, for both sides. A driver, and everything above it, knows these traits, and
-//! does not know what implements them.
+//! What a driver needs of a transport, which carries messages, for both sides. A driver, and everything above it, knows
+//! these traits, and does not know what implements them.
 //!
 //! - [`libzmq`]: ROUTER and DEALER sockets of libzmq, and the only code that calls it.
-//! - [`memory`]: queues within the process, on tokio's clock, with the faults that a test asks for: for [`crate::Channel::local`] and [`crate::testing`].
+//! - [`memory`]: queues within the process, on tokio's clock, with the faults that a test asks for: for
+//!   [`crate::Channel::local`] and [`crate::testing`].
 //! - [`SendWindow`] and [`SendReceipt`]: the number of bytes sent to a peer that the transport still holds.
 //!
-//! A transport never blocks. Its `poll_changed` reports that something may have changed since the last call, and not what. So a driver
-//! drains its transport until there is nothing left, and only then waits. Sending may consume the signal of a message that has arrived, so a
-//! driver receives once more after it has sent.
+//! A transport never blocks. Its `poll_changed` reports that something may have changed since the last call, and not
+//! what. So a driver drains its transport until there is nothing left, and only then waits. Sending may consume the
+//! signal of a message that has arrived, so a driver receives once more after it has sent.
 
 mod frame_assembler;
 pub(crate) mod libzmq;
@@ -83,8 +84,8 @@ pub(crate) trait ClientTransport: Send + Unpin + 'static {
     /// Connects again, if the connection is of no use any more and the transport does not do so by itself.
     fn renew(&mut self) -> Result<(), TransportError>;
 
-    /// Returns the minimum time between the loss of a connection and its return. If two messages are sent within half of that time and there is
-    /// no event, they went over the same connection.
+    /// Returns the minimum time between the loss of a connection and its return. If two messages are sent within half
+    /// of that time and there is no event, they went over the same connection.
     fn min_reconnect(&self) -> Duration;
 }
 
@@ -135,8 +136,8 @@ impl Delivered {
 /// Why a transport has failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum TransportError {
-    /// The process, or libzmq, has no socket or file descriptor left. libzmq has 1,023 sockets for a process, unless it is built otherwise;
-    /// a connection takes three, a server one.
+    /// The process, or libzmq, has no socket or file descriptor left. libzmq has 1,023 sockets for a process, unless it
+    /// is built otherwise; a connection takes three, a server one.
     TooManyFiles,
     /// The endpoint contains a NUL, which ends a text in C.
     NulInEndpoint,
@@ -170,8 +171,8 @@ pub(crate) struct LinkConfig {
     pub(crate) silence: Duration,
 }
 
-/// Ratio of the largest message that is received to the largest body. A larger message is not received, and its connection is cut; a
-/// smaller one with too large a body is answered with `resource_exhausted`.
+/// Ratio of the largest message that is received to the largest body. A larger message is not received, and its
+/// connection is cut; a smaller one with too large a body is answered with `resource_exhausted`.
 const HARD_LIMIT_FACTOR: usize = 4;
 /// Number of bytes added to that, for batches of small records.
 const HARD_LIMIT_EXTRA_BYTES: usize = 256 * 1024;
@@ -181,6 +182,6 @@ pub(crate) fn max_received(max_body: usize) -> usize {
     max_body.saturating_mul(HARD_LIMIT_FACTOR).saturating_add(HARD_LIMIT_EXTRA_BYTES)
 }
 
-/// Maximum size in bytes of a message that a transport copies as it takes it, which is cheaper than to hand a buffer over. The transport is
-/// done with it at once; a receipt for such a message is given only now and then.
+/// Maximum size in bytes of a message that a transport copies as it takes it, which is cheaper than to hand a buffer
+/// over. The transport is done with it at once; a receipt for such a message is given only now and then.
 pub(crate) const COPIED_BELOW_BYTES: usize = 8 * 1024;

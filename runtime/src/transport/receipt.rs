@@ -1,5 +1,5 @@
-//! [`SendWindow`]: how many bytes the transport may hold for one peer, and which of them it has reported as done. A transport sees no more of
-//! this than a [`SendReceipt`].
+//! [`SendWindow`]: how many bytes the transport may hold for one peer, and which of them it has reported as done. A
+//! transport sees no more of this than a [`SendReceipt`].
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use super::COPIED_BELOW_BYTES;
 use crate::flush::DriverNotify;
 
-/// Number of bytes after which a small message gets a receipt, too. A window that is smaller would wait for a receipt that was never given.
+/// Number of bytes after which a small message gets a receipt, too. A window that is smaller would wait for a receipt
+/// that was never given.
 pub(crate) const RECEIPT_STEP_BYTES: u64 = 64 * 1024;
 
 /// Counts the bytes that are handed to the transport for one peer, and gives out receipts for some of them.
@@ -26,8 +27,8 @@ impl SendWindow {
         Self { in_flight: BytesInFlight::new(notify), sent: 0, receipted: 0 }
     }
 
-    /// Reports whether the transport holds `max` bytes or more. If so, the driver is notified once it holds half of them, so that there is more
-    /// than one message to send then.
+    /// Reports whether the transport holds `max` bytes or more. If so, the driver is notified once it holds half of
+    /// them, so that there is more than one message to send then.
     pub(crate) fn is_full(&self, max: u64) -> bool {
         let in_flight = self.sent.saturating_sub(self.in_flight.done());
         in_flight >= max && self.in_flight.wait_for(self.sent - max / 2)
@@ -52,11 +53,11 @@ impl SendWindow {
     }
 }
 
-/// Counts the bytes of one peer that the transport is done with. A transport sends in order, so when it is done with a buffer, it is done
-/// with all bytes before it, too.
+/// Counts the bytes of one peer that the transport is done with. A transport sends in order, so when it is done with a
+/// buffer, it is done with all bytes before it, too.
 ///
-/// Small messages are copied by libzmq, which does not report when it is done with them. So now and then one is handed over as a buffer,
-/// with a receipt.
+/// Small messages are copied by libzmq, which does not report when it is done with them. So now and then one is handed
+/// over as a buffer, with a receipt.
 #[derive(Debug)]
 struct BytesInFlight {
     /// The transport is done with all bytes up to here.

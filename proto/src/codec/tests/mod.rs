@@ -1,7 +1,7 @@
 //! Tests of the codec by subject. [`tape`] and [`tree`] are the types that the tests read and write.
 //!
-//! Tests of forms have byte strings written by hand: they are the contract with peers in other languages, and a change of one is a
-//! change of the protocol.
+//! Tests of forms have byte strings written by hand: they are the contract with peers in other languages, and a change
+//! of one is a change of the protocol.
 
 mod bounds;
 mod errors;

@@ -1,6 +1,7 @@
 //! Timestamps as text: RFC 3339 in UTC, `2026-03-01T12:00:00.25Z`.
 //!
-//! Years go from 0 to 9999. Outside of them a timestamp is written as seconds since 1970, `-62167219201.5`, which can be read, too.
+//! Years go from 0 to 9999. Outside of them a timestamp is written as seconds since 1970, `-62167219201.5`, which can
+//! be read, too.
 
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};

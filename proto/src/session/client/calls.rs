@@ -4,8 +4,8 @@ use super::call::ClientCall;
 
 /// Calls by their ids, which are given out here in sequence.
 ///
-/// A call stands in the slot that the last bits of its id name, so it is found without hashing or searching. An id whose slot is taken is
-/// passed over. There are at least twice as many slots as calls, so that this is rare.
+/// A call stands in the slot that the last bits of its id name, so it is found without hashing or searching. An id
+/// whose slot is taken is passed over. There are at least twice as many slots as calls, so that this is rare.
 #[derive(Debug, Default)]
 pub(super) struct Calls {
     /// A power of two of slots, or none at all.

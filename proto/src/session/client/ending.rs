@@ -59,7 +59,8 @@ impl Session {
 
 /// By time.
 impl Session {
-    /// Says that the time of [`Session::poll_timeout`] has passed: ends calls whose time is up, and asks the server for a sign of life.
+    /// Says that the time of [`Session::poll_timeout`] has passed: ends calls whose time is up, and asks the server for
+    /// a sign of life.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.look_at.is_none() {
             return;
@@ -166,8 +167,8 @@ impl Session {
         self.dropped(Dropped::OneWay, one_way);
     }
 
-    /// Ends every call that has left: what has left may have been lost on the way. The server, which may know of some, is told that no caller waits for
-    /// them. The others go on.
+    /// Ends every call that has left: what has left may have been lost on the way. The server, which may know of some,
+    /// is told that no caller waits for them. The others go on.
     pub(super) fn fail_sent(&mut self, why: &Status, now: Instant) {
         let (unsent, _) = self.unsent();
         for id in self.open_ids().into_iter().filter(|id| !unsent.contains(id)) {

@@ -23,13 +23,14 @@ pub enum Event {
     },
 }
 
-/// Why a client has dropped something. Calls that wait for an answer have failed then, and said so; for one-way calls, this is all that is said.
+/// Why a client has dropped something. Calls that wait for an answer have failed then, and said so; for one-way calls,
+/// this is all that is said.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 #[repr(u8)]
 pub enum Dropped {
-    /// A one-way call that was accepted for sending and had not left when its connection was lost, or its channel was dropped without one. Of those that
-    /// had left, nothing is known.
+    /// A one-way call that was accepted for sending and had not left when its connection was lost, or its channel was
+    /// dropped without one. Of those that had left, nothing is known.
     OneWay,
     /// A message that was handed to a connection just as that was lost.
     Unreachable,

@@ -1,5 +1,5 @@
-//! [`OutlierDetection`]: whether an endpoint is worth calling. One that keeps failing calls is left alone for a while, then tried with single calls
-//! until one of them succeeds.
+//! [`OutlierDetection`]: whether an endpoint is worth calling. One that keeps failing calls is left alone for a while,
+//! then tried with single calls until one of them succeeds.
 //!
 //! Which endpoint is called instead is the channel's choice, which never does without the last one.
 

@@ -1,4 +1,5 @@
-//! What the driver tells a session of its connection: that it is up or lost, or does not come up. What has arrived is in `records`.
+//! What the driver tells a session of its connection: that it is up or lost, or does not come up. What has arrived is
+//! in `records`.
 
 use std::time::Instant;
 

@@ -1,5 +1,6 @@
-//! [`Liveness`]: whether a server is still there, where its transport does not tell. libzmq watches no `inproc` connection, and of one to a device it
-//! knows nothing of the server behind. So the server is asked while calls are in flight, and taken for gone if it says nothing.
+//! [`Liveness`]: whether a server is still there, where its transport does not tell. libzmq watches no `inproc`
+//! connection, and of one to a device it knows nothing of the server behind. So the server is asked while calls are in
+//! flight, and taken for gone if it says nothing.
 
 use std::time::{Duration, Instant};
 
@@ -45,7 +46,8 @@ impl LivenessConfig {
         Self { interval: UNMONITORED_INTERVAL, silence: UNMONITORED_SILENCE }
     }
 
-    /// For a connection that the transport watches: the server may be behind a device. A server that has said nothing for `timeout` is gone by then.
+    /// For a connection that the transport watches: the server may be behind a device. A server that has said nothing
+    /// for `timeout` is gone by then.
     #[must_use]
     pub fn within(timeout: Duration) -> Self {
         Self { interval: timeout / 4, silence: timeout / 2 }

@@ -2,8 +2,8 @@
 
 /// The one-way calls of a session.
 ///
-/// The number of other calls in flight is bounded. Of these, the bytes that the server has not read are, or a client would fill the memory of a
-/// server that is held up.
+/// The number of other calls in flight is bounded. Of these, the bytes that the server has not read are, or a client
+/// would fill the memory of a server that is held up.
 #[derive(Debug, Default)]
 pub(super) struct OneWay {
     /// Number of calls that had begun when the last one-way call did, unless a pong has proved since that the server has read it.

@@ -10,13 +10,14 @@ use crate::codec::Body;
 use crate::status::{Cause, Code, Failure, Outcome, Status};
 use crate::wire::{self, Batch, Malformed, Record};
 
-/// How long a going-away record holds. It ends with the connection; but behind a device the connection outlives the server, and a client that waited for it to
-/// end would never call again.
+/// How long a going-away record holds. It ends with the connection; but behind a device the connection outlives the
+/// server, and a client that waited for it to end would never call again.
 const GOING_AWAY: Duration = Duration::from_secs(5);
 
 impl Session {
-    /// Takes a message of the server's from byte `at` on, until `max_wakes` tasks are to be woken. Returns where the next record begins, or `None` if all of it
-    /// was taken. Whatever is in the message, the worst that can happen is that calls fail.
+    /// Takes a message of the server's from byte `at` on, until `max_wakes` tasks are to be woken. Returns where the
+    /// next record begins, or `None` if all of it was taken. Whatever is in the message, the worst that can happen is
+    /// that calls fail.
     pub fn handle_message(
         &mut self,
         batch: &Batch,
@@ -50,8 +51,8 @@ impl Session {
         self.dropped(Dropped::Unreadable, 1);
     }
 
-    /// Takes records of a batch from byte `at` on, up to one that can't be read, or until `max_wakes` tasks are to be woken. Returns where the next record
-    /// begins, if there is one.
+    /// Takes records of a batch from byte `at` on, up to one that can't be read, or until `max_wakes` tasks are to be
+    /// woken. Returns where the next record begins, if there is one.
     fn take_records(
         &mut self,
         batch: &Batch,
@@ -126,7 +127,8 @@ impl Session {
     fn classify(&mut self, failure: &Failure, now: Instant) {
         let Failure::Status(status) = failure else { return self.succeeded(now) };
         match status.code() {
-            // A device does not pass on that the connection behind it is another, so a server that goes away says so with every call.
+            // A device does not pass on that the connection behind it is another, so a server that goes away says so
+            // with every call.
             Code::Unavailable if status.cause() == Some(Cause::GoingAway) => {
                 if status.outcome() == Outcome::NotSent {
                     self.going_away(now);

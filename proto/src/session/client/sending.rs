@@ -48,7 +48,8 @@ impl Session {
     /// Checks whether a call may wait, or be sent if there is room.
     ///
     /// # Errors
-    /// The deadline has passed, the connection takes nothing more, or there is none and the call does not wait. The caller has left the queue then.
+    /// The deadline has passed, the connection takes nothing more, or there is none and the call does not wait. The
+    /// caller has left the queue then.
     #[inline]
     pub fn check_ready(
         &mut self,
@@ -63,7 +64,8 @@ impl Session {
         Err(status.not_sent())
     }
 
-    /// Is ready if there is room and no other caller was there before; otherwise queues the caller under a ticket, to be woken when there may be room.
+    /// Is ready if there is room and no other caller was there before; otherwise queues the caller under a ticket, to
+    /// be woken when there may be room.
     #[inline]
     pub fn poll_room(
         &mut self,
@@ -101,7 +103,8 @@ impl Session {
             && self.one_way.has_room()
     }
 
-    /// Reports whether a ping may be answered. A server that asks and does not read takes no more of the client's memory than this.
+    /// Reports whether a ping may be answered. A server that asks and does not read takes no more of the client's
+    /// memory than this.
     pub(super) fn has_room_to_answer(&self) -> bool {
         self.outbox.len() < 2 * MAX_WAITING_BYTES
     }
@@ -268,7 +271,8 @@ impl Session {
         }
     }
 
-    /// Pings the server if it is time to know which one-way calls it has read. No task waits for this pong but those that have no room.
+    /// Pings the server if it is time to know which one-way calls it has read. No task waits for this pong but those
+    /// that have no room.
     pub(super) fn ask_for_one_way(&mut self, now: Instant) {
         if self.one_way.must_ask() {
             let id = self.begin_ping(None, now);
@@ -302,8 +306,8 @@ impl Session {
 
 /// Streams.
 impl Session {
-    /// Reports whether the server may be told something of a call. A record about one that has ended may be the only thing in the outbox
-    /// of a connection that is closed and not up, which would never be done then.
+    /// Reports whether the server may be told something of a call. A record about one that has ended may be the only
+    /// thing in the outbox of a connection that is closed and not up, which would never be done then.
     fn is_open(&self, id: u64) -> bool {
         u32::try_from(id).is_ok_and(|id| self.is_call_open(id))
     }

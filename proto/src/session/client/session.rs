@@ -27,8 +27,8 @@ pub struct Config {
     pub max_calls: usize,
     /// How the server is asked for signs of life, if it is.
     pub liveness: Option<LivenessConfig>,
-    /// Whether the transport tells when the connection is up and when it is lost. Otherwise it counts as up from the start, and is made anew where the
-    /// server does not answer.
+    /// Whether the transport tells when the connection is up and when it is lost. Otherwise it counts as up from the
+    /// start, and is made anew where the server does not answer.
     pub is_monitored: bool,
     /// Whether the connection counts as up from the start.
     pub is_connected: bool,
@@ -36,8 +36,8 @@ pub struct Config {
 
 /// The client's side of a connection.
 ///
-/// In this order: what every call touches lies together, behind the session's lock. Callers on several threads take turns at it, and each has to
-/// fetch every cache line that the one before has written to.
+/// In this order: what every call touches lies together, behind the session's lock. Callers on several threads take
+/// turns at it, and each has to fetch every cache line that the one before has written to.
 #[derive(Debug)]
 #[repr(C)]
 pub struct Session {
@@ -189,8 +189,8 @@ impl Session {
         !self.outbox.is_empty()
     }
 
-    /// Reports whether the connection has ended: it takes nothing more, and what it took has left and ended. Streams outlive the channel that they
-    /// came from.
+    /// Reports whether the connection has ended: it takes nothing more, and what it took has left and ended. Streams
+    /// outlive the channel that they came from.
     #[must_use]
     pub fn is_done(&self) -> bool {
         self.phase.is_over() && self.outbox.is_empty() && self.open == 0

@@ -1,6 +1,6 @@
-//! Credit that the server has granted and that streams do not have yet. Credit is the server's to give, and it may give any number
-//! of bytes and then read none: it bounds nothing here. So a stream whose items find no room in the outbox has its credit taken
-//! back until there is room, and its sender waits.
+//! Credit that the server has granted and that streams do not have yet. Credit is the server's to give, and it may give
+//! any number of bytes and then read none: it bounds nothing here. So a stream whose items find no room in the outbox
+//! has its credit taken back until there is room, and its sender waits.
 
 use std::sync::Arc;
 
@@ -8,8 +8,8 @@ use super::sending::MAX_WAITING_BYTES;
 use super::session::Session;
 use crate::flow::OutboundStream;
 
-/// Size in bytes of the outbox below which streams have credit again: there is room for more than one message then. They lose it at
-/// [`MAX_WAITING_BYTES`]; each may then add what it has gathered, and one item.
+/// Size in bytes of the outbox below which streams have credit again: there is room for more than one message then.
+/// They lose it at [`MAX_WAITING_BYTES`]; each may then add what it has gathered, and one item.
 const GIVE_BACK_BELOW_BYTES: usize = MAX_WAITING_BYTES / 2;
 
 impl Session {

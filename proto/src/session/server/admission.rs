@@ -215,7 +215,8 @@ impl<C> State<C> {
     }
 }
 
-/// Returns the status of a call with the id 0. It can't be answered but as if a whole batch were meant, whose other calls may run.
+/// Returns the status of a call with the id 0. It can't be answered but as if a whole batch were meant, whose other
+/// calls may run.
 #[cold]
 fn no_id() -> Status {
     Status::invalid_argument("a call has the id 0, which is no call's").maybe_executed()

@@ -2,8 +2,8 @@
 
 use std::time::{Duration, Instant};
 
-/// How far a server is on its way out: it serves; drains, when calls in flight may still end; flushes, when clients may prove that
-/// they have read the answers; and is done.
+/// How far a server is on its way out: it serves; drains, when calls in flight may still end; flushes, when clients may
+/// prove that they have read the answers; and is done.
 #[derive(Debug)]
 pub struct Drain {
     phase: Phase,
@@ -32,7 +32,8 @@ pub enum DrainStep {
 }
 
 impl Drain {
-    /// Creates the way out of a server that serves. `flush` is the time that clients have to prove that they have read everything.
+    /// Creates the way out of a server that serves. `flush` is the time that clients have to prove that they have read
+    /// everything.
     #[must_use]
     pub fn new(flush: Duration) -> Self {
         Self { phase: Phase::Serving, flush }

@@ -113,7 +113,8 @@ impl<C> Default for Effects<C> {
 }
 
 impl<C> Effects<C> {
-    /// Wakes tasks, and drops what the session has discarded. No lock may be held. Calls in `ended` are the application's to stop.
+    /// Wakes tasks, and drops what the session has discarded. No lock may be held. Calls in `ended` are the
+    /// application's to stop.
     pub fn run(self) {
         self.wakers.first.into_iter().chain(self.wakers.more).for_each(Waker::wake);
         drop(self.discarded);
@@ -161,8 +162,8 @@ impl<C> Effects<C> {
         }
     }
 
-    /// Takes a client's stream that has ended. What its handler has not read is dropped here if the handler has let go of it, and by
-    /// the handler otherwise, which holds no lock then.
+    /// Takes a client's stream that has ended. What its handler has not read is dropped here if the handler has let go
+    /// of it, and by the handler otherwise, which holds no lock then.
     pub(super) fn discard_stream(&mut self, inbound: Arc<InboundStream>) {
         let Some(inbound) = Arc::into_inner(inbound) else { return };
         while let Poll::Ready(Some(Ok(chunk))) = inbound.poll_chunk(&Context::from_waker(Waker::noop())) {

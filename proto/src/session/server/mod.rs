@@ -4,8 +4,9 @@
 //!
 //! The order of calls:
 //!
-//! 1. [`Session::handle_message`] takes a message. [`Session::poll_event`] then reads its records, in order, and returns each call
-//!    that is to be handled, until it returns `None`. While [`Session::has_unread`], no further message may be handed in.
+//! 1. [`Session::handle_message`] takes a message. [`Session::poll_event`] then reads its records, in order, and
+//!    returns each call that is to be handled, until it returns `None`. While [`Session::has_unread`], no further
+//!    message may be handed in.
 //! 2. Handlers write into the session at any time: [`Session::answer`], [`Session::fail`], [`Session::flush`] and so on.
 //! 3. [`Session::poll_transmit`] returns what is to be sent, for as long as [`Session::wants_transmit`];
 //!    [`Session::return_transmit`] puts back what the transport had no room for.

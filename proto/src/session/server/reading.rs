@@ -197,7 +197,8 @@ impl<C: Default> State<C> {
 }
 
 impl<C> State<C> {
-    /// Answers a record of an unknown kind. What it asks for is not done, so a call that it belongs to must not look as if it were.
+    /// Answers a record of an unknown kind. What it asks for is not done, so a call that it belongs to must not look as
+    /// if it were.
     fn unknown_kind(&mut self, kind: u64, id: u64) {
         self.effects.count().unreadable += 1;
         let status = wire::unknown_kind(kind);

@@ -15,8 +15,8 @@ use crate::flow::PendingStreams;
 use crate::status::{Cause, Failure, Status};
 use crate::wire::{self, Message, Outbox, RecordBuilder};
 
-/// One client of a server. `C` is what the application keeps with each call: the runtime its task, a router the call that it makes
-/// in turn.
+/// One client of a server. `C` is what the application keeps with each call: the runtime its task, a router the call
+/// that it makes in turn.
 ///
 /// Invariant: **a call is answered only by the code that takes it out of the table of calls in flight.** A reply, a deadline, a
 /// cancellation and a panic may come at the same time; one of them wins.
@@ -114,8 +114,8 @@ impl<C> Session<C> {
         Ok(call.app)
     }
 
-    /// Ends a call from outside its handler, which is to be stopped (see [`Effects::ended`]), and tells the client why. Does nothing
-    /// for a call that has ended.
+    /// Ends a call from outside its handler, which is to be stopped (see [`Effects::ended`]), and tells the client why.
+    /// Does nothing for a call that has ended.
     pub fn fail(&mut self, key: CallKey, why: &Status) {
         self.state.fail(key, why);
         self.state.queued();
@@ -139,8 +139,8 @@ impl<C> Session<C> {
         self.state.calls.key(key.id()) == Some(key)
     }
 
-    /// Counts a one-way call as in flight, for as long as it waits for its turn or its handler for anything. There is room for it:
-    /// [`Session::poll_event`] has looked when it returned the call.
+    /// Counts a one-way call as in flight, for as long as it waits for its turn or its handler for anything. There is
+    /// room for it: [`Session::poll_event`] has looked when it returned the call.
     pub fn begin_one_way(&mut self) {
         self.state.one_way += 1;
         self.state.shared.hold_call();
@@ -185,8 +185,8 @@ impl<C> Session<C> {
         !self.state.outbox.is_empty() || !self.state.pending.is_empty()
     }
 
-    /// Returns the next message to send. There may be none although [`Session::wants_transmit`]: what has gathered in streams may be
-    /// of calls that are over.
+    /// Returns the next message to send. There may be none although [`Session::wants_transmit`]: what has gathered in
+    /// streams may be of calls that are over.
     #[inline]
     pub fn poll_transmit(&mut self) -> Option<Message> {
         let state = &mut self.state;
@@ -216,8 +216,9 @@ impl<C> Session<C> {
 
 /// Time, and the way out.
 impl<C> Session<C> {
-    /// Asks a client with calls in flight for a sign of life, and gives it up if it has shown none for the peer timeout. Should it
-    /// live and only have been stopped, it is told what became of its calls: its connection may be as good as before.
+    /// Asks a client with calls in flight for a sign of life, and gives it up if it has shown none for the peer
+    /// timeout. Should it live and only have been stopped, it is told what became of its calls: its connection may be
+    /// as good as before.
     ///
     /// `now` is the time of a [`ListeningClock`](super::ListeningClock).
     pub fn handle_timeout(&mut self, now: Instant) {
@@ -246,8 +247,8 @@ impl<C> Session<C> {
         self.state.queued();
     }
 
-    /// Ends the session of a client that can't be told anything any more: its calls end, and nothing is kept for it. What is thrown
-    /// away is counted under `reason`.
+    /// Ends the session of a client that can't be told anything any more: its calls end, and nothing is kept for it.
+    /// What is thrown away is counted under `reason`.
     pub fn close(&mut self, why: &Status, reason: DropReason) {
         self.drop_reading();
         let state = &mut self.state;

@@ -9,7 +9,8 @@ use crate::status::{Cause, Status};
 use crate::wire::{self, Batch, Item};
 
 impl<C> Session<C> {
-    /// Opens the client's stream of a call, which has been granted `window` bytes: what the client sends from now on is kept in it.
+    /// Opens the client's stream of a call, which has been granted `window` bytes: what the client sends from now on is
+    /// kept in it.
     pub fn open_inbound(&mut self, key: CallKey, window: u64) -> Arc<InboundStream> {
         let inbound = Arc::new(InboundStream::new(window));
         if let Some(call) = self.state.calls.of(key) {

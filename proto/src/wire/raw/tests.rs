@@ -68,7 +68,8 @@ fn read_all(batch: &Batch) -> Read {
     }
 }
 
-/// Forwards all records of a batch up to its end or the first that can't be read. Returns the messages as their receiver has them.
+/// Forwards all records of a batch up to its end or the first that can't be read. Returns the messages as their
+/// receiver has them.
 fn forward_all(batch: &Batch, id: u64, time_left: Option<Duration>) -> (Vec<Batch>, Result<(), Malformed>) {
     let mut outbox = Outbox::default();
     let result = (|| {

@@ -36,8 +36,8 @@ fn check(result: i32) -> Result<(), TransportError> {
     if errno == zmq::Error::EMFILE.to_raw() {
         return Err(TransportError::TooManyFiles);
     }
-    // SAFETY: `zmq_strerror` returns a string that lives as long as the process, or until the next call for an errno that only the C
-    // library knows, which is copied here before that.
+    // SAFETY: `zmq_strerror` returns a string that lives as long as the process, or until the next call for an errno
+    // that only the C library knows, which is copied here before that.
     let message = unsafe { CStr::from_ptr(zmq_sys::zmq_strerror(errno)) };
     Err(TransportError::Socket(message.to_string_lossy().into_owned()))
 }

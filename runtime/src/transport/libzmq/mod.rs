@@ -1,8 +1,8 @@
 //! The only code that calls libzmq: a ROUTER and a DEALER that never block, for the drivers that own them.
 //!
-//! `ZMQ_FD` is edge-triggered: it signals that something has changed since libzmq was last called, and not what. So a driver drains its
-//! socket until there is nothing left, and only then waits. Since sending may consume the signal of a message that has arrived, the driver
-//! receives once more after it has sent. Source: `zmq_getsockopt(3)`, `ZMQ_FD`.
+//! `ZMQ_FD` is edge-triggered: it signals that something has changed since libzmq was last called, and not what. So a
+//! driver drains its socket until there is nothing left, and only then waits. Since sending may consume the signal of a
+//! message that has arrived, the driver receives once more after it has sent. Source: `zmq_getsockopt(3)`, `ZMQ_FD`.
 
 // Only here: two calls around an errno on which the `zmq` crate would panic, and one that it lacks.
 #![allow(unsafe_code)]

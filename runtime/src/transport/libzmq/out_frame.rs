@@ -1,7 +1,7 @@
 //! [`OutFrame`]: a frame to send that is kept when the call is interrupted.
 //!
-//! The `zmq` crate drops a message whatever the result of sending it. But a signal may interrupt libzmq at any call, also between the
-//! frames of one message, and then the very same frame must be offered again.
+//! The `zmq` crate drops a message whatever the result of sending it. But a signal may interrupt libzmq at any call,
+//! also between the frames of one message, and then the very same frame must be offered again.
 
 use std::os::raw::c_void;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -70,7 +70,8 @@ impl Drop for OutFrame {
 unsafe extern "C" fn free(_data: *mut c_void, owner: *mut c_void) {
     // SAFETY: `owner` is the box that `OutFrame::new` gave away, and libzmq calls this once.
     let (bytes, receipt) = *unsafe { Box::from_raw(owner.cast::<Owner>()) };
-    // The bytes may be a user's, and dropping them may run the user's code, which may panic. A panic must not leave this function.
+    // The bytes may be a user's, and dropping them may run the user's code, which may panic. A panic must not leave
+    // this function.
     let _ = catch_unwind(AssertUnwindSafe(|| bytes.recycle()));
     drop(receipt);
 }

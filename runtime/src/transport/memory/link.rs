@@ -32,8 +32,8 @@ pub(crate) struct Fault {
     pub(crate) loses: bool,
 }
 
-/// Names a link while it is up: the number of its client in the first half, and in the second one that is new each time that the link comes
-/// up, as in ZeroMQ.
+/// Names a link while it is up: the number of its client in the first half, and in the second one that is new each time
+/// that the link comes up, as in ZeroMQ.
 pub(super) type Route = [u8; 2 * ROUTE_HALF];
 /// Number of bytes of each half of a route.
 pub(super) const ROUTE_HALF: usize = size_of::<u64>();
@@ -204,8 +204,8 @@ impl MemoryLink {
     }
 }
 
-/// A message with its receipt. Dropping it may run user code, since its bytes may be a user's; so no parcel is dropped under the network's
-/// lock, but added to [`Discarded`].
+/// A message with its receipt. Dropping it may run user code, since its bytes may be a user's; so no parcel is dropped
+/// under the network's lock, but added to [`Discarded`].
 pub(super) struct Parcel {
     message: Message,
     receipt: Option<SendReceipt>,

@@ -1,7 +1,8 @@
 //! Links within the process, on tokio's clock: the transport of [`crate::Channel::local`] and of [`crate::testing`].
 //!
-//! A [`SimNetwork`] connects one server with its clients, and applies the faults that a test asks for. The drivers and everything above them
-//! are those that sockets have, too; the only difference is that a message may be delayed, lost or repeated.
+//! A [`SimNetwork`] connects one server with its clients, and applies the faults that a test asks for. The drivers and
+//! everything above them are those that sockets have, too; the only difference is that a message may be delayed, lost
+//! or repeated.
 //!
 //! - [`network`]: the lock around the state of a network, and what it drops after the lock is released.
 //! - [`state`]: what a network knows; [`link`]: one client's part of it.

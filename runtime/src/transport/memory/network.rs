@@ -20,8 +20,8 @@ impl SimNetwork {
         Arc::default()
     }
 
-    /// Runs one step under the lock. What the step discards is dropped once the lock is released, since dropping a user's bytes may run user
-    /// code, which may use this network. The state is not reachable in any other way.
+    /// Runs one step under the lock. What the step discards is dropped once the lock is released, since dropping a
+    /// user's bytes may run user code, which may use this network. The state is not reachable in any other way.
     pub(super) fn with<R>(&self, step: impl FnOnce(&mut State) -> R) -> R {
         // Nothing panics while the lock is held but for lack of memory; the state is whole in any case.
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
@@ -44,7 +44,8 @@ impl SimNetwork {
         MemoryClient::new(Arc::clone(self), number)
     }
 
-    /// Links a client that counts as connected from the start, and closes the network for others: the client is the server's only one.
+    /// Links a client that counts as connected from the start, and closes the network for others: the client is the
+    /// server's only one.
     pub(crate) fn connect_alone(self: &Arc<Self>) -> MemoryClient {
         let number = self.with(State::connect_alone);
         MemoryClient::new(Arc::clone(self), number)

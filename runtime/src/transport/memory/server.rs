@@ -92,7 +92,8 @@ impl ServerTransport for MemoryServer {
         }
     }
 
-    /// Sends a message. Its receipt goes with it, and is dropped when the client has taken the message, or when the message is lost.
+    /// Sends a message. Its receipt goes with it, and is dropped when the client has taken the message, or when the
+    /// message is lost.
     fn send(
         &mut self,
         route: &[u8],
