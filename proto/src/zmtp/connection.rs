@@ -9,7 +9,7 @@ use super::command::{self, Command};
 use super::frame::{Assembling, FrameHeader};
 use super::greeting::{self, GREETING_BYTES};
 use super::handshake::{self, Handshake, Step};
-use super::heartbeat::{Liveness, Look};
+use super::heartbeat::{Liveness, Verdict};
 use super::properties::MAX_ROUTING_ID_BYTES;
 use super::{Credentials, Error, Heartbeat, Mechanism, Peer, SocketType};
 
@@ -165,11 +165,11 @@ impl Connection {
         if self.stage != Stage::Traffic {
             return;
         }
-        match self.liveness.look(now) {
-            Look::Nothing => {}
-            Look::Dead(after) => self.fail(Error::Silent { after }),
+        match self.liveness.check(now) {
+            Verdict::Nothing => {}
+            Verdict::Dead(after) => self.fail(Error::Silent { after }),
             // No time to live: how long this side may be silent is this side's own affair.
-            Look::Ping => self.send(command::write("PING", &[&[0, 0]])),
+            Verdict::Ping => self.send(command::write("PING", &[&[0, 0]])),
         }
     }
 

@@ -25,7 +25,7 @@ pub(super) struct Liveness {
 
 /// What is to be done about a peer.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Look {
+pub(super) enum Verdict {
     Nothing,
     Ping,
     /// The peer is dead, after it has sent nothing for this long.
@@ -51,7 +51,7 @@ impl Liveness {
         self.time_to_live = Some(time_to_live).filter(|time| !time.is_zero());
     }
 
-    /// Returns when to look next.
+    /// Returns when to check next.
     pub(super) fn next(&self) -> Option<Instant> {
         let own = self.config.map(|config| match self.pinged {
             Some(pinged) => pinged + config.timeout,
@@ -62,20 +62,20 @@ impl Liveness {
     }
 
     /// Looks what is to be done.
-    pub(super) fn look(&mut self, now: Instant) -> Look {
+    pub(super) fn check(&mut self, now: Instant) -> Verdict {
         if let Some(time) = self.time_to_live
             && now >= self.heard + time
         {
-            return Look::Dead(time);
+            return Verdict::Dead(time);
         }
-        let Some(config) = self.config else { return Look::Nothing };
+        let Some(config) = self.config else { return Verdict::Nothing };
         match self.pinged {
-            Some(pinged) if now >= pinged + config.timeout => Look::Dead(config.timeout),
+            Some(pinged) if now >= pinged + config.timeout => Verdict::Dead(config.timeout),
             None if now >= self.heard + config.interval => {
                 self.pinged = Some(now);
-                Look::Ping
+                Verdict::Ping
             }
-            _ => Look::Nothing,
+            _ => Verdict::Nothing,
         }
     }
 }
@@ -91,14 +91,14 @@ mod tests {
         let start = Instant::now();
         let config = Heartbeat { interval: 3 * SECOND, timeout: SECOND };
         let mut liveness = Liveness::new(Some(config), start);
-        assert_eq!((liveness.look(start), liveness.next()), (Look::Nothing, Some(start + 3 * SECOND)));
-        assert_eq!(liveness.look(start + 3 * SECOND), Look::Ping);
-        assert_eq!(liveness.look(start + 3 * SECOND), Look::Nothing);
+        assert_eq!((liveness.check(start), liveness.next()), (Verdict::Nothing, Some(start + 3 * SECOND)));
+        assert_eq!(liveness.check(start + 3 * SECOND), Verdict::Ping);
+        assert_eq!(liveness.check(start + 3 * SECOND), Verdict::Nothing);
         assert_eq!(liveness.next(), Some(start + 4 * SECOND));
         liveness.heard(start + 3 * SECOND);
-        assert_eq!(liveness.look(start + 4 * SECOND), Look::Nothing);
-        assert_eq!(liveness.look(start + 6 * SECOND), Look::Ping);
-        assert_eq!(liveness.look(start + 7 * SECOND), Look::Dead(SECOND));
+        assert_eq!(liveness.check(start + 4 * SECOND), Verdict::Nothing);
+        assert_eq!(liveness.check(start + 6 * SECOND), Verdict::Ping);
+        assert_eq!(liveness.check(start + 7 * SECOND), Verdict::Dead(SECOND));
     }
 
     #[test]
@@ -108,12 +108,12 @@ mod tests {
         assert_eq!(liveness.next(), None);
         liveness.announced(2 * SECOND);
         assert_eq!(
-            (liveness.next(), liveness.look(start + SECOND)),
-            (Some(start + 2 * SECOND), Look::Nothing)
+            (liveness.next(), liveness.check(start + SECOND)),
+            (Some(start + 2 * SECOND), Verdict::Nothing)
         );
         liveness.heard(start + SECOND);
-        assert_eq!(liveness.look(start + 2 * SECOND), Look::Nothing);
-        assert_eq!(liveness.look(start + 3 * SECOND), Look::Dead(2 * SECOND));
+        assert_eq!(liveness.check(start + 2 * SECOND), Verdict::Nothing);
+        assert_eq!(liveness.check(start + 3 * SECOND), Verdict::Dead(2 * SECOND));
         liveness.announced(Duration::ZERO);
         assert_eq!(liveness.next(), None);
     }

@@ -209,7 +209,7 @@ impl Conn {
     }
 
     pub(crate) fn timeout(&mut self, now: Instant) {
-        let now = self.clock.look(now);
+        let now = self.clock.advance(now);
         self.session.handle_timeout(now);
         self.act();
     }

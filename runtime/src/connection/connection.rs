@@ -139,7 +139,7 @@ impl Connection {
         let returned = run(&mut state.session);
         state.session.take_wakers(wakers);
         if let Some(event) = state.session.poll_event() {
-            self.tell_events(state, event, wakers);
+            self.report_events(state, event, wakers);
         }
         returned
     }

@@ -35,8 +35,8 @@ impl Connection {
     }
 
     /// Says that it was chosen for a call.
-    pub(super) fn chosen(&self, now: Instant) {
-        self.lock().session.chosen(now);
+    pub(super) fn mark_chosen(&self, now: Instant) {
+        self.lock().session.mark_chosen(now);
     }
 
     /// Calls the session to read what a channel shows of it.

@@ -120,7 +120,7 @@ impl Endpoints {
         });
         let ((health, _), connection) = best?;
         if health == HealthState::Trial {
-            connection.chosen(now);
+            connection.mark_chosen(now);
         }
         Some(connection)
     }
@@ -140,7 +140,7 @@ impl Endpoints {
     /// Has a connection tell these endpoints what happens.
     pub(crate) fn adopt(self: &Arc<Self>, connection: &Connection) {
         let this: Weak<Self> = Arc::downgrade(self);
-        connection.tell(this);
+        connection.set_watcher(this);
     }
 }
 

@@ -31,13 +31,13 @@ impl State {
 
 impl Connection {
     /// Sets what is told of the connection's events. Only the first time counts.
-    pub(super) fn tell(&self, watcher: Weak<dyn Watcher>) {
+    pub(super) fn set_watcher(&self, watcher: Weak<dyn Watcher>) {
         let _ = self.watcher.set(watcher);
     }
 
     /// Reads the events of the session, lets go of the lock, and tells the channel and the metrics.
     #[cold]
-    pub(super) fn tell_events(
+    pub(super) fn report_events(
         &self,
         mut state: MutexGuard<'_, State>,
         first: Event,
@@ -53,11 +53,11 @@ impl Connection {
         drop(state);
         count_up(was_counted, is_counted);
         for event in events {
-            self.tell_event(event, wakers);
+            self.report_event(event, wakers);
         }
     }
 
-    fn tell_event(&self, event: Event, wakers: &mut Vec<Waker>) {
+    fn report_event(&self, event: Event, wakers: &mut Vec<Waker>) {
         let watcher = || self.watcher.get().and_then(Weak::upgrade);
         match event {
             Event::Dropped { reason, count } => self.counters.drops(reason, count),

@@ -30,7 +30,7 @@ impl Outgoing for Connection {
         }
     }
 
-    fn hurry(&self) {
+    fn notify_now(&self) {
         self.notify.notify();
     }
 

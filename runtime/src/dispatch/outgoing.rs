@@ -28,7 +28,7 @@ impl Outgoing for PeerOutgoing {
         self.peer.with(|session| session.flush(self.key, stream, last));
     }
 
-    fn hurry(&self) {
+    fn notify_now(&self) {
         self.peer.shared().notify.notify();
     }
 

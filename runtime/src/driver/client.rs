@@ -30,7 +30,7 @@ pub(crate) struct ClientDriver<T> {
     /// Whether the outbox had more messages the last time than are sent at a time.
     has_unsent: bool,
     /// When the events of the connection were last read.
-    looked: Instant,
+    checked_at: Instant,
     yielding: YieldTurn,
 }
 
@@ -66,7 +66,7 @@ impl<T: ClientTransport> ClientDriver<T> {
             tick: Box::pin(sleep_until(tokio::time::Instant::now())),
             is_blocked: false,
             has_unsent: false,
-            looked: clock::now(),
+            checked_at: clock::now(),
             yielding: YieldTurn::new(),
         }
     }
@@ -208,9 +208,9 @@ impl<T: ClientTransport> ClientDriver<T> {
     /// Reads the events of the connection if this task was kept from running: a connection may have been lost and be back, which
     /// the transport reports only later. What is sent now must not be counted as lost.
     fn catch_up(&mut self, now: Instant) -> Result<(), TransportError> {
-        if now.duration_since(self.looked) >= self.transport.min_reconnect() / 2 {
+        if now.duration_since(self.checked_at) >= self.transport.min_reconnect() / 2 {
             self.take_events()?;
-            self.looked = now;
+            self.checked_at = now;
         }
         Ok(())
     }

@@ -56,7 +56,7 @@ impl Core {
     /// records taken.
     #[inline]
     pub(crate) fn receive(&mut self, route: &[u8], batch: Batch) -> usize {
-        let Some((peer, now)) = self.hear(route) else { return 0 };
+        let Some((peer, now)) = self.peer_of(route) else { return 0 };
         let mut progress = Progress::default();
         let first = peer.receive(now, batch, &self.methods, &mut progress);
         self.handle(peer, first, progress)
@@ -64,18 +64,18 @@ impl Core {
 
     /// Takes a message whose frames can't be attached to its batch. Returns the number of records that the message counts for.
     pub(crate) fn refuse(&mut self, route: &[u8], why: &Malformed) -> usize {
-        let Some((peer, _)) = self.hear(route) else { return 0 };
+        let Some((peer, _)) = self.peer_of(route) else { return 0 };
         peer.with(|session| session.handle_unreadable(why));
         1
     }
 
     /// Returns the client whose message was received on a route, and the time.
     #[inline]
-    fn hear(&mut self, route: &[u8]) -> Option<(Arc<Peer>, Instant)> {
+    fn peer_of(&mut self, route: &[u8]) -> Option<(Arc<Peer>, Instant)> {
         // Records must keep their order. A driver has read the rest already, turn by turn.
         while self.read_on() {}
         let now = Instant::now();
-        Some((self.peers.heard_of(route, now)?, now))
+        Some((self.peers.peer_of_route(route, now)?, now))
     }
 
     /// Takes more of a message that was too long for one turn. Returns `false` if there is no such message.

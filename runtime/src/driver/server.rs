@@ -77,17 +77,17 @@ impl<T: ServerTransport> ServerDriver<T> {
             }
             match self.transport.receive()? {
                 None => {
-                    self.pace.none_left();
+                    self.pace.end_messages();
                     return Ok(false);
                 }
                 Some(Arrival::Message { route, message }) => {
-                    self.pace.came();
+                    self.pace.count_message();
                     telemetry::received(End::Server, message.bytes);
                     let records = match message.batch {
                         Ok(batch) => self.core.receive(route, batch),
                         Err(malformed) => self.core.refuse(route, &malformed),
                     };
-                    turn.took(records, message.bytes);
+                    turn.add(records, message.bytes);
                 }
                 Some(Arrival::PeerLost { route }) => self.core.peers.lose_by(route),
                 Some(Arrival::RouteTooLong) => {
@@ -104,7 +104,7 @@ impl<T: ServerTransport> ServerDriver<T> {
         self.core.peers.ready().take(&mut ready);
         let any = !ready.is_empty();
         for peer in ready.drain(..) {
-            if self.empty(&peer)?.is_full {
+            if self.send_to_peer(&peer)?.is_full {
                 self.blocked.push((peer, Instant::now()));
             }
         }
@@ -113,20 +113,20 @@ impl<T: ServerTransport> ServerDriver<T> {
     }
 
     /// Sends a peer's messages, up to [`SENDS_PER_PEER`]. A peer with more goes to the end of the list.
-    fn empty(&mut self, peer: &Arc<Peer>) -> Result<Emptied, TransportError> {
+    fn send_to_peer(&mut self, peer: &Arc<Peer>) -> Result<SendResult, TransportError> {
         for turn in 0..SENDS_PER_PEER {
             let has_sent = turn > 0;
             let (message, receipt) = match peer.next_message() {
                 Next::Message(message, receipt) => (message, receipt),
-                Next::Nothing => return Ok(Emptied { has_sent, is_full: false }),
-                Next::Full => return Ok(Emptied { has_sent, is_full: true }),
+                Next::Nothing => return Ok(SendResult { has_sent, is_full: false }),
+                Next::Full => return Ok(SendResult { has_sent, is_full: true }),
             };
             let bytes = message.len();
             match self.transport.send(peer.id().route(), message, receipt)? {
                 Routed::Yes => telemetry::sent(End::Server, bytes),
                 Routed::Full(message) => {
                     peer.put_back(message);
-                    return Ok(Emptied { has_sent, is_full: true });
+                    return Ok(SendResult { has_sent, is_full: true });
                 }
                 Routed::Unreachable(message) => {
                     let lost = message.map_or(0, |message| wire::count_responses(message.batch()));
@@ -137,7 +137,7 @@ impl<T: ServerTransport> ServerDriver<T> {
         }
         // If the peer has nothing more to send, the next turn takes it off the list.
         peer.list();
-        Ok(Emptied { has_sent: true, is_full: false })
+        Ok(SendResult { has_sent: true, is_full: false })
     }
 
     /// Tries blocked peers again, unless that was done just now: many peers that do not read must not slow down those that do.
@@ -155,7 +155,7 @@ impl<T: ServerTransport> ServerDriver<T> {
     fn retry(&mut self, now: Instant) -> Result<bool, TransportError> {
         let mut any = false;
         for (peer, since) in std::mem::take(&mut self.blocked) {
-            let Emptied { has_sent, is_full } = self.empty(&peer)?;
+            let SendResult { has_sent, is_full } = self.send_to_peer(&peer)?;
             any |= has_sent;
             if !is_full {
                 continue;
@@ -260,7 +260,7 @@ impl<T: ServerTransport> ServerDriver<T> {
 }
 
 /// The result of [`ServerDriver::empty`].
-struct Emptied {
+struct SendResult {
     /// Whether something was sent.
     has_sent: bool,
     /// Whether the peer's queue in the transport is full, and the rest waits with the peer.

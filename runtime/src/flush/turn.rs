@@ -20,7 +20,7 @@ pub(crate) struct Turn {
 impl Turn {
     /// Counts a message.
     #[inline]
-    pub(crate) fn took(&mut self, records: usize, bytes: usize) {
+    pub(crate) fn add(&mut self, records: usize, bytes: usize) {
         self.records += records;
         self.bytes += bytes;
     }
@@ -47,13 +47,13 @@ pub(crate) struct Pace {
 
 impl Pace {
     /// Counts a message.
-    pub(crate) fn came(&mut self) {
+    pub(crate) fn count_message(&mut self) {
         self.messages += 1;
         self.one_at_a_time &= self.messages == 1;
     }
 
     /// Records that there is no further message. This says nothing about how messages arrive if none was expected.
-    pub(crate) fn none_left(&mut self) {
+    pub(crate) fn end_messages(&mut self) {
         if self.messages > 0 {
             self.one_at_a_time = self.messages == 1;
             self.messages = 0;
@@ -85,14 +85,14 @@ mod tests {
     fn messages_come_one_at_a_time_where_one_came_alone() {
         let mut pace = Pace::default();
         let mut run = |messages: usize| {
-            (0..messages).for_each(|_| pace.came());
-            pace.none_left();
+            (0..messages).for_each(|_| pace.count_message());
+            pace.end_messages();
             pace.one_at_a_time
         };
         assert_eq!([run(0), run(1), run(0), run(5), run(0), run(1)], [false, true, true, false, false, true]);
-        pace.came();
+        pace.count_message();
         assert!(pace.one_at_a_time);
-        pace.came();
+        pace.count_message();
         assert!(!pace.one_at_a_time, "a second one, before there was none");
     }
 
@@ -100,11 +100,11 @@ mod tests {
     fn a_turn_is_over_with_enough_or_where_a_single_message_was_answered() {
         let (mut turn, mut pace) = (Turn::default(), Pace::default());
         assert!(!turn.is_over(&pace, || true), "nothing was taken");
-        pace.came();
-        pace.none_left();
-        turn.took(1, 10);
+        pace.count_message();
+        pace.end_messages();
+        turn.add(1, 10);
         assert!(turn.is_over(&pace, || true) && !turn.is_over(&pace, || false));
-        turn.took(RECORDS_PER_TURN, 10);
+        turn.add(RECORDS_PER_TURN, 10);
         assert!(turn.is_over(&pace, || false));
     }
 }

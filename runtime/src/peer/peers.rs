@@ -45,7 +45,7 @@ pub(crate) struct Peers<C: CallState> {
 /// A client, and when its last message was received.
 struct Known<C> {
     peer: Arc<Peer<C>>,
-    heard: Instant,
+    last_message_at: Instant,
     _up: Up,
 }
 
@@ -67,9 +67,9 @@ impl<C: CallState> Peers<C> {
     }
 
     /// Returns the client of a route on which something was just received; `None` for a new client past [`MAX_PEERS`].
-    pub(crate) fn heard_of(&mut self, route: &[u8], now: Instant) -> Option<Arc<Peer<C>>> {
+    pub(crate) fn peer_of_route(&mut self, route: &[u8], now: Instant) -> Option<Arc<Peer<C>>> {
         if let Some(known) = self.known.get_mut(route) {
-            known.heard = now;
+            known.last_message_at = now;
             return Some(Arc::clone(&known.peer));
         }
         self.sweep(now);
@@ -79,7 +79,7 @@ impl<C: CallState> Peers<C> {
         }
         let id = PeerId::new(route);
         let peer = Peer::new(id.clone(), Arc::clone(&self.shared), Arc::clone(&self.ready));
-        let known = Known { peer: Arc::clone(&peer), heard: now, _up: Up::new(End::Server) };
+        let known = Known { peer: Arc::clone(&peer), last_message_at: now, _up: Up::new(End::Server) };
         self.known.insert(id, known);
         Some(peer)
     }
@@ -90,7 +90,8 @@ impl<C: CallState> Peers<C> {
             return;
         }
         let idle = if self.known.len() < MAX_PEERS { IDLE } else { Duration::ZERO };
-        self.known.retain(|_, known| now.duration_since(known.heard) < idle || known.peer.is_busy());
+        self.known
+            .retain(|_, known| now.duration_since(known.last_message_at) < idle || known.peer.is_busy());
         self.sweep_at = (self.known.len() * 2).clamp(MIN_SWEPT_PEERS, MAX_PEERS);
         // All of them are busy. A sweep for every message would cost more than the message itself.
         self.full_until = (self.known.len() >= MAX_PEERS).then(|| now + SWEEP_PAUSE);
@@ -104,7 +105,7 @@ impl<C: CallState> Peers<C> {
     /// Asks clients with calls in flight for a sign of life, and ends the calls of those without one for the peer timeout. Only
     /// time in which the server has asked and has read its socket counts: a client is not dead because the server was busy.
     pub(crate) fn check(&mut self, now: Instant) {
-        let now = self.clock.look(now.into_std());
+        let now = self.clock.advance(now.into_std());
         for known in self.known.values() {
             known.peer.with(|session| session.handle_timeout(now));
         }

@@ -28,7 +28,7 @@ pub(crate) trait Outgoing: Send + Sync {
     /// Queues the items that have gathered in a stream, and `last` after them.
     fn flush(&self, id: u64, stream: &Arc<OutboundStream>, last: Option<Item>);
     /// Tells the driver at once, because a sender yields to it.
-    fn hurry(&self);
+    fn notify_now(&self);
     /// Ends a client's stream, after the items that have gathered. A handler's stream ends with its handler.
     fn finish(&self, id: u64, stream: &OutboundStream);
     /// Cancels a client's call whose sink was dropped in the middle of the stream.

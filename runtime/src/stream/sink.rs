@@ -146,7 +146,7 @@ impl Half {
             return Poll::Ready(Ok(()));
         }
         if self.pacer.must_yield(&mut unsent.has_yielded, || self.stream.is_announced()) {
-            self.outgoing.hurry();
+            self.outgoing.notify_now();
             yield_to_driver(context);
             return Poll::Pending;
         }

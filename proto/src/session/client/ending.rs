@@ -62,25 +62,25 @@ impl Session {
     /// Says that the time of [`Session::poll_timeout`] has passed: ends calls whose time is up, and asks the server for
     /// a sign of life.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.look_at.is_none() {
+        if self.check_at.is_none() {
             return;
         }
-        self.look_at_server(now);
-        if self.look_at.is_some_and(|at| at <= now) {
+        self.check_server(now);
+        if self.check_at.is_some_and(|at| at <= now) {
             self.expire_calls(now);
             self.queue.collect_late(now, &mut self.wakers);
             if self.phase.going_away_until().is_some_and(|until| until <= now) {
                 // Callers may try.
                 self.queue.collect_all(&mut self.wakers);
             }
-            self.look_at = self.next_look(now);
+            self.check_at = self.next_check(now);
         }
     }
 
     /// Asks the server now and then whether it is there, where the transport does not tell.
-    fn look_at_server(&mut self, now: Instant) {
+    fn check_server(&mut self, now: Instant) {
         let in_flight = self.open > 0;
-        match self.liveness.as_mut().map_or(Step::Wait, |liveness| liveness.look(now, in_flight)) {
+        match self.liveness.as_mut().map_or(Step::Wait, |liveness| liveness.check(now, in_flight)) {
             Step::Wait => {}
             Step::Ask => {
                 // No task waits for this pong: any record of the server's will do.
@@ -107,7 +107,7 @@ impl Session {
         // Calls that have not left go on, and may leave for a server that stays silent. No other call need begin meanwhile.
         if self.open > 0 {
             let look = self.liveness.as_mut().map(|liveness| liveness.begin(now));
-            self.look_no_later_than(look);
+            self.check_no_later_than(look);
         }
     }
 
@@ -139,7 +139,7 @@ impl Session {
         }
     }
 
-    fn next_look(&self, now: Instant) -> Option<Instant> {
+    fn next_check(&self, now: Instant) -> Option<Instant> {
         let calls = self.calls.iter().filter(|(_, call)| call.is_open());
         let calls = calls.filter_map(|(_, call)| call.deadline.map(|deadline| deadline.at));
         let server = self.liveness.as_ref().and_then(Liveness::next);

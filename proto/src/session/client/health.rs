@@ -51,7 +51,7 @@ impl OutlierDetection {
     }
 
     /// Says that the endpoint is given the call that finds out how it is.
-    pub(super) fn try_out(&mut self, now: Instant) {
+    pub(super) fn begin_trial(&mut self, now: Instant) {
         if self.state(now) == HealthState::Trial {
             self.out_until = Some(now + TRIAL);
             self.on_trial = true;
@@ -120,13 +120,13 @@ mod tests {
         let (mut health, mut now) = (OutlierDetection::default(), Instant::now());
         fail(&mut health, now);
         now += FIRST_EJECTION;
-        health.try_out(now);
+        health.begin_trial(now);
         assert_eq!(health.state(now), HealthState::Out, "one at a time");
         assert_eq!(health.state(now + TRIAL), HealthState::Trial, "it may never come back");
         assert!(health.failed(now));
         assert_eq!(health.state(now + (2 * FIRST_EJECTION).saturating_sub(MOMENT)), HealthState::Out);
         now += 2 * FIRST_EJECTION;
-        health.try_out(now);
+        health.begin_trial(now);
         assert!(health.succeeded(now));
         assert_eq!(health.state(now), HealthState::In);
     }
@@ -137,7 +137,7 @@ mod tests {
         fail(&mut health, now);
         for _ in 0..40 {
             now += MAX_EJECTION;
-            health.try_out(now);
+            health.begin_trial(now);
             assert!(health.failed(now));
         }
         assert_eq!(health.state(now + MAX_EJECTION.saturating_sub(MOMENT)), HealthState::Out);

@@ -86,7 +86,7 @@ impl Liveness {
     }
 
     /// Returns what to do now. With no call in flight there is no need to know.
-    pub(super) fn look(&mut self, now: Instant, in_flight: bool) -> Step {
+    pub(super) fn check(&mut self, now: Instant, in_flight: bool) -> Step {
         if !in_flight {
             self.rest();
             return Step::Wait;
@@ -119,7 +119,7 @@ mod tests {
         let mut now = Instant::now();
         let mut look = |liveness: &mut Liveness| {
             now += UNMONITORED_INTERVAL;
-            liveness.look(now, true)
+            liveness.check(now, true)
         };
         assert_eq!([look(&mut liveness), look(&mut liveness)], [Step::Ask, Step::Wait]);
         liveness.heard();
@@ -128,7 +128,7 @@ mod tests {
             assert_eq!(look(&mut liveness), Step::Wait);
         }
         assert_eq!(look(&mut liveness), Step::Gone);
-        assert_eq!(liveness.look(now, false), Step::Wait);
+        assert_eq!(liveness.check(now, false), Step::Wait);
         assert_eq!(liveness.next(), None);
     }
 }

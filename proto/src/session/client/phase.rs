@@ -93,7 +93,7 @@ impl PhaseState {
 
     /// Ends the time of a server that was going away. Returns `false` if none was, or its time has not passed.
     #[inline]
-    pub(super) fn look(&mut self, now: Instant) -> bool {
+    pub(super) fn expire_going_away(&mut self, now: Instant) -> bool {
         let is_past = matches!(self.0, Phase::GoingAway { until } if until <= now);
         if is_past {
             self.0 = Phase::Ready;
@@ -126,9 +126,9 @@ mod tests {
         let until = now + Duration::from_secs(5);
         assert!(!phase.going_away(until), "it is not up");
         assert!(phase.connected() && phase.going_away(until) && !phase.going_away(now));
-        assert_eq!((phase.going_away_until(), phase.look(now)), (Some(until), false));
+        assert_eq!((phase.going_away_until(), phase.expire_going_away(now)), (Some(until), false));
         assert!(phase.is_connected() && !phase.is_ready());
-        assert!(phase.look(until) && phase.is_ready() && !phase.look(until));
+        assert!(phase.expire_going_away(until) && phase.is_ready() && !phase.expire_going_away(until));
         phase.lost();
         assert_eq!((phase.get(), phase.is_connected()), (Phase::Connecting, false));
     }

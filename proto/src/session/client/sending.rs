@@ -57,7 +57,7 @@ impl Session {
         wait: Wait,
         now: Instant,
     ) -> Result<(), Status> {
-        self.look_at_phase(now);
+        self.update_phase(now);
         let Some(status) = self.refusal(wait, now) else { return Ok(()) };
         // Now and not when the call is dropped: it may lie around, and others wait behind it.
         self.leave_queue(ticket);
@@ -84,8 +84,8 @@ impl Session {
             self.ask_for_one_way(now);
         }
         self.queue.join(context, ticket, deadline);
-        self.look_no_later_than(deadline);
-        self.look_no_later_than(self.phase.going_away_until());
+        self.check_no_later_than(deadline);
+        self.check_no_later_than(self.phase.going_away_until());
         Poll::Pending
     }
 
@@ -140,16 +140,16 @@ impl Session {
     }
 
     #[inline]
-    pub(super) fn look_no_later_than(&mut self, at: Option<Instant>) {
+    pub(super) fn check_no_later_than(&mut self, at: Option<Instant>) {
         if let Some(at) = at {
-            self.look_at = Some(self.look_at.map_or(at, |known| known.min(at)));
+            self.check_at = Some(self.check_at.map_or(at, |known| known.min(at)));
         }
     }
 
     /// Ends the time of a server that was going away: another may be there by now.
     #[inline]
-    pub(super) fn look_at_phase(&mut self, now: Instant) {
-        if self.phase.look(now) {
+    pub(super) fn update_phase(&mut self, now: Instant) {
+        if self.phase.expire_going_away(now) {
             // The timer finds nothing to do for those that wait any more.
             self.made_room();
         }
@@ -249,9 +249,9 @@ impl Session {
     ) -> u32 {
         self.begun += 1;
         self.open += 1;
-        self.look_no_later_than(deadline.map(|deadline| deadline.at));
+        self.check_no_later_than(deadline.map(|deadline| deadline.at));
         let look = self.liveness.as_mut().map(|liveness| liveness.begin(now));
-        self.look_no_later_than(look);
+        self.check_no_later_than(look);
         self.calls.insert(ClientCall::new(method, deadline, streams, waker.cloned(), self.begun))
     }
 

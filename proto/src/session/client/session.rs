@@ -47,7 +47,7 @@ pub struct Session {
     /// Number of calls that were begun so far.
     pub(super) begun: u64,
     /// No deadline of any call or caller in here is before this time.
-    pub(super) look_at: Option<Instant>,
+    pub(super) check_at: Option<Instant>,
     /// Calls in flight, and those whose reply has arrived and was not taken yet.
     pub(super) calls: Calls,
     pub(super) outbox: Outbox,
@@ -93,7 +93,7 @@ impl Session {
             phase: PhaseState::new(config.is_connected),
             open: 0,
             begun: 0,
-            look_at: None,
+            check_at: None,
             calls: Calls::default(),
             outbox: Outbox::default(),
             queue: WaitQueue::default(),
@@ -131,7 +131,7 @@ impl Session {
     #[inline]
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
-        self.look_at
+        self.check_at
     }
 }
 
@@ -209,8 +209,8 @@ impl Session {
     }
 
     /// Says that the connection was chosen for a call, which may be the one that brings an ejected server back.
-    pub fn chosen(&mut self, now: Instant) {
-        self.health.try_out(now);
+    pub fn mark_chosen(&mut self, now: Instant) {
+        self.health.begin_trial(now);
     }
 
     /// Returns what last kept the connection from coming up, if that is known.

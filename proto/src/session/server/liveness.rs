@@ -22,7 +22,7 @@ impl ListeningClock {
     }
 
     /// Counts the time since the last look, by the real time now, and returns the time on this clock.
-    pub fn look(&mut self, now: Instant) -> Instant {
+    pub fn advance(&mut self, now: Instant) -> Instant {
         let listened = match self.last {
             Some((listened, looked)) => listened + now.saturating_duration_since(looked).min(self.max_step),
             None => now,
@@ -65,7 +65,7 @@ impl Liveness {
     }
 
     /// Looks at a client with calls in flight. A client is given up only if it was asked, and not heard of for long after that.
-    pub(super) fn look(&mut self, now: Instant, config: &Config) -> Verdict {
+    pub(super) fn check(&mut self, now: Instant, config: &Config) -> Verdict {
         let (timeout, interval) = (config.peer_timeout, config.check_interval());
         if std::mem::take(&mut self.was_heard) {
             (self.heard, self.asked) = (Some(now), None);

@@ -226,7 +226,7 @@ impl<C> Session<C> {
         if state.calls.is_empty() {
             return;
         }
-        match state.liveness.look(now, state.shared.config()) {
+        match state.liveness.check(now, state.shared.config()) {
             Verdict::Wait => return,
             Verdict::Ask => state.ping(),
             Verdict::GiveUp => {

@@ -102,7 +102,7 @@ impl Client {
 
     fn look_after(&mut self, time: Duration) {
         self.now += time;
-        self.session.handle_timeout(self.clock.look(self.now));
+        self.session.handle_timeout(self.clock.advance(self.now));
     }
 
     /// Returns what the client is told, as short texts.
