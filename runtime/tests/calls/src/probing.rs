@@ -53,16 +53,16 @@ impl Probe {
     async fn behind(&self, route: Route) -> Result<Seen, Status> {
         let behind = self.behind.as_ref().ok_or_else(|| Status::failed_precondition("nothing behind"))?;
         match route {
-            Route::Unlimited => behind.check().no_deadline().await,
+            Route::Unlimited => behind.look().no_deadline().await,
             // Awaited outside of a handler's poll: what the call inherits was fixed when it was created.
             Route::Spawned => {
-                tokio::spawn(behind.check()).await.map_err(|e| Status::internal(e.to_string()))?
+                tokio::spawn(behind.look()).await.map_err(|e| Status::internal(e.to_string()))?
             }
             Route::Later => {
                 be_suspended().await;
-                behind.check().await
+                behind.look().await
             }
-            _ => behind.check().await,
+            _ => behind.look().await,
         }
     }
 }
@@ -81,7 +81,7 @@ impl v1::Probe for Probe {
         Ok(Bytes::from(vec![7; size as usize]))
     }
 
-    async fn check(&self, context: &Context) -> Result<Seen, Status> {
+    async fn look(&self, context: &Context) -> Result<Seen, Status> {
         let (mut texts, mut blobs) = (BTreeMap::new(), BTreeMap::new());
         for (name, value) in context.metadata().iter() {
             match value {

@@ -134,7 +134,7 @@ impl Ledger for Keeper {
         }
     }
 
-    async fn check(&self, _: &Context) -> Result<Condition, Status> {
+    async fn look(&self, _: &Context) -> Result<Condition, Status> {
         let counters = self.tally.counters.get();
         Ok(Condition {
             running: self.tally.running.load(Ordering::Relaxed),

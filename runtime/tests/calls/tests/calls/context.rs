@@ -14,7 +14,7 @@ fn metadata_arrive_as_text_and_as_bytes() {
         let probe = server.client().await;
         let blob = Bytes::from_static(&[0, 255, 128]);
         let seen = probe
-            .check()
+            .look()
             .metadata("traceparent", "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
             .metadata("empty", "")
             .metadata("blob", blob.clone())
@@ -34,12 +34,11 @@ fn metadata_past_a_limit_are_not_sent() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
-        let full =
-            (0..Metadata::MAX_ENTRIES).fold(probe.check(), |call, n| call.metadata(n.to_string(), "x"));
+        let full = (0..Metadata::MAX_ENTRIES).fold(probe.look(), |call, n| call.metadata(n.to_string(), "x"));
         assert_eq!(full.await.unwrap().texts.len(), Metadata::MAX_ENTRIES);
         let many =
-            (0..=Metadata::MAX_ENTRIES).fold(probe.check(), |call, n| call.metadata(n.to_string(), "x"));
-        let large = probe.check().metadata("name", vec![0; Metadata::MAX_BYTES]);
+            (0..=Metadata::MAX_ENTRIES).fold(probe.look(), |call, n| call.metadata(n.to_string(), "x"));
+        let large = probe.look().metadata("name", vec![0; Metadata::MAX_BYTES]);
         for call in [many, large] {
             let status = call.await.unwrap_err();
             assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::NotSent));
@@ -53,12 +52,12 @@ fn the_remaining_time_is_sent_and_not_the_time_of_day() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
-        let left = probe.check().deadline(Duration::from_secs(10)).await.unwrap().time_left.unwrap();
+        let left = probe.look().deadline(Duration::from_secs(10)).await.unwrap().time_left.unwrap();
         assert!(left > Duration::from_secs(2) && left <= Duration::from_secs(10), "{left:?}");
-        assert_eq!(probe.check().no_deadline().await.unwrap().time_left, None);
-        let default = probe.check().await.unwrap().time_left.unwrap();
+        assert_eq!(probe.look().no_deadline().await.unwrap().time_left, None);
+        let default = probe.look().await.unwrap().time_left.unwrap();
         assert!(default > Duration::from_secs(20) && default <= Duration::from_secs(30), "{default:?}");
-        let forever = probe.check().deadline(Duration::MAX).await.unwrap().time_left;
+        let forever = probe.look().deadline(Duration::MAX).await.unwrap().time_left;
         assert_eq!(forever, None, "beyond the range of the clock");
     });
 }
@@ -68,9 +67,9 @@ fn a_channel_sets_the_deadline_of_calls_that_set_none() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client_with(|channel| channel.deadline(Duration::from_secs(5))).await;
-        assert!(probe.check().await.unwrap().time_left.unwrap() <= Duration::from_secs(5));
+        assert!(probe.look().await.unwrap().time_left.unwrap() <= Duration::from_secs(5));
         let probe = server.client_with(zsvc::ChannelBuilder::no_deadline).await;
-        assert_eq!(probe.check().await.unwrap().time_left, None);
+        assert_eq!(probe.look().await.unwrap().time_left, None);
     });
 }
 
@@ -79,9 +78,9 @@ fn the_peer_is_the_same_for_one_connection_and_differs_for_another() {
     on_one_thread(async {
         let server = Running::start();
         let (one, other) = (server.client().await, server.client().await);
-        let first = one.check().await.unwrap();
+        let first = one.look().await.unwrap();
         assert_eq!(first.method, "probe.v1.Probe/look");
-        assert_eq!(first.peer, one.clone().check().await.unwrap().peer);
-        assert_ne!(first.peer, other.check().await.unwrap().peer);
+        assert_eq!(first.peer, one.clone().look().await.unwrap().peer);
+        assert_ne!(first.peer, other.look().await.unwrap().peer);
     });
 }

@@ -156,10 +156,10 @@ fn parameters_too_large_for_the_server_are_refused_and_the_connection_lives_on()
     on_one_thread(async {
         let server = Running::with(|server| server.max_message_size(1_000));
         let probe = server.client().await;
-        let before = probe.check().await.unwrap().peer;
+        let before = probe.look().await.unwrap().peer;
         refused(probe.echo(vec![0; 1_000]).await);
         refused(probe.echo(vec![0; 100_000]).await);
-        assert_eq!(probe.check().await.unwrap().peer, before, "the connection was replaced");
+        assert_eq!(probe.look().await.unwrap().peer, before, "the connection was replaced");
     });
 }
 
@@ -168,13 +168,13 @@ fn an_answer_too_large_is_an_error_of_a_call_that_ran() {
     on_one_thread(async {
         // The metadata are not among the parameters, but the answer contains them.
         let server = Running::with(|server| server.max_message_size(1_000));
-        let status = server.client().await.check().metadata("x", vec![0; 2_000]).await.unwrap_err();
+        let status = server.client().await.look().metadata("x", vec![0; 2_000]).await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::Executed));
         let server = Running::start();
         let probe = server.client_with(|channel| channel.max_message_size(1_000)).await;
-        let status = probe.check().metadata("x", vec![0; 2_000]).await.unwrap_err();
+        let status = probe.look().metadata("x", vec![0; 2_000]).await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::Executed));
-        assert!(probe.check().await.is_ok());
+        assert!(probe.look().await.is_ok());
     });
 }
 

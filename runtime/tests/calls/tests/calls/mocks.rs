@@ -52,7 +52,7 @@ fn a_method_without_a_closure_fails_with_a_clear_message() {
         assert!(status.message().contains("`ProbeMock::on_echo`"), "{status}");
         probe.note("ignored").await.unwrap();
         // Calls made after it are handled after it.
-        probe.check().await.unwrap_err();
+        probe.look().await.unwrap_err();
         assert_eq!((mock.echo_calls(), mock.note_calls(), mock.look_calls()), (1, 1, 1));
     });
 }

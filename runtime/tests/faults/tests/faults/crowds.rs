@@ -32,7 +32,7 @@ fn clients_that_never_read_or_never_end_hold_up_nobody_else() {
         for key in 0..100 {
             ledger.enter(key, Duration::ZERO).await.unwrap();
         }
-        let after = ledger.check().await.unwrap();
+        let after = ledger.look().await.unwrap();
         assert_eq!((after.running, after.lost_peers, after.dropped), (4, 0, 0));
         // Four readers have 1 MiB of credit in all; the rest of the slack is for the allocator.
         assert!(after.resident < before.resident + 16 * 1024 * 1024, "{before:?} {after:?}");
@@ -83,7 +83,7 @@ fn five_thousand_connections_that_connect_and_vanish_leave_nothing_behind() {
         while server.open_files() > files {
             tokio::task::yield_now().await;
         }
-        let condition = ledger.check().await.unwrap();
+        let condition = ledger.look().await.unwrap();
         assert!(condition.calls > 1_000, "the calls arrived: {condition:?}");
     });
 }
@@ -121,7 +121,7 @@ fn a_hundred_thousand_streams_leave_no_memory_behind() {
         let ledger = client_with(server.endpoint(), |channel| channel.stream_window(200)).await;
         // Memory for the first streams stays allocated: pools, tables, the allocator's arenas.
         open_and_close(&ledger, 50_000).await;
-        let before = ledger.check().await.unwrap();
+        let before = ledger.look().await.unwrap();
         open_and_close(&ledger, STREAMS).await;
         let after = until(&ledger, |server| server.running == 0).await.unwrap();
         assert_eq!(after.dropped, 0);

@@ -19,7 +19,7 @@ fn handlers_that_panic_fail_their_own_calls_alone() {
         for status in panics.into_iter().map(Result::unwrap_err) {
             assert_eq!((status.code(), status.outcome()), (Code::Internal, Outcome::MaybeExecuted));
         }
-        assert_eq!(ledger.check().await.unwrap().running, 0);
+        assert_eq!(ledger.look().await.unwrap().running, 0);
     });
 }
 
@@ -38,7 +38,7 @@ fn handlers_that_hold_up_every_thread_have_nobody_taken_for_dead() {
         let (blocked, meanwhile) = tokio::join!(blocked, meanwhile);
         assert!(blocked.into_iter().all(|answer| answer.is_ok()));
         assert_eq!(meanwhile.unwrap(), 1);
-        let condition = ledger.check().await.unwrap();
+        let condition = ledger.look().await.unwrap();
         assert_eq!((condition.lost_peers, condition.dropped, condition.running), (0, 0, 1));
         assert!(!waiting.is_finished(), "neither end was taken for dead");
         waiting.abort();

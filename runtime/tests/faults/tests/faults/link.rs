@@ -135,6 +135,6 @@ fn a_stream_of_a_client_whose_connection_is_cut_never_counts_as_whole() {
         let status = gathering.await.unwrap().unwrap_err();
         assert_eq!((status.code(), status.outcome()), LOST, "{status}");
         until(&direct, |server| server.running == 0).await.unwrap();
-        assert_eq!((server.written(1), direct.check().await.unwrap().gathered), (0, 0));
+        assert_eq!((server.written(1), direct.look().await.unwrap().gathered), (0, 0));
     });
 }

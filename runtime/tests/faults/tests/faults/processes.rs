@@ -53,7 +53,7 @@ fn the_handlers_of_a_client_that_is_killed_are_dropped() {
             client.ended().await.unwrap();
             until(&ledger, |server| server.running == 0).await.unwrap();
         }
-        assert_eq!(ledger.check().await.unwrap().lost_peers, 3);
+        assert_eq!(ledger.look().await.unwrap().lost_peers, 3);
     });
 }
 

@@ -26,7 +26,7 @@ async fn survives(server: &Served, last: &[u8]) {
     greet(&mut connection).await;
     say_and_reset(connection, &[READY, BLOCK, &EMPTY.repeat(FLOOD_MESSAGES), last, NOTE].concat()).await;
     while server.written(7) == 0 {
-        before.check().await.unwrap();
+        before.look().await.unwrap();
     }
     let after = server.client().await;
     assert_eq!(after.enter(1, Duration::ZERO).await.unwrap(), 1);

@@ -144,7 +144,7 @@ pub(crate) async fn until(
     is_so: impl Fn(&Condition) -> bool,
 ) -> Result<Condition, Status> {
     loop {
-        let condition = ledger.check().await?;
+        let condition = ledger.look().await?;
         if is_so(&condition) {
             return Ok(condition);
         }

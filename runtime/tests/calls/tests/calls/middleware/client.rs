@@ -100,7 +100,7 @@ fn it_reads_and_adds_metadata_and_the_first_is_the_outermost() {
         let (server, journal) = (Running::start(), Journal::default());
         let (outer, inner) = (Adding("outer", journal.clone()), Adding("inner", journal.clone()));
         let probe = server.client_with(|channel| channel.middleware(outer).middleware(inner)).await;
-        let seen = probe.check().metadata("by", "caller").metadata("other", "7").await.unwrap();
+        let seen = probe.look().metadata("by", "caller").metadata("other", "7").await.unwrap();
         assert_eq!((seen.texts["by"].as_str(), seen.texts["other"].as_str()), ("inner", "7"));
         assert_eq!(journal.lines(), ["outer after caller", "inner after outer"]);
     });
@@ -129,7 +129,7 @@ fn a_call_that_it_refuses_is_not_sent() {
         let mut call = probe.echo("x");
         assert_eq!(of(&(&mut call).await.unwrap_err()), refused);
         assert_eq!((&mut call).await.unwrap_err().code(), Code::Internal, "the call was awaited again");
-        server.client().await.check().await.unwrap();
+        server.client().await.look().await.unwrap();
         assert_eq!(server.counters.calls(), 1);
     });
 }
@@ -158,9 +158,9 @@ fn it_may_repeat_a_call_which_is_answered_once() {
         let probe = client(&server, Stubborn).await;
         assert_eq!(of(&probe.fail(5, "never").await.unwrap_err()), (Code::NotFound, Outcome::Executed));
         assert_eq!(server.counters.calls(), 3);
-        let seen = probe.check().metadata("greedy", "yes").await.unwrap();
+        let seen = probe.look().metadata("greedy", "yes").await.unwrap();
         assert_eq!((server.counters.calls(), seen.texts.len()), (6, 1));
-        assert_eq!(probe.check().await.unwrap().texts["attempt"], "1");
+        assert_eq!(probe.look().await.unwrap().texts["attempt"], "1");
         let large = Bytes::from(vec![7; 300_000]);
         assert_eq!(probe.echo(large.clone()).metadata("greedy", "yes").await.unwrap(), large);
         assert_eq!(server.counters.calls(), 10);
@@ -247,7 +247,7 @@ fn a_call_that_it_drops_is_cancelled_and_may_have_run() {
         assert_eq!(of(&last.unwrap().unwrap_err()), given_up);
         assert!(numbers.next().await.is_none());
         server.journal.has("b dropped").await;
-        server.client().await.check().await.unwrap();
+        server.client().await.look().await.unwrap();
     });
 }
 
@@ -273,7 +273,7 @@ fn it_is_dropped_with_its_call_and_with_its_stream() {
         let last = back.collect::<Vec<_>>().await.pop().unwrap().unwrap_err();
         assert_eq!(last.code(), Code::Cancelled);
         assert_eq!(journal.count("w mirror done"), 1, "the middleware has seen that");
-        drop(probe.check());
+        drop(probe.look());
         assert_eq!(journal.count("w look began"), 0, "a call does nothing until it is awaited");
     });
 }

@@ -76,6 +76,6 @@ fn calls_past_the_rate_limit_are_refused() {
         assert_eq!(status.message(), "the method has reached its limit of 1 calls per second");
         assert!(status.retry_after().unwrap() <= Duration::from_secs(1));
         assert_eq!(status.cause(), Some(Cause::Overloaded));
-        probe.check().await.unwrap();
+        probe.look().await.unwrap();
     });
 }

@@ -72,7 +72,7 @@ fn calls_are_counted_and_timed_by_how_they_end() {
         probe.refuse(None).await.unwrap_err();
         probe.note("noted").await.unwrap();
         server.journal.has("noted").await;
-        probe.check().await.unwrap();
+        probe.look().await.unwrap();
         for end in ["server", "client"] {
             recorded.is(&format!("zsvc_{end}_calls_total{{{ECHO},ending=ok}}"), 3.0);
             recorded

@@ -128,7 +128,7 @@ fn it_reads_and_adds_metadata() {
     on_one_thread(async {
         let server = running(|server, _| server.middleware(Tenants));
         let probe = server.client().await;
-        let seen = probe.check().metadata("tenant", "7").metadata("tier", "platinum").await.unwrap();
+        let seen = probe.look().metadata("tenant", "7").metadata("tier", "platinum").await.unwrap();
         assert_eq!((seen.texts["tenant"].as_str(), seen.texts["tier"].as_str()), ("7", "gold"));
         assert_eq!(seen.method, "probe.v1.Probe/look");
         assert!(seen.time_left.unwrap() <= Duration::from_secs(30));
@@ -153,7 +153,7 @@ fn a_call_that_it_refuses_reaches_no_handler_and_is_not_read() {
         assert_eq!(of(&back.next().await.unwrap().unwrap_err()), refused);
         assert_eq!(server.counters.refused_calls(), 5);
         probe.note("unheard").await.unwrap();
-        probe.check().metadata("tenant", "7").await.unwrap();
+        probe.look().metadata("tenant", "7").await.unwrap();
         assert_eq!(server.counters.refused_calls(), 6);
         assert_eq!(server.counters.dropped(Dropped::OneWay), 1);
         assert_eq!(server.journal.lines(), Vec::<String>::new());
@@ -187,7 +187,7 @@ fn what_a_client_sends_while_it_waits_is_kept() {
         server.journal.has("gate mirror began").await;
         // Everything that was sent before has arrived by then: records keep their order.
         server.journal.open("gate look");
-        probe.check().await.unwrap();
+        probe.look().await.unwrap();
         server.journal.open("gate mirror");
         assert_eq!(back.next().await.unwrap().unwrap(), "a");
         assert_eq!(back.next().await.unwrap().unwrap(), "b");
@@ -195,7 +195,7 @@ fn what_a_client_sends_while_it_waits_is_kept() {
         let sum = async { assert_eq!(probe.sum("s", stream::iter(1..=1_000)).await, Ok(500_500)) };
         let open = async {
             server.journal.has("gate sum began").await;
-            probe.check().await.unwrap();
+            probe.look().await.unwrap();
             server.journal.open("gate sum");
         };
         tokio::join!(sum, open);

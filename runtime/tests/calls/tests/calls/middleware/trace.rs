@@ -159,7 +159,7 @@ fn an_invalid_trace_starts_a_new_one() {
         let server = server(None);
         // A client may send an arbitrary trace context.
         let probe = server.client().await;
-        let call = probe.check().metadata("traceparent", "00-0-0-00").metadata("tracestate", "vendor=1");
+        let call = probe.look().metadata("traceparent", "00-0-0-00").metadata("tracestate", "vendor=1");
         let seen = call.await.unwrap();
         let span = spans.one("handle", "look");
         assert_eq!((span.get("parent_id"), span.get("trace_id").len()), ("", 32));
