@@ -14,6 +14,7 @@ mod context;
 mod declaration;
 mod dispatch;
 mod driver;
+mod engine;
 mod flush;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -43,6 +44,7 @@ pub use codec::{ParseTimestampError, Timestamp, TimestampOutOfRange, UnknownVari
 pub use connection::{ChannelCounters, ChannelDropped, ConnectionState, EndpointState, Retry, StateWatch};
 pub use context::{CancelReason, Cancelled, Context, Draining, PeerId};
 pub use dispatch::Service;
+pub use engine::Engine;
 pub use metadata::{Metadata, MetadataValue};
 pub use method::{Method, MethodKind, Overlap};
 pub use peer::{Counters, Dropped};

@@ -7,6 +7,7 @@ use super::Channel;
 use super::connect::{self, keep_names_up};
 use super::resolve::{Resolve, Resolver, named};
 use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Retry};
+use crate::engine::Engine;
 use crate::middleware::ClientMiddleware;
 use crate::status::Status;
 
@@ -23,10 +24,17 @@ impl ChannelBuilder {
     /// Adds a server to call: `tcp://tape.example:7100`, `ipc:///run/tape.sock`, `inproc://tape`. With several, each call goes
     /// to the connected one with the fewest calls in flight; a stream stays on its connection.
     ///
-    /// libzmq does not monitor `inproc`: if such a server ends, or blocks its thread, calls to it fail with `unavailable` only
-    /// about twelve seconds later; then the channel connects again.
+    /// Both sides of an `inproc` endpoint must have the same [engine](Self::engine). libzmq does not monitor `inproc`: if such a
+    /// server ends, or blocks its thread, calls to it fail with `unavailable` only about twelve seconds later; then the channel
+    /// connects again.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
+        self
+    }
+
+    /// Sets what carries the channel's messages. See [`Engine`] for the default.
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.config.engine = Some(engine);
         self
     }
 

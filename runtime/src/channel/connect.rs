@@ -5,10 +5,12 @@ use std::sync::Arc;
 use super::resolve::{Lobby, Name, Resolver, UNKNOWN, named};
 use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Link};
 use crate::driver::ClientDriver;
+use crate::engine::Engine;
 use crate::status::Status;
-use crate::transport::LinkConfig;
 use crate::transport::libzmq::Dealer;
 use crate::transport::memory::{self, MemoryClient};
+use crate::transport::zmtp::ZmtpClient;
+use crate::transport::{ClientTransport, LinkConfig};
 
 /// After this many tenths of a heartbeat's interval without an answer a connection is dead.
 const HEARTBEATS_LOST_TENTHS: u32 = 33;
@@ -35,11 +37,19 @@ pub(super) fn by_socket(
 ) -> Result<Arc<Connection>, Status> {
     let silence = config.heartbeat.saturating_mul(HEARTBEATS_LOST_TENTHS) / 10;
     let link = LinkConfig { max_body: config.message_size, heartbeat: config.heartbeat, silence };
-    let dealer = Dealer::connect(&endpoint, link).map_err(|error| refused(&endpoint, error))?;
-    let link = if dealer.is_unmonitored() { Link::Unmonitored } else { Link::Monitored };
-    let connection = Connection::new(endpoint, config.clone(), Arc::clone(counters), link);
-    tokio::spawn(ClientDriver::new(dealer, Arc::clone(&connection)));
-    Ok(connection)
+    let engine = Engine::or_default(config.engine).map_err(|error| refused(&endpoint, error))?;
+    let refused = |error| refused(&endpoint, error);
+    Ok(match engine {
+        Engine::Zmtp => {
+            let client = ZmtpClient::connect(&endpoint, link).map_err(refused)?;
+            drive(client, endpoint, config, counters, Link::Monitored)
+        }
+        Engine::Libzmq => {
+            let dealer = Dealer::connect(&endpoint, link).map_err(refused)?;
+            let link = if dealer.is_unmonitored() { Link::Unmonitored } else { Link::Monitored };
+            drive(dealer, endpoint, config, counters, link)
+        }
+    })
 }
 
 /// Makes a connection by a link within the process. Must be called within a tokio runtime.
@@ -50,8 +60,19 @@ pub(super) fn by_link(
     counters: &Arc<ChannelCounters>,
     link: Link,
 ) -> Arc<Connection> {
+    drive(client, endpoint, config, counters, link)
+}
+
+/// Makes the connection of a transport, and spawns the driver that owns both.
+fn drive(
+    transport: impl ClientTransport,
+    endpoint: String,
+    config: &Config,
+    counters: &Arc<ChannelCounters>,
+    link: Link,
+) -> Arc<Connection> {
     let connection = Connection::new(endpoint, config.clone(), Arc::clone(counters), link);
-    tokio::spawn(ClientDriver::new(client, Arc::clone(&connection)));
+    tokio::spawn(ClientDriver::new(transport, Arc::clone(&connection)));
     connection
 }
 

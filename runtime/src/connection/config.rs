@@ -4,11 +4,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::retry::Retry;
+use crate::engine::Engine;
 use crate::middleware::ClientStack;
 
 /// The settings of a channel.
 #[derive(Debug, Clone)]
 pub(crate) struct Config {
+    /// What carries messages, if it was chosen.
+    pub(crate) engine: Option<Engine>,
     /// The largest body of a call, a reply or an item, in bytes.
     pub(crate) message_size: usize,
     /// Maximum number of calls in flight over one connection. Past it, calls wait.
@@ -36,6 +39,7 @@ pub(crate) struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
+            engine: None,
             message_size: crate::DEFAULT_MESSAGE_SIZE,
             calls: 16_384,
             stream_window: 1024 * 1024,

@@ -1,7 +1,7 @@
 //! [`Dispatcher`]: starts the handlers of calls that a session has taken: at once, or, where the number of running calls is
 //! bounded, from a queue. How handlers run is in [`super::handler`].
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Poll;
 
 use tokio::task::JoinSet;
@@ -19,18 +19,44 @@ use crate::status::{Cause, Failure, Status};
 /// Maximum number of queued calls that are started in one turn of the driver.
 const QUEUED_PER_TURN: usize = 64;
 
-/// The services of a server, the layer that surrounds them, and the queue of calls that wait.
+/// The services of a server, the layer that surrounds them, and the queue of calls that wait. Each driver has one; what they
+/// share is behind references.
 pub(crate) struct Dispatcher {
     shared: Arc<Shared>,
-    services: Vec<Arc<dyn Service>>,
+    services: Arc<[Arc<dyn Service>]>,
     /// Target of each method, by its index in [`Methods`].
-    targets: Vec<Target>,
+    targets: Arc<[Target]>,
     /// Layer that surrounds every handler, if there is one.
     layer: Option<Arc<dyn HandlerLayer>>,
-    /// Handlers of one-way calls. The end of the server ends them; the loss of a client does not.
+    /// Handlers of one-way calls that this driver has started.
     one_way: JoinSet<()>,
+    /// Those of drivers that have ended. The end of the server ends them; the loss of a client does not.
+    orphans: Arc<Orphans>,
     /// Queue of waiting calls, if the number of running calls is bounded.
-    queue: Option<AdmissionQueue<Ready>>,
+    queue: Option<Arc<Queue>>,
+    /// Whether this is the main driver's, which runs what waits in the queue.
+    is_main: bool,
+}
+
+/// The handlers of one-way calls whose drivers have ended.
+#[derive(Default)]
+struct Orphans(Mutex<Vec<JoinSet<()>>>);
+
+/// The queue of all drivers. No user code runs under its lock.
+struct Queue(Mutex<AdmissionQueue<Ready>>);
+
+impl Orphans {
+    fn lock(&self) -> MutexGuard<'_, Vec<JoinSet<()>>> {
+        // Nothing panics while the lock is held but for lack of memory; the list is whole in any case.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Queue {
+    fn lock(&self) -> MutexGuard<'_, AdmissionQueue<Ready>> {
+        // As above.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 }
 
 /// A layer that surrounds every handler of a server: in practice, its middleware.
@@ -95,11 +121,34 @@ impl Dispatcher {
         let targets = tables().enumerate();
         let targets = targets
             .flat_map(|(service, table)| (0..table.len()).map(move |method| Target { service, method }));
-        let targets = targets.collect();
+        let targets: Arc<[Target]> = targets.collect();
         let running = shared.config.running;
         let queue = running.map(|limit| AdmissionQueue::new(limit, Arc::clone(&shared.notify)));
-        let (layer, one_way) = (None, JoinSet::new());
-        Ok((Self { shared, services, targets, layer, one_way, queue }, methods))
+        let this = Self {
+            shared,
+            targets,
+            layer: None,
+            one_way: JoinSet::new(),
+            orphans: Arc::default(),
+            queue: queue.map(|queue| Arc::new(Queue(Mutex::new(queue)))),
+            is_main: true,
+            services: services.into(),
+        };
+        Ok((this, methods))
+    }
+
+    /// Creates the dispatcher of a connection's own driver.
+    pub(crate) fn for_connection(&self) -> Self {
+        Self {
+            shared: Arc::clone(&self.shared),
+            services: Arc::clone(&self.services),
+            targets: Arc::clone(&self.targets),
+            layer: self.layer.clone(),
+            one_way: JoinSet::new(),
+            orphans: Arc::clone(&self.orphans),
+            queue: self.queue.clone(),
+            is_main: false,
+        }
     }
 
     /// Sets the layer that surrounds every handler.
@@ -116,7 +165,7 @@ impl Dispatcher {
         };
         let (target, batch_bytes) = (self.targets[call.target], call.batch_bytes);
         let call = Incoming::new(Arc::clone(peer), origin.key(), call);
-        match self.queue.as_ref().map(AdmissionQueue::try_admit) {
+        match self.queue.as_ref().map(|queue| queue.lock().try_admit()) {
             None => self.run(peer, origin, target, call, None),
             Some(Some(permit)) => self.run(peer, origin, target, call, Some(permit)),
             Some(None) => self.enqueue(peer, Ready { origin, target, call }, batch_bytes),
@@ -137,17 +186,24 @@ impl Dispatcher {
         }
         ready.call.detach(batch_bytes);
         let deadline = ready.call.deadline();
-        if let Some(queue) = &mut self.queue {
-            queue.push(ready, deadline);
+        if let Some(queue) = &self.queue {
+            queue.lock().push(ready, deadline);
+            if !self.is_main {
+                // A call may have ended since, and have notified the main driver before this one was in the queue.
+                self.shared.notify.notify_deferred();
+            }
         }
     }
 
     /// Removes calls that need not wait any more if the queue is full, and reports whether one more call may wait.
-    fn has_room_in_queue(&mut self, now: Instant) -> bool {
-        let Some(queue) = &mut self.queue else { return false };
-        let late = queue.make_room(now, Ready::is_over);
+    fn has_room_in_queue(&self, now: Instant) -> bool {
+        let Some(queue) = &self.queue else { return false };
+        let mut queue = queue.lock();
+        let removed = queue.make_room(now, Ready::is_over);
         let has_room = queue.has_room();
-        for ready in &late {
+        drop(queue);
+        drop(removed.over);
+        for ready in &removed.late {
             self.turn_away_late(ready);
         }
         has_room
@@ -155,8 +211,10 @@ impl Dispatcher {
 
     /// Runs queued calls, up to [`QUEUED_PER_TURN`]. Returns whether there may be more that can run.
     pub(crate) fn run_queued(&mut self) -> bool {
+        let Some(queue) = self.queue.clone().filter(|_| self.is_main) else { return false };
         for _ in 0..QUEUED_PER_TURN {
-            match self.queue.as_mut().and_then(|queue| queue.next(Instant::now)) {
+            let next = queue.lock().next(Instant::now);
+            match next {
                 None => return false,
                 Some(Admitted::Run(ready, _) | Admitted::Late(ready)) if ready.is_over() => {}
                 Some(Admitted::Run(ready, permit)) => {
@@ -247,9 +305,9 @@ impl Dispatcher {
     }
 
     /// Turns away every queued call.
-    pub(crate) fn turn_away_queued(&mut self, why: &Status) {
-        let waiting: Vec<Ready> =
-            self.queue.as_mut().map(|queue| queue.drain().collect()).unwrap_or_default();
+    pub(crate) fn turn_away_queued(&self, why: &Status) {
+        let Some(queue) = &self.queue else { return };
+        let waiting: Vec<Ready> = queue.lock().drain().collect();
         for ready in waiting {
             self.turn_away(ready.call.peer(), ready.origin.key(), why.clone());
         }
@@ -258,5 +316,20 @@ impl Dispatcher {
     /// Drops the handlers of one-way calls.
     pub(crate) fn abort_one_way(&mut self) {
         self.one_way.abort_all();
+        self.orphans.lock().iter_mut().for_each(JoinSet::abort_all);
+    }
+}
+
+impl Drop for Dispatcher {
+    fn drop(&mut self) {
+        while self.one_way.try_join_next().is_some() {}
+        if !self.is_main && !self.one_way.is_empty() {
+            let mut orphans = self.orphans.lock();
+            orphans.retain_mut(|handlers| {
+                while handlers.try_join_next().is_some() {}
+                !handlers.is_empty()
+            });
+            orphans.push(std::mem::take(&mut self.one_way));
+        }
     }
 }

@@ -25,4 +25,4 @@ pub use incoming::{Incoming, Service};
 pub(crate) use outgoing::PeerOutgoing;
 #[cfg(test)]
 pub(crate) use running::spawn;
-pub(crate) use running::{Peer, Peers};
+pub(crate) use running::{Directory, Peer, Peers};

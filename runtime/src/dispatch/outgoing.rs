@@ -29,7 +29,7 @@ impl Outgoing for PeerOutgoing {
     }
 
     fn notify_now(&self) {
-        self.peer.shared().notify.notify();
+        self.peer.notify();
     }
 
     /// Does nothing: a handler's stream ends with its handler.

@@ -1,5 +1,5 @@
-//! [`AdmissionQueue`]: calls that wait until fewer run, for servers that bound the number of running calls. The bound is
-//! [`MaxRunning`].
+//! [`AdmissionQueue`]: calls that wait until fewer run, in the order in which they came, for servers that bound the number of
+//! running calls. The bound is [`MaxRunning`].
 
 use std::collections::VecDeque;
 use std::sync::Arc;
@@ -51,6 +51,14 @@ impl Drop for Permit {
     }
 }
 
+/// The calls that [`AdmissionQueue::make_room`] has removed, to be dropped without the lock of the queue.
+pub(super) struct Removed<T> {
+    /// Calls whose deadline has passed.
+    pub(super) late: Vec<T>,
+    /// Calls that have ended.
+    pub(super) over: Vec<T>,
+}
+
 /// The next call from the queue.
 pub(super) enum Admitted<T> {
     /// A call that may run.
@@ -66,7 +74,7 @@ impl<T> AdmissionQueue<T> {
     }
 
     fn permit(&self) -> Option<Permit> {
-        // Only the driver counts up.
+        // Counted up under the lock of the queue alone.
         (self.running.count.load(Ordering::Acquire) < self.limit.running).then(|| {
             self.running.count.fetch_add(1, Ordering::AcqRel);
             Permit(Arc::clone(&self.running))
@@ -83,17 +91,24 @@ impl<T> AdmissionQueue<T> {
         self.waiting.len() < self.limit.queued
     }
 
-    /// Removes, if the queue is full, the calls that have ended, and those whose deadline has passed, which are returned. Each
-    /// search looks at all calls, and costs most when there are too many: [`FULL_PAUSE`] must pass before the next.
-    pub(super) fn make_room(&mut self, now: Instant, is_over: impl Fn(&T) -> bool) -> Vec<T> {
+    /// Removes, if the queue is full, the calls that have ended, and those whose deadline has passed. Each search looks at all
+    /// calls, and costs most when there are too many: [`FULL_PAUSE`] must pass before the next.
+    pub(super) fn make_room(&mut self, now: Instant, isover: impl Fn(&T) -> bool) -> Removed<T> {
+        let mut removed = Removed { late: Vec::new(), over: Vec::new() };
         if self.has_room() || self.full_until.is_some_and(|until| now < until) {
-            return Vec::new();
+            return removed;
         }
         self.full_until = Some(now + FULL_PAUSE);
-        self.waiting.retain(|entry| !is_over(&entry.call));
-        let (late, waiting): (VecDeque<_>, _) = self.waiting.drain(..).partition(|entry| entry.is_late(now));
-        self.waiting = waiting;
-        late.into_iter().map(|entry| entry.call).collect()
+        for entry in std::mem::take(&mut self.waiting) {
+            if isover(&entry.call) {
+                removed.over.push(entry.call);
+            } else if entry.is_late(now) {
+                removed.late.push(entry.call);
+            } else {
+                self.waiting.push_back(entry);
+            }
+        }
+        removed
     }
 
     /// Adds a call to the end of the queue.

@@ -16,6 +16,8 @@ use crate::status::Status;
 pub(crate) type Peer = peer::Peer<Running>;
 /// All clients of a server.
 pub(crate) type Peers = peer::Peers<Running>;
+/// The clients of all connections of a server.
+pub(crate) type Directory = peer::Directory<Running>;
 /// A one-way call in flight, until this is dropped.
 pub(super) type OneWay = peer::OneWay<Running>;
 

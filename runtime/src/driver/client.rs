@@ -41,9 +41,6 @@ const MAX_RECEIVES: usize = 64;
 /// Maximum number of rounds before other tasks of the thread run.
 const MAX_ROUNDS: usize = 16;
 
-/// Reason for a connection that does not come up although something listens.
-const NO_HANDSHAKE: &str = "what listens there does not complete the ZeroMQ handshake";
-
 /// The result of [`ClientDriver::receive`].
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Received {
@@ -190,7 +187,7 @@ impl<T: ClientTransport> ClientDriver<T> {
                     }
                     self.connection.handle_disconnected(&mut self.wakers);
                 }
-                LinkEvent::HandshakeFailed => self.connection.set_trouble(NO_HANDSHAKE),
+                LinkEvent::Unreachable(why) => self.connection.set_trouble(why),
             }
         }
         Ok(())

@@ -1,4 +1,5 @@
-//! [`Core`]: a server without its transport: it takes messages, and its peers have messages to send.
+//! [`Core`]: a server without its transport, or the part of it behind one connection: it takes messages, and its peers have
+//! messages to send.
 //!
 //! What records mean is in [`crate::session::server`], how handlers are started is in [`crate::dispatch`]. The loop that moves
 //! messages is in [`super::server`].
@@ -10,7 +11,8 @@ use tokio::time::Instant;
 
 #[cfg(any(test, fuzzing))]
 use crate::context::PeerId;
-use crate::dispatch::{Dispatcher, Peer, Peers, Service};
+use crate::dispatch::{Directory, Dispatcher, Peer, Peers, Service};
+use crate::flush::DriverNotify;
 use crate::middleware::ServerStack;
 #[cfg(any(test, fuzzing))]
 use crate::peer::Next;
@@ -21,11 +23,11 @@ use crate::status::{Cause, Status};
 use crate::wire::Message;
 use crate::wire::{Batch, Malformed};
 
-/// The services of a server, and its clients.
+/// The services of a server, and the clients of one of its drivers.
 pub(crate) struct Core {
     pub(crate) shared: Arc<Shared>,
     pub(crate) peers: Peers,
-    methods: Methods,
+    methods: Arc<Methods>,
     dispatcher: Dispatcher,
     /// Peer whose message was too long for one turn.
     unread: Option<Arc<Peer>>,
@@ -40,8 +42,32 @@ impl Core {
         let shared = Shared::new(config);
         let (dispatcher, methods) =
             Dispatcher::new(services, Arc::clone(&shared)).map_err(DuplicateMethod)?;
-        let peers = Peers::new(Arc::clone(&shared));
-        Ok(Self { shared, peers, methods, dispatcher, unread: None })
+        let peers = Peers::of_server(Arc::clone(&shared));
+        Ok(Self { shared, peers, methods: Arc::new(methods), dispatcher, unread: None })
+    }
+
+    /// Creates the part of the server behind a new connection, which has a driver of its own.
+    pub(super) fn for_connection(&self, notify: Arc<DriverNotify>, directory: &Arc<Directory>) -> Self {
+        let shared = Arc::clone(&self.shared);
+        Self {
+            peers: Peers::of_connection(Arc::clone(&shared), notify, Arc::clone(directory)),
+            shared,
+            methods: Arc::clone(&self.methods),
+            dispatcher: self.dispatcher.for_connection(),
+            unread: None,
+        }
+    }
+
+    /// Returns what notifies the driver.
+    pub(super) fn notify(&self) -> &Arc<DriverNotify> {
+        self.peers.ready().notify()
+    }
+
+    /// Reports whether the driver was notified, usually since there is something to send, while no call is in flight that could
+    /// add to it.
+    #[inline]
+    pub(super) fn is_notified_and_idle(&self) -> bool {
+        self.notify().is_notified() && !self.peers.have_calls()
     }
 
     /// Puts middleware around every handler.

@@ -3,10 +3,12 @@
 
 mod client;
 mod core;
+mod listener;
 mod server;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use self::core::{Core, DuplicateMethod};
 pub(crate) use client::ClientDriver;
+pub(crate) use listener::ListenerDriver;
 pub(crate) use server::ServerDriver;

@@ -34,6 +34,8 @@ pub(crate) struct ServerDriver<T> {
     tick: Pin<Box<Sleep>>,
     /// When clients are checked for signs of life next.
     check_at: Instant,
+    /// Whether the transport's only connection is closed.
+    is_closed: bool,
 }
 
 /// Maximum number of messages to receive before peers' messages are sent again.
@@ -42,12 +44,12 @@ const MESSAGES_PER_TURN: usize = 64;
 const SENDS_PER_PEER: usize = 64;
 /// Maximum number of rounds before other tasks of the thread run.
 const ROUNDS_PER_POLL: usize = 16;
-/// Time after which a full queue is tried again: libzmq does not always signal that it has room.
-const RETRY_INTERVAL: Duration = Duration::from_millis(10);
 /// Pause after full queues were tried, per queue: about ten times what trying one takes.
 const RETRY_PAUSE_PER_PEER: Duration = Duration::from_micros(2);
+/// Maximum of that pause.
+const MAX_RETRY_PAUSE: Duration = Duration::from_millis(10);
 /// Time that clients have to answer the last ping, which proves that they have read everything, before the server ends.
-const FLUSH_TIME: Duration = Duration::from_secs(1);
+pub(super) const FLUSH_TIME: Duration = Duration::from_secs(1);
 
 impl<T: ServerTransport> ServerDriver<T> {
     pub(crate) fn new(transport: T, core: Core) -> Self {
@@ -62,6 +64,7 @@ impl<T: ServerTransport> ServerDriver<T> {
             is_retry_due: false,
             tick: Box::pin(sleep_until(Instant::now())),
             check_at: Instant::now(),
+            is_closed: false,
         }
     }
 
@@ -72,7 +75,7 @@ impl<T: ServerTransport> ServerDriver<T> {
         }
         let mut turn = Turn::default();
         for _ in 0..MESSAGES_PER_TURN {
-            if turn.is_over(&self.pace, || self.core.shared.is_notified_and_idle()) {
+            if turn.is_over(&self.pace, || self.core.is_notified_and_idle()) {
                 break;
             }
             match self.transport.receive()? {
@@ -90,6 +93,11 @@ impl<T: ServerTransport> ServerDriver<T> {
                     turn.add(records, message.bytes);
                 }
                 Some(Arrival::PeerLost { route }) => self.core.peers.lose_by(route),
+                Some(Arrival::Closed) => {
+                    self.core.peers.lose_all();
+                    self.is_closed = true;
+                    return Ok(false);
+                }
                 Some(Arrival::RouteTooLong) => {
                     self.core.shared.counters.drop_records(Dropped::RouteTooLong, 1);
                 }
@@ -147,7 +155,7 @@ impl<T: ServerTransport> ServerDriver<T> {
             return Ok(false);
         }
         let number = u32::try_from(self.blocked.len()).unwrap_or(u32::MAX);
-        self.retry_at = now + RETRY_PAUSE_PER_PEER.saturating_mul(number).min(RETRY_INTERVAL);
+        self.retry_at = now + RETRY_PAUSE_PER_PEER.saturating_mul(number).min(MAX_RETRY_PAUSE);
         self.retry(now)
     }
 
@@ -175,9 +183,7 @@ impl<T: ServerTransport> ServerDriver<T> {
     /// maximum number of rounds.
     fn advance(&mut self, now: Instant) -> Result<Progress, TransportError> {
         let has_sent = self.retry_in_time(now)?;
-        if self.core.shared.sessions.is_too_much_waiting() {
-            self.core.peers.shed_load();
-        }
+        self.core.peers.shed_load();
         if now >= self.check_at {
             self.core.peers.check(now);
             self.check_at = now + self.core.peers.check_interval();
@@ -209,9 +215,9 @@ impl<T: ServerTransport> ServerDriver<T> {
     /// Returns when [`ServerDriver::advance`] is due next, if at all.
     fn next_tick(&self, now: Instant) -> Option<Instant> {
         let drain = self.drain.poll_timeout().map(Instant::from_std);
-        let check = (self.core.shared.sessions.calls() > 0).then_some(self.check_at);
+        let check = self.core.peers.have_calls().then_some(self.check_at);
         let retry = (!self.blocked.is_empty())
-            .then(|| if self.is_retry_due { self.retry_at } else { now + RETRY_INTERVAL });
+            .then(|| if self.is_retry_due { self.retry_at } else { now + self.transport.retry_interval() });
         [drain, check, retry].into_iter().flatten().min()
     }
 
@@ -224,13 +230,17 @@ impl<T: ServerTransport> ServerDriver<T> {
     }
 
     fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        let _entered = self.core.shared.notify.enter();
+        let notify = Arc::clone(self.core.notify());
+        let _entered = notify.enter();
         // Before the transport is drained, so that changes seen here need no second look.
         let _ = self.transport.poll_changed(context)?;
         for _ in 0..ROUNDS_PER_POLL {
-            let mut is_notified = self.core.shared.notify.begin_turn();
+            let mut is_notified = notify.begin_turn();
             let may_have_more = self.receive()? | self.core.run_queued();
-            is_notified |= self.core.shared.notify.begin_turn();
+            if self.is_closed {
+                return Poll::Ready(Ok(()));
+            }
+            is_notified |= notify.begin_turn();
             // Records of which the driver was not notified yet wait for more to join them. Sending may consume the signal of a
             // received message, so the loop receives once more after it.
             if is_notified && self.send()? || may_have_more {
@@ -246,7 +256,7 @@ impl<T: ServerTransport> ServerDriver<T> {
             if has_changed || self.poll_tick(context, now).is_ready() {
                 continue;
             }
-            if self.core.shared.notify.sleep(context.waker()) {
+            if notify.sleep(context.waker()) {
                 return Poll::Pending;
             }
         }

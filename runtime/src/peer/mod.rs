@@ -19,5 +19,5 @@ pub use counters::{Counters, Dropped};
 pub(crate) use peer::{CallState, Next, OneWay, Peer, Progress};
 #[cfg(test)]
 pub(crate) use peers::MAX_PEERS;
-pub(crate) use peers::Peers;
+pub(crate) use peers::{Directory, Peers};
 pub(crate) use shared::Shared;

@@ -7,9 +7,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
-use super::ready_list::ReadyList;
+use super::ready_list::{ReadyList, Serves};
 use super::shared::Shared;
 use crate::context::PeerId;
+use crate::flush::FlushPolicy;
 use crate::session::server::{Answer, CallKey, Effects, Event, Methods, Session};
 use crate::status::Status;
 use crate::transport::{SendReceipt, SendWindow};
@@ -73,7 +74,7 @@ impl<C: CallState> Drop for OneWay<C> {
 
 impl<C: CallState> Peer<C> {
     pub(super) fn new(id: PeerId, shared: Arc<Shared>, ready: Arc<ReadyList<Self>>) -> Arc<Self> {
-        let window = SendWindow::new(Arc::clone(&shared.notify));
+        let window = SendWindow::new(Arc::clone(ready.notify()));
         let session = Session::new(Arc::clone(&shared.sessions));
         let state = Mutex::new(State { session, is_listed: false, window });
         Arc::new(Self { id, shared, ready, state })
@@ -110,9 +111,11 @@ impl<C: CallState> Peer<C> {
         let is_new = !state.is_listed && state.session.wants_transmit();
         state.is_listed |= is_new;
         let effects = state.session.has_effects().then(|| state.session.take_effects());
+        let own_calls = state.session.in_flight();
         drop(state);
         if is_new {
-            self.list();
+            self.ready.push(Arc::clone(self));
+            self.notify_of_records(own_calls);
         }
         if let Some(effects) = effects {
             self.run(effects);
@@ -120,10 +123,26 @@ impl<C: CallState> Peer<C> {
         self.shared.notify_if_drained();
     }
 
-    /// Puts the peer on the driver's list.
+    /// Puts the peer on the driver's list. Called by the driver itself.
     pub(crate) fn list(self: &Arc<Self>) {
         self.ready.push(Arc::clone(self));
-        self.shared.notify_of_records();
+        self.notify();
+    }
+
+    /// Notifies the driver that the peer has something to send.
+    #[inline]
+    fn notify_of_records(&self, own_calls: usize) {
+        // Those calls whose answers the driver could send in the same turn.
+        let calls = match self.ready.serves() {
+            Serves::Server => self.shared.sessions.calls(),
+            Serves::Connection => own_calls,
+        };
+        self.ready.notify().flush(FlushPolicy::of_server(calls));
+    }
+
+    /// Notifies the driver.
+    pub(crate) fn notify(&self) {
+        self.ready.notify().notify();
     }
 
     fn run(&self, mut effects: Effects<C>) {
@@ -194,6 +213,11 @@ impl<C: CallState> Peer<C> {
     /// Reports whether a call is in flight.
     pub(crate) fn is_in_flight(&self, key: CallKey) -> bool {
         self.lock().session.is_in_flight(key)
+    }
+
+    /// Reports whether calls are in flight, one-way calls among them.
+    pub(super) fn has_calls(&self) -> bool {
+        self.lock().session.in_flight() > 0
     }
 
     /// Reports whether calls are in flight, or records wait to be sent other than the notice that the client was shed.

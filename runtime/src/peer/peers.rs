@@ -1,17 +1,19 @@
-//! [`Peers`]: all clients of a server: which are known, which show signs of life, and for which too many bytes wait. The calls of
-//! one client are in its session.
+//! [`Peers`]: the clients that one driver serves: which are known, and which show signs of life. [`Directory`]: those of all
+//! drivers of a server, of which too many bytes may wait. The calls of one client are in its session.
 
 use std::collections::HashMap;
-use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use tokio::time::Instant;
 
 use super::counters::Dropped;
 use super::peer::{CallState, Peer};
-use super::ready_list::ReadyList;
+use super::ready_list::{ReadyList, Serves};
 use super::shared::Shared;
 use crate::context::PeerId;
+use crate::flush::DriverNotify;
 use crate::session::server::{DropReason, ListeningClock, Session};
 use crate::status::{Cause, Status};
 use crate::telemetry::{End, Up};
@@ -19,7 +21,7 @@ use crate::telemetry::{End, Up};
 /// Time after which a client without calls in flight is forgotten if it sends nothing.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Maximum number of clients. At this number, all clients without calls in flight are forgotten, however recently they have sent
+/// Maximum number of clients, not counting the first of each connection with a driver of its own. At this number, all clients without calls in flight are forgotten, however recently they have sent
 /// something: routes cost a sender nothing to make up. A forgotten client only misses the notice that the server goes
 /// away. If all clients have calls in flight or records that wait, messages of others are dropped and counted.
 pub(crate) const MAX_PEERS: usize = 131_072;
@@ -30,9 +32,15 @@ const SWEEP_PAUSE: Duration = Duration::from_millis(250);
 /// Number of clients below which no client is forgotten.
 const MIN_SWEPT_PEERS: usize = 64;
 
-/// All clients that a server knows.
+/// The clients of all connections of a server, each of which has a driver of its own.
+#[derive(Debug)]
+pub(crate) struct Directory<C>(Mutex<HashMap<PeerId, Weak<Peer<C>>>>);
+
+/// The clients that one driver serves.
 pub(crate) struct Peers<C: CallState> {
     shared: Arc<Shared>,
+    /// Where the clients of other drivers are found, if there are other drivers.
+    directory: Option<Arc<Directory<C>>>,
     ready: Arc<ReadyList<Peer<C>>>,
     known: HashMap<PeerId, Known<C>>,
     /// Number of clients at which idle ones are removed next: twice the number that the last sweep left.
@@ -50,10 +58,31 @@ struct Known<C> {
 }
 
 impl<C: CallState> Peers<C> {
-    pub(crate) fn new(shared: Arc<Shared>) -> Self {
+    /// Creates the clients of a server's only driver, which is the main one.
+    pub(crate) fn of_server(shared: Arc<Shared>) -> Self {
+        let notify = Arc::clone(&shared.notify);
+        Self::new(shared, notify, Serves::Server, None)
+    }
+
+    /// Creates the clients of one connection, whose driver is notified by `notify`.
+    pub(crate) fn of_connection(
+        shared: Arc<Shared>,
+        notify: Arc<DriverNotify>,
+        directory: Arc<Directory<C>>,
+    ) -> Self {
+        Self::new(shared, notify, Serves::Connection, Some(directory))
+    }
+
+    fn new(
+        shared: Arc<Shared>,
+        notify: Arc<DriverNotify>,
+        serves: Serves,
+        directory: Option<Arc<Directory<C>>>,
+    ) -> Self {
         Self {
             clock: ListeningClock::new(&shared.config.session),
-            ready: ReadyList::new(),
+            ready: ReadyList::new(notify, serves),
+            directory,
             known: HashMap::new(),
             sweep_at: MIN_SWEPT_PEERS,
             full_until: None,
@@ -73,28 +102,63 @@ impl<C: CallState> Peers<C> {
             return Some(Arc::clone(&known.peer));
         }
         self.sweep(now);
-        if self.known.len() >= MAX_PEERS {
+        if self.is_full() {
             self.shared.counters.drop_records(Dropped::TooManyClients, 1);
             return None;
         }
         let id = PeerId::new(route);
         let peer = Peer::new(id.clone(), Arc::clone(&self.shared), Arc::clone(&self.ready));
         let known = Known { peer: Arc::clone(&peer), last_message_at: now, _up: Up::new(End::Server) };
+        if let Some(directory) = &self.directory {
+            directory.lock().insert(id.clone(), Arc::downgrade(&peer));
+        }
         self.known.insert(id, known);
+        self.shared.clients.fetch_add(1, Ordering::Relaxed);
         Some(peer)
+    }
+
+    /// Reports whether no client may be added. The first of a connection always may: its number is bounded by that of connections.
+    fn is_full(&self) -> bool {
+        let is_first = self.ready.serves() == Serves::Connection && self.known.is_empty();
+        !is_first && self.shared.clients.load(Ordering::Relaxed) >= MAX_PEERS
     }
 
     /// Forgets idle clients, once there are twice as many as the last sweep left.
     fn sweep(&mut self, now: Instant) {
-        if self.known.len() < self.sweep_at || self.full_until.is_some_and(|until| now < until) {
+        let is_full = self.is_full();
+        let is_due = is_full || self.known.len() >= self.sweep_at;
+        if !is_due || self.full_until.is_some_and(|until| now < until) {
             return;
         }
-        let idle = if self.known.len() < MAX_PEERS { IDLE } else { Duration::ZERO };
-        self.known
-            .retain(|_, known| now.duration_since(known.last_message_at) < idle || known.peer.is_busy());
+        let idle = if is_full { Duration::ZERO } else { IDLE };
+        let is_idle =
+            |known: &Known<C>| now.duration_since(known.last_message_at) >= idle && !known.peer.is_busy();
+        let forgotten: Vec<PeerId> =
+            self.known.iter().filter(|(_, known)| is_idle(known)).map(|(id, _)| id.clone()).collect();
+        for id in forgotten {
+            self.remove(id.route());
+        }
         self.sweep_at = (self.known.len() * 2).clamp(MIN_SWEPT_PEERS, MAX_PEERS);
         // All of them are busy. A sweep for every message would cost more than the message itself.
-        self.full_until = (self.known.len() >= MAX_PEERS).then(|| now + SWEEP_PAUSE);
+        self.full_until = self.is_full().then(|| now + SWEEP_PAUSE);
+    }
+
+    /// Removes a client from the tables.
+    fn remove(&mut self, route: &[u8]) -> Option<Known<C>> {
+        let (id, known) = self.known.remove_entry(route)?;
+        self.shared.clients.fetch_sub(1, Ordering::Relaxed);
+        if let Some(directory) = &self.directory {
+            directory.lock().remove(&id);
+        }
+        Some(known)
+    }
+
+    /// Reports whether calls are in flight: of these clients, or, where they are many, of the server's.
+    pub(crate) fn have_calls(&self) -> bool {
+        match self.ready.serves() {
+            Serves::Server => self.shared.sessions.calls() > 0,
+            Serves::Connection => self.known.values().any(|known| known.peer.has_calls()),
+        }
     }
 
     /// Returns the interval at which [`Peers::check`] must be called while calls are in flight.
@@ -123,34 +187,23 @@ impl<C: CallState> Peers<C> {
         self.known.get(peer.id().route()).is_some_and(|known| Arc::ptr_eq(&known.peer, peer))
     }
 
-    /// Sheds, if too many bytes wait for all clients together, the clients with the most bytes waiting, until a quarter of the
-    /// bound is free, so that this does not run again at once. A client that reads has few bytes waiting.
+    /// Sees to it that clients are shed if too many bytes wait for all clients of the server together: here, or by the main driver.
     pub(crate) fn shed_load(&mut self) {
-        // Counted exactly, since the total is kept in steps: a client with few bytes left may count for a whole step.
-        let waiting = self.known.values().map(|known| {
-            let waiting = known.peer.with(Session::count_waiting);
-            (waiting, Arc::clone(&known.peer))
-        });
-        let mut waiting: Vec<(usize, Arc<Peer<C>>)> = waiting.collect();
         if !self.shared.sessions.is_too_much_waiting() {
             return;
         }
-        waiting.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
-        let enough = self.shared.config.session.max_waiting / 4 * 3;
-        let mut left: usize = waiting.iter().map(|(bytes, _)| bytes).sum();
-        for (bytes, peer) in waiting {
-            if left <= enough {
-                break;
+        match self.ready.serves() {
+            Serves::Connection => self.shared.notify.notify(),
+            Serves::Server => {
+                shed_load(&self.shared, self.known.values().map(|known| Arc::clone(&known.peer)));
             }
-            left -= bytes;
-            self.shed(&peer);
         }
     }
 
     /// Ends the session of a client that can't be reached. With calls in flight, it is lost.
     pub(crate) fn lose(&mut self, peer: &Arc<Peer<C>>) {
         if self.is_known(peer) {
-            self.known.remove(peer.id().route());
+            self.remove(peer.id().route());
         }
         peer.with(Session::handle_disconnected);
     }
@@ -161,6 +214,52 @@ impl<C: CallState> Peers<C> {
             let peer = Arc::clone(&known.peer);
             self.lose(&peer);
         }
+    }
+
+    /// Ends the sessions of all clients, as [`Peers::lose`].
+    pub(crate) fn lose_all(&mut self) {
+        let peers: Vec<_> = self.known.values().map(|known| Arc::clone(&known.peer)).collect();
+        peers.iter().for_each(|peer| self.lose(peer));
+    }
+}
+
+impl<C: CallState> Directory<C> {
+    pub(crate) fn new() -> Arc<Self> {
+        Arc::new(Self(Mutex::new(HashMap::new())))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<PeerId, Weak<Peer<C>>>> {
+        // Nothing panics while the lock is held but for lack of memory; the table is whole in any case.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Sheds clients if too many bytes wait for all of them together.
+    pub(crate) fn shed_load(&self, shared: &Shared) {
+        if shared.sessions.is_too_much_waiting() {
+            let peers: Vec<_> = self.lock().values().filter_map(Weak::upgrade).collect();
+            shed_load(shared, peers.into_iter());
+        }
+    }
+}
+
+/// Sheds the clients with the most bytes waiting, until a quarter of the bound is free, so that this does not run again at
+/// once. A client that reads has few bytes waiting.
+fn shed_load<C: CallState>(shared: &Shared, peers: impl Iterator<Item = Arc<Peer<C>>>) {
+    // Counted exactly, since the total is kept in steps: a client with few bytes left may count for a whole step.
+    let mut waiting: Vec<(usize, Arc<Peer<C>>)> =
+        peers.map(|peer| (peer.with(Session::count_waiting), peer)).collect();
+    if !shared.sessions.is_too_much_waiting() {
+        return;
+    }
+    waiting.sort_unstable_by_key(|(bytes, _)| std::cmp::Reverse(*bytes));
+    let enough = shared.config.session.max_waiting / 4 * 3;
+    let mut left: usize = waiting.iter().map(|(bytes, _)| bytes).sum();
+    for (bytes, peer) in waiting {
+        if left <= enough {
+            break;
+        }
+        left -= bytes;
+        peer.with(Session::shed);
     }
 }
 
@@ -190,7 +289,8 @@ impl<C: CallState> Peers<C> {
     /// Drops everything that is in flight or waiting, since the server is being dropped.
     pub(crate) fn close(&mut self) {
         let why = Status::unavailable("the server was dropped").caused_by(Cause::Closed);
-        for known in std::mem::take(&mut self.known).into_values() {
+        let routes: Vec<PeerId> = self.known.keys().cloned().collect();
+        for known in routes.iter().filter_map(|id| self.remove(id.route())) {
             known.peer.with(|session| session.close(&why, DropReason::ServerEnded));
         }
         // Peers hold the list, and the list holds peers: this breaks the cycle.

@@ -1,5 +1,6 @@
-//! [`Shared`]: what a server's driver shares with handlers on other threads.
+//! [`Shared`]: what the drivers of a server share with each other, and with handlers on other threads.
 
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -7,17 +8,20 @@ use tokio::sync::watch;
 
 use super::config::Config;
 use super::counters::Counters;
-use crate::flush::{DriverNotify, FlushPolicy};
+use crate::flush::DriverNotify;
 use crate::session::server;
 
-/// What a server's driver and its handlers share.
+/// What the drivers of a server and its handlers share.
 #[derive(Debug)]
 pub(crate) struct Shared {
     pub(crate) config: Config,
+    /// Notifies the main driver: the only one, or the one that accepts connections.
     pub(crate) notify: Arc<DriverNotify>,
     pub(crate) counters: Arc<Counters>,
     /// State that the sessions of all clients share.
     pub(crate) sessions: Arc<server::Shared>,
+    /// Number of clients that are known, by all drivers.
+    pub(super) clients: AtomicUsize,
     /// Time that calls in flight have once the server drains; set when draining begins.
     grace: OnceLock<Duration>,
     /// Whether the server drains. Handlers wait for changes.
@@ -30,31 +34,19 @@ impl Shared {
             notify: Arc::new(DriverNotify::new()),
             counters: Arc::default(),
             sessions: server::Shared::new(config.session.clone()),
+            clients: AtomicUsize::new(0),
             grace: OnceLock::new(),
             drains: watch::Sender::new(false),
             config,
         })
     }
 
-    /// Notifies the driver that a peer has something to send.
-    #[inline]
-    pub(super) fn notify_of_records(&self) {
-        self.notify.flush(FlushPolicy::of_server(self.sessions.calls()));
-    }
-
-    /// Notifies the driver if the server drains and the last call has ended.
+    /// Notifies the main driver if the server drains and the last call has ended.
     #[inline]
     pub(super) fn notify_if_drained(&self) {
         if self.sessions.is_drained() {
             self.notify.notify();
         }
-    }
-
-    /// Reports whether the driver was notified, usually since there is something to send, while no call is in flight that could
-    /// add to it.
-    #[inline]
-    pub(crate) fn is_notified_and_idle(&self) -> bool {
-        self.sessions.calls() == 0 && self.notify.is_notified()
     }
 
     /// Begins to drain: new calls are turned away, and the server ends once those in flight have ended. They have the time

@@ -5,13 +5,15 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::error::ServeError;
-use super::serving::Server;
+use super::serving::{AnyDriver, Server};
 use crate::dispatch::Service;
-use crate::driver::Core;
-use crate::driver::ServerDriver;
+use crate::driver::{Core, ListenerDriver, ServerDriver};
+use crate::engine::Engine;
 use crate::middleware::{ServerMiddleware, ServerStack};
 use crate::peer::{Config, MaxRunning};
 use crate::transport::libzmq::Router;
+use crate::transport::zmtp::ZmtpListener;
+use crate::transport::{LinkConfig, TransportError};
 
 /// The settings of a server that is not bound yet. See [`Server::builder`].
 #[must_use = "a builder does nothing until it listens or serves"]
@@ -21,6 +23,7 @@ pub struct ServerBuilder {
     endpoints: Vec<String>,
     config: Config,
     grace: Duration,
+    engine: Option<Engine>,
 }
 
 impl ServerBuilder {
@@ -32,6 +35,7 @@ impl ServerBuilder {
             endpoints: Vec::new(),
             config: Config::default(),
             grace: Duration::from_secs(10),
+            engine: None,
         }
     }
 
@@ -51,6 +55,12 @@ impl ServerBuilder {
     /// `ipc:///run/tape.sock`, `inproc://tape`. May be called several times.
     pub fn bind(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
+        self
+    }
+
+    /// Sets what carries the server's messages. See [`Engine`] for the default.
+    pub fn engine(mut self, engine: Engine) -> Self {
+        self.engine = Some(engine);
         self
     }
 
@@ -168,18 +178,11 @@ impl ServerBuilder {
             return Err(ServeError::NoEndpoint);
         }
         let link = self.config.link();
-        let (addresses, grace) = (self.endpoints.clone(), self.grace);
+        let (addresses, grace, engine) = (self.endpoints.clone(), self.grace, self.engine);
         let core = self.into_core()?;
         let shared = Arc::clone(&core.shared);
-        let (router, endpoints) = Router::bind(&addresses, link).map_err(|(endpoint, error)| {
-            let reason = error.to_string();
-            if endpoint.is_empty() {
-                ServeError::Socket { reason }
-            } else {
-                ServeError::Bind { endpoint, reason }
-            }
-        })?;
-        Ok(Server::new(ServerDriver::new(router, core), shared, grace, endpoints))
+        let (driver, endpoints) = bind(engine, &addresses, link, core)?;
+        Ok(Server::new(driver, shared, grace, endpoints))
     }
 
     /// Creates the server without its sockets.
@@ -203,6 +206,33 @@ impl ServerBuilder {
     /// As for [`ServerBuilder::listen`] and [`Server::serve`].
     pub async fn serve(self) -> Result<(), ServeError> {
         self.listen()?.serve().await
+    }
+}
+
+/// Binds endpoints by an engine. Returns the driver of the server, and the endpoints as they were bound.
+fn bind(
+    engine: Option<Engine>,
+    endpoints: &[String],
+    link: LinkConfig,
+    core: Core,
+) -> Result<(AnyDriver, Vec<String>), ServeError> {
+    let failed = |(endpoint, error): (String, TransportError)| {
+        let reason = error.to_string();
+        if endpoint.is_empty() {
+            ServeError::Socket { reason }
+        } else {
+            ServeError::Bind { endpoint, reason }
+        }
+    };
+    match Engine::or_default(engine).map_err(|reason| ServeError::Socket { reason })? {
+        Engine::Zmtp => {
+            let (listener, bound) = ZmtpListener::bind(endpoints, link).map_err(failed)?;
+            Ok((Box::pin(ListenerDriver::new(listener, core)), bound))
+        }
+        Engine::Libzmq => {
+            let (router, bound) = Router::bind(endpoints, link).map_err(failed)?;
+            Ok((Box::pin(ServerDriver::new(router, core)), bound))
+        }
     }
 }
 

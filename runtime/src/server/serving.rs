@@ -12,14 +12,15 @@ use tokio::task::JoinHandle;
 
 use super::builder::ServerBuilder;
 use super::error::ServeError;
-use crate::driver::ServerDriver;
 use crate::peer::{Counters, Shared};
 use crate::transport::TransportError;
-use crate::transport::libzmq::Router;
+
+/// The main task of a server, whatever carries its messages.
+pub(super) type AnyDriver = Pin<Box<dyn Future<Output = Result<(), TransportError>> + Send>>;
 
 /// A server that is bound to its endpoints, and serves once [`Server::serve_until`] or [`Server::serve`] is called.
 pub struct Server {
-    driver: ServerDriver<Router>,
+    driver: AnyDriver,
     shared: Arc<Shared>,
     /// Time that calls in flight have once the server drains.
     grace: Duration,
@@ -33,7 +34,7 @@ impl Server {
     }
 
     pub(super) fn new(
-        driver: ServerDriver<Router>,
+        driver: AnyDriver,
         shared: Arc<Shared>,
         grace: Duration,
         endpoints: Vec<String>,

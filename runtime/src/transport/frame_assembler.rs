@@ -11,6 +11,7 @@ use crate::wire::{Batch, Malformed, frames_before};
 pub(crate) const MAX_ROUTE_BYTES: usize = 2_048;
 
 /// Collects the frames of a message that come before that of its batch.
+#[derive(Debug)]
 pub(crate) struct FrameAssembler {
     /// The first frames, up to the maximum number.
     frames: Vec<Bytes>,
@@ -30,7 +31,7 @@ pub(crate) enum OtherFrames<'a> {
 }
 
 /// Maximum number of frames that are kept until their batch has arrived: what may belong to it, and the longest route.
-const MAX_FRAMES: usize = MAX_ATTACHMENTS + MAX_ROUTE_BYTES / 4;
+pub(crate) const MAX_FRAMES: usize = MAX_ATTACHMENTS + MAX_ROUTE_BYTES / 4;
 
 impl FrameAssembler {
     /// Creates an assembler for messages of up to `max_bytes` bytes.

@@ -2,6 +2,7 @@
 //! these traits, and does not know what implements them.
 //!
 //! - [`libzmq`]: ROUTER and DEALER sockets of libzmq, and the only code that calls it.
+//! - [`zmtp`]: ZMTP straight on tokio's sockets.
 //! - [`memory`]: queues within the process, on tokio's clock, with the faults that a test asks for: for
 //!   [`crate::Channel::local`] and [`crate::testing`].
 //! - [`SendWindow`] and [`SendReceipt`]: the number of bytes sent to a peer that the transport still holds.
@@ -14,6 +15,8 @@ mod frame_assembler;
 pub(crate) mod libzmq;
 pub(crate) mod memory;
 mod receipt;
+mod route;
+pub(crate) mod zmtp;
 
 pub(crate) use receipt::{RECEIPT_STEP_BYTES, SendReceipt, SendWindow};
 
@@ -38,6 +41,18 @@ pub(crate) trait ServerTransport: Send + Unpin + 'static {
 
     /// Is ready when something may have changed. See the head of this module.
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>>;
+
+    /// Returns the time after which a message that found no room is tried again, although nothing has changed.
+    fn retry_interval(&self) -> Duration;
+}
+
+/// Accepts the connections of a server, of which each is a transport of its own.
+pub(crate) trait Listener: Send + Unpin + 'static {
+    /// One connection, which ends with [`Arrival::Closed`].
+    type Connection: ServerTransport;
+
+    /// Is ready with the next connection.
+    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Result<Self::Connection, TransportError>>;
 }
 
 /// Something that has arrived at a server.
@@ -48,6 +63,8 @@ pub(crate) enum Arrival<'a> {
     RouteTooLong,
     /// The peer behind this route is gone. Not every transport can tell.
     PeerLost { route: &'a [u8] },
+    /// The transport carried a single connection, which is closed. Nothing arrives after it.
+    Closed,
 }
 
 /// The result of [`ServerTransport::send`].
@@ -90,14 +107,14 @@ pub(crate) trait ClientTransport: Send + Unpin + 'static {
 }
 
 /// An event of a client's connection.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) enum LinkEvent {
     /// The connection is up: messages are sent.
     Connected,
     /// The connection is down; the transport tries to bring it up again.
     Disconnected,
-    /// The peer's handshake failed: it does not speak ZMTP, or not with these settings.
-    HandshakeFailed,
+    /// The connection does not come up, for this reason; the transport tries again.
+    Unreachable(String),
 }
 
 /// The result of [`ClientTransport::send`].
@@ -139,6 +156,8 @@ pub(crate) enum TransportError {
     /// The process, or libzmq, has no socket or file descriptor left. libzmq has 1,023 sockets for a process, unless it
     /// is built otherwise; a connection takes three, a server one.
     TooManyFiles,
+    /// The endpoint can't be read: what is wrong with it, and what to do.
+    Endpoint(String),
     /// The endpoint contains a NUL, which ends a text in C.
     NulInEndpoint,
     /// The server within the process was stopped, or the client's link is gone.
@@ -155,8 +174,18 @@ impl fmt::Display for TransportError {
             }
             Self::NulInEndpoint => "an endpoint can't contain a NUL",
             Self::Stopped => "the server within the process was stopped",
-            Self::Socket(reason) => reason,
+            Self::Socket(reason) | Self::Endpoint(reason) => reason,
         })
+    }
+}
+
+impl From<std::io::Error> for TransportError {
+    fn from(error: std::io::Error) -> Self {
+        // `EMFILE` and `ENFILE` have no kind of their own.
+        if error.raw_os_error().is_some_and(|code| cfg!(unix) && matches!(code, 23 | 24)) {
+            return Self::TooManyFiles;
+        }
+        Self::Socket(error.to_string())
     }
 }
 
@@ -170,6 +199,9 @@ pub(crate) struct LinkConfig {
     /// Time that a peer has to answer a heartbeat before its connection is considered dead.
     pub(crate) silence: Duration,
 }
+
+/// Reason for a connection that does not come up although something listens.
+pub(crate) const NO_HANDSHAKE: &str = "what listens there does not complete the ZeroMQ handshake";
 
 /// Ratio of the largest message that is received to the largest body. A larger message is not received, and its
 /// connection is cut; a smaller one with too large a body is answered with `resource_exhausted`.

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::calls::CallKey;
 use super::session::State;
-use super::{DropReason, Methods};
+use super::{DropReason, Methods, Session};
 use crate::codec::Body;
 use crate::metadata::Metadata;
 use crate::method::{Method, MethodKind};
@@ -19,7 +19,7 @@ pub const RETRY_AFTER: Duration = Duration::from_millis(100);
 /// What came out of a message for the application.
 #[derive(Debug)]
 pub enum Event {
-    /// A call that is to be answered, by [`Session::answer`](super::Session::answer).
+    /// A call that is to be answered, by [`Session::answer`].
     Call {
         /// Names the call from here on.
         key: CallKey,
@@ -127,6 +127,15 @@ impl<C: Default> State<C> {
                 self.effects.count_dropped(DropReason::OneWay, 1);
             }
         }
+    }
+}
+
+impl<C> Session<C> {
+    /// Returns the number of calls in flight, one-way calls among them.
+    #[must_use]
+    #[inline]
+    pub fn in_flight(&self) -> usize {
+        self.state.calls.len() + self.state.one_way
     }
 }
 

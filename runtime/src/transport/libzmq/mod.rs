@@ -42,15 +42,6 @@ impl From<zmq::Error> for TransportError {
     }
 }
 
-impl From<std::io::Error> for TransportError {
-    fn from(error: std::io::Error) -> Self {
-        if error.raw_os_error() == Some(zmq::Error::EMFILE.to_raw()) {
-            return Self::TooManyFiles;
-        }
-        Self::Socket(error.to_string())
-    }
-}
-
 /// Returns the context of the whole process, so that `inproc` endpoints meet. It is never terminated: closing a socket does not
 /// wait, and nothing that a user holds can keep the process from ending.
 fn context() -> &'static zmq::Context {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
 use super::{Watched, context};
-use crate::transport::{LinkEvent, TransportError};
+use crate::transport::{LinkEvent, NO_HANDSHAKE, TransportError};
 
 /// Receives the events of one socket.
 pub(super) struct Monitor {
@@ -54,7 +54,7 @@ impl Monitor {
                 Some(CONNECTED) => return Ok(Some(LinkEvent::Connected)),
                 Some(DISCONNECTED) => return Ok(Some(LinkEvent::Disconnected)),
                 Some(number) if number & HANDSHAKE_FAILED != 0 => {
-                    return Ok(Some(LinkEvent::HandshakeFailed));
+                    return Ok(Some(LinkEvent::Unreachable(NO_HANDSHAKE.to_owned())));
                 }
                 _ => {}
             }

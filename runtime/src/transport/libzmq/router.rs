@@ -1,6 +1,7 @@
 //! [`Router`]: the ROUTER socket of a server.
 
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -8,6 +9,7 @@ use super::{
     Watched, configure, context, endpoint, into_bytes, is_inproc, receive_high_water_mark, uninterrupted,
 };
 use crate::transport::frame_assembler::{FrameAssembler, MAX_ROUTE_BYTES, OtherFrames};
+use crate::transport::route::{extend_route, frames_of_route};
 use crate::transport::{
     Arrival, COPIED_BELOW_BYTES, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError,
     max_received,
@@ -105,7 +107,7 @@ impl ServerTransport for Router {
         message: Message,
         receipt: Option<SendReceipt>,
     ) -> Result<Routed, TransportError> {
-        for (index, frame) in route_frames(route).enumerate() {
+        for (index, frame) in frames_of_route(route).enumerate() {
             match self.socket.send_copy(frame, zmq::DONTWAIT | zmq::SNDMORE) {
                 Ok(()) => {}
                 // Decided by the first frame; the others follow it.
@@ -132,6 +134,11 @@ impl ServerTransport for Router {
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         self.socket.poll_changed(context)
     }
+
+    /// libzmq does not always signal that a queue has room.
+    fn retry_interval(&self) -> Duration {
+        Duration::from_millis(10)
+    }
 }
 
 impl Drop for Router {
@@ -152,34 +159,4 @@ fn send_batch(socket: &mut Watched, batch: Buffer, receipt: Option<SendReceipt>)
     let sent = socket.send_copy(&batch, zmq::DONTWAIT);
     batch.recycle();
     sent
-}
-
-/// Adds a frame to a route.
-fn extend_route(route: &mut Vec<u8>, frame: &[u8]) {
-    // A frame whose length does not fit is longer than a route may be.
-    let length = u32::try_from(frame.len()).unwrap_or(u32::MAX);
-    route.extend_from_slice(&length.to_be_bytes());
-    route.extend_from_slice(frame);
-}
-
-/// Returns the frames of a route as [`extend_route`] lays them out.
-fn route_frames(mut route: &[u8]) -> impl Iterator<Item = &[u8]> {
-    std::iter::from_fn(move || {
-        let (length, rest) = route.split_first_chunk::<4>()?;
-        let (frame, rest) = rest.split_at_checked(u32::from_be_bytes(*length) as usize)?;
-        route = rest;
-        Some(frame)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::route_frames;
-
-    #[test]
-    fn a_route_is_split_into_its_frames() {
-        let route = [&[0, 0, 0, 2], &b"ab"[..], &[0, 0, 0, 0], &[0, 0, 0, 1], b"c"].concat();
-        assert_eq!(route_frames(&route).collect::<Vec<_>>(), [&b"ab"[..], b"", b"c"]);
-        assert_eq!(route_frames(&route[..5]).count(), 0, "a broken one is not read past its end");
-    }
 }

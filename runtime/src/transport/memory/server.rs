@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::time::Instant;
@@ -113,6 +114,11 @@ impl ServerTransport for MemoryServer {
             (!has_news).then(|| state.watch_server(context.waker()))
         });
         next.map_or(Poll::Ready(()), |next| self.timer.poll(context, next)).map(Ok)
+    }
+
+    /// A link has room at any time; what a client may not be sent yet waits for its receipts, which notify.
+    fn retry_interval(&self) -> Duration {
+        Duration::from_millis(10)
     }
 }
 

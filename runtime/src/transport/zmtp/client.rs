@@ -1,0 +1,251 @@
+//! [`ZmtpClient`]: the connection of a client, which is made again when it is lost.
+
+use std::collections::VecDeque;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep, timeout};
+use zsvc_proto::zmtp::SocketType;
+
+use super::address::{Address, Host};
+use super::inproc;
+use super::link::{Closed, Link};
+use super::stream::Stream;
+#[cfg(unix)]
+use super::unix;
+use crate::transport::{
+    ClientTransport, Delivered, LinkConfig, LinkEvent, NO_HANDSHAKE, Sent, TransportError,
+};
+use crate::wire::Message;
+
+/// A client's connection to one endpoint.
+pub(crate) struct ZmtpClient {
+    address: Address,
+    config: LinkConfig,
+    state: State,
+    events: VecDeque<LinkEvent>,
+    /// Number of tries since the connection was last up.
+    tries: u32,
+}
+
+enum State {
+    Connecting(Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>),
+    Linked(Link),
+    /// The connection is closed, but what has arrived before was not taken yet.
+    Lost(Link),
+    /// Until the next try.
+    Waiting(Pin<Box<Sleep>>),
+}
+
+/// Minimum time between the loss of a connection and the next try, not counting what is taken off at random.
+const MIN_RECONNECT: Duration = Duration::from_millis(50);
+/// Maximum time between two tries.
+const MAX_RECONNECT: Duration = Duration::from_secs(2);
+/// Time that one try has to reach the peer.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// One part of this many, and less, is taken off the time between two tries, so that clients that have lost a server together do
+/// not come back together.
+const JITTER_PARTS: u32 = 4;
+
+impl ZmtpClient {
+    /// Creates a connection, which is made as soon as its peer listens. Must be called within a tokio runtime.
+    ///
+    /// # Errors
+    /// The endpoint can't be read.
+    pub(crate) fn connect(endpoint: &str, config: LinkConfig) -> Result<Self, TransportError> {
+        let address = Address::to_connect(endpoint)?;
+        let state = State::Connecting(Box::pin(open(address.clone())));
+        Ok(Self { address, config, state, events: VecDeque::new(), tries: 0 })
+    }
+
+    fn link(&mut self) -> Option<&mut Link> {
+        match &mut self.state {
+            State::Linked(link) | State::Lost(link) => Some(link),
+            State::Connecting(_) | State::Waiting(_) => None,
+        }
+    }
+
+    fn begin(&mut self) {
+        self.state = State::Connecting(Box::pin(open(self.address.clone())));
+    }
+
+    fn wait(&mut self) {
+        let pause = pause_after(self.tries);
+        self.tries = self.tries.saturating_add(1);
+        self.state = State::Waiting(Box::pin(sleep(pause)));
+    }
+
+    /// Goes on as far as that goes without waiting.
+    fn poll_progress(&mut self, context: &mut Context<'_>) {
+        loop {
+            match &mut self.state {
+                State::Connecting(opening) => match opening.as_mut().poll(context) {
+                    Poll::Pending => return,
+                    Poll::Ready(Ok(stream)) => {
+                        self.state = State::Linked(Link::new(stream, SocketType::Dealer, self.config));
+                    }
+                    Poll::Ready(Err(error)) => {
+                        self.events.push_back(LinkEvent::Unreachable(error.to_string()));
+                        return self.wait_and_poll(context);
+                    }
+                },
+                State::Linked(link) => {
+                    let was_ready = link.is_ready();
+                    if link.poll_io(context).is_pending() {
+                        return;
+                    }
+                    let is_ready = link.is_ready();
+                    if is_ready && !was_ready {
+                        self.tries = 0;
+                        self.events.push_back(LinkEvent::Connected);
+                    }
+                    match link.closed() {
+                        None if is_ready && !was_ready => {}
+                        None => return,
+                        Some(_) => return self.lose(was_ready || is_ready),
+                    }
+                }
+                State::Lost(_) => return,
+                State::Waiting(pause) => match pause.as_mut().poll(context) {
+                    Poll::Pending => return,
+                    Poll::Ready(()) => self.begin(),
+                },
+            }
+        }
+    }
+
+    /// Waits for the next try, and registers for its time.
+    fn wait_and_poll(&mut self, context: &mut Context<'_>) {
+        self.wait();
+        if let State::Waiting(pause) = &mut self.state
+            && pause.as_mut().poll(context).is_ready()
+        {
+            context.waker().wake_by_ref();
+        }
+    }
+
+    /// Records the loss of the connection. `was_up`: its handshake had been completed.
+    fn lose(&mut self, was_up: bool) {
+        let State::Linked(link) =
+            std::mem::replace(&mut self.state, State::Waiting(Box::pin(sleep(MIN_RECONNECT))))
+        else {
+            return;
+        };
+        self.events.push_back(match link.closed() {
+            _ if was_up => LinkEvent::Disconnected,
+            Some(Closed::Protocol(error)) => LinkEvent::Unreachable(format!("{NO_HANDSHAKE}: {error}")),
+            _ => LinkEvent::Unreachable(format!("{NO_HANDSHAKE}, and closes the connection")),
+        });
+        self.state = State::Lost(link);
+    }
+}
+
+impl ClientTransport for ZmtpClient {
+    fn event(&mut self) -> Result<Option<LinkEvent>, TransportError> {
+        Ok(self.events.pop_front())
+    }
+
+    /// Receives a message. Frames that do not belong to its batch are skipped: some devices leave an empty one.
+    fn receive(&mut self) -> Result<Option<Delivered>, TransportError> {
+        let received = self.link().and_then(Link::receive).map(|(message, _others)| message);
+        if received.is_none() && self.events.is_empty() && matches!(self.state, State::Lost(_)) {
+            self.wait();
+        }
+        Ok(received)
+    }
+
+    /// Sends a message, or returns it if there is no room or no connection, of which an event tells.
+    fn send(&mut self, message: Message) -> Result<Sent, TransportError> {
+        let State::Linked(link) = &mut self.state else { return Ok(Sent::Full(message)) };
+        Ok(match link.send(Bytes::new, message, None) {
+            Ok(()) => Sent::Yes,
+            Err(message) => Sent::Full(message),
+        })
+    }
+
+    fn has_changed(&mut self) -> Result<bool, TransportError> {
+        let has_events = !self.events.is_empty();
+        Ok(has_events || self.link().is_some_and(|link| link.has_frames() || link.has_room_again()))
+    }
+
+    fn poll_happened(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        self.poll_progress(context);
+        if self.events.is_empty() { Poll::Pending } else { Poll::Ready(Ok(())) }
+    }
+
+    fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        // What was lost is made again once its messages were taken, by a task that looks once more.
+        if let State::Waiting(pause) = &mut self.state
+            && pause.as_mut().poll(context).is_ready()
+        {
+            return Poll::Ready(Ok(()));
+        }
+        if self.has_changed()? { Poll::Ready(Ok(())) } else { Poll::Pending }
+    }
+
+    fn renew(&mut self) -> Result<(), TransportError> {
+        self.begin();
+        Ok(())
+    }
+
+    fn min_reconnect(&self) -> Duration {
+        MIN_RECONNECT - MIN_RECONNECT / JITTER_PARTS
+    }
+}
+
+/// Returns the time until the next try after this many in vain: it doubles up to a maximum, less a random part.
+fn pause_after(tries: u32) -> Duration {
+    let whole = MIN_RECONNECT.saturating_mul(1 << tries.min(16)).min(MAX_RECONNECT);
+    // The random keys of the standard hash maps are random enough.
+    let random = RandomState::new().hash_one(tries) % 1_000;
+    whole - whole / JITTER_PARTS * u32::try_from(random).unwrap_or(0) / 1_000
+}
+
+/// Opens a connection to an address.
+async fn open(address: Address) -> io::Result<Stream> {
+    match timeout(CONNECT_TIMEOUT, open_in_time(address)).await {
+        Ok(opened) => opened,
+        Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not answer")),
+    }
+}
+
+async fn open_in_time(address: Address) -> io::Result<Stream> {
+    match address {
+        Address::Tcp { host, port } => {
+            let stream = match host {
+                Host::Ip(ip) => TcpStream::connect((ip, port)).await?,
+                Host::Name(name) => TcpStream::connect((name, port)).await?,
+                // Refused where the endpoint was read.
+                Host::Any => return Err(io::ErrorKind::InvalidInput.into()),
+            };
+            stream.set_nodelay(true)?;
+            Ok(Stream::Tcp(stream))
+        }
+        #[cfg(unix)]
+        Address::Ipc(path) => Ok(Stream::Unix(unix::connect(&path).await?)),
+        #[cfg(not(unix))]
+        Address::Ipc(_) => Err(io::ErrorKind::Unsupported.into()),
+        Address::Inproc(name) => Ok(Stream::Pipe(inproc::connect(&name)?)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn tries_become_rarer_and_do_not_come_at_the_same_time() {
+        for (tries, whole) in [(0, 50), (1, 100), (5, 1_600), (6, 2_000), (u32::MAX, 2_000)] {
+            let whole = Duration::from_millis(whole);
+            let pauses: Vec<_> = (0..64).map(|_| pause_after(tries)).collect();
+            assert!(pauses.iter().all(|pause| *pause <= whole && *pause >= whole / 4 * 3), "{pauses:?}");
+            assert!(pauses.iter().any(|pause| *pause != pauses[0]));
+        }
+    }
+}

@@ -1,0 +1,281 @@
+//! [`Link`]: one connection: the machine that reads and writes ZMTP, and the stream that carries it.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::time::{Instant, Sleep, sleep_until};
+use zsvc_proto::zmtp::{Config, Connection, Error, Event, Heartbeat, Mechanism, SocketType};
+
+use super::outgoing::Outgoing;
+use super::stream::{READ_BYTES, Stream};
+use crate::clock;
+use crate::transport::frame_assembler::{FrameAssembler, MAX_FRAMES, OtherFrames};
+use crate::transport::{Delivered, LinkConfig, SendReceipt, max_received};
+use crate::wire::Message;
+
+/// A peer that has not finished the handshake after this time is cut off: it holds a file descriptor.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// Ratio of the number of frames past which a connection is closed to that past which a message is refused.
+const MAX_FRAMES_FACTOR: usize = 4;
+
+/// Maximum number of reads before what has arrived is taken.
+const MAX_READS: usize = 16;
+
+/// A connection from its greeting to its end.
+#[derive(Debug)]
+pub(super) struct Link {
+    stream: Stream,
+    machine: Connection,
+    assembler: FrameAssembler,
+    outgoing: Outgoing,
+    timer: Option<Pin<Box<Sleep>>>,
+    /// Whether the timer has this task's waker.
+    is_timer_armed: bool,
+    stage: Stage,
+    /// Whether a message found no room.
+    is_blocked: bool,
+    /// An event that was looked at, and not taken yet.
+    next: Option<Event>,
+}
+
+#[derive(Debug)]
+enum Stage {
+    Handshake,
+    Ready,
+    /// Nothing is read or written any more. What has arrived may still be taken.
+    Closed(Closed),
+}
+
+/// Why a connection has ended.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Closed {
+    /// The peer has closed it, or it was cut.
+    Stream(Option<String>),
+    /// What the peer sent, or did not send, is no ZMTP as it is spoken here.
+    Protocol(Error),
+}
+
+impl Link {
+    /// Begins a connection, whose greeting is sent by the first [`Link::poll_io`].
+    pub(super) fn new(stream: Stream, socket_type: SocketType, config: LinkConfig) -> Self {
+        let heartbeat = Heartbeat { interval: config.heartbeat, timeout: config.silence };
+        let max_message_bytes = max_received(config.max_body);
+        let machine = Connection::new(
+            Config {
+                socket_type,
+                routing_id: Bytes::new(),
+                mechanism: Mechanism::Null,
+                max_message_bytes,
+                max_frames: MAX_FRAMES * MAX_FRAMES_FACTOR,
+                handshake_timeout: HANDSHAKE_TIMEOUT,
+                heartbeat: Some(heartbeat),
+            },
+            clock::now(),
+        );
+        Self {
+            stream,
+            machine,
+            assembler: FrameAssembler::new(max_message_bytes),
+            outgoing: Outgoing::default(),
+            timer: None,
+            is_timer_armed: false,
+            stage: Stage::Handshake,
+            is_blocked: false,
+            next: None,
+        }
+    }
+
+    /// Reports whether messages may be sent.
+    pub(super) fn is_ready(&self) -> bool {
+        matches!(self.stage, Stage::Ready)
+    }
+
+    /// Returns why the connection has ended, if it has.
+    pub(super) fn closed(&self) -> Option<&Closed> {
+        match &self.stage {
+            Stage::Closed(why) => Some(why),
+            Stage::Handshake | Stage::Ready => None,
+        }
+    }
+
+    /// Reports whether frames have arrived that were not taken.
+    pub(super) fn has_frames(&self) -> bool {
+        self.next.is_some()
+    }
+
+    /// Reports whether a message that found no room would find it now.
+    pub(super) fn has_room_again(&self) -> bool {
+        self.is_blocked && self.is_ready() && self.outgoing.is_empty()
+    }
+
+    fn close(&mut self, why: Closed) {
+        if self.closed().is_none() {
+            self.stage = Stage::Closed(why);
+        }
+    }
+
+    fn close_stream(&mut self, error: &io::Error) {
+        self.close(Closed::Stream(Some(error.to_string())));
+    }
+
+    /// Reads, writes, and does what is due by the clock, as far as that goes without waiting. Reads nothing while frames wait to
+    /// be taken. Is ready when frames have arrived, when there is room again for a message that found none, and once when the
+    /// handshake is over or the connection is closed.
+    pub(super) fn poll_io(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.closed().is_some() || self.has_frames() {
+            return Poll::Ready(());
+        }
+        let was_ready = self.is_ready();
+        let is_drained = self.read(context);
+        self.write(context);
+        if is_drained && self.closed().is_none() {
+            self.poll_timer(context);
+        }
+        let has_changed = self.closed().is_some() || self.is_ready() != was_ready;
+        if has_changed || self.has_frames() || self.has_room_again() {
+            return Poll::Ready(());
+        }
+        if !is_drained {
+            context.waker().wake_by_ref();
+        }
+        Poll::Pending
+    }
+
+    /// Reads until frames have arrived. Returns whether everything was read that has arrived.
+    fn read(&mut self, context: &mut Context<'_>) -> bool {
+        for _ in 0..MAX_READS {
+            match self.poll_read(context) {
+                Poll::Pending => return true,
+                Poll::Ready(Ok(0)) => self.close(Closed::Stream(None)),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => self.close_stream(&error),
+            }
+            self.take_events();
+            if self.has_frames() || self.closed().is_some() {
+                return false;
+            }
+        }
+        false
+    }
+
+    /// Reads once: straight into a long frame, or into the thread's buffer.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        let Self { stream, machine, .. } = self;
+        if let Some((buffer, missing)) = machine.frame_buffer(READ_BYTES) {
+            let bytes = ready!(stream.poll_fill(context, buffer, missing))?;
+            if bytes > 0 {
+                machine.handle_filled(clock::now());
+            }
+            return Poll::Ready(Ok(bytes));
+        }
+        stream.poll_read(context, |bytes| {
+            if !bytes.is_empty() {
+                machine.handle_bytes(clock::now(), bytes);
+            }
+        })
+    }
+
+    /// Takes events up to the next frame, which stays for [`Link::receive`].
+    fn take_events(&mut self) {
+        while self.next.is_none() {
+            match self.machine.poll_event() {
+                None => return,
+                Some(Event::Ready(_)) => self.stage = Stage::Ready,
+                Some(Event::Failed(error)) => self.fail(error),
+                Some(Event::Credentials(_)) => self.machine.deny(),
+                Some(frame) => self.next = Some(frame),
+            }
+        }
+    }
+
+    /// Ends the connection for an error of its protocol, and tells the peer, if there is room for it.
+    fn fail(&mut self, error: Error) {
+        self.write(&mut Stream::no_wait());
+        self.close(Closed::Protocol(error));
+    }
+
+    /// Writes what the machine has to say, and what is left of a message, as far as there is room.
+    fn write(&mut self, context: &mut Context<'_>) {
+        if self.closed().is_some() {
+            return;
+        }
+        while let Some(commands) = self.machine.poll_transmit() {
+            self.outgoing.push_commands(commands);
+        }
+        if let Poll::Ready(Err(error)) = self.outgoing.poll_write(&mut self.stream, context) {
+            self.close_stream(&error);
+        }
+    }
+
+    /// Hands what is due by the clock to the machine. Everything that has arrived was read before: only then is a peer silent.
+    fn poll_timer(&mut self, context: &mut Context<'_>) {
+        while let Some(at) = self.machine.poll_timeout().map(Instant::from_std) {
+            let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(at)));
+            if at < timer.deadline() {
+                timer.as_mut().reset(at);
+                self.is_timer_armed = false;
+            }
+            // A timer that is late fires anew: most deadlines are put off before they come.
+            if self.is_timer_armed && !timer.is_elapsed() {
+                return;
+            }
+            self.is_timer_armed = timer.as_mut().poll(context).is_pending();
+            if self.is_timer_armed {
+                return;
+            }
+            let now = Instant::now();
+            if now < at {
+                timer.as_mut().reset(at);
+                continue;
+            }
+            self.machine.handle_timeout(now.into_std());
+            self.take_events();
+            self.write(context);
+            if self.closed().is_some() {
+                return;
+            }
+        }
+    }
+
+    /// Returns the next message that has arrived, with the frames that are not its batch's. Must not be called again before
+    /// these were dropped.
+    pub(super) fn receive(&mut self) -> Option<(Delivered, OtherFrames<'_>)> {
+        loop {
+            self.take_events();
+            match self.next.take()? {
+                Event::Frame { body, has_more: true } => self.assembler.push(body),
+                Event::Frame { body, has_more: false } => {
+                    self.take_events();
+                    return Some(self.assembler.complete(body));
+                }
+                // Taken before.
+                _ => {}
+            }
+        }
+    }
+
+    /// Sends a message behind the frames of a route, or returns it if there is no room, or no connection.
+    pub(super) fn send(
+        &mut self,
+        route: impl FnOnce() -> Bytes,
+        message: Message,
+        receipt: Option<SendReceipt>,
+    ) -> Result<(), Message> {
+        if self.is_ready() && !self.outgoing.is_empty() {
+            self.write(&mut Stream::no_wait());
+        }
+        if !self.is_ready() || !self.outgoing.is_empty() {
+            self.is_blocked = true;
+            receipt.into_iter().for_each(SendReceipt::void);
+            return Err(message);
+        }
+        self.is_blocked = false;
+        self.outgoing.push_message(route(), message, receipt);
+        self.write(&mut Stream::no_wait());
+        Ok(())
+    }
+}

@@ -1,0 +1,25 @@
+//! ZMTP straight on tokio's sockets, without libzmq: the connections of clients and servers over TCP, Unix sockets and pipes
+//! within the process.
+//!
+//! - [`address`]: what an endpoint says; [`stream`]: bytes to and from a peer, whatever carries them.
+//! - [`link`]: one connection: the machine of [`zsvc_proto::zmtp`], its stream, and [`outgoing`], what is being written.
+//! - [`client`]: the connection of a client, which is made again when it is lost.
+//! - [`server`]: one connection of a server; [`listener`] accepts them.
+//! - [`inproc`]: the names of servers within the process.
+//!
+//! A connection is owned by one task, which reads only when it has taken what came before: a peer whose messages are not taken
+//! is not read from, and TCP makes it wait.
+
+mod address;
+mod client;
+mod inproc;
+mod link;
+mod listener;
+mod outgoing;
+mod server;
+mod stream;
+#[cfg(unix)]
+mod unix;
+
+pub(crate) use client::ZmtpClient;
+pub(crate) use listener::ZmtpListener;

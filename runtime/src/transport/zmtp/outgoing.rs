@@ -1,0 +1,141 @@
+//! [`Outgoing`]: the bytes that are being written.
+
+use std::collections::VecDeque;
+use std::io::{self, IoSlice};
+use std::task::{Context, Poll, ready};
+
+use bytes::Bytes;
+
+use super::stream::Stream;
+use crate::transport::SendReceipt;
+use crate::wire::{Buffer, Message};
+use zsvc_proto::zmtp::FrameHeader;
+
+/// What is left of a message that is being written, and commands.
+///
+/// A message is taken only if there is nothing left, so this holds one, and the few commands that the machine of a connection
+/// lets wait.
+#[derive(Debug, Default)]
+pub(super) struct Outgoing {
+    chunks: VecDeque<Chunk>,
+    /// Number of bytes of the first chunk that were written.
+    written: usize,
+}
+
+#[derive(Debug)]
+enum Chunk {
+    /// The header of a frame.
+    Header(Header),
+    /// The frame of a batch, or of an attachment.
+    Body(Buffer, Option<SendReceipt>),
+    /// Whole frames: a route, or commands.
+    Frames(Bytes),
+}
+
+/// The bytes of a header, and their number.
+#[derive(Debug, Clone, Copy, Default)]
+struct Header([u8; 9], u8);
+
+/// Maximum number of chunks that are written by one call.
+const MAX_SLICES: usize = 16;
+
+impl Outgoing {
+    /// Reports whether everything was written.
+    #[inline]
+    pub(super) fn is_empty(&self) -> bool {
+        self.chunks.is_empty()
+    }
+
+    /// Adds a message, after the frames of its route. Dropping `receipt` says that all of it was written.
+    pub(super) fn push_message(&mut self, route: Bytes, message: Message, receipt: Option<SendReceipt>) {
+        if !route.is_empty() {
+            self.chunks.push_back(Chunk::Frames(route));
+        }
+        let (batch, attachments) = message.into_parts();
+        for frame in attachments.into_frames() {
+            self.push_frame(Buffer::Attachment(frame), true, None);
+        }
+        self.push_frame(batch, false, receipt);
+    }
+
+    fn push_frame(&mut self, body: Buffer, has_more: bool, receipt: Option<SendReceipt>) {
+        self.chunks.push_back(Chunk::Header(Header::of(body.len(), has_more)));
+        self.chunks.push_back(Chunk::Body(body, receipt));
+    }
+
+    /// Adds the frames of commands.
+    pub(super) fn push_commands(&mut self, frames: Bytes) {
+        self.chunks.push_back(Chunk::Frames(frames));
+    }
+
+    /// Writes until everything is written, or there is no room.
+    pub(super) fn poll_write(
+        &mut self,
+        stream: &mut Stream,
+        context: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        while !self.chunks.is_empty() {
+            let mut slices = [IoSlice::new(&[]); MAX_SLICES];
+            let mut number = 0;
+            for (slice, chunk) in slices.iter_mut().zip(&self.chunks) {
+                let skipped = if number == 0 { self.written } else { 0 };
+                *slice = IoSlice::new(&chunk.bytes()[skipped..]);
+                number += 1;
+            }
+            let written = ready!(stream.poll_write(context, &slices[..number]))?;
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            self.advance(written);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Drops the chunks that were written.
+    fn advance(&mut self, bytes: usize) {
+        self.written += bytes;
+        while let Some(first) = self.chunks.front() {
+            let length = first.bytes().len();
+            if self.written < length {
+                return;
+            }
+            self.written -= length;
+            if let Some(Chunk::Body(body, receipt)) = self.chunks.pop_front() {
+                body.recycle();
+                drop(receipt);
+            }
+        }
+    }
+}
+
+impl Chunk {
+    fn bytes(&self) -> &[u8] {
+        match self {
+            Self::Header(Header(bytes, length)) => &bytes[..usize::from(*length)],
+            Self::Body(body, _) => body,
+            Self::Frames(bytes) => bytes,
+        }
+    }
+}
+
+impl Header {
+    fn of(length: usize, has_more: bool) -> Self {
+        let mut header = Self::default();
+        let mut rest = &mut header.0[..];
+        FrameHeader::message(length, has_more).write(&mut rest);
+        let left = rest.len();
+        // Two or nine.
+        header.1 = u8::try_from(header.0.len() - left).unwrap_or(0);
+        header
+    }
+}
+
+/// Returns the frames of a route, as they are written before a message.
+pub(super) fn route_frames<'a>(frames: impl Iterator<Item = &'a [u8]>) -> Bytes {
+    let mut out = Vec::new();
+    for frame in frames {
+        FrameHeader::message(frame.len(), true).write(&mut out);
+        out.extend_from_slice(frame);
+    }
+    out.into()
+}

@@ -1,0 +1,83 @@
+//! [`ZmtpPeer`]: one connection of a server, as a transport of its own.
+
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use zsvc_proto::zmtp::SocketType;
+
+use super::link::Link;
+use super::outgoing::route_frames;
+use super::stream::Stream;
+use crate::transport::frame_assembler::{MAX_ROUTE_BYTES, OtherFrames};
+use crate::transport::route::{extend_route, frames_of_route};
+use crate::transport::{Arrival, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError};
+use crate::wire::Message;
+
+/// One connection of a server. The route of a message is the number of the connection, and one frame for each device on the way.
+#[derive(Debug)]
+pub(crate) struct ZmtpPeer {
+    link: Link,
+    /// Route of the message that arrived last.
+    route: Vec<u8>,
+    /// Length of its first frame, which is the connection's.
+    own_bytes: usize,
+    is_closed: bool,
+}
+
+/// Time after which a message that found no room is tried again: the socket signals room, so this is about clients that do not read.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
+
+impl ZmtpPeer {
+    /// Begins a connection. No other of the process may have its number.
+    pub(super) fn new(stream: Stream, number: u64, config: LinkConfig) -> Self {
+        let mut route = Vec::with_capacity(12);
+        extend_route(&mut route, &number.to_be_bytes());
+        let own_bytes = route.len();
+        Self { link: Link::new(stream, SocketType::Router, config), route, own_bytes, is_closed: false }
+    }
+}
+
+impl ServerTransport for ZmtpPeer {
+    fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError> {
+        self.route.truncate(self.own_bytes);
+        let is_closed = self.link.closed().is_some();
+        let Some((message, others)) = self.link.receive() else {
+            let is_first = is_closed && !std::mem::replace(&mut self.is_closed, is_closed);
+            return Ok(is_first.then_some(Arrival::Closed));
+        };
+        let OtherFrames::All(others) = others else { return Ok(Some(Arrival::RouteTooLong)) };
+        for frame in others {
+            if self.route.len() + 4 + frame.len() > MAX_ROUTE_BYTES {
+                return Ok(Some(Arrival::RouteTooLong));
+            }
+            extend_route(&mut self.route, &frame);
+        }
+        Ok(Some(Arrival::Message { route: &self.route, message }))
+    }
+
+    fn send(
+        &mut self,
+        route: &[u8],
+        message: Message,
+        receipt: Option<SendReceipt>,
+    ) -> Result<Routed, TransportError> {
+        if self.link.closed().is_some() {
+            return Ok(Routed::Unreachable(Some(message)));
+        }
+        let others = route.get(self.own_bytes..).unwrap_or_default();
+        let frames = || if others.is_empty() { Bytes::new() } else { route_frames(frames_of_route(others)) };
+        Ok(match self.link.send(frames, message, receipt) {
+            Ok(()) => Routed::Yes,
+            Err(message) => Routed::Full(message),
+        })
+    }
+
+    fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        if self.is_closed { Poll::Pending } else { self.link.poll_io(context).map(Ok) }
+    }
+
+    fn retry_interval(&self) -> Duration {
+        RETRY_INTERVAL
+    }
+}

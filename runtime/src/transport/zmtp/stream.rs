@@ -1,0 +1,89 @@
+//! [`Stream`]: the bytes of a connection, whatever carries them.
+
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll, Waker, ready};
+
+use bytes::{BufMut, BytesMut};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+
+/// A connection that carries bytes in both directions.
+#[derive(Debug)]
+pub(super) enum Stream {
+    Tcp(TcpStream),
+    #[cfg(unix)]
+    Unix(UnixStream),
+    /// Within the process.
+    Pipe(DuplexStream),
+}
+
+/// Number of bytes that are read at a time, into a buffer that all connections of a thread share: an idle connection has none.
+pub(super) const READ_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    static BUFFER: RefCell<Box<[u8]>> = RefCell::new(vec![0; READ_BYTES].into());
+}
+
+impl Stream {
+    /// Reads some bytes, and hands them to `take`. Returns their number, 0 at the end of the stream.
+    pub(super) fn poll_read(
+        &mut self,
+        context: &mut Context<'_>,
+        take: impl FnOnce(&[u8]),
+    ) -> Poll<io::Result<usize>> {
+        BUFFER.with_borrow_mut(|buffer| {
+            let mut read = ReadBuf::new(buffer);
+            ready!(self.poll_read_to(context, &mut read))?;
+            take(read.filled());
+            Poll::Ready(Ok(read.filled().len()))
+        })
+    }
+
+    fn poll_read_to(&mut self, context: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_read(context, to),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_read(context, to),
+            Self::Pipe(stream) => Pin::new(stream).poll_read(context, to),
+        }
+    }
+
+    /// Reads up to `most` bytes to the end of a buffer. Returns their number, 0 at the end of the stream.
+    pub(super) fn poll_fill(
+        &mut self,
+        context: &mut Context<'_>,
+        buffer: &mut BytesMut,
+        most: usize,
+    ) -> Poll<io::Result<usize>> {
+        let mut buffer = buffer.limit(most);
+        match self {
+            Self::Tcp(stream) => pin!(stream.read_buf(&mut buffer)).poll(context),
+            #[cfg(unix)]
+            Self::Unix(stream) => pin!(stream.read_buf(&mut buffer)).poll(context),
+            Self::Pipe(stream) => pin!(stream.read_buf(&mut buffer)).poll(context),
+        }
+    }
+
+    /// Writes as many bytes as there is room for, and registers for when there is room again if there is none.
+    pub(super) fn poll_write(
+        &mut self,
+        context: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            #[cfg(unix)]
+            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Self::Pipe(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+        }
+    }
+
+    /// Returns a context for a write that does not wait.
+    pub(super) fn no_wait() -> Context<'static> {
+        Context::from_waker(Waker::noop())
+    }
+}
