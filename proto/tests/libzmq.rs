@@ -24,7 +24,7 @@ impl Ours {
             socket_type,
             routing_id: b"ours".as_slice().into(),
             mechanism,
-            max_message_bytes: 1 << 24,
+            max_frame_bytes: 1 << 24,
             max_frames: 100,
             handshake_timeout: HANGS,
             heartbeat: Some(Heartbeat { interval: Duration::from_millis(50), timeout: HANGS }),

@@ -4,6 +4,7 @@
 /// programs that use ZeroMQ.
 ///
 /// By default a program uses the engine that the environment variable `ZSVC_ENGINE` names, and otherwise [`Engine::Zmtp`].
+/// `ZSVC_SERVER_ENGINE` and `ZSVC_CLIENT_ENGINE` name that of its servers and of its channels alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Engine {
@@ -13,8 +14,9 @@ pub enum Engine {
     Libzmq,
 }
 
-/// The environment variable that names the engine of a program.
-const VARIABLE: &str = "ZSVC_ENGINE";
+/// The environment variables that name an engine: of servers, and of channels. The first that is set counts.
+const OF_SERVERS: [&str; 2] = ["ZSVC_SERVER_ENGINE", "ZSVC_ENGINE"];
+const OF_CHANNELS: [&str; 2] = ["ZSVC_CLIENT_ENGINE", "ZSVC_ENGINE"];
 
 impl Engine {
     /// Returns the engine's name, as in `ZSVC_ENGINE`.
@@ -26,23 +28,27 @@ impl Engine {
         }
     }
 
-    /// Returns the engine that was chosen, or that of the program.
+    /// Returns the engine of a server: the one that was chosen, or that of the program.
     ///
     /// # Errors
-    /// `ZSVC_ENGINE` names no engine; the text says so.
-    pub(crate) fn or_default(chosen: Option<Self>) -> Result<Self, String> {
-        match chosen {
-            Some(engine) => Ok(engine),
-            None => {
-                std::env::var_os(VARIABLE).map_or(Ok(Self::Zmtp), |name| Self::named(&name.to_string_lossy()))
-            }
-        }
+    /// The environment names no engine; the text says so.
+    pub(crate) fn of_server(chosen: Option<Self>) -> Result<Self, String> {
+        chosen.map_or_else(|| Self::of_environment(OF_SERVERS), Ok)
     }
 
-    fn named(name: &str) -> Result<Self, String> {
+    /// Returns the engine of a channel, as [`Engine::of_server`].
+    pub(crate) fn of_channel(chosen: Option<Self>) -> Result<Self, String> {
+        chosen.map_or_else(|| Self::of_environment(OF_CHANNELS), Ok)
+    }
+
+    fn of_environment(variables: [&str; 2]) -> Result<Self, String> {
+        let set = variables.into_iter().find_map(|variable| Some((variable, std::env::var_os(variable)?)));
+        set.map_or(Ok(Self::Zmtp), |(variable, name)| Self::named(variable, &name.to_string_lossy()))
+    }
+
+    fn named(variable: &str, name: &str) -> Result<Self, String> {
         let found = [Self::Zmtp, Self::Libzmq].into_iter().find(|engine| engine.name() == name);
-        let names = "it can be `zmtp` or `libzmq`";
-        found.ok_or_else(|| format!("`{VARIABLE}` is `{name}`; {names}"))
+        found.ok_or_else(|| format!("`{variable}` is `{name}`; it can be `zmtp` or `libzmq`"))
     }
 }
 
@@ -53,9 +59,9 @@ mod tests {
     #[test]
     fn engines_have_names_and_other_names_are_refused() {
         for engine in [Engine::Zmtp, Engine::Libzmq] {
-            assert_eq!(Engine::named(engine.name()), Ok(engine));
+            assert_eq!(Engine::named("ZSVC_ENGINE", engine.name()), Ok(engine));
         }
-        let error = Engine::named("libzqm").unwrap_err();
+        let error = Engine::named("ZSVC_ENGINE", "libzqm").unwrap_err();
         assert_eq!(error, "`ZSVC_ENGINE` is `libzqm`; it can be `zmtp` or `libzmq`");
     }
 }

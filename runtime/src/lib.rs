@@ -20,6 +20,7 @@ mod flush;
 pub mod fuzzing;
 #[doc(hidden)]
 pub mod generated;
+mod holdup;
 pub mod middleware;
 mod peer;
 mod server;

@@ -22,9 +22,9 @@ pub struct Config {
     pub routing_id: Bytes,
     /// How peers prove who they are. Both sides must have the same.
     pub mechanism: Mechanism,
-    /// Maximum size in bytes of a message, all of its frames together. A peer that announces more is cut off, before
-    /// anything is allocated.
-    pub max_message_bytes: usize,
+    /// Maximum size in bytes of a frame of a message. A peer that announces a longer one is cut off, before anything is
+    /// allocated. How much of a message is kept is for the user of its frames to bound.
+    pub max_frame_bytes: usize,
     /// Maximum number of frames of a message. A peer that sends more is cut off.
     pub max_frames: usize,
     /// How long a peer may take for its handshake. After that it is cut off.
@@ -56,6 +56,9 @@ pub enum Event {
 const MAX_COMMAND_BYTES: usize = 8 * 1024;
 /// The largest context in bytes of a ping that is answered. Source: RFC 37.
 const MAX_PING_CONTEXT_BYTES: usize = 16;
+/// A frame that tells a peer that [knows pings](Peer::knows_pings) of life, without having been asked: a `PONG`. It may be sent
+/// between two messages.
+pub const SIGN_OF_LIFE: &[u8] = b"\x04\x05\x04PONG";
 /// Pongs that wait to be sent. A peer that pings and does not read gets no more of them.
 const MAX_WAITING_PONGS: usize = 16;
 /// The unit of a ping's time to live.
@@ -63,7 +66,7 @@ const TIME_TO_LIVE_UNIT: Duration = Duration::from_millis(100);
 
 /// One connection of ZMTP, without its bytes.
 ///
-/// What it holds is bounded: one frame that is arriving, of up to the size of a message; the events of the bytes that
+/// What it holds is bounded: one frame that is arriving; the events of the bytes that
 /// were handed in last; and the answers to handshake and pings.
 #[derive(Debug)]
 pub struct Connection {
@@ -75,8 +78,8 @@ pub struct Connection {
     partial: BytesMut,
     /// The frame that is arriving.
     assembling: Option<Assembling>,
-    /// Bytes and frames of the message that is arriving.
-    message: (u64, usize),
+    /// Number of frames of the message that is arriving, whose last has not come.
+    frames: usize,
     events: VecDeque<Event>,
     transmit: VecDeque<Bytes>,
     /// Number of pongs in `transmit`.
@@ -85,7 +88,7 @@ pub struct Connection {
 
 #[derive(Debug)]
 struct Limits {
-    max_message_bytes: usize,
+    max_frame_bytes: usize,
     max_frames: usize,
     handshake_timeout: Duration,
     handshake_until: Option<Instant>,
@@ -112,14 +115,14 @@ impl Connection {
             handshake: Handshake::new(mechanism, socket_type, routing_id),
             liveness: Liveness::new(config.heartbeat, now),
             config: Limits {
-                max_message_bytes: config.max_message_bytes,
+                max_frame_bytes: config.max_frame_bytes,
                 max_frames: config.max_frames,
                 handshake_timeout: config.handshake_timeout,
                 handshake_until,
             },
             partial: BytesMut::new(),
             assembling: None,
-            message: (0, 0),
+            frames: 0,
             events: VecDeque::new(),
             transmit: VecDeque::from([Bytes::copy_from_slice(&greeting)]),
             pongs: 0,
@@ -291,7 +294,7 @@ impl Connection {
     fn bounded(&mut self, header: FrameHeader) -> Result<usize, Error> {
         if header.is_command {
             // Commands may come between messages only. Source: RFC 37, "traffic".
-            if self.message.1 > 0 {
+            if self.frames > 0 {
                 return Err(Error::Frame);
             }
             let length = usize::try_from(header.length).ok().filter(|length| *length <= MAX_COMMAND_BYTES);
@@ -300,17 +303,14 @@ impl Connection {
         if self.stage != Stage::Traffic {
             return Err(Error::Command { expected: "the commands of the handshake before any message" });
         }
-        let (bytes, frames) = (self.message.0.saturating_add(header.length), self.message.1 + 1);
-        let (max, max_frames) = (self.config.max_message_bytes, self.config.max_frames);
-        if bytes > max as u64 {
-            return Err(Error::MessageTooLong { bytes, max });
-        }
-        if frames > max_frames {
+        let (max, max_frames) = (self.config.max_frame_bytes, self.config.max_frames);
+        let length = usize::try_from(header.length).ok().filter(|length| *length <= max);
+        let length = length.ok_or(Error::FrameTooLong { bytes: header.length, max })?;
+        if self.frames >= max_frames {
             return Err(Error::TooManyFrames { max: max_frames });
         }
-        self.message = if header.has_more { (bytes, frames) } else { (0, 0) };
-        // It is no more than `max`.
-        Ok(usize::try_from(header.length).unwrap_or(max))
+        self.frames = if header.has_more { self.frames + 1 } else { 0 };
+        Ok(length)
     }
 
     fn finish_frame(&mut self) -> Result<(), Error> {

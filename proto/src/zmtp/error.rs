@@ -46,9 +46,9 @@ pub enum Error {
     },
     /// A frame with flags that ZMTP does not have, or a command inside a message.
     Frame,
-    /// A message with more bytes than this side takes.
-    MessageTooLong {
-        /// Bytes that the message has so far, as announced.
+    /// A frame with more bytes than this side takes.
+    FrameTooLong {
+        /// Bytes that the frame has, as announced.
         bytes: u64,
         /// Bytes that it may have.
         max: usize,
@@ -88,8 +88,8 @@ impl fmt::Display for Error {
             Self::Denied => f.write_str("the peer's credentials were refused"),
             Self::Command { expected } => write!(f, "the peer sent a wrong command; expected {expected}"),
             Self::Frame => f.write_str("the peer sent a malformed frame"),
-            Self::MessageTooLong { bytes, max } => {
-                write!(f, "the peer sent a message of {bytes} bytes or more; it may have {max}")
+            Self::FrameTooLong { bytes, max } => {
+                write!(f, "the peer sent a frame of {bytes} bytes; it may have {max}")
             }
             Self::TooManyFrames { max } => {
                 write!(f, "the peer sent a message of more than {max} frames")

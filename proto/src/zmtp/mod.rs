@@ -27,7 +27,7 @@ mod handshake;
 mod heartbeat;
 mod properties;
 
-pub use connection::{Config, Connection, Event};
+pub use connection::{Config, Connection, Event, SIGN_OF_LIFE};
 pub use error::Error;
 pub use frame::FrameHeader;
 pub use handshake::{Credentials, Mechanism};

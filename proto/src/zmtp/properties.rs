@@ -63,6 +63,14 @@ pub struct Peer {
     pub username: Option<Bytes>,
 }
 
+impl Peer {
+    /// Reports whether the peer knows `PING` and `PONG`, as those do that speak ZMTP 3.1.
+    #[must_use]
+    pub fn knows_pings(&self) -> bool {
+        self.minor_version > 0
+    }
+}
+
 const SOCKET_TYPE: &str = "Socket-Type";
 const IDENTITY: &str = "Identity";
 /// Maximum length in bytes of a routing id. Source: RFC 37.

@@ -37,7 +37,7 @@ pub(super) fn by_socket(
 ) -> Result<Arc<Connection>, Status> {
     let silence = config.heartbeat.saturating_mul(HEARTBEATS_LOST_TENTHS) / 10;
     let link = LinkConfig { max_body: config.message_size, heartbeat: config.heartbeat, silence };
-    let engine = Engine::or_default(config.engine).map_err(|error| refused(&endpoint, error))?;
+    let engine = Engine::of_channel(config.engine).map_err(|error| refused(&endpoint, error))?;
     let refused = |error| refused(&endpoint, error);
     Ok(match engine {
         Engine::Zmtp => {

@@ -10,6 +10,7 @@ use tokio::time::{Instant, Sleep};
 use super::handling::{Handling, Work};
 use super::running::Peer;
 use crate::context::with_deadline;
+use crate::holdup;
 use crate::session::server::{Answer, CallKey};
 use crate::status::{Cause, Failure, Status};
 
@@ -72,7 +73,7 @@ impl Future for Handler {
 #[inline]
 fn poll_work(work: &mut Work, deadline: Option<Instant>, context: &mut Context<'_>) -> Poll<Answer> {
     let poll = || with_deadline(deadline, || work.as_mut().poll(context));
-    catch_unwind(AssertUnwindSafe(poll))
+    holdup::watched(|| catch_unwind(AssertUnwindSafe(poll)))
         .unwrap_or_else(|_| Poll::Ready(Answer::Failure(Failure::Status(Handling::panicked()))))
 }
 

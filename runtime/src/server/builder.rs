@@ -224,7 +224,7 @@ fn bind(
             ServeError::Bind { endpoint, reason }
         }
     };
-    match Engine::or_default(engine).map_err(|reason| ServeError::Socket { reason })? {
+    match Engine::of_server(engine).map_err(|reason| ServeError::Socket { reason })? {
         Engine::Zmtp => {
             let (listener, bound) = ZmtpListener::bind(endpoints, link).map_err(failed)?;
             Ok((Box::pin(ListenerDriver::new(listener, core)), bound))

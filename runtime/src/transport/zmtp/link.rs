@@ -2,6 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
@@ -9,8 +10,8 @@ use bytes::Bytes;
 use tokio::time::{Instant, Sleep, sleep_until};
 use zsvc_proto::zmtp::{Config, Connection, Error, Event, Heartbeat, Mechanism, SocketType};
 
-use super::outgoing::Outgoing;
-use super::stream::{READ_BYTES, Stream};
+use super::outlet::Outlet;
+use super::stream::{READ_BYTES, ReadHalf, Stream, no_wait};
 use crate::clock;
 use crate::transport::frame_assembler::{FrameAssembler, MAX_FRAMES, OtherFrames};
 use crate::transport::{Delivered, LinkConfig, SendReceipt, max_received};
@@ -28,10 +29,10 @@ const MAX_READS: usize = 16;
 /// A connection from its greeting to its end.
 #[derive(Debug)]
 pub(super) struct Link {
-    stream: Stream,
+    stream: ReadHalf,
     machine: Connection,
     assembler: FrameAssembler,
-    outgoing: Outgoing,
+    outlet: Arc<Outlet>,
     timer: Option<Pin<Box<Sleep>>>,
     /// Whether the timer has this task's waker.
     is_timer_armed: bool,
@@ -63,24 +64,26 @@ impl Link {
     /// Begins a connection, whose greeting is sent by the first [`Link::poll_io`].
     pub(super) fn new(stream: Stream, socket_type: SocketType, config: LinkConfig) -> Self {
         let heartbeat = Heartbeat { interval: config.heartbeat, timeout: config.silence };
-        let max_message_bytes = max_received(config.max_body);
+        // Of a whole message, too: what goes past it is not kept, and its sender is told.
+        let max_frame_bytes = max_received(config.max_body);
         let machine = Connection::new(
             Config {
                 socket_type,
                 routing_id: Bytes::new(),
                 mechanism: Mechanism::Null,
-                max_message_bytes,
+                max_frame_bytes,
                 max_frames: MAX_FRAMES * MAX_FRAMES_FACTOR,
                 handshake_timeout: HANDSHAKE_TIMEOUT,
                 heartbeat: Some(heartbeat),
             },
             clock::now(),
         );
+        let (stream, outgoing) = stream.into_split();
         Self {
             stream,
             machine,
-            assembler: FrameAssembler::new(max_message_bytes),
-            outgoing: Outgoing::default(),
+            assembler: FrameAssembler::new(max_frame_bytes),
+            outlet: Outlet::new(outgoing),
             timer: None,
             is_timer_armed: false,
             stage: Stage::Handshake,
@@ -109,7 +112,7 @@ impl Link {
 
     /// Reports whether a message that found no room would find it now.
     pub(super) fn has_room_again(&self) -> bool {
-        self.is_blocked && self.is_ready() && self.outgoing.is_empty()
+        self.is_blocked && self.is_ready() && self.outlet.is_empty()
     }
 
     fn close(&mut self, why: Closed) {
@@ -129,6 +132,7 @@ impl Link {
         if self.closed().is_some() || self.has_frames() {
             return Poll::Ready(());
         }
+        self.outlet.count_turn();
         let was_ready = self.is_ready();
         let is_drained = self.read(context);
         self.write(context);
@@ -184,7 +188,12 @@ impl Link {
         while self.next.is_none() {
             match self.machine.poll_event() {
                 None => return,
-                Some(Event::Ready(_)) => self.stage = Stage::Ready,
+                Some(Event::Ready(peer)) => {
+                    self.stage = Stage::Ready;
+                    if peer.knows_pings() {
+                        self.outlet.keep_alive();
+                    }
+                }
                 Some(Event::Failed(error)) => self.fail(error),
                 Some(Event::Credentials(_)) => self.machine.deny(),
                 Some(frame) => self.next = Some(frame),
@@ -194,7 +203,7 @@ impl Link {
 
     /// Ends the connection for an error of its protocol, and tells the peer, if there is room for it.
     fn fail(&mut self, error: Error) {
-        self.write(&mut Stream::no_wait());
+        self.write(&mut no_wait());
         self.close(Closed::Protocol(error));
     }
 
@@ -203,10 +212,8 @@ impl Link {
         if self.closed().is_some() {
             return;
         }
-        while let Some(commands) = self.machine.poll_transmit() {
-            self.outgoing.push_commands(commands);
-        }
-        if let Poll::Ready(Err(error)) = self.outgoing.poll_write(&mut self.stream, context) {
+        let commands = std::iter::from_fn(|| self.machine.poll_transmit());
+        if let Err(error) = self.outlet.write(commands, context) {
             self.close_stream(&error);
         }
     }
@@ -265,17 +272,21 @@ impl Link {
         message: Message,
         receipt: Option<SendReceipt>,
     ) -> Result<(), Message> {
-        if self.is_ready() && !self.outgoing.is_empty() {
-            self.write(&mut Stream::no_wait());
-        }
-        if !self.is_ready() || !self.outgoing.is_empty() {
-            self.is_blocked = true;
+        self.is_blocked = true;
+        if !self.is_ready() {
             receipt.into_iter().for_each(SendReceipt::void);
             return Err(message);
         }
-        self.is_blocked = false;
-        self.outgoing.push_message(route(), message, receipt);
-        self.write(&mut Stream::no_wait());
-        Ok(())
+        match self.outlet.send(route, message, receipt) {
+            Ok(Ok(())) => {
+                self.is_blocked = false;
+                Ok(())
+            }
+            Ok(Err(message)) => Err(message),
+            Err(error) => {
+                self.close_stream(&error);
+                Ok(())
+            }
+        }
     }
 }

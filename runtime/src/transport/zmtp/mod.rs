@@ -2,7 +2,9 @@
 //! within the process.
 //!
 //! - [`address`]: what an endpoint says; [`stream`]: bytes to and from a peer, whatever carries them.
-//! - [`link`]: one connection: the machine of [`zsvc_proto::zmtp`], its stream, and [`outgoing`], what is being written.
+//! - [`link`]: one connection: the machine of [`zsvc_proto::zmtp`], and its stream.
+//! - [`outlet`]: what a connection writes by, which [`pulse`] uses as well while user code keeps its task from running;
+//!   [`outgoing`]: what is being written.
 //! - [`client`]: the connection of a client, which is made again when it is lost.
 //! - [`server`]: one connection of a server; [`listener`] accepts them.
 //! - [`inproc`]: the names of servers within the process.
@@ -16,6 +18,8 @@ mod inproc;
 mod link;
 mod listener;
 mod outgoing;
+mod outlet;
+mod pulse;
 mod server;
 mod stream;
 #[cfg(unix)]

@@ -1,4 +1,4 @@
-//! [`Outgoing`]: the bytes that are being written.
+//! [`Outgoing`]: the half of a connection that is written to, and the bytes that are being written.
 
 use std::collections::VecDeque;
 use std::io::{self, IoSlice};
@@ -6,17 +6,18 @@ use std::task::{Context, Poll, ready};
 
 use bytes::Bytes;
 
-use super::stream::Stream;
+use super::stream::{WriteHalf, no_wait};
 use crate::transport::SendReceipt;
 use crate::wire::{Buffer, Message};
 use zsvc_proto::zmtp::FrameHeader;
 
-/// What is left of a message that is being written, and commands.
+/// The half of a connection that is written to, what is left of a message that is being written, and commands.
 ///
 /// A message is taken only if there is nothing left, so this holds one, and the few commands that the machine of a connection
 /// lets wait.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Outgoing {
+    stream: WriteHalf,
     chunks: VecDeque<Chunk>,
     /// Number of bytes of the first chunk that were written.
     written: usize,
@@ -40,6 +41,10 @@ struct Header([u8; 9], u8);
 const MAX_SLICES: usize = 16;
 
 impl Outgoing {
+    pub(super) fn new(stream: WriteHalf) -> Self {
+        Self { stream, chunks: VecDeque::new(), written: 0 }
+    }
+
     /// Reports whether everything was written.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
@@ -69,11 +74,7 @@ impl Outgoing {
     }
 
     /// Writes until everything is written, or there is no room.
-    pub(super) fn poll_write(
-        &mut self,
-        stream: &mut Stream,
-        context: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
+    pub(super) fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
         while !self.chunks.is_empty() {
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let mut number = 0;
@@ -82,13 +83,21 @@ impl Outgoing {
                 *slice = IoSlice::new(&chunk.bytes()[skipped..]);
                 number += 1;
             }
-            let written = ready!(stream.poll_write(context, &slices[..number]))?;
+            let written = ready!(self.stream.poll_write(context, &slices[..number]))?;
             if written == 0 {
                 return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
             }
             self.advance(written);
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// Writes as much as there is room for. What is left is written by the next [`Outgoing::poll_write`].
+    pub(super) fn write_now(&mut self) -> io::Result<()> {
+        match self.poll_write(&mut no_wait()) {
+            Poll::Ready(written) => written,
+            Poll::Pending => Ok(()),
+        }
     }
 
     /// Drops the chunks that were written.

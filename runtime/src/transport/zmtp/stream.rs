@@ -1,4 +1,4 @@
-//! [`Stream`]: the bytes of a connection, whatever carries them.
+//! The bytes of a connection, whatever carries them: [`ReadHalf`], and [`WriteHalf`], which has another owner.
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
@@ -6,10 +6,10 @@ use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{BufMut, BytesMut};
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf, split};
+use tokio::net::{TcpStream, tcp};
 #[cfg(unix)]
-use tokio::net::UnixStream;
+use tokio::net::{UnixStream, unix};
 
 /// A connection that carries bytes in both directions.
 #[derive(Debug)]
@@ -21,6 +21,24 @@ pub(super) enum Stream {
     Pipe(DuplexStream),
 }
 
+/// The bytes that come from the peer.
+#[derive(Debug)]
+pub(super) enum ReadHalf {
+    Tcp(tcp::OwnedReadHalf),
+    #[cfg(unix)]
+    Unix(unix::OwnedReadHalf),
+    Pipe(tokio::io::ReadHalf<DuplexStream>),
+}
+
+/// The bytes that go to the peer.
+#[derive(Debug)]
+pub(super) enum WriteHalf {
+    Tcp(tcp::OwnedWriteHalf),
+    #[cfg(unix)]
+    Unix(unix::OwnedWriteHalf),
+    Pipe(tokio::io::WriteHalf<DuplexStream>),
+}
+
 /// Number of bytes that are read at a time, into a buffer that all connections of a thread share: an idle connection has none.
 pub(super) const READ_BYTES: usize = 64 * 1024;
 
@@ -29,6 +47,26 @@ thread_local! {
 }
 
 impl Stream {
+    pub(super) fn into_split(self) -> (ReadHalf, WriteHalf) {
+        match self {
+            Self::Tcp(stream) => {
+                let (read, write) = stream.into_split();
+                (ReadHalf::Tcp(read), WriteHalf::Tcp(write))
+            }
+            #[cfg(unix)]
+            Self::Unix(stream) => {
+                let (read, write) = stream.into_split();
+                (ReadHalf::Unix(read), WriteHalf::Unix(write))
+            }
+            Self::Pipe(stream) => {
+                let (read, write) = split(stream);
+                (ReadHalf::Pipe(read), WriteHalf::Pipe(write))
+            }
+        }
+    }
+}
+
+impl ReadHalf {
     /// Reads some bytes, and hands them to `take`. Returns their number, 0 at the end of the stream.
     pub(super) fn poll_read(
         &mut self,
@@ -45,10 +83,10 @@ impl Stream {
 
     fn poll_read_to(&mut self, context: &mut Context<'_>, to: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
         match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_read(context, to),
+            Self::Tcp(half) => Pin::new(half).poll_read(context, to),
             #[cfg(unix)]
-            Self::Unix(stream) => Pin::new(stream).poll_read(context, to),
-            Self::Pipe(stream) => Pin::new(stream).poll_read(context, to),
+            Self::Unix(half) => Pin::new(half).poll_read(context, to),
+            Self::Pipe(half) => Pin::new(half).poll_read(context, to),
         }
     }
 
@@ -61,13 +99,15 @@ impl Stream {
     ) -> Poll<io::Result<usize>> {
         let mut buffer = buffer.limit(most);
         match self {
-            Self::Tcp(stream) => pin!(stream.read_buf(&mut buffer)).poll(context),
+            Self::Tcp(half) => pin!(half.read_buf(&mut buffer)).poll(context),
             #[cfg(unix)]
-            Self::Unix(stream) => pin!(stream.read_buf(&mut buffer)).poll(context),
-            Self::Pipe(stream) => pin!(stream.read_buf(&mut buffer)).poll(context),
+            Self::Unix(half) => pin!(half.read_buf(&mut buffer)).poll(context),
+            Self::Pipe(half) => pin!(half.read_buf(&mut buffer)).poll(context),
         }
     }
+}
 
+impl WriteHalf {
     /// Writes as many bytes as there is room for, and registers for when there is room again if there is none.
     pub(super) fn poll_write(
         &mut self,
@@ -75,15 +115,15 @@ impl Stream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match self {
-            Self::Tcp(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Self::Tcp(half) => Pin::new(half).poll_write_vectored(context, slices),
             #[cfg(unix)]
-            Self::Unix(stream) => Pin::new(stream).poll_write_vectored(context, slices),
-            Self::Pipe(stream) => Pin::new(stream).poll_write_vectored(context, slices),
+            Self::Unix(half) => Pin::new(half).poll_write_vectored(context, slices),
+            Self::Pipe(half) => Pin::new(half).poll_write_vectored(context, slices),
         }
     }
+}
 
-    /// Returns a context for a write that does not wait.
-    pub(super) fn no_wait() -> Context<'static> {
-        Context::from_waker(Waker::noop())
-    }
+/// Returns a context for a write that does not wait.
+pub(super) fn no_wait() -> Context<'static> {
+    Context::from_waker(Waker::noop())
 }

@@ -88,6 +88,9 @@ fn every_kind_over_ipc() {
 
 #[test]
 fn every_kind_over_inproc() {
+    if !zsvc_calls::engines::are_same() {
+        return;
+    }
     on_one_thread(over("inproc://every-kind".to_owned()));
     on_threads(over("inproc://every-kind-again".to_owned()));
 }

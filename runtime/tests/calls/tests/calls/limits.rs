@@ -212,14 +212,14 @@ fn unread_answers() {
     on_one_thread(async {
         let server = Running::with(|server| server.max_message_size(100_000).max_waiting_per_peer(1_600_000));
         let dealer = raw::dealer(server.endpoint());
-        // All calls are handled before any answer can be sent.
+        // Calls are handled faster than answers can be sent: the client reads none, and the system holds a few megabytes.
         dealer.send(raw::calls_of_fill(1_000, 90_000), 0).unwrap();
         server.client().await.echo("another's").await.unwrap();
         while server.counters.calls() + server.counters.refused_calls() < 1_001 {
             server.client().await.echo("x").await.unwrap();
         }
         let refused = server.counters.refused_calls();
-        assert!((900..1_000).contains(&refused), "{refused} calls were refused");
+        assert!((500..1_000).contains(&refused), "{refused} calls were refused");
     });
 }
 

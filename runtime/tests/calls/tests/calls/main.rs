@@ -10,6 +10,7 @@ mod context;
 mod deadlines;
 mod ejection;
 mod endpoints;
+mod engines;
 mod evolution;
 mod flow;
 mod kinds;

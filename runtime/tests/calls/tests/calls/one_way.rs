@@ -1,11 +1,13 @@
 //! One-way calls: handled at most once, and never dropped without an error.
 
+use std::sync::Arc;
+use std::sync::mpsc::{self, Receiver, Sender};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use zsvc::{Channel, Code, Outcome, Server};
+use zsvc::{Channel, Code, Counters, Outcome};
 use zsvc_calls::Probe;
-use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
+use zsvc_calls::probe::v1::ProbeClient;
 
 use crate::support::{Running, free_endpoint, on_one_thread};
 
@@ -178,11 +180,12 @@ fn it_fails_when_there_is_no_connection_in_time() {
 /// Only this bounds what a server that takes nothing must hold; here, a server that is not serving yet.
 #[test]
 fn they_wait_while_the_server_has_not_read_those_before() {
+    let ((tell, told), (ask, asked)) = (mpsc::channel(), mpsc::channel::<()>());
+    let server = std::thread::spawn(move || serve_and_block(&tell, &asked));
     on_one_thread(async {
-        let service = ProbeServer::new(Probe::default());
-        let server = Server::builder().service(service).bind("tcp://127.0.0.1:*").listen().unwrap();
-        let channel = Channel::builder().endpoint(&server.endpoints()[0]).connect_lazy().unwrap();
-        let probe = ProbeClient::new(channel);
+        let (endpoint, counters) = told.recv().unwrap();
+        let probe = ProbeClient::connect(endpoint).await.unwrap();
+        ask.send(()).unwrap();
         let mut sent = 0;
         let status = loop {
             match probe.note("x".repeat(64 * 1024)).deadline(Duration::from_secs(1)).await {
@@ -192,15 +195,32 @@ fn they_wait_while_the_server_has_not_read_those_before() {
         };
         assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::NotSent));
         assert_eq!(sent, 64, "4 MiB");
-        let counters = server.counters();
-        let serving = tokio::spawn(server.serve());
+        ask.send(()).unwrap();
         for _ in 0..200 {
             probe.note("x".repeat(64 * 1024)).await.unwrap();
         }
         probe.channel().clone().close(Duration::from_secs(10)).await.unwrap();
         assert_eq!(counters.calls(), sent + 200);
-        serving.abort();
+        ask.send(()).unwrap();
     });
+    server.join().unwrap();
+}
+
+/// Serves on a thread that is blocked from when it is first asked to until it is asked again; the third time, the server ends.
+fn serve_and_block(tell: &Sender<(String, Arc<Counters>)>, asked: &Receiver<()>) {
+    on_one_thread(async {
+        let server = Running::start();
+        tell.send((server.endpoint().to_owned(), Arc::clone(&server.counters))).unwrap();
+        until_asked(asked).await;
+        asked.recv().unwrap();
+        until_asked(asked).await;
+    });
+}
+
+async fn until_asked(asked: &Receiver<()>) {
+    while asked.try_recv().is_err() {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[test]

@@ -13,6 +13,7 @@
 mod attachments;
 mod damage;
 mod devices;
+mod engines;
 mod floor;
 mod hostile_clients;
 mod hostile_servers;

@@ -30,7 +30,7 @@ enum Part {
     Hoard,
     /// Sends an item, and never ends the stream.
     Dawdle,
-    /// Connects, makes no call, and blocks its thread for a second, so that it receives nothing.
+    /// Connects, makes no call, and then blocks its thread for a second, so that it receives nothing.
     Daze,
 }
 
@@ -47,6 +47,8 @@ async fn play(connect: &str, part: Part) -> Result<(), Box<dyn std::error::Error
     if let Part::Daze = part {
         let channel = Channel::builder().endpoint(connect).heartbeat(Duration::from_millis(100));
         let _channel = channel.connect_lazy()?;
+        // An engine without threads of its own connects meanwhile.
+        tokio::time::sleep(Duration::from_millis(50)).await;
         // Blocks the only thread.
         std::thread::sleep(Duration::from_secs(1));
         println!("ready");

@@ -1,0 +1,62 @@
+//! Which threads user code holds up: a handler that blocks its thread keeps other tasks of that thread from running.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+/// A thread that runs handlers.
+#[derive(Debug, Default)]
+struct Thread {
+    /// Counts when a handler is entered and when it is left: odd while one runs.
+    changes: AtomicU32,
+}
+
+/// The threads that have run handlers, each with its number of changes at the last look.
+static THREADS: Mutex<Vec<(Weak<Thread>, u32)>> = Mutex::new(Vec::new());
+
+fn threads() -> MutexGuard<'static, Vec<(Weak<Thread>, u32)>> {
+    // Nothing panics while the lock is held but for lack of memory; the list is whole in any case.
+    THREADS.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+thread_local! {
+    static CURRENT: Arc<Thread> = {
+        let thread = Arc::<Thread>::default();
+        threads().push((Arc::downgrade(&thread), 0));
+        thread
+    };
+}
+
+impl Thread {
+    #[inline]
+    fn change(&self) {
+        // Only its own thread writes.
+        self.changes.store(self.changes.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+}
+
+/// Runs code that a user may have made block its thread.
+#[inline]
+pub(crate) fn watched<T>(run: impl FnOnce() -> T) -> T {
+    /// Also where the code panics.
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            let _ = CURRENT.try_with(|thread| thread.change());
+        }
+    }
+    // Where the thread is about to end, it is not watched any more.
+    let _leave = CURRENT.try_with(|thread| thread.change()).is_ok().then_some(Leave);
+    run()
+}
+
+/// Reports whether a thread is in the same code of a user as at the last look.
+pub(crate) fn look() -> bool {
+    let mut any = false;
+    threads().retain_mut(|(thread, seen)| {
+        let Some(thread) = thread.upgrade() else { return false };
+        let changes = thread.changes.load(Ordering::Relaxed);
+        any |= std::mem::replace(seen, changes) == changes && changes % 2 == 1;
+        true
+    });
+    any
+}

@@ -1,0 +1,98 @@
+//! [`Outlet`]: what a connection writes by, and the lock that its task shares with [`super::pulse`].
+
+use std::io;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use zsvc_proto::zmtp::SIGN_OF_LIFE;
+
+use super::outgoing::Outgoing;
+use super::pulse;
+use super::stream::WriteHalf;
+use crate::transport::SendReceipt;
+use crate::wire::Message;
+
+/// The half of a connection that is written to.
+#[derive(Debug)]
+pub(super) struct Outlet {
+    outgoing: Mutex<Outgoing>,
+    /// Number of times that the connection's task has looked for something to do.
+    turns: AtomicU32,
+}
+
+impl Outlet {
+    pub(super) fn new(stream: WriteHalf) -> Arc<Self> {
+        Arc::new(Self { outgoing: Mutex::new(Outgoing::new(stream)), turns: AtomicU32::new(0) })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Outgoing> {
+        // A user's bytes that were written are dropped under the lock, and may panic; what is left is whole in any case.
+        self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Reports whether everything was written.
+    pub(super) fn is_empty(&self) -> bool {
+        self.lock().is_empty()
+    }
+
+    /// Writes commands, and what is left of a message, as far as there is room, and registers for when there is more.
+    pub(super) fn write(
+        &self,
+        commands: impl Iterator<Item = Bytes>,
+        context: &mut Context<'_>,
+    ) -> io::Result<()> {
+        let mut outgoing = self.lock();
+        commands.for_each(|command| outgoing.push_commands(command));
+        match outgoing.poll_write(context) {
+            Poll::Ready(written) => written,
+            Poll::Pending => Ok(()),
+        }
+    }
+
+    /// Writes a message behind the frames of a route, or returns it if one before it was not written to its end.
+    pub(super) fn send(
+        &self,
+        route: impl FnOnce() -> Bytes,
+        message: Message,
+        receipt: Option<SendReceipt>,
+    ) -> io::Result<Result<(), Message>> {
+        let mut outgoing = self.lock();
+        if !outgoing.is_empty() {
+            outgoing.write_now()?;
+        }
+        if !outgoing.is_empty() {
+            receipt.into_iter().for_each(SendReceipt::void);
+            return Ok(Err(message));
+        }
+        outgoing.push_message(route(), message, receipt);
+        outgoing.write_now().map(Ok)
+    }
+
+    /// Has the peer told that this side lives while user code keeps the connection's task from running. Must be called within a
+    /// tokio runtime.
+    pub(super) fn keep_alive(self: &Arc<Self>) {
+        pulse::add(self);
+    }
+
+    /// Counts a turn of the connection's task.
+    pub(super) fn count_turn(&self) {
+        self.turns.store(self.turns.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+    }
+
+    /// Returns the number of turns, which stands still while the connection's task does not run.
+    pub(super) fn turns(&self) -> u32 {
+        self.turns.load(Ordering::Relaxed)
+    }
+
+    /// Tells the peer that this side lives, if it takes that without waiting. Errors are found by the connection's task.
+    pub(super) fn send_sign_of_life(&self) {
+        // The task writes right now.
+        let Ok(mut outgoing) = self.outgoing.try_lock() else { return };
+        if outgoing.is_empty() {
+            outgoing.push_commands(Bytes::from_static(SIGN_OF_LIFE));
+            let _ = outgoing.write_now();
+        }
+    }
+}

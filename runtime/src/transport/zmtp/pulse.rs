@@ -1,0 +1,150 @@
+//! Signs of life for connections whose task is kept from running.
+//!
+//! A peer takes a connection for dead whose heartbeats are not answered for long. They are answered by the task of the
+//! connection. That task can't run while handlers hold up the threads of its runtime, although nothing is wrong with the
+//! connection. So a thread of its own finds out that threads are held up, and tells the peers of the connections concerned
+//! that this side lives: by a `PONG` that was not asked for. RFC 37 has any traffic count as a sign of life.
+//!
+//! The thread is there for as long as there are connections. It looks at each runtime, and at the threads that run handlers,
+//! four times a second; at the connections only while something is held up.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::runtime::{Handle, Id};
+use tokio::sync::Notify;
+
+use super::outlet::Outlet;
+use crate::holdup;
+
+/// Time between two looks. A runtime or a handler that has not gone on for as long is held up.
+const INTERVAL: Duration = Duration::from_millis(250);
+
+/// Minimum number of connections at which those that have ended are looked for.
+const MIN_SWEPT: usize = 64;
+
+/// All connections that are to be kept alive.
+#[derive(Debug)]
+struct Pulse {
+    runtimes: Vec<Runtime>,
+    is_thread_running: bool,
+}
+
+/// The connections of one tokio runtime, and whether it runs tasks.
+#[derive(Debug)]
+struct Runtime {
+    id: Id,
+    probe: Arc<Probe>,
+    /// Each with its number of turns at the last look.
+    connections: Vec<(Weak<Outlet>, u32)>,
+    /// Number of connections at which those that have ended are looked for.
+    sweep_at: usize,
+}
+
+/// Asks the task of a runtime to run.
+#[derive(Debug, Default)]
+struct Probe {
+    asked: Notify,
+    /// Whether the task has not run since it was asked.
+    is_unanswered: AtomicBool,
+}
+
+static PULSE: Mutex<Pulse> = Mutex::new(Pulse { runtimes: Vec::new(), is_thread_running: false });
+
+fn pulse() -> MutexGuard<'static, Pulse> {
+    // Nothing panics while the lock is held but for lack of memory; the lists are whole in any case.
+    PULSE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Adds a connection, whose task is the one that calls. Must be called within a tokio runtime.
+pub(super) fn add(outlet: &Arc<Outlet>) {
+    let id = Handle::current().id();
+    let mut pulse = pulse();
+    let runtime = match pulse.runtimes.iter().position(|runtime| runtime.id == id) {
+        Some(index) => &mut pulse.runtimes[index],
+        None => {
+            pulse.runtimes.push(Runtime::current(id));
+            let last = pulse.runtimes.len() - 1;
+            &mut pulse.runtimes[last]
+        }
+    };
+    runtime.add(outlet);
+    if !pulse.is_thread_running {
+        let thread = std::thread::Builder::new().name("zsvc-pulse".to_owned());
+        // Without the thread, peers take connections for dead while handlers hold up all threads, and nothing else is lost.
+        // The next connection tries again.
+        pulse.is_thread_running = thread.spawn(run).is_ok();
+    }
+}
+
+/// The thread.
+fn run() {
+    loop {
+        std::thread::sleep(INTERVAL);
+        let are_threads_held_up = holdup::look();
+        let mut pulse = pulse();
+        pulse.runtimes.retain_mut(|runtime| runtime.look(are_threads_held_up));
+        if pulse.runtimes.is_empty() {
+            pulse.is_thread_running = false;
+            return;
+        }
+    }
+}
+
+impl Runtime {
+    /// Creates the state of the current runtime, and the task that shows whether it runs tasks.
+    fn current(id: Id) -> Self {
+        let probe = Arc::<Probe>::default();
+        let task = Arc::downgrade(&probe);
+        let asked = Arc::clone(&probe);
+        tokio::spawn(async move {
+            drop(asked);
+            while let Some(probe) = task.upgrade() {
+                probe.asked.notified().await;
+                probe.is_unanswered.store(false, Ordering::Relaxed);
+            }
+        });
+        Self { id, probe, connections: Vec::new(), sweep_at: MIN_SWEPT }
+    }
+
+    fn add(&mut self, outlet: &Arc<Outlet>) {
+        if self.connections.len() >= self.sweep_at {
+            self.sweep();
+            self.sweep_at = (self.connections.len() * 2).max(MIN_SWEPT);
+        }
+        self.connections.push((Arc::downgrade(outlet), outlet.turns()));
+    }
+
+    /// Forgets connections that have ended.
+    fn sweep(&mut self) {
+        self.connections.retain(|(outlet, _)| outlet.strong_count() > 0);
+    }
+
+    /// Looks whether the runtime has run its task, and asks it to do so again. If it is held up, or a thread is, tells the peers
+    /// of the connections whose task has not run either. Returns `false` if there are no connections left.
+    fn look(&mut self, are_threads_held_up: bool) -> bool {
+        if self.connections.len() < MIN_SWEPT {
+            self.sweep();
+        }
+        let is_held_up = self.probe.is_unanswered.swap(true, Ordering::Relaxed);
+        if is_held_up || are_threads_held_up {
+            for (outlet, seen) in &mut self.connections {
+                let Some(outlet) = outlet.upgrade() else { continue };
+                let turns = outlet.turns();
+                if std::mem::replace(seen, turns) == turns {
+                    outlet.send_sign_of_life();
+                }
+            }
+        }
+        self.probe.asked.notify_one();
+        !self.connections.is_empty()
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        // Its task finds that it is the last to know of it.
+        self.probe.asked.notify_one();
+    }
+}
