@@ -177,10 +177,11 @@ fn it_fails_when_there_is_no_connection_in_time() {
     });
 }
 
-/// Only this bounds what a server that takes nothing must hold; here, a server that is not serving yet.
+/// Only this bounds what a server that takes nothing must hold; here, a server whose thread is blocked.
 #[test]
 fn they_wait_while_the_server_has_not_read_those_before() {
-    let ((tell, told), (ask, asked)) = (mpsc::channel(), mpsc::channel::<()>());
+    // Who asks goes on once the other has heard it.
+    let ((tell, told), (ask, asked)) = (mpsc::channel(), mpsc::sync_channel::<()>(0));
     let server = std::thread::spawn(move || serve_and_block(&tell, &asked));
     on_one_thread(async {
         let (endpoint, counters) = told.recv().unwrap();
