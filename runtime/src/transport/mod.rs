@@ -12,6 +12,7 @@
 //! signal of a message that has arrived, so a driver receives once more after it has sent.
 
 mod frame_assembler;
+#[cfg(all(feature = "libzmq", unix))]
 pub(crate) mod libzmq;
 pub(crate) mod memory;
 mod receipt;
@@ -125,6 +126,10 @@ pub(crate) enum Sent {
     /// The queue is full. The message comes back.
     Full(Message),
     /// The server is gone, and the message is lost.
+    #[cfg_attr(
+        not(all(feature = "libzmq", unix)),
+        expect(dead_code, reason = "only libzmq finds out so late")
+    )]
     Unreachable,
 }
 
@@ -156,6 +161,9 @@ pub(crate) enum TransportError {
     /// The process, or libzmq, has no socket or file descriptor left. libzmq has 1,023 sockets for a process, unless it
     /// is built otherwise; a connection takes three, a server one.
     TooManyFiles,
+    /// The engine that was chosen is not in this build.
+    #[cfg(not(all(feature = "libzmq", unix)))]
+    NoEngine,
     /// The endpoint can't be read: what is wrong with it, and what to do.
     Endpoint(String),
     /// The endpoint contains a NUL, which ends a text in C.
@@ -172,6 +180,8 @@ impl fmt::Display for TransportError {
             Self::TooManyFiles => {
                 "too many sockets or files are open in this process; share connections, or raise `ulimit -n`"
             }
+            #[cfg(not(all(feature = "libzmq", unix)))]
+            Self::NoEngine => "the engine is not in this build",
             Self::NulInEndpoint => "an endpoint can't contain a NUL",
             Self::Stopped => "the server within the process was stopped",
             Self::Socket(reason) | Self::Endpoint(reason) => reason,
