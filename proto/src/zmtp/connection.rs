@@ -197,7 +197,8 @@ impl Connection {
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
         let bytes = self.transmit.pop_front()?;
         if self.transmit.is_empty() {
-            self.pongs = 0;
+            // Not kept: there is something to send at the beginning, and rarely after that.
+            (self.transmit, self.pongs) = (VecDeque::new(), 0);
         }
         Some(bytes)
     }
