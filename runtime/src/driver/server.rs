@@ -94,7 +94,11 @@ impl<T: ServerTransport> ServerDriver<T> {
                     turn.add(records, message.bytes);
                 }
                 Some(Arrival::PeerLost { route }) => self.core.peers.lose_by(route),
-                Some(Arrival::Closed) => {
+                Some(Arrival::Closed { refused }) => {
+                    if let Some(why) = refused {
+                        self.core.shared.counters.count_refused_connection();
+                        telemetry::refused_connection(&why);
+                    }
                     self.core.peers.lose_all();
                     self.is_closed = true;
                     return Ok(false);

@@ -65,7 +65,10 @@ pub(crate) enum Arrival<'a> {
     /// The peer behind this route is gone. Not every transport can tell.
     PeerLost { route: &'a [u8] },
     /// The transport carried a single connection, which is closed. Nothing arrives after it.
-    Closed,
+    Closed {
+        /// Why it was refused, if its handshake was not completed for a reason that lies with the peer.
+        refused: Option<String>,
+    },
 }
 
 /// The result of [`ServerTransport::send`].
