@@ -102,6 +102,12 @@ pub(crate) trait ClientTransport: Send + Unpin + 'static {
     /// Is ready when there may be something to receive, or room to send. See the head of this module.
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>>;
 
+    /// Is ready when everything that was sent has left, as far as the transport knows, or never will. Called before the transport is
+    /// dropped.
+    fn poll_flushed(&mut self, _context: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
     /// Connects again, if the connection is of no use any more and the transport does not do so by itself.
     fn renew(&mut self) -> Result<(), TransportError>;
 

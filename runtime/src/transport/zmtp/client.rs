@@ -189,6 +189,13 @@ impl ClientTransport for ZmtpClient {
         if self.has_changed()? { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
+    fn poll_flushed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.state {
+            State::Linked(link) => link.poll_flushed(context),
+            State::Connecting(_) | State::Lost(_) | State::Waiting(_) => Poll::Ready(()),
+        }
+    }
+
     fn renew(&mut self) -> Result<(), TransportError> {
         self.begin();
         Ok(())

@@ -229,6 +229,17 @@ impl Link {
         }
     }
 
+    /// Is ready when everything was written, or the connection is closed. Reads on, so that a peer that is blocked itself goes on.
+    pub(super) fn poll_flushed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            while self.receive().is_some() {}
+            if self.closed().is_some() || self.outlet.is_empty() {
+                return Poll::Ready(());
+            }
+            ready!(self.poll_io(context));
+        }
+    }
+
     /// Hands what is due by the clock to the machine. Everything that has arrived was read before: only then is a peer silent.
     fn poll_timer(&mut self, context: &mut Context<'_>) {
         while let Some(at) = self.machine.poll_timeout().map(Instant::from_std) {
