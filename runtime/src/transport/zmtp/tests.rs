@@ -160,3 +160,31 @@ async fn a_name_within_the_process_belongs_to_one_server_for_as_long_as_it_is_th
     assert!(inproc::connect("zmtp-tests").is_err());
     InprocListener::bind("zmtp-tests").unwrap();
 }
+
+/// The answers to its pings would fill the memory.
+#[tokio::test]
+async fn a_peer_that_pings_and_does_not_read_is_owed_a_bounded_number_of_answers() {
+    const PING: &[u8] = b"\x04\x07\x04PING\0\0";
+    const PINGS: usize = 10_000;
+    let (ours, mut theirs) = duplex(1_000);
+    let mut link = dealer(ours);
+    let mut said = vec![0; 64];
+    said[..12].copy_from_slice(b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01");
+    said[12..16].copy_from_slice(b"NULL");
+    said.extend_from_slice(b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06ROUTER");
+    said.extend(PING.repeat(PINGS));
+    // All of it is read, although nothing reads the answers.
+    let reading = tokio::spawn(async move {
+        poll_fn(|context| link.poll_io(context)).await;
+        assert!(link.is_ready());
+        poll_fn(|context| link.poll_io(context)).await;
+        link
+    });
+    theirs.write_all(&said).await.unwrap();
+    theirs.shutdown().await.unwrap();
+    let link = reading.await.unwrap();
+    assert_eq!(link.closed(), Some(&Closed::Stream(None)));
+    // All that it holds is printed.
+    let held = format!("{link:?}").matches("PONG").count();
+    assert!(held <= 32, "{held} answers");
+}
