@@ -58,7 +58,10 @@ impl Ours {
             }
             assert!(began.elapsed() < HANGS, "nothing comes");
             match self.stream.read(&mut buffer) {
-                Ok(length) => self.connection.handle_bytes(Instant::now(), &buffer[..length]),
+                Ok(length) => {
+                    let taken = self.connection.handle_bytes(Instant::now(), &buffer[..length]);
+                    assert_eq!(taken, length, "few frames come at a time");
+                }
                 Err(_) => self.connection.handle_timeout(Instant::now()),
             }
         }

@@ -59,6 +59,8 @@ const MAX_PING_CONTEXT_BYTES: usize = 16;
 /// A frame that tells a peer that [knows pings](Peer::knows_pings) of life, without having been asked: a `PONG`. It may be sent
 /// between two messages.
 pub const SIGN_OF_LIFE: &[u8] = b"\x04\x05\x04PONG";
+/// Maximum number of events that wait, not counting those of one more frame: short frames take far less room on the wire than here.
+const MAX_EVENTS: usize = 256;
 /// Number of events for which room is kept: a flood of short frames is no reason to keep more.
 const MAX_KEPT_EVENTS: usize = 64;
 /// Pongs that wait to be sent. A peer that pings and does not read gets no more of them.
@@ -68,8 +70,8 @@ const TIME_TO_LIVE_UNIT: Duration = Duration::from_millis(100);
 
 /// One connection of ZMTP, without its bytes.
 ///
-/// What it holds is bounded: one frame that is arriving; the events of the bytes that
-/// were handed in last; and the answers to handshake and pings.
+/// What it holds is bounded: one frame that is arriving; the events of some
+/// hundred frames; and the answers to handshake and pings.
 #[derive(Debug)]
 pub struct Connection {
     stage: Stage,
@@ -160,10 +162,13 @@ impl Connection {
         }
     }
 
-    /// Takes bytes that have arrived, all of them.
-    pub fn handle_bytes(&mut self, now: Instant, mut bytes: &[u8]) {
+    /// Takes bytes that have arrived. Returns how many were taken: all of them, unless they hold very many frames. The rest is to be
+    /// handed in again once the events were taken.
+    pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) -> usize {
+        let length = bytes.len();
+        let mut bytes = bytes;
         self.liveness.heard(now);
-        while !bytes.is_empty() && self.stage != Stage::Failed {
+        while !bytes.is_empty() && self.stage != Stage::Failed && self.events.more.len() < MAX_EVENTS {
             let taken = match self.stage {
                 Stage::Greeting => self.take_greeting(&mut bytes),
                 _ => self.take_frame(&mut bytes),
@@ -172,6 +177,7 @@ impl Connection {
                 self.fail(error);
             }
         }
+        if self.stage == Stage::Failed { length } else { length - bytes.len() }
     }
 
     /// Returns where the next bytes may be read to without a copy: the body of a frame that is arriving, with room for

@@ -25,7 +25,9 @@ fn carry(from: &mut Connection, to: &mut Connection, size: usize) -> bool {
     let mut any = false;
     while let Some(bytes) = from.poll_transmit() {
         any = true;
-        bytes.chunks(size).for_each(|piece| to.handle_bytes(Instant::now(), piece));
+        for piece in bytes.chunks(size) {
+            assert_eq!(to.handle_bytes(Instant::now(), piece), piece.len());
+        }
     }
     any
 }
@@ -134,7 +136,9 @@ fn frames_arrive_whatever_pieces_they_come_in() {
     let sent = [frame(b"route", true), frame(&[7; 300], false), frame(b"", false)].concat();
     for size in 1..sent.len() {
         let [_, mut server] = pair();
-        sent.chunks(size).for_each(|piece| server.handle_bytes(Instant::now(), piece));
+        for piece in sent.chunks(size) {
+            assert_eq!(server.handle_bytes(Instant::now(), piece), piece.len());
+        }
         let frames: Vec<_> = std::iter::from_fn(|| server.poll_event())
             .map(|event| match event {
                 Event::Frame { body, has_more } => (body.len(), has_more),
@@ -278,4 +282,19 @@ fn a_refusal_is_told_with_its_reason() {
     client.handle_bytes(Instant::now(), &greeting::write("NULL", false));
     client.handle_bytes(Instant::now(), &command::write("ERROR", &[b"\x07go away"]));
     assert_eq!(failure(&mut client), Some(Error::Refused { reason: "go away".to_owned() }));
+}
+
+#[test]
+fn what_waits_is_bounded_however_short_the_frames_are() {
+    let [_, mut server] = pair();
+    let mut flood = &frame(b"x", false).repeat(10_000)[..];
+    let mut arrived = 0;
+    while !flood.is_empty() {
+        let taken = server.handle_bytes(Instant::now(), flood);
+        flood = &flood[taken..];
+        let waiting = std::iter::from_fn(|| server.poll_event()).count();
+        assert!((1..1_000).contains(&waiting), "{waiting} events");
+        arrived += waiting;
+    }
+    assert_eq!(arrived, 10_000);
 }

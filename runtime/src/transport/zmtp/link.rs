@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes, BytesMut};
 use tokio::time::{Instant, Sleep, sleep_until};
 use zsvc_proto::zmtp::{Config, Connection, Error, Event, Heartbeat, Mechanism, SocketType};
 
@@ -31,6 +31,8 @@ const MAX_READS: usize = 16;
 pub(super) struct Link {
     stream: ReadHalf,
     machine: Connection,
+    /// Bytes that were read, and that the machine takes once the frames before them were taken.
+    unread: BytesMut,
     assembler: FrameAssembler,
     outlet: Arc<Outlet>,
     timer: Option<Pin<Box<Sleep>>>,
@@ -84,6 +86,7 @@ impl Link {
         Self {
             stream,
             machine,
+            unread: BytesMut::new(),
             assembler: FrameAssembler::new(max_frame_bytes),
             outlet: Outlet::new(outgoing),
             timer: None,
@@ -179,7 +182,7 @@ impl Link {
 
     /// Reads once: straight into a long frame, or into the thread's buffer.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Self { stream, machine, .. } = self;
+        let Self { stream, machine, unread, .. } = self;
         if let Some((buffer, missing)) = machine.frame_buffer(READ_BYTES) {
             let bytes = ready!(stream.poll_fill(context, buffer, missing))?;
             if bytes > 0 {
@@ -189,7 +192,8 @@ impl Link {
         }
         stream.poll_read(context, |bytes| {
             if !bytes.is_empty() {
-                machine.handle_bytes(clock::now(), bytes);
+                let taken = machine.handle_bytes(clock::now(), bytes);
+                unread.extend_from_slice(&bytes[taken..]);
             }
         })
     }
@@ -198,7 +202,14 @@ impl Link {
     fn take_events(&mut self) {
         while self.next.is_none() {
             match self.machine.poll_event() {
-                None => return,
+                None if self.unread.is_empty() => return,
+                None => {
+                    let taken = self.machine.handle_bytes(clock::now(), &self.unread);
+                    self.unread.advance(taken);
+                    if self.unread.is_empty() {
+                        self.unread = BytesMut::new();
+                    }
+                }
                 Some(Event::Ready(peer)) => {
                     (self.stage, self.was_ready) = (Stage::Ready, true);
                     if peer.knows_pings() {

@@ -188,3 +188,36 @@ async fn a_peer_that_pings_and_does_not_read_is_owed_a_bounded_number_of_answers
     let held = format!("{link:?}").matches("PONG").count();
     assert!(held <= 32, "{held} answers");
 }
+
+/// Frames of one byte each, and more of them than are taken apart at a time.
+#[tokio::test]
+async fn very_many_short_messages_all_arrive_in_their_order() {
+    const MESSAGES: u32 = 20_000;
+    let (mut client, mut server) = pair(1 << 20).await;
+    let sending = tokio::spawn(async move {
+        for number in 0..MESSAGES {
+            let mut next = Some(message(&number.to_be_bytes()));
+            poll_fn(|context| {
+                let Some(message) = next.take() else { return Poll::Ready(()) };
+                let _ = client.poll_io(context);
+                next = client.send(Bytes::new, message, None).err();
+                if next.is_none() { Poll::Ready(()) } else { Poll::Pending }
+            })
+            .await;
+        }
+        client
+    });
+    for number in 0..MESSAGES {
+        let arrived = poll_fn(|context| {
+            if let Ok(Some(Arrival::Message { message, .. })) = server.receive() {
+                return Poll::Ready(message.batch.unwrap());
+            }
+            if server.poll_changed(context).is_ready() {
+                context.waker().wake_by_ref();
+            }
+            Poll::Pending
+        });
+        assert_eq!(arrived.await.bytes()[..], number.to_be_bytes());
+    }
+    sending.await.unwrap();
+}
