@@ -10,7 +10,8 @@
 pub enum Engine {
     /// This crate's own: ZMTP straight on tokio's sockets, in the tasks of the runtime. What a peer can make it hold is bounded.
     Zmtp,
-    /// libzmq, through the `zmq` crate, with threads of its own.
+    /// libzmq, through the `zmq` crate, with threads of its own. It is there on Unix, with the feature `libzmq` of this crate, which
+    /// is on by default; elsewhere, servers don't listen and channels don't connect, with an error that says so.
     Libzmq,
 }
 
@@ -31,14 +32,28 @@ impl Engine {
     /// Returns the engine of a server: the one that was chosen, or that of the program.
     ///
     /// # Errors
-    /// The environment names no engine; the text says so.
+    /// The environment names no engine, or this build has not the one that was chosen; the text says so.
     pub(crate) fn of_server(chosen: Option<Self>) -> Result<Self, String> {
-        chosen.map_or_else(|| Self::of_environment(OF_SERVERS), Ok)
+        chosen.map_or_else(|| Self::of_environment(OF_SERVERS), Ok)?.if_built()
     }
 
     /// Returns the engine of a channel, as [`Engine::of_server`].
     pub(crate) fn of_channel(chosen: Option<Self>) -> Result<Self, String> {
-        chosen.map_or_else(|| Self::of_environment(OF_CHANNELS), Ok)
+        chosen.map_or_else(|| Self::of_environment(OF_CHANNELS), Ok)?.if_built()
+    }
+
+    fn if_built(self) -> Result<Self, String> {
+        match self {
+            Self::Libzmq if !cfg!(unix) => {
+                Err("the engine `libzmq` is there on Unix alone; use `zmtp`".to_owned())
+            }
+            Self::Libzmq if !cfg!(feature = "libzmq") => {
+                Err("this program is built without the engine `libzmq`; \
+                turn the feature `libzmq` of the crate `zsvc` on, or use `zmtp`"
+                    .to_owned())
+            }
+            Self::Zmtp | Self::Libzmq => Ok(self),
+        }
     }
 
     fn of_environment(variables: [&str; 2]) -> Result<Self, String> {

@@ -60,3 +60,32 @@ pub(crate) fn look() -> bool {
     });
     any
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc::channel;
+
+    use super::*;
+
+    #[test]
+    fn a_thread_is_held_up_for_as_long_as_it_does_not_leave_what_it_has_entered() {
+        let (go_on, blocked) = channel::<()>();
+        let (tell, entered) = channel();
+        let thread = std::thread::spawn(move || {
+            watched(|| {
+                tell.send(()).unwrap();
+                blocked.recv().unwrap();
+            });
+        });
+        entered.recv().unwrap();
+        look();
+        assert!(look(), "it is where it was");
+        go_on.send(()).unwrap();
+        thread.join().unwrap();
+        // Other tests run handlers meanwhile, but none for two looks in a row that are one right after the other for long.
+        while look() {}
+        let panicking = std::panic::catch_unwind(|| watched(|| panic!("as the test asks for")));
+        assert!(panicking.is_err());
+        while look() {}
+    }
+}

@@ -12,7 +12,7 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 pub(crate) struct Counter {
     value: AtomicU64,
     #[cfg(feature = "metrics")]
-    metric: Option<Metric>,
+    metric: Metric,
 }
 
 /// The name and label that a counter is recorded under.
@@ -36,30 +36,21 @@ impl Metric {
 
 #[cfg_attr(not(feature = "metrics"), expect(unused_variables, reason = "names are for the recorder alone"))]
 impl Counter {
-    /// Creates a counter that is not recorded here.
-    pub(crate) const fn unnamed() -> Self {
-        Self {
-            value: AtomicU64::new(0),
-            #[cfg(feature = "metrics")]
-            metric: None,
-        }
-    }
-
     /// Creates a counter that is recorded under a name.
     pub(crate) const fn named(name: &'static str) -> Self {
         Self {
+            value: AtomicU64::new(0),
             #[cfg(feature = "metrics")]
-            metric: Some(Metric { name, reason: None }),
-            ..Self::unnamed()
+            metric: Metric { name, reason: None },
         }
     }
 
     /// Creates one of several counters that are recorded under one name, with the label `reason` to tell them apart.
     pub(crate) const fn because(name: &'static str, reason: &'static str) -> Self {
         Self {
+            value: AtomicU64::new(0),
             #[cfg(feature = "metrics")]
-            metric: Some(Metric { name, reason: Some(reason) }),
-            ..Self::unnamed()
+            metric: Metric { name, reason: Some(reason) },
         }
     }
 
@@ -67,18 +58,8 @@ impl Counter {
     pub(crate) fn add(&self, more: u64) {
         self.value.fetch_add(more, Ordering::Relaxed);
         #[cfg(feature = "metrics")]
-        if let Some(metric) = self.metric.as_ref().filter(|_| more > 0) {
-            metric.add(more);
-        }
-    }
-
-    /// Adds one, without an atomic addition. Only for a counter to which a single thread adds.
-    #[inline]
-    pub(crate) fn add_alone(&self) {
-        self.value.store(self.get() + 1, Ordering::Relaxed);
-        #[cfg(feature = "metrics")]
-        if let Some(metric) = &self.metric {
-            metric.add(1);
+        if more > 0 {
+            self.metric.add(more);
         }
     }
 
@@ -121,6 +102,19 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 thread_local! {
     /// Index of the part that this thread adds to, in every tally.
     static PART: usize = THREADS.fetch_add(1, Ordering::Relaxed) % PARTS;
+}
+
+/// Reports in the log that a connection was refused: the first of the process, since others may come by the thousand. All of them
+/// are counted.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn refused_connection(why: &str) {
+    #[cfg(feature = "tracing")]
+    {
+        static REPORTED: std::sync::Once = std::sync::Once::new();
+        REPORTED.call_once(|| {
+            tracing::warn!(why, "refused a connection that did not complete the ZeroMQ handshake; further ones are only counted");
+        });
+    }
 }
 
 /// The end of a connection that a number is recorded for.

@@ -23,7 +23,9 @@ pub(crate) struct Serve {
 impl Serve {
     /// Returns the command that starts a server.
     pub(crate) fn command(system: System) -> io::Result<Command> {
-        this_program(["serve", &system.name()])
+        let mut command = this_program(["serve", &system.name()])?;
+        system.configure(&mut command);
+        Ok(command)
     }
 
     /// Serves until standard input ends.
@@ -64,6 +66,7 @@ impl Drive {
     /// Returns the command that starts a client.
     pub(crate) fn command(system: System, task: &Task) -> io::Result<Command> {
         let mut command = this_program(["drive", &system.name(), &task.measure.name(), &task.endpoint])?;
+        system.configure(&mut command);
         command.args(["--server", &task.server.0.to_string()]);
         command.args(["--warm-up", &task.window.warm_up.as_millis().to_string()]);
         command.args(["--length", &task.window.length.as_millis().to_string()]);
@@ -107,6 +110,29 @@ impl Hold {
     /// Opens the connections and holds them.
     pub(crate) fn run(&self) -> Result<(), Failure> {
         system::hold(self.system, &self.endpoint, self.count)
+    }
+}
+
+/// Holds connections that are made by hand.
+#[derive(Debug, Args)]
+pub(crate) struct HoldRaw {
+    /// Endpoint of the server.
+    endpoint: String,
+    /// Number of connections that other processes have.
+    first: usize,
+    /// Number of connections.
+    count: usize,
+}
+
+impl HoldRaw {
+    /// Returns the command that starts such a process.
+    pub(crate) fn command(endpoint: &str, first: usize, count: usize) -> io::Result<Command> {
+        this_program(["hold-raw", endpoint, &first.to_string(), &count.to_string()])
+    }
+
+    /// Opens the connections and holds them.
+    pub(crate) fn run(&self) -> Result<(), Failure> {
+        super::crowd::hold_raw(&self.endpoint, self.first, self.count)
     }
 }
 

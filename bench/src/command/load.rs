@@ -1,14 +1,15 @@
-//! `load`: keeps calls in flight for as long as a profiler needs. The client is this process, the server its child.
+//! `load`: keeps calls in flight for as long as a profiler needs. Client and server are children of this process.
 
 use std::time::Duration;
 
 use clap::Args;
 
-use super::child::Serve;
+use super::child::{Drive, Serve};
 use crate::Failure;
 use crate::load::Window;
-use crate::measure::{Measure, Task};
-use crate::process::Server;
+use crate::measure::{CALL_TIMEOUT, Measure, Task};
+use crate::process::{Child, Server};
+use crate::sample::Reading;
 use crate::system::System;
 
 /// Keeps calls in flight.
@@ -46,7 +47,9 @@ pub(crate) fn run(arguments: &Arguments) -> Result<(), Failure> {
         server: server.process(),
         window: Window { warm_up: Duration::from_millis(100), length },
     };
-    for reading in arguments.system.drive(task)? {
+    let client = Drive::command(arguments.system, &task)?;
+    let readings: Vec<Reading> = Child::start(client)?.rest(CALL_TIMEOUT + 4 * length)?;
+    for reading in readings {
         println!("{}: {:.1} {}", reading.name, reading.value, reading.unit);
     }
     Ok(())

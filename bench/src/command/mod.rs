@@ -1,7 +1,8 @@
-//! The subcommands. `serve`, `drive` and `hold` are internal: they are the processes that `compare` starts.
+//! The subcommands. `serve`, `drive`, `hold` and `hold-raw` are internal: they are the processes that `compare` starts.
 
 mod child;
 mod compare;
+mod crowd;
 mod load;
 mod plan;
 mod wakes;
@@ -20,6 +21,8 @@ pub(crate) enum Command {
     Compare(compare::Arguments),
     /// Keeps calls in flight while a profiler runs.
     Load(load::Arguments),
+    /// Holds very many connections to one server.
+    Crowd(crowd::Arguments),
     /// Measures the cost of waking tasks with tokio alone.
     Wakes(wakes::Arguments),
     /// Runs a server: prints its endpoint, and serves until standard input ends.
@@ -31,6 +34,9 @@ pub(crate) enum Command {
     /// Holds idle connections until standard input ends.
     #[command(hide = true)]
     Hold(child::Hold),
+    /// Holds connections that are made by hand, until standard input ends.
+    #[command(hide = true)]
+    HoldRaw(child::HoldRaw),
 }
 
 impl Command {
@@ -39,10 +45,12 @@ impl Command {
         match self {
             Self::Compare(arguments) => compare::run(&arguments),
             Self::Load(arguments) => done(load::run(&arguments)),
+            Self::Crowd(arguments) => done(crowd::run(&arguments)),
             Self::Wakes(arguments) => done(wakes::run(&arguments)),
             Self::Serve(arguments) => done(arguments.run()),
             Self::Drive(arguments) => done(arguments.run()),
             Self::Hold(arguments) => done(arguments.run()),
+            Self::HoldRaw(arguments) => done(arguments.run()),
         }
     }
 }

@@ -114,7 +114,10 @@ mod tests {
     #[test]
     fn a_system_is_asked_for_what_it_has() {
         let plan = plan(None, None);
-        assert_eq!(plan.systems_of(Measure::OneWay), [System::Zsvc, System::ZsvcCurrent, System::Bare]);
+        assert_eq!(
+            plan.systems_of(Measure::OneWay),
+            [System::Zsvc, System::ZsvcCurrent, System::ZsvcLibzmq, System::Bare]
+        );
         assert!(!plan.systems_of(Measure::ServerStream64).contains(&System::Tarpc));
         assert!(plan.systems_of(Measure::Latency).contains(&System::Pyzmq));
     }

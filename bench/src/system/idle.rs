@@ -14,7 +14,9 @@ use bytes::Bytes;
 pub(crate) fn hold(system: System, endpoint: &str, count: usize) -> Result<(), Failure> {
     match system {
         System::Bare => held(bare::idle(endpoint, count, &PAYLOAD)?),
-        System::Zsvc | System::ZsvcCurrent => held(bare::idle(endpoint, count, &echo_batch())?),
+        System::Zsvc | System::ZsvcCurrent | System::ZsvcLibzmq => {
+            held(bare::idle(endpoint, count, &echo_batch())?)
+        }
         System::Tonic | System::TonicCurrent => many::<tonic::TonicClient>(system, endpoint, count),
         System::Tarpc | System::TarpcCurrent => many::<tarpc::TarpcClient>(system, endpoint, count),
         _ => Err("idle connections of this system are not measured".into()),
@@ -24,7 +26,7 @@ pub(crate) fn hold(system: System, endpoint: &str, count: usize) -> Result<(), F
 const PAYLOAD: [u8; 64] = [7; 64];
 
 /// Returns a batch with one call of `echo`.
-fn echo_batch() -> Vec<u8> {
+pub(crate) fn echo_batch() -> Vec<u8> {
     const METHOD: &[u8] = b"bench.v1.Echo/echo";
     let body = [&[0x91, 0xc4, 64], &PAYLOAD[..]].concat();
     let call = [&[0x01, 0x94, 0x01, 0x01][..], &[0xa0 + METHOD.len().to_le_bytes()[0]], METHOD].concat();

@@ -8,6 +8,7 @@ mod tonic;
 mod zsvc;
 
 use std::net::SocketAddr;
+use std::process::Command;
 
 use clap::ValueEnum;
 use tokio::runtime::{Builder, Runtime};
@@ -18,7 +19,7 @@ use crate::process::Listening;
 use crate::python::Peer;
 use crate::sample::Reading;
 
-pub(crate) use idle::hold;
+pub(crate) use idle::{echo_batch, hold};
 
 /// A system. The names are those on the command line and in readings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -27,6 +28,8 @@ pub(crate) enum System {
     Zsvc,
     /// zsvc on tokio's current-thread runtime.
     ZsvcCurrent,
+    /// zsvc on libzmq in place of its own engine, on the multi-thread runtime.
+    ZsvcLibzmq,
     /// Sockets of libzmq.
     Bare,
     /// tonic on the multi-thread runtime.
@@ -69,7 +72,7 @@ impl System {
     pub(crate) fn takes(self, measure: Measure) -> bool {
         use Measure as M;
         let [zsvc, bare, capnp, tonic] = [
-            matches!(self, Self::Zsvc | Self::ZsvcCurrent),
+            matches!(self, Self::Zsvc | Self::ZsvcCurrent | Self::ZsvcLibzmq),
             self == Self::Bare,
             self == Self::Capnp,
             matches!(self, Self::Tonic | Self::TonicCurrent),
@@ -88,8 +91,10 @@ impl System {
             | M::Bidi64
             | M::Bidi4k
             | M::StreamTrade => zsvc || tonic || capnp,
-            M::Idle1000 => matches!(self, Self::Zsvc | Self::Bare | Self::Tonic | Self::Tarpc),
-            M::Idle10000 => matches!(self, Self::Zsvc | Self::Bare),
+            M::Idle1000 => {
+                matches!(self, Self::Zsvc | Self::ZsvcLibzmq | Self::Bare | Self::Tonic | Self::Tarpc)
+            }
+            M::Idle10000 => matches!(self, Self::Zsvc | Self::ZsvcLibzmq | Self::Bare),
             M::Build => matches!(self, Self::Zsvc | Self::Tonic),
         }
     }
@@ -105,11 +110,21 @@ impl System {
         Ok(builder.enable_all().build()?)
     }
 
+    /// Sets the environment of a process of this system.
+    pub(crate) fn configure(self, command: &mut Command) {
+        let engine = match self {
+            Self::Zsvc | Self::ZsvcCurrent => "zmtp",
+            Self::ZsvcLibzmq => "libzmq",
+            _ => return,
+        };
+        command.env("ZSVC_ENGINE", engine);
+    }
+
     /// Serves until the process ends.
     pub(crate) fn serve(self) -> Result<(), Failure> {
         match self {
             Self::Bare => bare::serve(),
-            Self::Zsvc | Self::ZsvcCurrent => self.runtime()?.block_on(zsvc::serve()),
+            Self::Zsvc | Self::ZsvcCurrent | Self::ZsvcLibzmq => self.runtime()?.block_on(zsvc::serve()),
             Self::Tonic | Self::TonicCurrent => self.runtime()?.block_on(tonic::serve()),
             Self::Tarpc | Self::TarpcCurrent => self.runtime()?.block_on(tarpc::serve()),
             Self::Capnp => self.runtime()?.block_on(capnp::serve()),
@@ -121,7 +136,7 @@ impl System {
     pub(crate) fn drive(self, task: Task) -> Result<Vec<Reading>, Failure> {
         match self {
             Self::Bare => bare::drive(&task),
-            Self::Zsvc | Self::ZsvcCurrent => self.run(zsvc::drive(task)),
+            Self::Zsvc | Self::ZsvcCurrent | Self::ZsvcLibzmq => self.run(zsvc::drive(task)),
             Self::Tonic | Self::TonicCurrent => self.run(streams::<tonic::TonicClient>(task)),
             Self::Tarpc | Self::TarpcCurrent => self.run(calls::<tarpc::TarpcClient>(task)),
             Self::Capnp => self.run(streams::<capnp::CapnpClient>(task)),

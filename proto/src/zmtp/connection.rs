@@ -59,6 +59,8 @@ const MAX_PING_CONTEXT_BYTES: usize = 16;
 /// A frame that tells a peer that [knows pings](Peer::knows_pings) of life, without having been asked: a `PONG`. It may be sent
 /// between two messages.
 pub const SIGN_OF_LIFE: &[u8] = b"\x04\x05\x04PONG";
+/// Number of events for which room is kept: a flood of short frames is no reason to keep more.
+const MAX_KEPT_EVENTS: usize = 64;
 /// Pongs that wait to be sent. A peer that pings and does not read gets no more of them.
 const MAX_WAITING_PONGS: usize = 16;
 /// The unit of a ping's time to live.
@@ -80,7 +82,7 @@ pub struct Connection {
     assembling: Option<Assembling>,
     /// Number of frames of the message that is arriving, whose last has not come.
     frames: usize,
-    events: VecDeque<Event>,
+    events: Events,
     transmit: VecDeque<Bytes>,
     /// Number of pongs in `transmit`.
     pongs: usize,
@@ -92,6 +94,35 @@ struct Limits {
     max_frames: usize,
     handshake_timeout: Duration,
     handshake_until: Option<Instant>,
+}
+
+/// Events in their order. The first needs no allocation: mostly there is one.
+#[derive(Debug, Default)]
+struct Events {
+    first: Option<Event>,
+    /// Those after it; none if there is no first.
+    more: VecDeque<Event>,
+}
+
+impl Events {
+    #[inline]
+    fn push(&mut self, event: Event) {
+        if self.first.is_none() {
+            self.first = Some(event);
+        } else {
+            self.more.push_back(event);
+        }
+    }
+
+    #[inline]
+    fn pop(&mut self) -> Option<Event> {
+        let event = self.first.take()?;
+        self.first = self.more.pop_front();
+        if self.first.is_none() && self.more.capacity() > MAX_KEPT_EVENTS {
+            self.more = VecDeque::new();
+        }
+        Some(event)
+    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,7 +154,7 @@ impl Connection {
             partial: BytesMut::new(),
             assembling: None,
             frames: 0,
-            events: VecDeque::new(),
+            events: Events::default(),
             transmit: VecDeque::from([Bytes::copy_from_slice(&greeting)]),
             pongs: 0,
         }
@@ -189,7 +220,7 @@ impl Connection {
     /// Returns the next thing that has happened.
     #[inline]
     pub fn poll_event(&mut self) -> Option<Event> {
-        self.events.pop_front()
+        self.events.pop()
     }
 
     /// Returns the next bytes to send.
@@ -197,7 +228,8 @@ impl Connection {
     pub fn poll_transmit(&mut self) -> Option<Bytes> {
         let bytes = self.transmit.pop_front()?;
         if self.transmit.is_empty() {
-            self.pongs = 0;
+            // Not kept: there is something to send at the beginning, and rarely after that.
+            (self.transmit, self.pongs) = (VecDeque::new(), 0);
         }
         Some(bytes)
     }
@@ -233,7 +265,7 @@ impl Connection {
         self.stage = Stage::Failed;
         self.config.handshake_until = None;
         (self.assembling, self.partial) = (None, BytesMut::new());
-        self.events.push_back(Event::Failed(error));
+        self.events.push(Event::Failed(error));
     }
 }
 
@@ -325,7 +357,7 @@ impl Connection {
                 self.take_command(&Command::read(body).ok_or(wrong)?)
             }
             Ok((header, body)) => {
-                self.events.push_back(Event::Frame { body, has_more: header.has_more });
+                self.events.push(Event::Frame { body, has_more: header.has_more });
                 Ok(())
             }
         }
@@ -363,12 +395,12 @@ impl Connection {
     fn take_step(&mut self, step: Result<Step, Error>) {
         match step {
             Ok(Step::Send(bytes)) => self.send(bytes),
-            Ok(Step::Judge(credentials)) => self.events.push_back(Event::Credentials(credentials)),
+            Ok(Step::Judge(credentials)) => self.events.push(Event::Credentials(credentials)),
             Ok(Step::Complete(bytes, peer)) => {
                 self.send(bytes);
                 self.stage = Stage::Traffic;
                 self.config.handshake_until = None;
-                self.events.push_back(Event::Ready(peer));
+                self.events.push(Event::Ready(peer));
             }
             Err(error) => self.fail(error),
         }

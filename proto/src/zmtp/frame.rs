@@ -70,9 +70,9 @@ impl FrameHeader {
     }
 }
 
-/// Bytes that a body reserves when it begins. More are reserved as they arrive: a peer that announces a long body and
-/// sends none costs no more than this.
-const FIRST_RESERVE_BYTES: usize = 64 * 1024;
+/// Bytes that a body reserves when it begins, so that most are read to where they stay. More are reserved as they arrive: a peer
+/// that announces a long body and sends none costs no more than this, of which the system provides what is written to.
+const FIRST_RESERVE_BYTES: usize = 1024 * 1024;
 
 /// The body of a frame whose header has arrived.
 #[derive(Debug)]

@@ -7,6 +7,9 @@ use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Link};
 use crate::driver::ClientDriver;
 use crate::engine::Engine;
 use crate::status::Status;
+#[cfg(not(all(feature = "libzmq", unix)))]
+use crate::transport::TransportError;
+#[cfg(all(feature = "libzmq", unix))]
 use crate::transport::libzmq::Dealer;
 use crate::transport::memory::{self, MemoryClient};
 use crate::transport::zmtp::ZmtpClient;
@@ -44,11 +47,15 @@ pub(super) fn by_socket(
             let client = ZmtpClient::connect(&endpoint, link).map_err(refused)?;
             drive(client, endpoint, config, counters, Link::Monitored)
         }
+        #[cfg(all(feature = "libzmq", unix))]
         Engine::Libzmq => {
             let dealer = Dealer::connect(&endpoint, link).map_err(refused)?;
             let link = if dealer.is_unmonitored() { Link::Unmonitored } else { Link::Monitored };
             drive(dealer, endpoint, config, counters, link)
         }
+        // Refused where the engine was chosen.
+        #[cfg(not(all(feature = "libzmq", unix)))]
+        Engine::Libzmq => return Err(refused(TransportError::NoEngine)),
     })
 }
 

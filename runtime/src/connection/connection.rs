@@ -58,6 +58,7 @@ pub(crate) enum Link {
     /// The transport tells when it is up, and when it is lost.
     Monitored,
     /// The transport tells nothing: it counts as up, and the server is asked.
+    #[cfg_attr(not(all(feature = "libzmq", unix)), expect(dead_code, reason = "only libzmq has such links"))]
     Unmonitored,
     /// It is within the process, and up from the start.
     Local,

@@ -4,7 +4,7 @@
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep_until};
 
@@ -32,6 +32,8 @@ pub(crate) struct ClientDriver<T> {
     /// When the events of the connection were last read.
     checked_at: Instant,
     yielding: YieldTurn,
+    /// Until when the end waits for what was sent to leave, once it waits.
+    linger_until: Option<tokio::time::Instant>,
 }
 
 /// Maximum number of messages to send before the transport is read again.
@@ -40,6 +42,9 @@ const MAX_SENDS: usize = 64;
 const MAX_RECEIVES: usize = 64;
 /// Maximum number of rounds before other tasks of the thread run.
 const MAX_ROUNDS: usize = 16;
+
+/// Maximum time that what was sent may take to leave after the end of a connection.
+const LINGER: Duration = Duration::from_secs(1);
 
 /// The result of [`ClientDriver::receive`].
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -65,6 +70,7 @@ impl<T: ClientTransport> ClientDriver<T> {
             has_unsent: false,
             checked_at: clock::now(),
             yielding: YieldTurn::new(),
+            linger_until: None,
         }
     }
 
@@ -88,7 +94,7 @@ impl<T: ClientTransport> ClientDriver<T> {
                 break;
             }
             match connection.next_action() {
-                DriverAction::End => return Poll::Ready(Ok(())),
+                DriverAction::End => return self.poll_end(context).map(Ok),
                 DriverAction::Renew => {
                     self.transport.renew()?;
                     continue;
@@ -110,6 +116,18 @@ impl<T: ClientTransport> ClientDriver<T> {
         }
         self.yield_turn(context);
         Poll::Pending
+    }
+
+    /// Waits until what was sent has left, for a bounded time.
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        if self.transport.poll_flushed(context).is_ready() {
+            return Poll::Ready(());
+        }
+        let until = *self.linger_until.get_or_insert_with(|| tokio::time::Instant::now() + LINGER);
+        if self.tick.deadline() != until {
+            self.tick.as_mut().reset(until);
+        }
+        self.tick.as_mut().poll(context)
     }
 
     /// Lets other tasks run. Checks the clock first: otherwise, a stream at full speed would keep other calls from ever reaching

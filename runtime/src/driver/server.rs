@@ -31,7 +31,8 @@ pub(crate) struct ServerDriver<T> {
     retry_at: Instant,
     /// Whether there was a reason to try them before that time.
     is_retry_due: bool,
-    tick: Pin<Box<Sleep>>,
+    /// Made when it is first needed: most connections are idle.
+    tick: Option<Pin<Box<Sleep>>>,
     /// When clients are checked for signs of life next.
     check_at: Instant,
     /// Whether the transport's only connection is closed.
@@ -62,7 +63,7 @@ impl<T: ServerTransport> ServerDriver<T> {
             blocked: Vec::new(),
             retry_at: Instant::now(),
             is_retry_due: false,
-            tick: Box::pin(sleep_until(Instant::now())),
+            tick: None,
             check_at: Instant::now(),
             is_closed: false,
         }
@@ -93,7 +94,11 @@ impl<T: ServerTransport> ServerDriver<T> {
                     turn.add(records, message.bytes);
                 }
                 Some(Arrival::PeerLost { route }) => self.core.peers.lose_by(route),
-                Some(Arrival::Closed) => {
+                Some(Arrival::Closed { refused }) => {
+                    if let Some(why) = refused {
+                        self.core.shared.counters.count_refused_connection();
+                        telemetry::refused_connection(&why);
+                    }
                     self.core.peers.lose_all();
                     self.is_closed = true;
                     return Ok(false);
@@ -223,10 +228,11 @@ impl<T: ServerTransport> ServerDriver<T> {
 
     fn poll_tick(&mut self, context: &mut Context<'_>, now: Instant) -> Poll<()> {
         let Some(next) = self.next_tick(now) else { return Poll::Pending };
-        if self.tick.is_elapsed() || next < self.tick.deadline() {
-            self.tick.as_mut().reset(next);
+        let tick = self.tick.get_or_insert_with(|| Box::pin(sleep_until(next)));
+        if tick.is_elapsed() || next < tick.deadline() {
+            tick.as_mut().reset(next);
         }
-        self.tick.as_mut().poll(context)
+        tick.as_mut().poll(context)
     }
 
     fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {

@@ -1,15 +1,17 @@
 //! [`Counters`]: what a server counts, for users and for metrics. The counters themselves are in [`crate::telemetry`].
 
 use crate::session::server::{Counts, DropReason};
-use crate::telemetry::Counter;
+use crate::telemetry::{Counter, Tally};
 
 /// The counters of a server since its start. Every number only grows.
 #[derive(Debug)]
 pub struct Counters {
-    calls: Counter,
+    /// As metrics, middleware records calls, with the method and how they end.
+    calls: Tally,
     refused: Counter,
     unreadable: Counter,
     lost_peers: Counter,
+    refused_connections: Counter,
     dropped: [Counter; Dropped::ALL.len()],
 }
 
@@ -78,11 +80,11 @@ impl Default for Counters {
     fn default() -> Self {
         let dropped = |reason: Dropped| Counter::because("zsvc_server_dropped_total", reason.name());
         Self {
-            // Middleware records calls, with the method and how they end.
-            calls: Counter::unnamed(),
+            calls: Tally::default(),
             refused: Counter::named("zsvc_server_refused_calls_total"),
             unreadable: Counter::named("zsvc_server_unreadable_total"),
             lost_peers: Counter::named("zsvc_server_lost_clients_total"),
+            refused_connections: Counter::named("zsvc_server_refused_connections_total"),
             dropped: Dropped::ALL.map(dropped),
         }
     }
@@ -102,10 +104,10 @@ impl Counters {
         self.refused.get()
     }
 
-    /// Counts a call that runs. Only called by the driver, so no atomic addition is needed.
+    /// Counts a call that runs.
     #[inline]
     pub(crate) fn count_call(&self) {
-        self.calls.add_alone();
+        self.calls.add_one();
     }
 
     pub(crate) fn count_refused(&self) {
@@ -143,6 +145,17 @@ impl Counters {
         for reason in DropReason::ALL {
             self.drop_records(Dropped::of(reason), counts.dropped(reason));
         }
+    }
+
+    /// Returns the number of connections that did not complete the ZeroMQ handshake: what connected does not speak ZMTP, not with
+    /// these settings, or not in time. Always 0 on the engine [`Libzmq`](crate::Engine::Libzmq), which does not tell.
+    #[must_use]
+    pub fn refused_connections(&self) -> u64 {
+        self.refused_connections.get()
+    }
+
+    pub(crate) fn count_refused_connection(&self) {
+        self.refused_connections.add(1);
     }
 
     /// Returns the number of times that a client was given up with calls in flight.

@@ -220,7 +220,9 @@ impl<C: CallState> Peers<C> {
     /// Ends the sessions of all clients, as [`Peers::lose`].
     pub(crate) fn lose_all(&mut self) {
         let peers: Vec<_> = self.known.values().map(|known| Arc::clone(&known.peer)).collect();
-        peers.iter().for_each(|peer| self.lose(peer));
+        for peer in &peers {
+            self.lose(peer);
+        }
     }
 }
 

@@ -7,10 +7,13 @@ use std::time::Duration;
 use super::error::ServeError;
 use super::serving::{AnyDriver, Server};
 use crate::dispatch::Service;
-use crate::driver::{Core, ListenerDriver, ServerDriver};
+#[cfg(all(feature = "libzmq", unix))]
+use crate::driver::ServerDriver;
+use crate::driver::{Core, ListenerDriver};
 use crate::engine::Engine;
 use crate::middleware::{ServerMiddleware, ServerStack};
 use crate::peer::{Config, MaxRunning};
+#[cfg(all(feature = "libzmq", unix))]
 use crate::transport::libzmq::Router;
 use crate::transport::zmtp::ZmtpListener;
 use crate::transport::{LinkConfig, TransportError};
@@ -240,10 +243,14 @@ fn bind(
             let (listener, bound) = ZmtpListener::bind(endpoints, link).map_err(failed)?;
             Ok((Box::pin(ListenerDriver::new(listener, core)), bound))
         }
+        #[cfg(all(feature = "libzmq", unix))]
         Engine::Libzmq => {
             let (router, bound) = Router::bind(endpoints, link).map_err(failed)?;
             Ok((Box::pin(ServerDriver::new(router, core)), bound))
         }
+        // Refused where the engine was chosen.
+        #[cfg(not(all(feature = "libzmq", unix)))]
+        Engine::Libzmq => Err(failed((String::new(), TransportError::NoEngine))),
     }
 }
 

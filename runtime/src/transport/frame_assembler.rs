@@ -33,6 +33,17 @@ pub(crate) enum OtherFrames<'a> {
 /// Maximum number of frames that are kept until their batch has arrived: what may belong to it, and the longest route.
 pub(crate) const MAX_FRAMES: usize = MAX_ATTACHMENTS + MAX_ROUTE_BYTES / 4;
 
+#[cfg(test)]
+impl OtherFrames<'_> {
+    /// Returns the number of frames, if they were kept.
+    pub(crate) fn count(&self) -> Option<usize> {
+        match self {
+            Self::All(frames) => Some(frames.len()),
+            Self::Lost => None,
+        }
+    }
+}
+
 impl FrameAssembler {
     /// Creates an assembler for messages of up to `max_bytes` bytes.
     pub(crate) fn new(max_bytes: usize) -> Self {

@@ -13,6 +13,7 @@
 //! signal of a message that has arrived, as it may with libzmq, so a driver receives once more after it has sent.
 
 mod frame_assembler;
+#[cfg(all(feature = "libzmq", unix))]
 pub(crate) mod libzmq;
 pub(crate) mod memory;
 mod receipt;
@@ -65,7 +66,10 @@ pub(crate) enum Arrival<'a> {
     /// The peer behind this route is gone. Not every transport can tell: libzmq can't, and `zmtp` tells by [`Arrival::Closed`].
     PeerLost { route: &'a [u8] },
     /// The transport carried a single connection, which is closed. Nothing arrives after it.
-    Closed,
+    Closed {
+        /// Why it was refused, if its handshake was not completed for a reason that lies with the peer.
+        refused: Option<String>,
+    },
 }
 
 /// The result of [`ServerTransport::send`].
@@ -99,6 +103,12 @@ pub(crate) trait ClientTransport: Send + Unpin + 'static {
     /// Is ready when there may be something to receive, or room to send. See the head of this module.
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>>;
 
+    /// Is ready when everything that was sent has left, as far as the transport knows, or never will. Called before the transport is
+    /// dropped.
+    fn poll_flushed(&mut self, _context: &mut Context<'_>) -> Poll<()> {
+        Poll::Ready(())
+    }
+
     /// Connects again, if the connection is of no use any more and the transport does not do so by itself.
     fn renew(&mut self) -> Result<(), TransportError>;
 
@@ -125,7 +135,11 @@ pub(crate) enum Sent {
     Yes,
     /// The queue is full. The message comes back.
     Full(Message),
-    /// The server is gone, and the message is lost. Only libzmq finds out so late.
+    /// The server is gone, and the message is lost.
+    #[cfg_attr(
+        not(all(feature = "libzmq", unix)),
+        expect(dead_code, reason = "only libzmq finds out so late")
+    )]
     Unreachable,
 }
 
@@ -157,6 +171,9 @@ pub(crate) enum TransportError {
     /// The process, or libzmq, has no socket or file descriptor left. libzmq has 1,023 sockets for a process, unless it
     /// is built otherwise; a connection takes three, a server one.
     TooManyFiles,
+    /// The engine that was chosen is not in this build.
+    #[cfg(not(all(feature = "libzmq", unix)))]
+    NoEngine,
     /// The endpoint can't be read: what is wrong with it, and what to do.
     Endpoint(String),
     /// The endpoint contains a NUL, which ends a text in C.
@@ -173,6 +190,8 @@ impl fmt::Display for TransportError {
             Self::TooManyFiles => {
                 "too many sockets or files are open in this process; share connections, or raise `ulimit -n`"
             }
+            #[cfg(not(all(feature = "libzmq", unix)))]
+            Self::NoEngine => "the engine is not in this build",
             Self::NulInEndpoint => "an endpoint can't contain a NUL",
             Self::Stopped => "the server within the process was stopped",
             Self::Socket(reason) | Self::Endpoint(reason) => reason,

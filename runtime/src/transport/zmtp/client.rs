@@ -189,13 +189,20 @@ impl ClientTransport for ZmtpClient {
         if self.has_changed()? { Poll::Ready(Ok(())) } else { Poll::Pending }
     }
 
+    fn poll_flushed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        match &mut self.state {
+            State::Linked(link) => link.poll_flushed(context),
+            State::Connecting(_) | State::Lost(_) | State::Waiting(_) => Poll::Ready(()),
+        }
+    }
+
     fn renew(&mut self) -> Result<(), TransportError> {
         self.begin();
         Ok(())
     }
 
     fn min_reconnect(&self) -> Duration {
-        MIN_RECONNECT - MIN_RECONNECT / JITTER_PARTS
+        MIN_RECONNECT / JITTER_PARTS * (JITTER_PARTS - 1)
     }
 }
 
@@ -204,7 +211,8 @@ fn pause_after(tries: u32) -> Duration {
     let whole = MIN_RECONNECT.saturating_mul(1 << tries.min(16)).min(MAX_RECONNECT);
     // The random keys of the standard hash maps are random enough.
     let random = RandomState::new().hash_one(tries) % 1_000;
-    whole - whole / JITTER_PARTS * u32::try_from(random).unwrap_or(0) / 1_000
+    let off = whole / JITTER_PARTS / 1_000 * u32::try_from(random).unwrap_or(0);
+    whole.saturating_sub(off)
 }
 
 /// Opens a connection to an address.

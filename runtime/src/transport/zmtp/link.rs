@@ -37,6 +37,8 @@ pub(super) struct Link {
     /// Whether the timer has this task's waker.
     is_timer_armed: bool,
     stage: Stage,
+    /// Whether the handshake was completed.
+    was_ready: bool,
     /// Whether a message found no room.
     is_blocked: bool,
     /// An event that was looked at, and not taken yet.
@@ -87,6 +89,7 @@ impl Link {
             timer: None,
             is_timer_armed: false,
             stage: Stage::Handshake,
+            was_ready: false,
             is_blocked: false,
             next: None,
         }
@@ -113,6 +116,14 @@ impl Link {
     /// Reports whether a message that found no room would find it now.
     pub(super) fn has_room_again(&self) -> bool {
         self.is_blocked && self.is_ready() && self.outlet.is_empty()
+    }
+
+    /// Returns why the handshake was not completed, if the peer was at fault.
+    pub(super) fn refused(&self) -> Option<String> {
+        match &self.stage {
+            Stage::Closed(Closed::Protocol(error)) if !self.was_ready => Some(error.to_string()),
+            _ => None,
+        }
     }
 
     fn close(&mut self, why: Closed) {
@@ -189,7 +200,7 @@ impl Link {
             match self.machine.poll_event() {
                 None => return,
                 Some(Event::Ready(peer)) => {
-                    self.stage = Stage::Ready;
+                    (self.stage, self.was_ready) = (Stage::Ready, true);
                     if peer.knows_pings() {
                         self.outlet.keep_alive();
                     }
@@ -215,6 +226,17 @@ impl Link {
         let commands = std::iter::from_fn(|| self.machine.poll_transmit());
         if let Err(error) = self.outlet.write(commands, context) {
             self.close_stream(&error);
+        }
+    }
+
+    /// Is ready when everything was written, or the connection is closed. Reads on, so that a peer that is blocked itself goes on.
+    pub(super) fn poll_flushed(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            while self.receive().is_some() {}
+            if self.closed().is_some() || self.outlet.is_empty() {
+                return Poll::Ready(());
+            }
+            ready!(self.poll_io(context));
         }
     }
 

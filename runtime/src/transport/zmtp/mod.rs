@@ -22,6 +22,8 @@ mod outlet;
 mod pulse;
 mod server;
 mod stream;
+#[cfg(test)]
+mod tests;
 #[cfg(unix)]
 mod unix;
 

@@ -13,8 +13,7 @@ use zsvc_proto::zmtp::FrameHeader;
 
 /// The half of a connection that is written to, what is left of a message that is being written, and commands.
 ///
-/// A message is taken only if there is nothing left, so this holds one, and the few commands that the machine of a connection
-/// lets wait.
+/// A message or a command is taken only if there is nothing left, so this holds one of them.
 #[derive(Debug)]
 pub(super) struct Outgoing {
     stream: WriteHalf,

@@ -37,17 +37,21 @@ impl Outlet {
         self.lock().is_empty()
     }
 
-    /// Writes commands, and what is left of a message, as far as there is room, and registers for when there is more.
+    /// Writes what is left of a message, and commands, as far as there is room, and registers for when there is more. A command is
+    /// taken only once all before it was written: the answers to a peer that pings and does not read are bounded where they wait.
     pub(super) fn write(
         &self,
-        commands: impl Iterator<Item = Bytes>,
+        mut commands: impl Iterator<Item = Bytes>,
         context: &mut Context<'_>,
     ) -> io::Result<()> {
         let mut outgoing = self.lock();
-        commands.for_each(|command| outgoing.push_commands(command));
-        match outgoing.poll_write(context) {
-            Poll::Ready(written) => written,
-            Poll::Pending => Ok(()),
+        loop {
+            match outgoing.poll_write(context) {
+                Poll::Ready(written) => written?,
+                Poll::Pending => return Ok(()),
+            }
+            let Some(command) = commands.next() else { return Ok(()) };
+            outgoing.push_commands(command);
         }
     }
 

@@ -24,6 +24,9 @@ const INTERVAL: Duration = Duration::from_millis(250);
 /// Minimum number of connections at which those that have ended are looked for.
 const MIN_SWEPT: usize = 64;
 
+/// Number of looks after which those that have ended are looked for in any case.
+const LOOKS_PER_SWEEP: u32 = 64;
+
 /// All connections that are to be kept alive.
 #[derive(Debug)]
 struct Pulse {
@@ -40,6 +43,8 @@ struct Runtime {
     connections: Vec<(Weak<Outlet>, u32)>,
     /// Number of connections at which those that have ended are looked for.
     sweep_at: usize,
+    /// Number of looks so far.
+    looks: u32,
 }
 
 /// Asks the task of a runtime to run.
@@ -59,17 +64,8 @@ fn pulse() -> MutexGuard<'static, Pulse> {
 
 /// Adds a connection, whose task is the one that calls. Must be called within a tokio runtime.
 pub(super) fn add(outlet: &Arc<Outlet>) {
-    let id = Handle::current().id();
     let mut pulse = pulse();
-    let runtime = match pulse.runtimes.iter().position(|runtime| runtime.id == id) {
-        Some(index) => &mut pulse.runtimes[index],
-        None => {
-            pulse.runtimes.push(Runtime::current(id));
-            let last = pulse.runtimes.len() - 1;
-            &mut pulse.runtimes[last]
-        }
-    };
-    runtime.add(outlet);
+    pulse.runtime(Handle::current().id()).add(outlet);
     if !pulse.is_thread_running {
         let thread = std::thread::Builder::new().name("zsvc-pulse".to_owned());
         // Without the thread, peers take connections for dead while handlers hold up all threads, and nothing else is lost.
@@ -92,20 +88,24 @@ fn run() {
     }
 }
 
+impl Pulse {
+    /// Returns the state of the current runtime, whose id this is.
+    fn runtime(&mut self, id: Id) -> &mut Runtime {
+        let known = self.runtimes.iter().position(|runtime| runtime.id == id);
+        let index = known.unwrap_or_else(|| {
+            self.runtimes.push(Runtime::current(id));
+            self.runtimes.len() - 1
+        });
+        &mut self.runtimes[index]
+    }
+}
+
 impl Runtime {
     /// Creates the state of the current runtime, and the task that shows whether it runs tasks.
     fn current(id: Id) -> Self {
         let probe = Arc::<Probe>::default();
-        let task = Arc::downgrade(&probe);
-        let asked = Arc::clone(&probe);
-        tokio::spawn(async move {
-            drop(asked);
-            while let Some(probe) = task.upgrade() {
-                probe.asked.notified().await;
-                probe.is_unanswered.store(false, Ordering::Relaxed);
-            }
-        });
-        Self { id, probe, connections: Vec::new(), sweep_at: MIN_SWEPT }
+        tokio::spawn(answer(Arc::downgrade(&probe)));
+        Self { id, probe, connections: Vec::new(), sweep_at: MIN_SWEPT, looks: 0 }
     }
 
     fn add(&mut self, outlet: &Arc<Outlet>) {
@@ -124,7 +124,8 @@ impl Runtime {
     /// Looks whether the runtime has run its task, and asks it to do so again. If it is held up, or a thread is, tells the peers
     /// of the connections whose task has not run either. Returns `false` if there are no connections left.
     fn look(&mut self, are_threads_held_up: bool) -> bool {
-        if self.connections.len() < MIN_SWEPT {
+        self.looks = self.looks.wrapping_add(1);
+        if self.connections.len() < MIN_SWEPT || self.looks.is_multiple_of(LOOKS_PER_SWEEP) {
             self.sweep();
         }
         let is_held_up = self.probe.is_unanswered.swap(true, Ordering::Relaxed);
@@ -142,9 +143,17 @@ impl Runtime {
     }
 }
 
+/// Shows that a runtime runs tasks, for as long as the runtime has connections.
+async fn answer(asked: Weak<Probe>) {
+    while let Some(probe) = asked.upgrade() {
+        probe.asked.notified().await;
+        probe.is_unanswered.store(false, Ordering::Relaxed);
+    }
+}
+
 impl Drop for Runtime {
     fn drop(&mut self) {
-        // Its task finds that it is the last to know of it.
+        // Its task finds that it alone still holds the probe, and ends.
         self.probe.asked.notify_one();
     }
 }

@@ -44,7 +44,7 @@ impl ServerTransport for ZmtpPeer {
         let is_closed = self.link.closed().is_some();
         let Some((message, others)) = self.link.receive() else {
             let is_first = is_closed && !std::mem::replace(&mut self.is_closed, is_closed);
-            return Ok(is_first.then_some(Arrival::Closed));
+            return Ok(is_first.then(|| Arrival::Closed { refused: self.link.refused() }));
         };
         let OtherFrames::All(others) = others else { return Ok(Some(Arrival::RouteTooLong)) };
         for frame in others {

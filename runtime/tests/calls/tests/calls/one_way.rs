@@ -233,3 +233,17 @@ fn a_handler_past_its_deadline_is_dropped() {
         server.journal.has("a dropped").await;
     });
 }
+
+/// More than the system takes at once is on its way when the channel is dropped.
+#[test]
+fn what_was_sent_leaves_although_the_channel_is_dropped() {
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client().await;
+        probe.note("x".repeat(12 << 20)).await.unwrap();
+        drop(probe);
+        while server.counters.calls() == 0 {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    });
+}

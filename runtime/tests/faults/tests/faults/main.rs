@@ -2,6 +2,7 @@
 //! these tests.
 
 mod crowds;
+mod engines;
 mod handlers;
 mod link;
 mod processes;
