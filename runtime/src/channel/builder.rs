@@ -24,9 +24,9 @@ impl ChannelBuilder {
     /// Adds a server to call: `tcp://tape.example:7100`, `ipc:///run/tape.sock`, `inproc://tape`. With several, each call goes
     /// to the connected one with the fewest calls in flight; a stream stays on its connection.
     ///
-    /// Both sides of an `inproc` endpoint must have the same [engine](Self::engine). libzmq does not monitor `inproc`: if such a
-    /// server ends, or blocks its thread, calls to it fail with `unavailable` only about twelve seconds later; then the channel
-    /// connects again.
+    /// Both sides of an `inproc` endpoint must have the same [engine](Self::engine). On [`Engine::Zmtp`], it is like any other. On
+    /// [`Engine::Libzmq`], nothing tells that such a server has ended: if it does, or blocks its thread, calls to it fail with
+    /// `unavailable` only about twelve seconds later; then the channel connects again.
     pub fn endpoint(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
         self
@@ -78,9 +78,13 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets the interval between heartbeats to a server (`ZMQ_HEARTBEAT_IVL`); after a little over three intervals without a sign
-    /// of life, the connection is dead. libzmq's own threads send and answer heartbeats, so a busy server is not considered dead;
-    /// but a message must get through in that time, which bounds how slow a link may be. 3 s by default.
+    /// Sets the interval between heartbeats to a server; a little over three intervals after one without an answer, the connection
+    /// is dead. A server answers while handlers hold up all of its threads, on either engine, so a busy server is not considered
+    /// dead. What is sent must get through in that time if the server says nothing else meanwhile, which bounds how slow a link may
+    /// be. 3 s by default.
+    ///
+    /// On [`Engine::Zmtp`], the server is asked once it has sent nothing for the interval, and each byte that arrives is a sign of
+    /// life. On [`Engine::Libzmq`], this is `ZMQ_HEARTBEAT_IVL`, and only whole frames count.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.config.heartbeat = interval;
         self

@@ -29,7 +29,7 @@ pub struct EndpointState {
 pub enum ConnectionState {
     /// Not up, or not yet; it is being tried.
     Connecting,
-    /// Up. `inproc` always counts as up.
+    /// Up. On [`Engine::Libzmq`](crate::Engine::Libzmq), `inproc` always counts as up.
     Ready,
     /// Up, but it has failed too many calls in a row: it is called only if there is no other, or to find out how it is now.
     Ejected,

@@ -9,7 +9,8 @@ use crate::wire::{INITIAL_CREDIT, MAX_BATCH_BYTES};
 /// Largest value of [`Config::max_in_flight`], in bytes.
 const MAX_IN_FLIGHT_BYTES: u64 = 1024 * 1024;
 
-/// Bytes that an idle connection takes: in libzmq, with its buffers, and in this crate's tables.
+/// Maximum number of bytes that a connection takes without its messages: in the engine, of which libzmq has buffers for it, and in
+/// this crate's tables.
 const CONNECTION_BYTES: u64 = 64 * 1024;
 
 /// Bytes that a call in flight takes besides its unread items: entries in tables, a task, an error in place of the answer, small
@@ -128,7 +129,8 @@ impl Config {
 mod tests {
     use super::*;
 
-    /// Holds by default, and wherever there may be many connections: otherwise libzmq's thread has no time for anything else.
+    /// Holds by default, and wherever there may be many connections: otherwise libzmq's thread has no time for anything else, with
+    /// that engine.
     #[test]
     fn an_answer_to_a_heartbeat_is_due_long_before_the_next() {
         for heartbeat in [Config::default().heartbeat, Duration::from_mins(5)] {

@@ -21,9 +21,10 @@ use crate::telemetry::{End, Up};
 /// Time after which a client without calls in flight is forgotten if it sends nothing.
 const IDLE: Duration = Duration::from_secs(60);
 
-/// Maximum number of clients, not counting the first of each connection with a driver of its own. At this number, all clients without calls in flight are forgotten, however recently they have sent
-/// something: routes cost a sender nothing to make up. A forgotten client only misses the notice that the server goes
-/// away. If all clients have calls in flight or records that wait, messages of others are dropped and counted.
+/// Maximum number of clients. The first of a connection with a driver of its own is added all the same. At this number, all
+/// clients without calls in flight are forgotten, however recently they have sent something: routes cost a sender nothing to
+/// make up. A forgotten client only misses the notice that the server goes away. If all clients have calls in flight or records
+/// that wait, messages of others are dropped and counted.
 pub(crate) const MAX_PEERS: usize = 131_072;
 
 /// Time without a sweep after one that left the maximum number of clients.

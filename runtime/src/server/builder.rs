@@ -54,8 +54,13 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds an endpoint to listen at: `tcp://127.0.0.1:7100`, `tcp://*:7100`, `tcp://127.0.0.1:*` for any free port,
-    /// `ipc:///run/tape.sock`, `inproc://tape`. May be called several times.
+    /// Adds an endpoint to listen at: `tcp://127.0.0.1:7100`, `tcp://[::1]:7100`, `tcp://*:7100`, `tcp://127.0.0.1:*` for any
+    /// free port, `ipc:///run/tape.sock`, `ipc://@tape` for an abstract name of Linux, `inproc://tape`. May be called several
+    /// times.
+    ///
+    /// The file of a Unix socket goes with its server. [`Engine::Zmtp`] takes over a file that a server has left behind, and
+    /// refuses to bind where one listens; [`Engine::Libzmq`] takes over either. Clients of an `inproc` endpoint are channels of
+    /// the same process with the same engine.
     pub fn bind(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
         self
@@ -127,13 +132,15 @@ impl ServerBuilder {
         self
     }
 
-    /// Sets the interval between heartbeats on a connection (`ZMQ_HEARTBEAT_IVL`). A connection without an answer within a third
-    /// of the interval, and no less than 5 s, is closed, so that connections which were cut off hold no file descriptors. A
-    /// message must get through in that time, which bounds how slow a link may be. When calls end is set by the [peer
-    /// timeout](Self::peer_timeout). 30 s by default.
+    /// Sets the interval between heartbeats on a connection. A connection without an answer within a third of the interval, and
+    /// no less than 5 s, is closed, so that connections which were cut off hold no file descriptors. What is sent must get
+    /// through in that time if the client says nothing else meanwhile, which bounds how slow a link may be. When calls end is set
+    /// by the [peer timeout](Self::peer_timeout). 30 s by default.
     ///
-    /// The work of libzmq's thread for heartbeats grows with the square of the number of connections: with ten thousand
-    /// connections and 3 s, the thread would do nothing else.
+    /// On [`Engine::Zmtp`], a client is asked once it has sent nothing for the interval, and each byte that arrives is a sign of
+    /// life. On [`Engine::Libzmq`], this is `ZMQ_HEARTBEAT_IVL`, and only whole frames count. There the work of libzmq's thread
+    /// for heartbeats grows with the square of the number of connections: with ten thousand connections and 3 s, the thread would
+    /// do nothing else.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.config.heartbeat = interval;
         self
@@ -146,13 +153,14 @@ impl ServerBuilder {
         self
     }
 
-    /// Returns the maximum memory in bytes of a server with these settings for `clients` clients, if it reads what they send as
-    /// fast as that arrives. The sum of
+    /// Returns the maximum memory in bytes of a server with these settings for `clients` clients. On [`Engine::Zmtp`] it holds
+    /// whatever they send. On [`Engine::Libzmq`] it holds if the server reads what they send as fast as that arrives; see below. It
+    /// is the sum of
     ///
     /// - what waits for clients that do not read: [`max_waiting`](Self::max_waiting) and a quarter, with 64 KiB for each
     ///   client, or twice [`max_waiting_per_peer`](Self::max_waiting_per_peer) and one message for each client, where that is
     ///   less; all of it twice, since buffers grow by doubling;
-    /// - for each client, 64 KiB for its connection; what libzmq holds to be sent, which is a quarter of
+    /// - for each client, 64 KiB for its connection; what the engine holds to be sent, which is a quarter of
     ///   `max_waiting_per_peer`, but 64 KiB to 1 MiB, and one message, twice; and the message that is coming in, which has up
     ///   to four times [`max_message_size`](Self::max_message_size) and 256 KiB;
     /// - for each call in flight, of which there are [`max_calls_per_peer`](Self::max_calls_per_peer) for each client but no more
@@ -160,12 +168,15 @@ impl ServerBuilder {
     ///   and what that stream may hold unread, which is four times [`stream_window`](Self::stream_window) and one message;
     /// - for each call that may wait for its turn by [`max_running`](Self::max_running), four times `max_message_size`.
     ///
-    /// The sum leaves out what handlers hold, the values that they are called with among it; what middleware holds; and what has
-    /// come in and was not taken yet. The last is next to nothing, unless handlers hold up every thread: then it is all that
-    /// clients send meanwhile. Clients of this project send their calls in flight, what is granted to streams, and 4 MiB of
-    /// one-way calls. Other clients may send without end, and so may one that floods faster than it can be read, for libzmq has
-    /// no bound for it that a client could not use to end the process. A server that also binds `inproc` shares memory with its
-    /// clients there, in an amount that can't be known.
+    /// The sum leaves out what handlers hold, the values that they are called with among it; what middleware holds; and what the
+    /// operating system keeps for its sockets. A client over `inproc` adds up to 512 KiB on [`Engine::Zmtp`]; on
+    /// [`Engine::Libzmq`] it shares memory with the server, in an amount that can't be known.
+    ///
+    /// On [`Engine::Zmtp`], a connection of which enough is in hand is not read from, and TCP makes its client wait. On
+    /// [`Engine::Libzmq`], the sum leaves out what libzmq has received and the server has not taken yet. That is next to nothing,
+    /// unless handlers hold up every thread: then it is all that clients send meanwhile. Clients of this project send their calls
+    /// in flight, what is granted to streams, and 4 MiB of one-way calls. Other clients may send without end, and so may one that
+    /// floods faster than it can be read, for libzmq has no bound for it that a client could not use to end the process.
     #[must_use]
     pub fn worst_case_memory(&self, clients: usize) -> u64 {
         self.config.worst_case_memory(clients)

@@ -12,7 +12,7 @@ pub enum ServeError {
     Bind {
         /// The endpoint.
         endpoint: String,
-        /// What libzmq says.
+        /// What the [engine](crate::Engine) or the system says.
         reason: String,
     },
     /// Two of the services have a method of this name.
@@ -20,9 +20,9 @@ pub enum ServeError {
         /// `package.Service/method`
         method: &'static str,
     },
-    /// The socket failed.
+    /// The socket failed, or the [engine](crate::Engine) can't be used.
     Socket {
-        /// What libzmq says.
+        /// What the engine or the system says.
         reason: String,
     },
 }

@@ -2,14 +2,15 @@
 //! these traits, and does not know what implements them.
 //!
 //! - [`libzmq`]: ROUTER and DEALER sockets of libzmq, and the only code that calls it.
-//! - [`zmtp`]: ZMTP straight on tokio's sockets.
+//! - [`zmtp`]: ZMTP straight on tokio's sockets, the default of [`crate::Engine`]: a [`Listener`], whose connections are
+//!   transports of their own.
 //! - [`memory`]: queues within the process, on tokio's clock, with the faults that a test asks for: for
 //!   [`crate::Channel::local`] and [`crate::testing`].
 //! - [`SendWindow`] and [`SendReceipt`]: the number of bytes sent to a peer that the transport still holds.
 //!
 //! A transport never blocks. Its `poll_changed` reports that something may have changed since the last call, and not
 //! what. So a driver drains its transport until there is nothing left, and only then waits. Sending may consume the
-//! signal of a message that has arrived, so a driver receives once more after it has sent.
+//! signal of a message that has arrived, as it may with libzmq, so a driver receives once more after it has sent.
 
 mod frame_assembler;
 #[cfg(all(feature = "libzmq", unix))]
@@ -62,7 +63,7 @@ pub(crate) enum Arrival<'a> {
     Message { route: &'a [u8], message: Delivered },
     /// A message whose route is too long to be answered.
     RouteTooLong,
-    /// The peer behind this route is gone. Not every transport can tell.
+    /// The peer behind this route is gone. Not every transport can tell: libzmq can't, and `zmtp` tells by [`Arrival::Closed`].
     PeerLost { route: &'a [u8] },
     /// The transport carried a single connection, which is closed. Nothing arrives after it.
     Closed {
@@ -112,7 +113,7 @@ pub(crate) trait ClientTransport: Send + Unpin + 'static {
     fn renew(&mut self) -> Result<(), TransportError>;
 
     /// Returns the minimum time between the loss of a connection and its return. If two messages are sent within half
-    /// of that time and there is no event, they went over the same connection.
+    /// of that time and there is no event, they went over the same connection. Needed for transports whose events may come late.
     fn min_reconnect(&self) -> Duration;
 }
 

@@ -57,7 +57,7 @@ impl SendWindow {
 /// buffer, it is done with all bytes before it, too.
 ///
 /// Small messages are copied by libzmq, which does not report when it is done with them. So now and then one is handed
-/// over as a buffer, with a receipt.
+/// over as a buffer, with a receipt. The engine `zmtp` is done with a message when the system has taken it.
 #[derive(Debug)]
 struct BytesInFlight {
     /// The transport is done with all bytes up to here.

@@ -1,6 +1,6 @@
 //! [`Liveness`]: whether a server is still there, where its transport does not tell. libzmq watches no `inproc`
-//! connection, and of one to a device it knows nothing of the server behind. So the server is asked while calls are in
-//! flight, and taken for gone if it says nothing.
+//! connection, and no transport knows of the server behind a device. So the server is asked while calls are in flight, and
+//! taken for gone if it says nothing.
 
 use std::time::{Duration, Instant};
 
