@@ -10,8 +10,8 @@ use crate::wire::{INITIAL_CREDIT, MAX_BATCH_BYTES};
 const MAX_IN_FLIGHT_BYTES: u64 = 1024 * 1024;
 
 /// Maximum number of bytes that a connection takes without its messages: in the engine, of which libzmq has buffers for it, and in
-/// this crate's tables.
-const CONNECTION_BYTES: u64 = 64 * 1024;
+/// this crate's tables; the bytes that were read from it and not taken apart yet, and the frames that were.
+const CONNECTION_BYTES: u64 = 96 * 1024;
 
 /// Bytes that a call in flight takes besides its unread items: entries in tables, a task, an error in place of the answer, small
 /// items that are collected in its stream, and the blocks that hold its short `bytes` values.

@@ -160,7 +160,7 @@ impl ServerBuilder {
     /// - what waits for clients that do not read: [`max_waiting`](Self::max_waiting) and a quarter, with 64 KiB for each
     ///   client, or twice [`max_waiting_per_peer`](Self::max_waiting_per_peer) and one message for each client, where that is
     ///   less; all of it twice, since buffers grow by doubling;
-    /// - for each client, 64 KiB for its connection; what the engine holds to be sent, which is a quarter of
+    /// - for each client, 96 KiB for its connection; what the engine holds to be sent, which is a quarter of
     ///   `max_waiting_per_peer`, but 64 KiB to 1 MiB, and one message, twice; and the message that is coming in, which has up
     ///   to four times [`max_message_size`](Self::max_message_size) and 256 KiB;
     /// - for each call in flight, of which there are [`max_calls_per_peer`](Self::max_calls_per_peer) for each client but no more
