@@ -8,8 +8,9 @@
 //!
 //! A [`Connection`] is made with a [`Config`] once the bytes of a connection can flow. Then, in a loop:
 //!
-//! 1. Inputs: [`Connection::handle_bytes`] for bytes that have arrived, again for those that were not taken once there is no event, or a read into [`Connection::frame_buffer`] followed by
-//!    [`Connection::handle_filled`]; [`Connection::handle_timeout`] once [`Connection::poll_timeout`] has passed.
+//! 1. Inputs: [`Connection::handle_bytes`] for bytes that have arrived, and again for those that were not taken, once there is no
+//!    event; or a read into [`Connection::frame_buffer`] followed by [`Connection::handle_filled`];
+//!    [`Connection::handle_timeout`] once [`Connection::poll_timeout`] has passed.
 //! 2. Outputs, until there is none: [`Connection::poll_event`] for what has happened, [`Connection::poll_transmit`] for
 //!    bytes to send before any message.
 //! 3. Once [`Event::Ready`] has come, messages may be sent: each frame after its [`FrameHeader`], never between two parts of what
