@@ -108,7 +108,9 @@ impl Config {
     fn memory_of_connection(&self) -> u64 {
         let sent =
             BUFFER_SLACK.saturating_mul(self.max_in_flight().saturating_add(self.largest_sent() as u64));
-        CONNECTION_BYTES.saturating_add(sent).saturating_add(max_received(self.session.max_body) as u64)
+        // The frames of a message that are kept, and its last one, which is coming in.
+        let received = 2_u64.saturating_mul(max_received(self.session.max_body) as u64);
+        CONNECTION_BYTES.saturating_add(sent).saturating_add(received)
     }
 
     /// Returns the memory of a call in bytes: an unread stream may hold its window and one message more.

@@ -161,8 +161,8 @@ impl ServerBuilder {
     ///   client, or twice [`max_waiting_per_peer`](Self::max_waiting_per_peer) and one message for each client, where that is
     ///   less; all of it twice, since buffers grow by doubling;
     /// - for each client, 96 KiB for its connection; what the engine holds to be sent, which is a quarter of
-    ///   `max_waiting_per_peer`, but 64 KiB to 1 MiB, and one message, twice; and the message that is coming in, which has up
-    ///   to four times [`max_message_size`](Self::max_message_size) and 256 KiB;
+    ///   `max_waiting_per_peer`, but 64 KiB to 1 MiB, and one message, twice; and the message that is coming in, which takes
+    ///   up to eight times [`max_message_size`](Self::max_message_size) and 512 KiB until it is whole;
     /// - for each call in flight, of which there are [`max_calls_per_peer`](Self::max_calls_per_peer) for each client but no more
     ///   than [`max_calls`](Self::max_calls) in all, 20 KiB, in which small items of its stream gather and its short `bytes` lie;
     ///   and what that stream may hold unread, which is four times [`stream_window`](Self::stream_window) and one message;
@@ -238,7 +238,7 @@ fn bind(
             ServeError::Bind { endpoint, reason }
         }
     };
-    match Engine::of_server(engine).map_err(|reason| ServeError::Socket { reason })? {
+    match Engine::of_server(engine).map_err(|reason| ServeError::Engine { reason })? {
         Engine::Zmtp => {
             let (listener, bound) = ZmtpListener::bind(endpoints, link).map_err(failed)?;
             Ok((Box::pin(ListenerDriver::new(listener, core)), bound))

@@ -20,7 +20,12 @@ pub enum ServeError {
         /// `package.Service/method`
         method: &'static str,
     },
-    /// The socket failed, or the [engine](crate::Engine) can't be used.
+    /// The [engine](crate::Engine) that was chosen, by the program or by its environment, can't be used.
+    Engine {
+        /// Why, and what to do.
+        reason: String,
+    },
+    /// The socket failed.
     Socket {
         /// What the engine or the system says.
         reason: String,
@@ -37,6 +42,7 @@ impl fmt::Display for ServeError {
             Self::DuplicateMethod { method } => {
                 write!(f, "two services of the server have the method `{method}`; add each service once")
             }
+            Self::Engine { reason } => f.write_str(reason),
             Self::Socket { reason } => write!(f, "the server's socket failed: {reason}"),
         }
     }

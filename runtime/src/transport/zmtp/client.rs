@@ -32,6 +32,8 @@ pub(crate) struct ZmtpClient {
     events: VecDeque<LinkEvent>,
     /// Number of tries since the connection was last up.
     tries: u32,
+    /// Whether the driver was told that the connection is up.
+    is_up: bool,
 }
 
 enum State {
@@ -61,7 +63,7 @@ impl ZmtpClient {
     pub(crate) fn connect(endpoint: &str, config: LinkConfig) -> Result<Self, TransportError> {
         let address = Address::to_connect(endpoint)?;
         let state = State::Connecting(Box::pin(open(address.clone())));
-        Ok(Self { address, config, state, events: VecDeque::new(), tries: 0 })
+        Ok(Self { address, config, state, events: VecDeque::new(), tries: 0, is_up: false })
     }
 
     fn link(&mut self) -> Option<&mut Link> {
@@ -72,6 +74,7 @@ impl ZmtpClient {
     }
 
     fn begin(&mut self) {
+        self.is_up = false;
         self.state = State::Connecting(Box::pin(open(self.address.clone())));
     }
 
@@ -96,19 +99,18 @@ impl ZmtpClient {
                     }
                 },
                 State::Linked(link) => {
-                    let was_ready = link.is_ready();
-                    if link.poll_io(context).is_pending() {
-                        return;
-                    }
-                    let is_ready = link.is_ready();
-                    if is_ready && !was_ready {
-                        self.tries = 0;
+                    let _ = link.poll_io(context);
+                    let (is_closed, comes_up) = (link.closed().is_some(), link.was_ready() && !self.is_up);
+                    if comes_up {
+                        (self.is_up, self.tries) = (true, 0);
                         self.events.push_back(LinkEvent::Connected);
                     }
-                    match link.closed() {
-                        None if is_ready && !was_ready => {}
-                        None => return,
-                        Some(_) => return self.lose(was_ready || is_ready),
+                    if is_closed {
+                        return self.lose();
+                    }
+                    // What arrives next is looked for once more, since this was no reason to wait.
+                    if !comes_up {
+                        return;
                     }
                 }
                 State::Lost(_) => return,
@@ -130,15 +132,15 @@ impl ZmtpClient {
         }
     }
 
-    /// Records the loss of the connection. `was_up`: its handshake had been completed.
-    fn lose(&mut self, was_up: bool) {
+    /// Records the loss of the connection.
+    fn lose(&mut self) {
         let State::Linked(link) =
             std::mem::replace(&mut self.state, State::Waiting(Box::pin(sleep(MIN_RECONNECT))))
         else {
             return;
         };
         self.events.push_back(match link.closed() {
-            _ if was_up => LinkEvent::Disconnected,
+            _ if std::mem::take(&mut self.is_up) => LinkEvent::Disconnected,
             Some(Closed::Protocol(error)) => LinkEvent::Unreachable(format!("{NO_HANDSHAKE}: {error}")),
             _ => LinkEvent::Unreachable(format!("{NO_HANDSHAKE}, and closes the connection")),
         });

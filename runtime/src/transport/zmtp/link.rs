@@ -1,12 +1,13 @@
 //! [`Link`]: one connection: the machine that reads and writes ZMTP, and the stream that carries it.
 
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::{Buf, Bytes, BytesMut};
+use tokio::task::coop::{has_budget_remaining, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
 use zsvc_proto::zmtp::{Config, Connection, Error, Event, Heartbeat, Mechanism, SocketType};
 
@@ -41,6 +42,8 @@ pub(super) struct Link {
     stage: Stage,
     /// Whether the handshake was completed.
     was_ready: bool,
+    /// Why nothing can be written any more. What has arrived is read before the connection counts as closed.
+    broken: Option<String>,
     /// Whether a message found no room.
     is_blocked: bool,
     /// An event that was looked at, and not taken yet.
@@ -93,6 +96,7 @@ impl Link {
             is_timer_armed: false,
             stage: Stage::Handshake,
             was_ready: false,
+            broken: None,
             is_blocked: false,
             next: None,
         }
@@ -100,7 +104,12 @@ impl Link {
 
     /// Reports whether messages may be sent.
     pub(super) fn is_ready(&self) -> bool {
-        matches!(self.stage, Stage::Ready)
+        matches!(self.stage, Stage::Ready) && self.broken.is_none()
+    }
+
+    /// Reports whether the handshake was completed, also of a connection that is closed.
+    pub(super) fn was_ready(&self) -> bool {
+        self.was_ready
     }
 
     /// Returns why the connection has ended, if it has.
@@ -152,6 +161,9 @@ impl Link {
         self.write(context);
         if is_drained && self.closed().is_none() {
             self.poll_timer(context);
+            if let Some(why) = self.broken.take() {
+                self.close(Closed::Stream(Some(why)));
+            }
         }
         let has_changed = self.closed().is_some() || self.is_ready() != was_ready;
         if has_changed || self.has_frames() || self.has_room_again() {
@@ -167,7 +179,8 @@ impl Link {
     fn read(&mut self, context: &mut Context<'_>) -> bool {
         for _ in 0..MAX_READS {
             match self.poll_read(context) {
-                Poll::Pending => return true,
+                // Otherwise it is not known whether there is more.
+                Poll::Pending => return has_budget_remaining(),
                 Poll::Ready(Ok(0)) => self.close(Closed::Stream(None)),
                 Poll::Ready(Ok(_)) => {}
                 Poll::Ready(Err(error)) => self.close_stream(&error),
@@ -231,12 +244,12 @@ impl Link {
 
     /// Writes what the machine has to say, and what is left of a message, as far as there is room.
     fn write(&mut self, context: &mut Context<'_>) {
-        if self.closed().is_some() {
+        if self.closed().is_some() || self.broken.is_some() {
             return;
         }
         let commands = std::iter::from_fn(|| self.machine.poll_transmit());
         if let Err(error) = self.outlet.write(commands, context) {
-            self.close_stream(&error);
+            self.broken = Some(error.to_string());
         }
     }
 
@@ -263,7 +276,8 @@ impl Link {
             if self.is_timer_armed && !timer.is_elapsed() {
                 return;
             }
-            self.is_timer_armed = timer.as_mut().poll(context).is_pending();
+            // Where the task has used up its budget, the timer would not keep the task's waker.
+            self.is_timer_armed = pin!(unconstrained(timer.as_mut())).poll(context).is_pending();
             if self.is_timer_armed {
                 return;
             }
@@ -317,7 +331,7 @@ impl Link {
             }
             Ok(Err(message)) => Err(message),
             Err(error) => {
-                self.close_stream(&error);
+                self.broken = Some(error.to_string());
                 Ok(())
             }
         }

@@ -8,6 +8,7 @@
 //! The thread is there for as long as there are connections. It looks at each runtime, and at the threads that run handlers,
 //! four times a second; at the connections only while something is held up.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -23,6 +24,9 @@ const INTERVAL: Duration = Duration::from_millis(250);
 
 /// Minimum number of connections at which those that have ended are looked for.
 const MIN_SWEPT: usize = 64;
+
+/// Maximum number of peers of a runtime that are told at a time: each costs a system call.
+const MAX_TOLD: usize = 4_096;
 
 /// Number of looks after which those that have ended are looked for in any case.
 const LOOKS_PER_SWEEP: u32 = 64;
@@ -45,6 +49,8 @@ struct Runtime {
     sweep_at: usize,
     /// Number of looks so far.
     looks: u32,
+    /// The connection that was looked at last.
+    next: usize,
 }
 
 /// Asks the task of a runtime to run.
@@ -79,16 +85,29 @@ fn run() {
     loop {
         std::thread::sleep(INTERVAL);
         let are_threads_held_up = holdup::look();
-        let mut pulse = pulse();
-        pulse.runtimes.retain_mut(|runtime| runtime.look(are_threads_held_up));
-        if pulse.runtimes.is_empty() {
-            pulse.is_thread_running = false;
+        // The lock is not held while the peers are told: connections are added under it.
+        let (silent, is_over) = pulse().look(are_threads_held_up);
+        for outlet in silent {
+            // It may be the last to hold a connection, with bytes of a user whose drop panics: not the end of this thread.
+            let _ = catch_unwind(AssertUnwindSafe(move || outlet.send_sign_of_life()));
+        }
+        if is_over {
             return;
         }
     }
 }
 
 impl Pulse {
+    /// Looks at every runtime. Returns the connections whose peers are to be told that this side lives; and `true` if there are no
+    /// connections left, so that the thread ends.
+    fn look(&mut self, are_threads_held_up: bool) -> (Vec<Arc<Outlet>>, bool) {
+        let mut silent = Vec::new();
+        self.runtimes.retain_mut(|runtime| runtime.look(are_threads_held_up, &mut silent));
+        let is_over = self.runtimes.is_empty();
+        self.is_thread_running = !is_over;
+        (silent, is_over)
+    }
+
     /// Returns the state of the current runtime, whose id this is.
     fn runtime(&mut self, id: Id) -> &mut Runtime {
         let known = self.runtimes.iter().position(|runtime| runtime.id == id);
@@ -105,7 +124,7 @@ impl Runtime {
     fn current(id: Id) -> Self {
         let probe = Arc::<Probe>::default();
         tokio::spawn(answer(Arc::downgrade(&probe)));
-        Self { id, probe, connections: Vec::new(), sweep_at: MIN_SWEPT, looks: 0 }
+        Self { id, probe, connections: Vec::new(), sweep_at: MIN_SWEPT, looks: 0, next: 0 }
     }
 
     fn add(&mut self, outlet: &Arc<Outlet>) {
@@ -121,25 +140,34 @@ impl Runtime {
         self.connections.retain(|(outlet, _)| outlet.strong_count() > 0);
     }
 
-    /// Looks whether the runtime has run its task, and asks it to do so again. If it is held up, or a thread is, tells the peers
-    /// of the connections whose task has not run either. Returns `false` if there are no connections left.
-    fn look(&mut self, are_threads_held_up: bool) -> bool {
+    /// Looks whether the runtime has run its task, and asks it to do so again. If it is held up, or a thread is, adds the connections
+    /// whose task has not run either to `silent`, in their turn. Returns `false` if there are no connections left.
+    fn look(&mut self, are_threads_held_up: bool, silent: &mut Vec<Arc<Outlet>>) -> bool {
         self.looks = self.looks.wrapping_add(1);
         if self.connections.len() < MIN_SWEPT || self.looks.is_multiple_of(LOOKS_PER_SWEEP) {
             self.sweep();
         }
         let is_held_up = self.probe.is_unanswered.swap(true, Ordering::Relaxed);
         if is_held_up || are_threads_held_up {
-            for (outlet, seen) in &mut self.connections {
-                let Some(outlet) = outlet.upgrade() else { continue };
-                let turns = outlet.turns();
-                if std::mem::replace(seen, turns) == turns {
-                    outlet.send_sign_of_life();
-                }
-            }
+            self.collect_silent(silent);
         }
         self.probe.asked.notify_one();
         !self.connections.is_empty()
+    }
+
+    /// Adds the connections whose task has not run since they were looked at last: of each second connection at a time, so that each
+    /// is told every other look, and of no more than [`MAX_TOLD`].
+    fn collect_silent(&mut self, silent: &mut Vec<Arc<Outlet>>) {
+        let number = self.connections.len();
+        for _ in 0..number.div_ceil(2).min(MAX_TOLD) {
+            self.next = (self.next + 1) % number;
+            let (outlet, seen) = &mut self.connections[self.next];
+            let Some(outlet) = outlet.upgrade() else { continue };
+            let turns = outlet.turns();
+            if std::mem::replace(seen, turns) == turns {
+                silent.push(outlet);
+            }
+        }
     }
 }
 

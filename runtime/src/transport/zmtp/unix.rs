@@ -51,6 +51,9 @@ impl IpcListener {
     }
 }
 
+/// `EPROTOTYPE`: the socket there is not one for datagrams. Source: `connect(2)`.
+const OTHER_TYPE: i32 = if cfg!(any(target_os = "linux", target_os = "android")) { 91 } else { 41 };
+
 /// Removes the file of a server that is gone.
 fn remove_stale(path: &Path) -> io::Result<()> {
     let in_use = |what| Err(io::Error::new(io::ErrorKind::AddrInUse, what));
@@ -63,7 +66,9 @@ fn remove_stale(path: &Path) -> io::Result<()> {
             }
             std::fs::remove_file(path)
         }
-        _ => in_use("another server listens there"),
+        // Such as one of permissions.
+        Err(error) if error.raw_os_error() != Some(OTHER_TYPE) => Err(error),
+        Ok(()) | Err(_) => in_use("another server listens there"),
     }
 }
 
