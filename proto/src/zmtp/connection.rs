@@ -59,8 +59,9 @@ const MAX_PING_CONTEXT_BYTES: usize = 16;
 /// A frame that tells a peer that [knows pings](Peer::knows_pings) of life, without having been asked: a `PONG`. It may be sent
 /// between two messages.
 pub const SIGN_OF_LIFE: &[u8] = b"\x04\x05\x04PONG";
-/// Maximum number of events that wait, not counting those of one more frame: short frames take far less room on the wire than here.
-const MAX_EVENTS: usize = 256;
+/// Maximum number of frames that are taken at a time: short frames take far less room on the wire than their events do here, and
+/// commands without end must not keep others waiting.
+const MAX_FRAMES_PER_TURN: usize = 256;
 /// Number of events for which room is kept: a flood of short frames is no reason to keep more.
 const MAX_KEPT_EVENTS: usize = 64;
 /// Pongs that wait to be sent. A peer that pings and does not read gets no more of them.
@@ -88,6 +89,8 @@ pub struct Connection {
     transmit: VecDeque<Bytes>,
     /// Number of pongs in `transmit`.
     pongs: usize,
+    /// Whether a ping is in `transmit`.
+    has_ping: bool,
 }
 
 #[derive(Debug)]
@@ -159,16 +162,20 @@ impl Connection {
             events: Events::default(),
             transmit: VecDeque::from([Bytes::copy_from_slice(&greeting)]),
             pongs: 0,
+            has_ping: false,
         }
     }
 
     /// Takes bytes that have arrived. Returns how many were taken: all of them, unless they hold very many frames. The rest is to be
-    /// handed in again once the events were taken.
+    /// handed in again once the events were taken; others may run before.
     pub fn handle_bytes(&mut self, now: Instant, bytes: &[u8]) -> usize {
         let length = bytes.len();
         let mut bytes = bytes;
         self.liveness.heard(now);
-        while !bytes.is_empty() && self.stage != Stage::Failed && self.events.more.len() < MAX_EVENTS {
+        for _ in self.events.more.len()..MAX_FRAMES_PER_TURN {
+            if bytes.is_empty() || self.stage == Stage::Failed {
+                break;
+            }
             let taken = match self.stage {
                 Stage::Greeting => self.take_greeting(&mut bytes),
                 _ => self.take_frame(&mut bytes),
@@ -189,6 +196,13 @@ impl Connection {
         Some((assembling.buffer(), missing))
     }
 
+    /// Returns the length in bytes of the frame that is arriving, once its header has arrived.
+    #[must_use]
+    #[inline]
+    pub fn arriving(&self) -> Option<usize> {
+        self.assembling.as_ref().map(Assembling::length)
+    }
+
     /// Says that bytes were read to where [`Connection::frame_buffer`] has said.
     pub fn handle_filled(&mut self, now: Instant) {
         self.liveness.heard(now);
@@ -206,10 +220,14 @@ impl Connection {
             return;
         }
         match self.liveness.check(now) {
-            Verdict::Nothing => {}
             Verdict::Dead(after) => self.fail(Error::Silent { after }),
             // No time to live: how long this side may be silent is this side's own affair.
-            Verdict::Ping => self.send(command::write("PING", &[&[0, 0]])),
+            Verdict::Ping if !self.has_ping => {
+                self.has_ping = true;
+                self.send(command::write("PING", &[&[0, 0]]));
+            }
+            // Where a ping was not sent yet, the peer reads nothing.
+            Verdict::Nothing | Verdict::Ping => {}
         }
     }
 
@@ -235,7 +253,7 @@ impl Connection {
         let bytes = self.transmit.pop_front()?;
         if self.transmit.is_empty() {
             // Not kept: there is something to send at the beginning, and rarely after that.
-            (self.transmit, self.pongs) = (VecDeque::new(), 0);
+            (self.transmit, self.pongs, self.has_ping) = (VecDeque::new(), 0, false);
         }
         Some(bytes)
     }

@@ -89,6 +89,11 @@ impl Assembling {
         Self { header, length, body: BytesMut::with_capacity(length.min(FIRST_RESERVE_BYTES)) }
     }
 
+    /// Returns the length of the whole body.
+    pub(super) fn length(&self) -> usize {
+        self.length
+    }
+
     /// Returns the number of bytes that are missing.
     pub(super) fn missing(&self) -> usize {
         self.length - self.body.len()

@@ -205,7 +205,14 @@ fn pings_are_answered_with_their_context_and_a_flood_of_them_is_not() {
     let [mut client, mut server] = pair();
     server.handle_bytes(Instant::now(), &command::write("PING", &[&[0, 0], b"context"]));
     assert_eq!(server.poll_transmit().as_deref(), Some(&command::write("PONG", &[b"context"])[..]));
-    server.handle_bytes(Instant::now(), &command::write("PING", &[&[0, 0]]).repeat(100_000));
+    let mut flood = &command::write("PING", &[&[0, 0]]).repeat(10_000)[..];
+    let mut turns = 0_usize;
+    while !flood.is_empty() {
+        let taken = server.handle_bytes(Instant::now(), flood);
+        flood = &flood[taken..];
+        turns += 1;
+    }
+    assert_eq!(turns, 10_000_usize.div_ceil(MAX_FRAMES_PER_TURN), "others may run in between");
     let pongs = std::iter::from_fn(|| server.poll_transmit()).count();
     assert_eq!(pongs, MAX_WAITING_PONGS);
     server.handle_bytes(Instant::now(), &command::write("PING", &[&[0, 0], &[7; 17]]));
@@ -297,4 +304,19 @@ fn what_waits_is_bounded_however_short_the_frames_are() {
         arrived += waiting;
     }
     assert_eq!(arrived, 10_000);
+}
+
+#[test]
+fn a_peer_that_does_not_read_has_one_ping_waiting() {
+    let start = Instant::now();
+    let [_, mut server] = pair();
+    for count in 1..100 {
+        let at = start + 4 * SECOND * count;
+        server.handle_timeout(at);
+        server.handle_bytes(at, &frame(b"", false));
+    }
+    assert_eq!(server.transmit.len(), 1);
+    assert!(server.poll_transmit().is_some());
+    server.handle_timeout(start + 500 * SECOND);
+    assert_eq!(server.transmit.len(), 1, "the one before has left");
 }

@@ -21,6 +21,8 @@ pub(crate) struct FrameAssembler {
     bytes: usize,
     /// Maximum size of a message in bytes.
     max_bytes: usize,
+    /// Whether the message was found to be larger before all of it had arrived, so that nothing more of it is kept.
+    is_too_large: bool,
 }
 
 /// The frames of a message that do not belong to its batch: at a server, its route.
@@ -47,7 +49,7 @@ impl OtherFrames<'_> {
 impl FrameAssembler {
     /// Creates an assembler for messages of up to `max_bytes` bytes.
     pub(crate) fn new(max_bytes: usize) -> Self {
-        Self { frames: Vec::new(), count: 0, bytes: 0, max_bytes }
+        Self { frames: Vec::new(), count: 0, bytes: 0, max_bytes, is_too_large: false }
     }
 
     /// Adds a frame that is not the last.
@@ -55,9 +57,26 @@ impl FrameAssembler {
         self.count += 1;
         self.bytes = self.bytes.saturating_add(frame.len());
         // No frame is kept after one that was not: those at the beginning are the route.
-        if self.frames.len() + 1 == self.count && self.count <= MAX_FRAMES && self.bytes <= self.max_bytes {
+        let is_next = self.frames.len() + 1 == self.count && self.count <= MAX_FRAMES;
+        if is_next && self.bytes <= self.max_bytes && !self.is_too_large {
             self.frames.push(frame);
         }
+    }
+
+    /// Says that a frame of this many bytes is arriving. If the message has too many with it, only what may be its route is kept
+    /// any longer: its sender is told along that.
+    pub(crate) fn announce(&mut self, bytes: usize) {
+        if self.is_too_large || self.bytes.saturating_add(bytes) <= self.max_bytes {
+            return;
+        }
+        let mut route = 0_usize;
+        for frame in &mut self.frames {
+            route = route.saturating_add(frame.len() + 4);
+            if route > MAX_ROUTE_BYTES {
+                *frame = Bytes::new();
+            }
+        }
+        self.is_too_large = true;
     }
 
     /// Completes the message by its last frame. Returns it, and the frames that are not its batch's.
@@ -71,8 +90,9 @@ impl FrameAssembler {
         let bytes = self.bytes.saturating_add(batch.len());
         let (kept, count) = (self.frames.len(), self.count);
         (self.count, self.bytes) = (0, 0);
+        let is_too_large = std::mem::take(&mut self.is_too_large) || bytes > self.max_bytes;
         let own = self.frames.split_off(others.min(kept));
-        let batch = if kept < count || bytes > self.max_bytes {
+        let batch = if kept < count || is_too_large {
             Err(Malformed::TooMuchAttached)
         } else {
             Batch::attach(batch, own)
@@ -118,6 +138,26 @@ mod tests {
         assert_eq!((whole > 80_000, others), (true, Some(0)));
         assert_eq!(assemble(&[b"", b"route"], 1_000_000), (Ok(whole + 5), Some(2)));
         assert_eq!(assemble(&[&b""[..]; MAX_FRAMES - 2], 1_000_000), (Ok(whole), Some(MAX_FRAMES - 2)));
+    }
+
+    #[test]
+    fn a_message_that_will_be_too_large_is_dropped_but_for_its_route_before_it_has_arrived() {
+        let mut assembler = FrameAssembler::new(10_000);
+        for frame in [&b"route"[..], &[7; 6_000], &[7; 3_000]] {
+            assembler.announce(frame.len());
+            assembler.push(Bytes::copy_from_slice(frame));
+        }
+        assembler.announce(995);
+        assert_eq!(assembler.frames.iter().map(Bytes::len).sum::<usize>(), 9_005, "it may still fit");
+        assembler.announce(996);
+        assert_eq!(assembler.frames.iter().map(Bytes::len).collect::<Vec<_>>(), [5, 0, 0]);
+        assembler.push(Bytes::from_static(&[7; 996]));
+        assert_eq!(assembler.frames.len(), 3, "nothing more is kept");
+        let (message, others) = assembler.complete(Bytes::from_static(b"\x01"));
+        assert_eq!((message.batch.map(|_| ()), others.count()), (Err(Malformed::TooMuchAttached), None));
+        drop(others);
+        let (next, _) = assembler.complete(Bytes::from_static(b"\x01"));
+        assert!(next.batch.is_ok(), "the next message is none the worse");
     }
 
     #[test]

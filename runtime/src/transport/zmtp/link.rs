@@ -42,10 +42,7 @@ pub(super) struct Link {
     stage: Stage,
     /// Whether the handshake was completed.
     was_ready: bool,
-    /// Why nothing can be written any more. What has arrived is read before the connection counts as closed.
-    broken: Option<String>,
-    /// Whether a message found no room.
-    is_blocked: bool,
+    room: Room,
     /// An event that was looked at, and not taken yet.
     next: Option<Event>,
 }
@@ -56,6 +53,16 @@ enum Stage {
     Ready,
     /// Nothing is read or written any more. What has arrived may still be taken.
     Closed(Closed),
+}
+
+/// Whether there is room for a message, as far as is known.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Room {
+    Some,
+    /// A message found none.
+    None,
+    /// The peer has reset the connection, and nothing is written any more. What the peer has sent before is still read.
+    Reset,
 }
 
 /// Why a connection has ended.
@@ -96,15 +103,14 @@ impl Link {
             is_timer_armed: false,
             stage: Stage::Handshake,
             was_ready: false,
-            broken: None,
-            is_blocked: false,
+            room: Room::Some,
             next: None,
         }
     }
 
     /// Reports whether messages may be sent.
     pub(super) fn is_ready(&self) -> bool {
-        matches!(self.stage, Stage::Ready) && self.broken.is_none()
+        matches!(self.stage, Stage::Ready) && self.room != Room::Reset
     }
 
     /// Reports whether the handshake was completed, also of a connection that is closed.
@@ -127,7 +133,7 @@ impl Link {
 
     /// Reports whether a message that found no room would find it now.
     pub(super) fn has_room_again(&self) -> bool {
-        self.is_blocked && self.is_ready() && self.outlet.is_empty()
+        self.room == Room::None && self.is_ready() && self.outlet.is_empty()
     }
 
     /// Returns why the handshake was not completed, if the peer was at fault.
@@ -148,6 +154,16 @@ impl Link {
         self.close(Closed::Stream(Some(error.to_string())));
     }
 
+    /// Takes an error of writing. After a reset, what the peer had sent before is still there to be read, up to the end of the
+    /// stream: calls, or the answers to some.
+    fn fail_to_write(&mut self, error: &io::Error) {
+        use io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+        match error.kind() {
+            BrokenPipe | ConnectionAborted | ConnectionReset => self.room = Room::Reset,
+            _ => self.close_stream(error),
+        }
+    }
+
     /// Reads, writes, and does what is due by the clock, as far as that goes without waiting. Reads nothing while frames wait to
     /// be taken. Is ready when frames have arrived, when there is room again for a message that found none, and once when the
     /// handshake is over or the connection is closed.
@@ -161,8 +177,8 @@ impl Link {
         self.write(context);
         if is_drained && self.closed().is_none() {
             self.poll_timer(context);
-            if let Some(why) = self.broken.take() {
-                self.close(Closed::Stream(Some(why)));
+            if self.room == Room::Reset {
+                self.close(Closed::Stream(Some("the peer has reset it".to_owned())));
             }
         }
         let has_changed = self.closed().is_some() || self.is_ready() != was_ready;
@@ -177,6 +193,10 @@ impl Link {
 
     /// Reads until frames have arrived. Returns whether everything was read that has arrived.
     fn read(&mut self, context: &mut Context<'_>) -> bool {
+        if !self.unread.is_empty() {
+            self.take_events();
+            return false;
+        }
         for _ in 0..MAX_READS {
             match self.poll_read(context) {
                 // Otherwise it is not known whether there is more.
@@ -186,7 +206,8 @@ impl Link {
                 Poll::Ready(Err(error)) => self.close_stream(&error),
             }
             self.take_events();
-            if self.has_frames() || self.closed().is_some() {
+            // A long frame is read on at once. What has brought no frame were commands, of which a peer may send without end.
+            if self.has_frames() || self.closed().is_some() || self.machine.arriving().is_none() {
                 return false;
             }
         }
@@ -195,7 +216,10 @@ impl Link {
 
     /// Reads once: straight into a long frame, or into the thread's buffer.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Self { stream, machine, unread, .. } = self;
+        let Self { stream, machine, unread, assembler, .. } = self;
+        if let Some(bytes) = machine.arriving() {
+            assembler.announce(bytes);
+        }
         if let Some((buffer, missing)) = machine.frame_buffer(READ_BYTES) {
             let bytes = ready!(stream.poll_fill(context, buffer, missing))?;
             if bytes > 0 {
@@ -211,12 +235,14 @@ impl Link {
         })
     }
 
-    /// Takes events up to the next frame, which stays for [`Link::receive`].
+    /// Takes events up to the next frame, which stays for [`Link::receive`]. Of bytes that were left, some are looked at.
     fn take_events(&mut self) {
+        let mut may_read_on = true;
         while self.next.is_none() {
             match self.machine.poll_event() {
-                None if self.unread.is_empty() => return,
+                None if self.unread.is_empty() || !may_read_on => return,
                 None => {
+                    may_read_on = false;
                     let taken = self.machine.handle_bytes(clock::now(), &self.unread);
                     self.unread.advance(taken);
                     if self.unread.is_empty() {
@@ -244,12 +270,12 @@ impl Link {
 
     /// Writes what the machine has to say, and what is left of a message, as far as there is room.
     fn write(&mut self, context: &mut Context<'_>) {
-        if self.closed().is_some() || self.broken.is_some() {
+        if self.closed().is_some() || self.room == Room::Reset {
             return;
         }
         let commands = std::iter::from_fn(|| self.machine.poll_transmit());
         if let Err(error) = self.outlet.write(commands, context) {
-            self.broken = Some(error.to_string());
+            self.fail_to_write(&error);
         }
     }
 
@@ -257,7 +283,7 @@ impl Link {
     pub(super) fn poll_flushed(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             while self.receive().is_some() {}
-            if self.closed().is_some() || self.outlet.is_empty() {
+            if self.closed().is_some() || self.room == Room::Reset || self.outlet.is_empty() {
                 return Poll::Ready(());
             }
             ready!(self.poll_io(context));
@@ -319,19 +345,21 @@ impl Link {
         message: Message,
         receipt: Option<SendReceipt>,
     ) -> Result<(), Message> {
-        self.is_blocked = true;
+        if self.room == Room::Some {
+            self.room = Room::None;
+        }
         if !self.is_ready() {
             receipt.into_iter().for_each(SendReceipt::void);
             return Err(message);
         }
         match self.outlet.send(route, message, receipt) {
             Ok(Ok(())) => {
-                self.is_blocked = false;
+                self.room = Room::Some;
                 Ok(())
             }
             Ok(Err(message)) => Err(message),
             Err(error) => {
-                self.broken = Some(error.to_string());
+                self.fail_to_write(&error);
                 Ok(())
             }
         }

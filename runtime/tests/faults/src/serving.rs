@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::Args;
 use tokio::signal::unix::{SignalKind, signal};
-use zsvc::Server;
+use zsvc::{Engine, Server};
 
 use crate::faults::v1::LedgerServer;
 use crate::{Book, Keeper};
@@ -19,6 +19,9 @@ pub struct Serving {
     /// File to which keys are written.
     #[arg(long)]
     book: PathBuf,
+    /// Maximum size of a message in bytes.
+    #[arg(long)]
+    message_size: Option<usize>,
     /// Milliseconds after which a silent client is dropped.
     #[arg(long)]
     peer_timeout: Option<u64>,
@@ -28,9 +31,17 @@ pub struct Serving {
     /// Milliseconds that calls in flight get to end after the server was asked to stop.
     #[arg(long)]
     grace: Option<u64>,
+    /// Engine that carries messages; by default that of the environment.
+    #[arg(long, value_parser = engine)]
+    engine: Option<Engine>,
     /// Number of worker threads; one per core by default.
     #[arg(long)]
     threads: Option<usize>,
+}
+
+fn engine(name: &str) -> Result<Engine, String> {
+    let found = [Engine::Zmtp, Engine::Libzmq].into_iter().find(|engine| engine.name() == name);
+    found.ok_or_else(|| "an engine is `zmtp` or `libzmq`".to_owned())
 }
 
 impl Serving {
@@ -51,6 +62,12 @@ impl Serving {
         let keeper = Keeper::new(Book::open(&self.book)?);
         let tally = keeper.tally();
         let mut builder = Server::builder().service(LedgerServer::new(keeper)).bind(self.bind);
+        if let Some(engine) = self.engine {
+            builder = builder.engine(engine);
+        }
+        if let Some(bytes) = self.message_size {
+            builder = builder.max_message_size(bytes);
+        }
         if let Some(timeout) = self.peer_timeout {
             builder = builder.peer_timeout(Duration::from_millis(timeout));
         }

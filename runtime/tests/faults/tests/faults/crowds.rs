@@ -91,7 +91,7 @@ fn five_thousand_connections_that_connect_and_vanish_leave_nothing_behind() {
 #[test]
 fn a_server_without_descriptors_serves_whom_it_has_and_takes_others_once_it_can() {
     run(async {
-        let server = Served::with_files(40).await;
+        let server = Served::with_files(40, &[]).await;
         let ledger = server.client().await;
         let address = server.endpoint().strip_prefix("tcp://").unwrap();
         let mut crowd = Vec::new();

@@ -41,17 +41,22 @@ impl Served {
         Self { process, endpoint, folder }
     }
 
-    /// Starts a server that may have the given number of open files, including sockets.
-    pub(crate) async fn with_files(files: usize) -> Self {
+    /// Starts a server with these arguments that may have the given number of open files, including sockets.
+    pub(crate) async fn with_files(files: usize, arguments: &[&str]) -> Self {
         let folder = tempfile::tempdir().expect("a temporary folder can be created");
         let command = format!("ulimit -n {files}; exec \"$0\" \"$@\"");
-        let (process, endpoint) = serve_by(&folder, &["sh", "-c", &command, SERVER], &[]).await;
+        let (process, endpoint) = serve_by(&folder, &["sh", "-c", &command, SERVER], arguments).await;
         Self { process, endpoint, folder }
+    }
+
+    /// Returns the id of its process.
+    pub(crate) fn id(&self) -> u32 {
+        self.process.id().expect("the process has not been waited for")
     }
 
     /// Returns the number of its open files.
     pub(crate) fn open_files(&self) -> usize {
-        let id = self.process.id().expect("the process has not been waited for");
+        let id = self.id();
         std::fs::read_dir(format!("/proc/{id}/fd")).expect("the process is running").count()
     }
 
