@@ -49,24 +49,36 @@ const fn plainly(name: &'static str, bound: Bound) -> Target {
 /// The multi-thread runtime is to reach three quarters of the rate of the current-thread runtime.
 const THREADS: Bound = AtLeast(0.75);
 
+/// The system of this name on the same runtime as the zsvc that is judged.
+const TARPC_ALIKE: &str = "tarpc, same runtime";
+
 const TARGETS: &[Target] = &[
-    against("latency p50", "bare", AtMost(1.15)),
-    against("in-flight-64", "bare", AtLeast(1.0)),
-    against("in-flight-64", "tarpc", AtLeast(1.8)),
-    against("in-flight-64", "tonic", AtLeast(8.0)),
+    against("latency p50", "bare", AtMost(0.75)),
+    against("latency p50", TARPC_ALIKE, AtMost(0.9)),
+    against("latency p50", "capnp", AtMost(0.85)),
+    against("in-flight-8", TARPC_ALIKE, AtLeast(1.25)),
+    against("in-flight-8", "capnp", AtLeast(1.25)),
+    against("in-flight-64", "bare", AtLeast(1.25)),
+    against("in-flight-64", "tarpc", AtLeast(2.5)),
     against("in-flight-1000", "bare", AtLeast(1.0)),
     against("in-flight-1000", "tarpc", AtLeast(4.0)),
-    against("in-flight-1000", "tonic", AtLeast(30.0)),
-    against("server-stream-64", "tonic", AtLeast(1.0)),
-    against("server-stream-4k", "tonic", AtLeast(1.0)),
-    against("stream-trade", "tonic", AtLeast(1.0)),
+    against("cpu-64", "bare", AtMost(1.0)),
+    against("sync-clients", "tarpc", AtLeast(1.1)),
+    against("server-stream-64", "tonic", AtLeast(1.1)),
+    against("server-stream-4k", "tonic", AtLeast(1.5)),
+    against("stream-trade", "tonic", AtLeast(1.5)),
+    against("client-stream-64", "tonic", AtLeast(1.0)),
+    against("bidi-64", "tonic", AtLeast(1.0)),
     against("one-way", "bare", AtLeast(1.0)),
-    against("payload-1m", "bare", AtLeast(0.9)),
+    against("payload-1k", "capnp", AtLeast(1.1)),
+    against("payload-64k", "bare", AtLeast(1.1)),
+    against("payload-1m", "bare", AtLeast(1.1)),
     plainly("payload-1m memory client", AtMost(4.0)),
     plainly("payload-1m memory server", AtMost(4.0)),
     against("in-flight-64", "zerorpc", AtLeast(50.0)),
-    against("idle-1000 memory", "bare", AtMost(1.2)),
-    against("idle-10000 memory", "bare", AtMost(1.2)),
+    plainly("idle-1000 memory", AtMost(4_096.0)),
+    plainly("idle-10000 memory", AtMost(4_096.0)),
+    against("cold-start", "tonic", AtMost(1.0)),
     plainly("allocations-1 client", AtMost(4.0)),
     plainly("allocations-1 server", AtMost(4.0)),
     plainly("allocations-64 client", AtMost(4.0)),
@@ -116,8 +128,15 @@ fn value_of(target: &Target, ours: &str, measurements: &[Measurement]) -> Option
     };
     match target.of {
         None => of(ours),
-        Some(other) => of(other).filter(|value| *value != 0.0).and_then(|value| Some(of(ours)? / value)),
+        Some(TARPC_ALIKE) => {
+            ratio(of(ours), of(if ours == "zsvc-current" { "tarpc-current" } else { "tarpc" }))
+        }
+        Some(other) => ratio(of(ours), of(other)),
     }
+}
+
+fn ratio(ours: Option<f64>, theirs: Option<f64>) -> Option<f64> {
+    Some(ours? / theirs.filter(|value| *value != 0.0)?)
 }
 
 #[cfg(test)]
@@ -138,21 +157,29 @@ mod tests {
 
     #[test]
     fn ratios_are_judged() {
-        let good = [measured("latency p50", "zsvc", 115.0), measured("latency p50", "bare", 100.0)];
-        assert_eq!(row(&good, "latency p50, × bare"), ["≤", "1.15", "1.15", "yes", "–", "not", "measured"]);
-        let bad = [measured("in-flight-64", "zsvc", 7.0), measured("in-flight-64", "tonic", 1.0)];
-        assert_eq!(row(&bad, "in-flight-64, × tonic"), ["≥", "8", "7.00", "no", "–", "not", "measured"]);
+        let good = [measured("latency p50", "zsvc", 70.0), measured("latency p50", "bare", 100.0)];
+        assert_eq!(row(&good, "latency p50, × bare"), ["≤", "0.75", "0.70", "yes", "–", "not", "measured"]);
+        let bad = [measured("in-flight-64", "zsvc", 2.0), measured("in-flight-64", "tarpc", 1.0)];
+        assert_eq!(row(&bad, "in-flight-64, × tarpc"), ["≥", "2.5", "2.00", "no", "–", "not", "measured"]);
+    }
+
+    #[test]
+    fn each_runtime_is_compared_with_a_system_on_the_same() {
+        let numbers = [("zsvc", 8.0), ("zsvc-current", 6.0), ("tarpc", 10.0), ("tarpc-current", 5.0)];
+        let numbers = numbers.map(|(system, value)| measured("latency p50", system, value));
+        let row = row(&numbers, "latency p50, × tarpc, same runtime");
+        assert_eq!(row, ["≤", "0.9", "0.80", "yes", "1.20", "no"]);
     }
 
     #[test]
     fn plain_numbers_are_judged() {
         let measured = [measured("allocations-1 client", "zsvc", 4.5)];
-        assert_eq!(row(&measured, "allocations-1 client"), ["≤", "4", "4.50", "no"]);
+        assert_eq!(row(&measured, "allocations-1 client"), ["≤", "4", "4.50", "no", "–", "not", "measured"]);
     }
 
     #[test]
     fn what_is_missing_is_said() {
         let half = [measured("one-way", "zsvc", 4.5)];
-        assert_eq!(row(&half, "one-way, × bare"), ["≥", "1", "–", "not", "measured"]);
+        assert_eq!(row(&half, "one-way, × bare"), ["≥", "1", "–", "not", "measured", "–", "not", "measured"]);
     }
 }
