@@ -126,6 +126,9 @@ codes! {
     PACKAGE_PARTS = "E0112", "a package of too many parts";
     LONG_NAME = "E0113", "a name that is too long";
     LONG_STRING = "E0114", "a string that is too long";
+    CONFLICT = "E0115", "a merge conflict";
+    NESTED = "E0116", "a declaration inside another";
+    OTHER_LANGUAGE = "E0117", "a file in another language";
 
     // Names.
     UNKNOWN_TYPE = "E0201", "an unknown type";
