@@ -96,3 +96,12 @@ fn a_folder_that_cannot_be_made_is_an_error() {
     let Err(Error::Write { path, .. }) = result else { panic!("no error of writing: {result:?}") };
     assert_eq!(path, Path::new(&in_the_way).join("mod.rs"));
 }
+
+#[test]
+fn an_include_path_that_is_not_there_is_an_error() {
+    let text = message(GOOD, |builder| builder.include("no/such/folder"));
+    assert!(
+        text.starts_with("there is no folder `no/such/folder`, in which imports are to be looked for: "),
+        "{text}"
+    );
+}
