@@ -14,6 +14,7 @@ use std::thread;
 use zsvc_idl::schema::Schema;
 use zsvc_idl::source::SourceMap;
 
+use crate::docs::links::Links;
 use crate::module;
 use crate::names::Names;
 use crate::options::Choices;
@@ -96,7 +97,8 @@ fn threads(schema: &Schema) -> usize {
 fn print_chunks(schema: &Schema, choices: &Choices, next: &AtomicUsize) -> Vec<(usize, String)> {
     let names = Names::new(schema);
     let reach = Reach::new(schema, choices);
-    let generation = Generation { schema, choices, names, reach };
+    let links = Links::new(schema, choices, &names);
+    let generation = Generation { schema, choices, names, reach, links };
     let parts = module::parts(&generation);
     let mut printed = Vec::new();
     loop {

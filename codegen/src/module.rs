@@ -119,7 +119,10 @@ fn open(generation: &Generation<'_>, child: &ChildNames, prefix: &str, depth: us
     let ChildNames { part, name, module } = child;
     let full_name = format!("{prefix}{part}");
     let docs = match module.package.map(|id| &generation.schema.package(id).docs) {
-        Some(docs) if !docs.trim().is_empty() => docs::doc(docs),
+        // What is above a module is in the module around it, for links as well.
+        Some(docs) if !docs.trim().is_empty() => {
+            docs::linked(docs, &|name| generation.links.path(name, &generation.names, depth))
+        }
         Some(_) => docs::doc(&format!("The package `{full_name}`.")),
         None => docs::doc(&format!("Packages below `{full_name}`.")),
     };

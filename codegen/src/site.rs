@@ -8,6 +8,7 @@ use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::quote;
 use zsvc_idl::schema::{Builtin, Field, PackageId, Schema, Type, TypeDefinition, TypeId, TypeKind};
 
+use crate::docs::links::Links;
 use crate::names::{Names, PackageNames};
 use crate::options::Choices;
 use crate::reach::Reach;
@@ -23,6 +24,8 @@ pub(crate) struct Generation<'a> {
     pub(crate) names: Names,
     /// Properties of its types.
     pub(crate) reach: Reach,
+    /// What names in docs lead to.
+    pub(crate) links: Links,
 }
 
 /// The module that items are emitted into.
@@ -90,6 +93,12 @@ impl<'a> Site<'a> {
         let up = (0..up).map(|_| quote!(super::));
         let down = &generation.names.package(package).path;
         quote!(#(#up)*#(#down::)*#name)
+    }
+
+    /// Returns the path that a name in docs leads to, from this module.
+    pub(crate) fn link(self, name: &str) -> Option<String> {
+        let above = self.names().path.len() + usize::from(self.is_inside);
+        self.generation.links.path(name, &self.generation.names, above)
     }
 
     /// Returns the Rust type of a type.
