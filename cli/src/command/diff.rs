@@ -30,7 +30,7 @@ pub(crate) struct Diff {
     /// A folder in which imports are looked for that are not beside the importing file; may be given several times.
     #[arg(short = 'I', long = "include", value_name = "DIR")]
     include: Vec<String>,
-    /// Changes that fail nothing: `source`, `wire` or a code such as `D0305`; may be given several times.
+    /// Changes that fail nothing: `source`, `risk`, `wire` or a code such as `D0305`; may be given several times.
     #[arg(long, value_name = "KIND|CODE", value_parser = allowance)]
     allow: Vec<Allowance>,
     #[command(flatten)]
@@ -45,16 +45,16 @@ enum Allowance {
 }
 
 fn allowance(text: &str) -> Result<Allowance, String> {
-    let kinds = [Kind::Wire, Kind::Source];
+    let kinds = [Kind::Wire, Kind::Risk, Kind::Source];
     if let Some(kind) = kinds.into_iter().find(|kind| kind.name() == text) {
         return Ok(Allowance::Kind(kind));
     }
     match Code::named(text).filter(|code| code.id().starts_with('D')) {
         Some(code) => Ok(Allowance::Code(code)),
-        None => {
-            Err("it must be `source`, `wire` or a code from D0101 on; `zsvc explain --all` lists them"
-                .to_owned())
-        }
+        None => Err(
+            "it must be `source`, `risk`, `wire` or a code from D0101 on; `zsvc explain --all` lists them"
+                .to_owned(),
+        ),
     }
 }
 

@@ -63,7 +63,13 @@ fn first(package: &Package) -> Option<Span> {
 fn lost_services(package: &Package, renamed: bool) -> Effects {
     let is_called = package.services.iter().any(|service| !service.methods.is_empty());
     let flow = Flow::REQUESTS;
-    Effects { old_reads_new: is_called && renamed, new_reads_old: is_called, source: true, flow }
+    Effects {
+        old_reads_new: is_called && renamed,
+        new_reads_old: is_called,
+        source: true,
+        flow,
+        ..Effects::default()
+    }
 }
 
 fn at(change: Change, old: Option<Span>, new: Option<Span>, texts: (&str, &str)) -> Change {

@@ -235,7 +235,7 @@ codes! {
     // Changes of members.
     FIELD_ADDED = "D0301", "a new field or parameter that may be absent";
     MANDATORY_FIELD_ADDED = "D0302", "a new field or parameter that must be there";
-    FIELD_REMOVED = "D0303", "a field or parameter that is gone and could be absent";
+    FIELD_REMOVED = "D0303", "a field or parameter that is gone, could be absent, and can't come back";
     MANDATORY_FIELD_REMOVED = "D0304", "a field or parameter that is gone and had to be there";
     MEMBER_RENAMED = "D0305", "a field, value or variant of another name";
     RENUMBERED = "D0306", "a field, value or variant of another number";
@@ -251,10 +251,12 @@ codes! {
     BOUNDS_WIDENED = "D0316", "bounds that allow more";
     RESERVED_NUMBER_USED = "D0317", "a reserved number that is used";
     VALUE_ADDED = "D0318", "a new value or variant";
-    VALUE_REMOVED = "D0319", "a value or variant that is gone";
+    VALUE_REMOVED = "D0319", "a value or variant that is gone and can't come back";
     PAYLOAD_CHANGED = "D0320", "a variant that carries something else";
     PARAMETERS_MOVED = "D0321", "parameters in another order";
     PARAMETER_RENAMED = "D0322", "a parameter of another name";
+    FIELD_FREED = "D0323", "a field that is gone and whose number is not reserved";
+    VALUE_FREED = "D0324", "a value or variant that is gone and whose number is not reserved";
 
     // Changes of services and methods.
     SERVICE_ADDED = "D0401", "a new service";
