@@ -82,8 +82,9 @@ impl Builder {
         self
     }
 
-    /// Derives more traits for a type, by its full name: `.derive("market.v1.Trade", "PartialOrd")`. Several are
-    /// separated by commas; those that the type already derives are skipped.
+    /// Derives more traits for a type, by its full name: `.derive("market.v1.Trade", "PartialOrd")`; or for all types of a
+    /// package: `.derive("market.v1", "PartialOrd")`. Several are separated by commas; those that a type already derives are
+    /// skipped.
     #[must_use]
     pub fn derive(mut self, name: impl Into<String>, derives: impl Into<String>) -> Self {
         self.options.derives.push((name.into(), derives.into()));
@@ -95,6 +96,23 @@ impl Builder {
     #[must_use]
     pub fn replace(mut self, name: impl Into<String>, replacement: impl Into<String>) -> Self {
         self.options.replacements.push((name.into(), replacement.into()));
+        self
+    }
+
+    /// Takes a package from another crate that generated it: `.extern_package("money.v1", "::money_types")`, where
+    /// `::money_types::money::v1::Amount` is one of its types. Nothing is generated for it here. The path may also start with
+    /// `crate`, for a module of this crate.
+    #[must_use]
+    pub fn extern_package(mut self, name: impl Into<String>, path: impl Into<String>) -> Self {
+        self.options.extern_packages.push((name.into(), path.into()));
+        self
+    }
+
+    /// Sets the path of the runtime, for a crate that depends on it under another name or gets it from another crate:
+    /// `.runtime_path("::acme::zsvc")`. By default it is `::zsvc`.
+    #[must_use]
+    pub fn runtime_path(mut self, path: impl Into<String>) -> Self {
+        self.options.runtime = Some(path.into());
         self
     }
 

@@ -12,7 +12,7 @@ use zsvc_idl::schema::{Constant, PackageId, Service, TypeId};
 
 use crate::names::{ChildNames, ModuleNames, ServiceNames};
 use crate::site::{Generation, Site};
-use crate::{docs, item, layout};
+use crate::{docs, item, layout, runtime};
 
 /// A part of the file.
 #[derive(Debug)]
@@ -52,15 +52,21 @@ fn modules<'a>(
     depth: usize,
     parts: &mut Vec<Part<'a>>,
 ) {
-    for child in &parent.children {
+    for child in parent.children.iter().filter(|child| has_items(generation, &child.module)) {
         parts.push(Part { depth, kind: Kind::Open { child, prefix: prefix.to_owned() } });
-        if let Some(package) = child.module.package {
+        if let Some(package) = child.module.package.filter(|id| !generation.choices.is_extern(*id)) {
             let items = items(generation, package);
             parts.extend(items.map(|kind| Part { depth: depth + 1, kind }));
         }
         modules(generation, &child.module, &format!("{prefix}{}.", child.part), depth + 1, parts);
         parts.push(Part { depth, kind: Kind::Close });
     }
+}
+
+/// Reports whether a module or one inside it is of a package that is generated here.
+fn has_items(generation: &Generation<'_>, module: &ModuleNames) -> bool {
+    let is_own = module.package.is_some_and(|id| !generation.choices.is_extern(id));
+    is_own || module.children.iter().any(|child| has_items(generation, &child.module))
 }
 
 /// Returns the items that a package declares.
@@ -103,7 +109,7 @@ pub(crate) fn print(generation: &Generation<'_>, parts: &[Part<'_>], place: usiz
 /// Returns the tokens of an item.
 fn tokens(generation: &Generation<'_>, kind: &Kind<'_>) -> TokenStream {
     let site = |package: &PackageId| Site::new(generation, *package);
-    match kind {
+    let tokens = match kind {
         Kind::Check => quote!(
             const _: () = ::zsvc::generated::made_for(3);
         ),
@@ -111,6 +117,10 @@ fn tokens(generation: &Generation<'_>, kind: &Kind<'_>) -> TokenStream {
         Kind::Type(package, id) => item::definition(site(package), *id),
         Kind::Service(package, names, service) => item::service(site(package), names, service),
         Kind::Open { .. } | Kind::Close => TokenStream::new(),
+    };
+    match generation.choices.runtime() {
+        Some(path) => runtime::renamed(tokens, &path),
+        None => tokens,
     }
 }
 

@@ -109,6 +109,11 @@ impl Scope {
     }
 }
 
+/// Reports whether a word is a keyword that starts no path.
+pub(crate) fn is_keyword(word: &str) -> bool {
+    KEYWORDS.contains(&word)
+}
+
 /// Returns the identifier of a name that can be one.
 fn ident(name: &str) -> Ident {
     if KEYWORDS.contains(&name) {

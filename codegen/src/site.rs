@@ -78,7 +78,7 @@ impl<'a> Site<'a> {
         self.generation.schema.package(self.package).full_name() + "."
     }
 
-    /// Returns `self::Trade`, `super::super::money::v1::Amount`, or the user's replacement.
+    /// Returns `self::Trade`, `super::super::money::v1::Amount`, the path in another crate, or the user's replacement.
     pub(crate) fn path(self, id: TypeId) -> TokenStream {
         let generation = self.generation;
         if let Some(replacement) = generation.choices.replacement(id) {
@@ -89,9 +89,12 @@ impl<'a> Site<'a> {
         if package == self.package {
             return if self.is_inside { quote!(super::#name) } else { quote!(self::#name) };
         }
+        let down = &generation.names.package(package).path;
+        if let Some(root) = generation.choices.extern_package(package) {
+            return quote!(#root::#(#down::)*#name);
+        }
         let up = self.names().path.len() + usize::from(self.is_inside);
         let up = (0..up).map(|_| quote!(super::));
-        let down = &generation.names.package(package).path;
         quote!(#(#up)*#(#down::)*#name)
     }
 

@@ -13,13 +13,18 @@ use crate::options::{Choices, Sides};
 #[derive(Debug)]
 pub(crate) struct Links {
     items: BTreeMap<String, (PackageId, String)>,
+    /// Paths of the crates from which packages come.
+    roots: BTreeMap<PackageId, String>,
 }
 
 impl Links {
     /// Collects everything that has an item of its own.
     pub(crate) fn new(schema: &Schema, choices: &Choices, names: &Names) -> Self {
-        let mut items = BTreeMap::new();
+        let (mut items, mut roots) = (BTreeMap::new(), BTreeMap::new());
         for (id, package) in (0..).map(PackageId).zip(&schema.packages) {
+            roots.extend(
+                choices.extern_package(id).map(|root| (id, root.to_string().replace(' ', "") + "::")),
+            );
             let (prefix, idents) = (package.full_name() + ".", names.package(id));
             let mut add =
                 |name: &str, ident: &Ident| items.insert(format!("{prefix}{name}"), (id, plain(ident)));
@@ -34,13 +39,17 @@ impl Links {
                 add(&service.name, if has_trait { &own.service } else { &own.client });
             }
         }
-        Self { items }
+        Self { items, roots }
     }
 
     /// Returns the path of a name's item, from a module that lies below others.
     pub(crate) fn path(&self, name: &str, names: &Names, modules_above: usize) -> Option<String> {
         let (package, item) = self.items.get(name)?;
-        let up = if modules_above == 0 { "self::".to_owned() } else { "super::".repeat(modules_above) };
+        let up = match (self.roots.get(package), modules_above) {
+            (Some(root), _) => root.clone(),
+            (None, 0) => "self::".to_owned(),
+            (None, above) => "super::".repeat(above),
+        };
         let down = names.package(*package).path.iter().map(|module| plain(module) + "::");
         Some(up + &down.collect::<String>() + item)
     }

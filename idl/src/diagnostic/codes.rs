@@ -212,6 +212,7 @@ codes! {
     EMPTY_SERVICE = "W0120", "a service without methods";
     MANY_PARAMETERS = "W0121", "a method of many parameters";
     BARE_ANSWER = "W0122", "an answer that can't grow";
+    CRATE_PACKAGE = "W0123", "a package that is named like a crate";
 
     // Changes of packages, which `compat` reports.
     PACKAGE_ADDED = "D0101", "a new package";
