@@ -95,7 +95,7 @@ fn threads(schema: &Schema) -> usize {
 
 /// Prints chunks until all are taken. Returns each with its index.
 fn print_chunks(schema: &Schema, choices: &Choices, next: &AtomicUsize) -> Vec<(usize, String)> {
-    let names = Names::new(schema);
+    let names = Names::new(schema, choices);
     let reach = Reach::new(schema, choices);
     let links = Links::new(schema, choices, &names);
     let generation = Generation { schema, choices, names, reach, links };

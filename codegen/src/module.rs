@@ -33,6 +33,8 @@ enum Kind<'a> {
     },
     Constant(PackageId, &'a Ident, &'a Constant),
     Type(PackageId, TypeId),
+    /// The form of a type of the user's in the place of this one.
+    Form(PackageId, TypeId),
     Service(PackageId, &'a ServiceNames, &'a Service),
     /// The end of a module.
     Close,
@@ -74,14 +76,12 @@ fn items<'a>(generation: &'a Generation<'a>, id: PackageId) -> impl Iterator<Ite
     let (package, names) = (generation.schema.package(id), generation.names.package(id));
     let constants = names.constants.iter().zip(&package.constants);
     let constants = constants.map(move |(name, constant)| Kind::Constant(id, name, constant));
-    let types = package.types.iter().map(move |&ty| Kind::Type(id, ty));
-    let types = types.filter(|kind| matches!(kind, Kind::Type(_, ty) if !is_replaced(generation, *ty)));
+    let kind = move |ty: TypeId| {
+        if generation.choices.is_replaced(ty) { Kind::Form(id, ty) } else { Kind::Type(id, ty) }
+    };
+    let types = package.types.iter().map(move |&ty| kind(ty));
     let services = names.services.iter().zip(&package.services);
     constants.chain(types).chain(services.map(move |(names, service)| Kind::Service(id, names, service)))
-}
-
-fn is_replaced(generation: &Generation<'_>, id: TypeId) -> bool {
-    generation.choices.is_replaced(id)
 }
 
 /// Appends the part at an index to the text of those before it.
@@ -115,6 +115,7 @@ fn tokens(generation: &Generation<'_>, kind: &Kind<'_>) -> TokenStream {
         ),
         Kind::Constant(package, name, constant) => item::constant(site(package), name, constant),
         Kind::Type(package, id) => item::definition(site(package), *id),
+        Kind::Form(package, id) => item::form(site(package), *id),
         Kind::Service(package, names, service) => item::service(site(package), names, service),
         Kind::Open { .. } | Kind::Close => TokenStream::new(),
     };

@@ -18,8 +18,10 @@ pub struct Options {
     /// package, which stands for all of its types that are declared and not replaced.
     pub derives: Vec<(String, String)>,
     /// Pairs of a type's full name and the Rust type that replaces it: `("market.v1.Trade", "::my::Trade")`.
-    /// That type must be `Clone + Debug + PartialEq`, `serde::Serialize` and `serde::Deserialize` in the form of the wire,
-    /// and checks `@len` and `@range` itself.
+    /// That type must be `Clone + Debug + PartialEq`. If zsvc generated it, it is written and checked as it is elsewhere. Any
+    /// other must be `serde::Serialize` and `serde::Deserialize`, and be written as what it replaces: an alias of a string as
+    /// text, of which serde is told that it is for people; a struct as a sequence of its fields in the order of their numbers, or
+    /// as a map; an enum as its number. One of another shape is not sent. `@len` and `@range` of a field hold for what is written.
     pub replacements: Vec<(String, String)>,
     /// Pairs of a package's full name and the path of the crate or module that has its generated code:
     /// `("money.v1", "::money_types")`, where `::money_types::money::v1::Amount` is a type. Nothing is generated for it here.

@@ -98,6 +98,21 @@ impl<'a> Site<'a> {
         quote!(#(#up)*#(#down::)*#name)
     }
 
+    /// Returns the path of the form of a replaced type: `self::AmountForm`.
+    pub(crate) fn form_path(self, id: TypeId) -> TokenStream {
+        let generation = self.generation;
+        let package = generation.schema.definition(id).package;
+        let up = self.names().path.len() + usize::from(self.is_inside);
+        let up = (0..up).map(|_| quote!(super::));
+        let down = &generation.names.package(package).path;
+        let name = generation.names.form(id);
+        match (package == self.package, self.is_inside) {
+            (true, false) => quote!(self::#name),
+            (true, true) => quote!(super::#name),
+            (false, _) => quote!(#(#up)*#(#down::)*#name),
+        }
+    }
+
     /// Returns the path that a name in docs leads to, from this module.
     pub(crate) fn link(self, name: &str) -> Option<String> {
         let above = self.names().path.len() + usize::from(self.is_inside);
@@ -149,6 +164,11 @@ impl<'a> Site<'a> {
             ty = target;
         }
         ty
+    }
+
+    /// Returns `ty` with all aliases resolved, those that are replaced as well: what the schema says.
+    pub(crate) fn declared(self, ty: &'a Type) -> &'a Type {
+        self.generation.schema.resolved(ty)
     }
 
     /// Reports whether a user's type replaces this one.
