@@ -38,6 +38,10 @@ impl Comparison<'_> {
             let what = format!("package `{}`", after.full_name());
             out.extend(first(before).zip(first(after)).map(|(old, new)| notes::docs(&what, old, new)));
         }
+        if let (Some(old), Some(new)) = (first(before), first(after)) {
+            let what = format!("package `{}`", after.full_name());
+            notes::meta(&what, (old, &before.meta), (new, &after.meta), out);
+        }
         self.constants(before, after, out);
     }
 

@@ -282,4 +282,5 @@ codes! {
     DEADLINE_CHANGED = "D0504", "another deadline";
     IDEMPOTENT_CHANGED = "D0505", "whether a method may be tried again";
     OVERLAP_CHANGED = "D0506", "what is done with calls that overlap";
+    META_CHANGED = "D0507", "other metadata";
 }
