@@ -80,6 +80,10 @@ impl Mask<'_> {
 
     /// Takes characters out that no editor shows, or that look like a space.
     fn unseen(&mut self, text: &str) {
+        // Most files are ASCII, and need no pass of their own.
+        if text.is_ascii() {
+            return;
+        }
         let mut runs: Vec<(Range<usize>, char)> = Vec::new();
         for token in token::tokens(text).iter().filter(|token| token.kind == TokenKind::Other) {
             let character = token.text(text).chars().next().unwrap_or_default();
