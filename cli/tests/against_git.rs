@@ -202,7 +202,7 @@ fn a_minus_is_no_file() {
     let folder = repository();
     let (status, _, said) = run(zsvc(folder.path(), &["-", "svc"]));
     assert_eq!(status, Some(2), "{said}");
-    assert!(said.contains("only `zsvc fmt` reads") && said.contains("`./-`"), "{said}");
+    assert!(said.contains("which `zsvc check`, `lint` and `fmt` read") && said.contains("`./-`"), "{said}");
 }
 
 #[test]
@@ -241,4 +241,21 @@ fn nothing_to_compare() {
     let (status, _, said) = run(zsvc(folder.path(), &["--against-git", "HEAD", "nowhere.svc"]));
     assert_eq!(status, Some(2), "{said}");
     assert!(said.contains("nowhere.svc"), "{said}");
+}
+
+#[test]
+fn imports_are_looked_for_in_the_folders_named() {
+    let folder = repository();
+    write(
+        &folder,
+        "svc/deep/all.svc",
+        "package all.v1;\n\nimport \"parts.svc\" as parts;\n\nservice All {\n    rpc all(part: parts.Part);\n}\n",
+    );
+    commit(&folder);
+    write(&folder, "svc/parts.svc", CHANGED);
+    let (status, told, said) = run(zsvc(folder.path(), &["--against-git", "HEAD", "svc"]));
+    assert_eq!((status, said.as_str()), (Some(1), ""));
+    assert!(told.starts_with("wire[D0308]: "), "{told}");
+    let (status, _, said) = run(zsvc(folder.path(), &["--against-git", "HEAD", "svc", "-I", "nowhere"]));
+    assert!(status == Some(2) && said.contains("there is no folder `nowhere`"), "{said}");
 }

@@ -96,3 +96,13 @@ fn a_circle_of_links_in_a_project_ends() {
     std::os::unix::fs::symlink("../..", folder.path().join("svc/deep/up")).expect("a link");
     assert_eq!(zsvc(folder.path(), "check"), (0, String::new()));
 }
+
+#[test]
+fn imports_are_looked_for_in_the_roots() {
+    let folder = project("roots = [\"svc\"]\n");
+    let text = "package deep.v1;\n\nimport \"shop.svc\";\nimport \"deep/other.svc\";\n";
+    fs::write(folder.path().join("svc/deep/deep.svc"), text).expect("a schema");
+    fs::write(folder.path().join("svc/deep/other.svc"), "package other.v1;\n").expect("a schema");
+    assert_eq!(zsvc(folder.path(), "check"), (0, String::new()));
+    assert_eq!(zsvc(&folder.path().join("svc/deep"), "check deep.svc"), (0, String::new()));
+}

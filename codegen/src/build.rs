@@ -2,8 +2,9 @@
 //!
 //! Cargo's instructions go to standard output, as the protocol for build scripts requires; nothing else is printed.
 
-use std::env;
-use std::path::{MAIN_SEPARATOR_STR, Path, PathBuf};
+use std::collections::BTreeSet;
+use std::path::{Component, MAIN_SEPARATOR_STR, Path, PathBuf};
+use std::{env, fs};
 
 use zsvc_idl::Compilation;
 use zsvc_idl::diagnostic::{Diagnostic, RenderStyle, Severity, render};
@@ -81,8 +82,9 @@ impl Builder {
         self
     }
 
-    /// Derives more traits for a type, by its full name: `.derive("market.v1.Trade", "PartialOrd")`. Several are
-    /// separated by commas; those that the type already derives are skipped.
+    /// Derives more traits for a type, by its full name: `.derive("market.v1.Trade", "PartialOrd")`; or for all types of a
+    /// package: `.derive("market.v1", "PartialOrd")`. Several are separated by commas; those that a type already derives are
+    /// skipped.
     #[must_use]
     pub fn derive(mut self, name: impl Into<String>, derives: impl Into<String>) -> Self {
         self.options.derives.push((name.into(), derives.into()));
@@ -94,6 +96,23 @@ impl Builder {
     #[must_use]
     pub fn replace(mut self, name: impl Into<String>, replacement: impl Into<String>) -> Self {
         self.options.replacements.push((name.into(), replacement.into()));
+        self
+    }
+
+    /// Takes a package from another crate that generated it: `.extern_package("money.v1", "::money_types")`, where
+    /// `::money_types::money::v1::Amount` is one of its types. Nothing is generated for it here. The path may also start with
+    /// `crate`, for a module of this crate.
+    #[must_use]
+    pub fn extern_package(mut self, name: impl Into<String>, path: impl Into<String>) -> Self {
+        self.options.extern_packages.push((name.into(), path.into()));
+        self
+    }
+
+    /// Sets the path of the runtime, for a crate that depends on it under another name or gets it from another crate:
+    /// `.runtime_path("::acme::zsvc")`. By default it is `::zsvc`.
+    #[must_use]
+    pub fn runtime_path(mut self, path: impl Into<String>) -> Self {
+        self.options.runtime = Some(path.into());
         self
     }
 
@@ -122,6 +141,9 @@ impl Builder {
     /// Reads the files and writes the generated Rust, unless the file already holds it.
     pub fn compile(self) -> Result<(), Error> {
         let folder = self.folder.clone().or_else(default_folder).ok_or(Error::NoOutputFolder)?;
+        if let Some(missing) = self.includes.iter().find(|folder| !Path::new(folder).is_dir()) {
+            return Err(Error::NoSuchInclude { folder: PathBuf::from(missing) });
+        }
         let plan = self.plan().map_err(|wrong| Error::Project { rendered: rendered(&wrong) })?;
         let disk = Disk::default();
         let compilation = zsvc_idl::compile_with(&disk, &plan.files, &plan.includes, &plan.levels);
@@ -172,7 +194,7 @@ impl Plan {
             let roots = project.roots.iter().filter(|root| !holds_output(Path::new(root)));
             self.told_to_cargo.extend(roots.map(|root| format!("cargo:rerun-if-changed={root}")));
         }
-        self.includes.extend(project.include.iter().cloned());
+        self.includes.extend(project.include_paths());
         self.levels = project.levels(Levels::of_check());
         if let Some(output) = output {
             self.options.or(&output.options);
@@ -213,14 +235,25 @@ fn slashed(path: impl AsRef<Path>) -> String {
 
 /// Returns the dependencies and warnings in Cargo's protocol.
 ///
-/// Paths where an import was not found are left out: Cargo treats a missing file as a changed one, and would run the
-/// build script every time.
+/// Where an import was looked for and not found, a new file would be imported instead of the one that was. The folder
+/// that would hold it is named, since Cargo treats a missing file as a changed one, and would run the build script every
+/// time.
 fn told_to_cargo(disk: &Disk, compilation: &Compilation) -> Vec<String> {
-    let files = disk.files_read().into_iter().map(|file| format!("cargo:rerun-if-changed={file}"));
+    let folders: BTreeSet<String> = disk.files_missed().iter().filter_map(|path| watched(path)).collect();
+    let paths = disk.files_read().into_iter().chain(folders);
+    let paths = paths.map(|path| format!("cargo:rerun-if-changed={path}"));
+    let shown = named_from_workspace(&compilation.sources);
     let warnings = compilation.diagnostics.iter().filter(|it| it.severity() == Severity::Warning);
-    let warnings =
-        warnings.map(|warning| format!("cargo:warning={}", on_one_line(warning, &compilation.sources)));
-    files.chain(warnings).collect()
+    let warnings = warnings.map(|warning| format!("cargo:warning={}", on_one_line(warning, &shown)));
+    paths.chain(warnings).collect()
+}
+
+/// Returns the folder in which a file, or a folder above it, would be made; none if Cargo's output is in it, too.
+fn watched(path: &str) -> Option<String> {
+    let mut folders = Path::new(path).ancestors().skip(1);
+    let folder = folders.find(|folder| folder.as_os_str().is_empty() || folder.is_dir())?;
+    let folder = if folder.as_os_str().is_empty() { Path::new(".") } else { folder };
+    (!holds_output(folder)).then(|| slashed(folder))
 }
 
 /// Returns one line: Cargo shows only the first of a warning.
@@ -235,17 +268,88 @@ fn on_one_line(diagnostic: &Diagnostic, sources: &SourceMap) -> String {
     line.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Returns files under the names that Cargo and rustc use in messages of the package: from the folder of its workspace.
+fn named_from_workspace(sources: &SourceMap) -> SourceMap {
+    let package = env::var_os("CARGO_MANIFEST_DIR").map(PathBuf::from);
+    let package = package.filter(|package| env::current_dir().is_ok_and(|here| here == *package));
+    let Some(prefix) = package.as_deref().and_then(below_workspace) else { return sources.clone() };
+    let mut named = SourceMap::default();
+    for file in sources.files() {
+        named.add(from_workspace(&prefix, file.path()), file.text());
+    }
+    named
+}
+
+/// Returns the path of a package from the folder of its workspace; none if it is that folder.
+fn below_workspace(package: &Path) -> Option<PathBuf> {
+    let is_workspace = |folder: &&Path| {
+        let text = fs::read_to_string(folder.join("Cargo.toml")).unwrap_or_default();
+        text.lines().any(|line| line.trim_start().starts_with("[workspace"))
+    };
+    let workspace = package.ancestors().find(is_workspace)?;
+    package.strip_prefix(workspace).ok().filter(|below| !below.as_os_str().is_empty()).map(Path::to_owned)
+}
+
+/// Returns a path from the folder of a package as one from that of its workspace. What lies outside of the workspace, and
+/// an absolute path, stays as it is.
+fn from_workspace(prefix: &Path, path: &str) -> String {
+    let mut whole = PathBuf::new();
+    for part in prefix.join(path).components() {
+        match part {
+            Component::ParentDir if !whole.pop() => return path.to_owned(),
+            Component::ParentDir | Component::CurDir => {}
+            part => whole.push(part),
+        }
+    }
+    slashed(whole)
+}
+
 fn rendered(compilation: &Compilation) -> String {
+    let sources = named_from_workspace(&compilation.sources);
     let errors = compilation.diagnostics.iter().filter(|it| it.severity() == Severity::Error);
-    let rendered = errors.map(|error| render(error, &compilation.sources, RenderStyle::Plain));
+    let rendered = errors.map(|error| render(error, &sources, RenderStyle::Plain));
     rendered.collect::<Vec<_>>().join("\n\n")
 }
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
+
+    #[test]
+    fn files_are_named_from_the_folder_of_the_workspace() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let package = folder.path().join("crates/api");
+        fs::create_dir_all(&package).expect("a package");
+        fs::write(folder.path().join("Cargo.toml"), "[workspace]\nmembers = []\n").expect("a workspace");
+        fs::write(package.join("Cargo.toml"), "[package]\n").expect("a package");
+        let prefix = below_workspace(&package).expect("it lies below the workspace");
+        assert_eq!(from_workspace(&prefix, "svc/tape.svc"), "crates/api/svc/tape.svc");
+        assert_eq!(from_workspace(&prefix, "../shared/./money.svc"), "crates/shared/money.svc");
+        assert_eq!(from_workspace(&prefix, "../../../money.svc"), "../../../money.svc");
+        assert_eq!(from_workspace(&prefix, "/svc/tape.svc"), "/svc/tape.svc");
+        assert_eq!(below_workspace(folder.path()), None);
+    }
+
+    #[test]
+    fn a_folder_in_which_a_new_file_would_be_imported_is_watched() {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let path = |name: &str| slashed(folder.path().join(name));
+        fs::create_dir_all(path("svc/a")).and_then(|()| fs::create_dir(path("below"))).expect("folders");
+        fs::write(path("below/money.svc"), "package money;\n").expect("an imported file");
+        fs::write(path("svc/test.svc"), "package test;\nimport \"money.svc\";\nimport \"a/b/c.svc\";\n")
+            .expect("a file");
+
+        let disk = Disk::default();
+        let compilation = zsvc_idl::compile(&disk, &[path("svc/test.svc")], &[path("below")]);
+        let lines = told_to_cargo(&disk, &compilation);
+        // Here `OUT_DIR` is not set, so that nothing is known to be no output.
+        let watched = |name: &str| lines.contains(&format!("cargo:rerun-if-changed={}", path(name)));
+        assert!(watched("below/money.svc") && !watched("svc/money.svc"), "{lines:#?}");
+        assert_eq!(
+            disk.files_missed(),
+            [path("below/a/b/c.svc"), path("svc/a/b/c.svc"), path("svc/money.svc")]
+        );
+    }
 
     #[test]
     fn cargo_hears_of_the_files_that_were_read_and_of_warnings_of_a_line_each() {

@@ -22,6 +22,11 @@ pub enum Error {
     },
     /// The options do not fit the files.
     Options(OptionsError),
+    /// A folder in which imports are to be looked for does not exist.
+    NoSuchInclude {
+        /// The folder, as the builder has it.
+        folder: PathBuf,
+    },
     /// No output folder was given, and Cargo has not set `OUT_DIR`.
     NoOutputFolder,
     /// The generated file cannot be written.
@@ -39,6 +44,11 @@ impl fmt::Display for Error {
             Self::Schema { rendered } => write!(formatter, "the `.svc` files have errors\n\n{rendered}"),
             Self::Project { rendered } => write!(formatter, "the project has errors\n\n{rendered}"),
             Self::Options(error) => error.fmt(formatter),
+            Self::NoSuchInclude { folder } => write!(
+                formatter,
+                "there is no folder `{}`, in which imports are to be looked for: its path starts at the folder of `Cargo.toml`",
+                folder.display()
+            ),
             Self::NoOutputFolder => formatter.write_str(
                 "there is no folder to write to: call this from a build script, or give one with `out_dir`",
             ),
@@ -59,7 +69,11 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Write { reason, .. } => Some(reason),
-            Self::Schema { .. } | Self::Project { .. } | Self::Options(_) | Self::NoOutputFolder => None,
+            Self::Schema { .. }
+            | Self::Project { .. }
+            | Self::Options(_)
+            | Self::NoSuchInclude { .. }
+            | Self::NoOutputFolder => None,
         }
     }
 }

@@ -17,6 +17,7 @@ use zsvc_idl::{LoadError, Loader};
 #[derive(Debug, Default)]
 pub struct Disk {
     read: RefCell<BTreeSet<String>>,
+    missed: RefCell<BTreeSet<String>>,
 }
 
 impl Disk {
@@ -24,6 +25,12 @@ impl Disk {
     #[must_use]
     pub fn files_read(&self) -> Vec<String> {
         self.read.borrow().iter().cloned().collect()
+    }
+
+    /// Returns the paths at which there was no file, in order.
+    #[must_use]
+    pub fn files_missed(&self) -> Vec<String> {
+        self.missed.borrow().iter().cloned().collect()
     }
 }
 
@@ -34,7 +41,10 @@ impl Loader for Disk {
                 self.read.borrow_mut().insert(path.to_owned());
                 Ok(bytes)
             }
-            Err(error) if error.kind() == ErrorKind::NotFound => Err(LoadError::NotFound),
+            Err(error) if error.kind() == ErrorKind::NotFound => {
+                self.missed.borrow_mut().insert(path.to_owned());
+                Err(LoadError::NotFound)
+            }
             Err(error) => Err(LoadError::Unreadable(reason(&error))),
         }
     }

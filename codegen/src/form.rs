@@ -14,7 +14,8 @@ use crate::site::{Held, Site};
 pub(crate) enum Form {
     Plain,
     Bounded,
-    ViaSerde,
+    /// That of a user's type: the path of its form.
+    Replaced(String),
     Nanoseconds,
     Blob,
     Nothing,
@@ -30,16 +31,17 @@ impl Form {
         match site.resolved(ty) {
             Type::Builtin(Builtin::Duration) => Self::Nanoseconds,
             Type::Builtin(Builtin::Bytes) => Self::Blob,
-            Type::Builtin(_) => Self::Plain,
             Type::List(element) => Self::of(site, element).inside(Self::List),
             Type::Optional(inner) => Self::of(site, inner).inside(Self::Optional),
             Type::Map(key, value) => match (Self::of(site, key), Self::of(site, value)) {
                 (Self::Plain, Self::Plain) => Self::Plain,
                 (key, value) => Self::Map(Box::new(key), Box::new(value)),
             },
-            ty if site.is_replaced(ty) => Self::ViaSerde,
+            Type::Named(id) if site.generation.choices.is_replaced(*id) => {
+                Self::Replaced(site.form_path(*id).to_string())
+            }
             Type::Named(id) if site.generation.reach.is_bounded(*id) => Self::Bounded,
-            Type::Named(_) => Self::Plain,
+            Type::Builtin(_) | Type::Named(_) => Self::Plain,
         }
     }
 
@@ -63,8 +65,8 @@ impl Form {
     /// Reports whether a value of this form can violate a bound.
     pub(crate) fn is_bounded(&self) -> bool {
         match self {
-            Self::Bounded => true,
-            Self::Plain | Self::ViaSerde | Self::Nanoseconds | Self::Blob | Self::Nothing => false,
+            Self::Bounded | Self::Replaced(_) => true,
+            Self::Plain | Self::Nanoseconds | Self::Blob | Self::Nothing => false,
             Self::Optional(inner) | Self::List(inner) | Self::Boxed(inner) => inner.is_bounded(),
             Self::Map(key, value) => key.is_bounded() || value.is_bounded(),
         }
@@ -81,7 +83,8 @@ impl ToTokens for Form {
         tokens.extend(match self {
             Self::Plain => quote!(wire::Plain),
             Self::Bounded => quote!(wire::Bounded),
-            Self::ViaSerde => quote!(wire::ViaSerde),
+            // Printed from tokens, and so valid.
+            Self::Replaced(path) => path.parse().unwrap_or_default(),
             Self::Nanoseconds => quote!(wire::Nanoseconds),
             Self::Blob => quote!(wire::Blob),
             Self::Nothing => quote!(wire::Nothing),

@@ -14,6 +14,7 @@ use std::thread;
 use zsvc_idl::schema::Schema;
 use zsvc_idl::source::SourceMap;
 
+use crate::docs::links::Links;
 use crate::module;
 use crate::names::Names;
 use crate::options::Choices;
@@ -94,9 +95,10 @@ fn threads(schema: &Schema) -> usize {
 
 /// Prints chunks until all are taken. Returns each with its index.
 fn print_chunks(schema: &Schema, choices: &Choices, next: &AtomicUsize) -> Vec<(usize, String)> {
-    let names = Names::new(schema);
+    let names = Names::new(schema, choices);
     let reach = Reach::new(schema, choices);
-    let generation = Generation { schema, choices, names, reach };
+    let links = Links::new(schema, choices, &names);
+    let generation = Generation { schema, choices, names, reach, links };
     let parts = module::parts(&generation);
     let mut printed = Vec::new();
     loop {

@@ -31,6 +31,7 @@ mod names;
 mod options;
 mod project;
 mod reach;
+mod runtime;
 mod site;
 
 pub use build::{Builder, compile};

@@ -12,7 +12,7 @@ use zsvc_idl::schema::{Constant, PackageId, Service, TypeId};
 
 use crate::names::{ChildNames, ModuleNames, ServiceNames};
 use crate::site::{Generation, Site};
-use crate::{docs, item, layout};
+use crate::{docs, item, layout, runtime};
 
 /// A part of the file.
 #[derive(Debug)]
@@ -33,6 +33,8 @@ enum Kind<'a> {
     },
     Constant(PackageId, &'a Ident, &'a Constant),
     Type(PackageId, TypeId),
+    /// The form of a type of the user's in the place of this one.
+    Form(PackageId, TypeId),
     Service(PackageId, &'a ServiceNames, &'a Service),
     /// The end of a module.
     Close,
@@ -52,9 +54,9 @@ fn modules<'a>(
     depth: usize,
     parts: &mut Vec<Part<'a>>,
 ) {
-    for child in &parent.children {
+    for child in parent.children.iter().filter(|child| has_items(generation, &child.module)) {
         parts.push(Part { depth, kind: Kind::Open { child, prefix: prefix.to_owned() } });
-        if let Some(package) = child.module.package {
+        if let Some(package) = child.module.package.filter(|id| !generation.choices.is_extern(*id)) {
             let items = items(generation, package);
             parts.extend(items.map(|kind| Part { depth: depth + 1, kind }));
         }
@@ -63,19 +65,23 @@ fn modules<'a>(
     }
 }
 
+/// Reports whether a module or one inside it is of a package that is generated here.
+fn has_items(generation: &Generation<'_>, module: &ModuleNames) -> bool {
+    let is_own = module.package.is_some_and(|id| !generation.choices.is_extern(id));
+    is_own || module.children.iter().any(|child| has_items(generation, &child.module))
+}
+
 /// Returns the items that a package declares.
 fn items<'a>(generation: &'a Generation<'a>, id: PackageId) -> impl Iterator<Item = Kind<'a>> {
     let (package, names) = (generation.schema.package(id), generation.names.package(id));
     let constants = names.constants.iter().zip(&package.constants);
     let constants = constants.map(move |(name, constant)| Kind::Constant(id, name, constant));
-    let types = package.types.iter().map(move |&ty| Kind::Type(id, ty));
-    let types = types.filter(|kind| matches!(kind, Kind::Type(_, ty) if !is_replaced(generation, *ty)));
+    let kind = move |ty: TypeId| {
+        if generation.choices.is_replaced(ty) { Kind::Form(id, ty) } else { Kind::Type(id, ty) }
+    };
+    let types = package.types.iter().map(move |&ty| kind(ty));
     let services = names.services.iter().zip(&package.services);
     constants.chain(types).chain(services.map(move |(names, service)| Kind::Service(id, names, service)))
-}
-
-fn is_replaced(generation: &Generation<'_>, id: TypeId) -> bool {
-    generation.choices.is_replaced(id)
 }
 
 /// Appends the part at an index to the text of those before it.
@@ -103,14 +109,19 @@ pub(crate) fn print(generation: &Generation<'_>, parts: &[Part<'_>], place: usiz
 /// Returns the tokens of an item.
 fn tokens(generation: &Generation<'_>, kind: &Kind<'_>) -> TokenStream {
     let site = |package: &PackageId| Site::new(generation, *package);
-    match kind {
+    let tokens = match kind {
         Kind::Check => quote!(
             const _: () = ::zsvc::generated::made_for(3);
         ),
         Kind::Constant(package, name, constant) => item::constant(site(package), name, constant),
         Kind::Type(package, id) => item::definition(site(package), *id),
+        Kind::Form(package, id) => item::form(site(package), *id),
         Kind::Service(package, names, service) => item::service(site(package), names, service),
         Kind::Open { .. } | Kind::Close => TokenStream::new(),
+    };
+    match generation.choices.runtime() {
+        Some(path) => runtime::renamed(tokens, &path),
+        None => tokens,
     }
 }
 
@@ -119,7 +130,10 @@ fn open(generation: &Generation<'_>, child: &ChildNames, prefix: &str, depth: us
     let ChildNames { part, name, module } = child;
     let full_name = format!("{prefix}{part}");
     let docs = match module.package.map(|id| &generation.schema.package(id).docs) {
-        Some(docs) if !docs.trim().is_empty() => docs::doc(docs),
+        // What is above a module is in the module around it, for links as well.
+        Some(docs) if !docs.trim().is_empty() => {
+            docs::linked(docs, &|name| generation.links.path(name, &generation.names, depth))
+        }
         Some(_) => docs::doc(&format!("The package `{full_name}`.")),
         None => docs::doc(&format!("Packages below `{full_name}`.")),
     };

@@ -10,6 +10,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use crate::options::Choices;
 use proc_macro2::{Ident, Span};
 use zsvc_idl::schema::{EnumValue, Package, PackageId, Schema, TypeDefinition, TypeId, TypeKind};
 
@@ -109,6 +110,11 @@ impl Scope {
     }
 }
 
+/// Reports whether a word is a keyword that starts no path.
+pub(crate) fn is_keyword(word: &str) -> bool {
+    KEYWORDS.contains(&word)
+}
+
 /// Returns the identifier of a name that can be one.
 fn ident(name: &str) -> Ident {
     if KEYWORDS.contains(&name) {
@@ -172,6 +178,8 @@ pub(crate) struct Names {
     enums: Vec<EnumNames>,
     /// By [`PackageId`].
     packages: Vec<PackageNames>,
+    /// Forms of the types that are replaced.
+    forms: BTreeMap<TypeId, Ident>,
     /// Tree of modules; the root has no name.
     pub(crate) root: ModuleNames,
 }
@@ -239,8 +247,9 @@ pub(crate) struct ChildNames {
 
 impl Names {
     /// Computes the identifiers of everything in `schema`.
-    pub(crate) fn new(schema: &Schema) -> Self {
+    pub(crate) fn new(schema: &Schema, choices: &Choices) -> Self {
         let mut names = Self {
+            forms: BTreeMap::new(),
             types: vec![ident("unnamed"); schema.types.len()],
             enums: schema.types.iter().map(EnumNames::of).collect(),
             packages: vec![PackageNames::default(); schema.packages.len()],
@@ -248,13 +257,18 @@ impl Names {
         };
         let packages: Vec<(&[String], PackageId)> =
             (0..).map(PackageId).zip(&schema.packages).map(|(id, package)| (&*package.name, id)).collect();
-        names.root = names.module(schema, &[], &packages);
+        names.root = names.module(schema, choices, &[], &packages);
         names
     }
 
     /// Returns the identifier of a type, without a path.
     pub(crate) fn definition(&self, id: TypeId) -> &Ident {
         &self.types[id.0 as usize]
+    }
+
+    /// Returns the identifier of the form of a replaced type, without a path.
+    pub(crate) fn form(&self, id: TypeId) -> Option<&Ident> {
+        self.forms.get(&id)
     }
 
     /// Returns the identifiers of an enum.
@@ -272,6 +286,7 @@ impl Names {
     fn module(
         &mut self,
         schema: &Schema,
+        choices: &Choices,
         path: &[Ident],
         packages: &[(&[String], PackageId)],
     ) -> ModuleNames {
@@ -291,10 +306,13 @@ impl Names {
         let modules = scope.declare(below.keys().copied());
         if let Some(id) = package {
             self.packages[id.0 as usize].declare_ours(schema.package(id), &mut scope);
+            let replaced = schema.package(id).types.iter().filter(|ty| choices.is_replaced(**ty));
+            let forms = replaced.map(|ty| (*ty, scope.add(&format!("{}Form", schema.definition(*ty).name))));
+            self.forms.extend(forms);
         }
         let children = modules.into_iter().zip(below).map(|(name, (part, packages))| {
             let path: Vec<Ident> = path.iter().chain([&name]).cloned().collect();
-            let module = self.module(schema, &path, &packages);
+            let module = self.module(schema, choices, &path, &packages);
             ChildNames { part: part.to_owned(), name, module }
         });
         ModuleNames { package, children: children.collect() }

@@ -23,13 +23,15 @@ struct Parts {
 }
 
 impl Reach {
-    /// Visits every type of `schema` once. Nothing is known of a replaced type, so it counts as one without bounds and
-    /// without total equality.
+    /// Visits every type of `schema` once. Nothing is known of a replaced type, so it counts as one with bounds and without
+    /// total equality.
     pub(crate) fn new(schema: &Schema, choices: &Choices) -> Self {
         let mut parts: Vec<Parts> = schema.types.iter().map(|_| Parts::default()).collect();
         for (id, definition) in (0..).map(TypeId).zip(&schema.types) {
             if choices.is_replaced(id) {
                 parts[id.0 as usize].inexact = true;
+                // Whether its type has bounds is known to rustc alone, which then checks them.
+                parts[id.0 as usize].bounded = true;
                 continue;
             }
             let mut visitor = Visitor { user: id, parts: &mut parts };
@@ -76,8 +78,6 @@ struct Visitor<'a> {
 
 impl Visitor<'_> {
     fn variants(&mut self, variants: &[Variant]) {
-        // An unknown variant is kept as a `Value`, which may hold a float.
-        self.own().inexact = true;
         for variant in variants {
             match &variant.payload {
                 Payload::Nothing => {}

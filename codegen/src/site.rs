@@ -8,6 +8,7 @@ use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::quote;
 use zsvc_idl::schema::{Builtin, Field, PackageId, Schema, Type, TypeDefinition, TypeId, TypeKind};
 
+use crate::docs::links::Links;
 use crate::names::{Names, PackageNames};
 use crate::options::Choices;
 use crate::reach::Reach;
@@ -23,6 +24,8 @@ pub(crate) struct Generation<'a> {
     pub(crate) names: Names,
     /// Properties of its types.
     pub(crate) reach: Reach,
+    /// What names in docs lead to.
+    pub(crate) links: Links,
 }
 
 /// The module that items are emitted into.
@@ -75,7 +78,7 @@ impl<'a> Site<'a> {
         self.generation.schema.package(self.package).full_name() + "."
     }
 
-    /// Returns `self::Trade`, `super::super::money::v1::Amount`, or the user's replacement.
+    /// Returns `self::Trade`, `super::super::money::v1::Amount`, the path in another crate, or the user's replacement.
     pub(crate) fn path(self, id: TypeId) -> TokenStream {
         let generation = self.generation;
         if let Some(replacement) = generation.choices.replacement(id) {
@@ -86,10 +89,34 @@ impl<'a> Site<'a> {
         if package == self.package {
             return if self.is_inside { quote!(super::#name) } else { quote!(self::#name) };
         }
+        let down = &generation.names.package(package).path;
+        if let Some(root) = generation.choices.extern_package(package) {
+            return quote!(#root::#(#down::)*#name);
+        }
+        let up = self.names().path.len() + usize::from(self.is_inside);
+        let up = (0..up).map(|_| quote!(super::));
+        quote!(#(#up)*#(#down::)*#name)
+    }
+
+    /// Returns the path of the form of a replaced type: `self::AmountForm`.
+    pub(crate) fn form_path(self, id: TypeId) -> TokenStream {
+        let generation = self.generation;
+        let package = generation.schema.definition(id).package;
         let up = self.names().path.len() + usize::from(self.is_inside);
         let up = (0..up).map(|_| quote!(super::));
         let down = &generation.names.package(package).path;
-        quote!(#(#up)*#(#down::)*#name)
+        let name = generation.names.form(id);
+        match (package == self.package, self.is_inside) {
+            (true, false) => quote!(self::#name),
+            (true, true) => quote!(super::#name),
+            (false, _) => quote!(#(#up)*#(#down::)*#name),
+        }
+    }
+
+    /// Returns the path that a name in docs leads to, from this module.
+    pub(crate) fn link(self, name: &str) -> Option<String> {
+        let above = self.names().path.len() + usize::from(self.is_inside);
+        self.generation.links.path(name, &self.generation.names, above)
     }
 
     /// Returns the Rust type of a type.
@@ -137,6 +164,11 @@ impl<'a> Site<'a> {
             ty = target;
         }
         ty
+    }
+
+    /// Returns `ty` with all aliases resolved, those that are replaced as well: what the schema says.
+    pub(crate) fn declared(self, ty: &'a Type) -> &'a Type {
+        self.generation.schema.resolved(ty)
     }
 
     /// Reports whether a user's type replaces this one.

@@ -54,7 +54,95 @@ fn a_missing_file_is_an_error() {
 #[test]
 fn options_about_unknown_types_are_errors() {
     let text = message(GOOD, |builder| builder.derive("test.Thin", "Hash"));
-    assert_eq!(text, "no file declares a type `test.Thin`: write its full name, as in `market.v1.Trade`");
+    assert_eq!(text, "no file declares a type `test.Thin`: did you mean `test.Thing`?");
+    let text = message(GOOD, |builder| builder.replace("other.v1.Thing", "::my::Thing"));
+    assert_eq!(text, "no file declares a type `other.v1.Thing`: did you mean `test.Thing`?");
+    let text = message(GOOD, |builder| builder.derive("other.Else", "Hash"));
+    assert_eq!(text, "no file declares a type `other.Else`: write its full name, as in `market.v1.Trade`");
+}
+
+#[test]
+fn derives_of_a_package_are_those_of_its_types() {
+    let (folder, result) =
+        build("package test;\nstruct A {}\nenum B { One = 1; }\ntype C = A;\n", |builder| {
+            builder.derive("test", "PartialOrd, a::Trait").derive("test.A", "b::Trait")
+        });
+    result.expect("a good file");
+    let text = fs::read_to_string(folder.path().join("out/mod.rs")).expect("the generated file");
+    assert!(
+        text.contains("#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, a::Trait, b::Trait)]"),
+        "{text}"
+    );
+    assert!(
+        text.contains("#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, a::Trait)]"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_package_is_not_replaced_as_a_type_is() {
+    let text = message(GOOD, |builder| builder.replace("test", "::my::types"));
+    assert_eq!(
+        text,
+        "`test` is a package, and `replace` is about one type: all of its types come from another crate by `extern_package`"
+    );
+}
+
+/// Generates from two packages, of which `low` is used by `high`, and both by `test`.
+fn message_of_packages(options: fn(Builder) -> Builder) -> String {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    for (name, text) in [
+        ("low.svc", "package low;\nstruct Low {}\n"),
+        (
+            "high.svc",
+            "package high;\nimport \"low.svc\";\nunion High { A { low: list<low.Low?> = 1; } = 1; }\n",
+        ),
+        ("test.svc", "package test;\nimport \"high.svc\";\nstruct Thing { high: high.High = 1; }\n"),
+    ] {
+        fs::write(folder.path().join(name), text).expect("a file for the test");
+    }
+    let builder = Builder::new().file(folder.path().join("test.svc")).out_dir(folder.path().join("out"));
+    match options(builder).compile() {
+        Ok(()) => fs::read_to_string(folder.path().join("out/mod.rs")).expect("the generated file"),
+        Err(error) => error.to_string(),
+    }
+}
+
+#[test]
+fn packages_of_other_crates_are_named_in_full_and_with_what_they_use() {
+    let text = message_of_packages(|builder| builder.extern_package("hihg", "::types"));
+    assert_eq!(text, "no file has the package `hihg`: did you mean `high`?");
+    let text = message_of_packages(|builder| builder.extern_package("high", "::types"));
+    assert_eq!(
+        text,
+        "the package `high` comes from another crate, and uses `low`, which is generated here: \
+         let `low` come from that crate, too: its code is there"
+    );
+    let text = message_of_packages(|builder| {
+        builder.extern_package("high", "::types").extern_package("low", "::types").derive("high.High", "Eq")
+    });
+    assert!(
+        text.starts_with("`high.High` comes from another crate, so nothing can be chosen for it here: "),
+        "{text}"
+    );
+    let text = message_of_packages(|builder| {
+        builder.extern_package("high", "::types").extern_package("low", "crate::low_types")
+    });
+    assert!(text.contains("pub high: ::types::high::High,"), "{text}");
+    assert!(!text.contains("mod high") && !text.contains("mod low"), "nothing is generated twice: {text}");
+}
+
+#[test]
+fn paths_of_crates_start_at_the_root() {
+    let text = message_of_packages(|builder| builder.extern_package("low", "types"));
+    assert!(
+        text.starts_with(
+            "`types` is not the path of a crate that has `low`: it must start with `::` or `crate`"
+        ),
+        "{text}"
+    );
+    let text = message(GOOD, |builder| builder.runtime_path("acme zsvc"));
+    assert!(text.starts_with("`acme zsvc` is not the path of a crate that has `zsvc`: "), "{text}");
 }
 
 #[test]
@@ -95,4 +183,13 @@ fn a_folder_that_cannot_be_made_is_an_error() {
     let result = Builder::new().file(&good).out_dir(&in_the_way).compile();
     let Err(Error::Write { path, .. }) = result else { panic!("no error of writing: {result:?}") };
     assert_eq!(path, Path::new(&in_the_way).join("mod.rs"));
+}
+
+#[test]
+fn an_include_path_that_is_not_there_is_an_error() {
+    let text = message(GOOD, |builder| builder.include("no/such/folder"));
+    assert!(
+        text.starts_with("there is no folder `no/such/folder`, in which imports are to be looked for: "),
+        "{text}"
+    );
 }

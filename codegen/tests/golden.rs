@@ -132,6 +132,16 @@ fn mocks() {
 }
 
 #[test]
+fn packages_of_another_crate_and_a_renamed_runtime() {
+    let options = Options {
+        extern_packages: vec![("market.money".to_owned(), "::money_types".to_owned())],
+        runtime: Some("::acme::zsvc".to_owned()),
+        ..Options::default()
+    };
+    check("packages", "extern", &options);
+}
+
+#[test]
 fn derives_and_replacements() {
     let pair = |name: &str, value: &str| vec![(name.to_owned(), value.to_owned())];
     let options = Options {

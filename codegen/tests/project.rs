@@ -185,6 +185,7 @@ fn the_project_that_the_reference_shows_is_a_good_one() {
     fs::create_dir(outer.path().join("shared-svc")).expect("the include path");
     let schema = "package market.v1;\nenum Side { Buy = 1; }\nstruct Trade { side: Side = 1; }\n";
     fs::write(folder.join("svc/tape.svc"), schema).expect("a schema");
+    fs::write(folder.join("svc/money.svc"), "package money.v1;\n").expect("a schema");
     fs::write(folder.join("zsvc.toml"), toml).expect("a project file");
     assert_eq!(told(&folder), "");
     let project = Project::find(&folder).expect("nothing is wrong with it").expect("there is one");

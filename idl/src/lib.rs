@@ -7,6 +7,7 @@
 //! Nothing here does I/O or prints: the caller passes a [`Loader`], and [`diagnostic::render`] returns text.
 
 mod ast;
+mod characters;
 mod check;
 pub mod compat;
 pub mod diagnostic;

@@ -2,6 +2,7 @@
 //!
 //! Where bytes come from is up to the [`Loader`]; how bytes become text is in [`text`].
 
+mod other_language;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -267,7 +268,10 @@ fn import_cycles(program: &Program, report: &mut Report) {
         let mut diagnostic =
             Diagnostic::new(diagnostic::IMPORT_CYCLE, graph::describe_cycle(&files, "imports"))
                 .at(closing.path_span, "part of the circle")
-                .help("move what both need into a file that imports neither");
+                .help(
+                    "move what both need into a file that imports neither; it may stay in its package, since one package may \
+                     lie in several files",
+                );
         for (index, file) in cycle.iter().enumerate().skip(1).take(MAX_RELATED) {
             let next = cycle.get(index + 1).copied().unwrap_or(cycle[0]);
             if let Some(import) = import_of(program, *file, next) {

@@ -3,9 +3,10 @@
 //! Nothing is looked up or checked anew here. The functions return an `Option` because the resolver's answers could be
 //! absent for wrong input; for checked input they never are.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use crate::ast::{self, Item, ItemKind, Preamble, ValueKind};
+use crate::ast::{self, Attribute, Item, ItemKind, Preamble, ValueKind};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::resolve::{Model, Symbol};
 use crate::schema::{
@@ -25,6 +26,7 @@ pub(crate) fn lower(model: &Model) -> Option<Schema> {
         let package = &mut schema.packages[model.package(file.id).0 as usize];
         if let Some(declared) = &file.package {
             add_docs(&mut package.docs, &declared.preamble.docs);
+            package.meta.extend(all_meta(&declared.preamble));
             package.spans.push(declared.path.span);
         }
         for item in &file.items {
@@ -57,6 +59,7 @@ fn empty_package(name: &str) -> Package {
     Package {
         name,
         docs: String::new(),
+        meta: BTreeMap::new(),
         constants: Vec::new(),
         types: Vec::new(),
         services: Vec::new(),
@@ -281,6 +284,7 @@ impl Lowering<'_, '_> {
             Some(parameter) => Some(StreamParameter {
                 name: parameter.name.text.clone(),
                 item: self.model.ty(file, &parameter.ty)?,
+                meta: all_meta(&parameter.preamble).collect(),
                 span: parameter.name.span,
             }),
             None => None,
@@ -316,7 +320,24 @@ fn notes(preamble: &Preamble) -> Notes {
         ValueKind::String(text) => Some(text.clone()),
         _ => None,
     });
-    Notes { docs: preamble.docs.clone(), deprecated }
+    Notes { docs: preamble.docs.clone(), deprecated, meta: all_meta(preamble).collect() }
+}
+
+/// Returns the keys and values that the `@meta`s of something give.
+fn all_meta(preamble: &Preamble) -> impl Iterator<Item = (String, String)> + '_ {
+    let given = preamble.attributes.iter().filter(|attribute| attribute.name.text == "meta");
+    given.filter_map(meta).map(|(key, value)| (key.to_owned(), value.to_owned()))
+}
+
+/// Returns the key and the value of a `@meta`.
+pub(crate) fn meta(attribute: &Attribute) -> Option<(&str, &str)> {
+    match attribute.arguments.as_slice() {
+        [
+            ast::Value { kind: ValueKind::String(key), .. },
+            ast::Value { kind: ValueKind::String(value), .. },
+        ] => Some((key, value)),
+        _ => None,
+    }
 }
 
 /// Returns the names and numbers that a declaration reserves.

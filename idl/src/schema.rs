@@ -5,6 +5,7 @@
 //!
 //! Not here: spans of syntax (`crate::ast`) and the rules themselves (`crate::check`).
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use crate::source::Span;
@@ -25,6 +26,8 @@ pub struct Package {
     pub name: Vec<String>,
     /// The `///` lines above `package`, of all its files; as [`Notes::docs`].
     pub docs: String,
+    /// The keys and values of `@meta` above `package`, of all its files; as [`Notes::meta`].
+    pub meta: BTreeMap<String, String>,
     /// Constants.
     pub constants: Vec<Constant>,
     /// Named types, into [`Schema::types`].
@@ -43,13 +46,15 @@ pub struct TypeId(pub u32);
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct PackageId(pub u32);
 
-/// Docs and deprecation, which every declaration and member may have.
+/// Docs, deprecation and metadata, which every declaration and member may have.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Notes {
     /// The text of the `///` lines, joined by `\n`, without the marker and one space after it. Empty if there are none.
     pub docs: String,
     /// The text of `@deprecated("…")`.
     pub deprecated: Option<String>,
+    /// The keys and values of `@meta("…", "…")`, which mean nothing to the compiler.
+    pub meta: BTreeMap<String, String>,
 }
 
 /// A type with a name.
@@ -292,6 +297,8 @@ pub struct StreamParameter {
     pub name: String,
     /// The type of the items.
     pub item: Type,
+    /// The keys and values of `@meta`; as [`Notes::meta`].
+    pub meta: BTreeMap<String, String>,
     /// Span of the name.
     pub span: Span,
 }

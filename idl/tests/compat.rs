@@ -83,7 +83,8 @@ fn every_change_says_why_and_what_to_do() {
                 assert!(!text.is_empty() && !text.ends_with('.'), "{name}: {text:?}");
             }
             assert!(change.old.is_some() || change.new.is_some(), "{name}: {}", change.message);
-            assert_eq!(change.effects.who().is_some(), change.kind() != Kind::Safe, "{name}");
+            let breaks = change.kind() == Kind::Wire || change.effects.source;
+            assert_eq!(change.effects.who().is_some(), breaks, "{name}");
         }
     }
 }

@@ -282,3 +282,29 @@ fn five_thousand_parts() {
     assert_eq!(codes(&compiled(package(17))), ["E0112"]);
     assert_eq!(codes(&compiled(package(5_000))), ["E0112"]);
 }
+
+#[test]
+fn declarations_inside_each_other() {
+    for (start, piece, end) in [
+        ("package a;\nstruct A {\n", "  struct B { x: u32 = 1; }\n", "}\n"),
+        ("package a; struct A { ", "struct B { struct C { x u32 = 1; } } ", "}"),
+        ("package a;\n", "struct A {\n  struct B {\n}\n}\n", ""),
+        ("package a;\n", "struct A {\n  struct B {\n", ""),
+        ("package a;\nstruct A {\n", "  oneof b { u32 c = 1; }\n@a(", "}\n"),
+    ] {
+        let compilation = compiled(many(ONE_MEGABYTE, start, |_| piece.to_owned(), end));
+        assert!(compilation.has_errors());
+    }
+    let deep = format!("package a; {}{}", "struct A { ".repeat(50_000), "} ".repeat(50_000));
+    assert!(codes(&compiled(deep)).contains(&"E0116"));
+}
+
+#[test]
+fn a_megabyte_of_merge_conflicts_and_of_what_no_editor_shows() {
+    let conflicts = many(ONE_MEGABYTE, "package a;\n", |_| "<<<<<<< a\n=======\n>>>>>>> b\n".to_owned(), "");
+    assert!(codes(&compiled(conflicts)).iter().all(|code| ["E0115", "E0009"].contains(code)));
+    let marks = many(ONE_MEGABYTE, "package a;\n<<<<<<< a\n", |_| "=======\n".to_owned(), "");
+    assert_eq!(codes(&compiled(marks)), ["E0115"]);
+    let unseen = many(ONE_MEGABYTE, "package a;\n", |_| "\u{200b}\u{a0}".to_owned(), "");
+    assert!(codes(&compiled(unseen)).iter().all(|code| ["E0008", "E0009"].contains(code)));
+}

@@ -11,7 +11,7 @@ use zsvc_idl::diagnostic::{Code, explain, reference};
 use zsvc_idl::{MemoryLoader, compile_with};
 
 /// Codes that no short text can show, each with the reason.
-const WITHOUT_EXAMPLES: [(&str, &str); 15] = [
+const WITHOUT_EXAMPLES: [(&str, &str); 16] = [
     ("E0001", "it is about a file that can't be read, not about what one says"),
     ("E0006", "the example would have 64 MiB"),
     ("E0007", "a document can't hold what is no text"),
@@ -20,6 +20,7 @@ const WITHOUT_EXAMPLES: [(&str, &str); 15] = [
     ("E0010", "nothing brings it about, or it would be mended"),
     ("E0113", "the example would have a name of 256 letters"),
     ("E0114", "the example would have 64 KiB"),
+    ("E0115", "git and editors would take the example for a conflict of their own"),
     ("E0316", "the example would have 256 parameters"),
     ("E0501", "it is about project files, not about what a .svc file says"),
     ("E0502", "as E0501"),

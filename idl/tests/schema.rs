@@ -2,6 +2,7 @@
 
 mod support;
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use support::rendered;
@@ -161,9 +162,49 @@ fn methods_of_every_kind() {
 fn docs_lose_their_marker_and_one_space() {
     let schema =
         schema("/// One.\n///\n///   Two.\n//// no docs\n@deprecated(\"use `B`\")\n/// Three.\nstruct A {}");
-    let expected =
-        Notes { docs: "One.\n\n  Two.\nThree.".to_owned(), deprecated: Some("use `B`".to_owned()) };
+    let expected = Notes {
+        docs: "One.\n\n  Two.\nThree.".to_owned(),
+        deprecated: Some("use `B`".to_owned()),
+        ..Notes::default()
+    };
     assert_eq!(definition(&schema, "A").notes, expected);
+}
+
+#[test]
+fn metadata_is_kept_wherever_it_stands() {
+    let text = "@meta(\"p\", \"1\") package test.v1;
+        @meta(\"a\", \"1\") @meta(\"b\", \"\") const C: u32 = 1;
+        @meta(\"t\", \"1\") struct A { @meta(\"f\", \"1\") a: u8 = 1; }
+        @meta(\"e\", \"1\") enum E { @meta(\"v\", \"1\") One = 1; }
+        union U { @meta(\"u\", \"1\") One { @meta(\"i\", \"1\") a: u8 = 1; } = 1; }
+        @meta(\"s\", \"1\") service S { @meta(\"m\", \"1\") rpc a(@meta(\"x\", \"1\") a: u8, @meta(\"y\", \"\\n\") b: stream u8); }";
+    let loader = MemoryLoader::default().with("a.svc", text);
+    let schema = compile(&loader, &["a.svc".to_owned()], &[]).schema.expect("there is no mistake");
+    let shown = |meta: &BTreeMap<String, String>| format!("{meta:?}");
+    let package = &schema.packages[0];
+    let (constant, service) = (&package.constants[0], &package.services[0]);
+    let method = &service.methods[0];
+    let TypeKind::Struct(structure) = &definition(&schema, "A").kind else { panic!("no struct") };
+    let TypeKind::Enum(values) = &definition(&schema, "E").kind else { panic!("no enum") };
+    let TypeKind::Union(variants) = &definition(&schema, "U").kind else { panic!("no union") };
+    let Payload::Fields(inside) = &variants[0].payload else { panic!("no fields") };
+    let MethodKind::ClientStream(stream, None) = &method.kind else { panic!("no stream") };
+    for (meta, expected) in [
+        (&package.meta, r#"{"p": "1"}"#),
+        (&constant.notes.meta, r#"{"a": "1", "b": ""}"#),
+        (&definition(&schema, "A").notes.meta, r#"{"t": "1"}"#),
+        (&structure.fields[0].notes.meta, r#"{"f": "1"}"#),
+        (&definition(&schema, "E").notes.meta, r#"{"e": "1"}"#),
+        (&values[0].notes.meta, r#"{"v": "1"}"#),
+        (&variants[0].notes.meta, r#"{"u": "1"}"#),
+        (&inside[0].notes.meta, r#"{"i": "1"}"#),
+        (&service.notes.meta, r#"{"s": "1"}"#),
+        (&method.notes.meta, r#"{"m": "1"}"#),
+        (&method.parameters[0].notes.meta, r#"{"x": "1"}"#),
+        (&stream.meta, r#"{"y": "\n"}"#),
+    ] {
+        assert_eq!(shown(meta), expected);
+    }
 }
 
 #[test]

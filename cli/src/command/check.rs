@@ -12,6 +12,9 @@ use super::report::Report;
 pub(crate) struct Check {
     #[command(flatten)]
     inputs: Inputs,
+    /// The path that standard input, `-`, stands for: it is shown in messages, and imports are looked for beside it.
+    #[arg(long, value_name = "FILE")]
+    stdin_path: Option<String>,
     #[command(flatten)]
     report: Report,
 }
@@ -23,7 +26,7 @@ impl Check {
     }
 
     fn check(self) -> Result<(), Outcome> {
-        let setting = self.inputs.setting(self.report)?;
+        let setting = self.inputs.setting(self.report)?.with_stdin(self.stdin_path)?;
         setting.compile(&setting.files()?, &setting.levels(Levels::of_check())).map(|_| ())
     }
 }

@@ -30,7 +30,7 @@ pub(crate) struct Diff {
     /// A folder in which imports are looked for that are not beside the importing file; may be given several times.
     #[arg(short = 'I', long = "include", value_name = "DIR")]
     include: Vec<String>,
-    /// Changes that fail nothing: `source`, `wire` or a code such as `D0305`; may be given several times.
+    /// Changes that fail nothing: `source`, `risk`, `wire` or a code such as `D0305`; may be given several times.
     #[arg(long, value_name = "KIND|CODE", value_parser = allowance)]
     allow: Vec<Allowance>,
     #[command(flatten)]
@@ -45,16 +45,16 @@ enum Allowance {
 }
 
 fn allowance(text: &str) -> Result<Allowance, String> {
-    let kinds = [Kind::Wire, Kind::Source];
+    let kinds = [Kind::Wire, Kind::Risk, Kind::Source];
     if let Some(kind) = kinds.into_iter().find(|kind| kind.name() == text) {
         return Ok(Allowance::Kind(kind));
     }
     match Code::named(text).filter(|code| code.id().starts_with('D')) {
         Some(code) => Ok(Allowance::Code(code)),
-        None => {
-            Err("it must be `source`, `wire` or a code from D0101 on; `zsvc explain --all` lists them"
-                .to_owned())
-        }
+        None => Err(
+            "it must be `source`, `risk`, `wire` or a code from D0101 on; `zsvc explain --all` lists them"
+                .to_owned(),
+        ),
     }
 }
 
@@ -89,7 +89,7 @@ impl Side<'_> {
 
 /// Returns the include paths of a project, if there is one.
 fn included(project: Option<&Project>) -> impl Iterator<Item = String> {
-    project.into_iter().flat_map(|project| project.include.iter().cloned())
+    project.into_iter().flat_map(Project::include_paths)
 }
 
 impl Diff {
@@ -114,6 +114,7 @@ impl Diff {
         };
         let disk = Disk::default();
         let project = inputs::project(self.report)?;
+        inputs::all_there(&self.include, |folder| Path::new(folder).is_dir(), self.report)?;
         let side = |path: &String| -> Result<Side<'_>, Outcome> {
             let files = inputs::files(std::slice::from_ref(path), None, self.report)?;
             let own = Path::new(path).is_dir().then(|| path.clone());
@@ -130,7 +131,15 @@ impl Diff {
             Outcome::Unusable
         })?;
         let project = inputs::project(self.report)?;
-        let include: Vec<String> = self.include.iter().cloned().chain(included(project.as_ref())).collect();
+        let is_folder = |folder: &str| {
+            Path::new(folder).is_dir()
+                || revision.files(&[folder.to_owned()]).is_ok_and(|files| !files.is_empty())
+        };
+        inputs::all_there(&self.include, is_folder, self.report)?;
+        let folders =
+            self.paths.iter().filter(|path| Path::new(path).extension().is_none_or(|end| end != "svc"));
+        let include = self.include.iter().chain(folders).cloned();
+        let include: Vec<String> = include.chain(included(project.as_ref())).collect();
         let paths = match &project {
             Some(project) if self.paths.is_empty() => &project.roots,
             _ => &self.paths,

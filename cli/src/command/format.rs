@@ -1,6 +1,6 @@
 //! `zsvc fmt [FILE…]`. The style itself is in [`zsvc_idl::format()`], which also sees to it that nothing is lost.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::mem;
 use std::path::Path;
 use std::time::Duration;
@@ -8,18 +8,14 @@ use std::time::Duration;
 use clap::Args;
 use similar::TextDiff;
 use zsvc_codegen::{Disk, reason, update};
-use zsvc_idl::source::MAX_FILE_BYTES;
 use zsvc_idl::{LoadError, Loader, format};
 
 use super::Outcome;
-use super::inputs::{files, project};
+use super::inputs::{STDIN, files, project, read_stdin};
 use super::report::Report;
 
 /// Time to search for the smallest difference of a file; after that any is shown.
 const MAX_DIFF_TIME: Duration = Duration::from_secs(2);
-
-/// Name of standard input in messages.
-const STDIN: &str = "<stdin>";
 
 /// The arguments of `fmt`.
 #[derive(Debug, Args)]
@@ -113,6 +109,9 @@ impl Run {
         if text.as_bytes() == before {
             return Outcome::Fine;
         }
+        if !matches!(self.action, Action::Write) {
+            tell_line_ends(path, &before, &text);
+        }
         match self.action {
             Action::Write => write(path, &text),
             Action::Name => self.tell(&format!("{path}\n")),
@@ -121,14 +120,15 @@ impl Run {
     }
 
     fn stdin(&mut self) -> Outcome {
-        let mut bytes = Vec::new();
-        let read = io::stdin().lock().take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut bytes);
-        let given = Given(read.map(|_| bytes).map_err(|error| LoadError::Unreadable(reason(&error))));
+        let given = Given(read_stdin());
         let text = match self.formatted(STDIN, &given) {
             Ok(text) => text,
             Err(outcome) => return outcome,
         };
         let before = given.0.unwrap_or_default();
+        if !matches!(self.action, Action::Write) {
+            tell_line_ends(STDIN, &before, &text);
+        }
         match self.action {
             Action::Write => print(&text).map_or_else(|outcome| outcome, |()| Outcome::Fine),
             _ if text.as_bytes() == before => Outcome::Fine,
@@ -165,6 +165,18 @@ fn write(path: &str, text: &str) -> Outcome {
             Outcome::Unusable
         }
     }
+}
+
+/// Says on standard error that only the ends of lines differ, which a patch and most editors do not show.
+fn tell_line_ends(path: &str, before: &[u8], after: &str) {
+    if before != after.as_bytes() && only_line_ends(before, after) {
+        let note = "only the ends of lines differ, CR LF where the style has LF; git may write them: `*.svc text eol=lf`";
+        anstream::eprintln!("note: {path}: {note}");
+    }
+}
+
+fn only_line_ends(before: &[u8], after: &str) -> bool {
+    String::from_utf8_lossy(before).replace("\r\n", "\n") == after
 }
 
 /// Returns what would change, as a patch with three lines around each change.

@@ -38,12 +38,18 @@ pub(crate) struct Generate {
     /// Adds a mock of each service, for tests.
     #[arg(long, requires = "out", conflicts_with = "client_only")]
     mocks: bool,
-    /// Derives more traits for a type: `market.v1.Side=PartialOrd,Ord`; may be given several times.
+    /// Derives more traits for a type, or all of a package: `market.v1.Side=PartialOrd,Ord`; may be given several times.
     #[arg(long, requires = "out", value_name = "TYPE=TRAITS", value_parser = pair)]
     derive: Vec<(String, String)>,
     /// Puts a Rust type in the place of a generated one: `market.v1.Trade=::my::Trade`; may be given several times.
     #[arg(long, requires = "out", value_name = "TYPE=PATH", value_parser = pair)]
     replace: Vec<(String, String)>,
+    /// Takes a package from another crate that generated it: `money.v1=::money_types`; may be given several times.
+    #[arg(long, requires = "out", value_name = "PACKAGE=PATH", value_parser = pair)]
+    extern_package: Vec<(String, String)>,
+    /// The path of the runtime, if it is not `::zsvc`.
+    #[arg(long, requires = "out", value_name = "PATH")]
+    runtime_path: Option<String>,
     #[command(flatten)]
     report: Report,
 }
@@ -70,14 +76,21 @@ impl Generate {
             (false, true) => Sides::Server,
             (false, false) => Sides::Both,
         };
-        Options { derives: self.derive.clone(), replacements: self.replace.clone(), sides, mocks: self.mocks }
+        Options {
+            derives: self.derive.clone(),
+            replacements: self.replace.clone(),
+            extern_packages: self.extern_package.clone(),
+            runtime: self.runtime_path.clone(),
+            sides,
+            mocks: self.mocks,
+        }
     }
 }
 
 fn pair(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.is_empty() && !value.is_empty() => Ok((name.into(), value.into())),
-        _ => Err("write the type's full name, `=`, and what becomes of it".to_owned()),
+        _ => Err("write the full name, `=`, and what becomes of it".to_owned()),
     }
 }
 
@@ -90,7 +103,7 @@ fn no_folder(report: Report) -> Outcome {
 fn one(setting: &Setting, out: &Path, options: &Options, target: Target) -> Result<Outcome, Outcome> {
     let (schema, sources) = setting.compile(&setting.files()?, &setting.levels(Levels::of_check()))?;
     let choices = options.resolve(&schema).map_err(|error| {
-        target.report.error(&error.message(), error.help());
+        target.report.error(&error.message(), &error.help());
         Outcome::Unusable
     })?;
     Ok(target.reach(&schema, &choices, &sources, out))

@@ -12,6 +12,9 @@ use super::report::Report;
 pub(crate) struct Lint {
     #[command(flatten)]
     inputs: Inputs,
+    /// The path that standard input, `-`, stands for: it is shown in messages, and imports are looked for beside it.
+    #[arg(long, value_name = "FILE")]
+    stdin_path: Option<String>,
     /// Turns a rule off; may be given several times.
     #[arg(short = 'A', long, value_name = "RULE")]
     allow: Vec<String>,
@@ -45,6 +48,7 @@ impl Lint {
             print_rules(&levels);
             return Ok(());
         }
+        let setting = setting.with_stdin(self.stdin_path)?;
         setting.compile(&setting.files()?, &levels).map(|_| ())
     }
 

@@ -95,7 +95,8 @@ impl Report {
 /// Returns the number of changes of each kind, as text.
 fn summary(changes: &[Change], breaking: usize) -> String {
     let count = |kind: Kind| changes.iter().filter(|change| change.kind() == kind).count();
-    let kinds = [Kind::Wire, Kind::Source, Kind::Safe].map(|kind| format!("{} {}", count(kind), kind.name()));
+    let kinds = [Kind::Wire, Kind::Risk, Kind::Source, Kind::Safe]
+        .map(|kind| format!("{} {}", count(kind), kind.name()));
     let plural = if changes.len() == 1 { "" } else { "s" };
     let end = match breaking {
         0 => "none that fails".to_owned(),

@@ -10,7 +10,7 @@ use crate::site::Site;
 /// Returns the Rust type alias of an alias.
 pub(crate) fn alias(site: Site<'_>, id: TypeId, target: &Type) -> TokenStream {
     let definition = site.definition(id);
-    let attributes = docs::attributes(&definition.notes, &format!("The alias `{}`.", definition.name));
+    let attributes = docs::attributes(site, &definition.notes, &format!("The alias `{}`.", definition.name));
     let name = site.generation.names.definition(id);
     let target = site.ty(target);
     quote! {

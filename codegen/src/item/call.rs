@@ -49,7 +49,7 @@ impl Call {
         let parameter_names = &variables.parameters;
         let members = members(method, parameter_names, &arguments);
         Self {
-            attributes: docs::attributes(&method.notes, &format!("Calls `{}`.", method.name)),
+            attributes: docs::attributes(site, &method.notes, &format!("Calls `{}`.", method.name)),
             name: call.clone(),
             arguments: quote!(#(#parameter_names: #types,)*),
             stream: variables.stream,

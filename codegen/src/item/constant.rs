@@ -9,7 +9,7 @@ use crate::{docs, literal};
 
 /// Returns the Rust constant of a constant; one of type `string` is a `&str`.
 pub(crate) fn constant(site: Site<'_>, name: &Ident, constant: &Constant) -> TokenStream {
-    let attributes = docs::attributes(&constant.notes, &format!("The constant `{}`.", constant.name));
+    let attributes = docs::attributes(site, &constant.notes, &format!("The constant `{}`.", constant.name));
     let ty = match site.resolved(&constant.ty) {
         Type::Builtin(Builtin::String) => quote!(&str),
         _ => site.ty(&constant.ty),

@@ -27,12 +27,12 @@ pub(crate) fn enumeration(site: Site<'_>, id: TypeId, values: &[EnumValue]) -> T
 
 fn declaration(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNames) -> TokenStream {
     let definition = site.definition(id);
-    let attributes = docs::attributes(&definition.notes, &format!("The enum `{}`.", definition.name));
+    let attributes = docs::attributes(site, &definition.notes, &format!("The enum `{}`.", definition.name));
     let derives = derives(site, id, Derives::Number);
     let name = site.generation.names.definition(id);
     let documented = values.iter().zip(&names.values).map(|(value, name)| {
         let attributes =
-            docs::attributes(&value.notes, &format!("Value {}, `{}`.", value.number, value.name));
+            docs::attributes(site, &value.notes, &format!("Value {}, `{}`.", value.number, value.name));
         quote!(#attributes #name)
     });
     let unknown = &names.unknown;

@@ -37,7 +37,7 @@ pub(crate) fn idents(fields: &[Field]) -> Vec<Ident> {
 pub(crate) fn documented(site: Site<'_>, fields: &[Field], visibility: &TokenStream) -> Vec<TokenStream> {
     let declared = fields.iter().zip(idents(fields)).map(|(field, name)| {
         let attributes =
-            docs::attributes(&field.notes, &format!("Field {}, `{}`.", field.number, field.name));
+            docs::attributes(site, &field.notes, &format!("Field {}, `{}`.", field.number, field.name));
         let ty = site.held(field.into());
         quote!(#attributes #visibility #name: #ty)
     });

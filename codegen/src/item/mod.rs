@@ -15,6 +15,7 @@ mod derives;
 mod display;
 mod enumeration;
 mod fields;
+mod form;
 mod handler;
 mod method;
 mod methods;
@@ -33,6 +34,7 @@ use zsvc_idl::schema::{TypeId, TypeKind};
 use crate::site::Site;
 
 pub(crate) use constant::constant;
+pub(crate) use form::form;
 pub(crate) use service::service;
 
 /// Returns an anonymous scope. In there and in modules of methods, `wire` is the runtime's support for generated code.

@@ -28,7 +28,7 @@ pub(crate) fn service(site: Site<'_>, names: &ServiceNames, service: &Service) -
 
 /// Returns the trait that a user implements.
 fn contract(site: Site<'_>, names: &ServiceNames, service: &Service, methods: &[Named<'_>]) -> TokenStream {
-    let attributes = docs::attributes(&service.notes, &format!("The service `{}`.", service.name));
+    let attributes = docs::attributes(site, &service.notes, &format!("The service `{}`.", service.name));
     let name = &names.service;
     let functions = methods.iter().map(|named| function(site, named));
     quote! {
@@ -40,7 +40,8 @@ fn contract(site: Site<'_>, names: &ServiceNames, service: &Service, methods: &[
 }
 
 fn function(site: Site<'_>, named: &Named<'_>) -> TokenStream {
-    let attributes = docs::attributes(&named.method.notes, &format!("Handles `{}`.", named.method.name));
+    let attributes =
+        docs::attributes(site, &named.method.notes, &format!("Handles `{}`.", named.method.name));
     let signature = Handler::new(site, named).signature();
     quote!(#attributes #signature;)
 }

@@ -13,7 +13,7 @@ use crate::site::Site;
 /// Returns the struct and its implementations.
 pub(crate) fn structure(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenStream {
     let definition = site.definition(id);
-    let attributes = docs::attributes(&definition.notes, &format!("The struct `{}`.", definition.name));
+    let attributes = docs::attributes(site, &definition.notes, &format!("The struct `{}`.", definition.name));
     let derives = derives(site, id, Derives::Composite);
     let name = site.generation.names.definition(id);
     let members = fields::documented(site, fields, &quote!(pub));

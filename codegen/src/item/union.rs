@@ -55,7 +55,7 @@ pub(crate) fn error(site: Site<'_>, id: TypeId, variants: &[Variant]) -> TokenSt
 
 fn declaration(site: Site<'_>, id: TypeId, variants: &[Variant], names: &Names, word: &str) -> TokenStream {
     let definition = site.definition(id);
-    let attributes = docs::attributes(&definition.notes, &format!("The {word} `{}`.", definition.name));
+    let attributes = docs::attributes(site, &definition.notes, &format!("The {word} `{}`.", definition.name));
     let derives = derives(site, id, Derives::Composite);
     let name = site.generation.names.definition(id);
     let documented =
@@ -74,7 +74,7 @@ fn declaration(site: Site<'_>, id: TypeId, variants: &[Variant], names: &Names, 
 
 fn documented(site: Site<'_>, variant: &Variant, name: &Ident) -> TokenStream {
     let attributes =
-        docs::attributes(&variant.notes, &format!("Variant {}, `{}`.", variant.number, variant.name));
+        docs::attributes(site, &variant.notes, &format!("Variant {}, `{}`.", variant.number, variant.name));
     let payload = match &variant.payload {
         Payload::Nothing => TokenStream::new(),
         Payload::Type { ty, boxed } => {

@@ -100,12 +100,20 @@ fn check(site: Site<'_>, field: &Field, value: &TokenStream) -> Option<TokenStre
     }
 }
 
-/// Returns the checks of a value. There are none for a type of the user's, whose length and order are unknown.
+/// Returns the checks of a value. Those of a type of the user's, whose length and order are unknown, look at what it is
+/// written as.
 fn checks(site: Site<'_>, field: &Field, value: &TokenStream) -> Vec<TokenStream> {
-    if site.is_replaced(site.optional(&field.ty).unwrap_or(&field.ty)) {
-        return Vec::new();
-    }
     let name = &field.name;
+    let form = Form::of_present(site, field.into());
+    let inside = form.is_bounded().then(|| quote!(wire::check_inside::<#form, _>(#name, #value)?;));
+    let ty = site.optional(&field.ty).unwrap_or(&field.ty);
+    let is_bounded = field.len.is_some() || field.range.is_some();
+    let declared = (is_bounded && site.is_replaced(ty)).then(|| {
+        let declared = site.declared(ty);
+        let (written, rust) = (Form::of(site, declared), site.ty(declared));
+        quote!(&wire::declared::<#form, _, #written, #rust>(#name, #value)?)
+    });
+    let value = declared.as_ref().unwrap_or(value);
     let len = field.len.as_ref().map(|range| {
         let range = literal::range(site, range);
         quote!(wire::check_len(#name, #value, #range)?;)
@@ -114,7 +122,5 @@ fn checks(site: Site<'_>, field: &Field, value: &TokenStream) -> Vec<TokenStream
         let range = literal::range(site, range);
         quote!(wire::check_range(#name, #value, #range)?;)
     });
-    let form = Form::of_present(site, field.into());
-    let inside = form.is_bounded().then(|| quote!(wire::check_inside::<#form, _>(#name, #value)?;));
     len.into_iter().chain(range).chain(inside).collect()
 }

@@ -92,6 +92,11 @@ impl Project {
         Ok(files)
     }
 
+    /// Returns the folders in which imports are looked for: the project's include paths, then its roots.
+    pub fn include_paths(&self) -> impl Iterator<Item = String> + '_ {
+        self.include.iter().chain(&self.roots).cloned()
+    }
+
     /// Returns the files that an output is generated from.
     pub fn files_of(&self, output: &Output) -> Result<Vec<String>, Wrong> {
         if output.files.is_empty() { self.files() } else { self.below(&output.files, output.span) }

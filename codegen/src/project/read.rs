@@ -18,7 +18,8 @@ use super::{MAX_BYTES, Output, Project, Wrong, wrong};
 use crate::options::{Options, Sides};
 
 const KEYS: [&str; 4] = ["roots", "include", "generate", "lint"];
-const GENERATE_KEYS: [&str; 6] = ["out", "files", "sides", "mocks", "derive", "replace"];
+const GENERATE_KEYS: [&str; 8] =
+    ["out", "files", "sides", "mocks", "derive", "replace", "extern_package", "runtime_path"];
 
 type Key<'t, 'i> = &'t Spanned<DeString<'i>>;
 type Value<'t, 'i> = &'t Spanned<DeValue<'i>>;
@@ -193,6 +194,13 @@ impl Reader<'_> {
                 "mocks" => output.options.mocks = self.boolean(value),
                 "derive" => output.options.derives = self.by_type(value, &mut output.places, true),
                 "replace" => output.options.replacements = self.by_type(value, &mut output.places, false),
+                "extern_package" => {
+                    output.options.extern_packages = self.by_type(value, &mut output.places, false);
+                }
+                "runtime_path" => {
+                    output.options.runtime = self.string(value);
+                    output.places.insert("zsvc".to_owned(), self.span(value.span()));
+                }
                 _ => self.unknown_key(key, &GENERATE_KEYS),
             }
         }

@@ -18,6 +18,22 @@ fn main() -> Result<(), Error> {
     generate_hazards(&out);
     generate_linted(&out);
     Builder::new().file(TAPE).compile()?;
+    Builder::new()
+        .file("svc/replaced.svc")
+        .replace("replaced.Address", "::std::net::IpAddr")
+        .replace("replaced.Count", "::core::num::NonZeroU32")
+        .replace("replaced.Names", "::std::collections::BTreeSet<::std::string::String>")
+        .replace("replaced.Inside", "crate::hazards::replaced::Inside")
+        .mocks()
+        .out_dir(out.join("direct"))
+        .compile()?;
+    Builder::new()
+        .file(TAPE)
+        .extern_package("money.v1", "crate")
+        .runtime_path("crate::acme::zsvc")
+        .mocks()
+        .out_dir(out.join("shared"))
+        .compile()?;
     Builder::new().file(TAPE).file(IDLE).client_only().out_dir(out.join("client")).compile()?;
     Builder::new().file(TAPE).file(IDLE).server_only().out_dir(out.join("server")).compile()?;
     Builder::new()

@@ -18,13 +18,26 @@ const _: () = ::zsvc::generated::made_for(3);
 )]
 #[rustfmt::skip]
 pub mod golden {
+    /// The constant `LIMIT`.
+    pub const LIMIT: u32 = 5;
+
     /// A fence without a language:
     ///
     /// ```text
     /// is text {
     /// ```
     ///
-    ///    so is this {
+    /// ```text
+    /// so is this {
+    ///     and this
+    /// }
+    /// ```
+    ///
+    /// ```text
+    /// no test
+    /// ```
+    ///
+    /// See [golden.Other](super::golden::Other), [`golden.Docs`](super::golden::Docs), [its limit](super::golden::LIMIT) and [golden.Missing].
     #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub struct Documented {
         /// Has <tags> and [brackets].
@@ -53,4 +66,176 @@ pub mod golden {
 
         wire::implement_serde!(self::Documented);
     };
+
+    /// The struct `Other`.
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
+    pub struct Other {}
+
+    impl ::core::default::Default for self::Other {
+        fn default() -> Self {
+            Self {}
+        }
+    }
+
+    const _: () = {
+        use ::zsvc::generated as wire;
+
+        impl wire::Encode for self::Other {
+            fn encode(&self, out: &mut wire::Writer) {
+                out.fields(0).end();
+            }
+        }
+
+        impl wire::Decode for self::Other {
+            fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
+                wire::Fields::new(reader, &[])?.end()?;
+                let value = Self {};
+                ::core::result::Result::Ok(value)
+            }
+        }
+
+        wire::implement_serde!(self::Other);
+    };
+
+    /// The service `Docs`.
+    pub trait Docs: ::core::marker::Send + ::core::marker::Sync + 'static {
+        /// Takes a [golden.Documented](super::golden::Documented).
+        fn go(
+            &self,
+            context: &::zsvc::Context,
+            it: self::Documented,
+        ) -> impl ::core::future::Future<Output = ::core::result::Result<(), ::zsvc::Status>>
+        + ::core::marker::Send;
+    }
+
+    /// Serves `Docs` by an implementation of [`Docs`].
+    #[derive(Debug)]
+    pub struct DocsServer<T> {
+        service: ::std::sync::Arc<T>,
+    }
+
+    impl<T: self::Docs> self::DocsServer<T> {
+        /// Returns a server of a service.
+        pub fn new(service: T) -> Self {
+            Self::from_arc(::std::sync::Arc::new(service))
+        }
+
+        /// Returns a server of a shared service.
+        pub fn from_arc(service: ::std::sync::Arc<T>) -> Self {
+            Self { service }
+        }
+    }
+
+    impl<T> ::core::clone::Clone for self::DocsServer<T> {
+        fn clone(&self) -> Self {
+            Self { service: ::std::sync::Arc::clone(&self.service) }
+        }
+    }
+
+    impl<T: self::Docs> ::zsvc::Service for self::DocsServer<T> {
+        fn methods(&self) -> &'static [::zsvc::Method] {
+            &docs_methods::METHODS
+        }
+
+        fn dispatch(
+            &self,
+            method: usize,
+            call: ::zsvc::generated::Incoming,
+        ) -> ::core::result::Result<::zsvc::generated::Handling, ::zsvc::Status> {
+            let service = ::std::sync::Arc::clone(&self.service);
+            match method {
+                docs_methods::GO => {
+                    let (context, params, call) = call.unary::<docs_methods::Go>()?;
+                    call.handle(async move {
+                        <T as self::Docs>::go(&service, &context, params.it).await
+                    })
+                }
+                _ => call.unimplemented(),
+            }
+        }
+    }
+
+    /// Calls `Docs`. Cheap to clone.
+    #[derive(Clone, Debug)]
+    pub struct DocsClient {
+        channel: ::zsvc::Channel,
+    }
+
+    impl self::DocsClient {
+        /// Returns a client that makes its calls over `channel`, which other clients may share.
+        #[must_use]
+        pub fn new(channel: ::zsvc::Channel) -> Self {
+            Self { channel }
+        }
+
+        /// Connects to the server at an endpoint, such as `tcp://127.0.0.1:7100`.
+        ///
+        /// # Errors
+        /// As for [`zsvc::Channel::connect`].
+        pub async fn connect(
+            endpoint: impl ::core::convert::Into<::std::string::String>,
+        ) -> ::core::result::Result<Self, ::zsvc::Status> {
+            ::zsvc::Channel::connect(endpoint).await.map(Self::new)
+        }
+
+        /// Returns the channel that calls go over.
+        #[must_use]
+        pub fn channel(&self) -> &::zsvc::Channel {
+            &self.channel
+        }
+
+        /// Returns a client of a service in this process, without a socket. For tests.
+        #[must_use]
+        pub fn local(service: impl self::Docs) -> Self {
+            Self::new(::zsvc::Channel::local(self::DocsServer::new(service)))
+        }
+
+        /// Takes a [golden.Documented](super::golden::Documented).
+        pub fn go(&self, it: self::Documented) -> ::zsvc::UnaryCall<(), ::zsvc::Status> {
+            self.channel.call_unary::<docs_methods::Go>(&docs_methods::GoParams { it })
+        }
+    }
+
+    /// The methods of `Docs`: their table, and how each is called.
+    mod docs_methods {
+        use ::zsvc::generated as wire;
+
+        pub(super) static METHODS: [::zsvc::Method; 1] =
+            [::zsvc::Method::new("golden.Docs/go", ::zsvc::MethodKind::Unary)];
+
+        pub(super) const GO: usize = 0;
+
+        pub(super) enum Go {}
+
+        impl wire::UnaryMethod for Go {
+            const METHOD: &'static ::zsvc::Method = &METHODS[GO];
+            type Params = GoParams;
+            type Answer = ();
+            type AnswerForm = wire::Nothing;
+            type Error = ::zsvc::Status;
+        }
+
+        pub(super) struct GoParams {
+            pub(super) it: super::Documented,
+        }
+
+        impl wire::Encode for GoParams {
+            fn encode(&self, out: &mut wire::Writer) {
+                let mut fields = out.fields(1);
+                fields.write::<wire::Plain, _>(1, &self.it);
+                fields.end();
+            }
+        }
+
+        impl wire::Decode for GoParams {
+            fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
+                let mut fields = wire::Fields::new(reader, &["it"])?;
+                let value = Self { it: fields.required::<wire::Plain, _>(1)? };
+                fields.end()?;
+                ::core::result::Result::Ok(value)
+            }
+        }
+
+        impl wire::Validate for GoParams {}
+    }
 }

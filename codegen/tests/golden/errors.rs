@@ -19,7 +19,7 @@ const _: () = ::zsvc::generated::made_for(3);
 #[rustfmt::skip]
 pub mod golden {
     /// The error `Failure`.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub enum Failure {
         /// Variant 1, `UnknownSymbol`.
         UnknownSymbol {

@@ -19,7 +19,7 @@ const _: () = ::zsvc::generated::made_for(3);
 #[rustfmt::skip]
 pub mod golden {
     /// The error `Wrong`.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub enum Wrong {
         /// Variant 1, `Way`.
         Way,

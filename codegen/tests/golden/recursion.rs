@@ -59,7 +59,7 @@ pub mod golden {
     };
 
     /// The union `Tree`.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub enum Tree {
         /// Variant 1, `Leaf`.
         Leaf(u32),

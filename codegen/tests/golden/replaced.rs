@@ -31,7 +31,7 @@ pub mod golden {
         impl wire::Encode for self::Trade {
             fn encode(&self, out: &mut wire::Writer) {
                 let mut fields = out.fields(1);
-                fields.write::<wire::ViaSerde, _>(1, &self.amount);
+                fields.write::<self::AmountForm, _>(1, &self.amount);
                 fields.end();
             }
         }
@@ -39,13 +39,30 @@ pub mod golden {
         impl wire::Decode for self::Trade {
             fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
                 let mut fields = wire::Fields::new(reader, &["amount"])?;
-                let value = Self { amount: fields.required::<wire::ViaSerde, _>(1)? };
+                let value = Self { amount: fields.required::<self::AmountForm, _>(1)? };
                 fields.end()?;
                 ::core::result::Result::Ok(value)
             }
         }
 
+        impl wire::Validate for self::Trade {
+            fn validate(&self) -> ::core::result::Result<(), wire::Violation> {
+                wire::check_inside::<self::AmountForm, _>("amount", &self.amount)?;
+                ::core::result::Result::Ok(())
+            }
+        }
+
         wire::implement_serde!(self::Trade);
+    };
+
+    #[doc(hidden)]
+    #[derive(Debug)]
+    pub enum AmountForm {}
+
+    const _: () = {
+        use ::zsvc::generated as wire;
+
+        wire::implement_form!(self::AmountForm, ::my::Amount<i64>, Fields);
     };
 
     /// Calls `Tape`. Cheap to clone.
@@ -98,7 +115,7 @@ pub mod golden {
             const METHOD: &'static ::zsvc::Method = &METHODS[LAST];
             type Params = LastParams;
             type Answer = super::Trade;
-            type AnswerForm = wire::Plain;
+            type AnswerForm = wire::Bounded;
             type Error = ::zsvc::Status;
         }
 

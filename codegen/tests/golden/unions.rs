@@ -19,7 +19,7 @@ const _: () = ::zsvc::generated::made_for(3);
 #[rustfmt::skip]
 pub mod golden {
     /// An order.
-    #[derive(Clone, Debug, PartialEq)]
+    #[derive(Clone, Debug, PartialEq, Eq, Hash)]
     pub enum Order {
         /// With a limit.
         Limit {

@@ -1,5 +1,6 @@
 //! Rules about attributes, except about the values that they give to fields ([`super::slots`]).
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::places::{self, ATTRIBUTES, Known, Place, Takes};
@@ -7,9 +8,10 @@ use super::walk;
 use crate::ast::{Attribute, Value, ValueKind};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::lint;
-use crate::lower::own_fields;
+use crate::lower::{meta, own_fields};
 use crate::resolve::Model;
-use crate::schema::{Builtin, Literal, Type};
+use crate::schema::{Builtin, Literal, PackageId, Type};
+use crate::source::Span;
 use crate::suggest;
 use crate::value::{literal, message, overlap_named, overlap_words};
 
@@ -36,23 +38,64 @@ pub(super) fn unknown(model: &Model, report: &mut Report) {
     }
 }
 
-/// Reports attributes that are given twice.
+/// Reports attributes that are given twice, and keys that `@meta` gives twice.
 pub(super) fn given_twice(model: &Model, report: &mut Report) {
-    for (_, _, preamble) in places::preambles(model) {
-        for (index, attribute) in preamble.attributes.iter().enumerate() {
-            let is_same = |other: &&Attribute| other.name.text == attribute.name.text;
-            let first = preamble.attributes[..index].iter().take(ATTRIBUTES.len() + 1).find(is_same);
-            let Some(first) = first.filter(|_| places::known(&attribute.name.text).is_some()) else {
+    for (_, _, preamble) in places::preambles(model).filter(|(_, _, preamble)| preamble.attributes.len() > 1)
+    {
+        let mut seen: HashMap<(&str, &str), Span> = HashMap::new();
+        for attribute in preamble.attributes.iter().filter(|it| places::known(&it.name.text).is_some()) {
+            let name = attribute.name.text.as_str();
+            let key = if name == "meta" { meta(attribute).map_or("", |(key, _)| key) } else { "" };
+            // What has no key is an error of its own.
+            if name == "meta" && key.is_empty() {
                 continue;
-            };
-            let message = format!("`@{}` is given twice", attribute.name.text);
-            let diagnostic = Diagnostic::new(diagnostic::DUPLICATE_ATTRIBUTE, message)
-                .at(attribute.span, "once more")
-                .related(first.span, "first here")
-                .help("remove one of the two");
-            report.add(diagnostic);
+            }
+            twice(&mut seen, (name, key), attribute.span, report);
         }
     }
+    // The files of a package say things about one package.
+    let mut seen: HashMap<(PackageId, &str), Span> = HashMap::new();
+    for file in &model.program.files {
+        let Some(package) = &file.package else { continue };
+        for attribute in package.preamble.attributes.iter().filter(|it| it.name.text == "meta") {
+            let Some((key, _)) = meta(attribute) else { continue };
+            let first = *seen.entry((model.package(file.id), key)).or_insert(attribute.span);
+            if first.file != file.id {
+                report.add(given_twice_here(("meta", key), first, attribute.span));
+            }
+        }
+    }
+}
+
+fn twice<'a>(
+    seen: &mut HashMap<(&'a str, &'a str), Span>,
+    attribute: (&'a str, &'a str),
+    span: Span,
+    report: &mut Report,
+) {
+    match seen.get(&attribute) {
+        Some(first) => {
+            report.add_with(span.file, diagnostic::DUPLICATE_ATTRIBUTE, |_| {
+                given_twice_here(attribute, *first, span)
+            });
+        }
+        None => {
+            seen.insert(attribute, span);
+        }
+    }
+}
+
+fn given_twice_here((name, key): (&str, &str), first: Span, again: Span) -> Diagnostic {
+    let (message, help) = if key.is_empty() {
+        (format!("`@{name}` is given twice"), "remove one of the two")
+    } else {
+        let message = format!("`@{name}` gives `{}` twice", key.escape_debug());
+        (message, "remove one of the two, or give it another key")
+    };
+    Diagnostic::new(diagnostic::DUPLICATE_ATTRIBUTE, message)
+        .at(again, "once more")
+        .related(first, "first here")
+        .help(help)
 }
 
 /// Reports attributes in places where they are not allowed.
@@ -83,7 +126,12 @@ fn placed<'a>(model: &Model<'a>, name: &'static str) -> Vec<(crate::source::File
     let preambles = places::preambles(model);
     let belongs = |place| places::known(name).is_some_and(|known| known.places.contains(&place));
     let here = preambles.filter(|(_, place, preamble)| !preamble.attributes.is_empty() && belongs(*place));
-    here.filter_map(|(file, _, preamble)| Some((file, preamble.find(name)?))).collect()
+    here.flat_map(|(file, _, preamble)| {
+        let named = preamble.attributes.iter().filter(|attribute| attribute.name.text == name);
+        // `@meta` alone may be given several times.
+        named.take(if name == "meta" { usize::MAX } else { 1 }).map(move |attribute| (file, attribute))
+    })
+    .collect()
 }
 
 /// Reports missing, extra and wrong arguments of attributes.
@@ -105,6 +153,11 @@ fn wrong_arguments(known: &Known, attribute: &Attribute) -> Option<String> {
         (Takes::Nothing, []) | (Takes::Value, [_]) => None,
         (Takes::Nothing, _) => Some(format!("`@{name}` takes no argument")),
         (Takes::String, [value]) => (!is_string(value)).then(|| format!("`@{name}` takes a string")),
+        (Takes::Pair, [key, value]) if is_string(key) && is_string(value) => {
+            let is_empty = matches!(&key.kind, ValueKind::String(key) if key.is_empty());
+            is_empty.then(|| format!("the key that `@{name}` gives is empty"))
+        }
+        (Takes::Pair, _) => Some(format!("`@{name}` takes two strings: a key and a value")),
         (Takes::Word, [value]) => (!is_word(value)).then(|| format!("`@{name}` takes a word")),
         (Takes::Words, words) => {
             let right = !words.is_empty() && words.iter().all(is_word);

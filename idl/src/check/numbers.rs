@@ -25,7 +25,13 @@ pub(super) fn out_of_range(model: &Model, report: &mut Report) {
                 format!("{value} can't be the number of a {member}"),
             )
             .at(span, "")
-            .help(format!("{member}s count from {least} to {greatest}"));
+            .help(match member {
+                "field" if value > greatest => format!(
+                    "fields count from {least} to {greatest}; a schema that comes over from another language can be \
+                     numbered anew, since nothing that speaks zsvc knows its old numbers"
+                ),
+                _ => format!("{member}s count from {least} to {greatest}"),
+            });
             report.add(diagnostic);
         }
     }
@@ -48,7 +54,10 @@ fn reserved_ends<'a>(body: &'a Body) -> impl Iterator<Item = (i128, Span)> + 'a 
 pub(super) fn duplicates(model: &Model, report: &mut Report) {
     for body in walk::bodies(model) {
         let mut seen: BTreeMap<i128, (&str, Span)> = BTreeMap::new();
-        let help = LazyCell::new(|| free::help(&body));
+        let help = LazyCell::new(|| match body.member {
+            "value" => format!("a value has no other names; {}", free::help(&body)),
+            _ => free::help(&body),
+        });
         for (name, number) in &body.members {
             let Some(value) = number.value else { continue };
             let Some((first, first_span)) = seen.get(&value) else {

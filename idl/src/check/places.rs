@@ -56,6 +56,8 @@ pub(super) enum Takes {
     Nothing,
     /// One string.
     String,
+    /// A key and a value, both strings.
+    Pair,
     /// One of the attribute's words.
     Word,
     /// One or more words.
@@ -74,29 +76,31 @@ pub(super) struct Known {
     pub(super) example: &'static str,
 }
 
+const EVERYWHERE: &[Place] = &[
+    Place::Package,
+    Place::Const,
+    Place::Alias,
+    Place::Struct,
+    Place::Enum,
+    Place::Union,
+    Place::Error,
+    Place::Service,
+    Place::Field,
+    Place::Value,
+    Place::Variant,
+    Place::ErrorVariant,
+    Place::Rpc,
+    Place::Oneway,
+    Place::Parameter,
+    Place::StreamParameter,
+];
+
 const SLOTS: &[Place] = &[Place::Field, Place::Parameter];
 
-pub(super) const ATTRIBUTES: [Known; 9] = [
+pub(super) const ATTRIBUTES: [Known; 10] = [
     Known {
         name: "allow",
-        places: &[
-            Place::Package,
-            Place::Const,
-            Place::Alias,
-            Place::Struct,
-            Place::Enum,
-            Place::Union,
-            Place::Error,
-            Place::Service,
-            Place::Field,
-            Place::Value,
-            Place::Variant,
-            Place::ErrorVariant,
-            Place::Rpc,
-            Place::Oneway,
-            Place::Parameter,
-            Place::StreamParameter,
-        ],
+        places: EVERYWHERE,
         belongs: "anything but an import",
         takes: Takes::Words,
         example: "@allow(missing_docs)",
@@ -156,6 +160,13 @@ pub(super) const ATTRIBUTES: [Known; 9] = [
         belongs: "a variant of an `error`",
         takes: Takes::String,
         example: "@message(\"no such symbol: {symbol}\")",
+    },
+    Known {
+        name: "meta",
+        places: EVERYWHERE,
+        belongs: "anything but an import",
+        takes: Takes::Pair,
+        example: "@meta(\"owner\", \"trading\")",
     },
     Known {
         name: "overlap",

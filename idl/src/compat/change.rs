@@ -28,19 +28,24 @@ pub struct Change {
 pub enum Kind {
     /// Some old and new programs can't communicate, or misread each other.
     Wire,
+    /// Nothing breaks yet; but what is allowed from now on would make old and new programs misread each other.
+    Risk,
     /// Programs can communicate, but generated Rust changes for its users.
     Source,
-    /// Neither of the two.
+    /// None of these.
     Safe,
 }
 
 /// What a change breaks. It may break both the wire and the source.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+#[allow(clippy::struct_excessive_bools, reason = "questions, each with an answer of its own")]
 pub struct Effects {
     /// A program of the older schema rejects or misreads some value that one of the newer schema writes.
     pub old_reads_new: bool,
     /// A program of the newer schema rejects or misreads some value that one of the older schema writes.
     pub new_reads_old: bool,
+    /// A number or name that meant something is free, so that a later schema may give it another meaning.
+    pub risk: bool,
     /// Code that uses the generated code may no longer compile.
     pub source: bool,
     /// Where values of the changed thing travel.
@@ -53,6 +58,7 @@ impl Kind {
     pub fn name(self) -> &'static str {
         match self {
             Self::Wire => "wire",
+            Self::Risk => "risk",
             Self::Source => "source",
             Self::Safe => "safe",
         }
@@ -63,10 +69,11 @@ impl Effects {
     /// Returns the worst kind among the effects.
     #[must_use]
     pub fn kind(self) -> Kind {
-        match (self.old_reads_new || self.new_reads_old, self.source) {
-            (true, _) => Kind::Wire,
-            (false, true) => Kind::Source,
-            (false, false) => Kind::Safe,
+        match self {
+            Self { old_reads_new: true, .. } | Self { new_reads_old: true, .. } => Kind::Wire,
+            Self { risk: true, .. } => Kind::Risk,
+            Self { source: true, .. } => Kind::Source,
+            _ => Kind::Safe,
         }
     }
 
@@ -122,9 +129,15 @@ impl Change {
         self
     }
 
+    /// Marks it as freeing a number or name that meant something.
+    pub(super) fn risk(mut self) -> Self {
+        self.effects.risk = true;
+        self
+    }
+
     /// Marks it as breaking both sides, whichever way values travel.
     pub(super) fn both(self, flow: Flow) -> Self {
-        self.effects(Effects { old_reads_new: true, new_reads_old: true, source: true, flow })
+        self.effects(Effects { old_reads_new: true, new_reads_old: true, source: true, flow, risk: false })
     }
 
     pub(super) fn why(self, why: impl Into<String>) -> Self {

@@ -99,7 +99,16 @@ impl Comparison<'_> {
 
     fn field_removed(&self, owner: &Owner<'_>, before: &Field) -> Change {
         if may_be_absent(self.old, before) {
-            removed(owner, Field::NOUN, before)
+            if reserved::holder(owner.new_reserved, before.number.into()).is_some() {
+                return removed(owner, Field::NOUN, before)
+                    .help("nothing needs to be done but in the Rust code: its number is reserved");
+            }
+            Change { code: diagnostic::FIELD_FREED, ..removed(owner, Field::NOUN, before) }
+                .risk()
+                .why(format!(
+                    "{REMOVED_WHY}; and its number is free, so that it can come back as something else"
+                ))
+                .help(reserve(before))
         } else {
             mandatory_removed(owner, Field::NOUN, before)
         }
@@ -196,9 +205,12 @@ pub(super) fn removed(owner: &Owner<'_>, noun: &str, before: &Field) -> Change {
         .was(before.span, "there before")
         .is(owner.new, "gone")
         .source()
-        .why("new programs skip what old ones send of it, and old ones do without it; but Rust code may use it")
-        .help(keep_from_coming_back(owner, before))
+        .why(REMOVED_WHY)
+        .help("nothing needs to be done but in the Rust code")
 }
+
+const REMOVED_WHY: &str =
+    "new programs skip what old ones send of it, and old ones do without it; but Rust code may use it";
 
 pub(super) fn mandatory_removed(owner: &Owner<'_>, noun: &str, before: &Field) -> Change {
     let message = format!("{noun} `{}` of {} is gone; it had to be there", before.name, owner.name);
@@ -210,13 +222,12 @@ pub(super) fn mandatory_removed(owner: &Owner<'_>, noun: &str, before: &Field) -
         .help(format!("keep it, and say by `@deprecated` that `{}` should not be used", before.name))
 }
 
-fn keep_from_coming_back(owner: &Owner<'_>, before: &Field) -> String {
-    if reserved::holder(owner.new_reserved, before.number.into()).is_some() {
-        return "nothing needs to be done but in the Rust code: its number is reserved".to_owned();
-    }
+/// Returns how to keep a removed member from coming back as another.
+pub(super) fn reserve<M: Member>(before: &M) -> String {
     format!(
         "reserve it, so that it can't come back as something else: `reserved {}, \"{}\";`",
-        before.number, before.name
+        before.number(),
+        before.name()
     )
 }
 

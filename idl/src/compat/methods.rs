@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::change::{Change, Effects};
 use super::fields::{added, mandatory_added, mandatory_removed, may_be_absent, removed};
 use super::members::Owner;
-use super::notes::notes;
+use super::notes::{self, notes};
 use super::pairs::answer;
 use super::relation::Place;
 use super::{Comparison, Flow, shown};
@@ -81,6 +81,8 @@ impl Comparison<'_> {
                 if old.name != new.name {
                     out.push(parameter_renamed(what, (&old.name, old.span), (&new.name, new.span)));
                 }
+                let of_stream = format!("stream parameter `{}` of {what}", new.name);
+                notes::meta(&of_stream, (old.span, &old.meta), (new.span, &new.meta), out);
                 let what = format!("what clients stream to {what}");
                 let place = Place { what, old: old.span, new: new.span, flow: Flow::REQUESTS };
                 self.type_change(&place, &old.item, &new.item, out);

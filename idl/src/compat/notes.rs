@@ -1,9 +1,13 @@
-//! Rules about docs and deprecations, which anything may have. They never travel.
+//! Rules about docs, deprecations and metadata, which anything may have. They never travel.
+
+use std::collections::BTreeMap;
 
 use super::change::Change;
 use crate::diagnostic;
 use crate::schema::Notes;
 use crate::source::Span;
+
+type Meta = BTreeMap<String, String>;
 
 /// Compares the notes of something, given the spans of its names.
 pub(super) fn notes(
@@ -18,6 +22,36 @@ pub(super) fn notes(
     if before.deprecated != after.deprecated {
         out.push(deprecated(what, (old, before), (new, after)));
     }
+    meta(what, (old, &before.meta), (new, &after.meta), out);
+}
+
+/// Compares what `@meta` says of something. Keys that differ are named, up to a bound.
+pub(super) fn meta(
+    what: &str,
+    (old, before): (Span, &Meta),
+    (new, after): (Span, &Meta),
+    out: &mut Vec<Change>,
+) {
+    let keys = || before.keys().chain(after.keys().filter(|key| !before.contains_key(*key)));
+    let differs = || keys().filter(|key| before.get(*key) != after.get(*key));
+    let Some(first) = differs().next() else { return };
+    let more = match differs().count() {
+        1 => String::new(),
+        count => format!(", and {} more", count - 1),
+    };
+    let shown = |meta: &Meta| match meta.get(first) {
+        Some(value) => format!("`{}`", value.escape_debug()),
+        None => "not there".to_owned(),
+    };
+    let change = Change::new(
+        diagnostic::META_CHANGED,
+        format!("{what} has another `@meta` of `{}`{more}", first.escape_debug()),
+    )
+    .was(old, shown(before))
+    .is(new, shown(after))
+    .why("it is kept in the schema, for tools, and means nothing to the compiler or on the wire")
+    .help("nothing needs to be done, unless a tool reads it");
+    out.push(change);
 }
 
 pub(super) fn docs(what: &str, old: Span, new: Span) -> Change {

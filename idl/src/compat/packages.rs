@@ -38,6 +38,10 @@ impl Comparison<'_> {
             let what = format!("package `{}`", after.full_name());
             out.extend(first(before).zip(first(after)).map(|(old, new)| notes::docs(&what, old, new)));
         }
+        if let (Some(old), Some(new)) = (first(before), first(after)) {
+            let what = format!("package `{}`", after.full_name());
+            notes::meta(&what, (old, &before.meta), (new, &after.meta), out);
+        }
         self.constants(before, after, out);
     }
 
@@ -63,7 +67,13 @@ fn first(package: &Package) -> Option<Span> {
 fn lost_services(package: &Package, renamed: bool) -> Effects {
     let is_called = package.services.iter().any(|service| !service.methods.is_empty());
     let flow = Flow::REQUESTS;
-    Effects { old_reads_new: is_called && renamed, new_reads_old: is_called, source: true, flow }
+    Effects {
+        old_reads_new: is_called && renamed,
+        new_reads_old: is_called,
+        source: true,
+        flow,
+        ..Effects::default()
+    }
 }
 
 fn at(change: Change, old: Option<Span>, new: Option<Span>, texts: (&str, &str)) -> Change {

@@ -13,6 +13,7 @@ use std::ops::BitOr;
 
 use super::relation::Relation;
 use super::{Comparison, Flow};
+use crate::diagnostic::{self, Code};
 use crate::schema::{Schema, TypeId};
 
 /// Two types, and whether servers read their values.
@@ -51,6 +52,18 @@ struct Order {
 /// if types hold each other in cycles of different lengths. Pairs past the limit count as types that have nothing in
 /// common.
 const MAX_PAIRS_PER_TYPE: usize = 16;
+
+/// Changes of a member that only one side has.
+const CAME_OR_WENT: [Code; 8] = [
+    diagnostic::FIELD_ADDED,
+    diagnostic::MANDATORY_FIELD_ADDED,
+    diagnostic::FIELD_REMOVED,
+    diagnostic::FIELD_FREED,
+    diagnostic::MANDATORY_FIELD_REMOVED,
+    diagnostic::VALUE_ADDED,
+    diagnostic::VALUE_REMOVED,
+    diagnostic::VALUE_FREED,
+];
 
 /// Minimum for the limit on compared pairs.
 const MIN_PAIR_LIMIT: usize = 1_000;
@@ -129,6 +142,7 @@ impl Comparison<'_> {
         let relations = changes.iter().map(|change| Relation {
             old_fails: change.effects.old_reads_new,
             new_fails: change.effects.new_reads_old,
+            has_more: CAME_OR_WENT.contains(&change.code),
             ..Relation::default()
         });
         (relations.fold(Relation::RUST_ONLY, Relation::bitor), held.into_iter().collect())

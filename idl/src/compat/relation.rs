@@ -14,7 +14,7 @@ use crate::source::Span;
 
 /// How two types differ. The default is not at all.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-#[allow(clippy::struct_excessive_bools, reason = "four questions, each with an answer of its own")]
+#[allow(clippy::struct_excessive_bools, reason = "questions, each with an answer of its own")]
 pub(super) struct Relation {
     /// Whether the older type rejects or misreads some value of the newer.
     pub(super) old_fails: bool,
@@ -24,22 +24,25 @@ pub(super) struct Relation {
     pub(super) source: bool,
     /// Whether they are the same under another name.
     pub(super) respelled: bool,
+    /// Whether one has fields, values or variants that the other has not.
+    pub(super) has_more: bool,
 }
 
 impl Relation {
     /// The bytes are the same, but the Rust type differs.
     pub(super) const RUST_ONLY: Self =
-        Self { old_fails: false, new_fails: false, source: true, respelled: false };
+        Self { old_fails: false, new_fails: false, source: true, respelled: false, has_more: false };
     /// Neither reads what the other writes.
     pub(super) const INCOMPATIBLE: Self =
-        Self { old_fails: true, new_fails: true, source: true, respelled: false };
+        Self { old_fails: true, new_fails: true, source: true, respelled: false, has_more: false };
 
     pub(super) fn fails(self) -> bool {
         self.old_fails || self.new_fails
     }
 
     pub(super) fn effects(self, flow: Flow) -> Effects {
-        Effects { old_reads_new: self.old_fails, new_reads_old: self.new_fails, source: self.source, flow }
+        let Self { old_fails, new_fails, source, .. } = self;
+        Effects { old_reads_new: old_fails, new_reads_old: new_fails, source, flow, ..Effects::default() }
     }
 }
 
@@ -52,6 +55,7 @@ impl BitOr for Relation {
             new_fails: self.new_fails || other.new_fails,
             source: self.source || other.source,
             respelled: self.respelled || other.respelled,
+            has_more: self.has_more || other.has_more,
         }
     }
 }
@@ -172,8 +176,17 @@ fn why_retyped(relation: Relation, before: &str, after: &str) -> String {
                 "bytes don't say which of the two they are: what one side writes as `{before}` the other refuses or misreads as `{after}`, and the other way round"
             )
         }
+        (true, false) if relation.has_more => format!(
+            "`{after}` reads what `{before}` writes, but `{before}` needs a field that `{after}` does not have"
+        ),
+        (false, true) if relation.has_more => format!(
+            "`{before}` reads what `{after}` writes, but `{after}` needs a field that `{before}` does not have"
+        ),
         (true, false) => format!("`{after}` takes whatever `{before}` may be, but not the other way round"),
         (false, true) => format!("`{before}` takes whatever `{after}` may be, but not the other way round"),
+        (false, false) if relation.has_more => format!(
+            "what only one of `{before}` and `{after}` has may be absent and is skipped by the other, so programs go on talking; but in Rust it is another type"
+        ),
         (false, false) => {
             "the bytes are the same, so programs go on talking; but in Rust it is another type".to_owned()
         }

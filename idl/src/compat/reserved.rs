@@ -83,6 +83,7 @@ pub(super) fn freed<M: Member>(owner: &Owner<'_>, new: &[M], out: &mut Vec<Chang
             let change = Change::new(diagnostic::RESERVED_REMOVED, message)
                 .was(entry.span, "reserved here")
                 .is(owner.new, "not reserved here")
+                .risk()
                 .why("nothing has changed on the wire yet; but it can now be reused for something else, which old programs would misread")
                 .help("reserve it again: that costs nothing");
             out.push(change);

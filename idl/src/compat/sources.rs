@@ -68,7 +68,7 @@ impl Sources {
 fn heading(kind: Kind) -> Heading {
     let severity = match kind {
         Kind::Wire => Some(Severity::Error),
-        Kind::Source => Some(Severity::Warning),
+        Kind::Risk | Kind::Source => Some(Severity::Warning),
         Kind::Safe => None,
     };
     Heading { name: kind.name(), severity }

@@ -60,7 +60,7 @@ impl Comparison<'_> {
         self.type_change(&place, old, new, &mut inside);
         out.extend(inside.into_iter().map(|change| match change.kind() {
             Kind::Safe => change,
-            Kind::Wire | Kind::Source => of_alias(change, before, after),
+            Kind::Wire | Kind::Risk | Kind::Source => of_alias(change, before, after),
         }));
     }
 

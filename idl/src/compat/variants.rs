@@ -70,6 +70,7 @@ impl Comparison<'_> {
                 new_reads_old: new_fails,
                 source: true,
                 flow: owner.flow,
+                ..Effects::default()
             })
             .why(match (old_fails, new_fails) {
                 (false, false) => "each side reads what the other writes, but in Rust it is another variant",
@@ -221,17 +222,21 @@ fn come<M: Member>(owner: &Owner<'_>, after: &M) -> Change {
 
 fn gone<M: Member>(owner: &Owner<'_>, before: &M) -> Change {
     let (noun, name, number) = (M::NOUN, before.name(), before.number());
-    let help = if reserved::holder(owner.new_reserved, number).is_some() {
-        "nothing needs to be done but in the Rust code: its number is reserved".to_owned()
-    } else {
-        format!("reserve it, so that it can't come back as something else: `reserved {number}, \"{name}\";`")
-    };
-    Change::new(diagnostic::VALUE_REMOVED, format!("{noun} `{name}` of {} is gone", owner.name))
+    let is_reserved = reserved::holder(owner.new_reserved, number).is_some();
+    let code = if is_reserved { diagnostic::VALUE_REMOVED } else { diagnostic::VALUE_FREED };
+    let change = Change::new(code, format!("{noun} `{name}` of {} is gone", owner.name))
         .was(before.span(), "there before")
         .is(owner.new, "gone")
-        .source()
-        .why("new programs keep it as unknown, with its number; but Rust code may use it")
-        .help(help)
+        .source();
+    if is_reserved {
+        return change
+            .why("new programs keep it as unknown, with its number; but Rust code may use it")
+            .help("nothing needs to be done but in the Rust code: its number is reserved");
+    }
+    change
+        .risk()
+        .why("new programs keep it as unknown, with its number; but Rust code may use it; and its number is free, so that it can come back as something else")
+        .help(fields::reserve(before))
 }
 
 fn reused(owner: &Owner<'_>, before: &Variant, after: &Variant) -> Change {

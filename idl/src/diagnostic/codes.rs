@@ -126,6 +126,9 @@ codes! {
     PACKAGE_PARTS = "E0112", "a package of too many parts";
     LONG_NAME = "E0113", "a name that is too long";
     LONG_STRING = "E0114", "a string that is too long";
+    CONFLICT = "E0115", "a merge conflict";
+    NESTED = "E0116", "a declaration inside another";
+    OTHER_LANGUAGE = "E0117", "a file in another language";
 
     // Names.
     UNKNOWN_TYPE = "E0201", "an unknown type";
@@ -209,6 +212,7 @@ codes! {
     EMPTY_SERVICE = "W0120", "a service without methods";
     MANY_PARAMETERS = "W0121", "a method of many parameters";
     BARE_ANSWER = "W0122", "an answer that can't grow";
+    CRATE_PACKAGE = "W0123", "a package that is named like a crate";
 
     // Changes of packages, which `compat` reports.
     PACKAGE_ADDED = "D0101", "a new package";
@@ -232,7 +236,7 @@ codes! {
     // Changes of members.
     FIELD_ADDED = "D0301", "a new field or parameter that may be absent";
     MANDATORY_FIELD_ADDED = "D0302", "a new field or parameter that must be there";
-    FIELD_REMOVED = "D0303", "a field or parameter that is gone and could be absent";
+    FIELD_REMOVED = "D0303", "a field or parameter that is gone, could be absent, and can't come back";
     MANDATORY_FIELD_REMOVED = "D0304", "a field or parameter that is gone and had to be there";
     MEMBER_RENAMED = "D0305", "a field, value or variant of another name";
     RENUMBERED = "D0306", "a field, value or variant of another number";
@@ -248,10 +252,12 @@ codes! {
     BOUNDS_WIDENED = "D0316", "bounds that allow more";
     RESERVED_NUMBER_USED = "D0317", "a reserved number that is used";
     VALUE_ADDED = "D0318", "a new value or variant";
-    VALUE_REMOVED = "D0319", "a value or variant that is gone";
+    VALUE_REMOVED = "D0319", "a value or variant that is gone and can't come back";
     PAYLOAD_CHANGED = "D0320", "a variant that carries something else";
     PARAMETERS_MOVED = "D0321", "parameters in another order";
     PARAMETER_RENAMED = "D0322", "a parameter of another name";
+    FIELD_FREED = "D0323", "a field that is gone and whose number is not reserved";
+    VALUE_FREED = "D0324", "a value or variant that is gone and whose number is not reserved";
 
     // Changes of services and methods.
     SERVICE_ADDED = "D0401", "a new service";
@@ -276,4 +282,5 @@ codes! {
     DEADLINE_CHANGED = "D0504", "another deadline";
     IDEMPOTENT_CHANGED = "D0505", "whether a method may be tried again";
     OVERLAP_CHANGED = "D0506", "what is done with calls that overlap";
+    META_CHANGED = "D0507", "other metadata";
 }

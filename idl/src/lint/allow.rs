@@ -86,6 +86,11 @@ fn allowed(attribute: &Attribute) -> Vec<(&'static Rule, Span)> {
     named.collect()
 }
 
+/// Reports whether a subject's own `@allow` names a rule.
+pub(super) fn allows(subject: &Subject, name: &str) -> bool {
+    subject.preamble.attributes.iter().flat_map(allowed).any(|(rule, _)| rule.name() == name)
+}
+
 /// Returns the start of a subject: its first attribute, or its name.
 fn start(subject: &Subject) -> u32 {
     let first = subject.preamble.attributes.first().map(|attribute| attribute.span.start);

@@ -26,6 +26,27 @@ fn is_version(part: &str) -> bool {
     after_number.len() < rest.len() && matches!(stage, "" | "alpha" | "beta")
 }
 
+/// Crates that every program has.
+const CRATES: [&str; 5] = ["alloc", "core", "proc_macro", "std", "zsvc"];
+
+/// Reports packages whose first part is the name of a crate: a module of that name at the root of a program makes paths such
+/// as `std::fmt` ambiguous.
+pub(super) fn crate_package(context: &Context, findings: &mut Findings) {
+    for (_, package) in packages(context.model) {
+        let Some(first) = package.path.segments.first().filter(|first| CRATES.contains(&first.text.as_str()))
+        else {
+            continue;
+        };
+        let message = format!("the package `{}` starts with the name of a crate", package.path.text());
+        let help = format!(
+            "put the name of your organisation or product in front; or let Rust programs include the code inside of a module, \
+             where `{}` is no other crate's name",
+            first.text
+        );
+        findings.add(first.span, message, help);
+    }
+}
+
 /// Reports files outside the folders named like their package.
 pub(super) fn package_folder(context: &Context, findings: &mut Findings) {
     for (file, package) in packages(context.model) {

@@ -126,6 +126,7 @@ const RULES: &[Rule] = &[
     Rule::lint(diagnostic::EMPTY_SERVICE, "empty-service", Level::Warn, methods::empty_service),
     Rule::lint(diagnostic::MANY_PARAMETERS, "many-parameters", Level::Warn, methods::many_parameters),
     Rule::lint(diagnostic::BARE_ANSWER, "bare-answer", Level::Off, methods::bare_answer),
+    Rule::lint(diagnostic::CRATE_PACKAGE, "crate-package", Level::Warn, files::crate_package),
 ];
 
 /// Returns all rules, in the order of their codes.

@@ -91,15 +91,25 @@ fn to_pascal(text: &str) -> String {
 
 pub(super) fn to_snake(text: &str) -> String {
     let mut snake = String::new();
-    let mut was_lower = false;
-    for character in text.chars() {
-        if character.is_ascii_uppercase() && was_lower {
+    let letters = text.as_bytes();
+    for (at, letter) in letters.iter().enumerate() {
+        if letter.is_ascii_uppercase() && starts_word(&letters[..at], &letters[at + 1..]) {
             snake.push('_');
         }
-        was_lower = character.is_ascii_lowercase() || character.is_ascii_digit();
-        snake.push(character.to_ascii_lowercase());
+        snake.push(char::from(letter.to_ascii_lowercase()));
     }
     snake
+}
+
+/// Reports whether a capital between these starts a word: it follows a small letter or a digit, or is the last of several
+/// capitals and the first of a word, as the `S` in `HTTPServer`. The `D` in `userIDs` is neither.
+fn starts_word(before: &[u8], after: &[u8]) -> bool {
+    let is_plural = matches!(after, [b's'] | [b's', b'A'..=b'Z' | b'_' | b'0'..=b'9', ..]);
+    match (before.last(), after.first()) {
+        (Some(last), _) if last.is_ascii_lowercase() || last.is_ascii_digit() => true,
+        (Some(last), Some(next)) => last.is_ascii_uppercase() && next.is_ascii_lowercase() && !is_plural,
+        _ => false,
+    }
 }
 
 #[cfg(test)]
@@ -112,6 +122,11 @@ mod tests {
         assert_eq!(to_pascal("BUY_NOW"), "BuyNow");
         assert_eq!(to_pascal("HTTP_server"), "HTTPServer");
         assert_eq!(to_snake("tradeOfDay"), "trade_of_day");
-        assert_eq!(to_snake("HTTPServer2Go"), "httpserver2_go");
+        assert_eq!(to_snake("HTTPServer2Go"), "http_server2_go");
+        assert_eq!(to_snake("WorkflowIDSuffix"), "workflow_id_suffix");
+        assert_eq!(to_snake("userIDs"), "user_ids");
+        assert_eq!(to_snake("userIDsOfAll"), "user_ids_of_all");
+        assert_eq!(to_snake("ABTest"), "ab_test");
+        assert_eq!(to_snake("MAX_SIZE"), "max_size");
     }
 }

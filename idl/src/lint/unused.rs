@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::allow::allows;
 use super::context::{Context, Findings};
 use super::uses::{self, Use};
 use crate::ast::ItemKind;
@@ -37,7 +38,7 @@ pub(super) fn unused_type(context: &Context, findings: &mut Findings) {
             findings.add(
                 name.span,
                 message,
-                "remove it, or use it; what an older schema had is in its history",
+                "remove it, or use it; if it travels inside a `value` or `bytes`, say so by `@allow(unused_type)`",
             );
         }
     }
@@ -60,10 +61,13 @@ impl Reached {
         let ids = ids_by_name(model);
         let mut next: Vec<TypeId> = Vec::new();
         let mut held: Vec<Vec<TypeId>> = vec![Vec::new(); model.types.len()];
+        // Types that are allowed to be unused: what they hold travels with them.
+        let mut allowed: Vec<TypeId> = Vec::new();
         let mut owner = None;
         for subject in &context.subjects {
             if subject.depth == 1 {
                 owner = ids.get(&subject.span()).copied();
+                allowed.extend(owner.filter(|_| allows(subject, "unused-type")));
             }
             let found = uses::of(model, subject);
             let used = found.iter().filter_map(|it: &Use| ids.get(&it.declared).copied());
@@ -74,13 +78,20 @@ impl Reached {
         }
         let exported = model.types.iter().zip(0..).filter(|(it, _)| !reached.serving.contains(&it.package));
         next.extend(exported.map(|(_, id)| TypeId(id)));
+        reached.follow(next, &mut held);
+        let inside = allowed.iter().flat_map(|TypeId(id)| std::mem::take(&mut held[*id as usize])).collect();
+        reached.follow(inside, &mut held);
+        reached
+    }
+
+    /// Marks these types, and all that they hold.
+    fn follow(&mut self, mut next: Vec<TypeId>, held: &mut [Vec<TypeId>]) {
         while let Some(TypeId(id)) = next.pop() {
             let index = id as usize;
-            if !std::mem::replace(&mut reached.types[index], true) {
+            if !std::mem::replace(&mut self.types[index], true) {
                 next.append(&mut held[index]);
             }
         }
-        reached
     }
 }
 

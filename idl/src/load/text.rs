@@ -5,6 +5,8 @@
 
 use std::ops::Range;
 
+use super::other_language;
+use crate::characters;
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::source::{FileId, MAX_FILE_BYTES, SourceMap, Span, offset};
 
@@ -46,9 +48,18 @@ pub(super) fn take(
         report.add(too_large(id));
         return (id, Text::Unreadable);
     }
+    if let Some(encoding) = wide_encoding(&bytes) {
+        let id = sources.add(path, "");
+        report.add(not_utf8(id, encoding));
+        return (id, Text::Unreadable);
+    }
     let (text, invalid) = decoded(bytes);
     let file = sources.add(path, text);
     let text = sources.file(file).text();
+    if let Some(diagnostic) = other_language::told(file, path, text) {
+        report.add(diagnostic);
+        return (file, Text::Unreadable);
+    }
     let unseen = unseen(text);
     for problem in &invalid {
         report.add_with(file, diagnostic::NO_UTF8, |_| no_utf8(file, problem));
@@ -59,6 +70,30 @@ pub(super) fn take(
     let invalid = invalid.into_iter().map(|problem| (problem.place, b'X'));
     let unseen = unseen.into_iter().map(|(place, _)| (place, b' '));
     (file, without(text, &invalid.chain(unseen).collect::<Vec<_>>()))
+}
+
+/// Number of bytes at the start of a file in which zeros tell that it is UTF-16.
+const PROBE_BYTES: usize = 64;
+
+/// Returns the encoding of a file whose characters have two or four bytes each: by its byte order mark, or by its first
+/// characters if all of them are ASCII. What such a file says can't be shown, so nothing else is reported of it.
+fn wide_encoding(bytes: &[u8]) -> Option<&'static str> {
+    match bytes {
+        [0xff, 0xfe, 0, 0, ..] | [0, 0, 0xfe, 0xff, ..] => return Some("UTF-32"),
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => return Some("UTF-16"),
+        _ => {}
+    }
+    let probe = &bytes[..bytes.len().min(PROBE_BYTES)];
+    let all = |first: usize, step: usize, is_zero: bool| {
+        probe.iter().skip(first).step_by(step).all(|byte| (*byte == 0) == is_zero)
+    };
+    let is_wide =
+        |low: usize, width: usize| probe.len() >= 4 * width && (0..width).all(|at| all(at, width, at != low));
+    match () {
+        () if is_wide(0, 2) || is_wide(1, 2) => Some("UTF-16"),
+        () if is_wide(0, 4) || is_wide(3, 4) => Some("UTF-32"),
+        () => None,
+    }
 }
 
 /// Returns the text without a byte order mark, and the invalid sequences in it.
@@ -138,6 +173,12 @@ fn too_large(file: FileId) -> Diagnostic {
         .help("split it into several files that import each other's types")
 }
 
+fn not_utf8(file: FileId, encoding: &str) -> Diagnostic {
+    Diagnostic::new(diagnostic::NO_UTF8, format!("this file is {encoding}, and must be UTF-8"))
+        .at(span(file, &(0..0)), "")
+        .help("save it as UTF-8; an editor names the encoding when it saves a file")
+}
+
 fn no_utf8(file: FileId, problem: &InvalidBytes) -> Diagnostic {
     let message = format!("this file is not UTF-8: byte {} is 0x{:02x}", problem.at, problem.byte);
     Diagnostic::new(diagnostic::NO_UTF8, message)
@@ -149,7 +190,10 @@ fn control_character(file: FileId, place: &Range<usize>, character: char) -> Dia
     let name = match character {
         '\0' => "a NUL".to_owned(),
         '\r' => "a carriage return without a line feed".to_owned(),
-        _ => format!("the invisible character U+{:04X}", u32::from(character)),
+        _ => match characters::described(character) {
+            Some(described) => format!("the character {described}"),
+            None => format!("the invisible character U+{:04X}", u32::from(character)),
+        },
     };
     let help = match character {
         '\r' => "end lines with a line feed, with or without a carriage return before it",

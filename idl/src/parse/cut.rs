@@ -3,10 +3,12 @@
 //! So one mistake costs one member, the parser never holds more than one declaration, and no text, however deeply it
 //! nests, can overflow the recursion of the grammar. A declaration ends with its `;` or `}`, and also where the next
 //! one clearly starts (`struct Name {`, which is not allowed inside another): a missing brace does not swallow the
-//! rest.
+//! rest. Where all braces are closed and that start is indented, it is inside the declaration, and reported as that.
 
+use std::cell::LazyCell;
 use std::ops::Range;
 
+use super::hint;
 use super::token::{Token, TokenKind};
 use crate::ast::MAX_TYPE_DEPTH;
 
@@ -23,40 +25,49 @@ pub(super) struct Piece {
 /// Returns the declarations of a file, in order; together they cover all of its tokens.
 pub(super) fn declarations(text: &str, tokens: &[Token]) -> Vec<Piece> {
     let mut pieces = Vec::new();
+    let braces = LazyCell::new(|| closing_braces(tokens));
     let mut start = 0;
     while start < tokens.len() {
-        let piece = declaration(text, tokens, start);
+        let piece = declaration(text, tokens, start, &braces);
         start = piece.tokens.end;
         pieces.push(piece);
     }
     pieces
 }
 
-fn declaration(text: &str, tokens: &[Token], start: usize) -> Piece {
+fn declaration(
+    text: &str,
+    tokens: &[Token],
+    start: usize,
+    braces: &Braces<impl FnOnce() -> Vec<usize>>,
+) -> Piece {
     let first = start + tokens[start..].iter().take_while(|token| token.kind == TokenKind::Doc).count();
     let name = name_before_members(text, &tokens[first..]).map(|name| first + name);
     let mut open: Vec<usize> = Vec::new();
     let mut body = None;
     let mut has_keyword = false;
+    // The closing brace up to which what starts like a declaration is inside this one.
+    let mut nested_until = 0;
     let mut at = first;
     while at < tokens.len() {
-        if starts_declaration(text, &tokens[at..]) {
-            if has_keyword || !(at == first || open.is_empty() && tokens[first].is(b'@')) {
-                at -= docs_before(tokens, first, at);
-                break;
+        if at >= nested_until && starts_declaration(text, &tokens[at..]) {
+            let is_first = at == first || open.is_empty() && tokens[first].is(b'@');
+            if has_keyword || !is_first {
+                let outer = open.first().map(|outer| braces[*outer]);
+                let Some(end) = outer.filter(|end| *end > at && is_indented(text, tokens, first, at)) else {
+                    at -= docs_before(tokens, first, at);
+                    break;
+                };
+                nested_until = end;
             }
             has_keyword = true;
         }
         let token = tokens[at];
-        match token.kind {
-            TokenKind::Sign(b'{') => {
-                open.push(at);
-                body.get_or_insert(at + 1..tokens.len());
-            }
-            TokenKind::Sign(b'}') => {
-                open.pop();
-            }
-            _ => {}
+        if token.is(b'{') {
+            open.push(at);
+            body.get_or_insert(at + 1..tokens.len());
+        } else if token.is(b'}') {
+            open.pop();
         }
         at += 1;
         if !open.is_empty() || !matches!(token.kind, TokenKind::Sign(b'}' | b';')) {
@@ -80,6 +91,36 @@ fn declaration(text: &str, tokens: &[Token], start: usize) -> Piece {
     let body_end = if open.is_empty() { at.saturating_sub(1) } else { at };
     let body = body.map(|body: Range<usize>| body.start..body_end.max(body.start));
     Piece { tokens: start..at, unclosed: open.last().copied(), body }
+}
+
+/// For each token, the index of the brace that closes it; 0 for what is no brace or never closed.
+type Braces<F> = LazyCell<Vec<usize>, F>;
+
+fn closing_braces(tokens: &[Token]) -> Vec<usize> {
+    let mut closing = vec![0; tokens.len()];
+    let mut open = Vec::new();
+    for (at, token) in tokens.iter().enumerate() {
+        match token.kind {
+            TokenKind::Sign(b'{') => open.push(at),
+            TokenKind::Sign(b'}') => {
+                if let Some(opened) = open.pop() {
+                    closing[opened] = at;
+                }
+            }
+            _ => {}
+        }
+    }
+    closing
+}
+
+/// Reports whether the token at `at` stands further to the right than the line of an earlier one starts, or after other
+/// tokens on its line: what starts there is then meant to be inside.
+fn is_indented(text: &str, tokens: &[Token], earlier: usize, at: usize) -> bool {
+    let column = |token: &Token| {
+        let start = token.start as usize;
+        start - text[..start].rfind('\n').map_or(0, |end| end + 1)
+    };
+    is_same_line(text, tokens, at) || column(&tokens[at]) > column(&tokens[earlier])
 }
 
 /// Keywords of declarations with members between braces.
@@ -207,25 +248,72 @@ fn docs_before(tokens: &[Token], first: usize, at: usize) -> usize {
     tokens[(first + 1).min(at)..at].iter().rev().take_while(|token| token.kind == TokenKind::Doc).count()
 }
 
-/// Returns the members of a body: each ends with a `;` that is in no nested braces.
-pub(super) fn members(tokens: &[Token], body: Range<usize>) -> Vec<Range<usize>> {
+/// One member of a body, as a range of the file's tokens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Member {
+    pub(super) tokens: Range<usize>,
+    /// Index of the keyword, if this is not a member but a declaration.
+    pub(super) nested: Option<usize>,
+}
+
+/// Returns the members of a body: each ends with a `;` that is in no nested braces, a declaration inside the body with its
+/// closing brace.
+pub(super) fn members(text: &str, tokens: &[Token], body: Range<usize>) -> Vec<Member> {
     let mut members = Vec::new();
-    let (mut start, mut depth) = (body.start, 0_usize);
+    let (mut start, mut depth, mut nested) = (body.start, 0_usize, None);
     for at in body.clone() {
-        match tokens[at].kind {
-            TokenKind::Sign(b'{') => depth += 1,
-            TokenKind::Sign(b'}') => depth = depth.saturating_sub(1),
-            TokenKind::Sign(b';') if depth == 0 => {
-                members.push(start..at + 1);
-                start = at + 1;
+        let ends = match tokens[at].kind {
+            TokenKind::Sign(b'{') => {
+                if depth == 0 {
+                    nested = at
+                        .checked_sub(2)
+                        .filter(|keyword| *keyword >= start && is_nested(text, &tokens[*keyword..]));
+                }
+                depth += 1;
+                false
             }
-            _ => {}
+            TokenKind::Sign(b'}') => {
+                depth = depth.saturating_sub(1);
+                depth == 0 && ends_at_brace(text, &tokens[at + 1..body.end], nested.is_some())
+            }
+            TokenKind::Sign(b';') => depth == 0,
+            _ => false,
+        };
+        if ends {
+            let nested =
+                nested.take().or_else(|| starts_declaration(text, &tokens[start..at]).then_some(start));
+            members.push(Member { tokens: start..at + 1, nested });
+            start = at + 1;
         }
     }
     if start < body.end {
-        members.push(start..body.end);
+        members.push(Member { tokens: start..body.end, nested: None });
     }
     members
+}
+
+/// Reports whether a member ends with the brace before these tokens: it is a declaration, or a method with a body.
+fn ends_at_brace(text: &str, rest: &[Token], is_nested: bool) -> bool {
+    match rest {
+        [method, name, open, ..] if matches!(method.text(text), "rpc" | "oneway") => {
+            name.kind == TokenKind::Word && open.is(b'(')
+        }
+        [next, ..] => is_nested && !next.is(b'='),
+        [] => is_nested,
+    }
+}
+
+/// Reports whether these tokens start with a bracket that is not closed in them.
+pub(super) fn is_in_brackets(tokens: &[Token]) -> bool {
+    tokens.first().is_some_and(|first| first.is(b'[')) && !tokens.iter().any(|token| token.is(b']'))
+}
+
+/// Reports whether a declaration with members starts here, of this language or another: a keyword, a name and `{`.
+fn is_nested(text: &str, tokens: &[Token]) -> bool {
+    let [keyword, name, ..] = tokens else { return false };
+    let word = keyword.text(text);
+    let word = hint::keyword(word).unwrap_or(word);
+    keyword.kind == TokenKind::Word && name.kind == TokenKind::Word && WITH_MEMBERS.contains(&word)
 }
 
 /// Returns the index of the first brace that is closed but not opened.

@@ -174,10 +174,10 @@ pub(super) fn found(token: Option<Token>, text: &str) -> String {
         TokenKind::Doc => "docs".to_owned(),
         TokenKind::Other => {
             let character = token.text(text).chars().next().unwrap_or_default();
-            if character.is_alphanumeric() {
-                format!("`{character}`")
-            } else {
-                format!("`{}`", character.escape_default())
+            match crate::characters::described(character) {
+                Some(described) => format!("a {described}"),
+                None if character.is_alphanumeric() => format!("`{character}`"),
+                None => format!("`{}`", character.escape_default()),
             }
         }
         _ => format!("`{}`", super::literal::shortened(token.text(text))),

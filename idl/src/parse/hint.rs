@@ -3,7 +3,9 @@
 
 use super::Rule;
 use super::expected::Failure;
+use super::literal::shortened;
 use super::token::{Token, TokenKind};
+use crate::characters;
 use crate::suggest;
 
 /// The position at which parsing failed, and what is around it.
@@ -14,6 +16,10 @@ pub(super) struct Place<'a> {
     pub(super) in_parameters: bool,
     pub(super) before: Option<Token>,
     pub(super) found: Option<Token>,
+    /// The tokens of the declaration or member before the position.
+    pub(super) earlier: &'a [Token],
+    /// The tokens of the file after the one that was found.
+    pub(super) later: &'a [Token],
 }
 
 /// Returns the help for a known slip.
@@ -22,7 +28,7 @@ pub(super) fn hint(place: &Place) -> Option<String> {
     match found.kind {
         TokenKind::Other => place.character(found.text(place.text)),
         TokenKind::Word => place.word(found.text(place.text)),
-        TokenKind::Sign(sign) => place.sign(sign).map(str::to_owned),
+        TokenKind::Sign(sign) => place.sign(sign),
         _ => None,
     }
 }
@@ -72,13 +78,16 @@ pub(super) fn keyword(word: &str) -> Option<&'static str> {
 }
 
 impl Place<'_> {
-    fn wants(&self, rule: Rule) -> bool {
+    pub(super) fn wants(&self, rule: Rule) -> bool {
         self.failure.wants(rule)
     }
 
     /// Returns the help for a character that is valid in no file outside strings and comments.
     fn character(&self, text: &str) -> Option<String> {
         let character = text.chars().next()?;
+        if let Some(sign) = characters::sign(character) {
+            return Some(format!("write `{sign}`"));
+        }
         let is_inside = self.before.is_some_and(|before| {
             before.kind == TokenKind::Word && self.found.is_some_and(|found| found.start == before.end)
         });
@@ -96,8 +105,11 @@ impl Place<'_> {
         if self.wants(Rule::comma) && self.wants(Rule::close_angle) {
             return Some("put a `,` between: `map<string, u32>`".to_owned());
         }
+        if let Some(prefixed) = self.prefixed_type(found) {
+            return Some(prefixed);
+        }
         if self.wants(Rule::comma) && self.wants(Rule::close_paren) {
-            return Some(format!("put a `,` before `{}`", super::literal::shortened(found)));
+            return Some(format!("put a `,` before `{}`", shortened(found)));
         }
         if self.wants(Rule::kw_throws) && suggest::nearest(found, ["throws"]).is_some() {
             return Some("did you mean `throws`?".to_owned());
@@ -113,7 +125,26 @@ impl Place<'_> {
         if self.wants(Rule::kw_rpc) || self.wants(Rule::method) {
             return METHODS.contains(&found).then(|| format!("write `rpc` instead of `{found}`"));
         }
-        let name = super::literal::shortened(found);
+        if self.wants(Rule::open_brace) && ["extends", "implements", "inherits"].contains(&found) {
+            return Some(self.inheritance());
+        }
+        self.option(found).or_else(|| self.type_first(found))
+    }
+
+    /// Returns the help for `option allow_alias = true;` among members.
+    fn option(&self, found: &str) -> Option<String> {
+        let is_option = self.before_text() == Some("option");
+        let help = match found {
+            "allow_alias" => "leave it out: each value has a number of its own, and no other name",
+            "deprecated" => "leave it out, and write `@deprecated(\"use …\")` before the declaration",
+            _ => declaration("option")?,
+        };
+        (is_option && (self.wants(Rule::number_sign) || self.wants(Rule::colon))).then(|| help.to_owned())
+    }
+
+    /// Returns the help for a word of other languages, or a type, that stands before a member's name.
+    fn type_first(&self, found: &str) -> Option<String> {
+        let name = shortened(found);
         let before = self.before.filter(|_| self.wants(Rule::colon))?;
         Some(match before.text(self.text) {
             "stream" => format!("`stream` stands before the type: `{name}: stream T`"),
@@ -131,9 +162,36 @@ impl Place<'_> {
             "pub" | "public" => {
                 format!("leave `{}` out: all that is declared is public", before.text(self.text))
             }
-            before if self.is_type(before) => format!("the name comes first: `{name}: {before}`"),
-            _ => return None,
+            before => {
+                // `number u32`: only the colon is missing.
+                let is_typed =
+                    crate::resolve::is_scalar(found) && !crate::resolve::BUILTINS.contains(&before);
+                let is_variant = self.wants(Rule::open_brace);
+                // A variant is spelt as types are; a name that is not follows after its type.
+                let is_lower = found.starts_with(|first: char| first.is_ascii_lowercase());
+                let ty = self.type_meant(before).filter(|_| !is_typed);
+                let ty =
+                    ty.or_else(|| (is_variant && is_lower && is_upper(before)).then(|| shortened(before)))?;
+                let name = if is_variant { pascal(&name) } else { name };
+                format!("the name comes first: `{name}: {ty}`")
+            }
         })
+    }
+
+    /// Returns the help for `y: repeated string`.
+    fn prefixed_type(&self, found: &str) -> Option<String> {
+        let [.., name, colon, prefix] = self.earlier else { return None };
+        let (name, ty) =
+            (shortened(name.text(self.text)), self.type_meant(found).unwrap_or(shortened(found)));
+        if !colon.is(b':') {
+            return None;
+        }
+        match prefix.text(self.text) {
+            "repeated" => Some(format!("what is there many times is a list: `{name}: list<{ty}>`")),
+            "optional" => Some(format!("a `?` behind the type makes it optional: `{name}: {ty}?`")),
+            "required" => Some(format!("leave `required` out: `{name}: {ty}`")),
+            _ => None,
+        }
     }
 
     /// Returns the name and the type of a member that starts with this word: if another word follows, the type came
@@ -141,47 +199,59 @@ impl Place<'_> {
     fn named(&self, word: &str) -> (String, String) {
         let rest = self.found.map_or("", |found| &self.text[found.end as usize..]).trim_start();
         let end = rest.find(|next: char| !next.is_ascii_alphanumeric() && next != '_').unwrap_or(rest.len());
-        let shortened = super::literal::shortened;
         match &rest[..end] {
             "" => (shortened(word), "T".to_owned()),
-            name => (shortened(name), shortened(word)),
+            name => (shortened(name), self.type_meant(word).unwrap_or(shortened(word))),
         }
     }
 
-    /// Reports whether a word was likely meant as a type.
-    fn is_type(&self, word: &str) -> bool {
-        let is_scalar = !self.wants(Rule::open_brace) && crate::resolve::BUILTINS.contains(&word);
-        is_scalar
-            || word.starts_with(|first: char| first.is_ascii_uppercase()) && !self.wants(Rule::open_brace)
+    /// Returns the type that a word was likely meant as.
+    fn type_meant(&self, word: &str) -> Option<String> {
+        if crate::resolve::BUILTINS.contains(&word) {
+            return Some(word.to_owned());
+        }
+        if is_upper(word) && self.wants(Rule::open_brace) {
+            return None;
+        }
+        let meant = crate::resolve::type_elsewhere(word);
+        match meant.and_then(|meant| meant.strip_prefix('`')?.strip_suffix('`')) {
+            Some(meant) if !meant.contains('`') => Some(meant.to_owned()),
+            _ => is_upper(word).then(|| shortened(word)),
+        }
     }
 
-    fn sign(&self, sign: u8) -> Option<&'static str> {
-        Some(match sign {
-            b'#' => "a comment starts with `//`",
-            b'(' if self.wants(Rule::colon) && self.wants(Rule::open_brace) => {
-                "a variant's type follows after `:`, as in `Market: MarketOrder = 2;`"
-            }
-            b'<' if self.wants(Rule::colon) => "the name comes first: `attributes: map<string, string>`",
-            b',' if !self.in_parameters && self.wants(Rule::number_sign) => {
-                "each member has a number, and `;` behind it: `= 1;`"
-            }
-            b',' if !self.in_parameters && self.wants(Rule::semicolon) => {
-                "members end with `;`, not with `,`"
-            }
-            b'(' if !self.in_parameters && self.wants(Rule::streamed) => {
-                "a method answers with one type: put several into a `struct`"
-            }
-            b'=' if self.wants(Rule::close_paren) => {
-                "a default stands before the parameter: `@default(1) lot: u32`"
-            }
-            b')' | b',' if self.in_parameters && self.wants(Rule::colon) => {
-                "a parameter has a name and a type: `symbol: string`"
-            }
-            b'.' if self.wants(Rule::value) => "a float starts with a digit: `0.5`",
-            _ if self.wants(Rule::value) && self.before.is_some_and(|before| before.is(b'=')) => {
-                "write a number, a string, `true`, `false` or a duration such as `500ms`"
-            }
-            _ => return None,
-        })
+    /// Returns the text of the token before.
+    pub(super) fn before_text(&self) -> Option<&str> {
+        self.before.map(|before| before.text(self.text))
     }
+
+    /// Returns the help for a declaration that names one that it builds on.
+    pub(super) fn inheritance(&self) -> String {
+        let (keyword, name) = super::cut::head(self.earlier);
+        let text = |token: Option<Token>| token.map_or("", |token| token.text(self.text));
+        let name = shortened(text(name));
+        let other = self.later.first().filter(|token| token.kind == TokenKind::Word);
+        let other = other.map_or("T".to_owned(), |token| shortened(token.text(self.text)));
+        match text(keyword) {
+            "enum" => format!("leave it out: what `{name}` is on the wire is always an integer"),
+            "service" => format!("no service takes over the methods of another: write them out in `{name}`"),
+            "struct" => format!("there is no inheritance: give `{name}` a field of the type `{other}`"),
+            _ => format!("there is no inheritance: give `{name}` a variant of the type `{other}`"),
+        }
+    }
+}
+
+fn is_upper(word: &str) -> bool {
+    word.starts_with(|first: char| first.is_ascii_uppercase())
+}
+
+/// Returns a name as a type is spelt: `payment_kind` as `PaymentKind`.
+pub(super) fn pascal(name: &str) -> String {
+    let mut spelt = String::with_capacity(name.len());
+    for word in name.split('_') {
+        let mut characters = word.chars();
+        spelt.extend(characters.next().map(|first| first.to_ascii_uppercase()));
+        spelt.push_str(characters.as_str());
+    }
+    spelt
 }

@@ -129,7 +129,7 @@ fn no_number(text: &str) -> Flaw {
 }
 
 /// Returns `text`, truncated if it is too long for a message.
-pub(super) fn shortened(text: &str) -> String {
+pub(crate) fn shortened(text: &str) -> String {
     match text.char_indices().nth(40) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text.to_owned(),

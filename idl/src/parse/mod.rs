@@ -10,8 +10,10 @@ mod cut;
 mod expected;
 mod hint;
 mod literal;
+mod mask;
 mod part;
 mod recover;
+mod slip;
 mod token;
 
 use std::collections::HashSet;
@@ -21,12 +23,14 @@ use pest::iterators::Pair;
 use pest_derive::Parser;
 
 use crate::ast;
+use crate::characters;
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::source::{FileId, Span, offset};
 use build::{Builder, Declaration};
 pub(crate) use concrete::{Node, comment_ranges, declarations, words};
 use cut::Piece;
 use expected::Failure;
+pub(crate) use literal::shortened;
 use token::{Token, TokenKind};
 
 /// Maximum length of a name in characters. A longer one is an error.
@@ -40,8 +44,11 @@ struct Grammar;
 
 /// Parses one file. What could be parsed is in the tree, errors are in the report.
 pub(crate) fn parse(file: FileId, text: &str, report: &mut Report) -> ast::File {
+    let masked = mask::masked(file, text, report);
+    let text = &*masked.text;
     let tokens = token::tokens(text);
     let mut parser = Parser::new(file, text, &tokens, report);
+    parser.tree.incomplete = masked.is_incomplete;
     parser.too_long();
     for piece in cut::declarations(text, &tokens) {
         parser.declaration(&piece);
@@ -59,6 +66,8 @@ struct Parser<'a> {
     lost_package: bool,
     /// Index of the token after the last declaration that could not be parsed.
     broken_until: usize,
+    /// Number of declarations around the one whose members are read.
+    depth: usize,
 }
 
 impl<'a> Parser<'a> {
@@ -71,6 +80,7 @@ impl<'a> Parser<'a> {
             tree: ast::File::empty(file),
             lost_package: false,
             broken_until: 0,
+            depth: 0,
         }
     }
 
@@ -218,7 +228,7 @@ impl<'a> Parser<'a> {
             return Some(match token.kind {
                 TokenKind::OpenString => Diagnostic::new(diagnostic::OPEN_STRING, "this string has no end")
                     .at(span, "")
-                    .help("close it with `\"` on the same line; `\\n` stands for a line break"),
+                    .help(open_string_help(token.text(self.text))),
                 _ => Diagnostic::new(diagnostic::BLOCK_COMMENT, "there are no block comments")
                     .at(span, "")
                     .help("start each line with `//`"),
@@ -263,6 +273,14 @@ impl<'a> Parser<'a> {
 
     fn span(&self, token: Token) -> Span {
         Span { file: self.file, start: token.start, end: token.end }
+    }
+}
+
+/// Returns how to close a string that is open at the end of its line.
+fn open_string_help(text: &str) -> String {
+    match characters::quotation_mark(text).and_then(characters::described) {
+        Some(mark) => format!("close it with `\"`, which a {mark} is not"),
+        None => "close it with `\"` on the same line; `\\n` stands for a line break".to_owned(),
     }
 }
 

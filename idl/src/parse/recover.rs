@@ -18,6 +18,9 @@ use crate::suggest;
 /// limit keeps a huge broken member from costing its length squared.
 const MAX_RESUMES: usize = 4;
 
+/// Maximum depth of declarations inside each other up to which the members of the inner ones are read.
+const MAX_NESTED: usize = 8;
+
 pub(super) const DECLARATIONS: [&str; 9] =
     ["const", "enum", "error", "import", "package", "service", "struct", "type", "union"];
 const METHODS: [&str; 2] = ["oneway", "rpc"];
@@ -92,8 +95,13 @@ impl Parser<'_> {
         let mut inside_until = body.start;
         // Where a broken member was cut by a `;`, if text follows on its line: that is the rest of the same member.
         let mut cut_at = None;
-        for mut member in cut::members(self.tokens, body) {
+        for cut::Member { tokens: mut member, nested } in cut::members(self.text, self.tokens, body) {
             if member.start < inside_until {
+                continue;
+            }
+            if let Some(keyword) = nested {
+                broken = true;
+                self.nested(keyword, member.end);
                 continue;
             }
             let is_rest =
@@ -108,7 +116,9 @@ impl Parser<'_> {
                 if !is_rest {
                     self.report_failure(member.clone(), failed.failure.as_ref());
                 }
-                let is_cut = is_rest || failed.at + 1 == member.end;
+                let rest = &self.tokens[failed.at.min(member.end)..member.end];
+                // `[u8; 4]`, too: its `;` ends no member.
+                let is_cut = is_rest || rest.len() == 1 || cut::is_in_brackets(rest);
                 cut_at =
                     Some(member.end).filter(|end| is_cut && cut::is_same_line(self.text, self.tokens, *end));
                 if matches!(members, Members::Union(_)) {
@@ -121,6 +131,37 @@ impl Parser<'_> {
             }
         }
         broken
+    }
+
+    /// Reports a declaration inside another, and the mistakes of its members.
+    fn nested(&mut self, keyword: usize, end: usize) {
+        let (word, name) = (self.tokens[keyword].text(self.text), self.tokens[keyword + 1]);
+        let meant_word = meant(word);
+        let shown = super::literal::shortened(name.text(self.text));
+        let help = match (word, meant_word) {
+            ("oneof", _) => format!(
+                "declare a `union` outside, `union {0} {{ … }}`, and add a field of that type: `{shown}: {0} = 1;`",
+                hint::pascal(&shown)
+            ),
+            _ if word == meant_word => format!("move `{shown}` out: declarations stand beside each other"),
+            _ => format!("move `{shown}` out, as a `{meant_word}`: declarations stand beside each other"),
+        };
+        let span = Span { end: name.end, ..self.span(self.tokens[keyword]) };
+        self.report.add_with(self.file, diagnostic::NESTED, |code| {
+            Diagnostic::new(code, format!("`{shown}` is declared inside of another declaration"))
+                .at(span, "")
+                .help(help)
+        });
+        self.tree.broken_names.push(name.text(self.text).to_owned());
+        let is_open = self.tokens[keyword + 2].is(b'{');
+        let Some(mut members) = Members::of(meant_word).filter(|_| is_open && word != "oneof") else {
+            return;
+        };
+        if self.depth < MAX_NESTED {
+            self.depth += 1;
+            self.members(&mut members, keyword + 3..end.saturating_sub(1).max(keyword + 3), None);
+            self.depth -= 1;
+        }
     }
 
     /// Reads one member, or returns the token at which that failed.
@@ -176,7 +217,15 @@ impl Parser<'_> {
             return self.report.add(stray);
         }
         let in_parameters = is_in_parentheses(&self.tokens[range.start..at.max(range.start)]);
-        let place = Place { text: self.text, failure, in_parameters, before, found };
+        let place = Place {
+            text: self.text,
+            failure,
+            in_parameters,
+            before,
+            found,
+            earlier: &self.tokens[range.start..at.clamp(range.start, self.tokens.len())],
+            later: self.tokens.get(at + 1..).unwrap_or_default(),
+        };
         let diagnostic = self.syntax_error(&place);
         self.report.add(diagnostic);
     }

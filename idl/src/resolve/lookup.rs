@@ -69,6 +69,12 @@ pub(crate) const BUILTINS: [&str; 19] = [
     "map",
 ];
 
+/// Reports whether a word is a number's type, `bool` or `string`.
+pub(crate) fn is_scalar(word: &str) -> bool {
+    let is_number = word.ends_with(|last: char| last.is_ascii_digit());
+    BUILTINS.contains(&word) && (is_number || matches!(word, "bool" | "string"))
+}
+
 impl<'a> Model<'a> {
     /// Returns what a path means in a file.
     pub(crate) fn lookup(&self, file: FileId, path: &Path) -> Result<Symbol<'a>, NameError> {

@@ -17,7 +17,8 @@ use crate::load::Program;
 use crate::schema::{Builtin, PackageId, Type, TypeId};
 use crate::source::FileId;
 
-pub(crate) use lookup::{BUILTINS, NameError, builtin, is_builtin};
+pub(crate) use lookup::{BUILTINS, NameError, builtin, is_builtin, is_scalar};
+pub(crate) use synonyms::meant as type_elsewhere;
 
 /// All declarations of all files.
 pub(crate) struct Model<'a> {

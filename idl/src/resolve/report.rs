@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, HashMap};
 use super::{BUILTINS, Model, NameError, Symbol, builtin, is_builtin, synonyms};
 use crate::ast::{ItemKind, Name, Path, Payload, Type};
 use crate::diagnostic::{self, Diagnostic, Report};
+use crate::parse;
 use crate::schema::PackageId;
 use crate::source::{FileId, Span};
 use crate::suggest;
@@ -102,7 +103,7 @@ impl<'m> Uses<'_, 'm> {
                 self.arguments(ty, 2, "`map` takes the types of its keys and values", "map<string, u32>");
             }
             _ => {
-                let is_wrong = builtin(name).is_none() && self.named(&ty.path);
+                let is_wrong = builtin(name).is_none() && self.named_with(&ty.path, &ty.arguments);
                 if !is_wrong && !ty.arguments.is_empty() {
                     self.no_arguments(ty);
                 }
@@ -134,6 +135,10 @@ impl<'m> Uses<'_, 'm> {
 
     /// Reports whether the name is wrong; if so, an error was added.
     fn named(&mut self, path: &'m Path) -> bool {
+        self.named_with(path, &[])
+    }
+
+    fn named_with(&mut self, path: &'m Path, arguments: &'m [Type]) -> bool {
         let error = match self.model.lookup(self.file, path) {
             Ok(Symbol::Type(_) | Symbol::Broken) => return false,
             Ok(symbol) => {
@@ -142,7 +147,7 @@ impl<'m> Uses<'_, 'm> {
             }
             Err(error) => error,
         };
-        self.unknown.add(self.file, path, error)
+        self.unknown.add(self.file, path, arguments, error)
     }
 }
 
@@ -170,6 +175,8 @@ struct Unknown<'m> {
 struct UnknownName<'m> {
     file: FileId,
     path: &'m Path,
+    /// The types that the name is given.
+    arguments: &'m [Type],
     error: NameError,
     more: Vec<Span>,
     /// Number of further uses that are not shown.
@@ -178,17 +185,20 @@ struct UnknownName<'m> {
 
 impl<'m> Unknown<'m> {
     /// Adds a use, and reports whether the name is an error: it may refer to a declaration that could not be parsed.
-    fn add(&mut self, file: FileId, path: &'m Path, error: NameError) -> bool {
+    fn add(&mut self, file: FileId, path: &'m Path, arguments: &'m [Type], error: NameError) -> bool {
         if matches!(error, NameError::Silent) && !is_misspelt(path) {
             return false;
         }
         let span = unknown_part(path, &error);
-        let words = path.segments.iter().filter(|segment| segment.span.end <= span.end);
+        let known = synonyms::well_known_path(path).is_some();
+        let words = path.segments.iter().filter(|segment| known || segment.span.end <= span.end);
         let words: Vec<&str> = words.map(|segment| segment.text.as_str()).collect();
         let next = self.names.len();
         let index = *self.known.entry((file, words.join("."))).or_insert(next);
         match self.names.get_mut(index) {
-            None => self.names.push(UnknownName { file, path, error, more: Vec::new(), hidden: 0 }),
+            None => {
+                self.names.push(UnknownName { file, path, arguments, error, more: Vec::new(), hidden: 0 });
+            }
             Some(name) if name.more.len() < MAX_RELATED => name.more.push(span),
             Some(name) => name.hidden += 1,
         }
@@ -217,6 +227,10 @@ impl UnknownName<'_> {
             NameError::UnknownPrefix => unknown_prefix(model, file, path, &prefix.join(".")),
             NameError::Silent | NameError::Unknown => unknown_type(model, file, path, last, prefix),
         };
+        if let (["Result"], [answer, error]) = (words.as_slice(), self.arguments) {
+            let text = |ty: &Type| parse::shortened(model.program.sources.text(ty.span));
+            diagnostic = diagnostic.help(format!("write `-> {} throws {}`", text(answer), text(error)));
+        }
         for (index, span) in self.more.iter().enumerate() {
             let is_last = index + 1 == self.more.len() && self.hidden > 0;
             let text =
@@ -252,9 +266,16 @@ fn unknown_prefix(model: &Model, file: FileId, path: &Path, prefix: &str) -> Dia
     let scope = model.scope_of(file);
     let packages = scope.packages.keys().map(|package| model.packages[package.0 as usize].as_str());
     let known = scope.aliases.keys().copied().chain(packages).filter(|name| !name.is_empty());
-    let help = match suggest::nearest(prefix, known) {
-        Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => {
+    let last = path.segments.last().map_or("", |last| last.text.as_str());
+    let instead = synonyms::well_known_path(path);
+    let is_type = matches!(scope.names.get(prefix), Some(Symbol::Type(_)));
+    let help = match (instead, suggest::nearest(prefix, known)) {
+        (Some(instead), _) => format!("write {instead}"),
+        (None, _) if is_type => {
+            format!("`{prefix}` is a type, in which no other is declared: declare `{last}` beside it")
+        }
+        (None, Some(nearest)) => format!("did you mean `{nearest}`?"),
+        (None, None) => {
             format!("import the file that it comes from: `import \"….svc\" as {};`", path.segments[0].text)
         }
     };

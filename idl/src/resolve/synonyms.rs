@@ -1,7 +1,9 @@
 //! Names of types in other languages, and what to write instead.
 
+use crate::ast::Path;
+
 /// The types by names in lower case. Misspelt names are not here; [`crate::suggest`] handles them.
-const SYNONYMS: [(&[&str], &str); 21] = [
+const SYNONYMS: [(&[&str], &str); 23] = [
     (&["boolean"], "`bool`"),
     (&["byte", "uint8", "uchar"], "`u8`"),
     (&["ushort", "uint16"], "`u16`"),
@@ -23,12 +25,46 @@ const SYNONYMS: [(&[&str], &str); 21] = [
     (&["vec", "vector", "array", "slice", "seq", "sequence", "set", "repeated"], "`list<T>`"),
     (&["dict", "dictionary", "hashmap", "btreemap", "record"], "`map<K, V>`"),
     (&["optional", "option", "nullable", "maybe"], "`T?`"),
+    (&["result", "either", "fallible"], "`-> T throws E`: what fails is named after `throws`"),
+    (
+        &["void", "unit", "nil", "none", "null", "empty", "nothing"],
+        "nothing: without `->`, a method answers when it is done",
+    ),
 ];
 
 /// Returns what to write for a type of another language.
-pub(super) fn meant(name: &str) -> Option<&'static str> {
+pub(crate) fn meant(name: &str) -> Option<&'static str> {
     let name = name.to_ascii_lowercase();
     SYNONYMS.iter().find(|(names, _)| names.contains(&name.as_str())).map(|(_, meant)| *meant)
+}
+
+/// Returns what to write for a type of protobuf's own package.
+pub(super) fn well_known_path(path: &Path) -> Option<&'static str> {
+    let [google, protobuf, name] = path.segments.as_slice() else { return None };
+    if google.text != "google" || protobuf.text != "protobuf" {
+        return None;
+    }
+    let name = match name.text.as_str() {
+        "Struct" | "Value" | "ListValue" | "Any" => "any",
+        "FieldMask" => return Some("`list<string>`"),
+        wrapped => match wrapped.strip_suffix("Value") {
+            Some("Bool") => return Some("`bool?`"),
+            Some("String") => return Some("`string?`"),
+            Some("Bytes") => return Some("`bytes?`"),
+            Some("Int32") => return Some("`i32?`"),
+            Some("Int64") => return Some("`i64?`"),
+            Some("UInt32") => return Some("`u32?`"),
+            Some("UInt64") => return Some("`u64?`"),
+            Some("Float") => return Some("`f32?`"),
+            Some("Double") => return Some("`f64?`"),
+            _ => wrapped,
+        },
+    };
+    match name {
+        "Timestamp" => Some("`timestamp`"),
+        "Duration" => Some("`duration`"),
+        other => meant(other),
+    }
 }
 
 #[cfg(test)]

@@ -16,7 +16,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::blob::{MIN_SHARED_BYTES, copy_into_block};
 use super::body::{Attachment, Body};
-use super::encode::Writer;
+use super::encode::{Encode as _, Writer};
 use super::error::DecodeError;
 use super::kept::Kept;
 use super::{MAX_DEPTH, stack};
@@ -99,6 +99,16 @@ impl<'a> Reader<'a> {
     #[cold]
     pub(super) fn via_serde<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
         self.via_serde_seed(PhantomData)
+    }
+
+    /// Reads a string, and from it a user's type, by serde, which is told that the format is for people.
+    #[cold]
+    pub(super) fn text_via_serde<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
+        let mut out = Writer::new(Vec::new());
+        String::decode(self)?.encode(&mut out);
+        let (bytes, _) = out.finish();
+        let deserializer = SerdeDeserializer::from_read_ref(&bytes);
+        T::deserialize(&mut deserializer.with_human_readable()).map_err(|error| DecodeError::new(&error))
     }
 
     /// Reads by serde, with a seed.

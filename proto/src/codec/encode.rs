@@ -122,12 +122,27 @@ impl Writer {
         may
     }
 
-    /// Writes a value by its serde implementation.
-    pub(super) fn via_serde<T: Serialize + ?Sized>(&mut self, value: &T) {
-        let written = value.serialize(&mut rmp_serde::Serializer::new(&mut self.bytes));
+    /// Writes a value by its serde implementation, which may be told that the format is for people.
+    pub(super) fn via_serde<T: Serialize + ?Sized>(&mut self, value: &T, for_people: bool) {
+        let mut serializer = rmp_serde::Serializer::new(&mut self.bytes);
+        let written = if for_people {
+            value.serialize(&mut serializer.with_human_readable())
+        } else {
+            value.serialize(&mut serializer)
+        };
         if let Err(error) = written {
             self.fail(EncodeError::new(error.to_string()));
         }
+    }
+
+    /// Returns the number of bytes written so far.
+    pub(super) fn position(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Returns the byte that was written at a position.
+    pub(super) fn byte_at(&self, position: usize) -> Option<u8> {
+        self.bytes.get(position).copied()
     }
 
     pub(super) fn nil(&mut self) {

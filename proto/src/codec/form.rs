@@ -94,7 +94,7 @@ impl<T: Encode + Decode + Validate> Form<T> for Bounded {
 
 impl<T: Serialize + ?Sized> WriteForm<T> for ViaSerde {
     fn encode(value: &T, out: &mut Writer) {
-        out.via_serde(value);
+        out.via_serde(value, false);
     }
 }
 

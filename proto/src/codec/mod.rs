@@ -9,6 +9,7 @@
 //! - `body` is what is read: bytes that lie together, and long ones out of line.
 //! - `write` and `fields` are structs, `named` is a struct sent as a map of names, `union` is unions.
 //! - `validate` checks `@len` and `@range`; `timestamp` is the one scalar of the project's own.
+//! - `replaced` is how a user's type in the place of a generated one is written: straight, or by serde.
 //! - `serde_bridge` lets other crates use the types through serde.
 //! - `path` and `error` say where in a value an error is.
 
@@ -26,6 +27,7 @@ mod kept;
 mod named;
 mod nested;
 mod path;
+pub mod replaced;
 mod serde_bridge;
 mod stack;
 mod timestamp;
@@ -44,6 +46,7 @@ pub use error::{DecodeError, EncodeError};
 pub use fields::Fields;
 pub use form::{Bounded, Form, Nanoseconds, Nothing, Plain, ViaSerde, WriteForm};
 pub use nested::{Boxed, List, Map, Optional};
+pub use replaced::{Shape, declared};
 pub use serde_bridge::{deserialize, serialize};
 pub use timestamp::{ParseTimestampError, Timestamp, TimestampOutOfRange};
 pub use union::{Payload, UnknownVariant};

@@ -3,9 +3,13 @@
 //! An enum is its number. A union is `[number, value]`; `[number]` alone is read, too, if the variant has no value or
 //! its value may be absent. Unknown variants are kept and written again unchanged.
 
+use std::cmp::Ordering;
+use std::hash::{Hash, Hasher};
+
 use rmpv::Value;
 
 use super::decode::{Decode, Reader};
+use super::encode::{Encode as _, Writer};
 use super::error::DecodeError;
 use super::fields::Fields;
 use super::form::Form;
@@ -14,12 +18,48 @@ use super::form::Form;
 ///
 /// It is written as the bytes it was read from, provided that those were as short as MessagePack allows and its strings
 /// were UTF-8.
-#[derive(Debug, Clone, PartialEq)]
+///
+/// Two are equal, and in order, as their numbers are, and then the bytes that they are written as.
+#[derive(Debug, Clone)]
 pub struct UnknownVariant {
     /// Number of the variant.
     pub number: u32,
     /// Value of the variant; nil if it has none.
     pub value: Value,
+}
+
+impl UnknownVariant {
+    fn key(&self) -> (u32, Vec<u8>) {
+        let mut out = Writer::new(Vec::new());
+        self.value.encode(&mut out);
+        (self.number, out.finish().0)
+    }
+}
+
+impl PartialEq for UnknownVariant {
+    fn eq(&self, other: &Self) -> bool {
+        self.number == other.number && self.key() == other.key()
+    }
+}
+
+impl Eq for UnknownVariant {}
+
+impl Hash for UnknownVariant {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.key().hash(state);
+    }
+}
+
+impl PartialOrd for UnknownVariant {
+    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for UnknownVariant {
+    fn cmp(&self, other: &Self) -> Ordering {
+        self.key().cmp(&other.key())
+    }
 }
 
 /// The value of a variant, not read yet.

@@ -34,7 +34,7 @@ pub struct Violation {
 
 impl Violation {
     #[cold]
-    fn new(name: &str, text: String) -> Self {
+    pub(super) fn new(name: &str, text: String) -> Self {
         Self { path: name.to_owned(), text }
     }
 

@@ -48,4 +48,33 @@ macro_rules! __implement_enum {
     };
 }
 
-pub use crate::{__implement_enum as implement_enum, __implement_serde as implement_serde};
+/// Implements a form for a type of a user's in the place of a generated one, by what that type implements.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __implement_form {
+    ($form:ty, $type:ty, $shape:ident $(,)?) => {
+        impl $crate::generated::WriteForm<$type> for $form {
+            fn encode(value: &$type, out: &mut $crate::generated::Writer) {
+                use $crate::generated::replaced::{BySerde as _, Direct as _, Replaced, Shape};
+                (&Replaced::<$type>::NEW).write(value, out, Shape::$shape);
+            }
+        }
+
+        impl $crate::generated::Form<$type> for $form {
+            fn decode(reader: &mut $crate::generated::Reader<'_>) -> $crate::generated::Decoded<$type> {
+                use $crate::generated::replaced::{BySerde as _, Direct as _, Replaced, Shape};
+                (&Replaced::<$type>::NEW).read(reader, Shape::$shape)
+            }
+
+            fn validate(value: &$type) -> ::core::result::Result<(), $crate::generated::Violation> {
+                use $crate::generated::replaced::{Checked as _, Replaced, Unchecked as _};
+                (&Replaced::<$type>::NEW).check(value)
+            }
+        }
+    };
+}
+
+pub use crate::{
+    __implement_enum as implement_enum, __implement_form as implement_form,
+    __implement_serde as implement_serde,
+};

@@ -11,14 +11,14 @@ mod implement;
 pub use crate::codec::{
     Blob, Bounded, Boxed, Decode, DecodeError, Encode, EncodeError, FieldWriter, Fields, Form, Len, List,
     Map, Nanoseconds, Nothing, Optional, Payload, Plain, Reader, Validate, ViaSerde, Violation, WriteForm,
-    Writer, check_inside, check_len, check_range, deserialize, length, serialize,
+    Writer, check_inside, check_len, check_range, declared, deserialize, length, replaced, serialize,
 };
 pub use crate::declaration::{
     BidirectionalMethod, ClientStreamMethod, OneWayMethod, Params, ServerStreamMethod, UnaryMethod,
 };
 pub use crate::dispatch::{AcceptedCall, Handling, Incoming};
 pub use crate::testing::{MockMethod, Unset};
-pub use implement::{implement_enum, implement_serde};
+pub use implement::{implement_enum, implement_form, implement_serde};
 pub use serde;
 
 /// The result of reading a value.

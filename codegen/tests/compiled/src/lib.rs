@@ -35,6 +35,21 @@ pub mod server {
     include!(concat!(env!("OUT_DIR"), "/server/mod.rs"));
 }
 
+/// Another crate, through which the runtime can be reached.
+pub mod acme {
+    pub use zsvc;
+}
+
+/// Code whose money is that at the root, and whose runtime has another name.
+pub mod shared {
+    include!(concat!(env!("OUT_DIR"), "/shared/mod.rs"));
+}
+
+/// Code with types in place of generated ones: one that was itself generated, and others.
+pub mod direct {
+    include!(concat!(env!("OUT_DIR"), "/direct/mod.rs"));
+}
+
 /// Code with types of this crate in place of generated ones, and with more derives.
 pub mod replaced {
     include!(concat!(env!("OUT_DIR"), "/replaced/mod.rs"));

@@ -23,7 +23,7 @@ pub mod climate {
     /// The package `climate.v1`.
     pub mod v1 {
         /// The error `ClimateError`.
-        #[derive(Clone, Debug, PartialEq)]
+        #[derive(Clone, Debug, PartialEq, Eq, Hash)]
         pub enum ClimateError {
             /// Variant 1, `NoSuchRoom`.
             NoSuchRoom {

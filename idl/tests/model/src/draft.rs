@@ -24,6 +24,8 @@ pub struct Declared {
     pub name: String,
     /// Text of the docs; empty if there are none.
     pub docs: String,
+    /// Value of its `@meta`; empty if there is none.
+    pub meta: String,
     /// Kind and members of the type.
     pub body: Body,
     /// Reserved numbers.
@@ -223,7 +225,7 @@ impl Draft {
             6 => Body::Error((1..=2).map(|number| self.variant(random, number)).collect()),
             _ => Body::Alias(self.ty(random)),
         };
-        Declared { name, docs: String::new(), body, reserved: Vec::new() }
+        Declared { name, docs: String::new(), meta: String::new(), body, reserved: Vec::new() }
     }
 
     /// Returns a random method with an unused name.
@@ -264,7 +266,7 @@ impl Draft {
 
 impl Declared {
     fn text(&self) -> String {
-        let Self { name, docs, .. } = self;
+        let Self { name, docs, meta, .. } = self;
         let reserved: Vec<String> = self.reserved.iter().map(u32::to_string).collect();
         let reserved = if reserved.is_empty() {
             String::new()
@@ -272,6 +274,8 @@ impl Declared {
             format!("    reserved {};\n", reserved.join(", "))
         };
         let docs = if docs.is_empty() { String::new() } else { format!("/// {docs}\n") };
+        let meta = if meta.is_empty() { String::new() } else { format!("@meta(\"key\", \"{meta}\")\n") };
+        let docs = docs + &meta;
         let (keyword, members): (_, String) = match &self.body {
             Body::Alias(ty) => return format!("\n{docs}type {name} = {ty};\n"),
             Body::Struct(fields) => ("struct", fields.iter().map(Member::field).collect()),

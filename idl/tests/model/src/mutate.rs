@@ -44,6 +44,7 @@ pub const MUTATIONS: &[Mutation] = &[
     types::error_or_union,
     types::reserve,
     types::docs,
+    types::meta,
     types::swap_type,
     types::add_type,
     types::remove_type,

@@ -10,6 +10,7 @@ mod forms;
 mod hostile;
 mod names;
 mod out_of_line;
+mod replaced;
 mod sharing;
 mod tape;
 mod timestamps;

@@ -79,3 +79,15 @@ fn what_is_unknown_is_kept_to_the_byte() {
     let alone = Order::Unknown(UnknownVariant { number: 9, value: Value::Nil });
     assert_eq!(read::<Plain, Order>(b"\x91\x09"), Ok(alone));
 }
+
+#[test]
+fn unknown_variants_are_equal_and_in_order_as_their_bytes_are() {
+    use std::collections::{BTreeSet, HashSet};
+
+    let variant = |number: u32, value: f64| UnknownVariant { number, value: rmpv::Value::F64(value) };
+    let all = [variant(2, 0.0), variant(1, f64::NAN), variant(1, f64::NAN), variant(1, 1.0)];
+    assert_eq!(all[1], all[2], "a NaN is written as the same bytes");
+    assert_eq!(HashSet::from(all.clone()).len(), 3);
+    let sorted: Vec<u32> = BTreeSet::from(all).iter().map(|variant| variant.number).collect();
+    assert_eq!(sorted, [1, 1, 2]);
+}

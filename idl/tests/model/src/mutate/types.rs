@@ -25,7 +25,13 @@ pub(super) fn alias(draft: &mut Draft, random: &mut Random) {
     let mut target = None;
     field(draft, random, |field, _| target = Some(std::mem::replace(&mut field.ty, name.clone())));
     if let Some(ty) = target {
-        let declared = Declared { name, docs: String::new(), body: Body::Alias(ty), reserved: Vec::new() };
+        let declared = Declared {
+            name,
+            docs: String::new(),
+            meta: String::new(),
+            body: Body::Alias(ty),
+            reserved: Vec::new(),
+        };
         draft.types.push(declared);
     }
 }
@@ -126,6 +132,14 @@ pub(super) fn docs(draft: &mut Draft, random: &mut Random) {
     let count = draft.types.len();
     if count > 0 {
         "Other words.".clone_into(&mut draft.types[random.below(count)].docs);
+    }
+}
+
+pub(super) fn meta(draft: &mut Draft, random: &mut Random) {
+    let count = draft.types.len();
+    if count > 0 {
+        let meta = &mut draft.types[random.below(count)].meta;
+        *meta = if meta.is_empty() { "value".to_owned() } else { String::new() };
     }
 }
 

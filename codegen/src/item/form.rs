@@ -1,0 +1,45 @@
+//! The form of a type of the user's in the place of a generated one.
+
+use proc_macro2::TokenStream;
+use quote::{format_ident, quote};
+use zsvc_idl::schema::{Builtin, Type, TypeId, TypeKind};
+
+use super::hidden;
+use crate::site::Site;
+
+/// Returns the form. Rust chooses by what the type implements whether it is written straight or by serde.
+pub(crate) fn form(site: Site<'_>, id: TypeId) -> TokenStream {
+    let (name, path, ty) = (site.generation.names.form(id), site.form_path(id), site.path(id));
+    let shape = format_ident!("{}", shape(site, id));
+    let implementation = hidden(&quote!(wire::implement_form!(#path, #ty, #shape);));
+    quote! {
+        #[doc(hidden)]
+        #[derive(Debug)]
+        pub enum #name {}
+        #implementation
+    }
+}
+
+/// Returns the name of the shape that the schema gives a type on the wire.
+fn shape(site: Site<'_>, id: TypeId) -> &'static str {
+    match site.generation.schema.resolved(&Type::Named(id)) {
+        Type::Builtin(builtin) => match builtin {
+            Builtin::Bool => "Bool",
+            Builtin::F32 | Builtin::F64 => "Float",
+            Builtin::String => "Text",
+            Builtin::Bytes | Builtin::Uuid => "Bytes",
+            Builtin::Timestamp | Builtin::Value => "Any",
+            // A duration is a number of nanoseconds.
+            _ => "Integer",
+        },
+        Type::Optional(_) => "Any",
+        Type::List(_) => "List",
+        Type::Map(..) => "Map",
+        Type::Named(id) => match site.definition(*id).kind {
+            TypeKind::Struct(_) => "Fields",
+            TypeKind::Enum(_) => "Integer",
+            TypeKind::Union(_) | TypeKind::Error(_) => "Union",
+            TypeKind::Alias(_) => "Any",
+        },
+    }
+}
