@@ -25,4 +25,5 @@ mod listed_values;
 mod listings;
 mod python;
 mod raw;
+mod req;
 mod rig;
