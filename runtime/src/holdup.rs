@@ -21,9 +21,22 @@ fn threads() -> MutexGuard<'static, Vec<(Weak<Thread>, u32)>> {
 thread_local! {
     static CURRENT: Arc<Thread> = {
         let thread = Arc::<Thread>::default();
-        threads().push((Arc::downgrade(&thread), 0));
+        add(&thread);
         thread
     };
+}
+
+/// Minimum number of threads at which those that have ended are looked for.
+const MIN_SWEPT: usize = 64;
+
+/// Adds a thread. Forgets those that have ended where there are many: not every program looks at them.
+fn add(thread: &Arc<Thread>) {
+    let mut threads = threads();
+    let number = threads.len();
+    if number >= MIN_SWEPT && number.is_power_of_two() {
+        threads.retain(|(thread, _)| thread.strong_count() > 0);
+    }
+    threads.push((Arc::downgrade(thread), 0));
 }
 
 impl Thread {

@@ -117,6 +117,18 @@ pub(crate) fn refused_connection(why: &str) {
     }
 }
 
+/// Reports in the log that a connection could not be accepted: the first time in the process.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn accept_failed(error: &std::io::Error) {
+    #[cfg(feature = "tracing")]
+    {
+        static REPORTED: std::sync::Once = std::sync::Once::new();
+        REPORTED.call_once(|| {
+            tracing::warn!(%error, "could not accept a connection; it waits, and is tried again");
+        });
+    }
+}
+
 /// The end of a connection that a number is recorded for.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum End {

@@ -53,25 +53,28 @@ impl Liveness {
 
     /// Returns when to check next.
     pub(super) fn next(&self) -> Option<Instant> {
-        let own = self.config.map(|config| match self.pinged {
-            Some(pinged) => pinged + config.timeout,
-            None => self.heard + config.interval,
+        // A time that is too long for the clock is none.
+        let own = self.config.and_then(|config| match self.pinged {
+            Some(pinged) => pinged.checked_add(config.timeout),
+            None => self.heard.checked_add(config.interval),
         });
-        let theirs = self.time_to_live.map(|time| self.heard + time);
+        let theirs = self.time_to_live.and_then(|time| self.heard.checked_add(time));
         [own, theirs].into_iter().flatten().min()
     }
 
     /// Looks what is to be done.
     pub(super) fn check(&mut self, now: Instant) -> Verdict {
         if let Some(time) = self.time_to_live
-            && now >= self.heard + time
+            && now.saturating_duration_since(self.heard) >= time
         {
             return Verdict::Dead(time);
         }
         let Some(config) = self.config else { return Verdict::Nothing };
         match self.pinged {
-            Some(pinged) if now >= pinged + config.timeout => Verdict::Dead(config.timeout),
-            None if now >= self.heard + config.interval => {
+            Some(pinged) if now.saturating_duration_since(pinged) >= config.timeout => {
+                Verdict::Dead(config.timeout)
+            }
+            None if now.saturating_duration_since(self.heard) >= config.interval => {
                 self.pinged = Some(now);
                 Verdict::Ping
             }
@@ -99,6 +102,16 @@ mod tests {
         assert_eq!(liveness.check(start + 4 * SECOND), Verdict::Nothing);
         assert_eq!(liveness.check(start + 6 * SECOND), Verdict::Ping);
         assert_eq!(liveness.check(start + 7 * SECOND), Verdict::Dead(SECOND));
+    }
+
+    #[test]
+    fn times_that_are_too_long_for_the_clock_never_come() {
+        let start = Instant::now();
+        let config = Heartbeat { interval: Duration::MAX, timeout: Duration::MAX };
+        let mut liveness = Liveness::new(Some(config), start);
+        assert_eq!((liveness.check(start + SECOND), liveness.next()), (Verdict::Nothing, None));
+        liveness.announced(Duration::MAX);
+        assert_eq!((liveness.check(start + SECOND), liveness.next()), (Verdict::Nothing, None));
     }
 
     #[test]

@@ -16,6 +16,9 @@ use crate::peer::Shared;
 use crate::session::server::{Answer, CallKey, Event, Methods, RETRY_AFTER};
 use crate::status::{Cause, Failure, Status};
 
+/// Minimum number of drivers that have left one-way handlers behind at which those that are done are looked for.
+const MIN_SWEPT_ORPHANS: usize = 64;
+
 /// Maximum number of queued calls that are started in one turn of the driver.
 const QUEUED_PER_TURN: usize = 64;
 
@@ -38,17 +41,51 @@ pub(crate) struct Dispatcher {
     is_main: bool,
 }
 
-/// The handlers of one-way calls whose drivers have ended.
+/// The handlers of one-way calls whose drivers have ended. Once they have been aborted, others are aborted as they come.
 #[derive(Default)]
-struct Orphans(Mutex<Vec<JoinSet<()>>>);
+struct Orphans(Mutex<OrphanList>);
+
+#[derive(Default)]
+struct OrphanList {
+    handlers: Vec<JoinSet<()>>,
+    /// Number of sets at which those that are done are looked for.
+    sweep_at: usize,
+    is_over: bool,
+}
 
 /// The queue of all drivers. No user code runs under its lock.
 struct Queue(Mutex<AdmissionQueue<Ready>>);
 
 impl Orphans {
-    fn lock(&self) -> MutexGuard<'_, Vec<JoinSet<()>>> {
+    fn lock(&self) -> MutexGuard<'_, OrphanList> {
         // Nothing panics while the lock is held but for lack of memory; the list is whole in any case.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes the handlers of a driver that has ended. Returns them if they are to be dropped, which aborts them.
+    fn adopt(&self, one_way: JoinSet<()>) -> Option<JoinSet<()>> {
+        let mut orphans = self.lock();
+        if orphans.is_over {
+            return Some(one_way);
+        }
+        if orphans.handlers.len() >= orphans.sweep_at {
+            orphans.handlers.retain_mut(|handlers| {
+                while handlers.try_join_next().is_some() {}
+                !handlers.is_empty()
+            });
+            orphans.sweep_at = (orphans.handlers.len() * 2).max(MIN_SWEPT_ORPHANS);
+        }
+        orphans.handlers.push(one_way);
+        None
+    }
+
+    /// Aborts all handlers, and those that come later.
+    fn abort(&self) {
+        let mut orphans = self.lock();
+        orphans.is_over = true;
+        let handlers = std::mem::take(&mut orphans.handlers);
+        drop(orphans);
+        drop(handlers);
     }
 }
 
@@ -175,10 +212,7 @@ impl Dispatcher {
     /// Queues a call, if there is room, since the maximum number of calls runs already.
     fn enqueue(&mut self, peer: &Arc<Peer>, mut ready: Ready, batch_bytes: usize) {
         if !self.has_room_in_queue(ready.call.received()) {
-            let why =
-                Status::resource_exhausted("the maximum number of calls is running, and the queue is full");
-            let why = why.caused_by(Cause::Overloaded).with_retry_after(RETRY_AFTER);
-            return self.turn_away(peer, ready.origin.key(), why.not_sent());
+            return self.turn_away(peer, ready.origin.key(), Self::is_overloaded());
         }
         ready.call.open_streams();
         if let Origin::OneWay(held) = &mut ready.origin {
@@ -187,7 +221,10 @@ impl Dispatcher {
         ready.call.detach(batch_bytes);
         let deadline = ready.call.deadline();
         if let Some(queue) = &self.queue {
-            queue.lock().push(ready, deadline);
+            // Another driver may have taken the last place meanwhile.
+            if let Err(ready) = { queue.lock().push(ready, deadline) } {
+                return self.turn_away(peer, ready.origin.key(), Self::is_overloaded());
+            }
             if !self.is_main {
                 // A call may have ended since, and have notified the main driver before this one was in the queue.
                 self.shared.notify.notify_deferred();
@@ -288,6 +325,11 @@ impl Dispatcher {
 
 /// Calls that are turned away before a handler has seen them.
 impl Dispatcher {
+    fn is_overloaded() -> Status {
+        let why = Status::resource_exhausted("the maximum number of calls is running, and the queue is full");
+        why.caused_by(Cause::Overloaded).with_retry_after(RETRY_AFTER).not_sent()
+    }
+
     fn turn_away(&self, peer: &Arc<Peer>, key: Option<CallKey>, why: Status) {
         match key {
             Some(key) => {
@@ -316,20 +358,18 @@ impl Dispatcher {
     /// Drops the handlers of one-way calls.
     pub(crate) fn abort_one_way(&mut self) {
         self.one_way.abort_all();
-        self.orphans.lock().iter_mut().for_each(JoinSet::abort_all);
+        self.orphans.abort();
     }
 }
 
 impl Drop for Dispatcher {
     fn drop(&mut self) {
+        if self.is_main {
+            return self.orphans.abort();
+        }
         while self.one_way.try_join_next().is_some() {}
-        if !self.is_main && !self.one_way.is_empty() {
-            let mut orphans = self.orphans.lock();
-            orphans.retain_mut(|handlers| {
-                while handlers.try_join_next().is_some() {}
-                !handlers.is_empty()
-            });
-            orphans.push(std::mem::take(&mut self.one_way));
+        if !self.one_way.is_empty() {
+            drop(self.orphans.adopt(std::mem::take(&mut self.one_way)));
         }
     }
 }

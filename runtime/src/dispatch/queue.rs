@@ -93,14 +93,14 @@ impl<T> AdmissionQueue<T> {
 
     /// Removes, if the queue is full, the calls that have ended, and those whose deadline has passed. Each search looks at all
     /// calls, and costs most when there are too many: [`FULL_PAUSE`] must pass before the next.
-    pub(super) fn make_room(&mut self, now: Instant, isover: impl Fn(&T) -> bool) -> Removed<T> {
+    pub(super) fn make_room(&mut self, now: Instant, is_over: impl Fn(&T) -> bool) -> Removed<T> {
         let mut removed = Removed { late: Vec::new(), over: Vec::new() };
         if self.has_room() || self.full_until.is_some_and(|until| now < until) {
             return removed;
         }
         self.full_until = Some(now + FULL_PAUSE);
         for entry in std::mem::take(&mut self.waiting) {
-            if isover(&entry.call) {
+            if is_over(&entry.call) {
                 removed.over.push(entry.call);
             } else if entry.is_late(now) {
                 removed.late.push(entry.call);
@@ -111,9 +111,13 @@ impl<T> AdmissionQueue<T> {
         removed
     }
 
-    /// Adds a call to the end of the queue.
-    pub(super) fn push(&mut self, call: T, deadline: Option<Instant>) {
+    /// Adds a call to the end of the queue, or returns it if there is no room.
+    pub(super) fn push(&mut self, call: T, deadline: Option<Instant>) -> Result<(), T> {
+        if !self.has_room() {
+            return Err(call);
+        }
         self.waiting.push_back(Entry { deadline, call });
+        Ok(())
     }
 
     /// Takes the next call that may run, or whose deadline has passed.

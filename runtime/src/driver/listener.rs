@@ -66,7 +66,7 @@ impl<L: Listener> ListenerDriver<L> {
         for _ in 0..CONNECTIONS_PER_TURN {
             let id = match self.connections.poll_join_next_with_id(context) {
                 Poll::Ready(Some(Ok((id, _)))) => id,
-                // It has panicked, in a user's `Drop` or waker. Its clients are told by the end of their connection.
+                // It has panicked, as a user's `Drop` or waker may. Its clients are told by the end of their connection.
                 Poll::Ready(Some(Err(error))) => error.id(),
                 Poll::Ready(None) | Poll::Pending => return false,
             };
@@ -82,7 +82,9 @@ impl<L: Listener> ListenerDriver<L> {
     /// Takes the next step of draining, if the server drains. Each connection takes the same steps by itself.
     fn advance_drain(&mut self) -> DrainStep {
         let (sessions, now) = (&self.core.shared.sessions, Instant::now().into_std());
-        if sessions.is_draining() && self.drain.begin(now, self.core.shared.grace()) {
+        if let Some((began, grace)) = self.core.shared.drain_began()
+            && self.drain.begin(began, grace)
+        {
             self.notify_all();
         }
         let is_idle = sessions.calls() == 0;

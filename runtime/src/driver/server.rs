@@ -1,4 +1,4 @@
-//! [`ServerDriver`]: the task that owns a server's transport. What messages mean is in [`super::core`].
+//! [`ServerDriver`]: the task that owns a server's transport, or, where each connection has one of its own, the transport of one. What messages mean is in [`super::core`].
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -201,7 +201,9 @@ impl<T: ServerTransport> ServerDriver<T> {
     /// Takes the next step of draining, if the server drains.
     fn advance_drain(&mut self, now: Instant) -> Option<Progress> {
         let (sessions, now) = (&self.core.shared.sessions, now.into_std());
-        if sessions.is_draining() && self.drain.begin(now, self.core.shared.grace()) {
+        if let Some((began, grace)) = self.core.shared.drain_began()
+            && self.drain.begin(began, grace)
+        {
             self.core.peers.go_away();
             return Some(Progress::Some);
         }
@@ -275,7 +277,7 @@ impl<T: ServerTransport> ServerDriver<T> {
     }
 }
 
-/// The result of [`ServerDriver::empty`].
+/// The result of [`ServerDriver::send_to_peer`].
 struct SendResult {
     /// Whether something was sent.
     has_sent: bool,

@@ -55,6 +55,8 @@ pub(crate) struct Peers<C: CallState> {
 struct Known<C> {
     peer: Arc<Peer<C>>,
     last_message_at: Instant,
+    /// Whether it is among [`Shared::clients`].
+    is_counted: bool,
     _up: Up,
 }
 
@@ -109,19 +111,25 @@ impl<C: CallState> Peers<C> {
         }
         let id = PeerId::new(route);
         let peer = Peer::new(id.clone(), Arc::clone(&self.shared), Arc::clone(&self.ready));
-        let known = Known { peer: Arc::clone(&peer), last_message_at: now, _up: Up::new(End::Server) };
+        let is_counted = !self.is_first_of_connection();
+        let known =
+            Known { peer: Arc::clone(&peer), last_message_at: now, is_counted, _up: Up::new(End::Server) };
         if let Some(directory) = &self.directory {
             directory.lock().insert(id.clone(), Arc::downgrade(&peer));
         }
         self.known.insert(id, known);
-        self.shared.clients.fetch_add(1, Ordering::Relaxed);
+        self.shared.clients.fetch_add(usize::from(is_counted), Ordering::Relaxed);
         Some(peer)
     }
 
     /// Reports whether no client may be added. The first of a connection always may: its number is bounded by that of connections.
     fn is_full(&self) -> bool {
-        let is_first = self.ready.serves() == Serves::Connection && self.known.is_empty();
-        !is_first && self.shared.clients.load(Ordering::Relaxed) >= MAX_PEERS
+        !self.is_first_of_connection() && self.shared.clients.load(Ordering::Relaxed) >= MAX_PEERS
+    }
+
+    /// Reports whether the next client is the first of a connection with a driver of its own.
+    fn is_first_of_connection(&self) -> bool {
+        self.ready.serves() == Serves::Connection && self.known.is_empty()
     }
 
     /// Forgets idle clients, once there are twice as many as the last sweep left.
@@ -147,7 +155,7 @@ impl<C: CallState> Peers<C> {
     /// Removes a client from the tables.
     fn remove(&mut self, route: &[u8]) -> Option<Known<C>> {
         let (id, known) = self.known.remove_entry(route)?;
-        self.shared.clients.fetch_sub(1, Ordering::Relaxed);
+        self.shared.clients.fetch_sub(usize::from(known.is_counted), Ordering::Relaxed);
         if let Some(directory) = &self.directory {
             directory.lock().remove(&id);
         }
@@ -158,7 +166,10 @@ impl<C: CallState> Peers<C> {
     pub(crate) fn have_calls(&self) -> bool {
         match self.ready.serves() {
             Serves::Server => self.shared.sessions.calls() > 0,
-            Serves::Connection => self.known.values().any(|known| known.peer.has_calls()),
+            // Mostly there is one client.
+            Serves::Connection => {
+                self.shared.sessions.calls() > 0 && self.known.values().any(|known| known.peer.has_calls())
+            }
         }
     }
 

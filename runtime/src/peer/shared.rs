@@ -2,12 +2,13 @@
 
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, OnceLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
 use super::config::Config;
 use super::counters::Counters;
+use crate::clock;
 use crate::flush::DriverNotify;
 use crate::session::server;
 
@@ -20,10 +21,10 @@ pub(crate) struct Shared {
     pub(crate) counters: Arc<Counters>,
     /// State that the sessions of all clients share.
     pub(crate) sessions: Arc<server::Shared>,
-    /// Number of clients that are known, by all drivers.
+    /// Number of clients that are known, by all drivers, without the first of each connection with a driver of its own.
     pub(super) clients: AtomicUsize,
-    /// Time that calls in flight have once the server drains; set when draining begins.
-    grace: OnceLock<Duration>,
+    /// When the server began to drain, and the time that calls in flight have from then on.
+    drain: OnceLock<(Instant, Duration)>,
     /// Whether the server drains. Handlers wait for changes.
     drains: watch::Sender<bool>,
 }
@@ -35,7 +36,7 @@ impl Shared {
             counters: Arc::default(),
             sessions: server::Shared::new(config.session.clone()),
             clients: AtomicUsize::new(0),
-            grace: OnceLock::new(),
+            drain: OnceLock::new(),
             drains: watch::Sender::new(false),
             config,
         })
@@ -52,15 +53,16 @@ impl Shared {
     /// Begins to drain: new calls are turned away, and the server ends once those in flight have ended. They have the time
     /// `grace`, which only the first call of this function sets.
     pub(crate) fn drain(&self, grace: Duration) {
-        let _ = self.grace.set(grace);
+        let _ = self.drain.set((clock::now(), grace));
         self.sessions.drain();
         self.drains.send_replace(true);
         self.notify.notify();
     }
 
-    /// Returns the time that calls in flight have once the server drains.
-    pub(crate) fn grace(&self) -> Duration {
-        self.grace.get().copied().unwrap_or_default()
+    /// Returns when the server began to drain, and the time that calls in flight have from then on, if it drains. All drivers count
+    /// from the same time, however late they notice.
+    pub(crate) fn drain_began(&self) -> Option<(Instant, Duration)> {
+        self.drain.get().copied().filter(|_| self.sessions.is_draining())
     }
 
     /// Returns a receiver that becomes `true` when the server begins to drain.

@@ -73,6 +73,11 @@ impl ZmtpClient {
         }
     }
 
+    /// Reports whether there is something for the driver to take.
+    fn has_news(&mut self) -> bool {
+        self.link().is_some_and(|link| link.has_frames() || link.has_room_again())
+    }
+
     fn begin(&mut self) {
         self.is_up = false;
         self.state = State::Connecting(Box::pin(open(self.address.clone())));
@@ -99,7 +104,7 @@ impl ZmtpClient {
                     }
                 },
                 State::Linked(link) => {
-                    let _ = link.poll_io(context);
+                    let polled = link.poll_io(context);
                     let (is_closed, comes_up) = (link.closed().is_some(), link.was_ready() && !self.is_up);
                     if comes_up {
                         (self.is_up, self.tries) = (true, 0);
@@ -108,8 +113,8 @@ impl ZmtpClient {
                     if is_closed {
                         return self.lose();
                     }
-                    // What arrives next is looked for once more, since this was no reason to wait.
-                    if !comes_up {
+                    // Whatever else was a reason not to wait, what arrives next is looked for once more.
+                    if polled.is_pending() || self.has_news() {
                         return;
                     }
                 }
@@ -173,7 +178,7 @@ impl ClientTransport for ZmtpClient {
 
     fn has_changed(&mut self) -> Result<bool, TransportError> {
         let has_events = !self.events.is_empty();
-        Ok(has_events || self.link().is_some_and(|link| link.has_frames() || link.has_room_again()))
+        Ok(has_events || self.link().is_some_and(|link| link.has_frames() | link.take_room_again()))
     }
 
     fn poll_happened(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
@@ -234,6 +239,10 @@ async fn open_in_time(address: Address) -> io::Result<Stream> {
                 // Refused where the endpoint was read.
                 Host::Any => return Err(io::ErrorKind::InvalidInput.into()),
             };
+            // Where nothing listens, the system may choose the port itself for this side's end, and connect it to itself.
+            if stream.local_addr()? == stream.peer_addr()? {
+                return Err(io::ErrorKind::ConnectionRefused.into());
+            }
             stream.set_nodelay(true)?;
             Ok(Stream::Tcp(stream))
         }

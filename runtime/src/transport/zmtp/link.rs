@@ -21,6 +21,9 @@ use crate::wire::Message;
 /// A peer that has not finished the handshake after this time is cut off: it holds a file descriptor.
 const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Minimum time between two heartbeats, and for the answer to one; libzmq has the same.
+const MIN_HEARTBEAT: Duration = Duration::from_millis(1);
+
 /// Ratio of the number of frames past which a connection is closed to that past which a message is refused.
 const MAX_FRAMES_FACTOR: usize = 4;
 
@@ -61,6 +64,8 @@ enum Room {
     Some,
     /// A message found none.
     None,
+    /// There is room again, which is to be told.
+    Again,
     /// The peer has reset the connection, and nothing is written any more. What the peer has sent before is still read.
     Reset,
 }
@@ -77,7 +82,10 @@ pub(super) enum Closed {
 impl Link {
     /// Begins a connection, whose greeting is sent by the first [`Link::poll_io`].
     pub(super) fn new(stream: Stream, socket_type: SocketType, config: LinkConfig) -> Self {
-        let heartbeat = Heartbeat { interval: config.heartbeat, timeout: config.silence };
+        let heartbeat = Heartbeat {
+            interval: config.heartbeat.max(MIN_HEARTBEAT),
+            timeout: config.silence.max(MIN_HEARTBEAT),
+        };
         // Of a whole message, too: what goes past it is not kept, and its sender is told.
         let max_frame_bytes = max_received(config.max_body);
         let machine = Connection::new(
@@ -131,9 +139,18 @@ impl Link {
         self.next.is_some()
     }
 
-    /// Reports whether a message that found no room would find it now.
+    /// Reports whether there is room again, which is still to be told.
     pub(super) fn has_room_again(&self) -> bool {
-        self.room == Room::None && self.is_ready() && self.outlet.is_empty()
+        self.room == Room::Again
+    }
+
+    /// Reports, once, that there is room again after a message found none: that message may be sent in vain by now.
+    pub(super) fn take_room_again(&mut self) -> bool {
+        let is_again = self.room == Room::Again;
+        if is_again {
+            self.room = Room::Some;
+        }
+        is_again
     }
 
     /// Returns why the handshake was not completed, if the peer was at fault.
@@ -181,8 +198,11 @@ impl Link {
                 self.close(Closed::Stream(Some("the peer has reset it".to_owned())));
             }
         }
+        if self.room == Room::None && self.is_ready() && self.outlet.is_empty() {
+            self.room = Room::Again;
+        }
         let has_changed = self.closed().is_some() || self.is_ready() != was_ready;
-        if has_changed || self.has_frames() || self.has_room_again() {
+        if has_changed || self.has_frames() || self.room == Room::Again {
             return Poll::Ready(());
         }
         if !is_drained {
@@ -252,6 +272,8 @@ impl Link {
                 Some(Event::Ready(peer)) => {
                     (self.stage, self.was_ready) = (Stage::Ready, true);
                     if peer.knows_pings() {
+                        // Before any sign of life, this side's part of the handshake leaves.
+                        self.write(&mut no_wait());
                         self.outlet.keep_alive();
                     }
                 }
@@ -345,7 +367,7 @@ impl Link {
         message: Message,
         receipt: Option<SendReceipt>,
     ) -> Result<(), Message> {
-        if self.room == Room::Some {
+        if self.room == Room::Again || self.room == Room::Some {
             self.room = Room::None;
         }
         if !self.is_ready() {

@@ -15,6 +15,7 @@ use super::server::ZmtpPeer;
 use super::stream::Stream;
 #[cfg(unix)]
 use super::unix::IpcListener;
+use crate::telemetry;
 use crate::transport::{LinkConfig, Listener, TransportError};
 
 /// The endpoints of a server.
@@ -34,7 +35,7 @@ enum Socket {
     Inproc(InprocListener),
 }
 
-/// Number of connections that may wait to be accepted: ten thousand clients may connect at once.
+/// Number of connections over TCP that may wait to be accepted: thousands of clients may connect at once.
 pub(super) const BACKLOG: u32 = 4_096;
 /// Time without accepting after the process had no file descriptor or memory for another connection.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -93,7 +94,10 @@ impl Listener for ZmtpListener {
                 // That connection is gone; there may be others.
                 Poll::Ready(Err(error)) if is_of_connection(&error) => {}
                 // It waits in the queue of the system, which has no room for it here.
-                Poll::Ready(Err(_)) => self.pause = Some(Box::pin(sleep(PAUSE))),
+                Poll::Ready(Err(error)) => {
+                    telemetry::accept_failed(&error);
+                    self.pause = Some(Box::pin(sleep(PAUSE)));
+                }
             }
         }
     }
@@ -145,6 +149,8 @@ fn bind_tcp(host: &Host, port: u16) -> io::Result<TcpListener> {
         // another program take the port.
         #[cfg(unix)]
         socket.set_reuseaddr(true)?;
+        // The accepted connections have it as well: a peer of ZMTP 3.0 that is cut off answers no ping, since it gets none.
+        socket.set_keepalive(true)?;
         match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
             Ok(listener) => return Ok(listener),
             Err(error) => failed = error,

@@ -63,10 +63,8 @@ impl Outlet {
         receipt: Option<SendReceipt>,
     ) -> io::Result<Result<(), Message>> {
         let mut outgoing = self.lock();
-        if !outgoing.is_empty() {
-            outgoing.write_now()?;
-        }
-        if !outgoing.is_empty() {
+        // An error is found again by the next write.
+        if !outgoing.is_empty() && outgoing.write_now().is_err() || !outgoing.is_empty() {
             receipt.into_iter().for_each(SendReceipt::void);
             return Ok(Err(message));
         }

@@ -26,7 +26,7 @@ const INTERVAL: Duration = Duration::from_millis(250);
 const MIN_SWEPT: usize = 64;
 
 /// Maximum number of peers of a runtime that are told at a time: each costs a system call.
-const MAX_TOLD: usize = 4_096;
+const MAX_TOLD: usize = 32_768;
 
 /// Number of looks after which those that have ended are looked for in any case.
 const LOOKS_PER_SWEEP: u32 = 64;
@@ -49,7 +49,7 @@ struct Runtime {
     sweep_at: usize,
     /// Number of looks so far.
     looks: u32,
-    /// The connection that was looked at last.
+    /// The connection after the one whose peer was told last.
     next: usize,
 }
 
@@ -155,17 +155,20 @@ impl Runtime {
         !self.connections.is_empty()
     }
 
-    /// Adds the connections whose task has not run since they were looked at last: of each second connection at a time, so that each
-    /// is told every other look, and of no more than [`MAX_TOLD`].
+    /// Adds the connections whose task has not run since the last look: each second one, so that each is told every other look, and
+    /// no more than [`MAX_TOLD`], beginning where the last look has ended.
     fn collect_silent(&mut self, silent: &mut Vec<Arc<Outlet>>) {
-        let number = self.connections.len();
-        for _ in 0..number.div_ceil(2).min(MAX_TOLD) {
-            self.next = (self.next + 1) % number;
-            let (outlet, seen) = &mut self.connections[self.next];
+        let (number, most) = (self.connections.len(), silent.len() + MAX_TOLD);
+        let first = self.next.min(number);
+        let (before, after) = self.connections.split_at_mut(first);
+        for (place, (outlet, seen)) in after.iter_mut().chain(before).enumerate() {
             let Some(outlet) = outlet.upgrade() else { continue };
             let turns = outlet.turns();
-            if std::mem::replace(seen, turns) == turns {
+            let is_silent = std::mem::replace(seen, turns) == turns;
+            let index = (first + place) % number;
+            if is_silent && index % 2 == self.looks as usize % 2 && silent.len() < most {
                 silent.push(outlet);
+                self.next = index + 1;
             }
         }
     }

@@ -74,7 +74,12 @@ impl ServerTransport for ZmtpPeer {
     }
 
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        if self.is_closed { Poll::Pending } else { self.link.poll_io(context).map(Ok) }
+        if self.is_closed {
+            return Poll::Pending;
+        }
+        let polled = self.link.poll_io(context);
+        self.link.take_room_again();
+        polled.map(Ok)
     }
 
     fn retry_interval(&self) -> Duration {
