@@ -7,6 +7,7 @@
 pub mod engines;
 mod journal;
 mod losses;
+pub mod memory;
 mod probing;
 
 zsvc::include_generated!();

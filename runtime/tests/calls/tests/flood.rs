@@ -14,6 +14,7 @@ use std::time::Duration;
 use zsvc::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest};
 use zsvc::{Engine, Server, ServerBuilder, Status};
 use zsvc_calls::Probe;
+use zsvc_calls::memory::peak;
 use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 
 /// Number of clients that flood the server in each way.
@@ -120,15 +121,6 @@ fn flood(address: &str, what: &[u8], stop: &AtomicBool, sent: &AtomicU64) -> io:
 
 /// A client: what it sends, how many bytes all clients of its kind have sent, and its thread.
 type Client = (&'static str, Arc<AtomicU64>, JoinHandle<io::Result<()>>);
-
-/// Returns the peak memory of this process in bytes. Source: `proc_pid_status(5)`, `VmHWM`.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
-    let line =
-        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it has been there for long");
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("it is a number");
-    kib * 1024
-}
 
 #[test]
 fn clients_that_send_without_end_take_no_more_memory_than_is_said() {

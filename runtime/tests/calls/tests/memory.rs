@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use zsvc::{Dropped, Server, ServerBuilder};
 use zsvc_calls::Probe;
+use zsvc_calls::memory::peak;
 use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 
 const CLIENTS: usize = 1_000;
@@ -64,15 +65,6 @@ fn calls() -> Vec<u8> {
         batch.extend([0xc0, 0xc0, 0xcf, 0x7f, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
     }
     batch
-}
-
-/// Returns the peak memory of this process in bytes. Source: `proc_pid_status(5)`, `VmHWM`.
-fn peak() -> u64 {
-    let status = std::fs::read_to_string("/proc/self/status").expect("this is Linux");
-    let line =
-        status.lines().find_map(|line| line.strip_prefix("VmHWM:")).expect("it has been there for long");
-    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().expect("it is a number");
-    kib * 1024
 }
 
 #[test]

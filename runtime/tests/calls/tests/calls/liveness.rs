@@ -277,3 +277,17 @@ fn a_call_over_a_connection_that_is_back_is_not_among_those_that_were_lost() {
         assert_eq!(echoed.unwrap(), "x");
     });
 }
+
+/// The shortest and the longest time there is.
+#[test]
+fn heartbeats_of_any_interval_keep_a_good_connection() {
+    for interval in [Duration::ZERO, Duration::MAX] {
+        on_one_thread(async {
+            let server = Running::with(|server| server.heartbeat(interval));
+            let probe = server.client_with(|channel| channel.heartbeat(interval)).await;
+            for _ in 0..20 {
+                assert_eq!(probe.echo("x").await.unwrap(), "x");
+            }
+        });
+    }
+}

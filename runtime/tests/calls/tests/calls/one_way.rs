@@ -1,10 +1,11 @@
 //! One-way calls: handled at most once, and never dropped without an error.
 
 use std::sync::Arc;
-use std::sync::mpsc::{self, Receiver, Sender};
+use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use tokio::sync::oneshot;
 use zsvc::{Channel, Code, Counters, Outcome};
 use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::ProbeClient;
@@ -180,13 +181,14 @@ fn it_fails_when_there_is_no_connection_in_time() {
 /// Only this bounds what a server that takes nothing must hold; here, a server whose thread is blocked.
 #[test]
 fn they_wait_while_the_server_has_not_read_those_before() {
-    // Who asks goes on once the other has heard it.
-    let ((tell, told), (ask, asked)) = (mpsc::channel(), mpsc::sync_channel::<()>(0));
-    let server = std::thread::spawn(move || serve_and_block(&tell, &asked));
+    let ((begins, begun), (blocks, blocked), (go_on, waits)) =
+        (oneshot::channel(), oneshot::channel(), channel::<()>());
+    let server = std::thread::spawn(move || serve_and_block(begins, blocks, &waits));
     on_one_thread(async {
-        let (endpoint, counters) = told.recv().unwrap();
+        let (endpoint, counters) = begun.await.unwrap();
         let probe = ProbeClient::connect(endpoint).await.unwrap();
-        ask.send(()).unwrap();
+        probe.note("block").await.unwrap();
+        blocked.await.unwrap();
         let mut sent = 0;
         let status = loop {
             match probe.note("x".repeat(64 * 1024)).deadline(Duration::from_secs(1)).await {
@@ -196,32 +198,32 @@ fn they_wait_while_the_server_has_not_read_those_before() {
         };
         assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::NotSent));
         assert_eq!(sent, 64, "4 MiB");
-        ask.send(()).unwrap();
+        go_on.send(()).unwrap();
         for _ in 0..200 {
             probe.note("x".repeat(64 * 1024)).await.unwrap();
         }
+        probe.note("end").await.unwrap();
         probe.channel().clone().close(Duration::from_secs(10)).await.unwrap();
-        assert_eq!(counters.calls(), sent + 200);
-        ask.send(()).unwrap();
+        assert_eq!(counters.calls(), sent + 202);
     });
     server.join().unwrap();
 }
 
-/// Serves on a thread that is blocked from when it is first asked to until it is asked again; the third time, the server ends.
-fn serve_and_block(tell: &Sender<(String, Arc<Counters>)>, asked: &Receiver<()>) {
+/// Serves until a client has sent the note `end`. Blocks the thread once it has sent `block`, until it may go on.
+fn serve_and_block(
+    begins: oneshot::Sender<(String, Arc<Counters>)>,
+    blocks: oneshot::Sender<()>,
+    waits: &Receiver<()>,
+) {
     on_one_thread(async {
         let server = Running::start();
-        tell.send((server.endpoint().to_owned(), Arc::clone(&server.counters))).unwrap();
-        until_asked(asked).await;
-        asked.recv().unwrap();
-        until_asked(asked).await;
+        assert!(begins.send((server.endpoint().to_owned(), Arc::clone(&server.counters))).is_ok());
+        server.journal.has("block").await;
+        assert!(blocks.send(()).is_ok());
+        waits.recv().unwrap();
+        server.journal.has("end").await;
+        server.stop().await;
     });
-}
-
-async fn until_asked(asked: &Receiver<()>) {
-    while asked.try_recv().is_err() {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }
 
 #[test]
@@ -240,10 +242,9 @@ fn what_was_sent_leaves_although_the_channel_is_dropped() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
-        probe.note("x".repeat(12 << 20)).await.unwrap();
+        let long = "x".repeat(12 << 20);
+        probe.note(&*long).await.unwrap();
         drop(probe);
-        while server.counters.calls() == 0 {
-            tokio::time::sleep(Duration::from_millis(5)).await;
-        }
+        server.journal.has(&long).await;
     });
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use clap::{Parser, ValueEnum};
 use futures_util::stream;
+use tokio::signal::unix::{SignalKind, signal};
 use zsvc::Channel;
 use zsvc_faults::faults::v1::LedgerClient;
 
@@ -30,7 +31,7 @@ enum Part {
     Hoard,
     /// Sends an item, and never ends the stream.
     Dawdle,
-    /// Connects, makes no call, and then blocks its thread for a second, so that it receives nothing.
+    /// Connects, makes no call, and blocks its thread for a second after `SIGTERM`, so that it receives nothing.
     Daze,
 }
 
@@ -46,12 +47,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 async fn play(connect: &str, part: Part) -> Result<(), Box<dyn std::error::Error>> {
     if let Part::Daze = part {
         let channel = Channel::builder().endpoint(connect).heartbeat(Duration::from_millis(100));
+        let mut cue = signal(SignalKind::terminate())?;
         let _channel = channel.connect_lazy()?;
-        // An engine without threads of its own connects meanwhile.
-        tokio::time::sleep(Duration::from_millis(50)).await;
+        cue.recv().await;
+        println!("dazed");
         // Blocks the only thread.
         std::thread::sleep(Duration::from_secs(1));
-        println!("ready");
         return Ok(());
     }
     let ledger = LedgerClient::connect(connect).await?;

@@ -5,9 +5,10 @@
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
+use zsvc_faults::Signal;
 
 use crate::raw::{EMPTY, PING, READY, READY_ROUTER, greet, say_and_reset};
-use crate::support::{Served, played, run};
+use crate::support::{Served, plays, run};
 
 /// A message: a call of `block` with the id 1, for a second, according to docs/protocol.md. The server reads nothing
 /// meanwhile.
@@ -56,12 +57,12 @@ fn a_server_that_floods_a_busy_client_and_resets_its_connection_does_not_take_it
     run(async {
         let server = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let endpoint = format!("tcp://{}", server.local_addr().unwrap());
-        let flood = async {
-            let (mut connection, _) = server.accept().await.unwrap();
-            greet(&mut connection).await;
-            say_and_reset(connection, &[READY_ROUTER, &EMPTY.repeat(FLOOD_MESSAGES)].concat()).await;
-        };
-        let (mut client, ()) = tokio::join!(played(&endpoint, "daze"), flood);
+        let mut client = plays(&endpoint, "daze");
+        let (mut connection, _) = server.accept().await.unwrap();
+        greet(&mut connection).await;
+        client.signal(Signal::Terminate).await.unwrap();
+        client.says("dazed").await.unwrap();
+        say_and_reset(connection, &[READY_ROUTER, &EMPTY.repeat(FLOOD_MESSAGES)].concat()).await;
         assert!(client.ended().await.unwrap().success());
     });
 }

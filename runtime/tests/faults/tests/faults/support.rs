@@ -120,11 +120,15 @@ async fn serve_by(folder: &TempDir, command: &[&str], arguments: &[&str]) -> (Pr
     (process, endpoint)
 }
 
+/// Starts a client in a separate process with a role.
+pub(crate) fn plays(endpoint: &str, part: &str) -> Process {
+    let arguments = ["--connect", endpoint, "--part", part];
+    Process::run(env!("CARGO_BIN_EXE_faults-client"), &arguments).expect("the client can be run")
+}
+
 /// Starts a client in a separate process with a role, and waits until it is ready.
 pub(crate) async fn played(endpoint: &str, part: &str) -> Process {
-    let arguments = ["--connect", endpoint, "--part", part];
-    let mut process =
-        Process::run(env!("CARGO_BIN_EXE_faults-client"), &arguments).expect("the client can be run");
+    let mut process = plays(endpoint, part);
     process.says("ready").await.expect("the client calls");
     process
 }
