@@ -15,6 +15,14 @@ pub enum Engine {
     Libzmq,
 }
 
+/// Why the engine `libzmq` can't be used in a build without it.
+#[cfg(not(all(feature = "libzmq", unix)))]
+pub(crate) const NO_LIBZMQ: &str = if cfg!(unix) {
+    "this program is built without the engine `libzmq`; turn the feature `libzmq` of the crate `zsvc` on, or use `zmtp`"
+} else {
+    "the engine `libzmq` is there on Unix alone; use `zmtp`"
+};
+
 /// The environment variables that name an engine: of servers, and of channels. The first that is set counts.
 const OF_SERVERS: [&str; 2] = ["ZSVC_SERVER_ENGINE", "ZSVC_ENGINE"];
 const OF_CHANNELS: [&str; 2] = ["ZSVC_CLIENT_ENGINE", "ZSVC_ENGINE"];
@@ -32,28 +40,14 @@ impl Engine {
     /// Returns the engine of a server: the one that was chosen, or that of the program.
     ///
     /// # Errors
-    /// The environment names no engine, or this build has not the one that was chosen; the text says so.
+    /// The environment names no engine; the text says so.
     pub(crate) fn of_server(chosen: Option<Self>) -> Result<Self, String> {
-        chosen.map_or_else(|| Self::of_environment(OF_SERVERS), Ok)?.if_built()
+        chosen.map_or_else(|| Self::of_environment(OF_SERVERS), Ok)
     }
 
     /// Returns the engine of a channel, as [`Engine::of_server`].
     pub(crate) fn of_channel(chosen: Option<Self>) -> Result<Self, String> {
-        chosen.map_or_else(|| Self::of_environment(OF_CHANNELS), Ok)?.if_built()
-    }
-
-    fn if_built(self) -> Result<Self, String> {
-        match self {
-            Self::Libzmq if !cfg!(unix) => {
-                Err("the engine `libzmq` is there on Unix alone; use `zmtp`".to_owned())
-            }
-            Self::Libzmq if !cfg!(feature = "libzmq") => {
-                Err("this program is built without the engine `libzmq`; \
-                turn the feature `libzmq` of the crate `zsvc` on, or use `zmtp`"
-                    .to_owned())
-            }
-            Self::Zmtp | Self::Libzmq => Ok(self),
-        }
+        chosen.map_or_else(|| Self::of_environment(OF_CHANNELS), Ok)
     }
 
     fn of_environment(variables: [&str; 2]) -> Result<Self, String> {

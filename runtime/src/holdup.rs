@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use crate::sweep::SweepPace;
+
 /// A thread that runs handlers.
 #[derive(Debug, Default)]
 struct Thread {
@@ -10,10 +12,17 @@ struct Thread {
     changes: AtomicU32,
 }
 
-/// The threads that have run handlers, each with its number of changes at the last look.
-static THREADS: Mutex<Vec<(Weak<Thread>, u32)>> = Mutex::new(Vec::new());
+/// The threads that have run handlers.
+struct Threads {
+    /// Each with its number of changes at the last look.
+    known: Vec<(Weak<Thread>, u32)>,
+    /// When those that have ended are looked for: not every program looks at them.
+    pace: SweepPace,
+}
 
-fn threads() -> MutexGuard<'static, Vec<(Weak<Thread>, u32)>> {
+static THREADS: Mutex<Threads> = Mutex::new(Threads { known: Vec::new(), pace: SweepPace::new() });
+
+fn threads() -> MutexGuard<'static, Threads> {
     // Nothing panics while the lock is held but for lack of memory; the list is whole in any case.
     THREADS.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -26,17 +35,13 @@ thread_local! {
     };
 }
 
-/// Minimum number of threads at which those that have ended are looked for.
-const MIN_SWEPT: usize = 64;
-
-/// Adds a thread. Forgets those that have ended where there are many: not every program looks at them.
 fn add(thread: &Arc<Thread>) {
-    let mut threads = threads();
-    let number = threads.len();
-    if number >= MIN_SWEPT && number.is_power_of_two() {
-        threads.retain(|(thread, _)| thread.strong_count() > 0);
+    let Threads { known, pace } = &mut *threads();
+    if pace.is_due(known.len()) {
+        known.retain(|(thread, _)| thread.strong_count() > 0);
+        pace.swept(known.len());
     }
-    threads.push((Arc::downgrade(thread), 0));
+    known.push((Arc::downgrade(thread), 0));
 }
 
 impl Thread {
@@ -65,7 +70,7 @@ pub(crate) fn watched<T>(run: impl FnOnce() -> T) -> T {
 /// Reports whether a thread is in the same code of a user as at the last look.
 pub(crate) fn look() -> bool {
     let mut any = false;
-    threads().retain_mut(|(thread, seen)| {
+    threads().known.retain_mut(|(thread, seen)| {
         let Some(thread) = thread.upgrade() else { return false };
         let changes = thread.changes.load(Ordering::Relaxed);
         any |= std::mem::replace(seen, changes) == changes && changes % 2 == 1;
@@ -95,7 +100,7 @@ mod tests {
         assert!(look(), "it is where it was");
         go_on.send(()).unwrap();
         thread.join().unwrap();
-        // Other tests run handlers meanwhile, but none for two looks in a row that are one right after the other for long.
+        // Other tests' handlers may be in the way for a moment.
         while look() {}
         let panicking = std::panic::catch_unwind(|| watched(|| panic!("as the test asks for")));
         assert!(panicking.is_err());

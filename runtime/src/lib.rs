@@ -25,6 +25,7 @@ pub mod middleware;
 mod peer;
 mod server;
 mod stream;
+mod sweep;
 mod telemetry;
 pub mod testing;
 mod transport;

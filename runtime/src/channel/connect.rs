@@ -1,5 +1,6 @@
 //! How a channel's connections are made: by a socket, by a link within the process, or without a transport for a name.
 
+use std::fmt;
 use std::sync::Arc;
 
 use super::resolve::{Lobby, Name, Resolver, UNKNOWN, named};
@@ -7,8 +8,6 @@ use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Link};
 use crate::driver::ClientDriver;
 use crate::engine::Engine;
 use crate::status::Status;
-#[cfg(not(all(feature = "libzmq", unix)))]
-use crate::transport::TransportError;
 #[cfg(all(feature = "libzmq", unix))]
 use crate::transport::libzmq::Dealer;
 use crate::transport::memory::{self, MemoryClient};
@@ -40,22 +39,20 @@ pub(super) fn by_socket(
 ) -> Result<Arc<Connection>, Status> {
     let silence = config.heartbeat.saturating_mul(HEARTBEATS_LOST_TENTHS) / 10;
     let link = LinkConfig { max_body: config.message_size, heartbeat: config.heartbeat, silence };
-    let engine = Engine::of_channel(config.engine).map_err(|error| refused(&endpoint, error))?;
-    let refused = |error| refused(&endpoint, error);
-    Ok(match engine {
+    let refused = |error: &dyn fmt::Display| refused(&endpoint, error);
+    Ok(match Engine::of_channel(config.engine).map_err(|error| refused(&error))? {
         Engine::Zmtp => {
-            let client = ZmtpClient::connect(&endpoint, link).map_err(refused)?;
+            let client = ZmtpClient::connect(&endpoint, link).map_err(|error| refused(&error))?;
             drive(client, endpoint, config, counters, Link::Monitored)
         }
         #[cfg(all(feature = "libzmq", unix))]
         Engine::Libzmq => {
-            let dealer = Dealer::connect(&endpoint, link).map_err(refused)?;
+            let dealer = Dealer::connect(&endpoint, link).map_err(|error| refused(&error))?;
             let link = if dealer.is_unmonitored() { Link::Unmonitored } else { Link::Monitored };
             drive(dealer, endpoint, config, counters, link)
         }
-        // Refused where the engine was chosen.
         #[cfg(not(all(feature = "libzmq", unix)))]
-        Engine::Libzmq => return Err(refused(TransportError::NoEngine)),
+        Engine::Libzmq => return Err(refused(&crate::engine::NO_LIBZMQ)),
     })
 }
 
@@ -108,6 +105,6 @@ pub(super) fn keep_names_up(endpoints: &Arc<Endpoints>, resolver: &Resolver) {
     }
 }
 
-fn refused(endpoint: &str, why: impl std::fmt::Display) -> Status {
+fn refused(endpoint: &str, why: impl fmt::Display) -> Status {
     Status::invalid_argument(format!("can't connect to `{endpoint}`: {why}")).not_sent()
 }

@@ -15,9 +15,7 @@ use super::running::{self, OneWay, Peer};
 use crate::peer::Shared;
 use crate::session::server::{Answer, CallKey, Event, Methods, RETRY_AFTER};
 use crate::status::{Cause, Failure, Status};
-
-/// Minimum number of drivers that have left one-way handlers behind at which those that are done are looked for.
-const MIN_SWEPT_ORPHANS: usize = 64;
+use crate::sweep::SweepPace;
 
 /// Maximum number of queued calls that are started in one turn of the driver.
 const QUEUED_PER_TURN: usize = 64;
@@ -42,14 +40,12 @@ pub(crate) struct Dispatcher {
 }
 
 /// The handlers of one-way calls whose drivers have ended. Once they have been aborted, others are aborted as they come.
-#[derive(Default)]
 struct Orphans(Mutex<OrphanList>);
 
-#[derive(Default)]
 struct OrphanList {
     handlers: Vec<JoinSet<()>>,
-    /// Number of sets at which those that are done are looked for.
-    sweep_at: usize,
+    /// When those that are done are looked for.
+    pace: SweepPace,
     is_over: bool,
 }
 
@@ -57,6 +53,11 @@ struct OrphanList {
 struct Queue(Mutex<AdmissionQueue<Ready>>);
 
 impl Orphans {
+    fn new() -> Arc<Self> {
+        let list = OrphanList { handlers: Vec::new(), pace: SweepPace::new(), is_over: false };
+        Arc::new(Self(Mutex::new(list)))
+    }
+
     fn lock(&self) -> MutexGuard<'_, OrphanList> {
         // Nothing panics while the lock is held but for lack of memory; the list is whole in any case.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
@@ -68,12 +69,13 @@ impl Orphans {
         if orphans.is_over {
             return Some(one_way);
         }
-        if orphans.handlers.len() >= orphans.sweep_at {
+        if orphans.pace.is_due(orphans.handlers.len()) {
             orphans.handlers.retain_mut(|handlers| {
                 while handlers.try_join_next().is_some() {}
                 !handlers.is_empty()
             });
-            orphans.sweep_at = (orphans.handlers.len() * 2).max(MIN_SWEPT_ORPHANS);
+            let left = orphans.handlers.len();
+            orphans.pace.swept(left);
         }
         orphans.handlers.push(one_way);
         None
@@ -166,7 +168,7 @@ impl Dispatcher {
             targets,
             layer: None,
             one_way: JoinSet::new(),
-            orphans: Arc::default(),
+            orphans: Orphans::new(),
             queue: queue.map(|queue| Arc::new(Queue(Mutex::new(queue)))),
             is_main: true,
             services: services.into(),

@@ -135,3 +135,20 @@ impl<T> AdmissionQueue<T> {
         self.waiting.drain(..).map(|entry| entry.call)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_call_past_those_that_may_wait_comes_back() {
+        let limit = MaxRunning { running: 1, queued: 2 };
+        let mut queue = AdmissionQueue::new(limit, Arc::new(DriverNotify::new()));
+        assert_eq!([1, 2, 3].map(|call| queue.push(call, None)), [Ok(()), Ok(()), Err(3)]);
+        assert!(queue.try_admit().is_none(), "others came before");
+        let Some(Admitted::Run(first, permit)) = queue.next(Instant::now) else { panic!("it may run") };
+        assert!(first == 1 && queue.next(Instant::now).is_none());
+        drop(permit);
+        assert!(matches!(queue.next(Instant::now), Some(Admitted::Run(2, _))));
+    }
+}

@@ -107,10 +107,9 @@ impl<L: Listener> ListenerDriver<L> {
     }
 
     fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        let notify = Arc::clone(&self.core.shared.notify);
-        let _entered = notify.enter();
+        let _entered = self.core.notify().enter();
         for _ in 0..ROUNDS_PER_POLL {
-            notify.begin_turn();
+            self.core.notify().begin_turn();
             let may_have_more = self.core.run_queued() | self.accept(context)? | self.reap(context);
             self.directory.shed_load(&self.core.shared);
             match self.advance_drain() {
@@ -121,7 +120,7 @@ impl<L: Listener> ListenerDriver<L> {
             if may_have_more || self.poll_tick(context).is_ready() {
                 continue;
             }
-            if notify.sleep(context.waker()) {
+            if self.core.notify().sleep(context.waker()) {
                 return Poll::Pending;
             }
         }

@@ -238,17 +238,16 @@ impl<T: ServerTransport> ServerDriver<T> {
     }
 
     fn poll_driver(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        let notify = Arc::clone(self.core.notify());
-        let _entered = notify.enter();
+        let _entered = self.core.notify().enter();
         // Before the transport is drained, so that changes seen here need no second look.
         let _ = self.transport.poll_changed(context)?;
         for _ in 0..ROUNDS_PER_POLL {
-            let mut is_notified = notify.begin_turn();
+            let mut is_notified = self.core.notify().begin_turn();
             let may_have_more = self.receive()? | self.core.run_queued();
             if self.is_closed {
                 return Poll::Ready(Ok(()));
             }
-            is_notified |= notify.begin_turn();
+            is_notified |= self.core.notify().begin_turn();
             // Records of which the driver was not notified yet wait for more to join them. Sending may consume the signal of a
             // received message, so the loop receives once more after it.
             if is_notified && self.send()? || may_have_more {
@@ -264,7 +263,7 @@ impl<T: ServerTransport> ServerDriver<T> {
             if has_changed || self.poll_tick(context, now).is_ready() {
                 continue;
             }
-            if notify.sleep(context.waker()) {
+            if self.core.notify().sleep(context.waker()) {
                 return Poll::Pending;
             }
         }

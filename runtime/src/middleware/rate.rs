@@ -9,6 +9,7 @@ use tokio::time::Instant;
 use super::scope::{Key, Scope};
 use super::{Response, ServerMiddleware, ServerNext, ServerRequest};
 use crate::status::{Cause, Status};
+use crate::sweep::SweepPace;
 
 /// Bounds how many calls begin per second, by a token bucket: each call takes a token, and tokens are added at that rate. A call
 /// that finds the bucket empty is turned away at once, with `resource_exhausted`, the outcome `NotSent` and a
@@ -34,11 +35,11 @@ pub struct RateLimit {
 }
 
 /// When each bucket is full again. A bucket that is full has no entry.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 struct Buckets {
     full_at: HashMap<Key, Instant>,
-    /// Number of buckets at which full ones are removed next: twice the number that the last sweep left.
-    sweep_at: usize,
+    /// When full ones are removed.
+    pace: SweepPace,
     /// Time before which no sweep runs, since the last one left the maximum number of buckets.
     full_until: Option<Instant>,
 }
@@ -102,19 +103,25 @@ impl RateLimit {
     }
 }
 
+impl Default for Buckets {
+    fn default() -> Self {
+        Self { full_at: HashMap::new(), pace: SweepPace::up_to(MAX_BUCKETS), full_until: None }
+    }
+}
+
 impl Buckets {
     fn has_room_for(&mut self, key: &Key, now: Instant) -> bool {
         self.sweep(now);
         self.full_at.len() < MAX_BUCKETS || self.full_at.contains_key(key)
     }
 
-    /// Removes buckets that are full, once there are twice as many as the last sweep left.
+    /// Removes buckets that are full, now and then.
     fn sweep(&mut self, now: Instant) {
-        if self.full_at.len() < self.sweep_at || self.full_until.is_some_and(|until| now < until) {
+        if !self.pace.is_due(self.full_at.len()) || self.full_until.is_some_and(|until| now < until) {
             return;
         }
         self.full_at.retain(|_, at| *at > now);
-        self.sweep_at = (self.full_at.len() * 2).clamp(64, MAX_BUCKETS);
+        self.pace.swept(self.full_at.len());
         // A sweep for every call would cost more than the calls themselves.
         self.full_until = (self.full_at.len() >= MAX_BUCKETS).then(|| now + SWEEP_PAUSE);
     }

@@ -16,6 +16,7 @@ use crate::context::PeerId;
 use crate::flush::DriverNotify;
 use crate::session::server::{DropReason, ListeningClock, Session};
 use crate::status::{Cause, Status};
+use crate::sweep::SweepPace;
 use crate::telemetry::{End, Up};
 
 /// Time after which a client without calls in flight is forgotten if it sends nothing.
@@ -30,9 +31,6 @@ pub(crate) const MAX_PEERS: usize = 131_072;
 /// Time without a sweep after one that left the maximum number of clients.
 const SWEEP_PAUSE: Duration = Duration::from_millis(250);
 
-/// Number of clients below which no client is forgotten.
-const MIN_SWEPT_PEERS: usize = 64;
-
 /// The clients of all connections of a server, each of which has a driver of its own.
 #[derive(Debug)]
 pub(crate) struct Directory<C>(Mutex<HashMap<PeerId, Weak<Peer<C>>>>);
@@ -44,8 +42,8 @@ pub(crate) struct Peers<C: CallState> {
     directory: Option<Arc<Directory<C>>>,
     ready: Arc<ReadyList<Peer<C>>>,
     known: HashMap<PeerId, Known<C>>,
-    /// Number of clients at which idle ones are removed next: twice the number that the last sweep left.
-    sweep_at: usize,
+    /// When idle ones are removed.
+    pace: SweepPace,
     /// Time before which no sweep runs, since the last one left the maximum number of clients, all of them busy.
     full_until: Option<Instant>,
     clock: ListeningClock,
@@ -87,7 +85,7 @@ impl<C: CallState> Peers<C> {
             ready: ReadyList::new(notify, serves),
             directory,
             known: HashMap::new(),
-            sweep_at: MIN_SWEPT_PEERS,
+            pace: SweepPace::new(),
             full_until: None,
             shared,
         }
@@ -132,10 +130,10 @@ impl<C: CallState> Peers<C> {
         self.ready.serves() == Serves::Connection && self.known.is_empty()
     }
 
-    /// Forgets idle clients, once there are twice as many as the last sweep left.
+    /// Forgets idle clients, now and then, and where no other may be added.
     fn sweep(&mut self, now: Instant) {
         let is_full = self.is_full();
-        let is_due = is_full || self.known.len() >= self.sweep_at;
+        let is_due = is_full || self.pace.is_due(self.known.len());
         if !is_due || self.full_until.is_some_and(|until| now < until) {
             return;
         }
@@ -147,7 +145,7 @@ impl<C: CallState> Peers<C> {
         for id in forgotten {
             self.remove(id.route());
         }
-        self.sweep_at = (self.known.len() * 2).clamp(MIN_SWEPT_PEERS, MAX_PEERS);
+        self.pace.swept(self.known.len());
         // All of them are busy. A sweep for every message would cost more than the message itself.
         self.full_until = self.is_full().then(|| now + SWEEP_PAUSE);
     }

@@ -248,9 +248,8 @@ fn bind(
             let (router, bound) = Router::bind(endpoints, link).map_err(failed)?;
             Ok((Box::pin(ServerDriver::new(router, core)), bound))
         }
-        // Refused where the engine was chosen.
         #[cfg(not(all(feature = "libzmq", unix)))]
-        Engine::Libzmq => Err(failed((String::new(), TransportError::NoEngine))),
+        Engine::Libzmq => Err(ServeError::Engine { reason: crate::engine::NO_LIBZMQ.to_owned() }),
     }
 }
 

@@ -65,7 +65,7 @@ pub(crate) enum Arrival<'a> {
     RouteTooLong,
     /// The peer behind this route is gone. Not every transport can tell: libzmq can't, and `zmtp` tells by [`Arrival::Closed`].
     PeerLost { route: &'a [u8] },
-    /// The transport carried a single connection, which is closed. Nothing arrives after it.
+    /// The transport carried a single connection, which is closed. Nothing else arrives after it.
     Closed {
         /// Why it was refused, if its handshake was not completed for a reason that lies with the peer.
         refused: Option<String>,
@@ -171,9 +171,6 @@ pub(crate) enum TransportError {
     /// The process, or libzmq, has no socket or file descriptor left. libzmq has 1,023 sockets for a process, unless it
     /// is built otherwise; a connection takes three, a server one.
     TooManyFiles,
-    /// The engine that was chosen is not in this build.
-    #[cfg(not(all(feature = "libzmq", unix)))]
-    NoEngine,
     /// The endpoint can't be read: what is wrong with it, and what to do.
     Endpoint(String),
     /// The endpoint contains a NUL, which ends a text in C.
@@ -190,8 +187,6 @@ impl fmt::Display for TransportError {
             Self::TooManyFiles => {
                 "too many sockets or files are open in this process; share connections, or raise `ulimit -n`"
             }
-            #[cfg(not(all(feature = "libzmq", unix)))]
-            Self::NoEngine => "the engine is not in this build",
             Self::NulInEndpoint => "an endpoint can't contain a NUL",
             Self::Stopped => "the server within the process was stopped",
             Self::Socket(reason) | Self::Endpoint(reason) => reason,

@@ -8,8 +8,8 @@ use bytes::Bytes;
 use super::{
     Watched, configure, context, endpoint, into_bytes, is_inproc, receive_high_water_mark, uninterrupted,
 };
-use crate::transport::frame_assembler::{FrameAssembler, MAX_ROUTE_BYTES, OtherFrames};
-use crate::transport::route::{extend_route, frames_of_route};
+use crate::transport::frame_assembler::FrameAssembler;
+use crate::transport::route::{extend_route, extend_route_by, frames_of_route};
 use crate::transport::{
     Arrival, COPIED_BELOW_BYTES, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError,
     max_received,
@@ -70,14 +70,7 @@ impl Router {
     /// Completes the message whose last frame has arrived.
     fn deliver(&mut self, batch: Bytes) -> Arrival<'_> {
         let (message, others) = self.assembler.complete(batch);
-        let OtherFrames::All(others) = others else { return Arrival::RouteTooLong };
-        for frame in others {
-            if self.route.len() + 4 + frame.len() > MAX_ROUTE_BYTES {
-                return Arrival::RouteTooLong;
-            }
-            extend_route(&mut self.route, &frame);
-        }
-        if self.route.len() > MAX_ROUTE_BYTES {
+        if !extend_route_by(&mut self.route, others) {
             return Arrival::RouteTooLong;
         }
         Arrival::Message { route: &self.route, message }

@@ -38,9 +38,11 @@ pub(crate) struct ZmtpClient {
 
 enum State {
     Connecting(Pin<Box<dyn Future<Output = io::Result<Stream>> + Send>>),
-    Linked(Link),
-    /// The connection is closed, but what has arrived before was not taken yet.
-    Lost(Link),
+    Linked {
+        link: Box<Link>,
+        /// Whether the connection is closed, and the driver told. What has arrived before was not taken yet.
+        is_lost: bool,
+    },
     /// Until the next try.
     Waiting(Pin<Box<Sleep>>),
 }
@@ -68,7 +70,7 @@ impl ZmtpClient {
 
     fn link(&mut self) -> Option<&mut Link> {
         match &mut self.state {
-            State::Linked(link) | State::Lost(link) => Some(link),
+            State::Linked { link, .. } => Some(link),
             State::Connecting(_) | State::Waiting(_) => None,
         }
     }
@@ -96,14 +98,16 @@ impl ZmtpClient {
                 State::Connecting(opening) => match opening.as_mut().poll(context) {
                     Poll::Pending => return,
                     Poll::Ready(Ok(stream)) => {
-                        self.state = State::Linked(Link::new(stream, SocketType::Dealer, self.config));
+                        let link = Box::new(Link::new(stream, SocketType::Dealer, self.config));
+                        self.state = State::Linked { link, is_lost: false };
                     }
                     Poll::Ready(Err(error)) => {
                         self.events.push_back(LinkEvent::Unreachable(error.to_string()));
-                        return self.wait_and_poll(context);
+                        self.wait();
                     }
                 },
-                State::Linked(link) => {
+                State::Linked { is_lost: true, .. } => return,
+                State::Linked { link, .. } => {
                     let polled = link.poll_io(context);
                     let (is_closed, comes_up) = (link.closed().is_some(), link.was_ready() && !self.is_up);
                     if comes_up {
@@ -118,7 +122,6 @@ impl ZmtpClient {
                         return;
                     }
                 }
-                State::Lost(_) => return,
                 State::Waiting(pause) => match pause.as_mut().poll(context) {
                     Poll::Pending => return,
                     Poll::Ready(()) => self.begin(),
@@ -127,29 +130,15 @@ impl ZmtpClient {
         }
     }
 
-    /// Waits for the next try, and registers for its time.
-    fn wait_and_poll(&mut self, context: &mut Context<'_>) {
-        self.wait();
-        if let State::Waiting(pause) = &mut self.state
-            && pause.as_mut().poll(context).is_ready()
-        {
-            context.waker().wake_by_ref();
-        }
-    }
-
-    /// Records the loss of the connection.
+    /// Tells the driver that the connection is closed.
     fn lose(&mut self) {
-        let State::Linked(link) =
-            std::mem::replace(&mut self.state, State::Waiting(Box::pin(sleep(MIN_RECONNECT))))
-        else {
-            return;
-        };
+        let State::Linked { link, is_lost } = &mut self.state else { return };
+        *is_lost = true;
         self.events.push_back(match link.closed() {
             _ if std::mem::take(&mut self.is_up) => LinkEvent::Disconnected,
             Some(Closed::Protocol(error)) => LinkEvent::Unreachable(format!("{NO_HANDSHAKE}: {error}")),
             _ => LinkEvent::Unreachable(format!("{NO_HANDSHAKE}, and closes the connection")),
         });
-        self.state = State::Lost(link);
     }
 }
 
@@ -161,7 +150,10 @@ impl ClientTransport for ZmtpClient {
     /// Receives a message. Frames that do not belong to its batch are skipped: some devices leave an empty one.
     fn receive(&mut self) -> Result<Option<Delivered>, TransportError> {
         let received = self.link().and_then(Link::receive).map(|(message, _others)| message);
-        if received.is_none() && self.events.is_empty() && matches!(self.state, State::Lost(_)) {
+        if received.is_none()
+            && self.events.is_empty()
+            && matches!(self.state, State::Linked { is_lost: true, .. })
+        {
             self.wait();
         }
         Ok(received)
@@ -169,7 +161,7 @@ impl ClientTransport for ZmtpClient {
 
     /// Sends a message, or returns it if there is no room or no connection, of which an event tells.
     fn send(&mut self, message: Message) -> Result<Sent, TransportError> {
-        let State::Linked(link) = &mut self.state else { return Ok(Sent::Full(message)) };
+        let Some(link) = self.link() else { return Ok(Sent::Full(message)) };
         Ok(match link.send(Bytes::new, message, None) {
             Ok(()) => Sent::Yes,
             Err(message) => Sent::Full(message),
@@ -197,10 +189,7 @@ impl ClientTransport for ZmtpClient {
     }
 
     fn poll_flushed(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        match &mut self.state {
-            State::Linked(link) => link.poll_flushed(context),
-            State::Connecting(_) | State::Lost(_) | State::Waiting(_) => Poll::Ready(()),
-        }
+        self.link().map_or(Poll::Ready(()), |link| link.poll_flushed(context))
     }
 
     fn renew(&mut self) -> Result<(), TransportError> {
@@ -239,10 +228,7 @@ async fn open_in_time(address: Address) -> io::Result<Stream> {
                 // Refused where the endpoint was read.
                 Host::Any => return Err(io::ErrorKind::InvalidInput.into()),
             };
-            // Where nothing listens, the system may choose the port itself for this side's end, and connect it to itself.
-            if stream.local_addr()? == stream.peer_addr()? {
-                return Err(io::ErrorKind::ConnectionRefused.into());
-            }
+            refuse_itself(&stream)?;
             stream.set_nodelay(true)?;
             Ok(Stream::Tcp(stream))
         }
@@ -254,9 +240,29 @@ async fn open_in_time(address: Address) -> io::Result<Stream> {
     }
 }
 
+/// Refuses a connection of a socket to itself. Where nothing listens at a port, the system may choose that port for this side's
+/// end, and connect the two.
+fn refuse_itself(stream: &TcpStream) -> io::Result<()> {
+    if stream.local_addr()? == stream.peer_addr()? {
+        return Err(io::ErrorKind::ConnectionRefused.into());
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
+    use tokio::net::TcpSocket;
+
     use super::*;
+
+    #[tokio::test]
+    async fn a_connection_to_itself_is_none() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let own = socket.local_addr().unwrap();
+        let itself = socket.connect(own).await.unwrap();
+        assert_eq!(refuse_itself(&itself).unwrap_err().kind(), io::ErrorKind::ConnectionRefused);
+    }
 
     #[test]
     fn tries_become_rarer_and_do_not_come_at_the_same_time() {

@@ -134,6 +134,11 @@ impl Link {
         }
     }
 
+    #[cfg(test)]
+    pub(super) fn outlet(&self) -> &Arc<Outlet> {
+        &self.outlet
+    }
+
     /// Reports whether frames have arrived that were not taken.
     pub(super) fn has_frames(&self) -> bool {
         self.next.is_some()
@@ -385,5 +390,12 @@ impl Link {
                 Ok(())
             }
         }
+    }
+}
+
+impl Drop for Link {
+    fn drop(&mut self) {
+        // Here, and not by whichever thread still tells the peer of life.
+        self.outlet.close();
     }
 }

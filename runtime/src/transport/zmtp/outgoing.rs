@@ -20,6 +20,8 @@ pub(super) struct Outgoing {
     chunks: VecDeque<Chunk>,
     /// Number of bytes of the first chunk that were written.
     written: usize,
+    /// Users' bytes that were written, to be dropped where no lock is held.
+    done: Vec<Bytes>,
 }
 
 #[derive(Debug)]
@@ -41,7 +43,7 @@ const MAX_SLICES: usize = 16;
 
 impl Outgoing {
     pub(super) fn new(stream: WriteHalf) -> Self {
-        Self { stream, chunks: VecDeque::new(), written: 0 }
+        Self { stream, chunks: VecDeque::new(), written: 0, done: Vec::new() }
     }
 
     /// Reports whether everything was written.
@@ -99,7 +101,7 @@ impl Outgoing {
         }
     }
 
-    /// Drops the chunks that were written.
+    /// Takes the chunks that were written off the list.
     fn advance(&mut self, bytes: usize) {
         self.written += bytes;
         while let Some(first) = self.chunks.front() {
@@ -108,11 +110,25 @@ impl Outgoing {
                 return;
             }
             self.written -= length;
-            if let Some(Chunk::Body(body, receipt)) = self.chunks.pop_front() {
-                body.recycle();
-                drop(receipt);
+            match self.chunks.pop_front() {
+                Some(Chunk::Body(Buffer::Attachment(bytes), _)) => self.done.push(bytes),
+                Some(Chunk::Body(body, receipt)) => {
+                    body.recycle();
+                    drop(receipt);
+                }
+                Some(Chunk::Header(_) | Chunk::Frames(_)) | None => {}
             }
         }
+    }
+
+    /// Takes the users' bytes that were written.
+    pub(super) fn take_written(&mut self) -> Vec<Bytes> {
+        std::mem::take(&mut self.done)
+    }
+
+    /// Takes all that was not written, to be dropped where no lock is held.
+    pub(super) fn take_rest(&mut self) -> impl Sized + use<> {
+        std::mem::take(&mut self.chunks)
     }
 }
 

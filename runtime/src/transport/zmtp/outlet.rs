@@ -28,8 +28,18 @@ impl Outlet {
     }
 
     fn lock(&self) -> MutexGuard<'_, Outgoing> {
-        // A user's bytes that were written are dropped under the lock, and may panic; what is left is whole in any case.
+        // Nothing panics while the lock is held but for lack of memory; what is left to be written is whole in any case.
         self.outgoing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Writes by a function, and drops the users' bytes that were written with the lock released.
+    fn with<T>(&self, write: impl FnOnce(&mut Outgoing) -> T) -> T {
+        let mut outgoing = self.lock();
+        let result = write(&mut outgoing);
+        let written = outgoing.take_written();
+        drop(outgoing);
+        drop(written);
+        result
     }
 
     /// Reports whether everything was written.
@@ -44,15 +54,16 @@ impl Outlet {
         mut commands: impl Iterator<Item = Bytes>,
         context: &mut Context<'_>,
     ) -> io::Result<()> {
-        let mut outgoing = self.lock();
-        loop {
-            match outgoing.poll_write(context) {
-                Poll::Ready(written) => written?,
-                Poll::Pending => return Ok(()),
+        self.with(|outgoing| {
+            loop {
+                match outgoing.poll_write(context) {
+                    Poll::Ready(written) => written?,
+                    Poll::Pending => return Ok(()),
+                }
+                let Some(command) = commands.next() else { return Ok(()) };
+                outgoing.push_commands(command);
             }
-            let Some(command) = commands.next() else { return Ok(()) };
-            outgoing.push_commands(command);
-        }
+        })
     }
 
     /// Writes a message behind the frames of a route, or returns it if one before it was not written to its end.
@@ -62,14 +73,21 @@ impl Outlet {
         message: Message,
         receipt: Option<SendReceipt>,
     ) -> io::Result<Result<(), Message>> {
-        let mut outgoing = self.lock();
-        // An error is found again by the next write.
-        if !outgoing.is_empty() && outgoing.write_now().is_err() || !outgoing.is_empty() {
-            receipt.into_iter().for_each(SendReceipt::void);
-            return Ok(Err(message));
-        }
-        outgoing.push_message(route(), message, receipt);
-        outgoing.write_now().map(Ok)
+        self.with(|outgoing| {
+            // An error is found again by the next write.
+            if !outgoing.is_empty() && outgoing.write_now().is_err() || !outgoing.is_empty() {
+                receipt.into_iter().for_each(SendReceipt::void);
+                return Ok(Err(message));
+            }
+            outgoing.push_message(route(), message, receipt);
+            outgoing.write_now().map(Ok)
+        })
+    }
+
+    /// Drops what was not written: nothing is written any more. What is left of the outlet may be dropped by any thread.
+    pub(super) fn close(&self) {
+        let left = self.lock().take_rest();
+        drop(left);
     }
 
     /// Has the peer told that this side lives while user code keeps the connection's task from running. Must be called within a
@@ -90,7 +108,7 @@ impl Outlet {
 
     /// Tells the peer that this side lives, if it takes that without waiting. Errors are found by the connection's task.
     pub(super) fn send_sign_of_life(&self) {
-        // The task writes right now.
+        // Otherwise the task writes right now.
         let Ok(mut outgoing) = self.outgoing.try_lock() else { return };
         if outgoing.is_empty() {
             outgoing.push_commands(Bytes::from_static(SIGN_OF_LIFE));

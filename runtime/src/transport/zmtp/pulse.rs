@@ -8,7 +8,6 @@
 //! The thread is there for as long as there are connections. It looks at each runtime, and at the threads that run handlers,
 //! four times a second; at the connections only while something is held up.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -18,17 +17,15 @@ use tokio::sync::Notify;
 
 use super::outlet::Outlet;
 use crate::holdup;
+use crate::sweep::SweepPace;
 
 /// Time between two looks. A runtime or a handler that has not gone on for as long is held up.
 const INTERVAL: Duration = Duration::from_millis(250);
 
-/// Minimum number of connections at which those that have ended are looked for.
-const MIN_SWEPT: usize = 64;
-
 /// Maximum number of peers of a runtime that are told at a time: each costs a system call.
 const MAX_TOLD: usize = 32_768;
 
-/// Number of looks after which those that have ended are looked for in any case.
+/// Number of looks after which connections that have ended are looked for in any case: the thread ends with the last of them.
 const LOOKS_PER_SWEEP: u32 = 64;
 
 /// All connections that are to be kept alive.
@@ -45,8 +42,8 @@ struct Runtime {
     probe: Arc<Probe>,
     /// Each with its number of turns at the last look.
     connections: Vec<(Weak<Outlet>, u32)>,
-    /// Number of connections at which those that have ended are looked for.
-    sweep_at: usize,
+    /// When those that have ended are looked for.
+    pace: SweepPace,
     /// Number of looks so far.
     looks: u32,
     /// The connection after the one whose peer was told last.
@@ -88,8 +85,7 @@ fn run() {
         // The lock is not held while the peers are told: connections are added under it.
         let (silent, is_over) = pulse().look(are_threads_held_up);
         for outlet in silent {
-            // It may be the last to hold a connection, with bytes of a user whose drop panics: not the end of this thread.
-            let _ = catch_unwind(AssertUnwindSafe(move || outlet.send_sign_of_life()));
+            outlet.send_sign_of_life();
         }
         if is_over {
             return;
@@ -124,13 +120,13 @@ impl Runtime {
     fn current(id: Id) -> Self {
         let probe = Arc::<Probe>::default();
         tokio::spawn(answer(Arc::downgrade(&probe)));
-        Self { id, probe, connections: Vec::new(), sweep_at: MIN_SWEPT, looks: 0, next: 0 }
+        Self { id, probe, connections: Vec::new(), pace: SweepPace::new(), looks: 0, next: 0 }
     }
 
     fn add(&mut self, outlet: &Arc<Outlet>) {
-        if self.connections.len() >= self.sweep_at {
+        if self.pace.is_due(self.connections.len()) {
             self.sweep();
-            self.sweep_at = (self.connections.len() * 2).max(MIN_SWEPT);
+            self.pace.swept(self.connections.len());
         }
         self.connections.push((Arc::downgrade(outlet), outlet.turns()));
     }
@@ -144,7 +140,7 @@ impl Runtime {
     /// whose task has not run either to `silent`, in their turn. Returns `false` if there are no connections left.
     fn look(&mut self, are_threads_held_up: bool, silent: &mut Vec<Arc<Outlet>>) -> bool {
         self.looks = self.looks.wrapping_add(1);
-        if self.connections.len() < MIN_SWEPT || self.looks.is_multiple_of(LOOKS_PER_SWEEP) {
+        if self.looks.is_multiple_of(LOOKS_PER_SWEEP) {
             self.sweep();
         }
         let is_held_up = self.probe.is_unanswered.swap(true, Ordering::Relaxed);

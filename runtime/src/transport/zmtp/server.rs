@@ -9,8 +9,7 @@ use zsvc_proto::zmtp::SocketType;
 use super::link::Link;
 use super::outgoing::route_frames;
 use super::stream::Stream;
-use crate::transport::frame_assembler::{MAX_ROUTE_BYTES, OtherFrames};
-use crate::transport::route::{extend_route, frames_of_route};
+use crate::transport::route::{extend_route, extend_route_by, frames_of_route};
 use crate::transport::{Arrival, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError};
 use crate::wire::Message;
 
@@ -22,7 +21,6 @@ pub(crate) struct ZmtpPeer {
     route: Vec<u8>,
     /// Length of its first frame, which is the connection's.
     own_bytes: usize,
-    is_closed: bool,
 }
 
 /// Time after which a message that found no room is tried again: the socket signals room, so this is about clients that do not read.
@@ -34,7 +32,7 @@ impl ZmtpPeer {
         let mut route = Vec::with_capacity(12);
         extend_route(&mut route, &number.to_be_bytes());
         let own_bytes = route.len();
-        Self { link: Link::new(stream, SocketType::Router, config), route, own_bytes, is_closed: false }
+        Self { link: Link::new(stream, SocketType::Router, config), route, own_bytes }
     }
 }
 
@@ -43,17 +41,14 @@ impl ServerTransport for ZmtpPeer {
         self.route.truncate(self.own_bytes);
         let is_closed = self.link.closed().is_some();
         let Some((message, others)) = self.link.receive() else {
-            let is_first = is_closed && !std::mem::replace(&mut self.is_closed, is_closed);
-            return Ok(is_first.then(|| Arrival::Closed { refused: self.link.refused() }));
+            return Ok(is_closed.then(|| Arrival::Closed { refused: self.link.refused() }));
         };
-        let OtherFrames::All(others) = others else { return Ok(Some(Arrival::RouteTooLong)) };
-        for frame in others {
-            if self.route.len() + 4 + frame.len() > MAX_ROUTE_BYTES {
-                return Ok(Some(Arrival::RouteTooLong));
-            }
-            extend_route(&mut self.route, &frame);
-        }
-        Ok(Some(Arrival::Message { route: &self.route, message }))
+        let is_whole = extend_route_by(&mut self.route, others);
+        Ok(Some(if is_whole {
+            Arrival::Message { route: &self.route, message }
+        } else {
+            Arrival::RouteTooLong
+        }))
     }
 
     fn send(
@@ -74,9 +69,6 @@ impl ServerTransport for ZmtpPeer {
     }
 
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        if self.is_closed {
-            return Poll::Pending;
-        }
         let polled = self.link.poll_io(context);
         self.link.take_room_again();
         polled.map(Ok)

@@ -2,6 +2,8 @@
 //! are in `runtime/tests`.
 
 use std::future::poll_fn;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -11,10 +13,12 @@ use zsvc_proto::zmtp::SocketType;
 
 use super::inproc::{self, InprocListener};
 use super::link::{Closed, Link};
+use super::outlet::Outlet;
 use super::server::ZmtpPeer;
 use super::stream::Stream;
 use crate::codec::{Blob, List};
 use crate::transport::{Arrival, LinkConfig, Routed, ServerTransport};
+use crate::users_bytes::users_bytes;
 use crate::wire::{Item, ItemHead, Message, Outbox};
 
 const CONFIG: LinkConfig =
@@ -123,7 +127,6 @@ async fn what_arrived_before_a_connection_was_closed_is_taken_first() {
     assert!(matches!(server.receive(), Ok(Some(Arrival::Message { .. }))));
     poll_fn(|context| server.poll_changed(context)).await.unwrap();
     assert!(matches!(server.receive(), Ok(Some(Arrival::Closed { refused: None }))));
-    assert!(matches!(server.receive(), Ok(None)), "once");
     assert!(matches!(server.send(&[], message(b"\x01late"), None), Ok(Routed::Unreachable(Some(_)))));
 }
 
@@ -222,4 +225,32 @@ async fn very_many_short_messages_all_arrive_in_their_order() {
         assert_eq!(arrived.await.bytes()[..], number.to_be_bytes());
     }
     sending.await.unwrap();
+}
+
+/// The lock of what is written to must be free: dropping them may run any code.
+#[tokio::test]
+async fn users_bytes_that_were_written_or_never_will_be_are_not_dropped_under_the_lock() {
+    let dropped = Arc::new(AtomicUsize::new(0));
+    let (mut client, mut server) = pair(1_000).await;
+    let message = |outlet: &Arc<Outlet>| {
+        let (outlet, mut outbox) = (Arc::clone(outlet), Outbox::default());
+        let value = vec![users_bytes(&dropped, move || _ = outlet.is_empty()); 2];
+        outbox.push_item(1, Item::encode::<List<Blob>, _>(&ItemHead::new(1), &value).unwrap());
+        outbox.take().expect("an item was queued")
+    };
+    let first = message(client.outlet());
+    client.send(Bytes::new, first, None).expect("there is room");
+    poll_fn(|context| {
+        let _ = client.poll_io(context);
+        let _ = server.poll_changed(context);
+        let arrived = matches!(server.receive(), Ok(Some(Arrival::Message { .. })));
+        context.waker().wake_by_ref();
+        if arrived { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+    assert_eq!(dropped.load(Ordering::Relaxed), 1, "written");
+    let second = message(client.outlet());
+    client.send(Bytes::new, second, None).expect("there is room");
+    drop(client);
+    assert_eq!(dropped.load(Ordering::Relaxed), 2, "never written");
 }
