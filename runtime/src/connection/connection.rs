@@ -1,10 +1,8 @@
 //! [`Connection`]: the session of one connection, and the lock that its calls and its driver share.
 
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak};
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant;
-
-use tokio::task::coop::{RestoreOnPending, poll_proceed};
 
 use super::config::Config;
 use super::counters::ChannelCounters;
@@ -12,10 +10,9 @@ use super::events::{Watcher, count_up};
 use crate::clock;
 use crate::codec::Body;
 use crate::flow::wake;
-use crate::flush::{DriverNotify, FlushPolicy, yield_to_driver};
-use crate::metadata::Metadata;
+use crate::flush::{CallerSender, DriverNotify, FlushPolicy};
 use crate::session::Deadline;
-use crate::session::client::{self, CallRecord, LivenessConfig, NewCall, Session, Ticket, Wait};
+use crate::session::client::{self, LivenessConfig, Session, Ticket};
 use crate::status::{Cause, Failure, Status};
 use crate::wire::{Batch, Malformed, Message};
 
@@ -50,6 +47,10 @@ pub(super) struct State {
     pub(super) must_renew: bool,
     /// Whether the metrics count the connection as up. The recorder, which is user code, is told once the lock is released.
     pub(super) is_counted: bool,
+    /// What callers may send by, while the connection is up.
+    pub(super) caller_sender: Option<Arc<dyn CallerSender>>,
+    /// When the driver, if it sleeps, looks at what is out of time.
+    pub(super) driver_looks_at: Option<Instant>,
 }
 
 /// How a connection learns whether its server is there.
@@ -105,7 +106,14 @@ impl Connection {
             config,
             counters,
             notify: Arc::new(DriverNotify::new()),
-            state: Aligned(Mutex::new(State { flush, session, must_renew: false, is_counted })),
+            state: Aligned(Mutex::new(State {
+                flush,
+                session,
+                must_renew: false,
+                is_counted,
+                caller_sender: None,
+                driver_looks_at: None,
+            })),
             link,
             watcher: OnceLock::new(),
         })
@@ -138,11 +146,17 @@ impl Connection {
     pub(super) fn collecting<R>(&self, wakers: &mut Vec<Waker>, run: impl FnOnce(&mut Session) -> R) -> R {
         let mut state = self.lock();
         let returned = run(&mut state.session);
+        self.release_to(state, wakers);
+        returned
+    }
+
+    /// Lets go of the lock, and tells events. The caller wakes tasks.
+    #[inline]
+    fn release_to(&self, mut state: MutexGuard<'_, State>, wakers: &mut Vec<Waker>) {
         state.session.take_wakers(wakers);
         if let Some(event) = state.session.poll_event() {
             self.report_events(state, event, wakers);
         }
-        returned
     }
 
     /// Returns where it goes.
@@ -159,71 +173,14 @@ impl Connection {
     }
 }
 
-/// Room for one call. It holds the connection's lock: to be used at once.
-#[must_use]
-pub(crate) struct SendPermit<'a> {
-    connection: &'a Connection,
-    state: MutexGuard<'a, State>,
-}
-
 /// What calls use.
 impl Connection {
-    /// Waits for room.
-    ///
-    /// # Errors
-    /// Time ran out, the connection takes nothing more, or there is none and the call does not wait. In any case
-    /// nothing was sent.
-    pub(crate) fn poll_ready(
-        &self,
-        context: &mut Context<'_>,
-        ticket: &mut Option<Ticket>,
-        wait: Wait,
-        now: Instant,
-    ) -> Poll<Result<SendPermit<'_>, Status>> {
-        // A task that sends without ever waiting, or tries again at once what was refused, would starve its thread's other tasks,
-        // and with them perhaps the driver.
-        let budget: RestoreOnPending = ready!(poll_proceed(context));
-        let mut state = self.lock();
-        if let Err(status) = state.session.check_ready(ticket, wait, now) {
-            budget.made_progress();
-            Self::release(state);
-            return Poll::Ready(Err(status));
-        }
-        let State { flush, session, .. } = &mut *state;
-        if flush.must_yield(now, session.has_waiting()) {
-            Self::release(state);
-            self.notify.notify();
-            yield_to_driver(context);
-            return Poll::Pending;
-        }
-        let deadline = wait.deadline.map(|deadline| deadline.at);
-        if session.poll_room(context, ticket, deadline, now).is_pending() {
-            Self::release(state);
-            self.notify.notify();
-            return Poll::Pending;
-        }
-        budget.made_progress();
-        Poll::Ready(Ok(SendPermit { connection: self, state }))
-    }
-
     /// Lets go of the lock, and wakes the tasks that were collected.
     #[inline]
-    fn release(mut state: MutexGuard<'_, State>) {
+    pub(super) fn release(mut state: MutexGuard<'_, State>) {
         let mut wakers = Vec::new();
         state.session.take_wakers(&mut wakers);
         drop(state);
-        wake(wakers);
-    }
-
-    /// Tells the driver of new records, and lets go of the lock. Where several calls are in flight, more of their tasks may be
-    /// about to go on, and what they send is to go with this.
-    #[inline]
-    pub(super) fn hand_over(&self, mut state: MutexGuard<'_, State>) {
-        let mut wakers = Vec::new();
-        let when = FlushPolicy::of_client(state.session.open_calls());
-        state.session.take_wakers(&mut wakers);
-        drop(state);
-        self.notify.flush(when);
         wake(wakers);
     }
 
@@ -267,36 +224,6 @@ impl Connection {
         let now = clock::now();
         self.with(|session| session.cancel_open(id, why, now));
         self.notify.notify();
-    }
-}
-
-impl SendPermit<'_> {
-    /// Sends a call. Returns its id.
-    #[inline]
-    pub(crate) fn call(mut self, call: NewCall<'_>, record: CallRecord<'_>, now: Instant) -> u32 {
-        let id = self.state.session.begin_call(call, record, now);
-        self.connection.hand_over(self.state);
-        id
-    }
-
-    /// Sends a one-way call.
-    #[inline]
-    pub(crate) fn one_way(
-        mut self,
-        deadline: Option<Deadline>,
-        metadata: &Metadata,
-        record: CallRecord<'_>,
-        now: Instant,
-    ) {
-        self.state.session.begin_one_way(deadline, metadata, record, now);
-        self.connection.hand_over(self.state);
-    }
-
-    /// Sends a ping. Returns its id.
-    pub(crate) fn ping(mut self, deadline: Option<Deadline>, now: Instant) -> u32 {
-        let id = self.state.session.begin_ping(deadline, now);
-        self.connection.hand_over(self.state);
-        id
     }
 }
 
@@ -358,11 +285,12 @@ impl Connection {
 
     /// Ends what is out of time. Returns when to look again.
     pub(crate) fn handle_timeout(&self, now: Instant, wakers: &mut Vec<Waker>) -> Option<Instant> {
-        let (next, answers) = self.collecting(wakers, |session| {
-            let waiting = session.waiting_bytes();
-            session.handle_timeout(now);
-            (session.poll_timeout(), session.waiting_bytes() != waiting)
-        });
+        let mut state = self.lock();
+        let waiting = state.session.waiting_bytes();
+        state.session.handle_timeout(now);
+        let (next, answers) = (state.session.poll_timeout(), state.session.waiting_bytes() != waiting);
+        state.driver_looks_at = next;
+        self.release_to(state, wakers);
         if answers {
             self.notify.notify();
         }

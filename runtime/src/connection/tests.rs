@@ -8,11 +8,12 @@ use bytes::Bytes;
 use super::*;
 use crate::codec::{Plain, decode};
 use crate::flow::{InboundStream, OutboundStream};
+use crate::flush::{CallerSender, SentByCaller};
 use crate::metadata::Metadata;
 use crate::session::client::{CallRecord, NewCall, Streams, Ticket, Wait};
 use crate::stream::Outgoing;
 use crate::users_bytes::users_bytes;
-use crate::wire::{Batch, Item, ItemHead, RecordBuilder};
+use crate::wire::{Batch, Item, ItemHead, Message, RecordBuilder};
 
 /// Counts how often it was woken while the connection's lock was free, as user code may want it.
 struct Locking {
@@ -143,6 +144,83 @@ async fn what_is_dropped_is_counted_by_its_reason() {
     assert_eq!(dropped(), [0, 0, 1, 0]);
     connection.handle_lost_message(&mut Vec::new());
     assert_eq!(dropped(), [0, 1, 1, 0]);
+}
+
+/// Takes the messages of callers, and says what a test asks for.
+#[derive(Debug)]
+struct Sender {
+    result: SentByCaller,
+    taken: AtomicUsize,
+}
+
+impl CallerSender for Sender {
+    fn send_if_idle(&self, take: &mut dyn FnMut() -> Option<Message>) -> SentByCaller {
+        if self.result != SentByCaller::Busy && take().is_some() {
+            self.taken.fetch_add(1, Ordering::Relaxed);
+        }
+        self.result
+    }
+}
+
+/// Sends a call while the driver sleeps. Returns its id, and whether the driver was woken.
+fn send_alone(connection: &Arc<Connection>) -> (u32, bool) {
+    let woken = Arc::new(Locking { connection: Arc::clone(connection), woken: AtomicUsize::new(0) });
+    connection.notify().begin_turn();
+    assert!(connection.notify().sleep(&Waker::from(Arc::clone(&woken))));
+    let id = send(connection, Waker::noop(), &mut None, &Streams::default()).unwrap();
+    (id, woken.woken.load(Ordering::Relaxed) > 0)
+}
+
+fn end(connection: &Connection, id: u32) {
+    let end = [1, 0x92, 6, u8::try_from(id).unwrap()];
+    wake(receive(connection, &Bytes::from(end.to_vec()).into(), usize::MAX).0);
+}
+
+#[test]
+fn calls_that_come_one_after_the_other_are_sent_without_the_driver() {
+    for (result, leaves_work) in
+        [(SentByCaller::Whole, false), (SentByCaller::InPart, true), (SentByCaller::Busy, true)]
+    {
+        let connection = connection(Config::default());
+        let sender = Arc::new(Sender { result, taken: AtomicUsize::new(0) });
+        let taken = || sender.taken.load(Ordering::Relaxed);
+        connection.set_caller_sender(Some(Arc::clone(&sender) as _));
+        let mut lone = None;
+        for _ in 0..16 {
+            let (id, is_woken) = send_alone(&connection);
+            let is_left = connection.poll_transmit(&mut Vec::new()).is_some();
+            assert_eq!(is_left, taken() == 0, "either of the two has sent it");
+            end(&connection, id);
+            lone = Some((is_woken, taken()));
+        }
+        let (is_woken, last) = lone.unwrap();
+        assert_eq!((is_woken, last > 8), (leaves_work, result != SentByCaller::Busy), "{result:?}");
+        // With company it waits for what the others send.
+        let (first, _) = send_alone(&connection);
+        let before = taken();
+        let (second, is_woken) = send_alone(&connection);
+        assert!(is_woken && taken() == before);
+        assert!(connection.poll_transmit(&mut Vec::new()).is_some());
+        end(&connection, first);
+        end(&connection, second);
+        // So does the first of those that are likely to have company.
+        assert!(send_alone(&connection).1 && taken() == before);
+    }
+}
+
+#[test]
+fn a_driver_that_is_awake_sends_what_it_has_taken_first() {
+    let connection = connection(Config::default());
+    let sender = Arc::new(Sender { result: SentByCaller::Whole, taken: AtomicUsize::new(0) });
+    connection.set_caller_sender(Some(Arc::clone(&sender) as _));
+    connection.notify().begin_turn();
+    for _ in 0..16 {
+        let id = send(&connection, Waker::noop(), &mut None, &Streams::default()).unwrap();
+        assert!(connection.poll_transmit(&mut Vec::new()).is_some());
+        end(&connection, id);
+        connection.notify().begin_turn();
+    }
+    assert_eq!(sender.taken.load(Ordering::Relaxed), 0);
 }
 
 /// A connection that was closed, or whose address is gone, may still come up, and is not counted.

@@ -96,6 +96,7 @@ impl<T: ClientTransport> ClientDriver<T> {
             match connection.next_action() {
                 DriverAction::End => return self.poll_end(context).map(Ok),
                 DriverAction::Renew => {
+                    self.connection.set_caller_sender(None);
                     self.transport.renew()?;
                     continue;
                 }
@@ -197,12 +198,16 @@ impl<T: ClientTransport> ClientDriver<T> {
     fn take_events(&mut self) -> Result<(), TransportError> {
         while let Some(event) = self.transport.event()? {
             match event {
-                LinkEvent::Connected => self.connection.handle_connected(&mut self.wakers),
+                LinkEvent::Connected => {
+                    self.connection.set_caller_sender(self.transport.caller_sender());
+                    self.connection.handle_connected(&mut self.wakers);
+                }
                 LinkEvent::Disconnected => {
                     // Answers that were received before the loss still count.
                     while self.receive(clock::now())? != Received::All {
                         self.wake();
                     }
+                    self.connection.set_caller_sender(None);
                     self.connection.handle_disconnected(&mut self.wakers);
                 }
                 LinkEvent::Unreachable(why) => self.connection.set_trouble(why),
@@ -258,6 +263,7 @@ impl<T: ClientTransport> Future for ClientDriver<T> {
 impl<T> Drop for ClientDriver<T> {
     fn drop(&mut self) {
         // The runtime shuts down, or the channel was closed: no task may go on waiting.
+        self.connection.set_caller_sender(None);
         self.connection.close_now(None);
         self.wakers.drain(..).for_each(Waker::wake);
     }

@@ -68,7 +68,7 @@ impl DriverNotify {
     #[inline]
     pub(crate) fn flush(self: &Arc<Self>, when: Flush) {
         match when {
-            Flush::Now => self.notify(),
+            Flush::ByCaller | Flush::Now => self.notify(),
             Flush::Deferred => self.notify_deferred(),
         }
     }
@@ -77,6 +77,12 @@ impl DriverNotify {
     /// notification of itself.
     pub(crate) fn enter(self: &Arc<Self>) -> Entered {
         Entered(RUNNING.replace(Arc::as_ptr(self)))
+    }
+
+    /// Reports whether the driver sleeps. If so, it has sent whatever it took from the records before.
+    #[inline]
+    pub(crate) fn is_asleep(&self) -> bool {
+        self.state.load(Ordering::Acquire) == ASLEEP
     }
 
     /// Reports whether there is work that the driver has not looked for yet.

@@ -7,12 +7,14 @@ use std::time::{Duration, Instant};
 /// Time that records may wait for a driver before their senders yield to it: the driver may be waiting for the sender's thread.
 pub(super) const OVERDUE_AFTER: Duration = Duration::from_millis(1);
 
-/// When a driver is told of new records.
+/// When new records leave.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Flush {
-    /// At once.
+    /// At once, and from the caller's own task if nothing else is being sent: so the driver sleeps on.
+    ByCaller,
+    /// At once, by the driver.
     Now,
-    /// After the other tasks of this thread, so that their records are sent in the same batch.
+    /// By the driver, after the other tasks of this thread, so that their records are sent in the same batch.
     Deferred,
 }
 
@@ -21,18 +23,32 @@ pub(crate) enum Flush {
 pub(crate) struct FlushPolicy {
     /// When the records that wait are overdue.
     overdue_at: Instant,
+    /// Number of records in a row that were alone, up to [`MIN_ALONE`].
+    alone: u8,
 }
+
+/// Number of records in a row that must have been alone before one leaves by its caller: the first of several calls that are made
+/// together waits for the others, as it does where the driver sends it.
+const MIN_ALONE: u8 = 4;
 
 impl FlushPolicy {
     pub(crate) fn new(now: Instant) -> Self {
-        Self { overdue_at: now + OVERDUE_AFTER }
+        Self { overdue_at: now + OVERDUE_AFTER, alone: 0 }
     }
 
-    /// Returns when to tell a client's driver of a new record while `calls` are in flight. For a single call that is at
-    /// once; among several, and after a one-way call, other tasks may be about to send, too.
+    /// Returns when a new record of a client leaves while `calls` are in flight. For a single call that is at once; among
+    /// several, and after a one-way call, other tasks may be about to send, too.
     #[inline]
-    pub(crate) fn of_client(calls: usize) -> Flush {
-        if calls == 1 { Flush::Now } else { Flush::Deferred }
+    pub(crate) fn of_client(&mut self, calls: usize) -> Flush {
+        if calls != 1 {
+            self.alone = 0;
+            return Flush::Deferred;
+        }
+        if self.alone == MIN_ALONE {
+            return Flush::ByCaller;
+        }
+        self.alone += 1;
+        Flush::Now
     }
 
     /// Returns when to tell a server's driver of a new record while `others` calls are in flight: their handlers may be
@@ -79,7 +95,11 @@ mod tests {
 
     #[test]
     fn a_single_call_waits_for_no_company() {
-        assert_eq!([0, 1, 2].map(FlushPolicy::of_client), [Flush::Deferred, Flush::Now, Flush::Deferred]);
+        let mut policy = FlushPolicy::new(Instant::now());
+        let mut of_clients = |calls: [usize; 6]| calls.map(|calls| policy.of_client(calls));
+        let (now, by_caller, deferred) = (Flush::Now, Flush::ByCaller, Flush::Deferred);
+        assert_eq!(of_clients([1, 2, 1, 0, 1, 1]), [now, deferred, now, deferred, now, now]);
+        assert_eq!(of_clients([1, 1, 1, 1, 2, 1]), [now, now, by_caller, by_caller, deferred, now]);
         assert_eq!([0, 1].map(FlushPolicy::of_server), [Flush::Now, Flush::Deferred]);
     }
 }

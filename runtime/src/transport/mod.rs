@@ -23,9 +23,11 @@ pub(crate) mod zmtp;
 pub(crate) use receipt::{RECEIPT_STEP_BYTES, SendReceipt, SendWindow};
 
 use std::fmt;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use crate::flush::CallerSender;
 use crate::wire::{Batch, Malformed, Message};
 
 /// Carries the messages of a server.
@@ -111,6 +113,11 @@ pub(crate) trait ClientTransport: Send + Unpin + 'static {
 
     /// Connects again, if the connection is of no use any more and the transport does not do so by itself.
     fn renew(&mut self) -> Result<(), TransportError>;
+
+    /// Returns what a caller's task may send by over the connection that is up, if the transport has such a thing.
+    fn caller_sender(&mut self) -> Option<Arc<dyn CallerSender>> {
+        None
+    }
 
     /// Returns the minimum time between the loss of a connection and its return. If two messages are sent within half
     /// of that time and there is no event, they went over the same connection. Needed for transports whose events may come late.

@@ -5,6 +5,7 @@ use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use super::link::{Closed, Link};
 use super::stream::Stream;
 #[cfg(unix)]
 use super::unix;
+use crate::flush::CallerSender;
 use crate::transport::{
     ClientTransport, Delivered, LinkConfig, LinkEvent, NO_HANDSHAKE, Sent, TransportError,
 };
@@ -195,6 +197,11 @@ impl ClientTransport for ZmtpClient {
     fn renew(&mut self) -> Result<(), TransportError> {
         self.begin();
         Ok(())
+    }
+
+    fn caller_sender(&mut self) -> Option<Arc<dyn CallerSender>> {
+        let link = self.link().filter(|link| link.is_ready())?;
+        Some(Arc::clone(link.outlet()) as _)
     }
 
     fn min_reconnect(&self) -> Duration {

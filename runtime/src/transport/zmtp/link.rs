@@ -134,7 +134,6 @@ impl Link {
         }
     }
 
-    #[cfg(test)]
     pub(super) fn outlet(&self) -> &Arc<Outlet> {
         &self.outlet
     }

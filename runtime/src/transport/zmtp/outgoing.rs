@@ -22,6 +22,7 @@ pub(super) struct Outgoing {
     written: usize,
     /// Users' bytes that were written, to be dropped where no lock is held.
     done: Vec<Bytes>,
+    is_closed: bool,
 }
 
 #[derive(Debug)]
@@ -43,13 +44,18 @@ const MAX_SLICES: usize = 16;
 
 impl Outgoing {
     pub(super) fn new(stream: WriteHalf) -> Self {
-        Self { stream, chunks: VecDeque::new(), written: 0, done: Vec::new() }
+        Self { stream, chunks: VecDeque::new(), written: 0, done: Vec::new(), is_closed: false }
     }
 
     /// Reports whether everything was written.
     #[inline]
     pub(super) fn is_empty(&self) -> bool {
         self.chunks.is_empty()
+    }
+
+    /// Reports whether a message may be added: everything before it was written, and its peer is there.
+    pub(super) fn takes_message(&self) -> bool {
+        self.is_empty() && !self.is_closed
     }
 
     /// Adds a message, after the frames of its route. Dropping `receipt` says that all of it was written.
@@ -126,8 +132,9 @@ impl Outgoing {
         std::mem::take(&mut self.done)
     }
 
-    /// Takes all that was not written, to be dropped where no lock is held.
-    pub(super) fn take_rest(&mut self) -> impl Sized + use<> {
+    /// Takes all that was not written, to be dropped where no lock is held. Nothing more may be added.
+    pub(super) fn close(&mut self) -> impl Sized + use<> {
+        self.is_closed = true;
         std::mem::take(&mut self.chunks)
     }
 }

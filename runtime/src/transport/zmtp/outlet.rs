@@ -1,4 +1,4 @@
-//! [`Outlet`]: what a connection writes by, and the lock that its task shares with [`super::pulse`].
+//! [`Outlet`]: what a connection writes by, and the lock that its task shares with callers and with [`super::pulse`].
 
 use std::io;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -11,6 +11,7 @@ use zsvc_proto::zmtp::SIGN_OF_LIFE;
 use super::outgoing::Outgoing;
 use super::pulse;
 use super::stream::WriteHalf;
+use crate::flush::{CallerSender, SentByCaller};
 use crate::transport::SendReceipt;
 use crate::wire::Message;
 
@@ -84,9 +85,9 @@ impl Outlet {
         })
     }
 
-    /// Drops what was not written: nothing is written any more. What is left of the outlet may be dropped by any thread.
+    /// Drops what was not written: nothing is taken any more. What is left of the outlet may be dropped by any thread.
     pub(super) fn close(&self) {
-        let left = self.lock().take_rest();
+        let left = self.lock().close();
         drop(left);
     }
 
@@ -114,5 +115,23 @@ impl Outlet {
             outgoing.push_commands(Bytes::from_static(SIGN_OF_LIFE));
             let _ = outgoing.write_now();
         }
+    }
+}
+
+impl CallerSender for Outlet {
+    fn send_if_idle(&self, take: &mut dyn FnMut() -> Option<Message>) -> SentByCaller {
+        // Otherwise somebody writes right now.
+        let Ok(mut outgoing) = self.outgoing.try_lock() else { return SentByCaller::Busy };
+        if !outgoing.takes_message() {
+            return SentByCaller::Busy;
+        }
+        let Some(message) = take() else { return SentByCaller::Whole };
+        outgoing.push_message(Bytes::new(), message, None);
+        // An error is found again by the connection's task.
+        let is_whole = outgoing.write_now().is_ok() && outgoing.is_empty();
+        let written = outgoing.take_written();
+        drop(outgoing);
+        drop(written);
+        if is_whole { SentByCaller::Whole } else { SentByCaller::InPart }
     }
 }

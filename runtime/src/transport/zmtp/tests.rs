@@ -17,6 +17,7 @@ use super::outlet::Outlet;
 use super::server::ZmtpPeer;
 use super::stream::Stream;
 use crate::codec::{Blob, List};
+use crate::flush::{CallerSender, SentByCaller};
 use crate::transport::{Arrival, LinkConfig, Routed, ServerTransport};
 use crate::users_bytes::users_bytes;
 use crate::wire::{Item, ItemHead, Message, Outbox};
@@ -79,6 +80,25 @@ async fn a_message_larger_than_the_room_is_written_to_its_end_before_the_next_is
     assert!(again.is_pending() && !client.take_room_again(), "once");
     client.send(Bytes::new, back, None).expect("there is room");
     assert_eq!(arrives(&mut client, &mut server).await.1, b"\x01next".as_slice());
+}
+
+#[tokio::test]
+async fn a_caller_sends_only_where_nothing_waits_to_be_written() {
+    let (mut client, mut server) = pair(100).await;
+    let outlet = Arc::clone(client.outlet());
+    let send = |bytes: &[u8]| outlet.send_if_idle(&mut || Some(message(bytes)));
+    let never = || outlet.send_if_idle(&mut || panic!("it must not be taken"));
+    assert_eq!(send(b"\x01first"), SentByCaller::Whole);
+    let large = vec![5; 100_000];
+    assert_eq!(send(&large), SentByCaller::InPart);
+    assert_eq!(never(), SentByCaller::Busy);
+    assert_eq!(arrives(&mut client, &mut server).await.1, b"\x01first".as_slice());
+    assert_eq!(arrives(&mut client, &mut server).await.1, large, "the connection's task writes the rest");
+    assert_eq!(outlet.send_if_idle(&mut || None), SentByCaller::Whole);
+    assert_eq!(send(b"\x01last"), SentByCaller::Whole);
+    assert_eq!(arrives(&mut client, &mut server).await.1, b"\x01last".as_slice());
+    drop(client);
+    assert_eq!(never(), SentByCaller::Busy);
 }
 
 #[tokio::test]

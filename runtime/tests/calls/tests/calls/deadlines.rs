@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use tokio::time::timeout;
 use zsvc::{Channel, Code, Outcome};
 use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::{ProbeClient, Route};
@@ -12,6 +13,7 @@ use crate::support::{ANY_PORT, Running, free_endpoint, on_one_thread, on_threads
 
 /// Long enough for a call to reach its handler, and short enough to wait for.
 const SOON: Duration = Duration::from_millis(150);
+const BEFORE_A_HEARTBEAT: Duration = Duration::from_millis(2_500);
 
 #[test]
 fn a_call_whose_time_is_up_fails_and_its_handler_is_dropped() {
@@ -21,6 +23,25 @@ fn a_call_whose_time_is_up_fails_and_its_handler_is_dropped() {
         let status = probe.hold("a").deadline(SOON).await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::MaybeExecuted));
         server.journal.has("a dropped").await;
+    });
+}
+
+/// One after the other, calls are sent by their callers, whose connection does not look at its clock for that.
+#[test]
+fn a_call_that_follows_calls_with_later_deadlines_ends_in_time() {
+    on_one_thread(async {
+        let server = Running::start();
+        let relay = Relay::to(server.endpoint());
+        let probe = ProbeClient::connect(relay.endpoint()).await.unwrap();
+        for number in 0..16 {
+            assert_eq!(probe.echo(vec![number]).await.unwrap(), vec![number]);
+        }
+        // Otherwise the server, which keeps the deadline by itself, would answer.
+        relay.turn_deaf();
+        // Before the connection's next heartbeat, which would have its driver look in any case.
+        let held = timeout(BEFORE_A_HEARTBEAT, probe.hold("a").deadline(SOON));
+        let status = held.await.expect("its time was up long ago").unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::MaybeExecuted));
     });
 }
 
