@@ -260,6 +260,7 @@ impl Lowering<'_, '_> {
             throws,
             deadline: self.deadline(file, &method.preamble)?,
             idempotent: method.preamble.find("idempotent").is_some(),
+            blocking: method.preamble.find("blocking").is_some(),
             overlap: value::overlap(&method.preamble)?,
             notes: notes(&method.preamble),
             span: method.name.span,

@@ -249,6 +249,8 @@ pub struct Method {
     pub deadline: Option<Duration>,
     /// Whether the method has `@idempotent`.
     pub idempotent: bool,
+    /// Whether the method has `@blocking`.
+    pub blocking: bool,
     /// The value of `@overlap(…)`; for a `oneway` method always [`Overlap::Parallel`].
     pub overlap: Overlap,
     /// Docs and deprecation.

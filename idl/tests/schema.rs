@@ -140,7 +140,7 @@ fn methods_of_every_kind() {
              rpc b() -> stream u8;
              rpc c(x: u8, s: stream string);
              rpc d(s: stream string) -> stream u8;
-             oneway e();
+             @blocking oneway e();
          }",
     );
     let methods = &schema.packages[0].services[0].methods;
@@ -148,6 +148,7 @@ fn methods_of_every_kind() {
     assert_eq!(numbers, [1, 2]);
     assert_eq!(methods[0].deadline, Some(Duration::from_millis(500)));
     assert!(methods[0].idempotent && !methods[1].idempotent);
+    assert!(methods[4].blocking && !methods[0].blocking);
     let thrown = methods[0].throws.map(|id| schema.definition(id).name.as_str());
     assert_eq!(thrown, Some("E"));
     assert!(matches!(&methods[0].kind, MethodKind::Unary(Some(Type::Builtin(_)))));

@@ -9,6 +9,7 @@ pub struct Method {
     kind: MethodKind,
     deadline: Option<Duration>,
     idempotent: bool,
+    blocking: bool,
     overlap: Overlap,
 }
 
@@ -47,7 +48,7 @@ impl Method {
     /// Creates a method from its full name, `package.Service/method`.
     #[must_use]
     pub const fn new(name: &'static str, kind: MethodKind) -> Self {
-        Self { name, kind, deadline: None, idempotent: false, overlap: Overlap::Parallel }
+        Self { name, kind, deadline: None, idempotent: false, blocking: false, overlap: Overlap::Parallel }
     }
 
     /// Sets the deadline of calls that set no other.
@@ -60,6 +61,12 @@ impl Method {
     #[must_use]
     pub const fn idempotent(self) -> Self {
         Self { idempotent: true, ..self }
+    }
+
+    /// Marks the method as one whose handlers block their thread, or compute for long.
+    #[must_use]
+    pub const fn blocking(self) -> Self {
+        Self { blocking: true, ..self }
     }
 
     /// Sets what a channel does if the method is called while it runs.
@@ -90,6 +97,12 @@ impl Method {
     #[must_use]
     pub const fn is_idempotent(&self) -> bool {
         self.idempotent
+    }
+
+    /// Reports whether it is `@blocking`.
+    #[must_use]
+    pub const fn is_blocking(&self) -> bool {
+        self.blocking
     }
 
     /// Returns its `@overlap`.

@@ -106,8 +106,9 @@ fn row(service: &str, method: &Method) -> TokenStream {
         quote!(.deadline(#deadline))
     });
     let idempotent = method.idempotent.then(|| quote!(.idempotent()));
+    let blocking = method.blocking.then(|| quote!(.blocking()));
     let overlap = overlap(method.overlap).map(|overlap| quote!(.overlapping(::zsvc::Overlap::#overlap)));
-    quote!(::zsvc::Method::new(#name, ::zsvc::MethodKind::#kind) #deadline #idempotent #overlap)
+    quote!(::zsvc::Method::new(#name, ::zsvc::MethodKind::#kind) #deadline #idempotent #blocking #overlap)
 }
 
 /// Returns the runtime's name of an overlap; `None` for the default.

@@ -84,6 +84,13 @@ pub mod golden {
             context: &::zsvc::Context,
         ) -> impl ::core::future::Future<Output = ::core::result::Result<(), ::zsvc::Status>>
         + ::core::marker::Send;
+
+        /// Handles `settle`.
+        fn settle(
+            &self,
+            context: &::zsvc::Context,
+        ) -> impl ::core::future::Future<Output = ::core::result::Result<(), ::zsvc::Status>>
+        + ::core::marker::Send;
     }
 
     /// Serves `Tape` by an implementation of [`Tape`].
@@ -139,6 +146,12 @@ pub mod golden {
                     let (context, _, call) = call.unary::<tape_methods::Ping>()?;
                     call.handle(async move {
                         <T as self::Tape>::ping(&service, &context).await
+                    })
+                }
+                tape_methods::SETTLE => {
+                    let (context, _, call) = call.unary::<tape_methods::Settle>()?;
+                    call.handle(async move {
+                        <T as self::Tape>::settle(&service, &context).await
                     })
                 }
                 _ => call.unimplemented(),
@@ -201,21 +214,28 @@ pub mod golden {
         pub fn ping(&self) -> ::zsvc::UnaryCall<(), ::zsvc::Status> {
             self.channel.call_unary::<tape_methods::Ping>(&tape_methods::PingParams {})
         }
+
+        /// Calls `settle`.
+        pub fn settle(&self) -> ::zsvc::UnaryCall<(), ::zsvc::Status> {
+            self.channel.call_unary::<tape_methods::Settle>(&tape_methods::PingParams {})
+        }
     }
 
     /// The methods of `Tape`: their table, and how each is called.
     mod tape_methods {
         use ::zsvc::generated as wire;
 
-        pub(super) static METHODS: [::zsvc::Method; 2] = [
+        pub(super) static METHODS: [::zsvc::Method; 3] = [
             ::zsvc::Method::new("golden.Tape/last", ::zsvc::MethodKind::Unary)
                 .deadline(::core::time::Duration::from_millis(500))
                 .idempotent(),
             ::zsvc::Method::new("golden.Tape/ping", ::zsvc::MethodKind::Unary),
+            ::zsvc::Method::new("golden.Tape/settle", ::zsvc::MethodKind::Unary).blocking(),
         ];
 
         pub(super) const LAST: usize = 0;
         pub(super) const PING: usize = 1;
+        pub(super) const SETTLE: usize = 2;
 
         pub(super) enum Last {}
 
@@ -290,5 +310,15 @@ pub mod golden {
         }
 
         impl wire::Validate for PingParams {}
+
+        pub(super) enum Settle {}
+
+        impl wire::UnaryMethod for Settle {
+            const METHOD: &'static ::zsvc::Method = &METHODS[SETTLE];
+            type Params = PingParams;
+            type Answer = ();
+            type AnswerForm = wire::Nothing;
+            type Error = ::zsvc::Status;
+        }
     }
 }

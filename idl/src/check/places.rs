@@ -97,13 +97,20 @@ const EVERYWHERE: &[Place] = &[
 
 const SLOTS: &[Place] = &[Place::Field, Place::Parameter];
 
-pub(super) const ATTRIBUTES: [Known; 10] = [
+pub(super) const ATTRIBUTES: [Known; 11] = [
     Known {
         name: "allow",
         places: EVERYWHERE,
         belongs: "anything but an import",
         takes: Takes::Words,
         example: "@allow(missing_docs)",
+    },
+    Known {
+        name: "blocking",
+        places: &[Place::Rpc, Place::Oneway],
+        belongs: "a method",
+        takes: Takes::Nothing,
+        example: "@blocking",
     },
     Known {
         name: "deadline",

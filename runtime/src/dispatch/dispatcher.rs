@@ -7,15 +7,21 @@ use std::task::Poll;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::handler::{Handler, poll_once, run};
+use super::apart::{Apart, late, on_blocking_thread};
+use super::handler::{Handler, PendingAnswer, poll_once, run, turn_away};
 use super::handling::Handling;
 use super::incoming::{Incoming, Service};
+use super::promptness::{Beginning, Promptness, portion_took};
 use super::queue::{AdmissionQueue, Admitted, Permit};
 use super::running::{self, OneWay, Peer};
 use crate::peer::Shared;
-use crate::session::server::{Answer, CallKey, Event, Methods, RETRY_AFTER};
-use crate::status::{Cause, Failure, Status};
+use crate::session::server::{CallKey, Event, Methods, RETRY_AFTER};
+use crate::status::{Cause, Status};
 use crate::sweep::SweepPace;
+
+/// Maximum size in bytes of parameters that are read by the task that has received them. Reading longer ones takes about as long as
+/// a handler may.
+const MAX_PARAMS_IN_PLACE: usize = 256 * 1024;
 
 /// Maximum number of queued calls that are started in one turn of the driver.
 const QUEUED_PER_TURN: usize = 64;
@@ -105,12 +111,12 @@ pub(crate) trait HandlerLayer: Send + Sync {
 }
 
 /// The service and method that handle a call.
-#[derive(Clone, Copy)]
 struct Target {
     /// Index of the service.
     service: usize,
     /// Index of the method among those of the service.
     method: usize,
+    promptness: Arc<Promptness>,
 }
 
 /// The kind of call that a handler is started for.
@@ -125,7 +131,8 @@ enum Origin {
 /// A call that waits in the queue.
 struct Ready {
     origin: Origin,
-    target: Target,
+    /// Index of its target.
+    target: usize,
     call: Incoming,
 }
 
@@ -136,7 +143,29 @@ impl Ready {
     }
 }
 
+impl Target {
+    fn new(service: usize, method: usize) -> Self {
+        Self { service, method, promptness: Arc::new(Promptness::new()) }
+    }
+
+    /// Returns where the handler of a call begins.
+    #[inline]
+    fn beginning(&self, call: &Incoming) -> Beginning {
+        if call.method().is_blocking() || call.params_len() > MAX_PARAMS_IN_PLACE {
+            return Beginning::Apart;
+        }
+        self.promptness.beginning()
+    }
+}
+
 impl Origin {
+    /// Counts a one-way call as in flight.
+    fn hold(&mut self, peer: &Arc<Peer>) {
+        if let Self::OneWay(held) = self {
+            held.get_or_insert_with(|| peer.hold_one_way());
+        }
+    }
+
     #[inline]
     fn key(&self) -> Option<CallKey> {
         match self {
@@ -159,7 +188,7 @@ impl Dispatcher {
         let methods = Methods::new(tables().flatten()).map_err(|duplicate| duplicate.0)?;
         let targets = tables().enumerate();
         let targets = targets
-            .flat_map(|(service, table)| (0..table.len()).map(move |method| Target { service, method }));
+            .flat_map(|(service, table)| (0..table.len()).map(move |method| Target::new(service, method)));
         let targets: Arc<[Target]> = targets.collect();
         let running = shared.config.running;
         let queue = running.map(|limit| AdmissionQueue::new(limit, Arc::clone(&shared.notify)));
@@ -202,7 +231,7 @@ impl Dispatcher {
             Event::Call { key, call } => (Origin::Call(key), call),
             Event::OneWay(call) => (Origin::OneWay(None), call),
         };
-        let (target, batch_bytes) = (self.targets[call.target], call.batch_bytes);
+        let (target, batch_bytes) = (call.target, call.batch_bytes);
         let call = Incoming::new(Arc::clone(peer), origin.key(), call);
         match self.queue.as_ref().map(|queue| queue.lock().try_admit()) {
             None => self.run(peer, origin, target, call, None),
@@ -211,21 +240,25 @@ impl Dispatcher {
         }
     }
 
+    /// Ends a portion of calls, which began at a time.
+    #[inline]
+    pub(crate) fn end_portion(&self, began: Instant) {
+        portion_took(began.elapsed(), self.targets.iter().map(|target| &*target.promptness));
+    }
+
     /// Queues a call, if there is room, since the maximum number of calls runs already.
     fn enqueue(&mut self, peer: &Arc<Peer>, mut ready: Ready, batch_bytes: usize) {
         if !self.has_room_in_queue(ready.call.received()) {
-            return self.turn_away(peer, ready.origin.key(), Self::is_overloaded());
+            return turn_away(peer, ready.origin.key(), Self::is_overloaded());
         }
         ready.call.open_streams();
-        if let Origin::OneWay(held) = &mut ready.origin {
-            held.get_or_insert_with(|| peer.hold_one_way());
-        }
+        ready.origin.hold(peer);
         ready.call.detach(batch_bytes);
         let deadline = ready.call.deadline();
         if let Some(queue) = &self.queue {
             // Another driver may have taken the last place meanwhile.
             if let Err(ready) = { queue.lock().push(ready, deadline) } {
-                return self.turn_away(peer, ready.origin.key(), Self::is_overloaded());
+                return turn_away(peer, ready.origin.key(), Self::is_overloaded());
             }
             if !self.is_main {
                 // A call may have ended since, and have notified the main driver before this one was in the queue.
@@ -243,7 +276,7 @@ impl Dispatcher {
         drop(queue);
         drop(removed.over);
         for ready in &removed.late {
-            self.turn_away_late(ready);
+            Self::turn_away_late(ready);
         }
         has_room
     }
@@ -260,7 +293,7 @@ impl Dispatcher {
                     let Ready { origin, target, call } = ready;
                     self.run(&Arc::clone(call.peer()), origin, target, call, Some(permit));
                 }
-                Some(Admitted::Late(ready)) => self.turn_away_late(&ready),
+                Some(Admitted::Late(ready)) => Self::turn_away_late(&ready),
             }
         }
         true
@@ -271,34 +304,65 @@ impl Dispatcher {
         &mut self,
         peer: &Arc<Peer>,
         origin: Origin,
-        target: Target,
+        target: usize,
         call: Incoming,
         permit: Option<Permit>,
     ) {
         self.shared.counters.count_call();
+        let beginning = self.targets[target].beginning(&call);
+        if beginning == Beginning::Apart {
+            return self.run_apart(peer, origin, target, call, permit);
+        }
         let (key, deadline) = (origin.key(), call.deadline());
-        let mut work = match self.handling(target, call).begin() {
-            Ok(work) => work,
-            Err(why) => return self.turn_away(peer, key, why),
+        let began = (beginning == Beginning::Timed).then(Instant::now);
+        let target = &self.targets[target];
+        let polled = self.handling(target, call).begin().map(|mut work| {
+            let polled = poll_once(&mut work, deadline);
+            (work, polled)
+        });
+        if let Some(began) = began {
+            target.promptness.took(began.elapsed());
+        }
+        let (work, polled) = match polled {
+            Ok(polled) => polled,
+            Err(why) => return turn_away(peer, key, why),
         };
-        if let Poll::Ready(answer) = poll_once(&mut work, deadline) {
+        if let Poll::Ready(answer) = polled {
             if let Some(key) = key {
                 peer.answer(key, answer);
             }
             return;
         }
-        let rest = run(Handler::new(work, deadline, Arc::clone(peer), key));
-        match permit {
-            None => self.spawn(origin, peer, rest),
-            Some(permit) => self.spawn(origin, peer, async move {
-                let _permit = permit;
-                rest.await;
-            }),
+        let answer = PendingAnswer::new(Arc::clone(peer), key);
+        self.spawn(origin, peer, permit, run(Handler::new(work, deadline, answer)));
+    }
+
+    /// Runs a handler in a task of its own from its beginning.
+    #[cold]
+    fn run_apart(
+        &mut self,
+        peer: &Arc<Peer>,
+        mut origin: Origin,
+        target: usize,
+        mut call: Incoming,
+        permit: Option<Permit>,
+    ) {
+        // What the client sends before the task runs is kept for the handler.
+        call.open_streams();
+        origin.hold(peer);
+        let answer = PendingAnswer::new(Arc::clone(peer), origin.key());
+        let Target { service, method, promptness } = &self.targets[target];
+        let (service, layer) = (Arc::clone(&self.services[*service]), self.layer.clone());
+        let apart = Apart { service, layer, method: *method, promptness: Arc::clone(promptness), answer };
+        if call.method().is_blocking() {
+            self.spawn(origin, peer, permit, on_blocking_thread(apart.run(call)));
+        } else {
+            self.spawn(origin, peer, permit, apart.run(call));
         }
     }
 
     #[inline]
-    fn handling(&self, target: Target, call: Incoming) -> Handling {
+    fn handling(&self, target: &Target, call: Incoming) -> Handling {
         let service = &self.services[target.service];
         match &self.layer {
             None => Handling::by(&**service, target.method, call),
@@ -306,7 +370,28 @@ impl Dispatcher {
         }
     }
 
-    fn spawn(&mut self, origin: Origin, peer: &Arc<Peer>, rest: impl Future<Output = ()> + Send + 'static) {
+    fn spawn(
+        &mut self,
+        origin: Origin,
+        peer: &Arc<Peer>,
+        permit: Option<Permit>,
+        rest: impl Future<Output = ()> + Send + 'static,
+    ) {
+        match permit {
+            None => self.spawn_rest(origin, peer, rest),
+            Some(permit) => self.spawn_rest(origin, peer, async move {
+                let _permit = permit;
+                rest.await;
+            }),
+        }
+    }
+
+    fn spawn_rest(
+        &mut self,
+        origin: Origin,
+        peer: &Arc<Peer>,
+        rest: impl Future<Output = ()> + Send + 'static,
+    ) {
         match origin {
             Origin::Call(key) => running::spawn(peer, key, rest),
             Origin::OneWay(held) => {
@@ -332,20 +417,8 @@ impl Dispatcher {
         why.caused_by(Cause::Overloaded).with_retry_after(RETRY_AFTER).not_sent()
     }
 
-    fn turn_away(&self, peer: &Arc<Peer>, key: Option<CallKey>, why: Status) {
-        match key {
-            Some(key) => {
-                self.shared.counters.count_refused();
-                peer.answer(key, Answer::Failure(Failure::Status(why)));
-            }
-            None => self.shared.counters.count_refused_one_way(),
-        }
-    }
-
-    fn turn_away_late(&self, ready: &Ready) {
-        let why = Status::deadline_exceeded("the deadline passed while the call waited to run");
-        let why = why.caused_by(Cause::Deadline).not_sent();
-        self.turn_away(ready.call.peer(), ready.origin.key(), why);
+    fn turn_away_late(ready: &Ready) {
+        turn_away(ready.call.peer(), ready.origin.key(), late());
     }
 
     /// Turns away every queued call.
@@ -353,7 +426,7 @@ impl Dispatcher {
         let Some(queue) = &self.queue else { return };
         let waiting: Vec<Ready> = queue.lock().drain().collect();
         for ready in waiting {
-            self.turn_away(ready.call.peer(), ready.origin.key(), why.clone());
+            turn_away(ready.call.peer(), ready.origin.key(), why.clone());
         }
     }
 

@@ -22,7 +22,7 @@ pub(super) struct Handler {
 }
 
 /// The answer that a call waits for. If this is dropped without an answer, the client is told that the server dropped the call.
-struct PendingAnswer {
+pub(super) struct PendingAnswer {
     peer: Arc<Peer>,
     /// Key of the call; `None` if it was answered, or is one-way.
     key: Option<CallKey>,
@@ -30,12 +30,23 @@ struct PendingAnswer {
 
 impl Handler {
     #[inline]
-    pub(super) fn new(work: Work, deadline: Option<Instant>, peer: Arc<Peer>, key: Option<CallKey>) -> Self {
-        Self { work, deadline, answer: PendingAnswer { peer, key } }
+    pub(super) fn new(work: Work, deadline: Option<Instant>, answer: PendingAnswer) -> Self {
+        Self { work, deadline, answer }
     }
 }
 
 impl PendingAnswer {
+    /// Creates the answer of a call, or of a one-way call without a key, which needs none.
+    #[inline]
+    pub(super) fn new(peer: Arc<Peer>, key: Option<CallKey>) -> Self {
+        Self { peer, key }
+    }
+
+    /// Turns the call away, which no handler has seen.
+    pub(super) fn turn_away(&mut self, why: Status) {
+        turn_away(&self.peer, self.key.take(), why);
+    }
+
     #[inline]
     fn set(&mut self, answer: Answer) {
         if let Some(key) = self.key.take() {
@@ -48,6 +59,18 @@ impl PendingAnswer {
             let status = Status::deadline_exceeded("the deadline passed while the handler ran");
             self.peer.fail(key, &status.maybe_executed().caused_by(Cause::Deadline));
         }
+    }
+}
+
+/// Turns a call away that no handler has seen.
+pub(super) fn turn_away(peer: &Arc<Peer>, key: Option<CallKey>, why: Status) {
+    let counters = &peer.shared().counters;
+    match key {
+        Some(key) => {
+            counters.count_refused();
+            peer.answer(key, Answer::Failure(Failure::Status(why)));
+        }
+        None => counters.count_refused_one_way(),
     }
 }
 

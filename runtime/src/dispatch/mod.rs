@@ -3,6 +3,7 @@
 //! - `incoming`: what generated code implements and calls: [`Service`], and the [`Incoming`] call that is passed to a handler.
 //! - `handling`: a handler as a future that returns its answer.
 //! - `handler`: runs a handler, once in place and then as a task.
+//! - `promptness`: which methods' handlers keep the thread that begins them; `apart`: begins these in tasks of their own.
 //! - `running`: the task of a handler, which the end of its call aborts.
 //! - `queue`: calls that wait until fewer run.
 //! - `dispatcher`: takes a call to its handler, by all of these.
@@ -10,11 +11,13 @@
 //!
 //! Which calls are accepted is decided in [`crate::session::server`].
 
+mod apart;
 mod dispatcher;
 mod handler;
 mod handling;
 mod incoming;
 mod outgoing;
+mod promptness;
 mod queue;
 mod running;
 

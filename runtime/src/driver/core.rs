@@ -85,7 +85,7 @@ impl Core {
         let Some((peer, now)) = self.peer_of(route) else { return 0 };
         let mut progress = Progress::default();
         let first = peer.receive(now, batch, &self.methods, &mut progress);
-        self.handle(peer, first, progress)
+        self.handle(peer, first, progress, now)
     }
 
     /// Takes a message whose frames can't be attached to its batch. Returns the number of records that the message counts for.
@@ -107,9 +107,9 @@ impl Core {
     /// Takes more of a message that was too long for one turn. Returns `false` if there is no such message.
     pub(crate) fn read_on(&mut self) -> bool {
         let Some(peer) = self.unread.take() else { return false };
-        let mut progress = Progress::default();
+        let (mut progress, now) = (Progress::default(), Instant::now());
         let first = peer.read_on(&self.methods, &mut progress);
-        self.handle(peer, first, progress);
+        self.handle(peer, first, progress, now);
         true
     }
 
@@ -119,13 +119,22 @@ impl Core {
         self.unread.is_some()
     }
 
-    /// Starts the calls of a message, up to the end of the turn. Returns the number of records taken.
+    /// Starts the calls of a message, up to the end of the turn, which has begun at a time. Returns the number of records taken.
     #[inline]
-    fn handle(&mut self, peer: Arc<Peer>, first: Option<Event>, mut progress: Progress) -> usize {
-        let mut next = first;
-        while let Some(event) = next {
-            self.dispatcher.start(&peer, event);
-            next = peer.read_on(&self.methods, &mut progress);
+    fn handle(
+        &mut self,
+        peer: Arc<Peer>,
+        first: Option<Event>,
+        mut progress: Progress,
+        began: Instant,
+    ) -> usize {
+        if first.is_some() {
+            let mut next = first;
+            while let Some(event) = next {
+                self.dispatcher.start(&peer, event);
+                next = peer.read_on(&self.methods, &mut progress);
+            }
+            self.dispatcher.end_portion(began);
         }
         self.unread = progress.has_unread.then_some(peer);
         progress.records

@@ -1,6 +1,7 @@
 //! [`Probe`]: the service of the tests, whose methods do what a test asks for.
 
 use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use zsvc::{Code, Context, Error, MetadataValue, Sink, Status, Streaming};
@@ -67,6 +68,25 @@ impl Probe {
     }
 }
 
+/// Time for which a handler blocks its thread in vain.
+const MAX_BLOCKED: Duration = Duration::from_millis(500);
+
+impl Probe {
+    /// Blocks the thread until a number of handlers do so. Returns whether they were as many.
+    fn meet_others(&self, name: &str, handlers: u8) -> bool {
+        let line = format!("{name} met");
+        self.journal.write(&line);
+        let until = Instant::now() + MAX_BLOCKED;
+        while Instant::now() < until {
+            if self.journal.count(&line) >= usize::from(handlers) {
+                return true;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        false
+    }
+}
+
 /// Yields once, so that the handler was suspended.
 async fn be_suspended() {
     tokio::task::yield_now().await;
@@ -99,6 +119,35 @@ impl v1::Probe for Probe {
 
     async fn hold_briefly(&self, _: &Context, name: String) -> Result<String, Status> {
         Ok(self.hold_up(name).await)
+    }
+
+    async fn meet(&self, _: &Context, name: String, handlers: u8) -> Result<bool, Status> {
+        Ok(self.meet_others(&name, handlers))
+    }
+
+    async fn meet_apart(&self, _: &Context, name: String, handlers: u8) -> Result<bool, Status> {
+        Ok(self.meet_others(&name, handlers))
+    }
+
+    async fn hold_apart(&self, _: &Context, name: String) -> Result<String, Status> {
+        Ok(self.hold_up(name).await)
+    }
+
+    async fn sum_apart(&self, _: &Context, mut items: Streaming<u64>) -> Result<u64, Status> {
+        let mut sum = 0;
+        while let Some(item) = items.next().await {
+            sum += item?;
+        }
+        Ok(sum)
+    }
+
+    async fn block_on_behind(&self, _: &Context, name: String) -> Result<String, Status> {
+        let behind = self.behind.clone().ok_or_else(|| Status::internal("there is no next server"))?;
+        tokio::runtime::Handle::current().block_on(async { behind.hold(name).await })
+    }
+
+    async fn blow_up_apart(&self, _: &Context) -> Result<(), Status> {
+        panic!("as the test asks for")
     }
 
     async fn refuse(&self, _: &Context, why: Option<String>) -> Result<u32, Error<Refused>> {
@@ -318,6 +367,10 @@ impl v1::Probe for Probe {
     }
 
     async fn note(&self, _: &Context, text: String) {
+        self.journal.write(text);
+    }
+
+    async fn note_apart(&self, _: &Context, text: String) {
         self.journal.write(text);
     }
 

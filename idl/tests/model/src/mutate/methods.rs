@@ -111,9 +111,9 @@ pub(super) fn rename_parameter(draft: &mut Draft, random: &mut Random) {
 pub(super) fn attributes(draft: &mut Draft, random: &mut Random) {
     method(draft, random, |method, random| {
         method.attributes = if method.one_way {
-            ""
+            *random.pick(&["", "@blocking"])
         } else {
-            *random.pick(&["@deadline(2s)", "@idempotent", "@overlap(queue)"])
+            *random.pick(&["@deadline(2s)", "@idempotent", "@overlap(queue)", "@blocking"])
         };
     });
 }

@@ -150,7 +150,7 @@ const TABLE: &[Row] = &[
     ),
     (
         [
-            "change docs, `@deadline`, `@idempotent`, `@deprecated`, `@message`",
+            "change docs, `@deadline`, `@idempotent`, `@blocking`, `@deprecated`, `@message`",
             "no difference: each has its own",
             "no difference: each has its own",
         ],

@@ -3,6 +3,7 @@
 //! Handlers do what a test asks for, and write their progress to a journal; see `src/probing.rs`. A test waits for
 //! lines of the journal, never for time to pass. Tests of the bytes on the wire are in `tests/wire`.
 
+mod blocking;
 mod bounds;
 mod cancel;
 mod child;
