@@ -75,7 +75,7 @@ impl Stage {
         for name in ["one", "other"] {
             let book = folder.path().join(name).to_string_lossy().into_owned();
             let (process, endpoint) = serve("tcp://127.0.0.1:*", &book).await?;
-            let proxy = Proxy::to(&endpoint).await?;
+            let proxy = Proxy::to(&endpoint)?;
             servers.push(Actor { process, endpoint, proxy, book });
         }
         Ok(Self { rng, servers, faults: Faults::default(), folder })

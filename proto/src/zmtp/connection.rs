@@ -211,6 +211,14 @@ impl Connection {
         }
     }
 
+    /// Says that the peer has taken a part of what was being sent before. A ping that waits behind it can't be answered yet, so
+    /// this puts off the time at which the peer counts as dead.
+    pub fn handle_progress(&mut self, now: Instant) {
+        if self.has_ping {
+            self.liveness.delayed(now);
+        }
+    }
+
     /// Says that the time of [`Connection::poll_timeout`] has passed. May be called earlier.
     pub fn handle_timeout(&mut self, now: Instant) {
         if self.config.handshake_until.is_some_and(|until| now >= until) {

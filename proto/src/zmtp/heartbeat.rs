@@ -41,6 +41,14 @@ impl Liveness {
         (self.heard, self.pinged) = (now, None);
     }
 
+    /// Says that a ping is still to be sent, since the peer has taken a part of what comes before it: the peer has all of its time to
+    /// answer yet.
+    pub(super) fn delayed(&mut self, now: Instant) {
+        if self.pinged.is_some() {
+            self.pinged = Some(now);
+        }
+    }
+
     /// Says that the peer knows no pings, as those that speak ZMTP 3.0: it is not to be pinged.
     pub(super) fn peer_knows_no_pings(&mut self) {
         self.config = None;
@@ -102,6 +110,18 @@ mod tests {
         assert_eq!(liveness.check(start + 4 * SECOND), Verdict::Nothing);
         assert_eq!(liveness.check(start + 6 * SECOND), Verdict::Ping);
         assert_eq!(liveness.check(start + 7 * SECOND), Verdict::Dead(SECOND));
+    }
+
+    #[test]
+    fn a_peer_has_its_time_from_when_a_ping_could_leave() {
+        let start = Instant::now();
+        let config = Heartbeat { interval: 3 * SECOND, timeout: SECOND };
+        let mut liveness = Liveness::new(Some(config), start);
+        liveness.delayed(start + 2 * SECOND);
+        assert_eq!(liveness.check(start + 3 * SECOND), Verdict::Ping, "nothing was delayed before");
+        liveness.delayed(start + 4 * SECOND);
+        assert_eq!(liveness.check(start + 4 * SECOND), Verdict::Nothing);
+        assert_eq!(liveness.check(start + 5 * SECOND), Verdict::Dead(SECOND));
     }
 
     #[test]

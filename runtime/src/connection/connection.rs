@@ -276,6 +276,11 @@ impl Connection {
         next
     }
 
+    /// See [`Session::handle_part`].
+    pub(crate) fn handle_part(&self) {
+        self.lock().session.handle_part();
+    }
+
     /// See [`Session::handle_unreadable`].
     pub(crate) fn handle_unreadable(&self, what: &Malformed, wakers: &mut Vec<Waker>) {
         let now = clock::now();

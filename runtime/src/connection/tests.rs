@@ -126,6 +126,8 @@ async fn a_call_that_is_dropped_with_its_answer_makes_room_for_the_next() {
     let locking = Arc::new(Locking { connection: Arc::clone(&connection), woken: AtomicUsize::new(0) });
     let (waker, mut ticket) = (Waker::from(Arc::clone(&locking)), None);
     let first = send(&connection, Waker::noop(), &mut ticket, &Streams::default()).unwrap();
+    // A call that waits to be sent for long would have the next one yield.
+    assert!(connection.poll_transmit(&mut Vec::new()).is_some());
     assert!(send(&connection, &waker, &mut ticket, &Streams::default()).is_none());
     // Its answer has come, and was not taken.
     receive(&connection, &Bytes::from_static(b"\x01\x92\x06\x01").into(), usize::MAX);
@@ -197,6 +199,7 @@ fn calls_that_come_one_after_the_other_are_sent_without_the_driver() {
         assert_eq!((is_woken, last > 8), (leaves_work, result != SentByCaller::Busy), "{result:?}");
         // With company it waits for what the others send.
         let (first, _) = send_alone(&connection);
+        connection.poll_transmit(&mut Vec::new());
         let before = taken();
         let (second, is_woken) = send_alone(&connection);
         assert!(is_woken && taken() == before);

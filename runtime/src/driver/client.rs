@@ -32,6 +32,8 @@ pub(crate) struct ClientDriver<T> {
     /// When the events of the connection were last read.
     checked_at: Instant,
     yielding: YieldTurn,
+    /// Parts of long messages that the transport had carried at the last look.
+    parts: u64,
     /// Until when the end waits for what was sent to leave, once it waits.
     linger_until: Option<tokio::time::Instant>,
 }
@@ -70,6 +72,7 @@ impl<T: ClientTransport> ClientDriver<T> {
             has_unsent: false,
             checked_at: clock::now(),
             yielding: YieldTurn::new(),
+            parts: 0,
             linger_until: None,
         }
     }
@@ -236,6 +239,10 @@ impl<T: ClientTransport> ClientDriver<T> {
     }
 
     fn poll_tick(&mut self, context: &mut Context<'_>, now: Instant) -> Poll<()> {
+        let parts = self.transport.parts();
+        if std::mem::replace(&mut self.parts, parts) != parts {
+            self.connection.handle_part();
+        }
         let Some(next) = self.connection.handle_timeout(now, &mut self.wakers) else {
             return Poll::Pending;
         };

@@ -35,6 +35,8 @@ pub(crate) struct ServerDriver<T> {
     tick: Option<Pin<Box<Sleep>>>,
     /// When clients are checked for signs of life next.
     check_at: Instant,
+    /// Parts of long messages that the transport had carried at the last look, and when there was another one.
+    parts: (u64, Instant),
     /// Whether the transport's only connection is closed.
     is_closed: bool,
 }
@@ -65,6 +67,7 @@ impl<T: ServerTransport> ServerDriver<T> {
             is_retry_due: false,
             tick: None,
             check_at: Instant::now(),
+            parts: (0, Instant::now()),
             is_closed: false,
         }
     }
@@ -174,7 +177,7 @@ impl<T: ServerTransport> ServerDriver<T> {
                 continue;
             }
             // A peer that reads, but too slowly, is stopped by its bounds and not by the clock.
-            let since = if has_sent { now } else { since };
+            let since = if has_sent { now } else { since.max(self.parts.1) };
             if now.duration_since(since) < self.core.shared.config.session.peer_timeout {
                 self.blocked.push((peer, since));
             } else if self.core.peers.shed(&peer) {
@@ -187,6 +190,11 @@ impl<T: ServerTransport> ServerDriver<T> {
     /// Does what is due by the clock, and the next step of draining. Called when nothing else is left to do, and after the
     /// maximum number of rounds.
     fn advance(&mut self, now: Instant) -> Result<Progress, TransportError> {
+        let parts = self.transport.parts();
+        if parts != self.parts.0 {
+            self.parts = (parts, now);
+            self.core.peers.handle_part();
+        }
         let has_sent = self.retry_in_time(now)?;
         self.core.peers.shed_load();
         if now >= self.check_at {

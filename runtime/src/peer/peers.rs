@@ -185,6 +185,14 @@ impl<C: CallState> Peers<C> {
         }
     }
 
+    /// Says that a part of a long message has come from a client, or has gone to one. Only the transports of single connections
+    /// tell; several clients behind one connection are those of a device.
+    pub(crate) fn handle_part(&self) {
+        for known in self.known.values() {
+            known.peer.with(Session::handle_part);
+        }
+    }
+
     /// Drops what waits for a client that does not read. Returns `false` for a client that is not known any more; such a client
     /// is not told.
     pub(crate) fn shed(&mut self, peer: &Arc<Peer<C>>) -> bool {

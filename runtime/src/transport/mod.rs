@@ -48,6 +48,11 @@ pub(crate) trait ServerTransport: Send + Unpin + 'static {
 
     /// Returns the time after which a message that found no room is tried again, although nothing has changed.
     fn retry_interval(&self) -> Duration;
+
+    /// Returns a number that is another one once a further part of a long message has come or gone: a sign of life of the peers.
+    fn parts(&self) -> u64 {
+        0
+    }
 }
 
 /// Accepts the connections of a server, of which each is a transport of its own.
@@ -109,6 +114,11 @@ pub(crate) trait ClientTransport: Send + Unpin + 'static {
     /// dropped.
     fn poll_flushed(&mut self, _context: &mut Context<'_>) -> Poll<()> {
         Poll::Ready(())
+    }
+
+    /// Returns a number that is another one once a further part of a long message has come or gone: a sign of life of the server.
+    fn parts(&self) -> u64 {
+        0
     }
 
     /// Connects again, if the connection is of no use any more and the transport does not do so by itself.

@@ -77,6 +77,14 @@ impl Session {
         }
     }
 
+    /// Says that a part of a long message has come or gone, by which the server, or a device on the way, shows that it lives. What
+    /// the server was asked, or its answer, may be waiting behind that message.
+    pub fn handle_part(&mut self) {
+        if let Some(liveness) = &mut self.liveness {
+            liveness.heard();
+        }
+    }
+
     /// Asks the server now and then whether it is there, where the transport does not tell.
     fn check_server(&mut self, now: Instant) {
         let in_flight = self.open > 0;

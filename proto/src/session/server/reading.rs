@@ -56,6 +56,14 @@ impl<C: Default> Session<C> {
         self.end_turn();
     }
 
+    /// Says that a part of a long message has come or gone, by which the client, or a device on the way, shows that it lives. What
+    /// the client was asked, or its answer, may be waiting behind that message.
+    pub fn handle_part(&mut self) {
+        if !self.state.liveness.is_given_up() {
+            self.state.liveness.heard();
+        }
+    }
+
     /// Reads on until there is something for the application. Returns `None` at the end of the message, or of a turn: then
     /// [`Session::has_unread`], and others may be heard before this is called again.
     ///

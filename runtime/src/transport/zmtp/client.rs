@@ -17,7 +17,7 @@ use zsvc_proto::zmtp::SocketType;
 use super::address::{Address, Host};
 use super::inproc;
 use super::link::{Closed, Link};
-use super::stream::Stream;
+use super::stream::{Stream, configure};
 #[cfg(unix)]
 use super::unix;
 use crate::flush::CallerSender;
@@ -199,6 +199,13 @@ impl ClientTransport for ZmtpClient {
         Ok(())
     }
 
+    fn parts(&self) -> u64 {
+        match &self.state {
+            State::Linked { link, .. } => link.parts(),
+            State::Connecting(_) | State::Waiting(_) => 0,
+        }
+    }
+
     fn caller_sender(&mut self) -> Option<Arc<dyn CallerSender>> {
         let link = self.link().filter(|link| link.is_ready())?;
         Some(Arc::clone(link.outlet()) as _)
@@ -236,7 +243,7 @@ async fn open_in_time(address: Address) -> io::Result<Stream> {
                 Host::Any => return Err(io::ErrorKind::InvalidInput.into()),
             };
             refuse_itself(&stream)?;
-            stream.set_nodelay(true)?;
+            configure(&stream)?;
             Ok(Stream::Tcp(stream))
         }
         #[cfg(unix)]

@@ -48,6 +48,8 @@ pub(super) struct Link {
     room: Room,
     /// An event that was looked at, and not taken yet.
     next: Option<Event>,
+    /// Number of times that a part of a long message has come or gone.
+    parts: u64,
 }
 
 #[derive(Debug)]
@@ -113,6 +115,7 @@ impl Link {
             was_ready: false,
             room: Room::Some,
             next: None,
+            parts: 0,
         }
     }
 
@@ -155,6 +158,11 @@ impl Link {
             self.room = Room::Some;
         }
         is_again
+    }
+
+    /// Returns a number that is another one once a further part of a long message has come or gone.
+    pub(super) fn parts(&self) -> u64 {
+        self.parts
     }
 
     /// Returns why the handshake was not completed, if the peer was at fault.
@@ -240,13 +248,14 @@ impl Link {
 
     /// Reads once: straight into a long frame, or into the thread's buffer.
     fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        let Self { stream, machine, unread, assembler, .. } = self;
+        let Self { stream, machine, unread, assembler, parts, .. } = self;
         if let Some(bytes) = machine.arriving() {
             assembler.announce(bytes);
         }
         if let Some((buffer, missing)) = machine.frame_buffer(READ_BYTES) {
             let bytes = ready!(stream.poll_fill(context, buffer, missing))?;
             if bytes > 0 {
+                *parts += 1;
                 machine.handle_filled(clock::now());
             }
             return Poll::Ready(Ok(bytes));
@@ -300,8 +309,13 @@ impl Link {
             return;
         }
         let commands = std::iter::from_fn(|| self.machine.poll_transmit());
-        if let Err(error) = self.outlet.write(commands, context) {
-            self.fail_to_write(&error);
+        match self.outlet.write(commands, context) {
+            Ok(false) => {}
+            Ok(true) => {
+                self.parts += 1;
+                self.machine.handle_progress(clock::now());
+            }
+            Err(error) => self.fail_to_write(&error),
         }
     }
 

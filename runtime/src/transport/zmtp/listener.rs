@@ -12,7 +12,7 @@ use tokio::time::{Sleep, sleep};
 use super::address::{Address, Host};
 use super::inproc::InprocListener;
 use super::server::ZmtpPeer;
-use super::stream::Stream;
+use super::stream::{Stream, configure};
 #[cfg(unix)]
 use super::unix::IpcListener;
 use crate::telemetry;
@@ -131,7 +131,7 @@ impl Socket {
         match self {
             Self::Tcp(socket) => socket.poll_accept(context).map_ok(|(stream, _)| {
                 // It fails for a connection that is gone, which is told when it is read.
-                let _ = stream.set_nodelay(true);
+                let _ = configure(&stream);
                 Stream::Tcp(stream)
             }),
             #[cfg(unix)]

@@ -53,6 +53,11 @@ impl Outgoing {
         self.chunks.is_empty()
     }
 
+    /// Returns how much is left: the number of chunks, and that of the bytes of the first that were written.
+    pub(super) fn left(&self) -> (usize, usize) {
+        (self.chunks.len(), self.written)
+    }
+
     /// Reports whether a message may be added: everything before it was written, and its peer is there.
     pub(super) fn takes_message(&self) -> bool {
         self.is_empty() && !self.is_closed

@@ -50,18 +50,20 @@ impl Outlet {
 
     /// Writes what is left of a message, and commands, as far as there is room, and registers for when there is more. A command is
     /// taken only once all before it was written: the answers to a peer that pings and does not read are bounded where they wait.
+    /// Returns whether the peer has taken a part of what was left, and not all of it.
     pub(super) fn write(
         &self,
         mut commands: impl Iterator<Item = Bytes>,
         context: &mut Context<'_>,
-    ) -> io::Result<()> {
+    ) -> io::Result<bool> {
         self.with(|outgoing| {
+            let before = outgoing.left();
             loop {
                 match outgoing.poll_write(context) {
                     Poll::Ready(written) => written?,
-                    Poll::Pending => return Ok(()),
+                    Poll::Pending => return Ok(outgoing.left() != before),
                 }
-                let Some(command) = commands.next() else { return Ok(()) };
+                let Some(command) = commands.next() else { return Ok(false) };
                 outgoing.push_commands(command);
             }
         })

@@ -77,4 +77,8 @@ impl ServerTransport for ZmtpPeer {
     fn retry_interval(&self) -> Duration {
         RETRY_INTERVAL
     }
+
+    fn parts(&self) -> u64 {
+        self.link.parts()
+    }
 }

@@ -123,6 +123,19 @@ impl WriteHalf {
     }
 }
 
+/// Maximum number of bytes that the system takes of a connection without having sent them. What it takes can't be followed, and a
+/// heartbeat has to wait behind it.
+#[cfg(any(target_os = "android", target_os = "linux"))]
+const MAX_UNSENT_BYTES: u32 = 128 * 1024;
+
+/// Sets the options of a TCP connection.
+pub(super) fn configure(stream: &TcpStream) -> io::Result<()> {
+    stream.set_nodelay(true)?;
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    socket2::SockRef::from(stream).set_tcp_notsent_lowat(MAX_UNSENT_BYTES)?;
+    Ok(())
+}
+
 /// Returns a context for a write that does not wait.
 pub(super) fn no_wait() -> Context<'static> {
     Context::from_waker(Waker::noop())

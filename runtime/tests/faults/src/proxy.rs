@@ -10,7 +10,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until};
@@ -41,6 +41,11 @@ pub struct Rules {
     cuts: u64,
 }
 
+/// Size in bytes of the system's buffer for what is received from one end.
+const RECEIVE_BUFFER_BYTES: u32 = 64 * 1024;
+/// Number of connections that may wait to be accepted.
+const BACKLOG: u32 = 1024;
+
 /// A proxy in front of a server. Dropping it closes its connections.
 #[derive(Debug)]
 pub struct Proxy {
@@ -56,14 +61,18 @@ impl Drop for Proxy {
 }
 
 impl Proxy {
-    /// Starts a proxy to a server's endpoint, `tcp://address:port`, with an endpoint of its own.
+    /// Starts a proxy to a server's endpoint, `tcp://address:port`, with an endpoint of its own. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// The endpoint is not an address, or no port can be bound.
-    pub async fn to(server: &str) -> io::Result<Self> {
+    pub fn to(server: &str) -> io::Result<Self> {
         let address = server.strip_prefix("tcp://").unwrap_or(server);
         let server = address.parse().map_err(|error| io::Error::other(format!("`{address}`: {error}")))?;
-        let listener = TcpListener::bind("127.0.0.1:0").await?;
+        let socket = TcpSocket::new_v4()?;
+        // As on a network: what a slow line has not carried waits with its sender, and not in the system's buffers.
+        socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+        socket.bind(SocketAddr::from(([127, 0, 0, 1], 0)))?;
+        let listener = socket.listen(BACKLOG)?;
         let endpoint = format!("tcp://{}", listener.local_addr()?);
         let (rules, seen) = watch::channel(Rules::default());
         Ok(Self { endpoint, rules, task: tokio::spawn(accept(listener, server, seen)) })
@@ -104,7 +113,7 @@ async fn accept(listener: TcpListener, server: SocketAddr, rules: watch::Receive
 /// Forwards one connection until both sides have ended it, or it is cut.
 async fn carry(client: TcpStream, server: SocketAddr, rules: watch::Receiver<Rules>) {
     let cuts = rules.borrow().cuts;
-    let Ok(server) = TcpStream::connect(server).await else { return };
+    let Ok(server) = connect(server).await else { return };
     // Only the rules may delay bytes.
     if client.set_nodelay(true).and(server.set_nodelay(true)).is_err() {
         return;
@@ -120,12 +129,18 @@ async fn carry(client: TcpStream, server: SocketAddr, rules: watch::Receiver<Rul
     }
 }
 
+async fn connect(server: SocketAddr) -> io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    socket.set_recv_buffer_size(RECEIVE_BUFFER_BYTES)?;
+    socket.connect(server).await
+}
+
 async fn both(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
     tokio::join!(one, other);
 }
 
 /// Number of reads, of at most [`MAX_READ_BYTES`] bytes each, that may be in transit in a pipe.
-const MAX_READS_IN_TRANSIT: usize = 64;
+const MAX_READS_IN_TRANSIT: usize = 8;
 /// Maximum size of a read in bytes.
 const MAX_READ_BYTES: usize = 16 * 1024;
 /// Number of writes per second with a bandwidth limit.

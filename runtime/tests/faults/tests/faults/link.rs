@@ -15,7 +15,7 @@ const LOST: (Code, Outcome) = (Code::Unavailable, Outcome::MaybeExecuted);
 fn calls_over_a_slow_connection_take_longer_and_come_to_the_same() {
     run(async {
         let server = Served::start().await;
-        let proxy = Proxy::to(server.endpoint()).await.unwrap();
+        let proxy = Proxy::to(server.endpoint()).unwrap();
         let ledger = client(proxy.endpoint()).await;
         proxy.set(|rules| {
             rules.to_server.delay = Duration::from_millis(120);
@@ -34,7 +34,7 @@ fn calls_over_a_slow_connection_take_longer_and_come_to_the_same() {
 fn a_narrow_connection_carries_a_stream_whole_and_is_not_taken_for_dead() {
     run(async {
         let server = Served::with(&[]).await;
-        let proxy = Proxy::to(server.endpoint()).await.unwrap();
+        let proxy = Proxy::to(server.endpoint()).unwrap();
         // The credit granted is in transit at once, and heartbeats wait behind it.
         let ledger = client_with(proxy.endpoint(), |channel| channel.stream_window(2_000)).await;
         proxy.set(|rules| {
@@ -56,7 +56,7 @@ fn a_narrow_connection_carries_a_stream_whole_and_is_not_taken_for_dead() {
 fn a_connection_that_is_cut_fails_its_calls_at_once_and_comes_back() {
     run(async {
         let server = Served::start().await;
-        let proxy = Proxy::to(server.endpoint()).await.unwrap();
+        let proxy = Proxy::to(server.endpoint()).unwrap();
         let ledger = client(proxy.endpoint()).await;
         let direct = server.client().await;
         let waiting = tokio::spawn(ledger.wait().no_deadline());
@@ -82,7 +82,7 @@ fn a_connection_that_swallows_what_the_client_says_is_found_dead_and_comes_back(
 fn swallowed(begin: fn(&Proxy)) {
     run(async {
         let server = Served::start().await;
-        let proxy = Proxy::to(server.endpoint()).await.unwrap();
+        let proxy = Proxy::to(server.endpoint()).unwrap();
         let ledger = client(proxy.endpoint()).await;
         let direct = server.client().await;
         let waiting = tokio::spawn(ledger.wait().no_deadline());
@@ -103,7 +103,7 @@ fn a_connection_whose_half_is_closed_fails_its_calls_at_once_and_comes_back() {
         let server = Served::start().await;
         let direct = server.client().await;
         for half in [false, true] {
-            let proxy = Proxy::to(server.endpoint()).await.unwrap();
+            let proxy = Proxy::to(server.endpoint()).unwrap();
             let ledger = client(proxy.endpoint()).await;
             let waiting = tokio::spawn(ledger.wait().no_deadline());
             until(&direct, |server| server.running == 1).await.unwrap();
@@ -124,7 +124,7 @@ fn a_connection_whose_half_is_closed_fails_its_calls_at_once_and_comes_back() {
 fn a_stream_of_a_client_whose_connection_is_cut_never_counts_as_whole() {
     run(async {
         let server = Served::start().await;
-        let proxy = Proxy::to(server.endpoint()).await.unwrap();
+        let proxy = Proxy::to(server.endpoint()).unwrap();
         let ledger = client(proxy.endpoint()).await;
         let direct = server.client().await;
         let item = || Bytes::from_static(&[7; 1_000]);

@@ -7,6 +7,7 @@
 //! - [`cuts`]: connections that end after each byte, in both directions.
 //! - [`servers`]: servers that are none, or not ours.
 //! - [`endpoints`]: socket files, names and addresses.
+//! - [`slow`]: messages that take longer than any timeout.
 
 mod cuts;
 mod endpoints;
@@ -14,6 +15,7 @@ mod floods;
 mod frames;
 mod handshakes;
 mod servers;
+mod slow;
 
 #[path = "../faults/raw.rs"]
 #[allow(dead_code, reason = "the other program of tests needs more of it")]
