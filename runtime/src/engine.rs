@@ -1,5 +1,7 @@
 //! [`Engine`]: which implementation of ZeroMQ carries messages.
 
+use std::ffi::OsString;
+
 /// An implementation of ZeroMQ, which carries the messages of servers and channels. All of them talk to each other, and to other
 /// programs that use ZeroMQ.
 ///
@@ -51,7 +53,13 @@ impl Engine {
     }
 
     fn of_environment(variables: [&str; 2]) -> Result<Self, String> {
-        let set = variables.into_iter().find_map(|variable| Some((variable, std::env::var_os(variable)?)));
+        Self::of_variables(variables, |variable| std::env::var_os(variable))
+    }
+
+    fn of_variables(variables: [&str; 2], value: impl Fn(&str) -> Option<OsString>) -> Result<Self, String> {
+        // As everywhere, a variable that is empty is none.
+        let value = |variable| value(variable).filter(|value| !value.is_empty());
+        let set = variables.into_iter().find_map(|variable| Some((variable, value(variable)?)));
         set.map_or(Ok(Self::Zmtp), |(variable, name)| Self::named(variable, &name.to_string_lossy()))
     }
 
@@ -72,5 +80,17 @@ mod tests {
         }
         let error = Engine::named("ZSVC_ENGINE", "libzqm").unwrap_err();
         assert_eq!(error, "`ZSVC_ENGINE` is `libzqm`; it can be `zmtp` or `libzmq`");
+    }
+
+    #[test]
+    fn the_first_variable_that_is_set_counts_and_an_empty_one_is_not() {
+        let of = |server: &'static str, both: &'static str| {
+            Engine::of_variables(OF_SERVERS, |variable| match variable {
+                "ZSVC_SERVER_ENGINE" => Some(server.into()),
+                _ => Some(both.into()),
+            })
+        };
+        assert_eq!([of("zmtp", "nonsense"), of("", "zmtp"), of("", "")], [const { Ok(Engine::Zmtp) }; 3]);
+        assert!(of("nonsense", "zmtp").is_err());
     }
 }
