@@ -1,6 +1,6 @@
 //! Extracts the code from the documents and turns it into something that compiles:
 //!
-//! - whole `svc` blocks of README.md, the guide and docs/json.md, and the example `tape`, become generated modules;
+//! - whole `svc` blocks of README.md, the guide, docs/json.md and docs/coming-from.md, and the example `tape`, become generated modules;
 //! - `rust,example` blocks become doctests, inside a function that provides the names they use;
 //! - `rust,program` blocks become modules for `tests/readme.rs`, which runs them;
 //! - `rust,handler` blocks of the guide become one implementation of `Tape` for `tests/guide.rs`.
@@ -40,7 +40,8 @@ fn main() -> Result<(), Box<dyn Error>> {
     let readme = read("../../README.md")?;
     let guide = read("../guide.md")?;
     let json = read("../json.md")?;
-    generate(&out, &[&readme, &guide, &json])?;
+    let coming_from = read("../coming-from.md")?;
+    generate(&out, &[&readme, &guide, &json, &coming_from])?;
     write(&out.join("README.md"), &doctests(&readme))?;
     write(&out.join("guide.md"), &doctests(&guide))?;
     write(&out.join("json.md"), &doctests(&json))?;
