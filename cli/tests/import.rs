@@ -158,6 +158,28 @@ fn a_file_that_is_there_is_not_written_over() {
 }
 
 #[test]
+fn a_later_descriptor_beside_the_files_does_not_matter() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let google = folder.path().join("google/protobuf");
+    fs::create_dir_all(&google).expect("a new folder");
+    fs::write(google.join("descriptor.proto"), "edition = \"2030\"; what only that has").expect("a new file");
+    let proto = "syntax = \"proto3\"; package a; import \"google/protobuf/descriptor.proto\";\n\
+                extend google.protobuf.FieldOptions { string x = 50000; } message A { string b = 1 [(x) = \"c\"]; }";
+    fs::write(folder.path().join("a.proto"), proto).expect("a new file");
+    let root = folder.path().to_str().expect("a path in UTF-8");
+    import(
+        folder.path().join("a.proto").to_str().expect("a path in UTF-8"),
+        &["-I", root],
+        &folder.path().join("svc"),
+    );
+    assert_eq!(files(&folder.path().join("svc")).len(), 1);
+    let named = google.join("descriptor.proto");
+    let output = zsvc(&["import", named.to_str().expect("a path in UTF-8"), "-I", root, "--out", root]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("describes protobuf itself"), "{}", text(&output.stderr));
+}
+
+#[test]
 fn links_in_a_circle_end() {
     let folder = tempfile::tempdir().expect("a folder");
     let proto = folder.path().join("proto");

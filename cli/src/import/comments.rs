@@ -164,10 +164,10 @@ fn lines(comment: &str) -> Vec<String> {
     lines
 }
 
-/// Returns a line without one space in front, and those at its end. What no `.svc` file may hold is left out.
+/// Returns a line without one space in front, and those at its end.
 fn without_space(line: &str) -> String {
     let line = line.strip_prefix(' ').unwrap_or(line).trim_end();
-    line.chars().map(|char| if char == '\t' { ' ' } else { char }).filter(|char| !char.is_control()).collect()
+    line.chars().map(|char| if char == '\t' { ' ' } else { char }).collect()
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! The text of a `.svc` file as it grows, one line after the other and without layout.
 
 use super::comments::Above;
+use super::literal::is_forbidden;
 
 /// Lines of a file.
 #[derive(Debug, Default)]
@@ -36,10 +37,12 @@ impl Draft {
         }
     }
 
+    /// Leaves out the characters that no file may hold.
     fn marked(&mut self, mark: &str, lines: &[String]) {
         for line in lines {
             // A third or fourth slash would make docs of a comment, and a comment of docs.
-            let line = line.trim_start_matches('/');
+            let line: String =
+                line.trim_start_matches('/').chars().filter(|char| !is_forbidden(*char)).collect();
             self.line(if line.is_empty() { mark.to_owned() } else { format!("{mark} {line}") }.as_str());
         }
     }

@@ -16,12 +16,18 @@ pub(crate) fn string(text: &str) -> String {
             '\n' => quoted.push_str("\\n"),
             '\r' => quoted.push_str("\\r"),
             '\t' => quoted.push_str("\\t"),
-            char if char.is_control() => quoted.push_str(&char.escape_unicode().to_string()),
+            char if is_forbidden(char) => quoted.push_str(&char.escape_unicode().to_string()),
             char => quoted.push(char),
         }
     }
     quoted.push('"');
     quoted
+}
+
+/// Reports whether no file of the language may hold a character: it controls something, or changes the direction of text.
+pub(crate) fn is_forbidden(char: char) -> bool {
+    let changes_direction = matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    char.is_control() || changes_direction
 }
 
 #[cfg(test)]
@@ -35,6 +41,6 @@ mod tests {
         assert_eq!(float("-0.5").as_deref(), Some("-0.5"));
         assert_eq!(float("inf"), None);
         assert_eq!(float("nan"), None);
-        assert_eq!(string("a\"\\\n\u{1}é"), "\"a\\\"\\\\\\n\\u{1}é\"");
+        assert_eq!(string("a\"\\\n\u{1}é\u{202e}"), "\"a\\\"\\\\\\n\\u{1}é\\u{202e}\"");
     }
 }

@@ -63,6 +63,13 @@ pub(crate) fn read(request: &Request) -> Result<Sources, Wrong> {
         compiler.open_file(&name).map_err(|error| wrong(&error, &name))?;
         named.push(name);
     }
+    if named.iter().any(|name| name == DESCRIPTOR) {
+        let message = format!("`{DESCRIPTOR}` describes protobuf itself, and is not imported");
+        return Err(Wrong::file(
+            message,
+            "leave it out: its types are used by options alone, which are kept as comments",
+        ));
+    }
     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
     let resolved = compiler.file_descriptor_set().file.into_iter();
     let files = resolved.filter_map(|resolved| {
@@ -116,6 +123,9 @@ fn wrong(error: &Error, name: &str) -> Wrong {
 /// Start of the text of an error about an edition, which only [`open`] makes.
 const EDITION: &str = "edition: ";
 
+/// The file that options are declared against. The one that comes with `protox` is read, since later ones use what only editions have.
+const DESCRIPTOR: &str = "google/protobuf/descriptor.proto";
+
 /// Opens files below some folders, and keeps their texts.
 struct Roots {
     roots: Vec<PathBuf>,
@@ -124,6 +134,9 @@ struct Roots {
 
 impl FileResolver for Roots {
     fn open_file(&self, name: &str) -> Result<File, Error> {
+        if name == DESCRIPTOR {
+            return Err(Error::file_not_found(name));
+        }
         for root in &self.roots {
             match fs::read(root.join(name)) {
                 Ok(bytes) => {
