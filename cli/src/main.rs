@@ -3,6 +3,8 @@
 //! Turns arguments into an exit status; the subcommands are in [`command`].
 
 mod command;
+#[cfg(feature = "import")]
+mod import;
 
 use std::process::ExitCode;
 

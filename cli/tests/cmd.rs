@@ -7,5 +7,9 @@
 
 #[test]
 fn commands() {
-    trycmd::TestCases::new().case("tests/cmd/*.trycmd");
+    let cases = trycmd::TestCases::new();
+    cases.case("tests/cmd/*.trycmd");
+    if !cfg!(feature = "import") {
+        cases.skip("tests/cmd/import.trycmd");
+    }
 }

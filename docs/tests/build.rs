@@ -1,6 +1,6 @@
 //! Extracts the code from the documents and turns it into something that compiles:
 //!
-//! - whole `svc` blocks of README.md and the guide, and the example `tape`, become generated modules;
+//! - whole `svc` blocks of README.md, the guide, docs/json.md and docs/coming-from.md, and the example `tape`, become generated modules;
 //! - `rust,example` blocks become doctests, inside a function that provides the names they use;
 //! - `rust,program` blocks become modules for `tests/readme.rs`, which runs them;
 //! - `rust,handler` blocks of the guide become one implementation of `Tape` for `tests/guide.rs`.
@@ -39,9 +39,12 @@ fn main() -> Result<(), Box<dyn Error>> {
     let out = PathBuf::from(env::var_os("OUT_DIR").ok_or("run by Cargo")?);
     let readme = read("../../README.md")?;
     let guide = read("../guide.md")?;
-    generate(&out, &[&readme, &guide])?;
+    let json = read("../json.md")?;
+    let coming_from = read("../coming-from.md")?;
+    generate(&out, &[&readme, &guide, &json, &coming_from])?;
     write(&out.join("README.md"), &doctests(&readme))?;
     write(&out.join("guide.md"), &doctests(&guide))?;
+    write(&out.join("json.md"), &doctests(&json))?;
     let programs = texts(&readme, "rust,program");
     let [server, client] = programs.as_slice() else {
         return Err("README.md must have a server and a client".into());
@@ -90,6 +93,7 @@ fn doctests(markdown: &str) -> String {
         Part::Block(block) => match block.info {
             "rust,example" => format!("```no_run\n{BEFORE_EXAMPLE}{}{AFTER_EXAMPLE}```\n", block.text),
             "rust,program" | "rust,handler" => format!("```text\n{}```\n", block.text),
+            info if info.starts_with("json") => format!("```json\n{}```\n", block.text),
             info => format!("```{info}\n{}```\n", block.text),
         },
     });

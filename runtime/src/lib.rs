@@ -21,6 +21,7 @@ pub mod fuzzing;
 #[doc(hidden)]
 pub mod generated;
 mod holdup;
+pub mod json;
 pub mod middleware;
 mod peer;
 mod server;

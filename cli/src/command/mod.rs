@@ -6,6 +6,7 @@ mod explain;
 mod format;
 mod generate;
 mod git;
+mod import;
 mod inputs;
 mod lint;
 mod report;
@@ -37,6 +38,8 @@ enum Command {
     Fmt(format::Format),
     /// Reports what changes from older .svc files to newer ones, and which programs it breaks.
     Diff(diff::Diff),
+    /// Writes .proto files anew as .svc files.
+    Import(import::Import),
     /// Prints why there is a rule and what to do, with a wrong and a right example.
     Explain(explain::Explain),
 }
@@ -50,6 +53,7 @@ impl Arguments {
             Command::Gen(generate) => generate.run(),
             Command::Fmt(format) => format.run(),
             Command::Diff(diff) => diff.run(),
+            Command::Import(import) => import.run(),
             Command::Explain(explain) => explain.run(),
         }
     }

@@ -5,6 +5,7 @@ use quote::quote;
 use zsvc_idl::schema::{EnumValue, TypeId};
 
 use super::derives::{Derives, derives};
+use super::description::description;
 use super::display;
 use crate::names::EnumNames;
 use crate::site::Site;
@@ -16,12 +17,13 @@ pub(crate) fn enumeration(site: Site<'_>, id: TypeId, values: &[EnumValue]) -> T
     let declaration = declaration(site, id, values, names);
     let numbers = numbers(site, id, values, names);
     let (path, EnumNames { number, from_number, .. }) = (site.path(id), names);
+    let description = description(site, id);
     let display = display::enumeration(&path, values, &names.values, &names.unknown);
     quote! {
         #declaration
         #numbers
         #display
-        ::zsvc::generated::implement_enum!(#path, #number, #from_number);
+        ::zsvc::generated::implement_enum!(#path, #number, #from_number, #description);
     }
 }
 

@@ -4,6 +4,7 @@ use proc_macro2::TokenStream;
 use quote::{format_ident, quote};
 use zsvc_idl::schema::{Builtin, Type, TypeId, TypeKind};
 
+use super::description::description;
 use super::hidden;
 use crate::site::Site;
 
@@ -11,7 +12,8 @@ use crate::site::Site;
 pub(crate) fn form(site: Site<'_>, id: TypeId) -> TokenStream {
     let (name, path, ty) = (site.generation.names.form(id), site.form_path(id), site.path(id));
     let shape = format_ident!("{}", shape(site, id));
-    let implementation = hidden(&quote!(wire::implement_form!(#path, #ty, #shape);));
+    let describe = description(site, id).map(|description| quote!(wire::describe!(#path, #description);));
+    let implementation = hidden(&quote!(wire::implement_form!(#path, #ty, #shape); #describe));
     quote! {
         #[doc(hidden)]
         #[derive(Debug)]

@@ -12,6 +12,7 @@ mod client;
 mod constant;
 mod default;
 mod derives;
+mod description;
 mod display;
 mod enumeration;
 mod fields;

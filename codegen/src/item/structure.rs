@@ -6,6 +6,7 @@ use zsvc_idl::schema::{Field, TypeId};
 
 use super::default::default;
 use super::derives::{Derives, derives};
+use super::description::description;
 use super::{fields, hidden, validate};
 use crate::docs;
 use crate::site::Site;
@@ -20,7 +21,7 @@ pub(crate) fn structure(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenSt
     let path = site.path(id);
     let default = default(site, id, fields);
     let wire = wire(site, fields, &path);
-    let serde = serde(&path);
+    let serde = serde(site, id, &path);
     let validate = site.generation.reach.is_bounded(id).then(|| validate::structure(site, fields, &path));
     let hidden = hidden(&quote!(#wire #validate #serde));
     quote! {
@@ -71,6 +72,7 @@ pub(crate) fn decode_by(body: &TokenStream, path: &TokenStream) -> TokenStream {
 }
 
 /// Returns `Serialize` and `Deserialize`. The wire needs neither.
-pub(crate) fn serde(path: &TokenStream) -> TokenStream {
-    quote!(wire::implement_serde!(#path);)
+pub(crate) fn serde(site: Site<'_>, id: TypeId, path: &TokenStream) -> TokenStream {
+    let description = description(site, id);
+    quote!(wire::implement_serde!(#path, #description);)
 }

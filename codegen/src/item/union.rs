@@ -95,7 +95,7 @@ fn wire(site: Site<'_>, id: TypeId, variants: &[Variant], names: &Names) -> Toke
     let decode = structure::decode_by(&decode(site, variants, names), &path);
     let validate =
         site.generation.reach.is_bounded(id).then(|| validate::union(site, variants, names, &path));
-    let serde = structure::serde(&path);
+    let serde = structure::serde(site, id, &path);
     super::hidden(&quote! {
         #encode
         #decode

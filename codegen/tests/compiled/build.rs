@@ -10,6 +10,9 @@ use zsvc_idl::schema::Schema;
 /// The example that users see, and that tests of options start from.
 const TAPE: &str = "../../../examples/tape/svc/tape.svc";
 
+/// What `zsvc import` makes of `.proto` files with every construct.
+const IMPORTED: &str = "../../../cli/tests/import/svc";
+
 /// A service without methods, for which almost no code is generated.
 const IDLE: &str = "svc/idle.svc";
 
@@ -17,6 +20,7 @@ fn main() -> Result<(), Error> {
     let out = PathBuf::from(env::var_os("OUT_DIR").expect("Cargo sets it for build scripts"));
     generate_hazards(&out);
     generate_linted(&out);
+    generate_imported(&out);
     Builder::new().file(TAPE).compile()?;
     Builder::new()
         .file("svc/replaced.svc")
@@ -61,6 +65,16 @@ fn generate_hazards(out: &Path) {
     let schema = compilation.schema.unwrap_or_else(|| panic!("errors: {:#?}", compilation.diagnostics));
     let text = generate(&schema, &with_mocks(&schema), &compilation.sources, Placement::Included);
     update(&out.join("hazards/mod.rs"), &text).expect("the folder can be written to");
+}
+
+/// Generates all that `zsvc import` writes in its tests.
+fn generate_imported(out: &Path) {
+    println!("cargo:rerun-if-changed={IMPORTED}");
+    let files = zsvc_codegen::svc_files(IMPORTED).expect("the folder is there");
+    let compilation = zsvc_idl::compile(&Disk::default(), &files, &[]);
+    let schema = compilation.schema.unwrap_or_else(|| panic!("errors: {:#?}", compilation.diagnostics));
+    let text = generate(&schema, &with_mocks(&schema), &compilation.sources, Placement::Included);
+    update(&out.join("imported/mod.rs"), &text).expect("the folder can be written to");
 }
 
 /// Returns options that generate everything.

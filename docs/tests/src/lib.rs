@@ -17,3 +17,8 @@ pub mod readme {}
 #[cfg(doctest)]
 #[doc = include_str!(concat!(env!("OUT_DIR"), "/guide.md"))]
 pub mod guide {}
+
+/// The examples of the page about JSON.
+#[cfg(doctest)]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/json.md"))]
+pub mod json_page {}

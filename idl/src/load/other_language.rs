@@ -37,8 +37,7 @@ pub(super) fn told(file: FileId, path: &str, text: &str) -> Option<Diagnostic> {
     let (_, language) = by_name.or_else(|| BY_START.iter().find(|(start, _)| first.starts_with(start)))?;
     let help = match *language {
         PROTOBUF => {
-            "write it anew in a `.svc` file: `message` is `struct`, `string name = 1;` is `name: string = 1;`, `repeated T` is \
-             `list<T>`, `oneof` is a `union`, and `returns (T)` is `-> T`"
+            "`zsvc import FILE --out DIR` writes it anew as a `.svc` file; docs/coming-from.md shows what each construct becomes"
         }
         _ => {
             "write it anew in a `.svc` file, which starts with its `package`; docs/language.md shows every construct"

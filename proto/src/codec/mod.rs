@@ -10,7 +10,7 @@
 //! - `write` and `fields` are structs, `named` is a struct sent as a map of names, `union` is unions.
 //! - `validate` checks `@len` and `@range`; `timestamp` is the one scalar of the project's own.
 //! - `replaced` is how a user's type in the place of a generated one is written: straight, or by serde.
-//! - `serde_bridge` lets other crates use the types through serde.
+//! - `serde_bridge` lets other crates use the types through serde, and `json` gives them names where a format is for people.
 //! - `path` and `error` say where in a value an error is.
 
 // MessagePack is a name, and stands in every other sentence.
@@ -23,6 +23,7 @@ mod encode;
 mod error;
 mod fields;
 mod form;
+pub mod json;
 mod kept;
 mod named;
 mod nested;

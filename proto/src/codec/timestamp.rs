@@ -185,7 +185,11 @@ impl Decode for Timestamp {
 }
 
 impl Serialize for Timestamp {
+    /// Writes RFC 3339 where the format is for people, and MessagePack's extension elsewhere.
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        if serializer.is_human_readable() {
+            return serializer.collect_str(self);
+        }
         serializer.serialize_newtype_struct(EXTENSION, &(TYPE, Data(self.data(&mut [0; 12]))))
     }
 }
@@ -209,7 +213,29 @@ impl Serialize for Data<'_> {
 impl<'de> Deserialize<'de> for Timestamp {
     #[inline]
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        if deserializer.is_human_readable() {
+            return deserializer.deserialize_any(TextVisitor);
+        }
         deserializer.deserialize_newtype_struct(EXTENSION, TimestampVisitor)
+    }
+}
+
+/// Visits a timestamp as text. A deserializer over a [`rmpv::Value`] says that it is for people, and has an extension.
+struct TextVisitor;
+
+impl<'de> Visitor<'de> for TextVisitor {
+    type Value = Timestamp;
+
+    fn expecting(&self, f: &mut Formatter<'_>) -> fmt::Result {
+        f.write_str("a point in time such as `2026-03-01T12:00:00Z`")
+    }
+
+    fn visit_newtype_struct<D: Deserializer<'de>>(self, deserializer: D) -> Result<Timestamp, D::Error> {
+        TimestampVisitor.visit_newtype_struct(deserializer)
+    }
+
+    fn visit_str<E: de::Error>(self, text: &str) -> Result<Timestamp, E> {
+        text.parse().map_err(|_| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 

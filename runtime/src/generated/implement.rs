@@ -2,17 +2,41 @@
 //!
 //! Serde's traits need a macro, since no crate may implement another crate's trait for all types; declared errors need none.
 
-/// Implements `Serialize` and `Deserialize` for a type that is `Encode` and `Decode`. The wire needs neither.
+/// Implements `Described` for a type, given its description and the types that this refers to.
+#[doc(hidden)]
+#[macro_export]
+macro_rules! __describe {
+    ($type:ty, $text:literal $(, $part:ty)* $(,)?) => {
+        impl $crate::generated::Described for $type {
+            fn description() -> &'static $crate::generated::Description {
+                static DESCRIPTION: $crate::generated::Description = $crate::generated::Description::new(
+                    $text,
+                    &[$(<$part as $crate::generated::Described>::description),*],
+                );
+                &DESCRIPTION
+            }
+        }
+    };
+}
+
+/// Implements `Serialize` and `Deserialize` for a type that is `Encode` and `Decode`, given its description. The wire needs
+/// neither.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __implement_serde {
-    ($type:ty $(,)?) => {
+    ($type:ty, $text:literal $(, $part:ty)* $(,)?) => {
+        $crate::generated::describe!($type, $text $(, $part)*);
+
         impl $crate::generated::serde::Serialize for $type {
             fn serialize<S: $crate::generated::serde::Serializer>(
                 &self,
                 serializer: S,
             ) -> ::core::result::Result<S::Ok, S::Error> {
-                $crate::generated::serialize(self, serializer)
+                $crate::generated::serialize(
+                    self,
+                    <$type as $crate::generated::Described>::description,
+                    serializer,
+                )
             }
         }
 
@@ -20,18 +44,19 @@ macro_rules! __implement_serde {
             fn deserialize<D: $crate::generated::serde::Deserializer<'de>>(
                 deserializer: D,
             ) -> ::core::result::Result<Self, D::Error> {
-                $crate::generated::deserialize(deserializer)
+                use $crate::generated::replaced::{Checked as _, Replaced, Unchecked as _};
+                $crate::generated::deserialize(deserializer, |value| (&Replaced::<$type>::NEW).check(value))
             }
         }
     };
 }
 
 /// Implements `Encode`, `Decode`, `Serialize` and `Deserialize` for an enum, whose values are their numbers on the wire.
-/// The two functions convert one into the other.
+/// The two functions convert one into the other; the text is its description.
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __implement_enum {
-    ($type:ty, $number:ident, $from_number:ident $(,)?) => {
+    ($type:ty, $number:ident, $from_number:ident, $text:literal $(,)?) => {
         impl $crate::generated::Encode for $type {
             fn encode(&self, out: &mut $crate::generated::Writer) {
                 $crate::generated::Encode::encode(&self.$number(), out);
@@ -44,7 +69,7 @@ macro_rules! __implement_enum {
             }
         }
 
-        $crate::generated::implement_serde!($type);
+        $crate::generated::implement_serde!($type, $text);
     };
 }
 
@@ -75,6 +100,6 @@ macro_rules! __implement_form {
 }
 
 pub use crate::{
-    __implement_enum as implement_enum, __implement_form as implement_form,
+    __describe as describe, __implement_enum as implement_enum, __implement_form as implement_form,
     __implement_serde as implement_serde,
 };

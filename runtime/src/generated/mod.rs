@@ -8,6 +8,7 @@
 mod call;
 mod implement;
 
+pub use crate::codec::json::{Described, Description};
 pub use crate::codec::{
     Blob, Bounded, Boxed, Decode, DecodeError, Encode, EncodeError, FieldWriter, Fields, Form, Len, List,
     Map, Nanoseconds, Nothing, Optional, Payload, Plain, Reader, Validate, ViaSerde, Violation, WriteForm,
@@ -18,14 +19,14 @@ pub use crate::declaration::{
 };
 pub use crate::dispatch::{AcceptedCall, Handling, Incoming};
 pub use crate::testing::{MockMethod, Unset};
-pub use implement::{implement_enum, implement_form, implement_serde};
+pub use implement::{describe, implement_enum, implement_form, implement_serde};
 pub use serde;
 
 /// The result of reading a value.
 pub type Decoded<T> = Result<T, DecodeError>;
 
 /// Version of the interface between generated code and this crate. Raised by every change to it.
-pub const VERSION: u32 = 3;
+pub const VERSION: u32 = 4;
 
 /// Fails to compile in a generated file that was made for another version of this crate.
 pub const fn made_for(version: u32) {

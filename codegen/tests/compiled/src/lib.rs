@@ -25,6 +25,11 @@ pub mod linted {
     include!(concat!(env!("OUT_DIR"), "/linted/mod.rs"));
 }
 
+/// Code generated from all that `zsvc import` writes in its tests.
+pub mod imported {
+    include!(concat!(env!("OUT_DIR"), "/imported/mod.rs"));
+}
+
 /// Code without traits and servers.
 pub mod client {
     include!(concat!(env!("OUT_DIR"), "/client/mod.rs"));

@@ -67,6 +67,25 @@ fn what_the_type_does_not_take_is_told_with_its_field() {
 }
 
 #[test]
+fn json_is_that_of_the_generated_types() {
+    let text = r#"{"address":"192.0.2.1","count":9,"names":["a","b"],"inside":{"text":"abc"},"many":[{"text":"a"}],"kind":{"Near":{"address":"10.0.0.1"}}}"#;
+    assert_eq!(serde_json::to_string(&host()).expect("a host"), text);
+    assert_eq!(serde_json::from_str::<Host>(text).expect("a host"), host());
+    let generated: generated::Host = serde_json::from_str(text).expect("a generated host");
+    assert_eq!(serde_json::to_string(&generated).expect("a host"), text);
+}
+
+#[test]
+fn json_that_a_type_does_not_take_is_told_with_its_field() {
+    let text = r#"{"address":"nowhere","names":[],"inside":{"text":"abc"},"many":[],"kind":"Far"}"#;
+    let error = serde_json::from_str::<Host>(text).expect_err("no address").to_string();
+    assert!(error.starts_with("address: ") && error.contains("invalid IP address"), "{error}");
+    let text = r#"{"address":"192.0.2.1","names":[],"inside":{"text":""},"many":[],"kind":"Far"}"#;
+    let error = zsvc::json::strict(|| serde_json::from_str::<Host>(text)).expect_err("a bound");
+    assert!(error.to_string().starts_with("inside.text: length 0 is not in 1..=3"), "{error}");
+}
+
+#[test]
 fn bounds_of_replaced_types_hold() {
     assert_eq!(host().validate(), Ok(()));
     let check = |host: &Host, expected: &str| {

@@ -2,7 +2,7 @@
 
 //! Services and their types: a module for each package.
 
-const _: () = ::zsvc::generated::made_for(3);
+const _: () = ::zsvc::generated::made_for(4);
 
 /// Packages below `climate`.
 #[allow(
@@ -84,7 +84,10 @@ pub mod climate {
                 }
             }
 
-            wire::implement_serde!(self::ClimateError);
+            wire::implement_serde!(
+                self::ClimateError,
+                "union NoSuchRoom { room: string = 1; } = 1;",
+            );
         };
 
         /// Temperatures in a house, in degrees Celsius.

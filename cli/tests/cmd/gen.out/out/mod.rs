@@ -2,7 +2,7 @@
 
 //! Services and their types: a module for each package.
 
-const _: () = ::zsvc::generated::made_for(3);
+const _: () = ::zsvc::generated::made_for(4);
 
 /// The package `thing`.
 #[allow(

@@ -1,0 +1,218 @@
+//! A message: a struct, or a union if it has nothing but a `oneof`.
+
+use std::collections::BTreeSet;
+
+use protox::prost_reflect::prost_types::{DescriptorProto, FieldDescriptorProto};
+
+use super::file::{File, Part, places};
+use super::index::{Kind, is_map_entry, is_real};
+use super::names::{self, Scope};
+
+/// Greatest number of a field of a struct.
+pub(crate) const MAX_NUMBER: i32 = 255;
+
+/// Tags of the parts of a message.
+pub(crate) mod tag {
+    pub(crate) const NAME: i32 = 1;
+    pub(crate) const FIELD: i32 = 2;
+    pub(crate) const NESTED: i32 = 3;
+    pub(crate) const ENUM: i32 = 4;
+    pub(crate) const EXTENSION_RANGE: i32 = 5;
+    pub(crate) const EXTENSION: i32 = 6;
+    pub(crate) const OPTIONS: i32 = 7;
+    pub(crate) const ONEOF: i32 = 8;
+    pub(crate) const RESERVED_RANGE: i32 = 9;
+    pub(crate) const RESERVED_NAME: i32 = 10;
+}
+
+/// A message that is being written.
+#[derive(Debug)]
+pub(crate) struct Message<'m> {
+    /// Full name, with a leading dot.
+    pub(crate) full: String,
+    pub(crate) resolved: &'m DescriptorProto,
+    pub(crate) written: &'m DescriptorProto,
+    pub(crate) path: Vec<i32>,
+    /// Names of its fields that are taken.
+    pub(crate) scope: Scope,
+    /// Numbers that are taken, of fields and reserved ones.
+    numbers: BTreeSet<i32>,
+}
+
+impl<'m> Message<'m> {
+    fn new(full: String, resolved: &'m DescriptorProto, written: &'m DescriptorProto, path: &[i32]) -> Self {
+        let mut numbers: BTreeSet<i32> = resolved.field.iter().map(FieldDescriptorProto::number).collect();
+        let reserved = resolved.reserved_range.iter();
+        numbers.extend(reserved.flat_map(|range| range.start()..range.end().min(MAX_NUMBER + 1)));
+        Self { full, resolved, written, path: path.to_vec(), scope: Scope::default(), numbers }
+    }
+
+    pub(crate) fn path(&self, tag: i32) -> Vec<i32> {
+        self.path.iter().copied().chain([tag]).collect()
+    }
+
+    /// Returns a number that a field may have: its own, or the least that is free. `None` if there is none.
+    pub(crate) fn number(&mut self, number: i32) -> Option<i32> {
+        if number <= MAX_NUMBER {
+            return Some(number);
+        }
+        let free = (1..=MAX_NUMBER).find(|number| !self.numbers.contains(number))?;
+        self.numbers.insert(free);
+        Some(free)
+    }
+}
+
+impl File<'_> {
+    /// Writes a message, and after it what is declared inside.
+    pub(crate) fn message(
+        &mut self,
+        prefix: &str,
+        resolved: &DescriptorProto,
+        written: &DescriptorProto,
+        part: &Part,
+    ) {
+        let full = format!("{prefix}.{}", resolved.name());
+        let Some(known) = self.index.get(&full) else { return };
+        let is_union = matches!(known.kind, Kind::Union);
+        let options = written.options.as_ref().map_or(&[][..], |options| &options.uninterpreted_option);
+        let (body, said) = self.head_of(part, tag::NAME, tag::OPTIONS, options);
+        let mut message = Message::new(full, resolved, written, &part.path);
+        self.deprecated(said);
+        let word = if is_union { "union" } else { "struct" };
+        self.draft.line(&format!("{word} {} {{", known.name));
+        let parts = self.inside(&message, body);
+        if is_union {
+            self.sole_oneof(&message, &parts);
+        } else {
+            self.members(&mut message, &parts);
+        }
+        self.rest(&parts, body, part.span.end);
+        self.draft.line("}");
+        self.below(&message, &parts);
+    }
+
+    /// Returns the parts of a message in order. Members of a `oneof` are parts of that.
+    fn inside(&self, message: &Message<'_>, body: usize) -> Vec<Part> {
+        let resolved = message.resolved;
+        let is_own = |path: &Vec<i32>| {
+            let field =
+                path.last().and_then(|at| usize::try_from(*at).ok()).and_then(|at| resolved.field.get(at));
+            field.is_some_and(|field| field.oneof_index.is_none() || field.proto3_optional())
+        };
+        let is_group_or_entry = |at: usize| is_map_entry(&resolved.nested_type[at]);
+        let nested = (0..resolved.nested_type.len()).filter(|at| !is_group_or_entry(*at));
+        let nested = nested.filter_map(|at| i32::try_from(at).ok()).map(|at| {
+            let mut path = message.path(tag::NESTED);
+            path.push(at);
+            path
+        });
+        let oneofs = (0..resolved.oneof_decl.len()).filter(|place| is_real(resolved, *place)).count();
+        let paths = places(&message.path(tag::FIELD), resolved.field.len())
+            .filter(is_own)
+            .chain(nested)
+            .chain(places(&message.path(tag::ENUM), resolved.enum_type.len()))
+            .chain(places(&message.path(tag::ONEOF), oneofs));
+        let statements = [tag::EXTENSION_RANGE, tag::EXTENSION, tag::RESERVED_RANGE, tag::RESERVED_NAME];
+        let statements = statements.map(|tag| message.path(tag));
+        self.parts(paths.chain(statements), body)
+    }
+
+    /// Writes the members of a struct.
+    fn members(&mut self, message: &mut Message<'_>, parts: &[Part]) {
+        let depth = message.path.len();
+        for part in parts {
+            let at = part.path.get(depth + 1).and_then(|at| usize::try_from(*at).ok()).unwrap_or(0);
+            match part.path[depth] {
+                tag::FIELD => self.field(message, at, part),
+                tag::ONEOF => self.oneof_field(message, at, part),
+                _ => self.statement(message, part, MAX_NUMBER),
+            }
+        }
+    }
+
+    /// Writes a statement of a message, if a part is one.
+    pub(crate) fn statement(&mut self, message: &Message<'_>, part: &Part, max: i32) {
+        match part.path[message.path.len()] {
+            tag::EXTENSION_RANGE => self.unsaid(part, "`extensions`"),
+            tag::EXTENSION => self.unsaid(part, "`extend`"),
+            tag::RESERVED_RANGE => {
+                let ranges = message.resolved.reserved_range.iter();
+                let ranges = ranges.map(|range| (range.start(), range.end().saturating_sub(1)));
+                self.reserved_numbers(part, &ranges.collect::<Vec<_>>(), (1, max));
+            }
+            tag::RESERVED_NAME => {
+                let taken: BTreeSet<String> =
+                    message.resolved.field.iter().map(|field| names::snake(field.name())).collect();
+                let reserved: Vec<String> =
+                    message.resolved.reserved_name.iter().map(|name| names::snake(name)).collect();
+                self.reserved_names(part, &reserved, &taken);
+            }
+            _ => {}
+        }
+    }
+
+    /// Writes what is declared inside a message, after it.
+    fn below(&mut self, message: &Message<'_>, parts: &[Part]) {
+        let depth = message.path.len();
+        let is_union = self.index.get(&message.full).is_some_and(|known| matches!(known.kind, Kind::Union));
+        for part in parts {
+            let at = part.path.get(depth + 1).and_then(|at| usize::try_from(*at).ok()).unwrap_or(0);
+            match part.path[depth] {
+                tag::NESTED => {
+                    self.draft.blank();
+                    let (resolved, written) = (&message.resolved.nested_type, &message.written.nested_type);
+                    self.message(&message.full, &resolved[at], &written[at], part);
+                }
+                tag::ENUM => {
+                    self.draft.blank();
+                    let (resolved, written) = (&message.resolved.enum_type, &message.written.enum_type);
+                    self.enumeration(&message.full, &resolved[at], &written[at], part);
+                }
+                tag::ONEOF if !is_union => {
+                    self.draft.blank();
+                    self.oneof(message, at, part);
+                }
+                _ => {}
+            }
+        }
+    }
+
+    /// Writes the reserved numbers of one statement.
+    pub(crate) fn reserved_numbers(&mut self, part: &Part, ranges: &[(i32, i32)], allowed: (i32, i32)) {
+        let inside = places(&part.path, ranges.len()).zip(ranges).filter(|(path, _)| {
+            let span = self.span(path);
+            part.span.contains(&span.start)
+        });
+        let inside: Vec<(i32, i32)> = inside.map(|(_, range)| *range).collect();
+        let (min, max) = allowed;
+        let fits = |range: &&(i32, i32)| range.0 <= max && range.1 >= min;
+        let entries = inside.iter().filter(fits).map(|&(start, end)| match (start.max(min), end) {
+            (start, end) if end >= max => format!("{start}.."),
+            (start, end) if start == end => start.to_string(),
+            (start, end) => format!("{start}..={end}"),
+        });
+        let entries: Vec<String> = entries.collect();
+        if entries.is_empty() {
+            return self.unsaid(part, &format!("`reserved` past the range of numbers, {min} to {max},"));
+        }
+        self.comments_of(part, part.span.clone());
+        self.draft.line(&format!("reserved {};", entries.join(", ")));
+    }
+
+    /// Writes the reserved names of one statement, in the style of the members' names.
+    pub(crate) fn reserved_names(&mut self, part: &Part, names: &[String], taken: &BTreeSet<String>) {
+        let inside = places(&part.path, names.len()).zip(names).filter(|(path, _)| {
+            let span = self.span(path);
+            part.span.contains(&span.start)
+        });
+        let entries: BTreeSet<String> = inside
+            .filter(|(_, name)| !taken.contains(*name))
+            .map(|(_, name)| format!("\"{name}\""))
+            .collect();
+        if entries.is_empty() {
+            return self.unsaid(part, "`reserved` of a name that a member has in its new spelling");
+        }
+        self.comments_of(part, part.span.clone());
+        self.draft.line(&format!("reserved {};", entries.into_iter().collect::<Vec<_>>().join(", ")));
+    }
+}

@@ -1,0 +1,230 @@
+//! `zsvc import` over `tests/import/proto`, whose files have every construct of protobuf: what is written and told, that it checks and
+//! is in the style, and that no comment is lost. That generated code of it compiles is shown by `codegen/tests/compiled`.
+//!
+//! `SNAPSHOTS=overwrite` updates `tests/import/svc`, `tests/import/explicit` and `tests/import/notes.txt`.
+#![cfg(feature = "import")]
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+const PROTO: &str = "tests/import/proto";
+
+fn zsvc(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_zsvc")).args(arguments).output().expect("the command runs")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("output in UTF-8")
+}
+
+/// Imports into a folder. Returns what was told.
+fn import(from: &str, options: &[&str], out: &Path) -> String {
+    let out = out.to_str().expect("a path in UTF-8");
+    let output = zsvc(&[&["import", from, "--out", out], options].concat());
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(0), "{told}");
+    assert_eq!(text(&output.stdout), "");
+    told
+}
+
+/// Returns the files below a folder with their texts, by their paths in it.
+fn files(folder: &Path) -> BTreeMap<PathBuf, String> {
+    let mut files = BTreeMap::new();
+    let mut waiting = vec![folder.to_owned()];
+    while let Some(path) = waiting.pop() {
+        for entry in fs::read_dir(&path).expect("a folder") {
+            let path = entry.expect("an entry").path();
+            if path.is_dir() {
+                waiting.push(path);
+            } else {
+                let name = path.strip_prefix(folder).expect("a path below").to_owned();
+                files.insert(name, fs::read_to_string(&path).expect("a text"));
+            }
+        }
+    }
+    files
+}
+
+fn compare(found: &BTreeMap<PathBuf, String>, golden: &str) {
+    if std::env::var("SNAPSHOTS").is_ok_and(|value| value == "overwrite") {
+        let _ = fs::remove_dir_all(golden);
+        for (name, text) in found {
+            let path = Path::new(golden).join(name);
+            fs::create_dir_all(path.parent().expect("a folder")).expect("a new folder");
+            fs::write(path, text).expect("a new file");
+        }
+    }
+    let golden = files(Path::new(golden));
+    for (name, text) in found {
+        assert_eq!(Some(text), golden.get(name), "{}", name.display());
+    }
+    assert_eq!(found.len(), golden.len(), "files that are no longer written: {:?}", golden.keys());
+}
+
+#[test]
+fn every_construct_is_written_as_the_goldens_say() {
+    let out = tempfile::tempdir().expect("a folder");
+    let told = import(PROTO, &[], out.path());
+    compare(&files(out.path()), "tests/import/svc");
+    let notes = BTreeMap::from([(PathBuf::from("notes.txt"), told)]);
+    compare(&notes, "tests/import/notes");
+}
+
+#[test]
+fn presence_may_be_explicit() {
+    let out = tempfile::tempdir().expect("a folder");
+    import("tests/import/proto/scalars.proto", &["--presence", "explicit"], out.path());
+    compare(&files(out.path()), "tests/import/explicit");
+}
+
+#[test]
+fn what_is_written_checks_and_is_in_the_style() {
+    for presence in ["default", "explicit"] {
+        let out = tempfile::tempdir().expect("a folder");
+        import(PROTO, &["--presence", presence], out.path());
+        let folder = out.path().to_str().expect("a path in UTF-8");
+        for command in [&["check", folder][..], &["fmt", "--check", folder]] {
+            let output = zsvc(command);
+            let told = text(&output.stdout) + &text(&output.stderr);
+            assert_eq!((output.status.code(), told.as_str()), (Some(0), ""), "{command:?}");
+        }
+    }
+}
+
+/// Returns the words in the comments of a `.proto` file whose strings hold none.
+fn words_of_comments(proto: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    let mut rest = proto;
+    while let Some(start) = rest.find("//").into_iter().chain(rest.find("/*")).min() {
+        let comment = &rest[start..];
+        let end = if comment.starts_with("//") {
+            comment.find('\n')
+        } else {
+            comment.find("*/").map(|end| end + 2)
+        };
+        let (comment, after) = comment.split_at(end.unwrap_or(comment.len()));
+        words.extend(
+            comment
+                .split(|char: char| !char.is_alphanumeric())
+                .filter(|word| !word.is_empty())
+                .map(str::to_owned),
+        );
+        rest = after;
+    }
+    words
+}
+
+#[test]
+fn every_word_of_every_comment_is_kept_once() {
+    let out = tempfile::tempdir().expect("a folder");
+    import(PROTO, &[], out.path());
+    let written = files(out.path());
+    for (name, proto) in files(Path::new(PROTO)) {
+        let svc = &written[&name.with_extension("svc")];
+        let comments: String = svc
+            .lines()
+            .filter_map(|line| line.trim_start().strip_prefix("//"))
+            .flat_map(|line| [line, "\n"])
+            .collect();
+        let count = |text: &str, word: &str| {
+            text.split(|char: char| !char.is_alphanumeric()).filter(|found| *found == word).count()
+        };
+        // The text in this string is no comment.
+        let proto = proto.replace("http://no/*comment*/", "");
+        let all = words_of_comments(&proto);
+        for word in &all {
+            let expected = all.iter().filter(|other| *other == word).count();
+            assert!(count(&comments, word) >= expected, "`{word}` of {} is lost:\n{svc}", name.display());
+        }
+    }
+}
+
+#[test]
+fn a_file_that_is_there_is_not_written_over() {
+    let out = tempfile::tempdir().expect("a folder");
+    let path = out.path().join("no_package.svc");
+    fs::write(&path, "package mine;\n").expect("a new file");
+    let folder = out.path().to_str().expect("a path in UTF-8");
+    let arguments = ["import", "tests/import/proto/no_package.proto", "--out", folder];
+    let output = zsvc(&arguments);
+    assert_eq!(output.status.code(), Some(2));
+    assert!(text(&output.stderr).contains("is there and differs"), "{}", text(&output.stderr));
+    assert_eq!(fs::read_to_string(&path).expect("the file"), "package mine;\n");
+    assert_eq!(zsvc(&[&arguments[..], &["--force"]].concat()).status.code(), Some(0));
+    assert_eq!(zsvc(&arguments).status.code(), Some(0), "what would be written is there");
+}
+
+#[test]
+fn a_later_descriptor_beside_the_files_does_not_matter() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let google = folder.path().join("google/protobuf");
+    fs::create_dir_all(&google).expect("a new folder");
+    fs::write(google.join("descriptor.proto"), "edition = \"2030\"; what only that has").expect("a new file");
+    let proto = "syntax = \"proto3\"; package a; import \"google/protobuf/descriptor.proto\";\n\
+                extend google.protobuf.FieldOptions { string x = 50000; } message A { string b = 1 [(x) = \"c\"]; }";
+    fs::write(folder.path().join("a.proto"), proto).expect("a new file");
+    let root = folder.path().to_str().expect("a path in UTF-8");
+    import(
+        folder.path().join("a.proto").to_str().expect("a path in UTF-8"),
+        &["-I", root],
+        &folder.path().join("svc"),
+    );
+    assert_eq!(files(&folder.path().join("svc")).len(), 1);
+    let named = google.join("descriptor.proto");
+    let output = zsvc(&["import", named.to_str().expect("a path in UTF-8"), "-I", root, "--out", root]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("describes protobuf itself"), "{}", text(&output.stderr));
+}
+
+#[test]
+fn links_in_a_circle_end() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let proto = folder.path().join("proto");
+    fs::create_dir(&proto).expect("a new folder");
+    fs::write(proto.join("a.proto"), "syntax = \"proto3\"; package a; message A {}").expect("a new file");
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(&proto, proto.join("again")).expect("a new link");
+    import(proto.to_str().expect("a path in UTF-8"), &[], &folder.path().join("svc"));
+    assert_eq!(files(&folder.path().join("svc")).len(), 1);
+}
+
+/// Writes a tree of files, each of which uses types of the ones before.
+fn tree(folder: &Path, count: usize) {
+    for number in 0..count {
+        let others = number.saturating_sub(3)..number;
+        let imports: Vec<String> =
+            others.clone().map(|other| format!("import \"p{other}.proto\";\n")).collect();
+        let field = |other| {
+            format!("  // Of file {other}.\n  p{other}.Message0 of{other} = {};\n", 20 + number - other)
+        };
+        let (imports, fields) = (imports.concat(), others.map(field).collect::<Vec<_>>().concat());
+        let message = |message| {
+            format!(
+                "// A message.\nmessage Message{message} {{\n{fields}  string text = 1; // text\n  oneof kind {{ int32 a = 2; \
+                 string b = 3; }}\n  message Inner {{ repeated bytes data = 1; }}\n  Inner inner = 4;\n}}\n\n"
+            )
+        };
+        let messages = (0..20).map(message).collect::<Vec<_>>().concat();
+        let text = format!("syntax = \"proto3\";\npackage p{number};\n{imports}\n{messages}");
+        fs::write(folder.join(format!("p{number}.proto")), text).expect("a new file");
+    }
+}
+
+#[test]
+fn a_large_tree_is_imported_and_checked_in_time() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (proto, svc) = (folder.path().join("proto"), folder.path().join("svc"));
+    fs::create_dir(&proto).expect("a new folder");
+    tree(&proto, 600);
+    let start = Instant::now();
+    import(proto.to_str().expect("a path in UTF-8"), &[], &svc);
+    let svc = svc.to_str().expect("a path in UTF-8");
+    assert_eq!(zsvc(&["check", svc]).status.code(), Some(0));
+    assert_eq!(zsvc(&["fmt", "--check", svc]).status.code(), Some(0));
+    // Without optimization, and beside other tests, several times what users wait.
+    assert!(start.elapsed() < Duration::from_secs(120), "{:?}", start.elapsed());
+    println!("600 files: {:?}", start.elapsed());
+}

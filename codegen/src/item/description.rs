@@ -1,0 +1,133 @@
+//! What the parts of a type are called, for formats such as JSON: a text that the runtime reads, in the notation of
+//! `zsvc_proto::codec::json`. A text costs a compiler next to nothing; a table or code for each type would not.
+
+use std::fmt::Write as _;
+
+use proc_macro2::TokenStream;
+use quote::quote;
+use zsvc_idl::schema::{Builtin, Field, Payload, Type, TypeId, TypeKind};
+
+use crate::site::Site;
+
+/// Returns the text for a type, and the types that it refers to: the arguments of the runtime's macros. An alias has none.
+pub(crate) fn description(site: Site<'_>, id: TypeId) -> Option<TokenStream> {
+    let mut description = Description { site, text: String::new(), types: Vec::new() };
+    match &site.definition(id).kind {
+        TypeKind::Alias(_) => return None,
+        TypeKind::Struct(structure) => {
+            description.text.push_str("struct");
+            description.fields(&structure.fields);
+        }
+        TypeKind::Enum(values) => {
+            description.text.push_str("enum");
+            for value in values {
+                description.push(format_args!(" {} = {};", value.name, value.number));
+            }
+        }
+        TypeKind::Union(variants) | TypeKind::Error(variants) => {
+            description.text.push_str("union");
+            for variant in variants {
+                description.push(format_args!(" {}", variant.name));
+                description.payload(&variant.payload);
+                description.push(format_args!(" = {};", variant.number));
+            }
+        }
+    }
+    let Description { text, types, .. } = &description;
+    let types = types.iter().map(|id| described(site, *id));
+    Some(quote!(#text #(, #types)*))
+}
+
+/// Returns the path of what has the description of a type: the type, or its form if it is a user's.
+fn described(site: Site<'_>, id: TypeId) -> TokenStream {
+    if site.generation.choices.is_replaced(id) { site.form_path(id) } else { site.path(id) }
+}
+
+struct Description<'a> {
+    site: Site<'a>,
+    text: String,
+    types: Vec<TypeId>,
+}
+
+impl Description<'_> {
+    fn push(&mut self, text: std::fmt::Arguments<'_>) {
+        // A string takes whatever is written to it.
+        let _ = self.text.write_fmt(text);
+    }
+
+    fn fields(&mut self, fields: &[Field]) {
+        for field in fields {
+            self.push(format_args!(" {}: ", field.name));
+            self.ty(&field.ty);
+            let default = if field.default.is_some() { " default" } else { "" };
+            self.push(format_args!(" = {}{default};", field.number));
+        }
+    }
+
+    fn payload(&mut self, payload: &Payload) {
+        match payload {
+            Payload::Nothing => {}
+            Payload::Type { ty, .. } => {
+                self.text.push_str(": ");
+                self.ty(ty);
+            }
+            Payload::Fields(fields) => {
+                self.text.push_str(" {");
+                self.fields(fields);
+                self.text.push_str(" }");
+            }
+        }
+    }
+
+    fn ty(&mut self, ty: &Type) {
+        match self.site.declared(ty) {
+            Type::Builtin(builtin) => self.text.push_str(keyword(*builtin)),
+            Type::List(element) => {
+                self.text.push_str("list<");
+                self.ty(element);
+                self.text.push('>');
+            }
+            Type::Map(key, value) => {
+                self.text.push_str("map<");
+                self.ty(key);
+                self.text.push_str(", ");
+                self.ty(value);
+                self.text.push('>');
+            }
+            Type::Optional(inner) => {
+                self.ty(inner);
+                self.text.push('?');
+            }
+            Type::Named(id) => {
+                let known = self.types.iter().position(|known| known == id);
+                let place = known.unwrap_or_else(|| {
+                    self.types.push(*id);
+                    self.types.len() - 1
+                });
+                self.push(format_args!("#{place}"));
+            }
+        }
+    }
+}
+
+fn keyword(builtin: Builtin) -> &'static str {
+    match builtin {
+        Builtin::Bool => "bool",
+        Builtin::U8 => "u8",
+        Builtin::U16 => "u16",
+        Builtin::U32 => "u32",
+        Builtin::U64 => "u64",
+        Builtin::I8 => "i8",
+        Builtin::I16 => "i16",
+        Builtin::I32 => "i32",
+        Builtin::I64 => "i64",
+        Builtin::F32 => "f32",
+        Builtin::F64 => "f64",
+        Builtin::String => "string",
+        Builtin::Bytes => "bytes",
+        Builtin::Timestamp => "timestamp",
+        Builtin::Duration => "duration",
+        Builtin::Uuid => "uuid",
+        Builtin::Value => "value",
+    }
+}

@@ -1,0 +1,176 @@
+//! From a form with names to that of the wire.
+//!
+//! What can't be read is told with its path. A variant adds no step to a path, as in errors of the wire.
+
+use std::collections::BTreeSet;
+
+use rmpv::Value;
+
+use super::description::{Definition, Description, Field, Payload, Type, Variant};
+use super::found::{Levels, unexpected, unknown};
+use super::options::is_strict;
+use super::{any, scalars};
+use crate::codec::error::DecodeError;
+use crate::codec::path::{index_step, key_step};
+
+/// Returns what a type is on the wire from a value with names.
+pub(in crate::codec) fn read(description: &Description, value: Value) -> Result<Value, DecodeError> {
+    named(description, value, Levels::ALL)
+}
+
+fn named(description: &Description, value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    match description.definition()? {
+        Definition::Struct(fields) => match value {
+            Value::Map(entries) => structure(fields, entries, levels.enter()?),
+            value => Err(unexpected(&value, "an object of fields by name")),
+        },
+        Definition::Enum(values) => enumeration(values, &value),
+        Definition::Union(variants) => union(variants, value, levels.enter()?),
+    }
+}
+
+fn typed(ty: &Type, value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    match ty {
+        Type::Optional(_) if value.is_nil() => Ok(value),
+        Type::Optional(inner) => typed(inner, value, levels),
+        Type::Value => any::read(value, levels),
+        Type::List(element) => list(element, value, levels.enter()?),
+        Type::Map(key, element) => map(key, element, value, levels.enter()?),
+        Type::Named(description) => named(description, value, levels),
+        _ => scalars::read(ty, value),
+    }
+}
+
+fn structure(fields: &[Field], entries: Vec<(Value, Value)>, levels: Levels) -> Result<Value, DecodeError> {
+    let mut values: Vec<Option<Value>> = Vec::new();
+    values.resize_with(fields.last().map_or(0, |last| last.number), || None);
+    let mut given = BTreeSet::new();
+    for (key, value) in entries {
+        let Some(name) = key.as_str() else { return Err(unexpected(&key, "the name of a field")) };
+        let Some(field) = fields.iter().find(|field| field.name == name) else {
+            if is_strict() {
+                return Err(unknown("field", name, fields.iter().map(|field| field.name)));
+            }
+            continue;
+        };
+        if !given.insert(field.number) {
+            return Err(scalars::twice("field", name));
+        }
+        // Null and absence mean the same, and a field that must be there has to say which type it has.
+        if value.is_nil() && !field.is_required() {
+            continue;
+        }
+        let value = typed(&field.ty, value, levels).map_err(|error| error.inside(field.name))?;
+        values[field.number - 1] = Some(value);
+    }
+    if let Some(missing) = fields.iter().find(|field| field.is_required() && !given.contains(&field.number)) {
+        return Err(DecodeError::missing(missing.name));
+    }
+    let last = values.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
+    let values = values.into_iter().take(last).map(|value| value.unwrap_or(Value::Nil));
+    Ok(Value::Array(values.collect()))
+}
+
+/// Returns the number of a name. A number is taken as it is: one of a newer schema has no name here.
+fn enumeration(values: &[(&'static str, u32)], value: &Value) -> Result<Value, DecodeError> {
+    if let Some(number) = value.as_u64().and_then(|number| u32::try_from(number).ok()) {
+        return Ok(number.into());
+    }
+    let Some(name) = value.as_str() else {
+        return Err(unexpected(value, "the name of an enum's value, or its number"));
+    };
+    match values.iter().find(|(known, _)| *known == name) {
+        Some((_, number)) => Ok((*number).into()),
+        None => Err(unknown("enum value", name, values.iter().map(|(name, _)| *name))),
+    }
+}
+
+/// Reads a variant's name alone, or an object of its name and its value.
+fn union(variants: &[Variant], value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    const EXPECTED: &str = "the name of a variant, or an object of its name and its value";
+    let (name, value) = match value {
+        Value::String(name) => (Value::String(name), None),
+        Value::Map(entries) => match <[(Value, Value); 1]>::try_from(entries) {
+            Ok([(name, value)]) => (name, Some(value)),
+            Err(entries) => {
+                let names = entries.len();
+                return Err(DecodeError::new(&format_args!(
+                    "an object of {names} names, expected {EXPECTED}"
+                )));
+            }
+        },
+        value => return Err(unexpected(&value, EXPECTED)),
+    };
+    let Some(name) = name.as_str() else { return Err(unexpected(&name, "the name of a variant")) };
+    if let Some(number) = name.strip_prefix('#') {
+        return by_number(number, value.unwrap_or(Value::Nil), levels);
+    }
+    match variants.iter().find(|variant| variant.name == name) {
+        Some(variant) => {
+            let value = payload(variant, value.unwrap_or(Value::Nil), levels)?;
+            Ok(Value::Array(vec![variant.number.into(), value]))
+        }
+        None => Err(unknown("variant", name, variants.iter().map(|variant| variant.name))),
+    }
+}
+
+/// Reads a variant of a newer schema, as one that does not know it has written it: its value in the form of the wire.
+fn by_number(number: &str, value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    let parsed = scalars::parse_integer(number).and_then(|number| u32::try_from(number).ok());
+    let Some(number) = parsed else {
+        return Err(DecodeError::new(&format_args!(
+            "`#{}` is no number of a variant",
+            crate::text::cut(number, 40)
+        )));
+    };
+    Ok(Value::Array(vec![number.into(), any::read(value, levels)?]))
+}
+
+fn payload(variant: &Variant, value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    match (&variant.payload, value) {
+        (Payload::Nothing, value) if !value.is_nil() && is_strict() => {
+            Err(DecodeError::new(&format_args!("variant `{}` has no value", variant.name)))
+        }
+        (Payload::Nothing, _) => Ok(Value::Nil),
+        (Payload::Type(ty), Value::Nil) if !ty.may_be_absent() => {
+            Err(DecodeError::new(&format_args!("variant `{}` comes without its value", variant.name)))
+        }
+        (Payload::Type(ty), value) => typed(ty, value, levels),
+        (Payload::Fields(fields), Value::Nil) => structure(fields, Vec::new(), levels),
+        (Payload::Fields(fields), Value::Map(entries)) => structure(fields, entries, levels.enter()?),
+        (Payload::Fields(_), value) => Err(unexpected(&value, "an object of fields by name")),
+    }
+}
+
+fn list(element: &Type, value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    let Value::Array(elements) = value else { return Err(unexpected(&value, "a list")) };
+    let elements = elements.into_iter().enumerate().map(|(index, value)| {
+        typed(element, value, levels).map_err(|error| error.inside(&index_step(index)))
+    });
+    elements.collect::<Result<_, _>>().map(Value::Array)
+}
+
+fn map(key: &Type, element: &Type, value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    let Value::Map(entries) = value else { return Err(unexpected(&value, "an object of a map's entries")) };
+    let mut given = BTreeSet::new();
+    let mut read = Vec::with_capacity(entries.len());
+    for (name, value) in entries {
+        let Some(text) = name.as_str().map(str::to_owned) else {
+            return Err(unexpected(&name, "the key of a map"));
+        };
+        let inside = |error: DecodeError| error.inside(&key_step(&text));
+        let key = read_key(key, name, levels).map_err(inside)?;
+        // Two texts may be one key: a uuid in capitals, the name of an enum's value and its number.
+        if !given.insert(key.to_string()) {
+            return Err(scalars::twice("key", &text));
+        }
+        read.push((key, typed(element, value, levels).map_err(inside)?));
+    }
+    Ok(Value::Map(read))
+}
+
+fn read_key(ty: &Type, key: Value, levels: Levels) -> Result<Value, DecodeError> {
+    let Type::Named(description) = ty else { return scalars::read_key(ty, key) };
+    let number = key.as_str().and_then(scalars::parse_integer).and_then(|number| u32::try_from(number).ok());
+    named(description, number.map_or(key, Value::from), levels)
+}

@@ -1,0 +1,151 @@
+//! Descriptions that no schema leads to, types of a user's in the place of generated ones, and values that JSON can't say. All
+//! else is held by the listings of docs/json.md.
+
+use rmpv::Value;
+
+use super::description::{Definition, Description, Malformed};
+use super::{any, found::Levels, read, write};
+
+static SIDE: Description = Description::new("enum Buy = 1; Sell = 2;", &[]);
+static TRADE: Description =
+    Description::new("struct symbol: string = 1; side: #0 = 3; lot: u32? = 4;", &[|| &SIDE]);
+static TREE: Description = Description::new("struct below: list<#0> = 1;", &[|| &TREE]);
+
+fn map(entries: &[(&str, Value)]) -> Value {
+    Value::Map(entries.iter().map(|(name, value)| ((*name).into(), value.clone())).collect())
+}
+
+#[test]
+fn a_text_that_is_no_description_is_an_error() {
+    let texts = [
+        "",
+        "thing",
+        "struct a",
+        "struct a:",
+        "struct a: u8 = 1",
+        "struct a: #0 = 1;",
+        "struct a: u9 = 1;",
+        "struct a: u8 = 0;",
+        "struct a: u8 = 2; b: u8 = 1;",
+        "struct a: list<u8 = 1;",
+        "struct a: map<u8> = 1;",
+        "struct a: u8 = 1; }",
+        "enum A;",
+        "enum A = x;",
+        "union A { b: u8 = 1; = 1;",
+        "union A: = 1;",
+    ];
+    for text in texts {
+        let description = Description::new(text, &[]);
+        assert_eq!(description.definition(), Err(Malformed), "{text:?}");
+        assert!(write(&description, Value::Nil).is_err(), "{text:?}");
+    }
+}
+
+#[test]
+fn a_type_without_parts_has_a_description() {
+    assert_eq!(Description::new("struct", &[]).definition(), Ok(&Definition::Struct(Vec::new())));
+    assert_eq!(Description::new("union", &[]).definition(), Ok(&Definition::Union(Vec::new())));
+}
+
+#[test]
+fn a_struct_that_a_users_type_writes_by_name_is_as_one_by_number() {
+    let by_number = Value::Array(vec!["A".into(), 9.into(), 2.into()]);
+    let by_name = map(&[("side", 2.into()), ("more", 1.into()), ("symbol", "A".into())]);
+    let expected = map(&[("symbol", "A".into()), ("side", "Sell".into())]);
+    assert_eq!(write(&TRADE, by_number), Ok(expected.clone()));
+    assert_eq!(write(&TRADE, by_name), Ok(expected));
+}
+
+#[test]
+fn what_a_users_type_writes_in_another_shape_is_an_error_with_its_path() {
+    let error = write(&TREE, Value::Array(vec![5.into()])).expect_err("no list");
+    assert_eq!(error.to_string(), "below: invalid type: the number `5`, expected a list");
+}
+
+#[test]
+fn holes_are_nil_and_absent_fields_at_the_end_are_left_off() {
+    let read = read(&TRADE, map(&[("side", "Buy".into()), ("symbol", "A".into())]));
+    assert_eq!(read, Ok(Value::Array(vec!["A".into(), Value::Nil, 1.into()])));
+}
+
+#[test]
+fn types_that_hold_themselves_nest_up_to_the_bound() {
+    let mut value = map(&[("below", Value::Array(Vec::new()))]);
+    for _ in 1..64 {
+        value = map(&[("below", Value::Array(vec![value]))]);
+    }
+    assert!(read(&TREE, value.clone()).is_ok());
+    value = map(&[("below", Value::Array(vec![value]))]);
+    assert!(read(&TREE, value).expect_err("too deep").to_string().contains("nested too deep"));
+}
+
+#[test]
+fn any_value_returns() {
+    let values = [
+        Value::Nil,
+        Value::from(-1),
+        Value::F64(f64::NEG_INFINITY),
+        Value::Binary(Vec::new()),
+        Value::Ext(-1, vec![0, 0, 0, 1]),
+        // The number of timestamps, and no timestamp.
+        Value::Ext(-1, vec![1, 2]),
+        Value::Map(Vec::new()),
+        Value::Map(vec![(Value::Nil, Value::Map(vec![(Value::Binary(vec![1]), true.into())]))]),
+        Value::Map(vec![("twice".into(), 1.into()), ("twice".into(), 2.into())]),
+        map(&[("$map", Value::Nil)]),
+        map(&[("$map", map(&[("$int", "5".into())]))]),
+        map(&[("$bytes", 1.into()), ("more", 2.into())]),
+    ];
+    for value in values {
+        let written = any::write(value.clone(), Levels::ALL).expect("a value");
+        assert_eq!(any::read(written, Levels::ALL), Ok(value));
+    }
+}
+
+#[test]
+fn text_that_is_not_utf_8_is_bytes() {
+    let text = rmpv::decode::read_value(&mut &[0xa1, 0xff][..]).expect("a value");
+    assert_eq!(any::write(text, Levels::ALL), Ok(map(&[("$bytes", "/w==".into())])));
+}
+
+#[test]
+fn broken_escapes_are_errors() {
+    let escapes = [
+        ("$bytes", Value::from("!")),
+        ("$bytes", 5.into()),
+        ("$ext", Value::Array(vec![200.into(), "".into()])),
+        ("$ext", Value::Array(vec![1.into()])),
+        ("$float", 1.5.into()),
+        ("$float", "nan".into()),
+        ("$int", "1.5".into()),
+        ("$int", "18446744073709551616".into()),
+        ("$map", map(&[])),
+        ("$map", Value::Array(vec![1.into()])),
+        ("$map", Value::Array(vec![Value::Array(vec![1.into()])])),
+        ("$timestamp", "noon".into()),
+    ];
+    for (name, value) in escapes {
+        let error = any::read(map(&[(name, value.clone())]), Levels::ALL).expect_err(name);
+        assert!(error.to_string().contains(name), "{name} {value}: {error}");
+    }
+}
+
+#[test]
+fn bytes_and_extensions_of_other_formats_are_taken_as_they_are() {
+    static ALL: Description =
+        Description::new("struct data: bytes = 1; at: timestamp = 2; id: uuid = 3;", &[]);
+    let (data, at, id) = (Value::Binary(vec![1]), Value::Ext(-1, vec![0; 4]), Value::Binary(vec![7; 16]));
+    let value = map(&[("data", data.clone()), ("at", at.clone()), ("id", id.clone())]);
+    assert_eq!(read(&ALL, value), Ok(Value::Array(vec![data, at, id])));
+}
+
+#[test]
+fn a_timestamp_by_itself_is_text_for_people() {
+    use crate::codec::Timestamp;
+    let value = rmpv::ext::to_value(Timestamp::EPOCH).expect("a value");
+    assert_eq!(value, Value::from("1970-01-01T00:00:00Z"));
+    assert_eq!(rmpv::ext::from_value(value).ok(), Some(Timestamp::EPOCH));
+    assert!(rmpv::ext::from_value::<Timestamp>("noon".into()).is_err());
+    assert_eq!(rmp_serde::to_vec(&Timestamp::EPOCH).ok(), Some(vec![0xd6, 0xff, 0, 0, 0, 0]));
+}

@@ -1,0 +1,102 @@
+//! From the form of the wire to one with names.
+
+use rmpv::Value;
+
+use super::description::{Definition, Description, Field, Payload, Type, Variant};
+use super::found::{Levels, unexpected};
+use super::{any, scalars};
+use crate::codec::error::DecodeError;
+
+/// Returns a value with names from what a type is on the wire.
+pub(in crate::codec) fn write(description: &Description, value: Value) -> Result<Value, DecodeError> {
+    named(description, value, Levels::ALL)
+}
+
+fn named(description: &Description, value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    match description.definition()? {
+        Definition::Struct(fields) => structure(fields, value, levels.enter()?),
+        Definition::Enum(values) => Ok(enumeration(values, value)),
+        Definition::Union(variants) => union(variants, value, levels.enter()?),
+    }
+}
+
+fn typed(ty: &Type, value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    match ty {
+        Type::Optional(_) if value.is_nil() => Ok(value),
+        Type::Optional(inner) => typed(inner, value, levels),
+        Type::Value => any::write(value, levels),
+        Type::List(element) => list(element, value, levels.enter()?),
+        Type::Map(key, element) => map(key, element, value, levels.enter()?),
+        Type::Named(description) => named(description, value, levels),
+        _ => scalars::write(ty, value),
+    }
+}
+
+/// Leaves absent fields out. A type of a user's in the place of a struct may write names itself.
+fn structure(fields: &[Field], value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    let mut values = match value {
+        Value::Array(values) => values,
+        Value::Map(mut entries) => {
+            let mut value_of = |field: &Field| {
+                let entry = entries.iter_mut().find(|(key, _)| key.as_str() == Some(field.name));
+                entry.map_or(Value::Nil, |(_, value)| std::mem::replace(value, Value::Nil))
+            };
+            let mut values = Vec::new();
+            for field in fields {
+                values.resize(field.number, Value::Nil);
+                values[field.number - 1] = value_of(field);
+            }
+            values
+        }
+        value => return Err(unexpected(&value, "a struct")),
+    };
+    let mut entries = Vec::with_capacity(fields.len());
+    for field in fields {
+        let Some(value) = values.get_mut(field.number - 1) else { break };
+        let value = std::mem::replace(value, Value::Nil);
+        if value.is_nil() && field.ty != Type::Value {
+            continue;
+        }
+        let value = typed(&field.ty, value, levels).map_err(|error| error.inside(field.name))?;
+        entries.push((field.name.into(), value));
+    }
+    Ok(Value::Map(entries))
+}
+
+/// Returns the name of a number, or the number if this side has no name for it.
+fn enumeration(values: &[(&'static str, u32)], value: Value) -> Value {
+    let known = values.iter().find(|(_, number)| value.as_u64() == Some((*number).into()));
+    known.map_or(value, |(name, _)| (*name).into())
+}
+
+fn union(variants: &[Variant], value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    let Value::Array(parts) = value else { return Err(unexpected(&value, "a union")) };
+    let mut parts = parts.into_iter();
+    let (number, value) = (parts.next().unwrap_or(Value::Nil), parts.next().unwrap_or(Value::Nil));
+    let known = variants.iter().find(|variant| number.as_u64() == Some(variant.number.into()));
+    let Some(variant) = known else {
+        return Ok(Value::Map(vec![(format!("#{number}").into(), any::write(value, levels)?)]));
+    };
+    let value = match &variant.payload {
+        Payload::Nothing => return Ok(variant.name.into()),
+        Payload::Type(ty) => typed(ty, value, levels)?,
+        Payload::Fields(_) if value.is_nil() => Value::Map(Vec::new()),
+        Payload::Fields(fields) => structure(fields, value, levels)?,
+    };
+    Ok(Value::Map(vec![(variant.name.into(), value)]))
+}
+
+fn list(element: &Type, value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    let Value::Array(elements) = value else { return Err(unexpected(&value, "a list")) };
+    let elements = elements.into_iter().map(|value| typed(element, value, levels));
+    elements.collect::<Result<_, _>>().map(Value::Array)
+}
+
+fn map(key: &Type, element: &Type, value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    let Value::Map(entries) = value else { return Err(unexpected(&value, "a map")) };
+    let entries = entries.into_iter().map(|(name, value)| {
+        let name = scalars::write_key(typed(key, name, levels)?)?;
+        Ok((name, typed(element, value, levels)?))
+    });
+    entries.collect::<Result<_, _>>().map(Value::Map)
+}
