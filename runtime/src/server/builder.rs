@@ -55,11 +55,11 @@ impl ServerBuilder {
     }
 
     /// Adds an endpoint to listen at: `tcp://127.0.0.1:7100`, `tcp://[::1]:7100`, `tcp://*:7100`, `tcp://127.0.0.1:*` for any
-    /// free port, `ipc:///run/tape.sock`, `ipc://@tape` for an abstract name of Linux, `inproc://tape`. May be called several
-    /// times.
+    /// free port, `tcp://localhost:7100`, `tcp://eth0:7100` for the first address of a network interface of Unix,
+    /// `ipc:///run/tape.sock`, `ipc://@tape` for an abstract name of Linux, `inproc://tape`. May be called several times.
     ///
-    /// The file of a Unix socket goes with its server. [`Engine::Zmtp`] takes over a file that a server has left behind, and
-    /// refuses to bind where one listens; [`Engine::Libzmq`] takes over either. Clients of an `inproc` endpoint are channels of
+    /// The file of a Unix socket goes with its server. A file that a server has left behind is taken over; where a server listens,
+    /// or where a file is no socket, [`listen`](Self::listen) fails. Clients of an `inproc` endpoint are channels of
     /// the same process with the same engine.
     pub fn bind(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());

@@ -6,18 +6,24 @@
 //!   transports of their own.
 //! - [`memory`]: queues within the process, on tokio's clock, with the faults that a test asks for: for
 //!   [`crate::Channel::local`] and [`crate::testing`].
+//! - [`address`]: what an endpoint says; [`listen`] and [`unix`]: the sockets at which servers listen. They are the same for every
+//!   engine.
 //! - [`SendWindow`] and [`SendReceipt`]: the number of bytes sent to a peer that the transport still holds.
 //!
 //! A transport never blocks. Its `poll_changed` reports that something may have changed since the last call, and not
 //! what. So a driver drains its transport until there is nothing left, and only then waits. Sending may consume the
 //! signal of a message that has arrived, as it may with libzmq, so a driver receives once more after it has sent.
 
+pub(crate) mod address;
 mod frame_assembler;
 #[cfg(all(feature = "libzmq", unix))]
 pub(crate) mod libzmq;
+mod listen;
 pub(crate) mod memory;
 mod receipt;
 mod route;
+#[cfg(unix)]
+mod unix;
 pub(crate) mod zmtp;
 
 pub(crate) use receipt::{RECEIPT_STEP_BYTES, SendReceipt, SendWindow};

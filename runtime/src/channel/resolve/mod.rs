@@ -12,9 +12,11 @@ pub(super) use name::Name;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+
+use crate::transport::address::{Address, Host};
 
 /// Finds the addresses of a name. By default the system does; see
 /// [`ChannelBuilder::resolver`](crate::ChannelBuilder::resolver).
@@ -76,13 +78,13 @@ impl fmt::Debug for Resolver {
     }
 }
 
-/// Returns the name and the port of an endpoint that has a name: `tcp://tape.example:7100`. Any other form is for the transport
-/// to understand.
-pub(super) fn named(endpoint: &str) -> Option<(&str, u16)> {
-    let (name, port) = endpoint.strip_prefix("tcp://")?.rsplit_once(':')?;
-    let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
-    let port = port.parse().ok().filter(|port| *port > 0)?;
-    (is_name && !name.is_empty() && name.parse::<Ipv4Addr>().is_err()).then_some((name, port))
+/// Returns the name and the port of an endpoint that has a name: `tcp://tape.example:7100`. Any other is for the transport to
+/// understand, or to refuse.
+pub(super) fn named(endpoint: &str) -> Option<(String, u16)> {
+    match Address::to_connect(endpoint) {
+        Ok(Address::Tcp { host: Host::Name(name), port }) => Some((name, port)),
+        Ok(_) | Err(_) => None,
+    }
 }
 
 /// What keeps a name's calls waiting until it was looked up.
@@ -94,8 +96,8 @@ mod tests {
 
     #[test]
     fn only_names_are_looked_up() {
-        assert_eq!(named("tcp://tape.example:7100"), Some(("tape.example", 7100)));
-        assert_eq!(named("tcp://localhost:1"), Some(("localhost", 1)));
+        assert_eq!(named("tcp://tape.example:7100"), Some(("tape.example".to_owned(), 7100)));
+        assert_eq!(named("tcp://localhost:1"), Some(("localhost".to_owned(), 1)));
         for endpoint in [
             "tcp://10.0.0.1:7100",
             "tcp://[::1]:7100",

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use super::{Watched, context};
+use super::{Watched, context, uninterrupted};
 use crate::transport::{LinkEvent, NO_HANDSHAKE, TransportError};
 
 /// Receives the events of one socket.
@@ -17,24 +17,62 @@ const HANDSHAKE_FAILED: u16 = zmq::SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as u1
     | zmq::SocketEvent::HANDSHAKE_FAILED_PROTOCOL as u16
     | zmq::SocketEvent::HANDSHAKE_FAILED_AUTH as u16;
 
+/// Waits for the end of a socket's listeners, which libzmq's own thread closes.
+pub(super) struct Closing {
+    events: zmq::Socket,
+}
+
+/// Maximum time to wait for each listener. libzmq's thread takes well below a millisecond, unless it has much else to do.
+const CLOSING_MS: i32 = 500;
+
+impl Closing {
+    /// Begins to watch a socket. [`Monitor::stop`] is to be called before this is dropped.
+    pub(super) fn of(socket: &mut zmq::Socket) -> Result<Self, TransportError> {
+        let events = begin(socket, zmq::SocketEvent::CLOSED as u16)?;
+        events.set_rcvtimeo(CLOSING_MS).inspect_err(|_| Monitor::stop(socket))?;
+        Ok(Self { events })
+    }
+
+    /// Waits until this many listeners were closed, for a bounded time.
+    pub(super) fn wait(&self, listeners: usize) {
+        for _ in 0..listeners {
+            if uninterrupted(|| self.events.recv_multipart(0)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Has libzmq report events of a socket to the one that is returned.
+fn begin(socket: &mut zmq::Socket, which: u16) -> Result<zmq::Socket, TransportError> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let endpoint = format!("inproc://zsvc-monitor-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    socket.monitor(&endpoint, i32::from(which))?;
+    listen(&endpoint).inspect_err(|_| Monitor::stop(socket))
+}
+
+fn listen(endpoint: &str) -> Result<zmq::Socket, TransportError> {
+    let events = context().socket(zmq::PAIR)?;
+    // Events that are not read are no loss: the socket goes with its driver.
+    events.set_linger(0)?;
+    // No bound: libzmq's own thread waits if there is no room for an event, and user code may keep the driver from reading.
+    // Events come no faster than connections are tried.
+    events.set_rcvhwm(0)?;
+    events.connect(endpoint)?;
+    Ok(events)
+}
+
 impl Monitor {
     /// Watches a socket that is not connected yet.
     pub(super) fn new(socket: &mut zmq::Socket) -> Result<Self, TransportError> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let endpoint = format!("inproc://zsvc-monitor-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        socket.monitor(&endpoint, i32::from(CONNECTED | DISCONNECTED | HANDSHAKE_FAILED))?;
-        Self::listen(&endpoint).inspect_err(|_| Self::stop(socket))
-    }
-
-    fn listen(endpoint: &str) -> Result<Self, TransportError> {
-        let events = context().socket(zmq::PAIR)?;
-        // Events that are not read are no loss: the socket goes with its driver.
-        events.set_linger(0)?;
-        // No bound: libzmq's own thread waits if there is no room for an event, and user code may keep the driver from reading.
-        // Events come no faster than connections are tried.
-        events.set_rcvhwm(0)?;
-        events.connect(endpoint)?;
-        Ok(Self { events: Watched::new(events)? })
+        let events = begin(socket, CONNECTED | DISCONNECTED | HANDSHAKE_FAILED)?;
+        match Watched::new(events) {
+            Ok(events) => Ok(Self { events }),
+            Err(error) => {
+                Self::stop(socket);
+                Err(error)
+            }
+        }
     }
 
     /// Ends libzmq's reports on a socket. Must be called before the monitor is dropped: libzmq's own thread, which carries all

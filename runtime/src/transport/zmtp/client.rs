@@ -14,13 +14,13 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 use zsvc_proto::zmtp::SocketType;
 
-use super::address::{Address, Host};
 use super::inproc;
 use super::link::{Closed, Link};
 use super::stream::Stream;
-#[cfg(unix)]
-use super::unix;
 use crate::flush::CallerSender;
+use crate::transport::address::{Address, Host};
+#[cfg(unix)]
+use crate::transport::unix;
 use crate::transport::{
     ClientTransport, Delivered, LinkConfig, LinkEvent, NO_HANDSHAKE, Sent, TransportError,
 };

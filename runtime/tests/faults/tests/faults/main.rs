@@ -2,6 +2,7 @@
 //! these tests.
 
 mod crowds;
+mod endpoints;
 mod engines;
 mod handlers;
 mod link;
