@@ -91,7 +91,8 @@ impl ChannelBuilder {
     }
 
     /// Makes calls fail at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is
-    /// connected. By default, calls wait for a server within their deadline.
+    /// connected. By default, calls wait for a server within their deadline. [`connect`](Self::connect) fails then as soon as it has
+    /// tried each endpoint, or each address of its name, in vain.
     pub fn fail_fast(mut self) -> Self {
         self.config.wait_for_ready = false;
         self
@@ -135,7 +136,9 @@ impl ChannelBuilder {
     /// Connects, and waits until one of the servers has answered.
     ///
     /// # Errors
-    /// An endpoint is invalid, or no server has answered within the connect timeout.
+    /// - `invalid_argument`: an endpoint is invalid, or there is none.
+    /// - `unavailable`: no server has answered within the connect timeout. The message says of each endpoint what is there: nothing,
+    ///   something that speaks no ZeroMQ, or something that speaks it and is no server of zsvc.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, no connection is left.

@@ -87,6 +87,26 @@ impl Connection {
         self.lock().session.set_trouble(why);
     }
 
+    /// Says that a try to connect has failed, and why. Collects the tasks that wait for that.
+    pub(crate) fn handle_unreachable(&self, why: impl Into<String>, wakers: &mut Vec<Waker>) {
+        self.collecting(wakers, |session| session.handle_unreachable(why));
+    }
+
+    /// Says how far a try to connect has come.
+    pub(crate) fn handle_underway(&self, what: &str) {
+        self.lock().session.handle_underway(what);
+    }
+
+    /// Returns why there is no connection, if a try to connect has failed since it was last up.
+    pub(crate) fn failure(&self) -> Option<Status> {
+        self.lock().session.failure()
+    }
+
+    /// Reports whether a name has led to addresses, so that it is these that count.
+    pub(crate) fn is_found_name(&self) -> bool {
+        self.link() == Link::None && self.lock().session.trouble().is_none()
+    }
+
     /// Says that nothing is known to keep it from coming up. Returns whether something was.
     pub(crate) fn clear_trouble(&self) -> bool {
         self.lock().session.clear_trouble()

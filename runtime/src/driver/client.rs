@@ -210,7 +210,8 @@ impl<T: ClientTransport> ClientDriver<T> {
                     self.connection.set_caller_sender(None);
                     self.connection.handle_disconnected(&mut self.wakers);
                 }
-                LinkEvent::Unreachable(why) => self.connection.set_trouble(why),
+                LinkEvent::Underway(what) => self.connection.handle_underway(what),
+                LinkEvent::Unreachable(why) => self.connection.handle_unreachable(why, &mut self.wakers),
             }
         }
         Ok(())

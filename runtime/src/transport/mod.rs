@@ -137,6 +137,8 @@ pub(crate) enum LinkEvent {
     Connected,
     /// The connection is down; the transport tries to bring it up again.
     Disconnected,
+    /// The connection is not up yet; this is how far it has come.
+    Underway(&'static str),
     /// The connection does not come up, for this reason; the transport tries again.
     Unreachable(String),
 }
@@ -227,6 +229,9 @@ pub(crate) struct LinkConfig {
     /// Time that a peer has to answer a heartbeat before its connection is considered dead.
     pub(crate) silence: Duration,
 }
+
+/// What is known of a connection once something has accepted it.
+pub(crate) const ACCEPTED: &str = "what listens there has not completed the ZeroMQ handshake yet";
 
 /// Reason for a connection that does not come up although something listens.
 pub(crate) const NO_HANDSHAKE: &str = "what listens there does not complete the ZeroMQ handshake";

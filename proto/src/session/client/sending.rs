@@ -176,7 +176,7 @@ impl Session {
 
     /// Returns why there is no connection.
     #[cold]
-    fn not_connected(&self, what: &str) -> Status {
+    pub(super) fn not_connected(&self, what: &str) -> Status {
         let endpoint = &self.config.endpoint;
         let (cause, why) = match (self.phase.get(), &self.trouble) {
             (Phase::GoingAway { .. } | Phase::Retiring, _) => {

@@ -69,6 +69,8 @@ pub struct Session {
     pub(super) was_up: bool,
     /// What last kept the connection from coming up.
     pub(super) trouble: Option<String>,
+    /// Whether a try to connect has failed since the connection was last up.
+    pub(super) has_failed: bool,
     pub(super) events: VecDeque<Event>,
     pub(super) config: Config,
 }
@@ -107,6 +109,7 @@ impl Session {
             has_sent: false,
             was_up: config.is_connected,
             trouble: None,
+            has_failed: false,
             events: VecDeque::new(),
             config,
         }

@@ -22,7 +22,7 @@ use crate::transport::address::{Address, Host};
 #[cfg(unix)]
 use crate::transport::unix;
 use crate::transport::{
-    ClientTransport, Delivered, LinkConfig, LinkEvent, NO_HANDSHAKE, Sent, TransportError,
+    ACCEPTED, ClientTransport, Delivered, LinkConfig, LinkEvent, NO_HANDSHAKE, Sent, TransportError,
 };
 use crate::wire::Message;
 
@@ -102,6 +102,7 @@ impl ZmtpClient {
                     Poll::Ready(Ok(stream)) => {
                         let link = Box::new(Link::new(stream, SocketType::Dealer, self.config));
                         self.state = State::Linked { link, is_lost: false };
+                        self.events.push_back(LinkEvent::Underway(ACCEPTED));
                     }
                     Poll::Ready(Err(error)) => {
                         self.events.push_back(LinkEvent::Unreachable(error.to_string()));
