@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::Channel;
 use super::connect::{self, keep_names_up};
 use super::resolve::{Resolve, Resolver, named};
+use crate::clock::{LEAST, bounded};
 use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Retry};
 use crate::engine::Engine;
 use crate::middleware::ClientMiddleware;
@@ -38,8 +39,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets the deadline of calls that are answered once, where neither the call nor its method sets one. Past it, a call fails
-    /// with `deadline_exceeded`. 30 s by default.
+    /// Sets the deadline of calls without streams, where neither the call nor its method sets one. Past it, a call fails with
+    /// `deadline_exceeded`. 30 s by default; calls with a stream have none.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.config.deadline = Some(deadline);
         self
@@ -51,9 +52,10 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets how long [`ChannelBuilder::connect`] waits for the first server to answer; then it fails. 5 s by default.
+    /// Sets how long [`ChannelBuilder::connect`] waits for the first server to answer; then it fails. 5 s by default, at
+    /// least 1 ms.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.config.connect_timeout = timeout;
+        self.config.connect_timeout = bounded(timeout, LEAST);
         self
     }
 
@@ -67,7 +69,7 @@ impl ChannelBuilder {
     /// Sets the maximum size of encoded parameters, of an answer and of an item, in bytes. A call with larger ones fails with
     /// `resource_exhausted`. 16 MiB by default.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
-        self.config.message_size = bytes;
+        self.config.message_size = bytes.max(1);
         self
     }
 
@@ -86,7 +88,7 @@ impl ChannelBuilder {
     /// On [`Engine::Zmtp`], the server is asked once it has sent nothing for the interval, and each byte that arrives is a sign of
     /// life. On [`Engine::Libzmq`], this is `ZMQ_HEARTBEAT_IVL`, and only whole frames count.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
-        self.config.heartbeat = interval;
+        self.config.heartbeat = bounded(interval, LEAST);
         self
     }
 
@@ -116,14 +118,14 @@ impl ChannelBuilder {
     /// heartbeats in their place. A server whose handlers keep all its threads busy answers no ping either, so the timeout is
     /// long: 60 s by default, at least 4 ms.
     pub fn server_timeout(mut self, timeout: Duration) -> Self {
-        self.config.server_timeout = Some(timeout.max(Duration::from_millis(4)));
+        self.config.server_timeout = Some(bounded(timeout, 4 * LEAST));
         self
     }
 
     /// Sets the interval at which the names of endpoints are looked up again. 30 s by default, at least 1 ms. A name without any
     /// connected address is looked up sooner, up to twice a second.
     pub fn lookup_interval(mut self, interval: Duration) -> Self {
-        self.config.lookup_interval = interval.max(Duration::from_millis(1));
+        self.config.lookup_interval = bounded(interval, LEAST);
         self
     }
 

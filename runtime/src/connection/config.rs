@@ -20,7 +20,7 @@ pub(crate) struct Config {
     pub(crate) stream_window: u64,
     /// How often a silent server is asked for a sign of life.
     pub(crate) heartbeat: Duration,
-    /// The deadline of a call that answers once and sets none.
+    /// The deadline of a call without streams that sets none.
     pub(crate) deadline: Option<Duration>,
     /// How long connecting may take.
     pub(crate) connect_timeout: Duration,

@@ -16,6 +16,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
+use crate::middleware::{Caught, Panicked};
 use crate::transport::address::{Address, Host};
 
 /// Finds the addresses of a name. By default the system does; see
@@ -24,7 +25,7 @@ pub trait Resolve: Send + Sync + 'static {
     /// Returns the addresses at which servers of this name listen, with the port of each. Their order means nothing.
     ///
     /// # Errors
-    /// The addresses can't be found. The channel keeps those that it knows, and asks again.
+    /// The addresses can't be found. The channel keeps those that it knows, and asks again; so it does after a panic.
     fn resolve(&self, name: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 }
 
@@ -55,8 +56,10 @@ impl Resolve for System {
 pub(super) struct Resolver(Arc<dyn AnyResolve>);
 
 impl Resolver {
-    fn lookup<'a>(&'a self, name: &'a str, port: u16) -> Lookup<'a> {
-        self.0.resolve(name, port)
+    /// Asks the resolver. It is a user's, and may panic: that fails the lookup alone.
+    async fn lookup(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let asked = Box::pin(async { self.0.resolve(name, port).await });
+        Caught(asked).await.unwrap_or_else(|Panicked| Err(io::Error::other("the resolver has panicked")))
     }
 }
 

@@ -22,6 +22,7 @@ mod middleware;
 mod mocks;
 mod names;
 mod one_way;
+mod options;
 mod outcomes;
 mod overlap;
 mod raw;
