@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::Channel;
 use super::connect::{self, keep_names_up};
 use super::resolve::{Resolve, Resolver, named};
@@ -152,17 +154,19 @@ impl ChannelBuilder {
     }
 
     /// Connects without waiting: calls wait, within their deadline, until the server is there. Must be called within a
-    /// tokio runtime.
+    /// tokio runtime, in which the connections are then. Calls may be awaited in it, in another, or without any.
     ///
     /// # Errors
-    /// There is no endpoint, or one is invalid.
-    pub fn connect_lazy(self) -> Result<Channel, Status> {
+    /// There is no endpoint, or one is invalid; or there is no runtime.
+    pub fn connect_lazy(mut self) -> Result<Channel, Status> {
         if self.endpoints.is_empty() {
             return Err(Status::invalid_argument(
                 "the channel has no endpoint; call `endpoint`, for example with `tcp://127.0.0.1:7100`",
             )
             .not_sent());
         }
+        let runtime = Handle::try_current().map_err(|_| no_runtime())?;
+        self.config.runtime = Some(runtime);
         let counters = Arc::<ChannelCounters>::default();
         let mut given = Given(Vec::with_capacity(self.endpoints.len()));
         for endpoint in self.endpoints {
@@ -176,6 +180,12 @@ impl ChannelBuilder {
         keep_names_up(&endpoints, &self.resolver);
         Ok(Channel::of(endpoints))
     }
+}
+
+fn no_runtime() -> Status {
+    let what = "a channel is connected within a tokio runtime, and there is none here; connect in one of its tasks, or \
+                after `Runtime::enter`";
+    Status::failed_precondition(what).not_sent()
 }
 
 /// Connections of a channel that is being created. If one can't be created, dropping this closes those before it.

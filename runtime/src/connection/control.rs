@@ -4,7 +4,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use super::connection::{Connection, Link};
-use crate::clock;
+use crate::clock::{self, runtime_ended};
 use crate::session::client::{HealthState, Phase, Session};
 use crate::status::Status;
 
@@ -74,6 +74,12 @@ impl Connection {
         let now = clock::now();
         self.with(|session| session.close(why, now));
         self.notify.notify();
+    }
+
+    /// Closes the connection as its driver ends: for good, or with its runtime if it was not closed before. A driver may also panic,
+    /// by a user's waker.
+    pub(crate) fn close_with_runtime(&self) {
+        self.close_now((!std::thread::panicking()).then(runtime_ended));
     }
 
     /// Takes no new calls, and ends once it is idle.

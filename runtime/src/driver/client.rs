@@ -265,7 +265,7 @@ impl<T> Drop for ClientDriver<T> {
     fn drop(&mut self) {
         // The runtime shuts down, or the channel was closed: no task may go on waiting.
         self.connection.set_caller_sender(None);
-        self.connection.close_now(None);
+        self.connection.close_with_runtime();
         self.wakers.drain(..).for_each(Waker::wake);
     }
 }

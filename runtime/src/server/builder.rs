@@ -4,6 +4,8 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::error::ServeError;
 use super::serving::{AnyDriver, Server};
 use crate::clock::{LEAST, bounded};
@@ -189,20 +191,21 @@ impl ServerBuilder {
     }
 
     /// Binds the endpoints. Clients may connect from then on, and are answered once the server serves. Must be called
-    /// within a tokio runtime.
+    /// within a tokio runtime, in which the server then runs.
     ///
     /// # Errors
-    /// There is no endpoint, one can't be bound, or two services have a method of the same name.
+    /// There is no endpoint, no runtime, one can't be bound, or two services have a method of the same name.
     pub fn listen(self) -> Result<Server, ServeError> {
         if self.endpoints.is_empty() {
             return Err(ServeError::NoEndpoint);
         }
+        let runtime = Handle::try_current().map_err(|_| ServeError::NoRuntime)?;
         let link = self.config.link();
         let (addresses, grace, engine) = (self.endpoints.clone(), self.grace, self.engine);
         let core = self.into_core()?;
         let shared = Arc::clone(&core.shared);
         let (driver, endpoints) = bind(engine, &addresses, link, core)?;
-        Ok(Server::new(driver, shared, grace, endpoints))
+        Ok(Server::new(driver, runtime, shared, grace, endpoints))
     }
 
     /// Creates the server without its sockets.

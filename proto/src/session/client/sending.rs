@@ -158,7 +158,7 @@ impl Session {
     #[inline]
     fn refusal(&self, wait: Wait, now: Instant) -> Option<Status> {
         if self.phase.get() == Phase::Closed {
-            return Some(closed());
+            return Some(self.closed_by.clone().unwrap_or_else(closed));
         }
         if !self.phase.is_ready() && !wait.for_ready {
             return Some(self.not_connected("there is no connection to"));

@@ -28,6 +28,7 @@ mod overlap;
 mod raw;
 mod relay;
 mod retries;
+mod runtimes;
 mod scripted;
 mod shutdown;
 mod support;
