@@ -95,6 +95,6 @@ impl PendingCall {
         let (method, metadata, trace) = (self.method(), self.take_metadata(), self.take_trace());
         let until = deadline.map(|deadline| tokio::time::Instant::from_std(deadline.at));
         let request = ClientRequest { method, metadata, deadline: until, traffic, trace };
-        Some(stack.around(request, deadline))
+        Some(stack.around(request, deadline, self.runtime()))
     }
 }

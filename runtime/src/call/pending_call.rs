@@ -5,8 +5,10 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
+use tokio::runtime::Handle;
+
 use super::request::{Request, TimeLimit};
-use crate::clock;
+use crate::clock::{self, Timer};
 use crate::codec::Encode;
 use crate::connection::{Connection, Endpoints, OverlapPermit, Retry, SendPermit};
 use crate::metadata::{Metadata, MetadataValue};
@@ -161,6 +163,16 @@ impl PendingCall {
         self.request.method().is_idempotent()
     }
 
+    /// Returns the runtime in which the channel was connected, if that is known.
+    pub(super) fn runtime(&self) -> Option<Handle> {
+        self.endpoints.config.runtime.clone()
+    }
+
+    /// Returns a timer that is there wherever the call is awaited.
+    pub(super) fn timer(&self, at: Instant) -> Timer {
+        Timer::until(at, self.endpoints.config.runtime.as_ref())
+    }
+
     pub(super) fn retry(&self) -> Retry {
         self.endpoints.config.retry
     }
@@ -309,7 +321,8 @@ impl PendingCall {
             }
         };
         let for_ready = self.request.waits_for_ready(config);
-        let overlap = self.endpoints.overlaps.begin(self.request.method(), deadline)?;
+        let overlap =
+            self.endpoints.overlaps.begin(self.request.method(), deadline, config.runtime.as_ref())?;
         self.dispatch = Dispatch::Queued(None);
         let chosen = self.endpoints.pick(now);
         self.route = Some(Route { chosen, wait: Wait { deadline, for_ready }, overlap });

@@ -126,11 +126,11 @@ fn inherited() -> Option<Instant> {
     inherited_deadline().map(tokio::time::Instant::into_std)
 }
 
-/// Returns the channel's deadline for calls that are answered once: a stream may go on for as long as both sides like.
+/// Returns the channel's deadline for calls without streams: a stream may go on for as long as both sides like.
 fn channel_default(method: &Method, config: &Config) -> Option<Duration> {
     match method.kind() {
-        MethodKind::Unary | MethodKind::OneWay | MethodKind::ClientStream => config.deadline,
-        MethodKind::ServerStream | MethodKind::Bidirectional => None,
+        MethodKind::Unary | MethodKind::OneWay => config.deadline,
+        MethodKind::ClientStream | MethodKind::ServerStream | MethodKind::Bidirectional => None,
     }
 }
 

@@ -6,13 +6,12 @@
 use std::marker::PhantomData;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
-
-use tokio::time::{Sleep, sleep};
+use std::time::Duration;
 
 use super::handle::GIVEN_UP;
 use super::layer::{Layer, LayeredCall, poll_around};
 use super::pending_call::PendingCall;
-use crate::clock;
+use crate::clock::{self, Timer};
 use crate::codec::{self, Body, Form};
 use crate::connection::{Verdict, classify};
 use crate::middleware::ClientRequest;
@@ -92,7 +91,7 @@ enum Stage {
     /// the id could belong to another call there.
     InFlight(u32),
     /// The last attempt has failed; the next is made after this pause.
-    Pausing(Pin<Box<Sleep>>),
+    Pausing(Timer),
 }
 
 impl Attempts {
@@ -128,8 +127,11 @@ impl Attempts {
                     if let Poll::Ready(Err(status)) = self.call.poll_overlap(context) {
                         return Poll::Ready(Err(self.for_all_attempts(Failure::Status(status))));
                     }
-                    ready!(pause.as_mut().poll(context));
+                    let paused = ready!(pause.poll(context));
                     self.stage = Stage::Sending;
+                    if let Err(status) = paused {
+                        return Poll::Ready(Err(self.for_all_attempts(Failure::Status(status))));
+                    }
                 }
             }
         }
@@ -177,7 +179,7 @@ impl Attempts {
             if self.call.time_left(now).is_some_and(|left| left <= pause) || !self.call.take_retry(now) {
                 return Err(failure);
             }
-            self.stage = Stage::Pausing(Box::pin(sleep(pause)));
+            self.stage = Stage::Pausing(self.call.timer(now + clock::bounded(pause, Duration::ZERO)));
         }
         self.may_have_run |= outcome(&failure) != Outcome::NotSent;
         self.call.prepare_retry();

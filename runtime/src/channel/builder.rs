@@ -3,9 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::Channel;
 use super::connect::{self, keep_names_up};
 use super::resolve::{Resolve, Resolver, named};
+use crate::clock::{LEAST, bounded};
 use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Retry};
 use crate::engine::Engine;
 use crate::middleware::ClientMiddleware;
@@ -38,8 +41,8 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets the deadline of calls that are answered once, where neither the call nor its method sets one. Past it, a call fails
-    /// with `deadline_exceeded`. 30 s by default.
+    /// Sets the deadline of calls without streams, where neither the call nor its method sets one. Past it, a call fails with
+    /// `deadline_exceeded`. 30 s by default; calls with a stream have none.
     pub fn deadline(mut self, deadline: Duration) -> Self {
         self.config.deadline = Some(deadline);
         self
@@ -51,9 +54,10 @@ impl ChannelBuilder {
         self
     }
 
-    /// Sets how long [`ChannelBuilder::connect`] waits for the first server to answer; then it fails. 5 s by default.
+    /// Sets how long [`ChannelBuilder::connect`] waits for the first server to answer; then it fails. 5 s by default, at
+    /// least 1 ms.
     pub fn connect_timeout(mut self, timeout: Duration) -> Self {
-        self.config.connect_timeout = timeout;
+        self.config.connect_timeout = bounded(timeout, LEAST);
         self
     }
 
@@ -67,7 +71,7 @@ impl ChannelBuilder {
     /// Sets the maximum size of encoded parameters, of an answer and of an item, in bytes. A call with larger ones fails with
     /// `resource_exhausted`. 16 MiB by default.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
-        self.config.message_size = bytes;
+        self.config.message_size = bytes.max(1);
         self
     }
 
@@ -86,12 +90,13 @@ impl ChannelBuilder {
     /// On [`Engine::Zmtp`], the server is asked once it has sent nothing for the interval, and each byte that arrives is a sign of
     /// life. On [`Engine::Libzmq`], this is `ZMQ_HEARTBEAT_IVL`, and only whole frames count.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
-        self.config.heartbeat = interval;
+        self.config.heartbeat = bounded(interval, LEAST);
         self
     }
 
     /// Makes calls fail at once, with `unavailable` and the outcome [`NotSent`](crate::Outcome::NotSent), where no server is
-    /// connected. By default, calls wait for a server within their deadline.
+    /// connected. By default, calls wait for a server within their deadline. [`connect`](Self::connect) fails then as soon as it has
+    /// tried each endpoint, or each address of its name, in vain.
     pub fn fail_fast(mut self) -> Self {
         self.config.wait_for_ready = false;
         self
@@ -115,14 +120,14 @@ impl ChannelBuilder {
     /// heartbeats in their place. A server whose handlers keep all its threads busy answers no ping either, so the timeout is
     /// long: 60 s by default, at least 4 ms.
     pub fn server_timeout(mut self, timeout: Duration) -> Self {
-        self.config.server_timeout = Some(timeout.max(Duration::from_millis(4)));
+        self.config.server_timeout = Some(bounded(timeout, 4 * LEAST));
         self
     }
 
     /// Sets the interval at which the names of endpoints are looked up again. 30 s by default, at least 1 ms. A name without any
     /// connected address is looked up sooner, up to twice a second.
     pub fn lookup_interval(mut self, interval: Duration) -> Self {
-        self.config.lookup_interval = interval.max(Duration::from_millis(1));
+        self.config.lookup_interval = bounded(interval, LEAST);
         self
     }
 
@@ -135,7 +140,9 @@ impl ChannelBuilder {
     /// Connects, and waits until one of the servers has answered.
     ///
     /// # Errors
-    /// An endpoint is invalid, or no server has answered within the connect timeout.
+    /// - `invalid_argument`: an endpoint is invalid, or there is none.
+    /// - `unavailable`: no server has answered within the connect timeout. The message says of each endpoint what is there: nothing,
+    ///   something that speaks no ZeroMQ, or something that speaks it and is no server of zsvc.
     ///
     /// # Cancel safety
     /// If the future is dropped before it completes, no connection is left.
@@ -147,17 +154,19 @@ impl ChannelBuilder {
     }
 
     /// Connects without waiting: calls wait, within their deadline, until the server is there. Must be called within a
-    /// tokio runtime.
+    /// tokio runtime, in which the connections are then. Calls may be awaited in it, in another, or without any.
     ///
     /// # Errors
-    /// There is no endpoint, or one is invalid.
-    pub fn connect_lazy(self) -> Result<Channel, Status> {
+    /// There is no endpoint, or one is invalid; or there is no runtime.
+    pub fn connect_lazy(mut self) -> Result<Channel, Status> {
         if self.endpoints.is_empty() {
             return Err(Status::invalid_argument(
                 "the channel has no endpoint; call `endpoint`, for example with `tcp://127.0.0.1:7100`",
             )
             .not_sent());
         }
+        let runtime = Handle::try_current().map_err(|_| no_runtime())?;
+        self.config.runtime = Some(runtime);
         let counters = Arc::<ChannelCounters>::default();
         let mut given = Given(Vec::with_capacity(self.endpoints.len()));
         for endpoint in self.endpoints {
@@ -171,6 +180,12 @@ impl ChannelBuilder {
         keep_names_up(&endpoints, &self.resolver);
         Ok(Channel::of(endpoints))
     }
+}
+
+fn no_runtime() -> Status {
+    let what = "a channel is connected within a tokio runtime, and there is none here; connect in one of its tasks, or \
+                after `Runtime::enter`";
+    Status::failed_precondition(what).not_sent()
 }
 
 /// Connections of a channel that is being created. If one can't be created, dropping this closes those before it.

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
+use tokio::sync::watch;
 
 use super::builder::ChannelBuilder;
 use super::local;
@@ -20,7 +21,7 @@ use crate::connection::{ChannelCounters, Config, Connection, EndpointState, Endp
 use crate::dispatch::Service;
 use crate::method::Method;
 use crate::session::Deadline;
-use crate::status::{CallError, Status};
+use crate::status::{CallError, Cause, Code, Status};
 
 /// A client's connections: to one endpoint, or to several that offer the same services. Cheap to clone; clones share the
 /// connections, which are closed when the last clone is dropped.
@@ -121,28 +122,43 @@ impl Channel {
     /// Waits until a server has answered a ping. Names may resolve to more connections meanwhile.
     pub(super) async fn first_answer(&self, timeout: Duration) -> Result<(), Status> {
         let deadline = Deadline::within(clock::now(), timeout);
+        let fails_fast = !self.endpoints.config.wait_for_ready;
         let mut asked: Vec<Arc<Connection>> = Vec::new();
         let mut pings = Vec::new();
+        let mut failures = Vec::new();
+        let mut change = Box::pin(next_change(self.endpoints.changes()));
         std::future::poll_fn(|context| {
-            // A ping that waits for an address of a name is woken when one is connected.
+            // Before the connections are looked at, so that none is missed.
+            while let Poll::Ready(changes) = change.as_mut().poll(context) {
+                change.set(next_change(changes));
+            }
             for connection in self.endpoints.all() {
                 if !asked.iter().any(|known| Arc::ptr_eq(known, &connection)) {
                     asked.push(Arc::clone(&connection));
-                    pings.push(Box::pin(async move { call::ping(&connection, deadline).await }));
+                    pings.push(Box::pin(first_ping(connection, deadline)));
                 }
             }
-            let mut last = None;
             while let Some((index, result)) = first_ready(&mut pings, context) {
                 drop(pings.swap_remove(index));
                 match result {
                     Ok(()) => return Poll::Ready(Ok(())),
-                    // No call was made yet.
-                    Err(status) => last = Some(status.not_sent()),
+                    Err(status) => failures.push(status),
                 }
             }
-            last.filter(|_| pings.is_empty()).map_or(Poll::Pending, |status| Poll::Ready(Err(status)))
+            if pings.is_empty() {
+                return Poll::Ready(Err(of_all(&failures)));
+            }
+            let failed = self.all_failures().filter(|_| fails_fast);
+            failed.map_or(Poll::Pending, |failed| Poll::Ready(Err(of_all(&failed))))
         })
         .await
+    }
+
+    /// Returns why no connection is up, once a try of each has failed.
+    fn all_failures(&self) -> Option<Vec<Status>> {
+        let all = self.endpoints.all().into_iter().filter(|connection| !connection.is_found_name());
+        let failures: Option<Vec<_>> = all.map(|connection| connection.failure()).collect();
+        failures.filter(|failures| !failures.is_empty())
     }
 
     fn window(&self) -> u64 {
@@ -159,6 +175,38 @@ fn first_ready<F: Future>(
         Poll::Ready(output) => Some((index, output)),
         Poll::Pending => None,
     })
+}
+
+/// Waits for a change of a channel's connections, of which there must be one: without a channel it would be ready at once.
+async fn next_change(mut changes: watch::Receiver<()>) -> watch::Receiver<()> {
+    let _ = changes.changed().await;
+    changes
+}
+
+/// Waits for the first answer of a server.
+async fn first_ping(connection: Arc<Connection>, deadline: Option<Deadline>) -> Result<(), Status> {
+    let Err(status) = call::ping(&connection, deadline).await else { return Ok(()) };
+    let (endpoint, now) = (connection.endpoint(), clock::now());
+    if status.code() != Code::DeadlineExceeded || connection.rank(now).is_none() {
+        return Err(status);
+    }
+    let after = deadline.map(|deadline| deadline.after).unwrap_or_default();
+    let what =
+        format!("`{endpoint}` speaks ZeroMQ, and has not answered within {after:?} as a server of zsvc does");
+    Err(Status::unavailable(what).caused_by(Cause::ServerSilent))
+}
+
+/// Returns the failure to connect of several connections: each says why.
+fn of_all(failures: &[Status]) -> Status {
+    let Some(last) = failures.last() else { return Status::unavailable("there is no endpoint").not_sent() };
+    let mut messages: Vec<_> = failures.iter().map(Status::message).collect();
+    messages.sort_unstable();
+    messages.dedup();
+    if let [_] = messages[..] {
+        return last.clone().not_sent();
+    }
+    let all = Status::new(last.code(), messages.join("; "));
+    last.cause().map_or(all.clone(), |cause| all.caused_by(cause)).not_sent()
 }
 
 fn one_way_lost(connection: &Connection) -> Status {

@@ -93,7 +93,7 @@ pub(super) fn keep_names_up(endpoints: &Arc<Endpoints>, resolver: &Resolver) {
     for given in endpoints.given() {
         if let Some((host, port)) = named(given.endpoint()) {
             let name = Name {
-                host: host.to_owned(),
+                host,
                 port,
                 resolver: resolver.clone(),
                 lobby: Arc::clone(given),

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::retry::Retry;
 use crate::engine::Engine;
 use crate::middleware::ClientStack;
@@ -12,6 +14,8 @@ use crate::middleware::ClientStack;
 pub(crate) struct Config {
     /// What carries messages, if it was chosen.
     pub(crate) engine: Option<Engine>,
+    /// The runtime in which the channel was connected; `None` for channels of tests, whose calls are awaited in theirs.
+    pub(crate) runtime: Option<Handle>,
     /// The largest body of a call, a reply or an item, in bytes.
     pub(crate) message_size: usize,
     /// Maximum number of calls in flight over one connection. Past it, calls wait.
@@ -20,7 +24,7 @@ pub(crate) struct Config {
     pub(crate) stream_window: u64,
     /// How often a silent server is asked for a sign of life.
     pub(crate) heartbeat: Duration,
-    /// The deadline of a call that answers once and sets none.
+    /// The deadline of a call without streams that sets none.
     pub(crate) deadline: Option<Duration>,
     /// How long connecting may take.
     pub(crate) connect_timeout: Duration,
@@ -40,6 +44,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             engine: None,
+            runtime: None,
             message_size: crate::DEFAULT_MESSAGE_SIZE,
             calls: 16_384,
             stream_window: 1024 * 1024,

@@ -4,7 +4,7 @@ use std::task::Waker;
 use std::time::Instant;
 
 use super::connection::{Connection, Link};
-use crate::clock;
+use crate::clock::{self, runtime_ended};
 use crate::session::client::{HealthState, Phase, Session};
 use crate::status::Status;
 
@@ -76,6 +76,12 @@ impl Connection {
         self.notify.notify();
     }
 
+    /// Closes the connection as its driver ends: for good, or with its runtime if it was not closed before. A driver may also panic,
+    /// by a user's waker.
+    pub(crate) fn close_with_runtime(&self) {
+        self.close_now((!std::thread::panicking()).then(runtime_ended));
+    }
+
     /// Takes no new calls, and ends once it is idle.
     pub(crate) fn retire(&self) {
         self.with(Session::retire);
@@ -85,6 +91,26 @@ impl Connection {
     /// Sets what keeps the connection from coming up.
     pub(crate) fn set_trouble(&self, why: impl Into<String>) {
         self.lock().session.set_trouble(why);
+    }
+
+    /// Says that a try to connect has failed, and why. Collects the tasks that wait for that.
+    pub(crate) fn handle_unreachable(&self, why: impl Into<String>, wakers: &mut Vec<Waker>) {
+        self.collecting(wakers, |session| session.handle_unreachable(why));
+    }
+
+    /// Says how far a try to connect has come.
+    pub(crate) fn handle_underway(&self, what: &str) {
+        self.lock().session.handle_underway(what);
+    }
+
+    /// Returns why there is no connection, if a try to connect has failed since it was last up.
+    pub(crate) fn failure(&self) -> Option<Status> {
+        self.lock().session.failure()
+    }
+
+    /// Reports whether a name has led to addresses, so that it is these that count.
+    pub(crate) fn is_found_name(&self) -> bool {
+        self.link() == Link::None && self.lock().session.trouble().is_none()
     }
 
     /// Says that nothing is known to keep it from coming up. Returns whether something was.

@@ -6,10 +6,11 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::task::{Context, Poll, Waker, ready};
 
+use tokio::runtime::Handle;
 use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
-use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::connection::Connection;
+use crate::clock::Timer;
 use crate::method::{Method, Overlap};
 use crate::session::Deadline;
 use crate::status::{Cause, Status};
@@ -42,7 +43,7 @@ type Permit = Pin<Box<dyn Future<Output = Result<OwnedSemaphorePermit, AcquireEr
 /// The wait for the permit, within the call's deadline.
 pub(crate) struct Waiting {
     permit: Permit,
-    deadline: Option<(Deadline, Pin<Box<Sleep>>)>,
+    deadline: Option<(Deadline, Timer)>,
 }
 
 /// A call that may be replaced.
@@ -76,13 +77,13 @@ impl Overlaps {
         &self,
         method: &Method,
         deadline: Option<Deadline>,
+        runtime: Option<&Handle>,
     ) -> Result<Option<Box<OverlapPermit>>, Status> {
         let permit = match method.overlap() {
             Overlap::Parallel => return Ok(None),
             Overlap::Queue => {
                 let permit = Box::pin(Arc::clone(&self.lane(method).one).acquire_owned());
-                let deadline = deadline
-                    .map(|deadline| (deadline, Box::pin(sleep_until(Instant::from_std(deadline.at)))));
+                let deadline = deadline.map(|deadline| (deadline, Timer::until(deadline.at, runtime)));
                 OverlapPermit::Waiting(Waiting { permit, deadline })
             }
             Overlap::Ignore => match Arc::clone(&self.lane(method).one).try_acquire_owned() {
@@ -189,7 +190,7 @@ impl Waiting {
             );
         }
         if let Some((deadline, sleep)) = &mut self.deadline {
-            ready!(sleep.as_mut().poll(context));
+            ready!(sleep.poll(context))?;
             let what = format!("an earlier call of `{method}` was not done within {:?}", deadline.after);
             return Poll::Ready(Err(Status::deadline_exceeded(what).caused_by(Cause::Deadline).not_sent()));
         }

@@ -213,7 +213,8 @@ impl<T: ClientTransport> ClientDriver<T> {
                     self.connection.set_caller_sender(None);
                     self.connection.handle_disconnected(&mut self.wakers);
                 }
-                LinkEvent::Unreachable(why) => self.connection.set_trouble(why),
+                LinkEvent::Underway(what) => self.connection.handle_underway(what),
+                LinkEvent::Unreachable(why) => self.connection.handle_unreachable(why, &mut self.wakers),
             }
         }
         Ok(())
@@ -271,7 +272,7 @@ impl<T> Drop for ClientDriver<T> {
     fn drop(&mut self) {
         // The runtime shuts down, or the channel was closed: no task may go on waiting.
         self.connection.set_caller_sender(None);
-        self.connection.close_now(None);
+        self.connection.close_with_runtime();
         self.wakers.drain(..).for_each(Waker::wake);
     }
 }

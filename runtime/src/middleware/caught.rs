@@ -5,10 +5,10 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 
 /// A future of user code. A panic ends this future alone, and is returned as [`Panicked`].
-pub(super) struct Caught<F>(pub(super) F);
+pub(crate) struct Caught<F>(pub(crate) F);
 
 /// The error of a future that panicked. The panic hook has printed the message by then.
-pub(super) struct Panicked;
+pub(crate) struct Panicked;
 
 impl<F: Future + Unpin> Future for Caught<F> {
     type Output = Result<F::Output, Panicked>;

@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::coop::consume_budget;
-use tokio::time::{Instant, Sleep, sleep_until};
+use tokio::time::Instant;
 
 use super::Inherited;
 use super::caught::{Caught, Panicked};
 use super::response::{Reply, Response, Traffic};
-use crate::clock;
+use crate::clock::{self, Timer};
 use crate::codec::Body;
 use crate::metadata::Metadata;
 use crate::method::Method;
@@ -168,8 +169,13 @@ impl ClientStack {
     }
 
     /// Returns the middleware around one call. Nothing of the call has begun.
-    pub(crate) fn around(self: &Arc<Self>, request: ClientRequest, deadline: Option<Deadline>) -> Around {
-        let limit = deadline.map(|deadline| Limit { deadline, method: request.method, sleep: None });
+    pub(crate) fn around(
+        self: &Arc<Self>,
+        request: ClientRequest,
+        deadline: Option<Deadline>,
+        runtime: Option<Handle>,
+    ) -> Around {
+        let limit = deadline.map(|deadline| Limit { deadline, method: request.method, runtime, timer: None });
         let (stack, handoff) = (Arc::clone(self), Arc::new(Handoff::default()));
         let within = Arc::clone(&handoff);
         let future =
@@ -311,8 +317,10 @@ pub(crate) struct Around {
 struct Limit {
     deadline: Deadline,
     method: &'static Method,
+    /// That of the channel.
+    runtime: Option<Handle>,
     /// Timer for a middleware that waits for something other than its call; created when it is first needed.
-    sleep: Option<Pin<Box<Sleep>>>,
+    timer: Option<Timer>,
 }
 
 impl Limit {
@@ -326,9 +334,14 @@ impl Limit {
         if self.is_past() {
             return Poll::Ready(());
         }
-        let sleep =
-            self.sleep.get_or_insert_with(|| Box::pin(sleep_until(Instant::from_std(self.deadline.at))));
-        sleep.as_mut().poll(context)
+        let timer = self.timer.get_or_insert_with(|| Timer::until(self.deadline.at, self.runtime.as_ref()));
+        let polled = timer.poll(context);
+        if let Poll::Ready(Err(_)) = polled {
+            // Without its runtime, nothing tells the time. The call itself fails, and the middleware is told.
+            self.timer = None;
+            return Poll::Pending;
+        }
+        polled.map(drop)
     }
 
     #[cold]

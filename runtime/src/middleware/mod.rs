@@ -41,6 +41,7 @@ pub(crate) use trace::Inherited;
 #[cfg(feature = "tracing")]
 pub use trace::Tracing;
 
+pub(crate) use caught::{Caught, Panicked};
 pub(crate) use client::{Around, ClientStack, Step};
 pub(crate) use response::Direction;
 pub(crate) use server::ServerStack;

@@ -89,7 +89,8 @@ impl Config {
         let clients = clients as u64;
         let calls =
             clients.saturating_mul(self.session.max_calls_per_peer as u64).min(self.session.max_calls as u64);
-        let outboxes = clients.saturating_mul((self.session.shed_at() + self.largest_sent()) as u64);
+        let outboxes =
+            clients.saturating_mul(self.session.shed_at().saturating_add(self.largest_sent()) as u64);
         let queued = self.running.map_or(0, |limit| limit.queued as u64);
         let uncounted = clients.saturating_mul(COUNT_STEP_BYTES as u64);
         let waiting = outboxes.min((self.session.no_room_at() as u64).saturating_add(uncounted));

@@ -4,8 +4,11 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
+
 use super::error::ServeError;
 use super::serving::{AnyDriver, Server};
+use crate::clock::{LEAST, bounded};
 use crate::dispatch::Service;
 #[cfg(all(feature = "libzmq", unix))]
 use crate::driver::ServerDriver;
@@ -28,6 +31,9 @@ pub struct ServerBuilder {
     grace: Duration,
     engine: Option<Engine>,
 }
+
+/// The least number of bytes that may wait for clients: with less, a client that reads would be shed for a few small answers.
+const MIN_WAITING_BYTES: usize = 64 * 1024;
 
 impl ServerBuilder {
     /// Creates the builder of a server without services or endpoints yet.
@@ -55,11 +61,11 @@ impl ServerBuilder {
     }
 
     /// Adds an endpoint to listen at: `tcp://127.0.0.1:7100`, `tcp://[::1]:7100`, `tcp://*:7100`, `tcp://127.0.0.1:*` for any
-    /// free port, `ipc:///run/tape.sock`, `ipc://@tape` for an abstract name of Linux, `inproc://tape`. May be called several
-    /// times.
+    /// free port, `tcp://localhost:7100`, `tcp://eth0:7100` for the first address of a network interface of Unix,
+    /// `ipc:///run/tape.sock`, `ipc://@tape` for an abstract name of Linux, `inproc://tape`. May be called several times.
     ///
-    /// The file of a Unix socket goes with its server. [`Engine::Zmtp`] takes over a file that a server has left behind, and
-    /// refuses to bind where one listens; [`Engine::Libzmq`] takes over either. Clients of an `inproc` endpoint are channels of
+    /// The file of a Unix socket goes with its server. A file that a server has left behind is taken over; where a server listens,
+    /// or where a file is no socket, [`listen`](Self::listen) fails. Clients of an `inproc` endpoint are channels of
     /// the same process with the same engine.
     pub fn bind(mut self, endpoint: impl Into<String>) -> Self {
         self.endpoints.push(endpoint.into());
@@ -75,21 +81,21 @@ impl ServerBuilder {
     /// Sets the maximum size of encoded parameters, of an answer and of an item, in bytes. A call with larger ones fails with
     /// `resource_exhausted`; a message of more than four times this size closes its sender's connection. 16 MiB by default.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
-        self.config.session.max_body = bytes;
+        self.config.session.max_body = bytes.max(1);
         self
     }
 
     /// Sets the maximum number of calls in flight, of all clients together. Past it a call fails with `resource_exhausted`.
     /// 100,000 by default.
     pub fn max_calls(mut self, calls: usize) -> Self {
-        self.config.session.max_calls = calls;
+        self.config.session.max_calls = calls.max(1);
         self
     }
 
     /// Sets the maximum number of calls in flight of one client. Past it a call fails with `resource_exhausted`. 20,000
     /// by default.
     pub fn max_calls_per_peer(mut self, calls: usize) -> Self {
-        self.config.session.max_calls_per_peer = calls;
+        self.config.session.max_calls_per_peer = calls.max(1);
         self
     }
 
@@ -105,16 +111,17 @@ impl ServerBuilder {
     /// Sets how many bytes of answers and items may wait for one client. Past it, the client's new calls are turned away with
     /// `resource_exhausted`; past twice that and one message more, its calls are ended. What waits for a client is what it has
     /// asked for and does not read. Sixteen messages of the largest size by default, and at least 16 MiB, since a client of this
-    /// project asks for 1 MiB of each stream.
+    /// project asks for 1 MiB of each stream; at least 64 KiB.
     pub fn max_waiting_per_peer(mut self, bytes: usize) -> Self {
-        self.config.session.max_waiting_per_peer = Some(bytes);
+        self.config.session.max_waiting_per_peer = Some(bytes.max(MIN_WAITING_BYTES));
         self
     }
 
     /// Sets how many bytes of answers and items may wait for all clients together. Past it, the server ends the calls of the
-    /// clients with the most bytes waiting, so that clients that read keep their calls. 1 GiB by default.
+    /// clients with the most bytes waiting, so that clients that read keep their calls. 1 GiB by default, at
+    /// least 64 KiB.
     pub fn max_waiting(mut self, bytes: usize) -> Self {
-        self.config.session.max_waiting = bytes;
+        self.config.session.max_waiting = bytes.max(MIN_WAITING_BYTES);
         self
     }
 
@@ -126,9 +133,10 @@ impl ServerBuilder {
     }
 
     /// Sets the time after which a client with calls in flight is considered lost, and its calls end, if it sends
-    /// nothing or reads nothing. The client is asked for a sign of life after a third of that time. 15 s by default.
+    /// nothing or reads nothing. The client is asked for a sign of life after a third of that time. 15 s by default, at
+    /// least 4 ms.
     pub fn peer_timeout(mut self, timeout: Duration) -> Self {
-        self.config.session.peer_timeout = timeout;
+        self.config.session.peer_timeout = bounded(timeout, 4 * LEAST);
         self
     }
 
@@ -142,7 +150,7 @@ impl ServerBuilder {
     /// for heartbeats grows with the square of the number of connections: with ten thousand connections and 3 s, the thread would
     /// do nothing else.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
-        self.config.heartbeat = interval;
+        self.config.heartbeat = bounded(interval, LEAST);
         self
     }
 
@@ -183,20 +191,21 @@ impl ServerBuilder {
     }
 
     /// Binds the endpoints. Clients may connect from then on, and are answered once the server serves. Must be called
-    /// within a tokio runtime.
+    /// within a tokio runtime, in which the server then runs.
     ///
     /// # Errors
-    /// There is no endpoint, one can't be bound, or two services have a method of the same name.
+    /// There is no endpoint, no runtime, one can't be bound, or two services have a method of the same name.
     pub fn listen(self) -> Result<Server, ServeError> {
         if self.endpoints.is_empty() {
             return Err(ServeError::NoEndpoint);
         }
+        let runtime = Handle::try_current().map_err(|_| ServeError::NoRuntime)?;
         let link = self.config.link();
         let (addresses, grace, engine) = (self.endpoints.clone(), self.grace, self.engine);
         let core = self.into_core()?;
         let shared = Arc::clone(&core.shared);
         let (driver, endpoints) = bind(engine, &addresses, link, core)?;
-        Ok(Server::new(driver, shared, grace, endpoints))
+        Ok(Server::new(driver, runtime, shared, grace, endpoints))
     }
 
     /// Creates the server without its sockets.

@@ -8,6 +8,8 @@ use std::fmt;
 pub enum ServeError {
     /// [`ServerBuilder::bind`](crate::ServerBuilder::bind) was never called.
     NoEndpoint,
+    /// There is no tokio runtime in which to listen.
+    NoRuntime,
     /// An endpoint can't be bound.
     Bind {
         /// The endpoint.
@@ -37,6 +39,10 @@ impl fmt::Display for ServeError {
         match self {
             Self::NoEndpoint => f.write_str(
                 "the server has no endpoint; call `bind`, for example with `tcp://127.0.0.1:7100`",
+            ),
+            Self::NoRuntime => f.write_str(
+                "a server listens within a tokio runtime, and there is none here; listen in one of its tasks, or after \
+                 `Runtime::enter`",
             ),
             Self::Bind { endpoint, reason } => write!(f, "can't bind `{endpoint}`: {reason}"),
             Self::DuplicateMethod { method } => {

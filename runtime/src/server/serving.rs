@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
+use tokio::runtime::Handle;
 use tokio::task::JoinHandle;
 
 use super::builder::ServerBuilder;
@@ -21,6 +22,8 @@ pub(super) type AnyDriver = Pin<Box<dyn Future<Output = Result<(), TransportErro
 /// A server that is bound to its endpoints, and serves once [`Server::serve_until`] or [`Server::serve`] is called.
 pub struct Server {
     driver: AnyDriver,
+    /// Where the endpoints were bound.
+    runtime: Handle,
     shared: Arc<Shared>,
     /// Time that calls in flight have once the server drains.
     grace: Duration,
@@ -35,11 +38,12 @@ impl Server {
 
     pub(super) fn new(
         driver: AnyDriver,
+        runtime: Handle,
         shared: Arc<Shared>,
         grace: Duration,
         endpoints: Vec<String>,
     ) -> Self {
-        Self { driver, shared, grace, endpoints }
+        Self { driver, runtime, shared, grace, endpoints }
     }
 
     /// Returns the endpoints as they were bound: `tcp://127.0.0.1:*` has its port.
@@ -66,7 +70,7 @@ impl Server {
     pub async fn serve_until(self, stop: impl Future) -> Result<(), ServeError> {
         let shared = self.shared;
         // A task of its own: the caller may be in `block_on`, where futures run more slowly.
-        let mut task = AbortOnDrop(tokio::spawn(self.driver));
+        let mut task = AbortOnDrop(self.runtime.spawn(self.driver));
         let ended = if let Some(ended) = either(&mut task.0, stop).await {
             ended
         } else {

@@ -6,18 +6,24 @@
 //!   transports of their own.
 //! - [`memory`]: queues within the process, on tokio's clock, with the faults that a test asks for: for
 //!   [`crate::Channel::local`] and [`crate::testing`].
+//! - [`address`]: what an endpoint says; [`listen`] and [`unix`]: the sockets at which servers listen. They are the same for every
+//!   engine.
 //! - [`SendWindow`] and [`SendReceipt`]: the number of bytes sent to a peer that the transport still holds.
 //!
 //! A transport never blocks. Its `poll_changed` reports that something may have changed since the last call, and not
 //! what. So a driver drains its transport until there is nothing left, and only then waits. Sending may consume the
 //! signal of a message that has arrived, as it may with libzmq, so a driver receives once more after it has sent.
 
+pub(crate) mod address;
 mod frame_assembler;
 #[cfg(all(feature = "libzmq", unix))]
 pub(crate) mod libzmq;
+mod listen;
 pub(crate) mod memory;
 mod receipt;
 mod route;
+#[cfg(unix)]
+mod unix;
 pub(crate) mod zmtp;
 
 pub(crate) use receipt::{RECEIPT_STEP_BYTES, SendReceipt, SendWindow};
@@ -141,6 +147,8 @@ pub(crate) enum LinkEvent {
     Connected,
     /// The connection is down; the transport tries to bring it up again.
     Disconnected,
+    /// The connection is not up yet; this is how far it has come.
+    Underway(&'static str),
     /// The connection does not come up, for this reason; the transport tries again.
     Unreachable(String),
 }
@@ -231,6 +239,9 @@ pub(crate) struct LinkConfig {
     /// Time that a peer has to answer a heartbeat before its connection is considered dead.
     pub(crate) silence: Duration,
 }
+
+/// What is known of a connection once something has accepted it.
+pub(crate) const ACCEPTED: &str = "what listens there has not completed the ZeroMQ handshake yet";
 
 /// Reason for a connection that does not come up although something listens.
 pub(crate) const NO_HANDSHAKE: &str = "what listens there does not complete the ZeroMQ handshake";

@@ -7,6 +7,7 @@ use super::call::ClientCall;
 use super::defer_drop::defer_drop;
 use super::event::{Dropped, Event};
 use super::liveness::{Liveness, Step};
+use super::phase::Phase;
 use super::sending::closed;
 use super::session::{SWEEP, Session};
 use crate::status::{Cause, Failure, Status};
@@ -205,6 +206,10 @@ impl Session {
 
     /// Takes nothing more and sends nothing more, and ends the calls in flight: `why`, or because the channel is closed.
     pub fn close(&mut self, why: Option<Status>, now: Instant) {
+        // The first reason holds for the calls to come.
+        if self.phase.get() != Phase::Closed {
+            self.closed_by.clone_from(&why);
+        }
         self.phase.close();
         self.fail_all(&why.unwrap_or_else(closed), now);
         self.queue.collect_all(&mut self.wakers);

@@ -4,6 +4,7 @@
 use std::time::Instant;
 
 use super::event::{Dropped, Event};
+use super::phase::Phase;
 use super::session::Session;
 use crate::status::{Cause, Status};
 
@@ -11,7 +12,7 @@ impl Session {
     /// Says that messages go out from now on.
     pub fn handle_connected(&mut self) {
         if self.phase.connected() {
-            self.trouble = None;
+            self.clear_trouble();
         }
         let again = std::mem::replace(&mut self.was_up, true);
         self.events.push_back(Event::Connected { again });
@@ -45,8 +46,29 @@ impl Session {
         self.trouble = Some(why.into());
     }
 
+    /// Says that a try to connect has failed, and why. The channel is told of the first.
+    pub fn handle_unreachable(&mut self, why: impl Into<String>) {
+        self.set_trouble(why);
+        if !std::mem::replace(&mut self.has_failed, true) {
+            self.events.push_back(Event::Changed);
+        }
+    }
+
+    /// Says how far a try to connect has come, unless a reason is known for which it may fail.
+    pub fn handle_underway(&mut self, what: impl Into<String>) {
+        self.trouble.get_or_insert_with(|| what.into());
+    }
+
+    /// Returns why there is no connection, if a try to connect has failed since it was last up.
+    #[must_use]
+    pub fn failure(&self) -> Option<Status> {
+        let has_failed = self.has_failed && self.phase.get() == Phase::Connecting;
+        has_failed.then(|| self.not_connected("there is no connection to"))
+    }
+
     /// Says that nothing is known to keep the connection from coming up. Returns whether something was.
     pub fn clear_trouble(&mut self) -> bool {
+        self.has_failed = false;
         self.trouble.take().is_some()
     }
 

@@ -158,7 +158,7 @@ impl Session {
     #[inline]
     fn refusal(&self, wait: Wait, now: Instant) -> Option<Status> {
         if self.phase.get() == Phase::Closed {
-            return Some(closed());
+            return Some(self.closed_by.clone().unwrap_or_else(closed));
         }
         if !self.phase.is_ready() && !wait.for_ready {
             return Some(self.not_connected("there is no connection to"));
@@ -176,7 +176,7 @@ impl Session {
 
     /// Returns why there is no connection.
     #[cold]
-    fn not_connected(&self, what: &str) -> Status {
+    pub(super) fn not_connected(&self, what: &str) -> Status {
         let endpoint = &self.config.endpoint;
         let (cause, why) = match (self.phase.get(), &self.trouble) {
             (Phase::GoingAway { .. } | Phase::Retiring, _) => {

@@ -14,6 +14,7 @@ use super::wait_queue::WaitQueue;
 use crate::flow::PendingStreams;
 use crate::id_map::IdMap;
 use crate::session::Deadline;
+use crate::status::Status;
 use crate::wire::Outbox;
 
 /// The configuration of a session.
@@ -69,6 +70,10 @@ pub struct Session {
     pub(super) was_up: bool,
     /// What last kept the connection from coming up.
     pub(super) trouble: Option<String>,
+    /// Why it is closed, if the channel was not.
+    pub(super) closed_by: Option<Status>,
+    /// Whether a try to connect has failed since the connection was last up.
+    pub(super) has_failed: bool,
     pub(super) events: VecDeque<Event>,
     pub(super) config: Config,
 }
@@ -107,6 +112,8 @@ impl Session {
             has_sent: false,
             was_up: config.is_connected,
             trouble: None,
+            closed_by: None,
+            has_failed: false,
             events: VecDeque::new(),
             config,
         }

@@ -320,3 +320,20 @@ fn nothing_is_sent_of_streams_whose_call_has_ended() {
     assert_eq!(session.waiting_bytes(), 0);
     assert!(session.is_done(), "a connection that is closed ends");
 }
+
+#[test]
+fn a_try_that_has_failed_is_told_once_and_until_the_connection_is_up() {
+    let mut session = session();
+    session.handle_disconnected(Instant::now());
+    events(&mut session);
+    session.handle_underway("nothing has come yet");
+    assert!(session.failure().is_none() && session.trouble() == Some("nothing has come yet"));
+    session.handle_unreachable("connection refused");
+    session.handle_unreachable("no route to host");
+    assert_eq!(events(&mut session), [Event::Changed]);
+    session.handle_underway("nothing has come yet");
+    let failure = session.failure().unwrap();
+    assert_eq!(failure.message(), "there is no connection to `there`: no route to host");
+    session.handle_connected();
+    assert!(session.failure().is_none() && session.trouble().is_none());
+}

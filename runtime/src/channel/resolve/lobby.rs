@@ -48,6 +48,6 @@ impl Future for Lobby {
 
 impl Drop for Lobby {
     fn drop(&mut self) {
-        self.connection.close_now(None);
+        self.connection.close_with_runtime();
     }
 }

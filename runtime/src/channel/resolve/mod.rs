@@ -12,9 +12,12 @@ pub(super) use name::Name;
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
+
+use crate::middleware::{Caught, Panicked};
+use crate::transport::address::{Address, Host};
 
 /// Finds the addresses of a name. By default the system does; see
 /// [`ChannelBuilder::resolver`](crate::ChannelBuilder::resolver).
@@ -22,7 +25,7 @@ pub trait Resolve: Send + Sync + 'static {
     /// Returns the addresses at which servers of this name listen, with the port of each. Their order means nothing.
     ///
     /// # Errors
-    /// The addresses can't be found. The channel keeps those that it knows, and asks again.
+    /// The addresses can't be found. The channel keeps those that it knows, and asks again; so it does after a panic.
     fn resolve(&self, name: &str, port: u16) -> impl Future<Output = io::Result<Vec<SocketAddr>>> + Send;
 }
 
@@ -53,8 +56,10 @@ impl Resolve for System {
 pub(super) struct Resolver(Arc<dyn AnyResolve>);
 
 impl Resolver {
-    fn lookup<'a>(&'a self, name: &'a str, port: u16) -> Lookup<'a> {
-        self.0.resolve(name, port)
+    /// Asks the resolver. It is a user's, and may panic: that fails the lookup alone.
+    async fn lookup(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        let asked = Box::pin(async { self.0.resolve(name, port).await });
+        Caught(asked).await.unwrap_or_else(|Panicked| Err(io::Error::other("the resolver has panicked")))
     }
 }
 
@@ -76,13 +81,13 @@ impl fmt::Debug for Resolver {
     }
 }
 
-/// Returns the name and the port of an endpoint that has a name: `tcp://tape.example:7100`. Any other form is for the transport
-/// to understand.
-pub(super) fn named(endpoint: &str) -> Option<(&str, u16)> {
-    let (name, port) = endpoint.strip_prefix("tcp://")?.rsplit_once(':')?;
-    let is_name = name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '-' | '_'));
-    let port = port.parse().ok().filter(|port| *port > 0)?;
-    (is_name && !name.is_empty() && name.parse::<Ipv4Addr>().is_err()).then_some((name, port))
+/// Returns the name and the port of an endpoint that has a name: `tcp://tape.example:7100`. Any other is for the transport to
+/// understand, or to refuse.
+pub(super) fn named(endpoint: &str) -> Option<(String, u16)> {
+    match Address::to_connect(endpoint) {
+        Ok(Address::Tcp { host: Host::Name(name), port }) => Some((name, port)),
+        Ok(_) | Err(_) => None,
+    }
 }
 
 /// What keeps a name's calls waiting until it was looked up.
@@ -94,8 +99,8 @@ mod tests {
 
     #[test]
     fn only_names_are_looked_up() {
-        assert_eq!(named("tcp://tape.example:7100"), Some(("tape.example", 7100)));
-        assert_eq!(named("tcp://localhost:1"), Some(("localhost", 1)));
+        assert_eq!(named("tcp://tape.example:7100"), Some(("tape.example".to_owned(), 7100)));
+        assert_eq!(named("tcp://localhost:1"), Some(("localhost".to_owned(), 1)));
         for endpoint in [
             "tcp://10.0.0.1:7100",
             "tcp://[::1]:7100",

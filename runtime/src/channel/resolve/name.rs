@@ -11,6 +11,7 @@ use super::Resolver;
 use crate::channel::connect;
 use crate::clock;
 use crate::connection::{Connection, Endpoints};
+use crate::flow::wake;
 
 /// Maximum number of addresses of one name that are connected to.
 const MAX_ADDRESSES: usize = 32;
@@ -49,17 +50,22 @@ impl Name {
                         return;
                     }
                 }
-                Ok(Ok(_)) => self.lobby.set_trouble("the name has no address"),
-                Ok(Err(error)) => self.lobby.set_trouble(format!("the name can't be looked up: {error}")),
-                Err(_) => {
-                    self.lobby.set_trouble(format!("the name was looked up in vain for {LOOKUP_TIMEOUT:?}"));
-                }
+                Ok(Ok(_)) => self.fail("the name has no address"),
+                Ok(Err(error)) => self.fail(format!("the name can't be looked up: {error}")),
+                Err(_) => self.fail(format!("the name was looked up in vain for {LOOKUP_TIMEOUT:?}")),
             }
             let interval = endpoints.config.lookup_interval;
             drop(endpoints);
             failures = if is_any_up(&connections) { 0 } else { failures + 1 };
             self.wait(&connections, interval, failures).await;
         }
+    }
+
+    /// Says why there is no address, or none that can be connected to.
+    fn fail(&self, why: impl Into<String>) {
+        let mut wakers = Vec::new();
+        self.lobby.handle_unreachable(why, &mut wakers);
+        wake(wakers);
     }
 
     /// Reports whether calls may still come. A channel that was closed may have clones.
@@ -96,7 +102,7 @@ impl Name {
                     endpoints.adopt(&connection);
                     new.push(connection);
                 }
-                Err(status) => self.lobby.set_trouble(status.message()),
+                Err(status) => self.fail(status.message()),
             }
         }
         connections.extend(new.iter().cloned());

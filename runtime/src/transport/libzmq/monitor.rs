@@ -1,40 +1,92 @@
 //! [`Monitor`]: what libzmq reports of a socket's connections, `zmq_socket_monitor(3)`.
 
+use std::cell::Cell;
+use std::mem::ManuallyDrop;
+use std::net::{Shutdown, TcpStream};
+use std::os::fd::{FromRawFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
-use super::{Watched, context};
-use crate::transport::{LinkEvent, NO_HANDSHAKE, TransportError};
+use super::{Watched, context, uninterrupted};
+use crate::transport::{ACCEPTED, LinkEvent, NO_HANDSHAKE, TransportError};
 
 /// Receives the events of one socket.
 pub(super) struct Monitor {
     events: Watched,
+    /// Whether the connection has completed its handshake.
+    is_up: Cell<bool>,
 }
 
+/// Reason for a connection that was not made at all.
+const NOT_MADE: &str =
+    "nothing accepts the connection: it was refused or not answered, and libzmq does not tell which";
+
+/// Something has accepted a connection.
+const ACCEPTED_IT: u16 = zmq::SocketEvent::CONNECTED as u16;
+/// A connection was not made: one that was made is closed by another event.
+const CLOSED: u16 = zmq::SocketEvent::CLOSED as u16;
 const CONNECTED: u16 = zmq::SocketEvent::HANDSHAKE_SUCCEEDED as u16;
 const DISCONNECTED: u16 = zmq::SocketEvent::DISCONNECTED as u16;
 const HANDSHAKE_FAILED: u16 = zmq::SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as u16
     | zmq::SocketEvent::HANDSHAKE_FAILED_PROTOCOL as u16
     | zmq::SocketEvent::HANDSHAKE_FAILED_AUTH as u16;
 
+/// Waits for the end of a socket's listeners, which libzmq's own thread closes.
+pub(super) struct Closing {
+    events: zmq::Socket,
+}
+
+/// Maximum time to wait for each listener. libzmq's thread takes well below a millisecond, unless it has much else to do.
+const CLOSING_MS: i32 = 500;
+
+impl Closing {
+    /// Begins to watch a socket. [`Monitor::stop`] is to be called before this is dropped.
+    pub(super) fn of(socket: &mut zmq::Socket) -> Result<Self, TransportError> {
+        let events = begin(socket, CLOSED)?;
+        events.set_rcvtimeo(CLOSING_MS).inspect_err(|_| Monitor::stop(socket))?;
+        Ok(Self { events })
+    }
+
+    /// Waits until this many listeners were closed, for a bounded time.
+    pub(super) fn wait(&self, listeners: usize) {
+        for _ in 0..listeners {
+            if uninterrupted(|| self.events.recv_multipart(0)).is_err() {
+                return;
+            }
+        }
+    }
+}
+
+/// Has libzmq report events of a socket to the one that is returned.
+fn begin(socket: &mut zmq::Socket, which: u16) -> Result<zmq::Socket, TransportError> {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    let endpoint = format!("inproc://zsvc-monitor-{}", NEXT.fetch_add(1, Ordering::Relaxed));
+    socket.monitor(&endpoint, i32::from(which))?;
+    listen(&endpoint).inspect_err(|_| Monitor::stop(socket))
+}
+
+fn listen(endpoint: &str) -> Result<zmq::Socket, TransportError> {
+    let events = context().socket(zmq::PAIR)?;
+    // Events that are not read are no loss: the socket goes with its driver.
+    events.set_linger(0)?;
+    // No bound: libzmq's own thread waits if there is no room for an event, and user code may keep the driver from reading.
+    // Events come no faster than connections are tried.
+    events.set_rcvhwm(0)?;
+    events.connect(endpoint)?;
+    Ok(events)
+}
+
 impl Monitor {
     /// Watches a socket that is not connected yet.
     pub(super) fn new(socket: &mut zmq::Socket) -> Result<Self, TransportError> {
-        static NEXT: AtomicU64 = AtomicU64::new(0);
-        let endpoint = format!("inproc://zsvc-monitor-{}", NEXT.fetch_add(1, Ordering::Relaxed));
-        socket.monitor(&endpoint, i32::from(CONNECTED | DISCONNECTED | HANDSHAKE_FAILED))?;
-        Self::listen(&endpoint).inspect_err(|_| Self::stop(socket))
-    }
-
-    fn listen(endpoint: &str) -> Result<Self, TransportError> {
-        let events = context().socket(zmq::PAIR)?;
-        // Events that are not read are no loss: the socket goes with its driver.
-        events.set_linger(0)?;
-        // No bound: libzmq's own thread waits if there is no room for an event, and user code may keep the driver from reading.
-        // Events come no faster than connections are tried.
-        events.set_rcvhwm(0)?;
-        events.connect(endpoint)?;
-        Ok(Self { events: Watched::new(events)? })
+        let events = begin(socket, ACCEPTED_IT | CLOSED | CONNECTED | DISCONNECTED | HANDSHAKE_FAILED)?;
+        match Watched::new(events) {
+            Ok(events) => Ok(Self { events, is_up: Cell::new(false) }),
+            Err(error) => {
+                Self::stop(socket);
+                Err(error)
+            }
+        }
     }
 
     /// Ends libzmq's reports on a socket. Must be called before the monitor is dropped: libzmq's own thread, which carries all
@@ -48,22 +100,83 @@ impl Monitor {
     /// Returns the next event, if there is one.
     pub(super) fn next(&self) -> Result<Option<LinkEvent>, TransportError> {
         while let Some(frame) = self.events.receive()? {
-            // The first frame holds the event's number and a value, the second the endpoint.
+            if !frame.get_more() {
+                // The second of an event, which holds its endpoint.
+                continue;
+            }
+            // The first holds the event's number, and a value: of some, the descriptor of the connection.
             let number = frame.first_chunk().map(|number| u16::from_ne_bytes(*number));
-            match number.filter(|_| frame.get_more()) {
-                Some(CONNECTED) => return Ok(Some(LinkEvent::Connected)),
-                Some(DISCONNECTED) => return Ok(Some(LinkEvent::Disconnected)),
-                Some(number) if number & HANDSHAKE_FAILED != 0 => {
-                    return Ok(Some(LinkEvent::Unreachable(NO_HANDSHAKE.to_owned())));
-                }
-                _ => {}
+            let value = frame.last_chunk().map(|value| i32::from_ne_bytes(*value));
+            if let (Some(number), Some(value)) = (number, value)
+                && let Some(event) = self.event(number, value)
+            {
+                return Ok(Some(event));
             }
         }
         Ok(None)
     }
 
+    fn event(&self, number: u16, value: i32) -> Option<LinkEvent> {
+        Some(match number {
+            ACCEPTED_IT => {
+                cut_from_itself(value);
+                LinkEvent::Underway(ACCEPTED)
+            }
+            CONNECTED => {
+                self.is_up.set(true);
+                LinkEvent::Connected
+            }
+            DISCONNECTED if self.is_up.take() => LinkEvent::Disconnected,
+            CLOSED => LinkEvent::Unreachable(NOT_MADE.to_owned()),
+            number if number & (HANDSHAKE_FAILED | DISCONNECTED) != 0 => {
+                LinkEvent::Unreachable(NO_HANDSHAKE.to_owned())
+            }
+            _ => return None,
+        })
+    }
+
     /// Is ready when there may be events. See the head of [`super`].
     pub(super) fn poll_changed(&self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         self.events.poll_changed(context)
+    }
+}
+
+/// Ends a connection of a socket to itself, of which libzmq says the descriptor. Where nothing listens at a port, the system may
+/// choose that port for this side's end, and connect the two. libzmq then tries again. What has the descriptor by now may be
+/// another connection, which is left alone, unless it is one of a socket to itself as well.
+fn cut_from_itself(descriptor: RawFd) {
+    // SAFETY: the stream is never dropped, so the descriptor stays libzmq's. If that has closed it, the system refuses what is
+    // asked of it.
+    let stream = ManuallyDrop::new(unsafe { TcpStream::from_raw_fd(descriptor) });
+    if let (Ok(own), Ok(peer)) = (stream.local_addr(), stream.peer_addr())
+        && own == peer
+    {
+        // It fails if the connection has ended meanwhile.
+        let _ = stream.shutdown(Shutdown::Both);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Read;
+    use std::os::fd::AsRawFd;
+
+    use tokio::net::TcpSocket;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn a_connection_to_itself_is_cut_and_no_other() {
+        let socket = TcpSocket::new_v4().unwrap();
+        socket.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let own = socket.local_addr().unwrap();
+        let mut itself = socket.connect(own).await.unwrap().into_std().unwrap();
+        cut_from_itself(itself.as_raw_fd());
+        assert_eq!(itself.read(&mut [0]).unwrap(), 0, "it is at its end");
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let mut other = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        other.set_nonblocking(true).unwrap();
+        cut_from_itself(other.as_raw_fd());
+        assert_eq!(other.read(&mut [0]).unwrap_err().kind(), std::io::ErrorKind::WouldBlock);
     }
 }

@@ -5,9 +5,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::{
-    Watched, configure, context, endpoint, into_bytes, is_inproc, receive_high_water_mark, uninterrupted,
-};
+use super::endpoint::{self, Bound};
+use super::monitor::{Closing, Monitor};
+use super::{Watched, configure, context, into_bytes, receive_high_water_mark, uninterrupted};
 use crate::transport::frame_assembler::FrameAssembler;
 use crate::transport::route::{extend_route, extend_route_by, frames_of_route};
 use crate::transport::{
@@ -24,14 +24,11 @@ pub(crate) struct Router {
     route: Vec<u8>,
     /// The other frames of the message that is arriving.
     assembler: FrameAssembler,
-    /// Endpoints within the process. Their messages are not copied but shared, and libzmq is done with one when the client is
-    /// done with what is in it.
-    inproc: Vec<String>,
+    bound: Vec<Bound>,
+    /// Whether there are endpoints within the process. Their messages are not copied but shared, and libzmq is done with one when
+    /// the client is done with what is in it.
+    has_inproc: bool,
 }
-
-/// Number of connections that may wait to be accepted. With libzmq's 100, ten thousand clients that connect at once wait for a
-/// minute, through retries of TCP.
-const BACKLOG: i32 = 4_096;
 
 impl Router {
     /// Binds a socket to every endpoint. Returns it, and the endpoints with what was chosen for them, such as ports. Must be
@@ -47,12 +44,14 @@ impl Router {
         let socket = Self::socket(endpoints, config).map_err(|error| nowhere(error.into()))?;
         let socket = Watched::new(socket).map_err(nowhere)?;
         let assembler = FrameAssembler::new(max_received(config.max_body));
-        let mut this = Self { socket, route: Vec::new(), assembler, inproc: Vec::new() };
+        let mut this = Self { socket, route: Vec::new(), assembler, bound: Vec::new(), has_inproc: false };
         let mut bound = Vec::with_capacity(endpoints.len());
         for endpoint in endpoints {
-            let address = endpoint::bind(&mut this.socket.socket, endpoint);
-            bound.push(address.map_err(|error| (endpoint.clone(), error))?);
-            this.inproc.extend(is_inproc(endpoint).then(|| endpoint.clone()));
+            let one = endpoint::bind(&mut this.socket.socket, endpoint);
+            let one = one.map_err(|error| (endpoint.clone(), error))?;
+            bound.push(one.endpoint.clone());
+            this.has_inproc |= !one.has_listener;
+            this.bound.push(one);
         }
         Ok((this, bound))
     }
@@ -61,7 +60,6 @@ impl Router {
         let socket = context().socket(zmq::ROUTER)?;
         configure(&socket, config)?;
         socket.set_rcvhwm(receive_high_water_mark(endpoints.iter().map(String::as_str)))?;
-        socket.set_backlog(BACKLOG)?;
         // Otherwise a message to a client that is gone, or whose queue is full, is dropped silently.
         socket.set_router_mandatory(true)?;
         Ok(socket)
@@ -115,7 +113,7 @@ impl ServerTransport for Router {
             }
         }
         // A client within the process may keep what it has read for as long as it likes, so nothing is counted there.
-        let receipt = receipt.filter(|_| self.inproc.is_empty());
+        let receipt = receipt.filter(|_| !self.has_inproc);
         let (batch, attachments) = message.into_parts();
         match self.socket.send_message(attachments, |socket| send_batch(socket, batch, receipt)) {
             Ok(()) => Ok(Routed::Yes),
@@ -136,11 +134,20 @@ impl ServerTransport for Router {
 
 impl Drop for Router {
     fn drop(&mut self) {
-        // libzmq's own thread closes sockets in its own time. A client that connects before that to a name within this process
-        // would be connected to a socket that is closing, and would not be told; a server that binds the name would be refused.
-        for endpoint in &self.inproc {
-            // It fails only if the name is not there any more.
-            let _ = uninterrupted(|| self.socket.socket.unbind(endpoint));
+        // libzmq's own thread closes sockets in its own time. A client that connects before that would be connected to a socket
+        // that is closing, and would not be told; a server that binds the endpoint would be refused.
+        let closing = Closing::of(&mut self.socket.socket);
+        let mut listeners = 0;
+        for Bound { endpoint, has_listener, file } in self.bound.drain(..) {
+            // Before its socket is closed: see there.
+            drop(file);
+            // It fails only if the endpoint is not there any more.
+            let unbound = uninterrupted(|| self.socket.socket.unbind(&endpoint));
+            listeners += usize::from(has_listener && unbound.is_ok());
+        }
+        if let Ok(closing) = closing {
+            closing.wait(listeners);
+            Monitor::stop(&mut self.socket.socket);
         }
     }
 }

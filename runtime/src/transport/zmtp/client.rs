@@ -14,15 +14,15 @@ use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
 use zsvc_proto::zmtp::SocketType;
 
-use super::address::{Address, Host};
 use super::inproc;
 use super::link::{Closed, Link};
 use super::stream::{Stream, configure};
-#[cfg(unix)]
-use super::unix;
 use crate::flush::CallerSender;
+use crate::transport::address::{Address, Host};
+#[cfg(unix)]
+use crate::transport::unix;
 use crate::transport::{
-    ClientTransport, Delivered, LinkConfig, LinkEvent, NO_HANDSHAKE, Sent, TransportError,
+    ACCEPTED, ClientTransport, Delivered, LinkConfig, LinkEvent, NO_HANDSHAKE, Sent, TransportError,
 };
 use crate::wire::Message;
 
@@ -102,6 +102,7 @@ impl ZmtpClient {
                     Poll::Ready(Ok(stream)) => {
                         let link = Box::new(Link::new(stream, SocketType::Dealer, self.config));
                         self.state = State::Linked { link, is_lost: false };
+                        self.events.push_back(LinkEvent::Underway(ACCEPTED));
                     }
                     Poll::Ready(Err(error)) => {
                         self.events.push_back(LinkEvent::Unreachable(error.to_string()));

@@ -33,6 +33,8 @@ const MAX_READS: usize = 16;
 /// A connection from its greeting to its end.
 #[derive(Debug)]
 pub(super) struct Link {
+    /// This side's socket.
+    own: SocketType,
     stream: ReadHalf,
     machine: Connection,
     /// Bytes that were read, and that the machine takes once the frames before them were taken.
@@ -104,6 +106,7 @@ impl Link {
         );
         let (stream, outgoing) = stream.into_split();
         Self {
+            own: socket_type,
             stream,
             machine,
             unread: BytesMut::new(),
@@ -281,6 +284,15 @@ impl Link {
                     if self.unread.is_empty() {
                         self.unread = BytesMut::new();
                     }
+                }
+                Some(Event::Ready(peer))
+                    if self.own == SocketType::Dealer && peer.socket_type == SocketType::Rep =>
+                {
+                    // ZeroMQ lets the two talk, but a REP reads nothing of what a client here says.
+                    self.fail(Error::SocketType {
+                        theirs: peer.socket_type.name().to_owned(),
+                        ours: self.own,
+                    });
                 }
                 Some(Event::Ready(peer)) => {
                     (self.stage, self.was_ready) = (Stage::Ready, true);

@@ -6,16 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use tokio::net::{TcpListener, TcpSocket};
+use tokio::net::TcpListener;
+#[cfg(unix)]
+use tokio::net::UnixListener;
 use tokio::time::{Sleep, sleep};
 
-use super::address::{Address, Host};
 use super::inproc::InprocListener;
 use super::server::ZmtpPeer;
 use super::stream::{Stream, configure};
-#[cfg(unix)]
-use super::unix::IpcListener;
 use crate::telemetry;
+use crate::transport::address::Address;
+use crate::transport::listen;
+#[cfg(unix)]
+use crate::transport::unix::{self, SocketFile};
 use crate::transport::{LinkConfig, Listener, TransportError};
 
 /// The endpoints of a server.
@@ -31,12 +34,14 @@ pub(crate) struct ZmtpListener {
 enum Socket {
     Tcp(TcpListener),
     #[cfg(unix)]
-    Ipc(IpcListener),
+    Ipc {
+        /// Dropped before the socket.
+        _file: Option<SocketFile>,
+        socket: UnixListener,
+    },
     Inproc(InprocListener),
 }
 
-/// Number of connections over TCP that may wait to be accepted: thousands of clients may connect at once.
-pub(super) const BACKLOG: u32 = 4_096;
 /// Time without accepting after the process had no file descriptor or memory for another connection.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -114,12 +119,15 @@ impl Socket {
     fn bind(endpoint: &str) -> Result<(Self, String), TransportError> {
         match Address::to_bind(endpoint)? {
             Address::Tcp { host, port } => {
-                let socket = bind_tcp(&host, port)?;
+                let socket = listen::listen(&host, port)?;
                 let bound = format!("tcp://{}", socket.local_addr()?);
                 Ok((Self::Tcp(socket), bound))
             }
             #[cfg(unix)]
-            Address::Ipc(path) => Ok((Self::Ipc(IpcListener::bind(&path)?), endpoint.to_owned())),
+            Address::Ipc(path) => {
+                let (socket, file) = unix::listen(&path)?;
+                Ok((Self::Ipc { _file: file, socket }, endpoint.to_owned()))
+            }
             // Refused where the endpoint was read.
             #[cfg(not(unix))]
             Address::Ipc(_) => Err(io::Error::from(io::ErrorKind::Unsupported).into()),
@@ -135,26 +143,10 @@ impl Socket {
                 Stream::Tcp(stream)
             }),
             #[cfg(unix)]
-            Self::Ipc(socket) => socket.poll_accept(context).map_ok(Stream::Unix),
+            Self::Ipc { socket, .. } => {
+                socket.poll_accept(context).map_ok(|(stream, _)| Stream::Unix(stream))
+            }
             Self::Inproc(socket) => socket.poll_accept(context).map(|pipe| Ok(Stream::Pipe(pipe))),
         }
     }
-}
-
-fn bind_tcp(host: &Host, port: u16) -> io::Result<TcpListener> {
-    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in host.lookup(port)? {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // A server that starts again must not wait for the connections of the one before. On Windows, the option would let
-        // another program take the port.
-        #[cfg(unix)]
-        socket.set_reuseaddr(true)?;
-        // The accepted connections have it as well: a peer of ZMTP 3.0 that is cut off answers no ping, since it gets none.
-        socket.set_keepalive(true)?;
-        match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => failed = error,
-        }
-    }
-    Err(failed)
 }

@@ -1,7 +1,7 @@
 //! ZMTP straight on tokio's sockets, without libzmq: the connections of clients and servers over TCP, Unix sockets and pipes
 //! within the process.
 //!
-//! - [`address`]: what an endpoint says; [`stream`]: bytes to and from a peer, whatever carries them.
+//! - [`stream`]: bytes to and from a peer, whatever carries them.
 //! - [`link`]: one connection: the machine of [`zsvc_proto::zmtp`], and its stream.
 //! - [`outlet`]: what a connection writes by, which [`pulse`] uses as well while user code keeps its task from running;
 //!   [`outgoing`]: what is being written.
@@ -12,7 +12,6 @@
 //! A connection is owned by one task, which reads only when it has taken what came before: a peer whose messages are not taken
 //! is not read from, and TCP makes it wait.
 
-mod address;
 mod client;
 mod inproc;
 mod link;
@@ -24,8 +23,6 @@ mod server;
 mod stream;
 #[cfg(test)]
 mod tests;
-#[cfg(unix)]
-mod unix;
 
 pub(crate) use client::ZmtpClient;
 pub(crate) use listener::ZmtpListener;

@@ -1,7 +1,9 @@
 //! Results of calls when processes die and connections fail. `docs/operations.md` lists the faults with the names of
 //! these tests.
 
+mod connecting;
 mod crowds;
+mod endpoints;
 mod engines;
 mod handlers;
 mod link;

@@ -6,11 +6,9 @@
 //! - [`floods`]: peers that send without end, do not read, or both.
 //! - [`cuts`]: connections that end after each byte, in both directions.
 //! - [`servers`]: servers that are none, or not ours.
-//! - [`endpoints`]: socket files, names and addresses.
 //! - [`slow`]: messages that take longer than any timeout.
 
 mod cuts;
-mod endpoints;
 mod floods;
 mod frames;
 mod handshakes;

@@ -3,20 +3,20 @@
 use std::fs;
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::Path;
+use std::sync::Barrier;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use zsvc::{Channel, Engine, ServeError, Server};
+use zsvc::{Channel, Code, Outcome, ServeError, Server};
 use zsvc_faults::faults::v1::{LedgerClient, LedgerServer};
 use zsvc_faults::{Book, Keeper};
 
-use crate::support::run;
-use crate::{client, served_with, zmtp};
+use crate::support::{Served, run};
 
 /// A server of this process, which serves in a task once it is called.
 fn listen(folder: &TempDir, endpoints: &[&str]) -> Result<Server, ServeError> {
     let book = Book::open(&folder.path().join("book")).expect("the folder can be written to");
-    let builder = Server::builder().engine(Engine::Zmtp).service(LedgerServer::new(Keeper::new(book)));
+    let builder = Server::builder().service(LedgerServer::new(Keeper::new(book)));
     endpoints.iter().fold(builder, |builder, endpoint| builder.bind(*endpoint)).listen()
 }
 
@@ -42,7 +42,7 @@ fn ipc(folder: &TempDir, name: &str) -> String {
 }
 
 async fn assert_answers(endpoint: &str) {
-    let channel = zmtp(Channel::builder().endpoint(endpoint)).connect().await;
+    let channel = Channel::connect(endpoint).await;
     let ledger = LedgerClient::new(channel.expect("a server listens"));
     assert_eq!(ledger.enter(1, Duration::ZERO).await, Ok(1), "{endpoint}");
 }
@@ -52,8 +52,8 @@ fn the_socket_file_of_a_server_that_was_killed_is_taken_over() {
     run(async {
         let folder = folder();
         let endpoint = ipc(&folder, "tape.sock");
-        let mut server = served_with(&["--bind", &endpoint]).await;
-        let ledger = client(&server).await;
+        let mut server = Served::with(&["--bind", &endpoint]).await;
+        let ledger = server.client().await;
         server.kill().await;
         assert!(folder.path().join("tape.sock").exists(), "a killed server leaves its file");
         server.again().await;
@@ -67,7 +67,7 @@ fn the_socket_file_of_a_server_goes_with_it() {
     run(async {
         let folder = folder();
         let (path, endpoint) = (folder.path().join("tape.sock"), ipc(&folder, "tape.sock"));
-        let mut process = served_with(&["--bind", &endpoint]).await;
+        let mut process = Served::with(&["--bind", &endpoint]).await;
         assert!(path.exists());
         process.stop().await;
         assert!(!path.exists());
@@ -83,7 +83,7 @@ fn the_socket_of_a_server_that_is_there_is_not_taken_over() {
     run(async {
         let folder = folder();
         let endpoint = ipc(&folder, "tape.sock");
-        let server = served_with(&["--bind", &endpoint]).await;
+        let server = Served::with(&["--bind", &endpoint]).await;
         for _ in 0..3 {
             let (which, reason) = refusal(&folder, &[&endpoint]);
             assert_eq!((which, reason.as_str()), (endpoint.clone(), "another server listens there"));
@@ -134,8 +134,42 @@ fn what_is_no_socket_is_left_alone() {
         assert!(at("folder").is_dir() && at("link").is_symlink() && at("dangling").is_symlink());
         let (_, reason) = refusal(&folder, &[&ipc(&folder, "no/folder/tape.sock")]);
         assert!(reason.contains("No such file or directory"), "{reason}");
-        let (_, reason) = refusal(&folder, &[&ipc(&folder, &"long".repeat(40))]);
-        assert!(reason.contains("must be shorter"), "{reason}");
+    });
+}
+
+/// Number of servers that begin at once.
+const AT_ONCE: usize = 6;
+
+#[test]
+fn of_servers_that_take_a_stale_socket_file_over_at_once_one_listens_there() {
+    run(async {
+        let folder = folder();
+        let path = folder.path().join("tape.sock");
+        for _ in 0..100 {
+            // Its file stays, as that of a server that was killed.
+            drop(UnixListener::bind(&path).unwrap());
+            let barrier = Barrier::new(AT_ONCE);
+            let runtime = tokio::runtime::Handle::current();
+            let begin = || {
+                let _entered = runtime.enter();
+                barrier.wait();
+                listen(&folder, &[&ipc(&folder, "tape.sock")])
+            };
+            let all: Vec<_> = std::thread::scope(|scope| {
+                let threads: Vec<_> = (0..AT_ONCE).map(|_| scope.spawn(begin)).collect();
+                threads.into_iter().map(|thread| thread.join().expect("it does not panic")).collect()
+            });
+            let (bound, refused): (Vec<_>, Vec<_>) = all.into_iter().partition(Result::is_ok);
+            for refused in refused {
+                let error = refused.map(drop).unwrap_err().to_string();
+                assert!(error.ends_with("another server listens there"), "{error}");
+            }
+            assert_eq!(bound.len(), 1);
+            let connected = std::os::unix::net::UnixStream::connect(&path);
+            assert!(connected.is_ok(), "it is the one that listens there: {connected:?}");
+            drop(bound);
+            assert!(!path.exists());
+        }
     });
 }
 
@@ -217,6 +251,69 @@ fn a_port_that_another_server_has_is_refused() {
         serve_until(server, assert_answers(&taken)).await;
         listen(&folder, &[&taken])
             .expect("the port is free again, although connections to it have just ended");
+    });
+}
+
+#[test]
+fn an_endpoint_is_free_again_when_its_server_has_ended() {
+    run(async {
+        let folder = folder();
+        let mut endpoints = vec!["tcp://127.0.0.1:*".to_owned(), ipc(&folder, "tape.sock")];
+        #[cfg(target_os = "linux")]
+        endpoints.push(format!("ipc://@zsvc-again-{}", std::process::id()));
+        for endpoint in &mut endpoints {
+            for _ in 0..10 {
+                let server = listen(&folder, &[endpoint]).unwrap_or_else(|error| panic!("{error}"));
+                *endpoint = server.endpoints()[0].clone();
+                serve_until(server, assert_answers(endpoint)).await;
+            }
+        }
+    });
+}
+
+#[test]
+fn the_addresses_of_an_interface_are_served_by_its_name() {
+    run(async {
+        let folder = folder();
+        // That of the system itself, which has another name on the BSDs and macOS.
+        let name = if cfg!(target_os = "linux") { "lo" } else { "lo0" };
+        let server = listen(&folder, &[&format!("tcp://{name}:*")]).unwrap_or_else(|error| panic!("{error}"));
+        let bound = server.endpoints()[0].clone();
+        assert!(bound.starts_with("tcp://127.0.0.1:"), "{bound}");
+        serve_until(server, assert_answers(&bound)).await;
+    });
+}
+
+#[test]
+fn endpoints_that_are_none_are_refused_with_what_to_write_instead() {
+    run(async {
+        let folder = folder();
+        let long = ipc(&folder, &"long".repeat(40));
+        for (endpoint, expected) in [
+            ("tcp://127.0.0.1:72636", "`72636` is no port; it is a number up to 65535"),
+            ("tcp://::1:7100", "an IPv6 address stands in brackets: `[::1]`"),
+            ("tcp://127.0.0.1", "the port is missing, as in `tcp://127.0.0.1:7100`"),
+            ("localhost:7100", "this may be meant for `tcp://localhost:7100`"),
+            ("udp://127.0.0.1:7100", "there is no transport `udp`"),
+            ("ipc://", "the name after `://` is missing"),
+            ("ipc://*", "a path is needed, such as `ipc:///run/tape.sock`"),
+            (&long, "that of a Unix socket may have"),
+        ] {
+            let (which, reason) = refusal(&folder, &[endpoint]);
+            assert_eq!(which, endpoint);
+            assert!(reason.contains(expected), "{endpoint}: {reason}");
+            let status = Channel::connect(endpoint).await.expect_err(endpoint);
+            assert_eq!((status.code(), status.outcome()), (Code::InvalidArgument, Outcome::NotSent));
+            let message = status.message();
+            let start = format!("can't connect to `{endpoint}`: ");
+            assert!(message.starts_with(&start) && message.contains(expected), "{message}");
+        }
+        // A server chooses a free port, and a client has to know which.
+        for endpoint in ["tcp://localhost:0", "tcp://127.0.0.1:*"] {
+            drop(listen(&folder, &[endpoint]).unwrap_or_else(|error| panic!("{error}")));
+            let status = Channel::connect(endpoint).await.expect_err(endpoint);
+            assert!(status.message().contains("a client needs the server's port"), "{status}");
+        }
     });
 }
 

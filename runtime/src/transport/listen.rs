@@ -1,0 +1,76 @@
+//! The sockets of servers over TCP, the same for every engine.
+
+use std::io;
+#[cfg(unix)]
+use std::net::IpAddr;
+use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+
+use tokio::net::{TcpListener, TcpSocket};
+
+use super::address::Host;
+
+/// Number of connections that may wait to be accepted: thousands of clients may connect at once.
+pub(super) const BACKLOG: u32 = 4_096;
+
+/// Binds the first address of a host that can be bound, and listens. Must be called within a tokio runtime with I/O enabled. Waits
+/// for the system where the host is a name.
+///
+/// # Errors
+/// The host is not found, or the system refuses each of its addresses; the reason is that for the last.
+pub(super) fn listen(host: &Host, port: u16) -> io::Result<TcpListener> {
+    let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
+    for address in addresses(host, port)? {
+        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+        // A server that starts again must not wait for the connections of the one before. On Windows, the option would let
+        // another program take the port.
+        #[cfg(unix)]
+        socket.set_reuseaddr(true)?;
+        // The accepted connections have it as well: a peer of ZMTP 3.0 that is cut off answers no ping, since it gets none.
+        socket.set_keepalive(true)?;
+        match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
+            Ok(listener) => return Ok(listener),
+            Err(error) => failed = error,
+        }
+    }
+    Err(failed)
+}
+
+/// Returns the addresses of a host, in the order in which they are tried.
+fn addresses(host: &Host, port: u16) -> io::Result<Vec<SocketAddr>> {
+    match host {
+        Host::Any => Ok(vec![(Ipv4Addr::UNSPECIFIED, port).into()]),
+        Host::Ip(ip) => Ok(vec![(*ip, port).into()]),
+        Host::Name(name) => match of_interface(name, port) {
+            none if none.is_empty() => {
+                let found = (name.as_str(), port).to_socket_addrs();
+                let what = "neither a network interface nor a host that the system finds";
+                Ok(found
+                    .map_err(|error| io::Error::new(error.kind(), format!("`{name}` is {what}: {error}")))?
+                    .collect())
+            }
+            addresses => Ok(addresses),
+        },
+    }
+}
+
+/// Returns the addresses of the network interface of this name, those of IPv4 first; none if there is none.
+#[cfg(unix)]
+fn of_interface(name: &str, port: u16) -> Vec<SocketAddr> {
+    // Where interfaces can't be listed, the name may still be that of a host.
+    let all = if_addrs::get_if_addrs().unwrap_or_default();
+    // An address that is of its link alone names an interface besides, which an endpoint has no place for.
+    let own = all.into_iter().filter(|interface| interface.name == name && !is_of_link(interface.ip()));
+    let mut addresses: Vec<_> = own.map(|interface| SocketAddr::from((interface.ip(), port))).collect();
+    addresses.sort_by_key(SocketAddr::is_ipv6);
+    addresses
+}
+
+#[cfg(unix)]
+fn is_of_link(ip: IpAddr) -> bool {
+    matches!(ip, IpAddr::V6(ip) if ip.is_unicast_link_local())
+}
+
+#[cfg(not(unix))]
+fn of_interface(_name: &str, _port: u16) -> Vec<SocketAddr> {
+    Vec::new()
+}

@@ -1,0 +1,139 @@
+//! Calls where no tokio runtime is, and after that of their channel has ended.
+
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, Wake, Waker};
+use std::thread::{Thread, park};
+use std::time::Duration;
+
+use tokio::runtime::Runtime;
+use zsvc::middleware::{ClientMiddleware, ClientNext, ClientRequest, Response};
+use zsvc::{Cause, Channel, Code, Outcome, Retry, ServeError, Server, Status};
+use zsvc_calls::probe::v1::ProbeClient;
+
+use crate::support::{ANY_PORT, Running};
+
+const ENDED: &str =
+    "the tokio runtime in which the channel was connected has ended; connect in one that runs on";
+
+/// An executor without anything of tokio.
+fn block_on<F: Future>(future: F) -> F::Output {
+    struct Unpark(Thread);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.0.unpark();
+        }
+    }
+    let waker = Waker::from(Arc::new(Unpark(std::thread::current())));
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return output;
+        }
+        park();
+    }
+}
+
+fn runtime() -> Runtime {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(1)
+        .enable_all()
+        .build()
+        .expect("it has descriptors")
+}
+
+/// A runtime with a server and a client, whose calls are made again after a long time if they have failed.
+fn serving(pause: Duration) -> (Runtime, Running, ProbeClient) {
+    let runtime = runtime();
+    let (server, probe) = runtime.block_on(async {
+        let server = Running::start().lossy();
+        let retry = Retry::default().pauses(pause, pause);
+        let probe = server.client_with(|channel| channel.retry(retry).middleware(Pass)).await;
+        (server, probe)
+    });
+    (runtime, server, probe)
+}
+
+/// Waits for its call, and no longer than that may take.
+struct Pass;
+
+impl ClientMiddleware for Pass {
+    async fn handle(&self, request: ClientRequest, mut next: ClientNext<'_>) -> Response {
+        next.run(request).await
+    }
+}
+
+#[test]
+fn calls_may_be_awaited_where_no_runtime_is() {
+    let (_runtime, server, probe) = serving(Duration::from_millis(20));
+    block_on(async {
+        assert_eq!(probe.echo("x").await.unwrap(), "x");
+        // It fails at first, and is made again after a pause.
+        let again = probe.fail_at_first("a", 2, Code::Unavailable.number()).await;
+        assert_eq!(again.unwrap(), 3);
+        assert!(probe.channel().counters().retries() > 0);
+        // Those of one method wait for each other.
+        let first = std::thread::spawn({
+            let probe = probe.clone();
+            move || block_on(probe.hold_in_turn("b"))
+        });
+        server.journal.has("b began").await;
+        let late = probe.hold_in_turn("c").deadline(Duration::from_millis(20)).await.unwrap_err();
+        assert_eq!((late.code(), late.outcome()), (Code::DeadlineExceeded, Outcome::NotSent));
+        server.journal.open("b");
+        assert_eq!(first.join().expect("it does not panic").unwrap(), "b");
+    });
+}
+
+fn assert_ended(status: &Status) {
+    assert_eq!((status.code(), status.cause()), (Code::Unavailable, Some(Cause::Closed)), "{status}");
+    assert_eq!(status.message(), ENDED);
+}
+
+#[test]
+fn calls_of_a_channel_whose_runtime_has_ended_say_so() {
+    let (gone, server, probe) = serving(Duration::from_secs(1_000));
+    let held = std::thread::spawn({
+        let probe = probe.clone();
+        move || block_on(probe.hold("a").no_deadline())
+    });
+    let pausing = std::thread::spawn({
+        let probe = probe.clone();
+        move || block_on(probe.fail_at_first("b", 9, Code::Unavailable.number()).no_deadline())
+    });
+    block_on(server.journal.has("a began"));
+    while probe.channel().counters().retries() == 0 {
+        std::thread::yield_now();
+    }
+    drop(gone);
+    assert_ended(&held.join().expect("it does not panic").unwrap_err());
+    assert_ended(&pausing.join().expect("it does not panic").unwrap_err());
+    let status = block_on(probe.echo("x")).unwrap_err();
+    assert_ended(&status);
+    assert_eq!(status.outcome(), Outcome::NotSent);
+    assert_ended(&runtime().block_on(probe.echo("x").into_future()).unwrap_err());
+    // One that was closed says that.
+    let (runtime, _server, probe) = serving(Duration::ZERO);
+    let channel = probe.channel().clone();
+    runtime.block_on(channel.close(Duration::from_secs(5))).unwrap();
+    drop(runtime);
+    assert_eq!(block_on(probe.echo("x")).unwrap_err().message(), "the channel is closed");
+}
+
+#[test]
+fn connecting_and_listening_need_a_runtime() {
+    let status = block_on(Channel::connect("tcp://127.0.0.1:1")).unwrap_err();
+    assert_eq!((status.code(), status.outcome()), (Code::FailedPrecondition, Outcome::NotSent));
+    assert!(
+        status.message().starts_with("a channel is connected within a tokio runtime, and there is none here")
+    );
+    let error = Server::builder().bind(ANY_PORT).listen().map(drop).unwrap_err();
+    assert_eq!(error, ServeError::NoRuntime);
+    // Bound in a runtime, it is served there wherever that is awaited.
+    let runtime = runtime();
+    let server = {
+        let _entered = runtime.enter();
+        Server::builder().bind(ANY_PORT).listen().unwrap()
+    };
+    assert_eq!(block_on(server.serve_until(async {})), Ok(()));
+}
