@@ -44,7 +44,7 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
-    fn from_number(number: u64) -> Self {
+    pub(super) fn from_number(number: u64) -> Self {
         match u8::try_from(number) {
             Ok(kind::CALL) => Self::Call,
             Ok(kind::ONE_WAY) => Self::OneWay,

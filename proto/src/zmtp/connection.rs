@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use super::command::{self, Command};
-use super::frame::{Assembling, FrameHeader};
+use super::frame::{Assembling, FrameHeader, MAX_SKIPPED_FRAME_BYTES};
 use super::greeting::{self, GREETING_BYTES};
 use super::handshake::{self, Handshake, Step};
 use super::heartbeat::{Liveness, Verdict};
@@ -22,8 +22,8 @@ pub struct Config {
     pub routing_id: Bytes,
     /// How peers prove who they are. Both sides must have the same.
     pub mechanism: Mechanism,
-    /// Maximum size in bytes of a frame of a message. A peer that announces a longer one is cut off, before anything is
-    /// allocated. How much of a message is kept is for the user of its frames to bound.
+    /// Maximum size in bytes of a frame of a message. A longer one is read and dropped, so that what else is on the connection
+    /// goes on; past 1 GiB the peer is cut off. How much of a message is kept is for the user of its frames to bound.
     pub max_frame_bytes: usize,
     /// Maximum number of frames of a message. A peer that sends more is cut off.
     pub max_frames: usize,
@@ -45,6 +45,15 @@ pub enum Event {
     Frame {
         /// The frame's body.
         body: Bytes,
+        /// Whether more frames of the same message follow.
+        has_more: bool,
+    },
+    /// A frame of a message has arrived that was longer than [`Config::max_frame_bytes`], and was not kept.
+    Skipped {
+        /// The first bytes of the frame's body.
+        head: Bytes,
+        /// Length of the whole body in bytes.
+        bytes: u64,
         /// Whether more frames of the same message follow.
         has_more: bool,
     },
@@ -191,7 +200,10 @@ impl Connection {
     /// more, and the number of bytes that it lacks. Of a frame that lacks fewer than `min` bytes there is none: a
     /// larger read takes what comes after it along.
     pub fn frame_buffer(&mut self, min: usize) -> Option<(&mut BytesMut, usize)> {
-        let assembling = self.assembling.as_mut().filter(|assembling| assembling.missing() >= min.max(1))?;
+        let assembling = self.assembling.as_mut()?;
+        if !assembling.is_kept() || assembling.missing() < min.max(1) {
+            return None;
+        }
         let missing = assembling.missing();
         Some((assembling.buffer(), missing))
     }
@@ -326,7 +338,7 @@ impl Connection {
         if self.assembling.is_none() {
             let Some(header) = self.take_header(bytes)? else { return Ok(()) };
             let length = self.bounded(header)?;
-            self.assembling = Some(Assembling::new(header, length));
+            self.assembling = Some(Assembling::new(header, length, self.config.max_frame_bytes));
         }
         if let Some(assembling) = &mut self.assembling {
             assembling.fill(bytes);
@@ -368,7 +380,8 @@ impl Connection {
             return Err(Error::Command { expected: "the commands of the handshake before any message" });
         }
         let (max, max_frames) = (self.config.max_frame_bytes, self.config.max_frames);
-        let length = usize::try_from(header.length).ok().filter(|length| *length <= max);
+        let length = usize::try_from(header.length).ok();
+        let length = length.filter(|length| *length <= max.max(MAX_SKIPPED_FRAME_BYTES));
         let length = length.ok_or(Error::FrameTooLong { bytes: header.length, max })?;
         if self.frames >= max_frames {
             return Err(Error::TooManyFrames { max: max_frames });
@@ -384,12 +397,12 @@ impl Connection {
                 self.assembling = Some(assembling);
                 Ok(())
             }
-            Ok((header, body)) if header.is_command => {
+            Ok(frame) if frame.header.is_command => {
                 let wrong = Error::Command { expected: "a name" };
-                self.take_command(&Command::read(body).ok_or(wrong)?)
+                self.take_command(&Command::read(frame.body).ok_or(wrong)?)
             }
-            Ok((header, body)) => {
-                self.events.push(Event::Frame { body, has_more: header.has_more });
+            Ok(frame) => {
+                self.events.push(frame.into_event());
                 Ok(())
             }
         }

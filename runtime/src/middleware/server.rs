@@ -15,7 +15,7 @@ use crate::dispatch::{HandlerLayer, Handling, Incoming, Service};
 use crate::metadata::Metadata;
 use crate::method::{Method, MethodKind};
 use crate::session::server::Answer;
-use crate::status::{Failure, Outcome, Status};
+use crate::status::{Cause, Failure, Outcome, Status};
 
 /// User code around the calls that a server takes, of every kind.
 ///
@@ -144,7 +144,9 @@ impl ServerNext<'_> {
         let Some((first, rest)) = self.rest.split_first() else { return self.target.run(request).await };
         let next = ServerNext { rest, target: self.target };
         let response = Caught(first.handle(request, next)).await.unwrap_or_else(|Panicked| {
-            Response::failed(Status::internal("a middleware of the server panicked"))
+            Response::failed(
+                Status::internal("a middleware of the server panicked").caused_by(Cause::Panicked),
+            )
         });
         self.target.settle(response)
     }

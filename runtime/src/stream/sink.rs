@@ -12,7 +12,7 @@ use super::Outgoing;
 use crate::codec::{EncodeError, Form};
 use crate::flow::{OutboundStream, Pushed};
 use crate::flush::{StreamPacer, yield_to_driver};
-use crate::status::Status;
+use crate::status::{Cause, Status};
 use crate::wire::{Item, ItemHead};
 
 /// The sending side of a stream: a handler's answers, or a client's items.
@@ -73,10 +73,10 @@ impl<T> Sink<T> {
     /// # Cancel safety
     /// If the future is dropped before it completes, the item is not sent.
     pub async fn send(&self, item: T) -> Result<(), Status> {
-        let encoded = self
-            .half
-            .encode(self.encode, &item)
-            .map_err(|error| Status::internal(format!("an item of the stream can't be encoded: {error}")))?;
+        let encoded = self.half.encode(self.encode, &item).map_err(|error| {
+            Status::internal(format!("an item of the stream can't be encoded: {error}"))
+                .caused_by(Cause::BadValue)
+        })?;
         drop(item);
         self.half.check(&encoded)?;
         let mut unsent = Unsent::new(encoded);
@@ -132,8 +132,8 @@ impl Half {
         if size <= max {
             return Ok(());
         }
-        let what = format!("an item of the stream has {size} bytes; a message may have {max}");
-        Err(Status::resource_exhausted(what))
+        let what = format!("an item of the stream has {size} bytes, and this side sends up to {max}");
+        Err(Status::resource_exhausted(what).caused_by(Cause::TooLarge))
     }
 
     /// Sends an item as soon as there is credit for it. `unsent` is empty afterwards.

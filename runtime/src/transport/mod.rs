@@ -235,8 +235,8 @@ pub(crate) struct LinkConfig {
 /// Reason for a connection that does not come up although something listens.
 pub(crate) const NO_HANDSHAKE: &str = "what listens there does not complete the ZeroMQ handshake";
 
-/// Ratio of the largest message that is received to the largest body. A larger message is not received, and its
-/// connection is cut; a smaller one with too large a body is answered with `resource_exhausted`.
+/// Ratio of the largest message that is received to the largest body. A larger message is not kept: libzmq cuts its
+/// connection, and `zmtp` reads past it; a smaller one with too large a body is answered with `resource_exhausted`.
 const HARD_LIMIT_FACTOR: usize = 4;
 /// Number of bytes added to that, for batches of small records.
 const HARD_LIMIT_EXTRA_BYTES: usize = 256 * 1024;

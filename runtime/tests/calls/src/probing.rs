@@ -167,6 +167,11 @@ impl v1::Probe for Probe {
         Ok(calls)
     }
 
+    async fn fill_again(&self, _: &Context, name: String, size: u32) -> Result<Bytes, Status> {
+        self.journal.write(name);
+        Ok(Bytes::from(vec![7; size as usize]))
+    }
+
     async fn hold_again(&self, _: &Context, name: String) -> Result<String, Status> {
         Ok(self.hold_up(name).await)
     }
