@@ -6,6 +6,7 @@
 
 mod cause;
 mod code;
+mod convert;
 mod failure;
 mod outcome;
 

@@ -13,6 +13,7 @@ use crate::context::PeerId;
 use crate::flush::FlushPolicy;
 use crate::session::server::{Answer, CallKey, Effects, Event, Methods, Session};
 use crate::status::Status;
+use crate::telemetry;
 use crate::transport::{SendReceipt, SendWindow};
 use crate::wire::{Batch, Message};
 
@@ -148,6 +149,9 @@ impl<C: CallState> Peer<C> {
     fn run(&self, mut effects: Effects<C>) {
         if !effects.counts.is_empty() {
             self.shared.counters.add(&effects.counts);
+            if effects.counts.lost > 0 {
+                telemetry::client_given_up(&self.id, effects.counts.lost_why);
+            }
         }
         let ended = std::mem::take(&mut effects.ended);
         // Before tasks are woken: a handler that ends by itself now would announce another reason.

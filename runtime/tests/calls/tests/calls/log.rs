@@ -1,0 +1,121 @@
+//! Log events: what the runtime says of connections and clients, with the feature `tracing`.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tracing::Event;
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::Registry;
+use zsvc::{Engine, Retry};
+use zsvc_calls::engines;
+
+use crate::raw;
+use crate::support::{Running, free_endpoint, on_one_thread};
+
+/// Collects the events of the target `zsvc`, as their level and their fields.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+#[derive(Default)]
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.push_str(&format!(" {}={value:?}", field.name()));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.push_str(&format!(" {}={value}", field.name()));
+    }
+}
+
+impl Layer<Registry> for Log {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, Registry>) {
+        if event.metadata().target() == "zsvc" {
+            let mut line = Line(event.metadata().level().to_string());
+            event.record(&mut line);
+            self.0.lock().unwrap().push(line.0);
+        }
+    }
+}
+
+impl Log {
+    /// Returns the lines that have all of these words.
+    fn lines(&self, words: &[&str]) -> Vec<String> {
+        let lines = self.0.lock().unwrap();
+        lines.iter().filter(|line| words.iter().all(|word| line.contains(word))).cloned().collect()
+    }
+
+    /// Waits for a line that has all of these words.
+    async fn has(&self, words: &[&str]) -> String {
+        loop {
+            if let Some(line) = self.lines(words).pop() {
+                return line;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn logged<F: Future<Output = ()>>(test: impl FnOnce(Log) -> F) {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::registry().with(log.clone());
+    let _default = tracing::subscriber::set_default(subscriber);
+    on_one_thread(test(log));
+}
+
+#[test]
+fn a_lost_connection_and_its_return_are_logged() {
+    logged(|log| async move {
+        let endpoint = free_endpoint();
+        let server = Running::again(&endpoint).await;
+        let probe = server.client_with(|channel| channel.retry(Retry::none())).await;
+        probe.echo("up").await.unwrap();
+        assert_eq!(log.lines(&["connection"]), [""; 0], "that it is up the first time is no news");
+        server.kill().await;
+        let lost = log.has(&["WARN", "lost the connection to a server"]).await;
+        assert!(lost.contains(&endpoint) && lost.contains("suppressed=0"), "{lost}");
+        let server = Running::again(&endpoint).await;
+        log.has(&["INFO", "is back", &endpoint]).await;
+        probe.channel().clone().close(Duration::from_secs(5)).await.unwrap();
+        drop(probe);
+        server.stop().await;
+        assert_eq!(log.lines(&["lost the connection"]).len(), 1, "one that is closed is not lost");
+    });
+}
+
+#[test]
+fn a_client_that_is_given_up_is_logged() {
+    logged(|log| async move {
+        let server = Running::with(|server| server.peer_timeout(Duration::from_millis(200))).lossy();
+        let dealer = raw::dealer(server.endpoint());
+        dealer.send(raw::call_of_hold("a"), 0).unwrap();
+        let line = log.has(&["WARN", "gave up a client with calls in flight"]).await;
+        assert!(line.contains("peer=") && line.contains("why=it "), "{line}");
+        assert_eq!(server.counters.lost_peers(), 1);
+    });
+}
+
+/// libzmq does not tell of them.
+#[test]
+fn a_refused_handshake_is_logged() {
+    if engines::of_servers() != Engine::Zmtp {
+        return;
+    }
+    logged(|log| async move {
+        let server = Running::start();
+        for _ in 0..15 {
+            let address = server.endpoint().trim_start_matches("tcp://");
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        }
+        while server.counters.refused_connections() < 15 {
+            tokio::task::yield_now().await;
+        }
+        let lines = log.lines(&["WARN", "refused a connection", "why="]);
+        assert_eq!(lines.len(), 10, "the others are counted: {lines:#?}");
+    });
+}
