@@ -192,6 +192,7 @@ impl<'a> RawReader<'a> {
         }
         reader.optional(left, |r| r.uint(read::TIME_TO_WAIT))?;
         reader.optional(left, |r| r.uint(read::CAUSE))?;
+        reader.optional(left, |r| r.metadata_entries(|_, _| ()))?;
         Ok(())
     }
 }

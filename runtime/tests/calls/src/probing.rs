@@ -172,6 +172,11 @@ impl v1::Probe for Probe {
         Ok(Bytes::from(vec![7; size as usize]))
     }
 
+    async fn fail_in_detail(&self, context: &Context, chest: Chest) -> Result<(), Status> {
+        let status = Status::failed_precondition("the chest is full").with_detail(&chest);
+        Err(status.with_detail(&self.look(context).await?))
+    }
+
     async fn hold_again(&self, _: &Context, name: String) -> Result<String, Status> {
         Ok(self.hold_up(name).await)
     }
