@@ -54,7 +54,9 @@ impl Connection {
         let may_come_back = !matches!(state.session.phase(), Phase::Retiring | Phase::Closed);
         drop(state);
         if may_come_back {
-            events.iter().for_each(|event| self.log(*event));
+            for event in &events {
+                self.log(*event);
+            }
         }
         count_up(was_counted, is_counted);
         for event in events {

@@ -1,5 +1,6 @@
 //! What generated servers build on: [`Service`], and the [`Incoming`] call that is passed to a handler.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -198,6 +199,10 @@ impl Incoming {
 
     pub(crate) fn peer_id(&self) -> &PeerId {
         self.peer.id()
+    }
+
+    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        self.peer.address()
     }
 
     pub(super) fn peer(&self) -> &Arc<Peer> {

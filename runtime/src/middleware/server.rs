@@ -1,6 +1,7 @@
 //! The server's side: [`ServerMiddleware`], and the stack that runs it around a handler.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -77,6 +78,17 @@ impl ServerRequest {
     #[must_use]
     pub fn peer(&self) -> &PeerId {
         self.incoming.peer_id()
+    }
+
+    /// Returns the address and the port that the caller's connection comes from, over TCP and on the engine
+    /// [`Zmtp`](crate::Engine::Zmtp). `None` over `ipc` and `inproc`, within the process, and on
+    /// [`Libzmq`](crate::Engine::Libzmq).
+    ///
+    /// It is the other end of the connection, which may be a device or a proxy with many clients behind it. It proves nothing: use it
+    /// for logs, and not to decide who may call.
+    #[must_use]
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.incoming.peer_address()
     }
 
     /// Returns the call's deadline.

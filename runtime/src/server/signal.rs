@@ -6,7 +6,7 @@ use std::future::pending;
 /// send. For [`Server::serve_until`](crate::Server::serve_until), which then drains.
 ///
 /// The signals count from the call of this function on, not only once its future is awaited. From then on they do not end the
-/// program by themselves any more, also not when they come again: whoever sent them waits for the
+/// program by themselves any more, also not when they come again: their sender waits for the
 /// [grace time](crate::ServerBuilder::grace), or sends SIGKILL. If the system refuses to watch one of the signals, that one ends the
 /// program as before.
 ///

@@ -23,6 +23,7 @@ pub(crate) mod zmtp;
 pub(crate) use receipt::{RECEIPT_STEP_BYTES, SendReceipt, SendWindow};
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -45,6 +46,11 @@ pub(crate) trait ServerTransport: Send + Unpin + 'static {
 
     /// Is ready when something may have changed. See the head of this module.
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>>;
+
+    /// Returns the address that the only connection of this transport comes from, if there is one.
+    fn peer_address(&self) -> Option<SocketAddr> {
+        None
+    }
 
     /// Returns the time after which a message that found no room is tried again, although nothing has changed.
     fn retry_interval(&self) -> Duration;
