@@ -8,6 +8,8 @@
 mod log;
 
 pub(crate) use log::{accept_failed, client_given_up, connection_back, connection_lost, refused_connection};
+#[cfg(feature = "tracing")]
+pub(crate) use log::{both_sides_wait, logs_warnings};
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 

@@ -44,9 +44,13 @@ fn watch() -> impl Future<Output = bool> + Send + 'static {
     })
 }
 
-#[cfg(not(unix))]
+#[cfg(windows)]
 fn watch() -> impl Future<Output = bool> + Send + 'static {
-    async { tokio::signal::ctrl_c().await.is_ok() }
+    let signal = tokio::signal::windows::ctrl_c();
+    async move {
+        let Ok(mut signal) = signal else { return false };
+        signal.recv().await.is_some()
+    }
 }
 
 #[cfg(all(test, unix))]

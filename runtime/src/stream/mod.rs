@@ -4,11 +4,13 @@
 //! surrounds a client's stream until it ends behind [`StreamLayer`]: a stream knows neither its connection nor middleware.
 
 mod sink;
+mod stall;
 mod streaming;
 
 pub(crate) use sink::Half as SinkHalf;
 pub use sink::Sink;
 pub(crate) use sink::Unsent;
+pub(crate) use stall::Answers;
 pub use streaming::Streaming;
 pub(crate) use streaming::{Half as StreamingHalf, LayerStep, StreamLayer};
 

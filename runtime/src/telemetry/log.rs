@@ -96,6 +96,22 @@ pub(crate) fn client_given_up(peer: &impl std::fmt::Display, why: &str) {
     report!(WARN, "gave up a client with calls in flight", %peer, why);
 }
 
+/// Reports that a client waits to send while the answers to the same call lie unread.
+#[cfg(feature = "tracing")]
+pub(crate) fn both_sides_wait(method: &str) {
+    report!(
+        WARN,
+        "a send has waited for a second while answers to the same call lie unread; read them while you send, or both sides wait for each other",
+        method
+    );
+}
+
+/// Reports whether the program takes warnings.
+#[cfg(feature = "tracing")]
+pub(crate) fn logs_warnings() -> bool {
+    tracing::enabled!(target: "zsvc", tracing::Level::WARN)
+}
+
 #[cfg(all(test, feature = "tracing"))]
 mod tests {
     use super::*;

@@ -119,3 +119,57 @@ fn a_refused_handshake_is_logged() {
         assert_eq!(lines.len(), 10, "the others are counted: {lines:#?}");
     });
 }
+
+/// Both windows fill up: the handler waits until its answers are read.
+#[test]
+fn a_client_that_sends_all_before_it_reads_is_warned_and_goes_on_when_it_reads() {
+    logged(|log| async move {
+        let server = Running::start();
+        let probe = server.client().await;
+        let (sink, mut back) = probe.mirror("a").await.unwrap();
+        let item = bytes::Bytes::from(vec![7; 60_000]);
+        let sent = tokio::spawn(async move {
+            for _ in 0..60 {
+                sink.send(item.clone()).await.unwrap();
+            }
+            sink.finish();
+        });
+        let line = log.has(&["WARN", "read them while you send"]).await;
+        assert!(line.contains("probe.v1.Probe/mirror"), "{line}");
+        assert!(!sent.is_finished());
+        let mut items = 0;
+        while let Some(item) = back.next().await {
+            item.unwrap();
+            items += 1;
+        }
+        sent.await.unwrap();
+        assert_eq!((items, log.lines(&["read them while"]).len()), (60, 1));
+    });
+}
+
+/// Waiting for a slow server is no stall, as long as answers are read.
+#[test]
+fn a_client_that_reads_while_it_sends_is_not_warned() {
+    logged(|log| async move {
+        let server = Running::start();
+        let probe = server.client().await;
+        let (sink, mut back) = probe.mirror("a").await.unwrap();
+        let item = bytes::Bytes::from(vec![7; 60_000]);
+        let send = async {
+            for _ in 0..60 {
+                sink.send(item.clone()).await.unwrap();
+            }
+            sink.finish();
+        };
+        let read = async {
+            let mut items = 0;
+            while let Some(item) = back.next().await {
+                item.unwrap();
+                items += 1;
+            }
+            items
+        };
+        assert_eq!(tokio::join!(send, read).1, 60);
+        assert_eq!(log.lines(&["read them while"]), [""; 0]);
+    });
+}
