@@ -6,17 +6,22 @@
 
 mod cause;
 mod code;
+mod convert;
+mod detail;
 mod failure;
 mod outcome;
 
 pub use cause::Cause;
 pub use code::Code;
+pub use detail::Detail;
 pub use failure::{CallError, DeclaredError, Error, Failure};
 pub use outcome::Outcome;
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::time::Duration;
+
+use crate::metadata::Metadata;
 
 /// How a call failed, other than by an error that its method declares.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +31,9 @@ pub struct Status {
     cause: Option<Cause>,
     /// Time to wait in milliseconds. Kept small, because a status is in every result.
     retry_after: Option<NonZeroU32>,
-    message: String,
+    // A `String` would have the capacity besides.
+    message: Box<str>,
+    details: Option<Box<Metadata>>,
 }
 
 macro_rules! constructors {
@@ -45,7 +52,14 @@ impl Status {
     /// Creates a status as a handler returns it: its outcome is [`Outcome::Executed`].
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, outcome: Outcome::Executed, cause: None, retry_after: None, message: message.into() }
+        Self {
+            code,
+            outcome: Outcome::Executed,
+            cause: None,
+            retry_after: None,
+            message: message.into().into(),
+            details: None,
+        }
     }
 
     constructors! {

@@ -51,8 +51,8 @@ pub use engine::Engine;
 pub use metadata::{Metadata, MetadataValue};
 pub use method::{Method, MethodKind, Overlap};
 pub use peer::{Counters, Dropped};
-pub use server::{ServeError, Server, ServerBuilder};
-pub use status::{CallError, Cause, Code, DeclaredError, Error, Outcome, Status};
+pub use server::{ServeError, Server, ServerBuilder, shutdown_signal};
+pub use status::{CallError, Cause, Code, DeclaredError, Detail, Error, Outcome, Status};
 pub use stream::{Sink, Streaming};
 
 /// Default of the maximum size of a body in bytes, at either side.

@@ -1,9 +1,15 @@
 //! Counters that the runtime keeps by itself: for one server or channel, and, with the feature `metrics`, for the
 //! recorder that the program has installed. Without the feature, a counter is only a number, and the rest compiles to
-//! nothing.
+//! nothing. [`log`] has the events that go to the program's log.
 //!
 //! How calls end is recorded by [`crate::middleware`]. The names are documented in the project's
 //! `docs/operations.md`.
+
+mod log;
+
+pub(crate) use log::{accept_failed, client_given_up, connection_back, connection_lost, refused_connection};
+#[cfg(feature = "tracing")]
+pub(crate) use log::{both_sides_wait, logs_warnings};
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 
@@ -102,31 +108,6 @@ static THREADS: AtomicUsize = AtomicUsize::new(0);
 thread_local! {
     /// Index of the part that this thread adds to, in every tally.
     static PART: usize = THREADS.fetch_add(1, Ordering::Relaxed) % PARTS;
-}
-
-/// Reports in the log that a connection was refused: the first of the process, since others may come by the thousand. All of them
-/// are counted.
-#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
-pub(crate) fn refused_connection(why: &str) {
-    #[cfg(feature = "tracing")]
-    {
-        static REPORTED: std::sync::Once = std::sync::Once::new();
-        REPORTED.call_once(|| {
-            tracing::warn!(why, "refused a connection that did not complete the ZeroMQ handshake; further ones are only counted");
-        });
-    }
-}
-
-/// Reports in the log that a connection could not be accepted: the first time in the process.
-#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
-pub(crate) fn accept_failed(error: &std::io::Error) {
-    #[cfg(feature = "tracing")]
-    {
-        static REPORTED: std::sync::Once = std::sync::Once::new();
-        REPORTED.call_once(|| {
-            tracing::warn!(%error, "could not accept a connection; it waits, and is tried again");
-        });
-    }
 }
 
 /// The end of a connection that a number is recorded for.

@@ -22,8 +22,9 @@ pub(crate) fn structure(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenSt
     let default = default(site, id, fields);
     let wire = wire(site, fields, &path);
     let serde = serde(site, id, &path);
+    let detail = detail(site, id, &path);
     let validate = site.generation.reach.is_bounded(id).then(|| validate::structure(site, fields, &path));
-    let hidden = hidden(&quote!(#wire #validate #serde));
+    let hidden = hidden(&quote!(#wire #validate #serde #detail));
     quote! {
         #attributes
         #derives
@@ -67,6 +68,16 @@ pub(crate) fn decode_by(body: &TokenStream, path: &TokenStream) -> TokenStream {
             fn decode(reader: &mut wire::Reader<'_>) -> wire::Decoded<Self> {
                 #body
             }
+        }
+    }
+}
+
+/// Returns `Detail`, which names the type for statuses that carry values of it.
+pub(crate) fn detail(site: Site<'_>, id: TypeId, path: &TokenStream) -> TokenStream {
+    let full_name = site.prefix() + &site.definition(id).name;
+    quote! {
+        impl wire::Detail for #path {
+            const NAME: &'static str = #full_name;
         }
     }
 }

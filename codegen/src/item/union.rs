@@ -96,11 +96,13 @@ fn wire(site: Site<'_>, id: TypeId, variants: &[Variant], names: &Names) -> Toke
     let validate =
         site.generation.reach.is_bounded(id).then(|| validate::union(site, variants, names, &path));
     let serde = structure::serde(site, id, &path);
+    let detail = structure::detail(site, id, &path);
     super::hidden(&quote! {
         #encode
         #decode
         #validate
         #serde
+        #detail
     })
 }
 

@@ -172,6 +172,12 @@ impl End {
                         self.server.receive(b"peer", &body, &std::mem::take(&mut self.frames));
                     }
                 }
+                Event::Skipped { head, bytes, has_more } => {
+                    assert!(head.len() <= MAX_FRAME_BYTES && bytes > MAX_FRAME_BYTES as u64);
+                    if !has_more {
+                        self.frames.clear();
+                    }
+                }
                 _ => {}
             }
         }

@@ -88,6 +88,13 @@ impl InboundStream {
         self.lock().received
     }
 
+    /// Reports whether items have arrived that no reader has taken.
+    #[must_use]
+    pub fn has_unread(&self) -> bool {
+        let state = self.lock();
+        !state.chunks.is_empty() || !state.copied.is_empty()
+    }
+
     /// Ends the stream. Only the first call sets how. Returns the reader to wake once no lock is held.
     #[must_use]
     pub fn finish(&self, end: Result<(), Failure>) -> Option<Waker> {

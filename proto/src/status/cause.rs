@@ -26,6 +26,17 @@ pub enum Cause {
     ClientLost,
     /// Another call of the same method came before or after, and the method does not run twice at a time.
     Overlap,
+    /// Parameters, metadata, an answer or an item is larger than one side takes. The message has the size, the limit and whose
+    /// limit that is. The same call fails again.
+    TooLarge,
+    /// A value can't be written, or can't be read as what the schema says, or breaks a bound of the schema.
+    BadValue,
+    /// The server does not have the method, or has it as one of another kind.
+    NoSuchMethod,
+    /// The peer broke a rule of the protocol, or speaks another version of it.
+    Protocol,
+    /// The handler, or a middleware, panicked.
+    Panicked,
 }
 
 impl Cause {
@@ -36,6 +47,11 @@ impl Cause {
             Self::Overloaded => Some(2),
             Self::Deadline => Some(3),
             Self::ClientLost => Some(4),
+            Self::TooLarge => Some(5),
+            Self::BadValue => Some(6),
+            Self::NoSuchMethod => Some(7),
+            Self::Protocol => Some(8),
+            Self::Panicked => Some(9),
             _ => None,
         }
     }
@@ -47,6 +63,11 @@ impl Cause {
             2 => Some(Self::Overloaded),
             3 => Some(Self::Deadline),
             4 => Some(Self::ClientLost),
+            5 => Some(Self::TooLarge),
+            6 => Some(Self::BadValue),
+            7 => Some(Self::NoSuchMethod),
+            8 => Some(Self::Protocol),
+            9 => Some(Self::Panicked),
             _ => None,
         }
     }
@@ -58,12 +79,20 @@ mod tests {
 
     #[test]
     fn causes_keep_their_numbers() {
-        for (number, cause) in
-            [(1, Cause::GoingAway), (2, Cause::Overloaded), (3, Cause::Deadline), (4, Cause::ClientLost)]
-        {
+        for (number, cause) in [
+            (1, Cause::GoingAway),
+            (2, Cause::Overloaded),
+            (3, Cause::Deadline),
+            (4, Cause::ClientLost),
+            (5, Cause::TooLarge),
+            (6, Cause::BadValue),
+            (7, Cause::NoSuchMethod),
+            (8, Cause::Protocol),
+            (9, Cause::Panicked),
+        ] {
             assert_eq!((cause.number(), Cause::from_number(number.into())), (Some(number), Some(cause)));
         }
         assert_eq!(Cause::ConnectionLost.number(), None);
-        assert_eq!([Cause::from_number(0), Cause::from_number(5), Cause::from_number(1 << 32)], [None; 3]);
+        assert_eq!([Cause::from_number(0), Cause::from_number(10), Cause::from_number(1 << 32)], [None; 3]);
     }
 }

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::{Outcome, Status};
+use super::{Cause, Outcome, Status};
 use crate::codec::{self, Decode, DecodeError, Encode, Form, Reader, ViaSerde, WriteForm, Writer};
 
 /// How a call of a method with `throws` failed.
@@ -137,9 +137,11 @@ impl CallError for Status {
     fn from_failure(failure: Failure) -> Self {
         match failure {
             Failure::Status(status) => status,
-            Failure::Declared { message, .. } => Self::unknown(format!(
-                "the server answered with an error that this method does not declare: {message}"
-            )),
+            Failure::Declared { message, .. } => {
+                let what =
+                    format!("the server answered with an error that this method does not declare: {message}");
+                Self::unknown(what).caused_by(Cause::Protocol)
+            }
         }
     }
 }
@@ -150,9 +152,10 @@ impl<E: DeclaredError> CallError for Error<E> {
             Self::Status(status) => Failure::Status(status),
             Self::Declared(error) => match codec::encode_whole::<Declared, E>(&error) {
                 Ok(body) => Failure::Declared { body, message: error.to_string() },
-                Err(reason) => Failure::Status(Status::internal(format!(
-                    "the declared error `{error}` can't be encoded: {reason}"
-                ))),
+                Err(reason) => {
+                    let what = format!("the declared error `{error}` can't be encoded: {reason}");
+                    Failure::Status(Status::internal(what).caused_by(Cause::BadValue))
+                }
             },
         }
     }
@@ -162,9 +165,10 @@ impl<E: DeclaredError> CallError for Error<E> {
             Failure::Status(status) => Self::Status(status),
             Failure::Declared { body, message } => match codec::decode::<Declared, E>(&body.into()) {
                 Ok(error) => Self::Declared(error),
-                Err(reason) => Self::Status(Status::unknown(format!(
-                    "the server's declared error `{message}` can't be read: {reason}"
-                ))),
+                Err(reason) => {
+                    let what = format!("the server's declared error `{message}` can't be read: {reason}");
+                    Self::Status(Status::unknown(what).caused_by(Cause::BadValue))
+                }
             },
         }
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{Malformed, Reader, kind};
+use super::{FirstRecord, Malformed, Reader, RecordKind, kind};
 use crate::codec::{Attachments, Body, MAX_ATTACHMENTS, NO_ATTACHMENTS};
 
 /// Index of the first record's first byte: the one after the version.
@@ -121,6 +121,13 @@ impl From<Bytes> for Batch {
 pub fn frames_before(batch: &[u8]) -> usize {
     let number = Places::of(batch).map_or(0, |places| places.number);
     usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+/// Returns kind and id of the first record of a batch, of which the first bytes are enough.
+#[must_use]
+pub fn first_record(batch: &[u8]) -> Option<FirstRecord> {
+    let (kind, id, _) = Reader::new(batch).ok()?.head().ok()?;
+    Some(FirstRecord { kind: RecordKind::from_number(kind), id })
 }
 
 /// The places that the first record of a batch names.

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::VERSION;
-use crate::status::{Code, Status};
+use super::{RecordKind, VERSION};
+use crate::status::{Cause, Code, Status};
 
 /// Bytes that are no batch of this version. Records read before the fault stand.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -19,6 +19,24 @@ pub enum Malformed {
     },
     /// The message has more frames before the batch, or more bytes in them, than the receiver takes.
     TooMuchAttached,
+    /// The message has more bytes than the receiver takes.
+    TooLarge {
+        /// The first record, which is the large one, if its kind and id could be read.
+        first: Option<FirstRecord>,
+        /// Size of the message in bytes.
+        bytes: u64,
+        /// Number of bytes that the receiver takes.
+        max: usize,
+    },
+}
+
+/// Kind and id of the first record of a batch whose rest was not kept.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FirstRecord {
+    /// The kind.
+    pub kind: RecordKind,
+    /// The id.
+    pub id: u64,
 }
 
 impl fmt::Display for Malformed {
@@ -35,6 +53,9 @@ impl fmt::Display for Malformed {
             Self::TooMuchAttached => {
                 f.write_str("a message of more frames, or of more bytes in them, than one may have")
             }
+            Self::TooLarge { bytes, max, .. } => {
+                write!(f, "a message of {bytes} bytes, and this side takes up to {max}")
+            }
         }
     }
 }
@@ -43,11 +64,11 @@ impl Malformed {
     /// Returns the status to answer with.
     #[must_use]
     pub fn status(&self) -> Status {
-        let code = match self {
-            Self::Version(_) => Code::Unimplemented,
-            Self::Record { .. } => Code::InvalidArgument,
-            Self::TooMuchAttached => Code::ResourceExhausted,
+        let (code, cause) = match self {
+            Self::Version(_) => (Code::Unimplemented, Cause::Protocol),
+            Self::Record { .. } => (Code::InvalidArgument, Cause::Protocol),
+            Self::TooMuchAttached | Self::TooLarge { .. } => (Code::ResourceExhausted, Cause::TooLarge),
         };
-        Status::new(code, self.to_string()).maybe_executed()
+        Status::new(code, self.to_string()).maybe_executed().caused_by(cause)
     }
 }

@@ -23,10 +23,10 @@ mod record_builder;
 mod unsent;
 mod write;
 
-pub use batch::{Batch, frames_before};
+pub use batch::{Batch, first_record, frames_before};
 pub use count::count_responses;
 pub use item::{Item, ItemHead};
-pub use malformed::Malformed;
+pub use malformed::{FirstRecord, Malformed};
 pub use message::{Buffer, Message};
 pub use outbox::Outbox;
 pub use raw::{RawReader, RawRecord, RecordKind};

@@ -44,7 +44,7 @@ pub enum RecordKind {
 }
 
 impl RecordKind {
-    fn from_number(number: u64) -> Self {
+    pub(super) fn from_number(number: u64) -> Self {
         match u8::try_from(number) {
             Ok(kind::CALL) => Self::Call,
             Ok(kind::ONE_WAY) => Self::OneWay,
@@ -192,6 +192,7 @@ impl<'a> RawReader<'a> {
         }
         reader.optional(left, |r| r.uint(read::TIME_TO_WAIT))?;
         reader.optional(left, |r| r.uint(read::CAUSE))?;
+        reader.optional(left, |r| r.metadata_entries(|_, _| ()))?;
         Ok(())
     }
 }

@@ -193,10 +193,11 @@ impl<'a> Reader<'a> {
             status = status.with_retry_after(Duration::from_micros(micros));
         }
         let cause = self.optional(rest, |r| r.uint(CAUSE))?.and_then(Cause::from_number);
-        Ok(match cause {
-            Some(cause) => status.caused_by(cause),
-            None => status,
-        })
+        if let Some(cause) = cause {
+            status = status.caused_by(cause);
+        }
+        let details = self.optional(rest, Self::metadata)?;
+        Ok(details.into_iter().fold(status, Status::with_details_of_the_wire))
     }
 
     fn metadata(&mut self) -> Result<Metadata, Malformed> {

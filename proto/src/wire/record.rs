@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::metadata::Metadata;
-use crate::status::{Failure, Status};
+use crate::status::{Cause, Failure, Status};
 
 /// A record. Slices are of its batch; `id` is that of the call it belongs to.
 ///
@@ -59,4 +59,5 @@ pub struct CallRecord<'a> {
 pub fn unknown_kind(kind: u64) -> Status {
     Status::unimplemented(format!("a record of kind {kind}, which this version does not know"))
         .maybe_executed()
+        .caused_by(Cause::Protocol)
 }

@@ -75,10 +75,12 @@ pub fn error(out: &mut Vec<u8>, id: u64, failure: &Failure) {
 
 fn error_status(out: &mut Vec<u8>, id: u64, status: &Status) {
     let cause = status.cause().and_then(Cause::number);
-    let more = match (status.retry_after(), cause) {
-        (None, None) => 0,
-        (Some(_), None) => 2,
-        (_, Some(_)) => 3,
+    let details = status.details_on_the_wire();
+    let more = match (status.retry_after(), cause, details) {
+        (None, None, None) => 0,
+        (Some(_), None, None) => 2,
+        (_, Some(_), None) => 3,
+        (_, _, Some(_)) => 4,
     };
     head(out, 5 + more, kind::ERROR, id);
     out.push(status.code().number());
@@ -91,8 +93,13 @@ fn error_status(out: &mut Vec<u8>, id: u64, status: &Status) {
             None => nil(out),
         }
     }
-    if let Some(cause) = cause {
-        out.push(cause);
+    match cause {
+        Some(cause) => out.push(cause),
+        None if details.is_some() => nil(out),
+        None => {}
+    }
+    if let Some(details) = details {
+        metadata(out, details);
     }
 }
 
@@ -144,6 +151,20 @@ mod tests {
         match Reader::new(&batch).unwrap().next().unwrap() {
             Some(Record::Error { id: 1, failure: Failure::Status(status) }) => status,
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn details_travel_with_and_without_the_other_hints() {
+        let mut details = Metadata::default();
+        details.insert("a.B", MetadataValue::Bytes(vec![1, 2].into()));
+        let detailed = |status: Status| status.with_details_of_the_wire(details.clone());
+        for status in [
+            detailed(Status::not_found("x")),
+            detailed(Status::not_found("x").with_retry_after(Duration::from_millis(5))),
+            detailed(Status::not_found("x").caused_by(Cause::Overloaded).not_sent()),
+        ] {
+            assert_eq!(there_and_back(status.clone()), status);
         }
     }
 

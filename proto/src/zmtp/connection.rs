@@ -6,7 +6,8 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use super::command::{self, Command};
-use super::frame::{Assembling, FrameHeader};
+use super::events::Events;
+use super::frame::{Assembling, FrameHeader, MAX_SKIPPED_FRAME_BYTES};
 use super::greeting::{self, GREETING_BYTES};
 use super::handshake::{self, Handshake, Step};
 use super::heartbeat::{Liveness, Verdict};
@@ -22,8 +23,8 @@ pub struct Config {
     pub routing_id: Bytes,
     /// How peers prove who they are. Both sides must have the same.
     pub mechanism: Mechanism,
-    /// Maximum size in bytes of a frame of a message. A peer that announces a longer one is cut off, before anything is
-    /// allocated. How much of a message is kept is for the user of its frames to bound.
+    /// Maximum size in bytes of a frame of a message. A longer one is read and dropped, so that what else is on the connection
+    /// goes on; past 1 GiB the peer is cut off. How much of a message is kept is for the user of its frames to bound.
     pub max_frame_bytes: usize,
     /// Maximum number of frames of a message. A peer that sends more is cut off.
     pub max_frames: usize,
@@ -48,6 +49,15 @@ pub enum Event {
         /// Whether more frames of the same message follow.
         has_more: bool,
     },
+    /// A frame of a message has arrived that was longer than [`Config::max_frame_bytes`], and was not kept.
+    Skipped {
+        /// The first bytes of the frame's body.
+        head: Bytes,
+        /// Length of the whole body in bytes.
+        bytes: u64,
+        /// Whether more frames of the same message follow.
+        has_more: bool,
+    },
     /// The connection is over.
     Failed(Error),
 }
@@ -62,8 +72,6 @@ pub const SIGN_OF_LIFE: &[u8] = b"\x04\x05\x04PONG";
 /// Maximum number of frames that are taken at a time: short frames take far less room on the wire than their events do here, and
 /// commands without end must not keep others waiting.
 const MAX_FRAMES_PER_TURN: usize = 256;
-/// Number of events for which room is kept: a flood of short frames is no reason to keep more.
-const MAX_KEPT_EVENTS: usize = 64;
 /// Pongs that wait to be sent. A peer that pings and does not read gets no more of them.
 const MAX_WAITING_PONGS: usize = 16;
 /// The unit of a ping's time to live.
@@ -99,35 +107,6 @@ struct Limits {
     max_frames: usize,
     handshake_timeout: Duration,
     handshake_until: Option<Instant>,
-}
-
-/// Events in their order. The first needs no allocation: mostly there is one.
-#[derive(Debug, Default)]
-struct Events {
-    first: Option<Event>,
-    /// Those after it; none if there is no first.
-    more: VecDeque<Event>,
-}
-
-impl Events {
-    #[inline]
-    fn push(&mut self, event: Event) {
-        if self.first.is_none() {
-            self.first = Some(event);
-        } else {
-            self.more.push_back(event);
-        }
-    }
-
-    #[inline]
-    fn pop(&mut self) -> Option<Event> {
-        let event = self.first.take()?;
-        self.first = self.more.pop_front();
-        if self.first.is_none() && self.more.capacity() > MAX_KEPT_EVENTS {
-            self.more = VecDeque::new();
-        }
-        Some(event)
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,7 +151,7 @@ impl Connection {
         let length = bytes.len();
         let mut bytes = bytes;
         self.liveness.heard(now);
-        for _ in self.events.more.len()..MAX_FRAMES_PER_TURN {
+        for _ in self.events.after_first()..MAX_FRAMES_PER_TURN {
             if bytes.is_empty() || self.stage == Stage::Failed {
                 break;
             }
@@ -191,7 +170,10 @@ impl Connection {
     /// more, and the number of bytes that it lacks. Of a frame that lacks fewer than `min` bytes there is none: a
     /// larger read takes what comes after it along.
     pub fn frame_buffer(&mut self, min: usize) -> Option<(&mut BytesMut, usize)> {
-        let assembling = self.assembling.as_mut().filter(|assembling| assembling.missing() >= min.max(1))?;
+        let assembling = self.assembling.as_mut()?;
+        if !assembling.is_kept() || assembling.missing() < min.max(1) {
+            return None;
+        }
         let missing = assembling.missing();
         Some((assembling.buffer(), missing))
     }
@@ -326,7 +308,7 @@ impl Connection {
         if self.assembling.is_none() {
             let Some(header) = self.take_header(bytes)? else { return Ok(()) };
             let length = self.bounded(header)?;
-            self.assembling = Some(Assembling::new(header, length));
+            self.assembling = Some(Assembling::new(header, length, self.config.max_frame_bytes));
         }
         if let Some(assembling) = &mut self.assembling {
             assembling.fill(bytes);
@@ -368,7 +350,8 @@ impl Connection {
             return Err(Error::Command { expected: "the commands of the handshake before any message" });
         }
         let (max, max_frames) = (self.config.max_frame_bytes, self.config.max_frames);
-        let length = usize::try_from(header.length).ok().filter(|length| *length <= max);
+        let length = usize::try_from(header.length).ok();
+        let length = length.filter(|length| *length <= max.max(MAX_SKIPPED_FRAME_BYTES));
         let length = length.ok_or(Error::FrameTooLong { bytes: header.length, max })?;
         if self.frames >= max_frames {
             return Err(Error::TooManyFrames { max: max_frames });
@@ -384,12 +367,12 @@ impl Connection {
                 self.assembling = Some(assembling);
                 Ok(())
             }
-            Ok((header, body)) if header.is_command => {
+            Ok(frame) if frame.header.is_command => {
                 let wrong = Error::Command { expected: "a name" };
-                self.take_command(&Command::read(body).ok_or(wrong)?)
+                self.take_command(&Command::read(frame.body).ok_or(wrong)?)
             }
-            Ok((header, body)) => {
-                self.events.push(Event::Frame { body, has_more: header.has_more });
+            Ok(frame) => {
+                self.events.push(frame.into_event());
                 Ok(())
             }
         }

@@ -2,7 +2,7 @@
 
 use bytes::{BufMut, Bytes, BytesMut};
 
-use super::Error;
+use super::{Error, Event};
 
 /// More frames of the same message follow.
 const MORE: u8 = 1;
@@ -74,6 +74,13 @@ impl FrameHeader {
 /// that announces a long body and sends none costs no more than this, of which the system provides what is written to.
 const FIRST_RESERVE_BYTES: usize = 1024 * 1024;
 
+/// The longest frame in bytes that is read and dropped. The connection of a longer one is closed: bytes that are no ZMTP read as
+/// one of any length, and there must be an end to waiting for theirs.
+pub(super) const MAX_SKIPPED_FRAME_BYTES: usize = 1024 * 1024 * 1024;
+
+/// Number of bytes that are kept of a body that is too long to be kept: as many as tell whose it is.
+const HEAD_BYTES: usize = 64;
+
 /// The body of a frame whose header has arrived.
 #[derive(Debug)]
 pub(super) struct Assembling {
@@ -81,12 +88,40 @@ pub(super) struct Assembling {
     /// Length of the whole body.
     length: usize,
     body: BytesMut,
+    /// Number of bytes that have arrived and were dropped. Of a body that is kept, none.
+    dropped: usize,
+    /// Number of bytes that are kept at most.
+    max_kept: usize,
+}
+
+/// A frame that is complete.
+#[derive(Debug)]
+pub(super) struct Complete {
+    pub(super) header: FrameHeader,
+    /// Its body, or the beginning of one that was not kept.
+    pub(super) body: Bytes,
+    pub(super) is_whole: bool,
+}
+
+impl Complete {
+    /// Returns the event that tells of a message's frame.
+    pub(super) fn into_event(self) -> Event {
+        let FrameHeader { has_more, length, .. } = self.header;
+        if self.is_whole {
+            return Event::Frame { body: self.body, has_more };
+        }
+        Event::Skipped { head: self.body, bytes: length, has_more }
+    }
 }
 
 impl Assembling {
-    /// Begins a body of `length` bytes, the length in the header, which the caller has bounded.
-    pub(super) fn new(header: FrameHeader, length: usize) -> Self {
-        Self { header, length, body: BytesMut::with_capacity(length.min(FIRST_RESERVE_BYTES)) }
+    /// Begins a body of `length` bytes, the length in the header, which the caller has bounded. Of a message's frame of more than
+    /// `max` bytes, only the beginning is kept.
+    pub(super) fn new(header: FrameHeader, length: usize, max: usize) -> Self {
+        let is_kept = header.is_command || length <= max;
+        let max_kept = if is_kept { length } else { length.min(HEAD_BYTES) };
+        let body = BytesMut::with_capacity(max_kept.min(FIRST_RESERVE_BYTES));
+        Self { header, length, body, dropped: 0, max_kept }
     }
 
     /// Returns the length of the whole body.
@@ -96,14 +131,21 @@ impl Assembling {
 
     /// Returns the number of bytes that are missing.
     pub(super) fn missing(&self) -> usize {
-        self.length - self.body.len()
+        self.length - self.body.len() - self.dropped
+    }
+
+    /// Reports whether all of the body is kept.
+    pub(super) fn is_kept(&self) -> bool {
+        self.max_kept == self.length
     }
 
     /// Takes what belongs to the body from the front of `bytes`.
     pub(super) fn fill(&mut self, bytes: &mut &[u8]) {
         let (own, rest) = bytes.split_at(self.missing().min(bytes.len()));
-        self.reserve(own.len());
-        self.body.extend_from_slice(own);
+        let kept = own.len().min(self.max_kept - self.body.len());
+        self.reserve(kept);
+        self.body.extend_from_slice(&own[..kept]);
+        self.dropped += own.len() - kept;
         *bytes = rest;
     }
 
@@ -116,18 +158,19 @@ impl Assembling {
     /// Makes room for `bytes` more: twice what there is, up to the whole.
     fn reserve(&mut self, bytes: usize) {
         if self.body.capacity() - self.body.len() < bytes {
-            let wanted = (self.body.len() * 2).max(self.body.len() + bytes).min(self.length);
+            let wanted = (self.body.len() * 2).max(self.body.len() + bytes).min(self.max_kept);
             self.body.reserve(wanted - self.body.len());
         }
     }
 
     /// Returns the frame if it is complete. Bytes past its end, which a caller may have read by mistake, are dropped.
-    pub(super) fn complete(mut self) -> Result<(FrameHeader, Bytes), Self> {
-        if self.body.len() < self.length {
+    pub(super) fn complete(mut self) -> Result<Complete, Self> {
+        if self.body.len() + self.dropped < self.length {
             return Err(self);
         }
-        self.body.truncate(self.length);
-        Ok((self.header, self.body.freeze()))
+        let is_whole = self.is_kept();
+        self.body.truncate(self.max_kept);
+        Ok(Complete { header: self.header, body: self.body.freeze(), is_whole })
     }
 }
 
@@ -168,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_long_body_reserves_as_its_bytes_arrive() {
-        let mut assembling = Assembling::new(FrameHeader::message(1 << 30, false), 1 << 30);
+        let mut assembling = Assembling::new(FrameHeader::message(1 << 30, false), 1 << 30, 1 << 30);
         assert!(assembling.body.capacity() <= 2 * FIRST_RESERVE_BYTES);
         let piece = vec![7; FIRST_RESERVE_BYTES];
         for count in 1..=16 {
@@ -180,13 +223,26 @@ mod tests {
 
     #[test]
     fn a_body_takes_its_own_bytes_and_no_more() {
-        let mut assembling = Assembling::new(FrameHeader::message(3, false), 3);
+        let mut assembling = Assembling::new(FrameHeader::message(3, false), 3, 3);
         let mut bytes = &b"ab"[..];
         assembling.fill(&mut bytes);
         assert!(bytes.is_empty());
         let mut assembling = assembling.complete().unwrap_err();
         let mut bytes = &b"cde"[..];
         assembling.fill(&mut bytes);
-        assert_eq!((bytes, assembling.complete().unwrap().1), (&b"de"[..], Bytes::from_static(b"abc")));
+        assert_eq!((bytes, assembling.complete().unwrap().body), (&b"de"[..], Bytes::from_static(b"abc")));
+    }
+
+    #[test]
+    fn of_a_body_that_is_skipped_only_the_beginning_is_kept() {
+        let length = 3 * FIRST_RESERVE_BYTES;
+        let mut assembling = Assembling::new(FrameHeader::message(length, false), length, length - 1);
+        for _ in 0..3 {
+            assert!(!assembling.is_kept());
+            assembling.fill(&mut &vec![7; FIRST_RESERVE_BYTES][..]);
+            assert!(assembling.body.capacity() < 2 * HEAD_BYTES);
+        }
+        let complete = assembling.complete().unwrap();
+        assert_eq!((complete.is_whole, complete.body.len()), (false, HEAD_BYTES));
     }
 }

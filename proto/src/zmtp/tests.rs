@@ -175,14 +175,34 @@ fn a_frame_past_its_bounds_is_refused_by_its_header_alone() {
         bytes
     };
     let [_, mut server] = pair();
-    server.handle_bytes(Instant::now(), &header(1_000_001));
-    assert_eq!(failure(&mut server), Some(Error::FrameTooLong { bytes: 1_000_001, max: 1_000_000 }));
+    let too_long = (1 << 30) + 1;
+    server.handle_bytes(Instant::now(), &header(too_long));
+    let bytes = too_long as u64;
+    assert_eq!(failure(&mut server), Some(Error::FrameTooLong { bytes, max: 1_000_000 }));
     let [_, mut server] = pair();
     server.handle_bytes(Instant::now(), &frame(b"", true).repeat(1_000));
     assert_eq!(failure(&mut server), Some(Error::TooManyFrames { max: 10 }));
     let [_, mut server] = pair();
     server.handle_bytes(Instant::now(), &[2, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff]);
     assert_eq!(failure(&mut server), Some(Error::FrameTooLong { bytes: u64::MAX, max: 1_000_000 }));
+}
+
+/// What comes after it on the connection must not be lost with it.
+#[test]
+fn a_frame_that_is_too_long_to_be_kept_is_read_to_its_end() {
+    let [_, mut server] = pair();
+    let mut body = vec![7; 1_000_001];
+    body[..4].copy_from_slice(b"head");
+    let sent = [frame(&body, true), frame(&body[..1_000_000], false)].concat();
+    for piece in sent.chunks(65_536) {
+        assert!(server.frame_buffer(1).is_none_or(|(_, missing)| missing <= 1_000_000), "it is not kept");
+        server.handle_bytes(Instant::now(), piece);
+    }
+    let Some(Event::Skipped { head, bytes: 1_000_001, has_more: true }) = server.poll_event() else {
+        panic!("it was skipped")
+    };
+    assert_eq!((&head[..5], head.len() < 1_000), (&b"head\x07"[..], true));
+    assert!(matches!(server.poll_event(), Some(Event::Frame { body, .. }) if body.len() == 1_000_000));
 }
 
 #[test]

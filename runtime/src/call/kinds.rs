@@ -21,7 +21,7 @@ use crate::metadata::MetadataValue;
 use crate::middleware::{Around, ClientRequest};
 use crate::session::client::Streams;
 use crate::status::{CallError, Failure, Status};
-use crate::stream::{Sink, SinkHalf, StreamLayer, Streaming, StreamingHalf};
+use crate::stream::{Answers, Sink, SinkHalf, StreamLayer, Streaming, StreamingHalf};
 use crate::wire::INITIAL_CREDIT;
 
 /// Adds the options of every kind of call, and `Debug`. The first two texts document `deadline` and `no_deadline`.
@@ -263,7 +263,9 @@ impl<T, R, E: CallError> Future for BidirectionalCall<T, R, E> {
         let streams = Streams { inbound: Some(Arc::clone(&inbound)), outbound: Some(Arc::clone(&outbound)) };
         let handle = ready!(poll_open::<E>(&mut this.call, &mut this.layer, &streams, this.window, context))?;
         let outgoing: Arc<Connection> = Arc::clone(handle.connection());
-        let sink = (this.sink)(SinkHalf::new(outbound, outgoing, handle.id()));
+        let answers = Answers { inbound: Arc::clone(&inbound), method: this.call.method().name() };
+        let sink = SinkHalf::new(outbound, outgoing, handle.id()).with_answers(answers);
+        let sink = (this.sink)(sink);
         let (overlap, around) = (this.call.take_overlap(), this.layer.take());
         let half = half_of_answers(inbound, handle, this.window, overlap, around);
         Poll::Ready(Ok((sink, (this.answers)(half))))

@@ -16,7 +16,7 @@ use crate::method::{Method, MethodKind};
 use crate::middleware::{ClientStack, Inherited};
 use crate::session::Deadline;
 use crate::session::client::{CallRecord, NewCall, Streams, Ticket, Wait};
-use crate::status::Status;
+use crate::status::{Cause, Status};
 use crate::wire::RecordBuilder;
 
 /// A call that was not sent yet, or is to be sent again. Dropped before it was sent, it never happened.
@@ -111,7 +111,9 @@ impl PendingCall {
     pub(crate) fn new(endpoints: &Arc<Endpoints>, method: &'static Method, params: &dyn Encode) -> Self {
         let is_one_way = method.kind() == MethodKind::OneWay;
         let record = RecordBuilder::call(method.name(), is_one_way, params).map_err(|error| {
-            Status::invalid_argument(format!("the parameters can't be encoded: {error}")).not_sent()
+            Status::invalid_argument(format!("the parameters can't be encoded: {error}"))
+                .caused_by(Cause::BadValue)
+                .not_sent()
         });
         let has_middleware = endpoints.config.middleware.is_some();
         Self {

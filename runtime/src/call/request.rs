@@ -8,7 +8,7 @@ use crate::context::inherited_deadline;
 use crate::metadata::{Metadata, MetadataValue};
 use crate::method::{Method, MethodKind};
 use crate::session::Deadline;
-use crate::status::Status;
+use crate::status::{Cause, Status};
 
 /// What a caller has asked for beside the parameters. Once the call is polled, only the metadata changes, and only if
 /// the channel has middleware: it takes the metadata out, and each attempt is given what the middleware has made of it.
@@ -85,11 +85,17 @@ impl Request {
     pub(super) fn check(&self, parameter_bytes: usize, config: &Config) -> Result<(), Status> {
         let max = config.message_size;
         if parameter_bytes > max {
-            let what = format!("the parameters have {parameter_bytes} bytes; a message may have {max}");
-            return Err(Status::resource_exhausted(what).not_sent());
+            let what =
+                format!("the parameters have {parameter_bytes} bytes, and this client sends up to {max}");
+            return Err(too_large(what));
         }
-        self.metadata.excess().map_or(Ok(()), |what| Err(Status::resource_exhausted(what).not_sent()))
+        self.metadata.excess().map_or(Ok(()), |what| Err(too_large(what)))
     }
+}
+
+#[cold]
+fn too_large(what: String) -> Status {
+    Status::resource_exhausted(what).caused_by(Cause::TooLarge).not_sent()
 }
 
 /// What a caller sets before the call is polled.

@@ -16,7 +16,7 @@ use crate::codec::{self, Body, Form};
 use crate::connection::{Verdict, classify};
 use crate::middleware::ClientRequest;
 use crate::session::client::Streams;
-use crate::status::{CallError, Failure, Outcome, Status};
+use crate::status::{CallError, Cause, Failure, Outcome, Status};
 
 /// A call that is answered once. Its output is `Result<R, E>`. A call that fails for a reason that may pass is made again if
 /// that is safe: see [`crate::Retry`].
@@ -43,8 +43,10 @@ impl<R, E: CallError> Answer<R, E> {
 
     pub(super) fn read(&self, reply: Result<Body, Failure>) -> Result<R, E> {
         let body = reply.map_err(E::from_failure)?;
-        (self.decode)(&body)
-            .map_err(|error| Status::unknown(format!("the server's answer can't be read: {error}")).into())
+        (self.decode)(&body).map_err(|error| {
+            let what = format!("the server's answer can't be read: {error}");
+            Status::unknown(what).caused_by(Cause::BadValue).into()
+        })
     }
 }
 
@@ -75,6 +77,9 @@ impl<R, E: CallError> Future for UnaryCall<R, E> {
     }
 }
 
+/// Messages of up to this many bytes are received by every server, whatever its limits.
+const SMALLEST_HARD_LIMIT_BYTES: usize = 256 * 1024;
+
 /// A call that is answered once, and made again where that is safe. Dropping this cancels the call.
 pub(super) struct Attempts {
     pub(super) call: PendingCall,
@@ -83,6 +88,8 @@ pub(super) struct Attempts {
     failures: u32,
     /// Whether a handler may have run in an earlier attempt.
     may_have_run: bool,
+    /// Whether the connection was lost in an earlier attempt, of a call that may be too large for a server.
+    was_lost_as_large: bool,
 }
 
 enum Stage {
@@ -97,7 +104,7 @@ enum Stage {
 impl Attempts {
     pub(super) fn new(mut call: PendingCall) -> Self {
         call.keep_for_retry();
-        Self { call, stage: Stage::Sending, failures: 0, may_have_run: false }
+        Self { call, stage: Stage::Sending, failures: 0, may_have_run: false, was_lost_as_large: false }
     }
 
     /// Returns the answer, or the failure that the caller gets.
@@ -147,7 +154,7 @@ impl Attempts {
     /// Starts over, as if the call had never been made.
     fn reset(&mut self) {
         self.abandon();
-        (self.failures, self.may_have_run) = (0, false);
+        (self.failures, self.may_have_run, self.was_lost_as_large) = (0, false, false);
     }
 
     /// Cancels the call if it is in flight.
@@ -166,6 +173,7 @@ impl Attempts {
     #[cold]
     fn retry(&mut self, failure: Failure) -> Result<(), Failure> {
         self.failures += 1;
+        let failure = self.check_lost_as_large(failure)?;
         let verdict = classify(&failure, self.call.is_idempotent());
         let retry = self.call.retry();
         if verdict == Verdict::Final || !self.call.may_be_retried() || !retry.allows_more_than(self.failures)
@@ -184,6 +192,26 @@ impl Attempts {
         self.may_have_run |= outcome(&failure) != Outcome::NotSent;
         self.call.prepare_retry();
         Ok(())
+    }
+
+    /// Returns the failure of an attempt, or fails if the connection was lost for the second time under a large call. A server on
+    /// `libzmq` closes the connection of a message past four times its limit, with all other calls on it, and can't say so.
+    fn check_lost_as_large(&mut self, failure: Failure) -> Result<Failure, Failure> {
+        let bytes = self.call.parameter_bytes();
+        let Failure::Status(status) = &failure else { return Ok(failure) };
+        let is_lost =
+            status.cause() == Some(Cause::ConnectionLost) && status.outcome() == Outcome::MaybeExecuted;
+        if !is_lost || bytes < SMALLEST_HARD_LIMIT_BYTES {
+            return Ok(failure);
+        }
+        if !std::mem::replace(&mut self.was_lost_as_large, true) {
+            return Ok(failure);
+        }
+        let what = format!(
+            "{}; that happened twice to this call, whose {bytes} bytes of parameters may be more than the server takes",
+            status.message()
+        );
+        Err(Failure::Status(Status::unavailable(what).caused_by(Cause::ConnectionLost).maybe_executed()))
     }
 
     /// Returns the failure for the caller, with the outcome of all attempts together.

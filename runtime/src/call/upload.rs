@@ -14,7 +14,7 @@ use crate::connection::Connection;
 use crate::flow::OutboundStream;
 use crate::middleware::ClientRequest;
 use crate::session::client::Streams;
-use crate::status::{Failure, Status};
+use crate::status::{Cause, Failure, Status};
 use crate::stream::{SinkHalf, Unsent};
 use crate::wire::{INITIAL_CREDIT, Item, ItemHead};
 
@@ -117,6 +117,7 @@ impl Sending {
     ) -> Result<Unsent, Status> {
         let item = self.sink.encode(encode, item).map_err(|error| {
             Status::invalid_argument(format!("an item of the stream can't be encoded: {error}"))
+                .caused_by(Cause::BadValue)
                 .maybe_executed()
         })?;
         self.sink.check(&item).map_err(Status::maybe_executed)?;

@@ -69,7 +69,7 @@ impl ChannelBuilder {
     }
 
     /// Sets the maximum size of encoded parameters, of an answer and of an item, in bytes. A call with larger ones fails with
-    /// `resource_exhausted`. 16 MiB by default.
+    /// `resource_exhausted` and [`Cause::TooLarge`](crate::Cause::TooLarge). 16 MiB by default.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.config.message_size = bytes.max(1);
         self

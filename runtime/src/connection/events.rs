@@ -50,10 +50,25 @@ impl Connection {
             state.note(*event);
         }
         let is_counted = state.is_counted;
+        // A connection that is closed on purpose is not lost.
+        let may_come_back = !matches!(state.session.phase(), Phase::Retiring | Phase::Closed);
         drop(state);
+        if may_come_back {
+            for event in &events {
+                self.log(*event);
+            }
+        }
         count_up(was_counted, is_counted);
         for event in events {
             self.report_event(event, wakers);
+        }
+    }
+
+    fn log(&self, event: Event) {
+        match event {
+            Event::Connected { again: true } => telemetry::connection_back(self.endpoint()),
+            Event::Disconnected => telemetry::connection_lost(self.endpoint()),
+            _ => {}
         }
     }
 

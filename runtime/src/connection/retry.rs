@@ -13,7 +13,8 @@ use crate::status::{Cause, Code, Failure, Outcome, Status};
 ///
 /// Two kinds of calls are made again: those that no handler has seen (the outcome is [`Outcome::NotSent`]), because the
 /// connection was lost before they left, the server is going away, or it has too much to do; and calls of `@idempotent` methods
-/// that failed with `unavailable` or `resource_exhausted`, whatever their outcome. A call whose time is up is never made again.
+/// that failed with `unavailable` or `resource_exhausted`, whatever their outcome. A call whose time is up is never made again, nor
+/// is one that would fail again, as what is too large: of the causes, only those that speak of connections and load are retried.
 ///
 /// Retries stay inside the call's deadline, with random pauses that grow. A server's [`Status::retry_after`] is waited for, up to
 /// a minute, or up to the longest pause if that is longer. If the pause would take longer than the call has time, the call fails
@@ -119,7 +120,7 @@ pub(crate) fn classify(failure: &Failure, idempotent: bool) -> Verdict {
         (Code::Unavailable, Some(Cause::Closed)) => Verdict::Final,
         (Code::Unavailable, Some(Cause::GoingAway | Cause::ConnectionLost)) if not_sent => Verdict::AtOnce,
         (Code::Unavailable, _) if not_sent || idempotent => Verdict::Later,
-        // A message that is too large fails again.
+        // Of the other causes, what is too large above all, nothing gets better with time.
         (Code::ResourceExhausted, cause) if is_overload(status, cause) && (not_sent || idempotent) => {
             Verdict::Later
         }
@@ -208,6 +209,69 @@ mod tests {
             Verdict::Final
         );
         assert_eq!(verdict(Status::internal("broken"), true), Verdict::Final);
+    }
+
+    /// Every status that the runtime makes, as its code, outcome and cause; then what is done about it if its method is not
+    /// idempotent, and if it is. A new one belongs here, too.
+    #[test]
+    fn what_the_runtime_fails_is_tried_again_only_where_that_may_help() {
+        use Code::{Aborted, Cancelled, DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument};
+        use Code::{ResourceExhausted, Unavailable, Unimplemented, Unknown};
+        use Outcome::{Executed, MaybeExecuted, NotSent};
+        use Verdict::{AtOnce, Final, Later};
+        let table = [
+            // No server, or none that takes calls.
+            (Unavailable, NotSent, Some(Cause::NeverConnected), Later, Later),
+            (Unavailable, NotSent, Some(Cause::ConnectionLost), AtOnce, AtOnce),
+            (Unavailable, MaybeExecuted, Some(Cause::ConnectionLost), Final, Later),
+            (Unavailable, NotSent, Some(Cause::ServerSilent), Later, Later),
+            (Unavailable, MaybeExecuted, Some(Cause::ServerSilent), Final, Later),
+            (Unavailable, NotSent, Some(Cause::GoingAway), AtOnce, AtOnce),
+            (Unavailable, MaybeExecuted, Some(Cause::GoingAway), Final, Later),
+            (Unavailable, MaybeExecuted, Some(Cause::ClientLost), Final, Later),
+            (Unavailable, NotSent, None, Later, Later),
+            (Unavailable, NotSent, Some(Cause::Closed), Final, Final),
+            (Unavailable, MaybeExecuted, Some(Cause::Closed), Final, Final),
+            // Load.
+            (ResourceExhausted, NotSent, Some(Cause::Overloaded), Later, Later),
+            (ResourceExhausted, Executed, Some(Cause::Overloaded), Final, Later),
+            (ResourceExhausted, MaybeExecuted, Some(Cause::ClientLost), Final, Final),
+            // Sizes: of parameters and metadata, of an answer and a declared error, of an item.
+            (ResourceExhausted, NotSent, Some(Cause::TooLarge), Final, Final),
+            (ResourceExhausted, Executed, Some(Cause::TooLarge), Final, Final),
+            (ResourceExhausted, MaybeExecuted, Some(Cause::TooLarge), Final, Final),
+            // Values that can't be written or read, or that break a bound; nesting.
+            (InvalidArgument, NotSent, Some(Cause::BadValue), Final, Final),
+            (ResourceExhausted, NotSent, Some(Cause::BadValue), Final, Final),
+            (Internal, Executed, Some(Cause::BadValue), Final, Final),
+            (Unknown, Executed, Some(Cause::BadValue), Final, Final),
+            // Methods, and the protocol.
+            (Unimplemented, NotSent, Some(Cause::NoSuchMethod), Final, Final),
+            (InvalidArgument, NotSent, Some(Cause::NoSuchMethod), Final, Final),
+            (InvalidArgument, NotSent, Some(Cause::Protocol), Final, Final),
+            (InvalidArgument, MaybeExecuted, Some(Cause::Protocol), Final, Final),
+            (ResourceExhausted, MaybeExecuted, Some(Cause::Protocol), Final, Final),
+            (Unimplemented, MaybeExecuted, Some(Cause::Protocol), Final, Final),
+            (Unknown, MaybeExecuted, Some(Cause::Protocol), Final, Final),
+            (Unknown, Executed, Some(Cause::Protocol), Final, Final),
+            // Time, and ends that were asked for.
+            (DeadlineExceeded, NotSent, Some(Cause::Deadline), Final, Final),
+            (DeadlineExceeded, MaybeExecuted, Some(Cause::Deadline), Final, Final),
+            (Cancelled, MaybeExecuted, None, Final, Final),
+            (Aborted, NotSent, Some(Cause::Overlap), Final, Final),
+            (Cancelled, MaybeExecuted, Some(Cause::Overlap), Final, Final),
+            (Internal, MaybeExecuted, Some(Cause::Panicked), Final, Final),
+            (FailedPrecondition, NotSent, None, Final, Final),
+            // A handler's own, at its word.
+            (Unavailable, Executed, None, Final, Later),
+            (ResourceExhausted, Executed, None, Final, Later),
+        ];
+        for (code, outcome, cause, once, idempotent) in table {
+            let status = Status::new(code, "").with_outcome(outcome);
+            let status = cause.into_iter().fold(status, Status::caused_by);
+            let verdict = |idempotent| classify(&Failure::Status(status.clone()), idempotent);
+            assert_eq!((verdict(false), verdict(true)), (once, idempotent), "{status:?}");
+        }
     }
 
     #[test]

@@ -1,5 +1,7 @@
 //! [`Caller`]: what a [`Context`](super::Context) knows of the connection that its call came over.
 
+use std::net::SocketAddr;
+
 use tokio::sync::watch;
 use tokio::time::Instant;
 
@@ -10,6 +12,8 @@ use crate::session::server::CallKey;
 pub(crate) trait Caller: Send + Sync {
     /// Returns the connection's identity.
     fn id(&self) -> &PeerId;
+    /// Returns the address that the connection comes from, if there is one.
+    fn address(&self) -> Option<SocketAddr>;
     /// Announces the end of the call to `signal` if it is ended from outside its handler. Returns `false` if the call is over.
     fn watch(&self, key: CallKey, signal: &Signal, deadline: Option<Instant>) -> bool;
     /// Reports whether the client can't be reached any more.

@@ -13,6 +13,7 @@ pub use peer_id::PeerId;
 pub(crate) use polled::{inherited_deadline, with_deadline};
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -76,6 +77,17 @@ impl Context {
     #[must_use]
     pub fn peer(&self) -> &PeerId {
         self.caller.id()
+    }
+
+    /// Returns the address and the port that the caller's connection comes from, over TCP and on the engine
+    /// [`Zmtp`](crate::Engine::Zmtp). `None` over `ipc` and `inproc`, within the process, and on
+    /// [`Libzmq`](crate::Engine::Libzmq).
+    ///
+    /// It is the other end of the connection, which may be a device or a proxy with many clients behind it. It proves nothing: use it
+    /// for logs, and not to decide who may call.
+    #[must_use]
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.caller.address()
     }
 
     /// Returns a signal that the call is over, with the reason, for tasks that the handler has spawned and for computations that

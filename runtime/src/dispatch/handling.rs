@@ -10,7 +10,7 @@ use pin_project_lite::pin_project;
 use super::incoming::{Incoming, Service};
 use crate::codec::Form;
 use crate::session::server::Answer;
-use crate::status::{CallError, Failure, Status};
+use crate::status::{CallError, Cause, Failure, Status};
 use crate::wire::RecordBuilder;
 
 /// A handler that is about to run, or why there is none.
@@ -95,7 +95,7 @@ impl Handling {
 
     /// Returns the status of a call whose handler panicked.
     pub(crate) fn panicked() -> Status {
-        Status::internal("the handler panicked").maybe_executed()
+        Status::internal("the handler panicked").caused_by(Cause::Panicked).maybe_executed()
     }
 }
 
@@ -151,10 +151,8 @@ impl Responder {
         Answer::Failure(match error.into_failure() {
             Failure::Declared { body, message } if body.len() > max => {
                 let size = body.len();
-                Failure::Status(Status::resource_exhausted(format!(
-                    "the declared error `{}` has {size} bytes; a message may have {max}",
-                    message.chars().take(200).collect::<String>()
-                )))
+                let shown: String = message.chars().take(200).collect();
+                Failure::Status(too_large(&format!("the declared error `{shown}`"), size, max))
             }
             Failure::Status(status) => Failure::Status(status.of_handler()),
             declared @ Failure::Declared { .. } => declared,
@@ -165,12 +163,18 @@ impl Responder {
         let max = self.max_body;
         let status = match RecordBuilder::reply::<F, R>(self.id, value) {
             Ok(reply) if reply.body_len() <= max => return Answer::Reply(reply),
-            Ok(reply) => Status::resource_exhausted(format!(
-                "the answer has {} bytes; a message may have {max}",
-                reply.body_len()
-            )),
-            Err(error) => Status::internal(format!("the answer can't be encoded: {error}")),
+            Ok(reply) => too_large("the answer", reply.body_len(), max),
+            Err(error) => {
+                Status::internal(format!("the answer can't be encoded: {error}")).caused_by(Cause::BadValue)
+            }
         };
         Answer::Failure(Failure::Status(status))
     }
+}
+
+/// Returns the status of a call that ran, and whose answer is not sent.
+#[cold]
+fn too_large(what: &str, size: usize, max: usize) -> Status {
+    let what = format!("{what} has {size} bytes, and the server sends up to {max}");
+    Status::resource_exhausted(what).caused_by(Cause::TooLarge)
 }

@@ -1,5 +1,6 @@
 //! What generated servers build on: [`Service`], and the [`Incoming`] call that is passed to a handler.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use crate::metadata::Metadata;
 use crate::method::{Method, MethodKind};
 use crate::peer::Counters;
 use crate::session::server::{CallKey, IncomingCall};
-use crate::status::Status;
+use crate::status::{Cause, Status};
 use crate::stream::{Outgoing, Sink, SinkHalf, Streaming, StreamingHalf};
 use crate::wire::INITIAL_CREDIT;
 
@@ -137,7 +138,8 @@ impl Incoming {
     /// Turns away a call of a method that is in the table but not in the code, as in a generated file that was edited.
     pub fn unimplemented(&self) -> Result<Handling, Status> {
         let name = self.method.name();
-        Err(Status::unimplemented(format!("the server does not handle the method `{name}`")))
+        let what = format!("the server does not handle the method `{name}`");
+        Err(Status::unimplemented(what).caused_by(Cause::NoSuchMethod))
     }
 
     /// Returns the parameters of a call that is answered, and its key, or the reason to turn the call away.
@@ -145,7 +147,8 @@ impl Incoming {
     fn accept<P: Params>(&self) -> Result<(P, CallKey), Status> {
         match (self.key, self.params()) {
             (Some(key), Ok(params)) => Ok((params, key)),
-            (None, _) => Err(Status::invalid_argument("the method answers, so it can't be called one-way")),
+            (None, _) => Err(Status::invalid_argument("the method answers, so it can't be called one-way")
+                .caused_by(Cause::NoSuchMethod)),
             (_, Err(refusal)) => Err(refusal),
         }
     }
@@ -154,7 +157,7 @@ impl Incoming {
         match codec::decode_params::<P>(&self.params) {
             Ok(params) => match params.validate() {
                 Ok(()) => Ok(params),
-                Err(violation) => Err(Status::invalid_argument(violation.to_string())),
+                Err(violation) => Err(crate::stream::invalid(&violation)),
             },
             Err(error) => Err(crate::stream::undecodable(&error)),
         }
@@ -196,6 +199,10 @@ impl Incoming {
 
     pub(crate) fn peer_id(&self) -> &PeerId {
         self.peer.id()
+    }
+
+    pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
+        self.peer.address()
     }
 
     pub(super) fn peer(&self) -> &Arc<Peer> {

@@ -1,5 +1,6 @@
 //! [`Running`]: the handler of a call in flight. It is spawned here, told that its call has ended, and aborted.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -67,6 +68,10 @@ pub(crate) fn spawn(peer: &Peer, key: CallKey, handler: impl Future<Output = ()>
 impl Caller for Peer {
     fn id(&self) -> &PeerId {
         self.id()
+    }
+
+    fn address(&self) -> Option<SocketAddr> {
+        self.address()
     }
 
     fn watch(&self, key: CallKey, signal: &Signal, deadline: Option<Instant>) -> bool {

@@ -14,7 +14,7 @@ use super::server::{FLUSH_TIME, ServerDriver};
 use crate::dispatch::Directory;
 use crate::flush::DriverNotify;
 use crate::session::server::{Drain, DrainStep};
-use crate::transport::{Listener, TransportError};
+use crate::transport::{Listener, ServerTransport, TransportError};
 
 /// Owns the endpoints of a server, and the tasks of its connections, which end with it.
 pub(crate) struct ListenerDriver<L> {
@@ -54,7 +54,8 @@ impl<L: Listener> ListenerDriver<L> {
         for _ in 0..CONNECTIONS_PER_TURN {
             let Poll::Ready(connection) = listener.poll_accept(context)? else { return Ok(false) };
             let notify = Arc::new(DriverNotify::new());
-            let core = self.core.for_connection(Arc::clone(&notify), &self.directory);
+            let mut core = self.core.for_connection(Arc::clone(&notify), &self.directory);
+            core.peers.set_address(connection.peer_address());
             let task = self.connections.spawn(ServerDriver::new(connection, core));
             self.notifies.insert(task.id(), notify);
         }

@@ -18,6 +18,7 @@ pub use crate::declaration::{
     BidirectionalMethod, ClientStreamMethod, OneWayMethod, Params, ServerStreamMethod, UnaryMethod,
 };
 pub use crate::dispatch::{AcceptedCall, Handling, Incoming};
+pub use crate::status::Detail;
 pub use crate::testing::{MockMethod, Unset};
 pub use implement::{describe, implement_enum, implement_form, implement_serde};
 pub use serde;
@@ -26,7 +27,7 @@ pub use serde;
 pub type Decoded<T> = Result<T, DecodeError>;
 
 /// Version of the interface between generated code and this crate. Raised by every change to it.
-pub const VERSION: u32 = 4;
+pub const VERSION: u32 = 5;
 
 /// Fails to compile in a generated file that was made for another version of this crate.
 pub const fn made_for(version: u32) {

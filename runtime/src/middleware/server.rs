@@ -1,6 +1,7 @@
 //! The server's side: [`ServerMiddleware`], and the stack that runs it around a handler.
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -15,7 +16,7 @@ use crate::dispatch::{HandlerLayer, Handling, Incoming, Service};
 use crate::metadata::Metadata;
 use crate::method::{Method, MethodKind};
 use crate::session::server::Answer;
-use crate::status::{Failure, Outcome, Status};
+use crate::status::{Cause, Failure, Outcome, Status};
 
 /// User code around the calls that a server takes, of every kind.
 ///
@@ -77,6 +78,17 @@ impl ServerRequest {
     #[must_use]
     pub fn peer(&self) -> &PeerId {
         self.incoming.peer_id()
+    }
+
+    /// Returns the address and the port that the caller's connection comes from, over TCP and on the engine
+    /// [`Zmtp`](crate::Engine::Zmtp). `None` over `ipc` and `inproc`, within the process, and on
+    /// [`Libzmq`](crate::Engine::Libzmq).
+    ///
+    /// It is the other end of the connection, which may be a device or a proxy with many clients behind it. It proves nothing: use it
+    /// for logs, and not to decide who may call.
+    #[must_use]
+    pub fn peer_address(&self) -> Option<SocketAddr> {
+        self.incoming.peer_address()
     }
 
     /// Returns the call's deadline.
@@ -144,7 +156,9 @@ impl ServerNext<'_> {
         let Some((first, rest)) = self.rest.split_first() else { return self.target.run(request).await };
         let next = ServerNext { rest, target: self.target };
         let response = Caught(first.handle(request, next)).await.unwrap_or_else(|Panicked| {
-            Response::failed(Status::internal("a middleware of the server panicked"))
+            Response::failed(
+                Status::internal("a middleware of the server panicked").caused_by(Cause::Panicked),
+            )
         });
         self.target.settle(response)
     }

@@ -3,6 +3,7 @@
 //! What records mean, and how calls are answered, is decided in [`crate::session::server`]. What works on calls is
 //! behind [`CallState`].
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
@@ -13,6 +14,7 @@ use crate::context::PeerId;
 use crate::flush::FlushPolicy;
 use crate::session::server::{Answer, CallKey, Effects, Event, Methods, Session};
 use crate::status::Status;
+use crate::telemetry;
 use crate::transport::{SendReceipt, SendWindow};
 use crate::wire::{Batch, Message};
 
@@ -20,6 +22,8 @@ use crate::wire::{Batch, Message};
 #[derive(Debug)]
 pub(crate) struct Peer<C> {
     id: PeerId,
+    /// Where its connection comes from, if that is known.
+    address: Option<SocketAddr>,
     shared: Arc<Shared>,
     ready: Arc<ReadyList<Self>>,
     state: Mutex<State<C>>,
@@ -73,15 +77,24 @@ impl<C: CallState> Drop for OneWay<C> {
 }
 
 impl<C: CallState> Peer<C> {
-    pub(super) fn new(id: PeerId, shared: Arc<Shared>, ready: Arc<ReadyList<Self>>) -> Arc<Self> {
+    pub(super) fn new(
+        id: PeerId,
+        address: Option<SocketAddr>,
+        shared: Arc<Shared>,
+        ready: Arc<ReadyList<Self>>,
+    ) -> Arc<Self> {
         let window = SendWindow::new(Arc::clone(ready.notify()));
         let session = Session::new(Arc::clone(&shared.sessions));
         let state = Mutex::new(State { session, is_listed: false, window });
-        Arc::new(Self { id, shared, ready, state })
+        Arc::new(Self { id, address, shared, ready, state })
     }
 
     pub(crate) fn id(&self) -> &PeerId {
         &self.id
+    }
+
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 
     #[inline]
@@ -148,6 +161,9 @@ impl<C: CallState> Peer<C> {
     fn run(&self, mut effects: Effects<C>) {
         if !effects.counts.is_empty() {
             self.shared.counters.add(&effects.counts);
+            if effects.counts.lost > 0 {
+                telemetry::client_given_up(&self.id, effects.counts.lost_why);
+            }
         }
         let ended = std::mem::take(&mut effects.ended);
         // Before tasks are woken: a handler that ends by itself now would announce another reason.

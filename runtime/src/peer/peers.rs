@@ -2,6 +2,7 @@
 //! drivers of a server, of which too many bytes may wait. The calls of one client are in its session.
 
 use std::collections::HashMap;
+use std::net::SocketAddr;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
@@ -47,6 +48,8 @@ pub(crate) struct Peers<C: CallState> {
     /// Time before which no sweep runs, since the last one left the maximum number of clients, all of them busy.
     full_until: Option<Instant>,
     clock: ListeningClock,
+    /// Where the connection comes from, of a driver that has one.
+    address: Option<SocketAddr>,
 }
 
 /// A client, and when its last message was received.
@@ -87,8 +90,14 @@ impl<C: CallState> Peers<C> {
             known: HashMap::new(),
             pace: SweepPace::new(),
             full_until: None,
+            address: None,
             shared,
         }
+    }
+
+    /// Says where the connection comes from whose clients these are.
+    pub(crate) fn set_address(&mut self, address: Option<SocketAddr>) {
+        self.address = address;
     }
 
     /// Returns the list of clients with something to send.
@@ -108,7 +117,7 @@ impl<C: CallState> Peers<C> {
             return None;
         }
         let id = PeerId::new(route);
-        let peer = Peer::new(id.clone(), Arc::clone(&self.shared), Arc::clone(&self.ready));
+        let peer = Peer::new(id.clone(), self.address, Arc::clone(&self.shared), Arc::clone(&self.ready));
         let is_counted = !self.is_first_of_connection();
         let known =
             Known { peer: Arc::clone(&peer), last_message_at: now, is_counted, _up: Up::new(End::Server) };

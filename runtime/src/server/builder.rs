@@ -79,7 +79,8 @@ impl ServerBuilder {
     }
 
     /// Sets the maximum size of encoded parameters, of an answer and of an item, in bytes. A call with larger ones fails with
-    /// `resource_exhausted`; a message of more than four times this size closes its sender's connection. 16 MiB by default.
+    /// `resource_exhausted` and [`Cause::TooLarge`](crate::Cause::TooLarge). So does a message of more than four times this size and
+    /// 256 KiB, which is not kept; on [`Engine::Libzmq`] it closes its sender's connection. 16 MiB by default.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.config.session.max_body = bytes.max(1);
         self

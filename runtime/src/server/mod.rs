@@ -6,9 +6,11 @@
 mod builder;
 mod error;
 mod serving;
+mod signal;
 mod within;
 
 pub use builder::ServerBuilder;
 pub use error::ServeError;
 pub use serving::Server;
+pub use signal::shutdown_signal;
 pub(crate) use within::{ServerWithin, serve_within};

@@ -4,19 +4,21 @@
 //! surrounds a client's stream until it ends behind [`StreamLayer`]: a stream knows neither its connection nor middleware.
 
 mod sink;
+mod stall;
 mod streaming;
 
 pub(crate) use sink::Half as SinkHalf;
 pub use sink::Sink;
 pub(crate) use sink::Unsent;
+pub(crate) use stall::Answers;
 pub use streaming::Streaming;
 pub(crate) use streaming::{Half as StreamingHalf, LayerStep, StreamLayer};
 
 use std::sync::Arc;
 
-use crate::codec::DecodeError;
+use crate::codec::{DecodeError, Violation};
 use crate::flow::OutboundStream;
-use crate::status::{Code, Status};
+use crate::status::{Cause, Code, Status};
 use crate::wire::Item;
 
 /// Where the records of a stream go: a client's connection, or a server's peer.
@@ -40,5 +42,10 @@ pub(crate) trait Outgoing: Send + Sync {
 /// Returns the status for a peer whose parameters or items can't be decoded.
 pub(crate) fn undecodable(error: &DecodeError) -> Status {
     let code = if error.is_too_deep() { Code::ResourceExhausted } else { Code::InvalidArgument };
-    Status::new(code, error.to_string())
+    Status::new(code, error.to_string()).caused_by(Cause::BadValue)
+}
+
+/// Returns the status for a peer whose parameters or items break a bound of the schema.
+pub(crate) fn invalid(violation: &Violation) -> Status {
+    Status::invalid_argument(violation.to_string()).caused_by(Cause::BadValue)
 }

@@ -8,11 +8,11 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::Outgoing;
+use super::{Answers, Outgoing};
 use crate::codec::{EncodeError, Form};
 use crate::flow::{OutboundStream, Pushed};
 use crate::flush::{StreamPacer, yield_to_driver};
-use crate::status::Status;
+use crate::status::{Cause, Status};
 use crate::wire::{Item, ItemHead};
 
 /// The sending side of a stream: a handler's answers, or a client's items.
@@ -36,6 +36,9 @@ pub(crate) struct Half {
     id: u64,
     head: ItemHead,
     max_body: usize,
+    /// The answers to the same call, of a client's call that streams both ways.
+    #[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "there is no log"))]
+    answers: Option<Answers>,
 }
 
 /// An encoded item that its stream has not taken yet.
@@ -73,14 +76,24 @@ impl<T> Sink<T> {
     /// # Cancel safety
     /// If the future is dropped before it completes, the item is not sent.
     pub async fn send(&self, item: T) -> Result<(), Status> {
-        let encoded = self
-            .half
-            .encode(self.encode, &item)
-            .map_err(|error| Status::internal(format!("an item of the stream can't be encoded: {error}")))?;
+        let encoded = self.half.encode(self.encode, &item).map_err(|error| {
+            Status::internal(format!("an item of the stream can't be encoded: {error}"))
+                .caused_by(Cause::BadValue)
+        })?;
         drop(item);
         self.half.check(&encoded)?;
         let mut unsent = Unsent::new(encoded);
-        poll_fn(|context| self.half.poll_send(context, &mut unsent)).await
+        #[cfg(feature = "tracing")]
+        let mut stall = super::stall::Stall::default();
+        poll_fn(|context| {
+            let sent = self.half.poll_send(context, &mut unsent);
+            #[cfg(feature = "tracing")]
+            if sent.is_pending() {
+                stall.watch(context, self.half.answers.as_ref());
+            }
+            sent
+        })
+        .await
     }
 
     /// Sends every item of a stream, and waits for the reader's room.
@@ -107,7 +120,20 @@ impl<T> Sink<T> {
 impl Half {
     pub(crate) fn new(stream: Arc<OutboundStream>, outgoing: Arc<dyn Outgoing>, id: u64) -> Self {
         let max_body = outgoing.max_body();
-        Self { stream, outgoing, pacer: StreamPacer::new(), id, head: ItemHead::new(id), max_body }
+        Self {
+            stream,
+            outgoing,
+            pacer: StreamPacer::new(),
+            id,
+            head: ItemHead::new(id),
+            max_body,
+            answers: None,
+        }
+    }
+
+    /// Says which answers are to be read while this sends.
+    pub(crate) fn with_answers(self, answers: Answers) -> Self {
+        Self { answers: Some(answers), ..self }
     }
 
     /// Encodes an item.
@@ -132,8 +158,8 @@ impl Half {
         if size <= max {
             return Ok(());
         }
-        let what = format!("an item of the stream has {size} bytes; a message may have {max}");
-        Err(Status::resource_exhausted(what))
+        let what = format!("an item of the stream has {size} bytes, and this side sends up to {max}");
+        Err(Status::resource_exhausted(what).caused_by(Cause::TooLarge))
     }
 
     /// Sends an item as soon as there is credit for it. `unsent` is empty afterwards.

@@ -12,7 +12,7 @@ use futures_core::Stream;
 use super::{Outgoing, undecodable};
 use crate::codec::{self, Body, Form};
 use crate::flow::InboundStream;
-use crate::status::{CallError, Failure, Status};
+use crate::status::{CallError, Cause, Failure, Status};
 
 /// The receiving side of a stream: a client's answers, or a handler's items.
 ///
@@ -172,8 +172,8 @@ impl<T, E: CallError> Streaming<T, E> {
             return Ok(());
         }
         self.end();
-        let what = format!("an item of the stream has {size} bytes; a message may have {max}");
-        Err(Status::resource_exhausted(what).maybe_executed())
+        let what = format!("an item of the stream has {size} bytes, and this side takes up to {max}");
+        Err(Status::resource_exhausted(what).caused_by(Cause::TooLarge).maybe_executed())
     }
 
     /// Ends the stream, and lets go of the call: others need not wait until the stream is dropped.
@@ -196,13 +196,15 @@ impl<T, E: CallError> Streaming<T, E> {
 
 fn read_answer<F: Form<T>, T>(items: &mut Body) -> Result<T, Status> {
     codec::decode_prefix::<F, T>(items).map_err(|error| {
-        Status::unknown(format!("an item of the server's stream can't be read: {error}")).maybe_executed()
+        Status::unknown(format!("an item of the server's stream can't be read: {error}"))
+            .caused_by(Cause::BadValue)
+            .maybe_executed()
     })
 }
 
 fn read_item<F: Form<T>, T>(items: &mut Body) -> Result<T, Status> {
     let item = codec::decode_prefix::<F, T>(items).map_err(|error| undecodable(&error))?;
-    codec::validate::<F, T>(&item).map_err(|violation| Status::invalid_argument(violation.to_string()))?;
+    codec::validate::<F, T>(&item).map_err(|violation| super::invalid(&violation))?;
     Ok(item)
 }
 

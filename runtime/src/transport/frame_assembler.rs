@@ -5,7 +5,7 @@ use bytes::Bytes;
 
 use super::Delivered;
 use crate::codec::MAX_ATTACHMENTS;
-use crate::wire::{Batch, Malformed, frames_before};
+use crate::wire::{Batch, Malformed, first_record, frames_before};
 
 /// Maximum length of a route in bytes. ZMTP's routing ids have up to 255 bytes, and a chain of devices is short.
 pub(crate) const MAX_ROUTE_BYTES: usize = 2_048;
@@ -79,6 +79,21 @@ impl FrameAssembler {
         self.is_too_large = true;
     }
 
+    /// Adds a frame that was not kept, and is not the last.
+    pub(crate) fn push_skipped(&mut self, bytes: u64) {
+        self.announce(usize::MAX);
+        self.count += 1;
+        self.bytes = self.bytes.saturating_add(usize::try_from(bytes).unwrap_or(usize::MAX));
+    }
+
+    /// Completes the message by its last frame, of which only the beginning was kept.
+    pub(crate) fn complete_skipped(&mut self, head: Bytes, bytes: u64) -> (Delivered, OtherFrames<'_>) {
+        self.announce(usize::MAX);
+        let rest = usize::try_from(bytes).unwrap_or(usize::MAX).saturating_sub(head.len());
+        self.bytes = self.bytes.saturating_add(rest);
+        self.complete_after(head)
+    }
+
     /// Completes the message by its last frame. Returns it, and the frames that are not its batch's.
     pub(crate) fn complete(&mut self, batch: Bytes) -> (Delivered, OtherFrames<'_>) {
         if self.count == 0 {
@@ -86,13 +101,19 @@ impl FrameAssembler {
             let message = Delivered::anonymous(Ok(batch.into()), bytes);
             return (message, OtherFrames::All(self.frames.drain(..)));
         }
+        self.complete_after(batch)
+    }
+
+    fn complete_after(&mut self, batch: Bytes) -> (Delivered, OtherFrames<'_>) {
         let others = self.count.saturating_sub(frames_before(&batch));
         let bytes = self.bytes.saturating_add(batch.len());
         let (kept, count) = (self.frames.len(), self.count);
         (self.count, self.bytes) = (0, 0);
         let is_too_large = std::mem::take(&mut self.is_too_large) || bytes > self.max_bytes;
         let own = self.frames.split_off(others.min(kept));
-        let batch = if kept < count || is_too_large {
+        let batch = if is_too_large {
+            Err(Malformed::TooLarge { first: first_record(&batch), bytes: bytes as u64, max: self.max_bytes })
+        } else if kept < count {
             Err(Malformed::TooMuchAttached)
         } else {
             Batch::attach(batch, own)
@@ -107,7 +128,7 @@ impl FrameAssembler {
 mod tests {
     use super::*;
     use crate::codec::{Blob, List};
-    use crate::wire::{Item, ItemHead, Outbox};
+    use crate::wire::{FirstRecord, Item, ItemHead, Outbox, RecordKind};
 
     /// Assembles a message of one item with two attachments, after other frames. Returns its size or what is wrong with it, and
     /// the number of the others that came with it.
@@ -153,10 +174,25 @@ mod tests {
         assembler.push(Bytes::from_static(&[7; 996]));
         assert_eq!(assembler.frames.len(), 3, "nothing more is kept");
         let (message, others) = assembler.complete(Bytes::from_static(b"\x01"));
-        assert_eq!((message.batch.map(|_| ()), others.count()), (Err(Malformed::TooMuchAttached), None));
+        let too_large = Malformed::TooLarge { first: None, bytes: 10_002, max: 10_000 };
+        assert_eq!((message.batch.map(|_| ()), others.count()), (Err(too_large), None));
         drop(others);
         let (next, _) = assembler.complete(Bytes::from_static(b"\x01"));
         assert!(next.batch.is_ok(), "the next message is none the worse");
+    }
+
+    #[test]
+    fn of_frames_that_were_not_kept_their_sizes_and_the_call_are_known() {
+        let mut assembler = FrameAssembler::new(10_000);
+        assembler.push(Bytes::from_static(b"route"));
+        assembler.push_skipped(20_000);
+        let first = Some(FirstRecord { kind: RecordKind::Call, id: 7 });
+        let (message, _) = assembler.complete(Bytes::from_static(b"\x01\x94\x01\x07"));
+        let too_large = Malformed::TooLarge { first, bytes: 20_009, max: 10_000 };
+        assert_eq!(message.batch.map(|_| ()), Err(too_large));
+        let (message, others) = assembler.complete_skipped(Bytes::from_static(b"\x01\x94\x01\x07"), 10_001);
+        let too_large = Malformed::TooLarge { first, bytes: 10_001, max: 10_000 };
+        assert_eq!((message.batch.map(|_| ()), others.count()), (Err(too_large), Some(0)));
     }
 
     #[test]
@@ -165,9 +201,12 @@ mod tests {
         let (whole, _) = assemble(&[], 1_000_000);
         let whole = whole.unwrap();
         assert_eq!(assemble(&[b"route"], whole + 5), (Ok(whole + 5), Some(1)));
-        // The route is known, so the peer can be told.
-        assert_eq!(assemble(&[b"route"], whole + 4), (too_much.clone(), Some(1)));
-        assert_eq!(assemble(&[b"route"], 50_000), (too_much.clone(), Some(1)));
+        // The route is known, so the peer can be told; and so is the call.
+        let first = Some(FirstRecord { kind: RecordKind::Items, id: 1 });
+        for max in [whole + 4, 50_000] {
+            let too_large = Malformed::TooLarge { first, bytes: whole as u64 + 5, max };
+            assert_eq!(assemble(&[b"route"], max), (Err(too_large), Some(1)));
+        }
         assert_eq!(assemble(&[&b""[..]; MAX_FRAMES], 1_000_000), (too_much.clone(), Some(MAX_FRAMES)));
         assert_eq!(assemble(&[&b""[..]; MAX_FRAMES + 1], 1_000_000), (too_much, None));
     }

@@ -29,6 +29,7 @@ pub(crate) mod zmtp;
 pub(crate) use receipt::{RECEIPT_STEP_BYTES, SendReceipt, SendWindow};
 
 use std::fmt;
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -51,6 +52,11 @@ pub(crate) trait ServerTransport: Send + Unpin + 'static {
 
     /// Is ready when something may have changed. See the head of this module.
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>>;
+
+    /// Returns the address that the only connection of this transport comes from, if there is one.
+    fn peer_address(&self) -> Option<SocketAddr> {
+        None
+    }
 
     /// Returns the time after which a message that found no room is tried again, although nothing has changed.
     fn retry_interval(&self) -> Duration;
@@ -246,8 +252,8 @@ pub(crate) const ACCEPTED: &str = "what listens there has not completed the Zero
 /// Reason for a connection that does not come up although something listens.
 pub(crate) const NO_HANDSHAKE: &str = "what listens there does not complete the ZeroMQ handshake";
 
-/// Ratio of the largest message that is received to the largest body. A larger message is not received, and its
-/// connection is cut; a smaller one with too large a body is answered with `resource_exhausted`.
+/// Ratio of the largest message that is received to the largest body. A larger message is not kept: libzmq cuts its
+/// connection, and `zmtp` reads past it; a smaller one with too large a body is answered with `resource_exhausted`.
 const HARD_LIMIT_FACTOR: usize = 4;
 /// Number of bytes added to that, for batches of small records.
 const HARD_LIMIT_EXTRA_BYTES: usize = 256 * 1024;

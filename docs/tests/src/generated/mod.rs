@@ -2,7 +2,7 @@
 
 //! Services and their types: a module for each package.
 
-const _: () = ::zsvc::generated::made_for(4);
+const _: () = ::zsvc::generated::made_for(5);
 
 /// Packages below `climate`.
 #[allow(
@@ -88,6 +88,10 @@ pub mod climate {
                 self::ClimateError,
                 "union NoSuchRoom { room: string = 1; } = 1;",
             );
+
+            impl wire::Detail for self::ClimateError {
+                const NAME: &'static str = "climate.v1.ClimateError";
+            }
         };
 
         /// Temperatures in a house, in degrees Celsius.

@@ -176,11 +176,9 @@ async fn run(endpoint: String) -> Result<(), ServeError> {
     let server = Server::builder().service(service).bind(endpoint).listen()?;
     println!("the floor is open at {}", server.endpoints()[0]);
 
+    let signal = zsvc::shutdown_signal();
     let stop = async {
-        // If waiting for the signal fails, the program runs until it is killed.
-        if tokio::signal::ctrl_c().await.is_err() {
-            std::future::pending::<()>().await;
-        }
+        signal.await;
         println!("the floor closes");
         floor.close();
     };

@@ -7,7 +7,7 @@ use std::time::Instant;
 use crate::codec::Body;
 use crate::flow::{InboundStream, OutboundStream};
 use crate::session::Deadline;
-use crate::status::{Failure, Status};
+use crate::status::{Cause, Failure, Status};
 
 /// A call in flight, or one whose reply has arrived and was not taken yet.
 #[derive(Debug)]
@@ -121,7 +121,7 @@ impl ClientCall {
     #[cold]
     pub(super) fn wrong_answer(&self, what: &str) -> Failure {
         let what = format!("the server answered `{}` with {what}, which does not go with it", self.method);
-        Failure::Status(Status::unknown(what).maybe_executed())
+        Failure::Status(Status::unknown(what).maybe_executed().caused_by(Cause::Protocol))
     }
 }
 

@@ -8,7 +8,7 @@ use super::event::{Dropped, Event};
 use super::session::Session;
 use crate::codec::Body;
 use crate::status::{Cause, Code, Failure, Outcome, Status};
-use crate::wire::{self, Batch, Malformed, Record};
+use crate::wire::{self, Batch, FirstRecord, Malformed, Record, RecordKind};
 
 /// How long a going-away record holds. It ends with the connection; but behind a device the connection outlives the
 /// server, and a client that waited for it to end would never call again.
@@ -35,7 +35,9 @@ impl Session {
     /// Says that a message of the server's has arrived that can't be read at all.
     pub fn handle_unreadable(&mut self, what: &Malformed, now: Instant) {
         self.heard();
-        self.fail_unreadable(what, now);
+        if !self.too_large_to_keep(what, now) {
+            self.fail_unreadable(what, now);
+        }
     }
 
     fn heard(&mut self) {
@@ -44,10 +46,29 @@ impl Session {
         }
     }
 
+    /// Takes a message that was too large to be kept. Returns `false` if it is not known which call the message belongs to.
+    #[cold]
+    fn too_large_to_keep(&mut self, what: &Malformed, now: Instant) -> bool {
+        let Malformed::TooLarge { first: Some(FirstRecord { kind, id }), bytes, max } = *what else {
+            return false;
+        };
+        let Ok(id) = u32::try_from(id) else { return false };
+        let status = |what| {
+            let what = format!("the message of {what} has {bytes} bytes, and this client takes up to {max}");
+            Status::resource_exhausted(what).caused_by(Cause::TooLarge)
+        };
+        match kind {
+            RecordKind::Reply => self.end(id, Err(Failure::Status(status("the answer"))), now),
+            RecordKind::Items => self.cancel_open(id, status("an item").maybe_executed(), now),
+            _ => return false,
+        }
+        true
+    }
+
     /// Ends every call that has left: what else was in the message can't be known, so none may wait for it.
     fn fail_unreadable(&mut self, what: &Malformed, now: Instant) {
         let why = Status::unknown(format!("the server at `{}` sent {what}", self.config.endpoint));
-        self.fail_sent(&why, now);
+        self.fail_sent(&why.caused_by(Cause::Protocol), now);
         self.dropped(Dropped::Unreadable, 1);
     }
 
@@ -169,7 +190,7 @@ impl Session {
             self.wakers.extend(waker);
         } else {
             let why = Status::resource_exhausted("the server sent items of its stream without credit");
-            self.cancel(id, why.maybe_executed(), now);
+            self.cancel(id, why.maybe_executed().caused_by(Cause::Protocol), now);
         }
     }
 }
@@ -217,8 +238,8 @@ impl Session {
     #[cold]
     fn too_large(&self, body: &Body) -> Failure {
         let (size, max) = (body.len(), self.config.max_body);
-        let what = format!("the answer has {size} bytes; a message may have {max}");
-        Failure::Status(Status::resource_exhausted(what))
+        let what = format!("the answer has {size} bytes, and this client takes up to {max}");
+        Failure::Status(Status::resource_exhausted(what).caused_by(Cause::TooLarge))
     }
 
     /// Ends a call whose stream the server has ended.

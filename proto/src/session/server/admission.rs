@@ -122,10 +122,7 @@ impl<C: Default> State<C> {
             Ok(target) if self.has_room_for_one_way() => {
                 *event = Some(Event::OneWay(origin.call(target, record)));
             }
-            _ => {
-                self.effects.count().refused += 1;
-                self.effects.count_dropped(DropReason::OneWay, 1);
-            }
+            _ => self.drop_one_way(),
         }
     }
 }
@@ -169,9 +166,8 @@ impl<C> State<C> {
             )));
         }
         if self.calls.contains(id) {
-            return Err(
-                Status::invalid_argument(format!("a call with id {id} is in flight already")).not_sent()
-            );
+            let what = format!("a call with id {id} is in flight already");
+            return Err(Status::invalid_argument(what).caused_by(Cause::Protocol).not_sent());
         }
         if !self.shared.begin_call() {
             let max = config.max_calls;
@@ -207,18 +203,25 @@ impl<C> State<C> {
         let max = self.shared.config().max_body;
         let length = origin.batch.body_len(record.body);
         if length > max {
-            let what = format!("the call has {length} bytes of parameters; a message may have {max}");
-            return Err(Status::resource_exhausted(what));
+            let what = format!("the call has {length} bytes of parameters, and the server takes up to {max}");
+            return Err(Status::resource_exhausted(what).caused_by(Cause::TooLarge));
         }
         match record.metadata.excess() {
-            Some(what) => Err(Status::resource_exhausted(what)),
+            Some(what) => Err(Status::resource_exhausted(what).caused_by(Cause::TooLarge)),
             None => Ok(target),
         }
     }
 
+    /// Counts a one-way call that is not taken: its client can't be told.
+    #[cold]
+    pub(super) fn drop_one_way(&mut self) {
+        self.effects.count().refused += 1;
+        self.effects.count_dropped(DropReason::OneWay, 1);
+    }
+
     /// Tells the client that a call is turned away.
     #[cold]
-    fn refuse(&mut self, id: u64, why: Status) {
+    pub(super) fn refuse(&mut self, id: u64, why: Status) {
         self.effects.count().refused += 1;
         self.outbox.record(|out| wire::error(out, id, &Failure::Status(why)));
     }
@@ -228,7 +231,8 @@ impl<C> State<C> {
 /// calls may run.
 #[cold]
 fn no_id() -> Status {
-    Status::invalid_argument("a call has the id 0, which is no call's").maybe_executed()
+    let what = "a call has the id 0, which is no call's";
+    Status::invalid_argument(what).caused_by(Cause::Protocol).maybe_executed()
 }
 
 #[cold]
@@ -239,5 +243,6 @@ fn full(what: String) -> Status {
 #[cold]
 fn wrong_kind(method: &Method, is_one_way: bool) -> Status {
     let kind = if is_one_way { "call: it answers" } else { "one-way call: it has no answer" };
-    Status::invalid_argument(format!("`{}` must be called by a record of kind {kind}", method.name()))
+    let what = format!("`{}` must be called by a record of kind {kind}", method.name());
+    Status::invalid_argument(what).caused_by(Cause::NoSuchMethod)
 }

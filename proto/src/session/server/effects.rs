@@ -61,6 +61,8 @@ pub struct Counts {
     pub unreadable: u64,
     /// Number of times that the client was given up with calls in flight.
     pub lost: u64,
+    /// Why the client was given up last.
+    pub lost_why: &'static str,
     dropped: [u64; DropReason::ALL.len()],
 }
 
@@ -140,6 +142,13 @@ impl<C> Effects<C> {
                 self.wakers.more.push(waker);
             }
         }
+    }
+
+    /// Counts the client as given up.
+    pub(super) fn lost(&mut self, why: &'static str) {
+        let counts = self.count();
+        counts.lost += 1;
+        counts.lost_why = why;
     }
 
     pub(super) fn discard_message(&mut self, message: Message) {

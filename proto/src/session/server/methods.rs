@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use crate::id_map::Seeded;
 use crate::method::Method;
-use crate::status::Status;
+use crate::status::{Cause, Status};
 
 /// The methods that a server offers. An index counts them in the order in which they were added.
 #[derive(Debug, Default)]
@@ -57,5 +57,6 @@ impl Methods {
         } else {
             format!("this server does not offer the service of `{shown}`")
         })
+        .caused_by(Cause::NoSuchMethod)
     }
 }

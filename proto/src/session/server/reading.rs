@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::Methods;
 use super::admission::{Event, Origin};
 use super::session::{Session, State};
-use crate::status::{Failure, Status};
-use crate::wire::{self, Batch, Malformed, Record};
+use crate::status::{Cause, Failure, Status};
+use crate::wire::{self, Batch, FirstRecord, Malformed, Record, RecordKind};
 
 /// Records that are read before anything else gets its turn: handlers are polled in between, and the client has work to do with
 /// the answers to the first while the others run.
@@ -52,7 +52,9 @@ impl<C: Default> Session<C> {
     pub fn handle_unreadable(&mut self, why: &Malformed) {
         self.state.liveness.heard();
         self.records_read = 1;
-        self.state.malformed(why);
+        if !self.state.too_large(why) {
+            self.state.malformed(why);
+        }
         self.end_turn();
     }
 
@@ -216,6 +218,29 @@ impl<C> State<C> {
         }
     }
 
+    /// Takes a message that was too large to be kept. Returns `false` if it is not known which call the message belongs to. If it is
+    /// known, other calls are none the worse.
+    #[cold]
+    fn too_large(&mut self, malformed: &Malformed) -> bool {
+        let Malformed::TooLarge { first: Some(FirstRecord { kind, id }), bytes, max } = *malformed else {
+            return false;
+        };
+        let what =
+            |what| format!("the message of {what} has {bytes} bytes, and the server takes up to {max}");
+        let status = |text| Status::resource_exhausted(text).caused_by(Cause::TooLarge);
+        match kind {
+            RecordKind::Call if id > 0 => self.refuse(id, status(what("the call")).not_sent()),
+            RecordKind::OneWay => self.drop_one_way(),
+            RecordKind::Items => {
+                if let Some(key) = self.calls.key(id) {
+                    self.fail(key, &status(what("an item")).maybe_executed());
+                }
+            }
+            _ => return false,
+        }
+        true
+    }
+
     /// Answers a message whose rest can't be read.
     #[cold]
     fn malformed(&mut self, malformed: &Malformed) -> Step {
@@ -228,7 +253,8 @@ impl<C> State<C> {
     fn too_many_records(&mut self) {
         self.effects.count().unreadable += 1;
         let what = format!("a batch of more than {MAX_RECORDS} records, as many as one may have");
-        let failure = Failure::Status(Status::resource_exhausted(what).maybe_executed());
+        let failure =
+            Failure::Status(Status::resource_exhausted(what).maybe_executed().caused_by(Cause::Protocol));
         self.outbox.record(|out| wire::error(out, 0, &failure));
     }
 }

@@ -231,7 +231,7 @@ impl<C> Session<C> {
             Verdict::Ask => state.ping(),
             Verdict::GiveUp => {
                 state.liveness.give_up();
-                state.effects.count().lost += 1;
+                state.effects.lost("it showed no sign of life");
                 let why =
                     Status::unavailable("the client showed no sign of life, and its calls were given up");
                 state.fail_all(&why.maybe_executed().caused_by(Cause::ClientLost));
@@ -261,7 +261,7 @@ impl<C> Session<C> {
     /// As [`Session::close`], of a client that can't be reached. With calls in flight it counts as lost.
     pub fn handle_disconnected(&mut self) {
         if self.has_calls() {
-            self.state.effects.count().lost += 1;
+            self.state.effects.lost("it can't be reached any more");
         }
         self.close(&client_is_gone(), DropReason::Unreachable);
     }
@@ -377,7 +377,7 @@ impl<C> State<C> {
         self.outbox.record(|out| wire::error(out, 0, &Failure::Status(why.clone())));
         self.notice = self.outbox.len();
         if !self.calls.is_empty() {
-            self.effects.count().lost += 1;
+            self.effects.lost("it did not read what it was sent");
         }
         self.end_all(&why);
     }

@@ -97,7 +97,7 @@ impl<C> State<C> {
         }
         if let Some(key) = self.calls.key(id) {
             let why = Status::resource_exhausted("the client sent items of its stream without credit");
-            self.fail(key, &why.maybe_executed());
+            self.fail(key, &why.maybe_executed().caused_by(Cause::Protocol));
         }
     }
 

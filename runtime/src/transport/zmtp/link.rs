@@ -384,6 +384,11 @@ impl Link {
                     self.take_events();
                     return Some(self.assembler.complete(body));
                 }
+                Event::Skipped { bytes, has_more: true, .. } => self.assembler.push_skipped(bytes),
+                Event::Skipped { head, bytes, has_more: false } => {
+                    self.take_events();
+                    return Some(self.assembler.complete_skipped(head, bytes));
+                }
                 // Taken before.
                 _ => {}
             }

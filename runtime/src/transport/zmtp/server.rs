@@ -1,5 +1,6 @@
 //! [`ZmtpPeer`]: one connection of a server, as a transport of its own.
 
+use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -21,6 +22,7 @@ pub(crate) struct ZmtpPeer {
     route: Vec<u8>,
     /// Length of its first frame, which is the connection's.
     own_bytes: usize,
+    address: Option<SocketAddr>,
 }
 
 /// Time after which a message that found no room is tried again: the socket signals room, so this is about clients that do not read.
@@ -32,7 +34,8 @@ impl ZmtpPeer {
         let mut route = Vec::with_capacity(12);
         extend_route(&mut route, &number.to_be_bytes());
         let own_bytes = route.len();
-        Self { link: Link::new(stream, SocketType::Router, config), route, own_bytes }
+        let address = stream.peer_address();
+        Self { link: Link::new(stream, SocketType::Router, config), route, own_bytes, address }
     }
 }
 
@@ -72,6 +75,10 @@ impl ServerTransport for ZmtpPeer {
         let polled = self.link.poll_io(context);
         self.link.take_room_again();
         polled.map(Ok)
+    }
+
+    fn peer_address(&self) -> Option<SocketAddr> {
+        self.address
     }
 
     fn retry_interval(&self) -> Duration {

@@ -2,6 +2,7 @@
 
 use std::cell::RefCell;
 use std::io::{self, IoSlice};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker, ready};
 
@@ -47,6 +48,14 @@ thread_local! {
 }
 
 impl Stream {
+    /// Returns the address of the other end, over TCP. One of IPv4 is given as such, also if a socket of IPv6 has accepted it.
+    pub(super) fn peer_address(&self) -> Option<SocketAddr> {
+        let Self::Tcp(stream) = self else { return None };
+        // It fails for a connection that is gone, which is told when it is read.
+        let address = stream.peer_addr().ok()?;
+        Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
+    }
+
     pub(super) fn into_split(self) -> (ReadHalf, WriteHalf) {
         match self {
             Self::Tcp(stream) => {

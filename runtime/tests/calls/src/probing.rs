@@ -110,7 +110,8 @@ impl v1::Probe for Probe {
             }
         }
         let (method, peer) = (context.method().name().to_owned(), context.peer().to_string());
-        Ok(Seen { method, time_left: context.time_left(), texts, blobs, peer })
+        let address = context.peer_address().map(|address| address.to_string());
+        Ok(Seen { method, time_left: context.time_left(), texts, blobs, peer, address })
     }
 
     async fn hold(&self, _: &Context, name: String) -> Result<String, Status> {
@@ -165,6 +166,16 @@ impl v1::Probe for Probe {
             return Err(Status::new(Code::from_number(code), "not yet"));
         }
         Ok(calls)
+    }
+
+    async fn fill_again(&self, _: &Context, name: String, size: u32) -> Result<Bytes, Status> {
+        self.journal.write(name);
+        Ok(Bytes::from(vec![7; size as usize]))
+    }
+
+    async fn fail_in_detail(&self, context: &Context, chest: Chest) -> Result<(), Status> {
+        let status = Status::failed_precondition("the chest is full").with_detail(&chest);
+        Err(status.with_detail(&self.look(context).await?))
     }
 
     async fn hold_again(&self, _: &Context, name: String) -> Result<String, Status> {

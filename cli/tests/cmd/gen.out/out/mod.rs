@@ -2,7 +2,7 @@
 
 //! Services and their types: a module for each package.
 
-const _: () = ::zsvc::generated::made_for(4);
+const _: () = ::zsvc::generated::made_for(5);
 
 /// The package `thing`.
 #[allow(

@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use zsvc::{Code, Metadata, Outcome};
+use zsvc::{Code, Engine, Metadata, Outcome};
+use zsvc_calls::{Probe, engines};
 
-use crate::support::{Running, on_one_thread};
+use crate::support::{ANY_PORT, Running, free_endpoint, on_one_thread};
 
 #[test]
 fn metadata_arrive_as_text_and_as_bytes() {
@@ -82,5 +83,24 @@ fn the_peer_is_the_same_for_one_connection_and_differs_for_another() {
         assert_eq!(first.method, "probe.v1.Probe/look");
         assert_eq!(first.peer, one.clone().look().await.unwrap().peer);
         assert_ne!(first.peer, other.look().await.unwrap().peer);
+    });
+}
+
+#[test]
+fn the_address_of_a_caller_is_that_of_its_connection_over_tcp() {
+    on_one_thread(async {
+        let ipc = free_endpoint();
+        let server = Running::of(Probe::default(), |server| server.bind(ANY_PORT).bind(ipc.as_str()));
+        let (one, other) = (server.client().await, server.client().await);
+        let addresses = [one.look().await.unwrap().address, other.look().await.unwrap().address];
+        if engines::of_servers() == Engine::Libzmq {
+            return assert_eq!(addresses, [None, None], "libzmq does not tell");
+        }
+        let addresses = addresses.map(|address| address.expect("it is TCP"));
+        assert!(addresses.iter().all(|address| address.starts_with("127.0.0.1:")), "{addresses:?}");
+        assert_ne!(addresses[0], addresses[1]);
+        assert_eq!(one.look().await.unwrap().address.as_ref(), Some(&addresses[0]));
+        let local = zsvc_calls::probe::v1::ProbeClient::connect(ipc).await.unwrap();
+        assert_eq!(local.look().await.unwrap().address, None);
     });
 }

@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use zsvc::{Code, Dropped, Error, Outcome, Status};
+use zsvc::{Cause, Code, Dropped, Error, Outcome, Status};
+use zsvc_calls::engines;
 use zsvc_calls::probe::v1::Chest;
 
 use crate::raw;
@@ -196,13 +197,101 @@ fn an_error_too_large_is_another_error_of_a_call_that_ran() {
     });
 }
 
+/// Returns how a call failed that is too large for one side, and checks that the message says by how much.
+fn too_large(result: Result<impl std::fmt::Debug, Status>, numbers: [&str; 2]) -> Outcome {
+    let status = result.unwrap_err();
+    assert_eq!((status.code(), status.cause()), (Code::ResourceExhausted, Some(Cause::TooLarge)), "{status}");
+    for number in numbers {
+        assert!(status.message().contains(number), "{status}");
+    }
+    status.outcome()
+}
+
+/// The call is idempotent, and the next time it would be as large.
 #[test]
-fn a_message_far_past_the_bound_costs_the_connection_and_the_next_call_has_another() {
+fn an_answer_too_large_for_either_side_is_made_once() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_message_size(1_000));
+        let probe = server.client().await;
+        let numbers = ["1503 bytes", "the server sends up to 1000"];
+        assert_eq!(too_large(probe.fill_again("a", 1_500).await, numbers), Outcome::Executed);
+        assert_eq!((server.journal.count("a"), probe.channel().counters().retries()), (1, 0));
+        let server = Running::start();
+        let probe = server.client_with(|channel| channel.max_message_size(1_000)).await;
+        let numbers = ["1503 bytes", "this client takes up to 1000"];
+        assert_eq!(too_large(probe.fill_again("a", 1_500).await, numbers), Outcome::Executed);
+        assert_eq!((server.journal.count("a"), probe.channel().counters().retries()), (1, 0));
+    });
+}
+
+/// Only on `zmtp`: libzmq has no other way than to close the connection. See the test after the next.
+#[test]
+fn a_message_far_past_the_bound_fails_its_own_call_and_no_other() {
+    if engines::of_servers() != zsvc::Engine::Zmtp {
+        return;
+    }
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_message_size(1_000)).lossy();
+        let probe = server.client().await;
+        let held = tokio::spawn(probe.hold("a"));
+        server.journal.has("a began").await;
+        for size in [300_000, 4 << 20] {
+            // As a frame of its own, and as one of a batch.
+            let numbers = ["bytes", "the server takes up to 266144"];
+            assert_eq!(too_large(probe.echo(vec![7; size]).await, numbers), Outcome::NotSent);
+            let text = "x".repeat(size);
+            assert_eq!(too_large(probe.fail_at_first(text, 0, 0).await, numbers), Outcome::NotSent);
+        }
+        probe.note("x".repeat(4 << 20)).await.unwrap();
+        let items = futures_util::stream::iter([Bytes::from(vec![7; 4 << 20])]);
+        assert_eq!(
+            too_large(probe.hold_items("b", items).await, ["4194", "takes up to 266144"]),
+            Outcome::MaybeExecuted
+        );
+        server.journal.open("a");
+        assert_eq!(held.await.unwrap().unwrap(), "a", "it was on the same connection");
+        assert_eq!(server.counters.dropped(Dropped::OneWay), 1);
+        assert_eq!(probe.channel().counters().retries(), 0);
+    });
+}
+
+/// Only on `zmtp`, for the same reason.
+#[test]
+fn an_answer_far_past_the_bound_fails_its_own_call_and_no_other() {
+    if engines::of_channels() != zsvc::Engine::Zmtp {
+        return;
+    }
+    on_one_thread(async {
+        let server = Running::start();
+        let probe = server.client_with(|channel| channel.max_message_size(1_000)).await;
+        let held = tokio::spawn(probe.hold("a"));
+        server.journal.has("a began").await;
+        let numbers = ["4194", "this client takes up to 266144"];
+        assert_eq!(too_large(probe.fill_again("b", 4 << 20).await, numbers), Outcome::Executed);
+        let mut items = probe.pour("c", 1, 4 << 20).await.unwrap();
+        assert_eq!(too_large(items.next().await.unwrap(), numbers), Outcome::MaybeExecuted);
+        server.journal.open("a");
+        assert_eq!(held.await.unwrap().unwrap(), "a", "it was on the same connection");
+        assert_eq!((server.journal.count("b"), probe.channel().counters().retries()), (1, 0));
+    });
+}
+
+/// libzmq closes the connection, and can't say why. So a large call is made again once, in case that it was chance.
+#[test]
+fn a_message_far_past_the_bound_of_libzmq_is_sent_twice() {
+    if engines::of_servers() != zsvc::Engine::Libzmq {
+        return;
+    }
     on_one_thread(async {
         let server = Running::with(|server| server.max_message_size(1_000));
         let probe = server.client().await;
         let status = probe.echo(vec![0; 4 << 20]).await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::MaybeExecuted));
+        assert_eq!(probe.echo("again").await.unwrap(), "again");
+        let status = probe.fail_at_first("x".repeat(4 << 20), 0, 0).await.unwrap_err();
+        assert_eq!((status.code(), status.cause()), (Code::Unavailable, Some(Cause::ConnectionLost)));
+        assert!(status.message().contains("419431"), "{status}");
+        assert_eq!(probe.channel().counters().retries(), 1);
         assert_eq!(probe.echo("again").await.unwrap(), "again");
     });
 }

@@ -18,6 +18,7 @@ mod kinds;
 mod limits;
 mod liveness;
 mod load;
+mod log;
 mod middleware;
 mod mocks;
 mod names;

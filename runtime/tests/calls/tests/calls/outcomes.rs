@@ -8,7 +8,7 @@ use zsvc::generated::Plain;
 use zsvc::{Channel, Code, Method, MethodKind, Outcome, Status};
 use zsvc_calls::Probe;
 use zsvc_calls::old::shop::v1::ShopClient;
-use zsvc_calls::probe::v1::{ProbeClient, Route};
+use zsvc_calls::probe::v1::{Chest, ProbeClient, Route, Seen};
 
 use crate::child;
 use crate::support::{ANY_PORT, Running, free_endpoint, on_one_thread, on_threads};
@@ -236,5 +236,25 @@ fn a_status_that_a_handler_forwards_is_its_own_answer() {
         let status = server.client().await.look_behind(Route::AtOnce).await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::Executed), "{status}");
         assert_eq!(status.cause(), None);
+    });
+}
+
+#[test]
+fn a_status_carries_details_which_are_found_by_their_types() {
+    on_one_thread(async {
+        let server = Running::start();
+        let chest = Chest {
+            level: 3,
+            label: "x".to_owned(),
+            inside: Vec::new(),
+            lid: None,
+            by_name: std::collections::BTreeMap::new(),
+        };
+        let status = server.client().await.fail_in_detail(chest.clone()).await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), (Code::FailedPrecondition, Outcome::Executed));
+        assert_eq!(status.detail::<Chest>(), Some(chest));
+        assert_eq!(status.detail::<Seen>().unwrap().method, "probe.v1.Probe/fail_in_detail");
+        let names: Vec<_> = status.details().map(|(name, _)| name).collect();
+        assert_eq!(names, ["probe.v1.Chest", "probe.v1.Seen"]);
     });
 }

@@ -1,10 +1,10 @@
 //! Attachments: what the runtime attaches, how it reads attachments of other peers, and how it refuses invalid ones.
 
 use rmpv::Value;
-use zsvc::{Channel, ChannelBuilder, Code, Outcome, Retry};
+use zsvc::{Cause, Channel, ChannelBuilder, Code, Outcome, Retry};
 use zsvc_calls::shapes::v1::{Shape, ShapesClient};
 
-use crate::raw::{Dealer, batch, call, kind, record, slices};
+use crate::raw::{Dealer, batch, call, kind, packed, record, slices};
 use crate::rig::{Serving, against, assert_no_panics};
 
 /// Size in bytes from which on values are attached.
@@ -168,7 +168,7 @@ fn attachments_count_against_the_size_limit() {
     let mut message = vec![vec![7; 200_000]; 4];
     message.push(batch(&[echo(&[0x91, 0x92, 8, 0xc6, 0, 0x0c, 0x35, 0], &[8; 4])]));
     dealer.send_frames(&slices(&message));
-    assert_eq!(dealer.next().error(), (0, 8, 1), "of all frames");
+    assert_eq!(dealer.next().error(), (1, 8, 0), "of all frames, and of no other call");
     dealer.good_call();
     assert_no_panics();
 }
@@ -191,12 +191,8 @@ fn other_frames_belong_to_the_route() {
 /// A client can't continue if it does not know what the server sent.
 #[test]
 fn undeclared_attachments_of_a_server_fail_the_calls() {
-    let too_much = vec![7; 150_000];
-    let broken: [&[&[u8]]; 3] = [
-        &[b"a", b"\x01\x94\x03\x01\xc4\x00\x92\x00\x00"],
-        &[b"a", b"\x01\x94\x03\x01\xc4\x00\x91\x01"],
-        &[&too_much, &too_much, b"\x01\x94\x03\x01\xc4\x00\x92\x00\x00"],
-    ];
+    let broken: [&[&[u8]]; 2] =
+        [&[b"a", b"\x01\x94\x03\x01\xc4\x00\x92\x00\x00"], &[b"a", b"\x01\x94\x03\x01\xc4\x00\x91\x01"]];
     for message in broken {
         against(
             |endpoint| async move {
@@ -211,4 +207,27 @@ fn undeclared_attachments_of_a_server_fail_the_calls() {
             },
         );
     }
+}
+
+/// The kind and the id of the first record tell whose they are.
+#[test]
+fn attachments_that_are_too_large_together_fail_the_call_that_they_belong_to() {
+    let too_much = vec![7; 150_000];
+    against(
+        |endpoint| async move {
+            let shapes = shapes(&endpoint, |channel| channel.max_message_size(1_000));
+            let (one, other) =
+                tokio::join!(shapes.echo(Shape::Bool(true)).no_deadline(), shapes.echo(Shape::Bool(true)));
+            let error = one.expect_err("it is too large");
+            assert_eq!((error.code(), error.outcome()), (Code::ResourceExhausted, Outcome::Executed));
+            assert_eq!(error.cause(), Some(Cause::TooLarge));
+            assert_eq!(other, Ok(Shape::Bool(true)), "the other is answered");
+        },
+        |router| {
+            assert_eq!((router.next_call(), router.next_call()), (1, 2));
+            router.send_frames(&[&too_much, &too_much, b"\x01\x94\x03\x01\xc4\x00\x92\x00\x00"]);
+            let body = packed(&record![1, true]);
+            router.say(&[record![kind::REPLY, 2, Value::Binary(body)]]);
+        },
+    );
 }

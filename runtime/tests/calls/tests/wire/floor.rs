@@ -67,7 +67,7 @@ impl Tape for Floor {
         Ok(())
     }
 
-    /// Returns the sum of all sizes. `nobody` has no account, and `deaf` does not read the stream.
+    /// Returns the sum of all sizes. `nobody` has no account, `poor` no money, and `deaf` does not read the stream.
     async fn import(
         &self,
         _: &Context,
@@ -77,6 +77,10 @@ impl Tape for Floor {
         match account.as_str() {
             "nobody" => return Err(Status::not_found("no such account")),
             "deaf" => pending().await,
+            "poor" => {
+                let missing = trade("ACME").price;
+                return Err(Status::failed_precondition("too little money").with_detail(&missing));
+            }
             _ => {}
         }
         let mut sum = 0;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use futures_util::{StreamExt, stream};
 use zsvc::{Cause, Channel, Code, Error, Outcome, ServerBuilder, Status};
 use zsvc_calls::market::v1::{TapeClient, TapeError};
+use zsvc_calls::money::v1::Amount;
 
 use crate::floor::trade;
 use crate::listings::{bytes, frames, names};
@@ -19,6 +20,7 @@ pub(crate) const NAMES: &[&str] = &[
     "empty-reply",
     "error",
     "error-of-a-full-server",
+    "error-with-details",
     "going-away",
     "items",
     "ping-of-a-server",
@@ -61,6 +63,16 @@ fn errors_are_taken() {
         let error = tape.last("NOPE").await.expect_err("there is no such symbol");
         assert_eq!(error, Error::Declared(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() }));
     });
+}
+
+#[test]
+fn details_are_taken_and_written_as_listed() {
+    answered("error-with-details", |tape| async move {
+        let error = tape.import("poor", stream::pending()).await.expect_err("the account is empty");
+        assert_eq!((error.code(), error.message()), (Code::FailedPrecondition, "too little money"));
+        assert_eq!(error.detail::<Amount>(), Some(trade("ACME").price));
+    });
+    written("error-with-details", |dealer| dealer.say(&[call(1, "import", &record!["poor"])]));
 }
 
 #[test]

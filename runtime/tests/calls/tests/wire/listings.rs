@@ -22,7 +22,7 @@ impl Listing {
     }
 }
 
-const DOCUMENT: &str = include_str!("../../../../../docs/protocol.md");
+pub(crate) const DOCUMENT: &str = include_str!("../../../../../docs/protocol.md");
 
 /// Returns all listings, in the order of the document.
 pub(crate) fn listings() -> Vec<Listing> {

@@ -6,6 +6,7 @@
 //! - [`python`]: a peer in another language, written from the document alone.
 //! - [`hostile_clients`], [`hostile_streams`], [`hostile_values`], [`hostile_servers`]: peers that violate the
 //!   protocol, with bytes from [`damage`].
+//! - [`refusals`]: the document's tables of errors, and its rules for what does not belong.
 //! - [`devices`]: a proxy between client and server.
 //!
 //! [`floor`] is the service, [`rig`] starts servers and clients, [`raw`] holds bare sockets for the other side.
@@ -25,5 +26,6 @@ mod listed_values;
 mod listings;
 mod python;
 mod raw;
+mod refusals;
 mod req;
 mod rig;

@@ -7,7 +7,10 @@ use crate::{
     served_with, until_written,
 };
 
-/// Bytes of a message past which a connection is cut, by default: four times the maximum body, and 256 KiB.
+/// Bytes of a frame past which a connection is cut. A shorter one that is too long to be kept is read and dropped.
+const MAX_SKIPPED_BYTES: u64 = 1 << 30;
+
+/// Bytes of a message past which nothing of it is kept, by default: four times the maximum body, and 256 KiB.
 const MAX_RECEIVED_BYTES: u64 = 4 * (16 << 20) + (256 << 10);
 
 /// Returns the header of a long frame.
@@ -21,8 +24,8 @@ fn what_is_no_frame_is_cut_off_by_its_header() {
         ("the longest length", header(0, u64::MAX)),
         ("the longest signed length", header(0, i64::MAX as u64)),
         ("half of the address space", header(MORE, 1 << 47)),
-        ("a byte too many", header(0, MAX_RECEIVED_BYTES + 1)),
-        ("a byte too many before the last frame", header(MORE, MAX_RECEIVED_BYTES + 1)),
+        ("a byte too many", header(0, MAX_SKIPPED_BYTES + 1)),
+        ("a byte too many before the last frame", header(MORE, MAX_SKIPPED_BYTES + 1)),
         ("a command of such a length", header(COMMAND, u64::MAX)),
         ("a command of 8 KiB and a byte", header(COMMAND, 8 * 1024 + 1)),
         ("unknown flags", frame(0x08, b"")),

@@ -1,0 +1,61 @@
+//! [`Stall`]: notices that the two sides of a bidirectional call wait for each other, and says so in the log.
+//!
+//! A client that sends all its items before it reads an answer stops for ever once both windows are full: the server waits until its
+//! answers are read, and so reads no more items. Nothing is broken, so nothing ends the call but its deadline. Only the client's
+//! side is watched: a handler that waits to send while items of its client lie unread is held up by its client, as it should be.
+
+use std::sync::Arc;
+#[cfg(feature = "tracing")]
+use std::{
+    pin::Pin,
+    task::{Context, Poll},
+    time::Duration,
+};
+
+#[cfg(feature = "tracing")]
+use tokio::time::{Sleep, sleep};
+
+use crate::flow::InboundStream;
+
+/// The answers to a bidirectional call, which a client should read while it sends.
+#[derive(Debug, Clone)]
+#[cfg_attr(not(feature = "tracing"), expect(dead_code, reason = "there is no log"))]
+pub(crate) struct Answers {
+    pub(crate) inbound: Arc<InboundStream>,
+    /// Name of the method.
+    pub(crate) method: &'static str,
+}
+
+/// Time that an item waits for credit before the answers are looked at.
+#[cfg(feature = "tracing")]
+const PATIENCE: Duration = Duration::from_secs(1);
+
+/// One wait for credit.
+#[cfg(feature = "tracing")]
+#[derive(Debug, Default)]
+pub(super) struct Stall {
+    timer: Option<Pin<Box<Sleep>>>,
+    is_reported: bool,
+}
+
+#[cfg(feature = "tracing")]
+impl Stall {
+    /// Looks at the answers once the wait has taken long. Called when an item has found no credit.
+    pub(super) fn watch(&mut self, context: &mut Context<'_>, answers: Option<&Answers>) {
+        let Some(answers) = answers.filter(|_| !self.is_reported) else { return };
+        // Without a runtime there is no timer; a program that does not log needs none.
+        if self.timer.is_none()
+            && (!crate::telemetry::logs_warnings() || tokio::runtime::Handle::try_current().is_err())
+        {
+            return;
+        }
+        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
+        while let Poll::Ready(()) = timer.as_mut().poll(context) {
+            if answers.inbound.has_unread() {
+                self.is_reported = true;
+                return crate::telemetry::both_sides_wait(answers.method);
+            }
+            timer.as_mut().reset(tokio::time::Instant::now() + PATIENCE);
+        }
+    }
+}

@@ -1,0 +1,129 @@
+//! Log events, with the feature `tracing`: what happens to connections and clients, by the target `zsvc`. Calls have spans, by
+//! [`crate::middleware`]. Without the feature this compiles to nothing.
+//!
+//! What a peer can cause is reported at a bounded rate: of each event, ten in ten seconds. The first after that has the field
+//! `suppressed`, the number of those that were not reported.
+
+#[cfg(feature = "tracing")]
+use std::sync::{Mutex, PoisonError};
+#[cfg(feature = "tracing")]
+use std::time::{Duration, Instant};
+
+/// Maximum number of events of one kind in a [`WINDOW`].
+#[cfg(feature = "tracing")]
+const MAX_EVENTS: u32 = 10;
+#[cfg(feature = "tracing")]
+const WINDOW: Duration = Duration::from_secs(10);
+
+/// Bounds how often one event is reported.
+#[cfg(feature = "tracing")]
+struct Rate(Mutex<Reported>);
+
+#[cfg(feature = "tracing")]
+struct Reported {
+    /// When the window began, once there was an event.
+    since: Option<Instant>,
+    /// Number of events that were reported in it.
+    count: u32,
+    /// Number of events that were not reported, and that no report has spoken of.
+    suppressed: u64,
+}
+
+#[cfg(feature = "tracing")]
+impl Rate {
+    const fn new() -> Self {
+        Self(Mutex::new(Reported { since: None, count: 0, suppressed: 0 }))
+    }
+
+    /// Counts an event. Returns how many were suppressed before it, or `None` if it is to be suppressed, too.
+    fn take(&self, now: Instant) -> Option<u64> {
+        // Nothing in here panics; numbers are whole in any case.
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if state.since.is_none_or(|since| now.saturating_duration_since(since) >= WINDOW) {
+            (state.since, state.count) = (Some(now), 0);
+        }
+        if state.count >= MAX_EVENTS {
+            state.suppressed += 1;
+            return None;
+        }
+        state.count += 1;
+        Some(std::mem::take(&mut state.suppressed))
+    }
+}
+
+/// Reports an event at a bounded rate.
+macro_rules! report {
+    ($level:ident, $message:literal $(, $($field:tt)+)?) => {{
+        #[cfg(feature = "tracing")]
+        {
+            static RATE: Rate = Rate::new();
+            if tracing::enabled!(target: "zsvc", tracing::Level::$level)
+                && let Some(suppressed) = RATE.take(Instant::now())
+            {
+                tracing::event!(target: "zsvc", tracing::Level::$level, $($($field)+,)? suppressed, $message);
+            }
+        }
+    }};
+}
+
+/// Reports that a server refused a connection.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn refused_connection(why: &str) {
+    report!(WARN, "refused a connection that did not complete the ZeroMQ handshake", why);
+}
+
+/// Reports that a server could not accept a connection.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn accept_failed(error: &std::io::Error) {
+    report!(WARN, "could not accept a connection; it waits, and is tried again", %error);
+}
+
+/// Reports that a client's connection was lost.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn connection_lost(endpoint: &str) {
+    report!(WARN, "lost the connection to a server", endpoint);
+}
+
+/// Reports that a client's connection is back.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn connection_back(endpoint: &str) {
+    report!(INFO, "the connection to a server is back", endpoint);
+}
+
+/// Reports that a server has given a client up that had calls in flight.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn client_given_up(peer: &impl std::fmt::Display, why: &str) {
+    report!(WARN, "gave up a client with calls in flight", %peer, why);
+}
+
+/// Reports that a client waits to send while the answers to the same call lie unread.
+#[cfg(feature = "tracing")]
+pub(crate) fn both_sides_wait(method: &str) {
+    report!(
+        WARN,
+        "a send has waited for a second while answers to the same call lie unread; read them while you send, or both sides wait for each other",
+        method
+    );
+}
+
+/// Reports whether the program takes warnings.
+#[cfg(feature = "tracing")]
+pub(crate) fn logs_warnings() -> bool {
+    tracing::enabled!(target: "zsvc", tracing::Level::WARN)
+}
+
+#[cfg(all(test, feature = "tracing"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_event_is_reported_ten_times_in_ten_seconds_and_the_others_are_counted() {
+        let rate = Rate::new();
+        let start = Instant::now();
+        let reported = |at: Duration| (0..25).filter_map(|_| rate.take(start + at)).collect::<Vec<_>>();
+        assert_eq!(reported(Duration::ZERO), [0; 10]);
+        assert_eq!(reported(WINDOW / 2), []);
+        let next = reported(WINDOW);
+        assert_eq!((next[0], &next[1..]), (40, &[0; 9][..]));
+    }
+}

@@ -1,0 +1,175 @@
+//! Log events: what the runtime says of connections and clients, with the feature `tracing`.
+
+use std::fmt;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use tokio::io::AsyncWriteExt;
+use tracing::Event;
+use tracing::field::{Field, Visit};
+use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
+use tracing_subscriber::registry::Registry;
+use zsvc::{Engine, Retry};
+use zsvc_calls::engines;
+
+use crate::raw;
+use crate::support::{Running, free_endpoint, on_one_thread};
+
+/// Collects the events of the target `zsvc`, as their level and their fields.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<String>>>);
+
+#[derive(Default)]
+struct Line(String);
+
+impl Visit for Line {
+    fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
+        self.0.push_str(&format!(" {}={value:?}", field.name()));
+    }
+
+    fn record_str(&mut self, field: &Field, value: &str) {
+        self.0.push_str(&format!(" {}={value}", field.name()));
+    }
+}
+
+impl Layer<Registry> for Log {
+    fn on_event(&self, event: &Event<'_>, _: Context<'_, Registry>) {
+        if event.metadata().target() == "zsvc" {
+            let mut line = Line(event.metadata().level().to_string());
+            event.record(&mut line);
+            self.0.lock().unwrap().push(line.0);
+        }
+    }
+}
+
+impl Log {
+    /// Returns the lines that have all of these words.
+    fn lines(&self, words: &[&str]) -> Vec<String> {
+        let lines = self.0.lock().unwrap();
+        lines.iter().filter(|line| words.iter().all(|word| line.contains(word))).cloned().collect()
+    }
+
+    /// Waits for a line that has all of these words.
+    async fn has(&self, words: &[&str]) -> String {
+        loop {
+            if let Some(line) = self.lines(words).pop() {
+                return line;
+            }
+            tokio::task::yield_now().await;
+        }
+    }
+}
+
+fn logged<F: Future<Output = ()>>(test: impl FnOnce(Log) -> F) {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::registry().with(log.clone());
+    let _default = tracing::subscriber::set_default(subscriber);
+    on_one_thread(test(log));
+}
+
+#[test]
+fn a_lost_connection_and_its_return_are_logged() {
+    logged(|log| async move {
+        let endpoint = free_endpoint();
+        let server = Running::again(&endpoint).await;
+        let probe = server.client_with(|channel| channel.retry(Retry::none())).await;
+        probe.echo("up").await.unwrap();
+        assert_eq!(log.lines(&["connection"]), [""; 0], "that it is up the first time is no news");
+        server.kill().await;
+        let lost = log.has(&["WARN", "lost the connection to a server"]).await;
+        assert!(lost.contains(&endpoint) && lost.contains("suppressed=0"), "{lost}");
+        let server = Running::again(&endpoint).await;
+        log.has(&["INFO", "is back", &endpoint]).await;
+        probe.channel().clone().close(Duration::from_secs(5)).await.unwrap();
+        drop(probe);
+        server.stop().await;
+        assert_eq!(log.lines(&["lost the connection"]).len(), 1, "one that is closed is not lost");
+    });
+}
+
+#[test]
+fn a_client_that_is_given_up_is_logged() {
+    logged(|log| async move {
+        let server = Running::with(|server| server.peer_timeout(Duration::from_millis(200))).lossy();
+        let dealer = raw::dealer(server.endpoint());
+        dealer.send(raw::call_of_hold("a"), 0).unwrap();
+        let line = log.has(&["WARN", "gave up a client with calls in flight"]).await;
+        assert!(line.contains("peer=") && line.contains("why=it "), "{line}");
+        assert_eq!(server.counters.lost_peers(), 1);
+    });
+}
+
+/// libzmq does not tell of them.
+#[test]
+fn a_refused_handshake_is_logged() {
+    if engines::of_servers() != Engine::Zmtp {
+        return;
+    }
+    logged(|log| async move {
+        let server = Running::start();
+        for _ in 0..15 {
+            let address = server.endpoint().trim_start_matches("tcp://");
+            let mut stream = tokio::net::TcpStream::connect(address).await.unwrap();
+            stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
+        }
+        while server.counters.refused_connections() < 15 {
+            tokio::task::yield_now().await;
+        }
+        let lines = log.lines(&["WARN", "refused a connection", "why="]);
+        assert_eq!(lines.len(), 10, "the others are counted: {lines:#?}");
+    });
+}
+
+/// Both windows fill up: the handler waits until its answers are read.
+#[test]
+fn a_client_that_sends_all_before_it_reads_is_warned_and_goes_on_when_it_reads() {
+    logged(|log| async move {
+        let server = Running::start();
+        let probe = server.client().await;
+        let (sink, mut back) = probe.mirror("a").await.unwrap();
+        let item = bytes::Bytes::from(vec![7; 60_000]);
+        let sent = tokio::spawn(async move {
+            for _ in 0..60 {
+                sink.send(item.clone()).await.unwrap();
+            }
+            sink.finish();
+        });
+        let line = log.has(&["WARN", "read them while you send"]).await;
+        assert!(line.contains("probe.v1.Probe/mirror"), "{line}");
+        assert!(!sent.is_finished());
+        let mut items = 0;
+        while let Some(item) = back.next().await {
+            item.unwrap();
+            items += 1;
+        }
+        sent.await.unwrap();
+        assert_eq!((items, log.lines(&["read them while"]).len()), (60, 1));
+    });
+}
+
+/// Waiting for a slow server is no stall, as long as answers are read.
+#[test]
+fn a_client_that_reads_while_it_sends_is_not_warned() {
+    logged(|log| async move {
+        let server = Running::start();
+        let probe = server.client().await;
+        let (sink, mut back) = probe.mirror("a").await.unwrap();
+        let item = bytes::Bytes::from(vec![7; 60_000]);
+        let send = async {
+            for _ in 0..60 {
+                sink.send(item.clone()).await.unwrap();
+            }
+            sink.finish();
+        };
+        let read = async {
+            let mut items = 0;
+            while let Some(item) = back.next().await {
+                item.unwrap();
+                items += 1;
+            }
+            items
+        };
+        assert_eq!(tokio::join!(send, read).1, 60);
+        assert_eq!(log.lines(&["read them while"]), [""; 0]);
+    });
+}
