@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::{Bytes, BytesMut};
 
 use super::command::{self, Command};
+use super::events::Events;
 use super::frame::{Assembling, FrameHeader, MAX_SKIPPED_FRAME_BYTES};
 use super::greeting::{self, GREETING_BYTES};
 use super::handshake::{self, Handshake, Step};
@@ -71,8 +72,6 @@ pub const SIGN_OF_LIFE: &[u8] = b"\x04\x05\x04PONG";
 /// Maximum number of frames that are taken at a time: short frames take far less room on the wire than their events do here, and
 /// commands without end must not keep others waiting.
 const MAX_FRAMES_PER_TURN: usize = 256;
-/// Number of events for which room is kept: a flood of short frames is no reason to keep more.
-const MAX_KEPT_EVENTS: usize = 64;
 /// Pongs that wait to be sent. A peer that pings and does not read gets no more of them.
 const MAX_WAITING_PONGS: usize = 16;
 /// The unit of a ping's time to live.
@@ -108,35 +107,6 @@ struct Limits {
     max_frames: usize,
     handshake_timeout: Duration,
     handshake_until: Option<Instant>,
-}
-
-/// Events in their order. The first needs no allocation: mostly there is one.
-#[derive(Debug, Default)]
-struct Events {
-    first: Option<Event>,
-    /// Those after it; none if there is no first.
-    more: VecDeque<Event>,
-}
-
-impl Events {
-    #[inline]
-    fn push(&mut self, event: Event) {
-        if self.first.is_none() {
-            self.first = Some(event);
-        } else {
-            self.more.push_back(event);
-        }
-    }
-
-    #[inline]
-    fn pop(&mut self) -> Option<Event> {
-        let event = self.first.take()?;
-        self.first = self.more.pop_front();
-        if self.first.is_none() && self.more.capacity() > MAX_KEPT_EVENTS {
-            self.more = VecDeque::new();
-        }
-        Some(event)
-    }
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -181,7 +151,7 @@ impl Connection {
         let length = bytes.len();
         let mut bytes = bytes;
         self.liveness.heard(now);
-        for _ in self.events.more.len()..MAX_FRAMES_PER_TURN {
+        for _ in self.events.queued()..MAX_FRAMES_PER_TURN {
             if bytes.is_empty() || self.stage == Stage::Failed {
                 break;
             }

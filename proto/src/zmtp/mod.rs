@@ -22,6 +22,7 @@
 mod command;
 mod connection;
 mod error;
+mod events;
 mod frame;
 mod greeting;
 mod handshake;
