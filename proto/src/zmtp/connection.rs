@@ -151,7 +151,7 @@ impl Connection {
         let length = bytes.len();
         let mut bytes = bytes;
         self.liveness.heard(now);
-        for _ in self.events.after_first()..MAX_FRAMES_PER_TURN {
+        for _ in self.events.queued()..MAX_FRAMES_PER_TURN {
             if bytes.is_empty() || self.stage == Stage::Failed {
                 break;
             }

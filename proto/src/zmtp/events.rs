@@ -1,8 +1,8 @@
-//! [`Events`]: what has happened on a connection, and was not taken yet.
+//! [`Events`]: what has happened on a connection and was not taken yet.
 
 use std::collections::VecDeque;
 
-use super::connection::Event;
+use super::Event;
 
 /// Number of events for which room is kept: a flood of short frames is no reason to keep more.
 const MAX_KEPT_EVENTS: usize = 64;
@@ -25,12 +25,6 @@ impl Events {
         }
     }
 
-    /// Returns the number of events after the first.
-    #[inline]
-    pub(super) fn after_first(&self) -> usize {
-        self.more.len()
-    }
-
     #[inline]
     pub(super) fn pop(&mut self) -> Option<Event> {
         let event = self.first.take()?;
@@ -39,5 +33,10 @@ impl Events {
             self.more = VecDeque::new();
         }
         Some(event)
+    }
+
+    /// Returns the number of events after the first.
+    pub(super) fn queued(&self) -> usize {
+        self.more.len()
     }
 }
