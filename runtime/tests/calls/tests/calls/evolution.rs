@@ -115,7 +115,7 @@ const TABLE: &[Row] = &[
     (
         [
             "rename a field, parameter, type, value, variant or constant",
-            "no difference, but for peers that send maps with names",
+            "no difference, but for peers that send maps with names, and [in JSON](json.md#evolution)",
             "the same",
         ],
         &[
