@@ -1,5 +1,6 @@
 //! Which threads user code holds up: a handler that blocks its thread keeps other tasks of that thread from running.
 
+use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
@@ -28,6 +29,8 @@ fn threads() -> MutexGuard<'static, Threads> {
 }
 
 thread_local! {
+    /// Whether the thread is there to be held up.
+    static MAY_BE_HELD_UP: Cell<bool> = const { Cell::new(false) };
     static CURRENT: Arc<Thread> = {
         let thread = Arc::<Thread>::default();
         add(&thread);
@@ -62,8 +65,25 @@ pub(crate) fn watched<T>(run: impl FnOnce() -> T) -> T {
             let _ = CURRENT.try_with(|thread| thread.change());
         }
     }
+    if MAY_BE_HELD_UP.get() {
+        return run();
+    }
     // Where the thread is about to end, it is not watched any more.
     let _leave = CURRENT.try_with(|thread| thread.change()).is_ok().then_some(Leave);
+    run()
+}
+
+/// Runs code on a thread that has nothing else to do, and so may be held up.
+pub(crate) fn on_a_thread_of_its_own<T>(run: impl FnOnce() -> T) -> T {
+    /// Also where the code panics: the thread runs other code later.
+    struct Leave;
+    impl Drop for Leave {
+        fn drop(&mut self) {
+            MAY_BE_HELD_UP.set(false);
+        }
+    }
+    MAY_BE_HELD_UP.set(true);
+    let _leave = Leave;
     run()
 }
 

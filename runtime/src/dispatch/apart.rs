@@ -1,7 +1,7 @@
-//! [`Apart`]: a handler that is begun in a task of its own, since it may keep its thread.
+//! [`Apart`]: a handler that is begun on a thread of its own, since it may keep that thread.
 
 use std::future::poll_fn;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
@@ -11,10 +11,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::dispatcher::HandlerLayer;
-use super::handler::{Handler, PendingAnswer, run};
+use super::handler::{Handler, PendingAnswer, poll_once, run};
 use super::handling::{Handling, Work};
 use super::incoming::{Incoming, Service};
 use super::promptness::Promptness;
+use crate::holdup::on_a_thread_of_its_own;
 use crate::session::server::Answer;
 use crate::status::{Cause, Status};
 
@@ -28,27 +29,62 @@ pub(super) struct Apart {
     pub(super) answer: PendingAnswer,
 }
 
+/// A handler after its first poll.
+type Begun = Result<(Work, Poll<Answer>), Status>;
+
 impl Apart {
-    /// Reads the parameters of a call, and runs its handler until it completes or its deadline passes.
-    pub(super) async fn run(mut self, call: Incoming) {
-        let (began, deadline) = (Instant::now(), call.deadline());
-        // The task may have waited for a thread.
-        if deadline.is_some_and(|at| at <= began) {
-            return self.answer.turn_away(late());
-        }
-        let handling = match self.layer {
-            None => Handling::by(&*self.service, self.method, call),
-            Some(layer) => layer.surround(self.service, self.method, call),
+    /// Reads the parameters of a call, and runs its handler until it completes or its deadline passes: up to where it first waits on
+    /// one of tokio's threads for code that blocks, so that no worker is held up, and then in this task.
+    pub(super) async fn run_first_poll_apart(self, call: Incoming) {
+        let Self { service, layer, method, promptness, mut answer } = self;
+        let deadline = call.deadline();
+        let begin = move || {
+            let since = Instant::now();
+            let begun = Self::begin(service, layer, method, call);
+            promptness.took(since.elapsed());
+            begun
         };
-        match handling.begin() {
-            Err(why) => {
-                self.promptness.took(began.elapsed());
-                self.answer.turn_away(why);
-            }
-            Ok(work) => {
-                let work = Box::pin(FirstPoll { work, timing: Some((began, self.promptness)) });
-                run(Handler::new(work, deadline, self.answer)).await;
-            }
+        match tokio::task::spawn_blocking(|| on_a_thread_of_its_own(begin)).await {
+            Ok(Err(why)) => answer.turn_away(why),
+            Ok(Ok((_, Poll::Ready(done)))) => answer.set(done),
+            Ok(Ok((work, Poll::Pending))) => run(Handler::new(work, deadline, answer)).await,
+            // Its panics are caught: the runtime shuts down, and the answer says that the call was dropped.
+            Err(_) => {}
+        }
+    }
+
+    fn begin(
+        service: Arc<dyn Service>,
+        layer: Option<Arc<dyn HandlerLayer>>,
+        method: usize,
+        call: Incoming,
+    ) -> Begun {
+        let deadline = call.deadline();
+        // The call may have waited for a thread.
+        if deadline.is_some_and(|at| at <= Instant::now()) {
+            return Err(late());
+        }
+        let handling = match layer {
+            None => Handling::by(&*service, method, call),
+            Some(layer) => layer.surround(service, method, call),
+        };
+        let mut work = handling.begin()?;
+        let polled = poll_once(&mut work, deadline);
+        Ok((work, polled))
+    }
+
+    /// Reads the parameters of a call, and runs its handler, all of it on one of tokio's threads for code that blocks. If this is
+    /// dropped, the handler is not begun, or is dropped where it next waits.
+    pub(super) async fn run_apart(self, call: Incoming) {
+        on_blocking_thread(self.run(call)).await;
+    }
+
+    async fn run(mut self, call: Incoming) {
+        let deadline = call.deadline();
+        match Self::begin(self.service, self.layer, self.method, call) {
+            Err(why) => self.answer.turn_away(why),
+            Ok((_, Poll::Ready(done))) => self.answer.set(done),
+            Ok((work, Poll::Pending)) => run(Handler::new(work, deadline, self.answer)).await,
         }
     }
 }
@@ -59,32 +95,13 @@ pub(super) fn late() -> Status {
     why.caused_by(Cause::Deadline).not_sent()
 }
 
-/// A handler whose first poll is timed, from a time on.
-struct FirstPoll {
-    work: Work,
-    timing: Option<(Instant, Arc<Promptness>)>,
-}
-
-impl Future for FirstPoll {
-    type Output = Answer;
-
-    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Answer> {
-        let polled = self.work.as_mut().poll(context);
-        if let Some((began, promptness)) = self.timing.take() {
-            promptness.took(began.elapsed());
-        }
-        polled
-    }
-}
-
-/// Runs a handler on one of tokio's threads for code that blocks. If this is dropped, the handler is not begun, or is dropped where
-/// it next waits. Must be called within a tokio runtime.
-pub(super) async fn on_blocking_thread(handler: impl Future<Output = ()> + Send + 'static) {
+/// Runs a handler on one of tokio's threads for code that blocks. Must be called within a tokio runtime.
+async fn on_blocking_thread(handler: impl Future<Output = ()> + Send + 'static) {
     let (kept, dropped) = oneshot::channel::<()>();
     let runtime = Handle::current();
     let thread = tokio::task::spawn_blocking(move || {
         let _entered = runtime.enter();
-        block_on(unless_dropped(handler, dropped));
+        on_a_thread_of_its_own(|| block_on(unless_dropped(handler, dropped)));
     });
     // Its panics are caught where it is polled.
     let _ = thread.await;

@@ -7,7 +7,7 @@ use std::task::Poll;
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
-use super::apart::{Apart, late, on_blocking_thread};
+use super::apart::{Apart, late};
 use super::handler::{Handler, PendingAnswer, poll_once, run, turn_away};
 use super::handling::Handling;
 use super::incoming::{Incoming, Service};
@@ -355,9 +355,9 @@ impl Dispatcher {
         let (service, layer) = (Arc::clone(&self.services[*service]), self.layer.clone());
         let apart = Apart { service, layer, method: *method, promptness: Arc::clone(promptness), answer };
         if call.method().is_blocking() {
-            self.spawn(origin, peer, permit, on_blocking_thread(apart.run(call)));
+            self.spawn(origin, peer, permit, apart.run_apart(call));
         } else {
-            self.spawn(origin, peer, permit, apart.run(call));
+            self.spawn(origin, peer, permit, apart.run_first_poll_apart(call));
         }
     }
 

@@ -47,8 +47,9 @@ impl PendingAnswer {
         turn_away(&self.peer, self.key.take(), why);
     }
 
+    /// Answers the call.
     #[inline]
-    fn set(&mut self, answer: Answer) {
+    pub(super) fn set(&mut self, answer: Answer) {
         if let Some(key) = self.key.take() {
             self.peer.answer(key, answer);
         }

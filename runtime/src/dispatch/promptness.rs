@@ -2,7 +2,7 @@
 //!
 //! A handler is begun by the task that received its call, and polled there once. One that blocks or computes in that poll holds up
 //! all that this task has to do: the other calls of its connection, or, with libzmq, of its server. So handlers that were not
-//! prompt are begun in tasks of their own from then on.
+//! prompt are begun on threads of their own from then on.
 //!
 //! Reading the clock twice for each call would cost a good part of what a short one does. So only the first handlers of a method
 //! are timed. After these, the driver times each portion of calls as a whole; if one takes long, all methods are timed again.
@@ -10,7 +10,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-/// Maximum time for which a handler may keep the task that begins it: a hundred times and more what a task of its own costs.
+/// Maximum time for which a handler may keep the task that begins it: some hundred times what a thread for it costs.
 const MAX_IN_PLACE: Duration = Duration::from_millis(1);
 
 /// A handler that takes longer than [`MAX_IN_PLACE`] once may have been interrupted by the system; not so one that takes this long.
@@ -22,10 +22,10 @@ const MAX_PORTION: Duration = MAX_IN_PLACE;
 /// Number of handlers in a row that must be prompt before those of a method are begun without being timed.
 const WATCHED: u32 = 16;
 
-/// Number of handlers in a row that must be prompt, in tasks of their own, before those of a method are begun in place again.
+/// Number of handlers in a row that must be prompt, on threads of their own, before those of a method are begun in place again.
 const APART: u32 = 64;
 
-/// Marks, in [`Promptness`], that handlers are begun in tasks of their own.
+/// Marks, in [`Promptness`], that handlers are begun on threads of their own.
 const IS_APART: u32 = 1 << 31;
 /// Marks that the last handler was late, and that the next one decides.
 const WAS_LATE: u32 = 1 << 30;
@@ -42,7 +42,7 @@ pub(super) enum Beginning {
     Trusted,
     /// In place, and timed: [`Promptness::took`].
     Timed,
-    /// In a task of its own, and timed.
+    /// On a thread of its own, and timed.
     Apart,
 }
 
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn a_method_that_was_late_has_tasks_of_its_own_until_it_was_prompt_for_long() {
+    fn a_method_that_was_late_has_threads_of_its_own_until_it_was_prompt_for_long() {
         let method = Promptness::new();
         method.took(2 * CERTAINLY_LATE);
         for _ in 1..APART {
