@@ -51,6 +51,39 @@ fn calls_in_flight_of_all_clients() {
     });
 }
 
+/// Six clients that take all they can leave a share to those that come later.
+#[test]
+fn clients_past_their_share_leave_room_for_those_below() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_calls(1_000));
+        let mut held = Vec::new();
+        for _ in 0..6 {
+            let greedy = server.client().await;
+            held.extend((0..200).map(|_| tokio::spawn(greedy.hold("a").no_retry())));
+            // Each has been answered, or has come to its handler.
+            greedy.echo("x").no_retry().await.ok();
+        }
+        let honest = server.client().await;
+        for _ in 0..20 {
+            let calls = (0..8).map(|_| honest.echo("x").no_retry());
+            for echoed in futures_util::future::join_all(calls).await {
+                assert_eq!(echoed.unwrap(), "x");
+            }
+        }
+        assert!(server.counters.refused_calls() >= 400, "{:?}", server.counters);
+        server.journal.open("a");
+        let mut told = 0;
+        for held in held {
+            let Err(status) = held.await.unwrap() else { continue };
+            let is_told = status.message().contains("past its share") && status.message().contains("1000");
+            assert!(is_told && status.retry_after().is_some(), "{status}");
+            assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::NotSent));
+            told += 1;
+        }
+        assert!(told >= 400, "{told}");
+    });
+}
+
 #[test]
 fn one_way_calls_count_too() {
     on_one_thread(async {
