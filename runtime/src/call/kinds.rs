@@ -291,7 +291,7 @@ impl<S: Stream<Item = T>, T, R, E: CallError> Future for ClientStreamCall<S, T, 
         };
         this.layer = Layer::None;
         upload.give_up();
-        Poll::Ready(this.answer.read(reply))
+        Poll::Ready(this.answer.read(reply, this.upload.call.max_body()))
     }
 }
 

@@ -278,6 +278,11 @@ impl PendingCall {
 
     /// Sends the call once there is room for it, and returns its id. The task that polls this is woken when the call has ended,
     /// without having looked once more.
+    /// Returns the maximum size in bytes of an answer.
+    pub(super) fn max_body(&self) -> usize {
+        self.endpoints.config.message_size
+    }
+
     pub(super) fn poll_call(
         &mut self,
         context: &mut Context<'_>,

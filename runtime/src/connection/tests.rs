@@ -117,7 +117,7 @@ async fn a_message_of_which_nothing_was_taken_keeps_its_attachments() {
     let Poll::Ready(Ok(body)) = connection.poll_reply(id, &Context::from_waker(Waker::noop())) else {
         panic!("it has its answer")
     };
-    assert_eq!(decode::<Plain, String>(&body), Ok("hi".to_owned()));
+    assert_eq!(decode::<Plain, String>(&body, usize::MAX), Ok("hi".to_owned()));
 }
 
 #[tokio::test]
