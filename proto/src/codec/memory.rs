@@ -68,7 +68,7 @@ impl Memory {
     /// Counts an entry of a map that has `entries` others, if it takes a new node.
     #[inline]
     pub(super) fn count_entry(&mut self, entries: usize, bytes: usize) -> Result<(), DecodeError> {
-        if entries % NODE_ENTRIES_USED == 0 { self.allocate(NODE_ENTRIES * bytes) } else { Ok(()) }
+        if entries.is_multiple_of(NODE_ENTRIES_USED) { self.allocate(NODE_ENTRIES * bytes) } else { Ok(()) }
     }
 
     #[cold]

@@ -143,9 +143,9 @@ async fn what_is_dropped_is_counted_by_its_reason() {
     let connection = connection(Config::default());
     let dropped = || ChannelDropped::ALL.map(|reason| connection.counters.dropped(reason));
     receive(&connection, &Bytes::from_static(b"nonsense").into(), usize::MAX);
-    assert_eq!(dropped(), [0, 0, 1, 0]);
+    assert_eq!(dropped(), [0, 0, 0, 1, 0]);
     connection.handle_lost_message(&mut Vec::new());
-    assert_eq!(dropped(), [0, 1, 1, 0]);
+    assert_eq!(dropped(), [0, 0, 1, 1, 0]);
 }
 
 /// Takes the messages of callers, and says what a test asks for.
