@@ -19,6 +19,7 @@ use super::body::{Attachment, Body};
 use super::encode::{Encode as _, Writer};
 use super::error::DecodeError;
 use super::kept::Kept;
+use super::memory::Memory;
 use super::{MAX_DEPTH, stack};
 use crate::msgpack::{NIL, read};
 
@@ -43,22 +44,25 @@ pub struct Reader<'a> {
     levels: usize,
     /// Whether `rest` is one value inside a map of field names, which was checked to be complete.
     pub(super) kept: bool,
+    /// What the values may take.
+    pub(super) memory: Memory,
 }
 
 type SerdeDeserializer<'a> = rmp_serde::Deserializer<rmp_serde::decode::ReadRefReader<'a, [u8]>>;
 
 impl<'a> Reader<'a> {
     #[inline]
-    pub(super) fn new(body: &'a Body) -> Self {
+    pub(super) fn new(body: &'a Body, memory: Memory) -> Self {
         // In a short message nothing is long enough to be shared.
         let source = (body.bytes.len() > MIN_SHARED_BYTES).then_some(&body.bytes);
-        Self { source, attachments: body.attachments.as_slice(), ..Self::over(&body.bytes) }
+        Self { source, attachments: body.attachments.as_slice(), memory, ..Self::over(&body.bytes) }
     }
 
-    /// Creates a reader of bytes of which no slice is shared.
+    /// Creates a reader of bytes of which no slice is shared, and whose values are not counted.
     #[inline]
     pub(super) fn over(bytes: &'a [u8]) -> Self {
-        Self { rest: bytes, source: None, attachments: &[], levels: MAX_DEPTH, kept: false }
+        let memory = Memory::unbounded();
+        Self { rest: bytes, source: None, attachments: &[], levels: MAX_DEPTH, kept: false, memory }
     }
 
     #[inline]
@@ -98,7 +102,16 @@ impl<'a> Reader<'a> {
     /// Reads by serde: a user's type, or a value that does not come as expected.
     #[cold]
     pub(super) fn via_serde<T: DeserializeOwned>(&mut self) -> Result<T, DecodeError> {
+        self.count_values_inside()?;
         self.via_serde_seed(PhantomData)
+    }
+
+    /// Counts the values inside the next one as if each were kept as a [`Value`]: what a user's type makes of them can't be
+    /// known. The next one itself lies in what holds it.
+    fn count_values_inside(&mut self) -> Result<(), DecodeError> {
+        // What is broken takes nothing, and the error should say that it is broken.
+        let Some((_, values)) = read::extent_of_values(self.rest, 1) else { return Ok(()) };
+        self.memory.count(values - 1, size_of::<Value>())
     }
 
     /// Reads a string, and from it a user's type, by serde, which is told that the format is for people.
@@ -118,6 +131,7 @@ impl<'a> Reader<'a> {
         seed: S,
     ) -> Result<S::Value, DecodeError> {
         let result = if self.kept {
+            self.count_values_inside()?;
             Value::deserialize(&mut self.serde_deserializer())
                 .and_then(|value| seed.deserialize(Kept::new(value)))
         } else {

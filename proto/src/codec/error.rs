@@ -7,6 +7,7 @@ use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 
 use super::MAX_DEPTH;
+use super::memory::MEMORY_PER_BYTE;
 use super::path::{prefix, split};
 use crate::text::cut;
 
@@ -27,6 +28,7 @@ pub struct DecodeError(Box<Wrong>);
 struct Wrong {
     text: String,
     too_deep: bool,
+    too_large: bool,
 }
 
 impl EncodeError {
@@ -53,12 +55,22 @@ impl DecodeError {
     #[cold]
     fn of(text: String) -> Self {
         let too_deep = split(&text).1 == too_deep();
-        Self(Box::new(Wrong { text, too_deep }))
+        Self(Box::new(Wrong { text, too_deep, too_large: false }))
     }
 
     #[cold]
     pub(super) fn too_deep() -> Self {
         Self::of(too_deep())
+    }
+
+    /// Returns the error of values that take `bytes` bytes of memory at least, where they may take `max`.
+    #[cold]
+    pub(super) fn too_large(bytes: usize, max: usize) -> Self {
+        let text = format!(
+            "too large to be read: {bytes} bytes of memory or more, and the values of a message may take {max}, which is \
+             {MEMORY_PER_BYTE} times the maximum size of a message"
+        );
+        Self(Box::new(Wrong { text, too_deep: false, too_large: true }))
     }
 
     #[cold]
@@ -87,6 +99,13 @@ impl DecodeError {
     #[must_use]
     pub fn is_too_deep(&self) -> bool {
         self.0.too_deep
+    }
+
+    /// Reports whether the value would take too much memory (see [`max_decoded`](super::max_decoded)), rather than being of another
+    /// type.
+    #[must_use]
+    pub fn is_too_large(&self) -> bool {
+        self.0.too_large
     }
 }
 

@@ -11,6 +11,7 @@
 //! - `validate` checks `@len` and `@range`; `timestamp` is the one scalar of the project's own.
 //! - `replaced` is how a user's type in the place of a generated one is written: straight, or by serde.
 //! - `serde_bridge` lets other crates use the types through serde, and `json` gives them names where a format is for people.
+//! - `memory` bounds what is made of a message.
 //! - `path` and `error` say where in a value an error is.
 
 // MessagePack is a name, and stands in every other sentence.
@@ -25,6 +26,7 @@ mod fields;
 mod form;
 pub mod json;
 mod kept;
+mod memory;
 mod named;
 mod nested;
 mod path;
@@ -38,6 +40,8 @@ mod write;
 
 use bytes::Bytes;
 
+use memory::Memory;
+
 pub use blob::Blob;
 pub use body::{Attachments, Body, MAX_ATTACHMENTS};
 pub(crate) use body::{NO_ATTACHMENTS, OUT_OF_LINE_BYTES, is_small_part};
@@ -46,6 +50,7 @@ pub use encode::{Encode, Writer};
 pub use error::{DecodeError, EncodeError};
 pub use fields::Fields;
 pub use form::{Bounded, Form, Nanoseconds, Nothing, Plain, ViaSerde, WriteForm};
+pub use memory::{MEMORY_PER_BYTE, max_decoded};
 pub use nested::{Boxed, List, Map, Optional};
 pub use replaced::{Shape, declared};
 pub use serde_bridge::{deserialize, serialize};
@@ -90,44 +95,44 @@ pub(crate) fn encode_whole<F: WriteForm<T>, T: ?Sized>(value: &T) -> Result<Byte
     Ok(Body::new(bytes.into(), attachments).into_bytes())
 }
 
-/// Reads a body that is one value. Bytes after it are an error.
-pub fn decode<F: Form<T>, T>(body: &Body) -> Result<T, DecodeError> {
+/// Reads a body that is one value, which may take up to `max_memory` bytes: see [`max_decoded`]. Bytes after it are an error.
+pub fn decode<F: Form<T>, T>(body: &Body, max_memory: usize) -> Result<T, DecodeError> {
     let _stack = stack::mark();
-    let mut reader = Reader::new(body);
+    let mut reader = Reader::new(body, Memory::bounded(max_memory));
     match F::decode(&mut reader) {
         Ok(value) if reader.is_at_end() => Ok(value),
         // An out-of-line part is not a whole value, as with a peer that splits a body elsewhere.
-        _ if !body.is_whole() => decode::<F, T>(&body.joined()),
+        _ if !body.is_whole() => decode::<F, T>(&body.joined(), max_memory),
         Ok(_) => Err(DecodeError::trailing_bytes()),
         error => error,
     }
 }
 
 /// Reads a method's parameters. Otherwise as [`decode`](fn@decode).
-pub fn decode_params<P: Decode>(body: &Body) -> Result<P, DecodeError> {
+pub fn decode_params<P: Decode>(body: &Body, max_memory: usize) -> Result<P, DecodeError> {
     let _stack = stack::mark();
-    let mut reader = Reader::new(body);
+    let mut reader = Reader::new(body, Memory::bounded(max_memory));
     match P::decode(&mut reader) {
         Ok(value) if reader.is_at_end() => Ok(value),
-        _ if !body.is_whole() => decode_params::<P>(&body.joined()),
+        _ if !body.is_whole() => decode_params::<P>(&body.joined(), max_memory),
         Ok(_) => Err(DecodeError::trailing_bytes()),
         error => error,
     }
 }
 
-/// Takes one value off the front of `body`, in which values lie end to end.
+/// Takes one value off the front of `body`, in which values lie end to end. It may take up to `max_memory` bytes.
 ///
 /// After an error `body` is as it was: it can't be known where the value after a broken one starts.
-pub fn decode_prefix<F: Form<T>, T>(body: &mut Body) -> Result<T, DecodeError> {
+pub fn decode_prefix<F: Form<T>, T>(body: &mut Body, max_memory: usize) -> Result<T, DecodeError> {
     let _stack = stack::mark();
-    let mut reader = Reader::new(body);
+    let mut reader = Reader::new(body, Memory::bounded(max_memory));
     let value = F::decode(&mut reader);
     let (rest, attachments) = reader.left();
     if value.is_ok() && body.advance_to(rest, attachments) || body.is_whole() {
         return value;
     }
     *body = body.joined();
-    decode_prefix::<F, T>(body)
+    decode_prefix::<F, T>(body, max_memory)
 }
 
 /// Checks the bounds of a value, as a server does before a handler sees it.

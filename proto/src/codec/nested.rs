@@ -10,6 +10,7 @@ use super::decode::Reader;
 use super::encode::Writer;
 use super::error::DecodeError;
 use super::form::{Form, WriteForm};
+use super::memory::ALLOCATION_BYTES;
 use super::path::{index_step, key_step};
 use super::validate::Violation;
 
@@ -84,9 +85,16 @@ type Read<T> = fn(&mut Reader<'_>) -> Result<T, DecodeError>;
 pub(super) fn read_list<T>(reader: &mut Reader<'_>, read: Read<T>) -> Result<Vec<T>, DecodeError> {
     let Some(length) = reader.array() else {
         let numbers = reader.bytes_as_list()?;
-        return read_list(&mut Reader::over(&numbers), read);
+        let mut inner = Reader::over(&numbers);
+        inner.memory = reader.memory;
+        let list = read_list(&mut inner, read);
+        reader.memory = inner.memory;
+        return list;
     };
     reader.enter()?;
+    // Each element takes a byte, so a header that announces more lies, and the error should say so.
+    reader.memory.count(length.min(reader.rest.len()), size_of::<T>())?;
+    reader.memory.count(usize::from(length > 0), ALLOCATION_BYTES)?;
     let affordable = MAX_PREALLOCATED_BYTES / size_of::<T>().max(1);
     let mut list = Vec::with_capacity(length.min(affordable));
     while list.len() < length {
@@ -135,6 +143,7 @@ pub(super) fn read_map<K: WriteForm<A>, A: Ord, B>(
     reader.enter()?;
     let mut map = BTreeMap::new();
     for _ in 0..length {
+        reader.memory.count_entry(map.len(), size_of::<A>() + size_of::<B>())?;
         let key = read_key(reader)?;
         match read_value(reader) {
             Ok(value) => map.insert(key, value),
@@ -170,6 +179,7 @@ impl<F: WriteForm<T>, T> WriteForm<Box<T>> for Boxed<F> {
 
 impl<F: Form<T>, T> Form<Box<T>> for Boxed<F> {
     fn decode(reader: &mut Reader<'_>) -> Result<Box<T>, DecodeError> {
+        reader.memory.allocate(size_of::<T>())?;
         F::decode(reader).map(Box::new)
     }
 

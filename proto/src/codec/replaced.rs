@@ -156,7 +156,8 @@ impl<T> Unchecked<T> for &Replaced<T> {
 pub fn declared<F: WriteForm<T>, T, G: Form<U>, U>(name: &str, value: &T) -> Result<U, Violation> {
     let written =
         super::encode_whole::<F, T>(value).map_err(|error| Violation::new(name, error.to_string()))?;
-    super::decode::<G, U>(&written.into()).map_err(|error| Violation::new(name, error.to_string()))
+    super::decode::<G, U>(&written.into(), usize::MAX)
+        .map_err(|error| Violation::new(name, error.to_string()))
 }
 
 impl Shape {

@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer, de, ser};
 use super::decode::{Decode, Reader};
 use super::encode::{Encode, Writer};
 use super::json::{self, Described, Description};
+use super::memory::Memory;
 use super::stack;
 use super::validate::Violation;
 
@@ -43,7 +44,7 @@ pub fn deserialize<'de, T: Decode + Described, D: Deserializer<'de>>(
     let value = Value::deserialize(deserializer)?;
     let bytes = to_bytes(value, is_for_people.then_some(T::description)).map_err(de::Error::custom)?;
     let _stack = stack::mark_within();
-    let value = T::decode(&mut Reader::new(&bytes.into())).map_err(de::Error::custom)?;
+    let value = T::decode(&mut Reader::new(&bytes.into(), Memory::unbounded())).map_err(de::Error::custom)?;
     if is_for_people && json::is_strict() {
         check(&value).map_err(de::Error::custom)?;
     }

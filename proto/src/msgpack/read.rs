@@ -99,12 +99,20 @@ pub(crate) fn int(bytes: &[u8]) -> Header<'_, i64> {
 /// Counts instead of recursing, so no bound on nesting is needed.
 #[inline]
 pub(crate) fn length_of_values(bytes: &[u8], values: u64) -> Option<usize> {
-    let (mut rest, mut left) = (bytes, values);
+    extent_of_values(bytes, values).map(|(length, _)| length)
+}
+
+/// Returns the length in bytes of the next `values` values, and the number of values in them, themselves among these. Otherwise as
+/// [`length_of_values`].
+#[inline]
+pub(crate) fn extent_of_values(bytes: &[u8], values: u64) -> Option<(usize, usize)> {
+    let (mut rest, mut left, mut count) = (bytes, values, 0);
     while left > 0 {
         // Each value takes a byte, so a count that overflows is one of values that can't be there.
         left = (left - 1).checked_add(skip_head(&mut rest)?)?;
+        count += 1;
     }
-    Some(bytes.len() - rest.len())
+    Some((bytes.len() - rest.len(), count))
 }
 
 /// Skips a value up to the values inside it. Returns how many those are.
@@ -165,6 +173,7 @@ mod tests {
         let two = [0x94, 1, 0x81, 0xa1, b'a', 0xc0, 0xc4, 2, 9, 9, 0xd6, 5, 1, 2, 3, 4, 7];
         assert_eq!(length_of_values(&two, 1), Some(16));
         assert_eq!(length_of_values(&two, 2), Some(17));
+        assert_eq!(extent_of_values(&two, 2), Some((17, 8)));
         assert_eq!(length_of_values(&two, 3), None);
         assert!((0..16).all(|end| length_of_values(&two[..end], 1).is_none()));
         assert_eq!(length_of_values(&[], 0), Some(0));

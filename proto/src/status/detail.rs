@@ -49,7 +49,8 @@ impl Status {
     pub fn detail<D: Detail>(&self) -> Option<D> {
         let value = self.details.as_ref()?.get(D::NAME)?;
         let bytes = bytes::Bytes::copy_from_slice(value.as_bytes());
-        codec::decode::<Plain, D>(&bytes.into()).ok()
+        let max_memory = codec::max_decoded(bytes.len());
+        codec::decode::<Plain, D>(&bytes.into(), max_memory).ok()
     }
 
     /// Returns the names and the encoded values of all details, in the order in which they were added: for programs that do not know

@@ -146,6 +146,12 @@ impl CallError for Status {
     }
 }
 
+/// Reads a declared error, which is short: what it takes in memory is bounded by its own size.
+fn read_declared<E: DeclaredError>(body: Bytes) -> Result<E, DecodeError> {
+    let max_memory = codec::max_decoded(body.len());
+    codec::decode::<Declared, E>(&body.into(), max_memory)
+}
+
 impl<E: DeclaredError> CallError for Error<E> {
     fn into_failure(self) -> Failure {
         match self {
@@ -163,7 +169,7 @@ impl<E: DeclaredError> CallError for Error<E> {
     fn from_failure(failure: Failure) -> Self {
         match failure {
             Failure::Status(status) => Self::Status(status),
-            Failure::Declared { body, message } => match codec::decode::<Declared, E>(&body.into()) {
+            Failure::Declared { body, message } => match read_declared::<E>(body) {
                 Ok(error) => Self::Declared(error),
                 Err(reason) => {
                     let what = format!("the server's declared error `{message}` can't be read: {reason}");

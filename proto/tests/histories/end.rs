@@ -164,7 +164,7 @@ impl World {
             let call = &self.calls[index];
             assert!(!call.is_open(), "a call has not ended at its caller: {call:?}");
         }
-        assert_eq!(self.client.open_calls(), 0);
+        assert!(self.client.open_calls() <= 1, "more than the session's own ping is left");
     }
 
     /// Sends what is left to say, and ends every connection.
@@ -175,6 +175,11 @@ impl World {
             }
         }
         self.cut();
+        // The session's own ping, which asks what the server has read of one-way calls, ends with the connection.
+        self.client_learns();
+        if !self.kind.is_monitored {
+            self.client.handle_disconnected(self.now);
+        }
         for conn in &mut self.conns {
             let how = self.rng.below(3);
             disconnect(conn, how);

@@ -94,7 +94,7 @@ impl Call {
                 Ended::Well
             }
             Ok(body) => {
-                let reply = decode::<Plain, String>(&body).expect("replies are texts");
+                let reply = decode::<Plain, String>(&body, usize::MAX).expect("replies are texts");
                 assert_eq!(self.answered, Some(Answered::Reply(reply)), "the reply is not what was answered");
                 Ended::Well
             }

@@ -77,7 +77,7 @@ impl Conn {
         incoming: &IncomingCall,
         calls: &mut [Call],
     ) -> usize {
-        let params: String = decode::<Plain, _>(&incoming.params).expect("parameters are texts");
+        let params: String = decode::<Plain, _>(&incoming.params, usize::MAX).expect("parameters are texts");
         let index = usize::try_from(number(&params)).expect("it is an index");
         let call = &mut calls[index];
         assert!(!call.was_seen, "a call has come twice");
@@ -97,7 +97,7 @@ impl Conn {
 
     fn note(&mut self, incoming: &IncomingCall, notes: &mut HashSet<u64>) {
         assert_eq!(*incoming.method, METHODS[NOTE]);
-        let params: String = decode::<Plain, _>(&incoming.params).expect("parameters are texts");
+        let params: String = decode::<Plain, _>(&incoming.params, usize::MAX).expect("parameters are texts");
         let note = number(&params);
         assert!(notes.insert(note), "a one-way call has come twice");
         assert!(self.last_note.is_none_or(|last| last < note), "one-way calls came out of order");

@@ -112,7 +112,7 @@ impl Reader {
             return Some(0);
         }
         let before = self.chunk.len();
-        let item: String = decode_prefix::<Plain, _>(&mut self.chunk).expect("items are texts");
+        let item: String = decode_prefix::<Plain, _>(&mut self.chunk, usize::MAX).expect("items are texts");
         let number = number(&item);
         assert!(
             number == self.items || may_miss && number > self.items,

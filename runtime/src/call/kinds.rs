@@ -84,7 +84,7 @@ options!(ClientStreamCall<S, T, R, E>, upload.call);
 options!(BidirectionalCall<T, R, E>, call);
 options!(
     OneWayCall,
-    call,
+    sending.call,
     "Sets how long the call may wait to be accepted for sending, and then to reach its handler. By default, the method's \
      `@deadline` applies, or else the channel's; a call made in a handler never outlives the handler's own deadline.",
     "Removes any deadline, also one inherited from a handler: the call waits for as long as it takes."
@@ -134,13 +134,14 @@ pub struct BidirectionalCall<T, R, E> {
 }
 
 /// A call without an answer. Its output is `Result<(), Status>`: `Ok` means that the call was accepted for sending. The call
-/// runs at most once; if the connection is lost at that moment, it may not run at all.
+/// runs at most once; if the connection is lost at that moment, it may not run at all, which is
+/// [counted](crate::ChannelDropped::OneWaySent). [`delivered`](Self::delivered) waits for a proof that it has arrived.
 ///
 /// # Cancel safety
 /// If the future is dropped before it completes, nothing was sent.
 #[must_use = "a call does nothing until it is awaited"]
 pub struct OneWayCall {
-    call: PendingCall,
+    sending: OneWaySending,
     layer: Layer,
 }
 
@@ -291,7 +292,7 @@ impl<S: Stream<Item = T>, T, R, E: CallError> Future for ClientStreamCall<S, T, 
         };
         this.layer = Layer::None;
         upload.give_up();
-        Poll::Ready(this.answer.read(reply))
+        Poll::Ready(this.answer.read(reply, this.upload.call.max_body()))
     }
 }
 
@@ -300,7 +301,22 @@ impl<S, T, R, E> Unpin for ClientStreamCall<S, T, R, E> {}
 
 impl OneWayCall {
     pub(crate) fn new(call: PendingCall) -> Self {
-        Self { call, layer: Layer::Unpolled }
+        Self { sending: OneWaySending { call, proof: Proof::NotAsked }, layer: Layer::Unpolled }
+    }
+
+    /// Makes the call wait until its server has proved that it has read it, by the answer to a ping that is sent behind it by the
+    /// same connection. `Ok` then means that the call has arrived; not that it has run, which a server refuses past its limits and
+    /// [counts](crate::Counters::dropped), nor how its handler ended. It takes one round trip more.
+    ///
+    /// # Errors
+    /// Besides those of a call that is only sent, with the outcome [`MaybeExecuted`](crate::Outcome::MaybeExecuted): `unavailable`
+    /// if the connection was lost or the channel closed first, `deadline_exceeded` if there was no proof within the deadline.
+    ///
+    /// # Cancel safety
+    /// If the future is dropped before it completes, the call may have been sent.
+    pub fn delivered(mut self) -> Self {
+        self.sending.proof = Proof::Asked(None);
+        self
     }
 }
 
@@ -309,30 +325,74 @@ impl Future for OneWayCall {
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         let this = &mut *self;
-        let sent = match this.layer.of(&mut this.call, &Streams::default()) {
-            None => ready!(this.call.poll_one_way(context)),
+        let sent = match this.layer.of(&mut this.sending.call, &Streams::default()) {
+            None => ready!(this.sending.poll_sent(context)),
             Some(around) => {
-                let reply = ready!(poll_around(around, &mut OneWay(&mut this.call), context));
+                let reply = ready!(poll_around(around, &mut this.sending, context));
                 reply.map(drop).map_err(Status::from_failure)
             }
         };
         this.layer = Layer::None;
-        this.call.give_up();
+        this.sending.cancel();
+        this.sending.call.give_up();
         Poll::Ready(sent)
     }
 }
 
-/// A one-way call, from the middleware's view: it ends once it is queued.
-struct OneWay<'a>(&'a mut PendingCall);
+/// A one-way call on its way.
+struct OneWaySending {
+    call: PendingCall,
+    proof: Proof,
+}
 
-impl LayeredCall for OneWay<'_> {
+/// Whether a caller wants to know that its one-way call has arrived.
+enum Proof {
+    NotAsked,
+    /// It does, and waits for the answer to this ping once the call was sent.
+    Asked(Option<CallHandle>),
+}
+
+impl OneWaySending {
+    fn poll_sent(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
+        let Proof::Asked(ping) = &mut self.proof else { return self.call.poll_one_way(context) };
+        let ping = if let Some(ping) = ping {
+            ping
+        } else {
+            let id = ready!(self.call.poll_one_way_and_ping(context))?;
+            ping.insert(CallHandle::new(self.call.connection(), id))
+        };
+        let answer = ready!(ping.poll_reply(context));
+        let method = self.call.method().name();
+        Poll::Ready(answer.map(drop).map_err(|failure| not_proved(method, &Status::from_failure(failure))))
+    }
+}
+
+/// Returns the status of a one-way call that was sent, and of which no proof came that it has arrived. Its ping may not have been
+/// sent, which says nothing of the call.
+#[cold]
+fn not_proved(method: &str, why: &Status) -> Status {
+    let what = format!("nothing proves that the one-way call `{method}` has arrived: {}", why.message());
+    let status = Status::new(why.code(), what).maybe_executed();
+    match why.cause() {
+        Some(cause) => status.caused_by(cause),
+        None => status,
+    }
+}
+
+/// From the middleware's view, a one-way call ends once it is queued, or once it is known to have arrived.
+impl LayeredCall for OneWaySending {
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
-        self.0.begin_again(request.metadata)
+        self.cancel();
+        self.call.begin_again(request.metadata)
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>> {
-        self.0.poll_one_way(context).map(|sent| sent.map(|()| None).map_err(Failure::Status))
+        self.poll_sent(context).map(|sent| sent.map(|()| None).map_err(Failure::Status))
     }
 
-    fn cancel(&mut self) {}
+    fn cancel(&mut self) {
+        if let Proof::Asked(ping) = &mut self.proof {
+            *ping = None;
+        }
+    }
 }

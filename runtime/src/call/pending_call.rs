@@ -104,6 +104,8 @@ enum Sending<'a> {
         waker: &'a Waker,
     },
     OneWay,
+    /// A one-way call, and a ping behind it.
+    OneWayAndPing,
 }
 
 /// Options that a caller may set.
@@ -276,6 +278,11 @@ impl PendingCall {
         self.route.as_ref().map_or_else(|| self.endpoints.first(), |route| route.connection(&self.endpoints))
     }
 
+    /// Returns the maximum size in bytes of an answer.
+    pub(super) fn max_body(&self) -> usize {
+        self.endpoints.config.message_size
+    }
+
     /// Sends the call once there is room for it, and returns its id. The task that polls this is woken when the call has ended,
     /// without having looked once more.
     pub(super) fn poll_call(
@@ -295,6 +302,11 @@ impl PendingCall {
     /// Sends a one-way call once there is room for it.
     pub(super) fn poll_one_way(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
         self.poll_send(context, Sending::OneWay).map_ok(drop)
+    }
+
+    /// Sends a one-way call once there is room for it, and a ping behind it. Returns the id of the ping.
+    pub(super) fn poll_one_way_and_ping(&mut self, context: &mut Context<'_>) -> Poll<Result<u32, Status>> {
+        self.poll_send(context, Sending::OneWayAndPing)
     }
 
     /// Waits until the method's other calls let this one go, if they mind.
@@ -382,6 +394,7 @@ fn send(
             permit.one_way(deadline, metadata, record, now);
             0
         }
+        Sending::OneWayAndPing => permit.one_way_and_ping(deadline, metadata, record, now),
     }
 }
 

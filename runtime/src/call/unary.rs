@@ -17,6 +17,7 @@ use crate::connection::{Verdict, classify};
 use crate::middleware::ClientRequest;
 use crate::session::client::Streams;
 use crate::status::{CallError, Cause, Failure, Outcome, Status};
+use crate::stream::unreadable;
 
 /// A call that is answered once. Its output is `Result<R, E>`. A call that fails for a reason that may pass is made again if
 /// that is safe: see [`crate::Retry`].
@@ -32,7 +33,7 @@ pub struct UnaryCall<R, E> {
 
 /// Reads the answer to a call.
 pub(super) struct Answer<R, E> {
-    decode: fn(&Body) -> Result<R, codec::DecodeError>,
+    decode: fn(&Body, usize) -> Result<R, codec::DecodeError>,
     error: PhantomData<fn() -> E>,
 }
 
@@ -41,12 +42,11 @@ impl<R, E: CallError> Answer<R, E> {
         Self { decode: codec::decode::<F, R>, error: PhantomData }
     }
 
-    pub(super) fn read(&self, reply: Result<Body, Failure>) -> Result<R, E> {
+    /// Returns what the caller gets, who takes messages of up to `max_body` bytes.
+    pub(super) fn read(&self, reply: Result<Body, Failure>, max_body: usize) -> Result<R, E> {
         let body = reply.map_err(E::from_failure)?;
-        (self.decode)(&body).map_err(|error| {
-            let what = format!("the server's answer can't be read: {error}");
-            Status::unknown(what).caused_by(Cause::BadValue).into()
-        })
+        (self.decode)(&body, codec::max_decoded(max_body))
+            .map_err(|error| unreadable("the server's answer", &error).into())
     }
 }
 
@@ -73,7 +73,7 @@ impl<R, E: CallError> Future for UnaryCall<R, E> {
         };
         this.layer = Layer::None;
         this.attempts.give_up();
-        Poll::Ready(this.answer.read(reply))
+        Poll::Ready(this.answer.read(reply, this.attempts.call.max_body()))
     }
 }
 

@@ -146,6 +146,19 @@ impl SendPermit<'_> {
         self.connection.hand_over(self.state);
     }
 
+    /// Sends a one-way call, and behind it a ping by the same connection, whose pong proves that the server has read the call.
+    /// Returns the id of the ping.
+    pub(crate) fn one_way_and_ping(
+        mut self,
+        deadline: Option<Deadline>,
+        metadata: &Metadata,
+        record: CallRecord<'_>,
+        now: Instant,
+    ) -> u32 {
+        self.state.session.begin_one_way(deadline, metadata, record, now);
+        self.ping(deadline, now)
+    }
+
     /// Sends a ping. Returns its id.
     pub(crate) fn ping(mut self, deadline: Option<Deadline>, now: Instant) -> u32 {
         let id = self.state.session.begin_ping(deadline, now);

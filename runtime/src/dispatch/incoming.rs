@@ -154,7 +154,7 @@ impl Incoming {
     }
 
     fn params<P: Params>(&self) -> Result<P, Status> {
-        match codec::decode_params::<P>(&self.params) {
+        match codec::decode_params::<P>(&self.params, codec::max_decoded(self.max_body())) {
             Ok(params) => match params.validate() {
                 Ok(()) => Ok(params),
                 Err(violation) => Err(crate::stream::invalid(&violation)),

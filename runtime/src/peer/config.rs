@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::codec::max_decoded;
 use crate::session::server::{self, COUNT_STEP_BYTES};
 use crate::transport::{LinkConfig, RECEIPT_STEP_BYTES, max_received};
 use crate::wire::{INITIAL_CREDIT, MAX_BATCH_BYTES};
@@ -114,12 +115,16 @@ impl Config {
         CONNECTION_BYTES.saturating_add(sent).saturating_add(received)
     }
 
-    /// Returns the memory of a call in bytes: an unread stream may hold its window and one message more.
+    /// Returns the memory of a call in bytes: an unread stream may hold its window and one message more; and the parameters as
+    /// values, and an item of the stream, may have been made of a message each.
     fn memory_of_call(&self) -> u64 {
         let window = self.stream_window();
         let unread =
             BATCH_SLACK.saturating_mul(window).saturating_add(max_received(self.session.max_body) as u64);
-        CALL_BYTES.saturating_add(unread)
+        let values = BUFFER_SLACK
+            .saturating_mul(max_decoded(self.session.max_body) as u64)
+            .saturating_add(self.session.max_body as u64);
+        CALL_BYTES.saturating_add(unread).saturating_add(values.saturating_mul(2))
     }
 
     /// Returns the maximum size of a sent message in bytes: a full batch, whose last record may have the maximum size.

@@ -81,6 +81,9 @@ impl ServerBuilder {
     /// Sets the maximum size of encoded parameters, of an answer and of an item, in bytes. A call with larger ones fails with
     /// `resource_exhausted` and [`Cause::TooLarge`](crate::Cause::TooLarge). So does a message of more than four times this size and
     /// 256 KiB, which is not kept; on [`Engine::Libzmq`] it closes its sender's connection. 16 MiB by default.
+    ///
+    /// The values of a message may take eight times this size in memory, at least 64 KiB: an array of nils takes 40 times its size
+    /// as a `value`. A call with larger ones fails with `resource_exhausted`, too, before they take it.
     pub fn max_message_size(mut self, bytes: usize) -> Self {
         self.config.session.max_body = bytes.max(1);
         self
@@ -88,6 +91,11 @@ impl ServerBuilder {
 
     /// Sets the maximum number of calls in flight, of all clients together. Past it a call fails with `resource_exhausted`.
     /// 100,000 by default.
+    ///
+    /// The last quarter is kept for clients with few calls in flight, so that some clients can't take what belongs to all. There a
+    /// client may have one more call while four times its own calls, times the number of clients with calls in flight, is less than
+    /// what is left. So a client without calls in flight is served while anything is left. A client past that fails as above, and
+    /// is told both numbers. Each connection is a client of its own, and so is each client behind a device.
     pub fn max_calls(mut self, calls: usize) -> Self {
         self.config.session.max_calls = calls.max(1);
         self
@@ -174,10 +182,12 @@ impl ServerBuilder {
     ///   up to eight times [`max_message_size`](Self::max_message_size) and 512 KiB until it is whole;
     /// - for each call in flight, of which there are [`max_calls_per_peer`](Self::max_calls_per_peer) for each client but no more
     ///   than [`max_calls`](Self::max_calls) in all, 20 KiB, in which small items of its stream gather and its short `bytes` lie;
-    ///   and what that stream may hold unread, which is four times [`stream_window`](Self::stream_window) and one message;
+    ///   what that stream may hold unread, which is four times [`stream_window`](Self::stream_window) and one message; and the values
+    ///   that the handler is called with and one item of the stream, which are made of a message each: for each, sixteen times
+    ///   `max_message_size`, at least 128 KiB, since lists grow by doubling, and one message, in which strings and `bytes` lie;
     /// - for each call that may wait for its turn by [`max_running`](Self::max_running), four times `max_message_size`.
     ///
-    /// The sum leaves out what handlers hold, the values that they are called with among it; what middleware holds; and what the
+    /// The sum leaves out what else handlers hold; what types of your own that serde reads hold; what middleware holds; and what the
     /// operating system keeps for its sockets. A client over `inproc` adds up to 512 KiB on [`Engine::Zmtp`]; on
     /// [`Engine::Libzmq`] it shares memory with the server, in an amount that can't be known.
     ///

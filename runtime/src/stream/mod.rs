@@ -39,10 +39,24 @@ pub(crate) trait Outgoing: Send + Sync {
     fn max_body(&self) -> usize;
 }
 
+/// Returns the status for a caller who gets no answer, since what the server has sent, `what`, can't be decoded.
+pub(crate) fn unreadable(what: &str, error: &DecodeError) -> Status {
+    let code = if error.is_too_large() { Code::ResourceExhausted } else { Code::Unknown };
+    Status::new(code, format!("{what} can't be read: {error}")).caused_by(cause_of(error))
+}
+
 /// Returns the status for a peer whose parameters or items can't be decoded.
 pub(crate) fn undecodable(error: &DecodeError) -> Status {
-    let code = if error.is_too_deep() { Code::ResourceExhausted } else { Code::InvalidArgument };
-    Status::new(code, error.to_string()).caused_by(Cause::BadValue)
+    let code = if error.is_too_deep() || error.is_too_large() {
+        Code::ResourceExhausted
+    } else {
+        Code::InvalidArgument
+    };
+    Status::new(code, error.to_string()).caused_by(cause_of(error))
+}
+
+fn cause_of(error: &DecodeError) -> Cause {
+    if error.is_too_large() { Cause::TooLarge } else { Cause::BadValue }
 }
 
 /// Returns the status for a peer whose parameters or items break a bound of the schema.

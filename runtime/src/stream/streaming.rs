@@ -9,8 +9,8 @@ use std::task::{Context, Poll, ready};
 
 use futures_core::Stream;
 
-use super::{Outgoing, undecodable};
-use crate::codec::{self, Body, Form};
+use super::{Outgoing, undecodable, unreadable};
+use crate::codec::{self, Body, Form, max_decoded};
 use crate::flow::InboundStream;
 use crate::status::{CallError, Cause, Failure, Status};
 
@@ -27,7 +27,8 @@ pub struct Streaming<T, E = Status> {
     chunk: Body,
     /// Number of bytes read for which no credit was given back yet.
     consumed: u64,
-    read: fn(&mut Body) -> Result<T, Status>,
+    /// Reads an item where messages may have as many bytes as the second argument says.
+    read: fn(&mut Body, usize) -> Result<T, Status>,
     ended: bool,
     error: PhantomData<fn() -> E>,
 }
@@ -80,7 +81,7 @@ impl<T, E: CallError> Streaming<T, E> {
         Self::new(half, read_item::<F, T>)
     }
 
-    fn new(half: Half, read: fn(&mut Body) -> Result<T, Status>) -> Self {
+    fn new(half: Half, read: fn(&mut Body, usize) -> Result<T, Status>) -> Self {
         Self { half, chunk: Body::default(), consumed: 0, read, ended: false, error: PhantomData }
     }
 
@@ -150,7 +151,7 @@ impl<T, E: CallError> Streaming<T, E> {
     #[inline]
     fn decode_next(&mut self) -> Result<T, Status> {
         let before = self.chunk.len();
-        match (self.read)(&mut self.chunk) {
+        match (self.read)(&mut self.chunk, self.half.outgoing.max_body()) {
             Ok(item) => {
                 let size = before - self.chunk.len();
                 self.check_size(size)?;
@@ -194,16 +195,14 @@ impl<T, E: CallError> Streaming<T, E> {
     }
 }
 
-fn read_answer<F: Form<T>, T>(items: &mut Body) -> Result<T, Status> {
-    codec::decode_prefix::<F, T>(items).map_err(|error| {
-        Status::unknown(format!("an item of the server's stream can't be read: {error}"))
-            .caused_by(Cause::BadValue)
-            .maybe_executed()
-    })
+fn read_answer<F: Form<T>, T>(items: &mut Body, max_body: usize) -> Result<T, Status> {
+    codec::decode_prefix::<F, T>(items, max_decoded(max_body))
+        .map_err(|error| unreadable("an item of the server's stream", &error).maybe_executed())
 }
 
-fn read_item<F: Form<T>, T>(items: &mut Body) -> Result<T, Status> {
-    let item = codec::decode_prefix::<F, T>(items).map_err(|error| undecodable(&error))?;
+fn read_item<F: Form<T>, T>(items: &mut Body, max_body: usize) -> Result<T, Status> {
+    let item =
+        codec::decode_prefix::<F, T>(items, max_decoded(max_body)).map_err(|error| undecodable(&error))?;
     codec::validate::<F, T>(&item).map_err(|violation| super::invalid(&violation))?;
     Ok(item)
 }

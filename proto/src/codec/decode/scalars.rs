@@ -9,6 +9,7 @@ use super::{Decode, Reader};
 use crate::codec::encode::Encode;
 use crate::codec::error::DecodeError;
 use crate::codec::form::Plain;
+use crate::codec::memory::ALLOCATION_BYTES;
 use crate::codec::nested::{read_list, read_map};
 use crate::msgpack::read;
 
@@ -87,7 +88,10 @@ impl Decode for f64 {
 impl Decode for String {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         match reader.str() {
-            Some(text) => Ok(text.to_owned()),
+            Some(text) => {
+                reader.memory.count(usize::from(!text.is_empty()), ALLOCATION_BYTES)?;
+                Ok(text.to_owned())
+            }
             None => reader.via_serde(),
         }
     }
@@ -122,6 +126,7 @@ impl<T: Decode> Decode for Option<T> {
 
 impl<T: Decode> Decode for Box<T> {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        reader.memory.allocate(size_of::<T>())?;
         T::decode(reader).map(Self::new)
     }
 }

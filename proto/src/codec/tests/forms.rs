@@ -167,13 +167,13 @@ fn values_end_to_end_are_taken_one_by_one() {
     let written = items.iter().flat_map(written::<Plain, Tree>).collect::<Vec<_>>();
     let mut body = Body::from(Bytes::from(written));
     for item in items {
-        assert_eq!(decode_prefix::<Plain, Tree>(&mut body), Ok(item));
+        assert_eq!(decode_prefix::<Plain, Tree>(&mut body, usize::MAX), Ok(item));
     }
     assert!(body.is_empty());
-    decode_prefix::<Plain, Tree>(&mut body).expect_err("nothing is left");
+    decode_prefix::<Plain, Tree>(&mut body, usize::MAX).expect_err("nothing is left");
 
     let mut broken = Body::from(Bytes::from_static(&[1, 0xa1]));
-    assert_eq!(decode_prefix::<Plain, u8>(&mut broken), Ok(1));
-    decode_prefix::<Plain, String>(&mut broken).expect_err("a string without its bytes");
+    assert_eq!(decode_prefix::<Plain, u8>(&mut broken, usize::MAX), Ok(1));
+    decode_prefix::<Plain, String>(&mut broken, usize::MAX).expect_err("a string without its bytes");
     assert_eq!(&broken.bytes[..], [0xa1], "what is broken stays");
 }

@@ -8,6 +8,7 @@ mod errors;
 mod evolution;
 mod forms;
 mod hostile;
+mod memory;
 mod names;
 mod out_of_line;
 mod replaced;
@@ -31,7 +32,7 @@ fn failed_write<F: WriteForm<T>, T: ?Sized>(value: &T) -> EncodeError {
 }
 
 fn read<F: Form<T>, T>(bytes: &[u8]) -> Result<T, DecodeError> {
-    super::decode::<F, T>(&Bytes::copy_from_slice(bytes).into())
+    super::decode::<F, T>(&Bytes::copy_from_slice(bytes).into(), usize::MAX)
 }
 
 /// Returns the message about bytes that are no such value.

@@ -29,7 +29,7 @@ fn long_ones_are_not_copied_either_way() {
     let body = out_of_line::<List<Blob>, Vec<Bytes>>(&values);
     assert_eq!(body.attachments.as_slice().len(), 2);
     assert_eq!(body.len(), written::<List<Blob>, Vec<Bytes>>(&values).len());
-    let read = decode::<List<Blob>, Vec<Bytes>>(&body).expect("a list of bytes");
+    let read = decode::<List<Blob>, Vec<Bytes>>(&body, usize::MAX).expect("a list of bytes");
     assert_eq!(read, values);
     let own = read.iter().zip(&values).map(|(read, value)| read.as_ptr() == value.as_ptr());
     assert_eq!(own.collect::<Vec<_>>(), [true, false, false, true]);
@@ -40,7 +40,7 @@ fn there_are_no_more_of_them_than_may_be() {
     let values = vec![blob(OUT_OF_LINE_BYTES); MAX_ATTACHMENTS + 1];
     let body = out_of_line::<List<Blob>, Vec<Bytes>>(&values);
     assert_eq!(body.attachments.as_slice().len(), MAX_ATTACHMENTS);
-    assert_eq!(decode::<List<Blob>, Vec<Bytes>>(&body), Ok(values));
+    assert_eq!(decode::<List<Blob>, Vec<Bytes>>(&body, usize::MAX), Ok(values));
 }
 
 /// As a reader whose schema has another field there, or none.
@@ -49,9 +49,15 @@ fn readers_that_do_not_look_for_them_find_them_all_the_same() {
     let tree = Tree { blobs: vec![blob(OUT_OF_LINE_BYTES), blob(OUT_OF_LINE_BYTES)], ..tree() };
     let (body, whole) = (out_of_line::<Plain, Tree>(&tree), Bytes::from(written::<Plain, Tree>(&tree)));
     assert!(!body.is_whole());
-    assert_eq!(decode::<Plain, Value>(&body), decode::<Plain, Value>(&whole.clone().into()));
-    let skipped = decode::<List<Plain>, Vec<u8>>(&body).map_err(|error| error.to_string());
-    assert_eq!(skipped, decode::<List<Plain>, Vec<u8>>(&whole.into()).map_err(|error| error.to_string()));
+    assert_eq!(
+        decode::<Plain, Value>(&body, usize::MAX),
+        decode::<Plain, Value>(&whole.clone().into(), usize::MAX)
+    );
+    let skipped = decode::<List<Plain>, Vec<u8>>(&body, usize::MAX).map_err(|error| error.to_string());
+    assert_eq!(
+        skipped,
+        decode::<List<Plain>, Vec<u8>>(&whole.into(), usize::MAX).map_err(|error| error.to_string())
+    );
 }
 
 #[test]
@@ -72,10 +78,10 @@ fn values_end_to_end_have_theirs() {
     let attachments = attachments.counted_from(bytes.len());
     let mut body = Body::new(bytes.into(), attachments);
     for item in items {
-        assert_eq!(decode_prefix::<List<Blob>, Vec<Bytes>>(&mut body), Ok(item));
+        assert_eq!(decode_prefix::<List<Blob>, Vec<Bytes>>(&mut body, usize::MAX), Ok(item));
     }
     assert!(body.is_empty());
-    decode_prefix::<List<Blob>, Vec<Bytes>>(&mut body).expect_err("nothing is left");
+    decode_prefix::<List<Blob>, Vec<Bytes>>(&mut body, usize::MAX).expect_err("nothing is left");
 }
 
 /// Returns the same bytes, those from every first to every second place out of line.
@@ -144,12 +150,12 @@ impl Decode for Two {
 fn outcome<F: Form<T>, T: std::fmt::Debug>(body: &Body) -> String {
     let (mut rest, mut values) = (body.clone(), Vec::new());
     while !rest.is_empty() {
-        values.push(decode_prefix::<F, T>(&mut rest));
+        values.push(decode_prefix::<F, T>(&mut rest, usize::MAX));
         if values.last().is_some_and(Result::is_err) {
             break;
         }
     }
-    format!("{:?} {values:?} {:?}", decode::<F, T>(body), rest.joined().bytes)
+    format!("{:?} {values:?} {:?}", decode::<F, T>(body, usize::MAX), rest.joined().bytes)
 }
 
 /// The result is the same however a body is cut, and whether or not it is valid.

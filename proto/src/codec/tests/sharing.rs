@@ -25,7 +25,7 @@ fn blobs(lengths: &[usize]) -> Vec<Bytes> {
 fn long_ones_are_shared_and_short_ones_copied() {
     let values = blobs(&[0, MIN_SHARED_BYTES - 1, MIN_SHARED_BYTES, 100_000]);
     let body = Bytes::from(written::<List<Blob>, _>(&values));
-    let read = decode::<List<Blob>, Vec<Bytes>>(&body.clone().into()).expect("a list of bytes");
+    let read = decode::<List<Blob>, Vec<Bytes>>(&body.clone().into(), usize::MAX).expect("a list of bytes");
     assert_eq!(read, values);
     assert_eq!(read.iter().map(|part| lies_in(part, &body)).collect::<Vec<_>>(), [false, false, true, true]);
 }
@@ -34,13 +34,13 @@ fn long_ones_are_shared_and_short_ones_copied() {
 fn the_shortest_message_that_can_hold_a_long_one_is_shared() {
     let values = blobs(&[MIN_SHARED_BYTES]);
     let body = Bytes::from(written::<Blob, _>(&values[0]));
-    assert!(lies_in(&decode::<Blob, Bytes>(&body.clone().into()).expect("bytes"), &body));
+    assert!(lies_in(&decode::<Blob, Bytes>(&body.clone().into(), usize::MAX).expect("bytes"), &body));
 }
 
 #[test]
 fn they_outlive_the_message() {
     let body = Bytes::from(written::<Blob, _>(&blobs(&[1000])[0]));
-    let read = decode::<Blob, Bytes>(&body.clone().into()).expect("bytes");
+    let read = decode::<Blob, Bytes>(&body.clone().into(), usize::MAX).expect("bytes");
     drop(body);
     assert_eq!(read, vec![7; 1000]);
 }
@@ -51,7 +51,7 @@ fn values_end_to_end_are_shared_too() {
     let whole = Bytes::from([written::<Plain, _>(&item), written::<Plain, _>(&item)].concat());
     let mut rest = whole.clone().into();
     for _ in 0..2 {
-        let read = decode_prefix::<Plain, Tree>(&mut rest).expect("a tree");
+        let read = decode_prefix::<Plain, Tree>(&mut rest, usize::MAX).expect("a tree");
         assert!(lies_in(&read.blobs[0], &whole));
     }
 }
@@ -61,7 +61,7 @@ fn short_ones_lie_together_and_keep_nothing_large() {
     let item = written::<Blob, _>(&blobs(&[64])[0]);
     let whole = Bytes::from(item.repeat(1_000));
     let mut rest = whole.clone().into();
-    let mut next = || decode_prefix::<Blob, Bytes>(&mut rest).expect("bytes");
+    let mut next = || decode_prefix::<Blob, Bytes>(&mut rest, usize::MAX).expect("bytes");
     let read: Vec<Bytes> = (0..1_000).map(|_| next()).collect();
     assert!(read.iter().all(|part| part == &[7; 64][..] && !lies_in(part, &whole)));
     let beside = read.windows(2).filter(|two| two[0].as_ptr_range().end == two[1].as_ptr()).count();
@@ -72,7 +72,9 @@ fn short_ones_lie_together_and_keep_nothing_large() {
 fn so_do_short_ones_of_values_that_come_alone() {
     let read: Vec<Bytes> = blobs(&[64; 1_000])
         .iter()
-        .map(|blob| decode::<Blob, Bytes>(&Bytes::from(written::<Blob, _>(blob)).into()).expect("bytes"))
+        .map(|blob| {
+            decode::<Blob, Bytes>(&Bytes::from(written::<Blob, _>(blob)).into(), usize::MAX).expect("bytes")
+        })
         .collect();
     assert!(read.iter().all(|part| part == &[7; 64][..]));
     let beside = read.windows(2).filter(|two| two[0].as_ptr_range().end == two[1].as_ptr()).count();
@@ -104,7 +106,8 @@ impl<'de> Deserialize<'de> for Nested {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         <()>::deserialize(deserializer)?;
         let other = Bytes::from(written::<List<Blob>, _>(&blobs(&[500])));
-        let read = decode::<List<Blob>, Vec<Bytes>>(&other.clone().into()).expect("another message");
+        let read =
+            decode::<List<Blob>, Vec<Bytes>>(&other.clone().into(), usize::MAX).expect("another message");
         assert!(lies_in(&read[0], &other));
         assert!(!PANICS.get(), "as the test asked for");
         Ok(Self)
@@ -136,7 +139,7 @@ impl Decode for Pair {
 #[test]
 fn one_reading_may_contain_another() {
     let body = Bytes::from(written::<Plain, _>(&Pair(blobs(&[1000])[0].clone())));
-    let Pair(read) = decode::<Plain, Pair>(&body.clone().into()).expect("a pair");
+    let Pair(read) = decode::<Plain, Pair>(&body.clone().into(), usize::MAX).expect("a pair");
     assert!(lies_in(&read, &body));
 }
 
@@ -144,7 +147,7 @@ fn one_reading_may_contain_another() {
 fn a_panic_leaves_nothing_lent() {
     let body = Bytes::from(written::<Plain, _>(&Pair(blobs(&[1000])[0].clone())));
     PANICS.set(true);
-    let panicked = catch_unwind(AssertUnwindSafe(|| decode::<Plain, Pair>(&body.clone().into())));
+    let panicked = catch_unwind(AssertUnwindSafe(|| decode::<Plain, Pair>(&body.clone().into(), usize::MAX)));
     PANICS.set(false);
     assert!(panicked.is_err());
     assert!(body.is_unique(), "only the test holds the message");

@@ -18,8 +18,8 @@ pub(super) struct ClientCall {
     /// How the call ended, until its caller takes it.
     reply: Option<Result<Body, Failure>>,
     waker: Option<Waker>,
-    /// Sequence number of the call.
-    pub(super) number: u64,
+    /// Number of one-way calls that were begun before this call, all of which the server has read when it answers.
+    pub(super) one_way_before: u64,
 }
 
 /// The streams of a call, if it has any.
@@ -49,9 +49,9 @@ impl ClientCall {
         deadline: Option<Deadline>,
         streams: Streams,
         waker: Option<Waker>,
-        number: u64,
+        one_way_before: u64,
     ) -> Self {
-        Self { method, deadline, streams, reply: None, waker, number }
+        Self { method, deadline, streams, reply: None, waker, one_way_before }
     }
 
     /// Returns the record that ends this call well.

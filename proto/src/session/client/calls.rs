@@ -118,8 +118,8 @@ mod tests {
         let ids: Vec<u32> = (0..1_000).map(|number| calls.insert(call(number))).collect();
         assert_eq!((calls.len(), calls.iter().count()), (1_000, 1_000));
         for (id, number) in ids.iter().zip(0..) {
-            assert_eq!(calls.get(*id).map(|call| call.number), Some(number));
-            assert_eq!(calls.get_mut(*id).map(|call| call.number), Some(number));
+            assert_eq!(calls.get(*id).map(|call| call.one_way_before), Some(number));
+            assert_eq!(calls.get_mut(*id).map(|call| call.one_way_before), Some(number));
         }
         // An id that shares its slot with another.
         assert!(calls.get(ids[0] + 2_048).is_none() && calls.remove(ids[0] + 2_048).is_none());
@@ -147,6 +147,9 @@ mod tests {
             let id = calls.insert(call(number));
             assert!(calls.remove(id).is_some());
         }
-        assert_eq!((calls.get(stays).map(|call| call.number), calls.slots.len()), (Some(0), FIRST_SLOTS));
+        assert_eq!(
+            (calls.get(stays).map(|call| call.one_way_before), calls.slots.len()),
+            (Some(0), FIRST_SLOTS)
+        );
     }
 }

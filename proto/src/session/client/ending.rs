@@ -69,6 +69,9 @@ impl Session {
         self.check_server(now);
         if self.check_at.is_some_and(|at| at <= now) {
             self.expire_calls(now);
+            if self.is_connected() {
+                self.ask_for_one_way(now);
+            }
             self.queue.collect_late(now, &mut self.wakers);
             if self.phase.going_away_until().is_some_and(|until| until <= now) {
                 // Callers may try.
@@ -152,7 +155,9 @@ impl Session {
         let calls = self.calls.iter().filter(|(_, call)| call.is_open());
         let calls = calls.filter_map(|(_, call)| call.deadline.map(|deadline| deadline.at));
         let server = self.liveness.as_ref().and_then(Liveness::next);
+        let one_way = self.one_way.ask_at();
         let all = calls.chain(self.queue.deadlines()).chain(server).chain(self.phase.going_away_until());
+        let all = all.chain(one_way);
         let next = all.filter(|at| *at > now).min()?;
         // Where much waits to leave, each look goes through all of it.
         let soonest = if self.outbox.is_empty() { now } else { now + SWEEP };
@@ -166,7 +171,7 @@ impl Session {
     pub(super) fn fail_all(&mut self, why: &Status, now: Instant) {
         let (unsent, one_way) = self.unsent();
         defer_drop(self.outbox.clear(), &mut self.wakers);
-        self.one_way.lose();
+        let unread = usize::try_from(self.one_way.lose()).unwrap_or(usize::MAX);
         self.made_room();
         for id in self.open_ids() {
             let is_sent = !unsent.contains(&id);
@@ -174,6 +179,10 @@ impl Session {
             self.end(id, Err(Failure::Status(why)), now);
         }
         self.dropped(Dropped::OneWay, one_way);
+        // A channel that has no use for its connection any more does not wait for proofs, so the number would say nothing.
+        if self.phase.get() != Phase::Closed {
+            self.dropped(Dropped::OneWaySent, unread.saturating_sub(one_way));
+        }
     }
 
     /// Ends every call that has left: what has left may have been lost on the way. The server, which may know of some,

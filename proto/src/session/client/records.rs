@@ -93,16 +93,19 @@ impl Session {
     fn take_record(&mut self, batch: &Batch, record: Record<'_>, now: Instant) {
         match record {
             Record::Reply { id, body } => with_id(id, |id| {
+                self.answered(id);
                 self.succeeded(now);
                 self.replied(id, batch.body(body), now);
             }),
             Record::Error { id: 0, failure } => self.connection_error(&failure, now),
             Record::Error { id, failure } => with_id(id, |id| {
+                self.answered(id);
                 self.classify(&failure, now);
                 self.end(id, Err(failure), now);
             }),
             Record::Items { id, items } => with_id(id, |id| self.items(id, batch, items, now)),
             Record::End { id } => with_id(id, |id| {
+                self.answered(id);
                 self.succeeded(now);
                 self.ended(id, now);
             }),
@@ -112,12 +115,23 @@ impl Session {
             }
             // A server that does not read what it asks for has no use for an answer.
             Record::Ping { .. } => self.dropped(Dropped::Pong, 1),
-            Record::Pong { id } => with_id(id, |id| self.ponged(id, now)),
+            Record::Pong { id } => with_id(id, |id| {
+                self.answered(id);
+                self.ponged(id, now);
+            }),
             Record::GoingAway => self.going_away(now),
             Record::Unknown { kind, id: 0 } => self.fail_sent(&wire::unknown_kind(kind), now),
             Record::Unknown { kind, id } => with_id(id, |id| self.unknown_kind(kind, id, now)),
             // Only a client says these.
             Record::Call(_) | Record::OneWay(_) | Record::Cancel { .. } => {}
+        }
+    }
+
+    /// Says that the server has answered a call: it reads in order, so it has read the one-way calls before that.
+    #[inline]
+    fn answered(&mut self, id: u32) {
+        if let Some(call) = self.calls.get(id) {
+            self.one_way.read_to(call.one_way_before);
         }
     }
 
@@ -254,10 +268,9 @@ impl Session {
 
     /// Ends a ping. A pong of any other id is ignored.
     pub(super) fn ponged(&mut self, id: u32, now: Instant) {
-        let Some(call) = self.calls.get(id).filter(|call| call.ending() == Ending::Pong) else { return };
-        // The server reads in order.
-        self.one_way.read_to(call.number);
-        self.end(id, Ok(Body::default()), now);
+        if self.calls.get(id).is_some_and(|call| call.ending() == Ending::Pong) {
+            self.end(id, Ok(Body::default()), now);
+        }
     }
 }
 

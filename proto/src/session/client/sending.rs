@@ -225,7 +225,8 @@ impl Session {
             record.address(0, left, metadata, None);
             record.record_len()
         });
-        self.one_way.begin(self.begun, bytes);
+        self.one_way.begin(bytes, now);
+        self.check_no_later_than(self.one_way.ask_at());
         self.made_room();
     }
 
@@ -247,12 +248,11 @@ impl Session {
         waker: Option<&Waker>,
         now: Instant,
     ) -> u32 {
-        self.begun += 1;
         self.open += 1;
         self.check_no_later_than(deadline.map(|deadline| deadline.at));
         let look = self.liveness.as_mut().map(|liveness| liveness.begin(now));
         self.check_no_later_than(look);
-        self.calls.insert(ClientCall::new(method, deadline, streams, waker.cloned(), self.begun))
+        self.calls.insert(ClientCall::new(method, deadline, streams, waker.cloned(), self.one_way.begun()))
     }
 
     #[inline]
@@ -274,9 +274,9 @@ impl Session {
     /// Pings the server if it is time to know which one-way calls it has read. No task waits for this pong but those
     /// that have no room.
     pub(super) fn ask_for_one_way(&mut self, now: Instant) {
-        if self.one_way.must_ask() {
+        if self.one_way.must_ask(now) {
             let id = self.begin_ping(None, now);
-            self.one_way.ask(id);
+            self.one_way.ask(id, now);
         }
     }
 }

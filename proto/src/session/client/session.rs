@@ -45,8 +45,6 @@ pub struct Session {
     pub(super) phase: PhaseState,
     /// Number of calls that have not ended.
     pub(super) open: usize,
-    /// Number of calls that were begun so far.
-    pub(super) begun: u64,
     /// No deadline of any call or caller in here is before this time.
     pub(super) check_at: Option<Instant>,
     /// Calls in flight, and those whose reply has arrived and was not taken yet.
@@ -97,7 +95,6 @@ impl Session {
         Self {
             phase: PhaseState::new(config.is_connected),
             open: 0,
-            begun: 0,
             check_at: None,
             calls: Calls::default(),
             outbox: Outbox::default(),

@@ -69,6 +69,54 @@ pub(super) fn receive(session: &mut Session, bytes: &[u8], now: Instant) {
     assert_eq!(session.handle_message(&batch, 0, usize::MAX, now), None);
 }
 
+/// What a pong or an answer proves to have arrived is not counted, what has not left is counted apart.
+#[test]
+fn one_way_calls_that_may_be_lost_are_counted() {
+    let (mut session, now) = (session(), Instant::now());
+    send_note(&mut session, now);
+    let id = begin(&mut session, None, now);
+    for _ in 0..2 {
+        send_note(&mut session, now);
+    }
+    assert!(session.poll_transmit().is_some());
+    let id = u8::try_from(id).expect("it is the first");
+    // The server reads in order, so its answer proves that it has read the note before the call, and not those behind it.
+    receive(&mut session, &[1, 0x93, 3, id, 0xc4, 1, 0xc0], now);
+    send_note(&mut session, now);
+    assert_eq!(session.poll_timeout(), Some(now + Duration::from_secs(1)), "it will be asked");
+    session.handle_disconnected(now);
+    let dropped = |reason, count| Event::Dropped { reason, count };
+    let told = events(&mut session);
+    let counted = [dropped(Dropped::OneWay, 1), dropped(Dropped::OneWaySent, 2)];
+    assert!(counted.iter().all(|event| told.contains(event)), "{told:?}");
+    assert!(session.has_lost_one_way());
+}
+
+/// Few calls, and no other: the server is asked after a second, and once.
+#[test]
+fn the_server_is_asked_whether_one_way_calls_have_arrived() {
+    let (mut session, now) = (session(), Instant::now());
+    let later = now + Duration::from_secs(1);
+    for _ in 0..3 {
+        send_note(&mut session, now);
+    }
+    assert!(session.poll_transmit().is_some());
+    session.handle_timeout(now + Duration::from_millis(999));
+    assert!(session.poll_transmit().is_none());
+    session.handle_timeout(later);
+    let ping = session.poll_transmit().expect("a ping");
+    session.handle_timeout(later + Duration::from_secs(9));
+    assert!(session.poll_transmit().is_none(), "it is asked already");
+    let mut answer = ping.batch().to_vec();
+    answer[2] += 1;
+    receive(&mut session, &answer, later);
+    assert_eq!((session.open_calls(), session.calls()), (0, 0));
+    session.handle_disconnected(later);
+    let told = events(&mut session);
+    assert!(!told.iter().any(|event| matches!(event, Event::Dropped { .. })), "{told:?}");
+    assert!(!session.has_lost_one_way());
+}
+
 #[test]
 fn a_server_that_went_away_may_be_tried_again() {
     let (mut session, now) = (session(), Instant::now());
@@ -117,10 +165,10 @@ fn calls_in_the_outbox_when_the_connection_is_lost_were_not_sent() {
 #[test]
 fn the_server_is_asked_what_it_has_read_until_there_is_room() {
     let (mut session, now) = (session(), Instant::now());
-    session.one_way.begin(0, 2 << 20);
+    session.one_way.begin(2 << 20, now);
     session.ask_for_one_way(now);
     // The ping goes out before this one, and so its pong proves nothing of it.
-    session.one_way.begin(0, 5 << 20);
+    session.one_way.begin(5 << 20, now);
     for has_room in [false, true] {
         while session.poll_transmit().is_some() {}
         let (asked, _) = session.calls.iter().next().unwrap();

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::calls::CallKey;
 use super::session::State;
+use super::shared::NoRoom;
 use super::{DropReason, Methods, Session};
 use crate::codec::Body;
 use crate::metadata::Metadata;
@@ -102,7 +103,7 @@ impl<C: Default> State<C> {
                 *event = Some(Event::Call { key, call: origin.call(target, record) });
             }
             Err(why) => {
-                self.shared.end_calls(1);
+                self.shared.end_calls(1, self.in_flight());
                 self.refuse(id, why.not_sent());
             }
         }
@@ -132,20 +133,25 @@ impl<C> Session<C> {
     #[must_use]
     #[inline]
     pub fn in_flight(&self) -> usize {
-        self.state.calls.len() + self.state.one_way
+        self.state.in_flight()
     }
 }
 
 impl<C> State<C> {
+    /// Returns the number of calls in flight, one-way calls among them.
+    #[inline]
+    pub(super) fn in_flight(&self) -> usize {
+        self.calls.len() + self.one_way
+    }
+
     #[inline]
     fn is_full(&self) -> bool {
-        // One-way calls count, too.
-        self.calls.len() + self.one_way >= self.shared.config().max_calls_per_peer
+        self.in_flight() >= self.shared.config().max_calls_per_peer
     }
 
     #[inline]
     fn has_room_for_one_way(&self) -> bool {
-        !self.is_full() && self.shared.has_room_for_call()
+        !self.is_full() && self.shared.has_room_for_call(self.in_flight())
     }
 
     /// Counts a call as in flight if there is room for it.
@@ -169,11 +175,22 @@ impl<C> State<C> {
             let what = format!("a call with id {id} is in flight already");
             return Err(Status::invalid_argument(what).caused_by(Cause::Protocol).not_sent());
         }
-        if !self.shared.begin_call() {
-            let max = config.max_calls;
-            return Err(full(format!("the server has {max} calls in flight, as many as it may")));
-        }
-        Ok(())
+        self.shared.begin_call(self.in_flight()).map_err(|why| self.no_room(why))
+    }
+
+    #[cold]
+    fn no_room(&self, why: NoRoom) -> Status {
+        let max = self.shared.config().max_calls;
+        full(match why {
+            NoRoom::Full => format!("the server has {max} calls in flight, as many as it may"),
+            NoRoom::PastShare => {
+                let (own, all) = (self.in_flight(), self.shared.calls());
+                format!(
+                    "this client has {own} calls in flight, past its share: the server has {all} and may have {max}, and \
+                     keeps the rest for clients with fewer"
+                )
+            }
+        })
     }
 
     /// Returns the method that a call is for, or why the call is turned away.

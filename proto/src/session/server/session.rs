@@ -142,8 +142,9 @@ impl<C> Session<C> {
     /// Counts a one-way call as in flight, for as long as it waits for its turn or its handler for anything. There is
     /// room for it: [`Session::poll_event`] has looked when it returned the call.
     pub fn begin_one_way(&mut self) {
-        self.state.one_way += 1;
-        self.state.shared.hold_call();
+        let state = &mut self.state;
+        state.shared.hold_call(state.in_flight());
+        state.one_way += 1;
     }
 
     /// Counts a one-way call as no longer in flight.
@@ -153,7 +154,7 @@ impl<C> Session<C> {
         // What all sessions share must stay right even if this one were told twice.
         if state.one_way > 0 {
             state.one_way -= 1;
-            state.shared.end_calls(1);
+            state.shared.end_calls(1, state.in_flight());
         }
     }
 
@@ -297,9 +298,7 @@ impl<C> Session<C> {
 impl<C> State<C> {
     #[inline]
     fn close_call(&mut self, key: CallKey) -> Option<Call<C>> {
-        let call = self.calls.close(key)?;
-        self.shared.end_calls(1);
-        Some(call)
+        self.calls.close(key).inspect(|_| self.shared.end_calls(1, self.in_flight()))
     }
 
     pub(super) fn fail(&mut self, key: CallKey, why: &Status) {
@@ -318,7 +317,7 @@ impl<C> State<C> {
     /// Ends a call that the client has cancelled.
     pub(super) fn cancel(&mut self, id: u64) {
         if let Some((key, call)) = self.calls.remove(id) {
-            self.shared.end_calls(1);
+            self.shared.end_calls(1, self.in_flight());
             self.end(key, call, &Status::cancelled("the client cancelled the call"));
         }
     }
@@ -331,7 +330,7 @@ impl<C> State<C> {
 
     fn end_all(&mut self, why: &Status) {
         let calls = self.calls.drain();
-        self.shared.end_calls(calls.len());
+        self.shared.end_calls(calls.len(), self.in_flight());
         for (key, call) in calls {
             self.end(key, call, why);
         }

@@ -1,7 +1,7 @@
 //! [`Shared`]: what the sessions of one server share, as numbers that every thread may change.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use super::Config;
 
@@ -12,12 +12,17 @@ const DRAINING: u8 = 1;
 /// Everything is answered, and clients prove by pongs that they have read it.
 const FLUSHING: u8 = 2;
 
+/// What one client adds to [`Shared::calls`] for as long as it has calls in flight. The bits below count calls: memory ends long
+/// before they do.
+const CLIENT: u64 = 1 << 40;
+
 /// What the sessions of one server share.
 #[derive(Debug)]
 pub struct Shared {
     config: Config,
-    /// Number of calls in flight.
-    calls: AtomicUsize,
+    /// Number of calls in flight, and [`CLIENT`] for each client that has any. In one number, so that a call costs one
+    /// operation, and both are of one moment.
+    calls: AtomicU64,
     /// Number of bytes that wait to be sent, as sessions have counted them: in steps.
     waiting: AtomicUsize,
     phase: AtomicU8,
@@ -29,7 +34,7 @@ impl Shared {
     pub fn new(config: Config) -> Arc<Self> {
         Arc::new(Self {
             config,
-            calls: AtomicUsize::new(0),
+            calls: AtomicU64::new(0),
             waiting: AtomicUsize::new(0),
             phase: AtomicU8::new(SERVING),
         })
@@ -46,7 +51,7 @@ impl Shared {
     #[must_use]
     #[inline]
     pub fn calls(&self) -> usize {
-        self.calls.load(Ordering::Acquire)
+        InFlight::of(self.calls.load(Ordering::Acquire)).calls
     }
 
     /// Has every session turn new calls away from now on.
@@ -108,30 +113,96 @@ impl Shared {
         }
     }
 
-    /// Counts a call as in flight. Returns `false` if there are as many as there may be.
+    /// Counts a call as in flight, of a client that has `own` others. If there is no room for it, returns why.
     #[inline]
-    pub(super) fn begin_call(&self) -> bool {
-        let has_room = self.calls.fetch_add(1, Ordering::AcqRel) < self.config.max_calls;
-        if !has_room {
-            self.calls.fetch_sub(1, Ordering::AcqRel);
+    pub(super) fn begin_call(&self, own: usize) -> Result<(), NoRoom> {
+        let before = self.calls.fetch_add(one_call(own), Ordering::AcqRel);
+        let room = self.room(before, own);
+        if room.is_err() {
+            self.calls.fetch_sub(one_call(own), Ordering::AcqRel);
         }
-        has_room
+        room
     }
 
-    /// Reports whether one more call may be in flight.
+    /// Reports whether one more call may be in flight, of a client that has `own` others.
     #[inline]
-    pub(super) fn has_room_for_call(&self) -> bool {
-        self.calls() < self.config.max_calls
+    pub(super) fn has_room_for_call(&self, own: usize) -> bool {
+        self.room(self.calls.load(Ordering::Acquire), own).is_ok()
     }
 
-    /// Counts a call as in flight for which room was found before.
-    pub(super) fn hold_call(&self) {
-        self.calls.fetch_add(1, Ordering::AcqRel);
+    /// Counts a call as in flight for which room was found before, of a client that has `own` others.
+    pub(super) fn hold_call(&self, own: usize) {
+        self.calls.fetch_add(one_call(own), Ordering::AcqRel);
     }
 
-    /// Counts calls as no longer in flight.
+    /// Counts calls of a client as no longer in flight; `left` of its calls still are.
     #[inline]
-    pub(super) fn end_calls(&self, number: usize) {
-        self.calls.fetch_sub(number, Ordering::AcqRel);
+    pub(super) fn end_calls(&self, number: usize, left: usize) {
+        let client = if left == 0 && number > 0 { CLIENT } else { 0 };
+        self.calls.fetch_sub(number as u64 + client, Ordering::AcqRel);
     }
+
+    /// Returns the number of clients that have calls in flight.
+    #[cfg(test)]
+    pub(super) fn clients(&self) -> u64 {
+        InFlight::of(self.calls.load(Ordering::Acquire)).clients
+    }
+
+    #[inline]
+    fn room(&self, calls: u64, own: usize) -> Result<(), NoRoom> {
+        let (in_flight, max) = (InFlight::of(calls), self.config.max_calls);
+        if in_flight.calls < self.config.max_shared_calls() {
+            return Ok(());
+        }
+        in_flight.room_in_kept_part(own, max)
+    }
+}
+
+/// Why there is no room for a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum NoRoom {
+    /// The server has as many calls in flight as it may.
+    Full,
+    /// What is left is kept for clients with fewer calls in flight than this one has.
+    PastShare,
+}
+
+/// What was in flight at one moment.
+#[derive(Debug, Clone, Copy)]
+struct InFlight {
+    calls: usize,
+    /// Number of clients that have calls in flight.
+    clients: u64,
+}
+
+impl InFlight {
+    #[inline]
+    fn of(number: u64) -> Self {
+        let calls = usize::try_from(number % CLIENT).unwrap_or(usize::MAX);
+        Self { calls, clients: number / CLIENT }
+    }
+
+    /// Reports whether a client that has `own` calls in flight may have one of those that are kept for clients with few.
+    ///
+    /// It may while it has less than a quarter of its part of what is free. So what is free shrinks by about a quarter of a part
+    /// for each client that comes: a client finds room however many came before it and keep theirs, and clients that come at
+    /// a time find about the same.
+    #[cold]
+    fn room_in_kept_part(self, own: usize, max: usize) -> Result<(), NoRoom> {
+        let free = max.saturating_sub(self.calls) as u64;
+        let clients = self.clients + u64::from(own == 0);
+        if free == 0 {
+            Err(NoRoom::Full)
+        } else if (own as u64).saturating_mul(4).saturating_mul(clients) >= free {
+            Err(NoRoom::PastShare)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+/// Returns what a call adds to [`Shared::calls`], of a client that has `own` others.
+#[inline]
+fn one_call(own: usize) -> u64 {
+    if own == 0 { CLIENT + 1 } else { 1 }
 }

@@ -97,7 +97,7 @@ fn assert_same(received: Delivered, round: usize) {
     let Some(Record::Items { items, .. }) = received.records().unwrap().next().unwrap() else {
         panic!("it has one item")
     };
-    assert_eq!(decode::<List<Blob>, _>(&received.body(items)), Ok(value(round)));
+    assert_eq!(decode::<List<Blob>, _>(&received.body(items), usize::MAX), Ok(value(round)));
 }
 
 /// Small messages are copied, large ones handed over, some of them in several frames; an interruption may come at any frame.

@@ -14,6 +14,6 @@ zsvc::include_generated!();
 
 pub use journal::Journal;
 pub use losses::losses;
-pub use probing::{Probe, Ticker};
+pub use probing::{Probe, Ticker, nils};
 
 include!(concat!(env!("OUT_DIR"), "/versions.rs"));

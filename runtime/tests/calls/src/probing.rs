@@ -4,10 +4,16 @@ use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use zsvc::{Code, Context, Error, MetadataValue, Sink, Status, Streaming};
+use zsvc::{Code, Context, Error, MetadataValue, Sink, Status, Streaming, Value};
 
 use crate::Journal;
 use crate::probe::v1::{self, Chest, Clock, ProbeClient, Refused, Route, Seen};
+
+/// Returns an array of nils, each of which is one byte on the wire.
+#[must_use]
+pub fn nils(count: u32) -> Value {
+    (0..count).map(|_| Value::Nil).collect::<Vec<_>>().into()
+}
 
 /// Implements the service `Probe`.
 #[derive(Debug, Clone, Default)]
@@ -333,6 +339,27 @@ impl v1::Probe for Probe {
             sum += item?.len() as u64;
         }
         Ok(sum)
+    }
+
+    async fn weigh(&self, _: &Context, array: Value) -> Result<u32, Status> {
+        Ok(array.as_array().map_or(0, Vec::len).try_into().unwrap_or(u32::MAX))
+    }
+
+    async fn weigh_all(&self, _: &Context, mut arrays: Streaming<Value>) -> Result<u32, Status> {
+        let mut count = 0;
+        while let Some(array) = arrays.next().await {
+            array?;
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    async fn nils(&self, _: &Context, count: u32) -> Result<Value, Status> {
+        Ok(nils(count))
+    }
+
+    async fn nils_in_turn(&self, _: &Context, count: u32, out: Sink<Value>) -> Result<(), Status> {
+        out.send(nils(count)).await
     }
 
     async fn put_all(&self, _: &Context, mut chests: Streaming<Chest>) -> Result<u32, Status> {

@@ -1,5 +1,7 @@
-//! A session alone: bytes in, records out, on a made-up clock. Streams are tested in `streams`.
+//! A session alone: bytes in, records out, on a made-up clock. Streams are tested in `streams`, what several sessions may have
+//! of what belongs to all in `shares`.
 
+mod shares;
 mod streams;
 
 use std::sync::Arc;

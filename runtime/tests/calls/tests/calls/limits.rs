@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
-use zsvc::{Cause, Code, Dropped, Error, Outcome, Status};
-use zsvc_calls::engines;
+use futures_util::{FutureExt, stream};
+use zsvc::{Cause, Code, Dropped, Error, Outcome, Status, Value};
 use zsvc_calls::probe::v1::Chest;
+use zsvc_calls::{engines, nils};
 
 use crate::raw;
 use crate::support::{Running, on_one_thread};
@@ -48,6 +48,39 @@ fn calls_in_flight_of_all_clients() {
             assert_eq!(held.await.unwrap().unwrap(), "a");
         }
         assert_eq!(other.echo("room again").await.unwrap(), "room again");
+    });
+}
+
+/// Six clients that take all they can leave a share to those that come later.
+#[test]
+fn clients_past_their_share_leave_room_for_those_below() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_calls(1_000));
+        let mut held = Vec::new();
+        for _ in 0..6 {
+            let greedy = server.client().await;
+            held.extend((0..200).map(|_| tokio::spawn(greedy.hold("a").no_retry())));
+            // Each has been answered, or has come to its handler.
+            greedy.echo("x").no_retry().await.ok();
+        }
+        let honest = server.client().await;
+        for _ in 0..20 {
+            let calls = (0..8).map(|_| honest.echo("x").no_retry());
+            for echoed in futures_util::future::join_all(calls).await {
+                assert_eq!(echoed.unwrap(), "x");
+            }
+        }
+        assert!(server.counters.refused_calls() >= 400, "{:?}", server.counters);
+        server.journal.open("a");
+        let mut told = 0;
+        for held in held {
+            let Err(status) = held.await.unwrap() else { continue };
+            let is_told = status.message().contains("past its share") && status.message().contains("1000");
+            assert!(is_told && status.retry_after().is_some(), "{status}");
+            assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::NotSent));
+            told += 1;
+        }
+        assert!(told >= 400, "{told}");
     });
 }
 
@@ -344,6 +377,36 @@ fn unread_items_whatever_the_credit() {
         let accepted = server.journal.count("a accepted");
         assert!(accepted < 1_000, "{accepted} items were accepted");
         assert_eq!(server.client().await.echo("another's").await.unwrap(), "another's");
+    });
+}
+
+/// A side refuses what a message would take in memory before it takes it: parameters, answers and items alike.
+#[test]
+fn values_that_would_take_too_much_memory() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_message_size(1 << 20));
+        let probe = server.client_with(|channel| channel.max_message_size(100_000)).await;
+        let large = |result: Result<u32, Status>, max: u32| {
+            let status = result.unwrap_err();
+            assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+            let numbers = [format!(" {} bytes", 500_000 * size_of::<Value>()), format!("may take {max}")];
+            assert!(numbers.iter().all(|number| status.message().contains(number)), "{status}");
+        };
+        let wide = server.client().await;
+        large(wide.weigh(nils(500_000)).await, 8 << 20);
+        assert_eq!(server.counters.refused_calls(), 1);
+        large(wide.weigh_all(stream::iter([nils(10), nils(500_000)])).await, 8 << 20);
+        assert_eq!(wide.weigh(nils(200_000)).await, Ok(200_000));
+        assert_eq!(wide.weigh_all(stream::iter([nils(200_000), nils(200_000)])).await, Ok(2));
+        // The caller's own limit.
+        let status = probe.nils(90_000).await.unwrap_err();
+        assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+        let mut items = probe.nils_in_turn(90_000).await.unwrap();
+        let status = items.next().await.expect("it is told").unwrap_err();
+        assert_eq!(status.code(), Code::ResourceExhausted, "{status}");
+        assert!(status.message().contains("may take 800000"), "{status}");
+        assert_eq!(probe.nils(10_000).await.map(|nils| nils.as_array().map(Vec::len)), Ok(Some(10_000)));
+        assert_eq!(probe.echo("still here").await.unwrap(), "still here");
     });
 }
 

@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::{Duration, Instant};
 
+use futures_util::FutureExt;
 use futures_util::future::join_all;
 use tokio::sync::oneshot;
-use zsvc::{Channel, Code, Counters, Outcome};
+use zsvc::{Channel, ChannelDropped, Code, Counters, Dropped, Outcome, Status};
 use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::ProbeClient;
 
@@ -89,6 +90,110 @@ fn closing_does_not_claim_what_a_lost_connection_may_have_swallowed() {
         let status = probe.channel().clone().close(Duration::from_secs(10)).await.unwrap_err();
         assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::MaybeExecuted));
         drop(server);
+    });
+}
+
+#[test]
+fn who_wants_to_know_is_told_that_a_call_has_arrived() {
+    on_one_thread(async {
+        let server = Running::with(|server| server.max_calls_per_peer(1)).lossy();
+        let probe = server.client().await;
+        for calls in 1..=100 {
+            probe.note("noted").delivered().await.unwrap();
+            assert_eq!(server.counters.calls(), calls, "it was read before this was told");
+        }
+        // A call that is turned away has arrived, and the server counts it.
+        let held = tokio::spawn(probe.hold("a").no_retry());
+        server.journal.has("a began").await;
+        probe.note("refused").delivered().await.unwrap();
+        assert_eq!(server.counters.dropped(Dropped::OneWay), 1);
+        server.journal.open("a");
+        held.await.unwrap().unwrap();
+        assert_eq!(server.journal.count("refused"), 0);
+    });
+}
+
+#[test]
+fn who_wants_to_know_is_told_that_nothing_proves_it() {
+    on_one_thread(async {
+        let server = Running::start();
+        let endpoint = server.endpoint().to_owned();
+        let probe = server.client().await;
+        // Never sent.
+        server.kill().await;
+        let left = Duration::from_millis(50);
+        let told = |status: Status, code, outcome| {
+            assert_eq!((status.code(), status.outcome()), (code, outcome), "{status}");
+            status.message().to_owned()
+        };
+        while probe.echo("x").no_retry().fail_fast().await.is_ok() {}
+        let status = probe.note("x").delivered().deadline(left).await.unwrap_err();
+        told(status, Code::Unavailable, Outcome::NotSent);
+        // Sent, and the connection is lost first.
+        let server = Running::again(&endpoint).await;
+        while probe.echo("back").await.is_err() {}
+        let mut note = Box::pin(probe.note("x").delivered());
+        assert!(note.as_mut().now_or_never().is_none(), "it is queued");
+        server.kill().await;
+        let what = told(note.await.unwrap_err(), Code::Unavailable, Outcome::MaybeExecuted);
+        assert!(
+            what.contains("nothing proves that the one-way call `probe.v1.Probe/note` has arrived"),
+            "{what}"
+        );
+        // After the channel was closed.
+        probe.channel().clone().close(left).await.ok();
+        told(probe.note("x").delivered().await.unwrap_err(), Code::Unavailable, Outcome::NotSent);
+    });
+}
+
+/// The server's thread is blocked, so it reads nothing before the deadline.
+#[test]
+fn who_wants_to_know_waits_within_the_deadline_of_the_call() {
+    let ((begins, begun), (blocks, blocked), (go_on, waits)) =
+        (oneshot::channel(), oneshot::channel(), channel::<()>());
+    let server = std::thread::spawn(move || serve_and_block(begins, blocks, &waits));
+    on_one_thread(async {
+        let (endpoint, counters) = begun.await.unwrap();
+        let probe = ProbeClient::connect(endpoint).await.unwrap();
+        probe.note("block").await.unwrap();
+        blocked.await.unwrap();
+        let late = probe.note("late").delivered().deadline(Duration::from_millis(200)).await.unwrap_err();
+        assert_eq!((late.code(), late.outcome()), (Code::DeadlineExceeded, Outcome::MaybeExecuted), "{late}");
+        // Dropped while it waits: the call is on its way all the same.
+        assert!(probe.note("left").delivered().now_or_never().is_none());
+        go_on.send(()).unwrap();
+        probe.note("end").delivered().await.unwrap();
+        assert!(counters.calls() >= 3, "{}", counters.calls());
+    });
+    server.join().unwrap();
+}
+
+/// What nothing proves to have arrived is counted when the connection is lost; what is proved is not.
+#[test]
+fn calls_that_may_be_lost_are_counted() {
+    on_one_thread(async {
+        let server = Running::start();
+        let endpoint = server.endpoint().to_owned();
+        let probe = server.client().await;
+        let counters = probe.channel().counters();
+        for _ in 0..10 {
+            probe.note("noted").await.unwrap();
+        }
+        // An answer to a later call is a proof, too.
+        probe.echo("x").await.unwrap();
+        for _ in 0..3 {
+            probe.note("perhaps").await.unwrap();
+        }
+        server.kill().await;
+        let server = Running::again(&endpoint).await;
+        while probe.echo("back").await.is_err() {}
+        let lost = ChannelDropped::ALL.map(|reason| counters.dropped(reason)).iter().sum::<u64>();
+        assert_eq!(lost, 3, "{counters:?}");
+        probe.note("noted").delivered().await.unwrap();
+        server.kill().await;
+        let _server = Running::again(&endpoint).await;
+        while probe.echo("back").await.is_err() {}
+        assert_eq!(ChannelDropped::ALL.map(|reason| counters.dropped(reason)).iter().sum::<u64>(), 3);
     });
 }
 

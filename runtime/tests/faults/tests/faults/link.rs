@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures_util::stream;
-use zsvc::{Code, Outcome};
+use zsvc::{ChannelDropped, Code, Outcome};
 use zsvc_faults::Proxy;
 
 use crate::support::{Served, client, client_with, run, until};
@@ -94,6 +94,33 @@ fn swallowed(begin: fn(&Proxy)) {
         until(&direct, |server| server.running == 0).await.unwrap();
         proxy.heal();
         assert_eq!(ledger.enter(1, Duration::ZERO).no_deadline().await.unwrap(), 1);
+    });
+}
+
+/// The server is asked once a second what it has read, so that what is counted is what was lost.
+#[test]
+fn one_way_calls_on_a_silently_dead_connection_are_counted() {
+    run(async {
+        let server = Served::start().await;
+        let proxy = Proxy::to(server.endpoint()).unwrap();
+        let ledger = client(proxy.endpoint()).await;
+        let counters = ledger.channel().counters();
+        for key in 0..20 {
+            ledger.note(key).await.unwrap();
+        }
+        ledger.note(20).delivered().await.unwrap();
+        proxy.set(|rules| rules.to_server.swallows = true);
+        for key in 21..31 {
+            ledger.note(key).await.unwrap();
+        }
+        let status = ledger.note(31).delivered().no_deadline().await.unwrap_err();
+        assert_eq!((status.code(), status.outcome()), LOST, "{status}");
+        proxy.heal();
+        ledger.note(32).delivered().no_deadline().await.unwrap();
+        let direct = server.client().await;
+        until(&direct, |server| server.calls >= 22).await.unwrap();
+        let counted = [ChannelDropped::OneWay, ChannelDropped::OneWaySent].map(|why| counters.dropped(why));
+        assert_eq!(counted.iter().sum::<u64>(), 11, "{counted:?}");
     });
 }
 
