@@ -12,6 +12,7 @@ mod endpoint;
 mod monitor;
 mod out_frame;
 mod router;
+mod stall;
 #[cfg(test)]
 mod tests;
 
