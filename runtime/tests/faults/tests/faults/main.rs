@@ -1,6 +1,7 @@
 //! Results of calls when processes die and connections fail. `docs/operations.md` lists the faults with the names of
 //! these tests.
 
+mod claims;
 mod connecting;
 mod crowds;
 mod endpoints;
