@@ -13,6 +13,8 @@ pub enum Cause {
     ConnectionLost,
     /// The connection is up, but the server has sent nothing for too long: it hangs, or a device in between has lost it.
     ServerSilent,
+    /// The server does not have the call any more: it was started anew behind a device that has stayed, and does not tell.
+    ServerRestarted,
     /// The server is about to shut down, and has rejected the call or ended it.
     GoingAway,
     /// The channel, or the server itself, was closed while the call was made or in flight.
@@ -52,6 +54,7 @@ impl Cause {
             Self::NoSuchMethod => Some(7),
             Self::Protocol => Some(8),
             Self::Panicked => Some(9),
+            Self::ServerRestarted => Some(10),
             _ => None,
         }
     }
@@ -68,6 +71,7 @@ impl Cause {
             7 => Some(Self::NoSuchMethod),
             8 => Some(Self::Protocol),
             9 => Some(Self::Panicked),
+            10 => Some(Self::ServerRestarted),
             _ => None,
         }
     }
@@ -89,10 +93,11 @@ mod tests {
             (7, Cause::NoSuchMethod),
             (8, Cause::Protocol),
             (9, Cause::Panicked),
+            (10, Cause::ServerRestarted),
         ] {
             assert_eq!((cause.number(), Cause::from_number(number.into())), (Some(number), Some(cause)));
         }
         assert_eq!(Cause::ConnectionLost.number(), None);
-        assert_eq!([Cause::from_number(0), Cause::from_number(10), Cause::from_number(1 << 32)], [None; 3]);
+        assert_eq!([Cause::from_number(0), Cause::from_number(11), Cause::from_number(1 << 32)], [None; 3]);
     }
 }

@@ -31,9 +31,9 @@ pub use message::{Buffer, Message};
 pub use outbox::Outbox;
 pub use raw::{RawReader, RawRecord, RecordKind};
 pub use read::Reader;
-pub use record::{CallRecord, Record, unknown_kind};
+pub use record::{CallRecord, Record, not_in_flight, unknown_kind};
 pub use record_builder::RecordBuilder;
-pub use write::{cancel, credit, end, error, going_away, ping, pong};
+pub use write::{cancel, credit, end, error, going_away, ping, pong, pong_of_server, query};
 
 /// The first byte of every batch: the version of the protocol.
 pub const VERSION: u8 = 1;
@@ -66,6 +66,7 @@ mod kind {
     pub(super) const GOING_AWAY: u8 = 11;
     /// A receiver skips kinds from this one on that it does not know; an unknown kind below is an error.
     pub(super) const FIRST_OPTIONAL: u64 = 64;
+    pub(super) const QUERY: u8 = 65;
 }
 
 /// Code of an error record that carries a declared error.

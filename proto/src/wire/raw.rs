@@ -38,6 +38,7 @@ pub enum RecordKind {
     Ping,
     Pong,
     GoingAway,
+    Query,
     /// A kind that this version does not know. From 64 on, a receiver skips it; below, it answers as
     /// [`unknown_kind`](super::unknown_kind) says.
     Other(u64),
@@ -57,6 +58,7 @@ impl RecordKind {
             Ok(kind::PING) => Self::Ping,
             Ok(kind::PONG) => Self::Pong,
             Ok(kind::GOING_AWAY) => Self::GoingAway,
+            Ok(kind::QUERY) => Self::Query,
             _ => Self::Other(number),
         }
     }
@@ -152,6 +154,7 @@ impl<'a> RawReader<'a> {
             Ok(kind::ITEMS) => self.body(&mut parts, left, "items")?,
             Ok(kind::ERROR) => self.failure(left)?,
             Ok(kind::CREDIT) => drop(self.reader.credit(left)?),
+            Ok(kind::PONG) => drop(self.reader.optional(left, |r| r.uint(read::INSTANCE))?),
             _ => {}
         }
         Ok(parts)

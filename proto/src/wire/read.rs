@@ -105,8 +105,9 @@ impl<'a> Reader<'a> {
             Ok(kind::CREDIT) => Record::Credit { id, bytes: self.credit(rest)? },
             Ok(kind::CANCEL) => Record::Cancel { id },
             Ok(kind::PING) => Record::Ping { id },
-            Ok(kind::PONG) => Record::Pong { id },
+            Ok(kind::PONG) => Record::Pong { id, instance: self.optional(rest, |r| r.uint(INSTANCE))? },
             Ok(kind::GOING_AWAY) => Record::GoingAway,
+            Ok(kind::QUERY) => Record::Query { id },
             _ if kind >= kind::FIRST_OPTIONAL => return Ok(None),
             _ => Record::Unknown { kind, id },
         };
@@ -255,6 +256,7 @@ pub(super) const OUTCOME: &str = "an outcome";
 pub(super) const DECLARED_ERROR: &str = "a declared error";
 pub(super) const TIME_TO_WAIT: &str = "a time to wait in microseconds";
 pub(super) const CAUSE: &str = "a cause";
+pub(super) const INSTANCE: &str = "the number of a server's life";
 
 /// Number of elements of a record that are not read yet.
 pub(super) struct Elements {

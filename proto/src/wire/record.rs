@@ -29,8 +29,10 @@ pub enum Record<'a> {
     Cancel { id: u64 },
     /// Asks for a pong with the same id.
     Ping { id: u64 },
-    /// Answers a ping.
-    Pong { id: u64 },
+    /// Answers a ping. A server may add the number of its present life.
+    Pong { id: u64, instance: Option<u64> },
+    /// Asks whether the server has a call in flight.
+    Query { id: u64 },
     /// The server takes no new calls.
     GoingAway,
     /// A record of a kind that this version does not know and may not skip. The records after it stand.
@@ -52,6 +54,14 @@ pub struct CallRecord<'a> {
     pub metadata: Metadata,
     /// Number of bytes of items that the client can take at first.
     pub credit: u64,
+}
+
+/// Returns the status with which a [`Record::Query`] of a call is answered that is not in flight.
+#[must_use]
+pub fn not_in_flight() -> Status {
+    Status::unavailable("the server does not have the call in flight: it was started anew since")
+        .maybe_executed()
+        .caused_by(Cause::ServerRestarted)
 }
 
 /// Returns the status with which a [`Record::Unknown`] is answered.

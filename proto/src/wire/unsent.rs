@@ -34,9 +34,11 @@ pub(super) fn without(batch: &[u8], is_out: &impl Fn(u64) -> bool) -> Option<Vec
 fn call_of(record: &Record<'_>) -> Option<u64> {
     match record {
         Record::Call(call) => Some(call.id),
-        Record::Items { id, .. } | Record::End { id } | Record::Credit { id, .. } | Record::Cancel { id } => {
-            Some(*id)
-        }
+        Record::Items { id, .. }
+        | Record::End { id }
+        | Record::Credit { id, .. }
+        | Record::Cancel { id }
+        | Record::Query { id } => Some(*id),
         _ => None,
     }
 }

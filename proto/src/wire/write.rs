@@ -132,6 +132,17 @@ pub fn pong(out: &mut Vec<u8>, id: u64) {
     head(out, 2, kind::PONG, id);
 }
 
+/// Appends a server's answer to a ping, with the number of this life of the server.
+pub fn pong_of_server(out: &mut Vec<u8>, id: u64, instance: u64) {
+    head(out, 3, kind::PONG, id);
+    uint(out, instance);
+}
+
+/// Appends a query: the client asks whether the server has this call in flight.
+pub fn query(out: &mut Vec<u8>, id: u64) {
+    head(out, 2, kind::QUERY, id);
+}
+
 /// Appends a going-away record: the server takes no new calls.
 pub fn going_away(out: &mut Vec<u8>) {
     head(out, 2, kind::GOING_AWAY, 0);

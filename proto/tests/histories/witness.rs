@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use zsvc_proto::status::{Cause, Failure};
 use zsvc_proto::wire::{Batch, Record};
 
 /// What one session has sent.
@@ -10,6 +11,8 @@ pub(crate) struct Witness {
     begun: HashSet<u64>,
     /// Calls that this side has ended: the server by an answer, the client by a cancel.
     ended: HashSet<u64>,
+    /// Whether the server has ended calls without naming them.
+    ended_some: bool,
     /// Calls whose stream this side has ended.
     finished: HashSet<u64>,
 }
@@ -48,6 +51,17 @@ impl Witness {
     /// Checks a message that a server sends.
     pub(crate) fn server_sends(&mut self, batch: &Batch) {
         each_record(batch, |record| match record {
+            // The client had asked when the call's answer was on the way.
+            Record::Error { id, failure: Failure::Status(status) }
+                if status.cause() == Some(Cause::ServerRestarted) =>
+            {
+                assert!(
+                    self.ended_some || self.ended.contains(&id),
+                    "the server has call {id}, or has lost it"
+                );
+            }
+            Record::Error { id: 0, .. } => self.ended_some = true,
+            Record::Pong { id, .. } => drop(self.ended.insert(id)),
             Record::Reply { id, .. } | Record::End { id } | Record::Error { id: id @ 1.., .. } => {
                 assert!(self.ended.insert(id), "call {id} is answered twice: {record:?}");
             }

@@ -263,6 +263,7 @@ fn shared(rng: &mut Rng) -> Arc<Shared> {
         stream_window: INITIAL_CREDIT + rng.pick(&[0, 0, 50_000]),
         peer_timeout: Duration::from_secs(rng.pick(&[3, 15])),
         max_waiting: rng.pick(&[60_000, 1 << 30, 1 << 30, 1 << 30]),
+        instance: 7,
         max_waiting_per_peer: rng.pick(&[Some(3_000), Some(100_000), None, None, None]),
     })
 }

@@ -1,5 +1,7 @@
 //! [`Config`]: the bounds of a server, and the maximum memory that it takes within them.
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::time::Duration;
 
 use crate::codec::max_decoded;
@@ -51,6 +53,8 @@ pub(crate) struct MaxRunning {
 impl Default for Config {
     fn default() -> Self {
         let session = server::Config {
+            // The random keys of the standard hash maps are random enough.
+            instance: RandomState::new().hash_one(0) >> 32,
             max_body: crate::DEFAULT_MESSAGE_SIZE,
             max_calls: 100_000,
             max_calls_per_peer: 20_000,

@@ -98,6 +98,7 @@ impl Session {
                 // No task waits for this pong: any record of the server's will do.
                 let id = self.calls.unused_id();
                 self.outbox.record(|out| wire::ping(out, u64::from(id)));
+                self.instance.asked();
             }
             Step::Gone => self.server_is_silent(now),
         }
@@ -232,7 +233,7 @@ impl Session {
     }
 
     /// Returns the ids of calls that have not ended.
-    fn open_ids(&self) -> Vec<u32> {
+    pub(super) fn open_ids(&self) -> Vec<u32> {
         self.calls.iter().filter(|(_, call)| call.is_open()).map(|(id, _)| id).collect()
     }
 

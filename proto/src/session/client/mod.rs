@@ -24,7 +24,7 @@
 //!
 //! From the inside out: `calls` (the calls in flight, each a `call`), `wait_queue` (the callers that wait for room),
 //! `one_way` (what the server has read of the calls that it does not answer), `liveness` (whether the server is there,
-//! where the transport does not tell), `health` (whether it is worth calling), `phase` (whether the connection takes
+//! where the transport does not tell), `instance` (which life of it answers), `health` (whether it is worth calling), `phase` (whether the connection takes
 //! calls), the state of [`Session`] in `session`, `withheld` (credit that streams wait for); `link` (what the driver
 //! tells of the connection), `sending` (how calls leave), `records` (what the server says of them) and `ending` (how
 //! they end otherwise).
@@ -35,6 +35,7 @@ mod defer_drop;
 mod ending;
 mod event;
 mod health;
+mod instance;
 mod link;
 mod liveness;
 mod one_way;

@@ -115,15 +115,18 @@ impl Session {
             }
             // A server that does not read what it asks for has no use for an answer.
             Record::Ping { .. } => self.dropped(Dropped::Pong, 1),
-            Record::Pong { id } => with_id(id, |id| {
-                self.answered(id);
-                self.ponged(id, now);
-            }),
+            Record::Pong { id, instance } => {
+                with_id(id, |id| {
+                    self.answered(id);
+                    self.ponged(id, now);
+                });
+                self.meet(instance);
+            }
             Record::GoingAway => self.going_away(now),
             Record::Unknown { kind, id: 0 } => self.fail_sent(&wire::unknown_kind(kind), now),
             Record::Unknown { kind, id } => with_id(id, |id| self.unknown_kind(kind, id, now)),
             // Only a client says these.
-            Record::Call(_) | Record::OneWay(_) | Record::Cancel { .. } => {}
+            Record::Call(_) | Record::OneWay(_) | Record::Cancel { .. } | Record::Query { .. } => {}
         }
     }
 
@@ -169,6 +172,8 @@ impl Session {
                     self.going_away(now);
                 }
             }
+            // A server that has just begun, and is as good as any.
+            Code::Unavailable if status.cause() == Some(Cause::ServerRestarted) => {}
             Code::Unavailable | Code::Internal => self.failed(now),
             _ => self.succeeded(now),
         }
@@ -195,6 +200,17 @@ impl Session {
     fn unknown_kind(&mut self, kind: u64, id: u32, now: Instant) {
         if self.calls.get(id).is_some_and(ClientCall::is_open) {
             self.cancel(id, wire::unknown_kind(kind), now);
+        }
+    }
+
+    /// Takes the number of the server's life from a pong. Where it is another than before, a server may have been started anew
+    /// behind a device, and know none of the calls: it is asked. Calls may be in flight that this very server has, so none is ended
+    /// before it has answered.
+    fn meet(&mut self, instance: Option<u64>) {
+        if self.instance.is_another(instance) && self.has_room_to_answer() {
+            for id in self.open_ids() {
+                self.outbox.record(|out| wire::query(out, u64::from(id)));
+            }
         }
     }
 

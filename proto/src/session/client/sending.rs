@@ -234,6 +234,7 @@ impl Session {
     pub fn begin_ping(&mut self, deadline: Option<Deadline>, now: Instant) -> u32 {
         let id = self.begin(PING, deadline, Streams::default(), None, now);
         self.outbox.record(|out| wire::ping(out, u64::from(id)));
+        self.instance.asked();
         // A ping may also have waited in the queue.
         self.made_room();
         id

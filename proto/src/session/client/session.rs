@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use super::calls::Calls;
 use super::event::Event;
 use super::health::{HealthState, OutlierDetection};
+use super::instance::Instance;
 use super::liveness::{Liveness, LivenessConfig};
 use super::one_way::OneWay;
 use super::phase::{Phase, PhaseState};
@@ -57,6 +58,7 @@ pub struct Session {
     /// Tasks to wake once no lock is held.
     pub(super) wakers: Vec<Waker>,
     pub(super) liveness: Option<Liveness>,
+    pub(super) instance: Instance,
     pub(super) health: OutlierDetection,
     /// Streams in which items gather.
     pub(super) pending: PendingStreams,
@@ -103,6 +105,7 @@ impl Session {
             one_way: OneWay::default(),
             wakers: Vec::new(),
             liveness: config.liveness.map(Liveness::new),
+            instance: Instance::default(),
             health: OutlierDetection::default(),
             pending: PendingStreams::default(),
             withheld: IdMap::default(),

@@ -10,7 +10,7 @@ use crate::flow::{InboundStream, OutboundStream};
 use crate::metadata::Metadata;
 use crate::session::Deadline;
 use crate::status::{Failure, Outcome, Status};
-use crate::wire::{Batch, Malformed, RecordBuilder};
+use crate::wire::{Batch, Malformed, RecordBuilder, RecordKind};
 
 pub(super) fn session() -> Session {
     session_of(2)
@@ -384,4 +384,47 @@ fn a_try_that_has_failed_is_told_once_and_until_the_connection_is_up() {
     assert_eq!(failure.message(), "there is no connection to `there`: no route to host");
     session.handle_connected();
     assert!(session.failure().is_none() && session.trouble().is_none());
+}
+
+/// Returns the kinds and ids of the records that a session sends.
+fn said(session: &mut Session) -> Vec<(u8, u8)> {
+    let mut said = Vec::new();
+    while let Some(message) = session.poll_transmit() {
+        let batch = message.into_batch();
+        let mut records = batch.raw_records().unwrap();
+        while let Some(record) = records.next().unwrap() {
+            let kind = match record.kind() {
+                RecordKind::Ping => 9,
+                RecordKind::Query => 65,
+                _ => 0,
+            };
+            said.push((kind, u8::try_from(record.id()).unwrap()));
+        }
+    }
+    said
+}
+
+/// Behind a device a server is started anew without a word.
+#[test]
+fn another_life_of_the_server_is_asked_for_the_calls_in_flight() {
+    let (mut session, now) = (session_of(3), Instant::now());
+    let pong = |id: u32, instance: u8| [0x93, 10, u8::try_from(id).unwrap(), instance];
+    let first = session.begin_ping(None, now);
+    receive(&mut session, &[&[1][..], &pong(first, 7)].concat(), now);
+    let (old, new) = (begin(&mut session, None, now), begin(&mut session, None, now));
+    said(&mut session);
+    // The same life.
+    let second = session.begin_ping(None, now);
+    receive(&mut session, &[&[1][..], &pong(second, 7)].concat(), now);
+    assert_eq!(said(&mut session), [(9, 4)]);
+    // Another one, which says so once; a pong without a ping says nothing.
+    let third = session.begin_ping(None, now);
+    receive(&mut session, &[&[1][..], &pong(third, 8), &pong(99, 9)].concat(), now);
+    assert_eq!(said(&mut session), [(9, 5), (65, 2), (65, 3)]);
+    // It has one of them.
+    let mut answer = vec![1];
+    crate::wire::error(&mut answer, 2, &Failure::Status(crate::wire::not_in_flight()));
+    receive(&mut session, &answer, now);
+    assert_eq!((outcome(&mut session, old), session.is_call_open(new)), (Some(Outcome::MaybeExecuted), true));
+    assert_eq!(session.health(now), HealthState::In);
 }

@@ -15,6 +15,9 @@ const MIN_DEFAULT_WAITING_BYTES: usize = 16 * 1024 * 1024;
 /// The bounds of a server's sessions. Past each of them a call ends in `resource_exhausted`, and its connection lives on.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// A number that another life of the server does not have: a random one of 32 bits, whichever. A server that is started anew
+    /// behind a device is told from the one before by it.
+    pub instance: u64,
     /// Largest body of a call, a reply or an item, in bytes.
     pub max_body: usize,
     /// Maximum number of calls in flight of all clients together. The last quarter is given out by shares: see

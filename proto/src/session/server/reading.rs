@@ -195,7 +195,11 @@ impl<C: Default> State<C> {
             Record::End { id } => self.end_of_items(id),
             Record::Credit { id, bytes } => self.credit(id, bytes),
             Record::Cancel { id } => self.cancel(id),
-            Record::Ping { id } => self.outbox.record(|out| wire::pong(out, id)),
+            Record::Ping { id } => {
+                let instance = self.shared.config().instance;
+                self.outbox.record(|out| wire::pong_of_server(out, id, instance));
+            }
+            Record::Query { id } => self.query(id),
             Record::Pong { .. } => self.liveness.ponged(),
             // What only a server says; and an error that speaks of an answer of ours is not answered with another.
             Record::Reply { .. } | Record::Error { .. } | Record::GoingAway => {
@@ -207,6 +211,14 @@ impl<C: Default> State<C> {
 }
 
 impl<C> State<C> {
+    /// Tells a client that a call is not in flight, unless it is. What ended a call left before this.
+    fn query(&mut self, id: u64) {
+        if id != 0 && self.calls.key(id).is_none() {
+            let failure = Failure::Status(wire::not_in_flight());
+            self.outbox.record(|out| wire::error(out, id, &failure));
+        }
+    }
+
     /// Answers a record of an unknown kind. What it asks for is not done, so a call that it belongs to must not look as
     /// if it were.
     fn unknown_kind(&mut self, kind: u64, id: u64) {

@@ -12,7 +12,7 @@ use crate::metadata::{Metadata, MetadataValue};
 use crate::status::{Cause, Failure, Status};
 use crate::wire::{
     CallRecord, Item, ItemHead, Outbox, Record, RecordBuilder, cancel, credit, end, error, going_away, ping,
-    pong,
+    pong, pong_of_server, query,
 };
 
 /// Ids of every width on the wire.
@@ -44,7 +44,8 @@ fn content(batch: &Batch, record: Record<'_>) -> (u64, Option<Duration>, String)
         Record::Credit { id, bytes } => plain(id, format!("credit {bytes}")),
         Record::Cancel { id } => plain(id, "cancel".to_owned()),
         Record::Ping { id } => plain(id, "ping".to_owned()),
-        Record::Pong { id } => plain(id, "pong".to_owned()),
+        Record::Pong { id, instance } => plain(id, format!("pong {instance:?}")),
+        Record::Query { id } => plain(id, "query".to_owned()),
         Record::GoingAway => plain(0, "going away".to_owned()),
         Record::Unknown { kind, id } => plain(id, format!("kind {kind}")),
     }
@@ -212,6 +213,8 @@ fn one_of_each() -> Vec<u8> {
     cancel(&mut out, 1);
     ping(&mut out, 1);
     pong(&mut out, 1);
+    pong_of_server(&mut out, 1, 300);
+    query(&mut out, 1);
     going_away(&mut out);
     // Kind 12 with two elements more, and the one-way call as a script may write it: numbers in signed forms, nils at the end.
     out.extend_from_slice(&[0x94, 12, 1, 0xa1, b'x', 0x92, 1, 2]);
@@ -233,7 +236,7 @@ fn records_of_every_kind_keep_all_but_their_id() {
     }
     let expected = [K::Call, K::Error, K::Error, K::Error, K::End, K::Credit, K::Cancel, K::Ping, K::Pong];
     assert_eq!(kinds[..9], expected);
-    assert_eq!(kinds[9..], [K::GoingAway, K::Other(12), K::OneWay]);
+    assert_eq!(kinds[9..], [K::Pong, K::Query, K::GoingAway, K::Other(12), K::OneWay]);
 }
 
 #[test]

@@ -50,8 +50,14 @@ impl Service for Odd {
     }
 }
 
+/// What a client is told of a ping of this id.
+fn pong(id: u32) -> String {
+    format!("Pong {{ id: {id}, instance: Some(7) }}")
+}
+
 fn core(set: impl FnOnce(&mut Config)) -> Core {
     let mut config = Config::default();
+    config.session.instance = 7;
     set(&mut config);
     Core::new(vec![Arc::new(Odd)], config).expect("its methods have names of their own")
 }
@@ -185,7 +191,7 @@ async fn a_long_batch_is_taken_in_turns_and_in_order() {
     assert!(core.is_unfinished(), "others get their turn");
     // It does not overtake what was before it.
     receive(core, b"a", &[vec![0x92, 9, 5]]);
-    let expected: Vec<_> = (0..2_000).chain([5]).map(|id| format!("Pong {{ id: {id} }}")).collect();
+    let expected: Vec<_> = (0..2_000).chain([5]).map(pong).collect();
     assert_eq!(told(core), expected);
 }
 

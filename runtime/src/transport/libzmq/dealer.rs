@@ -20,6 +20,8 @@ pub(crate) struct Dealer {
     socket: Watched,
     /// The frames of the message that is arriving.
     assembler: FrameAssembler,
+    /// Why another socket could not take the place of this one, if that was not told yet.
+    failure: Option<TransportError>,
 }
 
 /// Minimum time between the loss of a connection and the next try, in milliseconds.
@@ -27,14 +29,16 @@ const RECONNECT_MS: u16 = 50;
 /// Maximum time between two tries, in milliseconds.
 const MAX_RECONNECT_MS: i32 = 2_000;
 /// Time that TCP has to reach a peer before it starts over, in milliseconds.
-const CONNECT_MS: i32 = 5_000;
+pub(super) const CONNECT_MS: i32 = 5_000;
 
 impl Dealer {
     /// Creates a socket, which is connected as soon as its peer listens. Must be called within a tokio runtime.
     pub(crate) fn connect(endpoint: &str, config: LinkConfig) -> Result<Self, TransportError> {
         let socket = Watched::new(Self::socket(endpoint, config)?)?;
         let assembler = FrameAssembler::new(max_received(config.max_body));
-        let mut this = Self { endpoint: endpoint.to_owned(), config, monitor: None, socket, assembler };
+        let endpoint_text = endpoint.to_owned();
+        let mut this =
+            Self { endpoint: endpoint_text, config, monitor: None, socket, assembler, failure: None };
         if !is_inproc(endpoint) {
             this.monitor = Some(Monitor::new(&mut this.socket.socket)?);
         }
@@ -91,7 +95,10 @@ impl Dealer {
 
 impl ClientTransport for Dealer {
     fn event(&mut self) -> Result<Option<LinkEvent>, TransportError> {
-        self.monitor.as_ref().map_or(Ok(None), Monitor::next)
+        if let Some(failure) = self.failure.take() {
+            return Ok(Some(LinkEvent::Unreachable(failure.to_string())));
+        }
+        self.monitor.as_mut().map_or(Ok(None), Monitor::next)
     }
 
     /// Receives a message. Frames that do not belong to its batch are skipped: some devices leave an empty one.
@@ -115,15 +122,30 @@ impl ClientTransport for Dealer {
     }
 
     fn poll_happened(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
-        self.monitor.as_ref().map_or(Poll::Pending, |monitor| monitor.poll_changed(context))
+        let Some(monitor) = &mut self.monitor else { return Poll::Pending };
+        if monitor.poll_changed(context)?.is_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        if monitor.poll_stalled(context).is_pending() {
+            return Poll::Pending;
+        }
+        // What it had received was taken when it told that the connection had ended.
+        Poll::Ready(self.renew())
     }
 
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
         self.socket.poll_changed(context)
     }
 
+    /// Where no socket can be made, as without descriptors, this one stays until the next time: the channel outlives that.
     fn renew(&mut self) -> Result<(), TransportError> {
-        *self = Self::connect(&self.endpoint, self.config)?;
+        match Self::connect(&self.endpoint, self.config) {
+            Ok(other) => *self = other,
+            Err(error) => {
+                self.failure = Some(error);
+                self.monitor.as_mut().into_iter().for_each(Monitor::try_again);
+            }
+        }
         Ok(())
     }
 

@@ -4,14 +4,16 @@
 //! driver drains its socket until there is nothing left, and only then waits. Since sending may consume the signal of a
 //! message that has arrived, the driver receives once more after it has sent. Source: `zmq_getsockopt(3)`, `ZMQ_FD`.
 
-// Only here: two calls around an errno on which the `zmq` crate would panic, and one that it lacks.
+// Two calls around an errno on which the `zmq` crate would panic, and some that it lacks.
 #![allow(unsafe_code)]
 
 mod dealer;
 mod endpoint;
 mod monitor;
+mod names;
 mod out_frame;
 mod router;
+mod stall;
 #[cfg(test)]
 mod tests;
 
@@ -19,6 +21,8 @@ pub(crate) use dealer::Dealer;
 pub(crate) use router::Router;
 
 use std::cell::Cell;
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::os::fd::RawFd;
 use std::sync::OnceLock;
 use std::task::{Context, Poll};
@@ -46,7 +50,19 @@ impl From<zmq::Error> for TransportError {
 /// wait, and nothing that a user holds can keep the process from ending.
 fn context() -> &'static zmq::Context {
     static CONTEXT: OnceLock<zmq::Context> = OnceLock::new();
-    CONTEXT.get_or_init(zmq::Context::new)
+    CONTEXT.get_or_init(|| {
+        seed_routing_ids();
+        zmq::Context::new()
+    })
+}
+
+/// Has libzmq number the connections of ROUTER sockets from a random number on. It takes the first from `rand`, which it never seeds
+/// (4.3.4, `router_t`), and ends the process where a peer announces a routing id that another connection is about to get. It can't be
+/// told to refuse such ids, so they must not be known.
+fn seed_routing_ids() {
+    let random = RandomState::new().hash_one(0);
+    // SAFETY: it has no conditions. The system's `rand` has a lock, or its callers have a state each.
+    unsafe { libc::srand(u32::try_from(random >> 32).unwrap_or(1)) };
 }
 
 /// Number of messages that libzmq may hold for one peer, and of one that is in the same process. A message is a batch or a large

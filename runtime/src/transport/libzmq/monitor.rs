@@ -1,12 +1,12 @@
 //! [`Monitor`]: what libzmq reports of a socket's connections, `zmq_socket_monitor(3)`.
 
-use std::cell::Cell;
 use std::mem::ManuallyDrop;
 use std::net::{Shutdown, TcpStream};
 use std::os::fd::{FromRawFd, RawFd};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
 
+use super::stall::{Stall, Step};
 use super::{Watched, context, uninterrupted};
 use crate::transport::{ACCEPTED, LinkEvent, NO_HANDSHAKE, TransportError};
 
@@ -14,7 +14,8 @@ use crate::transport::{ACCEPTED, LinkEvent, NO_HANDSHAKE, TransportError};
 pub(super) struct Monitor {
     events: Watched,
     /// Whether the connection has completed its handshake.
-    is_up: Cell<bool>,
+    is_up: bool,
+    stall: Stall,
 }
 
 /// Reason for a connection that was not made at all.
@@ -26,6 +27,8 @@ const ACCEPTED_IT: u16 = zmq::SocketEvent::CONNECTED as u16;
 /// A connection was not made: one that was made is closed by another event.
 const CLOSED: u16 = zmq::SocketEvent::CLOSED as u16;
 const CONNECTED: u16 = zmq::SocketEvent::HANDSHAKE_SUCCEEDED as u16;
+/// A try to connect begins after a pause.
+const RETRIED: u16 = zmq::SocketEvent::CONNECT_RETRIED as u16;
 const DISCONNECTED: u16 = zmq::SocketEvent::DISCONNECTED as u16;
 const HANDSHAKE_FAILED: u16 = zmq::SocketEvent::HANDSHAKE_FAILED_NO_DETAIL as u16
     | zmq::SocketEvent::HANDSHAKE_FAILED_PROTOCOL as u16
@@ -79,9 +82,10 @@ fn listen(endpoint: &str) -> Result<zmq::Socket, TransportError> {
 impl Monitor {
     /// Watches a socket that is not connected yet.
     pub(super) fn new(socket: &mut zmq::Socket) -> Result<Self, TransportError> {
-        let events = begin(socket, ACCEPTED_IT | CLOSED | CONNECTED | DISCONNECTED | HANDSHAKE_FAILED)?;
+        let events =
+            begin(socket, ACCEPTED_IT | CLOSED | CONNECTED | RETRIED | DISCONNECTED | HANDSHAKE_FAILED)?;
         match Watched::new(events) {
-            Ok(events) => Ok(Self { events, is_up: Cell::new(false) }),
+            Ok(events) => Ok(Self { events, is_up: false, stall: Stall::new() }),
             Err(error) => {
                 Self::stop(socket);
                 Err(error)
@@ -98,7 +102,7 @@ impl Monitor {
     }
 
     /// Returns the next event, if there is one.
-    pub(super) fn next(&self) -> Result<Option<LinkEvent>, TransportError> {
+    pub(super) fn next(&mut self) -> Result<Option<LinkEvent>, TransportError> {
         while let Some(frame) = self.events.receive()? {
             if !frame.get_more() {
                 // The second of an event, which holds its endpoint.
@@ -116,23 +120,40 @@ impl Monitor {
         Ok(None)
     }
 
-    fn event(&self, number: u16, value: i32) -> Option<LinkEvent> {
-        Some(match number {
+    fn event(&mut self, number: u16, value: i32) -> Option<LinkEvent> {
+        let (step, event) = match number {
             ACCEPTED_IT => {
                 cut_from_itself(value);
-                LinkEvent::Underway(ACCEPTED)
+                (Step::Shaking, LinkEvent::Underway(ACCEPTED))
             }
             CONNECTED => {
-                self.is_up.set(true);
-                LinkEvent::Connected
+                self.is_up = true;
+                (Step::Up, LinkEvent::Connected)
             }
-            DISCONNECTED if self.is_up.take() => LinkEvent::Disconnected,
-            CLOSED => LinkEvent::Unreachable(NOT_MADE.to_owned()),
+            RETRIED => {
+                self.stall.handle(Step::Pausing(value));
+                return None;
+            }
+            DISCONNECTED if std::mem::take(&mut self.is_up) => (Step::Ended, LinkEvent::Disconnected),
+            CLOSED => (Step::Ended, LinkEvent::Unreachable(NOT_MADE.to_owned())),
             number if number & (HANDSHAKE_FAILED | DISCONNECTED) != 0 => {
-                LinkEvent::Unreachable(NO_HANDSHAKE.to_owned())
+                (Step::Ended, LinkEvent::Unreachable(NO_HANDSHAKE.to_owned()))
             }
             _ => return None,
-        })
+        };
+        self.stall.handle(step);
+        Some(event)
+    }
+
+    /// Is ready when the socket does not try to connect any more, see [`Stall`]. To be asked once [`Monitor::poll_changed`] is not
+    /// ready: this task may not have run for longer than the events took to come.
+    pub(super) fn poll_stalled(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        self.stall.poll_stalled(context)
+    }
+
+    /// Says that another socket was to take the place of this one and could not be made.
+    pub(super) fn try_again(&mut self) {
+        self.stall.handle(Step::Ended);
     }
 
     /// Is ready when there may be events. See the head of [`super`].

@@ -7,11 +7,12 @@ use bytes::Bytes;
 
 use super::endpoint::{self, Bound};
 use super::monitor::{Closing, Monitor};
+use super::names::Names;
 use super::{Watched, configure, context, into_bytes, receive_high_water_mark, uninterrupted};
 use crate::transport::frame_assembler::FrameAssembler;
 use crate::transport::route::{extend_route, extend_route_by, frames_of_route};
 use crate::transport::{
-    Arrival, COPIED_BELOW_BYTES, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError,
+    Arrival, COPIED_BELOW_BYTES, Delivered, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError,
     max_received,
 };
 use crate::wire::{Buffer, Message};
@@ -22,6 +23,9 @@ pub(crate) struct Router {
     socket: Watched,
     /// Route of the message that arrived last: each frame after its length in four bytes.
     route: Vec<u8>,
+    names: Names,
+    /// The message of a client that has taken the route of another, until the driver knows that this one is gone.
+    taken_over: Option<Delivered>,
     /// The other frames of the message that is arriving.
     assembler: FrameAssembler,
     bound: Vec<Bound>,
@@ -44,7 +48,15 @@ impl Router {
         let socket = Self::socket(endpoints, config).map_err(|error| nowhere(error.into()))?;
         let socket = Watched::new(socket).map_err(nowhere)?;
         let assembler = FrameAssembler::new(max_received(config.max_body));
-        let mut this = Self { socket, route: Vec::new(), assembler, bound: Vec::new(), has_inproc: false };
+        let mut this = Self {
+            socket,
+            route: Vec::new(),
+            names: Names::default(),
+            taken_over: None,
+            assembler,
+            bound: Vec::new(),
+            has_inproc: false,
+        };
         let mut bound = Vec::with_capacity(endpoints.len());
         for endpoint in endpoints {
             let one = endpoint::bind(&mut this.socket.socket, endpoint);
@@ -65,11 +77,17 @@ impl Router {
         Ok(socket)
     }
 
-    /// Completes the message whose last frame has arrived.
-    fn deliver(&mut self, batch: Bytes) -> Arrival<'_> {
+    /// Completes the message whose last frame has arrived; `is_another`: over another connection than those before on its route. What
+    /// is behind a device lives on when the device connects again.
+    fn deliver(&mut self, batch: Bytes, is_another: bool) -> Arrival<'_> {
         let (message, others) = self.assembler.complete(batch);
         if !extend_route_by(&mut self.route, others) {
             return Arrival::RouteTooLong;
+        }
+        // No more than the lengths of empty frames, which a REQ puts before its message.
+        if is_another && frames_of_route(&self.route).skip(1).all(<[u8]>::is_empty) {
+            self.taken_over = Some(message);
+            return Arrival::PeerLost { route: &self.route };
         }
         Arrival::Message { route: &self.route, message }
     }
@@ -77,14 +95,19 @@ impl Router {
 
 impl ServerTransport for Router {
     fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError> {
+        if let Some(message) = self.taken_over.take() {
+            return Ok(Some(Arrival::Message { route: &self.route, message }));
+        }
         self.route.clear();
+        let mut is_another = false;
         while let Some(frame) = self.socket.receive()? {
             if !frame.get_more() {
-                return Ok(Some(self.deliver(into_bytes(frame))));
+                return Ok(Some(self.deliver(into_bytes(frame), is_another)));
             }
             // The first is that of the client's connection, or of the nearest device.
             if self.route.is_empty() {
                 extend_route(&mut self.route, &frame);
+                is_another = self.names.is_another(frame);
             } else {
                 self.assembler.push(into_bytes(frame));
             }

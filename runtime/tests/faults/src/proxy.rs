@@ -24,6 +24,8 @@ pub struct LinkRules {
     pub bytes_per_second: Option<u32>,
     /// Whether bytes are read and discarded while the connection stays open.
     pub swallows: bool,
+    /// Whether each byte is replaced by its complement.
+    pub garbles: bool,
     /// Whether the stream ends after the bytes in transit, as if the sender had closed its half. Permanent.
     pub half_closed: bool,
 }
@@ -179,6 +181,9 @@ async fn read(
             return;
         }
         let line = line(&rules.borrow_and_update());
+        if line.garbles {
+            buffer.iter_mut().for_each(|byte| *byte = !*byte);
+        }
         let bytes = buffer.split().freeze();
         if !line.swallows && parcels.send((Instant::now() + line.delay, bytes)).await.is_err() {
             return;

@@ -37,6 +37,7 @@ struct Client {
 impl Client {
     fn new(set: impl FnOnce(&mut Config)) -> Self {
         let mut config = Config {
+            instance: 7,
             max_body: 1 << 20,
             max_calls: 100,
             max_calls_per_peer: 50,
@@ -231,7 +232,7 @@ fn a_long_batch_is_taken_in_turns_and_in_order() {
     while client.session.has_unread() {
         client.go_on();
     }
-    let expected: Vec<_> = (0..2_000).map(|id| format!("Pong {{ id: {id} }}")).collect();
+    let expected: Vec<_> = (0..2_000).map(|id| format!("Pong {{ id: {id}, instance: Some(7) }}")).collect();
     assert_eq!(client.told(), expected);
 }
 
@@ -344,7 +345,7 @@ fn a_client_that_does_not_read_is_told_once_and_is_not_busy_with_that() {
     assert_eq!(client.told(), [""; 0], "it was given up");
     client.receive(&[vec![0x92, 9, 5]]);
     client.session.go_away();
-    assert_eq!(client.told(), ["Pong { id: 5 }", "GoingAway"]);
+    assert_eq!(client.told(), ["Pong { id: 5, instance: Some(7) }", "GoingAway"]);
 }
 
 #[test]
@@ -361,6 +362,21 @@ fn nothing_is_kept_for_a_client_that_is_gone() {
     assert_eq!((effects.ended.len(), client.shared.calls()), (1, 0));
 }
 
+/// A client asks which of its calls this life of the server has.
+#[test]
+fn a_call_that_is_not_in_flight_is_told_as_such_where_a_client_asks() {
+    let query = |id: u8| vec![0x92, 65, id];
+    let mut client = Client::new(|_| ());
+    let key = client.open(1);
+    client.receive(&[query(1), query(2), query(0)]);
+    assert_eq!(client.told(), [error(2, Code::Unavailable, Outcome::MaybeExecuted)]);
+    client.reply(key, 1);
+    client.receive(&[query(1)]);
+    let told = client.told();
+    assert!(told[0].starts_with("Reply") && told[1].starts_with("1 unavailable"), "{told:?}");
+    assert_eq!(client.counts().unreadable, 0);
+}
+
 #[test]
 fn what_is_said_while_the_server_flushes_is_proved_by_a_pong_of_its_own() {
     let mut client = Client::new(|_| ());
@@ -369,7 +385,7 @@ fn what_is_said_while_the_server_flushes_is_proved_by_a_pong_of_its_own() {
     client.session.ask();
     assert!(!client.session.is_flushed());
     client.receive(&[PONG.to_vec(), vec![0x92, 9, 5]]);
-    assert_eq!(client.told(), ["ping", "Pong { id: 5 }", "ping"]);
+    assert_eq!(client.told(), ["ping", "Pong { id: 5, instance: Some(7) }", "ping"]);
     assert!(!client.session.is_flushed());
     client.receive(&[PONG.to_vec()]);
     assert!(client.session.is_flushed() && client.session.answer(key, Answer::End).is_ok());

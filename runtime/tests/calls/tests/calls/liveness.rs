@@ -212,6 +212,32 @@ fn a_server_that_says_nothing_behind_a_device_is_taken_for_gone() {
     });
 }
 
+/// The device stays, and so does the connection to it: the next life of the server answers the pings of clients of the one before.
+#[test]
+fn calls_of_a_server_that_is_restarted_behind_a_device_end_and_later_ones_go_on() {
+    on_one_thread(async {
+        let server = Running::start().lossy();
+        let (endpoint, relay) = (server.endpoint().to_owned(), Relay::to(server.endpoint()));
+        let channel = Channel::builder().endpoint(relay.endpoint()).server_timeout(Duration::from_secs(2));
+        let probe = ProbeClient::new(channel.connect().await.unwrap());
+        let mut stream = probe.hold_stream("a").await.unwrap();
+        assert_eq!(stream.next().await, Some(Ok(0)));
+        let held = tokio::spawn(probe.hold("b").no_deadline());
+        server.journal.has("b began").await;
+        server.kill().await;
+        let server = Running::again(&endpoint).await;
+        let later = tokio::spawn(probe.hold("c").no_deadline());
+        server.journal.has("c began").await;
+        let (item, held) = (stream.next().await.unwrap(), held.await.unwrap());
+        for status in [item.unwrap_err(), held.unwrap_err()] {
+            assert_eq!((status.code(), status.outcome()), (Code::Unavailable, Outcome::MaybeExecuted));
+            assert_eq!(status.cause(), Some(Cause::ServerRestarted), "{status}");
+        }
+        server.journal.open("c");
+        assert_eq!(later.await.unwrap().unwrap(), "c");
+    });
+}
+
 /// Starts a server that is played by hand. On the first signal it is replaced by another at the same endpoint; on the
 /// second, that one answers.
 fn restarting(endpoint: &str) -> (Sender<()>, Receiver<()>) {

@@ -28,6 +28,7 @@ pub(crate) const NAMES: &[&str] = &[
     "one-way-call",
     "ping",
     "pong-of-a-client",
+    "query",
     "skipped-kind",
     "unknown-kind",
     "wrong-version",
@@ -155,11 +156,30 @@ fn a_cancelled_call_is_not_answered() {
 fn pings_are_answered_and_pongs_are_taken() {
     served(|server, dealer| {
         dealer.send(bytes("ping"));
-        assert_eq!(dealer.next().bytes, records(&bytes("pong"))[0].bytes);
+        let (pong, listed) = (dealer.next(), &records(&bytes("pong"))[0]);
+        assert_eq!((pong.kind(), pong.id()), (listed.kind(), listed.id()));
+        assert_eq!(pong.elements.len(), listed.elements.len());
+        assert!(u32::try_from(pong.number(2)).is_ok(), "{pong:?}");
+        dealer.say(&[record![kind::PING, 2]]);
+        assert_eq!(dealer.next().number(2), pong.number(2), "the same life");
         dealer.send(bytes("pong-of-a-client"));
         assert!(dealer.sync().is_empty());
         dealer.send(bytes("more-elements"));
         assert_eq!((dealer.next().kind(), server.counters.unreadable_batches()), (kind::PONG, 0));
+    });
+}
+
+#[test]
+fn queries_are_answered_for_calls_that_are_not_in_flight() {
+    served(|server, dealer| {
+        dealer.say(&[call_with_credit(1, "watch", &record![record!["FOREVER"]], 1)]);
+        dealer.next();
+        dealer.send(bytes("query"));
+        assert!(dealer.sync().is_empty(), "it is in flight");
+        dealer.send(bytes("cancel"));
+        dealer.send(bytes("query"));
+        assert_eq!(dealer.next().error(), (1, 14, 1));
+        assert_eq!(server.counters.unreadable_batches(), 0);
     });
 }
 
@@ -303,6 +323,23 @@ fn pings_and_pongs_are_written_as_listed() {
         |router| {
             router.next_call();
             router.send(bytes("ping-of-a-server"));
+        },
+    );
+}
+
+/// By a client that has sent a ping, whose pong tells another life of the server than is known.
+#[test]
+fn queries_are_written_as_listed() {
+    written(
+        "query",
+        |channel| async move {
+            let channel = channel.server_timeout(std::time::Duration::from_millis(400));
+            drop(silent(channel).last("ACME").await);
+        },
+        |router| {
+            router.next_call();
+            let ping = router.next_of(kind::PING).id();
+            router.say(&[record![kind::PONG, ping, 7]]);
         },
     );
 }

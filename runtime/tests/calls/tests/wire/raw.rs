@@ -27,6 +27,7 @@ pub(crate) mod kind {
     pub(crate) const PING: u64 = 9;
     pub(crate) const PONG: u64 = 10;
     pub(crate) const GOING_AWAY: u64 = 11;
+    pub(crate) const QUERY: u64 = 65;
 }
 
 impl Record {

@@ -115,6 +115,9 @@ fn every_error_that_a_server_makes_is_as_the_document_says() {
 fn batches(told: &mut Told) {
     told.by("a batch of another version, or an empty one; id 0", same, |dealer| dealer.send([2]));
     told.by("a malformed record; id 0", same, |dealer| dealer.send([1, 0xc0]));
+    told.by("a query for a call that is not in flight", same, |dealer| {
+        dealer.say(&[record![kind::QUERY, 1]]);
+    });
     told.by("an unknown kind below 64", same, |dealer| dealer.say(&[record![12, 1]]));
     let too_large = "a message that is [too large](#messages-that-are-too-large)";
     if engines::of_servers() == Engine::Zmtp {

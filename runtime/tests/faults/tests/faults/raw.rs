@@ -20,6 +20,43 @@ pub(crate) const EMPTY: &[u8] = b"\0\x01\x01";
 /// A PING command with a TTL of 0, which announces no timeout.
 pub(crate) const PING: &[u8] = b"\x04\x07\x04PING\0\0";
 
+/// Returns the greeting of ZMTP 3.1 without security.
+pub(crate) fn greeting_of_3_1() -> Vec<u8> {
+    let mut greeting = GREETING.to_vec();
+    greeting[11] = 1;
+    greeting
+}
+
+/// Returns a frame.
+pub(crate) fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
+    match u8::try_from(body.len()) {
+        Ok(length) => [&[flags, length], body].concat(),
+        Err(_) => [&[flags | LONG][..], &(body.len() as u64).to_be_bytes(), body].concat(),
+    }
+}
+
+/// Flags of frames.
+pub(crate) const MORE: u8 = 1;
+pub(crate) const LONG: u8 = 2;
+pub(crate) const COMMAND: u8 = 4;
+
+/// Returns the frame of a command.
+pub(crate) fn command(name: &str, data: &[u8]) -> Vec<u8> {
+    let length = u8::try_from(name.len()).expect("names are short");
+    frame(COMMAND, &[&[length], name.as_bytes(), data].concat())
+}
+
+/// Returns a command `READY` with the type of a socket and a routing id.
+pub(crate) fn ready(socket_type: &str, routing_id: &[u8]) -> Vec<u8> {
+    let property = |name: &str, value: &[u8]| {
+        let name = [&[u8::try_from(name.len()).expect("names are short")], name.as_bytes()].concat();
+        let length = u32::try_from(value.len()).expect("values are short").to_be_bytes();
+        [&name[..], &length, value].concat()
+    };
+    let properties = [property("Socket-Type", socket_type.as_bytes()), property("Identity", routing_id)];
+    command("READY", &properties.concat())
+}
+
 /// Sends the greeting, and reads the other side's.
 pub(crate) async fn greet(connection: &mut TcpStream) {
     connection.write_all(GREETING).await.unwrap();

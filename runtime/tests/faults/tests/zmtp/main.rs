@@ -15,6 +15,9 @@ mod handshakes;
 mod servers;
 mod slow;
 
+#[path = "../faults/impostor.rs"]
+#[allow(dead_code, reason = "the other program of tests needs more of it")]
+mod impostor;
 #[path = "../faults/raw.rs"]
 #[allow(dead_code, reason = "the other program of tests needs more of it")]
 mod raw;
@@ -29,7 +32,7 @@ use tokio::net::TcpStream;
 use zsvc::{ChannelBuilder, Engine};
 use zsvc_faults::faults::v1::LedgerClient;
 
-use crate::raw::{GREETING, READY};
+use crate::raw::{COMMAND, GREETING, LONG, MORE, READY, command, frame, greeting_of_3_1, ready};
 use crate::support::{Served, client_with};
 
 /// Starts a server with the engine.
@@ -49,43 +52,6 @@ async fn client(server: &Served) -> LedgerClient {
 /// Chooses the engine for a channel.
 fn zmtp(channel: ChannelBuilder) -> ChannelBuilder {
     channel.engine(Engine::Zmtp)
-}
-
-/// Returns the greeting of ZMTP 3.1 without security.
-fn greeting_of_3_1() -> Vec<u8> {
-    let mut greeting = GREETING.to_vec();
-    greeting[11] = 1;
-    greeting
-}
-
-/// Returns a frame.
-fn frame(flags: u8, body: &[u8]) -> Vec<u8> {
-    match u8::try_from(body.len()) {
-        Ok(length) => [&[flags, length], body].concat(),
-        Err(_) => [&[flags | LONG][..], &(body.len() as u64).to_be_bytes(), body].concat(),
-    }
-}
-
-/// Flags of frames.
-const MORE: u8 = 1;
-const LONG: u8 = 2;
-const COMMAND: u8 = 4;
-
-/// Returns the frame of a command.
-fn command(name: &str, data: &[u8]) -> Vec<u8> {
-    let length = u8::try_from(name.len()).expect("names are short");
-    frame(COMMAND, &[&[length], name.as_bytes(), data].concat())
-}
-
-/// Returns a command `READY` with the type of a socket and a routing id.
-fn ready(socket_type: &str, routing_id: &[u8]) -> Vec<u8> {
-    let property = |name: &str, value: &[u8]| {
-        let name = [&[u8::try_from(name.len()).expect("names are short")], name.as_bytes()].concat();
-        let length = u32::try_from(value.len()).expect("values are short").to_be_bytes();
-        [&name[..], &length, value].concat()
-    };
-    let properties = [property("Socket-Type", socket_type.as_bytes()), property("Identity", routing_id)];
-    command("READY", &properties.concat())
 }
 
 /// Returns a message: a one-way call of `note`, according to docs/protocol.md.

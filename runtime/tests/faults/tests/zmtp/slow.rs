@@ -13,8 +13,13 @@ use crate::{served_with, zmtp};
 /// Size of the message in bytes.
 const LONG: u32 = 3 << 20;
 /// At this rate the message takes about nine seconds.
-const SLOW: LinkRules =
-    LinkRules { bytes_per_second: Some(2 << 20), delay: Duration::ZERO, swallows: false, half_closed: false };
+const SLOW: LinkRules = LinkRules {
+    bytes_per_second: Some(2 << 20),
+    delay: Duration::ZERO,
+    swallows: false,
+    garbles: false,
+    half_closed: false,
+};
 
 /// Returns a server that gives up clients after four seconds of silence, and a proxy in front of it.
 async fn behind_proxy() -> (Served, Proxy) {
