@@ -4,6 +4,7 @@ use std::cell::Cell;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
+use crate::fork::Process;
 use crate::sweep::SweepPace;
 
 /// A thread that runs handlers.
@@ -19,9 +20,12 @@ struct Threads {
     known: Vec<(Weak<Thread>, u32)>,
     /// When those that have ended are looked for: not every program looks at them.
     pace: SweepPace,
+    /// The process whose threads these are; a child has one of them. `None` before the first look.
+    process: Option<Process>,
 }
 
-static THREADS: Mutex<Threads> = Mutex::new(Threads { known: Vec::new(), pace: SweepPace::new() });
+static THREADS: Mutex<Threads> =
+    Mutex::new(Threads { known: Vec::new(), pace: SweepPace::new(), process: None });
 
 fn threads() -> MutexGuard<'static, Threads> {
     // Nothing panics while the lock is held but for lack of memory; the list is whole in any case.
@@ -39,7 +43,7 @@ thread_local! {
 }
 
 fn add(thread: &Arc<Thread>) {
-    let Threads { known, pace } = &mut *threads();
+    let Threads { known, pace, .. } = &mut *threads();
     if pace.is_due(known.len()) {
         known.retain(|(thread, _)| thread.strong_count() > 0);
         pace.swept(known.len());
@@ -90,7 +94,14 @@ pub(crate) fn on_a_thread_of_its_own<T>(run: impl FnOnce() -> T) -> T {
 /// Reports whether a thread is in the same code of a user as at the last look.
 pub(crate) fn look() -> bool {
     let mut any = false;
-    threads().known.retain_mut(|(thread, seen)| {
+    let mut threads = threads();
+    if threads.process.replace(Process::current()).is_some_and(|process| !process.is_this()) {
+        // Those that were in a handler would be there for ever.
+        threads.known.retain(|(thread, _)| {
+            thread.upgrade().is_some_and(|thread| thread.changes.load(Ordering::Relaxed) % 2 == 0)
+        });
+    }
+    threads.known.retain_mut(|(thread, seen)| {
         let Some(thread) = thread.upgrade() else { return false };
         let changes = thread.changes.load(Ordering::Relaxed);
         any |= std::mem::replace(seen, changes) == changes && changes % 2 == 1;

@@ -16,6 +16,7 @@ mod dispatch;
 mod driver;
 mod engine;
 mod flush;
+mod fork;
 #[cfg(fuzzing)]
 pub mod fuzzing;
 #[doc(hidden)]

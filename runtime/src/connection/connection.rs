@@ -11,6 +11,7 @@ use crate::clock;
 use crate::codec::Body;
 use crate::flow::wake;
 use crate::flush::{CallerSender, DriverNotify, FlushPolicy};
+use crate::fork::{Process, forked};
 use crate::session::Deadline;
 use crate::session::client::{self, LivenessConfig, Session, Ticket};
 use crate::status::{Cause, Failure, Status};
@@ -27,6 +28,10 @@ pub(crate) struct Connection {
     pub(super) counters: Arc<ChannelCounters>,
     pub(super) notify: Arc<DriverNotify>,
     state: Aligned<Mutex<State>>,
+    /// The process that it was made in, and whose state that is.
+    process: Process,
+    /// The state in a child of that process, which has no connection: see [`crate::fork`].
+    in_child: OnceLock<Box<Mutex<State>>>,
     link: Link,
     /// What is told of the connection's events: its channel.
     pub(super) watcher: OnceLock<Weak<dyn Watcher>>,
@@ -51,6 +56,13 @@ pub(super) struct State {
     pub(super) caller_sender: Option<Arc<dyn CallerSender>>,
     /// When the driver, if it sleeps, looks at what is out of time.
     pub(super) driver_looks_at: Option<Instant>,
+}
+
+impl State {
+    fn new(session: Session, is_counted: bool) -> Self {
+        let flush = FlushPolicy::new(clock::now());
+        Self { flush, session, must_renew: false, is_counted, caller_sender: None, driver_looks_at: None }
+    }
 }
 
 /// How a connection learns whether its server is there.
@@ -97,7 +109,6 @@ impl Connection {
             is_monitored: link == Link::Monitored,
             is_connected: matches!(link, Link::Unmonitored | Link::Local),
         });
-        let flush = FlushPolicy::new(clock::now());
         // No transport tells of a link that is up from the start.
         let is_counted = link == Link::Local;
         count_up(false, is_counted);
@@ -106,14 +117,9 @@ impl Connection {
             config,
             counters,
             notify: Arc::new(DriverNotify::new()),
-            state: Aligned(Mutex::new(State {
-                flush,
-                session,
-                must_renew: false,
-                is_counted,
-                caller_sender: None,
-                driver_looks_at: None,
-            })),
+            state: Aligned(Mutex::new(State::new(session, is_counted))),
+            process: Process::current(),
+            in_child: OnceLock::new(),
             link,
             watcher: OnceLock::new(),
         })
@@ -127,8 +133,27 @@ impl Connection {
 
     #[inline]
     pub(super) fn lock(&self) -> MutexGuard<'_, State> {
+        let state = if self.process.is_this() { &self.state.0 } else { self.state_in_child() };
         // Nothing panics while the lock is held but for lack of memory; the state is whole in any case.
-        self.state.0.lock().unwrap_or_else(PoisonError::into_inner)
+        state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Returns the state of a connection that is closed. That of the parent may be locked for ever, by a thread that is not here.
+    #[cold]
+    fn state_in_child(&self) -> &Mutex<State> {
+        self.in_child.get_or_init(|| {
+            let (endpoint, now) = (self.endpoint.clone(), clock::now());
+            let mut session = Session::new(client::Config {
+                endpoint,
+                max_body: self.config.message_size,
+                max_calls: self.config.calls,
+                liveness: None,
+                is_monitored: true,
+                is_connected: false,
+            });
+            session.close(Some(forked("the channel")), now);
+            Box::new(Mutex::new(State::new(session, false)))
+        })
     }
 
     /// Calls the session; then wakes tasks and tells events, with the lock released.
@@ -206,6 +231,9 @@ impl Connection {
     /// Returns how a call ended, once it has.
     #[inline]
     pub(crate) fn poll_reply(&self, id: u32, context: &Context<'_>) -> Poll<Result<Body, Failure>> {
+        if !self.process.is_this() {
+            return Poll::Ready(Err(Failure::Status(forked("the call").maybe_executed())));
+        }
         let mut state = self.lock();
         let reply = state.session.poll_reply(id, context);
         Self::release(state);

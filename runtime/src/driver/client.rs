@@ -11,6 +11,7 @@ use tokio::time::{Sleep, sleep_until};
 use crate::clock;
 use crate::connection::{Connection, DriverAction};
 use crate::flush::{BYTES_PER_TURN, YieldTurn, wakes_per_turn};
+use crate::fork::Owned;
 use crate::status::{Cause, Status};
 use crate::telemetry::{self, End};
 use crate::transport::{ClientTransport, LinkEvent, Sent, TransportError};
@@ -18,7 +19,7 @@ use crate::wire::Batch;
 
 /// Owns a client's transport: sends what calls have put into the outbox, and passes on what is received.
 pub(crate) struct ClientDriver<T> {
-    transport: T,
+    transport: Owned<T>,
     connection: Arc<Connection>,
     /// Tasks to wake once no lock is held.
     wakers: Vec<Waker>,
@@ -63,7 +64,7 @@ impl<T: ClientTransport> ClientDriver<T> {
     /// Creates the driver. Must be called within a tokio runtime.
     pub(crate) fn new(transport: T, connection: Arc<Connection>) -> Self {
         Self {
-            transport,
+            transport: Owned::new(transport),
             connection,
             wakers: Vec::new(),
             unfinished: None,
@@ -259,6 +260,10 @@ impl<T: ClientTransport> Future for ClientDriver<T> {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        if !self.transport.is_own() {
+            // A child of the process that has the connection.
+            return Poll::Ready(());
+        }
         self.poll_driver(context).map(|result| {
             if let Err(error) = result {
                 let why = Status::unavailable(format!("the client's socket failed: {error}"));

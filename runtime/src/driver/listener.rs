@@ -13,13 +13,14 @@ use super::core::Core;
 use super::server::{FLUSH_TIME, ServerDriver};
 use crate::dispatch::Directory;
 use crate::flush::DriverNotify;
+use crate::fork::{Owned, Process};
 use crate::session::server::{Drain, DrainStep};
 use crate::transport::{Listener, ServerTransport, TransportError};
 
 /// Owns the endpoints of a server, and the tasks of its connections, which end with it.
 pub(crate) struct ListenerDriver<L> {
     /// `None` once no connection is accepted any more.
-    listener: Option<L>,
+    listener: Option<Owned<L>>,
     core: Core,
     directory: Arc<Directory>,
     connections: JoinSet<Result<(), TransportError>>,
@@ -27,6 +28,7 @@ pub(crate) struct ListenerDriver<L> {
     notifies: HashMap<Id, Arc<DriverNotify>>,
     drain: Drain,
     tick: Pin<Box<Sleep>>,
+    process: Process,
 }
 
 /// Maximum number of connections that are accepted, and of tasks whose end is looked at, before other work is done.
@@ -38,7 +40,8 @@ impl<L: Listener> ListenerDriver<L> {
     /// Creates the driver. Must be called within a tokio runtime.
     pub(crate) fn new(listener: L, core: Core) -> Self {
         Self {
-            listener: Some(listener),
+            listener: Some(Owned::new(listener)),
+            process: Process::current(),
             core,
             directory: Directory::new(),
             connections: JoinSet::new(),
@@ -134,6 +137,9 @@ impl<L: Listener> Future for ListenerDriver<L> {
     type Output = Result<(), TransportError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.process.is_this() {
+            return Poll::Ready(Err(TransportError::Forked));
+        }
         self.poll_driver(context)
     }
 }

@@ -10,6 +10,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::core::Core;
 use crate::dispatch::Peer;
 use crate::flush::{Pace, Turn};
+use crate::fork::Owned;
 use crate::peer::{Dropped, Next};
 use crate::session::server::{Drain, DrainStep};
 use crate::telemetry::{self, End};
@@ -19,7 +20,7 @@ use crate::wire;
 /// Owns a server's transport: receives messages, sends what handlers have put into their peers' outboxes, and does what is due by
 /// the clock.
 pub(crate) struct ServerDriver<T> {
-    transport: T,
+    transport: Owned<T>,
     core: Core,
     drain: Drain,
     pace: Pace,
@@ -57,7 +58,7 @@ pub(super) const FLUSH_TIME: Duration = Duration::from_secs(1);
 impl<T: ServerTransport> ServerDriver<T> {
     pub(crate) fn new(transport: T, core: Core) -> Self {
         Self {
-            transport,
+            transport: Owned::new(transport),
             core,
             drain: Drain::new(FLUSH_TIME),
             pace: Pace::default(),
@@ -305,6 +306,9 @@ impl<T: ServerTransport> Future for ServerDriver<T> {
     type Output = Result<(), TransportError>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
+        if !self.transport.is_own() {
+            return Poll::Ready(Err(TransportError::Forked));
+        }
         self.poll_driver(context)
     }
 }

@@ -8,6 +8,7 @@ use std::task::{Context, Wake, Waker};
 use atomic_waker::AtomicWaker;
 
 use super::policy::{Flush, yield_to_driver};
+use crate::fork::Process;
 
 /// The driver sleeps and must be woken.
 const ASLEEP: u8 = 0;
@@ -23,6 +24,8 @@ const NOTIFIED: u8 = 2;
 pub(crate) struct DriverNotify {
     state: AtomicU8,
     waker: AtomicWaker,
+    /// The process that has the driver.
+    process: Process,
 }
 
 thread_local! {
@@ -36,13 +39,13 @@ thread_local! {
 
 impl DriverNotify {
     pub(crate) fn new() -> Self {
-        Self { state: AtomicU8::new(ASLEEP), waker: AtomicWaker::new() }
+        Self { state: AtomicU8::new(ASLEEP), waker: AtomicWaker::new(), process: Process::current() }
     }
 
     /// Tells the driver that there is work.
     #[inline]
     pub(crate) fn notify(&self) {
-        if self.state.swap(NOTIFIED, Ordering::AcqRel) == ASLEEP {
+        if self.state.swap(NOTIFIED, Ordering::AcqRel) == ASLEEP && self.process.is_this() {
             self.waker.wake();
         }
     }

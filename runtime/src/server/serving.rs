@@ -13,6 +13,7 @@ use tokio::task::JoinHandle;
 
 use super::builder::ServerBuilder;
 use super::error::ServeError;
+use crate::fork::Process;
 use crate::peer::{Counters, Shared};
 use crate::transport::TransportError;
 
@@ -22,6 +23,7 @@ pub(super) type AnyDriver = Pin<Box<dyn Future<Output = Result<(), TransportErro
 /// A server that is bound to its endpoints, and serves once [`Server::serve_until`] or [`Server::serve`] is called.
 pub struct Server {
     driver: AnyDriver,
+    process: Process,
     /// Where the endpoints were bound.
     runtime: Handle,
     shared: Arc<Shared>,
@@ -43,7 +45,7 @@ impl Server {
         grace: Duration,
         endpoints: Vec<String>,
     ) -> Self {
-        Self { driver, runtime, shared, grace, endpoints }
+        Self { driver, process: Process::current(), runtime, shared, grace, endpoints }
     }
 
     /// Returns the endpoints as they were bound: `tcp://127.0.0.1:*` has its port.
@@ -63,11 +65,14 @@ impl Server {
     /// their answers.
     ///
     /// # Errors
-    /// The socket failed.
+    /// The socket failed, or this process is a child of the one that is bound.
     ///
     /// # Cancel safety
     /// If the future is dropped, the server stops at once: handlers are dropped, and clients wait for their own deadlines.
     pub async fn serve_until(self, stop: impl Future) -> Result<(), ServeError> {
+        if !self.process.is_this() {
+            return Err(ServeError::Socket { reason: TransportError::Forked.to_string() });
+        }
         let shared = self.shared;
         // A task of its own: the caller may be in `block_on`, where futures run more slowly.
         let mut task = AbortOnDrop(self.runtime.spawn(self.driver));

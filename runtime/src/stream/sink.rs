@@ -12,6 +12,7 @@ use super::{Answers, Outgoing};
 use crate::codec::{EncodeError, Form};
 use crate::flow::{OutboundStream, Pushed};
 use crate::flush::{StreamPacer, yield_to_driver};
+use crate::fork::{Process, forked};
 use crate::status::{Cause, Status};
 use crate::wire::{Item, ItemHead};
 
@@ -31,6 +32,7 @@ pub struct Sink<T> {
 pub(crate) struct Half {
     stream: Arc<OutboundStream>,
     outgoing: Arc<dyn Outgoing>,
+    process: Process,
     pacer: StreamPacer,
     /// Id of the call.
     id: u64,
@@ -123,6 +125,7 @@ impl Half {
         Self {
             stream,
             outgoing,
+            process: Process::current(),
             pacer: StreamPacer::new(),
             id,
             head: ItemHead::new(id),
@@ -170,6 +173,9 @@ impl Half {
     pub(crate) fn poll_send(&self, context: &Context<'_>, unsent: &mut Unsent) -> Poll<Result<(), Status>> {
         if unsent.item.is_none() {
             return Poll::Ready(Ok(()));
+        }
+        if !self.process.is_this() {
+            return Poll::Ready(Err(forked("the stream").maybe_executed()));
         }
         if self.pacer.must_yield(&mut unsent.has_yielded, || self.stream.is_announced()) {
             self.outgoing.notify_now();

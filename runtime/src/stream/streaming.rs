@@ -12,6 +12,7 @@ use futures_core::Stream;
 use super::{Outgoing, undecodable, unreadable};
 use crate::codec::{self, Body, Form, max_decoded};
 use crate::flow::InboundStream;
+use crate::fork::{Process, forked};
 use crate::status::{CallError, Cause, Failure, Status};
 
 /// The receiving side of a stream: a client's answers, or a handler's items.
@@ -23,6 +24,7 @@ use crate::status::{CallError, Cause, Failure, Status};
 /// If a wait for an item is dropped, no item is lost.
 pub struct Streaming<T, E = Status> {
     half: Half,
+    process: Process,
     /// Items received and not yet decoded, laid end to end.
     chunk: Body,
     /// Number of bytes read for which no credit was given back yet.
@@ -82,7 +84,15 @@ impl<T, E: CallError> Streaming<T, E> {
     }
 
     fn new(half: Half, read: fn(&mut Body, usize) -> Result<T, Status>) -> Self {
-        Self { half, chunk: Body::default(), consumed: 0, read, ended: false, error: PhantomData }
+        Self {
+            half,
+            process: Process::current(),
+            chunk: Body::default(),
+            consumed: 0,
+            read,
+            ended: false,
+            error: PhantomData,
+        }
     }
 
     /// Returns the next item, or `None` at the end.
@@ -130,6 +140,10 @@ impl<T, E: CallError> Streaming<T, E> {
     fn poll_item(&mut self, context: &Context<'_>) -> Poll<Option<Result<T, Failure>>> {
         if self.ended {
             return Poll::Ready(None);
+        }
+        if !self.process.is_this() {
+            self.end();
+            return Poll::Ready(Some(Err(Failure::Status(forked("the stream").maybe_executed()))));
         }
         if self.chunk.is_empty() {
             match self.half.inbound.poll_chunk(context) {

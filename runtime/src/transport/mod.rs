@@ -206,6 +206,8 @@ pub(crate) enum TransportError {
     Endpoint(String),
     /// The endpoint contains a NUL, which ends a text in C.
     NulInEndpoint,
+    /// This process is a child of the one that has the sockets.
+    Forked,
     /// The server within the process was stopped, or the client's link is gone.
     Stopped,
     /// A socket failed for another reason, in the words of libzmq or the system.
@@ -219,6 +221,7 @@ impl fmt::Display for TransportError {
                 "too many sockets or files are open in this process; share connections, or raise `ulimit -n`"
             }
             Self::NulInEndpoint => "an endpoint can't contain a NUL",
+            Self::Forked => "the server was made before this process was forked, and is its parent's; make another one here",
             Self::Stopped => "the server within the process was stopped",
             Self::Socket(reason) | Self::Endpoint(reason) => reason,
         })

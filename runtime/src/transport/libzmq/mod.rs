@@ -24,7 +24,6 @@ use std::cell::Cell;
 use std::collections::hash_map::RandomState;
 use std::hash::BuildHasher;
 use std::os::fd::RawFd;
-use std::sync::OnceLock;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -34,6 +33,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::{LinkConfig, SendReceipt, TransportError, max_received};
 use crate::codec::Attachments;
+use crate::fork::PerProcess;
 use crate::wire::Buffer;
 use out_frame::OutFrame;
 
@@ -46,11 +46,12 @@ impl From<zmq::Error> for TransportError {
     }
 }
 
-/// Returns the context of the whole process, so that `inproc` endpoints meet. It is never terminated: closing a socket does not
+/// Returns the context of the whole process, so that `inproc` endpoints meet. A child of the process has none of its threads, and gets
+/// another one. It is never terminated: closing a socket does not
 /// wait, and nothing that a user holds can keep the process from ending.
 fn context() -> &'static zmq::Context {
-    static CONTEXT: OnceLock<zmq::Context> = OnceLock::new();
-    CONTEXT.get_or_init(|| {
+    static CONTEXT: PerProcess<zmq::Context> = PerProcess::new();
+    CONTEXT.get(|| {
         seed_routing_ids();
         zmq::Context::new()
     })

@@ -8,16 +8,19 @@ use std::task::{Context, Poll};
 use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc;
 
+use crate::fork::PerProcess;
+
 /// Number of connections that may wait to be accepted.
 const BACKLOG: usize = 1_024;
 /// Number of bytes that each direction of a connection holds.
 const PIPE_BYTES: usize = 256 * 1024;
 
-static BOUND: Mutex<Option<HashMap<String, mpsc::Sender<DuplexStream>>>> = Mutex::new(None);
+type Names = HashMap<String, mpsc::Sender<DuplexStream>>;
 
-fn bound() -> MutexGuard<'static, Option<HashMap<String, mpsc::Sender<DuplexStream>>>> {
+fn bound() -> MutexGuard<'static, Names> {
+    static BOUND: PerProcess<Mutex<Names>> = PerProcess::new();
     // Nothing panics while the lock is held but for lack of memory; the map is whole in any case.
-    BOUND.lock().unwrap_or_else(PoisonError::into_inner)
+    BOUND.get(Mutex::default).lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A name that a server has, until this is dropped.
@@ -34,8 +37,7 @@ impl InprocListener {
     /// Another server has it.
     pub(super) fn bind(name: &str) -> io::Result<Self> {
         let (sender, connections) = mpsc::channel(BACKLOG);
-        let mut bound = bound();
-        let names = bound.get_or_insert_default();
+        let mut names = bound();
         if names.contains_key(name) {
             return Err(io::Error::new(
                 io::ErrorKind::AddrInUse,
@@ -58,9 +60,7 @@ impl InprocListener {
 
 impl Drop for InprocListener {
     fn drop(&mut self) {
-        if let Some(names) = &mut *bound() {
-            names.remove(&self.name);
-        }
+        bound().remove(&self.name);
     }
 }
 
@@ -70,7 +70,7 @@ impl Drop for InprocListener {
 /// No server has it, or too many connections wait to be accepted.
 pub(super) fn connect(name: &str) -> io::Result<DuplexStream> {
     let refused = |why| io::Error::new(io::ErrorKind::ConnectionRefused, why);
-    let listener = bound().as_ref().and_then(|names| names.get(name).cloned());
+    let listener = bound().get(name).cloned();
     let listener = listener.ok_or_else(|| refused("no server of this process has the name"))?;
     let (own, other) = duplex(PIPE_BYTES);
     listener.try_send(other).map_err(|_| refused("too many connections wait to be accepted"))?;

@@ -16,6 +16,7 @@ use tokio::runtime::{Handle, Id};
 use tokio::sync::Notify;
 
 use super::outlet::Outlet;
+use crate::fork::PerProcess;
 use crate::holdup;
 use crate::sweep::SweepPace;
 
@@ -58,11 +59,12 @@ struct Probe {
     is_unanswered: AtomicBool,
 }
 
-static PULSE: Mutex<Pulse> = Mutex::new(Pulse { runtimes: Vec::new(), is_thread_running: false });
-
 fn pulse() -> MutexGuard<'static, Pulse> {
+    // A child has neither the thread nor the runtimes.
+    static PULSE: PerProcess<Mutex<Pulse>> = PerProcess::new();
+    let pulse = PULSE.get(|| Mutex::new(Pulse { runtimes: Vec::new(), is_thread_running: false }));
     // Nothing panics while the lock is held but for lack of memory; the lists are whole in any case.
-    PULSE.lock().unwrap_or_else(PoisonError::into_inner)
+    pulse.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Adds a connection, whose task is the one that calls. Must be called within a tokio runtime.

@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use zsvc::{Code, Outcome};
-use zsvc_faults::Signal;
 use zsvc_faults::faults::v1::LedgerClient;
+use zsvc_faults::{Process, Signal};
 
 use crate::support::{Served, client_with, played, run, until};
 
@@ -96,5 +96,17 @@ fn the_handlers_of_a_client_that_stands_still_are_dropped_and_it_is_told_when_it
         // The stream ends in an error, and the client exits with it instead of waiting forever.
         let status = client.ended().await.unwrap();
         assert_eq!(status.code(), Some(1), "{status}");
+    });
+}
+
+/// The program checks everything itself, in its children, too.
+#[test]
+fn a_child_of_a_process_can_use_nothing_of_its_parent_and_anything_of_its_own() {
+    run(async {
+        let folder = tempfile::tempdir().unwrap();
+        let folder = folder.path().to_str().expect("the path of a temporary folder is UTF-8");
+        let mut forking = Process::run(env!("CARGO_BIN_EXE_faults-fork"), &[folder]).unwrap();
+        forking.says("as before").await.unwrap();
+        assert!(forking.ended().await.unwrap().success());
     });
 }
