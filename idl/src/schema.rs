@@ -343,6 +343,32 @@ pub enum Builtin {
     Value,
 }
 
+impl Builtin {
+    /// Returns the keyword that names it.
+    #[must_use]
+    pub const fn keyword(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::U8 => "u8",
+            Self::U16 => "u16",
+            Self::U32 => "u32",
+            Self::U64 => "u64",
+            Self::I8 => "i8",
+            Self::I16 => "i16",
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::String => "string",
+            Self::Bytes => "bytes",
+            Self::Timestamp => "timestamp",
+            Self::Duration => "duration",
+            Self::Uuid => "uuid",
+            Self::Value => "value",
+        }
+    }
+}
+
 /// A value written in a file. Names of constants are already replaced by their values.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Literal {

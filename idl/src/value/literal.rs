@@ -158,7 +158,7 @@ fn integer(builtin: Builtin, value: i128, span: Span, report: &mut Report) -> Op
     if (least..=greatest).contains(&value) {
         return Some(Literal::Integer(value));
     }
-    let name = super::keyword(builtin);
+    let name = builtin.keyword();
     let diagnostic = Diagnostic::new(diagnostic::VALUE_RANGE, format!("{value} does not fit into `{name}`"))
         .at(span, "")
         .help(format!("`{name}` holds {least} to {greatest}"));

@@ -112,6 +112,9 @@ impl ServerBuilder {
     /// the outcome [`NotSent`](crate::Outcome::NotSent) and a [hint](crate::Status::retry_after) when to call again. A call whose
     /// deadline passes in the queue is not run. A stream counts as a call until it ends. No bound but
     /// [`max_calls`](Self::max_calls) by default; [`crate::middleware`] has bounds per method and per client.
+    ///
+    /// The calls of a client run in the order in which they came, and clients take turns. The last quarter of the queue is given
+    /// out as that of [`max_calls`](Self::max_calls) is.
     pub fn max_running(mut self, running: usize, queued: usize) -> Self {
         self.config.running = Some(MaxRunning { running: running.max(1), queued });
         self

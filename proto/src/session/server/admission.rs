@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use super::calls::CallKey;
 use super::session::State;
-use super::shared::NoRoom;
+use super::shares::NoRoom;
 use super::{DropReason, Methods, Session};
 use crate::codec::Body;
 use crate::metadata::Metadata;

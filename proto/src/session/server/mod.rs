@@ -30,6 +30,7 @@ mod methods;
 mod reading;
 mod session;
 mod shared;
+mod shares;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -43,3 +44,4 @@ pub use liveness::ListeningClock;
 pub use methods::{DuplicateMethod, Methods};
 pub use session::{Answer, Session};
 pub use shared::Shared;
+pub use shares::{NoRoom, Shares};

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -53,6 +54,8 @@ const BACKLOG: u32 = 1024;
 pub struct Proxy {
     endpoint: String,
     rules: watch::Sender<Rules>,
+    /// Number of bytes that clients were sent so far.
+    to_clients: Count,
     task: JoinHandle<()>,
 }
 
@@ -77,7 +80,9 @@ impl Proxy {
         let listener = socket.listen(BACKLOG)?;
         let endpoint = format!("tcp://{}", listener.local_addr()?);
         let (rules, seen) = watch::channel(Rules::default());
-        Ok(Self { endpoint, rules, task: tokio::spawn(accept(listener, server, seen)) })
+        let to_clients = Arc::new(watch::Sender::new(0));
+        let task = tokio::spawn(accept(listener, server, seen, Arc::clone(&to_clients)));
+        Ok(Self { endpoint, rules, to_clients, task })
     }
 
     /// Returns the endpoint for clients.
@@ -91,6 +96,14 @@ impl Proxy {
         self.rules.send_modify(change);
     }
 
+    /// Waits until clients were sent this many bytes more.
+    pub async fn carries(&self, bytes: u64) {
+        let mut changes = self.to_clients.subscribe();
+        let until = *changes.borrow() + bytes;
+        // The sender lives as long as this.
+        let _ = changes.wait_for(|sent| *sent >= until).await;
+    }
+
     /// Removes all faults. Connections that were cut or half-closed stay so.
     pub fn heal(&self) {
         self.set(|rules| *rules = Rules { cuts: rules.cuts, ..Rules::default() });
@@ -102,18 +115,21 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, rules: watch::Receiver<Rules>) {
+/// Counts the bytes that are written.
+type Count = Arc<watch::Sender<u64>>;
+
+async fn accept(listener: TcpListener, server: SocketAddr, rules: watch::Receiver<Rules>, to_clients: Count) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
         if !rules.borrow().refuses {
-            connections.spawn(carry(client, server, rules.clone()));
+            connections.spawn(carry(client, server, rules.clone(), Arc::clone(&to_clients)));
         }
     }
 }
 
 /// Forwards one connection until both sides have ended it, or it is cut.
-async fn carry(client: TcpStream, server: SocketAddr, rules: watch::Receiver<Rules>) {
+async fn carry(client: TcpStream, server: SocketAddr, rules: watch::Receiver<Rules>, to_clients: Count) {
     let cuts = rules.borrow().cuts;
     let Ok(server) = connect(server).await else { return };
     // Only the rules may delay bytes.
@@ -124,8 +140,8 @@ async fn carry(client: TcpStream, server: SocketAddr, rules: watch::Receiver<Rul
     let mut cut = rules.clone();
     tokio::select! {
         () = both(
-            pipe(from_client, to_server, rules.clone(), |rules| rules.to_server),
-            pipe(from_server, to_client, rules, |rules| rules.to_client),
+            pipe(from_client, to_server, rules.clone(), |rules| rules.to_server, None),
+            pipe(from_server, to_client, rules, |rules| rules.to_client, Some(to_clients)),
         ) => {}
         _ = cut.wait_for(|rules| rules.cuts != cuts) => {}
     }
@@ -157,9 +173,10 @@ async fn pipe(
     to: OwnedWriteHalf,
     rules: watch::Receiver<Rules>,
     line: fn(&Rules) -> LinkRules,
+    count: Option<Count>,
 ) {
     let (sender, receiver) = mpsc::channel(MAX_READS_IN_TRANSIT);
-    tokio::join!(read(from, sender, rules.clone(), line), write(to, receiver, rules, line));
+    tokio::join!(read(from, sender, rules.clone(), line), write(to, receiver, rules, line, count));
 }
 
 /// Reads from the sender until it ends, or the rules close its half.
@@ -202,6 +219,7 @@ async fn write(
     mut parcels: mpsc::Receiver<Packet>,
     rules: watch::Receiver<Rules>,
     line: fn(&Rules) -> LinkRules,
+    count: Option<Count>,
 ) {
     while let Some((at, mut bytes)) = parcels.recv().await {
         sleep_until(at).await;
@@ -211,6 +229,9 @@ async fn write(
             let now = bytes.split_to(bytes.len().min(most));
             if to.write_all(&now).await.is_err() {
                 return;
+            }
+            if let Some(count) = &count {
+                count.send_modify(|sent| *sent += now.len() as u64);
             }
             if rate.is_some() {
                 sleep(Duration::from_secs(1) / WRITES_PER_SECOND).await;

@@ -88,7 +88,7 @@ fn a_blocking_handler_may_block_on_a_call_of_another_handler() {
 }
 
 #[test]
-fn a_blocking_handler_whose_time_is_up_before_there_is_a_thread_does_not_run() {
+fn a_handler_whose_call_is_over_before_there_is_a_thread_does_not_run() {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.max_blocking_threads(1).enable_all().build().unwrap();
     let test = async {
@@ -102,6 +102,15 @@ fn a_blocking_handler_whose_time_is_up_before_there_is_a_thread_does_not_run() {
         server.journal.open("next");
         assert_eq!(probe.hold_apart("next").await.unwrap(), "next");
         assert_eq!(server.journal.count("late began"), 0);
+        // So it is where the server has found out that the method blocks.
+        assert!(!probe.meet("alone", 2).await.unwrap());
+        let second = tokio::spawn(probe.meet("second", 2));
+        server.journal.has("second met").await;
+        let status = probe.meet("later", 1).deadline(SOON).await.unwrap_err();
+        assert_eq!(status.code(), Code::DeadlineExceeded);
+        assert!(!second.await.unwrap().unwrap());
+        assert!(probe.meet("last", 1).await.unwrap());
+        assert_eq!(server.journal.count("later met"), 0);
     };
     runtime.block_on(async {
         tokio::time::timeout(Duration::from_secs(20), test).await.expect("the test hangs");

@@ -69,7 +69,7 @@ fn a_long_item_that_is_stuck_ends_its_call() {
         proxy.set(|rules| rules.to_client = SLOW);
         let mut items = ledger.watch(1, LONG).await.unwrap();
         let stuck = async {
-            tokio::time::sleep(Duration::from_secs(1)).await;
+            proxy.carries(u64::from(LONG) / 8).await;
             proxy.set(|rules| rules.to_client.swallows = true);
         };
         let (item, ()) = tokio::join!(items.next(), stuck);
