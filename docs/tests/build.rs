@@ -23,7 +23,7 @@ const BEFORE_EXAMPLE: &str = "\
 # #![allow(unused, deprecated)]
 # use std::time::Duration;
 # use futures_util::{stream, StreamExt as _};
-# use zsvc::{Cause, Channel, Code, Context, Dropped, Error, Outcome, Retry, Server, Sink, Status, Streaming};
+# use zsvc::{Cause, Channel, Code, Context, Dropped, Error, Outcome, ResponseMetadata, Retry, Server, Sink, Status, Streaming};
 # use zsvc_docs::climate::v1::*;
 # use zsvc_docs::market::v1::*;
 # use zsvc_docs::money::v1::Amount;

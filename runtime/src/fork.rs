@@ -8,7 +8,7 @@
 //!
 //! A child that is made by a bare system call, past the C library, is not noticed.
 
-// Only here and in `transport::libzmq`: the C library's call to be told of a fork, and a value that is dropped by hand.
+// Only here, in `allocator` and in `transport::libzmq`: the C library's call to be told of a fork, and a value that is dropped by hand.
 #![allow(unsafe_code)]
 
 use std::mem::ManuallyDrop;

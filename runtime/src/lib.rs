@@ -6,6 +6,7 @@
 //!
 //! The wire format is in the project's `docs/protocol.md`; the layout of this crate is in its `ARCHITECTURE.md`.
 
+mod allocator;
 mod call;
 mod channel;
 mod clock;
@@ -49,7 +50,7 @@ pub use connection::{ChannelCounters, ChannelDropped, ConnectionState, EndpointS
 pub use context::{CancelReason, Cancelled, Context, Draining, PeerId};
 pub use dispatch::Service;
 pub use engine::Engine;
-pub use metadata::{Metadata, MetadataValue};
+pub use metadata::{Metadata, MetadataValue, ResponseMetadata};
 pub use method::{Method, MethodKind, Overlap};
 pub use peer::{Counters, Dropped};
 pub use server::{ServeError, Server, ServerBuilder, shutdown_signal};

@@ -17,7 +17,7 @@ use super::upload::Upload;
 use crate::codec::{Body, Form};
 use crate::connection::{Connection, OverlapPermit};
 use crate::flow::{InboundStream, OutboundStream};
-use crate::metadata::MetadataValue;
+use crate::metadata::{MetadataValue, ResponseMetadata};
 use crate::middleware::{Around, ClientRequest};
 use crate::session::client::Streams;
 use crate::status::{CallError, Failure, Status};
@@ -57,6 +57,13 @@ macro_rules! options {
             /// Adds an entry to the metadata, which the handler reads from its [`crate::Context`].
             pub fn metadata(mut self, name: impl Into<String>, value: impl Into<MetadataValue>) -> Self {
                 self.$($pending).+.metadata(name, value);
+                self
+            }
+
+            /// Keeps what the server sends beside its answer or its stream in `response`, where it can be read while the call
+            /// runs, and after it, whether that has ended well or not. Without this, it is skipped. A one-way call has none.
+            pub fn response_metadata(mut self, response: &ResponseMetadata) -> Self {
+                self.$($pending).+.response_metadata(response);
                 self
             }
         }
@@ -155,7 +162,7 @@ struct Opening<'a> {
 
 impl LayeredCall for Opening<'_> {
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
-        self.call.begin_again(request.metadata)
+        self.call.begin_again(request)
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>> {
@@ -197,7 +204,10 @@ fn poll_open<E: CallError>(
     let reply = ready!(reply);
     *layer = Layer::None;
     call.give_up();
-    Poll::Ready(Err(reply.map_or_else(E::from_failure, |_| Status::internal("the call was not made").into())))
+    Poll::Ready(Err(match reply {
+        Err(failure) => E::from_failure(failure, call.max_body()),
+        Ok(_) => Status::internal("the call was not made").into(),
+    }))
 }
 
 impl<R, E: CallError> ServerStreamCall<R, E> {
@@ -329,7 +339,7 @@ impl Future for OneWayCall {
             None => ready!(this.sending.poll_sent(context)),
             Some(around) => {
                 let reply = ready!(poll_around(around, &mut this.sending, context));
-                reply.map(drop).map_err(Status::from_failure)
+                reply.map(drop).map_err(Status::of)
             }
         };
         this.layer = Layer::None;
@@ -363,7 +373,7 @@ impl OneWaySending {
         };
         let answer = ready!(ping.poll_reply(context));
         let method = self.call.method().name();
-        Poll::Ready(answer.map(drop).map_err(|failure| not_proved(method, &Status::from_failure(failure))))
+        Poll::Ready(answer.map(drop).map_err(|failure| not_proved(method, &Status::of(failure))))
     }
 }
 
@@ -383,7 +393,7 @@ fn not_proved(method: &str, why: &Status) -> Status {
 impl LayeredCall for OneWaySending {
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
         self.cancel();
-        self.call.begin_again(request.metadata)
+        self.call.begin_again(request)
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>> {

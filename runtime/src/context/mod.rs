@@ -19,9 +19,10 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, MetadataValue};
 use crate::method::Method;
 use crate::session::server::CallKey;
+use crate::status::{Cause, Status};
 
 /// What a handler knows of its call besides the parameters.
 pub struct Context {
@@ -90,6 +91,21 @@ impl Context {
         self.caller.address()
     }
 
+    /// Sends a name and a value beside the answer, or the stream, for callers that
+    /// [ask for them](crate::UnaryCall::response_metadata). They leave at once, so they arrive before an item that is sent later, and
+    /// also if the call fails. The last value of a name counts. What is sent once the call is over is dropped.
+    ///
+    /// # Errors
+    /// `resource_exhausted`: more than [`Metadata::MAX_ENTRIES`] or [`Metadata::MAX_BYTES`] were sent, earlier values of a name
+    /// included. `failed_precondition`: a one-way call has no answer.
+    pub fn send_metadata(
+        &self,
+        name: impl AsRef<str>,
+        value: impl Into<MetadataValue>,
+    ) -> Result<(), Status> {
+        send_metadata(Arc::clone(&self.caller), self.key, name.as_ref(), &value.into())
+    }
+
     /// Returns a signal that the call is over, with the reason, for tasks that the handler has spawned and for computations that
     /// do not wait. A handler that waits needs none: its future is dropped.
     #[must_use]
@@ -125,6 +141,21 @@ impl Context {
             CancelReason::Client
         }
     }
+}
+
+/// Sends a name and a value beside the answer of a call.
+pub(crate) fn send_metadata(
+    caller: Arc<dyn Caller>,
+    key: Option<CallKey>,
+    name: &str,
+    value: &MetadataValue,
+) -> Result<(), Status> {
+    let Some(key) = key else {
+        let what = format!("a one-way call has no answer, beside which `{name}` could be sent");
+        return Err(Status::failed_precondition(what));
+    };
+    let sent = caller.send_metadata(key, name, value);
+    sent.map_err(|what| Status::resource_exhausted(what).caused_by(Cause::TooLarge))
 }
 
 impl Drop for Context {

@@ -13,7 +13,7 @@ use super::caught::{Caught, Panicked};
 use super::response::{Direction, Reply, Response, Traffic};
 use crate::context::PeerId;
 use crate::dispatch::{HandlerLayer, Handling, Incoming, Service};
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, MetadataValue};
 use crate::method::{Method, MethodKind};
 use crate::session::server::Answer;
 use crate::status::{Cause, Failure, Outcome, Status};
@@ -72,6 +72,19 @@ impl ServerRequest {
     /// nothing; a middleware that vouches for an entry sets it in any case.
     pub fn metadata_mut(&mut self) -> &mut Metadata {
         self.incoming.metadata_mut()
+    }
+
+    /// Sends a name and a value beside the answer, or the stream: see [`Context::send_metadata`](crate::Context::send_metadata).
+    ///
+    /// # Errors
+    /// `resource_exhausted`: more were sent than may be, by the handler and all middleware together. `failed_precondition`: a
+    /// one-way call has no answer.
+    pub fn send_metadata(
+        &self,
+        name: impl AsRef<str>,
+        value: impl Into<MetadataValue>,
+    ) -> Result<(), Status> {
+        self.incoming.send_metadata(name.as_ref(), &value.into())
     }
 
     /// Returns the caller's identity: the same for every call over one connection.

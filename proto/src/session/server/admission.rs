@@ -223,7 +223,7 @@ impl<C> State<C> {
             let what = format!("the call has {length} bytes of parameters, and the server takes up to {max}");
             return Err(Status::resource_exhausted(what).caused_by(Cause::TooLarge));
         }
-        match record.metadata.excess() {
+        match record.metadata.excess("the call") {
             Some(what) => Err(Status::resource_exhausted(what).caused_by(Cause::TooLarge)),
             None => Ok(target),
         }

@@ -1,6 +1,5 @@
-//! [`Session`]: one client as its server sees it: its calls in flight, and what it is to be sent.
-//!
-//! How calls are taken is in `admission`, what records mean in `reading`, and what streams write in `streams`.
+//! [`Session`]: one client as its server sees it: its calls in flight, and what it is to be sent. How calls are taken is in
+//! `admission`, what records mean in `reading`, and what streams write in `streams`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,8 +14,7 @@ use crate::flow::PendingStreams;
 use crate::status::{Cause, Failure, Status};
 use crate::wire::{self, Message, Outbox, RecordBuilder};
 
-/// One client of a server. `C` is what the application keeps with each call: the runtime its task, a router the call
-/// that it makes in turn.
+/// One client of a server. `C` is what the application keeps with a call: the runtime its task, a router the call made in turn.
 ///
 /// Invariant: **a call is answered only by the code that takes it out of the table of calls in flight.** A reply, a deadline, a
 /// cancellation and a panic may come at the same time; one of them wins.
@@ -37,13 +35,15 @@ pub(super) struct State<C> {
     pub(super) calls: Calls<C>,
     /// Number of one-way calls in flight.
     pub(super) one_way: usize,
-    /// Whether the client can't be reached any more: nothing is queued for it.
+    /// Whether the client can't be reached: nothing is queued for it.
     is_gone: bool,
-    /// Size in bytes of what [`Session::shed`] has left in the outbox.
+    /// Bytes that [`Session::shed`] has left in the outbox.
     notice: usize,
-    /// Number of bytes in the outbox that are counted among what waits for all clients.
+    /// Bytes in the outbox that are counted among what waits for all clients.
     counted: usize,
     pub(super) liveness: Liveness,
+    /// Number of records of the present message that were answered though they belong to no call and no known kind.
+    pub(super) answered_unknown: u32,
     pub(super) effects: Effects<C>,
 }
 
@@ -75,6 +75,7 @@ impl<C> Session<C> {
                 notice: 0,
                 counted: 0,
                 liveness: Liveness::default(),
+                answered_unknown: 0,
                 effects: Effects::default(),
             },
         }

@@ -108,6 +108,7 @@ impl v1::Probe for Probe {
     }
 
     async fn look(&self, context: &Context) -> Result<Seen, Status> {
+        send_back(context, "back-")?;
         let (mut texts, mut blobs) = (BTreeMap::new(), BTreeMap::new());
         for (name, value) in context.metadata().iter() {
             match value {
@@ -157,7 +158,8 @@ impl v1::Probe for Probe {
         panic!("as the test asks for")
     }
 
-    async fn refuse(&self, _: &Context, why: Option<String>) -> Result<u32, Error<Refused>> {
+    async fn refuse(&self, context: &Context, why: Option<String>) -> Result<u32, Error<Refused>> {
+        send_back(context, "back-")?;
         Err(why.map_or(Refused::Flatly, |why| Refused::Because { why }).into())
     }
 
@@ -254,11 +256,12 @@ impl v1::Probe for Probe {
         Ok(chest.level)
     }
 
-    async fn count(&self, _: &Context, to: u64, out: Sink<u64>) -> Result<(), Status> {
+    async fn count(&self, context: &Context, to: u64, out: Sink<u64>) -> Result<(), Status> {
+        send_back(context, "back-")?;
         for number in 0..to {
             out.send(number).await?;
         }
-        Ok(())
+        send_back(context, "last-")
     }
 
     async fn pour(
@@ -404,7 +407,10 @@ impl v1::Probe for Probe {
         Ok(())
     }
 
-    async fn note(&self, _: &Context, text: String) {
+    async fn note(&self, context: &Context, text: String) {
+        if let Err(why) = send_back(context, "back-") {
+            self.journal.write(why.to_string());
+        }
         self.journal.write(text);
     }
 
@@ -425,4 +431,10 @@ impl v1::Probe for Probe {
         self.watch(context, &name);
         self.hold_up(name).await;
     }
+}
+
+/// Sends the entries of the caller's metadata back whose names begin with a prefix.
+fn send_back(context: &Context, prefix: &str) -> Result<(), Status> {
+    let mut asked = context.metadata().iter().filter(|(name, _)| name.starts_with(prefix));
+    asked.try_for_each(|(name, value)| context.send_metadata(name, value.clone()))
 }

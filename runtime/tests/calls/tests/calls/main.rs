@@ -28,6 +28,7 @@ mod outcomes;
 mod overlap;
 mod raw;
 mod relay;
+mod response_metadata;
 mod retries;
 mod runtimes;
 mod scripted;

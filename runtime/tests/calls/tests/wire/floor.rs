@@ -12,7 +12,8 @@ use zsvc_calls::shapes::v1::{Shape, Shapes};
 ///
 /// - `NOPE` is unknown, trading of `HALT` is halted;
 /// - `SLOW` is never answered, and a stream of `FOREVER` never ends;
-/// - `META` is traded at the venue that the metadata entry `tenant` names.
+/// - `META` is traded at the venue that the metadata entry `tenant` names;
+/// - the venue of `BESIDE` is sent beside the trade.
 pub(crate) struct Floor {
     /// Receives the texts of notes.
     pub(crate) notes: Sender<String>,
@@ -40,6 +41,10 @@ async fn traded(context: &Context, symbol: &str) -> Result<Trade, Error<TapeErro
         "META" => {
             let venue = context.metadata().text("tenant").map(str::to_owned);
             Ok(Trade { venue, ..trade(symbol) })
+        }
+        "BESIDE" => {
+            context.send_metadata("venue", "7")?;
+            Ok(trade(symbol))
         }
         _ => Ok(trade(symbol)),
     }

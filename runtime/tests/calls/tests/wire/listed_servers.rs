@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use zsvc::{Cause, Channel, Code, Error, Outcome, ServerBuilder, Status};
+use zsvc::{Cause, Channel, Code, Error, Outcome, ResponseMetadata, ServerBuilder, Status};
 use zsvc_calls::market::v1::{TapeClient, TapeError};
 use zsvc_calls::money::v1::Amount;
 
@@ -27,6 +27,7 @@ pub(crate) const NAMES: &[&str] = &[
     "pong",
     "reply",
     "reply-with-attachments",
+    "response-metadata",
 ];
 
 /// Runs a client whose first call is answered with the listing.
@@ -73,6 +74,23 @@ fn details_are_taken_and_written_as_listed() {
         assert_eq!(error.detail::<Amount>(), Some(trade("ACME").price));
     });
     written("error-with-details", |dealer| dealer.say(&[call(1, "import", &record!["poor"])]));
+}
+
+#[test]
+fn response_metadata_is_taken_and_written_as_listed() {
+    against(
+        |endpoint| async move {
+            let beside = ResponseMetadata::new();
+            let last = silent_client(endpoint).last("BESIDE").response_metadata(&beside).await;
+            assert_eq!((last, beside.text("venue").as_deref()), (Ok(trade("ACME")), Some("7")));
+        },
+        |router| {
+            router.next_call();
+            router.send(bytes("response-metadata"));
+            router.send(bytes("reply"));
+        },
+    );
+    written("response-metadata", |dealer| dealer.say(&[call(1, "last", &record!["BESIDE"])]));
 }
 
 #[test]
