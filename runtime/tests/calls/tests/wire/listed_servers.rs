@@ -285,7 +285,8 @@ fn a_silent_client_is_told_that_it_was_dropped() {
 /// As the document describes for clients behind a device: a connection may outlive its server.
 #[test]
 fn a_client_that_answers_pings_keeps_its_calls() {
-    let server = Serving::with(|server| server.peer_timeout(Duration::from_millis(300)));
+    // Two thirds of it are for the answer.
+    let server = Serving::with(|server| server.peer_timeout(Duration::from_secs(3)));
     let mut dealer = Dealer::connect(&server.endpoint);
     dealer.say(&[call(1, "last", &record!["SLOW"])]);
     for _ in 0..4 {
