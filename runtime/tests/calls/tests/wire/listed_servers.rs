@@ -46,9 +46,12 @@ fn failed(code: Code, message: &str, outcome: Outcome) -> Status {
 
 #[test]
 fn replies_are_taken() {
-    answered("reply", |tape| async move { assert_eq!(tape.last("ACME").await, Ok(trade("ACME"))) });
+    answered(
+        "reply",
+        |tape| async move { assert_eq!(tape.last("ACME").no_deadline().await, Ok(trade("ACME"))) },
+    );
     answered("reply-with-attachments", |tape| async move {
-        assert_eq!(tape.last("ACME").await, Ok(trade("ACME")));
+        assert_eq!(tape.last("ACME").no_deadline().await, Ok(trade("ACME")));
     });
     answered("empty-reply", |tape| async move { assert_eq!(tape.ping().await, Ok(())) });
 }
@@ -60,7 +63,7 @@ fn errors_are_taken() {
         assert_eq!(error, failed(Code::NotFound, "no such account", Outcome::Executed));
     });
     answered("declared-error", |tape| async move {
-        let error = tape.last("NOPE").await.expect_err("there is no such symbol");
+        let error = tape.last("NOPE").no_deadline().await.expect_err("there is no such symbol");
         assert_eq!(error, Error::Declared(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() }));
     });
 }
@@ -80,7 +83,7 @@ fn hints_and_causes_are_taken() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
-            let (_, full) = tokio::join!(tape.last("ACME"), tape.ping().no_retry());
+            let (_, full) = tokio::join!(tape.last("ACME").no_deadline(), tape.ping().no_retry());
             let status = full.expect_err("the server is full");
             assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::NotSent));
             assert_eq!(status.retry_after(), Some(Duration::from_millis(100)));
@@ -100,7 +103,7 @@ fn an_error_of_a_batch_ends_every_call() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
-            let (one, other) = tokio::join!(tape.last("ACME"), tape.ping());
+            let (one, other) = tokio::join!(tape.last("ACME").no_deadline(), tape.ping());
             let status = failed(Code::InvalidArgument, "oops!", Outcome::MaybeExecuted);
             assert_eq!((one, other), (Err(Error::Status(status.clone())), Err(status)));
         },
@@ -167,7 +170,7 @@ fn pongs_end_pings() {
 fn pings_are_answered() {
     against(
         |endpoint| async move {
-            drop(silent_client(endpoint).last("ACME").await.expect("the call is answered"));
+            drop(silent_client(endpoint).last("ACME").no_deadline().await.expect("the call is answered"));
         },
         |router| {
             router.next_call();
@@ -183,7 +186,11 @@ fn a_server_that_drains_gets_no_new_calls() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
-            assert_eq!(tape.last("ACME").await, Ok(trade("ACME")), "a call in flight is answered");
+            assert_eq!(
+                tape.last("ACME").no_deadline().await,
+                Ok(trade("ACME")),
+                "a call in flight is answered"
+            );
             let Err(Error::Status(status)) = tape.last("ACME").await else {
                 panic!("the server accepts no calls")
             };

@@ -149,9 +149,9 @@ fn of_python<C: Future<Output = ()>>(client: impl FnOnce(TapeClient) -> C) -> Sc
 #[test]
 fn a_python_server_answers_calls() {
     of_python(|tape| async move {
-        assert_eq!(tape.last("ACME").await, Ok(trade("ACME")));
+        assert_eq!(tape.last("ACME").no_deadline().await, Ok(trade("ACME")));
         assert_eq!(tape.ping().await, Ok(()));
-        let error = tape.last("NOPE").await.expect_err("there is no such symbol");
+        let error = tape.last("NOPE").no_deadline().await.expect_err("there is no such symbol");
         assert_eq!(error, Error::Declared(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() }));
         let within = Duration::from_secs(1);
         let Err(Error::Status(status)) = tape.last("SLOW").deadline(within).await else {
