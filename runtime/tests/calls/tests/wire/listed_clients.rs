@@ -81,8 +81,16 @@ fn attachments_are_inserted_into_bodies() {
 #[test]
 fn a_deadline_ends_its_call() {
     served(|_, dealer| {
-        dealer.send(bytes("call-with-deadline"));
-        assert_eq!(dealer.next().error(), (2, 4, 1));
+        let not_begun = (2, 4, 0);
+        let error = loop {
+            dealer.send(bytes("call-with-deadline"));
+            match dealer.next().error() {
+                // The server was held up for longer than the deadline before it came to the call.
+                error if error == not_begun => {}
+                error => break error,
+            }
+        };
+        assert_eq!(error, (2, 4, 1));
     });
 }
 
@@ -319,7 +327,7 @@ fn pings_and_pongs_are_written_as_listed() {
     written("ping", |channel| async move { drop(channel.connect().await) }, |_| {});
     written(
         "pong-of-a-client",
-        |channel| async move { drop(silent(channel).last("ACME").await) },
+        |channel| async move { drop(silent(channel).last("ACME").no_deadline().await) },
         |router| {
             router.next_call();
             router.send(bytes("ping-of-a-server"));
