@@ -12,28 +12,6 @@ use crate::listings::{bytes, frames, names};
 use crate::raw::{Dealer, Record, Router, call, call_with_credit, kind, record, records, slices};
 use crate::rig::{Serving, against, assert_no_panics};
 
-/// The listings that are tested here.
-pub(crate) const NAMES: &[&str] = &[
-    "call",
-    "call-by-name",
-    "call-with-attachments",
-    "call-with-deadline",
-    "call-with-everything",
-    "call-without-parameters",
-    "cancel",
-    "credit-of-a-client",
-    "items-of-a-client",
-    "items-with-attachments",
-    "more-elements",
-    "one-way-call",
-    "ping",
-    "pong-of-a-client",
-    "query",
-    "skipped-kind",
-    "unknown-kind",
-    "wrong-version",
-];
-
 /// Runs `check` with a server and a bare client of it.
 fn served(check: impl FnOnce(&Serving, &mut Dealer)) {
     let server = Serving::start();

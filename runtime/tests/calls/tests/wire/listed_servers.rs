@@ -12,23 +12,6 @@ use crate::listings::{bytes, frames, names};
 use crate::raw::{Dealer, Record, call, call_with_credit, kind, record, records, slices};
 use crate::rig::{Serving, TIMEOUT, against, assert_no_panics, silent_client, waits};
 
-/// The listings that are tested here.
-pub(crate) const NAMES: &[&str] = &[
-    "batch-error",
-    "credit",
-    "declared-error",
-    "empty-reply",
-    "error",
-    "error-of-a-full-server",
-    "error-with-details",
-    "going-away",
-    "items",
-    "ping-of-a-server",
-    "pong",
-    "reply",
-    "reply-with-attachments",
-];
-
 /// Runs a client whose first call is answered with the listing.
 fn answered<C: Future<Output = ()>>(name: &str, client: impl FnOnce(TapeClient) -> C + Send) {
     against(
@@ -206,12 +189,12 @@ fn a_server_that_drains_gets_no_new_calls() {
 
 /// Makes a server answer, and looks for the listing among the records it sends.
 fn written(name: &str, ask: impl FnOnce(&mut Dealer)) {
-    written_by(|server| server, name, ask);
+    written_by(name, |server| server, ask);
 }
 
 fn written_by(
-    configure: impl FnOnce(ServerBuilder) -> ServerBuilder,
     name: &str,
+    configure: impl FnOnce(ServerBuilder) -> ServerBuilder,
     ask: impl FnOnce(&mut Dealer),
 ) {
     assert_eq!(names("server").get(name), Some(&true), "`{name}` is marked as exact");
@@ -241,8 +224,8 @@ fn answers_are_written_as_listed() {
     written("error", |dealer| dealer.say(&[call(1, "import", &record!["nobody"])]));
     written("declared-error", |dealer| dealer.say(&[call(1, "last", &record!["NOPE"])]));
     written_by(
-        |server| server.max_calls(1),
         "error-of-a-full-server",
+        |server| server.max_calls(1),
         |dealer| dealer.say(&[call(1, "last", &record!["SLOW"]), call(2, "ping", &record![])]),
     );
 }
@@ -259,8 +242,8 @@ fn streams_are_written_as_listed() {
 fn pings_are_written_as_listed() {
     let brief = Duration::from_millis(300);
     written_by(
-        |server| server.peer_timeout(brief),
         "ping-of-a-server",
+        |server| server.peer_timeout(brief),
         |dealer| dealer.say(&[call(1, "last", &record!["SLOW"])]),
     );
 }
