@@ -31,24 +31,27 @@ struct Told {
 }
 
 impl Told {
-    /// Checks an error against its row.
+    /// Checks an error against its row: its numbers, and whether it is about one call.
     fn check(&mut self, what: &str, error: &Record) {
         let at = self.rows.iter().position(|(row, _)| row == what);
         let (_, expected) = self.rows.remove(at.unwrap_or_else(|| panic!("the document has `{what}` once")));
         assert_eq!(error.numbers(), expected, "{what}: {error:?}");
+        assert_eq!(error.id() == 0, what.ends_with("; id 0"), "{what}: {error:?}");
     }
 
-    /// Starts a server, has a client do something, and checks the next error.
+    /// Starts a server, has a client do something, and checks the next error. Returns its message.
     fn by(
         &mut self,
         what: &str,
         set: impl FnOnce(ServerBuilder) -> ServerBuilder,
         ask: impl FnOnce(&mut Dealer),
-    ) {
+    ) -> String {
         let server = Serving::with(set).lossy();
         let mut dealer = Dealer::connect(&server.endpoint);
         ask(&mut dealer);
-        self.check(what, &dealer.error());
+        let error = dealer.error();
+        self.check(what, &error);
+        error.message().to_owned()
     }
 }
 
@@ -79,6 +82,7 @@ fn every_error_that_a_server_makes_is_as_the_document_says() {
     before::batches(&mut told);
     before::admission(&mut told);
     before::turns(&mut told);
+    before::middleware(&mut told);
     before::parameters(&mut told);
     after::calls(&mut told);
     after::clients(&mut told);

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rmpv::Value;
 use zsvc::Dropped;
+use zsvc::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest};
 
 use super::before::long_answers;
 use super::{Told, echo, same, slow};
@@ -23,16 +24,35 @@ pub(super) fn calls(told: &mut Told) {
         let items = || Value::Binary(vec![0xc0; 300_000]);
         dealer.say(&[record![kind::ITEMS, 1, items()], record![kind::ITEMS, 1, items()]]);
     });
-    let mut server = Serving::with(|server| server.grace(Duration::from_millis(1)));
+    let mut server = Serving::with(|server| server.max_running(1, 1).grace(Duration::from_millis(1)));
     let mut dealer = Dealer::connect(&server.endpoint);
-    dealer.say(&[slow(1)]);
+    dealer.say(&[slow(1), slow(2)]);
     dealer.sync();
     server.stop();
-    told.check("the server stops, and its grace time is over", &dealer.error());
+    let mut ends = [dealer.error(), dealer.error()];
+    ends.sort_by_key(crate::raw::Record::id);
+    told.check("the server stops, and its grace time is over", &ends[0]);
+    told.check("the server stops, and its grace time is over before the call's turn", &ends[1]);
     told.by("the handler panics", same, |dealer| dealer.say(&[call(1, "last", &record!["PANIC"])]));
     told.by("the server drops the handler", same, |dealer| {
         dealer.say(&[call(1, "last", &record!["BOMB"])]);
     });
+    told.by(
+        "a middleware panics once the handler has ended",
+        |server| server.middleware(ClumsyAfter),
+        |dealer| dealer.say(&[call(1, "last", &record!["ACME"])]),
+    );
+}
+
+/// Panics once a handler has ended.
+struct ClumsyAfter;
+
+impl ServerMiddleware for ClumsyAfter {
+    async fn handle(&self, request: ServerRequest, next: ServerNext<'_>) -> Response {
+        let _ = next.run(request).await;
+        // Without the hook, which counts the panics that no test has asked for.
+        std::panic::resume_unwind(Box::new("as the test asks for"))
+    }
 }
 
 /// Clients that show no sign of life, or do not read.

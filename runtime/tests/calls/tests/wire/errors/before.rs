@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rmpv::Value;
 use zsvc::ServerBuilder;
+use zsvc::middleware::{ConcurrencyLimit, Response, ServerMiddleware, ServerNext, ServerRequest};
 
 use super::{Told, echo, last_with, same, slow};
 use crate::raw::{Dealer, batch, call, kind, packed, record, slices, tape};
@@ -13,11 +14,23 @@ use crate::rig::Serving;
 pub(super) fn messages(told: &mut Told) {
     let small = |server: ServerBuilder| server.max_message_size(1_000);
     let (body, places) = (|| Value::Binary(Vec::new()), |number| Value::Array(vec![0.into(); number]));
-    let nil = || Value::Nil;
-    let call = record![kind::CALL, 1, tape("last"), body(), nil(), nil(), nil(), places(4)];
+    let call = |id: u64| {
+        let nil = || Value::Nil;
+        record![kind::CALL, id, tape("last"), body(), nil(), nil(), nil(), places(4)]
+    };
     // Far more bytes than a message may have, in frames none of which is too large.
-    told.by("a message that is [too large](#messages-that-are-too-large)", small, |dealer| {
-        attached(dealer, 4, 200_000, call);
+    told.by("the message of a call that is [too large](#messages-that-are-too-large)", small, |dealer| {
+        attached(dealer, 4, 200_000, call(1));
+    });
+    told.by("the message of items that is too large", small, |dealer| {
+        dealer.say(&[crate::raw::call(1, "import", &record!["deaf"])]);
+        attached(dealer, 4, 200_000, record![kind::ITEMS, 1, body(), places(4)]);
+    });
+    told.by("any other message that is too large; id 0", small, |dealer| {
+        attached(dealer, 4, 200_000, call(0));
+    });
+    told.by("hundreds of attachments; id 0", same, |dealer| {
+        attached(dealer, 600, 1, record![kind::ITEMS, 1, body(), places(600)]);
     });
 }
 
@@ -36,11 +49,14 @@ pub(super) fn batches(told: &mut Told) {
         dealer.say(&[record![kind::QUERY, 1]]);
     });
     told.by("an unknown kind below 64", same, |dealer| dealer.say(&[record![12, 1]]));
+    told.by("more than 65,536 records in a batch; id 0", same, |dealer| {
+        dealer.say(&vec![record![kind::CANCEL, 1]; 65_537]);
+    });
 }
 
 /// Whether there is room for a call, and whether it may be made.
 pub(super) fn admission(told: &mut Told) {
-    told.by("a call with the id 0", same, |dealer| {
+    told.by("a call with the id 0; id 0", same, |dealer| {
         dealer.say(&[call(0, "last", &record!["ACME"])]);
     });
     told.by(
@@ -59,6 +75,12 @@ pub(super) fn admission(told: &mut Told) {
         |server| server.max_calls(1),
         |dealer| dealer.say(&[slow(1), slow(2)]),
     );
+    let message = told.by(
+        "as many calls of the client are in flight as [its share](#shares)",
+        |server| server.max_calls(8),
+        |dealer| dealer.say(&(1..=7).map(slow).collect::<Vec<_>>()),
+    );
+    assert!(message.contains("past its share"), "{message}");
     told.by("no such service or method", same, |dealer| dealer.say(&[call(1, "lost", &record![])]));
     told.by("a method by the wrong kind of call record", same, |dealer| {
         dealer.say(&[call(1, "note", &record!["lunch"])]);
@@ -97,6 +119,12 @@ pub(super) fn turns(told: &mut Told) {
         |server| server.max_running(1, 1),
         |dealer| dealer.say(&[slow(1), slow(2), slow(3)]),
     );
+    let message = told.by(
+        "as many calls of the client wait to run as its share",
+        |server| server.max_running(1, 8),
+        |dealer| dealer.say(&(1..=8).map(slow).collect::<Vec<_>>()),
+    );
+    assert!(message.contains("past its share"), "{message}");
     let late = "the deadline passes before the call's turn, which is told by the time that the turn comes";
     told.check(late, &late_before_its_turn());
 }
@@ -128,6 +156,30 @@ fn late_before_its_turn() -> crate::raw::Record {
     }
 }
 
+/// Keeps a call from its handler by a panic.
+struct Clumsy;
+
+impl ServerMiddleware for Clumsy {
+    async fn handle(&self, _: ServerRequest, _: ServerNext<'_>) -> Response {
+        // Without the hook, which counts the panics that no test has asked for.
+        std::panic::resume_unwind(Box::new("as the test asks for"))
+    }
+}
+
+/// What surrounds the handlers.
+pub(super) fn middleware(told: &mut Told) {
+    told.by(
+        "as many calls run, or have been made of late, as a middleware of the project allows",
+        |server| server.middleware(ConcurrencyLimit::all(1)),
+        |dealer| dealer.say(&[slow(1), slow(2)]),
+    );
+    told.by(
+        "a middleware panics before the handler has begun",
+        |server| server.middleware(Clumsy),
+        |dealer| dealer.say(&[call(1, "last", &record!["ACME"])]),
+    );
+}
+
 /// What is wrong with parameters.
 pub(super) fn parameters(told: &mut Told) {
     told.by("parameters that can't be read, or break a bound", same, |dealer| {
@@ -137,4 +189,9 @@ pub(super) fn parameters(told: &mut Told) {
         let deep = (0..200).fold(Value::Nil, |inner, _| record![inner]);
         dealer.say(&[echo(&record![12, deep])]);
     });
+    told.by(
+        "parameters whose values take [too much memory](#memory-of-values)",
+        |server| server.max_message_size(16 << 10),
+        |dealer| dealer.say(&[echo(&record![12, Value::Array(vec![Value::Nil; 10_000])])]),
+    );
 }
