@@ -50,6 +50,8 @@ pub(super) fn batches(told: &mut Told) {
     });
     told.by("an unknown kind below 64", same, |dealer| dealer.say(&[record![12, 1]]));
     told.by("more than 65,536 records in a batch; id 0", same, |dealer| {
+        dealer.say(&vec![record![kind::CANCEL, 1]; 65_536]);
+        assert_eq!(dealer.sync().len(), 0, "as many as one may have");
         dealer.say(&vec![record![kind::CANCEL, 1]; 65_537]);
     });
 }
