@@ -116,11 +116,11 @@ impl<C: Default> Session<C> {
 
     /// At the end of a turn: cuts a batch that has too many records, and lets go of one that is done.
     fn check_records(&mut self) {
-        if self.records_read >= MAX_RECORDS {
+        if self.reading.as_ref().is_some_and(|reading| reading.at >= reading.batch.bytes().len()) {
+            self.drop_reading();
+        } else if self.records_read >= MAX_RECORDS {
             self.drop_reading();
             self.state.too_many_records();
-        } else if self.reading.as_ref().is_some_and(|reading| reading.at >= reading.batch.bytes().len()) {
-            self.drop_reading();
         }
     }
 

@@ -74,18 +74,23 @@ impl Probe {
     }
 }
 
-/// Time for which a handler blocks its thread in vain.
-const MAX_BLOCKED: Duration = Duration::from_millis(500);
+/// Time for which a handler blocks its thread at least, if it does so in vain: longer than the server trusts a method with its thread.
+const BLOCKED_IN_VAIN: Duration = Duration::from_millis(200);
+/// Time after which a handler that blocks its thread gives up. A test that waits for it has failed by then, or will.
+const MAX_BLOCKED: Duration = Duration::from_secs(15);
 
 impl Probe {
-    /// Blocks the thread until a number of handlers do so. Returns whether they were as many.
+    /// Blocks the thread until a number of handlers do so, or the gate is open. Returns whether they were as many.
     fn meet_others(&self, name: &str, handlers: u8) -> bool {
         let line = format!("{name} met");
         self.journal.write(&line);
-        let until = Instant::now() + MAX_BLOCKED;
-        while Instant::now() < until {
+        let began = Instant::now();
+        while began.elapsed() < MAX_BLOCKED {
             if self.journal.count(&line) >= usize::from(handlers) {
                 return true;
+            }
+            if self.journal.is_open(name) && began.elapsed() > BLOCKED_IN_VAIN {
+                return false;
             }
             std::thread::sleep(Duration::from_millis(1));
         }

@@ -14,6 +14,7 @@ mod endpoints;
 mod engines;
 mod evolution;
 mod flow;
+mod hanging;
 mod kinds;
 mod limits;
 mod liveness;

@@ -271,7 +271,9 @@ fn a_message_may_have_a_route_of_limited_size() {
 
 #[test]
 fn many_routes_are_many_clients() {
-    attacked(|_, attacker| {
+    // The last of them are told long after the first.
+    let patient = Serving::with(|server| server.peer_timeout(std::time::Duration::from_hours(1)));
+    attacked_with(&patient, |_, attacker| {
         let ping = batch(&[record![kind::PING, 5]]);
         for route in 0..20_000_u32 {
             attacker.send_frames(&[&route.to_be_bytes(), &ping]);

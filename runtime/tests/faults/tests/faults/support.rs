@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use zsvc::{Channel, ChannelBuilder, Status};
+use zsvc_calls::Watchdog;
 use zsvc_faults::faults::v1::{Condition, LedgerClient};
 use zsvc_faults::{Book, Process, Signal};
 
@@ -13,6 +14,7 @@ const TEST_TIMEOUT: Duration = Duration::from_secs(50);
 
 /// Runs a test on several threads.
 pub(crate) fn run<F: Future>(test: F) -> F::Output {
+    let _watchdog = Watchdog::of_this_test(2 * TEST_TIMEOUT);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()
