@@ -10,7 +10,6 @@
 mod dealer;
 mod endpoint;
 mod monitor;
-mod names;
 mod out_frame;
 mod router;
 mod stall;
