@@ -61,8 +61,11 @@ impl ServerBuilder {
     }
 
     /// Adds an endpoint to listen at: `tcp://127.0.0.1:7100`, `tcp://[::1]:7100`, `tcp://*:7100`, `tcp://127.0.0.1:*` for any
-    /// free port, `tcp://localhost:7100`, `tcp://eth0:7100` for the first address of a network interface of Unix,
+    /// free port, `tcp://localhost:7100`, `tcp://eth0:7100` for a network interface of Unix,
     /// `ipc:///run/tape.sock`, `ipc://@tape` for an abstract name of Linux, `inproc://tape`. May be called several times.
+    ///
+    /// A name may have several addresses. The server listens at the first that this machine has. If that one is taken,
+    /// [`listen`](Self::listen) fails: clients connect to all of them, so servers at two would share them.
     ///
     /// The file of a Unix socket goes with its server. A file that a server has left behind is taken over; where a server listens,
     /// or where a file is no socket, [`listen`](Self::listen) fails. Clients of an `inproc` endpoint are channels of
