@@ -210,8 +210,11 @@ impl ServerBuilder {
     /// Binds the endpoints. Clients may connect from then on, and are answered once the server serves. Must be called
     /// within a tokio runtime, in which the server then runs.
     ///
+    /// Blocks its thread while the system looks a name up, as that of `tcp://tape.example:7100`, which may take as long as a name
+    /// server does not answer; and up to a second in all while other servers take over files of sockets in the same folder.
+    ///
     /// # Errors
-    /// There is no endpoint, no runtime, one can't be bound, or two services have a method of the same name.
+    /// There is no endpoint, no runtime, one can't be bound, two services have a method of the same name, or the engine can't be used.
     pub fn listen(self) -> Result<Server, ServeError> {
         if self.endpoints.is_empty() {
             return Err(ServeError::NoEndpoint);
@@ -232,7 +235,7 @@ impl ServerBuilder {
         Ok(core.with_middleware(self.middleware))
     }
 
-    /// Binds and serves. See [`Server::serve_until`].
+    /// Binds and serves. See [`Server::serve_until`]. Its first poll blocks where [`listen`](Self::listen) does.
     ///
     /// # Errors
     /// As for [`ServerBuilder::listen`] and [`Server::serve_until`].
@@ -240,7 +243,7 @@ impl ServerBuilder {
         self.listen()?.serve_until(stop).await
     }
 
-    /// Binds and serves. See [`Server::serve`].
+    /// Binds and serves. See [`Server::serve`]. Its first poll blocks where [`listen`](Self::listen) does.
     ///
     /// # Errors
     /// As for [`ServerBuilder::listen`] and [`Server::serve`].

@@ -4,6 +4,7 @@ use std::io;
 #[cfg(unix)]
 use std::net::IpAddr;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -11,6 +12,14 @@ use super::address::Host;
 
 /// Number of connections that may wait to be accepted: thousands of clients may connect at once.
 pub(super) const BACKLOG: u32 = 4_096;
+
+/// Time that a server may wait, for all of its endpoints together, for others that begin at the same time.
+const MAX_WAIT: Duration = Duration::from_secs(1);
+
+/// Returns until when a server may wait that begins now.
+pub(super) fn wait_until() -> Instant {
+    Instant::now() + MAX_WAIT
+}
 
 /// Binds the first address of a host that this machine has, and listens. Must be called within a tokio runtime with I/O enabled. Waits
 /// for the system where the host is a name.

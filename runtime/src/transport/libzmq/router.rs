@@ -10,6 +10,7 @@ use super::monitor::{Closing, Monitor};
 use super::{Watched, configure, context, into_bytes, receive_high_water_mark, uninterrupted};
 use crate::telemetry;
 use crate::transport::frame_assembler::{FrameAssembler, MAX_ROUTE_BYTES};
+use crate::transport::listen;
 use crate::transport::route::{extend_route, extend_route_by, frames_of_route};
 use crate::transport::{
     Arrival, COPIED_BELOW_BYTES, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError,
@@ -51,8 +52,9 @@ impl Router {
         let assembler = FrameAssembler::new(max_received(config.max_body));
         let mut this = Self { socket, route: Vec::new(), assembler, bound: Vec::new(), has_inproc: false };
         let mut bound = Vec::with_capacity(endpoints.len());
+        let until = listen::wait_until();
         for endpoint in endpoints {
-            let one = endpoint::bind(&mut this.socket.socket, endpoint);
+            let one = endpoint::bind(&mut this.socket.socket, endpoint, until);
             let one = one.map_err(|error| (endpoint.clone(), error))?;
             bound.push(one.endpoint.clone());
             this.has_inproc |= !one.has_listener;
