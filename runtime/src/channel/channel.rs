@@ -105,7 +105,7 @@ impl Channel {
     async fn all_answers(&self, timeout: Duration) -> Result<(), Status> {
         let deadline = Deadline::within(clock::now(), timeout);
         let all = self.endpoints.all();
-        let used = all.iter().filter(|connection| connection.was_used());
+        let used = all.iter().filter(|connection| connection.was_used() && !connection.has_retired());
         let mut pings: Vec<_> = used.map(|connection| Box::pin(call::ping(connection, deadline))).collect();
         let mut all = Ok(());
         std::future::poll_fn(|context| {
