@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::builder::ChannelBuilder;
@@ -57,7 +58,8 @@ impl Channel {
     /// credit and cancellation. For tests. Must be called within a tokio runtime.
     #[must_use]
     pub fn local(service: impl Service) -> Self {
-        let (config, counters) = (Config::default(), Arc::<ChannelCounters>::default());
+        let config = Config { runtime: Handle::try_current().ok(), ..Config::default() };
+        let counters = Arc::<ChannelCounters>::default();
         let connection = local::connect(Arc::new(service), &config, &counters);
         Self { endpoints: Endpoints::new(vec![connection], config, counters) }
     }
