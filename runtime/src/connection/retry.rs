@@ -1,11 +1,10 @@
 //! [`Retry`]: when a failed call is made again. Which failures may pass, how long to wait, and how many calls may be made again
 //! at all. The loop that does it is in `call/attempts.rs`.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::fork::random;
 use crate::status::{Cause, Code, Failure, Outcome, Status};
 
 /// When calls that are answered once are made again after they have failed. See
@@ -95,10 +94,9 @@ impl Retry {
 /// would wait for as long as any server says.
 const MAX_HINT: Duration = Duration::from_secs(60);
 
-/// Returns a random number from 0 up to 1. The keys of hash maps are random enough for pauses.
+/// Returns a random number from 0 up to 1.
 fn share() -> f64 {
-    let random = RandomState::new().build_hasher().finish();
-    f64::from(u32::try_from(random >> 32).unwrap_or(0)) / 2_f64.powi(32)
+    f64::from(u32::try_from(random() >> 32).unwrap_or(0)) / 2_f64.powi(32)
 }
 
 /// What is to be done about a call that has failed.

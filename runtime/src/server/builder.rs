@@ -229,7 +229,9 @@ impl ServerBuilder {
     }
 
     /// Creates the server without its sockets.
-    pub(crate) fn into_core(self) -> Result<Core, ServeError> {
+    pub(crate) fn into_core(mut self) -> Result<Core, ServeError> {
+        // Drawn anew: a builder may be older than the process, and its copies bind in other children.
+        self.config.session.instance = Config::instance();
         let core = Core::new(self.services, self.config)
             .map_err(|duplicate| ServeError::DuplicateMethod { method: duplicate.0 })?;
         Ok(core.with_middleware(self.middleware))

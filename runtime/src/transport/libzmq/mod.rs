@@ -20,8 +20,6 @@ pub(crate) use dealer::Dealer;
 pub(crate) use router::Router;
 
 use std::cell::Cell;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::os::fd::RawFd;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -32,7 +30,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::{LinkConfig, SendReceipt, TransportError, max_received};
 use crate::codec::Attachments;
-use crate::fork::PerProcess;
+use crate::fork::{PerProcess, random};
 use crate::wire::Buffer;
 use out_frame::OutFrame;
 
@@ -60,9 +58,8 @@ fn context() -> &'static zmq::Context {
 /// (4.3.4, `router_t`), and ends the process where a peer announces a routing id that another connection is about to get. It can't be
 /// told to refuse such ids, so they must not be known.
 fn seed_routing_ids() {
-    let random = RandomState::new().hash_one(0);
     // SAFETY: it has no conditions. The system's `rand` has a lock, or its callers have a state each.
-    unsafe { libc::srand(u32::try_from(random >> 32).unwrap_or(1)) };
+    unsafe { libc::srand(u32::try_from(random() >> 32).unwrap_or(1)) };
 }
 
 /// Number of messages that libzmq may hold for one peer, and of one that is in the same process. A message is a batch or a large
