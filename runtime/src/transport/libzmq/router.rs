@@ -7,7 +7,7 @@ use bytes::Bytes;
 
 use super::endpoint::{self, Bound};
 use super::monitor::{Closing, Monitor};
-use super::{Watched, configure, context, into_bytes, receive_high_water_mark, uninterrupted};
+use super::{Watched, configure, into_bytes, receive_high_water_mark, router_socket, uninterrupted};
 use crate::telemetry;
 use crate::transport::frame_assembler::{FrameAssembler, MAX_ROUTE_BYTES};
 use crate::transport::listen;
@@ -64,7 +64,7 @@ impl Router {
     }
 
     fn socket(endpoints: &[String], config: LinkConfig) -> zmq::Result<zmq::Socket> {
-        let socket = context().socket(zmq::ROUTER)?;
+        let socket = router_socket()?;
         configure(&socket, config)?;
         socket.set_rcvhwm(receive_high_water_mark(endpoints.iter().map(String::as_str)))?;
         // Otherwise a message to a client that is gone, or whose queue is full, is dropped silently.
