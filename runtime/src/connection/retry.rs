@@ -19,6 +19,9 @@ use crate::status::{Cause, Code, Failure, Outcome, Status};
 /// a minute, or up to the longest pause if that is longer. If the pause would take longer than the call has time, the call fails
 /// at once. A call that never reached a server, or that a server that is going away has turned away, goes on at once.
 ///
+/// A call with 256 KiB or more of parameters is not made again once its connection was lost twice while it may have been running,
+/// however many attempts are left: its size may be what costs each connection, with all calls on it. Its failure says so.
+///
 /// All calls of a channel share a budget, so that an outage is not made worse by calls that are made several times: past it,
 /// calls fail as they are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
