@@ -1,5 +1,5 @@
 //! [`Retry`]: when a failed call is made again. Which failures may pass, how long to wait, and how many calls may be made again
-//! at all. The loop that does it is in `call/attempts.rs`.
+//! at all. The loop that does it is in `call/unary.rs`.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
