@@ -139,37 +139,43 @@ pub(crate) fn random() -> u64 {
 }
 
 #[cfg(all(test, unix))]
-mod tests {
+pub(crate) mod tests {
     use std::io::{Read, Write};
 
     use super::*;
 
-    /// Returns what a child of this process draws.
-    fn drawn_by_a_child() -> u64 {
+    /// Number of seconds after which a child has failed.
+    const HANGS: u32 = 20;
+
+    /// Returns what a child of this process returns.
+    pub(crate) fn in_a_child(run: impl FnOnce() -> u64) -> u64 {
         let (mut reader, mut writer) = std::io::pipe().unwrap();
-        // SAFETY: the child does nothing that needs a lock or memory, and ends by `_exit`.
+        // SAFETY: the child runs what the test is about, and ends by `_exit`. Of the locks of other threads it may need the
+        // allocator's, which the C library sees to.
         let child = unsafe { libc::fork() };
         if child == 0 {
-            let is_told = writer.write_all(&random().to_ne_bytes()).is_ok();
+            // SAFETY: it has no conditions.
+            unsafe { libc::alarm(HANGS) };
+            let is_told = writer.write_all(&run().to_ne_bytes()).is_ok();
             // SAFETY: it has no conditions.
             unsafe { libc::_exit(i32::from(!is_told)) };
         }
         assert!(child > 0, "{}", std::io::Error::last_os_error());
         drop(writer);
-        let mut drawn = [0; 8];
-        reader.read_exact(&mut drawn).unwrap();
+        let mut returned = [0; 8];
+        reader.read_exact(&mut returned).expect("the child ends well and in time");
         let mut status = 0;
         // SAFETY: the status is a variable that lives through the call.
         let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
         assert_eq!((ended, status), (child, 0));
-        u64::from_ne_bytes(drawn)
+        u64::from_ne_bytes(returned)
     }
 
     #[test]
     fn children_draw_other_numbers_than_their_siblings_and_their_parent() {
         // The thread has its keys from now on.
         let mut drawn = vec![random()];
-        drawn.extend((0..3).map(|_| drawn_by_a_child()));
+        drawn.extend((0..3).map(|_| in_a_child(random)));
         drawn.push(random());
         drawn.sort_unstable();
         drawn.dedup();
