@@ -83,12 +83,22 @@ macro_rules! options {
             "Removes any deadline: the method's, the channel's, and one inherited from a handler."
         );
     };
+    (streams: $call:ident $(<$($parameter:ident),*>)?, $($pending:ident).+) => {
+        options!(
+            $call $(<$($parameter),*>)?, $($pending).+,
+            "Sets how long the call may take, from its first poll on and with the wait for a connection, up to the end of its \
+             streams. By default, the method's `@deadline` applies, or else there is none: the channel's is for calls without \
+             streams. A call made in a handler never outlives the handler's own deadline. Past it, the call fails with \
+             `deadline_exceeded`, and the server drops the handler.",
+            "Removes any deadline: the method's, and one inherited from a handler."
+        );
+    };
 }
 
 options!(UnaryCall<R, E>, attempts.call);
-options!(ServerStreamCall<R, E>, call);
-options!(ClientStreamCall<S, T, R, E>, upload.call);
-options!(BidirectionalCall<T, R, E>, call);
+options!(streams: ServerStreamCall<R, E>, call);
+options!(streams: ClientStreamCall<S, T, R, E>, upload.call);
+options!(streams: BidirectionalCall<T, R, E>, call);
 options!(
     OneWayCall,
     sending.call,

@@ -7,6 +7,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
+use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::builder::ChannelBuilder;
@@ -57,7 +58,8 @@ impl Channel {
     /// credit and cancellation. For tests. Must be called within a tokio runtime.
     #[must_use]
     pub fn local(service: impl Service) -> Self {
-        let (config, counters) = (Config::default(), Arc::<ChannelCounters>::default());
+        let config = Config { runtime: Handle::try_current().ok(), ..Config::default() };
+        let counters = Arc::<ChannelCounters>::default();
         let connection = local::connect(Arc::new(service), &config, &counters);
         Self { endpoints: Endpoints::new(vec![connection], config, counters) }
     }
@@ -105,7 +107,7 @@ impl Channel {
     async fn all_answers(&self, timeout: Duration) -> Result<(), Status> {
         let deadline = Deadline::within(clock::now(), timeout);
         let all = self.endpoints.all();
-        let used = all.iter().filter(|connection| connection.was_used());
+        let used = all.iter().filter(|connection| connection.was_used() && !connection.has_retired());
         let mut pings: Vec<_> = used.map(|connection| Box::pin(call::ping(connection, deadline))).collect();
         let mut all = Ok(());
         std::future::poll_fn(|context| {

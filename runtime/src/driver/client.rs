@@ -3,7 +3,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep_until};
@@ -99,7 +99,14 @@ impl<T: ClientTransport> ClientDriver<T> {
                 break;
             }
             match connection.next_action() {
-                DriverAction::End => return self.poll_end(context).map(Ok),
+                DriverAction::End => {
+                    ready!(self.poll_end(context));
+                    if connection.end(&mut self.wakers) {
+                        return Poll::Ready(Ok(()));
+                    }
+                    self.linger_until = None;
+                    continue;
+                }
                 DriverAction::Renew => {
                     self.connection.set_caller_sender(None);
                     self.transport.renew()?;

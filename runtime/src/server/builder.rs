@@ -61,8 +61,11 @@ impl ServerBuilder {
     }
 
     /// Adds an endpoint to listen at: `tcp://127.0.0.1:7100`, `tcp://[::1]:7100`, `tcp://*:7100`, `tcp://127.0.0.1:*` for any
-    /// free port, `tcp://localhost:7100`, `tcp://eth0:7100` for the first address of a network interface of Unix,
+    /// free port, `tcp://localhost:7100`, `tcp://eth0:7100` for a network interface of Unix,
     /// `ipc:///run/tape.sock`, `ipc://@tape` for an abstract name of Linux, `inproc://tape`. May be called several times.
+    ///
+    /// A name may have several addresses. The server listens at the first that this machine has. If that one is taken,
+    /// [`listen`](Self::listen) fails: clients connect to all of them, so servers at two would share them.
     ///
     /// The file of a Unix socket goes with its server. A file that a server has left behind is taken over; where a server listens,
     /// or where a file is no socket, [`listen`](Self::listen) fails. Clients of an `inproc` endpoint are channels of
@@ -207,8 +210,11 @@ impl ServerBuilder {
     /// Binds the endpoints. Clients may connect from then on, and are answered once the server serves. Must be called
     /// within a tokio runtime, in which the server then runs.
     ///
+    /// Blocks its thread while the system looks a name up, as that of `tcp://tape.example:7100`, which may take as long as a name
+    /// server does not answer; and up to a second in all while other servers take over files of sockets in the same folder.
+    ///
     /// # Errors
-    /// There is no endpoint, no runtime, one can't be bound, or two services have a method of the same name.
+    /// There is no endpoint, no runtime, one can't be bound, two services have a method of the same name, or the engine can't be used.
     pub fn listen(self) -> Result<Server, ServeError> {
         if self.endpoints.is_empty() {
             return Err(ServeError::NoEndpoint);
@@ -223,13 +229,15 @@ impl ServerBuilder {
     }
 
     /// Creates the server without its sockets.
-    pub(crate) fn into_core(self) -> Result<Core, ServeError> {
+    pub(crate) fn into_core(mut self) -> Result<Core, ServeError> {
+        // Drawn anew: a builder may be older than the process, and its copies bind in other children.
+        self.config.session.instance = Config::instance();
         let core = Core::new(self.services, self.config)
             .map_err(|duplicate| ServeError::DuplicateMethod { method: duplicate.0 })?;
         Ok(core.with_middleware(self.middleware))
     }
 
-    /// Binds and serves. See [`Server::serve_until`].
+    /// Binds and serves. See [`Server::serve_until`]. Its first poll blocks where [`listen`](Self::listen) does.
     ///
     /// # Errors
     /// As for [`ServerBuilder::listen`] and [`Server::serve_until`].
@@ -237,7 +245,7 @@ impl ServerBuilder {
         self.listen()?.serve_until(stop).await
     }
 
-    /// Binds and serves. See [`Server::serve`].
+    /// Binds and serves. See [`Server::serve`]. Its first poll blocks where [`listen`](Self::listen) does.
     ///
     /// # Errors
     /// As for [`ServerBuilder::listen`] and [`Server::serve`].

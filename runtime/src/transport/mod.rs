@@ -10,7 +10,8 @@
 //!   engine.
 //! - [`SendWindow`] and [`SendReceipt`]: the number of bytes sent to a peer that the transport still holds.
 //!
-//! A transport never blocks. Its `poll_changed` reports that something may have changed since the last call, and not
+//! A transport never blocks, but for the end of a server on libzmq, which waits up to half a second for each listener to be closed.
+//! Its `poll_changed` reports that something may have changed since the last call, and not
 //! what. So a driver drains its transport until there is nothing left, and only then waits. Sending may consume the
 //! signal of a message that has arrived, as it may with libzmq, so a driver receives once more after it has sent.
 

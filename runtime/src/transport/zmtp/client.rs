@@ -1,8 +1,6 @@
 //! [`ZmtpClient`]: the connection of a client, which is made again when it is lost.
 
 use std::collections::VecDeque;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -18,6 +16,7 @@ use super::inproc;
 use super::link::{Closed, Link};
 use super::stream::{Stream, configure};
 use crate::flush::CallerSender;
+use crate::fork::random;
 use crate::transport::address::{Address, Host};
 #[cfg(unix)]
 use crate::transport::unix;
@@ -220,9 +219,7 @@ impl ClientTransport for ZmtpClient {
 /// Returns the time until the next try after this many in vain: it doubles up to a maximum, less a random part.
 fn pause_after(tries: u32) -> Duration {
     let whole = MIN_RECONNECT.saturating_mul(1 << tries.min(16)).min(MAX_RECONNECT);
-    // The random keys of the standard hash maps are random enough.
-    let random = RandomState::new().hash_one(tries) % 1_000;
-    let off = whole / JITTER_PARTS / 1_000 * u32::try_from(random).unwrap_or(0);
+    let off = whole / JITTER_PARTS / 1_000 * u32::try_from(random() % 1_000).unwrap_or(0);
     whole.saturating_sub(off)
 }
 

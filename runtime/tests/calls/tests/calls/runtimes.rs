@@ -72,27 +72,37 @@ impl ClientMiddleware for Pass {
     }
 }
 
+/// Makes calls that wait for a time, on a channel of another runtime, or of none.
+async fn wait_for_times(server: &Running, probe: &ProbeClient) {
+    assert_eq!(probe.echo("x").await.unwrap(), "x");
+    // It fails at first, and is made again after a pause.
+    let again = probe.fail_at_first("a", 2, Code::Unavailable.number()).await;
+    assert_eq!(again.unwrap(), 3);
+    assert!(probe.channel().counters().retries() > 0);
+    // Those of one method wait for each other.
+    let first = std::thread::spawn({
+        let probe = probe.clone();
+        move || block_on(probe.hold_in_turn("b"))
+    });
+    server.journal.has("b began").await;
+    let late = probe.hold_in_turn("c").deadline(Duration::from_millis(20)).await.unwrap_err();
+    assert_eq!((late.code(), late.outcome()), (Code::DeadlineExceeded, Outcome::NotSent));
+    server.journal.open("b");
+    assert_eq!(first.join().expect("it does not panic").unwrap(), "b");
+}
+
 #[test]
 fn calls_may_be_awaited_where_no_runtime_is() {
     let _watchdog = watchdog();
     let (_runtime, server, probe) = serving(Duration::from_millis(20));
-    block_on(async {
-        assert_eq!(probe.echo("x").await.unwrap(), "x");
-        // It fails at first, and is made again after a pause.
-        let again = probe.fail_at_first("a", 2, Code::Unavailable.number()).await;
-        assert_eq!(again.unwrap(), 3);
-        assert!(probe.channel().counters().retries() > 0);
-        // Those of one method wait for each other.
-        let first = std::thread::spawn({
-            let probe = probe.clone();
-            move || block_on(probe.hold_in_turn("b"))
-        });
-        server.journal.has("b began").await;
-        let late = probe.hold_in_turn("c").deadline(Duration::from_millis(20)).await.unwrap_err();
-        assert_eq!((late.code(), late.outcome()), (Code::DeadlineExceeded, Outcome::NotSent));
-        server.journal.open("b");
-        assert_eq!(first.join().expect("it does not panic").unwrap(), "b");
-    });
+    block_on(wait_for_times(&server, &probe));
+}
+
+#[test]
+fn calls_may_be_awaited_in_a_runtime_without_timers() {
+    let (_runtime, server, probe) = serving(Duration::from_millis(20));
+    let other = tokio::runtime::Builder::new_current_thread().build().expect("it needs no descriptors");
+    other.block_on(wait_for_times(&server, &probe));
 }
 
 fn assert_ended(status: &Status) {
