@@ -178,6 +178,23 @@ fn a_file_that_is_there_is_not_written_over() {
 }
 
 #[test]
+fn what_can_not_be_read_is_not_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("a path in UTF-8").to_owned();
+    for name in ["a", "b"] {
+        let text = format!("syntax = \"proto3\"; package {name}; message A {{}}");
+        fs::write(path(&format!("{name}.proto")), text).expect("a new file");
+    }
+    // A folder in the place of the second file.
+    fs::create_dir_all(path("svc/b.svc")).expect("a new folder");
+    let output = zsvc(&["import", &path("a.proto"), &path("b.proto"), "--out", &path("svc")]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("b.svc` can't be read"), "{told}");
+    assert!(!Path::new(&path("svc/a.svc")).exists(), "written before all were looked at");
+}
+
+#[test]
 fn a_oneof_past_the_fields_that_a_struct_may_have_is_told() {
     let folder = tempfile::tempdir().expect("a folder");
     let fields = (1..=255).map(|number| format!("  int32 f{number} = {number};\n"));
@@ -202,6 +219,72 @@ fn a_oneof_past_the_fields_that_a_struct_may_have_is_told() {
     assert!(svc.contains("    // protobuf: oneof kind\n    // protobuf: int32 more = 302;\n"), "{svc}");
     let output = zsvc(&["check", out.to_str().expect("a path in UTF-8")]);
     assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+}
+
+/// The parts of protobuf's own file that others use.
+const STRUCT: &str = r#"
+syntax = "proto3";
+package google.protobuf;
+message Struct { map<string, Value> fields = 1; }
+message Value {
+  oneof kind {
+    NullValue null_value = 1;
+    double number_value = 2;
+    string string_value = 3;
+    bool bool_value = 4;
+    Struct struct_value = 5;
+    ListValue list_value = 6;
+  }
+}
+enum NullValue { NULL_VALUE = 0; }
+message ListValue { repeated Value values = 1; }
+"#;
+
+#[test]
+fn protobufs_own_files_may_lie_beside_the_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let google = folder.path().join("google/protobuf");
+    fs::create_dir_all(&google).expect("a new folder");
+    let file = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a new file");
+    file("google/protobuf/struct.proto", STRUCT);
+    file("google/protobuf/descriptor.proto", "edition = \"2030\"; what only that has");
+    let import_line = "import \"google/protobuf/struct.proto\";";
+    file(
+        "new.proto",
+        &format!(
+            "syntax = \"proto3\"; package new; {import_line} message A {{ google.protobuf.NullValue n = 1; }}"
+        ),
+    );
+    file(
+        "old.proto",
+        &format!(
+            "syntax = \"proto2\"; package old; {import_line} message A {{\n\
+             optional google.protobuf.NullValue n = 1 [default = NULL_VALUE]; }}"
+        ),
+    );
+    let root = folder.path().to_str().expect("a path in UTF-8");
+    let out = folder.path().join("svc");
+    let told = import(root, &[], &out);
+    let notes: Vec<&str> = told.lines().collect();
+    assert_eq!(
+        notes,
+        [
+            "google/protobuf/descriptor.proto:1: note: the file describes protobuf itself, and is left out: its types are used by options \
+             alone, which are kept as comments",
+            "old.proto:2: note: the default of `n` has no counterpart, and is kept as a comment",
+        ]
+    );
+    let written = files(&out);
+    assert!(written[Path::new("new.svc")].contains(" n: value = 1;"), "{written:?}");
+    assert!(!written[Path::new("new.svc")].contains("@default"), "{written:?}");
+    assert_eq!(written.len(), 3, "{:?}", written.keys());
+    let output = zsvc(&["check", out.to_str().expect("a path in UTF-8")]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    // A folder with nothing else leaves nothing to write.
+    fs::remove_file(google.join("struct.proto")).expect("a file");
+    let none = folder.path().join("none");
+    let told = import(google.to_str().expect("a path in UTF-8"), &["-I", root], &none);
+    assert_eq!((told.lines().count(), none.exists()), (1, false), "{told}");
 }
 
 #[test]
