@@ -15,7 +15,7 @@ use crate::codec::path::{index_step, key_step};
 
 /// Returns what a type is on the wire from a value with names.
 pub(in crate::codec) fn read(description: &Description, value: Value) -> Result<Value, DecodeError> {
-    named(description, value, Levels::ALL)
+    named(description, value, Levels::TO_READ)
 }
 
 fn named(description: &Description, value: Value, levels: Levels) -> Result<Value, DecodeError> {

@@ -9,7 +9,7 @@ use crate::codec::error::DecodeError;
 
 /// Returns a value with names from what a type is on the wire.
 pub(in crate::codec) fn write(description: &Description, value: Value) -> Result<Value, DecodeError> {
-    named(description, value, Levels::ALL)
+    named(description, value, Levels::TO_WRITE)
 }
 
 fn named(description: &Description, value: Value, levels: Levels) -> Result<Value, DecodeError> {
@@ -80,8 +80,10 @@ fn union(variants: &[Variant], value: Value, levels: Levels) -> Result<Value, De
     let value = match &variant.payload {
         Payload::Nothing => return Ok(variant.name.into()),
         Payload::Type(ty) => typed(ty, value, levels)?,
-        Payload::Fields(_) if value.is_nil() => Value::Map(Vec::new()),
-        Payload::Fields(fields) => structure(fields, value, levels)?,
+        Payload::Fields(fields) => {
+            let levels = levels.enter()?;
+            if value.is_nil() { Value::Map(Vec::new()) } else { structure(fields, value, levels)? }
+        }
     };
     Ok(Value::Map(vec![(variant.name.into(), value)]))
 }
