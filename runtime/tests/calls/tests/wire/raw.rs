@@ -165,6 +165,13 @@ impl Dealer {
         Self::over(socket(zmq::DEALER), endpoint)
     }
 
+    /// Connects as a peer that announces a routing id.
+    pub(crate) fn connect_named(endpoint: &str, name: &[u8]) -> Self {
+        let socket = socket(zmq::DEALER);
+        socket.set_identity(name).expect("libzmq has this option");
+        Self::over(socket, endpoint)
+    }
+
     /// Connects with very small receive buffers.
     pub(crate) fn connect_narrow(endpoint: &str) -> Self {
         let socket = socket(zmq::DEALER);

@@ -3,8 +3,8 @@
 use std::time::{Duration, Instant};
 
 use rmpv::Value;
-use zsvc::ServerBuilder;
 use zsvc::middleware::{ConcurrencyLimit, Response, ServerMiddleware, ServerNext, ServerRequest};
+use zsvc::{Engine, ServerBuilder};
 
 use super::{Told, echo, last_with, same, slow};
 use crate::raw::{Dealer, batch, call, kind, packed, record, slices, tape};
@@ -12,6 +12,12 @@ use crate::rig::Serving;
 
 /// Messages that are not kept.
 pub(super) fn messages(told: &mut Told) {
+    // The other engine tells peers apart by themselves.
+    let server = Serving::with(|server| server.engine(Engine::Libzmq)).lossy();
+    let mut dealer = Dealer::connect_named(&server.endpoint, b"me");
+    dealer.say(&[record![kind::PING, 1]]);
+    let what = "a message of a peer that announces a [routing id](#sockets), where it is not heard; id 0";
+    told.check(what, &dealer.error());
     let small = |server: ServerBuilder| server.max_message_size(1_000);
     let (body, places) = (|| Value::Binary(Vec::new()), |number| Value::Array(vec![0.into(); number]));
     let call = |id: u64| {
