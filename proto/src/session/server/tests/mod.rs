@@ -1,6 +1,7 @@
-//! A session alone: bytes in, records out, on a made-up clock. Streams are tested in `streams`, what several sessions may have
-//! of what belongs to all in `shares`.
+//! A session alone: bytes in, records out, on a made-up clock. Streams are tested in `streams`, who may call
+//! in `access`, what several sessions may have of what belongs to all in `shares`.
 
+mod access;
 mod shares;
 mod streams;
 

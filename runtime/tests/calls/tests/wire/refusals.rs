@@ -31,6 +31,8 @@ fn rows() -> Vec<(String, Numbers)> {
 /// Rows that other tests provoke: what it takes is a flood, a panic, a value that Rust can't make, or a server's end.
 const ELSEWHERE: &[(&str, &str)] = &[
     ("the client has as much unread data as it may", "limits::unread_answers"),
+    ("a method with [roles](#roles), of a client that is not known", "roles"),
+    ("a method with roles, of a client that has none of them", "roles"),
     (
         "the client does not read the stream that it has granted credit for",
         "limits::unread_items_whatever_the_credit",
