@@ -29,6 +29,7 @@ mod overlap;
 mod raw;
 mod relay;
 mod retries;
+mod roles;
 mod runtimes;
 mod scripted;
 mod shutdown;
