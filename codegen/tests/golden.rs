@@ -112,6 +112,11 @@ fn overlapping_methods() {
 }
 
 #[test]
+fn methods_for_roles() {
+    golden("roles");
+}
+
+#[test]
 fn client_only() {
     check("options", "client_only", &Options { sides: Sides::Client, ..Options::default() });
 }

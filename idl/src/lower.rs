@@ -235,6 +235,7 @@ impl Lowering<'_, '_> {
         Some(Service {
             name: item.name.text.clone(),
             methods,
+            access: value::access(&item.preamble)?,
             notes: notes(&item.preamble),
             span: item.name.span,
         })
@@ -262,6 +263,7 @@ impl Lowering<'_, '_> {
             idempotent: method.preamble.find("idempotent").is_some(),
             blocking: method.preamble.find("blocking").is_some(),
             overlap: value::overlap(&method.preamble)?,
+            access: value::access(&method.preamble)?,
             notes: notes(&method.preamble),
             span: method.name.span,
             answer_span: method.answer.as_ref().map(|answer| answer.span),

@@ -5,8 +5,12 @@
 //!
 //! Not here: spans of syntax (`crate::ast`) and the rules themselves (`crate::check`).
 
+mod access;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub use access::Access;
 
 use crate::source::Span;
 
@@ -228,6 +232,8 @@ pub struct Service {
     pub name: String,
     /// The methods, in order of declaration.
     pub methods: Vec<Method>,
+    /// Who may call its methods that say nothing themselves.
+    pub access: Access,
     /// Docs and deprecation.
     pub notes: Notes,
     /// Span of the name.
@@ -253,6 +259,8 @@ pub struct Method {
     pub blocking: bool,
     /// The value of `@overlap(…)`; for a `oneway` method always [`Overlap::Parallel`].
     pub overlap: Overlap,
+    /// Who may call it, as it says itself. See [`Service::access_of`].
+    pub access: Access,
     /// Docs and deprecation.
     pub notes: Notes,
     /// Span of the name.

@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use support::rendered;
 use zsvc_idl::schema::{
-    Literal, MessagePart, MethodKind, Notes, Overlap, Payload, Range, Schema, Type, TypeDefinition, TypeKind,
+    Access, Literal, MessagePart, MethodKind, Notes, Overlap, Payload, Range, Schema, Type, TypeDefinition,
+    TypeKind,
 };
 use zsvc_idl::{MemoryLoader, compile};
 
@@ -157,6 +158,26 @@ fn methods_of_every_kind() {
     assert_eq!(methods[2].parameters.len(), 1);
     assert!(matches!(&methods[3].kind, MethodKind::Bidirectional(_, _)));
     assert!(matches!(&methods[4].kind, MethodKind::OneWay));
+}
+
+#[test]
+fn a_service_s_roles_hold_for_methods_that_say_nothing() {
+    let schema = schema(
+        "@roles(\"trader\", \"admin\") service S { rpc a(); @public rpc b(); @roles(\"admin\") oneway c(); }
+         @public service T { rpc a(); @roles(\"admin\") rpc b(); }
+         service U { rpc a(); @public rpc b(); }",
+    );
+    let roles = |roles: &[&str]| Access::Roles(roles.iter().map(|role| (*role).to_owned()).collect());
+    let expected = [
+        [Some(roles(&["trader", "admin"])), Some(Access::Public), Some(roles(&["admin"]))],
+        [Some(Access::Public), Some(roles(&["admin"])), None],
+        [Some(Access::Unsaid), Some(Access::Public), None],
+    ];
+    for (service, expected) in schema.packages[0].services.iter().zip(expected) {
+        let said = service.methods.iter().map(|method| service.access_of(method).clone());
+        assert!(said.eq(expected.into_iter().flatten()), "{}", service.name);
+    }
+    assert!(Access::Public.roles().is_empty() && roles(&["a"]).roles() == ["a"]);
 }
 
 #[test]

@@ -10,10 +10,12 @@
 //! - [`wire`]: records and batches. The contract is the project's `docs/protocol.md`.
 //! - [`flow`]: the two halves of a stream, and the credit that bounds what is on its way between them.
 //! - [`status`], [`metadata`], [`method`]: how a call fails, what travels beside its parameters, what both sides know of it.
+//! - [`identity`]: who a client is, as its server knows it.
 
 pub mod codec;
 pub mod flow;
 pub mod id_map;
+pub mod identity;
 pub mod metadata;
 pub mod method;
 mod msgpack;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
-use zsvc_idl::schema::{Field, Method, MethodKind, Overlap, Service, StreamParameter, Type};
+use zsvc_idl::schema::{Access, Field, Method, MethodKind, Overlap, Service, StreamParameter, Type};
 
 use super::fields;
 use crate::literal;
@@ -22,6 +22,8 @@ const TABLE: &str = "METHODS";
 pub(crate) struct Named<'a> {
     /// The method.
     pub(crate) method: &'a Method,
+    /// Who may call it, by itself or its service.
+    pub(crate) access: &'a Access,
     /// The function in the trait.
     pub(crate) name: Ident,
     /// The function in the client: renamed if it is one of [`CLIENT_FUNCTIONS`].
@@ -50,7 +52,8 @@ pub(crate) fn named(service: &Service) -> Vec<Named<'_>> {
         let own = types.add(&format!("{marker}Params"));
         let parameters = declared.of(&method.parameters, &own);
         let declares_parameters = parameters == own;
-        Named { method, name, call, marker, row, parameters, declares_parameters }
+        let access = service.access_of(method);
+        Named { method, access, name, call, marker, row, parameters, declares_parameters }
     });
     methods.collect()
 }
@@ -88,11 +91,11 @@ fn are_bounded_alike(some: &[Field], others: &[Field]) -> bool {
 pub(crate) fn table(site: Site<'_>, service: &Service) -> TokenStream {
     let count = Literal::usize_unsuffixed(service.methods.len());
     let full_name = site.prefix() + &service.name;
-    let rows = service.methods.iter().map(|method| row(&full_name, method));
+    let rows = service.methods.iter().map(|method| row(&full_name, method, service.access_of(method)));
     quote!(pub(super) static METHODS: [::zsvc::Method; #count] = [#(#rows),*];)
 }
 
-fn row(service: &str, method: &Method) -> TokenStream {
+fn row(service: &str, method: &Method, access: &Access) -> TokenStream {
     let name = format!("{service}/{}", method.name);
     let kind = match &method.kind {
         MethodKind::Unary(_) => quote!(Unary),
@@ -108,7 +111,12 @@ fn row(service: &str, method: &Method) -> TokenStream {
     let idempotent = method.idempotent.then(|| quote!(.idempotent()));
     let blocking = method.blocking.then(|| quote!(.blocking()));
     let overlap = overlap(method.overlap).map(|overlap| quote!(.overlapping(::zsvc::Overlap::#overlap)));
-    quote!(::zsvc::Method::new(#name, ::zsvc::MethodKind::#kind) #deadline #idempotent #blocking #overlap)
+    let access = match access {
+        Access::Unsaid => None,
+        Access::Public => Some(quote!(.public())),
+        Access::Roles(roles) => Some(quote!(.roles(&[#(#roles),*]))),
+    };
+    quote!(::zsvc::Method::new(#name, ::zsvc::MethodKind::#kind) #deadline #idempotent #blocking #overlap #access)
 }
 
 /// Returns the runtime's name of an overlap; `None` for the default.

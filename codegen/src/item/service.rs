@@ -40,8 +40,8 @@ fn contract(site: Site<'_>, names: &ServiceNames, service: &Service, methods: &[
 }
 
 fn function(site: Site<'_>, named: &Named<'_>) -> TokenStream {
-    let attributes =
-        docs::attributes(site, &named.method.notes, &format!("Handles `{}`.", named.method.name));
+    let Named { method, access, .. } = named;
+    let attributes = docs::of_method(site, &method.notes, &format!("Handles `{}`.", method.name), access);
     let signature = Handler::new(site, named).signature();
     quote!(#attributes #signature;)
 }

@@ -122,7 +122,10 @@ fn misplaced_here(attribute: &Attribute, known: &Known, place: Place) -> Diagnos
 }
 
 /// Returns attributes in allowed places, each once: what the rules about their arguments check.
-fn placed<'a>(model: &Model<'a>, name: &'static str) -> Vec<(crate::source::FileId, &'a Attribute)> {
+pub(super) fn placed<'a>(
+    model: &Model<'a>,
+    name: &'static str,
+) -> Vec<(crate::source::FileId, &'a Attribute)> {
     let preambles = places::preambles(model);
     let belongs = |place| places::known(name).is_some_and(|known| known.places.contains(&place));
     let here = preambles.filter(|(_, place, preamble)| !preamble.attributes.is_empty() && belongs(*place));
@@ -159,6 +162,10 @@ fn wrong_arguments(known: &Known, attribute: &Attribute) -> Option<String> {
         }
         (Takes::Pair, _) => Some(format!("`@{name}` takes two strings: a key and a value")),
         (Takes::Word, [value]) => (!is_word(value)).then(|| format!("`@{name}` takes a word")),
+        (Takes::Strings, strings) => {
+            let right = !strings.is_empty() && strings.iter().all(is_string);
+            (!right).then(|| format!("`@{name}` takes one or more strings"))
+        }
         (Takes::Words, words) => {
             let right = !words.is_empty() && words.iter().all(is_word);
             (!right).then(|| format!("`@{name}` takes the names of rules"))

@@ -4,6 +4,7 @@
 //! unknown, which was reported where it was found missing. Rules about names across files are in [`crate::resolve`];
 //! what a value means for a type is in [`crate::value`]. `tests/cases` has at least one case for each code.
 
+mod access;
 mod attributes;
 mod constants;
 mod depth;
@@ -48,6 +49,8 @@ pub(crate) fn check(model: &Model, report: &mut Report) {
     attributes::arguments(model, report);
     attributes::allows(model, report);
     attributes::overlaps(model, report);
+    access::roles(model, report);
+    access::public_and_roles(model, report);
     attributes::deadlines(model, report);
     attributes::messages(model, report);
     slots::bounds_on_other_types(model, report);

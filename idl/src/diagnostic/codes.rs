@@ -176,6 +176,8 @@ codes! {
     CONSTANT_TYPE = "E0413", "a type that no constant can have";
     CONSTANT_VALUE = "E0414", "a constant that is not written out";
     UNKNOWN_RULE = "E0415", "a rule that there is not";
+    ROLE = "E0416", "a role that can't be one";
+    PUBLIC_AND_ROLES = "E0417", "`@public` beside `@roles`";
 
     // Project files, which are read elsewhere.
     PROJECT_TEXT = "E0501", "a project file that is no TOML";
@@ -213,6 +215,7 @@ codes! {
     MANY_PARAMETERS = "W0121", "a method of many parameters";
     BARE_ANSWER = "W0122", "an answer that can't grow";
     CRATE_PACKAGE = "W0123", "a package that is named like a crate";
+    UNSAID_ROLES = "W0124", "a method that does not say who may call it";
 
     // Changes of packages, which `compat` reports.
     PACKAGE_ADDED = "D0101", "a new package";
@@ -274,6 +277,8 @@ codes! {
     THROWS_GIVEN = "D0412", "a method that throws now";
     THROWS_REMOVED = "D0413", "a method that no longer throws";
     THROWS_CHANGED = "D0414", "a method that throws another error";
+    ROLES_TIGHTENED = "D0419", "fewer that may call";
+    ROLES_WIDENED = "D0420", "more that may call";
 
     // Changes of what does not travel.
     DOCS_CHANGED = "D0501", "other docs";

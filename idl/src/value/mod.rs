@@ -3,11 +3,13 @@
 //! [`crate::check`] passes the report that users see; [`crate::lower`] passes one that is dropped, since by then
 //! everything is known to be valid.
 
+mod access;
 mod bounds;
 mod literal;
 mod message;
 mod overlap;
 
+pub(crate) use access::{MAX_ROLE_BYTES, MAX_ROLES, access, is_role};
 pub(crate) use bounds::{Bounded, allows, bounds};
 pub(crate) use literal::{as_held, enum_values, integer_limits, is_negative, literal};
 pub(crate) use message::message;

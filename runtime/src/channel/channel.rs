@@ -7,11 +7,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use futures_core::Stream;
-use tokio::runtime::Handle;
 use tokio::sync::watch;
 
 use super::builder::ChannelBuilder;
-use super::local;
 use super::resolve::Resolver;
 use crate::call::{
     self, BidirectionalCall, ClientStreamCall, OneWayCall, PendingCall, ServerStreamCall, UnaryCall,
@@ -58,10 +56,7 @@ impl Channel {
     /// credit and cancellation. For tests. Must be called within a tokio runtime.
     #[must_use]
     pub fn local(service: impl Service) -> Self {
-        let config = Config { runtime: Handle::try_current().ok(), ..Config::default() };
-        let counters = Arc::<ChannelCounters>::default();
-        let connection = local::connect(Arc::new(service), &config, &counters);
-        Self { endpoints: Endpoints::new(vec![connection], config, counters) }
+        Self::builder().local(service)
     }
 
     /// Waits, for up to `within`, until the servers have read everything sent so far; then closes the channel and all its clones.

@@ -7,6 +7,7 @@ use tokio::runtime::Handle;
 
 use super::retry::Retry;
 use crate::engine::Engine;
+use crate::identity::Identity;
 use crate::middleware::ClientStack;
 
 /// The settings of a channel.
@@ -14,6 +15,8 @@ use crate::middleware::ClientStack;
 pub(crate) struct Config {
     /// What carries messages, if it was chosen.
     pub(crate) engine: Option<Engine>,
+    /// Who the channel's servers in this process are told that it is.
+    pub(crate) identity: Option<Identity>,
     /// The runtime in which the channel was connected; `None` for channels of tests, whose calls are awaited in theirs.
     pub(crate) runtime: Option<Handle>,
     /// The largest body of a call, a reply or an item, in bytes.
@@ -44,6 +47,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             engine: None,
+            identity: None,
             runtime: None,
             message_size: crate::DEFAULT_MESSAGE_SIZE,
             calls: 16_384,

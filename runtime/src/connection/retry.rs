@@ -217,7 +217,9 @@ mod tests {
     #[test]
     fn what_the_runtime_fails_is_tried_again_only_where_that_may_help() {
         use Code::{Aborted, Cancelled, DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument};
-        use Code::{ResourceExhausted, Unavailable, Unimplemented, Unknown};
+        use Code::{
+            PermissionDenied, ResourceExhausted, Unauthenticated, Unavailable, Unimplemented, Unknown,
+        };
         use Outcome::{Executed, MaybeExecuted, NotSent};
         use Verdict::{AtOnce, Final, Later};
         let table = [
@@ -249,6 +251,8 @@ mod tests {
             // Methods, and the protocol.
             (Unimplemented, NotSent, Some(Cause::NoSuchMethod), Final, Final),
             (InvalidArgument, NotSent, Some(Cause::NoSuchMethod), Final, Final),
+            (Unauthenticated, NotSent, Some(Cause::Forbidden), Final, Final),
+            (PermissionDenied, NotSent, Some(Cause::Forbidden), Final, Final),
             (InvalidArgument, NotSent, Some(Cause::Protocol), Final, Final),
             (InvalidArgument, MaybeExecuted, Some(Cause::Protocol), Final, Final),
             (ResourceExhausted, MaybeExecuted, Some(Cause::Protocol), Final, Final),

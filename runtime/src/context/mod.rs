@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::identity::Identity;
 use crate::metadata::{Metadata, MetadataValue};
 use crate::method::Method;
 use crate::session::server::CallKey;
@@ -30,6 +31,8 @@ pub struct Context {
     deadline: Option<Instant>,
     metadata: Metadata,
     caller: Arc<dyn Caller>,
+    /// Who the caller is, if that is known.
+    identity: Option<Identity>,
     /// Key of the call; `None` for a one-way call.
     key: Option<CallKey>,
     /// Signal of the call's end; created when it is first asked for.
@@ -45,7 +48,14 @@ impl Context {
         caller: Arc<dyn Caller>,
         key: Option<CallKey>,
     ) -> Self {
-        Self { method, deadline, metadata, caller, key, cancelled: OnceLock::new() }
+        Self { method, deadline, metadata, caller, identity: None, key, cancelled: OnceLock::new() }
+    }
+
+    /// Says who the caller is.
+    #[inline]
+    pub(crate) fn with_identity(mut self, identity: Option<Identity>) -> Self {
+        self.identity = identity;
+        self
     }
 
     /// Returns the method that was called.
@@ -74,7 +84,15 @@ impl Context {
         &self.metadata
     }
 
-    /// Returns the caller's identity: the same for every call over one connection.
+    /// Returns who the caller is: its name, its roles, and what they rest on. `None` if the server does not know, which it does
+    /// only where a program [says so](crate::ChannelBuilder::identity). A method with `@roles` is called by clients with one of
+    /// them, so there it is known, unless the server is [`insecure`](crate::ServerBuilder::insecure).
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// Returns what tells the caller's connection from others: the same for every call over one connection.
     #[must_use]
     pub fn peer(&self) -> &PeerId {
         self.caller.id()
@@ -176,6 +194,7 @@ impl fmt::Debug for Context {
             .field("deadline", &self.deadline)
             .field("metadata", &self.metadata)
             .field("peer", self.peer())
+            .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
 }

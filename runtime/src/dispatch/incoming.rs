@@ -15,6 +15,7 @@ use crate::declaration::{
     BidirectionalMethod, ClientStreamMethod, OneWayMethod, Params, ServerStreamMethod, UnaryMethod,
 };
 use crate::flow::{InboundStream, OutboundStream};
+use crate::identity::Identity;
 use crate::metadata::{Metadata, MetadataValue};
 use crate::method::{Method, MethodKind};
 use crate::peer::Counters;
@@ -60,6 +61,8 @@ pub struct Incoming {
     method: &'static Method,
     deadline: Option<Instant>,
     metadata: Metadata,
+    /// Who the client is, if that is known.
+    identity: Option<Identity>,
     params: Body,
     /// Initial credit of the handler's stream in bytes.
     credit: u64,
@@ -84,6 +87,7 @@ impl Incoming {
             method: call.method,
             deadline: call.deadline.map(Instant::from_std),
             metadata: call.metadata,
+            identity: call.identity,
             params: call.params,
             credit: call.credit,
             received: Instant::from_std(call.received),
@@ -185,6 +189,7 @@ impl Incoming {
     #[inline]
     fn into_context(self) -> Context {
         Context::new(self.method, self.deadline, self.metadata, self.peer, self.key)
+            .with_identity(self.identity)
     }
 }
 
@@ -214,6 +219,10 @@ impl Incoming {
     /// Sends a name and a value beside the answer.
     pub(crate) fn send_metadata(&self, name: &str, value: &MetadataValue) -> Result<(), Status> {
         send_metadata(Arc::<Peer>::clone(&self.peer), self.key, name, value)
+    }
+
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     pub(crate) fn peer_id(&self) -> &PeerId {

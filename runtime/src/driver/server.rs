@@ -94,8 +94,8 @@ impl<T: ServerTransport> ServerDriver<T> {
                     telemetry::received(End::Server, message.bytes);
                     allocator::note_message(message.bytes);
                     let records = match message.batch {
-                        Ok(batch) => self.core.receive(route, batch),
-                        Err(malformed) => self.core.refuse(route, &malformed),
+                        Ok(batch) => self.core.receive(route, message.identity, batch),
+                        Err(malformed) => self.core.refuse(route, message.identity, &malformed),
                     };
                     turn.add(records, message.bytes);
                 }

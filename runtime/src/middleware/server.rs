@@ -13,6 +13,7 @@ use super::caught::{Caught, Panicked};
 use super::response::{Direction, Reply, Response, Traffic};
 use crate::context::PeerId;
 use crate::dispatch::{HandlerLayer, Handling, Incoming, Service};
+use crate::identity::Identity;
 use crate::metadata::{Metadata, MetadataValue};
 use crate::method::{Method, MethodKind};
 use crate::session::server::Answer;
@@ -87,7 +88,13 @@ impl ServerRequest {
         self.incoming.send_metadata(name.as_ref(), &value.into())
     }
 
-    /// Returns the caller's identity: the same for every call over one connection.
+    /// Returns who the caller is, if the server knows. Calls that the client's roles do not allow come to no middleware.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.incoming.identity()
+    }
+
+    /// Returns what tells the caller's connection from others: the same for every call over one connection.
     #[must_use]
     pub fn peer(&self) -> &PeerId {
         self.incoming.peer_id()
@@ -145,6 +152,7 @@ impl fmt::Debug for ServerRequest {
         f.debug_struct("ServerRequest")
             .field("method", self.method())
             .field("peer", self.peer())
+            .field("identity", &self.identity())
             .field("deadline", &self.deadline())
             .field("metadata", self.metadata())
             .finish_non_exhaustive()

@@ -15,6 +15,7 @@ use super::ready_list::{ReadyList, Serves};
 use super::shared::Shared;
 use crate::context::PeerId;
 use crate::flush::DriverNotify;
+use crate::identity::Identity;
 use crate::session::server::{DropReason, ListeningClock, Session};
 use crate::status::{Cause, Status};
 use crate::sweep::SweepPace;
@@ -50,6 +51,8 @@ pub(crate) struct Peers<C: CallState> {
     clock: ListeningClock,
     /// Where the connection comes from, of a driver that has one.
     address: Option<SocketAddr>,
+    /// Who the client at the other end of the connection is, of a driver that has one, if that is known.
+    identity: Option<Identity>,
 }
 
 /// A client, and when its last message was received.
@@ -91,6 +94,7 @@ impl<C: CallState> Peers<C> {
             pace: SweepPace::new(),
             full_until: None,
             address: None,
+            identity: None,
             shared,
         }
     }
@@ -100,13 +104,24 @@ impl<C: CallState> Peers<C> {
         self.address = address;
     }
 
+    /// Says who is at the other end of the connection. Whatever a client behind it says of itself, that is its identity.
+    pub(crate) fn set_identity(&mut self, identity: Option<Identity>) {
+        self.identity = identity;
+    }
+
     /// Returns the list of clients with something to send.
     pub(crate) fn ready(&self) -> &Arc<ReadyList<Peer<C>>> {
         &self.ready
     }
 
-    /// Returns the client of a route on which something was just received; `None` for a new client past [`MAX_PEERS`].
-    pub(crate) fn peer_of_route(&mut self, route: &[u8], now: Instant) -> Option<Arc<Peer<C>>> {
+    /// Returns the client of a route on which something was just received; `None` for a new client past [`MAX_PEERS`]. A new one
+    /// is who the transport says, or who is at the other end of the connection.
+    pub(crate) fn peer_of_route(
+        &mut self,
+        route: &[u8],
+        identity: Option<Identity>,
+        now: Instant,
+    ) -> Option<Arc<Peer<C>>> {
         if let Some(known) = self.known.get_mut(route) {
             known.last_message_at = now;
             return Some(Arc::clone(&known.peer));
@@ -118,6 +133,10 @@ impl<C: CallState> Peers<C> {
         }
         let id = PeerId::new(route);
         let peer = Peer::new(id.clone(), self.address, Arc::clone(&self.shared), Arc::clone(&self.ready));
+        let identity = identity.or_else(|| self.identity.clone());
+        if identity.is_some() {
+            peer.with(|session| session.set_identity(identity));
+        }
         let is_counted = !self.is_first_of_connection();
         let known =
             Known { peer: Arc::clone(&peer), last_message_at: now, is_counted, _up: Up::new(End::Server) };

@@ -16,6 +16,7 @@ use crate::driver::{Core, ListenerDriver};
 use crate::engine::Engine;
 use crate::middleware::{ServerMiddleware, ServerStack};
 use crate::peer::{Config, MaxRunning};
+use crate::transport::address::Address;
 #[cfg(all(feature = "libzmq", unix))]
 use crate::transport::libzmq::Router;
 use crate::transport::zmtp::ZmtpListener;
@@ -30,6 +31,7 @@ pub struct ServerBuilder {
     config: Config,
     grace: Duration,
     engine: Option<Engine>,
+    insecure: bool,
 }
 
 /// The least number of bytes that may wait for clients: with less, a client that reads would be shed for a few small answers.
@@ -45,6 +47,7 @@ impl ServerBuilder {
             config: Config::default(),
             grace: Duration::from_secs(10),
             engine: None,
+            insecure: false,
         }
     }
 
@@ -78,6 +81,13 @@ impl ServerBuilder {
     /// Sets what carries the server's messages. See [`Engine`] for the default.
     pub fn engine(mut self, engine: Engine) -> Self {
         self.engine = Some(engine);
+        self
+    }
+
+    /// Lets anybody call every method, whatever roles the schema asks for. For development and tests: without it, a server of
+    /// methods with `@roles` does not listen where it can't know who its clients are.
+    pub fn insecure(mut self) -> Self {
+        self.insecure = true;
         self
     }
 
@@ -214,7 +224,8 @@ impl ServerBuilder {
     /// server does not answer; and up to a second in all while other servers take over files of sockets in the same folder.
     ///
     /// # Errors
-    /// There is no endpoint, no runtime, one can't be bound, two services have a method of the same name, or the engine can't be used.
+    /// There is no endpoint, no runtime, one can't be bound, two services have a method of the same name, the engine can't be used, or a
+    /// method has roles and the server has no way to know who its clients are.
     pub fn listen(self) -> Result<Server, ServeError> {
         if self.endpoints.is_empty() {
             return Err(ServeError::NoEndpoint);
@@ -222,7 +233,13 @@ impl ServerBuilder {
         let runtime = Handle::try_current().map_err(|_| ServeError::NoRuntime)?;
         let link = self.config.link();
         let (addresses, grace, engine) = (self.endpoints.clone(), self.grace, self.engine);
-        let core = self.into_core()?;
+        let (is_insecure, core) = (self.insecure, self.into_core()?);
+        if let Some(method) = core.method_with_roles()
+            && !is_insecure
+            && !can_know_clients(engine, &addresses)
+        {
+            return Err(ServeError::UnknownClients { method });
+        }
         let shared = Arc::clone(&core.shared);
         let (driver, endpoints) = bind(engine, &addresses, link, core)?;
         Ok(Server::new(driver, runtime, shared, grace, endpoints))
@@ -234,6 +251,7 @@ impl ServerBuilder {
         self.config.session.instance = Config::instance();
         let core = Core::new(self.services, self.config)
             .map_err(|duplicate| ServeError::DuplicateMethod { method: duplicate.0 })?;
+        let core = if self.insecure { core.ignoring_roles() } else { core };
         Ok(core.with_middleware(self.middleware))
     }
 
@@ -251,6 +269,16 @@ impl ServerBuilder {
     /// As for [`ServerBuilder::listen`] and [`Server::serve`].
     pub async fn serve(self) -> Result<(), ServeError> {
         self.listen()?.serve().await
+    }
+}
+
+/// Reports whether there is a way to know who a client is: over `inproc` on `zmtp`, its program says so.
+fn can_know_clients(engine: Option<Engine>, endpoints: &[String]) -> bool {
+    let is_inproc = |endpoint: &String| matches!(Address::to_bind(endpoint), Ok(Address::Inproc(_)));
+    match Engine::of_server(engine) {
+        Ok(engine) => engine == Engine::Zmtp && endpoints.iter().any(is_inproc),
+        // Told where the endpoints are bound.
+        Err(_) => true,
     }
 }
 

@@ -36,6 +36,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use crate::flush::CallerSender;
+use crate::identity::Identity;
 use crate::wire::{Batch, Malformed, Message};
 
 /// Carries the messages of a server.
@@ -56,6 +57,11 @@ pub(crate) trait ServerTransport: Send + Unpin + 'static {
 
     /// Returns the address that the only connection of this transport comes from, if there is one.
     fn peer_address(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Returns who the client at the other end of this transport's only connection is, if there is one and it is known.
+    fn peer_identity(&self) -> Option<Identity> {
         None
     }
 
@@ -181,19 +187,14 @@ pub(crate) struct Delivered {
     pub(crate) batch: Result<Batch, Malformed>,
     /// Size of all of its frames in bytes.
     pub(crate) bytes: usize,
-    /// What the transport knows of its sender.
-    #[expect(dead_code, reason = "no transport authenticates peers yet, and so nothing asks")]
-    pub(crate) identity: Identity,
+    /// Who its sender is, of a transport that knows it message by message. See [`ServerTransport::peer_identity`] for others.
+    pub(crate) identity: Option<Identity>,
 }
 
-/// Who a peer has proved to be. No transport authenticates peers today, so there is nothing in it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Identity {}
-
 impl Delivered {
-    /// A message of a peer that has proved nothing.
+    /// A message of which the transport knows no sender.
     pub(crate) fn anonymous(batch: Result<Batch, Malformed>, bytes: usize) -> Self {
-        Self { batch, bytes, identity: Identity::default() }
+        Self { batch, bytes, identity: None }
     }
 }
 

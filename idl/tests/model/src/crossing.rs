@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 
 use rmpv::Value as Raw;
-use zsvc_idl::schema::{Method, MethodKind, Schema, Type, TypeId};
+use zsvc_idl::schema::{Method, MethodKind, Schema, Service, Type, TypeId};
 
 use crate::codec::{Reader, Refusal, bytes, parsed, write, write_fields};
 use crate::meaning::{Seen, same, same_fields};
@@ -112,11 +112,30 @@ fn calls(sides: &Sides<'_>, random: &mut Random, failures: &mut Failures) {
             failures.entry(way).or_insert_with(|| format!("{name}: {error}"));
         };
         match known.get(&name) {
-            Some(method) => call(sides, called, method, random).into_iter().for_each(&mut failed),
+            Some(method) => {
+                may_call(sides, called, *method).err().into_iter().for_each(&mut failed);
+                call(sides, called.1, method.1, random).into_iter().for_each(&mut failed);
+            }
             // An old server without a new method is no failure.
             None if sides.ways.0 == Way::OldServer => {}
             None => failed((sides.ways.0, "unimplemented".to_owned())),
         }
+    }
+}
+
+/// Has every client call that may by the schema of clients: one of each role, or one of none.
+fn may_call(
+    sides: &Sides<'_>,
+    (service, called): (&Service, &Method),
+    (serving, method): (&Service, &Method),
+) -> Result<(), (Way, Refusal)> {
+    let (clients, asked) = (service.access_of(called).roles(), serving.access_of(method).roles());
+    let is_let_in = |role: Option<&String>| asked.is_empty() || role.is_some_and(|role| asked.contains(role));
+    let roles = clients.iter().map(Some).chain(clients.is_empty().then_some(None));
+    match roles.into_iter().find(|role| !is_let_in(*role)) {
+        // An old server that keeps out who may call from now on is no failure.
+        Some(role) if sides.ways.0 != Way::OldServer => Err((sides.ways.0, format!("{role:?} may not call"))),
+        _ => Ok(()),
     }
 }
 
@@ -172,14 +191,14 @@ fn answering<'a>(sides: &Sides<'a>, random: &'a mut Random) -> Crossing<'a> {
 }
 
 /// Returns the methods of a schema by their full names.
-fn methods(schema: &Schema) -> BTreeMap<String, &Method> {
+fn methods(schema: &Schema) -> BTreeMap<String, (&Service, &Method)> {
     let services = schema
         .packages
         .iter()
         .flat_map(|package| package.services.iter().map(move |service| (package, service)));
     let named = services.flat_map(|(package, service)| {
         let start = format!("{}.{}", package.full_name(), service.name);
-        service.methods.iter().map(move |method| (format!("{start}/{}", method.name), method))
+        service.methods.iter().map(move |method| (format!("{start}/{}", method.name), (service, method)))
     });
     named.collect()
 }

@@ -11,6 +11,8 @@ pub struct Draft {
     pub package: String,
     /// Declared types, each of which may use those before it.
     pub types: Vec<Declared>,
+    /// Who may call its service, as written in the file; empty if it does not say.
+    pub access: &'static str,
     /// The methods of its service.
     pub methods: Vec<Method>,
     /// Number of names given out so far.
@@ -97,7 +99,13 @@ pub struct Method {
     pub throws: Option<String>,
     /// Attributes such as `@deadline(1s)`, as written in the file.
     pub attributes: &'static str,
+    /// Who may call it, as written in the file; empty if it does not say.
+    pub access: &'static str,
 }
+
+/// What random schemas say of who may call.
+pub const ACCESS: [&str; 6] =
+    ["", "@public", "@roles(\"a\")", "@roles(\"b\")", "@roles(\"a\", \"b\")", "@roles(\"c\", \"b\")"];
 
 /// Built-in types that random schemas use.
 pub const BUILTINS: [&str; 16] = [
@@ -123,8 +131,13 @@ impl Draft {
     /// Returns a random schema.
     #[must_use]
     pub fn random(random: &mut Random) -> Self {
-        let mut draft =
-            Self { package: "model.v1".to_owned(), types: Vec::new(), methods: Vec::new(), names: 0 };
+        let mut draft = Self {
+            package: "model.v1".to_owned(),
+            types: Vec::new(),
+            access: if random.one_in(4) { *random.pick(&ACCESS) } else { "" },
+            methods: Vec::new(),
+            names: 0,
+        };
         for _ in 0..2 + random.below(4) {
             let declared = draft.declared(random);
             draft.types.push(declared);
@@ -244,6 +257,7 @@ impl Draft {
             answer,
             throws,
             attributes: "",
+            access: if random.one_in(4) { ACCESS[random.below(ACCESS.len())] } else { "" },
             name: self.fresh("method_"),
         }
     }
@@ -259,7 +273,7 @@ impl Draft {
             text += &declared.text();
         }
         let methods: String = self.methods.iter().map(Method::text).collect();
-        write!(text, "\nservice Model {{\n{methods}}}\n").expect("strings take any text");
+        write!(text, "\n{} service Model {{\n{methods}}}\n", self.access).expect("strings take any text");
         text
     }
 }
@@ -325,7 +339,8 @@ impl Method {
         let stream = if self.streams { "stream " } else { "" };
         let answer = self.answer.as_ref().map_or_else(String::new, |ty| format!(" -> {stream}{ty}"));
         let throws = self.throws.as_ref().map_or_else(String::new, |ty| format!(" throws {ty}"));
-        let (attributes, name, parameters) = (self.attributes, &self.name, parameters.join(", "));
-        format!("    {attributes} {keyword} {name}({parameters}){answer}{throws};\n")
+        let (attributes, access, name) = (self.attributes, self.access, &self.name);
+        let parameters = parameters.join(", ");
+        format!("    {attributes} {access} {keyword} {name}({parameters}){answer}{throws};\n")
     }
 }

@@ -62,6 +62,8 @@ pub const MUTATIONS: &[Mutation] = &[
     methods::swap_parameters,
     methods::rename_parameter,
     methods::attributes,
+    methods::access,
+    methods::access,
     package,
 ];
 

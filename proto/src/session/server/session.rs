@@ -11,6 +11,7 @@ use super::liveness::{Liveness, Verdict};
 use super::reading::Reading;
 use super::{DropReason, Effects, Shared};
 use crate::flow::PendingStreams;
+use crate::identity::Identity;
 use crate::status::{Cause, Failure, Status};
 use crate::wire::{self, Message, Outbox, RecordBuilder};
 
@@ -29,6 +30,8 @@ pub struct Session<C> {
 /// Everything but what is being read, which records point into.
 pub(super) struct State<C> {
     pub(super) shared: Arc<Shared>,
+    /// Who the client is, if that is known. Decides which methods it may call.
+    pub(super) identity: Option<Identity>,
     pub(super) outbox: Outbox,
     /// The streams in which items gather.
     pub(super) pending: PendingStreams,
@@ -67,6 +70,7 @@ impl<C> Session<C> {
             records_read: 0,
             state: State {
                 shared,
+                identity: None,
                 outbox: Outbox::default(),
                 pending: PendingStreams::default(),
                 calls: Calls::new(),
@@ -138,25 +142,6 @@ impl<C> Session<C> {
     #[must_use]
     pub fn is_in_flight(&self, key: CallKey) -> bool {
         self.state.calls.key(key.id()) == Some(key)
-    }
-
-    /// Counts a one-way call as in flight, for as long as it waits for its turn or its handler for anything. There is
-    /// room for it: [`Session::poll_event`] has looked when it returned the call.
-    pub fn begin_one_way(&mut self) {
-        let state = &mut self.state;
-        state.shared.hold_call(state.in_flight());
-        state.one_way += 1;
-    }
-
-    /// Counts a one-way call as no longer in flight.
-    pub fn end_one_way(&mut self) {
-        let state = &mut self.state;
-        debug_assert!(state.one_way > 0, "one that was begun");
-        // What all sessions share must stay right even if this one were told twice.
-        if state.one_way > 0 {
-            state.one_way -= 1;
-            state.shared.end_calls(1, state.in_flight());
-        }
     }
 
     /// Reports whether calls are in flight that the client waits for.

@@ -17,6 +17,7 @@ use super::link::{Closed, Link};
 use super::stream::{Stream, configure};
 use crate::flush::CallerSender;
 use crate::fork::random;
+use crate::identity::Identity;
 use crate::transport::address::{Address, Host};
 #[cfg(unix)]
 use crate::transport::unix;
@@ -29,6 +30,8 @@ use crate::wire::Message;
 pub(crate) struct ZmtpClient {
     address: Address,
     config: LinkConfig,
+    /// Who this client is, for a server of this process.
+    identity: Option<Identity>,
     state: State,
     events: VecDeque<LinkEvent>,
     /// Number of tries since the connection was last up.
@@ -59,14 +62,19 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const JITTER_PARTS: u32 = 4;
 
 impl ZmtpClient {
-    /// Creates a connection, which is made as soon as its peer listens. Must be called within a tokio runtime.
+    /// Creates a connection, which is made as soon as its peer listens. A server of this process is told the identity; another
+    /// is not. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// The endpoint can't be read.
-    pub(crate) fn connect(endpoint: &str, config: LinkConfig) -> Result<Self, TransportError> {
+    pub(crate) fn connect(
+        endpoint: &str,
+        config: LinkConfig,
+        identity: Option<Identity>,
+    ) -> Result<Self, TransportError> {
         let address = Address::to_connect(endpoint)?;
-        let state = State::Connecting(Box::pin(open(address.clone())));
-        Ok(Self { address, config, state, events: VecDeque::new(), tries: 0, is_up: false })
+        let state = State::Connecting(Box::pin(open(address.clone(), identity.clone())));
+        Ok(Self { address, config, identity, state, events: VecDeque::new(), tries: 0, is_up: false })
     }
 
     fn link(&mut self) -> Option<&mut Link> {
@@ -83,7 +91,7 @@ impl ZmtpClient {
 
     fn begin(&mut self) {
         self.is_up = false;
-        self.state = State::Connecting(Box::pin(open(self.address.clone())));
+        self.state = State::Connecting(Box::pin(open(self.address.clone(), self.identity.clone())));
     }
 
     fn wait(&mut self) {
@@ -224,14 +232,14 @@ fn pause_after(tries: u32) -> Duration {
 }
 
 /// Opens a connection to an address.
-async fn open(address: Address) -> io::Result<Stream> {
-    match timeout(CONNECT_TIMEOUT, open_in_time(address)).await {
+async fn open(address: Address, identity: Option<Identity>) -> io::Result<Stream> {
+    match timeout(CONNECT_TIMEOUT, open_in_time(address, identity)).await {
         Ok(opened) => opened,
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not answer")),
     }
 }
 
-async fn open_in_time(address: Address) -> io::Result<Stream> {
+async fn open_in_time(address: Address, identity: Option<Identity>) -> io::Result<Stream> {
     match address {
         Address::Tcp { host, port } => {
             let stream = match host {
@@ -248,7 +256,7 @@ async fn open_in_time(address: Address) -> io::Result<Stream> {
         Address::Ipc(path) => Ok(Stream::Unix(unix::connect(&path).await?)),
         #[cfg(not(unix))]
         Address::Ipc(_) => Err(io::ErrorKind::Unsupported.into()),
-        Address::Inproc(name) => Ok(Stream::Pipe(inproc::connect(&name)?)),
+        Address::Inproc(name) => Ok(Stream::Pipe(inproc::connect(&name, identity)?)),
     }
 }
 

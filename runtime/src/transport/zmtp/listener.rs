@@ -149,7 +149,12 @@ impl Socket {
             Self::Ipc { socket, .. } => {
                 socket.poll_accept(context).map_ok(|(stream, _)| Stream::Unix(stream))
             }
-            Self::Inproc(socket) => socket.poll_accept(context).map(|pipe| Ok(Stream::Pipe(pipe))),
+            Self::Inproc(socket) => socket.poll_accept(context).map(|(pipe, identity)| {
+                Ok(match identity {
+                    Some(identity) => Stream::Known(pipe, identity),
+                    None => Stream::Pipe(pipe),
+                })
+            }),
         }
     }
 }

@@ -197,13 +197,13 @@ async fn a_peer_that_says_nothing_is_cut_off_in_time() {
 
 #[tokio::test]
 async fn a_name_within_the_process_belongs_to_one_server_for_as_long_as_it_is_there() {
-    assert!(inproc::connect("zmtp-tests").is_err());
+    assert!(inproc::connect("zmtp-tests", None).is_err());
     let mut listener = InprocListener::bind("zmtp-tests").unwrap();
     assert!(InprocListener::bind("zmtp-tests").is_err());
-    let _client = inproc::connect("zmtp-tests").unwrap();
+    let _client = inproc::connect("zmtp-tests", None).unwrap();
     let _server = poll_fn(|context| listener.poll_accept(context)).await;
     drop(listener);
-    assert!(inproc::connect("zmtp-tests").is_err());
+    assert!(inproc::connect("zmtp-tests", None).is_err());
     InprocListener::bind("zmtp-tests").unwrap();
 }
 

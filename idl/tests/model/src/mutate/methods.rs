@@ -1,6 +1,6 @@
 //! Random changes of methods and of their parameters.
 
-use crate::draft::{Body, Draft, Member, Method};
+use crate::draft::{ACCESS, Body, Draft, Member, Method};
 use crate::random::Random;
 
 pub(super) fn add_method(draft: &mut Draft, random: &mut Random) {
@@ -116,4 +116,12 @@ pub(super) fn attributes(draft: &mut Draft, random: &mut Random) {
             *random.pick(&["@deadline(2s)", "@idempotent", "@overlap(queue)", "@blocking"])
         };
     });
+}
+
+pub(super) fn access(draft: &mut Draft, random: &mut Random) {
+    if random.one_in(3) {
+        draft.access = *random.pick(&ACCESS);
+    } else {
+        method(draft, random, |method, random| method.access = *random.pick(&ACCESS));
+    }
 }

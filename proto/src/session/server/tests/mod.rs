@@ -1,6 +1,6 @@
-//! A session alone: bytes in, records out, on a made-up clock. Streams are tested in `streams`, what several sessions may have
-//! of what belongs to all in `shares`, records of unknown kinds in `unknown`.
+//! A session alone: bytes in, records out, on a made-up clock. Each module below is about one matter.
 
+mod access;
 mod shares;
 mod streams;
 mod unknown;

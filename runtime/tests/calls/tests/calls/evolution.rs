@@ -7,6 +7,7 @@
 //! compiler's tests.
 
 mod desk;
+mod guards;
 mod methods;
 mod shop;
 mod values;
@@ -155,6 +156,22 @@ const TABLE: &[Row] = &[
             "no difference: each has its own",
         ],
         &[values::change_words_about_a_value, methods::change_words_about_a_method],
+    ),
+    (
+        [
+            "ask for `@roles` where there were none, or take one away",
+            "no difference",
+            "**refuses clients that have none of them, with `permission_denied` or `unauthenticated`**",
+        ],
+        &[guards::ask_for_roles_or_take_one_away],
+    ),
+    (
+        [
+            "add a role to `@roles`, or ask for none",
+            "**refuses clients that may call from now on**",
+            "no difference",
+        ],
+        &[guards::add_a_role_or_ask_for_none],
     ),
     (
         [

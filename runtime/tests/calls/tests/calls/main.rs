@@ -31,6 +31,7 @@ mod raw;
 mod relay;
 mod response_metadata;
 mod retries;
+mod roles;
 mod runtimes;
 mod scripted;
 mod shutdown;

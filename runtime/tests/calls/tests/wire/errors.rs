@@ -5,7 +5,7 @@ mod after;
 mod before;
 
 use rmpv::Value;
-use zsvc::ServerBuilder;
+use zsvc::{Cause, Outcome, ServerBuilder, Status};
 
 use crate::listings::DOCUMENT;
 use crate::raw::{Dealer, Numbers, Record, call, kind, packed, record, tape};
@@ -37,6 +37,20 @@ impl Told {
         let (_, expected) = self.rows.remove(at.unwrap_or_else(|| panic!("the document has `{what}` once")));
         assert_eq!(error.numbers(), expected, "{what}: {error:?}");
         assert_eq!(error.id() == 0, what.ends_with("; id 0"), "{what}: {error:?}");
+    }
+
+    /// Checks how a call has failed against its row.
+    fn check_status(&mut self, what: &str, status: &Status) {
+        let at = self.rows.iter().position(|(row, _)| row == what);
+        let (_, expected) = self.rows.remove(at.unwrap_or_else(|| panic!("the document has `{what}` once")));
+        let outcomes = [Outcome::NotSent, Outcome::MaybeExecuted, Outcome::Executed];
+        let outcome = outcomes.iter().position(|outcome| *outcome == status.outcome());
+        let cause = status.cause().map(|cause| match cause {
+            Cause::Forbidden => 11,
+            other => panic!("{what}: {other:?}"),
+        });
+        let numbers = [Some(status.code().number().into()), outcome.map(|number| number as u64), cause];
+        assert_eq!(numbers, expected, "{what}: {status}");
     }
 
     /// Starts a server, has a client do something, and checks the next error. Returns its message.
@@ -81,6 +95,7 @@ fn every_error_that_a_server_makes_is_as_the_document_says() {
     before::messages(&mut told);
     before::batches(&mut told);
     before::admission(&mut told);
+    before::roles(&mut told);
     before::turns(&mut told);
     before::middleware(&mut told);
     before::parameters(&mut told);

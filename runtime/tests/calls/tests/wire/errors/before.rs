@@ -4,11 +4,12 @@ use std::time::{Duration, Instant};
 
 use rmpv::Value;
 use zsvc::middleware::{ConcurrencyLimit, Response, ServerMiddleware, ServerNext, ServerRequest};
-use zsvc::{Engine, ServerBuilder};
+use zsvc::{Channel, Engine, Identity, ServerBuilder};
+use zsvc_calls::vault::v1::{VaultClient, VaultMock, VaultServer};
 
 use super::{Told, echo, last_with, same, slow};
 use crate::raw::{Dealer, batch, call, kind, packed, record, slices, tape};
-use crate::rig::Serving;
+use crate::rig::{Serving, run};
 
 /// Messages that are not kept.
 pub(super) fn messages(told: &mut Told) {
@@ -113,6 +114,23 @@ pub(super) fn admission(told: &mut Told) {
         let long = vec![("a".into(), Value::Binary(vec![0; 16_384]))];
         dealer.say(&[last_with(Value::Nil, Value::Map(long))]);
     });
+}
+
+/// Who may call. A client says who it is only within the process, so no bare socket asks.
+pub(super) fn roles(told: &mut Told) {
+    let unknown = ("a method with [roles](#roles), of a client that is not known", None);
+    let without = ("a method with roles, of a client that has none of them", Some(Identity::new("alice")));
+    for (what, identity) in [unknown, without] {
+        let status = run(async {
+            let channel = match identity {
+                Some(identity) => Channel::builder().identity(identity),
+                None => Channel::builder(),
+            };
+            let vault = VaultClient::new(channel.local(VaultServer::new(VaultMock::new())));
+            vault.look().await.expect_err("it has roles")
+        });
+        told.check_status(what, &status);
+    }
 }
 
 /// Returns calls that are answered with far more bytes than themselves have.
