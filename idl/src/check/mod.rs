@@ -5,10 +5,11 @@
 //! what a value means for a type is in [`crate::value`]. `tests/cases` has at least one case for each code.
 
 mod attributes;
+pub(crate) mod attributes_listed;
 mod constants;
 mod depth;
 mod endless;
-mod free;
+pub(crate) mod free;
 mod methods;
 mod names;
 pub(crate) mod numbers;
