@@ -207,7 +207,7 @@ fn one_module_down(ty: TokenStream) -> TokenStream {
     moved
 }
 
-fn builtin_type(builtin: Builtin) -> TokenStream {
+pub(crate) fn builtin_type(builtin: Builtin) -> TokenStream {
     match builtin {
         Builtin::Bool => quote!(bool),
         Builtin::U8 => quote!(u8),

@@ -9,6 +9,7 @@ mod git;
 mod import;
 mod inputs;
 mod lint;
+mod lsp;
 mod report;
 
 use std::process::ExitCode;
@@ -40,6 +41,8 @@ enum Command {
     Diff(diff::Diff),
     /// Writes .proto files anew as .svc files.
     Import(import::Import),
+    /// Serves an editor by the Language Server Protocol, over standard input and output.
+    Lsp(lsp::Lsp),
     /// Prints why there is a rule and what to do, with a wrong and a right example.
     Explain(explain::Explain),
 }
@@ -54,6 +57,7 @@ impl Arguments {
             Command::Fmt(format) => format.run(),
             Command::Diff(diff) => diff.run(),
             Command::Import(import) => import.run(),
+            Command::Lsp(lsp) => lsp.run(),
             Command::Explain(explain) => explain.run(),
         }
     }

@@ -22,7 +22,8 @@ pub(super) fn unknown(model: &Model, report: &mut Report) {
             preamble.attributes.iter().filter(|attribute| places::known(&attribute.name.text).is_none())
         {
             let names = || ATTRIBUTES.iter().map(|known| known.name);
-            let help = if let Some(nearest) = suggest::nearest(&attribute.name.text, names()) {
+            let nearest = suggest::nearest(&attribute.name.text, names());
+            let help = if let Some(nearest) = nearest {
                 format!("did you mean `@{nearest}`?")
             } else {
                 let all: Vec<String> = names().map(|name| format!("`@{name}`")).collect();
@@ -32,7 +33,8 @@ pub(super) fn unknown(model: &Model, report: &mut Report) {
             report.add(
                 Diagnostic::new(diagnostic::UNKNOWN_ATTRIBUTE, message)
                     .at(attribute.span, "unknown")
-                    .help(help),
+                    .help(help)
+                    .suggest_if(attribute.name.span, nearest),
             );
         }
     }
@@ -190,7 +192,8 @@ pub(super) fn overlaps(model: &Model, report: &mut Report) {
         if overlap_named(&word).is_none() {
             let message = format!("`{word}` is no way in which calls overlap");
             let diagnostic = Diagnostic::new(diagnostic::ATTRIBUTE_ARGUMENT, message).at(*span, "");
-            report.add(diagnostic.help(overlap_help(&word)));
+            let nearest = suggest::nearest(&word, overlap_words());
+            report.add(diagnostic.help(overlap_help(&word)).suggest_if(*span, nearest));
         }
     }
 }
@@ -204,7 +207,8 @@ pub(super) fn allows(model: &Model, report: &mut Report) {
             if lint::rule(&name).is_none() {
                 let message = format!("there is no rule `{name}`");
                 let diagnostic = Diagnostic::new(diagnostic::UNKNOWN_RULE, message).at(value.span, "unknown");
-                report.add(diagnostic.help(unknown_rule_help(&name)));
+                let nearest = lint::nearest_rule(&name).map(|rule| rule.name().replace('-', "_"));
+                report.add(diagnostic.help(unknown_rule_help(&name)).suggest_if(value.span, nearest));
             }
         }
     }

@@ -6,10 +6,11 @@
 
 mod access;
 mod attributes;
+pub(crate) mod attributes_listed;
 mod constants;
 mod depth;
 mod endless;
-mod free;
+pub(crate) mod free;
 mod methods;
 mod names;
 pub(crate) mod numbers;
