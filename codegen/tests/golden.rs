@@ -67,6 +67,11 @@ fn errors() {
 }
 
 #[test]
+fn several_errors_of_a_method() {
+    golden("throws");
+}
+
+#[test]
 fn bounds() {
     golden("bounds");
 }

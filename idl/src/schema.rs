@@ -6,6 +6,7 @@
 //! Not here: spans of syntax (`crate::ast`) and the rules themselves (`crate::check`).
 
 mod access;
+mod service;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +14,8 @@ use std::time::Duration;
 pub use access::Access;
 
 use crate::source::Span;
+
+pub use service::{Method, MethodKind, Overlap, Service, StreamParameter, Thrown};
 
 /// Everything that a set of files declares, with all names resolved.
 #[derive(Debug, Clone, Default)]
@@ -223,94 +226,6 @@ pub struct Constant {
     pub type_span: Span,
     /// Span of the value.
     pub value_span: Span,
-}
-
-/// A group of methods.
-#[derive(Debug, Clone)]
-pub struct Service {
-    /// The name as declared: `Tape`.
-    pub name: String,
-    /// The methods, in order of declaration.
-    pub methods: Vec<Method>,
-    /// Who may call its methods that say nothing themselves.
-    pub access: Access,
-    /// Docs and deprecation.
-    pub notes: Notes,
-    /// Span of the name.
-    pub span: Span,
-}
-
-/// One method.
-#[derive(Debug, Clone)]
-pub struct Method {
-    /// The name as declared: `last`. On the wire the method is `package.Service/method`.
-    pub name: String,
-    /// The plain parameters, numbered by position.
-    pub parameters: Vec<Field>,
-    /// Whether the method replies, and which sides stream.
-    pub kind: MethodKind,
-    /// The error that the method `throws`, of kind [`TypeKind::Error`].
-    pub throws: Option<TypeId>,
-    /// The duration of `@deadline(…)`.
-    pub deadline: Option<Duration>,
-    /// Whether the method has `@idempotent`.
-    pub idempotent: bool,
-    /// Whether the method has `@blocking`.
-    pub blocking: bool,
-    /// The value of `@overlap(…)`; for a `oneway` method always [`Overlap::Parallel`].
-    pub overlap: Overlap,
-    /// Who may call it, as it says itself. See [`Service::access_of`].
-    pub access: Access,
-    /// Docs and deprecation.
-    pub notes: Notes,
-    /// Span of the name.
-    pub span: Span,
-    /// Span of the result from `->` on, if there is one.
-    pub answer_span: Option<Span>,
-    /// Span of the error after `throws`, if there is one.
-    pub throws_span: Option<Span>,
-}
-
-/// What a client does when a method is called while an earlier call of it is running.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Overlap {
-    /// Both run.
-    #[default]
-    Parallel,
-    /// The later call waits until the earlier one is done.
-    Queue,
-    /// The earlier call is cancelled.
-    Replace,
-    /// The later call is not made.
-    Ignore,
-}
-
-/// How a method is called.
-#[derive(Debug, Clone)]
-pub enum MethodKind {
-    /// `rpc m(…) -> T`; with `None` the reply only says that the call is done.
-    Unary(Option<Type>),
-    /// `rpc m(…) -> stream T`
-    ServerStream(Type),
-    /// `rpc m(…, items: stream T) -> R`
-    ClientStream(StreamParameter, Option<Type>),
-    /// `rpc m(…, items: stream T) -> stream R`
-    Bidirectional(StreamParameter, Type),
-    /// `oneway m(…)`
-    OneWay,
-}
-
-/// A method's `stream` parameter.
-#[derive(Debug, Clone)]
-pub struct StreamParameter {
-    /// The parameter's name.
-    pub name: String,
-    /// The type of the items.
-    pub item: Type,
-    /// The keys and values of `@meta`; as [`Notes::meta`].
-    pub meta: BTreeMap<String, String>,
-    /// Span of the name.
-    pub span: Span,
 }
 
 /// A use of a type.

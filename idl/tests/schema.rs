@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use support::rendered;
 use zsvc_idl::schema::{
-    Access, Literal, MessagePart, MethodKind, Notes, Overlap, Payload, Range, Schema, Type, TypeDefinition,
-    TypeKind,
+    Access, Literal, MessagePart, MethodKind, Notes, Overlap, Payload, Range, Schema, Thrown, Type,
+    TypeDefinition, TypeKind,
 };
 use zsvc_idl::{MemoryLoader, compile};
 
@@ -135,10 +135,10 @@ fn defaults_are_values_of_their_types() {
 #[test]
 fn methods_of_every_kind() {
     let schema = schema(
-        "error E { A = 1; } type F = E;
+        "error E { A = 1; } type F = E; error G { A = 1; }
          service S {
              @deadline(500ms) @idempotent rpc a(x: u8, y: u8?) -> u8 throws F;
-             rpc b() -> stream u8;
+             rpc b() -> stream u8 throws G, F;
              rpc c(x: u8, s: stream string);
              rpc d(s: stream string) -> stream u8;
              @blocking oneway e();
@@ -150,8 +150,13 @@ fn methods_of_every_kind() {
     assert_eq!(methods[0].deadline, Some(Duration::from_millis(500)));
     assert!(methods[0].idempotent && !methods[1].idempotent);
     assert!(methods[4].blocking && !methods[0].blocking);
-    let thrown = methods[0].throws.map(|id| schema.definition(id).name.as_str());
-    assert_eq!(thrown, Some("E"));
+    let thrown = |method: usize| {
+        let errors = methods[method].throws.iter().map(|thrown| &*schema.definition(thrown.error).name);
+        errors.collect::<Vec<_>>()
+    };
+    assert_eq!((thrown(0), thrown(1), thrown(2)), (vec!["E"], vec!["G", "E"], vec![]));
+    let numbers = [0, 1, 2, usize::MAX].map(Thrown::number);
+    assert_eq!(numbers, [None, Some(0x8000_0002), Some(0x8000_0003), None]);
     assert!(matches!(&methods[0].kind, MethodKind::Unary(Some(Type::Builtin(_)))));
     assert!(matches!(&methods[1].kind, MethodKind::ServerStream(_)));
     assert!(matches!(&methods[2].kind, MethodKind::ClientStream(stream, None) if stream.name == "s"));

@@ -263,6 +263,16 @@ impl Random {
         }
     }
 
+    /// Some of the errors, in any order.
+    fn throws(&mut self, declared: &Declared) -> String {
+        let mut errors = declared.errors.clone();
+        let mut thrown = Vec::new();
+        while !errors.is_empty() && !self.one_in(3) {
+            thrown.push(errors.swap_remove(self.below(errors.len())));
+        }
+        if thrown.is_empty() { String::new() } else { format!(" throws {}", thrown.join(", ")) }
+    }
+
     fn methods(&mut self, declared: &Declared) -> String {
         let mut taken = BTreeSet::new();
         let methods = (0..self.below(6)).map(|_| {
@@ -284,8 +294,7 @@ impl Random {
                 1 => format!(" -> {}", self.ty(declared, 2)),
                 _ => format!(" -> stream {}", self.ty(declared, 2)),
             };
-            let throws = self.pick_name(&declared.errors).map(|error| format!(" throws {error}"));
-            let throws = throws.unwrap_or_default();
+            let throws = self.throws(declared);
             format!("{docs}rpc {name}({}){answer}{throws};\n", parameters.join(", "))
         });
         methods.collect()

@@ -39,8 +39,8 @@ pub(crate) fn call(site: Site<'_>, service: &ServiceNames, method: &Named<'_>) -
 }
 
 impl Call {
-    fn new(site: Site<'_>, service: &ServiceNames, method: &Named<'_>) -> Self {
-        let Named { method, access, call, marker, parameters, .. } = method;
+    fn new(site: Site<'_>, service: &ServiceNames, named: &Named<'_>) -> Self {
+        let Named { method, access, call, marker, parameters, .. } = named;
         let methods = &service.methods;
         let variables = Variables::new(site, method);
         let arguments: Vec<Argument> =
@@ -56,7 +56,7 @@ impl Call {
             stream: variables.stream,
             marker: quote!(#methods::#marker),
             params: quote!(&#methods::#parameters { #(#members),* }),
-            failure: method::failure(site, method),
+            failure: method::failure(site, named),
         }
     }
 

@@ -39,7 +39,7 @@ pub(crate) fn description(site: Site<'_>, id: TypeId) -> Option<TokenStream> {
 }
 
 /// Returns the path of what has the description of a type: the type, or its form if it is a user's.
-fn described(site: Site<'_>, id: TypeId) -> TokenStream {
+pub(super) fn described(site: Site<'_>, id: TypeId) -> TokenStream {
     if site.generation.choices.is_replaced(id) { site.form_path(id) } else { site.path(id) }
 }
 

@@ -17,6 +17,7 @@ pub(crate) mod numbers;
 pub(crate) mod places;
 mod slots;
 pub(crate) mod subjects;
+mod throws;
 mod types;
 pub(crate) mod walk;
 
@@ -41,7 +42,9 @@ pub(crate) fn check(model: &Model, report: &mut Report) {
     depth::too_deep(model, report);
     endless::endless(model, report);
     methods::stream_place(model, report);
-    methods::throws_no_error(model, report);
+    throws::throws_no_error(model, report);
+    throws::thrown_twice(model, report);
+    throws::too_many_errors(model, report);
     methods::oneway_answers(model, report);
     methods::too_many_parameters(model, report);
     attributes::unknown(model, report);

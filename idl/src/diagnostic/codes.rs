@@ -159,6 +159,8 @@ codes! {
     NOTHING_IN_IT = "E0315", "an enum, union or error of nothing";
     TOO_MANY_PARAMETERS = "E0316", "more parameters than there are numbers";
     RESERVED_NO_NAME = "E0317", "a reserved name that can't be one";
+    THROWN_TWICE = "E0321", "an error that is thrown twice";
+    TOO_MANY_ERRORS = "E0322", "more errors than a method may throw";
 
     // Attributes and values.
     UNKNOWN_ATTRIBUTE = "E0401", "an unknown attribute";
@@ -277,6 +279,9 @@ codes! {
     THROWS_GIVEN = "D0412", "a method that throws now";
     THROWS_REMOVED = "D0413", "a method that no longer throws";
     THROWS_CHANGED = "D0414", "a method that throws another error";
+    THROWS_ADDED = "D0415", "a method that throws one more error";
+    THROWS_DROPPED = "D0416", "a method that throws one error less";
+    THROWS_MOVED = "D0417", "errors of a method in another order";
     ROLES_TIGHTENED = "D0419", "fewer that may call";
     ROLES_WIDENED = "D0420", "more that may call";
 

@@ -20,7 +20,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         ("new", "The newer of two versions of one schema."),
     ] {
         let folder = out.join(version);
-        let files = ["shop", "rows", "branch", "guard"].map(|name| format!("svc/{version}/{name}.svc"));
+        let files =
+            ["shop", "rows", "branch", "guard", "errors"].map(|name| format!("svc/{version}/{name}.svc"));
         Builder::new().files(files).out_dir(&folder).compile()?;
         writeln!(
             versions,

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use rmpv::Value as Raw;
-use zsvc_idl::schema::{Method, MethodKind, Schema, Service, Type, TypeId};
+use zsvc_idl::schema::{Method, MethodKind, Schema, Service, Thrown, Type, TypeId};
 
-use crate::codec::{Reader, Refusal, bytes, parsed, write, write_fields};
+use crate::codec::{Reader, Refusal, bytes, parsed, write, write_fields, write_thrown};
 use crate::meaning::{Seen, same, same_fields};
 use crate::random::Random;
 use crate::value::Maker;
@@ -70,6 +70,27 @@ impl Crossing<'_> {
         let found = self.reader.read(read, &raw)?;
         let written = Seen { schema: self.writer, ty: written, value: &value };
         let seen = Seen { schema: self.reader.schema, ty: read, value: &found };
+        if same(written, seen) { Ok(()) } else { Err(format!("{value:?} is read as {found:?}")) }
+    }
+
+    /// Sends an error of those that a method throws. Errors are matched by position, but their names say which they are.
+    fn of_errors(&mut self, (index, written): (usize, &[Thrown]), read: &[Thrown]) -> Result<(), Refusal> {
+        let ty = Type::Named(written[index].error);
+        let value = self.maker().value(&ty);
+        let raw = parsed(&bytes(&write_thrown(self.writer, index, &written[index], &value)))?;
+        let (found_index, found) = self.reader.thrown(read, &raw)?;
+        let Some(thrown) = read.get(found_index) else { return Ok(()) };
+        let own = |error: &Thrown| self.writer.definition(error.error).name.as_str();
+        let other = |error: &Thrown| self.reader.schema.definition(error.error).name.as_str();
+        let (name, found_name) = (own(&written[index]), other(thrown));
+        let is_known =
+            read.iter().any(|it| other(it) == name) || written.iter().any(|it| own(it) == found_name);
+        if name != found_name && is_known {
+            return Err(format!("`{name}` is read as `{found_name}`"));
+        }
+        let read = Type::Named(thrown.error);
+        let written = Seen { schema: self.writer, ty: &ty, value: &value };
+        let seen = Seen { schema: self.reader.schema, ty: &read, value: &found };
         if same(written, seen) { Ok(()) } else { Err(format!("{value:?} is read as {found:?}")) }
     }
 
@@ -177,12 +198,14 @@ fn reply(sides: &Sides<'_>, called: &Method, method: &Method, random: &mut Rando
 }
 
 fn thrown(sides: &Sides<'_>, called: &Method, method: &Method, random: &mut Random) -> Result<(), Refusal> {
-    match (method.throws, called.throws) {
-        (Some(written), Some(read)) => {
-            answering(sides, random).of_type(&Type::Named(written), &Type::Named(read))
-        }
-        _ => Ok(()),
+    if called.throws.is_empty() {
+        return Ok(());
     }
+    let mut crossing = answering(sides, random);
+    for index in 0..method.throws.len() {
+        crossing.of_errors((index, &method.throws), &called.throws)?;
+    }
+    Ok(())
 }
 
 fn answering<'a>(sides: &Sides<'a>, random: &'a mut Random) -> Crossing<'a> {

@@ -95,8 +95,8 @@ pub struct Method {
     pub streams: bool,
     /// Type that it answers with.
     pub answer: Option<String>,
-    /// Error that it throws.
-    pub throws: Option<String>,
+    /// Errors that it throws.
+    pub throws: Vec<String>,
     /// Attributes such as `@deadline(1s)`, as written in the file.
     pub attributes: &'static str,
     /// Who may call it, as written in the file; empty if it does not say.
@@ -141,6 +141,9 @@ impl Draft {
         for _ in 0..2 + random.below(4) {
             let declared = draft.declared(random);
             draft.types.push(declared);
+        }
+        for _ in 0..random.below(4) {
+            draft.error(random);
         }
         for _ in 0..=random.below(3) {
             let method = draft.method(random);
@@ -245,9 +248,7 @@ impl Draft {
     pub fn method(&mut self, random: &mut Random) -> Method {
         let parameters = (1..).take(random.below(4)).map(|number| self.member(random, number)).collect();
         let one_way = random.one_in(6);
-        let errors: Vec<&Declared> =
-            self.types.iter().filter(|known| matches!(known.body, Body::Error(_))).collect();
-        let throws = (!errors.is_empty() && !one_way).then(|| random.pick(&errors).name.clone());
+        let throws = if one_way { Vec::new() } else { self.errors(random) };
         let answer = (!one_way && !random.one_in(4)).then(|| self.ty(random));
         Method {
             one_way,
@@ -260,6 +261,25 @@ impl Draft {
             access: if random.one_in(4) { ACCESS[random.below(ACCESS.len())] } else { "" },
             name: self.fresh("method_"),
         }
+    }
+
+    /// Returns the names of some errors, in any order.
+    fn errors(&self, random: &mut Random) -> Vec<String> {
+        let errors = self.types.iter().filter(|known| matches!(known.body, Body::Error(_)));
+        let mut errors: Vec<String> = errors.map(|known| known.name.clone()).collect();
+        while errors.len() > 1 && random.one_in(2) {
+            errors.swap_remove(random.below(errors.len()));
+        }
+        errors
+    }
+
+    /// Declares an error, and returns its name.
+    pub fn error(&mut self, random: &mut Random) -> String {
+        let name = self.fresh("Type");
+        let body = Body::Error((1..=2).map(|number| self.variant(random, number)).collect());
+        let (docs, meta, reserved) = (String::new(), String::new(), Vec::new());
+        self.types.push(Declared { name: name.clone(), docs, meta, body, reserved });
+        name
     }
 
     /// Returns the text of the file.
@@ -338,7 +358,10 @@ impl Method {
         let keyword = if self.one_way { "oneway" } else { "rpc" };
         let stream = if self.streams { "stream " } else { "" };
         let answer = self.answer.as_ref().map_or_else(String::new, |ty| format!(" -> {stream}{ty}"));
-        let throws = self.throws.as_ref().map_or_else(String::new, |ty| format!(" throws {ty}"));
+        let throws = match self.throws.as_slice() {
+            [] => String::new(),
+            errors => format!(" throws {}", errors.join(", ")),
+        };
         let (attributes, access, name) = (self.attributes, self.access, &self.name);
         let parameters = parameters.join(", ");
         format!("    {attributes} {access} {keyword} {name}({parameters}){answer}{throws};\n")

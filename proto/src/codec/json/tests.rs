@@ -34,6 +34,8 @@ fn a_text_that_is_no_description_is_an_error() {
         "enum A = x;",
         "union A { b: u8 = 1; = 1;",
         "union A: = 1;",
+        "throws A;",
+        "throws A: #0 = 1;",
     ];
     for text in texts {
         let description = Description::new(text, &[]);

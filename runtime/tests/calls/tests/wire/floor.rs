@@ -7,7 +7,7 @@ use std::time::Duration;
 use zsvc::{Context, Error, Sink, Status, Streaming, Timestamp};
 use zsvc_calls::market::v1::{Flag, Order, Tape, TapeError, Trade};
 use zsvc_calls::money::v1::Amount;
-use zsvc_calls::shapes::v1::{Shape, Shapes};
+use zsvc_calls::shapes::v1::{Amiss, Shape, Shapes, ShapesFailError};
 
 /// The service of the tests. Some symbols have a special meaning:
 ///
@@ -169,5 +169,12 @@ impl Shapes for Floor {
         // More nanoseconds than the wire has bits for.
         let is_unwritable = matches!(&shape, Shape::Text(text) if text == UNWRITABLE);
         Ok(if is_unwritable { Shape::Span(Duration::MAX) } else { shape })
+    }
+
+    async fn fail(&self, _: &Context, number: u32) -> Result<(), Error<ShapesFailError>> {
+        match number {
+            0 => Err(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() })?,
+            _ => Err(Amiss::NoShape { number })?,
+        }
     }
 }

@@ -3,13 +3,15 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
+use rmpv::Value;
 use zsvc::{Cause, Channel, Code, Error, Outcome, ResponseMetadata, ServerBuilder, Status};
 use zsvc_calls::market::v1::{TapeClient, TapeError};
 use zsvc_calls::money::v1::Amount;
+use zsvc_calls::shapes::v1::{Amiss, ShapesClient, ShapesFailError};
 
 use crate::floor::trade;
 use crate::listings::{bytes, frames, names};
-use crate::raw::{Dealer, Record, call, call_with_credit, kind, record, records, slices};
+use crate::raw::{Dealer, Record, call, call_with_credit, kind, packed, record, records, slices};
 use crate::rig::{Serving, TIMEOUT, against, assert_no_panics, silent_client, waits};
 
 /// Runs a client whose first call is answered with the listing.
@@ -49,6 +51,27 @@ fn errors_are_taken() {
         let error = tape.last("NOPE").no_deadline().await.expect_err("there is no such symbol");
         assert_eq!(error, Error::Declared(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() }));
     });
+}
+
+#[test]
+fn one_of_several_errors_is_taken_and_written_as_listed() {
+    answered("second-declared-error", |tape| async move {
+        let shapes = ShapesClient::new(tape.channel().clone());
+        let error = shapes.fail(5).await.expect_err("it always fails");
+        assert_eq!(error, Error::Declared(Amiss::NoShape { number: 5 }.into()));
+    });
+    // The first is listed as the one error of another method.
+    answered("declared-error", |tape| async move {
+        let shapes = ShapesClient::new(tape.channel().clone());
+        let error = shapes.fail(0).await.expect_err("it always fails");
+        let unknown = TapeError::UnknownSymbol { symbol: "NOPE".to_owned() };
+        assert_eq!(error, Error::Declared(ShapesFailError::TapeError(unknown)));
+    });
+    let fail = |number: u32| {
+        record![kind::CALL, 1, "shapes.v1.Shapes/fail", Value::Binary(packed(&record![number]))]
+    };
+    written("declared-error", |dealer| dealer.say(&[fail(0)]));
+    written("second-declared-error", |dealer| dealer.say(&[fail(5)]));
 }
 
 #[test]
