@@ -57,6 +57,8 @@ const CAREFUL: &[Careful] = &[
     Careful { code: "D0317", needed: &[] },
     // A member with another name and another form is another member, even if its bytes can be read.
     Careful { code: "D0307", needed: &[&[Reader::Old, Reader::New]] },
+    // Another error is another error, even if one of two clients can read the bytes of both.
+    Careful { code: "D0414", needed: &[&[Reader::Old, Reader::New]] },
     // New clients call a name that old servers don't know, as with a method that is merely new.
     Careful { code: "D0103", needed: &[&[Reader::New]] },
     Careful { code: "D0403", needed: &[&[Reader::New]] },
