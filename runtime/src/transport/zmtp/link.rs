@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::task::coop::{has_budget_remaining, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
-use zsvc_proto::zmtp::{Config, Connection, Error, Event, Heartbeat, Mechanism, SocketType};
+use zsvc_proto::zmtp::{Config, Connection, Error, Event, Heartbeat, Mechanism, SocketType, Transmit};
 
 use super::outlet::Outlet;
 use super::stream::{READ_BYTES, ReadHalf, Stream, no_wait};
@@ -321,6 +321,7 @@ impl Link {
             return;
         }
         let commands = std::iter::from_fn(|| self.machine.poll_transmit());
+        let commands = commands.map(|(Transmit::Handshake(bytes) | Transmit::Command(bytes))| bytes);
         match self.outlet.write(commands, context) {
             Ok(false) => {}
             Ok(true) => {
