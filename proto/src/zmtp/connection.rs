@@ -271,7 +271,7 @@ impl Connection {
         Some(next)
     }
 
-    /// Returns what messages have to be encrypted by, once, after [`Event::Ready`] of a connection of CURVE. So must each command be that
+    /// Returns what messages have to be encrypted by, once, after [`Event::Ready`] of a connection of CURVE that has not failed since. So must each command be that
     /// [`Connection::poll_transmit`] returns.
     #[must_use]
     pub fn take_sealer(&mut self) -> Option<Box<Sealer>> {

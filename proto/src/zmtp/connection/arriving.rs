@@ -193,6 +193,10 @@ impl Connection {
     }
 
     pub(super) fn take_step(&mut self, step: Result<Step, Error>) {
+        // The program's verdict may come after the connection has failed, which is over then.
+        if self.stage == Stage::Failed {
+            return;
+        }
         match step {
             Ok(Step::Send(bytes)) => self.send_handshake(bytes),
             Ok(Step::Judge(credentials)) => self.events.push(Event::Credentials(credentials)),

@@ -1,5 +1,5 @@
 //! CURVE, by which both peers prove who they are and everything after that is encrypted: [`Client`] and [`Server`], the two sides of its
-//! handshake; and [`Sealer`] and [`Opener`], what follows.
+//! handshake; and [`Sealer`], and what it is opened by.
 //!
 //! Sources: RFC 25 and RFC 26 of <https://rfc.zeromq.org>, whose names the constants have; and how libzmq (4.3) does what they leave open: its
 //! messages are frames without flags, whose own flags are in the box, those of commands such as `PING` as well.

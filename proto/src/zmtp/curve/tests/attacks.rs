@@ -87,7 +87,26 @@ fn a_client_sends_nothing_before_it_is_let_in() {
     server.look();
     assert!(matches!(server.failure(), Some(Error::Command { .. })));
     server.connection.accept_key();
-    assert!(!server.is_ready());
+    server.look();
+    assert!(!server.is_ready() && server.connection.take_sealer().is_none());
+}
+
+/// The program hears of the key, and of what came after it, at the same time.
+#[test]
+fn a_client_that_does_not_wait_to_be_let_in_is_not_let_in() {
+    let (mut client, mut server) = (client(), server());
+    for _ in 0..2 {
+        server.give(&client.take(), usize::MAX);
+        client.give(&server.take(), usize::MAX);
+    }
+    let sent = [client.take(), frame(b"too early")].concat();
+    server.give(&sent, usize::MAX);
+    assert!(
+        matches!(&server.events[..], [Event::Key(_), Event::Failed(Error::Command { .. })]),
+        "{:?}",
+        server.events
+    );
+    assert!(server.connection.take_sealer().is_none());
 }
 
 fn frame(body: &[u8]) -> Vec<u8> {
