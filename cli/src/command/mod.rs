@@ -8,6 +8,7 @@ mod generate;
 mod git;
 mod import;
 mod inputs;
+mod keys;
 mod lint;
 mod report;
 
@@ -40,6 +41,10 @@ enum Command {
     Diff(diff::Diff),
     /// Writes .proto files anew as .svc files.
     Import(import::Import),
+    /// Creates a pair of keys for encrypted connections, and writes both to files.
+    Keygen(keys::Keygen),
+    /// Looks at the files of keys.
+    Key(keys::Key),
     /// Prints why there is a rule and what to do, with a wrong and a right example.
     Explain(explain::Explain),
 }
@@ -54,6 +59,8 @@ impl Arguments {
             Command::Fmt(format) => format.run(),
             Command::Diff(diff) => diff.run(),
             Command::Import(import) => import.run(),
+            Command::Keygen(keygen) => keygen.run(),
+            Command::Key(key) => key.run(),
             Command::Explain(explain) => explain.run(),
         }
     }

@@ -1,4 +1,4 @@
-//! Long-term keys of CURVE: what they are, how they are written as text ([Z85](z85)), and the [`Certificate`] files that hold them.
+//! Long-term keys of CURVE: what they are, how they are written as text (Z85), and the [`Certificate`] files that hold them.
 //!
 //! Reading and writing files is left to others; so is randomness, which is handed in. How keys are used is in [`crate::zmtp::curve`].
 
