@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::resolve::{Lobby, Name, Resolver, UNKNOWN, named};
 use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Link};
+use crate::curve::NOT_ON_LIBZMQ;
 use crate::driver::ClientDriver;
 use crate::engine::Engine;
 use crate::status::Status;
@@ -41,8 +42,10 @@ pub(super) fn by_socket(
     let link = LinkConfig { max_body: config.message_size, heartbeat: config.heartbeat, silence };
     let refused = |error: &dyn fmt::Display| refused(&endpoint, error);
     Ok(match Engine::of_channel(config.engine).map_err(|error| refused(&error))? {
+        Engine::Libzmq if config.curve.is_some() => return Err(refused(&NOT_ON_LIBZMQ)),
         Engine::Zmtp => {
-            let client = ZmtpClient::connect(&endpoint, link).map_err(|error| refused(&error))?;
+            let client = ZmtpClient::connect(&endpoint, link, config.curve.clone())
+                .map_err(|error| refused(&error))?;
             drive(client, endpoint, config, counters, Link::Monitored)
         }
         #[cfg(all(feature = "libzmq", unix))]

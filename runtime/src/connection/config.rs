@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::retry::Retry;
+use crate::curve::CurveClient;
 use crate::engine::Engine;
 use crate::middleware::ClientStack;
 
@@ -14,6 +15,8 @@ use crate::middleware::ClientStack;
 pub(crate) struct Config {
     /// What carries messages, if it was chosen.
     pub(crate) engine: Option<Engine>,
+    /// The keys by which connections are encrypted, if they are.
+    pub(crate) curve: Option<CurveClient>,
     /// The runtime in which the channel was connected; `None` for channels of tests, whose calls are awaited in theirs.
     pub(crate) runtime: Option<Handle>,
     /// The largest body of a call, a reply or an item, in bytes.
@@ -44,6 +47,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             engine: None,
+            curve: None,
             runtime: None,
             message_size: crate::DEFAULT_MESSAGE_SIZE,
             calls: 16_384,

@@ -6,7 +6,7 @@ mod cancel;
 mod peer_id;
 mod polled;
 
-pub(crate) use caller::Caller;
+pub(crate) use caller::{Caller, Origin};
 pub use cancel::{CancelReason, Cancelled, Draining};
 pub(crate) use cancel::{Signal, announce};
 pub use peer_id::PeerId;
@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::curve::PublicKey;
 use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::session::server::CallKey;
@@ -87,7 +88,15 @@ impl Context {
     /// for logs, and not to decide who may call.
     #[must_use]
     pub fn peer_address(&self) -> Option<SocketAddr> {
-        self.caller.address()
+        self.caller.origin().address
+    }
+
+    /// Returns the public key that the other end of the caller's connection has proved to have, with [CURVE](crate::curve); `None` without.
+    ///
+    /// Behind a device, it is the device's.
+    #[must_use]
+    pub fn peer_key(&self) -> Option<PublicKey> {
+        self.caller.origin().key
     }
 
     /// Returns a signal that the call is over, with the reason, for tasks that the handler has spawned and for computations that

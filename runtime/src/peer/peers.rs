@@ -13,7 +13,8 @@ use super::counters::Dropped;
 use super::peer::{CallState, Peer};
 use super::ready_list::{ReadyList, Serves};
 use super::shared::Shared;
-use crate::context::PeerId;
+use crate::context::{Origin, PeerId};
+use crate::curve::PublicKey;
 use crate::flush::DriverNotify;
 use crate::session::server::{DropReason, ListeningClock, Session};
 use crate::status::{Cause, Status};
@@ -48,8 +49,8 @@ pub(crate) struct Peers<C: CallState> {
     /// Time before which no sweep runs, since the last one left the maximum number of clients, all of them busy.
     full_until: Option<Instant>,
     clock: ListeningClock,
-    /// Where the connection comes from, of a driver that has one.
-    address: Option<SocketAddr>,
+    /// What is known of the connection, of a driver that has one.
+    origin: Origin,
 }
 
 /// A client, and when its last message was received.
@@ -90,14 +91,19 @@ impl<C: CallState> Peers<C> {
             known: HashMap::new(),
             pace: SweepPace::new(),
             full_until: None,
-            address: None,
+            origin: Origin::default(),
             shared,
         }
     }
 
     /// Says where the connection comes from whose clients these are.
     pub(crate) fn set_address(&mut self, address: Option<SocketAddr>) {
-        self.address = address;
+        self.origin.address = address;
+    }
+
+    /// Says which key the peer of the connection has proved to have. Comes before its first message.
+    pub(crate) fn set_key(&mut self, key: PublicKey) {
+        self.origin.key = Some(key);
     }
 
     /// Returns the list of clients with something to send.
@@ -117,7 +123,7 @@ impl<C: CallState> Peers<C> {
             return None;
         }
         let id = PeerId::new(route);
-        let peer = Peer::new(id.clone(), self.address, Arc::clone(&self.shared), Arc::clone(&self.ready));
+        let peer = Peer::new(id.clone(), self.origin, Arc::clone(&self.shared), Arc::clone(&self.ready));
         let is_counted = !self.is_first_of_connection();
         let known =
             Known { peer: Arc::clone(&peer), last_message_at: now, is_counted, _up: Up::new(End::Server) };

@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use super::error::ServeError;
 use super::serving::{AnyDriver, Server};
 use crate::clock::{LEAST, bounded};
+use crate::curve::{CurveServer, NO_CLIENTS, NOT_ON_LIBZMQ};
 use crate::dispatch::Service;
 #[cfg(all(feature = "libzmq", unix))]
 use crate::driver::ServerDriver;
@@ -30,6 +31,7 @@ pub struct ServerBuilder {
     config: Config,
     grace: Duration,
     engine: Option<Engine>,
+    curve: Option<CurveServer>,
 }
 
 /// The least number of bytes that may wait for clients: with less, a client that reads would be shed for a few small answers.
@@ -45,6 +47,7 @@ impl ServerBuilder {
             config: Config::default(),
             grace: Duration::from_secs(10),
             engine: None,
+            curve: None,
         }
     }
 
@@ -75,6 +78,15 @@ impl ServerBuilder {
     /// Sets what carries the server's messages. See [`Engine`] for the default.
     pub fn engine(mut self, engine: Engine) -> Self {
         self.engine = Some(engine);
+        self
+    }
+
+    /// Has connections encrypted, and lets the clients in whose keys are known. See [`crate::curve`]. On [`Engine::Zmtp`] alone; over
+    /// `inproc`, nothing is encrypted, and everything of this process is let in.
+    ///
+    /// A client without keys, or with others, is refused; there is no way to talk to the server in the clear.
+    pub fn curve(mut self, curve: CurveServer) -> Self {
+        self.curve = Some(curve);
         self
     }
 
@@ -205,17 +217,19 @@ impl ServerBuilder {
     /// within a tokio runtime, in which the server then runs.
     ///
     /// # Errors
-    /// There is no endpoint, no runtime, one can't be bound, or two services have a method of the same name.
-    pub fn listen(self) -> Result<Server, ServeError> {
+    /// There is no endpoint, no runtime, one can't be bound, two services have a method of the same name, or the server has keys and lets
+    /// no client in, or an engine that does not encrypt.
+    pub fn listen(mut self) -> Result<Server, ServeError> {
         if self.endpoints.is_empty() {
             return Err(ServeError::NoEndpoint);
         }
         let runtime = Handle::try_current().map_err(|_| ServeError::NoRuntime)?;
         let link = self.config.link();
         let (addresses, grace, engine) = (self.endpoints.clone(), self.grace, self.engine);
+        let curve = self.curve.take();
         let core = self.into_core()?;
         let shared = Arc::clone(&core.shared);
-        let (driver, endpoints) = bind(engine, &addresses, link, core)?;
+        let (driver, endpoints) = bind(engine, &addresses, link, curve, core)?;
         Ok(Server::new(driver, runtime, shared, grace, endpoints))
     }
 
@@ -248,6 +262,7 @@ fn bind(
     engine: Option<Engine>,
     endpoints: &[String],
     link: LinkConfig,
+    curve: Option<CurveServer>,
     core: Core,
 ) -> Result<(AnyDriver, Vec<String>), ServeError> {
     let failed = |(endpoint, error): (String, TransportError)| {
@@ -258,9 +273,13 @@ fn bind(
             ServeError::Bind { endpoint, reason }
         }
     };
+    if curve.as_ref().is_some_and(|curve| !curve.lets_anyone_in()) {
+        return Err(ServeError::Curve { reason: NO_CLIENTS });
+    }
     match Engine::of_server(engine).map_err(|reason| ServeError::Engine { reason })? {
+        Engine::Libzmq if curve.is_some() => Err(ServeError::Curve { reason: NOT_ON_LIBZMQ }),
         Engine::Zmtp => {
-            let (listener, bound) = ZmtpListener::bind(endpoints, link).map_err(failed)?;
+            let (listener, bound) = ZmtpListener::bind(endpoints, link, curve).map_err(failed)?;
             Ok((Box::pin(ListenerDriver::new(listener, core)), bound))
         }
         #[cfg(all(feature = "libzmq", unix))]

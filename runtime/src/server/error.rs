@@ -27,6 +27,11 @@ pub enum ServeError {
         /// Why, and what to do.
         reason: String,
     },
+    /// The server has [keys](crate::ServerBuilder::curve) that can't be used.
+    Curve {
+        /// Why, and what to do.
+        reason: &'static str,
+    },
     /// The socket failed.
     Socket {
         /// What the engine or the system says.
@@ -49,6 +54,7 @@ impl fmt::Display for ServeError {
                 write!(f, "two services of the server have the method `{method}`; add each service once")
             }
             Self::Engine { reason } => f.write_str(reason),
+            Self::Curve { reason } => f.write_str(reason),
             Self::Socket { reason } => write!(f, "the server's socket failed: {reason}"),
         }
     }

@@ -21,18 +21,23 @@ pub(crate) mod libzmq;
 mod listen;
 pub(crate) mod memory;
 mod receipt;
+mod refusal;
 mod route;
 #[cfg(unix)]
 mod unix;
 pub(crate) mod zmtp;
 
 pub(crate) use receipt::{RECEIPT_STEP_BYTES, SendReceipt, SendWindow};
+pub use refusal::HandshakeFailure;
+pub(crate) use refusal::Refusal;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use zsvc_proto::keys::PublicKey;
 
 use crate::flush::CallerSender;
 use crate::wire::{Batch, Malformed, Message};
@@ -82,12 +87,14 @@ pub(crate) enum Arrival<'a> {
     Message { route: &'a [u8], message: Delivered },
     /// A message whose route is too long to be answered.
     RouteTooLong,
+    /// The peer of the only connection of this transport has proved to have this key. Comes before its messages.
+    Proved(PublicKey),
     /// The peer behind this route is gone. Not every transport can tell: libzmq can't, and `zmtp` tells by [`Arrival::Closed`].
     PeerLost { route: &'a [u8] },
     /// The transport carried a single connection, which is closed. Nothing else arrives after it.
     Closed {
         /// Why it was refused, if its handshake was not completed for a reason that lies with the peer.
-        refused: Option<String>,
+        refused: Option<Box<Refusal>>,
     },
 }
 
@@ -180,20 +187,6 @@ pub(crate) struct Delivered {
     pub(crate) batch: Result<Batch, Malformed>,
     /// Size of all of its frames in bytes.
     pub(crate) bytes: usize,
-    /// What the transport knows of its sender.
-    #[expect(dead_code, reason = "no transport authenticates peers yet, and so nothing asks")]
-    pub(crate) identity: Identity,
-}
-
-/// Who a peer has proved to be. No transport authenticates peers today, so there is nothing in it.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub(crate) struct Identity {}
-
-impl Delivered {
-    /// A message of a peer that has proved nothing.
-    pub(crate) fn anonymous(batch: Result<Batch, Malformed>, bytes: usize) -> Self {
-        Self { batch, bytes, identity: Identity::default() }
-    }
 }
 
 /// Why a transport has failed.

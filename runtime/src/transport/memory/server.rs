@@ -41,7 +41,7 @@ impl MemoryServer {
 
     fn deliver(&mut self, route: Route, batch: Batch, bytes: usize) -> Arrival<'_> {
         self.route = route;
-        Arrival::Message { route: &self.route, message: Delivered::anonymous(Ok(batch), bytes) }
+        Arrival::Message { route: &self.route, message: Delivered { batch: Ok(batch), bytes } }
     }
 
     /// Returns the calls of idempotent methods in a batch, as a client's second attempt would send them.

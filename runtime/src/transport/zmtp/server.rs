@@ -1,14 +1,15 @@
 //! [`ZmtpPeer`]: one connection of a server, as a transport of its own.
 
+use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use zsvc_proto::zmtp::SocketType;
 
 use super::link::Link;
 use super::outgoing::route_frames;
+use super::role::Role;
 use super::stream::Stream;
 use crate::transport::route::{extend_route, extend_route_by, frames_of_route};
 use crate::transport::{Arrival, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError};
@@ -30,18 +31,24 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 impl ZmtpPeer {
     /// Begins a connection. No other of the process may have its number.
-    pub(super) fn new(stream: Stream, number: u64, config: LinkConfig) -> Self {
+    ///
+    /// # Errors
+    /// As for [`Link::new`].
+    pub(super) fn new(stream: Stream, number: u64, role: Role, config: LinkConfig) -> io::Result<Self> {
         let mut route = Vec::with_capacity(12);
         extend_route(&mut route, &number.to_be_bytes());
         let own_bytes = route.len();
         let address = stream.peer_address();
-        Self { link: Link::new(stream, SocketType::Router, config), route, own_bytes, address }
+        Ok(Self { link: Link::new(stream, role, config)?, route, own_bytes, address })
     }
 }
 
 impl ServerTransport for ZmtpPeer {
     fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError> {
         self.route.truncate(self.own_bytes);
+        if let Some(key) = self.link.take_key() {
+            return Ok(Some(Arrival::Proved(key)));
+        }
         let is_closed = self.link.closed().is_some();
         let Some((message, others)) = self.link.receive() else {
             return Ok(is_closed.then(|| Arrival::Closed { refused: self.link.refused() }));
