@@ -162,12 +162,12 @@ fn write_new(path: &Path, text: &[u8], mode: u32) -> Result<(), Outcome> {
         let written = file.write_all(text).and_then(|()| file.sync_all());
         written.inspect_err(|_| drop(fs::remove_file(path)))
     });
-    written.map_err(|error| match error.kind() {
-        io::ErrorKind::AlreadyExists => exists(path),
-        _ => {
-            let message = format!("`{}` can't be written: {}", path.display(), reason(&error));
-            unusable(&message, "check the path and its permissions")
+    written.map_err(|error| {
+        if error.kind() == io::ErrorKind::AlreadyExists {
+            return exists(path);
         }
+        let message = format!("`{}` can't be written: {}", path.display(), reason(&error));
+        unusable(&message, "check the path and its permissions")
     })
 }
 
