@@ -5,6 +5,8 @@
 mod command;
 #[cfg(feature = "import")]
 mod import;
+#[cfg(feature = "lsp")]
+mod lsp;
 
 use std::process::ExitCode;
 

@@ -94,9 +94,9 @@ fn what_is_written_checks_and_is_in_the_style() {
     }
 }
 
-/// Returns the words in the comments of a `.proto` file whose strings hold none.
-fn words_of_comments(proto: &str) -> Vec<String> {
-    let mut words = Vec::new();
+/// Returns the comments of a `.proto` file whose strings hold none.
+fn comments(proto: &str) -> Vec<&str> {
+    let mut comments = Vec::new();
     let mut rest = proto;
     while let Some(start) = rest.find("//").into_iter().chain(rest.find("/*")).min() {
         let comment = &rest[start..];
@@ -106,38 +106,58 @@ fn words_of_comments(proto: &str) -> Vec<String> {
             comment.find("*/").map(|end| end + 2)
         };
         let (comment, after) = comment.split_at(end.unwrap_or(comment.len()));
-        words.extend(
-            comment
-                .split(|char: char| !char.is_alphanumeric())
-                .filter(|word| !word.is_empty())
-                .map(str::to_owned),
-        );
+        comments.push(comment);
         rest = after;
     }
-    words
+    comments
+}
+
+/// Returns the lines of a comment without its marks.
+fn lines_of(comment: &str) -> Vec<String> {
+    if comment.starts_with("//") {
+        return vec![plain(comment.trim_start_matches('/'))];
+    }
+    let text = comment.trim_start_matches('/').trim_start_matches('*');
+    let text = text.trim_end_matches('/').trim_end_matches('*');
+    let (first, below) = text.split_once('\n').unwrap_or((text, ""));
+    let are_marked = below.lines().all(|line| line.trim().is_empty() || line.trim().starts_with('*'));
+    let below = below.lines().map(|line| match line.trim_start().strip_prefix('*') {
+        Some(text) if are_marked => plain(text),
+        _ => plain(line),
+    });
+    std::iter::once(plain(first)).chain(below).collect()
+}
+
+/// Returns a line with one space for all white space, and without what no file of the language may hold.
+fn plain(line: &str) -> String {
+    let is_kept = |char: &char| {
+        char.is_whitespace()
+            || !(char.is_control() || matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}'))
+    };
+    let kept: String = line.chars().filter(is_kept).collect();
+    kept.split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
 #[test]
-fn every_word_of_every_comment_is_kept_once() {
+fn every_line_of_every_comment_is_kept_once() {
     let out = tempfile::tempdir().expect("a folder");
     import(PROTO, &[], out.path());
     let written = files(out.path());
     for (name, proto) in files(Path::new(PROTO)) {
         let svc = &written[&name.with_extension("svc")];
-        let comments: String = svc
-            .lines()
-            .filter_map(|line| line.trim_start().strip_prefix("//"))
-            .flat_map(|line| [line, "\n"])
-            .collect();
-        let count = |text: &str, word: &str| {
-            text.split(|char: char| !char.is_alphanumeric()).filter(|found| *found == word).count()
-        };
+        let found = svc.lines().filter_map(|line| line.trim_start().strip_prefix("//"));
+        let found: Vec<String> = found.map(|line| plain(line.strip_prefix('/').unwrap_or(line))).collect();
         // The text in this string is no comment.
         let proto = proto.replace("http://no/*comment*/", "");
-        let all = words_of_comments(&proto);
-        for word in &all {
-            let expected = all.iter().filter(|other| *other == word).count();
-            assert!(count(&comments, word) >= expected, "`{word}` of {} is lost:\n{svc}", name.display());
+        let all: Vec<String> = comments(&proto).into_iter().flat_map(lines_of).collect();
+        for line in all.iter().filter(|line| !line.is_empty()) {
+            // What is quoted from protobuf keeps its marks.
+            let quoted = [format!("// {line}"), format!("/* {line} */")];
+            let is_this =
+                |other: &&String| *other == line || quoted.iter().any(|quoted| other.ends_with(quoted));
+            let count =
+                (found.iter().filter(is_this).count(), all.iter().filter(|other| *other == line).count());
+            assert_eq!(count.0, count.1, "`{line}` of {}:\n{svc}", name.display());
         }
     }
 }
@@ -155,6 +175,116 @@ fn a_file_that_is_there_is_not_written_over() {
     assert_eq!(fs::read_to_string(&path).expect("the file"), "package mine;\n");
     assert_eq!(zsvc(&[&arguments[..], &["--force"]].concat()).status.code(), Some(0));
     assert_eq!(zsvc(&arguments).status.code(), Some(0), "what would be written is there");
+}
+
+#[test]
+fn what_can_not_be_read_is_not_written_over() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).to_str().expect("a path in UTF-8").to_owned();
+    for name in ["a", "b"] {
+        let text = format!("syntax = \"proto3\"; package {name}; message A {{}}");
+        fs::write(path(&format!("{name}.proto")), text).expect("a new file");
+    }
+    // A folder in the place of the second file.
+    fs::create_dir_all(path("svc/b.svc")).expect("a new folder");
+    let output = zsvc(&["import", &path("a.proto"), &path("b.proto"), "--out", &path("svc")]);
+    let told = text(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{told}");
+    assert!(told.contains("b.svc` can't be read"), "{told}");
+    assert!(!Path::new(&path("svc/a.svc")).exists(), "written before all were looked at");
+}
+
+#[test]
+fn a_oneof_past_the_fields_that_a_struct_may_have_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let fields = (1..=255).map(|number| format!("  int32 f{number} = {number};\n"));
+    let fields = fields.collect::<Vec<_>>().concat();
+    let proto = format!(
+        "syntax = \"proto3\";\npackage full;\nmessage Full {{\n{fields}  oneof kind {{\n    int32 a = 300;\n    int32 b = 301;\n  \
+         }}\n  int32 more = 302;\n}}\n"
+    );
+    let path = folder.path().join("full.proto");
+    fs::write(&path, proto).expect("a new file");
+    let out = folder.path().join("svc");
+    let told = import(path.to_str().expect("a path in UTF-8"), &[], &out);
+    let notes: Vec<&str> = told.lines().collect();
+    assert_eq!(
+        notes,
+        [
+            "full.proto:259: note: the field of a `oneof` past the 255 that a struct may have has no counterpart, and is kept as a comment",
+            "full.proto:263: note: a field past the 255 that a struct may have has no counterpart, and is kept as a comment",
+        ]
+    );
+    let svc = &files(&out)[Path::new("full.svc")];
+    assert!(svc.contains("    // protobuf: oneof kind\n    // protobuf: int32 more = 302;\n"), "{svc}");
+    let output = zsvc(&["check", out.to_str().expect("a path in UTF-8")]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+}
+
+/// The parts of protobuf's own file that others use.
+const STRUCT: &str = r#"
+syntax = "proto3";
+package google.protobuf;
+message Struct { map<string, Value> fields = 1; }
+message Value {
+  oneof kind {
+    NullValue null_value = 1;
+    double number_value = 2;
+    string string_value = 3;
+    bool bool_value = 4;
+    Struct struct_value = 5;
+    ListValue list_value = 6;
+  }
+}
+enum NullValue { NULL_VALUE = 0; }
+message ListValue { repeated Value values = 1; }
+"#;
+
+#[test]
+fn protobufs_own_files_may_lie_beside_the_others() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let google = folder.path().join("google/protobuf");
+    fs::create_dir_all(&google).expect("a new folder");
+    let file = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("a new file");
+    file("google/protobuf/struct.proto", STRUCT);
+    file("google/protobuf/descriptor.proto", "edition = \"2030\"; what only that has");
+    let import_line = "import \"google/protobuf/struct.proto\";";
+    file(
+        "new.proto",
+        &format!(
+            "syntax = \"proto3\"; package new; {import_line} message A {{ google.protobuf.NullValue n = 1; }}"
+        ),
+    );
+    file(
+        "old.proto",
+        &format!(
+            "syntax = \"proto2\"; package old; {import_line} message A {{\n\
+             optional google.protobuf.NullValue n = 1 [default = NULL_VALUE]; }}"
+        ),
+    );
+    let root = folder.path().to_str().expect("a path in UTF-8");
+    let out = folder.path().join("svc");
+    let told = import(root, &[], &out);
+    let notes: Vec<&str> = told.lines().collect();
+    assert_eq!(
+        notes,
+        [
+            "google/protobuf/descriptor.proto:1: note: the file describes protobuf itself, and is left out: its types are used by options \
+             alone, which are kept as comments",
+            "old.proto:2: note: the default of `n` has no counterpart, and is kept as a comment",
+        ]
+    );
+    let written = files(&out);
+    assert!(written[Path::new("new.svc")].contains(" n: value = 1;"), "{written:?}");
+    assert!(!written[Path::new("new.svc")].contains("@default"), "{written:?}");
+    assert_eq!(written.len(), 3, "{:?}", written.keys());
+    let output = zsvc(&["check", out.to_str().expect("a path in UTF-8")]);
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), String::new()));
+    // A folder with nothing else leaves nothing to write.
+    fs::remove_file(google.join("struct.proto")).expect("a file");
+    let none = folder.path().join("none");
+    let told = import(google.to_str().expect("a path in UTF-8"), &["-I", root], &none);
+    assert_eq!((told.lines().count(), none.exists()), (1, false), "{told}");
 }
 
 #[test]

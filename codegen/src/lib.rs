@@ -32,6 +32,7 @@ mod options;
 mod project;
 mod reach;
 mod runtime;
+mod rust_type;
 mod site;
 
 pub use build::{Builder, compile};
@@ -40,6 +41,7 @@ pub use files::{Disk, Freshness, freshness, reason, update};
 pub use generate::{Placement, generate};
 pub use options::{Choices, Options, OptionsError, Sides};
 pub use project::{FolderError, Output, PROJECT_FILE, Project, Wrong, is_taken, svc_files};
+pub use rust_type::{rust_builtin, rust_type};
 
 /// The example of README.md, compiled as a doctest.
 #[cfg(doctest)]

@@ -7,12 +7,16 @@
 //!
 //! Not here: paths from one module to another ([`crate::site`]).
 
+mod services;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use crate::options::Choices;
 use proc_macro2::{Ident, Span};
 use zsvc_idl::schema::{EnumValue, Package, PackageId, Schema, TypeDefinition, TypeId, TypeKind};
+
+pub(crate) use services::{ErrorNames, ServiceNames};
 
 /// Keywords of every edition, also those only reserved, that may be written raw.
 const KEYWORDS: &[&str] = &[
@@ -210,21 +214,6 @@ pub(crate) struct EnumNames {
     pub(crate) from_number: Ident,
 }
 
-/// The identifiers of a service.
-#[derive(Debug, Clone)]
-pub(crate) struct ServiceNames {
-    /// The trait.
-    pub(crate) service: Ident,
-    /// `TapeClient`
-    pub(crate) client: Ident,
-    /// `TapeServer`
-    pub(crate) server: Ident,
-    /// `TapeMock`
-    pub(crate) mock: Ident,
-    /// `tape_methods`
-    pub(crate) methods: Ident,
-}
-
 /// A module and those inside it.
 #[derive(Debug, Default)]
 pub(crate) struct ModuleNames {
@@ -305,7 +294,7 @@ impl Names {
         }
         let modules = scope.declare(below.keys().copied());
         if let Some(id) = package {
-            self.packages[id.0 as usize].declare_ours(schema.package(id), &mut scope);
+            self.packages[id.0 as usize].declare_ours(schema, schema.package(id), &mut scope);
             let replaced = schema.package(id).types.iter().filter(|ty| choices.is_replaced(**ty));
             let forms = replaced.map(|ty| (*ty, scope.add(&format!("{}Form", schema.definition(*ty).name))));
             self.forms.extend(forms);
@@ -341,23 +330,8 @@ impl EnumNames {
 
 impl PackageNames {
     /// Declares services, then what the generator adds for them, then constants, which have a namespace of their own.
-    fn declare_ours(&mut self, package: &Package, scope: &mut Scope) {
-        let services = scope.declare(package.services.iter().map(|service| service.name.as_str()));
-        let services = services.into_iter().zip(&package.services).map(|(name, service)| ServiceNames {
-            service: name,
-            client: scope.add(&format!("{}Client", service.name)),
-            server: scope.add(&format!("{}Server", service.name)),
-            // Set below, so that mocks, which are optional, and private modules change no other name.
-            mock: ident("unnamed"),
-            methods: ident("unnamed"),
-        });
-        self.services = services.collect();
-        for (names, service) in self.services.iter_mut().zip(&package.services) {
-            names.mock = scope.add(&format!("{}Mock", service.name));
-        }
-        for (names, service) in self.services.iter_mut().zip(&package.services) {
-            names.methods = scope.add(&format!("{}_methods", snake(&service.name)));
-        }
+    fn declare_ours(&mut self, schema: &Schema, package: &Package, scope: &mut Scope) {
+        self.services = services::declare(schema, package, scope);
 
         // Upper case, whatever the schema says: a lower-case constant would turn variables in patterns into constants.
         let names = package.constants.iter().map(|constant| constant.name.as_str());

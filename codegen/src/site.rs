@@ -84,8 +84,12 @@ impl<'a> Site<'a> {
         if let Some(replacement) = generation.choices.replacement(id) {
             return if self.is_inside { one_module_down(replacement) } else { replacement };
         }
-        let name = generation.names.definition(id);
-        let package = generation.schema.definition(id).package;
+        self.item(generation.schema.definition(id).package, generation.names.definition(id))
+    }
+
+    /// Returns the path of an item of a package: `self::TapeLastError`.
+    pub(crate) fn item(self, package: PackageId, name: &Ident) -> TokenStream {
+        let generation = self.generation;
         if package == self.package {
             return if self.is_inside { quote!(super::#name) } else { quote!(self::#name) };
         }
@@ -207,7 +211,7 @@ fn one_module_down(ty: TokenStream) -> TokenStream {
     moved
 }
 
-fn builtin_type(builtin: Builtin) -> TokenStream {
+pub(crate) fn builtin_type(builtin: Builtin) -> TokenStream {
     match builtin {
         Builtin::Bool => quote!(bool),
         Builtin::U8 => quote!(u8),

@@ -67,6 +67,11 @@ fn errors() {
 }
 
 #[test]
+fn several_errors_of_a_method() {
+    golden("throws");
+}
+
+#[test]
 fn bounds() {
     golden("bounds");
 }
@@ -109,6 +114,11 @@ fn one_way_methods() {
 #[test]
 fn overlapping_methods() {
     check("overlap", "overlap", &Options { sides: Sides::Server, ..Options::default() });
+}
+
+#[test]
+fn methods_for_roles() {
+    golden("roles");
 }
 
 #[test]

@@ -230,7 +230,8 @@ pub(crate) struct Method {
     pub(crate) name: Name,
     pub(crate) parameters: Vec<Parameter>,
     pub(crate) answer: Option<Answer>,
-    pub(crate) throws: Option<Path>,
+    /// The errors after `throws`, in order; empty if there are none.
+    pub(crate) throws: Vec<Path>,
 }
 
 #[derive(Debug)]

@@ -6,6 +6,7 @@
 //!
 //! Nothing here does I/O or prints: the caller passes a [`Loader`], and [`diagnostic::render`] returns text.
 
+pub mod analysis;
 mod ast;
 mod characters;
 mod check;

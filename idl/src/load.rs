@@ -3,6 +3,7 @@
 //! Where bytes come from is up to the [`Loader`]; how bytes become text is in [`text`].
 
 mod other_language;
+mod parsed;
 mod text;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -12,6 +13,7 @@ use crate::diagnostic::{self, Diagnostic, Report};
 use crate::graph;
 use crate::parse;
 use crate::source::{FileId, SourceMap, Span};
+pub(crate) use parsed::Parsed;
 use text::Text;
 
 /// Maximum number of imports of a cycle that are shown beside the first.
@@ -83,8 +85,19 @@ pub(crate) fn load(
     include_paths: &[String],
     report: &mut Report,
 ) -> Program {
-    let mut reader =
-        Reader { loader, include_paths, report, program: Program::default(), known: BTreeMap::new() };
+    load_again(loader, files, include_paths, report, &mut Parsed::default())
+}
+
+/// Loads like [`load`], without parsing what an earlier call has.
+pub(crate) fn load_again(
+    loader: &dyn Loader,
+    files: &[String],
+    include_paths: &[String],
+    report: &mut Report,
+    parsed: &mut Parsed,
+) -> Program {
+    let (program, known) = (Program::default(), BTreeMap::new());
+    let mut reader = Reader { loader, include_paths, report, program, known, parsed };
     for path in files {
         reader.root(path);
     }
@@ -111,6 +124,7 @@ struct Reader<'a> {
     program: Program,
     /// Files already read, by the shortest form of each path to them and by their identities.
     known: BTreeMap<String, FileId>,
+    parsed: &'a mut Parsed,
 }
 
 impl Reader<'_> {
@@ -181,7 +195,7 @@ impl Reader<'_> {
     fn parse(&mut self, path: &str, bytes: Vec<u8>) -> File {
         let (id, text) = text::take(path, bytes, &mut self.program.sources, self.report);
         match text {
-            Text::Unchanged => parse::parse(id, self.program.sources.file(id).text(), self.report),
+            Text::Unchanged => self.parsed.file(id, self.program.sources.file(id).text(), self.report),
             Text::Replaced(text) => parse::parse(id, &text, self.report),
             Text::Unreadable => File { incomplete: true, ..File::empty(id) },
         }

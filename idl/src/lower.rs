@@ -8,10 +8,11 @@ use std::time::Duration;
 
 use crate::ast::{self, Attribute, Item, ItemKind, Preamble, ValueKind};
 use crate::diagnostic::{self, Diagnostic, Report};
-use crate::resolve::{Model, Symbol};
+use crate::resolve::Model;
 use crate::schema::{
     Builtin, Constant, EnumValue, Field, Literal, Method, MethodKind, Notes, Package, Payload, Reserved,
-    ReservedKind, Schema, Service, StreamParameter, Struct, Type, TypeDefinition, TypeId, TypeKind, Variant,
+    ReservedKind, Schema, Service, StreamParameter, Struct, Thrown, Type, TypeDefinition, TypeId, TypeKind,
+    Variant,
 };
 use crate::shape::Shape;
 use crate::source::{FileId, Span};
@@ -235,6 +236,7 @@ impl Lowering<'_, '_> {
         Some(Service {
             name: item.name.text.clone(),
             methods,
+            access: value::access(&item.preamble)?,
             notes: notes(&item.preamble),
             span: item.name.span,
         })
@@ -246,13 +248,7 @@ impl Lowering<'_, '_> {
             self.slot(file, &parameter.preamble, &parameter.name, &parameter.ty, number)
         });
         let parameters = parameters.collect::<Option<_>>()?;
-        let throws = match &method.throws {
-            Some(path) => match self.model.lookup(file, path) {
-                Ok(Symbol::Type(id)) => Some(self.error(id)?),
-                _ => return None,
-            },
-            None => None,
-        };
+        let throws = method.throws.iter().map(|path| self.thrown(file, path)).collect::<Option<_>>()?;
         Some(Method {
             name: method.name.text.clone(),
             parameters,
@@ -262,19 +258,16 @@ impl Lowering<'_, '_> {
             idempotent: method.preamble.find("idempotent").is_some(),
             blocking: method.preamble.find("blocking").is_some(),
             overlap: value::overlap(&method.preamble)?,
+            access: value::access(&method.preamble)?,
             notes: notes(&method.preamble),
             span: method.name.span,
             answer_span: method.answer.as_ref().map(|answer| answer.span),
-            throws_span: method.throws.as_ref().map(|path| path.span),
         })
     }
 
     /// Returns the error itself where `throws` names an alias of one.
-    fn error(&self, id: TypeId) -> Option<TypeId> {
-        match self.model.resolved(&Type::Named(id))? {
-            Type::Named(id) => Some(id),
-            _ => None,
-        }
+    fn thrown(&self, file: FileId, path: &ast::Path) -> Option<Thrown> {
+        Some(Thrown { error: self.model.named(file, path)?, span: path.span })
     }
 
     fn kind(&self, file: FileId, method: &ast::Method) -> Option<MethodKind> {

@@ -5,10 +5,17 @@
 //!
 //! Not here: spans of syntax (`crate::ast`) and the rules themselves (`crate::check`).
 
+mod access;
+mod service;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+pub use access::Access;
+
 use crate::source::Span;
+
+pub use service::{Method, MethodKind, Overlap, Service, StreamParameter, Thrown};
 
 /// Everything that a set of files declares, with all names resolved.
 #[derive(Debug, Clone, Default)]
@@ -221,90 +228,6 @@ pub struct Constant {
     pub value_span: Span,
 }
 
-/// A group of methods.
-#[derive(Debug, Clone)]
-pub struct Service {
-    /// The name as declared: `Tape`.
-    pub name: String,
-    /// The methods, in order of declaration.
-    pub methods: Vec<Method>,
-    /// Docs and deprecation.
-    pub notes: Notes,
-    /// Span of the name.
-    pub span: Span,
-}
-
-/// One method.
-#[derive(Debug, Clone)]
-pub struct Method {
-    /// The name as declared: `last`. On the wire the method is `package.Service/method`.
-    pub name: String,
-    /// The plain parameters, numbered by position.
-    pub parameters: Vec<Field>,
-    /// Whether the method replies, and which sides stream.
-    pub kind: MethodKind,
-    /// The error that the method `throws`, of kind [`TypeKind::Error`].
-    pub throws: Option<TypeId>,
-    /// The duration of `@deadline(…)`.
-    pub deadline: Option<Duration>,
-    /// Whether the method has `@idempotent`.
-    pub idempotent: bool,
-    /// Whether the method has `@blocking`.
-    pub blocking: bool,
-    /// The value of `@overlap(…)`; for a `oneway` method always [`Overlap::Parallel`].
-    pub overlap: Overlap,
-    /// Docs and deprecation.
-    pub notes: Notes,
-    /// Span of the name.
-    pub span: Span,
-    /// Span of the result from `->` on, if there is one.
-    pub answer_span: Option<Span>,
-    /// Span of the error after `throws`, if there is one.
-    pub throws_span: Option<Span>,
-}
-
-/// What a client does when a method is called while an earlier call of it is running.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
-pub enum Overlap {
-    /// Both run.
-    #[default]
-    Parallel,
-    /// The later call waits until the earlier one is done.
-    Queue,
-    /// The earlier call is cancelled.
-    Replace,
-    /// The later call is not made.
-    Ignore,
-}
-
-/// How a method is called.
-#[derive(Debug, Clone)]
-pub enum MethodKind {
-    /// `rpc m(…) -> T`; with `None` the reply only says that the call is done.
-    Unary(Option<Type>),
-    /// `rpc m(…) -> stream T`
-    ServerStream(Type),
-    /// `rpc m(…, items: stream T) -> R`
-    ClientStream(StreamParameter, Option<Type>),
-    /// `rpc m(…, items: stream T) -> stream R`
-    Bidirectional(StreamParameter, Type),
-    /// `oneway m(…)`
-    OneWay,
-}
-
-/// A method's `stream` parameter.
-#[derive(Debug, Clone)]
-pub struct StreamParameter {
-    /// The parameter's name.
-    pub name: String,
-    /// The type of the items.
-    pub item: Type,
-    /// The keys and values of `@meta`; as [`Notes::meta`].
-    pub meta: BTreeMap<String, String>,
-    /// Span of the name.
-    pub span: Span,
-}
-
 /// A use of a type.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Type {
@@ -341,6 +264,32 @@ pub enum Builtin {
     Duration,
     Uuid,
     Value,
+}
+
+impl Builtin {
+    /// Returns the keyword that names it.
+    #[must_use]
+    pub const fn keyword(self) -> &'static str {
+        match self {
+            Self::Bool => "bool",
+            Self::U8 => "u8",
+            Self::U16 => "u16",
+            Self::U32 => "u32",
+            Self::U64 => "u64",
+            Self::I8 => "i8",
+            Self::I16 => "i16",
+            Self::I32 => "i32",
+            Self::I64 => "i64",
+            Self::F32 => "f32",
+            Self::F64 => "f64",
+            Self::String => "string",
+            Self::Bytes => "bytes",
+            Self::Timestamp => "timestamp",
+            Self::Duration => "duration",
+            Self::Uuid => "uuid",
+            Self::Value => "value",
+        }
+    }
 }
 
 /// A value written in a file. Names of constants are already replaced by their values.

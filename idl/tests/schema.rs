@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use support::rendered;
 use zsvc_idl::schema::{
-    Literal, MessagePart, MethodKind, Notes, Overlap, Payload, Range, Schema, Type, TypeDefinition, TypeKind,
+    Access, Literal, MessagePart, MethodKind, Notes, Overlap, Payload, Range, Schema, Thrown, Type,
+    TypeDefinition, TypeKind,
 };
 use zsvc_idl::{MemoryLoader, compile};
 
@@ -134,10 +135,10 @@ fn defaults_are_values_of_their_types() {
 #[test]
 fn methods_of_every_kind() {
     let schema = schema(
-        "error E { A = 1; } type F = E;
+        "error E { A = 1; } type F = E; error G { A = 1; }
          service S {
              @deadline(500ms) @idempotent rpc a(x: u8, y: u8?) -> u8 throws F;
-             rpc b() -> stream u8;
+             rpc b() -> stream u8 throws G, F;
              rpc c(x: u8, s: stream string);
              rpc d(s: stream string) -> stream u8;
              @blocking oneway e();
@@ -149,14 +150,39 @@ fn methods_of_every_kind() {
     assert_eq!(methods[0].deadline, Some(Duration::from_millis(500)));
     assert!(methods[0].idempotent && !methods[1].idempotent);
     assert!(methods[4].blocking && !methods[0].blocking);
-    let thrown = methods[0].throws.map(|id| schema.definition(id).name.as_str());
-    assert_eq!(thrown, Some("E"));
+    let thrown = |method: usize| {
+        let errors = methods[method].throws.iter().map(|thrown| &*schema.definition(thrown.error).name);
+        errors.collect::<Vec<_>>()
+    };
+    assert_eq!((thrown(0), thrown(1), thrown(2)), (vec!["E"], vec!["G", "E"], vec![]));
+    let numbers = [0, 1, 2, usize::MAX].map(Thrown::number);
+    assert_eq!(numbers, [None, Some(0x8000_0002), Some(0x8000_0003), None]);
     assert!(matches!(&methods[0].kind, MethodKind::Unary(Some(Type::Builtin(_)))));
     assert!(matches!(&methods[1].kind, MethodKind::ServerStream(_)));
     assert!(matches!(&methods[2].kind, MethodKind::ClientStream(stream, None) if stream.name == "s"));
     assert_eq!(methods[2].parameters.len(), 1);
     assert!(matches!(&methods[3].kind, MethodKind::Bidirectional(_, _)));
     assert!(matches!(&methods[4].kind, MethodKind::OneWay));
+}
+
+#[test]
+fn a_service_s_roles_hold_for_methods_that_say_nothing() {
+    let schema = schema(
+        "@roles(\"trader\", \"admin\") service S { rpc a(); @public rpc b(); @roles(\"admin\") oneway c(); }
+         @public service T { rpc a(); @roles(\"admin\") rpc b(); }
+         service U { rpc a(); @public rpc b(); }",
+    );
+    let roles = |roles: &[&str]| Access::Roles(roles.iter().map(|role| (*role).to_owned()).collect());
+    let expected = [
+        [Some(roles(&["trader", "admin"])), Some(Access::Public), Some(roles(&["admin"]))],
+        [Some(Access::Public), Some(roles(&["admin"])), None],
+        [Some(Access::Unsaid), Some(Access::Public), None],
+    ];
+    for (service, expected) in schema.packages[0].services.iter().zip(expected) {
+        let said = service.methods.iter().map(|method| service.access_of(method).clone());
+        assert!(said.eq(expected.into_iter().flatten()), "{}", service.name);
+    }
+    assert!(Access::Public.roles().is_empty() && roles(&["a"]).roles() == ["a"]);
 }
 
 #[test]

@@ -1,6 +1,8 @@
-//! [`Metadata`]: names and values beside a call's parameters, for middleware and handlers.
+//! [`Metadata`]: names and values beside a call's parameters, for middleware and handlers; [`ResponseMetadata`], those beside its
+//! answer.
 
 use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
@@ -77,22 +79,83 @@ impl Metadata {
         self.entries.is_empty()
     }
 
-    /// Returns a text that says what is past its limit, if anything is.
+    /// Returns a text that says what is past its limit, if anything is. `what` carries the metadata.
     #[doc(hidden)] // For the runtime; the type is public in `zsvc`.
     #[must_use]
     #[inline]
-    pub fn excess(&self) -> Option<String> {
-        if self.len() > Self::MAX_ENTRIES {
-            return Some(format!(
-                "the call carries {} metadata entries; at most {} may be",
-                self.len(),
-                Self::MAX_ENTRIES
-            ));
+    pub fn excess(&self, what: &str) -> Option<String> {
+        let bytes = self.entries.iter().map(|(name, value)| name.len() + value.as_bytes().len()).sum();
+        Self::excess_of(what, self.len(), bytes)
+    }
+
+    /// Returns a text that says which limit these numbers of entries and bytes are past, if any.
+    #[inline]
+    pub(crate) fn excess_of(what: &str, entries: usize, bytes: usize) -> Option<String> {
+        let (number, noun, max) = if entries > Self::MAX_ENTRIES {
+            (entries, "metadata entries", Self::MAX_ENTRIES)
+        } else if bytes > Self::MAX_BYTES {
+            (bytes, "bytes of metadata", Self::MAX_BYTES)
+        } else {
+            return None;
+        };
+        Some(format!("{what} carries {number} {noun}; at most {max} may be"))
+    }
+}
+
+/// Names and values that a server sends beside its answer or its stream, as far as they have arrived.
+///
+/// A caller makes one and hands it to the call. It may be read at any time, from clones, too: what the server sends first is there
+/// before the first item of its stream; all of it is there once the call has ended, whether well or not. A call that is made
+/// again begins with none.
+///
+/// At most [`Metadata::MAX_ENTRIES`] and [`Metadata::MAX_BYTES`] are kept: a call whose server sends more fails with
+/// `resource_exhausted`.
+#[derive(Debug, Clone, Default)]
+pub struct ResponseMetadata(Arc<Mutex<Metadata>>);
+
+impl ResponseMetadata {
+    /// Creates an empty one.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Returns what has arrived.
+    #[must_use]
+    pub fn get(&self) -> Metadata {
+        self.lock().clone()
+    }
+
+    /// Returns the value of a name if it is text and has arrived.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<String> {
+        self.lock().text(name).map(str::to_owned)
+    }
+
+    /// Forgets what has arrived.
+    #[doc(hidden)] // For the runtime; the type is public in `zsvc`.
+    pub fn clear(&self) {
+        *self.lock() = Metadata::default();
+    }
+
+    /// Adds what has arrived; a later value of a name replaces the one before.
+    ///
+    /// # Errors
+    /// It is more than there may be. The text says what of.
+    pub(crate) fn add(&self, metadata: Metadata) -> Result<(), String> {
+        let mut known = self.lock();
+        for (name, value) in metadata.entries {
+            known.insert(name, value);
+            if known.len() > Metadata::MAX_ENTRIES {
+                break;
+            }
         }
-        let bytes: usize = self.entries.iter().map(|(name, value)| name.len() + value.as_bytes().len()).sum();
-        (bytes > Self::MAX_BYTES).then(|| {
-            format!("the call carries {bytes} bytes of metadata; at most {} may be", Self::MAX_BYTES)
-        })
+        known.excess("the answer").map_or(Ok(()), Err)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Metadata> {
+        // Nothing panics while the lock is held but for lack of memory; the entries are whole in any case.
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

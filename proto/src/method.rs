@@ -11,6 +11,8 @@ pub struct Method {
     idempotent: bool,
     blocking: bool,
     overlap: Overlap,
+    roles: &'static [&'static str],
+    public: bool,
 }
 
 /// What a channel does if a method is called again while an earlier call of it runs: `@overlap` of a `.svc` file. A
@@ -48,7 +50,16 @@ impl Method {
     /// Creates a method from its full name, `package.Service/method`.
     #[must_use]
     pub const fn new(name: &'static str, kind: MethodKind) -> Self {
-        Self { name, kind, deadline: None, idempotent: false, blocking: false, overlap: Overlap::Parallel }
+        Self {
+            name,
+            kind,
+            deadline: None,
+            idempotent: false,
+            blocking: false,
+            overlap: Overlap::Parallel,
+            roles: &[],
+            public: false,
+        }
     }
 
     /// Sets the deadline of calls that set no other.
@@ -73,6 +84,18 @@ impl Method {
     #[must_use]
     pub const fn overlapping(self, overlap: Overlap) -> Self {
         Self { overlap, ..self }
+    }
+
+    /// Sets the roles of which a client needs one to call the method. With none, anybody may.
+    #[must_use]
+    pub const fn roles(self, roles: &'static [&'static str]) -> Self {
+        Self { roles, public: false, ..self }
+    }
+
+    /// Marks the method as one that anybody may call, on purpose.
+    #[must_use]
+    pub const fn public(self) -> Self {
+        Self { roles: &[], public: true, ..self }
     }
 
     /// Returns the full name, `package.Service/method`.
@@ -109,5 +132,17 @@ impl Method {
     #[must_use]
     pub const fn overlap(&self) -> Overlap {
         self.overlap
+    }
+
+    /// Returns the roles of which a client needs one to call it, by `@roles` of the method or its service; empty if anybody may.
+    #[must_use]
+    pub const fn required_roles(&self) -> &'static [&'static str] {
+        self.roles
+    }
+
+    /// Reports whether it, or its service, says that anybody may call it: `@public`.
+    #[must_use]
+    pub const fn is_public(&self) -> bool {
+        self.public
     }
 }

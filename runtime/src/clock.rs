@@ -32,8 +32,17 @@ pub(crate) fn runtime_ended() -> Status {
     Status::unavailable(what).caused_by(Cause::Closed)
 }
 
-/// A time that a call waits for. Users await calls wherever they like: where no runtime is, a task of the channel's waits.
-pub(crate) enum Timer {
+/// A time that a call waits for. Users await calls wherever they like: where no runtime is, in another one, which may have no timers,
+/// and here after there. Anywhere but in the channel's runtime, a task of that runtime waits.
+pub(crate) struct Timer {
+    at: tokio::time::Instant,
+    /// That of the channel, if it is known.
+    runtime: Option<Handle>,
+    waits: Waits,
+}
+
+enum Waits {
+    /// In the channel's runtime, which the future is polled in.
     Here(Pin<Box<Sleep>>),
     Elsewhere(JoinHandle<()>),
 }
@@ -42,12 +51,11 @@ impl Timer {
     /// Creates a timer for a channel that was connected in `runtime`.
     pub(crate) fn until(at: Instant, runtime: Option<&Handle>) -> Self {
         let at = tokio::time::Instant::from_std(at);
-        match runtime {
-            Some(runtime) if Handle::try_current().is_err() => {
-                Self::Elsewhere(runtime.spawn(async move { sleep_until(at).await }))
-            }
-            _ => Self::Here(Box::pin(sleep_until(at))),
-        }
+        let waits = match elsewhere(runtime) {
+            Some(runtime) => Waits::of_task(at, runtime),
+            None => Waits::Here(Box::pin(sleep_until(at))),
+        };
+        Self { at, runtime: runtime.cloned(), waits }
     }
 
     /// Is ready once the time is there.
@@ -55,19 +63,88 @@ impl Timer {
     /// # Errors
     /// The channel's runtime has ended.
     pub(crate) fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Status>> {
-        match self {
-            Self::Here(sleep) => sleep.as_mut().poll(context).map(Ok),
-            Self::Elsewhere(task) => {
-                Pin::new(task).poll(context).map(|ended| ended.map_err(|_| runtime_ended().not_sent()))
-            }
+        if let Waits::Here(sleep) = &mut self.waits {
+            let Some(runtime) = elsewhere(self.runtime.as_ref()) else {
+                return sleep.as_mut().poll(context).map(Ok);
+            };
+            // The future has moved; tokio's timer would panic once its runtime has ended.
+            self.waits = Waits::of_task(self.at, runtime);
         }
+        let Waits::Elsewhere(task) = &mut self.waits else { return Poll::Pending };
+        Pin::new(task).poll(context).map(|ended| ended.map_err(|_| runtime_ended().not_sent()))
     }
 }
 
-impl Drop for Timer {
+impl Waits {
+    fn of_task(at: tokio::time::Instant, runtime: &Handle) -> Self {
+        Self::Elsewhere(runtime.spawn(async move { sleep_until(at).await }))
+    }
+}
+
+/// Returns a channel's runtime if this is not in it.
+fn elsewhere(runtime: Option<&Handle>) -> Option<&Handle> {
+    runtime.filter(|runtime| !Handle::try_current().is_ok_and(|here| here.id() == runtime.id()))
+}
+
+impl Drop for Waits {
     fn drop(&mut self) {
         if let Self::Elsewhere(task) = self {
             task.abort();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::poll_fn;
+    use std::task::Waker;
+
+    use futures_util::FutureExt;
+    use tokio::runtime::Builder;
+
+    use super::*;
+
+    /// Time for which a test would hang.
+    const LONG: Duration = Duration::from_secs(3_600);
+
+    #[test]
+    fn a_timer_is_made_and_polled_in_any_runtime_and_in_none() {
+        let of_channel = Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        let no_timers = Builder::new_current_thread().build().unwrap();
+        let channels = Some(of_channel.handle());
+        for made_in in [channels, Some(no_timers.handle()), None] {
+            let made = |after: Duration| {
+                let _entered = made_in.map(Handle::enter);
+                Timer::until(now() + after, channels)
+            };
+            let mut timer = made(LONG);
+            assert!(timer.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+            for polled_in in [&of_channel, &no_timers] {
+                let mut timer = made(LEAST);
+                assert_eq!(polled_in.block_on(poll_fn(|context| timer.poll(context))).map_err(drop), Ok(()));
+            }
+        }
+    }
+
+    #[test]
+    fn a_timer_of_a_runtime_that_has_ended_says_so() {
+        let of_channel = Builder::new_multi_thread().worker_threads(1).enable_time().build().unwrap();
+        let no_timers = Builder::new_current_thread().build().unwrap();
+        let channels = of_channel.handle().clone();
+        let mut timers = [&of_channel, &no_timers].map(|runtime| {
+            runtime.block_on(async {
+                let mut timer = Timer::until(now() + LONG, Some(&channels));
+                assert!(timer.poll(&mut Context::from_waker(Waker::noop())).is_pending());
+                timer
+            })
+        });
+        drop(of_channel);
+        for timer in &mut timers {
+            let ended = no_timers.block_on(poll_fn(|context| timer.poll(context)));
+            assert_eq!(ended.unwrap_err().cause(), Some(Cause::Closed));
+        }
+        let mut late = Timer::until(now() + LONG, Some(&channels));
+        let ended = poll_fn(|context| late.poll(context)).now_or_never();
+        assert!(ended.is_some_and(|ended| ended.is_err()), "in no runtime");
     }
 }

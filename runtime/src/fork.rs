@@ -4,17 +4,21 @@
 //! In the child nothing may be done with the parent's sockets. Bytes that it writes or reads are missing in the parent's connection; a
 //! descriptor that it closes in tokio's `epoll` is removed from the parent's, since the two share it; and libzmq's threads, which are
 //! woken by descriptors, end the parent's process where they find nothing to do. So what owns sockets is [`Owned`], what waits for
-//! others asks [`Process::is_this`], and what the whole process shares is [`PerProcess`].
+//! others asks [`Process::is_this`], and what the whole process shares is [`PerProcess`]. What is to differ from everything that
+//! other processes choose comes from [`random`].
 //!
 //! A child that is made by a bare system call, past the C library, is not noticed.
 
-// Only here and in `transport::libzmq`: the C library's call to be told of a fork, and a value that is dropped by hand.
+// Only here, in `allocator` and in `transport::libzmq`: the C library's call to be told of a fork, and a value that is dropped by hand.
 #![allow(unsafe_code)]
 
+use std::collections::hash_map::RandomState;
+use std::hash::BuildHasher;
 use std::mem::ManuallyDrop;
 use std::ops::{Deref, DerefMut};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::time::SystemTime;
 
 use crate::status::{Cause, Status};
 
@@ -123,5 +127,58 @@ impl<T> PerProcess<T> {
     pub(crate) fn get(&self, make: fn() -> T) -> &T {
         let (process, value) = self.value.get_or_init(|| (Process::current(), make()));
         if process.is_this() { value } else { self.next.get_or_init(|| Box::new(Self::new())).get(make) }
+    }
+}
+
+/// Returns a random number, for ids and pauses, and not for secrets. The random keys of the standard hash maps are random enough, but
+/// a thread has them from the system once: a child has those of its parent, and its siblings have the same.
+pub(crate) fn random() -> u64 {
+    static DRAWN: AtomicU64 = AtomicU64::new(0);
+    let drawn = DRAWN.fetch_add(1, Ordering::Relaxed);
+    RandomState::new().hash_one((std::process::id(), drawn, SystemTime::now()))
+}
+
+#[cfg(all(test, unix))]
+pub(crate) mod tests {
+    use std::io::{Read, Write};
+
+    use super::*;
+
+    /// Number of seconds after which a child has failed.
+    const HANGS: u32 = 20;
+
+    /// Returns what a child of this process returns.
+    pub(crate) fn in_a_child(run: impl FnOnce() -> u64) -> u64 {
+        let (mut reader, mut writer) = std::io::pipe().unwrap();
+        // SAFETY: the child runs what the test is about, and ends by `_exit`. Of the locks of other threads it may need the
+        // allocator's, which the C library sees to.
+        let child = unsafe { libc::fork() };
+        if child == 0 {
+            // SAFETY: it has no conditions.
+            unsafe { libc::alarm(HANGS) };
+            let is_told = writer.write_all(&run().to_ne_bytes()).is_ok();
+            // SAFETY: it has no conditions.
+            unsafe { libc::_exit(i32::from(!is_told)) };
+        }
+        assert!(child > 0, "{}", std::io::Error::last_os_error());
+        drop(writer);
+        let mut returned = [0; 8];
+        reader.read_exact(&mut returned).expect("the child ends well and in time");
+        let mut status = 0;
+        // SAFETY: the status is a variable that lives through the call.
+        let ended = unsafe { libc::waitpid(child, &raw mut status, 0) };
+        assert_eq!((ended, status), (child, 0));
+        u64::from_ne_bytes(returned)
+    }
+
+    #[test]
+    fn children_draw_other_numbers_than_their_siblings_and_their_parent() {
+        // The thread has its keys from now on.
+        let mut drawn = vec![random()];
+        drawn.extend((0..3).map(|_| in_a_child(random)));
+        drawn.push(random());
+        drawn.sort_unstable();
+        drawn.dedup();
+        assert_eq!(drawn.len(), 5);
     }
 }

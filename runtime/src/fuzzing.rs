@@ -26,8 +26,8 @@ impl FuzzedServer {
     /// Takes a message from the client of this route: a batch, and the frames before it that belong to it.
     pub fn receive(&mut self, route: &[u8], batch: &[u8], frames: &[Bytes]) {
         match Batch::attach(Bytes::copy_from_slice(batch), frames.to_vec()) {
-            Ok(batch) => self.core.receive(route, batch),
-            Err(malformed) => self.core.refuse(route, &malformed),
+            Ok(batch) => self.core.receive(route, None, batch),
+            Err(malformed) => self.core.refuse(route, None, &malformed),
         };
     }
 

@@ -6,6 +6,7 @@
 //!
 //! The wire format is in the project's `docs/protocol.md`; the layout of this crate is in its `ARCHITECTURE.md`.
 
+mod allocator;
 mod call;
 mod channel;
 mod clock;
@@ -35,7 +36,7 @@ mod transport;
 #[cfg(test)]
 mod users_bytes;
 
-pub(crate) use zsvc_proto::{codec, flow, metadata, method, session, status, wire};
+pub(crate) use zsvc_proto::{codec, flow, identity, metadata, method, session, status, wire};
 
 pub use bytes::Bytes;
 pub use futures_core::Stream;
@@ -50,7 +51,8 @@ pub use connection::{ChannelCounters, ChannelDropped, ConnectionState, EndpointS
 pub use context::{CancelReason, Cancelled, Context, Draining, PeerId};
 pub use dispatch::Service;
 pub use engine::Engine;
-pub use metadata::{Metadata, MetadataValue};
+pub use identity::{Identity, Mechanism};
+pub use metadata::{Metadata, MetadataValue, ResponseMetadata};
 pub use method::{Method, MethodKind, Overlap};
 pub use peer::{Counters, Dropped};
 pub use server::{ServeError, Server, ServerBuilder, shutdown_signal};

@@ -7,6 +7,8 @@
 
 mod log;
 
+#[cfg(all(feature = "libzmq", unix))]
+pub(crate) use log::client_not_heard;
 pub(crate) use log::{
     accept_failed, client_given_up, connection_back, connection_lost, refused_connection, refused_key,
 };

@@ -32,6 +32,7 @@ use std::time::Duration;
 
 use tokio::runtime::Handle;
 
+use crate::Counters;
 use crate::dispatch::Service;
 use crate::server::{ServeError, Server, ServerBuilder, ServerWithin};
 use crate::transport::memory::{self, Fault, SimNetwork};
@@ -69,6 +70,12 @@ impl TestServer {
     #[must_use]
     pub fn endpoint(&self) -> &str {
         &self.endpoint
+    }
+
+    /// Returns the counters of the server that was started last.
+    #[must_use]
+    pub fn counters(&self) -> Arc<Counters> {
+        self.server().counters()
     }
 
     /// Delays messages by this time in both directions. They keep their order.

@@ -54,10 +54,10 @@ mod with_protox {
     use std::io;
     use std::path::{Path, PathBuf};
 
-    use zsvc_codegen::{reason, update};
+    use zsvc_codegen::{Freshness, freshness, reason, update};
 
     use super::{Import, Outcome, Presence, Report};
-    use crate::import::{self, Imported, Request};
+    use crate::import::{self, Asked, Imported, Request};
 
     impl Import {
         /// Reads the files and writes them anew, or nothing if one is wrong.
@@ -90,9 +90,9 @@ mod with_protox {
                         Report::default().error(&message, "name another folder, or files");
                         return Err(Outcome::Unusable);
                     }
-                    files.extend(below);
+                    files.extend(below.into_iter().map(|path| Asked { path, is_found: true }));
                 } else {
-                    files.push(path.clone());
+                    files.push(Asked { path: path.clone(), is_found: false });
                 }
             }
             let presence = match self.presence {
@@ -115,13 +115,14 @@ mod with_protox {
         fn write(&self, imported: &Imported) -> Result<(), Outcome> {
             let paths: Vec<(PathBuf, &String)> =
                 imported.files.iter().map(|(path, text)| (self.out.join(path), text)).collect();
-            let differs = |(path, text): &&(PathBuf, &String)| {
-                fs::read(path).is_ok_and(|there| there != text.as_bytes())
-            };
-            if let Some((path, _)) = paths.iter().find(differs).filter(|_| !self.force) {
-                let message = format!("`{}` is there and differs, so nothing was written", path.display());
-                Report::default().error(&message, "choose another folder, or write over it with `--force`");
-                return Err(Outcome::Unusable);
+            for (path, text) in paths.iter().filter(|_| !self.force) {
+                if freshness(path, text).map_err(|error| unreadable(path, &error))? == Freshness::Stale {
+                    let message =
+                        format!("`{}` is there and differs, so nothing was written", path.display());
+                    let help = "choose another folder, or write over it with `--force`";
+                    Report::default().error(&message, help);
+                    return Err(Outcome::Unusable);
+                }
             }
             for (path, text) in paths {
                 update(&path, text).map_err(|error| {

@@ -10,6 +10,7 @@ mod import;
 mod inputs;
 mod keys;
 mod lint;
+mod lsp;
 mod report;
 
 use std::process::ExitCode;
@@ -45,6 +46,8 @@ enum Command {
     Keygen(keys::Keygen),
     /// Looks at the files of keys.
     Key(keys::Key),
+    /// Serves an editor by the Language Server Protocol, over standard input and output.
+    Lsp(lsp::Lsp),
     /// Prints why there is a rule and what to do, with a wrong and a right example.
     Explain(explain::Explain),
 }
@@ -61,6 +64,7 @@ impl Arguments {
             Command::Import(import) => import.run(),
             Command::Keygen(keygen) => keygen.run(),
             Command::Key(key) => key.run(),
+            Command::Lsp(lsp) => lsp.run(),
             Command::Explain(explain) => explain.run(),
         }
     }

@@ -55,9 +55,7 @@ impl<'a> Comments<'a> {
         let line_end = self.text[end..].find('\n').map_or(self.text.len(), |at| end + at);
         let mut taken = Vec::new();
         let mut place = end;
-        for comment in
-            self.all.iter().filter(|comment| comment.span.start >= end && comment.span.start < line_end)
-        {
+        for comment in self.starting_in(end..line_end) {
             let between = &self.text[place..comment.span.start];
             if comment.is_taken.get()
                 || !between.chars().all(|char| char.is_whitespace() || matches!(char, ';' | ','))
@@ -77,9 +75,14 @@ impl<'a> Comments<'a> {
     }
 
     fn take(&self, range: Range<usize>) -> Vec<Range<usize>> {
-        let inside =
-            |comment: &&Comment| range.contains(&comment.span.start) && !comment.is_taken.replace(true);
-        self.all.iter().filter(inside).map(|comment| comment.span.clone()).collect()
+        let free = self.starting_in(range).iter().filter(|comment| !comment.is_taken.replace(true));
+        free.map(|comment| comment.span.clone()).collect()
+    }
+
+    /// Returns the comments that start in a range. Looks at few others, since a file may have a comment for each of its parts.
+    fn starting_in(&self, range: Range<usize>) -> &[Comment] {
+        let before = |place: usize| self.all.partition_point(|comment| comment.span.start < place);
+        self.all.get(before(range.start)..before(range.end)).unwrap_or_default()
     }
 
     /// Reports whether there is nothing but one line's end between two places.
@@ -146,12 +149,15 @@ fn lines(comment: &str) -> Vec<String> {
     }
     let inside =
         comment.trim_start_matches('/').trim_start_matches('*').trim_end_matches('/').trim_end_matches('*');
+    // A star is a mark if all lines have one. Otherwise it is text, such as a point of a list.
+    let mut below = inside.lines().skip(1).map(str::trim).filter(|line| !line.is_empty());
+    let has_marks = below.all(|line| line.starts_with('*'));
     let mut lines: Vec<String> = inside
         .lines()
         .enumerate()
-        .map(|(at, line)| match (at, line.trim_start().strip_prefix('*')) {
-            (0, _) | (_, None) => line.trim().to_owned(),
-            (_, Some(rest)) => without_space(rest),
+        .map(|(at, line)| match line.trim_start().strip_prefix('*') {
+            Some(rest) if at > 0 && has_marks => without_space(rest),
+            _ => line.trim().to_owned(),
         })
         .collect();
     let is_empty = |line: Option<&String>| line.is_some_and(String::is_empty);
@@ -166,8 +172,7 @@ fn lines(comment: &str) -> Vec<String> {
 
 /// Returns a line without one space in front, and those at its end.
 fn without_space(line: &str) -> String {
-    let line = line.strip_prefix(' ').unwrap_or(line).trim_end();
-    line.chars().map(|char| if char == '\t' { ' ' } else { char }).collect()
+    line.strip_prefix(' ').unwrap_or(line).trim_end().to_owned()
 }
 
 #[cfg(test)]
@@ -183,12 +188,26 @@ mod tests {
     }
 
     #[test]
+    fn only_the_comments_of_a_range_are_looked_at() {
+        let text = "//0\n".repeat(9);
+        let comments = Comments::new(&text);
+        let starts = |range| comments.starting_in(range).iter().map(|comment| comment.span.start).collect();
+        let (inside, none): (Vec<usize>, Vec<usize>) = (starts(9..16), starts(13..16));
+        assert_eq!((inside, none), (vec![12], vec![]));
+        assert_eq!(comments.starting_in(0..text.len()).len(), 9);
+    }
+
+    #[test]
     fn lines_lose_their_marks() {
         assert_eq!(lines("/// a"), ["a"]);
         assert_eq!(lines("//    a "), ["   a"]);
         assert_eq!(lines("/* a */"), ["a"]);
         assert_eq!(lines("/**\n * a\n *\n *   b\n */"), ["a", "", "  b"]);
         assert_eq!(lines("/*\n   a\n   b\n*/"), ["a", "b"]);
+        assert_eq!(lines("/* a:\n *\n * * b\n\n * c */"), ["a:", "", "* b", "", "c"]);
+        assert_eq!(lines("/* a:\n * b\n   c\n*/"), ["a:", "* b", "c"]);
+        assert_eq!(lines("// /v1/users"), ["/v1/users"]);
+        assert_eq!(lines("/* **a**\tb */"), ["**a**\tb"]);
     }
 
     #[test]

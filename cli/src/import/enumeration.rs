@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use protox::prost_reflect::prost_types::{EnumDescriptorProto, EnumValueDescriptorProto};
 
 use super::file::{File, Part, places};
+use super::message::Reserved;
 use super::names;
 
 /// Tags of the parts of an enum, and of a value.
@@ -32,6 +33,7 @@ impl File<'_> {
             let text = self.text(part.span.clone());
             self.quoted(text);
             self.comments.inside(part.span.clone());
+            self.deprecated(said);
             self.note(
                 part.span.start,
                 "an enum of negative values alone is written as its number".to_owned(),
@@ -56,19 +58,14 @@ impl File<'_> {
         parts: &[Part],
     ) {
         let all = resolved.value.iter().map(EnumValueDescriptorProto::name);
-        let reserved = resolved.reserved_name.iter().map(String::as_str);
-        let mut names = names::values(resolved.name(), all.chain(reserved));
-        let reserved = names.split_off(resolved.value.len());
-        let taken: BTreeSet<String> = names.iter().cloned().collect();
+        let (names, reserved) = names::values(resolved.name(), all, &resolved.reserved_name);
+        let ranges = resolved.reserved_range.iter().map(|range| (range.start(), range.end()));
+        let reserved = Reserved::new(ranges, reserved, names.iter().cloned().collect());
         let mut numbers = BTreeSet::new();
         for inner in parts {
             match inner.path[part.path.len()] {
-                tag::RESERVED_RANGE => {
-                    let ranges: Vec<(i32, i32)> =
-                        resolved.reserved_range.iter().map(|range| (range.start(), range.end())).collect();
-                    self.reserved_numbers(inner, &ranges, (0, i32::MAX));
-                }
-                tag::RESERVED_NAME => self.reserved_names(inner, &reserved, &taken),
+                tag::RESERVED_RANGE => self.reserved_numbers(inner, &reserved.ranges, (0, i32::MAX)),
+                tag::RESERVED_NAME => self.reserved_names(inner, &reserved.names),
                 _ => {
                     let at = inner.path.last().and_then(|at| usize::try_from(*at).ok()).unwrap_or(0);
                     let number = resolved.value[at].number();

@@ -23,21 +23,22 @@ impl File<'_> {
             return self.unsaid(part, "a field past the 255 that a struct may have");
         };
         let said = self.before_field(message, at, part);
-        if number != field.number() {
-            let text = format!(
-                "field `{}` has the number {} in protobuf, and {number} here",
-                field.name(),
-                field.number()
-            );
-            self.draft.comment(&[format!("Number {} in protobuf.", field.number())]);
-            self.note(part.span.start, text);
-        }
+        self.renumbered(part, field.name(), (field.number(), number));
         self.field_docs(part);
         self.deprecated(said);
         let name = message.scope.add(&names::snake(field.name()));
         let (default, ty) = self.held(message, field, part);
         let default = default.map(|value| format!("@default({value}) ")).unwrap_or_default();
         self.draft.line(&format!("{default}{name}: {ty} = {number};"));
+    }
+
+    /// Says that a field has another number here than in protobuf, if it has.
+    pub(crate) fn renumbered(&mut self, part: &Part, name: &str, (before, here): (i32, i32)) {
+        if here != before {
+            self.draft.comment(&[format!("Number {before} in protobuf.")]);
+            let text = format!("field `{name}` has the number {before} in protobuf, and {here} here");
+            self.note(part.span.start, text);
+        }
     }
 
     /// Writes what stands before a field: the comments that are no docs, and what the language can't say of it.
@@ -188,7 +189,11 @@ impl File<'_> {
         }
     }
 
+    /// Returns the name of an enum's value. One of protobuf's own enums has none, since it is written as another type.
     fn value_of(&self, full: &str, number: i32) -> Option<String> {
+        if well_known(full).is_some() {
+            return None;
+        }
         match &self.index.get(full)?.kind {
             Kind::Enum { by_number, .. } => by_number.get(&number).filter(|_| number >= 0).cloned(),
             Kind::Struct | Kind::Union => None,

@@ -8,6 +8,7 @@ use protox::prost_reflect::prost_types::UninterpretedOption;
 use super::comments::Comments;
 use super::draft::Draft;
 use super::index::{Index, prefix};
+use super::literal::string;
 use super::source::Source;
 use super::unsaid::Said;
 use super::{Note, Presence, names};
@@ -40,6 +41,8 @@ pub(crate) struct File<'a> {
     pub(crate) index: &'a Index,
     pub(crate) presence: Presence,
     pub(crate) comments: Comments<'a>,
+    /// Offsets of the starts of lines.
+    lines: Vec<usize>,
     /// Where in the text everything is, by its path in the descriptor.
     spans: BTreeMap<&'a [i32], Vec<Range<usize>>>,
     pub(crate) draft: Draft,
@@ -63,12 +66,14 @@ pub(crate) struct Part {
 
 /// Returns a file in the language, without layout.
 pub(crate) fn write(source: &Source, index: &Index, presence: Presence) -> Written {
+    let lines = lines(&source.text);
     let mut file = File {
         source,
         index,
         presence,
         comments: Comments::new(&source.text),
-        spans: spans(source),
+        spans: spans(source, &lines),
+        lines,
         draft: Draft::default(),
         pending_docs: Vec::new(),
         imports: BTreeSet::new(),
@@ -101,8 +106,7 @@ impl<'a> File<'a> {
 
     /// Notes that something at a place can't be said.
     pub(crate) fn note(&mut self, at: usize, text: String) {
-        let before = self.source.text.get(..at).unwrap_or_default();
-        let line = before.matches('\n').count() + 1;
+        let line = self.lines.partition_point(|start| *start <= at);
         self.notes.push(Note { file: self.source.name.clone(), line, text });
     }
 
@@ -232,7 +236,7 @@ impl<'a> File<'a> {
             self.draft.blank();
         }
         for path in paths {
-            self.draft.line(&format!("import \"{}\";", names::relative(&own, &path)));
+            self.draft.line(&format!("import {};", string(&names::relative(&own, &path))));
         }
     }
 
@@ -251,7 +255,7 @@ impl<'a> File<'a> {
     fn declarations(&mut self, head: usize) {
         let options = self.source.written.options.as_ref();
         let options = options.map_or(&[][..], |options| &options.uninterpreted_option);
-        self.options(&[tag::OPTIONS], options);
+        self.file_options(&[tag::OPTIONS], options);
         let (written, resolved) = (&self.source.written, &self.source.resolved);
         let parts = self.parts(self.declared(), head);
         for part in &parts {
@@ -305,10 +309,14 @@ pub(crate) fn package_name(package: &str, file: &str) -> String {
     if name.starts_with(|first: char| first.is_ascii_alphabetic()) { name } else { format!("p{name}") }
 }
 
+/// Returns the offsets of the starts of lines.
+fn lines(text: &str) -> Vec<usize> {
+    let ends = text.match_indices('\n').map(|(at, _)| at + 1);
+    std::iter::once(0).chain(ends).collect()
+}
+
 /// Returns the place of every part: lines and columns, which are bytes here, as offsets.
-fn spans(source: &Source) -> BTreeMap<&[i32], Vec<Range<usize>>> {
-    let ends = source.text.match_indices('\n').map(|(at, _)| at + 1);
-    let lines: Vec<usize> = std::iter::once(0).chain(ends).collect();
+fn spans<'a>(source: &'a Source, lines: &[usize]) -> BTreeMap<&'a [i32], Vec<Range<usize>>> {
     let offset = |line: i32, column: i32| {
         let line = usize::try_from(line).ok().and_then(|line| lines.get(line)).copied().unwrap_or(0);
         (line + usize::try_from(column).unwrap_or(0)).min(source.text.len())

@@ -7,6 +7,7 @@ use protox::prost_reflect::prost_types::{
     DescriptorProto, EnumDescriptorProto, EnumValueDescriptorProto, FieldDescriptorProto, FileDescriptorProto,
 };
 
+use super::file::package_name;
 use super::names::{self, Scope};
 use super::source::Sources;
 
@@ -36,6 +37,8 @@ pub(crate) struct Index {
     types: BTreeMap<String, Known>,
     /// Names of the unions of `oneof`s, by the full name of the message and the `oneof`'s.
     oneofs: BTreeMap<String, String>,
+    /// Names of services, by their full names.
+    services: BTreeMap<String, String>,
 }
 
 /// A message or an enum.
@@ -65,12 +68,14 @@ impl Index {
     /// Gives every type its name. Names that are declared as such come first, so that those made for nested types give way.
     pub(crate) fn new(sources: &Sources) -> Self {
         let mut index = Self::default();
-        let mut scopes: BTreeMap<&str, Scope> = BTreeMap::new();
+        // By the packages of `.svc` files: one that a file without a package gets may be another's.
+        let mut scopes: BTreeMap<String, Scope> = BTreeMap::new();
         let files = || sources.files.values().map(|source| &source.resolved);
         for file in files() {
-            let scope = scopes.entry(file.package()).or_default();
+            let scope = scopes.entry(package_name(file.package(), file.name())).or_default();
             for service in &file.service {
-                scope.add(&names::pascal(service.name()));
+                let name = scope.add(&names::pascal(service.name()));
+                index.services.insert(format!("{}.{}", prefix(file), service.name()), name);
             }
             for message in &file.message_type {
                 let name = scope.add(&names::pascal(message.name()));
@@ -82,7 +87,7 @@ impl Index {
             }
         }
         for file in files() {
-            let scope = scopes.entry(file.package()).or_default();
+            let scope = scopes.entry(package_name(file.package(), file.name())).or_default();
             for message in &file.message_type {
                 index.inside(file, &prefix(file), message, scope);
             }
@@ -145,6 +150,11 @@ impl Index {
         self.types.get(full)
     }
 
+    /// Returns the name of a service.
+    pub(crate) fn service(&self, full: &str) -> &str {
+        self.services.get(full).map_or("Service", String::as_str)
+    }
+
     /// Returns the name of the union for a `oneof`.
     pub(crate) fn oneof(&self, message: &str, place: usize) -> &str {
         self.oneofs.get(&format!("{message}.{place}")).map_or("Choice", String::as_str)
@@ -183,9 +193,7 @@ pub(crate) fn members(
 
 fn kind(enumeration: &EnumDescriptorProto) -> Kind {
     let all = enumeration.value.iter().map(EnumValueDescriptorProto::name);
-    // Reserved names are among those that decide whether all start with the enum's.
-    let names =
-        names::values(enumeration.name(), all.chain(enumeration.reserved_name.iter().map(String::as_str)));
+    let (names, _) = names::values(enumeration.name(), all, &enumeration.reserved_name);
     let (mut by_number, mut numbers) = (BTreeMap::new(), BTreeMap::new());
     for (value, name) in enumeration.value.iter().zip(names) {
         by_number.entry(value.number()).or_insert(name);

@@ -24,10 +24,11 @@ pub(crate) fn string(text: &str) -> String {
     quoted
 }
 
-/// Reports whether no file of the language may hold a character: it controls something, or changes the direction of text.
+/// Reports whether no file of the language may hold a character (`E0008`): it controls something other than a tab and a line's end do,
+/// or changes the direction of text.
 pub(crate) fn is_forbidden(char: char) -> bool {
-    let changes_direction = matches!(char, '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    char.is_control() || changes_direction
+    let changes_direction = matches!(char, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    changes_direction || (char.is_control() && !matches!(char, '\t' | '\n'))
 }
 
 #[cfg(test)]

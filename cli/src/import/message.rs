@@ -37,6 +37,29 @@ pub(crate) struct Message<'m> {
     pub(crate) scope: Scope,
     /// Numbers that are taken, of fields and reserved ones.
     numbers: BTreeSet<i32>,
+    reserved: Reserved,
+}
+
+/// What a message or an enum reserves.
+#[derive(Debug, Default)]
+pub(crate) struct Reserved {
+    /// First and last numbers of its ranges, in order.
+    pub(crate) ranges: Vec<(i32, i32)>,
+    /// Its names in the style of the members', in order. `None` for those that a member has in its new spelling, or that are reserved
+    /// in another spelling: the language takes neither.
+    pub(crate) names: Vec<Option<String>>,
+}
+
+impl Reserved {
+    /// Creates what is reserved. `taken` are the names of the members.
+    pub(crate) fn new(
+        ranges: impl Iterator<Item = (i32, i32)>,
+        names: Vec<String>,
+        mut taken: BTreeSet<String>,
+    ) -> Self {
+        let names = names.into_iter().map(|name| taken.insert(name.clone()).then_some(name));
+        Self { ranges: ranges.collect(), names: names.collect() }
+    }
 }
 
 impl<'m> Message<'m> {
@@ -44,7 +67,30 @@ impl<'m> Message<'m> {
         let mut numbers: BTreeSet<i32> = resolved.field.iter().map(FieldDescriptorProto::number).collect();
         let reserved = resolved.reserved_range.iter();
         numbers.extend(reserved.flat_map(|range| range.start()..range.end().min(MAX_NUMBER + 1)));
-        Self { full, resolved, written, path: path.to_vec(), scope: Scope::default(), numbers }
+        let (scope, reserved) = (Scope::default(), Reserved::default());
+        Self { full, resolved, written, path: path.to_vec(), scope, numbers, reserved }
+    }
+
+    /// Finds what is reserved, beside the names that the members among some parts get.
+    fn find_reserved(&mut self, parts: &[Part], is_union: bool) {
+        let style = if is_union { names::pascal } else { names::snake };
+        let mut scope = Scope::default();
+        let mut taken = BTreeSet::new();
+        if is_union {
+            taken.extend(self.resolved.field.iter().map(|field| scope.add(&style(field.name()))));
+        }
+        for part in parts.iter().filter(|_| !is_union) {
+            let at = part.path.last().and_then(|at| usize::try_from(*at).ok()).unwrap_or(0);
+            match part.path[self.path.len()] {
+                tag::FIELD => taken.insert(scope.add(&style(self.resolved.field[at].name()))),
+                tag::ONEOF => taken.insert(scope.add(&style(self.resolved.oneof_decl[at].name()))),
+                _ => continue,
+            };
+        }
+        let ranges = self.resolved.reserved_range.iter();
+        let ranges = ranges.map(|range| (range.start(), range.end().saturating_sub(1)));
+        let names = self.resolved.reserved_name.iter().map(|name| style(name));
+        self.reserved = Reserved::new(ranges, names.collect(), taken);
     }
 
     pub(crate) fn path(&self, tag: i32) -> Vec<i32> {
@@ -81,6 +127,7 @@ impl File<'_> {
         let word = if is_union { "union" } else { "struct" };
         self.draft.line(&format!("{word} {} {{", known.name));
         let parts = self.inside(&message, body);
+        message.find_reserved(&parts, is_union);
         if is_union {
             self.sole_oneof(&message, &parts);
         } else {
@@ -135,18 +182,8 @@ impl File<'_> {
         match part.path[message.path.len()] {
             tag::EXTENSION_RANGE => self.unsaid(part, "`extensions`"),
             tag::EXTENSION => self.unsaid(part, "`extend`"),
-            tag::RESERVED_RANGE => {
-                let ranges = message.resolved.reserved_range.iter();
-                let ranges = ranges.map(|range| (range.start(), range.end().saturating_sub(1)));
-                self.reserved_numbers(part, &ranges.collect::<Vec<_>>(), (1, max));
-            }
-            tag::RESERVED_NAME => {
-                let taken: BTreeSet<String> =
-                    message.resolved.field.iter().map(|field| names::snake(field.name())).collect();
-                let reserved: Vec<String> =
-                    message.resolved.reserved_name.iter().map(|name| names::snake(name)).collect();
-                self.reserved_names(part, &reserved, &taken);
-            }
+            tag::RESERVED_RANGE => self.reserved_numbers(part, &message.reserved.ranges, (1, max)),
+            tag::RESERVED_NAME => self.reserved_names(part, &message.reserved.names),
             _ => {}
         }
     }
@@ -177,19 +214,34 @@ impl File<'_> {
         }
     }
 
+    /// Returns what one statement has of all that statements of its kind list, in order.
+    fn of_statement<'l, T>(&self, part: &Part, all: &'l [T]) -> &'l [T] {
+        let start = |at: usize| {
+            let at = i32::try_from(at).unwrap_or(i32::MAX);
+            self.span(&[&part.path[..], &[at]].concat()).start
+        };
+        // By halves, since a message may have a statement for each of many fields that are gone.
+        let first_from = |place: usize| {
+            let (mut low, mut high) = (0, all.len());
+            while low < high {
+                let middle = low.midpoint(high);
+                if start(middle) < place { low = middle + 1 } else { high = middle }
+            }
+            low
+        };
+        &all[first_from(part.span.start)..first_from(part.span.end)]
+    }
+
     /// Writes the reserved numbers of one statement.
     pub(crate) fn reserved_numbers(&mut self, part: &Part, ranges: &[(i32, i32)], allowed: (i32, i32)) {
-        let inside = places(&part.path, ranges.len()).zip(ranges).filter(|(path, _)| {
-            let span = self.span(path);
-            part.span.contains(&span.start)
-        });
-        let inside: Vec<(i32, i32)> = inside.map(|(_, range)| *range).collect();
         let (min, max) = allowed;
         let fits = |range: &&(i32, i32)| range.0 <= max && range.1 >= min;
-        let entries = inside.iter().filter(fits).map(|&(start, end)| match (start.max(min), end) {
-            (start, end) if end >= max => format!("{start}.."),
-            (start, end) if start == end => start.to_string(),
-            (start, end) => format!("{start}..={end}"),
+        let entries = self.of_statement(part, ranges).iter().filter(fits).map(|&(start, end)| {
+            match (start.max(min), end) {
+                (start, end) if end >= max => format!("{start}.."),
+                (start, end) if start == end => start.to_string(),
+                (start, end) => format!("{start}..={end}"),
+            }
         });
         let entries: Vec<String> = entries.collect();
         if entries.is_empty() {
@@ -199,18 +251,13 @@ impl File<'_> {
         self.draft.line(&format!("reserved {};", entries.join(", ")));
     }
 
-    /// Writes the reserved names of one statement, in the style of the members' names.
-    pub(crate) fn reserved_names(&mut self, part: &Part, names: &[String], taken: &BTreeSet<String>) {
-        let inside = places(&part.path, names.len()).zip(names).filter(|(path, _)| {
-            let span = self.span(path);
-            part.span.contains(&span.start)
-        });
-        let entries: BTreeSet<String> = inside
-            .filter(|(_, name)| !taken.contains(*name))
-            .map(|(_, name)| format!("\"{name}\""))
-            .collect();
+    /// Writes the reserved names of one statement.
+    pub(crate) fn reserved_names(&mut self, part: &Part, names: &[Option<String>]) {
+        let entries = self.of_statement(part, names).iter().flatten();
+        let entries: BTreeSet<String> = entries.map(|name| format!("\"{name}\"")).collect();
         if entries.is_empty() {
-            return self.unsaid(part, "`reserved` of a name that a member has in its new spelling");
+            let what = "`reserved` of a name that a member or another `reserved` has in its new spelling";
+            return self.unsaid(part, what);
         }
         self.comments_of(part, part.span.clone());
         self.draft.line(&format!("reserved {};", entries.into_iter().collect::<Vec<_>>().join(", ")));

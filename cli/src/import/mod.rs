@@ -45,10 +45,18 @@ pub(crate) enum Presence {
 #[derive(Debug)]
 pub(crate) struct Request {
     /// The `.proto` files.
-    pub(crate) files: Vec<PathBuf>,
+    pub(crate) files: Vec<Asked>,
     /// The folders that imports, and the names of files, are relative to.
     pub(crate) roots: Vec<PathBuf>,
     pub(crate) presence: Presence,
+}
+
+/// A file to import.
+#[derive(Debug)]
+pub(crate) struct Asked {
+    pub(crate) path: PathBuf,
+    /// Whether it lies below a folder that was named, rather than having been named itself.
+    pub(crate) is_found: bool,
 }
 
 /// What came of it.
@@ -74,13 +82,17 @@ pub(crate) struct Note {
 pub(crate) fn import(request: &Request) -> Result<Imported, Wrong> {
     let sources = read(request)?;
     let index = Index::new(&sources);
-    let mut imported = Imported { files: BTreeMap::new(), notes: Vec::new() };
+    let mut imported = Imported { files: BTreeMap::new(), notes: sources.notes.clone() };
     let mut waiting: Vec<String> = sources.named.clone();
+    let mut written_from: BTreeMap<String, String> = BTreeMap::new();
     while let Some(name) = waiting.pop() {
         let path = names::svc_path(&name);
-        let Some(source) = sources.files.get(&name).filter(|_| !imported.files.contains_key(&path)) else {
-            continue;
+        match written_from.get(&path) {
+            Some(other) if *other == name => continue,
+            Some(other) => return Err(two_of_a_path(other, &name, &path)),
+            None => written_from.insert(path.clone(), name.clone()),
         };
+        let Some(source) = sources.files.get(&name) else { continue };
         let written = file::write(source, &index, request.presence);
         waiting.extend(written.imports);
         imported.notes.extend(written.notes);
@@ -88,6 +100,14 @@ pub(crate) fn import(request: &Request) -> Result<Imported, Wrong> {
     }
     imported.notes.sort();
     Ok(imported)
+}
+
+/// Returns the error of two `.proto` files that would be one `.svc` file.
+fn two_of_a_path(one: &str, other: &str, path: &str) -> Wrong {
+    Wrong::file(
+        format!("`{one}` and `{other}` would both be written as `{path}`"),
+        "name one of them otherwise, also where it is imported",
+    )
 }
 
 /// Returns a text in the style of the language.

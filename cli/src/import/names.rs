@@ -72,19 +72,21 @@ fn starts_word(before: &[u8], next: Option<&u8>) -> bool {
     }
 }
 
-/// Returns the names of an enum's values: in `PascalCase`, and without the enum's own name if all of them start with it, as
-/// protobuf's style asks.
-pub(crate) fn values<'a>(enumeration: &str, values: impl Iterator<Item = &'a str> + Clone) -> Vec<String> {
+/// Returns the names of an enum's values, and those that it reserves: in `PascalCase`, and without the enum's own name if all of them
+/// start with it, as protobuf's style asks. No two values have the same.
+pub(crate) fn values<'a>(
+    enumeration: &str,
+    values: impl Iterator<Item = &'a str> + Clone,
+    reserved: &[String],
+) -> (Vec<String>, Vec<String>) {
     let prefix = snake(enumeration).to_ascii_uppercase() + "_";
     let starts_name = |rest: &str| rest.starts_with(|first: char| first.is_ascii_alphabetic());
-    let has_prefix = values.clone().all(|value| value.strip_prefix(&prefix).is_some_and(starts_name));
+    let is_prefixed = |value: &str| value.strip_prefix(&prefix).is_some_and(starts_name);
+    let has_prefix = values.clone().all(is_prefixed) && reserved.iter().all(|name| is_prefixed(name));
+    let short = |value: &str| pascal(value.strip_prefix(&prefix).filter(|_| has_prefix).unwrap_or(value));
     let mut scope = Scope::default();
-    values
-        .map(|value| {
-            let rest = if has_prefix { value.strip_prefix(&prefix).unwrap_or(value) } else { value };
-            scope.add(&pascal(rest))
-        })
-        .collect()
+    let values = values.map(|value| scope.add(&short(value))).collect();
+    (values, reserved.iter().map(|name| short(name)).collect())
 }
 
 #[cfg(test)]
@@ -99,12 +101,13 @@ mod tests {
         assert_eq!(pascal("_2nd"), "X2nd");
         assert_eq!(snake("GetUserByID"), "get_user_by_id");
         assert_eq!(snake("HTTPServer2Go"), "http_server2_go");
-        assert_eq!(
-            values("OrderSide", ["ORDER_SIDE_BUY", "ORDER_SIDE_SELL_ALL"].into_iter()),
-            ["Buy", "SellAll"]
-        );
-        assert_eq!(values("Size", ["SIZE_1", "SIZE_BIG"].into_iter()), ["Size1", "SizeBig"]);
-        assert_eq!(values("E", ["a_b", "A_B"].into_iter()), ["AB", "AB2"]);
+        let of = |name, all: [&'static str; 2]| values(name, all.into_iter(), &[]).0;
+        assert_eq!(of("OrderSide", ["ORDER_SIDE_BUY", "ORDER_SIDE_SELL_ALL"]), ["Buy", "SellAll"]);
+        assert_eq!(of("Size", ["SIZE_1", "SIZE_BIG"]), ["Size1", "SizeBig"]);
+        assert_eq!(of("E", ["a_b", "A_B"]), ["AB", "AB2"]);
+        let (names, reserved) = values("E", ["E_A"].into_iter(), &["E_A_B".to_owned(), "E_a".to_owned()]);
+        assert_eq!((names, reserved), (vec!["A".to_owned()], vec!["AB".to_owned(), "A".to_owned()]));
+        assert_eq!(values("E", ["E_A"].into_iter(), &["B".to_owned()]).0, ["EA"]);
     }
 
     #[test]

@@ -16,15 +16,16 @@ const OPTIONS: i32 = 2;
 const NAME: i32 = 1;
 
 impl File<'_> {
-    /// Writes the field that holds a `oneof`, with the number of the first of its members.
+    /// Writes the field that holds a `oneof`, with the least number of its members.
     pub(crate) fn oneof_field(&mut self, message: &mut Message<'_>, place: usize, part: &Part) {
-        let numbers = members(message.resolved, place).map(FieldDescriptorProto::number);
-        let Some(number) = numbers.min().and_then(|number| message.number(number)) else {
-            return self.note(
-                part.span.start,
-                "a `oneof` past the 255 fields that a struct may have is left out".to_owned(),
-            );
+        let declared = message.resolved.oneof_decl[place].name();
+        let least = members(message.resolved, place).map(FieldDescriptorProto::number).min().unwrap_or(0);
+        let Some(number) = message.number(least) else {
+            self.quoted(&format!("oneof {declared}"));
+            let text = "the field of a `oneof` past the 255 that a struct may have has no counterpart, and is kept as a comment";
+            return self.note(part.span.start, text.to_owned());
         };
+        self.renumbered(part, declared, (least, number));
         let name = message.scope.add(&names::snake(message.resolved.oneof_decl[place].name()));
         let ty = self.index.oneof(&message.full, place).to_owned();
         self.draft.line(&format!("{name}: {ty}? = {number};"));

@@ -3,6 +3,7 @@
 use protox::prost_reflect::prost_types::{MethodDescriptorProto, ServiceDescriptorProto};
 
 use super::file::{File, Part, places};
+use super::index::prefix;
 use super::names::{self, Scope};
 
 /// Tags of the parts of a service, and of a method.
@@ -26,7 +27,8 @@ impl File<'_> {
         let options = written.options.as_ref().map_or(&[][..], |options| &options.uninterpreted_option);
         let (body, said) = self.head_of(part, tag::NAME, tag::OPTIONS, options);
         self.deprecated(said);
-        self.draft.line(&format!("service {} {{", names::pascal(resolved.name())));
+        let full = format!("{}.{}", prefix(&self.source.resolved), resolved.name());
+        self.draft.line(&format!("service {} {{", self.index.service(&full)));
         let parts =
             self.parts(places(&[&part.path[..], &[tag::METHOD]].concat(), resolved.method.len()), body);
         let mut scope = Scope::default();

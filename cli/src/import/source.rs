@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver};
 use protox::prost_reflect::prost_types::FileDescriptorProto;
 use protox::{Compiler, Error};
+use zsvc_codegen::reason;
 
-use super::Request;
+use super::{Note, Request};
 
 /// Every file that was read.
 #[derive(Debug)]
@@ -18,6 +19,8 @@ pub(crate) struct Sources {
     pub(crate) files: BTreeMap<String, Source>,
     /// Names of those that were asked for.
     pub(crate) named: Vec<String>,
+    /// What was asked for and is left out.
+    pub(crate) notes: Vec<Note>,
 }
 
 /// A file.
@@ -57,18 +60,16 @@ pub(crate) fn read(request: &Request) -> Result<Sources, Wrong> {
     chain.add(Google { kept: Arc::clone(&kept) });
     let mut compiler = Compiler::with_file_resolver(chain);
     compiler.include_imports(true).include_source_info(true);
-    let mut named = Vec::new();
-    for path in &request.files {
-        let name = name_of(path, &request.roots)?;
+    let (mut named, mut notes) = (Vec::new(), Vec::new());
+    for asked in &request.files {
+        let name = name_of(&asked.path, &request.roots)?;
+        if name == DESCRIPTOR {
+            notes.push(left_out(asked.is_found)?);
+            continue;
+        }
+        is_found_first(&asked.path, &name, &request.roots)?;
         compiler.open_file(&name).map_err(|error| wrong(&error, &name))?;
         named.push(name);
-    }
-    if named.iter().any(|name| name == DESCRIPTOR) {
-        let message = format!("`{DESCRIPTOR}` describes protobuf itself, and is not imported");
-        return Err(Wrong::file(
-            message,
-            "leave it out: its types are used by options alone, which are kept as comments",
-        ));
     }
     let mut kept = kept.lock().unwrap_or_else(PoisonError::into_inner);
     let resolved = compiler.file_descriptor_set().file.into_iter();
@@ -77,20 +78,66 @@ pub(crate) fn read(request: &Request) -> Result<Sources, Wrong> {
         let (text, written) = kept.remove(&name)?;
         Some((name.clone(), Source { name, text, written, resolved }))
     });
-    Ok(Sources { files: files.collect(), named })
+    Ok(Sources { files: files.collect(), named, notes })
+}
+
+/// Returns the note that [`DESCRIPTOR`] is left out, or an error if it was named rather than found in a folder.
+fn left_out(is_found: bool) -> Result<Note, Wrong> {
+    const WHY: &str = "its types are used by options alone, which are kept as comments";
+    if is_found {
+        let text = format!("the file describes protobuf itself, and is left out: {WHY}");
+        return Ok(Note { file: DESCRIPTOR.to_owned(), line: 1, text });
+    }
+    let message = format!("`{DESCRIPTOR}` describes protobuf itself, and is not imported");
+    Err(Wrong::file(message, &format!("leave it out: {WHY}")))
 }
 
 /// Returns the name of a file: its path from the first root that it is in.
 fn name_of(path: &Path, roots: &[PathBuf]) -> Result<String, Wrong> {
-    let mut inside = roots.iter().filter_map(|root| {
+    let mut names = roots.iter().filter_map(|root| {
         let root = root.strip_prefix(".").unwrap_or(root);
-        path.strip_prefix(".").unwrap_or(path).strip_prefix(root).ok()
+        let below = path.strip_prefix(".").unwrap_or(path).strip_prefix(root).ok()?;
+        let parts = below.components().map(|part| part.as_os_str().to_str());
+        let name = parts.collect::<Option<Vec<_>>>()?.join("/");
+        leads_down(&name).then_some(name)
     });
-    match inside.find_map(Path::to_str) {
-        Some(name) => Ok(name.replace('\\', "/")),
+    match names.next() {
+        Some(name) => Ok(name),
         None => Err(Wrong::file(
             format!("`{}` is in none of the folders of `-I`", path.display()),
             "name the folder that its imports are relative to: `-I DIR`",
+        )),
+    }
+}
+
+/// Reports whether a name leads to a file below whatever folder it is joined to. `protoc` takes no others.
+fn leads_down(name: &str) -> bool {
+    let is_plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\\');
+    // The second finds what else a system takes for the start of a path.
+    name.split('/').all(is_plain)
+        && Path::new(name).components().all(|part| matches!(part, Component::Normal(_)))
+}
+
+/// Checks that a file is the one that its name leads to: another root, before that of the file, may have a file of the same name.
+fn is_found_first(path: &Path, name: &str, roots: &[PathBuf]) -> Result<(), Wrong> {
+    // Where there is none, opening it says so.
+    let Some(found) = roots.iter().map(|root| root.join(name)).find(|found| found.exists()) else {
+        return Ok(());
+    };
+    match fs::canonicalize(path) {
+        Err(error) => Err(Wrong {
+            message: format!("`{}` can't be read: {}", path.display(), reason(&error)),
+            help: "check the path and its permissions".to_owned(),
+            is_unreadable: true,
+        }),
+        Ok(path) if fs::canonicalize(&found).is_ok_and(|found| found == path) => Ok(()),
+        Ok(_) => Err(Wrong::file(
+            format!(
+                "`{}` has the name `{name}`, and so has `{}`, which is found first",
+                path.display(),
+                found.display()
+            ),
+            "a file's name is its path below a folder of `-I DIR`: name the folder that both are below, or put the one of this file first",
         )),
     }
 }
@@ -109,6 +156,11 @@ fn wrong(error: &Error, name: &str) -> Wrong {
             format!("{edition}, and `zsvc import` reads proto2 and proto3"),
             "write it as proto3 for the import: `syntax = \"proto3\";`, and `optional` before fields with explicit presence",
         )
+    } else if let Some(place) = text.strip_prefix(IMPORT) {
+        (
+            format!("{place} is no path below a folder of `-I`"),
+            "write the path from one of these folders, without `.`, `..`, backslashes and a `/` in front: `import \"shared/money.proto\";`",
+        )
     } else if error.is_file_not_found() {
         (placed, "files are looked for in the folders of `-I DIR`: name the one that holds it")
     } else {
@@ -123,6 +175,9 @@ fn wrong(error: &Error, name: &str) -> Wrong {
 /// Start of the text of an error about an edition, which only [`open`] makes.
 const EDITION: &str = "edition: ";
 
+/// Start of the text of an error about the path of an import, which only [`open`] makes.
+const IMPORT: &str = "import: ";
+
 /// The file that options are declared against. The one that comes with `protox` is read, since later ones use what only editions have.
 const DESCRIPTOR: &str = "google/protobuf/descriptor.proto";
 
@@ -134,7 +189,7 @@ struct Roots {
 
 impl FileResolver for Roots {
     fn open_file(&self, name: &str) -> Result<File, Error> {
-        if name == DESCRIPTOR {
+        if name == DESCRIPTOR || !leads_down(name) {
             return Err(Error::file_not_found(name));
         }
         for root in &self.roots {
@@ -184,10 +239,24 @@ fn open(name: &str, text: String, kept: &Kept) -> Result<File, Error> {
     if let Some(edition) = edition(&text) {
         return Err(Error::new(format!("{EDITION}{name} is of the edition {edition}")));
     }
-    let file = File::from_source(name, &text)?;
+    let file = File::from_source(name, &text).map_err(|error| match refused_import(&error, &text) {
+        Some(import) => Error::new(format!("{IMPORT}{import}")),
+        None => error,
+    })?;
     let parsed = (text, file.file_descriptor_proto().clone());
     kept.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), parsed);
     Ok(file)
+}
+
+/// Returns the path of an import that `protox` refuses, with its place: the text of that error speaks of groups.
+fn refused_import(error: &Error, text: &str) -> Option<String> {
+    let placed = format!("{error:?}");
+    let place = placed.strip_suffix(": invalid group name")?;
+    let mut numbers = place.rsplit(':').map_while(|number| number.parse::<usize>().ok());
+    let (column, line) = (numbers.next()?, numbers.next()?);
+    let rest = text.lines().nth(line.checked_sub(1)?)?.get(column.checked_sub(1)?..)?;
+    let quote = rest.chars().next().filter(|quote| matches!(quote, '"' | '\''))?;
+    Some(format!("{place}: `{}`", rest[1..].split(quote).next()?))
 }
 
 /// Returns the edition that a file names in the place of its syntax.

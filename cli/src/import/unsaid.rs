@@ -58,20 +58,29 @@ impl File<'_> {
                 "jstype" if value(option) == "JS_NORMAL" => {}
                 silent if SILENT.contains(&silent) => {}
                 silent if SILENT_STARTS.iter().any(|start| silent.starts_with(start)) => {}
-                _ => {
-                    let at = [UNINTERPRETED, i32::try_from(at).unwrap_or(i32::MAX)];
-                    let span = self.span(&[path, &at].concat());
-                    self.comments.inside(span.clone());
-                    let text = self.text(span.clone());
-                    self.quoted(text);
-                    self.note(
-                        span.start,
-                        format!("the option `{name}` has no counterpart, and is kept as a comment"),
-                    );
-                }
+                _ => self.unsaid_option(path, at, &name),
             }
         }
         said
+    }
+
+    /// Writes the options of the file that the language can't say as comments: `deprecated` is one of them, since no package is.
+    pub(crate) fn file_options(&mut self, path: &[i32], options: &[UninterpretedOption]) {
+        if self.options(path, options).deprecated {
+            for at in (0..options.len()).filter(|at| name(&options[*at]) == "deprecated") {
+                self.unsaid_option(path, at, "deprecated");
+            }
+        }
+    }
+
+    /// Writes an option as a comment. `at` is its place among those at a path.
+    fn unsaid_option(&mut self, path: &[i32], at: usize, name: &str) {
+        let at = [UNINTERPRETED, i32::try_from(at).unwrap_or(i32::MAX)];
+        let span = self.span(&[path, &at].concat());
+        self.comments.inside(span.clone());
+        let text = self.text(span.clone());
+        self.quoted(text);
+        self.note(span.start, format!("the option `{name}` has no counterpart, and is kept as a comment"));
     }
 
     /// Writes text of protobuf as a comment.
@@ -80,7 +89,7 @@ impl File<'_> {
         let indent = indent.map(|line| line.len() - line.trim_start().len()).min().unwrap_or(0);
         let lines = text.lines().enumerate().map(|(at, line)| match at {
             0 => format!("protobuf: {line}"),
-            _ => line.get(indent..).unwrap_or_default().trim_end().replace('\t', "  "),
+            _ => without_indent(line, indent).trim_end().replace('\t', "  "),
         });
         let lines: Vec<String> = lines.collect();
         self.draft.comment(&lines);
@@ -94,6 +103,13 @@ impl File<'_> {
     }
 }
 
+/// Returns a line without up to `bytes` bytes of the white space that it starts with.
+fn without_indent(line: &str, bytes: usize) -> &str {
+    let spaces = line.char_indices().take_while(|(at, char)| *at < bytes && char.is_whitespace());
+    let end = spaces.last().map_or(0, |(at, space)| at + space.len_utf8());
+    &line[end..]
+}
+
 /// Returns the name of an option as it is written.
 fn name(option: &UninterpretedOption) -> String {
     let parts = option
@@ -105,4 +121,17 @@ fn name(option: &UninterpretedOption) -> String {
 
 fn value(option: &UninterpretedOption) -> &str {
     option.identifier_value.as_deref().unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_lose_their_indentation_and_no_more() {
+        assert_eq!(without_indent("    a b", 2), "  a b");
+        assert_eq!(without_indent("  a", 4), "a");
+        assert_eq!(without_indent("\u{a0}a", 1), "a");
+        assert_eq!(without_indent(" ", 4), "");
+    }
 }

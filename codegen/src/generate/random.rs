@@ -165,9 +165,9 @@ impl Random {
             text += &self.definition(&name, &mut declared);
         }
         for _ in 0..self.below(3) {
-            let (docs, name) = (self.docs(), self.name(&mut taken));
+            let (docs, access, name) = (self.docs(), self.access(), self.name(&mut taken));
             let methods = self.methods(&declared);
-            writeln!(text, "{docs}service {name} {{\n{methods}}}").expect(TAKES_ANY);
+            writeln!(text, "{docs}{access}service {name} {{\n{methods}}}").expect(TAKES_ANY);
         }
         text
     }
@@ -253,10 +253,30 @@ impl Random {
         }
     }
 
+    /// Who may call.
+    fn access(&mut self) -> &'static str {
+        match self.below(9) {
+            0 => "@public ",
+            1 => "@roles(\"admin\") ",
+            2 => "@roles(\"a/b:c.d-e_f\", \"7\") ",
+            _ => "",
+        }
+    }
+
+    /// Some of the errors, in any order.
+    fn throws(&mut self, declared: &Declared) -> String {
+        let mut errors = declared.errors.clone();
+        let mut thrown = Vec::new();
+        while !errors.is_empty() && !self.one_in(3) {
+            thrown.push(errors.swap_remove(self.below(errors.len())));
+        }
+        if thrown.is_empty() { String::new() } else { format!(" throws {}", thrown.join(", ")) }
+    }
+
     fn methods(&mut self, declared: &Declared) -> String {
         let mut taken = BTreeSet::new();
         let methods = (0..self.below(6)).map(|_| {
-            let (docs, name) = (self.docs(), self.name(&mut taken));
+            let (docs, name) = (self.docs() + self.access(), self.name(&mut taken));
             let mut names = BTreeSet::new();
             let parameters = (0..self.below(4)).map(|_| {
                 let name = self.name(&mut names);
@@ -274,8 +294,7 @@ impl Random {
                 1 => format!(" -> {}", self.ty(declared, 2)),
                 _ => format!(" -> stream {}", self.ty(declared, 2)),
             };
-            let throws = self.pick_name(&declared.errors).map(|error| format!(" throws {error}"));
-            let throws = throws.unwrap_or_default();
+            let throws = self.throws(declared);
             format!("{docs}rpc {name}({}){answer}{throws};\n", parameters.join(", "))
         });
         methods.collect()

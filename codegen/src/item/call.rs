@@ -39,8 +39,8 @@ pub(crate) fn call(site: Site<'_>, service: &ServiceNames, method: &Named<'_>) -
 }
 
 impl Call {
-    fn new(site: Site<'_>, service: &ServiceNames, method: &Named<'_>) -> Self {
-        let Named { method, call, marker, parameters, .. } = method;
+    fn new(site: Site<'_>, service: &ServiceNames, named: &Named<'_>) -> Self {
+        let Named { method, access, call, marker, parameters, .. } = named;
         let methods = &service.methods;
         let variables = Variables::new(site, method);
         let arguments: Vec<Argument> =
@@ -48,14 +48,15 @@ impl Call {
         let types = arguments.iter().map(|argument| &argument.ty);
         let parameter_names = &variables.parameters;
         let members = members(method, parameter_names, &arguments);
+        let attributes = docs::of_method(site, &method.notes, &format!("Calls `{}`.", method.name), access);
         Self {
-            attributes: docs::attributes(site, &method.notes, &format!("Calls `{}`.", method.name)),
+            attributes,
             name: call.clone(),
             arguments: quote!(#(#parameter_names: #types,)*),
             stream: variables.stream,
             marker: quote!(#methods::#marker),
             params: quote!(&#methods::#parameters { #(#members),* }),
-            failure: method::failure(site, method),
+            failure: method::failure(site, named),
         }
     }
 

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 
 use proc_macro2::TokenStream;
 use quote::quote;
-use zsvc_idl::schema::{Builtin, Field, Payload, Type, TypeId, TypeKind};
+use zsvc_idl::schema::{Field, Payload, Type, TypeId, TypeKind};
 
 use crate::site::Site;
 
@@ -39,7 +39,7 @@ pub(crate) fn description(site: Site<'_>, id: TypeId) -> Option<TokenStream> {
 }
 
 /// Returns the path of what has the description of a type: the type, or its form if it is a user's.
-fn described(site: Site<'_>, id: TypeId) -> TokenStream {
+pub(super) fn described(site: Site<'_>, id: TypeId) -> TokenStream {
     if site.generation.choices.is_replaced(id) { site.form_path(id) } else { site.path(id) }
 }
 
@@ -81,7 +81,7 @@ impl Description<'_> {
 
     fn ty(&mut self, ty: &Type) {
         match self.site.declared(ty) {
-            Type::Builtin(builtin) => self.text.push_str(keyword(*builtin)),
+            Type::Builtin(builtin) => self.text.push_str(builtin.keyword()),
             Type::List(element) => {
                 self.text.push_str("list<");
                 self.ty(element);
@@ -107,27 +107,5 @@ impl Description<'_> {
                 self.push(format_args!("#{place}"));
             }
         }
-    }
-}
-
-fn keyword(builtin: Builtin) -> &'static str {
-    match builtin {
-        Builtin::Bool => "bool",
-        Builtin::U8 => "u8",
-        Builtin::U16 => "u16",
-        Builtin::U32 => "u32",
-        Builtin::U64 => "u64",
-        Builtin::I8 => "i8",
-        Builtin::I16 => "i16",
-        Builtin::I32 => "i32",
-        Builtin::I64 => "i64",
-        Builtin::F32 => "f32",
-        Builtin::F64 => "f64",
-        Builtin::String => "string",
-        Builtin::Bytes => "bytes",
-        Builtin::Timestamp => "timestamp",
-        Builtin::Duration => "duration",
-        Builtin::Uuid => "uuid",
-        Builtin::Value => "value",
     }
 }

@@ -40,7 +40,7 @@ impl Handler {
             arguments.push(left.add("sink"));
             types.push(quote!(::zsvc::Sink<#item>));
         }
-        Self { name: name.clone(), context, arguments, types, output: output(site, method), left }
+        Self { name: name.clone(), context, arguments, types, output: output(site, named), left }
     }
 
     /// Returns everything up to the body.
@@ -64,14 +64,14 @@ fn sink_item(method: &Method) -> Option<&Type> {
 }
 
 /// Returns the output of a handler's future.
-fn output(site: Site<'_>, method: &Method) -> TokenStream {
-    let answer = match &method.kind {
+fn output(site: Site<'_>, named: &Named<'_>) -> TokenStream {
+    let answer = match &named.method.kind {
         MethodKind::OneWay => return quote!(()),
         MethodKind::Unary(answer) | MethodKind::ClientStream(_, answer) => {
             method::answer(site, answer.as_ref())
         }
         MethodKind::ServerStream(_) | MethodKind::Bidirectional(..) => quote!(()),
     };
-    let failure = method::failure(site, method);
+    let failure = method::failure(site, named);
     quote!(::core::result::Result<#answer, #failure>)
 }

@@ -4,11 +4,11 @@ use std::collections::HashMap;
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
-use zsvc_idl::schema::{Field, Method, MethodKind, Overlap, Service, StreamParameter, Type};
+use zsvc_idl::schema::{Access, Field, Method, MethodKind, Overlap, Service, StreamParameter, Type};
 
 use super::fields;
 use crate::literal;
-use crate::names::{self, Scope};
+use crate::names::{self, ErrorNames, Scope, ServiceNames};
 use crate::site::Site;
 
 /// The functions that every client has besides the methods of its service. A method of such a name is renamed, so that all
@@ -22,6 +22,8 @@ const TABLE: &str = "METHODS";
 pub(crate) struct Named<'a> {
     /// The method.
     pub(crate) method: &'a Method,
+    /// Who may call it, by itself or its service.
+    pub(crate) access: &'a Access,
     /// The function in the trait.
     pub(crate) name: Ident,
     /// The function in the client: renamed if it is one of [`CLIENT_FUNCTIONS`].
@@ -34,23 +36,27 @@ pub(crate) struct Named<'a> {
     pub(crate) parameters: Ident,
     /// Whether it is that first method.
     pub(crate) declares_parameters: bool,
+    /// The type of its errors, if it throws several.
+    pub(crate) errors: Option<&'a ErrorNames>,
 }
 
 /// Returns the methods of a service, in order of declaration.
-pub(crate) fn named(service: &Service) -> Vec<Named<'_>> {
+pub(crate) fn named<'a>(service: &'a Service, own: &'a ServiceNames) -> Vec<Named<'a>> {
     let names = || service.methods.iter().map(|method| method.name.as_str());
     let calls = Scope::without(CLIENT_FUNCTIONS.iter().copied()).declare(names());
     let idents = names::distinct(names()).into_iter().zip(calls);
     let (mut types, mut rows) = (Scope::default(), Scope::without([TABLE]));
     let markers: Vec<Ident> = names().map(|name| types.add(&names::pascal(name))).collect();
     let mut declared = Parameters::default();
-    let methods = service.methods.iter().zip(idents).zip(markers);
-    let methods = methods.map(|((method, (name, call)), marker)| {
+    let methods = service.methods.iter().zip(&own.errors).zip(idents).zip(markers);
+    let methods = methods.map(|(((method, errors), (name, call)), marker)| {
         let row = rows.add(&method.name.to_ascii_uppercase());
         let own = types.add(&format!("{marker}Params"));
         let parameters = declared.of(&method.parameters, &own);
         let declares_parameters = parameters == own;
-        Named { method, name, call, marker, row, parameters, declares_parameters }
+        let access = service.access_of(method);
+        let errors = errors.as_ref();
+        Named { method, access, name, call, marker, row, parameters, declares_parameters, errors }
     });
     methods.collect()
 }
@@ -88,11 +94,11 @@ fn are_bounded_alike(some: &[Field], others: &[Field]) -> bool {
 pub(crate) fn table(site: Site<'_>, service: &Service) -> TokenStream {
     let count = Literal::usize_unsuffixed(service.methods.len());
     let full_name = site.prefix() + &service.name;
-    let rows = service.methods.iter().map(|method| row(&full_name, method));
+    let rows = service.methods.iter().map(|method| row(&full_name, method, service.access_of(method)));
     quote!(pub(super) static METHODS: [::zsvc::Method; #count] = [#(#rows),*];)
 }
 
-fn row(service: &str, method: &Method) -> TokenStream {
+fn row(service: &str, method: &Method, access: &Access) -> TokenStream {
     let name = format!("{service}/{}", method.name);
     let kind = match &method.kind {
         MethodKind::Unary(_) => quote!(Unary),
@@ -108,7 +114,12 @@ fn row(service: &str, method: &Method) -> TokenStream {
     let idempotent = method.idempotent.then(|| quote!(.idempotent()));
     let blocking = method.blocking.then(|| quote!(.blocking()));
     let overlap = overlap(method.overlap).map(|overlap| quote!(.overlapping(::zsvc::Overlap::#overlap)));
-    quote!(::zsvc::Method::new(#name, ::zsvc::MethodKind::#kind) #deadline #idempotent #blocking #overlap)
+    let access = match access {
+        Access::Unsaid => None,
+        Access::Public => Some(quote!(.public())),
+        Access::Roles(roles) => Some(quote!(.roles(&[#(#roles),*]))),
+    };
+    quote!(::zsvc::Method::new(#name, ::zsvc::MethodKind::#kind) #deadline #idempotent #blocking #overlap #access)
 }
 
 /// Returns the runtime's name of an overlap; `None` for the default.
@@ -127,14 +138,13 @@ pub(crate) fn answer(site: Site<'_>, answer: Option<&Type>) -> TokenStream {
 }
 
 /// Returns the Rust type of a method's failure.
-pub(crate) fn failure(site: Site<'_>, method: &Method) -> TokenStream {
-    match method.throws {
-        None => quote!(::zsvc::Status),
-        Some(id) => {
-            let error = site.path(id);
-            quote!(::zsvc::Error<#error>)
-        }
-    }
+pub(crate) fn failure(site: Site<'_>, named: &Named<'_>) -> TokenStream {
+    let error = match (named.errors, named.method.throws.first()) {
+        (Some(errors), _) => site.item(site.package, &errors.name),
+        (None, Some(thrown)) => site.path(thrown.error),
+        (None, None) => return quote!(::zsvc::Status),
+    };
+    quote!(::zsvc::Error<#error>)
 }
 
 /// Returns the stream that a method takes.

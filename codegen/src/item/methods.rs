@@ -4,7 +4,7 @@
 
 use proc_macro2::{Literal, TokenStream};
 use quote::quote;
-use zsvc_idl::schema::{Method, MethodKind, Service};
+use zsvc_idl::schema::{MethodKind, Service};
 
 use super::method::{self, Named};
 use super::parameters::parameters;
@@ -45,8 +45,8 @@ pub(crate) fn methods(
 
 /// Returns the type of a method, and the struct of its parameters unless an earlier method has the same.
 fn marker(site: Site<'_>, named: &Named<'_>) -> TokenStream {
-    let Named { method, marker, row, parameters: params, .. } = named;
-    let (kind, types) = types(site, method);
+    let Named { marker, row, parameters: params, .. } = named;
+    let (kind, types) = types(site, named);
     let parameters = named.declares_parameters.then(|| parameters(site, named));
     quote! {
         pub(super) enum #marker {}
@@ -60,8 +60,8 @@ fn marker(site: Site<'_>, named: &Named<'_>) -> TokenStream {
 }
 
 /// Returns the runtime's trait for the kind of a method, and the associated types for items, answers and errors.
-fn types(site: Site<'_>, method: &Method) -> (TokenStream, TokenStream) {
-    let (kind, item, answer) = match &method.kind {
+fn types(site: Site<'_>, named: &Named<'_>) -> (TokenStream, TokenStream) {
+    let (kind, item, answer) = match &named.method.kind {
         MethodKind::Unary(answer) => (quote!(UnaryMethod), None, Some(answer.as_ref())),
         MethodKind::ServerStream(answer) => (quote!(ServerStreamMethod), None, Some(Some(answer))),
         MethodKind::ClientStream(items, answer) => {
@@ -78,7 +78,7 @@ fn types(site: Site<'_>, method: &Method) -> (TokenStream, TokenStream) {
     });
     let answer = answer.map(|answer| {
         let (form, answer) = (Form::of_answer(site, answer), method::answer(site, answer));
-        let failure = method::failure(site, method);
+        let failure = method::failure(site, named);
         quote!(type Answer = #answer; type AnswerForm = #form; type Error = #failure;)
     });
     (kind, quote!(#item #answer))

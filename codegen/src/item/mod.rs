@@ -25,6 +25,7 @@ mod parameters;
 mod server;
 mod service;
 mod structure;
+mod thrown;
 mod union;
 mod validate;
 

@@ -1,4 +1,4 @@
-//! A service: its trait, the server and the client, and the module of its methods.
+//! A service: the errors of methods that throw several, its trait, the server and the client, and the module of its methods.
 
 use proc_macro2::TokenStream;
 use quote::quote;
@@ -6,7 +6,7 @@ use zsvc_idl::schema::Service;
 
 use super::handler::Handler;
 use super::method::{self, Named};
-use super::{client, methods, mock, server};
+use super::{client, methods, mock, server, thrown};
 use crate::docs;
 use crate::names::ServiceNames;
 use crate::options::Sides;
@@ -14,7 +14,9 @@ use crate::site::Site;
 
 /// Returns everything that belongs to a service. Code that only one side needs is omitted for the other.
 pub(crate) fn service(site: Site<'_>, names: &ServiceNames, service: &Service) -> TokenStream {
-    let (methods, choices) = (method::named(service), site.generation.choices);
+    let (methods, choices) = (method::named(service, names), site.generation.choices);
+    let errors = methods.iter().map(|named| thrown::errors(site, service, named));
+    let errors = quote!(#(#errors)*);
     let serving = (choices.sides() != Sides::Client).then(|| {
         let contract = contract(site, names, service, &methods);
         let server = server::server(names, service, &methods);
@@ -23,7 +25,7 @@ pub(crate) fn service(site: Site<'_>, names: &ServiceNames, service: &Service) -
     });
     let client = (choices.sides() != Sides::Server).then(|| client::client(site, names, service, &methods));
     let methods = methods::methods(site, names, service, &methods);
-    quote!(#serving #client #methods)
+    quote!(#errors #serving #client #methods)
 }
 
 /// Returns the trait that a user implements.
@@ -40,8 +42,8 @@ fn contract(site: Site<'_>, names: &ServiceNames, service: &Service, methods: &[
 }
 
 fn function(site: Site<'_>, named: &Named<'_>) -> TokenStream {
-    let attributes =
-        docs::attributes(site, &named.method.notes, &format!("Handles `{}`.", named.method.name));
+    let Named { method, access, .. } = named;
+    let attributes = docs::of_method(site, &method.notes, &format!("Handles `{}`.", method.name), access);
     let signature = Handler::new(site, named).signature();
     quote!(#attributes #signature;)
 }

@@ -38,6 +38,13 @@ fn main() -> Result<(), Error> {
         .mocks()
         .out_dir(out.join("shared"))
         .compile()?;
+    Builder::new()
+        .file("svc/throws.svc")
+        .extern_package("throws.other", "crate::hazards")
+        .replace("throws.Unknown", "crate::Refused")
+        .replace("throws.match", "crate::Refused")
+        .out_dir(out.join("thrown"))
+        .compile()?;
     Builder::new().file(TAPE).file(IDLE).client_only().out_dir(out.join("client")).compile()?;
     Builder::new().file(TAPE).file(IDLE).server_only().out_dir(out.join("server")).compile()?;
     Builder::new()

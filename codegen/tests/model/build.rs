@@ -44,7 +44,16 @@ fn random(seed: u64) -> String {
     }
 }
 
-/// Returns each type that has its own codec, which aliases don't.
+/// Returns the packages and names of the methods that throw several errors.
+fn throwing(schema: &Schema) -> impl Iterator<Item = (String, &str)> {
+    schema.packages.iter().flat_map(|package| {
+        let methods = package.services.iter().flat_map(|service| &service.methods);
+        let throwing = methods.filter(|method| method.throws.len() > 1);
+        throwing.map(|method| (package.full_name(), method.name.as_str()))
+    })
+}
+
+/// Returns each type that has its own codec, which aliases don't, and the types of methods' errors.
 fn table(schema: &Schema, texts: &[String]) -> String {
     let mut table = "pub const TYPES: &[(&str, crate::Again)] = &[\n".to_owned();
     for definition in schema.types.iter().filter(|definition| !matches!(definition.kind, TypeKind::Alias(_)))
@@ -52,6 +61,13 @@ fn table(schema: &Schema, texts: &[String]) -> String {
         let package = &schema.package(definition.package).name;
         let (name, path) = (&definition.name, package.join("::"));
         writeln!(table, "    (\"{}.{name}\", crate::again::<crate::{path}::{name}>),", package.join("."))
+            .expect("strings take any text");
+    }
+    table += "];\npub const ERRORS: &[(&str, crate::Again)] = &[\n";
+    for (package, method) in throwing(schema) {
+        let path = package.replace('.', "::");
+        let error = method.replace("method_", "ModelMethod");
+        writeln!(table, "    (\"{package}.Model/{method}\", crate::again::<crate::{path}::{error}Error>),")
             .expect("strings take any text");
     }
     write!(table, "];\npub const TEXTS: &[&str] = &{texts:?};\n").expect("strings take any text");

@@ -1,8 +1,8 @@
 //! Holds docs/json.md against generated types: its `json` blocks are what the values below are written as and read from, its
 //! `jsonc` blocks are texts with their errors.
 //!
-//! `is=NAME`: the value NAME is written as this text, and read from it. `reads=NAME`: it is read from this text, too. `safe=NAME`:
-//! as `is`, with safe integers. `errors=TYPE` and `strict=TYPE`: each line is no TYPE, with the error of the comment below it.
+//! `is=NAME`: the value NAME is written as this text, and read from it. `reads=NAME`: it is read from this text, too. `writes=NAME`: it
+//! is written as this text, and so is what is read from it. `safe=NAME`: as `is`, with safe integers. `errors=TYPE` and `strict=TYPE`: each line is no TYPE, with the error of the comment below it.
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -60,6 +60,10 @@ fn any() -> Any {
     Any { any: Value::Array(escapes) }
 }
 
+fn short_float() -> Any {
+    Any { any: Value::F32(0.1) }
+}
+
 fn large() -> Any {
     let limit = 1_u64 << 53;
     let numbers: [Value; 3] = [(limit - 1).into(), limit.into(), (-(1_i64 << 53)).into()];
@@ -78,6 +82,7 @@ fn check_value(kind: &str, name: &str, text: &str) {
         "types" => check(kind, &types(), text),
         "any" => check(kind, &any(), text),
         "large" => check(kind, &large(), text),
+        "short_float" => check(kind, &short_float(), text),
         "market" => check(kind, &Order::Market(5), text),
         "cancel_all" => check(kind, &Order::CancelAll, text),
         "unknown_variant" => check(kind, &unknown_variant(), text),
@@ -88,12 +93,18 @@ fn check_value(kind: &str, name: &str, text: &str) {
 fn check<T: Serialize + DeserializeOwned + PartialEq + Debug>(kind: &str, value: &T, text: &str) {
     let write = || serde_json::to_string_pretty(value).expect("a value that can be written") + "\n";
     match kind {
-        "is" => assert_eq!(write(), text),
+        "is" | "writes" => assert_eq!(write(), text),
         "safe" => assert_eq!(json::safe_integers(write), text),
         _ => {}
     }
     let read: T = serde_json::from_str(text).unwrap_or_else(|error| panic!("{error}\n{text}"));
+    if kind == "writes" {
+        return assert_eq!(serde_json::to_string_pretty(&read).expect("a value read") + "\n", text);
+    }
     assert_eq!(&read, value, "{text}");
+    // A tree of values is the same as a text.
+    let tree = serde_json::to_value(value).expect("a value that can be written");
+    assert_eq!(&serde_json::from_value::<T>(tree).expect("a value that was written"), value, "{text}");
 }
 
 /// Returns the error of a text that is no value of a type.
@@ -133,7 +144,7 @@ fn the_page_is_what_types_do() {
         }
         checked += 1;
     }
-    assert_eq!(checked, 12, "blocks of the page");
+    assert_eq!(checked, 13, "blocks of the page");
 }
 
 #[test]
@@ -168,10 +179,16 @@ fn integers_of_64_bits_are_strings_on_request_and_others_are_not() {
 
 #[test]
 fn nesting_is_bounded() {
-    let mut value = Value::Nil;
-    for _ in 0..200 {
-        value = Value::Array(vec![value]);
-    }
-    let error = serde_json::to_string(&Any { any: value }).expect_err("too deep").to_string();
-    assert!(error.contains("nested too deep"), "{error}");
+    let nested = |levels| {
+        let lists = (1..levels).fold(Value::Nil, |value, _| Value::Array(vec![value]));
+        serde_json::to_string(&Any { any: lists })
+    };
+    let read = |text: String| serde_json::from_str::<Any>(&text).map_err(|error| error.to_string());
+    let written = nested(127).expect("what serde_json reads");
+    assert!(read(written).is_ok());
+    let written = nested(128).expect("what other formats may read");
+    let error = read(written).expect_err("more than serde_json reads");
+    assert!(error.contains("recursion limit exceeded"), "{error}");
+    let error = nested(129).expect_err("too deep").to_string();
+    assert!(error.contains("nested too deep to be written"), "{error}");
 }

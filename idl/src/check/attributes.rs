@@ -22,7 +22,8 @@ pub(super) fn unknown(model: &Model, report: &mut Report) {
             preamble.attributes.iter().filter(|attribute| places::known(&attribute.name.text).is_none())
         {
             let names = || ATTRIBUTES.iter().map(|known| known.name);
-            let help = if let Some(nearest) = suggest::nearest(&attribute.name.text, names()) {
+            let nearest = suggest::nearest(&attribute.name.text, names());
+            let help = if let Some(nearest) = nearest {
                 format!("did you mean `@{nearest}`?")
             } else {
                 let all: Vec<String> = names().map(|name| format!("`@{name}`")).collect();
@@ -32,7 +33,8 @@ pub(super) fn unknown(model: &Model, report: &mut Report) {
             report.add(
                 Diagnostic::new(diagnostic::UNKNOWN_ATTRIBUTE, message)
                     .at(attribute.span, "unknown")
-                    .help(help),
+                    .help(help)
+                    .suggest_if(attribute.name.span, nearest),
             );
         }
     }
@@ -122,7 +124,10 @@ fn misplaced_here(attribute: &Attribute, known: &Known, place: Place) -> Diagnos
 }
 
 /// Returns attributes in allowed places, each once: what the rules about their arguments check.
-fn placed<'a>(model: &Model<'a>, name: &'static str) -> Vec<(crate::source::FileId, &'a Attribute)> {
+pub(super) fn placed<'a>(
+    model: &Model<'a>,
+    name: &'static str,
+) -> Vec<(crate::source::FileId, &'a Attribute)> {
     let preambles = places::preambles(model);
     let belongs = |place| places::known(name).is_some_and(|known| known.places.contains(&place));
     let here = preambles.filter(|(_, place, preamble)| !preamble.attributes.is_empty() && belongs(*place));
@@ -159,6 +164,10 @@ fn wrong_arguments(known: &Known, attribute: &Attribute) -> Option<String> {
         }
         (Takes::Pair, _) => Some(format!("`@{name}` takes two strings: a key and a value")),
         (Takes::Word, [value]) => (!is_word(value)).then(|| format!("`@{name}` takes a word")),
+        (Takes::Strings, strings) => {
+            let right = !strings.is_empty() && strings.iter().all(is_string);
+            (!right).then(|| format!("`@{name}` takes one or more strings"))
+        }
         (Takes::Words, words) => {
             let right = !words.is_empty() && words.iter().all(is_word);
             (!right).then(|| format!("`@{name}` takes the names of rules"))
@@ -183,7 +192,8 @@ pub(super) fn overlaps(model: &Model, report: &mut Report) {
         if overlap_named(&word).is_none() {
             let message = format!("`{word}` is no way in which calls overlap");
             let diagnostic = Diagnostic::new(diagnostic::ATTRIBUTE_ARGUMENT, message).at(*span, "");
-            report.add(diagnostic.help(overlap_help(&word)));
+            let nearest = suggest::nearest(&word, overlap_words());
+            report.add(diagnostic.help(overlap_help(&word)).suggest_if(*span, nearest));
         }
     }
 }
@@ -197,7 +207,8 @@ pub(super) fn allows(model: &Model, report: &mut Report) {
             if lint::rule(&name).is_none() {
                 let message = format!("there is no rule `{name}`");
                 let diagnostic = Diagnostic::new(diagnostic::UNKNOWN_RULE, message).at(value.span, "unknown");
-                report.add(diagnostic.help(unknown_rule_help(&name)));
+                let nearest = lint::nearest_rule(&name).map(|rule| rule.name().replace('-', "_"));
+                report.add(diagnostic.help(unknown_rule_help(&name)).suggest_if(value.span, nearest));
             }
         }
     }

@@ -13,9 +13,14 @@ pub(super) fn help(body: &Body) -> String {
     }
 }
 
+/// Returns the number to write for one that can't be used.
+pub(super) fn text(body: &Body) -> Option<String> {
+    number(body).map(|free| free.to_string())
+}
+
 /// Returns the first free number after all that are taken, since a gap between them may have had a meaning in an older
 /// schema. If there is none, returns the first one in a gap.
-fn number(body: &Body) -> Option<i128> {
+pub(crate) fn number(body: &Body) -> Option<i128> {
     let (least, greatest) = body.limits;
     let numbers_of_members = body.members.iter().filter_map(|(_, number)| number.value);
     let taken: Vec<i128> = numbers_of_members.filter(|value| (least..=greatest).contains(value)).collect();

@@ -1,11 +1,10 @@
-//! Rules about methods.
+//! Rules about methods, except about the errors that they throw ([`super::throws`]).
 
 use super::walk;
-use crate::ast::{ItemKind, Method, Parameter, Path};
+use crate::ast::{Method, Parameter};
 use crate::diagnostic::{self, Diagnostic, Report};
-use crate::resolve::{Model, Symbol, is_builtin};
-use crate::schema::Type;
-use crate::source::{FileId, Span};
+use crate::resolve::Model;
+use crate::source::Span;
 
 /// Reports a second stream parameter, and one that is not after all plain parameters.
 pub(super) fn stream_place(model: &Model, report: &mut Report) {
@@ -37,35 +36,6 @@ fn second_stream(first: &Parameter, second: &Parameter) -> Diagnostic {
         .help("make one stream of a union of both")
 }
 
-/// Reports `throws` of a type that is not an `error`.
-pub(super) fn throws_no_error(model: &Model, report: &mut Report) {
-    for (file, method) in walk::methods(model) {
-        let Some(path) = &method.throws else { continue };
-        if is_error(model, file, path) == Some(false) {
-            let help = if is_builtin(path) {
-                "declare an `error` and name it: `error Failure { Unknown = 1; }`"
-            } else {
-                "declare what is thrown with `error` instead of `union` or `struct`"
-            };
-            let diagnostic =
-                Diagnostic::new(diagnostic::THROWS_NO_ERROR, format!("`{}` is no error", path.text()))
-                    .at(path.span, "")
-                    .help(help);
-            report.add(diagnostic);
-        }
-    }
-}
-
-/// Returns whether a path names an error; `None` if it is unknown.
-fn is_error(model: &Model, file: FileId, path: &Path) -> Option<bool> {
-    if is_builtin(path) {
-        return Some(false);
-    }
-    let Ok(Symbol::Type(id)) = model.lookup(file, path) else { return None };
-    let Type::Named(id) = model.resolved(&Type::Named(id))? else { return Some(false) };
-    Some(matches!(&model.declared(id).item.kind, ItemKind::Union(union) if union.is_error))
-}
-
 /// Reports replies and streams of `oneway` methods: such a call has no reply, and its arguments are sent at once.
 pub(super) fn oneway_answers(model: &Model, report: &mut Report) {
     for (_, method) in walk::methods(model) {
@@ -82,7 +52,7 @@ pub(super) fn oneway_answers(model: &Model, report: &mut Report) {
 fn answering(method: &Method) -> Option<(Span, &'static str)> {
     let stream = method.parameters.iter().find_map(|parameter| parameter.stream);
     let answer = method.answer.as_ref().map(|answer| (answer.span, "answers with nothing"));
-    let throws = method.throws.as_ref().map(|path| (path.span, "throws nothing"));
+    let throws = method.throws.first().map(|path| (path.span, "throws nothing"));
     stream.map(|span| (span, "takes no stream")).or(answer).or(throws)
 }
 

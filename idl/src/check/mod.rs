@@ -4,17 +4,20 @@
 //! unknown, which was reported where it was found missing. Rules about names across files are in [`crate::resolve`];
 //! what a value means for a type is in [`crate::value`]. `tests/cases` has at least one case for each code.
 
+mod access;
 mod attributes;
+pub(crate) mod attributes_listed;
 mod constants;
 mod depth;
 mod endless;
-mod free;
+pub(crate) mod free;
 mod methods;
 mod names;
 pub(crate) mod numbers;
 pub(crate) mod places;
 mod slots;
 pub(crate) mod subjects;
+mod throws;
 mod types;
 pub(crate) mod walk;
 
@@ -39,7 +42,9 @@ pub(crate) fn check(model: &Model, report: &mut Report) {
     depth::too_deep(model, report);
     endless::endless(model, report);
     methods::stream_place(model, report);
-    methods::throws_no_error(model, report);
+    throws::throws_no_error(model, report);
+    throws::thrown_twice(model, report);
+    throws::too_many_errors(model, report);
     methods::oneway_answers(model, report);
     methods::too_many_parameters(model, report);
     attributes::unknown(model, report);
@@ -48,6 +53,8 @@ pub(crate) fn check(model: &Model, report: &mut Report) {
     attributes::arguments(model, report);
     attributes::allows(model, report);
     attributes::overlaps(model, report);
+    access::roles(model, report);
+    access::public_and_roles(model, report);
     attributes::deadlines(model, report);
     attributes::messages(model, report);
     slots::bounds_on_other_types(model, report);

@@ -58,6 +58,7 @@ pub(super) fn duplicates(model: &Model, report: &mut Report) {
             "value" => format!("a value has no other names; {}", free::help(&body)),
             _ => free::help(&body),
         });
+        let text = LazyCell::new(|| free::text(&body));
         for (name, number) in &body.members {
             let Some(value) = number.value else { continue };
             let Some((first, first_span)) = seen.get(&value) else {
@@ -69,6 +70,7 @@ pub(super) fn duplicates(model: &Model, report: &mut Report) {
                     .at(number.span, "once more")
                     .related(*first_span, "first here")
                     .help(help.as_str())
+                    .suggest_if(number.span, text.clone())
             });
         }
     }
@@ -80,6 +82,7 @@ pub(super) fn reserved_numbers(model: &Model, report: &mut Report) {
         let mut ranges: Vec<(i128, i128, Span)> = body.reserved.iter().filter_map(numbers).collect();
         ranges.sort_unstable();
         let help = LazyCell::new(|| free::help(&body));
+        let text = LazyCell::new(|| free::text(&body));
         for (name, number) in &body.members {
             let Some(value) = number.value.filter(|value| (body.limits.0..=body.limits.1).contains(value))
             else {
@@ -94,6 +97,7 @@ pub(super) fn reserved_numbers(model: &Model, report: &mut Report) {
                     .at(number.span, "")
                     .related(*span, "reserved here")
                     .help(help.as_str())
+                    .suggest_if(number.span, text.clone())
             });
         }
     }

@@ -56,6 +56,8 @@ pub(super) enum Takes {
     Nothing,
     /// One string.
     String,
+    /// One or more strings.
+    Strings,
     /// A key and a value, both strings.
     Pair,
     /// One of the attribute's words.
@@ -97,7 +99,9 @@ const EVERYWHERE: &[Place] = &[
 
 const SLOTS: &[Place] = &[Place::Field, Place::Parameter];
 
-pub(super) const ATTRIBUTES: [Known; 11] = [
+const CALLABLE: &[Place] = &[Place::Service, Place::Rpc, Place::Oneway];
+
+pub(super) const ATTRIBUTES: [Known; 13] = [
     Known {
         name: "allow",
         places: EVERYWHERE,
@@ -183,11 +187,25 @@ pub(super) const ATTRIBUTES: [Known; 11] = [
         example: "@overlap(queue)",
     },
     Known {
+        name: "public",
+        places: CALLABLE,
+        belongs: "a service or a method",
+        takes: Takes::Nothing,
+        example: "@public",
+    },
+    Known {
         name: "range",
         places: SLOTS,
         belongs: "a field or parameter",
         takes: Takes::Value,
         example: "@range(1..=100)",
+    },
+    Known {
+        name: "roles",
+        places: CALLABLE,
+        belongs: "a service or a method",
+        takes: Takes::Strings,
+        example: "@roles(\"trader\", \"admin\")",
     },
 ];
 

@@ -57,7 +57,8 @@ pub(super) fn optional_twice(model: &Model, report: &mut Report) {
         report.add(
             Diagnostic::new(diagnostic::OPTIONAL_TWICE, what)
                 .at(*mark, "one too many")
-                .help("remove this `?`"),
+                .help("remove this `?`")
+                .suggest(*mark, ""),
         );
     }
 }

@@ -83,9 +83,9 @@ fn thrown(old: &Schema, new: &Schema, pairs: &Pairs) -> Option<BTreeSet<TypeId>>
     let mut uses = Vec::new();
     for (before, after) in services(old, new, pairs) {
         for (before, after) in common_methods(before, after) {
-            if let (Some(before), Some(after)) = (before.throws, after.throws) {
-                found.insert(before);
-                definition_uses(old.definition(before), new.definition(after), &mut uses);
+            for (before, after) in before.throws.iter().zip(&after.throws) {
+                found.insert(before.error);
+                definition_uses(old.definition(before.error), new.definition(after.error), &mut uses);
             }
         }
     }

@@ -1,4 +1,4 @@
-//! Rules about one method that both schemas have.
+//! Rules about one method that both schemas have, except about the errors that it throws ([`super::throws`]).
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use super::members::Owner;
 use super::notes::{self, notes};
 use super::pairs::answer;
 use super::relation::Place;
-use super::{Comparison, Flow, shown};
+use super::{Comparison, Flow};
 use crate::diagnostic;
 use crate::schema::{Builtin, Field, Method, MethodKind, Service, StreamParameter, Type};
 use crate::source::Span;
@@ -117,24 +117,6 @@ impl Comparison<'_> {
             }
             (None, None) => {}
         }
-    }
-
-    fn throws(&self, what: &str, before: &Method, after: &Method, out: &mut Vec<Change>) {
-        let old_span = before.throws_span.unwrap_or(before.span);
-        let new_span = after.throws_span.unwrap_or(after.span);
-        let change = match (before.throws, after.throws) {
-            (None, None) => return,
-            (None, Some(_)) => throws_given(what),
-            (Some(_), None) => throws_taken(what),
-            (Some(old), Some(new)) if self.pairs.are_one(old, new) => return,
-            (Some(old), Some(new)) => {
-                let relation = self.relate(&Type::Named(old), &Type::Named(new), Flow::ANSWERS);
-                let (old, new) = shown::types((self.old, &Type::Named(old)), (self.new, &Type::Named(new)));
-                throws_changed(what, &old, &new, relation.fails())
-                    .effects(Effects { source: true, ..relation.effects(Flow::ANSWERS) })
-            }
-        };
-        out.push(change.was(old_span, "before").is(new_span, "now"));
     }
 }
 
@@ -263,31 +245,6 @@ fn answer_taken(what: &str, before: &Method, after: &Method, takes_nil: bool) ->
         .effects(effects)
         .why(why)
         .help("leave it as it is, and add a method of another name")
-}
-
-fn throws_given(what: &str) -> Change {
-    Change::new(diagnostic::THROWS_GIVEN, format!("{what} throws now"))
-        .source()
-        .why("old clients have a declared error as `unknown`, with its text; but in Rust a call fails with another type")
-        .help("nothing needs to be done but in the Rust code")
-}
-
-fn throws_taken(what: &str) -> Change {
-    Change::new(diagnostic::THROWS_REMOVED, format!("{what} no longer throws"))
-        .source()
-        .why("new clients have what old servers throw as `unknown`, with its text; but in Rust a call fails with another type")
-        .help("keep it, even if the handler never throws")
-}
-
-fn throws_changed(what: &str, old: &str, new: &str, fails: bool) -> Change {
-    let why = if fails {
-        "bytes don't say which error they are, so a client refuses or misreads what a server of the other age throws"
-    } else {
-        "the variants are the same on the wire; but in Rust it is another type"
-    };
-    Change::new(diagnostic::THROWS_CHANGED, format!("{what} threw `{old}`, and throws `{new}` now"))
-        .why(why)
-        .help("add variants to the error that it throws, under new numbers")
 }
 
 /// Compares attributes that only clients use, each by itself.

@@ -6,10 +6,11 @@
 //!
 //! First, packages and types of the two schemas are matched (`pairs`), and it is found out where values of a type
 //! travel (`flow`). Then each rule compares one pair of things: `packages`, `types`, `members`, `variants`, `services`,
-//! `notes`. How one type reads values of another is in `relation` and `related`.
+//! `access` (who may call), `throws`, `notes`. How one type reads values of another is in `relation` and `related`.
 //!
 //! Not here: where the older files come from, which is up to the command, and how a diagnostic is rendered.
 
+mod access;
 mod bounds;
 mod change;
 mod constants;
@@ -26,6 +27,7 @@ mod reserved;
 mod services;
 mod shown;
 mod sources;
+mod throws;
 mod types;
 mod variants;
 

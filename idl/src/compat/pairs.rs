@@ -92,8 +92,8 @@ impl Pairs {
             for (before, after) in common_methods(before, after) {
                 request_uses(before, after, &mut uses);
                 answer_uses(before, after, &mut uses);
-                if let (Some(before), Some(after)) = (before.throws, after.throws) {
-                    self.pair_if_free((old, before), (new, after), &mut open);
+                for (before, after) in before.throws.iter().zip(&after.throws) {
+                    self.pair_if_free((old, before.error), (new, after.error), &mut open);
                 }
             }
         }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::access::access;
 use super::change::{Change, Effects};
 use super::notes::notes;
 use super::pairs::{answer, common_methods, incoming};
@@ -30,9 +31,11 @@ impl Comparison<'_> {
     }
 
     fn service(&self, before: &Service, after: &Service, out: &mut Vec<Change>) {
-        for (old, new) in common_methods(before, after) {
+        let common = common_methods(before, after);
+        for (old, new) in &common {
             self.method(after, old, new, out);
         }
+        access((before, after), &common, out);
         let gone = before.methods.iter().filter(|method| !has(after, method));
         let mut come: Vec<&Method> = after.methods.iter().filter(|method| !has(before, method)).collect();
         for old in gone {

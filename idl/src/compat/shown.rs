@@ -1,6 +1,6 @@
 //! Renders types and values as they are written in a file, for messages.
 
-use crate::schema::{Builtin, Literal, Range, Schema, Type, TypeId, TypeKind};
+use crate::schema::{Literal, Range, Schema, Type, TypeId, TypeKind};
 
 /// Returns a type, with the last name of what is declared.
 pub(super) fn ty(schema: &Schema, ty: &Type) -> String {
@@ -25,35 +25,13 @@ pub(super) fn full_name(schema: &Schema, id: TypeId) -> String {
 
 fn spelled(ty: &Type, name: &dyn Fn(TypeId) -> String) -> String {
     match ty {
-        Type::Builtin(builtin) => builtin_name(*builtin).to_owned(),
+        Type::Builtin(builtin) => builtin.keyword().to_owned(),
         Type::List(element) => format!("list<{}>", spelled(element, name)),
         Type::Map(key, value) => {
             format!("map<{}, {}>", spelled(key, name), spelled(value, name))
         }
         Type::Optional(inner) => format!("{}?", spelled(inner, name)),
         Type::Named(id) => name(*id),
-    }
-}
-
-fn builtin_name(builtin: Builtin) -> &'static str {
-    match builtin {
-        Builtin::Bool => "bool",
-        Builtin::U8 => "u8",
-        Builtin::U16 => "u16",
-        Builtin::U32 => "u32",
-        Builtin::U64 => "u64",
-        Builtin::I8 => "i8",
-        Builtin::I16 => "i16",
-        Builtin::I32 => "i32",
-        Builtin::I64 => "i64",
-        Builtin::F32 => "f32",
-        Builtin::F64 => "f64",
-        Builtin::String => "string",
-        Builtin::Bytes => "bytes",
-        Builtin::Timestamp => "timestamp",
-        Builtin::Duration => "duration",
-        Builtin::Uuid => "uuid",
-        Builtin::Value => "value",
     }
 }
 

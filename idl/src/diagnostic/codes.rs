@@ -159,6 +159,8 @@ codes! {
     NOTHING_IN_IT = "E0315", "an enum, union or error of nothing";
     TOO_MANY_PARAMETERS = "E0316", "more parameters than there are numbers";
     RESERVED_NO_NAME = "E0317", "a reserved name that can't be one";
+    THROWN_TWICE = "E0321", "an error that is thrown twice";
+    TOO_MANY_ERRORS = "E0322", "more errors than a method may throw";
 
     // Attributes and values.
     UNKNOWN_ATTRIBUTE = "E0401", "an unknown attribute";
@@ -176,6 +178,8 @@ codes! {
     CONSTANT_TYPE = "E0413", "a type that no constant can have";
     CONSTANT_VALUE = "E0414", "a constant that is not written out";
     UNKNOWN_RULE = "E0415", "a rule that there is not";
+    ROLE = "E0416", "a role that can't be one";
+    PUBLIC_AND_ROLES = "E0417", "`@public` beside `@roles`";
 
     // Project files, which are read elsewhere.
     PROJECT_TEXT = "E0501", "a project file that is no TOML";
@@ -213,6 +217,7 @@ codes! {
     MANY_PARAMETERS = "W0121", "a method of many parameters";
     BARE_ANSWER = "W0122", "an answer that can't grow";
     CRATE_PACKAGE = "W0123", "a package that is named like a crate";
+    UNSAID_ROLES = "W0124", "a method that does not say who may call it";
 
     // Changes of packages, which `compat` reports.
     PACKAGE_ADDED = "D0101", "a new package";
@@ -274,6 +279,11 @@ codes! {
     THROWS_GIVEN = "D0412", "a method that throws now";
     THROWS_REMOVED = "D0413", "a method that no longer throws";
     THROWS_CHANGED = "D0414", "a method that throws another error";
+    THROWS_ADDED = "D0415", "a method that throws one more error";
+    THROWS_DROPPED = "D0416", "a method that throws one error less";
+    THROWS_MOVED = "D0417", "errors of a method in another order";
+    ROLES_TIGHTENED = "D0419", "fewer that may call";
+    ROLES_WIDENED = "D0420", "more that may call";
 
     // Changes of what does not travel.
     DOCS_CHANGED = "D0501", "other docs";

@@ -39,8 +39,19 @@ pub struct Diagnostic {
     pub related: Vec<Label>,
     /// What to do about it.
     pub help: Option<String>,
+    /// The change that does what the help says, where that is known to the letter.
+    pub suggestion: Option<Suggestion>,
     /// Whether it is a warning that was set to be an error.
     denied: bool,
+}
+
+/// A text to write in the place of another.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Suggestion {
+    /// What is replaced; empty where something is missing.
+    pub span: Span,
+    /// The text to write; empty to remove what is there.
+    pub text: String,
 }
 
 /// A place, and text about it.
@@ -66,7 +77,16 @@ impl Diagnostic {
     /// Creates a diagnostic without a place.
     #[must_use]
     pub fn new(code: Code, message: impl Into<String>) -> Self {
-        Self { code, message: message.into(), primary: None, related: Vec::new(), help: None, denied: false }
+        let message = message.into();
+        Self {
+            code,
+            message,
+            primary: None,
+            related: Vec::new(),
+            help: None,
+            suggestion: None,
+            denied: false,
+        }
     }
 
     /// Sets the place to change.
@@ -86,5 +106,20 @@ impl Diagnostic {
     #[must_use]
     pub fn help(self, help: impl Into<String>) -> Self {
         Self { help: Some(help.into()), ..self }
+    }
+
+    /// Sets the change that does what the help says.
+    #[must_use]
+    pub fn suggest(self, span: Span, text: impl Into<String>) -> Self {
+        Self { suggestion: Some(Suggestion { span, text: text.into() }), ..self }
+    }
+
+    /// Sets the change that does what the help says, if there is a text for it.
+    #[must_use]
+    pub(crate) fn suggest_if(self, span: Span, text: Option<impl Into<String>>) -> Self {
+        match text {
+            Some(text) => self.suggest(span, text),
+            None => self,
+        }
     }
 }

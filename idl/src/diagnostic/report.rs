@@ -10,7 +10,7 @@ const MAX_PER_FILE: usize = 100;
 
 /// The diagnostics so far. At most [`MAX_PER_FILE`] of one file and code are kept: rules report in the order of the
 /// text, so these suffice to find the first ones over all codes, and a file of millions of mistakes costs little.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub(crate) struct Report {
     kept: Vec<Diagnostic>,
     counts: BTreeMap<(Option<FileId>, Code), usize>,
@@ -48,6 +48,15 @@ impl Report {
     /// Reports whether no more of this code and file are kept, so that computing a costly help would be wasted.
     pub(crate) fn is_full(&self, file: FileId, code: Code) -> bool {
         self.counts.get(&(Some(file), code)).is_some_and(|count| *count >= MAX_PER_FILE)
+    }
+
+    /// Adds all of another report, which is about a file that this one has nothing of.
+    pub(crate) fn merge(&mut self, other: &Self) {
+        self.kept.extend(other.kept.iter().cloned());
+        for (place, count) in &other.counts {
+            *self.counts.entry(*place).or_default() += count;
+        }
+        self.denied.extend(&other.denied);
     }
 
     fn severity(&self, code: Code) -> Severity {

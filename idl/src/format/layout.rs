@@ -139,7 +139,7 @@ impl<'a> Layout<'a> {
                 }
             }
             Rule::field | Rule::enum_value => self.attributes_beside(member, docs),
-            Rule::reserved => self.reserved(member, docs),
+            Rule::reserved => self.filled(member, Rule::reserved_entry, docs),
             _ => {
                 for part in &member.children {
                     match part.rule {
@@ -221,27 +221,27 @@ impl<'a> Layout<'a> {
         attributes
     }
 
-    /// Lays out `reserved`, with as many entries on a line as fit.
-    fn reserved(&mut self, reserved: &Node, docs: &mut Vec<Doc<'a>>) {
-        let mut parts = reserved.children.iter().peekable();
+    /// Lays out `reserved` or `throws`, with as many entries on a line as fit.
+    fn filled(&mut self, list: &Node, entry: Rule, docs: &mut Vec<Doc<'a>>) {
+        let mut parts = list.children.iter().peekable();
         let mut is_first = true;
         while let Some(part) = parts.next() {
             match part.rule {
-                Rule::reserved_entry if !is_first => {
-                    let mut entry = self.on_next_line(part);
-                    let trailing = comment_at_end(&mut entry);
-                    docs.push(Doc::Chunk(Group::of(vec![Doc::Indented(entry)])));
+                rule if rule == entry && !is_first => {
+                    let mut next = self.on_next_line(part);
+                    let trailing = comment_at_end(&mut next);
+                    docs.push(Doc::Chunk(Group::of(vec![Doc::Indented(next)])));
                     docs.extend(trailing);
                 }
                 Rule::comma => {
-                    let is_last = parts.peek().is_none_or(|next| next.rule != Rule::reserved_entry);
+                    let is_last = parts.peek().is_none_or(|next| next.rule != entry);
                     let mut comma = Vec::new();
                     self.comma(part, (!is_last).then_some(Doc::Comma), &mut comma);
                     docs.push(Doc::Indented(comma));
                 }
                 _ => self.part(part, docs),
             }
-            is_first &= part.rule != Rule::reserved_entry;
+            is_first &= part.rule != entry;
         }
     }
 
@@ -317,6 +317,7 @@ impl<'a> Layout<'a> {
     fn part(&mut self, node: &Node, docs: &mut Vec<Doc<'a>>) {
         match node.rule {
             Rule::parameters | Rule::arguments | Rule::type_arguments => self.list(node, docs),
+            Rule::throws => self.filled(node, Rule::error_path, docs),
             _ if node.children.is_empty() => self.word(node, docs),
             _ => self.parts(&node.children, docs),
         }

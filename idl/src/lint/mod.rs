@@ -4,6 +4,7 @@
 //! generating apply those about spelling, and those that a project's `zsvc.toml` names. [`Levels`] has both sets. What
 //! is never allowed is in `check`. docs/diagnostics.md has a page for each rule.
 
+mod access;
 mod allow;
 mod bounds;
 mod context;
@@ -127,6 +128,7 @@ const RULES: &[Rule] = &[
     Rule::lint(diagnostic::MANY_PARAMETERS, "many-parameters", Level::Warn, methods::many_parameters),
     Rule::lint(diagnostic::BARE_ANSWER, "bare-answer", Level::Off, methods::bare_answer),
     Rule::lint(diagnostic::CRATE_PACKAGE, "crate-package", Level::Warn, files::crate_package),
+    Rule::lint(diagnostic::UNSAID_ROLES, "unsaid-roles", Level::Warn, access::unsaid_roles),
 ];
 
 /// Returns all rules, in the order of their codes.

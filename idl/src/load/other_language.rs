@@ -36,6 +36,9 @@ pub(super) fn told(file: FileId, path: &str, text: &str) -> Option<Diagnostic> {
     let by_name = BY_NAME.iter().find(|(end, _)| path.ends_with(end));
     let (_, language) = by_name.or_else(|| BY_START.iter().find(|(start, _)| first.starts_with(start)))?;
     let help = match *language {
+        PROTOBUF if first.starts_with("edition=") => {
+            "`zsvc import` reads proto2 and proto3: write it as proto3 for the import, `syntax = \"proto3\";` and `optional` before fields with explicit presence; docs/coming-from.md shows what each construct becomes"
+        }
         PROTOBUF => {
             "`zsvc import FILE --out DIR` writes it anew as a `.svc` file; docs/coming-from.md shows what each construct becomes"
         }
@@ -70,6 +73,17 @@ fn after_comments(text: &str) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_of_an_edition_is_not_told_to_be_imported_as_it_is() {
+        let help = |path, text| told(FileId(0), path, text).and_then(|diagnostic| diagnostic.help);
+        for path in ["a.svc", "a.proto"] {
+            let edition = help(path, "// a\nedition = '2023';").expect("help");
+            assert!(edition.contains("reads proto2 and proto3"), "{edition}");
+            let syntax = help(path, "syntax = \"proto3\";").expect("help");
+            assert!(syntax.starts_with("`zsvc import FILE --out DIR` writes it anew"), "{syntax}");
+        }
+    }
 
     fn language(path: &str, text: &str) -> Option<String> {
         told(FileId(0), path, text).map(|diagnostic| diagnostic.message)

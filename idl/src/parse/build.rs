@@ -228,8 +228,8 @@ impl Builder<'_> {
             Some(pair) => Some(self.answer(pair)?),
             None => None,
         };
-        let throws = parts.next_if(Rule::throws).and_then(|pair| Parts::of(pair).next(Rule::error_path));
-        let throws = throws.map(|pair| self.path(&pair));
+        let throws = parts.next_if(Rule::throws).map(|pair| Parts::of(pair).all(Rule::error_path));
+        let throws = throws.into_iter().flatten().map(|pair| self.path(&pair)).collect();
         Some(Method { preamble, oneway, name, parameters, answer, throws })
     }
 

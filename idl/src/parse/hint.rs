@@ -111,6 +111,10 @@ impl Place<'_> {
         if self.wants(Rule::comma) && self.wants(Rule::close_paren) {
             return Some(format!("put a `,` before `{}`", shortened(found)));
         }
+        if self.wants(Rule::comma) && self.wants(Rule::semicolon) && self.before_throws() && self.is_on_line()
+        {
+            return Some(super::slip::SEVERAL_ERRORS.to_owned());
+        }
         if self.wants(Rule::kw_throws) && suggest::nearest(found, ["throws"]).is_some() {
             return Some("did you mean `throws`?".to_owned());
         }
@@ -218,6 +222,12 @@ impl Place<'_> {
             Some(meant) if !meant.contains('`') => Some(meant.to_owned()),
             _ => is_upper(word).then(|| shortened(word)),
         }
+    }
+
+    /// Reports whether what was found is on the line of the token before.
+    fn is_on_line(&self) -> bool {
+        let ends = self.before.map(|before| before.end as usize).zip(self.found.map(|it| it.start as usize));
+        ends.is_some_and(|(before, found)| !self.text[before..found].contains('\n'))
     }
 
     /// Returns the text of the token before.

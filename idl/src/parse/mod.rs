@@ -6,9 +6,11 @@
 
 mod build;
 mod concrete;
+mod correct;
 mod cut;
 mod expected;
 mod hint;
+mod listed;
 mod literal;
 mod mask;
 mod part;
@@ -30,11 +32,12 @@ use build::{Builder, Declaration};
 pub(crate) use concrete::{Node, comment_ranges, declarations, words};
 use cut::Piece;
 use expected::Failure;
+pub(crate) use listed::{Word, WordKind, all_words};
 pub(crate) use literal::shortened;
 use token::{Token, TokenKind};
 
 /// Maximum length of a name in characters. A longer one is an error.
-const MAX_NAME: usize = 255;
+pub(crate) const MAX_NAME: usize = 255;
 /// Maximum length of a string in bytes as written, with its quotes. A longer one is an error.
 const MAX_STRING: usize = 64 * 1024;
 

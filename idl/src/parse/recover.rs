@@ -23,7 +23,7 @@ const MAX_NESTED: usize = 8;
 
 pub(super) const DECLARATIONS: [&str; 9] =
     ["const", "enum", "error", "import", "package", "service", "struct", "type", "union"];
-const METHODS: [&str; 2] = ["oneway", "rpc"];
+pub(super) const METHODS: [&str; 2] = ["oneway", "rpc"];
 
 impl Parser<'_> {
     /// Reads the members of a declaration that the grammar rejected with `failure`, or reports why it has none.
@@ -243,12 +243,16 @@ impl Parser<'_> {
             (Some(before), None) => diagnostic.at(self.span(before).after(), expectation),
             (None, None) => diagnostic.at(Span { file: self.file, start: 0, end: 0 }, ""),
         };
-        diagnostic.help(self.syntax_help(place))
+        let diagnostic = diagnostic.help(self.syntax_help(place));
+        match self.correction(place) {
+            Some((span, text)) => diagnostic.suggest(span, text),
+            None => diagnostic,
+        }
     }
 
     /// Reports whether something missing belongs after the token before, rather than before the first token of the next
     /// line.
-    fn belongs_after(&self, before: Token, found: Option<Token>) -> bool {
+    pub(super) fn belongs_after(&self, before: Token, found: Option<Token>) -> bool {
         let next = found.map_or(self.text.len(), |token| token.start as usize);
         let starts_anew = matches!(before.kind, TokenKind::Sign(b';' | b'{' | b'}') | TokenKind::Doc);
         !starts_anew && self.text[before.end as usize..next].contains('\n')

@@ -52,7 +52,7 @@ impl Place<'_> {
             b'{' if self.wants(Rule::value) => "an empty list or map is written `[]`",
             b'{' if self.wants(Rule::arrow) => "a method has no body: end it with `;`",
             b'(' if self.wants(Rule::error_path) => {
-                "a method throws one error, which is named like `throws TapeError`"
+                "errors are named without parentheses or numbers: `throws TapeError, FeeError`"
             }
             b'(' if self.wants(Rule::colon) && self.wants(Rule::open_brace) => {
                 "a variant's type follows after `:`, as in `Market: MarketOrder = 2;`"
@@ -90,7 +90,7 @@ impl Place<'_> {
             Some("type") if !is_after_number => {
                 "one of several types is a `union`: `union Order { Limit: u32 = 1; }`"
             }
-            Some("rpc") if self.before_throws() => ONE_ERROR,
+            Some("rpc") if self.before_throws() => SEVERAL_ERRORS,
             _ => "nothing is computed: write the result, such as `16` or `0x10`",
         };
         Some(help.to_owned())
@@ -99,7 +99,6 @@ impl Place<'_> {
     /// Returns the help for a sign where a member or one of its parts ends.
     fn separator(&self, sign: u8) -> Option<String> {
         let help = match sign {
-            b',' if self.wants(Rule::semicolon) && self.before_throws() => ONE_ERROR,
             b',' if !self.in_parameters && self.wants(Rule::number_sign) => {
                 "each member has a number, and `;` behind it: `= 1;`"
             }
@@ -150,8 +149,8 @@ impl Place<'_> {
         Some(help.to_owned())
     }
 
-    /// Reports whether the name before is that of the error that a method throws.
-    fn before_throws(&self) -> bool {
+    /// Reports whether the name before is that of an error that a method throws.
+    pub(super) fn before_throws(&self) -> bool {
         let mut words = self
             .earlier
             .iter()
@@ -161,5 +160,6 @@ impl Place<'_> {
     }
 }
 
-const ONE_ERROR: &str =
-    "a method throws one error: declare one with a variant for each, `error E { One: A = 1; Other: B = 2; }`";
+/// The help where several errors are joined by something else than commas.
+pub(super) const SEVERAL_ERRORS: &str =
+    "several errors stand behind each other: `throws TapeError, FeeError`";

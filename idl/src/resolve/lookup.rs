@@ -2,7 +2,7 @@
 
 use super::{Model, Symbol};
 use crate::ast::{ItemKind, Path};
-use crate::schema::{Builtin, PackageId};
+use crate::schema::{Builtin, PackageId, Type, TypeId};
 use crate::source::FileId;
 
 /// Why a path could not be resolved.
@@ -80,6 +80,15 @@ impl<'a> Model<'a> {
     pub(crate) fn lookup(&self, file: FileId, path: &Path) -> Result<Symbol<'a>, NameError> {
         let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
         self.lookup_words(file, &words)
+    }
+
+    /// Returns the declared type that a path means, with aliases followed; `None` if it means none.
+    pub(crate) fn named(&self, file: FileId, path: &Path) -> Option<TypeId> {
+        let Ok(Symbol::Type(id)) = self.lookup(file, path) else { return None };
+        match self.resolved(&Type::Named(id))? {
+            Type::Named(id) => Some(id),
+            _ => None,
+        }
     }
 
     pub(crate) fn lookup_words(&self, file: FileId, words: &[&str]) -> Result<Symbol<'a>, NameError> {

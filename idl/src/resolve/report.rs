@@ -116,6 +116,7 @@ impl<'m> Uses<'_, 'm> {
             Diagnostic::new(code, "only `list` and `map` take types")
                 .at(ty.span, format!("`{}` takes none", ty.path.text()))
                 .help(format!("write `{}`", ty.path.text()))
+                .suggest_if(ty.span, ty.optional.is_empty().then(|| ty.path.text()))
         });
     }
 
@@ -269,7 +270,13 @@ fn unknown_prefix(model: &Model, file: FileId, path: &Path, prefix: &str) -> Dia
     let last = path.segments.last().map_or("", |last| last.text.as_str());
     let instead = synonyms::well_known_path(path);
     let is_type = matches!(scope.names.get(prefix), Some(Symbol::Type(_)));
-    let help = match (instead, suggest::nearest(prefix, known)) {
+    let nearest = suggest::nearest(prefix, known);
+    let part = unknown_part(path, &NameError::UnknownPrefix);
+    let (place, text) = match instead {
+        Some(instead) => (path.span, synonyms::exact(instead)),
+        None => (part, nearest.filter(|_| !is_type)),
+    };
+    let help = match (instead, nearest) {
         (Some(instead), _) => format!("write {instead}"),
         (None, _) if is_type => {
             format!("`{prefix}` is a type, in which no other is declared: declare `{last}` beside it")
@@ -283,8 +290,9 @@ fn unknown_prefix(model: &Model, file: FileId, path: &Path, prefix: &str) -> Dia
         diagnostic::UNKNOWN_PREFIX,
         format!("`{prefix}` is neither an import nor an imported package"),
     )
-    .at(unknown_part(path, &NameError::UnknownPrefix), "unknown")
+    .at(part, "unknown")
     .help(help)
+    .suggest_if(place, text)
 }
 
 fn unknown_type(model: &Model, file: FileId, path: &Path, last: &str, prefix: &[&str]) -> Diagnostic {
@@ -292,32 +300,36 @@ fn unknown_type(model: &Model, file: FileId, path: &Path, last: &str, prefix: &[
         [] => format!("there is no type `{last}`"),
         _ => format!("`{}` has no type `{last}`", prefix.join(".")),
     };
-    let help = match (instead(model, file, last, prefix), elsewhere(model, file, last)) {
+    let (help, text) = match (instead(model, file, last, prefix), elsewhere(model, file, last)) {
         (Some(instead), _) => instead,
-        (None, Some(other)) => format!("`{other}` declares one: import it"),
-        (None, None) => "declare it, or import the file that does".to_owned(),
+        (None, Some(other)) => (format!("`{other}` declares one: import it"), None),
+        (None, None) => ("declare it, or import the file that does".to_owned(), None),
     };
-    Diagnostic::new(diagnostic::UNKNOWN_TYPE, message)
-        .at(unknown_part(path, &NameError::Unknown), "unknown")
-        .help(help)
+    let part = unknown_part(path, &NameError::Unknown);
+    Diagnostic::new(diagnostic::UNKNOWN_TYPE, message).at(part, "unknown").help(help).suggest_if(part, text)
 }
 
 /// Returns what may have been meant: a type that differs in case alone, the type that other languages call so, or one
-/// of nearly that name.
-fn instead(model: &Model, file: FileId, last: &str, prefix: &[&str]) -> Option<String> {
+/// of nearly that name. Returns what to do, and what to write if that is all.
+fn instead<'a>(
+    model: &Model<'a>,
+    file: FileId,
+    last: &str,
+    prefix: &[&str],
+) -> Option<(String, Option<&'a str>)> {
     let builtins = if prefix.is_empty() { BUILTINS.as_slice() } else { &[] };
     let known = || builtins.iter().copied().chain(model.type_candidates(file, prefix));
     let same = known().find(|name| name.eq_ignore_ascii_case(last));
     if same.is_none() && prefix.is_empty() && elsewhere(model, file, last).is_none() {
         if last == "stream" {
-            return Some("name what is streamed: `stream T`".to_owned());
+            return Some(("name what is streamed: `stream T`".to_owned(), None));
         }
         if let Some(meant) = synonyms::meant(last) {
-            return Some(format!("write {meant}"));
+            return Some((format!("write {meant}"), synonyms::exact(meant)));
         }
     }
     let nearest = same.or_else(|| suggest::nearest(last, known()))?;
-    Some(format!("did you mean `{nearest}`?"))
+    Some((format!("did you mean `{nearest}`?"), Some(nearest)))
 }
 
 /// Returns a file that declares such a type but is not imported.

@@ -38,6 +38,13 @@ pub(crate) fn meant(name: &str) -> Option<&'static str> {
     SYNONYMS.iter().find(|(names, _)| names.contains(&name.as_str())).map(|(_, meant)| *meant)
 }
 
+/// Returns the text to write, if it is one type that is complete.
+pub(super) fn exact(instead: &'static str) -> Option<&'static str> {
+    let ty = instead.strip_prefix('`')?.strip_suffix('`')?;
+    let is_complete = !ty.contains('`') && !ty.bytes().any(|byte| byte.is_ascii_uppercase());
+    is_complete.then_some(ty)
+}
+
 /// Returns what to write for a type of protobuf's own package.
 pub(super) fn well_known_path(path: &Path) -> Option<&'static str> {
     let [google, protobuf, name] = path.segments.as_slice() else { return None };
@@ -79,5 +86,11 @@ mod tests {
             seen.push(name);
         }
         assert_eq!((meant("Vec"), meant("Trade")), (Some("`list<T>`"), None));
+    }
+
+    #[test]
+    fn only_whole_types_are_exact() {
+        assert_eq!(exact("`list<string>`"), Some("list<string>"));
+        assert_eq!((exact("`list<T>`"), exact("`u64` or `i64`"), exact("text")), (None, None, None));
     }
 }

@@ -57,12 +57,17 @@ fn enum_value(
     report.add_with(file, diagnostic::UNKNOWN_CONSTANT, |code| {
         let name = &declared.name.text;
         let names = || values.values.iter().map(|value| value.name.text.as_str());
-        let help = match suggest::nearest(last, names()).or(names().next()) {
+        let nearest = suggest::nearest(last, names());
+        let help = match nearest.or(names().next()) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => format!("`{name}` has no values"),
         };
         let message = format!("`{}` is no value of `{name}`", path.text());
-        Diagnostic::new(code, message).at(path.span, "").help(help)
+        let written = path.segments.last().map_or(path.span, |segment| segment.span);
+        Diagnostic::new(code, message)
+            .at(path.span, "")
+            .help(help)
+            .suggest_if(written, nearest.filter(|_| named_right))
     });
     None
 }
@@ -86,13 +91,14 @@ fn constant<'a>(model: &Model<'a>, file: FileId, path: &Path, report: &mut Repor
     report.add_with(file, diagnostic::UNKNOWN_CONSTANT, |code| {
         let items = model.file(file).items.iter();
         let constants = items.filter(|item| matches!(item.kind, ItemKind::Const { .. }));
-        let help = match suggest::nearest(&path.text(), constants.map(|item| item.name.text.as_str())) {
+        let nearest = suggest::nearest(&path.text(), constants.map(|item| item.name.text.as_str()));
+        let help = match nearest {
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => {
                 "write the value itself, or declare it with `const`; text stands between quotes".to_owned()
             }
         };
-        Diagnostic::new(code, message).at(path.span, "").help(help)
+        Diagnostic::new(code, message).at(path.span, "").help(help).suggest_if(path.span, nearest)
     });
     None
 }
@@ -158,7 +164,7 @@ fn integer(builtin: Builtin, value: i128, span: Span, report: &mut Report) -> Op
     if (least..=greatest).contains(&value) {
         return Some(Literal::Integer(value));
     }
-    let name = super::keyword(builtin);
+    let name = builtin.keyword();
     let diagnostic = Diagnostic::new(diagnostic::VALUE_RANGE, format!("{value} does not fit into `{name}`"))
         .at(span, "")
         .help(format!("`{name}` holds {least} to {greatest}"));

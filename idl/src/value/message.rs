@@ -102,7 +102,12 @@ fn no_field(span: Span, name: &str, fields: &[&Field]) -> Diagnostic {
             format!("it has {}", names.join(", "))
         }
     };
+    // Through escapes, the place is that of the whole string.
+    let is_literal = (span.end - span.start) as usize == name.len() + 2;
+    let nearest =
+        suggest::nearest(name, names()).filter(|_| is_literal).map(|nearest| format!("{{{nearest}}}"));
     Diagnostic::new(diagnostic::MESSAGE_FIELD, format!("this variant has no field `{}`", name.escape_debug()))
         .at(span, "")
         .help(help)
+        .suggest_if(span, nearest)
 }

@@ -3,11 +3,13 @@
 //! [`crate::check`] passes the report that users see; [`crate::lower`] passes one that is dropped, since by then
 //! everything is known to be valid.
 
+mod access;
 mod bounds;
 mod literal;
 mod message;
 mod overlap;
 
+pub(crate) use access::{MAX_ROLE_BYTES, MAX_ROLES, access, is_role};
 pub(crate) use bounds::{Bounded, allows, bounds};
 pub(crate) use literal::{as_held, enum_values, integer_limits, is_negative, literal};
 pub(crate) use message::message;
@@ -15,7 +17,7 @@ pub(crate) use overlap::{overlap, overlap_named, overlap_words};
 
 use crate::ast::{Attribute, Preamble};
 use crate::resolve::Model;
-use crate::schema::{Builtin, Type};
+use crate::schema::Type;
 
 impl Preamble {
     /// Returns the attribute of a name, the first if there are several, which is an error of its own.
@@ -27,32 +29,10 @@ impl Preamble {
 /// Returns a type as it is written in a file.
 pub(crate) fn describe(model: &Model, ty: &Type) -> String {
     match ty {
-        Type::Builtin(builtin) => keyword(*builtin).to_owned(),
+        Type::Builtin(builtin) => builtin.keyword().to_owned(),
         Type::List(element) => format!("list<{}>", describe(model, element)),
         Type::Map(key, value) => format!("map<{}, {}>", describe(model, key), describe(model, value)),
         Type::Optional(inner) => format!("{}?", describe(model, inner)),
         Type::Named(id) => model.declared(*id).item.name.text.clone(),
-    }
-}
-
-fn keyword(builtin: Builtin) -> &'static str {
-    match builtin {
-        Builtin::Bool => "bool",
-        Builtin::U8 => "u8",
-        Builtin::U16 => "u16",
-        Builtin::U32 => "u32",
-        Builtin::U64 => "u64",
-        Builtin::I8 => "i8",
-        Builtin::I16 => "i16",
-        Builtin::I32 => "i32",
-        Builtin::I64 => "i64",
-        Builtin::F32 => "f32",
-        Builtin::F64 => "f64",
-        Builtin::String => "string",
-        Builtin::Bytes => "bytes",
-        Builtin::Timestamp => "timestamp",
-        Builtin::Duration => "duration",
-        Builtin::Uuid => "uuid",
-        Builtin::Value => "value",
     }
 }

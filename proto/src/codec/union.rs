@@ -2,6 +2,9 @@
 //!
 //! An enum is its number. A union is `[number, value]`; `[number]` alone is read, too, if the variant has no value or
 //! its value may be absent. Unknown variants are kept and written again unchanged.
+//!
+//! Of several errors that a method throws, the first is written as the union that it is, and each other as `[number, error]`, whose
+//! number is past those of variants. So a reader that knows the first alone keeps another as an unknown variant.
 
 use std::cmp::Ordering;
 use std::hash::{Hash, Hasher};
@@ -13,6 +16,7 @@ use super::encode::{Encode as _, Writer};
 use super::error::DecodeError;
 use super::fields::Fields;
 use super::form::Form;
+use crate::msgpack::read;
 
 /// A variant of a union that this side's schema does not have.
 ///
@@ -72,6 +76,9 @@ pub struct Payload<'p, 'a> {
 
 const UNION: &str = "an array of a variant's number and its value";
 
+/// The least number that stands for an error of a method by its position, in the place of a variant's.
+pub(super) const LEAST_POSITION: u64 = 1 << 31;
+
 impl<'p, 'a> Payload<'p, 'a> {
     /// Begins to read a union. Returns the number of its variant.
     ///
@@ -86,6 +93,20 @@ impl<'p, 'a> Payload<'p, 'a> {
         };
         let number = u32::decode(reader)?;
         Ok((number, Self { reader, left }))
+    }
+
+    /// Begins to read one of several errors of a method. Returns its number, or `None` for the first error, which is not begun.
+    ///
+    /// # Errors
+    /// The bytes are no error, or nested too deep.
+    pub fn thrown(reader: &'p mut Reader<'a>) -> Result<Option<(u32, Self)>, DecodeError> {
+        let number = read::array_header(reader.rest).and_then(|(_, rest)| read::int(rest));
+        match number {
+            Some((number, _)) if u64::try_from(number).is_ok_and(|number| number >= LEAST_POSITION) => {
+                Self::new(reader).map(Some)
+            }
+            _ => Ok(None),
+        }
     }
 
     /// Reads a value of the form `F`. An absent one is read as nil. `variant` is the variant's name, for an error.

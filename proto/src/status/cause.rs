@@ -35,6 +35,8 @@ pub enum Cause {
     BadValue,
     /// The server does not have the method, or has it as one of another kind.
     NoSuchMethod,
+    /// The method has `@roles`, and the client has none of them, or the server does not know who the client is.
+    Forbidden,
     /// The peer broke a rule of the protocol, or speaks another version of it.
     Protocol,
     /// The handler, or a middleware, panicked.
@@ -55,6 +57,7 @@ impl Cause {
             Self::Protocol => Some(8),
             Self::Panicked => Some(9),
             Self::ServerRestarted => Some(10),
+            Self::Forbidden => Some(11),
             _ => None,
         }
     }
@@ -72,6 +75,7 @@ impl Cause {
             8 => Some(Self::Protocol),
             9 => Some(Self::Panicked),
             10 => Some(Self::ServerRestarted),
+            11 => Some(Self::Forbidden),
             _ => None,
         }
     }
@@ -94,10 +98,11 @@ mod tests {
             (8, Cause::Protocol),
             (9, Cause::Panicked),
             (10, Cause::ServerRestarted),
+            (11, Cause::Forbidden),
         ] {
             assert_eq!((cause.number(), Cause::from_number(number.into())), (Some(number), Some(cause)));
         }
         assert_eq!(Cause::ConnectionLost.number(), None);
-        assert_eq!([Cause::from_number(0), Cause::from_number(11), Cause::from_number(1 << 32)], [None; 3]);
+        assert_eq!([Cause::from_number(0), Cause::from_number(12), Cause::from_number(1 << 32)], [None; 3]);
     }
 }

@@ -4,6 +4,10 @@ use super::Status;
 use crate::codec::{self, Decode, Encode, Plain};
 use crate::metadata::{Metadata, MetadataValue};
 
+/// Maximum number of bytes that a detail takes in memory. A `value` takes forty for a byte on the wire, and lists of structs whose fields
+/// are absent may take more.
+const MAX_DETAIL_MEMORY: usize = 64 * Status::MAX_DETAIL_BYTES;
+
 /// A type that a [`Status`] may carry as a detail, under a name that both sides know. Generated structs, unions and errors implement
 /// it: their name is that of the type with its package, such as `market.v1.Trade`.
 pub trait Detail: Encode + Decode {
@@ -28,7 +32,7 @@ impl Status {
         let mut details = self.details.take().unwrap_or_default();
         let replaced = details.remove(D::NAME);
         details.insert(D::NAME, MetadataValue::Bytes(bytes));
-        if details.excess().is_none() {
+        if details.excess("the status").is_none() {
             return Self { details: Some(details), ..self };
         }
         details.remove(D::NAME);
@@ -44,13 +48,13 @@ impl Status {
         Self { message: message.into(), ..self }
     }
 
-    /// Returns the detail of a type; `None` if there is none of its name, or if that can't be read as one.
+    /// Returns the detail of a type; `None` if there is none of its name, or if that can't be read as one or
+    /// takes more than a MiB of memory.
     #[must_use]
     pub fn detail<D: Detail>(&self) -> Option<D> {
         let value = self.details.as_ref()?.get(D::NAME)?;
         let bytes = bytes::Bytes::copy_from_slice(value.as_bytes());
-        let max_memory = codec::max_decoded(bytes.len());
-        codec::decode::<Plain, D>(&bytes.into(), max_memory).ok()
+        codec::decode::<Plain, D>(&bytes.into(), MAX_DETAIL_MEMORY).ok()
     }
 
     /// Returns the names and the encoded values of all details, in the order in which they were added: for programs that do not know
@@ -67,7 +71,7 @@ impl Status {
 
     /// Returns the status with details that have arrived. More than there may be are left off.
     pub(crate) fn with_details_of_the_wire(self, details: Metadata) -> Self {
-        if details.is_empty() || details.excess().is_some() {
+        if details.is_empty() || details.excess("the status").is_some() {
             return self;
         }
         Self { details: Some(Box::new(details)), ..self }
@@ -96,6 +100,17 @@ mod tests {
         assert_eq!(names, ["test.Number", "test.Text"]);
         assert_eq!(Status::not_found("x").detail::<u64>(), None);
         assert_eq!(status.message(), "x");
+    }
+
+    impl Detail for Vec<Option<u64>> {
+        const NAME: &'static str = "test.Numbers";
+    }
+
+    #[test]
+    fn a_detail_that_takes_much_more_memory_than_bytes_is_read() {
+        let numbers: Vec<Option<u64>> = vec![None; Status::MAX_DETAIL_BYTES - 100];
+        let status = Status::not_found("x").with_detail(&numbers);
+        assert_eq!(status.detail::<Vec<Option<u64>>>(), Some(numbers));
     }
 
     #[test]

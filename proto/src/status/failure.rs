@@ -124,9 +124,9 @@ pub trait CallError: From<Status> + Send + 'static {
     /// Converts the error into what is sent.
     #[doc(hidden)]
     fn into_failure(self) -> Failure;
-    /// Converts what was received into the error.
+    /// Converts what was received into the error. The caller takes messages of up to `max_body` bytes.
     #[doc(hidden)]
-    fn from_failure(failure: Failure) -> Self;
+    fn from_failure(failure: Failure, max_body: usize) -> Self;
 }
 
 impl CallError for Status {
@@ -134,7 +134,16 @@ impl CallError for Status {
         Failure::Status(self)
     }
 
-    fn from_failure(failure: Failure) -> Self {
+    fn from_failure(failure: Failure, _max_body: usize) -> Self {
+        Self::of(failure)
+    }
+}
+
+impl Status {
+    /// Returns the status of a call of a method that declares no error.
+    #[doc(hidden)] // For the runtime; the type is public in `zsvc`.
+    #[must_use]
+    pub fn of(failure: Failure) -> Self {
         match failure {
             Failure::Status(status) => status,
             Failure::Declared { message, .. } => {
@@ -144,12 +153,6 @@ impl CallError for Status {
             }
         }
     }
-}
-
-/// Reads a declared error, which is short: what it takes in memory is bounded by its own size.
-fn read_declared<E: DeclaredError>(body: Bytes) -> Result<E, DecodeError> {
-    let max_memory = codec::max_decoded(body.len());
-    codec::decode::<Declared, E>(&body.into(), max_memory)
 }
 
 impl<E: DeclaredError> CallError for Error<E> {
@@ -166,10 +169,11 @@ impl<E: DeclaredError> CallError for Error<E> {
         }
     }
 
-    fn from_failure(failure: Failure) -> Self {
+    fn from_failure(failure: Failure, max_body: usize) -> Self {
+        let read = |body: Bytes| codec::decode::<Declared, E>(&body.into(), codec::max_decoded(max_body));
         match failure {
             Failure::Status(status) => Self::Status(status),
-            Failure::Declared { body, message } => match read_declared::<E>(body) {
+            Failure::Declared { body, message } => match read(body) {
                 Ok(error) => Self::Declared(error),
                 Err(reason) => {
                     let what = format!("the server's declared error `{message}` can't be read: {reason}");

@@ -28,6 +28,8 @@ pub enum Malformed {
         /// Number of bytes that the receiver takes.
         max: usize,
     },
+    /// The peer announces a routing id, by which the receiver could not tell it from the next peer that does.
+    RoutingId,
 }
 
 /// Kind and id of the first record of a batch whose rest was not kept.
@@ -56,6 +58,10 @@ impl fmt::Display for Malformed {
             Self::TooLarge { bytes, max, .. } => {
                 write!(f, "a message of {bytes} bytes, and this side takes up to {max}")
             }
+            Self::RoutingId => f.write_str(
+                "a peer that announces a routing id is not heard here; do not set one (`ZMQ_ROUTING_ID`, `ZMQ_IDENTITY`), \
+                 or have the server use the engine `zmtp`",
+            ),
         }
     }
 }
@@ -68,6 +74,7 @@ impl Malformed {
             Self::Version(_) => (Code::Unimplemented, Cause::Protocol),
             Self::Record { .. } => (Code::InvalidArgument, Cause::Protocol),
             Self::TooMuchAttached | Self::TooLarge { .. } => (Code::ResourceExhausted, Cause::TooLarge),
+            Self::RoutingId => (Code::FailedPrecondition, Cause::Protocol),
         };
         Status::new(code, self.to_string()).maybe_executed().caused_by(cause)
     }

@@ -33,7 +33,9 @@ pub use raw::{RawReader, RawRecord, RecordKind};
 pub use read::Reader;
 pub use record::{CallRecord, Record, not_in_flight, unknown_kind};
 pub use record_builder::RecordBuilder;
-pub use write::{cancel, credit, end, error, going_away, ping, pong, pong_of_server, query};
+pub use write::{
+    cancel, credit, end, error, going_away, ping, pong, pong_of_server, query, response_metadata,
+};
 
 /// The first byte of every batch: the version of the protocol.
 pub const VERSION: u8 = 1;
@@ -67,6 +69,7 @@ mod kind {
     /// A receiver skips kinds from this one on that it does not know; an unknown kind below is an error.
     pub(super) const FIRST_OPTIONAL: u64 = 64;
     pub(super) const QUERY: u8 = 65;
+    pub(super) const RESPONSE_METADATA: u8 = 66;
 }
 
 /// Code of an error record that carries a declared error.

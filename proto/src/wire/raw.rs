@@ -39,6 +39,7 @@ pub enum RecordKind {
     Pong,
     GoingAway,
     Query,
+    ResponseMetadata,
     /// A kind that this version does not know. From 64 on, a receiver skips it; below, it answers as
     /// [`unknown_kind`](super::unknown_kind) says.
     Other(u64),
@@ -59,6 +60,7 @@ impl RecordKind {
             Ok(kind::PONG) => Self::Pong,
             Ok(kind::GOING_AWAY) => Self::GoingAway,
             Ok(kind::QUERY) => Self::Query,
+            Ok(kind::RESPONSE_METADATA) => Self::ResponseMetadata,
             _ => Self::Other(number),
         }
     }
@@ -155,6 +157,9 @@ impl<'a> RawReader<'a> {
             Ok(kind::ERROR) => self.failure(left)?,
             Ok(kind::CREDIT) => drop(self.reader.credit(left)?),
             Ok(kind::PONG) => drop(self.reader.optional(left, |r| r.uint(read::INSTANCE))?),
+            Ok(kind::RESPONSE_METADATA) => {
+                self.reader.optional(left, |r| r.metadata_entries(|_, _| ()))?;
+            }
             _ => {}
         }
         Ok(parts)

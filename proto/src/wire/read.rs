@@ -108,6 +108,10 @@ impl<'a> Reader<'a> {
             Ok(kind::PONG) => Record::Pong { id, instance: self.optional(rest, |r| r.uint(INSTANCE))? },
             Ok(kind::GOING_AWAY) => Record::GoingAway,
             Ok(kind::QUERY) => Record::Query { id },
+            Ok(kind::RESPONSE_METADATA) => Record::ResponseMetadata {
+                id,
+                metadata: self.optional(rest, Self::metadata)?.unwrap_or_default(),
+            },
             _ if kind >= kind::FIRST_OPTIONAL => return Ok(None),
             _ => Record::Unknown { kind, id },
         };

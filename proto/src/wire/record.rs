@@ -33,6 +33,8 @@ pub enum Record<'a> {
     Pong { id: u64, instance: Option<u64> },
     /// Asks whether the server has a call in flight.
     Query { id: u64 },
+    /// Names and values beside the answer of a call, or its stream. May be past its bounds; see [`Metadata::excess`].
+    ResponseMetadata { id: u64, metadata: Metadata },
     /// The server takes no new calls.
     GoingAway,
     /// A record of a kind that this version does not know and may not skip. The records after it stand.

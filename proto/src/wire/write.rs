@@ -50,12 +50,16 @@ pub(super) fn places(message: &mut Vec<u8>, elements: u8, attachments: &Attachme
 
 pub(super) fn metadata(out: &mut Vec<u8>, metadata: &Metadata) {
     let _ = map_header(out, metadata.len());
-    for (key, value) in metadata.iter() {
-        str(out, key);
-        match value {
-            MetadataValue::Text(text) => str(out, text),
-            MetadataValue::Bytes(bytes) => bin(out, bytes),
-        }
+    for (name, value) in metadata.iter() {
+        entry(out, name, value);
+    }
+}
+
+fn entry(out: &mut Vec<u8>, name: &str, value: &MetadataValue) {
+    str(out, name);
+    match value {
+        MetadataValue::Text(text) => str(out, text),
+        MetadataValue::Bytes(bytes) => bin(out, bytes),
     }
 }
 
@@ -141,6 +145,13 @@ pub fn pong_of_server(out: &mut Vec<u8>, id: u64, instance: u64) {
 /// Appends a query: the client asks whether the server has this call in flight.
 pub fn query(out: &mut Vec<u8>, id: u64) {
     head(out, 2, kind::QUERY, id);
+}
+
+/// Sends a name and a value beside the answer of a call.
+pub fn response_metadata(out: &mut Vec<u8>, id: u64, name: &str, value: &MetadataValue) {
+    head(out, 3, kind::RESPONSE_METADATA, id);
+    let _ = map_header(out, 1);
+    entry(out, name, value);
 }
 
 /// Appends a going-away record: the server takes no new calls.

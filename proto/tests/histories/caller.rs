@@ -87,7 +87,7 @@ impl World {
         let waker = self.rng.one_in(2).then(|| poller.asleep());
         let credit = streams_down(kind).then_some(window);
         let (metadata, waker) = (&Metadata::default(), waker.as_ref());
-        let call = NewCall { method, deadline, metadata, streams: &streams, credit, waker };
+        let call = NewCall { method, deadline, metadata, response: None, streams: &streams, credit, waker };
         let record =
             if self.rng.one_in(2) { CallRecord::Kept(&mut record) } else { CallRecord::Once(record) };
         let id = self.client.begin_call(call, record, self.now);

@@ -9,7 +9,7 @@ use crate::codec::Body;
 use crate::connection::Connection;
 use crate::session::Deadline;
 use crate::session::client::{Ticket, Wait};
-use crate::status::{CallError, Failure, Status};
+use crate::status::{Failure, Status};
 
 /// Why a call is cancelled whose caller waits no longer.
 pub(super) const GIVEN_UP: &str = "the call was given up";
@@ -79,7 +79,7 @@ pub(crate) async fn ping(connection: &Arc<Connection>, deadline: Option<Deadline
     let mut handle = CallHandle::new(connection, id);
     match poll_fn(|context| handle.poll_reply(context)).await {
         Ok(_) => Ok(()),
-        Err(failure) => Err(Status::from_failure(failure)),
+        Err(failure) => Err(Status::of(failure)),
     }
 }
 
@@ -112,7 +112,8 @@ mod tests {
         let (wait, now) = (Wait { deadline: None, for_ready: true }, clock::now());
         let (method, metadata) = ("a.B/c", &Metadata::default());
         let record = CallRecord::Once(RecordBuilder::call(method, false, &()).unwrap());
-        let call = NewCall { method, deadline: None, metadata, streams, credit: None, waker: None };
+        let call =
+            NewCall { method, deadline: None, metadata, response: None, streams, credit: None, waker: None };
         match connection.poll_ready(&mut Context::from_waker(Waker::noop()), &mut None, wait, now) {
             Poll::Ready(Ok(permit)) => CallHandle::new(connection, permit.call(call, record, now)),
             _ => panic!("there is room"),

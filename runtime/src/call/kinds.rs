@@ -17,7 +17,7 @@ use super::upload::Upload;
 use crate::codec::{Body, Form};
 use crate::connection::{Connection, OverlapPermit};
 use crate::flow::{InboundStream, OutboundStream};
-use crate::metadata::MetadataValue;
+use crate::metadata::{MetadataValue, ResponseMetadata};
 use crate::middleware::{Around, ClientRequest};
 use crate::session::client::Streams;
 use crate::status::{CallError, Failure, Status};
@@ -59,6 +59,13 @@ macro_rules! options {
                 self.$($pending).+.metadata(name, value);
                 self
             }
+
+            /// Keeps what the server sends beside its answer or its stream in `response`, where it can be read while the call
+            /// runs, and after it, whether that has ended well or not. Without this, it is skipped. A one-way call has none.
+            pub fn response_metadata(mut self, response: &ResponseMetadata) -> Self {
+                self.$($pending).+.response_metadata(response);
+                self
+            }
         }
 
         impl $(<$($parameter),*>)? fmt::Debug for $call $(<$($parameter),*>)? {
@@ -76,12 +83,22 @@ macro_rules! options {
             "Removes any deadline: the method's, the channel's, and one inherited from a handler."
         );
     };
+    (streams: $call:ident $(<$($parameter:ident),*>)?, $($pending:ident).+) => {
+        options!(
+            $call $(<$($parameter),*>)?, $($pending).+,
+            "Sets how long the call may take, from its first poll on and with the wait for a connection, up to the end of its \
+             streams. By default, the method's `@deadline` applies, or else there is none: the channel's is for calls without \
+             streams. A call made in a handler never outlives the handler's own deadline. Past it, the call fails with \
+             `deadline_exceeded`, and the server drops the handler.",
+            "Removes any deadline: the method's, and one inherited from a handler."
+        );
+    };
 }
 
 options!(UnaryCall<R, E>, attempts.call);
-options!(ServerStreamCall<R, E>, call);
-options!(ClientStreamCall<S, T, R, E>, upload.call);
-options!(BidirectionalCall<T, R, E>, call);
+options!(streams: ServerStreamCall<R, E>, call);
+options!(streams: ClientStreamCall<S, T, R, E>, upload.call);
+options!(streams: BidirectionalCall<T, R, E>, call);
 options!(
     OneWayCall,
     sending.call,
@@ -155,7 +172,7 @@ struct Opening<'a> {
 
 impl LayeredCall for Opening<'_> {
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
-        self.call.begin_again(request.metadata)
+        self.call.begin_again(request)
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>> {
@@ -197,7 +214,10 @@ fn poll_open<E: CallError>(
     let reply = ready!(reply);
     *layer = Layer::None;
     call.give_up();
-    Poll::Ready(Err(reply.map_or_else(E::from_failure, |_| Status::internal("the call was not made").into())))
+    Poll::Ready(Err(match reply {
+        Err(failure) => E::from_failure(failure, call.max_body()),
+        Ok(_) => Status::internal("the call was not made").into(),
+    }))
 }
 
 impl<R, E: CallError> ServerStreamCall<R, E> {
@@ -329,7 +349,7 @@ impl Future for OneWayCall {
             None => ready!(this.sending.poll_sent(context)),
             Some(around) => {
                 let reply = ready!(poll_around(around, &mut this.sending, context));
-                reply.map(drop).map_err(Status::from_failure)
+                reply.map(drop).map_err(Status::of)
             }
         };
         this.layer = Layer::None;
@@ -363,7 +383,7 @@ impl OneWaySending {
         };
         let answer = ready!(ping.poll_reply(context));
         let method = self.call.method().name();
-        Poll::Ready(answer.map(drop).map_err(|failure| not_proved(method, &Status::from_failure(failure))))
+        Poll::Ready(answer.map(drop).map_err(|failure| not_proved(method, &Status::of(failure))))
     }
 }
 
@@ -383,7 +403,7 @@ fn not_proved(method: &str, why: &Status) -> Status {
 impl LayeredCall for OneWaySending {
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
         self.cancel();
-        self.call.begin_again(request.metadata)
+        self.call.begin_again(request)
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>> {

@@ -94,7 +94,8 @@ impl PendingCall {
         };
         let (method, metadata, trace) = (self.method(), self.take_metadata(), self.take_trace());
         let until = deadline.map(|deadline| tokio::time::Instant::from_std(deadline.at));
-        let request = ClientRequest { method, metadata, deadline: until, traffic, trace };
+        let response = self.response();
+        let request = ClientRequest { method, metadata, response, deadline: until, traffic, trace };
         Some(stack.around(request, deadline, self.runtime()))
     }
 }

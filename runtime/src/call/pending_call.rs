@@ -11,9 +11,9 @@ use super::request::{Request, TimeLimit};
 use crate::clock::{self, Timer};
 use crate::codec::Encode;
 use crate::connection::{Connection, Endpoints, OverlapPermit, Retry, SendPermit};
-use crate::metadata::{Metadata, MetadataValue};
+use crate::metadata::{Metadata, MetadataValue, ResponseMetadata};
 use crate::method::{Method, MethodKind};
-use crate::middleware::{ClientStack, Inherited};
+use crate::middleware::{ClientRequest, ClientStack, Inherited};
 use crate::session::Deadline;
 use crate::session::client::{CallRecord, NewCall, Streams, Ticket, Wait};
 use crate::status::{Cause, Status};
@@ -146,6 +146,10 @@ impl PendingCall {
         self.request.insert_metadata(name, value);
     }
 
+    pub(super) fn response_metadata(&mut self, response: &ResponseMetadata) {
+        self.request.set_response(Some(response.clone()));
+    }
+
     /// Keeps what it takes to send the call again, if the channel ever does that.
     pub(super) fn keep_for_retry(&mut self) {
         self.keeps.retry = self.endpoints.config.retry.is_on();
@@ -226,6 +230,10 @@ impl PendingCall {
         self.request.take_metadata()
     }
 
+    pub(super) fn response(&self) -> Option<ResponseMetadata> {
+        self.request.response().cloned()
+    }
+
     pub(super) fn take_trace(&mut self) -> Inherited {
         std::mem::take(&mut self.trace)
     }
@@ -242,8 +250,9 @@ impl PendingCall {
     ///
     /// # Errors
     /// The call was sent, and its items are gone.
-    pub(super) fn begin_again(&mut self, metadata: Metadata) -> Result<(), Status> {
-        self.request.set_metadata(metadata);
+    pub(super) fn begin_again(&mut self, request: ClientRequest) -> Result<(), Status> {
+        self.request.set_metadata(request.metadata);
+        self.request.set_response(request.response);
         self.forget();
         if self.record.is_some() {
             return Ok(());
@@ -387,7 +396,8 @@ fn send(
     let (method, metadata) = (request.method().name(), request.metadata());
     match what {
         Sending::Call { streams, credit, waker } => {
-            let call = NewCall { method, deadline, metadata, streams, credit, waker: Some(waker) };
+            let (response, waker) = (request.begin_response(), Some(waker));
+            let call = NewCall { method, deadline, metadata, response, streams, credit, waker };
             permit.call(call, record, now)
         }
         Sending::OneWay => {

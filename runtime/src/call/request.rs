@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use crate::connection::Config;
 use crate::context::inherited_deadline;
-use crate::metadata::{Metadata, MetadataValue};
+use crate::metadata::{Metadata, MetadataValue, ResponseMetadata};
 use crate::method::{Method, MethodKind};
 use crate::session::Deadline;
 use crate::status::{Cause, Status};
@@ -18,6 +18,8 @@ pub(super) struct Request {
     /// Whether to wait while no server is connected; the channel's setting if the caller has not said.
     wait_for_ready: Option<bool>,
     metadata: Metadata,
+    /// Where what the server sends beside its answer is kept, if the caller or a middleware has asked for it.
+    response: Option<ResponseMetadata>,
     /// The deadline of the handler that made the call, which holds wherever the call is awaited.
     inherited: Option<Instant>,
 }
@@ -40,6 +42,7 @@ impl Request {
             time: TimeLimit::Default,
             wait_for_ready: None,
             metadata: Metadata::default(),
+            response: None,
             inherited: inherited(),
         }
     }
@@ -50,6 +53,15 @@ impl Request {
 
     pub(super) fn metadata(&self) -> &Metadata {
         &self.metadata
+    }
+
+    pub(super) fn response(&self) -> Option<&ResponseMetadata> {
+        self.response.as_ref()
+    }
+
+    /// The same, for an attempt that begins, which has none of the one before.
+    pub(super) fn begin_response(&self) -> Option<&ResponseMetadata> {
+        self.response.as_ref().inspect(|response| response.clear())
     }
 
     /// Returns whether to wait while no server is connected.
@@ -89,7 +101,7 @@ impl Request {
                 format!("the parameters have {parameter_bytes} bytes, and this client sends up to {max}");
             return Err(too_large(what));
         }
-        self.metadata.excess().map_or(Ok(()), |what| Err(too_large(what)))
+        self.metadata.excess("the call").map_or(Ok(()), |what| Err(too_large(what)))
     }
 }
 
@@ -110,6 +122,11 @@ impl Request {
 
     pub(super) fn insert_metadata(&mut self, name: impl Into<String>, value: impl Into<MetadataValue>) {
         self.metadata.insert(name, value);
+    }
+
+    /// Sets where what the server sends beside its answer is kept.
+    pub(super) fn set_response(&mut self, response: Option<ResponseMetadata>) {
+        self.response = response;
     }
 }
 

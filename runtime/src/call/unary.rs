@@ -44,7 +44,7 @@ impl<R, E: CallError> Answer<R, E> {
 
     /// Returns what the caller gets, who takes messages of up to `max_body` bytes.
     pub(super) fn read(&self, reply: Result<Body, Failure>, max_body: usize) -> Result<R, E> {
-        let body = reply.map_err(E::from_failure)?;
+        let body = reply.map_err(|failure| E::from_failure(failure, max_body))?;
         (self.decode)(&body, codec::max_decoded(max_body))
             .map_err(|error| unreadable("the server's answer", &error).into())
     }
@@ -234,7 +234,7 @@ impl Drop for Attempts {
 impl LayeredCall for Attempts {
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
         self.reset();
-        self.call.begin_again(request.metadata)
+        self.call.begin_again(request)
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>> {

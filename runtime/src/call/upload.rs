@@ -128,7 +128,7 @@ impl Sending {
 impl<S: Stream<Item = T>, T> LayeredCall for Upload<S, T> {
     fn begin(&mut self, request: ClientRequest) -> Result<(), Status> {
         self.sending = None;
-        self.call.begin_again(request.metadata)
+        self.call.begin_again(request)
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<Result<Option<Body>, Failure>> {

@@ -7,11 +7,14 @@ use tokio::runtime::Handle;
 
 use super::Channel;
 use super::connect::{self, keep_names_up};
+use super::local;
 use super::resolve::{Resolve, Resolver, named};
 use crate::clock::{LEAST, bounded};
 use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Retry};
 use crate::curve::CurveClient;
+use crate::dispatch::Service;
 use crate::engine::Engine;
+use crate::identity::Identity;
 use crate::middleware::ClientMiddleware;
 use crate::status::Status;
 
@@ -48,6 +51,14 @@ impl ChannelBuilder {
     /// A server without that key, or one that does not encrypt, is not connected to; there is no way to talk to it in the clear.
     pub fn curve(mut self, curve: CurveClient) -> Self {
         self.config.curve = Some(curve);
+        self
+    }
+
+    /// Says who calls, to servers in this process, which take the program's word: over [`local`](Self::local), to a
+    /// [`TestServer`](crate::testing::TestServer), and over `inproc` on [`Engine::Zmtp`]. So the roles of a schema can be tried without
+    /// keys. An endpoint that leaves the process makes [`connect`](Self::connect) fail: nothing would prove the identity there.
+    pub fn identity(mut self, identity: Identity) -> Self {
+        self.config.identity = Some(identity);
         self
     }
 
@@ -147,10 +158,21 @@ impl ChannelBuilder {
         self
     }
 
+    /// Returns a channel to a service in this process, as [`Channel::local`] does, with these settings. Endpoints are left out of
+    /// account. Must be called within a tokio runtime.
+    #[must_use]
+    pub fn local(self, service: impl Service) -> Channel {
+        let config = Config { runtime: Handle::try_current().ok(), ..self.config };
+        let counters = Arc::<ChannelCounters>::default();
+        let connection = local::connect(Arc::new(service), &config, &counters);
+        Channel::of(Endpoints::new(vec![connection], config, counters))
+    }
+
     /// Connects, and waits until one of the servers has answered.
     ///
     /// # Errors
-    /// - `invalid_argument`: an endpoint is invalid, or there is none; or there are keys, and an engine that does not encrypt.
+    /// - `invalid_argument`: an endpoint is invalid, or there is none; there are keys, and an engine that does not encrypt; or there is an
+    ///   [identity](Self::identity) that an endpoint can't carry.
     /// - `unavailable`: no server has answered within the connect timeout. The message says of each endpoint what is there: nothing,
     ///   something that speaks no ZeroMQ, or something that speaks it and is no server of zsvc.
     ///
@@ -180,7 +202,7 @@ impl ChannelBuilder {
         let counters = Arc::<ChannelCounters>::default();
         let mut given = Given(Vec::with_capacity(self.endpoints.len()));
         for endpoint in self.endpoints {
-            given.0.push(if named(&endpoint).is_some() {
+            given.0.push(if self.config.identity.is_none() && named(&endpoint).is_some() {
                 connect::lobby(endpoint, &self.config, &counters)
             } else {
                 connect::to(endpoint, &self.config, &counters)?

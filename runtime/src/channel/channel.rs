@@ -10,7 +10,6 @@ use futures_core::Stream;
 use tokio::sync::watch;
 
 use super::builder::ChannelBuilder;
-use super::local;
 use super::resolve::Resolver;
 use crate::call::{
     self, BidirectionalCall, ClientStreamCall, OneWayCall, PendingCall, ServerStreamCall, UnaryCall,
@@ -57,9 +56,7 @@ impl Channel {
     /// credit and cancellation. For tests. Must be called within a tokio runtime.
     #[must_use]
     pub fn local(service: impl Service) -> Self {
-        let (config, counters) = (Config::default(), Arc::<ChannelCounters>::default());
-        let connection = local::connect(Arc::new(service), &config, &counters);
-        Self { endpoints: Endpoints::new(vec![connection], config, counters) }
+        Self::builder().local(service)
     }
 
     /// Waits, for up to `within`, until the servers have read everything sent so far; then closes the channel and all its clones.
@@ -105,7 +102,7 @@ impl Channel {
     async fn all_answers(&self, timeout: Duration) -> Result<(), Status> {
         let deadline = Deadline::within(clock::now(), timeout);
         let all = self.endpoints.all();
-        let used = all.iter().filter(|connection| connection.was_used());
+        let used = all.iter().filter(|connection| connection.was_used() && !connection.has_retired());
         let mut pings: Vec<_> = used.map(|connection| Box::pin(call::ping(connection, deadline))).collect();
         let mut all = Ok(());
         std::future::poll_fn(|context| {

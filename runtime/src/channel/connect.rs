@@ -9,6 +9,7 @@ use crate::curve::NOT_ON_LIBZMQ;
 use crate::driver::ClientDriver;
 use crate::engine::Engine;
 use crate::status::Status;
+use crate::transport::address::Address;
 #[cfg(all(feature = "libzmq", unix))]
 use crate::transport::libzmq::Dealer;
 use crate::transport::memory::{self, MemoryClient};
@@ -17,6 +18,10 @@ use crate::transport::{ClientTransport, LinkConfig};
 
 /// After this many tenths of a heartbeat's interval without an answer a connection is dead.
 const HEARTBEATS_LOST_TENTHS: u32 = 33;
+
+/// Why an endpoint can't carry the identity that a program gives.
+const NO_IDENTITY: &str = "the identity that a program gives to a channel holds within its process, for `Channel::builder().local(…)`, a \
+                           `TestServer`, and `inproc` on the engine `zmtp`; remove it, or use one of these";
 
 /// Makes a connection to an endpoint: by a socket, or to a server that a test has within this process. Must be called within a
 /// tokio runtime.
@@ -27,7 +32,10 @@ pub(super) fn to(
 ) -> Result<Arc<Connection>, Status> {
     match memory::find(&endpoint) {
         None => by_socket(endpoint, config, counters),
-        Some(Ok(network)) => Ok(by_link(network.connect(), endpoint, config, counters, Link::Monitored)),
+        Some(Ok(network)) => {
+            let client = network.connect(config.identity.clone());
+            Ok(by_link(client, endpoint, config, counters, Link::Monitored))
+        }
         Some(Err(why)) => Err(refused(&endpoint, why)),
     }
 }
@@ -41,10 +49,14 @@ pub(super) fn by_socket(
     let silence = config.heartbeat.saturating_mul(HEARTBEATS_LOST_TENTHS) / 10;
     let link = LinkConfig { max_body: config.message_size, heartbeat: config.heartbeat, silence };
     let refused = |error: &dyn fmt::Display| refused(&endpoint, error);
-    Ok(match Engine::of_channel(config.engine).map_err(|error| refused(&error))? {
+    let engine = Engine::of_channel(config.engine).map_err(|error| refused(&error))?;
+    if config.identity.is_some() && !carries_identity(engine, &endpoint) {
+        return Err(refused(&NO_IDENTITY));
+    }
+    Ok(match engine {
         Engine::Libzmq if config.curve.is_some() => return Err(refused(&NOT_ON_LIBZMQ)),
         Engine::Zmtp => {
-            let client = ZmtpClient::connect(&endpoint, link, config.curve.clone())
+            let client = ZmtpClient::connect(&endpoint, link, config.curve.clone(), config.identity.clone())
                 .map_err(|error| refused(&error))?;
             drive(client, endpoint, config, counters, Link::Monitored)
         }
@@ -57,6 +69,12 @@ pub(super) fn by_socket(
         #[cfg(not(all(feature = "libzmq", unix)))]
         Engine::Libzmq => return Err(refused(&crate::engine::NO_LIBZMQ)),
     })
+}
+
+/// Reports whether a server behind an endpoint takes a channel's word for who it is. What is no endpoint is refused elsewhere.
+fn carries_identity(engine: Engine, endpoint: &str) -> bool {
+    engine == Engine::Zmtp
+        && !matches!(Address::to_connect(endpoint), Ok(Address::Tcp { .. } | Address::Ipc(_)))
 }
 
 /// Makes a connection by a link within the process. Must be called within a tokio runtime.

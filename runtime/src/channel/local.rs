@@ -17,7 +17,7 @@ pub(super) fn connect(
 ) -> Arc<Connection> {
     let network = SimNetwork::new();
     let served = server::serve_within(&network, vec![service]);
-    let client = network.connect_alone();
+    let client = network.connect_alone(config.identity.clone());
     let connection = connect::by_link(client, "local".to_owned(), config, counters, Link::Local);
     if let Err(duplicate) = served {
         // One service can't have two methods of one name, unless its generated code was edited.
@@ -51,7 +51,7 @@ mod tests {
         let (config, counters) = (Config::default(), Arc::<ChannelCounters>::default());
         let network = SimNetwork::new();
         let server = network.listen(Box::new(|_| false));
-        let client = network.connect_alone();
+        let client = network.connect_alone(None);
         let connection = connect::by_link(client, "local".to_owned(), &config, &counters, Link::Local);
         let channel = Channel::of(Endpoints::new(vec![connection], config, counters));
         let ask = || channel.unary::<Plain, u64, Status>(&METHODS[0], &()).no_deadline();

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 use super::retry::Retry;
 use crate::curve::CurveClient;
 use crate::engine::Engine;
+use crate::identity::Identity;
 use crate::middleware::ClientStack;
 
 /// The settings of a channel.
@@ -17,6 +18,8 @@ pub(crate) struct Config {
     pub(crate) engine: Option<Engine>,
     /// The keys by which connections are encrypted, if they are.
     pub(crate) curve: Option<CurveClient>,
+    /// Who the channel's servers in this process are told that it is.
+    pub(crate) identity: Option<Identity>,
     /// The runtime in which the channel was connected; `None` for channels of tests, whose calls are awaited in theirs.
     pub(crate) runtime: Option<Handle>,
     /// The largest body of a call, a reply or an item, in bytes.
@@ -48,6 +51,7 @@ impl Default for Config {
         Self {
             engine: None,
             curve: None,
+            identity: None,
             runtime: None,
             message_size: crate::DEFAULT_MESSAGE_SIZE,
             calls: 16_384,

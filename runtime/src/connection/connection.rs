@@ -13,7 +13,7 @@ use crate::flow::wake;
 use crate::flush::{CallerSender, DriverNotify, FlushPolicy};
 use crate::fork::{Process, forked};
 use crate::session::Deadline;
-use crate::session::client::{self, LivenessConfig, Session, Ticket};
+use crate::session::client::{self, LivenessConfig, Phase, Session, Ticket};
 use crate::status::{Cause, Failure, Status};
 use crate::wire::{Batch, Malformed, Message};
 
@@ -52,6 +52,8 @@ pub(super) struct State {
     pub(super) must_renew: bool,
     /// Whether the metrics count the connection as up. The recorder, which is user code, is told once the lock is released.
     pub(super) is_counted: bool,
+    /// Whether it has ended by itself, since its address was no longer the channel's.
+    pub(super) has_retired: bool,
     /// What callers may send by, while the connection is up.
     pub(super) caller_sender: Option<Arc<dyn CallerSender>>,
     /// When the driver, if it sleeps, looks at what is out of time.
@@ -61,7 +63,15 @@ pub(super) struct State {
 impl State {
     fn new(session: Session, is_counted: bool) -> Self {
         let flush = FlushPolicy::new(clock::now());
-        Self { flush, session, must_renew: false, is_counted, caller_sender: None, driver_looks_at: None }
+        Self {
+            flush,
+            session,
+            must_renew: false,
+            is_counted,
+            has_retired: false,
+            caller_sender: None,
+            driver_looks_at: None,
+        }
     }
 }
 
@@ -356,6 +366,20 @@ impl Connection {
         } else {
             DriverAction::Wait
         }
+    }
+
+    /// Closes the connection if nothing is left for its driver to do. Returns whether that is so: a ping may have been queued since
+    /// [`DriverAction::End`].
+    pub(crate) fn end(&self, wakers: &mut Vec<Waker>) -> bool {
+        let now = clock::now();
+        let mut state = self.lock();
+        let is_done = state.session.is_done();
+        if is_done {
+            state.has_retired |= state.session.phase() == Phase::Retiring;
+            state.session.close(None, now);
+        }
+        self.release_to(state, wakers);
+        is_done
     }
 }
 

@@ -24,6 +24,11 @@ impl Connection {
         self.lock().session.phase() == Phase::Closed
     }
 
+    /// Reports whether it has ended by itself, since its address was no longer the channel's. Its calls have ended before.
+    pub(crate) fn has_retired(&self) -> bool {
+        self.lock().has_retired
+    }
+
     /// Reports whether one-way calls may have been lost with a connection.
     pub(crate) fn has_lost_one_way(&self) -> bool {
         self.lock().session.has_lost_one_way()

@@ -50,4 +50,9 @@ impl Outgoing for Connection {
     fn max_body(&self) -> usize {
         self.config.message_size
     }
+
+    #[cfg(feature = "tracing")]
+    fn runtime(&self) -> Option<&tokio::runtime::Handle> {
+        self.config.runtime.as_ref()
+    }
 }

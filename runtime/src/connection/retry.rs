@@ -1,11 +1,10 @@
 //! [`Retry`]: when a failed call is made again. Which failures may pass, how long to wait, and how many calls may be made again
-//! at all. The loop that does it is in `call/attempts.rs`.
+//! at all. The loop that does it is in `call/unary.rs`.
 
-use std::collections::hash_map::RandomState;
-use std::hash::{BuildHasher, Hasher};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use crate::fork::random;
 use crate::status::{Cause, Code, Failure, Outcome, Status};
 
 /// When calls that are answered once are made again after they have failed. See
@@ -19,6 +18,9 @@ use crate::status::{Cause, Code, Failure, Outcome, Status};
 /// Retries stay inside the call's deadline, with random pauses that grow. A server's [`Status::retry_after`] is waited for, up to
 /// a minute, or up to the longest pause if that is longer. If the pause would take longer than the call has time, the call fails
 /// at once. A call that never reached a server, or that a server that is going away has turned away, goes on at once.
+///
+/// A call with 256 KiB or more of parameters is not made again once its connection was lost twice while it may have been running,
+/// however many attempts are left: its size may be what costs each connection, with all calls on it. Its failure says so.
 ///
 /// All calls of a channel share a budget, so that an outage is not made worse by calls that are made several times: past it,
 /// calls fail as they are.
@@ -95,10 +97,9 @@ impl Retry {
 /// would wait for as long as any server says.
 const MAX_HINT: Duration = Duration::from_secs(60);
 
-/// Returns a random number from 0 up to 1. The keys of hash maps are random enough for pauses.
+/// Returns a random number from 0 up to 1.
 fn share() -> f64 {
-    let random = RandomState::new().build_hasher().finish();
-    f64::from(u32::try_from(random >> 32).unwrap_or(0)) / 2_f64.powi(32)
+    f64::from(u32::try_from(random() >> 32).unwrap_or(0)) / 2_f64.powi(32)
 }
 
 /// What is to be done about a call that has failed.
@@ -216,7 +217,9 @@ mod tests {
     #[test]
     fn what_the_runtime_fails_is_tried_again_only_where_that_may_help() {
         use Code::{Aborted, Cancelled, DeadlineExceeded, FailedPrecondition, Internal, InvalidArgument};
-        use Code::{ResourceExhausted, Unavailable, Unimplemented, Unknown};
+        use Code::{
+            PermissionDenied, ResourceExhausted, Unauthenticated, Unavailable, Unimplemented, Unknown,
+        };
         use Outcome::{Executed, MaybeExecuted, NotSent};
         use Verdict::{AtOnce, Final, Later};
         let table = [
@@ -248,6 +251,8 @@ mod tests {
             // Methods, and the protocol.
             (Unimplemented, NotSent, Some(Cause::NoSuchMethod), Final, Final),
             (InvalidArgument, NotSent, Some(Cause::NoSuchMethod), Final, Final),
+            (Unauthenticated, NotSent, Some(Cause::Forbidden), Final, Final),
+            (PermissionDenied, NotSent, Some(Cause::Forbidden), Final, Final),
             (InvalidArgument, NotSent, Some(Cause::Protocol), Final, Final),
             (InvalidArgument, MaybeExecuted, Some(Cause::Protocol), Final, Final),
             (ResourceExhausted, MaybeExecuted, Some(Cause::Protocol), Final, Final),

@@ -87,8 +87,10 @@ impl Connection {
     /// A driver that sleeps has sent all that it took. One that is woken meanwhile waits for the lock before it takes more, and
     /// by then its transport has the message.
     fn send_by_caller(&self, state: MutexGuard<'_, State>, wakers: &mut Vec<Waker>) -> bool {
-        let sender = state.caller_sender.clone().filter(|_| self.notify.is_asleep());
-        let Some(sender) = sender else { return false };
+        if !self.notify.is_asleep() {
+            return false;
+        }
+        let Some(sender) = state.caller_sender.clone() else { return false };
         let (mut state, mut is_all, mut bytes) = (Some(state), false, 0);
         let sent = sender.send_if_idle(&mut || {
             let mut state = state.take()?;

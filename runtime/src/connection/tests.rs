@@ -42,7 +42,15 @@ fn send(
     let (wait, now) = (Wait { deadline: None, for_ready: true }, clock::now());
     let (method, metadata) = ("a.B/c", &Metadata::default());
     let record = CallRecord::Once(RecordBuilder::call(method, false, &()).unwrap());
-    let call = NewCall { method, deadline: None, metadata, streams, credit: None, waker: Some(waker) };
+    let call = NewCall {
+        method,
+        deadline: None,
+        metadata,
+        response: None,
+        streams,
+        credit: None,
+        waker: Some(waker),
+    };
     match connection.poll_ready(&mut Context::from_waker(waker), ticket, wait, now) {
         Poll::Ready(Ok(permit)) => Some(permit.call(call, record, now)),
         Poll::Ready(Err(status)) => panic!("{status}"),

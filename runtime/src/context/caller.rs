@@ -1,12 +1,14 @@
 //! [`Caller`]: what a [`Context`](super::Context) knows of the connection that its call came over.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{PeerId, Signal};
 use crate::curve::PublicKey;
+use crate::metadata::MetadataValue;
 use crate::session::server::CallKey;
 
 /// What is known of a connection before anything is said over it.
@@ -24,6 +26,11 @@ pub(crate) trait Caller: Send + Sync {
     fn id(&self) -> &PeerId;
     /// Returns what is known of the connection.
     fn origin(&self) -> &Origin;
+    /// Sends a name and a value beside the answer of a call.
+    ///
+    /// # Errors
+    /// It is more than there may be. The text says what.
+    fn send_metadata(self: Arc<Self>, key: CallKey, name: &str, value: &MetadataValue) -> Result<(), String>;
     /// Announces the end of the call to `signal` if it is ended from outside its handler. Returns `false` if the call is over.
     fn watch(&self, key: CallKey, signal: &Signal, deadline: Option<Instant>) -> bool;
     /// Reports whether the client can't be reached any more.

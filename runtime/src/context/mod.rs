@@ -20,9 +20,11 @@ use std::time::Duration;
 use tokio::time::Instant;
 
 use crate::curve::PublicKey;
-use crate::metadata::Metadata;
+use crate::identity::Identity;
+use crate::metadata::{Metadata, MetadataValue};
 use crate::method::Method;
 use crate::session::server::CallKey;
+use crate::status::{Cause, Status};
 
 /// What a handler knows of its call besides the parameters.
 pub struct Context {
@@ -30,6 +32,8 @@ pub struct Context {
     deadline: Option<Instant>,
     metadata: Metadata,
     caller: Arc<dyn Caller>,
+    /// Who the caller is, if that is known.
+    identity: Option<Identity>,
     /// Key of the call; `None` for a one-way call.
     key: Option<CallKey>,
     /// Signal of the call's end; created when it is first asked for.
@@ -45,7 +49,14 @@ impl Context {
         caller: Arc<dyn Caller>,
         key: Option<CallKey>,
     ) -> Self {
-        Self { method, deadline, metadata, caller, key, cancelled: OnceLock::new() }
+        Self { method, deadline, metadata, caller, identity: None, key, cancelled: OnceLock::new() }
+    }
+
+    /// Says who the caller is.
+    #[inline]
+    pub(crate) fn with_identity(mut self, identity: Option<Identity>) -> Self {
+        self.identity = identity;
+        self
     }
 
     /// Returns the method that was called.
@@ -74,7 +85,15 @@ impl Context {
         &self.metadata
     }
 
-    /// Returns the caller's identity: the same for every call over one connection.
+    /// Returns who the caller is: its name, its roles, and what they rest on. `None` if the server does not know, which it does
+    /// only where a program [says so](crate::ChannelBuilder::identity). A method with `@roles` is called by clients with one of
+    /// them, so there it is known, unless the server is [`insecure`](crate::ServerBuilder::insecure).
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// Returns what tells the caller's connection from others: the same for every call over one connection.
     #[must_use]
     pub fn peer(&self) -> &PeerId {
         self.caller.id()
@@ -97,6 +116,21 @@ impl Context {
     #[must_use]
     pub fn peer_key(&self) -> Option<PublicKey> {
         self.caller.origin().key
+    }
+
+    /// Sends a name and a value beside the answer, or the stream, for callers that
+    /// [ask for them](crate::UnaryCall::response_metadata). They leave at once, so they arrive before an item that is sent later, and
+    /// also if the call fails. The last value of a name counts. What is sent once the call is over is dropped.
+    ///
+    /// # Errors
+    /// `resource_exhausted`: more than [`Metadata::MAX_ENTRIES`] or [`Metadata::MAX_BYTES`] were sent, earlier values of a name
+    /// included. `failed_precondition`: a one-way call has no answer.
+    pub fn send_metadata(
+        &self,
+        name: impl AsRef<str>,
+        value: impl Into<MetadataValue>,
+    ) -> Result<(), Status> {
+        send_metadata(Arc::clone(&self.caller), self.key, name.as_ref(), &value.into())
     }
 
     /// Returns a signal that the call is over, with the reason, for tasks that the handler has spawned and for computations that
@@ -136,6 +170,21 @@ impl Context {
     }
 }
 
+/// Sends a name and a value beside the answer of a call.
+pub(crate) fn send_metadata(
+    caller: Arc<dyn Caller>,
+    key: Option<CallKey>,
+    name: &str,
+    value: &MetadataValue,
+) -> Result<(), Status> {
+    let Some(key) = key else {
+        let what = format!("a one-way call has no answer, beside which `{name}` could be sent");
+        return Err(Status::failed_precondition(what));
+    };
+    let sent = caller.send_metadata(key, name, value);
+    sent.map_err(|what| Status::resource_exhausted(what).caused_by(Cause::TooLarge))
+}
+
 impl Drop for Context {
     fn drop(&mut self) {
         if let Some(signal) = self.cancelled.get() {
@@ -154,6 +203,7 @@ impl fmt::Debug for Context {
             .field("deadline", &self.deadline)
             .field("metadata", &self.metadata)
             .field("peer", self.peer())
+            .field("identity", &self.identity)
             .finish_non_exhaustive()
     }
 }

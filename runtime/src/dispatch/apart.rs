@@ -6,8 +6,8 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Wake, Waker};
 use std::thread::{self, Thread};
 
-use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::oneshot::error::TryRecvError;
+use tokio::sync::oneshot::{self, Receiver};
 use tokio::time::Instant;
 
 use super::dispatcher::HandlerLayer;
@@ -25,7 +25,6 @@ pub(super) struct Apart {
     pub(super) layer: Option<Arc<dyn HandlerLayer>>,
     /// Index of the method among those of the service.
     pub(super) method: usize,
-    pub(super) promptness: Arc<Promptness>,
     pub(super) answer: PendingAnswer,
 }
 
@@ -34,22 +33,43 @@ type Begun = Result<(Work, Poll<Answer>), Status>;
 
 impl Apart {
     /// Reads the parameters of a call, and runs its handler until it completes or its deadline passes: up to where it first waits on
-    /// one of tokio's threads for code that blocks, so that no worker is held up, and then in this task.
-    pub(super) async fn run_first_poll_apart(self, call: Incoming) {
-        let Self { service, layer, method, promptness, mut answer } = self;
+    /// one of tokio's threads for code that blocks, so that no worker is held up, and then in this task. `promptness` is told how long
+    /// that took.
+    ///
+    /// If this is dropped before there is a thread, the handler is not begun.
+    pub(super) async fn run_first_poll_apart(self, call: Incoming, promptness: Option<Arc<Promptness>>) {
+        let Self { service, layer, method, mut answer } = self;
         let deadline = call.deadline();
-        let begin = move || {
+        let begin = move |_| {
             let since = Instant::now();
             let begun = Self::begin(service, layer, method, call);
-            promptness.took(since.elapsed());
+            if let Some(promptness) = promptness {
+                promptness.took(since.elapsed());
+            }
             begun
         };
-        match tokio::task::spawn_blocking(|| on_a_thread_of_its_own(begin)).await {
-            Ok(Err(why)) => answer.turn_away(why),
-            Ok(Ok((_, Poll::Ready(done)))) => answer.set(done),
-            Ok(Ok((work, Poll::Pending))) => run(Handler::new(work, deadline, answer)).await,
-            // Its panics are caught: the runtime shuts down, and the answer says that the call was dropped.
-            Err(_) => {}
+        match on_blocking_thread(begin).await {
+            Some(Err(why)) => answer.turn_away(why),
+            Some(Ok((_, Poll::Ready(done)))) => answer.set(done),
+            Some(Ok((work, Poll::Pending))) => run(Handler::new(work, deadline, answer)).await,
+            // The runtime shuts down, and the answer says that the call was dropped.
+            None => {}
+        }
+    }
+
+    /// Reads the parameters of a call, and runs its handler, all of it on one of tokio's threads for code that blocks.
+    ///
+    /// If this is dropped, the handler is not begun, or is dropped where it next waits.
+    pub(super) async fn run_apart(self, call: Incoming) {
+        on_blocking_thread(|dropped| block_on(unless_dropped(self.run(call), dropped))).await;
+    }
+
+    async fn run(mut self, call: Incoming) {
+        let deadline = call.deadline();
+        match Self::begin(self.service, self.layer, self.method, call) {
+            Err(why) => self.answer.turn_away(why),
+            Ok((_, Poll::Ready(done))) => self.answer.set(done),
+            Ok((work, Poll::Pending)) => run(Handler::new(work, deadline, self.answer)).await,
         }
     }
 
@@ -72,21 +92,6 @@ impl Apart {
         let polled = poll_once(&mut work, deadline);
         Ok((work, polled))
     }
-
-    /// Reads the parameters of a call, and runs its handler, all of it on one of tokio's threads for code that blocks. If this is
-    /// dropped, the handler is not begun, or is dropped where it next waits.
-    pub(super) async fn run_apart(self, call: Incoming) {
-        on_blocking_thread(self.run(call)).await;
-    }
-
-    async fn run(mut self, call: Incoming) {
-        let deadline = call.deadline();
-        match Self::begin(self.service, self.layer, self.method, call) {
-            Err(why) => self.answer.turn_away(why),
-            Ok((_, Poll::Ready(done))) => self.answer.set(done),
-            Ok((work, Poll::Pending)) => run(Handler::new(work, deadline, self.answer)).await,
-        }
-    }
 }
 
 /// Returns the status of a call whose time was up before its handler began.
@@ -95,20 +100,23 @@ pub(super) fn late() -> Status {
     why.caused_by(Cause::Deadline).not_sent()
 }
 
-/// Runs a handler on one of tokio's threads for code that blocks. Must be called within a tokio runtime.
-async fn on_blocking_thread(handler: impl Future<Output = ()> + Send + 'static) {
-    let (kept, dropped) = oneshot::channel::<()>();
-    let runtime = Handle::current();
+/// Runs code on one of tokio's threads for code that blocks. If this is dropped before there is a thread, the code does not run;
+/// after that, the receiver is closed. Returns `None` if the runtime shuts down. Must be called within a tokio runtime.
+async fn on_blocking_thread<T: Send + 'static>(
+    run: impl FnOnce(Receiver<()>) -> T + Send + 'static,
+) -> Option<T> {
+    let (kept, mut dropped) = oneshot::channel();
     let thread = tokio::task::spawn_blocking(move || {
-        let _entered = runtime.enter();
-        on_a_thread_of_its_own(|| block_on(unless_dropped(handler, dropped)));
+        let is_dropped = dropped.try_recv() == Err(TryRecvError::Closed);
+        (!is_dropped).then(|| on_a_thread_of_its_own(|| run(dropped)))
     });
     // Its panics are caught where it is polled.
-    let _ = thread.await;
+    let done = thread.await.ok().flatten();
     drop(kept);
+    done
 }
 
-async fn unless_dropped(handler: impl Future<Output = ()>, dropped: oneshot::Receiver<()>) {
+async fn unless_dropped(handler: impl Future<Output = ()>, dropped: Receiver<()>) {
     let (mut handler, mut dropped) = (pin!(handler), pin!(dropped));
     poll_fn(|context| {
         if dropped.as_mut().poll(context).is_ready() {

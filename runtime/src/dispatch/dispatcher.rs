@@ -11,13 +11,13 @@ use super::apart::{Apart, late};
 use super::handler::{Handler, PendingAnswer, poll_once, run, turn_away};
 use super::handling::Handling;
 use super::incoming::{Incoming, Service};
+use super::orphans::Orphans;
 use super::promptness::{Beginning, Promptness, portion_took};
-use super::queue::{AdmissionQueue, Admitted, Permit};
+use super::queue::{AdmissionQueue, Admitted, NoPlace, Permit};
 use super::running::{self, OneWay, Peer};
 use crate::peer::Shared;
-use crate::session::server::{CallKey, Event, Methods, RETRY_AFTER};
+use crate::session::server::{CallKey, Event, Methods, NoRoom, RETRY_AFTER};
 use crate::status::{Cause, Status};
-use crate::sweep::SweepPace;
 
 /// Maximum size in bytes of parameters that are read by the task that has received them. Reading longer ones takes about as long as
 /// a handler may.
@@ -45,61 +45,12 @@ pub(crate) struct Dispatcher {
     is_main: bool,
 }
 
-/// The handlers of one-way calls whose drivers have ended. Once they have been aborted, others are aborted as they come.
-struct Orphans(Mutex<OrphanList>);
-
-struct OrphanList {
-    handlers: Vec<JoinSet<()>>,
-    /// When those that are done are looked for.
-    pace: SweepPace,
-    is_over: bool,
-}
-
 /// The queue of all drivers. No user code runs under its lock.
 struct Queue(Mutex<AdmissionQueue<Ready>>);
 
-impl Orphans {
-    fn new() -> Arc<Self> {
-        let list = OrphanList { handlers: Vec::new(), pace: SweepPace::new(), is_over: false };
-        Arc::new(Self(Mutex::new(list)))
-    }
-
-    fn lock(&self) -> MutexGuard<'_, OrphanList> {
-        // Nothing panics while the lock is held but for lack of memory; the list is whole in any case.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Takes the handlers of a driver that has ended. Returns them if they are to be dropped, which aborts them.
-    fn adopt(&self, one_way: JoinSet<()>) -> Option<JoinSet<()>> {
-        let mut orphans = self.lock();
-        if orphans.is_over {
-            return Some(one_way);
-        }
-        if orphans.pace.is_due(orphans.handlers.len()) {
-            orphans.handlers.retain_mut(|handlers| {
-                while handlers.try_join_next().is_some() {}
-                !handlers.is_empty()
-            });
-            let left = orphans.handlers.len();
-            orphans.pace.swept(left);
-        }
-        orphans.handlers.push(one_way);
-        None
-    }
-
-    /// Aborts all handlers, and those that come later.
-    fn abort(&self) {
-        let mut orphans = self.lock();
-        orphans.is_over = true;
-        let handlers = std::mem::take(&mut orphans.handlers);
-        drop(orphans);
-        drop(handlers);
-    }
-}
-
 impl Queue {
     fn lock(&self) -> MutexGuard<'_, AdmissionQueue<Ready>> {
-        // As above.
+        // Nothing panics while the lock is held but for lack of memory; the queue is whole in any case.
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -151,11 +102,17 @@ impl Target {
     /// Returns where the handler of a call begins.
     #[inline]
     fn beginning(&self, call: &Incoming) -> Beginning {
-        if call.method().is_blocking() || call.params_len() > MAX_PARAMS_IN_PLACE {
+        if call.method().is_blocking() || is_long(call) {
             return Beginning::Apart;
         }
         self.promptness.beginning()
     }
+}
+
+/// Reports whether the parameters of a call are too long to be read in place.
+#[inline]
+fn is_long(call: &Incoming) -> bool {
+    call.params_len() > MAX_PARAMS_IN_PLACE
 }
 
 impl Origin {
@@ -248,8 +205,8 @@ impl Dispatcher {
 
     /// Queues a call, if there is room, since the maximum number of calls runs already.
     fn enqueue(&mut self, peer: &Arc<Peer>, mut ready: Ready, batch_bytes: usize) {
-        if !self.has_room_in_queue(ready.call.received()) {
-            return turn_away(peer, ready.origin.key(), Self::is_overloaded());
+        if let Err(why) = self.room_in_queue(peer, ready.call.received()) {
+            return turn_away(peer, ready.origin.key(), Self::overloaded(why));
         }
         ready.call.open_streams();
         ready.origin.hold(peer);
@@ -257,8 +214,8 @@ impl Dispatcher {
         let deadline = ready.call.deadline();
         if let Some(queue) = &self.queue {
             // Another driver may have taken the last place meanwhile.
-            if let Err(ready) = { queue.lock().push(ready, deadline) } {
-                return turn_away(peer, ready.origin.key(), Self::is_overloaded());
+            if let Err((ready, why)) = { queue.lock().push(peer.id(), ready, deadline) } {
+                return turn_away(peer, ready.origin.key(), Self::overloaded(why));
             }
             if !self.is_main {
                 // A call may have ended since, and have notified the main driver before this one was in the queue.
@@ -267,18 +224,18 @@ impl Dispatcher {
         }
     }
 
-    /// Removes calls that need not wait any more if the queue is full, and reports whether one more call may wait.
-    fn has_room_in_queue(&self, now: Instant) -> bool {
-        let Some(queue) = &self.queue else { return false };
+    /// Removes calls that need not wait any more if there is no room, and reports whether one more call of a client may wait.
+    fn room_in_queue(&self, peer: &Peer, now: Instant) -> Result<(), NoPlace> {
+        let Some(queue) = &self.queue else { return Ok(()) };
         let mut queue = queue.lock();
-        let removed = queue.make_room(now, Ready::is_over);
-        let has_room = queue.has_room();
+        let removed = queue.make_room(peer.id(), now, Ready::is_over);
+        let room = queue.room_for(peer.id());
         drop(queue);
         drop(removed.over);
         for ready in &removed.late {
             Self::turn_away_late(ready);
         }
-        has_room
+        room
     }
 
     /// Runs queued calls, up to [`QUEUED_PER_TURN`]. Returns whether there may be more that can run.
@@ -309,24 +266,21 @@ impl Dispatcher {
         permit: Option<Permit>,
     ) {
         self.shared.counters.count_call();
+        let (key, deadline) = (origin.key(), call.deadline());
         let beginning = self.targets[target].beginning(&call);
         if beginning == Beginning::Apart {
             return self.run_apart(peer, origin, target, call, permit);
         }
-        let (key, deadline) = (origin.key(), call.deadline());
         let began = (beginning == Beginning::Timed).then(Instant::now);
         let target = &self.targets[target];
-        let polled = self.handling(target, call).begin().map(|mut work| {
-            let polled = poll_once(&mut work, deadline);
-            (work, polled)
-        });
+        let mut work = match self.handling(target, call).begin() {
+            Ok(work) => work,
+            Err(why) => return turn_away(peer, key, why),
+        };
+        let polled = poll_once(&mut work, deadline);
         if let Some(began) = began {
             target.promptness.took(began.elapsed());
         }
-        let (work, polled) = match polled {
-            Ok(polled) => polled,
-            Err(why) => return turn_away(peer, key, why),
-        };
         if let Poll::Ready(answer) = polled {
             if let Some(key) = key {
                 peer.answer(key, answer);
@@ -337,7 +291,7 @@ impl Dispatcher {
         self.spawn(origin, peer, permit, run(Handler::new(work, deadline, answer)));
     }
 
-    /// Runs a handler in a task of its own from its beginning.
+    /// Runs a handler that is not begun by the driver's task.
     #[cold]
     fn run_apart(
         &mut self,
@@ -353,12 +307,13 @@ impl Dispatcher {
         let answer = PendingAnswer::new(Arc::clone(peer), origin.key());
         let Target { service, method, promptness } = &self.targets[target];
         let (service, layer) = (Arc::clone(&self.services[*service]), self.layer.clone());
-        let apart = Apart { service, layer, method: *method, promptness: Arc::clone(promptness), answer };
+        let apart = Apart { service, layer, method: *method, answer };
         if call.method().is_blocking() {
-            self.spawn(origin, peer, permit, apart.run_apart(call));
-        } else {
-            self.spawn(origin, peer, permit, apart.run_first_poll_apart(call));
+            return self.spawn(origin, peer, permit, apart.run_apart(call));
         }
+        // Long parameters say nothing of the method.
+        let promptness = (!is_long(&call)).then(|| Arc::clone(promptness));
+        self.spawn(origin, peer, permit, apart.run_first_poll_apart(call, promptness));
     }
 
     #[inline]
@@ -412,8 +367,18 @@ impl Dispatcher {
 
 /// Calls that are turned away before a handler has seen them.
 impl Dispatcher {
-    fn is_overloaded() -> Status {
-        let why = Status::resource_exhausted("the maximum number of calls is running, and the queue is full");
+    fn overloaded(NoPlace { why, own, all, max }: NoPlace) -> Status {
+        let why = Status::resource_exhausted(match why {
+            NoRoom::Full => {
+                format!(
+                    "the maximum number of calls is running, and {max} wait for their turn, as many as may"
+                )
+            }
+            NoRoom::PastShare => format!(
+                "this client has {own} calls that wait for their turn, past its share: {all} wait and {max} may, and the rest is \
+                 kept for clients with fewer"
+            ),
+        });
         why.caused_by(Cause::Overloaded).with_retry_after(RETRY_AFTER).not_sent()
     }
 
@@ -424,7 +389,7 @@ impl Dispatcher {
     /// Turns away every queued call.
     pub(crate) fn turn_away_queued(&self, why: &Status) {
         let Some(queue) = &self.queue else { return };
-        let waiting: Vec<Ready> = queue.lock().drain().collect();
+        let waiting = queue.lock().drain();
         for ready in waiting {
             turn_away(ready.call.peer(), ready.origin.key(), why.clone());
         }

@@ -10,13 +10,14 @@ use super::handling::{AcceptedCall, Handling};
 use super::outgoing::PeerOutgoing;
 use super::running::Peer;
 use crate::codec::{self, Body, Form};
-use crate::context::{Context, PeerId};
+use crate::context::{Context, PeerId, send_metadata};
 use crate::curve::PublicKey;
 use crate::declaration::{
     BidirectionalMethod, ClientStreamMethod, OneWayMethod, Params, ServerStreamMethod, UnaryMethod,
 };
 use crate::flow::{InboundStream, OutboundStream};
-use crate::metadata::Metadata;
+use crate::identity::Identity;
+use crate::metadata::{Metadata, MetadataValue};
 use crate::method::{Method, MethodKind};
 use crate::peer::Counters;
 use crate::session::server::{CallKey, IncomingCall};
@@ -25,6 +26,9 @@ use crate::stream::{Outgoing, Sink, SinkHalf, Streaming, StreamingHalf};
 use crate::wire::INITIAL_CREDIT;
 
 /// A service that a [`crate::Server`] can offer. Generated code implements it for `…Server<T>`.
+///
+/// The generated trait of a service has `async fn`s, so there is no `dyn` of it. There is one of this: a program that decides at
+/// run time which implementation it serves makes a `Box<dyn Service>`, which is a service, too.
 pub trait Service: Send + Sync + 'static {
     /// Returns the service's methods. [`Service::dispatch`] is called with an index into them.
     fn methods(&self) -> &'static [Method];
@@ -34,6 +38,17 @@ pub trait Service: Send + Sync + 'static {
     /// # Errors
     /// There is no handler, or the parameters are invalid.
     fn dispatch(&self, method: usize, call: Incoming) -> Result<Handling, Status>;
+}
+
+/// Lets a program decide at run time which implementation it serves.
+impl Service for Box<dyn Service> {
+    fn methods(&self) -> &'static [Method] {
+        (**self).methods()
+    }
+
+    fn dispatch(&self, method: usize, call: Incoming) -> Result<Handling, Status> {
+        (**self).dispatch(method, call)
+    }
 }
 
 /// One call on its way to its handler.
@@ -47,6 +62,8 @@ pub struct Incoming {
     method: &'static Method,
     deadline: Option<Instant>,
     metadata: Metadata,
+    /// Who the client is, if that is known.
+    identity: Option<Identity>,
     params: Body,
     /// Initial credit of the handler's stream in bytes.
     credit: u64,
@@ -71,6 +88,7 @@ impl Incoming {
             method: call.method,
             deadline: call.deadline.map(Instant::from_std),
             metadata: call.metadata,
+            identity: call.identity,
             params: call.params,
             credit: call.credit,
             received: Instant::from_std(call.received),
@@ -172,6 +190,7 @@ impl Incoming {
     #[inline]
     fn into_context(self) -> Context {
         Context::new(self.method, self.deadline, self.metadata, self.peer, self.key)
+            .with_identity(self.identity)
     }
 }
 
@@ -196,6 +215,15 @@ impl Incoming {
 
     pub(crate) fn metadata_mut(&mut self) -> &mut Metadata {
         &mut self.metadata
+    }
+
+    /// Sends a name and a value beside the answer.
+    pub(crate) fn send_metadata(&self, name: &str, value: &MetadataValue) -> Result<(), Status> {
+        send_metadata(Arc::<Peer>::clone(&self.peer), self.key, name, value)
+    }
+
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
     }
 
     pub(crate) fn peer_id(&self) -> &PeerId {

@@ -16,6 +16,7 @@ mod dispatcher;
 mod handler;
 mod handling;
 mod incoming;
+mod orphans;
 mod outgoing;
 mod promptness;
 mod queue;

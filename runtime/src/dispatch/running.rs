@@ -8,6 +8,7 @@ use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
 use crate::context::{Caller, CancelReason, Origin, PeerId, Signal, announce};
+use crate::metadata::MetadataValue;
 use crate::peer::{self, CallState};
 use crate::session::server::CallKey;
 use crate::status::Status;
@@ -71,6 +72,10 @@ impl Caller for Peer {
 
     fn origin(&self) -> &Origin {
         self.origin()
+    }
+
+    fn send_metadata(self: Arc<Self>, key: CallKey, name: &str, value: &MetadataValue) -> Result<(), String> {
+        self.with(|session| session.send_metadata(key, name, value))
     }
 
     fn watch(&self, key: CallKey, signal: &Signal, deadline: Option<Instant>) -> bool {

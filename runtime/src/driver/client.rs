@@ -3,11 +3,12 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Waker, ready};
 use std::time::{Duration, Instant};
 
 use tokio::time::{Sleep, sleep_until};
 
+use crate::allocator;
 use crate::clock;
 use crate::connection::{Connection, DriverAction};
 use crate::flush::{BYTES_PER_TURN, YieldTurn, wakes_per_turn};
@@ -98,7 +99,14 @@ impl<T: ClientTransport> ClientDriver<T> {
                 break;
             }
             match connection.next_action() {
-                DriverAction::End => return self.poll_end(context).map(Ok),
+                DriverAction::End => {
+                    ready!(self.poll_end(context));
+                    if connection.end(&mut self.wakers) {
+                        return Poll::Ready(Ok(()));
+                    }
+                    self.linger_until = None;
+                    continue;
+                }
                 DriverAction::Renew => {
                     self.connection.set_caller_sender(None);
                     self.transport.renew()?;
@@ -157,6 +165,7 @@ impl<T: ClientTransport> ClientDriver<T> {
             } else {
                 let Some(message) = self.transport.receive()? else { return Ok(Received::All) };
                 telemetry::received(End::Client, message.bytes);
+                allocator::note_message(message.bytes);
                 bytes += message.bytes;
                 match message.batch {
                     Ok(batch) => (batch, 0),
@@ -181,6 +190,7 @@ impl<T: ClientTransport> ClientDriver<T> {
         for _ in 0..MAX_SENDS {
             let Some(message) = self.connection.poll_transmit(&mut self.wakers) else { return Ok(()) };
             let bytes = message.len();
+            allocator::note_message(bytes);
             match self.transport.send(message)? {
                 Sent::Yes => telemetry::sent(End::Client, bytes),
                 // The transport signals when there is room again.

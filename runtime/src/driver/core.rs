@@ -13,6 +13,8 @@ use tokio::time::Instant;
 use crate::context::PeerId;
 use crate::dispatch::{Directory, Dispatcher, Peer, Peers, Service};
 use crate::flush::DriverNotify;
+use crate::identity::Identity;
+use crate::method::Method;
 use crate::middleware::ServerStack;
 #[cfg(any(test, fuzzing))]
 use crate::peer::Next;
@@ -78,30 +80,42 @@ impl Core {
         self
     }
 
+    /// Returns the name of a method that has roles, the first by name, if there is one.
+    pub(crate) fn method_with_roles(&self) -> Option<&'static str> {
+        let guarded = self.methods.iter().filter(|method| !method.required_roles().is_empty());
+        guarded.map(Method::name).min()
+    }
+
+    /// Lets anybody call any method, whatever its roles. Called before any connection is there.
+    pub(crate) fn ignoring_roles(mut self) -> Self {
+        self.methods = Arc::new((*self.methods).clone().ignoring_roles());
+        self
+    }
+
     /// Takes a message from a client. The rest of a long message is left for [`Core::read_on`]. Returns the number of
     /// records taken.
     #[inline]
-    pub(crate) fn receive(&mut self, route: &[u8], batch: Batch) -> usize {
-        let Some((peer, now)) = self.peer_of(route) else { return 0 };
+    pub(crate) fn receive(&mut self, route: &[u8], identity: Option<Identity>, batch: Batch) -> usize {
+        let Some((peer, now)) = self.peer_of(route, identity) else { return 0 };
         let mut progress = Progress::default();
         let first = peer.receive(now, batch, &self.methods, &mut progress);
         self.handle(peer, first, progress, now)
     }
 
     /// Takes a message whose frames can't be attached to its batch. Returns the number of records that the message counts for.
-    pub(crate) fn refuse(&mut self, route: &[u8], why: &Malformed) -> usize {
-        let Some((peer, _)) = self.peer_of(route) else { return 0 };
+    pub(crate) fn refuse(&mut self, route: &[u8], identity: Option<Identity>, why: &Malformed) -> usize {
+        let Some((peer, _)) = self.peer_of(route, identity) else { return 0 };
         peer.with(|session| session.handle_unreadable(why));
         1
     }
 
     /// Returns the client whose message was received on a route, and the time.
     #[inline]
-    fn peer_of(&mut self, route: &[u8]) -> Option<(Arc<Peer>, Instant)> {
+    fn peer_of(&mut self, route: &[u8], identity: Option<Identity>) -> Option<(Arc<Peer>, Instant)> {
         // Records must keep their order. A driver has read the rest already, turn by turn.
         while self.read_on() {}
         let now = Instant::now();
-        Some((self.peers.peer_of_route(route, now)?, now))
+        Some((self.peers.peer_of_route(route, identity, now)?, now))
     }
 
     /// Takes more of a message that was too long for one turn. Returns `false` if there is no such message.

@@ -59,6 +59,7 @@ impl<L: Listener> ListenerDriver<L> {
             let notify = Arc::new(DriverNotify::new());
             let mut core = self.core.for_connection(Arc::clone(&notify), &self.directory);
             core.peers.set_address(connection.peer_address());
+            core.peers.set_identity(connection.peer_identity());
             let task = self.connections.spawn(ServerDriver::new(connection, core));
             self.notifies.insert(task.id(), notify);
         }

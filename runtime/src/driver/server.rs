@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 use super::core::Core;
+use crate::allocator;
 use crate::dispatch::Peer;
 use crate::flush::{Pace, Turn};
 use crate::fork::Owned;
@@ -91,9 +92,10 @@ impl<T: ServerTransport> ServerDriver<T> {
                 Some(Arrival::Message { route, message }) => {
                     self.pace.count_message();
                     telemetry::received(End::Server, message.bytes);
+                    allocator::note_message(message.bytes);
                     let records = match message.batch {
-                        Ok(batch) => self.core.receive(route, batch),
-                        Err(malformed) => self.core.refuse(route, &malformed),
+                        Ok(batch) => self.core.receive(route, message.identity, batch),
+                        Err(malformed) => self.core.refuse(route, message.identity, &malformed),
                     };
                     turn.add(records, message.bytes);
                 }
@@ -144,6 +146,7 @@ impl<T: ServerTransport> ServerDriver<T> {
                 Next::Full => return Ok(SendResult { has_sent, is_full: true }),
             };
             let bytes = message.len();
+            allocator::note_message(bytes);
             match self.transport.send(peer.id().route(), message, receipt)? {
                 Routed::Yes => telemetry::sent(End::Server, bytes),
                 Routed::Full(message) => {
@@ -202,6 +205,7 @@ impl<T: ServerTransport> ServerDriver<T> {
             self.core.peers.handle_part();
         }
         let has_sent = self.retry_in_time(now)?;
+        allocator::note_waiting(self.core.shared.sessions.waiting());
         self.core.peers.shed_load();
         if now >= self.check_at {
             self.core.peers.check(now);

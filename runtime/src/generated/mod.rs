@@ -27,7 +27,7 @@ pub use serde;
 pub type Decoded<T> = Result<T, DecodeError>;
 
 /// Version of the interface between generated code and this crate. Raised by every change to it.
-pub const VERSION: u32 = 5;
+pub const VERSION: u32 = 6;
 
 /// Fails to compile in a generated file that was made for another version of this crate.
 pub const fn made_for(version: u32) {

@@ -15,10 +15,10 @@ use tokio::time::Instant;
 
 use super::Inherited;
 use super::caught::{Caught, Panicked};
+use super::limit::Limit;
 use super::response::{Reply, Response, Traffic};
-use crate::clock::{self, Timer};
 use crate::codec::Body;
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, ResponseMetadata};
 use crate::method::Method;
 use crate::session::Deadline;
 use crate::status::{Cause, Failure, Outcome, Status};
@@ -60,6 +60,8 @@ pub trait ClientMiddleware: Send + Sync + 'static {
 pub struct ClientRequest {
     pub(crate) method: &'static Method,
     pub(crate) metadata: Metadata,
+    /// Where what the server sends beside its answer is kept, if the caller or a middleware has asked for it.
+    pub(crate) response: Option<ResponseMetadata>,
     pub(crate) deadline: Option<Instant>,
     pub(crate) traffic: Traffic,
     /// Trace of the handler that made the call.
@@ -83,6 +85,12 @@ impl ClientRequest {
     /// Returns the metadata for changes.
     pub fn metadata_mut(&mut self) -> &mut Metadata {
         &mut self.metadata
+    }
+
+    /// Returns what the server sends beside its answer or its stream: the caller's own, where it has asked for that. It is complete
+    /// once the call has ended.
+    pub fn response_metadata(&mut self) -> ResponseMetadata {
+        self.response.get_or_insert_default().clone()
     }
 
     /// Returns the call's deadline. The deadline was fixed when the call was first awaited, and does not move when the call is
@@ -309,46 +317,6 @@ pub(crate) struct Around {
     handoff: Arc<Handoff>,
     stage: CallStage,
     limit: Option<Limit>,
-}
-
-/// Bound on the time that the middleware takes by itself. A call in flight keeps its own deadline, and reports it to the
-/// middleware.
-struct Limit {
-    deadline: Deadline,
-    method: &'static Method,
-    /// That of the channel.
-    runtime: Option<Handle>,
-    /// Timer for a middleware that waits for something other than its call; created when it is first needed.
-    timer: Option<Timer>,
-}
-
-impl Limit {
-    fn is_past(&self) -> bool {
-        self.deadline.at <= clock::now()
-    }
-
-    /// Returns ready once the deadline has passed. Reads the clock, too: in a task that has used up its budget, the timer stays
-    /// pending.
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
-        if self.is_past() {
-            return Poll::Ready(());
-        }
-        let timer = self.timer.get_or_insert_with(|| Timer::until(self.deadline.at, self.runtime.as_ref()));
-        let polled = timer.poll(context);
-        if let Poll::Ready(Err(_)) = polled {
-            // Without its runtime, nothing tells the time. The call itself fails, and the middleware is told.
-            self.timer = None;
-            return Poll::Pending;
-        }
-        polled.map(drop)
-    }
-
-    #[cold]
-    fn exceeded(&self) -> Response {
-        let (method, after) = (self.method.name(), self.deadline.after);
-        let what = format!("the client's middleware around `{method}` was not done within {after:?}");
-        Response::failed(Status::deadline_exceeded(what).caused_by(Cause::Deadline))
-    }
 }
 
 /// How far the call has come that the middleware asks for.

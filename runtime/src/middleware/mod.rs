@@ -16,6 +16,7 @@
 mod caught;
 mod client;
 mod concurrency;
+mod limit;
 #[cfg(feature = "metrics")]
 mod meter;
 #[cfg(any(feature = "metrics", feature = "tracing"))]

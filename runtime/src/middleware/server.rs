@@ -14,7 +14,8 @@ use super::response::{Direction, Reply, Response, Traffic};
 use crate::context::PeerId;
 use crate::curve::PublicKey;
 use crate::dispatch::{HandlerLayer, Handling, Incoming, Service};
-use crate::metadata::Metadata;
+use crate::identity::Identity;
+use crate::metadata::{Metadata, MetadataValue};
 use crate::method::{Method, MethodKind};
 use crate::session::server::Answer;
 use crate::status::{Cause, Failure, Outcome, Status};
@@ -75,7 +76,26 @@ impl ServerRequest {
         self.incoming.metadata_mut()
     }
 
-    /// Returns the caller's identity: the same for every call over one connection.
+    /// Sends a name and a value beside the answer, or the stream: see [`Context::send_metadata`](crate::Context::send_metadata).
+    ///
+    /// # Errors
+    /// `resource_exhausted`: more were sent than may be, by the handler and all middleware together. `failed_precondition`: a
+    /// one-way call has no answer.
+    pub fn send_metadata(
+        &self,
+        name: impl AsRef<str>,
+        value: impl Into<MetadataValue>,
+    ) -> Result<(), Status> {
+        self.incoming.send_metadata(name.as_ref(), &value.into())
+    }
+
+    /// Returns who the caller is, if the server knows. Calls that the client's roles do not allow come to no middleware.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.incoming.identity()
+    }
+
+    /// Returns what tells the caller's connection from others: the same for every call over one connection.
     #[must_use]
     pub fn peer(&self) -> &PeerId {
         self.incoming.peer_id()
@@ -141,6 +161,7 @@ impl fmt::Debug for ServerRequest {
         f.debug_struct("ServerRequest")
             .field("method", self.method())
             .field("peer", self.peer())
+            .field("identity", &self.identity())
             .field("deadline", &self.deadline())
             .field("metadata", self.metadata())
             .finish_non_exhaustive()

@@ -2,9 +2,9 @@
 //!
 //! <https://www.w3.org/TR/trace-context/#traceparent-header>
 
-use std::collections::hash_map::RandomState;
 use std::fmt;
-use std::hash::BuildHasher;
+
+use crate::fork;
 
 /// A position in a trace: the ids of the trace and the span, and whether the trace is recorded.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -72,9 +72,9 @@ fn hex(digits: &[u8]) -> Option<u128> {
     })
 }
 
-/// Returns a random number that is not zero. The random keys of the standard hash maps are random enough for ids.
+/// Returns a random number that is not zero.
 fn random() -> u64 {
-    RandomState::new().hash_one(0).max(1)
+    fork::random().max(1)
 }
 
 #[cfg(test)]

@@ -1,10 +1,9 @@
 //! [`Config`]: the bounds of a server, and the maximum memory that it takes within them.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::time::Duration;
 
 use crate::codec::max_decoded;
+use crate::fork::random;
 use crate::session::server::{self, COUNT_STEP_BYTES};
 use crate::transport::{LinkConfig, RECEIPT_STEP_BYTES, max_received};
 use crate::wire::{INITIAL_CREDIT, MAX_BATCH_BYTES};
@@ -53,8 +52,7 @@ pub(crate) struct MaxRunning {
 impl Default for Config {
     fn default() -> Self {
         let session = server::Config {
-            // The random keys of the standard hash maps are random enough.
-            instance: RandomState::new().hash_one(0) >> 32,
+            instance: Config::instance(),
             max_body: crate::DEFAULT_MESSAGE_SIZE,
             max_calls: 100_000,
             max_calls_per_peer: 20_000,
@@ -68,6 +66,11 @@ impl Default for Config {
 }
 
 impl Config {
+    /// Returns a number for the life of a server.
+    pub(crate) fn instance() -> u64 {
+        random() >> 32
+    }
+
     /// Returns the settings of the transport.
     pub(crate) fn link(&self) -> LinkConfig {
         let silence = (self.heartbeat / 3).max(MIN_HEARTBEAT_TIMEOUT);

@@ -16,6 +16,7 @@ use super::shared::Shared;
 use crate::context::{Origin, PeerId};
 use crate::curve::PublicKey;
 use crate::flush::DriverNotify;
+use crate::identity::Identity;
 use crate::session::server::{DropReason, ListeningClock, Session};
 use crate::status::{Cause, Status};
 use crate::sweep::SweepPace;
@@ -51,6 +52,8 @@ pub(crate) struct Peers<C: CallState> {
     clock: ListeningClock,
     /// What is known of the connection, of a driver that has one.
     origin: Origin,
+    /// Who the client at the other end of the connection is, of a driver that has one, if that is known.
+    identity: Option<Identity>,
 }
 
 /// A client, and when its last message was received.
@@ -92,6 +95,7 @@ impl<C: CallState> Peers<C> {
             pace: SweepPace::new(),
             full_until: None,
             origin: Origin::default(),
+            identity: None,
             shared,
         }
     }
@@ -106,13 +110,24 @@ impl<C: CallState> Peers<C> {
         self.origin.key = Some(key);
     }
 
+    /// Says who is at the other end of the connection. Whatever a client behind it says of itself, that is its identity.
+    pub(crate) fn set_identity(&mut self, identity: Option<Identity>) {
+        self.identity = identity;
+    }
+
     /// Returns the list of clients with something to send.
     pub(crate) fn ready(&self) -> &Arc<ReadyList<Peer<C>>> {
         &self.ready
     }
 
-    /// Returns the client of a route on which something was just received; `None` for a new client past [`MAX_PEERS`].
-    pub(crate) fn peer_of_route(&mut self, route: &[u8], now: Instant) -> Option<Arc<Peer<C>>> {
+    /// Returns the client of a route on which something was just received; `None` for a new client past [`MAX_PEERS`]. A new one
+    /// is who the transport says, or who is at the other end of the connection.
+    pub(crate) fn peer_of_route(
+        &mut self,
+        route: &[u8],
+        identity: Option<Identity>,
+        now: Instant,
+    ) -> Option<Arc<Peer<C>>> {
         if let Some(known) = self.known.get_mut(route) {
             known.last_message_at = now;
             return Some(Arc::clone(&known.peer));
@@ -124,6 +139,10 @@ impl<C: CallState> Peers<C> {
         }
         let id = PeerId::new(route);
         let peer = Peer::new(id.clone(), self.origin, Arc::clone(&self.shared), Arc::clone(&self.ready));
+        let identity = identity.or_else(|| self.identity.clone());
+        if identity.is_some() {
+            peer.with(|session| session.set_identity(identity));
+        }
         let is_counted = !self.is_first_of_connection();
         let known =
             Known { peer: Arc::clone(&peer), last_message_at: now, is_counted, _up: Up::new(End::Server) };

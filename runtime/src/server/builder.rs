@@ -17,6 +17,7 @@ use crate::driver::{Core, ListenerDriver};
 use crate::engine::Engine;
 use crate::middleware::{ServerMiddleware, ServerStack};
 use crate::peer::{Config, MaxRunning};
+use crate::transport::address::Address;
 #[cfg(all(feature = "libzmq", unix))]
 use crate::transport::libzmq::Router;
 use crate::transport::zmtp::ZmtpListener;
@@ -32,6 +33,7 @@ pub struct ServerBuilder {
     grace: Duration,
     engine: Option<Engine>,
     curve: Option<CurveServer>,
+    insecure: bool,
 }
 
 /// The least number of bytes that may wait for clients: with less, a client that reads would be shed for a few small answers.
@@ -48,6 +50,7 @@ impl ServerBuilder {
             grace: Duration::from_secs(10),
             engine: None,
             curve: None,
+            insecure: false,
         }
     }
 
@@ -64,8 +67,11 @@ impl ServerBuilder {
     }
 
     /// Adds an endpoint to listen at: `tcp://127.0.0.1:7100`, `tcp://[::1]:7100`, `tcp://*:7100`, `tcp://127.0.0.1:*` for any
-    /// free port, `tcp://localhost:7100`, `tcp://eth0:7100` for the first address of a network interface of Unix,
+    /// free port, `tcp://localhost:7100`, `tcp://eth0:7100` for a network interface of Unix,
     /// `ipc:///run/tape.sock`, `ipc://@tape` for an abstract name of Linux, `inproc://tape`. May be called several times.
+    ///
+    /// A name may have several addresses. The server listens at the first that this machine has. If that one is taken,
+    /// [`listen`](Self::listen) fails: clients connect to all of them, so servers at two would share them.
     ///
     /// The file of a Unix socket goes with its server. A file that a server has left behind is taken over; where a server listens,
     /// or where a file is no socket, [`listen`](Self::listen) fails. Clients of an `inproc` endpoint are channels of
@@ -87,6 +93,13 @@ impl ServerBuilder {
     /// A client without keys, or with others, is refused; there is no way to talk to the server in the clear.
     pub fn curve(mut self, curve: CurveServer) -> Self {
         self.curve = Some(curve);
+        self
+    }
+
+    /// Lets anybody call every method, whatever roles the schema asks for. For development and tests: without it, a server of
+    /// methods with `@roles` does not listen where it can't know who its clients are.
+    pub fn insecure(mut self) -> Self {
+        self.insecure = true;
         self
     }
 
@@ -124,6 +137,9 @@ impl ServerBuilder {
     /// the outcome [`NotSent`](crate::Outcome::NotSent) and a [hint](crate::Status::retry_after) when to call again. A call whose
     /// deadline passes in the queue is not run. A stream counts as a call until it ends. No bound but
     /// [`max_calls`](Self::max_calls) by default; [`crate::middleware`] has bounds per method and per client.
+    ///
+    /// The calls of a client run in the order in which they came, and clients take turns. The last quarter of the queue is given
+    /// out as that of [`max_calls`](Self::max_calls) is.
     pub fn max_running(mut self, running: usize, queued: usize) -> Self {
         self.config.running = Some(MaxRunning { running: running.max(1), queued });
         self
@@ -216,9 +232,13 @@ impl ServerBuilder {
     /// Binds the endpoints. Clients may connect from then on, and are answered once the server serves. Must be called
     /// within a tokio runtime, in which the server then runs.
     ///
+    /// Blocks its thread while the system looks a name up, as that of `tcp://tape.example:7100`, which may take as long as a name
+    /// server does not answer; and up to a second in all while other servers take over files of sockets in the same folder.
+    ///
     /// # Errors
-    /// There is no endpoint, no runtime, one can't be bound, two services have a method of the same name, or the server has keys and lets
-    /// no client in, or an engine that does not encrypt.
+    /// There is no endpoint, no runtime, one can't be bound, two services have a method of the same name, the engine can't be used, the
+    /// server has keys and lets no client in, or an engine that does not encrypt, or a method has roles and the server has no way to
+    /// know who its clients are.
     pub fn listen(mut self) -> Result<Server, ServeError> {
         if self.endpoints.is_empty() {
             return Err(ServeError::NoEndpoint);
@@ -227,20 +247,29 @@ impl ServerBuilder {
         let link = self.config.link();
         let (addresses, grace, engine) = (self.endpoints.clone(), self.grace, self.engine);
         let curve = self.curve.take();
-        let core = self.into_core()?;
+        let (is_insecure, core) = (self.insecure, self.into_core()?);
+        if let Some(method) = core.method_with_roles()
+            && !is_insecure
+            && !can_know_clients(engine, &addresses)
+        {
+            return Err(ServeError::UnknownClients { method });
+        }
         let shared = Arc::clone(&core.shared);
         let (driver, endpoints) = bind(engine, &addresses, link, curve, core)?;
         Ok(Server::new(driver, runtime, shared, grace, endpoints))
     }
 
     /// Creates the server without its sockets.
-    pub(crate) fn into_core(self) -> Result<Core, ServeError> {
+    pub(crate) fn into_core(mut self) -> Result<Core, ServeError> {
+        // Drawn anew: a builder may be older than the process, and its copies bind in other children.
+        self.config.session.instance = Config::instance();
         let core = Core::new(self.services, self.config)
             .map_err(|duplicate| ServeError::DuplicateMethod { method: duplicate.0 })?;
+        let core = if self.insecure { core.ignoring_roles() } else { core };
         Ok(core.with_middleware(self.middleware))
     }
 
-    /// Binds and serves. See [`Server::serve_until`].
+    /// Binds and serves. See [`Server::serve_until`]. Its first poll blocks where [`listen`](Self::listen) does.
     ///
     /// # Errors
     /// As for [`ServerBuilder::listen`] and [`Server::serve_until`].
@@ -248,12 +277,22 @@ impl ServerBuilder {
         self.listen()?.serve_until(stop).await
     }
 
-    /// Binds and serves. See [`Server::serve`].
+    /// Binds and serves. See [`Server::serve`]. Its first poll blocks where [`listen`](Self::listen) does.
     ///
     /// # Errors
     /// As for [`ServerBuilder::listen`] and [`Server::serve`].
     pub async fn serve(self) -> Result<(), ServeError> {
         self.listen()?.serve().await
+    }
+}
+
+/// Reports whether there is a way to know who a client is: over `inproc` on `zmtp`, its program says so.
+fn can_know_clients(engine: Option<Engine>, endpoints: &[String]) -> bool {
+    let is_inproc = |endpoint: &String| matches!(Address::to_bind(endpoint), Ok(Address::Inproc(_)));
+    match Engine::of_server(engine) {
+        Ok(engine) => engine == Engine::Zmtp && endpoints.iter().any(is_inproc),
+        // Told where the endpoints are bound.
+        Err(_) => true,
     }
 }
 

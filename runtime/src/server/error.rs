@@ -22,6 +22,11 @@ pub enum ServeError {
         /// `package.Service/method`
         method: &'static str,
     },
+    /// A method has `@roles`, and the server has no way to know who its clients are: every call of the method would be refused.
+    UnknownClients {
+        /// `package.Service/method`
+        method: &'static str,
+    },
     /// The [engine](crate::Engine) that was chosen, by the program or by its environment, can't be used.
     Engine {
         /// Why, and what to do.
@@ -53,6 +58,11 @@ impl fmt::Display for ServeError {
             Self::DuplicateMethod { method } => {
                 write!(f, "two services of the server have the method `{method}`; add each service once")
             }
+            Self::UnknownClients { method } => write!(
+                f,
+                "`{method}` has roles, and over these endpoints the server can't know who its clients are; bind `inproc` on the \
+                 engine `zmtp`, where the program says so, or call `insecure` to let anybody call"
+            ),
             Self::Engine { reason } => f.write_str(reason),
             Self::Curve { reason } => f.write_str(reason),
             Self::Socket { reason } => write!(f, "the server's socket failed: {reason}"),

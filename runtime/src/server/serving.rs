@@ -91,7 +91,7 @@ impl Server {
     /// Serves until the future is dropped: [`Server::serve_until`] without a stop.
     ///
     /// # Errors
-    /// The socket failed.
+    /// The socket failed, or this process is a child of the one that is bound.
     pub async fn serve(self) -> Result<(), ServeError> {
         self.serve_until(std::future::pending::<()>()).await
     }

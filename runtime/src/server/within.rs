@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use crate::dispatch::Service;
 use crate::driver::{Core, DuplicateMethod, ServerDriver};
-use crate::peer::{Config, Shared};
+use crate::peer::{Config, Counters, Shared};
 use crate::transport::memory::SimNetwork;
 
 /// A server at a network within the process. Dropped, it goes on.
@@ -18,6 +18,10 @@ impl ServerWithin {
         let transport = network.listen(Box::new(move |method| methods.contains(method)));
         tokio::spawn(ServerDriver::new(transport, core));
         Self(shared)
+    }
+
+    pub(crate) fn counters(&self) -> Arc<Counters> {
+        Arc::clone(&self.0.counters)
     }
 
     /// Has the server end once its calls have ended, or after `grace`.

@@ -37,6 +37,11 @@ pub(crate) trait Outgoing: Send + Sync {
     fn abandon(&self, id: u64);
     /// Returns the largest body or item in bytes, either way.
     fn max_body(&self) -> usize;
+    /// Returns the runtime of a client's channel, if it is known.
+    #[cfg(feature = "tracing")]
+    fn runtime(&self) -> Option<&tokio::runtime::Handle> {
+        None
+    }
 }
 
 /// Returns the status for a caller who gets no answer, since what the server has sent, `what`, can't be decoded.

@@ -91,7 +91,7 @@ impl<T> Sink<T> {
             let sent = self.half.poll_send(context, &mut unsent);
             #[cfg(feature = "tracing")]
             if sent.is_pending() {
-                stall.watch(context, self.half.answers.as_ref());
+                stall.watch(context, self.half.answers.as_ref(), self.half.outgoing.runtime());
             }
             sent
         })

@@ -7,14 +7,15 @@
 use std::sync::Arc;
 #[cfg(feature = "tracing")]
 use std::{
-    pin::Pin,
     task::{Context, Poll},
     time::Duration,
 };
 
 #[cfg(feature = "tracing")]
-use tokio::time::{Sleep, sleep};
+use tokio::runtime::Handle;
 
+#[cfg(feature = "tracing")]
+use crate::clock::{self, Timer};
 use crate::flow::InboundStream;
 
 /// The answers to a bidirectional call, which a client should read while it sends.
@@ -32,30 +33,39 @@ const PATIENCE: Duration = Duration::from_secs(1);
 
 /// One wait for credit.
 #[cfg(feature = "tracing")]
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Stall {
-    timer: Option<Pin<Box<Sleep>>>,
-    is_reported: bool,
+    timer: Option<Timer>,
+    /// Whether there is nothing to look for any more.
+    is_over: bool,
 }
 
 #[cfg(feature = "tracing")]
 impl Stall {
-    /// Looks at the answers once the wait has taken long. Called when an item has found no credit.
-    pub(super) fn watch(&mut self, context: &mut Context<'_>, answers: Option<&Answers>) {
-        let Some(answers) = answers.filter(|_| !self.is_reported) else { return };
-        // Without a runtime there is no timer; a program that does not log needs none.
-        if self.timer.is_none()
-            && (!crate::telemetry::logs_warnings() || tokio::runtime::Handle::try_current().is_err())
-        {
+    /// Looks at the answers once the wait has taken long. Called when an item has found no credit; `runtime` is that of the channel.
+    pub(super) fn watch(
+        &mut self,
+        context: &mut Context<'_>,
+        answers: Option<&Answers>,
+        runtime: Option<&Handle>,
+    ) {
+        let Some(answers) = answers.filter(|_| !self.is_over) else { return };
+        // A program that does not log needs no timer.
+        if self.timer.is_none() && !crate::telemetry::logs_warnings() {
             return;
         }
-        let timer = self.timer.get_or_insert_with(|| Box::pin(sleep(PATIENCE)));
-        while let Poll::Ready(()) = timer.as_mut().poll(context) {
-            if answers.inbound.has_unread() {
-                self.is_reported = true;
-                return crate::telemetry::both_sides_wait(answers.method);
+        let begin = || Timer::until(clock::now() + PATIENCE, runtime);
+        let timer = self.timer.get_or_insert_with(begin);
+        while let Poll::Ready(waited) = timer.poll(context) {
+            // Where the runtime has ended, so has the call.
+            self.is_over = waited.is_err() || answers.inbound.has_unread();
+            if waited.is_ok() && self.is_over {
+                crate::telemetry::both_sides_wait(answers.method);
             }
-            timer.as_mut().reset(tokio::time::Instant::now() + PATIENCE);
+            if self.is_over {
+                return;
+            }
+            *timer = begin();
         }
     }
 }

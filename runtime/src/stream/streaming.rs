@@ -120,7 +120,7 @@ impl<T, E: CallError> Streaming<T, E> {
                 LayerStep::Done(result) => {
                     self.end();
                     self.half.layer = None;
-                    return Poll::Ready(result.err().map(|failure| Err(E::from_failure(failure))));
+                    return Poll::Ready(result.err().map(|failure| Err(self.error(failure))));
                 }
             }
             let item = if self.ended { Poll::Pending } else { self.poll_item(context) };
@@ -197,6 +197,10 @@ impl<T, E: CallError> Streaming<T, E> {
         self.half.call = None;
     }
 
+    fn error(&self, failure: Failure) -> E {
+        E::from_failure(failure, self.half.outgoing.max_body())
+    }
+
     /// Gives credit back in halves of the window: seldom enough to cost little, soon enough that the sender need not wait.
     #[inline]
     fn give_back(&mut self, bytes: u64) {
@@ -228,7 +232,8 @@ impl<T, E: CallError> Stream for Streaming<T, E> {
         if self.half.layer.is_some() {
             return self.poll_layered(context);
         }
-        self.poll_item(context).map(|item| item.map(|item| item.map_err(E::from_failure)))
+        let item = ready!(self.poll_item(context));
+        Poll::Ready(item.map(|item| item.map_err(|failure| self.error(failure))))
     }
 }
 

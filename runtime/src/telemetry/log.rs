@@ -118,6 +118,17 @@ pub(crate) fn client_given_up(peer: &impl std::fmt::Display, why: &str) {
     report!(WARN, "gave up a client with calls in flight", %peer, why);
 }
 
+/// Reports that a server does not hear a client, since it announces a routing id.
+#[cfg(all(feature = "libzmq", unix))]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn client_not_heard(routing_id: &[u8]) {
+    report!(
+        WARN,
+        "a client announces a routing id, and is not heard on the engine `libzmq`; have it set none, or use the engine `zmtp`",
+        routing_id = %routing_id.escape_ascii()
+    );
+}
+
 /// Reports that a client waits to send while the answers to the same call lie unread.
 #[cfg(feature = "tracing")]
 pub(crate) fn both_sides_wait(method: &str) {

@@ -98,7 +98,7 @@ impl FrameAssembler {
     pub(crate) fn complete(&mut self, batch: Bytes) -> (Delivered, OtherFrames<'_>) {
         if self.count == 0 {
             let bytes = batch.len();
-            let message = Delivered { batch: Ok(batch.into()), bytes };
+            let message = Delivered::anonymous(Ok(batch.into()), bytes);
             return (message, OtherFrames::All(self.frames.drain(..)));
         }
         self.complete_after(batch)
@@ -120,7 +120,7 @@ impl FrameAssembler {
         };
         let rest = self.frames.drain(..);
         let others = if others <= kept { OtherFrames::All(rest) } else { OtherFrames::Lost };
-        (Delivered { batch, bytes }, others)
+        (Delivered::anonymous(batch, bytes), others)
     }
 }
 

@@ -4,6 +4,7 @@ use std::io;
 #[cfg(unix)]
 use std::net::IpAddr;
 use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket};
 
@@ -12,27 +13,60 @@ use super::address::Host;
 /// Number of connections that may wait to be accepted: thousands of clients may connect at once.
 pub(super) const BACKLOG: u32 = 4_096;
 
-/// Binds the first address of a host that can be bound, and listens. Must be called within a tokio runtime with I/O enabled. Waits
+/// Time that a server may wait, for all of its endpoints together, for others that begin at the same time.
+const MAX_WAIT: Duration = Duration::from_secs(1);
+
+/// Returns until when a server may wait that begins now.
+pub(super) fn wait_until() -> Instant {
+    Instant::now() + MAX_WAIT
+}
+
+/// Binds the first address of a host that this machine has, and listens. Must be called within a tokio runtime with I/O enabled. Waits
 /// for the system where the host is a name.
 ///
 /// # Errors
-/// The host is not found, or the system refuses each of its addresses; the reason is that for the last.
+/// The host is not found, this machine has none of its addresses, or the system refuses the first that it has.
 pub(super) fn listen(host: &Host, port: u16) -> io::Result<TcpListener> {
+    listen_at(&addresses(host, port)?)
+}
+
+/// Listens at the first of these addresses that this machine has. Where that is taken, the next is not tried: `localhost` has two
+/// addresses on most machines, and a client connects to both, so a second server at that name would have half of the calls of the first.
+fn listen_at(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
-    for address in addresses(host, port)? {
-        let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-        // A server that starts again must not wait for the connections of the one before. On Windows, the option would let
-        // another program take the port.
-        #[cfg(unix)]
-        socket.set_reuseaddr(true)?;
-        // The accepted connections have it as well: a peer of ZMTP 3.0 that is cut off answers no ping, since it gets none.
-        socket.set_keepalive(true)?;
-        match socket.bind(address).and_then(|()| socket.listen(BACKLOG)) {
-            Ok(listener) => return Ok(listener),
-            Err(error) => failed = error,
+    for address in addresses {
+        match bind(*address) {
+            Err(error) if is_elsewhere(&error) => failed = error,
+            bound => return bound,
         }
     }
     Err(failed)
+}
+
+fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A server that starts again must not wait for the connections of the one before. On Windows, the option would let
+    // another program take the port.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    // The accepted connections have it as well: a peer of ZMTP 3.0 that is cut off answers no ping, since it gets none.
+    socket.set_keepalive(true)?;
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+/// `EAFNOSUPPORT`: the system does not know addresses of that family.
+const NO_SUCH_FAMILY: i32 = if cfg!(windows) {
+    10_047
+} else if cfg!(any(target_os = "linux", target_os = "android")) {
+    97
+} else {
+    47
+};
+
+/// Reports whether an address was refused since this machine does not have it.
+fn is_elsewhere(error: &io::Error) -> bool {
+    error.kind() == io::ErrorKind::AddrNotAvailable || error.raw_os_error() == Some(NO_SUCH_FAMILY)
 }
 
 /// Returns the addresses of a host, in the order in which they are tried.
@@ -73,4 +107,27 @@ fn is_of_link(ip: IpAddr) -> bool {
 #[cfg(not(unix))]
 fn of_interface(_name: &str, _port: u16) -> Vec<SocketAddr> {
     Vec::new()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn the_second_address_of_a_name_is_no_way_around_a_server_at_the_first() {
+        let listen_at = |addresses: &[&str]| {
+            let addresses = addresses.iter().map(|address| address.parse().unwrap());
+            listen_at(&addresses.collect::<Vec<_>>())
+        };
+        let first = listen_at(&["127.0.0.1:0"]).unwrap();
+        let [taken, next] =
+            ["127.0.0.1", "127.0.0.2"].map(|host| format!("{host}:{}", first.local_addr().unwrap().port()));
+        let refused = listen_at(&[&taken, &next]).unwrap_err();
+        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        // An address for documents, which no machine has.
+        let found = listen_at(&["192.0.2.1:0", "127.0.0.1:0"]).unwrap();
+        assert!(found.local_addr().unwrap().ip().is_loopback());
+        assert_eq!(listen_at(&["192.0.2.1:0"]).unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
+        assert_eq!(listen_at(&[]).unwrap_err().kind(), io::ErrorKind::NotFound);
+    }
 }

@@ -10,7 +10,8 @@
 //!   engine.
 //! - [`SendWindow`] and [`SendReceipt`]: the number of bytes sent to a peer that the transport still holds.
 //!
-//! A transport never blocks. Its `poll_changed` reports that something may have changed since the last call, and not
+//! A transport never blocks, but for the end of a server on libzmq, which waits up to half a second for each listener to be closed.
+//! Its `poll_changed` reports that something may have changed since the last call, and not
 //! what. So a driver drains its transport until there is nothing left, and only then waits. Sending may consume the
 //! signal of a message that has arrived, as it may with libzmq, so a driver receives once more after it has sent.
 
@@ -40,6 +41,7 @@ use std::time::Duration;
 use zsvc_proto::keys::PublicKey;
 
 use crate::flush::CallerSender;
+use crate::identity::Identity;
 use crate::wire::{Batch, Malformed, Message};
 
 /// Carries the messages of a server.
@@ -60,6 +62,11 @@ pub(crate) trait ServerTransport: Send + Unpin + 'static {
 
     /// Returns the address that the only connection of this transport comes from, if there is one.
     fn peer_address(&self) -> Option<SocketAddr> {
+        None
+    }
+
+    /// Returns who the client at the other end of this transport's only connection is, if there is one and it is known.
+    fn peer_identity(&self) -> Option<Identity> {
         None
     }
 
@@ -187,6 +194,15 @@ pub(crate) struct Delivered {
     pub(crate) batch: Result<Batch, Malformed>,
     /// Size of all of its frames in bytes.
     pub(crate) bytes: usize,
+    /// Who its sender is, of a transport that knows it message by message. See [`ServerTransport::peer_identity`] for others.
+    pub(crate) identity: Option<Identity>,
+}
+
+impl Delivered {
+    /// A message of which the transport knows no sender.
+    pub(crate) fn anonymous(batch: Result<Batch, Malformed>, bytes: usize) -> Self {
+        Self { batch, bytes, identity: None }
+    }
 }
 
 /// Why a transport has failed.

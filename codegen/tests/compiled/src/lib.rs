@@ -60,6 +60,23 @@ pub mod replaced {
     include!(concat!(env!("OUT_DIR"), "/replaced/mod.rs"));
 }
 
+/// Code whose methods throw errors of another crate, and types of this crate in place of errors.
+pub mod thrown {
+    include!(concat!(env!("OUT_DIR"), "/thrown/mod.rs"));
+}
+
+/// Replacement of `throws.Unknown` and `throws.match`.
+#[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
+pub struct Refused(pub u32, pub Option<u32>);
+
+impl std::fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "refused {}", self.0)
+    }
+}
+
+impl std::error::Error for Refused {}
+
 /// Replacement of `money.v1.Amount`.
 #[derive(Clone, Debug, PartialEq, PartialOrd, serde::Serialize, serde::Deserialize)]
 pub struct Price(f64);

@@ -1,9 +1,9 @@
 //! Checks that generated code reads and writes the same bytes as the codec of the model that tests verdicts on changes.
 
-use zsvc_codegen_model::table::{TEXTS, TYPES};
+use zsvc_codegen_model::table::{ERRORS, TEXTS, TYPES};
 use zsvc_idl::schema::{Schema, Type, TypeId};
 use zsvc_idl::{MemoryLoader, compile};
-use zsvc_model::codec::{Reader, bytes, parsed, write};
+use zsvc_model::codec::{Reader, bytes, parsed, write, write_thrown};
 use zsvc_model::random::Random;
 use zsvc_model::value::Maker;
 
@@ -82,4 +82,31 @@ fn both_refuse_the_same_bytes() {
         }
     }
     assert!(refused > 50, "too little is refused: {refused}");
+}
+
+#[test]
+fn errors_of_methods_are_read_and_written_as_in_the_model() {
+    let mut random = Random::new(4);
+    let mut tried = 0;
+    for schema in TEXTS.iter().map(|text| schema(text)) {
+        let package = &schema.packages[0];
+        for method in &package.services[0].methods {
+            let name = format!("{}.Model/{}", package.full_name(), method.name);
+            let Some((_, again)) = ERRORS.iter().find(|(known, _)| *known == name) else { continue };
+            tried += 1;
+            for (index, thrown) in method.throws.iter().enumerate() {
+                for _ in 0..VALUES / 10 {
+                    let value = Maker::new(&schema, &mut random).value(&Type::Named(thrown.error));
+                    let raw = write_thrown(&schema, index, thrown, &value);
+                    let generated = again(&bytes(&raw));
+                    assert_eq!(generated.as_ref(), Ok(&bytes(&raw)), "{name}: {value:?}");
+                    let reader = Reader { schema: &schema, is_server: false };
+                    let (found, _) = reader.thrown(&method.throws, &raw).expect("what was written");
+                    assert_eq!(found, index, "{name}: {value:?}");
+                }
+            }
+        }
+    }
+    assert_eq!(tried, ERRORS.len(), "each method is tried");
+    assert!(tried > 5, "too few methods: {tried}");
 }

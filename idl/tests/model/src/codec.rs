@@ -1,7 +1,7 @@
 //! Encodes and decodes values by a schema alone, as the chapter *Values* of docs/protocol.md says.
 
 use rmpv::Value as Raw;
-use zsvc_idl::schema::{Builtin, Field, Literal, Payload, Range, Schema, Type, TypeKind, Variant};
+use zsvc_idl::schema::{Builtin, Field, Literal, Payload, Range, Schema, Thrown, Type, TypeKind, Variant};
 
 use crate::value::{Value, holds_float, integer, limits};
 
@@ -99,6 +99,19 @@ pub fn write_fields(schema: &Schema, fields: &[Field], value: &Value) -> Raw {
     Raw::Array(array)
 }
 
+/// Returns an error of a method by its index among those that the method throws.
+#[must_use]
+pub fn write_thrown(schema: &Schema, index: usize, thrown: &Thrown, value: &Value) -> Raw {
+    let raw = write(schema, &Type::Named(thrown.error), value);
+    match Thrown::number(index) {
+        None => raw,
+        Some(number) => Raw::Array(vec![number.into(), raw]),
+    }
+}
+
+/// Number of the second error of a method, in the place of a variant's number.
+const SECOND_ERROR: u32 = 0x8000_0002;
+
 fn write_union(schema: &Schema, variants: &[Variant], value: &Value) -> Raw {
     let (number, raw) = match value {
         Value::Unknown(number, raw) => (*number, raw.clone()),
@@ -165,6 +178,24 @@ impl Reader<'_> {
             Ok((field.number, value))
         });
         values.collect::<Result<_, Refusal>>().map(Value::Struct)
+    }
+
+    /// Reads an error of a method: its index, and its value. It is unknown if the method has no error at that index here.
+    pub fn thrown(self, errors: &[Thrown], raw: &Raw) -> Result<(usize, Value), Refusal> {
+        let elements = raw.as_array().ok_or("no error")?;
+        let number = number(elements.first().ok_or("no number of an error")?)?;
+        let (index, raw) = match number.checked_sub(SECOND_ERROR) {
+            None => (0, raw),
+            Some(after) => {
+                let after = usize::try_from(after).map_err(|error| error.to_string())?;
+                (after + 1, elements.get(1).unwrap_or(&Raw::Nil))
+            }
+        };
+        let value = match errors.get(index) {
+            Some(thrown) => self.read(&Type::Named(thrown.error), raw)?,
+            None => Value::Unknown(number, raw.clone()),
+        };
+        Ok((index, value))
     }
 
     fn field(self, field: &Field, raw: &Raw) -> Result<Value, Refusal> {

@@ -6,9 +6,9 @@
 use std::collections::BTreeMap;
 
 use rmpv::Value as Raw;
-use zsvc_idl::schema::{Method, MethodKind, Schema, Type, TypeId};
+use zsvc_idl::schema::{Method, MethodKind, Schema, Service, Thrown, Type, TypeId};
 
-use crate::codec::{Reader, Refusal, bytes, parsed, write, write_fields};
+use crate::codec::{Reader, Refusal, bytes, parsed, write, write_fields, write_thrown};
 use crate::meaning::{Seen, same, same_fields};
 use crate::random::Random;
 use crate::value::Maker;
@@ -73,6 +73,27 @@ impl Crossing<'_> {
         if same(written, seen) { Ok(()) } else { Err(format!("{value:?} is read as {found:?}")) }
     }
 
+    /// Sends an error of those that a method throws. Errors are matched by position, but their names say which they are.
+    fn of_errors(&mut self, (index, written): (usize, &[Thrown]), read: &[Thrown]) -> Result<(), Refusal> {
+        let ty = Type::Named(written[index].error);
+        let value = self.maker().value(&ty);
+        let raw = parsed(&bytes(&write_thrown(self.writer, index, &written[index], &value)))?;
+        let (found_index, found) = self.reader.thrown(read, &raw)?;
+        let Some(thrown) = read.get(found_index) else { return Ok(()) };
+        let own = |error: &Thrown| self.writer.definition(error.error).name.as_str();
+        let other = |error: &Thrown| self.reader.schema.definition(error.error).name.as_str();
+        let (name, found_name) = (own(&written[index]), other(thrown));
+        let is_known =
+            read.iter().any(|it| other(it) == name) || written.iter().any(|it| own(it) == found_name);
+        if name != found_name && is_known {
+            return Err(format!("`{name}` is read as `{found_name}`"));
+        }
+        let read = Type::Named(thrown.error);
+        let written = Seen { schema: self.writer, ty: &ty, value: &value };
+        let seen = Seen { schema: self.reader.schema, ty: &read, value: &found };
+        if same(written, seen) { Ok(()) } else { Err(format!("{value:?} is read as {found:?}")) }
+    }
+
     fn of_parameters(&mut self, written: &Method, read: &Method) -> Result<(), Refusal> {
         let value = self.maker().fields(&written.parameters, 0);
         let raw = parsed(&bytes(&write_fields(self.writer, &written.parameters, &value)))?;
@@ -112,11 +133,30 @@ fn calls(sides: &Sides<'_>, random: &mut Random, failures: &mut Failures) {
             failures.entry(way).or_insert_with(|| format!("{name}: {error}"));
         };
         match known.get(&name) {
-            Some(method) => call(sides, called, method, random).into_iter().for_each(&mut failed),
+            Some(method) => {
+                may_call(sides, called, *method).err().into_iter().for_each(&mut failed);
+                call(sides, called.1, method.1, random).into_iter().for_each(&mut failed);
+            }
             // An old server without a new method is no failure.
             None if sides.ways.0 == Way::OldServer => {}
             None => failed((sides.ways.0, "unimplemented".to_owned())),
         }
+    }
+}
+
+/// Has every client call that may by the schema of clients: one of each role, or one of none.
+fn may_call(
+    sides: &Sides<'_>,
+    (service, called): (&Service, &Method),
+    (serving, method): (&Service, &Method),
+) -> Result<(), (Way, Refusal)> {
+    let (clients, asked) = (service.access_of(called).roles(), serving.access_of(method).roles());
+    let is_let_in = |role: Option<&String>| asked.is_empty() || role.is_some_and(|role| asked.contains(role));
+    let roles = clients.iter().map(Some).chain(clients.is_empty().then_some(None));
+    match roles.into_iter().find(|role| !is_let_in(*role)) {
+        // An old server that keeps out who may call from now on is no failure.
+        Some(role) if sides.ways.0 != Way::OldServer => Err((sides.ways.0, format!("{role:?} may not call"))),
+        _ => Ok(()),
     }
 }
 
@@ -158,12 +198,14 @@ fn reply(sides: &Sides<'_>, called: &Method, method: &Method, random: &mut Rando
 }
 
 fn thrown(sides: &Sides<'_>, called: &Method, method: &Method, random: &mut Random) -> Result<(), Refusal> {
-    match (method.throws, called.throws) {
-        (Some(written), Some(read)) => {
-            answering(sides, random).of_type(&Type::Named(written), &Type::Named(read))
-        }
-        _ => Ok(()),
+    if called.throws.is_empty() {
+        return Ok(());
     }
+    let mut crossing = answering(sides, random);
+    for index in 0..method.throws.len() {
+        crossing.of_errors((index, &method.throws), &called.throws)?;
+    }
+    Ok(())
 }
 
 fn answering<'a>(sides: &Sides<'a>, random: &'a mut Random) -> Crossing<'a> {
@@ -172,14 +214,14 @@ fn answering<'a>(sides: &Sides<'a>, random: &'a mut Random) -> Crossing<'a> {
 }
 
 /// Returns the methods of a schema by their full names.
-fn methods(schema: &Schema) -> BTreeMap<String, &Method> {
+fn methods(schema: &Schema) -> BTreeMap<String, (&Service, &Method)> {
     let services = schema
         .packages
         .iter()
         .flat_map(|package| package.services.iter().map(move |service| (package, service)));
     let named = services.flat_map(|(package, service)| {
         let start = format!("{}.{}", package.full_name(), service.name);
-        service.methods.iter().map(move |method| (format!("{start}/{}", method.name), method))
+        service.methods.iter().map(move |method| (format!("{start}/{}", method.name), (service, method)))
     });
     named.collect()
 }

@@ -11,6 +11,8 @@ pub struct Draft {
     pub package: String,
     /// Declared types, each of which may use those before it.
     pub types: Vec<Declared>,
+    /// Who may call its service, as written in the file; empty if it does not say.
+    pub access: &'static str,
     /// The methods of its service.
     pub methods: Vec<Method>,
     /// Number of names given out so far.
@@ -93,11 +95,17 @@ pub struct Method {
     pub streams: bool,
     /// Type that it answers with.
     pub answer: Option<String>,
-    /// Error that it throws.
-    pub throws: Option<String>,
+    /// Errors that it throws.
+    pub throws: Vec<String>,
     /// Attributes such as `@deadline(1s)`, as written in the file.
     pub attributes: &'static str,
+    /// Who may call it, as written in the file; empty if it does not say.
+    pub access: &'static str,
 }
+
+/// What random schemas say of who may call.
+pub const ACCESS: [&str; 6] =
+    ["", "@public", "@roles(\"a\")", "@roles(\"b\")", "@roles(\"a\", \"b\")", "@roles(\"c\", \"b\")"];
 
 /// Built-in types that random schemas use.
 pub const BUILTINS: [&str; 16] = [
@@ -123,11 +131,19 @@ impl Draft {
     /// Returns a random schema.
     #[must_use]
     pub fn random(random: &mut Random) -> Self {
-        let mut draft =
-            Self { package: "model.v1".to_owned(), types: Vec::new(), methods: Vec::new(), names: 0 };
+        let mut draft = Self {
+            package: "model.v1".to_owned(),
+            types: Vec::new(),
+            access: if random.one_in(4) { *random.pick(&ACCESS) } else { "" },
+            methods: Vec::new(),
+            names: 0,
+        };
         for _ in 0..2 + random.below(4) {
             let declared = draft.declared(random);
             draft.types.push(declared);
+        }
+        for _ in 0..random.below(4) {
+            draft.error(random);
         }
         for _ in 0..=random.below(3) {
             let method = draft.method(random);
@@ -232,9 +248,7 @@ impl Draft {
     pub fn method(&mut self, random: &mut Random) -> Method {
         let parameters = (1..).take(random.below(4)).map(|number| self.member(random, number)).collect();
         let one_way = random.one_in(6);
-        let errors: Vec<&Declared> =
-            self.types.iter().filter(|known| matches!(known.body, Body::Error(_))).collect();
-        let throws = (!errors.is_empty() && !one_way).then(|| random.pick(&errors).name.clone());
+        let throws = if one_way { Vec::new() } else { self.errors(random) };
         let answer = (!one_way && !random.one_in(4)).then(|| self.ty(random));
         Method {
             one_way,
@@ -244,8 +258,28 @@ impl Draft {
             answer,
             throws,
             attributes: "",
+            access: if random.one_in(4) { ACCESS[random.below(ACCESS.len())] } else { "" },
             name: self.fresh("method_"),
         }
+    }
+
+    /// Returns the names of some errors, in any order.
+    fn errors(&self, random: &mut Random) -> Vec<String> {
+        let errors = self.types.iter().filter(|known| matches!(known.body, Body::Error(_)));
+        let mut errors: Vec<String> = errors.map(|known| known.name.clone()).collect();
+        while errors.len() > 1 && random.one_in(2) {
+            errors.swap_remove(random.below(errors.len()));
+        }
+        errors
+    }
+
+    /// Declares an error, and returns its name.
+    pub fn error(&mut self, random: &mut Random) -> String {
+        let name = self.fresh("Type");
+        let body = Body::Error((1..=2).map(|number| self.variant(random, number)).collect());
+        let (docs, meta, reserved) = (String::new(), String::new(), Vec::new());
+        self.types.push(Declared { name: name.clone(), docs, meta, body, reserved });
+        name
     }
 
     /// Returns the text of the file.
@@ -259,7 +293,7 @@ impl Draft {
             text += &declared.text();
         }
         let methods: String = self.methods.iter().map(Method::text).collect();
-        write!(text, "\nservice Model {{\n{methods}}}\n").expect("strings take any text");
+        write!(text, "\n{} service Model {{\n{methods}}}\n", self.access).expect("strings take any text");
         text
     }
 }
@@ -324,8 +358,12 @@ impl Method {
         let keyword = if self.one_way { "oneway" } else { "rpc" };
         let stream = if self.streams { "stream " } else { "" };
         let answer = self.answer.as_ref().map_or_else(String::new, |ty| format!(" -> {stream}{ty}"));
-        let throws = self.throws.as_ref().map_or_else(String::new, |ty| format!(" throws {ty}"));
-        let (attributes, name, parameters) = (self.attributes, &self.name, parameters.join(", "));
-        format!("    {attributes} {keyword} {name}({parameters}){answer}{throws};\n")
+        let throws = match self.throws.as_slice() {
+            [] => String::new(),
+            errors => format!(" throws {}", errors.join(", ")),
+        };
+        let (attributes, access, name) = (self.attributes, self.access, &self.name);
+        let parameters = parameters.join(", ");
+        format!("    {attributes} {access} {keyword} {name}({parameters}){answer}{throws};\n")
     }
 }

@@ -56,12 +56,17 @@ pub const MUTATIONS: &[Mutation] = &[
     methods::incoming_stream,
     methods::answer,
     methods::throws,
+    methods::add_error,
+    methods::remove_error,
+    methods::swap_errors,
     methods::add_parameter,
     methods::add_parameter,
     methods::remove_parameter,
     methods::swap_parameters,
     methods::rename_parameter,
     methods::attributes,
+    methods::access,
+    methods::access,
     package,
 ];
 

@@ -22,24 +22,38 @@ const ESCAPES: [&str; 6] = [BYTES, EXTENSION, FLOAT, INTEGER, MAP, TIMESTAMP];
 /// Writes a value of any kind.
 pub(super) fn write(value: Value, levels: Levels) -> Result<Value, DecodeError> {
     let written = match value {
-        Value::Integer(_) if scalars::is_unsafe(&value) => escape(INTEGER, text(value.to_string())),
+        Value::Integer(_) if scalars::is_unsafe(&value) => escape_text(INTEGER, value.to_string(), levels)?,
         Value::Nil | Value::Boolean(_) | Value::Integer(_) => value,
-        Value::F32(_) | Value::F64(_) => match scalars::write_float(&value) {
-            Some(text @ Value::String(_)) => escape(FLOAT, text),
-            _ => value,
-        },
+        Value::F32(short) => write_float(f64::from(short), levels)?,
+        Value::F64(float) => write_float(float, levels)?,
         Value::String(ref inner) if inner.is_str() => value,
         // Text that is not UTF-8 is no text to a reader.
-        Value::String(inner) => escape(BYTES, text(base64::encode(inner.as_bytes()))),
-        Value::Binary(bytes) => escape(BYTES, text(base64::encode(&bytes))),
+        Value::String(inner) => escape_text(BYTES, base64::encode(inner.as_bytes()), levels)?,
+        Value::Binary(bytes) => escape_text(BYTES, base64::encode(&bytes), levels)?,
         Value::Array(elements) => write_list(elements, levels.enter()?)?,
-        Value::Map(entries) => write_map(entries, levels.enter()?)?,
+        Value::Map(entries) => write_map(entries, levels)?,
         Value::Ext(kind, ref data) => match scalars::timestamp_of(&value) {
-            Some(time) => escape(TIMESTAMP, text(time.to_string())),
-            None => escape(EXTENSION, Value::Array(vec![kind.into(), text(base64::encode(data))])),
+            Some(time) => escape_text(TIMESTAMP, time.to_string(), levels)?,
+            None => write_extension(kind, data, levels)?,
         },
     };
     Ok(written)
+}
+
+fn write_extension(kind: i8, data: &[u8], levels: Levels) -> Result<Value, DecodeError> {
+    levels.enter()?.enter()?;
+    Ok(escape(EXTENSION, Value::Array(vec![kind.into(), text(base64::encode(data))])))
+}
+
+/// Writes a float. One of 32 bits was widened before: its own shortest digits would be read as another number of 64 bits.
+fn write_float(float: f64, levels: Levels) -> Result<Value, DecodeError> {
+    match scalars::write_float(float.into()) {
+        Value::String(name) => {
+            levels.enter()?;
+            Ok(escape(FLOAT, Value::String(name)))
+        }
+        float => Ok(float),
+    }
 }
 
 fn write_list(elements: Vec<Value>, levels: Levels) -> Result<Value, DecodeError> {
@@ -49,10 +63,12 @@ fn write_list(elements: Vec<Value>, levels: Levels) -> Result<Value, DecodeError
 fn write_map(entries: Vec<(Value, Value)>, levels: Levels) -> Result<Value, DecodeError> {
     let has_names = entries.iter().all(|(key, _)| key.as_str().is_some());
     if has_names && !has_repeats(&entries) && escaped(&entries).is_none() {
+        let levels = levels.enter()?;
         let entries = entries.into_iter().map(|(key, value)| Ok((key, write(value, levels)?)));
         return entries.collect::<Result<_, _>>().map(Value::Map);
     }
-    let levels = levels.enter()?;
+    // The object, its list, and a pair.
+    let levels = levels.enter()?.enter()?.enter()?;
     let pairs = entries.into_iter().map(|(key, value)| {
         let pair = vec![write(key, levels)?, write(value, levels)?];
         Ok(Value::Array(pair))
@@ -67,8 +83,14 @@ fn has_repeats(entries: &[(Value, Value)]) -> bool {
     keys.windows(2).any(|pair| pair[0] == pair[1])
 }
 
+/// Returns an object of one name, whose levels are counted by the caller.
 fn escape(name: &str, value: Value) -> Value {
     Value::Map(vec![(name.into(), value)])
+}
+
+fn escape_text(name: &str, value: String, levels: Levels) -> Result<Value, DecodeError> {
+    levels.enter()?;
+    Ok(escape(name, text(value)))
 }
 
 /// Returns the name of the escape that an object is.
@@ -128,13 +150,14 @@ fn read_escape(name: &str, value: Value, levels: Levels) -> Result<Value, Decode
         TIMESTAMP => text.and_then(|text| text.parse().ok()).and_then(|time| scalars::value_of(&time)),
         EXTENSION => match value.as_array().map(Vec::as_slice) {
             Some([kind, data]) => {
+                levels.enter()?;
                 let kind = kind.as_i64().and_then(|kind| i8::try_from(kind).ok());
                 kind.zip(data.as_str().and_then(base64::decode)).map(|(kind, data)| Value::Ext(kind, data))
             }
             _ => None,
         },
         _ => match value {
-            Value::Array(pairs) => return read_pairs(pairs, levels, &broken),
+            Value::Array(pairs) => return read_pairs(pairs, levels.enter()?, &broken),
             _ => None,
         },
     };
@@ -148,6 +171,7 @@ fn read_pairs(
 ) -> Result<Value, DecodeError> {
     let pairs = pairs.into_iter().map(|pair| {
         let Value::Array(pair) = pair else { return Err(broken()) };
+        let levels = levels.enter()?;
         let [key, value] = <[Value; 2]>::try_from(pair).map_err(|_| broken())?;
         Ok((read(key, levels)?, read(value, levels)?))
     });

@@ -34,6 +34,8 @@ pub(super) enum Definition {
     /// Names and numbers.
     Enum(Vec<(&'static str, u32)>),
     Union(Vec<Variant>),
+    /// The names and descriptions of the errors that a method throws, in order.
+    Errors(Vec<(&'static str, Type)>),
 }
 
 #[derive(Debug, PartialEq)]

@@ -13,17 +13,33 @@ const MAX_SHOWN_BYTES: usize = 60;
 /// Names that an error lists.
 const MAX_NAMES: usize = 12;
 
-/// Number of lists, objects and maps that a value may still nest.
+/// Number of lists and objects that a value may still nest, as they are in the format for people: so what is written can be read.
+/// A variant's name by itself counts as an object, since on the wire it is in a list.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Levels(usize);
+pub(super) struct Levels {
+    left: usize,
+    too_deep: fn() -> DecodeError,
+}
 
 impl Levels {
-    pub(super) const ALL: Self = Self(MAX_DEPTH);
+    /// The levels of a value that is read.
+    pub(super) const TO_READ: Self = Self { left: MAX_DEPTH, too_deep: DecodeError::too_deep };
+
+    /// The levels of a value that is written.
+    pub(super) const TO_WRITE: Self = Self { left: MAX_DEPTH, too_deep: too_deep_to_write };
 
     /// Returns the levels that are left inside a list or an object.
     pub(super) fn enter(self) -> Result<Self, DecodeError> {
-        self.0.checked_sub(1).map(Self).ok_or_else(DecodeError::too_deep)
+        match self.left.checked_sub(1) {
+            Some(left) => Ok(Self { left, ..self }),
+            None => Err((self.too_deep)()),
+        }
     }
+}
+
+#[cold]
+fn too_deep_to_write() -> DecodeError {
+    DecodeError::new(&format_args!("nested too deep to be written, which may be {MAX_DEPTH} levels"))
 }
 
 impl From<Malformed> for DecodeError {

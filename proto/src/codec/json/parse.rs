@@ -7,7 +7,10 @@
 //! struct symbol: string = 1; price: #0 = 2; tags: list<string> = 4; venue: string? = 5; lot: u32 = 10 default;
 //! enum Buy = 1; Sell = 2;
 //! union Limit { size: u32 = 1; } = 1; Market: #0 = 2; CancelAll = 3;
+//! throws TapeError: #0; FeeError: #1;
 //! ```
+//!
+//! The last is of the errors that a method throws, which have no numbers of their own.
 
 use super::description::{Definition, Description, Field, Integer, Malformed, Payload, Type, Variant};
 
@@ -20,6 +23,7 @@ pub(super) fn definition(text: &'static str, types: Types) -> Result<Definition,
         "struct" => Definition::Struct(parser.fields()?),
         "enum" => Definition::Enum(parser.values()?),
         "union" => Definition::Union(parser.variants()?),
+        "throws" => Definition::Errors(parser.errors()?),
         _ => return Err(Malformed),
     };
     if parser.rest.is_empty() { Ok(definition) } else { Err(Malformed) }
@@ -101,6 +105,17 @@ impl Parser {
             self.require(';')?;
         }
         Ok(variants)
+    }
+
+    fn errors(&mut self) -> Result<Vec<(&'static str, Type)>, Malformed> {
+        let mut errors = Vec::new();
+        while !self.rest.is_empty() {
+            let name = self.word();
+            self.require(':')?;
+            errors.push((name, self.ty()?));
+            self.require(';')?;
+        }
+        Ok(errors)
     }
 
     fn payload(&mut self) -> Result<Payload, Malformed> {

@@ -12,10 +12,11 @@ use super::options::is_strict;
 use super::{any, scalars};
 use crate::codec::error::DecodeError;
 use crate::codec::path::{index_step, key_step};
+use crate::codec::union::LEAST_POSITION;
 
 /// Returns what a type is on the wire from a value with names.
 pub(in crate::codec) fn read(description: &Description, value: Value) -> Result<Value, DecodeError> {
-    named(description, value, Levels::ALL)
+    named(description, value, Levels::TO_READ)
 }
 
 fn named(description: &Description, value: Value, levels: Levels) -> Result<Value, DecodeError> {
@@ -26,6 +27,7 @@ fn named(description: &Description, value: Value, levels: Levels) -> Result<Valu
         },
         Definition::Enum(values) => enumeration(values, &value),
         Definition::Union(variants) => union(variants, value, levels.enter()?),
+        Definition::Errors(errors) => thrown(errors, value, levels.enter()?),
     }
 }
 
@@ -124,6 +126,30 @@ fn by_number(number: &str, value: Value, levels: Levels) -> Result<Value, Decode
         )));
     };
     Ok(Value::Array(vec![number.into(), any::read(value, levels)?]))
+}
+
+/// Reads an object of an error's name and the error.
+fn thrown(errors: &[(&'static str, Type)], value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    const EXPECTED: &str = "an object of an error's name and the error";
+    let Value::Map(entries) = value else { return Err(unexpected(&value, EXPECTED)) };
+    let Ok([(name, value)]) = <[(Value, Value); 1]>::try_from(entries) else {
+        return Err(DecodeError::new(&format_args!("an object of other than one name, expected {EXPECTED}")));
+    };
+    let Some(name) = name.as_str() else { return Err(unexpected(&name, "the name of an error")) };
+    let position = name.strip_prefix('#').filter(|number| {
+        scalars::parse_integer(number).is_some_and(|number| number >= LEAST_POSITION.into())
+    });
+    if let Some(number) = position {
+        return by_number(number, value, levels);
+    }
+    match (1_u64..).zip(errors).find(|(_, (known, _))| *known == name) {
+        Some((1, (_, ty))) => typed(ty, value, levels),
+        Some((position, (_, ty))) => {
+            let number = LEAST_POSITION + position;
+            Ok(Value::Array(vec![number.into(), typed(ty, value, levels)?]))
+        }
+        None => Err(unknown("error", name, errors.iter().map(|(name, _)| *name))),
+    }
 }
 
 fn payload(variant: &Variant, value: Value, levels: Levels) -> Result<Value, DecodeError> {

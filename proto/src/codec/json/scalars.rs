@@ -23,7 +23,9 @@ const BYTES: &str = "bytes in base64";
 pub(super) fn write(ty: &Type, value: Value) -> Result<Value, DecodeError> {
     let written = match (ty, &value) {
         (Type::Integer(integer), Value::Integer(_)) => Some(write_integer(*integer, &value)),
-        (Type::F32 | Type::F64, Value::F32(_) | Value::F64(_)) => write_float(&value),
+        // A user's type may write fewer bits than the schema declares; their shortest digits would be read as another number.
+        (Type::F64, Value::F32(short)) => Some(write_float(f64::from(*short).into())),
+        (Type::F32 | Type::F64, Value::F32(_) | Value::F64(_)) => Some(write_float(value.clone())),
         (Type::Bytes, Value::Binary(bytes)) => Some(text(base64::encode(bytes))),
         (Type::Timestamp, Value::Ext(..)) => timestamp_of(&value).map(|time| text(time.to_string())),
         (Type::Duration, _) => value.as_u64().map(|nanoseconds| text(duration::encode(nanoseconds))),
@@ -46,14 +48,13 @@ pub(super) fn is_unsafe(value: &Value) -> bool {
 }
 
 /// Returns a float: a number, or one of three texts.
-pub(super) fn write_float(value: &Value) -> Option<Value> {
-    let float = value.as_f64()?;
-    Some(match float {
-        _ if float.is_nan() => text("NaN".to_owned()),
-        f64::INFINITY => text("Infinity".to_owned()),
-        f64::NEG_INFINITY => text("-Infinity".to_owned()),
-        _ => value.clone(),
-    })
+pub(super) fn write_float(value: Value) -> Value {
+    match value.as_f64() {
+        Some(float) if float.is_nan() => text("NaN".to_owned()),
+        Some(f64::INFINITY) => text("Infinity".to_owned()),
+        Some(f64::NEG_INFINITY) => text("-Infinity".to_owned()),
+        _ => value,
+    }
 }
 
 /// Reads a scalar into its form on the wire. A format that has bytes, or MessagePack's extensions, may hand them in as they are.

@@ -34,6 +34,8 @@ fn a_text_that_is_no_description_is_an_error() {
         "enum A = x;",
         "union A { b: u8 = 1; = 1;",
         "union A: = 1;",
+        "throws A;",
+        "throws A: #0 = 1;",
     ];
     for text in texts {
         let description = Description::new(text, &[]);
@@ -80,6 +82,96 @@ fn types_that_hold_themselves_nest_up_to_the_bound() {
     assert!(read(&TREE, value).expect_err("too deep").to_string().contains("nested too deep"));
 }
 
+/// A function that puts a value into another.
+type Step<'a> = &'a dyn Fn(Value) -> Value;
+
+/// Returns how many lists and objects a value nests.
+fn depth(value: &Value) -> usize {
+    let inside: Box<dyn Iterator<Item = &Value>> = match value {
+        Value::Array(elements) => Box::new(elements.iter()),
+        Value::Map(entries) => Box::new(entries.iter().map(|(_, value)| value)),
+        _ => return 0,
+    };
+    1 + inside.map(depth).max().unwrap_or(0)
+}
+
+#[test]
+fn what_is_written_can_be_read_and_is_as_deep_as_the_bound_allows() {
+    static LIST: Description = Description::new("struct next: list<#0> = 1;", &[|| &LIST]);
+    static MAP: Description = Description::new("struct next: map<string, #0> = 1;", &[|| &MAP]);
+    static OWN: Description = Description::new("union A { next: #0? = 1; } = 1;", &[|| &OWN]);
+    static OTHER: Description = Description::new("union A: #0 = 1; B = 2;", &[|| &OTHER]);
+    static ANY: Description = Description::new("struct any: value = 1;", &[]);
+    static NEWER: Description = Description::new("union", &[]);
+    let list = |value| Value::Array(vec![value]);
+    let variant = |number: u8, value| Value::Array(vec![number.into(), value]);
+    let number_map = |value| Value::Map(vec![(1.into(), value)]);
+    let name_map = |value| map(&[("a", value)]);
+    let escape_map = |value| map(&[("$bytes", value)]);
+    let repeated = |value| Value::Map(vec![("a".into(), Value::Nil), ("a".into(), value)]);
+    let key_map = |value| Value::Map(vec![(value, Value::Nil)]);
+    let (bytes, time) = (Value::Binary(vec![1]), Value::Ext(-1, vec![0; 4]));
+    let (extension, nan) = (Value::Ext(5, vec![1]), Value::F64(f64::NEG_INFINITY));
+    let around_any: Step = &|value| Value::Array(vec![value]);
+    let as_it_is: Step = &|value| value;
+    let shapes: [(&str, &Description, Value, Step, Step); 15] = [
+        ("lists of structs", &LIST, list(Value::Array(Vec::new())), &|value| list(list(value)), as_it_is),
+        ("maps of structs", &MAP, list(Value::Map(Vec::new())), &|value| list(name_map(value)), as_it_is),
+        (
+            "own fields",
+            &OWN,
+            variant(1, Value::Array(Vec::new())),
+            &|value| variant(1, list(value)),
+            as_it_is,
+        ),
+        ("other unions", &OTHER, variant(2, Value::Nil), &|value| variant(1, value), as_it_is),
+        ("newer variants", &NEWER, Value::Nil, &list, &|value| variant(9, value)),
+        ("lists", &ANY, 1.into(), &list, around_any),
+        ("maps", &ANY, 1.into(), &name_map, around_any),
+        ("lists of bytes", &ANY, bytes.clone(), &list, around_any),
+        ("lists of times", &ANY, time, &list, around_any),
+        ("lists of extensions", &ANY, extension, &list, around_any),
+        ("lists of floats", &ANY, nan, &list, around_any),
+        ("maps by number", &ANY, 1.into(), &number_map, around_any),
+        ("maps like bytes", &ANY, bytes, &escape_map, around_any),
+        ("maps with a key twice", &ANY, 1.into(), &repeated, around_any),
+        ("maps by maps", &ANY, 1.into(), &key_map, around_any),
+    ];
+    for (name, description, innermost, step, outermost) in shapes {
+        let mut value = innermost;
+        let mut depths = Vec::new();
+        let error = loop {
+            let whole = outermost(value.clone());
+            match write(description, whole.clone()) {
+                Ok(written) => {
+                    depths.push(depth(&written));
+                    assert_eq!(read(description, written), Ok(whole), "{name}: {depths:?}");
+                }
+                Err(error) => break error,
+            }
+            value = step(value);
+        };
+        assert!(
+            error.to_string().ends_with("nested too deep to be written, which may be 128 levels"),
+            "{error}"
+        );
+        let (deepest, each) = (depths[depths.len() - 1], depths[2] - depths[1]);
+        // A name by itself counts as the object that it might be.
+        let bare = usize::from(name == "other unions");
+        assert!(deepest + bare <= 128 && deepest + bare + each > 128, "{name}: {deepest}, by {each}");
+    }
+}
+
+#[test]
+fn a_short_float_in_the_place_of_a_long_one_keeps_its_value() {
+    static LONG: Description = Description::new("struct long: f64 = 1; short: f32 = 2;", &[]);
+    let written = write(&LONG, Value::Array(vec![Value::F32(0.1), Value::F32(0.1)]));
+    let expected = map(&[("long", Value::F64(f64::from(0.1_f32))), ("short", Value::F32(0.1))]);
+    assert_eq!(written, Ok(expected));
+    let any = any::write(Value::Array(vec![Value::F32(0.1)]), Levels::TO_WRITE);
+    assert_eq!(any, Ok(Value::Array(vec![Value::F64(f64::from(0.1_f32))])));
+}
+
 #[test]
 fn any_value_returns() {
     let values = [
@@ -98,15 +190,15 @@ fn any_value_returns() {
         map(&[("$bytes", 1.into()), ("more", 2.into())]),
     ];
     for value in values {
-        let written = any::write(value.clone(), Levels::ALL).expect("a value");
-        assert_eq!(any::read(written, Levels::ALL), Ok(value));
+        let written = any::write(value.clone(), Levels::TO_WRITE).expect("a value");
+        assert_eq!(any::read(written, Levels::TO_READ), Ok(value));
     }
 }
 
 #[test]
 fn text_that_is_not_utf_8_is_bytes() {
     let text = rmpv::decode::read_value(&mut &[0xa1, 0xff][..]).expect("a value");
-    assert_eq!(any::write(text, Levels::ALL), Ok(map(&[("$bytes", "/w==".into())])));
+    assert_eq!(any::write(text, Levels::TO_WRITE), Ok(map(&[("$bytes", "/w==".into())])));
 }
 
 #[test]
@@ -126,7 +218,7 @@ fn broken_escapes_are_errors() {
         ("$timestamp", "noon".into()),
     ];
     for (name, value) in escapes {
-        let error = any::read(map(&[(name, value.clone())]), Levels::ALL).expect_err(name);
+        let error = any::read(map(&[(name, value.clone())]), Levels::TO_READ).expect_err(name);
         assert!(error.to_string().contains(name), "{name} {value}: {error}");
     }
 }

@@ -6,10 +6,11 @@ use super::description::{Definition, Description, Field, Payload, Type, Variant}
 use super::found::{Levels, unexpected};
 use super::{any, scalars};
 use crate::codec::error::DecodeError;
+use crate::codec::union::LEAST_POSITION;
 
 /// Returns a value with names from what a type is on the wire.
 pub(in crate::codec) fn write(description: &Description, value: Value) -> Result<Value, DecodeError> {
-    named(description, value, Levels::ALL)
+    named(description, value, Levels::TO_WRITE)
 }
 
 fn named(description: &Description, value: Value, levels: Levels) -> Result<Value, DecodeError> {
@@ -17,6 +18,7 @@ fn named(description: &Description, value: Value, levels: Levels) -> Result<Valu
         Definition::Struct(fields) => structure(fields, value, levels.enter()?),
         Definition::Enum(values) => Ok(enumeration(values, value)),
         Definition::Union(variants) => union(variants, value, levels.enter()?),
+        Definition::Errors(errors) => thrown(errors, value, levels.enter()?),
     }
 }
 
@@ -80,10 +82,31 @@ fn union(variants: &[Variant], value: Value, levels: Levels) -> Result<Value, De
     let value = match &variant.payload {
         Payload::Nothing => return Ok(variant.name.into()),
         Payload::Type(ty) => typed(ty, value, levels)?,
-        Payload::Fields(_) if value.is_nil() => Value::Map(Vec::new()),
-        Payload::Fields(fields) => structure(fields, value, levels)?,
+        Payload::Fields(fields) => {
+            let levels = levels.enter()?;
+            if value.is_nil() { Value::Map(Vec::new()) } else { structure(fields, value, levels)? }
+        }
     };
     Ok(Value::Map(vec![(variant.name.into(), value)]))
+}
+
+/// Names the error, also the first, which has no number on the wire: names of its variants may be those of other errors.
+fn thrown(errors: &[(&'static str, Type)], value: Value, levels: Levels) -> Result<Value, DecodeError> {
+    let number = value.as_array().and_then(|parts| parts.first()).and_then(Value::as_u64);
+    let Some(number) = number.filter(|number| *number >= LEAST_POSITION) else {
+        let Some((name, ty)) = errors.first() else { return Err(unexpected(&value, "an error")) };
+        return Ok(Value::Map(vec![((*name).into(), typed(ty, value, levels)?)]));
+    };
+    let inner = match value {
+        Value::Array(parts) => parts.into_iter().nth(1).unwrap_or(Value::Nil),
+        _ => Value::Nil,
+    };
+    let known = (1_u64..).zip(errors).find(|(position, _)| LEAST_POSITION + position == number);
+    let (name, value) = match known {
+        Some((_, (name, ty))) => ((*name).to_owned(), typed(ty, inner, levels)?),
+        None => (format!("#{number}"), any::write(inner, levels)?),
+    };
+    Ok(Value::Map(vec![(name.into(), value)]))
 }
 
 fn list(element: &Type, value: Value, levels: Levels) -> Result<Value, DecodeError> {

@@ -5,7 +5,9 @@ use rmpv::Value;
 use super::tape::{Amount, MarketOrder, Order, Side};
 use super::tree::{Tree, tree};
 use super::{check, complaint, read, written};
-use crate::codec::{Plain, UnknownVariant};
+use crate::codec::{
+    Decode, DecodeError, Encode, Form, Payload, Plain, Reader, UnknownVariant, WriteForm, Writer,
+};
 
 #[test]
 fn a_union_is_a_number_and_a_value() {
@@ -90,4 +92,59 @@ fn unknown_variants_are_equal_and_in_order_as_their_bytes_are() {
     assert_eq!(HashSet::from(all.clone()).len(), 3);
     let sorted: Vec<u32> = BTreeSet::from(all).iter().map(|variant| variant.number).collect();
     assert_eq!(sorted, [1, 1, 2]);
+}
+
+/// The errors of a method, as generated code has them.
+#[derive(Debug, PartialEq)]
+enum Errors {
+    First(Order),
+    Second(MarketOrder),
+    Unknown(UnknownVariant),
+}
+
+impl Encode for Errors {
+    fn encode(&self, out: &mut Writer) {
+        match self {
+            Self::First(error) => <Plain as WriteForm<_>>::encode(error, out),
+            Self::Second(error) => out.variant::<Plain, _>(0x8000_0002, error),
+            Self::Unknown(error) => out.unknown_variant(error),
+        }
+    }
+}
+
+impl Decode for Errors {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        match Payload::thrown(reader)? {
+            None => <Plain as Form<_>>::decode(reader).map(Self::First),
+            Some((0x8000_0002, error)) => error.value::<Plain, _>("MarketOrder").map(Self::Second),
+            Some((number, error)) => error.unknown(number).map(Self::Unknown),
+        }
+    }
+}
+
+#[test]
+fn the_first_of_several_errors_is_as_it_is_alone() {
+    check::<Plain, Errors>(&Errors::First(Order::CancelAll), b"\x92\x03\xc0");
+    let unknown = read::<Plain, Errors>(b"\x92\xce\x7f\xff\xff\xff\xc0");
+    assert!(matches!(unknown, Ok(Errors::First(Order::Unknown(_)))), "the greatest number of a variant");
+    assert_eq!(complaint::<Plain, Errors>(b"\x05"), complaint::<Plain, Order>(b"\x05"));
+    assert_eq!(complaint::<Plain, Errors>(b"\x90"), complaint::<Plain, Order>(b"\x90"));
+    assert_eq!(complaint::<Plain, Errors>(b""), complaint::<Plain, Order>(b""));
+}
+
+#[test]
+fn another_of_several_errors_has_a_number_of_its_position() {
+    let second = || Errors::Second(MarketOrder { symbol: "A".to_owned(), side: Side::Buy, size: 3 });
+    check::<Plain, Errors>(&second(), b"\x92\xce\x80\x00\x00\x02\x93\xa1A\x01\x03");
+    for number in [&b"\xcf\0\0\0\0\x80\0\0\x02"[..], b"\xd3\0\0\0\0\x80\0\0\x02"] {
+        let bytes = [&[0x92], number, b"\x93\xa1A\x01\x03"].concat();
+        assert_eq!(read::<Plain, Errors>(&bytes), Ok(second()), "another form of the number");
+    }
+    let third = [&b"\x92\xce\x80\x00\x00\x03"[..], b"\x92\x01\xa1x"].concat();
+    let unknown = read::<Plain, Errors>(&third).expect("an unknown error is kept");
+    assert!(matches!(unknown, Errors::Unknown(UnknownVariant { number: 0x8000_0003, .. })));
+    assert_eq!(written::<Plain, Errors>(&unknown), third);
+    let without = complaint::<Plain, Errors>(b"\x91\xce\x80\x00\x00\x02");
+    assert_eq!(without, "variant `MarketOrder` comes without its value");
+    assert!(read::<Plain, Errors>(b"\x92\xcf\x01\0\0\0\0\0\0\0\xc0").is_err(), "past all numbers");
 }

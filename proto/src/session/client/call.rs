@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use crate::codec::Body;
 use crate::flow::{InboundStream, OutboundStream};
+use crate::metadata::ResponseMetadata;
 use crate::session::Deadline;
 use crate::status::{Cause, Failure, Status};
 
@@ -18,6 +19,8 @@ pub(super) struct ClientCall {
     /// How the call ended, until its caller takes it.
     reply: Option<Result<Body, Failure>>,
     waker: Option<Waker>,
+    /// Where what the server sends beside its answer is kept, if the caller has asked for it.
+    pub(super) response: Option<ResponseMetadata>,
     /// Number of one-way calls that were begun before this call, all of which the server has read when it answers.
     pub(super) one_way_before: u64,
 }
@@ -51,7 +54,7 @@ impl ClientCall {
         waker: Option<Waker>,
         one_way_before: u64,
     ) -> Self {
-        Self { method, deadline, streams, reply: None, waker, one_way_before }
+        Self { method, deadline, streams, reply: None, waker, response: None, one_way_before }
     }
 
     /// Returns the record that ends this call well.

@@ -7,6 +7,7 @@ use super::call::{ClientCall, Ending};
 use super::event::{Dropped, Event};
 use super::session::Session;
 use crate::codec::Body;
+use crate::metadata::Metadata;
 use crate::status::{Cause, Code, Failure, Outcome, Status};
 use crate::wire::{self, Batch, FirstRecord, Malformed, Record, RecordKind};
 
@@ -122,6 +123,9 @@ impl Session {
                 });
                 self.meet(instance);
             }
+            Record::ResponseMetadata { id, metadata } => {
+                with_id(id, |id| self.response_metadata(id, metadata, now));
+            }
             Record::GoingAway => self.going_away(now),
             Record::Unknown { kind, id: 0 } => self.fail_sent(&wire::unknown_kind(kind), now),
             Record::Unknown { kind, id } => with_id(id, |id| self.unknown_kind(kind, id, now)),
@@ -205,12 +209,23 @@ impl Session {
 
     /// Takes the number of the server's life from a pong. Where it is another than before, a server may have been started anew
     /// behind a device, and know none of the calls: it is asked. Calls may be in flight that this very server has, so none is ended
-    /// before it has answered.
+    /// before it has answered. Where there is no room to ask, the next pong finds the other life again.
     fn meet(&mut self, instance: Option<u64>) {
-        if self.instance.is_another(instance) && self.has_room_to_answer() {
+        if self.has_room_to_answer() && self.instance.is_another(instance) {
             for id in self.open_ids() {
                 self.outbox.record(|out| wire::query(out, u64::from(id)));
             }
+        }
+    }
+
+    /// Keeps what the server has sent beside its answer, if the caller has asked for it.
+    #[cold]
+    fn response_metadata(&mut self, id: u32, metadata: Metadata, now: Instant) {
+        let response =
+            self.calls.get(id).filter(|call| call.is_open()).and_then(|call| call.response.as_ref());
+        if let Some(Err(excess)) = response.map(|response| response.add(metadata)) {
+            let why = Status::resource_exhausted(excess).maybe_executed().caused_by(Cause::Protocol);
+            self.cancel(id, why, now);
         }
     }
 
@@ -250,6 +265,8 @@ impl Session {
         if asked && self.phase.is_ready() {
             // Callers that wait for room would not be woken by anything else.
             self.ask_for_one_way(now);
+            // Of calls that began while the ping was on its way.
+            self.check_no_later_than(self.one_way.ask_at());
         }
     }
 

@@ -9,7 +9,7 @@ use super::phase::Phase;
 use super::session::{Session, Wait};
 use super::wait_queue::Ticket;
 use crate::flow::OutboundStream;
-use crate::metadata::Metadata;
+use crate::metadata::{Metadata, ResponseMetadata};
 use crate::session::Deadline;
 use crate::status::{Cause, Status};
 use crate::wire::{self, Item, Message, RecordBuilder};
@@ -23,6 +23,8 @@ pub struct NewCall<'a> {
     pub deadline: Option<Deadline>,
     /// What travels beside its parameters.
     pub metadata: &'a Metadata,
+    /// Where what the server sends beside its answer is to be kept; without it, it is skipped.
+    pub response: Option<&'a ResponseMetadata>,
     /// Its streams.
     pub streams: &'a Streams,
     /// Credit in bytes for the server's stream, if it answers with one.
@@ -202,8 +204,13 @@ impl Session {
     #[inline]
     pub fn begin_call(&mut self, call: NewCall<'_>, record: CallRecord<'_>, now: Instant) -> u32 {
         debug_assert!(self.has_room(), "the caller has asked");
-        let NewCall { method, deadline, metadata, streams, credit, waker } = call;
+        let NewCall { method, deadline, metadata, response, streams, credit, waker } = call;
         let id = self.begin(method, deadline, streams.clone(), waker, now);
+        if response.is_some()
+            && let Some(call) = self.calls.get_mut(id)
+        {
+            call.response = response.cloned();
+        }
         let left = deadline.map(|deadline| deadline.left(now));
         self.push(record, |record| record.address(id, left, metadata, credit));
         self.made_room();

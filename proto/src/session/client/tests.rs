@@ -10,7 +10,10 @@ use crate::flow::{InboundStream, OutboundStream};
 use crate::metadata::Metadata;
 use crate::session::Deadline;
 use crate::status::{Failure, Outcome, Status};
-use crate::wire::{Batch, Malformed, RecordBuilder, RecordKind};
+use crate::wire::{Batch, Malformed, RecordBuilder};
+
+mod lives;
+mod response;
 
 pub(super) fn session() -> Session {
     session_of(2)
@@ -29,7 +32,8 @@ fn record(method: &str, one_way: bool) -> RecordBuilder {
 
 fn begin(session: &mut Session, deadline: Option<Deadline>, now: Instant) -> u32 {
     let (metadata, streams) = (&Metadata::default(), &Streams::default());
-    let call = NewCall { method: "a.B/c", deadline, metadata, streams, credit: None, waker: None };
+    let call =
+        NewCall { method: "a.B/c", deadline, metadata, response: None, streams, credit: None, waker: None };
     session.begin_call(call, CallRecord::Once(record("a.B/c", false)), now)
 }
 
@@ -56,7 +60,8 @@ pub(super) fn woken(session: &mut Session) -> usize {
 pub(super) fn begin_stream(session: &mut Session, outbound: Arc<OutboundStream>, now: Instant) -> u32 {
     let streams = &Streams { inbound: Some(Arc::new(InboundStream::new(100))), outbound: Some(outbound) };
     let (metadata, credit) = (&Metadata::default(), Some(100));
-    let call = NewCall { method: "a.B/c", deadline: None, metadata, streams, credit, waker: None };
+    let call =
+        NewCall { method: "a.B/c", deadline: None, metadata, response: None, streams, credit, waker: None };
     session.begin_call(call, CallRecord::Once(record("a.B/c", false)), now)
 }
 
@@ -115,6 +120,21 @@ fn the_server_is_asked_whether_one_way_calls_have_arrived() {
     let told = events(&mut session);
     assert!(!told.iter().any(|event| matches!(event, Event::Dropped { .. })), "{told:?}");
     assert!(!session.has_lost_one_way());
+}
+
+/// Calls that begin while the server is asked are asked about in their turn, though nothing else is sent.
+#[test]
+fn the_server_is_asked_anew_about_calls_that_began_while_it_was_asked() {
+    let (mut session, now) = (session(), Instant::now());
+    let second = Duration::from_secs(1);
+    send_note(&mut session, now);
+    assert!(session.poll_transmit().is_some());
+    session.handle_timeout(now + second);
+    let mut answer = session.poll_transmit().expect("a ping").batch().to_vec();
+    answer[2] += 1;
+    send_note(&mut session, now + second);
+    receive(&mut session, &answer, now + second);
+    assert_eq!(session.poll_timeout(), Some(now + 2 * second));
 }
 
 #[test]
@@ -358,7 +378,15 @@ fn nothing_is_sent_of_streams_whose_call_has_ended() {
     let outbound = Arc::new(OutboundStream::new(100));
     let streams = Streams { inbound: Some(Arc::new(InboundStream::new(100))), outbound: Some(outbound) };
     let (metadata, credit) = (&Metadata::default(), Some(100));
-    let call = NewCall { method: "a.B/c", deadline: None, metadata, streams: &streams, credit, waker: None };
+    let call = NewCall {
+        method: "a.B/c",
+        deadline: None,
+        metadata,
+        response: None,
+        streams: &streams,
+        credit,
+        waker: None,
+    };
     let id = session.begin_call(call, CallRecord::Once(record("a.B/c", false)), now).into();
     session.handle_disconnected(now);
     session.close_when_sent();
@@ -384,47 +412,4 @@ fn a_try_that_has_failed_is_told_once_and_until_the_connection_is_up() {
     assert_eq!(failure.message(), "there is no connection to `there`: no route to host");
     session.handle_connected();
     assert!(session.failure().is_none() && session.trouble().is_none());
-}
-
-/// Returns the kinds and ids of the records that a session sends.
-fn said(session: &mut Session) -> Vec<(u8, u8)> {
-    let mut said = Vec::new();
-    while let Some(message) = session.poll_transmit() {
-        let batch = message.into_batch();
-        let mut records = batch.raw_records().unwrap();
-        while let Some(record) = records.next().unwrap() {
-            let kind = match record.kind() {
-                RecordKind::Ping => 9,
-                RecordKind::Query => 65,
-                _ => 0,
-            };
-            said.push((kind, u8::try_from(record.id()).unwrap()));
-        }
-    }
-    said
-}
-
-/// Behind a device a server is started anew without a word.
-#[test]
-fn another_life_of_the_server_is_asked_for_the_calls_in_flight() {
-    let (mut session, now) = (session_of(3), Instant::now());
-    let pong = |id: u32, instance: u8| [0x93, 10, u8::try_from(id).unwrap(), instance];
-    let first = session.begin_ping(None, now);
-    receive(&mut session, &[&[1][..], &pong(first, 7)].concat(), now);
-    let (old, new) = (begin(&mut session, None, now), begin(&mut session, None, now));
-    said(&mut session);
-    // The same life.
-    let second = session.begin_ping(None, now);
-    receive(&mut session, &[&[1][..], &pong(second, 7)].concat(), now);
-    assert_eq!(said(&mut session), [(9, 4)]);
-    // Another one, which says so once; a pong without a ping says nothing.
-    let third = session.begin_ping(None, now);
-    receive(&mut session, &[&[1][..], &pong(third, 8), &pong(99, 9)].concat(), now);
-    assert_eq!(said(&mut session), [(9, 5), (65, 2), (65, 3)]);
-    // It has one of them.
-    let mut answer = vec![1];
-    crate::wire::error(&mut answer, 2, &Failure::Status(crate::wire::not_in_flight()));
-    receive(&mut session, &answer, now);
-    assert_eq!((outcome(&mut session, old), session.is_call_open(new)), (Some(Outcome::MaybeExecuted), true));
-    assert_eq!(session.health(now), HealthState::In);
 }

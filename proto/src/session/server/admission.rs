@@ -3,11 +3,13 @@
 
 use std::time::{Duration, Instant};
 
+use super::access::{forbidden, may_call};
 use super::calls::CallKey;
 use super::session::State;
-use super::shared::NoRoom;
+use super::shares::NoRoom;
 use super::{DropReason, Methods, Session};
 use crate::codec::Body;
+use crate::identity::Identity;
 use crate::metadata::Metadata;
 use crate::method::{Method, MethodKind};
 use crate::status::{Cause, Failure, Status};
@@ -42,6 +44,8 @@ pub struct IncomingCall {
     pub params: Body,
     /// What the client sent beside the parameters.
     pub metadata: Metadata,
+    /// Who the client is, if that is known.
+    pub identity: Option<Identity>,
     /// When the call's time is up.
     pub deadline: Option<Instant>,
     /// Bytes of items that the client can take at first.
@@ -68,13 +72,19 @@ impl Origin<'_> {
     }
 
     #[inline]
-    fn call(self, target: (usize, &'static Method), record: CallRecord<'_>) -> IncomingCall {
+    fn call(
+        self,
+        target: (usize, &'static Method),
+        record: CallRecord<'_>,
+        identity: Option<Identity>,
+    ) -> IncomingCall {
         IncomingCall {
             target: target.0,
             method: target.1,
             params: self.batch.body(record.body),
             deadline: self.deadline(&record),
             metadata: record.metadata,
+            identity,
             credit: record.credit,
             received: self.received,
             batch_bytes: self.batch.bytes().len(),
@@ -100,7 +110,7 @@ impl<C: Default> State<C> {
         match self.admit(origin, &record, methods, now, false) {
             Ok(target) => {
                 let key = self.calls.open(id, C::default());
-                *event = Some(Event::Call { key, call: origin.call(target, record) });
+                *event = Some(Event::Call { key, call: origin.call(target, record, self.identity.clone()) });
             }
             Err(why) => {
                 self.shared.end_calls(1, self.in_flight());
@@ -121,7 +131,7 @@ impl<C: Default> State<C> {
     ) {
         match self.admit(origin, &record, methods, now, true) {
             Ok(target) if self.has_room_for_one_way() => {
-                *event = Some(Event::OneWay(origin.call(target, record)));
+                *event = Some(Event::OneWay(origin.call(target, record, self.identity.clone())));
             }
             _ => self.drop_one_way(),
         }
@@ -134,6 +144,25 @@ impl<C> Session<C> {
     #[inline]
     pub fn in_flight(&self) -> usize {
         self.state.in_flight()
+    }
+
+    /// Counts a one-way call as in flight, for as long as it waits for its turn or its handler for anything. There is
+    /// room for it: [`Session::poll_event`] has looked when it returned the call.
+    pub fn begin_one_way(&mut self) {
+        let state = &mut self.state;
+        state.shared.hold_call(state.in_flight());
+        state.one_way += 1;
+    }
+
+    /// Counts a one-way call as no longer in flight.
+    pub fn end_one_way(&mut self) {
+        let state = &mut self.state;
+        debug_assert!(state.one_way > 0, "one that was begun");
+        // What all sessions share must stay right even if this one were told twice.
+        if state.one_way > 0 {
+            state.one_way -= 1;
+            state.shared.end_calls(1, state.in_flight());
+        }
     }
 }
 
@@ -208,6 +237,10 @@ impl<C> State<C> {
         if is_one_way != (method.kind() == MethodKind::OneWay) {
             return Err(wrong_kind(method, is_one_way));
         }
+        // Before all that depends on the call itself: a client learns nothing of a method that is not for it.
+        if methods.checks_roles() && !may_call(method, self.identity.as_ref()) {
+            return Err(forbidden(method, self.identity.as_ref()));
+        }
         // A one-way call can't be told that it was turned away, so it still runs.
         if !is_one_way && self.shared.is_draining() {
             return Err(Status::unavailable("the server is shutting down").caused_by(Cause::GoingAway));
@@ -223,7 +256,7 @@ impl<C> State<C> {
             let what = format!("the call has {length} bytes of parameters, and the server takes up to {max}");
             return Err(Status::resource_exhausted(what).caused_by(Cause::TooLarge));
         }
-        match record.metadata.excess() {
+        match record.metadata.excess("the call") {
             Some(what) => Err(Status::resource_exhausted(what).caused_by(Cause::TooLarge)),
             None => Ok(target),
         }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::flow::{InboundStream, OutboundStream};
 use crate::id_map::IdMap;
+use crate::metadata::{Metadata, MetadataValue};
 
 /// One call of a client. Its id alone may mean another call by now: a client may use an id again once the call has ended for
 /// the client, which its handler need not know yet.
@@ -33,6 +34,32 @@ pub(super) struct Call<C> {
     pub(super) inbound: Option<Arc<InboundStream>>,
     /// The handler's stream.
     pub(super) outbound: Option<Arc<OutboundStream>>,
+    /// What was sent beside the answer.
+    pub(super) metadata: SentMetadata,
+}
+
+/// How much metadata was sent beside the answer of a call.
+#[derive(Debug, Default, Clone, Copy)]
+pub(super) struct SentMetadata {
+    entries: u32,
+    bytes: u32,
+}
+
+impl SentMetadata {
+    /// Counts an entry, unless it is one too many. Entries of one name count each: the client may have read the one before.
+    ///
+    /// # Errors
+    /// It is past a bound. The text says which.
+    pub(super) fn add(&mut self, name: &str, value: &MetadataValue) -> Result<(), String> {
+        let bytes = (self.bytes as usize).saturating_add(name.len()).saturating_add(value.as_bytes().len());
+        let entries = self.entries + 1;
+        if let Some(excess) = Metadata::excess_of("the answer", entries as usize, bytes) {
+            return Err(excess);
+        }
+        // Within the bound, which is far below.
+        *self = Self { entries, bytes: u32::try_from(bytes).unwrap_or(u32::MAX) };
+        Ok(())
+    }
 }
 
 /// Calls in flight, by their ids.
@@ -66,7 +93,8 @@ impl<C> Calls<C> {
     pub(super) fn open(&mut self, id: u64, app: C) -> CallKey {
         debug_assert!(!self.contains(id), "the caller has asked");
         self.count += 1;
-        let call = Call { number: self.count, app, inbound: None, outbound: None };
+        let metadata = SentMetadata::default();
+        let call = Call { number: self.count, app, inbound: None, outbound: None, metadata };
         if let Some((id, before)) = self.latest.replace((id, call)) {
             self.others.insert(id, before);
         }

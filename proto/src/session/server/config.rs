@@ -20,8 +20,7 @@ pub struct Config {
     pub instance: u64,
     /// Largest body of a call, a reply or an item, in bytes.
     pub max_body: usize,
-    /// Maximum number of calls in flight of all clients together. The last quarter is given out by shares: see
-    /// [`Config::max_shared_calls`].
+    /// Maximum number of calls in flight of all clients together, given out by [`Shares`](super::Shares).
     pub max_calls: usize,
     /// Maximum number of calls in flight of one client.
     pub max_calls_per_peer: usize,
@@ -44,14 +43,6 @@ impl Config {
     pub fn waiting_per_peer(&self) -> usize {
         self.max_waiting_per_peer
             .unwrap_or_else(|| self.max_body.saturating_mul(16).max(MIN_DEFAULT_WAITING_BYTES))
-    }
-
-    /// Returns the number of calls in flight up to which every client may have more. The last quarter of
-    /// [`Config::max_calls`] is kept for clients that have few.
-    #[must_use]
-    #[inline]
-    pub fn max_shared_calls(&self) -> usize {
-        self.max_calls - self.max_calls / 4
     }
 
     /// Returns the number of waiting bytes at which a client is shed, and an answer for it finds no room.

@@ -7,9 +7,11 @@ use crate::method::Method;
 use crate::status::{Cause, Status};
 
 /// The methods that a server offers. An index counts them in the order in which they were added.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub struct Methods {
     by_name: HashMap<&'static [u8], (usize, &'static Method), Seeded>,
+    /// Whether anybody may call any of them, whatever their roles.
+    ignores_roles: bool,
 }
 
 /// Two of the methods have this name.
@@ -28,7 +30,19 @@ impl Methods {
                 return Err(DuplicateMethod(method.name()));
             }
         }
-        Ok(Self { by_name })
+        Ok(Self { by_name, ignores_roles: false })
+    }
+
+    /// Lets anybody call any of the methods, whatever their roles.
+    #[must_use]
+    pub fn ignoring_roles(self) -> Self {
+        Self { ignores_roles: true, ..self }
+    }
+
+    /// Reports whether roles decide who may call.
+    #[inline]
+    pub(super) fn checks_roles(&self) -> bool {
+        !self.ignores_roles
     }
 
     /// Returns the method of a name, and its index.

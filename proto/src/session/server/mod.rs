@@ -17,9 +17,10 @@
 //!    user's code, which may want the same lock.
 //!
 //! From the inside out: `calls` (the table of calls in flight), `liveness` (whether the client is still there), `effects`,
-//! [`Session`] itself in `session` and `streams`; `admission` (which calls are taken), `reading` (what records mean).
+//! [`Session`] itself in `session` and `streams`; `access` (who may call), `admission` (which calls are taken), `reading` (what records mean).
 //! [`Shared`] is what the sessions of one server share, [`Methods`] what they offer, [`Drain`] how a server ends.
 
+mod access;
 mod admission;
 mod calls;
 mod config;
@@ -30,6 +31,7 @@ mod methods;
 mod reading;
 mod session;
 mod shared;
+mod shares;
 mod streams;
 #[cfg(test)]
 mod tests;
@@ -43,3 +45,4 @@ pub use liveness::ListeningClock;
 pub use methods::{DuplicateMethod, Methods};
 pub use session::{Answer, Session};
 pub use shared::Shared;
+pub use shares::{NoRoom, Shares};

@@ -17,6 +17,10 @@ const RECORDS_PER_TURN: usize = 128;
 /// are; and a batch holds up all other clients until it is done.
 const MAX_RECORDS: usize = 512 * RECORDS_PER_TURN;
 
+/// Maximum number of records of a message that are answered though they are of an unknown kind and of no call in flight. Nothing
+/// waits for the answers to more, which are ten times as long as the records.
+const MAX_ANSWERED_UNKNOWN: u32 = 64;
+
 /// A message that is being read.
 #[derive(Debug)]
 pub(super) struct Reading {
@@ -44,6 +48,7 @@ impl<C: Default> Session<C> {
     pub fn handle_message(&mut self, now: Instant, batch: Batch) {
         self.state.liveness.heard();
         self.records_read = 0;
+        self.state.answered_unknown = 0;
         self.drop_reading();
         self.reading = Some(Reading { batch, received: now, at: 0, turn: RECORDS_PER_TURN });
     }
@@ -111,11 +116,11 @@ impl<C: Default> Session<C> {
 
     /// At the end of a turn: cuts a batch that has too many records, and lets go of one that is done.
     fn check_records(&mut self) {
-        if self.records_read >= MAX_RECORDS {
+        if self.reading.as_ref().is_some_and(|reading| reading.at >= reading.batch.bytes().len()) {
+            self.drop_reading();
+        } else if self.records_read >= MAX_RECORDS {
             self.drop_reading();
             self.state.too_many_records();
-        } else if self.reading.as_ref().is_some_and(|reading| reading.at >= reading.batch.bytes().len()) {
-            self.drop_reading();
         }
     }
 
@@ -202,7 +207,10 @@ impl<C: Default> State<C> {
             Record::Query { id } => self.query(id),
             Record::Pong { .. } => self.liveness.ponged(),
             // What only a server says; and an error that speaks of an answer of ours is not answered with another.
-            Record::Reply { .. } | Record::Error { .. } | Record::GoingAway => {
+            Record::Reply { .. }
+            | Record::Error { .. }
+            | Record::ResponseMetadata { .. }
+            | Record::GoingAway => {
                 self.effects.count().unreadable += 1;
             }
             Record::Unknown { kind, id } => self.unknown_kind(kind, id),
@@ -226,7 +234,11 @@ impl<C> State<C> {
         let status = wire::unknown_kind(kind);
         match self.calls.key(id) {
             Some(key) => self.fail(key, &status),
-            None => self.outbox.record(|out| wire::error(out, id, &Failure::Status(status))),
+            None if self.answered_unknown < MAX_ANSWERED_UNKNOWN => {
+                self.answered_unknown += 1;
+                self.outbox.record(|out| wire::error(out, id, &Failure::Status(status)));
+            }
+            None => {}
         }
     }
 

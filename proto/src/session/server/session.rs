@@ -1,6 +1,5 @@
-//! [`Session`]: one client as its server sees it: its calls in flight, and what it is to be sent.
-//!
-//! How calls are taken is in `admission`, what records mean in `reading`, and what streams write in `streams`.
+//! [`Session`]: one client as its server sees it: its calls in flight, and what it is to be sent. How calls are taken is in
+//! `admission`, what records mean in `reading`, and what streams write in `streams`.
 
 use std::fmt;
 use std::sync::Arc;
@@ -12,11 +11,11 @@ use super::liveness::{Liveness, Verdict};
 use super::reading::Reading;
 use super::{DropReason, Effects, Shared};
 use crate::flow::PendingStreams;
+use crate::identity::Identity;
 use crate::status::{Cause, Failure, Status};
 use crate::wire::{self, Message, Outbox, RecordBuilder};
 
-/// One client of a server. `C` is what the application keeps with each call: the runtime its task, a router the call
-/// that it makes in turn.
+/// One client of a server. `C` is what the application keeps with a call: the runtime its task, a router the call made in turn.
 ///
 /// Invariant: **a call is answered only by the code that takes it out of the table of calls in flight.** A reply, a deadline, a
 /// cancellation and a panic may come at the same time; one of them wins.
@@ -31,19 +30,23 @@ pub struct Session<C> {
 /// Everything but what is being read, which records point into.
 pub(super) struct State<C> {
     pub(super) shared: Arc<Shared>,
+    /// Who the client is, if that is known. Decides which methods it may call.
+    pub(super) identity: Option<Identity>,
     pub(super) outbox: Outbox,
     /// The streams in which items gather.
     pub(super) pending: PendingStreams,
     pub(super) calls: Calls<C>,
     /// Number of one-way calls in flight.
     pub(super) one_way: usize,
-    /// Whether the client can't be reached any more: nothing is queued for it.
+    /// Whether the client can't be reached: nothing is queued for it.
     is_gone: bool,
-    /// Size in bytes of what [`Session::shed`] has left in the outbox.
+    /// Bytes that [`Session::shed`] has left in the outbox.
     notice: usize,
-    /// Number of bytes in the outbox that are counted among what waits for all clients.
+    /// Bytes in the outbox that are counted among what waits for all clients.
     counted: usize,
     pub(super) liveness: Liveness,
+    /// Number of records of the present message that were answered though they belong to no call and no known kind.
+    pub(super) answered_unknown: u32,
     pub(super) effects: Effects<C>,
 }
 
@@ -67,6 +70,7 @@ impl<C> Session<C> {
             records_read: 0,
             state: State {
                 shared,
+                identity: None,
                 outbox: Outbox::default(),
                 pending: PendingStreams::default(),
                 calls: Calls::new(),
@@ -75,6 +79,7 @@ impl<C> Session<C> {
                 notice: 0,
                 counted: 0,
                 liveness: Liveness::default(),
+                answered_unknown: 0,
                 effects: Effects::default(),
             },
         }
@@ -137,25 +142,6 @@ impl<C> Session<C> {
     #[must_use]
     pub fn is_in_flight(&self, key: CallKey) -> bool {
         self.state.calls.key(key.id()) == Some(key)
-    }
-
-    /// Counts a one-way call as in flight, for as long as it waits for its turn or its handler for anything. There is
-    /// room for it: [`Session::poll_event`] has looked when it returned the call.
-    pub fn begin_one_way(&mut self) {
-        let state = &mut self.state;
-        state.shared.hold_call(state.in_flight());
-        state.one_way += 1;
-    }
-
-    /// Counts a one-way call as no longer in flight.
-    pub fn end_one_way(&mut self) {
-        let state = &mut self.state;
-        debug_assert!(state.one_way > 0, "one that was begun");
-        // What all sessions share must stay right even if this one were told twice.
-        if state.one_way > 0 {
-            state.one_way -= 1;
-            state.shared.end_calls(1, state.in_flight());
-        }
     }
 
     /// Reports whether calls are in flight that the client waits for.

@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU8, AtomicU64, AtomicUsize, Ordering};
 
 use super::Config;
+use super::shares::{NoRoom, Shares};
 
 /// New calls are taken.
 const SERVING: u8 = 0;
@@ -144,27 +145,15 @@ impl Shared {
 
     /// Returns the number of clients that have calls in flight.
     #[cfg(test)]
-    pub(super) fn clients(&self) -> u64 {
+    pub(super) fn clients(&self) -> usize {
         InFlight::of(self.calls.load(Ordering::Acquire)).clients
     }
 
     #[inline]
     fn room(&self, calls: u64, own: usize) -> Result<(), NoRoom> {
-        let (in_flight, max) = (InFlight::of(calls), self.config.max_calls);
-        if in_flight.calls < self.config.max_shared_calls() {
-            return Ok(());
-        }
-        in_flight.room_in_kept_part(own, max)
+        let InFlight { calls, clients } = InFlight::of(calls);
+        Shares { max: self.config.max_calls, taken: calls, clients }.room_for(own)
     }
-}
-
-/// Why there is no room for a call.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum NoRoom {
-    /// The server has as many calls in flight as it may.
-    Full,
-    /// What is left is kept for clients with fewer calls in flight than this one has.
-    PastShare,
 }
 
 /// What was in flight at one moment.
@@ -172,32 +161,14 @@ pub(super) enum NoRoom {
 struct InFlight {
     calls: usize,
     /// Number of clients that have calls in flight.
-    clients: u64,
+    clients: usize,
 }
 
 impl InFlight {
     #[inline]
     fn of(number: u64) -> Self {
-        let calls = usize::try_from(number % CLIENT).unwrap_or(usize::MAX);
-        Self { calls, clients: number / CLIENT }
-    }
-
-    /// Reports whether a client that has `own` calls in flight may have one of those that are kept for clients with few.
-    ///
-    /// It may while it has less than a quarter of its part of what is free. So what is free shrinks by about a quarter of a part
-    /// for each client that comes: a client finds room however many came before it and keep theirs, and clients that come at
-    /// a time find about the same.
-    #[cold]
-    fn room_in_kept_part(self, own: usize, max: usize) -> Result<(), NoRoom> {
-        let free = max.saturating_sub(self.calls) as u64;
-        let clients = self.clients + u64::from(own == 0);
-        if free == 0 {
-            Err(NoRoom::Full)
-        } else if (own as u64).saturating_mul(4).saturating_mul(clients) >= free {
-            Err(NoRoom::PastShare)
-        } else {
-            Ok(())
-        }
+        let number_of = |part| usize::try_from(part).unwrap_or(usize::MAX);
+        Self { calls: number_of(number % CLIENT), clients: number_of(number / CLIENT) }
     }
 }
 

@@ -1,10 +1,11 @@
-//! What the streams of a call write to its client, and take from it. What is written once the call is over is dropped.
+//! What the streams of a call write to its client, and take from it; what is sent beside its answer. What is written once the call is over is dropped.
 
 use std::sync::Arc;
 
 use super::calls::{Call, CallKey};
 use super::session::{Session, State};
 use crate::flow::{InboundStream, OutboundStream};
+use crate::metadata::MetadataValue;
 use crate::status::{Cause, Status};
 use crate::wire::{self, Batch, Item};
 
@@ -34,6 +35,22 @@ impl<C> Session<C> {
             self.state.outbox.record(|out| wire::credit(out, key.id(), bytes));
             self.state.queued();
         }
+    }
+
+    /// Sends a name and a value beside the answer of a call, or its stream. They leave before what is sent later, and may overtake
+    /// items that have gathered.
+    ///
+    /// # Errors
+    /// It is more than there may be. The text says what.
+    pub fn send_metadata(&mut self, key: CallKey, name: &str, value: &MetadataValue) -> Result<(), String> {
+        let state = &mut self.state;
+        let Some(call) = state.calls.of(key) else { return Ok(()) };
+        call.metadata.add(name, value)?;
+        if state.has_room_for_items(key) {
+            state.outbox.record(|out| wire::response_metadata(out, key.id(), name, value));
+        }
+        state.queued();
+        Ok(())
     }
 
     /// Says that items have begun to gather in the handler's stream of a call.

@@ -12,7 +12,7 @@ use crate::metadata::{Metadata, MetadataValue};
 use crate::status::{Cause, Failure, Status};
 use crate::wire::{
     CallRecord, Item, ItemHead, Outbox, Record, RecordBuilder, cancel, credit, end, error, going_away, ping,
-    pong, pong_of_server, query,
+    pong, pong_of_server, query, response_metadata,
 };
 
 /// Ids of every width on the wire.
@@ -46,6 +46,7 @@ fn content(batch: &Batch, record: Record<'_>) -> (u64, Option<Duration>, String)
         Record::Ping { id } => plain(id, "ping".to_owned()),
         Record::Pong { id, instance } => plain(id, format!("pong {instance:?}")),
         Record::Query { id } => plain(id, "query".to_owned()),
+        Record::ResponseMetadata { id, metadata } => plain(id, format!("metadata {metadata:?}")),
         Record::GoingAway => plain(0, "going away".to_owned()),
         Record::Unknown { kind, id } => plain(id, format!("kind {kind}")),
     }
@@ -215,6 +216,7 @@ fn one_of_each() -> Vec<u8> {
     pong(&mut out, 1);
     pong_of_server(&mut out, 1, 300);
     query(&mut out, 1);
+    response_metadata(&mut out, 1, "venue", &MetadataValue::from("7"));
     going_away(&mut out);
     // Kind 12 with two elements more, and the one-way call as a script may write it: numbers in signed forms, nils at the end.
     out.extend_from_slice(&[0x94, 12, 1, 0xa1, b'x', 0x92, 1, 2]);
@@ -236,7 +238,8 @@ fn records_of_every_kind_keep_all_but_their_id() {
     }
     let expected = [K::Call, K::Error, K::Error, K::Error, K::End, K::Credit, K::Cancel, K::Ping, K::Pong];
     assert_eq!(kinds[..9], expected);
-    assert_eq!(kinds[9..], [K::Pong, K::Query, K::GoingAway, K::Other(12), K::OneWay]);
+    let rest = [K::Pong, K::Query, K::ResponseMetadata, K::GoingAway, K::Other(12), K::OneWay];
+    assert_eq!(kinds[9..], rest);
 }
 
 #[test]

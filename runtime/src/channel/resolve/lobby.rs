@@ -30,8 +30,10 @@ impl Future for Lobby {
             self.connection.notify().begin_turn();
             let mut wakers = Vec::new();
             let next = self.connection.handle_timeout(clock::now(), &mut wakers);
+            let is_over =
+                self.connection.next_action() == DriverAction::End && self.connection.end(&mut wakers);
             wake(wakers);
-            if self.connection.next_action() == DriverAction::End {
+            if is_over {
                 return Poll::Ready(());
             }
             let mut ticked = false;

@@ -74,7 +74,7 @@ fn batch(records: &[Vec<u8>]) -> Batch {
 }
 
 fn receive(core: &mut Core, route: &[u8], records: &[Vec<u8>]) {
-    core.receive(route, batch(records));
+    core.receive(route, None, batch(records));
 }
 
 /// What the clients are told, as short texts.

@@ -2,6 +2,7 @@
 
 use std::ffi::{CStr, CString, c_int};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
+use std::time::Instant;
 
 use crate::transport::address::Address;
 use crate::transport::unix::{self, SocketFile};
@@ -18,8 +19,13 @@ pub(super) struct Bound {
 }
 
 /// Binds. The system's socket is made here, by what the other engine uses, and given to libzmq: so both take the same endpoints,
-/// with the same errors. libzmq itself would remove whatever file has the path, also a live server's.
-pub(super) fn bind(socket: &mut zmq::Socket, endpoint: &str) -> Result<Bound, TransportError> {
+/// with the same errors. libzmq itself would remove whatever file has the path, also a live server's. Waits for other servers that
+/// begin, at most until this time.
+pub(super) fn bind(
+    socket: &mut zmq::Socket,
+    endpoint: &str,
+    until: Instant,
+) -> Result<Bound, TransportError> {
     match Address::to_bind(endpoint)? {
         Address::Tcp { host, port } => {
             let listener = listen::listen(&host, port)?.into_std()?;
@@ -28,7 +34,7 @@ pub(super) fn bind(socket: &mut zmq::Socket, endpoint: &str) -> Result<Bound, Tr
             Ok(Bound { endpoint, has_listener: true, file: None })
         }
         Address::Ipc(path) => {
-            let (listener, file) = unix::listen(&path)?;
+            let (listener, file) = unix::listen(&path, until)?;
             bind_listener(socket, endpoint, listener.into_std()?.into())?;
             Ok(Bound { endpoint: endpoint.to_owned(), has_listener: true, file })
         }

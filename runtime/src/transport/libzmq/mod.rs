@@ -3,6 +3,8 @@
 //! `ZMQ_FD` is edge-triggered: it signals that something has changed since libzmq was last called, and not what. So a
 //! driver drains its socket until there is nothing left, and only then waits. Since sending may consume the signal of a
 //! message that has arrived, the driver receives once more after it has sent. Source: `zmq_getsockopt(3)`, `ZMQ_FD`.
+//!
+//! Each server that is bound seeds the C library's `rand`, which belongs to the whole program: see [`router_socket`].
 
 // Two calls around an errno on which the `zmq` crate would panic, and some that it lacks.
 #![allow(unsafe_code)]
@@ -10,7 +12,6 @@
 mod dealer;
 mod endpoint;
 mod monitor;
-mod names;
 mod out_frame;
 mod router;
 mod stall;
@@ -21,9 +22,8 @@ pub(crate) use dealer::Dealer;
 pub(crate) use router::Router;
 
 use std::cell::Cell;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::os::fd::RawFd;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -33,7 +33,7 @@ use tokio::io::unix::AsyncFd;
 
 use super::{LinkConfig, SendReceipt, TransportError, max_received};
 use crate::codec::Attachments;
-use crate::fork::PerProcess;
+use crate::fork::{PerProcess, random};
 use crate::wire::Buffer;
 use out_frame::OutFrame;
 
@@ -51,19 +51,22 @@ impl From<zmq::Error> for TransportError {
 /// wait, and nothing that a user holds can keep the process from ending.
 fn context() -> &'static zmq::Context {
     static CONTEXT: PerProcess<zmq::Context> = PerProcess::new();
-    CONTEXT.get(|| {
-        seed_routing_ids();
-        zmq::Context::new()
-    })
+    CONTEXT.get(zmq::Context::new)
 }
 
-/// Has libzmq number the connections of ROUTER sockets from a random number on. It takes the first from `rand`, which it never seeds
-/// (4.3.4, `router_t`), and ends the process where a peer announces a routing id that another connection is about to get. It can't be
-/// told to refuse such ids, so they must not be known.
-fn seed_routing_ids() {
-    let random = RandomState::new().hash_one(0);
+/// Creates the ROUTER of a server, which numbers its connections from a random number on.
+///
+/// libzmq takes that number from `rand`, which it never seeds (4.3.4, `router_t`), and ends the process where a peer announces a routing
+/// id that another connection is about to get. It can't be told to refuse such ids, so they must not be known. The program, or a library
+/// in C, may seed `rand` for ends of its own; so it is seeded for each socket, as late as possible.
+fn router_socket() -> zmq::Result<zmq::Socket> {
+    static SEEDED: Mutex<()> = Mutex::new(());
+    // Nothing panics while the lock is held.
+    let _seeded = SEEDED.lock().unwrap_or_else(PoisonError::into_inner);
+    let context = context();
     // SAFETY: it has no conditions. The system's `rand` has a lock, or its callers have a state each.
-    unsafe { libc::srand(u32::try_from(random >> 32).unwrap_or(1)) };
+    unsafe { libc::srand(u32::try_from(random() >> 32).unwrap_or(1)) };
+    context.socket(zmq::ROUTER)
 }
 
 /// Number of messages that libzmq may hold for one peer, and of one that is in the same process. A message is a batch or a large

@@ -7,25 +7,27 @@ use bytes::Bytes;
 
 use super::endpoint::{self, Bound};
 use super::monitor::{Closing, Monitor};
-use super::names::Names;
-use super::{Watched, configure, context, into_bytes, receive_high_water_mark, uninterrupted};
-use crate::transport::frame_assembler::FrameAssembler;
+use super::{Watched, configure, into_bytes, receive_high_water_mark, router_socket, uninterrupted};
+use crate::telemetry;
+use crate::transport::frame_assembler::{FrameAssembler, MAX_ROUTE_BYTES};
+use crate::transport::listen;
 use crate::transport::route::{extend_route, extend_route_by, frames_of_route};
 use crate::transport::{
-    Arrival, COPIED_BELOW_BYTES, Delivered, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError,
+    Arrival, COPIED_BELOW_BYTES, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError,
     max_received,
 };
-use crate::wire::{Buffer, Message};
+use crate::wire::{Buffer, Malformed, Message};
 
 /// A server's socket. The route of a message is the frames before its batch: that of the client's connection, and one more for
 /// each device on the way.
+///
+/// A peer that announces a routing id is not heard, and told so. Its id is free once its connection has gone: the next peer that
+/// announces it would have the same route, and go on with the calls of the one before. libzmq tells neither that a connection has ended
+/// nor which one a message came by; and what it knows of a connection, it knows by what the peer says, which may be of any size.
 pub(crate) struct Router {
     socket: Watched,
     /// Route of the message that arrived last: each frame after its length in four bytes.
     route: Vec<u8>,
-    names: Names,
-    /// The message of a client that has taken the route of another, until the driver knows that this one is gone.
-    taken_over: Option<Delivered>,
     /// The other frames of the message that is arriving.
     assembler: FrameAssembler,
     bound: Vec<Bound>,
@@ -48,18 +50,11 @@ impl Router {
         let socket = Self::socket(endpoints, config).map_err(|error| nowhere(error.into()))?;
         let socket = Watched::new(socket).map_err(nowhere)?;
         let assembler = FrameAssembler::new(max_received(config.max_body));
-        let mut this = Self {
-            socket,
-            route: Vec::new(),
-            names: Names::default(),
-            taken_over: None,
-            assembler,
-            bound: Vec::new(),
-            has_inproc: false,
-        };
+        let mut this = Self { socket, route: Vec::new(), assembler, bound: Vec::new(), has_inproc: false };
         let mut bound = Vec::with_capacity(endpoints.len());
+        let until = listen::wait_until();
         for endpoint in endpoints {
-            let one = endpoint::bind(&mut this.socket.socket, endpoint);
+            let one = endpoint::bind(&mut this.socket.socket, endpoint, until);
             let one = one.map_err(|error| (endpoint.clone(), error))?;
             bound.push(one.endpoint.clone());
             this.has_inproc |= !one.has_listener;
@@ -69,7 +64,7 @@ impl Router {
     }
 
     fn socket(endpoints: &[String], config: LinkConfig) -> zmq::Result<zmq::Socket> {
-        let socket = context().socket(zmq::ROUTER)?;
+        let socket = router_socket()?;
         configure(&socket, config)?;
         socket.set_rcvhwm(receive_high_water_mark(endpoints.iter().map(String::as_str)))?;
         // Otherwise a message to a client that is gone, or whose queue is full, is dropped silently.
@@ -77,17 +72,15 @@ impl Router {
         Ok(socket)
     }
 
-    /// Completes the message whose last frame has arrived; `is_another`: over another connection than those before on its route. What
-    /// is behind a device lives on when the device connects again.
-    fn deliver(&mut self, batch: Bytes, is_another: bool) -> Arrival<'_> {
-        let (message, others) = self.assembler.complete(batch);
+    /// Completes the message whose last frame has arrived. `is_named`: its peer, or the nearest device, has announced a routing id.
+    fn deliver(&mut self, batch: Bytes, is_named: bool) -> Arrival<'_> {
+        let (mut message, others) = self.assembler.complete(batch);
         if !extend_route_by(&mut self.route, others) {
             return Arrival::RouteTooLong;
         }
-        // No more than the lengths of empty frames, which a REQ puts before its message.
-        if is_another && frames_of_route(&self.route).skip(1).all(<[u8]>::is_empty) {
-            self.taken_over = Some(message);
-            return Arrival::PeerLost { route: &self.route };
+        if is_named {
+            telemetry::client_not_heard(frames_of_route(&self.route).next().unwrap_or_default());
+            message.batch = Err(Malformed::RoutingId);
         }
         Arrival::Message { route: &self.route, message }
     }
@@ -95,19 +88,17 @@ impl Router {
 
 impl ServerTransport for Router {
     fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError> {
-        if let Some(message) = self.taken_over.take() {
-            return Ok(Some(Arrival::Message { route: &self.route, message }));
-        }
         self.route.clear();
-        let mut is_another = false;
+        let mut is_named = false;
         while let Some(frame) = self.socket.receive()? {
             if !frame.get_more() {
-                return Ok(Some(self.deliver(into_bytes(frame), is_another)));
+                return Ok(Some(self.deliver(into_bytes(frame), is_named)));
             }
             // The first is that of the client's connection, or of the nearest device.
             if self.route.is_empty() {
-                extend_route(&mut self.route, &frame);
-                is_another = self.names.is_another(frame);
+                is_named = !is_number(&frame);
+                // libzmq takes ids of any length; the rest of one that is too long is not copied.
+                extend_route(&mut self.route, frame.get(..=MAX_ROUTE_BYTES).unwrap_or(&frame));
             } else {
                 self.assembler.push(into_bytes(frame));
             }
@@ -173,6 +164,12 @@ impl Drop for Router {
             Monitor::stop(&mut self.socket.socket);
         }
     }
+}
+
+/// Reports whether a routing id is a number that libzmq has given to a connection whose peer announces none. No number comes twice, and
+/// they begin at random, so a peer that announces one can't know whose it is. Source: libzmq 4.3.4, `router_t::identify_peer`.
+fn is_number(routing_id: &[u8]) -> bool {
+    matches!(routing_id, [0, _, _, _, _])
 }
 
 fn send_batch(socket: &mut Watched, batch: Buffer, receipt: Option<SendReceipt>) -> zmq::Result<()> {

@@ -5,8 +5,6 @@
 //! of the connection as any other, and nothing after that. Nor does it cut off a peer that it takes for one of ZMTP 1 or 2, which
 //! needs no handshake that could time out. So a socket without a connection has to show by events that it goes on.
 
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,6 +13,7 @@ use tokio::time::{Instant, Sleep, sleep};
 
 use super::HANDSHAKE_MS;
 use super::dealer::CONNECT_MS;
+use crate::fork::random;
 
 /// What a socket does, as its last event has told.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -71,7 +70,7 @@ fn allowed(step: Step) -> Duration {
         Step::Shaking => HANDSHAKE_MS,
         Step::Ended | Step::Up => 0,
     };
-    let random = u32::try_from(RandomState::new().hash_one(takes) % 1_000).unwrap_or(0);
+    let random = u32::try_from(random() % 1_000).unwrap_or(0);
     let grace = GRACE.saturating_sub(GRACE / JITTER_PARTS / 1_000 * random);
     Duration::from_millis(u64::try_from(takes).unwrap_or(0)) + grace
 }

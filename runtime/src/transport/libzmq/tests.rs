@@ -155,3 +155,28 @@ async fn a_name_within_the_process_is_free_as_soon_as_its_router_is_dropped() {
         assert_eq!(message.batch.unwrap().bytes(), &[1][..]);
     }
 }
+
+/// As if the program, or a library in C, seeded `rand` for ends of its own.
+#[tokio::test]
+async fn connections_are_numbered_at_random_whoever_has_seeded_the_numbers_before() {
+    let config = LinkConfig {
+        max_body: COPIED_BELOW_BYTES,
+        heartbeat: Duration::from_secs(3),
+        silence: Duration::from_secs(10),
+    };
+    let mut numbers = Vec::new();
+    for name in ["inproc://numbered", "inproc://numbered-again", "inproc://numbered-at-last"] {
+        // SAFETY: it has no conditions.
+        unsafe { libc::srand(42) };
+        let (mut router, _) = Router::bind(&[name.to_owned()], config).unwrap();
+        let mut dealer = Dealer::connect(name, config).unwrap();
+        until_sent(vec![1].into(), |message| dealer.send(message).unwrap());
+        numbers.push(until_received(|| match router.receive().unwrap()? {
+            Arrival::Message { route, .. } => Some(route.to_vec()),
+            _ => panic!("a message was sent"),
+        }));
+    }
+    numbers.sort_unstable();
+    numbers.dedup();
+    assert_eq!(numbers.len(), 3);
+}

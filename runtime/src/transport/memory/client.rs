@@ -38,7 +38,7 @@ impl ClientTransport for MemoryClient {
         Ok(parcel.map(|parcel| {
             let message = parcel.into_message();
             let bytes = message.len();
-            Delivered { batch: Ok(message.into_batch()), bytes }
+            Delivered::anonymous(Ok(message.into_batch()), bytes)
         }))
     }
 

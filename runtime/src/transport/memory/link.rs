@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::identity::Identity;
 use crate::transport::{LinkEvent, SendReceipt};
 use crate::wire::Message;
 
@@ -50,6 +51,8 @@ pub(super) struct MemoryLink {
     is_abandoned: bool,
     /// Wakes the client's driver.
     waker: Option<Waker>,
+    /// Who the client is, if its program says so.
+    identity: Option<Identity>,
 }
 
 /// Whether a link is up.
@@ -72,7 +75,17 @@ impl MemoryLink {
             is_leaving: false,
             is_abandoned: false,
             waker: None,
+            identity: None,
         }
+    }
+
+    /// Says who the client is.
+    pub(super) fn with_identity(self, identity: Option<Identity>) -> Self {
+        Self { identity, ..self }
+    }
+
+    pub(super) fn identity(&self) -> Option<Identity> {
+        self.identity.clone()
     }
 
     /// Creates a link that is up, without an event that says so.

@@ -8,6 +8,7 @@ use super::client::MemoryClient;
 use super::link::LinkRules;
 use super::server::{IsIdempotent, MemoryServer};
 use super::state::State;
+use crate::identity::Identity;
 
 /// Links between the clients of one endpoint and its server, if there is one.
 #[derive(Default)]
@@ -38,16 +39,16 @@ impl SimNetwork {
         MemoryServer::new(Arc::clone(self), number, is_idempotent)
     }
 
-    /// Links a client, as soon as there is a server.
-    pub(crate) fn connect(self: &Arc<Self>) -> MemoryClient {
-        let number = self.with(|state| state.connect(Instant::now()));
+    /// Links a client, as soon as there is a server. Its program says who it is, or does not.
+    pub(crate) fn connect(self: &Arc<Self>, identity: Option<Identity>) -> MemoryClient {
+        let number = self.with(|state| state.connect(Instant::now(), identity));
         MemoryClient::new(Arc::clone(self), number)
     }
 
     /// Links a client that counts as connected from the start, and closes the network for others: the client is the
     /// server's only one.
-    pub(crate) fn connect_alone(self: &Arc<Self>) -> MemoryClient {
-        let number = self.with(State::connect_alone);
+    pub(crate) fn connect_alone(self: &Arc<Self>, identity: Option<Identity>) -> MemoryClient {
+        let number = self.with(|state| state.connect_alone(identity));
         MemoryClient::new(Arc::clone(self), number)
     }
 

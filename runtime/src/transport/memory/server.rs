@@ -8,17 +8,26 @@ use bytes::Bytes;
 use tokio::time::Instant;
 
 use super::due::DueTimer;
-use super::link::{Parcel, Route};
+use super::link::{Parcel, ROUTE_HALF, Route};
 use super::network::SimNetwork;
 use super::state::Arrived;
+use crate::identity::Identity;
 use crate::transport::{Arrival, Delivered, Routed, SendReceipt, ServerTransport, TransportError};
 use crate::wire::{Batch, Message, Record, VERSION};
 
 /// Reports whether the method of this name may run twice.
 pub(crate) type IsIdempotent = Box<dyn Fn(&[u8]) -> bool + Send>;
 
-/// The route of calls that arrive for a second time. No link has it, so their answers are dropped.
-pub(super) const REPEATED: Route = [0xff; size_of::<Route>()];
+/// The start of the routes of calls that arrive for a second time. No link has one, so their answers are dropped.
+const REPEATED: [u8; ROUTE_HALF] = [0xff; ROUTE_HALF];
+
+/// Returns the route of what a client's link brings for a second time: as if another client had sent it, one for each client.
+pub(super) fn repeated(mut route: Route) -> Route {
+    let client: [u8; ROUTE_HALF] = std::array::from_fn(|at| route[at]);
+    route[..ROUTE_HALF].copy_from_slice(&REPEATED);
+    route[ROUTE_HALF..].copy_from_slice(&client);
+    route
+}
 
 /// A server's end of all links of a network. Dropped, it ends each link once the client has what is on its way to it.
 pub(crate) struct MemoryServer {
@@ -29,8 +38,15 @@ pub(crate) struct MemoryServer {
     /// Route of the message that arrived last.
     route: Route,
     /// Calls that are to arrive for a second time.
-    repeated: Option<Batch>,
+    repeated: Option<Repeated>,
     timer: DueTimer,
+}
+
+/// What is to arrive for a second time: its route, and who has sent it.
+struct Repeated {
+    route: Route,
+    batch: Batch,
+    identity: Option<Identity>,
 }
 
 impl MemoryServer {
@@ -39,9 +55,15 @@ impl MemoryServer {
         Self { network, number, is_idempotent, route, repeated: None, timer }
     }
 
-    fn deliver(&mut self, route: Route, batch: Batch, bytes: usize) -> Arrival<'_> {
+    fn deliver(
+        &mut self,
+        route: Route,
+        batch: Batch,
+        bytes: usize,
+        identity: Option<Identity>,
+    ) -> Arrival<'_> {
         self.route = route;
-        Arrival::Message { route: &self.route, message: Delivered { batch: Ok(batch), bytes } }
+        Arrival::Message { route: &self.route, message: Delivered { batch: Ok(batch), bytes, identity } }
     }
 
     /// Returns the calls of idempotent methods in a batch, as a client's second attempt would send them.
@@ -67,9 +89,9 @@ impl MemoryServer {
 
 impl ServerTransport for MemoryServer {
     fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError> {
-        if let Some(batch) = self.repeated.take() {
+        if let Some(Repeated { route, batch, identity }) = self.repeated.take() {
             let bytes = batch.bytes().len();
-            return Ok(Some(self.deliver(REPEATED, batch, bytes)));
+            return Ok(Some(self.deliver(route, batch, bytes, identity)));
         }
         let now = Instant::now();
         let (arrived, repeats) = self.network.with(|state| {
@@ -82,13 +104,14 @@ impl ServerTransport for MemoryServer {
                 self.route = route;
                 Ok(Some(Arrival::PeerLost { route: &self.route }))
             }
-            Some(Arrived::Message(route, parcel)) => {
+            Some(Arrived::Message(route, parcel, identity)) => {
                 let message = parcel.into_message();
                 let (bytes, batch) = (message.len(), message.into_batch());
-                if repeats {
-                    self.repeated = self.repeated_calls(&batch);
+                if repeats && let Some(batch) = self.repeated_calls(&batch) {
+                    let identity = identity.clone();
+                    self.repeated = Some(Repeated { route: repeated(route), batch, identity });
                 }
-                Ok(Some(self.deliver(route, batch, bytes)))
+                Ok(Some(self.deliver(route, batch, bytes, identity)))
             }
         }
     }
@@ -103,7 +126,7 @@ impl ServerTransport for MemoryServer {
     ) -> Result<Routed, TransportError> {
         let (parcel, now) = (Parcel::new(message, receipt), Instant::now());
         Ok(match self.network.with(|state| state.send_to_client(route, parcel, now)) {
-            Some(parcel) if route != REPEATED => Routed::Unreachable(Some(parcel.into_message())),
+            Some(parcel) if !route.starts_with(&REPEATED) => Routed::Unreachable(Some(parcel.into_message())),
             _ => Routed::Yes,
         })
     }

@@ -7,6 +7,7 @@ use std::task::Waker;
 use tokio::time::Instant;
 
 use super::link::{Discarded, LinkRules, MemoryLink, Parcel, ROUTE_HALF, Route};
+use crate::identity::Identity;
 use crate::transport::TransportError;
 use crate::wire::Message;
 
@@ -35,7 +36,8 @@ pub(super) struct State {
 
 /// Something that has arrived at the server.
 pub(super) enum Arrived {
-    Message(Route, Parcel),
+    /// A message, and who has sent it.
+    Message(Route, Parcel, Option<Identity>),
     /// The link of this route went down.
     Lost(Route),
 }
@@ -62,18 +64,18 @@ impl State {
     }
 
     /// Adds the link of a client, which comes up once there is a server. Returns the client's number.
-    pub(super) fn connect(&mut self, now: Instant) -> u64 {
+    pub(super) fn connect(&mut self, now: Instant, identity: Option<Identity>) -> u64 {
         self.clients += 1;
-        self.links.insert(self.clients, MemoryLink::new(now));
+        self.links.insert(self.clients, MemoryLink::new(now).with_identity(identity));
         self.clients
     }
 
     /// Adds a link that is up, and closes the network for others. Returns the client's number.
-    pub(super) fn connect_alone(&mut self) -> u64 {
+    pub(super) fn connect_alone(&mut self, identity: Option<Identity>) -> u64 {
         self.is_closed = true;
         self.clients += 1;
         let route = self.next_route(self.clients);
-        self.links.insert(self.clients, MemoryLink::connected(route));
+        self.links.insert(self.clients, MemoryLink::connected(route).with_identity(identity));
         self.clients
     }
 
@@ -228,8 +230,9 @@ impl State {
             .or_else(|| first_arrived(self.links.range_mut(..=self.served), now));
         Ok(arrived.map(|(client, route, parcel)| {
             self.served = client;
+            let identity = self.links.get(&client).and_then(MemoryLink::identity);
             self.remove_if_over(client);
-            Arrived::Message(route, parcel)
+            Arrived::Message(route, parcel, identity)
         }))
     }
 

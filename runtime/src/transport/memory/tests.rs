@@ -1,5 +1,6 @@
 //! Links by themselves, without drivers.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context, Waker};
@@ -7,13 +8,14 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::link::LinkRules;
-use super::server::REPEATED;
+use super::link::{LinkRules, Route};
+use super::server::repeated;
 use super::*;
 use crate::codec::Blob;
 use crate::dispatch::{Handling, Incoming, Service};
 use crate::driver::{Core, ServerDriver};
 use crate::flush::DriverNotify;
+use crate::identity::Identity;
 use crate::method::{Method, MethodKind};
 use crate::peer::Config;
 use crate::session::server::Answer;
@@ -38,7 +40,7 @@ fn arrived(server: &mut MemoryServer) -> Option<(Vec<u8>, u8)> {
 fn network() -> (Arc<SimNetwork>, MemoryServer, MemoryClient) {
     let network = SimNetwork::new();
     let server = network.listen(Box::new(|_| false));
-    let mut client = network.connect();
+    let mut client = network.connect(None);
     assert_eq!(client.event(), Ok(Some(LinkEvent::Connected)));
     (network, server, client)
 }
@@ -126,7 +128,7 @@ async fn what_a_server_sent_last_arrives_before_its_links_go_down() {
 async fn a_server_ends_with_its_only_client() {
     let network = SimNetwork::new();
     let mut server = network.listen(Box::new(|_| false));
-    let mut client = network.connect_alone();
+    let mut client = network.connect_alone(None);
     assert_eq!(client.event(), Ok(None), "it is up from the start");
     assert!(send(&mut client, 1));
     drop(client);
@@ -153,7 +155,7 @@ async fn drivers_are_woken_by_what_concerns_them() {
 #[tokio::test(start_paused = true)]
 async fn clients_are_served_in_turn() {
     let (network, mut server, mut busy) = network();
-    let mut other = network.connect();
+    let mut other = network.connect(None);
     assert_eq!(other.event(), Ok(Some(LinkEvent::Connected)));
     assert!([1, 1, 1].map(|byte| send(&mut busy, byte)) == [true; 3] && send(&mut other, 2));
     let bytes = [(); 4].map(|()| arrived(&mut server).unwrap().1);
@@ -180,7 +182,7 @@ async fn the_link_of_a_client_that_is_gone_is_removed() {
 
     // The server has ended before the client.
     let mut server = network.listen(Box::new(|_| false));
-    let mut client = network.connect();
+    let mut client = network.connect(None);
     assert_eq!(client.event(), Ok(Some(LinkEvent::Connected)));
     assert!(send(&mut client, 1));
     let (route, _) = arrived(&mut server).unwrap();
@@ -193,7 +195,7 @@ async fn the_link_of_a_client_that_is_gone_is_removed() {
 
     // It is removed with its last message.
     let mut server = network.listen(Box::new(|_| false));
-    let mut client = network.connect();
+    let mut client = network.connect(None);
     assert_eq!(client.event(), Ok(Some(LinkEvent::Connected)));
     assert!(send(&mut client, 1));
     drop(client);
@@ -266,7 +268,7 @@ async fn what_never_arrives_is_not_dropped_under_the_lock() {
     users.network.cut();
     assert_eq!(users.dropped(), 4, "cut off");
     let again = users.message();
-    assert!(matches!(users.server.send(&REPEATED, again, None), Ok(Routed::Yes)));
+    assert!(matches!(users.server.send(&repeated(Route::default()), again, None), Ok(Routed::Yes)));
     assert_eq!(users.dropped(), 5, "the answer to a call that arrived again");
 
     let mut users = UsersNetwork::new();
@@ -309,7 +311,7 @@ async fn a_client_that_does_not_read_is_sent_no_more_than_may_be_in_flight() {
     let max = usize::try_from(config.max_in_flight()).unwrap() + LARGE_BYTES + 100;
     let core = Core::new(vec![Arc::new(Large(AtomicU64::new(0)))], config).unwrap();
     tokio::spawn(ServerDriver::new(network.listen(Box::new(|_| false)), core));
-    let mut client = network.connect();
+    let mut client = network.connect(None);
     assert_eq!(client.event(), Ok(Some(LinkEvent::Connected)));
     for id in 1..=10 {
         let call = [&[1, 0x94, 1, id, 0xab], &b"t.Large/get"[..], &[0xc4, 1, 0x90]].concat();
@@ -326,4 +328,60 @@ async fn a_client_that_does_not_read_is_sent_no_more_than_may_be_in_flight() {
         received += at_once;
     }
     assert!(received >= 10 * LARGE_BYTES, "the rest comes once there is room");
+}
+
+/// Returns who has sent the next message at a server.
+fn sender(server: &mut MemoryServer) -> Option<String> {
+    match server.receive().unwrap()? {
+        Arrival::Message { message, .. } => message.identity.map(|identity| identity.name().to_owned()),
+        _ => None,
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn messages_come_with_the_identity_that_their_client_s_program_gives() {
+    let network = SimNetwork::new();
+    let mut server = network.listen(Box::new(|_| true));
+    let [mut alice, mut bob] = ["alice", "bob"].map(|name| network.connect(Some(Identity::new(name))));
+    let mut other = network.connect(None);
+    for client in [&mut alice, &mut bob, &mut other] {
+        assert_eq!(client.event(), Ok(Some(LinkEvent::Connected)));
+        assert!(send(client, 1));
+    }
+    let names = [(); 3].map(|()| sender(&mut server));
+    assert_eq!(names, [Some("alice".to_owned()), Some("bob".to_owned()), None]);
+
+    network.cut();
+    while server.receive().unwrap().is_some() {}
+    tokio::time::advance(alice.min_reconnect()).await;
+    while alice.event().unwrap().is_some() {}
+    assert!(send(&mut alice, 1));
+    drop(alice);
+    assert_eq!(
+        sender(&mut server).as_deref(),
+        Some("alice"),
+        "also over another link, and of one that is gone"
+    );
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_arrives_twice_comes_from_the_same_client_and_from_no_other() {
+    let network = SimNetwork::new();
+    let mut server = network.listen(Box::new(|_| true));
+    network.change_rules(|rules| rules.repeats = true);
+    let mut clients = ["alice", "bob"].map(|name| (name, network.connect(Some(Identity::new(name)))));
+    let mut routes = BTreeSet::new();
+    for (name, client) in &mut clients {
+        while client.event().unwrap().is_some() {}
+        let call = [&[1, 0x94, 1, 1, 0xab], &b"t.Large/get"[..], &[0xc4, 1, 0x90]].concat();
+        assert!(matches!(client.send(call.into()), Ok(Sent::Yes)));
+        for _ in 0..2 {
+            let Some(Arrival::Message { route, message }) = server.receive().unwrap() else {
+                panic!("{name}")
+            };
+            assert_eq!(message.identity.as_ref().map(Identity::name), Some(*name));
+            routes.insert(route.to_vec());
+        }
+    }
+    assert_eq!(routes.len(), 4, "each is a client of its own: {routes:?}");
 }

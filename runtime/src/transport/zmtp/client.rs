@@ -1,8 +1,6 @@
 //! [`ZmtpClient`]: the connection of a client, which is made again when it is lost.
 
 use std::collections::VecDeque;
-use std::collections::hash_map::RandomState;
-use std::hash::BuildHasher;
 use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,6 +18,8 @@ use super::role::Role;
 use super::stream::{Stream, configure};
 use crate::curve::CurveClient;
 use crate::flush::CallerSender;
+use crate::fork::random;
+use crate::identity::Identity;
 use crate::transport::address::{Address, Host};
 #[cfg(unix)]
 use crate::transport::unix;
@@ -33,6 +33,8 @@ pub(crate) struct ZmtpClient {
     address: Address,
     config: LinkConfig,
     role: Role,
+    /// Who this client is, for a server of this process.
+    identity: Option<Identity>,
     state: State,
     events: VecDeque<LinkEvent>,
     /// Number of tries since the connection was last up.
@@ -63,7 +65,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 const JITTER_PARTS: u32 = 4;
 
 impl ZmtpClient {
-    /// Creates a connection, which is made as soon as its peer listens. Must be called within a tokio runtime.
+    /// Creates a connection, which is made as soon as its peer listens. A server of this process is told the identity; another
+    /// is not. Must be called within a tokio runtime.
     ///
     /// # Errors
     /// The endpoint can't be read.
@@ -71,11 +74,12 @@ impl ZmtpClient {
         endpoint: &str,
         config: LinkConfig,
         curve: Option<CurveClient>,
+        identity: Option<Identity>,
     ) -> Result<Self, TransportError> {
         let address = Address::to_connect(endpoint)?;
-        let state = State::Connecting(Box::pin(open(address.clone())));
+        let state = State::Connecting(Box::pin(open(address.clone(), identity.clone())));
         let role = Role::Client(curve);
-        Ok(Self { address, config, role, state, events: VecDeque::new(), tries: 0, is_up: false })
+        Ok(Self { address, config, role, identity, state, events: VecDeque::new(), tries: 0, is_up: false })
     }
 
     fn link(&mut self) -> Option<&mut Link> {
@@ -92,7 +96,7 @@ impl ZmtpClient {
 
     fn begin(&mut self) {
         self.is_up = false;
-        self.state = State::Connecting(Box::pin(open(self.address.clone())));
+        self.state = State::Connecting(Box::pin(open(self.address.clone(), self.identity.clone())));
     }
 
     fn wait(&mut self) {
@@ -237,21 +241,19 @@ impl ClientTransport for ZmtpClient {
 /// Returns the time until the next try after this many in vain: it doubles up to a maximum, less a random part.
 fn pause_after(tries: u32) -> Duration {
     let whole = MIN_RECONNECT.saturating_mul(1 << tries.min(16)).min(MAX_RECONNECT);
-    // The random keys of the standard hash maps are random enough.
-    let random = RandomState::new().hash_one(tries) % 1_000;
-    let off = whole / JITTER_PARTS / 1_000 * u32::try_from(random).unwrap_or(0);
+    let off = whole / JITTER_PARTS / 1_000 * u32::try_from(random() % 1_000).unwrap_or(0);
     whole.saturating_sub(off)
 }
 
 /// Opens a connection to an address.
-async fn open(address: Address) -> io::Result<Stream> {
-    match timeout(CONNECT_TIMEOUT, open_in_time(address)).await {
+async fn open(address: Address, identity: Option<Identity>) -> io::Result<Stream> {
+    match timeout(CONNECT_TIMEOUT, open_in_time(address, identity)).await {
         Ok(opened) => opened,
         Err(_) => Err(io::Error::new(io::ErrorKind::TimedOut, "the peer does not answer")),
     }
 }
 
-async fn open_in_time(address: Address) -> io::Result<Stream> {
+async fn open_in_time(address: Address, identity: Option<Identity>) -> io::Result<Stream> {
     match address {
         Address::Tcp { host, port } => {
             let stream = match host {
@@ -268,7 +270,7 @@ async fn open_in_time(address: Address) -> io::Result<Stream> {
         Address::Ipc(path) => Ok(Stream::Unix(unix::connect(&path).await?)),
         #[cfg(not(unix))]
         Address::Ipc(_) => Err(io::ErrorKind::Unsupported.into()),
-        Address::Inproc(name) => Ok(Stream::Pipe(inproc::connect(&name)?)),
+        Address::Inproc(name) => Ok(Stream::Pipe(inproc::connect(&name, identity)?)),
     }
 }
 

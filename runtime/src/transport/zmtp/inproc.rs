@@ -9,13 +9,16 @@ use tokio::io::{DuplexStream, duplex};
 use tokio::sync::mpsc;
 
 use crate::fork::PerProcess;
+use crate::identity::Identity;
 
 /// Number of connections that may wait to be accepted.
 const BACKLOG: usize = 1_024;
 /// Number of bytes that each direction of a connection holds.
 const PIPE_BYTES: usize = 256 * 1024;
 
-type Names = HashMap<String, mpsc::Sender<DuplexStream>>;
+type Names = HashMap<String, mpsc::Sender<Connection>>;
+/// The server's end of a connection, and who the client is, if its program says so.
+type Connection = (DuplexStream, Option<Identity>);
 
 fn bound() -> MutexGuard<'static, Names> {
     static BOUND: PerProcess<Mutex<Names>> = PerProcess::new();
@@ -27,7 +30,7 @@ fn bound() -> MutexGuard<'static, Names> {
 #[derive(Debug)]
 pub(super) struct InprocListener {
     name: String,
-    connections: mpsc::Receiver<DuplexStream>,
+    connections: mpsc::Receiver<Connection>,
 }
 
 impl InprocListener {
@@ -49,7 +52,7 @@ impl InprocListener {
     }
 
     /// Is ready with the next connection.
-    pub(super) fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<DuplexStream> {
+    pub(super) fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Connection> {
         match self.connections.poll_recv(context) {
             Poll::Ready(Some(connection)) => Poll::Ready(connection),
             // The other end is in the table for as long as this one is there.
@@ -64,15 +67,15 @@ impl Drop for InprocListener {
     }
 }
 
-/// Connects to the server that has a name.
+/// Connects to the server that has a name, which is told who the client is.
 ///
 /// # Errors
 /// No server has it, or too many connections wait to be accepted.
-pub(super) fn connect(name: &str) -> io::Result<DuplexStream> {
+pub(super) fn connect(name: &str, identity: Option<Identity>) -> io::Result<DuplexStream> {
     let refused = |why| io::Error::new(io::ErrorKind::ConnectionRefused, why);
     let listener = bound().get(name).cloned();
     let listener = listener.ok_or_else(|| refused("no server of this process has the name"))?;
     let (own, other) = duplex(PIPE_BYTES);
-    listener.try_send(other).map_err(|_| refused("too many connections wait to be accepted"))?;
+    listener.try_send((other, identity)).map_err(|_| refused("too many connections wait to be accepted"))?;
     Ok(own)
 }

@@ -275,10 +275,11 @@ impl Link {
         })
     }
 
-    /// Takes events up to the next frame, which stays for [`Link::receive`]. Of bytes that were left, some are looked at.
+    /// Takes events up to the next frame, which stays for [`Link::receive`]. Of bytes that were left, some are looked at. Of a peer
+    /// that was refused, nothing is: what it says is not for this side.
     fn take_events(&mut self) {
         let mut may_read_on = true;
-        while self.next.is_none() {
+        while self.next.is_none() && !matches!(self.stage, Stage::Closed(Closed::Protocol(_))) {
             match self.machine.poll_event() {
                 None if self.unread.is_empty() || !may_read_on => return,
                 None => {

@@ -4,7 +4,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::net::TcpListener;
 #[cfg(unix)]
@@ -61,8 +61,9 @@ impl ZmtpListener {
     ) -> Result<(Self, Vec<String>), (String, TransportError)> {
         let mut sockets = Vec::with_capacity(endpoints.len());
         let mut bound = Vec::with_capacity(endpoints.len());
+        let until = listen::wait_until();
         for endpoint in endpoints {
-            let (socket, name) = Socket::bind(endpoint).map_err(|error| (endpoint.clone(), error))?;
+            let (socket, name) = Socket::bind(endpoint, until).map_err(|error| (endpoint.clone(), error))?;
             sockets.push(socket);
             bound.push(name);
         }
@@ -120,8 +121,10 @@ fn is_of_connection(error: &io::Error) -> bool {
 }
 
 impl Socket {
-    /// Binds an endpoint. Returns also the endpoint with what was chosen for it.
-    fn bind(endpoint: &str) -> Result<(Self, String), TransportError> {
+    /// Binds an endpoint. Returns also the endpoint with what was chosen for it. Waits for other servers that begin, at most until
+    /// this time.
+    #[cfg_attr(not(unix), expect(unused_variables, reason = "only those at Unix sockets are waited for"))]
+    fn bind(endpoint: &str, until: Instant) -> Result<(Self, String), TransportError> {
         match Address::to_bind(endpoint)? {
             Address::Tcp { host, port } => {
                 let socket = listen::listen(&host, port)?;
@@ -130,7 +133,7 @@ impl Socket {
             }
             #[cfg(unix)]
             Address::Ipc(path) => {
-                let (socket, file) = unix::listen(&path)?;
+                let (socket, file) = unix::listen(&path, until)?;
                 Ok((Self::Ipc { _file: file, socket }, endpoint.to_owned()))
             }
             // Refused where the endpoint was read.
@@ -151,7 +154,12 @@ impl Socket {
             Self::Ipc { socket, .. } => {
                 socket.poll_accept(context).map_ok(|(stream, _)| Stream::Unix(stream))
             }
-            Self::Inproc(socket) => socket.poll_accept(context).map(|pipe| Ok(Stream::Pipe(pipe))),
+            Self::Inproc(socket) => socket.poll_accept(context).map(|(pipe, identity)| {
+                Ok(match identity {
+                    Some(identity) => Stream::Known(pipe, identity),
+                    None => Stream::Pipe(pipe),
+                })
+            }),
         }
     }
 }

@@ -11,6 +11,7 @@ use super::link::Link;
 use super::outgoing::route_frames;
 use super::role::Role;
 use super::stream::Stream;
+use crate::identity::Identity;
 use crate::transport::route::{extend_route, extend_route_by, frames_of_route};
 use crate::transport::{Arrival, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError};
 use crate::wire::Message;
@@ -24,6 +25,7 @@ pub(crate) struct ZmtpPeer {
     /// Length of its first frame, which is the connection's.
     own_bytes: usize,
     address: Option<SocketAddr>,
+    identity: Option<Identity>,
 }
 
 /// Time after which a message that found no room is tried again: the socket signals room, so this is about clients that do not read.
@@ -38,8 +40,8 @@ impl ZmtpPeer {
         let mut route = Vec::with_capacity(12);
         extend_route(&mut route, &number.to_be_bytes());
         let own_bytes = route.len();
-        let address = stream.peer_address();
-        Ok(Self { link: Link::new(stream, role, config)?, route, own_bytes, address })
+        let (address, identity) = (stream.peer_address(), stream.peer_identity());
+        Ok(Self { link: Link::new(stream, role, config)?, route, own_bytes, address, identity })
     }
 }
 
@@ -82,6 +84,10 @@ impl ServerTransport for ZmtpPeer {
         let polled = self.link.poll_io(context);
         self.link.take_room_again();
         polled.map(Ok)
+    }
+
+    fn peer_identity(&self) -> Option<Identity> {
+        self.identity.clone()
     }
 
     fn peer_address(&self) -> Option<SocketAddr> {

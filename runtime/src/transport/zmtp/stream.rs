@@ -12,6 +12,8 @@ use tokio::net::{TcpStream, tcp};
 #[cfg(unix)]
 use tokio::net::{UnixStream, unix};
 
+use crate::identity::Identity;
+
 /// A connection that carries bytes in both directions.
 #[derive(Debug)]
 pub(super) enum Stream {
@@ -20,6 +22,8 @@ pub(super) enum Stream {
     Unix(UnixStream),
     /// Within the process.
     Pipe(DuplexStream),
+    /// Within the process, from a client whose program says who it is.
+    Known(DuplexStream, Identity),
 }
 
 /// The bytes that come from the peer.
@@ -56,6 +60,14 @@ impl Stream {
         Some(SocketAddr::new(address.ip().to_canonical(), address.port()))
     }
 
+    /// Returns who the client at the other end is, if that is known.
+    pub(super) fn peer_identity(&self) -> Option<Identity> {
+        match self {
+            Self::Known(_, identity) => Some(identity.clone()),
+            _ => None,
+        }
+    }
+
     pub(super) fn into_split(self) -> (ReadHalf, WriteHalf) {
         match self {
             Self::Tcp(stream) => {
@@ -67,7 +79,7 @@ impl Stream {
                 let (read, write) = stream.into_split();
                 (ReadHalf::Unix(read), WriteHalf::Unix(write))
             }
-            Self::Pipe(stream) => {
+            Self::Pipe(stream) | Self::Known(stream, _) => {
                 let (read, write) = split(stream);
                 (ReadHalf::Pipe(read), WriteHalf::Pipe(write))
             }

@@ -162,6 +162,27 @@ async fn a_peer_that_does_not_speak_zmtp_is_cut_off() {
     assert!(link.send(Bytes::new, message(b"\x01x"), None).is_err());
 }
 
+/// Returns the greeting of a peer that speaks ZMTP 3.1 without security.
+fn greeting() -> Vec<u8> {
+    let mut greeting = vec![0; 64];
+    greeting[..12].copy_from_slice(b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01");
+    greeting[12..16].copy_from_slice(b"NULL");
+    greeting
+}
+
+#[tokio::test]
+async fn what_a_peer_says_that_is_refused_is_not_received() {
+    let (ours, mut theirs) = duplex(10_000);
+    let mut link = dealer(ours);
+    // A REP, which says more in one go, such as a batch with a ping.
+    let ready = b"\x04\x19\x05READY\x0bSocket-Type\0\0\0\x03REP";
+    let said = [&greeting()[..], ready, b"\0\x04\x01\x92\x09\x01"].concat();
+    theirs.write_all(&said).await.unwrap();
+    poll_fn(|context| link.poll_io(context)).await;
+    assert!(matches!(link.closed(), Some(Closed::Protocol(_))), "{link:?}");
+    assert!(!link.has_frames() && link.receive().is_none(), "{link:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_says_nothing_is_cut_off_in_time() {
     for starts in [&b""[..], b"\xff\0\0\0"] {
@@ -178,13 +199,13 @@ async fn a_peer_that_says_nothing_is_cut_off_in_time() {
 
 #[tokio::test]
 async fn a_name_within_the_process_belongs_to_one_server_for_as_long_as_it_is_there() {
-    assert!(inproc::connect("zmtp-tests").is_err());
+    assert!(inproc::connect("zmtp-tests", None).is_err());
     let mut listener = InprocListener::bind("zmtp-tests").unwrap();
     assert!(InprocListener::bind("zmtp-tests").is_err());
-    let _client = inproc::connect("zmtp-tests").unwrap();
+    let _client = inproc::connect("zmtp-tests", None).unwrap();
     let _server = poll_fn(|context| listener.poll_accept(context)).await;
     drop(listener);
-    assert!(inproc::connect("zmtp-tests").is_err());
+    assert!(inproc::connect("zmtp-tests", None).is_err());
     InprocListener::bind("zmtp-tests").unwrap();
 }
 
@@ -195,9 +216,7 @@ async fn a_peer_that_pings_and_does_not_read_is_owed_a_bounded_number_of_answers
     const PINGS: usize = 10_000;
     let (ours, mut theirs) = duplex(1_000);
     let mut link = dealer(ours);
-    let mut said = vec![0; 64];
-    said[..12].copy_from_slice(b"\xff\0\0\0\0\0\0\0\x01\x7f\x03\x01");
-    said[12..16].copy_from_slice(b"NULL");
+    let mut said = greeting();
     said.extend_from_slice(b"\x04\x1c\x05READY\x0bSocket-Type\0\0\0\x06ROUTER");
     said.extend(PING.repeat(PINGS));
     // All of it is read, although nothing reads the answers.

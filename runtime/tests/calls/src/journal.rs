@@ -59,6 +59,12 @@ impl Journal {
         });
     }
 
+    /// Reports whether a gate is open.
+    #[must_use]
+    pub fn is_open(&self, gate: &str) -> bool {
+        self.state.borrow().open.contains(gate)
+    }
+
     /// Waits until a gate is open.
     pub async fn gate(&self, name: &str) {
         self.until(|state| state.open.contains(name)).await;

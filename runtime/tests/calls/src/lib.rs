@@ -9,11 +9,13 @@ mod journal;
 mod losses;
 pub mod memory;
 mod probing;
+mod watchdog;
 
 zsvc::include_generated!();
 
 pub use journal::Journal;
 pub use losses::losses;
 pub use probing::{Probe, Ticker, nils};
+pub use watchdog::Watchdog;
 
 include!(concat!(env!("OUT_DIR"), "/versions.rs"));

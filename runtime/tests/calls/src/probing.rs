@@ -74,18 +74,23 @@ impl Probe {
     }
 }
 
-/// Time for which a handler blocks its thread in vain.
-const MAX_BLOCKED: Duration = Duration::from_millis(500);
+/// Time for which a handler blocks its thread at least, if it does so in vain: longer than the server trusts a method with its thread.
+const BLOCKED_IN_VAIN: Duration = Duration::from_millis(200);
+/// Time after which a handler that blocks its thread gives up. A test that waits for it has failed by then, or will.
+const MAX_BLOCKED: Duration = Duration::from_secs(15);
 
 impl Probe {
-    /// Blocks the thread until a number of handlers do so. Returns whether they were as many.
+    /// Blocks the thread until a number of handlers do so, or the gate is open. Returns whether they were as many.
     fn meet_others(&self, name: &str, handlers: u8) -> bool {
         let line = format!("{name} met");
         self.journal.write(&line);
-        let until = Instant::now() + MAX_BLOCKED;
-        while Instant::now() < until {
+        let began = Instant::now();
+        while began.elapsed() < MAX_BLOCKED {
             if self.journal.count(&line) >= usize::from(handlers) {
                 return true;
+            }
+            if self.journal.is_open(name) && began.elapsed() > BLOCKED_IN_VAIN {
+                return false;
             }
             std::thread::sleep(Duration::from_millis(1));
         }
@@ -108,6 +113,7 @@ impl v1::Probe for Probe {
     }
 
     async fn look(&self, context: &Context) -> Result<Seen, Status> {
+        send_back(context, "back-")?;
         let (mut texts, mut blobs) = (BTreeMap::new(), BTreeMap::new());
         for (name, value) in context.metadata().iter() {
             match value {
@@ -158,7 +164,8 @@ impl v1::Probe for Probe {
         panic!("as the test asks for")
     }
 
-    async fn refuse(&self, _: &Context, why: Option<String>) -> Result<u32, Error<Refused>> {
+    async fn refuse(&self, context: &Context, why: Option<String>) -> Result<u32, Error<Refused>> {
+        send_back(context, "back-")?;
         Err(why.map_or(Refused::Flatly, |why| Refused::Because { why }).into())
     }
 
@@ -255,11 +262,12 @@ impl v1::Probe for Probe {
         Ok(chest.level)
     }
 
-    async fn count(&self, _: &Context, to: u64, out: Sink<u64>) -> Result<(), Status> {
+    async fn count(&self, context: &Context, to: u64, out: Sink<u64>) -> Result<(), Status> {
+        send_back(context, "back-")?;
         for number in 0..to {
             out.send(number).await?;
         }
-        Ok(())
+        send_back(context, "last-")
     }
 
     async fn pour(
@@ -405,7 +413,10 @@ impl v1::Probe for Probe {
         Ok(())
     }
 
-    async fn note(&self, _: &Context, text: String) {
+    async fn note(&self, context: &Context, text: String) {
+        if let Err(why) = send_back(context, "back-") {
+            self.journal.write(why.to_string());
+        }
         self.journal.write(text);
     }
 
@@ -426,4 +437,10 @@ impl v1::Probe for Probe {
         self.watch(context, &name);
         self.hold_up(name).await;
     }
+}
+
+/// Sends the entries of the caller's metadata back whose names begin with a prefix.
+fn send_back(context: &Context, prefix: &str) -> Result<(), Status> {
+    let mut asked = context.metadata().iter().filter(|(name, _)| name.starts_with(prefix));
+    asked.try_for_each(|(name, value)| context.send_metadata(name, value.clone()))
 }

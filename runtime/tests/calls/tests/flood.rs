@@ -13,9 +13,9 @@ use std::time::Duration;
 
 use zsvc::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest};
 use zsvc::{Engine, Server, ServerBuilder, Status};
-use zsvc_calls::Probe;
 use zsvc_calls::memory::peak;
 use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
+use zsvc_calls::{Probe, Watchdog};
 
 /// Number of clients that flood the server in each way.
 const CLIENTS_PER_FLOOD: usize = 8;
@@ -124,6 +124,7 @@ type Client = (&'static str, Arc<AtomicU64>, JoinHandle<io::Result<()>>);
 
 #[test]
 fn clients_that_send_without_end_take_no_more_memory_than_is_said() {
+    let _watchdog = Watchdog::of_this_test(2 * TEST_TIMEOUT);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let test = async { tokio::time::timeout(TEST_TIMEOUT, flooded()).await.expect("the test hangs") };
     runtime.expect("the system has descriptors for a runtime").block_on(test);

@@ -10,9 +10,9 @@ use std::net::TcpStream;
 use std::time::Duration;
 
 use zsvc::{Dropped, Server, ServerBuilder};
-use zsvc_calls::Probe;
 use zsvc_calls::memory::peak;
 use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
+use zsvc_calls::{Probe, Watchdog};
 
 const CLIENTS: usize = 1_000;
 /// Time after which the test hangs.
@@ -38,6 +38,9 @@ fn builder() -> ServerBuilder {
 /// libzmq waits before it continues, and nothing more.
 fn connect(address: &str) -> TcpStream {
     let mut stream = TcpStream::connect(address).expect("the server is up");
+    // The runtime waits for this thread, also when the test has failed.
+    stream.set_read_timeout(Some(TEST_TIMEOUT / 2)).expect("the socket has the option");
+    stream.set_write_timeout(Some(TEST_TIMEOUT / 2)).expect("the socket has the option");
     let greeting = [&[0xff][..], &[0; 8], &[0x7f, 3, 0], b"NULL", &[0; 16], &[0; 32]].concat();
     stream.write_all(&greeting).expect("the server takes it");
     stream.read_exact(&mut [0; 64]).expect("the server greets, too");
@@ -69,6 +72,7 @@ fn calls() -> Vec<u8> {
 
 #[test]
 fn a_thousand_clients_that_do_not_read_take_no_more_memory_than_is_said() {
+    let _watchdog = Watchdog::of_this_test(2 * TEST_TIMEOUT);
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build();
     let test = async { tokio::time::timeout(TEST_TIMEOUT, slow_readers()).await.expect("the test hangs") };
     runtime.expect("the system has descriptors for a runtime").block_on(test);

@@ -5,6 +5,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
@@ -13,7 +14,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinHandle, JoinSet};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::{Instant, sleep_until};
 
 /// The faults in one direction.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,6 +54,8 @@ const BACKLOG: u32 = 1024;
 pub struct Proxy {
     endpoint: String,
     rules: watch::Sender<Rules>,
+    /// Number of bytes that clients were sent so far.
+    to_clients: Count,
     task: JoinHandle<()>,
 }
 
@@ -77,7 +80,9 @@ impl Proxy {
         let listener = socket.listen(BACKLOG)?;
         let endpoint = format!("tcp://{}", listener.local_addr()?);
         let (rules, seen) = watch::channel(Rules::default());
-        Ok(Self { endpoint, rules, task: tokio::spawn(accept(listener, server, seen)) })
+        let to_clients = Arc::new(watch::Sender::new(0));
+        let task = tokio::spawn(accept(listener, server, seen, Arc::clone(&to_clients)));
+        Ok(Self { endpoint, rules, to_clients, task })
     }
 
     /// Returns the endpoint for clients.
@@ -91,6 +96,14 @@ impl Proxy {
         self.rules.send_modify(change);
     }
 
+    /// Waits until clients were sent this many bytes more.
+    pub async fn carries(&self, bytes: u64) {
+        let mut changes = self.to_clients.subscribe();
+        let until = *changes.borrow() + bytes;
+        // The sender lives as long as this.
+        let _ = changes.wait_for(|sent| *sent >= until).await;
+    }
+
     /// Removes all faults. Connections that were cut or half-closed stay so.
     pub fn heal(&self) {
         self.set(|rules| *rules = Rules { cuts: rules.cuts, ..Rules::default() });
@@ -102,18 +115,21 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, server: SocketAddr, rules: watch::Receiver<Rules>) {
+/// Counts the bytes that are written.
+type Count = Arc<watch::Sender<u64>>;
+
+async fn accept(listener: TcpListener, server: SocketAddr, rules: watch::Receiver<Rules>, to_clients: Count) {
     let mut connections = JoinSet::new();
     while let Ok((client, _)) = listener.accept().await {
         while connections.try_join_next().is_some() {}
         if !rules.borrow().refuses {
-            connections.spawn(carry(client, server, rules.clone()));
+            connections.spawn(carry(client, server, rules.clone(), Arc::clone(&to_clients)));
         }
     }
 }
 
 /// Forwards one connection until both sides have ended it, or it is cut.
-async fn carry(client: TcpStream, server: SocketAddr, rules: watch::Receiver<Rules>) {
+async fn carry(client: TcpStream, server: SocketAddr, rules: watch::Receiver<Rules>, to_clients: Count) {
     let cuts = rules.borrow().cuts;
     let Ok(server) = connect(server).await else { return };
     // Only the rules may delay bytes.
@@ -124,8 +140,8 @@ async fn carry(client: TcpStream, server: SocketAddr, rules: watch::Receiver<Rul
     let mut cut = rules.clone();
     tokio::select! {
         () = both(
-            pipe(from_client, to_server, rules.clone(), |rules| rules.to_server),
-            pipe(from_server, to_client, rules, |rules| rules.to_client),
+            pipe(from_client, to_server, rules.clone(), |rules| rules.to_server, None),
+            pipe(from_server, to_client, rules, |rules| rules.to_client, Some(to_clients)),
         ) => {}
         _ = cut.wait_for(|rules| rules.cuts != cuts) => {}
     }
@@ -145,8 +161,26 @@ async fn both(one: impl Future<Output = ()>, other: impl Future<Output = ()>) {
 const MAX_READS_IN_TRANSIT: usize = 8;
 /// Maximum size of a read in bytes.
 const MAX_READ_BYTES: usize = 16 * 1024;
-/// Number of writes per second with a bandwidth limit.
+/// Number of writes in a second's worth of bytes with a bandwidth limit, if as much is there.
 const WRITES_PER_SECOND: u32 = 20;
+
+/// When a line with a bandwidth limit has carried what it was given.
+struct Pace {
+    free_at: Instant,
+}
+
+impl Pace {
+    /// Longest time for which a line makes up, where the system has woken its task late.
+    const MAX_LATE: Duration = Duration::from_millis(100);
+
+    /// Returns when the line has carried these bytes too, which it is given now.
+    fn after(&mut self, now: Instant, bytes: usize, bytes_per_second: u32) -> Instant {
+        let begins = if now > self.free_at + Self::MAX_LATE { now } else { self.free_at };
+        let bytes = u32::try_from(bytes).expect("a write has at most the bytes of a read");
+        self.free_at = begins + Duration::from_secs(1) * bytes / bytes_per_second.max(1);
+        self.free_at
+    }
+}
 
 /// Bytes, and the time at which they arrive.
 type Packet = (Instant, Bytes);
@@ -157,9 +191,10 @@ async fn pipe(
     to: OwnedWriteHalf,
     rules: watch::Receiver<Rules>,
     line: fn(&Rules) -> LinkRules,
+    count: Option<Count>,
 ) {
     let (sender, receiver) = mpsc::channel(MAX_READS_IN_TRANSIT);
-    tokio::join!(read(from, sender, rules.clone(), line), write(to, receiver, rules, line));
+    tokio::join!(read(from, sender, rules.clone(), line), write(to, receiver, rules, line, count));
 }
 
 /// Reads from the sender until it ends, or the rules close its half.
@@ -202,7 +237,9 @@ async fn write(
     mut parcels: mpsc::Receiver<Packet>,
     rules: watch::Receiver<Rules>,
     line: fn(&Rules) -> LinkRules,
+    count: Option<Count>,
 ) {
+    let mut pace = Pace { free_at: Instant::now() };
     while let Some((at, mut bytes)) = parcels.recv().await {
         sleep_until(at).await;
         while !bytes.is_empty() {
@@ -212,11 +249,46 @@ async fn write(
             if to.write_all(&now).await.is_err() {
                 return;
             }
-            if rate.is_some() {
-                sleep(Duration::from_secs(1) / WRITES_PER_SECOND).await;
+            if let Some(count) = &count {
+                count.send_modify(|sent| *sent += now.len() as u64);
+            }
+            if let Some(rate) = rate {
+                sleep_until(pace.after(Instant::now(), now.len(), rate)).await;
             }
         }
     }
     // The error when the receiver is already gone is expected.
     let _ = to.shutdown().await;
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Whatever the size of the writes.
+    #[test]
+    fn a_line_carries_as_many_bytes_in_a_second_as_its_rule_says() {
+        for bytes_per_second in [1_000, 340_000, 2 << 20] {
+            for write in [1_u32, 1_000, 16 << 10] {
+                let began = Instant::now();
+                let mut pace = Pace { free_at: began };
+                let mut now = began;
+                for _ in 0..1_000 {
+                    // The task is woken a little late, each time.
+                    now = pace.after(now, write as usize, bytes_per_second) + Duration::from_millis(1);
+                }
+                let taken = (pace.free_at - began).as_secs_f64();
+                let expected = 1_000.0 * f64::from(write) / f64::from(bytes_per_second);
+                assert!((taken - expected).abs() < 0.01 * expected, "{write} bytes at {bytes_per_second}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_that_had_nothing_to_carry_does_not_make_up_for_it() {
+        let began = Instant::now();
+        let mut pace = Pace { free_at: began };
+        let later = began + Duration::from_mins(1);
+        assert_eq!(pace.after(later, 500, 1_000), later + Duration::from_millis(500));
+    }
 }

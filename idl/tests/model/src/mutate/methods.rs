@@ -1,6 +1,6 @@
 //! Random changes of methods and of their parameters.
 
-use crate::draft::{Body, Draft, Member, Method};
+use crate::draft::{ACCESS, Body, Draft, Member, Method};
 use crate::random::Random;
 
 pub(super) fn add_method(draft: &mut Draft, random: &mut Random) {
@@ -30,7 +30,7 @@ pub(super) fn rename_method(draft: &mut Draft, random: &mut Random) {
 pub(super) fn one_way(draft: &mut Draft, random: &mut Random) {
     method(draft, random, |method, _| {
         method.one_way = !method.one_way;
-        (method.incoming, method.streams, method.answer, method.throws) = (None, false, None, None);
+        (method.incoming, method.streams, method.answer, method.throws) = (None, false, None, Vec::new());
     });
 }
 
@@ -61,9 +61,37 @@ pub(super) fn throws(draft: &mut Draft, random: &mut Random) {
         .map(|known| known.name.clone())
         .collect();
     method(draft, random, |method, random| {
-        let other = (!errors.is_empty()).then(|| random.pick(&errors).clone());
-        method.throws = if method.throws.is_some() && random.one_in(2) { None } else { other };
+        if method.throws.is_empty() || !random.one_in(3) {
+            let Some(other) = (!errors.is_empty()).then(|| random.pick(&errors).clone()) else { return };
+            match method.throws.len() {
+                0 => method.throws.push(other),
+                count => method.throws[random.below(count)] = other,
+            }
+        } else {
+            method.throws.clear();
+        }
     });
+}
+
+pub(super) fn add_error(draft: &mut Draft, random: &mut Random) {
+    let error = draft.error(random);
+    method(draft, random, |method, random| {
+        let at = if random.one_in(4) { 0 } else { method.throws.len() };
+        method.throws.insert(at, error);
+    });
+}
+
+pub(super) fn remove_error(draft: &mut Draft, random: &mut Random) {
+    method(draft, random, |method, random| {
+        if !method.throws.is_empty() {
+            let last = method.throws.len() - 1;
+            method.throws.remove(if random.one_in(3) { 0 } else { last });
+        }
+    });
+}
+
+pub(super) fn swap_errors(draft: &mut Draft, random: &mut Random) {
+    method(draft, random, |method, _| method.throws.reverse());
 }
 
 fn renumber(parameters: &mut [Member]) {
@@ -116,4 +144,12 @@ pub(super) fn attributes(draft: &mut Draft, random: &mut Random) {
             *random.pick(&["@deadline(2s)", "@idempotent", "@overlap(queue)", "@blocking"])
         };
     });
+}
+
+pub(super) fn access(draft: &mut Draft, random: &mut Random) {
+    if random.one_in(3) {
+        draft.access = *random.pick(&ACCESS);
+    } else {
+        method(draft, random, |method, random| method.access = *random.pick(&ACCESS));
+    }
 }

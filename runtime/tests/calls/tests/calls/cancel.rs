@@ -141,7 +141,8 @@ fn work_that_a_handler_has_spawned_is_told_when_the_deadline_passes() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
-        let brief = Duration::from_millis(50);
+        // Long enough for the calls to reach their handlers.
+        let brief = Duration::from_secs(1);
         assert!(probe.hold_watched("a").deadline(brief).await.is_err());
         server.journal.has("a over: its deadline has passed").await;
         probe.hold_unheard_watched("b").deadline(brief).await.unwrap();

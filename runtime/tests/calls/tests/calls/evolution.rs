@@ -3,10 +3,12 @@
 //!
 //! [`TABLE`] is that table with the tests of each row. A test compares the two word by word, so that a row that is
 //! added, removed or reworded in the document must be reviewed here. Changes to values are in [`values`], changes to
-//! methods in [`methods`]; [`shop`] makes many changes at once. Which changes are allowed at all is checked by the
+//! methods in [`methods`], to what they throw in [`errors`]; [`shop`] makes many changes at once. Which changes are allowed at all is checked by the
 //! compiler's tests.
 
 mod desk;
+mod errors;
+mod guards;
 mod methods;
 mod shop;
 mod values;
@@ -158,11 +160,55 @@ const TABLE: &[Row] = &[
     ),
     (
         [
+            "ask for `@roles` where there were none, or take one away",
+            "no difference",
+            "**refuses clients that have none of them, with `permission_denied` or `unauthenticated`**",
+        ],
+        &[guards::ask_for_roles_or_take_one_away],
+    ),
+    (
+        [
+            "add a role to `@roles`, or ask for none",
+            "**refuses clients that may call from now on**",
+            "no difference",
+        ],
+        &[guards::add_a_role_or_ask_for_none],
+    ),
+    (
+        [
             "let a method that answers with nothing answer with something",
             "takes it for done",
             "**refuses the answer**",
         ],
         &[methods::begin_to_answer_with_something],
+    ),
+    (
+        [
+            "let a method throw errors, or none any more",
+            "has one that it does not know of as `unknown`, with its text",
+            "the same",
+        ],
+        &[errors::let_a_method_throw, errors::let_a_method_throw_no_more],
+    ),
+    (
+        [
+            "append an error to those that a method throws",
+            "keeps it as unknown, with its number: as a variant of the one error that it knows, or as one of several errors",
+            "no difference",
+        ],
+        &[errors::append_a_second_error, errors::append_a_third_error],
+    ),
+    (
+        ["remove the last of the errors that a method throws", "no difference", "keeps it as unknown"],
+        &[errors::remove_the_last_error],
+    ),
+    (
+        [
+            "reorder the errors that a method throws, or put another in the place of one",
+            "**takes one for another, and nothing tells**; refuses what does not fit",
+            "**takes one for another, and nothing tells**; refuses what does not fit",
+        ],
+        &[errors::reorder_errors, errors::put_another_error_in_the_place_of_one],
     ),
     (
         ["add a method or service", "never calls it", "calls are answered with `unimplemented`"],

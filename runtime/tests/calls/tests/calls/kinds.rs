@@ -2,8 +2,9 @@
 
 use bytes::Bytes;
 use futures_util::{StreamExt, stream};
-use zsvc::{Code, Error, Outcome};
-use zsvc_calls::probe::v1::{ClockClient, ProbeClient, Refused};
+use tokio::sync::oneshot;
+use zsvc::{Code, Error, Outcome, Server, Service};
+use zsvc_calls::probe::v1::{ClockClient, ProbeClient, ProbeServer, Refused};
 use zsvc_calls::{Journal, Probe};
 
 use crate::support::{ANY_PORT, Running, on_one_thread, on_threads};
@@ -103,6 +104,23 @@ fn every_kind_without_a_socket() {
         call_everything(&ProbeClient::local(probe), &journal).await;
     };
     on_one_thread(local);
+}
+
+/// Which implementation is served is decided at run time.
+#[test]
+fn every_kind_of_a_service_that_is_an_object() {
+    on_one_thread(async {
+        let probe = Probe::default();
+        let journal = probe.journal.clone();
+        let service: Box<dyn Service> = Box::new(ProbeServer::new(probe));
+        let server = Server::builder().service(service).bind(ANY_PORT).listen().unwrap();
+        let endpoint = server.endpoints()[0].clone();
+        let (stop, stopped) = oneshot::channel::<()>();
+        let serving = tokio::spawn(server.serve_until(stopped));
+        call_everything(&ProbeClient::connect(endpoint).await.unwrap(), &journal).await;
+        drop(stop);
+        serving.await.unwrap().unwrap();
+    });
 }
 
 /// Callers have to wait for room, and are woken between answers.

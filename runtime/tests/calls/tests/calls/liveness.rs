@@ -3,7 +3,7 @@
 
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Barrier};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use zsvc::{Cause, Channel, Code, ConnectionState, Engine, Outcome};
@@ -14,7 +14,7 @@ use zsvc_calls::probe::v1::ProbeClient;
 use crate::child;
 use crate::raw;
 use crate::relay::Relay;
-use crate::support::{Running, THREADS, free_endpoint, on_one_thread, on_threads};
+use crate::support::{Running, TEST_TIMEOUT, THREADS, free_endpoint, on_one_thread, on_threads};
 
 fn impatient() -> Running {
     Running::with(|server| server.peer_timeout(Duration::from_millis(600)))
@@ -197,13 +197,13 @@ fn a_server_that_says_nothing_behind_a_device_is_taken_for_gone() {
     on_one_thread(async {
         let server = Running::start();
         let relay = Relay::to(server.endpoint());
-        let timeout = Duration::from_millis(400);
+        let timeout = Duration::from_secs(2);
         let channel = Channel::builder().endpoint(relay.endpoint()).server_timeout(timeout);
         let probe = ProbeClient::new(channel.connect().await.unwrap());
         let held = tokio::spawn(probe.hold("a").no_deadline());
         server.journal.has("a began").await;
         // As long as the server answers pings, calls may take any time.
-        let late = probe.hold("b").deadline(3 * timeout).await.unwrap_err();
+        let late = probe.hold("b").deadline(2 * timeout).await.unwrap_err();
         assert_eq!(late.cause(), Some(Cause::Deadline));
         relay.turn_deaf();
         let status = held.await.unwrap().unwrap_err();
@@ -226,6 +226,8 @@ fn calls_of_a_server_that_is_restarted_behind_a_device_end_and_later_ones_go_on(
         server.journal.has("b began").await;
         server.kill().await;
         let server = Running::again(&endpoint).await;
+        // What the device sends before it has noticed that its connection is gone is lost.
+        while probe.echo("through?").deadline(Duration::from_millis(200)).await.is_err() {}
         let later = tokio::spawn(probe.hold("c").no_deadline());
         server.journal.has("c began").await;
         let (item, held) = (stream.next().await.unwrap(), held.await.unwrap());
@@ -270,9 +272,12 @@ fn bound_and_connected(context: &zmq::Context, monitor: &str, endpoint: &str) ->
     router.set_rcvtimeo(5_000).unwrap();
     router.monitor(monitor, zmq::SocketEvent::HANDSHAKE_SUCCEEDED as i32).unwrap();
     let events = context.socket(zmq::PAIR).unwrap();
+    events.set_rcvtimeo(10_000).unwrap();
     events.connect(monitor).unwrap();
     // libzmq may not have closed the previous socket yet.
+    let began = Instant::now();
     while router.bind(endpoint).is_err() {
+        assert!(began.elapsed() < TEST_TIMEOUT, "`{endpoint}` is free again");
         std::thread::yield_now();
     }
     events.recv_multipart(0).unwrap();
@@ -289,9 +294,9 @@ fn a_call_over_a_connection_that_is_back_is_not_among_those_that_were_lost() {
         let mut watch = channel.watch();
         while watch.changed().await.unwrap()[0].state != ConnectionState::Ready {}
         // This thread blocks until the connection was lost and is up again, so the client sees both at once.
-        connected.recv().unwrap();
+        connected.recv_timeout(TEST_TIMEOUT).unwrap();
         go_on.send(()).unwrap();
-        connected.recv().unwrap();
+        connected.recv_timeout(TEST_TIMEOUT).unwrap();
         let probe = ProbeClient::new(channel.clone());
         let answer = async {
             while channel.counters().reconnects() == 0 {

@@ -167,6 +167,32 @@ fn a_client_that_sends_all_before_it_reads_is_warned_and_goes_on_when_it_reads()
     });
 }
 
+#[test]
+fn such_a_client_is_warned_also_in_a_runtime_without_timers() {
+    logged(|log| async move {
+        let server = Running::start();
+        let probe = server.client().await;
+        let (sink, mut back) = probe.mirror("a").await.unwrap();
+        let logs = tracing::dispatcher::get_default(Clone::clone);
+        let sent = tokio::task::spawn_blocking(move || {
+            let other = tokio::runtime::Builder::new_current_thread().build().unwrap();
+            let item = bytes::Bytes::from(vec![7; 60_000]);
+            let send = async {
+                for _ in 0..60 {
+                    sink.send(item.clone()).await.unwrap();
+                }
+                sink.finish();
+            };
+            tracing::dispatcher::with_default(&logs, || other.block_on(send));
+        });
+        log.has(&["WARN", "read them while you send"]).await;
+        while let Some(item) = back.next().await {
+            item.unwrap();
+        }
+        sent.await.unwrap();
+    });
+}
+
 /// Waiting for a slow server is no stall, as long as answers are read.
 #[test]
 fn a_client_that_reads_while_it_sends_is_not_warned() {

@@ -112,6 +112,30 @@ fn addresses_come_and_go() {
 }
 
 #[test]
+fn a_channel_closes_well_although_an_address_has_gone() {
+    on_one_thread(async {
+        let (one, other) = (Running::start(), Running::start());
+        let book = Book::of(&[&one]);
+        let channel = book.channel().lookup_interval(10 * MOMENT).connect().await.unwrap();
+        let held = tokio::spawn(ProbeClient::new(channel.clone()).hold("a"));
+        one.journal.has("a began").await;
+        book.write(&[&other]);
+        connected_to(&channel, &[&other]).await;
+        // From now on no lookup succeeds, which would forget the connection that has ended.
+        book.write(&[]);
+        let asked = *book.1.borrow();
+        book.was_asked(asked + 2).await;
+        let mut watch = channel.watch();
+        one.journal.open("a");
+        assert_eq!(held.await.unwrap().unwrap(), "a");
+        while !channel.states().iter().any(|state| state.state == ConnectionState::Closed) {
+            watch.changed().await.unwrap();
+        }
+        channel.close(Duration::from_secs(5)).await.unwrap();
+    });
+}
+
+#[test]
 fn a_name_that_can_not_be_looked_up_is_waited_for() {
     on_one_thread(async {
         let server = Running::start();

@@ -1,7 +1,7 @@
 //! One-way calls: handled at most once, and never dropped without an error.
 
 use std::sync::Arc;
-use std::sync::mpsc::{Receiver, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt;
@@ -149,15 +149,8 @@ fn who_wants_to_know_is_told_that_nothing_proves_it() {
 /// The server's thread is blocked, so it reads nothing before the deadline.
 #[test]
 fn who_wants_to_know_waits_within_the_deadline_of_the_call() {
-    let ((begins, begun), (blocks, blocked), (go_on, waits)) =
-        (oneshot::channel(), oneshot::channel(), channel::<()>());
-    let server = std::thread::spawn(move || serve_and_block(begins, blocks, &waits));
-    on_one_thread(async {
-        let (endpoint, counters) = begun.await.unwrap();
-        let probe = ProbeClient::connect(endpoint).await.unwrap();
-        probe.note("block").await.unwrap();
-        blocked.await.unwrap();
-        let late = probe.note("late").delivered().deadline(Duration::from_millis(200)).await.unwrap_err();
+    with_blocked_server(async |probe, counters, go_on| {
+        let late = probe.note("late").delivered().deadline(Duration::from_secs(1)).await.unwrap_err();
         assert_eq!((late.code(), late.outcome()), (Code::DeadlineExceeded, Outcome::MaybeExecuted), "{late}");
         // Dropped while it waits: the call is on its way all the same.
         assert!(probe.note("left").delivered().now_or_never().is_none());
@@ -165,7 +158,6 @@ fn who_wants_to_know_waits_within_the_deadline_of_the_call() {
         probe.note("end").delivered().await.unwrap();
         assert!(counters.calls() >= 3, "{}", counters.calls());
     });
-    server.join().unwrap();
 }
 
 /// What nothing proves to have arrived is counted when the connection is lost; what is proved is not.
@@ -286,14 +278,7 @@ fn it_fails_when_there_is_no_connection_in_time() {
 /// Only this bounds what a server that takes nothing must hold; here, a server whose thread is blocked.
 #[test]
 fn they_wait_while_the_server_has_not_read_those_before() {
-    let ((begins, begun), (blocks, blocked), (go_on, waits)) =
-        (oneshot::channel(), oneshot::channel(), channel::<()>());
-    let server = std::thread::spawn(move || serve_and_block(begins, blocks, &waits));
-    on_one_thread(async {
-        let (endpoint, counters) = begun.await.unwrap();
-        let probe = ProbeClient::connect(endpoint).await.unwrap();
-        probe.note("block").await.unwrap();
-        blocked.await.unwrap();
+    with_blocked_server(async |probe, counters, go_on| {
         let mut sent = 0;
         let status = loop {
             match probe.note("x".repeat(64 * 1024)).deadline(Duration::from_secs(1)).await {
@@ -310,6 +295,20 @@ fn they_wait_while_the_server_has_not_read_those_before() {
         probe.note("end").await.unwrap();
         probe.channel().clone().close(Duration::from_secs(10)).await.unwrap();
         assert_eq!(counters.calls(), sent + 202);
+    });
+}
+
+/// Runs a test with a client of a server whose thread is blocked until the test lets it go on. The test ends by the note `end`.
+fn with_blocked_server(test: impl AsyncFnOnce(ProbeClient, Arc<Counters>, Sender<()>)) {
+    let ((begins, begun), (blocks, blocked), (go_on, waits)) =
+        (oneshot::channel(), oneshot::channel(), channel::<()>());
+    let server = std::thread::spawn(move || serve_and_block(begins, blocks, &waits));
+    on_one_thread(async {
+        let (endpoint, counters) = begun.await.unwrap();
+        let probe = ProbeClient::connect(endpoint).await.unwrap();
+        probe.note("block").await.unwrap();
+        blocked.await.unwrap();
+        test(probe, counters, go_on).await;
     });
     server.join().unwrap();
 }
@@ -336,7 +335,7 @@ fn a_handler_past_its_deadline_is_dropped() {
     on_one_thread(async {
         let server = Running::start();
         let probe = server.client().await;
-        probe.hold_unheard("a").deadline(Duration::from_millis(100)).await.unwrap();
+        probe.hold_unheard("a").deadline(Duration::from_secs(1)).await.unwrap();
         server.journal.has("a dropped").await;
     });
 }

@@ -154,8 +154,8 @@ fn a_stream_of_a_client_has_no_deadline_but_its_own() {
         assert_eq!(probe.hold("a").await.unwrap_err().code(), Code::DeadlineExceeded, "it is the channel's");
         let late = stream::once(tokio::time::sleep(4 * moment)).map(|()| 7);
         assert_eq!(probe.sum("a", late).await, Ok(7));
-        let late = stream::once(tokio::time::sleep(4 * moment)).map(|()| 7);
-        assert_eq!(probe.sum("b", late).deadline(moment).await.unwrap_err().code(), Code::DeadlineExceeded);
+        let never = stream::pending();
+        assert_eq!(probe.sum("b", never).deadline(moment).await.unwrap_err().code(), Code::DeadlineExceeded);
     });
 }
 

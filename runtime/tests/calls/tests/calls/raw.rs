@@ -4,18 +4,28 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::JoinHandle;
 
-/// Returns a DEALER that is connected to a server.
-pub(crate) fn dealer(endpoint: &str) -> zmq::Socket {
+/// Time in milliseconds after which a socket gives up.
+const SOCKET_TIMEOUT_MS: i32 = 15_000;
+
+/// Returns a DEALER that is not connected.
+fn unconnected() -> zmq::Socket {
     let dealer = zmq::Context::new().socket(zmq::DEALER).unwrap();
     dealer.set_linger(0).unwrap();
+    dealer.set_rcvtimeo(SOCKET_TIMEOUT_MS).unwrap();
+    dealer.set_sndtimeo(SOCKET_TIMEOUT_MS).unwrap();
+    dealer
+}
+
+/// Returns a DEALER that is connected to a server.
+pub(crate) fn dealer(endpoint: &str) -> zmq::Socket {
+    let dealer = unconnected();
     dealer.connect(endpoint).unwrap();
     dealer
 }
 
 /// Like [`dealer`], with small receive buffers.
 pub(crate) fn narrow_dealer(endpoint: &str) -> zmq::Socket {
-    let dealer = zmq::Context::new().socket(zmq::DEALER).unwrap();
-    dealer.set_linger(0).unwrap();
+    let dealer = unconnected();
     dealer.set_rcvhwm(1).unwrap();
     dealer.set_rcvbuf(64 * 1024).unwrap();
     dealer.connect(endpoint).unwrap();

@@ -21,6 +21,8 @@ struct Shared {
     to_clients: AtomicUsize,
 }
 
+/// Time in milliseconds after which a message is dropped that a server or a client does not take.
+const SEND_TIMEOUT_MS: i32 = 10_000;
 /// Interval at which the relay checks whether it is to stop, in milliseconds.
 const POLL_INTERVAL_MS: i64 = 20;
 
@@ -35,6 +37,7 @@ impl Relay {
         back.connect(server).unwrap();
         for socket in [&front, &back] {
             socket.set_linger(0).unwrap();
+            socket.set_sndtimeo(SEND_TIMEOUT_MS).unwrap();
         }
         let shared = Arc::new(Shared::default());
         let counts = Arc::clone(&shared);

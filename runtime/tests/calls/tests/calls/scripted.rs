@@ -7,12 +7,16 @@ use zsvc::{Cause, Channel, Code, Outcome, Server, ServerBuilder, Status};
 use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::{ProbeClient, ProbeServer};
 
+use crate::support::watchdog;
+
 /// Time after which a test hangs. The clock advances whenever there is nothing to do, so this is reached only by a
 /// test that waits for an event that never comes.
 const TEST_TIMEOUT: Duration = Duration::from_hours(24);
 
 /// Runs a test on a clock that stands still while there is work, and then advances to the next timer.
 fn on_paused_clock<F: Future>(test: F) -> F::Output {
+    // Of its own clock.
+    let _watchdog = watchdog();
     let mut builder = tokio::runtime::Builder::new_current_thread();
     let runtime =
         builder.enable_all().start_paused(true).build().expect("the system has descriptors for a runtime");

@@ -8,10 +8,15 @@ use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use zsvc::{Channel, Counters, ServeError, Server, ServerBuilder};
 use zsvc_calls::probe::v1::{ClockServer, ProbeClient, ProbeServer};
-use zsvc_calls::{Journal, Probe, Ticker, losses};
+use zsvc_calls::{Journal, Probe, Ticker, Watchdog, losses};
 
 /// Time after which a test hangs.
-const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+pub(crate) const TEST_TIMEOUT: Duration = Duration::from_secs(20);
+
+/// Watches a test that can't fail by itself after [`TEST_TIMEOUT`] if its thread is blocked.
+pub(crate) fn watchdog() -> Watchdog {
+    Watchdog::of_this_test(2 * TEST_TIMEOUT)
+}
 
 /// A local endpoint with any free port.
 pub(crate) const ANY_PORT: &str = "tcp://127.0.0.1:*";
@@ -36,7 +41,9 @@ pub(crate) fn on_threads<F: Future>(test: F) -> F::Output {
     run(tokio::runtime::Builder::new_multi_thread().worker_threads(THREADS), test)
 }
 
-fn run<F: Future>(builder: &mut tokio::runtime::Builder, test: F) -> F::Output {
+/// Runs a test on such a runtime.
+pub(crate) fn run<F: Future>(builder: &mut tokio::runtime::Builder, test: F) -> F::Output {
+    let _watchdog = watchdog();
     let runtime = builder.enable_all().build().expect("the system has descriptors for a runtime");
     runtime.block_on(async { tokio::time::timeout(TEST_TIMEOUT, test).await.expect("the test hangs") })
 }

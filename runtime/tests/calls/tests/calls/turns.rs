@@ -95,6 +95,48 @@ fn calls_past_those_that_may_wait_are_turned_away() {
     });
 }
 
+/// A client that fills the queue neither keeps others out of it, nor do they wait until all of its calls have run.
+#[test]
+fn a_client_with_many_calls_leaves_places_and_turns_to_those_with_few() {
+    on_one_thread(async {
+        let server = one_at_a_time(100);
+        let (greedy, honest) = (server.client().await, server.client().await);
+        let held = tokio::spawn(greedy.hold("a"));
+        server.journal.has("a began").await;
+        let mut many: Vec<_> =
+            (0..100).map(|call| Box::pin(greedy.hold(format!("b{call}")).no_retry())).collect();
+        for call in &mut many {
+            assert!(call.as_mut().now_or_never().is_none());
+        }
+        server_has_read(greedy.channel()).await;
+        let refused: Vec<_> = many.iter_mut().filter_map(|call| call.as_mut().now_or_never()).collect();
+        assert_eq!(refused.len(), 25, "the last quarter of the queue is kept");
+        for status in refused {
+            let status = status.unwrap_err();
+            assert_eq!(of(&status), (Code::ResourceExhausted, Outcome::NotSent, Some(Cause::Overloaded)));
+            assert!(
+                status.retry_after().is_some() && status.to_string().contains("past its share"),
+                "{status}"
+            );
+        }
+        let few = tokio::spawn(honest.hold("c"));
+        server_has_read(honest.channel()).await;
+        server.journal.open("c");
+        server.journal.open("a");
+        held.await.unwrap().unwrap();
+        // The first call of the greedy client was there before, and is let go on only now.
+        server.journal.open("b0");
+        assert_eq!(few.await.unwrap().unwrap(), "c");
+        let began = server
+            .journal
+            .lines()
+            .iter()
+            .filter(|line| line.starts_with('b') && line.ends_with("began"))
+            .count();
+        assert!(began <= 2, "{began} of the greedy client's calls ran before the other's only one");
+    });
+}
+
 #[test]
 fn calls_that_wait_when_the_grace_time_ends_were_not_sent() {
     on_one_thread(async {

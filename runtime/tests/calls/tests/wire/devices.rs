@@ -62,10 +62,10 @@ fn through_devices(client: impl AsyncFnOnce(TapeClient, &Serving)) {
 #[test]
 fn unary_calls_pass() {
     through_devices(async |tape, _| {
-        assert_eq!(tape.last("ACME").await, Ok(trade("ACME")));
-        let error = tape.last("NOPE").await.expect_err("there is no such symbol");
+        assert_eq!(tape.last("ACME").no_deadline().await, Ok(trade("ACME")));
+        let error = tape.last("NOPE").no_deadline().await.expect_err("there is no such symbol");
         assert_eq!(error, Error::Declared(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() }));
-        let Err(Error::Status(status)) = tape.last("").await else { panic!("it is too short") };
+        let Err(Error::Status(status)) = tape.last("").no_deadline().await else { panic!("it is too short") };
         assert_eq!((status.code(), status.outcome()), (Code::InvalidArgument, Outcome::NotSent));
     });
 }
@@ -112,7 +112,7 @@ fn one_way_calls_and_cancels_pass() {
         let mut trades = tape.watch(["FOREVER"]).await.expect("the call is on its way");
         assert_eq!(trades.next().await, Some(Ok(trade("FOREVER"))));
         drop(trades);
-        assert_eq!(tape.last("ACME").await, Ok(trade("ACME")));
+        assert_eq!(tape.last("ACME").no_deadline().await, Ok(trade("ACME")));
         tape.channel().clone().close(TIMEOUT).await.expect("everything was read");
         assert_eq!(server.note(), "from afar");
     });

@@ -2,20 +2,53 @@
 
 use std::future::pending;
 use std::sync::mpsc::Sender;
+use std::time::Duration;
 
 use zsvc::{Context, Error, Sink, Status, Streaming, Timestamp};
 use zsvc_calls::market::v1::{Flag, Order, Tape, TapeError, Trade};
 use zsvc_calls::money::v1::Amount;
-use zsvc_calls::shapes::v1::{Shape, Shapes};
+use zsvc_calls::shapes::v1::{Amiss, Shape, Shapes, ShapesFailError};
 
 /// The service of the tests. Some symbols have a special meaning:
 ///
 /// - `NOPE` is unknown, trading of `HALT` is halted;
-/// - `SLOW` is never answered, and a stream of `FOREVER` never ends;
-/// - `META` is traded at the venue that the metadata entry `tenant` names.
+/// - `SLOW` is never answered, and a stream of `FOREVER` never ends; one of `UNREAD` neither, and a note says that it was ended;
+/// - `META` is traded at the venue that the metadata entry `tenant` names;
+/// - `PANIC` has its handler panic, and `BOMB` with a value that panics when it is dropped, so that not even the runtime survives it;
+/// - a poll of `LONG` has an answer of more than [`LONG_BYTES`];
+/// - the venue of `BESIDE` is sent beside the trade.
 pub(crate) struct Floor {
     /// Receives the texts of notes.
     pub(crate) notes: Sender<String>,
+}
+
+/// The text that is answered with a value that can't be encoded.
+pub(crate) const UNWRITABLE: &str = "unwritable";
+/// Size of the symbol in a long answer.
+const LONG_BYTES: usize = 84_000;
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic_as_asked(());
+    }
+}
+
+/// Panics without the hook, which counts the panics that no test has asked for.
+fn panic_as_asked(with: impl Send + 'static) -> ! {
+    std::panic::resume_unwind(Box::new(with))
+}
+
+/// Sends a note when it is dropped.
+struct Noting<'a>(&'a Sender<String>, &'static str);
+
+impl Drop for Noting<'_> {
+    fn drop(&mut self) {
+        // A test that has ended no longer receives it.
+        let _ = self.0.send(self.1.to_owned());
+    }
 }
 
 /// Returns the trade of the document's listings, with the given symbol.
@@ -37,9 +70,19 @@ async fn traded(context: &Context, symbol: &str) -> Result<Trade, Error<TapeErro
         "NOPE" => Err(TapeError::UnknownSymbol { symbol: symbol.to_owned() }.into()),
         "HALT" => Err(TapeError::Halted.into()),
         "SLOW" => pending().await,
+        "PANIC" => panic_as_asked("as the test asks for"),
+        "BOMB" => {
+            // Not where its call arrived, but in a task of its own.
+            tokio::task::yield_now().await;
+            panic_as_asked(Bomb)
+        }
         "META" => {
             let venue = context.metadata().text("tenant").map(str::to_owned);
             Ok(Trade { venue, ..trade(symbol) })
+        }
+        "BESIDE" => {
+            context.send_metadata("venue", "7")?;
+            Ok(trade(symbol))
         }
         _ => Ok(trade(symbol)),
     }
@@ -57,9 +100,10 @@ impl Tape for Floor {
         sink: Sink<Trade>,
     ) -> Result<(), Error<TapeError>> {
         for symbol in symbols {
+            let _noting = (symbol == "UNREAD").then(|| Noting(&self.notes, "ended"));
             loop {
                 sink.send(traded(context, &symbol).await?).await?;
-                if symbol != "FOREVER" {
+                if !matches!(&*symbol, "FOREVER" | "UNREAD") {
                     break;
                 }
             }
@@ -111,7 +155,7 @@ impl Tape for Floor {
     }
 
     async fn poll(&self, _: &Context, symbol: String) -> Result<Vec<Trade>, Status> {
-        Ok(vec![trade(&symbol)])
+        Ok(vec![if symbol == "LONG" { trade(&"x".repeat(LONG_BYTES)) } else { trade(&symbol) }])
     }
 
     async fn note(&self, _: &Context, text: String) {
@@ -122,6 +166,15 @@ impl Tape for Floor {
 
 impl Shapes for Floor {
     async fn echo(&self, _: &Context, shape: Shape) -> Result<Shape, Status> {
-        Ok(shape)
+        // More nanoseconds than the wire has bits for.
+        let is_unwritable = matches!(&shape, Shape::Text(text) if text == UNWRITABLE);
+        Ok(if is_unwritable { Shape::Span(Duration::MAX) } else { shape })
+    }
+
+    async fn fail(&self, _: &Context, number: u32) -> Result<(), Error<ShapesFailError>> {
+        match number {
+            0 => Err(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() })?,
+            _ => Err(Amiss::NoShape { number })?,
+        }
     }
 }

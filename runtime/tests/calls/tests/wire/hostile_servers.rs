@@ -21,7 +21,7 @@ fn answer_well(router: &mut Router) {
 }
 
 async fn good_call(tape: &TapeClient) {
-    assert_eq!(tape.last("ACME").await, Ok(trade("ACME")));
+    assert_eq!(tape.last("ACME").no_deadline().await, Ok(trade("ACME")));
 }
 
 /// Checks that a call fails with this status, and that the next call does not.
@@ -29,7 +29,7 @@ fn fails(answer: impl FnOnce(&Router, u64), code: Code, outcome: Outcome) {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
-            let status = failed(tape.last("ACME").await);
+            let status = failed(tape.last("ACME").no_deadline().await);
             assert_eq!((status.code(), status.outcome()), (code, outcome), "{status}");
             good_call(&tape).await;
         },
@@ -142,7 +142,7 @@ fn an_unknown_kind_ends_only_its_call() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
-            let (one, other) = tokio::join!(tape.last("ACME"), tape.last("INIT"));
+            let (one, other) = tokio::join!(tape.last("ACME").no_deadline(), tape.last("INIT").no_deadline());
             let status = failed(one);
             assert_eq!((status.code(), status.outcome()), (Code::Unimplemented, Outcome::MaybeExecuted));
             assert_eq!(other, Ok(trade("ACME")));

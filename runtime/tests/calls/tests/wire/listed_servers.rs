@@ -3,31 +3,16 @@
 use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
-use zsvc::{Cause, Channel, Code, Error, Outcome, ServerBuilder, Status};
+use rmpv::Value;
+use zsvc::{Cause, Channel, Code, Error, Outcome, ResponseMetadata, ServerBuilder, Status};
 use zsvc_calls::market::v1::{TapeClient, TapeError};
 use zsvc_calls::money::v1::Amount;
+use zsvc_calls::shapes::v1::{Amiss, ShapesClient, ShapesFailError};
 
 use crate::floor::trade;
 use crate::listings::{bytes, frames, names};
-use crate::raw::{Dealer, Record, call, call_with_credit, kind, record, records, slices};
+use crate::raw::{Dealer, Record, call, call_with_credit, kind, packed, record, records, slices};
 use crate::rig::{Serving, TIMEOUT, against, assert_no_panics, silent_client, waits};
-
-/// The listings that are tested here.
-pub(crate) const NAMES: &[&str] = &[
-    "batch-error",
-    "credit",
-    "declared-error",
-    "empty-reply",
-    "error",
-    "error-of-a-full-server",
-    "error-with-details",
-    "going-away",
-    "items",
-    "ping-of-a-server",
-    "pong",
-    "reply",
-    "reply-with-attachments",
-];
 
 /// Runs a client whose first call is answered with the listing.
 fn answered<C: Future<Output = ()>>(name: &str, client: impl FnOnce(TapeClient) -> C + Send) {
@@ -46,9 +31,12 @@ fn failed(code: Code, message: &str, outcome: Outcome) -> Status {
 
 #[test]
 fn replies_are_taken() {
-    answered("reply", |tape| async move { assert_eq!(tape.last("ACME").await, Ok(trade("ACME"))) });
+    answered(
+        "reply",
+        |tape| async move { assert_eq!(tape.last("ACME").no_deadline().await, Ok(trade("ACME"))) },
+    );
     answered("reply-with-attachments", |tape| async move {
-        assert_eq!(tape.last("ACME").await, Ok(trade("ACME")));
+        assert_eq!(tape.last("ACME").no_deadline().await, Ok(trade("ACME")));
     });
     answered("empty-reply", |tape| async move { assert_eq!(tape.ping().await, Ok(())) });
 }
@@ -60,9 +48,30 @@ fn errors_are_taken() {
         assert_eq!(error, failed(Code::NotFound, "no such account", Outcome::Executed));
     });
     answered("declared-error", |tape| async move {
-        let error = tape.last("NOPE").await.expect_err("there is no such symbol");
+        let error = tape.last("NOPE").no_deadline().await.expect_err("there is no such symbol");
         assert_eq!(error, Error::Declared(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() }));
     });
+}
+
+#[test]
+fn one_of_several_errors_is_taken_and_written_as_listed() {
+    answered("second-declared-error", |tape| async move {
+        let shapes = ShapesClient::new(tape.channel().clone());
+        let error = shapes.fail(5).await.expect_err("it always fails");
+        assert_eq!(error, Error::Declared(Amiss::NoShape { number: 5 }.into()));
+    });
+    // The first is listed as the one error of another method.
+    answered("declared-error", |tape| async move {
+        let shapes = ShapesClient::new(tape.channel().clone());
+        let error = shapes.fail(0).await.expect_err("it always fails");
+        let unknown = TapeError::UnknownSymbol { symbol: "NOPE".to_owned() };
+        assert_eq!(error, Error::Declared(ShapesFailError::TapeError(unknown)));
+    });
+    let fail = |number: u32| {
+        record![kind::CALL, 1, "shapes.v1.Shapes/fail", Value::Binary(packed(&record![number]))]
+    };
+    written("declared-error", |dealer| dealer.say(&[fail(0)]));
+    written("second-declared-error", |dealer| dealer.say(&[fail(5)]));
 }
 
 #[test]
@@ -76,11 +85,28 @@ fn details_are_taken_and_written_as_listed() {
 }
 
 #[test]
+fn response_metadata_is_taken_and_written_as_listed() {
+    against(
+        |endpoint| async move {
+            let beside = ResponseMetadata::new();
+            let last = silent_client(endpoint).last("BESIDE").response_metadata(&beside).await;
+            assert_eq!((last, beside.text("venue").as_deref()), (Ok(trade("ACME")), Some("7")));
+        },
+        |router| {
+            router.next_call();
+            router.send(bytes("response-metadata"));
+            router.send(bytes("reply"));
+        },
+    );
+    written("response-metadata", |dealer| dealer.say(&[call(1, "last", &record!["BESIDE"])]));
+}
+
+#[test]
 fn hints_and_causes_are_taken() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
-            let (_, full) = tokio::join!(tape.last("ACME"), tape.ping().no_retry());
+            let (_, full) = tokio::join!(tape.last("ACME").no_deadline(), tape.ping().no_retry());
             let status = full.expect_err("the server is full");
             assert_eq!((status.code(), status.outcome()), (Code::ResourceExhausted, Outcome::NotSent));
             assert_eq!(status.retry_after(), Some(Duration::from_millis(100)));
@@ -100,7 +126,7 @@ fn an_error_of_a_batch_ends_every_call() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
-            let (one, other) = tokio::join!(tape.last("ACME"), tape.ping());
+            let (one, other) = tokio::join!(tape.last("ACME").no_deadline(), tape.ping());
             let status = failed(Code::InvalidArgument, "oops!", Outcome::MaybeExecuted);
             assert_eq!((one, other), (Err(Error::Status(status.clone())), Err(status)));
         },
@@ -167,7 +193,7 @@ fn pongs_end_pings() {
 fn pings_are_answered() {
     against(
         |endpoint| async move {
-            drop(silent_client(endpoint).last("ACME").await.expect("the call is answered"));
+            drop(silent_client(endpoint).last("ACME").no_deadline().await.expect("the call is answered"));
         },
         |router| {
             router.next_call();
@@ -183,7 +209,11 @@ fn a_server_that_drains_gets_no_new_calls() {
     against(
         |endpoint| async move {
             let tape = silent_client(endpoint);
-            assert_eq!(tape.last("ACME").await, Ok(trade("ACME")), "a call in flight is answered");
+            assert_eq!(
+                tape.last("ACME").no_deadline().await,
+                Ok(trade("ACME")),
+                "a call in flight is answered"
+            );
             let Err(Error::Status(status)) = tape.last("ACME").await else {
                 panic!("the server accepts no calls")
             };
@@ -199,12 +229,12 @@ fn a_server_that_drains_gets_no_new_calls() {
 
 /// Makes a server answer, and looks for the listing among the records it sends.
 fn written(name: &str, ask: impl FnOnce(&mut Dealer)) {
-    written_by(|server| server, name, ask);
+    written_by(name, |server| server, ask);
 }
 
 fn written_by(
-    configure: impl FnOnce(ServerBuilder) -> ServerBuilder,
     name: &str,
+    configure: impl FnOnce(ServerBuilder) -> ServerBuilder,
     ask: impl FnOnce(&mut Dealer),
 ) {
     assert_eq!(names("server").get(name), Some(&true), "`{name}` is marked as exact");
@@ -234,8 +264,8 @@ fn answers_are_written_as_listed() {
     written("error", |dealer| dealer.say(&[call(1, "import", &record!["nobody"])]));
     written("declared-error", |dealer| dealer.say(&[call(1, "last", &record!["NOPE"])]));
     written_by(
-        |server| server.max_calls(1),
         "error-of-a-full-server",
+        |server| server.max_calls(1),
         |dealer| dealer.say(&[call(1, "last", &record!["SLOW"]), call(2, "ping", &record![])]),
     );
 }
@@ -252,8 +282,8 @@ fn streams_are_written_as_listed() {
 fn pings_are_written_as_listed() {
     let brief = Duration::from_millis(300);
     written_by(
-        |server| server.peer_timeout(brief),
         "ping-of-a-server",
+        |server| server.peer_timeout(brief),
         |dealer| dealer.say(&[call(1, "last", &record!["SLOW"])]),
     );
 }
@@ -285,7 +315,8 @@ fn a_silent_client_is_told_that_it_was_dropped() {
 /// As the document describes for clients behind a device: a connection may outlive its server.
 #[test]
 fn a_client_that_answers_pings_keeps_its_calls() {
-    let server = Serving::with(|server| server.peer_timeout(Duration::from_millis(300)));
+    // Two thirds of it are for the answer.
+    let server = Serving::with(|server| server.peer_timeout(Duration::from_secs(3)));
     let mut dealer = Dealer::connect(&server.endpoint);
     dealer.say(&[call(1, "last", &record!["SLOW"])]);
     for _ in 0..4 {

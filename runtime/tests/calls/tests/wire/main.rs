@@ -7,7 +7,7 @@
 //! - [`python`]: a peer in another language, written from the document alone.
 //! - [`hostile_clients`], [`hostile_streams`], [`hostile_values`], [`hostile_servers`]: peers that violate the
 //!   protocol, with bytes from [`damage`].
-//! - [`refusals`]: the document's tables of errors, and its rules for what does not belong.
+//! - [`errors`]: each row of the document's tables of errors. [`refusals`]: their order, and the rules for what does not belong.
 //! - [`devices`]: a proxy between client and server.
 //!
 //! [`floor`] is the service, [`rig`] starts servers and clients, [`raw`] holds bare sockets for the other side.
@@ -17,6 +17,7 @@ mod curve;
 mod damage;
 mod devices;
 mod engines;
+mod errors;
 mod floor;
 mod hostile_clients;
 mod hostile_servers;

@@ -10,11 +10,12 @@ use std::time::Duration;
 
 use futures_util::{StreamExt, stream};
 use zsvc::{Code, Error, Outcome, Status};
+use zsvc_calls::Watchdog;
 use zsvc_calls::market::v1::{MarketOrder, Order, Side, TapeClient, TapeError};
 use zsvc_calls::shapes::v1::{Shape, ShapesClient};
 
 use crate::floor::trade;
-use crate::rig::{Serving, TIMEOUT, assert_no_panics, run};
+use crate::rig::{Serving, TIMEOUT, assert_no_panics, run, watchdog};
 
 /// The packages that the peer needs, with pinned versions.
 const PACKAGES: [&str; 2] = ["pyzmq==27.3.0", "msgpack==1.2.4"];
@@ -55,6 +56,7 @@ pub(crate) struct Script {
     lines: Receiver<String>,
     /// Collects what the script writes to standard error, until the script ends.
     complaints: Option<thread::JoinHandle<String>>,
+    _watchdog: Watchdog,
 }
 
 impl Script {
@@ -65,7 +67,9 @@ impl Script {
     /// Starts a script with variables in its environment.
     pub(crate) fn with(name: &str, endpoint: &str, variables: &[(&str, &str)]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(name);
-        let mut child = Command::new(python())
+        let python = python();
+        let watchdog = watchdog();
+        let mut child = Command::new(python)
             .args(["-B", "-u"])
             .arg(script)
             .arg(endpoint)
@@ -86,7 +90,7 @@ impl Script {
             let _ = errors.read_to_string(&mut text);
             text
         });
-        Self { child, lines, complaints: Some(complaints) }
+        Self { child, lines, complaints: Some(complaints), _watchdog: watchdog }
     }
 
     /// Returns the next line that the script prints.
@@ -158,11 +162,11 @@ fn of_python<C: Future<Output = ()>>(client: impl FnOnce(TapeClient) -> C) -> Sc
 #[test]
 fn a_python_server_answers_calls() {
     of_python(|tape| async move {
-        assert_eq!(tape.last("ACME").await, Ok(trade("ACME")));
+        assert_eq!(tape.last("ACME").no_deadline().await, Ok(trade("ACME")));
         assert_eq!(tape.ping().await, Ok(()));
-        let error = tape.last("NOPE").await.expect_err("there is no such symbol");
+        let error = tape.last("NOPE").no_deadline().await.expect_err("there is no such symbol");
         assert_eq!(error, Error::Declared(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() }));
-        let within = Duration::from_millis(100);
+        let within = Duration::from_secs(1);
         let Err(Error::Status(status)) = tape.last("SLOW").deadline(within).await else {
             panic!("the call is never answered")
         };

@@ -7,6 +7,9 @@ use rmpv::Value;
 
 use crate::rig::TIMEOUT;
 
+/// Code, outcome and cause of an error, as numbers; `None` for nil.
+pub(crate) type Numbers = [Option<u64>; 3];
+
 /// A received record: its elements, and its bytes.
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Record {
@@ -47,6 +50,18 @@ impl Record {
     /// Returns an element that is a `bin`.
     pub(crate) fn bin(&self, index: usize) -> &[u8] {
         self.elements[index].as_slice().unwrap_or_else(|| panic!("a bin at {index} of {self:?}"))
+    }
+
+    /// Returns the message of an error record.
+    pub(crate) fn message(&self) -> &str {
+        self.elements[3].as_str().unwrap_or_else(|| panic!("a message in {self:?}"))
+    }
+
+    /// Returns the code, the outcome and the cause of an error record; `None` for nil.
+    pub(crate) fn numbers(&self) -> Numbers {
+        assert_eq!(self.kind(), kind::ERROR, "{self:?}");
+        // A cause stands last; what is nil at the end is left off.
+        [2, 4, 7].map(|index| self.elements.get(index).and_then(Value::as_u64))
     }
 
     /// Returns the call, the code and the outcome of an error record.
@@ -150,6 +165,13 @@ impl Dealer {
         Self::over(socket(zmq::DEALER), endpoint)
     }
 
+    /// Connects as a peer that announces a routing id.
+    pub(crate) fn connect_named(endpoint: &str, name: &[u8]) -> Self {
+        let socket = socket(zmq::DEALER);
+        socket.set_identity(name).expect("libzmq has this option");
+        Self::over(socket, endpoint)
+    }
+
     /// Connects with very small receive buffers.
     pub(crate) fn connect_narrow(endpoint: &str) -> Self {
         let socket = socket(zmq::DEALER);
@@ -199,6 +221,16 @@ impl Dealer {
         loop {
             let record = self.next();
             if record.kind() != kind::CREDIT {
+                return record;
+            }
+        }
+    }
+
+    /// Returns the next error.
+    pub(crate) fn error(&mut self) -> Record {
+        loop {
+            let record = self.next();
+            if record.kind() == kind::ERROR {
                 return record;
             }
         }

@@ -13,15 +13,23 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 use zsvc::{Channel, Counters, Retry, ServeError, Server, ServerBuilder};
-use zsvc_calls::losses;
 use zsvc_calls::market::v1::{TapeClient, TapeServer};
 use zsvc_calls::shapes::v1::ShapesServer;
+use zsvc_calls::{Watchdog, losses};
 
 use crate::floor::Floor;
 use crate::raw::Router;
 
 /// Time that a test waits for an expected event. Long: only a test that hangs takes it.
 pub(crate) const TIMEOUT: Duration = Duration::from_secs(30);
+
+/// Time after which a test hangs that waits for one event after the other, each of which comes.
+const TEST_TIMEOUT: Duration = Duration::from_mins(3);
+
+/// Watches the test of this thread.
+pub(crate) fn watchdog() -> Watchdog {
+    Watchdog::of_this_test(TEST_TIMEOUT)
+}
 
 /// A server of [`Floor`] at a port of its own, which stops when it is dropped.
 pub(crate) struct Serving {
@@ -32,6 +40,7 @@ pub(crate) struct Serving {
     ended: Option<JoinHandle<Result<(), ServeError>>>,
     runtime: Option<Runtime>,
     lossy: bool,
+    _watchdog: Watchdog,
 }
 
 impl Serving {
@@ -68,6 +77,7 @@ impl Serving {
             ended: Some(ended),
             runtime: Some(runtime),
             lossy: false,
+            _watchdog: watchdog(),
         }
     }
 
@@ -120,6 +130,7 @@ pub(crate) fn against<C: Future<Output = ()>>(
     server: impl FnOnce(&mut Router),
 ) {
     count_panics();
+    let _watchdog = watchdog();
     let mut router = Router::bind();
     let endpoint = router.endpoint().to_owned();
     let (seen, wait) = oneshot::channel::<()>();
@@ -149,8 +160,8 @@ pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     runtime.block_on(async { tokio::time::timeout(TIMEOUT, future).await.expect("the future completes") })
 }
 
-/// Returns a client that has sent nothing yet: its first call has the id 1. It does not retry, so that each of its
-/// calls reports the outcome of the bytes that answered it.
+/// Returns a client that has sent nothing yet: its first call has the id 1. It does not retry, so that each of its calls reports the
+/// outcome of the bytes that answered it. By the schema, a call of `last` has half a second, which is short on a busy machine.
 pub(crate) fn silent_client(endpoint: impl Into<String>) -> TapeClient {
     let channel = Channel::builder().endpoint(endpoint).retry(Retry::none()).connect_lazy();
     TapeClient::new(channel.expect("the endpoint is valid"))

@@ -55,7 +55,7 @@ fn main() -> Result<(), Failed> {
             _ => return Err(std::io::Error::last_os_error().into()),
         }
         runtime.block_on(parent.is_as_before())?;
-        single.block_on(async { alone.enter(1, Duration::ZERO).await })?;
+        single.block_on(async { in_time(alone.enter(1, Duration::ZERO)).await })??;
     }
     println!("as before");
     Ok(())
@@ -107,7 +107,8 @@ impl Parent {
         }
         in_time(self.sink.send("item".into())).await??;
         in_time(next(&mut self.stream)).await??;
-        in_time(connect(&self.endpoint)).await??.enter(1, Duration::ZERO).await?;
+        let ledger = in_time(connect(&self.endpoint)).await??;
+        in_time(ledger.enter(1, Duration::ZERO)).await??;
         Ok(())
     }
 }
@@ -154,8 +155,8 @@ fn in_child(
     book: std::io::Result<Book>,
 ) -> Result<(), Failed> {
     // By the parent's runtime of one thread, which is there; and without the other one, whose threads are not.
-    let enter = parents.block_on(alone.enter(2, Duration::ZERO).into_future());
-    is_refused(enter.err(), Outcome::NotSent)?;
+    let enter = parents.block_on(async { in_time(alone.enter(2, Duration::ZERO)).await });
+    is_refused(enter?.err(), Outcome::NotSent)?;
     single()?.block_on(async {
         for ledger in [&parent.ledger, &parent.within] {
             is_refused(in_time(ledger.enter(2, Duration::ZERO)).await?.err(), Outcome::NotSent)?;

@@ -1,6 +1,6 @@
 //! Connections that are slow, narrow, silent in one direction, or cut, by a proxy between client and server.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures_util::stream;
@@ -8,6 +8,9 @@ use zsvc::{ChannelDropped, Code, Outcome};
 use zsvc_faults::Proxy;
 
 use crate::support::{Served, client, client_with, run, until};
+
+/// Time after which a client gives up a connection that is silent, by default: 3 s until it asks, and 10 s for the answer.
+const SILENCE: Duration = Duration::from_secs(13);
 
 const LOST: (Code, Outcome) = (Code::Unavailable, Outcome::MaybeExecuted);
 
@@ -42,6 +45,7 @@ fn a_narrow_connection_carries_a_stream_whole_and_is_not_taken_for_dead() {
             rules.to_client.bytes_per_second = Some(1_024);
         });
         // About 15 KB, which take longer than a connection may be silent.
+        let began = Instant::now();
         let mut items = ledger.watch(30, 500).await.unwrap();
         let mut count = 0;
         while let Some(item) = items.next().await {
@@ -49,6 +53,7 @@ fn a_narrow_connection_carries_a_stream_whole_and_is_not_taken_for_dead() {
             count += 1;
         }
         assert_eq!(count, 30);
+        assert!(began.elapsed() > SILENCE, "otherwise nothing was shown");
     });
 }
 

@@ -46,13 +46,15 @@ pub(crate) fn command(name: &str, data: &[u8]) -> Vec<u8> {
     frame(COMMAND, &[&[length], name.as_bytes(), data].concat())
 }
 
+/// Returns a property of a command `READY`.
+pub(crate) fn property(name: &str, value: &[u8]) -> Vec<u8> {
+    let name = [&[u8::try_from(name.len()).expect("names are short")], name.as_bytes()].concat();
+    let length = u32::try_from(value.len()).expect("values are short").to_be_bytes();
+    [&name[..], &length, value].concat()
+}
+
 /// Returns a command `READY` with the type of a socket and a routing id.
 pub(crate) fn ready(socket_type: &str, routing_id: &[u8]) -> Vec<u8> {
-    let property = |name: &str, value: &[u8]| {
-        let name = [&[u8::try_from(name.len()).expect("names are short")], name.as_bytes()].concat();
-        let length = u32::try_from(value.len()).expect("values are short").to_be_bytes();
-        [&name[..], &length, value].concat()
-    };
     let properties = [property("Socket-Type", socket_type.as_bytes()), property("Identity", routing_id)];
     command("READY", &properties.concat())
 }

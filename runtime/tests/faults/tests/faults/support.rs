@@ -5,14 +5,17 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 use zsvc::{Channel, ChannelBuilder, Status};
+use zsvc_calls::Watchdog;
 use zsvc_faults::faults::v1::{Condition, LedgerClient};
 use zsvc_faults::{Book, Process, Signal};
 
-/// Time after which a test hangs. With default settings, dead connections are detected in about thirteen seconds.
-const TEST_TIMEOUT: Duration = Duration::from_secs(50);
+/// Time after which a test hangs. The longest take a minute on a busy machine: with default settings, dead connections are detected in
+/// about thirteen seconds, and some tests make thousands of connections.
+const TEST_TIMEOUT: Duration = Duration::from_secs(180);
 
 /// Runs a test on several threads.
 pub(crate) fn run<F: Future>(test: F) -> F::Output {
+    let _watchdog = Watchdog::of_this_test(2 * TEST_TIMEOUT);
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .enable_all()

@@ -1,0 +1,10 @@
+[
+  (fields)
+  (values)
+  (variants)
+  (methods)
+  (parameters)
+] @fold
+
+(doc_comment)+ @fold
+(import)+ @fold

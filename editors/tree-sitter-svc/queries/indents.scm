@@ -1,0 +1,12 @@
+[
+  (fields)
+  (values)
+  (variants)
+  (methods)
+  (parameters)
+] @indent.begin
+
+[
+  "}"
+  ")"
+] @indent.branch @indent.end

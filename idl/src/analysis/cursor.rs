@@ -1,0 +1,439 @@
+//! What may stand at a position of a text that a user is typing: a keyword, a type, a number.
+//!
+//! Looks at the words before the position alone, since what is being typed does not parse. Names are not resolved here.
+
+use std::ops::Range;
+
+use super::language::Site;
+use crate::parse::{Word, WordKind, all_words};
+
+/// What surrounds a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cursor {
+    /// What may stand there.
+    pub expected: Expected,
+    /// The bytes of the word, path or text that has been typed up to the position.
+    pub typed: Range<usize>,
+    /// Byte at which the name of the declaration around the position starts; `None` between declarations.
+    pub container: Option<usize>,
+}
+
+/// What may stand at a position.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Expected {
+    /// Nothing that is known: a new name, a comment, text.
+    Nothing,
+    /// The start of a declaration or member.
+    Start(Site),
+    /// A type.
+    Type {
+        /// Whether `stream` may stand before it.
+        stream: bool,
+    },
+    /// An error, after `throws`.
+    Error,
+    /// Keywords or signs, of which one continues what stands before.
+    Word(&'static [&'static str]),
+    /// The number of a member, after `=`.
+    Number,
+    /// The name of an attribute, after `@`.
+    Attribute(Site),
+    /// An argument of an attribute.
+    Argument {
+        /// The attribute's name.
+        attribute: String,
+        /// Byte at which the word starts that follows after the attributes, which is mostly the name of what they are about;
+        /// `None` at the end of the text.
+        subject: Option<usize>,
+    },
+    /// A value of a constant.
+    Value,
+    /// The path of a file, in quotes.
+    Import,
+}
+
+/// Returns what surrounds a byte of a text, at a character boundary.
+#[must_use]
+pub fn cursor(text: &str, byte: usize) -> Cursor {
+    let all: Vec<Word> = all_words(text).take_while(|word| word.range.start < byte).collect();
+    let is_remark = |word: &&Word| matches!(word.kind, WordKind::Doc | WordKind::Comment);
+    let ends_in_remark =
+        all.last().filter(is_remark).is_some_and(|word| !text[word.range.start..byte].contains('\n'));
+    let before: Vec<Word> = all.into_iter().filter(|word| word.kind != WordKind::Comment).collect();
+    let blocks = blocks(text, &before);
+    let container = blocks.last().map(|block| before[block.name].range.start);
+    if ends_in_remark {
+        return Cursor { expected: Expected::Nothing, typed: byte..byte, container };
+    }
+    let (mut words, mut typed) = (before.as_slice(), byte..byte);
+    match before.last().filter(|word| byte <= word.range.end).map(|word| word.kind) {
+        Some(WordKind::String) => return in_string(text, &before, byte, container),
+        Some(WordKind::Number) => return number(text, &before, byte, container, &blocks),
+        Some(WordKind::Name | WordKind::Sign(b'.')) => {
+            typed.start = path_start(&before);
+            words = &before[..before.partition_point(|word| word.range.start < typed.start)];
+        }
+        _ => {}
+    }
+    let expected = expected(text, words, &blocks, byte);
+    Cursor { expected, typed, container }
+}
+
+/// A brace that is open, and what it belongs to.
+struct Block {
+    site: Site,
+    /// Index of the word before the brace: the declaration's name.
+    name: usize,
+    /// Index of the first word after the brace.
+    start: usize,
+}
+
+/// Returns the blocks that are open after some words.
+fn blocks(text: &str, words: &[Word]) -> Vec<Block> {
+    let mut open: Vec<Block> = Vec::new();
+    let mut start = 0;
+    for (index, word) in words.iter().enumerate() {
+        match word.kind {
+            WordKind::Sign(b'{') => {
+                let head: Vec<&str> =
+                    code(&words[start..index]).iter().map(|word| &text[word.range.clone()]).collect();
+                let site = match (head.first().copied(), open.last().map(|block| block.site)) {
+                    (Some("enum"), _) => Site::Enum,
+                    (Some("union"), _) => Site::Union,
+                    (Some("error"), None) => Site::Error,
+                    (Some("service"), None) => Site::Service,
+                    // A struct, and a variant with fields of its own.
+                    _ => Site::Struct,
+                };
+                open.push(Block { site, name: index.saturating_sub(1), start: index + 1 });
+                start = index + 1;
+            }
+            WordKind::Sign(b'}') => {
+                open.pop();
+                start = index + 1;
+            }
+            WordKind::Sign(b';') => start = index + 1,
+            _ => {}
+        }
+    }
+    open
+}
+
+/// Returns the words after docs, comments and attributes.
+fn code(words: &[Word]) -> &[Word] {
+    let mut rest = words;
+    loop {
+        rest = match rest {
+            [Word { kind: WordKind::Doc | WordKind::Comment, .. }, more @ ..] => more,
+            [at, name, open, ..] if is(at, b'@') && name.kind == WordKind::Name && is(open, b'(') => {
+                match closing(&rest[2..]) {
+                    Some(end) => &rest[2 + end + 1..],
+                    None => return &[],
+                }
+            }
+            [at, name, more @ ..] if is(at, b'@') && name.kind == WordKind::Name => more,
+            _ => return rest,
+        };
+    }
+}
+
+/// Returns the index of the parenthesis that closes the first of some words.
+fn closing(words: &[Word]) -> Option<usize> {
+    let mut depth = 0_usize;
+    words.iter().position(|word| {
+        match word.kind {
+            WordKind::Sign(b'(') => depth += 1,
+            WordKind::Sign(b')') => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        depth == 0
+    })
+}
+
+fn is(word: &Word, sign: u8) -> bool {
+    word.kind == WordKind::Sign(sign)
+}
+
+/// Returns the byte at which the path starts that the last word is part of: words and dots without space between.
+fn path_start(words: &[Word]) -> usize {
+    let mut start = words.last().map_or(0, |word| word.range.start);
+    for word in words.iter().rev().skip(1) {
+        if word.range.end != start || !matches!(word.kind, WordKind::Name | WordKind::Sign(b'.')) {
+            break;
+        }
+        start = word.range.start;
+    }
+    start
+}
+
+fn in_string(text: &str, words: &[Word], byte: usize, container: Option<usize>) -> Cursor {
+    let Some((string, before)) = words.split_last() else {
+        return Cursor { expected: Expected::Nothing, typed: byte..byte, container };
+    };
+    let is_import = before.last().is_some_and(|word| &text[word.range.clone()] == "import");
+    let is_inside = byte > string.range.start
+        && (byte < string.range.end || !text[string.range.clone()].ends_with('"') || string.range.len() == 1);
+    let expected = if is_import && is_inside { Expected::Import } else { Expected::Nothing };
+    Cursor { expected, typed: string.range.start + 1..byte, container }
+}
+
+/// Returns what surrounds a position at the end of or in a number: that of a member, or nothing.
+fn number(text: &str, words: &[Word], byte: usize, container: Option<usize>, blocks: &[Block]) -> Cursor {
+    let start = words.last().map_or(byte, |word| word.range.start);
+    let before = &words[..words.len().saturating_sub(1)];
+    let expected = expected(text, before, blocks, byte);
+    let expected = if expected == Expected::Number { expected } else { Expected::Nothing };
+    Cursor { expected, typed: start..byte, container }
+}
+
+/// Returns what may follow after some words.
+fn expected(text: &str, words: &[Word], blocks: &[Block], byte: usize) -> Expected {
+    let site = blocks.last().map_or(Site::File, |block| block.site);
+    let from = blocks.last().map_or(0, |block| block.start);
+    let inside = words.get(from..).unwrap_or_default();
+    let statement = inside
+        .iter()
+        .rposition(|word| matches!(word.kind, WordKind::Sign(b';' | b'}' | b'{')))
+        .map_or(inside, |end| &inside[end + 1..]);
+    // A variant's number follows after its fields.
+    let after_fields = inside.len() > statement.len()
+        && is(&inside[inside.len() - statement.len() - 1], b'}')
+        && matches!(site, Site::Union | Site::Error);
+    if let [equals] = statement
+        && after_fields
+        && is(equals, b'=')
+    {
+        return Expected::Number;
+    }
+    if let Some(expected) = in_attribute(text, statement, site, byte) {
+        return expected;
+    }
+    let code = code(statement);
+    let said: Vec<&str> = code.iter().map(|word| &text[word.range.clone()]).collect();
+    match site {
+        Site::File => declaration(&said),
+        Site::Struct | Site::Union | Site::Error | Site::Enum => member(&said, site),
+        Site::Service | Site::Parameters => method(&said),
+    }
+}
+
+/// Returns what is expected in an attribute that is not finished.
+fn in_attribute(text: &str, statement: &[Word], site: Site, byte: usize) -> Option<Expected> {
+    let at = statement.iter().rposition(|word| is(word, b'@'))?;
+    let site = if is_in_parameters(statement, at) { Site::Parameters } else { site };
+    match &statement[at + 1..] {
+        [] => Some(Expected::Attribute(site)),
+        [name, open, ..] if is(open, b'(') && closing(&statement[at + 2..]).is_none() => {
+            Some(Expected::Argument {
+                attribute: text[name.range.clone()].to_owned(),
+                subject: subject(text, byte),
+            })
+        }
+        _ => None,
+    }
+}
+
+/// Reports whether a word of a method stands between the parentheses of its parameters.
+fn is_in_parameters(statement: &[Word], at: usize) -> bool {
+    let head = code(statement);
+    let first = statement.len() - head.len();
+    at > first && head.first().is_some_and(|word| word.kind == WordKind::Name) && {
+        let open = head[..at - first].iter().filter(|word| is(word, b'(')).count();
+        open > head[..at - first].iter().filter(|word| is(word, b')')).count()
+    }
+}
+
+/// Returns the byte at which the word starts that the attributes around a byte are about.
+fn subject(text: &str, byte: usize) -> Option<usize> {
+    let rest: Vec<Word> = all_words(text).skip_while(|word| word.range.end <= byte).collect();
+    let mut depth = 1_usize;
+    let end = rest.iter().position(|word| {
+        match word.kind {
+            WordKind::Sign(b'(') => depth += 1,
+            WordKind::Sign(b')') => depth -= 1,
+            _ => {}
+        }
+        depth == 0
+    })?;
+    let after = code(&rest[end + 1..]);
+    let is_keyword = |word: &Word| {
+        matches!(&text[word.range.clone()], "rpc" | "oneway" | "const" | "type" | "struct" | "enum")
+    };
+    after.iter().find(|word| !is_keyword(word)).map(|word| word.range.start)
+}
+
+fn declaration(said: &[&str]) -> Expected {
+    match said {
+        [] => Expected::Start(Site::File),
+        ["const", _, ":"] | ["type", _, "="] => Expected::Type { stream: false },
+        ["const" | "type", rest @ ..] if in_type(rest) => Expected::Type { stream: false },
+        ["const", .., "="] => Expected::Value,
+        ["import", path] if path.starts_with('"') => Expected::Word(&["as"]),
+        _ => Expected::Nothing,
+    }
+}
+
+/// Reports whether the words end where an argument of `list` or `map` is expected.
+fn in_type(said: &[&str]) -> bool {
+    let count = |sign| said.iter().filter(|word| **word == sign).count();
+    let arrows = said.windows(2).filter(|pair| **pair == ["-", ">"]).count();
+    matches!(said.last(), Some(&("<" | ","))) && count("<") + arrows > count(">")
+}
+
+fn member(said: &[&str], site: Site) -> Expected {
+    match said {
+        [] => Expected::Start(site),
+        ["reserved", ..] => Expected::Nothing,
+        [.., "="] => Expected::Number,
+        [_, ":"] if site != Site::Enum => Expected::Type { stream: false },
+        said if in_type(said) => Expected::Type { stream: false },
+        _ => Expected::Nothing,
+    }
+}
+
+fn method(said: &[&str]) -> Expected {
+    let ["rpc" | "oneway", _, rest @ ..] = said else {
+        return if said.is_empty() { Expected::Start(Site::Service) } else { Expected::Nothing };
+    };
+    let count = |sign| rest.iter().filter(|word| **word == sign).count();
+    let is_open = count("(") > count(")");
+    match rest {
+        [.., "throws"] => Expected::Error,
+        [.., "-", ">"] => Expected::Type { stream: true },
+        said if in_type(said) => Expected::Type { stream: false },
+        [.., ":"] if is_open => Expected::Type { stream: true },
+        [.., ":", "stream"] if is_open => Expected::Type { stream: false },
+        [.., ">", "stream"] if !is_open => Expected::Type { stream: false },
+        [.., ")"] if !is_open && said.first() == Some(&"rpc") => Expected::Word(&["->", "throws"]),
+        [.., ")", "-", ">", _] | [.., ")", "-", ">", "stream", _] => Expected::Word(&["throws"]),
+        _ => Expected::Nothing,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns what is expected at `|`, and what is typed there.
+    fn at(text: &str) -> (Expected, String) {
+        let byte = text.find('|').expect("a place");
+        let text = text.replacen('|', "", 1);
+        let cursor = cursor(&text, byte);
+        (cursor.expected, text[cursor.typed].to_owned())
+    }
+
+    fn expected(text: &str) -> Expected {
+        at(text).0
+    }
+
+    const TYPE: Expected = Expected::Type { stream: false };
+    const STREAMED: Expected = Expected::Type { stream: true };
+
+    #[test]
+    fn declarations_start_between_others() {
+        assert_eq!(at("package a;\nstr|"), (Expected::Start(Site::File), "str".to_owned()));
+        assert_eq!(expected("|"), Expected::Start(Site::File));
+        assert_eq!(expected("struct A {}\n/// Docs.\n@meta(\"a\", \"b\") |"), Expected::Start(Site::File));
+        assert_eq!(expected("struct |"), Expected::Nothing);
+        assert_eq!(expected("import \"a.svc\" |"), Expected::Word(&["as"]));
+    }
+
+    #[test]
+    fn members_start_in_braces() {
+        for (text, site) in [
+            ("struct A { |", Site::Struct),
+            ("struct A { a: u8 = 1; |", Site::Struct),
+            ("enum A { |", Site::Enum),
+            ("union A { |", Site::Union),
+            ("union A { B { |", Site::Struct),
+            ("union A { B { c: u8 = 1; } = 1; |", Site::Union),
+            ("error A { @message(\"{x\") |", Site::Error),
+            ("service A { rpc a(); |", Site::Service),
+            ("service A { r|pc a();", Site::Service),
+        ] {
+            assert_eq!(expected(text), Expected::Start(site), "{text}");
+        }
+    }
+
+    #[test]
+    fn types_follow_after_colons() {
+        for text in [
+            "struct A { a: |",
+            "struct A { a: list<|",
+            "struct A { a: map<string, |",
+            "const A: |",
+            "type A = |",
+            "union A { B: |",
+            "service A { rpc a(b: stream |",
+            "service A { rpc a() -> stream |",
+            "service A { rpc a() -> list<|",
+            "struct A { @len(1) a: |",
+        ] {
+            assert_eq!(expected(text), TYPE, "{text}");
+        }
+        for text in [
+            "service A { rpc a(b: |",
+            "service A { rpc a(b: u8, c: |",
+            "service A { oneway a(); rpc a() -> |",
+        ] {
+            assert_eq!(expected(text), STREAMED, "{text}");
+        }
+        assert_eq!(at("struct A { a: money.Am|"), (TYPE, "money.Am".to_owned()));
+        assert_eq!(at("struct A { a: money.|"), (TYPE, "money.".to_owned()));
+        assert_eq!(expected("service A { rpc a() throws |"), Expected::Error);
+        assert_eq!(expected("service A { rpc a() |"), Expected::Word(&["->", "throws"]));
+        assert_eq!(expected("service A { rpc a() -> u8 |"), Expected::Word(&["throws"]));
+        assert_eq!(expected("enum A { a: |"), Expected::Nothing);
+    }
+
+    #[test]
+    fn numbers_follow_after_the_sign() {
+        for text in [
+            "struct A { a: u8 = |",
+            "enum A { B = |",
+            "union A { B { c: u8 = 1; } = |",
+            "struct A { a: u8 = 1|",
+        ] {
+            assert_eq!(expected(text), Expected::Number, "{text}");
+        }
+        assert_eq!(expected("const A: u8 = |"), Expected::Value);
+        assert_eq!(expected("struct A { @len(1|"), Expected::Nothing);
+    }
+
+    #[test]
+    fn attributes_stand_before_what_they_are_about() {
+        assert_eq!(at("struct A { @de|"), (Expected::Attribute(Site::Struct), "de".to_owned()));
+        assert_eq!(expected("@|"), Expected::Attribute(Site::File));
+        assert_eq!(expected("service A { @|"), Expected::Attribute(Site::Service));
+        assert_eq!(expected("service A { @idempotent rpc a(@|"), Expected::Attribute(Site::Parameters));
+        let text = "enum S { Buy = 0; }\nstruct A { @default(|) side: S = 1; }";
+        let subject = text.replacen('|', "", 1).find("side");
+        assert_eq!(expected(text), Expected::Argument { attribute: "default".to_owned(), subject });
+        assert_eq!(expected("@allow(|"), Expected::Argument { attribute: "allow".to_owned(), subject: None });
+    }
+
+    #[test]
+    fn nothing_is_known_in_text() {
+        for text in [
+            "// str|",
+            "/// a|",
+            "struct A { a: u8 = 1; // |",
+            "@meta(\"a|\")",
+            "const A: string = \"|\"",
+            "\u{4f60}|",
+        ] {
+            assert_eq!(expected(text), Expected::Nothing, "{text}");
+        }
+        assert_eq!(at("import \"mon|ey.svc\";"), (Expected::Import, "mon".to_owned()));
+        assert_eq!(expected("import \"|"), Expected::Import);
+        assert_eq!(expected("import \"a\"|"), Expected::Nothing);
+    }
+
+    #[test]
+    fn the_container_is_the_innermost() {
+        let text = "union A { B { c: u8 = ";
+        assert_eq!(cursor(text, text.len()).container, text.find('B'));
+        assert_eq!(cursor("struct A {} ", 12).container, None);
+        assert_eq!(cursor("}}{", 3).container, Some(1));
+    }
+}

@@ -1,0 +1,187 @@
+//! Finds every name that refers to a definition, word by word: the last word of a path, and what stands before it.
+
+use super::index::{Index, Use, declared};
+use crate::ast::{ItemKind, Path, Payload, Type, Value, ValueKind};
+use crate::check::subjects::{Node, Subject};
+use crate::resolve::{Model, Symbol, is_builtin};
+use crate::schema::{self, TypeId};
+use crate::source::{FileId, Span, offset};
+
+/// Returns the uses in all named files.
+pub(super) fn uses(model: &Model, subjects: &[Subject], index: &Index) -> Vec<Use> {
+    let mut found = Vec::new();
+    for subject in subjects.iter().filter(|subject| model.program.is_named(subject.file)) {
+        Uses { model, index, subject, found: &mut found }.all();
+    }
+    found.sort_by_key(|used: &Use| used.span);
+    found.dedup();
+    found
+}
+
+/// Returns the type that a subject has itself.
+pub(super) fn type_of<'a>(subject: &Subject<'a>) -> Option<&'a Type> {
+    match subject.node {
+        Node::Item(item) => match &item.kind {
+            ItemKind::Const { ty, .. } | ItemKind::Alias(ty) => Some(ty),
+            _ => None,
+        },
+        Node::Field(field) => Some(&field.ty),
+        Node::Parameter(parameter) => Some(&parameter.ty),
+        Node::Variant(variant) => match &variant.payload {
+            Payload::Type(ty) => Some(ty),
+            _ => None,
+        },
+        Node::Method(method) => method.answer.as_ref().map(|answer| &answer.ty),
+        Node::Package(_) | Node::Value(_) => None,
+    }
+}
+
+/// The uses of one subject, without what is inside it.
+struct Uses<'a, 'm> {
+    model: &'a Model<'m>,
+    index: &'a Index,
+    subject: &'a Subject<'m>,
+    found: &'a mut Vec<Use>,
+}
+
+impl Uses<'_, '_> {
+    fn all(&mut self) {
+        let ty = type_of(self.subject);
+        if let Some(ty) = ty {
+            self.ty(ty);
+        }
+        // The enum that a value without a prefix is one of.
+        let held =
+            ty.and_then(|ty| self.model.ty(self.subject.file, ty)).and_then(|ty| self.model.inner(&ty));
+        let held = match held {
+            Some(schema::Type::Named(id)) => Some(id),
+            _ => None,
+        };
+        match self.subject.node {
+            Node::Item(item) => {
+                if let ItemKind::Const { value, .. } = &item.kind {
+                    self.value(value, held);
+                }
+            }
+            Node::Method(method) => method.throws.iter().for_each(|path| self.path(path, None)),
+            Node::Variant(variant) => {
+                if let Payload::Fields(fields) = &variant.payload {
+                    let fields =
+                        fields.fields.iter().map(|field| (field.name.text.as_str(), field.name.span));
+                    self.message(&fields.collect::<Vec<_>>());
+                }
+            }
+            _ => {}
+        }
+        // The arguments of these two are words of their own.
+        let subject = self.subject;
+        let attributes = subject.preamble.attributes.iter();
+        for attribute in attributes.filter(|it| !matches!(it.name.text.as_str(), "allow" | "overlap")) {
+            attribute.arguments.iter().for_each(|value| self.value(value, held));
+        }
+    }
+
+    fn add(&mut self, span: Span, declared: Span) {
+        if let Some(definition) = self.index.declared_at(declared) {
+            self.found.push(Use { span, definition });
+        }
+    }
+
+    /// Adds the names in a type. Recursion is bounded: types nest at most `MAX_TYPE_DEPTH` deep.
+    fn ty(&mut self, ty: &Type) {
+        self.path(&ty.path, None);
+        ty.arguments.iter().for_each(|argument| self.ty(argument));
+    }
+
+    fn value(&mut self, value: &Value, held: Option<TypeId>) {
+        match &value.kind {
+            ValueKind::Path(path) => self.path(path, held),
+            ValueKind::Range(range) => {
+                range.min.iter().chain(&range.max).for_each(|end| self.value(end, held));
+            }
+            _ => {}
+        }
+    }
+
+    /// Adds the words of a path: of a type, a constant, or a value of an enum.
+    fn path(&mut self, path: &Path, held: Option<TypeId>) {
+        let file = self.subject.file;
+        let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
+        let Some((last, before)) = words.split_last() else { return };
+        let spans: Vec<Span> = path.segments.iter().map(|segment| segment.span).collect();
+        let end = spans.len() - 1;
+        // A value of the enum that is expected comes before a constant of that name.
+        if let Some(value) = held.filter(|_| before.is_empty()).and_then(|id| self.value_of(id, last)) {
+            return self.add(spans[end], value);
+        }
+        if is_builtin(path) {
+            return;
+        }
+        if let Some(declared) = self.declared(&words) {
+            self.add(spans[end], declared);
+            return self.prefix(path, end, declared.file);
+        }
+        let Ok(Symbol::Type(id)) = self.model.lookup_words(file, before) else { return };
+        let named = declared(self.model, id);
+        self.add(spans[end - 1], named);
+        self.prefix(path, end - 1, named.file);
+        let id = match self.model.resolved(&schema::Type::Named(id)) {
+            Some(schema::Type::Named(id)) => id,
+            _ => id,
+        };
+        if let Some(value) = self.value_of(id, last) {
+            self.add(spans[end], value);
+        }
+    }
+
+    /// Adds the words before a name, of which there are `count`: an import's alias, or a package.
+    fn prefix(&mut self, path: &Path, count: usize, target: FileId) {
+        let Some(last) = count.checked_sub(1).map(|last| path.segments[last].span) else { return };
+        let span = Span { end: last.end, ..path.segments[0].span };
+        let alias =
+            self.model.file(self.subject.file).imports.iter().filter_map(|import| import.alias.as_ref());
+        let alias = { alias }.find(|alias| count == 1 && alias.text == path.segments[0].text);
+        let package = self.model.file(target).package.as_ref().map(|package| package.path.span);
+        if let Some(declared) = alias.map(|alias| alias.span).or(package) {
+            self.add(span, declared);
+        }
+    }
+
+    fn declared(&self, words: &[&str]) -> Option<Span> {
+        match self.model.lookup_words(self.subject.file, words).ok()? {
+            Symbol::Type(id) => Some(declared(self.model, id)),
+            Symbol::Constant(item) => Some(item.name.span),
+            _ => None,
+        }
+    }
+
+    fn value_of(&self, id: TypeId, name: &str) -> Option<Span> {
+        let value = self.model.value_named(id, name)?;
+        match &self.model.declared(id).item.kind {
+            ItemKind::Enum(values) => values.values.get(value).map(|value| value.name.span),
+            _ => None,
+        }
+    }
+
+    /// Adds the fields that a message shows, where they are written without escapes.
+    fn message(&mut self, fields: &[(&str, Span)]) {
+        let message = self.subject.preamble.find("message").and_then(|attribute| attribute.arguments.first());
+        let Some(value) = message else { return };
+        let text = self.model.program.sources.text(value.span);
+        let mut at = 0;
+        while let Some(brace) = text[at..].find('{').map(|brace| at + brace) {
+            let name = brace + 1;
+            if text[name..].starts_with('{') {
+                at = name + 1;
+                continue;
+            }
+            let Some(end) = text[name..].find('}').map(|end| name + end) else { return };
+            let found = fields.iter().find(|(field, _)| *field == &text[name..end]);
+            if let Some((_, declared)) = found {
+                let start = value.span.start + offset(name);
+                self.add(Span { start, end: value.span.start + offset(end), ..value.span }, *declared);
+            }
+            at = end + 1;
+        }
+    }
+}
