@@ -21,7 +21,7 @@ const HEARTBEATS_LOST_TENTHS: u32 = 33;
 
 /// Why an endpoint can't carry the identity that a program gives.
 const NO_IDENTITY: &str = "the identity that a program gives to a channel holds within its process, for `Channel::builder().local(…)`, a \
-                           `TestServer`, and `inproc` on the engine `zmtp`; remove it, or use one of these";
+                           `TestServer`, and `inproc` on the engine `zmtp`; use one of these, or remove it and call `curve`";
 
 /// Makes a connection to an endpoint: by a socket, or to a server that a test has within this process. Must be called within a
 /// tokio runtime.

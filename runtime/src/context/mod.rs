@@ -86,7 +86,7 @@ impl Context {
     }
 
     /// Returns who the caller is: its name, its roles, and what they rest on. `None` if the server does not know, which it does
-    /// only where a program [says so](crate::ChannelBuilder::identity). A method with `@roles` is called by clients with one of
+    /// only with [CURVE](crate::curve), and where a program [says so](crate::ChannelBuilder::identity). A method with `@roles` is called by clients with one of
     /// them, so there it is known, unless the server is [`insecure`](crate::ServerBuilder::insecure).
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
@@ -111,6 +111,7 @@ impl Context {
     }
 
     /// Returns the public key that the other end of the caller's connection has proved to have, with [CURVE](crate::curve); `None` without.
+    /// It is that of [`identity`](Self::identity), as a key.
     ///
     /// Behind a device, it is the device's.
     #[must_use]

@@ -16,6 +16,8 @@ use std::sync::Arc;
 
 use zsvc_proto::zmtp::curve::{Client, ENTROPY_BYTES, Entropy, Rejection, Server};
 
+use crate::identity::{Identity, Mechanism};
+
 pub use file::{KeyError, KeyFile, public_key_from_env, secret_key_from_env};
 pub use zsvc_proto::keys::{KEY_BYTES, ParseKeyError, PublicKey, SecretKey};
 
@@ -23,13 +25,10 @@ pub use zsvc_proto::keys::{KEY_BYTES, ParseKeyError, PublicKey, SecretKey};
 #[derive(Clone)]
 pub struct CurveServer {
     key: Arc<SecretKey>,
-    clients: Clients,
-}
-
-#[derive(Clone)]
-enum Clients {
-    Known(Arc<Vec<PublicKey>>),
-    Any,
+    /// The clients that are let in by their keys, and who they are, of those of which the program says it.
+    known: Arc<Vec<(PublicKey, Option<Identity>)>>,
+    /// Whether every other client is let in, too.
+    any: bool,
 }
 
 /// A client's key, and that of the servers which it calls.
@@ -51,23 +50,31 @@ impl CurveServer {
     /// Creates the settings of a server with a key. It lets no client in yet.
     #[must_use]
     pub fn new(key: SecretKey) -> Self {
-        Self { key: Arc::new(key), clients: Clients::Known(Arc::default()) }
+        Self { key: Arc::new(key), known: Arc::default(), any: false }
     }
 
-    /// Lets the client with a key in. May be called several times, also to let one client in by an old key and a new one.
+    /// Lets the client with a key in. May be called several times, also to let one client in by an old key and a new one. Its
+    /// [`Identity`] has the key, the text of the key as its name, and no roles.
     #[must_use]
     pub fn allow(mut self, client: PublicKey) -> Self {
-        if let Clients::Known(known) = &mut self.clients {
-            Arc::make_mut(known).push(client);
-        }
+        Arc::make_mut(&mut self.known).push((client, None));
+        self
+    }
+
+    /// Lets the client with a key in, and says who it is: the name and the roles of its [`Identity`], to which the key is added. The
+    /// last identity of a key counts. Several keys may have the same identity, as an old key and a new one of one client.
+    #[must_use]
+    pub fn allow_as(mut self, client: PublicKey, identity: Identity) -> Self {
+        Arc::make_mut(&mut self.known).push((client, Some(identity)));
         self
     }
 
     /// Lets every client in that knows this server's public key, whatever its own key is. Connections are encrypted, and clients
-    /// know whom they talk to; the server does not.
+    /// know whom they talk to; of clients, the server knows their keys alone, but for those that it is told of by
+    /// [`allow_as`](Self::allow_as).
     #[must_use]
     pub fn any_client(mut self) -> Self {
-        self.clients = Clients::Any;
+        self.any = true;
         self
     }
 
@@ -79,16 +86,22 @@ impl CurveServer {
 
     /// Reports whether there may be a client at all.
     pub(crate) fn lets_anyone_in(&self) -> bool {
-        !matches!(&self.clients, Clients::Known(known) if known.is_empty())
+        self.any || !self.known.is_empty()
     }
 
     /// Judges the key that a client has proved to have. Each key is compared, in constant time, so that the time tells nothing of the keys.
     pub(crate) fn judge(&self, client: &PublicKey) -> Result<(), Rejection> {
-        let is_in = match &self.clients {
-            Clients::Any => true,
-            Clients::Known(known) => known.iter().filter(|key| *key == client).count() > 0,
-        };
-        if is_in { Ok(()) } else { Err(Rejection::Denied) }
+        let is_known = self.known.iter().filter(|(key, _)| key == client).count() > 0;
+        if is_known || self.any { Ok(()) } else { Err(Rejection::Denied) }
+    }
+
+    /// Returns who a client with a key is that was let in.
+    pub(crate) fn identity(&self, client: &PublicKey) -> Identity {
+        let given = self.known.iter().filter(|(key, _)| key == client);
+        // From the first on, so that every key is compared here, too.
+        let given = given.fold(None, |earlier, (_, identity)| identity.as_ref().or(earlier));
+        let identity = given.cloned().unwrap_or_else(|| Identity::new(client.to_string()));
+        identity.with_key(*client.as_bytes()).with_mechanism(Mechanism::Curve)
     }
 
     /// Begins the handshake of a connection.
@@ -153,7 +166,7 @@ fn no_random(error: getrandom::Error) -> io::Error {
 
 impl fmt::Debug for CurveServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = if let Clients::Known(known) = &self.clients { Some(known.len()) } else { None };
+        let known = if self.any { None } else { Some(self.known.len()) };
         f.debug_struct("CurveServer")
             .field("public_key", &self.public_key())
             .field("clients", &known)
@@ -186,6 +199,22 @@ mod tests {
         let server = server.any_client();
         assert_eq!((server.judge(&one), server.judge(&two)), (Ok(()), Ok(())));
         assert!(server.allow(one).judge(&two).is_ok(), "any client stays any client");
+    }
+
+    #[test]
+    fn a_client_is_who_its_server_says_and_its_key_without_a_word() {
+        let [one, two, three] = [(); 3].map(|()| generate().unwrap().public_key());
+        let desk = Identity::new("desk").with_role("trader");
+        let server = CurveServer::new(generate().unwrap()).allow(one).allow_as(two, Identity::new("old"));
+        let server = server.allow_as(two, desk.clone()).allow(two).any_client();
+        for (key, name, roles) in
+            [(one, one.to_string(), 0), (two, "desk".into(), 1), (three, three.to_string(), 0)]
+        {
+            assert_eq!(server.judge(&key), Ok(()));
+            let identity = server.identity(&key);
+            assert_eq!((identity.name(), identity.roles().count()), (name.as_str(), roles));
+            assert_eq!((identity.key(), identity.mechanism()), (Some(&key.as_bytes()[..]), Mechanism::Curve));
+        }
     }
 
     #[test]

@@ -99,7 +99,10 @@ impl<T: ServerTransport> ServerDriver<T> {
                     };
                     turn.add(records, message.bytes);
                 }
-                Some(Arrival::Proved(key)) => self.core.peers.set_key(key),
+                Some(Arrival::Proved { key, identity }) => {
+                    self.core.peers.set_key(key);
+                    self.core.peers.set_identity(identity);
+                }
                 Some(Arrival::PeerLost { route }) => self.core.peers.lose_by(route),
                 Some(Arrival::Closed { refused }) => {
                     if let Some(refusal) = refused {

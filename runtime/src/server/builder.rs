@@ -90,7 +90,8 @@ impl ServerBuilder {
     /// Has connections encrypted, and lets the clients in whose keys are known. See [`crate::curve`]. On [`Engine::Zmtp`] alone; over
     /// `inproc`, nothing is encrypted, and everything of this process is let in.
     ///
-    /// A client without keys, or with others, is refused; there is no way to talk to the server in the clear.
+    /// A client without keys, or with others, is refused; there is no way to talk to the server in the clear. Who a client is, and
+    /// with that which methods with roles it may call, says [`CurveServer::allow_as`].
     pub fn curve(mut self, curve: CurveServer) -> Self {
         self.curve = Some(curve);
         self
@@ -250,7 +251,7 @@ impl ServerBuilder {
         let (is_insecure, core) = (self.insecure, self.into_core()?);
         if let Some(method) = core.method_with_roles()
             && !is_insecure
-            && !can_know_clients(engine, &addresses)
+            && !can_know_clients(engine, curve.as_ref(), &addresses)
         {
             return Err(ServeError::UnknownClients { method });
         }
@@ -286,11 +287,11 @@ impl ServerBuilder {
     }
 }
 
-/// Reports whether there is a way to know who a client is: over `inproc` on `zmtp`, its program says so.
-fn can_know_clients(engine: Option<Engine>, endpoints: &[String]) -> bool {
+/// Reports whether there is a way to know who a client is, on `zmtp`: by its key, or over `inproc`, where its program says so.
+fn can_know_clients(engine: Option<Engine>, curve: Option<&CurveServer>, endpoints: &[String]) -> bool {
     let is_inproc = |endpoint: &String| matches!(Address::to_bind(endpoint), Ok(Address::Inproc(_)));
     match Engine::of_server(engine) {
-        Ok(engine) => engine == Engine::Zmtp && endpoints.iter().any(is_inproc),
+        Ok(engine) => engine == Engine::Zmtp && (curve.is_some() || endpoints.iter().any(is_inproc)),
         // Told where the endpoints are bound.
         Err(_) => true,
     }

@@ -60,8 +60,8 @@ impl fmt::Display for ServeError {
             }
             Self::UnknownClients { method } => write!(
                 f,
-                "`{method}` has roles, and over these endpoints the server can't know who its clients are; bind `inproc` on the \
-                 engine `zmtp`, where the program says so, or call `insecure` to let anybody call"
+                "`{method}` has roles, and over these endpoints the server can't know who its clients are; call `curve` on the \
+                 engine `zmtp`, bind `inproc` there, where the program says so, or call `insecure` to let anybody call"
             ),
             Self::Engine { reason } => f.write_str(reason),
             Self::Curve { reason } => f.write_str(reason),

@@ -94,8 +94,9 @@ pub(crate) enum Arrival<'a> {
     Message { route: &'a [u8], message: Delivered },
     /// A message whose route is too long to be answered.
     RouteTooLong,
-    /// The peer of the only connection of this transport has proved to have this key. Comes before its messages.
-    Proved(PublicKey),
+    /// The peer of the only connection of this transport has proved to have this key, and is who the server knows by it. Comes before
+    /// its messages.
+    Proved { key: PublicKey, identity: Option<Identity> },
     /// The peer behind this route is gone. Not every transport can tell: libzmq can't, and `zmtp` tells by [`Arrival::Closed`].
     PeerLost { route: &'a [u8] },
     /// The transport carried a single connection, which is closed. Nothing else arrives after it.

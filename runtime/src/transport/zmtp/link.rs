@@ -18,6 +18,7 @@ use super::outlet::Outlet;
 use super::role::Role;
 use super::stream::{READ_BYTES, ReadHalf, Stream, no_wait};
 use crate::clock;
+use crate::identity::Identity;
 use crate::transport::frame_assembler::{FrameAssembler, MAX_FRAMES, OtherFrames};
 use crate::transport::{Delivered, LinkConfig, Refusal, SendReceipt, max_received};
 use crate::wire::Message;
@@ -124,9 +125,10 @@ impl Link {
         })
     }
 
-    /// Takes the key that the peer has proved to have, once, after the handshake.
-    pub(super) fn take_key(&mut self) -> Option<PublicKey> {
-        if self.was_ready { self.key.take() } else { None }
+    /// Takes the key that the peer has proved to have, and who the peer is by it, once, after the handshake.
+    pub(super) fn take_proof(&mut self) -> Option<(PublicKey, Option<Identity>)> {
+        let key = if self.was_ready { self.key.take()? } else { return None };
+        Some((key, self.role.identity(&key)))
     }
 
     /// Reports whether messages may be sent.

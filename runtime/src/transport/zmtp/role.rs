@@ -8,6 +8,7 @@ use zsvc_proto::zmtp::{Mechanism, SocketType};
 
 use super::stream::Stream;
 use crate::curve::{CurveClient, CurveServer};
+use crate::identity::Identity;
 
 /// The side of a connection, with its keys if it has some.
 #[derive(Debug, Clone)]
@@ -44,6 +45,14 @@ impl Role {
             Self::Server(Some(server)) => server.judge(client),
             // Nothing but a server with keys is asked.
             Self::Server(None) | Self::Client(_) => Err(Rejection::Internal),
+        }
+    }
+
+    /// Returns who a client is that has proved to have a key, and was let in by it.
+    pub(super) fn identity(&self, client: &PublicKey) -> Option<Identity> {
+        match self {
+            Self::Server(Some(server)) => Some(server.identity(client)),
+            Self::Server(None) | Self::Client(_) => None,
         }
     }
 
