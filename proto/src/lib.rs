@@ -9,6 +9,7 @@
 //! - [`codec`]: values and bytes.
 //! - [`wire`]: records and batches. The contract is the project's `docs/protocol.md`.
 //! - [`flow`]: the two halves of a stream, and the credit that bounds what is on its way between them.
+//! - [`zmtp`]: what ZeroMQ puts on a connection, with its security; [`keys`]: the long-term keys of that.
 //! - [`status`], [`metadata`], [`method`]: how a call fails, what travels beside its parameters, what both sides know of it.
 //! - [`identity`]: who a client is, as its server knows it.
 
@@ -16,6 +17,7 @@ pub mod codec;
 pub mod flow;
 pub mod id_map;
 pub mod identity;
+pub mod keys;
 pub mod metadata;
 pub mod method;
 mod msgpack;

@@ -12,6 +12,7 @@ mod channel;
 mod clock;
 mod connection;
 mod context;
+pub mod curve;
 mod declaration;
 mod dispatch;
 mod driver;
@@ -57,6 +58,7 @@ pub use peer::{Counters, Dropped};
 pub use server::{ServeError, Server, ServerBuilder, shutdown_signal};
 pub use status::{CallError, Cause, Code, DeclaredError, Detail, Error, Outcome, Status};
 pub use stream::{Sink, Streaming};
+pub use transport::HandshakeFailure;
 
 /// Default of the maximum size of a body in bytes, at either side.
 const DEFAULT_MESSAGE_SIZE: usize = 16 * 1024 * 1024;

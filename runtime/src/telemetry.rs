@@ -9,7 +9,9 @@ mod log;
 
 #[cfg(all(feature = "libzmq", unix))]
 pub(crate) use log::client_not_heard;
-pub(crate) use log::{accept_failed, client_given_up, connection_back, connection_lost, refused_connection};
+pub(crate) use log::{
+    accept_failed, client_given_up, connection_back, connection_lost, refused_connection, refused_key,
+};
 #[cfg(feature = "tracing")]
 pub(crate) use log::{both_sides_wait, logs_warnings};
 

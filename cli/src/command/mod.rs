@@ -8,6 +8,7 @@ mod generate;
 mod git;
 mod import;
 mod inputs;
+mod keys;
 mod lint;
 mod lsp;
 mod report;
@@ -41,6 +42,10 @@ enum Command {
     Diff(diff::Diff),
     /// Writes .proto files anew as .svc files.
     Import(import::Import),
+    /// Creates a pair of keys for encrypted connections, and writes both to files.
+    Keygen(keys::Keygen),
+    /// Looks at the files of keys.
+    Key(keys::Key),
     /// Serves an editor by the Language Server Protocol, over standard input and output.
     Lsp(lsp::Lsp),
     /// Prints why there is a rule and what to do, with a wrong and a right example.
@@ -57,6 +62,8 @@ impl Arguments {
             Command::Fmt(format) => format.run(),
             Command::Diff(diff) => diff.run(),
             Command::Import(import) => import.run(),
+            Command::Keygen(keygen) => keygen.run(),
+            Command::Key(key) => key.run(),
             Command::Lsp(lsp) => lsp.run(),
             Command::Explain(explain) => explain.run(),
         }

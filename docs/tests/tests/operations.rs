@@ -1,4 +1,5 @@
-//! Checks docs/operations.md: each fault names an existing test, and the metrics have the names that the runtime records.
+//! Checks docs/operations.md: each fault names an existing test, and the metrics have the names that the runtime records. Checks that each
+//! protection of docs/security.md names an existing test, too.
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -7,9 +8,9 @@ fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
 }
 
-/// Returns the last cell of each row of the table under "Faults", without its head.
-fn named(markdown: &str) -> Vec<&str> {
-    let section = markdown.split("\n## ").find(|section| section.starts_with("Faults\n"));
+/// Returns the last cell of each row of the table under a heading, without its head.
+fn named<'a>(markdown: &'a str, heading: &str) -> Vec<&'a str> {
+    let section = markdown.split("\n## ").find(|section| section.starts_with(heading));
     let rows = section.expect("the section is there").lines().filter(|line| line.starts_with("| "));
     rows.skip(1).map(|row| row.trim_end_matches(" |").rsplit('|').next().unwrap_or_default().trim()).collect()
 }
@@ -37,12 +38,25 @@ fn every_fault_names_a_test_that_there_is() {
     for folder in ["runtime/src", "runtime/tests"] {
         tests_below(&repository().join(folder), &mut tests);
     }
-    let named = named(&markdown);
+    let named = named(&markdown, "Faults\n");
     assert!(named.len() > 20, "{named:#?}");
     let unknown: Vec<_> = named.iter().filter(|name| !tests.contains(name.trim_matches('`'))).collect();
     assert!(unknown.is_empty(), "no such tests: {unknown:#?}");
     let once: BTreeSet<_> = named.iter().collect();
     assert_eq!(once.len(), named.len(), "each row has a test of its own");
+}
+
+#[test]
+fn every_protection_names_a_test_that_there_is() {
+    let markdown = std::fs::read_to_string(repository().join("docs/security.md")).expect("a readable file");
+    let mut tests = BTreeSet::new();
+    for folder in ["proto/src", "runtime/src", "runtime/tests"] {
+        tests_below(&repository().join(folder), &mut tests);
+    }
+    let named = named(&markdown, "What is protected");
+    assert!(named.len() > 10, "{named:#?}");
+    let unknown: Vec<_> = named.iter().filter(|name| !tests.contains(name.trim_matches('`'))).collect();
+    assert!(unknown.is_empty(), "no such tests: {unknown:#?}");
 }
 
 /// Returns every word of a text that starts like the name of a metric.

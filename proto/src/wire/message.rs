@@ -77,6 +77,12 @@ impl Message {
 }
 
 impl Buffer {
+    /// Returns an empty buffer for about `bytes` bytes; one that was recycled if there is one.
+    #[must_use]
+    pub fn acquire(bytes: usize) -> Vec<u8> {
+        BufferPool::acquire_for(bytes)
+    }
+
     /// Returns the buffer to the pool, unless something else refers to it.
     #[inline]
     pub fn recycle(self) {

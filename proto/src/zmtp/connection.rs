@@ -1,21 +1,26 @@
-//! [`Connection`]: one connection from its greeting to its end. The order of calls is at the head of [`super`].
+//! [`Connection`]: one connection from its greeting to its end. The order of calls is at the head of [`super`]; what becomes of bytes that
+//! arrive is in [`arriving`].
+
+mod arriving;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 
-use super::command::{self, Command};
+use super::command;
+use super::curve::{OVERHEAD_BYTES, Opener, Rejection, Sealer};
 use super::events::Events;
-use super::frame::{Assembling, FrameHeader, MAX_SKIPPED_FRAME_BYTES};
-use super::greeting::{self, GREETING_BYTES};
-use super::handshake::{self, Handshake, Step};
+use super::frame::Assembling;
+use super::greeting;
+use super::handshake::Handshake;
 use super::heartbeat::{Liveness, Verdict};
 use super::properties::MAX_ROUTING_ID_BYTES;
 use super::{Credentials, Error, Heartbeat, Mechanism, Peer, SocketType};
+use crate::keys::PublicKey;
 
 /// What a connection is to be like.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub struct Config {
     /// This side's socket.
     pub socket_type: SocketType,
@@ -40,7 +45,9 @@ pub struct Config {
 pub enum Event {
     /// A client of PLAIN has said who it is: the program calls [`Connection::accept`] or [`Connection::deny`].
     Credentials(Credentials),
-    /// The handshake is complete: messages may be sent.
+    /// A client of CURVE has proved that it has this key: the program calls [`Connection::accept_key`] or [`Connection::reject`].
+    Key(PublicKey),
+    /// The handshake is complete: messages may be sent. With CURVE, by what [`Connection::take_sealer`] returns.
     Ready(Peer),
     /// A frame of a message has arrived; more follow, or it was the last.
     Frame {
@@ -62,7 +69,16 @@ pub enum Event {
     Failed(Error),
 }
 
-/// The largest command in bytes that is read. Those of NULL and PLAIN are far shorter, and metadata are few.
+/// Something to send before any message.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Transmit {
+    /// The greeting, or a command of the handshake: to be sent as it is.
+    Handshake(Bytes),
+    /// The frame of a command, once the handshake is complete: to be encrypted like a message where there is a [`Sealer`].
+    Command(Bytes),
+}
+
+/// The largest command in bytes that is read. Those of all mechanisms are far shorter, and metadata are few.
 const MAX_COMMAND_BYTES: usize = 8 * 1024;
 /// The largest context in bytes of a ping that is answered. Source: RFC 37.
 const MAX_PING_CONTEXT_BYTES: usize = 16;
@@ -94,7 +110,11 @@ pub struct Connection {
     /// Number of frames of the message that is arriving, whose last has not come.
     frames: usize,
     events: Events,
-    transmit: VecDeque<Bytes>,
+    /// What decrypts the frames that arrive, with CURVE.
+    opener: Option<Box<Opener>>,
+    /// What encrypts the frames that are sent, with CURVE, until the program has taken it.
+    sealer: Option<Box<Sealer>>,
+    transmit: VecDeque<Transmit>,
     /// Number of pongs in `transmit`.
     pongs: usize,
     /// Whether a ping is in `transmit`.
@@ -139,7 +159,9 @@ impl Connection {
             assembling: None,
             frames: 0,
             events: Events::default(),
-            transmit: VecDeque::from([Bytes::copy_from_slice(&greeting)]),
+            opener: None,
+            sealer: None,
+            transmit: VecDeque::from([Transmit::Handshake(Bytes::copy_from_slice(&greeting))]),
             pongs: 0,
             has_ping: false,
         }
@@ -178,11 +200,12 @@ impl Connection {
         Some((assembling.buffer(), missing))
     }
 
-    /// Returns the length in bytes of the frame that is arriving, once its header has arrived.
+    /// Returns the length in bytes of the frame that is arriving, once its header has arrived; decrypted, with CURVE.
     #[must_use]
     #[inline]
     pub fn arriving(&self) -> Option<usize> {
-        self.assembling.as_ref().map(Assembling::length)
+        let overhead = if self.opener.is_some() { OVERHEAD_BYTES } else { 0 };
+        self.assembling.as_ref().map(|assembling| assembling.length().saturating_sub(overhead))
     }
 
     /// Says that bytes were read to where [`Connection::frame_buffer`] has said.
@@ -214,7 +237,7 @@ impl Connection {
             // No time to live: how long this side may be silent is this side's own affair.
             Verdict::Ping if !self.has_ping => {
                 self.has_ping = true;
-                self.send(command::write("PING", &[&[0, 0]]));
+                self.send_command(command::write("PING", &[&[0, 0]]));
             }
             // Where a ping was not sent yet, the peer reads nothing.
             Verdict::Nothing | Verdict::Ping => {}
@@ -237,15 +260,22 @@ impl Connection {
         self.events.pop()
     }
 
-    /// Returns the next bytes to send.
+    /// Returns what is to be sent next.
     #[inline]
-    pub fn poll_transmit(&mut self) -> Option<Bytes> {
-        let bytes = self.transmit.pop_front()?;
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        let next = self.transmit.pop_front()?;
         if self.transmit.is_empty() {
             // Not kept: there is something to send at the beginning, and rarely after that.
             (self.transmit, self.pongs, self.has_ping) = (VecDeque::new(), 0, false);
         }
-        Some(bytes)
+        Some(next)
+    }
+
+    /// Returns what messages have to be encrypted by, once, after [`Event::Ready`] of a connection of CURVE that has not failed since. So must each command be that
+    /// [`Connection::poll_transmit`] returns.
+    #[must_use]
+    pub fn take_sealer(&mut self) -> Option<Box<Sealer>> {
+        self.sealer.take()
     }
 
     /// Accepts the client whose credentials came as an event.
@@ -260,10 +290,26 @@ impl Connection {
         self.take_step(step);
     }
 
-    fn send(&mut self, bytes: Vec<u8>) {
+    /// Accepts the client whose key came as an event.
+    pub fn accept_key(&mut self) {
+        let step = self.handshake.judge_key(None);
+        self.take_step(step);
+    }
+
+    /// Refuses the client whose key came as an event.
+    pub fn reject(&mut self, why: Rejection) {
+        let step = self.handshake.judge_key(Some(why));
+        self.take_step(step);
+    }
+
+    fn send_handshake(&mut self, bytes: Vec<u8>) {
         if !bytes.is_empty() {
-            self.transmit.push_back(bytes.into());
+            self.transmit.push_back(Transmit::Handshake(bytes.into()));
         }
+    }
+
+    fn send_command(&mut self, frame: Vec<u8>) {
+        self.transmit.push_back(Transmit::Command(frame.into()));
     }
 
     #[cold]
@@ -271,154 +317,17 @@ impl Connection {
         if self.stage == Stage::Failed {
             return;
         }
-        if let Some(reason) = error.reason_for_peer().filter(|_| self.stage == Stage::Handshake) {
+        let is_told = self.stage == Stage::Handshake && self.handshake.tells_errors();
+        if let Some(reason) = error.reason_for_peer().filter(|_| is_told) {
             let mut text = Vec::new();
             command::short_string(&mut text, reason.as_bytes());
-            self.send(command::write("ERROR", &[&text]));
+            self.send_handshake(command::write("ERROR", &[&text]));
         }
         self.stage = Stage::Failed;
         self.config.handshake_until = None;
         (self.assembling, self.partial) = (None, BytesMut::new());
+        (self.opener, self.sealer) = (None, None);
         self.events.push(Event::Failed(error));
-    }
-}
-
-/// What arrives.
-impl Connection {
-    fn take_greeting(&mut self, bytes: &mut &[u8]) -> Result<(), Error> {
-        let length = (GREETING_BYTES - self.partial.len()).min(bytes.len());
-        let (own, rest) = bytes.split_at(length);
-        self.partial.extend_from_slice(own);
-        *bytes = rest;
-        greeting::check(&self.partial)?;
-        let Some(whole) = self.partial.first_chunk() else { return Ok(()) };
-        let greeting = greeting::read(whole, self.handshake.mechanism().name())?;
-        self.partial = BytesMut::new();
-        self.stage = Stage::Handshake;
-        if greeting.minor == 0 {
-            self.liveness.peer_knows_no_pings();
-        }
-        let step = self.handshake.handle_greeting(greeting);
-        self.take_step(step);
-        Ok(())
-    }
-
-    /// Takes a part of a frame: of its header, or of its body.
-    fn take_frame(&mut self, bytes: &mut &[u8]) -> Result<(), Error> {
-        if self.assembling.is_none() {
-            let Some(header) = self.take_header(bytes)? else { return Ok(()) };
-            let length = self.bounded(header)?;
-            self.assembling = Some(Assembling::new(header, length, self.config.max_frame_bytes));
-        }
-        if let Some(assembling) = &mut self.assembling {
-            assembling.fill(bytes);
-        }
-        self.finish_frame()
-    }
-
-    /// Takes a header from the front of `bytes`. One that is cut is kept until its rest comes.
-    fn take_header(&mut self, bytes: &mut &[u8]) -> Result<Option<FrameHeader>, Error> {
-        if self.partial.is_empty()
-            && let Some((header, size)) = FrameHeader::read(bytes)?
-        {
-            *bytes = &bytes[size..];
-            return Ok(Some(header));
-        }
-        // A byte at a time: it is a header's rest, nine bytes at most.
-        while let Some((first, rest)) = bytes.split_first() {
-            self.partial.extend_from_slice(&[*first]);
-            *bytes = rest;
-            if let Some((header, _)) = FrameHeader::read(&self.partial)? {
-                self.partial.clear();
-                return Ok(Some(header));
-            }
-        }
-        Ok(None)
-    }
-
-    /// Checks a frame against the bounds, and counts it. Returns its length.
-    fn bounded(&mut self, header: FrameHeader) -> Result<usize, Error> {
-        if header.is_command {
-            // Commands may come between messages only. Source: RFC 37, "traffic".
-            if self.frames > 0 {
-                return Err(Error::Frame);
-            }
-            let length = usize::try_from(header.length).ok().filter(|length| *length <= MAX_COMMAND_BYTES);
-            return length.ok_or(Error::Command { expected: "one of up to 8 KiB" });
-        }
-        if self.stage != Stage::Traffic {
-            return Err(Error::Command { expected: "the commands of the handshake before any message" });
-        }
-        let (max, max_frames) = (self.config.max_frame_bytes, self.config.max_frames);
-        let length = usize::try_from(header.length).ok();
-        let length = length.filter(|length| *length <= max.max(MAX_SKIPPED_FRAME_BYTES));
-        let length = length.ok_or(Error::FrameTooLong { bytes: header.length, max })?;
-        if self.frames >= max_frames {
-            return Err(Error::TooManyFrames { max: max_frames });
-        }
-        self.frames = if header.has_more { self.frames + 1 } else { 0 };
-        Ok(length)
-    }
-
-    fn finish_frame(&mut self) -> Result<(), Error> {
-        let Some(assembling) = self.assembling.take() else { return Ok(()) };
-        match assembling.complete() {
-            Err(assembling) => {
-                self.assembling = Some(assembling);
-                Ok(())
-            }
-            Ok(frame) if frame.header.is_command => {
-                let wrong = Error::Command { expected: "a name" };
-                self.take_command(&Command::read(frame.body).ok_or(wrong)?)
-            }
-            Ok(frame) => {
-                self.events.push(frame.into_event());
-                Ok(())
-            }
-        }
-    }
-
-    fn take_command(&mut self, command: &Command) -> Result<(), Error> {
-        if self.stage == Stage::Handshake {
-            let step = self.handshake.handle_command(command);
-            self.take_step(step);
-            return Ok(());
-        }
-        match command.name() {
-            b"PING" => self.take_ping(&command.data())?,
-            b"ERROR" => return Err(handshake::refused(command.data())),
-            // Any traffic was taken as a sign of life; other commands are for other sockets than ours, or of later versions.
-            _ => {}
-        }
-        Ok(())
-    }
-
-    fn take_ping(&mut self, data: &Bytes) -> Result<(), Error> {
-        let wrong = Error::Command { expected: "a time to live and up to 16 bytes in `PING`" };
-        let Some((time_to_live, context)) = data.split_first_chunk() else { return Err(wrong) };
-        if context.len() > MAX_PING_CONTEXT_BYTES {
-            return Err(wrong);
-        }
-        self.liveness.announced(TIME_TO_LIVE_UNIT * u32::from(u16::from_be_bytes(*time_to_live)));
-        if self.pongs < MAX_WAITING_PONGS {
-            self.pongs += 1;
-            self.send(command::write("PONG", &[context]));
-        }
-        Ok(())
-    }
-
-    fn take_step(&mut self, step: Result<Step, Error>) {
-        match step {
-            Ok(Step::Send(bytes)) => self.send(bytes),
-            Ok(Step::Judge(credentials)) => self.events.push(Event::Credentials(credentials)),
-            Ok(Step::Complete(bytes, peer)) => {
-                self.send(bytes);
-                self.stage = Stage::Traffic;
-                self.config.handshake_until = None;
-                self.events.push(Event::Ready(peer));
-            }
-            Err(error) => self.fail(error),
-        }
     }
 }
 

@@ -4,6 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use super::SocketType;
+use super::curve::Rejection;
 
 /// Why a ZMTP connection can't go on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -39,6 +40,25 @@ pub enum Error {
     },
     /// The credentials of the peer were refused.
     Denied,
+    /// The key of the peer was refused.
+    Rejected {
+        /// Why.
+        why: Rejection,
+    },
+    /// Something encrypted can't be opened: the peer has other keys than it should have, or bytes were changed on the way.
+    Unopened {
+        /// What it is.
+        what: &'static str,
+    },
+    /// A frame, or a command of the handshake, does not have the next number: it was sent again, another was taken away, or their order was
+    /// changed.
+    Order,
+    /// A frame that is not encrypted, on a connection whose frames have to be.
+    Unsealed,
+    /// A public key of the peer with which every secret key has the same in common.
+    WeakKey,
+    /// As many frames were sent as there are numbers for them.
+    Exhausted,
     /// A command that does not belong here, or that can't be read.
     Command {
         /// What was expected.
@@ -86,6 +106,17 @@ impl fmt::Display for Error {
             }
             Self::Refused { reason } => write!(f, "the peer has refused the connection: {reason}"),
             Self::Denied => f.write_str("the peer's credentials were refused"),
+            Self::Rejected { why } => write!(f, "the peer's key was refused with the status {}", why.code()),
+            Self::Unopened { what } => {
+                write!(
+                    f,
+                    "{what} can't be decrypted: the peer has other keys than it should have, or bytes were changed"
+                )
+            }
+            Self::Order => f.write_str("a frame of the peer was repeated, left out or moved"),
+            Self::Unsealed => f.write_str("the peer sent a frame that is not encrypted"),
+            Self::WeakKey => f.write_str("the peer has a public key that protects nothing"),
+            Self::Exhausted => f.write_str("no more frames can be sent over this connection"),
             Self::Command { expected } => write!(f, "the peer sent a wrong command; expected {expected}"),
             Self::Frame => f.write_str("the peer sent a malformed frame"),
             Self::FrameTooLong { bytes, max } => {
@@ -110,6 +141,9 @@ impl Error {
         match self {
             Self::SocketType { .. } => Some("Socket type is not compatible"),
             Self::Denied => Some("Access denied"),
+            // As libzmq does: the client is to try again.
+            Self::Rejected { why: Rejection::Temporary } => None,
+            Self::Rejected { why } => Some(why.code()),
             Self::Command { .. } => Some("Unexpected command"),
             _ => None,
         }

@@ -1,6 +1,6 @@
 //! [`FrameHeader`]: the bytes before a frame's body; and [`Assembling`], a body that arrives in pieces.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{BufMut, BytesMut};
 
 use super::{Error, Event};
 
@@ -79,7 +79,7 @@ const FIRST_RESERVE_BYTES: usize = 1024 * 1024;
 pub(super) const MAX_SKIPPED_FRAME_BYTES: usize = 1024 * 1024 * 1024;
 
 /// Number of bytes that are kept of a body that is too long to be kept: as many as tell whose it is.
-const HEAD_BYTES: usize = 64;
+pub(super) const HEAD_BYTES: usize = 64;
 
 /// The body of a frame whose header has arrived.
 #[derive(Debug)]
@@ -99,7 +99,7 @@ pub(super) struct Assembling {
 pub(super) struct Complete {
     pub(super) header: FrameHeader,
     /// Its body, or the beginning of one that was not kept.
-    pub(super) body: Bytes,
+    pub(super) body: BytesMut,
     pub(super) is_whole: bool,
 }
 
@@ -107,19 +107,20 @@ impl Complete {
     /// Returns the event that tells of a message's frame.
     pub(super) fn into_event(self) -> Event {
         let FrameHeader { has_more, length, .. } = self.header;
+        let body = self.body.freeze();
         if self.is_whole {
-            return Event::Frame { body: self.body, has_more };
+            return Event::Frame { body, has_more };
         }
-        Event::Skipped { head: self.body, bytes: length, has_more }
+        Event::Skipped { head: body, bytes: length, has_more }
     }
 }
 
 impl Assembling {
     /// Begins a body of `length` bytes, the length in the header, which the caller has bounded. Of a message's frame of more than
-    /// `max` bytes, only the beginning is kept.
-    pub(super) fn new(header: FrameHeader, length: usize, max: usize) -> Self {
+    /// `max` bytes, only the first `head` bytes are kept.
+    pub(super) fn new(header: FrameHeader, length: usize, max: usize, head: usize) -> Self {
         let is_kept = header.is_command || length <= max;
-        let max_kept = if is_kept { length } else { length.min(HEAD_BYTES) };
+        let max_kept = if is_kept { length } else { length.min(head) };
         let body = BytesMut::with_capacity(max_kept.min(FIRST_RESERVE_BYTES));
         Self { header, length, body, dropped: 0, max_kept }
     }
@@ -139,14 +140,20 @@ impl Assembling {
         self.max_kept == self.length
     }
 
-    /// Takes what belongs to the body from the front of `bytes`.
-    pub(super) fn fill(&mut self, bytes: &mut &[u8]) {
+    /// Returns what is kept of the body so far.
+    pub(super) fn kept(&self) -> &[u8] {
+        &self.body
+    }
+
+    /// Takes what belongs to the body from the front of `bytes`. Returns what of that was dropped.
+    pub(super) fn fill<'a>(&mut self, bytes: &mut &'a [u8]) -> &'a [u8] {
         let (own, rest) = bytes.split_at(self.missing().min(bytes.len()));
         let kept = own.len().min(self.max_kept - self.body.len());
         self.reserve(kept);
         self.body.extend_from_slice(&own[..kept]);
         self.dropped += own.len() - kept;
         *bytes = rest;
+        &own[kept..]
     }
 
     /// Returns the body with room for the bytes to be read next.
@@ -170,7 +177,7 @@ impl Assembling {
         }
         let is_whole = self.is_kept();
         self.body.truncate(self.max_kept);
-        Ok(Complete { header: self.header, body: self.body.freeze(), is_whole })
+        Ok(Complete { header: self.header, body: self.body, is_whole })
     }
 }
 
@@ -211,7 +218,8 @@ mod tests {
 
     #[test]
     fn a_long_body_reserves_as_its_bytes_arrive() {
-        let mut assembling = Assembling::new(FrameHeader::message(1 << 30, false), 1 << 30, 1 << 30);
+        let mut assembling =
+            Assembling::new(FrameHeader::message(1 << 30, false), 1 << 30, 1 << 30, HEAD_BYTES);
         assert!(assembling.body.capacity() <= 2 * FIRST_RESERVE_BYTES);
         let piece = vec![7; FIRST_RESERVE_BYTES];
         for count in 1..=16 {
@@ -223,20 +231,21 @@ mod tests {
 
     #[test]
     fn a_body_takes_its_own_bytes_and_no_more() {
-        let mut assembling = Assembling::new(FrameHeader::message(3, false), 3, 3);
+        let mut assembling = Assembling::new(FrameHeader::message(3, false), 3, 3, HEAD_BYTES);
         let mut bytes = &b"ab"[..];
         assembling.fill(&mut bytes);
         assert!(bytes.is_empty());
         let mut assembling = assembling.complete().unwrap_err();
         let mut bytes = &b"cde"[..];
         assembling.fill(&mut bytes);
-        assert_eq!((bytes, assembling.complete().unwrap().body), (&b"de"[..], Bytes::from_static(b"abc")));
+        assert_eq!((bytes, &assembling.complete().unwrap().body[..]), (&b"de"[..], &b"abc"[..]));
     }
 
     #[test]
     fn of_a_body_that_is_skipped_only_the_beginning_is_kept() {
         let length = 3 * FIRST_RESERVE_BYTES;
-        let mut assembling = Assembling::new(FrameHeader::message(length, false), length, length - 1);
+        let mut assembling =
+            Assembling::new(FrameHeader::message(length, false), length, length - 1, HEAD_BYTES);
         for _ in 0..3 {
             assert!(!assembling.is_kept());
             assembling.fill(&mut &vec![7; FIRST_RESERVE_BYTES][..]);

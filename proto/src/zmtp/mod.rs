@@ -1,8 +1,8 @@
 //! ZMTP, the protocol by which ZeroMQ sockets talk over a connection, as a closed machine: greeting, handshake,
 //! commands and frames.
 //!
-//! Version 3.1 is spoken, and version 3.0 understood. Sources: RFC 23 (3.0), RFC 24 (PLAIN) and RFC 37 (3.1) of
-//! <https://rfc.zeromq.org>. What is in messages is not known here: see [`crate::wire`].
+//! Version 3.1 is spoken, and version 3.0 understood. Sources: RFC 23 (3.0), RFC 24 (PLAIN), RFC 25 and 26 ([CURVE](curve)), and RFC 37
+//! (3.1) of <https://rfc.zeromq.org>. What is in messages is not known here: see [`crate::wire`].
 //!
 //! # Order of calls
 //!
@@ -14,13 +14,15 @@
 //! 2. Outputs, until there is none: [`Connection::poll_event`] for what has happened, [`Connection::poll_transmit`] for
 //!    bytes to send before any message.
 //! 3. Once [`Event::Ready`] has come, messages may be sent: each frame after its [`FrameHeader`], never between two parts of what
-//!    `poll_transmit` returns.
+//!    `poll_transmit` returns. With CURVE, each frame and each [`Transmit::Command`] is encrypted by the [`curve::Sealer`] that
+//!    [`Connection::take_sealer`] returns, in the order in which they are sent.
 //!
 //! After [`Event::Failed`] the connection is over: what `poll_transmit` still returns is to be sent, if possible, and
 //! nothing else.
 
 mod command;
 mod connection;
+pub mod curve;
 mod error;
 mod events;
 mod frame;
@@ -29,7 +31,7 @@ mod handshake;
 mod heartbeat;
 mod properties;
 
-pub use connection::{Config, Connection, Event, SIGN_OF_LIFE};
+pub use connection::{Config, Connection, Event, SIGN_OF_LIFE, Transmit};
 pub use error::Error;
 pub use frame::FrameHeader;
 pub use handshake::{Credentials, Mechanism};

@@ -4,6 +4,7 @@ use bytes::{Buf, BufMut, Bytes};
 
 use super::Error;
 use super::error::printable;
+use crate::keys::PublicKey;
 
 /// A type of ZeroMQ socket, as far as this project has them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -61,6 +62,8 @@ pub struct Peer {
     pub minor_version: u8,
     /// The user that it has proved to be, by PLAIN.
     pub username: Option<Bytes>,
+    /// The public key that it has proved to have the secret key of, by CURVE.
+    pub public_key: Option<PublicKey>,
 }
 
 impl Peer {
@@ -134,9 +137,13 @@ impl Properties {
     ) -> Result<Peer, Error> {
         let name = self.socket_type.unwrap_or_default();
         match SocketType::of(&name).filter(|theirs| ours.talks_to(*theirs)) {
-            Some(socket_type) => {
-                Ok(Peer { socket_type, routing_id: self.routing_id, minor_version, username })
-            }
+            Some(socket_type) => Ok(Peer {
+                socket_type,
+                routing_id: self.routing_id,
+                minor_version,
+                username,
+                public_key: None,
+            }),
             None => Err(Error::SocketType { theirs: printable(&name), ours }),
         }
     }

@@ -11,6 +11,7 @@ use super::local;
 use super::resolve::{Resolve, Resolver, named};
 use crate::clock::{LEAST, bounded};
 use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Retry};
+use crate::curve::CurveClient;
 use crate::dispatch::Service;
 use crate::engine::Engine;
 use crate::identity::Identity;
@@ -41,6 +42,15 @@ impl ChannelBuilder {
     /// Sets what carries the channel's messages. See [`Engine`] for the default.
     pub fn engine(mut self, engine: Engine) -> Self {
         self.config.engine = Some(engine);
+        self
+    }
+
+    /// Has connections encrypted, to servers with a known key. See [`crate::curve`]. On [`Engine::Zmtp`] alone; over `inproc`, nothing is
+    /// encrypted. All endpoints of a channel have the same key.
+    ///
+    /// A server without that key, or one that does not encrypt, is not connected to; there is no way to talk to it in the clear.
+    pub fn curve(mut self, curve: CurveClient) -> Self {
+        self.config.curve = Some(curve);
         self
     }
 
@@ -161,7 +171,8 @@ impl ChannelBuilder {
     /// Connects, and waits until one of the servers has answered.
     ///
     /// # Errors
-    /// - `invalid_argument`: an endpoint is invalid, or there is none; or there is an [identity](Self::identity) that it can't carry.
+    /// - `invalid_argument`: an endpoint is invalid, or there is none; there are keys, and an engine that does not encrypt; or there is an
+    ///   [identity](Self::identity) that an endpoint can't carry.
     /// - `unavailable`: no server has answered within the connect timeout. The message says of each endpoint what is there: nothing,
     ///   something that speaks no ZeroMQ, or something that speaks it and is no server of zsvc.
     ///

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::resolve::{Lobby, Name, Resolver, UNKNOWN, named};
 use crate::connection::{ChannelCounters, Config, Connection, Endpoints, Link};
+use crate::curve::NOT_ON_LIBZMQ;
 use crate::driver::ClientDriver;
 use crate::engine::Engine;
 use crate::status::Status;
@@ -20,7 +21,7 @@ const HEARTBEATS_LOST_TENTHS: u32 = 33;
 
 /// Why an endpoint can't carry the identity that a program gives.
 const NO_IDENTITY: &str = "the identity that a program gives to a channel holds within its process, for `Channel::builder().local(…)`, a \
-                           `TestServer`, and `inproc` on the engine `zmtp`; remove it, or use one of these";
+                           `TestServer`, and `inproc` on the engine `zmtp`; use one of these, or remove it and call `curve`";
 
 /// Makes a connection to an endpoint: by a socket, or to a server that a test has within this process. Must be called within a
 /// tokio runtime.
@@ -53,8 +54,9 @@ pub(super) fn by_socket(
         return Err(refused(&NO_IDENTITY));
     }
     Ok(match engine {
+        Engine::Libzmq if config.curve.is_some() => return Err(refused(&NOT_ON_LIBZMQ)),
         Engine::Zmtp => {
-            let client = ZmtpClient::connect(&endpoint, link, config.identity.clone())
+            let client = ZmtpClient::connect(&endpoint, link, config.curve.clone(), config.identity.clone())
                 .map_err(|error| refused(&error))?;
             drive(client, endpoint, config, counters, Link::Monitored)
         }

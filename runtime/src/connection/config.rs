@@ -6,6 +6,7 @@ use std::time::Duration;
 use tokio::runtime::Handle;
 
 use super::retry::Retry;
+use crate::curve::CurveClient;
 use crate::engine::Engine;
 use crate::identity::Identity;
 use crate::middleware::ClientStack;
@@ -15,6 +16,8 @@ use crate::middleware::ClientStack;
 pub(crate) struct Config {
     /// What carries messages, if it was chosen.
     pub(crate) engine: Option<Engine>,
+    /// The keys by which connections are encrypted, if they are.
+    pub(crate) curve: Option<CurveClient>,
     /// Who the channel's servers in this process are told that it is.
     pub(crate) identity: Option<Identity>,
     /// The runtime in which the channel was connected; `None` for channels of tests, whose calls are awaited in theirs.
@@ -47,6 +50,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             engine: None,
+            curve: None,
             identity: None,
             runtime: None,
             message_size: crate::DEFAULT_MESSAGE_SIZE,

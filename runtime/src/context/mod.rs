@@ -6,7 +6,7 @@ mod cancel;
 mod peer_id;
 mod polled;
 
-pub(crate) use caller::Caller;
+pub(crate) use caller::{Caller, Origin};
 pub use cancel::{CancelReason, Cancelled, Draining};
 pub(crate) use cancel::{Signal, announce};
 pub use peer_id::PeerId;
@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
+use crate::curve::PublicKey;
 use crate::identity::Identity;
 use crate::metadata::{Metadata, MetadataValue};
 use crate::method::Method;
@@ -85,7 +86,7 @@ impl Context {
     }
 
     /// Returns who the caller is: its name, its roles, and what they rest on. `None` if the server does not know, which it does
-    /// only where a program [says so](crate::ChannelBuilder::identity). A method with `@roles` is called by clients with one of
+    /// only with [CURVE](crate::curve), and where a program [says so](crate::ChannelBuilder::identity). A method with `@roles` is called by clients with one of
     /// them, so there it is known, unless the server is [`insecure`](crate::ServerBuilder::insecure).
     #[must_use]
     pub fn identity(&self) -> Option<&Identity> {
@@ -106,7 +107,16 @@ impl Context {
     /// for logs, and not to decide who may call.
     #[must_use]
     pub fn peer_address(&self) -> Option<SocketAddr> {
-        self.caller.address()
+        self.caller.origin().address
+    }
+
+    /// Returns the public key that the other end of the caller's connection has proved to have, with [CURVE](crate::curve); `None` without.
+    /// It is that of [`identity`](Self::identity), as a key.
+    ///
+    /// Behind a device, it is the device's.
+    #[must_use]
+    pub fn peer_key(&self) -> Option<PublicKey> {
+        self.caller.origin().key
     }
 
     /// Sends a name and a value beside the answer, or the stream, for callers that

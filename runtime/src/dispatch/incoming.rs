@@ -11,6 +11,7 @@ use super::outgoing::PeerOutgoing;
 use super::running::Peer;
 use crate::codec::{self, Body, Form};
 use crate::context::{Context, PeerId, send_metadata};
+use crate::curve::PublicKey;
 use crate::declaration::{
     BidirectionalMethod, ClientStreamMethod, OneWayMethod, Params, ServerStreamMethod, UnaryMethod,
 };
@@ -230,7 +231,11 @@ impl Incoming {
     }
 
     pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
-        self.peer.address()
+        self.peer.origin().address
+    }
+
+    pub(crate) fn peer_key(&self) -> Option<PublicKey> {
+        self.peer.origin().key
     }
 
     pub(super) fn peer(&self) -> &Arc<Peer> {

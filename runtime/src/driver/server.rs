@@ -99,11 +99,19 @@ impl<T: ServerTransport> ServerDriver<T> {
                     };
                     turn.add(records, message.bytes);
                 }
+                Some(Arrival::Proved { key, identity }) => {
+                    self.core.peers.set_key(key);
+                    self.core.peers.set_identity(identity);
+                }
                 Some(Arrival::PeerLost { route }) => self.core.peers.lose_by(route),
                 Some(Arrival::Closed { refused }) => {
-                    if let Some(why) = refused {
-                        self.core.shared.counters.count_refused_connection();
-                        telemetry::refused_connection(&why);
+                    if let Some(refusal) = refused {
+                        self.core.shared.counters.count_refused_connection(refusal.reason);
+                        let (reason, address) = (refusal.reason.name(), self.transport.peer_address());
+                        match &refusal.key {
+                            Some(key) => telemetry::refused_key(key, &refusal.why, reason, address),
+                            None => telemetry::refused_connection(&refusal.why, reason, address),
+                        }
                     }
                     self.core.peers.lose_all();
                     self.is_closed = true;

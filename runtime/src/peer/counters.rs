@@ -2,6 +2,7 @@
 
 use crate::session::server::{Counts, DropReason};
 use crate::telemetry::{Counter, Tally};
+use crate::transport::HandshakeFailure;
 
 /// The counters of a server since its start. Every number only grows.
 #[derive(Debug)]
@@ -11,7 +12,7 @@ pub struct Counters {
     refused: Counter,
     unreadable: Counter,
     lost_peers: Counter,
-    refused_connections: Counter,
+    refused_connections: [Counter; HandshakeFailure::ALL.len()],
     dropped: [Counter; Dropped::ALL.len()],
 }
 
@@ -79,12 +80,15 @@ impl Dropped {
 impl Default for Counters {
     fn default() -> Self {
         let dropped = |reason: Dropped| Counter::because("zsvc_server_dropped_total", reason.name());
+        let refused = |reason: HandshakeFailure| {
+            Counter::because("zsvc_server_refused_connections_total", reason.name())
+        };
         Self {
             calls: Tally::default(),
             refused: Counter::named("zsvc_server_refused_calls_total"),
             unreadable: Counter::named("zsvc_server_unreadable_total"),
             lost_peers: Counter::named("zsvc_server_lost_clients_total"),
-            refused_connections: Counter::named("zsvc_server_refused_connections_total"),
+            refused_connections: HandshakeFailure::ALL.map(refused),
             dropped: Dropped::ALL.map(dropped),
         }
     }
@@ -151,11 +155,17 @@ impl Counters {
     /// these settings, or not in time. Always 0 on the engine [`Libzmq`](crate::Engine::Libzmq), which does not tell.
     #[must_use]
     pub fn refused_connections(&self) -> u64 {
-        self.refused_connections.get()
+        self.refused_connections.iter().map(Counter::get).sum()
     }
 
-    pub(crate) fn count_refused_connection(&self) {
-        self.refused_connections.add(1);
+    /// Returns the number of those connections that were refused for one kind of reason.
+    #[must_use]
+    pub fn refused_connections_for(&self, reason: HandshakeFailure) -> u64 {
+        self.refused_connections[reason as usize].get()
+    }
+
+    pub(crate) fn count_refused_connection(&self, reason: HandshakeFailure) {
+        self.refused_connections[reason as usize].add(1);
     }
 
     /// Returns the number of times that a client was given up with calls in flight.

@@ -13,7 +13,8 @@ use super::counters::Dropped;
 use super::peer::{CallState, Peer};
 use super::ready_list::{ReadyList, Serves};
 use super::shared::Shared;
-use crate::context::PeerId;
+use crate::context::{Origin, PeerId};
+use crate::curve::PublicKey;
 use crate::flush::DriverNotify;
 use crate::identity::Identity;
 use crate::session::server::{DropReason, ListeningClock, Session};
@@ -49,8 +50,8 @@ pub(crate) struct Peers<C: CallState> {
     /// Time before which no sweep runs, since the last one left the maximum number of clients, all of them busy.
     full_until: Option<Instant>,
     clock: ListeningClock,
-    /// Where the connection comes from, of a driver that has one.
-    address: Option<SocketAddr>,
+    /// What is known of the connection, of a driver that has one.
+    origin: Origin,
     /// Who the client at the other end of the connection is, of a driver that has one, if that is known.
     identity: Option<Identity>,
 }
@@ -93,7 +94,7 @@ impl<C: CallState> Peers<C> {
             known: HashMap::new(),
             pace: SweepPace::new(),
             full_until: None,
-            address: None,
+            origin: Origin::default(),
             identity: None,
             shared,
         }
@@ -101,7 +102,12 @@ impl<C: CallState> Peers<C> {
 
     /// Says where the connection comes from whose clients these are.
     pub(crate) fn set_address(&mut self, address: Option<SocketAddr>) {
-        self.address = address;
+        self.origin.address = address;
+    }
+
+    /// Says which key the peer of the connection has proved to have. Comes before its first message.
+    pub(crate) fn set_key(&mut self, key: PublicKey) {
+        self.origin.key = Some(key);
     }
 
     /// Says who is at the other end of the connection. Whatever a client behind it says of itself, that is its identity.
@@ -132,7 +138,7 @@ impl<C: CallState> Peers<C> {
             return None;
         }
         let id = PeerId::new(route);
-        let peer = Peer::new(id.clone(), self.address, Arc::clone(&self.shared), Arc::clone(&self.ready));
+        let peer = Peer::new(id.clone(), self.origin, Arc::clone(&self.shared), Arc::clone(&self.ready));
         let identity = identity.or_else(|| self.identity.clone());
         if identity.is_some() {
             peer.with(|session| session.set_identity(identity));

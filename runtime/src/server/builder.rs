@@ -9,6 +9,7 @@ use tokio::runtime::Handle;
 use super::error::ServeError;
 use super::serving::{AnyDriver, Server};
 use crate::clock::{LEAST, bounded};
+use crate::curve::{CurveServer, NO_CLIENTS, NOT_ON_LIBZMQ};
 use crate::dispatch::Service;
 #[cfg(all(feature = "libzmq", unix))]
 use crate::driver::ServerDriver;
@@ -31,6 +32,7 @@ pub struct ServerBuilder {
     config: Config,
     grace: Duration,
     engine: Option<Engine>,
+    curve: Option<CurveServer>,
     insecure: bool,
 }
 
@@ -47,6 +49,7 @@ impl ServerBuilder {
             config: Config::default(),
             grace: Duration::from_secs(10),
             engine: None,
+            curve: None,
             insecure: false,
         }
     }
@@ -81,6 +84,16 @@ impl ServerBuilder {
     /// Sets what carries the server's messages. See [`Engine`] for the default.
     pub fn engine(mut self, engine: Engine) -> Self {
         self.engine = Some(engine);
+        self
+    }
+
+    /// Has connections encrypted, and lets the clients in whose keys are known. See [`crate::curve`]. On [`Engine::Zmtp`] alone; over
+    /// `inproc`, nothing is encrypted, and everything of this process is let in.
+    ///
+    /// A client without keys, or with others, is refused; there is no way to talk to the server in the clear. Who a client is, and
+    /// with that which methods with roles it may call, says [`CurveServer::allow_as`].
+    pub fn curve(mut self, curve: CurveServer) -> Self {
+        self.curve = Some(curve);
         self
     }
 
@@ -224,24 +237,26 @@ impl ServerBuilder {
     /// server does not answer; and up to a second in all while other servers take over files of sockets in the same folder.
     ///
     /// # Errors
-    /// There is no endpoint, no runtime, one can't be bound, two services have a method of the same name, the engine can't be used, or a
-    /// method has roles and the server has no way to know who its clients are.
-    pub fn listen(self) -> Result<Server, ServeError> {
+    /// There is no endpoint, no runtime, one can't be bound, two services have a method of the same name, the engine can't be used, the
+    /// server has keys and lets no client in, or an engine that does not encrypt, or a method has roles and the server has no way to
+    /// know who its clients are.
+    pub fn listen(mut self) -> Result<Server, ServeError> {
         if self.endpoints.is_empty() {
             return Err(ServeError::NoEndpoint);
         }
         let runtime = Handle::try_current().map_err(|_| ServeError::NoRuntime)?;
         let link = self.config.link();
         let (addresses, grace, engine) = (self.endpoints.clone(), self.grace, self.engine);
+        let curve = self.curve.take();
         let (is_insecure, core) = (self.insecure, self.into_core()?);
         if let Some(method) = core.method_with_roles()
             && !is_insecure
-            && !can_know_clients(engine, &addresses)
+            && !can_know_clients(engine, curve.as_ref(), &addresses)
         {
             return Err(ServeError::UnknownClients { method });
         }
         let shared = Arc::clone(&core.shared);
-        let (driver, endpoints) = bind(engine, &addresses, link, core)?;
+        let (driver, endpoints) = bind(engine, &addresses, link, curve, core)?;
         Ok(Server::new(driver, runtime, shared, grace, endpoints))
     }
 
@@ -272,11 +287,11 @@ impl ServerBuilder {
     }
 }
 
-/// Reports whether there is a way to know who a client is: over `inproc` on `zmtp`, its program says so.
-fn can_know_clients(engine: Option<Engine>, endpoints: &[String]) -> bool {
+/// Reports whether there is a way to know who a client is, on `zmtp`: by its key, or over `inproc`, where its program says so.
+fn can_know_clients(engine: Option<Engine>, curve: Option<&CurveServer>, endpoints: &[String]) -> bool {
     let is_inproc = |endpoint: &String| matches!(Address::to_bind(endpoint), Ok(Address::Inproc(_)));
     match Engine::of_server(engine) {
-        Ok(engine) => engine == Engine::Zmtp && endpoints.iter().any(is_inproc),
+        Ok(engine) => engine == Engine::Zmtp && (curve.is_some() || endpoints.iter().any(is_inproc)),
         // Told where the endpoints are bound.
         Err(_) => true,
     }
@@ -287,6 +302,7 @@ fn bind(
     engine: Option<Engine>,
     endpoints: &[String],
     link: LinkConfig,
+    curve: Option<CurveServer>,
     core: Core,
 ) -> Result<(AnyDriver, Vec<String>), ServeError> {
     let failed = |(endpoint, error): (String, TransportError)| {
@@ -297,9 +313,13 @@ fn bind(
             ServeError::Bind { endpoint, reason }
         }
     };
+    if curve.as_ref().is_some_and(|curve| !curve.lets_anyone_in()) {
+        return Err(ServeError::Curve { reason: NO_CLIENTS });
+    }
     match Engine::of_server(engine).map_err(|reason| ServeError::Engine { reason })? {
+        Engine::Libzmq if curve.is_some() => Err(ServeError::Curve { reason: NOT_ON_LIBZMQ }),
         Engine::Zmtp => {
-            let (listener, bound) = ZmtpListener::bind(endpoints, link).map_err(failed)?;
+            let (listener, bound) = ZmtpListener::bind(endpoints, link, curve).map_err(failed)?;
             Ok((Box::pin(ListenerDriver::new(listener, core)), bound))
         }
         #[cfg(all(feature = "libzmq", unix))]

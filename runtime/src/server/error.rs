@@ -32,6 +32,11 @@ pub enum ServeError {
         /// Why, and what to do.
         reason: String,
     },
+    /// The server has [keys](crate::ServerBuilder::curve) that can't be used.
+    Curve {
+        /// Why, and what to do.
+        reason: &'static str,
+    },
     /// The socket failed.
     Socket {
         /// What the engine or the system says.
@@ -55,10 +60,11 @@ impl fmt::Display for ServeError {
             }
             Self::UnknownClients { method } => write!(
                 f,
-                "`{method}` has roles, and over these endpoints the server can't know who its clients are; bind `inproc` on the \
-                 engine `zmtp`, where the program says so, or call `insecure` to let anybody call"
+                "`{method}` has roles, and over these endpoints the server can't know who its clients are; call `curve` on the \
+                 engine `zmtp`, bind `inproc` there, where the program says so, or call `insecure` to let anybody call"
             ),
             Self::Engine { reason } => f.write_str(reason),
+            Self::Curve { reason } => f.write_str(reason),
             Self::Socket { reason } => write!(f, "the server's socket failed: {reason}"),
         }
     }

@@ -4,10 +4,13 @@
 //! What a peer can cause is reported at a bounded rate: of each event, ten in ten seconds. The first after that has the field
 //! `suppressed`, the number of those that were not reported.
 
+use std::net::SocketAddr;
 #[cfg(feature = "tracing")]
 use std::sync::{Mutex, PoisonError};
 #[cfg(feature = "tracing")]
 use std::time::{Duration, Instant};
+
+use zsvc_proto::keys::PublicKey;
 
 /// Maximum number of events of one kind in a [`WINDOW`].
 #[cfg(feature = "tracing")]
@@ -66,10 +69,29 @@ macro_rules! report {
     }};
 }
 
-/// Reports that a server refused a connection.
+/// Reports that a server refused a connection, and where it comes from.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
-pub(crate) fn refused_connection(why: &str) {
-    report!(WARN, "refused a connection that did not complete the ZeroMQ handshake", why);
+pub(crate) fn refused_connection(why: &str, reason: &str, address: Option<SocketAddr>) {
+    report!(
+        WARN,
+        "refused a connection that did not complete the ZeroMQ handshake",
+        why,
+        reason,
+        address = address.map(tracing::field::display)
+    );
+}
+
+/// Reports that a server refused a client that has proved its key. Apart from the others, which anything can cause.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn refused_key(key: &PublicKey, why: &str, reason: &str, address: Option<SocketAddr>) {
+    report!(
+        WARN,
+        "refused a client that has proved its key",
+        why,
+        reason,
+        %key,
+        address = address.map(tracing::field::display)
+    );
 }
 
 /// Reports that a server could not accept a connection.

@@ -22,18 +22,23 @@ pub(crate) mod libzmq;
 mod listen;
 pub(crate) mod memory;
 mod receipt;
+mod refusal;
 mod route;
 #[cfg(unix)]
 mod unix;
 pub(crate) mod zmtp;
 
 pub(crate) use receipt::{RECEIPT_STEP_BYTES, SendReceipt, SendWindow};
+pub use refusal::HandshakeFailure;
+pub(crate) use refusal::Refusal;
 
 use std::fmt;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
+
+use zsvc_proto::keys::PublicKey;
 
 use crate::flush::CallerSender;
 use crate::identity::Identity;
@@ -89,12 +94,15 @@ pub(crate) enum Arrival<'a> {
     Message { route: &'a [u8], message: Delivered },
     /// A message whose route is too long to be answered.
     RouteTooLong,
+    /// The peer of the only connection of this transport has proved to have this key, and is who the server knows by it. Comes before
+    /// its messages.
+    Proved { key: PublicKey, identity: Option<Identity> },
     /// The peer behind this route is gone. Not every transport can tell: libzmq can't, and `zmtp` tells by [`Arrival::Closed`].
     PeerLost { route: &'a [u8] },
     /// The transport carried a single connection, which is closed. Nothing else arrives after it.
     Closed {
         /// Why it was refused, if its handshake was not completed for a reason that lies with the peer.
-        refused: Option<String>,
+        refused: Option<Box<Refusal>>,
     },
 }
 

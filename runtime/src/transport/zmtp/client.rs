@@ -10,11 +10,13 @@ use std::time::Duration;
 use bytes::Bytes;
 use tokio::net::TcpStream;
 use tokio::time::{Sleep, sleep, timeout};
-use zsvc_proto::zmtp::SocketType;
 
+use super::closed::Closed;
 use super::inproc;
-use super::link::{Closed, Link};
+use super::link::Link;
+use super::role::Role;
 use super::stream::{Stream, configure};
+use crate::curve::CurveClient;
 use crate::flush::CallerSender;
 use crate::fork::random;
 use crate::identity::Identity;
@@ -30,6 +32,7 @@ use crate::wire::Message;
 pub(crate) struct ZmtpClient {
     address: Address,
     config: LinkConfig,
+    role: Role,
     /// Who this client is, for a server of this process.
     identity: Option<Identity>,
     state: State,
@@ -70,11 +73,13 @@ impl ZmtpClient {
     pub(crate) fn connect(
         endpoint: &str,
         config: LinkConfig,
+        curve: Option<CurveClient>,
         identity: Option<Identity>,
     ) -> Result<Self, TransportError> {
         let address = Address::to_connect(endpoint)?;
         let state = State::Connecting(Box::pin(open(address.clone(), identity.clone())));
-        Ok(Self { address, config, identity, state, events: VecDeque::new(), tries: 0, is_up: false })
+        let role = Role::Client(curve);
+        Ok(Self { address, config, role, identity, state, events: VecDeque::new(), tries: 0, is_up: false })
     }
 
     fn link(&mut self) -> Option<&mut Link> {
@@ -106,15 +111,7 @@ impl ZmtpClient {
             match &mut self.state {
                 State::Connecting(opening) => match opening.as_mut().poll(context) {
                     Poll::Pending => return,
-                    Poll::Ready(Ok(stream)) => {
-                        let link = Box::new(Link::new(stream, SocketType::Dealer, self.config));
-                        self.state = State::Linked { link, is_lost: false };
-                        self.events.push_back(LinkEvent::Underway(ACCEPTED));
-                    }
-                    Poll::Ready(Err(error)) => {
-                        self.events.push_back(LinkEvent::Unreachable(error.to_string()));
-                        self.wait();
-                    }
+                    Poll::Ready(opened) => self.link_up(opened),
                 },
                 State::Linked { is_lost: true, .. } => return,
                 State::Linked { link, .. } => {
@@ -140,6 +137,20 @@ impl ZmtpClient {
         }
     }
 
+    /// Begins the handshake over a stream that was opened, or waits for the next try.
+    fn link_up(&mut self, opened: io::Result<Stream>) {
+        match opened.and_then(|stream| Link::new(stream, self.role.clone(), self.config)) {
+            Ok(link) => {
+                self.state = State::Linked { link: Box::new(link), is_lost: false };
+                self.events.push_back(LinkEvent::Underway(ACCEPTED));
+            }
+            Err(error) => {
+                self.events.push_back(LinkEvent::Unreachable(error.to_string()));
+                self.wait();
+            }
+        }
+    }
+
     /// Tells the driver that the connection is closed.
     fn lose(&mut self) {
         let State::Linked { link, is_lost } = &mut self.state else { return };
@@ -147,7 +158,10 @@ impl ZmtpClient {
         self.events.push_back(match link.closed() {
             _ if std::mem::take(&mut self.is_up) => LinkEvent::Disconnected,
             Some(Closed::Protocol(error)) => LinkEvent::Unreachable(format!("{NO_HANDSHAKE}: {error}")),
-            _ => LinkEvent::Unreachable(format!("{NO_HANDSHAKE}, and closes the connection")),
+            _ => {
+                let hint = self.role.hint();
+                LinkEvent::Unreachable(format!("{NO_HANDSHAKE}, and closes the connection{hint}"))
+            }
         });
     }
 }

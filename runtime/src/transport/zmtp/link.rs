@@ -9,13 +9,18 @@ use std::time::Duration;
 use bytes::{Buf, Bytes, BytesMut};
 use tokio::task::coop::{has_budget_remaining, unconstrained};
 use tokio::time::{Instant, Sleep, sleep_until};
+use zsvc_proto::keys::PublicKey;
 use zsvc_proto::zmtp::{Config, Connection, Error, Event, Heartbeat, Mechanism, SocketType};
 
+use super::closed::Closed;
+use super::outgoing::Framing;
 use super::outlet::Outlet;
+use super::role::Role;
 use super::stream::{READ_BYTES, ReadHalf, Stream, no_wait};
 use crate::clock;
+use crate::identity::Identity;
 use crate::transport::frame_assembler::{FrameAssembler, MAX_FRAMES, OtherFrames};
-use crate::transport::{Delivered, LinkConfig, SendReceipt, max_received};
+use crate::transport::{Delivered, LinkConfig, Refusal, SendReceipt, max_received};
 use crate::wire::Message;
 
 /// A peer that has not finished the handshake after this time is cut off: it holds a file descriptor.
@@ -33,8 +38,7 @@ const MAX_READS: usize = 16;
 /// A connection from its greeting to its end.
 #[derive(Debug)]
 pub(super) struct Link {
-    /// This side's socket.
-    own: SocketType,
+    role: Role,
     stream: ReadHalf,
     machine: Connection,
     /// Bytes that were read, and that the machine takes once the frames before them were taken.
@@ -52,6 +56,8 @@ pub(super) struct Link {
     next: Option<Event>,
     /// Number of times that a part of a long message has come or gone.
     parts: u64,
+    /// The key that the peer has proved to have, also where it is refused.
+    key: Option<PublicKey>,
 }
 
 #[derive(Debug)]
@@ -74,29 +80,25 @@ enum Room {
     Reset,
 }
 
-/// Why a connection has ended.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum Closed {
-    /// The peer has closed it, or it was cut.
-    Stream(Option<String>),
-    /// What the peer sent, or did not send, is no ZMTP as it is spoken here.
-    Protocol(Error),
-}
-
 impl Link {
     /// Begins a connection, whose greeting is sent by the first [`Link::poll_io`].
-    pub(super) fn new(stream: Stream, socket_type: SocketType, config: LinkConfig) -> Self {
+    ///
+    /// # Errors
+    /// The connection is to be encrypted, and the system gives no random bytes.
+    pub(super) fn new(stream: Stream, role: Role, config: LinkConfig) -> io::Result<Self> {
         let heartbeat = Heartbeat {
             interval: config.heartbeat.max(MIN_HEARTBEAT),
             timeout: config.silence.max(MIN_HEARTBEAT),
         };
         // Of a whole message, too: what goes past it is not kept, and its sender is told.
         let max_frame_bytes = max_received(config.max_body);
+        let mechanism = role.mechanism(&stream)?;
+        let framing = if matches!(mechanism, Mechanism::Null) { Framing::Plain } else { Framing::Pending };
         let machine = Connection::new(
             Config {
-                socket_type,
+                socket_type: role.socket_type(),
                 routing_id: Bytes::new(),
-                mechanism: Mechanism::Null,
+                mechanism,
                 max_frame_bytes,
                 max_frames: MAX_FRAMES * MAX_FRAMES_FACTOR,
                 handshake_timeout: HANDSHAKE_TIMEOUT,
@@ -105,13 +107,13 @@ impl Link {
             clock::now(),
         );
         let (stream, outgoing) = stream.into_split();
-        Self {
-            own: socket_type,
+        Ok(Self {
+            role,
             stream,
             machine,
             unread: BytesMut::new(),
             assembler: FrameAssembler::new(max_frame_bytes),
-            outlet: Outlet::new(outgoing),
+            outlet: Outlet::new(outgoing, framing),
             timer: None,
             is_timer_armed: false,
             stage: Stage::Handshake,
@@ -119,7 +121,14 @@ impl Link {
             room: Room::Some,
             next: None,
             parts: 0,
-        }
+            key: None,
+        })
+    }
+
+    /// Takes the key that the peer has proved to have, and who the peer is by it, once, after the handshake.
+    pub(super) fn take_proof(&mut self) -> Option<(PublicKey, Option<Identity>)> {
+        let key = if self.was_ready { self.key.take()? } else { return None };
+        Some((key, self.role.identity(&key)))
     }
 
     /// Reports whether messages may be sent.
@@ -169,11 +178,8 @@ impl Link {
     }
 
     /// Returns why the handshake was not completed, if the peer was at fault.
-    pub(super) fn refused(&self) -> Option<String> {
-        match &self.stage {
-            Stage::Closed(Closed::Protocol(error)) if !self.was_ready => Some(error.to_string()),
-            _ => None,
-        }
+    pub(super) fn refused(&self) -> Option<Box<Refusal>> {
+        self.closed().filter(|_| !self.was_ready)?.refusal(self.key)
     }
 
     fn close(&mut self, why: Closed) {
@@ -287,16 +293,20 @@ impl Link {
                     }
                 }
                 Some(Event::Ready(peer))
-                    if self.own == SocketType::Dealer && peer.socket_type == SocketType::Rep =>
+                    if matches!(self.role, Role::Client(_)) && peer.socket_type == SocketType::Rep =>
                 {
                     // ZeroMQ lets the two talk, but a REP reads nothing of what a client here says.
                     self.fail(Error::SocketType {
                         theirs: peer.socket_type.name().to_owned(),
-                        ours: self.own,
+                        ours: self.role.socket_type(),
                     });
                 }
                 Some(Event::Ready(peer)) => {
                     (self.stage, self.was_ready) = (Stage::Ready, true);
+                    self.key = peer.public_key;
+                    if let Some(sealer) = self.machine.take_sealer() {
+                        self.outlet.seal_by(sealer);
+                    }
                     if peer.knows_pings() {
                         // Before any sign of life, this side's part of the handshake leaves.
                         self.write(&mut no_wait());
@@ -305,6 +315,13 @@ impl Link {
                 }
                 Some(Event::Failed(error)) => self.fail(error),
                 Some(Event::Credentials(_)) => self.machine.deny(),
+                Some(Event::Key(key)) => {
+                    self.key = Some(key);
+                    match self.role.judge(&key) {
+                        Ok(()) => self.machine.accept_key(),
+                        Err(why) => self.machine.reject(why),
+                    }
+                }
                 Some(frame) => self.next = Some(frame),
             }
         }

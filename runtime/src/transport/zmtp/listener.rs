@@ -12,8 +12,10 @@ use tokio::net::UnixListener;
 use tokio::time::{Sleep, sleep};
 
 use super::inproc::InprocListener;
+use super::role::Role;
 use super::server::ZmtpPeer;
 use super::stream::{Stream, configure};
+use crate::curve::CurveServer;
 use crate::telemetry;
 use crate::transport::address::Address;
 use crate::transport::listen;
@@ -25,6 +27,7 @@ use crate::transport::{LinkConfig, Listener, TransportError};
 pub(crate) struct ZmtpListener {
     sockets: Vec<Socket>,
     config: LinkConfig,
+    role: Role,
     /// The socket that is asked first, so that none keeps the others from being asked.
     first: usize,
     /// A pause after the process had no file descriptor or memory for another connection.
@@ -54,6 +57,7 @@ impl ZmtpListener {
     pub(crate) fn bind(
         endpoints: &[String],
         config: LinkConfig,
+        curve: Option<CurveServer>,
     ) -> Result<(Self, Vec<String>), (String, TransportError)> {
         let mut sockets = Vec::with_capacity(endpoints.len());
         let mut bound = Vec::with_capacity(endpoints.len());
@@ -63,7 +67,7 @@ impl ZmtpListener {
             sockets.push(socket);
             bound.push(name);
         }
-        Ok((Self { sockets, config, first: 0, pause: None }, bound))
+        Ok((Self { sockets, config, role: Role::Server(curve), first: 0, pause: None }, bound))
     }
 
     fn poll_stream(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Stream>> {
@@ -91,12 +95,13 @@ impl Listener for ZmtpListener {
                 }
                 self.pause = None;
             }
-            match self.poll_stream(context) {
+            let accepted = self.poll_stream(context).map_ok(|stream| {
+                let number = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
+                ZmtpPeer::new(stream, number, self.role.clone(), self.config)
+            });
+            match accepted.map(Result::flatten) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(stream)) => {
-                    let number = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
-                    return Poll::Ready(Ok(ZmtpPeer::new(stream, number, self.config)));
-                }
+                Poll::Ready(Ok(peer)) => return Poll::Ready(Ok(peer)),
                 // That connection is gone; there may be others.
                 Poll::Ready(Err(error)) if is_of_connection(&error) => {}
                 // It waits in the queue of the system, which has no room for it here.

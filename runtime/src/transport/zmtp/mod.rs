@@ -5,6 +5,7 @@
 //! - [`link`]: one connection: the machine of [`zsvc_proto::zmtp`], and its stream.
 //! - [`outlet`]: what a connection writes by, which [`pulse`] uses as well while user code keeps its task from running;
 //!   [`outgoing`]: what is being written.
+//! - [`role`]: which side a connection is, and the keys that it has; [`closed`]: why it has ended.
 //! - [`client`]: the connection of a client, which is made again when it is lost.
 //! - [`server`]: one connection of a server; [`listener`] accepts them.
 //! - [`inproc`]: the names of servers within the process.
@@ -13,12 +14,14 @@
 //! is not read from, and TCP makes it wait.
 
 mod client;
+mod closed;
 mod inproc;
 mod link;
 mod listener;
 mod outgoing;
 mod outlet;
 mod pulse;
+mod role;
 mod server;
 mod stream;
 #[cfg(test)]

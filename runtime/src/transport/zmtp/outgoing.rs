@@ -9,9 +9,11 @@ use bytes::Bytes;
 use super::stream::{WriteHalf, no_wait};
 use crate::transport::SendReceipt;
 use crate::wire::{Buffer, Message};
-use zsvc_proto::zmtp::FrameHeader;
+use zsvc_proto::zmtp::curve::Sealer;
+use zsvc_proto::zmtp::{self, FrameHeader, Transmit};
 
-/// The half of a connection that is written to, what is left of a message that is being written, and commands.
+/// The half of a connection that is written to, what is left of a message that is being written, and commands. With CURVE, all of it is
+/// encrypted here, in the order in which it is written.
 ///
 /// A message or a command is taken only if there is nothing left, so this holds one of them.
 #[derive(Debug)]
@@ -23,6 +25,19 @@ pub(super) struct Outgoing {
     /// Users' bytes that were written, to be dropped where no lock is held.
     done: Vec<Bytes>,
     is_closed: bool,
+    framing: Framing,
+}
+
+/// How messages become frames.
+#[derive(Debug)]
+pub(super) enum Framing {
+    /// In the clear.
+    Plain,
+    /// Encrypted, once the handshake is complete: until then there must be none.
+    Pending,
+    Sealed(Box<Sealer>),
+    /// Something could not be encrypted, so that the connection has to end.
+    Broken,
 }
 
 #[derive(Debug)]
@@ -33,6 +48,8 @@ enum Chunk {
     Body(Buffer, Option<SendReceipt>),
     /// Whole frames: a route, or commands.
     Frames(Bytes),
+    /// All frames of a message, encrypted.
+    Sealed(Buffer, Option<SendReceipt>),
 }
 
 /// The bytes of a header, and their number.
@@ -43,8 +60,13 @@ struct Header([u8; 9], u8);
 const MAX_SLICES: usize = 16;
 
 impl Outgoing {
-    pub(super) fn new(stream: WriteHalf) -> Self {
-        Self { stream, chunks: VecDeque::new(), written: 0, done: Vec::new(), is_closed: false }
+    pub(super) fn new(stream: WriteHalf, framing: Framing) -> Self {
+        Self { stream, chunks: VecDeque::new(), written: 0, done: Vec::new(), is_closed: false, framing }
+    }
+
+    /// Has all that follows encrypted.
+    pub(super) fn seal_by(&mut self, sealer: Box<Sealer>) {
+        self.framing = Framing::Sealed(sealer);
     }
 
     /// Reports whether everything was written.
@@ -65,6 +87,9 @@ impl Outgoing {
 
     /// Adds a message, after the frames of its route. Dropping `receipt` says that all of it was written.
     pub(super) fn push_message(&mut self, route: Bytes, message: Message, receipt: Option<SendReceipt>) {
+        if !matches!(self.framing, Framing::Plain) {
+            return self.push_sealed(&route, message, receipt);
+        }
         if !route.is_empty() {
             self.chunks.push_back(Chunk::Frames(route));
         }
@@ -80,13 +105,62 @@ impl Outgoing {
         self.chunks.push_back(Chunk::Body(body, receipt));
     }
 
-    /// Adds the frames of commands.
-    pub(super) fn push_commands(&mut self, frames: Bytes) {
+    /// Adds a message, encrypted. What it was made of is not needed any more.
+    fn push_sealed(&mut self, route: &[u8], message: Message, receipt: Option<SendReceipt>) {
+        let (batch, attachments) = message.into_parts();
+        let attachments: Vec<Bytes> = attachments.into_frames().collect();
+        let bytes = attachments.iter().map(|frame| Sealer::sealed_bytes(frame.len())).sum::<usize>();
+        let sealed = self.seal(bytes + Sealer::sealed_bytes(batch.len()), |sealer, out| {
+            sealer.seal_frames(route, out)?;
+            for frame in &attachments {
+                sealer.seal(&[frame], true, out)?;
+            }
+            sealer.seal(&[&batch], false, out)
+        });
+        batch.recycle();
+        self.done.extend(attachments);
+        self.chunks.extend(sealed.map(|sealed| Chunk::Sealed(Buffer::Own(sealed), receipt)));
+    }
+
+    /// Encrypts by a function, to a buffer for `bytes` bytes. If that fails, the next write does.
+    fn seal(
+        &mut self,
+        bytes: usize,
+        by: impl FnOnce(&mut Sealer, &mut Vec<u8>) -> Result<(), zmtp::Error>,
+    ) -> Option<Vec<u8>> {
+        let mut out = Buffer::acquire(bytes);
+        out.reserve(bytes);
+        if let Framing::Sealed(sealer) = &mut self.framing
+            && by(sealer, &mut out).is_ok()
+        {
+            return Some(out);
+        }
+        // Never in the clear.
+        self.framing = Framing::Broken;
+        None
+    }
+
+    /// Adds what the machine has to send.
+    pub(super) fn push_transmit(&mut self, next: Transmit) {
+        let frames = match (next, &self.framing) {
+            (Transmit::Handshake(bytes), _) | (Transmit::Command(bytes), Framing::Plain) => bytes,
+            (Transmit::Command(frame), _) => {
+                match self
+                    .seal(Sealer::sealed_bytes(frame.len()), |sealer, out| sealer.seal_frames(&frame, out))
+                {
+                    Some(sealed) => sealed.into(),
+                    None => return,
+                }
+            }
+        };
         self.chunks.push_back(Chunk::Frames(frames));
     }
 
     /// Writes until everything is written, or there is no room.
     pub(super) fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if matches!(self.framing, Framing::Broken) {
+            return Poll::Ready(Err(io::Error::other("a message could not be encrypted")));
+        }
         while !self.chunks.is_empty() {
             let mut slices = [IoSlice::new(&[]); MAX_SLICES];
             let mut number = 0;
@@ -123,7 +197,7 @@ impl Outgoing {
             self.written -= length;
             match self.chunks.pop_front() {
                 Some(Chunk::Body(Buffer::Attachment(bytes), _)) => self.done.push(bytes),
-                Some(Chunk::Body(body, receipt)) => {
+                Some(Chunk::Body(body, receipt) | Chunk::Sealed(body, receipt)) => {
                     body.recycle();
                     drop(receipt);
                 }
@@ -148,7 +222,7 @@ impl Chunk {
     fn bytes(&self) -> &[u8] {
         match self {
             Self::Header(Header(bytes, length)) => &bytes[..usize::from(*length)],
-            Self::Body(body, _) => body,
+            Self::Body(body, _) | Self::Sealed(body, _) => body,
             Self::Frames(bytes) => bytes,
         }
     }

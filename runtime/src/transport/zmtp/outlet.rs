@@ -6,9 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
-use zsvc_proto::zmtp::SIGN_OF_LIFE;
+use zsvc_proto::zmtp::curve::Sealer;
+use zsvc_proto::zmtp::{SIGN_OF_LIFE, Transmit};
 
-use super::outgoing::Outgoing;
+use super::outgoing::{Framing, Outgoing};
 use super::pulse;
 use super::stream::WriteHalf;
 use crate::flush::{CallerSender, SentByCaller};
@@ -24,8 +25,13 @@ pub(super) struct Outlet {
 }
 
 impl Outlet {
-    pub(super) fn new(stream: WriteHalf) -> Arc<Self> {
-        Arc::new(Self { outgoing: Mutex::new(Outgoing::new(stream)), turns: AtomicU32::new(0) })
+    pub(super) fn new(stream: WriteHalf, framing: Framing) -> Arc<Self> {
+        Arc::new(Self { outgoing: Mutex::new(Outgoing::new(stream, framing)), turns: AtomicU32::new(0) })
+    }
+
+    /// Has all that follows encrypted.
+    pub(super) fn seal_by(&self, sealer: Box<Sealer>) {
+        self.lock().seal_by(sealer);
     }
 
     fn lock(&self) -> MutexGuard<'_, Outgoing> {
@@ -53,7 +59,7 @@ impl Outlet {
     /// Returns whether the peer has taken a part of what was left, and not all of it.
     pub(super) fn write(
         &self,
-        mut commands: impl Iterator<Item = Bytes>,
+        mut commands: impl Iterator<Item = Transmit>,
         context: &mut Context<'_>,
     ) -> io::Result<bool> {
         self.with(|outgoing| {
@@ -64,7 +70,7 @@ impl Outlet {
                     Poll::Pending => return Ok(outgoing.left() != before),
                 }
                 let Some(command) = commands.next() else { return Ok(false) };
-                outgoing.push_commands(command);
+                outgoing.push_transmit(command);
             }
         })
     }
@@ -114,7 +120,7 @@ impl Outlet {
         // Otherwise the task writes right now.
         let Ok(mut outgoing) = self.outgoing.try_lock() else { return };
         if outgoing.is_empty() {
-            outgoing.push_commands(Bytes::from_static(SIGN_OF_LIFE));
+            outgoing.push_transmit(Transmit::Command(Bytes::from_static(SIGN_OF_LIFE)));
             let _ = outgoing.write_now();
         }
     }

@@ -1,14 +1,15 @@
 //! [`ZmtpPeer`]: one connection of a server, as a transport of its own.
 
+use std::io;
 use std::net::SocketAddr;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::Bytes;
-use zsvc_proto::zmtp::SocketType;
 
 use super::link::Link;
 use super::outgoing::route_frames;
+use super::role::Role;
 use super::stream::Stream;
 use crate::identity::Identity;
 use crate::transport::route::{extend_route, extend_route_by, frames_of_route};
@@ -32,18 +33,24 @@ const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 impl ZmtpPeer {
     /// Begins a connection. No other of the process may have its number.
-    pub(super) fn new(stream: Stream, number: u64, config: LinkConfig) -> Self {
+    ///
+    /// # Errors
+    /// As for [`Link::new`].
+    pub(super) fn new(stream: Stream, number: u64, role: Role, config: LinkConfig) -> io::Result<Self> {
         let mut route = Vec::with_capacity(12);
         extend_route(&mut route, &number.to_be_bytes());
         let own_bytes = route.len();
         let (address, identity) = (stream.peer_address(), stream.peer_identity());
-        Self { link: Link::new(stream, SocketType::Router, config), route, own_bytes, address, identity }
+        Ok(Self { link: Link::new(stream, role, config)?, route, own_bytes, address, identity })
     }
 }
 
 impl ServerTransport for ZmtpPeer {
     fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError> {
         self.route.truncate(self.own_bytes);
+        if let Some((key, identity)) = self.link.take_proof() {
+            return Ok(Some(Arrival::Proved { key, identity }));
+        }
         let is_closed = self.link.closed().is_some();
         let Some((message, others)) = self.link.receive() else {
             return Ok(is_closed.then(|| Arrival::Closed { refused: self.link.refused() }));

@@ -9,11 +9,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
-use zsvc_proto::zmtp::SocketType;
 
+use super::closed::Closed;
 use super::inproc::{self, InprocListener};
-use super::link::{Closed, Link};
+use super::link::Link;
 use super::outlet::Outlet;
+use super::role::Role;
 use super::server::ZmtpPeer;
 use super::stream::Stream;
 use crate::codec::{Blob, List};
@@ -26,13 +27,14 @@ const CONFIG: LinkConfig =
     LinkConfig { max_body: 1 << 20, heartbeat: Duration::from_secs(3), silence: Duration::from_secs(10) };
 
 fn dealer(pipe: DuplexStream) -> Link {
-    Link::new(Stream::Pipe(pipe), SocketType::Dealer, CONFIG)
+    Link::new(Stream::Pipe(pipe), Role::Client(None), CONFIG).unwrap()
 }
 
 /// Returns both ends of a connection whose handshake is complete. Each direction of the pipe holds this many bytes.
 async fn pair(room: usize) -> (Link, ZmtpPeer) {
     let (ours, theirs) = duplex(room);
-    let (mut client, mut server) = (dealer(ours), ZmtpPeer::new(Stream::Pipe(theirs), 7, CONFIG));
+    let (mut client, mut server) =
+        (dealer(ours), ZmtpPeer::new(Stream::Pipe(theirs), 7, Role::Server(None), CONFIG).unwrap());
     poll_fn(|context| {
         let _ = client.poll_io(context);
         let _ = server.poll_changed(context);

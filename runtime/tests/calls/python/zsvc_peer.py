@@ -9,6 +9,7 @@ import time
 
 import msgpack
 import zmq
+from curve import secure_client, secure_server
 
 VERSION = 1
 INITIAL_CREDIT = 65_536  # initial credit of a client's stream, in bytes
@@ -157,6 +158,7 @@ class Client:
         self.socket.setsockopt(zmq.HEARTBEAT_IVL, 3_000)
         self.socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 10_000)
         self.socket.setsockopt(zmq.LINGER, 1_000)
+        secure_client(self.socket)
         self.socket.connect(endpoint)
         self.ids = itertools.count(1)
         self.calls = {}
@@ -343,6 +345,7 @@ class Server:
         self.socket.setsockopt(zmq.HEARTBEAT_IVL, 3_000)
         self.socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, 10_000)
         self.socket.setsockopt(zmq.LINGER, 1_000)
+        secure_server(self.socket)
         self.socket.bind(endpoint)
         self.endpoint = self.socket.getsockopt_string(zmq.LAST_ENDPOINT)
         self.methods = methods

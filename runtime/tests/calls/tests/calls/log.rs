@@ -9,7 +9,8 @@ use tracing::Event;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
-use zsvc::{Engine, Retry};
+use zsvc::curve::{CurveClient, CurveServer, generate};
+use zsvc::{Channel, Engine, Retry};
 use zsvc_calls::engines;
 
 use crate::raw;
@@ -117,6 +118,25 @@ fn a_refused_handshake_is_logged() {
         }
         let lines = log.lines(&["WARN", "refused a connection", "why="]);
         assert_eq!(lines.len(), 10, "the others are counted: {lines:#?}");
+    });
+}
+
+#[test]
+fn a_key_that_is_refused_is_logged_with_where_it_comes_from_and_without_secrets() {
+    logged(|log| async move {
+        let [server_key, key] = [(); 2].map(|()| generate().unwrap());
+        let curve = CurveServer::new(server_key.clone()).allow(server_key.public_key());
+        let server = Running::with(|server| server.engine(Engine::Zmtp).curve(curve));
+        let curve = CurveClient::new(server_key.public_key(), key.clone());
+        let channel = Channel::builder().endpoint(server.endpoint()).engine(Engine::Zmtp).curve(curve);
+        assert!(channel.fail_fast().connect().await.is_err());
+        let line = log
+            .has(&["WARN", "refused a client that has proved its key", "reason=denied", "address=127.0.0.1:"])
+            .await;
+        assert!(line.contains(&format!("key={}", key.public_key())), "{line}");
+        let secrets = [key.to_z85(), server_key.to_z85()];
+        let lines = log.lines(&[]);
+        assert!(lines.iter().all(|line| secrets.iter().all(|secret| !line.contains(secret.as_str()))));
     });
 }
 

@@ -8,6 +8,7 @@ mod bounds;
 mod cancel;
 mod child;
 mod context;
+mod curve;
 mod deadlines;
 mod ejection;
 mod endpoints;

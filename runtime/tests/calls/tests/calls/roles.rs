@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::stream;
 use tokio::sync::oneshot;
+use zsvc::curve::{CurveClient, CurveServer, SecretKey, generate};
 use zsvc::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest};
 use zsvc::testing::TestServer;
 use zsvc::{
@@ -151,6 +152,79 @@ fn every_method_is_for_its_roles_alone_over_inproc() {
                 channel(roles).engine(Engine::Zmtp).endpoint("inproc://vault").connect().await.unwrap();
             try_all(roles, VaultClient::new(channel), &mock, Some(&counters)).await;
         }
+        drop(stop);
+        running.await.unwrap().unwrap();
+    });
+}
+
+/// Starts a server of `Vault` that knows its clients by their keys.
+fn serve_by_keys(mock: &VaultMock, curve: CurveServer) -> (Server, String) {
+    let server = Server::builder().service(VaultServer::new(mock.clone())).engine(Engine::Zmtp);
+    let server = server.bind(ANY_PORT).curve(curve).listen().expect("it can know its clients");
+    let endpoint = server.endpoints()[0].clone();
+    (server, endpoint)
+}
+
+async fn connect_by_key(endpoint: &str, server: &SecretKey, own: &SecretKey) -> Result<VaultClient, Status> {
+    let curve = CurveClient::new(server.public_key(), own.clone());
+    let channel = Channel::builder().engine(Engine::Zmtp).endpoint(endpoint).curve(curve).fail_fast();
+    Ok(VaultClient::new(channel.connect().await?))
+}
+
+#[test]
+fn every_method_is_for_its_roles_alone_over_curve() {
+    on_threads(async {
+        let key = generate().unwrap();
+        // None of them is a client that is not known: such a one is not let in.
+        let clients = CLIENTS.into_iter().flatten().map(|roles| (roles, generate().unwrap()));
+        let clients: Vec<_> = clients.collect();
+        let curve = clients.iter().fold(CurveServer::new(key.clone()), |curve, (roles, own)| {
+            curve.allow_as(own.public_key(), identity(roles))
+        });
+        let mock = VaultMock::new();
+        let (server, endpoint) = serve_by_keys(&mock, curve);
+        let (counters, (stop, stopped)) = (server.counters(), oneshot::channel::<()>());
+        let running = tokio::spawn(server.serve_until(stopped));
+        for (roles, own) in clients {
+            let vault = connect_by_key(&endpoint, &key, &own).await.unwrap();
+            try_all(Some(roles), vault, &mock, Some(&counters)).await;
+        }
+        drop(stop);
+        running.await.unwrap().unwrap();
+    });
+}
+
+#[test]
+fn a_server_knows_a_client_by_its_key_and_believes_nothing_else() {
+    on_threads(async {
+        let [key, desk, plain, stranger] = [(); 4].map(|()| generate().unwrap());
+        let named = Identity::new("desk").with_role("clerk");
+        let curve = CurveServer::new(key.clone()).allow_as(desk.public_key(), named);
+        let curve = curve.allow(plain.public_key());
+        let told = |context: &zsvc::Context| {
+            let (caller, proved) = (context.identity().cloned().unwrap(), context.peer_key().unwrap());
+            assert_eq!((caller.key(), caller.mechanism()), (Some(&proved.as_bytes()[..]), Mechanism::Curve));
+            (caller.name().to_owned(), proved.to_string())
+        };
+        let mock = VaultMock::new()
+            .on_look(move |context| {
+                let (name, _) = told(context);
+                async move { Ok(name) }
+            })
+            .on_time(move |context| {
+                let (name, key) = told(context);
+                async move { Ok(u64::from(name == key)) }
+            });
+        let (server, endpoint) = serve_by_keys(&mock, curve);
+        let (stop, stopped) = oneshot::channel::<()>();
+        let running = tokio::spawn(server.serve_until(stopped));
+        let vault = connect_by_key(&endpoint, &key, &desk).await.unwrap();
+        assert_eq!((vault.look().await, vault.time().await), (Ok("desk".to_owned()), Ok(0)));
+        let vault = connect_by_key(&endpoint, &key, &plain).await.unwrap();
+        assert_eq!(vault.look().await.unwrap_err().code(), Code::PermissionDenied, "it has no roles");
+        assert_eq!(vault.time().await, Ok(1), "it is called as its key is");
+        let refused = connect_by_key(&endpoint, &key, &stranger).await.map(drop).unwrap_err();
+        assert_eq!(refused.code(), Code::Unavailable);
         drop(stop);
         running.await.unwrap().unwrap();
     });

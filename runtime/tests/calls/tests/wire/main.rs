@@ -3,6 +3,7 @@
 //! - [`listed_clients`], [`listed_servers`], [`listed_values`]: the byte listings of the document, read by
 //!   [`listings`].
 //! - [`attachments`]: parts of bodies in separate frames; the document does not list them because they are long.
+//! - [`curve`]: encrypted connections to peers of libzmq, in Python.
 //! - [`python`]: a peer in another language, written from the document alone.
 //! - [`hostile_clients`], [`hostile_streams`], [`hostile_values`], [`hostile_servers`]: peers that violate the
 //!   protocol, with bytes from [`damage`].
@@ -12,6 +13,7 @@
 //! [`floor`] is the service, [`rig`] starts servers and clients, [`raw`] holds bare sockets for the other side.
 
 mod attachments;
+mod curve;
 mod damage;
 mod devices;
 mod engines;

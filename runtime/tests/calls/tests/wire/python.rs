@@ -51,7 +51,7 @@ fn finish(command: &mut Command) {
 }
 
 /// A running script of the peer, which is killed when dropped.
-struct Script {
+pub(crate) struct Script {
     child: Child,
     lines: Receiver<String>,
     /// Collects what the script writes to standard error, until the script ends.
@@ -61,6 +61,11 @@ struct Script {
 
 impl Script {
     fn start(name: &str, endpoint: &str) -> Self {
+        Self::with(name, endpoint, &[])
+    }
+
+    /// Starts a script with variables in its environment.
+    pub(crate) fn with(name: &str, endpoint: &str, variables: &[(&str, &str)]) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("python").join(name);
         let python = python();
         let watchdog = watchdog();
@@ -68,6 +73,7 @@ impl Script {
             .args(["-B", "-u"])
             .arg(script)
             .arg(endpoint)
+            .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -88,7 +94,7 @@ impl Script {
     }
 
     /// Returns the next line that the script prints.
-    fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         match self.lines.recv_timeout(TIMEOUT) {
             Ok(line) => line,
             Err(error) => {
@@ -112,26 +118,33 @@ impl Drop for Script {
     }
 }
 
+/// What `tape_client.py` prints.
+const STEPS: [&str; 10] = [
+    "ping",
+    "unary",
+    "errors",
+    "deadline",
+    "server_stream",
+    "client_stream",
+    "bidirectional",
+    "attachments",
+    "one_way",
+    "done",
+];
+
+/// Checks that a client in Python calls every kind of method of a server.
+pub(crate) fn assert_calls_all(server: &Serving, client: &mut Script) {
+    for step in STEPS {
+        assert_eq!(client.line(), step);
+    }
+    assert_eq!(server.note(), "from python");
+}
+
 #[test]
 fn a_python_client_calls_every_kind_of_method() {
     let server = Serving::start();
     let mut client = Script::start("tape_client.py", &server.endpoint);
-    let steps = [
-        "ping",
-        "unary",
-        "errors",
-        "deadline",
-        "server_stream",
-        "client_stream",
-        "bidirectional",
-        "attachments",
-        "one_way",
-        "done",
-    ];
-    for step in steps {
-        assert_eq!(client.line(), step);
-    }
-    assert_eq!(server.note(), "from python");
+    assert_calls_all(&server, &mut client);
     assert_eq!(server.counters.unreadable_batches(), 0);
     assert_no_panics();
 }

@@ -1,0 +1,63 @@
+//! [`Refusal`]: why a connection did not complete its handshake, for logs and counters.
+
+use zsvc_proto::keys::PublicKey;
+use zsvc_proto::zmtp::Error;
+
+/// Why a connection to a server did not complete the ZeroMQ handshake, for a reason that lies with the peer.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    pub(crate) reason: HandshakeFailure,
+    /// What has happened, for people.
+    pub(crate) why: String,
+    /// The key that the peer has proved to have, if it came so far.
+    pub(crate) key: Option<PublicKey>,
+}
+
+/// What kind of reason a server had to refuse a connection before it was up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+#[repr(u8)]
+pub enum HandshakeFailure {
+    /// What connected does not speak ZMTP 3.
+    NotZmtp,
+    /// The peer wants another security mechanism: it does not encrypt, and the server does, or the other way round.
+    Mechanism,
+    /// Something encrypted could not be opened: the peer has another public key of the server, lies about its own, or bytes were changed.
+    Keys,
+    /// The peer has proved its key, and is not let in.
+    Denied,
+    /// The peer broke the protocol in another way, or its socket is of a type that does not fit.
+    Protocol,
+    /// The handshake was not complete in time.
+    Timeout,
+}
+
+impl HandshakeFailure {
+    /// All kinds.
+    pub const ALL: [Self; 6] =
+        [Self::NotZmtp, Self::Mechanism, Self::Keys, Self::Denied, Self::Protocol, Self::Timeout];
+
+    /// Returns the name of the kind in `snake_case`, for metrics.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::NotZmtp => "not_zmtp",
+            Self::Mechanism => "mechanism",
+            Self::Keys => "keys",
+            Self::Denied => "denied",
+            Self::Protocol => "protocol",
+            Self::Timeout => "timeout",
+        }
+    }
+
+    pub(crate) fn of(error: &Error) -> Self {
+        match error {
+            Error::NotZmtp | Error::Version { .. } => Self::NotZmtp,
+            Error::Mechanism { .. } | Error::Roles => Self::Mechanism,
+            Error::Unopened { .. } | Error::WeakKey | Error::Order => Self::Keys,
+            Error::Denied | Error::Rejected { .. } => Self::Denied,
+            Error::HandshakeTimeout { .. } => Self::Timeout,
+            _ => Self::Protocol,
+        }
+    }
+}
