@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::sync::Arc;
 
+use crate::keys::PublicKey;
+
 /// Who a client is, as its server knows it: a name, and the roles that decide which methods it may call. Cheap to clone.
 ///
 /// A client that is not known has none of it: servers say `Option<Identity>`.
@@ -13,7 +15,7 @@ pub struct Identity(Arc<Parts>);
 #[derive(Clone, PartialEq, Eq)]
 struct Parts {
     name: String,
-    key: Option<Box<[u8]>>,
+    key: Option<PublicKey>,
     roles: BTreeSet<String>,
     mechanism: Mechanism,
 }
@@ -46,8 +48,8 @@ impl Identity {
 
     /// Sets the public key that the client has proved to be its own.
     #[must_use]
-    pub fn with_key(mut self, key: impl Into<Box<[u8]>>) -> Self {
-        Arc::make_mut(&mut self.0).key = Some(key.into());
+    pub fn with_key(mut self, key: PublicKey) -> Self {
+        Arc::make_mut(&mut self.0).key = Some(key);
         self
     }
 
@@ -64,10 +66,10 @@ impl Identity {
         &self.0.name
     }
 
-    /// Returns the bytes of the client's public key, if it has proved to have one.
+    /// Returns the public key that the client's connection has proved to have, with CURVE. Behind a device, it is the device's.
     #[must_use]
-    pub fn key(&self) -> Option<&[u8]> {
-        self.0.key.as_deref()
+    pub fn key(&self) -> Option<PublicKey> {
+        self.0.key
     }
 
     /// Returns the client's roles, in the order of their bytes.
@@ -92,19 +94,10 @@ impl fmt::Debug for Identity {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Identity")
             .field("name", &self.0.name)
-            .field("key", &self.key().map(Hex))
+            .field("key", &self.0.key)
             .field("roles", &self.0.roles)
             .field("mechanism", &self.0.mechanism)
             .finish()
-    }
-}
-
-/// Bytes that are shown as hexadecimal digits.
-struct Hex<'a>(&'a [u8]);
-
-impl fmt::Debug for Hex<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.0.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
     }
 }
 
@@ -121,9 +114,11 @@ mod tests {
         assert!(alice.has_role("admin") && !alice.has_role("Admin") && !alice.has_role(""));
         assert_eq!(plain.roles().count(), 0, "a clone is another identity once it is changed");
 
-        let bob = Identity::new("bob").with_key([7, 255]).with_mechanism(Mechanism::Curve);
-        assert_eq!((bob.key(), bob.mechanism()), (Some(&[7, 255][..]), Mechanism::Curve));
+        let bob =
+            Identity::new("bob").with_key(PublicKey::from_bytes([7; 32])).with_mechanism(Mechanism::Curve);
+        assert_eq!((bob.key(), bob.mechanism()), (Some(PublicKey::from_bytes([7; 32])), Mechanism::Curve));
         let shown = format!("{bob:?}");
-        assert!(shown.contains("07ff") && shown.contains("Curve"), "{shown}");
+        let key = PublicKey::from_bytes([7; 32]).to_string();
+        assert!(shown.contains(&key) && shown.contains("Curve"), "{shown}");
     }
 }

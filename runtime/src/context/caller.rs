@@ -7,25 +7,15 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::{PeerId, Signal};
-use crate::curve::PublicKey;
 use crate::metadata::MetadataValue;
 use crate::session::server::CallKey;
-
-/// What is known of a connection before anything is said over it.
-#[derive(Debug, Clone, Copy, Default)]
-pub(crate) struct Origin {
-    /// The address that it comes from, if there is one.
-    pub(crate) address: Option<SocketAddr>,
-    /// The key that its peer has proved to have.
-    pub(crate) key: Option<PublicKey>,
-}
 
 /// The connection that a call came over. Implemented by the server's `Peer`, which a context does not know.
 pub(crate) trait Caller: Send + Sync {
     /// Returns the connection's identity.
     fn id(&self) -> &PeerId;
-    /// Returns what is known of the connection.
-    fn origin(&self) -> &Origin;
+    /// Returns the address that the connection comes from, if there is one.
+    fn address(&self) -> Option<SocketAddr>;
     /// Sends a name and a value beside the answer of a call.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ mod cancel;
 mod peer_id;
 mod polled;
 
-pub(crate) use caller::{Caller, Origin};
+pub(crate) use caller::Caller;
 pub use cancel::{CancelReason, Cancelled, Draining};
 pub(crate) use cancel::{Signal, announce};
 pub use peer_id::PeerId;
@@ -19,7 +19,6 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use crate::curve::PublicKey;
 use crate::identity::Identity;
 use crate::metadata::{Metadata, MetadataValue};
 use crate::method::Method;
@@ -107,16 +106,7 @@ impl Context {
     /// for logs, and not to decide who may call.
     #[must_use]
     pub fn peer_address(&self) -> Option<SocketAddr> {
-        self.caller.origin().address
-    }
-
-    /// Returns the public key that the other end of the caller's connection has proved to have, with [CURVE](crate::curve); `None` without.
-    /// It is that of [`identity`](Self::identity), as a key.
-    ///
-    /// Behind a device, it is the device's.
-    #[must_use]
-    pub fn peer_key(&self) -> Option<PublicKey> {
-        self.caller.origin().key
+        self.caller.address()
     }
 
     /// Sends a name and a value beside the answer, or the stream, for callers that

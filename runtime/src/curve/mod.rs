@@ -101,7 +101,7 @@ impl CurveServer {
         // From the first on, so that every key is compared here, too.
         let given = given.fold(None, |earlier, (_, identity)| identity.as_ref().or(earlier));
         let identity = given.cloned().unwrap_or_else(|| Identity::new(client.to_string()));
-        identity.with_key(*client.as_bytes()).with_mechanism(Mechanism::Curve)
+        identity.with_key(*client).with_mechanism(Mechanism::Curve)
     }
 
     /// Begins the handshake of a connection.
@@ -213,7 +213,7 @@ mod tests {
             assert_eq!(server.judge(&key), Ok(()));
             let identity = server.identity(&key);
             assert_eq!((identity.name(), identity.roles().count()), (name.as_str(), roles));
-            assert_eq!((identity.key(), identity.mechanism()), (Some(&key.as_bytes()[..]), Mechanism::Curve));
+            assert_eq!((identity.key(), identity.mechanism()), (Some(key), Mechanism::Curve));
         }
     }
 

@@ -11,7 +11,6 @@ use super::outgoing::PeerOutgoing;
 use super::running::Peer;
 use crate::codec::{self, Body, Form};
 use crate::context::{Context, PeerId, send_metadata};
-use crate::curve::PublicKey;
 use crate::declaration::{
     BidirectionalMethod, ClientStreamMethod, OneWayMethod, Params, ServerStreamMethod, UnaryMethod,
 };
@@ -231,11 +230,7 @@ impl Incoming {
     }
 
     pub(crate) fn peer_address(&self) -> Option<SocketAddr> {
-        self.peer.origin().address
-    }
-
-    pub(crate) fn peer_key(&self) -> Option<PublicKey> {
-        self.peer.origin().key
+        self.peer.address()
     }
 
     pub(super) fn peer(&self) -> &Arc<Peer> {

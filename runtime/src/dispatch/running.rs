@@ -1,5 +1,6 @@
 //! [`Running`]: the handler of a call in flight. It is spawned here, told that its call has ended, and aborted.
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -7,7 +8,7 @@ use tokio::sync::watch;
 use tokio::task::AbortHandle;
 use tokio::time::Instant;
 
-use crate::context::{Caller, CancelReason, Origin, PeerId, Signal, announce};
+use crate::context::{Caller, CancelReason, PeerId, Signal, announce};
 use crate::metadata::MetadataValue;
 use crate::peer::{self, CallState};
 use crate::session::server::CallKey;
@@ -70,8 +71,8 @@ impl Caller for Peer {
         self.id()
     }
 
-    fn origin(&self) -> &Origin {
-        self.origin()
+    fn address(&self) -> Option<SocketAddr> {
+        self.address()
     }
 
     fn send_metadata(self: Arc<Self>, key: CallKey, name: &str, value: &MetadataValue) -> Result<(), String> {

@@ -99,10 +99,7 @@ impl<T: ServerTransport> ServerDriver<T> {
                     };
                     turn.add(records, message.bytes);
                 }
-                Some(Arrival::Proved { key, identity }) => {
-                    self.core.peers.set_key(key);
-                    self.core.peers.set_identity(identity);
-                }
+                Some(Arrival::Proved(identity)) => self.core.peers.set_identity(Some(identity)),
                 Some(Arrival::PeerLost { route }) => self.core.peers.lose_by(route),
                 Some(Arrival::Closed { refused }) => {
                     if let Some(refusal) = refused {

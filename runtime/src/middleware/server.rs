@@ -12,7 +12,6 @@ use tokio::time::Instant;
 use super::caught::{Caught, Panicked};
 use super::response::{Direction, Reply, Response, Traffic};
 use crate::context::PeerId;
-use crate::curve::PublicKey;
 use crate::dispatch::{HandlerLayer, Handling, Incoming, Service};
 use crate::identity::Identity;
 use crate::metadata::{Metadata, MetadataValue};
@@ -110,14 +109,6 @@ impl ServerRequest {
     #[must_use]
     pub fn peer_address(&self) -> Option<SocketAddr> {
         self.incoming.peer_address()
-    }
-
-    /// Returns the public key that the other end of the caller's connection has proved to have, with [CURVE](crate::curve); `None` without.
-    ///
-    /// Behind a device, it is the device's.
-    #[must_use]
-    pub fn peer_key(&self) -> Option<PublicKey> {
-        self.incoming.peer_key()
     }
 
     /// Returns the call's deadline.

@@ -3,13 +3,14 @@
 //! What records mean, and how calls are answered, is decided in [`crate::session::server`]. What works on calls is
 //! behind [`CallState`].
 
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
 
 use super::ready_list::{ReadyList, Serves};
 use super::shared::Shared;
-use crate::context::{Origin, PeerId};
+use crate::context::PeerId;
 use crate::flush::FlushPolicy;
 use crate::session::server::{Answer, CallKey, Effects, Event, Methods, Session};
 use crate::status::Status;
@@ -22,7 +23,7 @@ use crate::wire::{Batch, Message};
 pub(crate) struct Peer<C> {
     id: PeerId,
     /// What is known of its connection.
-    origin: Origin,
+    address: Option<SocketAddr>,
     shared: Arc<Shared>,
     ready: Arc<ReadyList<Self>>,
     state: Mutex<State<C>>,
@@ -78,22 +79,22 @@ impl<C: CallState> Drop for OneWay<C> {
 impl<C: CallState> Peer<C> {
     pub(super) fn new(
         id: PeerId,
-        origin: Origin,
+        address: Option<SocketAddr>,
         shared: Arc<Shared>,
         ready: Arc<ReadyList<Self>>,
     ) -> Arc<Self> {
         let window = SendWindow::new(Arc::clone(ready.notify()));
         let session = Session::new(Arc::clone(&shared.sessions));
         let state = Mutex::new(State { session, is_listed: false, window });
-        Arc::new(Self { id, origin, shared, ready, state })
+        Arc::new(Self { id, address, shared, ready, state })
     }
 
     pub(crate) fn id(&self) -> &PeerId {
         &self.id
     }
 
-    pub(crate) fn origin(&self) -> &Origin {
-        &self.origin
+    pub(crate) fn address(&self) -> Option<SocketAddr> {
+        self.address
     }
 
     #[inline]

@@ -13,8 +13,7 @@ use super::counters::Dropped;
 use super::peer::{CallState, Peer};
 use super::ready_list::{ReadyList, Serves};
 use super::shared::Shared;
-use crate::context::{Origin, PeerId};
-use crate::curve::PublicKey;
+use crate::context::PeerId;
 use crate::flush::DriverNotify;
 use crate::identity::Identity;
 use crate::session::server::{DropReason, ListeningClock, Session};
@@ -51,7 +50,7 @@ pub(crate) struct Peers<C: CallState> {
     full_until: Option<Instant>,
     clock: ListeningClock,
     /// What is known of the connection, of a driver that has one.
-    origin: Origin,
+    address: Option<SocketAddr>,
     /// Who the client at the other end of the connection is, of a driver that has one, if that is known.
     identity: Option<Identity>,
 }
@@ -94,7 +93,7 @@ impl<C: CallState> Peers<C> {
             known: HashMap::new(),
             pace: SweepPace::new(),
             full_until: None,
-            origin: Origin::default(),
+            address: None,
             identity: None,
             shared,
         }
@@ -102,12 +101,7 @@ impl<C: CallState> Peers<C> {
 
     /// Says where the connection comes from whose clients these are.
     pub(crate) fn set_address(&mut self, address: Option<SocketAddr>) {
-        self.origin.address = address;
-    }
-
-    /// Says which key the peer of the connection has proved to have. Comes before its first message.
-    pub(crate) fn set_key(&mut self, key: PublicKey) {
-        self.origin.key = Some(key);
+        self.address = address;
     }
 
     /// Says who is at the other end of the connection. Whatever a client behind it says of itself, that is its identity.
@@ -138,7 +132,7 @@ impl<C: CallState> Peers<C> {
             return None;
         }
         let id = PeerId::new(route);
-        let peer = Peer::new(id.clone(), self.origin, Arc::clone(&self.shared), Arc::clone(&self.ready));
+        let peer = Peer::new(id.clone(), self.address, Arc::clone(&self.shared), Arc::clone(&self.ready));
         let identity = identity.or_else(|| self.identity.clone());
         if identity.is_some() {
             peer.with(|session| session.set_identity(identity));

@@ -38,8 +38,6 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use zsvc_proto::keys::PublicKey;
-
 use crate::flush::CallerSender;
 use crate::identity::Identity;
 use crate::wire::{Batch, Malformed, Message};
@@ -94,9 +92,9 @@ pub(crate) enum Arrival<'a> {
     Message { route: &'a [u8], message: Delivered },
     /// A message whose route is too long to be answered.
     RouteTooLong,
-    /// The peer of the only connection of this transport has proved to have this key, and is who the server knows by it. Comes before
+    /// The peer of the only connection of this transport has proved to have a key, and is who the server knows by it. Comes before
     /// its messages.
-    Proved { key: PublicKey, identity: Option<Identity> },
+    Proved(Identity),
     /// The peer behind this route is gone. Not every transport can tell: libzmq can't, and `zmtp` tells by [`Arrival::Closed`].
     PeerLost { route: &'a [u8] },
     /// The transport carried a single connection, which is closed. Nothing else arrives after it.

@@ -125,10 +125,10 @@ impl Link {
         })
     }
 
-    /// Takes the key that the peer has proved to have, and who the peer is by it, once, after the handshake.
-    pub(super) fn take_proof(&mut self) -> Option<(PublicKey, Option<Identity>)> {
+    /// Returns who the peer is by the key that it has proved to have, once, after the handshake.
+    pub(super) fn take_proof(&mut self) -> Option<Identity> {
         let key = if self.was_ready { self.key.take()? } else { return None };
-        Some((key, self.role.identity(&key)))
+        self.role.identity(&key)
     }
 
     /// Reports whether messages may be sent.

@@ -123,7 +123,7 @@ impl v1::Probe for Probe {
         }
         let (method, peer) = (context.method().name().to_owned(), context.peer().to_string());
         let address = context.peer_address().map(|address| address.to_string());
-        let key = context.peer_key().map(|key| key.to_string());
+        let key = context.identity().and_then(zsvc::Identity::key).map(|key| key.to_string());
         Ok(Seen { method, time_left: context.time_left(), texts, blobs, peer, address, key })
     }
 
