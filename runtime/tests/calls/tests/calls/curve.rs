@@ -127,8 +127,8 @@ fn a_server_without_keys_is_not_taken_for_one_with() {
         let [server_key, key] = keys();
         let server = Running::with(|server| server.engine(Engine::Zmtp));
         let curve = CurveClient::new(server_key.public_key(), key);
-        let status =
-            channel(&server).curve(curve).fail_fast().connect().await.expect_err("it does not encrypt");
+        let builder = channel(&server).curve(curve).fail_fast().connect_timeout(Duration::from_secs(10));
+        let status = builder.connect().await.expect_err("it does not encrypt");
         assert!(status.to_string().contains("security mechanism `NULL`, this side `CURVE`"), "{status}");
         assert_eq!(server.counters.calls(), 0);
     });
