@@ -72,8 +72,9 @@ fn calls_go_to_all_addresses_of_a_name() {
         assert_eq!(channel.endpoints().collect::<Vec<_>>(), ["tcp://tape.example:7100"]);
         let probe = ProbeClient::new(channel);
         let held: Vec<_> = (0..4).map(|_| tokio::spawn(probe.hold("a"))).collect();
+        // Not two each: a connection over which the channel asks for a sign of life counts as a little busier.
         for server in [&one, &other] {
-            server.journal.has_times("a began", 2).await;
+            server.journal.has("a began").await;
             server.journal.open("a");
         }
         for held in held {
