@@ -1,7 +1,7 @@
 //! Servers and clients in separate processes. Each has a deadline, and is killed when dropped. Its standard error is
 //! kept for the error message in case it fails.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Read, Write};
 use std::net::SocketAddr;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -46,6 +46,12 @@ impl Child {
     /// Returns the process.
     pub(crate) fn process(&self) -> Process {
         Process(self.process.id())
+    }
+
+    /// Writes a line to the child's standard input.
+    pub(crate) fn say(&mut self, line: &str) -> Result<(), Failure> {
+        let input = self.process.stdin.as_mut().ok_or("the child has no standard input")?;
+        Ok(writeln!(input, "{line}")?)
     }
 
     /// Returns the next line that the child prints; `None` if it ended successfully.

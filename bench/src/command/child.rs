@@ -122,17 +122,22 @@ pub(crate) struct HoldRaw {
     first: usize,
     /// Number of connections.
     count: usize,
+    /// Whether pings are answered.
+    #[arg(long)]
+    answer: bool,
 }
 
 impl HoldRaw {
     /// Returns the command that starts such a process.
-    pub(crate) fn command(endpoint: &str, first: usize, count: usize) -> io::Result<Command> {
-        this_program(["hold-raw", endpoint, &first.to_string(), &count.to_string()])
+    pub(crate) fn command(endpoint: &str, first: usize, count: usize, answer: bool) -> io::Result<Command> {
+        let mut command = this_program(["hold-raw", endpoint, &first.to_string(), &count.to_string()])?;
+        command.args(answer.then_some("--answer"));
+        Ok(command)
     }
 
     /// Opens the connections and holds them.
     pub(crate) fn run(&self) -> Result<(), Failure> {
-        super::crowd::hold_raw(&self.endpoint, self.first, self.count)
+        super::crowd::hold_raw(&self.endpoint, self.first, self.count, self.answer)
     }
 }
 

@@ -20,6 +20,7 @@ use crate::python::Peer;
 use crate::sample::Reading;
 
 pub(crate) use idle::{echo_batch, hold};
+pub(crate) use zsvc::EchoClient as ZsvcClient;
 
 /// A system. The names are those on the command line and in readings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]

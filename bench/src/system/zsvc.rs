@@ -14,7 +14,8 @@ use crate::measure::{self, Client, Measure, Streams, Task};
 use crate::sample::Reading;
 
 zsvc::include_generated!();
-use bench::v1::{Echo, EchoClient, EchoServer};
+pub(crate) use bench::v1::EchoClient;
+use bench::v1::{Echo, EchoServer};
 use market::v1::{Flag, Trade};
 use money::v1::Amount;
 

@@ -132,19 +132,27 @@ impl Outbox {
     }
 
     fn seal(&mut self) {
+        let message = self.take_open();
+        self.sealed.extend(message);
+    }
+
+    #[inline]
+    fn take_open(&mut self) -> Option<Message> {
         self.open_items = None;
-        if !self.open.is_empty() {
-            self.previous_batch_bytes = self.open.len();
-            self.sealed.push_back(std::mem::take(&mut self.open).into());
+        if self.open.is_empty() {
+            return None;
         }
+        self.previous_batch_bytes = self.open.len();
+        Some(std::mem::take(&mut self.open).into())
     }
 
     /// Takes the next message to send.
     pub fn take(&mut self) -> Option<Message> {
-        if self.sealed.is_empty() {
-            self.seal();
-        }
-        let message = self.sealed.pop_front()?;
+        // The batch that takes records does not go through the queue, which most connections never need.
+        let message = match self.sealed.pop_front() {
+            Some(message) => message,
+            None => self.take_open()?,
+        };
         self.bytes -= message.len();
         Some(message)
     }

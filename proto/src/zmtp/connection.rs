@@ -13,7 +13,7 @@ use super::curve::{OVERHEAD_BYTES, Opener, Rejection, Sealer};
 use super::events::Events;
 use super::frame::Assembling;
 use super::greeting;
-use super::handshake::Handshake;
+use super::handshake::{Handshake, Step};
 use super::heartbeat::{Liveness, Verdict};
 use super::properties::MAX_ROUTING_ID_BYTES;
 use super::{Credentials, Error, Heartbeat, Mechanism, Peer, SocketType};
@@ -100,9 +100,11 @@ const TIME_TO_LIVE_UNIT: Duration = Duration::from_millis(100);
 #[derive(Debug)]
 pub struct Connection {
     stage: Stage,
-    handshake: Handshake,
+    /// Until the handshake is complete, or the connection is over: an idle connection does not keep it.
+    opening: Option<Box<Opening>>,
     liveness: Liveness,
-    config: Limits,
+    max_frame_bytes: usize,
+    max_frames: usize,
     /// Bytes of a greeting or of a header that is not complete.
     partial: BytesMut,
     /// The frame that is arriving.
@@ -121,12 +123,12 @@ pub struct Connection {
     has_ping: bool,
 }
 
+/// The handshake, and the time that it may take.
 #[derive(Debug)]
-struct Limits {
-    max_frame_bytes: usize,
-    max_frames: usize,
-    handshake_timeout: Duration,
-    handshake_until: Option<Instant>,
+struct Opening {
+    handshake: Handshake,
+    timeout: Duration,
+    until: Option<Instant>,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -144,17 +146,14 @@ impl Connection {
         let Config { socket_type, mut routing_id, mechanism, .. } = config;
         routing_id.truncate(MAX_ROUTING_ID_BYTES);
         let greeting = greeting::write(mechanism.name(), mechanism.is_server());
-        let handshake_until = now.checked_add(config.handshake_timeout);
+        let timeout = config.handshake_timeout;
+        let handshake = Handshake::new(mechanism, socket_type, routing_id);
         Self {
             stage: Stage::Greeting,
-            handshake: Handshake::new(mechanism, socket_type, routing_id),
+            opening: Some(Box::new(Opening { handshake, timeout, until: now.checked_add(timeout) })),
             liveness: Liveness::new(config.heartbeat, now),
-            config: Limits {
-                max_frame_bytes: config.max_frame_bytes,
-                max_frames: config.max_frames,
-                handshake_timeout: config.handshake_timeout,
-                handshake_until,
-            },
+            max_frame_bytes: config.max_frame_bytes,
+            max_frames: config.max_frames,
             partial: BytesMut::new(),
             assembling: None,
             frames: 0,
@@ -226,8 +225,11 @@ impl Connection {
 
     /// Says that the time of [`Connection::poll_timeout`] has passed. May be called earlier.
     pub fn handle_timeout(&mut self, now: Instant) {
-        if self.config.handshake_until.is_some_and(|until| now >= until) {
-            return self.fail(Error::HandshakeTimeout { after: self.config.handshake_timeout });
+        if let Some(opening) = &self.opening
+            && opening.until.is_some_and(|until| now >= until)
+        {
+            let after = opening.timeout;
+            return self.fail(Error::HandshakeTimeout { after });
         }
         if self.stage != Stage::Traffic {
             return;
@@ -248,7 +250,7 @@ impl Connection {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         match self.stage {
-            Stage::Greeting | Stage::Handshake => self.config.handshake_until,
+            Stage::Greeting | Stage::Handshake => self.opening.as_ref()?.until,
             Stage::Traffic => self.liveness.next(),
             Stage::Failed => None,
         }
@@ -280,25 +282,28 @@ impl Connection {
 
     /// Accepts the client whose credentials came as an event.
     pub fn accept(&mut self, credentials: &Credentials) {
-        let step = self.handshake.judge(Some(credentials.username().clone()));
-        self.take_step(step);
+        self.step(|handshake| handshake.judge(Some(credentials.username().clone())));
     }
 
     /// Refuses the client whose credentials came as an event.
     pub fn deny(&mut self) {
-        let step = self.handshake.judge(None);
-        self.take_step(step);
+        self.step(|handshake| handshake.judge(None));
     }
 
     /// Accepts the client whose key came as an event.
     pub fn accept_key(&mut self) {
-        let step = self.handshake.judge_key(None);
-        self.take_step(step);
+        self.step(|handshake| handshake.judge_key(None));
     }
 
     /// Refuses the client whose key came as an event.
     pub fn reject(&mut self, why: Rejection) {
-        let step = self.handshake.judge_key(Some(why));
+        self.step(|handshake| handshake.judge_key(Some(why)));
+    }
+
+    /// Takes a step of the handshake. There is none once it is complete, or the connection is over: the program's verdict may come later.
+    fn step(&mut self, step: impl FnOnce(&mut Handshake) -> Result<Step, Error>) {
+        let Some(opening) = &mut self.opening else { return };
+        let step = step(&mut opening.handshake);
         self.take_step(step);
     }
 
@@ -317,14 +322,14 @@ impl Connection {
         if self.stage == Stage::Failed {
             return;
         }
-        let is_told = self.stage == Stage::Handshake && self.handshake.tells_errors();
+        let opening = self.opening.take().filter(|_| self.stage == Stage::Handshake);
+        let is_told = opening.is_some_and(|opening| opening.handshake.tells_errors());
         if let Some(reason) = error.reason_for_peer().filter(|_| is_told) {
             let mut text = Vec::new();
             command::short_string(&mut text, reason.as_bytes());
             self.send_handshake(command::write("ERROR", &[&text]));
         }
         self.stage = Stage::Failed;
-        self.config.handshake_until = None;
         (self.assembling, self.partial) = (None, BytesMut::new());
         (self.opener, self.sealer) = (None, None);
         self.events.push(Event::Failed(error));

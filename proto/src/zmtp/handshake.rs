@@ -158,11 +158,6 @@ impl Handshake {
         !matches!(self.mechanism, Mechanism::CurveClient(_))
     }
 
-    /// Wipes the keys of the handshake, once it is complete.
-    pub(super) fn forget_keys(&mut self) {
-        self.mechanism = Mechanism::Null;
-    }
-
     fn properties(&self) -> Vec<u8> {
         properties::write(self.socket_type, &self.routing_id)
     }

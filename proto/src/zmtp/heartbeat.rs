@@ -11,6 +11,21 @@ pub struct Heartbeat {
     pub timeout: Duration,
 }
 
+/// Part of an interval by which a ping may come earlier.
+const SPREAD_PARTS: u32 = 8;
+
+impl Heartbeat {
+    /// Returns these times with an interval that is shorter by up to an eighth, by a random number. If each connection has a number
+    /// of its own, then thousands of them that fall silent at once, as in a partition of the network, are not pinged at once, and do
+    /// not die at once.
+    #[must_use]
+    pub fn spread(self, random: u64) -> Self {
+        let most = self.interval / SPREAD_PARTS;
+        let parts = u32::try_from(random % 1_000).unwrap_or(0);
+        Self { interval: self.interval.saturating_sub(most / 1_000 * parts), ..self }
+    }
+}
+
 /// What is known of a peer's life. Any byte of it is a sign of life, also one in the middle of a long message.
 #[derive(Debug)]
 pub(super) struct Liveness {
@@ -110,6 +125,19 @@ mod tests {
         assert_eq!(liveness.check(start + 4 * SECOND), Verdict::Nothing);
         assert_eq!(liveness.check(start + 6 * SECOND), Verdict::Ping);
         assert_eq!(liveness.check(start + 7 * SECOND), Verdict::Dead(SECOND));
+    }
+
+    #[test]
+    fn intervals_are_spread_over_an_eighth() {
+        let config = Heartbeat { interval: 8 * SECOND, timeout: SECOND };
+        let interval = |random| config.spread(random).interval;
+        assert_eq!(interval(0), 8 * SECOND);
+        assert_eq!(interval(500), 15 * SECOND / 2);
+        assert!((0..10_000).all(|random| (7 * SECOND..=8 * SECOND).contains(&interval(random))));
+        let none = Heartbeat { interval: Duration::ZERO, timeout: SECOND };
+        assert_eq!(none.spread(999), none);
+        let endless = Heartbeat { interval: Duration::MAX, timeout: SECOND };
+        assert!(endless.spread(999).interval >= Duration::MAX / 8 * 7);
     }
 
     #[test]

@@ -183,10 +183,10 @@ impl ServerBuilder {
     /// through in that time if the client says nothing else meanwhile, which bounds how slow a link may be. When calls end is set
     /// by the [peer timeout](Self::peer_timeout). 30 s by default.
     ///
-    /// On [`Engine::Zmtp`], a client is asked once it has sent nothing for the interval, and each byte that arrives is a sign of
-    /// life. On [`Engine::Libzmq`], this is `ZMQ_HEARTBEAT_IVL`, and only whole frames count. There the work of libzmq's thread
-    /// for heartbeats grows with the square of the number of connections: with ten thousand connections and 3 s, the thread would
-    /// do nothing else.
+    /// On [`Engine::Zmtp`], a client is asked once it has sent nothing for the interval, less up to an eighth, so that thousands of
+    /// clients which fell silent at once are not asked or given up at once; and each byte that arrives is a sign of life. On
+    /// [`Engine::Libzmq`], this is `ZMQ_HEARTBEAT_IVL`, and only whole frames count. There the work of libzmq's thread for heartbeats
+    /// grows with the square of the number of connections: with ten thousand connections and 3 s, the thread would do nothing else.
     pub fn heartbeat(mut self, interval: Duration) -> Self {
         self.config.heartbeat = bounded(interval, LEAST);
         self

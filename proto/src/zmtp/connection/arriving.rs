@@ -20,14 +20,14 @@ impl Connection {
         *bytes = rest;
         greeting::check(&self.partial)?;
         let Some(whole) = self.partial.first_chunk() else { return Ok(()) };
-        let greeting = greeting::read(whole, self.handshake.mechanism().name())?;
+        let Some(opening) = &self.opening else { return Ok(()) };
+        let greeting = greeting::read(whole, opening.handshake.mechanism().name())?;
         self.partial = BytesMut::new();
         self.stage = Stage::Handshake;
         if greeting.minor == 0 {
             self.liveness.peer_knows_no_pings();
         }
-        let step = self.handshake.handle_greeting(greeting);
-        self.take_step(step);
+        self.step(|handshake| handshake.handle_greeting(greeting));
         Ok(())
     }
 
@@ -68,7 +68,7 @@ impl Connection {
 
     /// Checks a frame against the bounds, and counts it where its header can be trusted. Returns its body, of which nothing has come.
     fn begin_frame(&mut self, header: FrameHeader) -> Result<Assembling, Error> {
-        let max = self.config.max_frame_bytes;
+        let max = self.max_frame_bytes;
         if self.opener.is_none() {
             let length = self.bounded(header)?;
             return Ok(Assembling::new(header, length, max, HEAD_BYTES));
@@ -87,8 +87,8 @@ impl Connection {
             if self.frames > 0 {
                 return Err(Error::Frame);
             }
-            let (max, expected) =
-                self.handshake.max_command().unwrap_or((MAX_COMMAND_BYTES, "one of up to 8 KiB"));
+            let least = self.opening.as_ref().and_then(|opening| opening.handshake.max_command());
+            let (max, expected) = least.unwrap_or((MAX_COMMAND_BYTES, "one of up to 8 KiB"));
             let length = usize::try_from(header.length).ok().filter(|length| *length <= max);
             return length.ok_or(Error::Command { expected });
         }
@@ -101,14 +101,14 @@ impl Connection {
     }
 
     fn bounded_length(&self, header: FrameHeader) -> Result<usize, Error> {
-        let max = self.config.max_frame_bytes;
+        let max = self.max_frame_bytes;
         let length = usize::try_from(header.length).ok();
         let length = length.filter(|length| *length <= max.max(MAX_SKIPPED_FRAME_BYTES));
         length.ok_or(Error::FrameTooLong { bytes: header.length, max })
     }
 
     fn count_frame(&mut self, has_more: bool) -> Result<(), Error> {
-        let max = self.config.max_frames;
+        let max = self.max_frames;
         if self.frames >= max {
             return Err(Error::TooManyFrames { max });
         }
@@ -165,8 +165,7 @@ impl Connection {
 
     fn take_command(&mut self, command: &Command) -> Result<(), Error> {
         if self.stage == Stage::Handshake {
-            let step = self.handshake.handle_command(command);
-            self.take_step(step);
+            self.step(|handshake| handshake.handle_command(command));
             return Ok(());
         }
         match command.name() {
@@ -193,22 +192,18 @@ impl Connection {
     }
 
     pub(super) fn take_step(&mut self, step: Result<Step, Error>) {
-        // The program's verdict may come after the connection has failed, which is over then.
-        if self.stage == Stage::Failed {
-            return;
-        }
         match step {
             Ok(Step::Send(bytes)) => self.send_handshake(bytes),
             Ok(Step::Judge(credentials)) => self.events.push(Event::Credentials(credentials)),
             Ok(Step::JudgeKey(key)) => self.events.push(Event::Key(key)),
             Ok(Step::Complete { bytes, peer, traffic }) => {
-                self.handshake.forget_keys();
+                // Its keys are wiped.
+                self.opening = None;
                 self.send_handshake(bytes);
                 if let Some(traffic) = traffic {
                     (self.opener, self.sealer) = (Some(traffic.opener), Some(traffic.sealer));
                 }
                 self.stage = Stage::Traffic;
-                self.config.handshake_until = None;
                 self.events.push(Event::Ready(peer));
             }
             Err(error) => self.fail(error),

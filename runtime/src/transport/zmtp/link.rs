@@ -18,6 +18,7 @@ use super::outlet::Outlet;
 use super::role::Role;
 use super::stream::{READ_BYTES, ReadHalf, Stream, no_wait};
 use crate::clock;
+use crate::fork::random;
 use crate::identity::Identity;
 use crate::transport::frame_assembler::{FrameAssembler, MAX_FRAMES, OtherFrames};
 use crate::transport::{Delivered, LinkConfig, Refusal, SendReceipt, max_received};
@@ -86,10 +87,9 @@ impl Link {
     /// # Errors
     /// The connection is to be encrypted, and the system gives no random bytes.
     pub(super) fn new(stream: Stream, role: Role, config: LinkConfig) -> io::Result<Self> {
-        let heartbeat = Heartbeat {
-            interval: config.heartbeat.max(MIN_HEARTBEAT),
-            timeout: config.silence.max(MIN_HEARTBEAT),
-        };
+        let interval = config.heartbeat.max(MIN_HEARTBEAT);
+        let timeout = config.silence.max(MIN_HEARTBEAT);
+        let heartbeat = Heartbeat { interval, timeout }.spread(random());
         // Of a whole message, too: what goes past it is not kept, and its sender is told.
         let max_frame_bytes = max_received(config.max_body);
         let mechanism = role.mechanism(&stream)?;

@@ -56,12 +56,16 @@ enum Chunk {
 #[derive(Debug, Clone, Copy, Default)]
 struct Header([u8; 9], u8);
 
+/// Chunks of a message without attachments.
+const USUAL_CHUNKS: usize = 2;
 /// Maximum number of chunks that are written by one call.
 const MAX_SLICES: usize = 16;
 
 impl Outgoing {
     pub(super) fn new(stream: WriteHalf, framing: Framing) -> Self {
-        Self { stream, chunks: VecDeque::new(), written: 0, done: Vec::new(), is_closed: false, framing }
+        // Room for no more: it is kept by idle connections, too.
+        let chunks = VecDeque::with_capacity(USUAL_CHUNKS);
+        Self { stream, chunks, written: 0, done: Vec::new(), is_closed: false, framing }
     }
 
     /// Has all that follows encrypted.
