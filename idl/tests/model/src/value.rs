@@ -43,12 +43,14 @@ pub struct Maker<'a> {
     schema: &'a Schema,
     random: &'a mut Random,
     holds_bounds: bool,
+    /// How deep the least values of the types nest, by the index of the type.
+    least: Vec<usize>,
 }
 
 impl<'a> Maker<'a> {
     /// Returns a maker of values that keep bounds.
     pub fn new(schema: &'a Schema, random: &'a mut Random) -> Self {
-        Self { schema, random, holds_bounds: true }
+        Self { schema, random, holds_bounds: true, least: least_nesting(schema) }
     }
 
     /// Returns a maker of values that need not keep bounds.
@@ -114,9 +116,9 @@ impl<'a> Maker<'a> {
     }
 
     fn variant(&mut self, variants: &[Variant], depth: usize) -> Value {
-        // At depth, the variant that nests least.
-        let ends = |variant: &&Variant| matches!(variant.payload, Payload::Nothing);
-        let variant = match variants.iter().find(ends) {
+        // At depth, the variant that nests least: variants with several values of their own union would never end.
+        let ending = variants.iter().min_by_key(|variant| payload_nesting(self.schema, &self.least, variant));
+        let variant = match ending {
             Some(variant) if depth > DEEP => variant,
             _ => self.random.pick(variants),
         };
@@ -191,6 +193,52 @@ impl<'a> Maker<'a> {
         let most = len.and_then(|range| end(range.max.as_ref())).unwrap_or(least + 20);
         let usual = *self.random.pick(&[least, least, most, least + 1, 2, 2, 3, 12]);
         usual.clamp(least, most)
+    }
+}
+
+/// Returns for each type how deep its least value nests: the one that leaves out all that may be absent or empty.
+fn least_nesting(schema: &Schema) -> Vec<usize> {
+    // Of a type of which nothing is known yet. The check of the schema sees to it that every type has a finite value.
+    let mut least = vec![usize::MAX; schema.types.len()];
+    loop {
+        let next: Vec<usize> =
+            schema.types.iter().map(|definition| kind_nesting(schema, &least, &definition.kind)).collect();
+        if next == least {
+            return least;
+        }
+        least = next;
+    }
+}
+
+fn kind_nesting(schema: &Schema, least: &[usize], kind: &TypeKind) -> usize {
+    match kind {
+        TypeKind::Alias(ty) => nesting(schema, least, ty),
+        TypeKind::Struct(structure) => fields_nesting(schema, least, &structure.fields),
+        TypeKind::Enum(_) => 0,
+        TypeKind::Union(variants) | TypeKind::Error(variants) => {
+            let all = variants.iter().map(|variant| payload_nesting(schema, least, variant));
+            all.min().unwrap_or(0).saturating_add(1)
+        }
+    }
+}
+
+fn payload_nesting(schema: &Schema, least: &[usize], variant: &Variant) -> usize {
+    match &variant.payload {
+        Payload::Nothing => 0,
+        Payload::Type { ty, .. } => nesting(schema, least, ty),
+        Payload::Fields(fields) => fields_nesting(schema, least, fields),
+    }
+}
+
+fn fields_nesting(schema: &Schema, least: &[usize], fields: &[Field]) -> usize {
+    let all = fields.iter().map(|field| nesting(schema, least, &field.ty));
+    all.max().unwrap_or(0).saturating_add(1)
+}
+
+fn nesting(schema: &Schema, least: &[usize], ty: &Type) -> usize {
+    match schema.resolved(ty) {
+        Type::Named(id) => least[id.0 as usize],
+        Type::Optional(_) | Type::Builtin(_) | Type::List(_) | Type::Map(..) => 0,
     }
 }
 

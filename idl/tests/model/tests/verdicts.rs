@@ -20,8 +20,7 @@ use zsvc_model::draft::Draft;
 use zsvc_model::mutate::mutate;
 use zsvc_model::random::Random;
 
-/// Number of pairs that are tried, unless `ZSVC_PAIRS` is set. Two seeds past it, 2456 and 6055, are told as wire where no value
-/// fails: an optional of a narrower type for a field with a default, and a struct of one `value` for a struct of one map.
+/// Number of pairs that are tried, unless `ZSVC_PAIRS` is set.
 const PAIRS: u64 = 2_400;
 
 /// Number of times that values of all types of a pair are sent where nothing may fail.
