@@ -8,6 +8,7 @@
 
 mod allocator;
 mod call;
+mod caught;
 mod channel;
 mod clock;
 mod connection;

@@ -11,12 +11,11 @@ use tokio::sync::oneshot::{self, Receiver};
 use tokio::time::Instant;
 
 use super::dispatcher::HandlerLayer;
-use super::handler::{Handler, PendingAnswer, poll_once, run};
-use super::handling::{Handling, Work};
+use super::handler::{First, Handler, PendingAnswer, poll_once, run};
+use super::handling::Handling;
 use super::incoming::{Incoming, Service};
 use super::promptness::Promptness;
 use crate::holdup::on_a_thread_of_its_own;
-use crate::session::server::Answer;
 use crate::status::{Cause, Status};
 
 /// What it takes to begin a handler.
@@ -28,8 +27,8 @@ pub(super) struct Apart {
     pub(super) answer: PendingAnswer,
 }
 
-/// A handler after its first poll.
-type Begun = Result<(Work, Poll<Answer>), Status>;
+/// A handler after its first poll, or why there is none.
+type Begun = Result<First, Status>;
 
 impl Apart {
     /// Reads the parameters of a call, and runs its handler until it completes or its deadline passes: up to where it first waits on
@@ -50,8 +49,8 @@ impl Apart {
         };
         match on_blocking_thread(begin).await {
             Some(Err(why)) => answer.turn_away(why),
-            Some(Ok((_, Poll::Ready(done)))) => answer.set(done),
-            Some(Ok((work, Poll::Pending))) => run(Handler::new(work, deadline, answer)).await,
+            Some(Ok(First::Done(done))) => answer.set(done),
+            Some(Ok(First::Waits(work))) => run(Handler::new(work, deadline, answer)).await,
             // The runtime shuts down, and the answer says that the call was dropped.
             None => {}
         }
@@ -68,8 +67,8 @@ impl Apart {
         let deadline = call.deadline();
         match Self::begin(self.service, self.layer, self.method, call) {
             Err(why) => self.answer.turn_away(why),
-            Ok((_, Poll::Ready(done))) => self.answer.set(done),
-            Ok((work, Poll::Pending)) => run(Handler::new(work, deadline, self.answer)).await,
+            Ok(First::Done(done)) => self.answer.set(done),
+            Ok(First::Waits(work)) => run(Handler::new(work, deadline, self.answer)).await,
         }
     }
 
@@ -88,9 +87,7 @@ impl Apart {
             None => Handling::by(&*service, method, call),
             Some(layer) => layer.surround(service, method, call),
         };
-        let mut work = handling.begin()?;
-        let polled = poll_once(&mut work, deadline);
-        Ok((work, polled))
+        Ok(poll_once(handling.begin()?, deadline))
     }
 }
 

@@ -2,13 +2,12 @@
 //! bounded, from a queue. How handlers run is in [`super::handler`].
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Poll;
 
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
 use super::apart::{Apart, late};
-use super::handler::{Handler, PendingAnswer, poll_once, run, turn_away};
+use super::handler::{First, Handler, PendingAnswer, poll_once, run, turn_away};
 use super::handling::Handling;
 use super::incoming::{Incoming, Service};
 use super::orphans::Orphans;
@@ -273,22 +272,22 @@ impl Dispatcher {
         }
         let began = (beginning == Beginning::Timed).then(Instant::now);
         let target = &self.targets[target];
-        let mut work = match self.handling(target, call).begin() {
+        let work = match self.handling(target, call).begin() {
             Ok(work) => work,
             Err(why) => return turn_away(peer, key, why),
         };
-        let polled = poll_once(&mut work, deadline);
+        let first = poll_once(work, deadline);
         if let Some(began) = began {
             target.promptness.took(began.elapsed());
         }
-        if let Poll::Ready(answer) = polled {
-            if let Some(key) = key {
-                peer.answer(key, answer);
+        match (first, key) {
+            (First::Done(answer), Some(key)) => peer.answer(key, answer),
+            (First::Done(_), None) => {}
+            (First::Waits(work), key) => {
+                let answer = PendingAnswer::new(Arc::clone(peer), key);
+                self.spawn(origin, peer, permit, run(Handler::new(work, deadline, answer)));
             }
-            return;
         }
-        let answer = PendingAnswer::new(Arc::clone(peer), key);
-        self.spawn(origin, peer, permit, run(Handler::new(work, deadline, answer)));
     }
 
     /// Runs a handler that is not begun by the driver's task.

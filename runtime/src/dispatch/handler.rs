@@ -1,6 +1,5 @@
 //! Runs handlers: polls each once where its call was received, and spawns it only if that poll did not complete it.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -9,6 +8,7 @@ use tokio::time::{Instant, Sleep};
 
 use super::handling::{Handling, Work};
 use super::running::Peer;
+use crate::caught::{Panicked, caught};
 use crate::context::with_deadline;
 use crate::holdup;
 use crate::session::server::{Answer, CallKey};
@@ -97,15 +97,29 @@ impl Future for Handler {
 #[inline]
 fn poll_work(work: &mut Work, deadline: Option<Instant>, context: &mut Context<'_>) -> Poll<Answer> {
     let poll = || with_deadline(deadline, || work.as_mut().poll(context));
-    holdup::watched(|| catch_unwind(AssertUnwindSafe(poll)))
-        .unwrap_or_else(|_| Poll::Ready(Answer::Failure(Failure::Status(Handling::panicked()))))
+    holdup::watched(|| caught(poll))
+        .unwrap_or_else(|Panicked| Poll::Ready(Answer::Failure(Failure::Status(Handling::panicked()))))
+}
+
+/// A handler after its first poll.
+pub(super) enum First {
+    Done(Answer),
+    /// The handler waits for something, and must be spawned.
+    Waits(Work),
 }
 
 /// Polls a handler once, in place. A handler that is not done must be spawned: its first poll in the task registers that task's
 /// waker, so a waker that does nothing is enough here.
 #[inline]
-pub(super) fn poll_once(work: &mut Work, deadline: Option<Instant>) -> Poll<Answer> {
-    poll_work(work, deadline, &mut Context::from_waker(Waker::noop()))
+pub(super) fn poll_once(mut work: Work, deadline: Option<Instant>) -> First {
+    match poll_work(&mut work, deadline, &mut Context::from_waker(Waker::noop())) {
+        Poll::Pending => First::Waits(work),
+        Poll::Ready(answer) => {
+            // A handler that has an answer is answered, also if it panics as it is dropped.
+            let _: Result<(), Panicked> = caught(|| drop(work));
+            First::Done(answer)
+        }
+    }
 }
 
 /// Runs a handler until it completes or its deadline passes.

@@ -1,13 +1,13 @@
 //! [`Handling`]: a handler as a future that returns its answer, so that a layer around it sees how it ended, and its runner sends
 //! the answer.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
 use pin_project_lite::pin_project;
 
 use super::incoming::{Incoming, Service};
+use crate::caught::{Panicked, caught};
 use crate::codec::Form;
 use crate::session::server::Answer;
 use crate::status::{CallError, Cause, Failure, Status};
@@ -76,10 +76,10 @@ impl Handling {
 
     /// Reads the parameters of a call and creates its handler's future. Both run user code, whose panic is caught.
     pub(crate) fn by(service: &dyn Service, method: usize, call: Incoming) -> Self {
-        match catch_unwind(AssertUnwindSafe(|| service.dispatch(method, call))) {
+        match caught(|| service.dispatch(method, call)) {
             Ok(Ok(handling)) => handling,
             Ok(Err(refusal)) => Self::refused(refusal),
-            Err(_) => Self(Err(Self::panicked())),
+            Err(Panicked) => Self(Err(Self::panicked())),
         }
     }
 

@@ -13,7 +13,6 @@
 //!
 //! A server or a channel without middleware pays nothing for this.
 
-mod caught;
 mod client;
 mod concurrency;
 mod limit;
@@ -42,7 +41,6 @@ pub(crate) use trace::Inherited;
 #[cfg(feature = "tracing")]
 pub use trace::Tracing;
 
-pub(crate) use caught::{Caught, Panicked};
 pub(crate) use client::{Around, ClientStack, Step};
 pub(crate) use response::Direction;
 pub(crate) use server::ServerStack;

@@ -4,10 +4,10 @@
 //! also between the frames of one message, and then the very same frame must be offered again.
 
 use std::os::raw::c_void;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use zmq_sys::zmq_msg_t;
 
+use crate::caught::{Panicked, caught};
 use crate::transport::SendReceipt;
 use crate::wire::Buffer;
 
@@ -72,7 +72,7 @@ unsafe extern "C" fn free(_data: *mut c_void, owner: *mut c_void) {
     let (bytes, receipt) = *unsafe { Box::from_raw(owner.cast::<Owner>()) };
     // The bytes may be a user's, and dropping them may run the user's code, which may panic. A panic must not leave
     // this function.
-    let _ = catch_unwind(AssertUnwindSafe(|| bytes.recycle()));
+    let _: Result<(), Panicked> = caught(|| bytes.recycle());
     drop(receipt);
 }
 

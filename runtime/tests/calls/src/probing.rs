@@ -1,6 +1,7 @@
 //! [`Probe`]: the service of the tests, whose methods do what a test asks for.
 
 use std::collections::BTreeMap;
+use std::panic::panic_any;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
@@ -27,6 +28,15 @@ pub struct Probe {
 /// Implements the service `Clock`.
 #[derive(Debug, Clone, Copy)]
 pub struct Ticker;
+
+/// What handlers panic with here: its own end is a panic, too, which must not end anything else.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        panic!("as the test asks for, once more");
+    }
+}
 
 impl Clock for Ticker {
     async fn tick(&self, _: &Context, number: u64) -> Result<u64, Status> {
@@ -161,7 +171,7 @@ impl v1::Probe for Probe {
     }
 
     async fn blow_up_apart(&self, _: &Context) -> Result<(), Status> {
-        panic!("as the test asks for")
+        panic_any(Bomb)
     }
 
     async fn refuse(&self, context: &Context, why: Option<String>) -> Result<u32, Error<Refused>> {
@@ -212,7 +222,7 @@ impl v1::Probe for Probe {
         if later {
             be_suspended().await;
         }
-        panic!("requested by the test");
+        panic_any(Bomb)
     }
 
     async fn look_behind(&self, _: &Context, route: Route) -> Result<Seen, Status> {
@@ -426,7 +436,7 @@ impl v1::Probe for Probe {
 
     async fn blow_up_unheard(&self, _: &Context) {
         be_suspended().await;
-        panic!("requested by the test");
+        panic_any(Bomb)
     }
 
     async fn hold_unheard(&self, _: &Context, name: String) {
