@@ -4,6 +4,7 @@
 //! its handlers to a [`Journal`]. [`old`] and [`new`] are two versions of one schema. `market` is the service of the
 //! examples.
 
+mod bomb;
 pub mod engines;
 mod journal;
 mod losses;

@@ -8,6 +8,7 @@ use bytes::Bytes;
 use zsvc::{Code, Context, Error, MetadataValue, Sink, Status, Streaming, Value};
 
 use crate::Journal;
+use crate::bomb::Bomb;
 use crate::probe::v1::{self, Chest, Clock, ProbeClient, Refused, Route, Seen};
 
 /// Returns an array of nils, each of which is one byte on the wire.
@@ -28,15 +29,6 @@ pub struct Probe {
 /// Implements the service `Clock`.
 #[derive(Debug, Clone, Copy)]
 pub struct Ticker;
-
-/// What handlers panic with here: its own end is a panic, too, which must not end anything else.
-struct Bomb;
-
-impl Drop for Bomb {
-    fn drop(&mut self) {
-        panic!("as the test asks for, once more");
-    }
-}
 
 impl Clock for Ticker {
     async fn tick(&self, _: &Context, number: u64) -> Result<u64, Status> {
