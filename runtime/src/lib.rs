@@ -7,7 +7,9 @@
 //! The wire format is in the project's `docs/protocol.md`; the layout of this crate is in its `ARCHITECTURE.md`.
 
 mod allocator;
+pub mod auth;
 mod call;
+mod caught;
 mod channel;
 mod clock;
 mod connection;
@@ -18,6 +20,8 @@ mod dispatch;
 mod driver;
 mod engine;
 mod flush;
+#[cfg(any(feature = "access-file", feature = "jwt"))]
+mod follow;
 mod fork;
 #[cfg(fuzzing)]
 pub mod fuzzing;

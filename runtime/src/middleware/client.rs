@@ -14,9 +14,9 @@ use tokio::task::coop::consume_budget;
 use tokio::time::Instant;
 
 use super::Inherited;
-use super::caught::{Caught, Panicked};
 use super::limit::Limit;
 use super::response::{Reply, Response, Traffic};
+use crate::caught::{Caught, Panicked};
 use crate::codec::Body;
 use crate::metadata::{Metadata, ResponseMetadata};
 use crate::method::Method;

@@ -13,7 +13,6 @@
 //!
 //! A server or a channel without middleware pays nothing for this.
 
-mod caught;
 mod client;
 mod concurrency;
 mod limit;
@@ -25,6 +24,7 @@ mod rate;
 mod response;
 mod scope;
 mod server;
+mod tokens;
 #[cfg(feature = "tracing")]
 mod trace;
 #[cfg(feature = "tracing")]
@@ -42,10 +42,10 @@ pub(crate) use trace::Inherited;
 #[cfg(feature = "tracing")]
 pub use trace::Tracing;
 
-pub(crate) use caught::{Caught, Panicked};
 pub(crate) use client::{Around, ClientStack, Step};
 pub(crate) use response::Direction;
 pub(crate) use server::ServerStack;
+pub(crate) use tokens::Tokens;
 
 /// The trace that a call inherits: none without the feature `tracing`.
 #[cfg(not(feature = "tracing"))]

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::caught::{Caught, Panicked};
 use super::response::{Direction, Reply, Response, Traffic};
+use crate::caught::{Caught, Panicked};
 use crate::context::PeerId;
 use crate::dispatch::{HandlerLayer, Handling, Incoming, Service};
 use crate::identity::Identity;

@@ -16,7 +16,7 @@ use std::net::SocketAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use crate::middleware::{Caught, Panicked};
+use crate::caught::{Caught, Panicked};
 use crate::transport::address::{Address, Host};
 
 /// Finds the addresses of a name. By default the system does; see
