@@ -56,6 +56,7 @@ impl Followed {
     }
 
     /// Returns the files but the first.
+    #[cfg(feature = "access-file")]
     pub(crate) fn others(&self) -> Vec<PathBuf> {
         self.files[1..].to_vec()
     }

@@ -111,7 +111,7 @@ pub(crate) enum Proof {
     /// Who it is.
     Is(Identity),
     /// It is not let in any more, or not as it was: its connection is to be closed, and its calls end with this.
-    Revoked(Status),
+    Revoked(Box<Status>),
 }
 
 /// The result of [`ServerTransport::send`].

@@ -8,6 +8,8 @@ use std::path::{Path, PathBuf};
 use jsonwebtoken::crypto::{CryptoProvider, rust_crypto};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{AlgorithmFamily, DecodingKey};
+use spki::der::Document;
+use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 use zeroize::Zeroizing;
 
 /// Algorithms by which tokens are signed. Source: RFC 7518, RFC 8037.
@@ -262,27 +264,40 @@ fn secret(bytes: &[u8]) -> Result<Vec<Key>, String> {
 }
 
 fn pem(bytes: &[u8]) -> Result<Vec<Key>, String> {
-    use jsonwebtoken::Algorithm as Of;
     if bytes.windows(11).any(|text| text == b"PRIVATE KEY") {
         return Err("it is a private key, and a server needs the public one alone".to_owned());
     }
-    let read = [DecodingKey::from_rsa_pem, DecodingKey::from_ec_pem, DecodingKey::from_ed_pem];
-    let Some(key) = read.iter().find_map(|read| read(bytes).ok()) else {
-        return Err("it is no public key in PEM, of RSA, P-256, P-384 or Ed25519".to_owned());
+    let read = std::str::from_utf8(bytes).ok().and_then(|text| Document::from_pem(text).ok());
+    let key =
+        read.filter(|(label, _)| *label == "PUBLIC KEY").and_then(|(_, document)| spki(document.as_bytes()));
+    let Some((value, algorithms)) = key else {
+        return Err("it is no `PUBLIC KEY` in PEM, of RSA, P-256, P-384 or Ed25519".to_owned());
     };
-    let algorithms = match key.family() {
-        // By the length of a point: 65 bytes on P-256.
-        AlgorithmFamily::Ec => match key.try_get_as_bytes().map(<[u8]>::len) {
-            Ok(65) => vec![Of::ES256],
-            Ok(97) => vec![Of::ES384],
-            _ => return Err("its curve is neither P-256 nor P-384".to_owned()),
-        },
-        AlgorithmFamily::Rsa if key.try_get_as_bytes().is_ok_and(|der| der.len() < MIN_RSA_BITS / 8) => {
-            return Err(format!("an RSA key has {MIN_RSA_BITS} bits or more"));
-        }
-        family => family.algorithms().to_vec(),
-    };
-    Ok(vec![Key { id: None, value: key, algorithms }])
+    if value.family() == AlgorithmFamily::Rsa
+        && value.try_get_as_bytes().is_ok_and(|der| der.len() < MIN_RSA_BITS / 8)
+    {
+        return Err(format!("an RSA key has {MIN_RSA_BITS} bits or more"));
+    }
+    Ok(vec![Key { id: None, value, algorithms }])
+}
+
+/// Reads a public key with the name of its algorithm. Source: RFC 5280, 4.1.2.7; RFC 3279; RFC 5480; RFC 8410.
+fn spki(der: &[u8]) -> Option<(DecodingKey, Vec<jsonwebtoken::Algorithm>)> {
+    use jsonwebtoken::Algorithm as Of;
+    const RSA: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.1.1");
+    const EC: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.2.1");
+    const P256: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.10045.3.1.7");
+    const P384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
+    const ED25519: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.101.112");
+    let key = SubjectPublicKeyInfoRef::try_from(der).ok()?;
+    let bits = key.subject_public_key.as_bytes()?;
+    Some(match (key.algorithm.oid, key.algorithm.parameters_oid().ok()) {
+        (RSA, _) => (DecodingKey::from_rsa_der(bits), AlgorithmFamily::Rsa.algorithms().to_vec()),
+        (EC, Some(P256)) => (DecodingKey::from_ec_der(bits), vec![Of::ES256]),
+        (EC, Some(P384)) => (DecodingKey::from_ec_der(bits), vec![Of::ES384]),
+        (ED25519, _) => (DecodingKey::from_ed_der(bits), vec![Of::EdDSA]),
+        _ => return None,
+    })
 }
 
 fn jwks(bytes: &[u8]) -> Result<Vec<Key>, String> {

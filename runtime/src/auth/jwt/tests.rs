@@ -232,7 +232,7 @@ fn files_without_keys_are_told_with_what_is_wrong() {
         (r#"{"keys": []}"#, JwtKeys::jwks, "none of its keys is public"),
         (r#"{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}"#, JwtKeys::jwks, "none of its keys is public"),
         (RSA, JwtKeys::jwks, "no JSON Web Key Set"),
-        (JWKS, JwtKeys::pem, "no public key in PEM"),
+        (JWKS, JwtKeys::pem, "no `PUBLIC KEY` in PEM"),
         ("-----BEGIN PRIVATE KEY-----\n", JwtKeys::pem, "it is a private key"),
         ("too short\n", JwtKeys::secret, "32 random bytes or more, and this one has 9"),
     ] {

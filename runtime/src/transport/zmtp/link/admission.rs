@@ -141,7 +141,7 @@ impl Admission {
                 before.is_none().then_some(Ok(()))
             }
             Err(refused) if before.is_some() => {
-                self.news = Some(Proof::Revoked(revoked(&refused)));
+                self.news = Some(Proof::Revoked(Box::new(revoked(&refused))));
                 None
             }
             Err(refused) => {
@@ -203,7 +203,7 @@ fn change(before: &Identity, now: &Identity) -> Option<Proof> {
     } else {
         let what =
             "the name or the roles of this client have changed on the server, and its connection was closed";
-        Proof::Revoked(Status::unavailable(what).caused_by(Cause::Forbidden).maybe_executed())
+        Proof::Revoked(Box::new(Status::unavailable(what).caused_by(Cause::Forbidden).maybe_executed()))
     })
 }
 

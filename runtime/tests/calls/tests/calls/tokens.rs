@@ -6,6 +6,7 @@ use std::time::Duration;
 use futures_util::stream;
 use tokio::sync::oneshot;
 use zsvc::auth::Authenticator;
+use zsvc::auth::jwt::{Jwt, JwtKeys};
 use zsvc::curve::{CurveClient, CurveServer, generate};
 use zsvc::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest};
 use zsvc::testing::TestServer;
@@ -231,5 +232,37 @@ fn a_server_with_tokens_knows_its_clients_and_an_insecure_one_lets_anybody_call(
         let vault = VaultClient::connect(server.endpoint()).await.unwrap();
         assert_eq!(vault.look().await.unwrap_err().code(), Code::Unimplemented, "the mock has no handler");
         assert_eq!(mock.look_calls(), 1);
+    });
+}
+
+/// Signed by the secret `known to this test, and to no other`, and good until the year 2100: `alice`, a clerk, for `vault`.
+const ALICE: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiJhbGljZSIsImF1ZCI6InZhdWx0Iiwicm9sZXMiOlsiY2xlcmsiXSwiZXhwIjo0MTAyNDQ0ODAwfQ.PoVyctLbmOT2XnPwvZXjlUcfx8n9LwiQx1We39VkorY";
+
+#[test]
+fn a_json_web_token_is_all_that_a_client_needs() {
+    on_one_thread(async {
+        let path = std::env::temp_dir().join(format!("zsvc-calls-{}-jwt", std::process::id()));
+        std::fs::write(&path, "known to this test, and to no other\n").unwrap();
+        #[cfg(unix)]
+        std::fs::set_permissions(&path, std::os::unix::fs::PermissionsExt::from_mode(0o600)).unwrap();
+        let tokens = Jwt::new(JwtKeys::secret(&path), "vault").unwrap();
+        let builder = Server::builder().service(VaultServer::new(vault())).tokens(tokens.clone());
+        let server = TestServer::start(builder).unwrap();
+        let vault = VaultClient::connect(server.endpoint()).await.unwrap();
+        let look = |token: &str| vault.look().metadata(AUTHORIZATION, bearer(token));
+        assert_eq!(look(ALICE).await, Ok("alice".to_owned()));
+        let fill = vault.fill(stream::iter([1, 2])).metadata(AUTHORIZATION, bearer(ALICE));
+        assert_eq!(fill.await, Ok(3));
+        let refused = vault.watch().metadata(AUTHORIZATION, bearer(ALICE)).await.unwrap().next().await;
+        assert_eq!(refused.unwrap().unwrap_err().code(), Code::PermissionDenied, "that is for managers");
+        let forged = look(&ALICE.replace("eyJ", "eyI")).await.unwrap_err();
+        assert_eq!((forged.code(), forged.outcome()), (Code::Unauthenticated, Outcome::NotSent));
+        // What is remembered ends with the keys.
+        std::fs::write(&path, "known to others by now, and exchanged for it\n").unwrap();
+        while tokens.files_taken() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(look(ALICE).await.unwrap_err().code(), Code::Unauthenticated);
+        std::fs::remove_file(path).unwrap();
     });
 }
