@@ -29,6 +29,20 @@ pub enum Mechanism {
     Local,
     /// The client has proved by CURVE that it has the secret key of a public one.
     Curve,
+    /// The client has sent a token with the call.
+    Token,
+}
+
+impl Mechanism {
+    /// Returns its name in lower case, for logs.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Local => "local",
+            Self::Curve => "curve",
+            Self::Token => "token",
+        }
+    }
 }
 
 impl Identity {

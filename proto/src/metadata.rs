@@ -10,9 +10,25 @@ use bytes::Bytes;
 ///
 /// A name has one value; names are compared byte by byte. A call whose metadata is past [`Metadata::MAX_ENTRIES`] or
 /// [`Metadata::MAX_BYTES`] fails with `resource_exhausted`.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+///
+/// Printed without the value of `authorization`, which may be a token.
+#[derive(Clone, Default, PartialEq, Eq)]
 pub struct Metadata {
     entries: Vec<(String, MetadataValue)>,
+}
+
+impl fmt::Debug for Metadata {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut map = f.debug_map();
+        for (name, value) in self.iter() {
+            if name.eq_ignore_ascii_case("authorization") {
+                map.entry(&name, &format_args!(".."));
+            } else {
+                map.entry(&name, value);
+            }
+        }
+        map.finish()
+    }
 }
 
 /// One value of [`Metadata`].

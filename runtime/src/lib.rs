@@ -7,6 +7,7 @@
 //! The wire format is in the project's `docs/protocol.md`; the layout of this crate is in its `ARCHITECTURE.md`.
 
 mod allocator;
+pub mod auth;
 mod call;
 mod caught;
 mod channel;
@@ -19,6 +20,8 @@ mod dispatch;
 mod driver;
 mod engine;
 mod flush;
+#[cfg(any(feature = "access-file", feature = "jwt"))]
+mod follow;
 mod fork;
 #[cfg(fuzzing)]
 pub mod fuzzing;

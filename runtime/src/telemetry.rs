@@ -10,10 +10,15 @@ mod log;
 #[cfg(all(feature = "libzmq", unix))]
 pub(crate) use log::client_not_heard;
 pub(crate) use log::{
-    accept_failed, client_given_up, connection_back, connection_lost, refused_connection, refused_key,
+    accept_failed, client_given_up, connection_back, connection_lost, let_in, refused_connection,
+    refused_key, revoked,
 };
+#[cfg(feature = "access-file")]
+pub(crate) use log::{access_file_refused, access_file_taken};
 #[cfg(feature = "tracing")]
 pub(crate) use log::{both_sides_wait, logs_warnings};
+#[cfg(feature = "jwt")]
+pub(crate) use log::{token_keys_refused, token_keys_taken};
 
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 

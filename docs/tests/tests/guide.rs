@@ -109,3 +109,23 @@ fn fragments_are_of_the_file_that_the_guide_speaks_of() {
         assert!(lines.contains(&line), "`tape.svc` has no line `{line}`");
     }
 }
+
+/// The access files of the guide, with the key file that they name.
+#[test]
+fn access_files_are_read() {
+    let files = texts(include_str!("../../guide.md"), "toml,access");
+    assert!(!files.is_empty());
+    let folder = std::env::temp_dir().join(format!("zsvc-guide-{}", std::process::id()));
+    std::fs::create_dir_all(&folder).expect("a folder for temporary files");
+    let key = zsvc::curve::generate().expect("random bytes").public_key();
+    let key = format!("metadata\ncurve\n    public-key = \"{key}\"\n");
+    std::fs::write(folder.join("auditor.key"), key).expect("a file in it");
+    for text in files {
+        let path = folder.join("access.toml");
+        std::fs::write(&path, text).expect("a file in it");
+        let access = zsvc::curve::Access::from_file(path).expect("it is one");
+        let names: Vec<_> = access.clients().iter().map(|client| client.name().to_owned()).collect();
+        assert_eq!(names, ["auditor", "desk"]);
+    }
+    std::fs::remove_dir_all(folder).expect("it is there");
+}

@@ -35,7 +35,8 @@ pub enum Cause {
     BadValue,
     /// The server does not have the method, or has it as one of another kind.
     NoSuchMethod,
-    /// The method has `@roles`, and the client has none of them, or the server does not know who the client is.
+    /// The method has `@roles`, and the client has none of them, or the server does not know who the client is; or the client was taken
+    /// out of those whom the server lets in, or has lost a role, while the call ran.
     Forbidden,
     /// The peer broke a rule of the protocol, or speaks another version of it.
     Protocol,

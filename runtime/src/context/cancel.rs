@@ -22,6 +22,8 @@ pub enum CancelReason {
     PeerLost,
     /// The server has shut down before the handler was done.
     Draining,
+    /// The client is not [let in](crate::curve::Access) any more, or not as it was.
+    Revoked,
 }
 
 impl CancelReason {
@@ -31,6 +33,7 @@ impl CancelReason {
             Some(Cause::Deadline) => Self::Deadline,
             Some(Cause::ClientLost) => Self::PeerLost,
             Some(Cause::GoingAway | Cause::Closed) => Self::Draining,
+            Some(Cause::Forbidden) => Self::Revoked,
             _ => Self::Client,
         }
     }
@@ -43,6 +46,7 @@ impl CancelReason {
             Self::Deadline => "its deadline has passed",
             Self::PeerLost => "the client is gone",
             Self::Draining => "the server has shut down",
+            Self::Revoked => "the client is not let in any more",
         }
     }
 }

@@ -8,16 +8,24 @@
 //! It is there on the engine [`Zmtp`](crate::Engine::Zmtp), over TCP and Unix sockets. Over `inproc`, both sides are of one process, and nothing is
 //! encrypted. What CURVE protects, and what not, is in the project's `docs/security.md`.
 
+mod access;
+mod decision;
 mod file;
 
 use std::fmt;
 use std::io;
 use std::sync::Arc;
 
-use zsvc_proto::zmtp::curve::{Client, ENTROPY_BYTES, Entropy, Rejection, Server};
+use zsvc_proto::zmtp::curve::{self as handshake, ENTROPY_BYTES, Entropy};
 
+use crate::auth::Authenticator;
 use crate::identity::{Identity, Mechanism};
 
+pub(crate) use access::Subscription;
+pub use access::{Access, AccessError, Client};
+#[cfg(feature = "access-file")]
+pub use access::{AccessFileError, Mistake};
+pub(crate) use decision::{Decision, Refused, Verdict};
 pub use file::{KeyError, KeyFile, public_key_from_env, secret_key_from_env};
 pub use zsvc_proto::keys::{KEY_BYTES, ParseKeyError, PublicKey, SecretKey};
 
@@ -27,6 +35,10 @@ pub struct CurveServer {
     key: Arc<SecretKey>,
     /// The clients that are let in by their keys, and who they are, of those of which the program says it.
     known: Arc<Vec<(PublicKey, Option<Identity>)>>,
+    /// Those that may come and go.
+    access: Option<Access>,
+    /// Says who others are.
+    authenticator: Option<Authenticator>,
     /// Whether every other client is let in, too.
     any: bool,
 }
@@ -39,8 +51,8 @@ pub struct CurveClient {
 }
 
 /// Why a server without clients does not start.
-pub(crate) const NO_CLIENTS: &str =
-    "the server has a key and lets no client in; call `allow` with the clients' public keys, or `any_client`";
+pub(crate) const NO_CLIENTS: &str = "the server has a key and lets no client in; call `allow` with the clients' public keys, `access` with a list of them, \
+     `authenticate`, or `any_client`";
 
 /// Why the engine `libzmq` does not take keys.
 pub(crate) const NOT_ON_LIBZMQ: &str =
@@ -50,7 +62,7 @@ impl CurveServer {
     /// Creates the settings of a server with a key. It lets no client in yet.
     #[must_use]
     pub fn new(key: SecretKey) -> Self {
-        Self { key: Arc::new(key), known: Arc::default(), any: false }
+        Self { key: Arc::new(key), known: Arc::default(), access: None, authenticator: None, any: false }
     }
 
     /// Lets the client with a key in. May be called several times, also to let one client in by an old key and a new one. Its
@@ -66,6 +78,21 @@ impl CurveServer {
     #[must_use]
     pub fn allow_as(mut self, client: PublicKey, identity: Identity) -> Self {
         Arc::make_mut(&mut self.known).push((client, Some(identity)));
+        self
+    }
+
+    /// Lets the clients in that are in a list, which may change while the server runs. See [`Access`]. The last list counts.
+    #[must_use]
+    pub fn access(mut self, access: Access) -> Self {
+        self.access = Some(access);
+        self
+    }
+
+    /// Has the program asked about clients that are neither allowed nor in a list: see [`Authenticate`](crate::auth::Authenticate). Where
+    /// every client is let in, one that the program does not let in is known by its key alone.
+    #[must_use]
+    pub fn authenticate(mut self, authenticator: impl Into<Authenticator>) -> Self {
+        self.authenticator = Some(authenticator.into());
         self
     }
 
@@ -86,30 +113,26 @@ impl CurveServer {
 
     /// Reports whether there may be a client at all.
     pub(crate) fn lets_anyone_in(&self) -> bool {
-        self.any || !self.known.is_empty()
+        self.any || !self.known.is_empty() || self.access.is_some() || self.authenticator.is_some()
     }
 
-    /// Judges the key that a client has proved to have. Each key is compared, in constant time, so that the time tells nothing of the keys.
-    pub(crate) fn judge(&self, client: &PublicKey) -> Result<(), Rejection> {
-        let is_known = self.known.iter().filter(|(key, _)| key == client).count() > 0;
-        if is_known || self.any { Ok(()) } else { Err(Rejection::Denied) }
-    }
-
-    /// Returns who a client with a key is that was let in.
-    pub(crate) fn identity(&self, client: &PublicKey) -> Identity {
+    /// Returns who the client with a key is, if the program has allowed it. Each key is compared, in constant time, so that the time tells
+    /// nothing of the keys.
+    fn listed(&self, client: &PublicKey) -> Option<Identity> {
         let given = self.known.iter().filter(|(key, _)| key == client);
         // From the first on, so that every key is compared here, too.
-        let given = given.fold(None, |earlier, (_, identity)| identity.as_ref().or(earlier));
+        let given =
+            given.fold(None, |earlier, (_, identity)| Some(identity.as_ref().or(earlier.flatten())))?;
         let identity = given.cloned().unwrap_or_else(|| Identity::new(client.to_string()));
-        identity.with_key(*client).with_mechanism(Mechanism::Curve)
+        Some(identity.with_key(*client).with_mechanism(Mechanism::Curve))
     }
 
     /// Begins the handshake of a connection.
     ///
     /// # Errors
     /// The system gives no random bytes.
-    pub(crate) fn begin(&self) -> io::Result<Box<Server>> {
-        Ok(Server::new(Arc::clone(&self.key), entropy()?))
+    pub(crate) fn begin(&self) -> io::Result<Box<handshake::Server>> {
+        Ok(handshake::Server::new(Arc::clone(&self.key), entropy()?))
     }
 }
 
@@ -139,8 +162,8 @@ impl CurveClient {
     ///
     /// # Errors
     /// The system gives no random bytes.
-    pub(crate) fn begin(&self) -> io::Result<Box<Client>> {
-        Ok(Client::new(self.server, Arc::clone(&self.key), &entropy()?))
+    pub(crate) fn begin(&self) -> io::Result<Box<handshake::Client>> {
+        Ok(handshake::Client::new(self.server, Arc::clone(&self.key), &entropy()?))
     }
 }
 
@@ -166,10 +189,12 @@ fn no_random(error: getrandom::Error) -> io::Error {
 
 impl fmt::Debug for CurveServer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let known = if self.any { None } else { Some(self.known.len()) };
         f.debug_struct("CurveServer")
             .field("public_key", &self.public_key())
-            .field("clients", &known)
+            .field("clients", &self.known.len())
+            .field("access", &self.access)
+            .field("authenticator", &self.authenticator)
+            .field("any", &self.any)
             .finish_non_exhaustive()
     }
 }
@@ -187,31 +212,43 @@ impl fmt::Debug for CurveClient {
 mod tests {
     use super::*;
 
+    /// Returns who a client is of whom is decided at once; `None` if it is not let in.
+    fn decided(server: &CurveServer, client: &PublicKey) -> Option<Identity> {
+        match server.decide(client) {
+            Decision::Now(verdict) => verdict.ok().map(|grant| grant.identity().clone()),
+            Decision::Later(_) => panic!("nothing is asked"),
+        }
+    }
+
     #[test]
     fn only_those_are_let_in_that_are_allowed() {
         let [one, two] = [(); 2].map(|()| generate().unwrap().public_key());
         let server = CurveServer::new(generate().unwrap());
+        let is_in = |server: &CurveServer| [&one, &two].map(|key| decided(server, key).is_some());
         assert!(!server.lets_anyone_in());
-        assert_eq!(server.judge(&one), Err(Rejection::Denied));
+        assert_eq!(is_in(&server), [false, false]);
         let server = server.allow(one);
         assert!(server.lets_anyone_in());
-        assert_eq!((server.judge(&one), server.judge(&two)), (Ok(()), Err(Rejection::Denied)));
+        assert_eq!(is_in(&server), [true, false]);
         let server = server.any_client();
-        assert_eq!((server.judge(&one), server.judge(&two)), (Ok(()), Ok(())));
-        assert!(server.allow(one).judge(&two).is_ok(), "any client stays any client");
+        assert_eq!(is_in(&server), [true, true]);
+        assert_eq!(is_in(&server.allow(one)), [true, true], "any client stays any client");
     }
 
     #[test]
     fn a_client_is_who_its_server_says_and_its_key_without_a_word() {
-        let [one, two, three] = [(); 3].map(|()| generate().unwrap().public_key());
+        let [one, two, three, four] = [(); 4].map(|()| generate().unwrap().public_key());
         let desk = Identity::new("desk").with_role("trader");
+        let access = Access::new([Client::new("listed").key(one).key(four).role("a").role("b")]).unwrap();
         let server = CurveServer::new(generate().unwrap()).allow(one).allow_as(two, Identity::new("old"));
-        let server = server.allow_as(two, desk.clone()).allow(two).any_client();
-        for (key, name, roles) in
-            [(one, one.to_string(), 0), (two, "desk".into(), 1), (three, three.to_string(), 0)]
-        {
-            assert_eq!(server.judge(&key), Ok(()));
-            let identity = server.identity(&key);
+        let server = server.allow_as(two, desk.clone()).allow(two).access(access).any_client();
+        for (key, name, roles) in [
+            (one, one.to_string(), 0),
+            (two, "desk".into(), 1),
+            (three, three.to_string(), 0),
+            (four, "listed".into(), 2),
+        ] {
+            let identity = decided(&server, &key).unwrap();
             assert_eq!((identity.name(), identity.roles().count()), (name.as_str(), roles));
             assert_eq!((identity.key(), identity.mechanism()), (Some(key), Mechanism::Curve));
         }

@@ -87,9 +87,10 @@ struct Ready {
 }
 
 impl Ready {
-    /// Reports whether the call has ended while it waited.
+    /// Reports whether the call has ended while it waited, or its client is not let in any more.
     fn is_over(&self) -> bool {
-        self.origin.key().is_some_and(|key| !self.call.peer().is_in_flight(key))
+        let peer = self.call.peer();
+        self.origin.key().map_or_else(|| peer.is_barred(), |key| !peer.is_in_flight(key))
     }
 }
 
@@ -175,9 +176,12 @@ impl Dispatcher {
         }
     }
 
-    /// Sets the layer that surrounds every handler.
-    pub(crate) fn set_layer(&mut self, layer: Arc<dyn HandlerLayer>) {
-        self.layer = Some(layer);
+    /// Puts a layer around every handler. `layer` is given the one that there is.
+    pub(crate) fn add_layer(
+        &mut self,
+        layer: impl FnOnce(Option<Arc<dyn HandlerLayer>>) -> Arc<dyn HandlerLayer>,
+    ) {
+        self.layer = Some(layer(self.layer.take()));
     }
 
     /// Runs the handler of a call, or queues the call.
@@ -392,6 +396,11 @@ impl Dispatcher {
         for ready in waiting {
             turn_away(ready.call.peer(), ready.origin.key(), why.clone());
         }
+    }
+
+    /// Drops the handlers of one-way calls that this driver has started.
+    pub(crate) fn abort_own_one_way(&mut self) {
+        self.one_way.abort_all();
     }
 
     /// Drops the handlers of one-way calls.

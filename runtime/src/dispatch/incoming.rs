@@ -225,6 +225,10 @@ impl Incoming {
         self.identity.as_ref()
     }
 
+    pub(crate) fn set_identity(&mut self, identity: Option<Identity>) {
+        self.identity = identity;
+    }
+
     pub(crate) fn peer_id(&self) -> &PeerId {
         self.peer.id()
     }

@@ -9,13 +9,14 @@ use std::sync::Arc;
 
 use tokio::time::Instant;
 
+use crate::auth::Authenticator;
 #[cfg(any(test, fuzzing))]
 use crate::context::PeerId;
 use crate::dispatch::{Directory, Dispatcher, Peer, Peers, Service};
 use crate::flush::DriverNotify;
 use crate::identity::Identity;
 use crate::method::Method;
-use crate::middleware::ServerStack;
+use crate::middleware::{ServerStack, Tokens};
 #[cfg(any(test, fuzzing))]
 use crate::peer::Next;
 use crate::peer::{Config, Progress, Shared};
@@ -75,9 +76,16 @@ impl Core {
     /// Puts middleware around every handler.
     pub(crate) fn with_middleware(mut self, stack: ServerStack) -> Self {
         if !stack.is_empty() {
-            self.dispatcher.set_layer(Arc::new(stack));
+            self.dispatcher.add_layer(|_| Arc::new(stack));
         }
         self
+    }
+
+    /// Finds out who makes a call by the token that comes with it, outside of all middleware. That layer looks at roles in place of
+    /// the sessions, if it is to. Called before any connection is there.
+    pub(crate) fn with_tokens(mut self, authenticator: Authenticator, checks_roles: bool) -> Self {
+        self.dispatcher.add_layer(|next| Arc::new(Tokens::new(authenticator, checks_roles, next)));
+        self.ignoring_roles()
     }
 
     /// Returns the name of a method that has roles, the first by name, if there is one.
@@ -157,6 +165,12 @@ impl Core {
     /// Runs queued calls. Returns whether there may be more that can run.
     pub(crate) fn run_queued(&mut self) -> bool {
         self.dispatcher.run_queued()
+    }
+
+    /// Ends all that the clients of this driver have asked for, one-way calls among it, for a client that is not let in any more.
+    pub(crate) fn revoke(&mut self, why: &Status) {
+        self.peers.revoke(why);
+        self.dispatcher.abort_own_one_way();
     }
 
     /// Ends what is still in flight at the end of the grace time.

@@ -14,8 +14,9 @@ use crate::flush::{Pace, Turn};
 use crate::fork::Owned;
 use crate::peer::{Dropped, Next};
 use crate::session::server::{Drain, DrainStep};
+use crate::status::Status;
 use crate::telemetry::{self, End};
-use crate::transport::{Arrival, Routed, ServerTransport, TransportError};
+use crate::transport::{Arrival, Proof, Routed, ServerTransport, TransportError};
 use crate::wire;
 
 /// Owns a server's transport: receives messages, sends what handlers have put into their peers' outboxes, and does what is due by
@@ -99,7 +100,11 @@ impl<T: ServerTransport> ServerDriver<T> {
                     };
                     turn.add(records, message.bytes);
                 }
-                Some(Arrival::Proved(identity)) => self.core.peers.set_identity(Some(identity)),
+                Some(Arrival::Proved(Proof::Is(identity))) => {
+                    telemetry::let_in(&identity, self.transport.peer_address());
+                    self.core.peers.set_identity(Some(identity));
+                }
+                Some(Arrival::Proved(Proof::Revoked(why))) => return self.revoke(&why).map(|()| false),
                 Some(Arrival::PeerLost { route }) => self.core.peers.lose_by(route),
                 Some(Arrival::Closed { refused }) => {
                     if let Some(refusal) = refused {
@@ -120,6 +125,18 @@ impl<T: ServerTransport> ServerDriver<T> {
             }
         }
         Ok(true)
+    }
+
+    /// Ends the connection of a client that is not let in any more. Its calls end with this, as far as there is room to say so.
+    #[cold]
+    fn revoke(&mut self, why: &Status) -> Result<(), TransportError> {
+        self.core.shared.counters.count_revoked_connection();
+        telemetry::revoked(self.core.peers.identity(), why.message(), self.transport.peer_address());
+        self.core.revoke(why);
+        self.send()?;
+        self.core.peers.lose_all();
+        self.is_closed = true;
+        Ok(())
     }
 
     /// Sends what peers have to send. Returns whether there was anything.

@@ -25,7 +25,8 @@ use crate::method::Method;
 /// `traceparent` that a caller has set on a call is the parent of that call's span. One that is not valid begins a new trace.
 ///
 /// Spans have the target `zsvc` and the level `INFO`, the name `call` at the client and `handle` at the server, and these
-/// fields: `otel.kind`, `otel.name`, `rpc.system`, `rpc.service`, `rpc.method`, `trace_id`, `span_id`, `parent_id`; and at the
+/// fields: `otel.kind`, `otel.name`, `rpc.system`, `rpc.service`, `rpc.method`, `trace_id`, `span_id`, `parent_id`; at a server that
+/// knows who calls, `client` and `mechanism`, which are the name and the mechanism of the [identity](crate::Identity); and at the
 /// end `ending` (`ok`, `declared`, or the name of the code; `cancelled` or `deadline_exceeded` for a call that was dropped) and,
 /// where there is one, `error`.
 ///
@@ -160,6 +161,8 @@ macro_rules! span {
                 otel.name = Empty,
                 rpc.service = Empty,
                 rpc.method = Empty,
+                client = Empty,
+                mechanism = Empty,
                 trace_id = Empty,
                 span_id = Empty,
                 parent_id = Empty,
@@ -174,6 +177,9 @@ impl ServerMiddleware for Tracing {
     async fn handle(&self, mut request: ServerRequest, next: ServerNext<'_>) -> Response {
         let caller = Position::read(request.metadata());
         let (span, position) = open_span(span!("handle", "server"), request.method(), caller.as_ref());
+        if let Some(caller) = request.identity() {
+            span.record("client", caller.name()).record("mechanism", caller.mechanism().name());
+        }
         // Also for a handler that passes the metadata on by hand.
         position.write(request.metadata_mut());
         let on_drop = OnDrop::new(request.deadline(), |ending| {

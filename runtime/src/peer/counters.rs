@@ -13,6 +13,7 @@ pub struct Counters {
     unreadable: Counter,
     lost_peers: Counter,
     refused_connections: [Counter; HandshakeFailure::ALL.len()],
+    revoked_connections: Counter,
     dropped: [Counter; Dropped::ALL.len()],
 }
 
@@ -89,6 +90,7 @@ impl Default for Counters {
             unreadable: Counter::named("zsvc_server_unreadable_total"),
             lost_peers: Counter::named("zsvc_server_lost_clients_total"),
             refused_connections: HandshakeFailure::ALL.map(refused),
+            revoked_connections: Counter::named("zsvc_server_revoked_connections_total"),
             dropped: Dropped::ALL.map(dropped),
         }
     }
@@ -162,6 +164,16 @@ impl Counters {
     #[must_use]
     pub fn refused_connections_for(&self, reason: HandshakeFailure) -> u64 {
         self.refused_connections[reason as usize].get()
+    }
+
+    /// Returns the number of connections that were closed since their client is not let in any more, or not as it was.
+    #[must_use]
+    pub fn revoked_connections(&self) -> u64 {
+        self.revoked_connections.get()
+    }
+
+    pub(crate) fn count_revoked_connection(&self) {
+        self.revoked_connections.add(1);
     }
 
     pub(crate) fn count_refused_connection(&self, reason: HandshakeFailure) {

@@ -4,6 +4,7 @@
 //! behind [`CallState`].
 
 use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::time::Instant;
@@ -26,6 +27,8 @@ pub(crate) struct Peer<C> {
     address: Option<SocketAddr>,
     shared: Arc<Shared>,
     ready: Arc<ReadyList<Self>>,
+    /// Whether the client is not let in any more, so that not even one-way calls of it begin.
+    is_barred: AtomicBool,
     state: Mutex<State<C>>,
 }
 
@@ -86,7 +89,7 @@ impl<C: CallState> Peer<C> {
         let window = SendWindow::new(Arc::clone(ready.notify()));
         let session = Session::new(Arc::clone(&shared.sessions));
         let state = Mutex::new(State { session, is_listed: false, window });
-        Arc::new(Self { id, address, shared, ready, state })
+        Arc::new(Self { id, address, shared, ready, is_barred: AtomicBool::new(false), state })
     }
 
     pub(crate) fn id(&self) -> &PeerId {
@@ -162,7 +165,8 @@ impl<C: CallState> Peer<C> {
         if !effects.counts.is_empty() {
             self.shared.counters.add(&effects.counts);
             if effects.counts.lost > 0 {
-                telemetry::client_given_up(&self.id, effects.counts.lost_why);
+                let identity = self.lock().session.identity().cloned();
+                telemetry::client_given_up(&self.id, identity.as_ref(), effects.counts.lost_why);
             }
         }
         let ended = std::mem::take(&mut effects.ended);
@@ -219,6 +223,17 @@ impl<C: CallState> Peer<C> {
     pub(crate) fn hold_one_way(self: &Arc<Self>) -> OneWay<C> {
         self.lock().session.begin_one_way();
         OneWay(Arc::clone(self))
+    }
+
+    /// Ends every call of a client that is not let in any more, and lets none of it begin.
+    pub(super) fn bar(self: &Arc<Self>, why: &Status) {
+        self.is_barred.store(true, Ordering::Relaxed);
+        self.with(|session| session.fail_all(why));
+    }
+
+    /// Reports whether the client is not let in any more.
+    pub(crate) fn is_barred(&self) -> bool {
+        self.is_barred.load(Ordering::Relaxed)
     }
 
     /// Reports whether the client is gone: it was lost, or the server has ended.

@@ -106,7 +106,18 @@ impl<C: CallState> Peers<C> {
 
     /// Says who is at the other end of the connection. Whatever a client behind it says of itself, that is its identity.
     pub(crate) fn set_identity(&mut self, identity: Option<Identity>) {
+        self.each(|session| session.set_identity(identity.clone()));
         self.identity = identity;
+    }
+
+    /// Returns who is at the other end of the connection, if that is known.
+    pub(crate) fn identity(&self) -> Option<&Identity> {
+        self.identity.as_ref()
+    }
+
+    /// Ends every call of clients that are not let in any more, and lets none of them begin.
+    pub(crate) fn revoke(&self, why: &Status) {
+        self.known.values().for_each(|known| known.peer.bar(why));
     }
 
     /// Returns the list of clients with something to send.

@@ -8,6 +8,7 @@ use tokio::runtime::Handle;
 
 use super::error::ServeError;
 use super::serving::{AnyDriver, Server};
+use crate::auth::Authenticator;
 use crate::clock::{LEAST, bounded};
 use crate::curve::{CurveServer, NO_CLIENTS, NOT_ON_LIBZMQ};
 use crate::dispatch::Service;
@@ -33,6 +34,7 @@ pub struct ServerBuilder {
     grace: Duration,
     engine: Option<Engine>,
     curve: Option<CurveServer>,
+    tokens: Option<Authenticator>,
     insecure: bool,
 }
 
@@ -50,6 +52,7 @@ impl ServerBuilder {
             grace: Duration::from_secs(10),
             engine: None,
             curve: None,
+            tokens: None,
             insecure: false,
         }
     }
@@ -94,6 +97,17 @@ impl ServerBuilder {
     /// with that which methods with roles it may call, says [`CurveServer::allow_as`].
     pub fn curve(mut self, curve: CurveServer) -> Self {
         self.curve = Some(curve);
+        self
+    }
+
+    /// Takes tokens: a call whose metadata has `authorization` with `Bearer` and a token is made by the client that the authenticator says
+    /// has it, and by no other; a token that is not good fails the call with `unauthenticated`, and no handler sees it. A call without one
+    /// is made by the client of the connection, as far as that is known. See [`crate::auth`].
+    ///
+    /// Everyone who reads a token can use it: take tokens over encrypted connections alone, as with
+    /// [`any_client`](CurveServer::any_client) for clients that have no keys.
+    pub fn tokens(mut self, authenticator: impl Into<Authenticator>) -> Self {
+        self.tokens = Some(authenticator.into());
         self
     }
 
@@ -248,9 +262,11 @@ impl ServerBuilder {
         let link = self.config.link();
         let (addresses, grace, engine) = (self.endpoints.clone(), self.grace, self.engine);
         let curve = self.curve.take();
-        let (is_insecure, core) = (self.insecure, self.into_core()?);
+        let (is_insecure, has_tokens) = (self.insecure, self.tokens.is_some());
+        let core = self.into_core()?;
         if let Some(method) = core.method_with_roles()
             && !is_insecure
+            && !has_tokens
             && !can_know_clients(engine, curve.as_ref(), &addresses)
         {
             return Err(ServeError::UnknownClients { method });
@@ -267,7 +283,11 @@ impl ServerBuilder {
         let core = Core::new(self.services, self.config)
             .map_err(|duplicate| ServeError::DuplicateMethod { method: duplicate.0 })?;
         let core = if self.insecure { core.ignoring_roles() } else { core };
-        Ok(core.with_middleware(self.middleware))
+        let core = core.with_middleware(self.middleware);
+        Ok(match self.tokens {
+            Some(tokens) => core.with_tokens(tokens, !self.insecure),
+            None => core,
+        })
     }
 
     /// Binds and serves. See [`Server::serve_until`]. Its first poll blocks where [`listen`](Self::listen) does.

@@ -61,7 +61,7 @@ impl fmt::Display for ServeError {
             Self::UnknownClients { method } => write!(
                 f,
                 "`{method}` has roles, and over these endpoints the server can't know who its clients are; call `curve` on the \
-                 engine `zmtp`, bind `inproc` there, where the program says so, or call `insecure` to let anybody call"
+                 engine `zmtp`, `tokens`, bind `inproc` there, where the program says so, or call `insecure` to let anybody call"
             ),
             Self::Engine { reason } => f.write_str(reason),
             Self::Curve { reason } => f.write_str(reason),

@@ -5,12 +5,16 @@
 //! `suppressed`, the number of those that were not reported.
 
 use std::net::SocketAddr;
+#[cfg(any(feature = "access-file", feature = "jwt"))]
+use std::path::Path;
 #[cfg(feature = "tracing")]
 use std::sync::{Mutex, PoisonError};
 #[cfg(feature = "tracing")]
 use std::time::{Duration, Instant};
 
 use zsvc_proto::keys::PublicKey;
+
+use crate::identity::Identity;
 
 /// Maximum number of events of one kind in a [`WINDOW`].
 #[cfg(feature = "tracing")]
@@ -94,6 +98,61 @@ pub(crate) fn refused_key(key: &PublicKey, why: &str, reason: &str, address: Opt
     );
 }
 
+/// Reports that a server has closed the connection of a client that is not let in any more, or not as it was.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn revoked(identity: Option<&Identity>, why: &str, address: Option<SocketAddr>) {
+    report!(
+        INFO,
+        "closed the connection of a client that is not let in as it was any more",
+        why,
+        client = identity.map(|identity| tracing::field::display(identity.name())),
+        mechanism = identity.map(|identity| identity.mechanism().name()),
+        key = identity.and_then(Identity::key).map(tracing::field::display),
+        address = address.map(tracing::field::display)
+    );
+}
+
+/// Reports that a changed access file was taken over.
+#[cfg(feature = "access-file")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn access_file_taken(path: &Path, clients: usize) {
+    report!(INFO, "took a changed access file over", path = %path.display(), clients);
+}
+
+/// Reports that a changed access file was not taken over.
+#[cfg(feature = "access-file")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn access_file_refused(path: &Path, error: &dyn std::error::Error) {
+    report!(WARN, "did not take a changed access file over; all clients stay as they were", path = %path.display(), %error);
+}
+
+/// Reports that a changed file of token keys was taken over.
+#[cfg(feature = "jwt")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn token_keys_taken(path: &Path) {
+    report!(INFO, "took a changed file of token keys over", path = %path.display());
+}
+
+/// Reports that a changed file of token keys was not taken over.
+#[cfg(feature = "jwt")]
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn token_keys_refused(path: &Path, error: &dyn std::error::Error) {
+    report!(WARN, "did not take a changed file of token keys over; the keys stay as they were", path = %path.display(), %error);
+}
+
+/// Reports that a server knows who is at the other end of a connection.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn let_in(identity: &Identity, address: Option<SocketAddr>) {
+    report!(
+        DEBUG,
+        "let a client in",
+        client = identity.name(),
+        mechanism = identity.mechanism().name(),
+        key = identity.key().map(tracing::field::display),
+        address = address.map(tracing::field::display)
+    );
+}
+
 /// Reports that a server could not accept a connection.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
 pub(crate) fn accept_failed(error: &std::io::Error) {
@@ -114,8 +173,15 @@ pub(crate) fn connection_back(endpoint: &str) {
 
 /// Reports that a server has given a client up that had calls in flight.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
-pub(crate) fn client_given_up(peer: &impl std::fmt::Display, why: &str) {
-    report!(WARN, "gave up a client with calls in flight", %peer, why);
+pub(crate) fn client_given_up(peer: &impl std::fmt::Display, identity: Option<&Identity>, why: &str) {
+    report!(
+        WARN,
+        "gave up a client with calls in flight",
+        %peer,
+        client = identity.map(|identity| tracing::field::display(identity.name())),
+        mechanism = identity.map(|identity| identity.mechanism().name()),
+        why
+    );
 }
 
 /// Reports that a server does not hear a client, since it announces a routing id.
@@ -155,7 +221,7 @@ mod tests {
         let start = Instant::now();
         let reported = |at: Duration| (0..25).filter_map(|_| rate.take(start + at)).collect::<Vec<_>>();
         assert_eq!(reported(Duration::ZERO), [0; 10]);
-        assert_eq!(reported(WINDOW / 2), []);
+        assert_eq!(reported(WINDOW / 2), [0; 0]);
         let next = reported(WINDOW);
         assert_eq!((next[0], &next[1..]), (40, &[0; 9][..]));
     }

@@ -40,6 +40,7 @@ use std::time::Duration;
 
 use crate::flush::CallerSender;
 use crate::identity::Identity;
+use crate::status::Status;
 use crate::wire::{Batch, Malformed, Message};
 
 /// Carries the messages of a server.
@@ -92,9 +93,9 @@ pub(crate) enum Arrival<'a> {
     Message { route: &'a [u8], message: Delivered },
     /// A message whose route is too long to be answered.
     RouteTooLong,
-    /// The peer of the only connection of this transport has proved to have a key, and is who the server knows by it. Comes before
-    /// its messages.
-    Proved(Identity),
+    /// What the server knows of the peer of the only connection of this transport, by the key that the peer has proved to have. Comes
+    /// before its messages, and again when it has changed.
+    Proved(Proof),
     /// The peer behind this route is gone. Not every transport can tell: libzmq can't, and `zmtp` tells by [`Arrival::Closed`].
     PeerLost { route: &'a [u8] },
     /// The transport carried a single connection, which is closed. Nothing else arrives after it.
@@ -102,6 +103,15 @@ pub(crate) enum Arrival<'a> {
         /// Why it was refused, if its handshake was not completed for a reason that lies with the peer.
         refused: Option<Box<Refusal>>,
     },
+}
+
+/// What a server knows of a peer by its key.
+#[derive(Debug)]
+pub(crate) enum Proof {
+    /// Who it is.
+    Is(Identity),
+    /// It is not let in any more, or not as it was: its connection is to be closed, and its calls end with this.
+    Revoked(Box<Status>),
 }
 
 /// The result of [`ServerTransport::send`].

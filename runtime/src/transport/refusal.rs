@@ -2,6 +2,7 @@
 
 use zsvc_proto::keys::PublicKey;
 use zsvc_proto::zmtp::Error;
+use zsvc_proto::zmtp::curve::Rejection;
 
 /// Why a connection to a server did not complete the ZeroMQ handshake, for a reason that lies with the peer.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,12 +31,22 @@ pub enum HandshakeFailure {
     Protocol,
     /// The handshake was not complete in time.
     Timeout,
+    /// The peer has proved its key, and the server can't tell now whether it is let in: what is [asked](crate::auth::Authenticate) took too
+    /// long, or has failed.
+    Undecided,
 }
 
 impl HandshakeFailure {
     /// All kinds.
-    pub const ALL: [Self; 6] =
-        [Self::NotZmtp, Self::Mechanism, Self::Keys, Self::Denied, Self::Protocol, Self::Timeout];
+    pub const ALL: [Self; 7] = [
+        Self::NotZmtp,
+        Self::Mechanism,
+        Self::Keys,
+        Self::Denied,
+        Self::Protocol,
+        Self::Timeout,
+        Self::Undecided,
+    ];
 
     /// Returns the name of the kind in `snake_case`, for metrics.
     #[must_use]
@@ -47,6 +58,7 @@ impl HandshakeFailure {
             Self::Denied => "denied",
             Self::Protocol => "protocol",
             Self::Timeout => "timeout",
+            Self::Undecided => "undecided",
         }
     }
 
@@ -55,7 +67,8 @@ impl HandshakeFailure {
             Error::NotZmtp | Error::Version { .. } => Self::NotZmtp,
             Error::Mechanism { .. } | Error::Roles => Self::Mechanism,
             Error::Unopened { .. } | Error::WeakKey | Error::Order => Self::Keys,
-            Error::Denied | Error::Rejected { .. } => Self::Denied,
+            Error::Denied | Error::Rejected { why: Rejection::Denied } => Self::Denied,
+            Error::Rejected { .. } => Self::Undecided,
             Error::HandshakeTimeout { .. } => Self::Timeout,
             _ => Self::Protocol,
         }

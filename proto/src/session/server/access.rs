@@ -10,10 +10,25 @@ use crate::text::cut;
 const MAX_NAME_BYTES: usize = 200;
 
 impl<C> Session<C> {
+    /// Returns who the client is, if that is known.
+    #[must_use]
+    pub fn identity(&self) -> Option<&Identity> {
+        self.state.identity.as_ref()
+    }
+
     /// Says who the client is, for the calls that are read from now on. A new session's client is not known.
     pub fn set_identity(&mut self, identity: Option<Identity>) {
         self.state.identity = identity;
     }
+}
+
+/// Checks whether a client may call a method, where it becomes known only after the call was taken: see
+/// [`Methods::ignoring_roles`](super::Methods::ignoring_roles).
+///
+/// # Errors
+/// It may not.
+pub fn check_roles(method: &Method, identity: Option<&Identity>) -> Result<(), Status> {
+    if may_call(method, identity) { Ok(()) } else { Err(forbidden(method, identity)) }
 }
 
 /// Reports whether a client may call a method.

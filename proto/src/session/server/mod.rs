@@ -36,6 +36,7 @@ mod streams;
 #[cfg(test)]
 mod tests;
 
+pub use access::check_roles;
 pub use admission::{Event, IncomingCall, RETRY_AFTER};
 pub use calls::CallKey;
 pub use config::{COUNT_STEP_BYTES, Config};

@@ -1,5 +1,7 @@
 //! [`Link`]: one connection: the machine that reads and writes ZMTP, and the stream that carries it.
 
+mod admission;
+
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
@@ -12,6 +14,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use zsvc_proto::keys::PublicKey;
 use zsvc_proto::zmtp::{Config, Connection, Error, Event, Heartbeat, Mechanism, SocketType};
 
+use self::admission::Admission;
 use super::closed::Closed;
 use super::outgoing::Framing;
 use super::outlet::Outlet;
@@ -19,7 +22,6 @@ use super::role::Role;
 use super::stream::{READ_BYTES, ReadHalf, Stream, no_wait};
 use crate::clock;
 use crate::fork::random;
-use crate::identity::Identity;
 use crate::transport::frame_assembler::{FrameAssembler, MAX_FRAMES, OtherFrames};
 use crate::transport::{Delivered, LinkConfig, Refusal, SendReceipt, max_received};
 use crate::wire::Message;
@@ -59,6 +61,8 @@ pub(super) struct Link {
     parts: u64,
     /// The key that the peer has proved to have, also where it is refused.
     key: Option<PublicKey>,
+    /// Whether it is let in by that key, at a server.
+    admission: Option<Box<Admission>>,
 }
 
 #[derive(Debug)]
@@ -122,13 +126,8 @@ impl Link {
             next: None,
             parts: 0,
             key: None,
+            admission: None,
         })
-    }
-
-    /// Returns who the peer is by the key that it has proved to have, once, after the handshake.
-    pub(super) fn take_proof(&mut self) -> Option<Identity> {
-        let key = if self.was_ready { self.key.take()? } else { return None };
-        self.role.identity(&key)
     }
 
     /// Reports whether messages may be sent.
@@ -179,7 +178,11 @@ impl Link {
 
     /// Returns why the handshake was not completed, if the peer was at fault.
     pub(super) fn refused(&self) -> Option<Box<Refusal>> {
-        self.closed().filter(|_| !self.was_ready)?.refusal(self.key)
+        let mut refusal = self.closed().filter(|_| !self.was_ready)?.refusal(self.key)?;
+        if let Some(why) = self.admission.as_ref().and_then(|admission| admission.why_refused()) {
+            refusal.why = format!("{}: {why}", refusal.why);
+        }
+        Some(refusal)
     }
 
     fn close(&mut self, why: Closed) {
@@ -206,12 +209,15 @@ impl Link {
     /// be taken. Is ready when frames have arrived, when there is room again for a message that found none, and once when the
     /// handshake is over or the connection is closed.
     pub(super) fn poll_io(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        // Also where frames wait without end.
+        self.poll_admission(context);
         if self.closed().is_some() || self.has_frames() {
             return Poll::Ready(());
         }
         self.outlet.count_turn();
         let was_ready = self.is_ready();
         let is_drained = self.read(context);
+        self.poll_admission(context);
         self.write(context);
         if is_drained && self.closed().is_none() {
             self.poll_timer(context);
@@ -222,7 +228,7 @@ impl Link {
         if self.room == Room::None && self.is_ready() && self.outlet.is_empty() {
             self.room = Room::Again;
         }
-        let has_changed = self.closed().is_some() || self.is_ready() != was_ready;
+        let has_changed = self.closed().is_some() || self.is_ready() != was_ready || self.has_news();
         if has_changed || self.has_frames() || self.room == Room::Again {
             return Poll::Ready(());
         }
@@ -315,13 +321,8 @@ impl Link {
                 }
                 Some(Event::Failed(error)) => self.fail(error),
                 Some(Event::Credentials(_)) => self.machine.deny(),
-                Some(Event::Key(key)) => {
-                    self.key = Some(key);
-                    match self.role.judge(&key) {
-                        Ok(()) => self.machine.accept_key(),
-                        Err(why) => self.machine.reject(why),
-                    }
-                }
+                // Decided on by `poll_admission`, which comes after everything that reads.
+                Some(Event::Key(key)) => (self.key, self.admission) = (Some(key), Some(Admission::new(key))),
                 Some(frame) => self.next = Some(frame),
             }
         }

@@ -2,13 +2,10 @@
 
 use std::io;
 
-use zsvc_proto::keys::PublicKey;
-use zsvc_proto::zmtp::curve::Rejection;
 use zsvc_proto::zmtp::{Mechanism, SocketType};
 
 use super::stream::Stream;
 use crate::curve::{CurveClient, CurveServer};
-use crate::identity::Identity;
 
 /// The side of a connection, with its keys if it has some.
 #[derive(Debug, Clone)]
@@ -39,20 +36,11 @@ impl Role {
         })
     }
 
-    /// Judges the key that a client has proved to have.
-    pub(super) fn judge(&self, client: &PublicKey) -> Result<(), Rejection> {
+    /// Returns what decides on clients by their keys, at a server that has keys.
+    pub(super) fn curve_server(&self) -> Option<&CurveServer> {
         match self {
-            Self::Server(Some(server)) => server.judge(client),
-            // Nothing but a server with keys is asked.
-            Self::Server(None) | Self::Client(_) => Err(Rejection::Internal),
-        }
-    }
-
-    /// Returns who a client is that has proved to have a key, and was let in by it.
-    pub(super) fn identity(&self, client: &PublicKey) -> Option<Identity> {
-        match self {
-            Self::Server(Some(server)) => Some(server.identity(client)),
-            Self::Server(None) | Self::Client(_) => None,
+            Self::Server(server) => server.as_ref(),
+            Self::Client(_) => None,
         }
     }
 
@@ -61,7 +49,7 @@ impl Role {
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Self::Client(Some(_)) => {
-                "; is the server's public key the right one, and does that server use CURVE?"
+                "; is the server's public key the right one, and does that server use CURVE? Or can it not tell now who this client is?"
             }
             Self::Client(None) | Self::Server(_) => "",
         }

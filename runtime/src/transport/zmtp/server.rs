@@ -48,8 +48,8 @@ impl ZmtpPeer {
 impl ServerTransport for ZmtpPeer {
     fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError> {
         self.route.truncate(self.own_bytes);
-        if let Some(identity) = self.link.take_proof() {
-            return Ok(Some(Arrival::Proved(identity)));
+        if let Some(proof) = self.link.take_proof() {
+            return Ok(Some(Arrival::Proved(proof)));
         }
         let is_closed = self.link.closed().is_some();
         let Some((message, others)) = self.link.receive() else {

@@ -9,9 +9,10 @@ use tracing::Event;
 use tracing::field::{Field, Visit};
 use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
-use zsvc::curve::{CurveClient, CurveServer, generate};
+use zsvc::curve::{Access, Client, CurveClient, CurveServer, generate};
 use zsvc::{Channel, Engine, Retry};
 use zsvc_calls::engines;
+use zsvc_calls::probe::v1::ProbeClient;
 
 use crate::raw;
 use crate::support::{Running, free_endpoint, on_one_thread};
@@ -137,6 +138,44 @@ fn a_key_that_is_refused_is_logged_with_where_it_comes_from_and_without_secrets(
         let secrets = [key.to_z85(), server_key.to_z85()];
         let lines = log.lines(&[]);
         assert!(lines.iter().all(|line| secrets.iter().all(|secret| !line.contains(secret.as_str()))));
+    });
+}
+
+#[test]
+fn a_client_that_is_let_in_and_taken_out_again_is_logged_by_its_name() {
+    logged(|log| async move {
+        let [server_key, own] = [(); 2].map(|()| generate().unwrap());
+        let access = Access::new([Client::new("desk").key(own.public_key())]).unwrap();
+        let curve = CurveServer::new(server_key.clone()).access(access.clone());
+        let server = Running::with(|server| server.engine(Engine::Zmtp).curve(curve)).lossy();
+        let curve = CurveClient::new(server_key.public_key(), own.clone());
+        let channel = Channel::builder().endpoint(server.endpoint()).engine(Engine::Zmtp).curve(curve);
+        let probe = ProbeClient::new(channel.connect().await.unwrap());
+        let key = format!("key={}", own.public_key());
+        log.has(&["DEBUG", "let a client in", "client=desk", "mechanism=curve", &key, "address=127.0.0.1:"])
+            .await;
+        access.remove("desk");
+        let out = [
+            "INFO",
+            "is not let in as it was any more",
+            "client=desk",
+            "mechanism=curve",
+            &key,
+            "why=",
+            "address=",
+        ];
+        log.has(&out).await;
+        log.has(&[
+            "WARN",
+            "refused a client that has proved its key",
+            "no client with this key is known",
+            &key,
+        ])
+        .await;
+        let secrets = [own.to_z85(), server_key.to_z85()];
+        let lines = log.lines(&[]);
+        assert!(lines.iter().all(|line| secrets.iter().all(|secret| !line.contains(secret.as_str()))));
+        drop(probe);
     });
 }
 

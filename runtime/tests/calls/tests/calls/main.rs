@@ -3,6 +3,8 @@
 //! Handlers do what a test asks for, and write their progress to a journal; see `src/probing.rs`. A test waits for
 //! lines of the journal, never for time to pass. Tests of the bytes on the wire are in `tests/wire`.
 
+mod access;
+mod authenticate;
 mod blocking;
 mod bounds;
 mod cancel;
@@ -38,4 +40,5 @@ mod scripted;
 mod shutdown;
 mod support;
 mod together;
+mod tokens;
 mod turns;

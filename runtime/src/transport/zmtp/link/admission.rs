@@ -1,0 +1,230 @@
+//! [`Admission`]: whether a client is let in that has proved its key, and whether it still is later. Asks the program where it has to,
+//! and listens for changes of what it was told.
+
+use std::fmt;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::{Duration, SystemTime};
+
+use tokio::task::coop::unconstrained;
+use tokio::time::{Instant, Sleep, sleep_until};
+use zsvc_proto::keys::PublicKey;
+use zsvc_proto::zmtp::curve::Rejection;
+
+use super::Link;
+use crate::auth::{Asking, Grant};
+use crate::curve::{CurveServer, Decision, Refused, Subscription, Verdict};
+use crate::identity::Identity;
+use crate::status::{Cause, Status};
+use crate::transport::Proof;
+
+/// The client of a connection to a server with keys, once it has proved its key.
+pub(super) struct Admission {
+    key: PublicKey,
+    /// What is to be done, if anything.
+    stage: Stage,
+    /// What the client was granted last.
+    grant: Option<Grant>,
+    /// What is to be told of it.
+    news: Option<Proof>,
+    /// Why it was refused.
+    refused: Option<String>,
+    changes: Option<Subscription>,
+    /// Fires when the grant ends, or may have ended.
+    timer: Option<Pin<Box<Sleep>>>,
+}
+
+enum Stage {
+    /// Nothing has been decided yet, or anew.
+    Open,
+    Asking(Asking),
+    Decided,
+}
+
+/// Maximum time between two looks at the clock on the wall, which may be set, and goes on while the machine sleeps.
+const MAX_SLEEP: Duration = Duration::from_secs(60);
+
+impl Admission {
+    pub(super) fn new(key: PublicKey) -> Box<Self> {
+        Box::new(Self {
+            key,
+            stage: Stage::Open,
+            grant: None,
+            news: None,
+            refused: None,
+            changes: None,
+            timer: None,
+        })
+    }
+
+    /// Returns, once, who the client is, or that it is not let in as it was any more.
+    pub(super) fn take_news(&mut self) -> Option<Proof> {
+        self.news.take()
+    }
+
+    pub(super) fn has_news(&self) -> bool {
+        self.news.is_some()
+    }
+
+    /// Returns why the client was refused, in the words of what has refused it.
+    pub(super) fn why_refused(&self) -> Option<&str> {
+        self.refused.as_deref()
+    }
+
+    /// Decides for the first time, or anew where something has changed. Returns the verdict for a handshake that waits for it.
+    #[inline]
+    pub(super) fn poll(
+        &mut self,
+        server: &CurveServer,
+        context: &mut Context<'_>,
+    ) -> Option<Result<(), Refused>> {
+        let is_due = match self.stage {
+            Stage::Decided => self.has_changed() || self.is_over(),
+            Stage::Open | Stage::Asking(_) => true,
+        };
+        // Mostly nothing is: this is asked for each message.
+        if is_due { self.decide(server, context) } else { None }
+    }
+
+    #[inline]
+    fn has_changed(&self) -> bool {
+        self.changes.as_ref().is_some_and(Subscription::has_changed)
+    }
+
+    #[inline]
+    fn is_over(&self) -> bool {
+        self.timer.as_ref().is_some_and(|timer| timer.is_elapsed())
+    }
+
+    #[cold]
+    fn decide(&mut self, server: &CurveServer, context: &mut Context<'_>) -> Option<Result<(), Refused>> {
+        // Before anything is decided, so that no change after it is missed.
+        if let Some(access) = server.changes() {
+            let changes = self.changes.get_or_insert_with(|| access.subscribe());
+            changes.register(context.waker());
+            if changes.take_change() {
+                self.stage = Stage::Open;
+            }
+        }
+        if matches!(self.stage, Stage::Decided) {
+            // The timer has fired.
+            if self.grant.as_ref().is_some_and(|grant| !grant.is_over(SystemTime::now())) {
+                self.set_timer(context);
+                return None;
+            }
+            self.stage = Stage::Open;
+        }
+        if matches!(self.stage, Stage::Open) {
+            self.stage = match server.decide(&self.key) {
+                Decision::Now(verdict) => return self.settle(verdict, context),
+                Decision::Later(asking) => Stage::Asking(asking),
+            };
+        }
+        let Stage::Asking(asking) = &mut self.stage else { return None };
+        match asking.as_mut().poll(context) {
+            Poll::Pending => None,
+            Poll::Ready(said) => self.settle(server.conclude(&self.key, said), context),
+        }
+    }
+
+    fn settle(&mut self, verdict: Verdict, context: &mut Context<'_>) -> Option<Result<(), Refused>> {
+        self.stage = Stage::Decided;
+        let before = self.grant.take();
+        match verdict {
+            Ok(grant) => {
+                self.news = match &before {
+                    Some(before) => change(before.identity(), grant.identity()),
+                    None => Some(Proof::Is(grant.identity().clone())),
+                };
+                self.grant = Some(grant);
+                self.set_timer(context);
+                before.is_none().then_some(Ok(()))
+            }
+            Err(refused) if before.is_some() => {
+                self.news = Some(Proof::Revoked(Box::new(revoked(&refused))));
+                None
+            }
+            Err(refused) => {
+                self.refused = Some(refused.why.clone());
+                Some(Err(refused))
+            }
+        }
+    }
+
+    /// Has the task woken when the grant ends.
+    fn set_timer(&mut self, context: &mut Context<'_>) {
+        self.timer = None;
+        let Some(end) = self.grant.as_ref().and_then(Grant::end) else { return };
+        let left = end.duration_since(SystemTime::now()).unwrap_or_default().min(MAX_SLEEP);
+        let mut timer = Box::pin(sleep_until(Instant::now() + left));
+        // Outside of the task's budget, past which the timer would not keep its waker.
+        let polled = pin!(unconstrained(timer.as_mut())).poll(context);
+        self.timer = Some(timer);
+        if polled.is_ready() {
+            context.waker().wake_by_ref();
+        }
+    }
+}
+
+impl Link {
+    /// Returns, once, who the peer is by the key that it has proved to have, after the handshake; and later whenever that has changed.
+    pub(in super::super) fn take_proof(&mut self) -> Option<Proof> {
+        if !self.was_ready {
+            return None;
+        }
+        self.admission.as_mut()?.take_news()
+    }
+
+    /// Sees to it that the handshake of a client goes on once it is decided whether the client is let in, and that changes are noticed.
+    #[inline]
+    pub(super) fn poll_admission(&mut self, context: &mut Context<'_>) {
+        let Some((admission, server)) = self.admission.as_mut().zip(self.role.curve_server()) else { return };
+        match admission.poll(server, context) {
+            None => return,
+            Some(Ok(())) => self.machine.accept_key(),
+            Some(Err(refused)) => self.machine.reject(refused.rejection),
+        }
+        self.take_events();
+    }
+
+    pub(super) fn has_news(&self) -> bool {
+        self.was_ready && self.admission.as_ref().is_some_and(|admission| admission.has_news())
+    }
+}
+
+/// Returns what is to be told where a client has another identity than before. What it was let in for and is no more must not go on.
+fn change(before: &Identity, now: &Identity) -> Option<Proof> {
+    if before == now {
+        return None;
+    }
+    let is_more = before.name() == now.name() && before.roles().all(|role| now.has_role(role));
+    Some(if is_more {
+        Proof::Is(now.clone())
+    } else {
+        let what =
+            "the name or the roles of this client have changed on the server, and its connection was closed";
+        Proof::Revoked(Box::new(Status::unavailable(what).caused_by(Cause::Forbidden).maybe_executed()))
+    })
+}
+
+/// Returns what the calls of a client end with that is not let in any more.
+fn revoked(refused: &Refused) -> Status {
+    let status = match refused.rejection {
+        Rejection::Denied => {
+            Status::unauthenticated("this client is not let in any more, and its connection was closed")
+        }
+        _ => Status::unavailable(
+            "the server can't tell any more whether this client is let in, and has closed its connection",
+        ),
+    };
+    status.caused_by(Cause::Forbidden).maybe_executed()
+}
+
+impl fmt::Debug for Admission {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Admission")
+            .field("key", &self.key)
+            .field("grant", &self.grant)
+            .finish_non_exhaustive()
+    }
+}
