@@ -5,6 +5,7 @@
 mod command;
 #[cfg(feature = "import")]
 mod import;
+mod init;
 #[cfg(feature = "lsp")]
 mod lsp;
 

@@ -7,12 +7,14 @@ mod format;
 mod generate;
 mod git;
 mod import;
+mod init;
 mod inputs;
 mod keys;
 mod lint;
 mod lsp;
 mod report;
 
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
@@ -25,11 +27,26 @@ use clap::{Parser, Subcommand};
 #[command(name = "zsvc", version)]
 pub(crate) struct Arguments {
     #[command(subcommand)]
-    command: Command,
+    command: Option<Command>,
 }
+
+/// What `zsvc` alone prints: where to begin.
+const BEGIN: &str = "\
+zsvc: services over ZeroMQ, from .svc files
+
+  zsvc init NAME     writes a new crate with a service
+  zsvc check FILE    reports what is wrong with a .svc file
+  zsvc fmt FILE      writes it in the one style
+  zsvc diff OLD NEW  reports which programs a change breaks
+  zsvc explain CODE  explains a diagnostic
+
+`zsvc help` lists all commands.
+";
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Writes a new crate with a service, its server, a client and a test.
+    Init(init::Init),
     /// Checks .svc files and all that they import; prints nothing when all is well.
     Check(check::Check),
     /// Reports what in .svc files is allowed but better done otherwise.
@@ -55,7 +72,13 @@ enum Command {
 impl Arguments {
     /// Runs the subcommand.
     pub(crate) fn run(self) -> Outcome {
-        match self.command {
+        let Some(command) = self.command else {
+            // A closed stream has no reader.
+            let _ = std::io::stderr().write_all(BEGIN.as_bytes());
+            return Outcome::Unusable;
+        };
+        match command {
+            Command::Init(init) => init.run(),
             Command::Check(check) => check.run(),
             Command::Lint(lint) => lint.run(),
             Command::Gen(generate) => generate.run(),
