@@ -38,6 +38,7 @@ class BlockingCall:
         self._items: deque[tuple[Any, int]] = deque()
         self._consumed = 0
         self._unsent = 0
+        channel.check_open()
         self._pending = channel.maker.make(method, values, options, self)
         self._post(lambda: channel.core.submit(self._pending))
 

@@ -86,6 +86,11 @@ class Channel:
         text = f"no connection within {timeout:g} s: {self.core.why_down()}"
         return Status(Code.UNAVAILABLE, text, outcome=Outcome.NOT_SENT, cause=Cause.NOT_CONNECTED)
 
+    def check_open(self) -> None:
+        """Raises `Status` if the channel is closed."""
+        if self._is_closed:
+            raise Status(Code.CANCELLED, "the channel is closed", outcome=Outcome.NOT_SENT)
+
     def close(self) -> None:
         """Closes the connections. Calls in flight fail; what was sent has a second to leave."""
         if not self._is_closed:

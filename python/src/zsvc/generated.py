@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from msgspec import field
+
 from .aio.client import AsyncClient, Duplex, Streaming
 from .aio.server import Service
 from .blocking import BlockingClient, BlockingDuplex, BlockingStreaming
@@ -86,6 +88,7 @@ __all__ = [
     "UnionForm",
     "UnknownVariant",
     "Value",
+    "field",
     "made_for",
     "struct",
     "union",

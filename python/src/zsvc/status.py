@@ -5,11 +5,18 @@ from __future__ import annotations
 import enum
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import ClassVar
+from typing import TypeVar
+
+from .codec import registry
+from .codec.body import decode, encode
+from .codec.reader import DecodeError
+from .codec.writer import Body
 
 __all__ = ["Cause", "Code", "DeclaredError", "Outcome", "Status", "UnknownDeclaredError"]
 
+T = TypeVar("T")
 MAX_MESSAGE_BYTES = 16_384
+MAX_DETAIL_BYTES = 16_384
 
 
 class Code(enum.IntEnum):
@@ -108,6 +115,32 @@ class Status(Exception):
         self.details: Mapping[str, bytes] = MappingProxyType(dict(details or {}))
         """Values for programs, by the names of their types, encoded."""
 
+    def with_detail(self, value: object) -> Status:
+        """Returns this status with a detail: a value of a struct, union or error of a `.svc` file.
+
+        All details together have 16 KiB; one that does not fit is left off, and the message says so.
+        """
+        name, form = registry.find(type(value))
+        data = encode(form, value).joined()
+        details = {**self.details, name: data}
+        if sum(len(name.encode()) + len(data) for name, data in details.items()) > MAX_DETAIL_BYTES:
+            self.message += f" (the detail `{name}` is left off: it has {len(data)} bytes)"
+        else:
+            self.details = MappingProxyType(details)
+        return self
+
+    def detail(self, cls: type[T]) -> T | None:
+        """Returns the detail of a type; `None` if there is none, or if it can't be read."""
+        name, form = registry.find(cls)
+        data = self.details.get(name)
+        if data is None:
+            return None
+        try:
+            value: T = decode(form, Body(data, [], []), max_body=MAX_DETAIL_BYTES)
+        except DecodeError:
+            return None
+        return value
+
     def __str__(self) -> str:
         text = self.code.name.lower()
         if self.message:
@@ -131,8 +164,6 @@ class Status(Exception):
 class DeclaredError(Exception):
     """An error that a method declares with `throws`. Generated classes derive from it."""
 
-    number: ClassVar[int] = 0
-    """The number of the variant on the wire."""
     outcome: Outcome = Outcome.EXECUTED
     """What became of the call."""
     _received_text: str | None = None
@@ -140,6 +171,9 @@ class DeclaredError(Exception):
     def _text(self) -> str:
         """Returns the text of `@message`, or the name in words."""
         return type(self).__name__
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return (_rebuilt, (type(self), self.args), dict(self.__dict__))
 
     def __str__(self) -> str:
         return self._text() if self._received_text is None else self._received_text
@@ -157,6 +191,13 @@ class UnknownDeclaredError(DeclaredError):
 
     def _text(self) -> str:
         return f"an error that this program does not know, with the number {self.error_number}"
+
+
+def _rebuilt(cls: type[DeclaredError], args: tuple[object, ...]) -> DeclaredError:
+    """Returns an exception without its constructor, as `pickle` and `copy` need it: its arguments go by keywords."""
+    error = cls.__new__(cls)
+    error.args = args
+    return error
 
 
 def cut(text: str) -> str:

@@ -37,6 +37,8 @@ class Call:
         self.answer.add_done_callback(lambda answer: answer.cancelled() or answer.exception())
         self.sending = Sending()
         self.items: ItemQueue[Any] | None = None
+        self._is_over = False
+        channel.check_open()
         self.pending = channel.maker.make(request.method, request.values, request.options, self)
         if request.method.kind.answers_items:
             assert request.method.answer is not None
@@ -71,6 +73,7 @@ class Call:
     # ---- in the event loop
 
     def _ended(self, body: Body | None, error: Exception | None) -> None:
+        self._is_over = True
         if not self.answer.done():
             if error is None:
                 self.answer.set_result(body)
@@ -91,8 +94,9 @@ class Call:
         core.post(lambda: core.consumed(pending, size))
 
     def cancel(self, error: Exception | None = None) -> None:
-        """Gives the call up."""
-        if not self.answer.done():
+        """Gives the call up, unless it has ended."""
+        # Not whether the answer is there: it counts as cancelled where the task that waits for it is.
+        if not self._is_over:
             core, pending = self._channel.core, self.pending
             with contextlib.suppress(RuntimeError):
                 core.post(lambda: core.cancel(pending))
@@ -129,8 +133,7 @@ class Call:
                 for item in items:
                     await self.send(item)
         except Exception as error:
-            if not self.answer.done():
-                self.cancel(error)
+            self.cancel(error)
         else:
             self.finish()
 

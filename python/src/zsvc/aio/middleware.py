@@ -42,8 +42,8 @@ class ServerRequest:
 
 
 ServerNext: TypeAlias = Callable[[ServerRequest], Awaitable[Any]]
-"""Reads the parameters, runs the handler, and returns its answer. For a method that answers with a stream that is `None`,
-once it has ended."""
+"""Reads the parameters, runs the handler, and returns its answer: `None` for a method that answers with a stream, once
+that has ended."""
 
 ServerMiddleware: TypeAlias = Callable[[ServerRequest, ServerNext], Awaitable[Any]]
 """Surrounds the handlers of a server."""

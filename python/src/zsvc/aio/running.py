@@ -30,6 +30,7 @@ class RunningCall:
 
     def __init__(self, server: Server, call: ServerCall, service: object, method: Method) -> None:
         self._server, self._call, self._service, self._method = server, call, service, method
+        self._driver = server.driver
         self._max_body = server.limits.max_message_size
         self.sending = Sending()
         self.items: ItemQueue[Any] | None = None
@@ -77,16 +78,16 @@ class RunningCall:
 
     def _post(self, run: Any) -> None:
         with contextlib.suppress(RuntimeError):
-            self._server.driver.post(run)
+            self._driver.post(run)
 
     def _consumed(self, size: int) -> None:
-        self._post(lambda: self._server.driver.session.consumed(self._call, size))
+        self._post(lambda: self._driver.session.consumed(self._call, size))
 
     def _send_metadata(self, metadata: dict[str, str | bytes]) -> None:
-        self._post(lambda: self._server.driver.session.send_metadata(self._call, metadata))
+        self._post(lambda: self._driver.session.send_metadata(self._call, metadata))
 
     def _fail(self, failure: Status | Declared) -> None:
-        self._post(lambda: self._server.driver.session.fail(self._call, failure))
+        self._post(lambda: self._driver.session.fail(self._call, failure))
 
     async def _run(self) -> None:
         try:
@@ -105,7 +106,7 @@ class RunningCall:
             self._server.forget(self._call)
 
     def _reply(self, answer: Any) -> None:
-        session, call = self._server.driver.session, self._call
+        session, call = self._driver.session, self._call
         if self._method.kind.answers_items:
             self._post(lambda: session.finish(call))
             return
@@ -164,7 +165,7 @@ class RunningCall:
 
     async def _send_all(self, items: AsyncIterator[Any]) -> None:
         """Sends what a handler yields, as its reader has room."""
-        session, call = self._server.driver.session, self._call
+        session, call = self._driver.session, self._call
         assert self._method.answer is not None
         try:
             async for item in items:

@@ -116,7 +116,7 @@ class MapForm(Form):
         if not isinstance(value, dict):
             raise EncodeError(f"expected a `dict`, found {shown(value)}")
         try:
-            keys = sorted(value, key=_order)
+            keys = sorted(value, key=self.key.order if isinstance(self.key, EnumForm) else _order)
         except TypeError:
             raise EncodeError("the keys of a map are of one type") from None
         writer.enter()
@@ -160,6 +160,11 @@ class EnumForm(Form):
 
     def __init__(self, enum: type[Enum]) -> None:
         self.enum = enum
+        self._places = {value: place for place, value in enumerate(enum)}
+
+    def order(self, value: Enum) -> tuple[int, int]:
+        """Returns what keys are sorted by: as they are declared, and then those that are not known by their numbers."""
+        return (self._places.get(value, len(self._places)), int(value))
 
     def read(self, reader: Reader) -> Any:  # noqa: D102
         number = read_int(reader)

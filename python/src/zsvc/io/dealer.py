@@ -23,7 +23,7 @@ _FAILED = {
     int(zmq.EVENT_HANDSHAKE_FAILED_NO_DETAIL): "the handshake failed",
     int(zmq.EVENT_HANDSHAKE_FAILED_PROTOCOL): "the peer does not speak ZeroMQ, or another mechanism",
     int(zmq.EVENT_HANDSHAKE_FAILED_AUTH): "the server does not let this client in",
-    int(zmq.EVENT_DISCONNECTED): "the connection was lost",
+    int(zmq.EVENT_DISCONNECTED): "the peer or the network has closed it",
     int(zmq.EVENT_CLOSED): "nothing listens there",
 }
 _WATCHED = sum(_FAILED) + int(zmq.EVENT_HANDSHAKE_SUCCEEDED)

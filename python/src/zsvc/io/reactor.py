@@ -99,6 +99,8 @@ class Reactor:
             self._wait()
         for end in self.ends:
             self._guarded(end)
+        # What was asked for at the last moment learns that it is too late.
+        self._run_soon()
         for fd in (self._wake_read, self._wake_write):
             os.close(fd)
         self.context.destroy(linger=0)

@@ -143,7 +143,7 @@ class ClientSession:
         record = r.Call(0, spec.method, spec.body, _left(spec.deadline, now), spec.metadata, one_way=True)
         data = write.call(record)
         self._outbox.push(data, spec.body.attachments)
-        self._liveness.count_one_way(len(data) + len(spec.body))
+        self._liveness.count_one_way(len(data) + sum(map(len, spec.body.attachments)))
         if spec.proof:
             call.id = self._ping(now)
             self._calls[call.id] = call
