@@ -173,10 +173,12 @@ async def test_both_ways() -> None:
             await call.send(zsvc.UnknownVariant(9, b"\x90"))
             status = await failure(call.__anext__())
             assert (status.code, status.message) == (Code.UNIMPLEMENTED, "orders of kind 9 are not traded")
-            with pytest.raises(Status):
+
+            async def send_on() -> None:
                 while True:
                     await call.send(market.OrderCancelAll())
-                    await asyncio.sleep(0)
+
+            assert (await failure(send_on())).code is Code.UNIMPLEMENTED
 
 
 @run
@@ -413,6 +415,19 @@ async def test_details_of_a_status() -> None:
             status = await failure(tape.ping())
             assert status.detail(market.Trade) == trade("ACME")
             assert status.detail(market.MarketOrder) is None
+
+
+@run
+async def test_calls_that_end_before_they_begin_leave_nothing() -> None:
+    async with serving() as (tape, _, server):
+        for _ in range(50):
+            calls = [asyncio.create_task(tape.with_options(timeout=None).last("SLOW")) for _ in range(20)]
+            await asyncio.sleep(0)
+            for call in calls:
+                call.cancel()
+            await asyncio.gather(*calls, return_exceptions=True)
+        await tape.ping()
+        await until(lambda: not server._running)
 
 
 def test_wrong_use_is_told() -> None:

@@ -1,6 +1,7 @@
 """Clients for threads, and servers whose handlers block."""
 
 import asyncio
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -153,6 +154,20 @@ def test_handlers_that_block_have_threads_of_their_own(server: Background) -> No
         assert time.monotonic() - began < 8 * 0.2
         with pytest.raises(Status):
             client.with_options(timeout=0.1).hold_apart("b")
+
+
+def test_a_process_that_was_forked_makes_its_own(server: Background) -> None:
+    with zsvc.Channel(server.endpoint) as channel:
+        channel.wait_ready()
+        child = os.fork()
+        if child == 0:
+            try:
+                market.TapeBlockingClient(channel).ping()
+            except RuntimeError as error:
+                os._exit(17 if "another process" in str(error) else 1)
+            os._exit(2)
+        assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 17
+        market.TapeBlockingClient(channel).ping()
 
 
 def test_one_channel_for_both_kinds_of_clients(server: Background) -> None:

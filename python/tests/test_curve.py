@@ -1,5 +1,6 @@
 """Encrypted connections, and who may call what."""
 
+import dataclasses
 from typing import Any
 
 import pytest
@@ -51,3 +52,15 @@ def test_keys_are_read_from_files_and_not_shown(tmp_path: Any) -> None:
     assert client.secret_key not in repr(client)
     with pytest.raises(ValueError, match="no secret key"):
         zsvc.ServerCurve.from_file(public)
+
+
+def test_roles_need_clients_that_are_known() -> None:
+    method = dataclasses.replace(market._Tape_ping, roles=["admin"])
+
+    class Guarded(Floor):
+        __zsvc_methods__ = (method,)  # type: ignore[assignment]
+
+    with pytest.raises(ValueError, match="for clients with a role"):
+        zsvc.Server(Guarded())
+    with pytest.raises(ValueError, match="for clients with a role"):
+        zsvc.Server(Guarded(), curve=zsvc.ServerCurve(*keys()))

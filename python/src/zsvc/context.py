@@ -72,8 +72,9 @@ class Context:
         self._send(entry)
 
     def _end(self, reason: str) -> None:
-        self._reason = reason
-        self._is_over.set()
+        if not self._is_over.is_set():
+            self._reason = reason
+            self._is_over.set()
 
     def __repr__(self) -> str:
         return f"<zsvc.Context of {self.method.name} by {self.peer}>"

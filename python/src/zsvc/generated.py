@@ -12,7 +12,7 @@ from .aio.server import Service
 from .blocking import BlockingClient, BlockingDuplex, BlockingStreaming
 from .channel.overlap import Overlap
 from .codec import registry
-from .codec.containers import EnumForm, LazyForm, ListForm, MapForm, OptionalForm
+from .codec.containers import EnumForm, ListForm, MapForm, OptionalForm
 from .codec.dynamic import VALUE
 from .codec.form import Form
 from .codec.scalars import (
@@ -74,7 +74,6 @@ __all__ = [
     "Field",
     "Form",
     "Kind",
-    "LazyForm",
     "ListForm",
     "MapForm",
     "Method",

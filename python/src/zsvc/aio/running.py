@@ -47,6 +47,8 @@ class RunningCall:
         context.run(INHERITED_DEADLINE.set, self._call.deadline)
         loop = asyncio.get_running_loop()
         self.task = context.run(lambda: loop.create_task(self._run(), name=self._method.name))
+        # Not at the end of `_run`, which never begins if the call is over before.
+        self.task.add_done_callback(lambda _: self._server.forget(self._call))
 
     # ---- what the session tells
 
@@ -103,7 +105,6 @@ class RunningCall:
             self._reply(answer)
         finally:
             self._context._end("the handler has ended")
-            self._server.forget(self._call)
 
     def _reply(self, answer: Any) -> None:
         session, call = self._driver.session, self._call

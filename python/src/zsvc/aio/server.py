@@ -44,12 +44,18 @@ class Server:
         curve: ServerCurve | None = None,
         threads: int = DEFAULT_THREADS,
     ) -> None:
-        """`threads` is the number of threads for `@blocking` methods."""
+        """`threads` is the number of threads for `@blocking` methods.
+
+        Raises `ValueError` for methods with roles where the server can't know its clients.
+        """
         self.limits = limits or ServerLimits()
         self.middleware = tuple(middleware)
         self._bind = (bind,) if isinstance(bind, str) else tuple(bind)
         self._curve = curve
         self._handlers = _handlers(services)
+        for _, method in self._handlers:
+            if method.roles and (curve is None or curve.clients is None):
+                raise ValueError(f"`{method.name}` is for clients with a role: give the server `curve`, with `clients`")
         self.threads = ThreadPoolExecutor(threads, thread_name_prefix="zsvc-handler")
         self._driver: ServerDriver | None = None
         self._bridge: Bridge | None = None

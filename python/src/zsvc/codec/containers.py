@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 import msgspec
@@ -178,22 +177,3 @@ class EnumForm(Form):
         if not isinstance(value, self.enum):
             raise EncodeError(f"expected a `{self.enum.__name__}`, found {shown(value)}")
         writer.integer(int(value))
-
-
-class LazyForm(Form):
-    """A form that is found when it is first used, since types may contain each other."""
-
-    def __init__(self, find: Callable[[], Form]) -> None:
-        self.find = find
-        self.found: Form | None = None
-
-    def _form(self) -> Form:
-        if self.found is None:
-            self.found = self.find()
-        return self.found
-
-    def read(self, reader: Reader) -> Any:  # noqa: D102
-        return self._form().read(reader)
-
-    def write(self, writer: Writer, value: Any) -> None:  # noqa: D102
-        self._form().write(writer, value)

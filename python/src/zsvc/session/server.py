@@ -17,7 +17,7 @@ from ..wire import read, write
 from ..wire import records as r
 from ..wire.outbox import Frame
 from .admission import Admission
-from .config import Kind, ServerLimits
+from .config import ServerLimits
 from .failure import Declared, record_of
 from .flow import pack
 from .peer import (
@@ -377,6 +377,3 @@ class ServerSession:
             peer.blocked_since = None
             self._refuse(peer, 0, Code.UNAVAILABLE, text, Cause.CLIENT_LOST)
         self._peers.account(peer)
-
-
-__all__ = ["Kind", "ServerSession"]
