@@ -330,6 +330,15 @@ def test_a_server_that_goes_away_finishes_what_is_in_flight() -> None:
     assert [type(event) for event in rig.events()] == [c.Answered]
 
 
+def test_a_call_that_is_refused_since_the_server_goes_away_tells_so() -> None:
+    rig = Rig()
+    rig.start(Kind.UNARY)
+    rig.said()
+    rig.hear(error(1, 14, 0, None, 1))
+    assert rig.session.is_going_away
+    assert rig.failure().outcome is Outcome.NOT_SENT
+
+
 def test_calls_in_flight_are_bounded() -> None:
     rig = Rig()
     rig.start(Kind.UNARY)

@@ -32,11 +32,11 @@ def the(info: str) -> str:
 def test_the_first_service(tmp_path: Path) -> None:
     assert COMMAND.exists(), f"build the command first: `cargo build -p zsvc-cli`, or set ZSVC_COMMAND ({COMMAND})"
     for name, info in [
-        ("greeter.svc", "svc,greeter.svc"),
+        ("greeter.svc", "svc"),
         ("server.py", "python,server.py"),
         ("client.py", "python,client.py"),
     ]:
-        (tmp_path / name).write_text(the(info), encoding="utf-8")
+        (tmp_path / name).write_text(blocks(info)[0], encoding="utf-8")
     generate = next(line for line in PAGE.splitlines() if line.startswith("zsvc gen "))
     subprocess.run([COMMAND, *generate.split()[1:]], cwd=tmp_path, check=True, timeout=60)
     server = subprocess.Popen([sys.executable, "-u", "server.py"], cwd=tmp_path, stdout=subprocess.PIPE, text=True)

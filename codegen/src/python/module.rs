@@ -17,9 +17,10 @@ pub(crate) fn text(generation: &Generation<'_>, id: PackageId, heading: &str) ->
     let package = generation.schema.package(id);
     let mut lines = Lines::default();
     lines.raw(heading);
-    lines.line("# pyright: reportPrivateUsage=false");
-    // Names are the schema's.
-    lines.line("# ruff: noqa: PYI042, RUF022");
+    lines.line("# pyright: reportPrivateUsage=false, reportUnknownVariableType=false");
+    if has_odd_alias(&site) {
+        lines.line("# ruff: noqa: PYI042");
+    }
     lines.blank();
     let docs = package.docs.trim();
     let fallback = format!("The package `{}`.", package.full_name());
@@ -31,34 +32,23 @@ pub(crate) fn text(generation: &Generation<'_>, id: PackageId, heading: &str) ->
         lines.line(&line);
     }
     lines.blank();
-    let public: Vec<String> = public(&site).iter().map(|name| format!("\"{name}\"")).collect();
-    lines.list("__all__ = [", &public, "]");
-    lines.blank();
     lines.line("_z.made_for(1)");
     lines.raw(&body.into_text());
     lines.into_text()
 }
 
-/// Returns the names that a program uses, in order.
-fn public(site: &Site<'_>) -> Vec<String> {
-    let names = site.names();
-    let mut public = names.constants.clone();
-    for id in &site.generation.schema.package(site.package).types {
-        let own = site.own(*id);
-        public.push(own.name.clone());
-        public.extend(own.variants.iter().map(|variant| variant.class.clone()));
-        public.extend((!own.unknown.is_empty()).then(|| own.unknown.clone()));
-    }
-    for service in &names.services {
-        if item::has_service(site) {
-            public.push(service.service.clone());
-        }
-        if item::has_clients(site) {
-            public.extend([service.client.clone(), service.blocking.clone()]);
-        }
-    }
-    public.sort();
-    public
+/// Reports whether an alias has a name that ruff does not take for a type's. It is the schema's.
+fn has_odd_alias(site: &Site<'_>) -> bool {
+    let schema = site.generation.schema;
+    let is_alias =
+        |id: &&TypeId| matches!(schema.definition(**id).kind, TypeKind::Alias(_) | TypeKind::Union(_));
+    let is_odd = |id: &TypeId| {
+        let name = &site.own(*id).name;
+        name.strip_prefix('_')
+            .unwrap_or(name)
+            .starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
+    };
+    schema.package(site.package).types.iter().filter(is_alias).any(is_odd)
 }
 
 fn items(site: &Site<'_>, lines: &mut Lines) {

@@ -11,14 +11,15 @@ pub(super) fn fields(site: &Site<'_>, lines: &mut Lines, names: &[String], field
     let builtins = Builtins::among(names);
     for (name, field) in names.iter().zip(fields) {
         let annotation = site.annotation(&field.ty, builtins);
-        let default = default(site, field).map(|default| format!(" = {default}")).unwrap_or_default();
+        let default =
+            default(site, field, builtins).map(|default| format!(" = {default}")).unwrap_or_default();
         lines.line(&format!("{name}: {annotation}{default}"));
         docs::docstring(lines, &field.notes, "");
     }
 }
 
 /// Returns the value of a field that is not given.
-fn default(site: &Site<'_>, field: &Field) -> Option<String> {
+fn default(site: &Site<'_>, field: &Field, builtins: Builtins) -> Option<String> {
     match &field.default {
         // The module of the enum may be half imported when this class is made.
         Some(value @ Literal::EnumValue(id, _)) if !site.is_own(*id) => {
@@ -26,7 +27,8 @@ fn default(site: &Site<'_>, field: &Field) -> Option<String> {
             Some(format!("_z.field(default_factory=lambda: {value})"))
         }
         Some(value @ Literal::Empty) => {
-            Some(format!("_z.field(default_factory={})", literal::default(site, &field.ty, value)))
+            let factory = site.builtin(&literal::default(site, &field.ty, value), builtins);
+            Some(format!("_z.field(default_factory={factory})"))
         }
         Some(value) => Some(literal::value(site, &field.ty, value)),
         None => is_nullable(site, &field.ty).then(|| "None".to_owned()),

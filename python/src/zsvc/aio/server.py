@@ -20,6 +20,7 @@ from .middleware import ServerMiddleware
 from .running import RunningCall
 
 DEFAULT_THREADS = 32
+_LAST_WAIT = 5.0
 
 
 class Service:
@@ -130,7 +131,9 @@ class Server:
         for running in list(self._running.values()):
             running.ended("the server has stopped")
         await asyncio.get_running_loop().run_in_executor(None, driver.stop)
-        await asyncio.gather(*tasks, return_exceptions=True)
+        if tasks:
+            # Handlers that do not end when they are cancelled are not waited for.
+            await asyncio.wait(tasks, timeout=_LAST_WAIT)
         self.threads.shutdown(wait=False, cancel_futures=True)
 
     async def __aenter__(self) -> Server:

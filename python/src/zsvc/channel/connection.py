@@ -66,6 +66,7 @@ class Connection:
         # Behind a device, the connection stays up while the server is exchanged: try again after a while.
         if self._going_away_since is None:
             self._going_away_since = now
+            self._reactor.call_at(now + _AFTER_GOING_AWAY, self._user.on_change)
         if now - self._going_away_since < _AFTER_GOING_AWAY:
             return False
         session.is_going_away = False

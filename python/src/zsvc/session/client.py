@@ -339,6 +339,8 @@ class ClientSession:
         if isinstance(record, r.Reply):
             self._reply(call, record)
         elif isinstance(record, r.Error):
+            # Said once more to clients that the server has not heard of before, or that try again.
+            self.is_going_away |= record.cause == Cause.GOING_AWAY
             self._fail(call, failure_of(record))
         elif isinstance(record, r.Items):
             self._items(call, record)
