@@ -115,8 +115,6 @@ pub(crate) struct MethodNames {
     pub(crate) parameters: Vec<String>,
     /// The stream parameter, if there is one.
     pub(crate) stream: String,
-    /// The variable for the answer.
-    pub(crate) answer: String,
     /// The context of a handler.
     pub(crate) context: String,
 }
@@ -273,6 +271,6 @@ fn method_names(method: &Method, variable: String, handler: String, call: String
     let declared = method.parameters.iter().map(|parameter| parameter.name.as_str()).chain(stream);
     let mut parameters = scope.declare(declared);
     let stream = stream.and_then(|_| parameters.pop()).unwrap_or_default();
-    let (answer, context) = (scope.add("answer"), scope.add("context"));
-    MethodNames { variable, handler, call, parameters, stream, answer, context }
+    let context = scope.add("context");
+    MethodNames { variable, handler, call, parameters, stream, context }
 }

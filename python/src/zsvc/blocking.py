@@ -28,7 +28,7 @@ _MAX_UNSENT = 64 * 1024
 class BlockingCall:
     """One call, which threads wait for."""
 
-    def __init__(self, channel: Channel, method: Method, values: list[Any], options: CallOptions) -> None:
+    def __init__(self, channel: Channel, method: Method[Any], values: list[Any], options: CallOptions) -> None:
         self.method, self._channel, self._options = method, channel, options
         self._max_body = channel.limits.max_message_size
         self._changed = threading.Condition()
@@ -240,10 +240,11 @@ class BlockingClient:
 
     # ---- for generated code
 
-    def _unary(self, method: Method, *values: Any) -> Any:
-        return BlockingCall(self._channel, method, list(values), self._options).wait()
+    def _unary(self, method: Method[T], *values: Any) -> T:
+        answer: T = BlockingCall(self._channel, method, list(values), self._options).wait()
+        return answer
 
-    def _upload(self, method: Method, items: Iterable[Any], *values: Any) -> Any:
+    def _upload(self, method: Method[T], items: Iterable[Any], *values: Any) -> T:
         call = BlockingCall(self._channel, method, list(values), self._options)
         try:
             for item in items:
@@ -256,10 +257,11 @@ class BlockingClient:
             if not call.is_over:
                 call.cancel()
                 raise
-        return call.wait()
+        answer: T = call.wait()
+        return answer
 
-    def _stream(self, method: Method, *values: Any) -> BlockingStreaming[Any]:
+    def _stream(self, method: Method[T], *values: Any) -> BlockingStreaming[T]:
         return BlockingStreaming(BlockingCall(self._channel, method, list(values), self._options))
 
-    def _duplex(self, method: Method, *values: Any) -> BlockingDuplex[Any, Any]:
+    def _duplex(self, method: Method[T], *values: Any) -> BlockingDuplex[Any, T]:
         return BlockingDuplex(BlockingCall(self._channel, method, list(values), self._options))

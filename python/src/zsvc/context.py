@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping
 from types import MappingProxyType
+from typing import Any
 
 from .method import Method, seconds_left
 from .status import Code, Status
@@ -17,7 +18,7 @@ class Context:
 
     def __init__(
         self,
-        method: Method,
+        method: Method[Any],
         metadata: Mapping[str, str | bytes],
         deadline: float | None,
         peer: str,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from .channel.overlap import Overlap
 from .codec.body import decode, decode_with, encode
@@ -18,12 +18,13 @@ from .session.config import Kind
 from .session.failure import Declared, Failure
 from .status import Cause, Code, DeclaredError, Outcome, Status, UnknownDeclaredError
 
+T = TypeVar("T")
 NIL = Body(b"\xc0", [], [])
 
 
 @dataclass
-class Method:
-    """One method of a service. Generated code has one for each."""
+class Method(Generic[T]):
+    """One method of a service, whose answer is a `T`. Generated code has one for each."""
 
     name: str
     """The name on the wire: `package.Service/method`."""

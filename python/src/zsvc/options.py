@@ -48,7 +48,7 @@ class CallOptions:
         return replace(self, **changes)
 
 
-def deadline_of(method: Method, options: CallOptions, timeout: float | None) -> float | None:
+def deadline_of(method: Method[Any], options: CallOptions, timeout: float | None) -> float | None:
     """Returns when a call is to have ended. `timeout` is the channel's, for methods without a stream."""
     now = time.monotonic()
     if options.timeout is None:
@@ -72,7 +72,7 @@ class Maker:
     retry: Retry
     timeout: float | None
 
-    def make(self, method: Method, values: list[Any], options: CallOptions, listener: Listener) -> PendingCall:
+    def make(self, method: Method[Any], values: list[Any], options: CallOptions, listener: Listener) -> PendingCall:
         """Returns a call that is ready to be made. Raises `Status`."""
         body = self._body(method, values)
         metadata: r.Metadata = dict(options.metadata)
@@ -88,7 +88,7 @@ class Maker:
             overlap=method.overlap,
         )
 
-    def _body(self, method: Method, values: list[Any]) -> Body:
+    def _body(self, method: Method[Any], values: list[Any]) -> Body:
         try:
             body = method.encode_parameters(values)
         except EncodeError as error:

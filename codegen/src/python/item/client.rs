@@ -70,6 +70,7 @@ fn call(
     let parameters = parameters(site, names, method, (style, builtins));
     let (item, answer) = types(&method.kind);
     let item = item.map(|item| site.annotation(item, builtins)).unwrap_or_default();
+    let has_answer = answer.is_some();
     let answer = answer.map_or_else(|| "None".to_owned(), |answer| site.annotation(answer, builtins));
     let (definition, result) = match &method.kind {
         MethodKind::ServerStream(_) => ("def", format!("_z.{}Streaming[{answer}]", style.prefix())),
@@ -84,11 +85,11 @@ fn call(
             &format!("Calls `{}`.", method.name),
             service.access_of(method),
         );
-        body(lines, names, method, style, &answer);
+        body(lines, names, method, style, has_answer);
     });
 }
 
-fn body(lines: &mut Lines, names: &MethodNames, method: &Method, style: Style, answer: &str) {
+fn body(lines: &mut Lines, names: &MethodNames, method: &Method, style: Style, has_answer: bool) {
     let mut arguments = vec![names.variable.clone()];
     let function = match &method.kind {
         MethodKind::ServerStream(_) => "_stream",
@@ -100,18 +101,9 @@ fn body(lines: &mut Lines, names: &MethodNames, method: &Method, style: Style, a
         MethodKind::Unary(_) | MethodKind::OneWay => "_unary",
     };
     arguments.extend(names.parameters.iter().cloned());
-    let open = format!("self.{function}(");
-    match &method.kind {
-        MethodKind::ServerStream(_) | MethodKind::Bidirectional(..) => {
-            lines.list(&format!("return {open}"), &arguments, ")");
-        }
-        _ if answer == "None" => lines.list(&format!("{}{open}", style.wait()), &arguments, ")"),
-        _ => {
-            let variable = &names.answer;
-            lines.list(&format!("{variable}: {answer} = {}{open}", style.wait()), &arguments, ")");
-            lines.line(&format!("return {variable}"));
-        }
-    }
+    let wait = if function == "_unary" || function == "_upload" { style.wait() } else { "" };
+    let result = if has_answer { "return " } else { "" };
+    lines.list(&format!("{result}{wait}self.{function}("), &arguments, ")");
 }
 
 fn parameters(

@@ -1,6 +1,6 @@
 //! Errors: an exception for each variant, below one for the whole error.
 
-use zsvc_idl::schema::{Field, MessagePart, Payload, TypeId, Variant};
+use zsvc_idl::schema::{Builtin, Field, MessagePart, Payload, Type, TypeId, Variant};
 
 use super::{fields, union};
 use crate::names::words;
@@ -46,7 +46,7 @@ fn exception(site: &Site<'_>, lines: &mut Lines, own: &VariantNames, variant: &V
             Payload::Fields(declared) => with_fields(site, lines, own, declared),
         }
         lines.blank();
-        let text = text(own, variant);
+        let text = text(site, own, variant);
         let builtins = Builtins::among(&own.fields);
         lines.block(&format!("def _text(self) -> {}:", site.builtin("str", builtins)), |lines| {
             lines.line(&format!("return {text}"));
@@ -103,7 +103,7 @@ fn unknown(lines: &mut Lines, name: &str, base: &str) {
 }
 
 /// Returns the expression of an error's text.
-fn text(own: &VariantNames, variant: &Variant) -> String {
+fn text(site: &Site<'_>, own: &VariantNames, variant: &Variant) -> String {
     let Some(parts) = &variant.message else { return literal::string(&words(&variant.name)) };
     let mut out = String::new();
     let mut has_fields = false;
@@ -112,7 +112,8 @@ fn text(own: &VariantNames, variant: &Variant) -> String {
             MessagePart::Text(text) => out += &literal::escaped(text).replace('{', "{{").replace('}', "}}"),
             MessagePart::Field(index) => {
                 has_fields = true;
-                out += &format!("{{self.{}}}", own.fields[*index]);
+                let conversion = if holds_bytes(site, variant, *index) { "!r" } else { "" };
+                out += &format!("{{self.{}{conversion}}}", own.fields[*index]);
             }
         }
     }
@@ -121,4 +122,15 @@ fn text(own: &VariantNames, variant: &Variant) -> String {
     } else {
         format!("\"{}\"", out.replace("{{", "{").replace("}}", "}"))
     }
+}
+
+/// Reports whether a field holds bytes, of which Python has no text.
+fn holds_bytes(site: &Site<'_>, variant: &Variant, index: usize) -> bool {
+    let Payload::Fields(fields) = &variant.payload else { return false };
+    let schema = site.generation.schema;
+    let ty = match schema.resolved(&fields[index].ty) {
+        Type::Optional(inner) => schema.resolved(inner),
+        ty => ty,
+    };
+    *ty == Type::Builtin(Builtin::Bytes)
 }

@@ -6,7 +6,7 @@ use super::fields;
 use crate::python::lines::Lines;
 use crate::python::literal;
 use crate::python::names::MethodNames;
-use crate::python::site::Site;
+use crate::python::site::{Builtins, Site};
 
 /// Adds the description of a method.
 pub(super) fn method(
@@ -39,7 +39,8 @@ pub(super) fn method(
         let roles: Vec<String> = roles.iter().map(|role| literal::string(role)).collect();
         rows.push(format!("roles=[{}]", roles.join(", ")));
     }
-    lines.rows(&format!("{} = _z.Method(", names.variable), &rows, ")");
+    let answer = answer.map_or_else(|| "None".to_owned(), |ty| site.annotation(ty, Builtins::Plain));
+    lines.rows(&format!("{}: _z.Method[{answer}] = _z.Method(", names.variable), &rows, ")");
 }
 
 fn kind(kind: &MethodKind) -> &'static str {

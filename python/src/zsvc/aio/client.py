@@ -246,14 +246,15 @@ class AsyncClient:
 
     # ---- for generated code
 
-    async def _unary(self, method: Method, *values: Any) -> Any:
-        return await self._through(method, list(values), self._run_unary)
+    async def _unary(self, method: Method[T], *values: Any) -> T:
+        answer: T = await self._through(method, list(values), self._run_unary)
+        return answer
 
     async def _run_unary(self, request: ClientRequest) -> Any:
         call = Call(self._channel, request)
         return request.method.decode_answer(await call.wait(), self._channel.limits.max_message_size)
 
-    async def _upload(self, method: Method, items: AsyncIterable[Any] | Iterable[Any], *values: Any) -> Any:
+    async def _upload(self, method: Method[T], items: AsyncIterable[Any] | Iterable[Any], *values: Any) -> T:
         async def run(request: ClientRequest) -> Any:
             call = Call(self._channel, request)
             upload = asyncio.ensure_future(call.upload(items))
@@ -265,15 +266,18 @@ class AsyncClient:
                     await upload
             return request.method.decode_answer(body, self._channel.limits.max_message_size)
 
-        return await self._through(method, list(values), run)
+        answer: T = await self._through(method, list(values), run)
+        return answer
 
-    def _stream(self, method: Method, *values: Any) -> Streaming[Any]:
+    def _stream(self, method: Method[T], *values: Any) -> Streaming[T]:
         return Streaming(*self._opening(method, list(values)))
 
-    def _duplex(self, method: Method, *values: Any) -> Duplex[Any, Any]:
+    def _duplex(self, method: Method[T], *values: Any) -> Duplex[Any, T]:
         return Duplex(*self._opening(method, list(values)))
 
-    def _opening(self, method: Method, values: list[Any]) -> tuple[Call | None, Callable[[], Awaitable[Call]] | None]:
+    def _opening(
+        self, method: Method[Any], values: list[Any]
+    ) -> tuple[Call | None, Callable[[], Awaitable[Call]] | None]:
         """Returns a call that streams, or what makes it inside of the channel's middleware."""
         if not self._channel.middleware:
             return Call(self._channel, ClientRequest(method, values, self._options)), None
@@ -287,7 +291,7 @@ class AsyncClient:
 
         return None, open
 
-    async def _through(self, method: Method, values: list[Any], run: ClientNext) -> Any:
+    async def _through(self, method: Method[Any], values: list[Any], run: ClientNext) -> Any:
         """Runs a call inside of the channel's middleware; the first is the outermost."""
         for middleware in reversed(self._channel.middleware):
             run = _inside(middleware, run)

@@ -15,7 +15,7 @@ from ..options import CallOptions
 class ClientRequest:
     """A call that a client is about to make. Middleware may change its values and options."""
 
-    method: Method
+    method: Method[Any]
     """The method."""
     values: list[Any]
     """The parameters, in their order."""
@@ -37,7 +37,7 @@ class ServerRequest:
 
     context: Context
     """What is known of the call besides its parameters."""
-    method: Method
+    method: Method[Any]
     """The method."""
 
 

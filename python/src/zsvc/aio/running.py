@@ -28,7 +28,7 @@ _LOG = logging.getLogger("zsvc")
 class RunningCall:
     """One call, from when it has come until its handler has ended."""
 
-    def __init__(self, server: Server, call: ServerCall, service: object, method: Method) -> None:
+    def __init__(self, server: Server, call: ServerCall, service: object, method: Method[Any]) -> None:
         self._server, self._call, self._service, self._method = server, call, service, method
         self._driver = server.driver
         self._max_body = server.limits.max_message_size

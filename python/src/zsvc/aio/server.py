@@ -26,7 +26,7 @@ _LAST_WAIT = 5.0
 class Service:
     """The base of generated services, which programs implement."""
 
-    __zsvc_methods__: ClassVar[Sequence[Method]] = ()
+    __zsvc_methods__: ClassVar[Sequence[Method[Any]]] = ()
 
 
 class Server:
@@ -180,9 +180,9 @@ class Server:
         self._running.pop(call, None)
 
 
-def _handlers(services: Sequence[Service]) -> list[tuple[Service, Method]]:
+def _handlers(services: Sequence[Service]) -> list[tuple[Service, Method[Any]]]:
     """Returns the methods of all services. Raises `ValueError` if two have one name."""
-    handlers: list[tuple[Service, Method]] = []
+    handlers: list[tuple[Service, Method[Any]]] = []
     names: set[str] = set()
     for service in services:
         methods = service.__zsvc_methods__
