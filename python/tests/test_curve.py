@@ -1,6 +1,7 @@
 """Encrypted connections, and who may call what."""
 
 import dataclasses
+import os
 from typing import Any
 
 import pytest
@@ -45,6 +46,10 @@ async def test_clients_that_are_let_in_call() -> None:
 
 def test_keys_are_read_from_files_and_not_shown(tmp_path: Any) -> None:
     public, secret = zmq.auth.create_certificates(tmp_path, "floor")
+    os.chmod(secret, 0o644)
+    with pytest.raises(ValueError, match="others may read the secret key"):
+        zsvc.ServerCurve.from_file(secret)
+    os.chmod(secret, 0o600)
     curve = zsvc.ServerCurve.from_file(secret)
     client = zsvc.ClientCurve.from_files(secret, public)
     assert client.server_key == curve.public_key

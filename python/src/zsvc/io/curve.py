@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,6 +12,16 @@ import zmq.auth
 import zmq.utils.z85
 
 _ZAP_ENDPOINT = "inproc://zeromq.zap.01"
+
+
+def _pair_of(path: str) -> tuple[str, str]:
+    """Reads both keys of a certificate. Raises `ValueError` if it has one alone, or if others may read it."""
+    public, secret = zmq.auth.load_certificate(path)
+    if secret is None:
+        raise ValueError(f"`{path}` has no secret key: give the file that ends in `.key_secret`")
+    if os.name == "posix" and os.stat(path).st_mode & 0o077:
+        raise ValueError(f"others may read the secret key in `{path}`: run `chmod 600` on it")
+    return public.decode(), secret.decode()
 
 
 @dataclass(frozen=True)
@@ -24,11 +35,9 @@ class ClientCurve:
     @classmethod
     def from_files(cls, own_secret: str, server: str) -> ClientCurve:
         """Reads files of `zsvc keygen`: one that ends in `.key_secret` of one's own, and the `.key` of the server."""
-        public, secret = zmq.auth.load_certificate(own_secret)
+        public, secret = _pair_of(own_secret)
         server_key, _ = zmq.auth.load_certificate(server)
-        if secret is None:
-            raise ValueError(f"`{own_secret}` has no secret key: give the file that ends in `.key_secret`")
-        return cls(server_key.decode(), public.decode(), secret.decode())
+        return cls(server_key.decode(), public, secret)
 
     def apply(self, socket: Any) -> None:
         """Sets the keys of a socket."""
@@ -49,10 +58,7 @@ class ServerCurve:
     @classmethod
     def from_file(cls, own_secret: str, clients: Mapping[str, Sequence[str]] | None = None) -> ServerCurve:
         """Reads a certificate as `zsvc keygen` writes it: the file that ends in `.key_secret`."""
-        public, secret = zmq.auth.load_certificate(own_secret)
-        if secret is None:
-            raise ValueError(f"`{own_secret}` has no secret key: give the file that ends in `.key_secret`")
-        return cls(public.decode(), secret.decode(), clients)
+        return cls(*_pair_of(own_secret), clients)
 
     def apply(self, socket: Any) -> None:
         """Sets the keys of a socket."""
