@@ -48,7 +48,8 @@ pub(crate) fn write(lines: &mut Lines, text: &str) {
 
 /// Returns a line as it can stand in a docstring: without what would end it, or be taken for an escape.
 fn escaped(line: &str) -> String {
-    let mut line = line.replace('\\', "\\\\").replace("\"\"\"", "\\\"\\\"\\\"");
+    let line = line.replace('\\', "\\\\").replace('\u{200b}', "\\u200b");
+    let mut line = line.replace("\"\"\"", "\\\"\\\"\\\"");
     if line.ends_with('"') && !line.ends_with("\\\"") {
         line.pop();
         line.push_str("\\\"");
