@@ -27,7 +27,7 @@ _form_Amount: _z.StructForm = _z.struct(Amount, "golden.Amount", lambda: [
     _z.Field(1, "units", _z.I64),
 ])
 
-_Tape_last = _z.Method(
+_Tape_last: _z.Method[Trade] = _z.Method(
     "golden.Tape/last",
     _z.Kind.UNARY,
     "last",
@@ -41,8 +41,7 @@ class TapeClient(_z.AsyncClient):
 
     async def last(self) -> Trade:
         """Calls `last`."""
-        answer: Trade = await self._unary(_Tape_last)
-        return answer
+        return await self._unary(_Tape_last)
 
 
 class TapeBlockingClient(_z.BlockingClient):
@@ -50,5 +49,4 @@ class TapeBlockingClient(_z.BlockingClient):
 
     def last(self) -> Trade:
         """Calls `last`."""
-        answer: Trade = self._unary(_Tape_last)
-        return answer
+        return self._unary(_Tape_last)

@@ -25,7 +25,7 @@ _form_Old: _z.StructForm = _z.struct(Old, "golden.Old", lambda: [
     _z.Field(1, "field", _z.U8),
 ])
 
-_Tape_poll = _z.Method(
+_Tape_poll: _z.Method[Old] = _z.Method(
     "golden.Tape/poll",
     _z.Kind.UNARY,
     "poll",
@@ -56,8 +56,7 @@ class TapeClient(_z.AsyncClient):
 
         Deprecated: use nothing
         """
-        answer: Old = await self._unary(_Tape_poll)
-        return answer
+        return await self._unary(_Tape_poll)
 
 
 class TapeBlockingClient(_z.BlockingClient):
@@ -69,5 +68,4 @@ class TapeBlockingClient(_z.BlockingClient):
 
         Deprecated: use nothing
         """
-        answer: Old = self._unary(_Tape_poll)
-        return answer
+        return self._unary(_Tape_poll)

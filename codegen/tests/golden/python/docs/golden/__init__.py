@@ -49,7 +49,7 @@ class Other(_z.Struct, kw_only=True):
 
 _form_Other: _z.StructForm = _z.struct(Other, "golden.Other", list)
 
-_Docs_go = _z.Method(
+_Docs_go: _z.Method[None] = _z.Method(
     "golden.Docs/go",
     _z.Kind.UNARY,
     "go",

@@ -12,7 +12,7 @@ from zsvc import generated as _z
 
 _z.made_for(1)
 
-_Tape_note = _z.Method(
+_Tape_note: _z.Method[None] = _z.Method(
     "golden.Tape/note",
     _z.Kind.ONE_WAY,
     "note",

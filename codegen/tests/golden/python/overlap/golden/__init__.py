@@ -13,14 +13,14 @@ from zsvc import generated as _z
 
 _z.made_for(1)
 
-_Desk_both = _z.Method(
+_Desk_both: _z.Method[None] = _z.Method(
     "golden.Desk/both",
     _z.Kind.UNARY,
     "both",
     list,
 )
 
-_Desk_one_by_one = _z.Method(
+_Desk_one_by_one: _z.Method[int] = _z.Method(
     "golden.Desk/one_by_one",
     _z.Kind.UNARY,
     "one_by_one",
@@ -29,7 +29,7 @@ _Desk_one_by_one = _z.Method(
     overlap=_z.Overlap.QUEUE,
 )
 
-_Desk_latest = _z.Method(
+_Desk_latest: _z.Method[int] = _z.Method(
     "golden.Desk/latest",
     _z.Kind.SERVER_STREAM,
     "latest",
@@ -39,7 +39,7 @@ _Desk_latest = _z.Method(
     overlap=_z.Overlap.REPLACE,
 )
 
-_Desk_once = _z.Method(
+_Desk_once: _z.Method[None] = _z.Method(
     "golden.Desk/once",
     _z.Kind.UNARY,
     "once",
@@ -79,8 +79,7 @@ class DeskClient(_z.AsyncClient):
 
     async def one_by_one(self) -> int:
         """Calls `one_by_one`."""
-        answer: int = await self._unary(_Desk_one_by_one)
-        return answer
+        return await self._unary(_Desk_one_by_one)
 
     def latest(self) -> _z.Streaming[int]:
         """Calls `latest`."""
@@ -100,8 +99,7 @@ class DeskBlockingClient(_z.BlockingClient):
 
     def one_by_one(self) -> int:
         """Calls `one_by_one`."""
-        answer: int = self._unary(_Desk_one_by_one)
-        return answer
+        return self._unary(_Desk_one_by_one)
 
     def latest(self) -> _z.BlockingStreaming[int]:
         """Calls `latest`."""

@@ -13,7 +13,7 @@ from zsvc import generated as _z
 
 _z.made_for(1)
 
-_Desk_place = _z.Method(
+_Desk_place: _z.Method[int] = _z.Method(
     "golden.Desk/place",
     _z.Kind.UNARY,
     "place",
@@ -22,7 +22,7 @@ _Desk_place = _z.Method(
     roles=["trader", "admin"],
 )
 
-_Desk_halt = _z.Method(
+_Desk_halt: _z.Method[None] = _z.Method(
     "golden.Desk/halt",
     _z.Kind.ONE_WAY,
     "halt",
@@ -30,7 +30,7 @@ _Desk_halt = _z.Method(
     roles=["admin"],
 )
 
-_Desk_is_open = _z.Method(
+_Desk_is_open: _z.Method[bool] = _z.Method(
     "golden.Desk/is_open",
     _z.Kind.UNARY,
     "is_open",
@@ -73,8 +73,7 @@ class DeskClient(_z.AsyncClient):
 
         For clients with one of the roles `trader`, `admin` alone.
         """
-        answer: int = await self._unary(_Desk_place, size)
-        return answer
+        return await self._unary(_Desk_place, size)
 
     @_deprecated("use `pause`")
     async def halt(self) -> None:
@@ -88,8 +87,7 @@ class DeskClient(_z.AsyncClient):
 
     async def is_open(self) -> bool:
         """Calls `is_open`."""
-        answer: bool = await self._unary(_Desk_is_open)
-        return answer
+        return await self._unary(_Desk_is_open)
 
 
 class DeskBlockingClient(_z.BlockingClient):
@@ -100,8 +98,7 @@ class DeskBlockingClient(_z.BlockingClient):
 
         For clients with one of the roles `trader`, `admin` alone.
         """
-        answer: int = self._unary(_Desk_place, size)
-        return answer
+        return self._unary(_Desk_place, size)
 
     @_deprecated("use `pause`")
     def halt(self) -> None:
@@ -115,5 +112,4 @@ class DeskBlockingClient(_z.BlockingClient):
 
     def is_open(self) -> bool:
         """Calls `is_open`."""
-        answer: bool = self._unary(_Desk_is_open)
-        return answer
+        return self._unary(_Desk_is_open)

@@ -30,7 +30,7 @@ _form_Amount: _z.StructForm = _z.struct(Amount, "golden.Amount", lambda: [
     _z.Field(1, "units", _z.I64),
 ])
 
-_Tape_last = _z.Method(
+_Tape_last: _z.Method[Trade] = _z.Method(
     "golden.Tape/last",
     _z.Kind.UNARY,
     "last",

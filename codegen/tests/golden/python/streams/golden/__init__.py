@@ -15,7 +15,7 @@ from zsvc import generated as _z
 
 _z.made_for(1)
 
-_Tape_watch = _z.Method(
+_Tape_watch: _z.Method[_z.Duration] = _z.Method(
     "golden.Tape/watch",
     _z.Kind.SERVER_STREAM,
     "watch",
@@ -23,7 +23,7 @@ _Tape_watch = _z.Method(
     make_answer=lambda: _z.DURATION,
 )
 
-_Tape_import = _z.Method(
+_Tape_import: _z.Method[int] = _z.Method(
     "golden.Tape/import",
     _z.Kind.CLIENT_STREAM,
     "import_",
@@ -32,7 +32,7 @@ _Tape_import = _z.Method(
     make_answer=lambda: _z.U64,
 )
 
-_Tape_converse = _z.Method(
+_Tape_converse: _z.Method[int] = _z.Method(
     "golden.Tape/converse",
     _z.Kind.BIDIRECTIONAL,
     "converse",
@@ -79,8 +79,7 @@ class TapeClient(_z.AsyncClient):
         trades: _AsyncIterable[_z.Bytes] | _Iterable[_z.Bytes],
     ) -> int:
         """Calls `import`."""
-        answer: int = await self._upload(_Tape_import, trades, account)
-        return answer
+        return await self._upload(_Tape_import, trades, account)
 
     def converse(self) -> _z.Duplex[int, int]:
         """Calls `converse`."""
@@ -96,8 +95,7 @@ class TapeBlockingClient(_z.BlockingClient):
 
     def import_(self, account: str, trades: _Iterable[_z.Bytes]) -> int:
         """Calls `import`."""
-        answer: int = self._upload(_Tape_import, trades, account)
-        return answer
+        return self._upload(_Tape_import, trades, account)
 
     def converse(self) -> _z.BlockingDuplex[int, int]:
         """Calls `converse`."""

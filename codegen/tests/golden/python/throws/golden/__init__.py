@@ -78,7 +78,7 @@ _form_Denied: _z.UnionForm = _z.union("golden.Denied", DeniedUnknown, lambda: [
     ])),
 ], [DeniedDenied])
 
-_Shop_find = _z.Method(
+_Shop_find: _z.Method[str] = _z.Method(
     "golden.Shop/find",
     _z.Kind.UNARY,
     "find",
@@ -87,7 +87,7 @@ _Shop_find = _z.Method(
     make_throws=lambda: [_form_NotFound, _form_Denied],
 )
 
-_Shop_list = _z.Method(
+_Shop_list: _z.Method[str] = _z.Method(
     "golden.Shop/list",
     _z.Kind.SERVER_STREAM,
     "list",
@@ -116,8 +116,7 @@ class ShopClient(_z.AsyncClient):
 
     async def find(self, id: _builtins.int) -> _builtins.str:
         """Calls `find`."""
-        answer: _builtins.str = await self._unary(_Shop_find, id)
-        return answer
+        return await self._unary(_Shop_find, id)
 
     def list(self) -> _z.Streaming[_builtins.str]:
         """Calls `list`."""
@@ -129,8 +128,7 @@ class ShopBlockingClient(_z.BlockingClient):
 
     def find(self, id: _builtins.int) -> _builtins.str:
         """Calls `find`."""
-        answer: _builtins.str = self._unary(_Shop_find, id)
-        return answer
+        return self._unary(_Shop_find, id)
 
     def list(self) -> _z.BlockingStreaming[_builtins.str]:
         """Calls `list`."""

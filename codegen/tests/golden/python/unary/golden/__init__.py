@@ -40,7 +40,7 @@ _form_Failure: _z.UnionForm = _z.union("golden.Failure", FailureUnknown, lambda:
     (1, FailureHalted, None),
 ], [FailureHalted])
 
-_Tape_last = _z.Method(
+_Tape_last: _z.Method[int] = _z.Method(
     "golden.Tape/last",
     _z.Kind.UNARY,
     "last",
@@ -55,14 +55,14 @@ _Tape_last = _z.Method(
     is_idempotent=True,
 )
 
-_Tape_ping = _z.Method(
+_Tape_ping: _z.Method[None] = _z.Method(
     "golden.Tape/ping",
     _z.Kind.UNARY,
     "ping",
     list,
 )
 
-_Tape_settle = _z.Method(
+_Tape_settle: _z.Method[None] = _z.Method(
     "golden.Tape/settle",
     _z.Kind.UNARY,
     "settle",
@@ -101,8 +101,7 @@ class TapeClient(_z.AsyncClient):
 
     async def last(self, symbol: str, tags: list[str], at: _z.Timestamp | None = None) -> int:
         """The last trade of a symbol."""
-        answer: int = await self._unary(_Tape_last, symbol, tags, at)
-        return answer
+        return await self._unary(_Tape_last, symbol, tags, at)
 
     async def ping(self) -> None:
         """Calls `ping`."""
@@ -118,8 +117,7 @@ class TapeBlockingClient(_z.BlockingClient):
 
     def last(self, symbol: str, tags: list[str], at: _z.Timestamp | None = None) -> int:
         """The last trade of a symbol."""
-        answer: int = self._unary(_Tape_last, symbol, tags, at)
-        return answer
+        return self._unary(_Tape_last, symbol, tags, at)
 
     def ping(self) -> None:
         """Calls `ping`."""

@@ -304,7 +304,7 @@ _form__z_: _z.StructForm = _z.struct(_z_, "class.import._z", lambda: [
     _z.Field(1, "_z", _form_int_, attr="x_z"),
 ])
 
-_Server_list = _z.Method(
+_Server_list: _z.Method[list[int]] = _z.Method(
     "class.import.Server/list",
     _z.Kind.UNARY,
     "list",
@@ -312,7 +312,7 @@ _Server_list = _z.Method(
     make_answer=lambda: _z.ListForm(_z.U8),
 )
 
-_Server_str = _z.Method(
+_Server_str: _z.Method[str_] = _z.Method(
     "class.import.Server/str",
     _z.Kind.UNARY,
     "str",
@@ -325,7 +325,7 @@ _Server_str = _z.Method(
     make_throws=lambda: [_form_Failure, _class_._form_failure],
 )
 
-_Server_connect = _z.Method(
+_Server_connect: _z.Method[int] = _z.Method(
     "class.import.Server/connect",
     _z.Kind.UNARY,
     "connect",
@@ -333,7 +333,7 @@ _Server_connect = _z.Method(
     make_answer=lambda: _z.U8,
 )
 
-_Server_channel = _z.Method(
+_Server_channel: _z.Method[None] = _z.Method(
     "class.import.Server/channel",
     _z.Kind.UNARY,
     "channel",
@@ -343,7 +343,7 @@ _Server_channel = _z.Method(
     ],
 )
 
-_Server_import = _z.Method(
+_Server_import: _z.Method[int_] = _z.Method(
     "class.import.Server/import",
     _z.Kind.CLIENT_STREAM,
     "import_",
@@ -355,7 +355,7 @@ _Server_import = _z.Method(
     make_answer=lambda: _form_int_,
 )
 
-_Server_with_options = _z.Method(
+_Server_with_options: _z.Method[Exception] = _z.Method(
     "class.import.Server/with_options",
     _z.Kind.BIDIRECTIONAL,
     "with_options",
@@ -364,14 +364,14 @@ _Server_with_options = _z.Method(
     make_answer=lambda: _form_Exception,
 )
 
-_Server___init__ = _z.Method(
+_Server___init__: _z.Method[None] = _z.Method(
     "class.import.Server/__init__",
     _z.Kind.UNARY,
     "x__init__",
     list,
 )
 
-_Server__unary = _z.Method(
+_Server__unary: _z.Method[_z.Value] = _z.Method(
     "class.import.Server/_unary",
     _z.Kind.UNARY,
     "x_unary",
@@ -380,7 +380,7 @@ _Server__unary = _z.Method(
     is_blocking=True,
 )
 
-_Server_int = _z.Method(
+_Server_int: _z.Method[int_] = _z.Method(
     "class.import.Server/int",
     _z.Kind.SERVER_STREAM,
     "int",
@@ -390,14 +390,14 @@ _Server_int = _z.Method(
     roles=["admin"],
 )
 
-_Server_None = _z.Method(
+_Server_None: _z.Method[None] = _z.Method(
     "class.import.Server/None",
     _z.Kind.ONE_WAY,
     "None_",
     lambda: [_z.Field(1, "_form_int", _z.U8)],
 )
 
-_Server_mandatory_last = _z.Method(
+_Server_mandatory_last: _z.Method[int | None] = _z.Method(
     "class.import.Server/mandatory_last",
     _z.Kind.UNARY,
     "mandatory_last",
@@ -515,18 +515,15 @@ class ServerClient_(_z.AsyncClient):
 
     async def list(self, list: _builtins.list[_builtins.int]) -> _builtins.list[_builtins.int]:
         """Calls `list`."""
-        answer: _builtins.list[_builtins.int] = await self._unary(_Server_list, list)
-        return answer
+        return await self._unary(_Server_list, list)
 
     async def str(self, self_: str_, answer: _builtins.int, context: _builtins.int) -> str_:
         """Calls `str`."""
-        answer_: str_ = await self._unary(_Server_str, self_, answer, context)
-        return answer_
+        return await self._unary(_Server_str, self_, answer, context)
 
     async def connect_(self, connect: _builtins.int | None = None) -> _builtins.int:
         """Calls `connect`."""
-        answer: _builtins.int = await self._unary(_Server_connect, connect)
-        return answer
+        return await self._unary(_Server_connect, connect)
 
     async def channel_(self, side: _class_.side, size: _builtins.int = 5) -> None:
         """Calls `channel`."""
@@ -539,8 +536,7 @@ class ServerClient_(_z.AsyncClient):
         yield_: _AsyncIterable[int_] | _Iterable[int_],
     ) -> int_:
         """Calls `import`."""
-        answer: int_ = await self._upload(_Server_import, yield_, class_, odd)
-        return answer
+        return await self._upload(_Server_import, yield_, class_, odd)
 
     def with_options_(self) -> _z.Duplex[Exception, Exception]:
         """Calls `with_options`."""
@@ -552,8 +548,7 @@ class ServerClient_(_z.AsyncClient):
 
     async def x_unary(self, limit: _builtins.int | None = None) -> _z.Value:
         """Calls `_unary`."""
-        answer: _z.Value = await self._unary(_Server__unary, limit)
-        return answer
+        return await self._unary(_Server__unary, limit)
 
     def int(self) -> _z.Streaming[int_]:
         """Calls `int`.
@@ -576,8 +571,7 @@ class ServerClient_(_z.AsyncClient):
         second: _builtins.int,
     ) -> _builtins.int | None:
         """Calls `mandatory_last`."""
-        answer: _builtins.int | None = await self._unary(_Server_mandatory_last, first, second)
-        return answer
+        return await self._unary(_Server_mandatory_last, first, second)
 
 
 class ServerBlockingClient(_z.BlockingClient):
@@ -585,18 +579,15 @@ class ServerBlockingClient(_z.BlockingClient):
 
     def list(self, list: _builtins.list[_builtins.int]) -> _builtins.list[_builtins.int]:
         """Calls `list`."""
-        answer: _builtins.list[_builtins.int] = self._unary(_Server_list, list)
-        return answer
+        return self._unary(_Server_list, list)
 
     def str(self, self_: str_, answer: _builtins.int, context: _builtins.int) -> str_:
         """Calls `str`."""
-        answer_: str_ = self._unary(_Server_str, self_, answer, context)
-        return answer_
+        return self._unary(_Server_str, self_, answer, context)
 
     def connect_(self, connect: _builtins.int | None = None) -> _builtins.int:
         """Calls `connect`."""
-        answer: _builtins.int = self._unary(_Server_connect, connect)
-        return answer
+        return self._unary(_Server_connect, connect)
 
     def channel_(self, side: _class_.side, size: _builtins.int = 5) -> None:
         """Calls `channel`."""
@@ -604,8 +595,7 @@ class ServerBlockingClient(_z.BlockingClient):
 
     def import_(self, class_: _builtins.int, odd: Odd, yield_: _Iterable[int_]) -> int_:
         """Calls `import`."""
-        answer: int_ = self._upload(_Server_import, yield_, class_, odd)
-        return answer
+        return self._upload(_Server_import, yield_, class_, odd)
 
     def with_options_(self) -> _z.BlockingDuplex[Exception, Exception]:
         """Calls `with_options`."""
@@ -617,8 +607,7 @@ class ServerBlockingClient(_z.BlockingClient):
 
     def x_unary(self, limit: _builtins.int | None = None) -> _z.Value:
         """Calls `_unary`."""
-        answer: _z.Value = self._unary(_Server__unary, limit)
-        return answer
+        return self._unary(_Server__unary, limit)
 
     def int(self) -> _z.BlockingStreaming[int_]:
         """Calls `int`.
@@ -641,8 +630,7 @@ class ServerBlockingClient(_z.BlockingClient):
         second: _builtins.int,
     ) -> _builtins.int | None:
         """Calls `mandatory_last`."""
-        answer: _builtins.int | None = self._unary(_Server_mandatory_last, first, second)
-        return answer
+        return self._unary(_Server_mandatory_last, first, second)
 
 
 class Idle(_z.Service, _ABC):

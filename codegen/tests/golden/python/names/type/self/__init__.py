@@ -44,7 +44,7 @@ class TapeClient(_z.Struct, kw_only=True):
 
 _form_TapeClient: _z.StructForm = _z.struct(TapeClient, "type.self.TapeClient", list)
 
-_Tape_new = _z.Method(
+_Tape_new: _z.Method[None] = _z.Method(
     "type.self.Tape/new",
     _z.Kind.UNARY,
     "new",
