@@ -34,7 +34,7 @@ fn deprecated(notes: &Notes) -> Option<TokenStream> {
 }
 
 /// Returns who may call, in a sentence; `None` if that is anybody.
-fn callers(access: &Access) -> Option<String> {
+pub(crate) fn callers(access: &Access) -> Option<String> {
     match access.roles() {
         [] => None,
         [role] => Some(format!("For clients with the role `{role}` alone.")),

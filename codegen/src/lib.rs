@@ -30,10 +30,12 @@ mod module;
 mod names;
 mod options;
 mod project;
+mod python;
 mod reach;
 mod runtime;
 mod rust_type;
 mod site;
+mod target;
 
 pub use build::{Builder, compile};
 pub use error::Error;
@@ -41,7 +43,9 @@ pub use files::{Disk, Freshness, freshness, reason, update};
 pub use generate::{Placement, generate};
 pub use options::{Choices, Options, OptionsError, Sides};
 pub use project::{FolderError, Output, PROJECT_FILE, Project, Wrong, is_taken, svc_files};
+pub use python::is_replaceable;
 pub use rust_type::{rust_builtin, rust_type};
+pub use target::{GeneratedFile, Language, generate_files};
 
 /// The example of README.md, compiled as a doctest.
 #[cfg(doctest)]

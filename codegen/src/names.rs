@@ -146,7 +146,7 @@ fn capitalized(word: &str) -> String {
 }
 
 /// Returns `TapeArchive` as `tape_archive`, for modules.
-fn snake(name: &str) -> String {
+pub(crate) fn snake(name: &str) -> String {
     lower_case_words(name, '_')
 }
 

@@ -11,6 +11,8 @@ use zsvc_idl::schema::{PackageId, TypeId};
 
 pub use error::OptionsError;
 
+use crate::target::Language;
+
 /// Options of generated code, by the full names of types.
 #[derive(Debug, Clone, Default)]
 pub struct Options {
@@ -28,6 +30,8 @@ pub struct Options {
     pub extern_packages: Vec<(String, String)>,
     /// Path of the runtime, if it is not `::zsvc`: `::acme::zsvc`.
     pub runtime: Option<String>,
+    /// Language of the generated code. Python has `sides` as its only option.
+    pub language: Language,
     /// Sides of a call for which code is generated.
     pub sides: Sides,
     /// Whether mocks of services are generated, for tests. They implement the traits, so clients alone have none.
@@ -56,6 +60,7 @@ pub struct Choices {
     extern_packages: BTreeMap<PackageId, String>,
     /// Path of the runtime, as text.
     runtime: Option<String>,
+    language: Language,
     sides: Sides,
     mocks: bool,
 }
@@ -149,6 +154,11 @@ impl Choices {
     /// Returns the path of the runtime, if it is not `::zsvc`.
     pub(crate) fn runtime(&self) -> Option<TokenStream> {
         self.runtime.as_deref().map(tokens)
+    }
+
+    /// Language of the generated code.
+    pub(crate) fn language(&self) -> Language {
+        self.language
     }
 
     /// Sides of a call for which code is generated.

@@ -1,9 +1,12 @@
-//! Compares the Rust of one construct at a time with `golden/NAME.rs`. `SNAPSHOTS=overwrite` accepts changes.
+//! Compares the Rust of one construct at a time with `golden/NAME.rs`, and the Python with the files below
+//! `golden/python/NAME`. `SNAPSHOTS=overwrite` accepts changes.
 
-use std::path::PathBuf;
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use snapbox::{Assert, Data};
-use zsvc_codegen::{Disk, Options, Placement, Sides, generate};
+use zsvc_codegen::{Disk, Language, Options, Placement, Sides, generate, generate_files};
 
 /// Generates from `golden/{input}.svc` and compares to `golden/{output}.rs`, which has to be there.
 fn check(input: &str, output: &str, options: &Options) {
@@ -161,4 +164,71 @@ fn derives_and_replacements() {
         ..Options::default()
     };
     check("options", "replaced", &options);
+}
+
+/// Generates Python from `golden/{input}.svc`, and compares it to the files below `golden/python/{output}`.
+fn check_python(input: &str, output: &str, sides: Sides) {
+    let file = PathBuf::from("tests/golden").join(input).with_extension("svc").to_string_lossy().into_owned();
+    let compilation = zsvc_idl::compile(&Disk::default(), &[file], &[]);
+    let schema = compilation.schema.unwrap_or_else(|| panic!("errors: {:#?}", compilation.diagnostics));
+    let options = Options { language: Language::Python, sides, ..Options::default() };
+    let choices = options.resolve(&schema).expect("options that fit the schema");
+    let folder = PathBuf::from("tests/golden/python").join(output);
+    let files = generate_files(&schema, &choices, &compilation.sources);
+    for file in &files {
+        let expected = Data::read_from(&folder.join(&file.path), None).raw();
+        Assert::new().action_env("SNAPSHOTS").eq(file.text.clone(), expected);
+    }
+    let made: BTreeSet<PathBuf> = files.iter().map(|file| folder.join(&file.path)).collect();
+    assert_eq!(found(&folder), made, "the files of `{output}`");
+}
+
+/// Returns the Python files below a folder. What Python and its tools keep there is none.
+fn found(folder: &Path) -> BTreeSet<PathBuf> {
+    let mut files = BTreeSet::new();
+    for entry in fs::read_dir(folder).expect("a golden folder") {
+        let path = entry.expect("an entry of a folder").path();
+        if path.is_dir() {
+            files.extend(found(&path));
+        } else if path.extension().is_some_and(|extension| extension == "py") {
+            files.insert(path);
+        }
+    }
+    files
+}
+
+#[test]
+fn python() {
+    for name in [
+        "alias",
+        "bounds",
+        "constants",
+        "defaults",
+        "deprecated",
+        "docs",
+        "empty_struct",
+        "enums",
+        "errors",
+        "hazards",
+        "idle",
+        "names",
+        "one_way",
+        "overlap",
+        "packages",
+        "recursion",
+        "roles",
+        "streams",
+        "structs",
+        "throws",
+        "unary",
+        "unions",
+    ] {
+        check_python(name, name, Sides::Both);
+    }
+}
+
+#[test]
+fn python_of_one_side() {
+    check_python("options", "client_only", Sides::Client);
+    check_python("options", "server_only", Sides::Server);
 }

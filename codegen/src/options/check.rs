@@ -9,12 +9,15 @@ use zsvc_idl::schema::{Field, PackageId, Payload, Schema, Type, TypeDefinition, 
 use zsvc_idl::suggest;
 
 use super::{Choices, Derive, Options, OptionsError};
+use crate::target::Language;
 
 impl Options {
     /// Looks up what the options name.
     pub fn resolve(&self, schema: &Schema) -> Result<Choices, OptionsError> {
+        self.fit_language()?;
         let known = Known::of(schema);
-        let mut choices = Choices { sides: self.sides, mocks: self.mocks, ..Choices::default() };
+        let mut choices =
+            Choices { language: self.language, sides: self.sides, mocks: self.mocks, ..Choices::default() };
         choices.runtime = self.runtime.as_deref().map(|path| parse_root("zsvc", path)).transpose()?;
         for (name, path) in &self.extern_packages {
             choices.extern_packages.insert(known.package(name)?, parse_root(name, path)?);
@@ -39,6 +42,28 @@ impl Options {
             }
         }
         Ok(choices)
+    }
+}
+
+impl Options {
+    /// Refuses options that only Rust has.
+    fn fit_language(&self) -> Result<(), OptionsError> {
+        if self.language == Language::Rust {
+            return Ok(());
+        }
+        let given = [
+            ("derive", !self.derives.is_empty()),
+            ("replace", !self.replacements.is_empty()),
+            ("extern_package", !self.extern_packages.is_empty()),
+            ("runtime_path", self.runtime.is_some()),
+            ("mocks", self.mocks),
+        ];
+        match given.into_iter().find(|(_, is_given)| *is_given) {
+            Some((name, _)) => {
+                Err(OptionsError::NotOfLanguage { name: name.to_owned(), language: self.language })
+            }
+            None => Ok(()),
+        }
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use crate::target::Language;
+
 /// An invalid option.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum OptionsError {
@@ -64,6 +66,13 @@ pub enum OptionsError {
         /// The package that is generated here.
         other: String,
     },
+    /// An option is for another language.
+    NotOfLanguage {
+        /// The option.
+        name: String,
+        /// The language of the generated code.
+        language: Language,
+    },
     /// The path of a crate cannot be used.
     InvalidPath {
         /// The package that comes from it, or `zsvc`.
@@ -89,6 +98,7 @@ impl OptionsError {
             | Self::PackageReplacement { name }
             | Self::ExternType { name }
             | Self::ExternUses { name, .. }
+            | Self::NotOfLanguage { name, .. }
             | Self::InvalidPath { name, .. } => name,
         }
     }
@@ -120,6 +130,9 @@ impl OptionsError {
                     "the package `{name}` comes from another crate, and uses `{other}`, which is generated here"
                 )
             }
+            Self::NotOfLanguage { name, language } => {
+                format!("`{name}` is an option of Rust, and this output is in {}", language.name())
+            }
             Self::InvalidPath { name, path, reason } => {
                 format!("`{path}` is not the path of a crate that has `{name}`: {reason}")
             }
@@ -147,6 +160,7 @@ impl OptionsError {
             Self::InvalidReplacement { .. } => "write the path of a type, as in `::my::Trade`",
             Self::PackageReplacement { .. } => "all of its types come from another crate by `extern_package`",
             Self::ExternType { .. } => "choose it where that crate is generated",
+            Self::NotOfLanguage { .. } => "leave it out",
             Self::InvalidPath { .. } => "write it as `::money_types`, or `crate::shared`",
         };
         help.to_owned()

@@ -18,6 +18,7 @@ use zsvc_idl::source::{SourceMap, Span};
 
 use crate::files::{read_at_most, reason};
 use crate::options::{Options, OptionsError};
+use crate::target::Language;
 
 pub use folder::{FolderError, is_taken, svc_files};
 
@@ -47,7 +48,7 @@ pub struct Project {
 /// One `[[generate]]` of a project.
 #[derive(Debug)]
 pub struct Output {
-    /// Folder to write `mod.rs` into. `None` for build scripts, which have their own.
+    /// Folder to write the generated files into. `None` for build scripts, which have their own.
     pub out: Option<PathBuf>,
     /// Options of the generated code.
     pub options: Options,
@@ -102,9 +103,9 @@ impl Project {
         if output.files.is_empty() { self.files() } else { self.below(&output.files, output.span) }
     }
 
-    /// Returns the first output that is generated from all of these files, and perhaps others; for no files the first.
+    /// Returns the first output in Rust that is generated from all of these files, and perhaps others; for no files the first.
     pub(crate) fn output_for(&self, files: &[String]) -> Result<Option<&Output>, Wrong> {
-        for output in &self.outputs {
+        for output in self.outputs.iter().filter(|output| output.options.language == Language::Rust) {
             let own: BTreeSet<PathBuf> = self.files_of(output)?.iter().map(|file| real(file)).collect();
             if files.iter().all(|file| own.contains(&real(file))) {
                 return Ok(Some(output));

@@ -16,10 +16,11 @@ use zsvc_idl::suggest;
 
 use super::{MAX_BYTES, Output, Project, Wrong, wrong};
 use crate::options::{Options, Sides};
+use crate::target::Language;
 
 const KEYS: [&str; 4] = ["roots", "include", "generate", "lint"];
-const GENERATE_KEYS: [&str; 8] =
-    ["out", "files", "sides", "mocks", "derive", "replace", "extern_package", "runtime_path"];
+const GENERATE_KEYS: [&str; 9] =
+    ["out", "files", "lang", "sides", "mocks", "derive", "replace", "extern_package", "runtime_path"];
 
 type Key<'t, 'i> = &'t Spanned<DeString<'i>>;
 type Value<'t, 'i> = &'t Spanned<DeValue<'i>>;
@@ -187,9 +188,11 @@ impl Reader<'_> {
             places: BTreeMap::new(),
         };
         for (key, value) in table {
+            output.places.entry(key.get_ref().to_string()).or_insert_with(|| self.span(value.span()));
             match key.get_ref().as_ref() {
                 "out" => output.out = self.out(value),
                 "files" => output.files = self.inside(value, Wanted::Any),
+                "lang" => output.options.language = self.language(value),
                 "sides" => output.options.sides = self.sides(value),
                 "mocks" => output.options.mocks = self.boolean(value),
                 "derive" => output.options.derives = self.by_type(value, &mut output.places, true),
@@ -218,6 +221,16 @@ impl Reader<'_> {
             );
         }
         Some(PathBuf::from(self.placed(&text)))
+    }
+
+    fn language(&mut self, value: Value) -> Language {
+        let Some(text) = self.string(value) else { return Language::default() };
+        Language::named(&text).unwrap_or_else(|| {
+            let help = did_you_mean(&text, &Language::ALL.map(Language::name))
+                .unwrap_or_else(|| "write `\"rust\"` or `\"python\"`".to_owned());
+            self.value(value, &format!("there is no language `{text}` to generate"), &help);
+            Language::default()
+        })
     }
 
     fn sides(&mut self, value: Value) -> Sides {

@@ -1,4 +1,5 @@
-//! The peer in Python, which was written from `docs/protocol.md` alone: as a client and as a server of a Rust peer.
+//! Peers in Python, as clients and as servers of a Rust peer: one that was written from `docs/protocol.md` alone, and the
+//! package in `python/` with the code that is generated for it.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Read};
@@ -17,8 +18,9 @@ use zsvc_calls::shapes::v1::{Shape, ShapesClient};
 use crate::floor::trade;
 use crate::rig::{Serving, TIMEOUT, assert_no_panics, run, watchdog};
 
-/// The packages that the peer needs, with pinned versions.
-const PACKAGES: [&str; 2] = ["pyzmq==27.3.0", "msgpack==1.2.4"];
+/// The packages that the peers need, with pinned versions.
+const PACKAGES: [&str; 4] =
+    ["pyzmq==27.3.0", "msgpack==1.2.4", "msgspec==0.23.0", "typing-extensions==4.15.0"];
 
 /// Returns a Python with the packages, in an environment under the target directory that is created once for all
 /// tests and runs.
@@ -41,10 +43,16 @@ fn python() -> PathBuf {
     python
 }
 
+/// Where Python finds the package, and the code that is generated for it.
+fn package_paths() -> String {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../python");
+    ["src", "tests"].map(|below| folder.join(below).to_string_lossy().into_owned()).join(":")
+}
+
 /// Runs a command to its end. Panics if it fails.
 fn finish(command: &mut Command) {
     let output = command.output().unwrap_or_else(|error| {
-        panic!("this test needs Python 3.9 or newer with `venv`, as `python3`; {command:?} did not start: {error}")
+        panic!("this test needs Python 3.10 or newer with `venv`, as `python3`; {command:?} did not start: {error}")
     });
     let told = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{command:?} failed; this test needs Python 3 with `venv`:\n{told}");
@@ -73,6 +81,7 @@ impl Script {
             .args(["-B", "-u"])
             .arg(script)
             .arg(endpoint)
+            .env("PYTHONPATH", package_paths())
             .envs(variables.iter().copied())
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -223,6 +232,88 @@ fn a_python_server_reads_streams() {
 fn a_python_server_receives_one_way_calls_and_drains() {
     let mut server = of_python(|tape| async move {
         tape.note("from rust").await.expect("the one-way call is accepted");
+        tape.channel().clone().close(TIMEOUT).await.expect("everything was read");
+    });
+    assert_eq!(server.line(), "note: from rust");
+    drop(server.child.stdin.take());
+    assert!(server.child.wait().is_ok_and(|status| status.success()), "{}", server.end());
+}
+
+#[test]
+fn a_client_of_the_package_calls_every_kind_of_method() {
+    let server = Serving::start();
+    let mut client = Script::start("package_client.py", &server.endpoint);
+    for step in
+        ["unary", "shapes", "errors", "deadline", "streams", "both ways", "blocking", "one_way", "done"]
+    {
+        assert_eq!(client.line(), step);
+    }
+    assert_eq!(server.note(), "from python");
+    assert_eq!(server.counters.unreadable_batches(), 0);
+    assert_no_panics();
+}
+
+/// Runs a client of a server that is made with the package.
+fn of_package<C: Future<Output = ()>>(client: impl FnOnce(TapeClient) -> C) -> Script {
+    let mut server = Script::start("package_server.py", "tcp://127.0.0.1:*");
+    let endpoint = server.line();
+    run(async {
+        client(TapeClient::connect(endpoint).await.expect("the server answers a ping")).await;
+    });
+    server
+}
+
+#[test]
+fn a_server_of_the_package_answers_calls() {
+    of_package(|tape| async move {
+        assert_eq!(tape.last("ACME").no_deadline().await, Ok(trade("ACME")));
+        assert_eq!(tape.ping().await, Ok(()));
+        let error = tape.last("NOPE").no_deadline().await.expect_err("there is no such symbol");
+        assert_eq!(error, Error::Declared(TapeError::UnknownSymbol { symbol: "NOPE".to_owned() }));
+        let Err(Error::Status(status)) = tape.last("").await else { panic!("the symbol is too short") };
+        assert_eq!((status.code(), status.outcome()), (Code::InvalidArgument, Outcome::NotSent));
+        assert!(status.message().contains("symbol: "), "{status}");
+        let within = Duration::from_secs(1);
+        let Err(Error::Status(status)) = tape.last("SLOW").deadline(within).await else {
+            panic!("the call is never answered")
+        };
+        assert_eq!((status.code(), status.outcome()), (Code::DeadlineExceeded, Outcome::MaybeExecuted));
+        let shapes = ShapesClient::new(tape.channel().clone());
+        for size in [255, 32 * 1024 - 1, 32 * 1024, 1_000_000] {
+            let blob = Shape::Blob(vec![7; size].into());
+            assert_eq!(shapes.echo(blob.clone()).await, Ok(blob));
+        }
+    });
+}
+
+#[test]
+fn a_server_of_the_package_streams_both_ways() {
+    of_package(|tape| async move {
+        let trades = tape.watch(vec!["INIT"; 5_000]).await.expect("the call is on its way");
+        let count = trades.map(|item| assert_eq!(item, Ok(trade("INIT")))).count().await;
+        assert_eq!(count, 5_000);
+        let mut trades = tape.watch(["FOREVER"]).await.expect("the call is on its way");
+        assert_eq!(trades.next().await, Some(Ok(trade("FOREVER"))));
+        drop(trades);
+        let sum = tape.import("desk", stream::iter(vec![trade("ACME"); 5_000])).await;
+        assert_eq!(sum, Ok(1_500_000));
+        let error = tape.import("nobody", stream::empty()).await;
+        assert_eq!(error, Err(Status::not_found("no such account")));
+        let (orders, mut fills) = tape.converse().await.expect("the call is on its way");
+        for symbol in ["ACME", "INIT"] {
+            let order = MarketOrder { symbol: symbol.to_owned(), side: Side::Buy, size: 100 };
+            orders.send(Order::Market(order)).await.expect("there is credit");
+            assert_eq!(fills.next().await, Some(Ok(trade(symbol))));
+        }
+        orders.finish();
+        assert_eq!(fills.next().await, None);
+    });
+}
+
+#[test]
+fn a_server_of_the_package_receives_one_way_calls_and_drains() {
+    let mut server = of_package(|tape| async move {
+        tape.note("from rust").delivered().await.expect("the server has read it");
         tape.channel().clone().close(TIMEOUT).await.expect("everything was read");
     });
     assert_eq!(server.line(), "note: from rust");

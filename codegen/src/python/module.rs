@@ -1,0 +1,70 @@
+//! The order of a module: what it imports, constants, enums, other types, services, clients.
+//!
+//! Enums come before what may have their values as defaults. All else is text or is asked for later, so its order is that of
+//! the schema.
+
+use zsvc_idl::schema::{PackageId, TypeId, TypeKind};
+
+use super::lines::Lines;
+use super::site::Site;
+use super::{Generation, docs, item};
+
+/// Returns the text of a package's module.
+pub(crate) fn text(generation: &Generation<'_>, id: PackageId, heading: &str) -> String {
+    let site = Site::new(generation, id);
+    let mut body = Lines::default();
+    items(&site, &mut body);
+    let package = generation.schema.package(id);
+    let mut lines = Lines::default();
+    lines.raw(heading);
+    lines.line("# pyright: reportPrivateUsage=false, reportUnknownVariableType=false");
+    if has_odd_alias(&site) {
+        lines.line("# ruff: noqa: PYI042");
+    }
+    lines.blank();
+    let docs = package.docs.trim();
+    let fallback = format!("The package `{}`.", package.full_name());
+    docs::write(&mut lines, if docs.is_empty() { &fallback } else { docs });
+    lines.blank();
+    lines.line("from __future__ import annotations");
+    lines.blank();
+    for line in site.import_lines() {
+        lines.line(&line);
+    }
+    lines.blank();
+    lines.line("_z.made_for(1)");
+    lines.raw(&body.into_text());
+    lines.into_text()
+}
+
+/// Reports whether an alias has a name that ruff does not take for a type's. It is the schema's.
+fn has_odd_alias(site: &Site<'_>) -> bool {
+    let schema = site.generation.schema;
+    let is_alias =
+        |id: &&TypeId| matches!(schema.definition(**id).kind, TypeKind::Alias(_) | TypeKind::Union(_));
+    let is_odd = |id: &TypeId| {
+        let name = &site.own(*id).name;
+        name.strip_prefix('_')
+            .unwrap_or(name)
+            .starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
+    };
+    schema.package(site.package).types.iter().filter(is_alias).any(is_odd)
+}
+
+fn items(site: &Site<'_>, lines: &mut Lines) {
+    let schema = site.generation.schema;
+    let package = schema.package(site.package);
+    for (name, constant) in site.names().constants.iter().zip(&package.constants) {
+        item::constant(site, lines, name, constant);
+    }
+    let is_enum = |id: &&TypeId| matches!(schema.definition(**id).kind, TypeKind::Enum(_));
+    for id in package.types.iter().filter(is_enum) {
+        item::definition(site, lines, *id);
+    }
+    for id in package.types.iter().filter(|id| !is_enum(id)) {
+        item::definition(site, lines, *id);
+    }
+    for (names, service) in site.names().services.iter().zip(&package.services) {
+        item::service(site, lines, names, service);
+    }
+}

@@ -1,0 +1,276 @@
+//! Python identifiers for what a schema declares.
+//!
+//! A name of the schema is kept wherever Python allows; a keyword gets an underscore. Values of enums and constants are in
+//! upper case. A name that the generator adds makes way for those of the schema.
+
+use std::collections::BTreeMap;
+
+use zsvc_idl::schema::{
+    EnumValue, Field, Method, MethodKind, Package, PackageId, Payload, Schema, Service, TypeId, TypeKind,
+    Variant,
+};
+
+use super::scope::Scope;
+use crate::names::snake;
+use crate::options::Sides;
+
+/// Built-in names that a module uses. No declaration may hide them.
+pub(crate) const BUILTINS: &[&str] =
+    &["bool", "bytes", "dict", "float", "int", "list", "str", "super", "tuple"];
+
+/// Names that a module imports, or has from Python.
+const MODULE_NAMES: &[&str] = &[
+    "_ABC",
+    "_AsyncIterable",
+    "_AsyncIterator",
+    "_Final",
+    "_Iterable",
+    "_Iterator",
+    "_TypeAlias",
+    "_UUID",
+    "_abstractmethod",
+    "_builtins",
+    "_deprecated",
+    "_z",
+    "annotations",
+];
+
+/// What the base of clients has.
+const CLIENT_NAMES: &[&str] = &[
+    "_channel",
+    "_duplex",
+    "_opening",
+    "_options",
+    "_owns",
+    "_run_unary",
+    "_stream",
+    "_through",
+    "_unary",
+    "_upload",
+    "aclose",
+    "channel",
+    "close",
+    "connect",
+    "with_options",
+];
+
+/// What exceptions have.
+const EXCEPTION_NAMES: &[&str] =
+    &["_received_text", "_text", "add_note", "args", "outcome", "self", "with_traceback"];
+
+/// The identifiers of a schema.
+#[derive(Debug)]
+pub(crate) struct Names {
+    packages: Vec<PackageNames>,
+    types: BTreeMap<TypeId, TypeNames>,
+}
+
+/// The identifiers of a package.
+#[derive(Debug)]
+pub(crate) struct PackageNames {
+    /// The folders of its module.
+    pub(crate) path: Vec<String>,
+    pub(crate) constants: Vec<String>,
+    pub(crate) services: Vec<ServiceNames>,
+    /// What is left of the module's namespace, for imports of other packages.
+    pub(crate) scope: Scope,
+}
+
+/// The identifiers of a type.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct TypeNames {
+    pub(crate) name: String,
+    /// The variable that holds its form.
+    pub(crate) form: String,
+    /// The fields of a struct, or the values of an enum.
+    pub(crate) members: Vec<String>,
+    pub(crate) variants: Vec<VariantNames>,
+    /// The class of unknown variants of an error.
+    pub(crate) unknown: String,
+}
+
+/// The identifiers of a variant.
+#[derive(Debug, Default, Clone)]
+pub(crate) struct VariantNames {
+    pub(crate) class: String,
+    pub(crate) fields: Vec<String>,
+}
+
+/// The identifiers of a service.
+#[derive(Debug)]
+pub(crate) struct ServiceNames {
+    pub(crate) service: String,
+    pub(crate) client: String,
+    pub(crate) blocking: String,
+    pub(crate) methods: Vec<MethodNames>,
+}
+
+/// The identifiers of a method.
+#[derive(Debug)]
+pub(crate) struct MethodNames {
+    /// The variable that holds its description.
+    pub(crate) variable: String,
+    pub(crate) handler: String,
+    pub(crate) call: String,
+    pub(crate) parameters: Vec<String>,
+    /// The stream parameter, if there is one.
+    pub(crate) stream: String,
+    /// The context of a handler.
+    pub(crate) context: String,
+}
+
+impl Names {
+    pub(crate) fn new(schema: &Schema, sides: Sides) -> Self {
+        let mut folders = Folders::default();
+        let paths: Vec<Vec<String>> =
+            schema.packages.iter().map(|package| folders.path(&package.name)).collect();
+        let mut types = BTreeMap::new();
+        let packages = schema.packages.iter().zip(paths);
+        let packages = packages.map(|(package, path)| {
+            let children = folders.children(&package.name);
+            package_names(schema, package, path, &children, sides, &mut types)
+        });
+        Self { packages: packages.collect(), types }
+    }
+
+    pub(crate) fn package(&self, id: PackageId) -> &PackageNames {
+        &self.packages[id.0 as usize]
+    }
+
+    pub(crate) fn definition(&self, id: TypeId) -> &TypeNames {
+        &self.types[&id]
+    }
+}
+
+/// The folders of packages: those of one folder have different names.
+#[derive(Debug, Default)]
+struct Folders {
+    scopes: BTreeMap<Vec<String>, (Scope, BTreeMap<String, String>)>,
+}
+
+impl Folders {
+    fn path(&mut self, name: &[String]) -> Vec<String> {
+        let part = |(depth, part): (usize, &String)| {
+            let (scope, known) = self.scopes.entry(name[..depth].to_vec()).or_default();
+            known.entry(part.clone()).or_insert_with(|| scope.add(part)).clone()
+        };
+        name.iter().enumerate().map(part).collect()
+    }
+
+    fn children(&self, name: &[String]) -> Vec<String> {
+        self.scopes.get(name).map_or_else(Vec::new, |(_, known)| known.values().cloned().collect())
+    }
+}
+
+fn package_names(
+    schema: &Schema,
+    package: &Package,
+    path: Vec<String>,
+    children: &[String],
+    sides: Sides,
+    types: &mut BTreeMap<TypeId, TypeNames>,
+) -> PackageNames {
+    let fixed = BUILTINS.iter().chain(MODULE_NAMES).copied().chain(children.iter().map(String::as_str));
+    let mut scope = Scope::without(fixed);
+    let own_types = scope.declare(package.types.iter().map(|id| schema.definition(*id).name.as_str()));
+    let services = scope.declare(package.services.iter().map(|service| service.name.as_str()));
+    let upper = package.constants.iter().map(|constant| constant.name.to_ascii_uppercase());
+    let constants: Vec<String> = upper.map(|name| scope.add(&name)).collect();
+    // Within classes, members hide the names of the module.
+    let outer: Vec<String> = own_types.iter().chain(&services).chain(&constants).cloned().collect();
+    for (id, name) in package.types.iter().zip(own_types) {
+        let names = type_names(&schema.definition(*id).kind, name, &outer, &mut scope);
+        types.insert(*id, names);
+    }
+    let services = package.services.iter().zip(services);
+    let services =
+        services.map(|(service, name)| service_names(service, name, &outer, sides, &mut scope)).collect();
+    PackageNames { path, constants, services, scope }
+}
+
+fn type_names(kind: &TypeKind, name: String, outer: &[String], scope: &mut Scope) -> TypeNames {
+    let mut names = TypeNames { form: scope.add(&format!("_form_{name}")), name, ..TypeNames::default() };
+    match kind {
+        TypeKind::Alias(_) => {}
+        TypeKind::Struct(structure) => names.members = field_names(&structure.fields, outer, &[]),
+        TypeKind::Enum(values) => names.members = value_names(values),
+        TypeKind::Union(variants) => {
+            names.variants = variant_names(&names.name, variants, outer, &[], scope);
+        }
+        TypeKind::Error(variants) => {
+            names.variants = variant_names(&names.name, variants, outer, EXCEPTION_NAMES, scope);
+            names.unknown = scope.add(&format!("{}Unknown", names.name));
+        }
+    }
+    names
+}
+
+fn field_names(fields: &[Field], outer: &[String], reserved: &[&str]) -> Vec<String> {
+    let taken = outer.iter().map(String::as_str).chain(reserved.iter().copied());
+    Scope::without(taken).declare_members(fields.iter().map(|field| field.name.as_str()))
+}
+
+/// Returns the values of an enum in upper case. One that starts with an underscore would be Python's own.
+fn value_names(values: &[EnumValue]) -> Vec<String> {
+    let mut scope = Scope::default();
+    let upper = values.iter().map(|value| {
+        let name = snake(&value.name).to_ascii_uppercase();
+        let name = if name.starts_with('_') { format!("X{name}") } else { name };
+        scope.add(&name)
+    });
+    upper.collect()
+}
+
+fn variant_names(
+    union: &str,
+    variants: &[Variant],
+    outer: &[String],
+    reserved: &[&str],
+    scope: &mut Scope,
+) -> Vec<VariantNames> {
+    let names = variants.iter().map(|variant| {
+        let fields = match &variant.payload {
+            Payload::Fields(fields) => field_names(fields, outer, reserved),
+            Payload::Type { .. } | Payload::Nothing => Vec::new(),
+        };
+        VariantNames { class: scope.add(&format!("{union}{}", variant.name)), fields }
+    });
+    names.collect()
+}
+
+fn service_names(
+    service: &Service,
+    name: String,
+    outer: &[String],
+    sides: Sides,
+    scope: &mut Scope,
+) -> ServiceNames {
+    let declared = || service.methods.iter().map(|method| method.name.as_str());
+    let handlers = Scope::without(outer).declare_members(declared());
+    let taken = outer.iter().map(String::as_str).chain(CLIENT_NAMES.iter().copied());
+    let calls = Scope::without(taken).declare_members(declared());
+    let client = if sides == Sides::Server { String::new() } else { scope.add(&format!("{name}Client")) };
+    let blocking =
+        if sides == Sides::Server { String::new() } else { scope.add(&format!("{name}BlockingClient")) };
+    let methods = service.methods.iter().zip(handlers.into_iter().zip(calls));
+    let methods = methods.map(|(method, (handler, call))| {
+        let variable = scope.add(&format!("_{name}_{}", method.name));
+        method_names(method, variable, handler, call)
+    });
+    ServiceNames { methods: methods.collect(), service: name, client, blocking }
+}
+
+fn method_names(method: &Method, variable: String, handler: String, call: String) -> MethodNames {
+    let mut scope = Scope::without(["self", variable.as_str()]);
+    let stream = match &method.kind {
+        MethodKind::ClientStream(stream, _) | MethodKind::Bidirectional(stream, _) => {
+            Some(stream.name.as_str())
+        }
+        MethodKind::Unary(_) | MethodKind::ServerStream(_) | MethodKind::OneWay => None,
+    };
+    let declared = method.parameters.iter().map(|parameter| parameter.name.as_str()).chain(stream);
+    let mut parameters = scope.declare(declared);
+    let stream = stream.and_then(|_| parameters.pop()).unwrap_or_default();
+    let context = scope.add("context");
+    MethodNames { variable, handler, call, parameters, stream, context }
+}

@@ -1,0 +1,147 @@
+"""`ServerDriver`: a server's session and socket, on their thread."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+
+from ..io.curve import ServerCurve
+from ..io.reactor import Reactor, Timer
+from ..io.router import Router, announces_id
+from ..session.config import ServerLimits
+from ..session.failure import record_of
+from ..session.peer import Event, Method
+from ..session.server import ServerSession
+from ..status import Cause, Code, Outcome, Status
+from ..wire import write
+
+_ANNOUNCED = b"\x01" + write.error(
+    record_of(
+        0,
+        Status(
+            Code.FAILED_PRECONDITION,
+            "this server does not hear peers that announce a routing id: do not set one",
+            outcome=Outcome.MAYBE_EXECUTED,
+            cause=Cause.PROTOCOL,
+        ),
+    )
+)
+
+
+class ServerDriver:
+    """A server's session and socket. All methods but `post`, `bind`, `start` and `stop` are for its thread."""
+
+    def __init__(
+        self,
+        limits: ServerLimits,
+        methods: Mapping[str, Method],
+        curve: ServerCurve | None,
+        event: Callable[[Event], None],
+    ) -> None:
+        self.session = ServerSession(limits, methods)
+        if curve is not None:
+            self.session.set_roles(curve.roles_of)
+        self._event = event
+        self._reactor = Reactor("zsvc-server")
+        self._router = Router(self._reactor, 4 * limits.max_message_size + 256 * 1024, curve)
+        self._reactor.ends.append(self._router.close)
+        self._timer: Timer | None = None
+        self._when_idle: Callable[[], None] | None = None
+        self._when_done: Callable[[], None] | None = None
+
+    def post(self, run: Callable[[], None]) -> None:
+        """Has the thread call a function, and do what follows from it."""
+
+        def turn() -> None:
+            run()
+            self.pump()
+
+        self._reactor.call_soon(turn)
+
+    def bind(self, endpoint: str) -> str:
+        """Binds an endpoint, from any thread, and returns it with its port. Raises `OSError`."""
+        bound = threading.Event()
+        results: list[str | OSError] = []
+
+        def run() -> None:
+            try:
+                results.append(self._router.bind(endpoint))
+            except OSError as error:
+                results.append(error)
+            bound.set()
+
+        self._reactor.call_soon(run)
+        if not bound.wait(10):
+            raise OSError(f"`{endpoint}` could not be bound in time")
+        if isinstance(results[0], OSError):
+            raise results[0]
+        return results[0]
+
+    def start(self) -> None:
+        """Begins to read, from any thread."""
+        self._reactor.call_soon(lambda: self._router.start(self._message, self.pump))
+
+    def stop(self) -> None:
+        """Closes the socket and ends the thread, from any other thread."""
+        self._reactor.stop()
+
+    def drain(self, when_done: Callable[[], None]) -> None:
+        """Takes no new calls. Calls a function when all have ended, and their answers were read."""
+        self.session.drain(time.monotonic())
+
+        def goodbye() -> None:
+            self.session.say_goodbye(time.monotonic())
+            self._when_done = when_done
+
+        self._when_idle = goodbye
+
+    def pump(self) -> None:
+        """Tells what has happened, and sends what is to be sent."""
+        session = self.session
+        self._poll_events()
+        while (message := session.poll_message()) is not None:
+            peer, frames = message
+            now = time.monotonic()
+            result = self._router.send([*peer.route, *frames])
+            if result == "sent":
+                session.sent(peer, now)
+            elif result == "full":
+                session.blocked(peer, now)
+            else:
+                session.gone(peer, now)
+            self._poll_events()
+        self._look_for_end()
+        self._set_timer()
+
+    def _poll_events(self) -> None:
+        while (event := self.session.poll_event()) is not None:
+            self._event(event)
+
+    def _message(self, frames: Sequence[memoryview], key: str | None) -> None:
+        if announces_id(frames[0]):
+            self.session.dropped["routing id"] += 1
+            self._router.send([bytes(frame) for frame in frames[:1]] + [_ANNOUNCED])
+        elif len(frames) > 1:
+            self.session.receive(frames, time.monotonic(), key)
+
+    def _look_for_end(self) -> None:
+        if self._when_idle is not None and self.session.is_idle():
+            run, self._when_idle = self._when_idle, None
+            run()
+            self.pump()
+        if self._when_done is not None and self.session.is_done(time.monotonic()):
+            run, self._when_done = self._when_done, None
+            run()
+
+    def _set_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        when = self.session.next_timeout(time.monotonic())
+        if when is not None:
+            self._timer = self._reactor.call_at(when, self._timeout)
+
+    def _timeout(self) -> None:
+        self.session.handle_timeout(time.monotonic())
+        self.pump()

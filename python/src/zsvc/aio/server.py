@@ -1,0 +1,213 @@
+"""`Server`: what users see of a server."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import signal
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from types import MappingProxyType, TracebackType
+from typing import Any, ClassVar
+
+from ..io.curve import ServerCurve
+from ..method import Method
+from ..session import peer as session
+from ..session.config import ServerLimits
+from .bridge import Bridge, bridge
+from .driver import ServerDriver
+from .middleware import ServerMiddleware
+from .running import RunningCall
+
+DEFAULT_THREADS = 32
+_LAST_WAIT = 5.0
+
+
+class Service:
+    """The base of generated services, which programs implement."""
+
+    __zsvc_methods__: ClassVar[Sequence[Method[Any]]] = ()
+
+
+class Server:
+    """Serves services.
+
+    Sockets have a thread of their own, so that no handler keeps clients from being answered; handlers run in the event
+    loop in which the server is started, each in a task, and those of `@blocking` methods in threads.
+    """
+
+    def __init__(
+        self,
+        *services: Service,
+        bind: str | Sequence[str] = (),
+        limits: ServerLimits | None = None,
+        middleware: Sequence[ServerMiddleware] = (),
+        curve: ServerCurve | None = None,
+        threads: int = DEFAULT_THREADS,
+    ) -> None:
+        """`threads` is the number of threads for `@blocking` methods.
+
+        Raises `ValueError` for methods with roles where the server can't know its clients.
+        """
+        self.limits = limits or ServerLimits()
+        self.middleware = tuple(middleware)
+        self._bind = (bind,) if isinstance(bind, str) else tuple(bind)
+        self._curve = curve
+        self._handlers = _handlers(services)
+        for _, method in self._handlers:
+            if method.roles and (curve is None or curve.clients is None):
+                raise ValueError(f"`{method.name}` is for clients with a role: give the server `curve`, with `clients`")
+        self.threads = ThreadPoolExecutor(threads, thread_name_prefix="zsvc-handler")
+        self._driver: ServerDriver | None = None
+        self._bridge: Bridge | None = None
+        self._running: dict[session.ServerCall, RunningCall] = {}
+        self._endpoints: list[str] = []
+
+    @property
+    def driver(self) -> ServerDriver:
+        """What has the socket. Raises `RuntimeError` before the server is started."""
+        if self._driver is None:
+            raise RuntimeError("the server is not started: use it in an `async with`, or call `start`")
+        return self._driver
+
+    @property
+    def endpoints(self) -> Sequence[str]:
+        """The endpoints, with the ports that they have."""
+        return tuple(self._endpoints)
+
+    @property
+    def dropped(self) -> Mapping[str, int]:
+        """What was dropped or refused, by reason."""
+        return MappingProxyType(dict(self.driver.session.dropped))
+
+    @property
+    def calls(self) -> int:
+        """Number of calls that were begun."""
+        return self.driver.session.calls_started
+
+    async def start(self) -> None:
+        """Binds the endpoints, and begins to serve. Raises `OSError`."""
+        if self._driver is not None:
+            raise RuntimeError("the server was started already")
+        methods = {
+            method.name: session.Method(method.name, method.kind, method.roles, (service, method))
+            for service, method in self._handlers
+        }
+        self._bridge = bridge()
+        driver = ServerDriver(self.limits, methods, self._curve, self._event)
+        try:
+            for endpoint in self._bind:
+                self._endpoints.append(driver.bind(endpoint))
+        except OSError:
+            driver.stop()
+            raise
+        self._driver = driver
+        driver.start()
+
+    async def bind(self, endpoint: str) -> str:
+        """Binds another endpoint while the server runs, and returns it with its port. Raises `OSError`."""
+        bound = self.driver.bind(endpoint)
+        self._endpoints.append(bound)
+        return bound
+
+    async def drain(self) -> None:
+        """Takes no new calls, waits for those in flight up to `grace`, and stops."""
+        driver = self._driver
+        if driver is None:
+            return
+        done = asyncio.Event()
+        assert self._bridge is not None
+        bridge = self._bridge
+        driver.post(lambda: driver.drain(lambda: bridge.post(done.set)))
+        await done.wait()
+        await self.stop()
+
+    async def stop(self) -> None:
+        """Stops at once: handlers are cancelled."""
+        driver, self._driver = self._driver, None
+        if driver is None:
+            return
+        tasks = [running.task for running in self._running.values() if running.task is not None]
+        for running in list(self._running.values()):
+            running.ended("the server has stopped")
+        await asyncio.get_running_loop().run_in_executor(None, driver.stop)
+        if tasks:
+            # Handlers that do not end when they are cancelled are not waited for.
+            await asyncio.wait(tasks, timeout=_LAST_WAIT)
+        self.threads.shutdown(wait=False, cancel_futures=True)
+
+    async def __aenter__(self) -> Server:
+        await self.start()
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.drain()
+
+    def __repr__(self) -> str:
+        return f"<zsvc.Server at {', '.join(self._endpoints) or 'no endpoint'}>"
+
+    # ---- what the session tells, on its thread
+
+    def _event(self, event: session.Event) -> None:
+        assert self._bridge is not None
+        self._bridge.post(lambda: self._handle(event))
+
+    def _handle(self, event: session.Event) -> None:
+        if self._driver is None:
+            return
+        call = event.call
+        if isinstance(event, session.Started):
+            service, method = call.method.user
+            running = self._running[call] = RunningCall(self, call, service, method)
+            running.start()
+            return
+        found = self._running.get(call)
+        if found is None:
+            return
+        if isinstance(event, session.Ended):
+            found.ended(event.reason)
+        elif isinstance(event, session.ItemsArrived):
+            found.add(event.body)
+        elif isinstance(event, session.ItemsComplete):
+            found.complete()
+        else:
+            found.sending.made_room(event.size)
+
+    def forget(self, call: session.ServerCall) -> None:
+        """Forgets a call whose handler has ended."""
+        self._running.pop(call, None)
+
+
+def _handlers(services: Sequence[Service]) -> list[tuple[Service, Method[Any]]]:
+    """Returns the methods of all services. Raises `ValueError` if two have one name."""
+    handlers: list[tuple[Service, Method[Any]]] = []
+    names: set[str] = set()
+    for service in services:
+        methods = service.__zsvc_methods__
+        if not methods:
+            raise ValueError(f"`{type(service).__name__}` implements no service: derive it from a generated class")
+        for method in methods:
+            if method.name in names:
+                raise ValueError(f"`{method.name}` is served twice")
+            names.add(method.name)
+            handlers.append((service, method))
+    return handlers
+
+
+async def serve(*services: Service, bind: str | Sequence[str], **options: Any) -> None:
+    """Serves until the process is asked to end (SIGINT or SIGTERM), then drains. Options are those of `Server`."""
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    signals = (signal.SIGINT, signal.SIGTERM)
+    async with Server(*services, bind=bind, **options):
+        for number in signals:
+            with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+                loop.add_signal_handler(number, stop.set)
+        try:
+            await stop.wait()
+        finally:
+            for number in signals:
+                with contextlib.suppress(NotImplementedError, ValueError, RuntimeError):
+                    loop.remove_signal_handler(number)

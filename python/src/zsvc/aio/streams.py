@@ -1,0 +1,122 @@
+"""Streams: async iterators with credit, and what sends items."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Generic, TypeVar
+
+from ..codec.body import decode_items
+from ..codec.form import Form
+from ..codec.writer import Body
+from ..method import unreadable
+from ..status import Cause, Code, Outcome, Status
+
+T = TypeVar("T")
+MAX_UNSENT = 64 * 1024
+"""Bytes of items that a sender may have waiting for credit before it waits itself."""
+
+
+class ItemQueue(Generic[T]):
+    """Items that have come and were not read yet. All methods are for the event loop's thread."""
+
+    def __init__(self, form: Form, max_body: int, window: int, consumed: Callable[[int], None]) -> None:
+        self._form, self._max_body, self._consumed_fn = form, max_body, consumed
+        self._report_at = max(window // 4, 1)
+        self._items: deque[tuple[T, int]] = deque()
+        self._consumed = 0
+        self._end: Exception | None = None
+        self._is_over = False
+        self._waiter: asyncio.Future[None] | None = None
+
+    def add(self, body: Body) -> Status | None:
+        """Adds the items of a record. Returns why one of them can't be read: no further ones can be, then."""
+        if self._is_over:
+            return None
+        items, error = decode_items(self._form, body, max_body=self._max_body)
+        for item, size in items:
+            if size > self._max_body:
+                text = f"an item has {size} bytes, and the limit of this side is {self._max_body}"
+                wrong = Status(Code.RESOURCE_EXHAUSTED, text, outcome=Outcome.MAYBE_EXECUTED, cause=Cause.TOO_LARGE)
+                self.end(wrong)
+                return wrong
+            self._items.append((item, size))
+        if error is not None:
+            wrong = unreadable("an item", error, Outcome.MAYBE_EXECUTED)
+            self.end(wrong)
+            return wrong
+        self._wake()
+        return None
+
+    def end(self, error: Exception | None) -> None:
+        """Ends the stream: what has come is read before."""
+        if not self._is_over:
+            self._is_over, self._end = True, error
+            self._wake()
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)
+
+    async def next(self) -> T:
+        """Returns the next item. Raises `StopAsyncIteration` at the end, or why the stream has failed."""
+        while not self._items:
+            if self._is_over:
+                if self._end is not None:
+                    raise self._end
+                raise StopAsyncIteration
+            if self._waiter is not None and not self._waiter.done():
+                raise RuntimeError("a stream is read by one task at a time")
+            self._waiter = asyncio.get_running_loop().create_future()
+            await self._waiter
+        item, size = self._items.popleft()
+        self._consumed += size
+        if self._consumed >= self._report_at:
+            self._consumed_fn(self._consumed)
+            self._consumed = 0
+        return item
+
+
+class Sending:
+    """The bytes of items that wait for credit. All methods are for the event loop's thread."""
+
+    def __init__(self) -> None:
+        self._unsent = 0
+        self._error: Exception | None = None
+        self._waiters: list[asyncio.Future[None]] = []
+
+    def add(self, size: int) -> None:
+        """Counts an item."""
+        self._unsent += size
+
+    def made_room(self, size: int) -> None:
+        """Counts items that have left."""
+        self._unsent -= size
+        if self._unsent < MAX_UNSENT:
+            self._wake()
+
+    def end(self, error: Exception) -> None:
+        """Tells that the call is over, for which no item can be sent any longer."""
+        self._error = self._error or error
+        self._wake()
+
+    def check(self) -> None:
+        """Raises why no item can be sent any longer."""
+        if self._error is not None:
+            raise self._error
+
+    async def room(self) -> None:
+        """Waits until there is room for an item."""
+        self.check()
+        while self._unsent >= MAX_UNSENT:
+            waiter: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+            self._waiters.append(waiter)
+            await waiter
+            self.check()
+
+    def _wake(self) -> None:
+        waiters, self._waiters = self._waiters, []
+        for waiter in waiters:
+            if not waiter.done():
+                waiter.set_result(None)

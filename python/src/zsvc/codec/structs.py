@@ -1,0 +1,194 @@
+"""The form of structs, of variants with fields, and of parameters: arrays of fields by number."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from .form import Form, shown
+from .reader import DecodeError, Reader
+from .scalars import read_str
+from .writer import EncodeError, Writer
+
+MISSING: Any = object()
+
+
+class Bounds:
+    """What `@len` or `@range` allows; `None` is an open end."""
+
+    def __init__(self, low: float | None, high: float | None, *, exclusive: bool = False) -> None:
+        self.low, self.high, self.exclusive = low, high, exclusive
+
+    def allow(self, value: float) -> bool:
+        """Reports whether a number, or a length, is within the bounds."""
+        if self.low is not None and not value >= self.low:
+            return False
+        if self.high is None:
+            return True
+        return value < self.high if self.exclusive else value <= self.high
+
+    def __str__(self) -> str:
+        low = "" if self.low is None else self.low
+        high = "" if self.high is None else self.high
+        return f"{low}..{'' if self.exclusive or self.high is None else '='}{high}"
+
+
+class Field:
+    """One field of a struct, or one parameter of a method."""
+
+    def __init__(
+        self,
+        number: int,
+        name: str,
+        form: Form,
+        *,
+        attr: str | None = None,
+        default: Any = MISSING,
+        length: Bounds | None = None,
+        range: Bounds | None = None,
+    ) -> None:
+        self.number, self.name, self.form = number, name, form
+        self.attr = name if attr is None else attr
+        self.default, self.length, self.range = default, length, range
+        self.may_be_absent = form.is_nullable or default is not MISSING
+
+    def absent(self) -> Any:
+        """Returns the value of the field where it is absent. Raises `DecodeError` if it must be there."""
+        if self.form.is_nullable:
+            return None
+        if self.default is MISSING:
+            raise DecodeError(f"missing field `{self.name}`")
+        return self.default() if callable(self.default) else self.default
+
+    def read(self, reader: Reader) -> Any:
+        """Reads the field's value, or nil in its place."""
+        if self.may_be_absent and reader.peek_nil():
+            return self.absent()
+        try:
+            value = self.form.read(reader)
+            if reader.bounds and value is not None:
+                self.check(value)
+        except DecodeError as error:
+            raise error.at(self.name) from None
+        return value
+
+    def check(self, value: Any) -> None:
+        """Raises `DecodeError` if a value breaks the bounds of the field."""
+        if self.length is not None and not self.length.allow(len(value)):
+            raise DecodeError(f"its length is {len(value)}, which is not in {self.length}")
+        if self.range is not None and not self.range.allow(value):
+            raise DecodeError(f"{value} is not in {self.range}")
+
+
+class Fields:
+    """Fields by number: reads them into a list, in their order, and writes them from one."""
+
+    def __init__(self, fields: Sequence[Field]) -> None:
+        self.fields = tuple(fields)
+        self.by_number = {field.number: index for index, field in enumerate(self.fields)}
+        self.by_name = {field.name: index for index, field in enumerate(self.fields)}
+        self.last = max(self.by_number, default=0)
+        self.may_be_absent = all(field.may_be_absent for field in self.fields)
+
+    def read(self, reader: Reader) -> list[Any]:
+        """Reads an array of fields, or a map from their names."""
+        count = reader.array()
+        if count is None:
+            return self._read_by_name(reader)
+        reader.enter()
+        values = [MISSING] * len(self.fields)
+        indexes = self.by_number
+        for number in range(1, count + 1):
+            index = indexes.get(number)
+            if index is None:
+                reader.skip()
+            else:
+                values[index] = self.fields[index].read(reader)
+        reader.depth -= 1
+        return self._complete(values)
+
+    def _read_by_name(self, reader: Reader) -> list[Any]:
+        count = reader.map()
+        if count is None:
+            raise reader.wrong("an array of fields, or a map from their names")
+        reader.enter()
+        values = [MISSING] * len(self.fields)
+        for _ in range(count):
+            name = read_str(reader)
+            if name is None:
+                raise reader.wrong("the name of a field")
+            index = self.by_name.get(name)
+            if index is None:
+                reader.skip()
+                continue
+            if values[index] is not MISSING:
+                raise DecodeError(f"`{name}` is given twice")
+            values[index] = self.fields[index].read(reader)
+        reader.depth -= 1
+        return self._complete(values)
+
+    def absent(self) -> list[Any]:
+        """Returns the values of fields that are all absent."""
+        return self._complete([MISSING] * len(self.fields))
+
+    def _complete(self, values: list[Any]) -> list[Any]:
+        for index, value in enumerate(values):
+            if value is MISSING:
+                values[index] = self.fields[index].absent()
+        return values
+
+    def write(self, writer: Writer, values: Sequence[Any]) -> None:
+        """Writes an array of fields; those that are absent at the end are left off."""
+        fields = self.fields
+        count = len(fields)
+        while count and values[count - 1] is None and fields[count - 1].form.is_nullable:
+            count -= 1
+        writer.enter()
+        writer.array(fields[count - 1].number if count else 0)
+        number = 1
+        for index in range(count):
+            field = fields[index]
+            while number < field.number:
+                writer.nil()
+                number += 1
+            try:
+                field.form.write(writer, values[index])
+            except EncodeError as error:
+                raise error.at(field.name) from None
+            number += 1
+        writer.depth -= 1
+
+
+class StructForm(Form):
+    """A struct. Its fields are asked for when they are first needed, since types may contain each other."""
+
+    def __init__(self, cls: type[Any], name: str, fields: Callable[[], Sequence[Field]]) -> None:
+        self.cls, self.name = cls, name
+        self._make = fields
+        self._fields: Fields | None = None
+        self._attrs: tuple[str, ...] = ()
+        self._size = 0
+
+    def fields(self) -> Fields:
+        """Returns the fields."""
+        if self._fields is None:
+            fields = Fields(self._make())
+            self._attrs = tuple(field.attr for field in fields.fields)
+            self._size = 64 + 8 * len(self._attrs)
+            self._fields = fields
+        return self._fields
+
+    def read(self, reader: Reader) -> Any:  # noqa: D102
+        fields = self.fields()
+        reader.count(self._size)
+        return self.cls(**dict(zip(self._attrs, fields.read(reader), strict=True)))
+
+    def absent(self) -> Any:
+        """Returns a value whose fields are all absent."""
+        return self.cls(**dict(zip(self._attrs, self.fields().absent(), strict=True)))
+
+    def write(self, writer: Writer, value: Any) -> None:  # noqa: D102
+        fields = self.fields()
+        if not isinstance(value, self.cls):
+            raise EncodeError(f"expected a `{self.cls.__name__}`, found {shown(value)}")
+        fields.write(writer, [getattr(value, attr) for attr in self._attrs])

@@ -1,0 +1,125 @@
+"""All that generated code may reach. Not for use by hand."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from msgspec import field
+
+from .aio.client import AsyncClient, Duplex, Streaming
+from .aio.server import Service
+from .blocking import BlockingClient, BlockingDuplex, BlockingStreaming
+from .channel.overlap import Overlap
+from .codec import registry
+from .codec.containers import EnumForm, ListForm, MapForm, OptionalForm
+from .codec.dynamic import VALUE
+from .codec.form import Form
+from .codec.scalars import (
+    BOOL,
+    BYTES,
+    DURATION,
+    F32,
+    F64,
+    I8,
+    I16,
+    I32,
+    I64,
+    STRING,
+    TIMESTAMP,
+    U8,
+    U16,
+    U32,
+    U64,
+    UUID,
+)
+from .codec.structs import Bounds, Field, StructForm
+from .codec.unions import UnionForm
+from .context import Context
+from .method import Method
+from .session.config import Kind
+from .status import DeclaredError
+from .values import Bytes, Duration, Enum, Struct, Timestamp, UnknownVariant, Value
+
+__all__ = [
+    "BOOL",
+    "BYTES",
+    "DURATION",
+    "F32",
+    "F64",
+    "I8",
+    "I16",
+    "I32",
+    "I64",
+    "STRING",
+    "TIMESTAMP",
+    "U8",
+    "U16",
+    "U32",
+    "U64",
+    "UUID",
+    "VALUE",
+    "AsyncClient",
+    "BlockingClient",
+    "BlockingDuplex",
+    "BlockingStreaming",
+    "Bounds",
+    "Bytes",
+    "Context",
+    "DeclaredError",
+    "Duplex",
+    "Duration",
+    "Enum",
+    "EnumForm",
+    "Field",
+    "Form",
+    "Kind",
+    "ListForm",
+    "MapForm",
+    "Method",
+    "OptionalForm",
+    "Overlap",
+    "Service",
+    "Streaming",
+    "Struct",
+    "StructForm",
+    "Timestamp",
+    "UnionForm",
+    "UnknownVariant",
+    "Value",
+    "field",
+    "made_for",
+    "struct",
+    "union",
+]
+
+VERSION = 1
+
+
+def made_for(version: int) -> None:
+    """Raises `ImportError` if code was generated for another version of this package."""
+    if version != VERSION:
+        raise ImportError(
+            f"this module was generated for version {version} of zsvc's runtime, and this is version {VERSION}: "
+            "generate it again with the `zsvc` command of the same release"
+        )
+
+
+def struct(cls: type[Any], name: str, fields: Callable[[], Sequence[Field]]) -> StructForm:
+    """Returns the form of a struct, which details of a status may be."""
+    form = StructForm(cls, name, fields)
+    registry.add(cls, name, form)
+    return form
+
+
+def union(
+    name: str,
+    unknown: Callable[[int, bytes], Any],
+    variants: Callable[[], Sequence[tuple[int, type[Any], Form | None]]],
+    classes: Sequence[type[Any]],
+) -> UnionForm:
+    """Returns the form of a union or an error; `classes` are those of its variants."""
+    form = UnionForm(name, unknown, variants)
+    for cls in classes:
+        registry.add(cls, name, form)
+    return form

@@ -1,0 +1,1 @@
+"""Threads and sockets: the only modules that know pyzmq."""

@@ -1,0 +1,107 @@
+"""CURVE: the keys of both sides, and which clients a server lets in."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import zmq
+import zmq.auth
+import zmq.utils.z85
+
+_ZAP_ENDPOINT = "inproc://zeromq.zap.01"
+
+
+def _pair_of(path: str) -> tuple[str, str]:
+    """Reads both keys of a certificate. Raises `ValueError` if it has one alone, or if others may read it."""
+    public, secret = zmq.auth.load_certificate(path)
+    if secret is None:
+        raise ValueError(f"`{path}` has no secret key: give the file that ends in `.key_secret`")
+    if os.name == "posix" and os.stat(path).st_mode & 0o077:
+        raise ValueError(f"others may read the secret key in `{path}`: run `chmod 600` on it")
+    return public.decode(), secret.decode()
+
+
+@dataclass(frozen=True)
+class ClientCurve:
+    """The keys of a client: its own pair, and the public key of the server. As text of 40 characters (Z85)."""
+
+    server_key: str
+    public_key: str
+    secret_key: str = field(repr=False)
+
+    @classmethod
+    def from_files(cls, own_secret: str, server: str) -> ClientCurve:
+        """Reads files of `zsvc keygen`: one that ends in `.key_secret` of one's own, and the `.key` of the server."""
+        public, secret = _pair_of(own_secret)
+        server_key, _ = zmq.auth.load_certificate(server)
+        return cls(server_key.decode(), public, secret)
+
+    def apply(self, socket: Any) -> None:
+        """Sets the keys of a socket."""
+        socket.curve_serverkey = self.server_key.encode()
+        socket.curve_publickey = self.public_key.encode()
+        socket.curve_secretkey = self.secret_key.encode()
+
+
+@dataclass(frozen=True)
+class ServerCurve:
+    """The keys of a server, and the clients that it lets in."""
+
+    public_key: str
+    secret_key: str = field(repr=False)
+    clients: Mapping[str, Sequence[str]] | None = None
+    """The roles of each client by its public key. `None` lets in any client, without roles."""
+
+    @classmethod
+    def from_file(cls, own_secret: str, clients: Mapping[str, Sequence[str]] | None = None) -> ServerCurve:
+        """Reads a certificate as `zsvc keygen` writes it: the file that ends in `.key_secret`."""
+        return cls(*_pair_of(own_secret), clients)
+
+    def apply(self, socket: Any) -> None:
+        """Sets the keys of a socket."""
+        socket.curve_server = True
+        socket.curve_publickey = self.public_key.encode()
+        socket.curve_secretkey = self.secret_key.encode()
+
+    def roles_of(self, key: str) -> Sequence[str] | None:
+        """Returns the roles of a client; `None` for one that is not known."""
+        return None if self.clients is None else self.clients.get(key)
+
+
+class Gatekeeper:
+    """Answers libzmq's question whether a client may connect (ZAP, RFC 27)."""
+
+    def __init__(self, context: Any, curve: ServerCurve) -> None:
+        self.socket = context.socket(zmq.ROUTER)
+        self.socket.setsockopt(zmq.LINGER, 0)
+        self.socket.bind(_ZAP_ENDPOINT)
+        self._curve = curve
+
+    def ready(self, _: int) -> None:
+        """Answers all questions that have come."""
+        while True:
+            try:
+                frames = self.socket.recv_multipart(zmq.NOBLOCK)
+            except zmq.Again:
+                return
+            answer = self._answer(frames)
+            if answer is not None:
+                self.socket.send_multipart(answer)
+
+    def _answer(self, frames: list[bytes]) -> list[bytes] | None:
+        if b"" not in frames:
+            return None
+        body = frames.index(b"") + 1
+        route, request = frames[:body], frames[body:]
+        if len(request) < 6:
+            return None
+        version, id, mechanism = request[0], request[1], request[5]
+        key = ""
+        if mechanism == b"CURVE" and len(request) == 7 and len(request[6]) == 32:
+            key = zmq.utils.z85.encode(request[6]).decode()
+        is_allowed = bool(key) and (self._curve.clients is None or key in self._curve.clients)
+        status = [b"200", b"OK", key.encode()] if is_allowed else [b"400", b"not let in", b""]
+        return [*route, version, id, *status, b""]

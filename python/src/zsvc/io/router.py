@@ -1,0 +1,118 @@
+"""`Router`: the socket of a server."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+from collections.abc import Callable, Sequence
+from typing import Any, Literal
+
+import zmq
+
+from .curve import Gatekeeper, ServerCurve
+from .reactor import Reactor
+
+_BATCH = 256
+
+
+def announces_id(route: memoryview) -> bool:
+    """Reports whether a peer announces a routing id: libzmq's own are of five bytes, the first of which is 0."""
+    return len(route) != 5 or route[0] != 0
+
+
+class Router:
+    """A ROUTER socket, and who may connect to it."""
+
+    def __init__(self, reactor: Reactor, max_frame: int, curve: ServerCurve | None) -> None:
+        self._reactor = reactor
+        self._gatekeeper: Gatekeeper | None = None
+        if curve is not None:
+            self._gatekeeper = Gatekeeper(reactor.context, curve)
+            reactor.add_socket(self._gatekeeper.socket, zmq.POLLIN, self._gatekeeper.ready)
+        self._socket = reactor.context.socket(zmq.ROUTER)
+        options = {
+            zmq.LINGER: 1_000,
+            zmq.ROUTER_MANDATORY: 1,
+            zmq.SNDHWM: 128,
+            # With heartbeats, libzmq must not stop reading: a reset then ends the process (issue 4841).
+            zmq.RCVHWM: 0,
+            zmq.MAXMSGSIZE: max_frame,
+            # Slow, and with a timeout shorter than the interval: libzmq passes over other timers at each answer.
+            zmq.HEARTBEAT_IVL: 30_000,
+            zmq.HEARTBEAT_TIMEOUT: 10_000,
+            zmq.HANDSHAKE_IVL: 10_000,
+            zmq.BACKLOG: 4_096,
+        }
+        for option, value in options.items():
+            self._socket.setsockopt(option, value)
+        if curve is not None:
+            curve.apply(self._socket)
+        self._files: list[str] = []
+
+    def bind(self, endpoint: str) -> str:
+        """Binds an endpoint, and returns it with the port that it has. Raises `OSError`."""
+        if endpoint.startswith("ipc://") and os.path.exists(endpoint[6:]) and not _is_stale(endpoint[6:]):
+            raise OSError(errno.EADDRINUSE, f"`{endpoint}` is in use: a program listens there")
+        self._socket.setsockopt(zmq.IPV6, int("[" in endpoint))
+        try:
+            self._socket.bind(endpoint)
+        except zmq.ZMQError as error:
+            raise OSError(error.errno, f"`{endpoint}` can't be bound: {str(error).lower()}") from None
+        return str(self._socket.getsockopt_string(zmq.LAST_ENDPOINT))
+
+    def start(self, message: Callable[[Sequence[memoryview], str | None], None], turn: Callable[[], None]) -> None:
+        """Begins to read. `message` gets each message and its sender's public key, `turn` is called after several."""
+
+        def ready(_: int) -> None:
+            for _ in range(_BATCH):
+                try:
+                    frames = self._socket.recv_multipart(zmq.NOBLOCK, copy=False)
+                except zmq.ZMQError:
+                    break
+                message([frame.buffer for frame in frames], self._key_of(frames[-1]))
+            turn()
+
+        self._reactor.add_socket(self._socket, zmq.POLLIN, ready)
+
+    def _key_of(self, frame: Any) -> str | None:
+        if self._gatekeeper is None:
+            return None
+        with contextlib.suppress(zmq.ZMQError):
+            return str(frame.get("User-Id")) or None
+        return None
+
+    def send(self, frames: Sequence[Any]) -> Literal["sent", "full", "gone"]:
+        """Sends a message to the client that the first frame names."""
+        try:
+            self._socket.send_multipart(frames, zmq.NOBLOCK, copy=False)
+        except zmq.Again:
+            return "full"
+        except zmq.ZMQError:
+            return "gone"
+        return "sent"
+
+    def close(self) -> None:
+        """Closes the socket. What was sent has a second to leave."""
+        self._reactor.remove_socket(self._socket)
+        self._socket.close()
+        if self._gatekeeper is not None:
+            self._reactor.remove_socket(self._gatekeeper.socket)
+            self._gatekeeper.socket.close()
+
+
+def _is_stale(path: str) -> bool:
+    """Reports whether a socket's file is that of a server that is gone."""
+    import socket
+
+    probe = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    try:
+        probe.setblocking(False)
+        probe.connect(path)
+    except ConnectionRefusedError:
+        return True
+    except OSError:
+        return False
+    finally:
+        probe.close()
+    return False

@@ -1,0 +1,236 @@
+"""The clients of a server: their calls, and what waits to be sent to them."""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, TypeAlias
+
+from ..codec.writer import Body
+from ..wire.outbox import Frame, Outbox
+from ..wire.records import INITIAL_CREDIT, Call
+from .config import Kind, ServerLimits
+from .flow import Inbound, Outbound
+
+Route: TypeAlias = "tuple[bytes, ...]"
+MAX_IDLE = 65_536
+"""Clients without calls that are remembered, to be told that the server goes away."""
+
+
+@dataclass(frozen=True)
+class Method:
+    """What a server knows of a method."""
+
+    name: str
+    kind: Kind
+    roles: Sequence[str] = ()
+    user: Any = None
+
+
+class ServerCall:
+    """A call in flight. `user` is whatever runs it."""
+
+    def __init__(self, peer: Peer, record: Call, method: Method, deadline: float | None, window: int) -> None:
+        self.peer = peer
+        self.id = record.id
+        self.method = method
+        self.body = record.body
+        self.metadata = record.metadata or {}
+        self.deadline = deadline
+        self.is_one_way = record.one_way
+        self.inbound = Inbound(max(window, INITIAL_CREDIT), INITIAL_CREDIT) if method.kind.takes_items else None
+        self.inbound_is_complete = False
+        self.outbound = Outbound(record.credit) if method.kind.answers_items else None
+        self.is_over = False
+        self.user: Any = None
+
+
+@dataclass(slots=True)
+class Started:
+    """A call has come: its handler is to run."""
+
+    call: ServerCall
+
+
+@dataclass(slots=True)
+class Ended:
+    """A call is over before its handler has ended: that is to be cancelled."""
+
+    call: ServerCall
+    reason: str
+
+
+@dataclass(slots=True)
+class ItemsArrived:
+    """Items of a client's stream have come."""
+
+    call: ServerCall
+    body: Body
+
+
+@dataclass(slots=True)
+class ItemsComplete:
+    """A client's stream is complete."""
+
+    call: ServerCall
+
+
+@dataclass(slots=True)
+class RoomMade:
+    """Items of a call have left: there may be room for more."""
+
+    call: ServerCall
+    size: int
+
+
+Event: TypeAlias = Started | Ended | ItemsArrived | ItemsComplete | RoomMade
+
+
+class Peer:
+    """One client."""
+
+    def __init__(self, route: Route, now: float, key: str | None) -> None:
+        self.route, self.key = route, key
+        self.calls: dict[int, ServerCall] = {}
+        self.outbox = Outbox()
+        self.quiet_since = now
+        self.asked_at: float | None = None
+        self.pings = 0
+        """Number of pings without a pong."""
+        self.blocked_since: float | None = None
+        self.accounted = 0
+        self.one_way_calls = 0
+        self.stalled: dict[int, ServerCall] = {}
+        """Calls whose items wait for room in the outbox."""
+
+    @property
+    def in_flight(self) -> int:
+        """Number of its calls in flight, with one-way calls."""
+        return len(self.calls) + self.one_way_calls
+
+    def heard(self, now: float) -> None:
+        """Tells that something has come."""
+        self.quiet_since = now
+        self.asked_at = None
+
+
+class Peers:
+    """All clients of a server, by their routes."""
+
+    def __init__(self) -> None:
+        self._by_route: OrderedDict[Route, Peer] = OrderedDict()
+        self.with_calls: dict[Route, Peer] = {}
+        self.one_way_calls: set[ServerCall] = set()
+        self._ready: OrderedDict[Route, Peer] = OrderedDict()
+        self._blocked: dict[Route, Peer] = {}
+        self.calls = 0
+        """Number of calls in flight, with one-way calls."""
+        self.waiting = 0
+        """Bytes that wait to be sent."""
+
+    def of(self, route: Route, now: float, key: str | None) -> Peer:
+        """Returns the client with a route."""
+        peer = self._by_route.get(route)
+        if peer is None:
+            peer = self._by_route[route] = Peer(route, now, key)
+            self._forget_idle()
+        else:
+            self._by_route.move_to_end(route)
+        return peer
+
+    def _forget_idle(self) -> None:
+        if len(self._by_route) - len(self.with_calls) <= MAX_IDLE:
+            return
+        for peer in self._by_route.values():
+            if not peer.calls and not peer.outbox.size:
+                self.remove(peer)
+                return
+
+    def all(self) -> list[Peer]:
+        """Returns all clients that are known."""
+        return list(self._by_route.values())
+
+    def remove(self, peer: Peer) -> None:
+        """Forgets a client."""
+        for peers in (self._by_route, self.with_calls, self._ready, self._blocked):
+            peers.pop(peer.route, None)
+        self.waiting -= peer.accounted
+        peer.accounted = 0
+
+    def add_call(self, call: ServerCall) -> None:
+        """Adds a call in flight."""
+        self.calls += 1
+        if call.is_one_way:
+            self.one_way_calls.add(call)
+            call.peer.one_way_calls += 1
+        else:
+            call.peer.calls[call.id] = call
+            self.with_calls[call.peer.route] = call.peer
+
+    def remove_call(self, call: ServerCall) -> None:
+        """Removes a call that is over."""
+        self.calls -= 1
+        if call.is_one_way:
+            self.one_way_calls.discard(call)
+            call.peer.one_way_calls -= 1
+            return
+        peer = call.peer
+        peer.calls.pop(call.id, None)
+        if not peer.calls:
+            self.with_calls.pop(peer.route, None)
+
+    def account(self, peer: Peer) -> None:
+        """Counts what waits for a client, after its outbox has changed."""
+        if peer.route not in self._by_route:
+            peer.outbox.clear()
+            return
+        self.waiting += peer.outbox.size - peer.accounted
+        peer.accounted = peer.outbox.size
+        if peer.outbox.peek() is None:
+            self._ready.pop(peer.route, None)
+        elif peer.route not in self._blocked:
+            self._ready[peer.route] = peer
+
+    def next_message(self) -> tuple[Peer, list[Frame]] | None:
+        """Returns the next message, of the clients in turn."""
+        while self._ready:
+            route, peer = next(iter(self._ready.items()))
+            batch = peer.outbox.peek()
+            if batch is not None:
+                self._ready.move_to_end(route)
+                return peer, batch.frames()
+            del self._ready[route]
+        return None
+
+    def block(self, peer: Peer) -> None:
+        """Sends nothing to a client until `unblock`."""
+        self._ready.pop(peer.route, None)
+        self._blocked[peer.route] = peer
+
+    @property
+    def has_blocked(self) -> bool:
+        """Whether nothing is sent to some client."""
+        return bool(self._blocked)
+
+    def unblock(self) -> list[Peer]:
+        """Sends to all clients again, and returns those to whom nothing was sent."""
+        peers = list(self._blocked.values())
+        self._blocked.clear()
+        for peer in peers:
+            self.account(peer)
+        return peers
+
+    def next_look(self, timeout: float) -> float:
+        """Returns when the first of the clients with calls is to be asked, or let go."""
+        return min(
+            peer.quiet_since + (timeout / 3 if peer.asked_at is None else timeout) for peer in self.with_calls.values()
+        )
+
+    def worst(self, limits: ServerLimits) -> Peer | None:
+        """Returns a client for whom too much waits."""
+        if self.waiting <= min(limits.max_waiting, 2 * limits.max_waiting_per_peer):
+            return None
+        peer = max(self._by_route.values(), key=lambda peer: peer.outbox.size)
+        is_too_much = self.waiting > limits.max_waiting or peer.outbox.size > 2 * limits.max_waiting_per_peer
+        return peer if is_too_much else None

@@ -1,0 +1,379 @@
+"""All clients of a server.
+
+The order of calls: `receive` for each message that has come, what handlers say at any time, then `poll_event` until
+there is none, and `poll_message` until there is none.
+"""
+
+from __future__ import annotations
+
+import heapq
+import random
+from collections import Counter, deque
+from collections.abc import Callable, Mapping, Sequence
+
+from ..codec.writer import Body
+from ..status import Cause, Code, Outcome, Status
+from ..wire import read, write
+from ..wire import records as r
+from ..wire.outbox import Frame
+from .admission import Admission
+from .config import ServerLimits
+from .failure import Declared, record_of
+from .flow import pack
+from .peer import (
+    Ended,
+    Event,
+    ItemsArrived,
+    ItemsComplete,
+    Method,
+    Peer,
+    Peers,
+    RoomMade,
+    ServerCall,
+    Started,
+)
+
+MAX_ROUTE_BYTES = 2_048
+MAX_ITEMS_WAITING = 1 << 20
+"""Bytes that wait for one client, up to which items of streams are added."""
+_RETRY_BLOCKED = 0.005
+_GOODBYE = 1.0
+
+
+class ServerSession:
+    """The calls of all clients, and what is said about them."""
+
+    def __init__(self, limits: ServerLimits, methods: Mapping[str, Method]) -> None:
+        self._limits = limits
+        self._methods = methods
+        self._peers = Peers()
+        self._events: deque[Event] = deque()
+        self._deadlines: list[tuple[float, int, ServerCall]] = []
+        self._sequence = 0
+        self._life = random.SystemRandom().getrandbits(32)
+        self._admission = Admission(limits, methods, self._peers)
+        self._grace_ends: float | None = None
+        self._goodbye_ends: float | None = None
+        self.dropped: Counter[str] = Counter()
+        """What was dropped, by reason."""
+        self.calls_started = 0
+        """Number of calls that were begun."""
+
+    def set_roles(self, roles_of: Callable[[str], Sequence[str] | None]) -> None:
+        """Sets what knows the roles of clients by their public keys."""
+        self._admission.roles_of = roles_of
+
+    # ---- what the transport says
+
+    def receive(self, frames: Sequence[memoryview], now: float, key: str | None = None) -> None:
+        """Handles a message of a client. `key` is the public key that the client has proved to have."""
+        message = read.read_message(frames, min_route=1)
+        route = tuple(message.route)
+        if sum(map(len, route)) + 4 * len(route) > MAX_ROUTE_BYTES:
+            self.dropped["route"] += 1
+            return
+        peer = self._peers.of(route, now, key)
+        peer.heard(now)
+        unknown_kinds = 0
+        for record in message.records:
+            if isinstance(record, r.UnknownKind):
+                unknown_kinds += 1
+                if unknown_kinds > 64 and record.id not in peer.calls:
+                    self.dropped["unknown kind"] += 1
+                    continue
+            self._record(peer, record, now)
+        if message.error is not None:
+            error = message.error
+            self.dropped["bad batch"] += 1
+            outcome = Outcome.MAYBE_EXECUTED
+            self._say(peer, Status(error.code, error.message, outcome=outcome, cause=error.cause), 0)
+        self._peers.account(peer)
+
+    def gone(self, peer: Peer, now: float) -> None:
+        """Tells that a client can't be reached any more: its calls are cancelled."""
+        for call in list(peer.calls.values()):
+            self._forget(call)
+            self._events.append(Ended(call, "the client is gone"))
+        peer.outbox.clear()
+        self._peers.remove(peer)
+
+    # ---- what handlers say
+
+    def reply(self, call: ServerCall, body: Body) -> None:
+        """Ends a call with its answer."""
+        limit = self._limits.max_message_size
+        if call.is_over:
+            return
+        if len(body) > limit:
+            text = f"the answer has {len(body)} bytes, and the limit of this server is {limit}"
+            self.fail(call, Status(Code.RESOURCE_EXHAUSTED, text, cause=Cause.TOO_LARGE))
+        elif self._forget(call) and not call.is_one_way:
+            call.peer.outbox.push(write.with_body(r.REPLY, call.id, body), body.attachments)
+            self._peers.account(call.peer)
+
+    def fail(self, call: ServerCall, failure: Status | Declared) -> None:
+        """Ends a call with an error."""
+        if not self._forget(call) or call.is_one_way:
+            return
+        if isinstance(failure, Status):
+            self._say(call.peer, failure, call.id)
+        else:
+            record = r.Error(call.id, 0, failure.message, int(failure.outcome), failure.body)
+            call.peer.outbox.push(write.error(record))
+        self._peers.account(call.peer)
+
+    def send_item(self, call: ServerCall, item: Body) -> None:
+        """Adds an item to the stream of a call. It is dropped if the call is over."""
+        if not call.is_over and call.outbound is not None:
+            call.outbound.push(item)
+            self._send_items(call)
+
+    def finish(self, call: ServerCall) -> None:
+        """Ends a call with the end of its stream, once its items have left."""
+        if not call.is_over and call.outbound is not None:
+            call.outbound.is_finished = True
+            self._send_items(call)
+
+    def send_metadata(self, call: ServerCall, metadata: r.Metadata) -> None:
+        """Sends names and values beside the answer."""
+        if not call.is_over and not call.is_one_way:
+            call.peer.outbox.push(write.response_metadata(call.id, metadata))
+            self._peers.account(call.peer)
+
+    def consumed(self, call: ServerCall, size: int) -> None:
+        """Tells that bytes of items were read, for which the client gets credit."""
+        if call.is_over or call.inbound is None or call.inbound_is_complete:
+            return
+        amount = call.inbound.consume(size)
+        if amount:
+            call.peer.outbox.push(write.credit(call.id, amount))
+            self._peers.account(call.peer)
+
+    # ---- what is to be done
+
+    def poll_message(self) -> tuple[Peer, list[Frame]] | None:
+        """Returns the next message to send, and to whom. One of `sent`, `blocked` and `gone` must follow."""
+        return self._peers.next_message()
+
+    def sent(self, peer: Peer, now: float) -> None:
+        """Takes the message that `poll_message` has returned."""
+        peer.outbox.pop()
+        peer.blocked_since = None
+        self._peers.account(peer)
+        if peer.stalled and peer.outbox.size < MAX_ITEMS_WAITING // 2:
+            stalled, peer.stalled = peer.stalled, {}
+            for call in stalled.values():
+                if not call.is_over:
+                    self._send_items(call)
+
+    def blocked(self, peer: Peer, now: float) -> None:
+        """Tells that a client has no room for a message. It is tried again later."""
+        if peer.blocked_since is None:
+            peer.blocked_since = now
+        self._peers.block(peer)
+
+    def poll_event(self) -> Event | None:
+        """Returns the next event."""
+        return self._events.popleft() if self._events else None
+
+    def next_timeout(self, now: float) -> float | None:
+        """Returns when `handle_timeout` is to be called."""
+        while self._deadlines and self._deadlines[0][2].is_over:
+            heapq.heappop(self._deadlines)
+        times = [self._deadlines[0][0]] if self._deadlines else []
+        if self._peers.has_blocked:
+            times.append(now + _RETRY_BLOCKED)
+        times += [time for time in (self._grace_ends, self._goodbye_ends) if time is not None]
+        if self._peers.with_calls:
+            times.append(self._peers.next_look(self._limits.peer_timeout))
+        return min(times, default=None)
+
+    def handle_timeout(self, now: float) -> None:
+        """Ends calls whose deadline has passed, and asks silent clients for a sign of life."""
+        while self._deadlines and self._deadlines[0][0] <= now:
+            call = heapq.heappop(self._deadlines)[2]
+            if not call.is_over:
+                self._end(call, Code.DEADLINE_EXCEEDED, "time is up", Cause.DEADLINE)
+        for peer in self._peers.unblock():
+            if peer.blocked_since is not None and now - peer.blocked_since >= self._limits.peer_timeout:
+                self._shed(peer, "the client has not read what it was sent for too long")
+        self._look_at_silent(now)
+        if self._grace_ends is not None and now >= self._grace_ends:
+            self._grace_ends = None
+            for call in self._all_calls():
+                self._end(call, Code.UNAVAILABLE, "the server has stopped", Cause.GOING_AWAY)
+
+    # ---- the way out
+
+    def drain(self, now: float) -> None:
+        """Takes no new calls, and tells all clients so."""
+        if self._admission.is_going_away:
+            return
+        self._admission.is_going_away = True
+        self._grace_ends = now + self._limits.grace
+        for peer in self._peers.all():
+            peer.outbox.push(write.plain(r.GOING_AWAY, 0))
+            self._peers.account(peer)
+
+    def is_idle(self) -> bool:
+        """Reports whether no call is left."""
+        return not self._peers.with_calls and not self._peers.one_way_calls
+
+    def say_goodbye(self, now: float) -> None:
+        """Asks all clients whether they have read what they were sent."""
+        self._goodbye_ends = now + _GOODBYE
+        for peer in self._peers.all():
+            self._ping(peer, now)
+            self._peers.account(peer)
+
+    def is_done(self, now: float) -> bool:
+        """Reports whether the socket may be closed."""
+        if self._goodbye_ends is None:
+            return False
+        return now >= self._goodbye_ends or not any(peer.pings for peer in self._peers.all())
+
+    # ---- inside
+
+    def _record(self, peer: Peer, record: r.Record, now: float) -> None:
+        if isinstance(record, r.Call):
+            self._call(peer, record, now)
+        elif isinstance(record, r.Ping):
+            peer.outbox.push(write.pong(record.id, self._life))
+        elif isinstance(record, r.Pong):
+            peer.pings = max(peer.pings - 1, 0)
+        elif isinstance(record, r.Query):
+            if record.id not in peer.calls:
+                text = "the server does not have this call: it was started anew"
+                self._refuse(peer, record.id, Code.UNAVAILABLE, text, Cause.SERVER_RESTARTED)
+        elif isinstance(record, r.UnknownKind):
+            call = peer.calls.get(record.id)
+            if call is not None:
+                self._forget(call)
+                self._events.append(Ended(call, "its client has broken the protocol"))
+            text = f"a record of the unknown kind {record.kind}"
+            self._refuse(peer, record.id, Code.UNIMPLEMENTED, text, Cause.PROTOCOL)
+        else:
+            call = peer.calls.get(record.id)
+            if call is not None:
+                self._of_call(call, record)
+
+    def _refuse(self, peer: Peer, id: int, code: Code, text: str, cause: Cause) -> None:
+        self._say(peer, Status(code, text, outcome=Outcome.MAYBE_EXECUTED, cause=cause), id)
+
+    def _call(self, peer: Peer, record: r.Call, now: float) -> None:
+        refusal = self._admission.refusal(peer, record)
+        if refusal is not None:
+            self.dropped["refused call"] += 1
+            if not record.one_way:
+                id = 0 if refusal.outcome is Outcome.MAYBE_EXECUTED else record.id
+                self._say(peer, refusal, id)
+            return
+        method = self._methods[record.method or ""]
+        deadline = None if record.timeout is None else now + record.timeout / 1e6
+        call = ServerCall(peer, record, method, deadline, self._limits.stream_window)
+        self.calls_started += 1
+        if deadline is not None:
+            self._sequence += 1
+            heapq.heappush(self._deadlines, (deadline, self._sequence, call))
+        self._peers.add_call(call)
+        if call.inbound is not None:
+            amount = call.inbound.open()
+            if amount:
+                peer.outbox.push(write.credit(call.id, amount))
+        self._events.append(Started(call))
+
+    def _of_call(self, call: ServerCall, record: r.Record) -> None:
+        if isinstance(record, r.Items):
+            self._items(call, record)
+        elif isinstance(record, r.End):
+            if call.inbound is not None and not call.inbound_is_complete:
+                call.inbound_is_complete = True
+                self._events.append(ItemsComplete(call))
+        elif isinstance(record, r.Credit):
+            if call.outbound is not None:
+                call.outbound.grant(record.amount)
+                self._send_items(call)
+        elif isinstance(record, r.Cancel) and self._forget(call):
+            self._events.append(Ended(call, "the client has cancelled the call"))
+
+    def _items(self, call: ServerCall, record: r.Items) -> None:
+        size = len(record.body)
+        if call.inbound is None or call.inbound_is_complete or size == 0:
+            return
+        if call.inbound.receive(size):
+            self._events.append(ItemsArrived(call, record.body))
+        else:
+            self._end(call, Code.RESOURCE_EXHAUSTED, "items without credit", Cause.PROTOCOL)
+
+    def _send_items(self, call: ServerCall) -> None:
+        """Moves items of a call into its client's outbox, as far as there is credit and room."""
+        outbound, outbox = call.outbound, call.peer.outbox
+        assert outbound is not None
+        items: list[Body] = []
+        size = outbox.size
+        while size < MAX_ITEMS_WAITING and (item := outbound.take()) is not None:
+            items.append(item)
+            size += len(item)
+        for body in pack(items):
+            outbox.push(write.with_body(r.ITEMS, call.id, body), body.attachments)
+        if items:
+            self._events.append(RoomMade(call, sum(map(len, items))))
+        if size >= MAX_ITEMS_WAITING:
+            call.peer.stalled[call.id] = call
+        if outbound.is_complete and self._forget(call):
+            outbox.push(write.plain(r.END, call.id))
+        self._peers.account(call.peer)
+
+    def _say(self, peer: Peer, status: Status, id: int) -> None:
+        peer.outbox.push(write.error(record_of(id, status)))
+
+    def _end(self, call: ServerCall, code: Code, text: str, cause: Cause) -> None:
+        """Ends a call whose handler may have begun, and the handler."""
+        if self._forget(call):
+            self._events.append(Ended(call, text))
+            if not call.is_one_way:
+                self._refuse(call.peer, call.id, code, text, cause)
+                self._peers.account(call.peer)
+
+    def _forget(self, call: ServerCall) -> bool:
+        if call.is_over:
+            return False
+        call.is_over = True
+        if call.outbound is not None:
+            call.outbound.clear()
+        self._peers.remove_call(call)
+        return True
+
+    def _all_calls(self) -> list[ServerCall]:
+        calls = [call for peer in self._peers.with_calls.values() for call in peer.calls.values()]
+        return calls + list(self._peers.one_way_calls)
+
+    def _ping(self, peer: Peer, now: float) -> None:
+        peer.pings += 1
+        peer.asked_at = now
+        peer.outbox.push(write.plain(r.PING, 0))
+
+    def _look_at_silent(self, now: float) -> None:
+        timeout = self._limits.peer_timeout
+        for peer in list(self._peers.with_calls.values()):
+            if now - peer.quiet_since >= timeout:
+                self._shed(peer, "the client has given no sign of life for too long", ends_calls=True)
+            elif peer.asked_at is None and now - peer.quiet_since >= timeout / 3:
+                self._ping(peer, now)
+                self._peers.account(peer)
+        worst = self._peers.worst(self._limits)
+        if worst is not None:
+            self._shed(worst, "the client does not read what it is sent")
+
+    def _shed(self, peer: Peer, text: str, *, ends_calls: bool = False) -> None:
+        """Ends the calls of a client. One that does not read loses what was kept, and is told once it reads again."""
+        for call in list(peer.calls.values()):
+            self._forget(call)
+            self._events.append(Ended(call, text))
+            if ends_calls:
+                self._refuse(peer, call.id, Code.UNAVAILABLE, text, Cause.CLIENT_LOST)
+        if not ends_calls:
+            peer.outbox.clear()
+            peer.blocked_since = None
+            self._refuse(peer, 0, Code.UNAVAILABLE, text, Cause.CLIENT_LOST)
+        self._peers.account(peer)

@@ -1,0 +1,27 @@
+"""What tests share: the generated code of `runtime/tests/calls/svc`, and a deadline for all that waits."""
+
+import asyncio
+import functools
+import sys
+from collections.abc import Awaitable, Callable
+from pathlib import Path
+from typing import Any
+
+TESTS = Path(__file__).parent
+ROOT = TESTS.parent.parent
+TIMEOUT = 30.0
+
+sys.path.insert(0, str(TESTS))
+
+
+def run(test: Callable[..., Awaitable[None]]) -> Callable[..., None]:
+    """Runs a test in an event loop of its own, and not for ever."""
+
+    @functools.wraps(test)
+    def wrapper(*args: Any, **named: Any) -> None:
+        async def within() -> None:
+            await asyncio.wait_for(test(*args, **named), TIMEOUT)
+
+        asyncio.run(within())
+
+    return wrapper

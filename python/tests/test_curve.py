@@ -1,0 +1,71 @@
+"""Encrypted connections, and who may call what."""
+
+import dataclasses
+import os
+from typing import Any
+
+import pytest
+import zmq
+from conftest import run
+from floor import Floor, trade
+from generated.market import v1 as market
+
+import zsvc
+
+
+def keys() -> tuple[str, str]:
+    public, secret = zmq.curve_keypair()
+    return public.decode(), secret.decode()
+
+
+@run
+async def test_clients_that_are_let_in_call() -> None:
+    (server_public, server_secret), (public, secret), other = keys(), keys(), keys()
+    seen: list[str | None] = []
+
+    class Seeing(Floor):
+        async def last(self, context: zsvc.Context, symbol: str) -> market.Trade:
+            seen.append(context.key)
+            return trade(symbol)
+
+    curve = zsvc.ServerCurve(server_public, server_secret, {public: ["trader"]})
+    async with zsvc.Server(Seeing(), bind="tcp://127.0.0.1:*", curve=curve) as server:
+        endpoint = server.endpoints[0]
+        own = zsvc.ClientCurve(server_public, public, secret)
+        async with market.TapeClient.connect(endpoint, curve=own) as tape:
+            assert await tape.with_options(timeout=10).last("ACME") == trade("ACME")
+        assert seen == [public]
+        refused = [zsvc.ClientCurve(server_public, *other), zsvc.ClientCurve(other[0], public, secret), None]
+        for wrong in refused:
+            async with market.TapeClient.connect(endpoint, curve=wrong) as tape:
+                with pytest.raises(zsvc.Status) as caught:
+                    await tape.with_options(timeout=0.5).last("ACME")
+                assert caught.value.outcome is zsvc.Outcome.NOT_SENT
+        assert seen == [public]
+
+
+def test_keys_are_read_from_files_and_not_shown(tmp_path: Any) -> None:
+    public, secret = zmq.auth.create_certificates(tmp_path, "floor")
+    os.chmod(secret, 0o644)
+    with pytest.raises(ValueError, match="others may read the secret key"):
+        zsvc.ServerCurve.from_file(secret)
+    os.chmod(secret, 0o600)
+    curve = zsvc.ServerCurve.from_file(secret)
+    client = zsvc.ClientCurve.from_files(secret, public)
+    assert client.server_key == curve.public_key
+    assert curve.secret_key not in repr(curve)
+    assert client.secret_key not in repr(client)
+    with pytest.raises(ValueError, match="no secret key"):
+        zsvc.ServerCurve.from_file(public)
+
+
+def test_roles_need_clients_that_are_known() -> None:
+    method = dataclasses.replace(market._Tape_ping, roles=["admin"])
+
+    class Guarded(Floor):
+        __zsvc_methods__ = (method,)  # type: ignore[assignment]
+
+    with pytest.raises(ValueError, match="for clients with a role"):
+        zsvc.Server(Guarded())
+    with pytest.raises(ValueError, match="for clients with a role"):
+        zsvc.Server(Guarded(), curve=zsvc.ServerCurve(*keys()))
