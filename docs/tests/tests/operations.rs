@@ -35,7 +35,7 @@ fn tests_below(folder: &Path, tests: &mut BTreeSet<String>) {
 fn every_fault_names_a_test_that_there_is() {
     let markdown = std::fs::read_to_string(repository().join("docs/operations.md")).expect("a readable file");
     let mut tests = BTreeSet::new();
-    for folder in ["runtime/src", "runtime/tests"] {
+    for folder in ["proto/src", "runtime/src", "runtime/tests"] {
         tests_below(&repository().join(folder), &mut tests);
     }
     let named = named(&markdown, "Faults\n");

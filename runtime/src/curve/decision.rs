@@ -12,6 +12,8 @@ use crate::status::{Code, Status};
 
 /// What is known at once of a client that has proved its key.
 pub(crate) enum Decision {
+    /// A client of the [`Access`].
+    Listed(Grant),
     Now(Verdict),
     /// The program is asked; what it says goes to [`CurveServer::conclude`].
     Later(Asking),
@@ -36,7 +38,7 @@ impl CurveServer {
             return Decision::Now(Ok(identity.into()));
         }
         if let Some(grant) = self.access.as_ref().and_then(|access| access.grant(client, SystemTime::now())) {
-            return Decision::Now(Ok(grant));
+            return Decision::Listed(grant);
         }
         let Some(authenticator) = &self.authenticator else {
             return Decision::Now(

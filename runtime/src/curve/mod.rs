@@ -215,6 +215,7 @@ mod tests {
     /// Returns who a client is of whom is decided at once; `None` if it is not let in.
     fn decided(server: &CurveServer, client: &PublicKey) -> Option<Identity> {
         match server.decide(client) {
+            Decision::Listed(grant) => Some(grant.identity().clone()),
             Decision::Now(verdict) => verdict.ok().map(|grant| grant.identity().clone()),
             Decision::Later(_) => panic!("nothing is asked"),
         }

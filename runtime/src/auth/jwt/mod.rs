@@ -243,10 +243,14 @@ impl Rules {
 
     fn identity(&self, claims: &Value) -> Result<Identity, Status> {
         let name = at(claims, &self.name).and_then(Value::as_str).filter(|name| !name.is_empty());
+        // It stands in logs.
+        let name = name.filter(|name| !name.contains(char::is_control));
         let wrong = |claim: &str, what| {
             Status::unauthenticated(format!("the claim `{claim}` of the token must be {what}"))
         };
-        let identity = Identity::new(name.ok_or_else(|| wrong(&self.name, "a text that is not empty"))?);
+        let identity = Identity::new(
+            name.ok_or_else(|| wrong(&self.name, "a text that is not empty, without control characters"))?,
+        );
         let roles: Vec<&str> = match at(claims, &self.roles) {
             None | Some(Value::Null) => Vec::new(),
             Some(Value::String(text)) => text.split_ascii_whitespace().collect(),

@@ -185,7 +185,7 @@ fn names_and_roles_are_read_where_the_program_says() {
     assert_eq!(roles(&nested, json!({})), [""; 0], "those of `roles` are not meant");
     refuses(&jwt, &signed(&json!({ "roles": ["a", 1] })), "`roles` of the token must be a list of texts");
     refuses(&jwt, &signed(&json!({ "roles": { "admin": true } })), "must be a list of texts");
-    for sub in [json!(null), json!(""), json!(7)] {
+    for sub in [json!(null), json!(""), json!(7), json!("alice\nbob")] {
         refuses(&jwt, &signed(&json!({ "sub": sub })), "");
     }
     let named = jwt.name_claim("email").verify(&signed(&json!({ "email": "a@example" }))).unwrap();

@@ -146,6 +146,11 @@ impl Access {
         self.table().grant(key).filter(|grant| !grant.is_over(now)).cloned()
     }
 
+    /// Reports whether there is a client with a key, also one whose time is up.
+    pub(crate) fn has(&self, key: &PublicKey) -> bool {
+        self.table().grant(key).is_some()
+    }
+
     /// Returns what tells of changes from now on.
     pub(crate) fn subscribe(&self) -> Subscription {
         self.0.subscriptions.add()

@@ -30,6 +30,8 @@ pub(super) struct Admission {
     /// Why it was refused.
     refused: Option<String>,
     changes: Option<Subscription>,
+    /// Whether the last grant was that of an [`Access`](crate::curve::Access).
+    is_by_access: bool,
     /// Fires when the grant ends, or may have ended.
     timer: Option<Pin<Box<Sleep>>>,
 }
@@ -53,6 +55,7 @@ impl Admission {
             news: None,
             refused: None,
             changes: None,
+            is_by_access: false,
             timer: None,
         })
     }
@@ -102,12 +105,15 @@ impl Admission {
         if let Some(access) = server.changes() {
             let changes = self.changes.get_or_insert_with(|| access.subscribe());
             changes.register(context.waker());
-            if changes.take_change() {
+            // What the program was asked for is not asked again, for every connection at once, since others have changed.
+            if changes.take_change() && (self.is_by_access || access.has(&self.key)) {
                 self.stage = Stage::Open;
             }
         }
         if matches!(self.stage, Stage::Decided) {
-            // The timer has fired.
+            if !self.is_over() {
+                return None;
+            }
             if self.grant.as_ref().is_some_and(|grant| !grant.is_over(SystemTime::now())) {
                 self.set_timer(context);
                 return None;
@@ -115,7 +121,12 @@ impl Admission {
             self.stage = Stage::Open;
         }
         if matches!(self.stage, Stage::Open) {
+            self.is_by_access = false;
             self.stage = match server.decide(&self.key) {
+                Decision::Listed(grant) => {
+                    self.is_by_access = true;
+                    return self.settle(Ok(grant), context);
+                }
                 Decision::Now(verdict) => return self.settle(verdict, context),
                 Decision::Later(asking) => Stage::Asking(asking),
             };
@@ -128,14 +139,16 @@ impl Admission {
     }
 
     fn settle(&mut self, verdict: Verdict, context: &mut Context<'_>) -> Option<Result<(), Refused>> {
-        self.stage = Stage::Decided;
+        (self.stage, self.timer) = (Stage::Decided, None);
         let before = self.grant.take();
         match verdict {
             Ok(grant) => {
-                self.news = match &before {
+                let news = match &before {
                     Some(before) => change(before.identity(), grant.identity()),
                     None => Some(Proof::Is(grant.identity().clone())),
                 };
+                // What was not told yet still holds if there is nothing new.
+                self.news = news.or(self.news.take());
                 self.grant = Some(grant);
                 self.set_timer(context);
                 before.is_none().then_some(Ok(()))

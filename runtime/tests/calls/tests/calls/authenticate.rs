@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use futures_util::future::join_all;
 use tokio::sync::Semaphore;
 use zsvc::auth::{Authenticate, Authenticator, Claim, Grant};
-use zsvc::curve::{CurveClient, CurveServer, PublicKey, SecretKey, generate};
+use zsvc::curve::{Access, Client, CurveClient, CurveServer, PublicKey, SecretKey, generate};
 use zsvc::{Channel, Code, Engine, HandshakeFailure, Identity, Outcome, Retry, ServerBuilder, Status};
 use zsvc_calls::Probe;
 use zsvc_calls::probe::v1::ProbeClient;
@@ -213,6 +213,31 @@ fn no_more_are_asked_at_a_time_than_may_be_and_those_who_go_are_not_asked_about(
         while desk.running().0 > 0 {
             tokio::task::yield_now().await;
         }
+    });
+}
+
+#[test]
+fn a_program_is_not_asked_again_about_everyone_when_a_list_changes() {
+    on_threads(async {
+        let (desk, server_key, own) = (Desk::default(), key(), key());
+        let (access, asked) = (Access::default(), Authenticator::new(desk.clone()));
+        let curve = CurveServer::new(server_key.clone()).access(access.clone()).authenticate(asked.clone());
+        let set = |builder: ServerBuilder| builder.engine(Engine::Zmtp).bind(ANY_PORT).curve(curve);
+        let server = Running::of(Probe::default(), set).lossy();
+        let asking = Asking { server, key: server_key.public_key() };
+        let probe = asking.connect(&own).await.expect("the desk is kind");
+        asked.forget();
+        access.put(Client::new("another").key(key().public_key())).unwrap();
+        for _ in 0..3 {
+            assert_eq!(probe.fill(1).await.map(|it| it.len()), Ok(1));
+        }
+        assert_eq!((desk.asked(), asking.server.counters.revoked_connections()), (1, 0));
+        // What is said of it itself counts: it is called otherwise from now on.
+        access.put(Client::new("listed").key(own.public_key())).unwrap();
+        while asking.server.counters.revoked_connections() == 0 {
+            tokio::task::yield_now().await;
+        }
+        assert_eq!(desk.asked(), 1);
     });
 }
 

@@ -6,8 +6,11 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use futures_util::stream;
 use tokio::sync::oneshot;
+use zsvc::auth::{Authenticate, Claim, Grant};
 use zsvc::curve::{CurveClient, CurveServer, SecretKey, generate};
-use zsvc::middleware::{Response, ServerMiddleware, ServerNext, ServerRequest};
+use zsvc::middleware::{
+    ClientMiddleware, ClientNext, ClientRequest, Response, ServerMiddleware, ServerNext, ServerRequest,
+};
 use zsvc::testing::TestServer;
 use zsvc::{
     Cause, Channel, Code, Counters, Dropped, Engine, Identity, Mechanism, Outcome, ServeError, Server, Status,
@@ -134,6 +137,42 @@ fn every_method_is_for_its_roles_alone_at_a_test_server() {
         let server = TestServer::of(VaultServer::new(mock.clone())).unwrap();
         for roles in CLIENTS {
             let channel = channel(roles).endpoint(server.endpoint()).connect().await.unwrap();
+            try_all(roles, VaultClient::new(channel), &mock, Some(&server.counters())).await;
+        }
+    });
+}
+
+/// Knows each client of [`CLIENTS`] by its number.
+struct Numbers;
+
+impl Authenticate for Numbers {
+    async fn authenticate(&self, claim: Claim) -> Result<Grant, Status> {
+        let number: usize = claim.token().unwrap().parse().unwrap();
+        Ok(identity(CLIENTS[number].unwrap()).into())
+    }
+}
+
+/// Sends a token with each call, if there is one.
+struct Sends(Option<usize>);
+
+impl ClientMiddleware for Sends {
+    async fn handle(&self, mut request: ClientRequest, mut next: ClientNext<'_>) -> Response {
+        if let Some(number) = self.0 {
+            request.metadata_mut().insert("authorization", format!("Bearer {number}"));
+        }
+        next.run(request).await
+    }
+}
+
+#[test]
+fn every_method_is_for_its_roles_alone_by_tokens() {
+    on_one_thread(async {
+        let mock = VaultMock::new();
+        let server = Server::builder().service(VaultServer::new(mock.clone())).tokens(Numbers);
+        let server = TestServer::start(server).unwrap();
+        for (number, roles) in CLIENTS.into_iter().enumerate() {
+            let channel = Channel::builder().middleware(Sends(roles.map(|_| number)));
+            let channel = channel.endpoint(server.endpoint()).connect().await.unwrap();
             try_all(roles, VaultClient::new(channel), &mock, Some(&server.counters())).await;
         }
     });
