@@ -37,8 +37,14 @@ impl CurveServer {
         if let Some(identity) = self.listed(client) {
             return Decision::Now(Ok(identity.into()));
         }
-        if let Some(grant) = self.access.as_ref().and_then(|access| access.grant(client, SystemTime::now())) {
-            return Decision::Listed(grant);
+        match self.access.as_ref().and_then(|access| access.grant(client)) {
+            // Of a client that is known, nothing else is asked.
+            Some(grant) if grant.is_over(SystemTime::now()) => {
+                let why = format!("the time of `{}` is up", grant.identity().name());
+                return Decision::Now(self.conclude(client, Err(Status::unauthenticated(why))));
+            }
+            Some(grant) => return Decision::Listed(grant),
+            None => {}
         }
         let Some(authenticator) = &self.authenticator else {
             return Decision::Now(

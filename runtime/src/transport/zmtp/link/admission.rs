@@ -106,7 +106,7 @@ impl Admission {
             let changes = self.changes.get_or_insert_with(|| access.subscribe());
             changes.register(context.waker());
             // What the program was asked for is not asked again, for every connection at once, since others have changed.
-            if changes.take_change() && (self.is_by_access || access.has(&self.key)) {
+            if changes.take_change() && (self.is_by_access || access.grant(&self.key).is_some()) {
                 self.stage = Stage::Open;
             }
         }

@@ -242,6 +242,21 @@ fn a_program_is_not_asked_again_about_everyone_when_a_list_changes() {
 }
 
 #[test]
+fn a_program_is_not_asked_about_a_client_whose_time_is_up() {
+    on_threads(async {
+        let (desk, server_key, own) = (Desk::default(), key(), key());
+        let past = SystemTime::now() - Duration::from_secs(1);
+        let access = Access::new([Client::new("guest").key(own.public_key()).expires(past)]).unwrap();
+        let curve = CurveServer::new(server_key.clone()).access(access).authenticate(desk.clone());
+        let set = |builder: ServerBuilder| builder.engine(Engine::Zmtp).bind(ANY_PORT).curve(curve);
+        let server = Running::of(Probe::default(), set).lossy();
+        let asking = Asking { server, key: server_key.public_key() };
+        asking.refuses(&own, HandshakeFailure::Denied, "400").await;
+        assert_eq!(desk.asked(), 0);
+    });
+}
+
+#[test]
 fn a_grant_that_ends_is_asked_for_again_and_the_connection_goes_on_if_there_is_one() {
     on_threads(async {
         let (desk, own) = (Desk::default(), key());
