@@ -96,6 +96,7 @@ fn every_error_that_a_server_makes_is_as_the_document_says() {
     before::batches(&mut told);
     before::admission(&mut told);
     before::roles(&mut told);
+    before::tokens(&mut told);
     before::turns(&mut told);
     before::middleware(&mut told);
     before::parameters(&mut told);

@@ -3,8 +3,9 @@
 use std::time::{Duration, Instant};
 
 use rmpv::Value;
+use zsvc::auth::{Authenticate, Claim, Grant};
 use zsvc::middleware::{ConcurrencyLimit, Response, ServerMiddleware, ServerNext, ServerRequest};
-use zsvc::{Channel, Engine, Identity, ServerBuilder};
+use zsvc::{Channel, Engine, Identity, ServerBuilder, Status};
 use zsvc_calls::vault::v1::{VaultClient, VaultMock, VaultServer};
 
 use super::{Told, echo, last_with, same, slow};
@@ -131,6 +132,37 @@ pub(super) fn roles(told: &mut Told) {
         });
         told.check_status(what, &status);
     }
+}
+
+/// Knows no token, and can't look at one that says so.
+struct NoTokens;
+
+impl Authenticate for NoTokens {
+    async fn authenticate(&self, claim: Claim) -> Result<Grant, Status> {
+        Err(match claim.token() {
+            Some("later") => Status::unavailable("not now"),
+            _ => Status::unauthenticated("no such token"),
+        })
+    }
+}
+
+/// Who makes a call, by its token.
+pub(super) fn tokens(told: &mut Told) {
+    let with = |text: &str| {
+        let metadata = vec![("authorization".into(), text.into())];
+        last_with(Value::Nil, Value::Map(metadata))
+    };
+    let server = Serving::with(|server| server.tokens(NoTokens)).lossy();
+    let mut dealer = Dealer::connect(&server.endpoint);
+    let mut error = |text: &str| {
+        dealer.say(&[with(text)]);
+        dealer.error()
+    };
+    let none = error("Basic YTpi");
+    let bad = error("Bearer bad");
+    assert_eq!(none.numbers(), bad.numbers(), "{none:?}");
+    told.check("a [token](#roles) that is not good, or what is none", &bad);
+    told.check("a token that the server can't look at now", &error("bearer later"));
 }
 
 /// Returns calls that are answered with far more bytes than themselves have.
