@@ -22,7 +22,7 @@ struct Seen(Arc<Mutex<Vec<String>>>);
 
 impl ServerMiddleware for Seen {
     async fn handle(&self, request: ServerRequest, next: ServerNext<'_>) -> Response {
-        let name = request.identity().map_or("nobody in particular", Identity::name).to_owned();
+        let name = request.identity().map_or("a stranger", Identity::name).to_owned();
         assert!(!format!("{request:?}").contains("Bearer"), "a token is not printed");
         self.0.lock().unwrap().push(name);
         next.run(request).await
