@@ -14,7 +14,7 @@ use zsvc_calls::shapes::v1::{Amiss, Shape, Shapes, ShapesFailError};
 /// - `NOPE` is unknown, trading of `HALT` is halted;
 /// - `SLOW` is never answered, and a stream of `FOREVER` never ends; one of `UNREAD` neither, and a note says that it was ended;
 /// - `META` is traded at the venue that the metadata entry `tenant` names;
-/// - `PANIC` has its handler panic, and `BOMB` with a value that panics when it is dropped, so that not even the runtime survives it;
+/// - `PANIC` has its handler panic, with a value that panics when it is dropped;
 /// - a poll of `LONG` has an answer of more than [`LONG_BYTES`];
 /// - the venue of `BESIDE` is sent beside the trade.
 pub(crate) struct Floor {
@@ -70,8 +70,7 @@ async fn traded(context: &Context, symbol: &str) -> Result<Trade, Error<TapeErro
         "NOPE" => Err(TapeError::UnknownSymbol { symbol: symbol.to_owned() }.into()),
         "HALT" => Err(TapeError::Halted.into()),
         "SLOW" => pending().await,
-        "PANIC" => panic_as_asked("as the test asks for"),
-        "BOMB" => {
+        "PANIC" => {
             // Not where its call arrived, but in a task of its own.
             tokio::task::yield_now().await;
             panic_as_asked(Bomb)

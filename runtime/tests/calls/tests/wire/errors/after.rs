@@ -34,9 +34,6 @@ pub(super) fn calls(told: &mut Told) {
     told.check("the server stops, and its grace time is over", &ends[0]);
     told.check("the server stops, and its grace time is over before the call's turn", &ends[1]);
     told.by("the handler panics", same, |dealer| dealer.say(&[call(1, "last", &record!["PANIC"])]));
-    told.by("the server drops the handler", same, |dealer| {
-        dealer.say(&[call(1, "last", &record!["BOMB"])]);
-    });
     told.by(
         "a middleware panics once the handler has ended",
         |server| server.middleware(ClumsyAfter),
