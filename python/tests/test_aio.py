@@ -146,7 +146,7 @@ async def test_streams_of_parameters() -> None:
                 yield trade("ACME")
 
         assert await tape.import_("desk", trades()) == 3000
-        status = await failure(tape.import_("nobody", [trade("ACME")] * 100_000))
+        status = await failure(tape.import_("missing", [trade("ACME")] * 100_000))
         assert (status.code, status.message) == (Code.NOT_FOUND, "no such account")
 
         async def broken() -> AsyncIterator[market.Trade]:

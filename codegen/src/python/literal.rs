@@ -82,11 +82,16 @@ pub(crate) fn escaped(text: &str) -> String {
             '\r' => out.push_str("\\r"),
             '\t' => out.push_str("\\t"),
             letter if letter.is_ascii_graphic() || letter == ' ' || letter.is_alphanumeric() => {
-                out.push(letter)
+                out.push(letter);
             }
-            letter if u32::from(letter) < 0x1_0000 => out.push_str(&format!("\\u{:04x}", u32::from(letter))),
-            letter => out.push_str(&format!("\\U{:08x}", u32::from(letter))),
+            letter if u32::from(letter) < 0x1_0000 => out += &escape('u', 4, letter),
+            letter => out += &escape('U', 8, letter),
         }
     }
     out
+}
+
+/// Returns a letter as an escape with a number of digits.
+fn escape(kind: char, digits: usize, letter: char) -> String {
+    format!("\\{kind}{:0digits$x}", u32::from(letter))
 }

@@ -97,8 +97,14 @@ impl<'a> Site<'a> {
     fn builtin_annotation(&self, builtin: Builtin, builtins: Builtins) -> String {
         let name = match builtin {
             Builtin::Bool => "bool",
-            Builtin::U8 | Builtin::U16 | Builtin::U32 | Builtin::U64 => "int",
-            Builtin::I8 | Builtin::I16 | Builtin::I32 | Builtin::I64 => "int",
+            Builtin::U8
+            | Builtin::U16
+            | Builtin::U32
+            | Builtin::U64
+            | Builtin::I8
+            | Builtin::I16
+            | Builtin::I32
+            | Builtin::I64 => "int",
             Builtin::F32 | Builtin::F64 => "float",
             Builtin::String => "str",
             Builtin::Bytes => return "_z.Bytes".to_owned(),

@@ -113,7 +113,7 @@ fn text(site: &Site<'_>, own: &VariantNames, variant: &Variant) -> String {
             MessagePart::Field(index) => {
                 has_fields = true;
                 let conversion = if holds_bytes(site, variant, *index) { "!r" } else { "" };
-                out += &format!("{{self.{}{conversion}}}", own.fields[*index]);
+                out.extend(["{self.", own.fields[*index].as_str(), conversion, "}"]);
             }
         }
     }

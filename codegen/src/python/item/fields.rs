@@ -47,16 +47,16 @@ pub(super) fn table(site: &Site<'_>, names: &[String], fields: &[Field]) -> Vec<
         let form = site.form(&field.ty);
         let mut entry = format!("_z.Field({}, {}, {form}", field.number, literal::string(&field.name));
         if *name != field.name {
-            entry += &format!(", attr={}", literal::string(name));
+            entry.extend([", attr=", &literal::string(name)]);
         }
         if let Some(value) = &field.default {
-            entry += &format!(", default={}", literal::default(site, &field.ty, value));
+            entry.extend([", default=", &literal::default(site, &field.ty, value)]);
         }
         if let Some(range) = &field.len {
-            entry += &format!(", length={}", literal::bounds(range));
+            entry.extend([", length=", &literal::bounds(range)]);
         }
         if let Some(range) = &field.range {
-            entry += &format!(", range={}", literal::bounds(range));
+            entry.extend([", range=", &literal::bounds(range)]);
         }
         entry + ")"
     };

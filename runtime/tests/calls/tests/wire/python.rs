@@ -297,7 +297,7 @@ fn a_server_of_the_package_streams_both_ways() {
         drop(trades);
         let sum = tape.import("desk", stream::iter(vec![trade("ACME"); 5_000])).await;
         assert_eq!(sum, Ok(1_500_000));
-        let error = tape.import("nobody", stream::empty()).await;
+        let error = tape.import("missing", stream::empty()).await;
         assert_eq!(error, Err(Status::not_found("no such account")));
         let (orders, mut fills) = tape.converse().await.expect("the call is on its way");
         for symbol in ["ACME", "INIT"] {
