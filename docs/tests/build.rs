@@ -1,8 +1,8 @@
 //! Extracts the code from the documents and turns it into something that compiles:
 //!
-//! - whole `svc` blocks of README.md, the guide, docs/json.md and docs/coming-from.md, and the example `tape`, become generated modules;
+//! - whole `svc` blocks of README.md, the guide, docs/json.md, docs/coming-from.md and docs/security.md, and the example `tape`, become generated modules;
 //! - `rust,example` blocks become doctests, inside a function that provides the names they use;
-//! - `rust,program` blocks become modules for `tests/readme.rs`, which runs them;
+//! - `rust,program` blocks become modules for `tests/readme.rs` and `tests/security.rs`, which run them;
 //! - `rust,handler` blocks of the guide become one implementation of `Tape` for `tests/guide.rs`.
 //!
 //! Other Rust blocks are doctests, unchanged. CONTRIBUTING.md, "Documents", lists all kinds of blocks.
@@ -42,16 +42,24 @@ fn main() -> Result<(), Box<dyn Error>> {
     let guide = read("../guide.md")?;
     let json = read("../json.md")?;
     let coming_from = read("../coming-from.md")?;
-    generate(&out, &[&readme, &guide, &json, &coming_from])?;
+    let security = read("../security.md")?;
+    generate(&out, &[&readme, &guide, &json, &coming_from, &security])?;
     write(&out.join("README.md"), &doctests(&readme))?;
     write(&out.join("guide.md"), &doctests(&guide))?;
     write(&out.join("json.md"), &doctests(&json))?;
+    write(&out.join("security.md"), &doctests(&security))?;
     let programs = texts(&readme, "rust,program");
     let [server, client] = programs.as_slice() else {
         return Err("README.md must have a server and a client".into());
     };
     write(&out.join("server.rs"), &in_process(server))?;
     write(&out.join("client.rs"), &in_process(client))?;
+    let programs = texts(&security, "rust,program");
+    let [server, client] = programs.as_slice() else {
+        return Err("security.md must have a server and a client".into());
+    };
+    write(&out.join("secure_server.rs"), &with_keys(server))?;
+    write(&out.join("secure_client.rs"), &with_keys(client))?;
     let handlers = texts(&guide, "rust,handler").concat();
     write(&out.join("handlers.rs"), &format!("impl Tape for Floor {{\n{handlers}}}\n"))?;
     Ok(())
@@ -106,4 +114,13 @@ fn in_process(program: &str) -> String {
     program
         .replace("async fn main", "pub(super) async fn main")
         .replace("tcp://127.0.0.1:7100", "inproc://readme")
+}
+
+/// Turns a program with keys into a module of another one, which has its own endpoint and files.
+fn with_keys(program: &str) -> String {
+    program
+        .replace("async fn main", "pub(super) async fn main")
+        .replace("zsvc::include_generated!();", "use zsvc_docs::hello;")
+        .replace("\"tcp://127.0.0.1:7100\"", "super::endpoint()")
+        .replace("KeyFile::new(", "super::key_file(")
 }

@@ -10,8 +10,8 @@ mod log;
 #[cfg(all(feature = "libzmq", unix))]
 pub(crate) use log::client_not_heard;
 pub(crate) use log::{
-    accept_failed, client_given_up, connection_back, connection_lost, let_in, refused_connection,
-    refused_key, revoked,
+    accept_failed, client_given_up, connection_back, connection_lost, in_the_clear, let_in,
+    refused_connection, refused_key, revoked,
 };
 #[cfg(feature = "access-file")]
 pub(crate) use log::{access_file_refused, access_file_taken};

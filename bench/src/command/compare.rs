@@ -70,6 +70,16 @@ pub(crate) fn run(arguments: &Arguments) -> Result<ExitCode, Failure> {
 fn systems(arguments: &Arguments) -> (Vec<System>, Option<Environment>) {
     let asked = |system: &System| arguments.system.is_empty() || arguments.system.contains(system);
     let mut systems: Vec<System> = System::all().iter().copied().filter(asked).collect();
+    systems.retain(|system| {
+        let is_here = system.is_here();
+        if !is_here {
+            eprintln!(
+                "{} is left out: the libzmq of this program has no CURVE; see README.md",
+                system.name()
+            );
+        }
+        is_here
+    });
     let needs_python =
         |system: &System| system.python().is_some() && arguments.only.is_none_or(|only| system.takes(only));
     let python = systems.iter().any(needs_python).then(Environment::ready);

@@ -3,6 +3,7 @@
 mod child;
 mod compare;
 mod crowd;
+mod half_open;
 mod load;
 mod plan;
 mod wakes;
@@ -23,6 +24,8 @@ pub(crate) enum Command {
     Load(load::Arguments),
     /// Holds very many connections to one server.
     Crowd(crowd::Arguments),
+    /// Begins handshakes that never end, and measures calls before and meanwhile.
+    HalfOpen(half_open::Arguments),
     /// Measures the cost of waking tasks with tokio alone.
     Wakes(wakes::Arguments),
     /// Runs a server: prints its endpoint, and serves until standard input ends.
@@ -46,6 +49,7 @@ impl Command {
             Self::Compare(arguments) => compare::run(&arguments),
             Self::Load(arguments) => done(load::run(&arguments)),
             Self::Crowd(arguments) => done(crowd::run(&arguments)),
+            Self::HalfOpen(arguments) => done(half_open::run(&arguments)),
             Self::Wakes(arguments) => done(wakes::run(&arguments)),
             Self::Serve(arguments) => done(arguments.run()),
             Self::Drive(arguments) => done(arguments.run()),

@@ -21,9 +21,12 @@ use crate::statistics::to_f64;
 const SEPARATOR: char = ' ';
 
 /// Serves until the process ends.
-pub(crate) fn serve() -> Result<(), Failure> {
+pub(crate) fn serve(is_encrypted: bool) -> Result<(), Failure> {
     let context = Context::new();
     let router = unbounded(&context, ROUTER)?;
+    if is_encrypted {
+        super::keys::set(&router, true)?;
+    }
     let pull = context.socket(PULL)?;
     let endpoints = [bind(&router)?, bind(&pull)?].join(&SEPARATOR.to_string());
     thread::spawn(move || count(&pull));
@@ -62,12 +65,12 @@ fn count(pull: &Socket) -> Result<(), zmq::Error> {
 }
 
 /// Takes the measure that the task names.
-pub(crate) fn drive(task: &Task) -> Result<Vec<Reading>, Failure> {
+pub(crate) fn drive(task: &Task, is_encrypted: bool) -> Result<Vec<Reading>, Failure> {
     match task.measure {
-        Measure::Latency => latency(task),
-        Measure::InFlight8 | Measure::InFlight64 | Measure::InFlight1000 => many(task),
+        Measure::Latency => latency(task, is_encrypted),
+        Measure::InFlight8 | Measure::InFlight64 | Measure::InFlight1000 => many(task, is_encrypted),
         Measure::SyncClients => sync_clients(task),
-        Measure::Payload1k | Measure::Payload64k | Measure::Payload1m => payload(task),
+        Measure::Payload1k | Measure::Payload64k | Measure::Payload1m => payload(task, is_encrypted),
         Measure::OneWay => one_way(task),
         Measure::ColdStart => cold_start(task),
         _ => task.unknown(),
@@ -82,9 +85,12 @@ struct Dealer {
 
 impl Dealer {
     /// Connects, and waits for a first answer.
-    fn connect(task: &Task) -> Result<Self, Failure> {
+    fn connect(task: &Task, is_encrypted: bool) -> Result<Self, Failure> {
         let socket = unbounded(&Context::new(), DEALER)?;
         socket.set_linger(0)?;
+        if is_encrypted {
+            super::keys::set(&socket, false)?;
+        }
         socket.connect(endpoints(&task.endpoint)?.0)?;
         let mut dealer = Self { socket, payload: Bytes::from_static(&[7; 64]) };
         dealer.call()?;
@@ -147,8 +153,8 @@ fn in_flight(
     Ok(rate)
 }
 
-fn latency(task: &Task) -> Result<Vec<Reading>, Failure> {
-    let dealer = Dealer::connect(task)?;
+fn latency(task: &Task, is_encrypted: bool) -> Result<Vec<Reading>, Failure> {
+    let dealer = Dealer::connect(task, is_encrypted)?;
     times_of(&dealer, task.window.warm_up)?;
     Ok(measure::latencies(&times_of(&dealer, task.window.length)?))
 }
@@ -164,22 +170,24 @@ fn times_of(dealer: &Dealer, time: Duration) -> Result<Vec<f64>, Failure> {
     Ok(times)
 }
 
-fn many(task: &Task) -> Result<Vec<Reading>, Failure> {
+fn many(task: &Task, is_encrypted: bool) -> Result<Vec<Reading>, Failure> {
     let (measure, mut cpu) = (task.measure, Cpu::of(task));
-    let rate = in_flight(vec![Dealer::connect(task)?], measure.in_flight(), task.window, &mut cpu)?;
+    let rate =
+        in_flight(vec![Dealer::connect(task, is_encrypted)?], measure.in_flight(), task.window, &mut cpu)?;
     let cpu = cpu.reading(format!("cpu-{}", measure.in_flight()), rate);
     Ok(vec![Reading::new(measure.name(), rate.per_second(), "calls/s"), cpu])
 }
 
 fn sync_clients(task: &Task) -> Result<Vec<Reading>, Failure> {
-    let clients = (0..task.measure.in_flight()).map(|_| Dealer::connect(task)).collect::<Result<_, _>>()?;
+    let clients =
+        (0..task.measure.in_flight()).map(|_| Dealer::connect(task, false)).collect::<Result<_, _>>()?;
     let rate = in_flight(clients, 1, task.window, &mut ())?;
     Ok(vec![Reading::new(task.measure.name(), rate.per_second(), "calls/s")])
 }
 
-fn payload(task: &Task) -> Result<Vec<Reading>, Failure> {
+fn payload(task: &Task, is_encrypted: bool) -> Result<Vec<Reading>, Failure> {
     let measure = task.measure;
-    let dealer = Dealer::connect(task)?;
+    let dealer = Dealer::connect(task, is_encrypted)?;
     let peaks = Peaks::begin(task)?;
     let rate = in_flight(vec![dealer], measure.in_flight(), task.window, &mut ())?;
     let bytes = rate.per_second() * to_f64(measure.size() as u64);
@@ -205,7 +213,7 @@ fn one_way(task: &Task) -> Result<Vec<Reading>, Failure> {
 }
 
 fn cold_start(task: &Task) -> Result<Vec<Reading>, Failure> {
-    let _dealer = Dealer::connect(task)?;
+    let _dealer = Dealer::connect(task, false)?;
     measure::answered(task)
 }
 

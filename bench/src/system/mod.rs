@@ -3,6 +3,7 @@
 mod bare;
 mod capnp;
 mod idle;
+mod keys;
 mod tarpc;
 mod tonic;
 mod zsvc;
@@ -31,8 +32,12 @@ pub(crate) enum System {
     ZsvcCurrent,
     /// zsvc on libzmq in place of its own engine, on the multi-thread runtime.
     ZsvcLibzmq,
+    /// zsvc on the multi-thread runtime, with CURVE.
+    ZsvcCurve,
     /// Sockets of libzmq.
     Bare,
+    /// Sockets of libzmq with CURVE, where the libzmq that this program is linked with has it.
+    BareCurve,
     /// tonic on the multi-thread runtime.
     Tonic,
     /// tonic on the current-thread runtime.
@@ -69,6 +74,11 @@ impl System {
         }
     }
 
+    /// Reports whether this system can be measured by this program.
+    pub(crate) fn is_here(self) -> bool {
+        self != Self::BareCurve || zmq::has("curve") == Some(true)
+    }
+
     /// Reports whether the measure is taken of this system.
     pub(crate) fn takes(self, measure: Measure) -> bool {
         use Measure as M;
@@ -78,6 +88,9 @@ impl System {
             self == Self::Capnp,
             matches!(self, Self::Tonic | Self::TonicCurrent),
         ];
+        if matches!(self, Self::ZsvcCurve | Self::BareCurve) {
+            return matches!(measure, M::Latency | M::InFlight64 | M::Payload1m);
+        }
         match measure {
             M::Latency | M::InFlight8 | M::InFlight64 | M::InFlight1000 | M::SyncClients | M::ColdStart => {
                 true
@@ -114,7 +127,7 @@ impl System {
     /// Sets the environment of a process of this system.
     pub(crate) fn configure(self, command: &mut Command) {
         let engine = match self {
-            Self::Zsvc | Self::ZsvcCurrent => "zmtp",
+            Self::Zsvc | Self::ZsvcCurrent | Self::ZsvcCurve => "zmtp",
             Self::ZsvcLibzmq => "libzmq",
             _ => return,
         };
@@ -124,8 +137,10 @@ impl System {
     /// Serves until the process ends.
     pub(crate) fn serve(self) -> Result<(), Failure> {
         match self {
-            Self::Bare => bare::serve(),
-            Self::Zsvc | Self::ZsvcCurrent | Self::ZsvcLibzmq => self.runtime()?.block_on(zsvc::serve()),
+            Self::Bare => bare::serve(false),
+            Self::BareCurve => bare::serve(true),
+            Self::Zsvc | Self::ZsvcCurrent | Self::ZsvcLibzmq => self.runtime()?.block_on(zsvc::serve(None)),
+            Self::ZsvcCurve => self.runtime()?.block_on(zsvc::serve(Some(keys::of_server()))),
             Self::Tonic | Self::TonicCurrent => self.runtime()?.block_on(tonic::serve()),
             Self::Tarpc | Self::TarpcCurrent => self.runtime()?.block_on(tarpc::serve()),
             Self::Capnp => self.runtime()?.block_on(capnp::serve()),
@@ -136,8 +151,10 @@ impl System {
     /// Takes the measure that the task names.
     pub(crate) fn drive(self, task: Task) -> Result<Vec<Reading>, Failure> {
         match self {
-            Self::Bare => bare::drive(&task),
+            Self::Bare => bare::drive(&task, false),
+            Self::BareCurve => bare::drive(&task, true),
             Self::Zsvc | Self::ZsvcCurrent | Self::ZsvcLibzmq => self.run(zsvc::drive(task)),
+            Self::ZsvcCurve => self.run(calls::<zsvc::Encrypted>(task)),
             Self::Tonic | Self::TonicCurrent => self.run(streams::<tonic::TonicClient>(task)),
             Self::Tarpc | Self::TarpcCurrent => self.run(calls::<tarpc::TarpcClient>(task)),
             Self::Capnp => self.run(streams::<capnp::CapnpClient>(task)),

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::runtime::Handle;
-use zsvc::{Context, Sink, Status, Streaming, Timestamp};
+use zsvc::curve::CurveServer;
+use zsvc::{Channel, Context, Sink, Status, Streaming, Timestamp};
 
 use crate::Failure;
 use crate::control::{self, RECEIVED};
@@ -85,9 +86,14 @@ impl Echo for Host {
     }
 }
 
-/// Serves until the process ends.
-pub(crate) async fn serve() -> Result<(), Failure> {
-    let server = zsvc::Server::builder().service(EchoServer::new(Host)).bind("tcp://127.0.0.1:*").listen()?;
+/// Serves until the process ends, to the clients whose keys are let in, if there are keys.
+pub(crate) async fn serve(curve: Option<CurveServer>) -> Result<(), Failure> {
+    let builder = zsvc::Server::builder().service(EchoServer::new(Host)).bind("tcp://127.0.0.1:*");
+    let server = match curve {
+        Some(curve) => builder.curve(curve),
+        None => builder,
+    }
+    .listen()?;
     let endpoint = server.endpoints().first().ok_or("the server has no endpoint")?;
     super::announce(endpoint, Some(control::listen()?))?;
     Ok(server.serve().await?)
@@ -126,6 +132,25 @@ impl Client for EchoClient {
 
     async fn last(&mut self, symbol: &str) -> Result<usize, Failure> {
         Ok(EchoClient::last(self, symbol).await?.symbol.len())
+    }
+}
+
+/// A client whose connection is encrypted.
+#[derive(Clone)]
+pub(crate) struct Encrypted(EchoClient);
+
+impl Client for Encrypted {
+    async fn connect(endpoint: &str) -> Result<Self, Failure> {
+        let channel = Channel::builder().endpoint(endpoint).curve(super::keys::of_client());
+        Ok(Self(EchoClient::new(channel.connect().await?)))
+    }
+
+    async fn echo(&mut self, payload: Bytes) -> Result<usize, Failure> {
+        Client::echo(&mut self.0, payload).await
+    }
+
+    async fn last(&mut self, symbol: &str) -> Result<usize, Failure> {
+        Client::last(&mut self.0, symbol).await
     }
 }
 

@@ -18,6 +18,11 @@ pub mod readme {}
 #[doc = include_str!(concat!(env!("OUT_DIR"), "/guide.md"))]
 pub mod guide {}
 
+/// The examples of the page about security.
+#[cfg(doctest)]
+#[doc = include_str!(concat!(env!("OUT_DIR"), "/security.md"))]
+pub mod security_page {}
+
 /// The examples of the page about JSON.
 #[cfg(doctest)]
 #[doc = include_str!(concat!(env!("OUT_DIR"), "/json.md"))]

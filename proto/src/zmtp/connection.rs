@@ -78,8 +78,11 @@ pub enum Transmit {
     Command(Bytes),
 }
 
-/// The largest command in bytes that is read. Those of all mechanisms are far shorter, and metadata are few.
+/// The largest command in bytes that is read once the handshake is complete.
 const MAX_COMMAND_BYTES: usize = 8 * 1024;
+/// The largest command in bytes of the handshake. Those of all mechanisms are shorter, and metadata are few; anything can connect, and have
+/// this much kept of a command that never ends.
+const MAX_HANDSHAKE_COMMAND_BYTES: usize = 1_024;
 /// The largest context in bytes of a ping that is answered. Source: RFC 37.
 const MAX_PING_CONTEXT_BYTES: usize = 16;
 /// A frame that tells a peer that [knows pings](Peer::knows_pings) of life, without having been asked: a `PONG`. It may be sent

@@ -45,7 +45,7 @@ impl ChannelBuilder {
         self
     }
 
-    /// Has connections encrypted, to servers with a known key. See [`crate::curve`]. On [`Engine::Zmtp`] alone; over `inproc`, nothing is
+    /// Has connections encrypted, to servers with a known key. See [`crate::curve`]. On [`Engine::Libzmq`] where its libzmq has CURVE; over `inproc`, nothing is
     /// encrypted. All endpoints of a channel have the same key.
     ///
     /// A server without that key, or one that does not encrypt, is not connected to; there is no way to talk to it in the clear.

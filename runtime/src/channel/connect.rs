@@ -12,6 +12,7 @@ use crate::status::Status;
 use crate::transport::address::Address;
 #[cfg(all(feature = "libzmq", unix))]
 use crate::transport::libzmq::Dealer;
+use crate::transport::libzmq_has_curve;
 use crate::transport::memory::{self, MemoryClient};
 use crate::transport::zmtp::ZmtpClient;
 use crate::transport::{ClientTransport, LinkConfig};
@@ -54,7 +55,9 @@ pub(super) fn by_socket(
         return Err(refused(&NO_IDENTITY));
     }
     Ok(match engine {
-        Engine::Libzmq if config.curve.is_some() => return Err(refused(&NOT_ON_LIBZMQ)),
+        Engine::Libzmq if config.curve.is_some() && !libzmq_has_curve() => {
+            return Err(refused(&NOT_ON_LIBZMQ));
+        }
         Engine::Zmtp => {
             let client = ZmtpClient::connect(&endpoint, link, config.curve.clone(), config.identity.clone())
                 .map_err(|error| refused(&error))?;
@@ -62,7 +65,8 @@ pub(super) fn by_socket(
         }
         #[cfg(all(feature = "libzmq", unix))]
         Engine::Libzmq => {
-            let dealer = Dealer::connect(&endpoint, link).map_err(|error| refused(&error))?;
+            let dealer =
+                Dealer::connect(&endpoint, link, config.curve.clone()).map_err(|error| refused(&error))?;
             let link = if dealer.is_unmonitored() { Link::Unmonitored } else { Link::Monitored };
             drive(dealer, endpoint, config, counters, link)
         }

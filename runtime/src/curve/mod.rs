@@ -5,7 +5,8 @@
 //! files by [`KeyFile`], from the environment by [`secret_key_from_env`] and [`public_key_from_env`], from text by `parse`, or from bytes.
 //! `zsvc keygen` makes them.
 //!
-//! It is there on the engine [`Zmtp`](crate::Engine::Zmtp), over TCP and Unix sockets. Over `inproc`, both sides are of one process, and nothing is
+//! It is there on the engine [`Zmtp`](crate::Engine::Zmtp), over TCP and Unix sockets, and on [`Libzmq`](crate::Engine::Libzmq) where the libzmq
+//! that the program is linked with has it: that of the `zmq` crate has not. Over `inproc`, both sides are of one process, and nothing is
 //! encrypted. What CURVE protects, and what not, is in the project's `docs/security.md`.
 
 mod access;
@@ -54,9 +55,19 @@ pub struct CurveClient {
 pub(crate) const NO_CLIENTS: &str = "the server has a key and lets no client in; call `allow` with the clients' public keys, `access` with a list of them, \
      `authenticate`, or `any_client`";
 
-/// Why the engine `libzmq` does not take keys.
-pub(crate) const NOT_ON_LIBZMQ: &str =
-    "the engine `libzmq` does not encrypt, and this program asks for `curve`; use the engine `zmtp`";
+/// Why the engine `libzmq` does not take keys, where its libzmq does not.
+pub(crate) const NOT_ON_LIBZMQ: &str = "the libzmq of this program has no CURVE, so that the engine `libzmq` does not encrypt, and this \
+                                        program asks for `curve`; use the engine `zmtp`";
+
+/// Why a server on the engine `libzmq` does not take what may change, or has to be asked.
+#[cfg(all(feature = "libzmq", unix))]
+pub(crate) const NOT_FIXED: &str = "on the engine `libzmq`, clients are let in by `allow`, `allow_as` and `any_client` alone; use the \
+                                    engine `zmtp` for `access` and `authenticate`";
+
+/// Why a server with keys has no endpoints within its process on the engine `libzmq`.
+#[cfg(all(feature = "libzmq", unix))]
+pub(crate) const NOT_INPROC: &str = "on the engine `libzmq`, a server with keys has a context of its own, to which nothing connects by \
+                                     `inproc`; bind `tcp` or `ipc`, or use the engine `zmtp`";
 
 impl CurveServer {
     /// Creates the settings of a server with a key. It lets no client in yet.
@@ -111,6 +122,18 @@ impl CurveServer {
         self.key.public_key()
     }
 
+    /// Returns the secret key.
+    #[cfg(all(feature = "libzmq", unix))]
+    pub(crate) fn key(&self) -> &SecretKey {
+        &self.key
+    }
+
+    /// Reports whether which clients are let in is known now, and does not change.
+    #[cfg(all(feature = "libzmq", unix))]
+    pub(crate) fn is_fixed(&self) -> bool {
+        self.access.is_none() && self.authenticator.is_none()
+    }
+
     /// Reports whether there may be a client at all.
     pub(crate) fn lets_anyone_in(&self) -> bool {
         self.any || !self.known.is_empty() || self.access.is_some() || self.authenticator.is_some()
@@ -150,6 +173,18 @@ impl CurveClient {
     /// The system gives no random bytes.
     pub fn anonymous(server: PublicKey) -> io::Result<Self> {
         Ok(Self::new(server, generate()?))
+    }
+
+    /// Returns the public key of the servers.
+    #[cfg(all(feature = "libzmq", unix))]
+    pub(crate) fn server(&self) -> &PublicKey {
+        &self.server
+    }
+
+    /// Returns the secret key.
+    #[cfg(all(feature = "libzmq", unix))]
+    pub(crate) fn key(&self) -> &SecretKey {
+        &self.key
     }
 
     /// Returns the public key, by which servers know the channel.

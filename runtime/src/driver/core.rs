@@ -36,6 +36,29 @@ pub(crate) struct Core {
     unread: Option<Arc<Peer>>,
 }
 
+/// What the [`Core`]s of connections are made from, once their handshakes are complete.
+pub(super) struct CoreSeed {
+    pub(super) shared: Arc<Shared>,
+    directory: Arc<Directory>,
+    methods: Arc<Methods>,
+    /// Starts no handler.
+    dispatcher: Dispatcher,
+}
+
+impl CoreSeed {
+    /// Creates the part of the server behind a connection, whose driver is notified by `notify`.
+    pub(super) fn core(&self, notify: Arc<DriverNotify>) -> Core {
+        let shared = Arc::clone(&self.shared);
+        Core {
+            peers: Peers::of_connection(Arc::clone(&shared), notify, Arc::clone(&self.directory)),
+            shared,
+            methods: Arc::clone(&self.methods),
+            dispatcher: self.dispatcher.for_connection(),
+            unread: None,
+        }
+    }
+}
+
 /// The name of a method that two services of a server share.
 #[derive(Debug)]
 pub(crate) struct DuplicateMethod(pub(crate) &'static str);
@@ -49,16 +72,14 @@ impl Core {
         Ok(Self { shared, peers, methods: Arc::new(methods), dispatcher, unread: None })
     }
 
-    /// Creates the part of the server behind a new connection, which has a driver of its own.
-    pub(super) fn for_connection(&self, notify: Arc<DriverNotify>, directory: &Arc<Directory>) -> Self {
-        let shared = Arc::clone(&self.shared);
-        Self {
-            peers: Peers::of_connection(Arc::clone(&shared), notify, Arc::clone(directory)),
-            shared,
+    /// Returns what the part of the server behind a new connection is made from, which has a driver of its own.
+    pub(super) fn for_connections(&self, directory: Arc<Directory>) -> Arc<CoreSeed> {
+        Arc::new(CoreSeed {
+            shared: Arc::clone(&self.shared),
+            directory,
             methods: Arc::clone(&self.methods),
             dispatcher: self.dispatcher.for_connection(),
-            unread: None,
-        }
+        })
     }
 
     /// Returns what notifies the driver.

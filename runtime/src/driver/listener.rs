@@ -9,19 +9,22 @@ use std::task::{Context, Poll};
 use tokio::task::{Id, JoinSet};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::core::Core;
-use super::server::{FLUSH_TIME, ServerDriver};
+use super::connection::{ConnectionDriver, note_refusal};
+use super::core::{Core, CoreSeed};
+use super::server::FLUSH_TIME;
 use crate::dispatch::Directory;
 use crate::flush::DriverNotify;
 use crate::fork::{Owned, Process};
 use crate::session::server::{Drain, DrainStep};
-use crate::transport::{Listener, ServerTransport, TransportError};
+use crate::transport::{Accepted, Listener, TransportError};
 
 /// Owns the endpoints of a server, and the tasks of its connections, which end with it.
 pub(crate) struct ListenerDriver<L> {
     /// `None` once no connection is accepted any more.
     listener: Option<Owned<L>>,
     core: Core,
+    /// What the connections' drivers make theirs from.
+    seed: Arc<CoreSeed>,
     directory: Arc<Directory>,
     connections: JoinSet<Result<(), TransportError>>,
     /// What notifies the drivers of the connections.
@@ -39,11 +42,13 @@ const ROUNDS_PER_POLL: usize = 16;
 impl<L: Listener> ListenerDriver<L> {
     /// Creates the driver. Must be called within a tokio runtime.
     pub(crate) fn new(listener: L, core: Core) -> Self {
+        let directory = Directory::new();
         Self {
             listener: Some(Owned::new(listener)),
             process: Process::current(),
+            seed: core.for_connections(Arc::clone(&directory)),
             core,
-            directory: Directory::new(),
+            directory,
             connections: JoinSet::new(),
             notifies: HashMap::new(),
             drain: Drain::new(FLUSH_TIME),
@@ -55,13 +60,17 @@ impl<L: Listener> ListenerDriver<L> {
     fn accept(&mut self, context: &mut Context<'_>) -> Result<bool, TransportError> {
         let Some(listener) = &mut self.listener else { return Ok(false) };
         for _ in 0..CONNECTIONS_PER_TURN {
-            let Poll::Ready(connection) = listener.poll_accept(context)? else { return Ok(false) };
-            let notify = Arc::new(DriverNotify::new());
-            let mut core = self.core.for_connection(Arc::clone(&notify), &self.directory);
-            core.peers.set_address(connection.peer_address());
-            core.peers.set_identity(connection.peer_identity());
-            let task = self.connections.spawn(ServerDriver::new(connection, core));
-            self.notifies.insert(task.id(), notify);
+            match listener.poll_accept(context)? {
+                Poll::Pending => return Ok(false),
+                Poll::Ready(Accepted::Refused(refusal)) => note_refusal(&self.core.shared, &refusal),
+                Poll::Ready(Accepted::Connection(connection)) => {
+                    let notify = Arc::new(DriverNotify::new());
+                    let driver =
+                        ConnectionDriver::new(connection, Arc::clone(&self.seed), Arc::clone(&notify));
+                    let task = self.connections.spawn(driver);
+                    self.notifies.insert(task.id(), notify);
+                }
+            }
         }
         Ok(true)
     }

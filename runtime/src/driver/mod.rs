@@ -2,6 +2,7 @@
 //! connections and peers.
 
 mod client;
+mod connection;
 mod core;
 mod listener;
 mod server;

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::connection::note_refusal;
 use super::core::Core;
 use crate::allocator;
 use crate::dispatch::Peer;
@@ -59,8 +60,13 @@ pub(super) const FLUSH_TIME: Duration = Duration::from_secs(1);
 
 impl<T: ServerTransport> ServerDriver<T> {
     pub(crate) fn new(transport: T, core: Core) -> Self {
+        Self::owning(Owned::new(transport), core)
+    }
+
+    /// Creates the driver of a transport that was begun before.
+    pub(super) fn owning(transport: Owned<T>, core: Core) -> Self {
         Self {
-            transport: Owned::new(transport),
+            transport,
             core,
             drain: Drain::new(FLUSH_TIME),
             pace: Pace::default(),
@@ -100,21 +106,14 @@ impl<T: ServerTransport> ServerDriver<T> {
                     };
                     turn.add(records, message.bytes);
                 }
+                Some(Arrival::Refused(refusal)) => note_refusal(&self.core.shared, &refusal),
                 Some(Arrival::Proved(Proof::Is(identity))) => {
                     telemetry::let_in(&identity, self.transport.peer_address());
                     self.core.peers.set_identity(Some(identity));
                 }
                 Some(Arrival::Proved(Proof::Revoked(why))) => return self.revoke(&why).map(|()| false),
                 Some(Arrival::PeerLost { route }) => self.core.peers.lose_by(route),
-                Some(Arrival::Closed { refused }) => {
-                    if let Some(refusal) = refused {
-                        self.core.shared.counters.count_refused_connection(refusal.reason);
-                        let (reason, address) = (refusal.reason.name(), self.transport.peer_address());
-                        match &refusal.key {
-                            Some(key) => telemetry::refused_key(key, &refusal.why, reason, address),
-                            None => telemetry::refused_connection(&refusal.why, reason, address),
-                        }
-                    }
+                Some(Arrival::Closed) => {
                     self.core.peers.lose_all();
                     self.is_closed = true;
                     return Ok(false);

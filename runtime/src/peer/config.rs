@@ -5,7 +5,7 @@ use std::time::Duration;
 use crate::codec::max_decoded;
 use crate::fork::random;
 use crate::session::server::{self, COUNT_STEP_BYTES};
-use crate::transport::{LinkConfig, RECEIPT_STEP_BYTES, max_received};
+use crate::transport::{HandshakeLimits, LinkConfig, RECEIPT_STEP_BYTES, max_received};
 use crate::wire::{INITIAL_CREDIT, MAX_BATCH_BYTES};
 
 /// Largest value of [`Config::max_in_flight`], in bytes.
@@ -14,6 +14,9 @@ const MAX_IN_FLIGHT_BYTES: u64 = 1024 * 1024;
 /// Maximum number of bytes that a connection takes without its messages: in the engine, of which libzmq has buffers for it, and in
 /// this crate's tables; the bytes that were read from it and not taken apart yet, and the frames that were.
 const CONNECTION_BYTES: u64 = 96 * 1024;
+
+/// Maximum number of bytes that a connection takes until its handshake is complete.
+const HANDSHAKE_BYTES: u64 = 4 * 1024;
 
 /// Bytes that a call in flight takes besides its unread items: entries in tables, a task, an error in place of the answer, small
 /// items that are collected in its stream, and the blocks that hold its short `bytes` values.
@@ -38,6 +41,8 @@ pub(crate) struct Config {
     pub(crate) heartbeat: Duration,
     /// Bound on the number of running calls, if there is one.
     pub(crate) running: Option<MaxRunning>,
+    /// Bounds on the connections whose handshake is under way, where the transport has them.
+    pub(crate) handshakes: HandshakeLimits,
 }
 
 /// The bound on the number of calls that run and wait.
@@ -61,7 +66,8 @@ impl Default for Config {
             max_waiting: 1 << 30,
             max_waiting_per_peer: None,
         };
-        Self { session, heartbeat: Duration::from_secs(30), running: None }
+        let handshakes = HandshakeLimits { per_address: 1_024, all: 4_096 };
+        Self { session, heartbeat: Duration::from_secs(30), running: None, handshakes }
     }
 }
 
@@ -107,6 +113,7 @@ impl Config {
             clients.saturating_mul(self.memory_of_connection()),
             calls.saturating_mul(self.memory_of_call()),
             queued.saturating_mul(BATCH_SLACK).saturating_mul(self.session.max_body as u64),
+            HANDSHAKE_BYTES.saturating_mul(self.handshakes.all as u64),
         ]
         .into_iter()
         .fold(0, u64::saturating_add)

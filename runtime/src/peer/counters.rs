@@ -154,7 +154,7 @@ impl Counters {
     }
 
     /// Returns the number of connections that did not complete the ZeroMQ handshake: what connected does not speak ZMTP, not with
-    /// these settings, or not in time. Always 0 on the engine [`Libzmq`](crate::Engine::Libzmq), which does not tell.
+    /// these settings, or not in time. On the engine [`Libzmq`](crate::Engine::Libzmq), those alone whose key is not let in: it tells of no others.
     #[must_use]
     pub fn refused_connections(&self) -> u64 {
         self.refused_connections.iter().map(Counter::get).sum()

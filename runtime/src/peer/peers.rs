@@ -59,6 +59,8 @@ pub(crate) struct Peers<C: CallState> {
 struct Known<C> {
     peer: Arc<Peer<C>>,
     last_message_at: Instant,
+    /// Who its messages are from, of a transport that says so message by message.
+    sender: Option<Identity>,
     /// Whether it is among [`Shared::clients`].
     is_counted: bool,
     _up: Up,
@@ -134,8 +136,12 @@ impl<C: CallState> Peers<C> {
         now: Instant,
     ) -> Option<Arc<Peer<C>>> {
         if let Some(known) = self.known.get_mut(route) {
-            known.last_message_at = now;
-            return Some(Arc::clone(&known.peer));
+            if identity.is_none() || known.sender == identity {
+                known.last_message_at = now;
+                return Some(Arc::clone(&known.peer));
+            }
+            // Another client has the route now: it must not go on with the calls of the one before.
+            self.lose_by(route);
         }
         self.sweep(now);
         if self.is_full() {
@@ -144,13 +150,19 @@ impl<C: CallState> Peers<C> {
         }
         let id = PeerId::new(route);
         let peer = Peer::new(id.clone(), self.address, Arc::clone(&self.shared), Arc::clone(&self.ready));
+        let sender = identity.clone();
         let identity = identity.or_else(|| self.identity.clone());
         if identity.is_some() {
             peer.with(|session| session.set_identity(identity));
         }
         let is_counted = !self.is_first_of_connection();
-        let known =
-            Known { peer: Arc::clone(&peer), last_message_at: now, is_counted, _up: Up::new(End::Server) };
+        let known = Known {
+            peer: Arc::clone(&peer),
+            last_message_at: now,
+            sender,
+            is_counted,
+            _up: Up::new(End::Server),
+        };
         if let Some(directory) = &self.directory {
             directory.lock().insert(id.clone(), Arc::downgrade(&peer));
         }

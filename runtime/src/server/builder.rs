@@ -11,6 +11,8 @@ use super::serving::{AnyDriver, Server};
 use crate::auth::Authenticator;
 use crate::clock::{LEAST, bounded};
 use crate::curve::{CurveServer, NO_CLIENTS, NOT_ON_LIBZMQ};
+#[cfg(all(feature = "libzmq", unix))]
+use crate::curve::{NOT_FIXED, NOT_INPROC};
 use crate::dispatch::Service;
 #[cfg(all(feature = "libzmq", unix))]
 use crate::driver::ServerDriver;
@@ -18,11 +20,13 @@ use crate::driver::{Core, ListenerDriver};
 use crate::engine::Engine;
 use crate::middleware::{ServerMiddleware, ServerStack};
 use crate::peer::{Config, MaxRunning};
+use crate::telemetry;
 use crate::transport::address::Address;
 #[cfg(all(feature = "libzmq", unix))]
 use crate::transport::libzmq::Router;
+use crate::transport::listen::{Reach, is_exposed};
 use crate::transport::zmtp::ZmtpListener;
-use crate::transport::{LinkConfig, TransportError};
+use crate::transport::{HandshakeLimits, LinkConfig, TransportError, libzmq_has_curve};
 
 /// The settings of a server that is not bound yet. See [`Server::builder`].
 #[must_use = "a builder does nothing until it listens or serves"]
@@ -36,6 +40,7 @@ pub struct ServerBuilder {
     curve: Option<CurveServer>,
     tokens: Option<Authenticator>,
     insecure: bool,
+    plaintext: Reach,
 }
 
 /// The least number of bytes that may wait for clients: with less, a client that reads would be shed for a few small answers.
@@ -54,6 +59,7 @@ impl ServerBuilder {
             curve: None,
             tokens: None,
             insecure: false,
+            plaintext: Reach::Network,
         }
     }
 
@@ -90,8 +96,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Has connections encrypted, and lets the clients in whose keys are known. See [`crate::curve`]. On [`Engine::Zmtp`] alone; over
-    /// `inproc`, nothing is encrypted, and everything of this process is let in.
+    /// Has connections encrypted, and lets the clients in whose keys are known. See [`crate::curve`]. On [`Engine::Libzmq`] where its libzmq has
+    /// CURVE, and without `inproc` there; over `inproc`, nothing is encrypted, and everything of this process is let in.
     ///
     /// A client without keys, or with others, is refused; there is no way to talk to the server in the clear. Who a client is, and
     /// with that which methods with roles it may call, says [`CurveServer::allow_as`].
@@ -108,6 +114,14 @@ impl ServerBuilder {
     /// [`any_client`](CurveServer::any_client) for clients that have no keys.
     pub fn tokens(mut self, authenticator: impl Into<Authenticator>) -> Self {
         self.tokens = Some(authenticator.into());
+        self
+    }
+
+    /// Has [`listen`](Self::listen) fail, with [`ServeError::Plaintext`], where other machines could reach the server and nothing would be
+    /// encrypted: at every address of TCP but those of the loopback interface, also by a name, unless there is [`curve`](Self::curve). Without this, such
+    /// an endpoint is warned of in the log, once for each server.
+    pub fn deny_plaintext(mut self) -> Self {
+        self.plaintext = Reach::Machine;
         self
     }
 
@@ -157,6 +171,20 @@ impl ServerBuilder {
     /// out as that of [`max_calls`](Self::max_calls) is.
     pub fn max_running(mut self, running: usize, queued: usize) -> Self {
         self.config.running = Some(MaxRunning { running: running.max(1), queued });
+        self
+    }
+
+    /// Sets how many connections may be in their handshake at a time: of those that come from one address, and in all. 1,024 and 4,096 by
+    /// default, on [`Engine::Zmtp`] alone. An IPv6 address counts as its network of 64 bits, Unix sockets as one address, and `inproc` not at
+    /// all.
+    ///
+    /// Past a bound, the connection that has been in its handshake for longest gives way to a new one, once it has had half a second, which
+    /// good clients do not need. Where none has, an address with many gives way to one with fewer; otherwise the new one is
+    /// closed, and its client connects again. Both are counted as [`Crowded`](crate::HandshakeFailure::Crowded).
+    /// Each takes a file descriptor: where these are few, set less. Behind a proxy all clients have its address: set the same for both.
+    pub fn max_handshakes(mut self, per_address: usize, all: usize) -> Self {
+        let (per_address, all) = (per_address.max(1), all.max(1));
+        self.config.handshakes = HandshakeLimits { per_address, all };
         self
     }
 
@@ -228,7 +256,8 @@ impl ServerBuilder {
     ///   what that stream may hold unread, which is four times [`stream_window`](Self::stream_window) and one message; and the values
     ///   that the handler is called with and one item of the stream, which are made of a message each: for each, sixteen times
     ///   `max_message_size`, at least 128 KiB, since lists grow by doubling, and one message, in which strings and `bytes` lie;
-    /// - for each call that may wait for its turn by [`max_running`](Self::max_running), four times `max_message_size`.
+    /// - for each call that may wait for its turn by [`max_running`](Self::max_running), four times `max_message_size`;
+    /// - for each handshake that may be under way by [`max_handshakes`](Self::max_handshakes), 4 KiB.
     ///
     /// The sum leaves out what else handlers hold; what types of your own that serde reads hold; what middleware holds; and what the
     /// operating system keeps for its sockets. A client over `inproc` adds up to 512 KiB on [`Engine::Zmtp`]; on
@@ -251,7 +280,7 @@ impl ServerBuilder {
     /// server does not answer; and up to a second in all while other servers take over files of sockets in the same folder.
     ///
     /// # Errors
-    /// There is no endpoint, no runtime, one can't be bound, two services have a method of the same name, the engine can't be used, the
+    /// There is no endpoint, no runtime, one can't be bound, or not [in the clear](Self::deny_plaintext), two services have a method of the same name, the engine can't be used, the
     /// server has keys and lets no client in, or an engine that does not encrypt, or a method has roles and the server has no way to
     /// know who its clients are.
     pub fn listen(mut self) -> Result<Server, ServeError> {
@@ -259,10 +288,12 @@ impl ServerBuilder {
             return Err(ServeError::NoEndpoint);
         }
         let runtime = Handle::try_current().map_err(|_| ServeError::NoRuntime)?;
-        let link = self.config.link();
+        let (link, handshakes) = (self.config.link(), self.config.handshakes);
         let (addresses, grace, engine) = (self.endpoints.clone(), self.grace, self.engine);
         let curve = self.curve.take();
         let (is_insecure, has_tokens) = (self.insecure, self.tokens.is_some());
+        let is_encrypted = curve.is_some();
+        let reach = if is_encrypted { Reach::Network } else { self.plaintext };
         let core = self.into_core()?;
         if let Some(method) = core.method_with_roles()
             && !is_insecure
@@ -272,7 +303,10 @@ impl ServerBuilder {
             return Err(ServeError::UnknownClients { method });
         }
         let shared = Arc::clone(&core.shared);
-        let (driver, endpoints) = bind(engine, &addresses, link, curve, core)?;
+        let (driver, endpoints) = bind(engine, &addresses, reach, (link, handshakes), curve, core)?;
+        if !is_encrypted && let Some(endpoint) = endpoints.iter().find(|endpoint| is_exposed(endpoint)) {
+            telemetry::in_the_clear(endpoint);
+        }
         Ok(Server::new(driver, runtime, shared, grace, endpoints))
     }
 
@@ -307,11 +341,16 @@ impl ServerBuilder {
     }
 }
 
-/// Reports whether there is a way to know who a client is, on `zmtp`: by its key, or over `inproc`, where its program says so.
+fn is_inproc(endpoint: &str) -> bool {
+    matches!(Address::to_bind(endpoint), Ok(Address::Inproc(_)))
+}
+
+/// Reports whether there is a way to know who a client is: by its key, or over `inproc` on `zmtp`, where its program says so.
 fn can_know_clients(engine: Option<Engine>, curve: Option<&CurveServer>, endpoints: &[String]) -> bool {
-    let is_inproc = |endpoint: &String| matches!(Address::to_bind(endpoint), Ok(Address::Inproc(_)));
     match Engine::of_server(engine) {
-        Ok(engine) => engine == Engine::Zmtp && (curve.is_some() || endpoints.iter().any(is_inproc)),
+        Ok(engine) => {
+            curve.is_some() || engine == Engine::Zmtp && endpoints.iter().any(|endpoint| is_inproc(endpoint))
+        }
         // Told where the endpoints are bound.
         Err(_) => true,
     }
@@ -321,13 +360,16 @@ fn can_know_clients(engine: Option<Engine>, curve: Option<&CurveServer>, endpoin
 fn bind(
     engine: Option<Engine>,
     endpoints: &[String],
-    link: LinkConfig,
+    reach: Reach,
+    (link, handshakes): (LinkConfig, HandshakeLimits),
     curve: Option<CurveServer>,
     core: Core,
 ) -> Result<(AnyDriver, Vec<String>), ServeError> {
     let failed = |(endpoint, error): (String, TransportError)| {
         let reason = error.to_string();
-        if endpoint.is_empty() {
+        if let TransportError::Exposed(address) = error {
+            ServeError::Plaintext { endpoint, address }
+        } else if endpoint.is_empty() {
             ServeError::Socket { reason }
         } else {
             ServeError::Bind { endpoint, reason }
@@ -337,14 +379,23 @@ fn bind(
         return Err(ServeError::Curve { reason: NO_CLIENTS });
     }
     match Engine::of_server(engine).map_err(|reason| ServeError::Engine { reason })? {
-        Engine::Libzmq if curve.is_some() => Err(ServeError::Curve { reason: NOT_ON_LIBZMQ }),
+        Engine::Libzmq if curve.is_some() && !libzmq_has_curve() => {
+            Err(ServeError::Curve { reason: NOT_ON_LIBZMQ })
+        }
         Engine::Zmtp => {
-            let (listener, bound) = ZmtpListener::bind(endpoints, link, curve).map_err(failed)?;
+            let (listener, bound) =
+                ZmtpListener::bind(endpoints, reach, link, handshakes, curve).map_err(failed)?;
             Ok((Box::pin(ListenerDriver::new(listener, core)), bound))
         }
         #[cfg(all(feature = "libzmq", unix))]
         Engine::Libzmq => {
-            let (router, bound) = Router::bind(endpoints, link).map_err(failed)?;
+            if curve.as_ref().is_some_and(|curve| !curve.is_fixed()) {
+                return Err(ServeError::Curve { reason: NOT_FIXED });
+            }
+            if curve.is_some() && endpoints.iter().any(|endpoint| is_inproc(endpoint)) {
+                return Err(ServeError::Curve { reason: NOT_INPROC });
+            }
+            let (router, bound) = Router::bind(endpoints, reach, link, curve).map_err(failed)?;
             Ok((Box::pin(ServerDriver::new(router, core)), bound))
         }
         #[cfg(not(all(feature = "libzmq", unix)))]

@@ -1,6 +1,7 @@
 //! [`ServeError`]: why a server could not start, or had to stop.
 
 use std::fmt;
+use std::net::IpAddr;
 
 /// Why a server could not start, or had to stop.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -37,6 +38,14 @@ pub enum ServeError {
         /// Why, and what to do.
         reason: &'static str,
     },
+    /// Other machines can reach the endpoint, nothing there would be encrypted, and the server is to
+    /// [refuse that](crate::ServerBuilder::deny_plaintext).
+    Plaintext {
+        /// The endpoint.
+        endpoint: String,
+        /// Its address.
+        address: IpAddr,
+    },
     /// The socket failed.
     Socket {
         /// What the engine or the system says.
@@ -65,6 +74,11 @@ impl fmt::Display for ServeError {
             ),
             Self::Engine { reason } => f.write_str(reason),
             Self::Curve { reason } => f.write_str(reason),
+            Self::Plaintext { endpoint, address } => write!(
+                f,
+                "can't bind `{endpoint}`: other machines can reach `{address}`, and without keys they could read and change what is sent; \
+                 call `curve`, bind a loopback address or `ipc`, or remove `deny_plaintext`"
+            ),
             Self::Socket { reason } => write!(f, "the server's socket failed: {reason}"),
         }
     }

@@ -153,6 +153,16 @@ pub(crate) fn let_in(identity: &Identity, address: Option<SocketAddr>) {
     );
 }
 
+/// Reports that other machines can reach a server over connections that are not encrypted.
+#[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
+pub(crate) fn in_the_clear(endpoint: &str) {
+    report!(
+        WARN,
+        "listening without encryption where other machines can connect: they can call, and read and change what is sent; call `curve`, or bind a loopback address or `ipc`",
+        endpoint
+    );
+}
+
 /// Reports that a server could not accept a connection.
 #[cfg_attr(not(feature = "tracing"), expect(unused_variables, reason = "there is no log"))]
 pub(crate) fn accept_failed(error: &std::io::Error) {

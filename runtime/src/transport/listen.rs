@@ -1,14 +1,13 @@
 //! The sockets of servers over TCP, the same for every engine.
 
 use std::io;
-#[cfg(unix)]
-use std::net::IpAddr;
-use std::net::{Ipv4Addr, SocketAddr, ToSocketAddrs};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, ToSocketAddrs};
 use std::time::{Duration, Instant};
 
 use tokio::net::{TcpListener, TcpSocket};
 
-use super::address::Host;
+use super::TransportError;
+use super::address::{Address, Host};
 
 /// Number of connections that may wait to be accepted: thousands of clients may connect at once.
 pub(super) const BACKLOG: u32 = 4_096;
@@ -16,34 +15,74 @@ pub(super) const BACKLOG: u32 = 4_096;
 /// Time that a server may wait, for all of its endpoints together, for others that begin at the same time.
 const MAX_WAIT: Duration = Duration::from_secs(1);
 
-/// Returns until when a server may wait that begins now.
-pub(super) fn wait_until() -> Instant {
-    Instant::now() + MAX_WAIT
+/// What holds for all endpoints of a server.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Terms {
+    /// Until when other servers are waited for that begin, at Unix sockets.
+    #[cfg_attr(not(unix), expect(dead_code, reason = "there are none"))]
+    pub(super) until: Instant,
+    /// Whether other machines may reach the server.
+    pub(super) reach: Reach,
+}
+
+/// Who may reach a server over TCP.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// Programs of this machine.
+    Machine,
+    /// Others as well.
+    Network,
+}
+
+impl Terms {
+    /// Returns the terms of a server that begins now.
+    pub(super) fn new(reach: Reach) -> Self {
+        Self { until: Instant::now() + MAX_WAIT, reach }
+    }
+}
+
+/// Reports whether other machines can reach an endpoint at which a server listens, as far as the address alone says.
+pub(crate) fn is_exposed(bound: &str) -> bool {
+    match Address::to_bind(bound) {
+        Ok(Address::Tcp { host: Host::Ip(ip), .. }) => !is_of_machine(ip),
+        Ok(Address::Tcp { .. }) => true,
+        Ok(Address::Ipc(_) | Address::Inproc(_)) | Err(_) => false,
+    }
+}
+
+fn is_of_machine(ip: IpAddr) -> bool {
+    ip.to_canonical().is_loopback()
 }
 
 /// Binds the first address of a host that this machine has, and listens. Must be called within a tokio runtime with I/O enabled. Waits
 /// for the system where the host is a name.
 ///
 /// # Errors
-/// The host is not found, this machine has none of its addresses, or the system refuses the first that it has.
-pub(super) fn listen(host: &Host, port: u16) -> io::Result<TcpListener> {
-    listen_at(&addresses(host, port)?)
+/// The host is not found, this machine has none of its addresses, the system refuses the first that it has, or other machines can reach that
+/// and must not.
+pub(super) fn listen(host: &Host, port: u16, reach: Reach) -> Result<TcpListener, TransportError> {
+    listen_at(&addresses(host, port)?, reach)
 }
 
 /// Listens at the first of these addresses that this machine has. Where that is taken, the next is not tried: `localhost` has two
 /// addresses on most machines, and a client connects to both, so a second server at that name would have half of the calls of the first.
-fn listen_at(addresses: &[SocketAddr]) -> io::Result<TcpListener> {
+fn listen_at(addresses: &[SocketAddr], reach: Reach) -> Result<TcpListener, TransportError> {
     let mut failed = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in addresses {
         match bind(*address) {
             Err(error) if is_elsewhere(&error) => failed = error,
-            bound => return bound,
+            // Before it listens, so that nothing can have connected.
+            Ok(_) if reach == Reach::Machine && !is_of_machine(address.ip()) => {
+                return Err(TransportError::Exposed(address.ip()));
+            }
+            Ok(socket) => return Ok(socket.listen(BACKLOG)?),
+            Err(error) => return Err(error.into()),
         }
     }
-    Err(failed)
+    Err(failed.into())
 }
 
-fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+fn bind(address: SocketAddr) -> io::Result<TcpSocket> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
     // A server that starts again must not wait for the connections of the one before. On Windows, the option would let
     // another program take the port.
@@ -52,7 +91,7 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     // The accepted connections have it as well: a peer of ZMTP 3.0 that is cut off answers no ping, since it gets none.
     socket.set_keepalive(true)?;
     socket.bind(address)?;
-    socket.listen(BACKLOG)
+    Ok(socket)
 }
 
 /// `EAFNOSUPPORT`: the system does not know addresses of that family.
@@ -115,19 +154,48 @@ mod tests {
 
     #[tokio::test]
     async fn the_second_address_of_a_name_is_no_way_around_a_server_at_the_first() {
-        let listen_at = |addresses: &[&str]| {
-            let addresses = addresses.iter().map(|address| address.parse().unwrap());
-            listen_at(&addresses.collect::<Vec<_>>())
+        let parsed = |addresses: &[&str]| -> Vec<SocketAddr> {
+            addresses.iter().map(|address| address.parse().unwrap()).collect()
         };
+        let listen_at = |addresses: &[&str]| listen_at(&parsed(addresses), Reach::Network);
         let first = listen_at(&["127.0.0.1:0"]).unwrap();
         let [taken, next] =
             ["127.0.0.1", "127.0.0.2"].map(|host| format!("{host}:{}", first.local_addr().unwrap().port()));
         let refused = listen_at(&[&taken, &next]).unwrap_err();
-        assert_eq!(refused.kind(), io::ErrorKind::AddrInUse);
+        assert_eq!(refused.to_string(), bind(parsed(&[&taken])[0]).unwrap_err().to_string());
         // An address for documents, which no machine has.
         let found = listen_at(&["192.0.2.1:0", "127.0.0.1:0"]).unwrap();
         assert!(found.local_addr().unwrap().ip().is_loopback());
-        assert_eq!(listen_at(&["192.0.2.1:0"]).unwrap_err().kind(), io::ErrorKind::AddrNotAvailable);
-        assert_eq!(listen_at(&[]).unwrap_err().kind(), io::ErrorKind::NotFound);
+        assert!(listen_at(&["192.0.2.1:0"]).unwrap_err().to_string().contains("assign"));
+        assert!(listen_at(&[]).unwrap_err().to_string().contains("has no address"));
+    }
+
+    #[tokio::test]
+    async fn the_address_at_which_a_server_listens_says_who_reaches_it() {
+        for (address, is_own) in [
+            ("127.0.0.1", true),
+            ("127.8.9.10", true),
+            ("[::1]", true),
+            ("[::ffff:127.0.0.1]", true),
+            ("0.0.0.0", false),
+            ("[::]", false),
+            ("192.0.2.1", false),
+            ("10.0.0.1", false),
+            ("[fe80::1]", false),
+            ("[2001:db8::1]", false),
+            ("*", false),
+        ] {
+            assert_eq!(is_exposed(&format!("tcp://{address}:7100")), !is_own, "{address}");
+        }
+        for endpoint in ["ipc:///run/tape.sock", "ipc://@tape", "inproc://tape"] {
+            assert!(!is_exposed(endpoint), "{endpoint}");
+        }
+        let host = Host::Any;
+        let refused = listen(&host, 0, Reach::Machine).unwrap_err();
+        assert_eq!(refused, TransportError::Exposed(Ipv4Addr::UNSPECIFIED.into()));
+        assert!(listen(&host, 0, Reach::Network).is_ok());
+        // The first address that this machine has is the one that counts.
+        let elsewhere = ["192.0.2.1:0", "127.0.0.1:0"].map(|address| address.parse().unwrap());
+        assert!(listen_at(&elsewhere, Reach::Machine).is_ok());
     }
 }

@@ -19,7 +19,7 @@ pub(crate) mod address;
 mod frame_assembler;
 #[cfg(all(feature = "libzmq", unix))]
 pub(crate) mod libzmq;
-mod listen;
+pub(crate) mod listen;
 pub(crate) mod memory;
 mod receipt;
 mod refusal;
@@ -33,7 +33,7 @@ pub use refusal::HandshakeFailure;
 pub(crate) use refusal::Refusal;
 
 use std::fmt;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -59,6 +59,12 @@ pub(crate) trait ServerTransport: Send + Unpin + 'static {
     /// Is ready when something may have changed. See the head of this module.
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>>;
 
+    /// Is ready when the only connection of this transport is up, or with why it never will be: the refusal, if its peer, or the number
+    /// of those that were not up, is the reason. Other transports are up from the beginning.
+    fn poll_up(&mut self, _context: &mut Context<'_>) -> Poll<Result<(), Option<Box<Refusal>>>> {
+        Poll::Ready(Ok(()))
+    }
+
     /// Returns the address that the only connection of this transport comes from, if there is one.
     fn peer_address(&self) -> Option<SocketAddr> {
         None
@@ -78,13 +84,25 @@ pub(crate) trait ServerTransport: Send + Unpin + 'static {
     }
 }
 
-/// Accepts the connections of a server, of which each is a transport of its own.
+/// Accepts the connections of a server, of which each is a transport of its own. Those that are not [up](ServerTransport::poll_up) when
+/// this is dropped never will be.
 pub(crate) trait Listener: Send + Unpin + 'static {
     /// One connection, which ends with [`Arrival::Closed`].
     type Connection: ServerTransport;
 
     /// Is ready with the next connection.
-    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Result<Self::Connection, TransportError>>;
+    fn poll_accept(
+        &mut self,
+        context: &mut Context<'_>,
+    ) -> Poll<Result<Accepted<Self::Connection>, TransportError>>;
+}
+
+/// The result of [`Listener::poll_accept`].
+pub(crate) enum Accepted<C> {
+    /// A connection, which may not be up yet.
+    Connection(C),
+    /// A connection was closed at once.
+    Refused(Box<Refusal>),
 }
 
 /// Something that has arrived at a server.
@@ -96,13 +114,13 @@ pub(crate) enum Arrival<'a> {
     /// What the server knows of the peer of the only connection of this transport, by the key that the peer has proved to have. Comes
     /// before its messages, and again when it has changed.
     Proved(Proof),
+    /// A peer was refused before it was heard.
+    #[cfg_attr(not(all(feature = "libzmq", unix)), expect(dead_code, reason = "others tell it by `poll_up`"))]
+    Refused(Box<Refusal>),
     /// The peer behind this route is gone. Not every transport can tell: libzmq can't, and `zmtp` tells by [`Arrival::Closed`].
     PeerLost { route: &'a [u8] },
     /// The transport carried a single connection, which is closed. Nothing else arrives after it.
-    Closed {
-        /// Why it was refused, if its handshake was not completed for a reason that lies with the peer.
-        refused: Option<Box<Refusal>>,
-    },
+    Closed,
 }
 
 /// What a server knows of a peer by its key.
@@ -224,6 +242,8 @@ pub(crate) enum TransportError {
     Endpoint(String),
     /// The endpoint contains a NUL, which ends a text in C.
     NulInEndpoint,
+    /// Other machines can reach the address, and must not.
+    Exposed(IpAddr),
     /// This process is a child of the one that has the sockets.
     Forked,
     /// The server within the process was stopped, or the client's link is gone.
@@ -235,6 +255,7 @@ pub(crate) enum TransportError {
 impl fmt::Display for TransportError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Exposed(ip) => return write!(f, "other machines can reach `{ip}`"),
             Self::TooManyFiles => {
                 "too many sockets or files are open in this process; share connections, or raise `ulimit -n`"
             }
@@ -265,6 +286,23 @@ pub(crate) struct LinkConfig {
     pub(crate) heartbeat: Duration,
     /// Time that a peer has to answer a heartbeat before its connection is considered dead.
     pub(crate) silence: Duration,
+}
+
+/// Maximum number of connections of a server whose handshake is under way.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct HandshakeLimits {
+    /// Of those that come from one address.
+    pub(crate) per_address: usize,
+    /// Of all.
+    pub(crate) all: usize,
+}
+
+/// Reports whether the engine `libzmq` encrypts.
+pub(crate) fn libzmq_has_curve() -> bool {
+    #[cfg(all(feature = "libzmq", unix))]
+    return libzmq::has_curve();
+    #[cfg(not(all(feature = "libzmq", unix)))]
+    false
 }
 
 /// What is known of a connection once something has accepted it.

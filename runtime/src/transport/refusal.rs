@@ -1,10 +1,13 @@
 //! [`Refusal`]: why a connection did not complete its handshake, for logs and counters.
 
+use std::net::SocketAddr;
+
 use zsvc_proto::keys::PublicKey;
 use zsvc_proto::zmtp::Error;
 use zsvc_proto::zmtp::curve::Rejection;
 
-/// Why a connection to a server did not complete the ZeroMQ handshake, for a reason that lies with the peer.
+/// Why a connection to a server did not complete the ZeroMQ handshake, for a reason that lies with the peer, or with how many of its kind
+/// there are.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) reason: HandshakeFailure,
@@ -12,6 +15,8 @@ pub(crate) struct Refusal {
     pub(crate) why: String,
     /// The key that the peer has proved to have, if it came so far.
     pub(crate) key: Option<PublicKey>,
+    /// Where it comes from, if that is known.
+    pub(crate) address: Option<SocketAddr>,
 }
 
 /// What kind of reason a server had to refuse a connection before it was up.
@@ -34,11 +39,13 @@ pub enum HandshakeFailure {
     /// The peer has proved its key, and the server can't tell now whether it is let in: what is [asked](crate::auth::Authenticate) took too
     /// long, or has failed.
     Undecided,
+    /// As many handshakes as [may be](crate::ServerBuilder::max_handshakes) were under way.
+    Crowded,
 }
 
 impl HandshakeFailure {
     /// All kinds.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 8] = [
         Self::NotZmtp,
         Self::Mechanism,
         Self::Keys,
@@ -46,6 +53,7 @@ impl HandshakeFailure {
         Self::Protocol,
         Self::Timeout,
         Self::Undecided,
+        Self::Crowded,
     ];
 
     /// Returns the name of the kind in `snake_case`, for metrics.
@@ -59,6 +67,7 @@ impl HandshakeFailure {
             Self::Protocol => "protocol",
             Self::Timeout => "timeout",
             Self::Undecided => "undecided",
+            Self::Crowded => "crowded",
         }
     }
 

@@ -3,7 +3,8 @@
 use bytes::{Bytes, BytesMut};
 
 use super::{
-    Connection, Event, MAX_COMMAND_BYTES, MAX_PING_CONTEXT_BYTES, MAX_WAITING_PONGS, Stage, TIME_TO_LIVE_UNIT,
+    Connection, Event, MAX_COMMAND_BYTES, MAX_HANDSHAKE_COMMAND_BYTES, MAX_PING_CONTEXT_BYTES,
+    MAX_WAITING_PONGS, Stage, TIME_TO_LIVE_UNIT,
 };
 use crate::zmtp::Error;
 use crate::zmtp::command::{self, Command};
@@ -88,7 +89,10 @@ impl Connection {
                 return Err(Error::Frame);
             }
             let least = self.opening.as_ref().and_then(|opening| opening.handshake.max_command());
-            let (max, expected) = least.unwrap_or((MAX_COMMAND_BYTES, "one of up to 8 KiB"));
+            let (max, expected) = match self.stage {
+                Stage::Traffic => (MAX_COMMAND_BYTES, "one of up to 8 KiB"),
+                _ => least.unwrap_or((MAX_HANDSHAKE_COMMAND_BYTES, "one of up to 1 KiB in the handshake")),
+            };
             let length = usize::try_from(header.length).ok().filter(|length| *length <= max);
             return length.ok_or(Error::Command { expected });
         }

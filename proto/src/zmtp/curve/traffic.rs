@@ -240,6 +240,20 @@ mod tests {
         assert!(out.is_empty());
     }
 
+    /// Two texts under one number tell how they differ, and how to forge a third.
+    #[test]
+    fn another_text_under_a_number_that_was_used_is_refused() {
+        let (sealer, mut opener) = both(1);
+        let again = || Sealer { key: sealer.key.clone(), last: 1 };
+        let seal = |body: &[u8]| {
+            let mut out = Vec::new();
+            again().seal(&[body], false, &mut out).unwrap();
+            BytesMut::from(&out[2..])
+        };
+        assert_eq!(&opener.open(seal(b"one")).unwrap().body[..], b"one");
+        assert_eq!(opener.open(seal(b"other")).unwrap_err(), Error::Order);
+    }
+
     #[test]
     fn frames_that_are_not_whole_are_not_sealed() {
         for frames in [&b"\x00"[..], b"\x00\x05abc", b"\x08\x00", b"\x02\xff\xff\xff\xff\xff\xff\xff\xff"] {

@@ -12,7 +12,8 @@ use crate::{Code, Outcome};
 /// Returns what lies behind two connections of a server.
 fn connections(core: &Core) -> [Core; 2] {
     let directory = Directory::new();
-    [(); 2].map(|()| core.for_connection(Arc::new(DriverNotify::new()), &directory))
+    let seed = core.for_connections(directory);
+    [(); 2].map(|()| seed.core(Arc::new(DriverNotify::new())))
 }
 
 /// Lets other tasks run until the condition holds.

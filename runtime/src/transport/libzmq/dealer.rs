@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::monitor::Monitor;
 use super::{Watched, configure, context, endpoint, into_bytes, is_inproc, receive_high_water_mark};
+use crate::curve::CurveClient;
 use crate::transport::frame_assembler::FrameAssembler;
 use crate::transport::{
     COPIED_BELOW_BYTES, ClientTransport, Delivered, LinkConfig, LinkEvent, Sent, TransportError, max_received,
@@ -15,6 +16,7 @@ use crate::wire::Message;
 pub(crate) struct Dealer {
     endpoint: String,
     config: LinkConfig,
+    curve: Option<CurveClient>,
     /// `None` for `inproc`, whose connections libzmq does not report.
     monitor: Option<Monitor>,
     socket: Watched,
@@ -33,12 +35,16 @@ pub(super) const CONNECT_MS: i32 = 5_000;
 
 impl Dealer {
     /// Creates a socket, which is connected as soon as its peer listens. Must be called within a tokio runtime.
-    pub(crate) fn connect(endpoint: &str, config: LinkConfig) -> Result<Self, TransportError> {
-        let socket = Watched::new(Self::socket(endpoint, config)?)?;
+    pub(crate) fn connect(
+        endpoint: &str,
+        config: LinkConfig,
+        curve: Option<CurveClient>,
+    ) -> Result<Self, TransportError> {
+        let socket = Watched::new(Self::socket(endpoint, config, curve.as_ref())?)?;
         let assembler = FrameAssembler::new(max_received(config.max_body));
         let endpoint_text = endpoint.to_owned();
         let mut this =
-            Self { endpoint: endpoint_text, config, monitor: None, socket, assembler, failure: None };
+            Self { endpoint: endpoint_text, config, curve, monitor: None, socket, assembler, failure: None };
         if !is_inproc(endpoint) {
             this.monitor = Some(Monitor::new(&mut this.socket.socket)?);
         }
@@ -46,9 +52,15 @@ impl Dealer {
         Ok(this)
     }
 
-    fn socket(endpoint: &str, config: LinkConfig) -> zmq::Result<zmq::Socket> {
+    fn socket(endpoint: &str, config: LinkConfig, curve: Option<&CurveClient>) -> zmq::Result<zmq::Socket> {
         let socket = context().socket(zmq::DEALER)?;
         configure(&socket, config)?;
+        // Within the process, libzmq encrypts nothing.
+        if let Some(curve) = curve {
+            socket.set_curve_serverkey(curve.server().as_bytes())?;
+            socket.set_curve_publickey(curve.public_key().as_bytes())?;
+            socket.set_curve_secretkey(curve.key().to_z85().as_bytes())?;
+        }
         // What a server sends is bounded all the same, as long as it keeps to what it is granted: an answer to each call in
         // flight, and the windows of their streams.
         socket.set_rcvhwm(receive_high_water_mark(std::iter::once(endpoint)))?;
@@ -139,7 +151,7 @@ impl ClientTransport for Dealer {
 
     /// Where no socket can be made, as without descriptors, this one stays until the next time: the channel outlives that.
     fn renew(&mut self) -> Result<(), TransportError> {
-        match Self::connect(&self.endpoint, self.config) {
+        match Self::connect(&self.endpoint, self.config, self.curve.clone()) {
             Ok(other) => *self = other,
             Err(error) => {
                 self.failure = Some(error);

@@ -2,11 +2,11 @@
 
 use std::ffi::{CStr, CString, c_int};
 use std::os::fd::{AsRawFd, IntoRawFd, OwnedFd};
-use std::time::Instant;
 
+use crate::transport::TransportError;
 use crate::transport::address::Address;
+use crate::transport::listen::{Terms, listen};
 use crate::transport::unix::{self, SocketFile};
-use crate::transport::{TransportError, listen};
 
 /// An endpoint that a socket is bound to.
 pub(super) struct Bound {
@@ -19,22 +19,17 @@ pub(super) struct Bound {
 }
 
 /// Binds. The system's socket is made here, by what the other engine uses, and given to libzmq: so both take the same endpoints,
-/// with the same errors. libzmq itself would remove whatever file has the path, also a live server's. Waits for other servers that
-/// begin, at most until this time.
-pub(super) fn bind(
-    socket: &mut zmq::Socket,
-    endpoint: &str,
-    until: Instant,
-) -> Result<Bound, TransportError> {
+/// with the same errors. libzmq itself would remove whatever file has the path, also a live server's.
+pub(super) fn bind(socket: &mut zmq::Socket, endpoint: &str, terms: Terms) -> Result<Bound, TransportError> {
     match Address::to_bind(endpoint)? {
         Address::Tcp { host, port } => {
-            let listener = listen::listen(&host, port)?.into_std()?;
+            let listener = listen(&host, port, terms.reach)?.into_std()?;
             let endpoint = format!("tcp://{}", listener.local_addr()?);
             bind_listener(socket, &endpoint, listener.into())?;
             Ok(Bound { endpoint, has_listener: true, file: None })
         }
         Address::Ipc(path) => {
-            let (listener, file) = unix::listen(&path, until)?;
+            let (listener, file) = unix::listen(&path, terms.until)?;
             bind_listener(socket, endpoint, listener.into_std()?.into())?;
             Ok(Bound { endpoint: endpoint.to_owned(), has_listener: true, file })
         }

@@ -17,6 +17,7 @@ mod router;
 mod stall;
 #[cfg(test)]
 mod tests;
+mod zap;
 
 pub(crate) use dealer::Dealer;
 pub(crate) use router::Router;
@@ -48,10 +49,15 @@ impl From<zmq::Error> for TransportError {
 
 /// Returns the context of the whole process, so that `inproc` endpoints meet. A child of the process has none of its threads, and gets
 /// another one. It is never terminated: closing a socket does not
-/// wait, and nothing that a user holds can keep the process from ending.
+/// wait, and nothing that a user holds can keep the process from ending. A server with keys has one of its own: see [`zap`].
 fn context() -> &'static zmq::Context {
     static CONTEXT: PerProcess<zmq::Context> = PerProcess::new();
     CONTEXT.get(zmq::Context::new)
+}
+
+/// Reports whether the libzmq that this program is linked with encrypts. That of the `zmq` crate does not.
+pub(crate) fn has_curve() -> bool {
+    zmq::has("curve") == Some(true)
 }
 
 /// Creates the ROUTER of a server, which numbers its connections from a random number on.
@@ -59,11 +65,10 @@ fn context() -> &'static zmq::Context {
 /// libzmq takes that number from `rand`, which it never seeds (4.3.4, `router_t`), and ends the process where a peer announces a routing
 /// id that another connection is about to get. It can't be told to refuse such ids, so they must not be known. The program, or a library
 /// in C, may seed `rand` for ends of its own; so it is seeded for each socket, as late as possible.
-fn router_socket() -> zmq::Result<zmq::Socket> {
+fn router_socket(context: &zmq::Context) -> zmq::Result<zmq::Socket> {
     static SEEDED: Mutex<()> = Mutex::new(());
     // Nothing panics while the lock is held.
     let _seeded = SEEDED.lock().unwrap_or_else(PoisonError::into_inner);
-    let context = context();
     // SAFETY: it has no conditions. The system's `rand` has a lock, or its callers have a state each.
     unsafe { libc::srand(u32::try_from(random() >> 32).unwrap_or(1)) };
     context.socket(zmq::ROUTER)

@@ -44,8 +44,8 @@ const CLOSING_MS: i32 = 500;
 
 impl Closing {
     /// Begins to watch a socket. [`Monitor::stop`] is to be called before this is dropped.
-    pub(super) fn of(socket: &mut zmq::Socket) -> Result<Self, TransportError> {
-        let events = begin(socket, CLOSED)?;
+    pub(super) fn of(socket: &mut zmq::Socket, context: &zmq::Context) -> Result<Self, TransportError> {
+        let events = begin(socket, context, CLOSED)?;
         events.set_rcvtimeo(CLOSING_MS).inspect_err(|_| Monitor::stop(socket))?;
         Ok(Self { events })
     }
@@ -60,16 +60,20 @@ impl Closing {
     }
 }
 
-/// Has libzmq report events of a socket to the one that is returned.
-fn begin(socket: &mut zmq::Socket, which: u16) -> Result<zmq::Socket, TransportError> {
+/// Has libzmq report events of a socket to the one that is returned, of the same context.
+fn begin(
+    socket: &mut zmq::Socket,
+    context: &zmq::Context,
+    which: u16,
+) -> Result<zmq::Socket, TransportError> {
     static NEXT: AtomicU64 = AtomicU64::new(0);
     let endpoint = format!("inproc://zsvc-monitor-{}", NEXT.fetch_add(1, Ordering::Relaxed));
     socket.monitor(&endpoint, i32::from(which))?;
-    listen(&endpoint).inspect_err(|_| Monitor::stop(socket))
+    listen(&endpoint, context).inspect_err(|_| Monitor::stop(socket))
 }
 
-fn listen(endpoint: &str) -> Result<zmq::Socket, TransportError> {
-    let events = context().socket(zmq::PAIR)?;
+fn listen(endpoint: &str, context: &zmq::Context) -> Result<zmq::Socket, TransportError> {
+    let events = context.socket(zmq::PAIR)?;
     // Events that are not read are no loss: the socket goes with its driver.
     events.set_linger(0)?;
     // No bound: libzmq's own thread waits if there is no room for an event, and user code may keep the driver from reading.
@@ -82,8 +86,11 @@ fn listen(endpoint: &str) -> Result<zmq::Socket, TransportError> {
 impl Monitor {
     /// Watches a socket that is not connected yet.
     pub(super) fn new(socket: &mut zmq::Socket) -> Result<Self, TransportError> {
-        let events =
-            begin(socket, ACCEPTED_IT | CLOSED | CONNECTED | RETRIED | DISCONNECTED | HANDSHAKE_FAILED)?;
+        let events = begin(
+            socket,
+            context(),
+            ACCEPTED_IT | CLOSED | CONNECTED | RETRIED | DISCONNECTED | HANDSHAKE_FAILED,
+        )?;
         match Watched::new(events) {
             Ok(events) => Ok(Self { events, is_up: false, stall: Stall::new() }),
             Err(error) => {

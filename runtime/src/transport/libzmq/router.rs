@@ -3,14 +3,14 @@
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-
 use super::endpoint::{self, Bound};
 use super::monitor::{Closing, Monitor};
-use super::{Watched, configure, into_bytes, receive_high_water_mark, router_socket, uninterrupted};
+use super::zap::Zap;
+use super::{Watched, configure, context, into_bytes, receive_high_water_mark, router_socket, uninterrupted};
+use crate::curve::CurveServer;
 use crate::telemetry;
 use crate::transport::frame_assembler::{FrameAssembler, MAX_ROUTE_BYTES};
-use crate::transport::listen;
+use crate::transport::listen::{Reach, Terms};
 use crate::transport::route::{extend_route, extend_route_by, frames_of_route};
 use crate::transport::{
     Arrival, COPIED_BELOW_BYTES, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError,
@@ -34,6 +34,9 @@ pub(crate) struct Router {
     /// Whether there are endpoints within the process. Their messages are not copied but shared, and libzmq is done with one when
     /// the client is done with what is in it.
     has_inproc: bool,
+    /// What lets clients in, and knows them, of a server with keys. Dropped after the socket: libzmq lets everything in where this is
+    /// not there.
+    zap: Option<Zap>,
 }
 
 impl Router {
@@ -44,17 +47,21 @@ impl Router {
     /// The endpoint that can't be bound, and why; an empty one if the socket itself can't be made.
     pub(crate) fn bind(
         endpoints: &[String],
+        reach: Reach,
         config: LinkConfig,
+        curve: Option<CurveServer>,
     ) -> Result<(Self, Vec<String>), (String, TransportError)> {
         let nowhere = |error: TransportError| (String::new(), error);
-        let socket = Self::socket(endpoints, config).map_err(|error| nowhere(error.into()))?;
+        let zap = curve.map(Zap::new).transpose().map_err(nowhere)?;
+        let socket = Self::socket(endpoints, config, zap.as_ref()).map_err(|error| nowhere(error.into()))?;
         let socket = Watched::new(socket).map_err(nowhere)?;
         let assembler = FrameAssembler::new(max_received(config.max_body));
-        let mut this = Self { socket, route: Vec::new(), assembler, bound: Vec::new(), has_inproc: false };
+        let (route, bound) = (Vec::new(), Vec::new());
+        let mut this = Self { socket, route, assembler, bound, has_inproc: false, zap };
         let mut bound = Vec::with_capacity(endpoints.len());
-        let until = listen::wait_until();
+        let terms = Terms::new(reach);
         for endpoint in endpoints {
-            let one = endpoint::bind(&mut this.socket.socket, endpoint, until);
+            let one = endpoint::bind(&mut this.socket.socket, endpoint, terms);
             let one = one.map_err(|error| (endpoint.clone(), error))?;
             bound.push(one.endpoint.clone());
             this.has_inproc |= !one.has_listener;
@@ -63,9 +70,12 @@ impl Router {
         Ok((this, bound))
     }
 
-    fn socket(endpoints: &[String], config: LinkConfig) -> zmq::Result<zmq::Socket> {
-        let socket = router_socket()?;
+    fn socket(endpoints: &[String], config: LinkConfig, zap: Option<&Zap>) -> zmq::Result<zmq::Socket> {
+        let socket = router_socket(context_of(zap))?;
         configure(&socket, config)?;
+        if let Some(zap) = zap {
+            zap.configure(&socket)?;
+        }
         socket.set_rcvhwm(receive_high_water_mark(endpoints.iter().map(String::as_str)))?;
         // Otherwise a message to a client that is gone, or whose queue is full, is dropped silently.
         socket.set_router_mandatory(true)?;
@@ -73,7 +83,9 @@ impl Router {
     }
 
     /// Completes the message whose last frame has arrived. `is_named`: its peer, or the nearest device, has announced a routing id.
-    fn deliver(&mut self, batch: Bytes, is_named: bool) -> Arrival<'_> {
+    fn deliver(&mut self, mut batch: zmq::Message, is_named: bool) -> Arrival<'_> {
+        let sender = self.zap.as_mut().map(|zap| zap.sender(&mut batch));
+        let batch = into_bytes(batch);
         let (mut message, others) = self.assembler.complete(batch);
         if !extend_route_by(&mut self.route, others) {
             return Arrival::RouteTooLong;
@@ -82,17 +94,25 @@ impl Router {
             telemetry::client_not_heard(frames_of_route(&self.route).next().unwrap_or_default());
             message.batch = Err(Malformed::RoutingId);
         }
+        // libzmq says of every message of a client that was let in who it is.
+        if let Some(None) = sender {
+            return Arrival::PeerLost { route: &self.route };
+        }
+        message.identity = sender.flatten();
         Arrival::Message { route: &self.route, message }
     }
 }
 
 impl ServerTransport for Router {
     fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError> {
+        if let Some(refusal) = self.zap.as_mut().and_then(Zap::take_refused) {
+            return Ok(Some(Arrival::Refused(refusal)));
+        }
         self.route.clear();
         let mut is_named = false;
         while let Some(frame) = self.socket.receive()? {
             if !frame.get_more() {
-                return Ok(Some(self.deliver(into_bytes(frame), is_named)));
+                return Ok(Some(self.deliver(frame, is_named)));
             }
             // The first is that of the client's connection, or of the nearest device.
             if self.route.is_empty() {
@@ -137,6 +157,11 @@ impl ServerTransport for Router {
     }
 
     fn poll_changed(&mut self, context: &mut Context<'_>) -> Poll<Result<(), TransportError>> {
+        if let Some(zap) = &mut self.zap
+            && zap.poll_changed(context)?.is_ready()
+        {
+            return Poll::Ready(Ok(()));
+        }
         self.socket.poll_changed(context)
     }
 
@@ -150,7 +175,8 @@ impl Drop for Router {
     fn drop(&mut self) {
         // libzmq's own thread closes sockets in its own time. A client that connects before that would be connected to a socket
         // that is closing, and would not be told; a server that binds the endpoint would be refused.
-        let closing = Closing::of(&mut self.socket.socket);
+        let context = context_of(self.zap.as_ref());
+        let closing = Closing::of(&mut self.socket.socket, context);
         let mut listeners = 0;
         for Bound { endpoint, has_listener, file } in self.bound.drain(..) {
             // Before its socket is closed: see there.
@@ -163,6 +189,14 @@ impl Drop for Router {
             closing.wait(listeners);
             Monitor::stop(&mut self.socket.socket);
         }
+    }
+}
+
+/// Returns the context of a server's sockets.
+fn context_of(zap: Option<&Zap>) -> &zmq::Context {
+    match zap {
+        Some(zap) => zap.context(),
+        None => context(),
     }
 }
 

@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use super::{Dealer, Router};
 use crate::codec::{Blob, List, decode};
+use crate::transport::listen::Reach;
 use crate::transport::{
     Arrival, COPIED_BELOW_BYTES, ClientTransport, Delivered, LinkConfig, Routed, Sent, ServerTransport,
 };
@@ -108,8 +109,9 @@ async fn signals_neither_fail_nor_lose_nor_mangle_anything() {
         heartbeat: Duration::from_secs(3),
         silence: Duration::from_secs(10),
     };
-    let (mut router, endpoints) = Router::bind(&["inproc://signals".to_owned()], config).unwrap();
-    let mut dealer = Dealer::connect(&endpoints[0], config).unwrap();
+    let (mut router, endpoints) =
+        Router::bind(&["inproc://signals".to_owned()], Reach::Network, config, None).unwrap();
+    let mut dealer = Dealer::connect(&endpoints[0], config, None).unwrap();
     let signals = Signals::new();
     for round in 0..20_000_usize {
         until_sent(message(round), |message| dealer.send(message).unwrap());
@@ -142,12 +144,15 @@ async fn a_name_within_the_process_is_free_as_soon_as_its_router_is_dropped() {
     };
     let names = ["inproc://free".to_owned(), "inproc://as-well".to_owned()];
     for _ in 0..50 {
-        let (router, endpoints) = Router::bind(&names, config).unwrap();
-        assert!(Router::bind(&["inproc://free-again".to_owned(), names[0].clone()], config).is_err());
+        let (router, endpoints) = Router::bind(&names, Reach::Network, config, None).unwrap();
+        assert!(
+            Router::bind(&["inproc://free-again".to_owned(), names[0].clone()], Reach::Network, config, None)
+                .is_err()
+        );
         drop(router);
         // A client that connects too early is connected to the next server.
-        let mut dealer = Dealer::connect(&endpoints[1], config).unwrap();
-        let (mut router, _) = Router::bind(&names, config).unwrap();
+        let mut dealer = Dealer::connect(&endpoints[1], config, None).unwrap();
+        let (mut router, _) = Router::bind(&names, Reach::Network, config, None).unwrap();
         until_sent(vec![1].into(), |message| dealer.send(message).unwrap());
         let Some(Arrival::Message { message, .. }) = router.receive().unwrap() else {
             panic!("the message has arrived")
@@ -168,8 +173,8 @@ async fn connections_are_numbered_at_random_whoever_has_seeded_the_numbers_befor
     for name in ["inproc://numbered", "inproc://numbered-again", "inproc://numbered-at-last"] {
         // SAFETY: it has no conditions.
         unsafe { libc::srand(42) };
-        let (mut router, _) = Router::bind(&[name.to_owned()], config).unwrap();
-        let mut dealer = Dealer::connect(name, config).unwrap();
+        let (mut router, _) = Router::bind(&[name.to_owned()], Reach::Network, config, None).unwrap();
+        let mut dealer = Dealer::connect(name, config, None).unwrap();
         until_sent(vec![1].into(), |message| dealer.send(message).unwrap());
         numbers.push(until_received(|| match router.receive().unwrap()? {
             Arrival::Message { route, .. } => Some(route.to_vec()),

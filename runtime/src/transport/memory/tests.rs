@@ -33,7 +33,9 @@ fn arrived(server: &mut MemoryServer) -> Option<(Vec<u8>, u8)> {
     match server.receive().unwrap()? {
         Arrival::Message { route, message } => Some((route.to_vec(), message.batch.unwrap().bytes()[0])),
         Arrival::PeerLost { route } => Some((route.to_vec(), 0)),
-        Arrival::RouteTooLong | Arrival::Proved(_) | Arrival::Closed { .. } => panic!("routes are short"),
+        Arrival::RouteTooLong | Arrival::Refused(_) | Arrival::Proved(_) | Arrival::Closed => {
+            panic!("routes are short")
+        }
     }
 }
 

@@ -139,7 +139,7 @@ impl ZmtpClient {
 
     /// Begins the handshake over a stream that was opened, or waits for the next try.
     fn link_up(&mut self, opened: io::Result<Stream>) {
-        match opened.and_then(|stream| Link::new(stream, self.role.clone(), self.config)) {
+        match opened.and_then(|stream| Link::new(stream, self.role.clone(), self.config, None)) {
             Ok(link) => {
                 self.state = State::Linked { link: Box::new(link), is_lost: false };
                 self.events.push_back(LinkEvent::Underway(ACCEPTED));

@@ -1,9 +1,9 @@
 //! [`Closed`]: why a connection has ended.
 
-use zsvc_proto::keys::PublicKey;
 use zsvc_proto::zmtp::Error;
 
-use crate::transport::{HandshakeFailure, Refusal};
+use super::handshakes::Cut;
+use crate::transport::{HandshakeFailure, HandshakeLimits};
 
 /// Why a connection has ended.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,13 +12,17 @@ pub(super) enum Closed {
     Stream(Option<String>),
     /// What the peer sent, or did not send, is no ZMTP as it is spoken here.
     Protocol(Error),
+    /// The handshake was not complete when its place was needed, or the server closed.
+    Cut(Cut, HandshakeLimits),
 }
 
 impl Closed {
-    /// Returns why the handshake was not completed, if the peer was at fault. The key is the one that it has proved to have.
-    pub(super) fn refusal(&self, key: Option<PublicKey>) -> Option<Box<Refusal>> {
-        let Self::Protocol(error) = self else { return None };
-        let reason = HandshakeFailure::of(error);
-        Some(Box::new(Refusal { reason, why: error.to_string(), key }))
+    /// Returns why the handshake was not completed, as a kind and for people, unless nothing was wrong with it.
+    pub(super) fn refusal(&self) -> Option<(HandshakeFailure, String)> {
+        match self {
+            Self::Stream(_) => None,
+            Self::Protocol(error) => Some((HandshakeFailure::of(error), error.to_string())),
+            Self::Cut(cut, limits) => Some((HandshakeFailure::Crowded, cut.reason(*limits)?)),
+        }
     }
 }

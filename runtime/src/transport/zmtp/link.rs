@@ -3,6 +3,7 @@
 mod admission;
 
 use std::io;
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
@@ -16,18 +17,17 @@ use zsvc_proto::zmtp::{Config, Connection, Error, Event, Heartbeat, Mechanism, S
 
 use self::admission::Admission;
 use super::closed::Closed;
+use super::handshakes::{HANDSHAKE_TIMEOUT, Handshake};
 use super::outgoing::Framing;
 use super::outlet::Outlet;
 use super::role::Role;
+use super::room::Room;
 use super::stream::{READ_BYTES, ReadHalf, Stream, no_wait};
 use crate::clock;
 use crate::fork::random;
 use crate::transport::frame_assembler::{FrameAssembler, MAX_FRAMES, OtherFrames};
 use crate::transport::{Delivered, LinkConfig, Refusal, SendReceipt, max_received};
 use crate::wire::Message;
-
-/// A peer that has not finished the handshake after this time is cut off: it holds a file descriptor.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Minimum time between two heartbeats, and for the answer to one; libzmq has the same.
 const MIN_HEARTBEAT: Duration = Duration::from_millis(1);
@@ -52,6 +52,8 @@ pub(super) struct Link {
     /// Whether the timer has this task's waker.
     is_timer_armed: bool,
     stage: Stage,
+    /// The place of the handshake among those that are bounded, until it is over.
+    handshake: Option<Handshake>,
     /// Whether the handshake was completed.
     was_ready: bool,
     room: Room,
@@ -73,24 +75,17 @@ enum Stage {
     Closed(Closed),
 }
 
-/// Whether there is room for a message, as far as is known.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Room {
-    Some,
-    /// A message found none.
-    None,
-    /// There is room again, which is to be told.
-    Again,
-    /// The peer has reset the connection, and nothing is written any more. What the peer has sent before is still read.
-    Reset,
-}
-
 impl Link {
-    /// Begins a connection, whose greeting is sent by the first [`Link::poll_io`].
+    /// Begins a connection, whose greeting is sent by the first [`Link::poll_io`], with its place among handshakes that are bounded.
     ///
     /// # Errors
     /// The connection is to be encrypted, and the system gives no random bytes.
-    pub(super) fn new(stream: Stream, role: Role, config: LinkConfig) -> io::Result<Self> {
+    pub(super) fn new(
+        stream: Stream,
+        role: Role,
+        config: LinkConfig,
+        handshake: Option<Handshake>,
+    ) -> io::Result<Self> {
         let interval = config.heartbeat.max(MIN_HEARTBEAT);
         let timeout = config.silence.max(MIN_HEARTBEAT);
         let heartbeat = Heartbeat { interval, timeout }.spread(random());
@@ -121,6 +116,7 @@ impl Link {
             timer: None,
             is_timer_armed: false,
             stage: Stage::Handshake,
+            handshake,
             was_ready: false,
             room: Room::Some,
             next: None,
@@ -164,10 +160,8 @@ impl Link {
 
     /// Reports, once, that there is room again after a message found none: that message may be sent in vain by now.
     pub(super) fn take_room_again(&mut self) -> bool {
-        let is_again = self.room == Room::Again;
-        if is_again {
-            self.room = Room::Some;
-        }
+        let is_again = self.has_room_again();
+        self.room = if is_again { Room::Some } else { self.room };
         is_again
     }
 
@@ -176,18 +170,18 @@ impl Link {
         self.parts
     }
 
-    /// Returns why the handshake was not completed, if the peer was at fault.
-    pub(super) fn refused(&self) -> Option<Box<Refusal>> {
-        let mut refusal = self.closed().filter(|_| !self.was_ready)?.refusal(self.key)?;
-        if let Some(why) = self.admission.as_ref().and_then(|admission| admission.why_refused()) {
-            refusal.why = format!("{}: {why}", refusal.why);
+    /// Returns why the handshake was not completed with a peer at an address, if the peer was at fault, or one of too many.
+    pub(super) fn refused(&self, address: Option<SocketAddr>) -> Option<Box<Refusal>> {
+        let (reason, mut why) = self.closed().filter(|_| !self.was_ready)?.refusal()?;
+        if let Some(more) = self.admission.as_ref().and_then(|admission| admission.why_refused()) {
+            why = format!("{why}: {more}");
         }
-        Some(refusal)
+        Some(Box::new(Refusal { reason, why, key: self.key, address }))
     }
 
     fn close(&mut self, why: Closed) {
         if self.closed().is_none() {
-            self.stage = Stage::Closed(why);
+            (self.stage, self.handshake) = (Stage::Closed(why), None);
         }
     }
 
@@ -212,6 +206,11 @@ impl Link {
         // Also where frames wait without end.
         self.poll_admission(context);
         if self.closed().is_some() || self.has_frames() {
+            return Poll::Ready(());
+        }
+        if let Some(Poll::Ready((cut, limits))) = self.handshake.as_ref().map(|place| place.poll_cut(context))
+        {
+            self.close(Closed::Cut(cut, limits));
             return Poll::Ready(());
         }
         self.outlet.count_turn();
@@ -308,7 +307,7 @@ impl Link {
                     });
                 }
                 Some(Event::Ready(peer)) => {
-                    (self.stage, self.was_ready) = (Stage::Ready, true);
+                    (self.stage, self.was_ready, self.handshake) = (Stage::Ready, true, None);
                     self.key = peer.public_key;
                     if let Some(sealer) = self.machine.take_sealer() {
                         self.outlet.seal_by(sealer);

@@ -2,15 +2,17 @@
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::task::{Context, Poll};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use tokio::net::TcpListener;
 #[cfg(unix)]
 use tokio::net::UnixListener;
-use tokio::time::{Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
+use super::handshakes::{Handshakes, Source};
 use super::inproc::InprocListener;
 use super::role::Role;
 use super::server::ZmtpPeer;
@@ -18,16 +20,20 @@ use super::stream::{Stream, configure};
 use crate::curve::CurveServer;
 use crate::telemetry;
 use crate::transport::address::Address;
-use crate::transport::listen;
+use crate::transport::listen::{Reach, Terms, listen};
 #[cfg(unix)]
 use crate::transport::unix::{self, SocketFile};
-use crate::transport::{LinkConfig, Listener, TransportError};
+use crate::transport::{
+    Accepted, HandshakeFailure, HandshakeLimits, LinkConfig, Listener, Refusal, TransportError,
+};
 
 /// The endpoints of a server.
 pub(crate) struct ZmtpListener {
     sockets: Vec<Socket>,
     config: LinkConfig,
     role: Role,
+    /// Those of connections from outside of the process.
+    handshakes: Arc<Handshakes>,
     /// The socket that is asked first, so that none keeps the others from being asked.
     first: usize,
     /// A pause after the process had no file descriptor or memory for another connection.
@@ -56,18 +62,21 @@ impl ZmtpListener {
     /// The endpoint that can't be bound, and why.
     pub(crate) fn bind(
         endpoints: &[String],
+        reach: Reach,
         config: LinkConfig,
+        limits: HandshakeLimits,
         curve: Option<CurveServer>,
     ) -> Result<(Self, Vec<String>), (String, TransportError)> {
         let mut sockets = Vec::with_capacity(endpoints.len());
         let mut bound = Vec::with_capacity(endpoints.len());
-        let until = listen::wait_until();
+        let terms = Terms::new(reach);
         for endpoint in endpoints {
-            let (socket, name) = Socket::bind(endpoint, until).map_err(|error| (endpoint.clone(), error))?;
+            let (socket, name) = Socket::bind(endpoint, terms).map_err(|error| (endpoint.clone(), error))?;
             sockets.push(socket);
             bound.push(name);
         }
-        Ok((Self { sockets, config, role: Role::Server(curve), first: 0, pause: None }, bound))
+        let (role, handshakes) = (Role::Server(curve), Handshakes::new(limits));
+        Ok((Self { sockets, config, role, handshakes, first: 0, pause: None }, bound))
     }
 
     fn poll_stream(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Stream>> {
@@ -80,14 +89,36 @@ impl ZmtpListener {
         }
         Poll::Pending
     }
+
+    /// Begins a connection, or refuses it where as many handshakes as may be are under way.
+    fn begin(&self, stream: Stream) -> io::Result<Accepted<ZmtpPeer>> {
+        /// Number of connections of this process so far.
+        static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+        let address = stream.peer_address();
+        let handshake = match &stream {
+            Stream::Pipe(_) | Stream::Known(..) => None,
+            _ => {
+                let source = address.map_or(Source::Local, |address| Source::of(address.ip()));
+                match self.handshakes.begin(source, Instant::now()) {
+                    Ok(handshake) => Some(handshake),
+                    Err(cut) => {
+                        let why = cut.reason(self.handshakes.limits()).unwrap_or_default();
+                        let reason = HandshakeFailure::Crowded;
+                        return Ok(Accepted::Refused(Box::new(Refusal { reason, why, key: None, address })));
+                    }
+                }
+            }
+        };
+        let number = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
+        let peer = ZmtpPeer::new(stream, number, self.role.clone(), self.config, handshake)?;
+        Ok(Accepted::Connection(peer))
+    }
 }
 
 impl Listener for ZmtpListener {
     type Connection = ZmtpPeer;
 
-    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Result<ZmtpPeer, TransportError>> {
-        /// Number of connections of this process so far.
-        static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
+    fn poll_accept(&mut self, context: &mut Context<'_>) -> Poll<Result<Accepted<ZmtpPeer>, TransportError>> {
         loop {
             if let Some(pause) = &mut self.pause {
                 if pause.as_mut().poll(context).is_pending() {
@@ -95,22 +126,27 @@ impl Listener for ZmtpListener {
                 }
                 self.pause = None;
             }
-            let accepted = self.poll_stream(context).map_ok(|stream| {
-                let number = CONNECTIONS.fetch_add(1, Ordering::Relaxed);
-                ZmtpPeer::new(stream, number, self.role.clone(), self.config)
-            });
-            match accepted.map(Result::flatten) {
+            match self.poll_stream(context).map(|stream| self.begin(stream?)) {
                 Poll::Pending => return Poll::Pending,
-                Poll::Ready(Ok(peer)) => return Poll::Ready(Ok(peer)),
+                Poll::Ready(Ok(accepted)) => return Poll::Ready(Ok(accepted)),
                 // That connection is gone; there may be others.
                 Poll::Ready(Err(error)) if is_of_connection(&error) => {}
                 // It waits in the queue of the system, which has no room for it here.
                 Poll::Ready(Err(error)) => {
                     telemetry::accept_failed(&error);
-                    self.pause = Some(Box::pin(sleep(PAUSE)));
+                    let now = Instant::now();
+                    // A handshake that hangs may have the descriptor.
+                    self.handshakes.cut_oldest(now);
+                    self.pause = Some(Box::pin(sleep_until(now + PAUSE)));
                 }
             }
         }
+    }
+}
+
+impl Drop for ZmtpListener {
+    fn drop(&mut self) {
+        self.handshakes.close();
     }
 }
 
@@ -121,19 +157,17 @@ fn is_of_connection(error: &io::Error) -> bool {
 }
 
 impl Socket {
-    /// Binds an endpoint. Returns also the endpoint with what was chosen for it. Waits for other servers that begin, at most until
-    /// this time.
-    #[cfg_attr(not(unix), expect(unused_variables, reason = "only those at Unix sockets are waited for"))]
-    fn bind(endpoint: &str, until: Instant) -> Result<(Self, String), TransportError> {
+    /// Binds an endpoint. Returns also the endpoint with what was chosen for it.
+    fn bind(endpoint: &str, terms: Terms) -> Result<(Self, String), TransportError> {
         match Address::to_bind(endpoint)? {
             Address::Tcp { host, port } => {
-                let socket = listen::listen(&host, port)?;
+                let socket = listen(&host, port, terms.reach)?;
                 let bound = format!("tcp://{}", socket.local_addr()?);
                 Ok((Self::Tcp(socket), bound))
             }
             #[cfg(unix)]
             Address::Ipc(path) => {
-                let (socket, file) = unix::listen(&path, until)?;
+                let (socket, file) = unix::listen(&path, terms.until)?;
                 Ok((Self::Ipc { _file: file, socket }, endpoint.to_owned()))
             }
             // Refused where the endpoint was read.

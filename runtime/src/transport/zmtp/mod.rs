@@ -4,10 +4,10 @@
 //! - [`stream`]: bytes to and from a peer, whatever carries them.
 //! - [`link`]: one connection: the machine of [`zsvc_proto::zmtp`], and its stream.
 //! - [`outlet`]: what a connection writes by, which [`pulse`] uses as well while user code keeps its task from running;
-//!   [`outgoing`]: what is being written.
+//!   [`outgoing`]: what is being written; [`room`]: whether there is room for more.
 //! - [`role`]: which side a connection is, and the keys that it has; [`closed`]: why it has ended.
 //! - [`client`]: the connection of a client, which is made again when it is lost.
-//! - [`server`]: one connection of a server; [`listener`] accepts them.
+//! - [`server`]: one connection of a server; [`listener`] accepts them; [`handshakes`] bounds how many are not up yet.
 //! - [`inproc`]: the names of servers within the process.
 //!
 //! A connection is owned by one task, which reads only when it has taken what came before: a peer whose messages are not taken
@@ -15,6 +15,7 @@
 
 mod client;
 mod closed;
+mod handshakes;
 mod inproc;
 mod link;
 mod listener;
@@ -22,6 +23,7 @@ mod outgoing;
 mod outlet;
 mod pulse;
 mod role;
+mod room;
 mod server;
 mod stream;
 #[cfg(test)]

@@ -7,19 +7,20 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::handshakes::Handshake;
 use super::link::Link;
 use super::outgoing::route_frames;
 use super::role::Role;
 use super::stream::Stream;
 use crate::identity::Identity;
 use crate::transport::route::{extend_route, extend_route_by, frames_of_route};
-use crate::transport::{Arrival, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError};
+use crate::transport::{Arrival, LinkConfig, Refusal, Routed, SendReceipt, ServerTransport, TransportError};
 use crate::wire::Message;
 
 /// One connection of a server. The route of a message is the number of the connection, and one frame for each device on the way.
 #[derive(Debug)]
 pub(crate) struct ZmtpPeer {
-    link: Link,
+    link: Box<Link>,
     /// Route of the message that arrived last.
     route: Vec<u8>,
     /// Length of its first frame, which is the connection's.
@@ -32,16 +33,23 @@ pub(crate) struct ZmtpPeer {
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 impl ZmtpPeer {
-    /// Begins a connection. No other of the process may have its number.
+    /// Begins a connection. No other of the process may have its number. Its handshake is one of those that are bounded, if it is given.
     ///
     /// # Errors
     /// As for [`Link::new`].
-    pub(super) fn new(stream: Stream, number: u64, role: Role, config: LinkConfig) -> io::Result<Self> {
+    pub(super) fn new(
+        stream: Stream,
+        number: u64,
+        role: Role,
+        config: LinkConfig,
+        handshake: Option<Handshake>,
+    ) -> io::Result<Self> {
         let mut route = Vec::with_capacity(12);
         extend_route(&mut route, &number.to_be_bytes());
         let own_bytes = route.len();
         let (address, identity) = (stream.peer_address(), stream.peer_identity());
-        Ok(Self { link: Link::new(stream, role, config)?, route, own_bytes, address, identity })
+        let link = Box::new(Link::new(stream, role, config, handshake)?);
+        Ok(Self { link, route, own_bytes, address, identity })
     }
 }
 
@@ -53,7 +61,7 @@ impl ServerTransport for ZmtpPeer {
         }
         let is_closed = self.link.closed().is_some();
         let Some((message, others)) = self.link.receive() else {
-            return Ok(is_closed.then(|| Arrival::Closed { refused: self.link.refused() }));
+            return Ok(is_closed.then_some(Arrival::Closed));
         };
         let is_whole = extend_route_by(&mut self.route, others);
         Ok(Some(if is_whole {
@@ -84,6 +92,17 @@ impl ServerTransport for ZmtpPeer {
         let polled = self.link.poll_io(context);
         self.link.take_room_again();
         polled.map(Ok)
+    }
+
+    fn poll_up(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Option<Box<Refusal>>>> {
+        let _ = self.link.poll_io(context);
+        if self.link.was_ready() {
+            return Poll::Ready(Ok(()));
+        }
+        match self.link.closed() {
+            Some(_) => Poll::Ready(Err(self.link.refused(self.address))),
+            None => Poll::Pending,
+        }
     }
 
     fn peer_identity(&self) -> Option<Identity> {

@@ -27,14 +27,14 @@ const CONFIG: LinkConfig =
     LinkConfig { max_body: 1 << 20, heartbeat: Duration::from_secs(3), silence: Duration::from_secs(10) };
 
 fn dealer(pipe: DuplexStream) -> Link {
-    Link::new(Stream::Pipe(pipe), Role::Client(None), CONFIG).unwrap()
+    Link::new(Stream::Pipe(pipe), Role::Client(None), CONFIG, None).unwrap()
 }
 
 /// Returns both ends of a connection whose handshake is complete. Each direction of the pipe holds this many bytes.
 async fn pair(room: usize) -> (Link, ZmtpPeer) {
     let (ours, theirs) = duplex(room);
     let (mut client, mut server) =
-        (dealer(ours), ZmtpPeer::new(Stream::Pipe(theirs), 7, Role::Server(None), CONFIG).unwrap());
+        (dealer(ours), ZmtpPeer::new(Stream::Pipe(theirs), 7, Role::Server(None), CONFIG, None).unwrap());
     poll_fn(|context| {
         let _ = client.poll_io(context);
         let _ = server.poll_changed(context);
@@ -148,7 +148,7 @@ async fn what_arrived_before_a_connection_was_closed_is_taken_first() {
     poll_fn(|context| server.poll_changed(context)).await.unwrap();
     assert!(matches!(server.receive(), Ok(Some(Arrival::Message { .. }))));
     poll_fn(|context| server.poll_changed(context)).await.unwrap();
-    assert!(matches!(server.receive(), Ok(Some(Arrival::Closed { refused: None }))));
+    assert!(matches!(server.receive(), Ok(Some(Arrival::Closed))));
     assert!(matches!(server.send(&[], message(b"\x01late"), None), Ok(Routed::Unreachable(Some(_)))));
 }
 

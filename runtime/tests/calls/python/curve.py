@@ -3,6 +3,8 @@
 - `CURVE_SECRET`: the peer's own secret key.
 - `CURVE_SERVER`: at a client, the public key of its server.
 - `CURVE_ALLOWED`: at a server, the public keys of clients that are let in, separated by spaces.
+- `ROUTING_ID`: at a client, the routing id that it announces.
+- `PLAIN_USER`, `PLAIN_PASSWORD`: at either side, PLAIN in place of CURVE.
 """
 
 import os
@@ -13,6 +15,11 @@ from zmq.utils import z85
 
 
 def secure_client(socket):
+    if "ROUTING_ID" in os.environ:
+        socket.routing_id = os.environ["ROUTING_ID"].encode()
+    if "PLAIN_USER" in os.environ:
+        socket.plain_username = os.environ["PLAIN_USER"].encode()
+        socket.plain_password = os.environ["PLAIN_PASSWORD"].encode()
     server = os.environ.get("CURVE_SERVER")
     if server:
         secret = os.environ["CURVE_SECRET"].encode()
@@ -22,6 +29,8 @@ def secure_client(socket):
 
 
 def secure_server(socket):
+    if "PLAIN_USER" in os.environ:
+        socket.plain_server = True
     if "CURVE_ALLOWED" in os.environ:
         allowed = {z85.decode(key) for key in os.environ["CURVE_ALLOWED"].split()}
         # libzmq lets everyone in where nothing answers here, so it is bound before the socket is.

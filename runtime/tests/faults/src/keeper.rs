@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use zsvc::{Context, Counters, Dropped, Sink, Status, Streaming};
+use zsvc::{Context, Counters, Dropped, HandshakeFailure, Sink, Status, Streaming};
 
 use crate::Book;
 use crate::faults::v1::{Condition, Ledger};
@@ -144,6 +144,8 @@ impl Ledger for Keeper {
                 .map_or(0, |counters| Dropped::ALL.into_iter().map(|why| counters.dropped(why)).sum()),
             resident: resident().map_err(|error| Status::internal(error.to_string()))?,
             gathered: self.tally.gathered.load(Ordering::Relaxed),
+            crowded: counters
+                .map_or(0, |counters| counters.refused_connections_for(HandshakeFailure::Crowded)),
         })
     }
 }

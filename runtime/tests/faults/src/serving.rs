@@ -34,6 +34,9 @@ pub struct Serving {
     /// Engine that carries messages; by default that of the environment.
     #[arg(long, value_parser = engine)]
     engine: Option<Engine>,
+    /// Maximum number of connections in their handshake, of one address and in all.
+    #[arg(long, num_args = 2)]
+    max_handshakes: Option<Vec<usize>>,
     /// Number of worker threads; one per core by default.
     #[arg(long)]
     threads: Option<usize>,
@@ -76,6 +79,9 @@ impl Serving {
         }
         if let Some(grace) = self.grace {
             builder = builder.grace(Duration::from_millis(grace));
+        }
+        if let Some([per_address, all]) = self.max_handshakes.as_deref() {
+            builder = builder.max_handshakes(*per_address, *all);
         }
         // Handlers panic by the hundred on request; the tests check the results of the calls.
         std::panic::set_hook(Box::new(|_| {}));

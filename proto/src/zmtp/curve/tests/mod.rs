@@ -273,6 +273,53 @@ fn heartbeats_and_signs_of_life_are_encrypted_and_answered() {
     assert!(server.connection.poll_timeout().unwrap() > at);
 }
 
+/// Returns the numbers of the frames, each of up to 255 bytes.
+fn numbers(mut bytes: &[u8]) -> Vec<u64> {
+    let mut numbers = Vec::new();
+    while let Some((header, size)) = FrameHeader::read(bytes).unwrap() {
+        let (frame, rest) = bytes[size..].split_at(usize::try_from(header.length).unwrap());
+        assert!(frame.starts_with(b"\x07MESSAGE"));
+        numbers.push(u64::from_be_bytes(frame[8..16].try_into().unwrap()));
+        bytes = rest;
+    }
+    numbers
+}
+
+/// A nonce is the number, behind a prefix for each direction, under keys of one connection.
+#[test]
+fn no_nonce_is_used_twice() {
+    let mut boxes = std::collections::HashSet::new();
+    for _ in 0..3 {
+        let (mut client, mut server) = pair();
+        let mut last = [None; 2];
+        for _ in 0..5 {
+            let (mut out, mut back) = (Vec::new(), Vec::new());
+            out.extend(client.seal(&[b"a", b"bc"]));
+            let at = server.connection.poll_timeout().unwrap();
+            server.connection.handle_timeout(at);
+            let ping = server.take();
+            client.give(&ping, usize::MAX);
+            back.extend(ping);
+            back.extend(server.seal(&[b"a"]));
+            // The answer to the ping.
+            out.extend(client.take());
+            server.give(&out, usize::MAX);
+            assert!(server.failure().is_none());
+            for (last, sent) in last.iter_mut().zip([&out, &back]) {
+                for number in numbers(sent) {
+                    assert!(last.is_none_or(|last| number == last + 1), "{number} after {last:?}");
+                    *last = Some(number);
+                }
+            }
+        }
+        for side in [&mut client, &mut server] {
+            let sealed = side.seal(&[&[7; 64]]);
+            let is_new = boxes.insert(sealed[2 + OVERHEAD_BYTES..].to_vec());
+            assert!(is_new, "each connection has keys of its own, and each direction nonces of its own");
+        }
+    }
+}
+
 /// What comes after it must not be lost with it, as without encryption.
 #[test]
 fn a_frame_that_is_too_long_to_be_kept_is_read_to_its_end_and_authenticated() {

@@ -11,8 +11,8 @@ use tracing_subscriber::layer::{Context, Layer, SubscriberExt};
 use tracing_subscriber::registry::Registry;
 use zsvc::curve::{Access, Client, CurveClient, CurveServer, generate};
 use zsvc::{Channel, Engine, Retry};
-use zsvc_calls::engines;
 use zsvc_calls::probe::v1::ProbeClient;
+use zsvc_calls::{Probe, engines};
 
 use crate::raw;
 use crate::support::{Running, free_endpoint, on_one_thread};
@@ -119,6 +119,22 @@ fn a_refused_handshake_is_logged() {
         }
         let lines = log.lines(&["WARN", "refused a connection", "why="]);
         assert_eq!(lines.len(), 10, "the others are counted: {lines:#?}");
+    });
+}
+
+#[test]
+fn a_server_that_others_reach_without_encryption_is_warned_of_once() {
+    logged(|log| async move {
+        let warned = &["WARN", "listening without encryption"][..];
+        drop([Running::start(), Running::again(&free_endpoint()).await]);
+        assert_eq!(log.lines(warned), [""; 0], "no other machine reaches these");
+        let open = Running::of(Probe::default(), |server| server.bind("tcp://*:*").bind("tcp://*:*"));
+        let lines = log.lines(warned);
+        assert!(lines.len() == 1 && lines[0].contains(open.endpoint()), "{lines:#?}");
+        let curve = CurveServer::new(generate().unwrap()).any_client();
+        let set = |server: zsvc::ServerBuilder| server.engine(Engine::Zmtp).bind("tcp://*:*").curve(curve);
+        drop(Running::of(Probe::default(), set));
+        assert_eq!(log.lines(warned).len(), 1, "it is encrypted");
     });
 }
 

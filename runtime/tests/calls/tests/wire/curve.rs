@@ -81,6 +81,45 @@ fn a_python_client_with_keys_is_refused_by_a_server_without() {
     assert_eq!(server.counters.calls(), 0);
 }
 
+/// Each is answered, and none with what was meant for the other.
+#[test]
+fn a_client_that_claims_the_routing_id_of_another_takes_nothing_from_it() {
+    let keys = keys();
+    let curve = CurveServer::new(keys.server.clone()).any_client();
+    let server = Serving::with(|server| server.engine(Engine::Zmtp).curve(curve));
+    let claiming = |own: &SecretKey| {
+        let (own, known) = (own.to_z85(), keys.server.public_key().to_string());
+        let variables = [("CURVE_SECRET", own.as_str()), ("CURVE_SERVER", &known), ("ROUTING_ID", "desk")];
+        Script::with("curve_req.py", &server.endpoint, &variables)
+    };
+    let mut both = [claiming(&keys.client), claiming(&keys.other)];
+    for _ in 0..2 {
+        assert_eq!(both.each_mut().map(Script::line), ["answered"; 2]);
+    }
+    assert_eq!((server.counters.calls(), server.counters.unreadable_batches()), (4, 0));
+    assert_no_panics();
+}
+
+/// PLAIN sends the password so that all on the way can read it: neither side has it, and neither falls back to it.
+#[test]
+fn peers_of_plain_are_refused() {
+    const PLAIN: [(&str, &str); 2] = [("PLAIN_USER", "ada"), ("PLAIN_PASSWORD", "secret")];
+    let keys = keys();
+    for server in [serving(&keys), Serving::with(|server| server.engine(Engine::Zmtp))] {
+        assert_eq!(Script::with("curve_refused.py", &server.endpoint, &PLAIN).line(), "refused");
+        assert_eq!(server.counters.calls(), 0);
+    }
+    let mut server = Script::with("tape_server.py", "tcp://127.0.0.1:*", &PLAIN);
+    let endpoint = server.line();
+    run(async {
+        let curve = CurveClient::new(keys.server.public_key(), keys.client);
+        for builder in [channel(&endpoint), channel(&endpoint).curve(curve)] {
+            let builder = builder.fail_fast().connect_timeout(Duration::from_secs(10));
+            builder.connect().await.expect_err("neither side changes its mechanism");
+        }
+    });
+}
+
 /// Starts a server in Python that lets the client in.
 fn python_server(keys: &Keys) -> (Script, String) {
     let (own, allowed) = (keys.server.to_z85(), keys.client.public_key().to_string());

@@ -1,25 +1,29 @@
 //! Handshakes that stop halfway, take forever, or are no ZMTP.
 
+use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
 use futures_util::future::join_all;
 use futures_util::stream::{self, StreamExt};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::task::JoinSet;
 
-use crate::raw::{EMPTY, GREETING, READY};
-use crate::support::run;
+use crate::raw::{EMPTY, GREETING, LONG, READY};
+use crate::support::{Served, run};
 use crate::{
-    COMMAND, MORE, Raw, assert_serves, client, command, frame, greeting_of_3_1, note, ready, served,
-    until_written,
+    COMMAND, MORE, READY_OF_SERVER, Raw, assert_serves, client, command, frame, greeting_of_3_1, note, peak,
+    ready, served, served_with, until_written,
 };
 
 const HALF_OPEN: usize = 4_000;
 /// Memory of the server for one of them in bytes: its task, its tables and the allocator's share.
-const MAX_HALF_OPEN_BYTES: u64 = 16 * 1024;
+const MAX_HALF_OPEN_BYTES: u64 = 4 * 1024;
 
 #[test]
 fn thousands_of_handshakes_that_stop_halfway_cost_little_and_are_cut_off() {
     run(async {
-        let server = served().await;
+        let server = served_with(&["--max-handshakes", "5000", "5000"]).await;
         let ledger = client(&server).await;
         let (before, files) = (ledger.look().await.unwrap(), server.open_files());
         let whole = [&greeting_of_3_1()[..], READY].concat();
@@ -51,6 +55,119 @@ fn thousands_of_handshakes_that_stop_halfway_cost_little_and_are_cut_off() {
             () = calls => {}
         }
         assert_serves(&server, &ledger).await;
+    });
+}
+
+/// Number of connections that are in their handshake at the same time, as far as the server lets them.
+const CROWD: usize = 10_000;
+/// Number of addresses that they come from.
+const ADDRESSES: usize = 16;
+/// Maximum number of them that a server has by default.
+const MAX_HANDSHAKES: usize = 4_096;
+
+/// Connects from one of many addresses of this machine.
+async fn connect_from(last: usize, server: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpSocket::new_v4()?;
+    let last = u8::try_from(last).expect("there are 256");
+    socket.bind((Ipv4Addr::new(127, 3, 0, last), 0).into())?;
+    socket.connect(server).await
+}
+
+fn address(server: &Served) -> SocketAddr {
+    let address = server.endpoint().strip_prefix("tcp://").expect("the server is at a port");
+    address.parse().expect("it is an address")
+}
+
+/// Connects from one of several addresses, and says a part of a handshake.
+async fn half_open(server: SocketAddr, nth: usize) -> std::io::Result<TcpStream> {
+    let mut stream = connect_from(nth % ADDRESSES, server).await?;
+    let whole = [&greeting_of_3_1()[..], READY].concat();
+    stream.write_all(&whole[..nth % whole.len()]).await?;
+    Ok(stream)
+}
+
+/// The crowd connects anew whenever it is cut off.
+#[test]
+fn ten_thousand_handshakes_that_never_end_keep_no_good_client_out() {
+    let files = rlimit::increase_nofile_limit(u64::MAX).expect("the hard limit can be had");
+    // Those of this process, and as many as its server may take.
+    let crowd = CROWD.min(usize::try_from(files).unwrap_or(CROWD).saturating_sub(1_000));
+    assert!(crowd > MAX_HANDSHAKES, "{files} files are too few for this test");
+    run(async {
+        let server = served().await;
+        let ledger = client(&server).await;
+        let (before, files) = (ledger.look().await.unwrap(), server.open_files());
+        let address = address(&server);
+        let mut attack = JoinSet::new();
+        for nth in 0..crowd {
+            attack.spawn(async move {
+                loop {
+                    if let Ok(mut stream) = half_open(address, nth).await {
+                        let _ = stream.read_to_end(&mut Vec::new()).await;
+                    }
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            });
+        }
+        crate::support::until(&ledger, |server| server.crowded > MAX_HANDSHAKES as u64).await.unwrap();
+        let mut most_files = 0;
+        for key in 0..20 {
+            assert_eq!(client(&server).await.enter(key, Duration::ZERO).await, Ok(key));
+            assert_eq!(ledger.enter(key, Duration::ZERO).await, Ok(key));
+            most_files = most_files.max(server.open_files());
+        }
+        attack.shutdown().await;
+        // What was cut off, but is not closed yet.
+        let most = files + MAX_HANDSHAKES + MAX_HANDSHAKES / 2;
+        assert!(most_files <= most, "{most_files} files, and {most} are to be expected");
+        let taken = peak(&server).saturating_sub(before.resident);
+        assert!(taken <= (MAX_HANDSHAKES as u64 * 3 / 2) * MAX_HALF_OPEN_BYTES, "{taken} bytes");
+        assert_serves(&server, &ledger).await;
+        assert_eq!(ledger.look().await.unwrap().lost_peers, 0);
+    });
+}
+
+#[test]
+fn handshakes_of_one_address_leave_room_for_others() {
+    run(async {
+        let server = served_with(&["--max-handshakes", "5", "1000"]).await;
+        let ledger = client(&server).await;
+        let (address, files) = (address(&server), server.open_files());
+        let mut crowd = Vec::new();
+        for _ in 0..100 {
+            crowd.push(connect_from(1, address).await.unwrap());
+        }
+        crate::support::until(&ledger, |server| server.crowded >= 95).await.unwrap();
+        // Clients of other addresses see nothing of it.
+        assert_serves(&server, &ledger).await;
+        while server.open_files() > files + 6 {
+            tokio::task::yield_now().await;
+        }
+        // One of that address gets in once those that hang have had their time.
+        let hello = [&greeting_of_3_1()[..], READY, &note(7)].concat();
+        while server.written(7) == 0 {
+            let mut stream = connect_from(1, address).await.unwrap();
+            if stream.write_all(&hello).await.is_ok() {
+                let _ = stream.read_exact(&mut [0; GREETING.len() + READY_OF_SERVER]).await;
+            }
+            ledger.enter(0, Duration::ZERO).await.unwrap();
+        }
+        drop(crowd);
+    });
+}
+
+/// Those that find no place connect again.
+#[test]
+fn more_clients_at_once_than_there_may_be_handshakes_are_all_served() {
+    run(async {
+        let server = served_with(&["--max-handshakes", "1000", "16"]).await;
+        let clients = (0..200).map(|key| {
+            let server = &server;
+            async move { client(server).await.enter(key, Duration::ZERO).await }
+        });
+        for (called, key) in join_all(clients).await.into_iter().zip(0..) {
+            assert_eq!(called, Ok(key));
+        }
     });
 }
 
@@ -129,7 +246,8 @@ fn what_is_no_handshake_is_cut_off_at_once() {
         ("metadata that lie", after(&command("READY", b"\x0bSocket-Type\xff\xff\xff\xffDEALER"))),
         ("no metadata", after(&command("READY", b""))),
         ("a long routing id", after(&ready("DEALER", &[7; 256]))),
-        ("a long command", after(&frame(COMMAND, &[&b"\x05READY"[..], &[0; 9_000]].concat()))),
+        ("a long command", after(&frame(COMMAND, &[&b"\x05READY"[..], &[0; 1_024]].concat()))),
+        ("a long command that does not come", after(&[COMMAND | LONG, 0, 0, 0, 0, 0, 0, 4, 1])),
         ("an endless command", after(b"\x06\xff\xff\xff\xff\xff\xff\xff\xff")),
     ];
     run(async {
