@@ -51,12 +51,12 @@ fn names_of_hosts_and_of_interfaces_count_as_their_addresses() {
         for name in names.iter().map(|name| name.trim()) {
             match listens(&format!("tcp://{name}:*")) {
                 Ok(at) => {
-                    assert!(at.starts_with("tcp://127.") || at.starts_with("tcp://[::1]"), "{name}: {at}")
+                    assert!(at.starts_with("tcp://127.") || at.starts_with("tcp://[::1]"), "{name}: {at}");
                 }
                 Err(ServeError::Plaintext { address, .. }) => assert!(!address.is_loopback(), "{name}"),
                 // It has no address that a socket can be bound to.
                 Err(told) => {
-                    assert!(name != "lo" && matches!(told, ServeError::Bind { .. }), "{name}: {told}")
+                    assert!(name != "lo" && matches!(told, ServeError::Bind { .. }), "{name}: {told}");
                 }
             }
         }
