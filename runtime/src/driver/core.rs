@@ -136,7 +136,7 @@ impl Core {
     }
 
     /// Reports whether a message is not read to its end yet, so that no other may be taken.
-    #[cfg(test)]
+    #[inline]
     pub(crate) fn is_unfinished(&self) -> bool {
         self.unread.is_some()
     }
@@ -167,8 +167,10 @@ impl Core {
         self.dispatcher.run_queued()
     }
 
-    /// Ends all that the clients of this driver have asked for, one-way calls among it, for a client that is not let in any more.
+    /// Ends all that the clients of this driver have asked for, one-way calls among it, for a client that is not let in any more. What is
+    /// left of a long message is not read.
     pub(crate) fn revoke(&mut self, why: &Status) {
+        self.unread = None;
         self.peers.revoke(why);
         self.dispatcher.abort_own_one_way();
     }

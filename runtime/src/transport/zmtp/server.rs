@@ -13,7 +13,7 @@ use super::role::Role;
 use super::stream::Stream;
 use crate::identity::Identity;
 use crate::transport::route::{extend_route, extend_route_by, frames_of_route};
-use crate::transport::{Arrival, LinkConfig, Routed, SendReceipt, ServerTransport, TransportError};
+use crate::transport::{Arrival, LinkConfig, Proof, Routed, SendReceipt, ServerTransport, TransportError};
 use crate::wire::Message;
 
 /// One connection of a server. The route of a message is the number of the connection, and one frame for each device on the way.
@@ -48,7 +48,7 @@ impl ZmtpPeer {
 impl ServerTransport for ZmtpPeer {
     fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError> {
         self.route.truncate(self.own_bytes);
-        if let Some(proof) = self.link.take_proof() {
+        if let Some(proof) = self.take_proof() {
             return Ok(Some(Arrival::Proved(proof)));
         }
         let is_closed = self.link.closed().is_some();
@@ -61,6 +61,10 @@ impl ServerTransport for ZmtpPeer {
         } else {
             Arrival::RouteTooLong
         }))
+    }
+
+    fn take_proof(&mut self) -> Option<Proof> {
+        self.link.take_proof()
     }
 
     fn send(
