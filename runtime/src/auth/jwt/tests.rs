@@ -233,6 +233,8 @@ fn files_without_keys_are_told_with_what_is_wrong() {
         (r#"{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}"#, JwtKeys::jwks, "none of its keys is public"),
         (RSA, JwtKeys::jwks, "no JSON Web Key Set"),
         (JWKS, JwtKeys::pem, "no `PUBLIC KEY` in PEM"),
+        // As long as a key may be, but for what is around it.
+        (include_str!("vectors/rsa-1968.pem"), JwtKeys::pem, "an RSA key has 2048 bits or more"),
         ("-----BEGIN PRIVATE KEY-----\n", JwtKeys::pem, "it is a private key"),
         ("too short\n", JwtKeys::secret, "32 random bytes or more, and this one has 9"),
     ] {
