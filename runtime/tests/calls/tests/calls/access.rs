@@ -93,6 +93,7 @@ fn a_client_that_is_taken_out_loses_its_connection_and_its_handlers_are_cancelle
         journal.has("out dropped").await;
         journal.has("out over: the client is not let in any more").await;
         journal.has("unheard dropped").await;
+        journal.has("unheard over: the client is not let in any more").await;
         guarded.revoked(1).await;
         let denied = |count: u64| async move {
             let counters = &guarded.server.counters;
