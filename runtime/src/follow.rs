@@ -13,6 +13,9 @@ use crate::caught::{Panicked, caught};
 /// threads wait for each other.
 const INTERVAL: Duration = Duration::from_millis(250);
 
+// At worst, a change comes right after a look.
+const _: () = assert!(INTERVAL.as_millis() * 2 < 1_000, "a change is taken over within a second");
+
 /// Number of looks between two attempts to read what could not be read.
 const LOOKS_UNTIL_AGAIN: u32 = 4;
 
