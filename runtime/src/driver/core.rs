@@ -16,7 +16,7 @@ use crate::dispatch::{Directory, Dispatcher, Peer, Peers, Service};
 use crate::flush::DriverNotify;
 use crate::identity::Identity;
 use crate::method::Method;
-use crate::middleware::{ServerStack, Tokens};
+use crate::middleware::{AUTHORIZATION, ServerStack, Tokens};
 #[cfg(any(test, fuzzing))]
 use crate::peer::Next;
 use crate::peer::{Config, Progress, Shared};
@@ -81,11 +81,15 @@ impl Core {
         self
     }
 
-    /// Finds out who makes a call by the token that comes with it, outside of all middleware. That layer looks at roles in place of
-    /// the sessions, if it is to. Called before any connection is there.
+    /// Finds out who makes a call by the token that comes with it, outside of all middleware. That layer looks at the roles of calls with a
+    /// token in place of the sessions, if it is to. Called before any connection is there.
     pub(crate) fn with_tokens(mut self, authenticator: Authenticator, checks_roles: bool) -> Self {
         self.dispatcher.add_layer(|next| Arc::new(Tokens::new(authenticator, checks_roles, next)));
-        self.ignoring_roles()
+        if !checks_roles {
+            return self.ignoring_roles();
+        }
+        self.methods = Arc::new((*self.methods).clone().ignoring_roles_with(AUTHORIZATION));
+        self
     }
 
     /// Returns the name of a method that has roles, the first by name, if there is one.

@@ -10,7 +10,7 @@ use crate::session::server::{Answer, check_roles};
 use crate::status::{Cause, Code, Failure, Status};
 
 /// Name of the metadata that carries a token.
-const AUTHORIZATION: &str = "authorization";
+pub(crate) const AUTHORIZATION: &str = "authorization";
 
 /// Finds out who makes a call, and whether that client may make it. Without a token, that is the client of the connection.
 pub(crate) struct Tokens {
