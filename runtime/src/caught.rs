@@ -21,15 +21,31 @@ pub(crate) fn caught<T>(run: impl FnOnce() -> T) -> Result<T, Panicked> {
     })
 }
 
-/// A future of users' code. A panic ends this future alone, and is returned as [`Panicked`].
-pub(crate) struct Caught<F>(pub(crate) F);
+/// A future of users' code. A panic ends this future alone, and is returned as [`Panicked`]; one as the future is dropped goes no further,
+/// either.
+pub(crate) struct Caught<F>(Option<F>);
+
+impl<F> Caught<F> {
+    pub(crate) fn new(future: F) -> Self {
+        Self(Some(future))
+    }
+}
+
+impl<F> Drop for Caught<F> {
+    fn drop(&mut self) {
+        let future = self.0.take();
+        // The panic hook has told of it, and nothing waits to hear of it.
+        caught(|| drop(future)).ok();
+    }
+}
 
 impl<F: Future + Unpin> Future for Caught<F> {
     type Output = Result<F::Output, Panicked>;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Self::Output> {
         // The future is dropped after a panic, and not polled again.
-        match caught(|| Pin::new(&mut self.0).poll(context)) {
+        let Some(future) = &mut self.0 else { return Poll::Ready(Err(Panicked)) };
+        match caught(|| Pin::new(future).poll(context)) {
             Ok(poll) => poll.map(Ok),
             Err(panicked) => Poll::Ready(Err(panicked)),
         }
@@ -57,5 +73,17 @@ mod tests {
         for bombs in 0..4 {
             assert_eq!(caught(|| std::panic::panic_any(Bomb(bombs))), Err::<(), _>(Panicked));
         }
+    }
+
+    #[test]
+    fn a_future_that_panics_as_it_is_dropped_is_dropped_all_the_same() {
+        let bomb = Bomb(1);
+        let mut caught = Caught::new(Box::pin(async move {
+            let _bomb = bomb;
+            std::future::pending::<()>().await;
+        }));
+        let mut context = Context::from_waker(std::task::Waker::noop());
+        assert!(Pin::new(&mut caught).poll(&mut context).is_pending());
+        drop(caught);
     }
 }

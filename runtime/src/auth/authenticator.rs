@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::cache::Cache;
 use super::{Authenticate, Claim, Grant};
-use crate::caught::{Caught, Panicked};
+use crate::caught::{Caught, Panicked, caught};
 use crate::status::{Cause, Status};
 
 /// Maximum length of a token in bytes. A longer one is not looked at.
@@ -41,8 +41,26 @@ pub struct Authenticator(Arc<Inner>);
 struct Inner {
     asked: Arc<dyn AnyAuthenticate>,
     time_limit: Duration,
-    in_flight: (usize, Arc<Semaphore>),
+    in_flight: InFlight,
     cache: Mutex<Cache>,
+}
+
+/// The turns of those that run. Keys have their own, and so have tokens: anyone can come with keys that are made up, and that holds up no
+/// call of a client that is connected.
+struct InFlight {
+    max: usize,
+    keys: Semaphore,
+    tokens: Semaphore,
+}
+
+impl InFlight {
+    fn new(max: usize) -> Self {
+        Self { max, keys: Semaphore::new(max), tokens: Semaphore::new(max) }
+    }
+
+    fn of(&self, claim: &Claim) -> &Semaphore {
+        if claim.token().is_some() { &self.tokens } else { &self.keys }
+    }
 }
 
 /// [`Authenticate`] as an object.
@@ -71,7 +89,7 @@ impl Authenticator {
         Self(Arc::new(Inner {
             asked: Arc::new(authenticate),
             time_limit: Duration::from_secs(5),
-            in_flight: (64, Arc::new(Semaphore::new(64))),
+            in_flight: InFlight::new(64),
             cache: Mutex::new(Cache::new(Duration::from_secs(60), 1_000)),
         }))
     }
@@ -90,11 +108,11 @@ impl Authenticator {
         self.with(|inner| inner.cache = Mutex::new(Cache::new(time, grants)))
     }
 
-    /// Sets how many run at a time; others wait for their turn. At least 1.
+    /// Sets how many run at a time of those for keys, and how many of those for tokens; others wait for their turn. At least 1.
     #[must_use]
     pub fn max_in_flight(self, number: usize) -> Self {
         let number = number.clamp(1, Semaphore::MAX_PERMITS);
-        self.with(|inner| inner.in_flight = (number, Arc::new(Semaphore::new(number))))
+        self.with(|inner| inner.in_flight = InFlight::new(number))
     }
 
     /// Forgets everything that was granted, for a program that knows that something has changed. Connections stay.
@@ -106,7 +124,7 @@ impl Authenticator {
     fn with(self, change: impl FnOnce(&mut Inner)) -> Self {
         let Inner { asked, time_limit, in_flight, cache } = &*self.0;
         let cache = Mutex::new(cache.lock().unwrap_or_else(PoisonError::into_inner).empty());
-        let in_flight = (in_flight.0, Arc::new(Semaphore::new(in_flight.0)));
+        let in_flight = InFlight::new(in_flight.max);
         let mut inner = Inner { asked: Arc::clone(asked), time_limit: *time_limit, in_flight, cache };
         change(&mut inner);
         Self(Arc::new(inner))
@@ -133,9 +151,13 @@ impl Inner {
     /// Returns the cache without what does not count any more.
     fn current(&self) -> MutexGuard<'_, Cache> {
         // Not under the lock: it is the program's.
-        let generation = self.asked.generation();
+        let generation = caught(|| self.asked.generation());
         let mut cache = self.lock();
-        cache.keep_for(generation);
+        match generation {
+            Ok(generation) => cache.keep_for(generation),
+            // What still counts is not known.
+            Err(Panicked) => cache.clear(),
+        }
         cache
     }
 
@@ -143,10 +165,10 @@ impl Inner {
         let epoch = self.current().epoch();
         let asked = Box::pin(async {
             // The semaphore is never closed; if it were, there would be no bound.
-            let _permit = self.in_flight.1.acquire().await.ok();
+            let _permit = self.in_flight.of(&claim).acquire().await.ok();
             self.asked.authenticate(claim.clone()).await
         });
-        let grant = match tokio::time::timeout(self.time_limit, Caught(asked)).await {
+        let grant = match tokio::time::timeout(self.time_limit, Caught::new(asked)).await {
             // The status of a call that it has made says nothing of this one.
             Ok(Ok(result)) => result.map_err(Status::of_handler)?.map(|identity| claim.rests_on(identity)),
             Ok(Err(Panicked)) => {
@@ -180,7 +202,93 @@ impl fmt::Debug for Authenticator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Authenticator")
             .field("time_limit", &self.0.time_limit)
-            .field("max_in_flight", &self.0.in_flight.0)
+            .field("max_in_flight", &self.0.in_flight.max)
             .finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future::pending;
+
+    use super::*;
+    use crate::identity::Identity;
+
+    /// Panics where its name says.
+    struct Panics(&'static str);
+
+    struct PanicsAsDropped;
+
+    impl Drop for PanicsAsDropped {
+        fn drop(&mut self) {
+            panic!("requested by the test");
+        }
+    }
+
+    impl Authenticate for Panics {
+        async fn authenticate(&self, _: Claim) -> Result<Grant, Status> {
+            if self.0 == "as dropped" {
+                let _kept = PanicsAsDropped;
+                pending::<()>().await;
+            }
+            Ok(Identity::new("desk").into())
+        }
+
+        fn generation(&self) -> u64 {
+            assert_ne!(self.0, "in generation", "requested by the test");
+            0
+        }
+    }
+
+    /// Never answers about a key.
+    struct OnlyTokens;
+
+    impl Authenticate for OnlyTokens {
+        async fn authenticate(&self, claim: Claim) -> Result<Grant, Status> {
+            if claim.token().is_none() {
+                pending::<()>().await;
+            }
+            Ok(Identity::new("desk").into())
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn keys_that_are_asked_about_hold_no_token_up() {
+        let authenticator = Authenticator::new(OnlyTokens).max_in_flight(1);
+        let key = |byte| Claim::of_key(zsvc_proto::keys::PublicKey::from_bytes([byte; 32]));
+        let keys: Vec<_> = (0..5).map(|byte| tokio::spawn(authenticator.ask(key(byte)))).collect();
+        tokio::task::yield_now().await;
+        let granted = authenticator.ask(Claim::of_token("a")).await.unwrap();
+        assert_eq!(granted.identity().name(), "desk");
+        assert!(keys.iter().all(|asking| !asking.is_finished()));
+    }
+
+    #[tokio::test]
+    async fn a_program_that_panics_in_generation_is_asked_each_time() {
+        let authenticator = Authenticator::new(Panics("in generation"));
+        let claim = Claim::of_token("a");
+        for _ in 0..2 {
+            assert_eq!(authenticator.remembered(&claim), None);
+            let granted = authenticator.ask(claim.clone()).await.unwrap();
+            assert_eq!(granted.identity().name(), "desk");
+        }
+        assert_eq!(authenticator.remembered(&claim), None);
+        let authenticator = Authenticator::new(Panics("nowhere"));
+        authenticator.ask(claim.clone()).await.unwrap();
+        assert!(authenticator.remembered(&claim).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_program_that_panics_as_it_is_dropped_takes_nothing_along() {
+        let authenticator = Authenticator::new(Panics("as dropped"));
+        let late = authenticator.ask(Claim::of_token("a")).await.unwrap_err();
+        assert_eq!(late.code(), crate::Code::Unavailable, "{late}");
+        let mut asking = authenticator.ask(Claim::of_token("b"));
+        tokio::select! {
+            biased;
+            _ = &mut asking => panic!("it never ends"),
+            () = tokio::task::yield_now() => {}
+        }
+        drop(asking);
     }
 }

@@ -54,6 +54,15 @@ impl Cache {
         if self.max == 0 || self.time_to_live.is_zero() {
             return;
         }
+        // Those that are past their time are the oldest. A token among them is not kept for longer than it is of use.
+        while let Some((number, claim)) = self.order.pop_front() {
+            let Some(entry) = self.known.get(&claim).filter(|entry| entry.number == number) else { continue };
+            if now < entry.until {
+                self.order.push_front((number, claim));
+                break;
+            }
+            self.known.remove(&claim);
+        }
         let number = self.next;
         self.next += 1;
         self.order.push_back((number, claim.clone()));
@@ -115,6 +124,19 @@ mod tests {
             assert_eq!((is_there(&long), is_there(&short)), (is_long, is_short), "{after:?}");
         }
         assert_eq!(cache.get(&Claim::of_token("lon"), now, wall), None);
+    }
+
+    #[test]
+    fn what_is_past_its_time_is_not_kept() {
+        let now = Instant::now();
+        let mut cache = Cache::new(MINUTE, 100);
+        for number in 0..50 {
+            cache.put(Claim::of_token(&format!("{}", number % 30)), grant("any"), now);
+        }
+        cache.put(Claim::of_token("0"), grant("any"), now + MINUTE / 2);
+        assert_eq!(cache.known.len(), 30);
+        cache.put(Claim::of_token("last"), grant("any"), now + MINUTE);
+        assert_eq!((cache.known.len(), cache.order.len()), (2, 2));
     }
 
     #[test]

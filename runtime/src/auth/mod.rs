@@ -16,6 +16,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::SystemTime;
 
+use zeroize::Zeroize as _;
 use zsvc_proto::keys::PublicKey;
 
 use crate::identity::{Identity, Mechanism};
@@ -70,7 +71,17 @@ pub struct Claim(Shown);
 #[derive(Clone, PartialEq, Eq, Hash)]
 enum Shown {
     Key(PublicKey),
-    Token(Arc<str>),
+    Token(Arc<Token>),
+}
+
+/// A token, which is overwritten when it is dropped.
+#[derive(PartialEq, Eq, Hash)]
+struct Token(String);
+
+impl Drop for Token {
+    fn drop(&mut self) {
+        self.0.zeroize();
+    }
 }
 
 impl Claim {
@@ -83,7 +94,7 @@ impl Claim {
     /// Creates the claim of a client that has a token.
     #[must_use]
     pub fn of_token(token: &str) -> Self {
-        Self(Shown::Token(token.into()))
+        Self(Shown::Token(Arc::new(Token(token.to_owned()))))
     }
 
     /// Returns the key that the client has proved to have, if it is about a key.
@@ -108,7 +119,7 @@ impl Claim {
     pub fn token(&self) -> Option<&str> {
         match &self.0 {
             Shown::Key(_) => None,
-            Shown::Token(token) => Some(token),
+            Shown::Token(token) => Some(&token.0),
         }
     }
 }

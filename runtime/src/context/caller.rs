@@ -25,6 +25,8 @@ pub(crate) trait Caller: Send + Sync {
     fn watch(&self, key: CallKey, signal: &Signal, deadline: Option<Instant>) -> bool;
     /// Reports whether the client can't be reached any more.
     fn is_gone(&self) -> bool;
+    /// Reports whether the client is not let in any more.
+    fn is_barred(&self) -> bool;
     /// Reports whether the server takes no new calls.
     fn is_draining(&self) -> bool;
     /// Returns a receiver that becomes `true` when the server begins to drain.

@@ -150,6 +150,8 @@ impl Context {
     fn dropped_for(&self) -> CancelReason {
         if self.deadline.is_some_and(|deadline| deadline <= Instant::now()) {
             CancelReason::Deadline
+        } else if self.caller.is_barred() {
+            CancelReason::Revoked
         } else if self.caller.is_gone() {
             CancelReason::PeerLost
         } else if self.key.is_none() || self.caller.is_draining() {

@@ -361,9 +361,15 @@ impl Dispatcher {
 
     fn spawn_one_way(&mut self, in_flight: OneWay, handler: impl Future<Output = ()> + Send + 'static) {
         while self.one_way.try_join_next().is_some() {}
+        // Of a connection that has a driver of its own, which does not know of what waited for its turn.
+        let may_be_barred = self.is_main && self.queue.is_some();
         self.one_way.spawn(async move {
-            let _in_flight = in_flight;
-            handler.await;
+            if may_be_barred {
+                running::unless_barred(&in_flight, handler).await;
+            } else {
+                handler.await;
+            }
+            drop(in_flight);
         });
     }
 }

@@ -1,7 +1,10 @@
 //! [`Running`]: the handler of a call in flight. It is spawned here, told that its call has ended, and aborted.
 
+use std::future::poll_fn;
 use std::net::SocketAddr;
+use std::pin::pin;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -66,6 +69,16 @@ pub(crate) fn spawn(peer: &Peer, key: CallKey, handler: impl Future<Output = ()>
     }
 }
 
+/// Runs the handler of a one-way call, and drops it once its client is not let in any more.
+pub(super) async fn unless_barred(in_flight: &OneWay, handler: impl Future<Output = ()>) {
+    let (mut handler, mut barred) = (pin!(handler), pin!(in_flight.barred()));
+    poll_fn(|context| {
+        let is_over = handler.as_mut().poll(context).is_ready() || barred.as_mut().poll(context).is_ready();
+        if is_over { Poll::Ready(()) } else { Poll::Pending }
+    })
+    .await;
+}
+
 impl Caller for Peer {
     fn id(&self) -> &PeerId {
         self.id()
@@ -85,6 +98,10 @@ impl Caller for Peer {
 
     fn is_gone(&self) -> bool {
         self.is_gone()
+    }
+
+    fn is_barred(&self) -> bool {
+        self.is_barred()
     }
 
     fn is_draining(&self) -> bool {

@@ -16,7 +16,7 @@ use crate::dispatch::{Directory, Dispatcher, Peer, Peers, Service};
 use crate::flush::DriverNotify;
 use crate::identity::Identity;
 use crate::method::Method;
-use crate::middleware::{ServerStack, Tokens};
+use crate::middleware::{AUTHORIZATION, ServerStack, Tokens};
 #[cfg(any(test, fuzzing))]
 use crate::peer::Next;
 use crate::peer::{Config, Progress, Shared};
@@ -102,11 +102,15 @@ impl Core {
         self
     }
 
-    /// Finds out who makes a call by the token that comes with it, outside of all middleware. That layer looks at roles in place of
-    /// the sessions, if it is to. Called before any connection is there.
+    /// Finds out who makes a call by the token that comes with it, outside of all middleware. That layer looks at the roles of calls with a
+    /// token in place of the sessions, if it is to. Called before any connection is there.
     pub(crate) fn with_tokens(mut self, authenticator: Authenticator, checks_roles: bool) -> Self {
         self.dispatcher.add_layer(|next| Arc::new(Tokens::new(authenticator, checks_roles, next)));
-        self.ignoring_roles()
+        if !checks_roles {
+            return self.ignoring_roles();
+        }
+        self.methods = Arc::new((*self.methods).clone().ignoring_roles_with(AUTHORIZATION));
+        self
     }
 
     /// Returns the name of a method that has roles, the first by name, if there is one.
@@ -157,7 +161,7 @@ impl Core {
     }
 
     /// Reports whether a message is not read to its end yet, so that no other may be taken.
-    #[cfg(test)]
+    #[inline]
     pub(crate) fn is_unfinished(&self) -> bool {
         self.unread.is_some()
     }
@@ -188,8 +192,10 @@ impl Core {
         self.dispatcher.run_queued()
     }
 
-    /// Ends all that the clients of this driver have asked for, one-way calls among it, for a client that is not let in any more.
+    /// Ends all that the clients of this driver have asked for, one-way calls among it, for a client that is not let in any more. What is
+    /// left of a long message is not read.
     pub(crate) fn revoke(&mut self, why: &Status) {
+        self.unread = None;
         self.peers.revoke(why);
         self.dispatcher.abort_own_one_way();
     }

@@ -83,8 +83,13 @@ impl<T: ServerTransport> ServerDriver<T> {
 
     /// Receives messages, up to [`MESSAGES_PER_TURN`] or until there are records to answer. Returns whether there may be more.
     fn receive(&mut self) -> Result<bool, TransportError> {
-        if self.core.read_on() {
-            return Ok(true);
+        if self.core.is_unfinished() {
+            // What the rest of a long message asks for is not begun for a client that is not let in any more.
+            if let Some(proof) = self.transport.take_proof() {
+                self.take(proof)?;
+            }
+            self.core.read_on();
+            return Ok(!self.is_closed);
         }
         let mut turn = Turn::default();
         for _ in 0..MESSAGES_PER_TURN {
@@ -107,11 +112,12 @@ impl<T: ServerTransport> ServerDriver<T> {
                     turn.add(records, message.bytes);
                 }
                 Some(Arrival::Refused(refusal)) => note_refusal(&self.core.shared, &refusal),
-                Some(Arrival::Proved(Proof::Is(identity))) => {
-                    telemetry::let_in(&identity, self.transport.peer_address());
-                    self.core.peers.set_identity(Some(identity));
+                Some(Arrival::Proved(proof)) => {
+                    self.take(proof)?;
+                    if self.is_closed {
+                        return Ok(false);
+                    }
                 }
-                Some(Arrival::Proved(Proof::Revoked(why))) => return self.revoke(&why).map(|()| false),
                 Some(Arrival::PeerLost { route }) => self.core.peers.lose_by(route),
                 Some(Arrival::Closed) => {
                     self.core.peers.lose_all();
@@ -126,8 +132,19 @@ impl<T: ServerTransport> ServerDriver<T> {
         Ok(true)
     }
 
-    /// Ends the connection of a client that is not let in any more. Its calls end with this, as far as there is room to say so.
     #[cold]
+    fn take(&mut self, proof: Proof) -> Result<(), TransportError> {
+        match proof {
+            Proof::Is(identity) => {
+                telemetry::let_in(&identity, self.transport.peer_address());
+                self.core.peers.set_identity(Some(identity));
+                Ok(())
+            }
+            Proof::Revoked(why) => self.revoke(&why),
+        }
+    }
+
+    /// Ends the connection of a client that is not let in any more. Its calls end with this, as far as there is room to say so.
     fn revoke(&mut self, why: &Status) -> Result<(), TransportError> {
         self.core.shared.counters.count_revoked_connection();
         telemetry::revoked(self.core.peers.identity(), why.message(), self.transport.peer_address());

@@ -139,7 +139,7 @@ impl ClientNext<'_> {
         consume_budget().await;
         let Some((first, rest)) = self.rest.split_first() else { return self.handoff.run(request).await };
         let next = ClientNext { rest, handoff: self.handoff };
-        let response = Caught(first.handle(request, next)).await;
+        let response = Caught::new(first.handle(request, next)).await;
         let panicked = || Status::internal("a middleware of the client panicked").caused_by(Cause::Panicked);
         self.handoff.settle(response.unwrap_or_else(|Panicked| Response::failed(panicked())))
     }

@@ -45,7 +45,7 @@ pub use trace::Tracing;
 pub(crate) use client::{Around, ClientStack, Step};
 pub(crate) use response::Direction;
 pub(crate) use server::ServerStack;
-pub(crate) use tokens::Tokens;
+pub(crate) use tokens::{AUTHORIZATION, Tokens};
 
 /// The trace that a call inherits: none without the feature `tracing`.
 #[cfg(not(feature = "tracing"))]

@@ -176,7 +176,7 @@ impl ServerNext<'_> {
     pub async fn run(self, request: ServerRequest) -> Response {
         let Some((first, rest)) = self.rest.split_first() else { return self.target.run(request).await };
         let next = ServerNext { rest, target: self.target };
-        let response = Caught(first.handle(request, next)).await.unwrap_or_else(|Panicked| {
+        let response = Caught::new(first.handle(request, next)).await.unwrap_or_else(|Panicked| {
             Response::failed(
                 Status::internal("a middleware of the server panicked").caused_by(Cause::Panicked),
             )
@@ -231,7 +231,7 @@ impl Target {
             }
             Ok(handler) => {
                 self.progress.store(RUNNING, Ordering::Relaxed);
-                let answer = Caught(handler).await;
+                let answer = Caught::new(handler).await;
                 self.progress.store(DONE, Ordering::Relaxed);
                 answer.map_or_else(|Panicked| Response::failed(Handling::panicked()), Response::from)
             }

@@ -10,7 +10,7 @@ use crate::session::server::{Answer, check_roles};
 use crate::status::{Cause, Code, Failure, Status};
 
 /// Name of the metadata that carries a token.
-const AUTHORIZATION: &str = "authorization";
+pub(crate) const AUTHORIZATION: &str = "authorization";
 
 /// Finds out who makes a call, and whether that client may make it. Without a token, that is the client of the connection.
 pub(crate) struct Tokens {
@@ -91,6 +91,11 @@ impl HandlerLayer for Tokens {
 
 /// Returns the token of a call, if it has one, or what is wrong with it. A client that means to show one is not taken for one without.
 fn token(metadata: &Metadata) -> Option<Result<&str, Status>> {
+    if let Some((name, _)) = metadata.iter().find(|(name, _)| is_misspelt(name)) {
+        return Some(Err(Status::unauthenticated(format!(
+            "`{name}` in the metadata is to be `{AUTHORIZATION}`: names count byte by byte"
+        ))));
+    }
     metadata.get(AUTHORIZATION)?;
     let token = metadata.text(AUTHORIZATION).and_then(|text| {
         let (scheme, token) = text.split_once(' ')?;
@@ -106,6 +111,11 @@ fn token(metadata: &Metadata) -> Option<Result<&str, Status>> {
         ))),
         Some(token) => Ok(token),
     })
+}
+
+/// Reports whether a name would be the token's but for upper and lower case. Taken for no token, a call would be the connection's client's.
+fn is_misspelt(name: &str) -> bool {
+    name.eq_ignore_ascii_case(AUTHORIZATION) && name != AUTHORIZATION
 }
 
 /// Returns the status of a call that is refused for its token.
@@ -138,6 +148,16 @@ mod tests {
         );
         assert_eq!(read(&format!("Bearer {}", "x".repeat(MAX_TOKEN_BYTES + 1))), Err(Code::Unauthenticated));
         assert!(token(&Metadata::default()).is_none());
+        for name in ["Authorization", "AUTHORIZATION", "authorizatioN"] {
+            let mut metadata = Metadata::default();
+            metadata.insert(name, "Bearer a");
+            metadata.insert(AUTHORIZATION, "Bearer a");
+            let why = token(&metadata).unwrap().unwrap_err();
+            assert!(why.code() == Code::Unauthenticated && why.message().contains(name), "{why}");
+        }
+        let mut other = Metadata::default();
+        other.insert("x-authorization", "Bearer a");
+        assert!(token(&other).is_none());
         let mut bytes = Metadata::default();
         bytes.insert(AUTHORIZATION, bytes::Bytes::from_static(b"Bearer a"));
         assert!(token(&bytes).unwrap().is_err());

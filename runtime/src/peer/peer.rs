@@ -7,6 +7,7 @@ use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::Notify;
 use tokio::time::Instant;
 
 use super::ready_list::{ReadyList, Serves};
@@ -29,6 +30,8 @@ pub(crate) struct Peer<C> {
     ready: Arc<ReadyList<Self>>,
     /// Whether the client is not let in any more, so that not even one-way calls of it begin.
     is_barred: AtomicBool,
+    /// Wakes what waits for that.
+    barring: Notify,
     state: Mutex<State<C>>,
 }
 
@@ -73,6 +76,16 @@ pub(crate) enum Next {
 #[derive(Debug)]
 pub(crate) struct OneWay<C: CallState>(Arc<Peer<C>>);
 
+impl<C: CallState> OneWay<C> {
+    /// Waits until the client is not let in any more.
+    pub(crate) async fn barred(&self) {
+        let notified = self.0.barring.notified();
+        if !self.0.is_barred() {
+            notified.await;
+        }
+    }
+}
+
 impl<C: CallState> Drop for OneWay<C> {
     fn drop(&mut self) {
         self.0.with(Session::end_one_way);
@@ -89,7 +102,8 @@ impl<C: CallState> Peer<C> {
         let window = SendWindow::new(Arc::clone(ready.notify()));
         let session = Session::new(Arc::clone(&shared.sessions));
         let state = Mutex::new(State { session, is_listed: false, window });
-        Arc::new(Self { id, address, shared, ready, is_barred: AtomicBool::new(false), state })
+        let (is_barred, barring) = (AtomicBool::new(false), Notify::new());
+        Arc::new(Self { id, address, shared, ready, is_barred, barring, state })
     }
 
     pub(crate) fn id(&self) -> &PeerId {
@@ -227,13 +241,15 @@ impl<C: CallState> Peer<C> {
 
     /// Ends every call of a client that is not let in any more, and lets none of it begin.
     pub(super) fn bar(self: &Arc<Self>, why: &Status) {
-        self.is_barred.store(true, Ordering::Relaxed);
+        // Before they are woken: what begins to wait now looks at it, or is woken.
+        self.is_barred.store(true, Ordering::SeqCst);
+        self.barring.notify_waiters();
         self.with(|session| session.fail_all(why));
     }
 
     /// Reports whether the client is not let in any more.
     pub(crate) fn is_barred(&self) -> bool {
-        self.is_barred.load(Ordering::Relaxed)
+        self.is_barred.load(Ordering::SeqCst)
     }
 
     /// Reports whether the client is gone: it was lost, or the server has ended.

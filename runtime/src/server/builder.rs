@@ -178,9 +178,9 @@ impl ServerBuilder {
     /// default, on [`Engine::Zmtp`] alone. An IPv6 address counts as its network of 64 bits, Unix sockets as one address, and `inproc` not at
     /// all.
     ///
-    /// Past a bound, the connection that has been in its handshake for longest gives way to a new one, once it has had half a second, which
-    /// good clients do not need. Where none has, an address with many gives way to one with fewer; otherwise the new one is
-    /// closed, and its client connects again. Both are counted as [`Crowded`](crate::HandshakeFailure::Crowded).
+    /// Past a bound, an address with many gives way to one with fewer. Where there is none, the connection that has been in its handshake for
+    /// longest gives way to a new one, once it has had 2 s, which good clients do not need; otherwise the new one is closed, and its
+    /// client connects again. Both are counted as [`Crowded`](crate::HandshakeFailure::Crowded).
     /// Each takes a file descriptor: where these are few, set less. Behind a proxy all clients have its address: set the same for both.
     pub fn max_handshakes(mut self, per_address: usize, all: usize) -> Self {
         let (per_address, all) = (per_address.max(1), all.max(1));

@@ -48,6 +48,12 @@ pub(crate) trait ServerTransport: Send + Unpin + 'static {
     /// Returns the next arrival, or `None` if there is none right now.
     fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError>;
 
+    /// Returns what [`Arrival::Proved`] would, if that is what arrives next: so that a message which takes several turns to read holds
+    /// up no revocation.
+    fn take_proof(&mut self) -> Option<Proof> {
+        None
+    }
+
     /// Sends a message along a route. A receipt goes with the message, and is dropped once the transport is done with its bytes.
     fn send(
         &mut self,

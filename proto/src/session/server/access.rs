@@ -23,7 +23,7 @@ impl<C> Session<C> {
 }
 
 /// Checks whether a client may call a method, where it becomes known only after the call was taken: see
-/// [`Methods::ignoring_roles`](super::Methods::ignoring_roles).
+/// [`Methods::ignoring_roles_with`](super::Methods::ignoring_roles_with).
 ///
 /// # Errors
 /// It may not.

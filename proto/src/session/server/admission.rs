@@ -238,7 +238,7 @@ impl<C> State<C> {
             return Err(wrong_kind(method, is_one_way));
         }
         // Before all that depends on the call itself: a client learns nothing of a method that is not for it.
-        if methods.checks_roles() && !may_call(method, self.identity.as_ref()) {
+        if methods.checks_roles(&record.metadata) && !may_call(method, self.identity.as_ref()) {
             return Err(forbidden(method, self.identity.as_ref()));
         }
         // A one-way call can't be told that it was turned away, so it still runs.

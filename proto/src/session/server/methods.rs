@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use crate::id_map::Seeded;
+use crate::metadata::Metadata;
 use crate::method::Method;
 use crate::status::{Cause, Status};
 
@@ -10,8 +11,19 @@ use crate::status::{Cause, Status};
 #[derive(Debug, Default, Clone)]
 pub struct Methods {
     by_name: HashMap<&'static [u8], (usize, &'static Method), Seeded>,
-    /// Whether anybody may call any of them, whatever their roles.
-    ignores_roles: bool,
+    roles: Roles,
+}
+
+/// Which calls roles decide on.
+#[derive(Debug, Default, Clone, Copy)]
+enum Roles {
+    /// All.
+    #[default]
+    OfAll,
+    /// Those without an entry of this name in their metadata, in upper or lower case.
+    OfAllWithout(&'static str),
+    /// None: anybody may call any method.
+    OfNone,
 }
 
 /// Two of the methods have this name.
@@ -30,19 +42,30 @@ impl Methods {
                 return Err(DuplicateMethod(method.name()));
             }
         }
-        Ok(Self { by_name, ignores_roles: false })
+        Ok(Self { by_name, roles: Roles::default() })
     }
 
     /// Lets anybody call any of the methods, whatever their roles.
     #[must_use]
     pub fn ignoring_roles(self) -> Self {
-        Self { ignores_roles: true, ..self }
+        Self { roles: Roles::OfNone, ..self }
     }
 
-    /// Reports whether roles decide who may call.
+    /// Leaves the roles of those calls to later whose metadata has an entry of this name, in upper or lower case: their client becomes known
+    /// by it only after the call was taken. See [`check_roles`](super::check_roles).
+    #[must_use]
+    pub fn ignoring_roles_with(self, name: &'static str) -> Self {
+        Self { roles: Roles::OfAllWithout(name), ..self }
+    }
+
+    /// Reports whether roles decide who may make a call with this metadata.
     #[inline]
-    pub(super) fn checks_roles(&self) -> bool {
-        !self.ignores_roles
+    pub(super) fn checks_roles(&self, metadata: &Metadata) -> bool {
+        match self.roles {
+            Roles::OfAll => true,
+            Roles::OfAllWithout(name) => !metadata.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)),
+            Roles::OfNone => false,
+        }
     }
 
     /// Returns the method of a name, and its index.

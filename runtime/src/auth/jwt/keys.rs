@@ -8,7 +8,8 @@ use std::path::{Path, PathBuf};
 use jsonwebtoken::crypto::{CryptoProvider, rust_crypto};
 use jsonwebtoken::jwk::{AlgorithmParameters, EllipticCurve, Jwk, JwkSet, KeyOperations, PublicKeyUse};
 use jsonwebtoken::{AlgorithmFamily, DecodingKey};
-use spki::der::Document;
+use spki::der::asn1::UintRef;
+use spki::der::{Decode as _, Document, Reader as _, SliceReader};
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoRef};
 use zeroize::Zeroizing;
 
@@ -274,11 +275,22 @@ fn pem(bytes: &[u8]) -> Result<Vec<Key>, String> {
         return Err("it is no `PUBLIC KEY` in PEM, of RSA, P-256, P-384 or Ed25519".to_owned());
     };
     if value.family() == AlgorithmFamily::Rsa
-        && value.try_get_as_bytes().is_ok_and(|der| der.len() < MIN_RSA_BITS / 8)
+        && value.try_get_as_bytes().ok().and_then(rsa_bits).is_none_or(|bits| bits < MIN_RSA_BITS)
     {
         return Err(format!("an RSA key has {MIN_RSA_BITS} bits or more"));
     }
     Ok(vec![Key { id: None, value, algorithms }])
+}
+
+/// Returns the size of an RSA key, which is that of its modulus. Source: RFC 8017, A.1.1.
+fn rsa_bits(der: &[u8]) -> Option<usize> {
+    let read = SliceReader::new(der).ok()?.sequence(|key| {
+        let (modulus, _exponent) = (UintRef::decode(key)?, UintRef::decode(key)?);
+        let bytes = modulus.as_bytes();
+        let zeros = bytes.first().map_or(0, |first| first.leading_zeros() as usize);
+        Ok::<_, spki::der::Error>(bytes.len() * 8 - zeros)
+    });
+    read.ok()
 }
 
 /// Reads a public key with the name of its algorithm. Source: RFC 5280, 4.1.2.7; RFC 3279; RFC 5480; RFC 8410.
@@ -330,8 +342,10 @@ fn is_for_signatures(key: &Jwk) -> bool {
 fn jwk(key: &Jwk) -> Option<Key> {
     use jsonwebtoken::Algorithm as Of;
     let fitting: &[Of] = match &key.algorithm {
-        // In base64, six bits to a character.
-        AlgorithmParameters::RSA(of) if of.n.len() * 6 >= MIN_RSA_BITS => AlgorithmFamily::Rsa.algorithms(),
+        // In base64, six bits to a character, of which `A` has none.
+        AlgorithmParameters::RSA(of) if of.n.trim_start_matches('A').len() * 6 >= MIN_RSA_BITS => {
+            AlgorithmFamily::Rsa.algorithms()
+        }
         AlgorithmParameters::EllipticCurve(of) if of.curve == EllipticCurve::P256 => &[Of::ES256],
         AlgorithmParameters::EllipticCurve(of) if of.curve == EllipticCurve::P384 => &[Of::ES384],
         AlgorithmParameters::OctetKeyPair(of) if of.curve == EllipticCurve::Ed25519 => &[Of::EdDSA],

@@ -17,7 +17,8 @@ use jsonwebtoken::{Validation, decode, decode_header};
 use serde_json::Value;
 
 use super::{Authenticate, Claim, Grant};
-use crate::follow::Followed;
+use crate::caught::caught;
+use crate::follow::{Due, Followed};
 use crate::identity::Identity;
 use crate::status::Status;
 use crate::telemetry::{self, Counter};
@@ -89,11 +90,11 @@ impl Jwt {
         let started = followed.follow(
             "zsvc-token-keys",
             move || needed.strong_count() > 0,
-            move || {
+            move |due| {
                 let source = weak.upgrade()?;
                 let followed = Followed::new(keys.path().to_owned(), Vec::new());
-                source.take_over(&keys);
-                Some(followed)
+                let is_unread = source.take_over(&keys, due);
+                Some(if is_unread { followed.unread() } else { followed })
             },
         );
         started.map_err(|why| JwtKeyError::unreadable(&path, why))?;
@@ -205,18 +206,26 @@ impl Authenticate for Jwt {
 }
 
 impl Source {
-    fn take_over(&self, file: &JwtKeys) {
+    /// Takes changed keys over. Returns whether they can't be read, which may pass without a change of the file.
+    fn take_over(&self, file: &JwtKeys, due: Due) -> bool {
         match file.read() {
             Ok(keys) => {
                 *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
                 // After it: what is asked from now on is of the new keys.
                 self.generation.fetch_add(1, Ordering::Release);
                 self.taken.add(1);
-                telemetry::token_keys_taken(file.path());
+                // A log that panics loses its own line alone.
+                caught(|| telemetry::token_keys_taken(file.path())).ok();
+                false
             }
             Err(why) => {
-                self.refused.add(1);
-                telemetry::token_keys_refused(file.path(), &why);
+                let is_unread = !matches!(why, JwtKeyError::Wrong { .. });
+                // What was told once is not told again.
+                if !(is_unread && due == Due::Again) {
+                    self.refused.add(1);
+                    caught(|| telemetry::token_keys_refused(file.path(), &why)).ok();
+                }
+                is_unread
             }
         }
     }

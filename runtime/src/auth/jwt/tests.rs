@@ -233,6 +233,8 @@ fn files_without_keys_are_told_with_what_is_wrong() {
         (r#"{"keys": [{"kty": "oct", "k": "c2VjcmV0"}]}"#, JwtKeys::jwks, "none of its keys is public"),
         (RSA, JwtKeys::jwks, "no JSON Web Key Set"),
         (JWKS, JwtKeys::pem, "no `PUBLIC KEY` in PEM"),
+        // As long as a key may be, but for what is around it.
+        (include_str!("vectors/rsa-1968.pem"), JwtKeys::pem, "an RSA key has 2048 bits or more"),
         ("-----BEGIN PRIVATE KEY-----\n", JwtKeys::pem, "it is a private key"),
         ("too short\n", JwtKeys::secret, "32 random bytes or more, and this one has 9"),
     ] {
@@ -276,6 +278,29 @@ fn a_changed_file_of_keys_is_taken_over_and_a_wrong_one_is_not() {
     write(&file.0, "another secret, of which the tokens so far know nothing");
     until(&|| jwt.files_taken() == 1);
     assert_eq!(jwt.generation(), 1, "what is remembered is forgotten");
+    refuses(&jwt, &good, "signature does not fit");
+}
+
+#[cfg(unix)]
+#[test]
+fn a_changed_secret_that_others_could_read_is_taken_over_once_they_can_t() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let (file, jwt) = by_secret("changed-exposed");
+    let good = signed(&json!({}));
+    let until = |reached: &dyn Fn() -> bool| {
+        let began = std::time::Instant::now();
+        while !reached() {
+            assert!(began.elapsed() < Duration::from_secs(20), "the file is not followed");
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    };
+    let next = KeyFile::new("next-exposed", "another secret, of which the tokens so far know nothing");
+    fs::set_permissions(&next.0, fs::Permissions::from_mode(0o644)).unwrap();
+    fs::rename(&next.0, &file.0).unwrap();
+    until(&|| jwt.files_refused() == 1);
+    assert!(jwt.verify(&good).is_ok());
+    fs::set_permissions(&file.0, fs::Permissions::from_mode(0o600)).unwrap();
+    until(&|| jwt.files_taken() == 1);
     refuses(&jwt, &good, "signature does not fit");
 }
 

@@ -59,7 +59,7 @@ impl Resolver {
     /// Asks the resolver. It is a user's, and may panic: that fails the lookup alone.
     async fn lookup(&self, name: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
         let asked = Box::pin(async { self.0.resolve(name, port).await });
-        Caught(asked).await.unwrap_or_else(|Panicked| Err(io::Error::other("the resolver has panicked")))
+        Caught::new(asked).await.unwrap_or_else(|Panicked| Err(io::Error::other("the resolver has panicked")))
     }
 }
 

@@ -14,7 +14,7 @@ use zsvc_proto::keys::PublicKey;
 
 use super::Client;
 use crate::codec::Timestamp;
-use crate::curve::KeyFile;
+use crate::curve::{KeyError, KeyFile};
 
 /// Maximum size of an access file in bytes.
 const MAX_FILE_BYTES: u64 = 16 * 1024 * 1024;
@@ -118,6 +118,8 @@ pub(super) struct Read {
     pub(super) clients: Result<Vec<Client>, AccessFileError>,
     /// The key files that it names, also where something is wrong.
     pub(super) key_files: Vec<PathBuf>,
+    /// Whether one of the files can't be read, which may pass without a change of it.
+    pub(super) is_unread: bool,
 }
 
 /// Reads a file, and the key files that it names.
@@ -125,7 +127,8 @@ pub(super) fn read(path: &Path) -> Read {
     let bytes = match read_bytes(path) {
         Ok(bytes) => bytes,
         Err(why) => {
-            return Read { clients: Err(AccessFileError::unreadable(path, why)), key_files: Vec::new() };
+            let clients = Err(AccessFileError::unreadable(path, why));
+            return Read { clients, key_files: Vec::new(), is_unread: true };
         }
     };
     let (text, is_text) = match String::from_utf8(bytes) {
@@ -133,8 +136,14 @@ pub(super) fn read(path: &Path) -> Read {
         Err(error) => (String::from_utf8_lossy(error.as_bytes()).into_owned(), false),
     };
     let folder = path.parent().unwrap_or(Path::new(""));
-    let mut reader =
-        Reader { text: &text, folder, owners: HashMap::new(), key_files: Vec::new(), mistakes: Vec::new() };
+    let mut reader = Reader {
+        text: &text,
+        folder,
+        owners: HashMap::new(),
+        key_files: Vec::new(),
+        is_unread: false,
+        mistakes: Vec::new(),
+    };
     let mut clients = Vec::new();
     if is_text {
         clients = reader.document();
@@ -142,14 +151,14 @@ pub(super) fn read(path: &Path) -> Read {
         let at = text.find(char::REPLACEMENT_CHARACTER).unwrap_or(0);
         reader.add(at..at, "this file is not UTF-8".to_owned(), "save it as UTF-8");
     }
-    let Reader { key_files, mut mistakes, .. } = reader;
+    let Reader { key_files, is_unread, mut mistakes, .. } = reader;
     if mistakes.is_empty() {
-        return Read { clients: Ok(clients), key_files };
+        return Read { clients: Ok(clients), key_files, is_unread };
     }
     mistakes.sort_by_key(|found| found.at);
     mistakes.truncate(MAX_MISTAKES);
     let mistakes = mistakes.into_iter().map(|found| found.placed(&text)).collect();
-    Read { clients: Err(AccessFileError::Wrong { path: path.to_owned(), mistakes }), key_files }
+    Read { clients: Err(AccessFileError::Wrong { path: path.to_owned(), mistakes }), key_files, is_unread }
 }
 
 fn read_bytes(path: &Path) -> io::Result<Vec<u8>> {
@@ -171,6 +180,7 @@ struct Reader<'a> {
     /// The clients that have the keys so far.
     owners: HashMap<PublicKey, String>,
     key_files: Vec<PathBuf>,
+    is_unread: bool,
     mistakes: Vec<Found>,
 }
 
@@ -294,6 +304,7 @@ impl Reader<'_> {
             match KeyFile::new(path).public_key() {
                 Ok(key) => client = self.key(client, key, item),
                 Err(error) => {
+                    self.is_unread |= matches!(error, KeyError::Unreadable { .. });
                     self.value(item, &error.to_string(), "the path starts at the folder of this file");
                 }
             }

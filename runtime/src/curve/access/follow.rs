@@ -7,7 +7,8 @@ use std::sync::Arc;
 use super::Access;
 use super::file::{self, AccessFileError};
 use super::table::{Client, Table};
-use crate::follow::Followed;
+use crate::caught::caught;
+use crate::follow::{Due, Followed};
 use crate::telemetry;
 
 impl Access {
@@ -27,7 +28,7 @@ impl Access {
     /// Each client has a name, one key or several, and if it is to have some, roles. A key file is one of `zsvc keygen`, by a path from
     /// the folder of this file. From the time `expires` on, which has an offset or `Z`, a client is not let in.
     ///
-    /// A file is read once it has stayed as it is for a quarter of a second. To change several things at once, write another file and
+    /// A file that can't be read is tried again every second, and told of once. A file is read once it has stayed as it is for a quarter of a second. To change several things at once, write another file and
     /// rename it to this one. A child of a process that forks does not follow the files of its parent.
     ///
     /// # Errors
@@ -35,7 +36,7 @@ impl Access {
     pub fn from_file(path: impl Into<PathBuf>) -> Result<Self, AccessFileError> {
         let path = path.into();
         let access = Self::default();
-        let (clients, followed) = read(&path, Vec::new());
+        let WasRead { clients, followed, .. } = read(&path, Vec::new());
         access.set(table(&path, clients)?);
         let (inner, needed) = (Arc::downgrade(&access.0), Arc::downgrade(&access.0));
         let mut files = followed.others();
@@ -43,12 +44,15 @@ impl Access {
         let started = followed.follow(
             "zsvc-access",
             move || needed.strong_count() > 0,
-            move || {
+            move |due| {
                 let access = Access(inner.upgrade()?);
-                let (clients, followed) = read(&followed_path, std::mem::take(&mut files));
-                files = followed.others();
-                access.take_over(&followed_path, clients);
-                Some(followed)
+                let read = read(&followed_path, std::mem::take(&mut files));
+                files = read.followed.others();
+                // What was told once is not told again.
+                if !(read.is_unread && due == Due::Again) {
+                    access.take_over(&followed_path, read.clients);
+                }
+                Some(if read.is_unread { read.followed.unread() } else { read.followed })
             },
         );
         started.map_err(|why| AccessFileError::unreadable(&path, why))?;
@@ -65,11 +69,12 @@ impl Access {
                     self.set(table);
                 }
                 self.0.files.taken.add(1);
-                telemetry::access_file_taken(path, clients);
+                // A log that panics loses its own line alone.
+                caught(|| telemetry::access_file_taken(path, clients)).ok();
             }
             Err(why) => {
                 self.0.files.refused.add(1);
-                telemetry::access_file_refused(path, &why);
+                caught(|| telemetry::access_file_refused(path, &why)).ok();
             }
         }
     }
@@ -80,14 +85,21 @@ fn table(path: &Path, clients: Result<Vec<Client>, AccessFileError>) -> Result<T
     Table::new(clients?).map_err(|why| AccessFileError::unreadable(path, io::Error::other(why)))
 }
 
-/// Reads a file, and the key files that it names, which may be these. Returns also what they were like before.
-fn read(path: &Path, mut key_files: Vec<PathBuf>) -> (Result<Vec<Client>, AccessFileError>, Followed) {
+/// What came of reading a file, and what it was like before.
+struct WasRead {
+    clients: Result<Vec<Client>, AccessFileError>,
+    is_unread: bool,
+    followed: Followed,
+}
+
+/// Reads a file, and the key files that it names, which may be these.
+fn read(path: &Path, mut key_files: Vec<PathBuf>) -> WasRead {
     loop {
         let followed = Followed::new(path.to_owned(), key_files.clone());
         let read = file::read(path);
         // Of others it is not known what they were like before they were read.
         if read.key_files.iter().all(|file| key_files.contains(file)) {
-            return (read.clients, followed);
+            return WasRead { clients: read.clients, is_unread: read.is_unread, followed };
         }
         key_files = read.key_files;
     }

@@ -108,7 +108,8 @@ impl Access {
         Ok(())
     }
 
-    /// Takes a client out. Returns it, if it was there.
+    /// Takes a client out. Returns it, if it was there. One that stands in a [file](Self::from_file) that is followed is back when that file
+    /// changes next: take it out of the file, too.
     #[allow(clippy::must_use_candidate, reason = "what was there may not matter")]
     pub fn remove(&self, name: &str) -> Option<Client> {
         let _changing = self.changing();

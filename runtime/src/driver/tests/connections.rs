@@ -65,6 +65,31 @@ async fn calls_of_all_connections_wait_in_one_queue_that_the_main_driver_runs() 
 }
 
 #[tokio::test]
+async fn a_one_way_call_that_has_waited_for_its_turn_ends_with_what_its_client_may_do() {
+    let mut core = core(|config| config.running = Some(MaxRunning { running: 2, queued: 3 }));
+    let shared = Arc::clone(&core.shared);
+    let [mut one, mut other] = connections(&core);
+    receive(&mut one, b"a", &[call(1, "t.Odd/hold"), call(2, "t.Odd/hold")]);
+    receive(&mut other, b"b", &[call(0, "t.Odd/unheard")]);
+    receive(&mut one, b"a", &[call(0, "t.Odd/unheard")]);
+    assert_eq!(shared.sessions.calls(), 4);
+    receive(&mut one, b"a", &[vec![0x92, 8, 1], vec![0x92, 8, 2]]);
+    // Both run, by the main driver.
+    until(|| {
+        core.run_queued();
+        shared.counters.calls() == 4
+    })
+    .await;
+    assert_eq!(shared.sessions.calls(), 2);
+    other.revoke(&crate::Status::unauthenticated("it is not let in any more"));
+    until(|| shared.sessions.calls() == 1).await;
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(shared.sessions.calls(), 1, "that of the other client goes on");
+}
+
+#[tokio::test]
 async fn the_first_client_of_a_connection_is_always_heard_and_not_counted() {
     let mut core = core(|_| ());
     let [mut one, mut other] = connections(&core);

@@ -1,6 +1,7 @@
 //! A server without a socket: bytes in, records out. A session alone is tested in `zsvc-proto`, sockets in `runtime/tests/calls`.
 
 mod connections;
+mod revoked;
 mod streams;
 mod users_bytes;
 

@@ -2,8 +2,10 @@
 //!
 //! Anything can connect, and say nothing after that. Past a bound, a new connection takes the place of another, or is closed:
 //!
-//! - The handshake that has been under way for longest gives way once it has had [`PATIENCE`]: a good client has long completed its own by then.
-//! - Where none has, an address with many gives way to one with fewer: so a crowd at some addresses keeps no other address out.
+//! - Where all places are taken, an address with many gives way to one with fewer: so a crowd at some addresses keeps no other address out,
+//!   and cuts no slow client of another off.
+//! - Otherwise the handshake that has been under way for longest gives way, once it has had [`PATIENCE`]: a good client has completed its own
+//!   by then.
 //! - Otherwise the new one is closed: many good clients come at once, as after a restart, and to cut some off for others would get none of them
 //!   anywhere. They connect again.
 //!
@@ -24,9 +26,9 @@ use crate::transport::HandshakeLimits;
 /// A peer that has not finished the handshake after this time is cut off: it holds a file descriptor.
 pub(super) const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Time after which a handshake may be cut off for another. One takes three round trips, which are below a second anywhere on Earth; a client
-/// that is cut off nevertheless connects again.
-pub(super) const PATIENCE: Duration = Duration::from_millis(500);
+/// Time after which a handshake may be cut off for another. One takes three round trips, of which each is below half a second anywhere on
+/// Earth; a client that is cut off nevertheless connects again.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 /// Where connections come from, as far as they are counted together.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -149,8 +151,9 @@ impl Handshakes {
             let oldest = table.oldest_of(&source).filter(|oldest| oldest.has_had_its_time(now));
             cut = Some((oldest.ok_or(Cut::OfAddress)?.number, Cut::OfAddress));
         } else if table.underway.len() >= self.limits.all {
-            let oldest = table.oldest().filter(|oldest| oldest.has_had_its_time(now));
-            let oldest = oldest.or_else(|| table.oldest_of_a_crowd(own + 1));
+            // A crowd first: a client far away is slow, and is not one of many.
+            let oldest = table.oldest_of_a_crowd(own + 1);
+            let oldest = oldest.or_else(|| table.oldest().filter(|oldest| oldest.has_had_its_time(now)));
             cut = Some((oldest.ok_or(Cut::OfAll)?.number, Cut::OfAll));
         }
         let cut = cut.and_then(|(number, why)| Some((table.remove(number)?, why)));

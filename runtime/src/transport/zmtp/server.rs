@@ -14,7 +14,9 @@ use super::role::Role;
 use super::stream::Stream;
 use crate::identity::Identity;
 use crate::transport::route::{extend_route, extend_route_by, frames_of_route};
-use crate::transport::{Arrival, LinkConfig, Refusal, Routed, SendReceipt, ServerTransport, TransportError};
+use crate::transport::{
+    Arrival, LinkConfig, Proof, Refusal, Routed, SendReceipt, ServerTransport, TransportError,
+};
 use crate::wire::Message;
 
 /// One connection of a server. The route of a message is the number of the connection, and one frame for each device on the way.
@@ -56,7 +58,7 @@ impl ZmtpPeer {
 impl ServerTransport for ZmtpPeer {
     fn receive(&mut self) -> Result<Option<Arrival<'_>>, TransportError> {
         self.route.truncate(self.own_bytes);
-        if let Some(proof) = self.link.take_proof() {
+        if let Some(proof) = self.take_proof() {
             return Ok(Some(Arrival::Proved(proof)));
         }
         let is_closed = self.link.closed().is_some();
@@ -69,6 +71,10 @@ impl ServerTransport for ZmtpPeer {
         } else {
             Arrival::RouteTooLong
         }))
+    }
+
+    fn take_proof(&mut self) -> Option<Proof> {
+        self.link.take_proof()
     }
 
     fn send(

@@ -144,6 +144,26 @@ fn a_refusal_comes_before_all_that_the_call_says() {
 }
 
 #[test]
+fn roles_are_left_to_later_of_calls_with_an_entry_and_of_no_others() {
+    let mut client = guarded();
+    client.methods = std::mem::take(&mut client.methods).ignoring_roles_with("authorization");
+    let with = |name: &str| {
+        let name = [&[0xa0 | u8::try_from(name.len()).unwrap()], name.as_bytes()].concat();
+        [&[0x96, 1, 1, 0xac], &b"t.Vault/open"[..], &[0xc4, 1, 0x90, 0xc0, 0x81], &name[..], &[0xa1, b'x']]
+            .concat()
+    };
+    for (name, is_taken) in [("authorization", true), ("Authorization", true), ("author", false)] {
+        assert_eq!(!taken(&mut client, &with(name)).is_empty(), is_taken, "{name}");
+        client.session.close(&Status::cancelled("over"), DropReason::ServerEnded);
+        client.told();
+    }
+    let mut client = guarded();
+    client.methods = std::mem::take(&mut client.methods).ignoring_roles_with("authorization");
+    assert!(taken(&mut client, &call_of(&GUARDED[0])).is_empty());
+    assert_eq!(client.told(), [error(1, Code::Unauthenticated, Outcome::NotSent)]);
+}
+
+#[test]
 fn a_server_may_be_told_to_ignore_roles() {
     let mut client = guarded();
     client.methods = std::mem::take(&mut client.methods).ignoring_roles();

@@ -137,7 +137,10 @@ fn what_is_no_toml_is_told_with_its_place() {
     assert!(error.contains("access.toml:") && error.contains("write it as TOML"), "{error}");
     let error = folder.read(b"[clients.a]\n# \xff\n").clients.unwrap_err().to_string();
     assert!(error.ends_with(":2:3: this file is not UTF-8; save it as UTF-8"), "{error}");
-    let error = read(&folder.0.join("none.toml")).clients.unwrap_err().to_string();
+    assert!(!folder.read("[clients.a]\n").is_unread, "it is wrong until it changes");
+    let none = read(&folder.0.join("none.toml"));
+    assert!(none.is_unread);
+    let error = none.clients.unwrap_err().to_string();
     assert!(error.contains("none.toml` can't be read"), "{error}");
 }
 
@@ -156,6 +159,7 @@ fn a_key_file_that_can_not_be_read_is_told_and_still_followed() {
     let error = read.clients.unwrap_err().to_string();
     assert!(error.contains(":2:14: the key file `") && error.contains("later.key` can't be read"), "{error}");
     assert_eq!(read.key_files, [folder.0.join("later.key")]);
+    assert!(read.is_unread);
 }
 
 #[test]

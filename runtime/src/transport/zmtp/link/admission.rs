@@ -25,8 +25,10 @@ pub(super) struct Admission {
     stage: Stage,
     /// What the client was granted last.
     grant: Option<Grant>,
-    /// What is to be told of it.
+    /// What is to be told of it: what is so now, and not each step on the way there. A revocation stays.
     news: Option<Proof>,
+    /// Who it is as was told last, and may have begun calls.
+    told: Option<Identity>,
     /// Why it was refused.
     refused: Option<String>,
     changes: Option<Subscription>,
@@ -41,6 +43,8 @@ enum Stage {
     Open,
     Asking(Asking),
     Decided,
+    /// The client is not let in, or not any more, and this connection never will be.
+    Over,
 }
 
 /// Maximum time between two looks at the clock on the wall, which may be set, and goes on while the machine sleeps.
@@ -53,6 +57,7 @@ impl Admission {
             stage: Stage::Open,
             grant: None,
             news: None,
+            told: None,
             refused: None,
             changes: None,
             is_by_access: false,
@@ -62,7 +67,11 @@ impl Admission {
 
     /// Returns, once, who the client is, or that it is not let in as it was any more.
     pub(super) fn take_news(&mut self) -> Option<Proof> {
-        self.news.take()
+        let news = self.news.take();
+        if let Some(Proof::Is(identity)) = &news {
+            self.told = Some(identity.clone());
+        }
+        news
     }
 
     pub(super) fn has_news(&self) -> bool {
@@ -84,6 +93,7 @@ impl Admission {
         let is_due = match self.stage {
             Stage::Decided => self.has_changed() || self.is_over(),
             Stage::Open | Stage::Asking(_) => true,
+            Stage::Over => false,
         };
         // Mostly nothing is: this is asked for each message.
         if is_due { self.decide(server, context) } else { None }
@@ -105,9 +115,18 @@ impl Admission {
         if let Some(access) = server.changes() {
             let changes = self.changes.get_or_insert_with(|| access.subscribe());
             changes.register(context.waker());
-            // What the program was asked for is not asked again, for every connection at once, since others have changed.
-            if changes.take_change() && (self.is_by_access || access.grant(&self.key).is_some()) {
-                self.stage = Stage::Open;
+            if changes.take_change() {
+                match access.grant(&self.key) {
+                    Some(_) => self.stage = Stage::Open,
+                    // Not served while the program is asked about it: it may come back, as anyone may.
+                    None if self.is_by_access => {
+                        let out = Status::unauthenticated("it was taken out of the list of clients");
+                        self.is_by_access = false;
+                        return self.settle(server.conclude(&self.key, Err(out)), context);
+                    }
+                    // What the program was asked for is not asked again, for every connection at once, since others have changed.
+                    None => {}
+                }
             }
         }
         if matches!(self.stage, Stage::Decided) {
@@ -140,26 +159,29 @@ impl Admission {
 
     fn settle(&mut self, verdict: Verdict, context: &mut Context<'_>) -> Option<Result<(), Refused>> {
         (self.stage, self.timer) = (Stage::Decided, None);
-        let before = self.grant.take();
+        let is_first = self.grant.is_none();
         match verdict {
             Ok(grant) => {
-                let news = match &before {
-                    Some(before) => change(before.identity(), grant.identity()),
+                self.news = match &self.told {
+                    Some(told) => change(told, grant.identity()),
                     None => Some(Proof::Is(grant.identity().clone())),
                 };
-                // What was not told yet still holds if there is nothing new.
-                self.news = news.or(self.news.take());
+                if matches!(self.news, Some(Proof::Revoked(_))) {
+                    self.stage = Stage::Over;
+                    return None;
+                }
                 self.grant = Some(grant);
                 self.set_timer(context);
-                before.is_none().then_some(Ok(()))
-            }
-            Err(refused) if before.is_some() => {
-                self.news = Some(Proof::Revoked(Box::new(revoked(&refused))));
-                None
+                is_first.then_some(Ok(()))
             }
             Err(refused) => {
-                self.refused = Some(refused.why.clone());
-                Some(Err(refused))
+                self.stage = Stage::Over;
+                if is_first {
+                    self.refused = Some(refused.why.clone());
+                    return Some(Err(refused));
+                }
+                self.news = Some(Proof::Revoked(Box::new(revoked(&refused))));
+                None
             }
         }
     }
@@ -241,3 +263,6 @@ impl fmt::Debug for Admission {
             .finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

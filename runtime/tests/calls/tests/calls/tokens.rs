@@ -169,20 +169,22 @@ fn a_token_is_remembered_until_its_end_and_until_all_is_forgotten() {
         let vault = VaultClient::connect(server.endpoint()).await.unwrap();
         let look = |token: &str| vault.look().metadata(AUTHORIZATION, bearer(token));
         desk.is_in(Mood::Brief(Duration::from_millis(300)));
-        look("clerk").await.unwrap();
+        // On a busy machine, its time may be up before the answer is there.
+        while look("clerk").await.is_err() {}
+        let asked = desk.asked();
         desk.is_in(Mood::Denies);
         // Its time is up at some point, and not before.
         while look("clerk").await.is_ok() {
             std::thread::sleep(Duration::from_millis(10));
         }
-        assert_eq!(desk.asked(), 2);
+        assert_eq!(desk.asked(), asked + 1);
         desk.is_in(Mood::Kind);
         look("clerk").await.unwrap();
         look("clerk").await.unwrap();
-        assert_eq!(desk.asked(), 3);
+        assert_eq!(desk.asked(), asked + 2);
         tokens.forget();
         look("clerk").await.unwrap();
-        assert_eq!(desk.asked(), 4);
+        assert_eq!(desk.asked(), asked + 3);
     });
 }
 
