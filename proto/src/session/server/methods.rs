@@ -19,11 +19,11 @@ pub struct Methods {
 enum Roles {
     /// All.
     #[default]
-    OfAll,
+    All,
     /// Those without an entry of this name in their metadata, in upper or lower case.
-    OfAllWithout(&'static str),
+    Without(&'static str),
     /// None: anybody may call any method.
-    OfNone,
+    Ignored,
 }
 
 /// Two of the methods have this name.
@@ -48,23 +48,23 @@ impl Methods {
     /// Lets anybody call any of the methods, whatever their roles.
     #[must_use]
     pub fn ignoring_roles(self) -> Self {
-        Self { roles: Roles::OfNone, ..self }
+        Self { roles: Roles::Ignored, ..self }
     }
 
     /// Leaves the roles of those calls to later whose metadata has an entry of this name, in upper or lower case: their client becomes known
     /// by it only after the call was taken. See [`check_roles`](super::check_roles).
     #[must_use]
     pub fn ignoring_roles_with(self, name: &'static str) -> Self {
-        Self { roles: Roles::OfAllWithout(name), ..self }
+        Self { roles: Roles::Without(name), ..self }
     }
 
     /// Reports whether roles decide who may make a call with this metadata.
     #[inline]
     pub(super) fn checks_roles(&self, metadata: &Metadata) -> bool {
         match self.roles {
-            Roles::OfAll => true,
-            Roles::OfAllWithout(name) => !metadata.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)),
-            Roles::OfNone => false,
+            Roles::All => true,
+            Roles::Without(name) => !metadata.iter().any(|(known, _)| known.eq_ignore_ascii_case(name)),
+            Roles::Ignored => false,
         }
     }
 
