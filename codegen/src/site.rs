@@ -6,10 +6,12 @@
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::quote;
-use zsvc_idl::schema::{Builtin, Field, PackageId, Schema, Type, TypeDefinition, TypeId, TypeKind};
+use zsvc_idl::schema::{
+    Builtin, Field, PackageId, Schema, ServiceId, Type, TypeDefinition, TypeId, TypeKind,
+};
 
 use crate::docs::links::Links;
-use crate::names::{Names, PackageNames};
+use crate::names::{Names, PackageNames, ServiceNames};
 use crate::options::Choices;
 use crate::reach::Reach;
 
@@ -100,6 +102,16 @@ impl<'a> Site<'a> {
         let up = self.names().path.len() + usize::from(self.is_inside);
         let up = (0..up).map(|_| quote!(super::));
         quote!(#(#up)*#(#down::)*#name)
+    }
+
+    /// Returns the identifiers of a service.
+    pub(crate) fn service(self, id: ServiceId) -> &'a ServiceNames {
+        &self.generation.names.package(id.package).services[id.index as usize]
+    }
+
+    /// Returns the path of a service's trait.
+    pub(crate) fn contract(self, id: ServiceId) -> TokenStream {
+        self.item(id.package, &self.service(id).service)
     }
 
     /// Returns the path of the form of a replaced type: `self::AmountForm`.

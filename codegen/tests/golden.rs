@@ -122,6 +122,11 @@ fn methods_for_roles() {
 }
 
 #[test]
+fn services_that_extend_others() {
+    check("extends", "extends", &Options { mocks: true, ..Options::default() });
+}
+
+#[test]
 fn client_only() {
     check("options", "client_only", &Options { sides: Sides::Client, ..Options::default() });
 }

@@ -15,7 +15,7 @@ pub use access::Access;
 
 use crate::source::Span;
 
-pub use service::{Method, MethodKind, Overlap, Service, StreamParameter, Thrown};
+pub use service::{Base, Method, MethodKind, Overlap, Service, ServiceId, StreamParameter, Thrown};
 
 /// Everything that a set of files declares, with all names resolved.
 #[derive(Debug, Clone, Default)]
@@ -333,6 +333,26 @@ impl Schema {
     #[must_use]
     pub fn package(&self, id: PackageId) -> &Package {
         &self.packages[id.0 as usize]
+    }
+
+    /// Returns a service.
+    #[must_use]
+    pub fn service(&self, id: ServiceId) -> &Service {
+        &self.package(id.package).services[id.index as usize]
+    }
+
+    /// Returns all services that one takes over, each once: those that it extends, and those that they do.
+    #[must_use]
+    pub fn bases(&self, service: &Service) -> Vec<ServiceId> {
+        let mut found: Vec<ServiceId> = Vec::new();
+        let mut open: Vec<ServiceId> = service.extends.iter().rev().map(|base| base.service).collect();
+        while let Some(next) = open.pop() {
+            if !found.contains(&next) {
+                found.push(next);
+                open.extend(self.service(next).extends.iter().rev().map(|base| base.service));
+            }
+        }
+        found
     }
 
     /// Returns `ty` with every alias at its top level followed.

@@ -23,6 +23,7 @@ const WITHOUT_EXAMPLES: [(&str, &str); 17] = [
     ("E0115", "git and editors would take the example for a conflict of their own"),
     ("E0316", "the example would have 256 parameters"),
     ("E0322", "the example would have 33 errors"),
+    ("E0327", "the example would have 33 services"),
     ("E0501", "it is about project files, not about what a .svc file says"),
     ("E0502", "as E0501"),
     ("E0503", "as E0501"),

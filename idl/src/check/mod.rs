@@ -10,6 +10,7 @@ pub(crate) mod attributes_listed;
 mod constants;
 mod depth;
 mod endless;
+mod extends;
 pub(crate) mod free;
 mod methods;
 mod names;
@@ -47,6 +48,7 @@ pub(crate) fn check(model: &Model, report: &mut Report) {
     throws::too_many_errors(model, report);
     methods::oneway_answers(model, report);
     methods::too_many_parameters(model, report);
+    extends::extends(model, report);
     attributes::unknown(model, report);
     attributes::given_twice(model, report);
     attributes::misplaced(model, report);

@@ -76,7 +76,7 @@ fn own_fields(payload: &Payload) -> Option<&Fields> {
 pub(super) fn methods<'a>(model: &Model<'a>) -> impl Iterator<Item = (FileId, &'a Method)> {
     model.items().flat_map(|(file, item)| {
         let methods = match &item.kind {
-            ItemKind::Service(methods) => methods.as_slice(),
+            ItemKind::Service(service) => service.methods.as_slice(),
             _ => &[],
         };
         methods.iter().map(move |method| (file, method))
@@ -118,8 +118,8 @@ pub(super) fn uses<'a>(model: &Model<'a>) -> Vec<(FileId, &'a Type)> {
                     .flat_map(|variant| crate::shape::payload_types(&variant.payload))
                     .for_each(add);
             }
-            ItemKind::Service(methods) => {
-                for method in methods {
+            ItemKind::Service(service) => {
+                for method in &service.methods {
                     method.parameters.iter().for_each(|parameter| add(&parameter.ty));
                     method.answer.iter().for_each(|answer| add(&answer.ty));
                 }

@@ -15,6 +15,12 @@ pub struct Draft {
     pub access: &'static str,
     /// The methods of its service.
     pub methods: Vec<Method>,
+    /// Who may call the service that its service may extend, as written in the file; empty if it does not say.
+    pub base_access: &'static str,
+    /// The methods of that other service.
+    pub base: Vec<Method>,
+    /// Whether its service extends the other.
+    pub extends: bool,
     /// Number of names given out so far.
     pub names: usize,
 }
@@ -136,6 +142,9 @@ impl Draft {
             types: Vec::new(),
             access: if random.one_in(4) { *random.pick(&ACCESS) } else { "" },
             methods: Vec::new(),
+            base_access: "",
+            base: Vec::new(),
+            extends: false,
             names: 0,
         };
         for _ in 0..2 + random.below(4) {
@@ -148,6 +157,12 @@ impl Draft {
         for _ in 0..=random.below(3) {
             let method = draft.method(random);
             draft.methods.push(method);
+        }
+        if random.one_in(3) {
+            draft.extends = !random.one_in(3);
+            draft.base_access = if random.one_in(4) { *random.pick(&ACCESS) } else { "" };
+            let method = draft.method(random);
+            draft.base.push(method);
         }
         draft
     }
@@ -292,8 +307,12 @@ impl Draft {
         for declared in &self.types {
             text += &declared.text();
         }
-        let methods: String = self.methods.iter().map(Method::text).collect();
-        write!(text, "\n{} service Model {{\n{methods}}}\n", self.access).expect("strings take any text");
+        let methods = |of: &[Method]| of.iter().map(Method::text).collect::<String>();
+        let (own, base) = (methods(&self.methods), methods(&self.base));
+        let extends = if self.extends { "extends Base " } else { "" };
+        write!(text, "\n{} service Base {{\n{base}}}\n", self.base_access).expect("strings take any text");
+        write!(text, "\n{} service Model {extends}{{\n{own}}}\n", self.access)
+            .expect("strings take any text");
         text
     }
 }
