@@ -108,13 +108,8 @@ fn blocks(text: &str, words: &[Word]) -> Vec<Block> {
                     _ => Site::Struct,
                 };
                 // What a service extends stands between its name and the brace.
-                let name = match head.iter().position(|word| *word == "extends") {
-                    Some(extends) if site == Site::Service && extends > 1 => {
-                        index - (head.len() - extends) - 1
-                    }
-                    _ => index.saturating_sub(1),
-                };
-                open.push(Block { site, name, start: index + 1 });
+                let back = if site == Site::Service { head.len().max(2) - 1 } else { 1 };
+                open.push(Block { site, name: index.saturating_sub(back), start: index + 1 });
                 start = index + 1;
             }
             WordKind::Sign(b'}') => {
@@ -348,9 +343,8 @@ mod tests {
         assert_eq!(expected("struct |"), Expected::Nothing);
         assert_eq!(expected("import \"a.svc\" |"), Expected::Word(&["as"]));
         assert_eq!(expected("service A |"), Expected::Word(&["extends"]));
-        for text in ["service A extends |", "service A extends b.B, |"] {
-            assert_eq!(expected(text), Expected::Service, "{text}");
-        }
+        assert_eq!(expected("service A extends |"), Expected::Service);
+        assert_eq!(expected("service A extends b.B, |"), Expected::Service);
         assert_eq!(expected("service A extends B |"), Expected::Nothing);
         assert_eq!(expected("service A extends B, c.C { |"), Expected::Start(Site::Service));
     }
