@@ -211,6 +211,10 @@ const TABLE: &[Row] = &[
         &[errors::reorder_errors, errors::put_another_error_in_the_place_of_one],
     ),
     (
+        ["move a method to a service that is extended, or back", "no difference", "no difference"],
+        &[methods::move_a_method_to_a_service_that_is_extended],
+    ),
+    (
         ["add a method or service", "never calls it", "calls are answered with `unimplemented`"],
         &[methods::add_a_method_or_service],
     ),
