@@ -122,6 +122,11 @@ fn methods_for_roles() {
 }
 
 #[test]
+fn numbers_that_are_far_apart() {
+    golden("numbers");
+}
+
+#[test]
 fn services_that_extend_others() {
     check("extends", "extends", &Options { mocks: true, ..Options::default() });
 }

@@ -166,7 +166,7 @@ impl Lowering<'_, '_> {
         in_union: bool,
     ) -> Option<Vec<Field>> {
         let fields = by_number(fields).into_iter().map(|field| {
-            let number = u8::try_from(field.number.value?).ok()?;
+            let number = u16::try_from(field.number.value?).ok()?;
             let lowered = self.slot(file, &field.preamble, &field.name, &field.ty, number)?;
             let is_optional = matches!(self.model.resolved(&lowered.ty)?, Type::Optional(_));
             let boxed = (in_union || is_optional) && self.shape.returns(self.model, owner, &lowered.ty);
@@ -182,7 +182,7 @@ impl Lowering<'_, '_> {
         preamble: &Preamble,
         name: &ast::Name,
         ty: &ast::Type,
-        number: u8,
+        number: u16,
     ) -> Option<Field> {
         let (model, type_span) = (self.model, ty.span);
         let ty = model.ty(file, ty)?;
@@ -293,7 +293,7 @@ impl Lowering<'_, '_> {
 
     fn method(&mut self, file: FileId, method: &ast::Method) -> Option<Method> {
         let plain = method.parameters.iter().filter(|parameter| parameter.stream.is_none());
-        let parameters = plain.zip(1..=u8::MAX).map(|(parameter, number)| {
+        let parameters = plain.zip(1..=u16::from(u8::MAX)).map(|(parameter, number)| {
             self.slot(file, &parameter.preamble, &parameter.name, &parameter.ty, number)
         });
         let parameters = parameters.collect::<Option<_>>()?;

@@ -128,8 +128,8 @@ pub struct Struct {
 pub struct Field {
     /// The name: `snake_case` by convention, but any identifier is allowed.
     pub name: String,
-    /// The number, 1 to 255; that of a parameter is its position, from 1.
-    pub number: u8,
+    /// The number, 1 to 65,535; that of a parameter is its position, from 1 to 255.
+    pub number: u16,
     /// The type. The field may be absent if this is a [`Type::Optional`] or if there is a [`Field::default`].
     pub ty: Type,
     /// The value of `@default(…)`, of a kind that `ty` can hold.
@@ -148,6 +148,32 @@ pub struct Field {
     /// Span of the type.
     pub type_span: Span,
 }
+
+/// What the fields of a struct, of a variant or of a method are on the wire. Readers take either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// An array of the fields by number.
+    Array,
+    /// A map from the numbers of the fields.
+    Map,
+}
+
+impl Layout {
+    /// Returns what fields are: a map if a number is past 255, or if less than a quarter of the numbers up to the last are in use.
+    #[must_use]
+    pub fn of(fields: &[Field]) -> Self {
+        Self::of_numbers(fields.len(), fields.iter().map(|field| field.number).max().unwrap_or(0).into())
+    }
+
+    /// Returns what this many fields are, of which the last has a number.
+    #[must_use]
+    pub(crate) fn of_numbers(fields: usize, last: usize) -> Self {
+        if last > MAX_IN_ARRAY || 4 * fields < last { Self::Map } else { Self::Array }
+    }
+}
+
+/// Maximum number of a field of a struct that is an array.
+const MAX_IN_ARRAY: usize = 255;
 
 /// One value of an enum.
 #[derive(Debug, Clone)]

@@ -12,6 +12,8 @@ pub(crate) struct Body<'a> {
     pub(crate) reserved: &'a [Reserved],
     /// The least and the greatest allowed number.
     pub(crate) limits: (i128, i128),
+    /// The greatest number that may be reserved: for fields, one that none could have, too.
+    pub(crate) reservable: i128,
 }
 
 /// Maximum number of a variant or enum value.
@@ -30,12 +32,14 @@ pub(crate) fn bodies<'a>(model: &Model<'a>) -> Vec<Body<'a>> {
                     members,
                     reserved: &values.reserved,
                     limits: (0, MAX_NUMBER),
+                    reservable: MAX_NUMBER,
                 });
             }
             ItemKind::Union(union) => {
                 let members = union.variants.iter().map(|variant| (&variant.name, variant.number)).collect();
                 let reserved = &union.reserved;
-                bodies.push(Body { member: "variant", members, reserved, limits: (1, MAX_NUMBER) });
+                let limits = (1, MAX_NUMBER);
+                bodies.push(Body { member: "variant", members, reserved, limits, reservable: MAX_NUMBER });
                 bodies.extend(union.variants.iter().filter_map(|variant| match &variant.payload {
                     Payload::Fields(fields) => Some(fields_body(fields)),
                     Payload::Nothing | Payload::Type(_) => None,
@@ -49,7 +53,13 @@ pub(crate) fn bodies<'a>(model: &Model<'a>) -> Vec<Body<'a>> {
 
 fn fields_body(fields: &Fields) -> Body<'_> {
     let members = fields.fields.iter().map(|field| (&field.name, field.number)).collect();
-    Body { member: "field", members, reserved: &fields.reserved, limits: (1, 255) }
+    Body {
+        member: "field",
+        members,
+        reserved: &fields.reserved,
+        limits: (1, u16::MAX.into()),
+        reservable: MAX_NUMBER,
+    }
 }
 
 /// Returns the fields of structs and variants.

@@ -292,6 +292,7 @@ codes! {
     EXTENDS_CHANGED = "D0418", "a service that extends others";
     ROLES_TIGHTENED = "D0419", "fewer that may call";
     ROLES_WIDENED = "D0420", "more that may call";
+    LAYOUT_CHANGED = "D0421", "a struct that is another form on the wire";
 
     // Changes of what does not travel.
     DOCS_CHANGED = "D0501", "other docs";

@@ -16,7 +16,7 @@ use super::form::{Plain, WriteForm};
 use super::nested::{write_list, write_map};
 use super::stack;
 use super::union::UnknownVariant;
-use super::write::FieldWriter;
+use super::write::{FieldWriter, NumberedWriter};
 use crate::msgpack::write;
 
 /// A type that is written in one way alone.
@@ -90,6 +90,13 @@ impl Writer {
         FieldWriter::new(self, length)
     }
 
+    /// Begins a struct whose numbers are far apart: a map from numbers, with `count` entries.
+    pub fn numbered(&mut self, count: usize) -> NumberedWriter<'_> {
+        let may_write = self.may_nest();
+        self.map(if may_write { count } else { 0 });
+        NumberedWriter::new(self, may_write)
+    }
+
     /// Writes a variant of a union with the value that it carries.
     pub fn variant<F: WriteForm<T>, T: ?Sized>(&mut self, number: u32, value: &T) {
         if self.begin_variant(number) {
@@ -101,6 +108,12 @@ impl Writer {
     pub fn variant_fields(&mut self, number: u32, length: usize) -> FieldWriter<'_> {
         self.begin_variant(number);
         self.fields(length)
+    }
+
+    /// Begins a variant with fields of its own whose numbers are far apart; see [`numbered`](Self::numbered).
+    pub fn variant_numbered(&mut self, number: u32, count: usize) -> NumberedWriter<'_> {
+        self.begin_variant(number);
+        self.numbered(count)
     }
 
     /// Writes a variant without a value.

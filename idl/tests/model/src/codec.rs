@@ -83,10 +83,19 @@ fn write_timestamp(seconds: i64, nanoseconds: u32) -> Vec<u8> {
     }
 }
 
-/// Returns an array by number, with nil for gaps and for absent values; absent values at the end are left out.
+/// Returns an array by number, with nil for gaps and for absent values; absent values at the end are left out. If few numbers are
+/// in use, returns a map from the numbers of what is present.
 #[must_use]
 pub fn write_fields(schema: &Schema, fields: &[Field], value: &Value) -> Raw {
     let Value::Struct(values) = value else { return Raw::Nil };
+    if is_map(fields) {
+        let present = fields.iter().filter_map(|field| {
+            let (_, value) = values.iter().find(|(number, _)| *number == field.number)?;
+            let is_absent = matches!(value, Value::Absent);
+            (!is_absent).then(|| (field.number.into(), write(schema, &field.ty, value)))
+        });
+        return Raw::Map(present.collect());
+    }
     let mut array = Vec::new();
     for field in fields {
         let value = values.iter().find(|(number, _)| *number == field.number).map(|(_, value)| value);
@@ -97,6 +106,12 @@ pub fn write_fields(schema: &Schema, fields: &[Field], value: &Value) -> Raw {
         array[usize::from(field.number) - 1] = write(schema, &field.ty, value);
     }
     Raw::Array(array)
+}
+
+/// Reports whether fields are a map from numbers: one is past 255, or three of four numbers are not in use.
+fn is_map(fields: &[Field]) -> bool {
+    let last = fields.iter().map(|field| usize::from(field.number)).max().unwrap_or(0);
+    last > 255 || fields.len() * 4 < last
 }
 
 /// Returns an error of a method by its index among those that the method throws.
@@ -226,12 +241,15 @@ impl Reader<'_> {
     }
 }
 
-/// Converts a map from names of fields to the array that means the same. Unknown names are skipped.
+/// Converts a map from numbers or names of fields to the array that means the same. Unknown ones are skipped.
 fn by_number(fields: &[Field], entries: &[(Raw, Raw)]) -> Result<Raw, Refusal> {
     let mut array = Vec::new();
-    for (name, value) in entries {
-        let name = name.as_str().ok_or("a name that is no text")?;
-        if let Some(field) = fields.iter().find(|field| field.name == name) {
+    for (key, value) in entries {
+        let is_field = |field: &&Field| match key.as_u64() {
+            Some(number) => number == u64::from(field.number),
+            None => key.as_str() == Some(field.name.as_str()),
+        };
+        if let Some(field) = fields.iter().find(is_field) {
             let at = usize::from(field.number);
             array.resize(at.max(array.len()), Raw::Nil);
             array[at - 1] = value.clone();

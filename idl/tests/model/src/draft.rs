@@ -219,7 +219,13 @@ impl Draft {
     fn members(&mut self, random: &mut Random) -> Vec<Member> {
         let mut number = 0;
         let members = (0..random.below(4)).map(|_| {
-            number += 1 + u32::from(random.one_in(4));
+            number += match random.below(24) {
+                // Numbers so far apart that the struct is a map.
+                0 => 9,
+                1 => 300,
+                2 => 20_000,
+                step => 1 + u32::from(step % 4 == 0),
+            };
             self.member(random, number)
         });
         members.collect()

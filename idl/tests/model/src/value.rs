@@ -26,7 +26,7 @@ pub enum Value {
     List(Vec<Value>),
     Map(Vec<(Value, Value)>),
     /// All fields that the schema has, by number.
-    Struct(Vec<(u8, Value)>),
+    Struct(Vec<(u16, Value)>),
     Enum(u32),
     /// A variant that the schema has.
     Union(u32, Box<Value>),

@@ -83,6 +83,14 @@ const TABLE: &[Row] = &[
         &[values::make_an_optional_field_mandatory],
     ),
     (
+        [
+            "add or remove a field, so that a struct becomes a map from numbers, or an array",
+            "takes either",
+            "takes either",
+        ],
+        &[values::change_the_layout],
+    ),
+    (
         ["change the value of a `@default`", "no difference", "has the new one where the field is absent"],
         &[values::change_the_value_of_a_default],
     ),
