@@ -218,7 +218,7 @@ impl Lowering<'_, '_> {
     }
 
     fn enum_value(value: &ast::EnumValue) -> Option<EnumValue> {
-        let number = u32::try_from(value.number.value?).ok()?;
+        let number = i32::try_from(value.number.value?).ok()?;
         let notes = notes(&value.preamble);
         Some(EnumValue { name: value.name.text.clone(), number, notes, span: value.name.span })
     }
@@ -408,14 +408,17 @@ fn payload_span(payload: &ast::Payload) -> Option<Span> {
     }
 }
 
-/// Lowers `reserved` entries. A range end beyond all numbers counts as open.
+/// Lowers `reserved` entries.
 fn reserved(entries: &[ast::Reserved]) -> Vec<Reserved> {
-    let number = |number: i128| u32::try_from(number.max(0)).unwrap_or(u32::MAX);
+    let number = |number: i128| i64::try_from(number).ok();
     let entries = entries.iter().filter_map(|entry| {
         let kind = match &entry.kind {
             ast::ReservedKind::Name(name) => ReservedKind::Name(name.clone()),
             ast::ReservedKind::Numbers { min, max, .. } => {
-                ReservedKind::Numbers(min.map_or(0, number), max.map_or(u32::MAX, number))
+                ReservedKind::Numbers(
+                    min.and_then(number).unwrap_or(i64::MIN),
+                    max.and_then(number).unwrap_or(i64::MAX),
+                )
             }
             ast::ReservedKind::Invalid => return None,
         };

@@ -97,8 +97,8 @@ pub struct Reserved {
 pub enum ReservedKind {
     /// A name.
     Name(String),
-    /// From and to, both inclusive; an open end is the least or the greatest allowed number.
-    Numbers(u32, u32),
+    /// From and to, both inclusive; an open end is `i64::MIN` or `i64::MAX`.
+    Numbers(i64, i64),
 }
 
 /// The kinds of named types.
@@ -180,8 +180,8 @@ const MAX_IN_ARRAY: usize = 255;
 pub struct EnumValue {
     /// The name, `PascalCase` by convention.
     pub name: String,
-    /// The number, 0 to 2^31 - 1.
-    pub number: u32,
+    /// The number, -2^31 to 2^31 - 1.
+    pub number: i32,
     /// Docs and deprecation.
     pub notes: Notes,
     /// Span of the name.

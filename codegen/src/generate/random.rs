@@ -207,7 +207,8 @@ impl Random {
         let mut taken = BTreeSet::new();
         let values = (0..=self.below(6)).map(|number| {
             let (docs, name) = (self.docs(), self.name(&mut taken));
-            format!("{docs}{name} = {};\n", number * 1_000_003)
+            let sign = if number > 0 && self.one_in(4) { "-" } else { "" };
+            format!("{docs}{name} = {sign}{};\n", number * 1_000_003)
         });
         values.collect()
     }

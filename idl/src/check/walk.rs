@@ -16,6 +16,8 @@ pub(crate) struct Body<'a> {
     pub(crate) reservable: i128,
 }
 
+/// Minimum number of an enum value.
+const MIN_VALUE: i128 = -(1 << 31);
 /// Maximum number of a variant or enum value.
 const MAX_NUMBER: i128 = (1 << 31) - 1;
 
@@ -31,7 +33,7 @@ pub(crate) fn bodies<'a>(model: &Model<'a>) -> Vec<Body<'a>> {
                     member: "value",
                     members,
                     reserved: &values.reserved,
-                    limits: (0, MAX_NUMBER),
+                    limits: (MIN_VALUE, MAX_NUMBER),
                     reservable: MAX_NUMBER,
                 });
             }

@@ -174,7 +174,10 @@ impl Reader<'_> {
             }
             Type::Named(id) => match &self.schema.definition(*id).kind {
                 TypeKind::Struct(structure) => self.fields(&structure.fields, raw),
-                TypeKind::Enum(_) => Ok(Value::Enum(number(raw)?)),
+                TypeKind::Enum(_) => match raw.as_i64() {
+                    Some(number) if i32::try_from(number).is_ok() => Ok(Value::Enum(number)),
+                    _ => Err("no number of a value".to_owned()),
+                },
                 TypeKind::Union(variants) | TypeKind::Error(variants) => self.union(variants, raw),
                 TypeKind::Alias(ty) => self.read(ty, raw),
             },
@@ -317,7 +320,7 @@ pub fn literal(schema: &Schema, ty: &Type, literal: &Literal) -> Value {
         Literal::String(value) => Value::String(value.clone()),
         Literal::Duration(value) => Value::Duration(u64::try_from(value.as_nanos()).unwrap_or(u64::MAX)),
         Literal::EnumValue(id, index) => match &schema.definition(*id).kind {
-            TypeKind::Enum(values) => Value::Enum(values[*index].number),
+            TypeKind::Enum(values) => Value::Enum(values[*index].number.into()),
             _ => Value::Nothing,
         },
         Literal::Empty if matches!(schema.resolved(ty), Type::Map(..)) => Value::Map(Vec::new()),

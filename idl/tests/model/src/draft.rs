@@ -37,7 +37,7 @@ pub struct Declared {
     /// Kind and members of the type.
     pub body: Body,
     /// Reserved numbers.
-    pub reserved: Vec<u32>,
+    pub reserved: Vec<i64>,
 }
 
 /// The kind of a type, and its members.
@@ -45,7 +45,7 @@ pub struct Declared {
 #[allow(missing_docs, reason = "each is the keyword that declares it")]
 pub enum Body {
     Struct(Vec<Member>),
-    Enum(Vec<(String, u32)>),
+    Enum(Vec<(String, i64)>),
     Union(Vec<Variant>),
     Error(Vec<Variant>),
     Alias(String),
@@ -257,7 +257,10 @@ impl Draft {
                 fields.extend(random.one_in(5).then_some(itself));
                 Body::Struct(fields)
             }
-            4 => Body::Enum((1..=2 + random.below(2)).map(|_| self.fresh("Value")).zip(0..).collect()),
+            4 => {
+                let least = if random.one_in(3) { -1 } else { 0 };
+                Body::Enum((1..=2 + random.below(2)).map(|_| self.fresh("Value")).zip(least..).collect())
+            }
             5 => Body::Union((1..=2).map(|number| self.variant(random, number)).collect()),
             6 => Body::Error((1..=2).map(|number| self.variant(random, number)).collect()),
             _ => Body::Alias(self.ty(random)),
@@ -326,7 +329,7 @@ impl Draft {
 impl Declared {
     fn text(&self) -> String {
         let Self { name, docs, meta, .. } = self;
-        let reserved: Vec<String> = self.reserved.iter().map(u32::to_string).collect();
+        let reserved: Vec<String> = self.reserved.iter().map(i64::to_string).collect();
         let reserved = if reserved.is_empty() {
             String::new()
         } else {
@@ -339,7 +342,7 @@ impl Declared {
             Body::Alias(ty) => return format!("\n{docs}type {name} = {ty};\n"),
             Body::Struct(fields) => ("struct", fields.iter().map(Member::field).collect()),
             Body::Enum(values) => {
-                let value = |(name, number): &(String, u32)| format!("    {name} = {number};\n");
+                let value = |(name, number): &(String, i64)| format!("    {name} = {number};\n");
                 ("enum", values.iter().map(value).collect::<Vec<_>>().concat())
             }
             Body::Union(variants) => ("union", variants.iter().map(Variant::text).collect()),

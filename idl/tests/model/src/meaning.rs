@@ -79,7 +79,7 @@ pub fn same(written: Seen<'_>, read: Seen<'_>) -> bool {
 /// A member with a name and a number.
 trait Member {
     fn name(&self) -> &str;
-    fn number(&self) -> u32;
+    fn number(&self) -> i64;
 }
 
 macro_rules! member {
@@ -89,7 +89,7 @@ macro_rules! member {
                 &self.name
             }
 
-            fn number(&self) -> u32 {
+            fn number(&self) -> i64 {
                 self.number.into()
             }
         }
@@ -157,7 +157,7 @@ fn same_enum(old: &[EnumValue], new: &[EnumValue], written: &Value, read: &Value
 }
 
 /// Reports whether a number belongs to one member: the member that has it on one side has no other number on the other.
-fn same_number<M: Member>(old: &[M], new: &[M], number: u32) -> bool {
+fn same_number<M: Member>(old: &[M], new: &[M], number: i64) -> bool {
     let of = |members: &[M]| members.iter().position(|member| member.number() == number);
     let forth =
         of(old).is_none_or(|at| counterpart(&old[at], old, new).is_none_or(|new| new.number() == number));

@@ -27,7 +27,7 @@ pub enum Value {
     Map(Vec<(Value, Value)>),
     /// All fields that the schema has, by number.
     Struct(Vec<(u16, Value)>),
-    Enum(u32),
+    Enum(i64),
     /// A variant that the schema has.
     Union(u32, Box<Value>),
     /// A variant that the schema lacks, as it was read.
@@ -107,8 +107,8 @@ impl<'a> Maker<'a> {
             TypeKind::Alias(ty) => self.bounded(ty, None, None, depth),
             TypeKind::Struct(structure) => self.fields(&structure.fields, depth),
             // Now and then a number that the schema does not have.
-            TypeKind::Enum(_) if self.random.one_in(8) => Value::Enum(1_000_000),
-            TypeKind::Enum(values) => Value::Enum(self.random.pick(values).number),
+            TypeKind::Enum(_) if self.random.one_in(8) => Value::Enum(*self.random.pick(&[1_000_000, -1_000_000])),
+            TypeKind::Enum(values) => Value::Enum(self.random.pick(values).number.into()),
             TypeKind::Union(variants) | TypeKind::Error(variants) => self.variant(variants, depth),
         }
     }

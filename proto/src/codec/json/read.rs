@@ -82,8 +82,8 @@ fn structure(fields: &[Field], entries: Vec<(Value, Value)>, levels: Levels) -> 
 const MAX_ARRAY: usize = 255;
 
 /// Returns the number of a name. A number is taken as it is: one of a newer schema has no name here.
-fn enumeration(values: &[(&'static str, u32)], value: &Value) -> Result<Value, DecodeError> {
-    if let Some(number) = value.as_u64().and_then(|number| u32::try_from(number).ok()) {
+fn enumeration(values: &[(&'static str, i32)], value: &Value) -> Result<Value, DecodeError> {
+    if let Some(number) = value.as_i64().and_then(|number| i32::try_from(number).ok()) {
         return Ok(number.into());
     }
     let Some(name) = value.as_str() else {
@@ -205,6 +205,6 @@ fn map(key: &Type, element: &Type, value: Value, levels: Levels) -> Result<Value
 
 fn read_key(ty: &Type, key: Value, levels: Levels) -> Result<Value, DecodeError> {
     let Type::Named(description) = ty else { return scalars::read_key(ty, key) };
-    let number = key.as_str().and_then(scalars::parse_integer).and_then(|number| u32::try_from(number).ok());
+    let number = key.as_str().and_then(scalars::parse_integer).and_then(|number| i32::try_from(number).ok());
     named(description, number.map_or(key, Value::from), levels)
 }

@@ -67,8 +67,8 @@ fn number_of(fields: &[Field], key: &Value) -> Option<usize> {
 }
 
 /// Returns the name of a number, or the number if this side has no name for it.
-fn enumeration(values: &[(&'static str, u32)], value: Value) -> Value {
-    let known = values.iter().find(|(_, number)| value.as_u64() == Some((*number).into()));
+fn enumeration(values: &[(&'static str, i32)], value: Value) -> Value {
+    let known = values.iter().find(|(_, number)| value.as_i64() == Some((*number).into()));
     known.map_or(value, |(name, _)| (*name).into())
 }
 
