@@ -143,6 +143,10 @@ impl<'a> Site<'a> {
                 let element = self.ty(element);
                 quote!(::std::vec::Vec<#element>)
             }
+            Type::Set(element) => {
+                let element = self.ty(element);
+                quote!(::std::collections::BTreeSet<#element>)
+            }
             Type::Map(key, value) => {
                 let (key, value) = (self.ty(key), self.ty(value));
                 quote!(::std::collections::BTreeMap<#key, #value>)

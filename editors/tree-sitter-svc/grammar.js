@@ -6,7 +6,7 @@
 
 const BUILTIN_TYPES = [
   'bool', 'u8', 'u16', 'u32', 'u64', 'i8', 'i16', 'i32', 'i64', 'f32', 'f64',
-  'string', 'bytes', 'timestamp', 'duration', 'uuid', 'value', 'list', 'map',
+  'string', 'bytes', 'timestamp', 'duration', 'uuid', 'value', 'list', 'set', 'map',
 ];
 
 /** Words that are keywords where they may stand, and names elsewhere. */

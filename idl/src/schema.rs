@@ -261,6 +261,8 @@ pub enum Type {
     Builtin(Builtin),
     /// `list<T>`
     List(Box<Type>),
+    /// `set<T>`; `T` is as the key of a [`Type::Map`].
+    Set(Box<Type>),
     /// `map<K, V>`; `K` is a string, integer, bool, uuid or enum, or an alias of one.
     Map(Box<Type>, Box<Type>),
     /// `T?`; `T` is never optional itself, not even through an alias.

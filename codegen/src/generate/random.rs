@@ -250,11 +250,12 @@ impl Random {
 
     /// A type that is not optional itself.
     fn ty(&mut self, declared: &Declared, depth: usize) -> String {
-        match self.below(if depth == 0 { 5 } else { 9 }) {
+        match self.below(if depth == 0 { 5 } else { 10 }) {
             0..=2 => self.pick(BUILTINS).to_owned(),
             3 | 4 => self.pick_name(&declared.types).unwrap_or_else(|| "u8".to_owned()),
             5 | 6 => format!("list<{}>", self.ty(declared, depth - 1)),
             7 => format!("list<{}?>", self.ty(declared, depth - 1)),
+            8 => format!("set<{}>", self.pick_name(&declared.keys).unwrap_or_else(|| "uuid".to_owned())),
             _ => {
                 let key = self.pick_name(&declared.keys).unwrap_or_else(|| "string".to_owned());
                 format!("map<{key}, {}>", self.ty(declared, depth - 1))

@@ -38,6 +38,7 @@ pub(crate) fn check(model: &Model, report: &mut Report) {
     numbers::reserved_no_names(model, report);
     numbers::reserved_twice(model, report);
     types::map_keys(model, report);
+    types::set_elements(model, report);
     types::optional_twice(model, report);
     types::alias_cycles(model, report);
     depth::too_deep(model, report);

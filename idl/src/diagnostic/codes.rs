@@ -168,6 +168,7 @@ codes! {
     EXTENDED_ACCESS = "E0325", "a method that is taken over for different callers";
     EXTENDED_TWICE = "E0326", "a service that is extended twice";
     TOO_MANY_EXTENDED = "E0327", "more services or methods than one may take over";
+    SET_ELEMENT = "E0328", "a type that can't be in a set";
 
     // Attributes and values.
     UNKNOWN_ATTRIBUTE = "E0401", "an unknown attribute";

@@ -17,7 +17,7 @@ pub(crate) enum NameError {
     Silent,
 }
 
-/// Returns the built-in type of a name. `list` and `map` take arguments and are not here.
+/// Returns the built-in type of a name. `list`, `set` and `map` take arguments and are not here.
 pub(crate) fn builtin(name: &str) -> Option<Builtin> {
     Some(match name {
         "bool" => Builtin::Bool,
@@ -47,7 +47,7 @@ pub(crate) fn is_builtin(path: &Path) -> bool {
 }
 
 /// The names of all built-in types.
-pub(crate) const BUILTINS: [&str; 19] = [
+pub(crate) const BUILTINS: [&str; 20] = [
     "bool",
     "u8",
     "u16",
@@ -66,6 +66,7 @@ pub(crate) const BUILTINS: [&str; 19] = [
     "uuid",
     "value",
     "list",
+    "set",
     "map",
 ];
 

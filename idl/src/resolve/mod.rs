@@ -244,7 +244,7 @@ impl<'a> Model<'a> {
 /// Returns a built-in type if it is complete, or the arguments that it still needs.
 fn builtin_use(ty: &TypeUse) -> Option<Result<Type, &[TypeUse]>> {
     let [name] = ty.path.segments.as_slice() else { return None };
-    if matches!(name.text.as_str(), "list" | "map") {
+    if matches!(name.text.as_str(), "list" | "set" | "map") {
         return Some(Err(&ty.arguments));
     }
     let builtin: Builtin = builtin(&name.text)?;
@@ -255,6 +255,7 @@ fn generic(name: &str, arguments: Vec<Type>) -> Option<Type> {
     let mut arguments = arguments.into_iter().map(Box::new);
     match (name, arguments.next(), arguments.next(), arguments.next()) {
         ("list", Some(element), None, None) => Some(Type::List(element)),
+        ("set", Some(element), None, None) => Some(Type::Set(element)),
         ("map", Some(key), Some(value), None) => Some(Type::Map(key, value)),
         _ => None,
     }

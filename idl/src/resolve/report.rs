@@ -100,6 +100,7 @@ impl<'m> Uses<'_, 'm> {
         };
         match name {
             "list" => self.arguments(ty, 1, "`list` takes the type of its elements", "list<string>"),
+            "set" => self.arguments(ty, 1, "`set` takes the type of its elements", "set<string>"),
             "map" => {
                 self.arguments(ty, 2, "`map` takes the types of its keys and values", "map<string, u32>");
             }
@@ -114,7 +115,7 @@ impl<'m> Uses<'_, 'm> {
 
     fn no_arguments(&mut self, ty: &Type) {
         self.report.add_with(self.file, diagnostic::TYPE_ARGUMENTS, |code| {
-            Diagnostic::new(code, "only `list` and `map` take types")
+            Diagnostic::new(code, "only `list`, `set` and `map` take types")
                 .at(ty.span, format!("`{}` takes none", ty.path.text()))
                 .help(format!("write `{}`", ty.path.text()))
                 .suggest_if(ty.span, ty.optional.is_empty().then(|| ty.path.text()))

@@ -3,7 +3,7 @@
 //! Nothing here is generic over the target, so that a type is compiled once. The first error is noted in the writer and returned
 //! at the end: to pass it on at every field would be most of the code of a struct.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use rmpv::Value;
@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::body::{Attachments, MAX_ATTACHMENTS, OUT_OF_LINE_BYTES};
 use super::error::{EncodeError, too_deep_to_write};
 use super::form::{Plain, WriteForm};
-use super::nested::{write_list, write_map};
+use super::nested::{write_list, write_map, write_set};
 use super::stack;
 use super::union::UnknownVariant;
 use super::write::{FieldWriter, NumberedWriter};
@@ -338,6 +338,12 @@ impl<T: Encode> Encode for Box<T> {
 impl<T: Encode> Encode for Vec<T> {
     fn encode(&self, out: &mut Writer) {
         write_list::<Plain, T>(self, out);
+    }
+}
+
+impl<T: Encode> Encode for BTreeSet<T> {
+    fn encode(&self, out: &mut Writer) {
+        write_set::<Plain, T>(self, out);
     }
 }
 

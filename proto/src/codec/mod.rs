@@ -5,7 +5,7 @@
 //! above.
 //!
 //! - `encode` and `decode` are the writer and the reader, and scalars; `kept` helps to read.
-//! - `form` says what a form is; `nested` holds the forms of optionals, lists and maps, `blob` that of bytes.
+//! - `form` says what a form is; `nested` holds the forms of optionals, lists, sets and maps, `blob` that of bytes.
 //! - `body` is what is read: bytes that lie together, and long ones out of line.
 //! - `write` and `fields` are structs, `numbered` and `named` are structs sent as maps from numbers and from
 //!   names, `union` is unions.
@@ -53,7 +53,7 @@ pub use error::{DecodeError, EncodeError};
 pub use fields::Fields;
 pub use form::{Bounded, Form, Nanoseconds, Nothing, Plain, ViaSerde, WriteForm};
 pub use memory::{MEMORY_PER_BYTE, max_decoded};
-pub use nested::{Boxed, List, Map, Optional};
+pub use nested::{Boxed, List, Map, Optional, Set};
 pub use replaced::{Shape, declared};
 pub use serde_bridge::{deserialize, serialize};
 pub use timestamp::{ParseTimestampError, Timestamp, TimestampOutOfRange};

@@ -11,7 +11,7 @@ mod implement;
 pub use crate::codec::json::{Described, Description};
 pub use crate::codec::{
     Blob, Bounded, Boxed, Decode, DecodeError, Encode, EncodeError, FieldWriter, Fields, Form, Len, List,
-    Map, Nanoseconds, Nothing, NumberedWriter, Optional, Payload, Plain, Reader, Validate, ViaSerde, Violation,
+    Map, Nanoseconds, Nothing, NumberedWriter, Optional, Payload, Plain, Reader, Set, Validate, ViaSerde, Violation,
     WriteForm, Writer, check_inside, check_len, check_range, count, declared, deserialize, length, replaced, serialize,
 };
 pub use crate::declaration::{

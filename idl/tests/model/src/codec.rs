@@ -31,7 +31,7 @@ pub fn write(schema: &Schema, ty: &Type, value: &Value) -> Raw {
         (_, Value::Absent | Value::Nothing) => Raw::Nil,
         (Type::Optional(inner), value) => write(schema, inner, value),
         (Type::Builtin(builtin), value) => write_builtin(*builtin, value),
-        (Type::List(element), Value::List(elements)) => {
+        (Type::List(element) | Type::Set(element), Value::List(elements)) => {
             Raw::Array(elements.iter().map(|value| write(schema, element, value)).collect())
         }
         (Type::Map(key_type, value_type), Value::Map(entries)) => {
@@ -48,7 +48,7 @@ pub fn write(schema: &Schema, ty: &Type, value: &Value) -> Raw {
             }
             _ => Raw::Nil,
         },
-        (Type::List(_) | Type::Map(..), _) => Raw::Nil,
+        (Type::List(_) | Type::Set(_) | Type::Map(..), _) => Raw::Nil,
     }
 }
 
@@ -164,6 +164,16 @@ impl Reader<'_> {
             Type::List(element) => {
                 let elements = raw.as_array().ok_or("no list")?;
                 elements.iter().map(|raw| self.read(element, raw)).collect::<Result<_, _>>().map(Value::List)
+            }
+            Type::Set(element) => {
+                let elements = raw.as_array().ok_or("no set")?;
+                let elements = elements.iter().map(|raw| self.read(element, raw));
+                let elements = elements.collect::<Result<Vec<_>, _>>()?;
+                let is_twice = |(index, it): (usize, &Value)| elements[..index].contains(it);
+                if elements.iter().enumerate().any(is_twice) {
+                    return Err("an element twice".to_owned());
+                }
+                Ok(Value::List(elements))
             }
             Type::Map(key, value) => {
                 let entries = raw.as_map().ok_or("no map")?;

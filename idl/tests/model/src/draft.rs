@@ -186,6 +186,7 @@ impl Draft {
             .any(|known| known.name == plain && matches!(&known.body, Body::Alias(ty) if ty.ends_with('?')));
         match random.below(8) {
             0 if !is_optional => format!("{plain}?"),
+            1 if is_key(&plain) && random.one_in(2) => format!("set<{plain}>"),
             1 => format!("list<{plain}>"),
             2 => format!("map<{}, {plain}>", random.pick(&["string", "u8", "i64", "uuid"])),
             _ => plain,
@@ -200,7 +201,7 @@ impl Draft {
                 Some(("range", 1, 100))
             }
             "string" | "bytes" if random.one_in(3) => Some(("len", 1, 10)),
-            ty if ty.starts_with("list<") && random.one_in(3) => Some(("len", 0, 3)),
+            ty if is_list(ty) && random.one_in(3) => Some(("len", 0, 3)),
             _ => None,
         };
         let default = match ty.as_str() {
@@ -210,7 +211,7 @@ impl Draft {
             "f32" | "f64" => Some("0.5"),
             "string" => Some("\"seven\""),
             "duration" => Some("7s"),
-            ty if ty.starts_with("list<") && !ty.ends_with('?') => Some("[]"),
+            ty if is_list(ty) && !ty.ends_with('?') => Some("[]"),
             _ => None,
         };
         Member { name: self.fresh("field_"), number, ty, default, bound }
@@ -324,6 +325,15 @@ impl Draft {
             .expect("strings take any text");
         text
     }
+}
+
+/// Reports whether a built-in type may be in a set.
+fn is_key(ty: &str) -> bool {
+    matches!(ty, "bool" | "u8" | "u16" | "u32" | "u64" | "i8" | "i32" | "i64" | "string" | "uuid")
+}
+
+fn is_list(ty: &str) -> bool {
+    ty.starts_with("list<") || ty.starts_with("set<")
 }
 
 impl Declared {

@@ -38,7 +38,7 @@ pub fn same(written: Seen<'_>, read: Seen<'_>) -> bool {
         (Type::Optional(old), _) => same(written.with(old, written.value), read),
         (_, Type::Optional(new)) => same(written, read.with(new, read.value)),
         (Type::Builtin(_), Type::Builtin(_)) => written.value == read.value,
-        (Type::List(old), Type::List(new)) => match (written.value, read.value) {
+        (Type::List(old) | Type::Set(old), Type::List(new) | Type::Set(new)) => match (written.value, read.value) {
             (Value::List(before), Value::List(after)) => {
                 before.len() == after.len()
                     && before

@@ -81,6 +81,11 @@ impl<'a> Maker<'a> {
                 let count = if depth > DEEP { 0 } else { self.length(len) };
                 Value::List((0..count).map(|_| self.bounded(element, None, None, depth + 1)).collect())
             }
+            Type::Set(element) => {
+                let count = if depth > DEEP { 0 } else { self.length(len) };
+                let entries = self.entries(element, element, count, depth).into_iter();
+                Value::List(entries.map(|(element, _)| element).collect())
+            }
             Type::Map(key, value) => {
                 let count = if depth > DEEP { 0 } else { self.length(len) };
                 Value::Map(self.entries(key, value, count, depth))
