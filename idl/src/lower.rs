@@ -414,12 +414,10 @@ fn reserved(entries: &[ast::Reserved]) -> Vec<Reserved> {
     let entries = entries.iter().filter_map(|entry| {
         let kind = match &entry.kind {
             ast::ReservedKind::Name(name) => ReservedKind::Name(name.clone()),
-            ast::ReservedKind::Numbers { min, max, .. } => {
-                ReservedKind::Numbers(
-                    min.and_then(number).unwrap_or(i64::MIN),
-                    max.and_then(number).unwrap_or(i64::MAX),
-                )
-            }
+            ast::ReservedKind::Numbers { min, max, .. } => ReservedKind::Numbers(
+                min.and_then(number).unwrap_or(i64::MIN),
+                max.and_then(number).unwrap_or(i64::MAX),
+            ),
             ast::ReservedKind::Invalid => return None,
         };
         Some(Reserved { kind, span: entry.span })

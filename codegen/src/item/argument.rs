@@ -30,7 +30,9 @@ impl Argument {
             Type::List(element) | Type::Set(element) if converts(site.resolved(element)) => {
                 Self { ty: items(&into(site, element)), conversion: Conversion::CollectInto }
             }
-            Type::List(element) | Type::Set(element) => Self { ty: items(&site.ty(element)), conversion: Conversion::Collect },
+            Type::List(element) | Type::Set(element) => {
+                Self { ty: items(&site.ty(element)), conversion: Conversion::Collect }
+            }
             _ => Self { ty: site.held(parameter.into()), conversion: Conversion::None },
         }
     }

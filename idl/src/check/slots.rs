@@ -70,7 +70,10 @@ pub(super) fn bounds_on_other_types(model: &Model, report: &mut Report) {
 }
 
 fn has_length(ty: &Type) -> bool {
-    matches!(ty, Type::Builtin(Builtin::String | Builtin::Bytes) | Type::List(_) | Type::Set(_) | Type::Map(..))
+    matches!(
+        ty,
+        Type::Builtin(Builtin::String | Builtin::Bytes) | Type::List(_) | Type::Set(_) | Type::Map(..)
+    )
 }
 
 fn number(ty: &Type) -> Option<Builtin> {

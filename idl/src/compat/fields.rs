@@ -144,7 +144,7 @@ impl Comparison<'_> {
     }
 }
 
-fn enum_number(schema: &Schema, literal: &Literal) -> Option<u32> {
+fn enum_number(schema: &Schema, literal: &Literal) -> Option<i32> {
     let Literal::EnumValue(id, index) = literal else { return None };
     match &schema.definition(*id).kind {
         TypeKind::Enum(values) => values.get(*index).map(|value| value.number),

@@ -77,9 +77,18 @@ const HELP: &[(Rule, &str)] = &[
     (Rule::semicolon, "end it with `;`"),
     (Rule::number, "a number is written `1`"),
     (Rule::equals, "what it is follows after `=`"),
-    (Rule::type_use, "write a type: `u32`, `string`, `list<T>`, `set<T>`, `map<K, V>`, `T?` or the name of one"),
-    (Rule::type_path, "write a type: `u32`, `string`, `list<T>`, `set<T>`, `map<K, V>`, `T?` or the name of one"),
-    (Rule::streamed, "write a type: `u32`, `string`, `list<T>`, `set<T>`, `map<K, V>`, `T?` or the name of one"),
+    (
+        Rule::type_use,
+        "write a type: `u32`, `string`, `list<T>`, `set<T>`, `map<K, V>`, `T?` or the name of one",
+    ),
+    (
+        Rule::type_path,
+        "write a type: `u32`, `string`, `list<T>`, `set<T>`, `map<K, V>`, `T?` or the name of one",
+    ),
+    (
+        Rule::streamed,
+        "write a type: `u32`, `string`, `list<T>`, `set<T>`, `map<K, V>`, `T?` or the name of one",
+    ),
     (Rule::colon, "a type follows after `:`"),
     (Rule::method_name, "a method looks like `rpc name(parameter: u32) -> string;` or `oneway name();`"),
     (Rule::method, "a method looks like `rpc name(parameter: u32) -> string;` or `oneway name();`"),

@@ -26,11 +26,7 @@ pub(super) struct Named<'a> {
 impl<'a> Named<'a> {
     /// Searches the entries of a map. Unknown names are skipped. A name given twice is an error, because it can't be
     /// known which of the two values was meant.
-    pub(super) fn read(
-        reader: &mut Reader<'a>,
-        entries: usize,
-        names: Names,
-    ) -> Result<Self, DecodeError> {
+    pub(super) fn read(reader: &mut Reader<'a>, entries: usize, names: Names) -> Result<Self, DecodeError> {
         let mut values = Vec::new();
         for _ in 0..entries {
             let Some(at) = field(reader, names)? else {

@@ -137,10 +137,7 @@ pub(super) fn write_set<F: WriteForm<T>, T>(set: &BTreeSet<T>, out: &mut Writer)
     }
 }
 
-pub(super) fn read_set<T: Ord>(
-    reader: &mut Reader<'_>,
-    read: Read<T>,
-) -> Result<BTreeSet<T>, DecodeError> {
+pub(super) fn read_set<T: Ord>(reader: &mut Reader<'_>, read: Read<T>) -> Result<BTreeSet<T>, DecodeError> {
     let Some(length) = reader.array() else { return Err(reader.unexpected("a list without repeats")) };
     reader.enter()?;
     let mut set = BTreeSet::new();

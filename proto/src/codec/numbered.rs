@@ -79,5 +79,7 @@ impl Numbered {
 
 #[cold]
 fn out_of_order(number: i64, last: u64) -> DecodeError {
-    DecodeError::new(&format_args!("field number {number} comes after {last}: numbers ascend, and start at 1"))
+    DecodeError::new(&format_args!(
+        "field number {number} comes after {last}: numbers ascend, and start at 1"
+    ))
 }

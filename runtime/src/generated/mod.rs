@@ -11,8 +11,9 @@ mod implement;
 pub use crate::codec::json::{Described, Description};
 pub use crate::codec::{
     Blob, Bounded, Boxed, Decode, DecodeError, Encode, EncodeError, FieldWriter, Fields, Form, Len, List,
-    Map, Nanoseconds, Nothing, NumberedWriter, Optional, Payload, Plain, Reader, Set, Validate, ViaSerde, Violation,
-    WriteForm, Writer, check_inside, check_len, check_range, count, declared, deserialize, length, replaced, serialize,
+    Map, Nanoseconds, Nothing, NumberedWriter, Optional, Payload, Plain, Reader, Set, Validate, ViaSerde,
+    Violation, WriteForm, Writer, check_inside, check_len, check_range, count, declared, deserialize, length,
+    replaced, serialize,
 };
 pub use crate::declaration::{
     BidirectionalMethod, ClientStreamMethod, OneWayMethod, Params, ServerStreamMethod, UnaryMethod,

@@ -20,10 +20,7 @@ fn map(entries: &[(Value, Value)]) -> Value {
 #[test]
 fn numbers_that_are_far_apart_make_a_map() {
     let inner = "{1: 2, 128: 7, 40000: nil, 65535: []}";
-    check(
-        &far(),
-        &format!(r#"{{1: 1, 128: 8, 300: "a", 40000: true, 50000: {inner}, 65535: [{inner}]}}"#),
-    );
+    check(&far(), &format!(r#"{{1: 1, 128: 8, 300: "a", 40000: true, 50000: {inner}, 65535: [{inner}]}}"#));
     check(&Quarter { first: 1, last: Some(2) }, "[1, nil, nil, nil, nil, nil, nil, 2]");
     check(&Quarter { first: 1, last: None }, "[1]");
     check(&Less { first: 1, last: Some(2) }, "{1: 1, 9: 2}");
@@ -89,7 +86,10 @@ fn bounds_and_json_go_by_the_fields() {
     assert!(Either::Wide { a: 1, b: None, c: 10 }.validate().is_err());
     let json = serde_json::to_string(&Less { first: 1, last: Some(2) }).expect("every value has JSON");
     assert_eq!(json, r#"{"first":1,"last":2}"#);
-    assert_eq!(serde_json::from_str::<Less>(&json).expect("what was written"), Less { first: 1, last: Some(2) });
+    assert_eq!(
+        serde_json::from_str::<Less>(&json).expect("what was written"),
+        Less { first: 1, last: Some(2) }
+    );
     let json = serde_json::to_string(&far()).expect("every value has JSON");
     assert_eq!(serde_json::from_str::<Far>(&json).expect("what was written"), far());
     assert_eq!(shown(&serde_json::from_str::<Far>(&json).expect("the same")), shown(&far()));

@@ -44,7 +44,9 @@ fn any_order_is_read_and_nothing_twice() {
     assert_eq!(read::<All>(&twice), Err("sides[2]: this element is in the set already".to_owned()));
     let wrong = fields(list(&["b".into(), 5.into()]), list(&[]));
     assert!(read::<All>(&wrong).expect_err("no string").starts_with("names[1]: invalid type"));
-    assert!(read::<All>(&fields("b".into(), list(&[]))).expect_err("no list").contains("a list without repeats"));
+    assert!(
+        read::<All>(&fields("b".into(), list(&[]))).expect_err("no list").contains("a list without repeats")
+    );
     let large = fields(list(&[]), list(&[4_000_000_000_u32.into()]));
     assert!(read::<All>(&large).expect_err("no number of a value").starts_with("sides[0]"));
 }
@@ -55,7 +57,10 @@ fn bounds_and_json_hold_for_sets() {
     let many = All { few: (1..=4).collect(), ..all() };
     assert!(many.validate().is_err());
     let json = serde_json::to_string(&all()).expect("every value has JSON");
-    assert!(json.contains(r#""names":["a","b"]"#) && json.contains(r#""sides":["Buy","Lost","Sell",-7]"#), "{json}");
+    assert!(
+        json.contains(r#""names":["a","b"]"#) && json.contains(r#""sides":["Buy","Lost","Sell",-7]"#),
+        "{json}"
+    );
     assert_eq!(serde_json::from_str::<All>(&json).expect("what was written"), all());
     let twice = json.replace(r#"["a","b"]"#, r#"["a","a"]"#);
     let told = serde_json::from_str::<All>(&twice).expect_err("twice").to_string();

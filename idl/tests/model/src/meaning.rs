@@ -38,16 +38,18 @@ pub fn same(written: Seen<'_>, read: Seen<'_>) -> bool {
         (Type::Optional(old), _) => same(written.with(old, written.value), read),
         (_, Type::Optional(new)) => same(written, read.with(new, read.value)),
         (Type::Builtin(_), Type::Builtin(_)) => written.value == read.value,
-        (Type::List(old) | Type::Set(old), Type::List(new) | Type::Set(new)) => match (written.value, read.value) {
-            (Value::List(before), Value::List(after)) => {
-                before.len() == after.len()
-                    && before
-                        .iter()
-                        .zip(after)
-                        .all(|(before, after)| same(written.with(old, before), read.with(new, after)))
+        (Type::List(old) | Type::Set(old), Type::List(new) | Type::Set(new)) => {
+            match (written.value, read.value) {
+                (Value::List(before), Value::List(after)) => {
+                    before.len() == after.len()
+                        && before
+                            .iter()
+                            .zip(after)
+                            .all(|(before, after)| same(written.with(old, before), read.with(new, after)))
+                }
+                _ => false,
             }
-            _ => false,
-        },
+        }
         (Type::Map(old_key, old), Type::Map(new_key, new)) => match (written.value, read.value) {
             (Value::Map(before), Value::Map(after)) => {
                 before.len() == after.len()
@@ -180,7 +182,7 @@ fn same_union((written, old): (Seen<'_>, &[Variant]), (read, new): (Seen<'_>, &[
     let Some(before) = number(written.value).filter(|before| Some(*before) == number(read.value)) else {
         return false;
     };
-    if !same_number(old, new, before) {
+    if !same_number(old, new, before.into()) {
         return false;
     }
     let (Value::Union(_, before_value), Value::Union(_, after_value)) = (written.value, read.value) else {

@@ -112,7 +112,9 @@ impl<'a> Maker<'a> {
             TypeKind::Alias(ty) => self.bounded(ty, None, None, depth),
             TypeKind::Struct(structure) => self.fields(&structure.fields, depth),
             // Now and then a number that the schema does not have.
-            TypeKind::Enum(_) if self.random.one_in(8) => Value::Enum(*self.random.pick(&[1_000_000, -1_000_000])),
+            TypeKind::Enum(_) if self.random.one_in(8) => {
+                Value::Enum(*self.random.pick(&[1_000_000, -1_000_000]))
+            }
             TypeKind::Enum(values) => Value::Enum(self.random.pick(values).number.into()),
             TypeKind::Union(variants) | TypeKind::Error(variants) => self.variant(variants, depth),
         }

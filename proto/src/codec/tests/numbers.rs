@@ -94,7 +94,8 @@ fn an_array_and_names_are_read_as_well() {
 fn a_struct_of_dense_numbers_is_read_from_a_map_too() {
     let entries = map(&[(1.into(), 5.into()), (2.into(), 2.into()), (3.into(), Value::Nil)]);
     assert_eq!(read::<Plain, Amount>(&entries), Ok(Amount { units: 5, scale: 2, currency: None }));
-    let newer = map(&[(1.into(), 5.into()), (2.into(), 2.into()), (u64::from(u32::MAX).into(), trade_value())]);
+    let newer =
+        map(&[(1.into(), 5.into()), (2.into(), 2.into()), (u64::from(u32::MAX).into(), trade_value())]);
     assert_eq!(read::<Plain, Amount>(&newer), Ok(Amount { units: 5, scale: 2, currency: None }));
     let inside = map(&[(1.into(), 1.into()), (200.into(), amount_by_number()), (65535.into(), "end".into())]);
     assert_eq!(read::<Plain, Far>(&inside), Ok(far()));
@@ -114,7 +115,10 @@ fn numbers_ascend_and_are_numbers() {
     assert_eq!(amount(&[]), "field `units` is missing");
     assert_eq!(amount(&[(2.into(), 2.into())]), "field `units` is missing");
     let out_of_order = "field number 2 comes after 3: numbers ascend, and start at 1";
-    assert_eq!(amount(&[(1.into(), 5.into()), (3.into(), Value::Nil), (2.into(), 2.into())]), "field `scale` is missing");
+    assert_eq!(
+        amount(&[(1.into(), 5.into()), (3.into(), Value::Nil), (2.into(), 2.into())]),
+        "field `scale` is missing"
+    );
     let late = [(1.into(), 5.into()), (2.into(), 2.into()), (3.into(), Value::Nil), (2.into(), 2.into())];
     assert_eq!(amount(&late), out_of_order);
     for number in [Value::from(0), Value::from(-1)] {

@@ -61,7 +61,7 @@ pub(super) fn remove_variant(draft: &mut Draft, random: &mut Random) {
     body(draft, random, |body, reserved, random| match body {
         Body::Union(variants) | Body::Error(variants) if variants.len() > 1 => {
             let gone = variants.remove(random.below(variants.len()));
-            reserved.extend(random.one_in(2).then_some(gone.number.into()));
+            reserved.extend(random.one_in(2).then_some(i64::from(gone.number)));
         }
         _ => {}
     });

@@ -123,9 +123,11 @@ pub(super) fn change_the_layout() {
         old_reads(new::Row::ChangeLayout { kept, last: last.clone(), far: Some(3) })
             .await
             .is(old::Row::ChangeLayout { kept, last: far(None) });
-        new_reads(old::Row::ChangeLayout { kept, last: far(Some("off")) })
-            .await
-            .is(new::Row::ChangeLayout { kept, last, far: None });
+        new_reads(old::Row::ChangeLayout { kept, last: far(Some("off")) }).await.is(new::Row::ChangeLayout {
+            kept,
+            last,
+            far: None,
+        });
     });
 }
 
