@@ -52,6 +52,8 @@ impl Inheritance {
     pub(crate) fn of(model: &Model) -> Self {
         let bases: Vec<Vec<Base>> =
             (0..model.services.len()).map(|service| bases_of(model, service)).collect();
+        let says_too_little: Vec<bool> =
+            (0..model.services.len()).map(|service| says_too_little(model, service)).collect();
         let mut inheritance =
             Self { served: vec![Vec::new(); bases.len()], bases, contradictions: Vec::new() };
         let edges = inheritance.edges();
@@ -61,7 +63,7 @@ impl Inheritance {
         let mut order: Vec<usize> = (0..edges.len()).collect();
         order.sort_by_key(|index| component[*index]);
         for service in order {
-            inheritance.serve(model, service);
+            inheritance.serve(model, &says_too_little, service);
         }
         inheritance
     }
@@ -71,7 +73,7 @@ impl Inheritance {
         self.bases.iter().map(|bases| bases.iter().map(|base| base.service).collect()).collect()
     }
 
-    fn serve(&mut self, model: &Model, service: usize) {
+    fn serve(&mut self, model: &Model, says_too_little: &[bool], service: usize) {
         let mut served = vec![Served { service, access: Access::Unsaid, by: None }];
         for base in &self.bases[service] {
             let by_base = said(model.services[base.service].item);
@@ -86,13 +88,13 @@ impl Inheritance {
                 };
                 if let Some(by) = first.by
                     && !allows_the_same(&first.access, &access)
-                    && says_too_little(model, taken.service)
+                    && says_too_little[taken.service]
                 {
                     let by = (by, base.place);
                     self.contradictions.push(Contradiction { service, twice: taken.service, by });
                 }
             }
-            if served.len() > MAX_SERVED {
+            if served.len() > MAX_BASES + 1 {
                 break;
             }
         }
@@ -100,8 +102,9 @@ impl Inheritance {
     }
 }
 
-/// Number of services after which no more are collected: a service that takes over as many breaks a rule.
-const MAX_SERVED: usize = 256;
+/// Maximum number of services that one takes over, in all. Generated code has a trait for each, and a file could otherwise
+/// describe far more methods than it has characters. Past it no more are collected.
+pub(crate) const MAX_BASES: usize = 32;
 
 /// Returns what a declaration says as a service. Only services are asked.
 pub(crate) fn service(item: &Item) -> Option<&Service> {

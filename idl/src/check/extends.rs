@@ -5,12 +5,8 @@ use std::collections::{HashMap, HashSet};
 use crate::ast::{Method, Path};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::graph;
-use crate::inherit::{Inheritance, Served, methods, service};
+use crate::inherit::{Inheritance, MAX_BASES, Served, methods, service};
 use crate::resolve::Model;
-
-/// Maximum number of services that one takes over, in all. Generated code has a trait for each, and a file could otherwise
-/// describe far more methods than it has characters.
-const MAX_BASES: usize = 32;
 
 /// Maximum number of methods of a service that extends others, with those that it takes over.
 const MAX_METHODS: usize = 1024;
@@ -74,10 +70,9 @@ fn extended_twice(model: &Model, inheritance: &Inheritance, report: &mut Report)
 /// Reports services that take over too many others, or too many methods.
 fn too_many(model: &Model, inheritance: &Inheritance, report: &mut Report) {
     for (index, served) in inheritance.served.iter().enumerate().filter(|(_, served)| served.len() > 1) {
-        let count: usize = served.iter().map(|it| methods(model, it.service).len()).sum();
         let what = if served.len() > MAX_BASES + 1 {
             format!("`{}` takes over more than {MAX_BASES} services", name(model, index))
-        } else if count > MAX_METHODS {
+        } else if count(model, served) > MAX_METHODS {
             format!(
                 "`{}` has more than {MAX_METHODS} methods, with those that it takes over",
                 name(model, index)
@@ -92,10 +87,15 @@ fn too_many(model: &Model, inheritance: &Inheritance, report: &mut Report) {
     }
 }
 
-/// Reports methods of one name that a service serves twice: its own and one that it takes over, or two of the latter.
+fn count(model: &Model, served: &[Served]) -> usize {
+    served.iter().map(|it| methods(model, it.service).len()).sum()
+}
+
+/// Reports methods of one name that a service serves twice: its own and one that it takes over, or two of the latter. One that has
+/// too many is not looked at: that would take too long.
 fn served_twice(model: &Model, inheritance: &Inheritance, index: usize, report: &mut Report) {
     let served = &inheritance.served[index];
-    if served.len() < 2 {
+    if served.len() < 2 || count(model, served) > MAX_METHODS {
         return;
     }
     let mut seen: HashMap<&str, (&Served, &Method)> = HashMap::new();
