@@ -145,7 +145,7 @@ fn methods_of_every_kind() {
          }",
     );
     let methods = &schema.packages[0].services[0].methods;
-    let numbers: Vec<u8> = methods[0].parameters.iter().map(|parameter| parameter.number).collect();
+    let numbers: Vec<u16> = methods[0].parameters.iter().map(|parameter| parameter.number).collect();
     assert_eq!(numbers, [1, 2]);
     assert_eq!(methods[0].deadline, Some(Duration::from_millis(500)));
     assert!(methods[0].idempotent && !methods[1].idempotent);
