@@ -308,3 +308,16 @@ fn a_megabyte_of_merge_conflicts_and_of_what_no_editor_shows() {
     let unseen = many(ONE_MEGABYTE, "package a;\n", |_| "\u{200b}\u{a0}".to_owned(), "");
     assert!(codes(&compiled(unseen)).iter().all(|code| ["E0008", "E0009"].contains(code)));
 }
+
+#[test]
+fn many_services_that_extend_others() {
+    let methods: String = (0..1_025).map(|number| format!("rpc m{number}(); ")).collect();
+    let large = format!("package a; service B {{ {methods} }}\n");
+    let each = |number: usize| format!("service S{number} extends B {{}}\n");
+    assert!(codes(&compiled(many(ONE_MEGABYTE, &large, each, ""))).contains(&"E0327"));
+    let chain = |number: usize| format!("service S{} extends S{number} {{}}\n", number + 1);
+    let chain = compiled(many(ONE_MEGABYTE, "package a; service S0 { rpc a(); }\n", chain, ""));
+    assert!(codes(&chain).contains(&"E0327"));
+    let circle = compiled("package a; ".to_owned() + &"service A extends A, A, A {}\n".repeat(1_000));
+    assert!(codes(&circle).contains(&"E0323"));
+}

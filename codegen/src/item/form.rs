@@ -35,7 +35,7 @@ fn shape(site: Site<'_>, id: TypeId) -> &'static str {
             _ => "Integer",
         },
         Type::Optional(_) => "Any",
-        Type::List(_) => "List",
+        Type::List(_) | Type::Set(_) => "List",
         Type::Map(..) => "Map",
         Type::Named(id) => match site.definition(*id).kind {
             TypeKind::Struct(_) => "Fields",

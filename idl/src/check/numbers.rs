@@ -14,11 +14,9 @@ use crate::source::Span;
 pub(super) fn out_of_range(model: &Model, report: &mut Report) {
     for body in walk::bodies(model) {
         let (least, greatest) = body.limits;
+        let is_outside = |(value, _): &(i128, Span)| !(least..=greatest).contains(value);
         let numbers = body.members.iter().filter_map(|(_, number)| Some((number.value?, number.span)));
-        for (value, span) in numbers.chain(reserved_ends(&body)) {
-            if (least..=greatest).contains(&value) {
-                continue;
-            }
+        for (value, span) in numbers.filter(is_outside).chain(reserved_ends(&body)) {
             let member = body.member;
             let diagnostic = Diagnostic::new(
                 diagnostic::NUMBER_RANGE,
@@ -39,7 +37,7 @@ pub(super) fn out_of_range(model: &Model, report: &mut Report) {
 
 /// Returns the first end of each reserved range that is out of bounds, as written; reporting one of them is enough.
 fn reserved_ends<'a>(body: &'a Body) -> impl Iterator<Item = (i128, Span)> + 'a {
-    let limits = body.limits.0..=body.limits.1;
+    let limits = body.limits.0..=body.reservable;
     body.reserved.iter().filter(|entry| !is_empty(entry)).filter_map(move |entry| match entry.kind {
         ReservedKind::Numbers { min, max, exclusive } => {
             let is_wrong = |value: &i128| !limits.contains(value);

@@ -15,7 +15,7 @@ pub(super) trait Member {
     const NOUN: &'static str;
 
     fn name(&self) -> &str;
-    fn number(&self) -> u32;
+    fn number(&self) -> i64;
     fn span(&self) -> Span;
 }
 
@@ -28,7 +28,7 @@ macro_rules! member {
                 &self.name
             }
 
-            fn number(&self) -> u32 {
+            fn number(&self) -> i64 {
                 self.number.into()
             }
 
@@ -56,7 +56,7 @@ pub(super) enum Fate<'a, M> {
 
 /// Returns the members with the same number in both.
 pub(super) fn same_numbers<'a, M: Member>(old: &'a [M], new: &'a [M]) -> Vec<(&'a M, &'a M)> {
-    let known: BTreeMap<u32, &M> = new.iter().map(|member| (member.number(), member)).collect();
+    let known: BTreeMap<i64, &M> = new.iter().map(|member| (member.number(), member)).collect();
     old.iter().filter_map(|member| Some((member, *known.get(&member.number())?))).collect()
 }
 
@@ -67,7 +67,7 @@ pub(super) fn fates<'a, M: Member>(old: &'a [M], new: &'a [M]) -> Vec<Fate<'a, M
     let moved = |member: &M, others: &BTreeMap<&str, &M>| {
         others.get(member.name()).is_some_and(|other| other.number() != member.number())
     };
-    let mut numbers: BTreeMap<u32, &M> = old
+    let mut numbers: BTreeMap<i64, &M> = old
         .iter()
         .filter(|member| !moved(member, &new_names))
         .map(|member| (member.number(), member))

@@ -6,7 +6,7 @@ use crate::diagnostic;
 use crate::schema::{Reserved, ReservedKind};
 
 /// Returns the entry that holds a number.
-pub(super) fn holder(entries: &[Reserved], number: u32) -> Option<&Reserved> {
+pub(super) fn holder(entries: &[Reserved], number: i64) -> Option<&Reserved> {
     entries.iter().find(|entry| match entry.kind {
         ReservedKind::Numbers(min, max) => (min..=max).contains(&number),
         ReservedKind::Name(_) => false,
@@ -29,7 +29,7 @@ fn missing(entry: &Reserved, others: &[Reserved]) -> Vec<ReservedKind> {
 }
 
 /// Returns ranges without the numbers of another.
-fn cut(ranges: &[(u32, u32)], from: u32, to: u32) -> Vec<(u32, u32)> {
+fn cut(ranges: &[(i64, i64)], from: i64, to: i64) -> Vec<(i64, i64)> {
     let mut left = Vec::new();
     for (min, max) in ranges.iter().copied() {
         if from > max || to < min {
@@ -46,7 +46,9 @@ fn shown(kind: &ReservedKind) -> String {
     match kind {
         ReservedKind::Name(name) => format!("the name `{name}`"),
         ReservedKind::Numbers(min, max) if min == max => format!("number {min}"),
-        ReservedKind::Numbers(min, u32::MAX) => format!("the numbers from {min} on"),
+        ReservedKind::Numbers(i64::MIN, i64::MAX) => "all numbers".to_owned(),
+        ReservedKind::Numbers(i64::MIN, max) => format!("the numbers up to {max}"),
+        ReservedKind::Numbers(min, i64::MAX) => format!("the numbers from {min} on"),
         ReservedKind::Numbers(min, max) => format!("the numbers {min} to {max}"),
     }
 }
@@ -104,7 +106,8 @@ mod tests {
         assert_eq!(cut(&[(1, 9)], 3, 4), [(1, 2), (5, 9)]);
         assert_eq!(cut(&[(1, 9)], 0, 4), [(5, 9)]);
         assert_eq!(cut(&[(1, 9)], 9, 20), [(1, 8)]);
-        assert_eq!(cut(&[(1, 9)], 10, u32::MAX), [(1, 9)]);
-        assert!(cut(&[(1, 9)], 0, u32::MAX).is_empty());
+        assert_eq!(cut(&[(1, 9)], 10, i64::MAX), [(1, 9)]);
+        assert_eq!(cut(&[(i64::MIN, i64::MAX)], -1, 1), [(i64::MIN, -2), (2, i64::MAX)]);
+        assert!(cut(&[(1, 9)], i64::MIN, i64::MAX).is_empty());
     }
 }

@@ -10,11 +10,12 @@ use serde::de::{self, DeserializeSeed, Visitor};
 
 use super::decode::Reader;
 use super::error::DecodeError;
+use super::fields::Names;
 
-/// The fields of a map, by number.
+/// The fields of a map.
 #[derive(Debug)]
 pub(super) struct Named<'a> {
-    /// The bytes of each field that was sent, at its number less one. May be shorter than the number of fields.
+    /// The bytes of each field that was sent, at the place of its name in the table. May be shorter than that.
     values: Vec<Option<&'a [u8]>>,
     /// The bytes after the map.
     after: &'a [u8],
@@ -25,11 +26,7 @@ pub(super) struct Named<'a> {
 impl<'a> Named<'a> {
     /// Searches the entries of a map. Unknown names are skipped. A name given twice is an error, because it can't be
     /// known which of the two values was meant.
-    pub(super) fn read(
-        reader: &mut Reader<'a>,
-        entries: usize,
-        names: &'static [&'static str],
-    ) -> Result<Self, DecodeError> {
+    pub(super) fn read(reader: &mut Reader<'a>, entries: usize, names: Names) -> Result<Self, DecodeError> {
         let mut values = Vec::new();
         for _ in 0..entries {
             let Some(at) = field(reader, names)? else {
@@ -40,19 +37,19 @@ impl<'a> Named<'a> {
                 values.resize(at + 1, None);
             }
             let value = reader.rest;
-            reader.skip().map_err(|error| error.inside(names[at]))?;
+            reader.skip().map_err(|error| error.inside(names.at(at)))?;
             let value = &value[..value.len() - reader.rest.len()];
             if values[at].replace(value).is_some() {
-                return Err(DecodeError::new(&format_args!("field `{}` is given twice", names[at])));
+                return Err(DecodeError::new(&format_args!("field `{}` is given twice", names.at(at))));
             }
         }
         let inside = std::mem::replace(&mut reader.kept, true);
         Ok(Self { values, after: reader.rest, inside })
     }
 
-    /// Makes the field `number` the next to be read. Returns `false` if it is absent or nil.
-    pub(super) fn go_to(&mut self, reader: &mut Reader<'a>, number: usize) -> bool {
-        let value = number.checked_sub(1).and_then(|at| self.values.get_mut(at)).and_then(Option::take);
+    /// Makes the field whose name is at a place of the table the next to be read. Returns `false` if it is absent or nil.
+    pub(super) fn go_to(&mut self, reader: &mut Reader<'a>, place: usize) -> bool {
+        let value = self.values.get_mut(place).and_then(Option::take);
         match value {
             None | Some([0xc0]) => false,
             Some(value) => {
@@ -69,20 +66,15 @@ impl<'a> Named<'a> {
 }
 
 /// Reads a name and returns its index among those of the fields, if it is one of them.
-fn field(reader: &mut Reader<'_>, names: &'static [&'static str]) -> Result<Option<usize>, DecodeError> {
+fn field(reader: &mut Reader<'_>, names: Names) -> Result<Option<usize>, DecodeError> {
     match reader.str() {
-        Some(name) => Ok(place(name, names)),
+        Some(name) => Ok(names.place_of(name)),
         None => reader.via_serde_seed(Name(names)),
     }
 }
 
-/// Returns the index of a name. The empty name stands for holes and is never found.
-fn place(name: &str, names: &[&str]) -> Option<usize> {
-    names.iter().position(|known| *known == name && !name.is_empty())
-}
-
 /// Reads a name by serde, which tells what is wrong with one that is none.
-struct Name(&'static [&'static str]);
+struct Name(Names);
 
 impl<'de> DeserializeSeed<'de> for Name {
     type Value = Option<usize>;
@@ -100,6 +92,6 @@ impl Visitor<'_> for Name {
     }
 
     fn visit_str<E: de::Error>(self, name: &str) -> Result<Option<usize>, E> {
-        Ok(place(name, self.0))
+        Ok(self.0.place_of(name))
     }
 }

@@ -45,7 +45,7 @@ pub enum Shape {
     List,
     /// A map.
     Map,
-    /// A struct: an array of its fields, or a map from their names.
+    /// A struct: an array of its fields, or a map from their numbers or names.
     Fields,
     /// A union: an array of a number and a value.
     Union,
@@ -190,7 +190,7 @@ impl Shape {
             Self::Bytes => "bytes",
             Self::List => "a list",
             Self::Map => "a map",
-            Self::Fields => "a struct, which is an array of fields or a map from their names",
+            Self::Fields => "a struct, which is an array of fields or a map from their numbers or names",
             Self::Union => "a union, which is an array of a variant's number and its value",
         }
     }

@@ -65,7 +65,7 @@ macro_rules! __implement_enum {
 
         impl $crate::generated::Decode for $type {
             fn decode(reader: &mut $crate::generated::Reader<'_>) -> $crate::generated::Decoded<Self> {
-                <u32 as $crate::generated::Decode>::decode(reader).map(Self::$from_number)
+                <i32 as $crate::generated::Decode>::decode(reader).map(Self::$from_number)
             }
         }
 

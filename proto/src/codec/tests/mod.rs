@@ -10,6 +10,7 @@ mod forms;
 mod hostile;
 mod memory;
 mod names;
+mod numbers;
 mod out_of_line;
 mod replaced;
 mod sharing;

@@ -1,0 +1,70 @@
+//! Rules about the services that a service extends, and which methods are told of where they are declared.
+
+use std::collections::BTreeSet;
+
+use super::Comparison;
+use super::change::Change;
+use crate::diagnostic;
+use crate::schema::{Base, Method, PackageId, Schema, Service, ServiceId};
+
+/// A service that both schemas may have: its package in the newer one, and its name.
+pub(super) type Known<'a> = (PackageId, &'a str);
+
+impl Comparison<'_> {
+    /// Returns the service that declares a method which another one takes over, if the newer schema may have it, too.
+    pub(super) fn declared_before(&self, method: &Method) -> Option<Known<'_>> {
+        self.known_before(method.declared_by?)
+    }
+
+    /// Returns the service that declares a method which another one takes over.
+    pub(super) fn declared_now(&self, method: &Method) -> Option<Known<'_>> {
+        Some(self.known_now(method.declared_by?))
+    }
+
+    /// Returns all services that one of the older schema takes over.
+    pub(super) fn taken_over_before(&self, service: &Service) -> BTreeSet<Known<'_>> {
+        self.old.bases(service).into_iter().filter_map(|base| self.known_before(base)).collect()
+    }
+
+    /// Returns all services that one of the newer schema takes over.
+    pub(super) fn taken_over_now(&self, service: &Service) -> BTreeSet<Known<'_>> {
+        self.new.bases(service).into_iter().map(|base| self.known_now(base)).collect()
+    }
+
+    fn known_before(&self, id: ServiceId) -> Option<Known<'_>> {
+        Some((self.pairs.package(id.package)?, &self.old.service(id).name))
+    }
+
+    fn known_now(&self, id: ServiceId) -> Known<'_> {
+        (id.package, &self.new.service(id).name)
+    }
+
+    /// Compares which services a service extends itself, in any order.
+    pub(super) fn extends_changed(&self, before: &Service, after: &Service) -> Option<Change> {
+        let was: Vec<Option<Known<'_>>> =
+            before.extends.iter().map(|base| self.known_before(base.service)).collect();
+        let is: Vec<Known<'_>> = after.extends.iter().map(|base| self.known_now(base.service)).collect();
+        let gone = was.iter().zip(&before.extends).find(|(it, _)| it.is_none_or(|it| !is.contains(&it)));
+        let come = is.iter().zip(&after.extends).find(|(it, _)| !was.contains(&Some(**it)));
+        let (gone, come) = (gone.map(|(_, base)| base), come.map(|(_, base)| base));
+        let shown = |schema: &Schema, base: &Base| schema.service(base.service).name.clone();
+        let name = &after.name;
+        let message = match (gone, come) {
+            (None, None) => return None,
+            (Some(gone), None) => format!("service `{name}` no longer extends `{}`", shown(self.old, gone)),
+            (None, Some(come)) => format!("service `{name}` extends `{}` now", shown(self.new, come)),
+            (Some(gone), Some(come)) => format!(
+                "service `{name}` extends `{}` now, and no longer `{}`",
+                shown(self.new, come),
+                shown(self.old, gone)
+            ),
+        };
+        let change = Change::new(diagnostic::EXTENDS_CHANGED, message)
+            .was(gone.map_or(before.span, |base| base.span), "before")
+            .is(come.map_or(after.span, |base| base.span), "now")
+            .source()
+            .why("on the wire only its methods count, and those that came or went are told by themselves; but Rust code that implements the service implements the trait of each service that it extends")
+            .help("implement the methods that moved in the trait of the service that declares them");
+        Some(change)
+    }
+}
