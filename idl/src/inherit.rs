@@ -13,10 +13,13 @@ use crate::value;
 pub(crate) struct Inheritance {
     /// The services that each extends, in the order of the text, without those that are unknown.
     pub(crate) bases: Vec<Vec<Base>>,
-    /// Each service itself, then all that it takes over, each once.
+    /// Each service itself, then all that it takes over, each once. At most [`MAX_BASES`] and two, by which one is seen to take
+    /// over too many.
     pub(crate) served: Vec<Vec<Served>>,
     /// Where the same methods come in two ways, for different callers.
     pub(crate) contradictions: Vec<Contradiction>,
+    /// Who may call, as each service says.
+    said: Vec<Access>,
 }
 
 /// One entry after `extends`.
@@ -28,12 +31,13 @@ pub(crate) struct Base {
 }
 
 /// A service whose methods another one serves.
-#[derive(Clone)]
+#[derive(Clone, Copy)]
 pub(crate) struct Served {
     pub(crate) service: usize,
-    /// Who may call its methods that say nothing themselves: what it says, or else the nearest service that extends it, up to the
-    /// one that serves them, and without that: what a service says holds for its own methods, and for the rest of what it serves.
-    pub(crate) access: Access,
+    /// The service that says who may call its methods that say nothing themselves: this one, or else the nearest that extends it,
+    /// up to the one that serves them, and without that: what a service says holds for its own methods, and for the rest of what
+    /// it serves. `None` if none of them says anything.
+    pub(crate) access: Option<usize>,
     /// Index into what the serving service extends, by which it came first; `None` for that service itself.
     pub(crate) by: Option<usize>,
 }
@@ -54,8 +58,12 @@ impl Inheritance {
             (0..model.services.len()).map(|service| bases_of(model, service)).collect();
         let says_too_little: Vec<bool> =
             (0..model.services.len()).map(|service| says_too_little(model, service)).collect();
-        let mut inheritance =
-            Self { served: vec![Vec::new(); bases.len()], bases, contradictions: Vec::new() };
+        let mut inheritance = Self {
+            served: vec![Vec::new(); bases.len()],
+            bases,
+            contradictions: Vec::new(),
+            said: model.services.iter().map(|service| said(service.item)).collect(),
+        };
         let edges = inheritance.edges();
         let component = graph::components(&edges);
         // Components are numbered after all that they lead to, so what the bases of each serve is already known. In a circle,
@@ -63,7 +71,7 @@ impl Inheritance {
         let mut order: Vec<usize> = (0..edges.len()).collect();
         order.sort_by_key(|index| component[*index]);
         for service in order {
-            inheritance.serve(model, &says_too_little, service);
+            inheritance.serve(&says_too_little, service);
         }
         inheritance
     }
@@ -73,32 +81,41 @@ impl Inheritance {
         self.bases.iter().map(|bases| bases.iter().map(|base| base.service).collect()).collect()
     }
 
-    fn serve(&mut self, model: &Model, says_too_little: &[bool], service: usize) {
-        let mut served = vec![Served { service, access: Access::Unsaid, by: None }];
-        for base in &self.bases[service] {
-            let by_base = said(model.services[base.service].item);
-            for taken in &self.served[base.service] {
-                let access = match &taken.access {
-                    Access::Unsaid => by_base.clone(),
-                    said => said.clone(),
-                };
-                let Some(first) = served.iter().find(|first| first.service == taken.service) else {
-                    served.push(Served { service: taken.service, access, by: Some(base.place) });
-                    continue;
-                };
-                if let Some(by) = first.by
-                    && !allows_the_same(&first.access, &access)
-                    && says_too_little[taken.service]
-                {
-                    let by = (by, base.place);
-                    self.contradictions.push(Contradiction { service, twice: taken.service, by });
+    /// Returns who may call the methods of a service that is served which say nothing themselves.
+    pub(crate) fn access(&self, served: &Served) -> Access {
+        served.access.map_or(Access::Unsaid, |service| self.said[service].clone())
+    }
+
+    fn serve(&mut self, says_too_little: &[bool], service: usize) {
+        let mut served = vec![Served { service, access: None, by: None }];
+        let bases = self.bases[service].iter();
+        let taken = bases.flat_map(|base| self.served[base.service].iter().map(move |taken| (base, taken)));
+        for (base, taken) in taken {
+            let by_base = Some(base.service).filter(|base| self.said[*base] != Access::Unsaid);
+            let access = taken.access.or(by_base);
+            let Some(first) = served.iter().find(|first| first.service == taken.service) else {
+                served.push(Served { service: taken.service, access, by: Some(base.place) });
+                // One more is already an error, and to go on would let a chain of services grow with its square.
+                if served.len() > MAX_BASES + 1 {
+                    break;
                 }
-            }
-            if served.len() > MAX_BASES + 1 {
-                break;
+                continue;
+            };
+            if let Some(by) = first.by
+                && says_too_little[taken.service]
+                && !self.says_the_same(first.access, access)
+            {
+                let by = (by, base.place);
+                self.contradictions.push(Contradiction { service, twice: taken.service, by });
             }
         }
         self.served[service] = served;
+    }
+
+    /// Reports whether two services say the same of who may call.
+    fn says_the_same(&self, one: Option<usize>, other: Option<usize>) -> bool {
+        let roles = |service: Option<usize>| sorted(service.map_or(&[], |service| self.said[service].roles()));
+        roles(one) == roles(other)
     }
 }
 
@@ -135,16 +152,34 @@ fn said(item: &Item) -> Access {
     value::access(&item.preamble).unwrap_or_default()
 }
 
-fn allows_the_same(one: &Access, other: &Access) -> bool {
-    let sorted = |access: &Access| {
-        let mut roles = access.roles().to_vec();
-        roles.sort_unstable();
-        roles
-    };
-    sorted(one) == sorted(other)
+fn sorted(roles: &[String]) -> Vec<&String> {
+    let mut roles: Vec<&String> = roles.iter().collect();
+    roles.sort_unstable();
+    roles
 }
 
 /// Reports whether some method of a service says nothing of who may call it.
 fn says_too_little(model: &Model, service: usize) -> bool {
     methods(model, service).iter().any(|method| value::access(&method.preamble) == Some(Access::Unsaid))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::diagnostic::Report;
+    use crate::{MemoryLoader, load, resolve};
+
+    #[test]
+    fn what_a_service_serves_is_bounded_in_a_chain() {
+        let chain = (0..200).map(|number| format!("service S{} extends S{number} {{}}\n", number + 1));
+        let text = format!("package a;\nservice S0 {{}}\n{}", chain.collect::<String>());
+        let loader = MemoryLoader::default().with("a.svc", text);
+        let mut report = Report::default();
+        let program = load::load(&loader, &["a.svc".to_owned()], &[], &mut report);
+        let model = resolve::resolve(&program, &mut report);
+        let served = Inheritance::of(&model).served;
+        let lengths: Vec<usize> = served.iter().map(Vec::len).collect();
+        assert_eq!(lengths[..3], [1, 2, 3]);
+        assert_eq!(lengths.iter().copied().max(), Some(MAX_BASES + 2));
+    }
 }

@@ -285,7 +285,7 @@ impl Lowering<'_, '_> {
     /// Returns a method of another service as the one serves it that extends it.
     fn taken_over(&self, method: Method, from: &Served) -> Method {
         let access = match method.access {
-            Access::Unsaid => from.access.clone(),
+            Access::Unsaid => self.inheritance.access(from),
             said => said,
         };
         Method { access, declared_by: Some(self.services[from.service]), ..method }

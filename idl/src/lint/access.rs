@@ -7,7 +7,7 @@ use crate::ast::{Item, ItemKind, Preamble, Service};
 use crate::check::subjects::Node;
 use crate::inherit::{self, Inheritance};
 use crate::resolve::Model;
-use crate::schema::{Access, PackageId};
+use crate::schema::PackageId;
 
 /// Reports methods that say nothing of who may call them, and whose services do not either, in packages in which anything has
 /// roles: they are open to anybody, which may have been forgotten.
@@ -51,7 +51,7 @@ fn taken_over(model: &Model, guarded: &BTreeSet<PackageId>, findings: &mut Findi
             continue;
         }
         let extends = inherit::service(declared.item).map_or(&[][..], |service| service.extends.as_slice());
-        for from in served.iter().filter(|from| from.access == Access::Unsaid) {
+        for from in served.iter().filter(|from| from.access.is_none()) {
             let Some(path) = from.by.and_then(|place| extends.get(place)) else { continue };
             let base = &model.services[from.service];
             let methods = inherit::methods(model, from.service);
