@@ -112,10 +112,13 @@ impl Inheritance {
         self.served[service] = served;
     }
 
-    /// Reports whether two services say the same of who may call.
+    /// Reports whether two services say the same of who may call. To say that anybody may is not to say nothing: who extends the
+    /// latter may still say otherwise.
     fn says_the_same(&self, one: Option<usize>, other: Option<usize>) -> bool {
-        let roles = |service: Option<usize>| sorted(service.map_or(&[], |service| self.said[service].roles()));
-        roles(one) == roles(other)
+        let (Some(one), Some(other)) = (one, other) else { return one == other };
+        let (one, other) = (&self.said[one], &self.said[other]);
+        let is_same_kind = std::mem::discriminant(one) == std::mem::discriminant(other);
+        is_same_kind && sorted(one.roles()) == sorted(other.roles())
     }
 }
 
