@@ -2,21 +2,31 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::ast::{Method, Path};
+use crate::ast::{Method, Path, Preamble};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::graph;
 use crate::inherit::{Inheritance, MAX_BASES, Served, methods, service};
 use crate::resolve::Model;
+use crate::source::Span;
 
 /// Maximum number of methods of a service that extends others, with those that it takes over.
 const MAX_METHODS: usize = 1024;
+/// Maximum number of methods and parameters that all services together take over. A short line could otherwise stand for a
+/// thousand methods, in the schema and in generated code.
+const MAX_TAKEN_OVER: usize = 1 << 17;
+/// Maximum length of the text of these methods, with docs and attributes.
+const MAX_TAKEN_OVER_BYTES: usize = 16 << 20;
 
-/// Applies the rules in turn: each looks only at what those before it let pass.
+/// Applies the rules. A service that extends itself or takes over too many is looked at by the others, too, as far as what it
+/// serves is known.
 pub(super) fn extends(model: &Model, report: &mut Report) {
     let inheritance = Inheritance::of(model);
     cycles(model, &inheritance, report);
     extended_twice(model, &inheritance, report);
     too_many(model, &inheritance, report);
+    if too_many_in_all(model, &inheritance, report) {
+        return;
+    }
     for index in 0..model.services.len() {
         served_twice(model, &inheritance, index, report);
     }
@@ -85,6 +95,73 @@ fn too_many(model: &Model, inheritance: &Inheritance, report: &mut Report) {
             .help("let a server serve several services, each of which has fewer");
         report.add(diagnostic);
     }
+}
+
+/// Reports whether all services together take over too much: where the limit is passed.
+fn too_many_in_all(model: &Model, inheritance: &Inheritance, report: &mut Report) -> bool {
+    let sizes: Vec<Size> = (0..model.services.len()).map(|index| Size::of(methods(model, index))).collect();
+    let mut all = Size::default();
+    for (index, served) in inheritance.served.iter().enumerate() {
+        for taken in served.iter().filter(|taken| taken.by.is_some()) {
+            all = all.plus(sizes[taken.service]);
+        }
+        let what = if all.pieces > MAX_TAKEN_OVER {
+            format!("services take over more than {MAX_TAKEN_OVER} methods and parameters in all")
+        } else if all.bytes > MAX_TAKEN_OVER_BYTES {
+            format!("services take over methods of more than {} MiB of text in all", MAX_TAKEN_OVER_BYTES >> 20)
+        } else {
+            continue;
+        };
+        let diagnostic = Diagnostic::new(diagnostic::TOO_MANY_EXTENDED, what)
+            .at(model.services[index].item.name.span, "with this one")
+            .help("let servers serve the extended service beside the others, instead of each that extends it");
+        report.add(diagnostic);
+        return true;
+    }
+    false
+}
+
+/// How much there is of methods.
+#[derive(Clone, Copy, Default)]
+struct Size {
+    /// Number of methods and parameters.
+    pieces: usize,
+    /// Length of their text.
+    bytes: usize,
+}
+
+impl Size {
+    fn of(methods: &[Method]) -> Self {
+        methods.iter().fold(Self::default(), |size, method| size.plus(Self::of_one(method)))
+    }
+
+    fn of_one(method: &Method) -> Self {
+        let of_preamble = |preamble: &Preamble| {
+            let attributes = preamble.attributes.iter().map(|attribute| length(attribute.span));
+            preamble.docs.len() + attributes.sum::<usize>()
+        };
+        let parameters = method.parameters.iter().map(|parameter| {
+            of_preamble(&parameter.preamble) + length(parameter.name.span) + length(parameter.ty.span)
+        });
+        let throws = method.throws.iter().map(|path| length(path.span));
+        let answer = method.answer.as_ref().map_or(0, |answer| length(answer.span));
+        let bytes = of_preamble(&method.preamble) + length(method.name.span) + answer;
+        Self {
+            pieces: 1 + method.parameters.len(),
+            bytes: bytes + parameters.sum::<usize>() + throws.sum::<usize>(),
+        }
+    }
+
+    fn plus(self, other: Self) -> Self {
+        Self {
+            pieces: self.pieces.saturating_add(other.pieces),
+            bytes: self.bytes.saturating_add(other.bytes),
+        }
+    }
+}
+
+fn length(span: Span) -> usize {
+    (span.end - span.start) as usize
 }
 
 fn count(model: &Model, served: &[Served]) -> usize {
