@@ -16,23 +16,27 @@ pub(super) fn out_of_range(model: &Model, report: &mut Report) {
         let (least, greatest) = body.limits;
         let is_outside = |(value, _): &(i128, Span)| !(least..=greatest).contains(value);
         let numbers = body.members.iter().filter_map(|(_, number)| Some((number.value?, number.span)));
-        for (value, span) in numbers.filter(is_outside).chain(reserved_ends(&body)) {
-            let member = body.member;
-            let diagnostic = Diagnostic::new(
-                diagnostic::NUMBER_RANGE,
-                format!("{value} can't be the number of a {member}"),
-            )
-            .at(span, "")
-            .help(match member {
+        let member = body.member;
+        for (value, span) in numbers.filter(is_outside) {
+            let help = match member {
                 "field" if value > greatest => format!(
                     "fields count from {least} to {greatest}; a schema that comes over from another language can be \
                      numbered anew, since nothing that speaks zsvc knows its old numbers"
                 ),
                 _ => format!("{member}s count from {least} to {greatest}"),
-            });
-            report.add(diagnostic);
+            };
+            report.add(outside(value, member, span).help(help));
+        }
+        for (value, span) in reserved_ends(&body) {
+            let help = format!("the numbers {least} to {} of {member}s may be reserved", body.reservable);
+            report.add(outside(value, member, span).help(help));
         }
     }
+}
+
+fn outside(value: i128, member: &str, span: Span) -> Diagnostic {
+    let message = format!("{value} can't be the number of a {member}");
+    Diagnostic::new(diagnostic::NUMBER_RANGE, message).at(span, "")
 }
 
 /// Returns the first end of each reserved range that is out of bounds, as written; reporting one of them is enough.
