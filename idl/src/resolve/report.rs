@@ -199,16 +199,27 @@ fn unknown_service(model: &Model, file: FileId, path: &Path) -> Diagnostic {
         format!("`{prefix}` has no service `{last}`")
     };
     let nearest = suggest::nearest(last, model.service_candidates(file, prefix));
-    let elsewhere = model.services.iter().find(|it| it.item.name.text == last).map(|it| it.file);
-    let help = match (nearest, elsewhere) {
-        (Some(nearest), _) => format!("did you mean `{nearest}`?"),
-        (None, Some(other)) => {
-            format!("`{}` declares one: import it", model.program.sources.file(other).path())
-        }
-        (None, None) => "declare it, or import the file that does".to_owned(),
+    let help = match nearest {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => service_elsewhere(model, file, last)
+            .unwrap_or_else(|| "declare it, or import the file that does".to_owned()),
     };
     let diagnostic = Diagnostic::new(diagnostic::UNKNOWN_SERVICE, message);
     diagnostic.at(part, "unknown").help(help).suggest_if(part, nearest)
+}
+
+/// Returns what to do to name a service of this name that is not where it was looked for.
+fn service_elsewhere(model: &Model, file: FileId, name: &str) -> Option<String> {
+    let scope = model.scope_of(file);
+    let packages = scope.packages.keys().map(|package| model.packages[package.0 as usize].as_str());
+    // Without a prefix it is one of this package.
+    let mut prefixes = std::iter::once("").chain(scope.aliases.keys().copied()).chain(packages);
+    if let Some(prefix) = prefixes.find(|prefix| model.service_candidates(file, prefix).contains(&name)) {
+        let dot = if prefix.is_empty() { "" } else { "." };
+        return Some(format!("write `{prefix}{dot}{name}`"));
+    }
+    let other = model.services.iter().find(|it| it.item.name.text == name && it.file != file)?;
+    Some(format!("`{}` declares one: import it", model.program.sources.file(other.file).path()))
 }
 
 /// Maximum number of further uses of an unknown name that are shown beside the first.
@@ -309,7 +320,7 @@ fn is_misspelt(path: &Path) -> bool {
 
 fn ambiguous(path: &Path) -> Diagnostic {
     Diagnostic::new(diagnostic::AMBIGUOUS, format!("`{}` may mean two things", path.text()))
-        .at(path.span, "a type of the import of that name, or of the package of that name")
+        .at(path.span, "a declaration of the import of that name, or of the package of that name")
         .help("choose another name after `as`")
 }
 
