@@ -108,13 +108,18 @@ fn too_many_in_all(model: &Model, inheritance: &Inheritance, report: &mut Report
         let what = if all.pieces > MAX_TAKEN_OVER {
             format!("services take over more than {MAX_TAKEN_OVER} methods and parameters in all")
         } else if all.bytes > MAX_TAKEN_OVER_BYTES {
-            format!("services take over methods of more than {} MiB of text in all", MAX_TAKEN_OVER_BYTES >> 20)
+            format!(
+                "services take over methods of more than {} MiB of text in all",
+                MAX_TAKEN_OVER_BYTES >> 20
+            )
         } else {
             continue;
         };
         let diagnostic = Diagnostic::new(diagnostic::TOO_MANY_EXTENDED, what)
             .at(model.services[index].item.name.span, "with this one")
-            .help("let servers serve the extended service beside the others, instead of each that extends it");
+            .help(
+                "let servers serve the extended service beside the others, instead of each that extends it",
+            );
         report.add(diagnostic);
         return true;
     }
