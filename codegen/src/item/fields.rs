@@ -153,7 +153,7 @@ fn read_field(site: Site<'_>, field: &Field) -> TokenStream {
 }
 
 /// Returns a field's number and its name.
-fn numbered_name(field: &Field) -> TokenStream {
+pub(super) fn numbered_name(field: &Field) -> TokenStream {
     let (number, name) = (Token::u16_unsuffixed(field.number), &field.name);
     quote!((#number, #name))
 }

@@ -66,7 +66,7 @@ pub mod golden {
     const _: () = {
         use ::zsvc::generated as wire;
 
-        wire::implement_form!(self::AmountForm, ::my::Amount<i64>, Fields);
+        wire::implement_form!(self::AmountForm, ::my::Amount<i64>, Fields(&[(1, "units")]));
 
         wire::describe!(self::AmountForm, "struct units: i64 = 1;");
     };

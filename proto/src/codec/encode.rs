@@ -148,6 +148,14 @@ impl Writer {
         }
     }
 
+    /// Writes a value by its serde implementation, with structs as maps from the names of their fields.
+    pub(super) fn via_serde_by_names<T: Serialize + ?Sized>(&mut self, value: &T) {
+        let mut serializer = rmp_serde::Serializer::new(&mut self.bytes).with_struct_map();
+        if let Err(error) = value.serialize(&mut serializer) {
+            self.fail(EncodeError::new(error.to_string()));
+        }
+    }
+
     /// Returns the number of bytes written so far.
     pub(super) fn position(&self) -> usize {
         self.bytes.len()

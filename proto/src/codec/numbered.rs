@@ -26,6 +26,11 @@ impl Numbered {
         is_numbered.then_some(Self { entries, last: 0, is_open: false })
     }
 
+    /// Reports whether a map from numbers comes next. An empty one has no key of another kind.
+    pub(super) fn is_next(reader: &Reader<'_>) -> bool {
+        read::map_header(reader.rest).is_some_and(|(entries, rest)| entries == 0 || read::int(rest).is_some())
+    }
+
     /// Makes the field `number` the next to be read, and skips those before it. Returns `false` if it is absent.
     pub(super) fn go_to(&mut self, reader: &mut Reader<'_>, number: usize) -> Result<bool, DecodeError> {
         let number = number as u64;

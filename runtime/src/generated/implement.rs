@@ -77,18 +77,18 @@ macro_rules! __implement_enum {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __implement_form {
-    ($form:ty, $type:ty, $shape:ident $(,)?) => {
+    ($form:ty, $type:ty, $shape:ident $(($names:expr))? $(,)?) => {
         impl $crate::generated::WriteForm<$type> for $form {
             fn encode(value: &$type, out: &mut $crate::generated::Writer) {
                 use $crate::generated::replaced::{BySerde as _, Direct as _, Replaced, Shape};
-                (&Replaced::<$type>::NEW).write(value, out, Shape::$shape);
+                (&Replaced::<$type>::NEW).write(value, out, Shape::$shape $(($names))?);
             }
         }
 
         impl $crate::generated::Form<$type> for $form {
             fn decode(reader: &mut $crate::generated::Reader<'_>) -> $crate::generated::Decoded<$type> {
                 use $crate::generated::replaced::{BySerde as _, Direct as _, Replaced, Shape};
-                (&Replaced::<$type>::NEW).read(reader, Shape::$shape)
+                (&Replaced::<$type>::NEW).read(reader, Shape::$shape $(($names))?)
             }
 
             fn validate(value: &$type) -> ::core::result::Result<(), $crate::generated::Violation> {
