@@ -23,6 +23,12 @@ use crate::msgpack::write;
 pub trait Encode {
     /// Appends the value.
     fn encode(&self, out: &mut Writer);
+
+    /// Reports whether no other value is written the same: not one of an enum that holds the number of another as an unknown one.
+    #[inline]
+    fn is_distinct(&self) -> bool {
+        true
+    }
 }
 
 /// A buffer that values are appended to.

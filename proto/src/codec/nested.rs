@@ -8,7 +8,7 @@ use std::marker::PhantomData;
 
 use super::decode::Reader;
 use super::encode::Writer;
-use super::error::DecodeError;
+use super::error::{DecodeError, EncodeError};
 use super::form::{Form, WriteForm};
 use super::memory::ALLOCATION_BYTES;
 use super::path::{index_step, key_step};
@@ -133,8 +133,28 @@ impl<F: Form<T>, T: Ord> Form<BTreeSet<T>> for Set<F> {
 pub(super) fn write_set<F: WriteForm<T>, T>(set: &BTreeSet<T>, out: &mut Writer) {
     out.array(set.len());
     for element in set {
-        F::encode(element, out);
+        write_distinct::<F, T>(element, out);
     }
+}
+
+/// Writes an element of a set or a key of a map. Fails on one that another could equal on the wire: readers refuse a set with both,
+/// and drop a value of a map with both.
+fn write_distinct<F: WriteForm<T>, T>(value: &T, out: &mut Writer) {
+    if !F::is_distinct(value) {
+        out.fail(not_distinct::<F, T>(value));
+    }
+    F::encode(value, out);
+}
+
+#[cold]
+fn not_distinct<F: WriteForm<T>, T>(value: &T) -> EncodeError {
+    let mut out = Writer::new(Vec::new());
+    F::encode(value, &mut out);
+    let step = step_to_written(&out.finish().0);
+    EncodeError::new(format!(
+        "{step} in a set or as a key of a map is the number of a known value of `{}`: give that value instead of an unknown one",
+        std::any::type_name::<T>()
+    ))
 }
 
 pub(super) fn read_set<T: Ord>(reader: &mut Reader<'_>, read: Read<T>) -> Result<BTreeSet<T>, DecodeError> {
@@ -179,7 +199,7 @@ impl<K: Form<A>, V: Form<B>, A: Ord, B> Form<BTreeMap<A, B>> for Map<K, V> {
 pub(super) fn write_map<K: WriteForm<A>, V: WriteForm<B>, A, B>(map: &BTreeMap<A, B>, out: &mut Writer) {
     out.map(map.len());
     for (key, value) in map {
-        K::encode(key, out);
+        write_distinct::<K, A>(key, out);
         V::encode(value, out);
     }
 }

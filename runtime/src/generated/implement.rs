@@ -61,6 +61,10 @@ macro_rules! __implement_enum {
             fn encode(&self, out: &mut $crate::generated::Writer) {
                 $crate::generated::Encode::encode(&self.$number(), out);
             }
+
+            fn is_distinct(&self) -> bool {
+                Self::$from_number(self.$number()) == *self
+            }
         }
 
         impl $crate::generated::Decode for $type {

@@ -52,6 +52,15 @@ fn any_order_is_read_and_nothing_twice() {
 }
 
 #[test]
+fn what_would_be_there_twice_is_not_written() {
+    let twice = All { sides: BTreeSet::from([Side::Buy, Side::Unknown(1)]), ..all() };
+    let error = rmp_serde::to_vec(&twice).expect_err("peers would refuse it").to_string();
+    assert!(error.starts_with("[1] in a set or as a key of a map is the number of a known value"), "{error}");
+    let key = All { by_side: BTreeMap::from([(Side::Unknown(-1), BTreeSet::new())]), ..all() };
+    assert!(rmp_serde::to_vec(&key).is_err());
+}
+
+#[test]
 fn bounds_and_json_hold_for_sets() {
     assert!(all().validate().is_ok());
     let many = All { few: (1..=4).collect(), ..all() };

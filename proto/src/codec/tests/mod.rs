@@ -13,6 +13,7 @@ mod names;
 mod numbers;
 mod out_of_line;
 mod replaced;
+mod sets;
 mod sharing;
 mod tape;
 mod timestamps;
