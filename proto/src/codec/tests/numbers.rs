@@ -11,7 +11,7 @@ use crate::codec::{
 
 /// As generated for `struct Far { first: u8 = 1; amount: Amount? = 200; blob: bytes? = 300; last: string = 65535; }`.
 #[derive(Debug, Clone, PartialEq)]
-struct Far {
+pub(super) struct Far {
     first: u8,
     amount: Option<Amount>,
     blob: Option<Bytes>,
@@ -44,7 +44,7 @@ impl Decode for Far {
     }
 }
 
-fn far() -> Far {
+pub(super) fn far() -> Far {
     let amount = Some(Amount { units: 5, scale: 2, currency: None });
     Far { first: 1, amount, blob: None, last: "end".to_owned() }
 }
