@@ -6,8 +6,8 @@
 //!
 //! First, packages and types of the two schemas are matched (`pairs`), and it is found out where values of a type
 //! travel (`flow`). Then each rule compares one pair of things: `packages`, `types`, `members`, `variants`, `services`,
-//! `extends`,
-//! `access` (who may call), `throws`, `notes`. How one type reads values of another is in `relation` and `related`.
+//! `extends`, `access` (who may call), `throws`, `notes`. How one type reads values of another is in `relation` and
+//! `related`.
 //!
 //! Not here: where the older files come from, which is up to the command, and how a diagnostic is rendered.
 
