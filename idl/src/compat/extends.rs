@@ -44,27 +44,34 @@ impl Comparison<'_> {
         let was: Vec<Option<Known<'_>>> =
             before.extends.iter().map(|base| self.known_before(base.service)).collect();
         let is: Vec<Known<'_>> = after.extends.iter().map(|base| self.known_now(base.service)).collect();
-        let gone = was.iter().zip(&before.extends).find(|(it, _)| it.is_none_or(|it| !is.contains(&it)));
-        let come = is.iter().zip(&after.extends).find(|(it, _)| !was.contains(&Some(**it)));
-        let (gone, come) = (gone.map(|(_, base)| base), come.map(|(_, base)| base));
-        let shown = |schema: &Schema, base: &Base| schema.service(base.service).name.clone();
+        let gone: Vec<&Base> = was
+            .iter()
+            .zip(&before.extends)
+            .filter(|(it, _)| it.is_none_or(|it| !is.contains(&it)))
+            .map(|(_, base)| base)
+            .collect();
+        let come = is.iter().zip(&after.extends).filter(|(it, _)| !was.contains(&Some(**it)));
+        let come: Vec<&Base> = come.map(|(_, base)| base).collect();
+        let (left, joined) = (shown(self.old, &gone), shown(self.new, &come));
         let name = &after.name;
-        let message = match (gone, come) {
+        let message = match (gone.first(), come.first()) {
             (None, None) => return None,
-            (Some(gone), None) => format!("service `{name}` no longer extends `{}`", shown(self.old, gone)),
-            (None, Some(come)) => format!("service `{name}` extends `{}` now", shown(self.new, come)),
-            (Some(gone), Some(come)) => format!(
-                "service `{name}` extends `{}` now, and no longer `{}`",
-                shown(self.new, come),
-                shown(self.old, gone)
-            ),
+            (Some(_), None) => format!("service `{name}` no longer extends {left}"),
+            (None, Some(_)) => format!("service `{name}` extends {joined} now"),
+            (Some(_), Some(_)) => format!("service `{name}` extends {joined} now, and no longer {left}"),
         };
         let change = Change::new(diagnostic::EXTENDS_CHANGED, message)
-            .was(gone.map_or(before.span, |base| base.span), "before")
-            .is(come.map_or(after.span, |base| base.span), "now")
+            .was(gone.first().map_or(before.span, |base| base.span), "before")
+            .is(come.first().map_or(after.span, |base| base.span), "now")
             .source()
             .why("on the wire only its methods count, and those that came or went are told by themselves; but Rust code that implements the service implements the trait of each service that it extends")
             .help("implement the methods that moved in the trait of the service that declares them");
         Some(change)
     }
+}
+
+/// Returns the names of services, as a list.
+fn shown(schema: &Schema, bases: &[&Base]) -> String {
+    let names = bases.iter().map(|base| format!("`{}`", schema.service(base.service).name));
+    names.collect::<Vec<_>>().join(", ")
 }

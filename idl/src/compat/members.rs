@@ -13,6 +13,8 @@ use crate::source::Span;
 pub(super) trait Member {
     /// Noun for it in messages.
     const NOUN: &'static str;
+    /// The least number that one may have.
+    const LEAST: i64;
 
     fn name(&self) -> &str;
     fn number(&self) -> i64;
@@ -20,9 +22,10 @@ pub(super) trait Member {
 }
 
 macro_rules! member {
-    ($type:ty, $noun:literal) => {
+    ($type:ty, $noun:literal, $least:expr) => {
         impl Member for $type {
             const NOUN: &'static str = $noun;
+            const LEAST: i64 = $least;
 
             fn name(&self) -> &str {
                 &self.name
@@ -39,9 +42,9 @@ macro_rules! member {
     };
 }
 
-member!(Field, "field");
-member!(EnumValue, "value");
-member!(Variant, "variant");
+member!(Field, "field", 1);
+member!(EnumValue, "value", i32::MIN as i64);
+member!(Variant, "variant", 1);
 
 /// What has become of a member.
 #[derive(Debug, Clone, Copy)]

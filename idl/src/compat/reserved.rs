@@ -14,7 +14,7 @@ pub(super) fn holder(entries: &[Reserved], number: i64) -> Option<&Reserved> {
 }
 
 /// Returns what is in one entry and not in others: ranges of numbers, or a name.
-fn missing(entry: &Reserved, others: &[Reserved]) -> Vec<ReservedKind> {
+fn missing<M: Member>(entry: &Reserved, others: &[Reserved]) -> Vec<ReservedKind> {
     match &entry.kind {
         ReservedKind::Name(_) if others.iter().any(|other| other.kind == entry.kind) => Vec::new(),
         ReservedKind::Name(_) => vec![entry.kind.clone()],
@@ -23,7 +23,9 @@ fn missing(entry: &Reserved, others: &[Reserved]) -> Vec<ReservedKind> {
                 ReservedKind::Numbers(from, to) => cut(&left, from, to),
                 ReservedKind::Name(_) => left,
             });
-            left.into_iter().map(|(min, max)| ReservedKind::Numbers(min, max)).collect()
+            // Below its least number there is nothing to reserve: `..5` says no more of a struct than `1..5`.
+            let left = left.into_iter().filter(|(_, max)| *max >= M::LEAST);
+            left.map(|(min, max)| ReservedKind::Numbers(min, max)).collect()
         }
     }
 }
@@ -64,7 +66,7 @@ fn is_about<M: Member>(kind: &ReservedKind, members: &[M]) -> bool {
 /// Reports numbers and names that are newly reserved, except those of removed members.
 pub(super) fn added<M: Member>(owner: &Owner<'_>, old: &[M], out: &mut Vec<Change>) {
     for entry in owner.new_reserved {
-        for kind in missing(entry, owner.old_reserved).iter().filter(|kind| !is_about(kind, old)) {
+        for kind in missing::<M>(entry, owner.old_reserved).iter().filter(|kind| !is_about(kind, old)) {
             let message = format!("{} reserves {} now", owner.name, shown(kind));
             let change = Change::new(diagnostic::RESERVED_ADDED, message)
                 .was(owner.old, "not reserved here")
@@ -80,7 +82,7 @@ pub(super) fn added<M: Member>(owner: &Owner<'_>, old: &[M], out: &mut Vec<Chang
 /// [`Owner::reserved_number`].
 pub(super) fn freed<M: Member>(owner: &Owner<'_>, new: &[M], out: &mut Vec<Change>) {
     for entry in owner.old_reserved {
-        for kind in missing(entry, owner.new_reserved).iter().filter(|kind| !is_number_of(kind, new)) {
+        for kind in missing::<M>(entry, owner.new_reserved).iter().filter(|kind| !is_number_of(kind, new)) {
             let message = format!("{} no longer reserves {}", owner.name, shown(kind));
             let change = Change::new(diagnostic::RESERVED_REMOVED, message)
                 .was(entry.span, "reserved here")
