@@ -231,7 +231,12 @@ impl Random {
     fn fields(&mut self, declared: &Declared, own: Option<&str>) -> String {
         let (mut taken, mut number) = (BTreeSet::new(), 0);
         let fields = (0..self.below(8)).map(|_| {
-            number += 1 + self.below(20);
+            // Mostly arrays, as most structs are, and maps of both kinds: with few numbers in use, and with one past 255.
+            number += match self.below(12) {
+                0 => 300,
+                1 => 20,
+                step => 1 + step / 9,
+            };
             let (docs, name) = (self.docs(), self.name(&mut taken));
             let ty = match (self.below(9), own) {
                 (0, _) => "@default(\"a {} \\\"b\\\"\") string".to_owned(),
