@@ -245,7 +245,7 @@ fn fields_nesting(schema: &Schema, least: &[usize], fields: &[Field]) -> usize {
 fn nesting(schema: &Schema, least: &[usize], ty: &Type) -> usize {
     match schema.resolved(ty) {
         Type::Named(id) => least[id.0 as usize],
-        Type::Optional(_) | Type::Builtin(_) | Type::List(_) | Type::Map(..) => 0,
+        Type::Optional(_) | Type::Builtin(_) | Type::List(_) | Type::Set(_) | Type::Map(..) => 0,
     }
 }
 
