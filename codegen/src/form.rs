@@ -21,6 +21,7 @@ pub(crate) enum Form {
     Nothing,
     Optional(Box<Form>),
     List(Box<Form>),
+    Set(Box<Form>),
     Map(Box<Form>, Box<Form>),
     Boxed(Box<Form>),
 }
@@ -32,6 +33,7 @@ impl Form {
             Type::Builtin(Builtin::Duration) => Self::Nanoseconds,
             Type::Builtin(Builtin::Bytes) => Self::Blob,
             Type::List(element) => Self::of(site, element).inside(Self::List),
+            Type::Set(element) => Self::of(site, element).inside(Self::Set),
             Type::Optional(inner) => Self::of(site, inner).inside(Self::Optional),
             Type::Map(key, value) => match (Self::of(site, key), Self::of(site, value)) {
                 (Self::Plain, Self::Plain) => Self::Plain,
@@ -67,7 +69,9 @@ impl Form {
         match self {
             Self::Bounded | Self::Replaced(_) => true,
             Self::Plain | Self::Nanoseconds | Self::Blob | Self::Nothing => false,
-            Self::Optional(inner) | Self::List(inner) | Self::Boxed(inner) => inner.is_bounded(),
+            Self::Optional(inner) | Self::List(inner) | Self::Set(inner) | Self::Boxed(inner) => {
+                inner.is_bounded()
+            }
             Self::Map(key, value) => key.is_bounded() || value.is_bounded(),
         }
     }
@@ -90,6 +94,7 @@ impl ToTokens for Form {
             Self::Nothing => quote!(wire::Nothing),
             Self::Optional(inner) => quote!(wire::Optional<#inner>),
             Self::List(element) => quote!(wire::List<#element>),
+            Self::Set(element) => quote!(wire::Set<#element>),
             Self::Map(key, value) => quote!(wire::Map<#key, #value>),
             Self::Boxed(inner) => quote!(wire::Boxed<#inner>),
         });

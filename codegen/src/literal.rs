@@ -76,6 +76,11 @@ pub(crate) fn integer(value: impl Into<u128>) -> Token {
     grouped.parse().unwrap_or_else(|_| Token::u128_unsuffixed(value))
 }
 
+/// Returns a number that may be negative, as an expression or a pattern.
+pub(crate) fn number(value: i32) -> TokenStream {
+    signed(value < 0, &integer(value.unsigned_abs()))
+}
+
 fn signed(negative: bool, magnitude: &Token) -> TokenStream {
     if negative { quote!(-#magnitude) } else { quote!(#magnitude) }
 }

@@ -111,7 +111,7 @@ fn tokens(generation: &Generation<'_>, kind: &Kind<'_>) -> TokenStream {
     let site = |package: &PackageId| Site::new(generation, *package);
     let tokens = match kind {
         Kind::Check => quote!(
-            const _: () = ::zsvc::generated::made_for(6);
+            const _: () = ::zsvc::generated::made_for(7);
         ),
         Kind::Constant(package, name, constant) => item::constant(site(package), name, constant),
         Kind::Type(package, id) => item::definition(site(package), *id),

@@ -98,7 +98,7 @@ impl Visitor<'_> {
         match ty {
             Type::Builtin(Builtin::F32 | Builtin::F64 | Builtin::Value) => self.own().inexact = true,
             Type::Builtin(_) => {}
-            Type::List(inner) | Type::Optional(inner) => self.ty(inner),
+            Type::List(inner) | Type::Set(inner) | Type::Optional(inner) => self.ty(inner),
             Type::Map(key, value) => {
                 self.ty(key);
                 self.ty(value);

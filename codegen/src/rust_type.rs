@@ -13,6 +13,7 @@ pub fn rust_type(ty: &Type, named: &dyn Fn(TypeId) -> String) -> String {
             short(&tokens)
         }
         Type::List(element) => format!("Vec<{}>", rust_type(element, named)),
+        Type::Set(element) => format!("BTreeSet<{}>", rust_type(element, named)),
         Type::Map(key, value) => format!("BTreeMap<{}, {}>", rust_type(key, named), rust_type(value, named)),
         Type::Optional(inner) => format!("Option<{}>", rust_type(inner, named)),
         Type::Named(id) => named(*id),
@@ -25,6 +26,7 @@ pub fn rust_builtin(keyword: &str) -> Option<String> {
     use zsvc_idl::analysis::language;
     match keyword {
         "list" => Some("Vec<T>".to_owned()),
+        "set" => Some("BTreeSet<T>".to_owned()),
         "map" => Some("BTreeMap<K, V>".to_owned()),
         _ => language::builtin(keyword).map(|builtin| rust_type(&Type::Builtin(builtin), &|_| String::new())),
     }

@@ -6,10 +6,12 @@
 
 use proc_macro2::{Group, Ident, TokenStream, TokenTree};
 use quote::quote;
-use zsvc_idl::schema::{Builtin, Field, PackageId, Schema, Type, TypeDefinition, TypeId, TypeKind};
+use zsvc_idl::schema::{
+    Builtin, Field, PackageId, Schema, ServiceId, Type, TypeDefinition, TypeId, TypeKind,
+};
 
 use crate::docs::links::Links;
-use crate::names::{Names, PackageNames};
+use crate::names::{Names, PackageNames, ServiceNames};
 use crate::options::Choices;
 use crate::reach::Reach;
 
@@ -102,6 +104,16 @@ impl<'a> Site<'a> {
         quote!(#(#up)*#(#down::)*#name)
     }
 
+    /// Returns the identifiers of a service.
+    pub(crate) fn service(self, id: ServiceId) -> &'a ServiceNames {
+        &self.generation.names.package(id.package).services[id.index as usize]
+    }
+
+    /// Returns the path of a service's trait.
+    pub(crate) fn contract(self, id: ServiceId) -> TokenStream {
+        self.item(id.package, &self.service(id).service)
+    }
+
     /// Returns the path of the form of a replaced type: `self::AmountForm`.
     pub(crate) fn form_path(self, id: TypeId) -> TokenStream {
         let generation = self.generation;
@@ -130,6 +142,10 @@ impl<'a> Site<'a> {
             Type::List(element) => {
                 let element = self.ty(element);
                 quote!(::std::vec::Vec<#element>)
+            }
+            Type::Set(element) => {
+                let element = self.ty(element);
+                quote!(::std::collections::BTreeSet<#element>)
             }
             Type::Map(key, value) => {
                 let (key, value) = (self.ty(key), self.ty(value));

@@ -125,6 +125,16 @@ fn methods_for_roles() {
 }
 
 #[test]
+fn numbers_that_are_far_apart() {
+    golden("numbers");
+}
+
+#[test]
+fn services_that_extend_others() {
+    check("extends", "extends", &Options { mocks: true, ..Options::default() });
+}
+
+#[test]
 fn client_only() {
     check("options", "client_only", &Options { sides: Sides::Client, ..Options::default() });
 }

@@ -6,12 +6,12 @@
 
 const BUILTIN_TYPES = [
   'bool', 'u8', 'u16', 'u32', 'u64', 'i8', 'i16', 'i32', 'i64', 'f32', 'f64',
-  'string', 'bytes', 'timestamp', 'duration', 'uuid', 'value', 'list', 'map',
+  'string', 'bytes', 'timestamp', 'duration', 'uuid', 'value', 'list', 'set', 'map',
 ];
 
 /** Words that are keywords where they may stand, and names elsewhere. */
 const KEYWORDS = [
-  'as', 'const', 'enum', 'error', 'import', 'oneway', 'package', 'reserved',
+  'as', 'const', 'enum', 'error', 'extends', 'import', 'oneway', 'package', 'reserved',
   'rpc', 'service', 'stream', 'struct', 'throws', 'type', 'union',
 ];
 
@@ -91,7 +91,13 @@ module.exports = grammar({
       ';',
     ),
 
-    service: $ => seq(repeat($._preamble), 'service', field('name', $._name), field('body', $.methods)),
+    service: $ => seq(
+      repeat($._preamble),
+      'service',
+      field('name', $._name),
+      optional(seq('extends', field('extends', alias($.path, $.type_name)), repeat(seq(',', field('extends', alias($.path, $.type_name)))))),
+      field('body', $.methods),
+    ),
 
     methods: $ => seq('{', repeat($.method), '}'),
 
@@ -101,7 +107,7 @@ module.exports = grammar({
       field('name', $._name),
       field('parameters', $.parameters),
       optional(seq('->', field('answer', $._streamed))),
-      optional(seq('throws', field('throws', alias($.path, $.type_name)))),
+      optional(seq('throws', field('throws', alias($.path, $.type_name)), repeat(seq(',', field('throws', alias($.path, $.type_name)))))),
       ';',
     ),
 

@@ -139,7 +139,7 @@ pub(crate) enum ItemKind {
     Struct(Fields),
     Enum(Enum),
     Union(Union),
-    Service(Vec<Method>),
+    Service(Service),
 }
 
 /// The members of a struct, or of a variant with its own fields.
@@ -220,6 +220,13 @@ pub(crate) enum ReservedKind {
     },
     /// An invalid entry, already reported.
     Invalid,
+}
+
+#[derive(Debug, Default)]
+pub(crate) struct Service {
+    /// The services after `extends`, in order; empty if there are none.
+    pub(crate) extends: Vec<Path>,
+    pub(crate) methods: Vec<Method>,
 }
 
 #[derive(Debug)]

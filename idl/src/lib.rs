@@ -14,6 +14,7 @@ pub mod compat;
 pub mod diagnostic;
 mod format;
 mod graph;
+mod inherit;
 pub mod lint;
 mod load;
 mod lower;

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use crate::ast::{self, Attribute, Item, ItemKind, Preamble, ValueKind};
 use crate::diagnostic::{self, Diagnostic, Report};
+use crate::inherit::{self, Inheritance, Served};
 use crate::resolve::Model;
 use crate::schema::{
-    Builtin, Constant, EnumValue, Field, Literal, Method, MethodKind, Notes, Package, Payload, Reserved,
-    ReservedKind, Schema, Service, StreamParameter, Struct, Thrown, Type, TypeDefinition, TypeId, TypeKind,
-    Variant,
+    Access, Base, Builtin, Constant, EnumValue, Field, Literal, Method, MethodKind, Notes, Package, Payload,
+    Reserved, ReservedKind, Schema, Service, ServiceId, StreamParameter, Struct, Thrown, Type,
+    TypeDefinition, TypeId, TypeKind, Variant,
 };
 use crate::shape::Shape;
 use crate::source::{FileId, Span};
@@ -20,7 +21,14 @@ use crate::value::{self, Bounded};
 
 /// Returns the schema, or `None` only if the checks have let something wrong pass.
 pub(crate) fn lower(model: &Model) -> Option<Schema> {
-    let mut lowering = Lowering { model, shape: Shape::of(model), unread: Report::default() };
+    let mut lowering = Lowering {
+        model,
+        shape: Shape::of(model),
+        inheritance: Inheritance::of(model),
+        services: service_ids(model),
+        unread: Report::default(),
+    };
+    let mut services = 0..;
     let packages = model.packages.iter().map(|name| empty_package(name)).collect();
     let mut schema = Schema { packages, types: Vec::new() };
     for file in &model.program.files {
@@ -35,8 +43,8 @@ pub(crate) fn lower(model: &Model) -> Option<Schema> {
                 ItemKind::Const { ty, value } => {
                     package.constants.push(lowering.constant(file.id, item, ty, value)?);
                 }
-                ItemKind::Service(methods) => {
-                    package.services.push(lowering.service(file.id, item, methods)?);
+                ItemKind::Service(_) => {
+                    package.services.push(lowering.service(services.next()?)?);
                 }
                 _ => {
                     let id = TypeId(crate::source::offset(schema.types.len()));
@@ -68,6 +76,18 @@ fn empty_package(name: &str) -> Package {
     }
 }
 
+/// Returns the id of each service, by its index in the model.
+fn service_ids(model: &Model) -> Vec<ServiceId> {
+    let mut counts = vec![0; model.packages.len()];
+    let ids = model.services.iter().map(|declared| {
+        let count = &mut counts[declared.package.0 as usize];
+        let id = ServiceId { package: declared.package, index: *count };
+        *count += 1;
+        id
+    });
+    ids.collect()
+}
+
 /// Appends docs: those of one package may be spread over several files.
 fn add_docs(all: &mut String, more: &str) {
     if !all.is_empty() && !more.is_empty() {
@@ -79,6 +99,9 @@ fn add_docs(all: &mut String, more: &str) {
 struct Lowering<'a, 'm> {
     model: &'a Model<'m>,
     shape: Shape,
+    inheritance: Inheritance,
+    /// By index in [`Model::services`].
+    services: Vec<ServiceId>,
     /// Stays empty.
     unread: Report,
 }
@@ -143,7 +166,7 @@ impl Lowering<'_, '_> {
         in_union: bool,
     ) -> Option<Vec<Field>> {
         let fields = by_number(fields).into_iter().map(|field| {
-            let number = u8::try_from(field.number.value?).ok()?;
+            let number = u16::try_from(field.number.value?).ok()?;
             let lowered = self.slot(file, &field.preamble, &field.name, &field.ty, number)?;
             let is_optional = matches!(self.model.resolved(&lowered.ty)?, Type::Optional(_));
             let boxed = (in_union || is_optional) && self.shape.returns(self.model, owner, &lowered.ty);
@@ -159,7 +182,7 @@ impl Lowering<'_, '_> {
         preamble: &Preamble,
         name: &ast::Name,
         ty: &ast::Type,
-        number: u8,
+        number: u16,
     ) -> Option<Field> {
         let (model, type_span) = (self.model, ty.span);
         let ty = model.ty(file, ty)?;
@@ -195,7 +218,7 @@ impl Lowering<'_, '_> {
     }
 
     fn enum_value(value: &ast::EnumValue) -> Option<EnumValue> {
-        let number = u32::try_from(value.number.value?).ok()?;
+        let number = i32::try_from(value.number.value?).ok()?;
         let notes = notes(&value.preamble);
         Some(EnumValue { name: value.name.text.clone(), number, notes, span: value.name.span })
     }
@@ -231,10 +254,18 @@ impl Lowering<'_, '_> {
         })
     }
 
-    fn service(&mut self, file: FileId, item: &Item, methods: &[ast::Method]) -> Option<Service> {
-        let methods = methods.iter().map(|method| self.method(file, method)).collect::<Option<_>>()?;
+    fn service(&mut self, index: usize) -> Option<Service> {
+        let item = self.model.services[index].item;
+        let mut methods = Vec::new();
+        for from in self.inheritance.served[index].clone() {
+            for method in inherit::methods(self.model, from.service) {
+                let own = self.method(self.model.services[from.service].file, method)?;
+                methods.push(if from.by.is_none() { own } else { self.taken_over(own, &from) });
+            }
+        }
         Some(Service {
             name: item.name.text.clone(),
+            extends: self.bases(index)?,
             methods,
             access: value::access(&item.preamble)?,
             notes: notes(&item.preamble),
@@ -242,15 +273,34 @@ impl Lowering<'_, '_> {
         })
     }
 
+    fn bases(&self, index: usize) -> Option<Vec<Base>> {
+        let paths = &inherit::service(self.model.services[index].item)?.extends;
+        let bases = self.inheritance.bases[index].iter();
+        let bases = bases.map(|base| {
+            Some(Base { service: self.services[base.service], span: paths.get(base.place)?.span })
+        });
+        bases.collect()
+    }
+
+    /// Returns a method of another service as the one serves it that extends it.
+    fn taken_over(&self, method: Method, from: &Served) -> Method {
+        let access = match method.access {
+            Access::Unsaid => self.inheritance.access(from),
+            said => said,
+        };
+        Method { access, declared_by: Some(self.services[from.service]), ..method }
+    }
+
     fn method(&mut self, file: FileId, method: &ast::Method) -> Option<Method> {
         let plain = method.parameters.iter().filter(|parameter| parameter.stream.is_none());
-        let parameters = plain.zip(1..=u8::MAX).map(|(parameter, number)| {
+        let parameters = plain.zip(1..=u16::from(u8::MAX)).map(|(parameter, number)| {
             self.slot(file, &parameter.preamble, &parameter.name, &parameter.ty, number)
         });
         let parameters = parameters.collect::<Option<_>>()?;
         let throws = method.throws.iter().map(|path| self.thrown(file, path)).collect::<Option<_>>()?;
         Some(Method {
             name: method.name.text.clone(),
+            declared_by: None,
             parameters,
             kind: self.kind(file, method)?,
             throws,
@@ -358,15 +408,16 @@ fn payload_span(payload: &ast::Payload) -> Option<Span> {
     }
 }
 
-/// Lowers `reserved` entries. A range end beyond all numbers counts as open.
+/// Lowers `reserved` entries.
 fn reserved(entries: &[ast::Reserved]) -> Vec<Reserved> {
-    let number = |number: i128| u32::try_from(number.max(0)).unwrap_or(u32::MAX);
+    let number = |number: i128| i64::try_from(number).ok();
     let entries = entries.iter().filter_map(|entry| {
         let kind = match &entry.kind {
             ast::ReservedKind::Name(name) => ReservedKind::Name(name.clone()),
-            ast::ReservedKind::Numbers { min, max, .. } => {
-                ReservedKind::Numbers(min.map_or(0, number), max.map_or(u32::MAX, number))
-            }
+            ast::ReservedKind::Numbers { min, max, .. } => ReservedKind::Numbers(
+                min.and_then(number).unwrap_or(i64::MIN),
+                max.and_then(number).unwrap_or(i64::MAX),
+            ),
             ast::ReservedKind::Invalid => return None,
         };
         Some(Reserved { kind, span: entry.span })

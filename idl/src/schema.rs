@@ -15,7 +15,7 @@ pub use access::Access;
 
 use crate::source::Span;
 
-pub use service::{Method, MethodKind, Overlap, Service, StreamParameter, Thrown};
+pub use service::{Base, Method, MethodKind, Overlap, Service, ServiceId, StreamParameter, Thrown};
 
 /// Everything that a set of files declares, with all names resolved.
 #[derive(Debug, Clone, Default)]
@@ -97,8 +97,8 @@ pub struct Reserved {
 pub enum ReservedKind {
     /// A name.
     Name(String),
-    /// From and to, both inclusive; an open end is the least or the greatest allowed number.
-    Numbers(u32, u32),
+    /// From and to, both inclusive; an open end is `i64::MIN` or `i64::MAX`.
+    Numbers(i64, i64),
 }
 
 /// The kinds of named types.
@@ -128,8 +128,8 @@ pub struct Struct {
 pub struct Field {
     /// The name: `snake_case` by convention, but any identifier is allowed.
     pub name: String,
-    /// The number, 1 to 255; that of a parameter is its position, from 1.
-    pub number: u8,
+    /// The number, 1 to 65,535; that of a parameter is its position, from 1 to 255.
+    pub number: u16,
     /// The type. The field may be absent if this is a [`Type::Optional`] or if there is a [`Field::default`].
     pub ty: Type,
     /// The value of `@default(…)`, of a kind that `ty` can hold.
@@ -149,13 +149,39 @@ pub struct Field {
     pub type_span: Span,
 }
 
+/// What the fields of a struct, of a variant or of a method are on the wire. Readers take either.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Layout {
+    /// An array of the fields by number.
+    Array,
+    /// A map from the numbers of the fields.
+    Map,
+}
+
+impl Layout {
+    /// Returns what fields are: a map if a number is past 255, or if less than a quarter of the numbers up to the last are in use.
+    #[must_use]
+    pub fn of(fields: &[Field]) -> Self {
+        Self::of_numbers(fields.len(), fields.iter().map(|field| field.number).max().unwrap_or(0).into())
+    }
+
+    /// Returns what this many fields are, of which the last has a number.
+    #[must_use]
+    pub(crate) fn of_numbers(fields: usize, last: usize) -> Self {
+        if last > MAX_IN_ARRAY || 4 * fields < last { Self::Map } else { Self::Array }
+    }
+}
+
+/// Maximum number of a field of a struct that is an array.
+const MAX_IN_ARRAY: usize = 255;
+
 /// One value of an enum.
 #[derive(Debug, Clone)]
 pub struct EnumValue {
     /// The name, `PascalCase` by convention.
     pub name: String,
-    /// The number, 0 to 2^31 - 1.
-    pub number: u32,
+    /// The number, -2^31 to 2^31 - 1.
+    pub number: i32,
     /// Docs and deprecation.
     pub notes: Notes,
     /// Span of the name.
@@ -235,6 +261,8 @@ pub enum Type {
     Builtin(Builtin),
     /// `list<T>`
     List(Box<Type>),
+    /// `set<T>`; `T` is as the key of a [`Type::Map`].
+    Set(Box<Type>),
     /// `map<K, V>`; `K` is a string, integer, bool, uuid or enum, or an alias of one.
     Map(Box<Type>, Box<Type>),
     /// `T?`; `T` is never optional itself, not even through an alias.
@@ -333,6 +361,26 @@ impl Schema {
     #[must_use]
     pub fn package(&self, id: PackageId) -> &Package {
         &self.packages[id.0 as usize]
+    }
+
+    /// Returns a service.
+    #[must_use]
+    pub fn service(&self, id: ServiceId) -> &Service {
+        &self.package(id.package).services[id.index as usize]
+    }
+
+    /// Returns all services that one takes over, each once: those that it extends, and those that they do.
+    #[must_use]
+    pub fn bases(&self, service: &Service) -> Vec<ServiceId> {
+        let mut found: Vec<ServiceId> = Vec::new();
+        let mut open: Vec<ServiceId> = service.extends.iter().rev().map(|base| base.service).collect();
+        while let Some(next) = open.pop() {
+            if !found.contains(&next) {
+                found.push(next);
+                open.extend(self.service(next).extends.iter().rev().map(|base| base.service));
+            }
+        }
+        found
     }
 
     /// Returns `ty` with every alias at its top level followed.

@@ -189,3 +189,11 @@ fn every_position_of_a_text_has_a_cursor() {
         }
     }
 }
+
+#[test]
+fn what_a_service_extends_leads_to_the_service() {
+    let text = "package a.v1;\nimport \"b.svc\" as b;\nservice A extends B, b.C {}\nservice B {}\n\
+                //--- b.svc\npackage b.v1;\nservice C {}\n";
+    let analysis = analyzed(&mut Analyzer::default(), &files("a.svc", text.as_bytes()), "a.svc");
+    assert_eq!(uses(&analysis), ["3: B -> service B", "3: b -> import b", "3: C -> service C"]);
+}

@@ -99,6 +99,9 @@ fn files(text: &str) -> MemoryLoader {
     })
 }
 
+/// Codes of changes that come only with another, and why.
+const NEVER_ALONE: [(&str, &str); 1] = [("D0421", "a field has come or gone, which is told, too")];
+
 #[test]
 fn the_examples_of_a_page_give_its_code_alone() {
     for code in change_codes() {
@@ -112,7 +115,11 @@ fn the_examples_of_a_page_give_its_code_alone() {
         });
         let changes = compare(&sides[0], &sides[1]);
         let codes: Vec<Code> = changes.iter().map(|change| change.code).collect();
-        assert_eq!(codes, [code], "{changes:#?}");
+        if NEVER_ALONE.iter().any(|(other, _)| *other == code.id()) {
+            assert!(codes.len() > 1 && codes.contains(&code), "{changes:#?}");
+        } else {
+            assert_eq!(codes, [code], "{changes:#?}");
+        }
     }
 }
 

@@ -308,3 +308,26 @@ fn a_megabyte_of_merge_conflicts_and_of_what_no_editor_shows() {
     let unseen = many(ONE_MEGABYTE, "package a;\n", |_| "\u{200b}\u{a0}".to_owned(), "");
     assert!(codes(&compiled(unseen)).iter().all(|code| ["E0008", "E0009"].contains(code)));
 }
+
+#[test]
+fn many_services_that_extend_others() {
+    let methods: String = (0..1_025).map(|number| format!("rpc m{number}(); ")).collect();
+    let large = format!("package a; service B {{ {methods} }}\n");
+    let each = |number: usize| format!("service S{number} extends B {{}}\n");
+    assert!(codes(&compiled(many(ONE_MEGABYTE, &large, each, ""))).contains(&"E0327"));
+    // Each is within its own limits.
+    let methods: String = (0..1_000).map(|number| format!("rpc m{number}(); ")).collect();
+    let each = |number: usize| format!("service S{number} extends B {{}}\n");
+    let large = compiled(many(ONE_MEGABYTE, &format!("package a; service B {{ {methods} }}\n"), each, ""));
+    assert_eq!(codes(&large), ["E0327"]);
+    let docs = format!("package a; service B {{\n/// {}\nrpc m(); }}\n", "x".repeat(ONE_MEGABYTE));
+    assert_eq!(codes(&compiled(many(2 * ONE_MEGABYTE, &docs, each, ""))), ["E0327"]);
+    let fair = (0..100).map(|number| format!("service S{number} extends B {{}}\n")).collect::<String>();
+    let fair = compiled(format!("package a; service B {{ {methods} }}\n{fair}"));
+    assert_eq!(codes(&fair), [""; 0]);
+    let chain = |number: usize| format!("service S{} extends S{number} {{}}\n", number + 1);
+    let chain = compiled(many(ONE_MEGABYTE, "package a; service S0 { rpc a(); }\n", chain, ""));
+    assert!(codes(&chain).contains(&"E0327"));
+    let circle = compiled("package a; ".to_owned() + &"service A extends A, A, A {}\n".repeat(1_000));
+    assert!(codes(&circle).contains(&"E0323"));
+}

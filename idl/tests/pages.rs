@@ -11,7 +11,7 @@ use zsvc_idl::diagnostic::{Code, explain, reference};
 use zsvc_idl::{MemoryLoader, compile_with};
 
 /// Codes that no short text can show, each with the reason.
-const WITHOUT_EXAMPLES: [(&str, &str); 17] = [
+const WITHOUT_EXAMPLES: [(&str, &str); 18] = [
     ("E0001", "it is about a file that can't be read, not about what one says"),
     ("E0006", "the example would have 64 MiB"),
     ("E0007", "a document can't hold what is no text"),
@@ -23,6 +23,7 @@ const WITHOUT_EXAMPLES: [(&str, &str); 17] = [
     ("E0115", "git and editors would take the example for a conflict of their own"),
     ("E0316", "the example would have 256 parameters"),
     ("E0322", "the example would have 33 errors"),
+    ("E0327", "the example would have 33 services"),
     ("E0501", "it is about project files, not about what a .svc file says"),
     ("E0502", "as E0501"),
     ("E0503", "as E0501"),

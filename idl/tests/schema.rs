@@ -145,7 +145,7 @@ fn methods_of_every_kind() {
          }",
     );
     let methods = &schema.packages[0].services[0].methods;
-    let numbers: Vec<u8> = methods[0].parameters.iter().map(|parameter| parameter.number).collect();
+    let numbers: Vec<u16> = methods[0].parameters.iter().map(|parameter| parameter.number).collect();
     assert_eq!(numbers, [1, 2]);
     assert_eq!(methods[0].deadline, Some(Duration::from_millis(500)));
     assert!(methods[0].idempotent && !methods[1].idempotent);
@@ -244,4 +244,33 @@ fn methods_say_how_their_calls_overlap() {
     let overlaps: Vec<Overlap> = methods.map(|method| method.overlap).collect();
     let parallel = Overlap::Parallel;
     assert_eq!(overlaps, [parallel, parallel, Overlap::Queue, Overlap::Replace, Overlap::Ignore, parallel]);
+}
+
+#[test]
+fn a_service_serves_its_own_methods_then_those_that_it_takes_over() {
+    let schema = schema(
+        "service A extends B, C { rpc a(); }
+         service B extends D { rpc b(); }
+         @roles(\"c\") service C extends D { rpc c(); @public rpc d(); }
+         @roles(\"d\") service D { rpc e(); }
+         @roles(\"e\") service E extends A {}",
+    );
+    let services = &schema.packages[0].services;
+    let methods = |index: usize| {
+        let shown = services[index].methods.iter().map(|method| {
+            let by = method.declared_by.map(|id| format!(" of {}", schema.service(id).name));
+            let roles = services[index].access_of(method).roles().join(", ");
+            format!("{}{} for [{roles}]", method.name, by.unwrap_or_default())
+        });
+        shown.collect::<Vec<_>>()
+    };
+    let expected =
+        ["a for []", "b of B for []", "e of D for [d]", "c of C for [c]", "d of C for []"].map(str::to_owned);
+    assert_eq!(methods(0), expected);
+    // What nobody says below is as the service says that serves it.
+    let expected = ["a of A for [e]", "b of B for [e]", "e of D for [d]", "c of C for [c]", "d of C for []"];
+    assert_eq!(methods(4), expected.map(str::to_owned));
+    let bases: Vec<&str> =
+        schema.bases(&services[4]).iter().map(|id| schema.service(*id).name.as_str()).collect();
+    assert_eq!(bases, ["A", "B", "D", "C"]);
 }

@@ -29,17 +29,6 @@ impl File<'_> {
         let Some(known) = self.index.get(&full) else { return };
         let options = written.options.as_ref().map_or(&[][..], |options| &options.uninterpreted_option);
         let (body, said) = self.head_of(part, tag::NAME, tag::OPTIONS, options);
-        if resolved.value.iter().all(|value| value.number() < 0) {
-            let text = self.text(part.span.clone());
-            self.quoted(text);
-            self.comments.inside(part.span.clone());
-            self.deprecated(said);
-            self.note(
-                part.span.start,
-                "an enum of negative values alone is written as its number".to_owned(),
-            );
-            return self.draft.line(&format!("type {} = i32;", known.name));
-        }
         let path = |tag| part.path.iter().copied().chain([tag]).collect::<Vec<i32>>();
         self.deprecated(said);
         self.draft.line(&format!("enum {} {{", known.name));
@@ -64,14 +53,12 @@ impl File<'_> {
         let mut numbers = BTreeSet::new();
         for inner in parts {
             match inner.path[part.path.len()] {
-                tag::RESERVED_RANGE => self.reserved_numbers(inner, &reserved.ranges, (0, i32::MAX)),
+                tag::RESERVED_RANGE => self.reserved_numbers(inner, &reserved.ranges, (i32::MIN, i32::MAX)),
                 tag::RESERVED_NAME => self.reserved_names(inner, &reserved.names),
                 _ => {
                     let at = inner.path.last().and_then(|at| usize::try_from(*at).ok()).unwrap_or(0);
                     let number = resolved.value[at].number();
-                    if number < 0 {
-                        self.unsaid(inner, "a negative value of an enum");
-                    } else if numbers.insert(number) {
+                    if numbers.insert(number) {
                         self.value(written, at, &names[at], number, inner);
                     } else {
                         self.unsaid(inner, "a second name of an enum's value");

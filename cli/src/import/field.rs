@@ -195,7 +195,7 @@ impl File<'_> {
             return None;
         }
         match &self.index.get(full)?.kind {
-            Kind::Enum { by_number, .. } => by_number.get(&number).filter(|_| number >= 0).cloned(),
+            Kind::Enum { by_number, .. } => by_number.get(&number).cloned(),
             Kind::Struct | Kind::Union => None,
         }
     }

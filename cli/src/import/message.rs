@@ -9,7 +9,9 @@ use super::index::{Kind, is_map_entry, is_real};
 use super::names::{self, Scope};
 
 /// Greatest number of a field of a struct.
-pub(crate) const MAX_NUMBER: i32 = 255;
+pub(crate) const MAX_NUMBER: i32 = 65_535;
+/// Greatest number that protobuf has. Any of them may be reserved.
+const MAX_PROTOBUF_NUMBER: i32 = 536_870_911;
 
 /// Tags of the parts of a message.
 pub(crate) mod tag {
@@ -172,7 +174,7 @@ impl File<'_> {
             match part.path[depth] {
                 tag::FIELD => self.field(message, at, part),
                 tag::ONEOF => self.oneof_field(message, at, part),
-                _ => self.statement(message, part, MAX_NUMBER),
+                _ => self.statement(message, part, MAX_PROTOBUF_NUMBER),
             }
         }
     }

@@ -164,10 +164,18 @@ impl Random {
             let name = self.name(&mut taken);
             text += &self.definition(&name, &mut declared);
         }
-        for _ in 0..self.below(3) {
+        // What is there to extend, and the methods that each serves.
+        let mut services: Vec<(String, BTreeSet<String>)> = Vec::new();
+        for _ in 0..self.below(4) {
             let (docs, access, name) = (self.docs(), self.access(), self.name(&mut taken));
-            let methods = self.methods(&declared);
-            writeln!(text, "{docs}{access}service {name} {{\n{methods}}}").expect(TAKES_ANY);
+            let base = if self.one_in(2) { services.get(self.below(services.len())).cloned() } else { None };
+            let (extends, mut served) = match base {
+                Some((base, served)) => (format!(" extends {base}"), served),
+                None => (String::new(), BTreeSet::new()),
+            };
+            let methods = self.methods(&declared, &mut served);
+            writeln!(text, "{docs}{access}service {name}{extends} {{\n{methods}}}").expect(TAKES_ANY);
+            services.push((name, served));
         }
         text
     }
@@ -199,7 +207,8 @@ impl Random {
         let mut taken = BTreeSet::new();
         let values = (0..=self.below(6)).map(|number| {
             let (docs, name) = (self.docs(), self.name(&mut taken));
-            format!("{docs}{name} = {};\n", number * 1_000_003)
+            let sign = if number > 0 && self.one_in(4) { "-" } else { "" };
+            format!("{docs}{name} = {sign}{};\n", number * 1_000_003)
         });
         values.collect()
     }
@@ -222,7 +231,12 @@ impl Random {
     fn fields(&mut self, declared: &Declared, own: Option<&str>) -> String {
         let (mut taken, mut number) = (BTreeSet::new(), 0);
         let fields = (0..self.below(8)).map(|_| {
-            number += 1 + self.below(20);
+            // Mostly arrays, as most structs are, and maps of both kinds: with few numbers in use, and with one past 255.
+            number += match self.below(12) {
+                0 => 300,
+                1 => 20,
+                step => 1 + step / 9,
+            };
             let (docs, name) = (self.docs(), self.name(&mut taken));
             let ty = match (self.below(9), own) {
                 (0, _) => "@default(\"a {} \\\"b\\\"\") string".to_owned(),
@@ -241,11 +255,12 @@ impl Random {
 
     /// A type that is not optional itself.
     fn ty(&mut self, declared: &Declared, depth: usize) -> String {
-        match self.below(if depth == 0 { 5 } else { 9 }) {
+        match self.below(if depth == 0 { 5 } else { 10 }) {
             0..=2 => self.pick(BUILTINS).to_owned(),
             3 | 4 => self.pick_name(&declared.types).unwrap_or_else(|| "u8".to_owned()),
             5 | 6 => format!("list<{}>", self.ty(declared, depth - 1)),
             7 => format!("list<{}?>", self.ty(declared, depth - 1)),
+            8 => format!("set<{}>", self.pick_name(&declared.keys).unwrap_or_else(|| "uuid".to_owned())),
             _ => {
                 let key = self.pick_name(&declared.keys).unwrap_or_else(|| "string".to_owned());
                 format!("map<{key}, {}>", self.ty(declared, depth - 1))
@@ -273,10 +288,9 @@ impl Random {
         if thrown.is_empty() { String::new() } else { format!(" throws {}", thrown.join(", ")) }
     }
 
-    fn methods(&mut self, declared: &Declared) -> String {
-        let mut taken = BTreeSet::new();
+    fn methods(&mut self, declared: &Declared, taken: &mut BTreeSet<String>) -> String {
         let methods = (0..self.below(6)).map(|_| {
-            let (docs, name) = (self.docs() + self.access(), self.name(&mut taken));
+            let (docs, name) = (self.docs() + self.access(), self.name(taken));
             let mut names = BTreeSet::new();
             let parameters = (0..self.below(4)).map(|_| {
                 let name = self.name(&mut names);

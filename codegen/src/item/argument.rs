@@ -27,10 +27,12 @@ impl Argument {
     pub(crate) fn of(site: Site<'_>, parameter: &Field) -> Self {
         match site.resolved(&parameter.ty) {
             ty if converts(ty) => Self { ty: into(site, ty), conversion: Conversion::Into },
-            Type::List(element) if converts(site.resolved(element)) => {
+            Type::List(element) | Type::Set(element) if converts(site.resolved(element)) => {
                 Self { ty: items(&into(site, element)), conversion: Conversion::CollectInto }
             }
-            Type::List(element) => Self { ty: items(&site.ty(element)), conversion: Conversion::Collect },
+            Type::List(element) | Type::Set(element) => {
+                Self { ty: items(&site.ty(element)), conversion: Conversion::Collect }
+            }
             _ => Self { ty: site.held(parameter.into()), conversion: Conversion::None },
         }
     }

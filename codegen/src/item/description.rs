@@ -82,7 +82,8 @@ impl Description<'_> {
     fn ty(&mut self, ty: &Type) {
         match self.site.declared(ty) {
             Type::Builtin(builtin) => self.text.push_str(builtin.keyword()),
-            Type::List(element) => {
+            // In JSON a set is a list, and what is read from it is checked as on the wire.
+            Type::List(element) | Type::Set(element) => {
                 self.text.push_str("list<");
                 self.ty(element);
                 self.text.push('>');

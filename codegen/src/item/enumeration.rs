@@ -1,6 +1,6 @@
 //! `enum Side { … }`
 
-use proc_macro2::{Literal, TokenStream};
+use proc_macro2::TokenStream;
 use quote::quote;
 use zsvc_idl::schema::{EnumValue, TypeId};
 
@@ -44,20 +44,20 @@ fn declaration(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNam
         pub enum #name {
             #(#documented,)*
             /// A value of a newer schema: its number.
-            #unknown(u32),
+            #unknown(i32),
         }
     }
 }
 
 fn numbers(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNames) -> TokenStream {
     let path = site.path(id);
-    let numbers: Vec<Literal> = values.iter().map(|value| literal::integer(value.number)).collect();
+    let numbers: Vec<TokenStream> = values.iter().map(|value| literal::number(value.number)).collect();
     let EnumNames { values, unknown, number, from_number } = names;
     quote! {
         impl #path {
             /// Returns the number on the wire.
             #[must_use]
-            pub const fn #number(self) -> u32 {
+            pub const fn #number(self) -> i32 {
                 match self {
                     #(Self::#values => #numbers,)*
                     Self::#unknown(number) => number,
@@ -65,7 +65,7 @@ fn numbers(site: Site<'_>, id: TypeId, values: &[EnumValue], names: &EnumNames) 
             }
             /// Returns the value of a number on the wire.
             #[must_use]
-            pub const fn #from_number(number: u32) -> Self {
+            pub const fn #from_number(number: i32) -> Self {
                 match number {
                     #(#numbers => Self::#values,)*
                     number => Self::#unknown(number),

@@ -1,8 +1,8 @@
 //! Numbered fields: those of structs, of variants and of methods, as parameters.
 
 use proc_macro2::{Ident, Literal as Token, TokenStream};
-use quote::quote;
-use zsvc_idl::schema::{Builtin, Field, Literal, Type};
+use quote::{ToTokens, quote};
+use zsvc_idl::schema::{Builtin, Field, Layout, Literal, Type};
 
 use crate::form::Form;
 use crate::site::Site;
@@ -44,23 +44,30 @@ pub(crate) fn documented(site: Site<'_>, fields: &[Field], visibility: &TokenStr
     declared.collect()
 }
 
-/// Returns statements that write these fields. `start` begins an array of a length, `value` returns the place of a field,
-/// and `borrow` makes it a reference.
+/// Returns statements that write these fields. `start` begins an array of a length, or a map of this many entries; `value` returns
+/// the place of a field, and `borrow` makes it a reference.
 pub(crate) fn write(
     site: Site<'_>,
     fields: &[Field],
-    start: impl Fn(TokenStream) -> TokenStream,
+    start: impl Fn(Layout, TokenStream) -> TokenStream,
     value: impl FnMut(&Ident) -> TokenStream,
     borrow: &TokenStream,
 ) -> TokenStream {
     let names = idents(fields);
     let values: Vec<TokenStream> = names.iter().map(value).collect();
-    let start = start(length(site, fields, &values));
+    let layout = Layout::of(fields);
+    let start = match layout {
+        Layout::Array => start(layout, length(site, fields, &values)),
+        Layout::Map => start(layout, count(site, fields, &values)),
+    };
     if fields.is_empty() {
         return quote!(#start.end(););
     }
     let writes = fields.iter().zip(&values).map(|(field, value)| {
-        let (number, form) = (Token::u8_unsuffixed(field.number), Form::of_held(site, field.into()));
+        let (number, form) = (Token::u16_unsuffixed(field.number), Form::of_held(site, field.into()));
+        if layout == Layout::Map && is_optional(site, field) {
+            return quote!(fields.write_if::<#form, _>(#number, #value.is_some(), #borrow #value););
+        }
         quote!(fields.write::<#form, _>(#number, #borrow #value);)
     });
     quote! {
@@ -70,21 +77,32 @@ pub(crate) fn write(
     }
 }
 
-/// Returns the number of fields that are written: up to the last that is present.
+fn is_optional(site: Site<'_>, field: &Field) -> bool {
+    matches!(presence(site, field), Presence::Optional)
+}
+
+/// Returns the number of fields that are present.
+fn count(site: Site<'_>, fields: &[Field], values: &[TokenStream]) -> TokenStream {
+    let optional = fields.iter().zip(values).filter(|(field, _)| is_optional(site, field));
+    let optional: Vec<TokenStream> = optional.map(|(_, value)| quote!(#value.is_some())).collect();
+    let always = Token::usize_unsuffixed(fields.len() - optional.len());
+    if optional.is_empty() { quote!(#always) } else { quote!(wire::count(#always, &[#(#optional),*])) }
+}
+
+/// Returns the number of elements that are written: up to the last field that is present.
 fn length(site: Site<'_>, fields: &[Field], values: &[TokenStream]) -> TokenStream {
-    let is_optional = |field: &Field| matches!(presence(site, field), Presence::Optional);
-    let always =
-        fields.iter().filter(|field| !is_optional(field)).map(|field| field.number).max().unwrap_or(0);
+    let required = fields.iter().filter(|field| !is_optional(site, field));
+    let always = required.map(|field| field.number).max().unwrap_or(0);
     let sometimes: Vec<TokenStream> = fields
         .iter()
         .zip(values)
         .filter(|(field, _)| field.number > always)
         .map(|(field, value)| {
-            let number = Token::u8_unsuffixed(field.number);
+            let number = Token::u16_unsuffixed(field.number);
             quote!((#number, #value.is_some()))
         })
         .collect();
-    let always = Token::u8_unsuffixed(always);
+    let always = Token::u16_unsuffixed(always);
     if sometimes.is_empty() { quote!(#always) } else { quote!(wire::length(#always, &[#(#sometimes),*])) }
 }
 
@@ -93,11 +111,15 @@ fn length(site: Site<'_>, fields: &[Field], values: &[TokenStream]) -> TokenStre
 pub(crate) fn read(
     site: Site<'_>,
     fields: &[Field],
-    start: impl Fn(TokenStream) -> TokenStream,
+    start: impl Fn(Layout, TokenStream) -> TokenStream,
     constructor: &TokenStream,
 ) -> TokenStream {
-    let table = name_table(fields);
-    let start = start(quote!(&[#(#table),*]));
+    let layout = Layout::of(fields);
+    let table: Vec<TokenStream> = match layout {
+        Layout::Array => name_table(fields).into_iter().map(ToTokens::into_token_stream).collect(),
+        Layout::Map => fields.iter().map(numbered_name).collect(),
+    };
+    let start = start(layout, quote!(&[#(#table),*]));
     if fields.is_empty() {
         return quote! {
             #start.end()?;
@@ -116,7 +138,7 @@ pub(crate) fn read(
 }
 
 fn read_field(site: Site<'_>, field: &Field) -> TokenStream {
-    let number = Token::u8_unsuffixed(field.number);
+    let number = Token::u16_unsuffixed(field.number);
     let present = Form::of_present(site, field.into());
     match presence(site, field) {
         Presence::Required => quote!(fields.required::<#present, _>(#number)?),
@@ -128,6 +150,12 @@ fn read_field(site: Site<'_>, field: &Field) -> TokenStream {
             quote!(fields.or_else::<#form, _>(#number, #make)?)
         }
     }
+}
+
+/// Returns a field's number and its name.
+pub(super) fn numbered_name(field: &Field) -> TokenStream {
+    let (number, name) = (Token::u16_unsuffixed(field.number), &field.name);
+    quote!((#number, #name))
 }
 
 /// Returns the names of fields by number, from 1; `""` is a gap.

@@ -4,7 +4,9 @@ use std::collections::HashMap;
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::quote;
-use zsvc_idl::schema::{Access, Field, Method, MethodKind, Overlap, Service, StreamParameter, Type};
+use zsvc_idl::schema::{
+    Access, Field, Method, MethodKind, Overlap, PackageId, Service, ServiceId, StreamParameter, Type,
+};
 
 use super::fields;
 use crate::literal;
@@ -24,7 +26,9 @@ pub(crate) struct Named<'a> {
     pub(crate) method: &'a Method,
     /// Who may call it, by itself or its service.
     pub(crate) access: &'a Access,
-    /// The function in the trait.
+    /// The trait that has it: that of its service, or of the one that the service takes it over from.
+    pub(crate) contract: TokenStream,
+    /// The function in that trait.
     pub(crate) name: Ident,
     /// The function in the client: renamed if it is one of [`CLIENT_FUNCTIONS`].
     pub(crate) call: Ident,
@@ -36,27 +40,72 @@ pub(crate) struct Named<'a> {
     pub(crate) parameters: Ident,
     /// Whether it is that first method.
     pub(crate) declares_parameters: bool,
-    /// The type of its errors, if it throws several.
-    pub(crate) errors: Option<&'a ErrorNames>,
+    /// The type of its errors, if it throws several, and the package that has it.
+    pub(crate) errors: Option<(PackageId, &'a ErrorNames)>,
 }
 
-/// Returns the methods of a service, in order of declaration.
-pub(crate) fn named<'a>(service: &'a Service, own: &'a ServiceNames) -> Vec<Named<'a>> {
+impl Named<'_> {
+    /// Reports whether the service declares it itself.
+    pub(crate) fn is_own(&self) -> bool {
+        self.method.declared_by.is_none()
+    }
+}
+
+/// A method as the service that declares it names it.
+struct Declaration<'a> {
+    contract: TokenStream,
+    name: Ident,
+    errors: Option<(PackageId, &'a ErrorNames)>,
+}
+
+/// Returns the declarations of all methods that a service serves, in their order.
+fn declarations<'a>(site: Site<'a>, service: &'a Service, own: &'a ServiceNames) -> Vec<Declaration<'a>> {
+    let own_functions = functions(service);
+    let mut bases: HashMap<ServiceId, Vec<Ident>> = HashMap::new();
+    let methods = service.methods.iter().enumerate().map(|(index, method)| {
+        let Some(id) = method.declared_by else {
+            let contract = &own.service;
+            let errors = own.errors.get(index).and_then(Option::as_ref).map(|errors| (site.package, errors));
+            return Declaration {
+                contract: quote!(self::#contract),
+                name: own_functions[index].clone(),
+                errors,
+            };
+        };
+        let base = site.generation.schema.service(id);
+        let functions = bases.entry(id).or_insert_with(|| functions(base));
+        // Its own methods come first, so its functions are in the order of these.
+        let index = base.methods.iter().position(|it| it.name == method.name).unwrap_or_default();
+        let names = site.service(id);
+        let errors = names.errors.get(index).and_then(Option::as_ref).map(|errors| (id.package, errors));
+        Declaration { contract: site.contract(id), name: functions[index].clone(), errors }
+    });
+    methods.collect()
+}
+
+/// Returns the functions of a service's trait: of the methods that it declares itself.
+fn functions(service: &Service) -> Vec<Ident> {
+    let own = service.methods.iter().filter(|method| method.declared_by.is_none());
+    names::distinct(own.map(|method| method.name.as_str()))
+}
+
+/// Returns the methods of a service: its own in order of declaration, then those that it takes over.
+pub(crate) fn named<'a>(site: Site<'a>, service: &'a Service, own: &'a ServiceNames) -> Vec<Named<'a>> {
     let names = || service.methods.iter().map(|method| method.name.as_str());
     let calls = Scope::without(CLIENT_FUNCTIONS.iter().copied()).declare(names());
-    let idents = names::distinct(names()).into_iter().zip(calls);
+    let declarations = declarations(site, service, own);
     let (mut types, mut rows) = (Scope::default(), Scope::without([TABLE]));
     let markers: Vec<Ident> = names().map(|name| types.add(&names::pascal(name))).collect();
     let mut declared = Parameters::default();
-    let methods = service.methods.iter().zip(&own.errors).zip(idents).zip(markers);
-    let methods = methods.map(|(((method, errors), (name, call)), marker)| {
+    let methods = service.methods.iter().zip(declarations).zip(calls).zip(markers);
+    let methods = methods.map(|(((method, declaration), call), marker)| {
         let row = rows.add(&method.name.to_ascii_uppercase());
         let own = types.add(&format!("{marker}Params"));
         let parameters = declared.of(&method.parameters, &own);
         let declares_parameters = parameters == own;
         let access = service.access_of(method);
-        let errors = errors.as_ref();
-        Named { method, access, name, call, marker, row, parameters, declares_parameters, errors }
+        let Declaration { contract, name, errors } = declaration;
+        Named { method, access, contract, name, call, marker, row, parameters, declares_parameters, errors }
     });
     methods.collect()
 }
@@ -140,7 +189,7 @@ pub(crate) fn answer(site: Site<'_>, answer: Option<&Type>) -> TokenStream {
 /// Returns the Rust type of a method's failure.
 pub(crate) fn failure(site: Site<'_>, named: &Named<'_>) -> TokenStream {
     let error = match (named.errors, named.method.throws.first()) {
-        (Some(errors), _) => site.item(site.package, &errors.name),
+        (Some((package, errors)), _) => site.item(package, &errors.name),
         (None, Some(thrown)) => site.path(thrown.error),
         (None, None) => return quote!(::zsvc::Status),
     };

@@ -7,13 +7,15 @@ use zsvc_idl::schema::Service;
 use super::handler::Handler;
 use super::method::Named;
 use crate::docs;
-use crate::names::{Scope, ServiceNames};
+use crate::names::{self, Scope, ServiceNames};
 use crate::site::Site;
 
 /// A method of a mock, with its names.
 struct Mocked<'a> {
     named: &'a Named<'a>,
     handler: Handler,
+    /// The field with its closure.
+    field: Ident,
     /// `on_last`
     setter: Ident,
     /// `last_calls`
@@ -27,7 +29,7 @@ pub(crate) fn mock(
     service: &Service,
     methods: &[Named<'_>],
 ) -> TokenStream {
-    let ServiceNames { service: contract, mock, .. } = names;
+    let mock = &names.mock;
     let docs = docs::doc(&format!(
         "A `{}` for tests, whose methods are closures.\n\nA method without one is answered with `unimplemented`; one-way \
          calls are ignored then.\nClones share the counts of calls.",
@@ -36,7 +38,7 @@ pub(crate) fn mock(
     let methods = mocked(site, methods);
     let fields = methods.iter().map(Mocked::field);
     let functions = methods.iter().map(Mocked::functions);
-    let handlers = methods.iter().map(|method| method.handler(mock));
+    let implementations = implementations(site, names, service, &methods);
     quote! {
         #docs
         #[derive(Clone, Debug, Default)]
@@ -51,10 +53,31 @@ pub(crate) fn mock(
             }
             #(#functions)*
         }
-        impl self::#contract for self::#mock {
-            #(#handlers)*
-        }
+        #implementations
     }
+}
+
+/// Returns the implementations of the traits of the service and of all that it takes over.
+fn implementations(
+    site: Site<'_>,
+    names: &ServiceNames,
+    service: &Service,
+    methods: &[Mocked<'_>],
+) -> TokenStream {
+    let ServiceNames { service: contract, mock, .. } = names;
+    let own = (None, quote!(self::#contract));
+    let bases = site.generation.schema.bases(service).into_iter();
+    let bases = bases.map(|base| (Some(base), site.contract(base)));
+    let implementations = std::iter::once(own).chain(bases).map(|(declared_by, contract)| {
+        let methods = methods.iter().filter(|method| method.named.method.declared_by == declared_by);
+        let handlers = methods.map(|method| method.handler(mock));
+        quote! {
+            impl #contract for self::#mock {
+                #(#handlers)*
+            }
+        }
+    });
+    quote!(#(#implementations)*)
 }
 
 /// Names the functions. Setters come first, so that they keep their names: tests use them most.
@@ -65,10 +88,12 @@ fn mocked<'a>(site: Site<'_>, methods: &'a [Named<'a>]) -> Vec<Mocked<'a>> {
         names.map(|name| scope.add(&name)).collect()
     };
     let (setters, counters) = (add("on_", ""), add("", "_calls"));
-    let names = setters.into_iter().zip(counters);
-    let mocked = methods.iter().zip(names).map(|(named, (setter, counter))| Mocked {
+    let fields = names::distinct(methods.iter().map(|named| named.method.name.as_str()));
+    let names = setters.into_iter().zip(counters).zip(fields);
+    let mocked = methods.iter().zip(names).map(|(named, ((setter, counter), field))| Mocked {
         named,
         handler: Handler::new(site, named),
+        field,
         setter,
         counter,
     });
@@ -77,12 +102,12 @@ fn mocked<'a>(site: Site<'_>, methods: &'a [Named<'a>]) -> Vec<Mocked<'a>> {
 
 impl Mocked<'_> {
     fn field(&self) -> TokenStream {
-        let (name, Handler { types, output, .. }) = (&self.named.name, &self.handler);
+        let (name, Handler { types, output, .. }) = (&self.field, &self.handler);
         quote!(#name: ::zsvc::generated::MockMethod<(#(#types,)*), #output>)
     }
 
     fn functions(&self) -> TokenStream {
-        let Self { named: Named { name, method, .. }, setter, counter, .. } = self;
+        let Self { named: Named { method, .. }, field: name, setter, counter, .. } = self;
         let Handler { context, arguments, types, output, .. } = &self.handler;
         let handler = self.handler.left.clone().add("handler");
         let sets = docs::doc(&format!(
@@ -112,7 +137,7 @@ impl Mocked<'_> {
     }
 
     fn handler(&self, mock: &Ident) -> TokenStream {
-        let (name, setter) = (&self.named.name, format!("{mock}::{}", self.setter));
+        let (name, setter) = (&self.field, format!("{mock}::{}", self.setter));
         let Handler { context, arguments, .. } = &self.handler;
         let signature = self.handler.signature();
         quote! {

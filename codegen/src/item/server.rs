@@ -1,6 +1,6 @@
 //! `TapeServer`: connects a user's service to the runtime's server.
 
-use proc_macro2::TokenStream;
+use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use zsvc_idl::schema::{MethodKind, Service};
 
@@ -48,7 +48,7 @@ fn dispatch(names: &ServiceNames, methods: &[Named<'_>]) -> TokenStream {
     let table = if methods.is_empty() { quote!(&[]) } else { quote!(&#module::METHODS) };
     let service =
         (!methods.is_empty()).then(|| quote!(let service = ::std::sync::Arc::clone(&self.service);));
-    let arms = methods.iter().map(|named| arm(names, named));
+    let arms = methods.iter().map(|named| arm(module, named));
     quote! {
         impl<T: self::#contract> ::zsvc::Service for self::#server<T> {
             fn methods(&self) -> &'static [::zsvc::Method] {
@@ -69,9 +69,8 @@ fn dispatch(names: &ServiceNames, methods: &[Named<'_>]) -> TokenStream {
     }
 }
 
-fn arm(service: &ServiceNames, method: &Named<'_>) -> TokenStream {
-    let ServiceNames { service: contract, methods: module, .. } = service;
-    let Named { method, name, marker, row, .. } = method;
+fn arm(module: &Ident, method: &Named<'_>) -> TokenStream {
+    let Named { method, contract, name, marker, row, .. } = method;
     let members = method::members(method);
     let params = if members.is_empty() { quote!(_) } else { quote!(params) };
     let (kind, streams) = kind(&method.kind);
@@ -80,7 +79,7 @@ fn arm(service: &ServiceNames, method: &Named<'_>) -> TokenStream {
         #module::#row => {
             let (context, #params #(, #streams)*, call) = call.#kind::<#module::#marker>()?;
             call.handle(async move {
-                <T as self::#contract>::#name(&service, &context #(, params.#members)* #(, #streams)*).await #end
+                <T as #contract>::#name(&service, &context #(, params.#members)* #(, #streams)*).await #end
             })
         }
     }

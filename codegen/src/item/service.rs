@@ -14,8 +14,9 @@ use crate::site::Site;
 
 /// Returns everything that belongs to a service. Code that only one side needs is omitted for the other.
 pub(crate) fn service(site: Site<'_>, names: &ServiceNames, service: &Service) -> TokenStream {
-    let (methods, choices) = (method::named(service, names), site.generation.choices);
-    let errors = methods.iter().map(|named| thrown::errors(site, service, named));
+    let (methods, choices) = (method::named(site, service, names), site.generation.choices);
+    let errors =
+        methods.iter().filter(|named| named.is_own()).map(|named| thrown::errors(site, service, named));
     let errors = quote!(#(#errors)*);
     let serving = (choices.sides() != Sides::Client).then(|| {
         let contract = contract(site, names, service, &methods);
@@ -32,10 +33,11 @@ pub(crate) fn service(site: Site<'_>, names: &ServiceNames, service: &Service) -
 fn contract(site: Site<'_>, names: &ServiceNames, service: &Service, methods: &[Named<'_>]) -> TokenStream {
     let attributes = docs::attributes(site, &service.notes, &format!("The service `{}`.", service.name));
     let name = &names.service;
-    let functions = methods.iter().map(|named| function(site, named));
+    let functions = methods.iter().filter(|named| named.is_own()).map(|named| function(site, named));
+    let bases = service.extends.iter().map(|base| site.contract(base.service));
     quote! {
         #attributes
-        pub trait #name: ::core::marker::Send + ::core::marker::Sync + 'static {
+        pub trait #name: #(#bases +)* ::core::marker::Send + ::core::marker::Sync + 'static {
             #(#functions)*
         }
     }

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use zsvc_idl::schema::{Field, TypeId};
+use zsvc_idl::schema::{Field, Layout, TypeId};
 
 use super::default::default;
 use super::derives::{Derives, derives};
@@ -38,10 +38,16 @@ pub(crate) fn structure(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenSt
 
 /// Returns `Encode` and `Decode` of a struct.
 pub(crate) fn wire(site: Site<'_>, fields: &[Field], path: &TokenStream) -> TokenStream {
-    let start = |length: TokenStream| quote!(out.fields(#length));
+    let start = |layout: Layout, length: TokenStream| match layout {
+        Layout::Array => quote!(out.fields(#length)),
+        Layout::Map => quote!(out.numbered(#length)),
+    };
     let encode = fields::write(site, fields, start, |name: &Ident| quote!(self.#name), &quote!(&));
     let encode = encode_by(&encode, path);
-    let start = |names: TokenStream| quote!(wire::Fields::new(reader, #names)?);
+    let start = |layout: Layout, names: TokenStream| match layout {
+        Layout::Array => quote!(wire::Fields::new(reader, #names)?),
+        Layout::Map => quote!(wire::Fields::sparse(reader, #names)?),
+    };
     let read = fields::read(site, fields, start, &quote!(Self));
     let decode = decode_by(&quote!(#read ::core::result::Result::Ok(value)), path);
     quote! {

@@ -33,7 +33,7 @@ struct Variant<'a> {
 
 /// Returns the type of a method's errors and its implementations; nothing for a method that does not throw several.
 pub(crate) fn errors(site: Site<'_>, service: &Service, named: &Named<'_>) -> TokenStream {
-    let Some(idents) = named.errors else { return TokenStream::new() };
+    let Some((_, idents)) = named.errors else { return TokenStream::new() };
     let path = site.item(site.package, &idents.name);
     let variants = variants(site, named, idents);
     let declaration = declaration(site, service, named, &variants);
@@ -71,7 +71,7 @@ fn declaration(
     named: &Named<'_>,
     variants: &[Variant<'_>],
 ) -> TokenStream {
-    let Some(ErrorNames { name, unknown, .. }) = named.errors else { return TokenStream::new() };
+    let Some((_, ErrorNames { name, unknown, .. })) = named.errors else { return TokenStream::new() };
     let docs =
         docs::doc(&format!("What `{}` of `{}` throws: one of its errors.", named.method.name, service.name));
     let is_exact = variants.iter().all(|variant| site.generation.reach.is_exact(variant.thrown.error));

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, Literal, TokenStream};
 use quote::{ToTokens, quote};
-use zsvc_idl::schema::{Field, Payload, TypeId, Variant};
+use zsvc_idl::schema::{Field, Layout, Payload, TypeId, Variant};
 
 use super::derives::{Derives, derives};
 use super::{display, fields, structure, validate};
@@ -132,7 +132,10 @@ fn encode_fields(site: Site<'_>, fields: &[Field], name: &Ident, number: &Litera
     let variables = site.names().bindings.clone().declare(fields.iter().map(|field| field.name.as_str()));
     let bound: Vec<TokenStream> =
         members.iter().zip(&variables).map(|(member, variable)| site::bound(member, variable)).collect();
-    let start = |length: TokenStream| quote!(out.variant_fields(#number, #length));
+    let start = |layout: Layout, length: TokenStream| match layout {
+        Layout::Array => quote!(out.variant_fields(#number, #length)),
+        Layout::Map => quote!(out.variant_numbered(#number, #length)),
+    };
     let mut variables = variables.iter();
     let write = fields::write(
         site,
@@ -159,7 +162,10 @@ fn decode(site: Site<'_>, variants: &[Variant], names: &Names) -> TokenStream {
                 quote!(#number => payload.value::<#form, _>(#declared).map(Self::#name),)
             }
             Payload::Fields(fields) => {
-                let start = |names: TokenStream| quote!(payload.fields(#names)?);
+                let start = |layout: Layout, names: TokenStream| match layout {
+                    Layout::Array => quote!(payload.fields(#names)?),
+                    Layout::Map => quote!(payload.sparse(#names)?),
+                };
                 let read = fields::read(site, fields, start, &quote!(Self::#name));
                 quote!(#number => { #read payload.end()?; ::core::result::Result::Ok(value) })
             }

@@ -18,7 +18,7 @@ pub(crate) struct ServiceNames {
     pub(crate) mock: Ident,
     /// `tape_methods`
     pub(crate) methods: Ident,
-    /// In the order of the methods; `None` for those that do not throw several errors.
+    /// In the order of the methods; `None` for those that do not throw several errors, and for those that are taken over.
     pub(crate) errors: Vec<Option<ErrorNames>>,
 }
 
@@ -61,7 +61,7 @@ pub(super) fn declare(schema: &Schema, package: &Package, scope: &mut Scope) -> 
 
 impl ErrorNames {
     fn of(schema: &Schema, service: &Service, method: &Method, scope: &mut Scope) -> Option<Self> {
-        if method.throws.len() < 2 {
+        if method.throws.len() < 2 || method.declared_by.is_some() {
             return None;
         }
         let mut variants = Scope::default();

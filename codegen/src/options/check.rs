@@ -171,7 +171,7 @@ fn used(definition: &TypeDefinition) -> BTreeSet<TypeId> {
 fn named(ty: &Type, used: &mut BTreeSet<TypeId>) {
     match ty {
         Type::Builtin(_) => {}
-        Type::List(inner) | Type::Optional(inner) => named(inner, used),
+        Type::List(inner) | Type::Set(inner) | Type::Optional(inner) => named(inner, used),
         Type::Map(key, value) => {
             named(key, used);
             named(value, used);

@@ -20,22 +20,26 @@ pub(crate) fn value(site: &Site<'_>, ty: &Type, value: &Literal) -> String {
             let names = site.own(*id);
             site.path(*id, &format!("{}.{}", names.name, names.members[*index]))
         }
-        Literal::Empty if is_map(site, ty) => "{}".to_owned(),
-        Literal::Empty => "[]".to_owned(),
+        Literal::Empty => match site.generation.schema.resolved(ty) {
+            Type::Map(..) => "{}",
+            Type::Set(_) => "set()",
+            _ => "[]",
+        }
+        .to_owned(),
     }
 }
 
 /// Returns what makes the value of a field that is absent: a function for values that can be changed.
 pub(crate) fn default(site: &Site<'_>, ty: &Type, literal: &Literal) -> String {
     match literal {
-        Literal::Empty if is_map(site, ty) => "dict".to_owned(),
-        Literal::Empty => "list".to_owned(),
+        Literal::Empty => match site.generation.schema.resolved(ty) {
+            Type::Map(..) => "dict",
+            Type::Set(_) => "set",
+            _ => "list",
+        }
+        .to_owned(),
         _ => value(site, ty, literal),
     }
-}
-
-fn is_map(site: &Site<'_>, ty: &Type) -> bool {
-    matches!(site.generation.schema.resolved(ty), Type::Map(..))
 }
 
 /// Returns bounds.

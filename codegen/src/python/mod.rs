@@ -7,9 +7,10 @@
 //!
 //! Modules refer to each other by relative imports, so the output folder is a Python package that may lie anywhere. Packages of
 //! a schema may use each other in a circle. So nothing of another module is used while a module is imported: annotations are
-//! text, and tables are made when they are first asked for.
+//! text, and tables are made when they are first asked for. Services that extend others are the exception, see `handlers`.
 
 mod docs;
+mod handlers;
 mod item;
 mod lines;
 mod literal;

@@ -1,7 +1,7 @@
 //! The order of a module: what it imports, constants, enums, other types, services, clients.
 //!
-//! Enums come before what may have their values as defaults. All else is text or is asked for later, so its order is that of
-//! the schema.
+//! Enums come before what may have their values as defaults, and services before those that extend them. All else is text or is
+//! asked for later, so its order is that of the schema.
 
 use zsvc_idl::schema::{PackageId, TypeId, TypeKind};
 
@@ -64,7 +64,10 @@ fn items(site: &Site<'_>, lines: &mut Lines) {
     for id in package.types.iter().filter(|id| !is_enum(id)) {
         item::definition(site, lines, *id);
     }
-    for (names, service) in site.names().services.iter().zip(&package.services) {
+    let mut services: Vec<_> = site.names().services.iter().zip(&package.services).collect();
+    // A class comes after those that it derives from, which derive from fewer.
+    services.sort_by_key(|(_, service)| schema.bases(service).len());
+    for (names, service) in services {
         item::service(site, lines, names, service);
     }
 }

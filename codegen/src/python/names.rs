@@ -6,17 +6,18 @@
 use std::collections::BTreeMap;
 
 use zsvc_idl::schema::{
-    EnumValue, Field, Method, MethodKind, Package, PackageId, Payload, Schema, Service, TypeId, TypeKind,
-    Variant,
+    EnumValue, Field, Method, MethodKind, Package, PackageId, Payload, Schema, Service, ServiceId, TypeId,
+    TypeKind, Variant,
 };
 
+use super::handlers;
 use super::scope::Scope;
 use crate::names::snake;
 use crate::options::Sides;
 
 /// Built-in names that a module uses. No declaration may hide them.
 pub(crate) const BUILTINS: &[&str] =
-    &["bool", "bytes", "dict", "float", "int", "list", "str", "super", "tuple"];
+    &["bool", "bytes", "dict", "float", "int", "list", "set", "str", "super", "tuple"];
 
 /// Names that a module imports, or has from Python.
 const MODULE_NAMES: &[&str] = &[
@@ -74,6 +75,8 @@ pub(crate) struct PackageNames {
     pub(crate) services: Vec<ServiceNames>,
     /// What is left of the module's namespace, for imports of other packages.
     pub(crate) scope: Scope,
+    /// What a member of a class would hide: types, services and constants.
+    pub(crate) outer: Vec<String>,
 }
 
 /// The identifiers of a type.
@@ -102,6 +105,8 @@ pub(crate) struct ServiceNames {
     pub(crate) service: String,
     pub(crate) client: String,
     pub(crate) blocking: String,
+    /// The services that it extends whose classes its own class derives from, in the order of these.
+    pub(crate) derives: Vec<ServiceId>,
     pub(crate) methods: Vec<MethodNames>,
 }
 
@@ -111,6 +116,8 @@ pub(crate) struct MethodNames {
     /// The variable that holds its description.
     pub(crate) variable: String,
     pub(crate) handler: String,
+    /// Whether the service's own class has the handler, and no class that it derives from.
+    pub(crate) is_own: bool,
     pub(crate) call: String,
     pub(crate) parameters: Vec<String>,
     /// The stream parameter, if there is one.
@@ -130,11 +137,17 @@ impl Names {
             let children = folders.children(&package.name);
             package_names(schema, package, path, &children, sides, &mut types)
         });
-        Self { packages: packages.collect(), types }
+        let mut packages: Vec<PackageNames> = packages.collect();
+        handlers::assign(schema, &mut packages);
+        Self { packages, types }
     }
 
     pub(crate) fn package(&self, id: PackageId) -> &PackageNames {
         &self.packages[id.0 as usize]
+    }
+
+    pub(crate) fn service(&self, id: ServiceId) -> &ServiceNames {
+        &self.package(id.package).services[id.index as usize]
     }
 
     pub(crate) fn definition(&self, id: TypeId) -> &TypeNames {
@@ -185,7 +198,7 @@ fn package_names(
     let services = package.services.iter().zip(services);
     let services =
         services.map(|(service, name)| service_names(service, name, &outer, sides, &mut scope)).collect();
-    PackageNames { path, constants, services, scope }
+    PackageNames { path, constants, services, scope, outer }
 }
 
 fn type_names(kind: &TypeKind, name: String, outer: &[String], scope: &mut Scope) -> TypeNames {
@@ -245,22 +258,21 @@ fn service_names(
     sides: Sides,
     scope: &mut Scope,
 ) -> ServiceNames {
-    let declared = || service.methods.iter().map(|method| method.name.as_str());
-    let handlers = Scope::without(outer).declare_members(declared());
     let taken = outer.iter().map(String::as_str).chain(CLIENT_NAMES.iter().copied());
-    let calls = Scope::without(taken).declare_members(declared());
+    let calls =
+        Scope::without(taken).declare_members(service.methods.iter().map(|method| method.name.as_str()));
     let client = if sides == Sides::Server { String::new() } else { scope.add(&format!("{name}Client")) };
     let blocking =
         if sides == Sides::Server { String::new() } else { scope.add(&format!("{name}BlockingClient")) };
-    let methods = service.methods.iter().zip(handlers.into_iter().zip(calls));
-    let methods = methods.map(|(method, (handler, call))| {
+    let methods = service.methods.iter().zip(calls).map(|(method, call)| {
         let variable = scope.add(&format!("_{name}_{}", method.name));
-        method_names(method, variable, handler, call)
+        method_names(method, variable, call)
     });
-    ServiceNames { methods: methods.collect(), service: name, client, blocking }
+    ServiceNames { methods: methods.collect(), service: name, client, blocking, derives: Vec::new() }
 }
 
-fn method_names(method: &Method, variable: String, handler: String, call: String) -> MethodNames {
+/// Returns the names of a method, without that of its handler, which [`handlers`] gives.
+fn method_names(method: &Method, variable: String, call: String) -> MethodNames {
     let mut scope = Scope::without(["self", variable.as_str()]);
     let stream = match &method.kind {
         MethodKind::ClientStream(stream, _) | MethodKind::Bidirectional(stream, _) => {
@@ -272,5 +284,5 @@ fn method_names(method: &Method, variable: String, handler: String, call: String
     let mut parameters = scope.declare(declared);
     let stream = stream.and_then(|_| parameters.pop()).unwrap_or_default();
     let context = scope.add("context");
-    MethodNames { variable, handler, call, parameters, stream, context }
+    MethodNames { variable, handler: String::new(), is_own: true, call, parameters, stream, context }
 }

@@ -3,7 +3,7 @@
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 
-use zsvc_idl::schema::{Builtin, PackageId, Type, TypeId, TypeKind};
+use zsvc_idl::schema::{Builtin, PackageId, ServiceId, Type, TypeId, TypeKind};
 
 use super::Generation;
 use super::names::{BUILTINS, PackageNames, TypeNames};
@@ -66,6 +66,12 @@ impl<'a> Site<'a> {
         if package == self.package { name.to_owned() } else { format!("{}.{name}", self.module(package)) }
     }
 
+    /// Returns the class of a service, as it is written here.
+    pub(crate) fn class(&self, id: ServiceId) -> String {
+        let name = &self.generation.names.service(id).service;
+        if id.package == self.package { name.clone() } else { format!("{}.{name}", self.module(id.package)) }
+    }
+
     /// Reports whether a type is of this module.
     pub(crate) fn is_own(&self, id: TypeId) -> bool {
         self.generation.schema.definition(id).package == self.package
@@ -84,6 +90,9 @@ impl<'a> Site<'a> {
             Type::Builtin(builtin) => self.builtin_annotation(*builtin, builtins),
             Type::List(inner) => {
                 format!("{}[{}]", self.builtin("list", builtins), self.annotation(inner, builtins))
+            }
+            Type::Set(inner) => {
+                format!("{}[{}]", self.builtin("set", builtins), self.annotation(inner, builtins))
             }
             Type::Map(key, value) => {
                 let (key, value) = (self.annotation(key, builtins), self.annotation(value, builtins));
@@ -129,6 +138,7 @@ impl<'a> Site<'a> {
         match ty {
             Type::Builtin(builtin) => format!("_z.{}", builtin.keyword().to_ascii_uppercase()),
             Type::List(inner) => format!("_z.ListForm({})", self.form(inner)),
+            Type::Set(inner) => format!("_z.SetForm({})", self.form(inner)),
             Type::Map(key, value) => format!("_z.MapForm({}, {})", self.form(key), self.form(value)),
             Type::Optional(inner) => format!("_z.OptionalForm({})", self.form(inner)),
             Type::Named(id) => match &self.generation.schema.definition(*id).kind {

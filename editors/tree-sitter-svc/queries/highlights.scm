@@ -24,6 +24,7 @@
   "union"
   "error"
   "service"
+  "extends"
 ] @keyword.type
 
 [

@@ -32,6 +32,8 @@ pub enum Expected {
     },
     /// An error, after `throws`.
     Error,
+    /// A service, after `extends`.
+    Service,
     /// Keywords or signs, of which one continues what stands before.
     Word(&'static [&'static str]),
     /// The number of a member, after `=`.
@@ -105,7 +107,9 @@ fn blocks(text: &str, words: &[Word]) -> Vec<Block> {
                     // A struct, and a variant with fields of its own.
                     _ => Site::Struct,
                 };
-                open.push(Block { site, name: index.saturating_sub(1), start: index + 1 });
+                // What a service extends stands between its name and the brace.
+                let back = if site == Site::Service { head.len().max(2) - 1 } else { 1 };
+                open.push(Block { site, name: index.saturating_sub(back), start: index + 1 });
                 start = index + 1;
             }
             WordKind::Sign(b'}') => {
@@ -269,6 +273,8 @@ fn declaration(said: &[&str]) -> Expected {
         ["const" | "type", rest @ ..] if in_type(rest) => Expected::Type { stream: false },
         ["const", .., "="] => Expected::Value,
         ["import", path] if path.starts_with('"') => Expected::Word(&["as"]),
+        ["service", _] => Expected::Word(&["extends"]),
+        ["service", _, "extends", .., "extends" | ","] | ["service", _, "extends"] => Expected::Service,
         _ => Expected::Nothing,
     }
 }
@@ -336,6 +342,11 @@ mod tests {
         assert_eq!(expected("struct A {}\n/// Docs.\n@meta(\"a\", \"b\") |"), Expected::Start(Site::File));
         assert_eq!(expected("struct |"), Expected::Nothing);
         assert_eq!(expected("import \"a.svc\" |"), Expected::Word(&["as"]));
+        assert_eq!(expected("service A |"), Expected::Word(&["extends"]));
+        assert_eq!(expected("service A extends |"), Expected::Service);
+        assert_eq!(expected("service A extends b.B, |"), Expected::Service);
+        assert_eq!(expected("service A extends B |"), Expected::Nothing);
+        assert_eq!(expected("service A extends B, c.C { |"), Expected::Start(Site::Service));
     }
 
     #[test]

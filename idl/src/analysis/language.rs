@@ -42,11 +42,12 @@ const fn declares(word: &'static str) -> Keyword {
 }
 
 /// All keywords, in alphabetical order. They are keywords only where they may stand.
-pub const KEYWORDS: [Keyword; 15] = [
+pub const KEYWORDS: [Keyword; 16] = [
     Keyword { word: "as", starts: &[] },
     declares("const"),
     declares("enum"),
     declares("error"),
+    Keyword { word: "extends", starts: &[] },
     declares("import"),
     Keyword { word: "oneway", starts: &[Site::Service] },
     declares("package"),

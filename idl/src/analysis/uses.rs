@@ -58,11 +58,11 @@ impl Uses<'_, '_> {
             _ => None,
         };
         match self.subject.node {
-            Node::Item(item) => {
-                if let ItemKind::Const { value, .. } = &item.kind {
-                    self.value(value, held);
-                }
-            }
+            Node::Item(item) => match &item.kind {
+                ItemKind::Const { value, .. } => self.value(value, held),
+                ItemKind::Service(service) => service.extends.iter().for_each(|path| self.path(path, None)),
+                _ => {}
+            },
             Node::Method(method) => method.throws.iter().for_each(|path| self.path(path, None)),
             Node::Variant(variant) => {
                 if let Payload::Fields(fields) = &variant.payload {
@@ -151,7 +151,8 @@ impl Uses<'_, '_> {
         match self.model.lookup_words(self.subject.file, words).ok()? {
             Symbol::Type(id) => Some(declared(self.model, id)),
             Symbol::Constant(item) => Some(item.name.span),
-            _ => None,
+            Symbol::Service(index) => Some(self.model.services[index].item.name.span),
+            Symbol::Broken => None,
         }
     }
 

@@ -21,13 +21,14 @@ pub(super) fn text(body: &Body) -> Option<String> {
 /// Returns the first free number after all that are taken, since a gap between them may have had a meaning in an older
 /// schema. If there is none, returns the first one in a gap.
 pub(crate) fn number(body: &Body) -> Option<i128> {
-    let (least, greatest) = body.limits;
+    // A value may have a negative number, but is not given one unasked.
+    let (least, greatest) = (body.limits.0.max(0), body.limits.1);
     let numbers_of_members = body.members.iter().filter_map(|(_, number)| number.value);
-    let taken: Vec<i128> = numbers_of_members.filter(|value| (least..=greatest).contains(value)).collect();
+    let taken: Vec<i128> = numbers_of_members.filter(|value| *value <= greatest).collect();
     let reserved = body.reserved.iter().filter_map(numbers).map(|(min, max, _)| (min, max));
     let mut ranges: Vec<(i128, i128)> = reserved.chain(taken.iter().map(|value| (*value, *value))).collect();
     ranges.sort_unstable();
-    let behind_all = taken.iter().max().map_or(least, |last| last + 1);
+    let behind_all = taken.iter().max().map_or(least, |last| least.max(last + 1));
     let free = [behind_all, least].map(|from| first_outside(&ranges, from));
     free.into_iter().find(|free| *free <= greatest)
 }

@@ -10,6 +10,7 @@ pub(crate) mod attributes_listed;
 mod constants;
 mod depth;
 mod endless;
+mod extends;
 pub(crate) mod free;
 mod methods;
 mod names;
@@ -37,6 +38,7 @@ pub(crate) fn check(model: &Model, report: &mut Report) {
     numbers::reserved_no_names(model, report);
     numbers::reserved_twice(model, report);
     types::map_keys(model, report);
+    types::set_elements(model, report);
     types::optional_twice(model, report);
     types::alias_cycles(model, report);
     depth::too_deep(model, report);
@@ -47,6 +49,7 @@ pub(crate) fn check(model: &Model, report: &mut Report) {
     throws::too_many_errors(model, report);
     methods::oneway_answers(model, report);
     methods::too_many_parameters(model, report);
+    extends::extends(model, report);
     attributes::unknown(model, report);
     attributes::given_twice(model, report);
     attributes::misplaced(model, report);

@@ -28,8 +28,8 @@ pub(super) fn duplicate_members(model: &Model, report: &mut Report) {
         duplicates(body.member, body.members.iter().map(|(name, _)| *name), report);
     }
     for (_, item) in model.items() {
-        if let ItemKind::Service(methods) = &item.kind {
-            duplicates("method", methods.iter().map(|method| &method.name), report);
+        if let ItemKind::Service(service) = &item.kind {
+            duplicates("method", service.methods.iter().map(|method| &method.name), report);
         }
     }
     for (_, method) in walk::methods(model) {

@@ -14,32 +14,34 @@ use crate::source::Span;
 pub(super) fn out_of_range(model: &Model, report: &mut Report) {
     for body in walk::bodies(model) {
         let (least, greatest) = body.limits;
+        let is_outside = |(value, _): &(i128, Span)| !(least..=greatest).contains(value);
         let numbers = body.members.iter().filter_map(|(_, number)| Some((number.value?, number.span)));
-        for (value, span) in numbers.chain(reserved_ends(&body)) {
-            if (least..=greatest).contains(&value) {
-                continue;
-            }
-            let member = body.member;
-            let diagnostic = Diagnostic::new(
-                diagnostic::NUMBER_RANGE,
-                format!("{value} can't be the number of a {member}"),
-            )
-            .at(span, "")
-            .help(match member {
+        let member = body.member;
+        for (value, span) in numbers.filter(is_outside) {
+            let help = match member {
                 "field" if value > greatest => format!(
                     "fields count from {least} to {greatest}; a schema that comes over from another language can be \
                      numbered anew, since nothing that speaks zsvc knows its old numbers"
                 ),
                 _ => format!("{member}s count from {least} to {greatest}"),
-            });
-            report.add(diagnostic);
+            };
+            report.add(outside(value, member, span).help(help));
+        }
+        for (value, span) in reserved_ends(&body) {
+            let help = format!("the numbers {least} to {} of {member}s may be reserved", body.reservable);
+            report.add(outside(value, member, span).help(help));
         }
     }
 }
 
+fn outside(value: i128, member: &str, span: Span) -> Diagnostic {
+    let message = format!("{value} can't be the number of a {member}");
+    Diagnostic::new(diagnostic::NUMBER_RANGE, message).at(span, "")
+}
+
 /// Returns the first end of each reserved range that is out of bounds, as written; reporting one of them is enough.
 fn reserved_ends<'a>(body: &'a Body) -> impl Iterator<Item = (i128, Span)> + 'a {
-    let limits = body.limits.0..=body.limits.1;
+    let limits = body.limits.0..=body.reservable;
     body.reserved.iter().filter(|entry| !is_empty(entry)).filter_map(move |entry| match entry.kind {
         ReservedKind::Numbers { min, max, exclusive } => {
             let is_wrong = |value: &i128| !limits.contains(value);

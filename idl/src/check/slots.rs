@@ -58,7 +58,7 @@ pub(super) fn bounds_on_other_types(model: &Model, report: &mut Report) {
             let message = format!("`@{name}` means nothing on a `{}`", describe(model, &slot.ty));
             let help = match name {
                 "len" if number(&slot.inner).is_some() => "`@range` bounds a number",
-                "len" => "it bounds strings, bytes, lists and maps",
+                "len" => "it bounds strings, bytes, lists, sets and maps",
                 _ if has_length(&slot.inner) => "`@len` bounds how long it is",
                 _ => "it bounds numbers",
             };
@@ -70,7 +70,10 @@ pub(super) fn bounds_on_other_types(model: &Model, report: &mut Report) {
 }
 
 fn has_length(ty: &Type) -> bool {
-    matches!(ty, Type::Builtin(Builtin::String | Builtin::Bytes) | Type::List(_) | Type::Map(..))
+    matches!(
+        ty,
+        Type::Builtin(Builtin::String | Builtin::Bytes) | Type::List(_) | Type::Set(_) | Type::Map(..)
+    )
 }
 
 fn number(ty: &Type) -> Option<Builtin> {

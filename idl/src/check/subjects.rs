@@ -94,7 +94,7 @@ impl<'a> Walk<'_, 'a> {
                 let place = if union.is_error { Place::ErrorVariant } else { Place::Variant };
                 union.variants.iter().for_each(|variant| self.variant(place, variant));
             }
-            ItemKind::Service(methods) => methods.iter().for_each(|method| self.method(method)),
+            ItemKind::Service(service) => service.methods.iter().for_each(|method| self.method(method)),
             ItemKind::Const { .. } | ItemKind::Alias(_) => {}
         }
     }

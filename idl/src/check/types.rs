@@ -9,6 +9,23 @@ use crate::schema::{Builtin, Type};
 use crate::source::FileId;
 use crate::value::{describe, enum_values};
 
+/// Reports elements of sets that are not what a map's key may be: only of these are two the same on every side.
+pub(super) fn set_elements(model: &Model, report: &mut Report) {
+    for (file, set) in walk::types(model).into_iter().filter(|(_, ty)| ty.path.text() == "set") {
+        let [element] = set.arguments.as_slice() else { continue };
+        let Some(ty) = model.ty(file, element) else { continue };
+        let Some(resolved) = model.resolved(&ty) else { continue };
+        if can_be_key(model, &resolved) {
+            continue;
+        }
+        let message = format!("`{}` can't be in a set", describe(model, &ty));
+        let diagnostic = Diagnostic::new(diagnostic::SET_ELEMENT, message)
+            .at(element.span, "")
+            .help("a set has strings, integers, `bool`s, `uuid`s or enums; `list<T>` takes any type");
+        report.add(diagnostic);
+    }
+}
+
 /// Reports map keys that are not a string, an integer, a bool, a uuid or an enum.
 pub(super) fn map_keys(model: &Model, report: &mut Report) {
     for (file, map) in walk::types(model) {
@@ -38,7 +55,7 @@ fn can_be_key(model: &Model, ty: &Type) -> bool {
                 | Builtin::Value
         ),
         Type::Named(id) => enum_values(model, *id).is_some(),
-        Type::List(_) | Type::Map(..) | Type::Optional(_) => false,
+        Type::List(_) | Type::Set(_) | Type::Map(..) | Type::Optional(_) => false,
     }
 }
 

@@ -12,8 +12,12 @@ pub(crate) struct Body<'a> {
     pub(crate) reserved: &'a [Reserved],
     /// The least and the greatest allowed number.
     pub(crate) limits: (i128, i128),
+    /// The greatest number that may be reserved: for fields, one that none could have, too.
+    pub(crate) reservable: i128,
 }
 
+/// Minimum number of an enum value.
+const MIN_VALUE: i128 = -(1 << 31);
 /// Maximum number of a variant or enum value.
 const MAX_NUMBER: i128 = (1 << 31) - 1;
 
@@ -29,13 +33,15 @@ pub(crate) fn bodies<'a>(model: &Model<'a>) -> Vec<Body<'a>> {
                     member: "value",
                     members,
                     reserved: &values.reserved,
-                    limits: (0, MAX_NUMBER),
+                    limits: (MIN_VALUE, MAX_NUMBER),
+                    reservable: MAX_NUMBER,
                 });
             }
             ItemKind::Union(union) => {
                 let members = union.variants.iter().map(|variant| (&variant.name, variant.number)).collect();
                 let reserved = &union.reserved;
-                bodies.push(Body { member: "variant", members, reserved, limits: (1, MAX_NUMBER) });
+                let limits = (1, MAX_NUMBER);
+                bodies.push(Body { member: "variant", members, reserved, limits, reservable: MAX_NUMBER });
                 bodies.extend(union.variants.iter().filter_map(|variant| match &variant.payload {
                     Payload::Fields(fields) => Some(fields_body(fields)),
                     Payload::Nothing | Payload::Type(_) => None,
@@ -49,7 +55,13 @@ pub(crate) fn bodies<'a>(model: &Model<'a>) -> Vec<Body<'a>> {
 
 fn fields_body(fields: &Fields) -> Body<'_> {
     let members = fields.fields.iter().map(|field| (&field.name, field.number)).collect();
-    Body { member: "field", members, reserved: &fields.reserved, limits: (1, 255) }
+    Body {
+        member: "field",
+        members,
+        reserved: &fields.reserved,
+        limits: (1, u16::MAX.into()),
+        reservable: MAX_NUMBER,
+    }
 }
 
 /// Returns the fields of structs and variants.
@@ -76,7 +88,7 @@ fn own_fields(payload: &Payload) -> Option<&Fields> {
 pub(super) fn methods<'a>(model: &Model<'a>) -> impl Iterator<Item = (FileId, &'a Method)> {
     model.items().flat_map(|(file, item)| {
         let methods = match &item.kind {
-            ItemKind::Service(methods) => methods.as_slice(),
+            ItemKind::Service(service) => service.methods.as_slice(),
             _ => &[],
         };
         methods.iter().map(move |method| (file, method))
@@ -118,8 +130,8 @@ pub(super) fn uses<'a>(model: &Model<'a>) -> Vec<(FileId, &'a Type)> {
                     .flat_map(|variant| crate::shape::payload_types(&variant.payload))
                     .for_each(add);
             }
-            ItemKind::Service(methods) => {
-                for method in methods {
+            ItemKind::Service(service) => {
+                for method in &service.methods {
                     method.parameters.iter().for_each(|parameter| add(&parameter.ty));
                     method.answer.iter().for_each(|answer| add(&answer.ty));
                 }

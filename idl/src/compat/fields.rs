@@ -6,11 +6,14 @@ use super::notes::notes;
 use super::relation::{Place, Relation};
 use super::{Comparison, reserved, shown};
 use crate::diagnostic;
-use crate::schema::{Builtin, Field, Literal, Schema, Type, TypeKind};
+use crate::schema::{Builtin, Field, Layout, Literal, Schema, Type, TypeKind};
 
 impl Comparison<'_> {
     /// Compares the fields of a struct or of a variant.
     pub(super) fn fields(&self, owner: &Owner<'_>, old: &[Field], new: &[Field], out: &mut Vec<Change>) {
+        if Layout::of(old) != Layout::of(new) {
+            out.push(layout_changed(owner, Layout::of(new)));
+        }
         for fate in fates(old, new) {
             match fate {
                 Fate::Stays(before, after) => self.field(owner, before, after, out),
@@ -141,12 +144,23 @@ impl Comparison<'_> {
     }
 }
 
-fn enum_number(schema: &Schema, literal: &Literal) -> Option<u32> {
+fn enum_number(schema: &Schema, literal: &Literal) -> Option<i32> {
     let Literal::EnumValue(id, index) = literal else { return None };
     match &schema.definition(*id).kind {
         TypeKind::Enum(values) => values.get(*index).map(|value| value.number),
         _ => None,
     }
+}
+
+fn layout_changed(owner: &Owner<'_>, after: Layout) -> Change {
+    let shown = |is_map| if is_map { "a map from numbers" } else { "an array" };
+    let is_map = after == Layout::Map;
+    let (was, is) = (shown(!is_map), shown(is_map));
+    Change::new(diagnostic::LAYOUT_CHANGED, format!("{} is {is} on the wire now, and was {was}", owner.name))
+        .was(owner.old, was)
+        .is(owner.new, is)
+        .why("every reader takes both, whichever its own schema says; but peers written by hand may know one of them alone, and so do programs generated before there were maps from numbers")
+        .help("look at peers that were written by hand")
 }
 
 /// Returns whether a type is optional, and the type without that.

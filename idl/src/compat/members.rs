@@ -13,22 +13,25 @@ use crate::source::Span;
 pub(super) trait Member {
     /// Noun for it in messages.
     const NOUN: &'static str;
+    /// The least number that one may have.
+    const LEAST: i64;
 
     fn name(&self) -> &str;
-    fn number(&self) -> u32;
+    fn number(&self) -> i64;
     fn span(&self) -> Span;
 }
 
 macro_rules! member {
-    ($type:ty, $noun:literal) => {
+    ($type:ty, $noun:literal, $least:expr) => {
         impl Member for $type {
             const NOUN: &'static str = $noun;
+            const LEAST: i64 = $least;
 
             fn name(&self) -> &str {
                 &self.name
             }
 
-            fn number(&self) -> u32 {
+            fn number(&self) -> i64 {
                 self.number.into()
             }
 
@@ -39,9 +42,9 @@ macro_rules! member {
     };
 }
 
-member!(Field, "field");
-member!(EnumValue, "value");
-member!(Variant, "variant");
+member!(Field, "field", 1);
+member!(EnumValue, "value", i32::MIN as i64);
+member!(Variant, "variant", 1);
 
 /// What has become of a member.
 #[derive(Debug, Clone, Copy)]
@@ -56,7 +59,7 @@ pub(super) enum Fate<'a, M> {
 
 /// Returns the members with the same number in both.
 pub(super) fn same_numbers<'a, M: Member>(old: &'a [M], new: &'a [M]) -> Vec<(&'a M, &'a M)> {
-    let known: BTreeMap<u32, &M> = new.iter().map(|member| (member.number(), member)).collect();
+    let known: BTreeMap<i64, &M> = new.iter().map(|member| (member.number(), member)).collect();
     old.iter().filter_map(|member| Some((member, *known.get(&member.number())?))).collect()
 }
 
@@ -67,7 +70,7 @@ pub(super) fn fates<'a, M: Member>(old: &'a [M], new: &'a [M]) -> Vec<Fate<'a, M
     let moved = |member: &M, others: &BTreeMap<&str, &M>| {
         others.get(member.name()).is_some_and(|other| other.number() != member.number())
     };
-    let mut numbers: BTreeMap<u32, &M> = old
+    let mut numbers: BTreeMap<i64, &M> = old
         .iter()
         .filter(|member| !moved(member, &new_names))
         .map(|member| (member.number(), member))

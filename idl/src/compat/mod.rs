@@ -6,7 +6,8 @@
 //!
 //! First, packages and types of the two schemas are matched (`pairs`), and it is found out where values of a type
 //! travel (`flow`). Then each rule compares one pair of things: `packages`, `types`, `members`, `variants`, `services`,
-//! `access` (who may call), `throws`, `notes`. How one type reads values of another is in `relation` and `related`.
+//! `extends`, `access` (who may call), `throws`, `notes`. How one type reads values of another is in `relation` and
+//! `related`.
 //!
 //! Not here: where the older files come from, which is up to the command, and how a diagnostic is rendered.
 
@@ -14,6 +15,7 @@ mod access;
 mod bounds;
 mod change;
 mod constants;
+mod extends;
 mod fields;
 mod flow;
 mod members;

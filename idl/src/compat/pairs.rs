@@ -140,7 +140,8 @@ impl Pairs {
 /// Returns the parts of two types that are at the same places.
 pub(super) fn inner_uses<'a>(before: &'a Type, after: &'a Type, uses: &mut Vec<(&'a Type, &'a Type)>) {
     match (before, after) {
-        (Type::List(before), Type::List(after)) | (Type::Optional(before), Type::Optional(after)) => {
+        (Type::List(before) | Type::Set(before), Type::List(after) | Type::Set(after))
+        | (Type::Optional(before), Type::Optional(after)) => {
             uses.push((before, after));
         }
         (Type::Optional(before), after) => uses.push((before, after)),

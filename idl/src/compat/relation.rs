@@ -97,8 +97,17 @@ impl Comparison<'_> {
             (old, _) if *old == value => Relation { old_fails: false, ..Relation::INCOMPATIBLE },
             (_, new) if *new == value => Relation { new_fails: false, ..Relation::INCOMPATIBLE },
             (Type::Builtin(old), Type::Builtin(new)) => builtins(*old, *new),
-            (Type::Optional(old), Type::Optional(new)) | (Type::List(old), Type::List(new)) => {
+            (Type::Optional(old), Type::Optional(new))
+            | (Type::List(old), Type::List(new))
+            | (Type::Set(old), Type::Set(new)) => self.relate(old, new, flow),
+            // A list may hold an element twice, which a reader of a set refuses.
+            (Type::List(old), Type::Set(new)) => {
                 self.relate(old, new, flow)
+                    | Relation { new_fails: true, source: true, ..Relation::default() }
+            }
+            (Type::Set(old), Type::List(new)) => {
+                self.relate(old, new, flow)
+                    | Relation { old_fails: true, source: true, ..Relation::default() }
             }
             (Type::Optional(old), new) => {
                 self.relate(old, new, flow)

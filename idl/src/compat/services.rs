@@ -32,12 +32,21 @@ impl Comparison<'_> {
 
     fn service(&self, before: &Service, after: &Service, out: &mut Vec<Change>) {
         let common = common_methods(before, after);
-        for (old, new) in &common {
+        let (was, is) = (self.taken_over_before(before), self.taken_over_now(after));
+        // What both take over is told once, where it is declared.
+        let is_old_elsewhere =
+            |method: &Method| self.declared_before(method).is_some_and(|it| is.contains(&it));
+        let is_new_elsewhere =
+            |method: &Method| self.declared_now(method).is_some_and(|it| was.contains(&it));
+        for (old, new) in common.iter().filter(|(old, new)| !(is_old_elsewhere(old) && is_new_elsewhere(new)))
+        {
             self.method(after, old, new, out);
         }
         access((before, after), &common, out);
-        let gone = before.methods.iter().filter(|method| !has(after, method));
-        let mut come: Vec<&Method> = after.methods.iter().filter(|method| !has(before, method)).collect();
+        out.extend(self.extends_changed(before, after));
+        let gone = before.methods.iter().filter(|method| !has(after, method) && !is_old_elsewhere(method));
+        let come = after.methods.iter().filter(|method| !has(before, method) && !is_new_elsewhere(method));
+        let mut come: Vec<&Method> = come.collect();
         for old in gone {
             match come.iter().position(|new| self.is_method_renamed(old, new)) {
                 Some(at) => out.push(method_renamed(after, old, come.remove(at))),

@@ -27,6 +27,7 @@ fn spelled(ty: &Type, name: &dyn Fn(TypeId) -> String) -> String {
     match ty {
         Type::Builtin(builtin) => builtin.keyword().to_owned(),
         Type::List(element) => format!("list<{}>", spelled(element, name)),
+        Type::Set(element) => format!("set<{}>", spelled(element, name)),
         Type::Map(key, value) => {
             format!("map<{}, {}>", spelled(key, name), spelled(value, name))
         }

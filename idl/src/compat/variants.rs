@@ -194,7 +194,7 @@ fn carries(payload: &Payload) -> &'static str {
 }
 
 /// Returns the text of a message with its fields by number, since a field may be renamed while the text stays the same.
-fn worded(variant: &Variant) -> Option<Vec<Result<&str, u8>>> {
+fn worded(variant: &Variant) -> Option<Vec<Result<&str, u16>>> {
     let own: &[Field] = match &variant.payload {
         Payload::Fields(fields) => fields,
         Payload::Nothing | Payload::Type { .. } => &[],

@@ -140,6 +140,8 @@ codes! {
     TYPE_ARGUMENTS = "E0207", "wrong type arguments";
     UNKNOWN_CONSTANT = "E0208", "an unknown constant or value";
     ALIAS_TAKEN = "E0209", "an import alias that means something else already";
+    UNKNOWN_SERVICE = "E0210", "an unknown service";
+    NO_SERVICE = "E0211", "something extended that is no service";
 
     // Declarations.
     DUPLICATE_MEMBER = "E0301", "two members of one name";
@@ -161,6 +163,12 @@ codes! {
     RESERVED_NO_NAME = "E0317", "a reserved name that can't be one";
     THROWN_TWICE = "E0321", "an error that is thrown twice";
     TOO_MANY_ERRORS = "E0322", "more errors than a method may throw";
+    EXTENDS_CYCLE = "E0323", "a service that extends itself";
+    SERVED_TWICE = "E0324", "a method that a service has twice";
+    EXTENDED_ACCESS = "E0325", "a method that is taken over for different callers";
+    EXTENDED_TWICE = "E0326", "a service that is extended twice";
+    TOO_MANY_EXTENDED = "E0327", "more services or methods than one may take over";
+    SET_ELEMENT = "E0328", "a type that can't be in a set";
 
     // Attributes and values.
     UNKNOWN_ATTRIBUTE = "E0401", "an unknown attribute";
@@ -282,8 +290,10 @@ codes! {
     THROWS_ADDED = "D0415", "a method that throws one more error";
     THROWS_DROPPED = "D0416", "a method that throws one error less";
     THROWS_MOVED = "D0417", "errors of a method in another order";
+    EXTENDS_CHANGED = "D0418", "a service that extends others";
     ROLES_TIGHTENED = "D0419", "fewer that may call";
     ROLES_WIDENED = "D0420", "more that may call";
+    LAYOUT_CHANGED = "D0421", "a struct that is another form on the wire";
 
     // Changes of what does not travel.
     DOCS_CHANGED = "D0501", "other docs";

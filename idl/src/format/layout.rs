@@ -221,7 +221,7 @@ impl<'a> Layout<'a> {
         attributes
     }
 
-    /// Lays out `reserved` or `throws`, with as many entries on a line as fit.
+    /// Lays out `reserved`, `throws` or `extends`, with as many entries on a line as fit.
     fn filled(&mut self, list: &Node, entry: Rule, docs: &mut Vec<Doc<'a>>) {
         let mut parts = list.children.iter().peekable();
         let mut is_first = true;
@@ -318,6 +318,7 @@ impl<'a> Layout<'a> {
         match node.rule {
             Rule::parameters | Rule::arguments | Rule::type_arguments => self.list(node, docs),
             Rule::throws => self.filled(node, Rule::error_path, docs),
+            Rule::extends => self.filled(node, Rule::service_path, docs),
             _ if node.children.is_empty() => self.word(node, docs),
             _ => self.parts(&node.children, docs),
         }

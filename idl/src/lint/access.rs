@@ -3,8 +3,10 @@
 use std::collections::BTreeSet;
 
 use super::context::{Context, Findings};
-use crate::ast::{Item, ItemKind, Preamble};
+use crate::ast::{Item, ItemKind, Preamble, Service};
 use crate::check::subjects::Node;
+use crate::inherit::{self, Inheritance};
+use crate::resolve::Model;
 use crate::schema::PackageId;
 
 /// Reports methods that say nothing of who may call them, and whose services do not either, in packages in which anything has
@@ -22,11 +24,12 @@ pub(super) fn unsaid_roles(context: &Context, findings: &mut Findings) {
             unsaid(item, findings);
         }
     }
+    taken_over(context.model, &guarded, findings);
 }
 
 /// Reports a service once if none of its methods says anything, and otherwise those that do not.
 fn unsaid(item: &Item, findings: &mut Findings) {
-    let ItemKind::Service(methods) = &item.kind else { return };
+    let ItemKind::Service(Service { methods, .. }) = &item.kind else { return };
     let help = "say so with `@public` if anybody may, or give it `@roles`";
     if methods.iter().any(|method| says(&method.preamble)) {
         for method in methods.iter().filter(|method| !says(&method.preamble)) {
@@ -36,6 +39,35 @@ fn unsaid(item: &Item, findings: &mut Findings) {
     } else if !methods.is_empty() {
         let message = format!("anybody may call the methods of `{}`, which does not say so", item.name.text);
         findings.add(item.name.span, message, help);
+    }
+}
+
+/// Reports services that are extended, and of whose methods nothing says who may call them. Those of packages with roles are told
+/// where they are declared.
+fn taken_over(model: &Model, guarded: &BTreeSet<PackageId>, findings: &mut Findings) {
+    let inheritance = Inheritance::of(model);
+    for (declared, served) in model.services.iter().zip(&inheritance.served) {
+        if !guarded.contains(&declared.package) || says(&declared.item.preamble) {
+            continue;
+        }
+        let extends = inherit::service(declared.item).map_or(&[][..], |service| service.extends.as_slice());
+        for from in served.iter().filter(|from| from.access.is_none()) {
+            let Some(path) = from.by.and_then(|place| extends.get(place)) else { continue };
+            let base = &model.services[from.service];
+            let methods = inherit::methods(model, from.service);
+            if guarded.contains(&base.package) || methods.iter().all(|method| says(&method.preamble)) {
+                continue;
+            }
+            let (name, base) = (&declared.item.name.text, &base.item.name.text);
+            let message = format!(
+                "anybody may call methods that `{name}` takes over from `{base}`, which do not say so"
+            );
+            findings.add(
+                path.span,
+                message,
+                format!("say on `{name}` by `@public` that anybody may, or give it `@roles`"),
+            );
+        }
     }
 }
 

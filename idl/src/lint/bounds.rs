@@ -23,7 +23,7 @@ pub(super) fn unbounded_parameter(context: &Context, findings: &mut Findings) {
     for (subject, ty) in unbounded(context).filter(|(subject, _)| subject.place == Place::Parameter) {
         let ty = context.model.ty(subject.file, ty).and_then(|ty| context.model.inner(&ty));
         let is_text = matches!(ty, Some(Type::Builtin(Builtin::String | Builtin::Bytes)));
-        if is_text || matches!(ty, Some(Type::List(_) | Type::Map(..))) {
+        if is_text || matches!(ty, Some(Type::List(_) | Type::Set(_) | Type::Map(..))) {
             let message = format!("`{}` may be of any length", subject.name());
             findings.add(subject.span(), message, "say how long it may be: `@len(..=100)`");
         }
@@ -42,7 +42,7 @@ fn unbounded<'c, 'm>(context: &'c Context<'_, 'm>) -> impl Iterator<Item = (&'c 
 }
 
 fn is_many(model: &Model, ty: &Type) -> bool {
-    matches!(model.inner(ty), Some(Type::List(_) | Type::Map(..)))
+    matches!(model.inner(ty), Some(Type::List(_) | Type::Set(_) | Type::Map(..)))
 }
 
 /// Reports whether a type holds bytes, through lists, maps, optionals and aliases, but not structs: their fields have

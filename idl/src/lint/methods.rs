@@ -72,7 +72,8 @@ pub(super) fn bare_answer(context: &Context, findings: &mut Findings) {
 pub(super) fn empty_service(context: &Context, findings: &mut Findings) {
     for subject in &context.subjects {
         let Node::Item(item) = subject.node else { continue };
-        if matches!(&item.kind, ItemKind::Service(methods) if methods.is_empty()) {
+        if matches!(&item.kind, ItemKind::Service(service) if service.methods.is_empty() && service.extends.is_empty())
+        {
             let message = format!("the service `{}` has no methods", item.name.text);
             findings.add(subject.span(), message, "give it one, or remove it");
         }

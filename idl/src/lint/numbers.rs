@@ -3,11 +3,18 @@
 use super::context::{Context, Findings};
 use crate::check::numbers::numbers;
 use crate::check::walk::{self, Body};
+use crate::schema::Layout;
 use crate::source::Span;
 
-/// Reports numbers of a struct, up to its last, that are neither used nor reserved.
+/// Reports numbers of a struct, up to its last, that are neither used nor reserved. In one that is a map from numbers they cost
+/// nothing.
 pub(super) fn number_gaps(context: &Context, findings: &mut Findings) {
-    for body in walk::bodies(context.model).iter().filter(|body| body.member == "field") {
+    let is_array = |body: &&Body| {
+        let last = body.members.iter().filter_map(|(_, number)| number.value).max().unwrap_or(0);
+        let last = usize::try_from(last).unwrap_or(usize::MAX);
+        body.member == "field" && Layout::of_numbers(body.members.len(), last) == Layout::Array
+    };
+    for body in walk::bodies(context.model).iter().filter(is_array) {
         for Gap { ranges, first, span } in gaps(body) {
             let message = format!("the numbers before this one have a hole: {ranges}");
             let help =

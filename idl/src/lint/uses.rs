@@ -23,6 +23,7 @@ pub(super) fn of(model: &Model, subject: &Subject) -> Vec<Use> {
                 uses.value(value);
             }
             ItemKind::Alias(ty) => uses.ty(ty),
+            ItemKind::Service(service) => service.extends.iter().for_each(|path| uses.path(path)),
             _ => {}
         },
         Node::Field(field) => uses.ty(&field.ty),
@@ -79,7 +80,8 @@ impl Uses<'_, '_> {
         match self.model.lookup_words(self.subject.file, words).ok()? {
             Symbol::Type(id) => Some(self.model.declared(id).item.name.span),
             Symbol::Constant(item) => Some(item.name.span),
-            Symbol::Service | Symbol::Broken => None,
+            Symbol::Service(index) => Some(self.model.services[index].item.name.span),
+            Symbol::Broken => None,
         }
     }
 }

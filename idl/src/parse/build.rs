@@ -9,8 +9,8 @@ use pest::iterators::{Pair, Pairs};
 
 use super::Rule;
 use crate::ast::{
-    Answer, Enum, EnumValue, Field, Fields, Import, Item, ItemKind, Method, Number, Package, Parameter,
-    Payload, Preamble, Reserved, ReservedKind, Type, Union, Variant,
+    Answer, Enum, EnumValue, Field, Fields, Import, Item, ItemKind, Method, Number, Package, Parameter, Path,
+    Payload, Preamble, Reserved, ReservedKind, Service, Type, Union, Variant,
 };
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::source::{FileId, Span};
@@ -107,9 +107,11 @@ impl Builder<'_> {
                 let is_error = rule == Rule::error;
                 ItemKind::Union(Union { is_error, ..self.union(parts.all(Rule::union_member))? })
             }
-            Rule::service => ItemKind::Service(
-                parts.all(Rule::method).map(|pair| self.method(pair)).collect::<Option<_>>()?,
-            ),
+            Rule::service => {
+                let extends = parts.next_if(Rule::extends).map(|pair| self.extends(pair)).unwrap_or_default();
+                let methods = parts.all(Rule::method).map(|pair| self.method(pair)).collect::<Option<_>>()?;
+                ItemKind::Service(Service { extends, methods })
+            }
             _ => return None,
         };
         Some(Item { preamble, name, kind, damaged: false })
@@ -215,6 +217,10 @@ impl Builder<'_> {
         }
         let max = max.flatten().map(|max| if inclusive { max } else { max.saturating_sub(1) });
         Some(ReservedKind::Numbers { min: min.flatten(), max, exclusive: !inclusive })
+    }
+
+    pub(super) fn extends(&self, pair: Pair<Rule>) -> Vec<Path> {
+        Parts::of(pair).all(Rule::service_path).map(|pair| self.path(&pair)).collect()
     }
 
     pub(super) fn method(&mut self, pair: Pair<Rule>) -> Option<Method> {

@@ -232,6 +232,9 @@ fn starts_declaration(text: &str, tokens: &[Token]) -> bool {
     if second.kind == TokenKind::String {
         return first.text(text) == "import";
     }
+    if first.text(text) == "service" && rest.first().is_some_and(|word| word.text(text) == "extends") {
+        return second.kind == TokenKind::Word;
+    }
     let Some(TokenKind::Sign(sign)) = rest.first().map(|token| token.kind) else { return false };
     let follows = match first.text(text) {
         "struct" | "enum" | "union" | "error" | "service" | "event" => sign == b'{',

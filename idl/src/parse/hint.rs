@@ -244,7 +244,7 @@ impl Place<'_> {
         let other = other.map_or("T".to_owned(), |token| shortened(token.text(self.text)));
         match text(keyword) {
             "enum" => format!("leave it out: what `{name}` is on the wire is always an integer"),
-            "service" => format!("no service takes over the methods of another: write them out in `{name}`"),
+            "service" => format!("write `service {name} extends {other} {{ … }}`"),
             "struct" => format!("there is no inheritance: give `{name}` a field of the type `{other}`"),
             _ => format!("there is no inheritance: give `{name}` a variant of the type `{other}`"),
         }

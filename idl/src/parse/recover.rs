@@ -9,7 +9,7 @@ use super::expected::{self, Failure};
 use super::hint::{self, Place};
 use super::token::{Token, TokenKind};
 use super::{Parser, Rule, first_pair};
-use crate::ast::{Enum, Fields, Item, ItemKind, Method, Name, Preamble, Union};
+use crate::ast::{Enum, Fields, Item, ItemKind, Name, Path, Preamble, Service, Union};
 use crate::diagnostic::{self, Diagnostic};
 use crate::source::Span;
 use crate::suggest;
@@ -48,8 +48,26 @@ impl Parser<'_> {
             self.report_end(piece, failure);
         }
         match name {
-            Some(name) if head != Head::Broken => self.tree.items.push(members.into_item(self.name(name))),
+            Some(name) if head != Head::Broken => {
+                if let Members::Service(service) = &mut members {
+                    service.extends = self.extended(piece, name);
+                }
+                self.tree.items.push(members.into_item(self.name(name)));
+            }
             _ => self.lose(piece),
+        }
+    }
+
+    /// Returns the services that a broken one extends, as far as they are sound: what stands between its name and its brace.
+    fn extended(&mut self, piece: &Piece, name: Token) -> Vec<Path> {
+        let end = piece.body.as_ref().map_or(piece.tokens.end, |body| body.start);
+        let head = &self.tokens[piece.tokens.start..end];
+        let head = &head[head.partition_point(|token| token.start <= name.start)..];
+        let brace = head.iter().position(|token| token.is(b'{')).unwrap_or(head.len());
+        let (base, text) = self.text_of(&head[..brace]);
+        match first_pair(Rule::one_extends, text) {
+            Ok(pair) => self.builder(base).extends(pair),
+            Err(_) => Vec::new(),
         }
     }
 
@@ -322,7 +340,7 @@ enum Members {
     Struct(Fields),
     Enum(Enum),
     Union(Union),
-    Service(Vec<Method>),
+    Service(Service),
 }
 
 impl Members {
@@ -331,7 +349,7 @@ impl Members {
             "struct" => Self::Struct(Fields::default()),
             "enum" => Self::Enum(Enum::default()),
             "union" | "error" => Self::Union(Union { is_error: keyword == "error", ..Union::default() }),
-            "service" => Self::Service(Vec::new()),
+            "service" => Self::Service(Service::default()),
             _ => return None,
         })
     }
@@ -378,7 +396,7 @@ impl Members {
                 all.variants.extend(more.variants);
                 all.reserved.extend(more.reserved);
             }
-            Self::Service(all) => all.extend(builder.method(pair)),
+            Self::Service(all) => all.methods.extend(builder.method(pair)),
         }
     }
 
@@ -387,7 +405,7 @@ impl Members {
             Self::Struct(fields) => ItemKind::Struct(fields),
             Self::Enum(values) => ItemKind::Enum(values),
             Self::Union(union) => ItemKind::Union(union),
-            Self::Service(methods) => ItemKind::Service(methods),
+            Self::Service(service) => ItemKind::Service(service),
         };
         Item { preamble: Preamble::default(), name, kind, damaged: true }
     }

@@ -30,7 +30,7 @@ impl Place<'_> {
         let (_, name) = cut::head(self.earlier);
         let name = name.map_or_else(String::new, |name| shortened(name.text(self.text)));
         format!(
-            "there are no generics, only `list` and `map` take types: declare `{name}` for each type that it is for"
+            "there are no generics, only `list`, `set` and `map` take types: declare `{name}` for each type that it is for"
         )
     }
 

@@ -1,7 +1,7 @@
 //! Finds what a path means in a file.
 
 use super::{Model, Symbol};
-use crate::ast::{ItemKind, Path};
+use crate::ast::{Item, ItemKind, Path};
 use crate::schema::{Builtin, PackageId, Type, TypeId};
 use crate::source::FileId;
 
@@ -17,7 +17,7 @@ pub(crate) enum NameError {
     Silent,
 }
 
-/// Returns the built-in type of a name. `list` and `map` take arguments and are not here.
+/// Returns the built-in type of a name. `list`, `set` and `map` take arguments and are not here.
 pub(crate) fn builtin(name: &str) -> Option<Builtin> {
     Some(match name {
         "bool" => Builtin::Bool,
@@ -47,7 +47,7 @@ pub(crate) fn is_builtin(path: &Path) -> bool {
 }
 
 /// The names of all built-in types.
-pub(crate) const BUILTINS: [&str; 19] = [
+pub(crate) const BUILTINS: [&str; 20] = [
     "bool",
     "u8",
     "u16",
@@ -66,6 +66,7 @@ pub(crate) const BUILTINS: [&str; 19] = [
     "uuid",
     "value",
     "list",
+    "set",
     "map",
 ];
 
@@ -123,16 +124,28 @@ impl<'a> Model<'a> {
 
     /// Returns the types that a path with these words before the last could mean.
     pub(super) fn type_candidates(&self, file: FileId, prefix: &[&str]) -> Vec<&'a str> {
-        let scope = self.scope_of(file);
         let prefix = prefix.join(".");
-        let package = if prefix.is_empty() { Some(scope.package) } else { self.package_named(&prefix) };
-        let by_package =
-            package.and_then(|package| scope.packages.get(&package)).into_iter().flatten().copied();
-        let files = by_package.chain(scope.aliases.get(prefix.as_str()).copied().flatten());
-        // Taken from the tree, not from the map of names, whose order differs between runs.
-        let items = files.flat_map(|file| &self.file(file).items);
+        let items = self.candidates(file, &prefix);
         let types = items.filter(|item| !matches!(item.kind, ItemKind::Const { .. } | ItemKind::Service(_)));
         types.map(|item| item.name.text.as_str()).collect()
+    }
+
+    /// Returns the services that a path with this text before the last dot could mean.
+    pub(super) fn service_candidates(&self, file: FileId, prefix: &str) -> Vec<&'a str> {
+        let items = self.candidates(file, prefix);
+        let services = items.filter(|item| matches!(item.kind, ItemKind::Service(_)));
+        services.map(|item| item.name.text.as_str()).collect()
+    }
+
+    /// Returns the declarations that a path with this text before the last dot could mean.
+    fn candidates<'s>(&'s self, file: FileId, prefix: &str) -> impl Iterator<Item = &'a Item> + use<'a, 's> {
+        let scope = self.scope_of(file);
+        let package = if prefix.is_empty() { Some(scope.package) } else { self.package_named(prefix) };
+        let by_package =
+            package.and_then(|package| scope.packages.get(&package)).into_iter().flatten().copied();
+        let files = by_package.chain(scope.aliases.get(prefix).copied().flatten());
+        // Taken from the tree, not from the map of names, whose order differs between runs.
+        files.flat_map(|file| &self.file(file).items)
     }
 }
 
@@ -141,7 +154,8 @@ impl Symbol<'_> {
         match (self, other) {
             (Symbol::Type(one), Symbol::Type(other)) => one == other,
             (Symbol::Constant(one), Symbol::Constant(other)) => one.name.span == other.name.span,
-            (Symbol::Service, Symbol::Service) | (Symbol::Broken, _) | (_, Symbol::Broken) => true,
+            (Symbol::Service(one), Symbol::Service(other)) => one == other,
+            (Symbol::Broken, _) | (_, Symbol::Broken) => true,
             _ => false,
         }
     }

@@ -27,6 +27,8 @@ pub(crate) struct Model<'a> {
     pub(crate) packages: Vec<String>,
     /// Types by [`TypeId`]: in the order of files, and of the text in each.
     pub(crate) types: Vec<Declared<'a>>,
+    /// Services, in the order of files, and of the text in each.
+    pub(crate) services: Vec<Declared<'a>>,
     /// Scopes by [`FileId`].
     scopes: Vec<Scope<'a>>,
     /// By [`TypeId`], the type that an alias stands for in the end, itself not an alias. `None` for what is not an
@@ -36,7 +38,7 @@ pub(crate) struct Model<'a> {
     values: Vec<HashMap<&'a str, usize>>,
 }
 
-/// A named type and its file.
+/// A named type or a service, and its file.
 pub(crate) struct Declared<'a> {
     pub(crate) file: FileId,
     pub(crate) package: PackageId,
@@ -48,7 +50,8 @@ pub(crate) struct Declared<'a> {
 pub(crate) enum Symbol<'a> {
     Type(TypeId),
     Constant(&'a Item),
-    Service,
+    /// Index into [`Model::services`].
+    Service(usize),
     /// Declared, but so broken that nothing is known of it.
     Broken,
 }
@@ -70,6 +73,7 @@ pub(crate) fn resolve<'a>(program: &'a Program, report: &mut Report) -> Model<'a
         program,
         packages: package_names(program),
         types: Vec::new(),
+        services: Vec::new(),
         scopes: Vec::new(),
         targets: Vec::new(),
         values: Vec::new(),
@@ -149,7 +153,10 @@ impl<'a> Model<'a> {
     fn declare(&mut self, file: FileId, package: PackageId, item: &'a Item) -> Symbol<'a> {
         match item.kind {
             ItemKind::Const { .. } => Symbol::Constant(item),
-            ItemKind::Service(_) => Symbol::Service,
+            ItemKind::Service(_) => {
+                self.services.push(Declared { file, package, item });
+                Symbol::Service(self.services.len() - 1)
+            }
             ItemKind::Alias(_) | ItemKind::Struct(_) | ItemKind::Enum(_) | ItemKind::Union(_) => {
                 let id = TypeId(crate::source::offset(self.types.len()));
                 self.types.push(Declared { file, package, item });
@@ -237,7 +244,7 @@ impl<'a> Model<'a> {
 /// Returns a built-in type if it is complete, or the arguments that it still needs.
 fn builtin_use(ty: &TypeUse) -> Option<Result<Type, &[TypeUse]>> {
     let [name] = ty.path.segments.as_slice() else { return None };
-    if matches!(name.text.as_str(), "list" | "map") {
+    if matches!(name.text.as_str(), "list" | "set" | "map") {
         return Some(Err(&ty.arguments));
     }
     let builtin: Builtin = builtin(&name.text)?;
@@ -248,6 +255,7 @@ fn generic(name: &str, arguments: Vec<Type>) -> Option<Type> {
     let mut arguments = arguments.into_iter().map(Box::new);
     match (name, arguments.next(), arguments.next(), arguments.next()) {
         ("list", Some(element), None, None) => Some(Type::List(element)),
+        ("set", Some(element), None, None) => Some(Type::Set(element)),
         ("map", Some(key), Some(value), None) => Some(Type::Map(key, value)),
         _ => None,
     }

@@ -58,8 +58,9 @@ pub(super) fn unknown_names(model: &Model, report: &mut Report) {
             ItemKind::Union(union) => {
                 union.variants.iter().for_each(|variant| uses.payload(&variant.payload));
             }
-            ItemKind::Service(methods) => {
-                for method in methods {
+            ItemKind::Service(service) => {
+                service.extends.iter().for_each(|path| uses.base(path));
+                for method in &service.methods {
                     method.parameters.iter().for_each(|parameter| uses.ty(&parameter.ty));
                     method.answer.iter().for_each(|answer| uses.ty(&answer.ty));
                     // A built-in type is known, so the check for errors reports it instead.
@@ -99,6 +100,7 @@ impl<'m> Uses<'_, 'm> {
         };
         match name {
             "list" => self.arguments(ty, 1, "`list` takes the type of its elements", "list<string>"),
+            "set" => self.arguments(ty, 1, "`set` takes the type of its elements", "set<string>"),
             "map" => {
                 self.arguments(ty, 2, "`map` takes the types of its keys and values", "map<string, u32>");
             }
@@ -113,7 +115,7 @@ impl<'m> Uses<'_, 'm> {
 
     fn no_arguments(&mut self, ty: &Type) {
         self.report.add_with(self.file, diagnostic::TYPE_ARGUMENTS, |code| {
-            Diagnostic::new(code, "only `list` and `map` take types")
+            Diagnostic::new(code, "only `list`, `set` and `map` take types")
                 .at(ty.span, format!("`{}` takes none", ty.path.text()))
                 .help(format!("write `{}`", ty.path.text()))
                 .suggest_if(ty.span, ty.optional.is_empty().then(|| ty.path.text()))
@@ -132,6 +134,22 @@ impl<'m> Uses<'_, 'm> {
                 .help(format!("write, say, `{example}`"));
             self.report.add(diagnostic);
         }
+    }
+
+    /// Reports a service that is extended, if it is none.
+    fn base(&mut self, path: &Path) {
+        let diagnostic = match self.model.lookup(self.file, path) {
+            Ok(Symbol::Service(_) | Symbol::Broken) | Err(NameError::Silent) => return,
+            Ok(symbol) => no_service(path, symbol),
+            Err(NameError::Ambiguous) => ambiguous(path),
+            Err(NameError::UnknownPrefix) => {
+                let text = path.text();
+                let prefix = text.rsplit_once('.').map_or("", |(prefix, _)| prefix);
+                unknown_prefix(self.model, self.file, path, prefix)
+            }
+            Err(NameError::Unknown) => unknown_service(self.model, self.file, path),
+        };
+        self.report.add(diagnostic);
     }
 
     /// Reports whether the name is wrong; if so, an error was added.
@@ -153,12 +171,55 @@ impl<'m> Uses<'_, 'm> {
 }
 
 fn no_type(path: &Path, symbol: Symbol) -> Diagnostic {
-    let what = if matches!(symbol, Symbol::Service) { "a service" } else { "a constant" };
+    let what = if matches!(symbol, Symbol::Service(_)) { "a service" } else { "a constant" };
     Diagnostic::new(diagnostic::NO_TYPE, format!("`{}` is {what}, not a type", path.text()))
         .at(path.span, "a type belongs here")
         .help(
             "name a type of the language, or one declared with `struct`, `enum`, `union`, `error` or `type`",
         )
+}
+
+fn no_service(path: &Path, symbol: Symbol) -> Diagnostic {
+    let (what, help) = match symbol {
+        Symbol::Constant(_) => ("a constant", "name a service, or remove it"),
+        _ => ("a type", "only the methods of a service can be taken over: declare them with `service`"),
+    };
+    Diagnostic::new(diagnostic::NO_SERVICE, format!("`{}` is {what}, not a service", path.text()))
+        .at(path.span, "a service belongs here")
+        .help(help)
+}
+
+fn unknown_service(model: &Model, file: FileId, path: &Path) -> Diagnostic {
+    let part = unknown_part(path, &NameError::Unknown);
+    let text = path.text();
+    let (prefix, last) = text.rsplit_once('.').unwrap_or(("", &text));
+    let message = if prefix.is_empty() {
+        format!("there is no service `{last}`")
+    } else {
+        format!("`{prefix}` has no service `{last}`")
+    };
+    let nearest = suggest::nearest(last, model.service_candidates(file, prefix));
+    let help = match nearest {
+        Some(nearest) => format!("did you mean `{nearest}`?"),
+        None => service_elsewhere(model, file, last)
+            .unwrap_or_else(|| "declare it, or import the file that does".to_owned()),
+    };
+    let diagnostic = Diagnostic::new(diagnostic::UNKNOWN_SERVICE, message);
+    diagnostic.at(part, "unknown").help(help).suggest_if(part, nearest)
+}
+
+/// Returns what to do to name a service of this name that is not where it was looked for.
+fn service_elsewhere(model: &Model, file: FileId, name: &str) -> Option<String> {
+    let scope = model.scope_of(file);
+    let packages = scope.packages.keys().map(|package| model.packages[package.0 as usize].as_str());
+    // Without a prefix it is one of this package.
+    let mut prefixes = std::iter::once("").chain(scope.aliases.keys().copied()).chain(packages);
+    if let Some(prefix) = prefixes.find(|prefix| model.service_candidates(file, prefix).contains(&name)) {
+        let dot = if prefix.is_empty() { "" } else { "." };
+        return Some(format!("write `{prefix}{dot}{name}`"));
+    }
+    let other = model.services.iter().find(|it| it.item.name.text == name && it.file != file)?;
+    Some(format!("`{}` declares one: import it", model.program.sources.file(other.file).path()))
 }
 
 /// Maximum number of further uses of an unknown name that are shown beside the first.
@@ -259,7 +320,7 @@ fn is_misspelt(path: &Path) -> bool {
 
 fn ambiguous(path: &Path) -> Diagnostic {
     Diagnostic::new(diagnostic::AMBIGUOUS, format!("`{}` may mean two things", path.text()))
-        .at(path.span, "a type of the import of that name, or of the package of that name")
+        .at(path.span, "a declaration of the import of that name, or of the package of that name")
         .help("choose another name after `as`")
 }
 

@@ -3,7 +3,7 @@
 use crate::ast::Path;
 
 /// The types by names in lower case. Misspelt names are not here; [`crate::suggest`] handles them.
-const SYNONYMS: [(&[&str], &str); 23] = [
+const SYNONYMS: [(&[&str], &str); 24] = [
     (&["boolean"], "`bool`"),
     (&["byte", "uint8", "uchar"], "`u8`"),
     (&["ushort", "uint16"], "`u16`"),
@@ -22,7 +22,8 @@ const SYNONYMS: [(&[&str], &str); 23] = [
     (&["interval", "timespan", "timedelta"], "`duration`"),
     (&["guid"], "`uuid`"),
     (&["any", "json", "object", "dynamic", "variant"], "`value`"),
-    (&["vec", "vector", "array", "slice", "seq", "sequence", "set", "repeated"], "`list<T>`"),
+    (&["vec", "vector", "array", "slice", "seq", "sequence", "repeated"], "`list<T>`"),
+    (&["hashset", "btreeset", "treeset"], "`set<T>`"),
     (&["dict", "dictionary", "hashmap", "btreemap", "record"], "`map<K, V>`"),
     (&["optional", "option", "nullable", "maybe"], "`T?`"),
     (&["result", "either", "fallible"], "`-> T throws E`: what fails is named after `throws`"),

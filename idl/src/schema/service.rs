@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::{Access, Field, Notes, Type, TypeId};
+use super::{Access, Field, Notes, PackageId, Type, TypeId};
 use crate::source::Span;
 
 /// A group of methods.
@@ -11,7 +11,9 @@ use crate::source::Span;
 pub struct Service {
     /// The name as declared: `Tape`.
     pub name: String,
-    /// The methods, in order of declaration.
+    /// The services whose methods it takes over, in order of declaration, each once.
+    pub extends: Vec<Base>,
+    /// All methods that it serves: its own, in order of declaration, then those that it takes over.
     pub methods: Vec<Method>,
     /// Who may call its methods that say nothing themselves.
     pub access: Access,
@@ -21,11 +23,31 @@ pub struct Service {
     pub span: Span,
 }
 
+/// A service among all of a schema.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct ServiceId {
+    /// The package that declares it.
+    pub package: PackageId,
+    /// Index into [`Package::services`](super::Package::services).
+    pub index: u32,
+}
+
+/// A service that another one extends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Base {
+    /// The service.
+    pub service: ServiceId,
+    /// Span of its name after `extends`.
+    pub span: Span,
+}
+
 /// One method.
 #[derive(Debug, Clone)]
 pub struct Method {
     /// The name as declared: `last`. On the wire the method is `package.Service/method`.
     pub name: String,
+    /// The service that declares it, if this one takes it over.
+    pub declared_by: Option<ServiceId>,
     /// The plain parameters, numbered by position.
     pub parameters: Vec<Field>,
     /// Whether the method replies, and which sides stream.
@@ -41,7 +63,8 @@ pub struct Method {
     pub blocking: bool,
     /// The value of `@overlap(…)`; for a `oneway` method always [`Overlap::Parallel`].
     pub overlap: Overlap,
-    /// Who may call it, as it says itself. See [`Service::access_of`].
+    /// Who may call it, as it says itself; if it is taken over, also as the services say by which it comes. See
+    /// [`Service::access_of`].
     pub access: Access,
     /// Docs and deprecation.
     pub notes: Notes,

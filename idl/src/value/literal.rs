@@ -121,7 +121,7 @@ fn fit(model: &Model, ty: &Type, value: &ValueKind, span: Span, report: &mut Rep
         (Type::Builtin(Builtin::Bool), ValueKind::Bool(value)) => Literal::Bool(*value),
         (Type::Builtin(Builtin::String), ValueKind::String(text)) => Literal::String(text.clone()),
         (Type::Builtin(Builtin::Duration), ValueKind::Duration(value)) => Literal::Duration(*value),
-        (Type::List(_) | Type::Map(..), ValueKind::Empty) => Literal::Empty,
+        (Type::List(_) | Type::Set(_) | Type::Map(..), ValueKind::Empty) => Literal::Empty,
         (Type::Builtin(builtin @ (Builtin::F32 | Builtin::F64)), ValueKind::Float(value)) => {
             return float(*builtin, *value, span, report);
         }
@@ -213,7 +213,9 @@ fn example(model: &Model, ty: &Type, name: &str) -> String {
         Type::Builtin(Builtin::Duration) => "write a duration: `500ms`, `10s`, `2h`",
         Type::Builtin(Builtin::F32 | Builtin::F64) => "write a number: `1.5`",
         Type::Builtin(builtin) if integer_limits(*builtin).is_some() => "write an integer: `1`",
-        Type::List(_) | Type::Map(..) => "the only default that one can write is the empty one: `[]`",
+        Type::List(_) | Type::Set(_) | Type::Map(..) => {
+            "the only default that one can write is the empty one: `[]`"
+        }
         Type::Named(id) if enum_values(model, *id).is_some() => {
             return format!("write the name of one of the values of `{name}`");
         }

@@ -31,6 +31,7 @@ pub(crate) fn describe(model: &Model, ty: &Type) -> String {
     match ty {
         Type::Builtin(builtin) => builtin.keyword().to_owned(),
         Type::List(element) => format!("list<{}>", describe(model, element)),
+        Type::Set(element) => format!("set<{}>", describe(model, element)),
         Type::Map(key, value) => format!("map<{}, {}>", describe(model, key), describe(model, value)),
         Type::Optional(inner) => format!("{}?", describe(model, inner)),
         Type::Named(id) => model.declared(*id).item.name.text.clone(),

@@ -3,7 +3,7 @@
 //! Nothing here is generic over the target, so that a type is compiled once. The first error is noted in the writer and returned
 //! at the end: to pass it on at every field would be most of the code of a struct.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use rmpv::Value;
@@ -13,16 +13,22 @@ use uuid::Uuid;
 use super::body::{Attachments, MAX_ATTACHMENTS, OUT_OF_LINE_BYTES};
 use super::error::{EncodeError, too_deep_to_write};
 use super::form::{Plain, WriteForm};
-use super::nested::{write_list, write_map};
+use super::nested::{write_list, write_map, write_set};
 use super::stack;
 use super::union::UnknownVariant;
-use super::write::FieldWriter;
+use super::write::{FieldWriter, NumberedWriter};
 use crate::msgpack::write;
 
 /// A type that is written in one way alone.
 pub trait Encode {
     /// Appends the value.
     fn encode(&self, out: &mut Writer);
+
+    /// Reports whether no other value is written the same: not one of an enum that holds the number of another as an unknown one.
+    #[inline]
+    fn is_distinct(&self) -> bool {
+        true
+    }
 }
 
 /// A buffer that values are appended to.
@@ -90,6 +96,13 @@ impl Writer {
         FieldWriter::new(self, length)
     }
 
+    /// Begins a struct whose numbers are far apart: a map from numbers, with `count` entries.
+    pub fn numbered(&mut self, count: usize) -> NumberedWriter<'_> {
+        let may_write = self.may_nest();
+        self.map(if may_write { count } else { 0 });
+        NumberedWriter::new(self, may_write)
+    }
+
     /// Writes a variant of a union with the value that it carries.
     pub fn variant<F: WriteForm<T>, T: ?Sized>(&mut self, number: u32, value: &T) {
         if self.begin_variant(number) {
@@ -101,6 +114,12 @@ impl Writer {
     pub fn variant_fields(&mut self, number: u32, length: usize) -> FieldWriter<'_> {
         self.begin_variant(number);
         self.fields(length)
+    }
+
+    /// Begins a variant with fields of its own whose numbers are far apart; see [`numbered`](Self::numbered).
+    pub fn variant_numbered(&mut self, number: u32, count: usize) -> NumberedWriter<'_> {
+        self.begin_variant(number);
+        self.numbered(count)
     }
 
     /// Writes a variant without a value.
@@ -131,6 +150,14 @@ impl Writer {
             value.serialize(&mut serializer)
         };
         if let Err(error) = written {
+            self.fail(EncodeError::new(error.to_string()));
+        }
+    }
+
+    /// Writes a value by its serde implementation, with structs as maps from the names of their fields.
+    pub(super) fn via_serde_by_names<T: Serialize + ?Sized>(&mut self, value: &T) {
+        let mut serializer = rmp_serde::Serializer::new(&mut self.bytes).with_struct_map();
+        if let Err(error) = value.serialize(&mut serializer) {
             self.fail(EncodeError::new(error.to_string()));
         }
     }
@@ -325,6 +352,12 @@ impl<T: Encode> Encode for Box<T> {
 impl<T: Encode> Encode for Vec<T> {
     fn encode(&self, out: &mut Writer) {
         write_list::<Plain, T>(self, out);
+    }
+}
+
+impl<T: Encode> Encode for BTreeSet<T> {
+    fn encode(&self, out: &mut Writer) {
+        write_set::<Plain, T>(self, out);
     }
 }
 

@@ -18,6 +18,13 @@ use super::validate::{Validate, Violation};
 pub trait WriteForm<T: ?Sized> {
     /// Writes `value`.
     fn encode(value: &T, out: &mut Writer);
+
+    /// Reports whether no other value is written the same; see [`Encode::is_distinct`].
+    #[inline]
+    fn is_distinct(value: &T) -> bool {
+        let _ = value;
+        true
+    }
 }
 
 /// How a `T` is written, read and checked.
@@ -64,6 +71,11 @@ impl<T: Encode + ?Sized> WriteForm<T> for Plain {
     fn encode(value: &T, out: &mut Writer) {
         value.encode(out);
     }
+
+    #[inline]
+    fn is_distinct(value: &T) -> bool {
+        value.is_distinct()
+    }
 }
 
 impl<T: Encode + Decode> Form<T> for Plain {
@@ -77,6 +89,11 @@ impl<T: Encode + ?Sized> WriteForm<T> for Bounded {
     #[inline]
     fn encode(value: &T, out: &mut Writer) {
         value.encode(out);
+    }
+
+    #[inline]
+    fn is_distinct(value: &T) -> bool {
+        value.is_distinct()
     }
 }
 

@@ -5,9 +5,10 @@
 //! above.
 //!
 //! - `encode` and `decode` are the writer and the reader, and scalars; `kept` helps to read.
-//! - `form` says what a form is; `nested` holds the forms of optionals, lists and maps, `blob` that of bytes.
+//! - `form` says what a form is; `nested` holds the forms of optionals, lists, sets and maps, `blob` that of bytes.
 //! - `body` is what is read: bytes that lie together, and long ones out of line.
-//! - `write` and `fields` are structs, `named` is a struct sent as a map of names, `union` is unions.
+//! - `write` and `fields` are structs, `numbered` and `named` are structs sent as maps from numbers and from
+//!   names, `union` is unions.
 //! - `validate` checks `@len` and `@range`; `timestamp` is the one scalar of the project's own.
 //! - `replaced` is how a user's type in the place of a generated one is written: straight, or by serde.
 //! - `serde_bridge` lets other crates use the types through serde, and `json` gives them names where a format is for people.
@@ -29,6 +30,7 @@ mod kept;
 mod memory;
 mod named;
 mod nested;
+mod numbered;
 mod path;
 pub mod replaced;
 mod serde_bridge;
@@ -51,13 +53,13 @@ pub use error::{DecodeError, EncodeError};
 pub use fields::Fields;
 pub use form::{Bounded, Form, Nanoseconds, Nothing, Plain, ViaSerde, WriteForm};
 pub use memory::{MEMORY_PER_BYTE, max_decoded};
-pub use nested::{Boxed, List, Map, Optional};
+pub use nested::{Boxed, List, Map, Optional, Set};
 pub use replaced::{Shape, declared};
 pub use serde_bridge::{deserialize, serialize};
 pub use timestamp::{ParseTimestampError, Timestamp, TimestampOutOfRange};
 pub use union::{Payload, UnknownVariant};
 pub use validate::{Len, Validate, Violation, check_inside, check_len, check_range};
-pub use write::{FieldWriter, length};
+pub use write::{FieldWriter, NumberedWriter, count, length};
 
 /// Number of arrays and maps that may be nested in a value that a peer sends.
 ///

@@ -1,14 +1,14 @@
-//! The forms of optionals, lists, maps and boxes.
+//! The forms of optionals, lists, sets, maps and boxes.
 //!
-//! Generated code names them if a form inside is not [`Plain`](super::Plain). `Encode` and `Decode` of `Vec` and `BTreeMap` use
+//! Generated code names them if a form inside is not [`Plain`](super::Plain). `Encode` and `Decode` of `Vec`, `BTreeSet` and `BTreeMap` use
 //! them as well, so that an error names the element.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::marker::PhantomData;
 
 use super::decode::Reader;
 use super::encode::Writer;
-use super::error::DecodeError;
+use super::error::{DecodeError, EncodeError};
 use super::form::{Form, WriteForm};
 use super::memory::ALLOCATION_BYTES;
 use super::path::{index_step, key_step};
@@ -24,6 +24,10 @@ pub struct Optional<F>(PhantomData<F>);
 /// The form of a `Vec` whose elements have the form `F`.
 #[derive(Debug)]
 pub struct List<F>(PhantomData<F>);
+
+/// The form of a `BTreeSet` whose elements have the form `F`. An element that is sent twice is an error.
+#[derive(Debug)]
+pub struct Set<F>(PhantomData<F>);
 
 /// The form of a `BTreeMap` with keys of the form `K` and values of the form `V`. A key that is sent twice has its last value.
 #[derive(Debug)]
@@ -107,6 +111,72 @@ pub(super) fn read_list<T>(reader: &mut Reader<'_>, read: Read<T>) -> Result<Vec
     Ok(list)
 }
 
+impl<F: WriteForm<T>, T> WriteForm<BTreeSet<T>> for Set<F> {
+    fn encode(value: &BTreeSet<T>, out: &mut Writer) {
+        write_set::<F, T>(value, out);
+    }
+}
+
+impl<F: Form<T>, T: Ord> Form<BTreeSet<T>> for Set<F> {
+    fn decode(reader: &mut Reader<'_>) -> Result<BTreeSet<T>, DecodeError> {
+        read_set(reader, F::decode)
+    }
+
+    fn validate(value: &BTreeSet<T>) -> Result<(), Violation> {
+        for (index, element) in value.iter().enumerate() {
+            F::validate(element).map_err(|violation| violation.inside(&index_step(index)))?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn write_set<F: WriteForm<T>, T>(set: &BTreeSet<T>, out: &mut Writer) {
+    out.array(set.len());
+    for element in set {
+        write_distinct::<F, T>(element, out);
+    }
+}
+
+/// Writes an element of a set or a key of a map. Fails on one that another could equal on the wire: readers refuse a set with both,
+/// and drop a value of a map with both.
+fn write_distinct<F: WriteForm<T>, T>(value: &T, out: &mut Writer) {
+    if !F::is_distinct(value) {
+        out.fail(not_distinct::<F, T>(value));
+    }
+    F::encode(value, out);
+}
+
+#[cold]
+fn not_distinct<F: WriteForm<T>, T>(value: &T) -> EncodeError {
+    let mut out = Writer::new(Vec::new());
+    F::encode(value, &mut out);
+    let step = step_to_written(&out.finish().0);
+    EncodeError::new(format!(
+        "{step} in a set or as a key of a map is the number of a known value of `{}`: give that value instead of an unknown one",
+        std::any::type_name::<T>()
+    ))
+}
+
+pub(super) fn read_set<T: Ord>(reader: &mut Reader<'_>, read: Read<T>) -> Result<BTreeSet<T>, DecodeError> {
+    let Some(length) = reader.array() else { return Err(reader.unexpected("a list without repeats")) };
+    reader.enter()?;
+    let mut set = BTreeSet::new();
+    for index in 0..length {
+        reader.memory.count_entry(set.len(), size_of::<T>())?;
+        let element = read(reader).map_err(|error| error.inside(&index_step(index)))?;
+        if !set.insert(element) {
+            return Err(twice(index));
+        }
+    }
+    reader.leave();
+    Ok(set)
+}
+
+#[cold]
+fn twice(index: usize) -> DecodeError {
+    DecodeError::new(&"this element is in the set already").inside(&index_step(index))
+}
+
 impl<K: WriteForm<A>, V: WriteForm<B>, A, B> WriteForm<BTreeMap<A, B>> for Map<K, V> {
     fn encode(value: &BTreeMap<A, B>, out: &mut Writer) {
         write_map::<K, V, A, B>(value, out);
@@ -129,7 +199,7 @@ impl<K: Form<A>, V: Form<B>, A: Ord, B> Form<BTreeMap<A, B>> for Map<K, V> {
 pub(super) fn write_map<K: WriteForm<A>, V: WriteForm<B>, A, B>(map: &BTreeMap<A, B>, out: &mut Writer) {
     out.map(map.len());
     for (key, value) in map {
-        K::encode(key, out);
+        write_distinct::<K, A>(key, out);
         V::encode(value, out);
     }
 }

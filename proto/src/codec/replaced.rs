@@ -8,13 +8,16 @@
 use std::any::type_name;
 use std::marker::PhantomData;
 
+use rmpv::Value;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::decode::{Decode, Reader};
 use super::encode::{Encode, Writer};
 use super::error::{DecodeError, EncodeError};
-use super::form::{Form, WriteForm};
+use super::fields::Fields;
+use super::form::{Form, Plain, WriteForm};
+use super::numbered::Numbered;
 use super::validate::{Validate, Violation};
 
 /// Stands for a user's type in method calls.
@@ -45,11 +48,16 @@ pub enum Shape {
     List,
     /// A map.
     Map,
-    /// A struct: an array of its fields, or a map from their names.
-    Fields,
+    /// A struct that is an array of its fields, of which the numbers and names are here, in the order of the numbers.
+    Fields(Names),
+    /// A struct that is a map from the numbers of its fields, since these are far apart.
+    Numbered(Names),
     /// A union: an array of a number and a value.
     Union,
 }
+
+/// The numbers and names of a struct's fields, in ascending order of the numbers.
+pub type Names = &'static [(u16, &'static str)];
 
 /// How a type is written and read that implements [`Encode`] and [`Decode`].
 pub trait Direct<T> {
@@ -90,13 +98,77 @@ pub trait BySerde<T> {
 impl<T: Serialize + DeserializeOwned> BySerde<T> for &Replaced<T> {
     fn write(&self, value: &T, out: &mut Writer, shape: Shape) {
         let start = out.position();
-        out.via_serde(value, shape == Shape::Text);
+        match shape {
+            Shape::Numbered(_) => out.via_serde_by_names(value),
+            _ => out.via_serde(value, shape == Shape::Text),
+        }
         check::<T>(out, start, shape);
+        if matches!(shape, Shape::Numbered(_)) && out.byte_at(start).is_some_and(is_array) {
+            // By place a peer would take most fields for others.
+            out.fail(no_numbers::<T>());
+        }
     }
 
     fn read(&self, reader: &mut Reader<'_>, shape: Shape) -> Result<T, DecodeError> {
-        if shape == Shape::Text { reader.text_via_serde() } else { reader.via_serde() }
+        let is_numbered = || Numbered::is_next(reader);
+        match shape {
+            Shape::Text => reader.text_via_serde(),
+            Shape::Fields(names) if is_numbered() => array_via_serde(reader, names),
+            Shape::Numbered(names) if is_numbered() || reader.rest.first().copied().is_some_and(is_array) => {
+                names_via_serde(reader, names)
+            }
+            _ => reader.via_serde(),
+        }
     }
+}
+
+/// Reads a struct that comes as a map from numbers, and hands serde what a peer sends that has no fields far apart: the fields in
+/// their places. Serde takes a number for a place, counted from zero.
+#[cold]
+fn array_via_serde<T: DeserializeOwned>(reader: &mut Reader<'_>, names: Names) -> Result<T, DecodeError> {
+    let mut values = Vec::new();
+    for (number, _, value) in present(reader, names)? {
+        let holes = usize::from(number).saturating_sub(values.len() + 1);
+        values.extend(std::iter::repeat_n(Value::Nil, holes));
+        values.push(value);
+    }
+    let last = names.last().map_or(0, |(number, _)| usize::from(*number));
+    values.resize(last, Value::Nil);
+    rewritten_via_serde(&Value::Array(values))
+}
+
+/// Reads a struct whose fields are far apart, and hands serde those that are present by name: it counts places without holes.
+#[cold]
+fn names_via_serde<T: DeserializeOwned>(reader: &mut Reader<'_>, names: Names) -> Result<T, DecodeError> {
+    let values = present(reader, names)?.into_iter().map(|(_, name, value)| (name.into(), value));
+    rewritten_via_serde(&Value::Map(values.collect()))
+}
+
+/// Reads the fields that are present.
+fn present(reader: &mut Reader<'_>, names: Names) -> Result<Vec<(u16, &'static str, Value)>, DecodeError> {
+    let mut fields = Fields::sparse(reader, names)?;
+    let mut present = Vec::new();
+    for (number, name) in names {
+        if let Some(value) = fields.optional::<Plain, Value>((*number).into())? {
+            present.push((*number, *name, value));
+        }
+    }
+    fields.end()?;
+    Ok(present)
+}
+
+fn rewritten_via_serde<T: DeserializeOwned>(value: &Value) -> Result<T, DecodeError> {
+    let mut out = Writer::new(Vec::new());
+    value.encode(&mut out);
+    Reader::over(&out.finish().0).via_serde()
+}
+
+#[cold]
+fn no_numbers<T>() -> EncodeError {
+    EncodeError::new(format!(
+        "`{}` is written as an array, and the numbers of the schema's struct are too far apart for one: write a map from the names of its fields, as a derived implementation does",
+        type_name::<T>()
+    ))
 }
 
 /// Checks that what was written since a position has the shape that the schema says: peers would refuse it.
@@ -165,7 +237,7 @@ impl Shape {
     #[inline]
     fn starts_with(self, first: u8) -> bool {
         let is_integer = matches!(first, 0x00..=0x7f | 0xcc..=0xd3 | 0xe0..=0xff);
-        let is_array = matches!(first, 0x90..=0x9f | 0xdc | 0xdd);
+        let is_array = is_array(first);
         let is_map = matches!(first, 0x80..=0x8f | 0xde | 0xdf);
         match self {
             Self::Any => true,
@@ -176,7 +248,7 @@ impl Shape {
             Self::Bytes => matches!(first, 0xc4..=0xc6),
             Self::List | Self::Union => is_array,
             Self::Map => is_map,
-            Self::Fields => is_array || is_map,
+            Self::Fields(_) | Self::Numbered(_) => is_array || is_map,
         }
     }
 
@@ -190,10 +262,16 @@ impl Shape {
             Self::Bytes => "bytes",
             Self::List => "a list",
             Self::Map => "a map",
-            Self::Fields => "a struct, which is an array of fields or a map from their names",
+            Self::Fields(_) | Self::Numbered(_) => {
+                "a struct, which is an array of fields or a map from their numbers or names"
+            }
             Self::Union => "a union, which is an array of a variant's number and its value",
         }
     }
+}
+
+fn is_array(first: u8) -> bool {
+    matches!(first, 0x90..=0x9f | 0xdc | 0xdd)
 }
 
 /// Returns what starts with a byte.

@@ -14,7 +14,7 @@ use rmpv::Value;
 use super::decode::{Decode, Reader};
 use super::encode::{Encode as _, Writer};
 use super::error::DecodeError;
-use super::fields::Fields;
+use super::fields::{Fields, Names};
 use super::form::Form;
 use crate::msgpack::read;
 
@@ -127,10 +127,26 @@ impl<'p, 'a> Payload<'p, 'a> {
     /// # Errors
     /// The value is no struct.
     pub fn fields<'f>(&'f mut self, names: &'static [&'static str]) -> Result<Fields<'f, 'a>, DecodeError> {
+        self.fields_of(Names::ByNumber(names))
+    }
+
+    /// Reads the fields that the variant itself has, as [`fields`](Self::fields), where their numbers are far apart; see
+    /// [`Fields::sparse`].
+    ///
+    /// # Errors
+    /// The value is no struct.
+    pub fn sparse<'f>(
+        &'f mut self,
+        names: &'static [(u16, &'static str)],
+    ) -> Result<Fields<'f, 'a>, DecodeError> {
+        self.fields_of(Names::Sparse(names))
+    }
+
+    fn fields_of<'f>(&'f mut self, names: Names) -> Result<Fields<'f, 'a>, DecodeError> {
         if self.left == 0 || self.reader.nil() {
             return Ok(Fields::none(self.reader, names));
         }
-        Fields::new(self.reader, names)
+        Fields::of(self.reader, names)
     }
 
     /// Reads a variant without a value. A value that a newer peer has added is skipped.

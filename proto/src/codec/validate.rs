@@ -3,7 +3,7 @@
 //! Reading a value never checks them, since a client may want to see what a server with wider bounds sends. Generated
 //! code says what to check and the server runs it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
 use std::fmt::{self, Display, Formatter};
 use std::ops::{Bound, RangeBounds};
@@ -81,6 +81,13 @@ impl<T> Len for Vec<T> {
     #[inline]
     fn len(&self) -> usize {
         self.as_slice().len()
+    }
+}
+
+impl<T> Len for BTreeSet<T> {
+    #[inline]
+    fn len(&self) -> usize {
+        BTreeSet::len(self)
     }
 }
 

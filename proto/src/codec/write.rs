@@ -1,6 +1,7 @@
-//! Structs to bytes: an array of the fields by number.
+//! Structs to bytes: an array of the fields by number, or, if few numbers are in use, a map from them.
 //!
-//! Holes and absent fields are nil, absent ones at the end are left off. Reading is in [`super::fields`].
+//! In an array holes and absent fields are nil, absent ones at the end are left off. A map has those that are present. Which of the
+//! two a struct is its schema says, and generated code. Reading is in [`super::fields`].
 
 use super::encode::Writer;
 use super::form::WriteForm;
@@ -60,4 +61,43 @@ impl<'a> FieldWriter<'a> {
             self.out.nil();
         }
     }
+}
+
+/// Returns the number of fields that a map has: of those that are always written, and of those optional ones that are present.
+#[inline]
+#[must_use]
+pub fn count(always: usize, optional: &[bool]) -> usize {
+    always + optional.iter().filter(|present| **present).count()
+}
+
+/// Writes the fields of one struct as a map from their numbers, in the order of these.
+#[derive(Debug)]
+pub struct NumberedWriter<'a> {
+    out: &'a mut Writer,
+    /// Whether fields are written: not if the struct is nested too deep.
+    may_write: bool,
+}
+
+impl<'a> NumberedWriter<'a> {
+    #[inline]
+    pub(super) fn new(out: &'a mut Writer, may_write: bool) -> Self {
+        Self { out, may_write }
+    }
+
+    /// Writes a field.
+    pub fn write<F: WriteForm<T>, T: ?Sized>(&mut self, number: u16, value: &T) {
+        self.write_if::<F, T>(number, true, value);
+    }
+
+    /// Writes a field if it is present.
+    pub fn write_if<F: WriteForm<T>, T: ?Sized>(&mut self, number: u16, is_present: bool, value: &T) {
+        if is_present && self.may_write {
+            self.out.uint(number.into());
+            F::encode(value, self.out);
+        }
+    }
+
+    /// Ends the map.
+    #[inline]
+    pub fn end(self) {}
 }

@@ -13,7 +13,7 @@ from .aio.middleware import (
     ServerNext,
     ServerRequest,
 )
-from .aio.server import Server, Service, serve
+from .aio.server import ServedAs, Server, Service, serve
 from .blocking import BlockingDuplex, BlockingStreaming
 from .channel.retry import Retry
 from .connect import Channel
@@ -45,6 +45,7 @@ __all__ = [
     "Ext",
     "Outcome",
     "Retry",
+    "ServedAs",
     "Server",
     "ServerCurve",
     "ServerLimits",

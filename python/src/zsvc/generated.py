@@ -12,7 +12,7 @@ from .aio.server import Service
 from .blocking import BlockingClient, BlockingDuplex, BlockingStreaming
 from .channel.overlap import Overlap
 from .codec import registry
-from .codec.containers import EnumForm, ListForm, MapForm, OptionalForm
+from .codec.containers import EnumForm, ListForm, MapForm, OptionalForm, SetForm
 from .codec.dynamic import VALUE
 from .codec.form import Form
 from .codec.scalars import (
@@ -80,6 +80,7 @@ __all__ = [
     "OptionalForm",
     "Overlap",
     "Service",
+    "SetForm",
     "Streaming",
     "Struct",
     "StructForm",

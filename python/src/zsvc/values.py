@@ -160,7 +160,7 @@ class Enum(enum.IntEnum):
 
     @classmethod
     def _missing_(cls, value: object) -> Any:
-        if not isinstance(value, int) or not 0 <= value < 1 << 32:
+        if not isinstance(value, int) or not -(1 << 31) <= value < 1 << 31:
             return None
         unknown = int.__new__(cls, value)
         unknown._name_ = f"UNKNOWN_{value}"

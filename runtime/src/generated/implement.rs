@@ -61,11 +61,15 @@ macro_rules! __implement_enum {
             fn encode(&self, out: &mut $crate::generated::Writer) {
                 $crate::generated::Encode::encode(&self.$number(), out);
             }
+
+            fn is_distinct(&self) -> bool {
+                Self::$from_number(self.$number()) == *self
+            }
         }
 
         impl $crate::generated::Decode for $type {
             fn decode(reader: &mut $crate::generated::Reader<'_>) -> $crate::generated::Decoded<Self> {
-                <u32 as $crate::generated::Decode>::decode(reader).map(Self::$from_number)
+                <i32 as $crate::generated::Decode>::decode(reader).map(Self::$from_number)
             }
         }
 
@@ -77,18 +81,18 @@ macro_rules! __implement_enum {
 #[doc(hidden)]
 #[macro_export]
 macro_rules! __implement_form {
-    ($form:ty, $type:ty, $shape:ident $(,)?) => {
+    ($form:ty, $type:ty, $shape:ident $(($names:expr))? $(,)?) => {
         impl $crate::generated::WriteForm<$type> for $form {
             fn encode(value: &$type, out: &mut $crate::generated::Writer) {
                 use $crate::generated::replaced::{BySerde as _, Direct as _, Replaced, Shape};
-                (&Replaced::<$type>::NEW).write(value, out, Shape::$shape);
+                (&Replaced::<$type>::NEW).write(value, out, Shape::$shape $(($names))?);
             }
         }
 
         impl $crate::generated::Form<$type> for $form {
             fn decode(reader: &mut $crate::generated::Reader<'_>) -> $crate::generated::Decoded<$type> {
                 use $crate::generated::replaced::{BySerde as _, Direct as _, Replaced, Shape};
-                (&Replaced::<$type>::NEW).read(reader, Shape::$shape)
+                (&Replaced::<$type>::NEW).read(reader, Shape::$shape $(($names))?)
             }
 
             fn validate(value: &$type) -> ::core::result::Result<(), $crate::generated::Violation> {

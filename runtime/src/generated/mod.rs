@@ -11,8 +11,9 @@ mod implement;
 pub use crate::codec::json::{Described, Description};
 pub use crate::codec::{
     Blob, Bounded, Boxed, Decode, DecodeError, Encode, EncodeError, FieldWriter, Fields, Form, Len, List,
-    Map, Nanoseconds, Nothing, Optional, Payload, Plain, Reader, Validate, ViaSerde, Violation, WriteForm,
-    Writer, check_inside, check_len, check_range, declared, deserialize, length, replaced, serialize,
+    Map, Nanoseconds, Nothing, NumberedWriter, Optional, Payload, Plain, Reader, Set, Validate, ViaSerde,
+    Violation, WriteForm, Writer, check_inside, check_len, check_range, count, declared, deserialize, length,
+    replaced, serialize,
 };
 pub use crate::declaration::{
     BidirectionalMethod, ClientStreamMethod, OneWayMethod, Params, ServerStreamMethod, UnaryMethod,
@@ -27,7 +28,7 @@ pub use serde;
 pub type Decoded<T> = Result<T, DecodeError>;
 
 /// Version of the interface between generated code and this crate. Raised by every change to it.
-pub const VERSION: u32 = 6;
+pub const VERSION: u32 = 7;
 
 /// Fails to compile in a generated file that was made for another version of this crate.
 pub const fn made_for(version: u32) {

@@ -54,7 +54,7 @@ fn kind(kind: &MethodKind) -> &'static str {
 }
 
 /// Returns the types of the items that a client sends, and of the answer or its items.
-pub(super) fn types(kind: &MethodKind) -> (Option<&Type>, Option<&Type>) {
+pub(crate) fn types(kind: &MethodKind) -> (Option<&Type>, Option<&Type>) {
     match kind {
         MethodKind::Unary(answer) => (None, answer.as_ref()),
         MethodKind::ServerStream(answer) => (None, Some(answer)),

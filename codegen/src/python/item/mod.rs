@@ -19,6 +19,7 @@ use super::site::{Builtins, Site};
 use crate::options::Sides;
 
 pub(crate) use constant::constant;
+pub(crate) use method::types;
 
 /// Adds a type.
 pub(crate) fn definition(site: &Site<'_>, lines: &mut Lines, id: TypeId) {

@@ -12,16 +12,22 @@ use crate::python::site::{Builtins, Site};
 pub(super) fn service(site: &Site<'_>, lines: &mut Lines, names: &ServiceNames, service: &Service) {
     lines.blank();
     lines.blank();
-    let handlers: Vec<String> = names.methods.iter().map(|method| method.handler.clone()).collect();
+    let own = || names.methods.iter().zip(&service.methods).filter(|(own, _)| own.is_own);
+    let handlers: Vec<String> = own().map(|(own, _)| own.handler.clone()).collect();
     let builtins = Builtins::among(&handlers);
-    lines.block(&format!("class {}(_z.Service, {}):", names.service, site.import("_ABC")), |lines| {
+    let mut bases: Vec<String> = names.derives.iter().map(|base| site.class(*base)).collect();
+    if bases.is_empty() {
+        bases = vec!["_z.Service".to_owned(), site.import("_ABC").to_owned()];
+    }
+    lines.list(&format!("class {}(", names.service), &bases, "):");
+    lines.block_body(|lines| {
         let fallback =
             format!("The service `{}`: implement its methods, and give it to a `zsvc.Server`.", service.name);
         docs::docstring(lines, &service.notes, &fallback);
         lines.blank();
         let variables: Vec<String> = names.methods.iter().map(|method| method.variable.clone()).collect();
         lines.list("__zsvc_methods__ = (", &variables, if variables.len() == 1 { ",)" } else { ")" });
-        for (own, method) in names.methods.iter().zip(&service.methods) {
+        for (own, method) in own() {
             lines.blank();
             handler(site, lines, own, (service, method), builtins);
         }

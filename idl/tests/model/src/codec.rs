@@ -31,7 +31,7 @@ pub fn write(schema: &Schema, ty: &Type, value: &Value) -> Raw {
         (_, Value::Absent | Value::Nothing) => Raw::Nil,
         (Type::Optional(inner), value) => write(schema, inner, value),
         (Type::Builtin(builtin), value) => write_builtin(*builtin, value),
-        (Type::List(element), Value::List(elements)) => {
+        (Type::List(element) | Type::Set(element), Value::List(elements)) => {
             Raw::Array(elements.iter().map(|value| write(schema, element, value)).collect())
         }
         (Type::Map(key_type, value_type), Value::Map(entries)) => {
@@ -48,7 +48,7 @@ pub fn write(schema: &Schema, ty: &Type, value: &Value) -> Raw {
             }
             _ => Raw::Nil,
         },
-        (Type::List(_) | Type::Map(..), _) => Raw::Nil,
+        (Type::List(_) | Type::Set(_) | Type::Map(..), _) => Raw::Nil,
     }
 }
 
@@ -83,10 +83,19 @@ fn write_timestamp(seconds: i64, nanoseconds: u32) -> Vec<u8> {
     }
 }
 
-/// Returns an array by number, with nil for gaps and for absent values; absent values at the end are left out.
+/// Returns an array by number, with nil for gaps and for absent values; absent values at the end are left out. If few numbers are
+/// in use, returns a map from the numbers of what is present.
 #[must_use]
 pub fn write_fields(schema: &Schema, fields: &[Field], value: &Value) -> Raw {
     let Value::Struct(values) = value else { return Raw::Nil };
+    if is_map(fields) {
+        let present = fields.iter().filter_map(|field| {
+            let (_, value) = values.iter().find(|(number, _)| *number == field.number)?;
+            let is_absent = matches!(value, Value::Absent);
+            (!is_absent).then(|| (field.number.into(), write(schema, &field.ty, value)))
+        });
+        return Raw::Map(present.collect());
+    }
     let mut array = Vec::new();
     for field in fields {
         let value = values.iter().find(|(number, _)| *number == field.number).map(|(_, value)| value);
@@ -97,6 +106,12 @@ pub fn write_fields(schema: &Schema, fields: &[Field], value: &Value) -> Raw {
         array[usize::from(field.number) - 1] = write(schema, &field.ty, value);
     }
     Raw::Array(array)
+}
+
+/// Reports whether fields are a map from numbers: one is past 255, or three of four numbers are not in use.
+fn is_map(fields: &[Field]) -> bool {
+    let last = fields.iter().map(|field| usize::from(field.number)).max().unwrap_or(0);
+    last > 255 || fields.len() * 4 < last
 }
 
 /// Returns an error of a method by its index among those that the method throws.
@@ -150,6 +165,16 @@ impl Reader<'_> {
                 let elements = raw.as_array().ok_or("no list")?;
                 elements.iter().map(|raw| self.read(element, raw)).collect::<Result<_, _>>().map(Value::List)
             }
+            Type::Set(element) => {
+                let elements = raw.as_array().ok_or("no set")?;
+                let elements = elements.iter().map(|raw| self.read(element, raw));
+                let elements = elements.collect::<Result<Vec<_>, _>>()?;
+                let is_twice = |(index, it): (usize, &Value)| elements[..index].contains(it);
+                if elements.iter().enumerate().any(is_twice) {
+                    return Err("an element twice".to_owned());
+                }
+                Ok(Value::List(elements))
+            }
             Type::Map(key, value) => {
                 let entries = raw.as_map().ok_or("no map")?;
                 let entries = entries
@@ -159,7 +184,10 @@ impl Reader<'_> {
             }
             Type::Named(id) => match &self.schema.definition(*id).kind {
                 TypeKind::Struct(structure) => self.fields(&structure.fields, raw),
-                TypeKind::Enum(_) => Ok(Value::Enum(number(raw)?)),
+                TypeKind::Enum(_) => match raw.as_i64() {
+                    Some(number) if i32::try_from(number).is_ok() => Ok(Value::Enum(number)),
+                    _ => Err("no number of a value".to_owned()),
+                },
                 TypeKind::Union(variants) | TypeKind::Error(variants) => self.union(variants, raw),
                 TypeKind::Alias(ty) => self.read(ty, raw),
             },
@@ -226,12 +254,15 @@ impl Reader<'_> {
     }
 }
 
-/// Converts a map from names of fields to the array that means the same. Unknown names are skipped.
+/// Converts a map from numbers or names of fields to the array that means the same. Unknown ones are skipped.
 fn by_number(fields: &[Field], entries: &[(Raw, Raw)]) -> Result<Raw, Refusal> {
     let mut array = Vec::new();
-    for (name, value) in entries {
-        let name = name.as_str().ok_or("a name that is no text")?;
-        if let Some(field) = fields.iter().find(|field| field.name == name) {
+    for (key, value) in entries {
+        let is_field = |field: &&Field| match key.as_u64() {
+            Some(number) => number == u64::from(field.number),
+            None => key.as_str() == Some(field.name.as_str()),
+        };
+        if let Some(field) = fields.iter().find(is_field) {
             let at = usize::from(field.number);
             array.resize(at.max(array.len()), Raw::Nil);
             array[at - 1] = value.clone();
@@ -299,7 +330,7 @@ pub fn literal(schema: &Schema, ty: &Type, literal: &Literal) -> Value {
         Literal::String(value) => Value::String(value.clone()),
         Literal::Duration(value) => Value::Duration(u64::try_from(value.as_nanos()).unwrap_or(u64::MAX)),
         Literal::EnumValue(id, index) => match &schema.definition(*id).kind {
-            TypeKind::Enum(values) => Value::Enum(values[*index].number),
+            TypeKind::Enum(values) => Value::Enum(values[*index].number.into()),
             _ => Value::Nothing,
         },
         Literal::Empty if matches!(schema.resolved(ty), Type::Map(..)) => Value::Map(Vec::new()),

@@ -15,6 +15,12 @@ pub struct Draft {
     pub access: &'static str,
     /// The methods of its service.
     pub methods: Vec<Method>,
+    /// Who may call the service that its service may extend, as written in the file; empty if it does not say.
+    pub base_access: &'static str,
+    /// The methods of that other service.
+    pub base: Vec<Method>,
+    /// Whether its service extends the other.
+    pub extends: bool,
     /// Number of names given out so far.
     pub names: usize,
 }
@@ -31,7 +37,7 @@ pub struct Declared {
     /// Kind and members of the type.
     pub body: Body,
     /// Reserved numbers.
-    pub reserved: Vec<u32>,
+    pub reserved: Vec<i64>,
 }
 
 /// The kind of a type, and its members.
@@ -39,7 +45,7 @@ pub struct Declared {
 #[allow(missing_docs, reason = "each is the keyword that declares it")]
 pub enum Body {
     Struct(Vec<Member>),
-    Enum(Vec<(String, u32)>),
+    Enum(Vec<(String, i64)>),
     Union(Vec<Variant>),
     Error(Vec<Variant>),
     Alias(String),
@@ -136,6 +142,9 @@ impl Draft {
             types: Vec::new(),
             access: if random.one_in(4) { *random.pick(&ACCESS) } else { "" },
             methods: Vec::new(),
+            base_access: "",
+            base: Vec::new(),
+            extends: false,
             names: 0,
         };
         for _ in 0..2 + random.below(4) {
@@ -148,6 +157,12 @@ impl Draft {
         for _ in 0..=random.below(3) {
             let method = draft.method(random);
             draft.methods.push(method);
+        }
+        if random.one_in(3) {
+            draft.extends = !random.one_in(3);
+            draft.base_access = if random.one_in(4) { *random.pick(&ACCESS) } else { "" };
+            let method = draft.method(random);
+            draft.base.push(method);
         }
         draft
     }
@@ -171,6 +186,7 @@ impl Draft {
             .any(|known| known.name == plain && matches!(&known.body, Body::Alias(ty) if ty.ends_with('?')));
         match random.below(8) {
             0 if !is_optional => format!("{plain}?"),
+            1 if is_key(&plain) && random.one_in(2) => format!("set<{plain}>"),
             1 => format!("list<{plain}>"),
             2 => format!("map<{}, {plain}>", random.pick(&["string", "u8", "i64", "uuid"])),
             _ => plain,
@@ -185,7 +201,7 @@ impl Draft {
                 Some(("range", 1, 100))
             }
             "string" | "bytes" if random.one_in(3) => Some(("len", 1, 10)),
-            ty if ty.starts_with("list<") && random.one_in(3) => Some(("len", 0, 3)),
+            ty if is_list(ty) && random.one_in(3) => Some(("len", 0, 3)),
             _ => None,
         };
         let default = match ty.as_str() {
@@ -195,7 +211,7 @@ impl Draft {
             "f32" | "f64" => Some("0.5"),
             "string" => Some("\"seven\""),
             "duration" => Some("7s"),
-            ty if ty.starts_with("list<") && !ty.ends_with('?') => Some("[]"),
+            ty if is_list(ty) && !ty.ends_with('?') => Some("[]"),
             _ => None,
         };
         Member { name: self.fresh("field_"), number, ty, default, bound }
@@ -204,7 +220,13 @@ impl Draft {
     fn members(&mut self, random: &mut Random) -> Vec<Member> {
         let mut number = 0;
         let members = (0..random.below(4)).map(|_| {
-            number += 1 + u32::from(random.one_in(4));
+            number += match random.below(24) {
+                // Numbers so far apart that the struct is a map.
+                0 => 9,
+                1 => 300,
+                2 => 20_000,
+                step => 1 + u32::from(step % 4 == 0),
+            };
             self.member(random, number)
         });
         members.collect()
@@ -236,7 +258,10 @@ impl Draft {
                 fields.extend(random.one_in(5).then_some(itself));
                 Body::Struct(fields)
             }
-            4 => Body::Enum((1..=2 + random.below(2)).map(|_| self.fresh("Value")).zip(0..).collect()),
+            4 => {
+                let least = if random.one_in(3) { -1 } else { 0 };
+                Body::Enum((1..=2 + random.below(2)).map(|_| self.fresh("Value")).zip(least..).collect())
+            }
             5 => Body::Union((1..=2).map(|number| self.variant(random, number)).collect()),
             6 => Body::Error((1..=2).map(|number| self.variant(random, number)).collect()),
             _ => Body::Alias(self.ty(random)),
@@ -292,16 +317,29 @@ impl Draft {
         for declared in &self.types {
             text += &declared.text();
         }
-        let methods: String = self.methods.iter().map(Method::text).collect();
-        write!(text, "\n{} service Model {{\n{methods}}}\n", self.access).expect("strings take any text");
+        let methods = |of: &[Method]| of.iter().map(Method::text).collect::<String>();
+        let (own, base) = (methods(&self.methods), methods(&self.base));
+        let extends = if self.extends { "extends Base " } else { "" };
+        write!(text, "\n{} service Base {{\n{base}}}\n", self.base_access).expect("strings take any text");
+        write!(text, "\n{} service Model {extends}{{\n{own}}}\n", self.access)
+            .expect("strings take any text");
         text
     }
+}
+
+/// Reports whether a built-in type may be in a set.
+fn is_key(ty: &str) -> bool {
+    matches!(ty, "bool" | "u8" | "u16" | "u32" | "u64" | "i8" | "i32" | "i64" | "string" | "uuid")
+}
+
+fn is_list(ty: &str) -> bool {
+    ty.starts_with("list<") || ty.starts_with("set<")
 }
 
 impl Declared {
     fn text(&self) -> String {
         let Self { name, docs, meta, .. } = self;
-        let reserved: Vec<String> = self.reserved.iter().map(u32::to_string).collect();
+        let reserved: Vec<String> = self.reserved.iter().map(i64::to_string).collect();
         let reserved = if reserved.is_empty() {
             String::new()
         } else {
@@ -314,7 +352,7 @@ impl Declared {
             Body::Alias(ty) => return format!("\n{docs}type {name} = {ty};\n"),
             Body::Struct(fields) => ("struct", fields.iter().map(Member::field).collect()),
             Body::Enum(values) => {
-                let value = |(name, number): &(String, u32)| format!("    {name} = {number};\n");
+                let value = |(name, number): &(String, i64)| format!("    {name} = {number};\n");
                 ("enum", values.iter().map(value).collect::<Vec<_>>().concat())
             }
             Body::Union(variants) => ("union", variants.iter().map(Variant::text).collect()),

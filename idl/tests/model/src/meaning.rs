@@ -38,16 +38,18 @@ pub fn same(written: Seen<'_>, read: Seen<'_>) -> bool {
         (Type::Optional(old), _) => same(written.with(old, written.value), read),
         (_, Type::Optional(new)) => same(written, read.with(new, read.value)),
         (Type::Builtin(_), Type::Builtin(_)) => written.value == read.value,
-        (Type::List(old), Type::List(new)) => match (written.value, read.value) {
-            (Value::List(before), Value::List(after)) => {
-                before.len() == after.len()
-                    && before
-                        .iter()
-                        .zip(after)
-                        .all(|(before, after)| same(written.with(old, before), read.with(new, after)))
+        (Type::List(old) | Type::Set(old), Type::List(new) | Type::Set(new)) => {
+            match (written.value, read.value) {
+                (Value::List(before), Value::List(after)) => {
+                    before.len() == after.len()
+                        && before
+                            .iter()
+                            .zip(after)
+                            .all(|(before, after)| same(written.with(old, before), read.with(new, after)))
+                }
+                _ => false,
             }
-            _ => false,
-        },
+        }
         (Type::Map(old_key, old), Type::Map(new_key, new)) => match (written.value, read.value) {
             (Value::Map(before), Value::Map(after)) => {
                 before.len() == after.len()
@@ -79,7 +81,7 @@ pub fn same(written: Seen<'_>, read: Seen<'_>) -> bool {
 /// A member with a name and a number.
 trait Member {
     fn name(&self) -> &str;
-    fn number(&self) -> u32;
+    fn number(&self) -> i64;
 }
 
 macro_rules! member {
@@ -89,7 +91,7 @@ macro_rules! member {
                 &self.name
             }
 
-            fn number(&self) -> u32 {
+            fn number(&self) -> i64 {
                 self.number.into()
             }
         }
@@ -157,7 +159,7 @@ fn same_enum(old: &[EnumValue], new: &[EnumValue], written: &Value, read: &Value
 }
 
 /// Reports whether a number belongs to one member: the member that has it on one side has no other number on the other.
-fn same_number<M: Member>(old: &[M], new: &[M], number: u32) -> bool {
+fn same_number<M: Member>(old: &[M], new: &[M], number: i64) -> bool {
     let of = |members: &[M]| members.iter().position(|member| member.number() == number);
     let forth =
         of(old).is_none_or(|at| counterpart(&old[at], old, new).is_none_or(|new| new.number() == number));
@@ -180,7 +182,7 @@ fn same_union((written, old): (Seen<'_>, &[Variant]), (read, new): (Seen<'_>, &[
     let Some(before) = number(written.value).filter(|before| Some(*before) == number(read.value)) else {
         return false;
     };
-    if !same_number(old, new, before) {
+    if !same_number(old, new, before.into()) {
         return false;
     }
     let (Value::Union(_, before_value), Value::Union(_, after_value)) = (written.value, read.value) else {

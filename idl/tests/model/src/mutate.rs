@@ -67,6 +67,9 @@ pub const MUTATIONS: &[Mutation] = &[
     methods::attributes,
     methods::access,
     methods::access,
+    methods::extends,
+    methods::to_or_from_base,
+    methods::change_base,
     package,
 ];
 

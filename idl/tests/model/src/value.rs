@@ -26,8 +26,8 @@ pub enum Value {
     List(Vec<Value>),
     Map(Vec<(Value, Value)>),
     /// All fields that the schema has, by number.
-    Struct(Vec<(u8, Value)>),
-    Enum(u32),
+    Struct(Vec<(u16, Value)>),
+    Enum(i64),
     /// A variant that the schema has.
     Union(u32, Box<Value>),
     /// A variant that the schema lacks, as it was read.
@@ -83,6 +83,11 @@ impl<'a> Maker<'a> {
                 let count = if depth > DEEP { 0 } else { self.length(len) };
                 Value::List((0..count).map(|_| self.bounded(element, None, None, depth + 1)).collect())
             }
+            Type::Set(element) => {
+                let count = if depth > DEEP { 0 } else { self.length(len) };
+                let entries = self.entries(element, element, count, depth).into_iter();
+                Value::List(entries.map(|(element, _)| element).collect())
+            }
             Type::Map(key, value) => {
                 let count = if depth > DEEP { 0 } else { self.length(len) };
                 Value::Map(self.entries(key, value, count, depth))
@@ -109,8 +114,10 @@ impl<'a> Maker<'a> {
             TypeKind::Alias(ty) => self.bounded(ty, None, None, depth),
             TypeKind::Struct(structure) => self.fields(&structure.fields, depth),
             // Now and then a number that the schema does not have.
-            TypeKind::Enum(_) if self.random.one_in(8) => Value::Enum(1_000_000),
-            TypeKind::Enum(values) => Value::Enum(self.random.pick(values).number),
+            TypeKind::Enum(_) if self.random.one_in(8) => {
+                Value::Enum(*self.random.pick(&[1_000_000, -1_000_000]))
+            }
+            TypeKind::Enum(values) => Value::Enum(self.random.pick(values).number.into()),
             TypeKind::Union(variants) | TypeKind::Error(variants) => self.variant(variants, depth),
         }
     }
@@ -238,7 +245,7 @@ fn fields_nesting(schema: &Schema, least: &[usize], fields: &[Field]) -> usize {
 fn nesting(schema: &Schema, least: &[usize], ty: &Type) -> usize {
     match schema.resolved(ty) {
         Type::Named(id) => least[id.0 as usize],
-        Type::Optional(_) | Type::Builtin(_) | Type::List(_) | Type::Map(..) => 0,
+        Type::Optional(_) | Type::Builtin(_) | Type::List(_) | Type::Set(_) | Type::Map(..) => 0,
     }
 }
 

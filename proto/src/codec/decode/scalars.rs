@@ -1,6 +1,6 @@
 //! [`Decode`] for scalars, and for the standard containers of types that know how they are read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rmpv::Value;
 use uuid::Uuid;
@@ -10,7 +10,7 @@ use crate::codec::encode::Encode;
 use crate::codec::error::DecodeError;
 use crate::codec::form::Plain;
 use crate::codec::memory::ALLOCATION_BYTES;
-use crate::codec::nested::{read_list, read_map};
+use crate::codec::nested::{read_list, read_map, read_set};
 use crate::msgpack::read;
 
 impl Reader<'_> {
@@ -134,6 +134,12 @@ impl<T: Decode> Decode for Box<T> {
 impl<T: Decode> Decode for Vec<T> {
     fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
         read_list(reader, T::decode)
+    }
+}
+
+impl<T: Decode + Ord> Decode for BTreeSet<T> {
+    fn decode(reader: &mut Reader<'_>) -> Result<Self, DecodeError> {
+        read_set(reader, T::decode)
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) enum Definition {
     /// The fields, in ascending order of their numbers.
     Struct(Vec<Field>),
     /// Names and numbers.
-    Enum(Vec<(&'static str, u32)>),
+    Enum(Vec<(&'static str, i32)>),
     Union(Vec<Variant>),
     /// The names and descriptions of the errors that a method throws, in order.
     Errors(Vec<(&'static str, Type)>),

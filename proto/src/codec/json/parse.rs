@@ -63,6 +63,13 @@ impl Parser {
         self.word().parse().map_err(|_| Malformed)
     }
 
+    /// Takes a number that may be negative.
+    fn signed(&mut self) -> Result<i32, Malformed> {
+        let is_negative = self.sign('-');
+        let number = i64::from(self.number()?);
+        i32::try_from(if is_negative { -number } else { number }).map_err(|_| Malformed)
+    }
+
     /// Takes fields up to a closing brace or the end.
     fn fields(&mut self) -> Result<Vec<Field>, Malformed> {
         let mut fields = Vec::new();
@@ -84,12 +91,12 @@ impl Parser {
         }
     }
 
-    fn values(&mut self) -> Result<Vec<(&'static str, u32)>, Malformed> {
+    fn values(&mut self) -> Result<Vec<(&'static str, i32)>, Malformed> {
         let mut values = Vec::new();
         while !self.rest.is_empty() {
             let name = self.word();
             self.require('=')?;
-            values.push((name, self.number()?));
+            values.push((name, self.signed()?));
             self.require(';')?;
         }
         Ok(values)

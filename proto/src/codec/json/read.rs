@@ -2,7 +2,7 @@
 //!
 //! What can't be read is told with its path. A variant adds no step to a path, as in errors of the wire.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rmpv::Value;
 
@@ -44,8 +44,7 @@ fn typed(ty: &Type, value: Value, levels: Levels) -> Result<Value, DecodeError> 
 }
 
 fn structure(fields: &[Field], entries: Vec<(Value, Value)>, levels: Levels) -> Result<Value, DecodeError> {
-    let mut values: Vec<Option<Value>> = Vec::new();
-    values.resize_with(fields.last().map_or(0, |last| last.number), || None);
+    let mut values: BTreeMap<usize, Value> = BTreeMap::new();
     let mut given = BTreeSet::new();
     for (key, value) in entries {
         let Some(name) = key.as_str() else { return Err(unexpected(&key, "the name of a field")) };
@@ -63,19 +62,28 @@ fn structure(fields: &[Field], entries: Vec<(Value, Value)>, levels: Levels) -> 
             continue;
         }
         let value = typed(&field.ty, value, levels).map_err(|error| error.inside(field.name))?;
-        values[field.number - 1] = Some(value);
+        values.insert(field.number, value);
     }
     if let Some(missing) = fields.iter().find(|field| field.is_required() && !given.contains(&field.number)) {
         return Err(DecodeError::missing(missing.name));
     }
-    let last = values.iter().rposition(Option::is_some).map_or(0, |last| last + 1);
-    let values = values.into_iter().take(last).map(|value| value.unwrap_or(Value::Nil));
-    Ok(Value::Array(values.collect()))
+    let last = values.last_key_value().map_or(0, |(number, _)| *number);
+    if last > MAX_ARRAY {
+        return Ok(Value::Map(values.into_iter().map(|(number, value)| (number.into(), value)).collect()));
+    }
+    let mut array = vec![Value::Nil; last];
+    for (number, value) in values {
+        array[number - 1] = value;
+    }
+    Ok(Value::Array(array))
 }
 
+/// Maximum number of a field of a struct that is made an array, and not a map from numbers. Readers take either.
+const MAX_ARRAY: usize = 255;
+
 /// Returns the number of a name. A number is taken as it is: one of a newer schema has no name here.
-fn enumeration(values: &[(&'static str, u32)], value: &Value) -> Result<Value, DecodeError> {
-    if let Some(number) = value.as_u64().and_then(|number| u32::try_from(number).ok()) {
+fn enumeration(values: &[(&'static str, i32)], value: &Value) -> Result<Value, DecodeError> {
+    if let Some(number) = value.as_i64().and_then(|number| i32::try_from(number).ok()) {
         return Ok(number.into());
     }
     let Some(name) = value.as_str() else {
@@ -197,6 +205,6 @@ fn map(key: &Type, element: &Type, value: Value, levels: Levels) -> Result<Value
 
 fn read_key(ty: &Type, key: Value, levels: Levels) -> Result<Value, DecodeError> {
     let Type::Named(description) = ty else { return scalars::read_key(ty, key) };
-    let number = key.as_str().and_then(scalars::parse_integer).and_then(|number| u32::try_from(number).ok());
+    let number = key.as_str().and_then(scalars::parse_integer).and_then(|number| i32::try_from(number).ok());
     named(description, number.map_or(key, Value::from), levels)
 }

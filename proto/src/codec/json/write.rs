@@ -1,5 +1,7 @@
 //! From the form of the wire to one with names.
 
+use std::collections::BTreeMap;
+
 use rmpv::Value;
 
 use super::description::{Definition, Description, Field, Payload, Type, Variant};
@@ -36,26 +38,16 @@ fn typed(ty: &Type, value: Value, levels: Levels) -> Result<Value, DecodeError> 
 
 /// Leaves absent fields out. A type of a user's in the place of a struct may write names itself.
 fn structure(fields: &[Field], value: Value, levels: Levels) -> Result<Value, DecodeError> {
-    let mut values = match value {
-        Value::Array(values) => values,
-        Value::Map(mut entries) => {
-            let mut value_of = |field: &Field| {
-                let entry = entries.iter_mut().find(|(key, _)| key.as_str() == Some(field.name));
-                entry.map_or(Value::Nil, |(_, value)| std::mem::replace(value, Value::Nil))
-            };
-            let mut values = Vec::new();
-            for field in fields {
-                values.resize(field.number, Value::Nil);
-                values[field.number - 1] = value_of(field);
-            }
-            values
+    let mut values: BTreeMap<usize, Value> = match value {
+        Value::Array(values) => (1..).zip(values).collect(),
+        Value::Map(entries) => {
+            entries.into_iter().filter_map(|(key, value)| Some((number_of(fields, &key)?, value))).collect()
         }
         value => return Err(unexpected(&value, "a struct")),
     };
     let mut entries = Vec::with_capacity(fields.len());
     for field in fields {
-        let Some(value) = values.get_mut(field.number - 1) else { break };
-        let value = std::mem::replace(value, Value::Nil);
+        let Some(value) = values.remove(&field.number) else { continue };
         if value.is_nil() && field.ty != Type::Value {
             continue;
         }
@@ -65,9 +57,18 @@ fn structure(fields: &[Field], value: Value, levels: Levels) -> Result<Value, De
     Ok(Value::Map(entries))
 }
 
+/// Returns the number of a field by a key of a map, which is its number or its name.
+fn number_of(fields: &[Field], key: &Value) -> Option<usize> {
+    let by_name = |name| fields.iter().find(|field| field.name == name).map(|field| field.number);
+    match key.as_u64() {
+        Some(number) => usize::try_from(number).ok(),
+        None => key.as_str().and_then(by_name),
+    }
+}
+
 /// Returns the name of a number, or the number if this side has no name for it.
-fn enumeration(values: &[(&'static str, u32)], value: Value) -> Value {
-    let known = values.iter().find(|(_, number)| value.as_u64() == Some((*number).into()));
+fn enumeration(values: &[(&'static str, i32)], value: Value) -> Value {
+    let known = values.iter().find(|(_, number)| value.as_i64() == Some((*number).into()));
     known.map_or(value, |(name, _)| (*name).into())
 }
 

@@ -78,7 +78,7 @@ fn what_is_no_struct_is_told() {
         (b"\xc4\x02\x01\x02", "byte array"),
         (b"\xa1x", "string \"x\""),
     ] {
-        let expected = "expected an array of fields, or a map from their names";
+        let expected = "expected an array of fields, or a map from their numbers or names";
         assert_eq!(complaint::<Plain, Amount>(bytes), format!("invalid type: {found}, {expected}"));
     }
 }

@@ -1,18 +1,19 @@
 //! Hostile bytes: random, cut, changed, nested and with false lengths. Nothing may panic, exhaust the stack or reserve more
 //! memory than the bytes can be worth.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use rmpv::Value;
 use uuid::Uuid;
 
-use super::tape::{Order, Trade, trade};
+use super::numbers::{Far, far};
+use super::tape::{Order, Side, Trade, trade};
 use super::tree::{Tree, tree};
 use super::{read, text, written};
 use crate::codec::{
     Blob, Body, Boxed, Decode, DecodeError, Encode, Fields, List, MAX_DEPTH, Map, Nanoseconds, Nothing,
-    Optional, Plain, Reader, Timestamp, Writer, decode_prefix,
+    Optional, Plain, Reader, Set, Timestamp, Writer, decode_prefix,
 };
 
 /// Reads bytes as each type in turn. The results do not matter, only that there are any.
@@ -27,6 +28,9 @@ fn read_as_everything(bytes: &[u8]) {
     let _ = read::<Map<Plain, List<Blob>>, BTreeMap<i64, Vec<Bytes>>>(bytes);
     let _ = read::<List<Nanoseconds>, Vec<std::time::Duration>>(bytes);
     let _ = read::<Nothing, ()>(bytes);
+    let _ = read::<Plain, Far>(bytes);
+    let _ = read::<Plain, BTreeSet<Side>>(bytes);
+    let _ = read::<Set<Plain>, BTreeSet<String>>(bytes);
     let mut rest = Bytes::copy_from_slice(bytes).into();
     while decode_prefix::<Plain, Value>(&mut rest, usize::MAX).is_ok() {}
 }
@@ -54,7 +58,18 @@ impl Random {
 fn good_ones() -> Vec<Vec<u8>> {
     let value = written::<Plain, Tree>(&tree());
     let by_name = [&[0x82][..], &text("next"), &value, &text("order"), b"\x92\x03\xc0"].concat();
-    vec![written::<Plain, Trade>(&trade()), value, by_name, b"\x92\x01\x93\xa1A\x02\x92\x05\x02".to_vec()]
+    let by_number = [&[0x82, 1][..], &value, &[3, 0xc0]].concat();
+    let set = written::<Plain, _>(&BTreeSet::from(["a".to_owned(), "b".to_owned()]));
+    let order = b"\x92\x01\x93\xa1A\x02\x92\x05\x02".to_vec();
+    vec![
+        written::<Plain, Trade>(&trade()),
+        value,
+        by_name,
+        by_number,
+        written::<Plain, Far>(&far()),
+        set,
+        order,
+    ]
 }
 
 #[test]
@@ -117,7 +132,9 @@ fn a_type_that_holds_itself_is_read_up_to_a_bound() {
     let next = [&[0x81][..], &text("next")].concat();
     let child = [&[0x81][..], &text("children"), &[0x91]].concat();
     let named = [&[0x81][..], &text("named"), &[0x81], &text("k")].concat();
-    for (shell, levels) in [(&[0x91][..], 1), (&[0x92, 0xc0, 0x91], 2), (&next, 1), (&child, 2), (&named, 2)]
+    let by_number = [0x81, 1];
+    for (shell, levels) in
+        [(&[0x91][..], 1), (&[0x92, 0xc0, 0x91], 2), (&next, 1), (&child, 2), (&named, 2), (&by_number, 1)]
     {
         // Without optimization the bound on the stack is reached before that on levels, so not all levels.
         let fits = nested(shell, MAX_DEPTH / levels / 3, &[0x90]);

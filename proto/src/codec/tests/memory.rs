@@ -1,6 +1,6 @@
 //! What values may take in memory: more than their bytes suggest is refused before it is taken.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
 use rmpv::Value;
@@ -53,6 +53,8 @@ fn every_kind_of_value_that_is_short_on_the_wire_is_counted() {
     takes::<Plain, Vec<Vec<u64>>>(&[0x91, 1], size_of::<Vec<u64>>() + 8 + 16);
     let node = 11 * 16 + 16;
     takes::<Plain, Vec<BTreeMap<u64, u64>>>(&[0x81, 1, 1], size_of::<BTreeMap<u64, u64>>() + node);
+    let node = 11 * 8 + 16;
+    takes::<Plain, Vec<BTreeSet<u64>>>(&[0x91, 1], size_of::<BTreeSet<u64>>() + node);
     takes::<Plain, Vec<u64>>(&[7], 8);
 }
 

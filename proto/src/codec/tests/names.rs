@@ -109,8 +109,8 @@ fn mistakes_are_told_with_their_path() {
         "price.units: invalid type: string \"x\", expected i64"
     );
     assert_eq!(
-        complaint::<Plain, Amount>(&[0x81, 1, 5]),
-        "invalid type: integer `1`, expected the name of a field"
+        complaint::<Plain, Amount>(&[0x81, 0xc3, 5]),
+        "invalid type: boolean `true`, expected the name of a field"
     );
     let cut = [&[0x81][..], &text("units"), &[0xa5]].concat();
     assert_eq!(complaint::<Plain, Amount>(&cut), "units: the bytes end in the middle of the value");

@@ -1,10 +1,13 @@
 //! Types in the place of generated ones: those that are written straight, and those that serde writes.
 
+use std::collections::BTreeMap;
 use std::net::IpAddr;
 
+use rmpv::Value;
+use serde::ser::SerializeStruct as _;
 use serde::{Deserialize, Serialize};
 
-use super::{check, complaint, failed_write, text};
+use super::{check, complaint, failed_write, read, text, written};
 use crate::codec::replaced::{BySerde as _, Checked as _, Direct as _, Replaced, Shape, Unchecked as _};
 use crate::codec::{
     Decode, DecodeError, Encode, Form, Plain, Reader, Validate, Violation, WriteForm, Writer, check_len,
@@ -13,18 +16,18 @@ use crate::codec::{
 
 /// Declares a form as generated code does.
 macro_rules! form {
-    ($form:ident, $type:ty, $shape:ident) => {
+    ($form:ident, $type:ty, $shape:ident $(($names:expr))?) => {
         enum $form {}
 
         impl WriteForm<$type> for $form {
             fn encode(value: &$type, out: &mut Writer) {
-                (&Replaced::<$type>::NEW).write(value, out, Shape::$shape);
+                (&Replaced::<$type>::NEW).write(value, out, Shape::$shape $(($names))?);
             }
         }
 
         impl Form<$type> for $form {
             fn decode(reader: &mut Reader<'_>) -> Result<$type, DecodeError> {
-                (&Replaced::<$type>::NEW).read(reader, Shape::$shape)
+                (&Replaced::<$type>::NEW).read(reader, Shape::$shape $(($names))?)
             }
 
             fn validate(value: &$type) -> Result<(), Violation> {
@@ -71,10 +74,53 @@ impl<'de> Deserialize<'de> for Generated {
 /// Written by serde as an array of two.
 type Money = (i64, u8);
 
+/// As [`Money`], with fields that may be absent.
+type Price = (Option<i64>, Option<i64>);
+
+/// Read by name, and by serde alone.
+#[derive(Debug, PartialEq)]
+struct Far(BTreeMap<String, Value>);
+
+impl Serialize for Far {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.0.serialize(serializer)
+    }
+}
+
+impl<'de> Deserialize<'de> for Far {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        BTreeMap::deserialize(deserializer).map(Self)
+    }
+}
+
+/// Written as a derived implementation does.
+#[derive(Debug)]
+struct Derived;
+
+impl Serialize for Derived {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("Derived", 2)?;
+        fields.serialize_field("units", &5)?;
+        fields.serialize_field("far", &7)?;
+        fields.end()
+    }
+}
+
+impl<'de> Deserialize<'de> for Derived {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        Far::deserialize(deserializer).map(|_| Self)
+    }
+}
+
 form!(GeneratedForm, Generated, Integer);
 form!(TextForm, IpAddr, Text);
 form!(NameForm, Box<str>, Text);
-form!(MoneyForm, Money, Fields);
+form!(MoneyForm, Money, Fields(&[(1, "units"), (2, "scale")]));
+form!(PriceForm, Price, Fields(&[(1, "units"), (2, "scale")]));
+form!(FarForm, Far, Numbered(&[(1, "units"), (3, "scale"), (300, "far")]));
+form!(DerivedForm, Derived, Numbered(&[(1, "units"), (300, "far")]));
+form!(DenseForm, Derived, Fields(&[(1, "units"), (2, "far")]));
+form!(FarMoneyForm, Money, Numbered(&[(1, "units"), (300, "scale")]));
 form!(WrongForm, Money, Text);
 form!(NilForm, Option<char>, Text);
 form!(BytesForm, Vec<u8>, Bytes);
@@ -96,6 +142,47 @@ fn serde_writes_text_where_the_schema_has_a_string() {
     assert!(complaint::<TextForm, IpAddr>(&[0x92, 1, 2]).contains("expected a string"));
     assert!(complaint::<TextForm, IpAddr>(&text("nowhere")).contains("invalid IP address"));
     assert_eq!(MoneyForm::validate(&(5, 2)), Ok(()));
+}
+
+/// A peer whose schema has one more field, at a number far away, sends a map from numbers.
+#[test]
+fn a_struct_as_a_map_from_numbers_is_read_by_number() {
+    let price = |units, scale| (units, scale);
+    check::<PriceForm, Price>(&price(Some(5), None), &[0x92, 5, 0xc0]);
+    for (bytes, expected) in [
+        (&[0x80][..], price(None, None)),
+        (&[0x81, 1, 5], price(Some(5), None)),
+        (&[0x81, 2, 5], price(None, Some(5))),
+        (&[0x82, 1, 0xc0, 2, 5], price(None, Some(5))),
+        (&[0x83, 1, 5, 2, 6, 0xcd, 1, 44, 7], price(Some(5), Some(6))),
+        (&[0x81, 0xcd, 1, 44, 7], price(None, None)),
+    ] {
+        assert_eq!(read::<PriceForm, Price>(bytes), Ok(expected), "{bytes:x?}");
+    }
+    assert!(complaint::<PriceForm, Price>(&[0x81, 1, 0xc3]).contains("boolean"));
+    assert!(complaint::<PriceForm, Price>(&[0x82, 2, 5, 1, 5]).contains("ascend"));
+}
+
+#[test]
+fn a_struct_with_numbers_far_apart_is_written_and_read_by_name() {
+    let by_name = [&[0x82][..], &text("units"), &[5], &text("far"), &[7]].concat();
+    assert_eq!(written::<DerivedForm, _>(&Derived), by_name);
+    assert_eq!(written::<DenseForm, _>(&Derived), [0x92, 5, 7]);
+    for (bytes, expected) in [
+        (&[0x80][..], &[][..]),
+        (&[0x81, 1, 5], &[("units", 5)]),
+        (&[0x82, 1, 5, 0xcd, 1, 44, 7], &[("units", 5), ("far", 7)]),
+        (&[0x84, 1, 5, 2, 6, 3, 9, 4, 0x90], &[("units", 5), ("scale", 9)]),
+        // By a peer whose schema does not have the last yet.
+        (&[0x93, 5, 0xc0, 9], &[("units", 5), ("scale", 9)]),
+        (&[0x91, 0xc0], &[]),
+    ] {
+        let expected = expected.iter().map(|(name, value)| ((*name).to_owned(), Value::from(*value)));
+        assert_eq!(read::<FarForm, Far>(bytes), Ok(Far(expected.collect())), "{bytes:x?}");
+    }
+    assert_eq!(read::<FarForm, Far>(&by_name).map(|far| far.0.len()), Ok(2));
+    let error = failed_write::<FarMoneyForm, _>(&(5, 2)).to_string();
+    assert!(error.contains("write a map from the names of its fields"), "{error}");
 }
 
 #[test]

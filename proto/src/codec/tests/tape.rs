@@ -101,6 +101,10 @@ macro_rules! enumeration {
                 };
                 number.encode(out);
             }
+
+            fn is_distinct(&self) -> bool {
+                !matches!(self, $(Self::Unknown($number))|*)
+            }
         }
 
         impl Decode for $name {

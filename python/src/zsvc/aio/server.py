@@ -29,6 +29,16 @@ class Service:
     __zsvc_methods__: ClassVar[Sequence[Method[Any]]] = ()
 
 
+class ServedAs(Service):
+    """A service, served as one of those that it extends: `ServedAs(Health, floor)`."""
+
+    def __init__(self, contract: type[Service], service: Service) -> None:
+        """Raises `TypeError` if the service does not extend that one."""
+        if not isinstance(service, contract):
+            raise TypeError(f"`{type(service).__name__}` is no `{contract.__name__}`: derive it from that as well")
+        self.contract, self.service = contract, service
+
+
 class Server:
     """Serves services.
 
@@ -186,6 +196,10 @@ def _handlers(services: Sequence[Service]) -> list[tuple[Service, Method[Any]]]:
     names: set[str] = set()
     for service in services:
         methods = service.__zsvc_methods__
+        if isinstance(service, ServedAs):
+            methods, service = service.contract.__zsvc_methods__, service.service
+        else:
+            _check_is_one(type(service))
         if not methods:
             raise ValueError(f"`{type(service).__name__}` implements no service: derive it from a generated class")
         for method in methods:
@@ -194,6 +208,15 @@ def _handlers(services: Sequence[Service]) -> list[tuple[Service, Method[Any]]]:
             names.add(method.name)
             handlers.append((service, method))
     return handlers
+
+
+def _check_is_one(cls: type[Service]) -> None:
+    """Raises `ValueError` for a class of several services, none of which extends the others."""
+    contracts = [base for base in cls.__mro__ if "__zsvc_methods__" in vars(base)]
+    others = [other.__name__ for other in contracts if not issubclass(contracts[0], other)]
+    if others:
+        name, text = contracts[0].__name__, ", ".join(others)
+        raise ValueError(f"`{cls.__name__}` is a `{name}`, and also {text}: give the server a `ServedAs` for each")
 
 
 async def serve(*services: Service, bind: str | Sequence[str], **options: Any) -> None:

@@ -1,8 +1,9 @@
-"""The forms of lists, maps, optionals and enums."""
+"""The forms of lists, sets, maps, optionals and enums."""
 
 from __future__ import annotations
 
 import uuid
+from collections.abc import Iterable
 from typing import Any
 
 import msgspec
@@ -114,10 +115,7 @@ class MapForm(Form):
     def write(self, writer: Writer, value: Any) -> None:  # noqa: D102
         if not isinstance(value, dict):
             raise EncodeError(f"expected a `dict`, found {shown(value)}")
-        try:
-            keys = sorted(value, key=self.key.order if isinstance(self.key, EnumForm) else _order)
-        except TypeError:
-            raise EncodeError("the keys of a map are of one type") from None
+        keys = _sorted(self.key, value, "the keys of a map are of one type")
         writer.enter()
         writer.map(len(keys))
         for key in keys:
@@ -127,6 +125,54 @@ class MapForm(Form):
             except EncodeError as error:
                 raise error.at(f'["{str(key)[:40]}"]') from None
         writer.depth -= 1
+
+
+class SetForm(Form):
+    """`set<T>`: an array without repeats."""
+
+    def __init__(self, element: Form) -> None:
+        self.element = element
+
+    def read(self, reader: Reader) -> set[Any]:  # noqa: D102
+        count = reader.array()
+        if count is None:
+            raise reader.wrong("a set")
+        if count > reader.end - reader.pos:
+            raise DecodeError("the bytes end in the middle of a set")
+        reader.enter()
+        reader.count(64 + 64 * count)
+        elements: set[Any] = set()
+        for index in range(count):
+            try:
+                element = self.element.read(reader)
+            except DecodeError as error:
+                raise error.at(f"[{index}]") from None
+            if element in elements:
+                raise DecodeError(f"`{str(element)[:40]}` is in the set twice").at(f"[{index}]")
+            elements.add(element)
+        reader.depth -= 1
+        return elements
+
+    def write(self, writer: Writer, value: Any) -> None:  # noqa: D102
+        if not isinstance(value, (set, frozenset)):
+            raise EncodeError(f"expected a `set`, found {shown(value)}")
+        elements = _sorted(self.element, value, "the elements of a set are of one type")
+        writer.enter()
+        writer.array(len(elements))
+        for element in elements:
+            try:
+                self.element.write(writer, element)
+            except EncodeError as error:
+                raise error.at(f"[{str(element)[:40]}]") from None
+        writer.depth -= 1
+
+
+def _sorted(form: Form, keys: Iterable[Any], mixed: str) -> list[Any]:
+    """Returns the keys of a map, or the elements of a set, in the order in which they are written."""
+    try:
+        return sorted(keys, key=form.order if isinstance(form, EnumForm) else _order)
+    except (TypeError, ValueError):
+        raise EncodeError(mixed) from None
 
 
 def _order(key: Any) -> Any:
@@ -169,8 +215,8 @@ class EnumForm(Form):
         number = read_int(reader)
         if number is None:
             raise reader.wrong(f"`{self.enum.__name__}`")
-        if not 0 <= number < 1 << 32:
-            raise DecodeError(f"{number} is no number of an enum, which has 32 bits")
+        if not -(1 << 31) <= number < 1 << 31:
+            raise DecodeError(f"{number} is no number of an enum, which has 32 bits with a sign")
         return self.enum(number)
 
     def write(self, writer: Writer, value: Any) -> None:  # noqa: D102

@@ -1,16 +1,20 @@
-"""The form of structs, of variants with fields, and of parameters: arrays of fields by number."""
+"""The form of structs, of variants with fields, and of parameters: arrays of fields by number, or maps from their numbers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .containers import OptionalForm
 from .form import Form, shown
 from .reader import DecodeError, Reader
-from .scalars import read_str
+from .scalars import read_int, read_str
 from .writer import EncodeError, Writer
 
 MISSING: Any = object()
+
+_MAX_IN_ARRAY = 255
+"""The greatest number of a field of a struct that is an array."""
 
 
 class Bounds:
@@ -51,6 +55,8 @@ class Field:
         self.attr = name if attr is None else attr
         self.default, self.length, self.range = default, length, range
         self.may_be_absent = form.is_nullable or default is not MISSING
+        self.is_optional = isinstance(form, OptionalForm)
+        """Whether it is not written where it is absent. Nil of a `value` is, as in Rust."""
 
     def absent(self) -> Any:
         """Returns the value of the field where it is absent. Raises `DecodeError` if it must be there."""
@@ -87,14 +93,16 @@ class Fields:
         self.fields = tuple(fields)
         self.by_number = {field.number: index for index, field in enumerate(self.fields)}
         self.by_name = {field.name: index for index, field in enumerate(self.fields)}
-        self.last = max(self.by_number, default=0)
+        last = max(self.by_number, default=0)
+        self.is_map = last > _MAX_IN_ARRAY or 4 * len(self.fields) < last
+        """Whether fields are written as a map from their numbers. Readers take either."""
         self.may_be_absent = all(field.may_be_absent for field in self.fields)
 
     def read(self, reader: Reader) -> list[Any]:
-        """Reads an array of fields, or a map from their names."""
+        """Reads an array of fields, or a map from their numbers or names."""
         count = reader.array()
         if count is None:
-            return self._read_by_name(reader)
+            return self._read_map(reader)
         reader.enter()
         values = [MISSING] * len(self.fields)
         indexes = self.by_number
@@ -107,12 +115,39 @@ class Fields:
         reader.depth -= 1
         return self._complete(values)
 
-    def _read_by_name(self, reader: Reader) -> list[Any]:
+    def _read_map(self, reader: Reader) -> list[Any]:
         count = reader.map()
         if count is None:
-            raise reader.wrong("an array of fields, or a map from their names")
+            raise reader.wrong("an array of fields, or a map from their numbers or names")
         reader.enter()
         values = [MISSING] * len(self.fields)
+        # The first key tells what all of them are.
+        start = reader.pos
+        is_numbered = count > 0 and read_int(reader) is not None
+        reader.pos = start
+        if is_numbered:
+            self._read_by_number(reader, count, values)
+        else:
+            self._read_by_name(reader, count, values)
+        reader.depth -= 1
+        return self._complete(values)
+
+    def _read_by_number(self, reader: Reader, count: int, values: list[Any]) -> None:
+        last = 0
+        for _ in range(count):
+            number = read_int(reader)
+            if number is None:
+                raise reader.wrong("the number of a field")
+            if number <= last:
+                raise DecodeError(f"field number {number} comes after {last}: numbers ascend, and start at 1")
+            last = number
+            index = self.by_number.get(number)
+            if index is None:
+                reader.skip()
+            else:
+                values[index] = self.fields[index].read(reader)
+
+    def _read_by_name(self, reader: Reader, count: int, values: list[Any]) -> None:
         for _ in range(count):
             name = read_str(reader)
             if name is None:
@@ -124,8 +159,6 @@ class Fields:
             if values[index] is not MISSING:
                 raise DecodeError(f"`{name}` is given twice")
             values[index] = self.fields[index].read(reader)
-        reader.depth -= 1
-        return self._complete(values)
 
     def absent(self) -> list[Any]:
         """Returns the values of fields that are all absent."""
@@ -138,10 +171,12 @@ class Fields:
         return values
 
     def write(self, writer: Writer, values: Sequence[Any]) -> None:
-        """Writes an array of fields; those that are absent at the end are left off."""
+        """Writes fields: an array, without those that are absent at the end, or a map of those that are present."""
+        if self.is_map:
+            return self._write_map(writer, values)
         fields = self.fields
         count = len(fields)
-        while count and values[count - 1] is None and fields[count - 1].form.is_nullable:
+        while count and values[count - 1] is None and fields[count - 1].is_optional:
             count -= 1
         writer.enter()
         writer.array(fields[count - 1].number if count else 0)
@@ -156,6 +191,19 @@ class Fields:
             except EncodeError as error:
                 raise error.at(field.name) from None
             number += 1
+        writer.depth -= 1
+
+    def _write_map(self, writer: Writer, values: Sequence[Any]) -> None:
+        pairs = zip(self.fields, values, strict=True)
+        present = [(field, value) for field, value in pairs if value is not None or not field.is_optional]
+        writer.enter()
+        writer.map(len(present))
+        for field, value in present:
+            writer.integer(field.number)
+            try:
+                field.form.write(writer, value)
+            except EncodeError as error:
+                raise error.at(field.name) from None
         writer.depth -= 1
 
 

@@ -2,7 +2,7 @@
 
 //! Services and their types: a module for each package.
 
-const _: () = ::zsvc::generated::made_for(6);
+const _: () = ::zsvc::generated::made_for(7);
 
 /// The package `thing`.
 #[allow(

@@ -70,7 +70,7 @@ pub(super) fn remove_field(draft: &mut Draft, random: &mut Random) {
         && fields.len() > 1
     {
         let gone = fields.remove(random.below(fields.len()));
-        structs[at].reserved.extend(reserve.then_some(gone.number));
+        structs[at].reserved.extend(reserve.then_some(i64::from(gone.number)));
     }
 }
 

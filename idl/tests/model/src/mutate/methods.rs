@@ -153,3 +153,41 @@ pub(super) fn access(draft: &mut Draft, random: &mut Random) {
         method(draft, random, |method, random| method.access = *random.pick(&ACCESS));
     }
 }
+
+pub(super) fn extends(draft: &mut Draft, _: &mut Random) {
+    draft.extends = !draft.extends;
+}
+
+/// Moves a method to the service that is extended, or back.
+pub(super) fn to_or_from_base(draft: &mut Draft, random: &mut Random) {
+    let (from, to) = if random.one_in(2) {
+        (&mut draft.methods, &mut draft.base)
+    } else {
+        (&mut draft.base, &mut draft.methods)
+    };
+    if !from.is_empty() {
+        to.push(from.remove(random.below(from.len())));
+    }
+}
+
+/// Makes a change of methods in the service that is extended.
+pub(super) fn change_base(draft: &mut Draft, random: &mut Random) {
+    const CHANGES: [super::Mutation; 9] = [
+        add_method,
+        remove_method,
+        rename_method,
+        one_way,
+        answer,
+        add_error,
+        add_parameter,
+        remove_parameter,
+        access,
+    ];
+    let swap = |draft: &mut Draft| {
+        std::mem::swap(&mut draft.methods, &mut draft.base);
+        std::mem::swap(&mut draft.access, &mut draft.base_access);
+    };
+    swap(draft);
+    random.pick(&CHANGES)(draft, random);
+    swap(draft);
+}

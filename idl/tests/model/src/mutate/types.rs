@@ -10,7 +10,7 @@ use crate::random::Random;
 pub(super) fn body(
     draft: &mut Draft,
     random: &mut Random,
-    change: impl FnOnce(&mut Body, &mut Vec<u32>, &mut Random),
+    change: impl FnOnce(&mut Body, &mut Vec<i64>, &mut Random),
 ) {
     let count = draft.types.len();
     if count > 0 {

@@ -36,7 +36,7 @@ pub(super) fn rename_value(draft: &mut Draft, random: &mut Random) {
 
 pub(super) fn renumber_value(draft: &mut Draft, random: &mut Random) {
     body(draft, random, |body, _, random| match body {
-        Body::Enum(values) if random.one_in(2) => values[0].1 = 77,
+        Body::Enum(values) if random.one_in(2) => values[0].1 = if random.one_in(2) { 77 } else { -77 },
         Body::Enum(values) => {
             let last = values.len() - 1;
             let (first, second) = (values[0].1, values[last].1);
@@ -61,7 +61,7 @@ pub(super) fn remove_variant(draft: &mut Draft, random: &mut Random) {
     body(draft, random, |body, reserved, random| match body {
         Body::Union(variants) | Body::Error(variants) if variants.len() > 1 => {
             let gone = variants.remove(random.below(variants.len()));
-            reserved.extend(random.one_in(2).then_some(gone.number));
+            reserved.extend(random.one_in(2).then_some(i64::from(gone.number)));
         }
         _ => {}
     });

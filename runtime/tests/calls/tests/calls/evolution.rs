@@ -83,6 +83,14 @@ const TABLE: &[Row] = &[
         &[values::make_an_optional_field_mandatory],
     ),
     (
+        [
+            "add or remove a field, so that a struct becomes a map from numbers, or an array",
+            "takes either",
+            "takes either",
+        ],
+        &[values::change_the_layout],
+    ),
+    (
         ["change the value of a `@default`", "no difference", "has the new one where the field is absent"],
         &[values::change_the_value_of_a_default],
     ),
@@ -209,6 +217,10 @@ const TABLE: &[Row] = &[
             "**takes one for another, and nothing tells**; refuses what does not fit",
         ],
         &[errors::reorder_errors, errors::put_another_error_in_the_place_of_one],
+    ),
+    (
+        ["move a method to a service that is extended, or back", "no difference", "no difference"],
+        &[methods::move_a_method_to_a_service_that_is_extended],
     ),
     (
         ["add a method or service", "never calls it", "calls are answered with `unimplemented`"],

@@ -27,7 +27,9 @@ pub(crate) fn variant_of(name: &str) -> Option<u8> {
         "list-of-optionals" => 16,
         "struct" | "struct-without-its-last-field" => 17,
         "struct-with-holes" => 18,
-        "enum" | "unknown-enum" => 19,
+        "sparse-struct" => 22,
+        "set" => 23,
+        "enum" | "unknown-enum" | "negative-enum" => 19,
         "union-with-fields" | "union-with-a-type" | "union-with-nothing" | "unknown-union" => 20,
         _ => return None,
     })

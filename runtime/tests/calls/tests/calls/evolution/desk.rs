@@ -51,6 +51,10 @@ impl old::Calls for Desk {
         Ok(())
     }
 
+    async fn move_down(&self, _: &Context, text: String) -> Result<String, Status> {
+        Ok(text)
+    }
+
     async fn remove(&self, _: &Context) -> Result<String, Status> {
         Ok("still there".to_owned())
     }
@@ -93,6 +97,12 @@ impl old::Calls for Desk {
     }
 
     async fn become_rpc(&self, _: &Context, _: String) {}
+}
+
+impl new::Moved for Desk {
+    async fn move_down(&self, _: &Context, text: String) -> Result<String, Status> {
+        Ok(text)
+    }
 }
 
 impl new::Calls for Desk {

@@ -50,6 +50,14 @@ pub(super) fn append_an_optional_parameter() {
 }
 
 #[test]
+pub(super) fn move_a_method_to_a_service_that_is_extended() {
+    on_one_thread(async {
+        assert_eq!(new_to_old().await.move_down("up").await.as_deref(), Ok("up"));
+        assert_eq!(old_to_new().await.move_down("down").await.as_deref(), Ok("down"));
+    });
+}
+
+#[test]
 pub(super) fn append_a_mandatory_parameter() {
     on_one_thread(async {
         assert_eq!(new_to_old().await.append_mandatory(1, 2).await.as_deref(), Ok("1"));

@@ -116,6 +116,22 @@ pub(super) fn add_an_optional_field() {
 }
 
 #[test]
+pub(super) fn change_the_layout() {
+    on_one_thread(async {
+        let far = |far: Option<&str>| old::Far { first: 2, far: far.map(str::to_owned) };
+        let (kept, last) = (1, new::Far { first: 2 });
+        old_reads(new::Row::ChangeLayout { kept, last: last.clone(), far: Some(3) })
+            .await
+            .is(old::Row::ChangeLayout { kept, last: far(None) });
+        new_reads(old::Row::ChangeLayout { kept, last: far(Some("off")) }).await.is(new::Row::ChangeLayout {
+            kept,
+            last,
+            far: None,
+        });
+    });
+}
+
+#[test]
 pub(super) fn add_a_mandatory_field() {
     on_one_thread(async {
         let kept = old::Row::AddMandatory { kept: 1 };
