@@ -68,7 +68,7 @@ class Floor(market.Tape):
             self.ended.append("watch")
 
     async def import_(self, context: zsvc.Context, account: str, trades: AsyncIterator[market.Trade]) -> int:
-        if account == "nobody":
+        if account == "no one":
             raise zsvc.Status(zsvc.Code.NOT_FOUND, "no such account")
         size = 0
         async for it in trades:

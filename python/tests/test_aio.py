@@ -146,7 +146,7 @@ async def test_streams_of_parameters() -> None:
                 yield trade("ACME")
 
         assert await tape.import_("desk", trades()) == 3000
-        status = await failure(tape.import_("nobody", [trade("ACME")] * 100_000))
+        status = await failure(tape.import_("no one", [trade("ACME")] * 100_000))
         assert (status.code, status.message) == (Code.NOT_FOUND, "no such account")
 
         async def broken() -> AsyncIterator[market.Trade]:
@@ -325,7 +325,7 @@ async def test_a_lost_connection_ends_calls_at_once() -> None:
 
 
 @run
-async def test_nobody_listens() -> None:
+async def test_no_server_listens() -> None:
     async with market.TapeClient.connect("tcp://127.0.0.1:1") as tape:
         status = await failure(tape.with_options(timeout=0.2).ping())
         assert (status.code, status.outcome, status.cause) == (14, 0, Cause.NOT_CONNECTED)

@@ -106,7 +106,7 @@ def test_failures(tape: market.TapeBlockingClient) -> None:
     with pytest.raises(market.TapeErrorUnknownSymbol):
         next(found)
     with pytest.raises(Status, match="no such account"):
-        tape.import_("nobody", (trade("ACME") for _ in range(100_000)))
+        tape.import_("no one", (trade("ACME") for _ in range(100_000)))
 
     def broken() -> Iterator[market.Trade]:
         yield trade("ACME")
