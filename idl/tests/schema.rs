@@ -267,7 +267,7 @@ fn a_service_serves_its_own_methods_then_those_that_it_takes_over() {
     let expected =
         ["a for []", "b of B for []", "e of D for [d]", "c of C for [c]", "d of C for []"].map(str::to_owned);
     assert_eq!(methods(0), expected);
-    // What nobody says below is as the service says that serves it.
+    // A method that says nothing is as the service says that serves it.
     let expected = ["a of A for [e]", "b of B for [e]", "e of D for [d]", "c of C for [c]", "d of C for []"];
     assert_eq!(methods(4), expected.map(str::to_owned));
     let bases: Vec<&str> =

@@ -9,6 +9,8 @@ from typing import Any
 import msgspec
 import pytest
 from generated.market import v1 as market
+from generated.money import v1 as money
+from generated.money.v1 import Amount
 from generated.probe import v1 as probe
 from generated.shapes import v1 as shapes
 
@@ -16,7 +18,29 @@ import zsvc
 from zsvc import generated as z
 from zsvc.codec.body import decode, decode_items, encode
 from zsvc.codec.reader import DecodeError
-from zsvc.codec.writer import Body, EncodeError
+from zsvc.codec.structs import Fields
+from zsvc.codec.writer import Body, EncodeError, Writer
+
+AMOUNT = money._form_Amount
+
+
+class Far(z.Struct, kw_only=True):
+    """A struct whose numbers are far apart, as it is generated."""
+
+    name: str
+    size: int | None = None
+    note: str | None = None
+
+
+FAR = z.StructForm(
+    Far,
+    "shapes.v1.Far",
+    lambda: [
+        z.Field(1, "name", z.STRING),
+        z.Field(300, "size", z.OptionalForm(z.U32)),
+        z.Field(65535, "note", z.OptionalForm(z.STRING)),
+    ],
+)
 
 
 def read(form: z.Form, text: str, **options: Any) -> Any:
@@ -48,6 +72,11 @@ def wrong(form: z.Form, text: str, **options: Any) -> DecodeError:
         (z.OptionalForm(z.U8), "c0", None),
         (market._form_Order, "91 03", market.OrderCancelAll()),
         (market._form_Order, "94 03 93010203 01 02", market.OrderCancelAll()),
+        (z.SetForm(z.STRING), "92 a162 a161", {"a", "b"}),
+        (AMOUNT, "84 01 05 02 02 03 a145 cf ffffffffffffffff 93010203", Amount(units=5, scale=2, currency="E")),
+        (FAR, "82 a473697a65 05 a46e616d65 a161", Far(name="a", size=5)),
+        (FAR, "91 a161", Far(name="a")),
+        (FAR, "83 01 a161 05 c3 cd 012c c0", Far(name="a")),
         (z.ListForm(z.F64), "99" + 9 * "cb3ff8000000000000", 9 * [1.5]),
         (z.ListForm(z.F64), "99" + 8 * "cb3ff8000000000000" + "02", [*(8 * [1.5]), 2.0]),
     ],
@@ -84,6 +113,23 @@ def test_readers_take_other_forms(form: z.Form, text: str, value: Any) -> None:
         (market._form_Order, "90", "begins with the number of a variant"),
         (market._form_Order, "91 02", "a variant without its value"),
         (market._form_Order, "92 02 90", "OrderMarket: missing field `symbol`"),
+        (z.SetForm(z.U8), "93 01 05 01", "[2]: `1` is in the set twice"),
+        (z.SetForm(z.U8), "91 c0", "[0]: expected `u8`, found nil"),
+        (z.SetForm(z.U8), "dd ffffffff", "in the middle of a set"),
+        (z.SetForm(z.U8), "80", "expected a set, found a map"),
+        (market._form_Side, "d2 80000000 00", "bytes after the value"),
+        (market._form_Side, "ce 80000000", "32 bits with a sign"),
+        (market._form_Side, "d3 ffffffff7fffffff", "32 bits with a sign"),
+        (AMOUNT, "83 01 05 03 c0 02 02", "field number 2 comes after 3"),
+        (AMOUNT, "82 01 05 01 05", "field number 1 comes after 1"),
+        (AMOUNT, "81 00 05", "field number 0 comes after 0"),
+        (AMOUNT, "81 ff 05", "field number -1 comes after 0"),
+        (AMOUNT, "82 01 05 a57363616c65 02", "expected the number of a field, found a string"),
+        (AMOUNT, "82 a57363616c65 02 01 05", "expected the name of a field, found an integer"),
+        (AMOUNT, "81 01 05", "missing field `scale`"),
+        (AMOUNT, "81 01 c3", "units: expected `i64`"),
+        (AMOUNT, "df ffffffff 01 05 02 02", "end"),
+        (AMOUNT, "05", "a map from their numbers or names"),
         (z.VALUE, "81 90 01", "whose key is an array"),
         (z.VALUE, "c1", "begins no value"),
     ],
@@ -262,8 +308,10 @@ def test_an_unknown_enum_is_kept() -> None:
     assert isinstance(side, market.Side)
     assert side == market.Side(25)
     assert {side: 1}[market.Side(25)] == 1
-    with pytest.raises(ValueError, match="-1"):
-        market.Side(-1)
+    assert market.Side(-1).is_known is False
+    for number in (1 << 31, -(1 << 31) - 1):
+        with pytest.raises(ValueError, match=str(number)):
+            market.Side(number)
 
 
 def test_maps_are_sorted_as_in_rust() -> None:
@@ -276,6 +324,33 @@ def test_maps_are_sorted_as_in_rust() -> None:
     texts = encode(z.MapForm(z.STRING, z.U8), {"ä": 1, "b": 2, "": 3, "\uffff": 4, "\U0001f600": 5})
     assert texts.data == b"\x85\xa0\x03\xa1b\x02\xa2\xc3\xa4\x01\xa3\xef\xbf\xbf\x04\xa4\xf0\x9f\x98\x80\x05"
     assert encode(z.MapForm(z.I8, z.BOOL), {1: True, -1: False}).data == bytes.fromhex("82 ffc2 01c3")
+
+
+def test_sets_are_sorted_as_keys() -> None:
+    class Late(zsvc.Enum):
+        B = 7
+        A = -3
+
+    assert encode(z.SetForm(z.EnumForm(Late)), {Late(9), Late.A, Late(-8), Late.B}).data == b"\x94\x07\xfd\xf8\x09"
+    assert encode(z.SetForm(z.I8), frozenset({1, -1})).data == b"\x92\xff\x01"
+    for value, message in (([1], "expected a `set`"), ({1, "a"}, "of one type"), ({1, 300}, "300")):
+        with pytest.raises(EncodeError, match=message):
+            encode(z.SetForm(z.U8), value)
+
+
+def test_structs_are_maps_where_their_numbers_are_far_apart() -> None:
+    def written(*numbers: int) -> bytes:
+        fields = Fields([z.Field(number, f"f{number}", z.OptionalForm(z.U8)) for number in numbers])
+        writer = Writer()
+        fields.write(writer, len(numbers) * [1])
+        return bytes(writer.out)
+
+    assert written(4) == bytes.fromhex("94 c0c0c0 01")
+    assert written(5) == bytes.fromhex("81 05 01")
+    assert written(1, 8) == bytes.fromhex("98 01 c0c0c0c0c0c0 01")
+    assert written(1, 9) == bytes.fromhex("82 01 01 09 01")
+    assert written(*range(1, 256))[:3] == bytes.fromhex("dc 00ff")
+    assert written(*range(1, 257))[:3] == bytes.fromhex("de 0100")
 
 
 def test_types_of_our_own() -> None:

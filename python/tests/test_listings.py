@@ -8,6 +8,7 @@ import pytest
 from generated.market import v1 as market
 from generated.money.v1 import Amount
 from listings import LISTINGS, Listing
+from test_codec import FAR, Far
 
 import zsvc
 from zsvc import generated as z
@@ -47,11 +48,14 @@ VALUES: dict[str, tuple[z.Form, Any]] = {
     "list": (z.ListForm(z.U32), [1, 2, 3]),
     "map": (z.MapForm(z.STRING, z.U32), {"b": 2, "a": 1}),
     "map-by-enum": (z.MapForm(market._form_Side, z.BOOL), {market.Side.SELL: False, market.Side.BUY: True}),
+    "set": (z.SetForm(z.U32), {300, 5, 1}),
     "list-of-optionals": (z.ListForm(z.OptionalForm(z.U32)), [1, None]),
     "struct": (z.struct(Amount, "money.v1.Amount", lambda: _amount()), Amount(units=12345, scale=2, currency="EUR")),
     "struct-with-holes": (market._form_Trade, TRADE),
     "enum": (market._form_Side, market.Side.SELL),
+    "negative-enum": (market._form_Side, market.Side(-1)),
     "unknown-enum": (market._form_Side, market.Side(25)),
+    "sparse-struct": (FAR, Far(name="ACME", size=5)),
     "union-with-fields": (
         ORDER,
         market.OrderLimit(symbol="ACME", side=market.Side.SELL, limit=Amount(units=5, scale=2)),

@@ -1,4 +1,4 @@
-"""The form of structs, of variants with fields, and of parameters: arrays of fields by number, or maps from their numbers."""
+"""The form of structs, of variants with fields, and of parameters: arrays of fields, or maps from their numbers."""
 
 from __future__ import annotations
 
@@ -173,7 +173,11 @@ class Fields:
     def write(self, writer: Writer, values: Sequence[Any]) -> None:
         """Writes fields: an array, without those that are absent at the end, or a map of those that are present."""
         if self.is_map:
-            return self._write_map(writer, values)
+            self._write_map(writer, values)
+        else:
+            self._write_array(writer, values)
+
+    def _write_array(self, writer: Writer, values: Sequence[Any]) -> None:
         fields = self.fields
         count = len(fields)
         while count and values[count - 1] is None and fields[count - 1].is_optional:

@@ -44,7 +44,7 @@ fn replies_are_taken() {
 #[test]
 fn errors_are_taken() {
     answered("error", |tape| async move {
-        let error = tape.import("nobody", stream::pending()).await.expect_err("nobody has no account");
+        let error = tape.import("nobody", stream::pending()).await.expect_err("there is no such account");
         assert_eq!(error, failed(Code::NotFound, "no such account", Outcome::Executed));
     });
     answered("declared-error", |tape| async move {
