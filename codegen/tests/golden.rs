@@ -130,6 +130,11 @@ fn numbers_that_are_far_apart() {
 }
 
 #[test]
+fn sets_of_keys() {
+    golden("sets");
+}
+
+#[test]
 fn services_that_extend_others() {
     check("extends", "extends", &Options { mocks: true, ..Options::default() });
 }
@@ -212,6 +217,7 @@ fn python() {
     for name in [
         "alias",
         "bounds",
+        "circle",
         "constants",
         "defaults",
         "deprecated",
@@ -219,14 +225,17 @@ fn python() {
         "empty_struct",
         "enums",
         "errors",
+        "extends",
         "hazards",
         "idle",
         "names",
+        "numbers",
         "one_way",
         "overlap",
         "packages",
         "recursion",
         "roles",
+        "sets",
         "streams",
         "structs",
         "throws",
