@@ -35,8 +35,11 @@ fn types() {
 fn members() {
     check("struct A { a: u8 = 1; a: u8 = 2; }", &["E0301 a"]);
     check("struct A { a: u8 = 1; b: u8 = 0x01; }", &["E0302 0x01"]);
-    check("struct A { a: u8 = 256 ; }", &["E0303 256"]);
-    check("struct A { reserved 3 .. , 250..=300 ; }", &["E0303 250..=300", "E0306 250..=300"]);
+    check("struct A { a: u8 = 65536 ; }", &["E0303 65536"]);
+    check(
+        "struct A { reserved 3 .. , 250..=3000000000 ; }",
+        &["E0303 250..=3000000000", "E0306 250..=3000000000"],
+    );
     check("struct A { reserved \"x\" , 5 .. 5 ; x: u8 = 1; }", &["E0307 5 .. 5", "E0305 x"]);
     check("enum A { reserved 1; B = 1; }", &["E0304 1"]);
 }

@@ -20,7 +20,7 @@ impl File<'_> {
     pub(crate) fn field(&mut self, message: &mut Message<'_>, at: usize, part: &Part) {
         let field = &message.resolved.field[at];
         let Some(number) = message.number(field.number()) else {
-            return self.unsaid(part, "a field past the 255 that a struct may have");
+            return self.unsaid(part, "a field past the 65,535 that a struct may have");
         };
         let said = self.before_field(message, at, part);
         self.renumbered(part, field.name(), (field.number(), number));

@@ -22,7 +22,7 @@ impl File<'_> {
         let least = members(message.resolved, place).map(FieldDescriptorProto::number).min().unwrap_or(0);
         let Some(number) = message.number(least) else {
             self.quoted(&format!("oneof {declared}"));
-            let text = "the field of a `oneof` past the 255 that a struct may have has no counterpart, and is kept as a comment";
+            let text = "the field of a `oneof` past the 65,535 that a struct may have has no counterpart, and is kept as a comment";
             return self.note(part.span.start, text.to_owned());
         };
         self.renumbered(part, declared, (least, number));

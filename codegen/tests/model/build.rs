@@ -44,12 +44,14 @@ fn random(seed: u64) -> String {
     }
 }
 
-/// Returns the packages and names of the methods that throw several errors.
-fn throwing(schema: &Schema) -> impl Iterator<Item = (String, &str)> {
+/// Returns the packages, services and names of the methods that throw several errors, each where it is declared.
+fn throwing(schema: &Schema) -> impl Iterator<Item = (String, &str, &str)> {
     schema.packages.iter().flat_map(|package| {
-        let methods = package.services.iter().flat_map(|service| &service.methods);
-        let throwing = methods.filter(|method| method.throws.len() > 1);
-        throwing.map(|method| (package.full_name(), method.name.as_str()))
+        package.services.iter().flat_map(|service| {
+            let own = service.methods.iter().filter(|method| method.declared_by.is_none());
+            let throwing = own.filter(|method| method.throws.len() > 1);
+            throwing.map(|method| (package.full_name(), service.name.as_str(), method.name.as_str()))
+        })
     })
 }
 
@@ -64,11 +66,14 @@ fn table(schema: &Schema, texts: &[String]) -> String {
             .expect("strings take any text");
     }
     table += "];\npub const ERRORS: &[(&str, crate::Again)] = &[\n";
-    for (package, method) in throwing(schema) {
+    for (package, service, method) in throwing(schema) {
         let path = package.replace('.', "::");
-        let error = method.replace("method_", "ModelMethod");
-        writeln!(table, "    (\"{package}.Model/{method}\", crate::again::<crate::{path}::{error}Error>),")
-            .expect("strings take any text");
+        let error = method.replace("method_", &format!("{service}Method"));
+        writeln!(
+            table,
+            "    (\"{package}.{service}/{method}\", crate::again::<crate::{path}::{error}Error>),"
+        )
+        .expect("strings take any text");
     }
     write!(table, "];\npub const TEXTS: &[&str] = &{texts:?};\n").expect("strings take any text");
     table

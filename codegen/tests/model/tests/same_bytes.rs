@@ -90,8 +90,12 @@ fn errors_of_methods_are_read_and_written_as_in_the_model() {
     let mut tried = 0;
     for schema in TEXTS.iter().map(|text| schema(text)) {
         let package = &schema.packages[0];
-        for method in &package.services[0].methods {
-            let name = format!("{}.Model/{}", package.full_name(), method.name);
+        let methods = package
+            .services
+            .iter()
+            .flat_map(|service| service.methods.iter().map(move |method| (service, method)));
+        for (service, method) in methods.filter(|(_, method)| method.declared_by.is_none()) {
+            let name = format!("{}.{}/{}", package.full_name(), service.name, method.name);
             let Some((_, again)) = ERRORS.iter().find(|(known, _)| *known == name) else { continue };
             tried += 1;
             for (index, thrown) in method.throws.iter().enumerate() {
