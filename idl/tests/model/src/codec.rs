@@ -1,5 +1,7 @@
 //! Encodes and decodes values by a schema alone, as the chapter *Values* of docs/protocol.md says.
 
+use std::collections::BTreeSet;
+
 use rmpv::Value as Raw;
 use zsvc_idl::schema::{Builtin, Field, Literal, Payload, Range, Schema, Thrown, Type, TypeKind, Variant};
 
@@ -254,10 +256,18 @@ impl Reader<'_> {
     }
 }
 
-/// Converts a map from numbers or names of fields to the array that means the same. Unknown ones are skipped.
+/// Converts a map from numbers or names of fields to the array that means the same. Unknown ones are skipped. The first key tells which
+/// of the two it is; numbers ascend, and no name is given twice.
 fn by_number(fields: &[Field], entries: &[(Raw, Raw)]) -> Result<Raw, Refusal> {
-    let mut array = Vec::new();
+    let is_numbered = entries.first().is_some_and(|(key, _)| key.is_i64() || key.is_u64());
+    let (mut array, mut last, mut names) = (Vec::new(), 0, BTreeSet::new());
     for (key, value) in entries {
+        match (is_numbered, key.as_u64(), key.as_str()) {
+            (true, Some(number), _) if number > last => last = number,
+            (true, ..) => return Err(format!("{key} after the field number {last}")),
+            (false, _, Some(name)) if names.insert(name) => {}
+            (false, ..) => return Err(format!("{key} is no name, or there twice")),
+        }
         let is_field = |field: &&Field| match key.as_u64() {
             Some(number) => number == u64::from(field.number),
             None => key.as_str() == Some(field.name.as_str()),

@@ -46,7 +46,7 @@ def random_shape(randomness, depth=0):
     tree = shapes.Tree(branches=[shapes.Tree(branches=[shapes.Tree(branches=[])] * bits(2))] * bits(2))
     return randomness.choice([
         shapes.ShapeBool(bool(bits(1))), shapes.ShapeU8(bits(8)), shapes.ShapeU64(bits(64)),
-        shapes.ShapeI64((bits(64) >> bits(6)) - (1 << 62)), shapes.ShapeF32(bits(10) / 8), shapes.ShapeF64(randomness.random()),
+        shapes.ShapeI64((bits(64) - (1 << 63)) >> bits(6)), shapes.ShapeF32(bits(10) / 8), shapes.ShapeF64(randomness.random()),
         shapes.ShapeText(text()), shapes.ShapeBlob(bytes(bits(randomness.choice([4, 9, 17])))), shapes.ShapeTime(zsvc.Timestamp(ns)),
         shapes.ShapeSpan(zsvc.Duration(bits(64) >> bits(6))), shapes.ShapeId(uuid.UUID(int=bits(128))), shapes.ShapeAny(value),
         shapes.ShapeNumbers([bits(32) >> bits(5) for _ in range(bits(6))]),
