@@ -108,10 +108,10 @@ mod tests {
         let names: &[(u16, &str)] = Vec::leak(numbers.collect());
         // The entries of a map with one.
         let mut reader = Reader::over(b"\xa4last\x05");
-        let mut named = Named::read(&mut reader, 1, Names::Sparse(names)).expect("a field and its value");
-        assert!(named.values.capacity() < 10, "{}", named.values.capacity());
-        assert!(!named.go_to(&mut reader, 0));
-        assert!(named.go_to(&mut reader, usize::from(u16::MAX) - 1));
+        let mut entries = Named::read(&mut reader, 1, Names::Sparse(names)).expect("a field and its value");
+        assert!(entries.values.capacity() < 10, "{}", entries.values.capacity());
+        assert!(!entries.go_to(&mut reader, 0));
+        assert!(entries.go_to(&mut reader, usize::from(u16::MAX) - 1));
         assert_eq!(reader.rest, [5]);
     }
 }

@@ -61,7 +61,7 @@ impl Floor for Ours {
 impl r#match for Ours {}
 
 fn names(service: &impl Service) -> Vec<&'static str> {
-    service.methods().iter().map(|method| method.name()).collect()
+    service.methods().iter().map(zsvc::Method::name).collect()
 }
 
 #[test]

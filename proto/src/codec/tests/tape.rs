@@ -103,7 +103,7 @@ macro_rules! enumeration {
             }
 
             fn is_distinct(&self) -> bool {
-                !matches!(self, $(Self::Unknown($number))|*)
+                !matches!(self, Self::Unknown($($number)|*))
             }
         }
 
