@@ -90,6 +90,7 @@ __all__ = [
     "Value",
     "field",
     "made_for",
+    "methods",
     "struct",
     "union",
 ]
@@ -104,6 +105,11 @@ def made_for(version: int) -> None:
             f"this module was generated for version {version} of zsvc's runtime, and this is version {VERSION}: "
             "generate it again with the `zsvc` command of the same release"
         )
+
+
+def methods(*methods: Method[Any]) -> Sequence[Method[Any]]:
+    """Returns the methods of a service, of one type for all services, since one that extends others has more."""
+    return methods
 
 
 def struct(cls: type[Any], name: str, fields: Callable[[], Sequence[Field]]) -> StructForm:

@@ -26,7 +26,7 @@ pub(super) fn service(site: &Site<'_>, lines: &mut Lines, names: &ServiceNames, 
         docs::docstring(lines, &service.notes, &fallback);
         lines.blank();
         let variables: Vec<String> = names.methods.iter().map(|method| method.variable.clone()).collect();
-        lines.list("__zsvc_methods__ = (", &variables, if variables.len() == 1 { ",)" } else { ")" });
+        lines.list("__zsvc_methods__ = _z.methods(", &variables, ")");
         for (own, method) in own() {
             lines.blank();
             handler(site, lines, own, (service, method), builtins);

@@ -91,7 +91,7 @@ _Hall_beats: _z.Method[int] = _z.Method(
 class Hall(_well_v1.Health):
     """The service `Hall`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Hall_enter, _Hall_ping, _Hall_beats)
+    __zsvc_methods__ = _z.methods(_Hall_enter, _Hall_ping, _Hall_beats)
 
     @_abstractmethod
     async def enter(self, context: _z.Context, room: Room, tags: set[str], /) -> Room:

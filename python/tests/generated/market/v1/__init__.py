@@ -220,7 +220,7 @@ _Tape_note: _z.Method[None] = _z.Method(
 class Tape(_z.Service, _ABC):
     """The trades on the floor, and orders for it."""
 
-    __zsvc_methods__ = (
+    __zsvc_methods__ = _z.methods(
         _Tape_last,
         _Tape_watch,
         _Tape_import,

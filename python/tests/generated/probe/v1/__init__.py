@@ -569,7 +569,7 @@ _Probe_hold_unheard_watched: _z.Method[None] = _z.Method(
 class Probe(_z.Service, _ABC):
     """Does what a test asks for."""
 
-    __zsvc_methods__ = (
+    __zsvc_methods__ = _z.methods(
         _Probe_echo,
         _Probe_fill,
         _Probe_look,
@@ -1290,7 +1290,7 @@ _Clock_tick: _z.Method[int] = _z.Method(
 class Clock(_z.Service, _ABC):
     """A second service, for servers that offer several."""
 
-    __zsvc_methods__ = (_Clock_tick,)
+    __zsvc_methods__ = _z.methods(_Clock_tick)
 
     @_abstractmethod
     async def tick(self, context: _z.Context, number: int, /) -> int:

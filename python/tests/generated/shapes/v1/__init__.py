@@ -316,7 +316,7 @@ _Shapes_fail: _z.Method[None] = _z.Method(
 class Shapes(_z.Service, _ABC):
     """Returns its parameter."""
 
-    __zsvc_methods__ = (_Shapes_echo, _Shapes_fail)
+    __zsvc_methods__ = _z.methods(_Shapes_echo, _Shapes_fail)
 
     @_abstractmethod
     async def echo(self, context: _z.Context, shape: Shape, /) -> Shape:

@@ -70,7 +70,7 @@ _Health_beats: _z.Method[int] = _z.Method(
 class Health(_z.Service, _ABC):
     """The service `Health`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Health_ping, _Health_beats)
+    __zsvc_methods__ = _z.methods(_Health_ping, _Health_beats)
 
     @_abstractmethod
     async def ping(self, context: _z.Context, text: str, /) -> str:
@@ -115,7 +115,7 @@ _Other_rest: _z.Method[None] = _z.Method(
 class Other(_z.Service, _ABC):
     """The service `Other`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Other_rest,)
+    __zsvc_methods__ = _z.methods(_Other_rest)
 
     @_abstractmethod
     async def rest(self, context: _z.Context, /) -> None:

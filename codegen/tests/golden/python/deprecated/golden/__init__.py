@@ -37,7 +37,7 @@ _Tape_poll: _z.Method[Old] = _z.Method(
 class Tape(_z.Service, _ABC):
     """The service `Tape`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Tape_poll,)
+    __zsvc_methods__ = _z.methods(_Tape_poll)
 
     @_abstractmethod
     async def poll(self, context: _z.Context, /) -> Old:

@@ -60,7 +60,7 @@ _Docs_go: _z.Method[None] = _z.Method(
 class Docs(_z.Service, _ABC):
     """The service `Docs`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Docs_go,)
+    __zsvc_methods__ = _z.methods(_Docs_go)
 
     @_abstractmethod
     async def go(self, context: _z.Context, it: Documented, /) -> None:

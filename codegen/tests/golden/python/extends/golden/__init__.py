@@ -81,7 +81,7 @@ _Health_ping: _z.Method[str] = _z.Method(
 class Health(_z.Service, _ABC):
     """The service `Health`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Health_ping,)
+    __zsvc_methods__ = _z.methods(_Health_ping)
 
     @_abstractmethod
     async def ping(self, context: _z.Context, text: str, /) -> str:
@@ -123,7 +123,7 @@ _Life_ping: _z.Method[str] = _z.Method(
 class Life(Health):
     """The service `Life`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Life_live, _Life_ping)
+    __zsvc_methods__ = _z.methods(_Life_live, _Life_ping)
 
     @_abstractmethod
     async def live(self, context: _z.Context, /) -> None:
@@ -181,7 +181,7 @@ _Tape_ping: _z.Method[str] = _z.Method(
 class Tape(Life):
     """The service `Tape`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Tape_last, _Tape_live, _Tape_ping)
+    __zsvc_methods__ = _z.methods(_Tape_last, _Tape_live, _Tape_ping)
 
     @_abstractmethod
     async def last(self, context: _z.Context, symbol: str, /) -> int:

@@ -15,7 +15,7 @@ _z.made_for(1)
 class Idle(_z.Service, _ABC):
     """The service `Idle`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = ()
+    __zsvc_methods__ = _z.methods()
 
 
 class IdleClient(_z.AsyncClient):

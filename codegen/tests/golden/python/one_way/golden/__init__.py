@@ -23,7 +23,7 @@ _Tape_note: _z.Method[None] = _z.Method(
 class Tape(_z.Service, _ABC):
     """The service `Tape`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Tape_note,)
+    __zsvc_methods__ = _z.methods(_Tape_note)
 
     @_abstractmethod
     async def note(self, context: _z.Context, text: str, /) -> None:

@@ -51,7 +51,7 @@ _Desk_once: _z.Method[None] = _z.Method(
 class Desk(_z.Service, _ABC):
     """The service `Desk`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Desk_both, _Desk_one_by_one, _Desk_latest, _Desk_once)
+    __zsvc_methods__ = _z.methods(_Desk_both, _Desk_one_by_one, _Desk_latest, _Desk_once)
 
     @_abstractmethod
     async def both(self, context: _z.Context, /) -> None:

@@ -42,7 +42,7 @@ _Desk_is_open: _z.Method[bool] = _z.Method(
 class Desk(_z.Service, _ABC):
     """The service `Desk`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Desk_place, _Desk_halt, _Desk_is_open)
+    __zsvc_methods__ = _z.methods(_Desk_place, _Desk_halt, _Desk_is_open)
 
     @_abstractmethod
     async def place(self, context: _z.Context, size: int, /) -> int:

@@ -42,7 +42,7 @@ _Tape_last: _z.Method[Trade] = _z.Method(
 class Tape(_z.Service, _ABC):
     """The service `Tape`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Tape_last,)
+    __zsvc_methods__ = _z.methods(_Tape_last)
 
     @_abstractmethod
     async def last(self, context: _z.Context, /) -> Trade:

@@ -55,7 +55,7 @@ _Keeper_keep: _z.Method[set[int]] = _z.Method(
 class Keeper(_z.Service, _ABC):
     """The service `Keeper`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Keeper_keep,)
+    __zsvc_methods__ = _z.methods(_Keeper_keep)
 
     @_abstractmethod
     async def keep(self, context: _z.Context, names: set[str], sides: set[Side], /) -> set[int]:

@@ -45,7 +45,7 @@ _Tape_converse: _z.Method[int] = _z.Method(
 class Tape(_z.Service, _ABC):
     """The service `Tape`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Tape_watch, _Tape_import, _Tape_converse)
+    __zsvc_methods__ = _z.methods(_Tape_watch, _Tape_import, _Tape_converse)
 
     @_abstractmethod
     def watch(self, context: _z.Context, symbols: list[str], /) -> _AsyncIterator[_z.Duration]:

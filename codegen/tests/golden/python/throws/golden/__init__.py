@@ -100,7 +100,7 @@ _Shop_list: _z.Method[str] = _z.Method(
 class Shop(_z.Service, _ABC):
     """The service `Shop`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Shop_find, _Shop_list)
+    __zsvc_methods__ = _z.methods(_Shop_find, _Shop_list)
 
     @_abstractmethod
     async def find(self, context: _z.Context, id: _builtins.int, /) -> _builtins.str:

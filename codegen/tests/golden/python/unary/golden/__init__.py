@@ -74,7 +74,7 @@ _Tape_settle: _z.Method[None] = _z.Method(
 class Tape(_z.Service, _ABC):
     """The floor."""
 
-    __zsvc_methods__ = (_Tape_last, _Tape_ping, _Tape_settle)
+    __zsvc_methods__ = _z.methods(_Tape_last, _Tape_ping, _Tape_settle)
 
     @_abstractmethod
     async def last(

@@ -33,7 +33,7 @@ _Third_ask: _z.Method[Answer] = _z.Method(
 class Third(_z.Service, _ABC):
     """The service `Third`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Third_ask,)
+    __zsvc_methods__ = _z.methods(_Third_ask)
 
     @_abstractmethod
     async def ask(self, context: _z.Context, text: str, /) -> Answer:
@@ -75,7 +75,7 @@ _Fourth_class: _z.Method[int] = _z.Method(
 class Fourth(Third):
     """The service `Fourth`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Fourth_ask, _Fourth_class)
+    __zsvc_methods__ = _z.methods(_Fourth_ask, _Fourth_class)
 
     @_abstractmethod
     async def class_(self, context: _z.Context, /) -> int:

@@ -29,7 +29,7 @@ _Named_class_: _z.Method[int] = _z.Method(
 class Named(_z.Service, _ABC):
     """The service `Named`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Named_class_,)
+    __zsvc_methods__ = _z.methods(_Named_class_)
 
     @_abstractmethod
     async def class_(self, context: _z.Context, /) -> int:
@@ -63,7 +63,7 @@ _First_class: _z.Method[int] = _z.Method(
 class First(_z.Service, _ABC):
     """The service `First`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_First_class,)
+    __zsvc_methods__ = _z.methods(_First_class)
 
     @_abstractmethod
     async def class_(self, context: _z.Context, /) -> int:
@@ -113,7 +113,7 @@ _Both_class: _z.Method[int] = _z.Method(
 class Both(Named):
     """The service `Both`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Both_own, _Both_class_, _Both_class)
+    __zsvc_methods__ = _z.methods(_Both_own, _Both_class_, _Both_class)
 
     @_abstractmethod
     async def own(self, context: _z.Context, /) -> _circle_back.Answer:
@@ -191,7 +191,7 @@ _Second_class: _z.Method[int] = _z.Method(
 class Second(First):
     """The service `Second`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Second_import, _Second_import_, _Second_ask, _Second_class)
+    __zsvc_methods__ = _z.methods(_Second_import, _Second_import_, _Second_ask, _Second_class)
 
     @_abstractmethod
     async def import__(self, context: _z.Context, /) -> int:

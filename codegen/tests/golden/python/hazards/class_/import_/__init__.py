@@ -409,7 +409,7 @@ _Server_mandatory_last: _z.Method[int | None] = _z.Method(
 class Server(_z.Service, _ABC):
     """The service `Server`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (
+    __zsvc_methods__ = _z.methods(
         _Server_list,
         _Server_str,
         _Server_connect,
@@ -636,7 +636,7 @@ class ServerBlockingClient(_z.BlockingClient):
 class Idle(_z.Service, _ABC):
     """The service `Idle`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = ()
+    __zsvc_methods__ = _z.methods()
 
 
 class IdleClient(_z.AsyncClient):

@@ -60,7 +60,7 @@ _Tape_new: _z.Method[None] = _z.Method(
 class Tape(_z.Service, _ABC):
     """The service `Tape`: implement its methods, and give it to a `zsvc.Server`."""
 
-    __zsvc_methods__ = (_Tape_new,)
+    __zsvc_methods__ = _z.methods(_Tape_new)
 
     @_abstractmethod
     async def new(
