@@ -63,7 +63,7 @@ def test_roles_need_clients_that_are_known() -> None:
     method = dataclasses.replace(market._Tape_ping, roles=["admin"])
 
     class Guarded(Floor):
-        __zsvc_methods__ = (method,)  # type: ignore[assignment]
+        __zsvc_methods__ = (method,)
 
     with pytest.raises(ValueError, match="for clients with a role"):
         zsvc.Server(Guarded())

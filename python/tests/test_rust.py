@@ -75,11 +75,15 @@ class Endless(Floor):
 async def test_a_client_in_rust_calls() -> None:
     floor = Endless()
     async with zsvc.Server(floor, bind="tcp://127.0.0.1:*") as server:
-        client = await asyncio.create_subprocess_exec(
-            example("client"), server.endpoints[0], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
-        )
-        told, _ = await client.communicate()
-        lines = told.decode()
+        # The schema gives some calls 500 ms, which a busy machine may not have for them.
+        for _ in range(5):
+            client = await asyncio.create_subprocess_exec(
+                example("client"), server.endpoints[0], stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            )
+            told, _ = await client.communicate()
+            lines = told.decode()
+            if "deadline_exceeded" not in lines:
+                break
         assert client.returncode == 0, lines
         for line in ("the floor is there", "ACME and INIT in one message", "no such symbol: NOPE", "invalid_argument"):
             assert line in lines

@@ -18,6 +18,8 @@ pub(crate) fn text(generation: &Generation<'_>, id: PackageId, heading: &str) ->
     let mut lines = Lines::default();
     lines.raw(heading);
     lines.line("# pyright: reportPrivateUsage=false, reportUnknownVariableType=false");
+    // Defaults of parameters are read, and never changed.
+    lines.line("# ruff: noqa: B006");
     if has_odd_alias(&site) {
         lines.line("# ruff: noqa: PYI042");
     }
