@@ -3,7 +3,7 @@
 //! Enums come before what may have their values as defaults, and services before those that extend them. All else is text or is
 //! asked for later, so its order is that of the schema.
 
-use zsvc_idl::schema::{PackageId, TypeId, TypeKind};
+use zsvc_idl::schema::{Literal, PackageId, TypeId, TypeKind};
 
 use super::lines::Lines;
 use super::site::Site;
@@ -18,8 +18,10 @@ pub(crate) fn text(generation: &Generation<'_>, id: PackageId, heading: &str) ->
     let mut lines = Lines::default();
     lines.raw(heading);
     lines.line("# pyright: reportPrivateUsage=false, reportUnknownVariableType=false");
-    // Defaults of parameters are read, and never changed.
-    lines.line("# ruff: noqa: B006");
+    if has_empty_default(&site) {
+        // Such defaults of parameters are read, and never changed.
+        lines.line("# ruff: noqa: B006");
+    }
     if has_odd_alias(&site) {
         lines.line("# ruff: noqa: PYI042");
     }
@@ -51,6 +53,13 @@ fn has_odd_alias(site: &Site<'_>) -> bool {
             .starts_with(|first: char| first.is_ascii_lowercase() || first.is_ascii_digit())
     };
     schema.package(site.package).types.iter().filter(is_alias).any(is_odd)
+}
+
+/// Reports whether a parameter has an empty list, set or map as its default.
+fn has_empty_default(site: &Site<'_>) -> bool {
+    let services = &site.generation.schema.package(site.package).services;
+    let mut parameters = services.iter().flat_map(|it| &it.methods).flat_map(|method| &method.parameters);
+    parameters.any(|parameter| parameter.default == Some(Literal::Empty))
 }
 
 fn items(site: &Site<'_>, lines: &mut Lines) {
