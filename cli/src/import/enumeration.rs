@@ -29,7 +29,7 @@ impl File<'_> {
         let Some(known) = self.index.get(&full) else { return };
         let options = written.options.as_ref().map_or(&[][..], |options| &options.uninterpreted_option);
         let (body, said) = self.head_of(part, tag::NAME, tag::OPTIONS, options);
-        if resolved.value.iter().all(|value| value.number() < 0) {
+        if known.is_number() {
             let text = self.text(part.span.clone());
             self.quoted(text);
             self.comments.inside(part.span.clone());
@@ -38,11 +38,15 @@ impl File<'_> {
                 part.span.start,
                 "an enum of negative values alone is written as its number".to_owned(),
             );
-            return self.draft.line(&format!("type {} = i32;", known.name));
+            // There are no aliases inside of types.
+            if !known.name.contains('.') {
+                self.draft.line(&format!("type {} = i32;", known.name));
+            }
+            return;
         }
         let path = |tag| part.path.iter().copied().chain([tag]).collect::<Vec<i32>>();
         self.deprecated(said);
-        self.draft.line(&format!("enum {} {{", known.name));
+        self.draft.line(&format!("enum {} {{", names::last(&known.name)));
         let values = places(&path(tag::VALUE), resolved.value.len());
         let parts = self.parts(values.chain([path(tag::RESERVED_RANGE), path(tag::RESERVED_NAME)]), body);
         self.values(resolved, written, part, &parts);
