@@ -324,7 +324,7 @@ impl Names {
 }
 
 /// Returns `Order.Side` as `OrderSide`.
-fn flat(name: &str) -> String {
+pub(crate) fn flat(name: &str) -> String {
     name.replace('.', "")
 }
 

@@ -217,6 +217,7 @@ fn python() {
         "hazards",
         "idle",
         "names",
+        "nested",
         "one_way",
         "overlap",
         "packages",
