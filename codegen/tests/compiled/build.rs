@@ -29,9 +29,8 @@ fn main() -> Result<(), Error> {
         .replace("replaced.Names", "::std::collections::BTreeSet<::std::string::String>")
         .replace("replaced.Inside", "crate::hazards::replaced::Inside")
         .file("svc/nested.svc")
-        .replace("nested.Order.Side", "crate::hazards::nested::OrderSide__")
-        .replace("nested.Order.Line", "crate::hazards::nested::OrderLine")
-        .derive("nested.Order.Kind.Limit", "PartialOrd")
+        .replace("nested.Order.Kind.Limit", "crate::hazards::nested::OrderKindLimit")
+        .derive("nested.A.BC", "PartialOrd")
         .mocks()
         .out_dir(out.join("direct"))
         .compile()?;

@@ -55,10 +55,9 @@ fn a_nested_type_has_the_names_around_it_before_its_own() {
 fn nested_types_can_be_replaced() {
     use zsvc_codegen_compiled::direct::nested as direct;
     use zsvc_codegen_compiled::hazards::nested as n;
-    let line = n::OrderLine { side: n::OrderSide__::Sell, part: None };
-    let order = direct::Order { kind: None, lines: vec![line], side: n::OrderSide__::Buy };
-    assert_eq!(decode::<direct::Order>(&encode(&order)), Ok(order));
-    assert!(direct::OrderKindLimit { limit: 1 } < direct::OrderKindLimit { limit: 2 });
+    let kind = direct::OrderKind::Limit(n::OrderKindLimit { limit: 7 });
+    assert_eq!(decode::<direct::OrderKind>(&encode(&kind)), Ok(kind));
+    assert!(direct::ABC { a: 1 } < direct::ABC { a: 2 });
 }
 
 #[test]
