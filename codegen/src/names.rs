@@ -3,7 +3,8 @@
 //! A name of the schema is kept wherever Rust allows: a keyword is written raw (`r#type`), and the few that cannot be raw
 //! (`self`, `crate`, …) get a trailing underscore. Where a name that the generator adds collides with one of the schema,
 //! the generator's gets a trailing underscore; only a client's methods make way for the functions that every client has.
-//! So generation never fails because of a name.
+//! So generation never fails because of a name. A type inside of others has their names before its own, `Order.Side` is
+//! `OrderSide`, and counts as a name that the generator adds.
 //!
 //! Not here: paths from one module to another ([`crate::site`]).
 
@@ -296,7 +297,8 @@ impl Names {
         if let Some(id) = package {
             self.packages[id.0 as usize].declare_ours(schema, schema.package(id), &mut scope);
             let replaced = schema.package(id).types.iter().filter(|ty| choices.is_replaced(**ty));
-            let forms = replaced.map(|ty| (*ty, scope.add(&format!("{}Form", schema.definition(*ty).name))));
+            let forms =
+                replaced.map(|ty| (*ty, scope.add(&format!("{}Form", flat(&schema.definition(*ty).name)))));
             self.forms.extend(forms);
         }
         let children = modules.into_iter().zip(below).map(|(name, (part, packages))| {
@@ -307,12 +309,23 @@ impl Names {
         ModuleNames { package, children: children.collect() }
     }
 
+    /// Declares types. The name of one inside of others is made of several, so it gives way to those that are written.
     fn declare_types(&mut self, schema: &Schema, package: &Package, scope: &mut Scope) {
-        let names = package.types.iter().map(|&id| schema.definition(id).name.as_str());
-        for (id, name) in package.types.iter().zip(scope.declare(names)) {
-            self.types[id.0 as usize] = name;
+        let name = |id: &TypeId| schema.definition(*id).name.as_str();
+        let (nested, outermost): (Vec<TypeId>, Vec<TypeId>) =
+            package.types.iter().partition(|id| name(id).contains('.'));
+        for (id, ident) in outermost.iter().zip(scope.declare(outermost.iter().map(name))) {
+            self.types[id.0 as usize] = ident;
+        }
+        for id in nested {
+            self.types[id.0 as usize] = scope.add(&flat(name(&id)));
         }
     }
+}
+
+/// Returns `Order.Side` as `OrderSide`.
+pub(crate) fn flat(name: &str) -> String {
+    name.replace('.', "")
 }
 
 impl EnumNames {

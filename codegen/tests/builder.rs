@@ -62,6 +62,22 @@ fn options_about_unknown_types_are_errors() {
 }
 
 #[test]
+fn nested_types_are_named_in_full() {
+    const NESTED: &str = "package test;\nstruct Order { enum Side { Buy = 0; } struct Line { side: Side = 1; } line: Line = 1; }\n";
+    let (folder, result) = build(NESTED, |builder| {
+        builder.derive("test.Order.Line", "a::Trait").replace("test.Order.Side", "crate::Side")
+    });
+    result.expect("a good file");
+    let text = fs::read_to_string(folder.path().join("out/mod.rs")).expect("the generated file");
+    assert!(text.contains("a::Trait)]\n    pub struct OrderLine {"), "{text}");
+    assert!(text.contains("pub side: crate::Side") || text.contains("pub side: super::"), "{text}");
+    let text = message(NESTED, |builder| builder.derive("test.Line", "Hash"));
+    assert_eq!(text, "no file declares a type `test.Line`: did you mean `test.Order.Line`?");
+    let text = message(NESTED, |builder| builder.replace("test.OrderSide", "::my::Side"));
+    assert_eq!(text, "no file declares a type `test.OrderSide`: did you mean `test.Order.Side`?");
+}
+
+#[test]
 fn derives_of_a_package_are_those_of_its_types() {
     let (folder, result) =
         build("package test;\nstruct A {}\nenum B { One = 1; }\ntype C = A;\n", |builder| {

@@ -40,6 +40,11 @@ fn structs() {
 }
 
 #[test]
+fn nested_types() {
+    golden("nested");
+}
+
+#[test]
 fn empty_structs() {
     golden("empty_struct");
 }
@@ -229,6 +234,7 @@ fn python() {
         "hazards",
         "idle",
         "names",
+        "nested",
         "numbers",
         "one_way",
         "overlap",

@@ -67,7 +67,7 @@ module.exports = grammar({
 
     struct: $ => seq(repeat($._preamble), 'struct', field('name', $._name), field('body', $.fields)),
 
-    fields: $ => seq('{', repeat(choice($.field, $.reserved)), '}'),
+    fields: $ => seq('{', repeat(choice($.field, $.reserved, $._nested)), '}'),
 
     field: $ => seq(repeat($._preamble), field('name', $._name), ':', field('type', $.type), $._tag, ';'),
 
@@ -81,7 +81,10 @@ module.exports = grammar({
 
     error: $ => seq(repeat($._preamble), 'error', field('name', $._name), field('body', $.variants)),
 
-    variants: $ => seq('{', repeat(choice($.variant, $.reserved)), '}'),
+    variants: $ => seq('{', repeat(choice($.variant, $.reserved, $._nested)), '}'),
+
+    // A type inside of another.
+    _nested: $ => choice($.struct, $.enum, $.union),
 
     variant: $ => seq(
       repeat($._preamble),
@@ -107,9 +110,11 @@ module.exports = grammar({
       field('name', $._name),
       field('parameters', $.parameters),
       optional(seq('->', field('answer', $._streamed))),
-      optional(seq('throws', field('throws', alias($.path, $.type_name)), repeat(seq(',', field('throws', alias($.path, $.type_name)))))),
+      optional(seq('throws', $._thrown, repeat(seq(',', $._thrown)))),
       ';',
     ),
+
+    _thrown: $ => field('throws', alias($.path, $.type_name)),
 
     parameters: $ => seq('(', optional(list($.parameter)), ')'),
 

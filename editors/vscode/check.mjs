@@ -50,6 +50,8 @@ const CASES = [
   ['struct Trade {\n type: money.Amount = 1;\n}', { struct: 'storage.type', Trade: 'entity.name.type', type: 'variable.other.member',
     money: 'entity.name.namespace', Amount: 'entity.name.type', 1: 'constant.numeric' }],
   ['enum Side {\n Buy = 1;\n reserved 2, "Sell";\n}', { Buy: 'variable.other.enummember', reserved: 'keyword.other.reserved', Sell: 'string' }],
+  ['struct Order {\n enum Side {\n Buy = 0;\n }\n side: Order.Side = 1;\n}', { Order: 'entity.name.type', enum: 'storage.type',
+    Side: 'entity.name.type', Buy: 'variable.other.enummember', side: 'variable.other.member', 1: 'constant.numeric' }],
   ['error E {\n @message("no {name}")\n A { name: string = 1; } = 1;\n}', { message: 'entity.other.attribute-name',
     '{name}': 'constant.other.placeholder', A: 'variable.other.enummember', name: 'variable.other.member' }],
   ['service S {\n rpc import(@len(1..=2) a: stream T) -> u8 throws E;\n oneway note();\n}', { rpc: 'storage.type.function',

@@ -13,12 +13,18 @@ pub(crate) struct File {
     pub(crate) id: FileId,
     pub(crate) package: Option<Package>,
     pub(crate) imports: Vec<Import>,
+    /// All declarations, in the order of the text: those inside of another follow after it.
     pub(crate) items: Vec<Item>,
-    /// Names of declarations that are too broken to be checked: their uses are not reported again.
-    pub(crate) broken_names: Vec<String>,
+    /// Names of declarations that are too broken to be checked, and what they are declared in: their uses are not
+    /// reported again.
+    pub(crate) broken_names: Vec<(Option<ItemId>, String)>,
     /// Whether something broken has an unknown name, so that any unknown name may refer to it.
     pub(crate) incomplete: bool,
 }
+
+/// Index of a declaration in [`File::items`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ItemId(pub(crate) usize);
 
 /// A word and its span.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +38,8 @@ pub(crate) struct Name {
 pub(crate) struct Path {
     pub(crate) segments: Vec<Name>,
     pub(crate) span: Span,
+    /// The declaration in which it is written; `None` outside of all.
+    pub(crate) within: Option<ItemId>,
 }
 
 /// `package market.v1;`
@@ -102,6 +110,13 @@ pub(crate) struct RangeValue {
 /// more than about 25 lists by default.
 pub(crate) const MAX_TYPE_DEPTH: usize = 16;
 
+/// Maximum number of parts in a package's name. Each becomes a module inside another, and readers of the schema may
+/// recurse.
+pub(crate) const MAX_PACKAGE_PARTS: usize = 16;
+
+/// Maximum nesting of declarations in each other, the outermost included.
+pub(crate) const MAX_NESTED: usize = 16;
+
 /// A use of a type: a path, its arguments between `<` and `>`, and question marks.
 #[derive(Debug)]
 pub(crate) struct Type {
@@ -117,6 +132,10 @@ pub(crate) struct Type {
 pub(crate) struct Item {
     pub(crate) preamble: Preamble,
     pub(crate) name: Name,
+    /// The name with those of the declarations around it: `Order.Side`.
+    pub(crate) full_name: String,
+    /// The declaration in which it is declared.
+    pub(crate) outer: Option<ItemId>,
     pub(crate) kind: ItemKind,
     /// Whether some member could not be parsed and is missing here.
     pub(crate) damaged: bool,
@@ -269,6 +288,32 @@ impl File {
             broken_names: Vec::new(),
             incomplete: false,
         }
+    }
+
+    pub(crate) fn item(&self, id: ItemId) -> &Item {
+        &self.items[id.0]
+    }
+
+    /// Adds a declaration whose members are not read yet. [`Self::close`] gives it those.
+    pub(crate) fn open(&mut self, outer: Option<ItemId>, preamble: Preamble, name: Name) -> ItemId {
+        let full_name = match outer {
+            Some(outer) => format!("{}.{}", self.item(outer).full_name, name.text),
+            None => name.text.clone(),
+        };
+        let kind = ItemKind::Struct(Fields::default());
+        self.items.push(Item { preamble, name, full_name, outer, kind, damaged: false });
+        ItemId(self.items.len() - 1)
+    }
+
+    pub(crate) fn close(&mut self, id: ItemId, kind: ItemKind, damaged: bool) {
+        let item = &mut self.items[id.0];
+        item.kind = kind;
+        item.damaged = damaged;
+    }
+
+    /// Returns a declaration and those around it, the innermost first.
+    pub(crate) fn around(&self, innermost: Option<ItemId>) -> impl Iterator<Item = ItemId> {
+        std::iter::successors(innermost, |id| self.item(*id).outer)
     }
 }
 

@@ -126,7 +126,7 @@ impl Lowering<'_, '_> {
         };
         let notes = notes(&item.preamble);
         Some(TypeDefinition {
-            name: item.name.text.clone(),
+            name: item.full_name.clone(),
             package,
             notes,
             span: item.name.span,

@@ -67,7 +67,7 @@ pub struct Notes {
 /// A type with a name.
 #[derive(Debug, Clone)]
 pub struct TypeDefinition {
-    /// The name as declared: `Trade`.
+    /// The name as declared, after those of the types around it: `Trade`, `Order.Side`.
     pub name: String,
     /// The package that declares it.
     pub package: PackageId,

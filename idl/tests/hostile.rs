@@ -296,8 +296,27 @@ fn declarations_inside_each_other() {
         let compilation = compiled(many(ONE_MEGABYTE, start, |_| piece.to_owned(), end));
         assert!(compilation.has_errors());
     }
-    let deep = format!("package a; {}{}", "struct A { ".repeat(50_000), "} ".repeat(50_000));
-    assert!(codes(&compiled(deep)).contains(&"E0116"));
+    let nest = |count: usize, inside: &str| {
+        format!("package a; {}{inside}{}", "struct A { ".repeat(count), "} ".repeat(count))
+    };
+    for (count, inside, code) in
+        [(50_000, "", "E0104"), (17, "", "E0104"), (15, "union B { struct C {} X = 1; struct D {} }", "")]
+    {
+        assert_eq!(
+            codes(&compiled(nest(count, inside))).first().copied().unwrap_or_default(),
+            code,
+            "{count}"
+        );
+    }
+    let many_inside = many(
+        ONE_MEGABYTE,
+        "package a;\nstruct A {\n",
+        |index| {
+            format!("  enum E{index} {{ V = 0; }}\n  e{index}: A.E{index}? = 1; reserved \"x{index}\";\n")
+        },
+        "}\n",
+    );
+    assert!(codes(&compiled(many_inside)).iter().all(|code| ["E0302", "E0303", "E0009"].contains(code)));
 }
 
 #[test]

@@ -27,7 +27,7 @@ impl File<'_> {
         };
         self.renumbered(part, declared, (least, number));
         let name = message.scope.add(&names::snake(message.resolved.oneof_decl[place].name()));
-        let ty = self.index.oneof(&message.full, place).to_owned();
+        let ty = self.short(self.index.oneof(&message.full, place));
         self.draft.line(&format!("{name}: {ty}? = {number};"));
     }
 
@@ -36,7 +36,7 @@ impl File<'_> {
         let options = options_of(message, place);
         let (body, said) = self.head_of(part, NAME, OPTIONS, options);
         self.deprecated(said);
-        let name = self.index.oneof(&message.full, place).to_owned();
+        let name = names::last(self.index.oneof(&message.full, place));
         self.draft.line(&format!("union {name} {{"));
         self.variants(message, place, part, body);
         self.draft.line("}");

@@ -12,7 +12,7 @@ use zsvc_idl::schema::{
 
 use super::handlers;
 use super::scope::Scope;
-use crate::names::snake;
+use crate::names::{flat, snake};
 use crate::options::Sides;
 
 /// Built-in names that a module uses. No declaration may hide them.
@@ -185,7 +185,7 @@ fn package_names(
 ) -> PackageNames {
     let fixed = BUILTINS.iter().chain(MODULE_NAMES).copied().chain(children.iter().map(String::as_str));
     let mut scope = Scope::without(fixed);
-    let own_types = scope.declare(package.types.iter().map(|id| schema.definition(*id).name.as_str()));
+    let own_types = declared_types(schema, package, &mut scope);
     let services = scope.declare(package.services.iter().map(|service| service.name.as_str()));
     let upper = package.constants.iter().map(|constant| constant.name.to_ascii_uppercase());
     let constants: Vec<String> = upper.map(|name| scope.add(&name)).collect();
@@ -199,6 +199,18 @@ fn package_names(
     let services =
         services.map(|(service, name)| service_names(service, name, &outer, sides, &mut scope)).collect();
     PackageNames { path, constants, services, scope, outer }
+}
+
+/// Returns the names of types in order. That of a nested one is made of several, so it gives way to those that are written.
+fn declared_types(schema: &Schema, package: &Package, scope: &mut Scope) -> Vec<String> {
+    let name = |id: &TypeId| schema.definition(*id).name.as_str();
+    let outermost = package.types.iter().map(name).filter(|name| !name.contains('.'));
+    let mut kept = scope.declare(outermost).into_iter();
+    let names = package.types.iter().map(|id| match name(id) {
+        nested if nested.contains('.') => scope.add(&flat(nested)),
+        _ => kept.next().unwrap_or_default(),
+    });
+    names.collect()
 }
 
 fn type_names(kind: &TypeKind, name: String, outer: &[String], scope: &mut Scope) -> TypeNames {

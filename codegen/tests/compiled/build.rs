@@ -28,6 +28,9 @@ fn main() -> Result<(), Error> {
         .replace("replaced.Count", "::core::num::NonZeroU32")
         .replace("replaced.Names", "::std::collections::BTreeSet<::std::string::String>")
         .replace("replaced.Inside", "crate::hazards::replaced::Inside")
+        .file("svc/nested.svc")
+        .replace("nested.Order.Kind.Limit", "crate::hazards::nested::OrderKindLimit")
+        .derive("nested.A.BC", "PartialOrd")
         .mocks()
         .out_dir(out.join("direct"))
         .compile()?;

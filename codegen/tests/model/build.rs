@@ -62,7 +62,8 @@ fn table(schema: &Schema, texts: &[String]) -> String {
     {
         let package = &schema.package(definition.package).name;
         let (name, path) = (&definition.name, package.join("::"));
-        writeln!(table, "    (\"{}.{name}\", crate::again::<crate::{path}::{name}>),", package.join("."))
+        let ident = name.replace('.', "");
+        writeln!(table, "    (\"{}.{name}\", crate::again::<crate::{path}::{ident}>),", package.join("."))
             .expect("strings take any text");
     }
     table += "];\npub const ERRORS: &[(&str, crate::Again)] = &[\n";

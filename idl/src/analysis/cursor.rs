@@ -99,12 +99,14 @@ fn blocks(text: &str, words: &[Word]) -> Vec<Block> {
             WordKind::Sign(b'{') => {
                 let head: Vec<&str> =
                     code(&words[start..index]).iter().map(|word| &text[word.range.clone()]).collect();
-                let site = match (head.first().copied(), open.last().map(|block| block.site)) {
+                // A variant may have the name of a keyword.
+                let keyword = head.first().copied().filter(|_| head.len() > 1 || open.is_empty());
+                let site = match (keyword, open.last().map(|block| block.site)) {
                     (Some("enum"), _) => Site::Enum,
                     (Some("union"), _) => Site::Union,
                     (Some("error"), None) => Site::Error,
                     (Some("service"), None) => Site::Service,
-                    // A struct, and a variant with fields of its own.
+                    (_, Some(Site::Union | Site::Error)) if head.len() < 2 => Site::Variant,
                     _ => Site::Struct,
                 };
                 // What a service extends stands between its name and the brace.
@@ -216,7 +218,7 @@ fn expected(text: &str, words: &[Word], blocks: &[Block], byte: usize) -> Expect
     let said: Vec<&str> = code.iter().map(|word| &text[word.range.clone()]).collect();
     match site {
         Site::File => declaration(&said),
-        Site::Struct | Site::Union | Site::Error | Site::Enum => member(&said, site),
+        Site::Struct | Site::Variant | Site::Union | Site::Error | Site::Enum => member(&said, site),
         Site::Service | Site::Parameters => method(&said),
     }
 }
@@ -356,7 +358,12 @@ mod tests {
             ("struct A { a: u8 = 1; |", Site::Struct),
             ("enum A { |", Site::Enum),
             ("union A { |", Site::Union),
-            ("union A { B { |", Site::Struct),
+            ("union A { B { |", Site::Variant),
+            ("union A { enum { |", Site::Variant),
+            ("union A { B = 1; struct C { |", Site::Struct),
+            ("struct A { enum B { |", Site::Enum),
+            ("struct A { enum B { C = 0; } |", Site::Struct),
+            ("struct A { union B { C { d: u8 = 1; } = 1; } struct D { |", Site::Struct),
             ("union A { B { c: u8 = 1; } = 1; |", Site::Union),
             ("error A { @message(\"{x\") |", Site::Error),
             ("service A { rpc a(); |", Site::Service),

@@ -39,6 +39,8 @@ pub struct Definition {
     pub kind: DefinitionKind,
     /// The name; of a package the whole path.
     pub name: String,
+    /// The name with those of the types around it: `Order.Side`. Of what is no type it is the name.
+    pub full_name: String,
     /// Span of the name.
     pub span: Span,
     /// What it is declared in; `None` at the top of a file.
@@ -102,7 +104,7 @@ pub struct Visible {
     pub file: FileId,
     /// What stands before the names: nothing, or `money.`
     pub prefix: String,
-    /// Types and constants.
+    /// Types and constants, by their full names.
     pub definitions: Vec<DefinitionId>,
 }
 
@@ -111,7 +113,7 @@ pub struct Visible {
 pub struct TypeName {
     /// The full name of its package.
     pub package: String,
-    /// The name as declared.
+    /// The name as declared, after those of the types around it.
     pub name: String,
     /// What declares it.
     pub definition: Option<DefinitionId>,
@@ -210,7 +212,7 @@ pub(super) fn index(model: &Model) -> Index {
             let span = declared.item.name.span;
             TypeName {
                 package: model.packages[declared.package.0 as usize].clone(),
-                name: declared.item.name.text.clone(),
+                name: declared.item.full_name.clone(),
                 definition: index.by_span.get(&span).copied(),
             }
         })
@@ -239,7 +241,11 @@ fn definitions(model: &Model, subjects: &[Subject], index: &mut Index) {
             open.retain(|(depth, _)| *depth < subject.depth);
             let container = open.last().map(|(_, id)| *id);
             let id = DefinitionId(index.definitions.len());
-            index.definitions.push(Definition { container, ..definition(model, subject) });
+            let mut found = Definition { container, ..definition(model, subject) };
+            if let Node::Item(item) = subject.node {
+                found.full_name.clone_from(&item.full_name);
+            }
+            index.definitions.push(found);
             // Declarations are not inside of the package's line.
             if !matches!(subject.node, Node::Package(_)) {
                 open.push((subject.depth, id));
@@ -251,6 +257,7 @@ fn definitions(model: &Model, subjects: &[Subject], index: &mut Index) {
 fn plain(model: &Model, file: FileId, (kind, name, span): (DefinitionKind, String, Span)) -> Definition {
     Definition {
         kind,
+        full_name: name.clone(),
         name,
         span,
         container: None,

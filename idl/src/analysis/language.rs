@@ -12,8 +12,10 @@ use crate::schema::Builtin;
 pub enum Site {
     /// Between declarations.
     File,
-    /// Before a field of a struct or variant.
+    /// Before a field of a struct.
     Struct,
+    /// Before a field of a variant.
+    Variant,
     /// Before a value.
     Enum,
     /// Before a variant of a union.
@@ -35,17 +37,22 @@ pub struct Keyword {
     pub starts: &'static [Site],
 }
 
-const MEMBERS: &[Site] = &[Site::Struct, Site::Enum, Site::Union, Site::Error];
+const MEMBERS: &[Site] = &[Site::Struct, Site::Variant, Site::Enum, Site::Union, Site::Error];
 
 const fn declares(word: &'static str) -> Keyword {
     Keyword { word, starts: &[Site::File] }
+}
+
+/// Returns a keyword of a type, which may stand inside of others.
+const fn nests(word: &'static str) -> Keyword {
+    Keyword { word, starts: &[Site::File, Site::Struct, Site::Union, Site::Error] }
 }
 
 /// All keywords, in alphabetical order. They are keywords only where they may stand.
 pub const KEYWORDS: [Keyword; 16] = [
     Keyword { word: "as", starts: &[] },
     declares("const"),
-    declares("enum"),
+    nests("enum"),
     declares("error"),
     Keyword { word: "extends", starts: &[] },
     declares("import"),
@@ -55,10 +62,10 @@ pub const KEYWORDS: [Keyword; 16] = [
     Keyword { word: "rpc", starts: &[Site::Service] },
     declares("service"),
     Keyword { word: "stream", starts: &[] },
-    declares("struct"),
+    nests("struct"),
     Keyword { word: "throws", starts: &[] },
     declares("type"),
-    declares("union"),
+    nests("union"),
 ];
 
 /// The words that are values.
@@ -137,8 +144,16 @@ mod tests {
 
     #[test]
     fn each_attribute_stands_somewhere_and_is_shown_as_itself() {
-        let sites =
-            [Site::File, Site::Struct, Site::Enum, Site::Union, Site::Error, Site::Service, Site::Parameters];
+        let sites = [
+            Site::File,
+            Site::Struct,
+            Site::Variant,
+            Site::Enum,
+            Site::Union,
+            Site::Error,
+            Site::Service,
+            Site::Parameters,
+        ];
         for attribute in attributes() {
             assert!(attribute.example.starts_with(&format!("@{}", attribute.name)), "{attribute:?}");
             assert!(sites.iter().any(|site| attributes_at(*site).contains(&attribute)), "{attribute:?}");

@@ -105,33 +105,47 @@ impl Uses<'_, '_> {
 
     /// Adds the words of a path: of a type, a constant, or a value of an enum.
     fn path(&mut self, path: &Path, held: Option<TypeId>) {
-        let file = self.subject.file;
-        let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
-        let Some((last, before)) = words.split_last() else { return };
-        let spans: Vec<Span> = path.segments.iter().map(|segment| segment.span).collect();
-        let end = spans.len() - 1;
+        let Some((last, before)) = path.segments.split_last() else { return };
         // A value of the enum that is expected comes before a constant of that name.
-        if let Some(value) = held.filter(|_| before.is_empty()).and_then(|id| self.value_of(id, last)) {
-            return self.add(spans[end], value);
+        if let Some(value) = held.filter(|_| before.is_empty()).and_then(|id| self.value_of(id, &last.text)) {
+            return self.add(last.span, value);
         }
         if is_builtin(path) {
             return;
         }
-        if let Some(declared) = self.declared(&words) {
-            self.add(spans[end], declared);
-            return self.prefix(path, end, declared.file);
+        if self.declared(path, path.segments.len()) {
+            return;
         }
-        let Ok(Symbol::Type(id)) = self.model.lookup_words(file, before) else { return };
-        let named = declared(self.model, id);
-        self.add(spans[end - 1], named);
-        self.prefix(path, end - 1, named.file);
+        let file = self.subject.file;
+        let Ok(Symbol::Type(id)) = self.model.lookup_words(file, path, before.len()) else { return };
+        self.declared(path, before.len());
         let id = match self.model.resolved(&schema::Type::Named(id)) {
             Some(schema::Type::Named(id)) => id,
             _ => id,
         };
-        if let Some(value) = self.value_of(id, last) {
-            self.add(spans[end], value);
+        if let Some(value) = self.value_of(id, &last.text) {
+            self.add(last.span, value);
         }
+    }
+
+    /// Adds the first words of a path if they are the name of a type, service or constant: that, the types around it that are named
+    /// before it, and the import's alias or the package before those. Reports whether they are one.
+    fn declared(&mut self, path: &Path, count: usize) -> bool {
+        let (span, id) = match self.model.lookup_words(self.subject.file, path, count) {
+            Ok(Symbol::Type(id)) => (declared(self.model, id), Some(id)),
+            Ok(Symbol::Constant(item)) => (item.name.span, None),
+            Ok(Symbol::Service(index)) => (self.model.services[index].item.name.span, None),
+            Ok(Symbol::Broken) | Err(_) => return false,
+        };
+        let mut at = count - 1;
+        self.add(path.segments[at].span, span);
+        for outer in id.into_iter().flat_map(|id| self.model.around(id)) {
+            let Some(before) = at.checked_sub(1) else { return true };
+            at = before;
+            self.add(path.segments[at].span, outer.name.span);
+        }
+        self.prefix(path, at, span.file);
+        true
     }
 
     /// Adds the words before a name, of which there are `count`: an import's alias, or a package.
@@ -144,15 +158,6 @@ impl Uses<'_, '_> {
         let package = self.model.file(target).package.as_ref().map(|package| package.path.span);
         if let Some(declared) = alias.map(|alias| alias.span).or(package) {
             self.add(span, declared);
-        }
-    }
-
-    fn declared(&self, words: &[&str]) -> Option<Span> {
-        match self.model.lookup_words(self.subject.file, words).ok()? {
-            Symbol::Type(id) => Some(declared(self.model, id)),
-            Symbol::Constant(item) => Some(item.name.span),
-            Symbol::Service(index) => Some(self.model.services[index].item.name.span),
-            Symbol::Broken => None,
         }
     }
 

@@ -16,7 +16,7 @@ pub(crate) fn all(site: Option<Site>) -> Vec<Attribute> {
             Place::Error,
             Place::Service,
         ][..],
-        Site::Struct => &[Place::Field],
+        Site::Struct | Site::Variant => &[Place::Field],
         Site::Enum => &[Place::Value],
         Site::Union => &[Place::Variant],
         Site::Error => &[Place::ErrorVariant],

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::walk;
-use crate::ast::{ItemKind, Name};
+use crate::ast::{ItemKind, MAX_PACKAGE_PARTS, Name};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::resolve::{BUILTINS, Model};
 use crate::source::Span;
@@ -53,10 +53,6 @@ fn duplicates<'a>(member: &str, names: impl Iterator<Item = &'a Name>, report: &
     }
 }
 
-/// Maximum number of parts in a package's name. Each becomes a module inside another, and readers of the schema may
-/// recurse.
-const MAX_PACKAGE_PARTS: usize = 16;
-
 /// Reports package names with too many parts, at the first part past the limit.
 pub(super) fn package_parts(model: &Model, report: &mut Report) {
     for package in model.program.files.iter().filter_map(|file| file.package.as_ref()) {
@@ -83,7 +79,7 @@ pub(super) fn nothing_in_it(model: &Model, report: &mut Report) {
         };
         let diagnostic = Diagnostic::new(
             diagnostic::NOTHING_IN_IT,
-            format!("the {what} `{}` has nothing in it", item.name.text),
+            format!("the {what} `{}` has nothing in it", item.full_name),
         )
         .at(item.name.span, "there could be no value of it")
         .help(format!("give it {member}"));

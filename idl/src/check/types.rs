@@ -91,7 +91,7 @@ fn is_optional_already(model: &Model, file: FileId, ty: &TypeUse) -> bool {
 pub(super) fn alias_cycles(model: &Model, report: &mut Report) {
     for cycle in graph::cycles(&aliases_of_aliases(model)) {
         let names: Vec<&str> =
-            cycle.iter().map(|index| model.types[*index].item.name.text.as_str()).collect();
+            cycle.iter().map(|index| model.types[*index].item.full_name.as_str()).collect();
         let message = format!("{}, without end", graph::describe_cycle(&names, "stands for"));
         let diagnostic = Diagnostic::new(diagnostic::ALIAS_CYCLE, message)
             .at(model.types[cycle[0]].item.name.span, "")

@@ -42,23 +42,30 @@ impl<'a> Layout<'a> {
     pub(super) fn item(&mut self, item: &Node) -> Vec<Doc<'a>> {
         self.before = None;
         let mut docs = Vec::new();
+        self.typed(item, &mut docs);
+        docs
+    }
+
+    /// Lays out a declaration, or a type inside of one. Recursion is bounded by [`crate::ast::MAX_NESTED`].
+    fn typed(&mut self, item: &Node, docs: &mut Vec<Doc<'a>>) {
         let has_docs =
             item.find(Rule::preamble).is_some_and(|preamble| preamble.find(Rule::doc_line).is_some());
         let form = if has_docs { Form::Open } else { Form::Short };
         for part in &item.children {
             match part.rule {
-                Rule::preamble => self.attributes_above(part, &mut docs),
-                _ => self.declaration(part, form, &mut docs),
+                Rule::preamble => self.attributes_above(part, docs),
+                Rule::declaration => {
+                    part.children.iter().for_each(|declared| self.declared(declared, form, docs));
+                }
+                _ => self.declared(part, form, docs),
             }
         }
-        docs
     }
 
-    fn declaration(&mut self, node: &Node, form: Form, docs: &mut Vec<Doc<'a>>) {
-        let Some(declaration) = node.children.first() else { return };
-        match declaration.rule {
-            Rule::constant => self.constant(declaration, docs),
-            _ => self.with_body(&declaration.children, form, docs),
+    fn declared(&mut self, declared: &Node, form: Form, docs: &mut Vec<Doc<'a>>) {
+        match declared.rule {
+            Rule::constant => self.constant(declared, docs),
+            _ => self.with_body(&declared.children, form, docs),
         }
     }
 
@@ -133,11 +140,12 @@ impl<'a> Layout<'a> {
 
     fn member(&mut self, member: &Node, docs: &mut Vec<Doc<'a>>) {
         match member.rule {
-            Rule::struct_member | Rule::enum_member | Rule::union_member => {
+            Rule::struct_member | Rule::enum_member | Rule::union_member | Rule::variant_field => {
                 for member in &member.children {
                     self.member(member, docs);
                 }
             }
+            Rule::nested => self.typed(member, docs),
             Rule::field | Rule::enum_value => self.attributes_beside(member, docs),
             Rule::reserved => self.filled(member, Rule::reserved_entry, docs),
             _ => {
@@ -357,10 +365,10 @@ fn comment_at_end<'a>(docs: &mut Vec<Doc<'a>>) -> Option<Doc<'a>> {
 /// Returns the maximum number of members of this kind on one line.
 fn max_members_on_a_line(members: &[Node]) -> usize {
     let has_body = |member: &Node| {
-        member
-            .children
-            .iter()
-            .any(|member| member.find(Rule::variant_fields).is_some_and(|body| body.children.len() > 2))
+        member.children.iter().any(|member| {
+            let fields = member.find(Rule::variant_fields);
+            member.rule == Rule::nested || fields.is_some_and(|body| body.children.len() > 2)
+        })
     };
     match members {
         [first, ..] if first.rule == Rule::method => MAX_METHODS,

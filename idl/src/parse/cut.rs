@@ -2,8 +2,8 @@
 //!
 //! So one mistake costs one member, the parser never holds more than one declaration, and no text, however deeply it
 //! nests, can overflow the recursion of the grammar. A declaration ends with its `;` or `}`, and also where the next
-//! one clearly starts (`struct Name {`, which is not allowed inside another): a missing brace does not swallow the
-//! rest. Where all braces are closed and that start is indented, it is inside the declaration, and reported as that.
+//! one clearly starts (`service Name {`, which is not allowed inside another): a missing brace does not swallow the
+//! rest. Where all braces are closed and what starts there may be inside of another, or is indented, it is taken to be.
 
 use std::cell::LazyCell;
 use std::ops::Range;
@@ -54,7 +54,8 @@ fn declaration(
             let is_first = at == first || open.is_empty() && tokens[first].is(b'@');
             if has_keyword || !is_first {
                 let outer = open.first().map(|outer| braces[*outer]);
-                let Some(end) = outer.filter(|end| *end > at && is_indented(text, tokens, first, at)) else {
+                let is_inside = may_be_nested(text, tokens[at]) || is_indented(text, tokens, first, at);
+                let Some(end) = outer.filter(|end| *end > at && is_inside) else {
                     at -= docs_before(tokens, first, at);
                     break;
                 };
@@ -121,6 +122,14 @@ fn is_indented(text: &str, tokens: &[Token], earlier: usize, at: usize) -> bool 
         start - text[..start].rfind('\n').map_or(0, |end| end + 1)
     };
     is_same_line(text, tokens, at) || column(&tokens[at]) > column(&tokens[earlier])
+}
+
+/// Keywords of the types that may be inside of another.
+pub(super) const NESTED: [&str; 3] = ["enum", "struct", "union"];
+
+/// Reports whether what starts with a keyword may be inside of another declaration.
+fn may_be_nested(text: &str, keyword: Token) -> bool {
+    NESTED.contains(&keyword.text(text))
 }
 
 /// Keywords of declarations with members between braces.
@@ -259,8 +268,21 @@ pub(super) struct Member {
     pub(super) nested: Option<usize>,
 }
 
+/// Returns the start of the docs and attributes right before a token, in the tokens from `start` on.
+fn preamble_start(tokens: &[Token], start: usize, before: usize) -> usize {
+    let mut at = start;
+    while at < before {
+        let length = preamble(&tokens[at..before]);
+        if at + length == before {
+            break;
+        }
+        at += length + 1;
+    }
+    at.min(before)
+}
+
 /// Returns the members of a body: each ends with a `;` that is in no nested braces, a declaration inside the body with its
-/// closing brace.
+/// closing brace. What is not finished before a declaration is a member of its own.
 pub(super) fn members(text: &str, tokens: &[Token], body: Range<usize>) -> Vec<Member> {
     let mut members = Vec::new();
     let (mut start, mut depth, mut nested) = (body.start, 0_usize, None);
@@ -271,6 +293,11 @@ pub(super) fn members(text: &str, tokens: &[Token], body: Range<usize>) -> Vec<M
                     nested = at
                         .checked_sub(2)
                         .filter(|keyword| *keyword >= start && is_nested(text, &tokens[*keyword..]));
+                    let from = nested.map_or(start, |keyword| preamble_start(tokens, start, keyword));
+                    if from > start {
+                        members.push(Member { tokens: start..from, nested: None });
+                        start = from;
+                    }
                 }
                 depth += 1;
                 false
@@ -329,6 +356,27 @@ pub(super) fn closing<'a>(mut tokens: impl Iterator<Item = &'a Token>) -> Option
         depth = (depth + opens).saturating_sub(closes);
         is_lone
     })
+}
+
+/// Returns the name of the first declaration that nests too deep.
+pub(super) fn too_nested(text: &str, tokens: &[Token], most: usize) -> Option<Token> {
+    let mut open: Vec<bool> = Vec::new();
+    let mut depth = 0_usize;
+    for (at, token) in tokens.iter().enumerate() {
+        match token.kind {
+            TokenKind::Sign(b'{') => {
+                let is_declaration = at >= 2 && is_nested(text, &tokens[at - 2..]);
+                open.push(is_declaration);
+                depth += usize::from(is_declaration);
+                if depth > most {
+                    return Some(tokens[at - 1]);
+                }
+            }
+            TokenKind::Sign(b'}') => depth -= usize::from(open.pop() == Some(true)),
+            _ => {}
+        }
+    }
+    None
 }
 
 /// Returns the first `<` that nests too deep.

@@ -94,6 +94,7 @@ const HELP: &[(Rule, &str)] = &[
     (Rule::method, "a method looks like `rpc name(parameter: u32) -> string;` or `oneway name();`"),
     (Rule::kw_rpc, "a method looks like `rpc name(parameter: u32) -> string;` or `oneway name();`"),
     (Rule::struct_member, "a field looks like `name: string = 1;`"),
+    (Rule::variant_field, "a field looks like `name: string = 1;`"),
     (Rule::field, "a field looks like `name: string = 1;`"),
     (Rule::field_name, "a field looks like `name: string = 1;`"),
     (Rule::enum_member, "a value looks like `Name = 1;`"),
@@ -135,7 +136,7 @@ const HELP: &[(Rule, &str)] = &[
 fn words(rule: Rule) -> Option<(usize, &'static str)> {
     let words = match rule {
         Rule::item | Rule::declaration => (0, "a declaration"),
-        Rule::struct_member | Rule::field | Rule::field_name => (1, "a field"),
+        Rule::struct_member | Rule::variant_field | Rule::field | Rule::field_name => (1, "a field"),
         Rule::enum_member | Rule::enum_value | Rule::value_name => (1, "a value's name"),
         Rule::union_member | Rule::variant | Rule::variant_name => (1, "a variant's name"),
         Rule::method => (1, "a method"),

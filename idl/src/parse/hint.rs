@@ -132,7 +132,19 @@ impl Place<'_> {
         if self.wants(Rule::open_brace) && ["extends", "implements", "inherits"].contains(&found) {
             return Some(self.inheritance());
         }
-        self.option(found).or_else(|| self.type_first(found))
+        self.option(found).or_else(|| self.type_inside(found)).or_else(|| self.type_first(found))
+    }
+
+    /// Returns the help for a type declared among the fields of a variant.
+    fn type_inside(&self, found: &str) -> Option<String> {
+        let keyword = self.before_text()?;
+        let is_declared = self.later.first().is_some_and(|next| next.is(b'{')) && self.wants(Rule::colon);
+        (is_declared && super::cut::NESTED.contains(&keyword)).then(|| {
+            format!(
+                "the fields of a variant hold no types: declare `{}` beside the variants",
+                shortened(found)
+            )
+        })
     }
 
     /// Returns the help for `option allow_alias = true;` among members.

@@ -13,6 +13,7 @@ mod hint;
 mod listed;
 mod literal;
 mod mask;
+mod nest;
 mod part;
 mod recover;
 mod slip;
@@ -69,7 +70,9 @@ struct Parser<'a> {
     lost_package: bool,
     /// Index of the token after the last declaration that could not be parsed.
     broken_until: usize,
-    /// Number of declarations around the one whose members are read.
+    /// The declaration whose members are read again, if it is known.
+    within: Option<ast::ItemId>,
+    /// Number of declarations around what is read.
     depth: usize,
 }
 
@@ -83,6 +86,7 @@ impl<'a> Parser<'a> {
             tree: ast::File::empty(file),
             lost_package: false,
             broken_until: 0,
+            within: None,
             depth: 0,
         }
     }
@@ -168,7 +172,7 @@ impl<'a> Parser<'a> {
                 }
                 self.tree.imports.push(import);
             }
-            Declaration::Item(item) => self.tree.items.push(item),
+            Declaration::Item => {}
         }
     }
 
@@ -207,12 +211,12 @@ impl<'a> Parser<'a> {
             ("import", _) => self.tree.incomplete = true,
             // Only the keyword is missing, here and below.
             _ if starts_with_string => self.tree.incomplete = true,
-            (_, Some(name)) => self.tree.broken_names.push(name.text(self.text).to_owned()),
+            (_, Some(name)) => self.tree.broken_names.push((None, name.text(self.text).to_owned())),
             (_, None) if is_first && follows(b'.') => self.lost_package = true,
             (name, None)
                 if !recover::DECLARATIONS.contains(&name) && b"=:{".iter().any(|sign| follows(*sign)) =>
             {
-                self.tree.broken_names.push(word.to_owned());
+                self.tree.broken_names.push((None, word.to_owned()));
             }
             (keyword, None) => {
                 self.tree.incomplete |= piece.body.is_some() || recover::DECLARATIONS.contains(&keyword);
@@ -237,12 +241,21 @@ impl<'a> Parser<'a> {
                     .help("start each line with `//`"),
             });
         }
-        cut::too_deep(tokens).map(|token| {
+        let too_deep = cut::too_deep(tokens).map(|token| {
             let message = format!("this type nests more than {} deep", ast::MAX_TYPE_DEPTH);
             Diagnostic::new(diagnostic::TOO_DEEP, message)
                 .at(self.span(token), "one too many")
                 .help("put a `struct` between: what its fields hold is counted anew")
-        })
+        });
+        let most = ast::MAX_NESTED.saturating_sub(self.depth);
+        too_deep.or_else(|| cut::too_nested(self.text, tokens, most).map(|name| self.too_nested(name)))
+    }
+
+    fn too_nested(&self, name: Token) -> Diagnostic {
+        let message = format!("declarations nest more than {} deep", ast::MAX_NESTED);
+        Diagnostic::new(diagnostic::TOO_DEEP, message)
+            .at(self.span(name), "one too many")
+            .help("declare it outside of the others")
     }
 
     fn stray_docs(&self, token: Token) -> Diagnostic {
@@ -260,7 +273,7 @@ impl<'a> Parser<'a> {
     }
 
     fn builder(&mut self, base: usize) -> Builder<'_> {
-        Builder { file: self.file, base, report: self.report }
+        Builder { file: self.file, base, report: self.report, tree: &mut self.tree, within: self.within }
     }
 
     /// Returns the text that some tokens span, and its offset. Between tokens there are only white space and comments.

@@ -149,7 +149,7 @@ impl Builder<'_> {
             segments.push(Name { text: word.to_owned(), span: Span { start, end, ..span } });
             start = end + 1;
         }
-        Path { segments, span }
+        Path { segments, span, within: self.within }
     }
 
     pub(super) fn span(&self, pair: &Pair<Rule>) -> Span {

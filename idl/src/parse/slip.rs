@@ -10,6 +10,9 @@ impl Place<'_> {
     /// Returns the help for a sign that can't stand here.
     pub(super) fn sign(&self, sign: u8) -> Option<String> {
         let help = match sign {
+            b'=' if self.before.is_some_and(|before| before.is(b'}')) => {
+                return Some("leave the number out: a type inside of another has none".to_owned());
+            }
             b'[' | b'(' | b'{' => self.bracket(sign),
             b':' | b'<' if self.wants(Rule::open_brace) && !self.wants(Rule::colon) => {
                 return Some(if sign == b':' { self.inheritance() } else { self.generics() });

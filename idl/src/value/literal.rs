@@ -44,9 +44,8 @@ fn enum_value(
     report: &mut Report,
 ) -> Option<Literal> {
     let (id, values) = of;
-    let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
-    let (last, prefix) = words.split_last()?;
-    let named_right = prefix.is_empty() || is_type(model, file, prefix, id);
+    let last = path.segments.last()?.text.as_str();
+    let named_right = path.segments.len() == 1 || is_value_of(model, file, path, id);
     if let Some(index) = model.value_named(id, last).filter(|_| named_right) {
         return Some(Literal::EnumValue(id, index));
     }
@@ -55,7 +54,7 @@ fn enum_value(
         return None;
     }
     report.add_with(file, diagnostic::UNKNOWN_CONSTANT, |code| {
-        let name = &declared.name.text;
+        let name = &declared.full_name;
         let names = || values.values.iter().map(|value| value.name.text.as_str());
         let nearest = suggest::nearest(last, names());
         let help = match nearest.or(names().next()) {
@@ -72,8 +71,11 @@ fn enum_value(
     None
 }
 
-fn is_type(model: &Model, file: FileId, words: &[&str], id: TypeId) -> bool {
-    let Ok(Symbol::Type(found)) = model.lookup_words(file, words) else { return false };
+/// Reports whether the words before the last are the name of a type.
+fn is_value_of(model: &Model, file: FileId, path: &Path, id: TypeId) -> bool {
+    let Ok(Symbol::Type(found)) = model.lookup_words(file, path, path.segments.len() - 1) else {
+        return false;
+    };
     model.resolved(&Type::Named(found)) == Some(Type::Named(id))
 }
 
@@ -92,7 +94,13 @@ fn constant<'a>(model: &Model<'a>, file: FileId, path: &Path, report: &mut Repor
         let items = model.file(file).items.iter();
         let constants = items.filter(|item| matches!(item.kind, ItemKind::Const { .. }));
         let nearest = suggest::nearest(&path.text(), constants.map(|item| item.name.text.as_str()));
+        let is_hidden = nearest.is_some_and(|nearest| nearest == path.text());
+        let nearest = nearest.filter(|_| !is_hidden);
         let help = match nearest {
+            _ if is_hidden => {
+                let package = &model.packages[model.package(file).0 as usize];
+                format!("a type around it has that name: write `{package}.{}`", path.text())
+            }
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => {
                 "write the value itself, or declare it with `const`; text stands between quotes".to_owned()

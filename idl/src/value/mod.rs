@@ -34,6 +34,6 @@ pub(crate) fn describe(model: &Model, ty: &Type) -> String {
         Type::Set(element) => format!("set<{}>", describe(model, element)),
         Type::Map(key, value) => format!("map<{}, {}>", describe(model, key), describe(model, value)),
         Type::Optional(inner) => format!("{}?", describe(model, inner)),
-        Type::Named(id) => model.declared(*id).item.name.text.clone(),
+        Type::Named(id) => model.declared(*id).item.full_name.clone(),
     }
 }

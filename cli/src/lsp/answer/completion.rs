@@ -33,9 +33,11 @@ pub(in crate::lsp) fn completion(
     match &cursor.expected {
         Expected::Nothing => {}
         Expected::Start(site) => items.keywords(*site),
-        Expected::Type { stream } => items.types(*stream),
-        Expected::Error => items.named(|it| matches!(it.kind, DefinitionKind::Error | DefinitionKind::Alias)),
-        Expected::Service => items.named(|it| it.kind == DefinitionKind::Service),
+        Expected::Type { stream } => items.types(*stream, &cursor),
+        Expected::Error => {
+            items.named(&[], |it| matches!(it.kind, DefinitionKind::Error | DefinitionKind::Alias))
+        }
+        Expected::Service => items.named(&[], |it| it.kind == DefinitionKind::Service),
         Expected::Word(words) => words.iter().for_each(|word| items.keyword(word)),
         Expected::Number => items.number(&cursor),
         Expected::Attribute(site) => items.attributes(*site),
@@ -94,8 +96,8 @@ impl Items<'_> {
         }
     }
 
-    fn types(&mut self, stream: bool) {
-        self.named(|it| it.kind.is_type() && it.kind != DefinitionKind::Error);
+    fn types(&mut self, stream: bool, cursor: &Cursor) {
+        self.named(&self.around(cursor), |it| it.kind.is_type() && it.kind != DefinitionKind::Error);
         if stream {
             self.keyword("stream");
         }
@@ -107,14 +109,26 @@ impl Items<'_> {
         }
     }
 
-    /// Adds what the file can name, of some kinds.
-    fn named(&mut self, wanted: impl Fn(&Definition) -> bool) {
+    /// Returns the declarations around a position.
+    fn around(&self, cursor: &Cursor) -> Vec<DefinitionId> {
+        let innermost = cursor.container.and_then(|byte| self.declared_at(byte));
+        let index = &self.view.analysis.index;
+        std::iter::successors(innermost, |id| index.definition(*id).container).collect()
+    }
+
+    /// Adds what the file can name inside of some declarations, of some kinds.
+    fn named(&mut self, around: &[DefinitionId], wanted: impl Fn(&Definition) -> bool) {
         let view = self.view;
         for visible in view.analysis.index.visible.iter().filter(|visible| visible.file == view.file) {
             for id in &visible.definitions {
                 let definition = view.analysis.index.definition(*id);
                 if wanted(definition) && self.found.len() <= MAX_ITEMS {
-                    self.definition(&format!("{}{}", visible.prefix, definition.name), definition);
+                    // What is inside of a declaration around it needs no more than its name.
+                    let label = match definition.container.filter(|outer| around.contains(outer)) {
+                        Some(_) => definition.name.clone(),
+                        None => format!("{}{}", visible.prefix, definition.full_name),
+                    };
+                    self.definition(&label, definition);
                 }
             }
         }
@@ -191,7 +205,7 @@ impl Items<'_> {
             }
             _ => {}
         }
-        self.named(|it| it.kind == DefinitionKind::Constant);
+        self.named(&[], |it| it.kind == DefinitionKind::Constant);
     }
 
     fn files(&mut self, paths: &[String]) {

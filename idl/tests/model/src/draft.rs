@@ -28,7 +28,7 @@ pub struct Draft {
 /// A declared type.
 #[derive(Debug, Clone)]
 pub struct Declared {
-    /// Name.
+    /// Name, after those of the types around it: `Type1.Type2`.
     pub name: String,
     /// Text of the docs; empty if there are none.
     pub docs: String,
@@ -242,10 +242,23 @@ impl Draft {
         Variant { name: self.fresh("Variant"), number, payload }
     }
 
+    /// Returns the name of a type in which others may be.
+    pub fn home(&self, random: &mut Random) -> Option<String> {
+        let holds = |body: &Body| matches!(body, Body::Struct(_) | Body::Union(_) | Body::Error(_));
+        let homes: Vec<&Declared> = self.types.iter().filter(|known| holds(&known.body)).collect();
+        if homes.is_empty() { None } else { Some(random.pick(&homes).name.clone()) }
+    }
+
     /// Returns a random type with an unused name.
     pub fn declared(&mut self, random: &mut Random) -> Declared {
-        let name = self.fresh("Type");
-        let body = match random.below(8) {
+        let kind = random.below(8);
+        let own = self.fresh("Type");
+        // An error and an alias are in no other type.
+        let name = match self.home(random).filter(|_| kind < 6 && random.one_in(3)) {
+            Some(home) => format!("{home}.{own}"),
+            None => own,
+        };
+        let body = match kind {
             0..=3 => {
                 // A struct without fields has only one value, from which no misreading can be seen.
                 let mut fields = self.members(random);
@@ -314,8 +327,8 @@ impl Draft {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!("package {};\n", self.package);
-        for declared in &self.types {
-            text += &declared.text();
+        for declared in self.types.iter().filter(|known| !known.name.contains('.')) {
+            text += &self.declared_text(declared);
         }
         let methods = |of: &[Method]| of.iter().map(Method::text).collect::<String>();
         let (own, base) = (methods(&self.methods), methods(&self.base));
@@ -324,6 +337,18 @@ impl Draft {
         write!(text, "\n{} service Model {extends}{{\n{own}}}\n", self.access)
             .expect("strings take any text");
         text
+    }
+}
+
+impl Draft {
+    /// Returns the text of a type and those inside of it. Some of what is inside is named from within.
+    fn declared_text(&self, declared: &Declared) -> String {
+        let prefix = format!("{}.", declared.name);
+        let is_inside = |name: &str| name.strip_prefix(&prefix).is_some_and(|rest| !rest.contains('.'));
+        let inside = self.types.iter().filter(|known| is_inside(&known.name));
+        let inside: String = inside.map(|known| self.declared_text(known)).collect();
+        let text = declared.text(&inside);
+        if prefix.len().is_multiple_of(2) { text.replace(&prefix, "") } else { text }
     }
 }
 
@@ -337,8 +362,9 @@ fn is_list(ty: &str) -> bool {
 }
 
 impl Declared {
-    fn text(&self) -> String {
+    fn text(&self, inside: &str) -> String {
         let Self { name, docs, meta, .. } = self;
+        let name = name.rsplit('.').next().unwrap_or(name);
         let reserved: Vec<String> = self.reserved.iter().map(i64::to_string).collect();
         let reserved = if reserved.is_empty() {
             String::new()
@@ -358,7 +384,7 @@ impl Declared {
             Body::Union(variants) => ("union", variants.iter().map(Variant::text).collect()),
             Body::Error(variants) => ("error", variants.iter().map(Variant::text).collect()),
         };
-        format!("\n{docs}{keyword} {name} {{\n{members}{reserved}}}\n")
+        format!("\n{docs}{keyword} {name} {{\n{members}{inside}{reserved}}}\n")
     }
 }
 

@@ -136,6 +136,14 @@ const TABLE: &[Row] = &[
     ),
     (
         [
+            "move a type into another, or out of it, and name it so where it is used",
+            "no difference",
+            "no difference",
+        ],
+        &[values::move_a_type_out_of_another_and_into_one],
+    ),
+    (
+        [
             "give a type another name with `type`, or put an alias in its place",
             "no difference",
             "no difference",

@@ -269,6 +269,22 @@ pub(super) fn put_an_alias_in_the_place_of_a_type() {
 }
 
 #[test]
+pub(super) fn move_a_type_out_of_another_and_into_one() {
+    on_one_thread(async {
+        let older = old::Row::MoveType {
+            inside: old::OldOuter { part: old::OldOuterPart { kind: old::OldOuterKind::First } },
+            outside: old::Outside { text: text("ACME") },
+        };
+        let newer = new::Row::MoveType {
+            inside: new::Outer { part: new::Part { kind: new::PartKind::First } },
+            outside: new::OuterOutside { text: text("ACME") },
+        };
+        old_reads(newer.clone()).await.is(older.clone());
+        new_reads(older).await.is(newer);
+    });
+}
+
+#[test]
 pub(super) fn tighten_bounds() {
     on_one_thread(async {
         let older = |number, word| old::Row::Tighten { number, text: text(word) };
