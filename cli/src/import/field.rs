@@ -146,9 +146,6 @@ impl File<'_> {
         };
         let package = package_name(&known.package, &known.file);
         let own = package_name(self.source.resolved.package(), &self.source.name);
-        if known.is_number() && known.name.contains('.') {
-            return "i32".to_owned();
-        }
         self.uses(&known.file);
         if package == own { self.short(&known.name) } else { format!("{package}.{}", known.name) }
     }

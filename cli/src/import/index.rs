@@ -69,13 +69,6 @@ pub(crate) enum Kind {
     },
 }
 
-impl Known {
-    /// Reports whether this is an enum of negative values alone, which is written as its number.
-    pub(crate) fn is_number(&self) -> bool {
-        matches!(&self.kind, Kind::Enum { by_number, .. } if by_number.keys().all(|number| *number < 0))
-    }
-}
-
 impl Index {
     /// Gives every type its name.
     pub(crate) fn new(sources: &Sources) -> Self {
