@@ -2,6 +2,8 @@
 //!
 //! Looks at the words before the position alone, since what is being typed does not parse. Names are not resolved here.
 
+mod statement;
+
 use std::ops::Range;
 
 use super::language::Site;
@@ -217,9 +219,11 @@ fn expected(text: &str, words: &[Word], blocks: &[Block], byte: usize) -> Expect
     let code = code(statement);
     let said: Vec<&str> = code.iter().map(|word| &text[word.range.clone()]).collect();
     match site {
-        Site::File => declaration(&said),
-        Site::Struct | Site::Variant | Site::Union | Site::Error | Site::Enum => member(&said, site),
-        Site::Service | Site::Parameters => method(&said),
+        Site::File => statement::declaration(&said),
+        Site::Struct | Site::Variant | Site::Union | Site::Error | Site::Enum => {
+            statement::member(&said, site)
+        }
+        Site::Service | Site::Parameters => statement::method(&said),
     }
 }
 
@@ -266,56 +270,6 @@ fn subject(text: &str, byte: usize) -> Option<usize> {
         matches!(&text[word.range.clone()], "rpc" | "oneway" | "const" | "type" | "struct" | "enum")
     };
     after.iter().find(|word| !is_keyword(word)).map(|word| word.range.start)
-}
-
-fn declaration(said: &[&str]) -> Expected {
-    match said {
-        [] => Expected::Start(Site::File),
-        ["const", _, ":"] | ["type", _, "="] => Expected::Type { stream: false },
-        ["const" | "type", rest @ ..] if in_type(rest) => Expected::Type { stream: false },
-        ["const", .., "="] => Expected::Value,
-        ["import", path] if path.starts_with('"') => Expected::Word(&["as"]),
-        ["service", _] => Expected::Word(&["extends"]),
-        ["service", _, "extends", .., "extends" | ","] | ["service", _, "extends"] => Expected::Service,
-        _ => Expected::Nothing,
-    }
-}
-
-/// Reports whether the words end where an argument of `list` or `map` is expected.
-fn in_type(said: &[&str]) -> bool {
-    let count = |sign| said.iter().filter(|word| **word == sign).count();
-    let arrows = said.windows(2).filter(|pair| **pair == ["-", ">"]).count();
-    matches!(said.last(), Some(&("<" | ","))) && count("<") + arrows > count(">")
-}
-
-fn member(said: &[&str], site: Site) -> Expected {
-    match said {
-        [] => Expected::Start(site),
-        ["reserved", ..] => Expected::Nothing,
-        [.., "="] => Expected::Number,
-        [_, ":"] if site != Site::Enum => Expected::Type { stream: false },
-        said if in_type(said) => Expected::Type { stream: false },
-        _ => Expected::Nothing,
-    }
-}
-
-fn method(said: &[&str]) -> Expected {
-    let ["rpc" | "oneway", _, rest @ ..] = said else {
-        return if said.is_empty() { Expected::Start(Site::Service) } else { Expected::Nothing };
-    };
-    let count = |sign| rest.iter().filter(|word| **word == sign).count();
-    let is_open = count("(") > count(")");
-    match rest {
-        [.., "throws"] => Expected::Error,
-        [.., "-", ">"] => Expected::Type { stream: true },
-        said if in_type(said) => Expected::Type { stream: false },
-        [.., ":"] if is_open => Expected::Type { stream: true },
-        [.., ":", "stream"] if is_open => Expected::Type { stream: false },
-        [.., ">", "stream"] if !is_open => Expected::Type { stream: false },
-        [.., ")"] if !is_open && said.first() == Some(&"rpc") => Expected::Word(&["->", "throws"]),
-        [.., ")", "-", ">", _] | [.., ")", "-", ">", "stream", _] => Expected::Word(&["throws"]),
-        _ => Expected::Nothing,
-    }
 }
 
 #[cfg(test)]

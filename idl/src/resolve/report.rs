@@ -203,8 +203,7 @@ fn unknown_service(model: &Model, file: FileId, path: &Path, known: usize) -> Di
     };
     // Nothing follows after a service.
     let is_last = known + 1 == words.len();
-    let nearest =
-        suggest::nearest(name, model.service_candidates(file, &prefix)).filter(|_| is_last);
+    let nearest = suggest::nearest(name, model.service_candidates(file, &prefix)).filter(|_| is_last);
     let help = match nearest {
         Some(nearest) => format!("did you mean `{nearest}`?"),
         None => service_elsewhere(model, file, words[words.len() - 1])
@@ -328,7 +327,10 @@ fn is_misspelt(path: &Path) -> bool {
 
 fn ambiguous(path: &Path) -> Diagnostic {
     Diagnostic::new(diagnostic::AMBIGUOUS, format!("`{}` may mean two things", path.text()))
-        .at(path.span, "a declaration of this package, of the import of that name, or of the package of that name")
+        .at(
+            path.span,
+            "a declaration of this package, of the import of that name, or of the package of that name",
+        )
         .help("choose another name after `as`, or write the full name of the package before it")
 }
 
