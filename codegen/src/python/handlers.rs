@@ -80,10 +80,10 @@ fn handlers_of<'a>(
 ) -> BTreeMap<Declared<'a>, String> {
     let names = &packages[id.package.0 as usize].services[id.index as usize];
     let methods = schema.service(id).methods.iter().zip(&names.methods);
-    let named = methods.map(|(method, names)| {
+    let handlers = methods.map(|(method, names)| {
         ((method.declared_by.unwrap_or(id), method.name.as_str()), names.handler.clone())
     });
-    named.collect()
+    handlers.collect()
 }
 
 /// Reports whether a handler can be beside others: if no other has its name, and its method no other handler.

@@ -50,13 +50,12 @@ impl Parser<'_> {
         if let (Some(name), Members::Service(service)) = (name, &mut members) {
             service.extends = self.extended(piece, name);
         }
-        match id {
-            Some(id) => self.tree.close(id, members.into_kind(), true),
-            None => {
-                // What is inside of it has no name without its own.
-                self.tree.items.truncate(first);
-                self.lose(piece);
-            }
+        if let Some(id) = id {
+            self.tree.close(id, members.into_kind(), true);
+        } else {
+            // What is inside of it has no name without its own.
+            self.tree.items.truncate(first);
+            self.lose(piece);
         }
     }
 

@@ -35,7 +35,7 @@ pub(in crate::lsp) fn completion(
         Expected::Start(site) => items.keywords(*site),
         Expected::Type { stream } => items.types(*stream, &cursor),
         Expected::Error => {
-            items.named(&[], |it| matches!(it.kind, DefinitionKind::Error | DefinitionKind::Alias))
+            items.named(&[], |it| matches!(it.kind, DefinitionKind::Error | DefinitionKind::Alias));
         }
         Expected::Service => items.named(&[], |it| it.kind == DefinitionKind::Service),
         Expected::Word(words) => words.iter().for_each(|word| items.keyword(word)),

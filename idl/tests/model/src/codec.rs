@@ -91,7 +91,10 @@ pub fn write_fields(schema: &Schema, fields: &[Field], value: &Value) -> Raw {
     if is_map(fields) {
         let present = fields.iter().filter_map(|field| {
             let (_, value) = values.iter().find(|(number, _)| *number == field.number)?;
-            let is_absent = matches!(value, Value::Absent);
+            // What is optional is absent if it is nil.
+            let is_nil = matches!(value, Value::Any(Raw::Nil));
+            let is_optional = matches!(schema.resolved(&field.ty), Type::Optional(_));
+            let is_absent = matches!(value, Value::Absent) || is_nil && is_optional;
             (!is_absent).then(|| (field.number.into(), write(schema, &field.ty, value)))
         });
         return Raw::Map(present.collect());
@@ -254,15 +257,22 @@ impl Reader<'_> {
     }
 }
 
-/// Converts a map from numbers or names of fields to the array that means the same. Unknown ones are skipped.
+/// Converts a map from numbers or names of fields, whichever the first key is, to the array that means the same. Unknown ones
+/// are skipped.
 fn by_number(fields: &[Field], entries: &[(Raw, Raw)]) -> Result<Raw, Refusal> {
     let mut array = Vec::new();
+    let has_numbers = matches!(entries.first(), Some((Raw::Integer(_), _)));
+    let mut last = 0;
     for (key, value) in entries {
-        let is_field = |field: &&Field| match key.as_u64() {
-            Some(number) => number == u64::from(field.number),
-            None => key.as_str() == Some(field.name.as_str()),
+        let field = if has_numbers {
+            let number = key.as_i64().filter(|number| *number > last).ok_or("numbers that do not ascend")?;
+            last = number;
+            fields.iter().find(|field| number == i64::from(field.number))
+        } else {
+            let name = key.as_str().ok_or("a name that is no text")?;
+            fields.iter().find(|field| name == field.name)
         };
-        if let Some(field) = fields.iter().find(is_field) {
+        if let Some(field) = field {
             let at = usize::from(field.number);
             array.resize(at.max(array.len()), Raw::Nil);
             array[at - 1] = value.clone();
