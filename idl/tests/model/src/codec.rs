@@ -292,7 +292,11 @@ fn read_builtin(builtin: Builtin, raw: &Raw) -> Result<Value, Refusal> {
         Builtin::Bool => raw.as_bool().map(Value::Bool),
         Builtin::F32 => raw.as_f64().map(|value| Value::Float(f64::from(value as f32))),
         Builtin::F64 => raw.as_f64().map(Value::Float),
-        Builtin::String => raw.as_str().map(|text| Value::String(text.to_owned())),
+        // Serde takes bytes for text if they are UTF-8, so the runtime does, too.
+        Builtin::String => raw
+            .as_slice()
+            .and_then(|bytes| std::str::from_utf8(bytes).ok())
+            .map(|text| Value::String(text.to_owned())),
         Builtin::Bytes => binary(raw).map(|bytes| Value::Bytes(bytes.to_vec())),
         Builtin::Timestamp => read_timestamp(raw),
         Builtin::Duration => raw.as_u64().map(Value::Duration),
