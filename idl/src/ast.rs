@@ -13,12 +13,18 @@ pub(crate) struct File {
     pub(crate) id: FileId,
     pub(crate) package: Option<Package>,
     pub(crate) imports: Vec<Import>,
+    /// All declarations, in the order of the text: those inside of another follow after it.
     pub(crate) items: Vec<Item>,
-    /// Names of declarations that are too broken to be checked: their uses are not reported again.
-    pub(crate) broken_names: Vec<String>,
+    /// Names of declarations that are too broken to be checked, and what they are declared in: their uses are not
+    /// reported again.
+    pub(crate) broken_names: Vec<(Option<ItemId>, String)>,
     /// Whether something broken has an unknown name, so that any unknown name may refer to it.
     pub(crate) incomplete: bool,
 }
+
+/// Index of a declaration in [`File::items`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub(crate) struct ItemId(pub(crate) usize);
 
 /// A word and its span.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -32,6 +38,8 @@ pub(crate) struct Name {
 pub(crate) struct Path {
     pub(crate) segments: Vec<Name>,
     pub(crate) span: Span,
+    /// The declaration in which it is written; `None` outside of all.
+    pub(crate) within: Option<ItemId>,
 }
 
 /// `package market.v1;`
@@ -81,8 +89,12 @@ pub(crate) enum ValueKind {
     Float(f64),
     String(String),
     Duration(Duration),
-    /// `[]`
-    Empty,
+    /// `b"…"`
+    Bytes(Vec<u8>),
+    /// `[…]`
+    List(Vec<Value>),
+    /// `{ key: value, … }`: the entries of a map, or the fields of a struct.
+    Object(Vec<(Value, Value)>),
     /// The path of a constant or of an enum's value.
     Path(Path),
     Range(Box<RangeValue>),
@@ -102,6 +114,16 @@ pub(crate) struct RangeValue {
 /// more than about 25 lists by default.
 pub(crate) const MAX_TYPE_DEPTH: usize = 16;
 
+/// Maximum nesting of lists, maps and structs in a value, with the constants and defaults that it stands for.
+pub(crate) const MAX_VALUE_DEPTH: usize = 16;
+
+/// Maximum number of parts in a package's name. Each becomes a module inside another, and readers of the schema may
+/// recurse.
+pub(crate) const MAX_PACKAGE_PARTS: usize = 16;
+
+/// Maximum nesting of declarations in each other, the outermost included.
+pub(crate) const MAX_NESTED: usize = 16;
+
 /// A use of a type: a path, its arguments between `<` and `>`, and question marks.
 #[derive(Debug)]
 pub(crate) struct Type {
@@ -117,6 +139,10 @@ pub(crate) struct Type {
 pub(crate) struct Item {
     pub(crate) preamble: Preamble,
     pub(crate) name: Name,
+    /// The name with those of the declarations around it: `Order.Side`.
+    pub(crate) full_name: String,
+    /// The declaration in which it is declared.
+    pub(crate) outer: Option<ItemId>,
     pub(crate) kind: ItemKind,
     /// Whether some member could not be parsed and is missing here.
     pub(crate) damaged: bool,
@@ -142,9 +168,12 @@ pub(crate) enum ItemKind {
     Service(Service),
 }
 
-/// The members of a struct, or of a variant with its own fields.
+/// The members of a struct, of an event, or of a variant with its own fields.
 #[derive(Debug, Default)]
+#[allow(clippy::struct_field_names, reason = "a struct has fields, and so has its body")]
 pub(crate) struct Fields {
+    /// Whether it was declared with `event`.
+    pub(crate) is_event: bool,
     pub(crate) fields: Vec<Field>,
     pub(crate) reserved: Vec<Reserved>,
 }
@@ -165,8 +194,10 @@ pub(crate) struct Number {
     pub(crate) span: Span,
 }
 
+/// The values of an enum, or the flags of `flags`.
 #[derive(Debug, Default)]
 pub(crate) struct Enum {
+    pub(crate) is_flags: bool,
     pub(crate) values: Vec<EnumValue>,
     pub(crate) reserved: Vec<Reserved>,
 }
@@ -269,6 +300,32 @@ impl File {
             broken_names: Vec::new(),
             incomplete: false,
         }
+    }
+
+    pub(crate) fn item(&self, id: ItemId) -> &Item {
+        &self.items[id.0]
+    }
+
+    /// Adds a declaration whose members are not read yet. [`Self::close`] gives it those.
+    pub(crate) fn open(&mut self, outer: Option<ItemId>, preamble: Preamble, name: Name) -> ItemId {
+        let full_name = match outer {
+            Some(outer) => format!("{}.{}", self.item(outer).full_name, name.text),
+            None => name.text.clone(),
+        };
+        let kind = ItemKind::Struct(Fields::default());
+        self.items.push(Item { preamble, name, full_name, outer, kind, damaged: false });
+        ItemId(self.items.len() - 1)
+    }
+
+    pub(crate) fn close(&mut self, id: ItemId, kind: ItemKind, damaged: bool) {
+        let item = &mut self.items[id.0];
+        item.kind = kind;
+        item.damaged = damaged;
+    }
+
+    /// Returns a declaration and those around it, the innermost first.
+    pub(crate) fn around(&self, innermost: Option<ItemId>) -> impl Iterator<Item = ItemId> {
+        std::iter::successors(innermost, |id| self.item(*id).outer)
     }
 }
 

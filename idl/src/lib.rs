@@ -8,6 +8,7 @@
 
 pub mod analysis;
 mod ast;
+pub mod bundle;
 mod characters;
 mod check;
 pub mod compat;

@@ -12,7 +12,7 @@ use crate::ast::{File, Import};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::graph;
 use crate::parse;
-use crate::source::{FileId, SourceMap, Span};
+use crate::source::{FileId, FoundImport, SourceMap, Span};
 pub(crate) use parsed::Parsed;
 use text::Text;
 
@@ -111,7 +111,8 @@ pub(crate) fn load_again(
         reader.program.targets.push(targets);
         next += 1;
     }
-    let program = reader.program;
+    let mut program = reader.program;
+    tell_imports(&mut program);
     imported_twice(&program, report);
     import_cycles(&program, report);
     program
@@ -269,6 +270,16 @@ fn imported_twice(program: &Program, report: &mut Report) {
                 report.add(diagnostic);
             }
         }
+    }
+}
+
+/// Has the sources know where the imports of each file lead.
+fn tell_imports(program: &mut Program) {
+    for (file, targets) in program.files.iter().zip(&program.targets) {
+        let found = file.imports.iter().zip(targets);
+        let found = found
+            .filter_map(|(import, target)| Some(FoundImport { span: import.path_span, file: (*target)? }));
+        program.sources.set_imports(file.id, found.collect());
     }
 }
 

@@ -3,16 +3,22 @@
 //! Nothing is looked up or checked anew here. The functions return an `Option` because the resolver's answers could be
 //! absent for wrong input; for checked input they never are.
 
+mod event;
+
+mod members;
+
 use std::collections::BTreeMap;
 use std::time::Duration;
+
+pub(crate) use members::{by_number, own_fields};
 
 use crate::ast::{self, Attribute, Item, ItemKind, Preamble, ValueKind};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::inherit::{self, Inheritance, Served};
 use crate::resolve::Model;
 use crate::schema::{
-    Access, Base, Builtin, Constant, EnumValue, Field, Literal, Method, MethodKind, Notes, Package, Payload,
-    Reserved, ReservedKind, Schema, Service, ServiceId, StreamParameter, Struct, Thrown, Type,
+    Access, Base, Builtin, Constant, EnumValue, Field, Flag, Literal, Method, MethodKind, Notes, Package,
+    Payload, Reserved, ReservedKind, Schema, Service, ServiceId, StreamParameter, Struct, Thrown, Type,
     TypeDefinition, TypeId, TypeKind, Variant,
 };
 use crate::shape::Shape;
@@ -112,7 +118,11 @@ impl Lowering<'_, '_> {
         let kind = match &item.kind {
             ItemKind::Alias(ty) => TypeKind::Alias(self.model.ty(file, ty)?),
             ItemKind::Struct(fields) => {
-                TypeKind::Struct(Struct { fields: self.fields(file, fields, id, false)? })
+                let event = if fields.is_event { Some(self.event(file, item, fields)?) } else { None };
+                TypeKind::Struct(Struct { fields: self.fields(file, fields, id, false)?, event })
+            }
+            ItemKind::Enum(flags) if flags.is_flags => {
+                TypeKind::Flags(flags.values.iter().map(Self::flag).collect::<Option<_>>()?)
             }
             ItemKind::Enum(values) => {
                 TypeKind::Enum(values.values.iter().map(Self::enum_value).collect::<Option<_>>()?)
@@ -126,7 +136,7 @@ impl Lowering<'_, '_> {
         };
         let notes = notes(&item.preamble);
         Some(TypeDefinition {
-            name: item.name.text.clone(),
+            name: item.full_name.clone(),
             package,
             notes,
             span: item.name.span,
@@ -218,9 +228,18 @@ impl Lowering<'_, '_> {
     }
 
     fn enum_value(value: &ast::EnumValue) -> Option<EnumValue> {
-        let number = i32::try_from(value.number.value?).ok()?;
-        let notes = notes(&value.preamble);
+        let (number, notes) = (i32::try_from(value.number.value?).ok()?, notes(&value.preamble));
         Some(EnumValue { name: value.name.text.clone(), number, notes, span: value.name.span })
+    }
+
+    fn flag(flag: &ast::EnumValue) -> Option<Flag> {
+        let number = u8::try_from(flag.number.value?).ok().filter(|number| *number < 64)?;
+        Some(Flag {
+            name: flag.name.text.clone(),
+            number,
+            notes: notes(&flag.preamble),
+            span: flag.name.span,
+        })
     }
 
     fn variant(&mut self, file: FileId, variant: &ast::Variant, owner: TypeId) -> Option<Variant> {
@@ -308,6 +327,7 @@ impl Lowering<'_, '_> {
             idempotent: method.preamble.find("idempotent").is_some(),
             blocking: method.preamble.find("blocking").is_some(),
             overlap: value::overlap(&method.preamble)?,
+            shard: value::shard(method)?,
             access: value::access(&method.preamble)?,
             notes: notes(&method.preamble),
             span: method.name.span,
@@ -423,19 +443,4 @@ fn reserved(entries: &[ast::Reserved]) -> Vec<Reserved> {
         Some(Reserved { kind, span: entry.span })
     });
     entries.collect()
-}
-
-/// Returns fields in ascending order of their numbers, which is the order on the wire.
-pub(crate) fn by_number(fields: &ast::Fields) -> Vec<&ast::Field> {
-    let mut sorted: Vec<&ast::Field> = fields.fields.iter().collect();
-    sorted.sort_by_key(|field| field.number.value);
-    sorted
-}
-
-/// Returns a variant's own fields in the order in which a message's indices count them.
-pub(crate) fn own_fields(payload: &ast::Payload) -> Vec<&ast::Field> {
-    match payload {
-        ast::Payload::Fields(fields) => by_number(fields),
-        ast::Payload::Nothing | ast::Payload::Type(_) => Vec::new(),
-    }
 }

@@ -6,12 +6,14 @@
 //! Not here: spans of syntax (`crate::ast`) and the rules themselves (`crate::check`).
 
 mod access;
+mod event;
 mod service;
 
 use std::collections::BTreeMap;
 use std::time::Duration;
 
 pub use access::Access;
+pub use event::{Event, Slow};
 
 use crate::source::Span;
 
@@ -67,7 +69,7 @@ pub struct Notes {
 /// A type with a name.
 #[derive(Debug, Clone)]
 pub struct TypeDefinition {
-    /// The name as declared: `Trade`.
+    /// The name as declared, after those of the types around it: `Trade`, `Order.Side`.
     pub name: String,
     /// The package that declares it.
     pub package: PackageId,
@@ -106,10 +108,12 @@ pub enum ReservedKind {
 pub enum TypeKind {
     /// `type Name = T;`
     Alias(Type),
-    /// `struct Name { … }`
+    /// `struct Name { … }`, or `event Name { … }`, which is a struct wherever a type may stand.
     Struct(Struct),
     /// `enum Name { … }`
     Enum(Vec<EnumValue>),
+    /// `flags Name { … }`: any of these at once.
+    Flags(Vec<Flag>),
     /// `union Name { … }`
     Union(Vec<Variant>),
     /// `error Name { … }`: a union that `throws` may name.
@@ -121,6 +125,8 @@ pub enum TypeKind {
 pub struct Struct {
     /// The fields, in ascending order of their numbers.
     pub fields: Vec<Field>,
+    /// What makes it an event, if it was declared with `event`.
+    pub event: Option<Event>,
 }
 
 /// One field of a struct or variant, or one plain parameter of a method.
@@ -188,6 +194,27 @@ pub struct EnumValue {
     pub span: Span,
 }
 
+/// One flag of `flags`.
+#[derive(Debug, Clone)]
+pub struct Flag {
+    /// The name, `PascalCase` by convention.
+    pub name: String,
+    /// The number, 0 to 63: that of its bit, from the least significant.
+    pub number: u8,
+    /// Docs and deprecation.
+    pub notes: Notes,
+    /// Span of the name.
+    pub span: Span,
+}
+
+impl Flag {
+    /// Returns the bit, as a number that has no other.
+    #[must_use]
+    pub const fn bit(&self) -> u64 {
+        1 << self.number
+    }
+}
+
 /// One variant of a union or error.
 #[derive(Debug, Clone)]
 pub struct Variant {
@@ -240,7 +267,7 @@ pub enum MessagePart {
 pub struct Constant {
     /// The name, `UPPER_SNAKE` by convention.
     pub name: String,
-    /// The type: a number, `bool`, `string` or `duration`, or an alias of one.
+    /// The type: any of which values can be written. So it holds no `timestamp`, `uuid`, `value`, union or error.
     pub ty: Type,
     /// The value, of type `ty`.
     pub value: Literal,
@@ -335,8 +362,21 @@ pub enum Literal {
     Duration(Duration),
     /// A value of an enum: the enum, and the index into [`TypeKind::Enum`].
     EnumValue(TypeId, usize),
-    /// `[]`: an empty list or map.
+    /// A set of flags: the type, and the bits.
+    Flags(TypeId, u64),
+    /// Bytes.
+    Bytes(Vec<u8>),
+    /// An empty list, set or map.
     Empty,
+    /// The elements of a list, at least one.
+    List(Vec<Literal>),
+    /// The elements of a set as they are written, at least one, and none twice.
+    Set(Vec<Literal>),
+    /// The entries of a map as they are written, at least one, and no key twice.
+    Map(Vec<(Literal, Literal)>),
+    /// A struct, and the values of its fields in the order of [`Struct::fields`]. One that is left out has its default here; it is
+    /// `None` if it is absent, which only an optional or a `value` may be.
+    Struct(TypeId, Vec<Option<Literal>>),
 }
 
 /// The values that `@len` or `@range` allows: a range in Rust's notation; either end may be open.

@@ -40,6 +40,17 @@ pub struct SourceFile {
     text: String,
     /// Offset of the first byte of each line, ascending; never empty.
     line_starts: Vec<u32>,
+    /// The imports that were found, in the order in which they are written.
+    imports: Vec<FoundImport>,
+}
+
+/// An import of a file, and the file that it leads to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FoundImport {
+    /// Span of the path as written, quotes included.
+    pub span: Span,
+    /// The file.
+    pub file: FileId,
 }
 
 /// All files of one run, in the order in which they were first named.
@@ -73,7 +84,13 @@ impl SourceFile {
         let breaks =
             text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n').map(|(at, _)| offset(at + 1));
         let line_starts = std::iter::once(0).chain(breaks).collect();
-        Self { path, text, line_starts }
+        Self { path, text, line_starts, imports: Vec::new() }
+    }
+
+    /// Returns the imports that were found, in the order in which they are written. A map that was put together by hand has none.
+    #[must_use]
+    pub fn imports(&self) -> &[FoundImport] {
+        &self.imports
     }
 
     /// Returns the path under which the file was read.
@@ -109,6 +126,11 @@ impl SourceMap {
         let id = FileId(offset(self.files.len()));
         self.files.push(SourceFile::new(path.into(), text.into()));
         id
+    }
+
+    /// Says where the imports of a file lead.
+    pub(crate) fn set_imports(&mut self, id: FileId, imports: Vec<FoundImport>) {
+        self.files[id.0 as usize].imports = imports;
     }
 
     /// Returns the file of an id.

@@ -13,7 +13,8 @@ pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) ->
     if length > MAX_LENGTH {
         return None;
     }
-    let bound = (length / 3).max(1);
+    // Another letter is another name.
+    let bound = if length < 2 { 0 } else { (length / 3).max(1) };
     let mut best: Option<(usize, &str)> = None;
     let near = candidates
         .into_iter()
@@ -40,5 +41,7 @@ mod tests {
         assert_eq!(nearest("u23", known), Some("u32"));
         assert_eq!(nearest("money", known), None);
         assert_eq!(nearest("", known), None);
+        assert_eq!(nearest("t", ["S", "T"]), Some("T"));
+        assert_eq!(nearest("u", ["S", "T"]), None);
     }
 }

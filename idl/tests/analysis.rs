@@ -118,6 +118,92 @@ fn definitions_know_where_they_are() {
     }
 }
 
+const NESTED: &str = r#"package shop.v1;
+import "money.svc" as money;
+import "stock.svc";
+struct Order {
+    enum Side { Buy = 0; Sell = 1; }
+    union Kind { struct Limit { side: Side = 1; order: Order.Kind? = 2; } Limit: Limit = 1; }
+    @default(Side.Sell) side: Side = 1;
+    kind: Kind = 2;
+}
+struct Other {
+    @default(Order.Side.Buy) side: Order.Side = 1;
+    limit: shop.v1.Order.Kind.Limit = 2;
+    coin: money.Amount.Coin = 3;
+    kind: list<stock.v1.Item.Kind> = 4;
+}
+//--- money.svc
+package money;
+struct Amount { enum Coin { Penny = 0; } coin: Coin = 1; }
+//--- stock.svc
+package stock.v1;
+struct Item { enum Kind { Unset = 0; } kind: Kind = 1; }
+"#;
+
+#[test]
+fn each_word_of_a_name_inside_of_others_is_a_use() {
+    let analysis = analyzed(&mut Analyzer::default(), &files("shop.svc", NESTED.as_bytes()), "shop.svc");
+    assert!(analysis.diagnostics.is_empty(), "{:?}", analysis.diagnostics);
+    let uses = analysis.index.uses.iter().map(|used| {
+        let definition = analysis.index.definition(used.definition);
+        let (line, text) = (analysis.sources.location(used.span).line, analysis.sources.text(used.span));
+        format!("{line}: {text} -> {}", definition.full_name)
+    });
+    assert_eq!(
+        uses.collect::<Vec<_>>(),
+        [
+            "6: Side -> Order.Side",
+            "6: Order -> Order",
+            "6: Kind -> Order.Kind",
+            "6: Limit -> Order.Kind.Limit",
+            "7: Side -> Order.Side",
+            "7: Sell -> Sell",
+            "7: Side -> Order.Side",
+            "8: Kind -> Order.Kind",
+            "11: Order -> Order",
+            "11: Side -> Order.Side",
+            "11: Buy -> Buy",
+            "11: Order -> Order",
+            "11: Side -> Order.Side",
+            "12: shop.v1 -> shop.v1",
+            "12: Order -> Order",
+            "12: Kind -> Order.Kind",
+            "12: Limit -> Order.Kind.Limit",
+            "13: money -> money",
+            "13: Amount -> Amount",
+            "13: Coin -> Amount.Coin",
+            "14: stock.v1 -> stock.v1",
+            "14: Item -> Item",
+            "14: Kind -> Item.Kind",
+        ]
+    );
+    let index = &analysis.index;
+    let named = |name: &str| index.definitions.iter().find(|it| it.full_name == name).expect("a definition");
+    let around = |name: &str| named(name).container.map(|id| index.definition(id).full_name.as_str());
+    assert_eq!(around("Order.Kind.Limit"), Some("Order.Kind"));
+    assert_eq!(around("Order"), None);
+    assert_eq!(named("Order").free_number, Some(3));
+    let visible = index.visible.iter().flat_map(|visible| {
+        let all = visible.definitions.iter();
+        all.map(|id| visible.prefix.clone() + &index.definition(*id).full_name)
+    });
+    assert_eq!(
+        visible.collect::<Vec<_>>(),
+        [
+            "Order",
+            "Order.Side",
+            "Order.Kind",
+            "Order.Kind.Limit",
+            "Other",
+            "money.Amount",
+            "money.Amount.Coin",
+            "stock.v1.Item",
+            "stock.v1.Item.Kind",
+        ]
+    );
+}
+
 #[test]
 fn names_are_known_in_files_with_mistakes() {
     let text = TEXT

@@ -178,7 +178,7 @@ fn what_is_no_text_of_the_language_is_refused_and_told() {
         ("package a; struct A {", "E0103"),
         ("package a; /* b */", "E0108"),
         ("package a; /// nothing", "E0107"),
-        ("package a; event B {}", "E0109"),
+        ("package a; event B { x }", "E0101"),
         ("package a; const A: string = \"b", "E0102"),
         ("package a; struct A {} \0", "E0008"),
     ] {

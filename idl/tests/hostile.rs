@@ -208,7 +208,7 @@ fn a_megabyte_of_one_thing() {
     );
     assert_eq!(
         codes(&compiled(many(ONE_MEGABYTE, "package a; type A = ", |_| "a.".to_owned(), "a;"))),
-        ["E0202"]
+        ["E0201"]
     );
     assert_eq!(
         codes(&compiled(many(
@@ -231,6 +231,8 @@ fn ten_thousand_deep() {
         ("@a(", ")"),
         ("struct A { x: ", "}"),
         ("map<u8, ", ">"),
+        ("{ a: ", "}"),
+        ("[{ a: ", "}]"),
     ] {
         for end in ["", close] {
             let nest = open.repeat(10_000) + "u32" + &end.repeat(10_000);
@@ -239,6 +241,8 @@ fn ten_thousand_deep() {
                 format!("package a;\nstruct A {{ x: {nest} = 1; }}\n"),
                 format!("package a;\nunion A {{ X {nest} = 1; }}\n"),
                 format!("package a;\nservice A {{ rpc x(x: {nest}) -> {nest}; }}\n"),
+                format!("package a;\nconst A: B = {nest};\n"),
+                format!("package a;\nstruct A {{ @default({nest}) x: u8 = 1; }}\n"),
             ] {
                 assert!(compiled(text).has_errors());
             }
@@ -277,6 +281,37 @@ fn deep_through_aliases() {
 }
 
 #[test]
+fn a_megabyte_of_one_value() {
+    let numbers = many(ONE_MEGABYTE, "package a; const A: list<u8> = [", |_| "1, ".to_owned(), "];");
+    assert_eq!(codes(&compiled(numbers)), ["E0104"]);
+    let wrong = many(ONE_MEGABYTE, "package a; const A: list<u8> = [", |_| "x, ".to_owned(), "];");
+    assert!(codes(&compiled(wrong)).iter().all(|code| ["E0104", "E0208", "E0009"].contains(code)));
+    let open = many(ONE_MEGABYTE, "package a;\n", |_| "const A: B = { a: [".to_owned(), "");
+    assert!(compiled(open).has_errors());
+    let open = many(ONE_MEGABYTE, "package a;\n", |_| "struct A { @default({ a: ".to_owned(), "");
+    assert!(compiled(open).has_errors());
+    // Each holds the one before ten times.
+    let structs: Vec<String> = (1..1_000)
+        .map(|index| {
+            format!("struct S{index} {{ @default([{{}}, {{}}, {{}}]) a: list<S{}> = 1; }}", index - 1)
+        })
+        .collect();
+    let structs = structs.join("\n");
+    assert!(codes(&compiled(format!("package a;\nstruct S0 {{}}\n{structs}"))).contains(&"E0104"));
+    // Each is short, and leaves many fields out.
+    let fields: Vec<_> = (1..=4_000).map(|number| format!("f{number}: u8? = {number};")).collect();
+    let fields = fields.concat();
+    let wide = many(ONE_MEGABYTE / 2, "const A: list<Wide> = [", |_| "{}, ".to_owned(), "];");
+    assert_eq!(codes(&compiled(format!("package a;\nstruct Wide {{ {fields} }}\n{wide}"))), ["E0104"]);
+    let one = format!("package a;\nstruct Wide {{ {fields} }}\nconst A: Wide = {{}};");
+    assert_eq!(codes(&compiled(one)), [""; 0]);
+    let names: Vec<String> =
+        (1..10_000).map(|index| format!("const A{index}: list<u8> = [A{}];", index - 1)).collect();
+    let names = names.join("\n");
+    assert!(compiled(format!("package a;\nconst A0: u8 = 1;\n{names}")).has_errors());
+}
+
+#[test]
 fn five_thousand_parts() {
     let package = |count| format!("package {};\n", vec!["a"; count].join("."));
     assert_eq!(codes(&compiled(package(16))), [""; 0]);
@@ -296,8 +331,28 @@ fn declarations_inside_each_other() {
         let compilation = compiled(many(ONE_MEGABYTE, start, |_| piece.to_owned(), end));
         assert!(compilation.has_errors());
     }
-    let deep = format!("package a; {}{}", "struct A { ".repeat(50_000), "} ".repeat(50_000));
-    assert!(codes(&compiled(deep)).contains(&"E0116"));
+    let nest = |count: usize, inside: &str| {
+        format!("package a; {}{inside}{}", "struct A { ".repeat(count), "} ".repeat(count))
+    };
+    let union = "union B { struct C {} X = 1; struct D {} }";
+    for (count, inside, code) in
+        [(50_000, "", "E0104"), (17, "", "E0104"), (15, union, "E0104"), (14, union, "")]
+    {
+        assert_eq!(
+            codes(&compiled(nest(count, inside))).first().copied().unwrap_or_default(),
+            code,
+            "{count}"
+        );
+    }
+    let many_inside = many(
+        ONE_MEGABYTE,
+        "package a;\nstruct A {\n",
+        |index| {
+            format!("  enum E{index} {{ V = 0; }}\n  e{index}: A.E{index}? = 1; reserved \"x{index}\";\n")
+        },
+        "}\n",
+    );
+    assert!(codes(&compiled(many_inside)).iter().all(|code| ["E0302", "E0303", "E0009"].contains(code)));
 }
 
 #[test]

@@ -43,7 +43,7 @@ fn fields(schema: &Schema, name: &str) -> Vec<String> {
                 Payload::Fields(fields) => of(fields),
             })
             .collect(),
-        TypeKind::Alias(_) | TypeKind::Enum(_) => Vec::new(),
+        TypeKind::Alias(_) | TypeKind::Enum(_) | TypeKind::Flags(_) => Vec::new(),
     }
 }
 
@@ -70,6 +70,49 @@ fn boxes_stand_where_a_type_returns_to_itself_by_value() {
     assert_eq!(fields(&schema, "Tree"), ["Leaf", "Of*", "left*", "leaf", "Many"]);
     assert_eq!(fields(&schema, "Branch"), ["left", "right*"]);
     assert_eq!(fields(&schema, "Outside"), ["node", "tree"]);
+}
+
+/// Returns the name of the type of each field of a struct.
+fn named(schema: &Schema, name: &str) -> Vec<String> {
+    let TypeKind::Struct(fields) = &definition(schema, name).kind else { panic!("declared with `struct`") };
+    let types = fields.fields.iter().map(|field| match &field.ty {
+        Type::Named(id) => schema.definition(*id).name.clone(),
+        other => format!("{other:?}"),
+    });
+    types.collect()
+}
+
+#[test]
+fn a_name_is_looked_for_from_the_innermost_type_outwards() {
+    let schema = schema(
+        "struct A {
+             struct X {}
+             struct B {
+                 struct X {}
+                 union C { struct B {} D { x: X = 1; b: B = 2; c: C? = 3; } = 1; }
+                 x: X = 1; a: A.X = 2; c: C = 3; all: a.v1.A.B.C.B = 4; outer: Y = 5;
+             }
+             x: X = 1; b: B.X = 2; y: Y = 3; deep: B.C.B = 4;
+         }
+         struct X {}
+         struct Y {}
+         struct Z { x: X = 1; a: A.X = 2; b: A.B = 3; c: A.B.C = 4; }",
+    );
+    let names: Vec<&str> = schema.types.iter().map(|definition| definition.name.as_str()).collect();
+    assert_eq!(names, ["A", "A.X", "A.B", "A.B.X", "A.B.C", "A.B.C.B", "X", "Y", "Z"]);
+    assert_eq!(named(&schema, "A"), ["A.X", "A.B.X", "Y", "A.B.C.B"]);
+    assert_eq!(named(&schema, "A.B"), ["A.B.X", "A.X", "A.B.C", "A.B.C.B", "Y"]);
+    assert_eq!(named(&schema, "Z"), ["X", "A.X", "A.B", "A.B.C"]);
+    let TypeKind::Union(variants) = &definition(&schema, "A.B.C").kind else {
+        panic!("declared with `union`")
+    };
+    let Payload::Fields(fields) = &variants[0].payload else { panic!("with fields") };
+    let types: Vec<_> = fields.iter().map(|field| field.ty.clone()).collect();
+    let id = |name: &str| {
+        let at = names.iter().position(|other| *other == name).expect("it is declared");
+        Type::Named(zsvc_idl::schema::TypeId(u32::try_from(at).expect("few types")))
+    };
+    assert_eq!(types, [id("A.B.X"), id("A.B.C.B"), Type::Optional(Box::new(id("A.B.C")))]);
 }
 
 #[test]

@@ -74,6 +74,10 @@ fn what_is_written_is_what_is_meant() {
     for (text, expected) in [
         ("struct A { a: strng = 1; }", "string"),
         ("struct A { a: int32 = 1; }", "i32"),
+        ("struct A { struct B {} } struct C { b: B = 1; }", "A.B"),
+        ("struct A { enum Side { X = 0; } s: Sied = 1; }", "Side"),
+        ("struct A { enum Side { X = 0; } } struct B { s: A.Sied = 1; }", "Side"),
+        ("struct A { message B { a: u8 = 1; } b: B = 1; }", "struct"),
         ("struct A { a: b.C = 1; }\n//--- c.svc\npackage c;", ""),
         ("struct A { a: u8 = 1 }\nstruct B { a: u8 = 1\n b: u8 = 2; }", ";"),
         ("struct A { a: u8 = 1, }", ";"),

@@ -2,7 +2,12 @@
 //!
 //! Looks at the words before the position alone, since what is being typed does not parse. Names are not resolved here.
 
+mod statement;
+mod value;
+
 use std::ops::Range;
+
+pub use value::{Step, Value};
 
 use super::language::Site;
 use crate::parse::{Word, WordKind, all_words};
@@ -44,12 +49,11 @@ pub enum Expected {
     Argument {
         /// The attribute's name.
         attribute: String,
-        /// Byte at which the word starts that follows after the attributes, which is mostly the name of what they are about;
-        /// `None` at the end of the text.
-        subject: Option<usize>,
+        /// Where in the argument's value it is; `None` where no part of one can start.
+        value: Option<Value>,
     },
-    /// A value of a constant.
-    Value,
+    /// A constant's value, or a part of it.
+    Value(Value),
     /// The path of a file, in quotes.
     Import,
 }
@@ -62,7 +66,7 @@ pub fn cursor(text: &str, byte: usize) -> Cursor {
     let ends_in_remark =
         all.last().filter(is_remark).is_some_and(|word| !text[word.range.start..byte].contains('\n'));
     let before: Vec<Word> = all.into_iter().filter(|word| word.kind != WordKind::Comment).collect();
-    let blocks = blocks(text, &before);
+    let (blocks, start) = blocks(text, &before);
     let container = blocks.last().map(|block| before[block.name].range.start);
     if ends_in_remark {
         return Cursor { expected: Expected::Nothing, typed: byte..byte, container };
@@ -70,14 +74,14 @@ pub fn cursor(text: &str, byte: usize) -> Cursor {
     let (mut words, mut typed) = (before.as_slice(), byte..byte);
     match before.last().filter(|word| byte <= word.range.end).map(|word| word.kind) {
         Some(WordKind::String) => return in_string(text, &before, byte, container),
-        Some(WordKind::Number) => return number(text, &before, byte, container, &blocks),
+        Some(WordKind::Number) => return number(text, &before, byte, container, (&blocks, start)),
         Some(WordKind::Name | WordKind::Sign(b'.')) => {
             typed.start = path_start(&before);
             words = &before[..before.partition_point(|word| word.range.start < typed.start)];
         }
         _ => {}
     }
-    let expected = expected(text, words, &blocks, byte);
+    let expected = expected(text, words, (&blocks, start), byte);
     Cursor { expected, typed, container }
 }
 
@@ -86,41 +90,55 @@ struct Block {
     site: Site,
     /// Index of the word before the brace: the declaration's name.
     name: usize,
-    /// Index of the first word after the brace.
-    start: usize,
 }
 
-/// Returns the blocks that are open after some words.
-fn blocks(text: &str, words: &[Word]) -> Vec<Block> {
+/// Returns the blocks that are open after some words, and the index of the first word of the declaration or member that is not
+/// finished. The braces of values are no blocks.
+fn blocks(text: &str, words: &[Word]) -> (Vec<Block>, usize) {
     let mut open: Vec<Block> = Vec::new();
-    let mut start = 0;
+    let (mut start, mut parens, mut values) = (0, 0_usize, 0_usize);
     for (index, word) in words.iter().enumerate() {
         match word.kind {
+            WordKind::Sign(b'(') => parens += 1,
+            WordKind::Sign(b')') => parens = parens.saturating_sub(1),
+            // The braces of a value.
+            WordKind::Sign(b'{') if values + parens > 0 || is_constant(text, &words[start..index]) => {
+                values += 1;
+            }
+            WordKind::Sign(b'}') if values > 0 => values -= 1,
             WordKind::Sign(b'{') => {
                 let head: Vec<&str> =
                     code(&words[start..index]).iter().map(|word| &text[word.range.clone()]).collect();
-                let site = match (head.first().copied(), open.last().map(|block| block.site)) {
-                    (Some("enum"), _) => Site::Enum,
+                // A variant may have the name of a keyword.
+                let keyword = head.first().copied().filter(|_| head.len() > 1 || open.is_empty());
+                let site = match (keyword, open.last().map(|block| block.site)) {
+                    (Some("enum" | "flags"), _) => Site::Enum,
                     (Some("union"), _) => Site::Union,
                     (Some("error"), None) => Site::Error,
+                    (Some("event"), None) => Site::Event,
                     (Some("service"), None) => Site::Service,
-                    // A struct, and a variant with fields of its own.
+                    (_, Some(Site::Union | Site::Error)) if head.len() < 2 => Site::Variant,
                     _ => Site::Struct,
                 };
                 // What a service extends stands between its name and the brace.
                 let back = if site == Site::Service { head.len().max(2) - 1 } else { 1 };
-                open.push(Block { site, name: index.saturating_sub(back), start: index + 1 });
+                open.push(Block { site, name: index.saturating_sub(back) });
                 start = index + 1;
             }
             WordKind::Sign(b'}') => {
                 open.pop();
                 start = index + 1;
             }
-            WordKind::Sign(b';') => start = index + 1,
+            WordKind::Sign(b';') => (start, parens, values) = (index + 1, 0, 0),
             _ => {}
         }
     }
-    open
+    (open, start)
+}
+
+/// Reports whether these words start a constant.
+fn is_constant(text: &str, words: &[Word]) -> bool {
+    code(words).first().is_some_and(|first| &text[first.range.clone()] == "const")
 }
 
 /// Returns the words after docs, comments and attributes.
@@ -182,27 +200,28 @@ fn in_string(text: &str, words: &[Word], byte: usize, container: Option<usize>) 
 }
 
 /// Returns what surrounds a position at the end of or in a number: that of a member, or nothing.
-fn number(text: &str, words: &[Word], byte: usize, container: Option<usize>, blocks: &[Block]) -> Cursor {
+fn number(
+    text: &str,
+    words: &[Word],
+    byte: usize,
+    container: Option<usize>,
+    (blocks, statement): (&[Block], usize),
+) -> Cursor {
     let start = words.last().map_or(byte, |word| word.range.start);
     let before = &words[..words.len().saturating_sub(1)];
-    let expected = expected(text, before, blocks, byte);
+    let expected = expected(text, before, (blocks, statement), byte);
     let expected = if expected == Expected::Number { expected } else { Expected::Nothing };
     Cursor { expected, typed: start..byte, container }
 }
 
-/// Returns what may follow after some words.
-fn expected(text: &str, words: &[Word], blocks: &[Block], byte: usize) -> Expected {
+/// Returns what may follow after some words, of which those of the statement that is not finished start at an index.
+fn expected(text: &str, words: &[Word], (blocks, start): (&[Block], usize), byte: usize) -> Expected {
     let site = blocks.last().map_or(Site::File, |block| block.site);
-    let from = blocks.last().map_or(0, |block| block.start);
-    let inside = words.get(from..).unwrap_or_default();
-    let statement = inside
-        .iter()
-        .rposition(|word| matches!(word.kind, WordKind::Sign(b';' | b'}' | b'{')))
-        .map_or(inside, |end| &inside[end + 1..]);
+    let start = start.min(words.len());
+    let statement = &words[start..];
     // A variant's number follows after its fields.
-    let after_fields = inside.len() > statement.len()
-        && is(&inside[inside.len() - statement.len() - 1], b'}')
-        && matches!(site, Site::Union | Site::Error);
+    let after_fields =
+        words[..start].last().is_some_and(|last| is(last, b'}')) && matches!(site, Site::Union | Site::Error);
     if let [equals] = statement
         && after_fields
         && is(equals, b'=')
@@ -212,12 +231,17 @@ fn expected(text: &str, words: &[Word], blocks: &[Block], byte: usize) -> Expect
     if let Some(expected) = in_attribute(text, statement, site, byte) {
         return expected;
     }
+    if let Some(value) = value::of_constant(text, statement) {
+        return Expected::Value(value);
+    }
     let code = code(statement);
     let said: Vec<&str> = code.iter().map(|word| &text[word.range.clone()]).collect();
     match site {
-        Site::File => declaration(&said),
-        Site::Struct | Site::Union | Site::Error | Site::Enum => member(&said, site),
-        Site::Service | Site::Parameters => method(&said),
+        Site::File => statement::declaration(&said),
+        Site::Struct | Site::Event | Site::Variant | Site::Union | Site::Error | Site::Enum => {
+            statement::member(&said, site)
+        }
+        Site::Service | Site::Parameters => statement::method(&said),
     }
 }
 
@@ -227,10 +251,11 @@ fn in_attribute(text: &str, statement: &[Word], site: Site, byte: usize) -> Opti
     let site = if is_in_parameters(statement, at) { Site::Parameters } else { site };
     match &statement[at + 1..] {
         [] => Some(Expected::Attribute(site)),
-        [name, open, ..] if is(open, b'(') && closing(&statement[at + 2..]).is_none() => {
+        [name, open, words @ ..] if is(open, b'(') && closing(&statement[at + 2..]).is_none() => {
+            let ty = subject(text, byte).and_then(|subject| value::type_after(text, subject));
             Some(Expected::Argument {
                 attribute: text[name.range.clone()].to_owned(),
-                subject: subject(text, byte),
+                value: value::steps(text, words).map(|steps| Value { ty, steps }),
             })
         }
         _ => None,
@@ -264,56 +289,6 @@ fn subject(text: &str, byte: usize) -> Option<usize> {
         matches!(&text[word.range.clone()], "rpc" | "oneway" | "const" | "type" | "struct" | "enum")
     };
     after.iter().find(|word| !is_keyword(word)).map(|word| word.range.start)
-}
-
-fn declaration(said: &[&str]) -> Expected {
-    match said {
-        [] => Expected::Start(Site::File),
-        ["const", _, ":"] | ["type", _, "="] => Expected::Type { stream: false },
-        ["const" | "type", rest @ ..] if in_type(rest) => Expected::Type { stream: false },
-        ["const", .., "="] => Expected::Value,
-        ["import", path] if path.starts_with('"') => Expected::Word(&["as"]),
-        ["service", _] => Expected::Word(&["extends"]),
-        ["service", _, "extends", .., "extends" | ","] | ["service", _, "extends"] => Expected::Service,
-        _ => Expected::Nothing,
-    }
-}
-
-/// Reports whether the words end where an argument of `list` or `map` is expected.
-fn in_type(said: &[&str]) -> bool {
-    let count = |sign| said.iter().filter(|word| **word == sign).count();
-    let arrows = said.windows(2).filter(|pair| **pair == ["-", ">"]).count();
-    matches!(said.last(), Some(&("<" | ","))) && count("<") + arrows > count(">")
-}
-
-fn member(said: &[&str], site: Site) -> Expected {
-    match said {
-        [] => Expected::Start(site),
-        ["reserved", ..] => Expected::Nothing,
-        [.., "="] => Expected::Number,
-        [_, ":"] if site != Site::Enum => Expected::Type { stream: false },
-        said if in_type(said) => Expected::Type { stream: false },
-        _ => Expected::Nothing,
-    }
-}
-
-fn method(said: &[&str]) -> Expected {
-    let ["rpc" | "oneway", _, rest @ ..] = said else {
-        return if said.is_empty() { Expected::Start(Site::Service) } else { Expected::Nothing };
-    };
-    let count = |sign| rest.iter().filter(|word| **word == sign).count();
-    let is_open = count("(") > count(")");
-    match rest {
-        [.., "throws"] => Expected::Error,
-        [.., "-", ">"] => Expected::Type { stream: true },
-        said if in_type(said) => Expected::Type { stream: false },
-        [.., ":"] if is_open => Expected::Type { stream: true },
-        [.., ":", "stream"] if is_open => Expected::Type { stream: false },
-        [.., ">", "stream"] if !is_open => Expected::Type { stream: false },
-        [.., ")"] if !is_open && said.first() == Some(&"rpc") => Expected::Word(&["->", "throws"]),
-        [.., ")", "-", ">", _] | [.., ")", "-", ">", "stream", _] => Expected::Word(&["throws"]),
-        _ => Expected::Nothing,
-    }
 }
 
 #[cfg(test)]
@@ -354,9 +329,18 @@ mod tests {
         for (text, site) in [
             ("struct A { |", Site::Struct),
             ("struct A { a: u8 = 1; |", Site::Struct),
+            ("event A { a: u8 = 1; |", Site::Event),
+            ("event A { struct B { |", Site::Struct),
             ("enum A { |", Site::Enum),
             ("union A { |", Site::Union),
-            ("union A { B { |", Site::Struct),
+            ("union A { B { |", Site::Variant),
+            ("union A { enum { |", Site::Variant),
+            ("union A { B = 1; struct C { |", Site::Struct),
+            ("struct A { enum B { |", Site::Enum),
+            ("const A: B = { c: { d: 1 } }; struct A { |", Site::Struct),
+            ("struct A { @default({ a: [{ b: 1 }] }) b: B = 1; |", Site::Struct),
+            ("struct A { enum B { C = 0; } |", Site::Struct),
+            ("struct A { union B { C { d: u8 = 1; } = 1; } struct D { |", Site::Struct),
             ("union A { B { c: u8 = 1; } = 1; |", Site::Union),
             ("error A { @message(\"{x\") |", Site::Error),
             ("service A { rpc a(); |", Site::Service),
@@ -407,7 +391,7 @@ mod tests {
         ] {
             assert_eq!(expected(text), Expected::Number, "{text}");
         }
-        assert_eq!(expected("const A: u8 = |"), Expected::Value);
+        assert!(matches!(expected("const A: u8 = |"), Expected::Value(_)));
         assert_eq!(expected("struct A { @len(1|"), Expected::Nothing);
     }
 
@@ -418,9 +402,11 @@ mod tests {
         assert_eq!(expected("service A { @|"), Expected::Attribute(Site::Service));
         assert_eq!(expected("service A { @idempotent rpc a(@|"), Expected::Attribute(Site::Parameters));
         let text = "enum S { Buy = 0; }\nstruct A { @default(|) side: S = 1; }";
-        let subject = text.replacen('|', "", 1).find("side");
-        assert_eq!(expected(text), Expected::Argument { attribute: "default".to_owned(), subject });
-        assert_eq!(expected("@allow(|"), Expected::Argument { attribute: "allow".to_owned(), subject: None });
+        let start = text.replacen('|', "", 1).find("S = 1").expect("a type");
+        let value = Some(Value { ty: Some(start..start + 1), steps: Vec::new() });
+        assert_eq!(expected(text), Expected::Argument { attribute: "default".to_owned(), value });
+        let value = Some(Value::default());
+        assert_eq!(expected("@allow(|"), Expected::Argument { attribute: "allow".to_owned(), value });
     }
 
     #[test]

@@ -39,6 +39,8 @@ pub struct Definition {
     pub kind: DefinitionKind,
     /// The name; of a package the whole path.
     pub name: String,
+    /// The name with those of the types around it: `Order.Side`. Of what is no type it is the name.
+    pub full_name: String,
     /// Span of the name.
     pub span: Span,
     /// What it is declared in; `None` at the top of a file.
@@ -66,12 +68,15 @@ pub enum DefinitionKind {
     Constant,
     Alias,
     Struct,
+    Event,
     Enum,
+    Flags,
     Union,
     Error,
     Service,
     Field,
     Value,
+    Flag,
     Variant,
     Method,
     Parameter,
@@ -102,7 +107,7 @@ pub struct Visible {
     pub file: FileId,
     /// What stands before the names: nothing, or `money.`
     pub prefix: String,
-    /// Types and constants.
+    /// Types and constants, by their full names.
     pub definitions: Vec<DefinitionId>,
 }
 
@@ -111,7 +116,7 @@ pub struct Visible {
 pub struct TypeName {
     /// The full name of its package.
     pub package: String,
-    /// The name as declared.
+    /// The name as declared, after those of the types around it.
     pub name: String,
     /// What declares it.
     pub definition: Option<DefinitionId>,
@@ -121,7 +126,8 @@ impl DefinitionKind {
     /// Reports whether it is a type that fields may have.
     #[must_use]
     pub fn is_type(self) -> bool {
-        matches!(self, Self::Alias | Self::Struct | Self::Enum | Self::Union | Self::Error)
+        use DefinitionKind::{Alias, Enum, Error, Event, Flags, Struct, Union};
+        matches!(self, Alias | Struct | Event | Enum | Flags | Union | Error)
     }
 
     /// Returns what it is called in messages.
@@ -133,12 +139,15 @@ impl DefinitionKind {
             Self::Constant => "constant",
             Self::Alias => "alias",
             Self::Struct => "struct",
+            Self::Event => "event",
             Self::Enum => "enum",
+            Self::Flags => "flags",
             Self::Union => "union",
             Self::Error => "error",
             Self::Service => "service",
             Self::Field => "field",
             Self::Value => "value",
+            Self::Flag => "flag",
             Self::Variant => "variant",
             Self::Method => "method",
             Self::Parameter => "parameter",
@@ -210,7 +219,7 @@ pub(super) fn index(model: &Model) -> Index {
             let span = declared.item.name.span;
             TypeName {
                 package: model.packages[declared.package.0 as usize].clone(),
-                name: declared.item.name.text.clone(),
+                name: declared.item.full_name.clone(),
                 definition: index.by_span.get(&span).copied(),
             }
         })
@@ -239,7 +248,11 @@ fn definitions(model: &Model, subjects: &[Subject], index: &mut Index) {
             open.retain(|(depth, _)| *depth < subject.depth);
             let container = open.last().map(|(_, id)| *id);
             let id = DefinitionId(index.definitions.len());
-            index.definitions.push(Definition { container, ..definition(model, subject) });
+            let mut found = Definition { container, ..definition(model, subject) };
+            if let Node::Item(item) = subject.node {
+                found.full_name.clone_from(&item.full_name);
+            }
+            index.definitions.push(found);
             // Declarations are not inside of the package's line.
             if !matches!(subject.node, Node::Package(_)) {
                 open.push((subject.depth, id));
@@ -251,6 +264,7 @@ fn definitions(model: &Model, subjects: &[Subject], index: &mut Index) {
 fn plain(model: &Model, file: FileId, (kind, name, span): (DefinitionKind, String, Span)) -> Definition {
     Definition {
         kind,
+        full_name: name.clone(),
         name,
         span,
         container: None,
@@ -286,12 +300,15 @@ fn kind(place: Place) -> DefinitionKind {
         Place::Const => DefinitionKind::Constant,
         Place::Alias => DefinitionKind::Alias,
         Place::Struct => DefinitionKind::Struct,
+        Place::Event => DefinitionKind::Event,
         Place::Enum => DefinitionKind::Enum,
+        Place::Flags => DefinitionKind::Flags,
         Place::Union => DefinitionKind::Union,
         Place::Error => DefinitionKind::Error,
         Place::Service => DefinitionKind::Service,
-        Place::Field => DefinitionKind::Field,
+        Place::Field | Place::EventField => DefinitionKind::Field,
         Place::Value => DefinitionKind::Value,
+        Place::Flag => DefinitionKind::Flag,
         Place::Variant | Place::ErrorVariant => DefinitionKind::Variant,
         Place::Rpc | Place::Oneway => DefinitionKind::Method,
         Place::Parameter | Place::StreamParameter => DefinitionKind::Parameter,
@@ -302,8 +319,9 @@ fn kind(place: Place) -> DefinitionKind {
 fn free_numbers(model: &Model, index: &mut Index) {
     for definition in &mut index.definitions {
         definition.free_number = match definition.kind {
-            DefinitionKind::Enum => Some(0),
+            DefinitionKind::Enum | DefinitionKind::Flags => Some(0),
             DefinitionKind::Struct
+            | DefinitionKind::Event
             | DefinitionKind::Union
             | DefinitionKind::Error
             | DefinitionKind::Variant => Some(1),

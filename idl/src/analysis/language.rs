@@ -12,9 +12,13 @@ use crate::schema::Builtin;
 pub enum Site {
     /// Between declarations.
     File,
-    /// Before a field of a struct or variant.
+    /// Before a field of a struct.
     Struct,
-    /// Before a value.
+    /// Before a field of an event.
+    Event,
+    /// Before a field of a variant.
+    Variant,
+    /// Before a value or a flag.
     Enum,
     /// Before a variant of a union.
     Union,
@@ -35,19 +39,26 @@ pub struct Keyword {
     pub starts: &'static [Site],
 }
 
-const MEMBERS: &[Site] = &[Site::Struct, Site::Enum, Site::Union, Site::Error];
+const MEMBERS: &[Site] = &[Site::Struct, Site::Event, Site::Variant, Site::Enum, Site::Union, Site::Error];
 
 const fn declares(word: &'static str) -> Keyword {
     Keyword { word, starts: &[Site::File] }
 }
 
+/// Returns a keyword of a type, which may stand inside of others.
+const fn nests(word: &'static str) -> Keyword {
+    Keyword { word, starts: &[Site::File, Site::Struct, Site::Event, Site::Union, Site::Error] }
+}
+
 /// All keywords, in alphabetical order. They are keywords only where they may stand.
-pub const KEYWORDS: [Keyword; 16] = [
+pub const KEYWORDS: [Keyword; 18] = [
     Keyword { word: "as", starts: &[] },
     declares("const"),
-    declares("enum"),
+    nests("enum"),
     declares("error"),
+    declares("event"),
     Keyword { word: "extends", starts: &[] },
+    nests("flags"),
     declares("import"),
     Keyword { word: "oneway", starts: &[Site::Service] },
     declares("package"),
@@ -55,10 +66,10 @@ pub const KEYWORDS: [Keyword; 16] = [
     Keyword { word: "rpc", starts: &[Site::Service] },
     declares("service"),
     Keyword { word: "stream", starts: &[] },
-    declares("struct"),
+    nests("struct"),
     Keyword { word: "throws", starts: &[] },
     declares("type"),
-    declares("union"),
+    nests("union"),
 ];
 
 /// The words that are values.
@@ -99,11 +110,13 @@ pub fn attributes_at(site: Site) -> Vec<Attribute> {
     attributes_listed::all(Some(site))
 }
 
-/// Returns the words that an attribute's argument may be: the rules of `@allow`, the ways of `@overlap`.
+/// Returns the words that an attribute's argument may be: the rules of `@allow`, the ways of `@overlap` and of
+/// `@slow`.
 #[must_use]
 pub fn words_of(attribute: &str) -> Vec<String> {
     match attribute {
         "allow" => crate::lint::rules().map(|rule| rule.name().replace('-', "_")).collect(),
+        "slow" => crate::value::slow_words().map(str::to_owned).collect(),
         "overlap" => crate::value::overlap_words().map(str::to_owned).collect(),
         _ => Vec::new(),
     }
@@ -137,8 +150,17 @@ mod tests {
 
     #[test]
     fn each_attribute_stands_somewhere_and_is_shown_as_itself() {
-        let sites =
-            [Site::File, Site::Struct, Site::Enum, Site::Union, Site::Error, Site::Service, Site::Parameters];
+        let sites = [
+            Site::File,
+            Site::Struct,
+            Site::Event,
+            Site::Variant,
+            Site::Enum,
+            Site::Union,
+            Site::Error,
+            Site::Service,
+            Site::Parameters,
+        ];
         for attribute in attributes() {
             assert!(attribute.example.starts_with(&format!("@{}", attribute.name)), "{attribute:?}");
             assert!(sites.iter().any(|site| attributes_at(*site).contains(&attribute)), "{attribute:?}");

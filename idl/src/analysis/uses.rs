@@ -1,11 +1,12 @@
 //! Finds every name that refers to a definition, word by word: the last word of a path, and what stands before it.
 
 use super::index::{Index, Use, declared};
-use crate::ast::{ItemKind, Path, Payload, Type, Value, ValueKind};
+use crate::ast::{ItemKind, Method, Path, Payload, Type, Value, ValueKind};
 use crate::check::subjects::{Node, Subject};
 use crate::resolve::{Model, Symbol, is_builtin};
 use crate::schema::{self, TypeId};
 use crate::source::{FileId, Span, offset};
+use crate::value::shard_name;
 
 /// Returns the uses in all named files.
 pub(super) fn uses(model: &Model, subjects: &[Subject], index: &Index) -> Vec<Use> {
@@ -63,7 +64,10 @@ impl Uses<'_, '_> {
                 ItemKind::Service(service) => service.extends.iter().for_each(|path| self.path(path, None)),
                 _ => {}
             },
-            Node::Method(method) => method.throws.iter().for_each(|path| self.path(path, None)),
+            Node::Method(method) => {
+                method.throws.iter().for_each(|path| self.path(path, None));
+                self.shard(method);
+            }
             Node::Variant(variant) => {
                 if let Payload::Fields(fields) = &variant.payload {
                     let fields =
@@ -73,10 +77,12 @@ impl Uses<'_, '_> {
             }
             _ => {}
         }
-        // The arguments of these two are words of their own.
+        // The arguments of these are words of their own, or were looked at above.
         let subject = self.subject;
         let attributes = subject.preamble.attributes.iter();
-        for attribute in attributes.filter(|it| !matches!(it.name.text.as_str(), "allow" | "overlap")) {
+        for attribute in
+            attributes.filter(|it| !matches!(it.name.text.as_str(), "allow" | "overlap" | "shard"))
+        {
             attribute.arguments.iter().for_each(|value| self.value(value, held));
         }
     }
@@ -93,45 +99,65 @@ impl Uses<'_, '_> {
         ty.arguments.iter().for_each(|argument| self.ty(argument));
     }
 
+    /// Adds the names in a value. Recursion is bounded by `MAX_VALUE_DEPTH`.
     fn value(&mut self, value: &Value, held: Option<TypeId>) {
         match &value.kind {
             ValueKind::Path(path) => self.path(path, held),
             ValueKind::Range(range) => {
                 range.min.iter().chain(&range.max).for_each(|end| self.value(end, held));
             }
+            ValueKind::List(values) => values.iter().for_each(|value| self.value(value, held)),
+            ValueKind::Object(entries) => entries.iter().for_each(|(key, value)| {
+                self.value(key, held);
+                self.value(value, held);
+            }),
             _ => {}
         }
     }
 
     /// Adds the words of a path: of a type, a constant, or a value of an enum.
     fn path(&mut self, path: &Path, held: Option<TypeId>) {
-        let file = self.subject.file;
-        let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
-        let Some((last, before)) = words.split_last() else { return };
-        let spans: Vec<Span> = path.segments.iter().map(|segment| segment.span).collect();
-        let end = spans.len() - 1;
+        let Some((last, before)) = path.segments.split_last() else { return };
         // A value of the enum that is expected comes before a constant of that name.
-        if let Some(value) = held.filter(|_| before.is_empty()).and_then(|id| self.value_of(id, last)) {
-            return self.add(spans[end], value);
+        if let Some(value) = held.filter(|_| before.is_empty()).and_then(|id| self.value_of(id, &last.text)) {
+            return self.add(last.span, value);
         }
         if is_builtin(path) {
             return;
         }
-        if let Some(declared) = self.declared(&words) {
-            self.add(spans[end], declared);
-            return self.prefix(path, end, declared.file);
+        if self.declared(path, path.segments.len()) {
+            return;
         }
-        let Ok(Symbol::Type(id)) = self.model.lookup_words(file, before) else { return };
-        let named = declared(self.model, id);
-        self.add(spans[end - 1], named);
-        self.prefix(path, end - 1, named.file);
+        let file = self.subject.file;
+        let Ok(Symbol::Type(id)) = self.model.lookup_words(file, path, before.len()) else { return };
+        self.declared(path, before.len());
         let id = match self.model.resolved(&schema::Type::Named(id)) {
             Some(schema::Type::Named(id)) => id,
             _ => id,
         };
-        if let Some(value) = self.value_of(id, last) {
-            self.add(spans[end], value);
+        if let Some(value) = self.value_of(id, &last.text) {
+            self.add(last.span, value);
         }
+    }
+
+    /// Adds the first words of a path if they are the name of a type, service or constant: that, the types around it that are named
+    /// before it, and the import's alias or the package before those. Reports whether they are one.
+    fn declared(&mut self, path: &Path, count: usize) -> bool {
+        let (span, id) = match self.model.lookup_words(self.subject.file, path, count) {
+            Ok(Symbol::Type(id)) => (declared(self.model, id), Some(id)),
+            Ok(Symbol::Constant(item)) => (item.name.span, None),
+            Ok(Symbol::Service(index)) => (self.model.services[index].item.name.span, None),
+            Ok(Symbol::Broken) | Err(_) => return false,
+        };
+        let mut at = count - 1;
+        self.add(path.segments[at].span, span);
+        for outer in id.into_iter().flat_map(|id| self.model.around(id)) {
+            let Some(before) = at.checked_sub(1) else { return true };
+            at = before;
+            self.add(path.segments[at].span, outer.name.span);
+        }
+        self.prefix(path, at, span.file);
+        true
     }
 
     /// Adds the words before a name, of which there are `count`: an import's alias, or a package.
@@ -147,20 +173,20 @@ impl Uses<'_, '_> {
         }
     }
 
-    fn declared(&self, words: &[&str]) -> Option<Span> {
-        match self.model.lookup_words(self.subject.file, words).ok()? {
-            Symbol::Type(id) => Some(declared(self.model, id)),
-            Symbol::Constant(item) => Some(item.name.span),
-            Symbol::Service(index) => Some(self.model.services[index].item.name.span),
-            Symbol::Broken => None,
-        }
-    }
-
     fn value_of(&self, id: TypeId, name: &str) -> Option<Span> {
         let value = self.model.value_named(id, name)?;
         match &self.model.declared(id).item.kind {
             ItemKind::Enum(values) => values.values.get(value).map(|value| value.name.span),
             _ => None,
+        }
+    }
+
+    /// Adds the parameter by which calls are spread.
+    fn shard(&mut self, method: &Method) {
+        let Some(attribute) = method.preamble.find("shard") else { return };
+        let (Some(name), Some(value)) = (shard_name(attribute), attribute.arguments.first()) else { return };
+        if let Some(parameter) = method.parameters.iter().find(|parameter| parameter.name.text == name) {
+            self.add(value.span, parameter.name.span);
         }
     }
 

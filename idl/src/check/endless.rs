@@ -35,7 +35,7 @@ pub(super) fn endless(model: &Model, report: &mut Report) {
         let steps = ways.iter().filter(|way| way.of == cycle[0]).flat_map(|way| &way.needs);
         let Some(step) = steps.into_iter().find(|need| need.ty == next) else { continue };
         let names: Vec<&str> =
-            cycle.iter().map(|index| model.types[*index].item.name.text.as_str()).collect();
+            cycle.iter().map(|index| model.types[*index].item.full_name.as_str()).collect();
         let diagnostic = Diagnostic::new(
             diagnostic::ENDLESS,
             format!("{}, without end", graph::describe_cycle(&names, "holds")),

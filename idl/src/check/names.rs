@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::walk;
-use crate::ast::{ItemKind, Name};
+use crate::ast::{ItemKind, MAX_PACKAGE_PARTS, Name};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::resolve::{BUILTINS, Model};
 use crate::source::Span;
@@ -53,10 +53,6 @@ fn duplicates<'a>(member: &str, names: impl Iterator<Item = &'a Name>, report: &
     }
 }
 
-/// Maximum number of parts in a package's name. Each becomes a module inside another, and readers of the schema may
-/// recurse.
-const MAX_PACKAGE_PARTS: usize = 16;
-
 /// Reports package names with too many parts, at the first part past the limit.
 pub(super) fn package_parts(model: &Model, report: &mut Report) {
     for package in model.program.files.iter().filter_map(|file| file.package.as_ref()) {
@@ -75,7 +71,9 @@ pub(super) fn package_parts(model: &Model, report: &mut Report) {
 pub(super) fn nothing_in_it(model: &Model, report: &mut Report) {
     for (_, item) in model.items().filter(|(_, item)| !item.damaged) {
         let (what, member) = match &item.kind {
-            ItemKind::Enum(values) if values.values.is_empty() => ("enum", "a value: `First = 1;`"),
+            ItemKind::Enum(values) if values.values.is_empty() && !values.is_flags => {
+                ("enum", "a value: `First = 1;`")
+            }
             ItemKind::Union(union) if union.variants.is_empty() => {
                 (if union.is_error { "error" } else { "union" }, "a variant: `First = 1;`")
             }
@@ -83,7 +81,7 @@ pub(super) fn nothing_in_it(model: &Model, report: &mut Report) {
         };
         let diagnostic = Diagnostic::new(
             diagnostic::NOTHING_IN_IT,
-            format!("the {what} `{}` has nothing in it", item.name.text),
+            format!("the {what} `{}` has nothing in it", item.full_name),
         )
         .at(item.name.span, "there could be no value of it")
         .help(format!("give it {member}"));

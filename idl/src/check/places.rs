@@ -12,12 +12,16 @@ pub(crate) enum Place {
     Const,
     Alias,
     Struct,
+    Event,
     Enum,
+    Flags,
     Union,
     Error,
     Service,
     Field,
+    EventField,
     Value,
+    Flag,
     Variant,
     ErrorVariant,
     Rpc,
@@ -33,12 +37,16 @@ impl Place {
             Self::Const => "a constant",
             Self::Alias => "an alias",
             Self::Struct => "a struct",
+            Self::Event => "an event",
             Self::Enum => "an enum",
+            Self::Flags => "`flags`",
             Self::Union => "a union",
             Self::Error => "an error",
             Self::Service => "a service",
             Self::Field => "a field",
+            Self::EventField => "a field of an event",
             Self::Value => "an enum's value",
+            Self::Flag => "a flag",
             Self::Variant => "a union's variant",
             Self::ErrorVariant => "an error's variant",
             Self::Rpc => "an `rpc` method",
@@ -83,12 +91,16 @@ const EVERYWHERE: &[Place] = &[
     Place::Const,
     Place::Alias,
     Place::Struct,
+    Place::Event,
     Place::Enum,
+    Place::Flags,
     Place::Union,
     Place::Error,
     Place::Service,
     Place::Field,
+    Place::EventField,
     Place::Value,
+    Place::Flag,
     Place::Variant,
     Place::ErrorVariant,
     Place::Rpc,
@@ -97,11 +109,11 @@ const EVERYWHERE: &[Place] = &[
     Place::StreamParameter,
 ];
 
-const SLOTS: &[Place] = &[Place::Field, Place::Parameter];
+const SLOTS: &[Place] = &[Place::Field, Place::EventField, Place::Parameter];
 
-const CALLABLE: &[Place] = &[Place::Service, Place::Rpc, Place::Oneway];
+const CALLABLE: &[Place] = &[Place::Event, Place::Service, Place::Rpc, Place::Oneway];
 
-pub(super) const ATTRIBUTES: [Known; 13] = [
+pub(super) const ATTRIBUTES: [Known; 18] = [
     Known {
         name: "allow",
         places: EVERYWHERE,
@@ -136,20 +148,31 @@ pub(super) const ATTRIBUTES: [Known; 13] = [
             Place::Const,
             Place::Alias,
             Place::Struct,
+            Place::Event,
             Place::Enum,
+            Place::Flags,
             Place::Union,
             Place::Error,
             Place::Service,
             Place::Field,
+            Place::EventField,
             Place::Value,
+            Place::Flag,
             Place::Variant,
             Place::ErrorVariant,
             Place::Rpc,
             Place::Oneway,
         ],
-        belongs: "a declaration, a method, a field, a value or a variant",
+        belongs: "a declaration, a method, a field, a value, a flag or a variant",
         takes: Takes::String,
         example: "@deprecated(\"use `watch`\")",
+    },
+    Known {
+        name: "history",
+        places: &[Place::Event],
+        belongs: "an event",
+        takes: Takes::Value,
+        example: "@history(10)",
     },
     Known {
         name: "idempotent",
@@ -157,6 +180,20 @@ pub(super) const ATTRIBUTES: [Known; 13] = [
         belongs: "an `rpc` method",
         takes: Takes::Nothing,
         example: "@idempotent",
+    },
+    Known {
+        name: "key",
+        places: &[Place::EventField],
+        belongs: "a field of an event",
+        takes: Takes::Nothing,
+        example: "@key",
+    },
+    Known {
+        name: "latest",
+        places: &[Place::Event],
+        belongs: "an event",
+        takes: Takes::Nothing,
+        example: "@latest",
     },
     Known {
         name: "len",
@@ -189,7 +226,7 @@ pub(super) const ATTRIBUTES: [Known; 13] = [
     Known {
         name: "public",
         places: CALLABLE,
-        belongs: "a service or a method",
+        belongs: "a service, a method or an event",
         takes: Takes::Nothing,
         example: "@public",
     },
@@ -203,9 +240,23 @@ pub(super) const ATTRIBUTES: [Known; 13] = [
     Known {
         name: "roles",
         places: CALLABLE,
-        belongs: "a service or a method",
+        belongs: "a service, a method or an event",
         takes: Takes::Strings,
         example: "@roles(\"trader\", \"admin\")",
+    },
+    Known {
+        name: "shard",
+        places: &[Place::Rpc, Place::Oneway],
+        belongs: "a method",
+        takes: Takes::Word,
+        example: "@shard(symbol)",
+    },
+    Known {
+        name: "slow",
+        places: &[Place::Event],
+        belongs: "an event",
+        takes: Takes::Word,
+        example: "@slow(conflate)",
     },
 ];
 
@@ -222,7 +273,9 @@ pub(super) fn place_of(kind: &ItemKind) -> Place {
     match kind {
         ItemKind::Const { .. } => Place::Const,
         ItemKind::Alias(_) => Place::Alias,
+        ItemKind::Struct(fields) if fields.is_event => Place::Event,
         ItemKind::Struct(_) => Place::Struct,
+        ItemKind::Enum(values) if values.is_flags => Place::Flags,
         ItemKind::Enum(_) => Place::Enum,
         ItemKind::Union(union) if union.is_error => Place::Error,
         ItemKind::Union(_) => Place::Union,

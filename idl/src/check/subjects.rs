@@ -3,7 +3,9 @@
 //! Rules about attributes and lints treat all of it alike; what only some rules need is in [`super::walk`].
 
 use super::places::{Place, place_of};
-use crate::ast::{EnumValue, Field, Item, ItemKind, Method, Package, Parameter, Payload, Preamble, Variant};
+use crate::ast::{
+    EnumValue, Field, Item, ItemId, ItemKind, Method, Package, Parameter, Payload, Preamble, Variant,
+};
 use crate::resolve::Model;
 use crate::source::{FileId, Span};
 
@@ -12,8 +14,11 @@ use crate::source::{FileId, Span};
 pub(crate) struct Subject<'a> {
     pub(crate) file: FileId,
     pub(crate) place: Place,
-    /// Nesting depth: 0 for a package, 1 for a declaration, 2 for a member, 3 for a parameter or a field of a variant.
+    /// Nesting depth: 0 for a package, 1 for a declaration, 2 for a member or a type inside of it, 3 for a parameter or a
+    /// field of a variant; more in types inside of others.
     pub(crate) depth: u8,
+    /// The innermost declaration that it is in, or is.
+    pub(crate) item: Option<&'a Item>,
     pub(crate) preamble: &'a Preamble,
     pub(crate) node: Node<'a>,
 }
@@ -44,6 +49,13 @@ impl Subject<'_> {
         }
     }
 
+    /// Reports whether this is the member that a part of the same declaration belongs to, of which there may be none
+    /// between them.
+    pub(crate) fn holds(&self, part: &Subject) -> bool {
+        let same = self.item.zip(part.item).is_some_and(|(one, other)| std::ptr::eq(one, other));
+        same && part.depth == self.depth + 1
+    }
+
     /// Returns the subject's name; of a package the last part.
     pub(crate) fn name(&self) -> &str {
         match self.node {
@@ -62,32 +74,50 @@ impl Subject<'_> {
 pub(crate) fn subjects<'a>(model: &Model<'a>) -> Vec<Subject<'a>> {
     let mut found = Vec::new();
     for file in &model.program.files {
-        let mut walk = Walk { file: file.id, found: &mut found };
+        let start = found.len();
+        let mut walk = Walk { file: file.id, item: None, depth: 0, found: &mut found };
         if let Some(package) = &file.package {
             walk.add(0, Place::Package, &package.preamble, Node::Package(package));
         }
-        file.items.iter().for_each(|item| walk.item(item));
+        for (index, item) in file.items.iter().enumerate() {
+            walk.item(file.around(Some(ItemId(index))).count(), item);
+        }
+        if file.items.iter().any(|item| item.outer.is_some()) {
+            // Types stand between the members of those around them.
+            found[start..].sort_by_key(|subject| subject.span().start);
+        }
     }
     found
 }
 
 struct Walk<'w, 'a> {
     file: FileId,
+    /// The declaration whose parts are listed, and its depth.
+    item: Option<&'a Item>,
+    depth: u8,
     found: &'w mut Vec<Subject<'a>>,
 }
 
 impl<'a> Walk<'_, 'a> {
-    fn add(&mut self, depth: u8, place: Place, preamble: &'a Preamble, node: Node<'a>) {
-        self.found.push(Subject { file: self.file, place, depth, preamble, node });
+    /// Adds something, by its depth in its declaration.
+    fn add(&mut self, below: u8, place: Place, preamble: &'a Preamble, node: Node<'a>) {
+        let depth = self.depth + below;
+        self.found.push(Subject { file: self.file, place, depth, item: self.item, preamble, node });
     }
 
-    fn item(&mut self, item: &'a Item) {
-        self.add(1, place_of(&item.kind), &item.preamble, Node::Item(item));
+    fn item(&mut self, depth: usize, item: &'a Item) {
+        // Declarations nest at most `MAX_NESTED` deep.
+        (self.item, self.depth) = (Some(item), u8::try_from(depth).unwrap_or(u8::MAX / 2));
+        self.add(0, place_of(&item.kind), &item.preamble, Node::Item(item));
         match &item.kind {
-            ItemKind::Struct(fields) => fields.fields.iter().for_each(|field| self.field(2, field)),
+            ItemKind::Struct(fields) => {
+                let place = if fields.is_event { Place::EventField } else { Place::Field };
+                fields.fields.iter().for_each(|field| self.field(1, place, field));
+            }
             ItemKind::Enum(values) => {
+                let place = if values.is_flags { Place::Flag } else { Place::Value };
                 for value in &values.values {
-                    self.add(2, Place::Value, &value.preamble, Node::Value(value));
+                    self.add(1, place, &value.preamble, Node::Value(value));
                 }
             }
             ItemKind::Union(union) => {
@@ -99,23 +129,23 @@ impl<'a> Walk<'_, 'a> {
         }
     }
 
-    fn field(&mut self, depth: u8, field: &'a Field) {
-        self.add(depth, Place::Field, &field.preamble, Node::Field(field));
+    fn field(&mut self, below: u8, place: Place, field: &'a Field) {
+        self.add(below, place, &field.preamble, Node::Field(field));
     }
 
     fn variant(&mut self, place: Place, variant: &'a Variant) {
-        self.add(2, place, &variant.preamble, Node::Variant(variant));
+        self.add(1, place, &variant.preamble, Node::Variant(variant));
         if let Payload::Fields(fields) = &variant.payload {
-            fields.fields.iter().for_each(|field| self.field(3, field));
+            fields.fields.iter().for_each(|field| self.field(2, Place::Field, field));
         }
     }
 
     fn method(&mut self, method: &'a Method) {
         let place = if method.oneway.is_some() { Place::Oneway } else { Place::Rpc };
-        self.add(2, place, &method.preamble, Node::Method(method));
+        self.add(1, place, &method.preamble, Node::Method(method));
         for parameter in &method.parameters {
             let place = if parameter.stream.is_some() { Place::StreamParameter } else { Place::Parameter };
-            self.add(3, place, &parameter.preamble, Node::Parameter(parameter));
+            self.add(2, place, &parameter.preamble, Node::Parameter(parameter));
         }
     }
 }

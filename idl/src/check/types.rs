@@ -43,7 +43,8 @@ pub(super) fn map_keys(model: &Model, report: &mut Report) {
     }
 }
 
-fn can_be_key(model: &Model, ty: &Type) -> bool {
+/// Reports whether a type is one of which two values are the same on every side.
+pub(super) fn can_be_key(model: &Model, ty: &Type) -> bool {
     match ty {
         Type::Builtin(builtin) => !matches!(
             builtin,
@@ -91,7 +92,7 @@ fn is_optional_already(model: &Model, file: FileId, ty: &TypeUse) -> bool {
 pub(super) fn alias_cycles(model: &Model, report: &mut Report) {
     for cycle in graph::cycles(&aliases_of_aliases(model)) {
         let names: Vec<&str> =
-            cycle.iter().map(|index| model.types[*index].item.name.text.as_str()).collect();
+            cycle.iter().map(|index| model.types[*index].item.full_name.as_str()).collect();
         let message = format!("{}, without end", graph::describe_cycle(&names, "stands for"));
         let diagnostic = Diagnostic::new(diagnostic::ALIAS_CYCLE, message)
             .at(model.types[cycle[0]].item.name.span, "")

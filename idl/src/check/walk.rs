@@ -6,7 +6,7 @@ use crate::source::FileId;
 
 /// Members that share one set of names and numbers.
 pub(crate) struct Body<'a> {
-    /// Noun for a member: `field`, `value`, `variant`.
+    /// Noun for a member: `field`, `value`, `flag`, `variant`.
     pub(crate) member: &'static str,
     pub(crate) members: Vec<(&'a Name, Number)>,
     pub(crate) reserved: &'a [Reserved],
@@ -18,6 +18,8 @@ pub(crate) struct Body<'a> {
 
 /// Minimum number of an enum value.
 const MIN_VALUE: i128 = -(1 << 31);
+/// Maximum number of a flag: that of the last bit of 64.
+const MAX_FLAG: i128 = 63;
 /// Maximum number of a variant or enum value.
 const MAX_NUMBER: i128 = (1 << 31) - 1;
 
@@ -29,13 +31,13 @@ pub(crate) fn bodies<'a>(model: &Model<'a>) -> Vec<Body<'a>> {
             ItemKind::Struct(fields) => bodies.push(fields_body(fields)),
             ItemKind::Enum(values) => {
                 let members = values.values.iter().map(|value| (&value.name, value.number)).collect();
-                bodies.push(Body {
-                    member: "value",
-                    members,
-                    reserved: &values.reserved,
-                    limits: (MIN_VALUE, MAX_NUMBER),
-                    reservable: MAX_NUMBER,
-                });
+                let (member, limits) = if values.is_flags {
+                    ("flag", (0, MAX_FLAG))
+                } else {
+                    ("value", (MIN_VALUE, MAX_NUMBER))
+                };
+                let (reserved, reservable) = (values.reserved.as_slice(), limits.1);
+                bodies.push(Body { member, members, reserved, limits, reservable });
             }
             ItemKind::Union(union) => {
                 let members = union.variants.iter().map(|variant| (&variant.name, variant.number)).collect();

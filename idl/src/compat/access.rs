@@ -25,7 +25,8 @@ pub(super) fn access(
     }
 }
 
-fn changed(what: &str, (old, was): (Span, &Access), (new, is): (Span, &Access)) -> Option<Change> {
+/// Compares who may call something, or subscribe to it.
+pub(super) fn changed(what: &str, (old, was): (Span, &Access), (new, is): (Span, &Access)) -> Option<Change> {
     let (was, is) = (was.roles(), is.roles());
     let change = if takes_from(was, is) {
         tightened(what, was, is)

@@ -3,10 +3,10 @@
 use std::cmp::Ordering;
 
 use super::change::{Change, Effects};
-use super::relation::{Place, Relation, integers};
+use super::relation::{Place, Relation, integers, is_flags};
 use super::{Comparison, Flow, shown};
 use crate::diagnostic;
-use crate::schema::{Field, Literal, Range, Schema, Type};
+use crate::schema::{Builtin, Field, Literal, Range, Schema, Type};
 
 /// The values that a field allows. An end is `None` if any value is beyond it: then there is nothing to break.
 struct Allowed {
@@ -38,8 +38,8 @@ impl Comparison<'_> {
         let new = Allowed::length(after.len.as_ref());
         let written = self.written("@len", before.len.as_ref(), after.len.as_ref());
         told(place, relation, (before, &old), (after, &new), &written, out);
-        let old = Allowed::number(types.0, before.range.as_ref());
-        let new = Allowed::number(types.1, after.range.as_ref());
+        let old = Allowed::number(self.old, types.0, before.range.as_ref());
+        let new = Allowed::number(self.new, types.1, after.range.as_ref());
         let written = self.written("@range", before.range.as_ref(), after.range.as_ref());
         told(place, relation, (before, &old), (after, &new), &written, out);
     }
@@ -54,9 +54,10 @@ impl Allowed {
         Self::of(range, Some(0), None)
     }
 
-    /// Returns the bounds of an integer; bounds as wide as the type count as none.
-    fn number(ty: &Type, range: Option<&Range>) -> Self {
+    /// Returns the bounds of an integer; bounds as wide as the type count as none. Flags may be any bits of 64.
+    fn number(schema: &Schema, ty: &Type, range: Option<&Range>) -> Self {
         let limits = match ty {
+            Type::Named(id) if is_flags(schema, *id) => integers(Builtin::U64),
             Type::Builtin(builtin) => integers(*builtin),
             _ => None,
         };

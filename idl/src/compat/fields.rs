@@ -1,12 +1,14 @@
 //! Rules about fields, and about the plain parameters of a method, which are the fields of its request.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::change::{Change, Effects};
 use super::members::{Fate, Member, Owner, fates};
 use super::notes::notes;
 use super::relation::{Place, Relation};
 use super::{Comparison, reserved, shown};
 use crate::diagnostic;
-use crate::schema::{Builtin, Field, Layout, Literal, Schema, Type, TypeKind};
+use crate::schema::{Builtin, Field, Layout, Literal, Schema, Type, TypeId, TypeKind};
 
 impl Comparison<'_> {
     /// Compares the fields of a struct or of a variant.
@@ -70,7 +72,15 @@ impl Comparison<'_> {
             return self.type_change(place, &before.ty, &after.ty, out);
         }
         let relation = self.relate(old_inner, new_inner, place.flow);
-        if relation.fails() || self.is_value(&before.ty) || self.is_value_of_new(&after.ty) {
+        if self.is_value(&before.ty) || self.is_value_of_new(&after.ty) {
+            return self.type_change(place, &before.ty, &after.ty, out);
+        }
+        // Where one that is absent has a default on the other side, it is the types alone that do not go together.
+        let stands_in = if new_optional { before.default.is_some() } else { after.default.is_some() };
+        if relation.fails() && stands_in {
+            return self.type_change(place, old_inner, new_inner, out);
+        }
+        if relation.fails() {
             return self.type_change(place, &before.ty, &after.ty, out);
         }
         self.type_change(place, old_inner, new_inner, out);
@@ -133,15 +143,58 @@ impl Comparison<'_> {
         }
     }
 
-    /// Reports whether two defaults are equal; values of an enum are equal if their numbers are.
+    /// Reports whether two defaults are equal; values of an enum are equal if their numbers are, and flags if their bits are.
     pub(super) fn same_value(&self, old: &Literal, new: &Literal) -> bool {
         match (old, new) {
             (Literal::EnumValue(..), Literal::EnumValue(..)) => {
                 enum_number(self.old, old) == enum_number(self.new, new)
             }
+            (Literal::Flags(_, old), Literal::Flags(_, new)) => old == new,
+            (Literal::List(old), Literal::List(new)) => self.same_values(old, new),
+            // Their order means nothing.
+            (Literal::Set(old), Literal::Set(new)) => {
+                let is_in_new = |old: &Literal| new.iter().any(|new| self.same_value(old, new));
+                old.len() == new.len() && old.iter().all(is_in_new)
+            }
+            (Literal::Map(old), Literal::Map(new)) => {
+                let is_in_new = |old: &(Literal, Literal)| {
+                    new.iter().any(|new| self.same_value(&old.0, &new.0) && self.same_value(&old.1, &new.1))
+                };
+                old.len() == new.len() && old.iter().all(is_in_new)
+            }
+            (Literal::Struct(old_id, old), Literal::Struct(new_id, new)) => {
+                self.same_struct((*old_id, old), (*new_id, new))
+            }
             _ => old == new,
         }
     }
+}
+
+impl Comparison<'_> {
+    fn same_values(&self, old: &[Literal], new: &[Literal]) -> bool {
+        old.len() == new.len() && old.iter().zip(new).all(|(old, new)| self.same_value(old, new))
+    }
+
+    /// Compares two structs by the numbers of their fields. What only one side has is absent on the other.
+    fn same_struct(
+        &self,
+        (old_id, old): (TypeId, &[Option<Literal>]),
+        (new_id, new): (TypeId, &[Option<Literal>]),
+    ) -> bool {
+        let (old, new) = (by_number(self.old, old_id, old), by_number(self.new, new_id, new));
+        let numbers: BTreeSet<u16> = old.keys().chain(new.keys()).copied().collect();
+        numbers.iter().all(|number| match (old.get(number), new.get(number)) {
+            (Some(old), Some(new)) => self.same_value(old, new),
+            _ => false,
+        })
+    }
+}
+
+/// Returns the values of a struct that are present, by the numbers of their fields.
+fn by_number<'a>(schema: &Schema, id: TypeId, values: &'a [Option<Literal>]) -> BTreeMap<u16, &'a Literal> {
+    let TypeKind::Struct(structure) = &schema.definition(id).kind else { return BTreeMap::new() };
+    let present = structure.fields.iter().zip(values);
+    present.filter_map(|(field, value)| Some((field.number, value.as_ref()?))).collect()
 }
 
 fn enum_number(schema: &Schema, literal: &Literal) -> Option<i32> {

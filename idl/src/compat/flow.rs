@@ -5,7 +5,10 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::pairs::{Pairs, answer_uses, common_methods, definition_uses, inner_uses, request_uses, services};
+use super::events::event_of;
+use super::pairs::{
+    Pairs, answer_uses, common_methods, definition_uses, ids, inner_uses, request_uses, services,
+};
 use super::related::max_pairs;
 use crate::schema::{Method, Schema, Type, TypeId};
 
@@ -56,6 +59,9 @@ fn travelling(old: &Schema, new: &Schema, pairs: &Pairs) -> Option<BTreeMap<Type
     for id in reached(old, new, pairs, answers)? {
         types.entry(id).or_default().answers = true;
     }
+    for id in published(old, new, pairs)? {
+        types.entry(id).or_default().answers = true;
+    }
     for id in thrown(old, new, pairs)? {
         types.entry(id).or_default().answers = true;
     }
@@ -75,6 +81,21 @@ fn reached(old: &Schema, new: &Schema, pairs: &Pairs, of_method: Uses) -> Option
         }
     }
     walk(old, new, uses, pairs)
+}
+
+/// Returns the older types that events lead to.
+fn published(old: &Schema, new: &Schema, pairs: &Pairs) -> Option<BTreeSet<TypeId>> {
+    let mut found = BTreeSet::new();
+    let mut uses = Vec::new();
+    for (id, before) in ids(old) {
+        let Some(after) = pairs.ty(id).map(|id| new.definition(id)) else { continue };
+        if event_of(before).is_some() && event_of(after).is_some() {
+            found.insert(id);
+            definition_uses(before, after, &mut uses);
+        }
+    }
+    found.extend(walk(old, new, uses, pairs)?);
+    Some(found)
 }
 
 /// Returns the older types that `throws` leads to.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use super::change::Change;
 use super::reserved::holder;
 use crate::diagnostic;
-use crate::schema::{EnumValue, Field, Reserved, Variant};
+use crate::schema::{EnumValue, Field, Flag, Reserved, Variant};
 use crate::source::Span;
 
 /// Something with a name and a number.
@@ -15,6 +15,8 @@ pub(super) trait Member {
     const NOUN: &'static str;
     /// The least number that one may have.
     const LEAST: i64;
+    /// Whether a `match` in Rust has to name each.
+    const IS_MATCHED: bool;
 
     fn name(&self) -> &str;
     fn number(&self) -> i64;
@@ -22,10 +24,11 @@ pub(super) trait Member {
 }
 
 macro_rules! member {
-    ($type:ty, $noun:literal, $least:expr) => {
+    ($type:ty, $noun:literal, $least:expr, $is_matched:literal) => {
         impl Member for $type {
             const NOUN: &'static str = $noun;
             const LEAST: i64 = $least;
+            const IS_MATCHED: bool = $is_matched;
 
             fn name(&self) -> &str {
                 &self.name
@@ -42,9 +45,10 @@ macro_rules! member {
     };
 }
 
-member!(Field, "field", 1);
-member!(EnumValue, "value", i32::MIN as i64);
-member!(Variant, "variant", 1);
+member!(Field, "field", 1, false);
+member!(EnumValue, "value", i32::MIN as i64, true);
+member!(Flag, "flag", 0, false);
+member!(Variant, "variant", 1, true);
 
 /// What has become of a member.
 #[derive(Debug, Clone, Copy)]

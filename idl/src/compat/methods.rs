@@ -247,7 +247,7 @@ fn answer_taken(what: &str, before: &Method, after: &Method, takes_nil: bool) ->
         .help("leave it as it is, and add a method of another name")
 }
 
-/// Compares attributes that only clients use, each by itself.
+/// Compares attributes that only clients or routers use, each by itself.
 fn attributes(what: &str, before: &Method, after: &Method, out: &mut Vec<Change>) {
     let told = |change: Change| change.was(before.span, "before").is(after.span, "now");
     if before.deadline != after.deadline {
@@ -258,6 +258,9 @@ fn attributes(what: &str, before: &Method, after: &Method, out: &mut Vec<Change>
     }
     if before.overlap != after.overlap {
         out.push(told(overlap(what)));
+    }
+    if before.shard != after.shard {
+        out.push(told(shard(what, before, after)));
     }
 }
 
@@ -284,6 +287,17 @@ fn idempotent(what: &str, after: &Method) -> Change {
     Change::new(diagnostic::IDEMPOTENT_CHANGED, message)
         .why("it is not sent: a client tries again by what its own schema says")
         .help(help)
+}
+
+fn shard(what: &str, before: &Method, after: &Method) -> Change {
+    let by = |method: &Method| {
+        let parameter = method.shard.and_then(|index| method.parameters.get(index));
+        parameter.map_or("no parameter".to_owned(), |parameter| format!("`{}`", parameter.name))
+    };
+    let message = format!("calls of {what} were spread by {}, and are by {} now", by(before), by(after));
+    Change::new(diagnostic::SHARD_CHANGED, message)
+        .why("it is not sent: a router spreads calls by what its own schema says")
+        .help("give the schema to routers once workers bear it that equal keys go elsewhere")
 }
 
 fn overlap(what: &str) -> Change {

@@ -6,15 +6,19 @@
 //!
 //! First, packages and types of the two schemas are matched (`pairs`), and it is found out where values of a type
 //! travel (`flow`). Then each rule compares one pair of things: `packages`, `types`, `members`, `variants`, `services`,
-//! `extends`, `access` (who may call), `throws`, `notes`. How one type reads values of another is in `relation` and
+//! `events`, `extends`, `access` (who may call), `throws`, `notes`. How one type reads values of another is in `relation` and
 //! `related`.
+//!
+//! Whether a client and a server that are there understand each other is found in `client`, by the same rules.
 //!
 //! Not here: where the older files come from, which is up to the command, and how a diagnostic is rendered.
 
 mod access;
 mod bounds;
 mod change;
+mod client;
 mod constants;
+mod events;
 mod extends;
 mod fields;
 mod flow;
@@ -36,6 +40,7 @@ mod variants;
 use std::cell::RefCell;
 
 pub use change::{Change, Effects, Kind};
+pub use client::{Incompatible, incompatible};
 pub use flow::Flow;
 pub use sources::Sources;
 

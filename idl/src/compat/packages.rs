@@ -1,6 +1,9 @@
 //! Rules about packages, and the walk through all that they hold.
 
+use std::collections::BTreeMap;
+
 use super::change::{Change, Effects};
+use super::types::in_rust;
 use super::{Comparison, Flow, notes};
 use crate::diagnostic;
 use crate::schema::{Package, PackageId};
@@ -19,8 +22,11 @@ impl Comparison<'_> {
         }
         for (id, after) in (0..).map(PackageId).zip(&self.new.packages) {
             if self.pairs.has_package(id) {
+                let names = after.types.iter().map(|id| self.new.definition(*id).name.as_str());
+                let nested: BTreeMap<String, &str> =
+                    names.filter(|name| name.contains('.')).map(|name| (in_rust(name), name)).collect();
                 let new = after.types.iter().filter(|id| !self.pairs.has_type(**id));
-                out.extend(new.map(|id| self.type_added(*id)));
+                out.extend(new.map(|id| self.type_added(*id, &nested)));
             } else {
                 out.push(added(after));
             }
@@ -52,7 +58,7 @@ impl Comparison<'_> {
             match self.pairs.ty(old) {
                 Some(new) => self.ty(old, new, out),
                 None if is_gone => {}
-                None => out.push(self.type_removed(old)),
+                None => out.push(self.event_removed(old).unwrap_or_else(|| self.type_removed(old))),
             }
         }
     }

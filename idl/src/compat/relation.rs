@@ -9,7 +9,7 @@ use std::ops::{BitOr, RangeInclusive};
 use super::change::{Change, Effects};
 use super::{Comparison, Flow, shown};
 use crate::diagnostic;
-use crate::schema::{Builtin, Type, TypeId, TypeKind};
+use crate::schema::{Builtin, Schema, Type, TypeId, TypeKind};
 use crate::source::Span;
 
 /// How two types differ. The default is not at all.
@@ -121,6 +121,8 @@ impl Comparison<'_> {
                 self.relate(old_key, new_key, flow) | self.relate(old_value, new_value, flow)
             }
             (Type::Named(old), Type::Named(new)) => self.relate_named(*old, *new, flow),
+            (Type::Named(id), Type::Builtin(new)) if is_flags(self.old, *id) => flags(Builtin::U64, *new),
+            (Type::Builtin(old), Type::Named(id)) if is_flags(self.new, *id) => flags(*old, Builtin::U64),
             _ => Relation::INCOMPATIBLE,
         }
     }
@@ -221,6 +223,16 @@ fn respelled(place: &Place, before: &str, after: &str) -> Change {
         .is(place.new, format!("`{after}` here, which is the same"))
         .why("an alias is another name for a type and nothing else, on the wire and in Rust")
         .help("nothing needs to be done")
+}
+
+/// Reports whether a type is declared by `flags`.
+pub(super) fn is_flags(schema: &Schema, id: TypeId) -> bool {
+    matches!(schema.definition(id).kind, TypeKind::Flags(_))
+}
+
+/// Returns the relation of `flags`, which are a `u64` on the wire, and a built-in type.
+fn flags(old: Builtin, new: Builtin) -> Relation {
+    if old == new { Relation::RUST_ONLY } else { builtins(old, new) }
 }
 
 /// Returns the relation of two different built-in types.

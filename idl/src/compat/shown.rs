@@ -40,8 +40,10 @@ fn spelled(ty: &Type, name: &dyn Fn(TypeId) -> String) -> String {
 pub(super) fn kind(kind: &TypeKind) -> &'static str {
     match kind {
         TypeKind::Alias(_) => "an alias",
+        TypeKind::Struct(structure) if structure.event.is_some() => "an event",
         TypeKind::Struct(_) => "a struct",
         TypeKind::Enum(_) => "an enum",
+        TypeKind::Flags(_) => "`flags`",
         TypeKind::Union(_) => "a union",
         TypeKind::Error(_) => "an error",
     }
@@ -59,8 +61,38 @@ pub(super) fn literal(schema: &Schema, literal: &Literal) -> String {
             TypeKind::Enum(values) => values.get(*index).map_or_else(String::new, |value| value.name.clone()),
             _ => String::new(),
         },
+        Literal::Flags(id, bits) => match &schema.definition(*id).kind {
+            TypeKind::Flags(flags) => {
+                let set = flags.iter().filter(|flag| bits & flag.bit() != 0);
+                let names: Vec<&str> = set.map(|flag| flag.name.as_str()).collect();
+                format!("[{}]", names.join(", "))
+            }
+            _ => String::new(),
+        },
+        Literal::Bytes(bytes) => format!("b\"{}\"", bytes.escape_ascii()),
         Literal::Empty => "[]".to_owned(),
+        Literal::List(parts) | Literal::Set(parts) => {
+            let parts: Vec<String> = parts.iter().map(|part| self::literal(schema, part)).collect();
+            format!("[{}]", parts.join(", "))
+        }
+        Literal::Map(entries) => {
+            let entry = |(key, value): &(Literal, Literal)| {
+                format!("{}: {}", self::literal(schema, key), self::literal(schema, value))
+            };
+            format!("{{ {} }}", entries.iter().map(entry).collect::<Vec<_>>().join(", "))
+        }
+        Literal::Struct(id, values) => structure(schema, *id, values),
     }
+}
+
+/// Returns a struct, without what is absent.
+fn structure(schema: &Schema, id: TypeId, values: &[Option<Literal>]) -> String {
+    let TypeKind::Struct(structure) = &schema.definition(id).kind else { return String::new() };
+    let given = structure.fields.iter().zip(values);
+    let given: Vec<String> = given
+        .filter_map(|(field, value)| Some(format!("{}: {}", field.name, literal(schema, value.as_ref()?))))
+        .collect();
+    if given.is_empty() { "{}".to_owned() } else { format!("{{ {} }}", given.join(", ")) }
 }
 
 /// Returns bounds; if there are none, `no bounds`.

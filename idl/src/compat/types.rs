@@ -1,21 +1,26 @@
 //! Rules about whole declared types.
 
+use std::collections::BTreeMap;
+
 use super::change::{Change, Kind};
+use super::events::event_of;
 use super::members::Owner;
 use super::notes::notes;
 use super::relation::Place;
 use super::{Comparison, Flow, shown, variants};
 use crate::diagnostic;
-use crate::schema::{Type, TypeDefinition, TypeId, TypeKind};
+use crate::schema::{Schema, Type, TypeDefinition, TypeId, TypeKind};
 
 impl Comparison<'_> {
     /// Compares one type that both schemas have.
     pub(super) fn ty(&self, old: TypeId, new: TypeId, out: &mut Vec<Change>) {
         let (before, after) = (self.old.definition(old), self.new.definition(new));
         let is_same_package = self.pairs.package(before.package) == Some(after.package);
-        if before.name != after.name || !is_same_package {
+        let are_events = event_of(before).is_some() && event_of(after).is_some();
+        if (before.name != after.name || !is_same_package) && !are_events {
             out.push(self.type_renamed(old, new));
         }
+        self.event(old, new, out);
         self.definitions(old, new, self.flows.of_type(old), out);
         let what = format!("`{}`", after.name);
         notes(&what, (before.span, &before.notes), (after.span, &after.notes), out);
@@ -31,6 +36,7 @@ impl Comparison<'_> {
                 self.fields(&owner, &old.fields, &new.fields, out);
             }
             (TypeKind::Enum(old), TypeKind::Enum(new)) => variants::values(&owner, old, new, out),
+            (TypeKind::Flags(old), TypeKind::Flags(new)) => variants::values(&owner, old, new, out),
             (TypeKind::Union(old), TypeKind::Union(new)) | (TypeKind::Error(old), TypeKind::Error(new)) => {
                 self.variants(&owner, old, new, out);
             }
@@ -89,12 +95,20 @@ impl Comparison<'_> {
         out.push(change);
     }
 
-    pub(super) fn type_added(&self, new: TypeId) -> Change {
+    /// `nested` are the names of the types of its package that are inside of others, by those that they have in Rust.
+    pub(super) fn type_added(&self, new: TypeId, nested: &BTreeMap<String, &str>) -> Change {
         let after = self.new.definition(new);
-        Change::new(diagnostic::TYPE_ADDED, format!("`{}` is new", after.name))
-            .is(after.span, "new")
-            .why("no program uses it yet")
-            .help("nothing needs to be done")
+        let change =
+            Change::new(diagnostic::TYPE_ADDED, format!("`{}` is new", after.name)).is(after.span, "new");
+        match nested.get(&after.name) {
+            Some(other) => change
+                .source()
+                .why(format!(
+                    "no program uses it yet; but in Rust its name was that of `{other}`, which gets another"
+                ))
+                .help("choose another name"),
+            None => change.why("no program uses it yet").help("nothing needs to be done"),
+        }
     }
 
     pub(super) fn type_removed(&self, old: TypeId) -> Change {
@@ -109,13 +123,26 @@ impl Comparison<'_> {
     fn type_renamed(&self, old: TypeId, new: TypeId) -> Change {
         let (before, after) = (self.old.definition(old), self.new.definition(new));
         let (old_name, new_name) = (shown::full_name(self.old, old), shown::full_name(self.new, new));
-        Change::new(diagnostic::TYPE_RENAMED, format!("`{old_name}` is named `{new_name}` now"))
+        let change = Change::new(diagnostic::TYPE_RENAMED, format!("`{old_name}` is named `{new_name}` now"))
             .was(before.span, "named so")
-            .is(after.span, "the same type")
+            .is(after.span, "the same type");
+        let (before, after) = (in_rust(&before.name), &after.name);
+        let package = |schema: &Schema, id| schema.package(schema.definition(id).package).full_name();
+        let is_same_package = package(self.old, old) == package(self.new, new);
+        if before == in_rust(after) && is_same_package {
+            let why = format!("names of types are not sent, and either is `{before}` in Rust");
+            return change.why(why).help("nothing has to be done");
+        }
+        change
             .source()
             .why("names of types are not sent, so old and new programs still understand each other; but Rust code uses the name")
-            .help(format!("to let Rust code be, keep the old name: `type {} = {};`", before.name, after.name))
+            .help(format!("to let Rust code be, keep the old name: `type {before} = {after};`"))
     }
+}
+
+/// Returns the name in Rust of a type, which may be inside of others.
+pub(super) fn in_rust(name: &str) -> String {
+    name.replace('.', "")
 }
 
 fn owner<'a>(before: &'a TypeDefinition, after: &'a TypeDefinition, flow: Flow) -> Owner<'a> {

@@ -1,4 +1,4 @@
-//! Rules about the values of enums and the variants of unions and errors.
+//! Rules about the values of enums, the flags of `flags` and the variants of unions and errors.
 
 use super::change::{Change, Effects};
 use super::members::{Fate, Member, Owner, fates};
@@ -6,7 +6,9 @@ use super::notes::notes;
 use super::relation::Place;
 use super::{Comparison, Flow, fields, reserved};
 use crate::diagnostic;
-use crate::schema::{Builtin, EnumValue, Field, MessagePart, Payload, Schema, Type, TypeKind, Variant};
+use crate::schema::{
+    Builtin, EnumValue, Field, Flag, MessagePart, Notes, Payload, Schema, Type, TypeKind, Variant,
+};
 
 impl Comparison<'_> {
     pub(super) fn variants(
@@ -99,15 +101,32 @@ impl Comparison<'_> {
     }
 }
 
-/// Compares the values of an enum.
-pub(super) fn values(owner: &Owner<'_>, old: &[EnumValue], new: &[EnumValue], out: &mut Vec<Change>) {
+/// Compares the values of an enum, or the flags of `flags`.
+pub(super) fn values<M: Noted>(owner: &Owner<'_>, old: &[M], new: &[M], out: &mut Vec<Change>) {
     numbered(owner, old, new, out, |before, after, out| {
-        if before.name != after.name {
+        if before.name() != after.name() {
             out.push(owner.renamed(before, after));
         }
-        let what = format!("value `{}` of {}", after.name, owner.name);
-        notes(&what, (before.span, &before.notes), (after.span, &after.notes), out);
+        let what = format!("{} `{}` of {}", M::NOUN, after.name(), owner.name);
+        notes(&what, (before.span(), before.notes()), (after.span(), after.notes()), out);
     });
+}
+
+/// A member that has nothing but a name, a number and notes.
+pub(super) trait Noted: Member {
+    fn notes(&self) -> &Notes;
+}
+
+impl Noted for EnumValue {
+    fn notes(&self) -> &Notes {
+        &self.notes
+    }
+}
+
+impl Noted for Flag {
+    fn notes(&self) -> &Notes {
+        &self.notes
+    }
 }
 
 /// Reports added and removed members, for values and variants alike.
@@ -212,9 +231,15 @@ fn worded(variant: &Variant) -> Option<Vec<Result<&str, u16>>> {
 
 fn come<M: Member>(owner: &Owner<'_>, after: &M) -> Change {
     let (noun, name) = (M::NOUN, after.name());
-    Change::new(diagnostic::VALUE_ADDED, format!("{noun} `{name}` of {} is new", owner.name))
+    let change = Change::new(diagnostic::VALUE_ADDED, format!("{noun} `{name}` of {} is new", owner.name))
         .was(owner.old, "not there yet")
-        .is(after.span(), "new")
+        .is(after.span(), "new");
+    if !M::IS_MATCHED {
+        return change
+            .why("old programs keep it as a bit without a name, and write it again unchanged")
+            .help("nothing needs to be done");
+    }
+    change
         .source()
         .why("old programs keep it as unknown, with its number, and write it again unchanged; but a `match` in Rust has to name it")
         .help("nothing needs to be done but in the Rust code")

@@ -120,7 +120,6 @@ codes! {
     BAD_ESCAPE = "E0106", "something that is no escape";
     STRAY_DOCS = "E0107", "docs on nothing";
     BLOCK_COMMENT = "E0108", "a block comment";
-    EVENT = "E0109", "`event`, which is kept for later";
     NO_PACKAGE = "E0110", "a file without a package";
     ORDER = "E0111", "a package or import that comes too late";
     PACKAGE_PARTS = "E0112", "a package of too many parts";
@@ -169,6 +168,7 @@ codes! {
     EXTENDED_TWICE = "E0326", "a service that is extended twice";
     TOO_MANY_EXTENDED = "E0327", "more services or methods than one may take over";
     SET_ELEMENT = "E0328", "a type that can't be in a set";
+    EVENT_KEY = "E0329", "a key of an event that can't be one";
 
     // Attributes and values.
     UNKNOWN_ATTRIBUTE = "E0401", "an unknown attribute";
@@ -188,6 +188,10 @@ codes! {
     UNKNOWN_RULE = "E0415", "a rule that there is not";
     ROLE = "E0416", "a role that can't be one";
     PUBLIC_AND_ROLES = "E0417", "`@public` beside `@roles`";
+    EVENT_HISTORY = "E0418", "a history that can't be kept";
+    VALUE_FIELD = "E0419", "a value without a field, or with one that there is not";
+    VALUE_TWICE = "E0420", "a value with something twice";
+    SHARD_PARAMETER = "E0421", "a parameter that calls can't be spread by";
 
     // Project files, which are read elsewhere.
     PROJECT_TEXT = "E0501", "a project file that is no TOML";
@@ -226,6 +230,8 @@ codes! {
     BARE_ANSWER = "W0122", "an answer that can't grow";
     CRATE_PACKAGE = "W0123", "a package that is named like a crate";
     UNSAID_ROLES = "W0124", "a method that does not say who may call it";
+    KEYLESS_CONFLATE = "W0125", "an event without a key of which only the newest waits";
+    CONFLATED_HISTORY = "W0126", "a history of what slow subscribers miss";
 
     // Changes of packages, which `compat` reports.
     PACKAGE_ADDED = "D0101", "a new package";
@@ -294,6 +300,11 @@ codes! {
     ROLES_TIGHTENED = "D0419", "fewer that may call";
     ROLES_WIDENED = "D0420", "more that may call";
     LAYOUT_CHANGED = "D0421", "a struct that is another form on the wire";
+    EVENT_RENAMED = "D0422", "an event of another name";
+    EVENT_REMOVED = "D0423", "an event that is gone";
+    EVENT_OR_STRUCT = "D0424", "an event that is a struct now, or the other way round";
+    KEY_REMOVED = "D0425", "a key of an event that is none any more";
+    KEY_ADDED = "D0426", "another key of an event";
 
     // Changes of what does not travel.
     DOCS_CHANGED = "D0501", "other docs";
@@ -303,4 +314,6 @@ codes! {
     IDEMPOTENT_CHANGED = "D0505", "whether a method may be tried again";
     OVERLAP_CHANGED = "D0506", "what is done with calls that overlap";
     META_CHANGED = "D0507", "other metadata";
+    DELIVERY_CHANGED = "D0508", "what is kept of an event, or dropped";
+    SHARD_CHANGED = "D0509", "which calls go to the same worker";
 }

@@ -42,29 +42,42 @@ impl<'a> Layout<'a> {
     pub(super) fn item(&mut self, item: &Node) -> Vec<Doc<'a>> {
         self.before = None;
         let mut docs = Vec::new();
+        self.typed(item, &mut docs);
+        docs
+    }
+
+    /// Lays out a declaration, or a type inside of one. Recursion is bounded by [`crate::ast::MAX_NESTED`].
+    fn typed(&mut self, item: &Node, docs: &mut Vec<Doc<'a>>) {
         let has_docs =
             item.find(Rule::preamble).is_some_and(|preamble| preamble.find(Rule::doc_line).is_some());
         let form = if has_docs { Form::Open } else { Form::Short };
         for part in &item.children {
             match part.rule {
-                Rule::preamble => self.attributes_above(part, &mut docs),
-                _ => self.declaration(part, form, &mut docs),
+                Rule::preamble => self.attributes_above(part, docs),
+                Rule::declaration => {
+                    part.children.iter().for_each(|declared| self.declared(declared, form, docs));
+                }
+                _ => self.declared(part, form, docs),
             }
         }
-        docs
     }
 
-    fn declaration(&mut self, node: &Node, form: Form, docs: &mut Vec<Doc<'a>>) {
-        let Some(declaration) = node.children.first() else { return };
-        match declaration.rule {
-            Rule::constant => self.constant(declaration, docs),
-            _ => self.with_body(&declaration.children, form, docs),
+    fn declared(&mut self, declared: &Node, form: Form, docs: &mut Vec<Doc<'a>>) {
+        match declared.rule {
+            Rule::constant => self.constant(declared, docs),
+            _ => self.with_body(&declared.children, form, docs),
         }
     }
 
     fn constant(&mut self, constant: &Node, docs: &mut Vec<Doc<'a>>) {
         for part in &constant.children {
-            if part.rule == Rule::value {
+            let has_parts = |value: &Node| {
+                value
+                    .find(Rule::list)
+                    .or(value.find(Rule::object))
+                    .is_some_and(|list| list.children.len() > 2)
+            };
+            if part.rule == Rule::value && !has_parts(part) {
                 let mut value = self.on_next_line(part);
                 let trailing = comment_at_end(&mut value);
                 docs.push(Doc::Group(Group::of(vec![Doc::Indented(value)])));
@@ -133,11 +146,12 @@ impl<'a> Layout<'a> {
 
     fn member(&mut self, member: &Node, docs: &mut Vec<Doc<'a>>) {
         match member.rule {
-            Rule::struct_member | Rule::enum_member | Rule::union_member => {
+            Rule::struct_member | Rule::enum_member | Rule::union_member | Rule::variant_field => {
                 for member in &member.children {
                     self.member(member, docs);
                 }
             }
+            Rule::nested => self.typed(member, docs),
             Rule::field | Rule::enum_value => self.attributes_beside(member, docs),
             Rule::reserved => self.filled(member, Rule::reserved_entry, docs),
             _ => {
@@ -248,6 +262,7 @@ impl<'a> Layout<'a> {
     /// Lays out a list from sign to sign, with commas between: on one line, or each entry on its own.
     fn list(&mut self, list: &Node, docs: &mut Vec<Doc<'a>>) {
         let [open, parts @ .., close] = list.children.as_slice() else { return };
+        let edge = if list.rule == Rule::object { " " } else { "" };
         let mut group = Vec::new();
         self.part(open, &mut group);
         let mut inside = Vec::new();
@@ -259,7 +274,7 @@ impl<'a> Layout<'a> {
                 self.comma(part, Some(comma), &mut inside);
                 continue;
             }
-            inside.push(Doc::Line(if inside.is_empty() { "" } else { " " }));
+            inside.push(Doc::Line(if inside.is_empty() { edge } else { " " }));
             self.before = None;
             self.own_comments(part.range.start, &mut inside);
             self.entry(part, &mut inside);
@@ -270,7 +285,7 @@ impl<'a> Layout<'a> {
         self.own_comments(close.range.start, &mut inside);
         if !inside.is_empty() {
             group.push(Doc::Indented(inside));
-            group.push(Doc::Line(""));
+            group.push(Doc::Line(edge));
             self.before = None;
         }
         self.part(close, &mut group);
@@ -316,7 +331,9 @@ impl<'a> Layout<'a> {
 
     fn part(&mut self, node: &Node, docs: &mut Vec<Doc<'a>>) {
         match node.rule {
-            Rule::parameters | Rule::arguments | Rule::type_arguments => self.list(node, docs),
+            Rule::parameters | Rule::arguments | Rule::type_arguments | Rule::list | Rule::object => {
+                self.list(node, docs);
+            }
             Rule::throws => self.filled(node, Rule::error_path, docs),
             Rule::extends => self.filled(node, Rule::service_path, docs),
             _ if node.children.is_empty() => self.word(node, docs),
@@ -357,10 +374,10 @@ fn comment_at_end<'a>(docs: &mut Vec<Doc<'a>>) -> Option<Doc<'a>> {
 /// Returns the maximum number of members of this kind on one line.
 fn max_members_on_a_line(members: &[Node]) -> usize {
     let has_body = |member: &Node| {
-        member
-            .children
-            .iter()
-            .any(|member| member.find(Rule::variant_fields).is_some_and(|body| body.children.len() > 2))
+        member.children.iter().any(|member| {
+            let fields = member.find(Rule::variant_fields);
+            member.rule == Rule::nested || fields.is_some_and(|body| body.children.len() > 2)
+        })
     };
     match members {
         [first, ..] if first.rule == Rule::method => MAX_METHODS,
@@ -374,10 +391,12 @@ fn has_space_between(before: Rule, next: Rule) -> bool {
     let clings_to_next =
         matches!(before, Rule::open_angle | Rule::open_paren | Rule::open_bracket | Rule::at | Rule::dots);
     let clings_to_last = match next {
+        Rule::close_brace => before == Rule::open_brace,
         Rule::dots => matches!(before, Rule::number | Rule::value_path),
         Rule::semicolon
         | Rule::comma
         | Rule::colon
+        | Rule::object_colon
         | Rule::question
         | Rule::open_angle
         | Rule::close_angle

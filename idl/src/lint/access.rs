@@ -9,7 +9,7 @@ use crate::inherit::{self, Inheritance};
 use crate::resolve::Model;
 use crate::schema::PackageId;
 
-/// Reports methods that say nothing of who may call them, and whose services do not either, in packages in which anything has
+/// Reports events, and methods that say nothing of who may call them, and whose services do not either, in packages in which anything has
 /// roles: they are open to anybody, which may have been forgotten.
 pub(super) fn unsaid_roles(context: &Context, findings: &mut Findings) {
     let guarded: BTreeSet<PackageId> = context
@@ -27,10 +27,17 @@ pub(super) fn unsaid_roles(context: &Context, findings: &mut Findings) {
     taken_over(context.model, &guarded, findings);
 }
 
-/// Reports a service once if none of its methods says anything, and otherwise those that do not.
+/// Reports an event; a service once if none of its methods says anything, and otherwise those that do not.
 fn unsaid(item: &Item, findings: &mut Findings) {
-    let ItemKind::Service(Service { methods, .. }) = &item.kind else { return };
     let help = "say so with `@public` if anybody may, or give it `@roles`";
+    let methods = match &item.kind {
+        ItemKind::Service(Service { methods, .. }) => methods,
+        ItemKind::Struct(fields) if fields.is_event => {
+            let message = format!("anybody may subscribe to `{}`, which does not say so", item.name.text);
+            return findings.add(item.name.span, message, help);
+        }
+        _ => return,
+    };
     if methods.iter().any(|method| says(&method.preamble)) {
         for method in methods.iter().filter(|method| !says(&method.preamble)) {
             let message = format!("anybody may call `{}`, which does not say so", method.name.text);

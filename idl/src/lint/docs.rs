@@ -7,8 +7,11 @@ use crate::check::places::Place;
 /// Reports declarations and methods without docs.
 pub(super) fn missing_docs(context: &Context, findings: &mut Findings) {
     let wants_docs = |place| {
-        use Place::{Alias, Const, Enum, Error, Oneway, Rpc, Service, Struct, Union};
-        matches!(place, Const | Alias | Struct | Enum | Union | Error | Service | Rpc | Oneway)
+        use Place::{Alias, Const, Enum, Error, Event, Flags, Oneway, Rpc, Service, Struct, Union};
+        matches!(
+            place,
+            Const | Alias | Struct | Event | Enum | Flags | Union | Error | Service | Rpc | Oneway
+        )
     };
     undocumented(context, findings, wants_docs);
 }
@@ -16,7 +19,10 @@ pub(super) fn missing_docs(context: &Context, findings: &mut Findings) {
 /// Reports fields, values and variants without docs.
 pub(super) fn missing_member_docs(context: &Context, findings: &mut Findings) {
     // The message of an error's variant explains it.
-    undocumented(context, findings, |place| matches!(place, Place::Field | Place::Value | Place::Variant));
+    undocumented(context, findings, |place| {
+        use Place::{EventField, Field, Flag, Value, Variant};
+        matches!(place, Field | EventField | Value | Flag | Variant)
+    });
 }
 
 fn undocumented(context: &Context, findings: &mut Findings, wants_docs: impl Fn(Place) -> bool) {

@@ -10,6 +10,7 @@ mod bounds;
 mod context;
 mod deprecated;
 mod docs;
+mod events;
 mod files;
 mod level;
 mod methods;
@@ -129,6 +130,8 @@ const RULES: &[Rule] = &[
     Rule::lint(diagnostic::BARE_ANSWER, "bare-answer", Level::Off, methods::bare_answer),
     Rule::lint(diagnostic::CRATE_PACKAGE, "crate-package", Level::Warn, files::crate_package),
     Rule::lint(diagnostic::UNSAID_ROLES, "unsaid-roles", Level::Warn, access::unsaid_roles),
+    Rule::lint(diagnostic::KEYLESS_CONFLATE, "keyless-conflate", Level::Warn, events::keyless_conflate),
+    Rule::lint(diagnostic::CONFLATED_HISTORY, "conflated-history", Level::Warn, events::conflated_history),
 ];
 
 /// Returns all rules, in the order of their codes.

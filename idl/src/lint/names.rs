@@ -8,12 +8,9 @@ use crate::schema::{Builtin, Type};
 
 /// Reports values and variants that start with the name of their type, which always precedes them anyway.
 pub(super) fn repeated_value_name(context: &Context, findings: &mut Findings) {
-    let mut owner = "";
     for subject in &context.subjects {
-        if subject.depth == 1 {
-            owner = subject.name();
-        }
-        if matches!(subject.place, Place::Value | Place::Variant | Place::ErrorVariant)
+        let owner = subject.item.map_or("", |item| item.name.text.as_str());
+        if matches!(subject.place, Place::Value | Place::Flag | Place::Variant | Place::ErrorVariant)
             && let Some(rest) = after_prefix(subject.name(), owner)
         {
             told(findings, subject, owner, rest);
@@ -32,12 +29,14 @@ fn after_prefix<'a>(name: &'a str, prefix: &str) -> Option<&'a str> {
 
 /// Reports fields that start with the name of their type.
 pub(super) fn repeated_field_name(context: &Context, findings: &mut Findings) {
-    let mut owner = "";
+    let mut variant: Option<&Subject> = None;
     for subject in &context.subjects {
-        if subject.depth == 1 || matches!(subject.node, Node::Variant(_)) {
-            owner = subject.name();
+        if matches!(subject.node, Node::Variant(_)) {
+            variant = Some(subject);
         }
-        if subject.place == Place::Field {
+        if matches!(subject.place, Place::Field | Place::EventField) {
+            let around = variant.filter(|variant| variant.holds(subject)).map(Subject::name);
+            let owner = around.or(subject.item.map(|item| item.name.text.as_str())).unwrap_or_default();
             let rest = subject.name().strip_prefix(&(to_snake(owner) + "_"));
             if let Some(rest) =
                 rest.filter(|rest| rest.starts_with(|first: char| first.is_ascii_alphabetic()))

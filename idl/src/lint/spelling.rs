@@ -3,7 +3,7 @@
 use super::context::{Context, Findings};
 use crate::ast::Name;
 use crate::check::places::Place;
-use crate::check::subjects::Subject;
+use crate::check::subjects::{Node, Subject};
 use crate::resolve::BUILTINS;
 use crate::source::Span;
 
@@ -12,7 +12,8 @@ pub(super) fn pascal_case(context: &Context, findings: &mut Findings) {
     for subject in &context.subjects {
         let name = subject.name();
         // A declaration named like a built-in type is an error of its own.
-        if is_type(subject.place) && !is_pascal(name) && !(subject.depth == 1 && BUILTINS.contains(&name)) {
+        let is_declaration = matches!(subject.node, Node::Item(_));
+        if is_type(subject.place) && !is_pascal(name) && !(is_declaration && BUILTINS.contains(&name)) {
             styled(findings, name, subject.span(), "PascalCase", &to_pascal(name));
         }
     }
@@ -61,8 +62,8 @@ fn is_type(place: Place) -> bool {
 }
 
 fn is_member(place: Place) -> bool {
-    use Place::{Field, Oneway, Parameter, Rpc, StreamParameter};
-    matches!(place, Field | Rpc | Oneway | Parameter | StreamParameter)
+    use Place::{EventField, Field, Oneway, Parameter, Rpc, StreamParameter};
+    matches!(place, Field | EventField | Rpc | Oneway | Parameter | StreamParameter)
 }
 
 fn is_pascal(name: &str) -> bool {

@@ -6,6 +6,8 @@ use super::allow::allows;
 use super::context::{Context, Findings};
 use super::uses::{self, Use};
 use crate::ast::ItemKind;
+use crate::check::places::Place;
+use crate::check::subjects::Node;
 use crate::resolve::Model;
 use crate::schema::{PackageId, TypeId};
 use crate::source::{FileId, Span};
@@ -28,15 +30,19 @@ pub(super) fn unused_import(context: &Context, findings: &mut Findings) {
     }
 }
 
-/// Reports types that no call carries, in packages with a service. A package without one is for others to use.
+/// Reports types that no call carries, in packages with a service. A package without one is for others to use. A type
+/// inside of one that is reported goes with it.
 pub(super) fn unused_type(context: &Context, findings: &mut Findings) {
     let reached = Reached::of(context);
-    for (index, declared) in context.model.types.iter().enumerate() {
-        if reached.serving.contains(&declared.package) && !reached.types[index] {
-            let name = &declared.item.name;
-            let message = format!("`{}` is used by no method", name.text);
+    let ids = ids_by_name(context.model);
+    let is_unused = |id: &TypeId| !reached.types[id.0 as usize];
+    for (declared, id) in context.model.types.iter().zip(0..).map(|(declared, id)| (declared, TypeId(id))) {
+        let mut around = context.model.around(id);
+        let goes_with_another = around.any(|outer| ids.get(&outer.name.span).is_some_and(is_unused));
+        if reached.serving.contains(&declared.package) && is_unused(&id) && !goes_with_another {
+            let message = format!("`{}` is used by no method", declared.item.full_name);
             findings.add(
-                name.span,
+                declared.item.name.span,
                 message,
                 "remove it, or use it; if it travels inside a `value` or `bytes`, say so by `@allow(unused_type)`",
             );
@@ -63,18 +69,23 @@ impl Reached {
         let mut held: Vec<Vec<TypeId>> = vec![Vec::new(); model.types.len()];
         // Types that are allowed to be unused: what they hold travels with them.
         let mut allowed: Vec<TypeId> = Vec::new();
-        let mut owner = None;
         for subject in &context.subjects {
-            if subject.depth == 1 {
-                owner = ids.get(&subject.span()).copied();
-                allowed.extend(owner.filter(|_| allows(subject, "unused-type")));
-            }
+            let owner = subject.item.and_then(|item| ids.get(&item.name.span).copied());
+            let is_declaration = matches!(subject.node, Node::Item(_));
+            allowed.extend(owner.filter(|_| is_declaration && allows(subject, "unused-type")));
+            // An event travels by itself.
+            next.extend(owner.filter(|_| subject.place == Place::Event));
             let found = uses::of(model, subject);
             let used = found.iter().filter_map(|it: &Use| ids.get(&it.declared).copied());
             match owner {
-                Some(TypeId(owner)) if subject.depth > 0 => held[owner as usize].extend(used),
+                Some(TypeId(owner)) => held[owner as usize].extend(used),
                 _ => next.extend(used),
             }
+        }
+        // A type that holds one that travels is needed for its name.
+        for (id, held) in held.iter_mut().enumerate() {
+            let around = model.around(TypeId(crate::source::offset(id)));
+            held.extend(around.filter_map(|outer| ids.get(&outer.name.span).copied()));
         }
         let exported = model.types.iter().zip(0..).filter(|(it, _)| !reached.serving.contains(&it.package));
         next.extend(exported.map(|(_, id)| TypeId(id)));

@@ -58,30 +58,40 @@ impl Uses<'_, '_> {
         ty.arguments.iter().for_each(|argument| self.ty(argument));
     }
 
+    /// Adds the names in a value. Recursion is bounded by `MAX_VALUE_DEPTH`.
     fn value(&mut self, value: &Value) {
         match &value.kind {
             ValueKind::Path(path) => self.path(path),
             ValueKind::Range(range) => {
                 range.min.iter().chain(&range.max).for_each(|end| self.value(end));
             }
+            ValueKind::List(values) => values.iter().for_each(|value| self.value(value)),
+            ValueKind::Object(entries) => entries.iter().for_each(|(key, value)| {
+                self.value(key);
+                self.value(value);
+            }),
             _ => {}
         }
     }
 
-    /// Adds a name, or the name of an enum before one of its values.
+    /// Adds a name, or the name of an enum before one of its values, and the types that are written before it.
     fn path(&mut self, path: &Path) {
-        let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
-        let whole = self.declared(&words);
-        let declared = whole.or_else(|| self.declared(words.split_last()?.1));
-        self.found.extend(declared.map(|declared| Use { at: path.span, declared }));
-    }
-
-    fn declared(&self, words: &[&str]) -> Option<Span> {
-        match self.model.lookup_words(self.subject.file, words).ok()? {
-            Symbol::Type(id) => Some(self.model.declared(id).item.name.span),
-            Symbol::Constant(item) => Some(item.name.span),
-            Symbol::Service(index) => Some(self.model.services[index].item.name.span),
-            Symbol::Broken => None,
+        let all = path.segments.len();
+        for count in [all, all - 1] {
+            let Ok(symbol) = self.model.lookup_words(self.subject.file, path, count) else { continue };
+            let declared = match symbol {
+                Symbol::Type(id) => self.model.declared(id).item.name.span,
+                Symbol::Constant(item) => item.name.span,
+                Symbol::Service(index) => self.model.services[index].item.name.span,
+                Symbol::Broken => continue,
+            };
+            self.found.push(Use { at: path.span, declared });
+            if let Symbol::Type(id) = symbol {
+                let written = path.segments[..count - 1].iter().rev();
+                let around = written.zip(self.model.around(id));
+                self.found.extend(around.map(|(word, it)| Use { at: word.span, declared: it.name.span }));
+            }
+            return;
         }
     }
 }

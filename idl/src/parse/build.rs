@@ -9,8 +9,8 @@ use pest::iterators::{Pair, Pairs};
 
 use super::Rule;
 use crate::ast::{
-    Answer, Enum, EnumValue, Field, Fields, Import, Item, ItemKind, Method, Number, Package, Parameter, Path,
-    Payload, Preamble, Reserved, ReservedKind, Service, Type, Union, Variant,
+    Answer, Enum, EnumValue, Field, Fields, File, Import, ItemId, ItemKind, Method, Number, Package,
+    Parameter, Path, Payload, Preamble, Reserved, ReservedKind, Service, Type, Union, Variant,
 };
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::source::{FileId, Span};
@@ -21,13 +21,18 @@ pub(super) struct Builder<'a> {
     /// Offset in the file at which the text that pest was given starts.
     pub(super) base: usize,
     pub(super) report: &'a mut Report,
+    /// The file, to which items are added.
+    pub(super) tree: &'a mut File,
+    /// The item that is built.
+    pub(super) within: Option<ItemId>,
 }
 
 /// One declaration of any kind.
 pub(super) enum Declaration {
     Package(Package),
     Import(Import),
-    Item(Item),
+    /// Any other, which is in the tree already.
+    Item,
 }
 
 /// The parts of a rule, taken one by one.
@@ -46,6 +51,11 @@ impl<'i> Parts<'i> {
     /// Returns the next part if it is of this rule.
     pub(super) fn next_if(&mut self, rule: Rule) -> Option<Pair<'i, Rule>> {
         self.0.next_if(|pair| pair.as_rule() == rule)
+    }
+
+    /// Returns the next part, whatever its rule.
+    pub(super) fn any(&mut self) -> Option<Pair<'i, Rule>> {
+        self.0.next()
     }
 
     /// Returns all remaining parts of this rule.
@@ -68,7 +78,10 @@ impl Builder<'_> {
                 self.no_attributes(&preamble);
                 Declaration::Import(self.import(pair)?)
             }
-            _ => Declaration::Item(self.item(preamble, pair)?),
+            _ => {
+                self.item(preamble, pair)?;
+                Declaration::Item
+            }
         })
     }
 
@@ -90,19 +103,39 @@ impl Builder<'_> {
         Some(Import { path, path_span, alias })
     }
 
-    fn item(&mut self, preamble: Preamble, pair: Pair<Rule>) -> Option<Item> {
+    /// Builds a declaration and those inside of it.
+    fn item(&mut self, preamble: Preamble, pair: Pair<Rule>) -> Option<()> {
         let rule = pair.as_rule();
         let mut parts = Parts::of(pair);
         let name_rule = if rule == Rule::constant { Rule::constant_name } else { Rule::type_name };
         let name = self.name(&parts.next(name_rule)?);
-        let kind = match rule {
+        let id = self.tree.open(self.within, preamble, name);
+        let around = self.within.replace(id);
+        let kind = self.kind(rule, parts);
+        self.within = around;
+        match kind {
+            Some(kind) => self.tree.close(id, kind, false),
+            None => self.tree.items.truncate(id.0),
+        }
+        (id.0 < self.tree.items.len()).then_some(())
+    }
+
+    fn kind(&mut self, rule: Rule, mut parts: Parts) -> Option<ItemKind> {
+        Some(match rule {
             Rule::constant => {
                 let ty = self.ty(parts.next(Rule::type_use)?)?;
                 ItemKind::Const { ty, value: self.value(parts.next(Rule::value)?)? }
             }
             Rule::alias => ItemKind::Alias(self.ty(parts.next(Rule::type_use)?)?),
             Rule::structure => ItemKind::Struct(self.fields(parts.all(Rule::struct_member))?),
-            Rule::enumeration => ItemKind::Enum(self.enumeration(parts.all(Rule::enum_member))?),
+            Rule::event => {
+                let fields = self.fields(parts.all(Rule::struct_member))?;
+                ItemKind::Struct(Fields { is_event: true, ..fields })
+            }
+            Rule::enumeration | Rule::flags => {
+                let is_flags = rule == Rule::flags;
+                ItemKind::Enum(Enum { is_flags, ..self.enumeration(parts.all(Rule::enum_member))? })
+            }
             Rule::union | Rule::error => {
                 let is_error = rule == Rule::error;
                 ItemKind::Union(Union { is_error, ..self.union(parts.all(Rule::union_member))? })
@@ -113,8 +146,14 @@ impl Builder<'_> {
                 ItemKind::Service(Service { extends, methods })
             }
             _ => return None,
-        };
-        Some(Item { preamble, name, kind, damaged: false })
+        })
+    }
+
+    /// Builds a type inside of another. Recursion is bounded by [`crate::ast::MAX_NESTED`].
+    fn nested(&mut self, pair: Pair<Rule>) -> Option<()> {
+        let mut parts = Parts::of(pair);
+        let preamble = self.preamble(parts.next(Rule::preamble)?)?;
+        self.item(preamble, parts.any()?)
     }
 
     pub(super) fn fields<'i>(&mut self, members: impl Iterator<Item = Pair<'i, Rule>>) -> Option<Fields> {
@@ -123,6 +162,7 @@ impl Builder<'_> {
             let member = member.into_inner().next()?;
             match member.as_rule() {
                 Rule::reserved => self.reserved(member, &mut fields.reserved)?,
+                Rule::nested => self.nested(member)?,
                 _ => fields.fields.push(self.field(member)?),
             }
         }
@@ -159,6 +199,7 @@ impl Builder<'_> {
             let member = member.into_inner().next()?;
             match member.as_rule() {
                 Rule::reserved => self.reserved(member, &mut built.reserved)?,
+                Rule::nested => self.nested(member)?,
                 _ => built.variants.push(self.variant(member)?),
             }
         }
@@ -170,7 +211,7 @@ impl Builder<'_> {
         let preamble = self.preamble(parts.next(Rule::preamble)?)?;
         let name = self.name(&parts.next(Rule::variant_name)?);
         let payload = if let Some(fields) = parts.next_if(Rule::variant_fields) {
-            Payload::Fields(self.fields(Parts::of(fields).all(Rule::struct_member))?)
+            Payload::Fields(self.fields(Parts::of(fields).all(Rule::variant_field))?)
         } else if parts.next_if(Rule::colon).is_some() {
             Payload::Type(self.ty(parts.next(Rule::type_use)?)?)
         } else {

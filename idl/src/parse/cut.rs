@@ -2,15 +2,15 @@
 //!
 //! So one mistake costs one member, the parser never holds more than one declaration, and no text, however deeply it
 //! nests, can overflow the recursion of the grammar. A declaration ends with its `;` or `}`, and also where the next
-//! one clearly starts (`struct Name {`, which is not allowed inside another): a missing brace does not swallow the
-//! rest. Where all braces are closed and that start is indented, it is inside the declaration, and reported as that.
+//! one clearly starts (`service Name {`, which is not allowed inside another): a missing brace does not swallow the
+//! rest. Where all braces are closed and what starts there may be inside of another, or is indented, it is taken to be.
 
 use std::cell::LazyCell;
 use std::ops::Range;
 
 use super::hint;
 use super::token::{Token, TokenKind};
-use crate::ast::MAX_TYPE_DEPTH;
+use crate::ast::{MAX_TYPE_DEPTH, MAX_VALUE_DEPTH};
 
 /// One declaration, as a range of the file's tokens.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -46,6 +46,8 @@ fn declaration(
     let mut open: Vec<usize> = Vec::new();
     let mut body = None;
     let mut has_keyword = false;
+    // The braces of its value end nothing.
+    let is_constant = head(&tokens[first..]).0.is_some_and(|word| word.text(text) == "const");
     // The closing brace up to which what starts like a declaration is inside this one.
     let mut nested_until = 0;
     let mut at = first;
@@ -54,7 +56,9 @@ fn declaration(
             let is_first = at == first || open.is_empty() && tokens[first].is(b'@');
             if has_keyword || !is_first {
                 let outer = open.first().map(|outer| braces[*outer]);
-                let Some(end) = outer.filter(|end| *end > at && is_indented(text, tokens, first, at)) else {
+                let is_inside =
+                    !is_constant && may_be_nested(text, tokens[at]) || is_indented(text, tokens, first, at);
+                let Some(end) = outer.filter(|end| *end > at && is_inside) else {
                     at -= docs_before(tokens, first, at);
                     break;
                 };
@@ -65,32 +69,52 @@ fn declaration(
         let token = tokens[at];
         if token.is(b'{') {
             open.push(at);
-            body.get_or_insert(at + 1..tokens.len());
+            if !is_constant {
+                body.get_or_insert(at + 1..tokens.len());
+            }
         } else if token.is(b'}') {
             open.pop();
         }
         at += 1;
-        if !open.is_empty() || !matches!(token.kind, TokenKind::Sign(b'}' | b';')) {
+        let ends = token.is(b';') || token.is(b'}') && !is_constant;
+        if !open.is_empty() || !ends {
             continue;
         }
-        match name {
-            // An extra brace, or that of a variant whose opening brace is missing.
-            Some(name) if body.is_some() && continues_after_brace(text, tokens, at) => {
-                open.push(name);
-                body = Some(body_after(tokens, name));
-            }
-            // The opening brace is missing, since there is a closing one.
-            Some(name) if body.is_none() && closes_later(text, &tokens[at..]) => {
-                open.push(name);
-                body = Some(body_after(tokens, name));
-            }
-            None if token.is(b'}') && body.is_none() && is_same_line(text, tokens, at) => {}
-            _ => break,
+        if !goes_on(text, tokens, at, name, &mut open, &mut body) {
+            break;
         }
     }
     let body_end = if open.is_empty() { at.saturating_sub(1) } else { at };
     let body = body.map(|body: Range<usize>| body.start..body_end.max(body.start));
     Piece { tokens: start..at, unclosed: open.last().copied(), body }
+}
+
+/// Reports whether a declaration goes on behind what seems to be its end, because a brace is missing or one too many. Opens then again what
+/// is still open.
+fn goes_on(
+    text: &str,
+    tokens: &[Token],
+    at: usize,
+    name: Option<usize>,
+    open: &mut Vec<usize>,
+    body: &mut Option<Range<usize>>,
+) -> bool {
+    match name {
+        // An extra brace, or that of a variant whose opening brace is missing.
+        Some(name) if body.is_some() && continues_after_brace(text, tokens, at) => {
+            open.push(name);
+            *body = Some(body_after(tokens, name));
+            true
+        }
+        // The opening brace is missing, since there is a closing one.
+        Some(name) if body.is_none() && closes_later(text, &tokens[at..]) => {
+            open.push(name);
+            *body = Some(body_after(tokens, name));
+            true
+        }
+        Some(_) => false,
+        None => tokens[at - 1].is(b'}') && body.is_none() && is_same_line(text, tokens, at),
+    }
 }
 
 /// For each token, the index of the brace that closes it; 0 for what is no brace or never closed.
@@ -123,8 +147,16 @@ fn is_indented(text: &str, tokens: &[Token], earlier: usize, at: usize) -> bool 
     is_same_line(text, tokens, at) || column(&tokens[at]) > column(&tokens[earlier])
 }
 
+/// Keywords of the types that may be inside of another.
+pub(super) const NESTED: [&str; 4] = ["enum", "flags", "struct", "union"];
+
+/// Reports whether what starts with a keyword may be inside of another declaration.
+fn may_be_nested(text: &str, keyword: Token) -> bool {
+    NESTED.contains(&keyword.text(text))
+}
+
 /// Keywords of declarations with members between braces.
-const WITH_MEMBERS: [&str; 5] = ["enum", "error", "service", "struct", "union"];
+const WITH_MEMBERS: [&str; 7] = ["enum", "error", "event", "flags", "service", "struct", "union"];
 
 /// Returns the index of the declaration's name, if the keyword is one of [`WITH_MEMBERS`] and a token follows the name.
 fn name_before_members(text: &str, tokens: &[Token]) -> Option<usize> {
@@ -167,8 +199,12 @@ fn preamble(tokens: &[Token]) -> usize {
             TokenKind::Sign(b'@') => {
                 at += 2;
                 if tokens.get(at).is_some_and(|token| token.is(b'(')) {
-                    let end = tokens[at..].iter().position(|token| token.is(b')') || token.is(b'{'));
-                    at += end.map_or(tokens.len() - at, |end| end + 1);
+                    let ends = |place: usize| {
+                        tokens[place].is(b')')
+                            || tokens[place].is(b'{') && !follows_in_value(&tokens[place - 1])
+                    };
+                    at =
+                        (at + 1..tokens.len()).find(|place| ends(*place)).map_or(tokens.len(), |end| end + 1);
                 }
             }
             _ => break,
@@ -237,7 +273,7 @@ fn starts_declaration(text: &str, tokens: &[Token]) -> bool {
     }
     let Some(TokenKind::Sign(sign)) = rest.first().map(|token| token.kind) else { return false };
     let follows = match first.text(text) {
-        "struct" | "enum" | "union" | "error" | "service" | "event" => sign == b'{',
+        "struct" | "enum" | "flags" | "union" | "error" | "service" | "event" => sign == b'{',
         "const" => sign == b':',
         "type" => sign == b'=',
         "package" => sign == b'.' || sign == b';',
@@ -259,8 +295,21 @@ pub(super) struct Member {
     pub(super) nested: Option<usize>,
 }
 
+/// Returns the start of the docs and attributes right before a token, in the tokens from `start` on.
+fn preamble_start(tokens: &[Token], start: usize, before: usize) -> usize {
+    let mut at = start;
+    while at < before {
+        let length = preamble(&tokens[at..before]);
+        if at + length == before {
+            break;
+        }
+        at += length + 1;
+    }
+    at.min(before)
+}
+
 /// Returns the members of a body: each ends with a `;` that is in no nested braces, a declaration inside the body with its
-/// closing brace.
+/// closing brace. What is not finished before a declaration is a member of its own.
 pub(super) fn members(text: &str, tokens: &[Token], body: Range<usize>) -> Vec<Member> {
     let mut members = Vec::new();
     let (mut start, mut depth, mut nested) = (body.start, 0_usize, None);
@@ -271,6 +320,11 @@ pub(super) fn members(text: &str, tokens: &[Token], body: Range<usize>) -> Vec<M
                     nested = at
                         .checked_sub(2)
                         .filter(|keyword| *keyword >= start && is_nested(text, &tokens[*keyword..]));
+                    let from = nested.map_or(start, |keyword| preamble_start(tokens, start, keyword));
+                    if from > start {
+                        members.push(Member { tokens: start..from, nested: None });
+                        start = from;
+                    }
                 }
                 depth += 1;
                 false
@@ -329,6 +383,50 @@ pub(super) fn closing<'a>(mut tokens: impl Iterator<Item = &'a Token>) -> Option
         depth = (depth + opens).saturating_sub(closes);
         is_lone
     })
+}
+
+/// Returns the name of the first declaration that nests too deep.
+pub(super) fn too_nested(text: &str, tokens: &[Token], most: usize) -> Option<Token> {
+    let mut open: Vec<bool> = Vec::new();
+    let mut depth = 0_usize;
+    for (at, token) in tokens.iter().enumerate() {
+        match token.kind {
+            TokenKind::Sign(b'{') => {
+                let is_declaration = at >= 2 && is_nested(text, &tokens[at - 2..]);
+                open.push(is_declaration);
+                depth += usize::from(is_declaration);
+                if depth > most {
+                    return Some(tokens[at - 1]);
+                }
+            }
+            TokenKind::Sign(b'}') => depth -= usize::from(open.pop() == Some(true)),
+            _ => {}
+        }
+    }
+    None
+}
+
+/// Reports whether a `{` after this token is that of a value.
+fn follows_in_value(before: &Token) -> bool {
+    matches!(before.kind, TokenKind::Sign(b'(' | b',' | b':' | b'[' | b'='))
+}
+
+/// Returns the first `[` or `{` of a value that nests too deep.
+pub(super) fn value_too_deep(tokens: &[Token]) -> Option<Token> {
+    let mut depth = 0_usize;
+    for (at, token) in tokens.iter().enumerate() {
+        match token.kind {
+            TokenKind::Sign(b'[') => depth += 1,
+            TokenKind::Sign(b'{') if at > 0 && follows_in_value(&tokens[at - 1]) => depth += 1,
+            TokenKind::Sign(b']' | b'}') => depth = depth.saturating_sub(1),
+            TokenKind::Sign(b';') => depth = 0,
+            _ => {}
+        }
+        if depth > MAX_VALUE_DEPTH {
+            return Some(*token);
+        }
+    }
+    None
 }
 
 /// Returns the first `<` that nests too deep.

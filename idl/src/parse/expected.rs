@@ -65,7 +65,7 @@ const SELDOM: usize = 90;
 /// Help by rule, in order of preference.
 const HELP: &[(Rule, &str)] = &[
     (Rule::number_sign, "each member has a number: `= 1`"),
-    (Rule::close_bracket, "the only list that can be written is the empty one: `[]`"),
+    (Rule::close_bracket, "values stand between `[` and `]`, with commas between them: `[1, 2]`"),
     (Rule::type_name, "a name starts with an ASCII letter or `_`, such as `Trade`"),
     (Rule::constant_name, "a constant looks like `const LIMIT: u32 = 500;`"),
     (Rule::alias_name, "a name starts with an ASCII letter or `_`, such as `money`"),
@@ -94,6 +94,7 @@ const HELP: &[(Rule, &str)] = &[
     (Rule::method, "a method looks like `rpc name(parameter: u32) -> string;` or `oneway name();`"),
     (Rule::kw_rpc, "a method looks like `rpc name(parameter: u32) -> string;` or `oneway name();`"),
     (Rule::struct_member, "a field looks like `name: string = 1;`"),
+    (Rule::variant_field, "a field looks like `name: string = 1;`"),
     (Rule::field, "a field looks like `name: string = 1;`"),
     (Rule::field_name, "a field looks like `name: string = 1;`"),
     (Rule::enum_member, "a value looks like `Name = 1;`"),
@@ -117,16 +118,19 @@ const HELP: &[(Rule, &str)] = &[
     (Rule::string, "text stands between quotes: `\"text\"`"),
     (
         Rule::item,
-        "declare one of `struct`, `enum`, `union`, `error`, `service`, `const`, `type`, or `import` a file",
+        "declare one of `struct`, `enum`, `flags`, `union`, `error`, `event`, `service`, `const`, `type`, or `import` a file",
     ),
     (
         Rule::declaration,
-        "declare one of `struct`, `enum`, `union`, `error`, `service`, `const`, `type`, or `import` a file",
+        "declare one of `struct`, `enum`, `flags`, `union`, `error`, `event`, `service`, `const`, `type`, or `import` a file",
     ),
     (
         Rule::value,
-        "write a number, a string, `true`, `false`, a duration such as `500ms`, `[]` or the name of a constant",
+        "write a number, a string, `true`, `false`, a duration such as `500ms`, `[…]`, `{ … }` or the name of a constant",
     ),
+    (Rule::object_colon, "fields and entries look like `name: value`"),
+    (Rule::object_entry, "fields and entries look like `name: value`"),
+    (Rule::object_key, "fields and entries look like `name: value`"),
     (Rule::open_brace, "what belongs to it stands between `{` and `}`"),
     (Rule::open_paren, "parameters stand between `(` and `)`, also where there are none"),
 ];
@@ -135,7 +139,7 @@ const HELP: &[(Rule, &str)] = &[
 fn words(rule: Rule) -> Option<(usize, &'static str)> {
     let words = match rule {
         Rule::item | Rule::declaration => (0, "a declaration"),
-        Rule::struct_member | Rule::field | Rule::field_name => (1, "a field"),
+        Rule::struct_member | Rule::variant_field | Rule::field | Rule::field_name => (1, "a field"),
         Rule::enum_member | Rule::enum_value | Rule::value_name => (1, "a value's name"),
         Rule::union_member | Rule::variant | Rule::variant_name => (1, "a variant's name"),
         Rule::method => (1, "a method"),
@@ -149,13 +153,14 @@ fn words(rule: Rule) -> Option<(usize, &'static str)> {
         Rule::error_path => (1, "an error's name"),
         Rule::service_path => (1, "a service's name"),
         Rule::value | Rule::value_path | Rule::bound | Rule::range => (2, "a value"),
+        Rule::object_entry | Rule::object_key => (1, "a field's name or a key"),
         Rule::reserved_entry => (2, "a number, a range, a name in quotes"),
         Rule::number | Rule::number_range => (2, "a number"),
         Rule::string => (3, "a string"),
         Rule::parameters | Rule::open_paren => (4, "`(`"),
         Rule::kw_rpc => (5, "`rpc`"),
         Rule::kw_oneway => (6, "`oneway`"),
-        Rule::colon => (10, "`:`"),
+        Rule::colon | Rule::object_colon => (10, "`:`"),
         Rule::tag | Rule::number_sign | Rule::equals => (11, "`=`"),
         Rule::open_brace | Rule::variant_fields => (12, "`{`"),
         Rule::answer | Rule::arrow => (13, "`->`"),
@@ -187,6 +192,9 @@ pub(super) fn found(token: Option<Token>, text: &str) -> String {
         TokenKind::Other => {
             let character = token.text(text).chars().next().unwrap_or_default();
             match crate::characters::described(character) {
+                Some(described) if described.starts_with(['a', 'e', 'i', 'o', 'u']) => {
+                    format!("an {described}")
+                }
                 Some(described) => format!("a {described}"),
                 None if character.is_alphanumeric() => format!("`{character}`"),
                 None => format!("`{}`", character.escape_default()),

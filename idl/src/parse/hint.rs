@@ -25,6 +25,9 @@ pub(super) struct Place<'a> {
 /// Returns the help for a known slip.
 pub(super) fn hint(place: &Place) -> Option<String> {
     let found = place.found?;
+    if let Some(habit) = place.habit() {
+        return Some(habit);
+    }
     match found.kind {
         TokenKind::Other => place.character(found.text(place.text)),
         TokenKind::Word => place.word(found.text(place.text)),
@@ -132,7 +135,19 @@ impl Place<'_> {
         if self.wants(Rule::open_brace) && ["extends", "implements", "inherits"].contains(&found) {
             return Some(self.inheritance());
         }
-        self.option(found).or_else(|| self.type_first(found))
+        self.option(found).or_else(|| self.type_inside(found)).or_else(|| self.type_first(found))
+    }
+
+    /// Returns the help for a type declared among the fields of a variant.
+    fn type_inside(&self, found: &str) -> Option<String> {
+        let keyword = self.before_text()?;
+        let is_declared = self.later.first().is_some_and(|next| next.is(b'{')) && self.wants(Rule::colon);
+        (is_declared && super::cut::NESTED.contains(&keyword)).then(|| {
+            format!(
+                "the fields of a variant hold no types: declare `{}` beside the variants",
+                shortened(found)
+            )
+        })
     }
 
     /// Returns the help for `option allow_alias = true;` among members.
@@ -185,8 +200,8 @@ impl Place<'_> {
     /// Returns the help for `y: repeated string`.
     fn prefixed_type(&self, found: &str) -> Option<String> {
         let [.., name, colon, prefix] = self.earlier else { return None };
-        let (name, ty) =
-            (shortened(name.text(self.text)), self.type_meant(found).unwrap_or(shortened(found)));
+        let name = shortened(name.text(self.text));
+        let ty = self.whole_type().or_else(|| self.type_meant(found)).unwrap_or(shortened(found));
         if !colon.is(b':') {
             return None;
         }
@@ -196,6 +211,23 @@ impl Place<'_> {
             "required" => Some(format!("leave `required` out: `{name}: {ty}`")),
             _ => None,
         }
+    }
+
+    /// Returns the type that starts at the position, as it is written, if it is more than a word.
+    fn whole_type(&self) -> Option<String> {
+        let (start, mut end) = (self.found?.start as usize, self.found?.end as usize);
+        let is_part = |token: &&Token| {
+            token.kind == TokenKind::Word || [b'.', b'<', b'>', b','].iter().any(|sign| token.is(*sign))
+        };
+        let parts = self.later.iter().take_while(is_part);
+        let is_inside = |open: &mut i32, token: &Token| {
+            *open += i32::from(token.is(b'<')) - i32::from(token.is(b'>'));
+            (*open > 0 || !token.is(b',')).then_some(token.end as usize)
+        };
+        let ends: Vec<usize> = parts.scan(0, is_inside).collect();
+        end =
+            ends.last().copied().filter(|_| self.later.first().is_some_and(|next| !next.is(b',')))?.max(end);
+        Some(shortened(&self.text[start..end]))
     }
 
     /// Returns the name and the type of a member that starts with this word: if another word follows, the type came
@@ -242,10 +274,18 @@ impl Place<'_> {
         let name = shortened(text(name));
         let other = self.later.first().filter(|token| token.kind == TokenKind::Word);
         let other = other.map_or("T".to_owned(), |token| shortened(token.text(self.text)));
+        let is_colon = self.found.is_some_and(|found| found.is(b':'));
         match text(keyword) {
-            "enum" => format!("leave it out: what `{name}` is on the wire is always an integer"),
+            "enum" | "flags" if is_colon => {
+                format!("leave it out: what `{name}` is on the wire is always an integer")
+            }
+            "enum" | "flags" => {
+                format!("there is no inheritance: declare in `{name}` what `{other}` has, too")
+            }
             "service" => format!("write `service {name} extends {other} {{ … }}`"),
-            "struct" => format!("there is no inheritance: give `{name}` a field of the type `{other}`"),
+            "struct" | "event" => {
+                format!("there is no inheritance: give `{name}` a field of the type `{other}`")
+            }
             _ => format!("there is no inheritance: give `{name}` a variant of the type `{other}`"),
         }
     }

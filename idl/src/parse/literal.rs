@@ -154,6 +154,46 @@ pub(super) fn string(text: &str) -> Result<String, (usize, usize, Flaw)> {
     Ok(resolved)
 }
 
+/// Returns bytes without `b` and quotes and with their escapes resolved, or as [`string`] what is wrong.
+pub(super) fn bytes(text: &str) -> Result<Vec<u8>, (usize, usize, Flaw)> {
+    let inner = text.get(2..text.len().saturating_sub(1)).unwrap_or_default();
+    let mut resolved = Vec::with_capacity(inner.len());
+    let mut rest = inner;
+    while let Some(first) = rest.chars().next() {
+        let (byte, length) = byte(rest, first).map_err(|(length, flaw)| {
+            let start = 2 + inner.len() - rest.len();
+            (start, start + length, flaw)
+        })?;
+        resolved.push(byte);
+        rest = &rest[length..];
+    }
+    Ok(resolved)
+}
+
+/// Returns the first byte that a text means, and the length of what means it; or the length of what is wrong.
+fn byte(text: &str, first: char) -> Result<(u8, usize), (usize, Flaw)> {
+    let no_byte = |wrong: &str| {
+        Flaw {
+        message: format!("`{}` is no byte", shortened(wrong)),
+        help: "write ASCII, `\\n`, `\\r`, `\\t`, `\\0`, `\\\"`, `\\\\`, or any byte in two hexadecimal digits: `\\xff`".to_owned(),
+    }
+    };
+    match (first, u8::try_from(first)) {
+        ('\\', _) if text[1..].starts_with('x') => {
+            let digits = text.get(2..4).filter(|it| it.bytes().all(|digit| digit.is_ascii_hexdigit()));
+            let byte = digits.and_then(|digits| u8::from_str_radix(digits, 16).ok());
+            byte.map(|byte| (byte, 4)).ok_or_else(|| (2, no_byte(&text[..2])))
+        }
+        ('\\', _) => {
+            let (character, length) = escape(text)?;
+            let byte = u8::try_from(character).ok().filter(u8::is_ascii);
+            byte.map(|byte| (byte, length)).ok_or_else(|| (length, no_byte(&text[..length])))
+        }
+        (_, Ok(byte)) if byte.is_ascii() => Ok((byte, 1)),
+        _ => Err((first.len_utf8(), no_byte(&text[..first.len_utf8()]))),
+    }
+}
+
 /// Returns the character that an escape means, and the length of the escape; or the length of what is wrong.
 fn escape(text: &str) -> Result<(char, usize), (usize, Flaw)> {
     let Some(letter) = text[1..].chars().next() else { return Err((1, no_escape(text))) };
@@ -196,6 +236,18 @@ fn no_escape(text: &str) -> Flaw {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn bytes_are_ascii_and_escapes() {
+        assert_eq!(bytes("b\"a\\x00\\xfF\\n\\\"\"").ok(), Some(b"a\x00\xff\n\"".to_vec()));
+        assert_eq!(bytes("b\"\"").ok(), Some(Vec::new()));
+        for (text, start, end) in
+            [("b\"a\\x0\"", 3, 5), ("b\"\u{e9}\"", 2, 4), ("b\"\\u{e9}\"", 2, 8), ("b\"\\q\"", 2, 4)]
+        {
+            let (from, to, _) = bytes(text).expect_err(text);
+            assert_eq!((from, to), (start, end), "{text}");
+        }
+    }
 
     fn read(text: &str) -> String {
         match number(text) {

@@ -9,10 +9,12 @@ mod concrete;
 mod correct;
 mod cut;
 mod expected;
+mod habit;
 mod hint;
 mod listed;
 mod literal;
 mod mask;
+mod nest;
 mod part;
 mod recover;
 mod slip;
@@ -69,7 +71,9 @@ struct Parser<'a> {
     lost_package: bool,
     /// Index of the token after the last declaration that could not be parsed.
     broken_until: usize,
-    /// Number of declarations around the one whose members are read.
+    /// The declaration whose members are read again, if it is known.
+    within: Option<ast::ItemId>,
+    /// Number of declarations around what is read.
     depth: usize,
 }
 
@@ -83,6 +87,7 @@ impl<'a> Parser<'a> {
             tree: ast::File::empty(file),
             lost_package: false,
             broken_until: 0,
+            within: None,
             depth: 0,
         }
     }
@@ -112,10 +117,6 @@ impl<'a> Parser<'a> {
 
     fn declaration(&mut self, piece: &Piece) {
         let tokens = &self.tokens[piece.tokens.clone()];
-        let (keyword, name) = cut::head(tokens);
-        if keyword.is_some_and(|word| word.text(self.text) == "event") && name.is_some() {
-            return self.event(piece, keyword);
-        }
         if self.obstacle(tokens).is_some() {
             return self.recover(piece, None);
         }
@@ -127,16 +128,6 @@ impl<'a> Parser<'a> {
             },
             Err(failure) => self.recover(piece, Some(&failure)),
         }
-    }
-
-    fn event(&mut self, piece: &Piece, keyword: Option<Token>) {
-        if let Some(keyword) = keyword {
-            let diagnostic = Diagnostic::new(diagnostic::EVENT, "there are no events yet")
-                .at(self.span(keyword), "kept for publish and subscribe, which comes later")
-                .help("until then a method that answers with a `stream` tells what happens");
-            self.report.add(diagnostic);
-        }
-        self.lose(piece);
     }
 
     /// Adds a declaration, and checks that `package` comes first and imports before all others.
@@ -168,7 +159,7 @@ impl<'a> Parser<'a> {
                 }
                 self.tree.imports.push(import);
             }
-            Declaration::Item(item) => self.tree.items.push(item),
+            Declaration::Item => {}
         }
     }
 
@@ -207,12 +198,12 @@ impl<'a> Parser<'a> {
             ("import", _) => self.tree.incomplete = true,
             // Only the keyword is missing, here and below.
             _ if starts_with_string => self.tree.incomplete = true,
-            (_, Some(name)) => self.tree.broken_names.push(name.text(self.text).to_owned()),
+            (_, Some(name)) => self.tree.broken_names.push((None, name.text(self.text).to_owned())),
             (_, None) if is_first && follows(b'.') => self.lost_package = true,
             (name, None)
                 if !recover::DECLARATIONS.contains(&name) && b"=:{".iter().any(|sign| follows(*sign)) =>
             {
-                self.tree.broken_names.push(word.to_owned());
+                self.tree.broken_names.push((None, word.to_owned()));
             }
             (keyword, None) => {
                 self.tree.incomplete |= piece.body.is_some() || recover::DECLARATIONS.contains(&keyword);
@@ -237,12 +228,28 @@ impl<'a> Parser<'a> {
                     .help("start each line with `//`"),
             });
         }
-        cut::too_deep(tokens).map(|token| {
+        let too_deep = cut::too_deep(tokens).map(|token| {
             let message = format!("this type nests more than {} deep", ast::MAX_TYPE_DEPTH);
             Diagnostic::new(diagnostic::TOO_DEEP, message)
                 .at(self.span(token), "one too many")
                 .help("put a `struct` between: what its fields hold is counted anew")
-        })
+        });
+        let value = cut::value_too_deep(tokens).map(|token| {
+            let message = format!("this value nests more than {} deep", ast::MAX_VALUE_DEPTH);
+            Diagnostic::new(diagnostic::TOO_DEEP, message)
+                .at(self.span(token), "one too many")
+                .help("make a constant of what is inside, or let the program make it")
+        });
+        let too_deep = too_deep.or(value);
+        let most = ast::MAX_NESTED.saturating_sub(self.depth);
+        too_deep.or_else(|| cut::too_nested(self.text, tokens, most).map(|name| self.too_nested(name)))
+    }
+
+    fn too_nested(&self, name: Token) -> Diagnostic {
+        let message = format!("declarations nest more than {} deep", ast::MAX_NESTED);
+        Diagnostic::new(diagnostic::TOO_DEEP, message)
+            .at(self.span(name), "one too many")
+            .help("declare it outside of the others")
     }
 
     fn stray_docs(&self, token: Token) -> Diagnostic {
@@ -260,7 +267,7 @@ impl<'a> Parser<'a> {
     }
 
     fn builder(&mut self, base: usize) -> Builder<'_> {
-        Builder { file: self.file, base, report: self.report }
+        Builder { file: self.file, base, report: self.report, tree: &mut self.tree, within: self.within }
     }
 
     /// Returns the text that some tokens span, and its offset. Between tokens there are only white space and comments.

@@ -59,6 +59,7 @@ impl Builder<'_> {
         Some(Attribute { name, arguments, span })
     }
 
+    /// Builds a value. Recursion is bounded by [`crate::ast::MAX_VALUE_DEPTH`].
     pub(super) fn value(&mut self, pair: Pair<Rule>) -> Option<Value> {
         let pair = pair.into_inner().next()?;
         match pair.as_rule() {
@@ -66,13 +67,40 @@ impl Builder<'_> {
                 let span = self.trimmed(&pair);
                 Some(Value { kind: self.range(pair)?, span })
             }
-            Rule::empty => Some(Value { kind: ValueKind::Empty, span: self.span(&pair) }),
+            Rule::list => {
+                let span = self.trimmed(&pair);
+                let values = Parts::of(pair).all(Rule::value).map(|pair| self.value(pair));
+                Some(Value { kind: ValueKind::List(values.collect::<Option<_>>()?), span })
+            }
+            Rule::object => {
+                let span = self.trimmed(&pair);
+                let entries = Parts::of(pair).all(Rule::object_entry).map(|pair| self.entry(pair));
+                Some(Value { kind: ValueKind::Object(entries.collect::<Option<_>>()?), span })
+            }
+            Rule::bytes => {
+                let read = literal::bytes(pair.as_str());
+                let kind = self.resolved(&pair, read).map_or(ValueKind::Invalid, ValueKind::Bytes);
+                Some(Value { kind, span: self.span(&pair) })
+            }
             Rule::string => {
                 let kind = self.string(&pair).map_or(ValueKind::Invalid, ValueKind::String);
                 Some(Value { kind, span: self.span(&pair) })
             }
             _ => Some(self.simple_value(&pair)),
         }
+    }
+
+    fn entry(&mut self, pair: Pair<Rule>) -> Option<(Value, Value)> {
+        let mut parts = Parts::of(pair);
+        let key = parts.next(Rule::object_key)?.into_inner().next()?;
+        let key = match key.as_rule() {
+            Rule::string => {
+                let kind = self.string(&key).map_or(ValueKind::Invalid, ValueKind::String);
+                Value { kind, span: self.span(&key) }
+            }
+            _ => self.simple_value(&key),
+        };
+        Some((key, self.value(parts.next(Rule::value)?)?))
     }
 
     fn range(&mut self, pair: Pair<Rule>) -> Option<ValueKind> {
@@ -121,8 +149,14 @@ impl Builder<'_> {
     }
 
     pub(super) fn string(&mut self, pair: &Pair<Rule>) -> Option<String> {
-        match literal::string(pair.as_str()) {
-            Ok(text) => Some(text),
+        let read = literal::string(pair.as_str());
+        self.resolved(pair, read)
+    }
+
+    /// Returns what a text stands for, or reports its flaw.
+    fn resolved<T>(&mut self, pair: &Pair<Rule>, read: Result<T, (usize, usize, Flaw)>) -> Option<T> {
+        match read {
+            Ok(found) => Some(found),
             Err((start, end, flaw)) => {
                 let from = self.span(pair).start;
                 let span = Span { file: self.file, start: from + offset(start), end: from + offset(end) };
@@ -149,7 +183,7 @@ impl Builder<'_> {
             segments.push(Name { text: word.to_owned(), span: Span { start, end, ..span } });
             start = end + 1;
         }
-        Path { segments, span }
+        Path { segments, span, within: self.within }
     }
 
     pub(super) fn span(&self, pair: &Pair<Rule>) -> Span {

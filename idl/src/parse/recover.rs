@@ -9,7 +9,7 @@ use super::expected::{self, Failure};
 use super::hint::{self, Place};
 use super::token::{Token, TokenKind};
 use super::{Parser, Rule, first_pair};
-use crate::ast::{Enum, Fields, Item, ItemKind, Name, Path, Preamble, Service, Union};
+use crate::ast::{Enum, Fields, ItemKind, Name, Path, Preamble, Service, Union};
 use crate::diagnostic::{self, Diagnostic};
 use crate::source::Span;
 use crate::suggest;
@@ -18,11 +18,8 @@ use crate::suggest;
 /// limit keeps a huge broken member from costing its length squared.
 const MAX_RESUMES: usize = 4;
 
-/// Maximum depth of declarations inside each other up to which the members of the inner ones are read.
-const MAX_NESTED: usize = 8;
-
-pub(super) const DECLARATIONS: [&str; 9] =
-    ["const", "enum", "error", "import", "package", "service", "struct", "type", "union"];
+pub(super) const DECLARATIONS: [&str; 11] =
+    ["const", "enum", "error", "event", "flags", "import", "package", "service", "struct", "type", "union"];
 pub(super) const METHODS: [&str; 2] = ["oneway", "rpc"];
 
 impl Parser<'_> {
@@ -43,18 +40,22 @@ impl Parser<'_> {
         if head != Head::Sound {
             self.report_failure(piece.tokens.clone(), failure);
         }
-        let broken = self.members(&mut members, body, piece.unclosed);
+        let first = self.tree.items.len();
+        let name = name.filter(|_| head != Head::Broken);
+        let id = name.map(|name| self.tree.open(None, Preamble::default(), self.name(name)));
+        let broken = self.inside(id, |parser| parser.members(&mut members, body, piece.unclosed));
         if head == Head::Sound && !broken {
             self.report_end(piece, failure);
         }
-        match name {
-            Some(name) if head != Head::Broken => {
-                if let Members::Service(service) = &mut members {
-                    service.extends = self.extended(piece, name);
-                }
-                self.tree.items.push(members.into_item(self.name(name)));
-            }
-            _ => self.lose(piece),
+        if let (Some(name), Members::Service(service)) = (name, &mut members) {
+            service.extends = self.extended(piece, name);
+        }
+        if let Some(id) = id {
+            self.tree.close(id, members.into_kind(), true);
+        } else {
+            // What is inside of it has no name without its own.
+            self.tree.items.truncate(first);
+            self.lose(piece);
         }
     }
 
@@ -104,7 +105,12 @@ impl Parser<'_> {
     }
 
     /// Reads all members, and reports whether any was broken.
-    fn members(&mut self, members: &mut Members, body: Range<usize>, unclosed: Option<usize>) -> bool {
+    pub(super) fn members(
+        &mut self,
+        members: &mut Members,
+        body: Range<usize>,
+        unclosed: Option<usize>,
+    ) -> bool {
         let mut broken = false;
         let body_end = body.end;
         // A `}` too many is that of a variant whose `{` is missing: tokens up to it belong to that variant.
@@ -118,8 +124,7 @@ impl Parser<'_> {
                 continue;
             }
             if let Some(keyword) = nested {
-                broken = true;
-                self.nested(keyword, member.end);
+                broken |= self.nested(members, keyword, member);
                 continue;
             }
             let is_rest =
@@ -151,39 +156,8 @@ impl Parser<'_> {
         broken
     }
 
-    /// Reports a declaration inside another, and the mistakes of its members.
-    fn nested(&mut self, keyword: usize, end: usize) {
-        let (word, name) = (self.tokens[keyword].text(self.text), self.tokens[keyword + 1]);
-        let meant_word = meant(word);
-        let shown = super::literal::shortened(name.text(self.text));
-        let help = match (word, meant_word) {
-            ("oneof", _) => format!(
-                "declare a `union` outside, `union {0} {{ … }}`, and add a field of that type: `{shown}: {0} = 1;`",
-                hint::pascal(&shown)
-            ),
-            _ if word == meant_word => format!("move `{shown}` out: declarations stand beside each other"),
-            _ => format!("move `{shown}` out, as a `{meant_word}`: declarations stand beside each other"),
-        };
-        let span = Span { end: name.end, ..self.span(self.tokens[keyword]) };
-        self.report.add_with(self.file, diagnostic::NESTED, |code| {
-            Diagnostic::new(code, format!("`{shown}` is declared inside of another declaration"))
-                .at(span, "")
-                .help(help)
-        });
-        self.tree.broken_names.push(name.text(self.text).to_owned());
-        let is_open = self.tokens[keyword + 2].is(b'{');
-        let Some(mut members) = Members::of(meant_word).filter(|_| is_open && word != "oneof") else {
-            return;
-        };
-        if self.depth < MAX_NESTED {
-            self.depth += 1;
-            self.members(&mut members, keyword + 3..end.saturating_sub(1).max(keyword + 3), None);
-            self.depth -= 1;
-        }
-    }
-
     /// Reads one member, or returns the token at which that failed.
-    fn member(&mut self, members: &mut Members, range: Range<usize>) -> Option<Failed> {
+    pub(super) fn member(&mut self, members: &mut Members, range: Range<usize>) -> Option<Failed> {
         let tokens = &self.tokens[range.clone()];
         if self.obstacle(tokens).is_some() {
             return Some(Failed { at: range.start, failure: None, resumes: false });
@@ -300,7 +274,7 @@ impl Parser<'_> {
         self.tokens.partition_point(|token| (token.start as usize) < at)
     }
 
-    fn name(&self, token: Token) -> Name {
+    pub(super) fn name(&self, token: Token) -> Name {
         Name { text: token.text(self.text).to_owned(), span: self.span(token) }
     }
 }
@@ -327,16 +301,16 @@ pub(super) fn meant(word: &str) -> &str {
 }
 
 /// Where a member could not be parsed.
-struct Failed {
+pub(super) struct Failed {
     /// Index of the token at which nothing matched.
-    at: usize,
-    failure: Option<Failure>,
+    pub(super) at: usize,
+    pub(super) failure: Option<Failure>,
     /// Whether only a `;` was missing at the end of a line, so that what follows may be the next member.
     resumes: bool,
 }
 
 /// The valid members of a broken declaration.
-enum Members {
+pub(super) enum Members {
     Struct(Fields),
     Enum(Enum),
     Union(Union),
@@ -344,10 +318,10 @@ enum Members {
 }
 
 impl Members {
-    fn of(keyword: &str) -> Option<Self> {
+    pub(super) fn of(keyword: &str) -> Option<Self> {
         Some(match keyword {
-            "struct" => Self::Struct(Fields::default()),
-            "enum" => Self::Enum(Enum::default()),
+            "struct" | "event" => Self::Struct(Fields { is_event: keyword == "event", ..Fields::default() }),
+            "enum" | "flags" => Self::Enum(Enum { is_flags: keyword == "flags", ..Enum::default() }),
             "union" | "error" => Self::Union(Union { is_error: keyword == "error", ..Union::default() }),
             "service" => Self::Service(Service::default()),
             _ => return None,
@@ -400,13 +374,17 @@ impl Members {
         }
     }
 
-    fn into_item(self, name: Name) -> Item {
-        let kind = match self {
+    /// Reports whether types may stand between these.
+    pub(super) fn hold_types(&self) -> bool {
+        matches!(self, Self::Struct(_) | Self::Union(_))
+    }
+
+    pub(super) fn into_kind(self) -> ItemKind {
+        match self {
             Self::Struct(fields) => ItemKind::Struct(fields),
             Self::Enum(values) => ItemKind::Enum(values),
             Self::Union(union) => ItemKind::Union(union),
             Self::Service(service) => ItemKind::Service(service),
-        };
-        Item { preamble: Preamble::default(), name, kind, damaged: true }
+        }
     }
 }

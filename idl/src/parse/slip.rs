@@ -10,6 +10,9 @@ impl Place<'_> {
     /// Returns the help for a sign that can't stand here.
     pub(super) fn sign(&self, sign: u8) -> Option<String> {
         let help = match sign {
+            b'=' if self.before.is_some_and(|before| before.is(b'}')) => {
+                return Some("leave the number out: a type inside of another has none".to_owned());
+            }
             b'[' | b'(' | b'{' => self.bracket(sign),
             b':' | b'<' if self.wants(Rule::open_brace) && !self.wants(Rule::colon) => {
                 return Some(if sign == b':' { self.inheritance() } else { self.generics() });
@@ -49,7 +52,6 @@ impl Place<'_> {
             b'[' if self.wants(Rule::semicolon) => {
                 "attributes stand before what they are about: `@default(5) lot: u32 = 1;`"
             }
-            b'{' if self.wants(Rule::value) => "an empty list or map is written `[]`",
             b'{' if self.wants(Rule::arrow) => "a method has no body: end it with `;`",
             b'(' if self.wants(Rule::error_path) => {
                 "errors are named without parentheses or numbers: `throws TapeError, FeeError`"

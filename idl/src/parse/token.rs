@@ -63,6 +63,11 @@ fn next_token(rest: &str) -> (TokenKind, usize) {
     let bytes = rest.as_bytes();
     match bytes[0] {
         b'"' => string(bytes),
+        // Bytes.
+        b'b' if bytes.starts_with(b"b\"") => {
+            let (kind, length) = string(&bytes[1..]);
+            (kind, length + 1)
+        }
         b'/' if bytes.starts_with(b"//") => comment(bytes),
         b'/' if bytes.starts_with(b"/*") => (TokenKind::BlockComment, 2),
         b'0'..=b'9' => (TokenKind::Number, number_length(bytes)),
@@ -153,6 +158,7 @@ mod tests {
     fn a_string_ends_with_its_line() {
         assert_eq!(texts("\"a\\\"b\" \"c\nd"), ["\"a\\\"b\"", "\"c", "d"]);
         assert_eq!(texts("\"\\"), ["\"\\"]);
+        assert_eq!(texts("b\"\\\"\" b \"c\" b\"d"), ["b\"\\\"\"", "b", "\"c\"", "b\"d"]);
         assert_eq!(texts("\"\u{4f60}\\\u{4f60}"), ["\"\u{4f60}\\\u{4f60}"]);
     }
 }

@@ -6,11 +6,12 @@
 
 mod lookup;
 mod report;
+mod service;
 mod synonyms;
 
 use std::collections::{BTreeMap, HashMap};
 
-use crate::ast::{Item, ItemKind, Type as TypeUse};
+use crate::ast::{Item, ItemId, ItemKind, Type as TypeUse};
 use crate::diagnostic::Report;
 use crate::graph;
 use crate::load::Program;
@@ -42,6 +43,8 @@ pub(crate) struct Model<'a> {
 pub(crate) struct Declared<'a> {
     pub(crate) file: FileId,
     pub(crate) package: PackageId,
+    /// Its place in the file.
+    pub(crate) id: ItemId,
     pub(crate) item: &'a Item,
 }
 
@@ -59,7 +62,8 @@ pub(crate) enum Symbol<'a> {
 /// What one file declares and sees.
 struct Scope<'a> {
     package: PackageId,
-    names: HashMap<&'a str, Symbol<'a>>,
+    /// What is declared, by what it is declared in and its name.
+    names: HashMap<(Option<ItemId>, &'a str), Symbol<'a>>,
     /// Imported files by alias; `None` if the import is broken.
     aliases: BTreeMap<&'a str, Option<FileId>>,
     /// By package, the file itself and those that it imports.
@@ -121,12 +125,12 @@ impl<'a> Model<'a> {
         let file = &program.files[index];
         let package = self.package_of(file);
         let mut names = HashMap::new();
-        for name in &file.broken_names {
-            names.insert(name.as_str(), Symbol::Broken);
+        for (outer, name) in &file.broken_names {
+            names.insert((*outer, name.as_str()), Symbol::Broken);
         }
-        for item in &file.items {
-            let symbol = self.declare(file.id, package, item);
-            names.entry(item.name.text.as_str()).or_insert(symbol);
+        for (index, item) in file.items.iter().enumerate() {
+            let symbol = self.declare(file.id, package, (ItemId(index), item));
+            names.entry((item.outer, item.name.text.as_str())).or_insert(symbol);
         }
         let targets = &program.targets[index];
         let imports = file.imports.iter().zip(targets);
@@ -150,16 +154,16 @@ impl<'a> Model<'a> {
         packages
     }
 
-    fn declare(&mut self, file: FileId, package: PackageId, item: &'a Item) -> Symbol<'a> {
+    fn declare(&mut self, file: FileId, package: PackageId, (at, item): (ItemId, &'a Item)) -> Symbol<'a> {
         match item.kind {
             ItemKind::Const { .. } => Symbol::Constant(item),
             ItemKind::Service(_) => {
-                self.services.push(Declared { file, package, item });
+                self.services.push(Declared { file, package, id: at, item });
                 Symbol::Service(self.services.len() - 1)
             }
             ItemKind::Alias(_) | ItemKind::Struct(_) | ItemKind::Enum(_) | ItemKind::Union(_) => {
                 let id = TypeId(crate::source::offset(self.types.len()));
-                self.types.push(Declared { file, package, item });
+                self.types.push(Declared { file, package, id: at, item });
                 Symbol::Type(id)
             }
         }

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
+use super::service::{no_service, unknown_service};
 use super::{BUILTINS, Model, NameError, Symbol, builtin, is_builtin, synonyms};
-use crate::ast::{ItemKind, Name, Path, Payload, Type};
+use crate::ast::{ItemId, ItemKind, Name, Path, Payload, Type};
 use crate::diagnostic::{self, Diagnostic, Report};
 use crate::parse;
 use crate::schema::PackageId;
@@ -14,12 +15,12 @@ use crate::suggest;
 pub(super) fn duplicate_names(model: &Model, report: &mut Report) {
     let mut seen: HashMap<(PackageId, &str), &Name> = HashMap::new();
     for (file, item) in model.items() {
-        let key = (model.package(file), item.name.text.as_str());
+        let key = (model.package(file), item.full_name.as_str());
         let Some(first) = seen.get(&key) else {
             seen.insert(key, &item.name);
             continue;
         };
-        let message = format!("`{}` is declared twice in this package", item.name.text);
+        let message = format!("`{}` is declared twice in this package", item.full_name);
         let diagnostic = Diagnostic::new(diagnostic::DUPLICATE_NAME, message)
             .at(item.name.span, "once more")
             .related(first.span, "first declared here")
@@ -34,7 +35,8 @@ pub(super) fn taken_aliases(model: &Model, report: &mut Report) {
         let mut seen: BTreeMap<&str, &Name> = BTreeMap::new();
         for alias in file.imports.iter().filter_map(|import| import.alias.as_ref()) {
             let earlier = seen.insert(&alias.text, alias);
-            let declared = file.items.iter().find(|item| item.name.text == alias.text).map(|item| &item.name);
+            // The full name of what is inside of another has a dot.
+            let declared = file.items.iter().find(|item| item.full_name == alias.text).map(|item| &item.name);
             let Some(other) = earlier.or(declared) else { continue };
             let what = if earlier.is_some() { "an import" } else { "a declaration" };
             let message = format!("`{}` is also the name of {what}", alias.text);
@@ -145,9 +147,9 @@ impl<'m> Uses<'_, 'm> {
             Err(NameError::UnknownPrefix) => {
                 let text = path.text();
                 let prefix = text.rsplit_once('.').map_or("", |(prefix, _)| prefix);
-                unknown_prefix(self.model, self.file, path, prefix)
+                unknown_prefix(self.model, self.file, path, prefix, Wanted::Service)
             }
-            Err(NameError::Unknown) => unknown_service(self.model, self.file, path),
+            Err(NameError::Unknown(known)) => unknown_service(self.model, self.file, path, known),
         };
         self.report.add(diagnostic);
     }
@@ -175,51 +177,8 @@ fn no_type(path: &Path, symbol: Symbol) -> Diagnostic {
     Diagnostic::new(diagnostic::NO_TYPE, format!("`{}` is {what}, not a type", path.text()))
         .at(path.span, "a type belongs here")
         .help(
-            "name a type of the language, or one declared with `struct`, `enum`, `union`, `error` or `type`",
+            "name a type of the language, or one declared with `struct`, `enum`, `flags`, `union`, `error` or `type`",
         )
-}
-
-fn no_service(path: &Path, symbol: Symbol) -> Diagnostic {
-    let (what, help) = match symbol {
-        Symbol::Constant(_) => ("a constant", "name a service, or remove it"),
-        _ => ("a type", "only the methods of a service can be taken over: declare them with `service`"),
-    };
-    Diagnostic::new(diagnostic::NO_SERVICE, format!("`{}` is {what}, not a service", path.text()))
-        .at(path.span, "a service belongs here")
-        .help(help)
-}
-
-fn unknown_service(model: &Model, file: FileId, path: &Path) -> Diagnostic {
-    let part = unknown_part(path, &NameError::Unknown);
-    let text = path.text();
-    let (prefix, last) = text.rsplit_once('.').unwrap_or(("", &text));
-    let message = if prefix.is_empty() {
-        format!("there is no service `{last}`")
-    } else {
-        format!("`{prefix}` has no service `{last}`")
-    };
-    let nearest = suggest::nearest(last, model.service_candidates(file, prefix));
-    let help = match nearest {
-        Some(nearest) => format!("did you mean `{nearest}`?"),
-        None => service_elsewhere(model, file, last)
-            .unwrap_or_else(|| "declare it, or import the file that does".to_owned()),
-    };
-    let diagnostic = Diagnostic::new(diagnostic::UNKNOWN_SERVICE, message);
-    diagnostic.at(part, "unknown").help(help).suggest_if(part, nearest)
-}
-
-/// Returns what to do to name a service of this name that is not where it was looked for.
-fn service_elsewhere(model: &Model, file: FileId, name: &str) -> Option<String> {
-    let scope = model.scope_of(file);
-    let packages = scope.packages.keys().map(|package| model.packages[package.0 as usize].as_str());
-    // Without a prefix it is one of this package.
-    let mut prefixes = std::iter::once("").chain(scope.aliases.keys().copied()).chain(packages);
-    if let Some(prefix) = prefixes.find(|prefix| model.service_candidates(file, prefix).contains(&name)) {
-        let dot = if prefix.is_empty() { "" } else { "." };
-        return Some(format!("write `{prefix}{dot}{name}`"));
-    }
-    let other = model.services.iter().find(|it| it.item.name.text == name && it.file != file)?;
-    Some(format!("`{}` declares one: import it", model.program.sources.file(other.file).path()))
 }
 
 /// Maximum number of further uses of an unknown name that are shown beside the first.
@@ -270,7 +229,7 @@ impl<'m> Unknown<'m> {
     fn report(self, model: &Model, report: &mut Report) {
         for name in self.names {
             let code = match name.error {
-                NameError::Silent | NameError::Unknown => diagnostic::UNKNOWN_TYPE,
+                NameError::Silent | NameError::Unknown(_) => diagnostic::UNKNOWN_TYPE,
                 NameError::UnknownPrefix => diagnostic::UNKNOWN_PREFIX,
                 NameError::Ambiguous => diagnostic::AMBIGUOUS,
             };
@@ -283,11 +242,14 @@ impl UnknownName<'_> {
     fn diagnostic(&self, model: &Model) -> Diagnostic {
         let (file, path) = (self.file, self.path);
         let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
-        let (last, prefix) = words.split_last().unwrap_or((&"", &[]));
+        let before = words.len().saturating_sub(1);
         let mut diagnostic = match self.error {
             NameError::Ambiguous => ambiguous(path),
-            NameError::UnknownPrefix => unknown_prefix(model, file, path, &prefix.join(".")),
-            NameError::Silent | NameError::Unknown => unknown_type(model, file, path, last, prefix),
+            NameError::UnknownPrefix => {
+                unknown_prefix(model, file, path, &words[..before].join("."), Wanted::Type)
+            }
+            NameError::Silent => unknown_type(model, file, path, before),
+            NameError::Unknown(known) => unknown_type(model, file, path, known),
         };
         if let (["Result"], [answer, error]) = (words.as_slice(), self.arguments) {
             let text = |ty: &Type| parse::shortened(model.program.sources.text(ty.span));
@@ -303,11 +265,12 @@ impl UnknownName<'_> {
     }
 }
 
-/// Returns the span of the unknown part of a name: its last word, or the words before.
-fn unknown_part(path: &Path, error: &NameError) -> Span {
+/// Returns the span of the unknown part of a name: the first word that is unknown, or all before the last.
+pub(super) fn unknown_part(path: &Path, error: &NameError) -> Span {
     let last = path.segments.len().saturating_sub(1);
     match error {
         NameError::Ambiguous => path.span,
+        NameError::Unknown(known) => path.segments[(*known).min(last)].span,
         NameError::UnknownPrefix if last > 0 => Span { end: path.segments[last - 1].span.end, ..path.span },
         _ => path.segments[last].span,
     }
@@ -320,84 +283,130 @@ fn is_misspelt(path: &Path) -> bool {
 
 fn ambiguous(path: &Path) -> Diagnostic {
     Diagnostic::new(diagnostic::AMBIGUOUS, format!("`{}` may mean two things", path.text()))
-        .at(path.span, "a declaration of the import of that name, or of the package of that name")
-        .help("choose another name after `as`")
+        .at(
+            path.span,
+            "a declaration of this package, of the import of that name, or of the package of that name",
+        )
+        .help("choose another name after `as`, or write the full name of the package before it")
 }
 
-fn unknown_prefix(model: &Model, file: FileId, path: &Path, prefix: &str) -> Diagnostic {
+/// What a path is expected to name.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Wanted {
+    Type,
+    /// None is inside of a type.
+    Service,
+}
+
+fn unknown_prefix(model: &Model, file: FileId, path: &Path, prefix: &str, wanted: Wanted) -> Diagnostic {
     let scope = model.scope_of(file);
     let packages = scope.packages.keys().map(|package| model.packages[package.0 as usize].as_str());
     let known = scope.aliases.keys().copied().chain(packages).filter(|name| !name.is_empty());
-    let last = path.segments.last().map_or("", |last| last.text.as_str());
     let instead = synonyms::well_known_path(path);
-    let is_type = matches!(scope.names.get(prefix), Some(Symbol::Type(_)));
-    let nearest = suggest::nearest(prefix, known);
+    // The name of a type starts with a capital mostly, that of an import or package does not.
+    let is_type = wanted == Wanted::Type && prefix.starts_with(|first: char| first.is_ascii_uppercase());
+    let types = if is_type { model.type_candidates(file, path.within, &[]) } else { Vec::new() };
+    let nearest = suggest::nearest(prefix, known.chain(types));
     let part = unknown_part(path, &NameError::UnknownPrefix);
     let (place, text) = match instead {
         Some(instead) => (path.span, synonyms::exact(instead)),
-        None => (part, nearest.filter(|_| !is_type)),
+        None => (part, nearest),
     };
     let help = match (instead, nearest) {
         (Some(instead), _) => format!("write {instead}"),
-        (None, _) if is_type => {
-            format!("`{prefix}` is a type, in which no other is declared: declare `{last}` beside it")
-        }
         (None, Some(nearest)) => format!("did you mean `{nearest}`?"),
         (None, None) => {
             format!("import the file that it comes from: `import \"….svc\" as {};`", path.segments[0].text)
         }
     };
-    Diagnostic::new(
-        diagnostic::UNKNOWN_PREFIX,
-        format!("`{prefix}` is neither an import nor an imported package"),
-    )
-    .at(part, "unknown")
-    .help(help)
-    .suggest_if(place, text)
+    let message = match wanted {
+        Wanted::Type => format!("`{prefix}` is neither an import, nor an imported package, nor a type"),
+        Wanted::Service => format!("`{prefix}` is neither an import nor an imported package"),
+    };
+    let diagnostic = Diagnostic::new(diagnostic::UNKNOWN_PREFIX, message);
+    diagnostic.at(part, "unknown").help(help).suggest_if(place, text)
 }
 
-fn unknown_type(model: &Model, file: FileId, path: &Path, last: &str, prefix: &[&str]) -> Diagnostic {
+/// Reports the first unknown word of a path, of which there are `known` others before it.
+fn unknown_type(model: &Model, file: FileId, path: &Path, known: usize) -> Diagnostic {
+    let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
+    let known = known.min(words.len().saturating_sub(1));
+    let (prefix, name) = (&words[..known], words[known]);
     let message = match prefix {
-        [] => format!("there is no type `{last}`"),
-        _ => format!("`{}` has no type `{last}`", prefix.join(".")),
+        [] => format!("there is no type `{name}`"),
+        _ => format!("`{}` has no type `{name}`", prefix.join(".")),
     };
-    let (help, text) = match (instead(model, file, last, prefix), elsewhere(model, file, last)) {
+    let place = Place { file, within: path.within, prefix, name };
+    let (help, text) = match (place.instead(model), place.elsewhere(model)) {
         (Some(instead), _) => instead,
         (None, Some(other)) => (format!("`{other}` declares one: import it"), None),
-        (None, None) => ("declare it, or import the file that does".to_owned(), None),
+        (None, None) => (place.declare(model), None),
     };
-    let part = unknown_part(path, &NameError::Unknown);
+    let part = unknown_part(path, &NameError::Unknown(known));
     Diagnostic::new(diagnostic::UNKNOWN_TYPE, message).at(part, "unknown").help(help).suggest_if(part, text)
 }
 
-/// Returns what may have been meant: a type that differs in case alone, the type that other languages call so, or one
-/// of nearly that name. Returns what to do, and what to write if that is all.
-fn instead<'a>(
-    model: &Model<'a>,
+/// An unknown name, and where it is written.
+struct Place<'p> {
     file: FileId,
-    last: &str,
-    prefix: &[&str],
-) -> Option<(String, Option<&'a str>)> {
-    let builtins = if prefix.is_empty() { BUILTINS.as_slice() } else { &[] };
-    let known = || builtins.iter().copied().chain(model.type_candidates(file, prefix));
-    let same = known().find(|name| name.eq_ignore_ascii_case(last));
-    if same.is_none() && prefix.is_empty() && elsewhere(model, file, last).is_none() {
-        if last == "stream" {
-            return Some(("name what is streamed: `stream T`".to_owned(), None));
-        }
-        if let Some(meant) = synonyms::meant(last) {
-            return Some((format!("write {meant}"), synonyms::exact(meant)));
-        }
-    }
-    let nearest = same.or_else(|| suggest::nearest(last, known()))?;
-    Some((format!("did you mean `{nearest}`?"), Some(nearest)))
+    within: Option<ItemId>,
+    /// The words before it, which are known.
+    prefix: &'p [&'p str],
+    name: &'p str,
 }
 
-/// Returns a file that declares such a type but is not imported.
-fn elsewhere<'a>(model: &Model<'a>, file: FileId, name: &str) -> Option<&'a str> {
-    let declares = |other: &&crate::ast::File| {
-        other.id != file && matches!(model.scope_of(other.id).names.get(name), Some(Symbol::Type(_)))
-    };
-    let other = model.program.files.iter().find(declares)?;
-    Some(model.program.sources.file(other.id).path())
+impl Place<'_> {
+    /// Returns what may have been meant: a type that differs in case alone, one of that name inside of another, the type that
+    /// other languages call so, or one of nearly that name. Returns what to do, and what to write if that is all.
+    fn instead(&self, model: &Model) -> Option<(String, Option<String>)> {
+        let Self { file, within, prefix, name } = *self;
+        let builtins = if prefix.is_empty() { BUILTINS.as_slice() } else { &[] };
+        let known = || builtins.iter().copied().chain(model.type_candidates(file, within, prefix));
+        let same = known().find(|other| other.eq_ignore_ascii_case(name));
+        if same.is_none() && prefix.is_empty() {
+            if let Some(full) = model.nested_name(file, name) {
+                return Some((format!("did you mean `{full}`?"), Some(full.to_owned())));
+            }
+            if self.elsewhere(model).is_none() {
+                if name == "stream" {
+                    return Some(("name what is streamed: `stream T`".to_owned(), None));
+                }
+                if let Some(meant) = synonyms::meant(name) {
+                    return Some((format!("write {meant}"), synonyms::exact(meant).map(str::to_owned)));
+                }
+            }
+        }
+        let nearest = same.or_else(|| suggest::nearest(name, known()))?;
+        Some((format!("did you mean `{nearest}`?"), Some(nearest.to_owned())))
+    }
+
+    /// Returns the help where nothing is known that could be meant.
+    fn declare(&self, model: &Model) -> String {
+        let around = model.type_of_words(self.file, self.within, self.prefix);
+        match around.map(|id| &model.declared(id).item.kind) {
+            Some(ItemKind::Alias(_)) => {
+                format!(
+                    "`{0}` is an alias: write the type that it stands for instead of `{0}`",
+                    self.prefix.join(".")
+                )
+            }
+            Some(ItemKind::Struct(_) | ItemKind::Union(_)) => {
+                format!("declare it inside of `{}`", self.prefix.join("."))
+            }
+            _ => "declare it, or import the file that does".to_owned(),
+        }
+    }
+
+    /// Returns a file that declares such a type but is not imported.
+    fn elsewhere<'a>(&self, model: &Model<'a>) -> Option<&'a str> {
+        if model.type_of_words(self.file, self.within, self.prefix).is_some() {
+            return None;
+        }
+        let declares = |other: &&crate::ast::File| {
+            let declared = model.scope_of(other.id).names.get(&(None, self.name));
+            other.id != self.file && matches!(declared, Some(Symbol::Type(_)))
+        };
+        let other = model.program.files.iter().find(declares)?;
+        Some(model.program.sources.file(other.id).path())
+    }
 }

@@ -3,7 +3,7 @@
 use crate::ast::Path;
 
 /// The types by names in lower case. Misspelt names are not here; [`crate::suggest`] handles them.
-const SYNONYMS: [(&[&str], &str); 24] = [
+const SYNONYMS: [(&[&str], &str); 26] = [
     (&["boolean"], "`bool`"),
     (&["byte", "uint8", "uchar"], "`u8`"),
     (&["ushort", "uint16"], "`u16`"),
@@ -26,6 +26,11 @@ const SYNONYMS: [(&[&str], &str); 24] = [
     (&["hashset", "btreeset", "treeset"], "`set<T>`"),
     (&["dict", "dictionary", "hashmap", "btreemap", "record"], "`map<K, V>`"),
     (&["optional", "option", "nullable", "maybe"], "`T?`"),
+    (
+        &["promise", "future", "task", "awaitable"],
+        "the type alone: callers wait for an answer in their own way",
+    ),
+    (&["asyncstream", "observable", "iterator", "asynciterator", "generator"], "`stream T`, in a method"),
     (&["result", "either", "fallible"], "`-> T throws E`: what fails is named after `throws`"),
     (
         &["void", "unit", "nil", "none", "null", "empty", "nothing"],

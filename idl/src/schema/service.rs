@@ -63,6 +63,8 @@ pub struct Method {
     pub blocking: bool,
     /// The value of `@overlap(…)`; for a `oneway` method always [`Overlap::Parallel`].
     pub overlap: Overlap,
+    /// Index into `parameters` of the one that `@shard(…)` names.
+    pub shard: Option<usize>,
     /// Who may call it, as it says itself; if it is taken over, also as the services say by which it comes. See
     /// [`Service::access_of`].
     pub access: Access,

@@ -131,16 +131,21 @@ fn empty(span: Span) -> Diagnostic {
 /// Reports whether a value, or its length, is within a range.
 pub(crate) fn allows(range: &Range, bounded: Bounded, value: &Literal) -> bool {
     match (bounded, value) {
-        (Bounded::Length, Literal::String(text)) => {
-            allows_integer(range, i128::try_from(text.chars().count()).unwrap_or(i128::MAX))
-        }
+        (Bounded::Length, Literal::String(text)) => allows_length(range, text.chars().count()),
         (Bounded::Length, Literal::Empty) => allows_integer(range, 0),
+        (Bounded::Length, Literal::Bytes(bytes)) => allows_length(range, bytes.len()),
+        (Bounded::Length, Literal::List(parts) | Literal::Set(parts)) => allows_length(range, parts.len()),
+        (Bounded::Length, Literal::Map(entries)) => allows_length(range, entries.len()),
         (Bounded::Number(_), Literal::Integer(value)) => allows_integer(range, *value),
         (Bounded::Number(builtin), Literal::Float(value)) => {
             allows_float(range, |value| as_held(builtin, value), *value)
         }
         _ => true,
     }
+}
+
+fn allows_length(range: &Range, length: usize) -> bool {
+    allows_integer(range, i128::try_from(length).unwrap_or(i128::MAX))
 }
 
 fn allows_integer(range: &Range, value: i128) -> bool {

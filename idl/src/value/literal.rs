@@ -1,4 +1,4 @@
-//! Checks that a value is one of a type.
+//! Checks that a value without parts is one of a type. Those with parts are in [`super::structured`].
 
 use super::describe;
 use crate::ast::{Enum, Item, ItemKind, Path, Value, ValueKind};
@@ -8,35 +8,24 @@ use crate::schema::{Builtin, Literal, Type, TypeId};
 use crate::source::{FileId, Span};
 use crate::suggest;
 
-/// Returns `value` as one of `ty`, which is neither an alias nor an optional, or `None` if it is not one, which is
-/// reported.
-pub(crate) fn literal(
-    model: &Model,
-    file: FileId,
-    ty: &Type,
-    value: &Value,
-    report: &mut Report,
-) -> Option<Literal> {
-    let ValueKind::Path(path) = &value.kind else { return fit(model, ty, &value.kind, value.span, report) };
-    if let Type::Named(id) = ty
-        && let Some(values) = enum_values(model, *id)
-    {
-        return enum_value(model, file, (*id, values), path, report);
-    }
-    let constant = constant(model, file, path, report)?;
-    fit(model, ty, &constant.kind, value.span, report)
-}
-
 /// Returns the values of an enum.
 pub(crate) fn enum_values<'a>(model: &Model<'a>, id: TypeId) -> Option<&'a Enum> {
     match &model.declared(id).item.kind {
-        ItemKind::Enum(values) => Some(values),
+        ItemKind::Enum(values) if !values.is_flags => Some(values),
         _ => None,
     }
 }
 
-/// Reads `Buy`, `Side.Buy` or `market.v1.Side.Buy`.
-fn enum_value(
+/// Returns the flags of `flags`.
+pub(super) fn flags_of<'a>(model: &Model<'a>, id: TypeId) -> Option<&'a Enum> {
+    match &model.declared(id).item.kind {
+        ItemKind::Enum(flags) if flags.is_flags => Some(flags),
+        _ => None,
+    }
+}
+
+/// Reads `Buy`, `Side.Buy` or `market.v1.Side.Buy`, the name of a value or of a flag.
+pub(super) fn enum_value(
     model: &Model,
     file: FileId,
     of: (TypeId, &Enum),
@@ -44,9 +33,8 @@ fn enum_value(
     report: &mut Report,
 ) -> Option<Literal> {
     let (id, values) = of;
-    let words: Vec<&str> = path.segments.iter().map(|segment| segment.text.as_str()).collect();
-    let (last, prefix) = words.split_last()?;
-    let named_right = prefix.is_empty() || is_type(model, file, prefix, id);
+    let last = path.segments.last()?.text.as_str();
+    let named_right = path.segments.len() == 1 || is_value_of(model, file, path, id);
     if let Some(index) = model.value_named(id, last).filter(|_| named_right) {
         return Some(Literal::EnumValue(id, index));
     }
@@ -55,14 +43,16 @@ fn enum_value(
         return None;
     }
     report.add_with(file, diagnostic::UNKNOWN_CONSTANT, |code| {
-        let name = &declared.name.text;
+        let name = &declared.full_name;
         let names = || values.values.iter().map(|value| value.name.text.as_str());
         let nearest = suggest::nearest(last, names());
         let help = match nearest.or(names().next()) {
             Some(nearest) => format!("did you mean `{nearest}`?"),
+            None if values.is_flags => format!("`{name}` has no flags"),
             None => format!("`{name}` has no values"),
         };
-        let message = format!("`{}` is no value of `{name}`", path.text());
+        let noun = if values.is_flags { "flag" } else { "value" };
+        let message = format!("`{}` is no {noun} of `{name}`", path.text());
         let written = path.segments.last().map_or(path.span, |segment| segment.span);
         Diagnostic::new(code, message)
             .at(path.span, "")
@@ -72,16 +62,24 @@ fn enum_value(
     None
 }
 
-fn is_type(model: &Model, file: FileId, words: &[&str], id: TypeId) -> bool {
-    let Ok(Symbol::Type(found)) = model.lookup_words(file, words) else { return false };
+/// Reports whether the words before the last are the name of a type.
+fn is_value_of(model: &Model, file: FileId, path: &Path, id: TypeId) -> bool {
+    let Ok(Symbol::Type(found)) = model.lookup_words(file, path, path.segments.len() - 1) else {
+        return false;
+    };
     model.resolved(&Type::Named(found)) == Some(Type::Named(id))
 }
 
-/// Returns the value of the constant that a path names, as written.
-fn constant<'a>(model: &Model<'a>, file: FileId, path: &Path, report: &mut Report) -> Option<&'a Value> {
+/// Returns the value of the constant that a path names, as written, and its file.
+pub(super) fn constant<'a>(
+    model: &Model<'a>,
+    file: FileId,
+    path: &Path,
+    report: &mut Report,
+) -> Option<(FileId, &'a Value)> {
     let message = match model.lookup(file, path) {
         Ok(Symbol::Constant(item)) => match &item.kind {
-            ItemKind::Const { value, .. } => return Some(value),
+            ItemKind::Const { value, .. } => return Some((item.name.span.file, value)),
             _ => return None,
         },
         Ok(Symbol::Broken) | Err(NameError::Silent) => return None,
@@ -90,9 +88,21 @@ fn constant<'a>(model: &Model<'a>, file: FileId, path: &Path, report: &mut Repor
     };
     report.add_with(file, diagnostic::UNKNOWN_CONSTANT, |code| {
         let items = model.file(file).items.iter();
-        let constants = items.filter(|item| matches!(item.kind, ItemKind::Const { .. }));
-        let nearest = suggest::nearest(&path.text(), constants.map(|item| item.name.text.as_str()));
+        // The constant whose value this is part of can't be meant.
+        let is_around =
+            |value: &Value| value.span.start <= path.span.start && path.span.end <= value.span.end;
+        let constants =
+            items.filter(|item| matches!(&item.kind, ItemKind::Const { value, .. } if !is_around(value)));
+        let literal = ["false", "true"].into_iter().find(|word| path.text().eq_ignore_ascii_case(word));
+        let nearest =
+            literal.or_else(|| suggest::nearest(&path.text(), constants.map(|item| item.name.text.as_str())));
+        let is_hidden = nearest.is_some_and(|nearest| nearest == path.text());
+        let nearest = nearest.filter(|_| !is_hidden);
         let help = match nearest {
+            _ if is_hidden => {
+                let package = &model.packages[model.package(file).0 as usize];
+                format!("a type around it has that name: write `{package}.{}`", path.text())
+            }
             Some(nearest) => format!("did you mean `{nearest}`?"),
             None => {
                 "write the value itself, or declare it with `const`; text stands between quotes".to_owned()
@@ -101,6 +111,16 @@ fn constant<'a>(model: &Model<'a>, file: FileId, path: &Path, report: &mut Repor
         Diagnostic::new(code, message).at(path.span, "").help(help).suggest_if(path.span, nearest)
     });
     None
+}
+
+/// Returns the type of the constant that a path names, with aliases followed.
+pub(super) fn constant_type(model: &Model, file: FileId, path: &Path) -> Option<Type> {
+    match model.lookup(file, path) {
+        Ok(Symbol::Constant(Item { kind: ItemKind::Const { ty, .. }, name, .. })) => {
+            model.resolved(&model.ty(name.span.file, ty)?)
+        }
+        _ => None,
+    }
 }
 
 /// Reports whether a value is a negative integer, literally or as a constant.
@@ -115,13 +135,20 @@ pub(crate) fn is_negative(model: &Model, file: FileId, value: &Value) -> bool {
     matches!(value.kind, ValueKind::Integer(value) if value < 0)
 }
 
-fn fit(model: &Model, ty: &Type, value: &ValueKind, span: Span, report: &mut Report) -> Option<Literal> {
+/// Returns a value without parts as one of a type.
+pub(super) fn fit(
+    model: &Model,
+    ty: &Type,
+    value: &ValueKind,
+    span: Span,
+    report: &mut Report,
+) -> Option<Literal> {
     let fitting = match (ty, value) {
         (_, ValueKind::Invalid | ValueKind::Path(_)) => return None,
         (Type::Builtin(Builtin::Bool), ValueKind::Bool(value)) => Literal::Bool(*value),
         (Type::Builtin(Builtin::String), ValueKind::String(text)) => Literal::String(text.clone()),
         (Type::Builtin(Builtin::Duration), ValueKind::Duration(value)) => Literal::Duration(*value),
-        (Type::List(_) | Type::Set(_) | Type::Map(..), ValueKind::Empty) => Literal::Empty,
+        (Type::Builtin(Builtin::Bytes), ValueKind::Bytes(bytes)) => Literal::Bytes(bytes.clone()),
         (Type::Builtin(builtin @ (Builtin::F32 | Builtin::F64)), ValueKind::Float(value)) => {
             return float(*builtin, *value, span, report);
         }
@@ -198,7 +225,11 @@ fn wrong_kind(model: &Model, ty: &Type, value: &ValueKind, span: Span) -> Diagno
         ValueKind::Float(_) => "a float",
         ValueKind::String(_) => "a string",
         ValueKind::Duration(_) => "a duration",
-        ValueKind::Empty => "`[]`",
+        ValueKind::Bytes(_) => "a string of bytes",
+        ValueKind::List(values) if values.is_empty() => "`[]`",
+        ValueKind::List(_) => "a list",
+        ValueKind::Object(entries) if entries.is_empty() => "`{}`",
+        ValueKind::Object(_) => "what stands in braces",
         _ => "a range",
     };
     Diagnostic::new(diagnostic::WRONG_KIND, format!("{found} is no `{name}`"))
@@ -213,8 +244,14 @@ fn example(model: &Model, ty: &Type, name: &str) -> String {
         Type::Builtin(Builtin::Duration) => "write a duration: `500ms`, `10s`, `2h`",
         Type::Builtin(Builtin::F32 | Builtin::F64) => "write a number: `1.5`",
         Type::Builtin(builtin) if integer_limits(*builtin).is_some() => "write an integer: `1`",
-        Type::List(_) | Type::Set(_) | Type::Map(..) => {
-            "the only default that one can write is the empty one: `[]`"
+        Type::Builtin(Builtin::Bytes) => "write bytes: `b\"ASCII, or \\x00\"`",
+        Type::List(_) | Type::Set(_) => "write a list: `[…, …]`",
+        Type::Map(..) => "write a map: `{ key: value, … }`",
+        Type::Named(id) if flags_of(model, *id).is_some() => {
+            return format!("write a list of the flags of `{name}` that are set, or `[]`");
+        }
+        Type::Named(id) if matches!(model.declared(*id).item.kind, ItemKind::Struct(_)) => {
+            return format!("write the fields of `{name}`: `{{ name: value, … }}`");
         }
         Type::Named(id) if enum_values(model, *id).is_some() => {
             return format!("write the name of one of the values of `{name}`");

@@ -5,15 +5,21 @@
 
 mod access;
 mod bounds;
+mod event;
 mod literal;
 mod message;
 mod overlap;
+mod shard;
+mod structured;
 
 pub(crate) use access::{MAX_ROLE_BYTES, MAX_ROLES, access, is_role};
 pub(crate) use bounds::{Bounded, allows, bounds};
-pub(crate) use literal::{as_held, enum_values, integer_limits, is_negative, literal};
+pub(crate) use event::{MAX_HISTORY, slow, slow_named, slow_words};
+pub(crate) use literal::{as_held, enum_values, integer_limits, is_negative};
 pub(crate) use message::message;
 pub(crate) use overlap::{overlap, overlap_named, overlap_words};
+pub(crate) use shard::{shard, shard_name};
+pub(crate) use structured::literal;
 
 use crate::ast::{Attribute, Preamble};
 use crate::resolve::Model;
@@ -34,6 +40,6 @@ pub(crate) fn describe(model: &Model, ty: &Type) -> String {
         Type::Set(element) => format!("set<{}>", describe(model, element)),
         Type::Map(key, value) => format!("map<{}, {}>", describe(model, key), describe(model, value)),
         Type::Optional(inner) => format!("{}?", describe(model, inner)),
-        Type::Named(id) => model.declared(*id).item.name.text.clone(),
+        Type::Named(id) => model.declared(*id).item.full_name.clone(),
     }
 }

@@ -39,6 +39,8 @@ fn length(text: &str) -> usize {
     match text.as_bytes() {
         [] => 0,
         [b'"', ..] => string_length(text),
+        // Bytes.
+        [b'b', b'"', ..] => 1 + string_length(&text[1..]),
         [b'/', b'/', ..] => end(text.find('\n')),
         [b'-', b'>', ..] => 2,
         [byte, ..] if is_part_of_word(*byte) || *byte == b'.' || *byte == b'-' => {

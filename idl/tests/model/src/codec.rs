@@ -3,9 +3,11 @@
 use std::collections::BTreeSet;
 
 use rmpv::Value as Raw;
-use zsvc_idl::schema::{Builtin, Field, Literal, Payload, Range, Schema, Thrown, Type, TypeKind, Variant};
+use zsvc_idl::schema::{
+    Builtin, Field, Literal, Payload, Range, Schema, Thrown, Type, TypeId, TypeKind, Variant,
+};
 
-use crate::value::{Value, holds_float, integer, limits};
+use crate::value::{Value, holds_float, integer, limits, order};
 
 /// Why bytes are not a value of the type.
 pub type Refusal = String;
@@ -45,6 +47,7 @@ pub fn write(schema: &Schema, ty: &Type, value: &Value) -> Raw {
         (Type::Named(id), value) => match (&schema.definition(*id).kind, value) {
             (TypeKind::Struct(structure), value) => write_fields(schema, &structure.fields, value),
             (_, Value::Enum(number)) => (*number).into(),
+            (_, Value::Flags(bits)) => (*bits).into(),
             (TypeKind::Union(variants) | TypeKind::Error(variants), value) => {
                 write_union(schema, variants, value)
             }
@@ -93,7 +96,10 @@ pub fn write_fields(schema: &Schema, fields: &[Field], value: &Value) -> Raw {
     if is_map(fields) {
         let present = fields.iter().filter_map(|field| {
             let (_, value) = values.iter().find(|(number, _)| *number == field.number)?;
-            let is_absent = matches!(value, Value::Absent);
+            // What is optional is absent if it is nil.
+            let is_nil = matches!(value, Value::Any(Raw::Nil));
+            let is_optional = matches!(schema.resolved(&field.ty), Type::Optional(_));
+            let is_absent = matches!(value, Value::Absent) || is_nil && is_optional;
             (!is_absent).then(|| (field.number.into(), write(schema, &field.ty, value)))
         });
         return Raw::Map(present.collect());
@@ -190,6 +196,9 @@ impl Reader<'_> {
                     Some(number) if i32::try_from(number).is_ok() => Ok(Value::Enum(number)),
                     _ => Err("no number of a value".to_owned()),
                 },
+                TypeKind::Flags(_) => {
+                    raw.as_u64().map(Value::Flags).ok_or_else(|| "no bits of flags".to_owned())
+                }
                 TypeKind::Union(variants) | TypeKind::Error(variants) => self.union(variants, raw),
                 TypeKind::Alias(ty) => self.read(ty, raw),
             },
@@ -343,9 +352,57 @@ pub fn literal(schema: &Schema, ty: &Type, literal: &Literal) -> Value {
             TypeKind::Enum(values) => Value::Enum(values[*index].number.into()),
             _ => Value::Nothing,
         },
+        Literal::Flags(_, bits) => Value::Flags(*bits),
+        Literal::Bytes(value) => Value::Bytes(value.clone()),
+        Literal::List(values) => Value::List(parts(schema, ty, values)),
+        Literal::Set(values) => {
+            let mut elements = parts(schema, ty, values);
+            elements.sort_by(order);
+            Value::List(elements)
+        }
+        Literal::Map(entries) => {
+            let Type::Map(key, value) = inner(schema, ty) else { return Value::Nothing };
+            let entry = |(one, other): &(Literal, Literal)| {
+                (self::literal(schema, key, one), self::literal(schema, value, other))
+            };
+            let mut entries: Vec<_> = entries.iter().map(entry).collect();
+            entries.sort_by(|(one, _), (other, _)| order(one, other));
+            Value::Map(entries)
+        }
+        Literal::Struct(id, values) => structure(schema, *id, values),
         Literal::Empty if matches!(schema.resolved(ty), Type::Map(..)) => Value::Map(Vec::new()),
         Literal::Empty => Value::List(Vec::new()),
     }
+}
+
+/// Returns a type without aliases and optionals around it.
+fn inner<'a>(schema: &'a Schema, ty: &'a Type) -> &'a Type {
+    match schema.resolved(ty) {
+        Type::Optional(inner) => schema.resolved(inner),
+        ty => ty,
+    }
+}
+
+fn parts(schema: &Schema, ty: &Type, values: &[Literal]) -> Vec<Value> {
+    match inner(schema, ty) {
+        Type::List(element) | Type::Set(element) => {
+            values.iter().map(|value| literal(schema, element, value)).collect()
+        }
+        _ => Vec::new(),
+    }
+}
+
+fn structure(schema: &Schema, id: TypeId, values: &[Option<Literal>]) -> Value {
+    let TypeKind::Struct(structure) = &schema.definition(id).kind else { return Value::Nothing };
+    let given = structure.fields.iter().zip(values).map(|(field, value)| {
+        let value = match value {
+            Some(value) => literal(schema, &field.ty, value),
+            None if matches!(schema.resolved(&field.ty), Type::Optional(_)) => Value::Absent,
+            None => Value::Any(Raw::Nil),
+        };
+        (field.number, value)
+    });
+    Value::Struct(given.collect())
 }
 
 /// Checks a value against bounds.

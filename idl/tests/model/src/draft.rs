@@ -28,7 +28,7 @@ pub struct Draft {
 /// A declared type.
 #[derive(Debug, Clone)]
 pub struct Declared {
-    /// Name.
+    /// Name, after those of the types around it: `Type1.Type2`.
     pub name: String,
     /// Text of the docs; empty if there are none.
     pub docs: String,
@@ -46,6 +46,7 @@ pub struct Declared {
 pub enum Body {
     Struct(Vec<Member>),
     Enum(Vec<(String, i64)>),
+    Flags(Vec<(String, i64)>),
     Union(Vec<Variant>),
     Error(Vec<Variant>),
     Alias(String),
@@ -61,7 +62,7 @@ pub struct Member {
     /// Type, as written in the file.
     pub ty: String,
     /// Default, as written in the file.
-    pub default: Option<&'static str>,
+    pub default: Option<String>,
     /// Name of an attribute, and the minimum and maximum that it allows.
     pub bound: Option<(&'static str, u32, u32)>,
 }
@@ -105,6 +106,8 @@ pub struct Method {
     pub throws: Vec<String>,
     /// Attributes such as `@deadline(1s)`, as written in the file.
     pub attributes: &'static str,
+    /// Whether calls are spread by the first parameter that they can be spread by.
+    pub shard: bool,
     /// Who may call it, as written in the file; empty if it does not say.
     pub access: &'static str,
 }
@@ -204,16 +207,7 @@ impl Draft {
             ty if is_list(ty) && random.one_in(3) => Some(("len", 0, 3)),
             _ => None,
         };
-        let default = match ty.as_str() {
-            _ if random.one_in(2) => None,
-            "bool" => Some("true"),
-            "u8" | "u16" | "u32" | "u64" | "i8" | "i32" | "i64" => Some("7"),
-            "f32" | "f64" => Some("0.5"),
-            "string" => Some("\"seven\""),
-            "duration" => Some("7s"),
-            ty if is_list(ty) && !ty.ends_with('?') => Some("[]"),
-            _ => None,
-        };
+        let default = if random.one_in(2) { None } else { self.default(random, &ty, 0) };
         Member { name: self.fresh("field_"), number, ty, default, bound }
     }
 
@@ -242,10 +236,23 @@ impl Draft {
         Variant { name: self.fresh("Variant"), number, payload }
     }
 
+    /// Returns the name of a type in which others may be.
+    pub fn home(&self, random: &mut Random) -> Option<String> {
+        let holds = |body: &Body| matches!(body, Body::Struct(_) | Body::Union(_) | Body::Error(_));
+        let homes: Vec<&Declared> = self.types.iter().filter(|known| holds(&known.body)).collect();
+        if homes.is_empty() { None } else { Some(random.pick(&homes).name.clone()) }
+    }
+
     /// Returns a random type with an unused name.
     pub fn declared(&mut self, random: &mut Random) -> Declared {
-        let name = self.fresh("Type");
-        let body = match random.below(8) {
+        let kind = random.below(8);
+        let own = self.fresh("Type");
+        // An error and an alias are in no other type.
+        let name = match self.home(random).filter(|_| kind < 6 && random.one_in(3)) {
+            Some(home) => format!("{home}.{own}"),
+            None => own,
+        };
+        let body = match kind {
             0..=3 => {
                 // A struct without fields has only one value, from which no misreading can be seen.
                 let mut fields = self.members(random);
@@ -257,6 +264,10 @@ impl Draft {
                 let itself = Member { name: self.fresh("field_"), number, ty, default: None, bound: None };
                 fields.extend(random.one_in(5).then_some(itself));
                 Body::Struct(fields)
+            }
+            4 if random.one_in(2) => {
+                let numbers = (0..).step_by(1 + random.below(3));
+                Body::Flags((0..=1 + random.below(3)).map(|_| self.fresh("Flag")).zip(numbers).collect())
             }
             4 => {
                 let least = if random.one_in(3) { -1 } else { 0 };
@@ -283,6 +294,7 @@ impl Draft {
             answer,
             throws,
             attributes: "",
+            shard: random.one_in(4),
             access: if random.one_in(4) { ACCESS[random.below(ACCESS.len())] } else { "" },
             name: self.fresh("method_"),
         }
@@ -314,8 +326,8 @@ impl Draft {
     #[must_use]
     pub fn text(&self) -> String {
         let mut text = format!("package {};\n", self.package);
-        for declared in &self.types {
-            text += &declared.text();
+        for declared in self.types.iter().filter(|known| !known.name.contains('.')) {
+            text += &self.declared_text(declared);
         }
         let methods = |of: &[Method]| of.iter().map(Method::text).collect::<String>();
         let (own, base) = (methods(&self.methods), methods(&self.base));
@@ -327,18 +339,31 @@ impl Draft {
     }
 }
 
+impl Draft {
+    /// Returns the text of a type and those inside of it. Some of what is inside is named from within.
+    fn declared_text(&self, declared: &Declared) -> String {
+        let prefix = format!("{}.", declared.name);
+        let is_inside = |name: &str| name.strip_prefix(&prefix).is_some_and(|rest| !rest.contains('.'));
+        let inside = self.types.iter().filter(|known| is_inside(&known.name));
+        let inside: String = inside.map(|known| self.declared_text(known)).collect();
+        let text = declared.text(&inside);
+        if prefix.len().is_multiple_of(2) { text.replace(&prefix, "") } else { text }
+    }
+}
+
 /// Reports whether a built-in type may be in a set.
 fn is_key(ty: &str) -> bool {
     matches!(ty, "bool" | "u8" | "u16" | "u32" | "u64" | "i8" | "i32" | "i64" | "string" | "uuid")
 }
 
-fn is_list(ty: &str) -> bool {
+pub(crate) fn is_list(ty: &str) -> bool {
     ty.starts_with("list<") || ty.starts_with("set<")
 }
 
 impl Declared {
-    fn text(&self) -> String {
+    fn text(&self, inside: &str) -> String {
         let Self { name, docs, meta, .. } = self;
+        let name = name.rsplit('.').next().unwrap_or(name);
         let reserved: Vec<String> = self.reserved.iter().map(i64::to_string).collect();
         let reserved = if reserved.is_empty() {
             String::new()
@@ -351,14 +376,15 @@ impl Declared {
         let (keyword, members): (_, String) = match &self.body {
             Body::Alias(ty) => return format!("\n{docs}type {name} = {ty};\n"),
             Body::Struct(fields) => ("struct", fields.iter().map(Member::field).collect()),
-            Body::Enum(values) => {
+            Body::Enum(values) | Body::Flags(values) => {
                 let value = |(name, number): &(String, i64)| format!("    {name} = {number};\n");
-                ("enum", values.iter().map(value).collect::<Vec<_>>().concat())
+                let keyword = if matches!(self.body, Body::Flags(_)) { "flags" } else { "enum" };
+                (keyword, values.iter().map(value).collect::<Vec<_>>().concat())
             }
             Body::Union(variants) => ("union", variants.iter().map(Variant::text).collect()),
             Body::Error(variants) => ("error", variants.iter().map(Variant::text).collect()),
         };
-        format!("\n{docs}{keyword} {name} {{\n{members}{reserved}}}\n")
+        format!("\n{docs}{keyword} {name} {{\n{members}{inside}{reserved}}}\n")
     }
 }
 
@@ -368,7 +394,7 @@ impl Member {
     }
 
     fn parameter(&self) -> String {
-        let default = self.default.map_or_else(String::new, |value| format!("@default({value}) "));
+        let default = self.default.as_ref().map_or_else(String::new, |value| format!("@default({value}) "));
         let bound =
             self.bound.map_or_else(String::new, |(name, min, max)| format!("@{name}({min}..={max}) "));
         format!("{default}{bound}{}: {}", self.name, self.ty)
@@ -400,8 +426,13 @@ impl Method {
             [] => String::new(),
             errors => format!(" throws {}", errors.join(", ")),
         };
+        let key = self.parameters.iter().find(|key| {
+            let has_key_type = is_key(&key.ty) || key.ty == "bytes";
+            self.shard && has_key_type && key.default.is_none()
+        });
+        let shard = key.map_or_else(String::new, |key| format!("@shard({})", key.name));
         let (attributes, access, name) = (self.attributes, self.access, &self.name);
         let parameters = parameters.join(", ");
-        format!("    {attributes} {access} {keyword} {name}({parameters}){answer}{throws};\n")
+        format!("    {attributes} {shard} {access} {keyword} {name}({parameters}){answer}{throws};\n")
     }
 }

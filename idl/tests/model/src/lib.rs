@@ -8,6 +8,7 @@
 
 pub mod codec;
 pub mod crossing;
+mod defaults;
 pub mod draft;
 pub mod meaning;
 pub mod mutate;

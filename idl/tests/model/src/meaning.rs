@@ -3,7 +3,7 @@
 //! Members are the same if they have the same name; where a name is gone on one side, if they have the same number and the
 //! other name is new. That is what an author means by a schema, and it is decided here independently of `compat`.
 
-use zsvc_idl::schema::{Builtin, EnumValue, Field, Payload, Schema, Type, TypeKind, Variant};
+use zsvc_idl::schema::{Builtin, EnumValue, Field, Flag, Payload, Schema, Type, TypeKind, Variant};
 
 use crate::codec::{literal, write};
 use crate::value::Value;
@@ -67,10 +67,21 @@ pub fn same(written: Seen<'_>, read: Seen<'_>) -> bool {
                     same_fields((written, &old.fields), (read, &new.fields))
                 }
                 (TypeKind::Enum(old), TypeKind::Enum(new)) => same_enum(old, new, written.value, read.value),
+                (TypeKind::Flags(old), TypeKind::Flags(new)) => {
+                    same_flags(old, new, written.value, read.value)
+                }
                 (
                     TypeKind::Union(old) | TypeKind::Error(old),
                     TypeKind::Union(new) | TypeKind::Error(new),
                 ) => same_union((written, old), (read, new)),
+                _ => false,
+            }
+        }
+        // Flags are a `u64` on the wire, and mean their bits.
+        (Type::Named(_), Type::Builtin(_)) | (Type::Builtin(_), Type::Named(_)) => {
+            match (written.value, read.value) {
+                (Value::Flags(bits), Value::Integer(number))
+                | (Value::Integer(number), Value::Flags(bits)) => *number == (*bits).into(),
                 _ => false,
             }
         }
@@ -98,7 +109,7 @@ macro_rules! member {
     )*};
 }
 
-member!(Field, EnumValue, Variant);
+member!(Field, EnumValue, Flag, Variant);
 
 /// Returns the member of `others` that is the same as `member`.
 fn counterpart<'a, M: Member>(member: &M, own: &[M], others: &'a [M]) -> Option<&'a M> {
@@ -156,6 +167,12 @@ fn is_absent(schema: &Schema, field: &Field, value: &Value) -> bool {
 fn same_enum(old: &[EnumValue], new: &[EnumValue], written: &Value, read: &Value) -> bool {
     let (Value::Enum(before), Value::Enum(after)) = (written, read) else { return false };
     before == after && same_number(old, new, *before)
+}
+
+fn same_flags(old: &[Flag], new: &[Flag], written: &Value, read: &Value) -> bool {
+    let (Value::Flags(before), Value::Flags(after)) = (written, read) else { return false };
+    let mut set = (0..64).filter(|number| before >> number & 1 == 1);
+    before == after && set.all(|number| same_number(old, new, number))
 }
 
 /// Reports whether a number belongs to one member: the member that has it on one side has no other number on the other.

@@ -40,6 +40,7 @@ pub const MUTATIONS: &[Mutation] = &[
     types::alias,
     types::retarget,
     types::rename_type,
+    types::move_type,
     types::kind_of_type,
     types::error_or_union,
     types::reserve,

@@ -28,6 +28,8 @@ pub enum Value {
     /// All fields that the schema has, by number.
     Struct(Vec<(u16, Value)>),
     Enum(i64),
+    /// The bits of flags.
+    Flags(u64),
     /// A variant that the schema has.
     Union(u32, Box<Value>),
     /// A variant that the schema lacks, as it was read.
@@ -118,6 +120,12 @@ impl<'a> Maker<'a> {
                 Value::Enum(*self.random.pick(&[1_000_000, -1_000_000]))
             }
             TypeKind::Enum(values) => Value::Enum(self.random.pick(values).number.into()),
+            TypeKind::Flags(flags) => {
+                let some = flags.iter().filter(|_| self.random.one_in(2));
+                let known = some.fold(0, |bits, flag| bits | flag.bit());
+                // Now and then a bit that the schema does not have.
+                Value::Flags(if self.random.one_in(8) { known | 1 << 63 } else { known })
+            }
             TypeKind::Union(variants) | TypeKind::Error(variants) => self.variant(variants, depth),
         }
     }
@@ -221,7 +229,7 @@ fn kind_nesting(schema: &Schema, least: &[usize], kind: &TypeKind) -> usize {
     match kind {
         TypeKind::Alias(ty) => nesting(schema, least, ty),
         TypeKind::Struct(structure) => fields_nesting(schema, least, &structure.fields),
-        TypeKind::Enum(_) => 0,
+        TypeKind::Enum(_) | TypeKind::Flags(_) => 0,
         TypeKind::Union(variants) | TypeKind::Error(variants) => {
             let all = variants.iter().map(|variant| payload_nesting(schema, least, variant));
             all.min().unwrap_or(0).saturating_add(1)
@@ -287,7 +295,8 @@ fn anything() -> Vec<Raw> {
 }
 
 /// Compares keys as Rust orders them.
-fn order(one: &Value, other: &Value) -> std::cmp::Ordering {
+#[must_use]
+pub fn order(one: &Value, other: &Value) -> std::cmp::Ordering {
     match (one, other) {
         (Value::Bool(one), Value::Bool(other)) => one.cmp(other),
         (Value::Integer(one), Value::Integer(other)) => one.cmp(other),

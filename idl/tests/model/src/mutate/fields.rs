@@ -17,7 +17,7 @@ fn fields<'a>(draft: &'a mut Draft, random: &mut Random) -> Option<&'a mut Vec<M
                     _ => None,
                 }));
             }
-            Body::Enum(_) | Body::Alias(_) => {}
+            Body::Enum(_) | Body::Flags(_) | Body::Alias(_) => {}
         }
     }
     all.extend(draft.methods.iter_mut().map(|method| &mut method.parameters));
@@ -112,7 +112,7 @@ pub(super) fn optional_field(draft: &mut Draft, random: &mut Random) {
     field(draft, random, |field, random| {
         if field.ty.ends_with('?') {
             field.ty.pop();
-            field.default = (random.one_in(2) && field.ty == "string").then_some("\"seven\"");
+            field.default = (random.one_in(2) && field.ty == "string").then(|| "\"seven\"".to_owned());
         } else {
             field.default = None;
             field.ty.push('?');
@@ -122,13 +122,14 @@ pub(super) fn optional_field(draft: &mut Draft, random: &mut Random) {
 
 pub(super) fn default_of_field(draft: &mut Draft, random: &mut Random) {
     field(draft, random, |field, _| {
-        field.default = match (field.default, field.ty.as_str()) {
+        let default = match (field.default.as_deref(), field.ty.as_str()) {
             (Some("7"), _) => Some("8"),
             (Some(_), _) => None,
             (None, "string") => Some("\"eight\""),
             (None, "bool") => Some("false"),
             (None, _) => Some("9"),
         };
+        field.default = default.map(str::to_owned);
     });
 }
 

@@ -138,6 +138,10 @@ pub(super) fn rename_parameter(draft: &mut Draft, random: &mut Random) {
 
 pub(super) fn attributes(draft: &mut Draft, random: &mut Random) {
     method(draft, random, |method, random| {
+        if random.one_in(3) {
+            method.shard = !method.shard;
+            return;
+        }
         method.attributes = if method.one_way {
             *random.pick(&["", "@blocking"])
         } else {

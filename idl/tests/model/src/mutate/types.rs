@@ -61,7 +61,7 @@ fn replace(draft: &mut Draft, from: &str, to: &str) {
         match &mut declared.body {
             Body::Struct(fields) => fields.iter_mut().for_each(|field| change(&mut field.ty)),
             Body::Alias(ty) => change(ty),
-            Body::Enum(_) => {}
+            Body::Enum(_) | Body::Flags(_) => {}
             Body::Union(variants) | Body::Error(variants) => {
                 for variant in variants {
                     match &mut variant.payload {
@@ -83,8 +83,39 @@ pub(super) fn rename_type(draft: &mut Draft, random: &mut Random) {
     let to = draft.fresh("Renamed");
     let count = draft.types.len();
     if count > 0 {
-        let from = std::mem::replace(&mut draft.types[random.below(count)].name, to.clone());
-        replace(draft, &from, &to);
+        let from = draft.types[random.below(count)].name.clone();
+        let to = match from.rsplit_once('.') {
+            Some((around, _)) => format!("{around}.{to}"),
+            None => to,
+        };
+        rename(draft, &from, &to);
+    }
+}
+
+/// Gives a type another name, and with it those inside of it.
+fn rename(draft: &mut Draft, from: &str, to: &str) {
+    let inside = format!("{from}.");
+    let names: Vec<String> = draft.types.iter().map(|known| known.name.clone()).collect();
+    for (index, name) in names.iter().enumerate() {
+        let rest = match name.strip_prefix(&inside) {
+            Some(rest) => format!(".{rest}"),
+            None if name == from => String::new(),
+            None => continue,
+        };
+        let renamed = format!("{to}{rest}");
+        draft.types[index].name.clone_from(&renamed);
+        replace(draft, name, &renamed);
+    }
+}
+
+/// Moves a type out of all others, or into one.
+pub(super) fn move_type(draft: &mut Draft, random: &mut Random) {
+    let Some(home) = draft.home(random) else { return };
+    let from = random.pick(&draft.types).name.clone();
+    let own = from.rsplit('.').next().unwrap_or(&from).to_owned();
+    let to = if from.contains('.') { own } else { format!("{home}.{own}") };
+    if home != from && !home.starts_with(&format!("{from}.")) {
+        rename(draft, &from, &to);
     }
 }
 
@@ -150,7 +181,14 @@ pub(super) fn add_type(draft: &mut Draft, random: &mut Random) {
 
 pub(super) fn remove_type(draft: &mut Draft, random: &mut Random) {
     if !draft.types.is_empty() {
-        let gone = draft.types.remove(random.below(draft.types.len()));
-        replace(draft, &gone.name, "u32");
+        let name = random.pick(&draft.types).name.clone();
+        let inside = format!("{name}.");
+        let is_gone = |known: &Declared| known.name == name || known.name.starts_with(&inside);
+        let gone: Vec<String> =
+            draft.types.iter().filter(|known| is_gone(known)).map(|known| known.name.clone()).collect();
+        draft.types.retain(|known| !is_gone(known));
+        for name in &gone {
+            replace(draft, name, "u32");
+        }
     }
 }

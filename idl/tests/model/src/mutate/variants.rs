@@ -1,4 +1,4 @@
-//! Random changes of the values of enums, and of the variants of unions and errors.
+//! Random changes of the values of enums, of flags, and of the variants of unions and errors.
 
 use super::types::body;
 use crate::draft::{Body, Draft};
@@ -7,7 +7,7 @@ use crate::random::Random;
 pub(super) fn add_value(draft: &mut Draft, random: &mut Random) {
     let name = draft.fresh("Value");
     body(draft, random, |body, _, _| {
-        if let Body::Enum(values) = body {
+        if let Body::Enum(values) | Body::Flags(values) = body {
             let next = values.iter().map(|(_, number)| number + 1).max().unwrap_or(0);
             values.push((name, next));
         }
@@ -16,7 +16,7 @@ pub(super) fn add_value(draft: &mut Draft, random: &mut Random) {
 
 pub(super) fn remove_value(draft: &mut Draft, random: &mut Random) {
     body(draft, random, |body, reserved, random| match body {
-        Body::Enum(values) if values.len() > 1 => {
+        Body::Enum(values) | Body::Flags(values) if values.len() > 1 => {
             let (_, number) = values.remove(random.below(values.len()));
             reserved.extend(random.one_in(2).then_some(number));
         }
@@ -27,7 +27,7 @@ pub(super) fn remove_value(draft: &mut Draft, random: &mut Random) {
 pub(super) fn rename_value(draft: &mut Draft, random: &mut Random) {
     let name = draft.fresh("Value");
     body(draft, random, |body, _, random| {
-        if let Body::Enum(values) = body {
+        if let Body::Enum(values) | Body::Flags(values) = body {
             let at = random.below(values.len());
             values[at].0 = name;
         }
@@ -37,7 +37,8 @@ pub(super) fn rename_value(draft: &mut Draft, random: &mut Random) {
 pub(super) fn renumber_value(draft: &mut Draft, random: &mut Random) {
     body(draft, random, |body, _, random| match body {
         Body::Enum(values) if random.one_in(2) => values[0].1 = if random.one_in(2) { 77 } else { -77 },
-        Body::Enum(values) => {
+        Body::Flags(values) if random.one_in(2) => values[0].1 = 62,
+        Body::Enum(values) | Body::Flags(values) => {
             let last = values.len() - 1;
             let (first, second) = (values[0].1, values[last].1);
             (values[0].1, values[last].1) = (second, first);
