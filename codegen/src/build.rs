@@ -154,7 +154,8 @@ impl Builder {
         let Compilation { schema: Some(schema), sources, .. } = compilation else {
             return Err(Error::Schema { rendered: rendered(&compilation) });
         };
-        let choices = plan.options.resolve(&schema).map_err(Error::Options)?;
+        let choices = plan.options.resolve(&schema);
+        let choices = choices.map_err(|error| Error::Options(error.located(&sources)))?;
         let path = folder.join("mod.rs");
         let text = generate(&schema, &choices, &sources, placement(&folder));
         files::update(&path, &text).map_err(|reason| Error::Write { path, reason })

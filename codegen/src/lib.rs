@@ -18,6 +18,7 @@
 //! Not here: reading the language and its rules (`zsvc-idl`), and the wire (`zsvc`).
 
 mod build;
+mod carried;
 mod docs;
 mod error;
 mod files;

@@ -1,4 +1,4 @@
-//! The order of a generated file: a check of the runtime, then a module for each package, and in each constants, types
+//! The order of a generated file: a check of the runtime, the files that its services carry along, then a module for each package, and in each constants, types
 //! and services, as declared.
 //!
 //! The text is a single module tree without inner attributes, so that it can be included. It is made of [`Part`]s, each
@@ -10,6 +10,7 @@ use proc_macro2::{Ident, TokenStream};
 use quote::quote;
 use zsvc_idl::schema::{Constant, PackageId, Service, TypeId};
 
+use crate::carried::Carried;
 use crate::names::{ChildNames, ModuleNames, ServiceNames};
 use crate::site::{Generation, Site};
 use crate::{docs, item, layout, runtime};
@@ -26,6 +27,8 @@ pub(crate) struct Part<'a> {
 enum Kind<'a> {
     /// The check that the runtime has the version that this code was made for.
     Check,
+    /// The files that services carry along.
+    Carried(&'a Carried),
     /// The start of a module; `prefix` is the start of the package's name.
     Open {
         child: &'a ChildNames,
@@ -43,6 +46,7 @@ enum Kind<'a> {
 /// Returns the parts of the whole file.
 pub(crate) fn parts<'a>(generation: &'a Generation<'a>) -> Vec<Part<'a>> {
     let mut parts = vec![Part { depth: 0, kind: Kind::Check }];
+    parts.extend(generation.carried.map(|carried| Part { depth: 0, kind: Kind::Carried(carried) }));
     modules(generation, &generation.names.root, "", 0, &mut parts);
     parts
 }
@@ -111,8 +115,9 @@ fn tokens(generation: &Generation<'_>, kind: &Kind<'_>) -> TokenStream {
     let site = |package: &PackageId| Site::new(generation, *package);
     let tokens = match kind {
         Kind::Check => quote!(
-            const _: () = ::zsvc::generated::made_for(7);
+            const _: () = ::zsvc::generated::made_for(8);
         ),
+        Kind::Carried(carried) => carried.module(&lints()),
         Kind::Constant(package, name, constant) => item::constant(site(package), name, constant),
         Kind::Type(package, id) => item::definition(site(package), *id),
         Kind::Form(package, id) => item::form(site(package), *id),

@@ -3,7 +3,8 @@
 //! A name of the schema is kept wherever Rust allows: a keyword is written raw (`r#type`), and the few that cannot be raw
 //! (`self`, `crate`, …) get a trailing underscore. Where a name that the generator adds collides with one of the schema,
 //! the generator's gets a trailing underscore; only a client's methods make way for the functions that every client has.
-//! So generation never fails because of a name.
+//! So generation never fails because of a name. A type inside of others has their names before its own, `Order.Side` is
+//! `OrderSide`, and counts as a name that the generator adds.
 //!
 //! Not here: paths from one module to another ([`crate::site`]).
 
@@ -14,7 +15,7 @@ use std::rc::Rc;
 
 use crate::options::Choices;
 use proc_macro2::{Ident, Span};
-use zsvc_idl::schema::{EnumValue, Package, PackageId, Schema, TypeDefinition, TypeId, TypeKind};
+use zsvc_idl::schema::{Package, PackageId, Schema, TypeDefinition, TypeId, TypeKind};
 
 pub(crate) use services::{ErrorNames, ServiceNames};
 
@@ -120,7 +121,7 @@ pub(crate) fn is_keyword(word: &str) -> bool {
 }
 
 /// Returns the identifier of a name that can be one.
-fn ident(name: &str) -> Ident {
+pub(crate) fn ident(name: &str) -> Ident {
     if KEYWORDS.contains(&name) {
         Ident::new_raw(name, Span::call_site())
     } else {
@@ -184,6 +185,8 @@ pub(crate) struct Names {
     packages: Vec<PackageNames>,
     /// Forms of the types that are replaced.
     forms: BTreeMap<TypeId, Ident>,
+    /// `PriceSubscribe`, of events.
+    subscribes: BTreeMap<TypeId, Ident>,
     /// Tree of modules; the root has no name.
     pub(crate) root: ModuleNames,
 }
@@ -204,7 +207,7 @@ pub(crate) struct PackageNames {
 /// The identifiers of an enum.
 #[derive(Debug)]
 pub(crate) struct EnumNames {
-    /// In order of declaration.
+    /// In order of declaration; of flags, too, which have nothing of what follows.
     pub(crate) values: Vec<Ident>,
     /// The variant for a value of a newer schema.
     pub(crate) unknown: Ident,
@@ -239,6 +242,7 @@ impl Names {
     pub(crate) fn new(schema: &Schema, choices: &Choices) -> Self {
         let mut names = Self {
             forms: BTreeMap::new(),
+            subscribes: BTreeMap::new(),
             types: vec![ident("unnamed"); schema.types.len()],
             enums: schema.types.iter().map(EnumNames::of).collect(),
             packages: vec![PackageNames::default(); schema.packages.len()],
@@ -258,6 +262,11 @@ impl Names {
     /// Returns the identifier of the form of a replaced type, without a path.
     pub(crate) fn form(&self, id: TypeId) -> Option<&Ident> {
         self.forms.get(&id)
+    }
+
+    /// Returns the identifier of what asks for a subscription to an event, without a path.
+    pub(crate) fn subscribe(&self, id: TypeId) -> Option<&Ident> {
+        self.subscribes.get(&id)
     }
 
     /// Returns the identifiers of an enum.
@@ -296,8 +305,13 @@ impl Names {
         if let Some(id) = package {
             self.packages[id.0 as usize].declare_ours(schema, schema.package(id), &mut scope);
             let replaced = schema.package(id).types.iter().filter(|ty| choices.is_replaced(**ty));
-            let forms = replaced.map(|ty| (*ty, scope.add(&format!("{}Form", schema.definition(*ty).name))));
+            let forms =
+                replaced.map(|ty| (*ty, scope.add(&format!("{}Form", flat(&schema.definition(*ty).name)))));
             self.forms.extend(forms);
+            let events = schema.package(id).types.iter().filter(|ty| is_event(schema, **ty));
+            let subscribes = events
+                .map(|ty| (*ty, scope.add(&format!("{}Subscribe", flat(&schema.definition(*ty).name)))));
+            self.subscribes.extend(subscribes);
         }
         let children = modules.into_iter().zip(below).map(|(name, (part, packages))| {
             let path: Vec<Ident> = path.iter().chain([&name]).cloned().collect();
@@ -307,20 +321,41 @@ impl Names {
         ModuleNames { package, children: children.collect() }
     }
 
+    /// Declares types. The name of one inside of others is made of several, so it gives way to those that are written.
     fn declare_types(&mut self, schema: &Schema, package: &Package, scope: &mut Scope) {
-        let names = package.types.iter().map(|&id| schema.definition(id).name.as_str());
-        for (id, name) in package.types.iter().zip(scope.declare(names)) {
-            self.types[id.0 as usize] = name;
+        let name = |id: &TypeId| schema.definition(*id).name.as_str();
+        let (nested, outermost): (Vec<TypeId>, Vec<TypeId>) =
+            package.types.iter().partition(|id| name(id).contains('.'));
+        for (id, ident) in outermost.iter().zip(scope.declare(outermost.iter().map(name))) {
+            self.types[id.0 as usize] = ident;
+        }
+        for id in nested {
+            self.types[id.0 as usize] = scope.add(&flat(name(&id)));
         }
     }
 }
 
+fn is_event(schema: &Schema, id: TypeId) -> bool {
+    matches!(&schema.definition(id).kind, TypeKind::Struct(structure) if structure.event.is_some())
+}
+
+/// Returns `Order.Side` as `OrderSide`.
+pub(crate) fn flat(name: &str) -> String {
+    name.replace('.', "")
+}
+
 impl EnumNames {
     fn of(definition: &TypeDefinition) -> Self {
-        let values: &[EnumValue] = if let TypeKind::Enum(values) = &definition.kind { values } else { &[] };
         let mut scope = Scope::default();
+        let values = match &definition.kind {
+            TypeKind::Enum(values) => scope.declare(values.iter().map(|value| value.name.as_str())),
+            TypeKind::Flags(flags) => scope.declare_as(flags.iter().map(|flag| flag.name.as_str()), |name| {
+                snake(name).to_ascii_uppercase()
+            }),
+            _ => Vec::new(),
+        };
         Self {
-            values: scope.declare(values.iter().map(|value| value.name.as_str())),
+            values,
             unknown: scope.add("Unknown"),
             number: scope.add("number"),
             from_number: scope.add("from_number"),

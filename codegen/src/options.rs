@@ -2,6 +2,7 @@
 
 mod check;
 mod error;
+mod values;
 
 use std::collections::BTreeMap;
 
@@ -24,6 +25,7 @@ pub struct Options {
     /// other must be `serde::Serialize` and `serde::Deserialize`, and be written as what it replaces: an alias of a string as
     /// text, of which serde is told that it is for people; a struct as a sequence of its fields in the order of their numbers, or
     /// as a map; an enum as its number. One of another shape is not sent. `@len` and `@range` of a field hold for what is written.
+    /// Defaults and constants must not be of a replaced type, except for values of an enum, flags, and what is empty.
     pub replacements: Vec<(String, String)>,
     /// Pairs of a package's full name and the path of the crate or module that has its generated code:
     /// `("money.v1", "::money_types")`, where `::money_types::money::v1::Amount` is a type. Nothing is generated for it here.

@@ -38,7 +38,7 @@ impl Reach {
             match &definition.kind {
                 TypeKind::Alias(ty) => visitor.ty(ty),
                 TypeKind::Struct(structure) => visitor.fields(&structure.fields),
-                TypeKind::Enum(_) => {}
+                TypeKind::Enum(_) | TypeKind::Flags(_) => {}
                 TypeKind::Union(variants) | TypeKind::Error(variants) => visitor.variants(variants),
             }
         }

@@ -10,6 +10,9 @@ use zsvc_idl::schema::{
     Builtin, Field, PackageId, Schema, ServiceId, Type, TypeDefinition, TypeId, TypeKind,
 };
 
+use zsvc_idl::source::Span;
+
+use crate::carried::Carried;
 use crate::docs::links::Links;
 use crate::names::{Names, PackageNames, ServiceNames};
 use crate::options::Choices;
@@ -28,6 +31,8 @@ pub(crate) struct Generation<'a> {
     pub(crate) reach: Reach,
     /// What names in docs lead to.
     pub(crate) links: Links,
+    /// Files that services carry along; none if there are no services.
+    pub(crate) carried: Option<&'a Carried>,
 }
 
 /// The module that items are emitted into.
@@ -107,6 +112,12 @@ impl<'a> Site<'a> {
     /// Returns the identifiers of a service.
     pub(crate) fn service(self, id: ServiceId) -> &'a ServiceNames {
         &self.generation.names.package(id.package).services[id.index as usize]
+    }
+
+    /// Returns the expression of the schema that a service or an event of this package carries along, by the span of its name.
+    pub(crate) fn schema(self, name: Span) -> Option<TokenStream> {
+        let depth = self.names().path.len() + usize::from(self.is_inside);
+        self.generation.carried.map(|carried| carried.schema(name, depth))
     }
 
     /// Returns the path of a service's trait.

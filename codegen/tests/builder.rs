@@ -62,6 +62,22 @@ fn options_about_unknown_types_are_errors() {
 }
 
 #[test]
+fn nested_types_are_named_in_full() {
+    const NESTED: &str = "package test;\nstruct Order { enum Side { Buy = 0; } struct Line { side: Side = 1; } line: Line = 1; }\n";
+    let (folder, result) = build(NESTED, |builder| {
+        builder.derive("test.Order.Line", "a::Trait").replace("test.Order.Side", "crate::Side")
+    });
+    result.expect("a good file");
+    let text = fs::read_to_string(folder.path().join("out/mod.rs")).expect("the generated file");
+    assert!(text.contains("a::Trait)]\n    pub struct OrderLine {"), "{text}");
+    assert!(text.contains("pub side: crate::Side") || text.contains("pub side: super::"), "{text}");
+    let text = message(NESTED, |builder| builder.derive("test.Line", "Hash"));
+    assert_eq!(text, "no file declares a type `test.Line`: did you mean `test.Order.Line`?");
+    let text = message(NESTED, |builder| builder.replace("test.OrderSide", "::my::Side"));
+    assert_eq!(text, "no file declares a type `test.OrderSide`: did you mean `test.Order.Side`?");
+}
+
+#[test]
 fn derives_of_a_package_are_those_of_its_types() {
     let (folder, result) =
         build("package test;\nstruct A {}\nenum B { One = 1; }\ntype C = A;\n", |builder| {
@@ -86,6 +102,42 @@ fn a_package_is_not_replaced_as_a_type_is() {
         text,
         "`test` is a package, and `replace` is about one type: all of its types come from another crate by `extern_package`"
     );
+}
+
+#[test]
+fn a_type_that_has_values_is_not_replaced() {
+    const SHOP: &str = "package test;
+enum Side { Buy = 1; }
+struct Price { amount: u32 = 1; side: Side? = 2; }
+type Name = string;
+type Names = list<string>;
+struct Item {
+    @default([{ amount: 1 }]) prices: list<Price> = 1;
+    @default(Buy) side: Side = 2;
+    @default([]) none: Names = 3;
+}
+error Failure { Wrong { @default([\"a\"]) names: Names = 1; } = 1; }
+const MAIN: map<string, Name> = { \"a\": \"b\" };
+service Shop { rpc buy(@default({ amount: 1, side: Buy }) price: Price); }
+";
+    let told = |name: &str, replacement: &'static str| {
+        let folder = tempfile::tempdir().expect("a folder for the test");
+        let file = folder.path().join("test.svc");
+        fs::write(&file, SHOP).expect("a file for the test");
+        let builder = Builder::new().file(file).out_dir(folder.path().join("out"));
+        let result = builder.replace(name, replacement).compile();
+        result.err().map(|error| error.to_string().replace(&format!("{}/", folder.path().display()), ""))
+    };
+    let wrong = |value: &str, place: &str, name: &str| {
+        Some(format!(
+            "`test.{value}`, at test.svc:{place}, has a value of `test.{name}`, which is replaced by a type of yours: \
+             leave the value out: how a type of yours is made is not known here"
+        ))
+    };
+    assert_eq!(told("test.Price", "::my::Price"), wrong("Item.prices", "7:31", "Price"));
+    assert_eq!(told("test.Names", "::my::Names"), wrong("Failure.Wrong.names", "11:41", "Names"));
+    assert_eq!(told("test.Name", "::my::Name"), wrong("MAIN", "12:7", "Name"));
+    assert_eq!(told("test.Side", "::my::Side"), None, "its values have names");
 }
 
 /// Generates from two packages, of which `low` is used by `high`, and both by `test`.

@@ -40,6 +40,26 @@ fn structs() {
 }
 
 #[test]
+fn flags() {
+    golden("flags");
+}
+
+#[test]
+fn values() {
+    golden("values");
+}
+
+#[test]
+fn events() {
+    golden("events");
+}
+
+#[test]
+fn nested_types() {
+    golden("nested");
+}
+
+#[test]
 fn empty_structs() {
     golden("empty_struct");
 }
@@ -225,10 +245,13 @@ fn python() {
         "empty_struct",
         "enums",
         "errors",
+        "events",
         "extends",
+        "flags",
         "hazards",
         "idle",
         "names",
+        "nested",
         "numbers",
         "one_way",
         "overlap",
@@ -241,6 +264,7 @@ fn python() {
         "throws",
         "unary",
         "unions",
+        "values",
     ] {
         check_python(name, name, Sides::Both);
     }

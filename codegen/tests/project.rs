@@ -14,7 +14,7 @@ use zsvc_idl::diagnostic::{RenderStyle, render};
 use zsvc_idl::lint::{Level, Levels, rule};
 use zsvc_idl::{Compilation, compile};
 
-const SHOP: &str = "package shop.v1;\ntype Name = string;\nstruct Item { name: Name = 1; }\n";
+const SHOP: &str = "package shop.v1;\ntype Name = string;\ntype Size = u32;\nstruct Item { name: Name = 1; @default(5) size: Size = 2; }\n";
 
 /// Creates a folder with a project: `svc` has a file, `empty` has none.
 fn project(toml: &str) -> TempDir {
@@ -45,12 +45,12 @@ fn wrong_with(project: &Project) -> Option<Compilation> {
         Ok(files) => files,
         Err(wrong) => return Some(wrong),
     };
-    let schema = compile(&Disk::default(), &files, &project.include).schema.expect("the schema is right");
-    let wrong = project
-        .outputs
-        .iter()
-        .filter_map(|it| Some(project.wrong_option(it, &it.options.resolve(&schema).err()?)));
-    wrong.into_iter().next()
+    let Compilation { schema, sources, .. } = compile(&Disk::default(), &files, &project.include);
+    let schema = schema.expect("the schema is right");
+    project.outputs.iter().find_map(|output| {
+        let error = output.options.resolve(&schema).err()?;
+        Some(project.wrong_option(output, &error.located(&sources)))
+    })
 }
 
 #[test]
@@ -165,7 +165,7 @@ fn a_build_script_fails_where_a_lint_is_denied_or_the_project_is_wrong() {
         String::from_utf8(output.stdout).expect("text")
     };
     let denied = told("[lint]\nmissing-docs = \"deny\"\n");
-    assert!(denied.contains("error[W0101]: `Item` has no docs\n --> svc/shop.svc:3:8"), "{denied}");
+    assert!(denied.contains("error[W0101]: `Item` has no docs\n --> svc/shop.svc:4:8"), "{denied}");
     let wrong = told("[lints]\n");
     assert!(
         wrong.contains("the project has errors\n\nerror[E0502]: there is no key `lints`\n --> zsvc.toml:1:2"),

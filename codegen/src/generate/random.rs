@@ -161,8 +161,7 @@ impl Random {
             writeln!(text, "{docs}const {name}: i64 = -{};", self.below(1 << 40)).expect(TAKES_ANY);
         }
         for _ in 0..self.below(9) {
-            let name = self.name(&mut taken);
-            text += &self.definition(&name, &mut declared);
+            text += &self.definition("", &mut taken, &mut declared);
         }
         // What is there to extend, and the methods that each serves.
         let mut services: Vec<(String, BTreeSet<String>)> = Vec::new();
@@ -180,27 +179,42 @@ impl Random {
         text
     }
 
-    fn definition(&mut self, name: &str, declared: &mut Declared) -> String {
-        let docs = self.docs();
-        let text = match self.below(5) {
+    /// A type, and some inside of it. `around` is the name of the type that it is in, with a dot, or nothing.
+    fn definition(&mut self, around: &str, taken: &mut BTreeSet<String>, declared: &mut Declared) -> String {
+        let (docs, name) = (self.docs(), self.name(taken));
+        let full = format!("{around}{name}");
+        // An error and an alias are in no other type.
+        let text = match self.below(if around.is_empty() { 5 } else { 3 }) {
             0 => {
-                let fields = self.fields(declared, Some(name));
-                format!("{docs}struct {name} {{\n{fields}}}\n")
+                let inside = self.inside(&full, taken, declared);
+                format!("{docs}struct {name} {{\n{inside}{}}}\n", self.fields(declared, Some(&name)))
             }
+            1 if self.one_in(3) => format!("{docs}flags {name} {{\n{}}}\n", self.flags()),
             1 => {
-                declared.keys.push(name.to_owned());
+                declared.keys.push(full.clone());
                 format!("{docs}enum {name} {{\n{}}}\n", self.values())
             }
-            2 => format!("{docs}union {name} {{\n{}}}\n", self.variants(declared, false)),
+            2 => {
+                let inside = self.inside(&full, taken, declared);
+                format!("{docs}union {name} {{\n{}{inside}}}\n", self.variants(declared, false))
+            }
             3 => {
+                let inside = self.inside(&full, taken, declared);
                 let variants = self.variants(declared, true);
-                declared.errors.push(name.to_owned());
-                format!("{docs}error {name} {{\n{variants}}}\n")
+                declared.errors.push(name.clone());
+                format!("{docs}error {name} {{\n{inside}{variants}}}\n")
             }
             _ => format!("{docs}type {name} = {};\n", self.ty(declared, 2)),
         };
-        declared.types.push(name.to_owned());
+        declared.types.push(full);
         text
+    }
+
+    /// Types inside of another.
+    fn inside(&mut self, around: &str, taken: &mut BTreeSet<String>, declared: &mut Declared) -> String {
+        let around = format!("{around}.");
+        let count = if self.one_in(3) && around.matches('.').count() < 4 { self.below(4) } else { 0 };
+        (0..count).map(|_| self.definition(&around, taken, declared)).collect()
     }
 
     fn values(&mut self) -> String {
@@ -211,6 +225,15 @@ impl Random {
             format!("{docs}{name} = {sign}{};\n", number * 1_000_003)
         });
         values.collect()
+    }
+
+    fn flags(&mut self) -> String {
+        let mut taken = BTreeSet::new();
+        let flags = (0..self.below(8)).map(|number| {
+            let (docs, name) = (self.docs(), self.name(&mut taken));
+            format!("{docs}{name} = {};\n", number * 9)
+        });
+        flags.collect()
     }
 
     fn variants(&mut self, declared: &Declared, is_error: bool) -> String {

@@ -150,7 +150,8 @@ fn large() -> Compilation {
 fn one_thread_and_several_come_to_the_same_text() {
     let Compilation { schema: Some(schema), sources, .. } = large() else { panic!("it has no errors") };
     let choices = Choices::default();
-    let alone = print_chunks(&schema, &choices, &AtomicUsize::new(0));
+    let carried = Carried::of(&schema, &choices, &sources);
+    let alone = print_chunks(&schema, &choices, carried.as_ref(), &AtomicUsize::new(0));
     assert!(alone.iter().map(|(index, _)| *index).eq(0..alone.len()), "each chunk once, in order");
     let alone: String = alone.into_iter().map(|(_, text)| text).collect();
     let text = generate(&schema, &choices, &sources, Placement::Included);

@@ -25,6 +25,15 @@ pub(crate) fn client(
         Sides::Both => Some(local(names)),
         Sides::Client | Sides::Server => None,
     };
+    let schema = site.schema(service.span).map(|schema| {
+        quote! {
+            impl ::zsvc::generated::HasSchema for self::#client {
+                fn schema() -> &'static ::zsvc::generated::ServiceSchema {
+                    #schema
+                }
+            }
+        }
+    });
     let calls = methods.iter().map(|named| call(site, names, named));
     quote! {
         #docs
@@ -37,6 +46,7 @@ pub(crate) fn client(
             #local
             #(#calls)*
         }
+        #schema
     }
 }
 

@@ -13,6 +13,8 @@ use crate::site::Site;
 pub(crate) enum Derives {
     /// A number with a name: everything that numbers derive, without arithmetic.
     Number,
+    /// A set of bits: as a number, and the empty set by default. It is shown by names.
+    Bits,
     /// A value made of others: what all of them derive.
     Composite,
 }
@@ -21,6 +23,7 @@ pub(crate) enum Derives {
 pub(crate) fn derives(site: Site<'_>, id: TypeId, derives: Derives) -> TokenStream {
     let own: &[&str] = match derives {
         Derives::Number => &["Clone", "Copy", "Debug", "PartialEq", "Eq", "Hash", "PartialOrd", "Ord"],
+        Derives::Bits => &["Clone", "Copy", "Default", "PartialEq", "Eq", "Hash", "PartialOrd", "Ord"],
         Derives::Composite if site.generation.reach.is_exact(id) => {
             &["Clone", "Debug", "PartialEq", "Eq", "Hash"]
         }

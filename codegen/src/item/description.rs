@@ -24,6 +24,12 @@ pub(crate) fn description(site: Site<'_>, id: TypeId) -> Option<TokenStream> {
                 description.push(format_args!(" {} = {};", value.name, value.number));
             }
         }
+        TypeKind::Flags(flags) => {
+            description.text.push_str("flags");
+            for flag in flags {
+                description.push(format_args!(" {} = {};", flag.name, flag.number));
+            }
+        }
         TypeKind::Union(variants) | TypeKind::Error(variants) => {
             description.text.push_str("union");
             for variant in variants {

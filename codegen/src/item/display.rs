@@ -109,5 +109,6 @@ fn placeholder(site: Site<'_>, ty: &Type) -> &'static str {
 /// Reports whether a named type is known to have a `Display`.
 fn has_text(site: Site<'_>, id: TypeId) -> bool {
     let is_replaced = site.generation.choices.is_replaced(id);
-    !is_replaced && matches!(site.definition(id).kind, TypeKind::Enum(_) | TypeKind::Error(_))
+    !is_replaced
+        && matches!(site.definition(id).kind, TypeKind::Enum(_) | TypeKind::Flags(_) | TypeKind::Error(_))
 }

@@ -21,7 +21,7 @@ pub(crate) enum Presence {
 /// Returns the meaning of an absent field.
 pub(crate) fn presence(site: Site<'_>, field: &Field) -> Presence {
     match (site.resolved(&field.ty), &field.default) {
-        (_, Some(value)) => Presence::OrElse(literal::owned(site, value)),
+        (_, Some(value)) => Presence::OrElse(literal::held(site, field, value)),
         (Type::Optional(_), None) => Presence::Optional,
         (Type::Builtin(Builtin::Value), None) => Presence::OrElse(quote!(::zsvc::Value::Nil)),
         _ => Presence::Required,
@@ -145,7 +145,8 @@ fn read_field(site: Site<'_>, field: &Field) -> TokenStream {
         Presence::Optional => quote!(fields.optional::<#present, _>(#number)?),
         Presence::OrElse(value) => {
             let form = Form::of_held(site, field.into());
-            let is_empty = matches!(field.default, Some(Literal::Empty));
+            // The default of flags is their empty set.
+            let is_empty = matches!(field.default, Some(Literal::Empty | Literal::Flags(_, 0)));
             let make = if is_empty { quote!(::core::default::Default::default) } else { quote!(|| #value) };
             quote!(fields.or_else::<#form, _>(#number, #make)?)
         }

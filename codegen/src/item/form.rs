@@ -32,7 +32,7 @@ fn shape(site: Site<'_>, id: TypeId) -> TokenStream {
         Type::Map(..) => "Map",
         Type::Named(id) => match &site.definition(*id).kind {
             TypeKind::Struct(structure) => return of_struct(&structure.fields),
-            TypeKind::Enum(_) => "Integer",
+            TypeKind::Enum(_) | TypeKind::Flags(_) => "Integer",
             TypeKind::Union(_) | TypeKind::Error(_) => "Union",
             TypeKind::Alias(_) => "Any",
         },

@@ -61,7 +61,7 @@ struct Declaration<'a> {
 /// Returns the declarations of all methods that a service serves, in their order.
 fn declarations<'a>(site: Site<'a>, service: &'a Service, own: &'a ServiceNames) -> Vec<Declaration<'a>> {
     let own_functions = functions(service);
-    let mut bases: HashMap<ServiceId, Vec<Ident>> = HashMap::new();
+    let mut bases: HashMap<ServiceId, Functions<'_>> = HashMap::new();
     let methods = service.methods.iter().enumerate().map(|(index, method)| {
         let Some(id) = method.declared_by else {
             let contract = &own.service;
@@ -73,14 +73,27 @@ fn declarations<'a>(site: Site<'a>, service: &'a Service, own: &'a ServiceNames)
             };
         };
         let base = site.generation.schema.service(id);
-        let functions = bases.entry(id).or_insert_with(|| functions(base));
-        // Its own methods come first, so its functions are in the order of these.
-        let index = base.methods.iter().position(|it| it.name == method.name).unwrap_or_default();
+        let functions = bases.entry(id).or_insert_with(|| Functions::of(base));
+        let index = functions.indices.get(&*method.name).copied().unwrap_or_default();
         let names = site.service(id);
         let errors = names.errors.get(index).and_then(Option::as_ref).map(|errors| (id.package, errors));
-        Declaration { contract: site.contract(id), name: functions[index].clone(), errors }
+        Declaration { contract: site.contract(id), name: functions.names[index].clone(), errors }
     });
     methods.collect()
+}
+
+/// The functions of a service's trait, and the index of each by its method's name.
+struct Functions<'a> {
+    names: Vec<Ident>,
+    indices: HashMap<&'a str, usize>,
+}
+
+impl<'a> Functions<'a> {
+    fn of(service: &'a Service) -> Self {
+        // Its own methods come first, so its functions are in the order of these.
+        let indices = service.methods.iter().enumerate().map(|(index, method)| (&*method.name, index));
+        Self { names: functions(service), indices: indices.collect() }
+    }
 }
 
 /// Returns the functions of a service's trait: of the methods that it declares itself.

@@ -15,7 +15,9 @@ mod derives;
 mod description;
 mod display;
 mod enumeration;
-mod fields;
+mod event;
+pub(crate) mod fields;
+mod flags;
 mod form;
 mod handler;
 mod method;
@@ -53,8 +55,13 @@ fn hidden(items: &TokenStream) -> TokenStream {
 pub(crate) fn definition(site: Site<'_>, id: TypeId) -> TokenStream {
     match &site.definition(id).kind {
         TypeKind::Alias(target) => alias::alias(site, id, target),
-        TypeKind::Struct(structure) => structure::structure(site, id, &structure.fields),
+        TypeKind::Struct(structure) => {
+            let (fields, event) =
+                (structure::structure(site, id, structure), event::event(site, id, structure));
+            quote!(#fields #event)
+        }
         TypeKind::Enum(values) => enumeration::enumeration(site, id, values),
+        TypeKind::Flags(flags) => flags::flags(site, id, flags),
         TypeKind::Union(variants) => union::union(site, id, variants),
         TypeKind::Error(variants) => union::error(site, id, variants),
     }

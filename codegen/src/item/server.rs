@@ -7,11 +7,17 @@ use zsvc_idl::schema::{MethodKind, Service};
 use super::method::{self, Named};
 use crate::docs;
 use crate::names::ServiceNames;
+use crate::site::Site;
 
 /// Returns the type, which holds the user's service, and its dispatch of calls.
-pub(crate) fn server(names: &ServiceNames, service: &Service, methods: &[Named<'_>]) -> TokenStream {
+pub(crate) fn server(
+    site: Site<'_>,
+    names: &ServiceNames,
+    service: &Service,
+    methods: &[Named<'_>],
+) -> TokenStream {
     let declaration = declaration(names, service);
-    let dispatch = dispatch(names, methods);
+    let dispatch = dispatch(names, methods, site.schema(service.span));
     quote!(#declaration #dispatch)
 }
 
@@ -43,17 +49,25 @@ fn declaration(names: &ServiceNames, service: &Service) -> TokenStream {
 }
 
 /// Returns the implementation of the runtime's `Service`. Calls are matched by the rows of their methods.
-fn dispatch(names: &ServiceNames, methods: &[Named<'_>]) -> TokenStream {
+fn dispatch(names: &ServiceNames, methods: &[Named<'_>], schema: Option<TokenStream>) -> TokenStream {
     let ServiceNames { service: contract, server, methods: module, .. } = names;
     let table = if methods.is_empty() { quote!(&[]) } else { quote!(&#module::METHODS) };
     let service =
         (!methods.is_empty()).then(|| quote!(let service = ::std::sync::Arc::clone(&self.service);));
+    let schema = schema.map(|schema| {
+        quote! {
+            fn schema(&self) -> ::core::option::Option<&'static ::zsvc::generated::ServiceSchema> {
+                ::core::option::Option::Some(#schema)
+            }
+        }
+    });
     let arms = methods.iter().map(|named| arm(module, named));
     quote! {
         impl<T: self::#contract> ::zsvc::Service for self::#server<T> {
             fn methods(&self) -> &'static [::zsvc::Method] {
                 #table
             }
+            #schema
             fn dispatch(
                 &self,
                 method: usize,

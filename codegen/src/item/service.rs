@@ -20,7 +20,7 @@ pub(crate) fn service(site: Site<'_>, names: &ServiceNames, service: &Service) -
     let errors = quote!(#(#errors)*);
     let serving = (choices.sides() != Sides::Client).then(|| {
         let contract = contract(site, names, service, &methods);
-        let server = server::server(names, service, &methods);
+        let server = server::server(site, names, service, &methods);
         let mock = choices.has_mocks().then(|| mock::mock(site, names, service, &methods));
         quote!(#contract #server #mock)
     });

@@ -2,7 +2,7 @@
 
 use proc_macro2::{Ident, TokenStream};
 use quote::quote;
-use zsvc_idl::schema::{Field, Layout, TypeId};
+use zsvc_idl::schema::{Field, Layout, Struct, TypeId};
 
 use super::default::default;
 use super::derives::{Derives, derives};
@@ -12,9 +12,10 @@ use crate::docs;
 use crate::site::Site;
 
 /// Returns the struct and its implementations.
-pub(crate) fn structure(site: Site<'_>, id: TypeId, fields: &[Field]) -> TokenStream {
-    let definition = site.definition(id);
-    let attributes = docs::attributes(site, &definition.notes, &format!("The struct `{}`.", definition.name));
+pub(crate) fn structure(site: Site<'_>, id: TypeId, structure: &Struct) -> TokenStream {
+    let (definition, fields) = (site.definition(id), &structure.fields[..]);
+    let what = if structure.event.is_some() { "event" } else { "struct" };
+    let attributes = docs::attributes(site, &definition.notes, &format!("The {what} `{}`.", definition.name));
     let derives = derives(site, id, Derives::Composite);
     let name = site.generation.names.definition(id);
     let members = fields::documented(site, fields, &quote!(pub));

@@ -8,7 +8,7 @@ use syn::punctuated::Punctuated;
 use zsvc_idl::schema::{Field, PackageId, Payload, Schema, Type, TypeDefinition, TypeId, TypeKind};
 use zsvc_idl::suggest;
 
-use super::{Choices, Derive, Options, OptionsError};
+use super::{Choices, Derive, Options, OptionsError, values};
 use crate::target::Language;
 
 impl Options {
@@ -29,6 +29,14 @@ impl Options {
             }
             let id = known.own_type(name, &choices)?;
             choices.replacements.insert(id, parse_replacement(name, replacement)?);
+        }
+        if let Some((written, id)) = values::replaced(schema, &choices) {
+            return Err(OptionsError::ReplacedValue {
+                name: known.name(id),
+                value: written.name,
+                span: written.span,
+                place: None,
+            });
         }
         for (name, derives) in &self.derives {
             let derives = parse_derives(name, derives)?;
@@ -89,6 +97,12 @@ impl<'s> Known<'s> {
             name: name.to_owned(),
             nearest: suggest::nearest(name, self.packages.keys().map(String::as_str)).map(str::to_owned),
         })
+    }
+
+    /// Returns the full name of a type.
+    fn name(&self, id: TypeId) -> String {
+        let definition = self.schema.definition(id);
+        format!("{}.{}", self.schema.package(definition.package).full_name(), definition.name)
     }
 
     /// Returns a type that is generated here.
@@ -154,7 +168,7 @@ fn used(definition: &TypeDefinition) -> BTreeSet<TypeId> {
     match &definition.kind {
         TypeKind::Alias(ty) => named(ty, &mut used),
         TypeKind::Struct(structure) => of_fields(&structure.fields),
-        TypeKind::Enum(_) => {}
+        TypeKind::Enum(_) | TypeKind::Flags(_) => {}
         TypeKind::Union(variants) | TypeKind::Error(variants) => {
             for variant in variants {
                 match &variant.payload {

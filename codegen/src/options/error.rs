@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use zsvc_idl::source::{SourceMap, Span};
+
 use crate::target::Language;
 
 /// An invalid option.
@@ -49,6 +51,17 @@ pub enum OptionsError {
         /// What is wrong with it.
         reason: String,
     },
+    /// A type is replaced of which a default or constant has a value.
+    ReplacedValue {
+        /// The type.
+        name: String,
+        /// The full name of the field, parameter or constant.
+        value: String,
+        /// Span of its name.
+        span: Span,
+        /// Where that is, as text, once it is known.
+        place: Option<String>,
+    },
     /// A package is to be replaced as a type is.
     PackageReplacement {
         /// The package.
@@ -95,12 +108,24 @@ impl OptionsError {
             | Self::ReplacedDerive { name }
             | Self::InvalidDerive { name, .. }
             | Self::InvalidReplacement { name, .. }
+            | Self::ReplacedValue { name, .. }
             | Self::PackageReplacement { name }
             | Self::ExternType { name }
             | Self::ExternUses { name, .. }
             | Self::NotOfLanguage { name, .. }
             | Self::InvalidPath { name, .. } => name,
         }
+    }
+
+    /// Returns it with the place that it has in a schema, as text.
+    #[must_use]
+    pub fn located(mut self, sources: &SourceMap) -> Self {
+        if let Self::ReplacedValue { span, place, .. } = &mut self {
+            let location = sources.location(*span);
+            let path = sources.file(span.file).path();
+            *place = Some(format!("{path}:{}:{}", location.line, location.column));
+        }
+        self
     }
 
     /// Returns what is wrong.
@@ -118,6 +143,10 @@ impl OptionsError {
             }
             Self::InvalidReplacement { name, replacement, reason } => {
                 format!("`{replacement}` is not a Rust type that could replace `{name}`: {reason}")
+            }
+            Self::ReplacedValue { name, value, place, .. } => {
+                let at = place.as_ref().map_or_else(String::new, |place| format!(", at {place},"));
+                format!("`{value}`{at} has a value of `{name}`, which is replaced by a type of yours")
             }
             Self::PackageReplacement { name } => {
                 format!("`{name}` is a package, and `replace` is about one type")
@@ -158,6 +187,9 @@ impl OptionsError {
             Self::ReplacedDerive { .. } => "derive it where that type is declared",
             Self::InvalidDerive { .. } => "write paths of traits, with commas between",
             Self::InvalidReplacement { .. } => "write the path of a type, as in `::my::Trade`",
+            Self::ReplacedValue { .. } => {
+                "leave the value out: how a type of yours is made is not known here"
+            }
             Self::PackageReplacement { .. } => "all of its types come from another crate by `extern_package`",
             Self::ExternType { .. } => "choose it where that crate is generated",
             Self::NotOfLanguage { .. } => "leave it out",

@@ -39,10 +39,23 @@ pub struct Project {
     pub include: Vec<String>,
     /// Outputs, in the order of the file.
     pub outputs: Vec<Output>,
+    /// What the commands take that talk to a server.
+    pub client: Client,
     lint: Vec<(&'static Rule, Level)>,
     /// Place of `roots`, or the start of the file.
     roots_span: Span,
     sources: SourceMap,
+}
+
+/// The `[client]` of a project: which server the commands talk to that talk to one.
+#[derive(Debug, Default)]
+pub struct Client {
+    /// The endpoint.
+    pub endpoint: Option<String>,
+    /// File of the server's public key.
+    pub server_key: Option<PathBuf>,
+    /// File of the client's own keys.
+    pub key: Option<PathBuf>,
 }
 
 /// One `[[generate]]` of a project.

@@ -14,11 +14,12 @@ use zsvc_idl::lint::{self, Level, Rule};
 use zsvc_idl::source::{FileId, SourceMap, Span};
 use zsvc_idl::suggest;
 
-use super::{MAX_BYTES, Output, Project, Wrong, wrong};
+use super::{Client, MAX_BYTES, Output, Project, Wrong, wrong};
 use crate::options::{Options, Sides};
 use crate::target::Language;
 
-const KEYS: [&str; 4] = ["roots", "include", "generate", "lint"];
+const KEYS: [&str; 5] = ["roots", "include", "generate", "lint", "client"];
+const CLIENT_KEYS: [&str; 3] = ["endpoint", "server_key", "key"];
 const GENERATE_KEYS: [&str; 9] =
     ["out", "files", "lang", "sides", "mocks", "derive", "replace", "extern_package", "runtime_path"];
 
@@ -77,6 +78,7 @@ impl Reader<'_> {
             roots: Vec::new(),
             include: Vec::new(),
             outputs: Vec::new(),
+            client: Client::default(),
             lint: Vec::new(),
             roots_span: self.span(0..0),
             sources: SourceMap::default(),
@@ -93,6 +95,7 @@ impl Reader<'_> {
                 "include" => project.include = self.include(value),
                 "generate" => project.outputs = self.outputs(value),
                 "lint" => project.lint = self.levels(value),
+                "client" => project.client = self.client(value),
                 _ => self.unknown_key(key, &KEYS),
             }
         }
@@ -100,6 +103,31 @@ impl Reader<'_> {
             project.roots.push(or_here(self.folder));
         }
         project
+    }
+
+    fn client(&mut self, value: Value) -> Client {
+        let mut client = Client::default();
+        let Some(table) = value.get_ref().as_table() else {
+            self.value(value, "`client` is a table", "write it as `[client]`");
+            return client;
+        };
+        for (key, value) in table {
+            match key.get_ref().as_ref() {
+                "endpoint" => client.endpoint = self.string(value),
+                "server_key" => client.server_key = self.key_file(value),
+                "key" => client.key = self.key_file(value),
+                _ => self.unknown_key(key, &CLIENT_KEYS),
+            }
+        }
+        client
+    }
+
+    fn key_file(&mut self, value: Value) -> Option<PathBuf> {
+        let text = self.string(value)?;
+        if text.is_empty() {
+            self.value(value, "this path is empty", "name a file of `zsvc keygen`: `\"keys/floor.key\"`");
+        }
+        Some(PathBuf::from(self.placed(&text)))
     }
 
     /// Folders or files inside the project.

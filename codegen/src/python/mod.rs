@@ -16,6 +16,8 @@ mod lines;
 mod literal;
 mod module;
 mod names;
+mod order;
+mod schema;
 mod scope;
 mod site;
 
@@ -28,6 +30,7 @@ use crate::generate::source_names;
 use crate::options::Sides;
 use crate::target::GeneratedFile;
 
+use lines::Lines;
 use names::Names;
 
 /// The marker at the start of a generated file, without which no file is written over.
@@ -46,12 +49,41 @@ pub(crate) struct Generation<'a> {
     pub(crate) names: Names,
 }
 
+/// Returns the text of the outermost module. It has the schema, and imports all others where they lie too deep within each other.
+fn outermost(generation: &Generation<'_>, heading: &str, carried: Option<&str>) -> String {
+    let order = order::if_deep(generation.schema).unwrap_or_default();
+    let mut lines = Lines::default();
+    lines.raw(heading);
+    if !order.is_empty() {
+        lines.line("# pyright: reportUnusedImport=false");
+        lines.line("# ruff: noqa: F401");
+    }
+    lines.raw("\n\"\"\"The packages of a schema.\"\"\"\n");
+    if carried.is_some() {
+        lines.raw("\nfrom zsvc import generated as _z\n");
+    }
+    if !order.is_empty() {
+        lines.raw("\n# Each after those that it needs: they lie deeper in each other than Python can import them otherwise.\n");
+    }
+    for (number, id) in order.iter().enumerate() {
+        if let Some((last, above)) = generation.names.package(*id).path.split_last() {
+            lines.line(&format!("from .{} import {last} as _module_{number}", above.join(".")));
+        }
+    }
+    if let Some(carried) = carried {
+        lines.raw("\n");
+        lines.raw(carried);
+    }
+    lines.into_text()
+}
+
 /// Returns the files of a schema, in the order of their paths.
 pub(crate) fn files(schema: &Schema, sides: Sides, sources: &SourceMap) -> Vec<GeneratedFile> {
     let generation = Generation { schema, sides, names: Names::new(schema, sides) };
     let heading = format!("{MARKER} from {}: do not edit.\n", source_names(sources));
     let mut files = BTreeMap::new();
-    files.insert(String::new(), format!("{heading}\n\"\"\"The packages of a schema.\"\"\"\n"));
+    let carried = if sides == Sides::Client { None } else { schema::statement(schema, sources) };
+    files.insert(String::new(), outermost(&generation, &heading, carried.as_deref()));
     for (index, package) in (0..).map(PackageId).zip(&schema.packages) {
         let path = &generation.names.package(index).path;
         for depth in 1..path.len() {

@@ -1,13 +1,13 @@
-//! The order of a module: what it imports, constants, enums, other types, services, clients.
+//! The order of a module: what it imports, constants, enums, other types, constants that name types, services, clients.
 //!
-//! Enums come before what may have their values as defaults, and services before those that extend them. All else is text or is
+//! Enums and flags come before what may have their values as defaults, and services before those that extend them. All else is text or is
 //! asked for later, so its order is that of the schema.
 
 use zsvc_idl::schema::{Literal, PackageId, TypeId, TypeKind};
 
 use super::lines::Lines;
 use super::site::Site;
-use super::{Generation, docs, item};
+use super::{Generation, docs, item, literal};
 
 /// Returns the text of a package's module.
 pub(crate) fn text(generation: &Generation<'_>, id: PackageId, heading: &str) -> String {
@@ -18,9 +18,9 @@ pub(crate) fn text(generation: &Generation<'_>, id: PackageId, heading: &str) ->
     let mut lines = Lines::default();
     lines.raw(heading);
     lines.line("# pyright: reportPrivateUsage=false, reportUnknownVariableType=false");
-    if has_empty_default(&site) {
+    if let Some(rules) = rules_of_defaults(&site) {
         // Such defaults of parameters are read, and never changed.
-        lines.line("# ruff: noqa: B006");
+        lines.line(&format!("# ruff: noqa: {rules}"));
     }
     if has_odd_alias(&site) {
         lines.line("# ruff: noqa: PYI042");
@@ -55,25 +55,48 @@ fn has_odd_alias(site: &Site<'_>) -> bool {
     schema.package(site.package).types.iter().filter(is_alias).any(is_odd)
 }
 
-/// Reports whether a parameter has an empty list, set or map as its default.
-fn has_empty_default(site: &Site<'_>) -> bool {
+/// Returns the rules of ruff about defaults of parameters that programs could change or that are made by a call, if there are such: lists,
+/// sets and maps, or structs, durations and empty flags somewhere inside.
+fn rules_of_defaults(site: &Site<'_>) -> Option<&'static str> {
     let services = &site.generation.schema.package(site.package).services;
-    let mut parameters = services.iter().flat_map(|it| &it.methods).flat_map(|method| &method.parameters);
-    parameters.any(|parameter| parameter.default == Some(Literal::Empty))
+    let parameters = services.iter().flat_map(|it| &it.methods).flat_map(|method| &method.parameters);
+    let defaults: Vec<&Literal> = parameters.filter_map(|parameter| parameter.default.as_ref()).collect();
+    match (defaults.iter().any(|it| literal::is_mutable(it)), defaults.iter().any(|it| holds_call(it))) {
+        (true, true) => Some("B006, B008"),
+        (false, true) => Some("B008"),
+        (true, false) => Some("B006"),
+        (false, false) => None,
+    }
+}
+
+fn holds_call(literal: &Literal) -> bool {
+    match literal {
+        Literal::Struct(..) | Literal::Duration(_) | Literal::Flags(_, 0) => true,
+        Literal::List(values) | Literal::Set(values) => values.iter().any(holds_call),
+        Literal::Map(entries) => entries.iter().any(|(key, value)| holds_call(key) || holds_call(value)),
+        _ => false,
+    }
 }
 
 fn items(site: &Site<'_>, lines: &mut Lines) {
     let schema = site.generation.schema;
     let package = schema.package(site.package);
-    for (name, constant) in site.names().constants.iter().zip(&package.constants) {
+    let constants = || site.names().constants.iter().zip(&package.constants);
+    // What names a type comes after it.
+    let (plain, others): (Vec<_>, Vec<_>) = constants().partition(|(_, it)| literal::is_plain(&it.value));
+    for (name, constant) in plain {
         item::constant(site, lines, name, constant);
     }
-    let is_enum = |id: &&TypeId| matches!(schema.definition(**id).kind, TypeKind::Enum(_));
+    let is_enum =
+        |id: &&TypeId| matches!(schema.definition(**id).kind, TypeKind::Enum(_) | TypeKind::Flags(_));
     for id in package.types.iter().filter(is_enum) {
         item::definition(site, lines, *id);
     }
     for id in package.types.iter().filter(|id| !is_enum(id)) {
         item::definition(site, lines, *id);
+    }
+    for (name, constant) in others {
+        item::constant(site, lines, name, constant);
     }
     let mut services: Vec<_> = site.names().services.iter().zip(&package.services).collect();
     // A class comes after those that it derives from, which derive from fewer.

@@ -3,16 +3,17 @@
 //! A name of the schema is kept wherever Python allows; a keyword gets an underscore. Values of enums and constants are in
 //! upper case. A name that the generator adds makes way for those of the schema.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use zsvc_idl::schema::{
-    EnumValue, Field, Method, MethodKind, Package, PackageId, Payload, Schema, Service, ServiceId, TypeId,
-    TypeKind, Variant,
+    Field, Method, MethodKind, Package, PackageId, Payload, Schema, Service, ServiceId, TypeId, TypeKind,
+    Variant,
 };
 
 use super::handlers;
 use super::scope::Scope;
-use crate::names::snake;
+use crate::names::{flat, snake};
 use crate::options::Sides;
 
 /// Built-in names that a module uses. No declaration may hide them.
@@ -76,7 +77,7 @@ pub(crate) struct PackageNames {
     /// What is left of the module's namespace, for imports of other packages.
     pub(crate) scope: Scope,
     /// What a member of a class would hide: types, services and constants.
-    pub(crate) outer: Vec<String>,
+    pub(crate) outer: Rc<BTreeSet<String>>,
 }
 
 /// The identifiers of a type.
@@ -85,7 +86,7 @@ pub(crate) struct TypeNames {
     pub(crate) name: String,
     /// The variable that holds its form.
     pub(crate) form: String,
-    /// The fields of a struct, or the values of an enum.
+    /// The fields of a struct, the values of an enum, or flags.
     pub(crate) members: Vec<String>,
     pub(crate) variants: Vec<VariantNames>,
     /// The class of unknown variants of an error.
@@ -185,12 +186,13 @@ fn package_names(
 ) -> PackageNames {
     let fixed = BUILTINS.iter().chain(MODULE_NAMES).copied().chain(children.iter().map(String::as_str));
     let mut scope = Scope::without(fixed);
-    let own_types = scope.declare(package.types.iter().map(|id| schema.definition(*id).name.as_str()));
+    let own_types = declared_types(schema, package, &mut scope);
     let services = scope.declare(package.services.iter().map(|service| service.name.as_str()));
     let upper = package.constants.iter().map(|constant| constant.name.to_ascii_uppercase());
     let constants: Vec<String> = upper.map(|name| scope.add(&name)).collect();
     // Within classes, members hide the names of the module.
-    let outer: Vec<String> = own_types.iter().chain(&services).chain(&constants).cloned().collect();
+    let outer: BTreeSet<String> = own_types.iter().chain(&services).chain(&constants).cloned().collect();
+    let outer = Rc::new(outer);
     for (id, name) in package.types.iter().zip(own_types) {
         let names = type_names(&schema.definition(*id).kind, name, &outer, &mut scope);
         types.insert(*id, names);
@@ -201,12 +203,27 @@ fn package_names(
     PackageNames { path, constants, services, scope, outer }
 }
 
-fn type_names(kind: &TypeKind, name: String, outer: &[String], scope: &mut Scope) -> TypeNames {
+/// Returns the names of types in order. That of a nested one is made of several, so it gives way to those that are written.
+fn declared_types(schema: &Schema, package: &Package, scope: &mut Scope) -> Vec<String> {
+    let name = |id: &TypeId| schema.definition(*id).name.as_str();
+    let outermost = package.types.iter().map(name).filter(|name| !name.contains('.'));
+    let mut kept = scope.declare(outermost).into_iter();
+    let names = package.types.iter().map(|id| match name(id) {
+        nested if nested.contains('.') => scope.add(&flat(nested)),
+        _ => kept.next().unwrap_or_default(),
+    });
+    names.collect()
+}
+
+fn type_names(kind: &TypeKind, name: String, outer: &Rc<BTreeSet<String>>, scope: &mut Scope) -> TypeNames {
     let mut names = TypeNames { form: scope.add(&format!("_form_{name}")), name, ..TypeNames::default() };
     match kind {
         TypeKind::Alias(_) => {}
         TypeKind::Struct(structure) => names.members = field_names(&structure.fields, outer, &[]),
-        TypeKind::Enum(values) => names.members = value_names(values),
+        TypeKind::Enum(values) => {
+            names.members = value_names(values.iter().map(|value| value.name.as_str()));
+        }
+        TypeKind::Flags(flags) => names.members = value_names(flags.iter().map(|flag| flag.name.as_str())),
         TypeKind::Union(variants) => {
             names.variants = variant_names(&names.name, variants, outer, &[], scope);
         }
@@ -218,16 +235,15 @@ fn type_names(kind: &TypeKind, name: String, outer: &[String], scope: &mut Scope
     names
 }
 
-fn field_names(fields: &[Field], outer: &[String], reserved: &[&str]) -> Vec<String> {
-    let taken = outer.iter().map(String::as_str).chain(reserved.iter().copied());
-    Scope::without(taken).declare_members(fields.iter().map(|field| field.name.as_str()))
+fn field_names(fields: &[Field], outer: &Rc<BTreeSet<String>>, reserved: &[&str]) -> Vec<String> {
+    Scope::within(outer, reserved).declare_members(fields.iter().map(|field| field.name.as_str()))
 }
 
-/// Returns the values of an enum in upper case. One that starts with an underscore would be Python's own.
-fn value_names(values: &[EnumValue]) -> Vec<String> {
+/// Returns the values of an enum, or flags, in upper case. One that starts with an underscore would be Python's own.
+fn value_names<'a>(names: impl Iterator<Item = &'a str>) -> Vec<String> {
     let mut scope = Scope::default();
-    let upper = values.iter().map(|value| {
-        let name = snake(&value.name).to_ascii_uppercase();
+    let upper = names.map(|name| {
+        let name = snake(name).to_ascii_uppercase();
         let name = if name.starts_with('_') { format!("X{name}") } else { name };
         scope.add(&name)
     });
@@ -237,7 +253,7 @@ fn value_names(values: &[EnumValue]) -> Vec<String> {
 fn variant_names(
     union: &str,
     variants: &[Variant],
-    outer: &[String],
+    outer: &Rc<BTreeSet<String>>,
     reserved: &[&str],
     scope: &mut Scope,
 ) -> Vec<VariantNames> {
@@ -254,13 +270,12 @@ fn variant_names(
 fn service_names(
     service: &Service,
     name: String,
-    outer: &[String],
+    outer: &Rc<BTreeSet<String>>,
     sides: Sides,
     scope: &mut Scope,
 ) -> ServiceNames {
-    let taken = outer.iter().map(String::as_str).chain(CLIENT_NAMES.iter().copied());
-    let calls =
-        Scope::without(taken).declare_members(service.methods.iter().map(|method| method.name.as_str()));
+    let calls = Scope::within(outer, CLIENT_NAMES)
+        .declare_members(service.methods.iter().map(|method| method.name.as_str()));
     let client = if sides == Sides::Server { String::new() } else { scope.add(&format!("{name}Client")) };
     let blocking =
         if sides == Sides::Server { String::new() } else { scope.add(&format!("{name}BlockingClient")) };

@@ -1,6 +1,7 @@
 //! [`Scope`]: Python identifiers, no two of which are the same.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 /// Keywords. Soft ones (`match`, `case`, `type`, `_`) are identifiers everywhere else.
 const KEYWORDS: &[&str] = &[
@@ -15,6 +16,8 @@ const MAX_UNDERSCORES: usize = 4;
 /// Names of one namespace, each taken once.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Scope {
+    /// Names of the module around it. Shared, since there is a scope for each type, and a package may have many.
+    outer: Rc<BTreeSet<String>>,
     taken: BTreeSet<String>,
     numbers: BTreeMap<String, usize>,
 }
@@ -24,6 +27,14 @@ impl Scope {
     pub(crate) fn without<N: AsRef<str>>(taken: impl IntoIterator<Item = N>) -> Self {
         let taken = taken.into_iter().map(|name| name.as_ref().to_owned()).collect();
         Self { taken, ..Self::default() }
+    }
+
+    /// Returns a scope inside of one that has `outer`, in which some more names are taken.
+    pub(crate) fn within<N: AsRef<str>>(
+        outer: &Rc<BTreeSet<String>>,
+        taken: impl IntoIterator<Item = N>,
+    ) -> Self {
+        Self { outer: Rc::clone(outer), ..Self::without(taken) }
     }
 
     /// Returns identifiers for names of the schema. Those that can be kept are, whatever their order.
@@ -74,7 +85,7 @@ impl Scope {
 
     /// Takes a name if it is free and no keyword. Reports whether it did.
     fn claim(&mut self, name: &str) -> bool {
-        !KEYWORDS.contains(&name) && self.taken.insert(name.to_owned())
+        !KEYWORDS.contains(&name) && !self.outer.contains(name) && self.taken.insert(name.to_owned())
     }
 }
 
@@ -86,7 +97,7 @@ fn spelled(name: &str) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::Scope;
+    use super::*;
 
     fn declared(names: &[&str]) -> Vec<String> {
         Scope::default().declare(names.iter().copied())
@@ -113,6 +124,13 @@ mod tests {
             Scope::default().declare_members(["_", "_x", "x_x", "__x"]),
             ["x_", "x_x_", "x_x", "x__x"]
         );
+    }
+
+    #[test]
+    fn names_of_the_module_around_it_are_taken() {
+        let outer = Rc::new(BTreeSet::from(["name".to_owned()]));
+        let mut scope = Scope::within(&outer, ["self"]);
+        assert_eq!(scope.declare_members(["name", "self", "other"]), ["name_", "self_", "other"]);
     }
 
     #[test]

@@ -185,12 +185,50 @@ impl<'a> Site<'a> {
     fn package_lines(&self) -> Vec<String> {
         let up = ".".repeat(self.names().path.len() + 1);
         let packages = self.packages.borrow();
-        let lines = packages.iter().map(|(package, alias)| {
+        let imports = packages.iter().map(|(package, alias)| {
             let path = &self.generation.names.package(*package).path;
             let (last, above) =
                 path.split_last().map_or(("", &[][..]), |(last, above)| (last.as_str(), above));
-            format!("from {up}{} import {last} as {alias}", above.join("."))
+            (above.join("."), last, alias)
         });
-        lines.collect()
+        let mut imports: Vec<_> = imports.collect();
+        imports.sort_by_cached_key(|(above, last, _)| (natural(above), natural(last)));
+        let line = |(above, last, alias): (String, &str, &String)| {
+            format!("from {up}{above} import {last} as {alias}")
+        };
+        imports.into_iter().map(line).collect()
+    }
+}
+
+/// Returns what a name is sorted by as tools for Python sort imports: `p9` comes before `p10`, and case does not matter.
+fn natural(name: &str) -> Vec<(String, u128)> {
+    let mut parts = vec![(String::new(), 0)];
+    let mut is_in_digits = false;
+    for letter in name.to_lowercase().chars() {
+        let digit = letter.to_digit(10);
+        if digit.is_none() && is_in_digits {
+            parts.push((String::new(), 0));
+        }
+        is_in_digits = digit.is_some();
+        if let Some((text, number)) = parts.last_mut() {
+            match digit {
+                // A name has too few letters for that to matter.
+                Some(digit) => *number = u128::saturating_mul(*number, 10).saturating_add(digit.into()),
+                None => text.push(letter),
+            }
+        }
+    }
+    parts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_in_names_are_in_their_order() {
+        let mut names = ["b", "a10.x", "a9.x", "a", "A8", "a10.b", "a10b"];
+        names.sort_by_cached_key(|name| natural(name));
+        assert_eq!(names, ["a", "A8", "a9.x", "a10.b", "a10.x", "a10b", "b"]);
     }
 }

@@ -28,6 +28,9 @@ fn main() -> Result<(), Error> {
         .replace("replaced.Count", "::core::num::NonZeroU32")
         .replace("replaced.Names", "::std::collections::BTreeSet<::std::string::String>")
         .replace("replaced.Inside", "crate::hazards::replaced::Inside")
+        .file("svc/nested.svc")
+        .replace("nested.Order.Kind.Limit", "crate::hazards::nested::OrderKindLimit")
+        .derive("nested.A.BC", "PartialOrd")
         .mocks()
         .out_dir(out.join("direct"))
         .compile()?;
@@ -93,7 +96,8 @@ fn with_mocks(schema: &Schema) -> Choices {
 /// Generates code for ordinary names, but without `allow` attributes: `src/lib.rs` allows the lints that it violates one
 /// by one.
 fn generate_linted(out: &Path) {
-    let files = [TAPE, "svc/bounds.svc", "svc/builtins.svc", "svc/shapes.svc"].map(str::to_owned);
+    let files =
+        [TAPE, "svc/bounds.svc", "svc/builtins.svc", "svc/flags.svc", "svc/shapes.svc"].map(str::to_owned);
     let compilation = zsvc_idl::compile(&Disk::default(), &files, &[]);
     let schema = compilation.schema.unwrap_or_else(|| panic!("errors: {:#?}", compilation.diagnostics));
     let text = generate(&schema, &Choices::default(), &compilation.sources, Placement::Included);

@@ -57,12 +57,15 @@ fn throwing(schema: &Schema) -> impl Iterator<Item = (String, &str, &str)> {
 
 /// Returns each type that has its own codec, which aliases don't, and the types of methods' errors.
 fn table(schema: &Schema, texts: &[String]) -> String {
-    let mut table = "pub const TYPES: &[(&str, crate::Again)] = &[\n".to_owned();
+    let (mut table, mut json) = ("pub const TYPES: &[(&str, crate::Again)] = &[\n".to_owned(), String::new());
     for definition in schema.types.iter().filter(|definition| !matches!(definition.kind, TypeKind::Alias(_)))
     {
         let package = &schema.package(definition.package).name;
         let (name, path) = (&definition.name, package.join("::"));
-        writeln!(table, "    (\"{}.{name}\", crate::again::<crate::{path}::{name}>),", package.join("."))
+        let ident = name.replace('.', "");
+        writeln!(table, "    (\"{}.{name}\", crate::again::<crate::{path}::{ident}>),", package.join("."))
+            .expect("strings take any text");
+        writeln!(json, "    (\"{}.{name}\", crate::json::<crate::{path}::{ident}>()),", package.join("."))
             .expect("strings take any text");
     }
     table += "];\npub const ERRORS: &[(&str, crate::Again)] = &[\n";
@@ -74,7 +77,16 @@ fn table(schema: &Schema, texts: &[String]) -> String {
             "    (\"{package}.{service}/{method}\", crate::again::<crate::{path}::{error}Error>),"
         )
         .expect("strings take any text");
+        writeln!(
+            json,
+            "    (\"{package}.{service}/{method}\", crate::json::<crate::{path}::{error}Error>()),"
+        )
+        .expect("strings take any text");
     }
-    write!(table, "];\npub const TEXTS: &[&str] = &{texts:?};\n").expect("strings take any text");
+    write!(
+        table,
+        "];\npub const JSON: &[(&str, crate::Json)] = &[\n{json}];\npub const TEXTS: &[&str] = &{texts:?};\n"
+    )
+    .expect("strings take any text");
     table
 }

@@ -1,6 +1,6 @@
 //! Clients of a service: one for asyncio, one for threads.
 
-use zsvc_idl::schema::{Literal, Method, MethodKind, Service};
+use zsvc_idl::schema::{Method, MethodKind, Service};
 
 use super::fields::is_nullable;
 use super::method::types;
@@ -137,8 +137,8 @@ fn parameters(
 /// Returns the value of a parameter that is not given.
 fn default(site: &Site<'_>, parameter: &zsvc_idl::schema::Field) -> Option<String> {
     match &parameter.default {
-        // The module of the enum may be half imported when the method is made.
-        Some(Literal::EnumValue(id, _)) if !site.is_own(*id) => None,
+        // The module of another package may be half imported when the method is made.
+        Some(value) if literal::needs_others(site, value) => None,
         Some(value) => Some(literal::value(site, &parameter.ty, value)),
         None => is_nullable(site, &parameter.ty).then(|| "None".to_owned()),
     }

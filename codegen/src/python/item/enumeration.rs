@@ -2,9 +2,9 @@
 
 use zsvc_idl::schema::{EnumValue, Notes};
 
-use crate::python::docs;
 use crate::python::lines::Lines;
 use crate::python::names::TypeNames;
+use crate::python::{docs, literal};
 
 /// Adds the class of an enum, and its form.
 pub(super) fn enumeration(lines: &mut Lines, names: &TypeNames, notes: &Notes, values: &[EnumValue]) {
@@ -21,5 +21,7 @@ pub(super) fn enumeration(lines: &mut Lines, names: &TypeNames, notes: &Notes, v
     });
     lines.blank();
     lines.blank();
-    lines.line(&format!("{}: _z.EnumForm = _z.EnumForm({})", names.form, names.name));
+    let declared: Vec<String> = values.iter().map(|value| literal::string(&value.name)).collect();
+    let open = format!("{}: _z.EnumForm = _z.EnumForm({}, [", names.form, names.name);
+    lines.list(&open, &declared, "])");
 }

@@ -21,14 +21,13 @@ pub(super) fn fields(site: &Site<'_>, lines: &mut Lines, names: &[String], field
 /// Returns the value of a field that is not given.
 fn default(site: &Site<'_>, field: &Field, builtins: Builtins) -> Option<String> {
     match &field.default {
-        // The module of the enum may be half imported when this class is made.
-        Some(value @ Literal::EnumValue(id, _)) if !site.is_own(*id) => {
-            let value = literal::value(site, &field.ty, value);
-            Some(format!("_z.field(default_factory=lambda: {value})"))
-        }
         Some(value @ Literal::Empty) => {
             let factory = site.builtin(&literal::default(site, &field.ty, value), builtins);
             Some(format!("_z.field(default_factory={factory})"))
+        }
+        Some(value) if literal::is_mutable(value) || literal::needs_others(site, value) => {
+            let value = literal::value(site, &field.ty, value);
+            Some(format!("_z.field(default_factory=lambda: {value})"))
         }
         Some(value) => Some(literal::value(site, &field.ty, value)),
         None => is_nullable(site, &field.ty).then(|| "None".to_owned()),

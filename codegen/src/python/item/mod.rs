@@ -4,7 +4,9 @@ mod client;
 mod constant;
 mod enumeration;
 mod error;
+mod event;
 mod fields;
+mod flags;
 mod method;
 mod service;
 mod structure;
@@ -33,8 +35,14 @@ pub(crate) fn definition(site: &Site<'_>, lines: &mut Lines, id: TypeId) {
             lines.line(&format!("{}: {alias} = \"{target}\"", names.name));
             docs::docstring(lines, &definition.notes, "");
         }
-        TypeKind::Struct(structure) => structure::structure(site, lines, id, &structure.fields),
+        TypeKind::Struct(structure) => {
+            structure::structure(site, lines, id, &structure.fields);
+            if let Some(declared) = &structure.event {
+                event::event(site, lines, id, declared);
+            }
+        }
         TypeKind::Enum(values) => enumeration::enumeration(lines, names, &definition.notes, values),
+        TypeKind::Flags(flags) => flags::flags(lines, names, &definition.notes, flags),
         TypeKind::Union(variants) => union::union(site, lines, id, variants),
         TypeKind::Error(variants) => error::error(site, lines, id, variants),
     }

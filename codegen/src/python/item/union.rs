@@ -76,6 +76,7 @@ pub(super) fn form(
     };
     let entries: Vec<String> = own.iter().zip(variants).map(entry).collect();
     let classes: Vec<String> = own.iter().map(|variant| variant.class.clone()).collect();
-    let close = Lines::item("], [", &classes, "])");
+    let declared: Vec<String> = variants.iter().map(|variant| literal::string(&variant.name)).collect();
+    let close = Lines::item("], [", &classes, &format!("], [{}])", declared.join(", ")));
     lines.rows(&open, &entries, &close);
 }

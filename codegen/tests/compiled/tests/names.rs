@@ -34,6 +34,7 @@ struct Places {
     fields: BTreeSet<String>,
     optional_fields: BTreeSet<String>,
     values: BTreeSet<String>,
+    flags: BTreeSet<String>,
     variants: BTreeSet<String>,
     fields_of_variants: BTreeSet<String>,
     errors: BTreeSet<String>,
@@ -63,6 +64,7 @@ impl Places {
             match &definition.kind {
                 TypeKind::Struct(structure) => places.fields(&structure.fields),
                 TypeKind::Enum(values) => places.values.extend(values.iter().map(|value| value.name.clone())),
+                TypeKind::Flags(flags) => places.flags.extend(flags.iter().map(|flag| flag.name.clone())),
                 TypeKind::Union(variants) => places.variants(variants),
                 TypeKind::Error(variants) => {
                     places.errors.extend(variants.iter().map(|variant| variant.name.clone()));
@@ -130,6 +132,7 @@ fn every_keyword_is_tried_in_every_place() {
         ("field", &places.fields),
         ("optional field", &places.optional_fields),
         ("value", &places.values),
+        ("flag", &places.flags),
         ("variant", &places.variants),
         ("field of a variant", &places.fields_of_variants),
         ("variant of an error", &places.errors),

@@ -32,6 +32,35 @@ fn trade() -> Trade {
 }
 
 #[test]
+fn a_nested_type_has_the_names_around_it_before_its_own() {
+    use zsvc_codegen_compiled::hazards::nested as n;
+    let line = n::OrderLine { side: n::OrderSide__::Sell, part: None };
+    assert_eq!(decode::<n::OrderLine>(&[0x90]), Ok(line.clone()), "the default is of a nested enum");
+    let kind = n::OrderKind::Market {
+        side: n::OrderSide__::Buy,
+        again: Box::new(n::OrderKind::Limit(n::OrderKindLimit { limit: 7 })),
+    };
+    let order = n::Order { kind: Some(kind), lines: vec![line], side: n::OrderSide__::Sell };
+    assert_eq!(decode::<n::Order>(&encode(&order)), Ok(order));
+    // What is declared beside others keeps its name, and of two that are made the same the later gets another.
+    let declared = n::OrderSide { side: n::OrderSide__::Buy, under: n::OrderSide_ { text: "x".to_owned() } };
+    assert_eq!(decode::<n::OrderSide>(&encode(&declared)), Ok(declared));
+    assert_eq!(encode(&n::ABC { a: 1 }), encode(&n::ABC_ { b: 1 }));
+    let _: n::TapeClient = n::Tape { client: n::TapeClient {} }.client;
+    let _: n::Tape_Client;
+    assert_eq!(encode(&n::usizestr {}), [0x90]);
+}
+
+#[test]
+fn nested_types_can_be_replaced() {
+    use zsvc_codegen_compiled::direct::nested as direct;
+    use zsvc_codegen_compiled::hazards::nested as n;
+    let kind = direct::OrderKind::Limit(n::OrderKindLimit { limit: 7 });
+    assert_eq!(decode::<direct::OrderKind>(&encode(&kind)), Ok(kind));
+    assert!(direct::ABC { a: 1 } < direct::ABC { a: 2 });
+}
+
+#[test]
 fn a_struct_is_an_array_with_nil_for_holes() {
     let bytes = encode(&trade());
     assert_eq!(bytes[0], 0x9a, "ten fields");

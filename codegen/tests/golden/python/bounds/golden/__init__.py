@@ -60,4 +60,4 @@ _form_Choice: _z.UnionForm = _z.union("golden.Choice", _z.UnknownVariant, lambda
         _z.Field(2, "free", _z.U8),
     ])),
     (3, ChoiceNone, None),
-], [ChoiceOne, ChoiceOwn, ChoiceNone])
+], [ChoiceOne, ChoiceOwn, ChoiceNone], ["One", "Own", "None"])

@@ -15,7 +15,7 @@ class Side(_z.Enum):
     SELL = 2
 
 
-_form_Side: _z.EnumForm = _z.EnumForm(Side)
+_form_Side: _z.EnumForm = _z.EnumForm(Side, ["Buy", "Sell"])
 
 
 class Settings(_z.Struct, kw_only=True):

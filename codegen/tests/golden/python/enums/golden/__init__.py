@@ -17,4 +17,4 @@ class Side(_z.Enum):
     SELL = 2
 
 
-_form_Side: _z.EnumForm = _z.EnumForm(Side)
+_form_Side: _z.EnumForm = _z.EnumForm(Side, ["Buy", "Sell"])

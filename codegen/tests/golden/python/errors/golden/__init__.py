@@ -71,4 +71,9 @@ _form_Failure: _z.UnionForm = _z.union("golden.Failure", FailureUnknown, lambda:
     (2, FailureHalted, None),
     (3, FailureTooLate, None),
     (4, FailureTLSError, None),
-], [FailureUnknownSymbol, FailureHalted, FailureTooLate, FailureTLSError])
+], [
+    FailureUnknownSymbol,
+    FailureHalted,
+    FailureTooLate,
+    FailureTLSError,
+], ["UnknownSymbol", "Halted", "TooLate", "TLSError"])

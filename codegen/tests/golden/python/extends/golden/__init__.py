@@ -38,7 +38,7 @@ class NotFoundUnknown(NotFound):
 
 _form_NotFound: _z.UnionForm = _z.union("golden.NotFound", NotFoundUnknown, lambda: [
     (1, NotFoundItem, None),
-], [NotFoundItem])
+], [NotFoundItem], ["Item"])
 
 
 class Denied(_z.DeclaredError):
@@ -66,7 +66,7 @@ class DeniedUnknown(Denied):
 
 _form_Denied: _z.UnionForm = _z.union("golden.Denied", DeniedUnknown, lambda: [
     (1, DeniedWay, None),
-], [DeniedWay])
+], [DeniedWay], ["Way"])
 
 _Health_ping: _z.Method[str] = _z.Method(
     "golden.Health/ping",

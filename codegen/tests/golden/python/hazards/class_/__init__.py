@@ -17,7 +17,7 @@ class side(_z.Enum):
     SECOND = 2
 
 
-_form_side: _z.EnumForm = _z.EnumForm(side)
+_form_side: _z.EnumForm = _z.EnumForm(side, ["first", "second"])
 
 
 class failure(_z.DeclaredError):
@@ -45,7 +45,7 @@ class failureUnknown(failure):
 
 _form_failure: _z.UnionForm = _z.union("class.failure", failureUnknown, lambda: [
     (1, failureOnce, None),
-], [failureOnce])
+], [failureOnce], ["Once"])
 
 
 class import__(_z.Struct, kw_only=True):

@@ -39,4 +39,4 @@ _form_Either: _z.UnionForm = _z.union("golden.Either", _z.UnknownVariant, lambda
         _z.Field(1, "a", _z.U8),
         _z.Field(1000, "b", _z.OptionalForm(_z.STRING)),
     ])),
-], [EitherWide])
+], [EitherWide], ["Wide"])

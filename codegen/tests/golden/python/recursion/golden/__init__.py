@@ -53,4 +53,4 @@ _form_Tree: _z.UnionForm = _z.union("golden.Tree", _z.UnknownVariant, lambda: [
         _z.Field(2, "right", _z.OptionalForm(_form_Tree)),
     ])),
     (3, TreeSame, _form_Tree),
-], [TreeLeaf, TreeFork, TreeSame])
+], [TreeLeaf, TreeFork, TreeSame], ["Leaf", "Fork", "Same"])

@@ -22,7 +22,7 @@ class Side(_z.Enum):
     SELL = -2000000000
 
 
-_form_Side: _z.EnumForm = _z.EnumForm(Side)
+_form_Side: _z.EnumForm = _z.EnumForm(Side, ["Buy", "Lost", "Sell"])
 
 
 class Sets(_z.Struct, kw_only=True):

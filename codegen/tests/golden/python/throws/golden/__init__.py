@@ -40,7 +40,7 @@ class NotFoundUnknown(NotFound):
 
 _form_NotFound: _z.UnionForm = _z.union("golden.NotFound", NotFoundUnknown, lambda: [
     (1, NotFoundItem, None),
-], [NotFoundItem])
+], [NotFoundItem], ["Item"])
 
 
 class Denied(_z.DeclaredError):
@@ -76,7 +76,7 @@ _form_Denied: _z.UnionForm = _z.union("golden.Denied", DeniedUnknown, lambda: [
     (1, DeniedDenied, _z.StructForm(DeniedDenied, "golden.Denied.Denied", lambda: [
         _z.Field(1, "why", _z.STRING, length=_z.Bounds(None, 80)),
     ])),
-], [DeniedDenied])
+], [DeniedDenied], ["Denied"])
 
 _Shop_find: _z.Method[str] = _z.Method(
     "golden.Shop/find",

@@ -38,7 +38,7 @@ class FailureUnknown(Failure):
 
 _form_Failure: _z.UnionForm = _z.union("golden.Failure", FailureUnknown, lambda: [
     (1, FailureHalted, None),
-], [FailureHalted])
+], [FailureHalted], ["Halted"])
 
 _Tape_last: _z.Method[int] = _z.Method(
     "golden.Tape/last",

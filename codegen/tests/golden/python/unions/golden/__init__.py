@@ -44,4 +44,9 @@ _form_Order: _z.UnionForm = _z.union("golden.Order", _z.UnknownVariant, lambda: 
     (2, OrderMarket, _z.BYTES),
     (3, OrderCancelAll, None),
     (4, OrderNothing, _z.StructForm(OrderNothing, "golden.Order.Nothing", list)),
-], [OrderLimit, OrderMarket, OrderCancelAll, OrderNothing])
+], [
+    OrderLimit,
+    OrderMarket,
+    OrderCancelAll,
+    OrderNothing,
+], ["Limit", "Market", "CancelAll", "Nothing"])

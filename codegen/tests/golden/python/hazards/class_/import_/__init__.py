@@ -44,7 +44,16 @@ class Odd(_z.Enum):
     X__X = 7
 
 
-_form_Odd: _z.EnumForm = _z.EnumForm(Odd)
+_form_Odd: _z.EnumForm = _z.EnumForm(Odd, [
+    "name",
+    "Name",
+    "Mro",
+    "_",
+    "_x_",
+    "None",
+    "HTTPError",
+    "__x",
+])
 
 str_: _TypeAlias = "str"
 
@@ -173,7 +182,7 @@ _form_Exception: _z.UnionForm = _z.union("class.import.Exception", _z.UnknownVar
     ExceptionNothing,
     ExceptionValue,
     ExceptionRecursive,
-])
+], ["Unknown", "self", "Limit", "Nothing", "Value", "Recursive"])
 
 
 class ExceptionLimit(_z.Struct, kw_only=True):
@@ -275,7 +284,13 @@ _form_Failure: _z.UnionForm = _z.union("class.import.Failure", FailureUnknown_, 
     (3, FailureCarries, _class_._form_side),
     (4, FailureUnknown, None),
     (5, FailureUnknownToo, _z.StructForm(FailureUnknownToo, "class.import.Failure.UnknownToo", list)),
-], [FailureArgs, FailurePlain, FailureCarries, FailureUnknown, FailureUnknownToo])
+], [
+    FailureArgs,
+    FailurePlain,
+    FailureCarries,
+    FailureUnknown,
+    FailureUnknownToo,
+], ["Args", "Plain", "Carries", "Unknown", "UnknownToo"])
 
 
 class ServerClient(_z.Struct, kw_only=True):

@@ -22,7 +22,7 @@ class Value(_z.Enum):
     SELF = 2
 
 
-_form_Value: _z.EnumForm = _z.EnumForm(Value)
+_form_Value: _z.EnumForm = _z.EnumForm(Value, ["Unknown", "number", "Self"])
 
 
 class match(_z.Struct, kw_only=True):
