@@ -12,8 +12,10 @@
 //! - [`zmtp`]: what ZeroMQ puts on a connection, with its security; [`keys`]: the long-term keys of that.
 //! - [`status`], [`metadata`], [`method`]: how a call fails, what travels beside its parameters, what both sides know of it.
 //! - [`identity`]: who a client is, as its server knows it.
+//! - [`events`]: what a publisher keeps, and what waits for each subscriber.
 
 pub mod codec;
+pub mod events;
 pub mod flow;
 pub mod id_map;
 pub mod identity;
@@ -22,7 +24,8 @@ pub mod metadata;
 pub mod method;
 mod msgpack;
 pub mod session;
+pub mod stable_hash;
 pub mod status;
-mod text;
+pub mod text;
 pub mod wire;
 pub mod zmtp;

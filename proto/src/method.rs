@@ -104,6 +104,12 @@ impl Method {
         self.name
     }
 
+    /// Returns the full name of its service, `package.Service`; `None` if its own name has none.
+    #[must_use]
+    pub fn service(&self) -> Option<&'static str> {
+        self.name.rsplit_once('/').map(|(service, _)| service)
+    }
+
     /// Returns how the method is called.
     #[must_use]
     pub const fn kind(&self) -> MethodKind {

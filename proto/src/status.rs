@@ -148,6 +148,14 @@ impl Status {
         self.cause
     }
 
+    /// Reports whether a status with [`Code::Unavailable`] is about something behind the server, and says nothing bad of the server itself: a
+    /// router has lost a worker, or has none, or a server has just begun. Another endpoint would do no better.
+    #[must_use]
+    pub fn speaks_of_others(&self) -> bool {
+        let is_refusal = self.outcome() == Outcome::NotSent && self.retry_after().is_some();
+        self.cause() == Some(Cause::ServerRestarted) || is_refusal
+    }
+
     /// Returns how long to wait before calling again, if the server has said so.
     #[must_use]
     pub fn retry_after(&self) -> Option<Duration> {

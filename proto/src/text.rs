@@ -3,7 +3,8 @@
 /// Returns the longest prefix of `text` that has at most `max_bytes` bytes and ends between two characters.
 ///
 /// [`str::floor_char_boundary`] would do, but needs Rust 1.91.
-pub(crate) fn cut(text: &str, max_bytes: usize) -> &str {
+#[must_use]
+pub fn cut(text: &str, max_bytes: usize) -> &str {
     let end = (0..=max_bytes.min(text.len())).rev().find(|at| text.is_char_boundary(*at));
     &text[..end.unwrap_or(0)]
 }

@@ -71,7 +71,7 @@ impl Ours {
 
     fn ready(&mut self) -> Peer {
         match self.next() {
-            Event::Ready(peer) => peer,
+            Event::Ready(peer) => *peer,
             other => panic!("{other:?}"),
         }
     }

@@ -144,6 +144,15 @@ impl Body {
         if self.is_whole() { self.bytes } else { self.joined().bytes }
     }
 
+    /// Copies its out-of-line parts, which may be a program's own bytes, whose code runs when they are dropped.
+    #[must_use]
+    pub(crate) fn owned(mut self) -> Self {
+        for attachment in self.attachments.0.iter_mut().flat_map(|all| all.iter_mut()) {
+            attachment.bytes = Bytes::copy_from_slice(&attachment.bytes);
+        }
+        self
+    }
+
     /// Returns all of its bytes in one piece. They are copied, unless the body is one out-of-line part alone, as a
     /// router makes it.
     #[cold]

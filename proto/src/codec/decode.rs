@@ -41,7 +41,7 @@ pub struct Reader<'a> {
     /// Out-of-line parts that are not read yet.
     attachments: &'a [Attachment],
     /// Number of arrays and maps that may still be entered.
-    levels: usize,
+    pub(super) levels: usize,
     /// Whether `rest` is one value inside a map of field names, which was checked to be complete.
     pub(super) kept: bool,
     /// What the values may take.

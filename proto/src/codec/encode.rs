@@ -10,7 +10,7 @@ use rmpv::Value;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::body::{Attachments, MAX_ATTACHMENTS, OUT_OF_LINE_BYTES};
+use super::body::{Attachment, Attachments, Body, MAX_ATTACHMENTS, OUT_OF_LINE_BYTES};
 use super::error::{EncodeError, too_deep_to_write};
 use super::form::{Plain, WriteForm};
 use super::nested::{write_list, write_map, write_set};
@@ -110,6 +110,20 @@ impl Writer {
         }
     }
 
+    /// Writes a variant with a second value after its own, which older readers skip.
+    pub fn variant_and<F: WriteForm<T>, T: ?Sized, G: WriteForm<U>, U: ?Sized>(
+        &mut self,
+        number: u32,
+        value: &T,
+        added: &U,
+    ) {
+        // An array of three.
+        self.bytes.push(0x93);
+        self.uint(number.into());
+        F::encode(value, self);
+        G::encode(added, self);
+    }
+
     /// Begins a variant with fields of its own, whose array has `length` elements.
     pub fn variant_fields(&mut self, number: u32, length: usize) -> FieldWriter<'_> {
         self.begin_variant(number);
@@ -160,6 +174,11 @@ impl Writer {
         if let Err(error) = value.serialize(&mut serializer) {
             self.fail(EncodeError::new(error.to_string()));
         }
+    }
+
+    /// Appends bytes that are values already.
+    pub(super) fn raw(&mut self, bytes: &[u8]) {
+        self.bytes.extend_from_slice(bytes);
     }
 
     /// Returns the number of bytes written so far.
@@ -215,11 +234,29 @@ impl Writer {
 
     #[cold]
     fn long_bin(&mut self, value: &Bytes) {
+        self.bin_header(value.len());
+        self.attach(value);
+    }
+
+    /// Writes a value that was encoded before. Its long `bytes` are attached again, or copied where they may not be.
+    fn body(&mut self, body: &Body) {
+        let mut rest = &body.bytes[..];
+        for Attachment { after, bytes } in body.attachments.as_slice() {
+            let (before, behind) = rest.split_at(rest.len() - after);
+            self.bytes.extend_from_slice(before);
+            self.attach(bytes);
+            rest = behind;
+        }
+        self.bytes.extend_from_slice(rest);
+    }
+
+    /// Appends the bytes of a binary whose header was written: as an attachment, if there may be one more.
+    #[cold]
+    fn attach(&mut self, value: &Bytes) {
         let attached = self.rare.as_ref().map_or(0, |rare| rare.attachments.as_slice().len());
         if !self.may_attach || attached >= MAX_ATTACHMENTS {
-            return self.bin(value);
+            return self.bytes.extend_from_slice(value);
         }
-        self.bin_header(value.len());
         let written = self.bytes.len();
         self.rare.get_or_insert_default().attachments.push(written, value.clone());
     }
@@ -331,6 +368,12 @@ impl Encode for Value {
     fn encode(&self, out: &mut Writer) {
         // A `Vec` takes whatever is written to it.
         let _ = rmpv::encode::write_value(&mut out.bytes, self);
+    }
+}
+
+impl Encode for Body {
+    fn encode(&self, out: &mut Writer) {
+        out.body(self);
     }
 }
 

@@ -48,7 +48,7 @@ impl EncodeError {
 impl DecodeError {
     /// Converts an error of another crate, in the words of this one.
     #[cold]
-    pub(super) fn new(error: &dyn Display) -> Self {
+    pub(crate) fn new(error: &dyn Display) -> Self {
         Self::of(describe(error))
     }
 
@@ -93,6 +93,11 @@ impl DecodeError {
     pub(super) fn inside(mut self, step: &str) -> Self {
         self.0.text = prefix(step, &self.0.text);
         self
+    }
+
+    /// Returns the whole text: the path, if there is one, and what is wrong.
+    pub(super) fn text(&self) -> &str {
+        &self.0.text
     }
 
     /// Reports whether the value broke the bound on nesting, rather than being of another type.

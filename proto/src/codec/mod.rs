@@ -12,6 +12,7 @@
 //! - `validate` checks `@len` and `@range`; `timestamp` is the one scalar of the project's own.
 //! - `replaced` is how a user's type in the place of a generated one is written: straight, or by serde.
 //! - `serde_bridge` lets other crates use the types through serde, and `json` gives them names where a format is for people.
+//! - `dynamic` is for programs that know types at run time alone.
 //! - `memory` bounds what is made of a message.
 //! - `path` and `error` say where in a value an error is.
 
@@ -21,6 +22,7 @@
 mod blob;
 mod body;
 mod decode;
+pub mod dynamic;
 mod encode;
 mod error;
 mod fields;
@@ -90,11 +92,16 @@ pub(crate) fn encode_params(params: &dyn Encode, out: &mut Vec<u8>) -> Result<At
     encode::<Plain, dyn Encode>(params, out)
 }
 
-/// Returns all bytes of a value in one piece.
-pub(crate) fn encode_whole<F: WriteForm<T>, T: ?Sized>(value: &T) -> Result<Bytes, EncodeError> {
+/// Returns the bytes of a value, which may be sent many times: a body is a value, too.
+pub fn encode_body<F: WriteForm<T>, T: ?Sized>(value: &T) -> Result<Body, EncodeError> {
     let mut bytes = Vec::new();
     let attachments = encode::<F, T>(value, &mut bytes)?;
-    Ok(Body::new(bytes.into(), attachments).into_bytes())
+    Ok(Body::new(bytes.into(), attachments))
+}
+
+/// Returns all bytes of a value in one piece.
+pub(crate) fn encode_whole<F: WriteForm<T>, T: ?Sized>(value: &T) -> Result<Bytes, EncodeError> {
+    encode_body::<F, T>(value).map(Body::into_bytes)
 }
 
 /// Reads a body that is one value, which may take up to `max_memory` bytes: see [`max_decoded`]. Bytes after it are an error.

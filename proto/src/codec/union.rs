@@ -122,6 +122,24 @@ impl<'p, 'a> Payload<'p, 'a> {
         Ok(value)
     }
 
+    /// Reads a value as [`value`](Self::value), and the one that a newer peer writes after it, if that is there.
+    ///
+    /// # Errors
+    /// A value is not of its form.
+    pub fn value_and<F: Form<T>, T, G: Form<U>, U>(
+        mut self,
+        variant: &str,
+    ) -> Result<(T, Option<U>), DecodeError> {
+        if self.left < 2 {
+            return Ok((self.value::<F, T>(variant)?, None));
+        }
+        let value = F::decode(self.reader)?;
+        let added = G::decode(self.reader)?;
+        self.left -= 1;
+        self.end()?;
+        Ok((value, Some(added)))
+    }
+
     /// Reads the fields that the variant itself has. If the value is absent or nil, all of them are absent.
     ///
     /// # Errors

@@ -44,7 +44,8 @@ pub enum Code {
 }
 
 impl Code {
-    const ALL: [Self; 16] = [
+    /// All codes, in the order of their numbers.
+    pub const ALL: [Self; 16] = [
         Self::Cancelled,
         Self::Unknown,
         Self::InvalidArgument,

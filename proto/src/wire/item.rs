@@ -2,7 +2,7 @@
 
 use super::pool::BufferPool;
 use super::{Buffer, Message, SEPARATE_MESSAGE_BYTES, VERSION, kind, write};
-use crate::codec::{Attachments, EncodeError, Form, encode};
+use crate::codec::{Attachments, EncodeError, WriteForm, encode};
 
 /// An encoded item with the start of a message in front of it, so that a large item is sent as it is, as a message of its own.
 #[derive(Debug)]
@@ -48,7 +48,7 @@ impl ItemHead {
 
 impl Item {
     /// Encodes a value as an item of the stream that `head` is for.
-    pub fn encode<F: Form<T>, T>(head: &ItemHead, value: &T) -> Result<Self, EncodeError> {
+    pub fn encode<F: WriteForm<T>, T>(head: &ItemHead, value: &T) -> Result<Self, EncodeError> {
         let mut bytes = BufferPool::acquire();
         let body = head.length;
         bytes.extend_from_slice(&head.bytes[..body]);

@@ -32,6 +32,14 @@ impl Message {
         Self { batch, attachments }
     }
 
+    /// Creates a message of frames that are no batch, for peers that know no records: `before`, and the last one.
+    #[must_use]
+    pub fn of_frames(before: impl IntoIterator<Item = Bytes>, last: Bytes) -> Self {
+        let mut attachments = Attachments::none();
+        before.into_iter().for_each(|frame| attachments.push(0, frame));
+        Self { batch: Buffer::Attachment(last), attachments }
+    }
+
     /// Returns the frame that holds records.
     #[must_use]
     pub fn batch(&self) -> &[u8] {

@@ -6,6 +6,7 @@
 //! - [`Message`]: a complete batch on its way out.
 //! - [`Batch`] and [`Reader`]: a message that was received, and its records.
 //! - [`RawRecord`]: a record that a router passes on without reading it.
+//! - [`Registration`]: what a worker tells a router of itself.
 //!
 //! Values are in [`crate::codec`]. What a record means to its call is up to the session.
 
@@ -15,11 +16,13 @@ mod item;
 mod malformed;
 mod message;
 mod outbox;
+mod parameter;
 mod pool;
 mod raw;
 mod read;
 mod record;
 mod record_builder;
+mod registration;
 mod unsent;
 mod write;
 
@@ -29,10 +32,12 @@ pub use item::{Item, ItemHead};
 pub use malformed::{FirstRecord, Malformed};
 pub use message::{Buffer, Message};
 pub use outbox::Outbox;
-pub use raw::{RawReader, RawRecord, RecordKind};
+pub use parameter::Unreadable;
+pub use raw::{RawReader, RawRecord, RecordKind, Rewrite};
 pub use read::Reader;
 pub use record::{CallRecord, Record, not_in_flight, unknown_kind};
 pub use record_builder::RecordBuilder;
+pub use registration::{MAX_REGISTERED_SERVICES, Notice, REGISTER, REGISTRATION_ID, Registration};
 pub use write::{
     cancel, credit, end, error, going_away, ping, pong, pong_of_server, query, response_metadata,
 };

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use super::pool::BufferPool;
 use super::unsent::{calls_in, without};
-use super::{Item, Message, RawRecord, RecordBuilder, SEAL_BATCH_AT_BYTES, VERSION, kind, write};
+use super::{Item, Message, RawRecord, RecordBuilder, Rewrite, SEAL_BATCH_AT_BYTES, VERSION, kind, write};
 
 /// The records to be sent to one peer, in order. Those that have gathered when the driver runs leave as one message.
 #[derive(Debug, Default)]
@@ -61,10 +61,15 @@ impl Outbox {
     /// its own. Attachments are not copied, and a body of 32 KiB or more becomes one, which is a slice of the message
     /// that came in, unless that message is more than four times as long.
     pub fn forward(&mut self, record: &RawRecord<'_>, id: u64, time_left: Option<Duration>) {
+        self.forward_changed(record, id, Rewrite { time_left, credit: None });
+    }
+
+    /// Queues a record that was received, as [`Outbox::forward`] does, with what is to be changed of it if it is a call.
+    pub fn forward_changed(&mut self, record: &RawRecord<'_>, id: u64, rewrite: Rewrite) {
         if record.is_separate() {
-            self.push_message(record.to_message(id, time_left));
+            self.push_message(record.to_message(id, rewrite));
         } else {
-            self.record(|batch| record.append_to(batch, id, time_left));
+            self.record(|batch| record.append_to(batch, id, rewrite));
         }
     }
 

@@ -15,6 +15,7 @@ use super::{
 };
 use crate::codec::{Attachments, OUT_OF_LINE_BYTES, is_small_part};
 use crate::msgpack;
+use crate::status::Failure;
 
 /// Goes through the records of one batch without reading them.
 #[derive(Debug)]
@@ -94,6 +95,21 @@ struct Parts {
     /// The time left, with its header; empty, where it would be, if it is left off.
     time: Range<usize>,
     time_left: Option<Duration>,
+    /// Bytes of items that a call or a credit record allows.
+    credit: u64,
+    /// The credit of a call, with its header; empty, where it would be, if it is left off.
+    credit_element: Range<usize>,
+    /// The number of the life of the server that answers a ping.
+    instance: Option<u64>,
+}
+
+/// What is changed of a call that is passed on.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Rewrite {
+    /// Replaces the time left, or is added.
+    pub time_left: Option<Duration>,
+    /// Replaces the credit of a call that grants any.
+    pub credit: Option<u64>,
 }
 
 impl Batch {
@@ -155,8 +171,8 @@ impl<'a> RawReader<'a> {
             Ok(kind::REPLY) => self.body(&mut parts, left, "a body")?,
             Ok(kind::ITEMS) => self.body(&mut parts, left, "items")?,
             Ok(kind::ERROR) => self.failure(left)?,
-            Ok(kind::CREDIT) => drop(self.reader.credit(left)?),
-            Ok(kind::PONG) => drop(self.reader.optional(left, |r| r.uint(read::INSTANCE))?),
+            Ok(kind::CREDIT) => parts.credit = self.reader.credit(left)?,
+            Ok(kind::PONG) => parts.instance = self.reader.optional(left, |r| r.uint(read::INSTANCE))?,
             Ok(kind::RESPONSE_METADATA) => {
                 self.reader.optional(left, |r| r.metadata_entries(|_, _| ()))?;
             }
@@ -183,7 +199,9 @@ impl<'a> RawReader<'a> {
         parts.time = start..self.reader.at();
         parts.time_left = micros.map(Duration::from_micros);
         self.reader.optional(left, |r| r.metadata_entries(|_, _| ()))?;
-        self.reader.optional(left, |r| r.uint(read::NUMBER_OF_BYTES))?;
+        let start = self.reader.at();
+        parts.credit = self.reader.optional(left, |r| r.uint(read::NUMBER_OF_BYTES))?.unwrap_or(0);
+        parts.credit_element = start..self.reader.at();
         Ok(())
     }
 
@@ -238,10 +256,39 @@ impl<'a> RawRecord<'a> {
         self.parts.time_left
     }
 
+    /// Returns the number of bytes of items that a credit record grants, or a call at first. 0 for other kinds.
+    #[must_use]
+    pub fn credit(&self) -> u64 {
+        self.parts.credit
+    }
+
+    /// Returns the number of the life of the server that has sent a pong, if it has said it. `None` for other kinds.
+    #[must_use]
+    pub fn instance(&self) -> Option<u64> {
+        self.parts.instance
+    }
+
+    /// Reads the failure of an error record; `None` for other kinds.
+    #[must_use]
+    pub fn failure(&self) -> Option<Failure> {
+        if self.kind() != RecordKind::Error {
+            return None;
+        }
+        let mut reader = Reader::resume(self.batch.bytes(), self.rest.start);
+        // Each element was read once before, so the reader finds what it expects.
+        reader.failure(&mut Elements::of(self.elements - 2)).ok()
+    }
+
     /// Returns the length of the body, or of the items, in bytes, with attachments: what credit is counted in. 0 for other kinds.
     #[must_use]
     pub fn body_len(&self) -> usize {
         self.parts.body.len() + self.attachments().map_or(0, Attachments::bytes)
+    }
+
+    /// Returns the body, or the items, without attachments. Empty for other kinds.
+    #[must_use]
+    pub fn inline_body(&self) -> &'a [u8] {
+        &self.batch.bytes()[self.parts.body.clone()]
     }
 
     /// Returns the bytes after the id, attachments not included.
@@ -255,7 +302,7 @@ impl<'a> RawRecord<'a> {
         matches!(self.kind(), RecordKind::Call | RecordKind::OneWay)
     }
 
-    fn attachments(&self) -> Option<&'a Attachments> {
+    pub(super) fn attachments(&self) -> Option<&'a Attachments> {
         if has_body(self.kind) { self.batch.attachments_of(self.parts.body.start) } else { None }
     }
 
@@ -274,12 +321,20 @@ impl<'a> RawRecord<'a> {
             && self.attachments().is_none()
     }
 
-    /// Appends the record to a batch with another id and, if given, another time left.
-    pub(super) fn append_to(&self, out: &mut Vec<u8>, id: u64, time_left: Option<Duration>) {
-        let time_left = time_left.filter(|_| self.is_call());
-        let with_time = if time_left.is_some() { CALL_ELEMENTS + 1 } else { 0 };
+    /// Appends the record to a batch with another id and, of a call, with what is changed.
+    pub(super) fn append_to(&self, out: &mut Vec<u8>, id: u64, rewrite: Rewrite) {
+        let rewrite = self.applicable(rewrite);
+        let with_time = if rewrite.time_left.is_some() { CALL_ELEMENTS + 1 } else { 0 };
         self.append_head(out, self.elements.max(with_time), id);
-        self.append_rest(out, self.rest.start..self.rest.end, time_left);
+        self.append_rest(out, self.rest.start..self.rest.end, rewrite);
+    }
+
+    /// Returns what of a change can be made: the time left of any call, and a credit that is there.
+    fn applicable(&self, rewrite: Rewrite) -> Rewrite {
+        if !self.is_call() {
+            return Rewrite::default();
+        }
+        Rewrite { credit: rewrite.credit.filter(|_| self.parts.credit > 0), ..rewrite }
     }
 
     fn append_head(&self, out: &mut Vec<u8>, elements: u64, id: u64) {
@@ -290,32 +345,40 @@ impl<'a> RawRecord<'a> {
         msgpack::write::uint(out, id);
     }
 
-    /// Appends bytes of the batch after the id; the time left, which is among them, is replaced if one is given.
-    fn append_rest(&self, out: &mut Vec<u8>, range: Range<usize>, time_left: Option<Duration>) {
+    /// Appends bytes of the batch after the id; what is changed is among them. The time left comes before the credit.
+    fn append_rest(&self, out: &mut Vec<u8>, range: Range<usize>, rewrite: Rewrite) {
         let bytes = self.batch.bytes();
-        let Some(time_left) = time_left else { return out.extend_from_slice(&bytes[range]) };
-        out.extend_from_slice(&bytes[range.start..self.parts.time.start]);
-        write::micros(out, time_left);
-        out.extend_from_slice(&bytes[self.parts.time.end..range.end]);
+        let mut from = range.start;
+        if let Some(time_left) = rewrite.time_left {
+            out.extend_from_slice(&bytes[from..self.parts.time.start]);
+            write::micros(out, time_left);
+            from = self.parts.time.end;
+        }
+        if let Some(credit) = rewrite.credit {
+            out.extend_from_slice(&bytes[from..self.parts.credit_element.start]);
+            msgpack::write::uint(out, credit);
+            from = self.parts.credit_element.end;
+        }
+        out.extend_from_slice(&bytes[from..range.end]);
     }
 
     /// Returns a message with nothing but this record. Attachments are not copied, nor is a long body.
-    pub(super) fn to_message(&self, id: u64, time_left: Option<Duration>) -> Message {
+    pub(super) fn to_message(&self, id: u64, rewrite: Rewrite) -> Message {
         if self.can_attach_body() {
-            return self.attach_body(id, time_left);
+            return self.attach_body(id, rewrite);
         }
         let mut out = BufferPool::acquire_for(self.rest.len());
         out.push(VERSION);
-        self.append_to(&mut out, id, time_left);
+        self.append_to(&mut out, id, rewrite);
         Message::new(Buffer::Own(out), self.attachments().cloned().unwrap_or_default())
     }
 
     /// Returns the same message with the body as its one attachment, so that it is a slice of the message that came in.
-    fn attach_body(&self, id: u64, time_left: Option<Duration>) -> Message {
+    fn attach_body(&self, id: u64, rewrite: Rewrite) -> Message {
         let (before, options) =
             if self.is_call() { (CALL_ELEMENTS, CALL_OPTIONS) } else { (REPLY_ELEMENTS, 0) };
-        let time_left = time_left.filter(|_| self.is_call());
-        let given = (self.elements - before).min(options).max(u64::from(time_left.is_some()));
+        let rewrite = self.applicable(rewrite);
+        let given = (self.elements - before).min(options).max(u64::from(rewrite.time_left.is_some()));
         let mut out = BufferPool::acquire_for(self.rest.len() - self.parts.body.len());
         out.push(VERSION);
         self.append_head(&mut out, self.elements.max(before + options + 1), id);
@@ -323,7 +386,7 @@ impl<'a> RawRecord<'a> {
         out.extend_from_slice(&bytes[self.rest.start..self.parts.body_header]);
         // An empty `bin`, the options, and the one place in it: `[0]`.
         out.extend_from_slice(&[0xc4, 0]);
-        self.append_rest(&mut out, self.parts.body.end..self.places.start, time_left);
+        self.append_rest(&mut out, self.parts.body.end..self.places.start, rewrite);
         (given..options).for_each(|_| msgpack::write::nil(&mut out));
         out.extend_from_slice(&[0x91, 0]);
         out.extend_from_slice(&bytes[self.places.end..self.rest.end]);

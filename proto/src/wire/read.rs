@@ -173,7 +173,7 @@ impl<'a> Reader<'a> {
         Err(self.expected("as many places in the body as frames before the batch"))
     }
 
-    fn failure(&mut self, rest: &mut Elements) -> Result<Failure, Malformed> {
+    pub(super) fn failure(&mut self, rest: &mut Elements) -> Result<Failure, Malformed> {
         let code = self.required(rest, STATUS_CODE, |r| r.uint(STATUS_CODE))?;
         let message = self.optional(rest, Self::str)?.unwrap_or_default().to_owned();
         let outcome = self.optional(rest, |r| r.uint(OUTCOME))?;
@@ -268,6 +268,11 @@ pub(super) struct Elements {
 }
 
 impl Elements {
+    /// Creates the count of a record of which `left` elements are to be read.
+    pub(super) fn of(left: u64) -> Self {
+        Self { left }
+    }
+
     /// Returns the number of elements that are not read yet.
     pub(super) fn left(&self) -> u64 {
         self.left

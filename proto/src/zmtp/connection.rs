@@ -44,11 +44,11 @@ pub struct Config {
 #[non_exhaustive]
 pub enum Event {
     /// A client of PLAIN has said who it is: the program calls [`Connection::accept`] or [`Connection::deny`].
-    Credentials(Credentials),
+    Credentials(Box<Credentials>),
     /// A client of CURVE has proved that it has this key: the program calls [`Connection::accept_key`] or [`Connection::reject`].
     Key(PublicKey),
     /// The handshake is complete: messages may be sent. With CURVE, by what [`Connection::take_sealer`] returns.
-    Ready(Peer),
+    Ready(Box<Peer>),
     /// A frame of a message has arrived; more follow, or it was the last.
     Frame {
         /// The frame's body.
@@ -64,6 +64,13 @@ pub enum Event {
         bytes: u64,
         /// Whether more frames of the same message follow.
         has_more: bool,
+    },
+    /// A subscriber of this side's PUB socket wants messages that start with these bytes, or does not any more.
+    Subscription {
+        /// The bytes.
+        prefix: Bytes,
+        /// Whether it wants them.
+        is_wanted: bool,
     },
     /// The connection is over.
     Failed(Error),
@@ -108,6 +115,8 @@ pub struct Connection {
     liveness: Liveness,
     max_frame_bytes: usize,
     max_frames: usize,
+    /// Whether this side's socket is a PUB: what its peers send are subscriptions.
+    is_publisher: bool,
     /// Bytes of a greeting or of a header that is not complete.
     partial: BytesMut,
     /// The frame that is arriving.
@@ -157,6 +166,7 @@ impl Connection {
             liveness: Liveness::new(config.heartbeat, now),
             max_frame_bytes: config.max_frame_bytes,
             max_frames: config.max_frames,
+            is_publisher: socket_type == SocketType::Pub,
             partial: BytesMut::new(),
             assembling: None,
             frames: 0,

@@ -53,7 +53,7 @@ impl FrameHeader {
     ///
     /// # Errors
     /// The flags are none of ZMTP's.
-    pub(super) fn read(bytes: &[u8]) -> Result<Option<(Self, usize)>, Error> {
+    pub fn read(bytes: &[u8]) -> Result<Option<(Self, usize)>, Error> {
         let Some((&flags, rest)) = bytes.split_first() else { return Ok(None) };
         if flags & !(MORE | LONG | COMMAND) != 0 || flags & COMMAND != 0 && flags & MORE != 0 {
             return Err(Error::Frame);

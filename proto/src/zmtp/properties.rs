@@ -18,6 +18,12 @@ pub enum SocketType {
     Req,
     /// One that replies to requests.
     Rep,
+    /// A publisher's, whose peers say which topics they want.
+    Pub,
+    /// A subscriber's.
+    Sub,
+    /// A subscriber's that shows its subscriptions to its program, such as that of a device.
+    XSub,
 }
 
 impl SocketType {
@@ -29,11 +35,14 @@ impl SocketType {
             Self::Router => "ROUTER",
             Self::Req => "REQ",
             Self::Rep => "REP",
+            Self::Pub => "PUB",
+            Self::Sub => "SUB",
+            Self::XSub => "XSUB",
         }
     }
 
     fn of(name: &[u8]) -> Option<Self> {
-        [Self::Dealer, Self::Router, Self::Req, Self::Rep]
+        [Self::Dealer, Self::Router, Self::Req, Self::Rep, Self::Pub, Self::Sub, Self::XSub]
             .into_iter()
             .find(|socket_type| socket_type.name().as_bytes() == name)
     }
@@ -45,6 +54,8 @@ impl SocketType {
             Self::Dealer => matches!(other, Self::Router | Self::Rep | Self::Dealer),
             Self::Req => matches!(other, Self::Rep | Self::Router),
             Self::Rep => matches!(other, Self::Req | Self::Dealer),
+            Self::Pub => matches!(other, Self::Sub | Self::XSub),
+            Self::Sub | Self::XSub => matches!(other, Self::Pub),
         }
     }
 }
@@ -182,9 +193,12 @@ mod tests {
 
     #[test]
     fn sockets_that_can_not_talk_to_each_other_are_told() {
-        for (ours, theirs) in
-            [(SocketType::Router, "PUB"), (SocketType::Router, "REP"), (SocketType::Dealer, "")]
-        {
+        for (ours, theirs) in [
+            (SocketType::Router, "PUB"),
+            (SocketType::Router, "REP"),
+            (SocketType::Dealer, ""),
+            (SocketType::Pub, "DEALER"),
+        ] {
             let mut properties = Vec::new();
             property(&mut properties, "Socket-Type", theirs.as_bytes());
             assert_eq!(peer(ours, &properties), Err(Error::SocketType { theirs: theirs.to_owned(), ours }));

@@ -101,7 +101,7 @@ fn plain_carries_credentials_and_a_verdict() {
         let mut client = Connection::new(config(SocketType::Dealer, client), Instant::now());
         let mut server = Connection::new(config(SocketType::Router, Mechanism::PlainServer), Instant::now());
         let [at_client, at_server] = talk(&mut client, &mut server, 5, is_good);
-        assert_eq!(at_server[0], Event::Credentials(credentials.clone()));
+        assert_eq!(at_server[0], Event::Credentials(Box::new(credentials.clone())));
         match (&at_client[..], &at_server[1..]) {
             ([Event::Ready(_)], [Event::Ready(peer)]) => {
                 assert!(is_good && peer.username.as_deref() == Some(b"ada"));
@@ -153,6 +153,62 @@ fn frames_arrive_whatever_pieces_they_come_in() {
             .collect();
         assert_eq!(frames, [(5, true), (300, false), (0, false)]);
     }
+}
+
+/// Returns the frame of a command.
+fn command(name: &str, data: &[u8]) -> Vec<u8> {
+    super::super::command::write(name, &[data])
+}
+
+#[test]
+fn a_publisher_is_told_of_subscriptions_in_both_versions() {
+    let wanted = |prefix: &'static [u8], is_wanted| Event::Subscription {
+        prefix: Bytes::from_static(prefix),
+        is_wanted,
+    };
+    let mut sides = [null(SocketType::Sub), null(SocketType::Pub)];
+    let [one, server] = &mut sides;
+    talk(one, server, usize::MAX, true);
+    let sent = [
+        frame(b"\x01a/", false),
+        command("SUBSCRIBE", b"b/"),
+        frame(b"\x01", false),
+        frame(b"\x00a/", false),
+        command("CANCEL", b"b/"),
+    ];
+    for piece in sent.concat().chunks(3) {
+        server.handle_bytes(Instant::now(), piece);
+    }
+    let events: Vec<_> = std::iter::from_fn(|| server.poll_event()).collect();
+    let expected = [
+        wanted(b"a/", true),
+        wanted(b"b/", true),
+        wanted(b"", true),
+        wanted(b"a/", false),
+        wanted(b"b/", false),
+    ];
+    assert_eq!(events, expected);
+}
+
+#[test]
+fn what_is_no_subscription_ends_its_connection_and_others_are_no_messages() {
+    for wrong in
+        [frame(b"", false), frame(b"\x02a", false), frame(b"\x01a", true), frame(&vec![1; 1_000_001], false)]
+    {
+        let mut sides = [null(SocketType::XSub), null(SocketType::Pub)];
+        let [one, server] = &mut sides;
+        talk(one, server, usize::MAX, true);
+        server.handle_bytes(Instant::now(), &wrong);
+        assert!(matches!(failure(server), Some(Error::Command { .. })), "{:?}", &wrong[..2]);
+    }
+    let [_, mut router] = pair();
+    router.handle_bytes(Instant::now(), &[command("SUBSCRIBE", b"a"), frame(b"\x01a", false)].concat());
+    let frame = Event::Frame { body: Bytes::from_static(b"\x01a"), has_more: false };
+    assert_eq!(
+        (router.poll_event(), router.poll_event()),
+        (Some(frame), None),
+        "no other socket has subscriptions"
+    );
 }
 
 #[test]
@@ -271,7 +327,7 @@ fn a_peer_of_version_3_0_is_never_pinged() {
     server.handle_bytes(Instant::now(), &greeting);
     carry(&mut server, &mut old, 9);
     carry(&mut old, &mut server, 9);
-    assert!(matches!(server.poll_event(), Some(Event::Ready(Peer { minor_version: 0, .. }))));
+    assert!(matches!(server.poll_event(), Some(Event::Ready(peer)) if peer.minor_version == 0));
     assert_eq!(server.poll_timeout(), None);
 }
 

@@ -92,7 +92,8 @@ impl Decode for String {
                 reader.memory.count(usize::from(!text.is_empty()), ALLOCATION_BYTES)?;
                 Ok(text.to_owned())
             }
-            None => reader.via_serde(),
+            // Serde would take bytes that are UTF-8 for text.
+            None => Err(reader.unexpected("a string")),
         }
     }
 }

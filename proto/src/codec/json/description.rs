@@ -33,6 +33,8 @@ pub(super) enum Definition {
     Struct(Vec<Field>),
     /// Names and numbers.
     Enum(Vec<(&'static str, i32)>),
+    /// Names and numbers of flags.
+    Flags(Vec<(&'static str, i32)>),
     Union(Vec<Variant>),
     /// The names and descriptions of the errors that a method throws, in order.
     Errors(Vec<(&'static str, Type)>),

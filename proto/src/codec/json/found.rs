@@ -28,6 +28,16 @@ impl Levels {
     /// The levels of a value that is written.
     pub(super) const TO_WRITE: Self = Self { left: MAX_DEPTH, too_deep: too_deep_to_write };
 
+    /// Returns the levels of a part of a value that is read.
+    pub(super) fn to_read(left: usize) -> Self {
+        Self { left, ..Self::TO_READ }
+    }
+
+    /// Returns the levels of a part of a value that is written.
+    pub(super) fn to_write(left: usize) -> Self {
+        Self { left, ..Self::TO_WRITE }
+    }
+
     /// Returns the levels that are left inside a list or an object.
     pub(super) fn enter(self) -> Result<Self, DecodeError> {
         match self.left.checked_sub(1) {

@@ -7,6 +7,7 @@
 //!   reads that text.
 //! - `write` and `read` convert a [`Value`](rmpv::Value) in the form of the wire to one with names, and back; `scalars` and `any` do
 //!   it for what is no struct: what a single text or number stands for, and a `value` of the language.
+//! - `scalar` offers the last two to programs that know types at run time alone.
 //! - `options` are what a program may ask of the mapping.
 //! - `base64` and `duration` are texts that no other module has.
 
@@ -18,6 +19,7 @@ mod found;
 mod options;
 mod parse;
 mod read;
+mod scalar;
 mod scalars;
 mod write;
 
@@ -25,6 +27,7 @@ pub use description::{Described, Description};
 pub(super) use options::is_strict;
 pub use options::{safe_integers, strict};
 pub(super) use read::read;
+pub use scalar::{Scalar, given_twice, read_any, unknown_name, write_any, wrong_type};
 pub(super) use write::write;
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! ```text
 //! struct symbol: string = 1; price: #0 = 2; tags: list<string> = 4; venue: string? = 5; lot: u32 = 10 default;
 //! enum Buy = 1; Sell = 2;
+//! flags Read = 0; Write = 1;
 //! union Limit { size: u32 = 1; } = 1; Market: #0 = 2; CancelAll = 3;
 //! throws TapeError: #0; FeeError: #1;
 //! ```
@@ -22,6 +23,7 @@ pub(super) fn definition(text: &'static str, types: Types) -> Result<Definition,
     let definition = match parser.word() {
         "struct" => Definition::Struct(parser.fields()?),
         "enum" => Definition::Enum(parser.values()?),
+        "flags" => Definition::Flags(parser.flags()?),
         "union" => Definition::Union(parser.variants()?),
         "throws" => Definition::Errors(parser.errors()?),
         _ => return Err(Malformed),
@@ -102,6 +104,13 @@ impl Parser {
         Ok(values)
     }
 
+    /// Takes flags, whose numbers are those of the bits of 64.
+    fn flags(&mut self) -> Result<Vec<(&'static str, i32)>, Malformed> {
+        let flags = self.values()?;
+        let are_bits = flags.iter().all(|(_, number)| (0..=63).contains(number));
+        if are_bits { Ok(flags) } else { Err(Malformed) }
+    }
+
     fn variants(&mut self) -> Result<Vec<Variant>, Malformed> {
         let mut variants = Vec::new();
         while !self.rest.is_empty() {
@@ -166,7 +175,7 @@ impl Parser {
     }
 }
 
-fn builtin(word: &'static str) -> Option<Type> {
+pub(super) fn builtin(word: &'static str) -> Option<Type> {
     let integer = |min, max| Some(Type::Integer(Integer { name: word, min, max }));
     match word {
         "bool" => Some(Type::Bool),

@@ -26,6 +26,7 @@ fn named(description: &Description, value: Value, levels: Levels) -> Result<Valu
             value => Err(unexpected(&value, "an object of fields by name")),
         },
         Definition::Enum(values) => enumeration(values, &value),
+        Definition::Flags(flags) => set_of_flags(flags, value),
         Definition::Union(variants) => union(variants, value, levels.enter()?),
         Definition::Errors(errors) => thrown(errors, value, levels.enter()?),
     }
@@ -92,6 +93,35 @@ fn enumeration(values: &[(&'static str, i32)], value: &Value) -> Result<Value, D
     match values.iter().find(|(known, _)| *known == name) {
         Some((_, number)) => Ok((*number).into()),
         None => Err(unknown("enum value", name, values.iter().map(|(name, _)| *name))),
+    }
+}
+
+/// Returns the bits of a list of names and numbers. A number is taken as it is: one of a newer schema has no name here.
+fn set_of_flags(flags: &[(&'static str, i32)], value: Value) -> Result<Value, DecodeError> {
+    let Value::Array(elements) = value else { return Err(unexpected(&value, "a list of flags")) };
+    let mut bits = 0_u64;
+    for (index, element) in elements.iter().enumerate() {
+        let bit = 1 << flag(flags, element).map_err(|error| error.inside(&index_step(index)))?;
+        if bits & bit != 0 {
+            return Err(scalars::twice("flag", &element.to_string()).inside(&index_step(index)));
+        }
+        bits |= bit;
+    }
+    Ok(bits.into())
+}
+
+/// Returns the number of a flag.
+fn flag(flags: &[(&'static str, i32)], value: &Value) -> Result<i32, DecodeError> {
+    let number = value.as_i64().and_then(|number| i32::try_from(number).ok());
+    if let Some(number) = number.filter(|number| (0..=63).contains(number)) {
+        return Ok(number);
+    }
+    let Some(name) = value.as_str() else {
+        return Err(unexpected(value, "the name of a flag, or its number from 0 to 63"));
+    };
+    match flags.iter().find(|(known, _)| *known == name) {
+        Some((_, number)) => Ok(*number),
+        None => Err(unknown("flag", name, flags.iter().map(|(name, _)| *name))),
     }
 }
 

@@ -19,6 +19,7 @@ fn named(description: &Description, value: Value, levels: Levels) -> Result<Valu
     match description.definition()? {
         Definition::Struct(fields) => structure(fields, value, levels.enter()?),
         Definition::Enum(values) => Ok(enumeration(values, value)),
+        Definition::Flags(flags) => set_of_flags(flags, &value),
         Definition::Union(variants) => union(variants, value, levels.enter()?),
         Definition::Errors(errors) => thrown(errors, value, levels.enter()?),
     }
@@ -70,6 +71,16 @@ fn number_of(fields: &[Field], key: &Value) -> Option<usize> {
 fn enumeration(values: &[(&'static str, i32)], value: Value) -> Value {
     let known = values.iter().find(|(_, number)| value.as_i64() == Some((*number).into()));
     known.map_or(value, |(name, _)| (*name).into())
+}
+
+/// Returns the names of the flags that are set, then the numbers of those that this side has no name for.
+fn set_of_flags(flags: &[(&'static str, i32)], value: &Value) -> Result<Value, DecodeError> {
+    let Some(bits) = value.as_u64() else { return Err(unexpected(value, "a set of flags")) };
+    let is_set = |number: i32| bits >> number & 1 == 1;
+    let known = flags.iter().filter(|(_, number)| is_set(*number)).map(|(name, _)| Value::from(*name));
+    let is_known = |number: i32| flags.iter().any(|(_, known)| *known == number);
+    let unknown = (0..=63).filter(|number| is_set(*number) && !is_known(*number)).map(Value::from);
+    Ok(Value::Array(known.chain(unknown).collect()))
 }
 
 fn union(variants: &[Variant], value: Value, levels: Levels) -> Result<Value, DecodeError> {

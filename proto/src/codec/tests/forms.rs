@@ -73,6 +73,13 @@ fn bytes_are_bin_and_nothing_else() {
 }
 
 #[test]
+fn strings_are_str_and_nothing_else() {
+    assert_eq!(complaint::<Plain, String>(&[0xc4, 1, b'a']), "invalid type: byte array, expected a string");
+    assert_eq!(complaint::<Plain, String>(&[7]), "invalid type: integer `7`, expected a string");
+    assert!(read::<Plain, String>(&[0xa1, 0xff]).is_err());
+}
+
+#[test]
 fn nothing_is_nil_and_skips_what_comes() {
     check::<Nothing, ()>(&(), &[0xc0]);
     for bytes in [written::<Plain, Trade>(&trade()), written::<Plain, Tree>(&tree()), vec![0xd4, 5, 1]] {

@@ -16,7 +16,7 @@ const TRIAL: Duration = Duration::from_secs(1);
 
 /// What became of an endpoint's last calls.
 #[derive(Debug, Default)]
-pub(super) struct OutlierDetection {
+pub struct OutlierDetection {
     /// Number of calls that have failed since the last success.
     failures: u32,
     /// Number of ejections in a row.
@@ -42,7 +42,8 @@ pub enum HealthState {
 
 impl OutlierDetection {
     /// Returns whether the endpoint is worth calling.
-    pub(super) fn state(&self, now: Instant) -> HealthState {
+    #[must_use]
+    pub fn state(&self, now: Instant) -> HealthState {
         match self.out_until {
             None => HealthState::In,
             Some(until) if until > now => HealthState::Out,
@@ -51,7 +52,7 @@ impl OutlierDetection {
     }
 
     /// Says that the endpoint is given the call that finds out how it is.
-    pub(super) fn begin_trial(&mut self, now: Instant) {
+    pub fn begin_trial(&mut self, now: Instant) {
         if self.state(now) == HealthState::Trial {
             self.out_until = Some(now + TRIAL);
             self.on_trial = true;
@@ -60,7 +61,7 @@ impl OutlierDetection {
 
     /// Counts a success. Returns whether that has brought the endpoint back.
     #[inline]
-    pub(super) fn succeeded(&mut self, now: Instant) -> bool {
+    pub fn succeeded(&mut self, now: Instant) -> bool {
         // Nearly always there is nothing to do.
         if self.failures == 0 && self.out_until.is_none() {
             return false;
@@ -75,7 +76,7 @@ impl OutlierDetection {
     }
 
     /// Counts a failure that speaks of the endpoint. Returns whether it is ejected with that.
-    pub(super) fn failed(&mut self, now: Instant) -> bool {
+    pub fn failed(&mut self, now: Instant) -> bool {
         self.failures = self.failures.saturating_add(1);
         if self.out_until.is_some() && !self.on_trial || self.out_until.is_none() && self.failures < FAILURES
         {

@@ -50,7 +50,7 @@ mod withheld;
 
 pub use call::Streams;
 pub use event::{Dropped, Event};
-pub use health::HealthState;
+pub use health::{HealthState, OutlierDetection};
 pub use liveness::LivenessConfig;
 pub use phase::Phase;
 pub use sending::{CallRecord, NewCall};

@@ -176,8 +176,8 @@ impl Session {
                     self.going_away(now);
                 }
             }
-            // A server that has just begun, and is as good as any.
-            Code::Unavailable if status.cause() == Some(Cause::ServerRestarted) => {}
+            // A server that has just begun, or a router that has no worker: as good as any.
+            Code::Unavailable if status.speaks_of_others() => {}
             Code::Unavailable | Code::Internal => self.failed(now),
             _ => self.succeeded(now),
         }

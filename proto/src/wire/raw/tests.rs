@@ -288,7 +288,7 @@ fn elements_that_a_later_version_adds_are_kept() {
 fn long_bodies_and_attachments_are_not_copied() {
     let long = call(&"x".repeat(100_000), None, &Metadata::default(), None).into_batch();
     let record = long.raw_records().unwrap().next().unwrap().unwrap();
-    let message = record.to_message(5, None);
+    let message = record.to_message(5, Rewrite::default());
     assert!(message.batch().len() < 50);
     let (_, attachments) = message.into_parts();
     let frames: Vec<_> = attachments.into_frames().collect();
@@ -299,7 +299,7 @@ fn long_bodies_and_attachments_are_not_copied() {
     let attached = call(&Attached(vec![part.clone()]), None, &Metadata::default(), None).into_batch();
     let record = attached.raw_records().unwrap().next().unwrap().unwrap();
     assert_eq!(record.body_len(), part.len() + 4);
-    let (_, attachments) = record.to_message(5, None).into_parts();
+    let (_, attachments) = record.to_message(5, Rewrite::default()).into_parts();
     assert_eq!(attachments.into_frames().next().unwrap().as_ptr(), part.as_ptr());
 }
 
@@ -311,7 +311,7 @@ fn a_long_body_in_a_much_longer_batch_is_copied() {
     };
     let batch = batch(&[&reply(OUT_OF_LINE_BYTES), &reply(10 * OUT_OF_LINE_BYTES)]);
     let mut reader = batch.raw_records().unwrap();
-    let mut is_own = || reader.next().unwrap().unwrap().to_message(5, None).is_own();
+    let mut is_own = || reader.next().unwrap().unwrap().to_message(5, Rewrite::default()).is_own();
     assert_eq!([is_own(), is_own()], [true, false]);
 }
 
@@ -386,4 +386,50 @@ fn compare(batch: &Batch) {
         records.into_iter().map(|(_, time, text)| (time, text)).collect::<Vec<_>>()
     };
     assert_eq!(content(found.collect()), content(expected), "{:02x?}", batch.bytes());
+}
+
+/// The credit of a call is replaced in each form that a call has, and nothing else of it with it.
+#[test]
+fn the_credit_of_a_call_is_replaced_where_there_is_one() {
+    let long = vec![7; 40_000];
+    for (body, time, has_credit) in [
+        (&b"x"[..], false, true),
+        (b"x", true, true),
+        (b"x", true, false),
+        (&long, true, true),
+        (&long, false, true),
+    ] {
+        let mut bytes = vec![1, if has_credit { 0x97 } else { 0x95 }, 1, 5, 0xa5];
+        bytes.extend_from_slice(b"p.S/m");
+        bytes.push(0xc6);
+        bytes.extend_from_slice(&u32::try_from(body.len()).unwrap().to_be_bytes());
+        bytes.extend_from_slice(body);
+        bytes.push(if time { 9 } else { 0xc0 });
+        if has_credit {
+            bytes.extend_from_slice(&[0xc0, 0xcd, 1, 0]);
+        }
+        let batch = Batch::from(Bytes::from(bytes));
+        let record = batch.raw_records().unwrap().next().unwrap().unwrap();
+        let rewrite = Rewrite { time_left: None, credit: Some(3) };
+        let batch = record.to_message(6, rewrite).into_batch();
+        let mut records = batch.records().unwrap();
+        let Some(Record::Call(call)) = records.next().unwrap() else { panic!("it is a call") };
+        assert_eq!(
+            (call.id, call.method, call.credit),
+            (6, b"p.S/m".as_slice(), if has_credit { 3 } else { 0 })
+        );
+        assert_eq!(call.timeout, time.then(|| Duration::from_micros(9)));
+        assert_eq!(batch.body(call.body).into_bytes().len(), body.len());
+    }
+}
+
+#[test]
+fn a_pong_tells_the_life_of_its_server() {
+    let mut bytes = vec![1];
+    pong_of_server(&mut bytes, 3, 77);
+    pong(&mut bytes, 4);
+    let batch = Batch::from(Bytes::from(bytes));
+    let mut records = batch.raw_records().unwrap();
+    let mut instance = || records.next().unwrap().unwrap().instance();
+    assert_eq!([instance(), instance()], [Some(77), None]);
 }

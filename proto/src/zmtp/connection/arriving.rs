@@ -13,6 +13,10 @@ use crate::zmtp::frame::{Assembling, Complete, FrameHeader, HEAD_BYTES, MAX_SKIP
 use crate::zmtp::greeting::{self, GREETING_BYTES};
 use crate::zmtp::handshake::{self, Step};
 
+/// What a publisher can't make sense of.
+const NO_SUBSCRIPTION: Error =
+    Error::Command { expected: "a subscription, which is one frame that starts with 1 or 0" };
+
 impl Connection {
     pub(super) fn take_greeting(&mut self, bytes: &mut &[u8]) -> Result<(), Error> {
         let length = (GREETING_BYTES - self.partial.len()).min(bytes.len());
@@ -130,8 +134,8 @@ impl Connection {
             Ok(frame) if self.opener.is_some() => self.take_sealed(frame),
             Ok(frame) if frame.header.is_command => self.read_command(frame.body.freeze()),
             Ok(frame) => {
-                self.events.push(frame.into_event());
-                Ok(())
+                let event = frame.into_event();
+                self.push_frame(event)
             }
         }
     }
@@ -153,12 +157,28 @@ impl Connection {
         }
         let (mut body, has_more) = (inner.body, inner.has_more);
         self.count_frame(has_more)?;
-        self.events.push(if is_whole {
+        self.push_frame(if is_whole {
             Event::Frame { body, has_more }
         } else {
             body.truncate(HEAD_BYTES);
             Event::Skipped { head: body, bytes: length.saturating_sub(OVERHEAD_BYTES as u64), has_more }
-        });
+        })
+    }
+
+    /// Tells of a frame of a message. To a publisher, a message of one frame is a subscription, by its first byte, in both versions of ZMTP;
+    /// all others are none, and too long ones can't be. Source: RFC 29, "the PUB socket type".
+    fn push_frame(&mut self, event: Event) -> Result<(), Error> {
+        if !self.is_publisher {
+            self.events.push(event);
+            return Ok(());
+        }
+        let Event::Frame { body, has_more: false } = event else { return Err(NO_SUBSCRIPTION) };
+        let is_wanted = match body.first() {
+            Some(1) => true,
+            Some(0) => false,
+            _ => return Err(NO_SUBSCRIPTION),
+        };
+        self.events.push(Event::Subscription { prefix: body.slice(1..), is_wanted });
         Ok(())
     }
 
@@ -175,6 +195,11 @@ impl Connection {
         match command.name() {
             b"PING" => self.take_ping(&command.data())?,
             b"ERROR" => return Err(handshake::refused(command.data())),
+            // ZMTP 3.1 has commands for it. Source: RFC 37, "SUBSCRIBE".
+            b"SUBSCRIBE" | b"CANCEL" if self.is_publisher => {
+                let is_wanted = command.name() == b"SUBSCRIBE";
+                self.events.push(Event::Subscription { prefix: command.data(), is_wanted });
+            }
             // Any traffic was taken as a sign of life; other commands are for other sockets than ours, or of later versions.
             _ => {}
         }
@@ -198,7 +223,7 @@ impl Connection {
     pub(super) fn take_step(&mut self, step: Result<Step, Error>) {
         match step {
             Ok(Step::Send(bytes)) => self.send_handshake(bytes),
-            Ok(Step::Judge(credentials)) => self.events.push(Event::Credentials(credentials)),
+            Ok(Step::Judge(credentials)) => self.events.push(Event::Credentials(Box::new(credentials))),
             Ok(Step::JudgeKey(key)) => self.events.push(Event::Key(key)),
             Ok(Step::Complete { bytes, peer, traffic }) => {
                 // Its keys are wiped.
@@ -208,7 +233,7 @@ impl Connection {
                     (self.opener, self.sealer) = (Some(traffic.opener), Some(traffic.sealer));
                 }
                 self.stage = Stage::Traffic;
-                self.events.push(Event::Ready(peer));
+                self.events.push(Event::Ready(Box::new(peer)));
             }
             Err(error) => self.fail(error),
         }

@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use super::super::sending::MAX_WAITING_BYTES;
 use super::*;
+use crate::status::Cause;
 use crate::wire::RecordKind;
 
 /// Returns the kinds and ids of the records that a session sends.
@@ -66,4 +67,25 @@ fn another_life_that_is_found_while_there_is_no_room_to_ask_is_found_again() {
     let third = session.begin_ping(None, now);
     receive(&mut session, &pong(third, 8), now);
     assert!(said(&mut session).contains(&(65, u8::try_from(call).unwrap())));
+}
+
+/// A router that has no worker refuses calls with a time to wait: it is itself as good as any.
+#[test]
+fn what_a_server_says_of_others_does_not_count_against_it() {
+    let refused = Status::unavailable("no worker").not_sent();
+    for (why, health) in [
+        (refused.clone().with_retry_after(Duration::from_secs(1)), HealthState::In),
+        (Status::unavailable("lost").maybe_executed().caused_by(Cause::ServerRestarted), HealthState::In),
+        (refused, HealthState::Out),
+    ] {
+        let (mut session, now) = (session_of(20), Instant::now());
+        for _ in 0..5 {
+            let call = begin(&mut session, None, now);
+            said(&mut session);
+            let mut answer = vec![1];
+            crate::wire::error(&mut answer, call.into(), &Failure::Status(why.clone()));
+            receive(&mut session, &answer, now);
+        }
+        assert_eq!(session.health(now), health, "{why}");
+    }
 }
